@@ -1,0 +1,1 @@
+"""Kennel takes, holds and sends Dogecoin on behalf of others."""

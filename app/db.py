@@ -1,0 +1,77 @@
+"""The database: the engine, and rows in bulk in one statement."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+Db = AsyncConnection
+"""An open transaction; whoever holds one may not wait for the network."""
+
+Row = Mapping[str, Any]
+
+STATEMENT_TIMEOUT_SECONDS: Final = 20
+RETRIED: Final = frozenset({"40P01", "40001"})
+"""Deadlock and serialisation failure: the same work done again may succeed."""
+LOCK_NOT_AVAILABLE: Final = "55P03"
+
+
+def engine(url: str, *, pooler: str = "none", connections: int = 10) -> AsyncEngine:
+    """Connect lazily to `url`; `pooler="transaction"` keeps no state in the session, so PgBouncer may stand between."""
+    timeout = str(STATEMENT_TIMEOUT_SECONDS * 1000)
+    arguments: dict[str, Any] = {
+        "server_settings": {
+            "application_name": "kennel",
+            "statement_timeout": timeout,
+            "idle_in_transaction_session_timeout": timeout,
+        },
+        "timeout": 10,
+    }
+    if pooler == "transaction":
+        arguments = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "timeout": 10}
+    return create_async_engine(
+        url, pool_size=connections, max_overflow=connections, pool_timeout=10, connect_args=arguments
+    )
+
+
+def rows(table: sa.Table, columns: Sequence[str], given: Sequence[Row]) -> sa.TableValuedAlias:
+    """Return `given` as a FROM element named "given", one array parameter a column, whatever the number of rows."""
+    arrays = [
+        sa.cast(sa.literal([row[name] for row in given], ARRAY(table.c[name].type)), ARRAY(table.c[name].type))
+        for name in columns
+    ]
+    typed = [sa.column(name, table.c[name].type) for name in columns]
+    return sa.func.unnest(*arrays).table_valued(*typed, name="given").render_derived()
+
+
+def insert_many(table: sa.Table, given: Sequence[Row]) -> sa.Insert:
+    """One INSERT for all rows; every row has the columns of the first."""
+    columns = list(given[0])
+    source = rows(table, columns, given)
+    return sa.insert(table).from_select(columns, sa.select(*(source.c[name] for name in columns)))
+
+
+def update_many(table: sa.Table, keys: Sequence[str], given: Sequence[Row]) -> sa.Update:
+    """One UPDATE that sets each row found by its `keys` to the rest of its columns; lock the rows in order before."""
+    source = rows(table, list(given[0]), given)
+    new = {name: source.c[name] for name in given[0] if name not in keys}
+    return sa.update(table).values(new).where(*(table.c[key] == source.c[key] for key in keys))
+
+
+async def fetch_all(db: Db, statement: sa.Executable) -> Sequence[RowMapping]:
+    """All rows of a statement that has its own limit."""
+    return (await db.execute(statement)).mappings().all()
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE that PostgreSQL gave, where the error is one of its answers."""
+    cause: BaseException | None = error
+    while cause is not None:
+        state = getattr(cause, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    return None

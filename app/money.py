@@ -1,0 +1,74 @@
+"""Amounts: whole numbers of an asset's smallest unit inside, decimal text outside; the only place that knows 10^8."""
+
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Final, NewType
+
+Koinu = NewType("Koinu", int)
+"""An amount of Dogecoin in its smallest unit."""
+
+DOGE: Final = "DOGE"
+DOGE_DECIMALS: Final = 8
+COIN: Final = Koinu(10**DOGE_DECIMALS)
+"""One DOGE in koinu (Dogecoin Core, src/amount.h)."""
+
+MAX_MONEY: Final = Koinu(10_000_000_000 * COIN)
+"""What one output or invoice may be worth; not the supply, which is larger (Dogecoin Core, MAX_MONEY)."""
+
+DUST: Final = Koinu(COIN // 100)
+"""Outputs below 0.01 DOGE cost their sender extra and are not made by us (Dogecoin Core, -dustlimit)."""
+
+_MAX_TEXT: Final = 64
+_FLOAT_DIGITS: Final = 15
+"""A number printed from a double carries noise from its 15th significant digit on."""
+
+
+class BadAmount(ValueError):
+    """What was given is no amount; the message says why."""
+
+
+def parse(given: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
+    """Read decimal text or a JSON number (as Decimal or int) exactly, in the smallest unit.
+
+    Text is taken as written. A number with more decimals than the asset has and 15 or more significant digits is
+    what a client's float left of an exact amount, and is rounded half-even; anything else that does not fit is refused.
+    """
+    if isinstance(given, bool) or not isinstance(given, str | int | Decimal):
+        raise BadAmount("an amount is a decimal string or a number")
+    number = _number(given)
+    exact = number.scaleb(decimals)
+    if exact == exact.to_integral_value():
+        return int(exact)
+    if isinstance(given, Decimal) and len(number.as_tuple().digits) >= _FLOAT_DIGITS:
+        return int(exact.to_integral_value(ROUND_HALF_EVEN))
+    raise BadAmount(f"an amount has at most {decimals} decimals")
+
+
+def show(amount: int, decimals: int = DOGE_DECIMALS) -> str:
+    """Plain decimal text without trailing zeros or exponent, as GigaWallet prints it: "24.89774", "0", "-5"."""
+    whole, part = divmod(abs(amount), 10**decimals)
+    sign = "-" if amount < 0 else ""
+    fraction = f"{part:0{decimals}d}".rstrip("0") if decimals else ""
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def _number(given: str | int | Decimal) -> Decimal:
+    """Bounded, finite, and cheap: a hostile exponent never becomes a long integer."""
+    if isinstance(given, str) and (len(given) > _MAX_TEXT or not _plain(given)):
+        raise BadAmount("an amount is a decimal number such as 12.5")
+    if isinstance(given, int) and given.bit_length() > 4 * _MAX_TEXT:
+        raise BadAmount("an amount is too large")
+    try:
+        number = Decimal(given)
+    except InvalidOperation:
+        raise BadAmount("an amount is a decimal number such as 12.5") from None
+    if not number.is_finite():
+        raise BadAmount("an amount is a finite number")
+    if number and (
+        number.adjusted() > 18 or number.adjusted() < -_MAX_TEXT or len(number.as_tuple().digits) > _MAX_TEXT
+    ):
+        raise BadAmount("an amount is too large or too small")
+    return number
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and bool(text) and not (set(text) - set("0123456789.eE+-"))

@@ -1,0 +1,342 @@
+"""Every table, constraint and index. Amounts are koinu or the asset's smallest unit; hashes are in internal byte order."""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+WORLD: Final = -1
+"""The chain outside; gives what is deposited, takes what is paid."""
+NETWORK_FEES: Final = -2
+CLAWBACK: Final = -3
+"""What deposits undone by a reorg, or spends of our coins that we do not know, still owe (negative)."""
+TREASURY: Final = -4
+"""Issues the operator's credits, never DOGE."""
+NOBODY: Final = -9
+"""Stands in events that concern no account (SYS_*)."""
+
+Amount = sa.BigInteger
+Time = sa.DateTime(timezone=True)
+NOW = sa.func.clock_timestamp()
+
+
+def _text(name: str, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="", **options)
+
+
+def _amount(name: str, **options: Any) -> sa.Column[int]:
+    return sa.Column(name, Amount, nullable=False, server_default="0", **options)
+
+
+def _created() -> sa.Column[Any]:
+    return sa.Column("created", Time, nullable=False, server_default=NOW)
+
+
+# ---------------------------------------------------------------- accounts and their addresses
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),  # the BIP44 account number
+    sa.Column("foreign_id", sa.Text, nullable=False, unique=True),
+    sa.Column("xpub", sa.Text, nullable=False),
+    sa.Column("script", sa.LargeBinary, nullable=False),  # of the account key; shown as the wire's id
+    sa.Column("next_index", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("next_change", sa.BigInteger, nullable=False, server_default="0"),
+    _text("payout_address"),
+    _amount("payout_threshold"),
+    _text("payout_frequency"),
+    _text("name"),
+    _text("vendor_name"),
+    _text("vendor_icon"),
+    _text("vendor_address"),
+    _text("vendor_url"),
+    _amount("accept_unconfirmed_below"),
+    sa.Column("state", sa.Text, nullable=False, server_default="open"),
+    _created(),
+    sa.CheckConstraint("id >= 0", name="id"),
+    sa.CheckConstraint("state IN ('open', 'closed')", name="state"),
+)
+
+ready_keys = sa.Table(
+    "ready_keys",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("xpub", sa.Text, nullable=False),
+    sa.Column("script", sa.LargeBinary, nullable=False),
+)
+
+addresses = sa.Table(
+    "addresses",
+    metadata,
+    sa.Column("script", sa.LargeBinary, primary_key=True),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("branch", sa.SmallInteger, nullable=False),  # BIP44: 0 receives, 1 is change; 2 is the account key itself
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    _created(),
+    sa.UniqueConstraint("account_id", "branch", "index"),
+    sa.CheckConstraint("purpose IN ('invoice', 'deposit', 'change', 'account')", name="purpose"),
+)
+
+# ---------------------------------------------------------------- invoices
+
+invoices = sa.Table(
+    "invoices",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),  # of its address: m/.../0/index
+    sa.Column("script", sa.LargeBinary, nullable=False),
+    sa.Column("items", sa.Text, nullable=False),  # JSON as it is shown
+    sa.Column("total", Amount, nullable=False),
+    sa.Column("due", Amount, nullable=False),  # the total less the payment tolerance: what counts as paid
+    sa.Column("required_confirmations", sa.Integer, nullable=False),
+    sa.Column("token", sa.Text, nullable=False),
+    _text("reference"),
+    sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
+    _amount("received"),  # in blocks, confirmed or not
+    _amount("confirmed"),
+    sa.Column("detected", sa.Boolean, nullable=False, server_default="false"),  # TOTAL_PAYMENT_DETECTED was told
+    sa.Column("settled", sa.Boolean, nullable=False, server_default="false"),  # TOTAL_PAYMENT_CONFIRMED was told
+    sa.Column("unsettled", sa.Boolean, nullable=False, server_default="false"),  # then PAYMENT_UNCONFIRMED
+    _created(),
+    sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name="total"),
+    sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name="received"),
+)
+
+# ---------------------------------------------------------------- the chain
+
+blocks = sa.Table(
+    "blocks",
+    metadata,
+    sa.Column("height", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("previous", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.BigInteger, nullable=False),
+    sa.Column("chainwork", sa.Numeric(78, 0), nullable=False),
+)
+
+chain_state = sa.Table(
+    "chain_state",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("start_height", sa.Integer, nullable=False),
+    sa.Column("rescan_height", sa.Integer),  # the next block to read again, while a rescan runs
+    sa.CheckConstraint("id = 1", name="single"),
+)
+
+deposits = sa.Table(
+    "deposits",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("txid", sa.LargeBinary, primary_key=True),
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("branch", sa.SmallInteger, nullable=False),
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("invoice", sa.BigInteger),  # the invoice's index, where the address is an invoice's
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("required_confirmations", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("height", sa.Integer),
+    sa.Column("confirm_height", sa.Integer),
+    sa.Column("round", sa.Integer, nullable=False),  # how often a block has brought it: part of its entries' keys
+    _amount("owed"),  # what clawback still waits for from it
+    _created(),
+    sa.CheckConstraint("state IN ('incoming', 'confirmed', 'undone')", name="state"),
+    sa.CheckConstraint("(state = 'undone') = (height IS NULL)", name="height"),
+    sa.Index("deposits_due_idx", "confirm_height", postgresql_where=sa.text("state = 'incoming'")),
+    sa.Index("deposits_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
+    sa.Index("deposits_invoice_idx", "account_id", "invoice", postgresql_where=sa.text("invoice IS NOT NULL")),
+)
+
+coins = sa.Table(
+    "coins",
+    metadata,
+    sa.Column("txid", sa.LargeBinary, primary_key=True),
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("branch", sa.SmallInteger, nullable=False),
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("coinbase", sa.Boolean, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("spent_height", sa.Integer),
+    sa.Column("spent_by", sa.LargeBinary),
+    sa.CheckConstraint("(spent_height IS NULL) = (spent_by IS NULL)", name="spent"),
+    sa.Index("coins_height_idx", "height"),
+    sa.Index("coins_spent_height_idx", "spent_height", postgresql_where=sa.text("spent_height IS NOT NULL")),
+    sa.Index("coins_unspent_idx", "account_id", postgresql_where=sa.text("spent_height IS NULL")),
+)
+
+# ---------------------------------------------------------------- the ledger
+
+assets = sa.Table(
+    "assets",
+    metadata,
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("decimals", sa.SmallInteger, nullable=False),
+    _created(),
+)
+
+balances = sa.Table(
+    "balances",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("asset", sa.Text, primary_key=True),
+    _amount("available"),
+    _amount("incoming"),
+    _amount("held"),
+    _amount("outgoing"),
+    sa.Column("seq", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("updated", Time, nullable=False, server_default=NOW),
+    sa.CheckConstraint(
+        "account_id < 0 OR (available >= 0 AND incoming >= 0 AND held >= 0 AND outgoing >= 0)", name="floor"
+    ),
+)
+
+# No foreign keys on entries and postings: their one writer holds the rows that they refer to.
+entries = sa.Table(
+    "entries",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("cause_type", sa.Text, nullable=False),
+    sa.Column("cause_id", sa.Text, nullable=False),
+    _text("reference_type"),
+    _text("reference"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
+    _created(),
+)
+
+postings = sa.Table(
+    "postings",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("asset", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("entry_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("bucket", sa.Text, nullable=False),
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("available", Amount, nullable=False),  # the four buckets after it
+    sa.Column("incoming", Amount, nullable=False),
+    sa.Column("held", Amount, nullable=False),
+    sa.Column("outgoing", Amount, nullable=False),
+    sa.Column("created", Time, nullable=False),
+    sa.CheckConstraint("amount <> 0", name="amount"),
+    sa.CheckConstraint("bucket IN ('available', 'incoming', 'held', 'outgoing')", name="bucket"),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("thing", sa.Text),  # its id; null only inside the transaction that makes it
+    sa.Column("created", Time, nullable=False, server_default=NOW, index=True),
+)
+
+# ---------------------------------------------------------------- events
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("foreign_id", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),  # JSON, rendered once
+    _created(),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("foreign_id", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("created", Time, nullable=False),
+    sa.Index("events_foreign_id_position_idx", "foreign_id", "position"),
+)
+
+sequencer = sa.Table(
+    "sequencer",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+)
+
+webhook_endpoints = sa.Table(
+    "webhook_endpoints",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("name", sa.Text, unique=True),  # of its section in the configuration; null where made over HTTP
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("types", ARRAY(sa.Text), nullable=False),
+    sa.Column("foreign_id", sa.Text),  # null: of every account
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="active"),
+    sa.Column("position", sa.BigInteger, nullable=False),  # events up to here have their deliveries
+    _created(),
+    sa.CheckConstraint("state IN ('active', 'disabled')", name="state"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("endpoint_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="due"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next", Time, nullable=False, server_default=NOW),
+    sa.Column("claimed_until", Time),
+    _created(),
+    sa.CheckConstraint("state IN ('due', 'delivered', 'failed')", name="state"),
+    sa.Index("deliveries_due_idx", "endpoint_id", "next", postgresql_where=sa.text("state = 'due'")),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("endpoint_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", Time, nullable=False),
+    sa.Column("status", sa.Integer),  # null: no answer came
+    sa.Column("milliseconds", sa.Integer, nullable=False),
+    sa.Column("response", sa.Text, nullable=False),  # the head of the answer, or what went wrong
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),  # events up to here were sent
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("expires", Time, nullable=False),
+)
