@@ -1,0 +1,1 @@
+"""The chain: the node, its blocks, and the transactions we send."""

@@ -1,0 +1,169 @@
+"""Transactions and made-up blocks: what is written is read back, and what is wrong is refused with its place."""
+
+import contextlib
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+import coincurve
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.chain import header, wire
+from app.money import MAX_MONEY
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+U32 = st.integers(0, 2**32 - 1)
+SCRIPTS = st.binary(max_size=60) | st.integers(250, 260).map(bytes)
+INPUTS = st.builds(wire.Input, st.binary(min_size=32, max_size=32), st.integers(0, 2**32 - 2), SCRIPTS, U32)
+OUTPUTS = st.builds(wire.Output, st.integers(0, MAX_MONEY), SCRIPTS)
+TRANSACTIONS = st.builds(
+    wire.assemble,
+    st.lists(INPUTS, min_size=1, max_size=5),
+    st.lists(OUTPUTS, min_size=1, max_size=5),
+    version=st.integers(-(2**31), 2**31 - 1),
+    lock_time=U32,
+)
+COINBASE = wire.assemble([wire.Input(wire.NO_HASH, 0xFFFFFFFF, b"\x01\x01\x01", 0xFFFFFFFF)], [wire.Output(1, b"\x51")])
+
+
+def block_of(transactions: list[wire.Transaction], root: bytes | None = None) -> bytes:
+    root = wire.merkle_root([transaction.txid for transaction in transactions]) if root is None else root
+    top = struct.pack("<i32s32sIII", 0x00620004, bytes(32), root, 0, 0x207FFFFF, 0)
+    return top + wire.compact_size(len(transactions)) + b"".join(transaction.raw for transaction in transactions)
+
+
+@given(TRANSACTIONS)
+def test_a_transaction_that_was_written_is_read_back(transaction: wire.Transaction) -> None:
+    assert wire.parse_transaction(transaction.raw) == transaction
+    assert wire.serialise(transaction) == transaction.raw
+    assert transaction.txid == hashlib.sha256(hashlib.sha256(transaction.raw).digest()).digest()
+
+
+@given(st.lists(TRANSACTIONS, max_size=9, unique=True))
+def test_a_block_that_was_written_is_read_back(transactions: list[wire.Transaction]) -> None:
+    raw = block_of([COINBASE, *transactions])
+
+    block = wire.parse_block(raw)
+
+    assert block.transactions == (COINBASE, *transactions)
+    assert header.header_bytes(block.header) == raw[:80]
+    assert block.auxpow == b""
+
+
+@given(TRANSACTIONS, st.data())
+def test_a_transaction_cut_short_or_continued_is_refused(transaction: wire.Transaction, data: st.DataObject) -> None:
+    end = data.draw(st.integers(0, len(transaction.raw) - 1))
+
+    with pytest.raises(wire.Unreadable):
+        wire.parse_transaction(transaction.raw[:end])
+    with pytest.raises(wire.Unreadable):
+        wire.parse_transaction(transaction.raw + b"\x00")
+
+
+@given(st.binary(max_size=400))
+def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
+    for read in (wire.parse_block, wire.parse_transaction, wire.parse_header):
+        with contextlib.suppress(wire.Unreadable):
+            read(noise)
+
+
+@given(st.binary(max_size=120), st.sampled_from([0x00620104, 0x00620004]))
+def test_noise_after_a_header_is_refused(noise: bytes, version: int) -> None:
+    with pytest.raises(wire.Unreadable):
+        wire.parse_block(struct.pack("<i32s32sIII", version, bytes(32), bytes(32), 0, 0, 0) + noise)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_hash_is_shown_and_read_back(hash_: bytes) -> None:
+    assert wire.internal(wire.display(hash_)) == hash_
+    assert wire.display(hash_) == hash_[::-1].hex()
+
+
+@pytest.mark.parametrize("text", ["", "zz" * 32, "00" * 31, "00" * 33, "0" * 63 + " ", " " * 64, "00 " * 21 + "0"])
+def test_what_is_no_hash_is_refused(text: str) -> None:
+    with pytest.raises(wire.Unreadable):
+        wire.internal(text)
+
+
+def test_a_list_that_repeats_its_end_is_refused_although_the_root_agrees() -> None:
+    others = [wire.assemble([wire.Input(bytes((n,)) * 32, 0, b"", 0)], [wire.Output(n, b"")]) for n in range(1, 3)]
+    honest = [COINBASE, *others]
+    root = wire.merkle_root([transaction.txid for transaction in honest])
+
+    with pytest.raises(wire.Unreadable, match="CVE-2012-2459"):
+        wire.parse_block(block_of([*honest, honest[-1]], root))
+
+
+@pytest.mark.parametrize(
+    ("place", "replacement", "complaint"),
+    [
+        (4, b"\xfd\x01\x00", "size at byte 4 is not written the shortest way"),
+        (4, b"\xfe\x01\x00\x00\x00", "size at byte 4 is not written the shortest way"),
+        (4, b"\xff" + bytes(7) + b"\x7f", "size 9151314442816847872 at byte 4 goes beyond the end"),
+        (41, b"\xfd\xff\xff", "size 65535 at byte 41 goes beyond the end"),
+        (4, b"\x00", "."),
+    ],
+)
+def test_a_bad_size_is_refused_with_its_place(place: int, replacement: bytes, complaint: str) -> None:
+    raw = COINBASE.raw
+    with pytest.raises(wire.Unreadable, match=complaint):
+        wire.parse_transaction(raw[:place] + replacement + raw[place + 1 :])
+
+
+@pytest.mark.parametrize("value", [MAX_MONEY + 1, 2**63, 2**64 - 1])
+def test_a_value_out_of_range_is_refused_with_its_place(value: int) -> None:
+    wrong = wire.assemble(COINBASE.inputs, [wire.Output(value, b"")])
+
+    with pytest.raises(wire.Unreadable, match="value at byte 50"):
+        wire.parse_transaction(wrong.raw)
+
+
+def test_a_block_needs_one_coinbase_and_it_comes_first() -> None:
+    plain = wire.assemble([wire.Input(b"\x01" * 32, 0, b"", 0)], [wire.Output(1, b"")])
+    second = wire.assemble(COINBASE.inputs, [wire.Output(2, b"")])
+
+    for transactions in ([plain], [plain, COINBASE], [COINBASE, second]):
+        with pytest.raises(wire.Unreadable, match="coinbase"):
+            wire.parse_block(block_of(transactions))
+    with pytest.raises(wire.Unreadable, match="no transactions"):
+        wire.parse_block(block_of([COINBASE])[:80] + b"\x00")
+
+
+def test_a_block_beyond_the_limit_is_refused_unread() -> None:
+    with pytest.raises(wire.Unreadable, match="larger than"):
+        wire.parse_block(bytes(wire.MAX_BLOCK_BYTES + 1))
+
+
+def test_the_signatures_that_the_node_made_fit_the_sighash() -> None:
+    calls = json.loads((VECTORS / "core-regtest-recording.json").read_text())["calls"]
+    signed = [
+        json.loads(call["response_text"])["result"]["hex"]
+        for call in calls
+        if call.get("method") == "signrawtransaction"
+    ]
+    transactions = [wire.parse_transaction(bytes.fromhex(text)) for text in signed]
+
+    for transaction in transactions:
+        for at, spent in enumerate(transaction.inputs):
+            signature, key = spent.script[1 : spent.script[0] + 1], spent.script[spent.script[0] + 2 :]
+            code = b"\x76\xa9\x14" + hashlib.new("ripemd160", hashlib.sha256(key).digest()).digest() + b"\x88\xac"
+            digest = wire.sighash(transaction, at, code)
+            assert coincurve.PublicKey(key).verify(signature[:-1], digest, hasher=None)
+    assert sum(len(transaction.inputs) for transaction in transactions) >= 11
+
+
+def test_other_kinds_of_signature_leave_out_what_they_should() -> None:
+    inputs = [wire.Input(bytes((n,)) * 32, n, b"", 7) for n in range(3)]
+    outputs = [wire.Output(n, b"\x51") for n in range(2)]
+    whole = wire.assemble(inputs, outputs)
+    fewer = wire.assemble(inputs, outputs[:1])
+    alone = wire.assemble(inputs[1:2], outputs)
+
+    assert wire.sighash(whole, 0, b"", wire.SIGHASH_NONE) == wire.sighash(fewer, 0, b"", wire.SIGHASH_NONE)
+    assert wire.sighash(whole, 0, b"", wire.SIGHASH_SINGLE) == wire.sighash(fewer, 0, b"", wire.SIGHASH_SINGLE)
+    assert wire.sighash(whole, 1, b"", wire.SIGHASH_ALL | 0x80) == wire.sighash(alone, 0, b"", wire.SIGHASH_ALL | 0x80)
+    assert wire.sighash(whole, 2, b"", wire.SIGHASH_SINGLE) == b"\x01" + bytes(31)
+    assert wire.sighash(whole, 0, b"") != wire.sighash(fewer, 0, b"")
