@@ -73,7 +73,8 @@ def parse_header(raw: bytes) -> Header:
     """Read exactly 80 bytes; raises `Unreadable`."""
     if len(raw) != HEADER_BYTES:
         raise Unreadable(f"a header has {HEADER_BYTES} bytes, not {len(raw)}")
-    return Header(*_HEADER.unpack(raw), hash256(raw))
+    version, previous, merkle_root, time, bits, nonce = _HEADER.unpack(raw)
+    return Header(version, previous, merkle_root, time, bits, nonce, hash256(raw))
 
 
 def header_bytes(header: Header) -> bytes:

@@ -8,7 +8,6 @@ thousands of them: they are made three times as fast. What `app.chain.header` ha
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import NamedTuple
 
 from app.chain.header import (
@@ -104,9 +103,7 @@ def merkle_root(txids: Sequence[bytes]) -> bytes:
             raise Unreadable("the block repeats transactions (CVE-2012-2459)")
         if len(level) % 2:
             level.append(level[-1])
-        level = [
-            sha256(sha256(left + right).digest()).digest() for left, right in zip(level[::2], level[1::2], strict=True)
-        ]
+        level = [hash256(left + right) for left, right in zip(level[::2], level[1::2], strict=True)]
     return level[0]
 
 
@@ -237,8 +234,7 @@ def _read_transaction(raw: bytes, start: int) -> tuple[Transaction, int]:
     if not inputs or not outputs:
         raise Unreadable(f"the transaction at byte {start} lacks inputs or outputs")
     own = raw[start:at]
-    txid = sha256(sha256(own).digest()).digest()
-    return Transaction(txid, version, inputs, outputs, lock_time, own), at
+    return Transaction(hash256(own), version, inputs, outputs, lock_time, own), at
 
 
 def _read_inputs(raw: bytes, at: int) -> tuple[tuple[Input, ...], int]:
