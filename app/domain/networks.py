@@ -89,7 +89,7 @@ REGTEST = Network(
 ALL = (MAIN, TEST, REGTEST)
 
 
-class UnknownNetwork(ValueError):  # noqa: N818  named after what is wrong
+class UnknownNetwork(ValueError):
     """The network is not one of main, test and regtest."""
 
 

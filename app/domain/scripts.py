@@ -8,7 +8,7 @@ _WIF_BYTES = (32, 33)  # without and with the mark of a compressed public key
 _OTHER_CHAINS = {0: "Bitcoin", 5: "Bitcoin", 48: "Litecoin", 50: "Litecoin"}
 
 
-class BadAddress(ValueError):  # noqa: N818  named after what is wrong
+class BadAddress(ValueError):
     """The text is no address that can be paid on this network; the message is a sentence that says why."""
 
 
