@@ -49,7 +49,7 @@ accounts = sa.Table(
     sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),  # the BIP44 account number
     sa.Column("foreign_id", sa.Text, nullable=False, unique=True),
     sa.Column("xpub", sa.Text, nullable=False),
-    sa.Column("script", sa.LargeBinary, nullable=False),  # of the account key; shown as the wire's id
+    sa.Column("address", sa.Text, nullable=False),  # of the account key: the wire's id
     sa.Column("next_index", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("next_change", sa.BigInteger, nullable=False, server_default="0"),
     _text("payout_address"),
@@ -72,7 +72,7 @@ ready_keys = sa.Table(
     metadata,
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("xpub", sa.Text, nullable=False),
-    sa.Column("script", sa.LargeBinary, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
 )
 
 addresses = sa.Table(
@@ -95,7 +95,7 @@ invoices = sa.Table(
     metadata,
     sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),  # of its address: m/.../0/index
-    sa.Column("script", sa.LargeBinary, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),  # the wire's id
     sa.Column("items", sa.Text, nullable=False),  # JSON as it is shown
     sa.Column("total", Amount, nullable=False),
     sa.Column("due", Amount, nullable=False),  # the total less the payment tolerance: what counts as paid

@@ -19,7 +19,7 @@ END $$""",
     """CREATE TRIGGER postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON postings
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
     """CREATE TRIGGER invoices_fixed BEFORE UPDATE ON invoices FOR EACH ROW
-    WHEN ((OLD.items, OLD.total, OLD.due, OLD.script) IS DISTINCT FROM (NEW.items, NEW.total, NEW.due, NEW.script))
+    WHEN ((OLD.items, OLD.total, OLD.due, OLD.address) IS DISTINCT FROM (NEW.items, NEW.total, NEW.due, NEW.address))
     EXECUTE FUNCTION refuse_change()""",
 )
 
@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("foreign_id", sa.Text(), nullable=False),
         sa.Column("xpub", sa.Text(), nullable=False),
-        sa.Column("script", sa.LargeBinary(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
         sa.Column("next_index", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("next_change", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("payout_address", sa.Text(), server_default="", nullable=False),
@@ -251,7 +251,7 @@ def upgrade() -> None:
         "invoices",
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("index", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("script", sa.LargeBinary(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
         sa.Column("items", sa.Text(), nullable=False),
         sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("due", sa.BigInteger(), nullable=False),
@@ -311,7 +311,7 @@ def upgrade() -> None:
         "ready_keys",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("xpub", sa.Text(), nullable=False),
-        sa.Column("script", sa.LargeBinary(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("ready_keys_pkey")),
     )
     op.create_table(
