@@ -115,8 +115,8 @@ class Embedded:
         self._owner.take(new)
         options = f"-U {NAME} --encoding=UTF8 --locale=C --data-checksums --auth-local=trust --auth-host=reject"
         sync = ["--no-sync"] if "fsync" in self._settings else []
-        self._run(["initdb", "-D", self._owner.here, *options.split(), *sync], new)
-        self._run(["postgres", "--single", "-D", self._owner.here, "postgres"], new, f"CREATE DATABASE {NAME}\n")
+        self._run(["initdb", *options.split(), *sync], new)
+        self._run(["postgres", "--single", "postgres"], new, f"CREATE DATABASE {NAME}\n")
         new.rename(self._data)
 
     def _run(self, command: list[str], folder: Path, text: str = "") -> None:
@@ -147,9 +147,7 @@ class Embedded:
         options = [f"--{name}={value}" for name, value in settings.items()]
         program = self._binaries.folder / "postgres"
         with self._log.open("ab") as log:
-            self._process = self._owner.start(
-                [program, "-D", self._owner.here, *options], self._data, subprocess.DEVNULL, log.fileno()
-            )
+            self._process = self._owner.start([program, *options], self._data, subprocess.DEVNULL, log.fileno())
 
     def _forget_recycled_pid(self) -> None:
         """After a reboot the number in postmaster.pid may be that of a stranger, whom PostgreSQL would take for itself."""

