@@ -18,6 +18,10 @@ RETRIED: Final = frozenset({"40P01", "40001"})
 """Deadlock and serialisation failure: the same work done again may succeed."""
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
+BIGINTS: Final = ARRAY(sa.BigInteger)
+TEXTS: Final = ARRAY(sa.Text)
+BYTES: Final = ARRAY(sa.LargeBinary)
+
 
 def engine(url: str, *, pooler: str = "none", connections: int = 10) -> AsyncEngine:
     """Connect lazily to `url`; `pooler="transaction"` keeps no state in the session, so PgBouncer may stand between."""

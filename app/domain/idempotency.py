@@ -1,0 +1,105 @@
+"""Idempotency keys: claimed before the effect, in its transaction, and committed with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app import db as bulk
+from app.db import Db
+from app.domain.refusals import Conflict, Refusal
+from app.tables import idempotency
+
+WAIT_SECONDS = 5
+"""How long a request waits for another with the same key."""
+KEPT = timedelta(hours=48)
+"""How long a key answers; clients are promised 24 hours."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Claim:
+    """Who uses which key for what: `fingerprint` is a hash of method, path and canonical body."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+
+
+class KeyReused(Conflict):
+    """This Idempotency-Key was used for another request."""
+
+    code: ClassVar[str | None] = "key-reused"
+
+
+class StillRunning(Conflict):
+    """Another request with this Idempotency-Key is still running."""
+
+
+async def claim(db: Db, kind: str, claims: Sequence[Claim]) -> dict[Claim, str | Refusal]:
+    """Take the keys. Returns only the claims that are not fresh: with the id of what the key made, or a refusal.
+
+    Waits for a transaction that holds one of the keys until it ends, at most `WAIT_SECONDS` in all.
+    """
+    if not claims:
+        return {}
+    taken = await _insert(db, kind, claims)
+    others = [one for one in claims if one not in taken]
+    if not others:
+        return {}
+    given = bulk.rows(idempotency, ["scope", "key"], [{"scope": one.scope, "key": one.key} for one in others])
+    same = sa.and_(idempotency.c.scope == given.c.scope, idempotency.c.key == given.c.key)
+    found = {(row.scope, row.key): row for row in await db.execute(sa.select(idempotency).join(given, same))}
+    return {one: _answer(one, found.get((one.scope, one.key))) for one in others}
+
+
+async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
+    """Write what each key made."""
+    if made:
+        given = [{"scope": claim.scope, "key": claim.key, "thing": thing} for claim, thing in made.items()]
+        await db.execute(bulk.update_many(idempotency, ["scope", "key"], given))
+
+
+async def forget(db: Db, claims: Sequence[Claim]) -> None:
+    """Take keys back whose request was refused."""
+    if claims:
+        given = bulk.rows(idempotency, ["scope", "key"], [{"scope": one.scope, "key": one.key} for one in claims])
+        same = sa.and_(idempotency.c.scope == given.c.scope, idempotency.c.key == given.c.key)
+        await db.execute(sa.delete(idempotency).where(same, idempotency.c.thing.is_(None)))
+
+
+async def forget_old(db: Db, limit: int = 1000) -> int:
+    """Delete up to `limit` keys that are older than `KEPT`; returns how many."""
+    old = (
+        sa.select(idempotency.c.scope, idempotency.c.key)
+        .where(idempotency.c.created < sa.func.clock_timestamp() - KEPT)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return (await db.execute(sa.delete(idempotency).where(sa.tuple_(*idempotency.primary_key).in_(old)))).rowcount
+
+
+async def _insert(db: Db, kind: str, claims: Sequence[Claim]) -> set[Claim]:
+    """Insert in sorted order: shuffled keys in two batches deadlock. One key twice with other bodies: the first wins."""
+    rows = [
+        {"scope": one.scope, "key": one.key, "fingerprint": one.fingerprint, "kind": kind} for one in sorted(claims)
+    ]
+    await db.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT_SECONDS * 1000 // 2}ms'"))
+    taken = await db.execute(
+        insert(idempotency)
+        .from_select(list(rows[0]), sa.select(bulk.rows(idempotency, list(rows[0]), rows)))
+        .on_conflict_do_nothing()
+        .returning(idempotency.c.scope, idempotency.c.key, idempotency.c.fingerprint)
+    )
+    await db.execute(sa.text("SET LOCAL lock_timeout = 0"))
+    return {Claim(row.scope, row.key, bytes(row.fingerprint)) for row in taken}
+
+
+def _answer(claim: Claim, row: sa.Row[tuple[object, ...]] | None) -> str | Refusal:
+    if row is not None and row.fingerprint != claim.fingerprint:
+        return KeyReused(field="Idempotency-Key")
+    if row is None or row.thing is None:
+        return StillRunning(field="Idempotency-Key")
+    return str(row.thing)

@@ -1,0 +1,99 @@
+"""A verb: what many requests become together in one transaction, each with its own outcome, each at most once."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from app.db import Db
+from app.domain import idempotency
+from app.domain.idempotency import Claim
+from app.domain.refusals import Refusal
+
+Request = TypeVar("Request")
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verb(Generic[Request, Thing]):
+    """`run` makes or refuses things in the order of the requests; `load` finds things by the ids that `name` gives them."""
+
+    kind: str
+    run: Callable[[Db, Sequence[Request]], Awaitable[Sequence[Thing | Refusal]]]
+    load: Callable[[Db, Sequence[str]], Awaitable[Mapping[str, Thing]]]
+    name: Callable[[Thing], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Request]):
+    """A request, and the key under which it may be repeated."""
+
+    request: Request
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Thing]):
+    """What a request made, or what the same request made before."""
+
+    thing: Thing
+    replayed: bool = False
+
+
+async def perform(db: Db, verb: Verb[Request, Thing], asked: Sequence[Asked[Request]]) -> list[Done[Thing] | Refusal]:
+    """Do what was asked. A key commits with its effect; a refusal leaves none, so it may be tried again."""
+    places: dict[Claim, int] = {}
+    for place, one in enumerate(asked):
+        if one.claim is not None:
+            places.setdefault(one.claim, place)
+    earlier = await idempotency.claim(db, verb.kind, list(places))
+    fresh = [
+        n for n, one in enumerate(asked) if one.claim is None or (one.claim not in earlier and places[one.claim] == n)
+    ]
+    outcomes: dict[int, Done[Thing] | Refusal] = {}
+    for place, made in zip(fresh, await verb.run(db, [asked[n].request for n in fresh]) if fresh else [], strict=True):
+        outcomes[place] = made if isinstance(made, Refusal) else Done(made)
+    await _settle(db, verb, asked, outcomes)
+    return await _with_replays(db, verb, asked, outcomes, {**earlier, **_twins(verb, asked, places, outcomes)})
+
+
+async def _settle(
+    db: Db,
+    verb: Verb[Request, Thing],
+    asked: Sequence[Asked[Request]],
+    outcomes: Mapping[int, Done[Thing] | Refusal],
+) -> None:
+    """Write beside each key what it made, and take back the keys of what was refused."""
+    claims = {claim: outcome for n, outcome in outcomes.items() if (claim := asked[n].claim) is not None}
+    made = {claim: verb.name(outcome.thing) for claim, outcome in claims.items() if isinstance(outcome, Done)}
+    await idempotency.fulfil(db, made)
+    await idempotency.forget(db, [claim for claim in claims if claim not in made])
+
+
+def _twins(
+    verb: Verb[Request, Thing],
+    asked: Sequence[Asked[Request]],
+    places: Mapping[Claim, int],
+    outcomes: Mapping[int, Done[Thing] | Refusal],
+) -> dict[Claim, str | Refusal]:
+    """Return what the first request of a key came to, for the others of the same batch."""
+    found: dict[Claim, str | Refusal] = {}
+    for claim, place in places.items():
+        if (outcome := outcomes.get(place)) is not None:
+            found[claim] = verb.name(outcome.thing) if isinstance(outcome, Done) else outcome
+    return found
+
+
+async def _with_replays(
+    db: Db,
+    verb: Verb[Request, Thing],
+    asked: Sequence[Asked[Request]],
+    outcomes: dict[int, Done[Thing] | Refusal],
+    answers: Mapping[Claim, str | Refusal],
+) -> list[Done[Thing] | Refusal]:
+    """Answer the repeated requests with the thing as it is now."""
+    repeated = {n: answers[one.claim] for n, one in enumerate(asked) if n not in outcomes and one.claim is not None}
+    ids = [answer for answer in repeated.values() if isinstance(answer, str)]
+    things = await verb.load(db, ids) if ids else {}
+    for place, answer in repeated.items():
+        outcomes[place] = answer if isinstance(answer, Refusal) else Done(things[answer], replayed=True)
+    return [outcomes[n] for n in range(len(asked))]

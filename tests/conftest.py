@@ -1,0 +1,64 @@
+"""What every test may ask for: a real PostgreSQL, and in it a database of its own with the schema in it."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app import db, migrate, postgres
+
+TEMPLATE = "template_kennel"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL that lives as long as the tests; nothing that it holds must outlive a power cut."""
+    with postgres.running(tmp_path_factory.mktemp("kennel"), durable=False) as url:
+        asyncio.run(_build_template(url))
+        yield url
+
+
+@pytest.fixture
+async def database(server: str) -> AsyncIterator[str]:
+    """The URL of a database of the test's own, cloned from one that the migrations built."""
+    name = f"test_{secrets.token_hex(8)}"
+    await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+    yield _named(server, name)
+    await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def engine(database: str) -> AsyncIterator[AsyncEngine]:
+    """Connections to the test's database; what is committed is really committed."""
+    engine = db.engine(database, connections=20)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of what real software answered."""
+    return Path(__file__).parent / "vectors"
+
+
+async def _build_template(server: str) -> None:
+    await _administer(server, f"CREATE DATABASE {TEMPLATE}")
+    engine = db.engine(_named(server, TEMPLATE))
+    await migrate.upgrade(engine)
+    await engine.dispose()
+
+
+def _named(server: str, name: str) -> str:
+    return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+async def _administer(server: str, statement: str) -> None:
+    engine = create_async_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(sa.text(statement))
+    await engine.dispose()
