@@ -1,0 +1,128 @@
+"""The keys of every account, derived from one mnemonic; only the sender and the pool of ready xpubs may look in here."""
+
+import hashlib
+import hmac
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import coincurve
+
+from app.domain import base58, hd, scripts
+from app.domain.networks import Network
+
+PURPOSE = 44  # BIP44: m/44'/coin'/account'/branch/index
+MAX_BATCH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyKey:
+    """What opening account `number` takes: its xpub, and the P2PKH script of the account key itself.
+
+    The xpub stays out of the repr: it shows all addresses of the account to whoever reads it.
+    """
+
+    number: int
+    xpub: str = field(repr=False)
+    address_script: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class SecretKey:
+    """A BIP32 extended private key and its place in the tree."""
+
+    key: coincurve.PrivateKey
+    chain_code: bytes
+    depth: int = 0
+    parent_fingerprint: bytes = bytes(4)
+    number: int = 0
+
+    def public(self) -> hd.ExtendedKey:
+        """Return the extended public key of the same place."""
+        return hd.ExtendedKey(
+            self.key.public_key.format(), self.chain_code, self.depth, self.parent_fingerprint, self.number
+        )
+
+    def child(self, index: int) -> "SecretKey":
+        """Derive child `index`, hardened from 2^31 on; `hd.InvalidChild` where there is none."""
+        public_key = self.key.public_key.format()
+        parent = b"\0" + self.key.secret if index >= hd.HARDENED else public_key
+        digest = hmac.digest(self.chain_code, parent + index.to_bytes(4, "big"), "sha512")
+        return SecretKey(
+            key=_sum(self.key, digest[:32]),
+            chain_code=digest[32:],
+            depth=self.depth + 1,
+            parent_fingerprint=base58.hash160(public_key)[:4],
+            number=index,
+        )
+
+    def hardened(self, number: int) -> "SecretKey":
+        """Derive the child that is written `number'`."""
+        if not 0 <= number < hd.HARDENED:
+            raise ValueError(f"there is no hardened child {number}")
+        return self.child(hd.HARDENED + number)
+
+
+def master(words: str) -> SecretKey:
+    """Derive the master key of a BIP39 mnemonic without a password of its own, as BIP39 and BIP32 say."""
+    seed = hashlib.pbkdf2_hmac("sha512", normal(words).encode(), b"mnemonic", 2048)
+    digest = hmac.digest(b"Bitcoin seed", seed, "sha512")
+    return SecretKey(coincurve.PrivateKey(digest[:32]), digest[32:])
+
+
+def normal(words: str) -> str:
+    """Write a mnemonic with single spaces, in the Unicode form that BIP39 asks for."""
+    return " ".join(unicodedata.normalize("NFKD", words).split())
+
+
+class Keyring:
+    """The installation's mnemonic and what follows from it on one network. It shows nothing and cannot be pickled."""
+
+    __slots__ = ("_coin", "_network", "_words")
+
+    def __init__(self, network: Network, words: str) -> None:
+        self._network = network
+        self._words = normal(words)
+        self._coin = master(words).hardened(PURPOSE).hardened(network.coin_type)
+
+    def __repr__(self) -> str:
+        return f"<Keyring of {self._network.name}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a keyring stays in its process")
+
+    def mnemonic(self) -> str:
+        """Return the words, for `seed show` only."""
+        return self._words
+
+    def account_xpubs(self, first: int, count: int) -> list[ReadyKey]:
+        """Derive `count` accounts from number `first` on, leaving out a number that has no key.
+
+        At most `MAX_BATCH` at once; they take about half a second of computing: call it in a thread.
+        """
+        if not 0 <= count <= MAX_BATCH:
+            raise ValueError(f"{count} accounts are more than {MAX_BATCH}")
+        return list(self._ready(range(first, first + count)))
+
+    def private_key(self, account: int, branch: int, index: int) -> coincurve.PrivateKey:
+        """Derive the key that signs for `branch`/`index` of `account`."""
+        return self._coin.hardened(account).child(branch).child(index).key
+
+    def account_key(self, account: int) -> coincurve.PrivateKey:
+        """Derive the key that signs for what was paid to the account's own id."""
+        return self._coin.hardened(account).key
+
+    def _ready(self, numbers: range) -> Iterator[ReadyKey]:
+        for number in numbers:
+            with suppress(hd.InvalidChild):
+                account = self._coin.hardened(number).public()
+                script = scripts.p2pkh(base58.hash160(account.public_key))
+                yield ReadyKey(number, hd.serialise(self._network, account), script)
+
+
+def _sum(key: coincurve.PrivateKey, tweak: bytes) -> coincurve.PrivateKey:
+    """BIP32's parse256(IL) + k mod n; a sum of zero and a tweak beyond the order have no key."""
+    with suppress(ValueError):
+        return key.add(tweak)
+    raise hd.InvalidChild("this index has no key")

@@ -1,0 +1,170 @@
+"""The file with the installation's seed: made once, opened with a passphrase, never half written."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.chain import keys, seed_record
+from app.chain.seed_record import Cost, Record
+from app.domain.networks import REGTEST, Network
+
+ENTROPY_BYTES = 32  # 24 words
+
+
+class SeedRefused(Exception):
+    """Something about the seed file stands in the way; the message is a sentence for the operator."""
+
+
+class SeedFileExists(SeedRefused):
+    """There is a seed file already; it is never overwritten."""
+
+
+class SeedFileMissing(SeedRefused):
+    """There is no seed file."""
+
+
+class SeedFileDamaged(SeedRefused):
+    """The seed file cannot be read."""
+
+
+class WrongPassphrase(SeedRefused):
+    """The passphrase does not open the seed file."""
+
+
+class PassphraseMissing(SeedRefused):
+    """Off regtest the seed needs a passphrase."""
+
+
+class WrongNetwork(SeedRefused):
+    """The seed file was made for another network."""
+
+
+class AlreadyShown(SeedRefused):
+    """The words were shown before."""
+
+
+class BadMnemonic(SeedRefused):
+    """The words are no BIP39 mnemonic."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedFile:
+    """The seed file at `path`, for one network. All methods block on the disk; `create` and `open` compute as well."""
+
+    path: Path
+    network: Network
+    cost: Cost = seed_record.STRONG
+
+    def create(self, passphrase: str, birth_height: int | None = None, words: str | None = None) -> keys.Keyring:
+        """Make the file from 24 fresh words, or from `words` to restore a lost one, and open it.
+
+        `birth_height` is the tip when the seed was made: nothing before it can be ours. None says that it is unknown.
+        Raises `SeedFileExists`, `PassphraseMissing` (off regtest) and `BadMnemonic`.
+        """
+        self._check(passphrase)
+        words = _fresh_words() if words is None else _checked_words(words)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked():
+            if self.path.exists():
+                raise SeedFileExists(f"There is a seed file at {self.path} already; it is never overwritten.")
+            self._write(seed_record.lock(words, passphrase, self.network.name, birth_height, self.cost))
+        return keys.Keyring(self.network, words)
+
+    def open(self, passphrase: str) -> keys.Keyring:
+        """Decrypt the file: `WrongPassphrase`, `SeedFileMissing`, `SeedFileDamaged` or `WrongNetwork` where it cannot."""
+        return keys.Keyring(self.network, self._words(self.read(), passphrase))
+
+    def read(self) -> Record:
+        """Read what needs no passphrase: `birth_height`, `highest_account` (-1: none yet), `shown`."""
+        try:
+            with self.path.open("rb") as file:
+                record = seed_record.of_json(file.read(seed_record.MAX_BYTES + 1))
+        except FileNotFoundError:
+            raise SeedFileMissing(f"There is no seed file at {self.path}.") from None
+        except seed_record.Malformed as fault:
+            raise SeedFileDamaged(
+                f"The seed file {self.path} is damaged ({fault}): restore it from a backup or from its words."
+            ) from None
+        if record.network != self.network.name:
+            raise WrongNetwork(f"The seed file {self.path} is for {record.network[:32]}, not for {self.network.name}.")
+        return record
+
+    def raise_highest(self, number: int) -> None:
+        """Remember that accounts up to `number` were handed out; never lowers. On disk when it returns."""
+        if not 0 <= number <= seed_record.MAX_NUMBER:
+            raise ValueError(f"there is no account number {number}")
+        with self._locked():
+            record = self.read()
+            if record.highest_account < number:
+                self._write(replace(record, highest_account=number))
+
+    def show_once(self, passphrase: str, *, again: bool = False) -> str:
+        """Return the words and remember that they were shown; the second time `AlreadyShown`, unless `again`."""
+        with self._locked():
+            record = self.read()
+            if record.shown and not again:
+                raise AlreadyShown("The words of this seed were shown before; ask for them again explicitly.")
+            words = self._words(record, passphrase)
+            self._write(replace(record, shown=True))
+        return words
+
+    def _check(self, passphrase: str) -> None:
+        if not passphrase and self.network != REGTEST:
+            raise PassphraseMissing(f"A seed on {self.network.name} needs a passphrase.")
+        if len(passphrase) > seed_record.MAX_PASSPHRASE_CHARS:
+            raise WrongPassphrase(f"A passphrase has at most {seed_record.MAX_PASSPHRASE_CHARS} characters.")
+
+    def _words(self, record: Record, passphrase: str) -> str:
+        self._check(passphrase)
+        try:
+            return record.words(passphrase)
+        except seed_record.Unopened:
+            raise WrongPassphrase(f"The passphrase does not open the seed file {self.path}.") from None
+
+    def _write(self, record: Record) -> None:
+        """Replace the file as a whole: after a kill at any instant the old or the new one is there."""
+        text = record.to_json()
+        seed_record.of_json(text)  # what cannot be read back must not replace what can
+        fresh = self.path.with_name(f"{self.path.name}.new")
+        fresh.unlink(missing_ok=True)  # what a killed writer left; nobody else writes while we hold the lock
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold other processes and threads off; the lock dies with its holder."""
+        if not self.path.parent.is_dir():
+            raise SeedFileMissing(f"There is no seed file at {self.path}.")
+        descriptor = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _fresh_words() -> str:
+    from bip_utils import Bip39MnemonicGenerator
+
+    return str(Bip39MnemonicGenerator().FromEntropy(secrets.token_bytes(ENTROPY_BYTES)).ToStr())
+
+
+def _checked_words(words: str) -> str:
+    from bip_utils import Bip39Languages, Bip39MnemonicValidator
+
+    normal = keys.normal(words).lower()
+    if not Bip39MnemonicValidator(Bip39Languages.ENGLISH).IsValid(normal):
+        raise BadMnemonic("Those words are no English BIP39 mnemonic: check their spelling and order.")
+    return normal

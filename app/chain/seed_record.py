@@ -1,0 +1,165 @@
+"""What the seed file says: a mnemonic under a passphrase, and plain facts about it."""
+
+import hashlib
+import json
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+MAX_BYTES = 16_384
+MAX_PASSPHRASE_CHARS = 1_024
+MAX_NUMBER = (1 << 31) - 1  # heights and account numbers
+NO_ACCOUNT = -1
+
+_VERSION = 1
+_BLOCK_SIZE = 8  # scrypt's r
+_MAX_MEMORY_BYTES = 256 * 1024 * 1024  # a hostile file may not take the machine's memory
+_MAX_RUNS = 16
+_SALT_BYTES = 16
+_NONCE_BYTES = 12
+
+
+class Malformed(ValueError):
+    """The text is no seed record; the message says in half a sentence why."""
+
+
+class Unopened(ValueError):
+    """The passphrase does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one guess at the passphrase takes: scrypt with `n` KiB of memory, `p` times over.
+
+    The default is one of the settings that OWASP's password storage cheat sheet calls equal, that with 32 MiB.
+    """
+
+    n: int = 1 << 15
+    p: int = 3
+
+    def __post_init__(self) -> None:
+        memory_bytes = 128 * _BLOCK_SIZE * self.n
+        if self.n < 1 << 14 or self.n & (self.n - 1) or memory_bytes > _MAX_MEMORY_BYTES:
+            raise ValueError(f"scrypt's n cannot be {self.n}")
+        if not 1 <= self.p <= _MAX_RUNS:
+            raise ValueError(f"scrypt's p cannot be {self.p}")
+
+    def cipher(self, passphrase: str, salt: bytes) -> AESGCM:
+        """Stretch a passphrase to a key; takes a quarter of a second on purpose."""
+        secret = unicodedata.normalize("NFKD", passphrase).encode(errors="surrogatepass")
+        return AESGCM(Scrypt(salt=salt, length=32, n=self.n, r=_BLOCK_SIZE, p=self.p).derive(secret))
+
+
+STRONG = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The seed file's contents.
+
+    The cipher also vouches for the network, the birth height (None: unknown) and the cost. The highest account number
+    handed out (-1: none) and whether the words were shown change without the passphrase.
+    """
+
+    network: str
+    birth_height: int | None
+    cost: Cost
+    salt: bytes
+    nonce: bytes
+    ciphertext: bytes
+    highest_account: int = NO_ACCOUNT
+    shown: bool = False
+
+    def words(self, passphrase: str) -> str:
+        """Decrypt the mnemonic; `Unopened` where the passphrase does not fit."""
+        cipher = self.cost.cipher(passphrase, self.salt)
+        try:
+            return cipher.decrypt(
+                self.nonce, self.ciphertext, _vouched(self.network, self.birth_height, self.cost)
+            ).decode()
+        except InvalidTag:
+            raise Unopened from None
+
+    def to_json(self) -> bytes:
+        """Write the record as JSON with a checksum, so that damage is told from a wrong passphrase."""
+        body = {
+            "version": _VERSION,
+            "network": self.network,
+            "birth_height": self.birth_height,
+            "scrypt": {"n": self.cost.n, "r": _BLOCK_SIZE, "p": self.cost.p, "salt": self.salt.hex()},
+            "aes_256_gcm": {"nonce": self.nonce.hex(), "ciphertext": self.ciphertext.hex()},
+            "highest_account": self.highest_account,
+            "shown": self.shown,
+        }
+        return json.dumps(body | {"checksum": _checksum(body)}, indent=2).encode() + b"\n"
+
+
+def lock(words: str, passphrase: str, network: str, birth_height: int | None, cost: Cost) -> Record:
+    """Encrypt a mnemonic with fresh salt and nonce."""
+    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
+    vouched = _vouched(network, birth_height, cost)
+    ciphertext = cost.cipher(passphrase, salt).encrypt(nonce, words.encode(), vouched)
+    return Record(network, birth_height, cost, salt, nonce, ciphertext)
+
+
+def of_json(text: bytes) -> Record:
+    """Read what `to_json` wrote, trusting none of it; else `Malformed`."""
+    if len(text) > MAX_BYTES:
+        raise Malformed("it is too long")
+    try:
+        body = json.loads(text)
+        checksum = body.pop("checksum")
+        if not isinstance(checksum, str) or checksum != _checksum(body):
+            raise Malformed("its checksum is wrong")
+        return _record(body)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise Malformed(str(error) if isinstance(error, Malformed) else "it is not in the right form") from None
+
+
+def _record(body: dict[str, Any]) -> Record:
+    scrypt, cipher = body["scrypt"], body["aes_256_gcm"]
+    if (body["version"], scrypt["r"]) != (_VERSION, _BLOCK_SIZE):
+        raise Malformed("it is of another version")
+    birth_height = body["birth_height"]
+    return Record(
+        network=_text(body["network"]),
+        birth_height=None if birth_height is None else _number(birth_height),
+        cost=Cost(n=_number(scrypt["n"]), p=_number(scrypt["p"])),
+        salt=_exactly(_SALT_BYTES, scrypt["salt"]),
+        nonce=_exactly(_NONCE_BYTES, cipher["nonce"]),
+        ciphertext=bytes.fromhex(_text(cipher["ciphertext"])),
+        highest_account=_number(body["highest_account"], lowest=NO_ACCOUNT),
+        shown=body["shown"] is True,
+    )
+
+
+def _vouched(network: str, birth_height: int | None, cost: Cost) -> bytes:
+    return json.dumps([_VERSION, network, birth_height, cost.n, _BLOCK_SIZE, cost.p]).encode()
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _number(value: Any, lowest: int = 0) -> int:
+    if type(value) is not int or not lowest <= value <= MAX_NUMBER:
+        raise Malformed("a number in it is out of range")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Malformed("a text is missing in it")
+    return value
+
+
+def _exactly(size: int, value: Any) -> bytes:
+    found = bytes.fromhex(_text(value))
+    if len(found) != size:
+        raise Malformed("a number of bytes in it is wrong")
+    return found
