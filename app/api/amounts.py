@@ -1,0 +1,32 @@
+"""Amounts on the wire: strings or numbers in, trimmed decimal strings out."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from app import money
+
+_SCHEMA_IN: Final = {
+    "anyOf": [{"type": "string"}, {"type": "number"}],
+    "description": "DOGE as a decimal string (exact, at most 8 decimals) or a number",
+    "examples": ["12.5"],
+}
+_SCHEMA_OUT: Final = {"type": "string", "description": "DOGE as a decimal string", "examples": ["12.5"]}
+
+
+def _parse(given: Any) -> int:
+    """Read koinu; at most 10,000,000,000 DOGE either way (what one invoice or output may be worth)."""
+    try:
+        amount = money.parse(given)
+    except money.BadAmount as error:
+        raise ValueError(str(error)) from None
+    if abs(amount) > money.MAX_MONEY:
+        raise ValueError("an amount is at most 10,000,000,000 DOGE")
+    return amount
+
+
+KoinuIn = Annotated[int, PlainValidator(_parse), WithJsonSchema(_SCHEMA_IN)]
+"""An amount of DOGE in a request, as koinu; either sign."""
+
+KoinuOut = Annotated[int, PlainSerializer(money.show, return_type=str), WithJsonSchema(_SCHEMA_OUT)]
+"""Koinu in a response, shown as GigaWallet shows them: "24.89774"."""

@@ -1,0 +1,60 @@
+"""Answers: a model or an error as JSON bytes with GigaWallet's headers."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+STATUSES: Final[Mapping[str, int]] = {
+    "bad-request": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "conflict": 409,
+    "insufficient-funds": 409,
+    "too-large": 413,
+    "key-reused": 422,
+    "rate-limited": 429,
+    "unknown-error": 500,
+    "not-available": 503,
+}
+"""Every code that an error may carry, and its HTTP status."""
+
+_REPLAYED: Final = (b"idempotent-replayed", b"true")
+
+
+class View(BaseModel):
+    """What every response model is: fields in the order in which they are shown, built by us and not checked again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Json(Response):
+    """A response whose content is JSON bytes already."""
+
+    media_type = "application/json"
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Say the content's type and length, and that it is never to be stored."""
+        super().init_headers(headers)
+        self.raw_headers.append((b"cache-control", b"no-store"))
+
+
+def show(view: BaseModel, *, replayed: bool = False) -> Json:
+    """Answer 200 with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
+    response = Json(view.__pydantic_serializer__.to_json(view))
+    if replayed:
+        response.raw_headers.append(_REPLAYED)
+    return response
+
+
+def error(code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> Json:
+    """Answer `{"error":{"code","message","field"?}}` with the status that belongs to the code."""
+    inner = {"code": code, "message": message}
+    if field is not None:
+        inner["field"] = field
+    content = json.dumps({"error": inner}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return Json(content, STATUSES[code], headers)

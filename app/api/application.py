@@ -1,0 +1,39 @@
+"""The two HTTP applications, admin and public, built from the values they are given."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from app.api import auth, edge, errors, openapi
+
+_VERSION: Final = "0.1.0"
+_QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own telemetry would carry request bodies to whatever is configured in the environment."""
+
+
+def build(
+    title: str, routers: Sequence[APIRouter], new_id: Callable[[], str], *, token: str = "", documented: bool = False
+) -> FastAPI:
+    """Build an application of `routers`; `token` locks it, `documented` serves /docs and /openapi.json.
+
+    `new_id` makes request ids: short, of printable ASCII.
+    """
+    layers = [Middleware(edge.Edge, new_id=new_id)]
+    if token:
+        layers.append(Middleware(auth.Bearer, token=token))
+    app = FastAPI(
+        title=title,
+        version=_VERSION,
+        openapi_url="/openapi.json" if documented else None,
+        redoc_url=None,
+        middleware=layers,
+        exception_handlers=errors.tables(),
+        telemetry=_QUIET,
+    )
+    # The routes themselves, not include_router(), which would match each path twice.
+    for router in routers:
+        app.router.routes.extend(router.routes)
+    openapi.describe(app, locked=bool(token))
+    return app

@@ -1,0 +1,128 @@
+"""Request bodies: read within limits, matched to a model by names in any case, and fingerprinted for replays."""
+
+import asyncio
+import hashlib
+from functools import cache
+from typing import Any, Final, Generic, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from app.api import complaints, json_text
+from app.domain import refusals
+
+MAX_BYTES: Final = 1024 * 1024
+MAX_SECONDS: Final = 20
+"""How long a caller may take to send a body."""
+_DRAIN_BYTES: Final = 16 * MAX_BYTES
+"""A body up to this size is received to its end before it is refused, so that the caller can read the answer."""
+_SCOPE_KEY: Final = "kennel.body"
+
+Model = TypeVar("Model", bound="Body")
+
+
+class TooLarge(refusals.Invalid):
+    """the request body is larger than {limit} bytes"""  # noqa: D400, D415  shown as it is
+
+    code = "too-large"
+
+
+class TooSlow(refusals.Invalid):
+    """the request body did not arrive within {seconds} seconds"""  # noqa: D400, D415  shown as it is
+
+
+class BadField(refusals.Invalid):
+    """{sentence}"""  # noqa: D400, D415  shown as it is
+
+
+class Body(BaseModel):
+    """What every request model is: strict types, names in any case, null means absent, the unknown ignored."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, validate_by_name=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fold(cls, given: Any) -> Any:
+        """Rename fields that are spelled in another case, as Go's decoder does; the exact name wins."""
+        if not isinstance(given, dict):
+            return {} if given is None else given
+        names = _names(cls)
+        folded = {name: value for name, value in given.items() if name in names and value is not None}
+        if len(folded) != len(given):
+            for name, value in given.items():
+                known = name.lower()
+                if known in names and known not in given and value is not None:
+                    folded[known] = value
+        return folded
+
+
+class Reader(Generic[Model]):
+    """A dependency that gives an endpoint the request's body as `model`; OpenAPI documents it from here."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+
+    async def __call__(self, request: Request) -> Model:
+        """Read, parse and validate; what is wrong is refused in one sentence that names the field."""
+        tree = await parsed(request)
+        try:
+            return self.model.model_validate(tree)
+        except ValidationError as error:
+            complaint = complaints.of_errors(error.errors(include_url=False, include_input=False))
+            raise BadField(sentence=complaint.sentence, field=complaint.field) from None
+
+
+def of(model: type[Body]) -> Any:
+    """Mark an endpoint's parameter as its body: `new: Annotated[NewInvoice, bodies.of(NewInvoice)]`."""
+    return Depends(Reader(model))
+
+
+async def parsed(request: Request) -> Any:
+    """Return the body's first JSON value, parsed once a request; refusals as json_text.read, TooLarge and TooSlow."""
+    scope = request.scope
+    if _SCOPE_KEY not in scope:
+        scope[_SCOPE_KEY] = json_text.read(await raw(request.receive))
+    return scope[_SCOPE_KEY]
+
+
+async def raw(receive: Receive) -> bytes:
+    """Receive a body of at most MAX_BYTES within MAX_SECONDS, however it is framed."""
+    try:
+        async with asyncio.timeout(MAX_SECONDS):
+            return await _collect(receive)
+    except TimeoutError:
+        raise TooSlow(seconds=MAX_SECONDS) from None
+
+
+def fingerprint(method: str, path: str, tree: Any) -> bytes:
+    """Hash what makes two requests the same (32 bytes): method, path and canonical body; None for no body."""
+    digest = hashlib.sha256(f"{method} {path}\n".encode())
+    digest.update(json_text.canonical(tree))
+    return digest.digest()
+
+
+async def _collect(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more and size <= _DRAIN_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        size += len(chunk)
+        if size <= MAX_BYTES:
+            chunks.append(chunk)
+    if size > MAX_BYTES:
+        raise TooLarge(limit=MAX_BYTES)
+    return b"".join(chunks)
+
+
+@cache
+def _names(model: type[Body]) -> frozenset[str]:
+    """Return the model's field names on the wire, all of them lower case."""
+    wire = frozenset(field.alias or name for name, field in model.model_fields.items())
+    if any(name != name.lower() for name in wire):
+        raise AssertionError(f"{model.__name__} has a field name that is not lower case")
+    return wire

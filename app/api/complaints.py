@@ -1,0 +1,73 @@
+"""What pydantic found wrong, said as one sentence that names the field and repeats nothing of the value."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+
+class Complaint(NamedTuple):
+    """The sentence for the caller, and the field at fault: "items[0].value", or none for the body as a whole."""
+
+    field: str | None
+    sentence: str
+
+
+LITERAL: Final = "kennel_literal"
+"""The type of a PydanticCustomError whose message is shown as it is."""
+
+_SENTENCES: Final[Mapping[tuple[str, str], str]] = {
+    ("items", "missing"): "missing 'items' in JSON body",
+    ("items", "too_short"): "missing 'items' in JSON body",
+    ("type", "literal_error"): "Invalid item type",
+}
+"""GigaWallet's own words, by field and error; its clients may look for them."""
+
+_PREDICATES: Final[Mapping[str, str]] = {
+    "missing": "is required",
+    "string_type": "must be a string",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number in reach",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have at least {min_length} entries",
+    "literal_error": "must be one of {expected}",
+    "enum": "must be one of {expected}",
+    "value_error": "is wrong: {error}",
+    "datetime_type": "must be an RFC 3339 time",
+    "datetime_parsing": "must be an RFC 3339 time",
+    "datetime_from_date_parsing": "must be an RFC 3339 time",
+    "timezone_aware": "must be a time with its zone",
+}
+
+
+def of_errors(errors: Sequence[Any]) -> Complaint:
+    """Describe the first of pydantic's errors (at least one; locations are relative to the body or parameter)."""
+    first = errors[0]
+    field = path(first["loc"])
+    kind: str = first["type"]
+    if kind == LITERAL:
+        return Complaint(field, first["msg"])
+    last = str(first["loc"][-1]) if first["loc"] else ""
+    literal = _SENTENCES.get((last, kind))
+    predicate = _PREDICATES.get(kind, "is not valid").format_map(first.get("ctx") or {})
+    return Complaint(field, literal or f"{field or 'the body'} {predicate}")
+
+
+def path(location: Sequence[str | int]) -> str | None:
+    """Write ("items", 0, "value") as "items[0].value"; names that the caller chose are cut at 100 characters."""
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step[:100]}" if text else step[:100]
+    return text or None

@@ -1,0 +1,51 @@
+"""The outermost layer of both listeners: every request gets an id and an answer."""
+
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api import errors
+
+
+class Edge:
+    """An ASGI layer that names each request, answers HEAD as GET without its body, and lets no exception out."""
+
+    def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
+        self.app = app
+        self.new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; what it raises is logged under the request's id and answered with 500 or 503."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(send, self.new_id(), bodiless=scope["method"] == "HEAD")
+        if answer.bodiless:
+            scope = {**scope, "method": "GET"}
+        try:
+            await self.app(scope, receive, answer.send)
+        except Exception as error:  # the edge is where nothing may get past
+            response = errors.unexpected(error, answer.request_id)
+            if answer.started:
+                raise
+            await response(scope, receive, answer.send)
+
+
+class _Answer:
+    """What is sent back for one request."""
+
+    __slots__ = ("bodiless", "onward", "request_id", "started")
+
+    def __init__(self, onward: Send, request_id: str, *, bodiless: bool) -> None:
+        self.onward = onward
+        self.request_id = request_id
+        self.bodiless = bodiless
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"].append((b"x-request-id", self.request_id.encode()))
+        elif self.bodiless:
+            message = {**message, "body": b""}
+        await self.onward(message)

@@ -1,0 +1,105 @@
+"""One table from what went wrong to what the caller is told."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import sqlalchemy.exc
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from app.api import answers, complaints
+from app.domain import refusals
+
+_log = logging.getLogger(__name__)
+
+_KINDS: Final[tuple[tuple[type[refusals.Refusal], str], ...]] = (
+    (refusals.NotFound, "not-found"),
+    (refusals.Conflict, "conflict"),
+    (refusals.Invalid, "bad-request"),
+    (refusals.Forbidden, "forbidden"),
+)
+_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "too-large": {"Connection": "close"},
+    "not-available": {"Retry-After": "1"},
+}
+_HTTP: Final[Mapping[int, tuple[str, str]]] = {
+    404: ("not-found", "no such path"),
+    405: ("method-not-allowed", "this path does not take this method"),
+    413: ("too-large", "the request body is too large"),
+}
+_UNREACHABLE: Final = (
+    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.InterfaceError,
+    sqlalchemy.exc.TimeoutError,
+    ConnectionError,
+)
+"""What the engine raises while the database is down, starting, or has no connection to spare."""
+
+
+def tables() -> dict[Any, Any]:
+    """Return the exception handlers that FastAPI is to call; all else reaches `unexpected`."""
+    return {
+        refusals.Refusal: _refused,
+        RequestValidationError: _invalid,
+        HTTPException: _http,
+        ClientDisconnect: _gone,
+    }
+
+
+def code_of(refusal: refusals.Refusal) -> str:
+    """Return the refusal's own code, or that of its kind."""
+    return refusal.code or next((code for kind, code in _KINDS if isinstance(refusal, kind)), "bad-request")
+
+
+def unexpected(error: Exception, request_id: str) -> Response:
+    """Answer for an exception that nothing expected; only the log says what it was."""
+    if _unreachable(error):
+        _log.error("request %s: the database cannot be reached: %s", request_id, type(error).__name__)
+        return answers.error("not-available", "the database cannot be reached", headers=_HEADERS["not-available"])
+    _log.error("request %s failed", request_id, exc_info=error)
+    return answers.error("unknown-error", f"something went wrong here; the log knows more under {request_id}")
+
+
+async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
+    code = code_of(refusal)
+    return answers.error(code, str(refusal), refusal.field, _HEADERS.get(code))
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    """Path, query and header parameters; their location begins with where they stand."""
+    relative = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
+    field, sentence = complaints.of_errors(relative)
+    return answers.error("bad-request", sentence, field)
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    if error.status_code == 405:
+        return _other_method(request)
+    code, message = _HTTP.get(error.status_code, ("bad-request", "the request is not understood"))
+    return answers.error(code, message, headers=error.headers)
+
+
+def _other_method(request: Request) -> Response:
+    """Say which methods the path takes; that is also all that OPTIONS asks for."""
+    allowed = {"OPTIONS"}
+    for route in request.app.router.routes:
+        match, _ = route.matches(dict(request.scope))
+        if match.value and getattr(route, "methods", None):
+            allowed |= route.methods | ({"HEAD"} if "GET" in route.methods else set())
+    headers = {"Allow": ", ".join(sorted(allowed))}
+    if request.method == "OPTIONS":
+        return Response(headers=headers)
+    return answers.error(*_HTTP[405], headers=headers)
+
+
+async def _gone(request: Request, error: ClientDisconnect) -> Response:
+    """Nobody hears this: the caller left while sending."""
+    return answers.error("bad-request", "the request body broke off")
+
+
+def _unreachable(error: Exception) -> bool:
+    lost = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, _UNREACHABLE)

@@ -1,0 +1,124 @@
+"""JSON as clients send it: numbers exact, trailing bytes ignored, and nothing in it that could not be stored."""
+
+import json
+from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Never
+
+from app.api import complaints
+from app.domain import refusals
+
+MAX_DEPTH: Final = 32
+"""Levels of lists and objects; the deepest shape of ours has five."""
+_MAX_DIGITS: Final = 100
+_SPACE: Final = " \t\n\r"
+
+
+class Unreadable(refusals.Invalid):
+    """bad request body (expecting JSON): {reason}"""  # noqa: D400, D415  GigaWallet's words
+
+
+class Unstorable(refusals.Invalid):
+    """{where} holds characters that are no text (NUL, or half of a surrogate pair)."""
+
+
+def read(body: bytes) -> Any:
+    """Parse the first JSON value of `body`; numbers with a fraction or exponent become Decimal.
+
+    Raises Unreadable for what is no JSON (also NaN, an object that names a field twice, nesting over 32 levels)
+    and Unstorable, which names the field, for text that PostgreSQL cannot hold.
+    """
+    text = body.decode("utf-8", "surrogateescape").lstrip(_SPACE)
+    if not text:
+        raise Unreadable(reason="EOF")
+    try:
+        tree, _ = _DECODER.raw_decode(text)
+    except RecursionError:
+        raise Unreadable(reason="nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise Unreadable(reason=f"{error.msg} at character {error.pos}") from None
+    except (ValueError, InvalidOperation):
+        raise Unreadable(reason="a number has too many digits") from None
+    _check(tree, text)
+    return tree
+
+
+def canonical(tree: Any) -> bytes:
+    """Write a parsed value so that equal values have equal bytes: keys sorted, no spaces, ASCII."""
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
+def exact(node: Any) -> str:
+    """Write a parsed value as JSON text in its own order, with numbers as exact as they were read."""
+    if isinstance(node, dict):
+        return "{" + ",".join(f"{exact(name)}:{exact(value)}" for name, value in node.items()) + "}"
+    if isinstance(node, list):
+        return "[" + ",".join(map(exact, node)) + "]"
+    return str(node) if isinstance(node, Decimal) else json.dumps(node, ensure_ascii=False)
+
+
+def _check(tree: Any, text: str) -> None:
+    """Look into the tree only where its text leaves a doubt, which that of ordinary requests does not."""
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _check_depth(tree)
+    if "\\u" in text or not _is_unicode(text):
+        for where, string in _strings(tree, ()):
+            if "\0" in string or not _is_unicode(string):
+                name = complaints.path(where)
+                raise Unstorable(where=name or "the body", field=name)
+
+
+def _check_depth(tree: Any) -> None:
+    level = [tree]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise Unreadable(reason="nested too deeply")
+
+
+def _children(node: Any) -> Sequence[Any]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else ()
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _strings(node: Any, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every string in the tree with its place, names included; the depth is bounded before."""
+    if isinstance(node, str):
+        yield where, node
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            yield where, name
+            yield from _strings(value, (*where, name))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _strings(value, (*where, index))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise Unreadable(reason="an object names a field twice")
+    return made
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > _MAX_DIGITS:
+        raise Unreadable(reason="a number has too many digits")
+    return Decimal(text)
+
+
+def _refuse_constant(name: str) -> Never:
+    raise Unreadable(reason=f"{name} is not a number")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_decimal, parse_constant=_refuse_constant, object_pairs_hook=_object)

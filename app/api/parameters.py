@@ -1,0 +1,125 @@
+"""Path, query and header parameters, as types that FastAPI checks."""
+
+import base64
+import re
+from typing import Annotated, Any, Final
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from app.api import complaints, texts
+from app.domain import refusals
+
+MAX_PAGE: Final = 100
+DEFAULT_PAGE: Final = 10
+MAX_HEIGHT: Final = 2**31 - 1
+_MAX_ADDRESS: Final = 64
+_MAX_CURSOR: Final = 400
+
+# At most 18 digits fit into 64 bits, and into every column that is compared with them.
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
+
+
+class NoSuchInvoice(refusals.NotFound):
+    """no such invoice"""  # noqa: D400, D415  GigaWallet's words
+
+
+def _whole(given: Any, otherwise: int, message: str) -> int:
+    """Read a query parameter as GigaWallet does: the empty text is the default."""
+    if given == "":
+        return otherwise
+    if isinstance(given, int):
+        return given
+    if not isinstance(given, str) or not _WHOLE.fullmatch(given) or not given.isascii():
+        raise PydanticCustomError(complaints.LITERAL, message)
+    return int(given)
+
+
+def _cursor(given: Any) -> int:
+    index = _whole(given, 0, "invalid cursor in URL")
+    if index < 0:
+        raise PydanticCustomError(complaints.LITERAL, "invalid cursor in URL")
+    return index
+
+
+def _limit(given: Any) -> int:
+    limit = _whole(given, DEFAULT_PAGE, "invalid limit in URL")
+    if limit < 1:
+        raise PydanticCustomError(complaints.LITERAL, "invalid limit in URL")
+    if limit > MAX_PAGE:
+        raise PydanticCustomError(complaints.LITERAL, "invalid limit in URL (cannot be greater than 100)")
+    return limit
+
+
+def _height(given: Any) -> int:
+    height = _whole(given, -1, "blockheight invalid, must convert to int64")
+    if not 0 <= height <= MAX_HEIGHT:
+        raise PydanticCustomError(complaints.LITERAL, "blockheight invalid, must be 0 to 2147483647")
+    return height
+
+
+def _invoice_id(given: str) -> str:
+    if len(given) > _MAX_ADDRESS or not _ADDRESS.fullmatch(given):
+        raise NoSuchInvoice
+    return given
+
+
+def opaque(key: str) -> str:
+    """Make the cursor of a new list from the key of its last row; "" where the list has ended."""
+    return base64.urlsafe_b64encode(key.encode()).rstrip(b"=").decode()
+
+
+def key_of(cursor: Any) -> str:
+    """Read the key back from a cursor of ours; anything else is refused."""
+    try:
+        text = cursor if isinstance(cursor, str) and len(cursor) <= _MAX_CURSOR else "!"
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        key = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except ValueError:
+        key = "\0"
+    if not key.isprintable():
+        raise ValueError("it is not a cursor that a list has given")
+    return key
+
+
+ForeignId = Annotated[
+    str,
+    Path(min_length=1, max_length=255, description="The caller's own name for the account", examples=["shop-1"]),
+    AfterValidator(texts.printable),
+]
+"""1 to 255 printable characters; the server has decoded it once, so that it holds no slash."""
+
+InvoiceId = Annotated[str, Path(description="The invoice's id: its address"), AfterValidator(_invoice_id)]
+"""What cannot be an address is answered like an unknown invoice."""
+
+Height = Annotated[int, Path(description="A block's height"), PlainValidator(_height, json_schema_input_type=int)]
+
+Cursor = Annotated[
+    int,
+    Query(description="Where to go on: the `cursor` of the page before"),
+    PlainValidator(_cursor, json_schema_input_type=int),
+]
+"""GigaWallet's integer cursor; "" is 0."""
+
+Limit = Annotated[
+    int,
+    Query(description="Rows on the page, 1 to 100"),
+    PlainValidator(_limit, json_schema_input_type=int),
+]
+"""How many rows; "" is 10."""
+
+After = Annotated[
+    str,
+    Query(description="Where to go on: the `cursor` of the page before"),
+    PlainValidator(key_of, json_schema_input_type=str),
+]
+"""The key that an opaque cursor stands for; "" begins at the beginning."""
+
+Account = Annotated[
+    str | None,
+    Query(alias="foreign_id", max_length=255, description="Only this account's"),
+    AfterValidator(lambda given: given and texts.printable(given)),
+]
+"""A filter by account; absent or empty for all."""

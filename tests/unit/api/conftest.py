@@ -1,0 +1,134 @@
+"""A small application behind the real edge: everything but the domain."""
+
+import itertools
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import httpx
+import pytest
+import sqlalchemy.exc
+from fastapi import APIRouter, FastAPI
+from pydantic import Field
+from starlette.responses import Response
+
+from app.api import amounts, answers, application, bodies, parameters, replays, texts
+from app.domain import refusals
+
+TOKEN = "such-token"
+
+
+class Line(bodies.Body):
+    name: texts.Label = ""
+    description: texts.Text = ""
+    value: amounts.KoinuIn
+    quantity: Annotated[int, Field(ge=1, le=10**9)]
+
+
+class Order(bodies.Body):
+    items: Annotated[list[Line], Field(min_length=1, max_length=500)]
+    confirmations: int = -1
+    metadata: texts.Metadata = "{}"
+
+
+class Seen(answers.View):
+    items: list[tuple[str, str, str, int]]
+    confirmations: int
+    metadata: str
+
+
+class Sum(answers.View):
+    total: amounts.KoinuOut
+
+
+class Insufficient(refusals.Conflict):
+    """Not enough {what}."""
+
+    code = "insufficient-funds"
+
+
+router = APIRouter()
+OrderBody = Annotated[Order, bodies.of(Order)]
+
+
+@router.post("/order", response_model=Seen)
+async def post_order(order: OrderBody) -> Response:
+    rows = [(line.name, line.description, str(line.value), line.quantity) for line in order.items]
+    return answers.show(Seen(items=rows, confirmations=order.confirmations, metadata=order.metadata))
+
+
+@router.post("/sum", response_model=Sum)
+async def post_sum(order: OrderBody) -> Response:
+    return answers.show(Sum(total=sum(line.value * line.quantity for line in order.items)))
+
+
+@router.post("/keyed/{foreign_id}")
+async def post_keyed(foreign_id: parameters.ForeignId, order: OrderBody, once: replays.Key) -> Response:
+    return Response(f"{once.scope} {once.key} {once.fingerprint.hex()}" if once else "none")
+
+
+@router.get("/account/{foreign_id}")
+async def get_account(foreign_id: parameters.ForeignId) -> Response:
+    return Response(foreign_id)
+
+
+@router.post("/account/{foreign_id}")
+async def post_account(foreign_id: parameters.ForeignId) -> Response:
+    return Response(foreign_id)
+
+
+@router.get("/invoice/{invoice_id}")
+async def get_invoice(invoice_id: parameters.InvoiceId) -> Response:
+    return Response(invoice_id)
+
+
+@router.get("/list")
+async def get_list(cursor: parameters.Cursor = 0, limit: parameters.Limit = 10) -> Response:
+    return Response(f"{cursor} {limit}")
+
+
+@router.get("/after")
+async def get_after(cursor: parameters.After = "", foreign_id: parameters.Account = None) -> Response:
+    return Response(f"{cursor}|{foreign_id}")
+
+
+@router.get("/refused/{kind}")
+async def get_refused(kind: str) -> Response:
+    failures: dict[str, Exception] = {
+        "missing": refusals.NotFound(),
+        "funds": Insufficient(what="doge", field="amount"),
+        "bug": ZeroDivisionError("secret detail"),
+        "down": sqlalchemy.exc.OperationalError("SELECT secret", {}, OSError("refused")),
+        "unconnected": ConnectionRefusedError("refused"),
+    }
+    raise failures[kind]
+
+
+@router.get("/health")
+async def get_health() -> Response:
+    return answers.show(Sum(total=1))
+
+
+def application_of(token: str = "", **options: Any) -> FastAPI:
+    ids = itertools.count(1)
+    return application.build("Test", [router], lambda: f"id-{next(ids)}", token=token, **options)
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kennel.test")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(application_of()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def locked() -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(application_of(TOKEN)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def described() -> dict[str, Any]:
+    return application_of(documented=True).openapi()

@@ -1,0 +1,92 @@
+import httpx
+import pytest
+
+from app.api import parameters
+
+
+@pytest.mark.parametrize(
+    ("path", "foreign_id"),
+    [
+        ("shop-1", "shop-1"),
+        ("a%20b", "a b"),
+        ("%C3%BC%F0%9F%90%95", "ü🐕"),
+        ("a%252Fb", "a%2Fb"),
+        ("x" * 255, "x" * 255),
+        ("%22%27%3B--", "\"';--"),
+    ],
+)
+async def test_a_foreign_id_is_decoded_once(client: httpx.AsyncClient, path: str, foreign_id: str) -> None:
+    answer = await client.get(f"/account/{path}")
+
+    assert answer.text == foreign_id
+
+
+@pytest.mark.parametrize("path", ["a%00b", "a%0A", "%1B", "%7F", "a%C2%85", "%FF", "x" * 256, "%E2%80%8B", "%EF%BF%BD"])
+async def test_a_foreign_id_of_other_characters_or_over_255_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(f"/account/{path}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == "foreign_id"
+    assert len(answer.text) < 200
+
+
+@pytest.mark.parametrize("path", ["a%2Fb", "a/b", ""])
+async def test_a_foreign_id_holds_no_slash_and_is_not_empty(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(f"/account/{path}")
+
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "not-found"
+
+
+@pytest.mark.parametrize("invoice_id", ["x" * 65, "a%20b", "%00", "D'", "%C3%BC", "..%00", "a.b"])
+async def test_what_cannot_be_an_address_is_no_such_invoice(client: httpx.AsyncClient, invoice_id: str) -> None:
+    answer = await client.get(f"/invoice/{invoice_id}")
+
+    assert answer.status_code == 404
+    assert answer.json() == {"error": {"code": "not-found", "message": "no such invoice"}}
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [("", "0 10"), ("?cursor=&limit=", "0 10"), ("?cursor=7&limit=100", "7 100"), ("?limit=%2B5", "0 5")],
+)
+async def test_gigawallets_cursor_and_limit_have_defaults(client: httpx.AsyncClient, query: str, read: str) -> None:
+    assert (await client.get(f"/list{query}")).text == read
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("cursor=x", "cursor", "invalid cursor in URL"),
+        ("cursor=-1", "cursor", "invalid cursor in URL"),
+        ("cursor=1.0", "cursor", "invalid cursor in URL"),
+        ("cursor=" + "9" * 19, "cursor", "invalid cursor in URL"),
+        ("cursor=%D9%A3", "cursor", "invalid cursor in URL"),
+        ("limit=0", "limit", "invalid limit in URL"),
+        ("limit=1_0", "limit", "invalid limit in URL"),
+        ("limit=%00", "limit", "invalid limit in URL"),
+        ("limit=101", "limit", "invalid limit in URL (cannot be greater than 100)"),
+    ],
+)
+async def test_a_bad_cursor_or_limit_is_refused_in_gigawallets_words(
+    client: httpx.AsyncClient, query: str, field: str, message: str
+) -> None:
+    answer = await client.get(f"/list?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json() == {"error": {"code": "bad-request", "message": message, "field": field}}
+
+
+@pytest.mark.parametrize("key", ["", "17", "2026-11-21T03:50:00Z 17", "ü🐕"])
+async def test_an_opaque_cursor_gives_its_key_back(client: httpx.AsyncClient, key: str) -> None:
+    answer = await client.get("/after", params={"cursor": parameters.opaque(key)})
+
+    assert answer.text == f"{key}|None"
+
+
+@pytest.mark.parametrize("cursor", ["!", "a", "%00", "_w", "AA", "x" * 401, "QUFB" * 101, "QQ QQ"])
+async def test_a_cursor_that_no_list_gave_is_refused(client: httpx.AsyncClient, cursor: str) -> None:
+    answer = await client.get(f"/after?cursor={cursor}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == "cursor"

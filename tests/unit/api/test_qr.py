@@ -1,0 +1,56 @@
+import io
+
+import pytest
+import segno
+from PIL import Image
+
+from app.api import qr
+
+URI = "dogecoin:DPD7uK4B1kRmbfGmytBhG1DZjaMWNfbpwY?amount=12.25"
+
+
+def opened(png: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(png)).convert("RGBA")
+
+
+def modules(picture: Image.Image) -> list[list[int]]:
+    """Read the code back: find it by its first and last dark pixel, then sample the middle of each module."""
+    dark = Image.eval(picture.convert("L"), lambda grey: 255 if grey < 128 else 0).getbbox()
+    assert dark is not None
+    side = dark[2] - dark[0]
+    size = len(segno.make_qr(URI, error="m", boost_error=False).matrix)
+    middle = [dark[0] + side * (2 * index + 1) // (2 * size) for index in range(size)]
+    return [[int(picture.getpixel((x, y))[0] < 128) for x in middle] for y in middle]  # type: ignore[index]
+
+
+def test_the_uri_carries_the_amount_trimmed() -> None:
+    assert qr.uri("DPD7uK4B1kRmbfGmytBhG1DZjaMWNfbpwY", 1_225_000_000) == URI
+
+
+def test_the_picture_is_the_code_at_512_pixels_with_a_quiet_zone() -> None:
+    picture = opened(qr.png(URI))
+
+    assert picture.size == (512, 512)
+    expected = segno.make_qr(URI, error="m", boost_error=False).matrix
+    assert modules(picture) == [list(row) for row in expected]
+    dark = Image.eval(picture.convert("L"), lambda grey: 255 - grey).getbbox()
+    assert dark is not None
+    scale = (dark[2] - dark[0]) // len(expected)
+    assert dark[0] >= 4 * scale
+    assert 512 - dark[2] >= 4 * scale
+
+
+def test_colours_and_their_opacity_are_painted() -> None:
+    picture = opened(qr.png(URI, qr.colour("ff800080", qr.BLACK), qr.colour("00000000", qr.WHITE)))
+
+    colours = {colour for _, colour in picture.getcolors() or []}
+    assert colours == {(255, 128, 0, 128), (0, 0, 0, 0)}
+
+
+@pytest.mark.parametrize("text", [None, "", "fff", "#ff0000", "gg0000", "ff00000", "ff0000ff0", "ff0000\n"])
+def test_a_bad_colour_is_silently_the_default(text: str | None) -> None:
+    assert qr.colour(text, qr.BLACK) == qr.BLACK
+
+
+def test_the_longest_uri_still_fits() -> None:
+    assert opened(qr.png("dogecoin:" + "x" * 500)).size == (512, 512)
