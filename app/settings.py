@@ -1,0 +1,274 @@
+"""What the operator set: environment variables over a TOML file over the defaults, read once and checked as a whole."""
+
+# ruff: noqa: RUF009  each of these calls makes a dataclasses.field
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from app import settings_values as values
+from app.settings_values import Bind
+
+PREFIX = "KENNEL_"
+DEFAULT_FILE = Path("kennel.toml")
+FILE_BYTES = 1 << 20
+VALUE_CHARACTERS = 8192
+SECTIONS = 100
+ROLES = ("http", "follow", "send", "relay")
+NETWORKS = ("main", "test", "regtest")
+
+
+Section = TypeVar("Section", "Callback", "Queue")
+
+
+class SettingsError(Exception):
+    """The program does not start: one sentence that names the variable, and never a secret."""
+
+
+def _variable(default: str, parse: Callable[[str], Any], *, secret: bool = False) -> Any:
+    value = parse(default) if default else None
+    return dataclasses.field(
+        default=value, repr=not secret, metadata={"default": default, "parse": parse, "secret": secret}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A webhook of the file: GigaWallet's `[callbacks.NAME]`."""
+
+    name: str
+    path: str = dataclasses.field(repr=False)  # some put a token into it
+    types: tuple[str, ...] = ("ALL",)
+    hmacsecret: str | None = dataclasses.field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A topic of the file: GigaWallet's `[mqtt.queues.NAME]`."""
+
+    name: str
+    topicfilter: str
+    types: tuple[str, ...] = ("ALL",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One field a variable: `home` is `KENNEL_HOME`, or `home` in the file. None is unset."""
+
+    home: Path = _variable("./.kennel", Path)
+    database_url: str | None = _variable("", values.database_url, secret=True)  # None: embedded
+    database_pooler: str = _variable("none", values.one_of("none", "transaction"))
+    pg_bindir: Path | None = _variable("", Path)
+    network: str = _variable("regtest", values.one_of(*NETWORKS))
+    node_url: str | None = _variable("", values.url("http", "https"), secret=True)  # None: the built-in devnet
+    node_cookie: Path | None = _variable("", Path)
+    node_zmq: str | None = _variable("", values.url("tcp", "ipc"))
+    devnet_bind: Bind = _variable("127.0.0.1:18332", values.bind)
+    devnet_zmq_bind: Bind = _variable("127.0.0.1:28332", values.bind)
+    devnet_block_seconds: float = _variable("5", values.seconds(0, 86_400))
+    poll_seconds: float = _variable("1", values.seconds(0.01, 3_600))
+    admin_bind: Bind = _variable("127.0.0.1:8081", values.bind)
+    public_bind: Bind = _variable("127.0.0.1:8082", values.bind)
+    public_url: str = _variable("http://127.0.0.1:8082", values.base_url)
+    admin_token: str | None = _variable("", values.text(255), secret=True)
+    auth: str = _variable("auto", values.one_of("auto", "required"))
+    confirmations: int = _variable("6", values.whole(1, 1_000))
+    platform_account: str = _variable("platform", values.foreign_id)
+    pay_wait_seconds: float = _variable("10", values.seconds(0, 60))
+    mqtt_url: str | None = _variable("", values.url("mqtt", "mqtts"), secret=True)
+    broker_bind: Bind = _variable("127.0.0.1:1883", values.bind)
+    webhook_retries: tuple[int, ...] = _variable("5,300,1800,7200,18000,36000,50400,72000,86400", values.retries)
+    webhook_allow_private: bool = _variable("false", values.yes_or_no)
+    seed_passphrase: str | None = _variable("", values.text(1_024), secret=True)
+    seed_passphrase_file: Path | None = _variable("", Path)
+    public_items: str = _variable("token", values.one_of("token", "open"))
+    roles: frozenset[str] = _variable("http,follow,send,relay", values.some_of(*ROLES))
+    log_level: str = _variable("info", values.one_of("debug", "info", "warning", "error"))
+    callbacks: tuple[Callback, ...] = ()  # these three come from the file's sections
+    queues: tuple[Queue, ...] = ()
+    mqtt_client_id: str | None = None
+
+
+VARIABLES = {field.name: field for field in dataclasses.fields(Settings) if field.metadata}
+
+
+def read(environ: Mapping[str, str], config_path: Path | None = None) -> Settings:
+    """Read everything and check it; SettingsError at the first thing that is wrong.
+
+    `config_path` wins over KENNEL_CONFIG, and the file of either must exist; else `kennel.toml` is read if it is there.
+    An empty variable is an unset one.
+    """
+    file = _load(_config_path(environ, config_path))
+    sections = {name: file.pop(name) for name in ("callbacks", "mqtt") if isinstance(file.get(name), dict)}
+    texts = _file_texts(file) | _environ_texts(environ)
+    read_values = {name: _parse(name, text) for name, text in texts.items()}
+    settings = Settings(**_passphrase(read_values), **_sections(sections, read_values))
+    _check(settings, texts)
+    return settings
+
+
+def _config_path(environ: Mapping[str, str], config_path: Path | None) -> Path | None:
+    named = config_path or (Path(environ["KENNEL_CONFIG"]) if environ.get("KENNEL_CONFIG") else None)
+    if named is not None and not named.is_file():
+        raise SettingsError(f"KENNEL_CONFIG names {named}, which is not a file.")
+    return named or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+
+
+def _load(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    if path.stat().st_size > FILE_BYTES:
+        raise SettingsError(f"The file {path} (KENNEL_CONFIG) is larger than {FILE_BYTES} bytes.")
+    try:
+        loaded = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise SettingsError(f"The file {path} (KENNEL_CONFIG) is not TOML: {wrong}.") from None
+    return {key.lower(): value for key, value in loaded.items()}
+
+
+def _file_texts(file: Mapping[str, Any]) -> dict[str, str]:
+    texts = {}
+    for name, value in file.items():
+        if isinstance(value, dict):
+            raise SettingsError(
+                f"The file of KENNEL_CONFIG has a section [{name}]; only [callbacks.*] and [mqtt] are read."
+            )
+        _known(name, f"{name} in the file of KENNEL_CONFIG")
+        texts[name] = _text(value)
+    return {name: text for name, text in texts.items() if text}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _environ_texts(environ: Mapping[str, str]) -> dict[str, str]:
+    texts = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable == "KENNEL_CONFIG":
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        _known(name, variable)
+        texts[name] = text.strip()
+    return {name: text for name, text in texts.items() if text}
+
+
+def _known(name: str, shown: str) -> None:
+    if name in VARIABLES:
+        return
+    near = difflib.get_close_matches(name, [*VARIABLES, "config"], n=1)
+    meant = f"did you mean {PREFIX}{near[0].upper()}?" if near else ".env.example lists those that there are."
+    raise SettingsError(f"There is no setting {shown}: {meant}")
+
+
+def _parse(name: str, text: str) -> Any:
+    field = VARIABLES[name]
+    shown = "" if field.metadata["secret"] else f", not {text[:100]!r}"
+    if len(text) > VALUE_CHARACTERS:
+        raise SettingsError(f"{PREFIX}{name.upper()} is longer than {VALUE_CHARACTERS} characters.")
+    try:
+        return field.metadata["parse"](text)
+    except values.WrongValueError as wrong:
+        raise SettingsError(f"{PREFIX}{name.upper()} must be {wrong}{shown}.") from None
+
+
+def _passphrase(read_values: dict[str, Any]) -> dict[str, Any]:
+    path = read_values.get("seed_passphrase_file")
+    if path is None:
+        return read_values
+    if "seed_passphrase" in read_values:
+        raise SettingsError(
+            "KENNEL_SEED_PASSPHRASE and KENNEL_SEED_PASSPHRASE_FILE are both set: only one can be right."
+        )
+    try:
+        with path.open() as file:
+            text = file.read(VALUE_CHARACTERS).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise SettingsError(
+            f"KENNEL_SEED_PASSPHRASE_FILE names {path}, which cannot be read ({type(wrong).__name__})."
+        ) from None
+    if not text:
+        raise SettingsError(f"KENNEL_SEED_PASSPHRASE_FILE names {path}, which is empty.")
+    return read_values | {"seed_passphrase": _parse("seed_passphrase", text)}
+
+
+def _sections(sections: Mapping[str, Any], read_values: Mapping[str, Any]) -> dict[str, Any]:
+    mqtt = {key.lower(): value for key, value in sections.get("mqtt", {}).items()}
+    queues = mqtt.pop("queues", {})
+    found: dict[str, Any] = {
+        "callbacks": _named(Callback, "callbacks", sections.get("callbacks", {})),
+        "queues": _named(Queue, "mqtt.queues", queues),
+        "mqtt_client_id": mqtt.pop("clientid", None) or None,
+    }
+    address, username, password = (str(mqtt.pop(key, "")) for key in ("address", "username", "password"))
+    if mqtt:
+        raise SettingsError(
+            f"The section [mqtt] has {min(mqtt)}, which is not address, username, password, clientid or queues."
+        )
+    if address and "mqtt_url" not in read_values:
+        login = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username else ""
+        found["mqtt_url"] = _parse("mqtt_url", f"mqtt://{login}{address}")
+    return found
+
+
+def _named(kind: type[Section], section: str, entries: Any) -> tuple[Section, ...]:
+    """Tables of tables; GigaWallet's keys have any case."""
+    if not isinstance(entries, dict) or len(entries) > SECTIONS:
+        raise SettingsError(f"[{section}] must be at most {SECTIONS} sections [{section}.NAME].")
+    return tuple(_entry(kind, f"{section}.{name}", name, entry) for name, entry in entries.items())
+
+
+def _entry(kind: type[Section], section: str, name: str, entry: Any) -> Section:
+    if not isinstance(entry, dict):
+        raise SettingsError(f"[{section}] must be a section.")
+    known = {field.name for field in dataclasses.fields(kind)} - {"name"}
+    given = {key.lower(): value for key, value in entry.items()}
+    if unknown := given.keys() - known:
+        raise SettingsError(f"[{section}] has {min(unknown)}, which is not one of {', '.join(sorted(known))}.")
+    try:
+        return kind(name=name, **{key: values.SECTION_KEYS[key](value) for key, value in given.items() if value != ""})
+    except values.WrongValueError as wrong:
+        raise SettingsError(f"[{section}] must have {wrong}.") from None
+    except TypeError:
+        needed = "path" if kind is Callback else "topicfilter"
+        raise SettingsError(f"[{section}] must have {needed}.") from None
+
+
+def _check(settings: Settings, texts: Mapping[str, str]) -> None:
+    """What one variable asks of another."""
+    regtest = settings.network == "regtest"
+    for wrong, sentence in (
+        (
+            settings.network == "main" and "database_url" not in texts,
+            "KENNEL_DATABASE_URL must be set on main (the word embedded is allowed).",
+        ),
+        (not regtest and settings.node_url is None, f"KENNEL_NODE_URL must be set on {settings.network}."),
+        (
+            not regtest and settings.seed_passphrase is None,
+            f"KENNEL_SEED_PASSPHRASE or KENNEL_SEED_PASSPHRASE_FILE must be set on {settings.network}.",
+        ),
+        (
+            settings.node_url is None and settings.node_zmq is not None,
+            "KENNEL_NODE_ZMQ is set but KENNEL_NODE_URL is not.",
+        ),
+        (
+            settings.node_url is None and settings.node_cookie is not None,
+            "KENNEL_NODE_COOKIE is set but KENNEL_NODE_URL is not.",
+        ),
+        (
+            settings.node_url is not None and not values.has_login(settings.node_url) and settings.node_cookie is None,
+            "KENNEL_NODE_URL must be like http://user:password@host:port, or KENNEL_NODE_COOKIE must be set.",
+        ),
+        (
+            settings.admin_token is None and not settings.admin_bind.loopback,
+            f"KENNEL_ADMIN_TOKEN must be set while KENNEL_ADMIN_BIND is {settings.admin_bind}, which is not loopback.",
+        ),
+    ):
+        if wrong:
+            raise SettingsError(sentence)

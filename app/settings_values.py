@@ -1,0 +1,204 @@
+"""What the text of a setting may say, each rule with the words that complete `KENNEL_X must be ...`."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+PORTS = range(65_536)
+RETRIES = 50
+RETRY_SECONDS = range(1, 30 * 86_400 + 1)
+TYPES = 50
+
+
+class WrongValueError(ValueError):
+    """What the value must be, in words that go on a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Where a listener listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def bind(written: str) -> Bind:
+    """`host:port`, with `[]` around an IPv6 host; port 0 takes a free one."""
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", written, re.ASCII)
+    if found is None or int(found[2]) not in PORTS:
+        raise WrongValueError("host:port")
+    return Bind(found[1].strip("[]"), int(found[2]))
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of the words, in any case."""
+
+    def parse(written: str) -> str:
+        if written.lower() not in words:
+            raise WrongValueError(f"one of {', '.join(words)}")
+        return written.lower()
+
+    return parse
+
+
+def some_of(*words: str) -> Callable[[str], frozenset[str]]:
+    """One or more of the words, with commas between."""
+
+    def parse(written: str) -> frozenset[str]:
+        chosen = frozenset(word.strip().lower() for word in written.split(",") if word.strip())
+        if not chosen or not chosen <= set(words):
+            raise WrongValueError(f"some of {','.join(words)}")
+        return chosen
+
+    return parse
+
+
+def yes_or_no(written: str) -> bool:
+    """`true` or `false`, and what else people write for them."""
+    answers = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if written.lower() not in answers:
+        raise WrongValueError("true or false")
+    return answers[written.lower()]
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number between the two, both included."""
+
+    def parse(written: str) -> int:
+        if re.fullmatch(r"\d{1,18}", written, re.ASCII) is None or not least <= int(written) <= most:
+            raise WrongValueError(f"a whole number from {least} to {most}")
+        return int(written)
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """A time in seconds between the two, both included."""
+
+    def parse(written: str) -> float:
+        try:
+            number = float(written)
+        except ValueError:
+            number = float("nan")
+        if not isfinite(number) or not least <= number <= most:
+            raise WrongValueError(f"a number of seconds from {least} to {most}")
+        return number
+
+    return parse
+
+
+def retries(written: str) -> tuple[int, ...]:
+    """Seconds to wait before each further attempt; at most 50 of at most 30 days."""
+    parts = [part.strip() for part in written.split(",")]
+    numbers = tuple(int(part) for part in parts if re.fullmatch(r"\d{1,8}", part, re.ASCII))
+    if len(numbers) != len(parts) or len(parts) > RETRIES or any(number not in RETRY_SECONDS for number in numbers):
+        raise WrongValueError(f"up to {RETRIES} whole numbers of seconds with commas between")
+    return numbers
+
+
+def text(longest: int) -> Callable[[str], str]:
+    """Any printable text."""
+
+    def parse(written: str) -> str:
+        if len(written) > longest or not written.isprintable():
+            raise WrongValueError(f"printable text of at most {longest} characters")
+        return written
+
+    return parse
+
+
+def foreign_id(written: str) -> str:
+    """What may name an account (the API's limits): 1 to 255 printable characters without a slash."""
+    if len(written) > 255 or not written.isprintable() or "/" in written:
+        raise WrongValueError("1 to 255 printable characters without a slash")
+    return written
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """A URL of one of the schemes, with a host (or, for ipc, a path)."""
+
+    def parse(written: str) -> str:
+        try:
+            parts = urlsplit(written)
+            whole_url = parts.port != 0 and bool(parts.hostname or (parts.scheme == "ipc" and parts.path))
+        except ValueError:
+            whole_url = False
+        if not whole_url or parts.scheme not in schemes or not written.isprintable() or " " in written:
+            raise WrongValueError(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return written
+
+    return parse
+
+
+def base_url(written: str) -> str:
+    """A URL that paths are put behind."""
+    return url("http", "https")(written).rstrip("/")
+
+
+def database_url(written: str) -> str | None:
+    """`embedded` (None), or a PostgreSQL URL in any of its usual spellings, as SQLAlchemy with asyncpg wants it."""
+    if written == "embedded":
+        return None
+    parts = urlsplit(written)
+    if parts.scheme not in ("postgres", "postgresql", "postgresql+asyncpg"):
+        raise WrongValueError("the word embedded, or a URL that begins with postgresql://")
+    query = [("ssl" if key == "sslmode" else key, value) for key, value in parse_qsl(parts.query)]
+    return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, urlencode(query, safe="/"), ""))
+
+
+def has_login(written: str) -> bool:
+    """Whether the URL has a user and a password in it."""
+    parts = urlsplit(written)
+    return bool(parts.username and parts.password)
+
+
+def _types(written: Any) -> tuple[str, ...]:
+    given = [written] if isinstance(written, str) else written
+    if not isinstance(given, list) or not 0 < len(given) <= TYPES:
+        raise WrongValueError("types as a list of event types")
+    if not all(isinstance(item, str) and re.fullmatch(r"[A-Za-z_]{1,64}", item) for item in given):
+        raise WrongValueError("types as a list of event types")
+    return tuple(item.upper() for item in given)
+
+
+def _said(key: str, longest: int, parse: Callable[[str], str]) -> Callable[[Any], str]:
+    def check(written: Any) -> str:
+        if not isinstance(written, str) or len(written) > longest:
+            raise WrongValueError(f"{key} as text of at most {longest} characters")
+        try:
+            return parse(written)
+        except WrongValueError as wrong:
+            raise WrongValueError(f"{key} as {wrong}") from None
+
+    return check
+
+
+def _topic(written: str) -> str:
+    if not written.isprintable() or set(written) & {"+", "#"}:
+        raise WrongValueError("a topic without wildcards")
+    return written
+
+
+SECTION_KEYS: dict[str, Callable[[Any], Any]] = {
+    "path": _said("path", 2_000, url("http", "https")),
+    "hmacsecret": _said("hmacsecret", 1_024, text(1_024)),
+    "topicfilter": _said("topicfilter", 1_000, _topic),
+    "types": _types,
+}

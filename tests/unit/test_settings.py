@@ -1,0 +1,219 @@
+"""What the operator may write, and what the program says when it is wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app import settings
+
+ROOT = Path(__file__).parents[2]
+MAIN = {
+    "KENNEL_NETWORK": "main",
+    "KENNEL_DATABASE_URL": "postgresql://kennel:hush1@db/kennel",
+    "KENNEL_NODE_URL": "http://user:hush2@node:22555",
+    "KENNEL_SEED_PASSPHRASE": "hush3",
+}
+GIGAWALLET = """
+confirmations = 12
+webhook_retries = [1, 2]
+webhook_allow_private = true
+
+[callbacks.Shop]
+Path = "https://shop.example/hook"
+types = ["INV", "acc"]
+hmacsecret = "hush4"
+
+[callbacks.All]
+path = "http://localhost:9000/"
+
+[mqtt]
+address = "broker:1883"
+username = "us er"
+password = "hush5/@"
+clientid = "shop"
+
+[mqtt.queues.Accounts]
+topicfilter = "account"
+types = ["ACC", "PAYMENT"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder without a kennel.toml of somebody's."""
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal(environ: dict[str, str]) -> str:
+    with pytest.raises(settings.SettingsError) as raised:
+        settings.read(environ)
+    return str(raised.value)
+
+
+def test_nothing_set_is_the_designs_defaults() -> None:
+    read = settings.read({"PATH": "/bin"})
+
+    assert (read.network, read.database_url, read.node_url) == ("regtest", None, None)
+    assert (str(read.admin_bind), str(read.public_bind)) == ("127.0.0.1:8081", "127.0.0.1:8082")
+    assert read.webhook_retries == (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    assert read.roles == {"http", "follow", "send", "relay"}
+    assert read == settings.read({f"KENNEL_{name.upper()}": "" for name in settings.VARIABLES})
+
+
+def test_the_example_lists_every_variable_in_order_with_its_default_and_a_line_about_it() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    shown = [line.split("=", 1) for line in lines if not line.startswith("#") and line]
+
+    expected = [[f"KENNEL_{name.upper()}", field.metadata["default"]] for name, field in settings.VARIABLES.items()]
+    assert shown == expected
+    assert all(lines[lines.index("=".join(pair)) - 1].startswith("# ") for pair in shown)
+    assert settings.read(dict(shown)) == settings.read({})
+
+
+def test_the_main_network_starts_when_its_variables_are_set() -> None:
+    read = settings.read(MAIN | {"KENNEL_ADMIN_BIND": "[::1]:0", "KENNEL_PUBLIC_URL": "https://pay.example/"})
+
+    assert read.database_url == "postgresql+asyncpg://kennel:hush1@db/kennel"
+    assert read.seed_passphrase == "hush3"
+    assert (read.admin_bind.host, read.admin_bind.port, read.public_url) == ("::1", 0, "https://pay.example")
+
+
+@pytest.mark.parametrize("missing", ["KENNEL_DATABASE_URL", "KENNEL_NODE_URL", "KENNEL_SEED_PASSPHRASE"])
+def test_the_main_network_does_not_start_without_each_of_its_variables(missing: str) -> None:
+    assert missing in refusal({name: text for name, text in MAIN.items() if name != missing})
+
+
+def test_the_main_network_may_have_the_embedded_database_by_its_name() -> None:
+    assert settings.read(MAIN | {"KENNEL_DATABASE_URL": "embedded"}).database_url is None
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("postgres://a:b@h:5/d", "postgresql+asyncpg://a:b@h:5/d"),
+        ("postgresql+asyncpg://a@/d?host=/run/pg", "postgresql+asyncpg://a@/d?host=/run/pg"),
+        ("postgresql://a@h/d?sslmode=require", "postgresql+asyncpg://a@h/d?ssl=require"),
+    ],
+)
+def test_a_database_url_has_any_usual_spelling(url: str, driver: str) -> None:
+    assert settings.read({"KENNEL_DATABASE_URL": url}).database_url == driver
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("KENNEL_NETWORK", "mainnet"),
+        ("KENNEL_ADMIN_BIND", "8081"),
+        ("KENNEL_ADMIN_BIND", "127.0.0.1:70000"),
+        ("KENNEL_CONFIRMATIONS", "0"),
+        ("KENNEL_CONFIRMATIONS", "six"),
+        ("KENNEL_CONFIRMATIONS", "1e3"),
+        ("KENNEL_POLL_SECONDS", "nan"),
+        ("KENNEL_POLL_SECONDS", "0"),
+        ("KENNEL_ROLES", "http,mine"),
+        ("KENNEL_ROLES", ","),
+        ("KENNEL_WEBHOOK_RETRIES", "5,,6"),
+        ("KENNEL_WEBHOOK_RETRIES", "0"),
+        ("KENNEL_WEBHOOK_ALLOW_PRIVATE", "maybe"),
+        ("KENNEL_NODE_URL", "127.0.0.1:22555"),
+        ("KENNEL_NODE_URL", "http://node:22555"),
+        ("KENNEL_NODE_ZMQ", "http://x"),
+        ("KENNEL_NODE_ZMQ", "tcp://127.0.0.1:28332"),
+        ("KENNEL_NODE_COOKIE", "/a/.cookie"),
+        ("KENNEL_DATABASE_URL", "mysql://a"),
+        ("KENNEL_MQTT_URL", "mqtt://host:99999"),
+        ("KENNEL_PLATFORM_ACCOUNT", "a/b"),
+        ("KENNEL_PUBLIC_URL", "pay.example"),
+        ("KENNEL_LOG_LEVEL", "loud"),
+        ("KENNEL_AUTH", "x" * 10_000),
+        ("KENNEL_CONFIG", "/nowhere.toml"),
+        ("KENNEL_SEED_PASSPHRASE_FILE", "/nowhere"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence_with_the_variables_name(variable: str, text: str) -> None:
+    sentence = refusal({variable: text})
+
+    assert re.fullmatch(r"[^\n]{10,400}\.", sentence)
+    assert variable in sentence
+
+
+def test_a_misspelt_variable_is_refused_with_the_one_that_was_meant() -> None:
+    assert "did you mean KENNEL_ADMIN_TOKEN?" in refusal({"KENNEL_ADMIN_TOKN": "x"})
+    assert "KENNEL_QQQQ" in refusal({"KENNEL_QQQQ": "x"})
+
+
+def test_an_admin_api_that_others_can_reach_needs_a_token() -> None:
+    for bind in ("0.0.0.0:8081", "[::]:8081", "shop.example:8081"):
+        assert "KENNEL_ADMIN_TOKEN" in refusal({"KENNEL_ADMIN_BIND": bind})
+        assert settings.read({"KENNEL_ADMIN_BIND": bind, "KENNEL_ADMIN_TOKEN": "t"}).admin_token == "t"
+
+
+def test_the_passphrase_comes_from_a_file_but_not_from_two_places(tmp_path: Path) -> None:
+    path = tmp_path / "passphrase"
+    path.write_text("correct horse\n")
+    named = {"KENNEL_SEED_PASSPHRASE_FILE": str(path)}
+
+    assert settings.read(named).seed_passphrase == "correct horse"
+    assert "both" in refusal(named | {"KENNEL_SEED_PASSPHRASE": "x"})
+    path.write_text("\n")
+    assert "empty" in refusal(named)
+
+
+def test_no_secret_is_in_a_repr_or_in_a_refusal(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(GIGAWALLET)
+    secrets = MAIN | {"KENNEL_ADMIN_TOKEN": "hush6"}
+
+    assert "hush" not in repr(settings.read(secrets, path))
+    for variable in ("DATABASE_URL", "NODE_URL", "MQTT_URL", "ADMIN_TOKEN", "SEED_PASSPHRASE"):
+        assert "hush" not in refusal({f"KENNEL_{variable}": "ftp://u:hush\x01@h"})
+
+
+def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / "kennel.toml").write_text(GIGAWALLET)
+
+    read = settings.read({"KENNEL_CONFIRMATIONS": "3"})
+
+    shop, everything = read.callbacks
+    assert (shop.name, shop.path, shop.types, shop.hmacsecret) == (
+        "Shop",
+        "https://shop.example/hook",
+        ("INV", "ACC"),
+        "hush4",
+    )
+    assert (everything.types, everything.hmacsecret) == (("ALL",), None)
+    assert read.queues == (settings.Queue("Accounts", "account", ("ACC", "PAYMENT")),)
+    assert (read.mqtt_url, read.mqtt_client_id) == ("mqtt://us%20er:hush5%2F%40@broker:1883", "shop")
+    assert (read.confirmations, read.webhook_retries, read.webhook_allow_private) == (3, (1, 2), True)
+    assert settings.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("confirmation = 3", "did you mean KENNEL_CONFIRMATIONS?"),
+        ("confirmations = 3.5", "KENNEL_CONFIRMATIONS"),
+        ("a = ", "not TOML"),
+        ("[webapi]\nadminport = 1", "[webapi]"),
+        ("[callbacks.a]\ntypes = ['ACC']", "[callbacks.a] must have path"),
+        ("[callbacks.a]\npath = 'x'", "[callbacks.a] must have path as a URL"),
+        ("[callbacks.a]\npath = 'http://x'\ntype = 'ACC'", "[callbacks.a] has type"),
+        ("[callbacks.a]\npath = 'http://x'\ntypes = 'A B'", "[callbacks.a] must have types"),
+        ("[callbacks]\na = 3", "[callbacks.a] must be a section"),
+        ("[mqtt.queues.a]\ntopicfilter = 'a/#'", "without wildcards"),
+        ("[mqtt.queues.a]\ntypes = ['ACC']", "must have topicfilter"),
+        ("[mqtt]\nqueues = 4", "[mqtt.queues]"),
+        ("[mqtt]\nadress = 'x'", "has adress"),
+        ("[mqtt]\naddress = ':x'", "KENNEL_MQTT_URL"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence_that_names_the_place(tmp_path: Path, file: str, said: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(file)
+
+    with pytest.raises(settings.SettingsError) as raised:
+        settings.read({}, path)
+
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
