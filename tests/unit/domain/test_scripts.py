@@ -62,6 +62,15 @@ def test_every_hash_survives_the_way_to_an_address_and_back(digest: bytes, netwo
         assert scripts.of_address(network, address) == script
 
 
+@given(digest=st.binary(min_size=20, max_size=20))
+def test_an_address_begins_with_the_letter_people_know(digest: bytes) -> None:
+    assert (scripts.to_address(MAIN, scripts.p2pkh(digest)) or "").startswith("D")
+    assert (scripts.to_address(MAIN, scripts.p2sh(digest)) or "").startswith(("9", "A"))
+    assert (scripts.to_address(TEST, scripts.p2pkh(digest)) or "").startswith("n")
+    assert (scripts.to_address(REGTEST, scripts.p2pkh(digest)) or "").startswith(("m", "n"))
+    assert (scripts.to_address(REGTEST, scripts.p2sh(digest)) or "").startswith("2")
+
+
 @given(payload=st.binary(min_size=1, max_size=80))
 def test_every_payload_survives_base58(payload: bytes) -> None:
     assert base58.decode(base58.encode(payload)) == payload
@@ -119,7 +128,10 @@ def test_a_bad_address_is_refused_with_the_reason(network: networks.Network, tex
     assert str(refusal.value) == sentence
 
 
-@pytest.mark.parametrize("script", ["", "6a", "76a914" + "00" * 20 + "88", "a914" + "00" * 20 + "88", "00" * 25])
+@pytest.mark.parametrize(
+    "script",
+    ["", "6a", "00" * 25, f"76a914{'00' * 20}88", f"76a914{'00' * 20}88ad", f"a914{'00' * 20}88", f"a915{'00' * 20}87"],
+)
 def test_other_scripts_have_no_address(script: str) -> None:
     assert scripts.to_address(MAIN, bytes.fromhex(script)) is None
 
