@@ -1,5 +1,6 @@
 """Amounts on the wire: strings or numbers in, trimmed decimal strings out."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
@@ -25,8 +26,20 @@ def _parse(given: Any) -> int:
     return amount
 
 
+def _percent(given: Any) -> Decimal:
+    """Read a percentage exactly; at most 8 decimals, like an amount."""
+    return Decimal(_parse(given)).scaleb(-money.DOGE_DECIMALS)
+
+
 KoinuIn = Annotated[int, PlainValidator(_parse), WithJsonSchema(_SCHEMA_IN)]
 """An amount of DOGE in a request, as koinu; either sign."""
 
 KoinuOut = Annotated[int, PlainSerializer(money.show, return_type=str), WithJsonSchema(_SCHEMA_OUT)]
 """Koinu in a response, shown as GigaWallet shows them: "24.89774"."""
+
+PercentIn = Annotated[
+    Decimal, PlainValidator(_percent), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})
+]
+"""A percentage in a request."""
+
+NO_PERCENT: Final = Decimal(0)

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from datetime import datetime
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer
 from starlette.responses import Response
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -24,6 +25,10 @@ STATUSES: Final[Mapping[str, int]] = {
 """Every code that an error may carry, and its HTTP status."""
 
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
+
+
+Time = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
+"""A moment as RFC 3339 text with its offset, the same text as in events."""
 
 
 class View(BaseModel):

@@ -6,15 +6,33 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
-from app.api import auth, edge, errors, openapi
+from app.api import accounts, auth, edge, errors, invoices, openapi, operations
+from app.api.program import Program
 
 _VERSION: Final = "0.1.0"
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own telemetry would carry request bodies to whatever is configured in the environment."""
 
 
+def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastAPI:
+    """Build the merchant's API, described at /docs; `token` locks it. `new_id` makes request ids of printable ASCII."""
+    routers = [accounts.router, invoices.admin, operations.health]
+    return build("Kennel", routers, new_id, program=program, token=token, documented=True)
+
+
+def public(program: Program, new_id: Callable[[], str]) -> FastAPI:
+    """Build the payer's API, which knows nothing but invoices."""
+    return build("Kennel", [invoices.public, operations.health], new_id, program=program)
+
+
 def build(
-    title: str, routers: Sequence[APIRouter], new_id: Callable[[], str], *, token: str = "", documented: bool = False
+    title: str,
+    routers: Sequence[APIRouter],
+    new_id: Callable[[], str],
+    *,
+    program: Program | None = None,
+    token: str = "",
+    documented: bool = False,
 ) -> FastAPI:
     """Build an application of `routers`; `token` locks it, `documented` serves /docs and /openapi.json.
 
@@ -32,6 +50,7 @@ def build(
         exception_handlers=errors.tables(),
         telemetry=_QUIET,
     )
+    app.state.program = program
     # The routes themselves, not include_router(), which would match each path twice.
     for router in routers:
         app.router.routes.extend(router.routes)

@@ -7,9 +7,11 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.api import answers, bodies
+from app.api import answers, bodies, replays
 
 _REFERENCE: Final = "#/components/schemas/{model}"
+
+_KEYED: Final = (replays.with_body, replays.without_body)
 
 _ERROR_SCHEMA: Final = {
     "type": "object",
@@ -26,7 +28,7 @@ _ERROR_SCHEMA: Final = {
         }
     },
     "examples": [
-        {"error": {"code": "bad-request", "message": "items[0].name must be a string", "field": "items[0].name"}}
+        {"error": {"code": "bad-request", "message": "items.0.name must be a string", "field": "items.0.name"}}
     ],
 }
 _ERROR_ANSWER: Final = {
@@ -59,7 +61,7 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
     components.setdefault("schemas", {}).update(definitions.get("$defs", {}), Error=_ERROR_SCHEMA)
     for route in routes:
         for method in route.methods or ():
-            _finish(schema["paths"][route.path_format][method.lower()], _model(route))
+            _finish(schema["paths"][route.path_format][method.lower()], route)
     if locked:
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"bearer": []}]
@@ -70,11 +72,13 @@ def _model(route: APIRoute) -> type[bodies.Body] | None:
     return next((reader.model for reader in readers if isinstance(reader, bodies.Reader)), None)
 
 
-def _finish(operation: dict[str, Any], model: type[bodies.Body] | None) -> None:
+def _finish(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"].pop("422", None)
     operation["responses"]["4XX"] = _ERROR_ANSWER
-    if model is not None:
+    if model := _model(route):
         operation["requestBody"] = _body(model)
+    if any(dependency.call in _KEYED for dependency in route.dependant.dependencies):
+        operation.setdefault("parameters", []).append(replays.PARAMETER)
 
 
 def _body(model: type[bodies.Body]) -> dict[str, Any]:

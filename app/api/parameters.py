@@ -9,7 +9,7 @@ from pydantic import AfterValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from app.api import complaints, texts
-from app.domain import refusals
+from app.domain import invoices
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 10
@@ -20,10 +20,6 @@ _MAX_CURSOR: Final = 400
 # At most 18 digits fit into 64 bits, and into every column that is compared with them.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
-
-
-class NoSuchInvoice(refusals.NotFound):
-    """no such invoice"""  # noqa: D400, D415  GigaWallet's words
 
 
 def _whole(given: Any, otherwise: int, message: str) -> int:
@@ -62,7 +58,7 @@ def _height(given: Any) -> int:
 
 def _invoice_id(given: str) -> str:
     if len(given) > _MAX_ADDRESS or not _ADDRESS.fullmatch(given):
-        raise NoSuchInvoice
+        raise invoices.NoSuchInvoice(address=given, field="id")
     return given
 
 
@@ -82,6 +78,14 @@ def key_of(cursor: Any) -> str:
     if not key.isprintable():
         raise ValueError("it is not a cursor that a list has given")
     return key
+
+
+def _number_of(cursor: Any) -> int:
+    """Read a cursor whose key is a whole number; the empty one comes before all."""
+    key = key_of(cursor)
+    if key and not (_WHOLE.fullmatch(key) and key.isascii()):
+        raise ValueError("it is not a cursor that a list has given")
+    return int(key or -1)
 
 
 ForeignId = Annotated[
@@ -116,6 +120,13 @@ After = Annotated[
     PlainValidator(key_of, json_schema_input_type=str),
 ]
 """The key that an opaque cursor stands for; "" begins at the beginning."""
+
+AfterNumber = Annotated[
+    int,
+    Query(description="Where to go on: the `cursor` of the page before"),
+    PlainValidator(_number_of, json_schema_input_type=str),
+]
+"""The same where the key is a number from 0 up; -1 begins at the beginning."""
 
 Account = Annotated[
     str | None,

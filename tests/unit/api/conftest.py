@@ -9,10 +9,15 @@ import pytest
 import sqlalchemy.exc
 from fastapi import APIRouter, FastAPI
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from app.api import amounts, answers, application, bodies, parameters, replays, texts
-from app.domain import refusals
+from app import db as bulk
+from app.api import amounts, answers, application, bodies, parameters, program, replays, texts
+from app.chain import keys
+from app.domain import networks, refusals, scripts
+from app.group_commit import GroupCommit
+from app.tables import ready_keys
 
 TOKEN = "such-token"
 
@@ -118,6 +123,11 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 
 
 @pytest.fixture
+def plain() -> FastAPI:
+    return application_of()
+
+
+@pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(application_of()) as opened:
         yield opened
@@ -132,3 +142,39 @@ async def locked() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def described() -> dict[str, Any]:
     return application_of(documented=True).openapi()
+
+
+WORDS = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
+"""BIP39's own example."""
+
+
+@pytest.fixture
+async def ready(engine: AsyncEngine) -> AsyncEngine:
+    """The database with keys for a few accounts."""
+    made = keys.Keyring(networks.REGTEST, WORDS).account_xpubs(0, 15)
+    rows = [
+        {"number": k.number, "xpub": k.xpub, "address": scripts.to_address(networks.REGTEST, k.address_script)}
+        for k in made
+    ]
+    async with engine.begin() as db:
+        await db.execute(bulk.insert_many(ready_keys, rows))
+    return engine
+
+
+@pytest.fixture
+async def kennel(ready: AsyncEngine) -> program.Program:
+    tokens = itertools.count(1)
+    terms = program.Terms(confirmations=6, token=lambda: f"token-{next(tokens)}")
+    return program.of(networks.REGTEST, ready, GroupCommit(ready, lambda: None), terms)
+
+
+@pytest.fixture
+async def admin(kennel: program.Program) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(application.admin(kennel, lambda: "id")) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def payer(kennel: program.Program) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(application.public(kennel, lambda: "id")) as opened:
+        yield opened

@@ -115,22 +115,22 @@ async def test_missing_items_are_refused_in_gigawallets_words(client: httpx.Asyn
 @pytest.mark.parametrize(
     ("line", "field", "says"),
     [
-        ({"value": "1", "quantity": "1"}, "items[0].quantity", "must be a whole number"),
-        ({"value": "1", "quantity": 1.0}, "items[0].quantity", "must be a whole number"),
-        ({"value": "1", "quantity": True}, "items[0].quantity", "must be a whole number"),
-        ({"value": "1", "quantity": 0}, "items[0].quantity", "must be at least 1"),
-        ({"value": "1", "quantity": 10**30}, "items[0].quantity", "must be at most 1000000000"),
-        ({"value": "1"}, "items[0].quantity", "is required"),
-        ({"quantity": 1}, "items[0].value", "is required"),
-        ({"value": "", "quantity": 1}, "items[0].value", "is wrong: an amount"),
-        ({"value": [], "quantity": 1}, "items[0].value", "is wrong: an amount"),
-        ({"value": True, "quantity": 1}, "items[0].value", "is wrong: an amount"),
-        ({**LINE, "name": 5}, "items[0].name", "must be a string"),
-        ({**LINE, "name": "n" * 256}, "items[0].name", "at most 255 characters"),
-        ({**LINE, "name": "a\nb"}, "items[0].name", "cannot be printed"),
-        ({**LINE, "description": "d" * 1001}, "items[0].description", "at most 1000 characters"),
-        ({**LINE, "description": "a\x1bb"}, "items[0].description", "control characters"),
-        ("line", "items[0]", "must be an object"),
+        ({"value": "1", "quantity": "1"}, "items.0.quantity", "must be a whole number"),
+        ({"value": "1", "quantity": 1.0}, "items.0.quantity", "must be a whole number"),
+        ({"value": "1", "quantity": True}, "items.0.quantity", "must be a whole number"),
+        ({"value": "1", "quantity": 0}, "items.0.quantity", "must be at least 1"),
+        ({"value": "1", "quantity": 10**30}, "items.0.quantity", "must be at most 1000000000"),
+        ({"value": "1"}, "items.0.quantity", "is required"),
+        ({"quantity": 1}, "items.0.value", "is required"),
+        ({"value": "", "quantity": 1}, "items.0.value", "is wrong: an amount"),
+        ({"value": [], "quantity": 1}, "items.0.value", "is wrong: an amount"),
+        ({"value": True, "quantity": 1}, "items.0.value", "is wrong: an amount"),
+        ({**LINE, "name": 5}, "items.0.name", "must be a string"),
+        ({**LINE, "name": "n" * 256}, "items.0.name", "at most 255 characters"),
+        ({**LINE, "name": "a\nb"}, "items.0.name", "cannot be printed"),
+        ({**LINE, "description": "d" * 1001}, "items.0.description", "at most 1000 characters"),
+        ({**LINE, "description": "a\x1bb"}, "items.0.description", "control characters"),
+        ("line", "items.0", "must be an object"),
     ],
 )
 async def test_a_wrong_field_is_named(client: httpx.AsyncClient, line: Any, field: str, says: str) -> None:
@@ -150,10 +150,10 @@ async def test_a_description_may_have_lines(client: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (b'{"items":[{"name":"a\\u0000b"}]}', "items[0].name"),
-        (b'{"items":[{"name":"\\ud800"}]}', "items[0].name"),
-        (b'{"items":[{"name":"\xff\xfe"}]}', "items[0].name"),
-        (b'{"items":[{"name":"x"}],"metadata":{"a":["\\udc00\\ud800"]}}', "metadata.a[0]"),
+        (b'{"items":[{"name":"a\\u0000b"}]}', "items.0.name"),
+        (b'{"items":[{"name":"\\ud800"}]}', "items.0.name"),
+        (b'{"items":[{"name":"\xff\xfe"}]}', "items.0.name"),
+        (b'{"items":[{"name":"x"}],"metadata":{"a":["\\udc00\\ud800"]}}', "metadata.a.0"),
         (b'{"unknown":"\\u0000"}', "unknown"),
     ],
 )
@@ -277,7 +277,7 @@ async def test_a_key_comes_with_the_fingerprint_of_its_request(client: httpx.Asy
     assert (await client.post("/keyed/a", content='{"items":[{"value":1,"quantity":1}]}')).text == "none"
 
 
-@pytest.mark.parametrize("key", [b"k" * 256, b"a\tb", b"\x80"])
+@pytest.mark.parametrize("key", [b"", b"k" * 256, b"a\tb", b"\x80"])
 async def test_a_key_is_at_most_255_printable_characters(client: httpx.AsyncClient, key: bytes) -> None:
     body = '{"items":[{"value":1,"quantity":1}]}'
 

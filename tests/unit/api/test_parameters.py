@@ -43,7 +43,8 @@ async def test_what_cannot_be_an_address_is_no_such_invoice(client: httpx.AsyncC
     answer = await client.get(f"/invoice/{invoice_id}")
 
     assert answer.status_code == 404
-    assert answer.json() == {"error": {"code": "not-found", "message": "no such invoice"}}
+    assert answer.json()["error"]["code"] == "not-found"
+    assert "no such invoice" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,156 @@
+"""Accounts over HTTP."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter
+from pydantic import ConfigDict
+from starlette.responses import Response
+
+from app import money
+from app.api import amounts, answers, bodies, parameters, replays, texts
+from app.api.program import Given, Reading
+from app.domain import accounts, ledger
+from app.domain.networks import Network
+
+router = APIRouter()
+
+
+class AccountFields(bodies.Body):
+    """What an account's owner may set; what is absent stays as it is."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={
+            "examples": [{}, {"payout_address": "nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5", "name": "Shibe Shop"}]
+        }
+    )
+
+    payout_address: texts.Label = ""
+    payout_threshold: amounts.KoinuIn = 0
+    payout_frequency: texts.Label = ""
+    name: texts.Label = ""
+    vendor_name: texts.Label = ""
+    vendor_icon: texts.Link = ""
+    vendor_address: texts.Text = ""
+    vendor_url: texts.Link = ""
+    accept_unconfirmed_below: amounts.KoinuIn = 0
+
+    def wish(self, foreign_id: str, network: Network) -> accounts.Wish:
+        """Say what the caller wants of the account; refuses a payout that could never be paid."""
+        changes = {name: getattr(self, name) for name in self.model_fields_set}
+        return accounts.Wish(foreign_id, changes).checked(network)
+
+
+class AccountView(answers.View):
+    """An account: GigaWallet's five fields in its order, then ours."""
+
+    id: str
+    foreign_id: str
+    payout_address: str
+    payout_threshold: amounts.KoinuOut
+    payout_frequency: str
+    name: str
+    state: str
+    created: answers.Time
+    vendor_name: str
+    vendor_icon: str
+    vendor_address: str
+    vendor_url: str
+    accept_unconfirmed_below: amounts.KoinuOut
+
+    @classmethod
+    def of(cls, account: accounts.Account) -> "AccountView":
+        """Show `account`; its id on the wire is the address of its key."""
+        return cls(**_fields(account))
+
+
+class BalanceView(answers.View):
+    """GigaWallet's balance, with its names in Pascal case."""
+
+    IncomingBalance: amounts.KoinuOut
+    CurrentBalance: amounts.KoinuOut
+    OutgoingBalance: amounts.KoinuOut
+
+    @classmethod
+    def of(cls, balance: ledger.Balance) -> "BalanceView":
+        """Show the three buckets that GigaWallet knows."""
+        return cls(IncomingBalance=balance.incoming, CurrentBalance=balance.available, OutgoingBalance=balance.outgoing)
+
+
+class ListedBalance(answers.View):
+    """What an account has of one asset."""
+
+    asset: str
+    available: amounts.KoinuOut
+    incoming: amounts.KoinuOut
+    held: amounts.KoinuOut
+    outgoing: amounts.KoinuOut
+    total: amounts.KoinuOut
+
+    @classmethod
+    def of(cls, asset: str, balance: ledger.Balance) -> "ListedBalance":
+        """Show a balance; the total is the sum of its four buckets."""
+        buckets = {bucket.value: balance.of(bucket) for bucket in ledger.Bucket}
+        return cls(asset=asset, **buckets, total=sum(buckets.values()))
+
+
+class ListedAccount(AccountView):
+    """An account in a list."""
+
+    balances: list[ListedBalance]
+
+
+class AccountPage(answers.View):
+    """A page of accounts, oldest first."""
+
+    items: list[ListedAccount]
+    cursor: str
+
+    @classmethod
+    def of(cls, found: Sequence[accounts.Account], balances: Mapping[int, ledger.Balance], limit: int) -> "AccountPage":
+        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
+        more = len(found) > limit
+        shown = [
+            ListedAccount(
+                **_fields(account), balances=[ListedBalance.of(money.DOGE, balances.get(account.id, ledger.Balance()))]
+            )
+            for account in found[:limit]
+        ]
+        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
+
+
+def _fields(account: accounts.Account) -> dict[str, Any]:
+    shown = {name: getattr(account, name) for name in AccountView.model_fields if name != "id"}
+    return {"id": account.address, **shown}
+
+
+Fields = Annotated[AccountFields, bodies.of(AccountFields)]
+
+
+@router.post("/account/{foreign_id}", response_model=AccountView, summary="Open an account or change it")
+async def put_account(foreign_id: parameters.ForeignId, fields: Fields, key: replays.Key, given: Given) -> Response:
+    """A field that is absent or null stays as it is; nothing is told where nothing changes."""
+    wish = fields.wish(foreign_id, given.network)
+    done = await given.commits.submit(given.put_account, wish, key)
+    return answers.show(AccountView.of(done.thing), replayed=done.replayed)
+
+
+@router.get("/account/{foreign_id}", response_model=AccountView, summary="An account")
+async def get_account(foreign_id: parameters.ForeignId, db: Reading) -> Response:
+    """404 where no account has this foreign_id."""
+    return answers.show(AccountView.of(await accounts.fetch(db, foreign_id)))
+
+
+@router.get("/account/{foreign_id}/balance", response_model=BalanceView, summary="An account's DOGE")
+async def get_balance(foreign_id: parameters.ForeignId, db: Reading) -> Response:
+    """What can be spent, what is coming in and what is going out."""
+    account = await accounts.fetch(db, foreign_id)
+    return answers.show(BalanceView.of(await ledger.balance(db, account.id)))
+
+
+@router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
+async def list_accounts(db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10) -> Response:
+    """Oldest first."""
+    found = await accounts.page(db, cursor, limit + 1)
+    balances = await ledger.balances_of(db, [account.id for account in found])
+    return answers.show(AccountPage.of(found, balances, limit))

@@ -1,0 +1,223 @@
+"""Invoices over HTTP, to the merchant and to the payer."""
+
+import asyncio
+import hmac
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.config import JsonDict
+from starlette.responses import Response
+
+from app.api import amounts, answers, bodies, parameters, qr, replays, texts
+from app.api.program import Given, Program, Reading
+from app.domain import invoices
+from app.domain import items as lines
+
+admin = APIRouter()
+public = APIRouter()
+
+_EXAMPLE: JsonDict = {"items": [{"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 1}]}
+
+
+class NewItem(bodies.Body):
+    """One line of an invoice; `value` is the unit price, below zero for a discount."""
+
+    type: texts.Label
+    name: texts.Text = ""
+    sku: texts.Label = ""
+    description: texts.Text = ""
+    value: amounts.KoinuIn
+    quantity: int
+    image_link: texts.Link = ""
+
+    def item(self) -> lines.Item:
+        """The line as the domain judges it."""
+        return lines.Item(**{name: getattr(self, name) for name in NewItem.model_fields})
+
+
+class NewInvoice(bodies.Body):
+    """What is to be paid, and when it counts as paid."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    items: Annotated[list[NewItem], Field(min_length=1, max_length=lines.ITEMS)]
+    required_confirmations: int = -1
+    payment_tolerance: amounts.PercentIn = amounts.NO_PERCENT
+    reference: texts.Label = ""
+    metadata: texts.Metadata = "{}"
+
+    def order(self, foreign_id: str) -> invoices.Order:
+        """The invoice that is wanted; refuses what can never be one."""
+        return invoices.Order(
+            foreign_id,
+            tuple(item.item() for item in self.items),
+            self.required_confirmations,
+            self.payment_tolerance,
+            self.reference,
+            self.metadata,
+        )
+
+
+Items = Annotated[
+    str,
+    PlainSerializer(json.loads),
+    WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}}),
+]
+"""Items as the JSON text in which they are kept."""
+
+Metadata = Annotated[str, PlainSerializer(json.loads), WithJsonSchema({"type": "object"})]
+
+
+class PublicInvoice(answers.View):
+    """What a payer sees: GigaWallet's fields in its order, then ours."""
+
+    id: str
+    items: Items
+    created: answers.Time
+    total: amounts.KoinuOut
+    pay_to_address: str
+    required_confirmations: int
+    part_payment_detected: bool
+    total_payment_detected: bool
+    total_payment_confirmed: bool
+    payment_unconfirmed: bool
+    estimate_seconds_to_confirm: int
+    state: str
+    reference: str
+    metadata: Metadata
+    overpaid: amounts.KoinuOut
+    uri: str
+
+    @classmethod
+    def of(cls, invoice: invoices.Invoice) -> "PublicInvoice":
+        """Show all of it, to whoever may see it."""
+        return cls(**_fields(cls, invoice))
+
+    @classmethod
+    def bare(cls, invoice: invoices.Invoice) -> "PublicInvoice":
+        """Show what is for anyone who saw the payment on the chain: nothing of what was bought, and for what order."""
+        return cls(**_fields(cls, invoice) | {"items": "[]", "reference": "", "metadata": "{}"})
+
+
+class CreatedInvoice(PublicInvoice):
+    """A new invoice, with the token that opens its items to a payer."""
+
+    token: str
+
+
+class AdminInvoice(answers.View):
+    """What the merchant sees: GigaWallet's admin form in its order, then ours."""
+
+    id: str
+    account: str
+    items: Items
+    required_confirmations: int
+    created: answers.Time
+    total: amounts.KoinuOut
+    total_incoming: amounts.KoinuOut
+    total_confirmed: amounts.KoinuOut
+    pay_to_address: str
+    part_payment_detected: bool
+    total_payment_detected: bool
+    total_payment_confirmed: bool
+    payment_unconfirmed: bool
+    estimate_seconds_to_confirm: int
+    token: str
+    state: str
+    reference: str
+    metadata: Metadata
+    overpaid: amounts.KoinuOut
+    uri: str
+
+    @classmethod
+    def of(cls, invoice: invoices.Invoice) -> "AdminInvoice":
+        """Show all of it; `account` is the account's id on the wire."""
+        return cls(**_fields(cls, invoice))
+
+
+class InvoicePage(answers.View):
+    """A page of an account's invoices, oldest first; the cursor is GigaWallet's."""
+
+    items: list[AdminInvoice]
+    cursor: int
+
+    @classmethod
+    def of(cls, found: Sequence[invoices.Invoice], limit: int) -> "InvoicePage":
+        """Show them; the cursor is the next key index, or 0 where the page was not filled."""
+        cursor = found[-1].index + 1 if len(found) == limit else 0
+        return cls(items=[AdminInvoice.of(invoice) for invoice in found], cursor=cursor)
+
+
+def _fields(view: type[answers.View], invoice: invoices.Invoice) -> dict[str, Any]:
+    """Take the view's fields from the invoice, under the wire's names."""
+    named: dict[str, Any] = {
+        "id": invoice.address,
+        "account": invoice.owner.address,
+        "pay_to_address": invoice.address,
+        "total_incoming": invoice.received,
+        "total_confirmed": invoice.confirmed,
+        "uri": qr.uri(invoice.address, invoice.total),
+    }
+    return {name: named[name] if name in named else getattr(invoice, name) for name in view.model_fields}
+
+
+def _seen_by(program: Program, invoice: invoices.Invoice, token: str) -> PublicInvoice:
+    """All of it for the token's holder; comparing takes the same time whatever was guessed."""
+    known = hmac.compare_digest(token.encode(), invoice.token.encode())
+    return PublicInvoice.of(invoice) if known or program.open_items else PublicInvoice.bare(invoice)
+
+
+New = Annotated[NewInvoice, bodies.of(NewInvoice)]
+Token = Annotated[str, Query(description="Opens the items", max_length=texts.MAX_LABEL)]
+Colour = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
+
+
+@admin.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
+@admin.post("/account/{foreign_id}/invoice/", include_in_schema=False)
+async def create_invoice(foreign_id: parameters.ForeignId, new: New, key: replays.Key, given: Given) -> Response:
+    """The invoice's id is the fresh address to which it is to be paid."""
+    done = await given.commits.submit(given.create_invoice, new.order(foreign_id), key)
+    return answers.show(CreatedInvoice.of(done.thing), replayed=done.replayed)
+
+
+@admin.get("/account/{foreign_id}/invoices", response_model=InvoicePage, summary="An account's invoices")
+async def list_invoices(
+    foreign_id: parameters.ForeignId,
+    given: Given,
+    db: Reading,
+    cursor: parameters.Cursor = 0,
+    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+) -> Response:
+    """Oldest first."""
+    found = await invoices.page(db, given.network, foreign_id, cursor, limit)
+    return answers.show(InvoicePage.of(found, limit))
+
+
+@admin.get("/account/{foreign_id}/invoice/{invoice_id}", response_model=AdminInvoice, summary="An invoice")
+async def get_invoice(
+    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, given: Given, db: Reading
+) -> Response:
+    """404 also where the invoice is another account's."""
+    return answers.show(AdminInvoice.of(await invoices.fetch_of(db, given.network, foreign_id, invoice_id)))
+
+
+@public.get("/invoice/{invoice_id}", response_model=PublicInvoice, summary="An invoice, for its payer")
+async def get_public_invoice(
+    invoice_id: parameters.InvoiceId, given: Given, db: Reading, token: Token = ""
+) -> Response:
+    """Without the token there are no items: whoever sees a payment on the chain knows the address."""
+    return answers.show(_seen_by(given, await invoices.fetch(db, given.network, invoice_id), token))
+
+
+@public.get("/invoice/{invoice_id}/qr.png", response_class=Response, summary="The QR code to pay an invoice")
+async def get_qr(
+    invoice_id: parameters.InvoiceId, given: Given, db: Reading, fg: Colour = None, bg: Colour = None
+) -> Response:
+    """A PNG of 512 x 512; a bad colour is black on white."""
+    invoice = await invoices.fetch(db, given.network, invoice_id)
+    content = qr.uri(invoice.address, invoice.total)
+    picture = await asyncio.to_thread(qr.png, content, qr.colour(fg, qr.BLACK), qr.colour(bg, qr.WHITE))
+    return Response(picture, media_type="image/png", headers=qr.HEADERS)

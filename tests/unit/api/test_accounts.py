@@ -1,0 +1,149 @@
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.tables import accounts
+
+FIELDS = ["id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency"]
+ADDED = ["name", "state", "created", "vendor_name", "vendor_icon", "vendor_address", "vendor_url"]
+WORDPRESS = {"payout_address": None, "payout_threshold": "0", "payout_frequency": "0"}
+
+
+async def told(client: httpx.AsyncClient, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
+    answer = await (client.get(path) if body is None else client.post(path, content=json.dumps(body), headers=headers))
+    assert answer.status_code == 200, answer.text
+    seen: dict[str, Any] = answer.json()
+    return seen
+
+
+async def test_an_account_is_opened_and_shown_in_gigawallets_order(admin: httpx.AsyncClient) -> None:
+    opened = await told(admin, "/account/shop-1", {})
+
+    assert list(opened) == [*FIELDS, *ADDED, "accept_unconfirmed_below"]
+    assert opened["foreign_id"] == "shop-1"
+    assert opened["payout_threshold"] == "0"
+    assert opened["state"] == "open"
+    assert await told(admin, "/account/shop-1") == opened
+
+
+async def test_a_second_post_changes_what_it_names_and_leaves_the_rest(admin: httpx.AsyncClient) -> None:
+    opened = await told(
+        admin, "/account/shop", {"name": "Shibe Shop", "payout_threshold": 12.5, "Vendor_Name": "Shibe"}
+    )
+
+    changed = await told(admin, "/account/shop", {"payout_threshold": "7", "name": None, "foreign_id": "ignored"})
+
+    assert changed == {**opened, "payout_threshold": "7"}
+    assert changed["name"] == "Shibe Shop"
+    assert changed["vendor_name"] == "Shibe"
+
+
+async def test_the_wordpress_plugin_may_post_its_account_every_minute(admin: httpx.AsyncClient) -> None:
+    first = await told(admin, "/account/wordpress", WORDPRESS)
+
+    assert await told(admin, "/account/wordpress", WORDPRESS) == first
+    assert first["payout_frequency"] == "0"
+
+
+async def test_one_account_asked_for_many_times_at_once_is_one_account(admin: httpx.AsyncClient) -> None:
+    opened = await asyncio.gather(*(told(admin, "/account/same", {}) for _ in range(20)))
+
+    assert len({account["id"] for account in opened}) == 1
+
+
+async def test_a_new_account_has_a_balance_of_zeros_with_gigawallets_names(admin: httpx.AsyncClient) -> None:
+    await told(admin, "/account/shop", {})
+
+    balance = await told(admin, "/account/shop/balance")
+
+    assert balance == {"IncomingBalance": "0", "CurrentBalance": "0", "OutgoingBalance": "0"}
+
+
+async def test_the_list_of_accounts_goes_on_from_its_cursor(admin: httpx.AsyncClient) -> None:
+    for number in range(5):
+        await told(admin, f"/account/shop-{number}", {})
+
+    first = await told(admin, "/accounts?limit=3")
+    second = await told(admin, f"/accounts?limit=2&cursor={first['cursor']}")
+
+    assert [account["foreign_id"] for account in first["items"] + second["items"]] == [f"shop-{n}" for n in range(5)]
+    assert second["cursor"] == ""
+    zeros = dict.fromkeys(("available", "incoming", "held", "outgoing", "total"), "0")
+    assert first["items"][0]["balances"] == [{"asset": "DOGE", **zeros}]
+
+
+@pytest.mark.parametrize("path", ["/account/nobody", "/account/nobody/balance", "/account/nobody/invoices"])
+async def test_an_unknown_account_is_404_in_gigawallets_words(admin: httpx.AsyncClient, path: str) -> None:
+    answer = await admin.get(path)
+
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"] == "GetAccount: account not found: nobody"
+
+
+WRONG: list[tuple[Any, str]] = [
+    ({"payout_address": "DPD7uK4B1kRmbfGmytBhG1DZjaMWNfbpwY"}, "payout_address"),
+    ({"payout_address": "nonsense"}, "payout_address"),
+    ({"payout_threshold": "-1"}, "payout_threshold"),
+    ({"payout_threshold": ""}, "payout_threshold"),
+    ({"payout_threshold": 1e30}, "payout_threshold"),
+    ({"payout_frequency": "weekly"}, "payout_frequency"),
+    ({"payout_frequency": 60}, "payout_frequency"),
+    ({"name": "n" * 256}, "name"),
+    ({"name": "a\u0000"}, "name"),
+    ({"vendor_icon": "https://x/" + "i" * 2000}, "vendor_icon"),
+    ({"vendor_url": "a\nb"}, "vendor_url"),
+    ({"accept_unconfirmed_below": -1}, "accept_unconfirmed_below"),
+]
+
+
+async def test_a_wrong_field_is_named_and_opens_no_account(admin: httpx.AsyncClient, ready: AsyncEngine) -> None:
+    for body, field in WRONG:
+        answer = await admin.post("/account/shop", content=json.dumps(body))
+
+        assert answer.status_code == 400
+        assert answer.json()["error"]["field"] == field
+    async with ready.connect() as db:
+        assert (await db.execute(select(accounts))).first() is None
+
+
+async def test_the_same_key_and_body_is_done_once_and_another_body_is_422(admin: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "first"}
+    opened = await told(admin, "/account/shop", {"name": "One"}, **key)
+    await told(admin, "/account/shop", {"name": "Two"})
+
+    again = await admin.post("/account/shop", content='{ "name" : "One" }', headers=key)
+    other = await admin.post("/account/shop", content='{"name":"Three"}', headers=key)
+
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.json() == {**opened, "name": "Two"}
+    assert other.status_code == 422
+    assert other.json()["error"]["code"] == "key-reused"
+
+
+async def test_a_refused_request_leaves_its_key_unused(admin: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "second"}
+    refused = await admin.post(
+        "/account/a/invoice", content='{"items":[{"type":"item","value":1,"quantity":1}]}', headers=key
+    )
+    await told(admin, "/account/a", {})
+
+    retried = await admin.post(
+        "/account/a/invoice", content='{"items":[{"type":"item","value":1,"quantity":1}]}', headers=key
+    )
+
+    assert refused.status_code == 404
+    assert retried.status_code == 200
+    assert "idempotent-replayed" not in retried.headers
+
+
+async def test_without_ready_keys_no_account_is_opened_just_now(admin: httpx.AsyncClient) -> None:
+    answers = [await admin.post(f"/account/shop-{number}", content="{}") for number in range(16)]
+
+    assert [answer.status_code for answer in answers] == [200] * 15 + [503]
+    assert answers[-1].json()["error"]["code"] == "not-available"
+    assert answers[-1].headers["retry-after"] == "1"

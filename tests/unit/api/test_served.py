@@ -1,0 +1,72 @@
+"""The same application behind the real server on a real socket."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+ADDRESS = "127.0.0.1"
+
+
+@pytest.fixture
+async def port(plain: FastAPI) -> AsyncIterator[int]:
+    listener = socket.socket()
+    listener.bind((ADDRESS, 0))
+    server = uvicorn.Server(uvicorn.Config(plain, http="httptools", lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve([listener]))
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+async def spoken(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(ADDRESS, port)
+    writer.write(request)
+    await writer.drain()
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_of_ten_megabytes_is_answered_413(port: int, *, chunked: bool) -> None:
+    async def chunks() -> Any:
+        for _ in range(10):
+            yield b" " * 1024 * 1024
+
+    async with httpx.AsyncClient(base_url=f"http://{ADDRESS}:{port}") as client:
+        answer = await client.post("/order", content=chunks() if chunked else b" " * 10 * 1024 * 1024)
+
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "too-large"
+    assert answer.headers["connection"] == "close"
+
+
+async def test_head_sends_the_length_and_nothing_more(port: int) -> None:
+    answer = await spoken(port, b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    head, body = answer.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"content-length: " in head.lower()
+    assert body == b""
+
+
+@pytest.mark.parametrize("path", [b"/account/%ff", b"/account/%00", b"/account/a%0ab", b"/account/%ed%a0%80"])
+async def test_a_path_that_is_no_text_is_400(port: int, path: bytes) -> None:
+    answer = await spoken(port, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"field":"foreign_id"' in answer
+
+
+async def test_a_slash_in_a_foreign_id_is_no_account(port: int) -> None:
+    answer = await spoken(port, b"GET /account/a%2Fb HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert b'"code":"not-found"' in answer
