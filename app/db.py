@@ -1,11 +1,10 @@
 """The database: the engine, and rows in bulk in one statement."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Db = AsyncConnection
@@ -65,9 +64,9 @@ def update_many(table: sa.Table, keys: Sequence[str], given: Sequence[Row]) -> s
     return sa.update(table).values(new).where(*(table.c[key] == source.c[key] for key in keys))
 
 
-async def fetch_all(db: Db, statement: sa.Executable) -> Sequence[RowMapping]:
-    """All rows of a statement that has its own limit."""
-    return (await db.execute(statement)).mappings().all()
+async def fetch_all(db: Db, statement: sa.Executable) -> Sequence[Row]:
+    """Return all rows of a statement that has its own limit."""
+    return cast("Sequence[Row]", (await db.execute(statement)).mappings().all())
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -6,6 +6,8 @@ from typing import Final, NewType
 Koinu = NewType("Koinu", int)
 """An amount of Dogecoin in its smallest unit."""
 
+NOTHING: Final = Koinu(0)
+
 DOGE: Final = "DOGE"
 DOGE_DECIMALS: Final = 8
 COIN: Final = Koinu(10**DOGE_DECIMALS)

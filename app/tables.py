@@ -170,10 +170,12 @@ coins = sa.Table(
     sa.Column("index", sa.BigInteger, nullable=False),
     sa.Column("amount", Amount, nullable=False),
     sa.Column("coinbase", sa.Boolean, nullable=False),
-    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer),  # null: its block was disconnected
     sa.Column("spent_height", sa.Integer),
     sa.Column("spent_by", sa.LargeBinary),
+    sa.Column("spends", sa.Integer, nullable=False, server_default="0"),  # how often: part of the entries' keys
     sa.CheckConstraint("(spent_height IS NULL) = (spent_by IS NULL)", name="spent"),
+    sa.CheckConstraint("height IS NOT NULL OR spent_height IS NULL", name="height"),
     sa.Index("coins_height_idx", "height"),
     sa.Index("coins_spent_height_idx", "spent_height", postgresql_where=sa.text("spent_height IS NOT NULL")),
     sa.Index("coins_unspent_idx", "account_id", postgresql_where=sa.text("spent_height IS NULL")),

@@ -133,9 +133,11 @@ def upgrade() -> None:
         sa.Column("index", sa.BigInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("coinbase", sa.Boolean(), nullable=False),
-        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=True),
         sa.Column("spent_height", sa.Integer(), nullable=True),
         sa.Column("spent_by", sa.LargeBinary(), nullable=True),
+        sa.Column("spends", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint("height IS NOT NULL OR spent_height IS NULL", name=op.f("coins_height_check")),
         sa.CheckConstraint("(spent_height IS NULL) = (spent_by IS NULL)", name=op.f("coins_spent_check")),
         sa.PrimaryKeyConstraint("txid", "vout", name=op.f("coins_pkey")),
     )

@@ -1,0 +1,214 @@
+"""Follows the node's best chain: one step connects blocks, disconnects one, reads some again, or waits."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain import header, wire
+from app.chain.node import ChainState, Node
+from app.domain import blocks, leases
+from app.domain.blocks import Header, Rules, Tip, TipMoved
+from app.domain.chain_changes import Block, Output, Spend
+from app.domain.deposits import Outpoint
+from app.money import Koinu
+
+BATCH: Final = 100
+"""Blocks in one transaction when far behind."""
+ANCHORS: Final = 100
+"""Headers kept from before a new installation's start, so that it can follow a reorg at once."""
+LEASE: Final = timedelta(seconds=15)
+
+
+class WrongChain(Exception):
+    """The node follows another chain than this installation; set KENNEL_NODE_URL to a node of the same network."""
+
+    def __str__(self) -> str:
+        """Say so."""
+        return self.__doc__ or ""
+
+
+class UnreadableBlock(Exception):
+    """A block of the best chain cannot be read; nothing is credited until that is solved, and it is never skipped."""
+
+    def __str__(self) -> str:
+        """Say which and why."""
+        height, block_hash, reason = self.args
+        return f"Block {height} ({block_hash}) cannot be read, and is never skipped: {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """The batch that is being fetched while the one before it is connected."""
+
+    first: int
+    fetched: "asyncio.Task[list[Block]]"
+
+
+class Follower:
+    """Moves the ledger's tip along the node's best chain. `committed` is called after each transaction."""
+
+    def __init__(
+        self, engine: AsyncEngine, node: Node, rules: Rules, holder: str, committed: Callable[[], None]
+    ) -> None:
+        self._engine = engine
+        self._node = node
+        self._rules = rules
+        self._holder = holder
+        self._committed = committed
+        self._known_chain = False
+        self._ahead: _Ahead | None = None
+
+    async def step(self) -> bool:
+        """Do one unit of work; False when there is nothing to do now.
+
+        Raises WrongChain and UnreadableBlock, which no repetition mends, and the node's and the database's troubles.
+        """
+        async with self._engine.begin() as db:
+            if not await leases.hold(db, "follow", self._holder, LEASE):
+                return False
+            ours = await blocks.tip(db)
+        await self._check_chain()
+        theirs = await self._node.chain_state()
+        try:
+            if ours is None:
+                return await self._start(theirs)
+            return await self._follow(ours, theirs)
+        except TipMoved:
+            return False
+
+    async def close(self) -> None:
+        """Stop fetching, and let another follower begin at once."""
+        if self._ahead is not None:
+            self._ahead.fetched.cancel()
+            await asyncio.gather(self._ahead.fetched, return_exceptions=True)
+        async with self._engine.begin() as db:
+            await leases.release(db, "follow", self._holder)
+
+    async def _check_chain(self) -> None:
+        if not self._known_chain:
+            genesis = await self._node.block_hash(0)
+            if genesis is None or header.display(genesis) != self._rules.network.genesis_hash:
+                raise WrongChain
+            self._known_chain = True
+
+    async def _start(self, theirs: ChainState) -> bool:
+        """Begin at the tip of a node that has caught up; a regtest chain is always young enough."""
+        if theirs.initial_block_download and self._rules.network.name != "regtest":
+            return False
+        first = max(0, theirs.height - ANCHORS + 1)
+        recent = await self._fetch(first, theirs.height - first + 1)
+        if recent[-1].hash != theirs.hash:
+            return False
+        chainwork = theirs.chainwork - sum(block.work for block in recent)
+        headers = []
+        for block in recent:
+            chainwork += block.work
+            headers.append(Header(block.height, block.hash, block.previous, block.time, chainwork))
+        async with self._engine.begin() as db:
+            return await blocks.start(db, headers)
+
+    async def _follow(self, ours: Tip, theirs: ChainState) -> bool:
+        """Compare at the lower of the two heights: no hash of theirs at ours means that they are behind, not a fork."""
+        if await self._same(ours, theirs):
+            if ours.height < theirs.height:
+                return await self._connect(ours, theirs)
+            return ours.rescan_height is not None and ours.height == theirs.height and await self._rescan(ours)
+        if theirs.chainwork <= ours.chainwork:
+            return False
+        async with self._engine.begin() as db:
+            await blocks.disconnect(db, self._rules, ours.height, ours.hash)
+        self._committed()
+        return True
+
+    async def _same(self, ours: Tip, theirs: ChainState) -> bool:
+        if ours.height < theirs.height:
+            return await self._node.block_hash(ours.height) == ours.hash
+        if ours.height == theirs.height:
+            return ours.hash == theirs.hash
+        async with self._engine.connect() as db:
+            return await blocks.hash_at(db, theirs.height) in (None, theirs.hash)
+
+    async def _connect(self, ours: Tip, theirs: ChainState) -> bool:
+        batch = await self._next(ours.height + 1, theirs.height)
+        if not _linked(batch, ours.hash):
+            return False
+        self._prefetch(batch[-1].height + 1, theirs.height)
+        async with self._engine.begin() as db:
+            await blocks.connect(db, self._rules, batch)
+        self._committed()
+        return True
+
+    async def _rescan(self, ours: Tip) -> bool:
+        first = ours.rescan_height or 0
+        batch = await self._fetch(first, min(BATCH, ours.height - first + 1))
+        if not _linked(batch, batch[0].previous):
+            return False
+        async with self._engine.begin() as db:
+            await blocks.rescan(db, self._rules, ours, batch)
+        self._committed()
+        return True
+
+    async def _next(self, first: int, last: int) -> list[Block]:
+        """Return the batch from `first` on, which may be on its way already."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.first == first:
+            return await ahead.fetched
+        if ahead is not None:
+            ahead.fetched.cancel()
+        return await self._fetch(first, min(BATCH, last - first + 1))
+
+    def _prefetch(self, first: int, last: int) -> None:
+        if first <= last:
+            fetching = self._fetch(first, min(BATCH, last - first + 1))
+            self._ahead = _Ahead(first, asyncio.create_task(fetching))
+
+    async def _fetch(self, first: int, count: int) -> list[Block]:
+        """Read `count` blocks of the node's best chain; the parsing leaves the loop to others."""
+        hashes = await self._node.hashes(first, count)
+        raws = await self._node.blocks(hashes)
+        return await asyncio.to_thread(_parse_all, first, hashes, raws)
+
+
+def parse(height: int, block_hash: bytes, raw: bytes) -> Block:
+    """Read a raw block as the ledger sees it, or raise UnreadableBlock."""
+    try:
+        parsed = wire.parse_block(raw)
+    except header.Unreadable as error:
+        raise UnreadableBlock(height, header.display(block_hash), error) from error
+    if parsed.header.hash != block_hash:
+        raise UnreadableBlock(height, header.display(block_hash), "its header hashes to something else")
+    return Block(
+        height=height,
+        hash=parsed.header.hash,
+        previous=parsed.header.previous,
+        time=parsed.header.time,
+        work=header.work(parsed.header.bits),
+        outputs=[
+            Output(Outpoint(transaction.txid, vout), output.script, Koinu(output.value), transaction.is_coinbase)
+            for transaction in parsed.transactions
+            for vout, output in enumerate(transaction.outputs)
+        ],
+        spends=[
+            Spend(Outpoint(spent.txid, spent.vout), transaction.txid)
+            for transaction in parsed.transactions
+            if not transaction.is_coinbase
+            for spent in transaction.inputs
+        ],
+    )
+
+
+def _parse_all(first: int, hashes: Sequence[bytes], raws: Sequence[bytes]) -> list[Block]:
+    return [parse(first + n, block_hash, raw) for n, (block_hash, raw) in enumerate(zip(hashes, raws, strict=True))]
+
+
+def _linked(batch: Sequence[Block], previous: bytes) -> bool:
+    """Hold the blocks against each other: the node may have switched chains between two answers."""
+    for block in batch:
+        if block.previous != previous:
+            return False
+        previous = block.hash
+    return bool(batch)

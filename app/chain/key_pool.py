@@ -1,0 +1,59 @@
+"""Keeps account keys ready, so that whoever opens accounts never needs the seed."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain.keys import Keyring, ReadyKey
+from app.chain.seed_file import SeedFile
+from app.domain import leases, ready_keys, scripts
+from app.domain.networks import Network
+
+READY: Final = 10_000
+CHUNK: Final = 500
+"""Keys in one step: the first accounts of a new installation can be opened at once."""
+LEASE: Final = timedelta(seconds=30)
+
+
+class KeyPool:
+    """Fills the pool to `READY` whenever it is half empty."""
+
+    def __init__(
+        self, engine: AsyncEngine, network: Network, seed: tuple[SeedFile, Keyring], holder: str, ready: int = READY
+    ) -> None:
+        self._engine = engine
+        self._network = network
+        self._seed_file, self._keyring = seed
+        self._holder = holder
+        self._ready = ready
+        self._filling = True
+
+    async def step(self) -> bool:
+        """Make one chunk of keys ready where it is time to; False when there are enough.
+
+        The seed file learns of the numbers before the database does: whoever recovers from the seed scans them all.
+        """
+        async with self._engine.begin() as db:
+            if not await leases.hold(db, "keys", self._holder, LEASE):
+                return False
+            there = await ready_keys.count(db, self._ready)
+            self._filling = there < (self._ready if self._filling else self._ready // 2)
+            known = await ready_keys.highest(db)
+        if not self._filling:
+            return False
+        count = min(CHUNK, self._ready - there)
+        made = await asyncio.to_thread(self._derive, known, count)
+        async with self._engine.begin() as db:
+            await ready_keys.add(db, [self._row(key) for key in made])
+        return True
+
+    def _derive(self, known: int, count: int) -> list[ReadyKey]:
+        first = max(known, self._seed_file.read().highest_account) + 1
+        self._seed_file.raise_highest(first + count - 1)
+        return self._keyring.account_xpubs(first, count)
+
+    def _row(self, key: ReadyKey) -> dict[str, object]:
+        address = scripts.to_address(self._network, key.address_script)
+        return {"number": key.number, "xpub": key.xpub, "address": address}

@@ -1,0 +1,194 @@
+"""Accounts: what a foreign_id names, opened from a ready key and changed by its owner."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app import db as bulk
+from app.db import Db, Row
+from app.domain import facts, outbox, scripts
+from app.domain.networks import Network
+from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
+from app.domain.verbs import Verb
+from app.money import Koinu
+from app.tables import accounts, addresses, ready_keys
+
+ACCOUNT_KEY: Final = 2
+"""The branch under which the account key's own address is kept (0 receives, 1 is change)."""
+FREQUENCY_DIGITS: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as it is; `address` is the wire's id. Amounts in koinu."""
+
+    id: int
+    foreign_id: str
+    xpub: str
+    address: str
+    payout_address: str
+    payout_threshold: Koinu
+    payout_frequency: str
+    name: str
+    vendor_name: str
+    vendor_icon: str
+    vendor_address: str
+    vendor_url: str
+    accept_unconfirmed_below: Koinu
+    state: str
+    created: datetime
+
+    @classmethod
+    def of(cls, row: Row) -> "Account":
+        """Read a row of `accounts`."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+
+class NoSuchAccount(NotFound):
+    """GetAccount: account not found: {foreign_id}"""  # noqa: D400, D415  GigaWallet's words
+
+
+class NoReadyKeys(Conflict):
+    """No account can be opened just now: the keys are still being prepared; try again in a few seconds."""
+
+    code: ClassVar[str | None] = "not-available"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The account that a caller wants: what `changes` names, by column; the rest stays or takes its default."""
+
+    foreign_id: str
+    changes: Mapping[str, Any]
+
+    def checked(self, network: Network) -> "Wish":
+        """Refuse a payout that could never be paid; returns itself."""
+        payout = self.changes.get("payout_address")
+        if payout:
+            try:
+                scripts.of_address(network, payout)
+            except scripts.BadAddress as error:
+                raise Invalid(reason=str(error), field="payout_address") from None
+        frequency = self.changes.get("payout_frequency")
+        if frequency and not (frequency.isascii() and frequency.isdigit() and len(frequency) <= FREQUENCY_DIGITS):
+            raise Invalid(reason="payout_frequency is a whole number of seconds.", field="payout_frequency")
+        for name in ("payout_threshold", "accept_unconfirmed_below"):
+            if self.changes.get(name, 0) < 0:
+                raise Invalid(reason=f"{name} is not below zero.", field=name)
+        return self
+
+
+CHANGEABLE: Final = tuple(
+    name for name in Account.__slots__ if name not in ("id", "foreign_id", "xpub", "address", "state", "created")
+)
+
+
+def putting(network: Network) -> Verb[Wish, Account]:
+    """Open the accounts that are missing and change the others."""
+    return Verb("account", partial(put, network), _by_names, lambda account: account.foreign_id)
+
+
+async def fetch(db: Db, foreign_id: str) -> Account:
+    """Return the account, or refuse with NoSuchAccount."""
+    found = await _by_names(db, [foreign_id])
+    if foreign_id not in found:
+        raise NoSuchAccount(foreign_id=foreign_id, field="foreign_id")
+    return found[foreign_id]
+
+
+async def page(db: Db, after: int, limit: int) -> list[Account]:
+    """Return the accounts with numbers above `after`, in order."""
+    found = sa.select(accounts).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
+    return [Account.of(row) for row in await bulk.fetch_all(db, found)]
+
+
+async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
+    """Lock the accounts by id, for whoever moves their `next_index` or changes them; by foreign_id."""
+    found = (
+        sa.select(accounts)
+        .where(accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS)))
+        .order_by(accounts.c.id)
+        .with_for_update(key_share=True)
+    )
+    return {row["foreign_id"]: row for row in await bulk.fetch_all(db, found)}
+
+
+async def put(network: Network, db: Db, wishes: Sequence[Wish]) -> list[Account | Refusal]:
+    """Open or change accounts in the order of the wishes; what changes nothing tells nothing."""
+    names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
+    there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
+    missing = [name for name in names if name not in there]
+    opened = await _open(db, network, missing) if missing else {}
+    raced = [name for name in missing if name not in opened]
+    there |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
+    result, told, changed = _apply(wishes, there | opened, set(opened))
+    if changed:
+        given = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
+        await db.execute(bulk.update_many(accounts, ["id"], given))
+    await outbox.emit(db, told)
+    return result
+
+
+def _apply(
+    wishes: Sequence[Wish], now: dict[str, Account], opened: set[str]
+) -> tuple[list[Account | Refusal], list[outbox.Fact], list[Account]]:
+    """Judge each wish on what the ones before it left: outcomes, facts, and the accounts to be written."""
+    result: list[Account | Refusal] = []
+    told: list[outbox.Fact] = []
+    changed: dict[int, Account] = {}
+    for wish in wishes:
+        account = now.get(wish.foreign_id)
+        if account is None:
+            result.append(NoReadyKeys())
+            continue
+        wanted = _changed(account, wish.changes)
+        if wanted != account:
+            now[wish.foreign_id] = changed[account.id] = wanted
+        if wish.foreign_id in opened:
+            told.append(facts.account_created(wanted))
+            opened.discard(wish.foreign_id)
+        elif wanted != account:
+            told.append(facts.account_updated(wanted))
+        result.append(wanted)
+    return result, told, list(changed.values())
+
+
+def _changed(account: Account, changes: Mapping[str, Any]) -> Account:
+    values = {name: getattr(account, name) for name in Account.__slots__}
+    return Account(**values | {name: changes[name] for name in CHANGEABLE if changes.get(name) is not None})
+
+
+async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[str, Account]:
+    """Open what nobody else is opening right now, as far as there are ready keys; the rest is left out."""
+    free = sa.select(ready_keys).order_by(ready_keys.c.number).limit(len(foreign_ids))
+    keys = await bulk.fetch_all(db, free.with_for_update(skip_locked=True))
+    if not keys:
+        return {}
+    given = [
+        {"id": key["number"], "foreign_id": name, "xpub": key["xpub"], "address": key["address"]}
+        for name, key in zip(foreign_ids, keys, strict=False)
+    ]
+    source = sa.select(bulk.rows(accounts, list(given[0]), given))
+    made = insert(accounts).from_select(list(given[0]), source).on_conflict_do_nothing(index_elements=["foreign_id"])
+    opened = [Account.of(row) for row in await bulk.fetch_all(db, made.returning(accounts))]
+    if opened:
+        numbers = sa.literal([account.id for account in opened], bulk.BIGINTS)
+        await db.execute(sa.delete(ready_keys).where(ready_keys.c.number == sa.any_(numbers)))
+        await db.execute(bulk.insert_many(addresses, [_own_address(network, account) for account in opened]))
+    return {account.foreign_id: account for account in opened}
+
+
+def _own_address(network: Network, account: Account) -> dict[str, object]:
+    """The wire's id looks like an address, so it is watched and credited like one."""
+    script = scripts.of_address(network, account.address)
+    return {"script": script, "account_id": account.id, "branch": ACCOUNT_KEY, "index": 0, "purpose": "account"}
+
+
+async def _by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
+    found = sa.select(accounts).where(accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS)))
+    return {row["foreign_id"]: Account.of(row) for row in await bulk.fetch_all(db, found)}

@@ -1,0 +1,170 @@
+"""The chain as the ledger follows it: blocks connected and disconnected symmetrically, each in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app import db as bulk
+from app.db import Db
+from app.domain import chain_rows, ledger, outbox
+from app.domain.chain_changes import Block, Changes
+from app.domain.ledger import Posted
+from app.domain.networks import Network
+from app.domain.refusals import Invalid
+from app.tables import blocks, chain_state
+
+
+class Tip(NamedTuple):
+    """The last block that the ledger has taken; `rescan_height` is the next to be read again, if any."""
+
+    height: int
+    hash: bytes
+    chainwork: int
+    rescan_height: int | None
+
+
+class Header(NamedTuple):
+    """A block without its transactions, `chainwork` being all work up to it."""
+
+    height: int
+    hash: bytes
+    previous: bytes
+    time: int
+    chainwork: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the installation decides: its network, and the confirmations of what asks for none of its own."""
+
+    network: Network
+    confirmations: int
+
+
+class TipMoved(Exception):
+    """Another follower moved the tip meanwhile; nothing was done."""
+
+
+class BooksDisagree(Exception):
+    """The ledger knows an entry that the rows say is new; nothing was done."""
+
+
+async def tip(db: Db) -> Tip | None:
+    """Return where the ledger is, or None before the first start."""
+    found = await db.execute(
+        sa.select(chain_state.c.height, chain_state.c.hash, blocks.c.chainwork, chain_state.c.rescan_height)
+        .join(blocks, blocks.c.height == chain_state.c.height)
+    )  # fmt: skip
+    row = found.first()
+    return None if row is None else Tip(row.height, bytes(row.hash), int(row.chainwork), row.rescan_height)
+
+
+async def hash_at(db: Db, height: int) -> bytes | None:
+    """Return the hash of our block at `height`, or None where we have none."""
+    return (await db.execute(sa.select(blocks.c.hash).where(blocks.c.height == height))).scalar()
+
+
+async def start(db: Db, headers: Sequence[Header]) -> bool:
+    """Begin at the last of `headers`; the ones before it let the first reorgs be followed. False if another began."""
+    last = headers[-1]
+    values = {"id": 1, "height": last.height, "hash": last.hash, "start_height": last.height}
+    begun = insert(chain_state).values(values).on_conflict_do_nothing()
+    if (await db.execute(begun.returning(chain_state.c.id))).first() is None:
+        return False
+    await db.execute(bulk.insert_many(blocks, [header._asdict() for header in headers]))
+    return True
+
+
+async def connect(db: Db, rules: Rules, given: Sequence[Block]) -> None:
+    """Take the blocks that follow the tip, as if one by one. TipMoved if the first does not follow it."""
+    first, last = given[0], given[-1]
+    await _move(db, first.previous, first.height - 1, last.hash, last.height)
+    await db.execute(bulk.insert_many(blocks, _headers(given, await _chainwork(db, first.height - 1))))
+    changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, last.height)
+    for block in given:
+        changes.connect(block, block.height)
+    await _apply(db, changes)
+
+
+async def disconnect(db: Db, rules: Rules, height: int, block_hash: bytes) -> None:
+    """Take back the block at the tip. TipMoved if it is not the tip; BeforeTheStart if nothing is known below it."""
+    if (previous := await hash_at(db, height - 1)) is None:
+        raise BeforeTheStart(height)
+    await _move(db, block_hash, height, previous, height - 1)
+    await db.execute(sa.delete(blocks).where(blocks.c.height == height))
+    changes = await chain_rows.of_height(db, rules.network, height)
+    changes.disconnect(height, block_hash)
+    await _apply(db, changes)
+
+
+class BeforeTheStart(Exception):
+    """A reorg goes deeper than this installation is old: below block {0}."""
+
+    def __str__(self) -> str:
+        """Say how deep."""
+        return (self.__doc__ or "").format(*self.args)
+
+
+async def rescan_from(db: Db, height: int) -> None:
+    """Read the blocks from `height` on again; what they paid us and was missed is booked, the rest is recognised."""
+    tip_height = (await db.execute(sa.select(chain_state.c.height).with_for_update(key_share=True))).scalar()
+    if height < 0 or tip_height is None or height > tip_height:
+        upto = "no block yet" if tip_height is None else f"block {tip_height}"
+        raise Invalid(reason=f"The height is from 0 to the tip, which is {upto}.", field="blockheight")
+    now = sa.func.least(sa.func.coalesce(chain_state.c.rescan_height, height), height)
+    await db.execute(sa.update(chain_state).values(rescan_height=now))
+
+
+async def rescan(db: Db, rules: Rules, at: Tip, given: Sequence[Block]) -> None:
+    """Book what the blocks paid us and was missed; they are below the tip `at`, which does not move."""
+    await _move(db, at.hash, at.height, at.hash, at.height)
+    await _check_known(db, given)
+    changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, at.height)
+    for block in given:
+        changes.connect(block, at.height if block is given[-1] else None)
+    await _apply(db, changes)
+    after = given[-1].height + 1
+    rest = sa.update(chain_state).where(chain_state.c.rescan_height == at.rescan_height)
+    await db.execute(rest.values(rescan_height=after if after <= at.height else None))
+
+
+async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_height: int) -> None:
+    """Guarded, and first of all locks: two followers can never both take a block."""
+    here = sa.and_(chain_state.c.hash == from_hash, chain_state.c.height == from_height)
+    moved = sa.update(chain_state).where(here).values(hash=to_hash, height=to_height).returning(chain_state.c.id)
+    if (await db.execute(moved)).first() is None:
+        raise TipMoved
+
+
+async def _chainwork(db: Db, height: int) -> int:
+    return int((await db.execute(sa.select(blocks.c.chainwork).where(blocks.c.height == height))).scalar_one())
+
+
+def _headers(given: Sequence[Block], chainwork: int) -> list[dict[str, object]]:
+    rows = []
+    for block in given:
+        chainwork += block.work
+        rows.append(Header(block.height, block.hash, block.previous, block.time, chainwork)._asdict())
+    return rows
+
+
+async def _check_known(db: Db, given: Sequence[Block]) -> None:
+    """Blocks that we have must be the ones that are read again: the node may have switched meanwhile."""
+    between = blocks.c.height.between(given[0].height, given[-1].height)
+    known = {row.height: bytes(row.hash) for row in await db.execute(sa.select(blocks).where(between))}
+    if any(known.get(block.height, block.hash) != block.hash for block in given):
+        raise TipMoved
+
+
+async def _apply(db: Db, changes: Changes) -> None:
+    """Post all entries in one go, then write the rows, then tell; entries of blocks are never refused."""
+    outcomes = await ledger.post(db, changes.entries)
+    posted = {outcome.entry.key: outcome for outcome in outcomes if isinstance(outcome, Posted)}
+    if len(posted) != len(outcomes):
+        raise BooksDisagree(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
+    changes.charge(posted.values())
+    await chain_rows.write(db, changes)
+    await outbox.emit(db, changes.facts(posted))

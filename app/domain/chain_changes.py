@@ -1,0 +1,236 @@
+"""What blocks change: deposits, coins, invoices and entries, decided block by block in memory from locked rows."""
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from app.domain import facts
+from app.domain.deposits import Coin, Deposit, Outpoint, Place
+from app.domain.facts import Owner
+from app.domain.ledger import Balance, Entry, Posted, Slot
+from app.domain.outbox import Fact
+from app.domain.receipts import Receipts, judge
+from app.money import DOGE, Koinu
+
+
+class Output(NamedTuple):
+    """An output of a block; hashes and txids are in internal byte order everywhere."""
+
+    outpoint: Outpoint
+    script: bytes
+    amount: Koinu
+    coinbase: bool
+
+
+class Spend(NamedTuple):
+    """An input of a block: the output that it spends, and the transaction that does."""
+
+    outpoint: Outpoint
+    by: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block as the ledger sees it; `work` is what it adds to the chain's. Coinbases spend nothing."""
+
+    height: int
+    hash: bytes
+    previous: bytes
+    time: int
+    work: int
+    outputs: Sequence[Output]
+    spends: Sequence[Spend]
+
+
+InvoiceKey = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Step:
+    """What one block did."""
+
+    height: int
+    hash: bytes
+    connected: bool
+    entries: list[Entry] = field(default_factory=list)
+    txids: dict[int, dict[bytes, None]] = field(default_factory=dict)
+    confirmed: list[Deposit] = field(default_factory=list)
+    told: dict[InvoiceKey, list[tuple[str, Receipts]]] = field(default_factory=dict)
+    lost: list[Coin] = field(default_factory=list)
+    before: dict[InvoiceKey, Receipts] = field(default_factory=dict)
+
+    def touch(self, account: int, txid: bytes) -> None:
+        """Remember that the block's transaction pays or spends the account."""
+        self.txids.setdefault(account, {})[txid] = None
+
+
+@dataclass(slots=True)
+class Changes:
+    """The rows as they were locked, moved on block by block; then written back whole."""
+
+    places: Mapping[bytes, Place]
+    owners: Mapping[int, Owner]
+    deposits: dict[Outpoint, Deposit]
+    coins: dict[Outpoint, Coin]
+    receipts: dict[InvoiceKey, Receipts]
+    confirmations: int
+    maturity: Callable[[int], int]
+    steps: list[Step] = field(default_factory=list)
+    moved: set[Outpoint] = field(default_factory=set)
+    paid: set[InvoiceKey] = field(default_factory=set)
+    _due: list[tuple[int, int, Outpoint]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Order what waits for its confirmation by the height at which it comes."""
+        self._due = [_due(deposit) for deposit in self.deposits.values() if deposit.state == "incoming"]
+        heapq.heapify(self._due)
+
+    def connect(self, block: Block, confirm_to: int | None) -> None:
+        """Take the block's outputs and spends, then confirm what is deep enough with a tip at `confirm_to`."""
+        step = Step(block.height, block.hash, connected=True)
+        for output in block.outputs:
+            if (place := self.places.get(output.script)) is not None and output.amount:
+                self._receive(step, place, output)
+        if confirm_to is not None:
+            self._confirm(step, confirm_to)
+        for spend in block.spends:
+            if (coin := self.coins.get(spend.outpoint)) is not None and coin.spent_height is None:
+                self._spend(step, coin, spend)
+        self._tell(step)
+        self.steps.append(step)
+
+    def disconnect(self, height: int, block_hash: bytes) -> None:
+        """Take back what the block at `height` did, in reverse."""
+        step = Step(height, block_hash, connected=False)
+        for coin in sorted(self.coins.values(), key=lambda coin: coin.outpoint, reverse=True):
+            if coin.spent_height == height and coin.spent_by is not None:
+                step.touch(coin.place.account, coin.spent_by)
+                step.entries.append(coin.entry(back=True))
+                self._keep(coin.unspent())
+        for deposit in sorted(self.deposits.values(), key=lambda deposit: deposit.outpoint, reverse=True):
+            if deposit.height == height:
+                self._undo(step, deposit)
+        self._tell(step)
+        self.steps.append(step)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All entries, in the order of the blocks."""
+        return [entry for step in self.steps for entry in step.entries]
+
+    def charge(self, posted: Iterable[Posted]) -> None:
+        """Write on each deposit what clawback was charged for it."""
+        charged = {outcome.entry.cause[1]: outcome.charged for outcome in posted if outcome.charged}
+        for outpoint, deposit in self.deposits.items():
+            if str(outpoint) in charged:
+                self.deposits[outpoint] = replace(deposit, owed=Koinu(charged[str(outpoint)]))
+
+    def facts(self, posted: Mapping[str, Posted]) -> list[Fact]:
+        """Return what is told, block by block; `posted` by the entries' keys."""
+        return [fact for step in self.steps for fact in self._facts(step, posted)]
+
+    def _receive(self, step: Step, place: Place, output: Output) -> None:
+        coin = self.coins.get(output.outpoint)
+        if coin is None or coin.height is None:
+            spends = coin.spends if coin else 0
+            self._keep(Coin(output.outpoint, place, output.amount, output.coinbase, step.height, spends=spends))
+        known = self.deposits.get(output.outpoint)
+        if known is not None and known.state != "undone":
+            return
+        deposit = known or Deposit(output.outpoint, place, output.amount, self._required(place))
+        deposit = deposit.seen(step.height, self.maturity(step.height) if output.coinbase else 1)
+        step.touch(place.account, output.outpoint.txid)
+        step.entries.append(deposit.entry("incoming"))
+        self._store(step, deposit, received=output.amount)
+
+    def _required(self, place: Place) -> int:
+        if place.invoice is None:
+            return self.confirmations
+        return self.receipts[place.account, place.invoice].required_confirmations
+
+    def _confirm(self, step: Step, tip: int) -> None:
+        due = set()
+        while self._due and self._due[0][0] <= tip:
+            due.add(heapq.heappop(self._due)[1:])
+        for _, outpoint in sorted(due):
+            deposit = self.deposits[outpoint]
+            step.entries.append(deposit.entry("confirmed"))
+            step.confirmed.append(deposit)
+            self._store(step, deposit.confirmed(), confirmed=deposit.amount)
+
+    def _spend(self, step: Step, coin: Coin, spend: Spend) -> None:
+        spent = coin.spent(step.height, spend.by)
+        step.touch(coin.place.account, spend.by)
+        step.entries.append(spent.entry(back=False))
+        step.lost.append(spent)
+        self._keep(spent)
+
+    def _undo(self, step: Step, deposit: Deposit) -> None:
+        step.touch(deposit.place.account, deposit.outpoint.txid)
+        step.entries.append(deposit.entry("undone"))
+        confirmed = -deposit.amount if deposit.state == "confirmed" else 0
+        self._store(step, deposit.undone(), received=-deposit.amount, confirmed=confirmed)
+        self._keep(replace(self.coins[deposit.outpoint].unspent(), height=None))
+
+    def _store(self, step: Step, deposit: Deposit, received: int = 0, confirmed: int = 0) -> None:
+        self.deposits[deposit.outpoint] = deposit
+        self.moved.add(deposit.outpoint)
+        if deposit.state == "incoming":
+            heapq.heappush(self._due, _due(deposit))
+        if deposit.place.invoice is not None:
+            key = (deposit.place.account, deposit.place.invoice)
+            step.before.setdefault(key, self.receipts[key])
+            self.receipts[key] = self.receipts[key].plus(received, confirmed)
+            self.paid.add(key)
+
+    def _keep(self, coin: Coin) -> None:
+        self.coins[coin.outpoint] = coin
+        self.moved.add(coin.outpoint)
+
+    def _tell(self, step: Step) -> None:
+        for key in sorted(step.before):
+            self.receipts[key], events = judge(step.before[key], self.receipts[key])
+            if events:
+                step.told[key] = [(event, self.receipts[key]) for event in events]
+
+    def _facts(self, step: Step, posted: Mapping[str, Posted]) -> Iterable[Fact]:
+        """Account by account: the chain's activity, its invoices, its payments, and its balance after all that."""
+        balances: dict[Slot, Balance] = {
+            line.posting.slot: line.balance for entry in step.entries for line in posted[entry.key].lines
+        }
+        for account in sorted({slot.account for slot in balances if slot.account >= 0} | set(step.txids)):
+            owner = self.owners[account]
+            if txids := step.txids.get(account):
+                shown = [_display(txid) for txid in txids]
+                yield facts.chain_activity(owner, step.height, _display(step.hash), shown, connected=step.connected)
+            for key in sorted(key for key in step.told if key[0] == account):
+                yield from (facts.invoice_payment(owner, event, now.sums) for event, now in step.told[key])
+            for deposit in step.confirmed:
+                if deposit.place.account == account:
+                    yield _payment(owner, deposit)
+            if (balance := balances.get(Slot(account, DOGE))) is not None:
+                yield facts.balance_change(owner, balance)
+        yield from (_unknown_spend(coin) for coin in step.lost)
+
+
+def _due(deposit: Deposit) -> tuple[int, int, Outpoint]:
+    return deposit.confirm_height or 0, deposit.place.account, deposit.outpoint
+
+
+def _payment(owner: Owner, deposit: Deposit) -> Fact:
+    return facts.deposit_confirmed(
+        owner,
+        deposit.place.address,
+        deposit.amount,
+        _display(deposit.outpoint.txid),
+        invoice=deposit.place.invoice is not None,
+    )
+
+
+def _unknown_spend(coin: Coin) -> Fact:
+    return facts.unknown_spend(coin.place.address, coin.amount, str(coin.outpoint), _display(coin.spent_by or b""))
+
+
+def _display(hash_or_txid: bytes) -> str:
+    return hash_or_txid[::-1].hex()

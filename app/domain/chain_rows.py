@@ -1,0 +1,219 @@
+"""The rows that blocks touch: read under their locks in one order, and written back in a few statements."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app import db as bulk
+from app.db import Db, Row
+from app.domain import scripts
+from app.domain.chain_changes import Block, Changes, InvoiceKey
+from app.domain.deposits import Coin, Deposit, Outpoint, Place
+from app.domain.facts import Owner
+from app.domain.networks import Network
+from app.domain.receipts import Receipts
+from app.money import Koinu
+from app.tables import accounts, addresses, coins, deposits, invoices
+
+P2PKH_BYTES = 25
+"""All our addresses are of this kind; no other script can be one of ours."""
+
+
+async def of_blocks(db: Db, network: Network, confirmations: int, blocks: Sequence[Block], confirm_to: int) -> Changes:
+    """Lock what the blocks pay, spend and confirm: coins, deposits, invoices, each by id; then read the rest."""
+    places = await _places(db, network, blocks)
+    ours = [output.outpoint for block in blocks for output in block.outputs if output.script in places]
+    spends = [spend.outpoint for block in blocks for spend in block.spends]
+    kept = await _coins(db, network, [*ours, *spends])
+    there = await _deposits(db, network, _among(deposits, ours), deposits.c.confirm_height <= confirm_to)
+    return await _changes(db, (network.maturity, confirmations), places, kept, there)
+
+
+async def of_height(db: Db, network: Network, height: int) -> Changes:
+    """Lock what the block at `height` brought and spent."""
+    kept = await _coins_where(db, network, sa.or_(coins.c.height == height, coins.c.spent_height == height))
+    there = await _deposits(db, network, deposits.c.height == height, None)
+    return await _changes(db, (network.maturity, 0), {}, kept, there)
+
+
+async def write(db: Db, changes: Changes) -> None:
+    """Write back the coins, deposits and invoices that moved."""
+    moved = sorted(changes.moved)
+    kept = [_coin_row(changes.coins[outpoint]) for outpoint in moved if outpoint in changes.coins]
+    there = [_deposit_row(changes.deposits[outpoint]) for outpoint in moved if outpoint in changes.deposits]
+    paid = [_receipts_row(key, changes.receipts[key]) for key in sorted(changes.paid)]
+    if kept:
+        await db.execute(_upsert(coins, kept))
+    if there:
+        await db.execute(_upsert(deposits, there))
+    if paid:
+        await db.execute(bulk.update_many(invoices, ["account_id", "index"], paid))
+
+
+async def _places(db: Db, network: Network, blocks: Sequence[Block]) -> dict[bytes, Place]:
+    """Match scripts in SQL, never against a cached set: an address committed before its payment is always seen."""
+    paid = {output.script for block in blocks for output in block.outputs if len(output.script) == P2PKH_BYTES}
+    given = bulk.rows(addresses, ["script"], [{"script": script} for script in paid])
+    found = await bulk.fetch_all(db, sa.select(addresses).join(given, addresses.c.script == given.c.script))
+    return {bytes(row["script"]): _place(network, row) for row in found}
+
+
+async def _changes(
+    db: Db,
+    rules: tuple[Callable[[int], int], int],
+    places: Mapping[bytes, Place],
+    kept: dict[Outpoint, Coin],
+    there: dict[Outpoint, Deposit],
+) -> Changes:
+    touched = [*places.values(), *(c.place for c in kept.values()), *(d.place for d in there.values())]
+    keys = sorted({(place.account, place.invoice) for place in touched if place.invoice is not None})
+    receipts = await _receipts(db, keys)
+    owners = await _owners(db, sorted({place.account for place in touched}))
+    maturity, confirmations = rules
+    return Changes(places, owners, there, kept, receipts, confirmations, maturity)
+
+
+def _among(table: sa.Table, outpoints: Iterable[Outpoint]) -> sa.ColumnElement[bool]:
+    """The rows of these outpoints, found by index however many there are."""
+    return sa.tuple_(table.c.txid, table.c.vout).in_(sa.select(_given(table, list(outpoints))))
+
+
+def _given(table: sa.Table, outpoints: Sequence[Outpoint]) -> sa.TableValuedAlias:
+    return bulk.rows(table, ["txid", "vout"], [outpoint._asdict() for outpoint in outpoints])
+
+
+async def _coins(db: Db, network: Network, outpoints: Sequence[Outpoint]) -> dict[Outpoint, Coin]:
+    if not outpoints:
+        return {}
+    return await _coins_where(db, network, _among(coins, outpoints))
+
+
+async def _coins_where(db: Db, network: Network, where: sa.ColumnElement[bool]) -> dict[Outpoint, Coin]:
+    found = _with_address(coins).where(where).order_by(coins.c.txid, coins.c.vout)
+    rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, of=coins))
+    return {Outpoint(bytes(row["txid"]), row["vout"]): _coin(network, row) for row in rows}
+
+
+async def _deposits(
+    db: Db, network: Network, paid: sa.ColumnElement[bool], due: sa.ColumnElement[bool] | None
+) -> dict[Outpoint, Deposit]:
+    """Two statements, so that each has its own index; the chain's lock is held, nobody else takes these in between."""
+    found = _with_address(deposits).order_by(deposits.c.account_id, deposits.c.txid, deposits.c.vout)
+    found = found.with_for_update(key_share=True, of=deposits)
+    rows = list(await bulk.fetch_all(db, found.where(paid)))
+    if due is not None:
+        rows += await bulk.fetch_all(db, found.where(due, deposits.c.state == "incoming"))
+    return {Outpoint(bytes(row["txid"]), row["vout"]): _deposit(network, row) for row in rows}
+
+
+def _with_address(table: sa.Table) -> sa.Select[Any]:
+    same = (addresses.c[name] == table.c[name] for name in ("account_id", "branch", "index"))
+    return sa.select(table, addresses.c.script, addresses.c.purpose).join(addresses, sa.and_(*same))
+
+
+async def _receipts(db: Db, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Receipts]:
+    if not keys:
+        return {}
+    given = bulk.rows(invoices, ["account_id", "index"], [{"account_id": a, "index": i} for a, i in keys])
+    same = sa.and_(invoices.c.account_id == given.c.account_id, invoices.c.index == given.c.index)
+    columns = [invoices.c[name] for name in ("account_id", "index", *Receipts.__slots__)]
+    found = sa.select(*columns).join(given, same).order_by(invoices.c.account_id, invoices.c.index)
+    rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, of=invoices))
+    return {
+        (row["account_id"], row["index"]): Receipts(**{name: row[name] for name in Receipts.__slots__}) for row in rows
+    }
+
+
+async def _owners(db: Db, ids: Sequence[int]) -> dict[int, Owner]:
+    wanted = accounts.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS))
+    found = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address).where(wanted)
+    return {row.id: Owner(*row) for row in await db.execute(found)} if ids else {}
+
+
+def _upsert(table: sa.Table, given: Sequence[Row]) -> sa.Insert:
+    """Insert, or write the state of what is there; what never changes stays."""
+    names = list(given[0])
+    made = insert(table).from_select(names, sa.select(bulk.rows(table, names, given)))
+    keys = [column.name for column in table.primary_key]
+    changing = ("state", "height", "confirm_height", "round", "owed", "spent_height", "spent_by", "spends")
+    new = {name: made.excluded[name] for name in names if name in changing}
+    return made.on_conflict_do_update(index_elements=keys, set_=new)
+
+
+def _place(network: Network, row: Row) -> Place:
+    address = scripts.to_address(network, bytes(row["script"])) or ""
+    return Place(row["account_id"], row["branch"], row["index"], row["purpose"], address)
+
+
+def _coin(network: Network, row: Row) -> Coin:
+    return Coin(
+        Outpoint(bytes(row["txid"]), row["vout"]),
+        _place(network, row),
+        Koinu(row["amount"]),
+        row["coinbase"],
+        row["height"],
+        row["spent_height"],
+        row["spent_by"],
+        row["spends"],
+    )
+
+
+def _deposit(network: Network, row: Row) -> Deposit:
+    return Deposit(
+        Outpoint(bytes(row["txid"]), row["vout"]),
+        _place(network, row),
+        Koinu(row["amount"]),
+        row["required_confirmations"],
+        row["state"],
+        row["height"],
+        row["confirm_height"],
+        row["round"],
+        Koinu(row["owed"]),
+    )
+
+
+def _coin_row(coin: Coin) -> dict[str, object]:
+    return {
+        **coin.outpoint._asdict(),
+        "account_id": coin.place.account,
+        "branch": coin.place.branch,
+        "index": coin.place.index,
+        "amount": coin.amount,
+        "coinbase": coin.coinbase,
+        "height": coin.height,
+        "spent_height": coin.spent_height,
+        "spent_by": coin.spent_by,
+        "spends": coin.spends,
+    }
+
+
+def _deposit_row(deposit: Deposit) -> dict[str, object]:
+    return {
+        "account_id": deposit.place.account,
+        **deposit.outpoint._asdict(),
+        "branch": deposit.place.branch,
+        "index": deposit.place.index,
+        "invoice": deposit.place.invoice,
+        "amount": deposit.amount,
+        "required_confirmations": deposit.required_confirmations,
+        "state": deposit.state,
+        "height": deposit.height,
+        "confirm_height": deposit.confirm_height,
+        "round": deposit.round,
+        "owed": deposit.owed,
+    }
+
+
+def _receipts_row(key: InvoiceKey, receipts: Receipts) -> dict[str, object]:
+    account, index = key
+    return {
+        "account_id": account,
+        "index": index,
+        "received": receipts.received,
+        "confirmed": receipts.confirmed,
+        "detected": receipts.detected,
+        "settled": receipts.settled,
+        "unsettled": receipts.unsettled,
+    }

@@ -1,0 +1,150 @@
+"""What is told to the outside: each fact's name and fields, as GigaWallet names them and api.md adds."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from app.domain.outbox import Fact
+from app.money import Koinu, show
+from app.tables import NOBODY
+
+if TYPE_CHECKING:
+    from app.domain.accounts import Account
+    from app.domain.invoices import Invoice
+    from app.domain.ledger import Balance
+
+
+class Owner(NamedTuple):
+    """Whom a fact is about: the account's number, its foreign_id, and its address (the wire's id)."""
+
+    id: int
+    foreign_id: str
+    address: str
+
+
+class InvoiceSums(NamedTuple):
+    """What an invoice asks for and has received, in koinu."""
+
+    address: str
+    total: Koinu
+    received: Koinu
+    confirmed: Koinu
+
+
+def account_shown(account: "Account") -> dict[str, Any]:
+    """GigaWallet's five fields, then ours."""
+    return {
+        "id": account.address,
+        "foreign_id": account.foreign_id,
+        "payout_address": account.payout_address,
+        "payout_threshold": show(account.payout_threshold),
+        "payout_frequency": account.payout_frequency,
+        "name": account.name,
+        "state": account.state,
+        "created": account.created.isoformat(),
+        "vendor_name": account.vendor_name,
+        "vendor_icon": account.vendor_icon,
+        "vendor_address": account.vendor_address,
+        "vendor_url": account.vendor_url,
+        "accept_unconfirmed_below": show(account.accept_unconfirmed_below),
+    }
+
+
+def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
+    """GigaWallet's admin form, then ours; the public form is a part of it."""
+    return {
+        "id": invoice.address,
+        "account": invoice.owner.address,
+        "items": json.loads(invoice.items),
+        "required_confirmations": invoice.required_confirmations,
+        "created": invoice.created.isoformat(),
+        "total": show(invoice.total),
+        "total_incoming": show(invoice.received),
+        "total_confirmed": show(invoice.confirmed),
+        "pay_to_address": invoice.address,
+        "part_payment_detected": invoice.part_payment_detected,
+        "total_payment_detected": invoice.total_payment_detected,
+        "total_payment_confirmed": invoice.total_payment_confirmed,
+        "payment_unconfirmed": invoice.payment_unconfirmed,
+        "estimate_seconds_to_confirm": invoice.estimate_seconds_to_confirm,
+        "token": invoice.token,
+        "state": invoice.state,
+        "reference": invoice.reference,
+        "metadata": json.loads(invoice.metadata),
+        "overpaid": show(invoice.overpaid),
+    }
+
+
+def account_created(account: "Account") -> Fact:
+    """ACC_CREATED."""
+    return Fact(account.id, account.foreign_id, "ACC_CREATED", _json(account_shown(account)))
+
+
+def account_updated(account: "Account") -> Fact:
+    """ACC_UPDATED."""
+    return Fact(account.id, account.foreign_id, "ACC_UPDATED", _json(account_shown(account)))
+
+
+def balance_change(owner: Owner, balance: "Balance") -> Fact:
+    """ACC_BALANCE_CHANGE: the three sums that GigaWallet knows, after the change."""
+    message = {
+        "current_balance": show(balance.available),
+        "incoming_balance": show(balance.incoming),
+        "outgoing_balance": show(balance.outgoing),
+    }
+    return _of_account(owner, "ACC_BALANCE_CHANGE", message)
+
+
+def deposit_confirmed(owner: Owner, address: str, amount: Koinu, txid: str, *, invoice: bool) -> Fact:
+    """ACC_PAYMENT of money that came in; `reference` is the address that was paid, an invoice's id where it is one."""
+    message = {
+        "direction": "in",
+        "kind": "invoice" if invoice else "deposit",
+        "reference": address,
+        "amount": show(amount),
+        "fee": "0",
+        "txid": txid,
+    }
+    return _of_account(owner, "ACC_PAYMENT", message)
+
+
+def chain_activity(owner: Owner, height: int, block_hash: str, txids: Sequence[str], *, connected: bool) -> Fact:
+    """ACC_CHAIN_ACTIVITY: one per account and block that touches it, `connected` or taken back."""
+    message = {"height": height, "block_hash": block_hash, "connected": connected, "txids": list(txids)}
+    return _of_account(owner, "ACC_CHAIN_ACTIVITY", message)
+
+
+def invoice_created(invoice: "Invoice") -> Fact:
+    """INV_CREATED."""
+    return Fact(invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", _json(invoice_shown(invoice)))
+
+
+def invoice_payment(owner: Owner, event: str, sums: InvoiceSums) -> Fact:
+    """Any INV_* about money, with the sums after it; of an overpayment the excess too."""
+    message = {
+        "invoice_id": sums.address,
+        "account_id": owner.address,
+        "foreign_id": owner.foreign_id,
+        "invoice_total": show(sums.total),
+        "total_incoming": show(sums.received),
+        "total_confirmed": show(sums.confirmed),
+    }
+    if event.startswith("INV_OVER_PAYMENT"):
+        message["overpayment_incoming"] = show(max(0, sums.received - sums.total))
+        message["overpayment_confirmed"] = show(max(0, sums.confirmed - sums.total))
+    return Fact(owner.id, owner.foreign_id, event, _json(message))
+
+
+def unknown_spend(address: str, amount: Koinu, outpoint: str, txid: str) -> Fact:
+    """SYS_UNKNOWN_SPEND: a coin of ours was spent by a transaction that we did not make."""
+    message = {"address": address, "amount": show(amount), "outpoint": outpoint, "txid": txid}
+    return Fact(NOBODY, "", "SYS_UNKNOWN_SPEND", _json(message))
+
+
+def _of_account(owner: Owner, event: str, message: dict[str, Any]) -> Fact:
+    whole = {"account_id": owner.address, "foreign_id": owner.foreign_id, **message}
+    return Fact(owner.id, owner.foreign_id, event, _json(whole))
+
+
+def _json(message: dict[str, Any]) -> str:
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False)

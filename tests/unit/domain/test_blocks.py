@@ -1,0 +1,214 @@
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import blocks, ledger
+from app.domain.deposits import Outpoint
+from app.domain.ledger import Bucket, Entry, Posting
+from app.domain.refusals import Invalid
+from app.tables import CLAWBACK, WORLD, coins, deposits
+from tests import world
+from tests.world import Chain, balance, doge, told
+
+
+async def test_a_deposit_comes_in_with_its_block_and_is_available_with_its_sixth(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10)
+    chain = await Chain(engine).start()
+
+    await chain.mine((invoice.address, doge(10)))
+    assert await balance(engine, account.id) == (0, doge(10), 0, 0, 1)
+    await chain.deepen(4)
+    assert (await balance(engine, account.id)).available == 0
+    await chain.deepen(1)
+    assert (await balance(engine, account.id))[:2] == (doge(10), 0)
+
+
+async def test_the_story_of_a_payment_is_told_in_gigawallets_order(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10, required_confirmations=2)
+    chain = await Chain(engine).start()
+    await told(engine)
+
+    await chain.mine((invoice.address, doge(4)))
+    assert await told(engine) == [
+        "ACC_CHAIN_ACTIVITY", "INV_BALANCE_CHANGED", "INV_PART_PAYMENT_DETECTED", "ACC_BALANCE_CHANGE",
+    ]  # fmt: skip
+    await chain.mine((invoice.address, doge(7)))
+    assert await told(engine) == [
+        "ACC_CHAIN_ACTIVITY", "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED", "INV_OVER_PAYMENT_DETECTED",
+        "ACC_PAYMENT", "ACC_BALANCE_CHANGE",
+    ]  # fmt: skip
+    await chain.deepen(1)
+    assert await told(engine) == [
+        "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_CONFIRMED", "INV_OVER_PAYMENT_CONFIRMED", "ACC_PAYMENT",
+        "ACC_BALANCE_CHANGE",
+    ]  # fmt: skip
+
+
+async def test_a_reorg_takes_back_a_confirmed_payment_and_brings_it_again(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10, required_confirmations=1)
+    chain = await Chain(engine).start()
+    paying = await chain.mine((invoice.address, doge(10)))
+    assert (await world.shown(engine, invoice.address)).total_payment_confirmed
+    await told(engine)
+
+    await chain.disconnect()
+
+    assert (await balance(engine, account.id))[:2] == (0, 0)
+    seen = await world.shown(engine, invoice.address)
+    assert (seen.received, seen.total_payment_confirmed, seen.payment_unconfirmed) == (0, False, True)
+    assert "INV_PAYMENT_UNCONFIRMED" in await told(engine)
+
+    chain.blocks.append(paying)
+    await chain.connect(paying)
+
+    assert (await balance(engine, account.id))[:2] == (doge(10), 0)
+    seen = await world.shown(engine, invoice.address)
+    assert (seen.total_payment_confirmed, seen.payment_unconfirmed) == (True, False)
+    assert [event for event in await told(engine, "INV_") if "CONFIRMED" in event] == ["INV_TOTAL_PAYMENT_CONFIRMED"]
+
+
+async def test_the_same_payment_in_another_block_counts_once(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10)
+    chain = await Chain(engine).start()
+    first = await chain.mine((invoice.address, doge(10)))
+    await chain.disconnect()
+
+    await chain.mine(salt="other")
+    again = chain.block()
+    again = type(again)(again.height, again.hash, again.previous, 0, 2, first.outputs, ())
+    await chain.connect(again)
+
+    assert (await balance(engine, account.id)).incoming == doge(10)
+    assert (await balance(engine, WORLD)).available == -doge(10)
+    async with engine.begin() as db:
+        [row] = await db.execute(sa.select(deposits))
+    assert (row.state, row.height, row.round) == ("incoming", 2, 2)
+
+
+async def test_what_an_undone_deposit_paid_for_is_owed_until_it_returns(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    other = await world.open_account(engine, "other")
+    invoice = await world.invoice(engine, value=10, required_confirmations=1)
+    chain = await Chain(engine).start()
+    paying = await chain.mine((invoice.address, doge(10)))
+    async with engine.begin() as db:
+        spent = (Posting(account.id, Bucket.AVAILABLE, -doge(6)), Posting(other.id, Bucket.AVAILABLE, doge(6)))
+        await ledger.post(db, [Entry("TEST", ("test", "1"), "t", spent)])
+
+    await chain.disconnect()
+    assert ((await balance(engine, account.id)).available, (await balance(engine, CLAWBACK)).available) == (0, -doge(6))
+    chain.blocks.append(paying)
+    await chain.connect(paying)
+
+    assert ((await balance(engine, account.id)).available, (await balance(engine, CLAWBACK)).available) == (doge(4), 0)
+    assert (await balance(engine, WORLD)).available == -doge(10)
+
+
+async def test_a_spend_of_our_coin_that_we_do_not_know_is_told_and_borne_by_clawback(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10)
+    chain = await Chain(engine).start()
+    paying = await chain.mine((invoice.address, doge(10)))
+    await told(engine)
+
+    await chain.mine(spent=[paying.outputs[0].outpoint])
+    assert "SYS_UNKNOWN_SPEND" in await told(engine)
+    assert (await balance(engine, CLAWBACK)).available == -doge(10)
+    assert (await balance(engine, WORLD)).available == 0
+
+    await chain.disconnect()
+    assert (await balance(engine, CLAWBACK)).available == 0
+    await chain.mine(spent=[paying.outputs[0].outpoint], salt="again")
+    assert (await balance(engine, CLAWBACK)).available == -doge(10)
+    assert (await balance(engine, account.id)).incoming == doge(10)
+
+
+async def test_a_coin_made_and_spent_in_one_batch_is_both(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10)
+    chain = await Chain(engine).start()
+    paying = chain.block([(invoice.address, doge(10))])
+
+    await chain.connect(paying, chain.block(spent=[paying.outputs[0].outpoint]))
+
+    async with engine.begin() as db:
+        [coin] = await db.execute(sa.select(coins))
+    assert (coin.height, coin.spent_height) == (1, 2)
+
+
+async def test_a_payment_to_the_accounts_own_id_is_credited(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    chain = await Chain(engine).start()
+
+    await chain.mine((account.address, doge(3)))
+
+    assert (await balance(engine, account.id)).incoming == doge(3)
+
+
+async def test_a_coinbase_waits_for_its_maturity(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10, required_confirmations=1)
+    chain = await Chain(engine).start()
+    block = chain.block([(invoice.address, doge(10))])
+    block = type(block)(block.height, block.hash, block.previous, 0, 2, [block.outputs[0]._replace(coinbase=True)], ())
+    await chain.connect(block)
+
+    await chain.deepen(58)
+    assert (await balance(engine, account.id)).available == 0
+    await chain.deepen(1)
+    assert (await balance(engine, account.id)).available == doge(10)
+
+
+async def test_a_block_that_does_not_follow_the_tip_changes_nothing(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10)
+    chain = await Chain(engine).start()
+    chain.block()
+
+    with pytest.raises(blocks.TipMoved):
+        await chain.connect(chain.block([(invoice.address, doge(10))]))
+    async with engine.begin() as db:
+        assert (await db.execute(sa.select(deposits))).first() is None
+
+
+async def test_a_rescan_books_what_was_missed_and_nothing_twice(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10, required_confirmations=1)
+    chain = await Chain(engine).start()
+    await chain.mine((invoice.address, doge(10)))
+    missed = await chain.mine()
+    late = type(missed)(
+        missed.height, missed.hash, missed.previous, 0, 2,
+        [chain.blocks[0].outputs[0]._replace(outpoint=Outpoint(b"\x07" * 32, 1))], (),
+    )  # fmt: skip
+    await chain.deepen(3)
+    before = await balance(engine, account.id)
+    async with engine.begin() as db:
+        await blocks.rescan_from(db, 1)
+    async with engine.begin() as db:
+        at = await blocks.tip(db)
+    assert at is not None
+
+    async with engine.begin() as db:
+        await blocks.rescan(db, world.RULES, at, [chain.blocks[0], late, *chain.blocks[2:]])
+
+    after = await balance(engine, account.id)
+    assert (before.available, after.available, after.incoming) == (doge(10), doge(20), 0)
+    async with engine.begin() as db:
+        tip = await blocks.tip(db)
+    assert tip is not None
+    assert (tip.rescan_height, tip.height) == (None, 5)
+
+
+@pytest.mark.parametrize("height", [-1, 6])
+async def test_a_rescan_from_where_there_is_no_block_is_refused(engine: AsyncEngine, height: int) -> None:
+    chain = await Chain(engine).start()
+    await chain.deepen(5)
+
+    with pytest.raises(Invalid, match="from 0 to the tip"):
+        async with engine.begin() as db:
+            await blocks.rescan_from(db, height)

@@ -1,0 +1,139 @@
+"""A small world for tests of the rules: accounts with real keys, invoices, and blocks made of nothing but outputs."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import count
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain.keys import Keyring
+from app.domain import accounts, blocks, invoices, ledger, ready_keys, scripts
+from app.domain.accounts import Account, Wish
+from app.domain.blocks import Header, Rules
+from app.domain.chain_changes import Block, Output, Spend
+from app.domain.deposits import Outpoint
+from app.domain.invoices import Invoice, Order
+from app.domain.items import Item
+from app.domain.networks import REGTEST
+from app.domain.refusals import Refusal
+from app.money import COIN, Koinu
+from app.tables import outbox
+
+WORDS = "abandon " * 11 + "about"
+RULES = Rules(REGTEST, confirmations=6)
+GENESIS = bytes.fromhex(REGTEST.genesis_hash)[::-1]
+TOKENS = count()
+Thing = TypeVar("Thing")
+
+
+def token() -> str:
+    return f"token-{next(TOKENS)}"
+
+
+def doge(amount: int | str) -> Koinu:
+    return Koinu(int(Decimal(amount) * COIN))
+
+
+def item(value: int | str = 1, quantity: int = 1, kind: str = "item") -> Item:
+    return Item(kind, "Treat", "sku", "", doge(value), quantity, "")
+
+
+async def make_ready(engine: AsyncEngine, number: int = 20) -> None:
+    keys = Keyring(REGTEST, WORDS).account_xpubs(0, number)
+    async with engine.begin() as db:
+        given = [
+            {"number": key.number, "xpub": key.xpub, "address": scripts.to_address(REGTEST, key.address_script)}
+            for key in keys
+        ]
+        await ready_keys.add(db, given)
+
+
+async def open_account(engine: AsyncEngine, foreign_id: str = "shop", **changes: Any) -> Account:
+    async with engine.begin() as db:
+        if await ready_keys.count(db, 1) == 0:
+            await make_ready(engine)
+    async with engine.begin() as db:
+        [account] = await accounts.put(REGTEST, db, [Wish(foreign_id, changes)])
+    return accepted(account)
+
+
+async def invoice(engine: AsyncEngine, foreign_id: str = "shop", value: int | str = 10, **terms: Any) -> Invoice:
+    async with engine.begin() as db:
+        order = Order(foreign_id, (item(value),), **terms)
+        [made] = await invoices.create(REGTEST, RULES.confirmations, token, db, [order])
+    return accepted(made)
+
+
+def accepted(outcome: Thing | Refusal) -> Thing:
+    assert not isinstance(outcome, Refusal), outcome
+    return outcome
+
+
+class Chain:
+    """A chain of our own making, from its start at height 0; hashes depend on what a block holds and on `salt`."""
+
+    def __init__(self, engine: AsyncEngine, rules: Rules = RULES) -> None:
+        self.engine = engine
+        self.rules = rules
+        self.blocks: list[Block] = []
+
+    async def start(self) -> "Chain":
+        async with self.engine.begin() as db:
+            await blocks.start(db, [Header(0, GENESIS, bytes(32), 0, 2)])
+        return self
+
+    def block(self, paid: Iterable[tuple[str, int]] = (), spent: Sequence[Outpoint] = (), salt: str = "") -> Block:
+        """The next block: one transaction per payment (address, koinu) and per spent outpoint; not yet connected."""
+        previous = self.blocks[-1].hash if self.blocks else GENESIS
+        height = len(self.blocks) + 1
+        outputs = [
+            Output(Outpoint(_id("tx", height, salt, n), 0), scripts.of_address(REGTEST, address), Koinu(amount), False)
+            for n, (address, amount) in enumerate(paid)
+        ]
+        spends = [Spend(outpoint, _id("spend", height, salt, n)) for n, outpoint in enumerate(spent)]
+        block = Block(height, _id("block", previous, salt, repr(outputs)), previous, height, 2, outputs, spends)
+        self.blocks.append(block)
+        return block
+
+    async def connect(self, *given: Block) -> None:
+        async with self.engine.begin() as db:
+            await blocks.connect(db, self.rules, given)
+
+    async def mine(self, *paid: tuple[str, int], spent: Sequence[Outpoint] = (), salt: str = "") -> Block:
+        block = self.block(paid, spent, salt)
+        await self.connect(block)
+        return block
+
+    async def deepen(self, number: int) -> None:
+        await self.connect(*(self.block() for _ in range(number)))
+
+    async def disconnect(self) -> Block:
+        block = self.blocks.pop()
+        async with self.engine.begin() as db:
+            await blocks.disconnect(db, self.rules, block.height, block.hash)
+        return block
+
+
+async def balance(engine: AsyncEngine, account: int) -> ledger.Balance:
+    async with engine.begin() as db:
+        return await ledger.balance(db, account)
+
+
+async def told(engine: AsyncEngine, prefix: str = "") -> list[str]:
+    """The types of all events so far, in order; and from then on they count as read."""
+    async with engine.begin() as db:
+        found = (await db.execute(sa.select(outbox.c.type).order_by(outbox.c.id))).scalars().all()
+        await db.execute(sa.delete(outbox))
+    return [event for event in found if event.startswith(prefix)]
+
+
+async def shown(engine: AsyncEngine, address: str) -> Invoice:
+    async with engine.begin() as db:
+        return await invoices.fetch(db, REGTEST, address)
+
+
+def _id(*parts: object) -> bytes:
+    return hashlib.sha256(repr(parts).encode()).digest()
