@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-async def database(server: str) -> AsyncIterator[str]:
-    """The URL of a database of the test's own, cloned from one that the migrations built."""
+@asynccontextmanager
+async def cloned(server: str) -> AsyncIterator[str]:
+    """The URL of a fresh database, cloned from one that the migrations built."""
     name = f"test_{secrets.token_hex(8)}"
     await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
     yield _named(server, name)
     await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def database(server: str) -> AsyncIterator[str]:
+    """The URL of a database of the test's own."""
+    async with cloned(server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+"""n blocks in one transaction leave the same rows, entries and events as n transactions."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import db
+from app.tables import balances, blocks, coins, deposits, entries, invoices, outbox, postings
+from tests import world
+from tests.conftest import cloned
+from tests.world import Chain, doge
+
+COMPARED = {
+    entries: ("kind", "cause_type", "cause_id", "reference", "key"),
+    postings: ("account_id", "seq", "bucket", "amount", "available", "incoming"),
+    balances: ("account_id", "available", "incoming", "seq"),
+    deposits: ("account_id", "txid", "state", "height", "confirm_height", "round", "owed"),
+    coins: ("txid", "height", "spent_height", "spends"),
+    invoices: ("account_id", "index", "received", "confirmed", "detected", "settled", "unsettled"),
+    blocks: ("height", "hash", "chainwork"),
+    outbox: ("type", "foreign_id", "message"),
+}
+ORDERED = {entries: ("id",), outbox: ("id",)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each block pays (invoice number, DOGE) and which earlier payment it spends, and how the blocks are cut."""
+
+    blocks: list[tuple[list[tuple[int, int]], bool]]
+    cuts: list[int]
+
+
+PLANS = st.builds(
+    Plan,
+    blocks=st.lists(
+        st.tuples(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 15)), max_size=4), st.booleans()),
+        min_size=2, max_size=12,
+    ),
+    cuts=st.lists(st.integers(1, 5), min_size=1, max_size=6),
+)  # fmt: skip
+
+
+async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list[tuple[object, ...]]]:
+    """Every table's rows after the plan's blocks were taken in transactions of `cuts` blocks each, in turn."""
+    async with cloned(server) as url:
+        engine = db.engine(url)
+        try:
+            chain = await Chain(engine).start()
+            shops = [await invoice(engine, n) for n in range(4)]
+            await world.told(engine)
+            given = []
+            for paid, spends in plan.blocks:
+                earlier = [output.outpoint for block in chain.blocks for output in block.outputs][:1]
+                payments = [(shops[number], doge(amount)) for number, amount in paid]
+                given.append(chain.block(payments, earlier if spends else ()))
+            turn = 0
+            while given:
+                cut = cuts[turn % len(cuts)]
+                await chain.connect(*given[:cut])
+                given, turn = given[cut:], turn + 1
+            return await rows(engine)
+        finally:
+            await engine.dispose()
+
+
+async def invoice(engine: AsyncEngine, number: int) -> str:
+    name = f"shop{number % 2}"
+    await world.open_account(engine, name)
+    return (await world.invoice(engine, name, value=10, required_confirmations=number)).address
+
+
+async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:
+    found = {}
+    async with engine.begin() as connection:
+        for table, names in COMPARED.items():
+            columns = [table.c[name] for name in names]
+            order = [table.c[name] for name in ORDERED.get(table, names)]
+            found[table.name] = [tuple(row) for row in await connection.execute(sa.select(*columns).order_by(*order))]
+    return found
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(PLANS)
+def test_many_blocks_at_once_leave_what_one_by_one_leaves(server: str, plan: Plan) -> None:
+    assert asyncio.run(follow(server, plan, plan.cuts)) == asyncio.run(follow(server, plan, [1]))
