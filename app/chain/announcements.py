@@ -1,0 +1,71 @@
+"""The node's ZMQ messages, which only ever wake somebody: what they say is asked again over JSON-RPC."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+import zmq
+import zmq.asyncio
+
+HASH_BYTES = 32
+QUEUED_MESSAGES = 1_000
+MAX_MESSAGE_BYTES = 1_000
+RECONNECT_MILLISECONDS = 100
+RECONNECT_MOST_MILLISECONDS = 5_000
+KEEP_ALIVE_SECONDS = 60
+PAUSE_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+async def listen(
+    address: str,
+    wakes: Mapping[str, Callable[[bytes], object]],
+    *,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> None:
+    """Call `wakes[topic]` with the hash, in internal order, of each hashblock or hashtx; until cancelled.
+
+    libzmq connects again by itself. A publisher that is silent, dead or wrong harms nothing: nobody is woken.
+    """
+    while True:
+        try:
+            await _hear(address, wakes)
+        except zmq.ZMQError as wrong:
+            _log.warning("no announcements from %s: %s", address, wrong)
+            await sleep(PAUSE_SECONDS)
+
+
+async def _hear(address: str, wakes: Mapping[str, Callable[[bytes], object]]) -> None:
+    context = zmq.asyncio.Context()
+    try:
+        with _subscriber(context, wakes) as subscriber:
+            subscriber.connect(address)
+            while True:
+                _wake(await subscriber.recv_multipart(), wakes)
+    finally:
+        context.destroy(linger=0)
+
+
+def _subscriber(context: zmq.asyncio.Context, topics: Mapping[str, object]) -> zmq.asyncio.Socket:
+    subscriber = context.socket(zmq.SUB)
+    for option, value in {
+        zmq.LINGER: 0,
+        zmq.RCVHWM: QUEUED_MESSAGES,
+        zmq.MAXMSGSIZE: MAX_MESSAGE_BYTES,
+        zmq.RECONNECT_IVL: RECONNECT_MILLISECONDS,
+        zmq.RECONNECT_IVL_MAX: RECONNECT_MOST_MILLISECONDS,
+        zmq.TCP_KEEPALIVE: 1,
+        zmq.TCP_KEEPALIVE_IDLE: KEEP_ALIVE_SECONDS,
+    }.items():
+        subscriber.setsockopt(option, value)
+    for topic in topics:
+        subscriber.subscribe(topic)
+    return subscriber
+
+
+def _wake(frames: list[bytes], wakes: Mapping[str, Callable[[bytes], object]]) -> None:
+    """Core sends topic, hash in display order, and a counter per topic; a topic matches by its beginning."""
+    wake = wakes.get(frames[0].decode(errors="replace"))
+    if wake is not None and len(frames) == 3 and len(frames[1]) == HASH_BYTES:
+        wake(frames[1][::-1])

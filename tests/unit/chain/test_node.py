@@ -1,0 +1,102 @@
+"""The verbs, on what Dogecoin Core was recorded to say."""
+
+import json
+from collections.abc import Awaitable
+from decimal import Decimal
+
+import pytest
+
+from app.chain import node, wire
+from tests.unit.chain import replay
+
+GENESIS = wire.internal("3d2160a3b5dc4a9d62e7e66a295f70313ac808440ef7400d6c0772171ce973a5")
+
+
+async def test_the_chain_state_is_what_core_said(client: node.Node) -> None:
+    assert await client.chain_state() == node.ChainState(
+        height=0,
+        hash=GENESIS,
+        chainwork=2,
+        chain="regtest",
+        initial_block_download=True,
+        pruned=False,
+        prune_height=None,
+    )
+
+
+async def test_hashes_come_in_one_request_and_end_where_the_chain_ends(client: node.Node, core: replay.Replay) -> None:
+    hashes = await client.hashes(0, 90)
+
+    assert hashes == [GENESIS, *map(wire.internal, replay.MINED)]
+    assert [len(request) for request in core.requests] == [90]
+    assert await client.block_hash(70) == hashes[70]
+    assert await client.block_hash(999) is None
+
+
+async def test_every_recorded_raw_block_is_the_block_of_its_hash(client: node.Node) -> None:
+    asked = [
+        call["params"][0]
+        for call in replay.RECORDING["calls"]
+        if call.get("method") == "getblock" and False in call["params"]
+    ]
+
+    raws = await client.blocks([wire.internal(one) for one in asked])
+
+    assert [wire.display(wire.parse_block(raw).header.hash) for raw in raws] == asked
+
+
+async def test_blocks_that_are_too_many_for_one_reply_are_asked_for_in_smaller_batches(
+    client: node.Node, core: replay.Replay
+) -> None:
+    core.faults += [replay.flood, replay.flood]
+
+    assert len(await client.blocks([GENESIS] * 100)) == 100
+    assert [len(request) for request in core.requests] == [25, 26, 27, 22]
+
+
+async def test_a_block_that_the_node_lacks_is_its_error_with_code_and_message(client: node.Node) -> None:
+    with pytest.raises(node.NodeError) as raised:
+        await client.blocks([GENESIS, bytes(32)])
+
+    assert (raised.value.code, raised.value.message) == (-5, "Block not found")
+
+
+async def test_headers_are_known_off_the_best_chain_too(client: node.Node) -> None:
+    stale = wire.internal("b331a3a8bc8efa7188f5de1534ee1cbb60ae056c57997100a26399e766b90c2a")
+
+    found, first = await client.header(stale), await client.header(GENESIS)
+
+    assert found is not None
+    assert (found.hash, found.height, found.confirmations) == (stale, 75, -1)
+    assert first is not None
+    assert (first.previous, first.chainwork) == (None, 2)
+
+
+async def test_an_unknown_header_is_none(client: node.Node, core: replay.Replay) -> None:
+    core.faults.append(replay.failing(-5, "Block not found"))
+
+    assert await client.header(bytes(32)) is None
+
+
+async def test_what_core_said_to_transactions_is_what_send_says(client: node.Node) -> None:
+    sent = [call for call in replay.RECORDING["calls"] if call.get("method") == "sendrawtransaction"]
+    first = {
+        call["params"][0]: json.loads(call["response_text"]) for call in reversed(sent) if len(call["params"]) == 1
+    }
+
+    for raw, said in first.items():
+        assert await outcome(client.send(bytes.fromhex(raw))) == (said["error"] or said["result"])
+    assert {(said["error"] or {"code": 0})["code"] for said in first.values()} >= {0, -22, -25, -26}
+
+
+async def outcome(sending: Awaitable[bytes]) -> object:
+    try:
+        return wire.display(await sending)
+    except node.NodeError as error:
+        return {"code": error.code, "message": error.message}
+
+
+async def test_amounts_are_exact(client: node.Node) -> None:
+    said = await client.call("gettxout", "8ba20c7256b3f633df25449fad633c2dab809d29981c34ab80f21a405712da13", 0, True)
+
+    assert said["value"] == Decimal("123456.78901234")
