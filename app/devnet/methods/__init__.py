@@ -1,0 +1,1 @@
+"""What the RPC can do, one module a noun."""
