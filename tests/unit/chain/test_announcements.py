@@ -19,13 +19,24 @@ class Publisher:
     def __init__(self) -> None:
         self.context = zmq.asyncio.Context()
         self.address = "tcp://127.0.0.1:*"
-        self.start()
 
-    def start(self) -> None:
+    async def start(self) -> None:
+        """libzmq lets go of the port some time after the last socket on it was closed."""
         self.socket = self.context.socket(zmq.PUB)
         self.socket.linger = 0
-        self.socket.bind(self.address)
+        async with asyncio.timeout(10):
+            while not self.bound():  # noqa: ASYNC110  no event tells of a free port
+                await asyncio.sleep(0.01)
         self.address = self.socket.get_string(zmq.LAST_ENDPOINT)
+
+    def bound(self) -> bool:
+        try:
+            self.socket.bind(self.address)
+        except zmq.ZMQError as wrong:
+            if wrong.errno != zmq.EADDRINUSE:
+                raise
+            return False
+        return True
 
     def stop(self) -> None:
         self.socket.close()
@@ -41,6 +52,7 @@ class Publisher:
 @pytest.fixture
 async def publisher() -> AsyncIterator[Publisher]:
     started = Publisher()
+    await started.start()
     yield started
     started.context.destroy(linger=0)
 
@@ -106,7 +118,7 @@ async def test_a_publisher_that_was_away_is_heard_again(publisher: Publisher) ->
         await publisher.say_until(ear.woken, b"hashblock", HASH, bytes(4))
         publisher.stop()
         ear.woken.clear()
-        publisher.start()
+        await publisher.start()
         await publisher.say_until(ear.woken, b"hashblock", HASH, bytes(4))
 
 
