@@ -13,7 +13,8 @@ from app.domain import chain_rows, ledger, outbox
 from app.domain.chain_changes import Block, Changes
 from app.domain.ledger import Posted
 from app.domain.networks import Network
-from app.domain.refusals import Invalid
+from app.domain.refusals import Invalid, Refusal
+from app.domain.verbs import Verb
 from app.tables import blocks, chain_state
 
 
@@ -108,14 +109,28 @@ class BeforeTheStart(Exception):
         return (self.__doc__ or "").format(*self.args)
 
 
-async def rescan_from(db: Db, height: int) -> None:
+def rescanning() -> Verb[int, int]:
+    """Ask for rescans, each from a height; the deepest that was asked for counts."""
+    return Verb("rescan", _rescan_from_all, _heights, str)
+
+
+async def _rescan_from_all(db: Db, heights: Sequence[int]) -> list[int | Refusal]:
+    return [await rescan_from(db, height) for height in heights]
+
+
+async def _heights(_: Db, ids: Sequence[str]) -> dict[str, int]:
+    return {text: int(text) for text in ids}
+
+
+async def rescan_from(db: Db, height: int) -> int | Refusal:
     """Read the blocks from `height` on again; what they paid us and was missed is booked, the rest is recognised."""
     tip_height = (await db.execute(sa.select(chain_state.c.height).with_for_update(key_share=True))).scalar()
     if height < 0 or tip_height is None or height > tip_height:
         upto = "no block yet" if tip_height is None else f"block {tip_height}"
-        raise Invalid(reason=f"The height is from 0 to the tip, which is {upto}.", field="blockheight")
+        return Invalid(reason=f"The height is from 0 to the tip, which is {upto}.", field="blockheight")
     now = sa.func.least(sa.func.coalesce(chain_state.c.rescan_height, height), height)
     await db.execute(sa.update(chain_state).values(rescan_height=now))
+    return height
 
 
 async def rescan(db: Db, rules: Rules, at: Tip, given: Sequence[Block]) -> None:

@@ -1,0 +1,151 @@
+"""What must be true of the books: each check reads a slice and names the first row that is wrong."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.db import Db
+from app.money import DOGE
+from app.tables import (
+    CLAWBACK,
+    NETWORK_FEES,
+    WORLD,
+    balances,
+    chain_state,
+    coins,
+    deposits,
+    entries,
+    invoices,
+    postings,
+)
+
+SLICE: Final = 20_000
+BUCKETS: Final = ("available", "incoming", "held", "outgoing")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one slice came to: rows `checked`, the first `fault` as a sentence, and where to go on (None: done)."""
+
+    checked: int
+    fault: str = ""
+    next: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums of an asset, in its smallest unit; `coins` and `world` are zero for all but Dogecoin."""
+
+    asset: str
+    customers: int
+    clawback: int
+    coins: int
+    in_transit: int
+    world: int
+    network_fees: int
+
+    @property
+    def difference(self) -> int:
+        """What customers and clawback hold above what there is: always zero."""
+        return self.customers + self.clawback - self.coins - self.in_transit
+
+    @property
+    def fault(self) -> str:
+        """Say what does not fit, or nothing."""
+        if self.difference:
+            return f"{self.asset}: ownership differs from custody by {self.difference}"
+        if self.asset == DOGE and self.customers + self.clawback + self.world + self.network_fees:
+            return f"{self.asset}: ownership differs from what came in and went out"
+        return ""
+
+
+async def height(db: Db) -> int | None:
+    """Return the tip's height, or None before the first start."""
+    return (await db.execute(sa.select(chain_state.c.height))).scalar()
+
+
+async def entries_balance(db: Db, after: tuple[Any, ...]) -> Slice:
+    """Every entry sums to zero in every asset, and has postings."""
+    [last] = after or (0,)
+    some = sa.select(entries.c.id).where(entries.c.id > last).order_by(entries.c.id).limit(SLICE).subquery()
+    sums = (
+        sa.select(some.c.id, postings.c.asset, sa.func.sum(postings.c.amount).label("sum"))
+        .select_from(some.outerjoin(postings, postings.c.entry_id == some.c.id))
+        .group_by(some.c.id, postings.c.asset)
+        .subquery()
+    )
+    wrong = sa.select(sums).where(sa.or_(sums.c.sum != 0, sums.c.sum.is_(None))).order_by(sums.c.id).limit(1)
+    fault = (await db.execute(wrong)).first()
+    count, end = (await db.execute(sa.select(sa.func.count(), sa.func.max(some.c.id)))).one()
+    sentence = f"entry {fault.id} sums to {fault.sum or 'nothing'}" if fault else ""
+    return Slice(count, sentence, (end,) if count == SLICE else None)
+
+
+async def balances_equal_postings(db: Db, after: tuple[Any, ...]) -> Slice:
+    """Every balance is the sum of its postings, bucket by bucket, and their number its seq."""
+    account, asset = after or (-(2**63), "")
+    keys = (balances.c.account_id, balances.c.asset)
+    start = sa.tuple_(*keys) > sa.tuple_(sa.literal(account, sa.BigInteger), sa.literal(asset))
+    some = sa.select(balances).where(start).order_by(*keys).limit(SLICE).subquery()
+    sums = (
+        sa.select(
+            sa.func.count().label("count"),
+            *(_sum(postings.c.amount, postings.c.bucket == name).label(name) for name in BUCKETS),
+        )
+        .where(postings.c.account_id == some.c.account_id, postings.c.asset == some.c.asset)
+        .lateral()
+    )
+    differs = sa.or_(sums.c.count != some.c.seq, *(sums.c[name] != some.c[name] for name in BUCKETS))
+    wrong = sa.select(some.c.account_id, some.c.asset).join(sums, sa.true()).where(differs).limit(1)
+    fault = (await db.execute(wrong)).first()
+    rows = (await db.execute(sa.select(some.c.account_id, some.c.asset))).all()
+    sentence = f"balance of account {fault.account_id} in {fault.asset} differs from its postings" if fault else ""
+    return Slice(len(rows), sentence, tuple(rows[-1]) if len(rows) == SLICE else None)
+
+
+async def invoices_equal_deposits(db: Db, after: tuple[Any, ...]) -> Slice:
+    """Every invoice's sums are those of its deposits in blocks."""
+    account, index = after or (-1, -1)
+    keys = (invoices.c.account_id, invoices.c.index)
+    start = sa.tuple_(*keys) > sa.tuple_(sa.literal(account, sa.BigInteger), sa.literal(index, sa.BigInteger))
+    some = sa.select(invoices).where(start).order_by(*keys).limit(SLICE).subquery()
+    sums = (
+        sa.select(
+            _sum(deposits.c.amount, deposits.c.state != "undone").label("received"),
+            _sum(deposits.c.amount, deposits.c.state == "confirmed").label("confirmed"),
+        )
+        .where(deposits.c.account_id == some.c.account_id, deposits.c.invoice == some.c.index)
+        .lateral()
+    )
+    differs = sa.or_(sums.c.received != some.c.received, sums.c.confirmed != some.c.confirmed)
+    fault = (await db.execute(sa.select(some.c.address).join(sums, sa.true()).where(differs).limit(1))).first()
+    rows = (await db.execute(sa.select(some.c.account_id, some.c.index))).all()
+    sentence = f"invoice {fault.address} differs from its deposits" if fault else ""
+    return Slice(len(rows), sentence, tuple(rows[-1]) if len(rows) == SLICE else None)
+
+
+async def totals(db: Db) -> list[Totals]:
+    """Sum ownership and custody, per asset, in one statement: one moment."""
+    whole = balances.c.available + balances.c.incoming + balances.c.held + balances.c.outgoing
+    unspent = sa.and_(coins.c.height.is_not(None), coins.c.spent_height.is_(None))
+    custody = sa.select(sa.func.coalesce(sa.func.sum(coins.c.amount), 0)).where(unspent).scalar_subquery()
+    found = sa.select(
+        balances.c.asset,
+        _sum(whole, balances.c.account_id >= 0).label("customers"),
+        *(
+            _sum(whole, balances.c.account_id == number).label(name)
+            for name, number in (("clawback", CLAWBACK), ("world", WORLD), ("network_fees", NETWORK_FEES))
+        ),
+        sa.case((balances.c.asset == DOGE, custody), else_=0).label("coins"),
+    ).group_by(balances.c.asset)
+    return [
+        Totals(
+            row.asset, int(row.customers), int(row.clawback), int(row.coins), 0, int(row.world), int(row.network_fees)
+        )
+        for row in await db.execute(found.order_by(balances.c.asset))
+    ]
+
+
+def _sum(amount: sa.ColumnElement[int], where: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(amount).filter(where), 0)
