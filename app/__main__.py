@@ -1,0 +1,167 @@
+"""The commands: serve, demo, devnet, migrate, seed, audit."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from app import audit as books
+from app import db, logs, postgres, run
+from app import migrate as migrations
+from app import settings as configuration
+from app.chain.seed_file import SeedFile, SeedRefused
+from app.devnet import devnet as nodes
+from app.domain import networks
+from app.listeners import CannotListen
+from app.money import show
+from app.postgres_programs import EmbeddedError
+from app.settings import Settings, SettingsError
+
+commands = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a traceback with local variables could show a passphrase
+    help="Kennel takes, holds and sends Dogecoin for shops, platforms and exchanges.",
+)
+seed = typer.Typer(no_args_is_help=True, help="The seed that all keys come from.")
+commands.add_typer(seed, name="seed")
+
+Again = Annotated[bool, typer.Option("--again", help="Show the words although they were shown before.")]
+
+
+@commands.command()
+def serve() -> None:
+    """Run Kennel until it is told to stop (Ctrl-C or SIGTERM)."""
+    with _started() as (settings, url):
+        _until_stopped(lambda stop: _serve(settings, url, stop))
+
+
+@commands.command()
+def devnet() -> None:
+    """Run the regtest node alone, as a merchant's tests may want it."""
+    settings = _settings()
+    options = nodes.Options(
+        rpc_bind=str(settings.devnet_bind),
+        zmq_bind=str(settings.devnet_zmq_bind),
+        block_seconds=settings.devnet_block_seconds,
+    )
+    _until_stopped(lambda stop: _devnet(settings.home / "devnet", options, stop))
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the database to the schema of this version; every start does so too."""
+    with _started() as (_, url):
+        asyncio.run(_migrate(url))
+
+
+@commands.command()
+def audit() -> None:
+    """Hold the books against each other; the exit code is 1 if anything is wrong."""
+    with _started() as (_, url):
+        report = asyncio.run(_audit(url))
+    for finding in report.findings:
+        print(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name} ({finding.checked} checked) {finding.detail}")
+    for total in report.totals:
+        held = f"customers {show(total.customers)}, clawback {show(total.clawback)}"
+        print(f"{total.asset}: {held}, coins {show(total.coins)}, in transit {show(total.in_transit)}")
+    sys.exit(0 if report.ok else 1)
+
+
+@seed.command("show")
+def show_seed(again: Again = False) -> None:
+    """Print the 24 words, once: write them down, they restore every coin."""
+    settings = _settings()
+    file = SeedFile(settings.home / "seed.json", networks.by_name(settings.network))
+    with _in_one_sentence():
+        print(file.show_once(settings.seed_passphrase or "", again=again))
+
+
+def _settings() -> Settings:
+    with _in_one_sentence():
+        settings = configuration.read(os.environ)
+    logs.configure(settings.log_level)
+    return settings
+
+
+@contextmanager
+def _started() -> Iterator[tuple[Settings, str]]:
+    """Yield the settings and the database's URL; PostgreSQL of our own runs meanwhile where none is configured."""
+    settings = _settings()
+    with _in_one_sentence():
+        if settings.database_url is not None:
+            yield settings, settings.database_url
+            return
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with postgres.running(settings.home, settings.pg_bindir) as url:
+            yield settings, url
+
+
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    """What an operator can mend is said in a sentence, not in a traceback."""
+    try:
+        yield
+    except (SettingsError, SeedRefused, CannotListen, EmbeddedError) as error:
+        sys.exit(f"kennel: {error}")
+    except ExceptionGroup as group:
+        told, others = group.split((SettingsError, SeedRefused, CannotListen, EmbeddedError))
+        if others is not None or told is None:
+            raise
+        sys.exit(f"kennel: {told.exceptions[0]}")
+
+
+def _until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run until SIGINT or SIGTERM; a second signal does not wait for anything."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+        await start(stop)
+
+    uvloop.run(main())
+
+
+def _stop(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        os._exit(1)
+    stop.set()
+
+
+async def _serve(settings: Settings, url: str, stop: asyncio.Event) -> None:
+    async with run.running(settings, url) as running:
+        print(f"Kennel runs: admin API on port {running.admin}, public API on port {running.public}.", flush=True)
+        await stop.wait()
+
+
+async def _devnet(home: Path, options: nodes.Options, stop: asyncio.Event) -> None:
+    async with nodes.running(home, options) as node:
+        print(f"Devnet runs: JSON-RPC on {node.rpc_url}, announcements on {node.zmq_endpoint}.", flush=True)
+        await asyncio.wait([asyncio.ensure_future(stop.wait()), asyncio.ensure_future(node.stopping.wait())],
+                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+
+
+async def _migrate(url: str) -> None:
+    engine = db.engine(url)
+    await migrations.upgrade(engine)
+    await engine.dispose()
+
+
+async def _audit(url: str) -> books.Report:
+    engine = db.engine(url)
+    await migrations.upgrade(engine)
+    report = await books.run(engine)
+    await engine.dispose()
+    return report
+
+
+if __name__ == "__main__":
+    commands()

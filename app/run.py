@@ -1,0 +1,166 @@
+"""The whole program on one screen: shared things, loops and listeners, started in order and stopped in reverse."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from urllib.parse import quote
+
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import db, migrate
+from app.api import application, program
+from app.bell import Bell
+from app.chain import announcements
+from app.chain.follower import Follower, UnreadableBlock, WrongChain
+from app.chain.key_pool import KeyPool
+from app.chain.node import Node, NodeError, NodeTrouble
+from app.chain.seed_file import SeedFile
+from app.devnet import devnet
+from app.domain import networks
+from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
+from app.group_commit import GroupCommit
+from app.listeners import serving
+from app.loops import Loop, Vitals
+from app.settings import Settings
+
+DEVNET_LOGIN: Final = "kennel"
+DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
+CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
+NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, BeforeTheStart, BooksDisagree)
+POOL_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A program that runs: the ports of its listeners (0 without the role `http`), and how its loops are."""
+
+    admin: int
+    public: int
+    vitals: Vitals
+    engine: AsyncEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the roles share: the settings, the database, the node, and the bells between the loops."""
+
+    settings: Settings
+    engine: AsyncEngine
+    node: Node
+    holder: str
+    follow: Bell
+    relay: Bell
+
+
+@asynccontextmanager
+async def running(settings: Settings, url: str) -> AsyncIterator[Running]:
+    """Run what the settings' roles ask for on the database at `url`, for as long as the block lasts.
+
+    A loop that ends by a fault of ours ends the block too, with its error.
+    """
+    async with AsyncExitStack() as stack:
+        engine = db.engine(url, pooler=settings.database_pooler)
+        stack.push_async_callback(engine.dispose)
+        await migrate.upgrade(engine)
+        node, zmq = await _node(stack, settings)
+        shared = Shared(settings, engine, node, secrets.token_hex(8), Bell(), Bell())
+        vitals = Vitals()
+        loops = [loop for role in sorted(settings.roles) for loop in await _loops(stack, shared, role)]
+        tasks = [loop.run(vitals) for loop in loops]
+        if zmq and "follow" in settings.roles:
+            tasks.append(announcements.listen(zmq, {"hashblock": lambda _: shared.follow.ring()}))
+        await stack.enter_async_context(_together(tasks))
+        admin, public = await _listeners(stack, shared, vitals)
+        yield Running(admin, public, vitals, engine)
+
+
+async def _node(stack: AsyncExitStack, settings: Settings) -> tuple[Node, str | None]:
+    """Return the node that is configured, or a devnet of our own, and where it announces blocks."""
+    if settings.node_url is not None:
+        node = Node(settings.node_url, settings.node_cookie)
+        return await stack.enter_async_context(node), settings.node_zmq
+    options = devnet.Options(
+        rpc_bind=str(settings.devnet_bind),
+        zmq_bind=str(settings.devnet_zmq_bind),
+        block_seconds=settings.devnet_block_seconds,
+    )
+    ours = await stack.enter_async_context(devnet.running(settings.home / "devnet", options))
+    login = f"http://{DEVNET_LOGIN}:{quote(options.password)}@"
+    node = Node(ours.rpc_url.replace("http://", login, 1))
+    return await stack.enter_async_context(node), ours.zmq_endpoint
+
+
+async def _loops(stack: AsyncExitStack, shared: Shared, role: str) -> list[Loop]:
+    """Return the loops of a role; `http` has none."""
+    if role == "follow":
+        return [await _follower(stack, shared)]
+    if role == "send":
+        return [await _key_pool(shared)]
+    return []
+
+
+async def _follower(stack: AsyncExitStack, shared: Shared) -> Loop:
+    rules = Rules(networks.by_name(shared.settings.network), shared.settings.confirmations)
+    follower = Follower(shared.engine, shared.node, rules, shared.holder, shared.relay.ring)
+    stack.push_async_callback(follower.close)
+    return Loop(
+        "follow", follower.step, shared.follow, shared.settings.poll_seconds, CHAIN_TROUBLE, NO_REPETITION_MENDS
+    )
+
+
+async def _key_pool(shared: Shared) -> Loop:
+    """Open the seed, or make it on the very first start; deriving and decrypting leave the event loop to others."""
+    settings = shared.settings
+    seed_file = SeedFile(settings.home / "seed.json", networks.by_name(settings.network))
+    passphrase = settings.seed_passphrase or ""
+    if (settings.home / "seed.json").exists():
+        keyring = await asyncio.to_thread(seed_file.open, passphrase)
+    else:
+        keyring = await asyncio.to_thread(seed_file.create, passphrase, await _birth_height(shared.node))
+    pool = KeyPool(shared.engine, networks.by_name(settings.network), (seed_file, keyring), shared.holder)
+    return Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE)
+
+
+async def _birth_height(node: Node) -> int | None:
+    """Return the tip's height, or None where the node does not answer: then a recovery begins at the first block."""
+    try:
+        return (await node.chain_state()).height
+    except (NodeTrouble, NodeError):
+        return None
+
+
+async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> tuple[int, int]:
+    settings = shared.settings
+    if "http" not in settings.roles:
+        return 0, 0
+    terms = program.Terms(
+        confirmations=settings.confirmations,
+        token=partial(secrets.token_urlsafe, 16),
+        open_items=settings.public_items == "open",
+    )
+    commits = GroupCommit(shared.engine, shared.relay.ring)
+    given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)
+    new_id = partial(secrets.token_hex, 8)
+    admin = application.admin(given, new_id, settings.admin_token or "")
+    public = application.public(given, new_id)
+    return (
+        await stack.enter_async_context(serving(admin, settings.admin_bind.host, settings.admin_bind.port)),
+        await stack.enter_async_context(serving(public, settings.public_bind.host, settings.public_bind.port)),
+    )
+
+
+@asynccontextmanager
+async def _together(tasks: Sequence[Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Run the coroutines while the block lasts; a loop may be stopped anywhere: what it had not committed is undone."""
+    async with asyncio.TaskGroup() as group:
+        started = [group.create_task(task) for task in tasks]
+        try:
+            yield
+        finally:
+            for task in started:
+                task.cancel()
