@@ -22,6 +22,7 @@ from app.domain import networks
 from app.listeners import CannotListen
 from app.money import show
 from app.postgres_programs import EmbeddedError
+from app.run import Database
 from app.settings import Settings, SettingsError
 
 commands = typer.Typer(
@@ -39,8 +40,8 @@ Again = Annotated[bool, typer.Option("--again", help="Show the words although th
 @commands.command()
 def serve() -> None:
     """Run Kennel until it is told to stop (Ctrl-C or SIGTERM)."""
-    with _started() as (settings, url):
-        _until_stopped(lambda stop: _serve(settings, url, stop))
+    with _started() as (settings, database):
+        _until_stopped(lambda stop: _serve(settings, database, stop))
 
 
 @commands.command()
@@ -58,15 +59,15 @@ def devnet() -> None:
 @commands.command()
 def migrate() -> None:
     """Bring the database to the schema of this version; every start does so too."""
-    with _started() as (_, url):
-        asyncio.run(_migrate(url))
+    with _started() as (_, database):
+        asyncio.run(_migrate(database.url))
 
 
 @commands.command()
 def audit() -> None:
     """Hold the books against each other; the exit code is 1 if anything is wrong."""
-    with _started() as (_, url):
-        report = asyncio.run(_audit(url))
+    with _started() as (_, database):
+        report = asyncio.run(_audit(database.url))
     for finding in report.findings:
         print(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name} ({finding.checked} checked) {finding.detail}")
     for total in report.totals:
@@ -92,16 +93,16 @@ def _settings() -> Settings:
 
 
 @contextmanager
-def _started() -> Iterator[tuple[Settings, str]]:
-    """Yield the settings and the database's URL; PostgreSQL of our own runs meanwhile where none is configured."""
+def _started() -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database; PostgreSQL of our own runs meanwhile where none is configured."""
     settings = _settings()
     with _in_one_sentence():
         if settings.database_url is not None:
-            yield settings, settings.database_url
+            yield settings, Database(settings.database_url)
             return
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with postgres.running(settings.home, settings.pg_bindir) as url:
-            yield settings, url
+        with postgres.Embedded(settings.home, settings.pg_bindir) as server:
+            yield settings, Database(server.url, server.step)
 
 
 @contextmanager
@@ -136,8 +137,8 @@ def _stop(stop: asyncio.Event) -> None:
     stop.set()
 
 
-async def _serve(settings: Settings, url: str, stop: asyncio.Event) -> None:
-    async with run.running(settings, url) as running:
+async def _serve(settings: Settings, database: Database, stop: asyncio.Event) -> None:
+    async with run.running(settings, database) as running:
         print(f"Kennel runs: admin API on port {running.admin}, public API on port {running.public}.", flush=True)
         await stop.wait()
 

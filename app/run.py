@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.group_commit import GroupCommit
 from app.listeners import serving
 from app.loops import Loop, Vitals
+from app.postgres_programs import EmbeddedError
 from app.settings import Settings
 
 DEVNET_LOGIN: Final = "kennel"
@@ -33,6 +34,15 @@ DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
 CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
 NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, BeforeTheStart, BooksDisagree)
 POOL_SECONDS: Final = 5.0
+TEND_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the database is; `tend` starts an embedded one again that died under us, and says whether it did."""
+
+    url: str
+    tend: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +68,21 @@ class Shared:
 
 
 @asynccontextmanager
-async def running(settings: Settings, url: str) -> AsyncIterator[Running]:
-    """Run what the settings' roles ask for on the database at `url`, for as long as the block lasts.
+async def running(settings: Settings, database: Database) -> AsyncIterator[Running]:
+    """Run what the settings' roles ask for, for as long as the block lasts.
 
     A loop that ends by a fault of ours ends the block too, with its error.
     """
     async with AsyncExitStack() as stack:
-        engine = db.engine(url, pooler=settings.database_pooler)
+        engine = db.engine(database.url, pooler=settings.database_pooler)
         stack.push_async_callback(engine.dispose)
         await migrate.upgrade(engine)
         node, zmq = await _node(stack, settings)
         shared = Shared(settings, engine, node, secrets.token_hex(8), Bell(), Bell())
         vitals = Vitals()
         loops = [loop for role in sorted(settings.roles) for loop in await _loops(stack, shared, role)]
+        if database.tend is not None:
+            loops.append(_tending(database.tend))
         tasks = [loop.run(vitals) for loop in loops]
         if zmq and "follow" in settings.roles:
             tasks.append(announcements.listen(zmq, {"hashblock": lambda _: shared.follow.ring()}))
@@ -93,6 +105,15 @@ async def _node(stack: AsyncExitStack, settings: Settings) -> tuple[Node, str | 
     login = f"http://{DEVNET_LOGIN}:{quote(options.password)}@"
     node = Node(ours.rpc_url.replace("http://", login, 1))
     return await stack.enter_async_context(node), ours.zmq_endpoint
+
+
+def _tending(tend: Callable[[], bool]) -> Loop:
+    """Watch over the PostgreSQL of our own; it must be started from this thread, and that does not block."""
+
+    async def step() -> bool:
+        return tend()
+
+    return Loop("postgres", step, Bell(), TEND_SECONDS, (EmbeddedError,))
 
 
 async def _loops(stack: AsyncExitStack, shared: Shared, role: str) -> list[Loop]:
