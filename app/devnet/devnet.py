@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -43,14 +43,18 @@ class Devnet:
     """A running devnet, made by `running`. `rpc_url` and `zmq_endpoint` say where it listens."""
 
     def __init__(self, home: Path, options: Options, clock: Callable[[], int], chance: Callable[[int], bytes]) -> None:
-        """Open storage and sockets; raises `OSError` or `zmq.ZMQError` where an address is taken."""
+        """Open storage and sockets; raises `OSError` or `zmq.ZMQError` where an address is taken, `InUse` where `home` is."""
         home.mkdir(parents=True, exist_ok=True)
         self._options = options
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="devnet")
-        self._listening = _listen(options.rpc_bind)
-        self._notices = Notices(options.zmq_bind)
-        self._storage = Storage(home / FILE)
-        self.node = Node(self._storage, self._notices, Clock(clock), chance)
+        with ExitStack() as opened:
+            self._listening = opened.enter_context(_listen(options.rpc_bind))
+            self._notices = Notices(options.zmq_bind)
+            opened.callback(self._notices.close)
+            storage = Storage(home / FILE)
+            opened.callback(storage.close)
+            self.node = Node(storage, self._notices, Clock(clock), chance)
+            self._opened = opened.pop_all()
         self.stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.node.stop = self._stop_soon
@@ -90,15 +94,13 @@ class Devnet:
                 await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 self._server.should_exit = True
+                self.stopping.set()
                 timing.cancel()
-                stopping.cancel()
 
     def close(self) -> None:
         """Close sockets and storage."""
         self._thread.shutdown(wait=True)
-        self._listening.close()
-        self._notices.close()
-        self._storage.close()
+        self._opened.close()
 
     def _stop_soon(self) -> None:
         self._loop.call_soon_threadsafe(self.stopping.set)
@@ -134,7 +136,7 @@ async def running(
             yield devnet
         finally:
             devnet.stopping.set()
-            await asyncio.wait((serving,))
+            await serving
     finally:
         devnet.close()
 

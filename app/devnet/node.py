@@ -150,6 +150,7 @@ class Node:
             if went_back:
                 self._drop_impossible()
         self._notice_age()
+        self.expire()
         return moved
 
     def _announce(self, moved: Moved) -> None:

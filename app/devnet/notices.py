@@ -23,7 +23,11 @@ class Notices:
         self._socket = self._context.socket(zmq.PUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         host, _, port = bind.removeprefix("tcp://").rpartition(":")
-        self._socket.bind(f"tcp://{host}:{'*' if port == '0' else port}")
+        try:
+            self._socket.bind(f"tcp://{host}:{'*' if port == '0' else port}")
+        except zmq.ZMQError:
+            self.close()
+            raise
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def close(self) -> None:

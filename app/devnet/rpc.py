@@ -45,6 +45,8 @@ def answer(node: Node, body: bytes) -> tuple[int, bytes]:
 
 def _single(node: Node, request: object) -> tuple[int, dict[str, object]]:
     identity = request.get("id") if isinstance(request, dict) else None
+    if not isinstance(identity, str | int | None):
+        identity = None
     try:
         return OK, _reply(result=_call(node, request), identity=identity)
     except RpcError as error:

@@ -17,16 +17,28 @@ CREATE TABLE IF NOT EXISTS keys (position INTEGER PRIMARY KEY, secret BLOB NOT N
 """
 
 
+class InUse(Exception):
+    """Another devnet runs in the same directory."""
+
+
 class Storage:
     """One file. Used by one thread at a time."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the file at `path`, readable by its owner only: it holds the faucet's keys."""
         path.touch(mode=0o600, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise InUse(f"another devnet runs in {path.parent}: {error}") from None
+
+    def _prepare(self) -> None:
+        """Take the file for ourselves: the lock lasts until it is closed, or its owner dies."""
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = OFF")
-        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:

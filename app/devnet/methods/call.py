@@ -3,18 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from app.chain import wire
 from app.chain.wire import Transaction
 from app.devnet.node import Node
 from app.domain import networks, scripts
-from app.money import BadAmount, parse
+from app.money import MAX_MONEY, BadAmount, parse
 
 MISC, TYPE, ADDRESS, WALLET, FUNDS, PARAMETER = -1, -3, -5, -4, -6, -8
 DECODE, VERIFY, REJECTED, IN_CHAIN = -22, -25, -26, -27
 INVALID_REQUEST, NO_METHOD, PARSE = -32600, -32601, -32700
-MAX_MONEY: Final = 10_000_000_000 * 10**8
 
 Arguments = Sequence[Any]
 Run = Callable[[Node, Arguments], object]
@@ -104,7 +103,7 @@ def amount(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise RpcError(TYPE, "Amount is not a number or string")
     try:
-        koinu = parse(value)
+        koinu = parse(str(value))  # as written: a number is not rounded here
     except BadAmount:
         raise RpcError(TYPE, "Invalid amount") from None
     if not 0 <= koinu <= MAX_MONEY:
