@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,14 +59,14 @@ def devnet() -> None:
 @commands.command()
 def migrate() -> None:
     """Bring the database to the schema of this version; every start does so too."""
-    with _started() as (_, database):
+    with _started(beside=True) as (_, database):
         asyncio.run(_migrate(database.url))
 
 
 @commands.command()
 def audit() -> None:
     """Hold the books against each other; the exit code is 1 if anything is wrong."""
-    with _started() as (_, database):
+    with _started(beside=True) as (_, database):
         report = asyncio.run(_audit(database.url))
     for finding in report.findings:
         print(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name} ({finding.checked} checked) {finding.detail}")
@@ -93,16 +93,26 @@ def _settings() -> Settings:
 
 
 @contextmanager
-def _started() -> Iterator[tuple[Settings, Database]]:
-    """Yield the settings and the database; PostgreSQL of our own runs meanwhile where none is configured."""
+def _started(*, beside: bool = False) -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database; PostgreSQL of our own runs meanwhile where none is configured.
+
+    With `beside`, one that a running Kennel has started on the same home will do.
+    """
     settings = _settings()
     with _in_one_sentence():
         if settings.database_url is not None:
             yield settings, Database(settings.database_url)
             return
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with postgres.Embedded(settings.home, settings.pg_bindir) as server:
-            yield settings, Database(server.url, server.step)
+        with ExitStack() as stack:
+            try:
+                server = stack.enter_context(postgres.Embedded(settings.home, settings.pg_bindir))
+                database = Database(server.url, server.step)
+            except postgres.HomeTaken:
+                if not beside:
+                    raise
+                database = Database(postgres.url_of_another(settings.home))
+            yield settings, database
 
 
 @contextmanager

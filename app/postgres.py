@@ -42,6 +42,10 @@ SETTINGS = {
 FORGETFUL = {"fsync": "off", "full_page_writes": "off"}  # survives the death of every process, not of the machine
 
 
+class HomeTaken(programs.EmbeddedError):
+    """Another program runs a PostgreSQL under the same home."""
+
+
 class Embedded:
     """One PostgreSQL under `home`; `with Embedded(home) as server:` holds it, `server.url` names it."""
 
@@ -59,7 +63,7 @@ class Embedded:
     @property
     def url(self) -> str:
         """For SQLAlchemy."""
-        return f"postgresql+asyncpg://{NAME}@/{NAME}?host={self._sockets}"
+        return _url(self._sockets)
 
     def __enter__(self) -> Self:
         try:
@@ -204,13 +208,22 @@ def running(home: Path, bindir: Path | None = None, *, durable: bool = True) -> 
         yield server.url
 
 
+def url_of_another(home: Path) -> str:
+    """Return the URL of the PostgreSQL that another program runs under `home`: for commands that run beside it."""
+    return _url(_socket_path(home.resolve()))
+
+
+def _url(sockets: Path) -> str:
+    return f"postgresql+asyncpg://{NAME}@/{NAME}?host={sockets}"
+
+
 def _lock(home: Path) -> int:
     lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        raise programs.EmbeddedError(
+        raise HomeTaken(
             f"Another Kennel is running on {home}: stop it, or set KENNEL_HOME to another folder."
         ) from None
     return lock
@@ -218,9 +231,13 @@ def _lock(home: Path) -> int:
 
 def _socket_folder(home: Path, owner: programs.Owner) -> Path:
     """Make one with a short path (a socket's is at most 107 bytes), of this home only, and closed to others."""
-    identity = home.stat()
-    folder = Path(f"/tmp/kennel-{identity.st_dev:x}-{identity.st_ino:x}")  # noqa: S108  its owner is checked
+    folder = _socket_path(home)
     folder.mkdir(mode=0o700, exist_ok=True)
     programs.trust(folder, {os.geteuid(), owner.uid})
     os.chown(folder, owner.uid, owner.gid)
     return folder
+
+
+def _socket_path(home: Path) -> Path:
+    identity = home.stat()
+    return Path(f"/tmp/kennel-{identity.st_dev:x}-{identity.st_ino:x}")  # noqa: S108  its owner is checked
