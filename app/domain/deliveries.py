@@ -1,0 +1,241 @@
+"""Deliveries: one row per event and endpoint, from due to delivered or failed; every attempt is recorded."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from app import db as bulk
+from app.db import Db
+from app.domain import events, outbox
+from app.domain.events import Event
+from app.tables import attempts, deliveries
+
+FAN_OUT: Final = 10_000
+"""Events that one fan-out looks at, over all endpoints."""
+JITTER: Final = 0.2
+"""A wait is longer or shorter by up to a tenth, so that what failed together does not come back together."""
+
+
+class Key(NamedTuple):
+    """What a delivery is known by."""
+
+    endpoint_id: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event that is ours to post until `claimed_until`, which is also the claim's token."""
+
+    key: Key
+    claimed_until: datetime
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
+    event: Event = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to: `status` is None where no answer came; `response` is its head, or what went wrong."""
+
+    delivery: Delivery
+    at: datetime
+    status: int | None
+    milliseconds: int
+    response: str
+
+    @property
+    def delivered(self) -> bool:
+        """Any 2xx; a redirect is not followed and counts as a failure."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+_FAN_OUT: Final = sa.text("""
+    WITH behind AS (
+        SELECT id, types, foreign_id, position FROM webhook_endpoints
+        WHERE state = 'active' AND position < :last
+        FOR UPDATE SKIP LOCKED
+    ), reach AS (
+        SELECT behind.*, least(position + greatest(1, :rows / (SELECT count(*) FROM behind)), :last) AS until FROM behind
+    ), advanced AS (
+        UPDATE webhook_endpoints AS endpoint SET position = reach.until FROM reach WHERE endpoint.id = reach.id
+    )
+    INSERT INTO deliveries (endpoint_id, position)
+    SELECT reach.id, events.position
+    FROM reach JOIN events ON events.position > reach.position AND events.position <= reach.until
+    WHERE reach.types && ARRAY['ALL', events.type, split_part(events.type, '_', 1)]
+        AND (reach.foreign_id IS NULL OR reach.foreign_id = events.foreign_id)
+    ON CONFLICT DO NOTHING
+""").bindparams(sa.bindparam("last", type_=sa.BigInteger), sa.bindparam("rows", type_=sa.BigInteger))
+
+# Each endpoint has room of its own, and those with the most of it come first, so that one with a long queue leaves the
+# others theirs. The lock and the conditions are in one statement: PostgreSQL looks at them again once it has the lock.
+_CLAIM: Final = sa.text("""
+    WITH busy AS (
+        SELECT * FROM unnest(:busy, :rooms) AS busy (endpoint_id, room)
+    ), picked AS (
+        SELECT due.endpoint_id, due.position
+        FROM (
+            SELECT id, coalesce(busy.room, :each) AS room
+            FROM webhook_endpoints LEFT JOIN busy ON busy.endpoint_id = id
+            WHERE state = 'active'
+            ORDER BY room DESC, random()
+        ) AS endpoint
+        CROSS JOIN LATERAL (
+            SELECT endpoint_id, position FROM deliveries
+            WHERE endpoint_id = endpoint.id AND state = 'due' AND next <= now()
+                AND (claimed_until IS NULL OR claimed_until <= now())
+            ORDER BY next, position
+            LIMIT endpoint.room
+            FOR UPDATE SKIP LOCKED
+        ) AS due
+        LIMIT :limit
+    ), claimed AS (
+        UPDATE deliveries AS delivery SET claimed_until = now() + make_interval(secs => :seconds)
+        FROM picked
+        WHERE delivery.endpoint_id = picked.endpoint_id AND delivery.position = picked.position
+        RETURNING delivery.endpoint_id, delivery.position, delivery.claimed_until
+    )
+    SELECT claimed.endpoint_id, claimed.claimed_until, endpoint.url, endpoint.secret, events.*
+    FROM claimed JOIN events USING (position) JOIN webhook_endpoints AS endpoint ON endpoint.id = claimed.endpoint_id
+    ORDER BY position, endpoint_id
+""").bindparams(
+    sa.bindparam("busy", type_=bulk.BIGINTS),
+    sa.bindparam("rooms", type_=bulk.BIGINTS),
+    sa.bindparam("each", type_=sa.BigInteger),
+    sa.bindparam("limit", type_=sa.BigInteger),
+    sa.bindparam("seconds", type_=sa.Float),
+)
+
+_SETTLE: Final = sa.text("""
+    UPDATE deliveries AS delivery
+    SET state = given.state, attempts = given.attempts, claimed_until = given.claimed_until,
+        next = CASE WHEN given.wait IS NULL THEN delivery.next ELSE now() + make_interval(secs => given.wait) END
+    FROM unnest(:endpoint_ids, :positions, :states, :attempts, :claims, :waits)
+        AS given (endpoint_id, position, state, attempts, claimed_until, wait)
+    WHERE delivery.endpoint_id = given.endpoint_id AND delivery.position = given.position
+""").bindparams(
+    sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),
+    sa.bindparam("positions", type_=bulk.BIGINTS),
+    sa.bindparam("states", type_=bulk.TEXTS),
+    sa.bindparam("attempts", type_=ARRAY(sa.Integer)),
+    sa.bindparam("claims", type_=ARRAY(sa.DateTime(timezone=True))),
+    sa.bindparam("waits", type_=ARRAY(sa.Float)),
+)
+
+
+async def fan_out(db: Db) -> int:
+    """Make the deliveries of the events that endpoints have not had yet, and return how many.
+
+    Each endpoint's own position says which: it moves in the same transaction, so a crash loses and doubles nothing, an
+    endpoint that is added gets exactly what comes after its position, and numbering never waits for a long fan-out.
+    """
+    last = await outbox.last_position(db)
+    made = await db.execute(_FAN_OUT, {"last": last, "rows": FAN_OUT})
+    return made.rowcount
+
+
+async def claim(db: Db, rooms: Mapping[int, int], each: int, limit: int, seconds: float) -> list[Delivery]:
+    """Claim at most `limit` due deliveries of active endpoints for `seconds`, in the order of their positions.
+
+    An endpoint gets `rooms[id]` of them, `each` where it is not named.
+    """
+    given = {"busy": list(rooms), "rooms": list(rooms.values()), "each": each, "limit": limit, "seconds": seconds}
+    found = await db.execute(_CLAIM, given)
+    return [
+        Delivery(Key(row.endpoint_id, row.position), row.claimed_until, row.url, row.secret, events.of(row))
+        for row in found
+    ]
+
+
+async def record(
+    db: Db, outcomes: Sequence[Outcome], retries: Sequence[int], chance: Callable[[], float]
+) -> dict[Key, str]:
+    """Record the attempts and settle their deliveries; return the states of those that ended.
+
+    After the n-th failure a delivery waits `retries[n - 1]` seconds, more or less (`chance()` is in [0, 1)); when the
+    schedule is used up it has failed. What another claimed meanwhile stays with the other unless it was delivered.
+    """
+    if not outcomes:
+        return {}
+    rows = await _locked(db, sorted({outcome.delivery.key for outcome in outcomes}))
+    tried: list[bulk.Row] = []
+    for outcome in outcomes:
+        key = outcome.delivery.key
+        if key in rows:  # else the endpoint was deleted
+            rows[key] = after(rows[key], outcome, retries, chance())
+            tried.append(_attempt(outcome, rows[key].attempts))
+    if tried:
+        await db.execute(_SETTLE, _columns(rows))
+        await db.execute(bulk.insert_many(attempts, tried))
+    return {key: row.state for key, row in rows.items() if row.state != "due"}
+
+
+class Standing(NamedTuple):
+    """What a delivery's row says; `wait` is the seconds until it may be tried again, None where that stays."""
+
+    state: str
+    attempts: int
+    claimed_until: datetime | None
+    wait: float | None = None
+
+
+def after(standing: Standing, outcome: Outcome, retries: Sequence[int], chance: float) -> Standing:
+    """Return what an attempt leaves."""
+    number = standing.attempts + 1
+    if outcome.delivered:
+        return Standing("delivered", number, None)
+    if standing.state != "due" or standing.claimed_until != outcome.delivery.claimed_until:
+        return standing._replace(attempts=number)
+    if number > len(retries):
+        return Standing("failed", number, None)
+    return Standing("due", number, None, retries[number - 1] * (1 + JITTER * (chance - 0.5)))
+
+
+async def release(db: Db, claimed: Sequence[Delivery]) -> None:
+    """Give back what was claimed and not tried, so that nobody waits for the claim to run out."""
+    rows = await _locked(db, sorted(delivery.key for delivery in claimed))
+    tokens = {delivery.key: delivery.claimed_until for delivery in claimed}
+    freed = {key: row._replace(claimed_until=None) for key, row in rows.items() if row.claimed_until == tokens[key]}
+    if freed:
+        await db.execute(_SETTLE, _columns(freed))
+
+
+async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, Standing]:
+    """Lock in the order of the keys, as everyone who waits for such locks does."""
+    given = bulk.rows(deliveries, Key._fields, [key._asdict() for key in keys])
+    same = sa.and_(deliveries.c.endpoint_id == given.c.endpoint_id, deliveries.c.position == given.c.position)
+    found = await db.execute(
+        sa.select(deliveries)
+        .join(given, same)
+        .order_by(deliveries.c.endpoint_id, deliveries.c.position)
+        .with_for_update(of=deliveries)
+    )
+    return {Key(row.endpoint_id, row.position): Standing(row.state, row.attempts, row.claimed_until) for row in found}
+
+
+def _columns(rows: Mapping[Key, Standing]) -> dict[str, Any]:
+    return {
+        "endpoint_ids": [key.endpoint_id for key in rows],
+        "positions": [key.position for key in rows],
+        "states": [row.state for row in rows.values()],
+        "attempts": [row.attempts for row in rows.values()],
+        "claims": [row.claimed_until for row in rows.values()],
+        "waits": [row.wait for row in rows.values()],
+    }
+
+
+def _attempt(outcome: Outcome, number: int) -> dict[str, object]:
+    return {
+        "endpoint_id": outcome.delivery.key.endpoint_id,
+        "position": outcome.delivery.key.position,
+        "number": number,
+        "at": outcome.at,
+        "status": outcome.status,
+        "milliseconds": outcome.milliseconds,
+        "response": outcome.response,
+    }

@@ -1,0 +1,114 @@
+"""Events as they are read back: in the order of their positions, by type and by account."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db
+from app.domain import outbox
+from app.tables import events
+
+ALL: Final = "ALL"
+PAGE: Final = 100
+WINDOW: Final = 100_000
+"""Positions that one page looks through at most, so that rare types cost no long scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact with its numbers; `message` is the JSON text that was rendered when it happened."""
+
+    position: int
+    account_id: int
+    sequence: int
+    foreign_id: str
+    event_id: str
+    type: str
+    message: str
+    created: datetime
+
+
+class Page(NamedTuple):
+    """Events, oldest first, and the position to go on after: it moves also where nothing in the window was asked for."""
+
+    events: list[Event]
+    position: int
+
+
+def class_of(event_type: str) -> str:
+    """Return what GigaWallet filters by: `ACC` of `ACC_CREATED`."""
+    return event_type.partition("_")[0]
+
+
+def asked_for(types: Collection[str], event_type: str) -> bool:
+    """Say whether a filter of `ALL`, classes and single types lets this type through."""
+    return ALL in types or event_type in types or class_of(event_type) in types
+
+
+def envelope(event: Event) -> bytes:
+    """Render the one form in which every event leaves: GigaWallet's three fields first, then ours.
+
+    The message is put in as it was stored. Parsing it again could change it: `1.0` and `1`, the order of its keys.
+    """
+    before = f'{{"event_type":{json.dumps(event.type)},"message":'
+    after = (
+        f',"event_id":{json.dumps(event.event_id)},"sequence":{event.sequence},"position":{event.position}'
+        f',"created":{json.dumps(event.created.isoformat())}}}'
+    )
+    return b"".join((before.encode(), event.message.encode(), after.encode()))
+
+
+async def page(
+    db: Db, after: int, limit: int = PAGE, types: Collection[str] = (ALL,), foreign_id: str | None = None
+) -> Page:
+    """Return at most `limit` events after a position, oldest first; of one account where `foreign_id` is given.
+
+    A page that is not full has seen all there is, unless more than WINDOW positions were looked through.
+    """
+    last = await outbox.last_position(db)  # first: what it counts is there for the statement after it
+    until = min(after + WINDOW, last) if foreign_id is None else last
+    found = await _fetch(
+        db, [events.c.position > after, events.c.position <= until, *_filter(types, foreign_id)], limit
+    )
+    full = len(found) == limit
+    return Page(found, found[-1].position if full else max(after, until))
+
+
+async def at(db: Db, positions: Sequence[int]) -> list[Event]:
+    """Return the events at these positions, in order."""
+    wanted = sa.cast(list(positions), sa.ARRAY(sa.BigInteger))
+    return await _fetch(db, [events.c.position == sa.any_(wanted)], len(positions))
+
+
+def _filter(types: Collection[str], foreign_id: str | None) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if ALL not in types:
+        wanted = sa.cast(sorted(types), sa.ARRAY(sa.Text))
+        event_class = sa.func.split_part(events.c.type, "_", 1)
+        conditions.append(sa.or_(events.c.type == sa.any_(wanted), event_class == sa.any_(wanted)))
+    if foreign_id is not None:
+        conditions.append(events.c.foreign_id == foreign_id)
+    return conditions
+
+
+async def _fetch(db: Db, conditions: Sequence[sa.ColumnElement[bool]], limit: int) -> list[Event]:
+    found = await db.execute(sa.select(events).where(*conditions).order_by(events.c.position).limit(limit))
+    return [of(row) for row in found]
+
+
+def of(row: Any) -> Event:
+    """Make an event of a row that has its columns."""
+    return Event(
+        row.position,
+        row.account_id,
+        row.sequence,
+        row.foreign_id,
+        row.event_id,
+        row.type,
+        row.message,
+        row.created,
+    )

@@ -1,0 +1,109 @@
+"""One HTTP/1.1 connection to a webhook's receiver: it posts one request at a time and reads little of the answer."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final, cast
+
+import httptools
+
+ANSWER_BYTES: Final = 4_096
+"""Of the answer's body; whoever sends more is cut off."""
+HEADERS_BYTES: Final = 65_536
+FINAL: Final = 200
+"""A status below it announces another."""
+
+
+class Unanswered(Exception):
+    """No answer came: the message says why. `untouched`: not one byte of it came."""
+
+    def __init__(self, reason: str, *, untouched: bool = False) -> None:
+        super().__init__(reason)
+        self.untouched = untouched
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The status, and the first 4 KiB of the body."""
+
+    status: int
+    body: bytes
+
+
+class Connection(asyncio.Protocol):
+    """The transport calls what it received, and httptools, which parses that, the methods that begin with `on_`."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: asyncio.Future[Answer] | None = None
+        self._status = 0
+        self._received = 0
+        self._body = bytearray()
+        self.usable = True
+
+    async def post(self, request: bytes) -> Answer:
+        """Send a whole request and return the answer, or raise Unanswered; a cancelled post closes the connection."""
+        if self._transport is None or not self.usable:
+            raise Unanswered("connection closed", untouched=True)
+        self._answer = asyncio.get_running_loop().create_future()
+        self._status, self._received, self._body = 0, 0, bytearray()
+        self._transport.write(request)
+        try:
+            return await self._answer
+        except asyncio.CancelledError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Cut the connection."""
+        self.usable = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; more than was asked for, or no HTTP, ends the connection."""
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._end("the answer is not HTTP")
+        if not self._status and self._received > HEADERS_BYTES:
+            self._end("the answer's headers are too long")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """An answer that has its status is whole enough; else there is none."""
+        if self._status:
+            self._settle()
+        reason = "connection closed" if error is None else f"connection lost ({type(error).__name__})"
+        self._end(reason, untouched=not self._received)
+
+    def on_headers_complete(self) -> None:
+        """Note the status, unless another is to come."""
+        status = self._parser.get_status_code()
+        self._status = status if status >= FINAL else 0
+
+    def on_body(self, body: bytes) -> None:
+        """Keep the head of the body."""
+        self._body += body
+        if len(self._body) > ANSWER_BYTES:
+            self._settle()
+            self.close()
+
+    def on_message_complete(self) -> None:
+        """Answer the post."""
+        if self._status:
+            self.usable = self.usable and self._parser.should_keep_alive()
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(Answer(self._status, bytes(self._body[:ANSWER_BYTES])))
+
+    def _end(self, reason: str, *, untouched: bool = False) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(Unanswered(reason, untouched=untouched))
+        self.close()

@@ -1,0 +1,46 @@
+"""A lease that a loop keeps while it works, without asking the database at every step."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import leases
+
+SECONDS: Final = 4
+KEPT_SECONDS: Final = 1
+"""So long after it was taken nobody is asked again; the rest of the time is for a step that takes long."""
+ASKED_SECONDS: Final = 1
+"""Who stands by asks so often."""
+
+
+class Lease:
+    """Held by one `holder` at a time. A holder's name that survives a restart takes up at once what it held before."""
+
+    def __init__(
+        self, engine: AsyncEngine, name: str, holder: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._name = name
+        self._holder = holder
+        self._clock = clock
+        self._held = False
+        self._ask_at = clock()
+
+    async def held(self) -> bool:
+        """Say whether it is ours now."""
+        now = self._clock()
+        if now >= self._ask_at:
+            async with self._engine.begin() as db:
+                self._held = await leases.hold(db, self._name, self._holder, timedelta(seconds=SECONDS))
+            self._ask_at = now + (KEPT_SECONDS if self._held else ASKED_SECONDS)
+        return self._held
+
+    async def release(self) -> None:
+        """Give it back, so that who stands by need not wait."""
+        if self._held:
+            self._held = False
+            async with self._engine.begin() as db:
+                await leases.release(db, self._name, self._holder)

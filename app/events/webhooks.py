@@ -1,0 +1,134 @@
+"""Webhooks: what is due is claimed, posted outside any transaction, and what came of it recorded."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.bell import Bell
+from app.domain import deliveries, events
+from app.domain.deliveries import Delivery, Outcome
+from app.events import signatures
+from app.events.connection import Answer, Unanswered
+from app.events.posting import Poster
+
+TIMEOUT_SECONDS: Final = 15
+CLAIM_SECONDS: Final = 20
+"""Longer than an attempt takes, so that nobody posts what is being posted; what a killed process held waits for it."""
+EACH: Final = 32
+"""Posts to one endpoint at a time; one whose last attempt failed gets a single one until another succeeds."""
+LIMIT: Final = 384
+"""Posts at a time in this process; with the idle connections below the 1,024 files that a process may open."""
+RESPONSE_CHARACTERS: Final = 1_000
+GRACE_SECONDS: Final = 2
+
+assert CLAIM_SECONDS > TIMEOUT_SECONDS  # noqa: S101  limits that depend on each other say so
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How webhooks are tried: seconds after each failure, the time limit, and chance in [0, 1) that spreads retries."""
+
+    retries: tuple[int, ...]
+    timeout_seconds: float = TIMEOUT_SECONDS
+    claim_seconds: float = CLAIM_SECONDS
+    chance: Callable[[], float] = random.random
+
+
+class Webhooks:
+    """Any number of processes may run one; a delivery is claimed by one at a time."""
+
+    def __init__(self, engine: AsyncEngine, poster: Poster, terms: Terms, bell: Bell) -> None:
+        self._engine = engine
+        self._poster = poster
+        self._terms = terms
+        self._bell = bell
+        self._posting: dict[asyncio.Task[Outcome], Delivery] = {}
+        self._ended: list[asyncio.Task[Outcome]] = []
+        self._busy: Counter[int] = Counter()
+        self._failing: set[int] = set()
+
+    async def step(self) -> bool:
+        """Record what has ended, fan out, claim and start posting; say whether there was any of it.
+
+        One transaction, and a handful of statements whatever the number of deliveries.
+        """
+        ended = self._ended[:]
+        outcomes = [task.result() for task in ended]
+        async with self._engine.begin() as db:
+            await deliveries.record(db, outcomes, self._terms.retries, self._terms.chance)
+            made = await deliveries.fan_out(db)
+            limit = LIMIT - len(self._posting)
+            claimed = await deliveries.claim(db, self._rooms(), EACH, limit, self._terms.claim_seconds)
+        del self._ended[: len(ended)]  # only now: what a failed transaction did not record is recorded by the next
+        for delivery in claimed:
+            self._start(delivery)
+        return bool(outcomes or made or claimed)
+
+    async def close(self) -> None:
+        """Wait a little for what is being posted, record what ended, and give the rest back."""
+        if self._posting:
+            await asyncio.wait(list(self._posting), timeout=GRACE_SECONDS)
+        left = dict(self._posting)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        self._poster.close()
+        ended = [task.result() for task in self._ended if not task.cancelled()]
+        async with self._engine.begin() as db:
+            await deliveries.record(db, ended, self._terms.retries, self._terms.chance)
+            await deliveries.release(db, list(left.values()))
+        self._ended.clear()
+
+    def _rooms(self) -> dict[int, int]:
+        """How many more each endpoint may have that is not idle and well."""
+        return {
+            endpoint: max(0, (1 if endpoint in self._failing else EACH) - self._busy[endpoint])
+            for endpoint in self._busy.keys() | self._failing
+        }
+
+    def _start(self, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._attempt(delivery))
+        self._posting[task] = delivery
+        self._busy[delivery.key.endpoint_id] += 1
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[Outcome]) -> None:
+        endpoint = self._posting.pop(task).key.endpoint_id
+        self._busy[endpoint] -= 1
+        if not self._busy[endpoint]:
+            del self._busy[endpoint]
+        self._ended.append(task)
+        if not task.cancelled() and task.exception() is None:
+            change = self._failing.discard if task.result().delivered else self._failing.add
+            change(endpoint)
+        self._bell.ring()
+
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        loop = asyncio.get_running_loop()
+        at, started = datetime.now(UTC), loop.time()
+        try:
+            async with asyncio.timeout(self._terms.timeout_seconds):
+                answer = await self._post(delivery, int(at.timestamp()))
+        except TimeoutError:
+            status, response = None, f"no answer within {self._terms.timeout_seconds:g} seconds"
+        except Unanswered as error:
+            status, response = None, str(error)
+        else:
+            status, response = answer.status, _text(answer.body)
+        return Outcome(delivery, at, status, round((loop.time() - started) * 1000), response)
+
+    async def _post(self, delivery: Delivery, timestamp: int) -> Answer:
+        body = events.envelope(delivery.event)
+        headers = signatures.headers(delivery.secret, delivery.event.event_id, timestamp, body)
+        return await self._poster.post(delivery.url, headers, body)
+
+
+def _text(body: bytes) -> str:
+    """PostgreSQL's text holds no NUL."""
+    return body.decode(errors="replace")[:RESPONSE_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")

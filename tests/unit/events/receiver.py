@@ -1,0 +1,70 @@
+"""A receiver of webhooks on a real socket."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@dataclass(slots=True)
+class Request:
+    """What the receiver got."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+Behaviour = Callable[[Request, asyncio.StreamWriter], Any]
+
+
+@dataclass(slots=True)
+class Receiver:
+    """An HTTP server that answers 200 unless a path was told to behave otherwise, once for each given behaviour."""
+
+    port: int = 0
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    behaviours: dict[str, list[Behaviour]] = field(default_factory=dict)
+    always: dict[str, Behaviour] = field(default_factory=dict)
+
+    def url(self, path: str = "/hook") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def of(self, path: str) -> list[Request]:
+        return [request for request in self.requests if request.path == path]
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            while not writer.is_closing():
+                await self._answer(await _read(reader), writer)
+        writer.close()
+
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        self.requests.append(request)
+        once = self.behaviours.get(request.path)
+        behave = once.pop(0) if once else self.always.get(request.path)
+        if behave is None:
+            writer.write(OK)
+            return
+        answer = behave(request, writer)
+        if asyncio.iscoroutine(answer):
+            await answer
+
+
+async def _read(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Request(first.split(" ")[1], headers, body)

@@ -1,0 +1,42 @@
+"""What tests do to the world: let facts happen, and step until something is so."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.bell import Bell
+from app.domain import outbox
+from app.domain.outbox import Fact
+
+DEADLINE_SECONDS = 20
+
+
+async def tell(engine: AsyncEngine, count: int, *, account: int = 1, type: str = "ACC_UPDATED") -> None:  # noqa: A002
+    """Let `count` facts happen, and number them."""
+    async with engine.begin() as db:
+        await outbox.emit(db, [Fact(account, f"shop-{account}", type, f'{{"n":{n}}}') for n in range(count)])
+        await outbox.sequence(db)
+
+
+async def until(step: Callable[[], Any], condition: Callable[[], Any], bell: Bell | None = None) -> None:
+    """Step as the program does until the condition holds."""
+    bell = bell or Bell()
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not await _value(condition):
+            if not await step():
+                await bell.wait(0.02)
+
+
+async def _value(condition: Callable[[], Any]) -> Any:
+    found = condition()
+    return await found if asyncio.iscoroutine(found) else found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
