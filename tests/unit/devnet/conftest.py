@@ -1,7 +1,7 @@
 """A devnet on real sockets, and a client for it."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,34 @@ from typing import Any
 import httpx
 import pytest
 
+from app.chain.wire import Transaction
 from app.devnet import devnet
+from app.devnet.node import Clock, Node
+from app.devnet.storage import Storage
 
 Call = Callable[..., Awaitable[Any]]
 
 
+class Deaf:
+    """Hears what a node announces, and keeps nothing."""
+
+    def transaction(self, transaction: Transaction) -> None:
+        """Hear nothing."""
+
+    def block(self, header_hash: bytes, raw: bytes) -> None:
+        """Hear nothing."""
+
+
 class Failed(Exception):
     """The node answered with an error."""
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    """A node without sockets."""
+    storage = Storage(tmp_path / "devnet.sqlite")
+    yield Node(storage, Deaf(), Clock(lambda: 1_800_000_000), lambda length: bytes(range(length)))
+    storage.close()
 
 
 @pytest.fixture
@@ -46,17 +67,5 @@ def call(ask: Call) -> Call:
         if body["error"] is not None:
             raise Failed(body["error"])
         return body["result"]
-
-    return send
-
-
-@pytest.fixture
-def refusal(ask: Call) -> Call:
-    """Send one call that must fail; answers with its code and message."""
-
-    async def send(method: str, *params: object) -> tuple[int, str]:
-        status, body = await ask(method, *params)
-        assert (status, body["result"]) == (500, None), body
-        return body["error"]["code"], body["error"]["message"]
 
     return send

@@ -1,17 +1,13 @@
 """What sendrawtransaction takes and what it refuses, in the node's words."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import coincurve
 import pytest
 
 from app.chain import wire
 from app.chain.wire import Input, Output, Transaction
 from app.devnet import script, signatures
-from app.devnet.node import Clock, Node
+from app.devnet.node import Node
 from app.devnet.signatures import Key
-from app.devnet.storage import Storage
 from app.devnet.validation import MissingInputs, Refused
 from app.money import COIN
 
@@ -22,23 +18,12 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 FINAL = 0xFFFFFFFF
 
 
-class Deaf:
-    def transaction(self, transaction: Transaction) -> None:
-        """Hear nothing."""
-
-    def block(self, header_hash: bytes, raw: bytes) -> None:
-        """Hear nothing."""
-
-
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    storage = Storage(tmp_path / "devnet.sqlite")
-    node = Node(storage, Deaf(), Clock(lambda: 1_800_000_000), lambda length: bytes(range(length)))
+def node(node: Node) -> Node:
     for count, key in ((3, KEY), (2, LONG_KEY), (59, None)):
         for _ in range(count):
             node.generate(key.script if key else ELSEWHERE)
-    yield node
-    storage.close()
+    return node
 
 
 def coinbase(node: Node, height: int) -> Transaction:
