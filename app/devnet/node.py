@@ -176,6 +176,7 @@ class Node:
                 self._take_in(accepted)
                 returned.append(transaction.txid)
         self.mempool.to_front(returned)
+        self.storage.move_to_front(returned)
         for transaction in block.transactions:
             self.listener.transaction(transaction)
 

@@ -4,7 +4,7 @@ A block reaches the operating system before it is announced; only a crash of the
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,6 +82,13 @@ class Storage:
     def add_waiting(self, txid: bytes, raw: bytes, time: int) -> None:
         """Keep a transaction of the mempool."""
         self._db.execute("INSERT OR IGNORE INTO waiting (txid, raw, time) VALUES (?, ?, ?)", (txid, raw, time))
+
+    def move_to_front(self, txids: Sequence[bytes]) -> None:
+        """Put transactions of the mempool before all others, in the given order."""
+        for txid in reversed(txids):
+            self._db.execute(
+                "UPDATE waiting SET position = (SELECT min(position) FROM waiting) - 1 WHERE txid = ?", (txid,)
+            )
 
     def remove_waiting(self, txids: Iterable[bytes]) -> None:
         """Forget transactions of the mempool."""

@@ -120,7 +120,8 @@ class Wallet:
         if change >= DUST:
             outputs = [*outputs, Output(change, self.faucet_script())]
         inputs = [Input(txid, vout, b"", 0xFFFFFFFE) for (txid, vout), _ in chosen]
-        return self.sign(wire.assemble(inputs, outputs, lock_time=self._chain.height))
+        # No lock time, unlike Core's wallet: a payment that goes back to the mempool in a deep reorganisation stays final.
+        return self.sign(wire.assemble(inputs, outputs))
 
     def sign(self, transaction: Transaction) -> Transaction:
         """Sign the inputs that spend coins of the wallet."""

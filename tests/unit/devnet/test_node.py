@@ -207,6 +207,8 @@ def test_the_transactions_of_a_block_that_went_wait_again_before_those_that_buil
     bench.node.invalidate(mined)
 
     assert list(bench.node.mempool.entries) == [parent.txid, child.txid]
+    bench.reopen()
+    assert list(bench.node.mempool.entries) == [parent.txid, child.txid]
     bench.mine()
     assert bench.node.mempool.entries == {}
 
