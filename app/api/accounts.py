@@ -8,12 +8,14 @@ from pydantic import ConfigDict
 from starlette.responses import Response
 
 from app import money
-from app.api import amounts, answers, bodies, parameters, replays, texts
+from app.api import amounts, answers, bodies, parameters, replays, routes, texts
 from app.api.program import Given, Reading
 from app.domain import accounts, ledger
 from app.domain.networks import Network
 
 router = APIRouter()
+busy = APIRouter(route_class=routes.Straight)
+"""What clients call every minute."""
 
 
 class AccountFields(bodies.Body):
@@ -127,7 +129,7 @@ def _fields(account: accounts.Account) -> dict[str, Any]:
 Fields = Annotated[AccountFields, bodies.of(AccountFields)]
 
 
-@router.post("/account/{foreign_id}", response_model=AccountView, summary="Open an account or change it")
+@busy.post("/account/{foreign_id}", response_model=AccountView, summary="Open an account or change it")
 async def put_account(foreign_id: parameters.ForeignId, fields: Fields, key: replays.Key, given: Given) -> Response:
     """A field that is absent or null stays as it is; nothing is told where nothing changes."""
     wish = fields.wish(foreign_id, given.network)

@@ -50,10 +50,12 @@ class Json(Response):
 
 def show(view: BaseModel, *, replayed: bool = False) -> Json:
     """Answer 200 with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
-    response = Json(view.__pydantic_serializer__.to_json(view))
-    if replayed:
-        response.raw_headers.append(_REPLAYED)
-    return response
+    return _answer(view.__pydantic_serializer__.to_json(view), replayed=replayed)
+
+
+def show_text(text: str, *, replayed: bool = False) -> Json:
+    """Answer 200 with a JSON string."""
+    return _answer(json.dumps(text).encode(), replayed=replayed)
 
 
 def error(code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> Json:
@@ -63,3 +65,10 @@ def error(code: str, message: str, field: str | None = None, headers: Mapping[st
         inner["field"] = field
     content = json.dumps({"error": inner}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return Json(content, STATUSES[code], headers)
+
+
+def _answer(content: bytes, *, replayed: bool) -> Json:
+    response = Json(content)
+    if replayed:
+        response.raw_headers.append(_REPLAYED)
+    return response

@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
-from app.api import accounts, auth, edge, errors, invoices, openapi, operations
+from app.api import accounts, auth, edge, errors, events, invoices, openapi, operations
 from app.api.program import Program
 
 _VERSION: Final = "0.1.0"
@@ -16,8 +16,9 @@ _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_c
 
 def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastAPI:
     """Build the merchant's API, described at /docs; `token` locks it. `new_id` makes request ids of printable ASCII."""
-    routers = [accounts.router, invoices.admin, operations.health]
-    return build("Kennel", routers, new_id, program=program, token=token, documented=True)
+    # Paths are tried in this order: what is called most comes first.
+    routers = [invoices.busy, accounts.busy, invoices.admin, accounts.router, events.router, operations.router]
+    return build("Kennel", [*routers, operations.health], new_id, program=program, token=token, documented=True)
 
 
 def public(program: Program, new_id: Callable[[], str]) -> FastAPI:
@@ -51,8 +52,7 @@ def build(
         telemetry=_QUIET,
     )
     app.state.program = program
-    # The routes themselves, not include_router(), which would match each path twice.
-    for router in routers:
-        app.router.routes.extend(router.routes)
+    # The routes themselves, not include_router(), which would match each path twice; before FastAPI's own.
+    app.router.routes[:0] = [route for router in routers for route in router.routes]
     openapi.describe(app, locked=bool(token))
     return app

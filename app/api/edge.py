@@ -8,7 +8,7 @@ from app.api import errors
 
 
 class Edge:
-    """An ASGI layer that names each request, answers HEAD as GET without its body, and lets no exception out."""
+    """An ASGI layer that names each request, answers HEAD as GET (the server keeps the body back), and lets no exception out."""
 
     def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
         self.app = app
@@ -19,8 +19,8 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send, self.new_id(), bodiless=scope["method"] == "HEAD")
-        if answer.bodiless:
+        answer = _Answer(send, self.new_id())
+        if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         try:
             await self.app(scope, receive, answer.send)
@@ -34,18 +34,15 @@ class Edge:
 class _Answer:
     """What is sent back for one request."""
 
-    __slots__ = ("bodiless", "onward", "request_id", "started")
+    __slots__ = ("onward", "request_id", "started")
 
-    def __init__(self, onward: Send, request_id: str, *, bodiless: bool) -> None:
+    def __init__(self, onward: Send, request_id: str) -> None:
         self.onward = onward
         self.request_id = request_id
-        self.bodiless = bodiless
         self.started = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
             message["headers"].append((b"x-request-id", self.request_id.encode()))
-        elif self.bodiless:
-            message = {**message, "body": b""}
         await self.onward(message)

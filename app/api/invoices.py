@@ -11,13 +11,14 @@ from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
-from app.api import amounts, answers, bodies, parameters, qr, replays, texts
+from app.api import amounts, answers, bodies, parameters, qr, replays, routes, texts
 from app.api.program import Given, Program, Reading
 from app.domain import invoices
 from app.domain import items as lines
 
 admin = APIRouter()
 public = APIRouter()
+busy = APIRouter(route_class=routes.Straight)
 
 _EXAMPLE: JsonDict = {"items": [{"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 1}]}
 
@@ -175,8 +176,8 @@ Token = Annotated[str, Query(description="Opens the items", max_length=texts.MAX
 Colour = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
 
 
-@admin.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
-@admin.post("/account/{foreign_id}/invoice/", include_in_schema=False)
+@busy.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
+@busy.post("/account/{foreign_id}/invoice/", include_in_schema=False)
 async def create_invoice(foreign_id: parameters.ForeignId, new: New, key: replays.Key, given: Given) -> Response:
     """The invoice's id is the fresh address to which it is to be paid."""
     done = await given.commits.submit(given.create_invoice, new.order(foreign_id), key)

@@ -1,10 +1,14 @@
-"""What an operator asks: whether the program answers."""
+"""What an operator asks: whether the program answers, whether the books agree, and to read the chain again."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.api import answers
+from app import audit
+from app.api import amounts, answers, parameters, replays
+from app.api.program import Given
+from app.domain.audit import Totals
 
+router = APIRouter()
 health = APIRouter()
 
 
@@ -12,6 +16,63 @@ class Health(answers.View):
     """The program answers."""
 
     status: str
+
+
+class CheckView(answers.View):
+    """One check: how many rows it looked at, and the first that is wrong."""
+
+    name: str
+    ok: bool
+    checked: int
+    detail: str
+
+
+class TotalsView(answers.View):
+    """Who owns and who holds, per asset; the difference is always zero."""
+
+    asset: str
+    customers: amounts.KoinuOut
+    clawback: amounts.KoinuOut
+    coins: amounts.KoinuOut
+    in_transit: amounts.KoinuOut
+    difference: amounts.KoinuOut
+
+    @classmethod
+    def of(cls, totals: Totals) -> "TotalsView":
+        """Show the totals."""
+        return cls(**{name: getattr(totals, name) for name in cls.model_fields})
+
+
+class AuditView(answers.View):
+    """What an audit came to; a mismatch is `"ok":false`, not an error."""
+
+    ok: bool
+    checks: list[CheckView]
+    height: int | None
+    totals: list[TotalsView]
+
+    @classmethod
+    def of(cls, report: audit.Report) -> "AuditView":
+        """Show a report; the height is null before the first block."""
+        checks = [
+            CheckView(name=one.name, ok=one.ok, checked=one.checked, detail=one.detail) for one in report.findings
+        ]
+        totals = [TotalsView.of(one) for one in report.totals]
+        return cls(ok=report.ok, checks=checks, height=report.height, totals=totals)
+
+
+@router.get("/audit", response_model=AuditView, summary="Hold the books against each other")
+async def get_audit(given: Given) -> Response:
+    """Always 200; one audit runs at a time."""
+    async with given.auditing:
+        return answers.show(AuditView.of(await audit.run(given.engine)))
+
+
+@router.post("/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height")
+async def set_sync_height(blockheight: parameters.Height, key: replays.BodilessKey, given: Given) -> Response:
+    """What was missed is booked, what is known is recognised; balances never wobble meanwhile."""
+    done = await given.commits.submit(given.rescan, blockheight, key)
+    return answers.show_text("Set sync height", replayed=done.replayed)
 
 
 @health.get("/health", response_model=Health, summary="Whether the program answers")

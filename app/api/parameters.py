@@ -14,11 +14,13 @@ from app.domain import invoices
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 10
 MAX_HEIGHT: Final = 2**31 - 1
+_MAX_TYPES: Final = 100
 _MAX_ADDRESS: Final = 64
 _MAX_CURSOR: Final = 400
 
 # At most 18 digits fit into 64 bits, and into every column that is compared with them.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_TYPE: Final = re.compile(r"[A-Z_]{1,64}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -38,6 +40,14 @@ def _cursor(given: Any) -> int:
     if index < 0:
         raise PydanticCustomError(complaints.LITERAL, "invalid cursor in URL")
     return index
+
+
+def _types(given: Any) -> frozenset[str]:
+    """Read "ACC,INV_CREATED", once or several times; empty is ALL. FastAPI gives a list, as for every collection."""
+    types = frozenset(",".join(given).split(",")) - {""}
+    if len(types) > _MAX_TYPES or any(not _TYPE.fullmatch(one) for one in types):
+        raise ValueError("it is a list of event types and classes such as ACC,INV_CREATED")
+    return types or frozenset({"ALL"})
 
 
 def _limit(given: Any) -> int:
@@ -98,14 +108,23 @@ ForeignId = Annotated[
 InvoiceId = Annotated[str, Path(description="The invoice's id: its address"), AfterValidator(_invoice_id)]
 """What cannot be an address is answered like an unknown invoice."""
 
-Height = Annotated[int, Path(description="A block's height"), PlainValidator(_height, json_schema_input_type=int)]
+Types = Annotated[
+    frozenset[str],
+    Query(description="Event types, or classes of them: `ACC,INV_CREATED`; all without"),
+    PlainValidator(_types, json_schema_input_type=str),
+]
+"""A filter of events, as events.page takes it."""
+
+Height = Annotated[
+    int, Path(alias="blockheight", description="A block's height"), PlainValidator(_height, json_schema_input_type=int)
+]
 
 Cursor = Annotated[
     int,
     Query(description="Where to go on: the `cursor` of the page before"),
     PlainValidator(_cursor, json_schema_input_type=int),
 ]
-"""GigaWallet's integer cursor; "" is 0."""
+"""A cursor that is a number: GigaWallet's, and the position of an event; "" is 0."""
 
 Limit = Annotated[
     int,

@@ -1,5 +1,6 @@
 """What the endpoints are given by the program: the database, the verbs, and who may see what."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,7 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
-from app.domain import accounts, invoices
+from app.domain import accounts, blocks, invoices
 from app.domain.networks import Network
 from app.domain.verbs import Verb
 from app.group_commit import GroupCommit
@@ -24,7 +25,10 @@ class Program:
     commits: GroupCommit
     put_account: Verb[accounts.Wish, accounts.Account]
     create_invoice: Verb[invoices.Order, invoices.Invoice]
+    rescan: Verb[int, int]
     open_items: bool
+    auditing: asyncio.Lock
+    """Held by the one audit that runs: it reads everything there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,9 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         commits=commits,
         put_account=accounts.putting(network),
         create_invoice=invoices.creating(network, terms.confirmations, terms.token),
+        rescan=blocks.rescanning(),
         open_items=terms.open_items,
+        auditing=asyncio.Lock(),
     )
 
 

@@ -1,0 +1,84 @@
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import outbox
+
+
+async def sequenced(engine: AsyncEngine) -> None:
+    async with engine.begin() as db:
+        await outbox.sequence(db)
+
+
+async def read(client: httpx.AsyncClient, **query: Any) -> tuple[list[tuple[str, int, int]], str]:
+    answer = await client.get("/events", params=query)
+    assert answer.status_code == 200, answer.text
+    page = answer.json()
+    return [(event["event_type"], event["position"], event["sequence"]) for event in page["items"]], page["cursor"]
+
+
+@pytest.fixture
+async def told(admin: httpx.AsyncClient, ready: AsyncEngine) -> httpx.AsyncClient:
+    """Two accounts, an invoice, and an account changed."""
+    for path, body in (
+        ("/account/a", "{}"),
+        ("/account/b", "{}"),
+        ("/account/a/invoice", '{"items":[{"type":"item","value":1,"quantity":1}]}'),
+        ("/account/b", '{"name":"B"}'),
+    ):
+        assert (await admin.post(path, content=body)).status_code == 200
+        await sequenced(ready)
+    return admin
+
+
+async def test_events_are_read_oldest_first_and_the_cursor_goes_on(told: httpx.AsyncClient) -> None:
+    first, cursor = await read(told, limit=3)
+    second, end = await read(told, cursor=cursor)
+
+    assert first == [("ACC_CREATED", 1, 1), ("ACC_CREATED", 2, 1), ("INV_CREATED", 3, 2)]
+    assert second == [("ACC_UPDATED", 4, 2)]
+    assert (cursor, end) == ("3", "4")
+    assert await read(told, cursor=end) == ([], "4")
+
+
+async def test_events_are_filtered_by_class_type_and_account(told: httpx.AsyncClient) -> None:
+    assert [event[1] for event in (await read(told, types="INV"))[0]] == [3]
+    assert [event[1] for event in (await read(told, types="ACC_UPDATED,INV_CREATED"))[0]] == [3, 4]
+    assert [event[1] for event in (await read(told, foreign_id="b"))[0]] == [2, 4]
+    assert [event[1] for event in (await read(told, types="", foreign_id=""))[0]] == [1, 2, 3, 4]
+    assert await read(told, foreign_id="nobody") == ([], "4")
+
+
+async def test_an_event_has_gigawallets_envelope_and_the_message_of_its_fact(told: httpx.AsyncClient) -> None:
+    event = (await told.get("/events?limit=1")).json()["items"][0]
+
+    assert list(event) == ["event_type", "message", "event_id", "sequence", "position", "created"]
+    assert event["message"] == (await told.get("/account/a")).json()
+
+
+async def test_what_posts_nothing_new_tells_nothing(told: httpx.AsyncClient, ready: AsyncEngine) -> None:
+    await told.post("/account/b", content='{"name":"B"}')
+    await sequenced(ready)
+
+    assert await read(told, cursor=4) == ([], "4")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("cursor=x", "cursor"),
+        ("cursor=-1", "cursor"),
+        ("limit=101", "limit"),
+        ("types=a%00", "types"),
+        ("types=" + "A" * 65, "types"),
+        ("types=acc", "types"),
+        ("foreign_id=%00", "foreign_id"),
+    ],
+)
+async def test_a_wrong_filter_is_refused_by_name(admin: httpx.AsyncClient, query: str, field: str) -> None:
+    answer = await admin.get(f"/events?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == field

@@ -1,0 +1,70 @@
+import httpx
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import ledger
+from app.domain.ledger import Bucket, Entry, Posting
+from app.tables import WORLD, balances, blocks, chain_state
+
+
+@pytest.fixture
+async def tip(ready: AsyncEngine) -> AsyncEngine:
+    """A chain that has come to block 100."""
+    block = {"height": 100, "hash": b"h" * 32, "previous": b"p" * 32, "time": 0, "chainwork": 1}
+    async with ready.begin() as db:
+        await db.execute(insert(blocks).values(block))
+        await db.execute(insert(chain_state).values(id=1, height=100, hash=b"h" * 32, start_height=100))
+    return ready
+
+
+async def test_the_audit_of_a_new_installation_is_good(admin: httpx.AsyncClient) -> None:
+    report = (await admin.get("/audit")).json()
+
+    assert list(report) == ["ok", "checks", "height", "totals"]
+    assert report["ok"] is True
+    assert report["height"] is None
+    assert all(list(check) == ["name", "ok", "checked", "detail"] and check["ok"] for check in report["checks"])
+
+
+async def test_a_mismatch_is_200_and_says_where(admin: httpx.AsyncClient, tip: AsyncEngine) -> None:
+    postings = (Posting(WORLD, Bucket.AVAILABLE, -5), Posting(0, Bucket.AVAILABLE, 5))
+    async with tip.begin() as db:
+        await ledger.post(db, [Entry("deposit", ("deposit", "t:0"), "t:0", postings)])
+        await db.execute(update(balances).where(balances.c.account_id == 0).values(available=7))
+
+    answer = await admin.get("/audit")
+
+    assert answer.status_code == 200
+    report = answer.json()
+    assert report["ok"] is False
+    assert report["height"] == 100
+    assert "account 0" in next(check["detail"] for check in report["checks"] if not check["ok"])
+    assert report["totals"][0]["asset"] == "DOGE"
+    assert report["totals"][0]["difference"] == "0.00000007"
+
+
+async def test_a_rescan_begins_at_the_deepest_height_that_was_asked_for(
+    admin: httpx.AsyncClient, tip: AsyncEngine
+) -> None:
+    for height in (50, 20, 80):
+        answer = await admin.post(f"/admin/setsyncheight/{height}", content="ignored")
+
+        assert answer.status_code == 200
+        assert answer.json() == "Set sync height"
+    async with tip.connect() as db:
+        assert (await db.execute(select(chain_state.c.rescan_height))).scalar_one() == 20
+
+
+@pytest.mark.parametrize("height", ["x", "-1", "1.5", "101", "99999999999", "9" * 30, "%00"])
+async def test_a_height_that_is_no_block_is_refused(admin: httpx.AsyncClient, tip: AsyncEngine, height: str) -> None:
+    answer = await admin.post(f"/admin/setsyncheight/{height}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == "blockheight"
+
+
+async def test_a_rescan_may_carry_a_key(admin: httpx.AsyncClient, tip: AsyncEngine) -> None:
+    answers = [await admin.post("/admin/setsyncheight/7", headers={"Idempotency-Key": "k"}) for _ in range(2)]
+
+    assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true"]
