@@ -7,34 +7,25 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
-from urllib.parse import quote
 
-from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db, migrate
+from app import db, migrate, roles
 from app.api import application, program
 from app.bell import Bell
 from app.chain import announcements
-from app.chain.follower import Follower, UnreadableBlock, WrongChain
-from app.chain.key_pool import KeyPool
-from app.chain.node import Node, NodeError, NodeTrouble
-from app.chain.seed_file import SeedFile
+from app.chain.node import Node
 from app.devnet import devnet
 from app.domain import networks
-from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.group_commit import GroupCommit
 from app.listeners import serving
 from app.loops import Loop, Vitals
 from app.postgres_programs import EmbeddedError
+from app.roles import Shared
 from app.settings import Settings
 
-DEVNET_LOGIN: Final = "kennel"
-DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
-CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
-NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, BeforeTheStart, BooksDisagree)
-POOL_SECONDS: Final = 5.0
 TEND_SECONDS: Final = 0.5
+LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relaying}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +46,6 @@ class Running:
     engine: AsyncEngine
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What the roles share: the settings, the database, the node, and the bells between the loops."""
-
-    settings: Settings
-    engine: AsyncEngine
-    node: Node
-    holder: str
-    follow: Bell
-    relay: Bell
-
-
 @asynccontextmanager
 async def running(settings: Settings, database: Database) -> AsyncIterator[Running]:
     """Run what the settings' roles ask for, for as long as the block lasts.
@@ -80,9 +59,9 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         node, zmq = await _node(stack, settings)
         shared = Shared(settings, engine, node, secrets.token_hex(8), Bell(), Bell())
         vitals = Vitals()
-        loops = [loop for role in sorted(settings.roles) for loop in await _loops(stack, shared, role)]
-        if database.tend is not None:
-            loops.append(_tending(database.tend))
+        loops = [_tending(database.tend)] if database.tend is not None else []
+        for role in LOOPS.keys() & settings.roles:
+            loops += await LOOPS[role](stack, shared)
         tasks = [loop.run(vitals) for loop in loops]
         if zmq and "follow" in settings.roles:
             tasks.append(announcements.listen(zmq, {"hashblock": lambda _: shared.follow.ring()}))
@@ -102,8 +81,7 @@ async def _node(stack: AsyncExitStack, settings: Settings) -> tuple[Node, str | 
         block_seconds=settings.devnet_block_seconds,
     )
     ours = await stack.enter_async_context(devnet.running(settings.home / "devnet", options))
-    login = f"http://{DEVNET_LOGIN}:{quote(options.password)}@"
-    node = Node(ours.rpc_url.replace("http://", login, 1))
+    node = Node(ours.rpc_url.replace("://", f"://{options.user}:{options.password}@", 1))
     return await stack.enter_async_context(node), ours.zmq_endpoint
 
 
@@ -114,45 +92,6 @@ def _tending(tend: Callable[[], bool]) -> Loop:
         return tend()
 
     return Loop("postgres", step, Bell(), TEND_SECONDS, (EmbeddedError,))
-
-
-async def _loops(stack: AsyncExitStack, shared: Shared, role: str) -> list[Loop]:
-    """Return the loops of a role; `http` has none."""
-    if role == "follow":
-        return [await _follower(stack, shared)]
-    if role == "send":
-        return [await _key_pool(shared)]
-    return []
-
-
-async def _follower(stack: AsyncExitStack, shared: Shared) -> Loop:
-    rules = Rules(networks.by_name(shared.settings.network), shared.settings.confirmations)
-    follower = Follower(shared.engine, shared.node, rules, shared.holder, shared.relay.ring)
-    stack.push_async_callback(follower.close)
-    return Loop(
-        "follow", follower.step, shared.follow, shared.settings.poll_seconds, CHAIN_TROUBLE, NO_REPETITION_MENDS
-    )
-
-
-async def _key_pool(shared: Shared) -> Loop:
-    """Open the seed, or make it on the very first start; deriving and decrypting leave the event loop to others."""
-    settings = shared.settings
-    seed_file = SeedFile(settings.home / "seed.json", networks.by_name(settings.network))
-    passphrase = settings.seed_passphrase or ""
-    if (settings.home / "seed.json").exists():
-        keyring = await asyncio.to_thread(seed_file.open, passphrase)
-    else:
-        keyring = await asyncio.to_thread(seed_file.create, passphrase, await _birth_height(shared.node))
-    pool = KeyPool(shared.engine, networks.by_name(settings.network), (seed_file, keyring), shared.holder)
-    return Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE)
-
-
-async def _birth_height(node: Node) -> int | None:
-    """Return the tip's height, or None where the node does not answer: then a recovery begins at the first block."""
-    try:
-        return (await node.chain_state()).height
-    except (NodeTrouble, NodeError):
-        return None
 
 
 async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> tuple[int, int]:

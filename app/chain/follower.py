@@ -3,24 +3,23 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import header, wire
 from app.chain.node import ChainState, Node
-from app.domain import blocks, leases
+from app.domain import blocks
 from app.domain.blocks import Header, Rules, Tip, TipMoved
 from app.domain.chain_changes import Block, Output, Spend
 from app.domain.deposits import Outpoint
+from app.lease import Lease
 from app.money import Koinu
 
 BATCH: Final = 100
 """Blocks in one transaction when far behind."""
 ANCHORS: Final = 100
 """Headers kept from before a new installation's start, so that it can follow a reorg at once."""
-LEASE: Final = timedelta(seconds=15)
 
 
 class WrongChain(Exception):
@@ -52,12 +51,12 @@ class Follower:
     """Moves the ledger's tip along the node's best chain. `committed` is called after each transaction."""
 
     def __init__(
-        self, engine: AsyncEngine, node: Node, rules: Rules, holder: str, committed: Callable[[], None]
+        self, engine: AsyncEngine, node: Node, rules: Rules, lease: Lease, committed: Callable[[], None]
     ) -> None:
         self._engine = engine
         self._node = node
         self._rules = rules
-        self._holder = holder
+        self._lease = lease
         self._committed = committed
         self._known_chain = False
         self._ahead: _Ahead | None = None
@@ -67,9 +66,9 @@ class Follower:
 
         Raises WrongChain and UnreadableBlock, which no repetition mends, and the node's and the database's troubles.
         """
-        async with self._engine.begin() as db:
-            if not await leases.hold(db, "follow", self._holder, LEASE):
-                return False
+        if not await self._lease.held():
+            return False
+        async with self._engine.connect() as db:
             ours = await blocks.tip(db)
         await self._check_chain()
         theirs = await self._node.chain_state()
@@ -85,8 +84,7 @@ class Follower:
         if self._ahead is not None:
             self._ahead.fetched.cancel()
             await asyncio.gather(self._ahead.fetched, return_exceptions=True)
-        async with self._engine.begin() as db:
-            await leases.release(db, "follow", self._holder)
+        await self._lease.release()
 
     async def _check_chain(self) -> None:
         if not self._known_chain:

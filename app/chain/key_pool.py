@@ -1,32 +1,31 @@
 """Keeps account keys ready, so that whoever opens accounts never needs the seed."""
 
 import asyncio
-from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.keys import Keyring, ReadyKey
 from app.chain.seed_file import SeedFile
-from app.domain import leases, ready_keys, scripts
+from app.domain import ready_keys, scripts
 from app.domain.networks import Network
+from app.lease import Lease
 
 READY: Final = 10_000
 CHUNK: Final = 500
 """Keys in one step: the first accounts of a new installation can be opened at once."""
-LEASE: Final = timedelta(seconds=30)
 
 
 class KeyPool:
     """Fills the pool to `READY` whenever it is half empty."""
 
     def __init__(
-        self, engine: AsyncEngine, network: Network, seed: tuple[SeedFile, Keyring], holder: str, ready: int = READY
+        self, engine: AsyncEngine, network: Network, seed: tuple[SeedFile, Keyring], lease: Lease, ready: int = READY
     ) -> None:
         self._engine = engine
         self._network = network
         self._seed_file, self._keyring = seed
-        self._holder = holder
+        self._lease = lease
         self._ready = ready
         self._filling = True
 
@@ -35,9 +34,9 @@ class KeyPool:
 
         The seed file learns of the numbers before the database does: whoever recovers from the seed scans them all.
         """
-        async with self._engine.begin() as db:
-            if not await leases.hold(db, "keys", self._holder, LEASE):
-                return False
+        if not await self._lease.held():
+            return False
+        async with self._engine.connect() as db:
             there = await ready_keys.count(db, self._ready)
             self._filling = there < (self._ready if self._filling else self._ready // 2)
             known = await ready_keys.highest(db)
@@ -48,6 +47,10 @@ class KeyPool:
         async with self._engine.begin() as db:
             await ready_keys.add(db, [self._row(key) for key in made])
         return True
+
+    async def close(self) -> None:
+        """Let another take over."""
+        await self._lease.release()
 
     def _derive(self, known: int, count: int) -> list[ReadyKey]:
         first = max(known, self._seed_file.read().highest_account) + 1

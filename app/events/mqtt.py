@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain import cursors, events
 from app.domain.events import Event
 from app.events import topics
-from app.events.lease import Lease
 from app.events.topics import Queue
+from app.lease import Lease
 
 CURSOR: Final = "mqtt"
 IN_FLIGHT: Final = 20

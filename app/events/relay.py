@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain import cursors, endpoints, outbox
 from app.domain.endpoints import Callback
 from app.events import mqtt
-from app.events.lease import Lease
+from app.lease import Lease
 
 
 async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], *, to_mqtt: bool) -> None:
@@ -22,7 +22,7 @@ async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], *, to_mqtt
 class Sequencer:
     """One at a time by lease, which only saves work: the numbers are right with two as well."""
 
-    def __init__(self, engine: AsyncEngine, holder: str, numbered: Callable[[], None]) -> None:
+    def __init__(self, engine: AsyncEngine, holder: str, numbered: Callable[[], object]) -> None:
         self._engine = engine
         self._lease = Lease(engine, "sequencer", holder)
         self._numbered = numbered

@@ -23,11 +23,12 @@ class TestBroker:
     folder: Path
     port: int
     password: str | None = None
+    embedded: bool = False
     _running: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def real(self) -> bool:
-        return shutil.which("mosquitto") is not None
+        return not self.embedded and shutil.which("mosquitto") is not None
 
     async def start(self) -> None:
         await self._running.enter_async_context(

@@ -1,0 +1,130 @@
+"""The loops of each role: `follow` keeps up with the chain, `send` holds the seed, `relay` tells what happened."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.bell import Bell
+from app.chain.follower import Follower, UnreadableBlock, WrongChain
+from app.chain.key_pool import KeyPool
+from app.chain.node import Node, NodeError, NodeTrouble
+from app.chain.seed_file import SeedFile
+from app.domain import idempotency, networks
+from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
+from app.domain.endpoints import Callback
+from app.events import addresses, mqtt, relay, topics, webhooks
+from app.events.posting import Poster
+from app.lease import Lease
+from app.loops import Loop
+from app.settings import Settings
+
+DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
+CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
+NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, BeforeTheStart, BooksDisagree)
+POOL_SECONDS: Final = 5.0
+TIDY_SECONDS: Final = 60.0
+RELAY_SECONDS: Final = 0.2
+"""How often is looked for what another process wrote; what this one wrote rings."""
+RESOLVERS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the roles share: the settings, the database, the node, and the bells between the loops.
+
+    `holder` names this process in leases.
+    """
+
+    settings: Settings
+    engine: AsyncEngine
+    node: Node
+    holder: str
+    follow: Bell
+    relay: Bell
+
+    def lease(self, name: str) -> Lease:
+        """Return this process's hand on the lease `name`."""
+        return Lease(self.engine, name, self.holder)
+
+
+async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
+    """Return the follower."""
+    rules = Rules(networks.by_name(shared.settings.network), shared.settings.confirmations)
+    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.relay.ring)
+    stack.push_async_callback(follower.close)
+    seconds = shared.settings.poll_seconds
+    return [Loop("follow", follower.step, shared.follow, seconds, CHAIN_TROUBLE, NO_REPETITION_MENDS)]
+
+
+async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
+    """Open the seed, or make it on the very first start, and return what keeps account keys ready."""
+    settings, network = shared.settings, networks.by_name(shared.settings.network)
+    seed_file = SeedFile(settings.home / "seed.json", network)
+    passphrase = settings.seed_passphrase or ""
+    if (settings.home / "seed.json").exists():
+        keyring = await asyncio.to_thread(seed_file.open, passphrase)
+    else:
+        keyring = await asyncio.to_thread(seed_file.create, passphrase, await _birth_height(shared.node))
+    pool = KeyPool(shared.engine, network, (seed_file, keyring), shared.lease("keys"))
+    stack.push_async_callback(pool.close)
+    return [Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE)]
+
+
+async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
+    """Return what numbers events, what tells them, and what forgets old keys."""
+    settings = shared.settings
+    callbacks = [Callback(one.name, one.path, one.types, one.hmacsecret or "") for one in settings.callbacks]
+    await relay.prepare(shared.engine, callbacks, to_mqtt=settings.mqtt_url is not None)
+    hooks, broker = Bell(), Bell()
+    sequencer = relay.Sequencer(shared.engine, shared.holder, partial(_ring, hooks, broker))
+    stack.push_async_callback(sequencer.close)
+    loops = [
+        Loop("sequencer", sequencer.step, shared.relay, RELAY_SECONDS, DATABASE_TROUBLE),
+        Loop("webhooks", _webhooks(stack, shared, hooks), hooks, RELAY_SECONDS, DATABASE_TROUBLE),
+        Loop("tidy", _tidy(shared.engine), Bell(), TIDY_SECONDS, DATABASE_TROUBLE),
+    ]
+    if settings.mqtt_url is not None:
+        queues = [topics.Queue(queue.topicfilter, queue.types) for queue in settings.queues]
+        target = mqtt.parse(settings.mqtt_url, settings.mqtt_client_id)
+        publisher = mqtt.Mqtt(shared.engine, target, queues, shared.holder)
+        stack.push_async_callback(publisher.close)
+        loops.append(Loop("mqtt", publisher.step, broker, RELAY_SECONDS, DATABASE_TROUBLE))
+    return loops
+
+
+def _webhooks(stack: AsyncExitStack, shared: Shared, bell: Bell) -> Callable[[], Awaitable[bool]]:
+    threads = stack.enter_context(ThreadPoolExecutor(RESOLVERS, "resolver"))
+    private = shared.settings.webhook_allow_private
+    poster = Poster(addresses.resolver(threads), allowed=addresses.anywhere if private else addresses.is_public)
+    stack.callback(poster.close)
+    hooks = webhooks.Webhooks(shared.engine, poster, webhooks.Terms(shared.settings.webhook_retries), bell)
+    stack.push_async_callback(hooks.close)
+    return hooks.step
+
+
+def _ring(*bells: Bell) -> None:
+    for bell in bells:
+        bell.ring()
+
+
+def _tidy(engine: AsyncEngine) -> Callable[[], Awaitable[bool]]:
+    async def step() -> bool:
+        async with engine.begin() as db:
+            return await idempotency.forget_old(db) > 0
+
+    return step
+
+
+async def _birth_height(node: Node) -> int | None:
+    """Return the tip's height, or None where the node does not answer: then a recovery begins at the first block."""
+    try:
+        return (await node.chain_state()).height
+    except (NodeTrouble, NodeError):
+        return None
