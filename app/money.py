@@ -1,6 +1,6 @@
 """Amounts: whole numbers of an asset's smallest unit inside, decimal text outside; the only place that knows 10^8."""
 
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Final, NewType
 
 Koinu = NewType("Koinu", int)
@@ -22,6 +22,8 @@ DUST: Final = Koinu(COIN // 100)
 _MAX_TEXT: Final = 64
 _FLOAT_DIGITS: Final = 15
 """A number printed from a double carries noise from its 15th significant digit on."""
+_EXACT: Final = Context(prec=2 * _MAX_TEXT)
+"""Holds every amount that is read without rounding it; the default context would drop the 29th digit unsaid."""
 
 
 class BadAmount(ValueError):
@@ -37,7 +39,7 @@ def parse(given: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
     if isinstance(given, bool) or not isinstance(given, str | int | Decimal):
         raise BadAmount("an amount is a decimal string or a number")
     number = _number(given)
-    exact = number.scaleb(decimals)
+    exact = number.scaleb(decimals, _EXACT)
     if exact == exact.to_integral_value():
         return int(exact)
     if isinstance(given, Decimal) and len(number.as_tuple().digits) >= _FLOAT_DIGITS:
