@@ -1,0 +1,141 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import cursors, endpoints, events, outbox
+from app.domain.endpoints import Callback
+from app.domain.events import Event, Page
+from app.domain.outbox import Fact
+from app.tables import NOBODY, webhook_endpoints
+
+TOLD = [
+    Fact(1, "one", "ACC_CREATED", "{}"),
+    Fact(2, "two", "ACC_CREATED", "{}"),
+    Fact(1, "one", "INV_CREATED", "{}"),
+    Fact(1, "one", "PAYMENT_SENT", "{}"),
+    Fact(NOBODY, "", "SYS_STARTUP", '"hello"'),
+    Fact(2, "two", "ACC_UPDATED", "{}"),
+]
+
+
+@pytest.fixture
+async def told(engine: AsyncEngine) -> AsyncEngine:
+    async with engine.begin() as db:
+        await outbox.emit(db, TOLD)
+        await outbox.sequence(db)
+    return engine
+
+
+async def page(engine: AsyncEngine, after: int = 0, limit: int = 100, **filters: object) -> Page:
+    async with engine.connect() as db:
+        return await events.page(db, after, limit, **filters)  # type: ignore[arg-type]
+
+
+def positions(found: Page) -> list[int]:
+    return [event.position for event in found.events]
+
+
+async def test_pages_follow_each_other_without_gap_or_overlap(told: AsyncEngine) -> None:
+    first = await page(told, 0, 4)
+    second = await page(told, first.position, 4)
+    third = await page(told, second.position, 4)
+
+    assert [positions(found) for found in (first, second, third)] == [[1, 2, 3, 4], [5, 6], []]
+    assert [found.position for found in (first, second, third)] == [4, 6, 6]
+    assert first.events[2].type == "INV_CREATED"
+    assert first.events[2].sequence == 2
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        (["ALL"], [1, 2, 3, 4, 5, 6]),
+        (["ACC"], [1, 2, 6]),
+        (["PAYMENT"], [4]),
+        (["SYS", "INV_CREATED"], [3, 5]),
+        (["ACC_UPDATED"], [6]),
+        (["NET"], []),
+        (["ACC", "ALL"], [1, 2, 3, 4, 5, 6]),
+    ],
+)
+async def test_filters_are_all_classes_or_single_types(
+    told: AsyncEngine, types: list[str], expected: list[int]
+) -> None:
+    found = await page(told, types=types)
+
+    assert positions(found) == expected
+    assert [n for n, fact in enumerate(TOLD, 1) if events.asked_for(types, fact.type)] == expected
+    assert found.position == 6
+
+
+async def test_one_accounts_events_are_found_by_its_foreign_id(told: AsyncEngine) -> None:
+    assert positions(await page(told, foreign_id="two")) == [2, 6]
+    assert positions(await page(told, 2, foreign_id="two", types=["ACC"])) == [6]
+    assert positions(await page(told, foreign_id="nobody")) == []
+
+
+async def test_a_reader_never_goes_on_behind_what_it_was_shown(told: AsyncEngine) -> None:
+    """A filter that lets nothing through still moves the cursor; a position beyond the end stays."""
+    assert (await page(told, 0, 1, types=["PAYMENT"])).position == 4
+    assert (await page(told, 0, types=["NET"])).position == 6
+    assert (await page(told, 99)).position == 99
+
+
+async def test_an_account_is_read_by_its_index_however_many_events_the_others_have(told: AsyncEngine) -> None:
+    async with told.begin() as db:
+        for _ in range(5):
+            await outbox.emit(db, [Fact(1, "one", "ACC_UPDATED", "{}")] * 2000)
+            await outbox.sequence(db, 2000)
+        await db.execute(sa.text("ANALYZE events"))
+        query = "SELECT * FROM events WHERE foreign_id = 'two' AND position > 0 ORDER BY position LIMIT 10"
+        plan = "\n".join((await db.execute(sa.text(f"EXPLAIN {query}"))).scalars())
+
+    assert "events_foreign_id_position_idx" in plan
+
+
+def test_the_message_leaves_as_it_was_written() -> None:
+    message = '{"b":1.0,"a":"wow \u00d0","amount":"0.10000000", "a":2}'
+    event = Event(7, 1, 3, "one", "ab12", "ACC_UPDATED", message, datetime(2026, 11, 21, 4, 5, 6, 789, UTC))
+
+    rendered = events.envelope(event)
+
+    assert rendered.startswith(b'{"event_type":"ACC_UPDATED","message":' + message.encode() + b',"event_id":"ab12",')
+    assert list(json.loads(rendered)) == ["event_type", "message", "event_id", "sequence", "position", "created"]
+    assert json.loads(rendered)["created"] == "2026-11-21T04:05:06.000789+00:00"
+
+
+async def test_new_receivers_begin_at_zero_in_the_first_start_and_at_the_end_later(told: AsyncEngine) -> None:
+    async with told.begin() as db:
+        starts = [await cursors.start(db), await cursors.start(db)]
+        await cursors.begin(db, "mqtt", 3)
+        await cursors.begin(db, "mqtt", 6)
+        await cursors.advance(db, "mqtt", 5)
+        await cursors.advance(db, "mqtt", 4)
+
+        assert starts == [0, 6]
+        assert await cursors.read(db, "mqtt") == 5
+
+
+async def test_endpoints_follow_the_configuration_and_keep_their_place(engine: AsyncEngine) -> None:
+    shop, audit = Callback("shop", "http://a/1", ("INV",), "one"), Callback("audit", "http://b/")
+
+    async def reconcile(*callbacks: Callback, start: int) -> list[tuple[object, ...]]:
+        async with engine.begin() as db:
+            await endpoints.reconcile(db, callbacks, start)
+            found = await db.execute(sa.select(webhook_endpoints).order_by(webhook_endpoints.c.id))
+            return [(row.name, row.url, row.types, row.secret, row.state, row.position) for row in found]
+
+    first = await reconcile(shop, start=0)
+    second = await reconcile(Callback("shop", "http://a/2", ("ALL",), "two"), audit, start=9)
+    third = await reconcile(audit, start=12)
+    fourth = await reconcile(shop, audit, start=20)
+
+    assert first == [("shop", "http://a/1", ["INV"], "one", "active", 0)]
+    assert [row[:3] for row in second] == [("shop", "http://a/2", ["ALL"]), ("audit", "http://b/", ["ALL"])]
+    assert [row[5] for row in second] == [0, 9]
+    assert [row[4] for row in third] == ["disabled", "active"]
+    assert fourth == [first[0], ("audit", "http://b/", ["ALL"], "", "active", 9)]
+    assert "two" not in repr(Callback("shop", "http://a/two", ("ALL",), "two"))

@@ -1,0 +1,380 @@
+import asyncio
+import base64
+import hmac
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.bell import Bell
+from app.domain import outbox
+from app.domain.endpoints import Callback
+from app.domain.outbox import Fact
+from app.events import relay, signatures
+from app.events.posting import Poster
+from app.events.webhooks import EACH, Terms, Webhooks
+from app.tables import attempts, deliveries, webhook_endpoints
+from tests.unit.events.receiver import OK, Receiver, Request
+from tests.unit.events.steps import tell, until
+
+AT_ONCE = Terms((0,) * 9, chance=lambda: 0.5)
+NEVER = Terms((86_400,), chance=lambda: 0.5)
+
+
+def status(code: int) -> Callable[[Request, asyncio.StreamWriter], None]:
+    def behave(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 %d X\r\nLocation: /elsewhere\r\nContent-Length: 4\r\n\r\nwow!" % code)
+
+    return behave
+
+
+def reset(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def silent(request: Request, writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+def cut_off(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 500 X\r\nContent-Length: 400\r\n\r\npart")
+    writer.close()
+
+
+async def prepare(engine: AsyncEngine, *callbacks: Callback) -> None:
+    await relay.prepare(engine, callbacks, to_mqtt=False)
+
+
+@asynccontextmanager
+async def webhooks(engine: AsyncEngine, poster: Poster, terms: Terms = AT_ONCE) -> AsyncIterator[Webhooks]:
+    found = Webhooks(engine, poster, terms, Bell())
+    yield found
+    await found.close()
+
+
+async def states(engine: AsyncEngine) -> Counter[tuple[str, int]]:
+    """How many deliveries of each endpoint's name are in each state."""
+    async with engine.connect() as db:
+        rows = await db.execute(sa.select(deliveries.c.state, deliveries.c.attempts))
+        return Counter((row.state, row.attempts) for row in rows)
+
+
+async def tried(engine: AsyncEngine) -> list[Any]:
+    async with engine.connect() as db:
+        return list(await db.execute(sa.select(attempts).order_by(attempts.c.position, attempts.c.number)))
+
+
+async def deliver_all(engine: AsyncEngine, running: Webhooks, count: int) -> None:
+    async def delivered() -> bool:
+        found = await states(engine)
+        return sum(number for (state, _), number in found.items() if state == "delivered") == count
+
+    await until(running.step, delivered)
+
+
+async def test_an_event_is_posted_signed_in_both_ways(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+    key = base64.b64encode(b"a key of 24 bytes or more").decode()
+    await prepare(
+        engine,
+        Callback("giga", receiver.url("/giga"), secret="such-secret"),
+        Callback("standard", receiver.url("/standard"), secret=f"whsec_{key}"),
+    )
+    await tell(engine, 1)
+
+    async with webhooks(engine, poster) as running:
+        await deliver_all(engine, running, 2)
+
+    (giga,), (standard,) = receiver.of("/giga"), receiver.of("/standard")
+    assert giga.body == standard.body
+    assert giga.event["event_type"] == "ACC_UPDATED"
+    assert giga.event["message"] == {"n": 0}
+    assert giga.headers["content-type"] == "application/json"
+    stamp = int(giga.headers["x-giga-timestamp"])
+    assert giga.headers["x-giga-signature"] == f"sha256={signatures.giga('such-secret', stamp, giga.body)}"
+    signed = b".".join(standard.headers[f"webhook-{part}"].encode() for part in ("id", "timestamp"))
+    digest = hmac.digest(b"a key of 24 bytes or more", signed + b"." + standard.body, "sha256")
+    assert standard.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+    assert standard.headers["webhook-id"] == standard.event["event_id"]
+    assert {(row.number, row.status, row.response) for row in await tried(engine)} == {(1, 200, "ok")}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "response"),
+    [
+        (status(500), 500, "wow!"),
+        (status(302), 302, "wow!"),
+        (status(410), 410, "wow!"),
+        (reset, None, "connection"),
+        (silent, None, "no answer within 0.2 seconds"),
+        (cut_off, 500, "part"),
+    ],
+    ids=["500", "redirect", "410", "reset", "silent", "cut off"],
+)
+async def test_what_fails_is_tried_again_until_it_arrives(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster, behaviour: Any, code: int | None, response: str
+) -> None:
+    receiver.behaviours["/hook"] = [behaviour, behaviour]
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 1)
+
+    async with webhooks(engine, poster, Terms((0, 0), timeout_seconds=0.2, chance=lambda: 0.5)) as running:
+        await deliver_all(engine, running, 1)
+
+    rows = await tried(engine)
+    assert [row.status for row in rows] == [code, code, 200]
+    assert all(row.response.startswith(response) for row in rows[:2])
+    assert not receiver.of("/elsewhere")
+    assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
+    assert len({request.body for request in receiver.requests}) == 1
+
+
+async def test_any_2xx_is_success(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+    receiver.behaviours["/hook"] = [status(201), status(204), status(299)]
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 3)
+
+    async with webhooks(engine, poster) as running:
+        await deliver_all(engine, running, 3)
+
+    assert await states(engine) == {("delivered", 1): 3}
+
+
+async def test_the_schedule_decides_when_and_how_often(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+    receiver.always["/hook"] = status(500)
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 1)
+
+    async with webhooks(engine, poster, Terms((0, 1000), chance=lambda: 1.0)) as running:
+        await until(running.step, lambda: is_so(engine, ("due", 2)))
+    async with engine.begin() as db:
+        wait = await db.scalar(sa.select(deliveries.c.next - sa.func.now()))
+        assert wait is not None
+        assert 1_080 < wait.total_seconds() <= 1_100  # a tenth more than 1,000
+        await db.execute(sa.update(deliveries).values(next=sa.func.now()))
+    async with webhooks(engine, poster, Terms((0, 1000))) as running:
+        await until(running.step, lambda: is_so(engine, ("failed", 3)))
+        assert not await running.step()
+
+    assert len(receiver.requests) == 3
+
+
+async def is_so(engine: AsyncEngine, state: tuple[str, int]) -> bool:
+    return list(await states(engine)) == [state]
+
+
+async def test_each_endpoint_gets_its_types_and_its_account(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    await prepare(
+        engine,
+        Callback("all", receiver.url("/all")),
+        Callback("class", receiver.url("/class"), ("INV", "PAYMENT")),
+        Callback("type", receiver.url("/type"), ("ACC_CREATED",)),
+        Callback("account", receiver.url("/account")),
+    )
+    async with engine.begin() as db:
+        mine = webhook_endpoints.c.name == "account"
+        await db.execute(sa.update(webhook_endpoints).where(mine).values(foreign_id="shop-2"))
+    for kind in ("ACC_CREATED", "ACC_UPDATED", "INV_CREATED", "PAYMENT_SENT"):
+        await tell(engine, 1, type=kind)
+    await tell(engine, 1, account=2, type="NET_ODD")
+
+    async with webhooks(engine, poster) as running:
+        await deliver_all(engine, running, 5 + 2 + 1 + 1)
+
+    got = {path: [r.event["event_type"] for r in receiver.of(path)] for path in ("/all", "/class", "/type", "/account")}
+    assert sorted(got["/all"]) == ["ACC_CREATED", "ACC_UPDATED", "INV_CREATED", "NET_ODD", "PAYMENT_SENT"]
+    assert sorted(got["/class"]) == ["INV_CREATED", "PAYMENT_SENT"]
+    assert (got["/type"], got["/account"]) == (["ACC_CREATED"], ["NET_ODD"])
+
+
+async def test_a_dead_endpoint_delays_nobody_else(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+    """It accepts and never answers; a thousand events wait for it, and the other has them all meanwhile."""
+    receiver.always["/dead"] = silent
+    await prepare(engine, Callback("dead", receiver.url("/dead")), Callback("alive", receiver.url("/alive")))
+    await tell(engine, 1_000)
+
+    running = Webhooks(engine, poster, NEVER, Bell())
+    await until(running.step, lambda: len(receiver.of("/alive")) >= 1_000)
+    await deliver_all(engine, running, 1_000)
+    await running.close()
+
+    assert 0 < len(receiver.of("/dead")) <= EACH
+    assert {request.event["position"] for request in receiver.of("/alive")} == set(range(1, 1_001))
+
+
+async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    knocking = highest = 0
+    well = False
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal knocking, highest
+        knocking += 1
+        highest = max(highest, knocking)
+        await asyncio.sleep(0.002)
+        knocking -= 1
+        (status(200) if well else status(500))(request, writer)
+
+    receiver.always["/hook"] = behave
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 1)
+
+    async with webhooks(engine, poster, Terms((0,) * 1_000, chance=lambda: 0.5)) as running:
+        await until(running.step, lambda: len(receiver.requests) > 1)
+        await tell(engine, 50)
+        await until(running.step, lambda: len(receiver.requests) > 10)
+        while_failing = highest
+        well = True
+        await deliver_all(engine, running, 51)
+
+    assert while_failing == 1
+    assert highest > 1
+
+
+async def test_what_a_killed_process_held_is_posted_when_its_claim_runs_out(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    receiver.always["/hook"] = silent
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 5)
+    killed = Webhooks(engine, poster, Terms((), claim_seconds=0.3), Bell())
+    await until(killed.step, lambda: len(receiver.requests) == 5)
+    for task in killed._posting:
+        task.cancel()  # nothing is recorded, nothing given back
+
+    del receiver.always["/hook"]
+    async with webhooks(engine, poster) as running:
+        assert not await running.step()  # still claimed
+        await deliver_all(engine, running, 5)
+
+    assert Counter(request.event["position"] for request in receiver.requests) == dict.fromkeys(range(1, 6), 2)
+
+
+async def test_an_orderly_stop_gives_back_what_it_held(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+    receiver.always["/hook"] = silent
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 5)
+    stopped = Webhooks(engine, poster, AT_ONCE, Bell())
+    await until(stopped.step, lambda: len(receiver.requests) == 5)
+    await stopped.close()
+
+    assert await states(engine) == {("due", 0): 5}
+    del receiver.always["/hook"]
+    async with webhooks(engine, poster) as running:
+        await deliver_all(engine, running, 5)
+
+
+async def test_two_processes_share_the_work_and_post_nothing_twice(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    await prepare(engine, Callback("one", receiver.url("/1")), Callback("two", receiver.url("/2")))
+    await tell(engine, 300)
+
+    async with webhooks(engine, poster) as first, webhooks(engine, poster) as second, asyncio.TaskGroup() as group:
+        group.create_task(deliver_all(engine, first, 600))
+        group.create_task(deliver_all(engine, second, 600))
+
+    for path in ("/1", "/2"):
+        assert Counter(r.event["position"] for r in receiver.of(path)) == dict.fromkeys(range(1, 301), 1)
+
+
+async def test_a_disabled_endpoint_gets_nothing_and_goes_on_where_it_stopped(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    shop = Callback("shop", receiver.url())
+    await prepare(engine, shop)
+    await tell(engine, 2)
+    async with webhooks(engine, poster) as running:
+        await deliver_all(engine, running, 2)
+        await prepare(engine)
+        await tell(engine, 3)
+        assert not await running.step()
+        await prepare(engine, shop)
+        await deliver_all(engine, running, 5)
+
+    assert sorted(request.event["position"] for request in receiver.requests) == [1, 2, 3, 4, 5]
+
+
+async def test_an_endpoint_that_is_added_later_gets_what_happens_from_then_on(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    await prepare(engine, Callback("first", receiver.url("/first")))
+    await tell(engine, 2)
+    await prepare(engine, Callback("first", receiver.url("/first")), Callback("later", receiver.url("/later")))
+    await tell(engine, 2)
+
+    async with webhooks(engine, poster) as running:
+        await deliver_all(engine, running, 6)
+
+    assert sorted(request.event["position"] for request in receiver.of("/later")) == [3, 4]
+
+
+async def test_an_event_that_outlives_its_endpoint_is_forgotten(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 1)
+    async with webhooks(engine, poster) as running:
+        await until(running.step, lambda: len(receiver.requests) == 1)
+        async with engine.begin() as db:
+            await db.execute(sa.delete(deliveries))
+        await until(running.step, lambda: not running._posting and not running._ended)
+
+    assert await tried(engine) == []
+
+
+async def test_every_event_arrives_though_the_receiver_fails_at_random_and_the_relay_is_killed(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    chance = random.Random(11)
+    bad = [status(500), reset, cut_off, status(302)]
+
+    def moody(request: Request, writer: asyncio.StreamWriter) -> None:
+        (chance.choice(bad) if chance.random() < 0.3 else ok)(request, writer)
+
+    receiver.always["/hook"] = moody
+    await prepare(engine, Callback("shop", receiver.url()))
+    for killed_after in (3, 5, 8):
+        await tell(engine, 60)
+        doomed = Webhooks(engine, poster, Terms((0,) * 50, claim_seconds=0.2), Bell())
+        for _ in range(killed_after):
+            await doomed.step()
+            await asyncio.sleep(0)
+        for task in doomed._posting:
+            task.cancel()
+
+    async with webhooks(engine, poster, Terms((0,) * 50)) as running:
+        await deliver_all(engine, running, 180)
+
+    assert {request.event["position"] for request in receiver.requests} == set(range(1, 181))
+
+
+def ok(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(OK)
+
+
+async def test_the_sequencer_numbers_and_rings_and_a_second_stands_by(engine: AsyncEngine) -> None:
+    rung = 0
+
+    def ring() -> None:
+        nonlocal rung
+        rung += 1
+
+    first, second = relay.Sequencer(engine, "first", ring), relay.Sequencer(engine, "second", ring)
+    async with engine.begin() as db:
+        await outbox.emit(db, [Fact(1, "one", "ACC_CREATED", "{}")])
+
+    assert [await first.step(), await first.step(), await second.step()] == [True, False, False]
+    assert rung == 1
+    await first.close()
+    third = relay.Sequencer(engine, "third", ring)
+    async with engine.begin() as db:
+        await outbox.emit(db, [Fact(1, "one", "ACC_UPDATED", "{}")])
+    assert await third.step()
