@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from app.devnet import json_text
-from app.devnet.methods import blockchain, call, control, money, transactions
+from app.devnet.methods import blockchain, call, control, faucet, transactions
 from app.devnet.methods.call import Arguments, Method, RpcError
 from app.devnet.node import Node
 
@@ -20,7 +20,7 @@ def _methods(modules: Iterable[ModuleType]) -> dict[str, Method]:
     return {method.name: method for method in found}
 
 
-METHODS: Final[Mapping[str, Method]] = _methods((blockchain, control, money, transactions))
+METHODS: Final[Mapping[str, Method]] = _methods((blockchain, control, faucet, transactions))
 
 
 def is_authorised(header: str, user: str, password: str) -> bool:

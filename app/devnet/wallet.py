@@ -2,8 +2,9 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import coincurve
@@ -15,6 +16,7 @@ from app.devnet.chainstate import Chain, Coin, Outpoint, Watch
 from app.devnet.mempool import Mempool
 from app.devnet.signatures import Key
 from app.devnet.storage import Storage
+from app.devnet.validation import COINBASE_MATURITY
 from app.domain import base58, networks, scripts
 from app.money import COIN, DUST
 
@@ -90,7 +92,7 @@ class Wallet:
 
     def balance(self, min_confirmations: int = 1) -> int:
         """Koinu that are spendable: mature, and of its own payments the change."""
-        return sum(coin.value for coin in self._spendable(min_confirmations).values())
+        return sum(coin.value for _, coin in self._spendable(min_confirmations))
 
     def received(self, output_script: bytes, min_confirmations: int = 1) -> int:
         """Koinu ever received by one script of the wallet, coinbases left out, as Core counts."""
@@ -107,19 +109,20 @@ class Wallet:
     def pay(self, outputs: list[Output]) -> Transaction:
         """Make and sign a payment, with change to the faucet's key; raises `InsufficientFunds`. Does not send it."""
         needed = sum(output.value for output in outputs)
-        chosen: list[tuple[Outpoint, Coin]] = []
-        fee = _fee(0, len(outputs) + 1)
-        for outpoint, coin in self._by_preference():
-            if sum(coin.value for _, coin in chosen) >= needed + fee or len(chosen) == MAX_INPUTS:
-                break
-            chosen.append((outpoint, coin))
+        chosen: list[Outpoint] = []
+        total = fee = 0
+        for outpoint, coin in islice(self._spendable(1), MAX_INPUTS):
+            chosen.append(outpoint)
+            total += coin.value
             fee = _fee(len(chosen), len(outputs) + 1)
-        change = sum(coin.value for _, coin in chosen) - needed - fee
-        if change < 0:
+            if total >= needed + fee:
+                break
+        else:
             raise InsufficientFunds
+        change = total - needed - fee
         if change >= DUST:
             outputs = [*outputs, Output(change, self.faucet_script())]
-        inputs = [Input(txid, vout, b"", 0xFFFFFFFE) for (txid, vout), _ in chosen]
+        inputs = [Input(txid, vout, b"", 0xFFFFFFFE) for txid, vout in chosen]
         # No lock time, unlike Core's wallet: a payment that goes back to the mempool in a deep reorganisation stays final.
         return self.sign(wire.assemble(inputs, outputs))
 
@@ -139,31 +142,24 @@ class Wallet:
         coins = self._chain.coins.get(txid)
         return coins.outputs.get(vout) if coins else None
 
-    def _by_preference(self) -> list[tuple[Outpoint, Coin]]:
-        """Confirmed coins first, large ones first, so that payments of one block do not build on each other."""
-        spendable = self._spendable(1).items()
-        return sorted(spendable, key=lambda entry: (entry[1].height > self._chain.height, -entry[1].value, entry[0]))
-
-    def _spendable(self, min_confirmations: int) -> dict[Outpoint, Coin]:
+    def _spendable(self, min_confirmations: int) -> Iterator[tuple[Outpoint, Coin]]:
+        """Walk over what can be spent: confirmed coins first, so that payments of one block do not build on each other."""
         highest = self._chain.height + 1 - max(min_confirmations, 1)
-        mature = self._chain.height - networks.REGTEST.maturity(0)  # the wallet waits one block more than it must
-        found = {
-            outpoint: coin
-            for output_script in self.origins
-            for outpoint, coin in self.watch(output_script).coins.items()
-            if outpoint not in self._mempool.spenders and coin.height <= (mature if coin.coinbase else highest)
-        }
-        return {**found, **self._change(min_confirmations)}
+        mature = self._chain.height - COINBASE_MATURITY  # the wallet waits one block more than it must
+        for output_script in self.origins:
+            for outpoint, coin in self.watch(output_script).coins.items():
+                if outpoint not in self._mempool.spenders and coin.height <= (mature if coin.coinbase else highest):
+                    yield outpoint, coin
+        yield from self._change(min_confirmations)
 
-    def _change(self, min_confirmations: int) -> dict[Outpoint, Coin]:
-        """Outputs to the wallet of waiting transactions; of its own ones unless `min_confirmations` is 0."""
-        return {
-            (txid, vout): Coin(output.value, self._chain.height + 1, coinbase=False)
-            for txid, entry in self._mempool.entries.items()
-            if min_confirmations == 0 or self._is_own(entry.transaction)
-            for vout, output in enumerate(entry.transaction.outputs)
-            if output.script in self.origins and (txid, vout) not in self._mempool.spenders
-        }
+    def _change(self, min_confirmations: int) -> Iterator[tuple[Outpoint, Coin]]:
+        """Walk over outputs to the wallet of waiting transactions; of its own ones unless `min_confirmations` is 0."""
+        for txid, entry in self._mempool.entries.items():
+            if min_confirmations > 0 and not self._is_own(entry.transaction):
+                continue
+            for vout, output in enumerate(entry.transaction.outputs):
+                if output.script in self.origins and (txid, vout) not in self._mempool.spenders:
+                    yield (txid, vout), Coin(output.value, self._chain.height + 1, coinbase=False)
 
     def _is_own(self, transaction: Transaction) -> bool:
         """Tell whether it spends a key of the wallet: then its change can be trusted."""

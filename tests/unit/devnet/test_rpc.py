@@ -183,7 +183,7 @@ async def test_many_are_paid_at_once_and_change_comes_back(call: Call) -> None:
     await call("generate", 1)
     assert await call("getrawmempool") == []
     assert [await call("getreceivedbyaddress", address) for address in addresses] == [1000] * 20
-    assert (await call("gettxout", txid, 0))["confirmations"] == 1
+    assert (await call("gettxout", txid, 19))["confirmations"] == 1
 
 
 async def test_signing_with_given_keys_and_outputs_needs_no_wallet(call: Call) -> None:
