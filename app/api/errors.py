@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from app import db as bulk
 from app.api import answers, complaints
 from app.domain import refusals
 
@@ -34,9 +35,11 @@ _UNREACHABLE: Final = (
     sqlalchemy.exc.OperationalError,
     sqlalchemy.exc.InterfaceError,
     sqlalchemy.exc.TimeoutError,
-    ConnectionError,
+    OSError,
 )
 """What the engine raises while the database is down, starting, or has no connection to spare."""
+_PASSING: Final = frozenset({"08", "40", "53", "55", "57"})
+"""Classes of SQLSTATE that another try may outlive: lost connections, conflicts, shortage, locks, shutdown, time-outs."""
 
 
 def tables() -> dict[Any, Any]:
@@ -57,8 +60,10 @@ def code_of(refusal: refusals.Refusal) -> str:
 def unexpected(error: Exception, request_id: str) -> Response:
     """Answer for an exception that nothing expected; only the log says what it was."""
     if _unreachable(error):
-        _log.error("request %s: the database cannot be reached: %s", request_id, type(error).__name__)
-        return answers.error("not-available", "the database cannot be reached", headers=_HEADERS["not-available"])
+        _log.error("request %s: the database is not available: %s", request_id, type(error).__name__)
+        return answers.error(
+            "not-available", "the database is not available; try again", headers=_HEADERS["not-available"]
+        )
     _log.error("request %s failed", request_id, exc_info=error)
     return answers.error("unknown-error", f"something went wrong here; the log knows more under {request_id}")
 
@@ -102,4 +107,4 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
 
 def _unreachable(error: Exception) -> bool:
     lost = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, _UNREACHABLE)
+    return lost or isinstance(error, _UNREACHABLE) or (bulk.sqlstate(error) or "")[:2] in _PASSING

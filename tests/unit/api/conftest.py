@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -161,11 +162,24 @@ async def ready(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-@pytest.fixture
-async def kennel(ready: AsyncEngine) -> program.Program:
+def program_on(engine: AsyncEngine) -> program.Program:
     tokens = itertools.count(1)
     terms = program.Terms(confirmations=6, token=lambda: f"token-{next(tokens)}")
-    return program.of(networks.REGTEST, ready, GroupCommit(ready, lambda: None), terms)
+    return program.of(networks.REGTEST, engine, GroupCommit(engine, lambda: None), terms)
+
+
+@pytest.fixture
+async def kennel(ready: AsyncEngine) -> program.Program:
+    return program_on(ready)
+
+
+@pytest.fixture
+async def homeless(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """An admin API whose database is nowhere."""
+    engine = bulk.engine(f"postgresql+asyncpg://kennel@/kennel?host={tmp_path}")
+    async with client_of(application.admin(program_on(engine), lambda: "id")) as opened:
+        yield opened
+    await engine.dispose()
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ async def test_an_unreachable_database_is_503_and_worth_another_try(client: http
     answer = await client.get(f"/refused/{kind}")
 
     assert answer.status_code == 503
-    assert answer.json() == {"error": {"code": "not-available", "message": "the database cannot be reached"}}
+    assert answer.json() == {"error": {"code": "not-available", "message": "the database is not available; try again"}}
     assert answer.headers["retry-after"] == "1"
 
 
