@@ -317,6 +317,20 @@ def test_coins_are_those_of_the_active_chain_whatever_happened_and_a_restart_cha
     assert state(bench.node) == before
 
 
+def test_a_node_that_wakes_after_days_tells_of_no_tip_until_a_block_is_recent(bench: Bench) -> None:
+    bench.mine(2)
+    syncing = [bench.node.syncing]
+
+    bench.now += 3 * 24 * 60 * 60
+    bench.reopen()
+    syncing.append(bench.node.syncing)
+    entry = bench.mine()[0]
+    syncing.append(bench.node.syncing)
+
+    assert syncing == [False, True, False]
+    assert bench.heard.notes[-1] == ("block", entry.header.hash)
+
+
 def test_a_directory_has_one_devnet_at_a_time(bench: Bench) -> None:
     with pytest.raises(InUse, match="another devnet runs"):
         Storage(bench.path)

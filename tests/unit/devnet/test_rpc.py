@@ -241,11 +241,6 @@ async def test_a_harder_block_is_worth_more_and_a_given_one_holds_what_it_is_tol
     assert await call("getrawmempool") == []
 
 
-async def test_stop_is_answered_and_then_done(running: devnet.Devnet, call: Call) -> None:
-    assert await call("stop") == "Dogecoin server stopping"
-    await running.stopping.wait()
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [
