@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
 from app.domain import verbs
-from app.domain.idempotency import Claim, StillRunning
+from app.domain.idempotency import WAIT_SECONDS, Claim, StillRunning
 from app.domain.refusals import Refusal
 from app.domain.verbs import Asked, Done, Verb
 
@@ -46,11 +46,17 @@ class _Waiting(Generic[Request, Thing]):
 
 
 class GroupCommit:
-    """One writer per verb; while its transaction runs, the next batch gathers. `committed` is called after each."""
+    """One writer per verb; while its transaction runs, the next batch gathers. `committed` is called after each.
 
-    def __init__(self, engine: AsyncEngine, committed: Callable[[], None]) -> None:
+    Who uses a key that another transaction holds waits for at most `wait_seconds`.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, committed: Callable[[], None], *, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
         self._engine = engine
         self._committed = committed
+        self._wait_seconds = wait_seconds
         self._queues: dict[Verb[Any, Any], deque[_Waiting[Any, Any]]] = {}
         self._writers: dict[Verb[Any, Any], asyncio.Task[None]] = {}
 
@@ -78,8 +84,10 @@ class GroupCommit:
 
     async def _commit(self, verb: Verb[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
         """A batch that fails as a whole is run again item by item, so that a poisonous request fails alone."""
+        committed = False
         try:
             outcomes = await self._transact(verb, [waiting.asked for waiting in batch])
+            committed = True
         except Exception as error:  # noqa: BLE001  whatever it is, the callers must hear of it
             if len(batch) > 1 and _surely_undone(error):
                 for waiting in batch:
@@ -88,17 +96,18 @@ class GroupCommit:
             outcomes = [_told(error)] * len(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.settle(outcome)
+        if committed:
+            self._committed()  # outside of the try: nothing that is committed is ever done again
 
     async def _transact(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> Sequence[Any]:
         for attempt in range(1, TRIES + 1):
             try:
                 async with self._engine.begin() as db:
-                    outcomes = await verbs.perform(db, verb, asked)
+                    outcomes = await verbs.perform(db, verb, asked, self._wait_seconds)
             except DBAPIError as error:
                 if bulk.sqlstate(error) not in bulk.RETRIED or attempt == TRIES:
                     raise
             else:
-                self._committed()
                 return outcomes
         raise AssertionError  # the last attempt returned or raised
 

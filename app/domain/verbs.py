@@ -39,13 +39,15 @@ class Done(Generic[Thing]):
     replayed: bool = False
 
 
-async def perform(db: Db, verb: Verb[Request, Thing], asked: Sequence[Asked[Request]]) -> list[Done[Thing] | Refusal]:
+async def perform(
+    db: Db, verb: Verb[Request, Thing], asked: Sequence[Asked[Request]], wait_seconds: float = idempotency.WAIT_SECONDS
+) -> list[Done[Thing] | Refusal]:
     """Do what was asked. A key commits with its effect; a refusal leaves none, so it may be tried again."""
     places: dict[Claim, int] = {}
     for place, one in enumerate(asked):
         if one.claim is not None:
             places.setdefault(one.claim, place)
-    earlier = await idempotency.claim(db, verb.kind, list(places))
+    earlier = await idempotency.claim(db, verb.kind, list(places), wait_seconds)
     fresh = [
         n for n, one in enumerate(asked) if one.claim is None or (one.claim not in earlier and places[one.claim] == n)
     ]

@@ -1,0 +1,382 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import db as bulk
+from app import group_commit
+from app.db import Db
+from app.domain import outbox
+from app.domain.idempotency import Claim, KeyReused, StillRunning
+from app.domain.outbox import Fact
+from app.domain.refusals import Conflict, Refusal
+from app.domain.verbs import Done, Verb
+from app.group_commit import GroupCommit
+from app.tables import outbox as outbox_table
+
+KILL = sa.text("SELECT pg_terminate_backend(:pid)")
+KILL_AT_COMMIT = """
+    CREATE TEMP TABLE doomed (n int);
+    CREATE FUNCTION pg_temp.kill() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER kill AFTER INSERT ON doomed
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.kill();
+    INSERT INTO doomed VALUES (1)
+"""
+DEADLOCK = "DO $$ BEGIN RAISE EXCEPTION 'a deadlock' USING ERRCODE = '40P01'; END $$"
+
+
+class Unwanted(Conflict):
+    """Nobody wants {text}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A request to write one row, which is also what it makes; what begins with "no" is refused."""
+
+    text: str
+    account: int = 1
+
+
+@dataclass
+class Journal:
+    """A verb that writes notes, each time anew, so that doing twice shows; `batches` are the sizes it was run with."""
+
+    engine: AsyncEngine
+    wait_seconds: float = 5
+    before: Callable[[Db], Awaitable[object]] | None = None
+    after: Callable[[Db], Awaitable[object]] | None = None
+    unwanted: str = "no"
+    batches: list[int] = field(default_factory=list)
+    commits: int = 0
+
+    def __post_init__(self) -> None:
+        self.verb: Verb[Note, Note] = Verb("note", self.run, self.load, lambda note: note.text)
+        self.writer = GroupCommit(self.engine, self.committed, wait_seconds=self.wait_seconds)
+
+    async def write(self, text: str, key: str | None = None, body: bytes = b"", account: int = 1) -> Done[Note]:
+        claim = None if key is None else Claim("shop", key, body or text.encode())
+        return await self.writer.submit(self.verb, Note(text, account), claim)
+
+    async def run(self, db: Db, notes: Sequence[Note]) -> Sequence[Note | Refusal]:
+        self.batches.append(len(notes))
+        if self.before:
+            await self.before(db)
+        made = [Unwanted(text=note.text) if note.text.startswith(self.unwanted) else note for note in notes]
+        await outbox.emit(db, [Fact(note.account, "", note.text, "{}") for note in made if isinstance(note, Note)])
+        if self.after:
+            await self.after(db)
+        return made
+
+    async def load(self, db: Db, texts: Sequence[str]) -> dict[str, Note]:
+        return {text: Note(text) for text in await self.read(db) if text in texts}
+
+    async def read(self, db: Db) -> list[str]:
+        return list(await db.scalars(sa.select(outbox_table.c.type).order_by(outbox_table.c.id)))
+
+    async def written(self) -> list[str]:
+        async with self.engine.connect() as db:
+            return await self.read(db)
+
+    def committed(self) -> None:
+        self.commits += 1
+
+
+@pytest.fixture
+def journal(engine: AsyncEngine) -> Journal:
+    return Journal(engine)
+
+
+@pytest.fixture
+async def other(database: str) -> AsyncIterator[Journal]:
+    """The same in another process."""
+    engine = bulk.engine(database)
+    yield Journal(engine)
+    await engine.dispose()
+
+
+async def outcomes(*asked: Awaitable[Done[Note]]) -> list[Done[Note] | BaseException]:
+    return await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_what_waits_together_is_committed_together_in_order(journal: Journal) -> None:
+    done = await asyncio.gather(*(journal.write(f"n{number}") for number in range(450)))
+
+    assert [one.thing.text for one in done] == await journal.written() == [f"n{number}" for number in range(450)]
+    assert (journal.batches, journal.commits) == ([200, 200, 50], 3)
+
+
+async def test_a_lone_request_does_not_wait_for_others(journal: Journal) -> None:
+    for number in range(3):
+        await journal.write(f"n{number}")
+
+    assert journal.batches == [1, 1, 1]
+
+
+async def test_while_a_transaction_runs_the_next_batch_gathers(journal: Journal) -> None:
+    running, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(db: Db) -> None:
+        running.set()
+        await go.wait()
+
+    journal.before = hold
+    first = asyncio.create_task(journal.write("n0"))
+    await running.wait()
+    others = [asyncio.create_task(journal.write(f"n{number}")) for number in range(1, 6)]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(first, *others)
+
+    assert journal.batches == [1, 5]
+
+
+async def test_a_refusal_is_for_its_caller_alone(journal: Journal) -> None:
+    a, b, c = await outcomes(journal.write("a"), journal.write("no b"), journal.write("c"))
+
+    assert isinstance(b, Unwanted)
+    assert (a, c) == (Done(Note("a")), Done(Note("c")))
+    assert await journal.written() == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "poison", [Note("a\0b"), Note("p", 2**63), Note("\ud800")], ids=["server", "client", "half a character"]
+)
+async def test_a_poisonous_request_fails_alone(journal: Journal, poison: Note) -> None:
+    bad = journal.write(poison.text, account=poison.account)
+
+    a, b, c = await outcomes(journal.write("a"), bad, journal.write("c", "key"))
+
+    assert isinstance(b, Exception)
+    assert (a, c) == (Done(Note("a")), Done(Note("c")))
+    assert await journal.written() == ["a", "c"]
+    assert await journal.write("c", "key") == Done(Note("c"), replayed=True)
+
+
+async def test_the_same_key_twice_in_one_batch_is_done_once(journal: Journal) -> None:
+    done = await outcomes(*(journal.write("a", "key") for _ in range(3)))
+
+    assert done == [Done(Note("a")), Done(Note("a"), replayed=True), Done(Note("a"), replayed=True)]
+    assert await journal.written() == ["a"]
+
+
+async def test_a_replay_answers_with_what_the_first_made(journal: Journal) -> None:
+    await journal.write("a", "key")
+
+    assert await journal.write("a", "key") == Done(Note("a"), replayed=True)
+    assert await journal.written() == ["a"]
+
+
+async def test_another_request_under_the_same_key_is_refused_and_does_nothing(journal: Journal) -> None:
+    await journal.write("a", "key")
+
+    with pytest.raises(KeyReused) as refusal:
+        await journal.write("b", "key")
+    assert refusal.value.field == "Idempotency-Key"
+    assert await journal.written() == ["a"]
+
+
+async def test_two_requests_under_one_key_in_one_batch_are_one_done_and_one_refused(journal: Journal) -> None:
+    done = await outcomes(journal.write("a", "key"), journal.write("b", "key"), journal.write("c", "other"))
+
+    assert [type(one) for one in done].count(KeyReused) == 1
+    assert len(await journal.written()) == 2
+
+
+async def test_a_refusal_leaves_no_key_so_it_may_be_tried_again(journal: Journal) -> None:
+    refused = await outcomes(journal.write("no a", "key"), journal.write("no a", "key"))
+    assert [type(one) for one in refused] == [Unwanted, Unwanted]
+
+    journal.unwanted = "never"
+    assert await journal.write("no a", "key") == Done(Note("no a"))
+    assert await journal.written() == ["no a"]
+
+
+async def test_the_same_keys_at_two_processes_at_once_are_done_once_each(journal: Journal, other: Journal) -> None:
+    keys = [f"k{number}" for number in range(20)]
+
+    done = await asyncio.gather(
+        *(journal.write(key, key) for key in keys), *(other.write(key, key) for key in reversed(keys))
+    )
+
+    assert sorted(await journal.written()) == sorted(keys)
+    assert sum(one.replayed for one in done) == len(keys)
+
+
+async def test_who_waits_too_long_for_the_holder_of_a_key_is_told_so_and_alone(engine: AsyncEngine) -> None:
+    journal, running, go = Journal(engine, wait_seconds=0.2), asyncio.Event(), asyncio.Event()
+    holder = Journal(engine)
+
+    async def hold(db: Db) -> None:
+        running.set()
+        await go.wait()
+
+    holder.before = hold
+    held = asyncio.create_task(holder.write("a", "key"))
+    await running.wait()
+    waited, free = await outcomes(journal.write("a", "key"), journal.write("b", "free"))
+    go.set()
+
+    assert isinstance(waited, StillRunning)
+    assert waited.field == "Idempotency-Key"
+    assert free == Done(Note("b"))
+    assert await held == Done(Note("a"))
+    assert await journal.write("a", "key") == Done(Note("a"), replayed=True)
+
+
+async def test_who_waits_for_the_holder_of_a_key_gets_what_that_made(engine: AsyncEngine) -> None:
+    holder, journal, running = Journal(engine), Journal(engine), asyncio.Event()
+
+    async def hold(db: Db) -> None:
+        running.set()
+        await _until_someone_waits(engine)
+
+    holder.before = hold
+    held = asyncio.create_task(holder.write("a", "key"))
+    await running.wait()
+
+    assert await journal.write("a", "key") == Done(Note("a"), replayed=True)
+    assert await held == Done(Note("a"))
+
+
+async def test_when_the_holder_of_a_key_is_refused_the_one_that_waits_does_it(engine: AsyncEngine) -> None:
+    holder, journal, running = Journal(engine), Journal(engine, unwanted="never"), asyncio.Event()
+
+    async def hold(db: Db) -> None:
+        running.set()
+        await _until_someone_waits(engine)
+
+    holder.before = hold
+    held = asyncio.create_task(holder.write("no a", "key"))
+    await running.wait()
+
+    assert await journal.write("no a", "key") == Done(Note("no a"))
+    with pytest.raises(Unwanted):
+        await held
+
+
+async def _until_someone_waits(engine: AsyncEngine) -> None:
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    while True:
+        async with engine.connect() as db:
+            if await db.scalar(waiting):
+                return
+
+
+async def test_a_connection_that_dies_under_a_batch_is_an_error_for_all_and_nothing_is_half_done(
+    journal: Journal, engine: AsyncEngine
+) -> None:
+    async def kill(db: Db) -> None:
+        pid = await db.scalar(sa.text("SELECT pg_backend_pid()"))
+        async with engine.connect() as killer:
+            await killer.execute(KILL, {"pid": pid})
+
+    journal.after = kill
+    done = await outcomes(*(journal.write(f"n{number}", f"k{number}") for number in range(5)))
+
+    assert all(isinstance(one, DBAPIError) for one in done)
+    assert (await journal.written(), journal.commits) == ([], 0)
+    journal.after = None
+    assert await journal.write("n0", "k0") == Done(Note("n0"))
+
+
+async def test_a_commit_of_which_nobody_knows_whether_it_went_through_is_not_done_again(journal: Journal) -> None:
+    async def doom(db: Db) -> None:
+        for statement in KILL_AT_COMMIT.split(";\n"):
+            await db.execute(sa.text(statement))
+
+    journal.after = doom
+    done = await outcomes(*(journal.write(f"n{number}") for number in range(3)))
+
+    assert all(isinstance(one, DBAPIError) for one in done)
+    assert journal.batches == [3]
+
+
+@pytest.mark.parametrize(("deadlocks", "batches"), [(1, [3, 3]), (2, [3, 3, 3]), (3, [3, 3, 3, 1, 1, 1])])
+async def test_a_deadlock_is_tried_again_three_times_and_then_one_by_one(
+    journal: Journal, deadlocks: int, batches: list[int]
+) -> None:
+    async def clash(db: Db) -> None:
+        if len(journal.batches) <= deadlocks:
+            await db.execute(sa.text(DEADLOCK))
+
+    journal.after = clash
+    await asyncio.gather(*(journal.write(f"n{number}") for number in range(3)))
+
+    assert journal.batches == batches
+    assert await journal.written() == ["n0", "n1", "n2"]
+
+
+async def test_a_caller_that_goes_away_disturbs_nobody(journal: Journal) -> None:
+    running, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(db: Db) -> None:
+        running.set()
+        await go.wait()
+
+    journal.before = hold
+    gone, stays = asyncio.create_task(journal.write("gone")), asyncio.create_task(journal.write("stays"))
+    await running.wait()
+    gone.cancel()
+    go.set()
+
+    assert await stays == Done(Note("stays"))
+    assert await journal.write("next") == Done(Note("next"))
+    assert await journal.written() == ["gone", "stays", "next"]
+
+
+async def test_too_many_that_wait_are_turned_away(engine: AsyncEngine) -> None:
+    running, go, ran = asyncio.Event(), asyncio.Event(), list[int]()
+
+    async def run(db: Db, numbers: Sequence[int]) -> Sequence[int]:
+        running.set()
+        await go.wait()
+        ran.extend(numbers)
+        return numbers
+
+    async def load(db: Db, ids: Sequence[str]) -> dict[str, int]:
+        return {}
+
+    verb, writer = Verb("number", run, load, str), GroupCommit(engine, lambda: None)
+    first = asyncio.create_task(writer.submit(verb, 0))
+    await running.wait()
+    waiting = [asyncio.create_task(writer.submit(verb, number)) for number in range(1, group_commit.WAITING + 1)]
+    await asyncio.sleep(0)
+    with pytest.raises(group_commit.Overloaded):
+        await writer.submit(verb, -1)
+    go.set()
+    await asyncio.gather(first, *waiting)
+
+    assert ran == list(range(group_commit.WAITING + 1))
+
+
+async def test_verbs_do_not_wait_for_each_other(engine: AsyncEngine) -> None:
+    slow, quick, go = Journal(engine), Journal(engine), asyncio.Event()
+    quick.writer = slow.writer
+
+    async def hold(db: Db) -> None:
+        await go.wait()
+
+    slow.before = hold
+    held = asyncio.create_task(slow.write("slow"))
+    assert await quick.write("quick") == Done(Note("quick"))
+    go.set()
+
+    assert await held == Done(Note("slow"))
+
+
+async def test_what_goes_wrong_after_the_commit_is_not_done_again(engine: AsyncEngine) -> None:
+    class Deaf(Journal):
+        def committed(self) -> None:
+            raise RuntimeError("the bell is broken")
+
+    journal = Deaf(engine)
+
+    assert await outcomes(journal.write("a"), journal.write("b")) == [Done(Note("a")), Done(Note("b"))]
+    assert await journal.written() == ["a", "b"]
