@@ -14,6 +14,7 @@ import uvloop
 
 from app import audit as books
 from app import db, logs, postgres, run
+from app import demo as demos
 from app import migrate as migrations
 from app import settings as configuration
 from app.chain.seed_file import SeedFile, SeedRefused
@@ -21,9 +22,11 @@ from app.devnet import devnet as nodes
 from app.domain import networks
 from app.listeners import CannotListen
 from app.money import show
+from app.ports import PortTaken
 from app.postgres_programs import EmbeddedError
 from app.run import Database
 from app.settings import Settings, SettingsError
+from app.tour import TourEnds
 
 commands = typer.Typer(
     add_completion=False,
@@ -36,12 +39,22 @@ commands.add_typer(seed, name="seed")
 
 Again = Annotated[bool, typer.Option("--again", help="Show the words although they were shown before.")]
 
+TOLD = (SettingsError, SeedRefused, CannotListen, EmbeddedError, PortTaken, TourEnds)
+"""Errors that are sentences for the operator."""
+
 
 @commands.command()
 def serve() -> None:
     """Run Kennel until it is told to stop (Ctrl-C or SIGTERM)."""
     with _started() as (settings, database):
         _until_stopped(lambda stop: _serve(settings, database, stop))
+
+
+@commands.command()
+def demo() -> None:
+    """Run Kennel with all it needs, and show an invoice from its issue to its payment."""
+    with _started() as (settings, database):
+        _until_stopped(lambda stop: demos.show(settings, database, stop))
 
 
 @commands.command()
@@ -120,10 +133,10 @@ def _in_one_sentence() -> Iterator[None]:
     """What an operator can mend is said in a sentence, not in a traceback."""
     try:
         yield
-    except (SettingsError, SeedRefused, CannotListen, EmbeddedError) as error:
+    except TOLD as error:
         sys.exit(f"kennel: {error}")
     except ExceptionGroup as group:
-        told, others = group.split((SettingsError, SeedRefused, CannotListen, EmbeddedError))
+        told, others = group.split(TOLD)
         if others is not None or told is None:
             raise
         sys.exit(f"kennel: {told.exceptions[0]}")
@@ -175,4 +188,4 @@ async def _audit(url: str) -> books.Report:
 
 
 if __name__ == "__main__":
-    commands()
+    commands(prog_name="kennel")

@@ -1,0 +1,137 @@
+"""The demo, as somebody sees it who types `make run` and then the lines that it prints."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+DOORS = ("ADMIN", "PUBLIC", "DEVNET", "DEVNET_ZMQ", "BROKER")
+SECONDS = 60
+
+
+class Terminal:
+    """A demo that runs; what it prints comes line by line."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self._lines: Queue[str] = Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+
+    def until(self, pattern: str) -> "re.Match[str]":
+        """The first line from here on in which the pattern is found."""
+        seen: list[str] = []
+        while True:
+            try:
+                seen.append(self._lines.get(timeout=SECONDS))
+            except Empty:
+                raise AssertionError("\n".join([f"no {pattern!r} in", *seen])) from None
+            if found := re.search(pattern, seen[-1]):
+                return found
+
+    def rest(self) -> str:
+        """What it still prints until it ends."""
+        self.process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        return "\n".join(self._lines.queue)
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
+    binds = {f"KENNEL_{door}_BIND": "127.0.0.1:0" for door in DOORS}
+    return {**kept, **binds, "KENNEL_HOME": str(home), "KENNEL_DEVNET_BLOCK_SECONDS": "0.5", **more}
+
+
+@contextmanager
+def demo(home: Path, **more: str) -> Iterator[Terminal]:
+    command = [sys.executable, "-m", "app", "demo"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(home, **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        terminal = Terminal(process)
+        try:
+            yield terminal
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            terminal.rest()
+
+
+def run(line: str) -> Any:
+    """Do what a printed line of curl does, where there may be no curl."""
+    words = iter(shlex.split(line)[1:])
+    asked: dict[str, Any] = {"method": "GET"}
+    for word in words:
+        if word == "-d":
+            asked |= {"method": "POST", "content": next(words)}
+        elif word == "--user":
+            asked["auth"] = tuple(next(words).split(":"))
+        elif word != "-s":
+            asked["url"] = word
+    answer = httpx.request(**asked, headers={"Content-Type": "application/x-www-form-urlencoded"}, trust_env=False)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    return answer.json()
+
+
+def test_the_printed_lines_work_and_the_events_are_shown_and_starting_again_goes_on(tmp_path: Path) -> None:
+    with demo(tmp_path) as terminal:
+        invoice = terminal.until(r"invoice +(\w{34}), 29.89 DOGE")[1]
+        issue, look, pay = (terminal.until("^(curl .*)")[1] for _ in range(3))
+
+        assert run(issue)["total"] == "8.4"
+        assert run(look)["id"] == invoice
+        terminal.until(rf"INV_CREATED +(?!{invoice})\w{{34}}: 8.4 DOGE asked for")
+
+        terminal.process.send_signal(signal.SIGINT)
+        assert "Traceback" not in terminal.rest()
+        assert terminal.process.returncode == 0
+
+    with demo(tmp_path) as terminal:
+        assert terminal.until(r"invoice +(\w{34}), 29.89 DOGE")[1] == invoice
+        issue, look, pay = (terminal.until("^(curl .*)")[1] for _ in range(3))
+        assert len(run(pay)["result"]) == 64
+
+        terminal.until(f"INV_TOTAL_PAYMENT_DETECTED +{invoice}: 29.89 of 29.89 received, 0 confirmed")
+        terminal.until(f"INV_TOTAL_PAYMENT_CONFIRMED +{invoice}: 29.89 of 29.89 received, 29.89 confirmed")
+        terminal.until("ACC_BALANCE_CHANGE +demo-shop: 29.89 to spend, 0 coming in")
+
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.rest() == ""
+        assert terminal.process.returncode == 0
+
+
+def test_with_a_token_the_lines_take_it_from_the_readers_environment(tmp_path: Path) -> None:
+    with demo(tmp_path, KENNEL_ADMIN_TOKEN="open-sesame") as terminal:
+        line = terminal.until("^(curl .*)")[1]
+
+        assert '"Authorization: Bearer $KENNEL_ADMIN_TOKEN"' in line
+        assert "open-sesame" not in line + json.dumps(terminal.until("^(curl .*)")[1])
+
+
+def test_a_port_that_is_taken_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        with demo(tmp_path, KENNEL_BROKER_BIND=bind) as terminal:
+            told = terminal.rest()
+
+    assert told == f"kennel: {bind} is taken: stop what listens there, or set KENNEL_BROKER_BIND to another host:port."
+    assert terminal.process.returncode == 1
