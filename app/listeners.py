@@ -54,8 +54,14 @@ async def serving(app: Any, host: str, port: int) -> AsyncIterator[int]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """Open a listener that says it is TCP: asyncio switches Nagle's algorithm off only where it knows."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
+        listener.close()
         raise CannotListen(f"{host}:{port}", error.strerror or error) from None
+    return listener
