@@ -1,0 +1,57 @@
+"""`python -m bench [NAME ...]`: measure, print each value beside its limit, and write bench/results.json."""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+
+from app import postgres
+from bench import catch_up, figures, invoices, sequencer
+from bench.figures import Figure
+from bench.programs import Ground
+
+MEASUREMENTS: Mapping[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
+    "invoices": invoices.measure,
+    "catch_up": catch_up.measure,
+    "sequencer": sequencer.measure,
+}
+TOGETHER = {"memory": "invoices"}
+"""What is measured with another."""
+
+
+async def measure(ground: Ground, names: list[str], console: Console) -> list[Figure]:
+    await ground.prepare()
+    found = []
+    for name in names:
+        began = time.monotonic()
+        with console.status(f"{name} ..."):
+            found += await MEASUREMENTS[name](ground)
+        console.print(f"{name}: {time.monotonic() - began:.0f} s")
+    return found
+
+
+def main(words: list[str]) -> int:
+    console = Console()
+    names = list(dict.fromkeys(TOGETHER.get(word, word) for word in words)) or list(MEASUREMENTS)
+    if unknown := [name for name in names if name not in MEASUREMENTS]:
+        console.print(f"There is no {unknown[0]}: {', '.join(MEASUREMENTS)}.")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="bench-") as home:
+        Path(home).chmod(0o755)
+        with (
+            postgres.running(Path(home) / "server") as server,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            found = runner.run(measure(Ground(Path(home), server), names, console))
+    figures.keep(found)
+    figures.show(found, console)
+    return 0 if all(figure.met is not False for figure in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

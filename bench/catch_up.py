@@ -1,0 +1,82 @@
+"""Blocks and transactions per second while catching up, against a loop that fetches them and throws them away."""
+
+import time
+from itertools import count
+
+from app.chain import header
+from app.chain.follower import BATCH, Follower
+from app.chain.node import Node
+from app.devnet import mining
+from app.domain import blocks
+from app.domain.blocks import Header, Rules
+from app.domain.networks import REGTEST
+from app.lease import Lease
+from bench import chains, filling, programs
+from bench.figures import Figure, Terms, of_rounds
+from bench.programs import Ground
+
+ROUNDS = 3
+BLOCKS = 2_000
+ACCOUNTS, EACH = 1_000, 100
+FILLED = "template_watched"
+
+
+async def measure(ground: Ground) -> list[Figure]:
+    """Limit and value in turn, each value on a fresh copy of the database with 100,000 watched addresses."""
+    home = ground.folder()
+    # Addresses of all accounts in turn: a block seldom pays the same account twice.
+    indexes = (n % ACCOUNTS * filling.STRIDE + n // ACCOUNTS for n in count())
+    chains.write(home, BLOCKS, (filling.script(index) for index in indexes))
+    await _fill(ground)
+    limits, values = [], []
+    async with programs.devnet(home) as devnet:
+        for _ in range(ROUNDS):
+            limits.append(await _throw_away(devnet.url))
+            async with ground.database(FILLED) as url:
+                values.append(await _follow(devnet.url, url))
+    each = [chains.TRANSACTIONS * rate for rate in values], [chains.TRANSACTIONS * rate for rate in limits]
+    return [
+        of_rounds(Terms("catch_up", "blocks/s", 0.5), values, limits),
+        of_rounds(Terms("catch_up_transactions", "1/s", 0.5), *each),
+    ]
+
+
+async def _fill(ground: Ground) -> None:
+    async with ground.database() as url:
+        async with programs.engine(url) as engine, engine.begin() as db:
+            await filling.fill(db, ACCOUNTS, EACH)
+            first = mining.GENESIS[: header.HEADER_BYTES]
+            top = header.parse_header(first)
+            await blocks.start(db, [Header(0, top.hash, top.previous, top.time, header.work(top.bits))])
+        await ground.administer(f"CREATE DATABASE {FILLED} TEMPLATE {url_name(url)}")
+
+
+def url_name(url: str) -> str:
+    return url.split("?", maxsplit=1)[0].rpartition("/")[2]
+
+
+async def _throw_away(node_url: str) -> float:
+    """Fetch all blocks in the follower's batches; returns blocks per second."""
+    async with Node(node_url) as node:
+        began = time.perf_counter()
+        for first in range(1, BLOCKS + 1, BATCH):
+            await node.blocks(await node.hashes(first, min(BATCH, BLOCKS - first + 1)))
+        return BLOCKS / (time.perf_counter() - began)
+
+
+async def _follow(node_url: str, database: str) -> float:
+    """Follow the chain from its first block to its last; returns blocks per second."""
+    async with Node(node_url) as node, programs.engine(database) as engine:
+        follower = Follower(
+            engine, node, Rules(REGTEST, confirmations=6), Lease(engine, "follow", "bench"), lambda: None
+        )
+        began = time.perf_counter()
+        while await follower.step():
+            pass
+        rate = BLOCKS / (time.perf_counter() - began)
+        async with engine.connect() as db:
+            tip = await blocks.tip(db)
+        assert tip is not None
+        assert tip.height == BLOCKS
+        await follower.close()
+        return rate

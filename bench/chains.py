@@ -1,0 +1,61 @@
+"""A chain in a devnet's file, made without its miner: nobody checks the signatures and the work of what is stored."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.chain import header, wire
+from app.chain.wire import Input, Output, Transaction
+from app.devnet import devnet, mining
+from app.devnet.storage import Storage
+from bench import filling
+
+TRANSACTIONS = 10
+"""In a block, the coinbase included; the others have one input and two outputs, as most payments have."""
+PAYING = 2
+"""Of which so many pay an address of ours."""
+STRANGER = filling.script(-(2**40) & (2**63 - 1))
+SIGNATURE = bytes(107)
+TIME = 1_800_000_000
+
+
+def write(home: Path, count: int, watched: Iterator[bytes]) -> None:
+    """Store `count` blocks on regtest's first; `watched` are the scripts that are paid, in order."""
+    folder = home / "devnet"
+    folder.mkdir()
+    storage = Storage(folder / devnet.FILE)
+    with storage.together():
+        storage.add_block(0, mining.GENESIS)
+        previous = header.hash256(mining.GENESIS[: header.HEADER_BYTES])
+        coins: list[tuple[bytes, int]] = []
+        for height in range(1, count + 1):
+            transactions = _transactions(height, coins, watched)
+            raw = _block(previous, height, transactions)
+            storage.add_block(height, raw)
+            previous = header.hash256(raw[: header.HEADER_BYTES])
+            coins = [(spent.txid, 1) for spent in transactions[1:]] or [
+                (transactions[0].txid, vout) for vout in range(TRANSACTIONS - 1)
+            ]
+    storage.close()
+
+
+def _transactions(height: int, coins: list[tuple[bytes, int]], watched: Iterator[bytes]) -> list[Transaction]:
+    """Each of the coins is spent, in part to somebody and in part to be spent in the next block."""
+    script = b"\x04" + height.to_bytes(4, "little")
+    coinbase = wire.assemble(
+        [Input(wire.NO_HASH, 0xFFFFFFFF, script, 0xFFFFFFFF)], [Output(10**12, STRANGER)] * (TRANSACTIONS - 1)
+    )
+    paid = [next(watched) if n < PAYING else STRANGER for n in range(len(coins))]
+    return [
+        coinbase,
+        *(
+            wire.assemble([Input(txid, vout, SIGNATURE, 0)], [Output(filling.TOTAL, to), Output(10**11, STRANGER)])
+            for (txid, vout), to in zip(coins, paid, strict=True)
+        ),
+    ]
+
+
+def _block(previous: bytes, height: int, transactions: list[Transaction]) -> bytes:
+    root = wire.merkle_root([transaction.txid for transaction in transactions])
+    top = header.Header(mining.VERSION, previous, root, TIME + height, mining.EASY_BITS, 0, b"")
+    raws = (transaction.raw for transaction in transactions)
+    return header.header_bytes(top) + wire.compact_size(len(transactions)) + b"".join(raws)

@@ -1,0 +1,66 @@
+"""Invoices created per second over HTTP, and the memory of the process that made them."""
+
+import asyncio
+import json
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.tables import outbox, ready_keys
+from bench import load, programs
+from bench.figures import Figure, Terms, of_rounds
+from bench.programs import Ground
+
+ROUNDS = 3
+SECONDS = 2.5
+ACCOUNTS = 100
+MEMORY_BYTES = 200 * 1024 * 1024
+POOL = 10_000
+
+BODY = json.dumps(
+    {
+        "items": [
+            {"type": "item", "name": "Plush", "sku": "P1", "value": "10", "quantity": 3},
+            {"type": "shipping", "name": "Post", "value": "2", "quantity": 1},
+            {"type": "tax", "name": "Tax", "value": "10", "quantity": 1},
+        ]
+    }
+).encode()
+
+
+async def measure(ground: Ground) -> list[Figure]:
+    """Limit, one account and many accounts in turn."""
+    one = [load.post("/account/shop-0/invoice", BODY)]
+    many = [load.post(f"/account/shop-{n}/invoice", BODY) for n in range(ACCOUNTS)]
+    limits, hot, spread = [], [], []
+    async with (
+        ground.database() as url,
+        programs.engine(url) as engine,
+        programs.devnet(ground.folder()) as node,
+        programs.kennel(ground.folder(), url, node) as kennel,
+        programs.running("bench.bare") as bare,
+    ):
+        await _until(engine, sa.select(sa.func.count() >= POOL).select_from(ready_keys))
+        accounts = [load.post(f"/account/shop-{n}", b"{}") for n in range(ACCOUNTS)]
+        await load.once(kennel.port("admin API"), accounts)
+        for _ in range(ROUNDS):
+            await _until(engine, sa.select(~sa.exists().select_from(outbox)))
+            limits.append(await load.rate(bare.port("port"), one, SECONDS))
+            hot.append(await load.rate(kennel.port("admin API"), one, SECONDS))
+            spread.append(await load.rate(kennel.port("admin API"), many, SECONDS))
+        memory = kennel.resident_bytes()
+    return [
+        of_rounds(Terms("invoices", "1/s", 0.4), hot, limits),
+        of_rounds(Terms("invoices_spread", "1/s", 0.4), spread, limits),
+        Figure("memory", "bytes", memory, MEMORY_BYTES, 1.0, at_most=True),
+    ]
+
+
+async def _until(engine: AsyncEngine, condition: sa.Select[bool]) -> None:
+    """Wait until the program has done what it does beside requests."""
+    for _ in range(600):
+        async with engine.connect() as db:
+            if await db.scalar(condition):
+                return
+        await asyncio.sleep(0.1)
+    raise RuntimeError(f"never came true: {condition}")

@@ -1,0 +1,102 @@
+"""A load generator that is lean enough not to be the bottleneck: keep-alive clients, one request at a time each."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+from typing import cast
+
+CLIENTS = 64
+WARM_SECONDS = 0.5
+LENGTH = b"content-length: "
+
+
+class Client(asyncio.Protocol):
+    """Sends its requests, the next one when the one before is answered with 200, and counts the answers."""
+
+    def __init__(self, requests: Iterator[bytes]) -> None:
+        self.answers = 0
+        self.failure = ""
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requests = requests
+        self._received = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._ask(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        received = self._received = self._received + data
+        head = received.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        at = received.index(LENGTH) + len(LENGTH)
+        length = int(received[at : received.index(b"\r", at)])
+        if len(received) < head + 4 + length:
+            return
+        self._received = b""
+        if not received.startswith(b"HTTP/1.1 200"):
+            self.failure = received.decode()
+            self.close()
+        elif self._transport is not None:
+            self.answers += 1
+            self._ask(self._transport)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _ask(self, transport: asyncio.Transport) -> None:
+        """Send the next request; whoever has no more hangs up."""
+        request = next(self._requests, None)
+        if request is None:
+            transport.close()
+        else:
+            transport.write(request)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def post(path: str, body: bytes) -> bytes:
+    """Write a POST as bytes."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def get(path: str) -> bytes:
+    """Write a GET as bytes."""
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+
+
+async def rate(port: int, requests: Sequence[bytes], seconds: float, clients: int = CLIENTS) -> float:
+    """Return the answers per second over `seconds`, after a moment to get going."""
+    running = [await _connect(port, islice(cycle(requests), n, None)) for n in range(clients)]
+    await asyncio.sleep(WARM_SECONDS)
+    before, began = sum(client.answers for client in running), time.perf_counter()
+    await asyncio.sleep(seconds)
+    after, ended = sum(client.answers for client in running), time.perf_counter()
+    for client in running:
+        client.close()
+        await client.ended
+    failures = [client.failure for client in running if client.failure]
+    if failures:
+        raise RuntimeError(failures[0][:1000])
+    return (after - before) / (ended - began)
+
+
+async def once(port: int, requests: Sequence[bytes]) -> None:
+    """Send each request once, one after the other."""
+    client = await _connect(port, iter(requests))
+    await client.ended
+    if client.answers != len(requests):
+        raise RuntimeError(client.failure[:1000])
+
+
+async def _connect(port: int, requests: Iterator[bytes]) -> Client:
+    _, client = await asyncio.get_running_loop().create_connection(lambda: Client(requests), "127.0.0.1", port)
+    return client

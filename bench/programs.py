@@ -1,0 +1,161 @@
+"""The programs that are measured, each a process of its own, and the databases that they work on."""
+
+import asyncio
+import os
+import re
+import secrets
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app import db, migrate
+
+START_SECONDS = 60
+TEMPLATE = "template_bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where the measurements take place: an empty folder, and the URL of a PostgreSQL that syncs what it commits."""
+
+    home: Path
+    server: str
+
+    def folder(self) -> Path:
+        """Make a new folder."""
+        folder = self.home / secrets.token_hex(4)
+        folder.mkdir()
+        return folder
+
+    def url(self, database: str) -> str:
+        """Name a database of the server."""
+        return sa.make_url(self.server).set(database=database).render_as_string(hide_password=False)
+
+    async def administer(self, *statements: str) -> None:
+        """Run statements that are no transaction."""
+        engine = create_async_engine(self.server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            for statement in statements:
+                await connection.execute(sa.text(statement))
+        await engine.dispose()
+
+    @asynccontextmanager
+    async def database(self, template: str = TEMPLATE) -> AsyncIterator[str]:
+        """Yield the URL of a database of one's own, a copy of `template`."""
+        name = f"bench_{secrets.token_hex(4)}"
+        await self.administer(f"CREATE DATABASE {name} TEMPLATE {template}", "CHECKPOINT")
+        try:
+            yield self.url(name)
+        finally:
+            await self.administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def prepare(self) -> None:
+        """Make the template that has the schema and nothing in it."""
+        await self.administer(f"CREATE DATABASE {TEMPLATE}")
+        async with engine(self.url(TEMPLATE)) as made:
+            await migrate.upgrade(made)
+
+
+@asynccontextmanager
+async def engine(url: str) -> AsyncIterator[AsyncEngine]:
+    """Connections as the program has them."""
+    made = db.engine(url)
+    try:
+        yield made
+    finally:
+        await made.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A program that runs, and the first line that it printed."""
+
+    pid: int
+    said: str
+
+    def port(self, of: str) -> int:
+        """Read from the line the port that stands behind the words `of`."""
+        found = re.search(rf"{of}\D*?(\d+)", self.said)
+        if found is None:
+            raise RuntimeError(self.said)
+        return int(found[1])
+
+    def resident_bytes(self) -> int:
+        """How much memory it has."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@asynccontextmanager
+async def running(*words: str, settings: Mapping[str, object] | None = None) -> AsyncIterator[Process]:
+    """Run `python -m WORDS` with these KENNEL_ settings; it runs when it has printed a line."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
+    environment |= {f"KENNEL_{name.upper()}": str(value) for name, value in (settings or {}).items()}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *words, env=environment, stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdout is not None
+    try:
+        said = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        if not said:
+            raise RuntimeError(f"{' '.join(words)} did not start")
+        yield Process(process.pid, said.decode())
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+@dataclass(frozen=True, slots=True)
+class Devnet:
+    """A node in a process of its own."""
+
+    url: str
+    zmq: str
+
+    async def ask(self, method: str, *params: Any) -> Any:
+        """Call the node's JSON-RPC."""
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            reply = await client.post(self.url, json={"id": 1, "method": method, "params": params})
+        if reply.json()["error"]:
+            raise RuntimeError(reply.json()["error"])
+        return reply.json()["result"]
+
+
+@asynccontextmanager
+async def devnet(home: Path) -> AsyncIterator[Devnet]:
+    """Run the devnet on what is under `home`; it mines only when asked."""
+    settings = {
+        "home": home,
+        "devnet_bind": "127.0.0.1:0",
+        "devnet_zmq_bind": "127.0.0.1:0",
+        "devnet_block_seconds": 0,
+    }
+    async with running("app", "devnet", settings=settings) as process:
+        rpc, zmq = (process.port(scheme) for scheme in ("http://127.0.0.1:", "tcp://127.0.0.1:"))
+        yield Devnet(f"http://kennel:kennel@127.0.0.1:{rpc}", f"tcp://127.0.0.1:{zmq}")
+
+
+@asynccontextmanager
+async def kennel(home: Path, database: str, node: Devnet, **settings: object) -> AsyncIterator[Process]:
+    """Run the whole program, with every role unless told otherwise."""
+    given = {
+        "home": home,
+        "database_url": database,
+        "node_url": node.url,
+        "node_zmq": node.zmq,
+        "admin_bind": "127.0.0.1:0",
+        "public_bind": "127.0.0.1:0",
+        "log_level": "warning",
+    }
+    async with running("app", "serve", settings={**given, **settings}) as process:
+        yield process
