@@ -1,13 +1,17 @@
-# Every command needs Python 3.11 or later and make, and fetches the rest.
+# Every command needs Python 3.11, 3.12 or 3.13 and make, and fetches the rest.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+	$$p -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 CODE := app tests bench migrations
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test bench check quick lint format lock image clean
-run: $(VENV)/run
+.PHONY: run install test bench check quick lint format lock image clean
+
+run: install
 	@$(BIN)/python -m app demo
+
+install: $(VENV)/run
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest
@@ -32,26 +36,32 @@ format: $(VENV)/dev
 	$(BIN)/ruff check --fix $(CODE)
 
 # The lock files hold hashes and name no index and no host.
-lock:
-	$(BIN)/python -m pip install -q uv
+lock: $(VENV)/dev
+	$(PIP) install -q uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--group dev pyproject.toml -o requirements-dev.lock
 
+image:
+	docker build -t kennel .
+
+# Half an environment would be taken for a whole one, so what fails is removed.
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Kennel needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@test -n "$(PYTHON)" || { echo "Kennel needs Python 3.11, 3.12 or 3.13 on the PATH, with its venv module (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/run: requirements.lock | $(BIN)/python
-	@echo "Setting up Kennel (once, about a minute) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "Setting up Kennel in $(VENV) (once, about a minute) ..."
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/dev: requirements-dev.lock | $(BIN)/python
-	@echo "Setting up Kennel for development (once, about a minute) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@echo "Setting up Kennel for development in $(VENV) (once, about a minute) ..."
+	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/run
 
+# Not .kennel: it holds the seed and the database.
 clean:
-	rm -rf $(VENV) .kennel
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
