@@ -130,6 +130,15 @@ async def told(engine: AsyncEngine, prefix: str = "") -> list[str]:
     return [event for event in found if event.startswith(prefix)]
 
 
+async def until_someone_waits(engine: AsyncEngine, number: int = 1) -> None:
+    """Return as soon as `number` transactions wait for the locks of others."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with engine.connect() as db:
+        watching = await db.execution_options(isolation_level="AUTOCOMMIT")
+        while await watching.scalar(sa.text(waiting)) < number:
+            pass
+
+
 async def shown(engine: AsyncEngine, address: str) -> Invoice:
     async with engine.begin() as db:
         return await invoices.fetch(db, REGTEST, address)

@@ -78,7 +78,7 @@ class Wish:
         if frequency and not (frequency.isascii() and frequency.isdigit() and len(frequency) <= FREQUENCY_DIGITS):
             raise Invalid(reason="payout_frequency is a whole number of seconds.", field="payout_frequency")
         for name in ("payout_threshold", "accept_unconfirmed_below"):
-            if self.changes.get(name, 0) < 0:
+            if (self.changes.get(name) or 0) < 0:
                 raise Invalid(reason=f"{name} is not below zero.", field=name)
         return self
 
@@ -122,7 +122,7 @@ async def put(network: Network, db: Db, wishes: Sequence[Wish]) -> list[Account 
     """Open or change accounts in the order of the wishes; what changes nothing tells nothing."""
     names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
     there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
-    missing = [name for name in names if name not in there]
+    missing = sorted(name for name in names if name not in there)  # shuffled names in two batches deadlock
     opened = await _open(db, network, missing) if missing else {}
     raced = [name for name in missing if name not in opened]
     there |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}

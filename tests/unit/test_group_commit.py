@@ -17,6 +17,7 @@ from app.domain.refusals import Conflict, Refusal
 from app.domain.verbs import Done, Verb
 from app.group_commit import GroupCommit
 from app.tables import outbox as outbox_table
+from tests import world
 
 KILL = sa.text("SELECT pg_terminate_backend(:pid)")
 KILL_AT_COMMIT = """
@@ -233,7 +234,7 @@ async def test_who_waits_for_the_holder_of_a_key_gets_what_that_made(engine: Asy
 
     async def hold(db: Db) -> None:
         running.set()
-        await _until_someone_waits(engine)
+        await world.until_someone_waits(engine)
 
     holder.before = hold
     held = asyncio.create_task(holder.write("a", "key"))
@@ -248,7 +249,7 @@ async def test_when_the_holder_of_a_key_is_refused_the_one_that_waits_does_it(en
 
     async def hold(db: Db) -> None:
         running.set()
-        await _until_someone_waits(engine)
+        await world.until_someone_waits(engine)
 
     holder.before = hold
     held = asyncio.create_task(holder.write("no a", "key"))
@@ -257,16 +258,6 @@ async def test_when_the_holder_of_a_key_is_refused_the_one_that_waits_does_it(en
     assert await journal.write("no a", "key") == Done(Note("no a"))
     with pytest.raises(Unwanted):
         await held
-
-
-async def _until_someone_waits(engine: AsyncEngine) -> None:
-    waiting = sa.text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    while True:
-        async with engine.connect() as db:
-            if await db.scalar(waiting):
-                return
 
 
 async def test_a_connection_that_dies_under_a_batch_is_an_error_for_all_and_nothing_is_half_done(

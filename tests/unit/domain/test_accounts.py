@@ -1,0 +1,232 @@
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import accounts, ready_keys, scripts
+from app.domain.accounts import Account, NoReadyKeys, NoSuchAccount, Wish
+from app.domain.networks import MAIN, REGTEST
+from app.domain.refusals import Invalid, Refusal
+from app.tables import accounts as account_rows
+from app.tables import addresses
+from app.tables import ready_keys as keys
+from tests import world
+from tests.world import accepted, doge, told
+
+PAYOUT = "mkpZhYtJu2r87Js3pDiWJDmPte2NRZ8bJV"
+
+
+@pytest.fixture
+async def ready(engine: AsyncEngine) -> AsyncEngine:
+    """The database with 20 ready keys."""
+    await world.make_ready(engine)
+    return engine
+
+
+async def put(engine: AsyncEngine, *wishes: Wish) -> list[Account | Refusal]:
+    async with engine.begin() as db:
+        return await accounts.put(REGTEST, db, wishes)
+
+
+async def opened(engine: AsyncEngine, foreign_id: str, **changes: Any) -> Account:
+    [account] = await put(engine, Wish(foreign_id, changes))
+    return accepted(account)
+
+
+async def fetched(engine: AsyncEngine, foreign_id: str) -> Account:
+    async with engine.connect() as db:
+        return await accounts.fetch(db, foreign_id)
+
+
+async def left(engine: AsyncEngine) -> list[int]:
+    """The numbers of the keys that are still ready."""
+    async with engine.connect() as db:
+        return list(await db.scalars(sa.select(keys.c.number).order_by(keys.c.number)))
+
+
+async def test_an_account_is_opened_on_the_first_ready_key(ready: AsyncEngine) -> None:
+    account = await opened(ready, "shop", name="Shibe")
+
+    assert (account.id, account.foreign_id, account.name, account.state) == (0, "shop", "Shibe", "open")
+    assert account.address == scripts.to_address(REGTEST, scripts.of_address(REGTEST, account.address))
+    assert await fetched(ready, "shop") == account
+    assert (await left(ready))[0] == 1
+    assert await told(ready) == ["ACC_CREATED"]
+
+
+async def test_the_wires_id_is_watched_like_an_address(ready: AsyncEngine) -> None:
+    account = await opened(ready, "shop")
+
+    async with ready.connect() as db:
+        [row] = (await db.execute(sa.select(addresses))).mappings()
+    assert row["script"] == scripts.of_address(REGTEST, account.address)
+    assert [row[name] for name in ("account_id", "branch", "index", "purpose")] == [
+        0,
+        accounts.ACCOUNT_KEY,
+        0,
+        "account",
+    ]
+
+
+async def test_a_change_leaves_what_it_does_not_name(ready: AsyncEngine) -> None:
+    before = await opened(ready, "shop", name="Shibe", payout_address=PAYOUT, payout_threshold=doge(5))
+    after = await opened(ready, "shop", vendor_name="Such Shop")
+
+    assert after == replace(before, vendor_name="Such Shop") == await fetched(ready, "shop")
+    assert await told(ready) == ["ACC_CREATED", "ACC_UPDATED"]
+
+
+@pytest.mark.parametrize("name", accounts.CHANGEABLE)
+async def test_whatever_may_be_changed_is_kept(ready: AsyncEngine, name: str) -> None:
+    before = await opened(ready, "shop")
+    new: Any = doge(1) if isinstance(getattr(before, name), int) else "7"
+
+    await opened(ready, "shop", **{name: new})
+
+    assert await fetched(ready, "shop") == replace(before, **{name: new})
+
+
+async def test_an_empty_text_clears_a_field_and_null_leaves_it(ready: AsyncEngine) -> None:
+    await opened(ready, "shop", name="Shibe", vendor_name="Such Shop")
+
+    after = await opened(ready, "shop", name="", vendor_name=None)
+
+    assert (after.name, after.vendor_name) == ("", "Such Shop")
+
+
+@pytest.mark.parametrize("changes", [{}, {"name": "Shibe"}, {"name": None}])
+async def test_what_changes_nothing_tells_nothing(ready: AsyncEngine, changes: dict[str, Any]) -> None:
+    before = await opened(ready, "shop", name="Shibe")
+    await told(ready)
+
+    assert await opened(ready, "shop", **changes) == before
+    assert await told(ready) == []
+
+
+async def test_one_name_twice_in_a_batch_is_one_account_as_the_last_one_wants_it(ready: AsyncEngine) -> None:
+    made = await put(
+        ready, Wish("shop", {"name": "a"}), Wish("other", {}), Wish("shop", {"name": "b"}), Wish("shop", {})
+    )
+
+    first, other, second, third = map(accepted, made)
+    assert first.id == second.id != other.id
+    assert [first.name, second.name, third.name] == ["a", "b", "b"]
+    assert await fetched(ready, "shop") == second
+    assert await told(ready) == ["ACC_CREATED", "ACC_CREATED", "ACC_UPDATED"]
+    assert len(await left(ready)) == 18
+
+
+async def test_two_at_once_open_one_account_and_the_losers_key_stays_ready(ready: AsyncEngine) -> None:
+    async with ready.connect() as first:
+        [winner] = await accounts.put(REGTEST, first, [Wish("shop", {"name": "first"})])
+        loser = asyncio.create_task(put(ready, Wish("shop", {"name": "second"}), Wish("mine", {})))
+        await world.until_someone_waits(ready)
+        await first.commit()
+        changed, mine = map(accepted, await loser)
+
+    assert changed == replace(accepted(winner), name="second")
+    assert sorted({changed.id, mine.id} | set(await left(ready))) == list(range(20))
+    assert len(await left(ready)) == 18
+    assert sorted(await told(ready)) == ["ACC_CREATED", "ACC_CREATED", "ACC_UPDATED"]
+
+
+async def test_batches_with_the_same_names_in_another_order_do_not_deadlock(ready: AsyncEngine) -> None:
+    async with ready.connect() as first:
+        await accounts.put(REGTEST, first, [Wish("m", {})])
+        others = [asyncio.create_task(put(ready, *(Wish(name, {}) for name in names))) for names in ("amz", "zma")]
+        await world.until_someone_waits(ready, 2)
+        await first.commit()
+        one, two = [[accepted(account).id for account in found] for found in await asyncio.gather(*others)]
+
+    assert one == two[::-1]
+    assert sorted({*one, *await left(ready)}) == list(range(20))
+
+
+async def test_when_the_keys_run_out_the_rest_is_refused_and_what_is_there_can_be_changed(engine: AsyncEngine) -> None:
+    await world.make_ready(engine, 1)
+
+    a, b = await put(engine, Wish("a", {}), Wish("b", {}))
+    again, refused = await put(engine, Wish("a", {"name": "x"}), Wish("b", {}))
+
+    assert accepted(a) == replace(accepted(again), name="")
+    assert isinstance(b, NoReadyKeys)
+    assert isinstance(refused, NoReadyKeys)
+    assert (refused.code, await left(engine)) == ("not-available", [])
+    assert await told(engine) == ["ACC_CREATED", "ACC_UPDATED"]
+
+
+async def test_an_account_that_is_undone_gives_its_key_back(ready: AsyncEngine) -> None:
+    async with ready.connect() as db:
+        await accounts.put(REGTEST, db, [Wish("shop", {})])
+        await db.rollback()
+
+    assert len(await left(ready)) == 20
+    with pytest.raises(NoSuchAccount):
+        await fetched(ready, "shop")
+
+
+async def test_an_unknown_account_is_refused_in_gigawallets_words(engine: AsyncEngine) -> None:
+    with pytest.raises(NoSuchAccount, match=r"^GetAccount: account not found: nobody$"):
+        await fetched(engine, "nobody")
+
+
+async def test_accounts_are_paged_by_their_number(ready: AsyncEngine) -> None:
+    await put(ready, *(Wish(name, {}) for name in "edcba"))
+
+    async with ready.connect() as db:
+        first = await accounts.page(db, -1, 3)
+        rest = await accounts.page(db, first[-1].id, 3)
+    assert [account.id for account in first + rest] == [0, 1, 2, 3, 4]
+
+
+async def test_a_key_whose_number_is_taken_is_not_made_ready_again(ready: AsyncEngine) -> None:
+    await opened(ready, "shop")
+
+    await world.make_ready(ready, 21)
+
+    assert await left(ready) == list(range(1, 21))
+    async with ready.connect() as db:
+        assert (await ready_keys.highest(db), await ready_keys.count(db, 5)) == (20, 5)
+
+
+async def test_the_schema_too_refuses_a_second_account_of_a_name(ready: AsyncEngine) -> None:
+    await put(ready, Wish("a", {}), Wish("b", {}))
+
+    with pytest.raises(sa.exc.IntegrityError, match="accounts_foreign_id_key"):
+        async with ready.begin() as db:
+            await db.execute(sa.update(account_rows).values(foreign_id="a"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"payout_address": "junk"}, "payout_address"),
+        ({"payout_address": "DBus3bamQjgJULBJtYXpEzDWQRwF5iwxgC"}, "payout_address"),
+        ({"payout_frequency": "weekly"}, "payout_frequency"),
+        ({"payout_frequency": "-1"}, "payout_frequency"),
+        ({"payout_frequency": "²"}, "payout_frequency"),
+        ({"payout_frequency": "1" * 10}, "payout_frequency"),
+        ({"payout_threshold": -1}, "payout_threshold"),
+        ({"accept_unconfirmed_below": -1}, "accept_unconfirmed_below"),
+    ],
+)
+def test_a_payout_that_could_never_be_paid_is_refused_by_field(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        Wish("shop", changes).checked(REGTEST)
+
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"payout_address": ""}, {"payout_address": PAYOUT, "payout_threshold": 0, "payout_frequency": "3600"},
+                {"payout_address": None, "payout_threshold": None, "payout_frequency": None}]
+)  # fmt: skip
+def test_a_payout_that_can_be_paid_is_taken(changes: dict[str, Any]) -> None:
+    wish = Wish("shop", changes)
+
+    assert wish.checked(REGTEST) is wish
+    with pytest.raises(Invalid, match="regtest network, not of Dogecoin's main"):
+        Wish("shop", {"payout_address": PAYOUT}).checked(MAIN)
