@@ -317,7 +317,8 @@ async def test_a_caller_that_goes_away_disturbs_nobody(journal: Journal) -> None
     gone.cancel()
     go.set()
 
-    assert await stays == Done(Note("stays"))
+    async with asyncio.timeout(10):
+        assert await stays == Done(Note("stays"))
     assert await journal.write("next") == Done(Note("next"))
     assert await journal.written() == ["gone", "stays", "next"]
 
