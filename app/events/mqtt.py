@@ -26,7 +26,7 @@ MESSAGES: Final = 400
 ANSWER_SECONDS: Final = 5
 WAITS_SECONDS: Final = (0.25, 0.5, 1, 2, 5, 10, 30)
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Mqtt:
             return False
         try:
             link = await self._connected()
-        except (aiomqtt.MqttError, OSError) as error:
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
             await self._lost(error)
             return False
         return await self._publish(link)
@@ -117,7 +117,7 @@ class Mqtt:
             raise aiomqtt.MqttError("the connection was lost")
         if self._link is None:
             self._link = await _Link.open(self._broker)
-            log.info("connected to the MQTT broker %s", self._broker)
+            _log.info("connected to the MQTT broker %s", self._broker)
             self._said = ""
         self._failures = 0
         return self._link
@@ -129,7 +129,7 @@ class Mqtt:
         self._failures += 1
         if str(error) != self._said:
             self._said = str(error)
-            log.warning("the MQTT broker %s does not answer (%s); trying again", self._broker, error)
+            _log.warning("the MQTT broker %s does not answer (%s); trying again", self._broker, error)
 
     async def _disconnect(self) -> None:
         if self._link is not None:

@@ -1,6 +1,7 @@
 """Webhooks: what is due is claimed, posted outside any transaction, and what came of it recorded."""
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -26,6 +27,8 @@ LIMIT: Final = 384
 """Posts at a time in this process; with the idle connections below the 1,024 files that a process may open."""
 RESPONSE_CHARACTERS: Final = 1_000
 GRACE_SECONDS: Final = 2
+
+_log = logging.getLogger(__name__)
 
 assert CLAIM_SECONDS > TIMEOUT_SECONDS  # noqa: S101  limits that depend on each other say so
 
@@ -119,6 +122,9 @@ class Webhooks:
             status, response = None, f"no answer within {self._terms.timeout_seconds:g} seconds"
         except Unanswered as error:
             status, response = None, str(error)
+        except Exception as error:  # a fault of ours in one delivery stops neither the others nor the program
+            _log.exception("a webhook could not be posted (endpoint %d, position %d)", *delivery.key)
+            status, response = None, f"not posted ({type(error).__name__})"
         else:
             status, response = answer.status, _text(answer.body)
         return Outcome(delivery, at, status, round((loop.time() - started) * 1000), response)

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from app.bell import Bell
 from app.domain import outbox
 from app.domain.endpoints import Callback
 from app.domain.outbox import Fact
-from app.events import relay, signatures
+from app.events import addresses, relay, signatures
 from app.events.posting import Poster
 from app.events.webhooks import EACH, Terms, Webhooks
 from app.tables import attempts, deliveries, webhook_endpoints
@@ -333,6 +334,23 @@ async def test_an_event_that_outlives_its_endpoint_is_forgotten(
         await until(running.step, lambda: not running._posting and not running._ended)
 
     assert await tried(engine) == []
+
+
+async def test_a_fault_of_ours_in_one_delivery_stops_no_other(engine: AsyncEngine, receiver: Receiver) -> None:
+    async def resolve(host: str, port: int) -> list[addresses.Address]:
+        if host == "odd.example":
+            raise KeyError(host)
+        return [ip_address("127.0.0.1")]
+
+    poster = Poster(resolve, allowed=addresses.anywhere)
+    await prepare(engine, Callback("odd", "http://odd.example/"), Callback("shop", receiver.url()))
+    await tell(engine, 1)
+    async with webhooks(engine, poster, Terms(())) as running:
+        await deliver_all(engine, running, 1)
+        await until(running.step, lambda: not running._posting and not running._ended)
+
+    assert {row.response for row in await tried(engine)} == {"ok", "not posted (KeyError)"}
+    assert await states(engine) == {("delivered", 1): 1, ("failed", 1): 1}
 
 
 async def test_every_event_arrives_though_the_receiver_fails_at_random_and_the_relay_is_killed(
