@@ -122,7 +122,7 @@ class Webhooks:
             status, response = None, f"no answer within {self._terms.timeout_seconds:g} seconds"
         except Unanswered as error:
             status, response = None, str(error)
-        except Exception as error:  # a fault of ours in one delivery stops neither the others nor the program
+        except Exception as error:  # noqa: BLE001  a fault of ours in one delivery stops neither the others nor the program
             _log.exception("a webhook could not be posted (endpoint %d, position %d)", *delivery.key)
             status, response = None, f"not posted ({type(error).__name__})"
         else:
