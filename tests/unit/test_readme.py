@@ -1,4 +1,4 @@
-"""What the README and .env.example say of the settings is what the settings are."""
+"""What the documents and the files of deployment say of the settings is what the settings are."""
 
 import re
 from pathlib import Path
@@ -26,3 +26,13 @@ def test_every_file_that_the_documents_link_to_is_there() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
             assert (document.parent / link).exists(), f"{document.name} links to {link}"
+
+
+def test_documents_and_deployment_name_no_setting_that_there_is_not() -> None:
+    files = [ROOT / name for name in ("README.md", "Dockerfile", "deploy/compose.yaml")] + [
+        *(ROOT / "docs").glob("*.md")
+    ]
+
+    named = {name for file in files for name in re.findall(r"\bKENNEL_[A-Z_]+[A-Z]\b", file.read_text())}
+
+    assert named - set(SET) == {"KENNEL_CONFIG"}

@@ -1,0 +1,25 @@
+# Kennel for production. What it keeps is in /data: the seed file, and the database where none is configured.
+FROM python:3.13-slim
+
+WORKDIR /srv/kennel
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
+        --require-hashes --requirement requirements.lock
+COPY LICENSE README.md ./
+COPY migrations migrations
+COPY app app
+
+RUN useradd --create-home --uid 10001 kennel && install -d -o kennel -g kennel -m 0700 /data
+USER kennel
+ENV KENNEL_HOME=/data \
+    KENNEL_PUBLIC_BIND=0.0.0.0:8082 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+VOLUME /data
+EXPOSE 8081 8082
+
+# For a process without the role http: --no-healthcheck.
+HEALTHCHECK --start-period=60s --interval=10s --timeout=5s \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8082/health', timeout=4)"]
+ENTRYPOINT ["python", "-m", "app"]
+CMD ["serve"]
