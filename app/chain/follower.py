@@ -99,7 +99,7 @@ class Follower:
             return False
         first = max(0, theirs.height - ANCHORS + 1)
         recent = await self._fetch(first, theirs.height - first + 1)
-        if recent[-1].hash != theirs.hash:
+        if not recent or recent[-1].hash != theirs.hash:
             return False
         chainwork = theirs.chainwork - sum(block.work for block in recent)
         headers = []
@@ -124,7 +124,7 @@ class Follower:
 
     async def _same(self, ours: Tip, theirs: ChainState) -> bool:
         if ours.height < theirs.height:
-            return await self._node.block_hash(ours.height) == ours.hash
+            return await self._node.block_hash(ours.height) in (None, ours.hash)
         if ours.height == theirs.height:
             return ours.hash == theirs.hash
         async with self._engine.connect() as db:
@@ -143,7 +143,7 @@ class Follower:
     async def _rescan(self, ours: Tip) -> bool:
         first = ours.rescan_height or 0
         batch = await self._fetch(first, min(BATCH, ours.height - first + 1))
-        if not _linked(batch, batch[0].previous):
+        if not batch or not _linked(batch, batch[0].previous):
             return False
         async with self._engine.begin() as db:
             await blocks.rescan(db, self._rules, ours, batch)

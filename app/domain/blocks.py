@@ -147,9 +147,14 @@ async def rescan(db: Db, rules: Rules, at: Tip, given: Sequence[Block]) -> None:
 
 
 async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_height: int) -> None:
-    """Guarded, and first of all locks: two followers can never both take a block."""
+    """Guarded, and first of all locks: two followers can never both take a block.
+
+    A rescan that would begin above the tip has nothing left to do: what comes there is read for the first time.
+    """
     here = sa.and_(chain_state.c.hash == from_hash, chain_state.c.height == from_height)
-    moved = sa.update(chain_state).where(here).values(hash=to_hash, height=to_height).returning(chain_state.c.id)
+    rescan_height = sa.case((chain_state.c.rescan_height <= to_height, chain_state.c.rescan_height))
+    values = {"hash": to_hash, "height": to_height, "rescan_height": rescan_height}
+    moved = sa.update(chain_state).where(here).values(values).returning(chain_state.c.id)
     if (await db.execute(moved)).first() is None:
         raise TipMoved
 

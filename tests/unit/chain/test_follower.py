@@ -1,0 +1,463 @@
+"""The follower on a real chain: our own devnet, its RPC, and a real database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import db as bulk
+from app.chain import header
+from app.chain.follower import ANCHORS, BATCH, Follower, UnreadableBlock, WrongChain
+from app.chain.node import Node
+from app.devnet import devnet
+from app.domain import blocks, scripts
+from app.domain.blocks import BeforeTheStart
+from app.domain.networks import MAIN, REGTEST
+from app.lease import Lease
+from app.tables import blocks as block_rows
+from app.tables import deposits
+from tests import world
+from tests.conftest import cloned
+
+NOWHERE = scripts.to_address(REGTEST, scripts.p2sh(bytes(20))) or ""
+HARDER_BITS = "1f7fffff"
+"""A block of this difficulty is worth 2^15 of regtest's."""
+
+
+class Fickle(Node):
+    """A node that can be made to lie: what is set here is done to its answers."""
+
+    damage: Callable[[bytes], bytes] | None = None
+    forgets: bool = False
+    gate: asyncio.Event | None = None
+
+    async def block_hash(self, height: int) -> bytes | None:
+        return None if self.forgets and height else await super().block_hash(height)
+
+    async def hashes(self, first: int, count: int) -> list[bytes]:
+        if self.gate is not None and first > 1:
+            await self.gate.wait()
+        return [] if self.forgets and first else await super().hashes(first, count)
+
+    async def blocks(self, hashes: Sequence[bytes]) -> list[bytes]:
+        raws = await super().blocks(hashes)
+        return raws if self.damage is None else [self.damage(raw) for raw in raws]
+
+
+@dataclass
+class Net:
+    """A devnet with a node to talk to it, and what a follower makes of it."""
+
+    node: Fickle
+    engine: AsyncEngine
+    commits: int = 0
+
+    def follower(self, holder: str = "one", engine: AsyncEngine | None = None) -> Follower:
+        engine = engine or self.engine
+        return Follower(engine, self.node, world.RULES, Lease(engine, "follow", holder), self.committed)
+
+    def committed(self) -> None:
+        self.commits += 1
+
+    async def mine(self, number: int, address: str = NOWHERE) -> list[str]:
+        found: list[str] = await self.node.call("generatetoaddress", number, address)
+        return found
+
+    async def call(self, method: str, *params: Any) -> Any:
+        return await self.node.call(method, *params)
+
+    async def fork(self, height: int, number: int) -> str:
+        """Replace the chain from `height` on by `number` other blocks, and return what was there."""
+        there: str = await self.call("getblockhash", height)
+        await self.call("invalidateblock", there)
+        await self.mine(number)
+        return there
+
+    async def at_the_nodes_tip(self) -> bool:
+        ours, theirs = await self.tip(), await self.node.chain_state()
+        return (ours.height, ours.hash, ours.chainwork) == (theirs.height, theirs.hash, theirs.chainwork)
+
+    async def tip(self) -> blocks.Tip:
+        async with self.engine.connect() as db:
+            found = await blocks.tip(db)
+        assert found is not None
+        return found
+
+    async def rescan(self, height: int) -> None:
+        async with self.engine.begin() as db:
+            world.accepted(await blocks.rescan_from(db, height))
+
+
+@pytest.fixture
+async def net(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Net]:
+    options = devnet.Options("127.0.0.1:0", None)
+    async with (
+        devnet.running(tmp_path, options) as running,
+        Fickle(running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
+    ):
+        yield Net(node, engine)
+
+
+@pytest.fixture
+async def shop(engine: AsyncEngine) -> str:
+    """The address of an invoice to pay blocks' rewards to."""
+    await world.open_account(engine)
+    return (await world.invoice(engine)).address
+
+
+@pytest.fixture
+async def follower(net: Net) -> AsyncIterator[Follower]:
+    """A follower that has begun at the first block."""
+    made = net.follower()
+    assert await made.step()
+    yield made
+    await made.close()
+
+
+async def settle(follower: Follower) -> int:
+    """Step until there is nothing to do; how often there was."""
+    moved = 0
+    while await follower.step():
+        moved += 1
+    return moved
+
+
+async def received(engine: AsyncEngine) -> tuple[int, int]:
+    """How many deposits are in blocks, and how many were undone."""
+    async with engine.connect() as db:
+        states = list(await db.scalars(sa.select(deposits.c.state)))
+    return len(states) - states.count("undone"), states.count("undone")
+
+
+async def first_unread(follower: Follower) -> int:
+    """Wait for the batch that is fetched ahead, and return its first height."""
+    assert follower._ahead is not None
+    await asyncio.wait([follower._ahead.fetched])
+    return follower._ahead.first
+
+
+@pytest.mark.parametrize("height", [0, 5, 130])
+async def test_a_new_installation_begins_at_the_tip_and_knows_some_blocks_before_it(net: Net, height: int) -> None:
+    await net.mine(height)
+    follower = net.follower()
+
+    assert [await follower.step(), await follower.step()] == [True, False]
+
+    assert await net.at_the_nodes_tip()
+    async with net.engine.connect() as db:
+        known = list(await db.scalars(sa.select(block_rows.c.height).order_by(block_rows.c.height)))
+    assert known == list(range(max(0, height - ANCHORS + 1), height + 1))
+
+
+async def test_blocks_are_connected_and_their_payments_booked(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(1, shop)
+    await net.mine(2)
+
+    assert await settle(follower) == 1
+    assert await net.at_the_nodes_tip()
+    assert (await received(net.engine), net.commits) == ((1, 0), 1)
+
+
+async def test_a_fork_is_followed_and_what_it_left_out_is_undone(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(3)
+    await net.mine(2, shop)
+    await settle(follower)
+
+    await net.fork(4, 3)
+
+    assert await settle(follower) == 3  # two back, then three on at once
+    assert await net.at_the_nodes_tip()
+    assert await received(net.engine) == (0, 2)
+
+
+async def test_a_fork_and_back_leaves_every_payment_once(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(3, shop)
+    await settle(follower)
+    old = await net.fork(2, 3)
+    await settle(follower)
+    assert await received(net.engine) == (1, 2)
+
+    await net.call("invalidateblock", await net.call("getblockhash", 2))
+    await net.call("reconsiderblock", old)
+    await settle(follower)
+    await net.mine(2)
+    await settle(follower)
+
+    assert await net.at_the_nodes_tip()
+    assert await received(net.engine) == (3, 0)
+
+
+async def test_a_node_that_is_behind_is_waited_for(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(5, shop)
+    await settle(follower)
+    before = await net.tip()
+    there = await net.call("getblockhash", 3)
+    await net.call("invalidateblock", there)
+
+    assert await settle(follower) == 0
+    assert await net.tip() == before
+    await net.call("reconsiderblock", there)
+    await net.mine(1)
+    assert await settle(follower) == 1
+    assert await received(net.engine) == (5, 0)
+
+
+async def test_a_weaker_fork_is_waited_out(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(5, shop)
+    await settle(follower)
+
+    await net.fork(3, 2)
+
+    assert await settle(follower) == 0
+    assert await received(net.engine) == (5, 0)
+
+
+async def test_more_work_is_followed_though_it_is_shorter(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(10, shop)
+    await settle(follower)
+    await net.fork(6, 0)
+    await net.call("generateharder", 1, NOWHERE, HARDER_BITS)
+
+    await settle(follower)
+
+    assert await net.at_the_nodes_tip()
+    assert (await net.tip()).height == 6
+    assert await received(net.engine) == (5, 5)
+
+
+async def test_a_rescan_that_a_shorter_fork_overtakes_is_done(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(10, shop)
+    await settle(follower)
+    await net.rescan(9)
+    await net.fork(6, 0)
+    await net.call("generateharder", 1, NOWHERE, HARDER_BITS)
+
+    await settle(follower)
+
+    assert await net.at_the_nodes_tip()
+    assert (await net.tip()).rescan_height is None
+    assert await received(net.engine) == (5, 5)
+
+
+async def test_a_node_of_another_network_is_refused_before_anything_is_written(net: Net) -> None:
+    rules = replace(world.RULES, network=MAIN)
+    follower = Follower(net.engine, net.node, rules, Lease(net.engine, "follow", "one"), net.committed)
+
+    for _ in range(2):
+        with pytest.raises(WrongChain, match="follows another chain"):
+            await follower.step()
+    async with net.engine.connect() as db:
+        assert await blocks.tip(db) is None
+
+
+@pytest.mark.parametrize("byte", [4, 40, 100, -1], ids=["previous", "merkle root", "coinbase", "lock time"])
+async def test_a_damaged_block_stops_everything_and_is_never_skipped(
+    net: Net, follower: Follower, shop: str, byte: int
+) -> None:
+    await net.mine(3)
+    bad = header.internal((await net.mine(1, shop))[0])
+    await net.mine(3, shop)
+    before = await net.tip()
+
+    def damage(raw: bytes) -> bytes:
+        changed = bytearray(raw)
+        if header.hash256(raw[: header.HEADER_BYTES]) == bad:
+            changed[byte] ^= 1
+        return bytes(changed)
+
+    net.node.damage = damage
+    for _ in range(2):
+        with pytest.raises(UnreadableBlock, match=rf"^Block 4 \({header.display(bad)}\) cannot be read"):
+            await follower.step()
+    assert (await net.tip(), await received(net.engine)) == (before, (0, 0))
+
+    net.node.damage = None
+    await settle(follower)
+    assert await received(net.engine) == (4, 0)
+
+
+async def test_another_block_than_was_asked_for_is_not_taken(net: Net, follower: Follower) -> None:
+    other = await net.node.blocks([world.GENESIS])
+    await net.mine(1)
+    net.node.damage = lambda _: other[0]
+
+    with pytest.raises(UnreadableBlock, match="hashes to something else"):
+        await follower.step()
+
+
+async def test_a_node_that_forgot_between_two_answers_is_no_fork(net: Net, follower: Follower, shop: str) -> None:
+    """Behind one address there may be two nodes, one of them behind: no hash at our height means wait."""
+    await net.mine(3, shop)
+    await settle(follower)
+    await net.mine(2)
+    before = await net.tip()
+    net.node.forgets = True
+
+    assert await settle(follower) == 0
+    assert await net.tip() == before
+    net.node.forgets = False
+    assert await settle(follower) == 1
+    assert await received(net.engine) == (3, 0)
+
+
+async def test_a_rescan_waits_for_a_node_that_forgot(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(3, shop)
+    await settle(follower)
+    await net.rescan(1)
+    net.node.forgets = True
+
+    assert await settle(follower) == 0
+    net.node.forgets = False
+    assert await settle(follower) == 1
+    assert (await net.tip()).rescan_height is None
+
+
+async def test_catching_up_in_batches_leaves_what_one_by_one_leaves(net: Net, server: str) -> None:
+    async with cloned(server) as url:
+        late = bulk.engine(url)
+        for engine in (net.engine, late):
+            await world.open_account(engine)
+            shop = (await world.invoice(engine, required_confirmations=2)).address
+            await world.told(engine)
+        early_one, late_one = net.follower(), net.follower("two", late)
+        assert await early_one.step()
+        assert await late_one.step()
+
+        for number in range(BATCH + 20):
+            await net.mine(1, shop if number % 7 == 0 else NOWHERE)
+            if number % 30 == 0 or number > BATCH - 10:  # in batches of other sizes first, then one by one
+                await early_one.step()
+        await settle(early_one)
+
+        assert await settle(late_one) == 2
+        assert await world.rows(late) == await world.rows(net.engine)
+        await late_one.close()
+        await late.dispose()
+    assert await received(net.engine) == (18, 0)
+
+
+async def test_a_rescan_finds_what_was_paid_before_the_start_and_nothing_twice(net: Net, shop: str) -> None:
+    await net.mine(2, shop)
+    await net.mine(BATCH)
+    follower = net.follower()
+    await settle(follower)
+    await net.mine(3, shop)
+    await settle(follower)
+    assert await received(net.engine) == (3, 0)
+    before = await net.tip()
+
+    await net.rescan(0)
+    assert await settle(follower) == 2
+
+    assert await received(net.engine) == (5, 0)
+    assert (await net.tip()).rescan_height is None
+    assert (await net.tip()).hash == before.hash
+    await net.rescan(0)
+    await settle(follower)
+    assert await received(net.engine) == (5, 0)
+
+
+async def test_blocks_that_come_during_a_rescan_are_taken_first(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(BATCH + 20, shop)
+    await settle(follower)
+    await net.rescan(1)
+    assert await follower.step()
+    await net.mine(2, shop)
+
+    assert await follower.step()
+    assert await net.at_the_nodes_tip()
+    assert (await net.tip()).rescan_height == BATCH + 1
+    assert await settle(follower) == 1
+    assert await received(net.engine) == (BATCH + 22, 0)
+
+
+async def test_two_that_both_believe_to_be_the_only_one_take_each_block_once(net: Net, shop: str) -> None:
+    one, two = net.follower("same"), net.follower("same")
+    await one.step()
+    for _ in range(10):
+        await net.mine(3, shop)
+        await asyncio.gather(one.step(), two.step())
+        await net.fork((await net.node.chain_state()).height, 2)
+        await asyncio.gather(one.step(), two.step(), one.step(), two.step())
+    await settle(one)
+
+    assert await settle(two) == 0
+    assert await net.at_the_nodes_tip()
+    assert (await received(net.engine))[0] == 20
+
+
+async def test_one_stands_by_until_the_other_closes(net: Net, follower: Follower) -> None:
+    hours = count()
+    lease = Lease(net.engine, "follow", "two", clock=lambda: next(hours) * 3600)
+    stand_by = Follower(net.engine, net.node, world.RULES, lease, net.committed)
+    await net.mine(1)
+
+    assert await stand_by.step() is False
+    await follower.close()
+    assert await stand_by.step() is True
+    assert await net.at_the_nodes_tip()
+
+
+async def test_what_was_fetched_ahead_is_thrown_away_when_the_chain_switches(
+    net: Net, follower: Follower, shop: str
+) -> None:
+    await net.mine(2 * BATCH + 50, shop)
+    assert await follower.step()
+    assert await first_unread(follower) == BATCH + 1
+
+    await net.fork(BATCH - 10, 200)
+    await settle(follower)
+
+    assert await net.at_the_nodes_tip()
+    assert await received(net.engine) == (BATCH - 11, 11)
+
+
+async def test_what_was_fetched_ahead_from_a_fork_that_is_gone_is_not_connected(
+    net: Net, follower: Follower, shop: str
+) -> None:
+    await net.mine(2 * BATCH, shop)
+    net.node.gate = asyncio.Event()
+    assert await follower.step()
+    old = await net.fork(BATCH - 10, BATCH + 50)
+    fork = await net.call("getblockhash", BATCH - 10)
+    net.node.gate.set()
+    assert await first_unread(follower) == BATCH + 1
+    await net.call("invalidateblock", fork)
+    await net.call("reconsiderblock", old)
+
+    assert await follower.step() is False
+    await settle(follower)
+
+    assert await net.at_the_nodes_tip()
+    assert await received(net.engine) == (2 * BATCH, 0)
+
+
+async def test_a_fork_deeper_than_the_installation_is_old_stops_loudly(net: Net) -> None:
+    await net.mine(ANCHORS + 20)
+    follower = net.follower()
+    await settle(follower)
+    await net.fork(10, ANCHORS + 20)
+
+    with pytest.raises(BeforeTheStart, match="below block 21"):
+        await settle(follower)
+
+
+async def test_closing_stops_what_is_fetched_ahead(net: Net, follower: Follower) -> None:
+    await net.mine(BATCH + 5)
+    net.node.gate = asyncio.Event()
+    await follower.step()
+    assert follower._ahead is not None
+
+    await follower.close()
+
+    assert follower._ahead.fetched.cancelled()
+
+
+def test_the_anchors_come_in_one_batch() -> None:
+    assert ANCHORS <= BATCH
