@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import tables
 from app.chain.keys import Keyring
 from app.domain import accounts, blocks, invoices, ledger, ready_keys, scripts
 from app.domain.accounts import Account, Wish
@@ -27,6 +28,18 @@ RULES = Rules(REGTEST, confirmations=6)
 GENESIS = bytes.fromhex(REGTEST.genesis_hash)[::-1]
 TOKENS = count()
 Thing = TypeVar("Thing")
+
+COMPARED = {
+    tables.entries: ("kind", "cause_type", "cause_id", "reference", "key"),
+    tables.postings: ("account_id", "seq", "bucket", "amount", "available", "incoming"),
+    tables.balances: ("account_id", "available", "incoming", "seq"),
+    tables.deposits: ("account_id", "txid", "state", "height", "confirm_height", "round", "owed"),
+    tables.coins: ("txid", "height", "spent_height", "spends"),
+    tables.invoices: ("account_id", "index", "received", "confirmed", "detected", "settled", "unsettled"),
+    tables.blocks: ("height", "hash", "chainwork"),
+    outbox: ("type", "foreign_id", "message"),
+}
+ORDERED = {tables.entries: ("id",), outbox: ("id",)}
 
 
 def token() -> str:
@@ -128,6 +141,17 @@ async def told(engine: AsyncEngine, prefix: str = "") -> list[str]:
         found = (await db.execute(sa.select(outbox.c.type).order_by(outbox.c.id))).scalars().all()
         await db.execute(sa.delete(outbox))
     return [event for event in found if event.startswith(prefix)]
+
+
+async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:
+    """What blocks leave in every table, but for ids and times."""
+    found = {}
+    async with engine.begin() as connection:
+        for table, names in COMPARED.items():
+            columns = [table.c[name] for name in names]
+            order = [table.c[name] for name in ORDERED.get(table, names)]
+            found[table.name] = [tuple(row) for row in await connection.execute(sa.select(*columns).order_by(*order))]
+    return found
 
 
 async def until_someone_waits(engine: AsyncEngine, number: int = 1) -> None:

@@ -4,28 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db
-from app.tables import balances, blocks, coins, deposits, entries, invoices, outbox, postings
 from tests import world
 from tests.conftest import cloned
 from tests.world import Chain, doge
-
-COMPARED = {
-    entries: ("kind", "cause_type", "cause_id", "reference", "key"),
-    postings: ("account_id", "seq", "bucket", "amount", "available", "incoming"),
-    balances: ("account_id", "available", "incoming", "seq"),
-    deposits: ("account_id", "txid", "state", "height", "confirm_height", "round", "owed"),
-    coins: ("txid", "height", "spent_height", "spends"),
-    invoices: ("account_id", "index", "received", "confirmed", "detected", "settled", "unsettled"),
-    blocks: ("height", "hash", "chainwork"),
-    outbox: ("type", "foreign_id", "message"),
-}
-ORDERED = {entries: ("id",), outbox: ("id",)}
 
 
 @dataclass(frozen=True)
@@ -64,7 +50,7 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
                 cut = cuts[turn % len(cuts)]
                 await chain.connect(*given[:cut])
                 given, turn = given[cut:], turn + 1
-            return await rows(engine)
+            return await world.rows(engine)
         finally:
             await engine.dispose()
 
@@ -73,16 +59,6 @@ async def invoice(engine: AsyncEngine, number: int) -> str:
     name = f"shop{number % 2}"
     await world.open_account(engine, name)
     return (await world.invoice(engine, name, value=10, required_confirmations=number)).address
-
-
-async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:
-    found = {}
-    async with engine.begin() as connection:
-        for table, names in COMPARED.items():
-            columns = [table.c[name] for name in names]
-            order = [table.c[name] for name in ORDERED.get(table, names)]
-            found[table.name] = [tuple(row) for row in await connection.execute(sa.select(*columns).order_by(*order))]
-    return found
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
