@@ -1,6 +1,8 @@
 """The whole program as a real process, and the node that it follows, for tests that speak HTTP only."""
 
+import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -8,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -20,6 +23,10 @@ DEADLINE_SECONDS = 20
 PROBE_SECONDS = 0.02
 
 Found = TypeVar("Found")
+
+
+class NeverTrueError(AssertionError):
+    """What was waited for did not happen."""
 
 
 def until(condition: Callable[[], Found], seconds: float = DEADLINE_SECONDS) -> Found:
@@ -36,23 +43,25 @@ def until(condition: Callable[[], Found], seconds: float = DEADLINE_SECONDS) -> 
                 return found
             seen = found
         time.sleep(PROBE_SECONDS)
-    raise AssertionError(f"It never came true within {seconds} s; the last answer was {seen!r}")
+    raise NeverTrueError(f"It never came true within {seconds} s; the last answer was {seen!r}")
 
 
 def until_equal(read: Callable[[], Found], expected: Found, seconds: float = DEADLINE_SECONDS) -> None:
     """Ask until the answer is the expected one; else show the difference."""
-    with suppress(AssertionError):
+    with suppress(NeverTrueError):
         until(lambda: read() == expected, seconds)
-    assert read() == expected
+    found = read()
+    assert found == expected, f"{found!r} is not {expected!r}"
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; all are open at once, so that no two are the same."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Ports that nobody listens on, none of them such as the system gives to outgoing connections meanwhile."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(15_000, 32_000)  # Linux hands out 32768 and above
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found += [port] if port not in found else []
+    return found
 
 
 class NodeError(Exception):
@@ -68,7 +77,7 @@ class Node:
 
     def __call__(self, method: str, *parameters: Any) -> Any:
         asked = {"jsonrpc": "1.0", "id": 1, "method": method, "params": list(parameters)}
-        answer = self._client.post("/", json=asked).json()
+        answer = json.loads(self._client.post("/", json=asked).content, parse_float=Decimal)
         if answer["error"] is not None:
             raise NodeError(f"{method}: {answer['error']}")
         return answer["result"]
@@ -124,9 +133,11 @@ class Process:
                 stderr=output,
             )
 
-    @property
-    def said(self) -> str:
-        return self.output.read_text(errors="replace")[-8000:]
+    def said(self, after: int = 0) -> str:
+        """The end of what it has said after so many bytes, and how it ended if it did so by itself."""
+        code = None if self._process is None else self._process.poll()
+        ended = "" if code is None else f"\nIt has ended with exit code {code}.\n"
+        return self.output.read_bytes()[after:][-8000:].decode(errors="replace") + ended
 
     @property
     def runs(self) -> bool:
@@ -144,7 +155,7 @@ class Process:
         """Wait until it does; a process that has ended never will."""
 
         def ready() -> bool:
-            assert self.runs, f"The process has ended:\n{self.said}"
+            assert self.runs, f"The process has ended:\n{self.said()}"
             return condition()
 
         until(ready, START_SECONDS)
@@ -159,7 +170,7 @@ class Process:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"It did not end within {STOP_SECONDS} s:\n{self.said}") from None
+            raise AssertionError(f"It did not end within {STOP_SECONDS} s:\n{self.said()}") from None
 
 
 class Devnet(Process):
