@@ -32,7 +32,8 @@ POOL_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
 RELAY_SECONDS: Final = 0.2
 """How often is looked for what another process wrote; what this one wrote rings."""
-RESOLVERS: Final = 4
+RESOLVERS: Final = 32
+"""Threads that look names up: those of dead hosts take their time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         stack.push_async_callback(engine.dispose)
         await migrate.upgrade(engine)
         node, zmq = await _node(stack, settings)
-        shared = Shared(settings, engine, node, secrets.token_hex(8), Bell(), Bell())
+        shared = Shared(settings, engine, node, _holder(database), Bell(), Bell())
         vitals = Vitals()
         loops = [_tending(database.tend)] if database.tend is not None else []
         for role in LOOPS.keys() & settings.roles:
@@ -68,6 +68,14 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         await stack.enter_async_context(_together(tasks))
         admin, public = await _listeners(stack, shared, vitals)
         yield Running(admin, public, vitals, engine)
+
+
+def _holder(database: Database) -> str:
+    """Name this process in leases.
+
+    Beside an embedded database there is only ever one, which after a kill takes up at once what it held before.
+    """
+    return "home" if database.tend is not None else secrets.token_hex(8)
 
 
 async def _node(stack: AsyncExitStack, settings: Settings) -> tuple[Node, str | None]:
