@@ -1,6 +1,7 @@
 """The database: the engine, and rows in bulk in one statement."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
@@ -50,18 +51,47 @@ def rows(table: sa.Table, columns: Sequence[str], given: Sequence[Row]) -> sa.Ta
     return sa.func.unnest(*arrays).table_valued(*typed, name="given").render_derived()
 
 
-def insert_many(table: sa.Table, given: Sequence[Row]) -> sa.Insert:
-    """One INSERT for all rows; every row has the columns of the first."""
-    columns = list(given[0])
-    source = rows(table, columns, given)
-    return sa.insert(table).from_select(columns, sa.select(*(source.c[name] for name in columns)))
+async def insert(db: Db, table: sa.Table, given: Sequence[Row], returning: tuple[str, ...] = ()) -> Sequence[Row]:
+    """Insert all rows in one statement; every row has the columns of the first. Returns what is asked for of each."""
+    columns = tuple(given[0])
+    found = await db.execute(_insertion(table, columns, returning), arrays(given))
+    return cast("Sequence[Row]", found.mappings().all()) if returning else ()
 
 
-def update_many(table: sa.Table, keys: Sequence[str], given: Sequence[Row]) -> sa.Update:
-    """One UPDATE that sets each row found by its `keys` to the rest of its columns; lock the rows in order before."""
-    source = rows(table, list(given[0]), given)
-    new = {name: source.c[name] for name in given[0] if name not in keys}
+async def update(db: Db, table: sa.Table, keys: tuple[str, ...], given: Sequence[Row]) -> None:
+    """Set each row found by its `keys` to the rest of its columns, in one statement; lock the rows in order before."""
+    await db.execute(change(table, keys, tuple(given[0])), arrays(given))
+
+
+def arrays(given: Sequence[Row]) -> dict[str, list[Any]]:
+    """Return the parameters of a statement with `unnested` in it: the rows, column by column."""
+    return {f"given_{name}": [row[name] for row in given] for name in given[0]}
+
+
+# Statements are made once for a table and its columns: making one took longer than running it.
+
+
+@cache
+def unnested(table: sa.Table, columns: tuple[str, ...]) -> sa.TableValuedAlias:
+    """Return rows with these columns of `table` as a FROM element named "given"; `arrays` are its parameters."""
+    given = [sa.cast(sa.bindparam(f"given_{name}"), ARRAY(table.c[name].type)) for name in columns]
+    typed = [sa.column(name, table.c[name].type) for name in columns]
+    return sa.func.unnest(*given).table_valued(*typed, name="given").render_derived()
+
+
+@cache
+def change(table: sa.Table, keys: tuple[str, ...], columns: tuple[str, ...]) -> sa.Update:
+    """Return the UPDATE of `update`."""
+    source = unnested(table, columns)
+    new = {name: source.c[name] for name in columns if name not in keys}
     return sa.update(table).values(new).where(*(table.c[key] == source.c[key] for key in keys))
+
+
+@cache
+def _insertion(table: sa.Table, columns: tuple[str, ...], returning: tuple[str, ...]) -> sa.Insert:
+    source = unnested(table, columns)
+    made = sa.insert(table).from_select(columns, sa.select(*(source.c[name] for name in columns)))
+    return made.returning(*(table.c[name] for name in returning))
 
 
 async def fetch_all(db: Db, statement: sa.Executable) -> Sequence[Row]:

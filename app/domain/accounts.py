@@ -129,7 +129,7 @@ async def put(network: Network, db: Db, wishes: Sequence[Wish]) -> list[Account 
     result, told, changed = _apply(wishes, there | opened, set(opened))
     if changed:
         given = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
-        await db.execute(bulk.update_many(accounts, ["id"], given))
+        await bulk.update(db, accounts, ("id",), given)
     await outbox.emit(db, told)
     return result
 
@@ -179,7 +179,7 @@ async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[st
     if opened:
         numbers = sa.literal([account.id for account in opened], bulk.BIGINTS)
         await db.execute(sa.delete(ready_keys).where(ready_keys.c.number == sa.any_(numbers)))
-        await db.execute(bulk.insert_many(addresses, [_own_address(network, account) for account in opened]))
+        await bulk.insert(db, addresses, [_own_address(network, account) for account in opened])
     return {account.foreign_id: account for account in opened}
 
 

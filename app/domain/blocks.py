@@ -75,7 +75,7 @@ async def start(db: Db, headers: Sequence[Header]) -> bool:
     begun = insert(chain_state).values(values).on_conflict_do_nothing()
     if (await db.execute(begun.returning(chain_state.c.id))).first() is None:
         return False
-    await db.execute(bulk.insert_many(blocks, [header._asdict() for header in headers]))
+    await bulk.insert(db, blocks, [header._asdict() for header in headers])
     return True
 
 
@@ -83,7 +83,7 @@ async def connect(db: Db, rules: Rules, given: Sequence[Block]) -> None:
     """Take the blocks that follow the tip, as if one by one. TipMoved if the first does not follow it."""
     first, last = given[0], given[-1]
     await _move(db, first.previous, first.height - 1, last.hash, last.height)
-    await db.execute(bulk.insert_many(blocks, _headers(given, await _chainwork(db, first.height - 1))))
+    await bulk.insert(db, blocks, _headers(given, await _chainwork(db, first.height - 1)))
     changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, last.height)
     for block in given:
         changes.connect(block, block.height)

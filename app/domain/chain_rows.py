@@ -49,7 +49,7 @@ async def write(db: Db, changes: Changes) -> None:
     if there:
         await db.execute(_upsert(deposits, there))
     if paid:
-        await db.execute(bulk.update_many(invoices, ["account_id", "index"], paid))
+        await bulk.update(db, invoices, ("account_id", "index"), paid)
 
 
 async def _places(db: Db, network: Network, blocks: Sequence[Block]) -> dict[bytes, Place]:

@@ -171,7 +171,7 @@ async def record(
             tried.append(_attempt(outcome, rows[key].attempts))
     if tried:
         await db.execute(_SETTLE, _columns(rows))
-        await db.execute(bulk.insert_many(attempts, tried))
+        await bulk.insert(db, attempts, tried)
     return {key: row.state for key, row in rows.items() if row.state != "due"}
 
 

@@ -62,7 +62,7 @@ async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
     """Write what each key made."""
     if made:
         given = [{"scope": claim.scope, "key": claim.key, "thing": thing} for claim, thing in made.items()]
-        await db.execute(bulk.update_many(idempotency, ["scope", "key"], given))
+        await bulk.update(db, idempotency, ("scope", "key"), given)
 
 
 async def forget(db: Db, claims: Sequence[Claim]) -> None:

@@ -232,10 +232,10 @@ async def _write(
     if not rows:
         return {}
     moved = [{"id": account, "next_index": index} for account, index in sorted(next_index)]
-    await db.execute(bulk.update_many(account_rows, ["id"], moved))
-    await db.execute(bulk.insert_many(addresses, given))
-    written = bulk.insert_many(invoices, rows).returning(invoices.c.address, invoices.c.created)
-    return {row.address: row.created for row in await db.execute(written)}
+    await bulk.update(db, account_rows, ("id",), moved)
+    await bulk.insert(db, addresses, given)
+    written = await bulk.insert(db, invoices, rows, ("address", "created"))
+    return {row["address"]: row["created"] for row in written}
 
 
 def _made(account: Row, row: dict[str, Any], created: datetime) -> Invoice:

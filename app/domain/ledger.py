@@ -188,17 +188,28 @@ async def balances_of(db: Db, accounts: Sequence[int], asset: str = DOGE) -> Map
     return {row.account_id: Balance(row.available, row.incoming, row.held, row.outgoing, row.seq) for row in found}
 
 
+_KEY: Final = ("account_id", "asset")
+_GIVEN: Final = bulk.unnested(balances, _KEY)
+_SORTED: Final = sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset)
+_OPEN: Final = insert(balances).from_select(_KEY, _SORTED).on_conflict_do_nothing()
+_LOCK: Final = (
+    sa.select(balances)
+    .join(_GIVEN, sa.and_(balances.c.account_id == _GIVEN.c.account_id, balances.c.asset == _GIVEN.c.asset))
+    .order_by(balances.c.account_id, balances.c.asset)
+    .with_for_update(key_share=True, of=balances)
+)
+_MOVE: Final = (
+    bulk.change(balances, _KEY, (*_KEY, *Balance._fields))
+    .values(updated=sa.func.greatest(balances.c.updated, sa.func.clock_timestamp()))
+    .returning(balances.c.account_id, balances.c.asset, balances.c.updated)
+)
+
+
 async def _locked(db: Db, slots: Sequence[Slot]) -> dict[Slot, Balance]:
     """Make the missing rows, then lock all in key order; an insert and a lock in one statement would see no row."""
-    given = bulk.rows(balances, ["account_id", "asset"], [{"account_id": s.account, "asset": s.asset} for s in slots])
-    missing = sa.select(given.c.account_id, given.c.asset).order_by(given.c.account_id, given.c.asset)
-    await db.execute(insert(balances).from_select(["account_id", "asset"], missing).on_conflict_do_nothing())
-    locked = await db.execute(
-        sa.select(balances)
-        .join(given, sa.and_(balances.c.account_id == given.c.account_id, balances.c.asset == given.c.asset))
-        .order_by(balances.c.account_id, balances.c.asset)
-        .with_for_update(key_share=True, of=balances)
-    )
+    given = bulk.arrays([{"account_id": slot.account, "asset": slot.asset} for slot in slots])
+    await db.execute(_OPEN, given)
+    locked = await db.execute(_LOCK, given)
     return {
         Slot(row.account_id, row.asset): Balance(row.available, row.incoming, row.held, row.outgoing, row.seq)
         for row in locked
@@ -246,22 +257,15 @@ async def _write(db: Db, posted: Sequence[Posted]) -> None:
         return
     last = {line.posting.slot: line.balance for outcome in posted for line in outcome.lines}
     moved = [{"account_id": slot.account, "asset": slot.asset, **balance._asdict()} for slot, balance in last.items()]
-    update = bulk.update_many(balances, ["account_id", "asset"], moved).values(
-        updated=sa.func.greatest(balances.c.updated, sa.func.clock_timestamp())
-    )
-    updated = await db.execute(update.returning(balances.c.account_id, balances.c.asset, balances.c.updated))
-    times = {Slot(row.account_id, row.asset): row.updated for row in updated}
-    written = await db.execute(
-        bulk.insert_many(entries, [_entry_row(outcome.entry) for outcome in posted])
-        .returning(entries.c.id, entries.c.key)
-    )  # fmt: skip
-    ids = {row.key: row.id for row in written}
+    times = {Slot(row.account_id, row.asset): row.updated for row in await db.execute(_MOVE, bulk.arrays(moved))}
+    written = await bulk.insert(db, entries, [_entry_row(outcome.entry) for outcome in posted], ("id", "key"))
+    ids = {row["key"]: row["id"] for row in written}
     lines = [
         _posting_row(line, ids[outcome.entry.key]) | {"created": times[line.posting.slot]}
         for outcome in posted
         for line in outcome.lines
     ]
-    await db.execute(bulk.insert_many(postings, lines))
+    await bulk.insert(db, postings, lines)
 
 
 def _entry_row(entry: Entry) -> dict[str, str]:

@@ -53,7 +53,7 @@ _MOVE: Final = sa.text("""
 async def emit(db: Db, facts: Sequence[Fact]) -> None:
     """Write the facts in order, in the transaction that made them true: one statement, none for an empty list."""
     if facts:
-        await db.execute(bulk.insert_many(outbox, [_row(fact) for fact in facts]))
+        await bulk.insert(db, outbox, [_row(fact) for fact in facts])
 
 
 async def sequence(db: Db, limit: int = BATCH) -> int:
