@@ -158,7 +158,7 @@ async def ready(engine: AsyncEngine) -> AsyncEngine:
         for k in made
     ]
     async with engine.begin() as db:
-        await db.execute(bulk.insert_many(ready_keys, rows))
+        await bulk.insert(db, ready_keys, rows)
     return engine
 
 
