@@ -11,14 +11,16 @@ from typing import Annotated, Any
 
 import typer
 import uvloop
+from sqlalchemy import exc
 
 from app import audit as books
-from app import db, logs, postgres, run
+from app import db, logs, ports, postgres, run
 from app import demo as demos
 from app import migrate as migrations
 from app import settings as configuration
 from app.chain.seed_file import SeedFile, SeedRefused
 from app.devnet import devnet as nodes
+from app.devnet.storage import InUse
 from app.domain import networks
 from app.listeners import CannotListen
 from app.money import show
@@ -39,7 +41,12 @@ commands.add_typer(seed, name="seed")
 
 Again = Annotated[bool, typer.Option("--again", help="Show the words although they were shown before.")]
 
-TOLD = (SettingsError, SeedRefused, CannotListen, EmbeddedError, PortTaken, TourEnds)
+
+class DatabaseAway(Exception):
+    """The database of KENNEL_DATABASE_URL cannot be used; the message says why."""
+
+
+TOLD = (DatabaseAway, SettingsError, SeedRefused, CannotListen, EmbeddedError, InUse, PortTaken, TourEnds)
 """Errors that are sentences for the operator."""
 
 
@@ -66,7 +73,9 @@ def devnet() -> None:
         zmq_bind=str(settings.devnet_zmq_bind),
         block_seconds=settings.devnet_block_seconds,
     )
-    _until_stopped(lambda stop: _devnet(settings.home / "devnet", options, stop))
+    with _in_one_sentence():
+        ports.check(ports.of_devnet(settings))
+        _until_stopped(lambda stop: _devnet(settings.home / "devnet", options, stop))
 
 
 @commands.command()
@@ -114,6 +123,7 @@ def _started(*, beside: bool = False) -> Iterator[tuple[Settings, Database]]:
     settings = _settings()
     with _in_one_sentence():
         if settings.database_url is not None:
+            asyncio.run(_reach(settings.database_url))
             yield settings, Database(settings.database_url)
             return
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -161,6 +171,7 @@ def _stop(stop: asyncio.Event) -> None:
 
 
 async def _serve(settings: Settings, database: Database, stop: asyncio.Event) -> None:
+    ports.check(ports.of(settings))
     async with run.running(settings, database) as running:
         print(f"Kennel runs: admin API on port {running.admin}, public API on port {running.public}.", flush=True)
         await stop.wait()
@@ -171,6 +182,19 @@ async def _devnet(home: Path, options: nodes.Options, stop: asyncio.Event) -> No
         print(f"Devnet runs: JSON-RPC on {node.rpc_url}, announcements on {node.zmq_endpoint}.", flush=True)
         await asyncio.wait([asyncio.ensure_future(stop.wait()), asyncio.ensure_future(node.stopping.wait())],
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+
+
+async def _reach(url: str) -> None:
+    """Connect once, so that a wrong address or password is told at the start and in a sentence."""
+    engine = db.engine(url)
+    try:
+        async with engine.connect():
+            pass
+    except (exc.DBAPIError, OSError, TypeError, ValueError) as error:  # the last two: an option that is none
+        reason = error.orig if isinstance(error, exc.DBAPIError) else error
+        raise DatabaseAway(f"The database of KENNEL_DATABASE_URL does not let us in: {reason}") from None
+    finally:
+        await engine.dispose()
 
 
 async def _migrate(url: str) -> None:

@@ -31,14 +31,16 @@ async def show(settings: Settings, database: Database, stop: asyncio.Event) -> N
         raise SettingsError("The demo talks to Kennel over HTTP: KENNEL_ROLES must have http.")
     chosen = _settled(settings)
     own_broker = chosen.mqtt_url is None and "relay" in chosen.roles
-    ports.check(_doors(chosen, own_broker=own_broker))
+    ports.check(ports.of(chosen, own_broker=own_broker))
+    console = Console(highlight=False)
+    console.print("Starting Kennel ...")
     async with AsyncExitStack() as stack:
         if own_broker:
             await stack.enter_async_context(broker.running(chosen.broker_bind.host, chosen.broker_bind.port))
             chosen = dataclasses.replace(chosen, mqtt_url=f"mqtt://{chosen.broker_bind}")
         running = await stack.enter_async_context(run.running(chosen, database))
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_SECONDS, trust_env=False))
-        tour = Tour(_places(chosen, running), Console(highlight=False), client)
+        tour = Tour(_places(chosen, running), console, client)
         await _until(stop, tour.run())
 
 
@@ -61,14 +63,6 @@ def _settled(settings: Settings) -> Settings:
     if settings.network == "regtest":
         chosen["webhook_allow_private"] = True
     return dataclasses.replace(settings, **chosen)
-
-
-def _doors(settings: Settings, *, own_broker: bool) -> list[tuple[str, Bind]]:
-    """Return every address that will be listened on, each with its variable."""
-    names = ["admin_bind", "public_bind"]
-    names += ["devnet_bind", "devnet_zmq_bind"] if settings.node_url is None else []
-    names += ["broker_bind"] if own_broker else []
-    return [(f"KENNEL_{name.upper()}", getattr(settings, name)) for name in names]
 
 
 def _places(settings: Settings, running: Running) -> Places:

@@ -1,10 +1,11 @@
-"""Whether the ports that the settings name are free, asked before anything starts."""
+"""Whether the ports that the program will listen on are free, asked before anything starts."""
 
 import errno
 import socket
 from collections.abc import Iterable
 from typing import Final
 
+from app.settings import PREFIX, Settings
 from app.settings_values import Bind
 
 _REASONS: Final = {
@@ -20,6 +21,22 @@ class PortTaken(Exception):
     def __str__(self) -> str:
         """Say which address, why, and which variable moves it."""
         return (self.__doc__ or "").format(*self.args)
+
+
+def of(settings: Settings, *, own_broker: bool = False) -> list[tuple[str, Bind]]:
+    """Return every address that the program will listen on, each with the variable that sets it."""
+    names = ["admin_bind", "public_bind"] if "http" in settings.roles else []
+    names += ["broker_bind"] if own_broker else []
+    return _named(settings, names) + (of_devnet(settings) if settings.node_url is None else [])
+
+
+def of_devnet(settings: Settings) -> list[tuple[str, Bind]]:
+    """Return the addresses that a devnet will listen on."""
+    return _named(settings, ["devnet_bind", "devnet_zmq_bind"])
+
+
+def _named(settings: Settings, names: Iterable[str]) -> list[tuple[str, Bind]]:
+    return [(PREFIX + name.upper(), getattr(settings, name)) for name in names]
 
 
 def choose(wanted: Bind) -> Bind:
