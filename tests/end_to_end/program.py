@@ -36,7 +36,7 @@ def until(condition: Callable[[], Found], seconds: float = DEADLINE_SECONDS) -> 
     while time.monotonic() < deadline:
         try:
             found = condition()
-        except httpx.TransportError as trouble:
+        except httpx.HTTPError as trouble:
             seen = trouble
         else:
             if found:

@@ -1,5 +1,6 @@
 """What a merchant does with one account, by HTTP only."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,10 @@ class Shop:
         return f"/account/{self.foreign_id}"
 
     def open(self, **fields: Any) -> "Shop":
-        answered(self.program.admin.post(self.path, json=fields))
+        """Open or change it; a program that has just begun asks for patience until its first keys are ready."""
+        while (response := self.program.admin.post(self.path, json=fields)).status_code == 503:
+            time.sleep(int(response.headers["retry-after"]))
+        answered(response)
         return self
 
     def invoice(self, value: str = "10", **terms: Any) -> dict[str, Any]:

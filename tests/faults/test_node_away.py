@@ -1,0 +1,114 @@
+"""The node goes away, dies and comes back: the program goes on serving, and catches up."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.end_to_end.program import Devnet, Program
+from tests.end_to_end.shop import PAID, Shop
+from tests.faults.conftest import Said
+
+CONFIRMED = "INV_TOTAL_PAYMENT_CONFIRMED"
+
+
+@pytest.fixture
+def program(following: Program, node_alone: Devnet, said: Said) -> Iterator[Program]:
+    """A program with its node; both run again after the test."""
+    said.by(following)
+    said.by(node_alone)
+    yield following
+    if not node_alone.runs:
+        node_alone.start()
+    if not following.runs:
+        following.start()
+
+
+@pytest.fixture
+def shop(program: Program, request: pytest.FixtureRequest) -> Shop:
+    return Shop(program, request.node.name[:200]).open()
+
+
+def test_while_the_node_is_away_shops_are_served_and_afterwards_all_is_caught_up(
+    program: Program, node_alone: Devnet, shop: Shop
+) -> None:
+    before = shop.invoice("10", required_confirmations=1)["id"]
+    program.pay(before, "10")
+
+    node_alone.kill()
+    during = shop.invoice("5", required_confirmations=1)["id"]
+    assert shop.flags(before) == {"up": [], "incoming": "0", "confirmed": "0"}
+    assert shop.balance() == ("0", "0")
+    program.audit()
+    shop.hears(["INV_CREATED", "INV_CREATED"])
+
+    node_alone.start()
+    program.pay(during, "5")
+    program.mine(3)
+    assert [shop.shown(one)["total_payment_confirmed"] for one in (before, during)] == [True, True]
+    assert shop.balance() == ("0", "15")
+    shop.hears(["INV_CREATED", "INV_CREATED", *PAID, CONFIRMED, *PAID, CONFIRMED])
+
+
+def test_a_program_that_starts_without_its_node_serves_and_follows_it_later(
+    program: Program, node_alone: Devnet, shop: Shop
+) -> None:
+    program.stop()
+    node_alone.kill()
+
+    program.start()
+    invoice = shop.invoice("10", required_confirmations=1)["id"]
+    node_alone.start()
+    program.pay(invoice, "10")
+    program.mine()
+
+    assert shop.balance() == ("0", "10")
+
+
+def test_a_killed_node_has_kept_its_chain_and_what_waited(program: Program, node_alone: Devnet, shop: Shop) -> None:
+    invoice = shop.invoice("20", required_confirmations=1)["id"]
+    program.pay(invoice, "5")
+    program.node.mine(2)
+    txid = program.pay(invoice, "15")
+    height = program.node.height
+
+    node_alone.kill()
+    node_alone.start()
+
+    assert program.node.height == height
+    assert program.node("getrawmempool") == [txid]
+    program.mine()
+    assert shop.shown(invoice)["total_confirmed"] == "20"
+
+
+def test_what_was_paid_while_the_program_was_away_is_credited_when_it_is_back(program: Program, shop: Shop) -> None:
+    invoices = [shop.invoice("10")["id"] for _ in range(5)]
+
+    program.stop()
+    for invoice in invoices:
+        program.pay(invoice, "4")
+        program.pay(invoice, "6")
+        program.node.mine(60)
+    program.start()
+    program.keep_up()
+
+    assert shop.balance() == ("0", "50")
+    told = ["INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED", "INV_BALANCE_CHANGED", CONFIRMED]
+    shop.hears(["INV_CREATED"] * 5 + told * 5)
+
+
+def test_a_reorg_while_the_program_was_away_is_followed_when_it_is_back(program: Program, shop: Shop) -> None:
+    invoice = shop.invoice("10", required_confirmations=1)["id"]
+    program.pay(invoice, "10")
+    [lowest, *_] = program.mine(3)
+    assert shop.balance() == ("0", "10")
+
+    program.stop()
+    program.node("invalidateblock", lowest)
+    program.node.mine_empty(5)
+    program.start()
+    program.keep_up()
+
+    assert shop.shown(invoice)["payment_unconfirmed"]
+    assert shop.balance() == ("0", "0")
+    program.mine()
+    assert shop.balance() == ("0", "10")

@@ -1,0 +1,130 @@
+"""Two programs on one database: one does each thing, whichever it is, and either may go."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.end_to_end.program import Devnet, Program, running, until, until_equal
+from tests.end_to_end.shop import PAID, Shop, answered, order
+from tests.faults.conftest import Said
+from tests.faults.traffic import assert_events_are_whole
+
+CLIENTS = 16
+CONFIRMED = "INV_TOTAL_PAYMENT_CONFIRMED"
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, following: Program) -> Iterator[Program]:
+    """A second program on the same database; it holds no seed, and hears no announcements: it asks."""
+    settings = {
+        "KENNEL_DATABASE_URL": following.settings["KENNEL_DATABASE_URL"],
+        "KENNEL_NODE_URL": node_alone.settings["KENNEL_NODE_URL"],
+        "KENNEL_ROLES": "http,follow,relay",
+    }
+    with running(Program(tmp_path_factory.mktemp("second"), node_alone.node, **settings)) as program:
+        yield program
+
+
+@pytest.fixture
+def programs(following: Program, second: Program, said: Said) -> list[Program]:
+    said.by(following)
+    said.by(second)
+    return [following, second]
+
+
+@pytest.fixture
+def shop(following: Program, request: pytest.FixtureRequest) -> Shop:
+    return Shop(following, request.node.name[:200]).open()
+
+
+def test_one_key_to_both_at_once_makes_one_invoice(programs: list[Program], shop: Shop) -> None:
+    def post(number: int) -> httpx.Response:
+        headers = {"Idempotency-Key": f"to both {number // CLIENTS}"}
+        return programs[number % 2].admin.post(f"{shop.path}/invoice", json=order(), headers=headers)
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        responses = list(clients.map(post, range(4 * CLIENTS)))
+
+    assert len({answered(response)["id"] for response in responses}) == 4
+    assert sum("idempotent-replayed" not in response.headers for response in responses) == 4
+    assert len(shop.invoices()) == 4
+    shop.hears(["INV_CREATED"] * 4)
+
+
+def test_invoices_of_one_account_from_both_at_once_have_addresses_of_their_own(
+    programs: list[Program], shop: Shop
+) -> None:
+    def post(number: int) -> str:
+        response = programs[number % 2].admin.post(f"{shop.path}/invoice", json=order())
+        return str(answered(response)["id"])
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        made = list(clients.map(post, range(4 * CLIENTS)))
+
+    assert len(set(made)) == len(made)
+    assert {invoice["id"] for invoice in shop.invoices()} == set(made)
+
+
+def test_with_two_followers_each_block_is_taken_once_and_each_event_told_once(
+    programs: list[Program], shop: Shop
+) -> None:
+    invoices = [shop.invoice("10", required_confirmations=1)["id"] for _ in range(5)]
+
+    for invoice in invoices:
+        programs[0].pay(invoice, "10")
+        programs[0].mine()
+
+    for program in programs:
+        assert Shop(program, shop.foreign_id).balance() == ("0", "50")
+    shop.hears(["INV_CREATED"] * 5 + [*PAID, CONFIRMED] * 5)
+    assert programs[0].audit()["totals"] == programs[1].audit()["totals"]
+    _assert_whole(programs[0])
+
+
+def test_when_one_is_stopped_the_other_goes_on_and_by_asking_alone(programs: list[Program], shop: Shop) -> None:
+    first, second = programs
+    _pay(first, shop)
+
+    first.stop()
+    other = Shop(second, shop.foreign_id)
+    _pay(second, other)
+    assert other.balance() == ("0", "20")
+
+    first.start()
+    until_equal(shop.balance, ("0", "20"))
+    _assert_whole(second)
+
+
+def test_when_one_is_killed_the_other_takes_over(programs: list[Program], shop: Shop) -> None:
+    first, second = programs
+    _pay(first, shop)
+
+    second.kill()
+    _pay(first, shop)
+    assert shop.balance() == ("0", "20")
+
+    second.start()
+    first.kill()
+    other = Shop(second, shop.foreign_id)
+    _pay(second, other)
+    assert other.balance() == ("0", "30")
+    _assert_whole(second)
+
+
+def _pay(program: Program, shop: Shop) -> None:
+    """Sell and be paid once, wholly by this program's side."""
+    invoice = shop.invoice("10", required_confirmations=1)["id"]
+    program.pay(invoice, "10")
+    program.node.mine()
+    until(lambda: shop.shown(invoice)["total_payment_confirmed"])
+
+
+def _assert_whole(program: Program) -> None:
+    made = {invoice["id"] for account in _accounts(program) for invoice in Shop(program, account).invoices()}
+    assert_events_are_whole(program, sorted(made))
+
+
+def _accounts(program: Program) -> list[str]:
+    return [account["foreign_id"] for account in answered(program.admin.get("/accounts?limit=100"))["items"]]
