@@ -69,14 +69,14 @@ async def open_account(engine: AsyncEngine, foreign_id: str = "shop", **changes:
         if await ready_keys.count(db, 1) == 0:
             await make_ready(engine)
     async with engine.begin() as db:
-        [account] = await accounts.put(REGTEST, db, [Wish(foreign_id, changes)])
+        [account] = await accounts.put(db, [Wish(foreign_id, changes)], REGTEST)
     return accepted(account)
 
 
 async def invoice(engine: AsyncEngine, foreign_id: str = "shop", value: int | str = 10, **terms: Any) -> Invoice:
     async with engine.begin() as db:
         order = Order(foreign_id, (item(value),), **terms)
-        [made] = await invoices.create(REGTEST, RULES.confirmations, token, db, [order])
+        [made] = await invoices.create(db, [order], REGTEST, RULES.confirmations, token)
     return accepted(made)
 
 

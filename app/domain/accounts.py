@@ -90,7 +90,11 @@ CHANGEABLE: Final = tuple(
 
 def putting(network: Network) -> Verb[Wish, Account]:
     """Open the accounts that are missing and change the others."""
-    return Verb("account", partial(put, network), _by_names, lambda account: account.foreign_id)
+    return Verb("account", partial(put, network=network), _by_names, lambda account: account.foreign_id)
+
+
+_NAMED: Final = sa.select(accounts).where(accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS)))
+_LOCK: Final = _NAMED.order_by(accounts.c.id).with_for_update(key_share=True)
 
 
 async def fetch(db: Db, foreign_id: str) -> Account:
@@ -109,16 +113,10 @@ async def page(db: Db, after: int, limit: int) -> list[Account]:
 
 async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
     """Lock the accounts by id, for whoever moves their `next_index` or changes them; by foreign_id."""
-    found = (
-        sa.select(accounts)
-        .where(accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS)))
-        .order_by(accounts.c.id)
-        .with_for_update(key_share=True)
-    )
-    return {row["foreign_id"]: row for row in await bulk.fetch_all(db, found)}
+    return {row["foreign_id"]: row for row in await bulk.fetch_all(db, _LOCK, {"names": list(foreign_ids)})}
 
 
-async def put(network: Network, db: Db, wishes: Sequence[Wish]) -> list[Account | Refusal]:
+async def put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account | Refusal]:
     """Open or change accounts in the order of the wishes; what changes nothing tells nothing."""
     names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
     there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
@@ -190,5 +188,6 @@ def _own_address(network: Network, account: Account) -> dict[str, object]:
 
 
 async def _by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
-    found = sa.select(accounts).where(accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS)))
-    return {row["foreign_id"]: Account.of(row) for row in await bulk.fetch_all(db, found)}
+    return {
+        row["foreign_id"]: Account.of(row) for row in await bulk.fetch_all(db, _NAMED, {"names": list(foreign_ids)})
+    }

@@ -121,12 +121,12 @@ class Invoice:
 
 def creating(network: Network, confirmations: int, token: Callable[[], str]) -> Verb[Order, Invoice]:
     """Issue invoices; `confirmations` is the installation's default, `token` makes an unguessable word."""
-    run = partial(create, network, confirmations, token)
-    return Verb("invoice", run, partial(by_addresses, network), lambda invoice: invoice.address)
+    run = partial(create, network=network, confirmations=confirmations, token=token)
+    return Verb("invoice", run, partial(by_addresses, network=network), lambda invoice: invoice.address)
 
 
 async def create(
-    network: Network, confirmations: int, token: Callable[[], str], db: Db, orders: Sequence[Order]
+    db: Db, orders: Sequence[Order], network: Network, confirmations: int, token: Callable[[], str]
 ) -> list[Invoice | Refusal]:
     """Issue each invoice on the next address of its account."""
     locked = await accounts.lock(db, list({order.foreign_id for order in orders}))
@@ -155,7 +155,7 @@ async def create(
 
 async def fetch(db: Db, network: Network, address: str) -> Invoice:
     """Return the invoice to be paid to `address`, or refuse with NoSuchInvoice."""
-    found = await by_addresses(network, db, [address])
+    found = await by_addresses(db, [address], network)
     if address not in found:
         raise NoSuchInvoice(address=address, field="id")
     return found[address]
@@ -173,20 +173,15 @@ async def fetch_of(db: Db, network: Network, foreign_id: str, address: str) -> I
 async def page(db: Db, network: Network, foreign_id: str, first: int, limit: int) -> list[Invoice]:
     """Return the account's invoices from key index `first` on, in that order."""
     account = await accounts.fetch(db, foreign_id)
-    found = _select().where(invoices.c.account_id == account.id, invoices.c.index >= first)
+    found = _SHOWN.where(invoices.c.account_id == account.id, invoices.c.index >= first)
     rows = await bulk.fetch_all(db, found.order_by(invoices.c.index).limit(limit))
     return [_of(network, row) for row in rows]
 
 
-async def by_addresses(network: Network, db: Db, given: Sequence[str]) -> dict[str, Invoice]:
+async def by_addresses(db: Db, given: Sequence[str], network: Network) -> dict[str, Invoice]:
     """Return those of the addresses that are an invoice's; any other text is no address of ours."""
     wanted = [script for address in given if (script := _script(network, address)) is not None]
-    found = _select().join(
-        addresses,
-        sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index),
-    )
-    where = addresses.c.script == sa.any_(sa.literal(wanted, bulk.BYTES))
-    rows = await bulk.fetch_all(db, found.where(where, addresses.c.purpose == "invoice"))
+    rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": wanted})
     return {row["address"]: _of(network, row) for row in rows}
 
 
@@ -262,6 +257,12 @@ def _select() -> sa.Select[Any]:
         account_rows.c.address.label("account_address"),
         (confirm_height - tip).label("blocks_to_confirm"),
     ).join(account_rows, account_rows.c.id == invoices.c.account_id)
+
+
+_SHOWN: Final = _select()
+_PAID_TO: Final = _SHOWN.join(
+    addresses, sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
+).where(addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES)), addresses.c.purpose == "invoice")
 
 
 def _of(network: Network, row: Row) -> Invoice:

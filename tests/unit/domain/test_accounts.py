@@ -28,7 +28,7 @@ async def ready(engine: AsyncEngine) -> AsyncEngine:
 
 async def put(engine: AsyncEngine, *wishes: Wish) -> list[Account | Refusal]:
     async with engine.begin() as db:
-        return await accounts.put(REGTEST, db, wishes)
+        return await accounts.put(db, wishes, REGTEST)
 
 
 async def opened(engine: AsyncEngine, foreign_id: str, **changes: Any) -> Account:
@@ -121,7 +121,7 @@ async def test_one_name_twice_in_a_batch_is_one_account_as_the_last_one_wants_it
 
 async def test_two_at_once_open_one_account_and_the_losers_key_stays_ready(ready: AsyncEngine) -> None:
     async with ready.connect() as first:
-        [winner] = await accounts.put(REGTEST, first, [Wish("shop", {"name": "first"})])
+        [winner] = await accounts.put(first, [Wish("shop", {"name": "first"})], REGTEST)
         loser = asyncio.create_task(put(ready, Wish("shop", {"name": "second"}), Wish("mine", {})))
         await world.until_someone_waits(ready)
         await first.commit()
@@ -135,7 +135,7 @@ async def test_two_at_once_open_one_account_and_the_losers_key_stays_ready(ready
 
 async def test_batches_with_the_same_names_in_another_order_do_not_deadlock(ready: AsyncEngine) -> None:
     async with ready.connect() as first:
-        await accounts.put(REGTEST, first, [Wish("m", {})])
+        await accounts.put(first, [Wish("m", {})], REGTEST)
         others = [asyncio.create_task(put(ready, *(Wish(name, {}) for name in names))) for names in ("amz", "zma")]
         await world.until_someone_waits(ready, 2)
         await first.commit()
@@ -160,7 +160,7 @@ async def test_when_the_keys_run_out_the_rest_is_refused_and_what_is_there_can_b
 
 async def test_an_account_that_is_undone_gives_its_key_back(ready: AsyncEngine) -> None:
     async with ready.connect() as db:
-        await accounts.put(REGTEST, db, [Wish("shop", {})])
+        await accounts.put(db, [Wish("shop", {})], REGTEST)
         await db.rollback()
 
     assert len(await left(ready)) == 20

@@ -211,7 +211,7 @@ async def test_any_other_text_is_no_invoice(engine: AsyncEngine) -> None:
     junk = ["", "junk", "\0", "\ud800", "D" * 10_000, "' OR 1=1", f" {made.address}", account.address, on_main]
 
     async with engine.connect() as db:
-        assert await invoices.by_addresses(REGTEST, db, [*junk, made.address, made.address]) == {made.address: made}
+        assert await invoices.by_addresses(db, [*junk, made.address, made.address], REGTEST) == {made.address: made}
         with pytest.raises(NoSuchInvoice, match="no such invoice: junk"):
             await invoices.fetch(db, REGTEST, "junk")
 
