@@ -98,7 +98,7 @@ class Owner:
     def start(self, command: list[str | Path], data: Path, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
         """Start a child on the folder `data`, in a session of its own (Ctrl-C is ours), that gets SIGINT when we die.
 
-        It gets the folder as an open descriptor: its parents may be closed to the owner, as /root is. And it gets none
+        It gets the folder as an open descriptor: its parents may be closed to the owner, as root's home is. And it gets none
         of our environment, which has secrets in it.
         """
         if threading.current_thread() is not threading.main_thread():
@@ -145,7 +145,7 @@ def trust(folder: Path, owners: set[int]) -> None:
 
 
 def within_reach(binaries: Binaries, owner: Owner, copies: Path = COPIES) -> Binaries:
-    """Keep the programs, or, where the owner has no way to them (below /root), make a copy that only root can change."""
+    """Keep the programs, or, where the owner has no way to them (below root's home), make a copy that only root can change."""
     way = (binaries.folder / "initdb", *binaries.folder.parents, binaries.folder)
     if not owner.dropped or all(place.stat().st_mode & stat.S_IXOTH for place in way):
         return binaries

@@ -134,3 +134,4 @@ async def test_an_address_that_cannot_be_is_tried_again_in_peace() -> None:
         await paused.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()

@@ -1,0 +1,347 @@
+"""The house rules that a tool can see. An exception stands here with its reason, or it is none."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from app import tables
+
+ROOT = Path(__file__).resolve().parent.parent
+APP = ROOT / "app"
+DOMAIN = APP / "domain"
+
+FUNCTION_LINES, FILE_LINES, ARGUMENTS = 50, 300, 6
+LONG_FILES = {"app/tables.py": "one page of schema"}
+VAGUE = {
+    "service", "services", "manager", "helper", "helpers", "util", "utils", "common", "misc", "base", "handler", "processor", "data",
+    "info",
+}  # fmt: skip
+
+NEAR_MONEY = [APP / "money.py", APP / "api" / "amounts.py", *sorted(DOMAIN.rglob("*.py"))]
+FLOATS = {"app/domain/deliveries.py": "seconds and chances"}
+
+WRITERS = {
+    "accounts": {
+        "accounts": "opens and changes them",
+        "invoices": "moves next_index, under the account's lock",
+        "recovery": "puts back what the seed alone still knows",
+    },
+    "addresses": {
+        "accounts": "the account's own, with the account",
+        "invoices": "an invoice's, with the invoice",
+        "recovery": "those on which the chain shows money of ours",
+    },
+    "invoices": {
+        "invoices": "issues them; a trigger keeps what was issued",
+        "chain_rows": "writes what blocks paid, and nothing else",
+    },
+    "ready_keys": {
+        "ready_keys": "makes keys ready",
+        "accounts": "takes them, in the transaction that opens the account",
+        "recovery": "takes those of the accounts that it puts back",
+    },
+    "webhook_endpoints": {
+        "endpoints": "makes and changes them",
+        "deliveries": "moves the position, in the transaction that makes the deliveries",
+    },
+}
+"""Tables with more than one writer, and what each of those is for."""
+
+WRITING = re.compile(r"(?:^|_)(?:insert|update|delete|upsert)(?:_many)?$")
+WRITING_SQL = re.compile(r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE)\s+(?:ONLY\s+)?([a-z_]+)")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def python(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def functions(path: Path) -> Iterator[Function]:
+    yield from (node for node in ast.walk(tree(path)) if isinstance(node, Function))
+
+
+def called(node: ast.Call) -> str:
+    """The last name of what is called: `insert` in `sa.insert(...)`."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def found(paths: list[Path], wrong: Callable[[Path], Iterator[str]]) -> list[str]:
+    assert paths
+    return [f"{name(path)}: {what}" for path in paths for what in wrong(path)]
+
+
+# ---------------------------------------------------------------- the domain
+
+
+def without_db_first(path: Path) -> Iterator[str]:
+    for function in functions(path):
+        given = [*function.args.posonlyargs, *function.args.args]
+        first = given[0].annotation if given else None
+        if isinstance(function, ast.AsyncFunctionDef) and not (isinstance(first, ast.Name) and first.id == "Db"):
+            yield function.name
+
+
+def test_a_coroutine_of_the_domain_takes_the_open_transaction_first() -> None:
+    assert found(python("app/domain"), without_db_first) == []
+
+
+def catching(path: Path) -> Iterator[str]:
+    own = {
+        node.name for file in python("app/domain") for node in ast.walk(tree(file)) if isinstance(node, ast.ClassDef)
+    }
+    for function in functions(path):
+        for tried in (node for node in ast.walk(function) if isinstance(node, ast.Try)):
+            caught = [ast.unparse(one.type).split(".")[-1] if one.type else "anything" for one in tried.handlers]
+            if isinstance(function, ast.AsyncFunctionDef) or tried.finalbody or not set(caught) <= own:
+                yield f"{function.name} catches {', '.join(caught)}"
+
+
+def test_the_domain_catches_nothing_but_what_its_own_pure_rules_say() -> None:
+    """A `try` around SQL would go on in a transaction that PostgreSQL has given up."""
+    assert found(python("app/domain"), catching) == []
+
+
+def floats(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, float):
+            yield f"line {node.lineno}: {node.value}"
+        if isinstance(node, ast.Call) and called(node) in ("float", "Float"):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_there_is_no_float_near_money() -> None:
+    assert found([path for path in NEAR_MONEY if name(path) not in FLOATS], floats) == []
+
+
+def written(path: Path) -> Iterator[str]:
+    """The tables that a module writes, by the calls that are given one and by SQL text."""
+    module = tree(path)
+    imported = {
+        alias.asname or alias.name: alias.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and node.module == "app.tables"
+        for alias in node.names
+    }
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and WRITING.search(called(node)):
+            given = {part.id for argument in node.args[:2] for part in ast.walk(argument) if isinstance(part, ast.Name)}
+            yield from (imported[one] for one in given & imported.keys() if imported[one] in tables.metadata.tables)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (one for one in WRITING_SQL.findall(node.value) if one in tables.metadata.tables)
+
+
+def test_every_table_has_one_writer() -> None:
+    writers: dict[str, set[str]] = {}
+    for path in python("app"):
+        if APP / "devnet" in path.parents:
+            continue  # it has an SQLite of its own
+        for table in written(path):
+            writers.setdefault(table, set()).add(path.stem)
+
+    unexplained = {table: names - WRITERS.get(table, {}).keys() for table, names in writers.items() if len(names) > 1}
+    assert {table: names for table, names in unexplained.items() if names} == {}
+
+
+# ---------------------------------------------------------------- sizes and names
+
+
+def too_long(path: Path) -> Iterator[str]:
+    lines = len(path.read_text().splitlines())
+    if lines > FILE_LINES and name(path) not in LONG_FILES:
+        yield f"{lines} lines"
+    for function in functions(path):
+        if (size := (function.end_lineno or 0) - function.lineno + 1) > FUNCTION_LINES:
+            yield f"{function.name} has {size} lines"
+
+
+def test_no_function_is_over_50_lines_and_no_file_over_300() -> None:
+    assert found(python("app", "bench"), too_long) == []
+
+
+def test_no_test_is_over_50_lines() -> None:
+    assert [one for one in found(python("tests"), too_long) if not one.endswith(": lines") and " has " in one] == []
+
+
+def too_many_arguments(path: Path) -> Iterator[str]:
+    for function in functions(path):
+        given = function.args
+        names = [one.arg for one in [*given.posonlyargs, *given.args, *given.kwonlyargs]]
+        if len([one for one in names if one not in ("self", "cls")]) > ARGUMENTS:
+            yield function.name
+
+
+def test_no_function_has_more_than_six_arguments() -> None:
+    assert found(python("app", "bench"), too_many_arguments) == []
+
+
+OTHERS_NAMES = {
+    "get_route_handler": "FastAPI's",
+    "data_received": "asyncio's",
+    "base_url": "what everybody calls the part of a URL that the others are appended to",
+}
+
+
+def vague(path: Path) -> Iterator[str]:
+    defined = (node.name for node in ast.walk(tree(path)) if isinstance(node, Function | ast.ClassDef))
+    for one in (path.stem, path.parent.name, *defined):
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", one).lower().split("_")
+        if VAGUE & set(words) and one not in OTHERS_NAMES:
+            yield one
+
+
+def test_no_file_class_or_function_has_a_name_that_says_nothing() -> None:
+    assert found(python("app", "bench", "tests"), vague) == []
+
+
+def without_docstring(path: Path) -> Iterator[str]:
+    if not ast.get_docstring(tree(path)):
+        yield "says nothing of itself"
+
+
+def test_every_file_opens_with_what_it_is() -> None:
+    assert found(python("app", "bench", "migrations"), without_docstring) == []
+
+
+# ---------------------------------------------------------------- tests
+
+LUCK = ("time.sleep", "unittest.mock")
+PASSED_OVER = (
+    "pytest.skip",
+    "pytest.mark.skip",
+    "pytest.mark.skipif",
+    "pytest.mark.xfail",
+    "pytest.xfail",
+    "pytest.importorskip",
+)
+
+
+def dotted(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute | ast.Name | ast.arg):
+            yield node.arg if isinstance(node, ast.arg) else ast.unparse(node)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            yield from (f"{prefix}{alias.name}" for alias in node.names)
+
+
+LUCKY = {
+    ("tests/end_to_end/program.py", "time.sleep"): "asks another process again until it answers",
+    ("tests/end_to_end/shop.py", "time.sleep"): "asks another process again until it answers",
+    ("tests/faults/test_kills.py", "time.sleep"): "the moment of the kill is the test's input",
+    ("tests/unit/test_postgres.py", "time.sleep"): "looks at other processes until a claim comes true",
+    ("tests/unit/test_postgres.py", "pytest.mark.skipif"): "only root can be dropped",
+    ("tests/unit/events/test_mqtt.py", "pytest.skip"): "the embedded broker knows no passwords",
+}
+
+
+def lucky(path: Path) -> Iterator[str]:
+    used = {one for one in dotted(path) if one.startswith((*LUCK, *PASSED_OVER))}
+    yield from (one for one in sorted(used) if (name(path), one) not in LUCKY)
+
+
+def test_no_test_sleeps_for_luck_mocks_or_is_passed_over() -> None:
+    assert found(python("tests"), lucky) == []
+
+
+def asserts(function: Function, known: frozenset[str]) -> bool:
+    return any(
+        isinstance(node, ast.Assert)
+        or (isinstance(node, ast.Call) and (called(node) == "raises" or called(node) in known))
+        for node in ast.walk(function)
+    )
+
+
+def claims(paths: list[Path]) -> frozenset[str]:
+    """The names of the functions beside the tests that assert, themselves or by calling one that does."""
+    beside = [one for path in paths for one in functions(path) if not one.name.startswith("test_")]
+    known: frozenset[str] = frozenset()
+    while (more := frozenset(one.name for one in beside if asserts(one, known))) != known:
+        known = more
+    return known
+
+
+def test_every_test_asserts_something() -> None:
+    paths = python("tests")
+    known = claims(paths)
+
+    def empty(path: Path) -> Iterator[str]:
+        yield from (one.name for one in functions(path) if one.name.startswith("test_") and not asserts(one, known))
+
+    assert found(paths, empty) == []
+
+
+def test_no_name_of_a_test_is_given_twice_in_a_file() -> None:
+    """The second would silently replace the first."""
+
+    def doubled(path: Path) -> Iterator[str]:
+        names = sorted(one.name for one in functions(path) if one.name.startswith("test_"))
+        yield from (one for one, other in pairwise(names) if one == other)
+
+    assert found(python("tests"), doubled) == []
+
+
+# ---------------------------------------------------------------- the tree
+
+UNDONE = re.compile(r"(?:#|//|--)\s*(?:TO{0}|FIX{1}|X{2})\b|\b(?:TO{0}|FIX{1}|X{2})[:(]".format("DO", "ME", "XX"))
+MACHINE = re.compile(r"(?<![\w.~])/(?:work|root|tmp/scratch)(?![\w-])")
+BUILT = {".git", ".venv", ".kennel", ".hypothesis", ".mypy_cache", ".ruff_cache", ".import_linter_cache", "__pycache__"}
+TEXTS = {
+    ".py",
+    ".md",
+    ".toml",
+    ".lock",
+    ".yml",
+    ".yaml",
+    ".json",
+    ".mako",
+    ".sh",
+    ".html",
+    ".css",
+    ".js",
+    ".example",
+    ".txt",
+    "",
+}
+
+
+def texts() -> list[Path]:
+    """Every text of the tree that is not built from another."""
+    found_texts = []
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT).parts
+        if not BUILT & set(inside) and path.is_file() and path.suffix in TEXTS and path != Path(__file__).resolve():
+            found_texts.append(path)
+    return found_texts
+
+
+def unsaid(path: Path) -> Iterator[str]:
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        if UNDONE.search(line):
+            yield f"line {number} leaves something to be done"
+        if MACHINE.search(line):
+            yield f"line {number} names a path of a machine"
+
+
+def test_nothing_is_left_to_be_done_and_no_machine_is_named() -> None:
+    assert found(texts(), unsaid) == []
+
+
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock"])
+def test_lock_files_hold_hashes_and_name_no_index_and_no_host(file: str) -> None:
+    text = (ROOT / file).read_text()
+
+    assert re.findall(r"\w+://|@ |--(?:index|extra-index|find|trusted)\S*|--\w*host\S*", text) == []
+    assert len(re.findall(r"(?m)^[a-z0-9]", text)) <= len(re.findall(r"--hash=sha256:[0-9a-f]{64}", text))
