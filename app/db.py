@@ -94,9 +94,9 @@ def _insertion(table: sa.Table, columns: tuple[str, ...], returning: tuple[str, 
     return made.returning(*(table.c[name] for name in returning))
 
 
-async def fetch_all(db: Db, statement: sa.Executable) -> Sequence[Row]:
+async def fetch_all(db: Db, statement: sa.Executable, parameters: Row | None = None) -> Sequence[Row]:
     """Return all rows of a statement that has its own limit."""
-    return cast("Sequence[Row]", (await db.execute(statement)).mappings().all())
+    return cast("Sequence[Row]", (await db.execute(statement, parameters)).mappings().all())
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -168,10 +168,17 @@ async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
     if not given:
         return []
     books = _Books(await _locked(db, sorted({slot for entry in given for slot in entry.slots()})))
-    books.keys = await _known(db, [entry.key for entry in given])
+    # Whoever posts the same fact locks the same balances, so after the lock its key is visible.
+    books.keys = set(await db.scalars(_KNOWN, {"keys": [entry.key for entry in given]}))
     outcomes = [books.decide(entry) for entry in given]
     await _write(db, [outcome for outcome in outcomes if isinstance(outcome, Posted)])
     return outcomes
+
+
+_HELD: Final = sa.select(balances).where(
+    balances.c.account_id == sa.any_(sa.bindparam("accounts", type_=bulk.BIGINTS)),
+    balances.c.asset == sa.bindparam("asset"),
+)
 
 
 async def balance(db: Db, account: int, asset: str = DOGE) -> Balance:
@@ -181,13 +188,11 @@ async def balance(db: Db, account: int, asset: str = DOGE) -> Balance:
 
 async def balances_of(db: Db, accounts: Sequence[int], asset: str = DOGE) -> Mapping[int, Balance]:
     """Return the balances of those of `accounts` that have one."""
-    found = await db.execute(
-        sa.select(balances).where(balances.c.account_id == sa.any_(sa.literal(list(accounts), bulk.BIGINTS)))
-        .where(balances.c.asset == asset)
-    )  # fmt: skip
+    found = await db.execute(_HELD, {"accounts": list(accounts), "asset": asset})
     return {row.account_id: Balance(row.available, row.incoming, row.held, row.outgoing, row.seq) for row in found}
 
 
+_KNOWN: Final = sa.select(entries.c.key).where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
 _KEY: Final = ("account_id", "asset")
 _GIVEN: Final = bulk.unnested(balances, _KEY)
 _SORTED: Final = sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset)
@@ -214,12 +219,6 @@ async def _locked(db: Db, slots: Sequence[Slot]) -> dict[Slot, Balance]:
         Slot(row.account_id, row.asset): Balance(row.available, row.incoming, row.held, row.outgoing, row.seq)
         for row in locked
     }
-
-
-async def _known(db: Db, keys: Sequence[str]) -> set[str]:
-    """Whoever posts the same fact locks the same balances, so after the lock its key is visible."""
-    found = await db.scalars(sa.select(entries.c.key).where(entries.c.key == sa.any_(sa.literal(keys, bulk.TEXTS))))
-    return set(found)
 
 
 def _with_clawback(held: Mapping[Slot, Balance], entry: Entry) -> tuple[Posting, ...]:

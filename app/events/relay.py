@@ -28,14 +28,17 @@ class Sequencer:
         self._numbered = numbered
 
     async def step(self) -> bool:
-        """Number one batch of facts, ring for those who tell them, and say whether there were any."""
+        """Number one batch of facts, ring for those who tell them, and say whether there may be more.
+
+        There were more than the batch, or whoever wrote more has rung meanwhile; looking again would cost as much as this.
+        """
         if not await self._lease.held():
             return False
         async with self._engine.begin() as db:
             moved = await outbox.sequence(db)
         if moved:
             self._numbered()
-        return moved > 0
+        return moved == outbox.BATCH
 
     async def close(self) -> None:
         """Let another take over."""
