@@ -75,6 +75,7 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         keyring = await asyncio.to_thread(seed_file.create, passphrase, await _birth_height(shared.node))
     pool = KeyPool(shared.engine, network, (seed_file, keyring), shared.lease("keys"))
     stack.push_async_callback(pool.close)
+    await pool.step()  # the first accounts can be opened with the first request
     return [Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE)]
 
 

@@ -110,6 +110,7 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
         confirmations=settings.confirmations,
         token=partial(secrets.token_urlsafe, 16),
         open_items=settings.public_items == "open",
+        vitals=vitals,
     )
     commits = GroupCommit(shared.engine, shared.relay.ring)
     given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)

@@ -269,6 +269,10 @@ def _check(settings: Settings, texts: Mapping[str, str]) -> None:
             settings.admin_token is None and not settings.admin_bind.loopback,
             f"KENNEL_ADMIN_TOKEN must be set while KENNEL_ADMIN_BIND is {settings.admin_bind}, which is not loopback.",
         ),
+        (
+            settings.admin_token is None and settings.auth == "required",
+            "KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required.",
+        ),
     ):
         if wrong:
             raise SettingsError(sentence)

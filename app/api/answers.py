@@ -48,9 +48,9 @@ class Json(Response):
         self.raw_headers.append((b"cache-control", b"no-store"))
 
 
-def show(view: BaseModel, *, replayed: bool = False) -> Json:
-    """Answer 200 with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
-    return _answer(view.__pydantic_serializer__.to_json(view), replayed=replayed)
+def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
+    """Answer with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
+    return _answer(view.__pydantic_serializer__.to_json(view), replayed=replayed, status=status)
 
 
 def show_text(text: str, *, replayed: bool = False) -> Json:
@@ -67,8 +67,8 @@ def error(code: str, message: str, field: str | None = None, headers: Mapping[st
     return Json(content, STATUSES[code], headers)
 
 
-def _answer(content: bytes, *, replayed: bool) -> Json:
-    response = Json(content)
+def _answer(content: bytes, *, replayed: bool, status: int = 200) -> Json:
+    response = Json(content, status)
     if replayed:
         response.raw_headers.append(_REPLAYED)
     return response

@@ -5,17 +5,31 @@ from starlette.responses import Response
 
 from app import audit
 from app.api import amounts, answers, parameters, replays
-from app.api.program import Given
+from app.api.program import Given, Program
 from app.domain.audit import Totals
 
 router = APIRouter()
 health = APIRouter()
 
 
+class LoopView(answers.View):
+    """One of the program's loops: `running`, in `trouble` that it tries to outlast, or `stopped` for good; and why."""
+
+    name: str
+    state: str
+    reason: str
+
+
 class Health(answers.View):
-    """The program answers."""
+    """The program answers; `status` is `ok` while all of its loops run, else `trouble`."""
 
     status: str
+
+
+class Readiness(Health):
+    """The same, with each loop."""
+
+    loops: list[LoopView]
 
 
 class CheckView(answers.View):
@@ -75,7 +89,19 @@ async def set_sync_height(blockheight: parameters.Height, key: replays.BodilessK
     return answers.show_text("Set sync height", replayed=done.replayed)
 
 
+@router.get("/ready", response_model=Readiness, summary="Whether the program's loops run, and why not")
+async def get_ready(given: Given) -> Response:
+    """503 while a loop is in trouble or has stopped: the chain is not followed, or nothing is sent or told."""
+    loops = [LoopView(name=name, state=vital.state, reason=vital.reason) for name, vital in given.vitals.loops.items()]
+    shown = Readiness(status=_status(given), loops=sorted(loops, key=lambda loop: loop.name))
+    return answers.show(shown, status=200 if given.vitals.ok else 503)
+
+
 @health.get("/health", response_model=Health, summary="Whether the program answers")
-async def get_health() -> Response:
-    """Ask nothing of the database: a supervisor restarts what does not answer, which would not mend a database."""
-    return answers.show(Health(status="ok"))
+async def get_health(given: Given) -> Response:
+    """Always 200, and asks nothing of the database: a supervisor restarts what does not answer, which mends no database."""
+    return answers.show(Health(status=_status(given)))
+
+
+def _status(given: Program) -> str:
+    return "ok" if given.vitals.ok else "trouble"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -13,6 +13,7 @@ from app.domain import accounts, blocks, invoices
 from app.domain.networks import Network
 from app.domain.verbs import Verb
 from app.group_commit import GroupCommit
+from app.loops import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Program:
     create_invoice: Verb[invoices.Order, invoices.Invoice]
     rescan: Verb[int, int]
     open_items: bool
+    vitals: Vitals
     auditing: asyncio.Lock
     """Held by the one audit that runs: it reads everything there is."""
 
@@ -36,12 +38,13 @@ class Terms:
     """How invoices are made and shown.
 
     `confirmations` is the default, `token` makes an unguessable word, `open_items` shows an invoice's items to whoever
-    knows its address.
+    knows its address. `vitals` are those of this process's loops.
     """
 
     confirmations: int
     token: Callable[[], str]
     open_items: bool = False
+    vitals: Vitals = field(default_factory=Vitals)
 
 
 def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms) -> Program:
@@ -55,6 +58,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         create_invoice=invoices.creating(network, terms.confirmations, terms.token),
         rescan=blocks.rescanning(),
         open_items=terms.open_items,
+        vitals=terms.vitals,
         auditing=asyncio.Lock(),
     )
 

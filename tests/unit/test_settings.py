@@ -217,3 +217,8 @@ def test_a_wrong_file_is_one_sentence_that_names_the_place(tmp_path: Path, file:
 
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_an_auth_that_is_required_needs_a_token() -> None:
+    with pytest.raises(settings.SettingsError, match="KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required"):
+        settings.read({"KENNEL_AUTH": "required"})

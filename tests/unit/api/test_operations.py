@@ -3,8 +3,10 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.api import program
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
+from app.loops import Vital
 from app.tables import WORLD, balances, blocks, chain_state
 
 
@@ -68,3 +70,17 @@ async def test_a_rescan_may_carry_a_key(admin: httpx.AsyncClient, tip: AsyncEngi
     answers = [await admin.post("/admin/setsyncheight/7", headers={"Idempotency-Key": "k"}) for _ in range(2)]
 
     assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true"]
+
+
+async def test_a_loop_that_has_stopped_makes_the_program_not_ready_and_says_why(
+    admin: httpx.AsyncClient, kennel: program.Program
+) -> None:
+    kennel.vitals.loops["follow"] = Vital("running")
+    assert (await admin.get("/ready")).status_code == 200
+
+    kennel.vitals.loops["follow"] = Vital("stopped", "Block 7 cannot be read")
+
+    answer = await admin.get("/ready")
+    assert answer.status_code == 503
+    assert answer.json()["loops"] == [{"name": "follow", "state": "stopped", "reason": "Block 7 cannot be read"}]
+    assert (await admin.get("/health")).json() == {"status": "trouble"}
