@@ -37,7 +37,12 @@ def engine(url: str, *, pooler: str = "none", connections: int = 10) -> AsyncEng
     if pooler == "transaction":
         arguments = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "timeout": 10}
     return create_async_engine(
-        url, pool_size=connections, max_overflow=connections, pool_timeout=10, connect_args=arguments
+        url,
+        pool_size=connections,
+        max_overflow=connections,
+        pool_timeout=10,
+        connect_args=arguments,
+        hide_parameters=True,  # an error that prints them would print secrets
     )
 
 
