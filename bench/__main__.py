@@ -11,13 +11,15 @@ import uvloop
 from rich.console import Console
 
 from app import postgres
-from bench import catch_up, figures, invoices, sequencer
+from bench import block_to_event, catch_up, figures, invoices, scale, sequencer
 from bench.figures import Figure
 from bench.programs import Ground
 
 MEASUREMENTS: Mapping[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
     "invoices": invoices.measure,
     "catch_up": catch_up.measure,
+    "block_to_event": block_to_event.measure,
+    "scale": scale.measure,
     "sequencer": sequencer.measure,
 }
 TOGETHER = {"memory": "invoices"}

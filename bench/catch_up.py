@@ -44,7 +44,7 @@ async def measure(ground: Ground) -> list[Figure]:
 async def _fill(ground: Ground) -> None:
     async with ground.database() as url:
         async with programs.engine(url) as engine, engine.begin() as db:
-            await filling.fill(db, ACCOUNTS, EACH)
+            await filling.fill(db, ACCOUNTS, EACH, {})
             first = mining.GENESIS[: header.HEADER_BYTES]
             top = header.parse_header(first)
             await blocks.start(db, [Header(0, top.hash, top.previous, top.time, header.work(top.bits))])

@@ -1,9 +1,11 @@
 """Databases with many rows in them, written by SQL: accounts, their invoices, addresses and balances."""
 
 import hashlib
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from app import db as bulk
 from app.chain.keys import Keyring
 from app.db import Db
 from app.domain import base58, scripts
@@ -25,29 +27,35 @@ _FILL = """
     SELECT '\\x76a914' || substr(sha256(int8send(n / {each} * {stride} + n % {each})), 1, 20) || '\\x88ac',
         n / {each}, 0, n / {each} * {stride} + n % {each}, 'invoice'
     FROM generate_series(0, {accounts}::bigint * {each} - 1) AS n;
-
+"""
+_INVOICES = """
     INSERT INTO invoices (account_id, index, address, items, total, due, required_confirmations, token)
-    SELECT n / {each}, n / {each} * {stride} + n % {each}, 'invoice-' || n, '[]', {total}, {total}, 6, 'token'
-    FROM generate_series(0, {accounts}::bigint * {each} - 1) AS n;
+    SELECT n / {each}, n / {each} * {stride} + n % {each}, coalesce(named.address, 'invoice-' || n), '[]', {total}, {total}, 6, 't'
+    FROM generate_series(0, {accounts}::bigint * {each} - 1) AS n
+    LEFT JOIN unnest(:indexes, :addresses) AS named (index, address) ON named.index = n / {each} * {stride} + n % {each}
 """
 
 
-async def fill(db: Db, accounts: int, each: int) -> None:
-    """Write accounts `shop-0`, `shop-1`, ... with `each` invoices; only `name` makes their addresses real ones."""
+async def fill(db: Db, accounts: int, each: int, named: Mapping[int, str]) -> None:
+    """Write accounts `shop-0`, `shop-1`, ... with `each` invoices.
+
+    The invoices with the key indexes in `named` get these addresses, the others one that is none: making a million
+    real ones takes a minute.
+    """
     [key] = Keyring(REGTEST, WORDS).account_xpubs(0, 1)
-    text = _FILL.format(xpub=key.xpub, stride=STRIDE, accounts=accounts, each=each, total=TOTAL)
+    values = {"xpub": key.xpub, "stride": STRIDE, "accounts": accounts, "each": each, "total": TOTAL}
     await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
     await db.execute(sa.text("SET LOCAL synchronous_commit = off"))
-    for statement in filter(str.strip, text.split(";")):
+    for statement in filter(str.strip, _FILL.format(**values).split(";")):
         await db.execute(sa.text(statement))
+    types = (sa.bindparam("indexes", type_=bulk.BIGINTS), sa.bindparam("addresses", type_=bulk.TEXTS))
+    last = sa.text(_INVOICES.format(**values)).bindparams(*types)
+    await db.execute(last, {"indexes": list(named), "addresses": list(named.values())})
 
 
-async def name(db: Db, account: int) -> str:
-    """Give the account's first invoice its real address, which is too slow to do for all, and return it."""
-    address = base58.encode(bytes([REGTEST.p2pkh]) + script(account * STRIDE)[3:23])
-    named = sa.text("UPDATE invoices SET address = :address WHERE account_id = :account AND index = :index")
-    await db.execute(named, {"address": address, "account": account, "index": account * STRIDE})
-    return address
+def address(index: int) -> str:
+    """Return the address of the script of this key index."""
+    return base58.encode(bytes([REGTEST.p2pkh]) + script(index)[3:23])
 
 
 def script(index: int) -> bytes:

@@ -40,11 +40,11 @@ async def measure(ground: Ground) -> list[Figure]:
         programs.kennel(ground.folder(), url, node) as kennel,
         programs.running("bench.bare") as bare,
     ):
-        await _until(engine, sa.select(sa.func.count() >= POOL).select_from(ready_keys))
+        await until(engine, sa.select(sa.func.count() >= POOL).select_from(ready_keys))
         accounts = [load.post(f"/account/shop-{n}", b"{}") for n in range(ACCOUNTS)]
         await load.once(kennel.port("admin API"), accounts)
         for _ in range(ROUNDS):
-            await _until(engine, sa.select(~sa.exists().select_from(outbox)))
+            await until(engine, sa.select(~sa.exists().select_from(outbox)))
             limits.append(await load.rate(bare.port("port"), one, SECONDS))
             hot.append(await load.rate(kennel.port("admin API"), one, SECONDS))
             spread.append(await load.rate(kennel.port("admin API"), many, SECONDS))
@@ -56,7 +56,7 @@ async def measure(ground: Ground) -> list[Figure]:
     ]
 
 
-async def _until(engine: AsyncEngine, condition: sa.Select[bool]) -> None:
+async def until(engine: AsyncEngine, condition: sa.Select[bool]) -> None:
     """Wait until the program has done what it does beside requests."""
     for _ in range(600):
         async with engine.connect() as db:

@@ -1,0 +1,86 @@
+"""Requests with 1,000,000 accounts and invoices, against the same requests with 1,000."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from itertools import pairwise
+from statistics import median
+
+import sqlalchemy as sa
+
+from app.api import parameters
+from bench import filling, invoices, load, programs
+from bench.figures import Figure
+from bench.programs import Ground
+
+SMALL, LARGE = 1_000, 1_000_000
+SAMPLES = 200
+"""Accounts that are asked for, spread over all."""
+ROUNDS = 3
+GOAL = 1.3
+
+Ask = Callable[[int, str], bytes]
+"""Makes a request of an account's number and the address of its invoice."""
+
+REQUESTS: Mapping[str, Ask] = {
+    "post_invoice": lambda n, _: load.post(f"/account/shop-{n}/invoice", invoices.BODY),
+    "get_invoice": lambda n, address: load.get(f"/account/shop-{n}/invoice/{address}"),
+    "get_balance": lambda n, _: load.get(f"/account/shop-{n}/balance"),
+    "get_account": lambda n, _: load.get(f"/account/shop-{n}"),
+    "list_invoices": lambda n, _: load.get(f"/account/shop-{n}/invoices"),
+    "list_accounts": lambda n, _: load.get(f"/accounts?limit=10&cursor={parameters.opaque(str(n))}"),
+}
+
+
+async def measure(ground: Ground) -> list[Figure]:
+    """Fill two databases of one server, and ask them in turn."""
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(programs.devnet(ground.folder()))
+        sides = []
+        for accounts in (SMALL, LARGE):
+            url = await stack.enter_async_context(ground.database())
+            samples = await _fill(url, accounts)
+            kennel = await stack.enter_async_context(programs.kennel(ground.folder(), url, node, roles="http"))
+            sides.append((kennel.port("admin API"), samples))
+        await ground.administer("CHECKPOINT")
+        figures = [await _compare(name, ask, sides) for name, ask in REQUESTS.items()]
+    worst = max(figures, key=lambda figure: figure.ratio or 0)
+    return [Figure("scale", "ms", worst.value, worst.limit, GOAL, at_most=True), *figures]
+
+
+async def _compare(name: str, ask: Ask, sides: Sequence[tuple[int, Sequence[tuple[int, str]]]]) -> Figure:
+    """Ask both sides the same in turn; the medians in milliseconds, with 1,000,000 as the value."""
+    times: list[list[float]] = [[], []]
+    for _ in range(ROUNDS):
+        for (port, samples), of_side in zip(sides, times, strict=True):
+            of_side.extend(await _latencies(port, [ask(*sample) for sample in samples]))
+    small, large = (1_000 * median(found) for found in times)
+    return Figure(f"scale_{name}", "ms", large, small, GOAL, at_most=True)
+
+
+async def _latencies(port: int, requests: Sequence[bytes]) -> list[float]:
+    """Seconds of each request, one at a time on one connection."""
+    marks: list[float] = []
+
+    def marked() -> Iterator[bytes]:
+        for request in requests:
+            marks.append(time.perf_counter())
+            yield request
+        marks.append(time.perf_counter())
+
+    await load.once(port, marked())
+    return [after - before for before, after in pairwise(marks)]
+
+
+async def _fill(url: str, accounts: int) -> list[tuple[int, str]]:
+    """Return the sample: numbers of accounts, and the addresses of their invoices."""
+    step = accounts // SAMPLES
+    samples = [(n, filling.address(n * filling.STRIDE)) for n in range(step - 1, accounts, step)]
+    async with programs.engine(url) as engine:
+        async with engine.begin() as db:
+            await filling.fill(db, accounts, 1, {n * filling.STRIDE: address for n, address in samples})
+        raw = engine.execution_options(isolation_level="AUTOCOMMIT")
+        async with raw.connect() as db:
+            await db.execute(sa.text("SET statement_timeout = 0"))
+            await db.execute(sa.text("VACUUM ANALYZE"))
+    return samples
