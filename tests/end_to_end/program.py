@@ -51,7 +51,7 @@ def until_equal(read: Callable[[], Found], expected: Found, seconds: float = DEA
     with suppress(NeverTrueError):
         until(lambda: read() == expected, seconds)
     found = read()
-    assert found == expected, f"{found!r} is not {expected!r}"
+    assert found == expected, f"{repr(found)[:2000]} is not {repr(expected)[:2000]}"
 
 
 def free_ports(count: int) -> list[int]:

@@ -4,8 +4,10 @@ import json
 import shutil
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,9 +16,13 @@ from typing import Any, NamedTuple
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.end_to_end.program import Process, free_ports, until
+from tests.end_to_end.program import Process, Program, free_ports, until
 
 Event = dict[str, Any]
+
+SECRET = "such-secret"
+CLAIM_SECONDS = 40
+"""Longer than what a killed program was posting waits for another to post it."""
 
 
 class Post(NamedTuple):
@@ -170,3 +176,45 @@ class Subscriber:
 
     def _on_message(self, _client: mqtt.Client, _given: Any, message: mqtt.MQTTMessage) -> None:
         self.messages.append((message.topic, json.loads(message.payload)))
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A receiver, and a broker with a subscriber; `settings` and a kennel.toml make a program tell them everything."""
+
+    receiver: Receiver
+    broker: Broker
+    subscriber: Subscriber
+
+    def configure(self, home: Path) -> None:
+        """Write GigaWallet's sections into the file that a program in `home` reads."""
+        (home / "kennel.toml").write_text(
+            f'mqtt_url = "mqtt://127.0.0.1:{self.broker.port}"\n'
+            f"webhook_allow_private = true\nwebhook_retries = [{'1, ' * 20}1]\n\n"
+            f'[callbacks.shop]\npath = "http://127.0.0.1:{self.receiver.port}/hook"\n'
+            f'types = ["ALL"]\nhmacsecret = "{SECRET}"\n\n'
+            f'[mqtt.queues.sales]\ntopicfilter = "sales"\ntypes = ["INV"]\n'
+        )
+
+    def hears_all(self, program: Program, *told: Receiver | Subscriber) -> None:
+        """Wait until every event there is has come to these, or to both."""
+        for one in told or (self.receiver, self.subscriber):
+            until(partial(_has_heard_all, one, program), CLAIM_SECONDS)
+
+
+def _has_heard_all(one: Receiver | Subscriber, program: Program) -> bool:
+    return {event["position"] for event in program.events()} == set(one.positions)
+
+
+@contextmanager
+def listening(home: Path) -> Iterator[Audience]:
+    """An audience that is there within the block."""
+    receiver, broker = Receiver(), Broker(home)
+    with ExitStack() as stack:
+        stack.callback(receiver.down)
+        receiver.up()
+        stack.callback(broker.stop)
+        broker.up()
+        subscriber = stack.enter_context(closing(Subscriber(broker.port)))
+        subscriber.start()
+        yield Audience(receiver, broker, subscriber)

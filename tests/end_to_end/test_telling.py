@@ -4,53 +4,30 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.program import Program, running, until, until_equal
-from tests.end_to_end.receivers import Broker, Receiver, Subscriber
+from tests.end_to_end.receivers import SECRET, Audience, Broker, listening
 from tests.end_to_end.shop import PAID, Shop
 
-SECRET = "such-secret"
 CONFIRMED = "INV_TOTAL_PAYMENT_CONFIRMED"
 SOLD = ["INV_CREATED", *PAID, CONFIRMED]
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    found.up()
-    yield found
-    found.down()
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    found = Broker(tmp_path_factory.mktemp("broker"))
-    found.up()
-    yield found
-    found.stop()
-
-
-@pytest.fixture(scope="module")
-def subscriber(broker: Broker) -> Iterator[Subscriber]:
-    with closing(Subscriber(broker.port)) as found:
-        found.start()
+def audience(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audience]:
+    with listening(tmp_path_factory.mktemp("audience")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def telling(
-    tmp_path_factory: pytest.TempPathFactory, receiver: Receiver, broker: Broker, subscriber: Subscriber
-) -> Iterator[Program]:
-    """A program whose kennel.toml has GigaWallet's sections for them."""
+def telling(tmp_path_factory: pytest.TempPathFactory, audience: Audience) -> Iterator[Program]:
+    """A program that tells them everything."""
     home = tmp_path_factory.mktemp("telling")
-    _configure(home, receiver, broker)
-    retries = ",".join(["1"] * 20)
-    with running(Program(home, KENNEL_WEBHOOK_ALLOW_PRIVATE="true", KENNEL_WEBHOOK_RETRIES=retries)) as program:
+    audience.configure(home)
+    with running(Program(home)) as program:
         program.node.fill_faucet()
         program.keep_up()
         yield program
@@ -62,8 +39,9 @@ def shop(telling: Program, request: pytest.FixtureRequest) -> Shop:
 
 
 def test_a_sale_is_told_by_webhook_and_mqtt_just_as_it_is_read_back(
-    telling: Program, shop: Shop, receiver: Receiver, subscriber: Subscriber
+    telling: Program, shop: Shop, audience: Audience
 ) -> None:
+    receiver, subscriber = audience.receiver, audience.subscriber
     _sell(shop)
 
     events = telling.events(foreign_id=shop.foreign_id)
@@ -79,11 +57,13 @@ def test_a_sale_is_told_by_webhook_and_mqtt_just_as_it_is_read_back(
     assert [event["event_type"] for topic, event in heard if topic == "sales"] == SOLD
 
 
-def test_a_webhooks_signatures_are_those_that_its_receiver_computes(shop: Shop, receiver: Receiver) -> None:
+def test_a_webhooks_signatures_are_those_that_its_receiver_computes(
+    telling: Program, shop: Shop, audience: Audience
+) -> None:
     _sell(shop)
-    until(lambda: any(post.event["message"].get("foreign_id") == shop.foreign_id for post in receiver.posts))
+    audience.hears_all(telling, audience.receiver)
 
-    for post in receiver.posts:
+    for post in audience.receiver.posts:
         stamp, body = post.headers["x-giga-timestamp"], post.body
         giga = hmac.new(SECRET.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
         assert post.headers["x-giga-signature"] == f"sha256={giga}"
@@ -95,57 +75,34 @@ def test_a_webhooks_signatures_are_those_that_its_receiver_computes(shop: Shop, 
 
 
 def test_a_receiver_that_was_down_and_then_refused_gets_everything_in_the_end(
-    telling: Program, shop: Shop, receiver: Receiver, subscriber: Subscriber
+    telling: Program, shop: Shop, audience: Audience
 ) -> None:
+    receiver = audience.receiver
     receiver.down()
     _sell(shop)
-    _heard(shop, subscriber)  # the other is not kept waiting
+    audience.hears_all(telling, audience.subscriber)  # who is not kept waiting
     receiver.up(status=503)
     _sell(shop)
 
     receiver.up()
 
-    _complete(telling, receiver)
+    audience.hears_all(telling)
     assert len(receiver.positions) == len(set(receiver.positions))
 
 
 @pytest.mark.skipif(not Broker.installed, reason="the demo's broker forgets its sessions when it goes down")
 def test_a_broker_that_was_down_gets_everything_in_order_when_it_is_back(
-    telling: Program, shop: Shop, receiver: Receiver, broker: Broker, subscriber: Subscriber
+    telling: Program, shop: Shop, audience: Audience
 ) -> None:
-    broker.stop()
+    audience.broker.stop()
     _sell(shop)
-    _complete(telling, receiver)
+    audience.hears_all(telling, audience.receiver)
 
-    broker.up()
+    audience.broker.up()
 
-    _complete(telling, subscriber)
-    own = [event["position"] for topic, event in subscriber.messages if topic.startswith("kennel/")]
+    audience.hears_all(telling)
+    own = [event["position"] for topic, event in audience.subscriber.messages if topic.startswith("kennel/")]
     assert [position for n, position in enumerate(own) if position not in own[:n]] == sorted(set(own))
-
-
-def test_kill_9_of_the_program_that_tells_loses_nothing(
-    telling: Program, shop: Shop, receiver: Receiver, subscriber: Subscriber
-) -> None:
-    receiver.down()
-    for _ in range(3):
-        shop.invoice()
-    telling.kill()
-    receiver.up()
-
-    telling.start()
-    _sell(shop)
-
-    _complete(telling, receiver)
-    _complete(telling, subscriber)
-
-
-def _configure(home: Path, receiver: Receiver, broker: Broker) -> None:
-    (home / "kennel.toml").write_text(
-        f'mqtt_url = "mqtt://127.0.0.1:{broker.port}"\n\n'
-        f'[callbacks.shop]\npath = "http://127.0.0.1:{receiver.port}/hook"\ntypes = ["ALL"]\nhmacsecret = "{SECRET}"\n\n'
-        f'[mqtt.queues.sales]\ntopicfilter = "sales"\ntypes = ["INV"]\n'
-    )
 
 
 def _sell(shop: Shop) -> None:
@@ -159,13 +116,3 @@ def _sell(shop: Shop) -> None:
 def _of_invoice(shop: Shop, invoice: str) -> list[dict[str, Any]]:
     events = shop.program.events(foreign_id=shop.foreign_id, types="INV")
     return [event for event in events if invoice in (event["message"].get("invoice_id"), event["message"].get("id"))]
-
-
-def _heard(shop: Shop, subscriber: Subscriber) -> None:
-    wanted = {event["position"] for event in shop.program.events(foreign_id=shop.foreign_id)}
-    until(lambda: wanted <= set(subscriber.positions))
-
-
-def _complete(program: Program, told: Receiver | Subscriber) -> None:
-    """Wait until every event there is has come to this one."""
-    until(lambda: {event["position"] for event in program.events()} == set(told.positions), 60)

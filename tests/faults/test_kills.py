@@ -12,18 +12,27 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.program import Program, running, until
+from tests.end_to_end.receivers import Audience, listening
 from tests.end_to_end.shop import Shop, answered, order
 from tests.faults.conftest import Said
 from tests.faults.traffic import Traffic, assert_nothing_lost_and_nothing_twice
 
-KILLS = 4
+KILLS = 3
 SEED = 20131206
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """A program with PostgreSQL and node of its own."""
-    with running(Program(tmp_path_factory.mktemp("killed"))) as program:
+def audience(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audience]:
+    with listening(tmp_path_factory.mktemp("audience")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, audience: Audience) -> Iterator[Program]:
+    """A program with PostgreSQL and node of its own, that tells what happens."""
+    home = tmp_path_factory.mktemp("killed")
+    audience.configure(home)
+    with running(Program(home)) as program:
         program.node.fill_faucet()
         program.keep_up()
         yield program
@@ -39,6 +48,24 @@ def program(killed: Program, said: Said) -> Program:
 def traffic(killed: Program) -> Traffic:
     """Shops that sell all the time."""
     return Traffic(killed, [Shop(killed, f"shop-{number}").open() for number in range(3)])
+
+
+def test_what_was_committed_but_never_answered_is_found_by_its_key(program: Program) -> None:
+    shop = Shop(program, "unlucky shop").open()
+    body = json.dumps(order("10")).encode()
+    with socket.create_connection(("127.0.0.1", program.admin.base_url.port or 0)) as client:
+        client.sendall(_request("/account/unlucky%20shop/invoice", "lost answer", body))
+        [made] = until(shop.invoices)
+        program.kill()
+    program.start()
+
+    headers = {"Idempotency-Key": "lost answer"}
+    again = program.admin.post("/account/unlucky shop/invoice", content=body, headers=headers)
+
+    assert answered(again)["id"] == made["id"]
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len(shop.invoices()) == 1
+    shop.hears(["INV_CREATED"])
 
 
 def test_kill_9_of_the_program_again_and_again_loses_nothing_and_does_nothing_twice(
@@ -89,24 +116,6 @@ def test_kill_9_of_one_of_postgresqls_processes_is_outlived(program: Program, tr
     assert_nothing_lost_and_nothing_twice(traffic)
 
 
-def test_what_was_committed_but_never_answered_is_found_by_its_key(program: Program) -> None:
-    shop = Shop(program, "unlucky shop").open()
-    body = json.dumps(order("10")).encode()
-    with socket.create_connection(("127.0.0.1", program.admin.base_url.port or 0)) as client:
-        client.sendall(_request("/account/unlucky%20shop/invoice", "lost answer", body))
-        [made] = until(shop.invoices)
-        program.kill()
-    program.start()
-
-    headers = {"Idempotency-Key": "lost answer"}
-    again = program.admin.post("/account/unlucky shop/invoice", content=body, headers=headers)
-
-    assert answered(again)["id"] == made["id"]
-    assert again.headers["idempotent-replayed"] == "true"
-    assert len(shop.invoices()) == 1
-    shop.hears(["INV_CREATED"])
-
-
 def test_a_stopped_program_ends_well_and_leaves_no_postgresql(program: Program) -> None:
     postgres = _postmaster(program)
 
@@ -115,6 +124,10 @@ def test_a_stopped_program_ends_well_and_leaves_no_postgresql(program: Program) 
     assert not _lives(postgres)
     program.start()
     program.audit()
+
+
+def test_whatever_died_every_event_came_to_the_webhook_and_to_mqtt(program: Program, audience: Audience) -> None:
+    audience.hears_all(program)
 
 
 def _request(path: str, key: str, body: bytes) -> bytes:
