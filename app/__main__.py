@@ -1,4 +1,4 @@
-"""The commands: serve, demo, devnet, migrate, seed, audit."""
+"""The commands: serve, demo, devnet, migrate, seed, audit; and those of `recover_commands`."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ import uvloop
 from sqlalchemy import exc
 
 from app import audit as books
-from app import db, logs, ports, postgres, run
+from app import db, logs, ports, postgres, recover_commands, run
 from app import demo as demos
 from app import migrate as migrations
 from app import settings as configuration
@@ -210,6 +210,8 @@ async def _audit(url: str) -> books.Report:
     await engine.dispose()
     return report
 
+
+recover_commands.register(commands, lambda beside: _started(beside=beside))
 
 if __name__ == "__main__":
     commands(prog_name="kennel")

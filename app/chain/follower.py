@@ -132,7 +132,7 @@ class Follower:
 
     async def _connect(self, ours: Tip, theirs: ChainState) -> bool:
         batch = await self._next(ours.height + 1, theirs.height)
-        if not _linked(batch, ours.hash):
+        if not linked(batch, ours.hash):
             return False
         self._prefetch(batch[-1].height + 1, theirs.height)
         async with self._engine.begin() as db:
@@ -143,7 +143,7 @@ class Follower:
     async def _rescan(self, ours: Tip) -> bool:
         first = ours.rescan_height or 0
         batch = await self._fetch(first, min(BATCH, ours.height - first + 1))
-        if not batch or not _linked(batch, batch[0].previous):
+        if not batch or not linked(batch, batch[0].previous):
             return False
         async with self._engine.begin() as db:
             await blocks.rescan(db, self._rules, ours, batch)
@@ -165,10 +165,14 @@ class Follower:
             self._ahead = _Ahead(first, asyncio.create_task(fetching))
 
     async def _fetch(self, first: int, count: int) -> list[Block]:
-        """Read `count` blocks of the node's best chain; the parsing leaves the loop to others."""
-        hashes = await self._node.hashes(first, count)
-        raws = await self._node.blocks(hashes)
-        return await asyncio.to_thread(_parse_all, first, hashes, raws)
+        return await fetch(self._node, first, count)
+
+
+async def fetch(node: Node, first: int, count: int) -> list[Block]:
+    """Read up to `count` blocks of the node's best chain; the parsing leaves the loop to others."""
+    hashes = await node.hashes(first, count)
+    raws = await node.blocks(hashes)
+    return await asyncio.to_thread(_parse_all, first, hashes, raws)
 
 
 def parse(height: int, block_hash: bytes, raw: bytes) -> Block:
@@ -203,7 +207,7 @@ def _parse_all(first: int, hashes: Sequence[bytes], raws: Sequence[bytes]) -> li
     return [parse(first + n, block_hash, raw) for n, (block_hash, raw) in enumerate(zip(hashes, raws, strict=True))]
 
 
-def _linked(batch: Sequence[Block], previous: bytes) -> bool:
+def linked(batch: Sequence[Block], previous: bytes) -> bool:
     """Hold the blocks against each other: the node may have switched chains between two answers."""
     for block in batch:
         if block.previous != previous:

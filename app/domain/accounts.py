@@ -53,6 +53,10 @@ class NoSuchAccount(NotFound):
     """GetAccount: account not found: {foreign_id}"""  # noqa: D400, D415  GigaWallet's words
 
 
+class NameTaken(Conflict):
+    """There is an account {foreign_id} already."""
+
+
 class NoReadyKeys(Conflict):
     """No account can be opened just now: the keys are still being prepared; try again in a few seconds."""
 
@@ -130,6 +134,22 @@ async def put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account 
         await bulk.update(db, accounts, ("id",), given)
     await outbox.emit(db, told)
     return result
+
+
+async def rename(db: Db, old: str, new: str) -> Account:
+    """Call the account `old` by the name `new`, and tell it; refuses with NoSuchAccount and NameTaken.
+
+    What was told before stays under the old name. Where two take one name at once, the second fails on its constraint.
+    """
+    taken = sa.exists().where(accounts.alias("other").c.foreign_id == new)
+    changed = sa.update(accounts).where(accounts.c.foreign_id == old, ~taken).values(foreign_id=new)
+    found = await bulk.fetch_all(db, changed.returning(accounts))
+    if not found:
+        await fetch(db, old)
+        raise NameTaken(foreign_id=new)
+    account = Account.of(found[0])
+    await outbox.emit(db, [facts.account_updated(account)])
+    return account
 
 
 def _apply(

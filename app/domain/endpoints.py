@@ -34,6 +34,12 @@ async def reconcile(db: Db, callbacks: Sequence[Callback], start: int) -> None:
     await db.execute(sa.update(webhook_endpoints).where(gone).values(state="disabled"))
 
 
+async def rename(db: Db, old: str, new: str) -> None:
+    """Let the endpoints that hear of the account `old` alone hear of it under its name `new`."""
+    of_account = sa.update(webhook_endpoints).where(webhook_endpoints.c.foreign_id == old)
+    await db.execute(of_account.values(foreign_id=new))
+
+
 def _upsert(callback: Callback, start: int) -> sa.Insert:
     settings = {"url": callback.url, "types": list(callback.types), "secret": callback.secret, "state": "active"}
     given = insert(webhook_endpoints).values(name=callback.name, position=start, **settings)

@@ -1,0 +1,214 @@
+"""The commands that read the chain again (`rescan`), make a lost database from it (`recover`), and name what was found."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import db, migrate, progress, settings_values
+from app import lease as leases
+from app.chain import recovery
+from app.chain.follower import Follower, UnreadableBlock, WrongChain
+from app.chain.keys import Keyring
+from app.chain.node import Node, NodeError, NodeTrouble
+from app.chain.recovery import Reach, Recovery, Report, Stopped
+from app.chain.seed_file import SeedFile
+from app.devnet import devnet
+from app.domain import accounts, blocks, endpoints, networks
+from app.domain.blocks import Rules
+from app.domain.refusals import Refusal
+from app.lease import Lease
+from app.progress import Tell
+from app.run import Database
+from app.settings import Settings
+
+LEASE_SECONDS: Final = leases.SECONDS + 2
+LOOK_SECONDS: Final = 0.25
+"""How often is looked how far another process has come."""
+
+Started = Callable[[bool], AbstractContextManager[tuple[Settings, Database]]]
+"""Settings and database for a command; called with whether one that a running Kennel has started will do."""
+
+From = Annotated[int, typer.Option("--from", help="The height of the first block to be read again.", min=0)]
+Birth = Annotated[
+    int | None, typer.Option("--from", help="The first block that can hold a payment; else the seed's birth.", min=0)
+]
+Accounts = Annotated[
+    int | None,
+    typer.Option("--accounts", help=f"How many accounts to look at; else all of the seed file, {recovery.ACCOUNTS:,} at least.")
+]  # fmt: skip
+Gap = Annotated[int, typer.Option(help="How many unpaid addresses may follow one another before the next paid one.")]
+
+
+def register(commands: typer.Typer, started: Started) -> None:
+    """Add the commands."""
+
+    @commands.command()
+    def rescan(height: From) -> None:
+        """Read the blocks from a height on again, beside a running Kennel or without one."""
+        with started(True) as (settings, database), _in_one_sentence():
+            asyncio.run(_rescan(settings, database, height, _console()))
+
+    @commands.command()
+    def recover(number: Accounts = None, gap: Gap = recovery.GAP, height: Birth = None) -> None:
+        """Make a lost database again from the seed and the chain; the database must be empty."""
+        with started(False) as (settings, database), _in_one_sentence():
+            asyncio.run(_recover(settings, database, (number, gap, height), _console()))
+
+    @commands.command()
+    def rename(old: str, new: str) -> None:
+        """Give an account another foreign_id."""
+        with started(True) as (_, database), _in_one_sentence():
+            asyncio.run(_rename(database, old, new))
+            _console().print(f"{old} is now called {new}.")
+
+
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    """What an operator can mend is said in a sentence, not in a traceback."""
+    try:
+        yield
+    except (Stopped, Refusal, UnreadableBlock, WrongChain) as error:
+        sys.exit(f"kennel: {error}")
+    except (NodeTrouble, NodeError) as error:
+        sys.exit(f"kennel: The node does not answer as it should: {error}")
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True, markup=False)
+
+
+async def _rescan(settings: Settings, database: Database, height: int, console: Console) -> None:
+    async with _open(settings, database) as (engine, node):
+        await recovery.check_pruned(node, height)
+        async with engine.begin() as transaction:
+            asked = await blocks.rescan_from(transaction, height)
+        if isinstance(asked, Refusal):
+            raise asked
+        follower = Follower(engine, node, _rules(settings), _lease(engine), lambda: None)
+        try:
+            with progress.shown(console) as tell:
+                tip = await _until_read(engine, follower, height, tell)
+        finally:
+            await follower.close()
+        console.print(f"The blocks from {height} to {tip} have been read again.")
+
+
+async def _until_read(engine: AsyncEngine, follower: Follower, height: int, tell: Tell) -> int:
+    """Take the steps ourselves as long as no other follower does; return the tip's height at the end."""
+    while True:
+        async with engine.connect() as connection:
+            tip = await blocks.tip(connection)
+        if tip is None:
+            raise Stopped("The database has no blocks any more.")
+        read_to = tip.height + 1 if tip.rescan_height is None else min(max(tip.rescan_height, height), tip.height)
+        tell("Reading blocks again", read_to - height, tip.height - height + 1)
+        if tip.rescan_height is None:
+            return tip.height
+        if not await follower.step():
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _recover(
+    settings: Settings, database: Database, asked: tuple[int | None, int, int | None], console: Console
+) -> None:
+    """Recover, and say what was found."""
+    number, gap, height = asked
+    file = SeedFile(settings.home / "seed.json", networks.by_name(settings.network))
+    keyring: Keyring = await asyncio.to_thread(file.open, settings.seed_passphrase or "")
+    record = file.read()
+    reach = Reach(
+        accounts=max(recovery.ACCOUNTS, record.highest_account + 1) if number is None else number,
+        gap=gap,
+        first=(record.birth_height or 0) if height is None else height,
+    )
+    async with _open(settings, database) as (engine, node):
+        lease = _lease(engine)
+        await _wait_for(lease)
+        recovering = Recovery(engine, node, _rules(settings), (file, keyring), lease)
+        try:
+            with progress.shown(console) as tell:
+                report = await recovering.run(reach, tell)
+        finally:
+            await recovering.close()
+        console.print(said(report, reach))
+
+
+async def _wait_for(lease: Lease) -> None:
+    """A lease whose holder was killed runs out by itself; one whose holder lives does not."""
+    for _ in range(LEASE_SECONDS):
+        if await lease.held():
+            return
+        await asyncio.sleep(1)
+
+
+def said(report: Report, reach: Reach) -> str:
+    """Say in a few lines what a recovery has found."""
+    return (
+        f"Looked for {report.looked_at:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
+        f"with a gap of {reach.gap:,}.\n"
+        f"Found {report.deposits:,} payments to {report.used:,} accounts, of which {report.spends:,} are spent again. "
+        f"The chain was read {report.readings} times.\n"
+        f"Accounts recovered-0 to recovered-{report.accounts - 1} are open: give them their names with `kennel rename`."
+        if report.accounts
+        else f"Looked for {report.looked_at:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
+        f"with a gap of {reach.gap:,}: none was ever paid, and nothing was written."
+    )
+
+
+async def _rename(database: Database, old: str, new: str) -> None:
+    try:
+        if not settings_values.foreign_id(new):
+            raise Stopped("The new name is empty.")
+    except settings_values.WrongValueError as wrong:
+        raise Stopped(f"The new name is not {wrong}.") from None
+    engine = db.engine(database.url)
+    try:
+        await migrate.upgrade(engine)
+        async with engine.begin() as transaction:
+            await accounts.rename(transaction, old, new)
+            await endpoints.rename(transaction, old, new)
+    except exc.IntegrityError:
+        raise accounts.NameTaken(foreign_id=new) from None
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _open(settings: Settings, database: Database) -> AsyncIterator[tuple[AsyncEngine, Node]]:
+    """Yield the database, brought to this version's schema, and the node."""
+    async with AsyncExitStack() as stack:
+        engine = db.engine(database.url, pooler=settings.database_pooler)
+        stack.push_async_callback(engine.dispose)
+        await migrate.upgrade(engine)
+        yield engine, await _node(stack, settings)
+
+
+async def _node(stack: AsyncExitStack, settings: Settings) -> Node:
+    """Return the node that is configured, or the devnet of a running Kennel, or else that of our home, mining nothing."""
+    if settings.node_url is not None:
+        return await stack.enter_async_context(Node(settings.node_url, settings.node_cookie))
+    options = devnet.Options(str(settings.devnet_bind), None)
+    login = f"http://{options.user}:{options.password}@"
+    running = await stack.enter_async_context(Node(f"{login}{options.rpc_bind}"))
+    try:
+        await running.chain_state()
+    except NodeTrouble:
+        ours = await stack.enter_async_context(devnet.running(settings.home / "devnet", options))
+        return await stack.enter_async_context(Node(ours.rpc_url.replace("http://", login, 1)))
+    return running
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(networks.by_name(settings.network), settings.confirmations)
+
+
+def _lease(engine: AsyncEngine) -> Lease:
+    return Lease(engine, "follow", secrets.token_hex(8))
