@@ -13,7 +13,7 @@ from app.domain.networks import REGTEST
 from app.lease import Lease
 from bench import chains, filling, programs
 from bench.figures import Figure, Terms, of_rounds
-from bench.programs import Ground
+from bench.programs import Devnet, Ground
 
 ROUNDS = 3
 BLOCKS = 2_000
@@ -22,23 +22,36 @@ FILLED = "template_watched"
 
 
 async def measure(ground: Ground) -> list[Figure]:
-    """Limit and value in turn, each value on a fresh copy of the database with 100,000 watched addresses."""
+    """Limit and value in turn, each value on a fresh copy of the database with 100,000 watched addresses.
+
+    Once with a node that checks each block that it reads, as Core does, and once with the devnet, which only reads
+    it and so serves blocks several times as fast as any real node.
+    """
     home = ground.folder()
     # Addresses of all accounts in turn: a block seldom pays the same account twice.
     indexes = (n % ACCOUNTS * filling.STRIDE + n // ACCOUNTS for n in count())
     chains.write(home, BLOCKS, (filling.script(index) for index in indexes))
     await _fill(ground)
-    limits, values = [], []
+    async with programs.checking_devnet(home) as devnet:
+        limits, values = await _rounds(ground, devnet)
     async with programs.devnet(home) as devnet:
-        for _ in range(ROUNDS):
-            limits.append(await _throw_away(devnet.url))
-            async with ground.database(FILLED) as url:
-                values.append(await _follow(devnet.url, url))
+        fast = await _rounds(ground, devnet)
     each = [chains.TRANSACTIONS * rate for rate in values], [chains.TRANSACTIONS * rate for rate in limits]
     return [
         of_rounds(Terms("catch_up", "blocks/s", 0.5), values, limits),
         of_rounds(Terms("catch_up_transactions", "1/s", 0.5), *each),
+        of_rounds(Terms("catch_up_devnet", "blocks/s"), fast[1], fast[0]),
     ]
+
+
+async def _rounds(ground: Ground, devnet: Devnet) -> tuple[list[float], list[float]]:
+    """Return the rates of throwing away, and of following."""
+    limits, values = [], []
+    for _ in range(ROUNDS):
+        limits.append(await _throw_away(devnet.url))
+        async with ground.database(FILLED) as url:
+            values.append(await _follow(devnet.url, url))
+    return limits, values
 
 
 async def _fill(ground: Ground) -> None:

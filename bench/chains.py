@@ -1,13 +1,15 @@
-"""A chain in a devnet's file, made without its miner: nobody checks the signatures and the work of what is stored."""
+"""A chain in a devnet's file, made without its mempool: nobody checks the signatures of what is stored."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from app.chain import header, wire
 from app.chain.wire import Input, Output, Transaction
 from app.devnet import devnet, mining
 from app.devnet.storage import Storage
-from bench import filling
+from bench import filling, node
 
 TRANSACTIONS = 10
 """In a block, the coinbase included; the others have one input and two outputs, as most payments have."""
@@ -18,8 +20,8 @@ SIGNATURE = bytes(107)
 TIME = 1_800_000_000
 
 
-def write(home: Path, count: int, watched: Iterator[bytes]) -> None:
-    """Store `count` blocks on regtest's first; `watched` are the scripts that are paid, in order."""
+def write(home: Path, number: int, watched: Iterator[bytes]) -> None:
+    """Store `number` blocks on regtest's first; `watched` are the scripts that are paid, in order."""
     folder = home / "devnet"
     folder.mkdir()
     storage = Storage(folder / devnet.FILE)
@@ -27,7 +29,7 @@ def write(home: Path, count: int, watched: Iterator[bytes]) -> None:
         storage.add_block(0, mining.GENESIS)
         previous = header.hash256(mining.GENESIS[: header.HEADER_BYTES])
         coins: list[tuple[bytes, int]] = []
-        for height in range(1, count + 1):
+        for height in range(1, number + 1):
             transactions = _transactions(height, coins, watched)
             raw = _block(previous, height, transactions)
             storage.add_block(height, raw)
@@ -57,5 +59,7 @@ def _transactions(height: int, coins: list[tuple[bytes, int]], watched: Iterator
 def _block(previous: bytes, height: int, transactions: list[Transaction]) -> bytes:
     root = wire.merkle_root([transaction.txid for transaction in transactions])
     top = header.Header(mining.VERSION, previous, root, TIME + height, mining.EASY_BITS, 0, b"")
+    heads = (header.header_bytes(replace(top, nonce=nonce)) for nonce in count())
+    head = next(head for head in heads if node.scrypt(head) <= header.target(mining.EASY_BITS))
     raws = (transaction.raw for transaction in transactions)
-    return header.header_bytes(top) + wire.compact_size(len(transactions)) + b"".join(raws)
+    return head + wire.compact_size(len(transactions)) + b"".join(raws)

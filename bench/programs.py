@@ -141,8 +141,19 @@ async def devnet(home: Path) -> AsyncIterator[Devnet]:
         "devnet_block_seconds": 0,
     }
     async with running("app", "devnet", settings=settings) as process:
-        rpc, zmq = (process.port(scheme) for scheme in ("http://127.0.0.1:", "tcp://127.0.0.1:"))
-        yield Devnet(f"http://kennel:kennel@127.0.0.1:{rpc}", f"tcp://127.0.0.1:{zmq}")
+        yield _devnet(process)
+
+
+@asynccontextmanager
+async def checking_devnet(home: Path) -> AsyncIterator[Devnet]:
+    """Run a devnet on `home`/devnet that checks the proof of work of the blocks that it reads."""
+    async with running("bench.node", str(home / "devnet")) as process:
+        yield _devnet(process)
+
+
+def _devnet(process: Process) -> Devnet:
+    rpc, zmq = (process.port(scheme) for scheme in ("http://127.0.0.1:", "tcp://127.0.0.1:"))
+    return Devnet(f"http://kennel:kennel@127.0.0.1:{rpc}", f"tcp://127.0.0.1:{zmq}")
 
 
 @asynccontextmanager
