@@ -15,7 +15,11 @@ class Bell:
         self._rung.set()
 
     async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  a bell that nobody rings is ordinary, no error
-        """Return when the bell was rung, or after `timeout` seconds."""
+        """Return when the bell was rung, or after `timeout` seconds.
+
+        Not by `wait_for`: before Python 3.12 it swallows a cancellation that comes with the ring, and the loop runs on.
+        """
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._rung.wait()
         self._rung.clear()
