@@ -1,0 +1,90 @@
+"""What the migrations build is what app.tables says, in one linear history."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import migrate
+from app.tables import metadata
+
+CATALOGUE = (
+    """SELECT table_name, column_name, data_type, udt_name, is_nullable, column_default, identity_generation,
+              numeric_precision, numeric_scale
+       FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2""",
+    """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+       WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
+)
+GUARDED = {"entries": "entries_append_only", "postings": "postings_append_only", "invoices": "invoices_fixed"}
+
+
+async def catalogue(engine: AsyncEngine) -> list[Sequence[sa.Row[tuple[object, ...]]]]:
+    """Every column, constraint and index, as PostgreSQL writes them; of the migrations' own table nothing."""
+    async with engine.connect() as db:
+        found = [(await db.execute(sa.text(query))).all() for query in CATALOGUE]
+    return [[row for row in rows if row[0] != "alembic_version"] for rows in found]
+
+
+async def test_the_migrations_build_exactly_the_tables_constraints_and_indexes_of_the_code(engine: AsyncEngine) -> None:
+    migrated = await catalogue(engine)
+
+    async with engine.begin() as db:
+        await db.run_sync(metadata.drop_all)
+        await db.run_sync(metadata.create_all)
+
+    assert {str(row[0]) for row in migrated[0]} == set(metadata.tables)
+    assert migrated == await catalogue(engine)
+
+
+async def test_alembic_finds_nothing_to_migrate(engine: AsyncEngine) -> None:
+    def difference(connection: sa.Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async with engine.connect() as db:
+        assert await db.run_sync(difference) == []
+
+
+def test_the_history_is_one_line_from_one_beginning_to_one_end() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+    revisions = list(scripts.walk_revisions())
+
+    assert len(scripts.get_heads()) == len(scripts.get_bases()) == 1
+    assert not any(revision.is_branch_point or revision.is_merge_point for revision in revisions)
+    assert len(revisions) == len(list(migrate.MIGRATIONS.glob("versions/*.py")))
+
+
+@pytest.mark.parametrize(("table", "trigger"), GUARDED.items())
+async def test_what_may_never_change_is_guarded_by_a_trigger(engine: AsyncEngine, table: str, trigger: str) -> None:
+    query = sa.text("SELECT tgname FROM pg_trigger WHERE tgrelid = cast(:name AS regclass) AND tgenabled = 'O'")
+
+    async with engine.connect() as db:
+        assert list(await db.scalars(query, {"name": table})) == [trigger]
+
+
+async def test_migrating_again_or_at_once_changes_nothing(engine: AsyncEngine) -> None:
+    before = await catalogue(engine)
+
+    await asyncio.gather(*(migrate.upgrade(engine) for _ in range(4)))
+
+    assert await catalogue(engine) == before
+
+
+async def test_an_empty_database_is_migrated_once_by_all_who_start_together(engine: AsyncEngine) -> None:
+    before = await catalogue(engine)
+    async with engine.begin() as db:
+        await db.execute(sa.text("DROP SCHEMA public CASCADE"))
+        await db.execute(sa.text("CREATE SCHEMA public"))
+
+    await asyncio.gather(*(migrate.upgrade(engine) for _ in range(4)))
+
+    assert await catalogue(engine) == before
