@@ -1,7 +1,7 @@
 """The rows that blocks touch: read under their locks in one order, and written back in a few statements."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -24,17 +24,21 @@ P2PKH_BYTES = 25
 async def of_blocks(db: Db, network: Network, confirmations: int, blocks: Sequence[Block], confirm_to: int) -> Changes:
     """Lock what the blocks pay, spend and confirm: coins, deposits, invoices, each by id; then read the rest."""
     places = await _places(db, network, blocks)
-    ours = [output.outpoint for block in blocks for output in block.outputs if output.script in places]
+    ours = [output for block in blocks for output in block.outputs if output.script in places]
     spends = [spend.outpoint for block in blocks for spend in block.spends]
-    kept = await _coins(db, network, [*ours, *spends])
-    there = await _deposits(db, network, _among(deposits, ours), deposits.c.confirm_height <= confirm_to)
+    moved = [outpoint._asdict() for outpoint in (*(output.outpoint for output in ours), *spends)]
+    kept = await _coins(db, network, _COINS_AMONG, bulk.arrays(moved)) if moved else {}
+    there = await _deposits(db, network, _DEPOSITS_DUE, {"height": confirm_to})
+    if ours:
+        paid = [{"account_id": places[one.script].account, **one.outpoint._asdict()} for one in ours]
+        there |= await _deposits(db, network, _DEPOSITS_AMONG, bulk.arrays(paid))
     return await _changes(db, (network.maturity, confirmations), places, kept, there)
 
 
 async def of_height(db: Db, network: Network, height: int) -> Changes:
     """Lock what the block at `height` brought and spent."""
-    kept = await _coins_where(db, network, sa.or_(coins.c.height == height, coins.c.spent_height == height))
-    there = await _deposits(db, network, deposits.c.height == height, None)
+    kept = await _coins(db, network, _COINS_OF_HEIGHT, {"height": height})
+    there = await _deposits(db, network, _DEPOSITS_OF_HEIGHT, {"height": height})
     return await _changes(db, (network.maturity, 0), {}, kept, there)
 
 
@@ -75,42 +79,35 @@ async def _changes(
     return Changes(places, owners, there, kept, receipts, confirmations, maturity)
 
 
-def _among(table: sa.Table, outpoints: Iterable[Outpoint]) -> sa.ColumnElement[bool]:
-    """The rows of these outpoints, found by index however many there are."""
-    return sa.tuple_(table.c.txid, table.c.vout).in_(sa.select(_given(table, list(outpoints))))
+def _locked(table: sa.Table) -> sa.Select[Any]:
+    """Lock rows of `table` in the order of their keys, and read their addresses with them."""
+    same = (addresses.c[name] == table.c[name] for name in ("account_id", "branch", "index"))
+    found = sa.select(table, addresses.c.script, addresses.c.purpose).join(addresses, sa.and_(*same))
+    return found.order_by(*table.primary_key).with_for_update(key_share=True, of=table)
 
 
-def _given(table: sa.Table, outpoints: Sequence[Outpoint]) -> sa.TableValuedAlias:
-    return bulk.rows(table, ["txid", "vout"], [outpoint._asdict() for outpoint in outpoints])
+def _among(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Find the rows with the given keys: the whole primary key, or its index is read from end to end."""
+    return sa.tuple_(*table.primary_key).in_(sa.select(bulk.unnested(table, tuple(table.primary_key.columns.keys()))))
 
 
-async def _coins(db: Db, network: Network, outpoints: Sequence[Outpoint]) -> dict[Outpoint, Coin]:
-    if not outpoints:
-        return {}
-    return await _coins_where(db, network, _among(coins, outpoints))
+_HEIGHT: Final = sa.bindparam("height", type_=sa.Integer)
+_COINS_AMONG: Final = _locked(coins).where(_among(coins))
+_COINS_OF_HEIGHT: Final = _locked(coins).where(sa.or_(coins.c.height == _HEIGHT, coins.c.spent_height == _HEIGHT))
+_DEPOSITS_AMONG: Final = _locked(deposits).where(_among(deposits))
+_DEPOSITS_DUE: Final = _locked(deposits).where(deposits.c.confirm_height <= _HEIGHT, deposits.c.state == "incoming")
+_DEPOSITS_OF_HEIGHT: Final = _locked(deposits).where(deposits.c.height == _HEIGHT)
 
 
-async def _coins_where(db: Db, network: Network, where: sa.ColumnElement[bool]) -> dict[Outpoint, Coin]:
-    found = _with_address(coins).where(where).order_by(coins.c.txid, coins.c.vout)
-    rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, of=coins))
+async def _coins(db: Db, network: Network, statement: sa.Select[Any], parameters: Row) -> dict[Outpoint, Coin]:
+    rows = await bulk.fetch_all(db, statement, parameters)
     return {Outpoint(bytes(row["txid"]), row["vout"]): _coin(network, row) for row in rows}
 
 
-async def _deposits(
-    db: Db, network: Network, paid: sa.ColumnElement[bool], due: sa.ColumnElement[bool] | None
-) -> dict[Outpoint, Deposit]:
-    """Two statements, so that each has its own index; the chain's lock is held, nobody else takes these in between."""
-    found = _with_address(deposits).order_by(deposits.c.account_id, deposits.c.txid, deposits.c.vout)
-    found = found.with_for_update(key_share=True, of=deposits)
-    rows = list(await bulk.fetch_all(db, found.where(paid)))
-    if due is not None:
-        rows += await bulk.fetch_all(db, found.where(due, deposits.c.state == "incoming"))
+async def _deposits(db: Db, network: Network, statement: sa.Select[Any], parameters: Row) -> dict[Outpoint, Deposit]:
+    """Twice for a block, so that each has its own index; the chain's lock is held, nobody else takes these in between."""
+    rows = await bulk.fetch_all(db, statement, parameters)
     return {Outpoint(bytes(row["txid"]), row["vout"]): _deposit(network, row) for row in rows}
-
-
-def _with_address(table: sa.Table) -> sa.Select[Any]:
-    same = (addresses.c[name] == table.c[name] for name in ("account_id", "branch", "index"))
-    return sa.select(table, addresses.c.script, addresses.c.purpose).join(addresses, sa.and_(*same))
 
 
 async def _receipts(db: Db, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Receipts]:
