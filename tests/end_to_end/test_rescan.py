@@ -18,10 +18,12 @@ def test_a_rescan_changes_no_balance_at_any_moment_and_tells_nothing(program: Pr
 
     with ThreadPoolExecutor(1) as watchers:
         seen = watchers.submit(_watch, shop, over)
-        assert answered(program.admin.post("/admin/setsyncheight/0")) == "Set sync height"
-        program.mine()  # a new block is taken while the old ones are read
-        program.mine(2)
-        over.set()
+        try:
+            assert answered(program.admin.post("/admin/setsyncheight/0")) == "Set sync height"
+            program.mine()  # a new block is taken while the old ones are read
+            program.mine(2)
+        finally:
+            over.set()
 
     assert seen.result() == {("2", "12")}
     assert _state(program, shop, [confirmed, waiting]) == before
