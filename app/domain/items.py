@@ -15,6 +15,7 @@ QUANTITY: Final = 10**9
 LEAST_TOTAL: Final = Koinu(COIN // 100)
 """An output of less costs its sender extra (dust)."""
 HUNDRED: Final = Decimal(100)
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def due(total: Koinu, tolerance_percent: Decimal) -> Koinu:
 
 def shown(items: Sequence[Item]) -> str:
     """Render the items as JSON in GigaWallet's order of fields."""
-    return json.dumps([_shown(item) for item in items], separators=(",", ":"), ensure_ascii=False)
+    return _JSON.encode([_shown(item) for item in items])
 
 
 def _shown(item: Item) -> dict[str, object]:

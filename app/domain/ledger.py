@@ -239,13 +239,14 @@ def _lines(held: Mapping[Slot, Balance], given: Sequence[Posting]) -> tuple[Line
     now: dict[Slot, Balance] = {}
     lines = []
     for posting in given:
-        before = now.get(posting.slot, held[posting.slot])
+        slot = posting.slot
+        before = now.get(slot) or held[slot]
         after = before.after(posting.bucket, posting.amount)
         if posting.account >= 0 and after.of(posting.bucket) < 0:
             return InsufficientFunds(available=before.of(posting.bucket), needed=-posting.amount)
         if abs(after.of(posting.bucket)) > MAX_BALANCE:
             return TooMuch()
-        now[posting.slot] = after
+        now[slot] = after
         lines.append(Line(posting, after))
     return tuple(lines)
 
