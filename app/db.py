@@ -1,5 +1,6 @@
 """The database: the engine, and rows in bulk in one statement."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final, cast
@@ -35,7 +36,12 @@ def engine(url: str, *, pooler: str = "none", connections: int = 10) -> AsyncEng
         "timeout": 10,
     }
     if pooler == "transaction":
-        arguments = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "timeout": 10}
+        arguments = {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: f"kennel_{secrets.token_hex(8)}",  # others share the connection
+            "timeout": 10,
+        }
     return create_async_engine(
         url,
         pool_size=connections,

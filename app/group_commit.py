@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
@@ -113,11 +114,14 @@ class GroupCommit:
 
 
 def _surely_undone(error: Exception) -> bool:
-    """Nothing of it was committed: the connection did not fail under a COMMIT that may have gone through."""
+    """Nothing of it was committed, and trying again is worth it.
+
+    Not where the connection failed under a COMMIT that may have gone through, nor where there was none to be had.
+    """
     if isinstance(error, DBAPIError):
         state = bulk.sqlstate(error)
         return state is not None and not state.startswith(("08", "57P"))
-    return not isinstance(error, OSError)
+    return not isinstance(error, OSError | PoolTimeout)
 
 
 def _told(error: Exception) -> Exception:

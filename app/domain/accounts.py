@@ -183,8 +183,9 @@ def _changed(account: Account, changes: Mapping[str, Any]) -> Account:
 
 async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[str, Account]:
     """Open what nobody else is opening right now, as far as there are ready keys; the rest is left out."""
-    free = sa.select(ready_keys).order_by(ready_keys.c.number).limit(len(foreign_ids))
-    keys = await bulk.fetch_all(db, free.with_for_update(skip_locked=True))
+    taken = sa.exists().where(accounts.c.id == ready_keys.c.number)  # a pool that was filled too slowly may hold one
+    free = sa.select(ready_keys).where(~taken).order_by(ready_keys.c.number).limit(len(foreign_ids))
+    keys = await bulk.fetch_all(db, free.with_for_update(skip_locked=True, of=ready_keys))
     if not keys:
         return {}
     given = [

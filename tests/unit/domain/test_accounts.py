@@ -230,3 +230,14 @@ def test_a_payout_that_can_be_paid_is_taken(changes: dict[str, Any]) -> None:
     assert wish.checked(REGTEST) is wish
     with pytest.raises(Invalid, match="regtest network, not of Dogecoin's main"):
         Wish("shop", {"payout_address": PAYOUT}).checked(MAIN)
+
+
+async def test_a_key_that_was_taken_and_is_in_the_pool_again_stops_nobody(engine: AsyncEngine) -> None:
+    first = await world.open_account(engine, "first")
+    async with engine.begin() as db:
+        row = {"number": first.id, "xpub": first.xpub, "address": first.address}
+        await db.execute(sa.insert(keys).values(row))
+
+    second = await world.open_account(engine, "second")
+
+    assert second.id != first.id
