@@ -1,6 +1,7 @@
 """The commands that read the chain again (`rescan`), make a lost database from it (`recover`), and name what was found."""
 
 import asyncio
+import getpass
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -29,6 +30,7 @@ from app.progress import Tell
 from app.run import Database
 from app.settings import Settings
 
+WORDS_CHARACTERS: Final = 1_000
 LEASE_SECONDS: Final = leases.SECONDS + 2
 LOOK_SECONDS: Final = 0.25
 """How often is looked how far another process has come."""
@@ -45,6 +47,9 @@ Accounts = Annotated[
     typer.Option("--accounts", help=f"How many accounts to look at; else all of the seed file, {recovery.ACCOUNTS:,} at least.")
 ]  # fmt: skip
 Gap = Annotated[int, typer.Option(help="How many unpaid addresses may follow one another before the next paid one.")]
+Words = Annotated[
+    bool, typer.Option("--words", help="Ask for the 24 words, and make the seed file from them: it is lost too.")
+]
 
 
 def register(commands: typer.Typer, started: Started) -> None:
@@ -57,9 +62,13 @@ def register(commands: typer.Typer, started: Started) -> None:
             asyncio.run(_rescan(settings, database, height, _console()))
 
     @commands.command()
-    def recover(number: Accounts = None, gap: Gap = recovery.GAP, height: Birth = None) -> None:
+    def recover(
+        number: Accounts = None, gap: Gap = recovery.GAP, height: Birth = None, *, words: Words = False
+    ) -> None:
         """Make a lost database again from the seed and the chain; the database must be empty."""
         with started(False) as (settings, database), _in_one_sentence():
+            if words:
+                _seed_file(settings).create(settings.seed_passphrase or "", height, _asked_words())
             asyncio.run(_recover(settings, database, (number, gap, height), _console()))
 
     @commands.command()
@@ -79,6 +88,17 @@ def _in_one_sentence() -> Iterator[None]:
         sys.exit(f"kennel: {error}")
     except (NodeTrouble, NodeError) as error:
         sys.exit(f"kennel: The node does not answer as it should: {error}")
+
+
+def _seed_file(settings: Settings) -> SeedFile:
+    return SeedFile(settings.home / "seed.json", networks.by_name(settings.network))
+
+
+def _asked_words() -> str:
+    """Read the words without showing them; from a pipe, its first line."""
+    if sys.stdin.isatty():
+        return getpass.getpass("The 24 words, with spaces between: ")
+    return sys.stdin.readline(WORDS_CHARACTERS)
 
 
 def _console() -> Console:
@@ -121,7 +141,7 @@ async def _recover(
 ) -> None:
     """Recover, and say what was found."""
     number, gap, height = asked
-    file = SeedFile(settings.home / "seed.json", networks.by_name(settings.network))
+    file = _seed_file(settings)
     keyring: Keyring = await asyncio.to_thread(file.open, settings.seed_passphrase or "")
     record = file.read()
     reach = Reach(

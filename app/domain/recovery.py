@@ -19,8 +19,8 @@ from app.domain.ledger import Bucket, Entry, Posted, Posting
 from app.domain.refusals import Conflict
 from app.tables import WORLD, accounts, addresses, chain_state, ready_keys
 
-BLOCKS: Final = 500
-"""Blocks that are booked at once, of those that pay or spend us."""
+MOVEMENTS: Final = 5_000
+"""Payments and spends that are booked at once, or those of one block."""
 ROWS: Final = 10_000
 
 Thing = TypeVar("Thing")
@@ -73,7 +73,7 @@ async def restore(
     await db.execute(sa.delete(ready_keys).where(ready_keys.c.number <= handed_out))
     opened = await _open(db, wallets)
     changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, at.height)
-    for some in _parts(given, BLOCKS):
+    for some in _portions(given):
         await _book(db, changes, some, at.height)
     await _tell(db, opened)
 
@@ -162,6 +162,19 @@ def _confirmed_early(changes: Changes, coin: Coin) -> Iterator[Entry]:
 def _spent(entry: Entry, coin: Coin) -> Entry:
     out = Posting(coin.place.account, Bucket.AVAILABLE, -coin.amount)
     return replace(entry, kind="SPENT_BEFORE_RECOVERY", postings=(out, Posting(WORLD, Bucket.AVAILABLE, coin.amount)))
+
+
+def _portions(given: Sequence[Block]) -> Iterator[list[Block]]:
+    portion: list[Block] = []
+    movements = 0
+    for block in given:
+        portion.append(block)
+        movements += len(block.outputs) + len(block.spends)
+        if movements >= MOVEMENTS:
+            yield portion
+            portion, movements = [], 0
+    if portion:
+        yield portion
 
 
 def _parts(given: Iterable[Thing], size: int) -> Iterator[list[Thing]]:

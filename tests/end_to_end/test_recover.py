@@ -21,14 +21,14 @@ def chain(tmp_path: Path) -> Iterator[Devnet]:
         yield node
 
 
-def command(program: Program, *words: str) -> subprocess.CompletedProcess[str]:
+def command(program: Program, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     """Run `kennel` with the program's settings; what it says on standard error follows what it says on standard output."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
     return subprocess.run(
         [sys.executable, "-m", "app", *words],
         env=clean | {"PYTHONPATH": str(ROOT)} | program.settings,
         cwd=program.home,
-        stdin=subprocess.DEVNULL,
+        input=typed,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -118,6 +118,20 @@ def test_a_name_that_is_taken_or_none_is_refused_and_a_new_one_is_told(program: 
     assert answered(program.admin.get(f"/account/{new}"))["foreign_id"] == new
     assert program.admin.get(shop.path).status_code == 404
     until(lambda: any(event["event_type"] == "ACC_UPDATED" for event in program.events(foreign_id=new)))
+
+
+def test_words_alone_make_the_seed_file_again(tmp_path: Path) -> None:
+    program = Program(tmp_path / "program")
+
+    made = command(program, "recover", "--words", "--accounts", "2", "--gap", "20", typed="abandon " * 11 + "about\n")
+    shown = command(program, "seed", "show")
+    again = command(program, "recover", "--words", typed="abandon " * 11 + "about\n")
+
+    assert made.returncode == 0, made.stdout
+    assert "none was ever paid, and nothing was written" in made.stdout
+    assert shown.stdout == "abandon " * 11 + "about\n"
+    assert (again.returncode, again.stdout.count("\n")) == (1, 1)
+    assert "abandon" not in made.stdout + again.stdout
 
 
 def test_no_node_is_one_sentence(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import audit, db
 from app.chain import follower, recovery
 from app.chain.keys import Keyring
-from app.chain.node import ChainState, Node
+from app.chain.node import ChainState, Node, NodeAway
 from app.chain.recovery import Reach, Recovery, Report, Stopped
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
@@ -299,6 +299,49 @@ async def test_a_recovery_that_is_killed_while_it_writes_leaves_nothing_and_star
     assert not await opened(net.engine)
 
     await net.recover(2, gap=20)
+    assert await balances(net.engine) == {0: (world.doge(4), 0)}
+
+
+async def test_a_chain_that_changes_while_it_is_read_stops_the_recovery_which_then_starts_over(net: Net) -> None:
+    await net.pay([(address(0, 0, 0), world.doge(4))])
+    await net.mine(8)
+
+    class Fickle(Node):
+        asked = 0
+
+        async def hashes(self, first: int, count: int) -> list[bytes]:
+            """Switch the chain between the ledger's start, which asks first, and the search."""
+            self.asked += count > 1
+            if self.asked == 2:
+                await self.call("invalidateblock", await self.call("getblockhash", FAUCET_BLOCKS + 5))
+                await self.call("generatetoaddress", 9, NOWHERE)
+                self.asked += 1
+            return await super().hashes(first, count)
+
+    async with Fickle(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
+        with pytest.raises(Stopped, match="chain has changed below"):
+            await net.recover(2, gap=20, node=node)
+        assert not await opened(net.engine)
+        await net.recover(2, gap=20, node=node)
+
+    assert await balances(net.engine) == {0: (world.doge(4), 0)}
+    await net.audit()
+
+
+async def test_a_node_that_is_away_for_a_moment_is_waited_for(net: Net) -> None:
+    await net.pay([(address(0, 0, 0), world.doge(4))])
+    await net.mine(6)
+    away = iter([NodeAway("nobody answers")])
+
+    class Restarted(Node):
+        async def hashes(self, first: int, count: int) -> list[bytes]:
+            if first == FAUCET_BLOCKS and (trouble := next(away, None)):
+                raise trouble
+            return await super().hashes(first, count)
+
+    async with Restarted(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
+        await net.recover(2, gap=20, first=FAUCET_BLOCKS, node=node)
+
     assert await balances(net.engine) == {0: (world.doge(4), 0)}
 
 
