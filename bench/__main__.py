@@ -1,6 +1,7 @@
 """`python -m bench [NAME ...]`: measure, print each value beside its limit, and write bench/results.json."""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -30,10 +31,12 @@ async def measure(ground: Ground, names: list[str], console: Console) -> list[Fi
     await ground.prepare()
     found = []
     for name in names:
-        began = time.monotonic()
+        began, load = time.monotonic(), os.getloadavg()[0]
         with console.status(f"{name} ..."):
             found += await MEASUREMENTS[name](ground)
-        console.print(f"{name}: {time.monotonic() - began:.0f} s")
+        console.print(
+            f"{name}: {time.monotonic() - began:.0f} s, {load:.1f} others ran on {os.cpu_count()} cores before it"
+        )
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -65,7 +65,7 @@ def keep(figures: Sequence[Figure]) -> None:
 
 def show(figures: Sequence[Figure], console: Console) -> None:
     """Print the figures as a table."""
-    table = Table("name", "value", "limit", "unit", "ratio", "goal", "met", "noise")
+    table = Table(Column("name", no_wrap=True), "value", "limit", "unit", "ratio", "goal", "met", "noise")
     for figure in figures:
         goal = "" if figure.goal is None else f"{'<=' if figure.at_most else '>='} {figure.goal}"
         met = {True: "yes", False: "NO", None: ""}[figure.met]
