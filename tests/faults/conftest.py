@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -53,9 +52,3 @@ def said() -> Iterator[Said]:
     """To be told which processes a test runs."""
     with ExitStack() as stack:
         yield Said(stack)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder for a program."""
-    return tmp_path / "home"
