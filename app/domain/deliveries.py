@@ -12,7 +12,7 @@ from app import db as bulk
 from app.db import Db
 from app.domain import events, outbox
 from app.domain.events import Event
-from app.tables import attempts, deliveries
+from app.tables import attempts, deliveries, webhook_endpoints
 
 FAN_OUT: Final = 10_000
 """Events that one fan-out looks at, over all endpoints."""
@@ -126,6 +126,14 @@ _SETTLE: Final = sa.text("""
     sa.bindparam("claims", type_=ARRAY(sa.DateTime(timezone=True))),
     sa.bindparam("waits", type_=ARRAY(sa.Float)),
 )
+
+
+_ANYBODY: Final = sa.select(sa.exists().where(webhook_endpoints.c.state == "active"))
+
+
+async def anybody(db: Db) -> bool:
+    """Whether any endpoint wants to hear anything: without one there is nothing to fan out or claim."""
+    return bool(await db.scalar(_ANYBODY))
 
 
 async def fan_out(db: Db) -> int:

@@ -48,6 +48,7 @@ class Webhooks:
 
     def __init__(self, engine: AsyncEngine, poster: Poster, terms: Terms, bell: Bell) -> None:
         self._engine = engine
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._poster = poster
         self._terms = terms
         self._bell = bell
@@ -63,6 +64,8 @@ class Webhooks:
         """
         ended = self._ended[:]
         outcomes = [task.result() for task in ended]
+        if not ended and not await self._anybody():
+            return False
         async with self._engine.begin() as db:
             await deliveries.record(db, outcomes, self._terms.retries, self._terms.chance)
             made = await deliveries.fan_out(db)
@@ -87,6 +90,10 @@ class Webhooks:
             await deliveries.record(db, ended, self._terms.retries, self._terms.chance)
             await deliveries.release(db, list(left.values()))
         self._ended.clear()
+
+    async def _anybody(self) -> bool:
+        async with self._reads.connect() as db:
+            return await deliveries.anybody(db)
 
     def _rooms(self) -> dict[int, int]:
         """How many more each endpoint may have that is not idle and well."""
