@@ -1,6 +1,7 @@
 """Blocks and transactions per second while catching up, against a loop that fetches them and throws them away."""
 
 import time
+from collections.abc import Iterator
 from itertools import count
 
 from app.chain import header
@@ -24,24 +25,33 @@ FILLED = "template_watched"
 async def measure(ground: Ground) -> list[Figure]:
     """Limit and value in turn, each value on a fresh copy of the database with 100,000 watched addresses.
 
-    Once with a node that checks each block that it reads, as Core does, and once with the devnet, which only reads
-    it and so serves blocks several times as fast as any real node.
+    With a node that checks each block that it reads, as Core does: a shop's two days away, with a payment in every fifth
+    block, and an exchange's, with two in each. And once with the devnet, which only reads the blocks and so serves them
+    several times as fast as any real node.
     """
-    home = ground.folder()
-    # Addresses of all accounts in turn: a block seldom pays the same account twice.
-    indexes = (n % ACCOUNTS * filling.STRIDE + n // ACCOUNTS for n in count())
-    chains.write(home, BLOCKS, (filling.script(index) for index in indexes))
     await _fill(ground)
-    async with programs.checking_devnet(home) as devnet:
+    shop, exchange = ground.folder(), ground.folder()
+    chains.write(shop, BLOCKS, _watched(), lambda height: height % 5 == 0)
+    chains.write(exchange, BLOCKS, _watched(), lambda _: 2)
+    async with programs.checking_devnet(shop) as devnet:
         limits, values = await _rounds(ground, devnet)
-    async with programs.devnet(home) as devnet:
+    async with programs.checking_devnet(exchange) as devnet:
+        busy = await _rounds(ground, devnet)
+    async with programs.devnet(shop) as devnet:
         fast = await _rounds(ground, devnet)
     each = [chains.TRANSACTIONS * rate for rate in values], [chains.TRANSACTIONS * rate for rate in limits]
     return [
         of_rounds(Terms("catch_up", "blocks/s", 0.5), values, limits),
         of_rounds(Terms("catch_up_transactions", "1/s", 0.5), *each),
+        of_rounds(Terms("catch_up_exchange", "blocks/s"), busy[1], busy[0]),
         of_rounds(Terms("catch_up_devnet", "blocks/s"), fast[1], fast[0]),
     ]
+
+
+def _watched() -> Iterator[bytes]:
+    """Yield addresses of all accounts in turn: a block seldom pays the same account twice."""
+    for number in count():
+        yield filling.script(number % ACCOUNTS * filling.STRIDE + number // ACCOUNTS)
 
 
 async def _rounds(ground: Ground, devnet: Devnet) -> tuple[list[float], list[float]]:

@@ -1,6 +1,6 @@
 """A chain in a devnet's file, made without its mempool: nobody checks the signatures of what is stored."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -13,14 +13,16 @@ from bench import filling, node
 
 TRANSACTIONS = 10
 """In a block, the coinbase included; the others have one input and two outputs, as most payments have."""
-PAYING = 2
-"""Of which so many pay an address of ours."""
 STRANGER = filling.script(-(2**40) & (2**63 - 1))
 SIGNATURE = bytes(107)
 TIME = 1_800_000_000
 
 
-def write(home: Path, number: int, watched: Iterator[bytes]) -> None:
+Paying = Callable[[int], int]
+"""How many transactions of the block at a height pay an address of ours."""
+
+
+def write(home: Path, number: int, watched: Iterator[bytes], paying: Paying) -> None:
     """Store `number` blocks on regtest's first; `watched` are the scripts that are paid, in order."""
     folder = home / "devnet"
     folder.mkdir()
@@ -30,7 +32,7 @@ def write(home: Path, number: int, watched: Iterator[bytes]) -> None:
         previous = header.hash256(mining.GENESIS[: header.HEADER_BYTES])
         coins: list[tuple[bytes, int]] = []
         for height in range(1, number + 1):
-            transactions = _transactions(height, coins, watched)
+            transactions = _transactions(height, coins, watched, paying(height))
             raw = _block(previous, height, transactions)
             storage.add_block(height, raw)
             previous = header.hash256(raw[: header.HEADER_BYTES])
@@ -40,13 +42,15 @@ def write(home: Path, number: int, watched: Iterator[bytes]) -> None:
     storage.close()
 
 
-def _transactions(height: int, coins: list[tuple[bytes, int]], watched: Iterator[bytes]) -> list[Transaction]:
+def _transactions(
+    height: int, coins: list[tuple[bytes, int]], watched: Iterator[bytes], paying: int
+) -> list[Transaction]:
     """Each of the coins is spent, in part to somebody and in part to be spent in the next block."""
     script = b"\x04" + height.to_bytes(4, "little")
     coinbase = wire.assemble(
         [Input(wire.NO_HASH, 0xFFFFFFFF, script, 0xFFFFFFFF)], [Output(10**12, STRANGER)] * (TRANSACTIONS - 1)
     )
-    paid = [next(watched) if n < PAYING else STRANGER for n in range(len(coins))]
+    paid = [next(watched) if n < paying else STRANGER for n in range(len(coins))]
     return [
         coinbase,
         *(

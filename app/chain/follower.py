@@ -41,9 +41,10 @@ class UnreadableBlock(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Ahead:
-    """The batch that is being fetched while the one before it is connected."""
+    """The batch that is being fetched while the one before it is connected; the node's tip was at `last`."""
 
     first: int
+    last: int
     fetched: "asyncio.Task[list[Block]]"
 
 
@@ -71,11 +72,10 @@ class Follower:
         async with self._engine.connect() as db:
             ours = await blocks.tip(db)
         await self._check_chain()
-        theirs = await self._node.chain_state()
         try:
             if ours is None:
-                return await self._start(theirs)
-            return await self._follow(ours, theirs)
+                return await self._start(await self._node.chain_state())
+            return await self._go_on(ours) or await self._follow(ours, await self._node.chain_state())
         except TipMoved:
             return False
 
@@ -113,7 +113,8 @@ class Follower:
         """Compare at the lower of the two heights: no hash of theirs at ours means that they are behind, not a fork."""
         if await self._same(ours, theirs):
             if ours.height < theirs.height:
-                return await self._connect(ours, theirs)
+                first, last = ours.height + 1, theirs.height
+                return await self._connect(ours, await self._fetch(first, min(BATCH, last - first + 1)), last)
             return ours.rescan_height is not None and ours.height == theirs.height and await self._rescan(ours)
         if theirs.chainwork <= ours.chainwork:
             return False
@@ -130,11 +131,26 @@ class Follower:
         async with self._engine.connect() as db:
             return await blocks.hash_at(db, theirs.height) in (None, theirs.hash)
 
-    async def _connect(self, ours: Tip, theirs: ChainState) -> bool:
-        batch = await self._next(ours.height + 1, theirs.height)
+    async def _go_on(self, ours: Tip) -> bool:
+        """Connect what was fetched meanwhile, if it follows our tip and is still of the node's best chain.
+
+        Asked before the next batch is: a node answers in turn, and would answer anything else after that.
+        """
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return False
+        if ahead.first != ours.height + 1:
+            ahead.fetched.cancel()
+            return False
+        batch = await ahead.fetched
+        still = batch and await self._node.block_hash(batch[-1].height) == batch[-1].hash
+        return bool(still) and await self._connect(ours, batch, ahead.last)
+
+    async def _connect(self, ours: Tip, batch: Sequence[Block], last: int) -> bool:
+        """Take the batch if it follows our tip, and fetch the next meanwhile; the node's tip is at `last`."""
         if not linked(batch, ours.hash):
             return False
-        self._prefetch(batch[-1].height + 1, theirs.height)
+        self._prefetch(batch[-1].height + 1, last)
         async with self._engine.begin() as db:
             await blocks.connect(db, self._rules, batch)
         self._committed()
@@ -150,19 +166,10 @@ class Follower:
         self._committed()
         return True
 
-    async def _next(self, first: int, last: int) -> list[Block]:
-        """Return the batch from `first` on, which may be on its way already."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead.first == first:
-            return await ahead.fetched
-        if ahead is not None:
-            ahead.fetched.cancel()
-        return await self._fetch(first, min(BATCH, last - first + 1))
-
     def _prefetch(self, first: int, last: int) -> None:
         if first <= last:
             fetching = self._fetch(first, min(BATCH, last - first + 1))
-            self._ahead = _Ahead(first, asyncio.create_task(fetching))
+            self._ahead = _Ahead(first, last, asyncio.create_task(fetching))
 
     async def _fetch(self, first: int, count: int) -> list[Block]:
         return await fetch(self._node, first, count)
