@@ -61,10 +61,14 @@ accounts = sa.Table(
     _text("vendor_address"),
     _text("vendor_url"),
     _amount("accept_unconfirmed_below"),
+    sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("payout_since", Time, nullable=False, server_default=NOW),  # the last payout, or when its terms were set
+    sa.Column("payout_after", Time),  # no payout before: the last one failed
     sa.Column("state", sa.Text, nullable=False, server_default="open"),
     _created(),
     sa.CheckConstraint("id >= 0", name="id"),
     sa.CheckConstraint("state IN ('open', 'closed')", name="state"),
+    sa.Index("accounts_payout_idx", "id", postgresql_where=sa.text("payout_address <> ''")),
 )
 
 ready_keys = sa.Table(
@@ -85,6 +89,7 @@ addresses = sa.Table(
     sa.Column("purpose", sa.Text, nullable=False),
     _created(),
     sa.UniqueConstraint("account_id", "branch", "index"),
+    sa.Index("addresses_deposit_idx", "account_id", "index", postgresql_where=sa.text("purpose = 'deposit'")),
     sa.CheckConstraint("purpose IN ('invoice', 'deposit', 'change', 'account')", name="purpose"),
 )
 
@@ -108,9 +113,23 @@ invoices = sa.Table(
     sa.Column("detected", sa.Boolean, nullable=False, server_default="false"),  # TOTAL_PAYMENT_DETECTED was told
     sa.Column("settled", sa.Boolean, nullable=False, server_default="false"),  # TOTAL_PAYMENT_CONFIRMED was told
     sa.Column("unsettled", sa.Boolean, nullable=False, server_default="false"),  # then PAYMENT_UNCONFIRMED
+    sa.Column("expires", Time),
+    sa.Column("expired", sa.Boolean, nullable=False, server_default="false"),  # EXPIRED was told
+    sa.Column("cancelled", sa.Boolean, nullable=False, server_default="false"),  # CANCELLED was told
+    sa.Column("late", sa.Boolean, nullable=False, server_default="false"),  # money came after either
+    _amount("settled_inside"),  # of received and confirmed: what came in the ledger and not on the chain
+    _amount("refunded_inside"),  # to accounts; what went to addresses is its refund payments
     _created(),
     sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name="total"),
     sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name="received"),
+    sa.CheckConstraint("settled_inside BETWEEN 0 AND confirmed AND refunded_inside >= 0", name="inside"),
+    sa.Index("invoices_created_idx", "account_id", "created"),
+    sa.Index("invoices_reference_idx", "account_id", "reference", postgresql_where=sa.text("reference <> ''")),
+    sa.Index(
+        "invoices_expires_idx",
+        "expires",
+        postgresql_where=sa.text("expires IS NOT NULL AND NOT (expired OR cancelled OR settled)"),
+    ),
 )
 
 # ---------------------------------------------------------------- the chain
@@ -133,6 +152,9 @@ chain_state = sa.Table(
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("start_height", sa.Integer, nullable=False),
     sa.Column("rescan_height", sa.Integer),  # the next block to read again, while a rescan runs
+    sa.Column("payments_paused", sa.Text),  # why nothing is signed or sent, while that is so
+    sa.Column("owned", sa.Numeric(38, 0), nullable=False, server_default="0"),  # what blocks posted to customers and
+    sa.Column("kept", sa.Numeric(38, 0), nullable=False, server_default="0"),  # clawback; what they moved of our coins
     sa.CheckConstraint("id = 1", name="single"),
 )
 
@@ -157,6 +179,8 @@ deposits = sa.Table(
     sa.CheckConstraint("(state = 'undone') = (height IS NULL)", name="height"),
     sa.Index("deposits_due_idx", "confirm_height", postgresql_where=sa.text("state = 'incoming'")),
     sa.Index("deposits_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
+    sa.Index("deposits_created_idx", "account_id", "created"),
+    sa.Index("deposits_address_idx", "account_id", "branch", "index", postgresql_where=sa.text("invoice IS NULL")),
     sa.Index("deposits_invoice_idx", "account_id", "invoice", postgresql_where=sa.text("invoice IS NOT NULL")),
 )
 
@@ -174,11 +198,116 @@ coins = sa.Table(
     sa.Column("spent_height", sa.Integer),
     sa.Column("spent_by", sa.LargeBinary),
     sa.Column("spends", sa.Integer, nullable=False, server_default="0"),  # how often: part of the entries' keys
+    sa.Column("change", sa.Boolean, nullable=False, server_default="false"),  # of a transaction of ours: no deposit
+    sa.Column("transaction_id", sa.BigInteger),  # the transaction of ours that is to spend it
     sa.CheckConstraint("(spent_height IS NULL) = (spent_by IS NULL)", name="spent"),
     sa.CheckConstraint("height IS NOT NULL OR spent_height IS NULL", name="height"),
     sa.Index("coins_height_idx", "height"),
     sa.Index("coins_spent_height_idx", "spent_height", postgresql_where=sa.text("spent_height IS NOT NULL")),
-    sa.Index("coins_unspent_idx", "account_id", postgresql_where=sa.text("spent_height IS NULL")),
+    sa.Index(
+        "coins_free_of_account_idx",
+        "account_id",
+        "amount",
+        postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL"),
+    ),
+    sa.Index("coins_free_idx", "amount", postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL")),
+    sa.Index("coins_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
+)
+
+# ---------------------------------------------------------------- money going out
+
+payments = sa.Table(
+    "payments",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("amount", Amount, nullable=False),  # as asked for, before a fee is deducted from it
+    sa.Column("reserved", Amount, nullable=False),  # what lies in outgoing for it
+    sa.Column("explicit_fee", Amount, nullable=False),  # 0: none asked for
+    sa.Column("max_fee", Amount, nullable=False),
+    sa.Column("paid", Amount),  # to the outputs, once signed
+    sa.Column("fee", Amount),  # its share of the transaction's, once signed
+    sa.Column("transaction_id", sa.BigInteger),
+    sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("invoice_account", sa.BigInteger),  # of the invoice that a refund gives back
+    sa.Column("invoice_index", sa.BigInteger),
+    _text("reference"),
+    _text("error"),
+    sa.Column("expires", Time),
+    _created(),
+    sa.CheckConstraint("kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation')", name="kind"),
+    sa.CheckConstraint(
+        "state IN ('PENDING', 'PROCESSING', 'BROADCAST', 'CONFIRMED', 'FAILED', 'CANCELLING', 'VOIDED')", name="state"
+    ),
+    sa.CheckConstraint("(amount > 0 OR amount = 0 AND kind = 'consolidation') AND reserved >= 0", name="amount"),
+    sa.CheckConstraint("(transaction_id IS NULL) = (fee IS NULL)", name="signed"),
+    sa.Index("payments_id_idx", "id"),
+    sa.Index("payments_pending_idx", "id", postgresql_where=sa.text("state = 'PENDING'")),
+    sa.Index("payments_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
+    sa.Index("payments_cancelling_idx", "id", postgresql_where=sa.text("state = 'CANCELLING'")),
+    sa.Index(
+        "payments_expires_idx",
+        "expires",
+        postgresql_where=sa.text("expires IS NOT NULL AND state IN ('PENDING', 'PROCESSING')"),
+    ),
+    sa.Index(
+        "payments_invoice_idx",
+        "invoice_account",
+        "invoice_index",
+        postgresql_where=sa.text("invoice_index IS NOT NULL"),
+    ),
+)
+
+payment_outputs = sa.Table(
+    "payment_outputs",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("payment_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("script", sa.LargeBinary, nullable=False),
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("share", sa.BigInteger, nullable=False),  # of the fee, in 1/100,000,000 percent
+    sa.Column("paid", Amount),
+    sa.CheckConstraint("amount > 0", name="amount"),
+)
+
+transactions = sa.Table(
+    "transactions",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("txid", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("raw", sa.LargeBinary, nullable=False),  # signed: from now on only these bytes are ever sent
+    sa.Column("fee", Amount, nullable=False),
+    sa.Column("replaces", sa.BigInteger, index=True),  # the transaction that it cancels
+    sa.Column("sends", sa.Boolean, nullable=False),  # false for paytx: the caller sends it
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("height", sa.Integer),
+    sa.Column("confirm_height", sa.Integer),
+    sa.Column("conflict_height", sa.Integer),  # where another transaction spent one of its inputs
+    sa.Column("round", sa.Integer, nullable=False, server_default="0"),  # how often it was mined: part of entries' keys
+    sa.Column(
+        "ancestors", sa.Integer, nullable=False, server_default="1"
+    ),  # unmined ones when it was signed, and itself
+    sa.Column("tried", Time),  # when it was last given to the node
+    _created(),
+    sa.CheckConstraint("state IN ('signed', 'sent', 'mined', 'settled', 'dead')", name="state"),
+    sa.CheckConstraint("(state IN ('mined', 'settled')) = (height IS NOT NULL)", name="height"),
+    sa.Index("transactions_unmined_idx", "tried", postgresql_where=sa.text("state IN ('signed', 'sent')")),
+    sa.Index("transactions_due_idx", "confirm_height", postgresql_where=sa.text("state = 'mined'")),
+    sa.Index("transactions_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
+    sa.Index("transactions_conflict_idx", "conflict_height", postgresql_where=sa.text("conflict_height IS NOT NULL")),
+)
+
+transaction_inputs = sa.Table(
+    "transaction_inputs",
+    metadata,
+    sa.Column("txid", sa.LargeBinary, primary_key=True),
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("transaction_id", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+    sa.Column("amount", Amount, nullable=False),
 )
 
 # ---------------------------------------------------------------- the ledger
