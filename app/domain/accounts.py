@@ -12,11 +12,12 @@ from sqlalchemy.dialects.postgresql import insert
 from app import db as bulk
 from app.db import Db, Row
 from app.domain import facts, outbox, scripts
+from app.domain.facts import Owner
 from app.domain.networks import Network
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 from app.domain.verbs import Verb
 from app.money import Koinu
-from app.tables import accounts, addresses, ready_keys
+from app.tables import NOW, accounts, addresses, ready_keys
 
 ACCOUNT_KEY: Final = 2
 """The branch under which the account key's own address is kept (0 receives, 1 is change)."""
@@ -25,7 +26,7 @@ FREQUENCY_DIGITS: Final = 9
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as it is; `address` is the wire's id. Amounts in koinu."""
+    """An account as it is; `address` is the wire's id; `batch`: its payments may share transactions. Amounts in koinu."""
 
     id: int
     foreign_id: str
@@ -40,8 +41,14 @@ class Account:
     vendor_address: str
     vendor_url: str
     accept_unconfirmed_below: Koinu
+    batch: bool
     state: str
     created: datetime
+
+    @property
+    def payout_terms(self) -> tuple[str, Koinu, str]:
+        """Where payouts go, and when."""
+        return self.payout_address, self.payout_threshold, self.payout_frequency
 
     @classmethod
     def of(cls, row: Row) -> "Account":
@@ -109,6 +116,21 @@ async def fetch(db: Db, foreign_id: str) -> Account:
     return found[foreign_id]
 
 
+async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
+    """Return whom these names stand for; a name that is no account's is left out."""
+    wanted = accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS))
+    found = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address).where(wanted)
+    return {row.foreign_id: Owner(*row) for row in await db.execute(found)}
+
+
+async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:
+    """Return those of the accounts whose payments may share transactions unless they say otherwise."""
+    if not foreign_ids:
+        return set()
+    wanted = accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS))
+    return set(await db.scalars(sa.select(accounts.c.foreign_id).where(wanted, accounts.c.batch)))
+
+
 async def page(db: Db, after: int, limit: int) -> list[Account]:
     """Return the accounts with numbers above `after`, in order."""
     found = sa.select(accounts).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
@@ -132,8 +154,19 @@ async def put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account 
     if changed:
         given = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
         await bulk.update(db, accounts, ("id",), given)
+        await _restart_schedules(db, there, changed)
     await outbox.emit(db, told)
     return result
+
+
+async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Sequence[Account]) -> None:
+    """Count a schedule that was set from now on, and forget that the payouts of other terms failed."""
+    numbers = [
+        a.id for a in changed if a.foreign_id not in before or a.payout_terms != before[a.foreign_id].payout_terms
+    ]
+    if numbers:
+        wanted = accounts.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS))
+        await db.execute(sa.update(accounts).where(wanted).values(payout_since=NOW, payout_after=None))
 
 
 async def rename(db: Db, old: str, new: str) -> Account:

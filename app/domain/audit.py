@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db import Db
+from app.domain import custody
 from app.money import DOGE
 from app.tables import (
     CLAWBACK,
@@ -13,7 +14,6 @@ from app.tables import (
     WORLD,
     balances,
     chain_state,
-    coins,
     deposits,
     entries,
     invoices,
@@ -105,7 +105,7 @@ async def balances_equal_postings(db: Db, after: tuple[Any, ...]) -> Slice:
 
 
 async def invoices_equal_deposits(db: Db, after: tuple[Any, ...]) -> Slice:
-    """Every invoice's sums are those of its deposits in blocks."""
+    """Every invoice's sums are those of its deposits in blocks and of what was settled inside."""
     account, index = after or (-1, -1)
     keys = (invoices.c.account_id, invoices.c.index)
     start = sa.tuple_(*keys) > sa.tuple_(sa.literal(account, sa.BigInteger), sa.literal(index, sa.BigInteger))
@@ -118,18 +118,44 @@ async def invoices_equal_deposits(db: Db, after: tuple[Any, ...]) -> Slice:
         .where(deposits.c.account_id == some.c.account_id, deposits.c.invoice == some.c.index)
         .lateral()
     )
-    differs = sa.or_(sums.c.received != some.c.received, sums.c.confirmed != some.c.confirmed)
+    inside = some.c.settled_inside
+    differs = sa.or_(sums.c.received + inside != some.c.received, sums.c.confirmed + inside != some.c.confirmed)
     fault = (await db.execute(sa.select(some.c.address).join(sums, sa.true()).where(differs).limit(1))).first()
     rows = (await db.execute(sa.select(some.c.account_id, some.c.index))).all()
     sentence = f"invoice {fault.address} differs from its deposits" if fault else ""
     return Slice(len(rows), sentence, tuple(rows[-1]) if len(rows) == SLICE else None)
 
 
+async def invoices_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
+    """What was settled and refunded inside was posted: the last entry of each names the sum up to it."""
+    account, index = after or (-1, -1)
+    keys = (invoices.c.account_id, invoices.c.index)
+    start = sa.tuple_(*keys) > sa.tuple_(sa.literal(account, sa.BigInteger), sa.literal(index, sa.BigInteger))
+    some = sa.select(invoices).where(start).order_by(*keys).limit(SLICE).subquery()
+    wrong = sa.or_(
+        _unposted("payfrom", some.c.address, some.c.settled_inside),
+        _unposted("refund", some.c.address, some.c.refunded_inside),
+    )
+    fault = (await db.execute(sa.select(some.c.address).where(wrong).limit(1))).first()
+    rows = (await db.execute(sa.select(some.c.account_id, some.c.index))).all()
+    sentence = f"invoice {fault.address} differs from what was posted for it" if fault else ""
+    return Slice(len(rows), sentence, tuple(rows[-1]) if len(rows) == SLICE else None)
+
+
+def _unposted(kind: str, address: sa.ColumnElement[str], total: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    key = sa.func.concat(f"{kind}:", address, ":", total)
+    return sa.and_(total > 0, ~sa.exists().where(entries.c.key == key))
+
+
+async def blocks_agree(db: Db, _: tuple[Any, ...]) -> Slice:
+    """What blocks posted is what they moved, summed since payments were let go on the last time."""
+    moved = await custody.moved(db)
+    return Slice(0) if moved is None else Slice(1, moved.fault)
+
+
 async def totals(db: Db) -> list[Totals]:
     """Sum ownership and custody, per asset, in one statement: one moment."""
     whole = balances.c.available + balances.c.incoming + balances.c.held + balances.c.outgoing
-    unspent = sa.and_(coins.c.height.is_not(None), coins.c.spent_height.is_(None))
-    custody = sa.select(sa.func.coalesce(sa.func.sum(coins.c.amount), 0)).where(unspent).scalar_subquery()
     found = sa.select(
         balances.c.asset,
         _sum(whole, balances.c.account_id >= 0).label("customers"),
@@ -137,11 +163,18 @@ async def totals(db: Db) -> list[Totals]:
             _sum(whole, balances.c.account_id == number).label(name)
             for name, number in (("clawback", CLAWBACK), ("world", WORLD), ("network_fees", NETWORK_FEES))
         ),
-        sa.case((balances.c.asset == DOGE, custody), else_=0).label("coins"),
+        sa.case((balances.c.asset == DOGE, custody.unspent(sa.true())), else_=0).label("coins"),
+        sa.case((balances.c.asset == DOGE, custody.in_transit(sa.true())), else_=0).label("in_transit"),
     ).group_by(balances.c.asset)
     return [
         Totals(
-            row.asset, int(row.customers), int(row.clawback), int(row.coins), 0, int(row.world), int(row.network_fees)
+            row.asset,
+            int(row.customers),
+            int(row.clawback),
+            int(row.coins),
+            int(row.in_transit),
+            int(row.world),
+            int(row.network_fees),
         )
         for row in await db.execute(found.order_by(balances.c.asset))
     ]

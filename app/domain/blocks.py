@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db
-from app.domain import chain_rows, ledger, outbox
+from app.domain import chain_rows, custody, ledger, outbox, pauses
 from app.domain.chain_changes import Block, Changes
+from app.domain.custody import Moved
 from app.domain.ledger import Posted
 from app.domain.networks import Network
 from app.domain.refusals import Invalid, Refusal
@@ -39,10 +40,14 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the installation decides: its network, and the confirmations of what asks for none of its own."""
+    """What the installation decides: its network, the confirmations of what asks for none, and the deepest reorg.
+
+    A coinbase can be spent after 240 blocks: what only rests on younger ones is followed without anybody's hand.
+    """
 
     network: Network
     confirmations: int
+    max_reorg_blocks: int = 240
 
 
 class TipMoved(Exception):
@@ -68,6 +73,12 @@ async def hash_at(db: Db, height: int) -> bytes | None:
     return (await db.execute(sa.select(blocks.c.hash).where(blocks.c.height == height))).scalar()
 
 
+async def hashes(db: Db, first: int, last: int) -> dict[int, bytes]:
+    """Return the hashes of our blocks from height `first` to `last`, by height."""
+    found = sa.select(blocks.c.height, blocks.c.hash).where(blocks.c.height.between(first, last))
+    return {row.height: bytes(row.hash) for row in await db.execute(found)}
+
+
 async def start(db: Db, headers: Sequence[Header]) -> bool:
     """Begin at the last of `headers`; the ones before it let the first reorgs be followed. False if another began."""
     last = headers[-1]
@@ -79,18 +90,21 @@ async def start(db: Db, headers: Sequence[Header]) -> bool:
     return True
 
 
-async def connect(db: Db, rules: Rules, given: Sequence[Block]) -> None:
-    """Take the blocks that follow the tip, as if one by one. TipMoved if the first does not follow it."""
+async def connect(db: Db, rules: Rules, given: Sequence[Block]) -> str:
+    """Take the blocks that follow the tip, as if one by one. TipMoved if the first does not follow it.
+
+    Returns why that has paused payments, or nothing; so do `disconnect` and `rescan`.
+    """
     first, last = given[0], given[-1]
     await _move(db, first.previous, first.height - 1, last.hash, last.height)
     await bulk.insert(db, blocks, _headers(given, await _chainwork(db, first.height - 1)))
     changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, last.height)
     for block in given:
         changes.connect(block, block.height)
-    await _apply(db, changes)
+    return await _apply(db, changes)
 
 
-async def disconnect(db: Db, rules: Rules, height: int, block_hash: bytes) -> None:
+async def disconnect(db: Db, rules: Rules, height: int, block_hash: bytes) -> str:
     """Take back the block at the tip. TipMoved if it is not the tip; BeforeTheStart if nothing is known below it."""
     if (previous := await hash_at(db, height - 1)) is None:
         raise BeforeTheStart(height)
@@ -98,7 +112,7 @@ async def disconnect(db: Db, rules: Rules, height: int, block_hash: bytes) -> No
     await db.execute(sa.delete(blocks).where(blocks.c.height == height))
     changes = await chain_rows.of_height(db, rules.network, height)
     changes.disconnect(height, block_hash)
-    await _apply(db, changes)
+    return await _apply(db, changes)
 
 
 class BeforeTheStart(Exception):
@@ -133,17 +147,18 @@ async def rescan_from(db: Db, height: int) -> int | Refusal:
     return height
 
 
-async def rescan(db: Db, rules: Rules, at: Tip, given: Sequence[Block]) -> None:
+async def rescan(db: Db, rules: Rules, at: Tip, given: Sequence[Block]) -> str:
     """Book what the blocks paid us and was missed; they are below the tip `at`, which does not move."""
     await _move(db, at.hash, at.height, at.hash, at.height)
     await _check_known(db, given)
     changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, at.height)
     for block in given:
         changes.connect(block, at.height if block is given[-1] else None)
-    await _apply(db, changes)
+    fault = await _apply(db, changes)
     after = given[-1].height + 1
     rest = sa.update(chain_state).where(chain_state.c.rescan_height == at.rescan_height)
     await db.execute(rest.values(rescan_height=after if after <= at.height else None))
+    return fault
 
 
 async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_height: int) -> None:
@@ -173,18 +188,35 @@ def _headers(given: Sequence[Block], chainwork: int) -> list[dict[str, object]]:
 
 async def _check_known(db: Db, given: Sequence[Block]) -> None:
     """Blocks that we have must be the ones that are read again: the node may have switched meanwhile."""
-    between = blocks.c.height.between(given[0].height, given[-1].height)
-    known = {row.height: bytes(row.hash) for row in await db.execute(sa.select(blocks).where(between))}
+    known = await hashes(db, given[0].height, given[-1].height)
     if any(known.get(block.height, block.hash) != block.hash for block in given):
         raise TipMoved
 
 
-async def _apply(db: Db, changes: Changes) -> None:
+async def _apply(db: Db, changes: Changes) -> str:
     """Post all entries in one go, then write the rows, then tell; entries of blocks are never refused."""
     outcomes = await ledger.post(db, changes.entries)
     posted = {outcome.entry.key: outcome for outcome in outcomes if isinstance(outcome, Posted)}
     if len(posted) != len(outcomes):
         raise BooksDisagree(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
     changes.charge(posted.values())
-    await chain_rows.write(db, changes)
+    faults = [await _write(db, changes, list(posted))]
+    faults += [f"coin {coin.outpoint} was spent by a transaction that is not ours" for coin in changes.lost[:1]]
+    why = "; ".join(fault for fault in faults if fault)
+    if why:
+        why += "; look, then run `kennel resume`"
+        await pauses.pause(db, why)
     await outbox.emit(db, changes.facts(posted))
+    return why
+
+
+async def _write(db: Db, changes: Changes, keys: Sequence[str]) -> str:
+    """Write the rows, and hold what they moved on disk against what was posted under `keys`; say what does not fit."""
+    if not (changes.moved or keys or changes.sendings.changed):
+        return ""
+    before = await custody.kept(db, changes)
+    await chain_rows.write(db, changes)
+    moved = Moved(await custody.owned(db, keys), await custody.kept(db, changes) - before)
+    sums = {"owned": chain_state.c.owned + moved.owned, "kept": chain_state.c.kept + moved.kept}
+    await db.execute(sa.update(chain_state).values(sums))
+    return moved.fault

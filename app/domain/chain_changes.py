@@ -10,7 +10,9 @@ from app.domain.deposits import Coin, Deposit, Outpoint, Place
 from app.domain.facts import Owner
 from app.domain.ledger import Balance, Entry, Posted, Slot
 from app.domain.outbox import Fact
+from app.domain.payments import Payment
 from app.domain.receipts import Receipts, judge
+from app.domain.sending_changes import SendingChanges
 from app.money import DOGE, Koinu
 
 
@@ -48,16 +50,18 @@ InvoiceKey = tuple[int, int]
 
 @dataclass(slots=True)
 class Step:
-    """What one block did."""
+    """What one block did; `tip` is what confirmations were counted from."""
 
     height: int
     hash: bytes
     connected: bool
+    tip: int = 0
     entries: list[Entry] = field(default_factory=list)
     txids: dict[int, dict[bytes, None]] = field(default_factory=dict)
     confirmed: list[Deposit] = field(default_factory=list)
     told: dict[InvoiceKey, list[tuple[str, Receipts]]] = field(default_factory=dict)
     lost: list[Coin] = field(default_factory=list)
+    sent: list[tuple[str, Payment]] = field(default_factory=list)
     before: dict[InvoiceKey, Receipts] = field(default_factory=dict)
 
     def touch(self, account: int, txid: bytes) -> None:
@@ -76,6 +80,7 @@ class Changes:
     receipts: dict[InvoiceKey, Receipts]
     confirmations: int
     maturity: Callable[[int], int]
+    sendings: SendingChanges
     steps: list[Step] = field(default_factory=list)
     moved: set[Outpoint] = field(default_factory=set)
     paid: set[InvoiceKey] = field(default_factory=set)
@@ -88,7 +93,7 @@ class Changes:
 
     def connect(self, block: Block, confirm_to: int | None) -> None:
         """Take the block's outputs and spends, then confirm what is deep enough with a tip at `confirm_to`."""
-        step = Step(block.height, block.hash, connected=True)
+        step = Step(block.height, block.hash, connected=True, tip=confirm_to or 0)
         for output in block.outputs:
             if (place := self.places.get(output.script)) is not None and output.amount:
                 self._receive(step, place, output)
@@ -97,6 +102,8 @@ class Changes:
         for spend in block.spends:
             if (coin := self.coins.get(spend.outpoint)) is not None and coin.spent_height is None:
                 self._spend(step, coin, spend)
+        if confirm_to is not None:
+            self.sendings.settle(confirm_to, step)
         self._tell(step)
         self.steps.append(step)
 
@@ -104,10 +111,8 @@ class Changes:
         """Take back what the block at `height` did, in reverse."""
         step = Step(height, block_hash, connected=False)
         for coin in sorted(self.coins.values(), key=lambda coin: coin.outpoint, reverse=True):
-            if coin.spent_height == height and coin.spent_by is not None:
-                step.touch(coin.place.account, coin.spent_by)
-                step.entries.append(coin.entry(back=True))
-                self._keep(coin.unspent())
+            self._take_back(step, coin)
+        self.sendings.disconnect(height, step)
         for deposit in sorted(self.deposits.values(), key=lambda deposit: deposit.outpoint, reverse=True):
             if deposit.height == height:
                 self._undo(step, deposit)
@@ -118,6 +123,11 @@ class Changes:
     def entries(self) -> list[Entry]:
         """All entries, in the order of the blocks."""
         return [entry for step in self.steps for entry in step.entries]
+
+    @property
+    def lost(self) -> list[Coin]:
+        """Coins of ours that transactions spent which are not ours."""
+        return [coin for step in self.steps for coin in step.lost]
 
     def charge(self, posted: Iterable[Posted]) -> None:
         """Write on each deposit what clawback was charged for it."""
@@ -131,10 +141,11 @@ class Changes:
         return [fact for step in self.steps for fact in self._facts(step, posted)]
 
     def _receive(self, step: Step, place: Place, output: Output) -> None:
-        coin = self.coins.get(output.outpoint)
-        if coin is None or coin.height is None:
-            spends = coin.spends if coin else 0
-            self._keep(Coin(output.outpoint, place, output.amount, output.coinbase, step.height, spends=spends))
+        coin = self.coins.get(output.outpoint) or Coin(output.outpoint, place, output.amount, output.coinbase, None)
+        if coin.height is None:
+            self._keep(replace(coin, height=step.height))
+        if coin.change:
+            return
         known = self.deposits.get(output.outpoint)
         if known is not None and known.state != "undone":
             return
@@ -162,9 +173,23 @@ class Changes:
     def _spend(self, step: Step, coin: Coin, spend: Spend) -> None:
         spent = coin.spent(step.height, spend.by)
         step.touch(coin.place.account, spend.by)
-        step.entries.append(spent.entry(back=False))
-        step.lost.append(spent)
+        ours = self.sendings.spend(spend.outpoint, spend.by, step)
+        if ours is None:
+            step.entries.append(spent.entry(back=False))
+            step.lost.append(spent)
+        for payment in ours.payments if ours else ():
+            step.touch(payment.owner.id, spend.by)
         self._keep(spent)
+
+    def _take_back(self, step: Step, coin: Coin) -> None:
+        if coin.spent_height == step.height and coin.spent_by is not None:
+            step.touch(coin.place.account, coin.spent_by)
+            if coin.spent_by not in self.sendings:
+                step.entries.append(coin.entry(back=True))
+            coin = coin.unspent()
+            self._keep(coin)
+        if coin.change and coin.height == step.height:
+            self._keep(replace(coin, height=None))
 
     def _undo(self, step: Step, deposit: Deposit) -> None:
         step.touch(deposit.place.account, deposit.outpoint.txid)
@@ -199,7 +224,8 @@ class Changes:
         balances: dict[Slot, Balance] = {
             line.posting.slot: line.balance for entry in step.entries for line in posted[entry.key].lines
         }
-        for account in sorted({slot.account for slot in balances if slot.account >= 0} | set(step.txids)):
+        concerned = {slot.account for slot in balances if slot.account >= 0} | set(step.txids)
+        for account in sorted(concerned | {payment.owner.id for _, payment in step.sent}):
             owner = self.owners[account]
             if txids := step.txids.get(account):
                 shown = [_display(txid) for txid in txids]
@@ -208,7 +234,10 @@ class Changes:
                 yield from (facts.invoice_payment(owner, event, now.sums) for event, now in step.told[key])
             for deposit in step.confirmed:
                 if deposit.place.account == account:
-                    yield _payment(owner, deposit)
+                    yield from facts.deposit_confirmed(owner, deposit, step.tip - (deposit.height or 0) + 1)
+            yield from (
+                facts.payment_event(payment, event) for event, payment in step.sent if payment.owner.id == account
+            )
             if (balance := balances.get(Slot(account, DOGE))) is not None:
                 yield facts.balance_change(owner, balance)
         yield from (_unknown_spend(coin) for coin in step.lost)
@@ -216,16 +245,6 @@ class Changes:
 
 def _due(deposit: Deposit) -> tuple[int, int, Outpoint]:
     return deposit.confirm_height or 0, deposit.place.account, deposit.outpoint
-
-
-def _payment(owner: Owner, deposit: Deposit) -> Fact:
-    return facts.deposit_confirmed(
-        owner,
-        deposit.place.address,
-        deposit.amount,
-        _display(deposit.outpoint.txid),
-        invoice=deposit.place.invoice is not None,
-    )
 
 
 def _unknown_spend(coin: Coin) -> Fact:

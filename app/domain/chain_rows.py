@@ -8,12 +8,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import scripts
+from app.domain import scripts, sendings
 from app.domain.chain_changes import Block, Changes, InvoiceKey
 from app.domain.deposits import Coin, Deposit, Outpoint, Place
 from app.domain.facts import Owner
 from app.domain.networks import Network
 from app.domain.receipts import Receipts
+from app.domain.sending_changes import SendingChanges
 from app.money import Koinu
 from app.tables import accounts, addresses, coins, deposits, invoices
 
@@ -26,20 +27,24 @@ async def of_blocks(db: Db, network: Network, confirmations: int, blocks: Sequen
     places = await _places(db, network, blocks)
     ours = [output for block in blocks for output in block.outputs if output.script in places]
     spends = [spend.outpoint for block in blocks for spend in block.spends]
+    spenders = list({spend.by for block in blocks for spend in block.spends})
+    sent = await sendings.of_blocks(db, spends, spenders, (confirm_to, confirm_to - confirmations + 1))
     moved = [outpoint._asdict() for outpoint in (*(output.outpoint for output in ours), *spends)]
     kept = await _coins(db, network, _COINS_AMONG, bulk.arrays(moved)) if moved else {}
     there = await _deposits(db, network, _DEPOSITS_DUE, {"height": confirm_to})
     if ours:
         paid = [{"account_id": places[one.script].account, **one.outpoint._asdict()} for one in ours]
         there |= await _deposits(db, network, _DEPOSITS_AMONG, bulk.arrays(paid))
-    return await _changes(db, (network.maturity, confirmations), places, kept, there)
+    rules = (network.maturity, confirmations)
+    return await _changes(db, rules, places, (kept, there, SendingChanges(sent, confirmations)))
 
 
 async def of_height(db: Db, network: Network, height: int) -> Changes:
     """Lock what the block at `height` brought and spent."""
+    sent = await sendings.of_height(db, height)
     kept = await _coins(db, network, _COINS_OF_HEIGHT, {"height": height})
     there = await _deposits(db, network, _DEPOSITS_OF_HEIGHT, {"height": height})
-    return await _changes(db, (network.maturity, 0), {}, kept, there)
+    return await _changes(db, (network.maturity, 0), {}, (kept, there, SendingChanges(sent, 0)))
 
 
 async def write(db: Db, changes: Changes) -> None:
@@ -52,6 +57,7 @@ async def write(db: Db, changes: Changes) -> None:
         await db.execute(_upsert(coins, kept))
     if there:
         await db.execute(_upsert(deposits, there))
+    await sendings.write(db, changes.sendings.changed)
     if paid:
         await bulk.update(db, invoices, ("account_id", "index"), paid)
 
@@ -68,15 +74,16 @@ async def _changes(
     db: Db,
     rules: tuple[Callable[[int], int], int],
     places: Mapping[bytes, Place],
-    kept: dict[Outpoint, Coin],
-    there: dict[Outpoint, Deposit],
+    locked: tuple[dict[Outpoint, Coin], dict[Outpoint, Deposit], SendingChanges],
 ) -> Changes:
+    kept, there, sent = locked
     touched = [*places.values(), *(c.place for c in kept.values()), *(d.place for d in there.values())]
     keys = sorted({(place.account, place.invoice) for place in touched if place.invoice is not None})
     receipts = await _receipts(db, keys)
     owners = await _owners(db, sorted({place.account for place in touched}))
+    owners |= {payment.owner.id: payment.owner for one in sent.sendings.values() for payment in one.payments}
     maturity, confirmations = rules
-    return Changes(places, owners, there, kept, receipts, confirmations, maturity)
+    return Changes(places, owners, there, kept, receipts, confirmations, maturity, sent)
 
 
 def _locked(table: sa.Table) -> sa.Select[Any]:
@@ -154,6 +161,7 @@ def _coin(network: Network, row: Row) -> Coin:
         row["spent_height"],
         row["spent_by"],
         row["spends"],
+        row["change"],
     )
 
 
@@ -213,4 +221,5 @@ def _receipts_row(key: InvoiceKey, receipts: Receipts) -> dict[str, object]:
         "detected": receipts.detected,
         "settled": receipts.settled,
         "unsettled": receipts.unsettled,
+        "late": receipts.late,
     }

@@ -9,6 +9,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from app import money
 from app.domain import exact_sums, fees
+from app.domain.deposits import Outpoint
 from app.domain.refusals import Conflict
 from app.money import DUST, Koinu
 
@@ -39,13 +40,6 @@ class Tier(IntEnum):
     UNCONFIRMED = 2
 
 
-class Outpoint(NamedTuple):
-    """Output `vout` of the transaction `txid` (internal order)."""
-
-    txid: bytes
-    vout: int
-
-
 class Spendable(NamedTuple):
     """A coin that may be spent now, P2PKH with a compressed key; who asks leaves out immature coinbases and what is taken."""
 
@@ -70,7 +64,8 @@ class TooLarge(Conflict):
 class Order:
     """What is to be paid, and on which terms. Outputs with other `shares` of the fee than none all take part (`fees.deduct`).
 
-    `spare` is for these orders: what may leave beyond the amounts, where the coins hold a little more and change would be dust.
+    `spare` is for these orders and for those with an explicit fee: what may leave beyond, where the coins hold a little
+    more and change would be dust.
     """
 
     amounts: tuple[Koinu, ...]
@@ -184,7 +179,7 @@ class _Sums:
         plain = self.terms.fee(self.bytes(inputs, change=False))
         if self.order.shares:
             return min(DUST - 1, self.order.spare, self.terms.most - plain)
-        return min(DUST - 1 + self.change_fee(inputs), self.terms.most - plain)
+        return min(DUST - 1 + self.change_fee(inputs), self.terms.most + self.order.spare - plain)
 
     def change_fee(self, inputs: int) -> int:
         """What an output of change adds to the fee."""

@@ -100,7 +100,10 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Coin:
-    """An output to us as custody: unspent while `spent_height` is None; `height` None while no block holds it."""
+    """An output to us as custody: unspent while `spent_height` is None; `height` None while no block holds it.
+
+    `change` of a transaction of ours is no deposit.
+    """
 
     outpoint: Outpoint
     place: Place
@@ -110,6 +113,7 @@ class Coin:
     spent_height: int | None = None
     spent_by: bytes | None = None
     spends: int = 0
+    change: bool = False
 
     def spent(self, height: int, by: bytes) -> "Coin":
         """Return it spent by the transaction `by` in the block at `height`."""

@@ -10,8 +10,10 @@ from app.tables import NOBODY
 
 if TYPE_CHECKING:
     from app.domain.accounts import Account
+    from app.domain.deposits import Deposit
     from app.domain.invoices import Invoice
     from app.domain.ledger import Balance
+    from app.domain.payments import Payment
 
 
 class Owner(NamedTuple):
@@ -47,6 +49,7 @@ def account_shown(account: "Account") -> dict[str, Any]:
         "vendor_address": account.vendor_address,
         "vendor_url": account.vendor_url,
         "accept_unconfirmed_below": show(account.accept_unconfirmed_below),
+        "batch": account.batch,
     }
 
 
@@ -72,6 +75,9 @@ def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
         "reference": invoice.reference,
         "metadata": json.loads(invoice.metadata),
         "overpaid": show(invoice.overpaid),
+        "expires": invoice.expires and invoice.expires.isoformat(),
+        "late": invoice.late,
+        "refunded": show(invoice.refunded),
     }
 
 
@@ -95,15 +101,43 @@ def balance_change(owner: Owner, balance: "Balance") -> Fact:
     return _of_account(owner, "ACC_BALANCE_CHANGE", message)
 
 
-def deposit_confirmed(owner: Owner, address: str, amount: Koinu, txid: str, *, invoice: bool) -> Fact:
-    """ACC_PAYMENT of money that came in; `reference` is the address that was paid, an invoice's id where it is one."""
+def deposit_confirmed(owner: Owner, deposit: "Deposit", confirmations: int) -> list[Fact]:
+    """DEPOSIT_CONFIRMED, the deposit as api.md has it; and ACC_PAYMENT, whose `reference` is the address that was paid.
+
+    Not when its row was written: blocks that are taken at once would say the same of deposits minutes apart.
+    """
+    paid, txid = deposit.place.address, deposit.outpoint.txid[::-1].hex()
+    invoice = deposit.place.invoice is not None
     message = {
+        "txid": txid,
+        "vout": deposit.outpoint.vout,
+        "address": paid,
+        "invoice": paid if invoice else "",
+        "amount": show(deposit.amount),
+        "confirmations": confirmations,
+        "required_confirmations": deposit.required_confirmations,
+        "state": "confirmed",
+    }
+    payment = {
         "direction": "in",
         "kind": "invoice" if invoice else "deposit",
-        "reference": address,
-        "amount": show(amount),
+        "reference": paid,
+        "amount": show(deposit.amount),
         "fee": "0",
         "txid": txid,
+    }
+    return [_of_account(owner, "DEPOSIT_CONFIRMED", message), _of_account(owner, "ACC_PAYMENT", payment)]
+
+
+def inside_payment(owner: Owner, direction: str, kind: str, reference: str, amount: Koinu) -> Fact:
+    """ACC_PAYMENT of money between two accounts, told to each; `reference` is the invoice that it was about."""
+    message = {
+        "direction": direction,
+        "kind": kind,
+        "reference": reference,
+        "amount": show(amount),
+        "fee": "0",
+        "txid": "",
     }
     return _of_account(owner, "ACC_PAYMENT", message)
 
@@ -121,7 +155,22 @@ def invoice_created(invoice: "Invoice") -> Fact:
 
 def invoice_payment(owner: Owner, event: str, sums: InvoiceSums) -> Fact:
     """Any INV_* about money, with the sums after it; of an overpayment the excess too."""
-    message = {
+    message = _invoice_sums(owner, sums)
+    if event.startswith("INV_OVER_PAYMENT"):
+        message["overpayment_incoming"] = show(max(0, sums.received - sums.total))
+        message["overpayment_confirmed"] = show(max(0, sums.confirmed - sums.total))
+    return Fact(owner.id, owner.foreign_id, event, _json(message))
+
+
+def invoice_refunded(owner: Owner, sums: InvoiceSums, refunded: int, amount: int, to: str) -> Fact:
+    """INV_PAYMENT_REFUNDED: what goes back `to` an address or account now, and all that went back by then."""
+    message = _invoice_sums(owner, sums)
+    message |= {"refunded": show(refunded), "amount": show(amount), "to": to}
+    return Fact(owner.id, owner.foreign_id, "INV_PAYMENT_REFUNDED", _json(message))
+
+
+def _invoice_sums(owner: Owner, sums: InvoiceSums) -> dict[str, str]:
+    return {
         "invoice_id": sums.address,
         "account_id": owner.address,
         "foreign_id": owner.foreign_id,
@@ -129,10 +178,62 @@ def invoice_payment(owner: Owner, event: str, sums: InvoiceSums) -> Fact:
         "total_incoming": show(sums.received),
         "total_confirmed": show(sums.confirmed),
     }
-    if event.startswith("INV_OVER_PAYMENT"):
-        message["overpayment_incoming"] = show(max(0, sums.received - sums.total))
-        message["overpayment_confirmed"] = show(max(0, sums.confirmed - sums.total))
-    return Fact(owner.id, owner.foreign_id, event, _json(message))
+
+
+def payment_shown(payment: "Payment") -> dict[str, Any]:
+    """The payment as api.md has it."""
+    return {
+        "id": payment.id,
+        "foreign_id": payment.owner.foreign_id,
+        "state": payment.state,
+        "pay_to": _pay_to(payment),
+        "total": show(payment.total),
+        "paid": show(payment.paid or 0),
+        "fee": show(payment.fee or 0),
+        "hex": payment.txid[::-1].hex() if payment.txid else "",
+        "tx": payment.raw.hex() if payment.raw else "",
+        "confirmations": payment.confirmations,
+        "created": payment.created.isoformat(),
+        "reference": payment.reference,
+        "error": payment.error,
+    }
+
+
+def payment_event(payment: "Payment", event: str) -> Fact:
+    """Any PAYMENT_*: GigaWallet's PaymentEvent, then its state and fee."""
+    message = {
+        "payment_id": payment.id,
+        "account_id": payment.owner.address,
+        "foreign_id": payment.owner.foreign_id,
+        "pay_to": _pay_to(payment),
+        "total": show(payment.total),
+        "txid": payment.txid[::-1].hex() if payment.txid else "",
+        "state": payment.state,
+        "fee": show(payment.fee or 0),
+    }
+    if payment.error:
+        message["error"] = payment.error
+    return Fact(payment.owner.id, payment.owner.foreign_id, event, _json(message))
+
+
+def payment_asked(payment: "Payment") -> Fact:
+    """ACC_PAYMENT of money that is to go out; which transaction carries it, and its fee, is told by PAYMENT_SENT."""
+    message = {
+        "direction": "out",
+        "kind": "payment",
+        "reference": payment.reference or str(payment.id),
+        "amount": show(payment.amount),
+        "fee": "0",
+        "txid": "",
+    }
+    return _of_account(payment.owner, "ACC_PAYMENT", message)
+
+
+def _pay_to(payment: "Payment") -> list[dict[str, str]]:
+    return [
+        {"to": output.address, "amount": show(output.amount), "deduct_fee_percent": show(output.share)}
+        for output in payment.outputs
+    ]
 
 
 def unknown_spend(address: str, amount: Koinu, outpoint: str, txid: str) -> Fact:

@@ -101,6 +101,15 @@ def script_at(key: ExtendedKey | str, branch: int, index: int) -> bytes:
     return scripts.p2pkh(base58.hash160(address_key(key, branch, index)))
 
 
+def next_script(key: ExtendedKey | str, branch: int, index: int) -> tuple[int, bytes]:
+    """Derive the script at `index`, or at the next that has a key; returns that index with it."""
+    while True:
+        try:
+            return index, script_at(key, branch, index)
+        except InvalidChild:
+            index += 1
+
+
 @dataclass(frozen=True, slots=True)
 class _Branch:
     key: ExtendedKey

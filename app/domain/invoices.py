@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -19,12 +19,16 @@ from app.domain.items import Item
 from app.domain.networks import Network
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 from app.domain.verbs import Verb
-from app.money import Koinu
+from app.money import NOTHING, Koinu
+from app.tables import NOW, addresses, chain_state, deposits, invoices, payments
 from app.tables import accounts as account_rows
-from app.tables import addresses, chain_state, deposits, invoices
 
 CONFIRMATIONS: Final = 1000
 """The most that an invoice may ask for."""
+MINUTES: Final = 10 * 366 * 24 * 60
+"""The longest that an invoice may take to expire: ten years."""
+RETURNED: Final = ("FAILED", "VOIDED")
+"""States of a refund's payment whose money has come back."""
 
 
 class NoSuchInvoice(NotFound):
@@ -44,6 +48,7 @@ class Order:
     """The invoice that a caller wants; checked at birth. `tolerance` is in percent of the total.
 
     `required_confirmations` of None or -1 is the installation's default; 0 counts as 1 and is shown as given.
+    `expire_minutes` of None: it never expires.
     """
 
     foreign_id: str
@@ -52,6 +57,7 @@ class Order:
     tolerance: Decimal = Decimal(0)
     reference: str = ""
     metadata: str = "{}"
+    expire_minutes: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can never be an invoice."""
@@ -61,11 +67,16 @@ class Order:
             raise Invalid(reason=reason, field="required_confirmations")
         if not 0 <= self.tolerance < lines.HUNDRED:
             raise Invalid(reason="payment_tolerance is a percentage below 100.", field="payment_tolerance")
+        if not 1 <= (1 if self.expire_minutes is None else self.expire_minutes) <= MINUTES:
+            raise Invalid(reason=f"expire_minutes is from 1 to {MINUTES}.", field="expire_minutes")
 
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice as it is. Amounts in koinu; `items` and `metadata` are JSON text."""
+    """An invoice as it is. Amounts in koinu; `items` and `metadata` are JSON text.
+
+    `late`: money came after it was `expired` or `cancelled`. `refunded` is what went back, or is on its way back.
+    """
 
     owner: Owner
     index: int
@@ -82,6 +93,11 @@ class Invoice:
     settled: bool
     unsettled: bool
     created: datetime
+    expires: datetime | None = None
+    expired: bool = False
+    cancelled: bool = False
+    late: bool = False
+    refunded: Koinu = NOTHING
     estimate_seconds_to_confirm: int = 0
 
     @property
@@ -111,11 +127,13 @@ class Invoice:
 
     @property
     def state(self) -> str:
-        """One word for the flags."""
+        """One word for the flags; `invoice_lists` finds by the same rule. Money that comes late still pays."""
         if self.settled:
             return "confirmed"
         if self.total_payment_detected:
             return "detected"
+        if self.cancelled or self.expired:
+            return "cancelled" if self.cancelled else "expired"
         return "partial" if self.received else "unpaid"
 
 
@@ -131,6 +149,7 @@ async def create(
     """Issue each invoice on the next address of its account."""
     locked = await accounts.lock(db, list({order.foreign_id for order in orders}))
     next_index = {name: row["next_index"] for name, row in locked.items()}
+    now = await _now(db, orders)
     outcomes: list[Refusal | tuple[Row, dict[str, Any]]] = []
     given: list[dict[str, object]] = []
     for order in orders:
@@ -138,14 +157,14 @@ async def create(
         if (refusal := _refusal(order, account)) or account is None:
             outcomes.append(refusal or NoSuchAccount(foreign_id=order.foreign_id))
             continue
-        index, script = _address(account["xpub"], next_index[order.foreign_id])
+        index, script = hd.next_script(account["xpub"], hd.RECEIVE, next_index[order.foreign_id])
         next_index[order.foreign_id] = index + 1
         given.append(
             {"script": script, "account_id": account["id"], "branch": hd.RECEIVE, "index": index, "purpose": "invoice"}
         )
         address = scripts.to_address(network, script)
         fixed = {"account_id": account["id"], "index": index, "address": address, "token": token()}
-        outcomes.append((account, fixed | _row(order, confirmations)))
+        outcomes.append((account, fixed | _row(order, confirmations, now)))
     rows = [outcome[1] for outcome in outcomes if not isinstance(outcome, Refusal)]
     created = await _write(db, rows, given, [(locked[name]["id"], index) for name, index in next_index.items()])
     made = [o if isinstance(o, Refusal) else _made(*o, created[o[1]["address"]]) for o in outcomes]
@@ -170,26 +189,11 @@ async def fetch_of(db: Db, network: Network, foreign_id: str, address: str) -> I
     return invoice
 
 
-async def page(db: Db, network: Network, foreign_id: str, first: int, limit: int) -> list[Invoice]:
-    """Return the account's invoices from key index `first` on, in that order."""
-    account = await accounts.fetch(db, foreign_id)
-    found = _SHOWN.where(invoices.c.account_id == account.id, invoices.c.index >= first)
-    rows = await bulk.fetch_all(db, found.order_by(invoices.c.index).limit(limit))
-    return [_of(network, row) for row in rows]
-
-
 async def by_addresses(db: Db, given: Sequence[str], network: Network) -> dict[str, Invoice]:
     """Return those of the addresses that are an invoice's; any other text is no address of ours."""
-    wanted = [script for address in given if (script := _script(network, address)) is not None]
+    wanted = [script for address in given if (script := scripts.known(network, address)) is not None]
     rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": wanted})
-    return {row["address"]: _of(network, row) for row in rows}
-
-
-def _script(network: Network, address: str) -> bytes | None:
-    try:
-        return scripts.of_address(network, address)
-    except scripts.BadAddress:
-        return None
+    return {row["address"]: of(network, row) for row in rows}
 
 
 def _refusal(order: Order, account: Row | None) -> Refusal | None:
@@ -198,16 +202,12 @@ def _refusal(order: Order, account: Row | None) -> Refusal | None:
     return AccountClosed(foreign_id=order.foreign_id) if account["state"] == "closed" else None
 
 
-def _address(xpub: str, index: int) -> tuple[int, bytes]:
-    """Derive the address at `index`, or the next that has a key."""
-    while True:
-        try:
-            return index, hd.script_at(xpub, hd.RECEIVE, index)
-        except hd.InvalidChild:
-            index += 1
+async def _now(db: Db, orders: Sequence[Order]) -> datetime | None:
+    """Ask for the time only where an order counts from it."""
+    return await db.scalar(sa.select(NOW)) if any(order.expire_minutes for order in orders) else None
 
 
-def _row(order: Order, confirmations: int) -> dict[str, object]:
+def _row(order: Order, confirmations: int, now: datetime | None) -> dict[str, object]:
     total = lines.total(order.items)
     asked = order.required_confirmations
     return {
@@ -217,6 +217,7 @@ def _row(order: Order, confirmations: int) -> dict[str, object]:
         "required_confirmations": confirmations if asked is None or asked < 0 else asked,
         "reference": order.reference,
         "metadata": order.metadata,
+        "expires": now + timedelta(minutes=order.expire_minutes) if now and order.expire_minutes else None,
     }
 
 
@@ -242,12 +243,18 @@ def _made(account: Row, row: dict[str, Any], created: datetime) -> Invoice:
     )
 
 
-def _select() -> sa.Select[Any]:
-    """Invoices with their owner, and the height at which what has come so far will be confirmed."""
+def select() -> sa.Select[Any]:
+    """Invoices with their owner, what was refunded, and the height at which what has come will be confirmed."""
     confirm_height = (
         sa.select(sa.func.max(deposits.c.confirm_height))
         .where(deposits.c.account_id == invoices.c.account_id, deposits.c.invoice == invoices.c.index)
         .where(deposits.c.state == "incoming")
+        .scalar_subquery()
+    )
+    sent_back = (
+        sa.select(sa.func.coalesce(sa.func.sum(payments.c.amount), 0))
+        .where(payments.c.invoice_account == invoices.c.account_id, payments.c.invoice_index == invoices.c.index)
+        .where(payments.c.state.not_in(RETURNED))
         .scalar_subquery()
     )
     tip = sa.select(chain_state.c.height).scalar_subquery()
@@ -256,16 +263,18 @@ def _select() -> sa.Select[Any]:
         account_rows.c.foreign_id,
         account_rows.c.address.label("account_address"),
         (confirm_height - tip).label("blocks_to_confirm"),
+        (invoices.c.refunded_inside + sa.cast(sent_back, sa.BigInteger)).label("refunded"),
     ).join(account_rows, account_rows.c.id == invoices.c.account_id)
 
 
-_SHOWN: Final = _select()
-_PAID_TO: Final = _SHOWN.join(
+SHOWN: Final = select()
+_PAID_TO: Final = SHOWN.join(
     addresses, sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
 ).where(addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES)), addresses.c.purpose == "invoice")
 
 
-def _of(network: Network, row: Row) -> Invoice:
+def of(network: Network, row: Row) -> Invoice:
+    """Read a row of `select`."""
     plain = {name: row[name] for name in Invoice.__slots__ if name in row and name != "owner"}
     waiting = 0 if row["settled"] else max(0, row["blocks_to_confirm"] or 0)
     return Invoice(

@@ -167,7 +167,7 @@ async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
     """
     if not given:
         return []
-    books = _Books(await _locked(db, sorted({slot for entry in given for slot in entry.slots()})))
+    books = _Books(await lock(db, sorted({slot for entry in given for slot in entry.slots()})))
     # Whoever posts the same fact locks the same balances, so after the lock its key is visible.
     books.keys = set(await db.scalars(_KNOWN, {"keys": [entry.key for entry in given]}))
     outcomes = [books.decide(entry) for entry in given]
@@ -210,8 +210,13 @@ _MOVE: Final = (
 )
 
 
-async def _locked(db: Db, slots: Sequence[Slot]) -> dict[Slot, Balance]:
-    """Make the missing rows, then lock all in key order; an insert and a lock in one statement would see no row."""
+async def lock(db: Db, slots: Sequence[Slot]) -> dict[Slot, Balance]:
+    """Lock the balances and return them: for whoever must know them before it can say what to post.
+
+    `slots` are sorted. Makes the missing rows first: an insert and a lock in one statement would see no row.
+    """
+    if not slots:
+        return {}
     given = bulk.arrays([{"account_id": slot.account, "asset": slot.asset} for slot in slots])
     await db.execute(_OPEN, given)
     locked = await db.execute(_LOCK, given)
@@ -287,12 +292,8 @@ def _posting_row(line: Line, entry_id: int) -> dict[str, object]:
     return {
         "account_id": posting.account,
         "asset": posting.asset,
-        "seq": balance.seq,
         "entry_id": entry_id,
         "bucket": posting.bucket.value,
         "amount": posting.amount,
-        "available": balance.available,
-        "incoming": balance.incoming,
-        "held": balance.held,
-        "outgoing": balance.outgoing,
+        **balance._asdict(),
     }

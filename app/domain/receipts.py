@@ -19,6 +19,9 @@ class Receipts:
     detected: bool
     settled: bool
     unsettled: bool
+    expired: bool = False
+    cancelled: bool = False
+    late: bool = False
 
     def plus(self, received: int = 0, confirmed: int = 0) -> "Receipts":
         """Return the same with other sums; what is told of it is `judge`'s to say."""
@@ -33,12 +36,14 @@ class Receipts:
 def judge(before: Receipts, after: Receipts) -> tuple[Receipts, list[str]]:
     """Return `after` with what is told marked on it, and the names of the events, in GigaWallet's order.
 
+    What comes after the invoice expired or was cancelled is late, and told as that each time, before what it pays.
     A total is detected once, and again only after it had dropped; it is confirmed once, until a reorg takes that back.
     """
     if (before.received, before.confirmed) == (after.received, after.confirmed):
         return after, []
     grown = after.received > before.received
-    told = ["INV_BALANCE_CHANGED"]
+    late = grown and (after.expired or after.cancelled)
+    told = ["INV_BALANCE_CHANGED", *["INV_LATE_PAYMENT_DETECTED"] * late]
     if grown and after.received < after.due:
         told.append("INV_PART_PAYMENT_DETECTED")
     if grown and after.received >= after.due and not before.detected:
@@ -51,5 +56,6 @@ def judge(before: Receipts, after: Receipts) -> tuple[Receipts, list[str]]:
     if before.confirmed < after.confirmed > after.total:
         told.append("INV_OVER_PAYMENT_CONFIRMED")
     unsettled = not settled and (before.settled or before.unsettled)
-    marked = replace(after, detected=after.received >= after.due, settled=settled, unsettled=unsettled)
-    return marked, told
+    detected = after.received >= after.due
+    late = after.late or late
+    return replace(after, detected=detected, settled=settled, unsettled=unsettled, late=late), told

@@ -40,6 +40,14 @@ def of_address(network: Network, text: str) -> bytes:
     raise BadAddress(f"The address is of {_home(version)}, not of Dogecoin's {network.name} network.")
 
 
+def known(network: Network, text: str) -> bytes | None:
+    """Output script that pays the address `text` on `network`; None where it is no such address."""
+    try:
+        return of_address(network, text)
+    except BadAddress:
+        return None
+
+
 def to_address(network: Network, script: bytes) -> str | None:
     """Address that a P2PKH or P2SH `script` pays on `network`; None for every other script."""
     if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":

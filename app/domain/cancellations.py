@@ -1,0 +1,47 @@
+"""Cancellations: a transaction that spends a coin of another one back to its account, so that only one of them can be."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import sqlalchemy as sa
+
+from app.db import Db
+from app.domain import dispatch, fees, funds, voids
+from app.domain.coin_choice import Choice, Spendable
+from app.domain.dispatch import Signed
+from app.domain.payments import Payment
+from app.money import DUST, Koinu
+from app.tables import payments as payment_rows
+from app.tables import transactions
+
+_P2PKH = bytes(25)
+
+
+async def wanted(db: Db) -> list[Payment]:
+    """Lock the payments that are to be cancelled and of which nothing does so yet, oldest first."""
+    rival = sa.exists().where(transactions.c.replaces == payment_rows.c.transaction_id, transactions.c.state != "dead")
+    found = sa.select(payment_rows.c.id).where(payment_rows.c.state == "CANCELLING", ~rival)
+    ids = list(await db.scalars(found.order_by(payment_rows.c.id).limit(dispatch.TURN)))
+    locked = await voids.lock(db, ids) if ids else {}
+    return [payment for payment in locked.values() if payment.state == "CANCELLING"]
+
+
+def choose(held: Sequence[Spendable], payment: Payment, policy: fees.Policy) -> Choice | None:
+    """Take the largest coin, and more only where change of one would be dust; None where the fee is above what was set aside."""
+    terms = fees.Terms(policy, Koinu(min(payment.total, fees.HIGHEST_FEE)))
+    largest = sorted(held, key=lambda coin: (-coin.amount, coin.outpoint))
+    for count, total in enumerate(accumulate(coin.amount for coin in largest), 1):
+        size = fees.size(count, [_P2PKH])
+        if size > terms.largest:
+            return None
+        if total - terms.fee(size) >= DUST:
+            fee = terms.fee(size)
+            return Choice(tuple(largest[:count]), (), Koinu(total - fee), fee)
+    return None
+
+
+async def store(db: Db, signed: Signed) -> None:
+    """Keep the signed bytes; the coins stay those of the transaction that it cancels, until a block decides."""
+    number = await dispatch.insert(db, signed)
+    await funds.share(db, number, signed.choice.coins)
+    await dispatch.keep_change(db, signed)

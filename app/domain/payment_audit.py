@@ -1,0 +1,108 @@
+"""What must be true of payments and addresses: each check reads a slice and names the first row that is wrong."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app import db as bulk
+from app.db import Db, Row
+from app.domain import base58, hd, scripts
+from app.domain.audit import Slice
+from app.domain.custody import UNSPENT
+from app.domain.deposits import Outpoint
+from app.domain.payments import LIVE
+from app.money import DOGE
+from app.tables import accounts, addresses, balances, coins, entries, payments, postings
+
+SLICE: Final = 5_000
+COINS: Final = 2_000
+ACCOUNT_KEY: Final = 2
+"""The branch of an account's own address, which is of the account's key itself."""
+
+
+async def payments_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
+    """What is reserved was posted: asked for, less what came back with the signature; and that is what it pays."""
+    [last] = after or (0,)
+    some = sa.select(payments).where(payments.c.id > last).order_by(payments.c.id).limit(SLICE).subquery()
+    unsigned = sa.case((some.c.transaction_id.is_(None), "failed"), else_="signed")
+    keys = [_key(some.c.id, step) for step in ("requested", "signed", unsigned)]
+    # A voided payment that was signed has an entry of this name too, but that is its cancellation's settling.
+    keys.append(sa.case((some.c.transaction_id.is_(None), _key(some.c.id, "voided"))))
+    posted = (
+        sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount), 0))
+        .join(entries, entries.c.id == postings.c.entry_id)
+        .where(sa.or_(*(entries.c.key == key for key in keys)), postings.c.bucket == "outgoing")
+        .scalar_subquery()
+    )
+    differs = sa.or_(posted != some.c.reserved, some.c.paid + some.c.fee != some.c.reserved)
+    fault = await db.scalar(sa.select(some.c.id).where(differs).order_by(some.c.id).limit(1))
+    count, end = (await db.execute(sa.select(sa.func.count(), sa.func.max(some.c.id)))).one()
+    sentence = f"payment {fault} differs from what was posted for it" if fault is not None else ""
+    return Slice(count, sentence, (end,) if count == SLICE else None)
+
+
+async def outgoing_is_payments(db: Db, after: tuple[Any, ...]) -> Slice:
+    """What lies in an account's outgoing is what its payments that are on their way have reserved."""
+    [last] = after or (-1,)
+    here = sa.and_(balances.c.asset == DOGE, balances.c.account_id > last)
+    some = sa.select(balances).where(here).order_by(balances.c.account_id).limit(SLICE).subquery()
+    reserved = (
+        sa.select(sa.func.coalesce(sa.func.sum(payments.c.reserved), 0))
+        .where(payments.c.account_id == some.c.account_id, payments.c.state.in_(LIVE))
+        .scalar_subquery()
+    )
+    fault = await db.scalar(sa.select(some.c.account_id).where(reserved != some.c.outgoing).limit(1))
+    count, end = (await db.execute(sa.select(sa.func.count(), sa.func.max(some.c.account_id)))).one()
+    sentence = f"outgoing of account {fault} differs from its payments" if fault is not None else ""
+    return Slice(count, sentence, (end,) if count == SLICE else None)
+
+
+def _key(payment: sa.ColumnElement[int], step: str | sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    return sa.func.concat("payment:", payment, ":", step, ":1")
+
+
+async def some_addresses(db: Db, after: tuple[Any, ...]) -> Sequence[Row]:
+    """Return a slice of addresses with their accounts' xpubs: account, branch, index, script, xpub."""
+    keys = (addresses.c.account_id, addresses.c.branch, addresses.c.index)
+    found = sa.select(*keys, addresses.c.script, accounts.c.xpub).join(accounts, accounts.c.id == keys[0])
+    if after:
+        given = (sa.literal(value, key.type) for value, key in zip(after, keys, strict=True))
+        found = found.where(sa.tuple_(*keys) > sa.tuple_(*given))
+    return await bulk.fetch_all(db, found.order_by(*keys).limit(SLICE))
+
+
+def derived(rows: Sequence[Row]) -> Slice:
+    """Derive the addresses again, 0.1 ms each: give this to a thread."""
+    for row in rows:
+        account, branch, index = _place(row)
+        if _script(row["xpub"], branch, index) != bytes(row["script"]):
+            return Slice(len(rows), f"address {branch}/{index} of account {account} is not of the account's key")
+    return Slice(len(rows), next=_place(rows[-1]) if len(rows) == SLICE else None)
+
+
+def _place(row: Row) -> tuple[int, int, int]:
+    return row["account_id"], row["branch"], row["index"]
+
+
+def _script(xpub: str, branch: int, index: int) -> bytes:
+    if branch == ACCOUNT_KEY:
+        return scripts.p2pkh(base58.hash160(hd.parse(xpub).public_key))
+    return hd.script_at(xpub, branch, index)
+
+
+async def some_coins(db: Db, after: tuple[Any, ...]) -> list[tuple[Outpoint, int]]:
+    """Return a slice of the coins that a block holds and none has spent, each with its amount."""
+    keys = (coins.c.txid, coins.c.vout)
+    found = sa.select(*keys, coins.c.amount).where(UNSPENT)
+    if after:
+        given = (sa.literal(value, key.type) for value, key in zip(after, keys, strict=True))
+        found = found.where(sa.tuple_(*keys) > sa.tuple_(*given))
+    rows = await db.execute(found.order_by(*keys).limit(COINS))
+    return [(Outpoint(bytes(row.txid), row.vout), row.amount) for row in rows]
+
+
+def at_node(given: Sequence[tuple[Outpoint, int]], there: Sequence[int | None]) -> Slice:
+    """Hold coins against the amounts that the node has for them, None where it has no such coin."""
+    wrong = [outpoint for (outpoint, amount), held in zip(given, there, strict=True) if held != amount]
+    return Slice(len(given), f"coin {wrong[0]} is not at the node" if wrong else "")

@@ -1,0 +1,147 @@
+"""What blocks do to our own transactions: which one of several that spend the same coin wins, and what follows."""
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from app.domain.deposits import Outpoint
+from app.domain.ledger import Entry
+from app.domain.payments import Payment
+from app.domain.sendings import Sending
+
+OVERTAKEN = "Another transaction spent the coins of this payment."
+
+
+class Step(Protocol):
+    """What one block did: its height, the entries, and the events with each payment as it is after them."""
+
+    height: int
+    entries: list[Entry]
+    sent: list[tuple[str, Payment]]
+
+
+@dataclass(slots=True)
+class SendingChanges:
+    """The transactions as they were locked, by id; moved on block by block."""
+
+    sendings: dict[int, Sending]
+    confirmations: int
+    moved: set[int] = field(default_factory=set)
+
+    def __contains__(self, txid: object) -> bool:
+        """Whether the transaction is one of ours."""
+        return any(sending.txid == txid for sending in self.sendings.values())
+
+    @property
+    def changed(self) -> list[Sending]:
+        """The ones that are to be written back."""
+        return [self.sendings[number] for number in sorted(self.moved)]
+
+    def spend(self, outpoint: Outpoint, by: bytes, step: Step) -> Sending | None:
+        """Take a spend of one of our coins; returns the transaction of ours that did it, if one did."""
+        ours = next((sending for sending in self.sendings.values() if sending.txid == by), None)
+        if ours is not None and ours.height is None:
+            self._mine(ours, step)
+        for rival in list(self.sendings.values()):
+            if rival.txid != by and outpoint in rival.inputs and rival.waits and rival.conflict_height is None:
+                self._put(replace(rival, conflict_height=step.height))
+        return ours
+
+    def settle(self, tip: int, step: Step) -> None:
+        """Settle what is deep enough, bury what was overtaken, and release the payments that nothing can pay now."""
+        for sending in self._in_order():
+            if sending.state == "mined" and sending.confirm_height is not None and sending.confirm_height <= tip:
+                step.entries += sending.settle()
+                void = sending.replaces is not None
+                settled = replace(sending, state="settled")
+                self._pay(settled, "VOIDED" if void else "CONFIRMED", step)
+        for sending in self._in_order():
+            conflict = sending.conflict_height
+            if sending.waits and conflict is not None and conflict + self.confirmations - 1 <= tip:
+                self._put(replace(sending, state="dead"))
+        for sending in self._in_order():
+            self._inherit(sending)
+        for sending in self._in_order():
+            if self._is_lost(sending):
+                step.entries += sending.release()
+                self._pay(sending, "FAILED", step, OVERTAKEN)
+
+    def disconnect(self, height: int, step: Step) -> None:
+        """Take back what the block at `height` did, in reverse."""
+        for sending in self._in_order():
+            if sending.conflict_height == height:
+                state = "sent" if sending.state == "dead" else sending.state
+                self._put(replace(sending, conflict_height=None, state=state))
+        for sending in reversed(self._in_order()):
+            if sending.replaces is None and not self._is_hopeless(sending):
+                self._revive(sending, step)
+        for sending in reversed(self._in_order()):
+            if sending.height == height:
+                self._unmine(sending, step)
+
+    def _inherit(self, sending: Sending) -> None:
+        """Bury what spends change of the dead, until the block goes that overtook these: that change will never be."""
+        spent = {outpoint.txid for outpoint in sending.inputs} if sending.height is None else set()
+        since = [one.conflict_height for one in self.sendings.values() if one.state == "dead" and one.txid in spent]
+        heights = [height for height in (*since, sending.conflict_height) if height is not None]
+        if since and (sending.state, sending.conflict_height) != ("dead", min(heights)):
+            self._put(replace(sending, state="dead", conflict_height=min(heights)))
+
+    def _mine(self, sending: Sending, step: Step) -> None:
+        mined = sending.mined(step.height, self.confirmations)
+        if sending.replaces is None:
+            self._pay(mined, "BROADCAST", step, event="PAYMENT_ON_CHAIN")
+        else:
+            self._put(mined)
+
+    def _unmine(self, sending: Sending, step: Step) -> None:
+        event = "PAYMENT_UNCONFIRMED" if sending.state == "settled" else ""
+        if sending.state == "settled":
+            step.entries += sending.settle(back=True)
+        self._put(sending.unmined())
+        self._pay(sending.unmined(), self._on_its_way(sending), step, event=event)
+
+    def _revive(self, sending: Sending, step: Step) -> None:
+        """Set aside again what was released; what was voided, its cancellation undoes."""
+        if all(payment.state == "FAILED" for payment in sending.payments) and sending.payments:
+            step.entries += sending.release(back=True)
+            revived = replace(sending, round=sending.round + 1)
+            self._pay(revived, self._on_its_way(sending), step, event="PAYMENT_UNCONFIRMED")
+
+    def _on_its_way(self, sending: Sending) -> str:
+        """Return the state of what it carries while nothing is decided."""
+        cancels = any(other.replaces is not None and other.waits for other in self._rivals(sending))
+        return "CANCELLING" if cancels else "BROADCAST"
+
+    def _is_lost(self, sending: Sending) -> bool:
+        """Whether nothing can pay what it carries now, and nothing has."""
+        return sending.replaces is None and self._is_hopeless(sending) and not self._is_released(sending)
+
+    def _is_hopeless(self, sending: Sending) -> bool:
+        """Dead, and so is all that cancels it."""
+        return all(one.state == "dead" for one in self._rivals(sending))
+
+    def _rivals(self, sending: Sending) -> list[Sending]:
+        """Return the transaction that carries the payments, and all that cancel it."""
+        first = sending.replaces or sending.id
+        return [one for one in self.sendings.values() if first in (one.id, one.replaces)]
+
+    def _is_released(self, sending: Sending) -> bool:
+        return all(payment.state in ("FAILED", "VOIDED") for payment in sending.payments)
+
+    def _pay(self, sending: Sending, state: str, step: Step, error: str = "", event: str | None = None) -> None:
+        """Bring the payments of a transaction, and of its rivals, to `state`; tell it as `event` (PAYMENT_<state>)."""
+        payments = tuple(replace(payment, state=state, error=error) for payment in sending.payments)
+        self._put(replace(sending, payments=payments))
+        known = {payment.id: payment for payment in payments}
+        for other in list(self.sendings.values()):
+            if other.id != sending.id and any(payment.id in known for payment in other.payments):
+                self._put(replace(other, payments=tuple(known.get(one.id, one) for one in other.payments)))
+        name = f"PAYMENT_{state}" if event is None else event
+        step.sent += [(name, payment) for payment in payments if name]
+
+    def _put(self, sending: Sending) -> None:
+        self.sendings[sending.id] = sending
+        self.moved.add(sending.id)
+
+    def _in_order(self) -> list[Sending]:
+        return [self.sendings[number] for number in sorted(self.sendings)]

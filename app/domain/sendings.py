@@ -1,0 +1,202 @@
+"""Transactions of ours as the chain moves them: mined, settled, overtaken, and back; and what that does to payments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from app import db as bulk
+from app.db import Db, Row
+from app.domain import fees, payments
+from app.domain.deposits import Outpoint
+from app.domain.ledger import Bucket, Entry, Posting
+from app.domain.payments import Payment
+from app.money import NOTHING, Koinu
+from app.tables import NETWORK_FEES, WORLD, coins, transaction_inputs, transactions
+from app.tables import payments as payment_rows
+
+AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A signed transaction of ours. `payments` are those it carries, or those it cancels where it `replaces` another.
+
+    `round` counts how often a block brought it; `conflict_height` is where another transaction spent one of its inputs.
+    """
+
+    id: int
+    txid: bytes
+    fee: Koinu
+    replaces: int | None
+    sends: bool
+    state: str
+    height: int | None
+    confirm_height: int | None
+    conflict_height: int | None
+    round: int
+    inputs: frozenset[Outpoint] = frozenset()
+    payments: tuple[Payment, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a block may still bring it."""
+        return self.state in ("signed", "sent")
+
+    def mined(self, height: int, confirmations: int) -> "Sending":
+        """Return it in the block at `height`; whoever sent it, from now on we do."""
+        deep = height + confirmations - 1
+        return replace(self, state="mined", height=height, confirm_height=deep, round=self.round + 1, sends=True)
+
+    def unmined(self) -> "Sending":
+        """Return it without a block."""
+        return replace(self, state="sent", height=None, confirm_height=None)
+
+    def settle(self, *, back: bool = False) -> list[Entry]:
+        """Return the movements of its settling, or of undoing that: what was set aside has left, or returns."""
+        step = "voided" if self.replaces is not None else "confirmed"
+        sign = -1 if back else 1
+        name = f"un{step}" if back else step
+        return [
+            payment.entry(name, self._postings(payment, fee, sign), self.round, clawback=back)
+            for payment, fee in zip(self.payments, self._fees(), strict=True)
+        ]
+
+    def release(self, *, back: bool = False) -> list[Entry]:
+        """Return the movements of payments that can no longer happen, or can again."""
+        entries = []
+        for payment in self.payments:
+            amount = -payment.total if back else payment.total
+            postings = (
+                Posting(payment.owner.id, OUTGOING, -amount),
+                Posting(payment.owner.id, AVAILABLE, amount),
+            )
+            name = "revived" if back else "released"
+            entries.append(payment.entry(name, postings, self.round, clawback=back))
+        return entries
+
+    def _fees(self) -> Sequence[Koinu]:
+        """What each payment bears: its own share, or of a cancellation an equal one."""
+        if self.replaces is None:
+            return [payment.fee or NOTHING for payment in self.payments]
+        return fees.apportion(self.fee, [1] * len(self.payments))
+
+    def _postings(self, payment: Payment, fee: Koinu, sign: int) -> tuple[Posting, ...]:
+        account, rest = payment.owner.id, payment.total - fee
+        where = Posting(account, AVAILABLE, sign * rest) if self.replaces else Posting(WORLD, AVAILABLE, sign * rest)
+        return (
+            Posting(account, OUTGOING, -sign * payment.total),
+            where,
+            Posting(NETWORK_FEES, AVAILABLE, sign * fee),
+        )
+
+
+async def of_blocks(
+    db: Db, spends: Sequence[tuple[bytes, int]], spenders: Sequence[bytes], heights: tuple[int, int]
+) -> dict[int, Sending]:
+    """Lock the transactions of ours that blocks hold, overtake or make final, with their rivals and payments.
+
+    `spends` are the outpoints that the blocks spend and `spenders` the txids that do; `heights` are the tip, and the
+    height up to which a conflict is final. Whoever signs holds the chain's lock, so no transaction comes in between.
+    """
+    tip, final = heights
+    inputs = transaction_inputs  # not the coins: one that was given back may be spent by several
+    outpoints = bulk.rows(inputs, ["txid", "vout"], [{"txid": txid, "vout": vout} for txid, vout in spends])
+    same = sa.and_(inputs.c.txid == outpoints.c.txid, inputs.c.vout == outpoints.c.vout)
+    taken = sa.select(inputs.c.transaction_id).join(outpoints, same)
+    mine = sa.select(transactions.c.id).where(transactions.c.txid == sa.any_(sa.literal(list(spenders), bulk.BYTES)))
+    due = sa.select(transactions.c.id).where(transactions.c.state == "mined", transactions.c.confirm_height <= tip)
+    overtaken = sa.select(transactions.c.id).where(
+        transactions.c.conflict_height <= final, transactions.c.state.in_(("signed", "sent"))
+    )
+    return await _locked(db, [taken, mine, due, overtaken] if spends else [due, overtaken])
+
+
+async def of_height(db: Db, height: int) -> dict[int, Sending]:
+    """Lock the transactions of ours that the block at `height` holds or overtook, with their rivals and payments."""
+    concerned = sa.or_(transactions.c.height == height, transactions.c.conflict_height == height)
+    return await _locked(db, [sa.select(transactions.c.id).where(concerned)])
+
+
+_WANTED: Final = sa.exists().where(
+    transaction_inputs.c.txid == coins.c.txid,
+    transaction_inputs.c.vout == coins.c.vout,
+    transactions.c.id == transaction_inputs.c.transaction_id,
+    transactions.c.state.in_(("signed", "sent", "mined")),
+)
+"""A transaction that may still be mined spends the coin: of an original and its cancellation one may be dead before."""
+
+
+async def write(db: Db, given: Sequence[Sending]) -> None:
+    """Write back the transactions and payments that moved; the dead give their coins back, the revived take them."""
+    if not given:
+        return
+    names = ("id", "sends", "state", "height", "confirm_height", "conflict_height", "round")
+    await bulk.update(db, transactions, ("id",), [{n: getattr(one, n) for n in names} for one in given])
+    changed = [
+        {"account_id": payment.owner.id, "id": payment.id, "state": payment.state, "error": payment.error}
+        for one in given
+        for payment in one.payments
+    ]
+    if changed:
+        await bulk.update(db, payment_rows, ("account_id", "id"), changed)
+    dead = [number for one in given if one.state == "dead" for number in (one.id, one.replaces) if number is not None]
+    taken = coins.c.transaction_id == sa.any_(sa.literal(dead, bulk.BIGINTS))
+    freed = sa.and_(taken, coins.c.spent_height.is_(None), ~_WANTED)
+    await db.execute(sa.update(coins).where(freed).values(transaction_id=None))
+    waiting = sa.literal([one.id for one in given if one.waits and one.replaces is None], bulk.BIGINTS)
+    inputs = transaction_inputs
+    again = sa.and_(
+        inputs.c.transaction_id == sa.any_(waiting),
+        coins.c.txid == inputs.c.txid,
+        coins.c.vout == inputs.c.vout,
+        coins.c.transaction_id.is_(None),
+    )
+    await db.execute(sa.update(coins).where(again).values(transaction_id=inputs.c.transaction_id))
+
+
+async def _locked(db: Db, concerned: Sequence[sa.Select[tuple[int]]]) -> dict[int, Sending]:
+    """Find the rows, then lock payments and transactions in that order, each by id."""
+    ids: set[int] = set(await db.scalars(sa.union(*concerned)))
+    if not ids:
+        return {}
+    wanted = sa.literal(await _with_heirs(db, ids), bulk.BIGINTS)
+    rivals = sa.select(transactions.c.id, transactions.c.replaces).where(
+        sa.or_(
+            transactions.c.id == sa.any_(wanted),
+            transactions.c.replaces == sa.any_(wanted),
+            transactions.c.id.in_(sa.select(transactions.c.replaces).where(transactions.c.id == sa.any_(wanted))),
+        )
+    )
+    together = sa.literal(sorted({row.id for row in await db.execute(rivals)}), bulk.BIGINTS)
+    carried = await payments.load(db, payment_rows.c.transaction_id == sa.any_(together), lock=True)
+    found = sa.select(transactions).where(transactions.c.id == sa.any_(together)).order_by(transactions.c.id)
+    rows = await bulk.fetch_all(db, found.with_for_update(key_share=True))
+    spent = sa.select(transaction_inputs).where(transaction_inputs.c.transaction_id == sa.any_(together))
+    inputs = [
+        (row["transaction_id"], Outpoint(bytes(row["txid"]), row["vout"])) for row in await bulk.fetch_all(db, spent)
+    ]
+    return {row["id"]: _sending(row, carried, inputs) for row in rows}
+
+
+async def _with_heirs(db: Db, ids: set[int]) -> list[int]:
+    """Return these transactions, and all that no block holds and that spend change of theirs: they fall with them."""
+    known = sa.select(transactions.c.id, transactions.c.txid)
+    family = known.where(transactions.c.id == sa.any_(sa.literal(sorted(ids), bulk.BIGINTS))).cte(recursive=True)
+    heirs = (
+        known.join(transaction_inputs, transaction_inputs.c.transaction_id == transactions.c.id)
+        .join(family, family.c.txid == transaction_inputs.c.txid)
+        .where(transactions.c.height.is_(None))
+    )
+    return sorted(await db.scalars(sa.select(family.union(heirs).c.id)))
+
+
+def _sending(row: Row, carried: Sequence[Payment], inputs: Sequence[tuple[int, Outpoint]]) -> Sending:
+    plain = {name: row[name] for name in Sending.__slots__ if name in row}
+    whose = row["replaces"] or row["id"]
+    return Sending(
+        **plain,
+        inputs=frozenset(outpoint for number, outpoint in inputs if number == row["id"]),
+        payments=tuple(payment for payment in carried if payment.transaction_id == whose),
+    )

@@ -1,0 +1,150 @@
+"""Voids: a payment that is no longer wanted ends at once, or once it is signed by a transaction that cancels it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from app import db as bulk
+from app.db import Db
+from app.domain import facts, ledger, outbox, payments, payouts
+from app.domain.pay_orders import PAYOUT
+from app.domain.payments import NoSuchPayment, Payment
+from app.domain.refusals import Conflict, Refusal
+from app.domain.verbs import Verb
+from app.tables import payments as payment_rows
+from app.tables import transaction_inputs, transactions
+
+
+class AlreadyOver(Conflict):
+    """Payment {id} is {state}: it cannot be voided."""
+
+
+class InABlock(Conflict):
+    """Payment {id} is in a block: it can no longer be voided."""
+
+
+class OnItsWay(Conflict):
+    """Payment {id} is on its way: it cannot be voided while the node's mempool holds its transaction."""
+
+
+class NotAlone(Conflict):
+    """Payment {id} shares its transaction with other payments: it cannot be voided alone."""
+
+
+class BuiltUpon(Conflict):
+    """Later payments spend the change of payment {id}: it can no longer be voided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A payment to be voided. `unseen`: the txid (internal order) of which the node, asked before, knew nothing."""
+
+    foreign_id: str
+    id: int
+    unseen: bytes | None = None
+
+
+class Carrier(NamedTuple):
+    """The transaction of a payment: how many payments it carries, and whether later transactions spend its change."""
+
+    mined: bool
+    payments: int
+    built_upon: bool
+
+
+def voiding() -> Verb[Wish, Payment]:
+    """Void payments."""
+    return Verb("void", void, payments.by_ids, lambda payment: str(payment.id))
+
+
+async def void(db: Db, wishes: Sequence[Wish]) -> list[Payment | Refusal]:
+    """Void in the order of the wishes: unsigned payments at once; of the others the sender signs a cancellation."""
+    there = await lock(db, [wish.id for wish in wishes])
+    carriers = await _carriers(db, there)
+    outcomes: list[Payment | Refusal] = []
+    changed: dict[int, Payment] = {}
+    for wish in wishes:
+        payment = there.get(wish.id)
+        if payment is None or payment.owner.foreign_id != wish.foreign_id:
+            outcomes.append(NoSuchPayment(id=wish.id, field="id"))
+            continue
+        refusal = _refusal(payment, carriers.get(payment.transaction_id), wish.unseen)
+        if refusal is None:
+            there[wish.id] = changed[wish.id] = _voided(payment)
+        outcomes.append(refusal or there[wish.id])
+    await _write(db, list(changed.values()))
+    return outcomes
+
+
+async def lock(db: Db, ids: Sequence[int]) -> dict[int, Payment]:
+    """Lock the payments, then read them: a statement that does both joins what was before it waited."""
+    wanted = payment_rows.c.id == sa.any_(sa.literal(sorted(set(ids)), bulk.BIGINTS))
+    await db.execute(
+        sa.select(payment_rows.c.id).where(wanted).order_by(payment_rows.c.id).with_for_update(key_share=True)
+    )
+    return {payment.id: payment for payment in await payments.load(db, wanted)}
+
+
+async def _carriers(db: Db, there: dict[int, Payment]) -> dict[int | None, Carrier]:
+    """Lock the transactions, so that nobody begins to spend their change, then look at what hangs on them."""
+    numbers = {payment.transaction_id for payment in there.values() if payment.transaction_id is not None}
+    if not numbers:
+        return {}
+    wanted = transactions.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
+    locked = sa.select(transactions.c.id).where(wanted).order_by(transactions.c.id)
+    await db.execute(locked.with_for_update(key_share=True))
+    heirs = transactions.alias()
+    spends = sa.exists().where(
+        transaction_inputs.c.txid == transactions.c.txid,
+        heirs.c.id == transaction_inputs.c.transaction_id,
+        heirs.c.state != "dead",
+    )
+    count = sa.select(sa.func.count()).where(payment_rows.c.transaction_id == transactions.c.id).scalar_subquery()
+    found = sa.select(transactions.c.id, transactions.c.height.is_not(None).label("mined"), count, spends).where(wanted)
+    return {row[0]: Carrier(*row[1:]) for row in await db.execute(found)}
+
+
+def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) -> Refusal | None:
+    if payment.state not in ("PENDING", "PROCESSING", "BROADCAST"):
+        return AlreadyOver(id=payment.id, state=payment.state)
+    if carrier is None:
+        return None
+    if carrier.mined:
+        return InABlock(id=payment.id)
+    if payment.txid != unseen:
+        return OnItsWay(id=payment.id)
+    if carrier.payments > 1:
+        return NotAlone(id=payment.id)
+    return BuiltUpon(id=payment.id) if carrier.built_upon else None
+
+
+def _voided(payment: Payment) -> Payment:
+    return payments.with_state(payment, "VOIDED" if payment.transaction_id is None else "CANCELLING")
+
+
+async def _write(db: Db, changed: Sequence[Payment]) -> None:
+    """Give back what was not signed; what was is no longer sent by us."""
+    if not changed:
+        return
+    over = [payment for payment in changed if payment.state == "VOIDED"]
+    rows = [
+        {
+            "account_id": p.owner.id,
+            "id": p.id,
+            "state": p.state,
+            "error": "",
+            "reserved": 0 if p in over else p.reserved,
+        }
+        for p in changed
+    ]
+    await bulk.update(db, payment_rows, ("account_id", "id"), rows)
+    signed = [payment.transaction_id for payment in changed if payment.transaction_id is not None]
+    if signed:
+        stopped = sa.update(transactions).where(transactions.c.id == sa.any_(sa.literal(signed, bulk.BIGINTS)))
+        await db.execute(stopped.values(sends=False))
+    await payouts.hold_back(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
+    outcomes = await ledger.post(db, [payment.give_back("voided", payment.reserved) for payment in over])
+    told = [facts.payment_event(payment, "PAYMENT_VOIDED") for payment in over]
+    await outbox.emit(db, [*told, *payments.balance_changes(over, outcomes)])
