@@ -1,6 +1,7 @@
 """Follows the node's best chain: one step connects blocks, disconnects one, reads some again, or waits."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,12 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import header, wire
 from app.chain.node import ChainState, Node
+from app.chain.reorgs import Reorgs
 from app.domain import blocks
 from app.domain.blocks import Header, Rules, Tip, TipMoved
 from app.domain.chain_changes import Block, Output, Spend
 from app.domain.deposits import Outpoint
 from app.lease import Lease
 from app.money import Koinu
+
+_log = logging.getLogger(__name__)
 
 BATCH: Final = 100
 """Blocks in one transaction when far behind."""
@@ -59,13 +63,14 @@ class Follower:
         self._rules = rules
         self._lease = lease
         self._committed = committed
+        self._reorgs = Reorgs(engine, node, rules.max_reorg_blocks)
         self._known_chain = False
         self._ahead: _Ahead | None = None
 
     async def step(self) -> bool:
         """Do one unit of work; False when there is nothing to do now.
 
-        Raises WrongChain and UnreadableBlock, which no repetition mends, and the node's and the database's troubles.
+        Raises WrongChain, UnreadableBlock and ReorgTooDeep, which no repetition mends, and the node's and the database's troubles.
         """
         if not await self._lease.held():
             return False
@@ -118,9 +123,10 @@ class Follower:
             return ours.rescan_height is not None and ours.height == theirs.height and await self._rescan(ours)
         if theirs.chainwork <= ours.chainwork:
             return False
+        await self._reorgs.check(ours, theirs)
         async with self._engine.begin() as db:
-            await blocks.disconnect(db, self._rules, ours.height, ours.hash)
-        self._committed()
+            paused = await blocks.disconnect(db, self._rules, ours.height, ours.hash)
+        self._tell(paused)
         return True
 
     async def _same(self, ours: Tip, theirs: ChainState) -> bool:
@@ -152,8 +158,9 @@ class Follower:
             return False
         self._prefetch(batch[-1].height + 1, last)
         async with self._engine.begin() as db:
-            await blocks.connect(db, self._rules, batch)
-        self._committed()
+            paused = await blocks.connect(db, self._rules, batch)
+        self._reorgs.over()
+        self._tell(paused)
         return True
 
     async def _rescan(self, ours: Tip) -> bool:
@@ -162,9 +169,14 @@ class Follower:
         if not batch or not linked(batch, batch[0].previous):
             return False
         async with self._engine.begin() as db:
-            await blocks.rescan(db, self._rules, ours, batch)
-        self._committed()
+            paused = await blocks.rescan(db, self._rules, ours, batch)
+        self._tell(paused)
         return True
+
+    def _tell(self, paused: str) -> None:
+        if paused:
+            _log.critical("payments are paused: %s", paused)
+        self._committed()
 
     def _prefetch(self, first: int, last: int) -> None:
         if first <= last:

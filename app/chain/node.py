@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Self
 
 from app.chain import header, rpc
 from app.chain.rpc import NodeAway, NodeError, NodeNonsense, NodeOversize, NodeRefused, NodeTrouble, NodeWarmingUp
+from app.money import BadAmount, parse
 
 __all__ = [
     "ChainState", "HeaderState", "Node", "NodeAway", "NodeError", "NodeNonsense", "NodeOversize", "NodeRefused",
@@ -14,7 +16,7 @@ __all__ = [
 
 BLOCKS_PER_BATCH = 100
 OUT_OF_RANGE = -8  # getblockhash above the tip
-UNKNOWN = -5  # getblockheader, getblock
+UNKNOWN = -5  # getblockheader, getblock, getmempoolentry
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,30 @@ class Node(rpc.Rpc):
             time=_number(said, "time"),
         )
 
+    async def holds(self, txid: bytes) -> bool:
+        """Say whether the transaction waits in the node's mempool."""
+        try:
+            await self.call("getmempoolentry", header.display(txid))
+        except NodeError as error:
+            if error.code == UNKNOWN:
+                return False
+            raise
+        return True
+
+    async def coins(self, outpoints: Sequence[tuple[bytes, int]]) -> tuple[bytes, list[int | None]] | None:
+        """Its tip, and what each output holds that the chain has not spent (else None); None if the tip moved meanwhile."""
+        before = (await self.chain_state()).hash
+        calls = [("gettxout", (header.display(txid), vout, False)) for txid, vout in outpoints]
+        found = [_coin(_result(outcome)) for outcome in await self.batch(calls)]
+        return (before, found) if (await self.chain_state()).hash == before else None
+
+    async def decode(self, text: str) -> dict[str, Any]:
+        """What the hexadecimal bytes of a transaction say, in Core's shape, amounts as Decimal."""
+        said = await self.call("decoderawtransaction", text)
+        if not isinstance(said, dict):
+            raise NodeNonsense("The node's transaction is no object.")
+        return said
+
     async def send(self, raw: bytes) -> bytes:
         """Offer a transaction; its txid. The same one again is no error while it is in the node's mempool."""
         return _hash(await self.call("sendrawtransaction", raw.hex()))
@@ -143,6 +169,18 @@ def _member(said: Any, name: str) -> Any:
     if not isinstance(said, dict) or name not in said:
         raise NodeNonsense(f"The node's answer has no {name}.")
     return said[name]
+
+
+def _coin(said: Any) -> int | None:
+    if said is None:
+        return None
+    value = _member(said, "value")
+    if not isinstance(value, int | Decimal):
+        raise NodeNonsense("The node's value is no amount.")
+    try:
+        return parse(value)
+    except BadAmount:
+        raise NodeNonsense("The node's value is no amount that it could be.") from None
 
 
 def _text(said: Any, name: str) -> str:

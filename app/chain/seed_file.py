@@ -107,7 +107,9 @@ class SeedFile:
         with self._locked():
             record = self.read()
             if record.shown and not again:
-                raise AlreadyShown("The words of this seed were shown before: `kennel seed show --again` shows them once more.")
+                raise AlreadyShown(
+                    "The words of this seed were shown before: `kennel seed show --again` shows them once more."
+                )
             words = self._words(record, passphrase)
             self._write(replace(record, shown=True))
         return words

@@ -1,0 +1,44 @@
+"""What the node says a transaction should pay, asked now and then and believed within bounds."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from app.chain.node import Node, NodeError, NodeTrouble
+from app.domain.fees import Policy
+from app.money import BadAmount, Koinu, parse
+
+ASKED_SECONDS: Final = 60.0
+BLOCKS: Final = 6
+"""Within how many blocks a payment should be mined."""
+
+
+class FeeRates:
+    """The fee policy of the moment; the last known one while the node does not answer."""
+
+    def __init__(self, node: Node, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._node = node
+        self._clock = clock
+        self._policy = Policy()
+        self._ask_at = clock()
+
+    async def policy(self) -> Policy:
+        """Return the rate to pay and the least that is relayed and mined."""
+        if self._clock() >= self._ask_at:
+            self._ask_at = self._clock() + ASKED_SECONDS
+            try:
+                estimate = await self._node.call("estimatesmartfee", BLOCKS)
+                network = await self._node.call("getnetworkinfo")
+            except (NodeTrouble, NodeError):
+                return self._policy
+            self._policy = Policy.of(_rate(estimate, "feerate"), _rate(network, "relayfee") or Koinu(0))
+        return self._policy
+
+
+def _rate(said: Any, name: str) -> Koinu | None:
+    """Read DOGE/kB; None for -1, which says that there is no estimate, and for nonsense."""
+    try:
+        rate = parse(said[name])
+    except (BadAmount, KeyError, TypeError):
+        return None
+    return Koinu(rate) if rate > 0 else None

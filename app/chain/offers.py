@@ -1,0 +1,34 @@
+"""What the node's answer to a transaction of ours means: no answer proves that it can never be mined."""
+
+from enum import Enum
+from typing import Final
+
+from app.chain.node import NodeError, NodeTrouble
+
+_SAFE_MODE: Final = -2
+_NO_NETWORK: Final = -31
+_AMBIGUOUS: Final = -25
+"""Missing inputs: of what never was, was spent elsewhere, or was mined long ago and is all spent."""
+_IN_CHAIN: Final = -27
+_KNOWN: Final = "257:"  # reject code of what the mempool has already, after Core's -26
+
+
+class Answer(Enum):
+    """`HELD`: the node has it, or a block does. `UNSURE`: our own blocks will tell. `REFUSED`: not now, for its reason."""
+
+    HELD = 1
+    UNSURE = 2
+    REFUSED = 3
+
+
+class NodeSendsNothing(NodeTrouble):
+    """The node takes no transactions now: it is in safe mode, or without its network."""
+
+
+def read(error: NodeError) -> Answer:
+    """Read an error of sendrawtransaction (Core 1.14, src/rpc/rawtransaction.cpp); NodeSendsNothing is for a later time."""
+    if error.code in (_SAFE_MODE, _NO_NETWORK):
+        raise NodeSendsNothing(str(error)) from error
+    if error.code == _IN_CHAIN or error.message.startswith(_KNOWN):
+        return Answer.HELD
+    return Answer.UNSURE if error.code == _AMBIGUOUS else Answer.REFUSED
