@@ -1,34 +1,35 @@
-"""The commands: serve, demo, devnet, migrate, seed, audit; and those of `recover_commands`."""
+"""The commands: serve, demo, devnet, migrate, audit, resume, restored, consolidate, seed; and `recover_commands`."""
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 import uvloop
 from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import asking, audit_report, db, logs, ports, postgres, recover_commands, run, upkeep
 from app import audit as books
-from app import db, logs, ports, postgres, recover_commands, run
 from app import demo as demos
 from app import migrate as migrations
 from app import settings as configuration
 from app.chain.seed_file import SeedFile, SeedRefused
 from app.devnet import devnet as nodes
 from app.devnet.storage import InUse
-from app.domain import networks
+from app.domain import coin_choice, networks
 from app.listeners import CannotListen
-from app.money import show
 from app.ports import PortTaken
 from app.postgres_programs import EmbeddedError
 from app.run import Database
 from app.settings import Settings, SettingsError
 from app.tour import TourEnds
+from app.upkeep import CannotBeDone
 
 commands = typer.Typer(
     add_completion=False,
@@ -39,6 +40,7 @@ commands = typer.Typer(
 seed = typer.Typer(no_args_is_help=True, help="The seed that all keys come from.")
 commands.add_typer(seed, name="seed")
 
+Result = TypeVar("Result")
 Again = Annotated[bool, typer.Option("--again", help="Show the words although they were shown before.")]
 
 
@@ -46,7 +48,7 @@ class DatabaseAway(Exception):
     """The database of KENNEL_DATABASE_URL cannot be used; the message says why."""
 
 
-TOLD = (DatabaseAway, SettingsError, SeedRefused, CannotListen, EmbeddedError, InUse, PortTaken, TourEnds)
+TOLD = (DatabaseAway, SettingsError, SeedRefused, CannotListen, EmbeddedError, InUse, PortTaken, TourEnds, CannotBeDone)
 """Errors that are sentences for the operator."""
 
 
@@ -88,14 +90,36 @@ def migrate() -> None:
 @commands.command()
 def audit() -> None:
     """Hold the books against each other; the exit code is 1 if anything is wrong."""
-    with _started(beside=True) as (_, database):
-        report = asyncio.run(_audit(database.url))
-    for finding in report.findings:
-        print(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name} ({finding.checked} checked) {finding.detail}")
-    for total in report.totals:
-        held = f"customers {show(total.customers)}, clawback {show(total.clawback)}"
-        print(f"{total.asset}: {held}, coins {show(total.coins)}, in transit {show(total.in_transit)}")
+    with _started(beside=True) as (settings, database):
+        report = asyncio.run(_audit(settings, database.url))
+    audit_report.show(report)
     sys.exit(0 if report.ok else 1)
+
+
+@commands.command()
+def resume(payouts: Annotated[bool, typer.Option("--payouts", help="After a restore: payouts too.")] = False) -> None:
+    """Let payments go on after something has paused them."""
+    with _started(beside=True) as (settings, database):
+        print(asyncio.run(_resume(settings, database.url, payouts=payouts)))
+
+
+@commands.command()
+def restored(
+    anyway: Annotated[bool, typer.Option("--anyway", help="Although nothing that was sent is missing.")] = False,
+) -> None:
+    """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
+    with _started(beside=True) as (settings, database):
+        print(asyncio.run(_on(database.url, lambda engine: upkeep.restored(engine, settings.home, anyway=anyway))))
+
+
+@commands.command()
+def consolidate(
+    at_most: Annotated[int, typer.Option("--at-most", min=2, max=coin_choice.LARGEST, help="How many coins.")] = 500,
+) -> None:
+    """Merge the smallest coins into one, at the cost of KENNEL_PLATFORM_ACCOUNT."""
+    with _started(beside=True) as (settings, database):
+        network, payer = networks.by_name(settings.network), settings.platform_account
+        print(asyncio.run(_on(database.url, lambda engine: upkeep.consolidate(engine, network, payer, at_most))))
 
 
 @seed.command("show")
@@ -203,12 +227,24 @@ async def _migrate(url: str) -> None:
     await engine.dispose()
 
 
-async def _audit(url: str) -> books.Report:
+async def _audit(settings: Settings, url: str) -> books.Report:
+    async with run.node_beside(settings) as node:
+        return await _on(url, lambda engine: books.run(engine, asking.coins_of(node)))
+
+
+async def _resume(settings: Settings, url: str, *, payouts: bool) -> str:
+    async with run.node_beside(settings) as node:
+        return await _on(url, lambda engine: upkeep.resume(engine, node, with_payouts=payouts))
+
+
+async def _on(url: str, do: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
+    """Do something with the database, brought to the schema of this version."""
     engine = db.engine(url)
-    await migrations.upgrade(engine)
-    report = await books.run(engine)
-    await engine.dispose()
-    return report
+    try:
+        await migrations.upgrade(engine)
+        return await do(engine)
+    finally:
+        await engine.dispose()
 
 
 recover_commands.register(commands, lambda beside: _started(beside=beside))

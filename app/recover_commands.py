@@ -227,7 +227,7 @@ async def _node(stack: AsyncExitStack, settings: Settings) -> Node:
 
 
 def _rules(settings: Settings) -> Rules:
-    return Rules(networks.by_name(settings.network), settings.confirmations)
+    return Rules(networks.by_name(settings.network), settings.confirmations, settings.max_reorg_blocks)
 
 
 def _lease(engine: AsyncEngine) -> Lease:

@@ -13,22 +13,33 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.bell import Bell
 from app.chain.follower import Follower, UnreadableBlock, WrongChain
+from app.chain.high_water import DatabaseBehind, HighWater
 from app.chain.key_pool import KeyPool
+from app.chain.lapses import Lapses
 from app.chain.node import Node, NodeError, NodeTrouble
-from app.chain.seed_file import SeedFile
+from app.chain.reorgs import ReorgTooDeep
+from app.chain.seed_file import PassphraseMissing, SeedFile
+from app.chain.sender import Sender, Signer
 from app.domain import idempotency, networks
 from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.domain.endpoints import Callback
+from app.domain.networks import Network
 from app.events import addresses, mqtt, relay, topics, webhooks
 from app.events.posting import Poster
+from app.expiry import Expiry
 from app.lease import Lease
 from app.loops import Loop
+from app.payouts import Payouts
 from app.settings import Settings
+from app.upkeep import SENT
 
 DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
 CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
-NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, BeforeTheStart, BooksDisagree)
+NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, ReorgTooDeep, BeforeTheStart, BooksDisagree)
 POOL_SECONDS: Final = 5.0
+SEND_SECONDS: Final = 0.2
+EXPIRY_SECONDS: Final = 1.0
+PAYOUT_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
 RELAY_SECONDS: Final = 0.2
 """How often is looked for what another process wrote; what this one wrote rings."""
@@ -49,6 +60,12 @@ class Shared:
     holder: str
     follow: Bell
     relay: Bell
+    send: Bell
+
+    def committed(self) -> None:
+        """Wake whoever may have something to do after a request was committed."""
+        self.relay.ring()
+        self.send.ring()
 
     def lease(self, name: str) -> Lease:
         """Return this process's hand on the lease `name`."""
@@ -57,16 +74,38 @@ class Shared:
 
 async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return the follower."""
-    rules = Rules(networks.by_name(shared.settings.network), shared.settings.confirmations)
+    settings = shared.settings
+    rules = Rules(networks.by_name(settings.network), settings.confirmations, settings.max_reorg_blocks)
     follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.relay.ring)
     stack.push_async_callback(follower.close)
-    seconds = shared.settings.poll_seconds
-    return [Loop("follow", follower.step, shared.follow, seconds, CHAIN_TROUBLE, NO_REPETITION_MENDS)]
+    return [Loop("follow", follower.step, shared.follow, settings.poll_seconds, CHAIN_TROUBLE, NO_REPETITION_MENDS)]
 
 
 async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
-    """Open the seed, or make it on the very first start, and return what keeps account keys ready."""
+    """Return what signs and sends, and the clocks; without the passphrase only these, and why the rest stands still."""
     settings, network = shared.settings, networks.by_name(shared.settings.network)
+    paying_out = Payouts(shared.engine, network, shared.committed)
+    lapsing = Lapses(shared.engine, shared.node, shared.committed)
+    clocks = [
+        Loop("lapses", lapsing.step, Bell(), EXPIRY_SECONDS, CHAIN_TROUBLE),
+        Loop("payouts", paying_out.step, Bell(), PAYOUT_SECONDS, DATABASE_TROUBLE),
+        Loop("expiry", Expiry(shared.engine, shared.relay.ring).step, Bell(), EXPIRY_SECONDS, DATABASE_TROUBLE),
+    ]
+    if settings.seed_passphrase is None and network != networks.REGTEST:
+        return [Loop("send", _without_passphrase, Bell(), SEND_SECONDS, (), (PassphraseMissing,)), *clocks]
+    return [*await _signing(stack, shared, network), *clocks]
+
+
+async def _without_passphrase() -> bool:
+    raise PassphraseMissing(
+        "KENNEL_SEED_PASSPHRASE is not set: nothing is signed, and no keys for new accounts are made, until Kennel is "
+        "started with it"
+    )
+
+
+async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> list[Loop]:
+    """Open the seed, or make it on the very first start, and return what keeps account keys ready, and the sender."""
+    settings = shared.settings
     seed_file = SeedFile(settings.home / "seed.json", network)
     passphrase = settings.seed_passphrase or ""
     if (settings.home / "seed.json").exists():
@@ -76,7 +115,13 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     pool = KeyPool(shared.engine, network, (seed_file, keyring), shared.lease("keys"))
     stack.push_async_callback(pool.close)
     await pool.step()  # the first accounts can be opened with the first request
-    return [Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE)]
+    signer = Signer(network, keyring, HighWater(settings.home / SENT))
+    sender = Sender(shared.engine, shared.node, signer, shared.lease("send"), shared.relay.ring)
+    stack.push_async_callback(sender.close)
+    return [
+        Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE),
+        Loop("send", sender.step, shared.send, SEND_SECONDS, CHAIN_TROUBLE, (DatabaseBehind,)),
+    ]
 
 
 async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db, migrate, roles
+from app import asking, db, migrate, roles
 from app.api import application, program
 from app.bell import Bell
 from app.chain import announcements
@@ -57,7 +57,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         stack.push_async_callback(engine.dispose)
         await migrate.upgrade(engine)
         node, zmq = await _node(stack, settings)
-        shared = Shared(settings, engine, node, _holder(database), Bell(), Bell())
+        shared = Shared(settings, engine, node, _holder(database), Bell(), Bell(), Bell())
         vitals = Vitals()
         loops = [_tending(database.tend)] if database.tend is not None else []
         for role in LOOPS.keys() & settings.roles:
@@ -93,6 +93,14 @@ async def _node(stack: AsyncExitStack, settings: Settings) -> tuple[Node, str | 
     return await stack.enter_async_context(node), ours.zmq_endpoint
 
 
+def node_beside(settings: Settings) -> Node:
+    """Return the node that a Kennel with these settings runs with: of our own devnet where none is configured."""
+    if settings.node_url is not None:
+        return Node(settings.node_url, settings.node_cookie)
+    options = devnet.Options(str(settings.devnet_bind), None)
+    return Node(f"http://{options.user}:{options.password}@{settings.devnet_bind}")
+
+
 def _tending(tend: Callable[[], bool]) -> Loop:
     """Watch over the PostgreSQL of our own; it must be started from this thread, and that does not block."""
 
@@ -110,9 +118,12 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
         confirmations=settings.confirmations,
         token=partial(secrets.token_urlsafe, 16),
         open_items=settings.public_items == "open",
+        pay_wait_seconds=settings.pay_wait_seconds,
         vitals=vitals,
+        asking=asking.of(shared.node),
+        paytx_minutes=settings.paytx_minutes,
     )
-    commits = GroupCommit(shared.engine, shared.relay.ring)
+    commits = GroupCommit(shared.engine, shared.committed)
     given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)
     new_id = partial(secrets.token_hex, 8)
     admin = application.admin(given, new_id, settings.admin_token or "")

@@ -77,8 +77,10 @@ class Settings:
     admin_token: str | None = _variable("", values.text(255), secret=True)
     auth: str = _variable("auto", values.one_of("auto", "required"))
     confirmations: int = _variable("6", values.whole(1, 1_000))
+    max_reorg_blocks: int = _variable("240", values.whole(1, 1_000_000))
     platform_account: str = _variable("platform", values.foreign_id)
     pay_wait_seconds: float = _variable("10", values.seconds(0, 60))
+    paytx_minutes: int = _variable("60", values.whole(1, 10_080))
     mqtt_url: str | None = _variable("", values.url("mqtt", "mqtts"), secret=True)
     broker_bind: Bind = _variable("127.0.0.1:1883", values.bind)
     webhook_retries: tuple[int, ...] = _variable("5,300,1800,7200,18000,36000,50400,72000,86400", values.retries)
@@ -249,10 +251,6 @@ def _check(settings: Settings, texts: Mapping[str, str]) -> None:
             "KENNEL_DATABASE_URL must be set on main (the word embedded is allowed).",
         ),
         (not regtest and settings.node_url is None, f"KENNEL_NODE_URL must be set on {settings.network}."),
-        (
-            not regtest and settings.seed_passphrase is None,
-            f"KENNEL_SEED_PASSPHRASE or KENNEL_SEED_PASSPHRASE_FILE must be set on {settings.network}.",
-        ),
         (
             settings.node_url is None and settings.node_zmq is not None,
             "KENNEL_NODE_ZMQ is set but KENNEL_NODE_URL is not.",

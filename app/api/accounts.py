@@ -36,6 +36,7 @@ class AccountFields(bodies.Body):
     vendor_address: texts.Text = ""
     vendor_url: texts.Link = ""
     accept_unconfirmed_below: amounts.KoinuIn = 0
+    batch: bool = False
 
     def wish(self, foreign_id: str, network: Network) -> accounts.Wish:
         """Say what the caller wants of the account; refuses a payout that could never be paid."""
@@ -59,6 +60,7 @@ class AccountView(answers.View):
     vendor_address: str
     vendor_url: str
     accept_unconfirmed_below: amounts.KoinuOut
+    batch: bool
 
     @classmethod
     def of(cls, account: accounts.Account) -> "AccountView":

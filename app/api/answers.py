@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from starlette.responses import Response
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -16,6 +16,10 @@ STATUSES: Final[Mapping[str, int]] = {
     "method-not-allowed": 405,
     "conflict": 409,
     "insufficient-funds": 409,
+    "fee-above-limit": 409,
+    "insufficient-coins": 409,
+    "too-many-coins": 409,
+    "invalid-txn": 400,
     "too-large": 413,
     "key-reused": 422,
     "rate-limited": 429,
@@ -29,6 +33,10 @@ _REPLAYED: Final = (b"idempotent-replayed", b"true")
 
 Time = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
 """A moment as RFC 3339 text with its offset, the same text as in events."""
+
+
+JsonObject = Annotated[str, PlainSerializer(json.loads), WithJsonSchema({"type": "object"})]
+"""An object as the JSON text in which it is kept."""
 
 
 class View(BaseModel):

@@ -6,7 +6,20 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
-from app.api import accounts, auth, edge, errors, events, invoices, openapi, operations
+from app.api import (
+    accounts,
+    addresses,
+    auth,
+    edge,
+    errors,
+    events,
+    invoices,
+    openapi,
+    operations,
+    payments,
+    settling,
+    transactions,
+)
 from app.api.program import Program
 
 _VERSION: Final = "0.1.0"
@@ -17,13 +30,24 @@ _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_c
 def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastAPI:
     """Build the merchant's API, described at /docs; `token` locks it. `new_id` makes request ids of printable ASCII."""
     # Paths are tried in this order: what is called most comes first.
-    routers = [invoices.busy, accounts.busy, invoices.admin, accounts.router, events.router, operations.router]
+    routers = [
+        invoices.busy,
+        accounts.busy,
+        invoices.admin,
+        accounts.router,
+        payments.router,
+        transactions.router,
+        addresses.admin,
+        settling.router,
+        events.router,
+        operations.router,
+    ]
     return build("Kennel", [*routers, operations.health], new_id, program=program, token=token, documented=True)
 
 
 def public(program: Program, new_id: Callable[[], str]) -> FastAPI:
-    """Build the payer's API, which knows nothing but invoices."""
-    return build("Kennel", [invoices.public, operations.health], new_id, program=program)
+    """Build the payer's API, which knows nothing but invoices and deposit addresses."""
+    return build("Kennel", [invoices.public, addresses.public, operations.health], new_id, program=program)
 
 
 def build(

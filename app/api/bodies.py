@@ -61,12 +61,13 @@ class Body(BaseModel):
 class Reader(Generic[Model]):
     """A dependency that gives an endpoint the request's body as `model`; OpenAPI documents it from here."""
 
-    def __init__(self, model: type[Model]) -> None:
+    def __init__(self, model: type[Model], *, required: bool = True) -> None:
         self.model = model
+        self.required = required
 
     async def __call__(self, request: Request) -> Model:
         """Read, parse and validate; what is wrong is refused in one sentence that names the field."""
-        tree = await parsed(request)
+        tree = await parsed(request, required=self.required)
         try:
             return self.model.model_validate(tree)
         except ValidationError as error:
@@ -79,11 +80,17 @@ def of(model: type[Body]) -> Any:
     return Depends(Reader(model))
 
 
-async def parsed(request: Request) -> Any:
+def optional(model: type[Body]) -> Any:
+    """Mark a parameter as a body that may be missing; it stands before the request's key, which reads it too."""
+    return Depends(Reader(model, required=False))
+
+
+async def parsed(request: Request, *, required: bool = True) -> Any:
     """Return the body's first JSON value, parsed once a request; refusals as json_text.read, TooLarge and TooSlow."""
     scope = request.scope
     if _SCOPE_KEY not in scope:
-        scope[_SCOPE_KEY] = json_text.read(await raw(request.receive))
+        content = await raw(request.receive)
+        scope[_SCOPE_KEY] = json_text.read(content) if content or required else {}
     return scope[_SCOPE_KEY]
 
 

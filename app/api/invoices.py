@@ -1,19 +1,18 @@
 """Invoices over HTTP, to the merchant and to the payer."""
 
-import asyncio
 import hmac
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
+from fastapi import APIRouter, Depends, Query
+from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from app.api import amounts, answers, bodies, parameters, qr, replays, routes, texts
 from app.api.program import Given, Program, Reading
-from app.domain import invoices
+from app.domain import cancelling, invoice_lists, invoices
 from app.domain import items as lines
 
 admin = APIRouter()
@@ -49,6 +48,7 @@ class NewInvoice(bodies.Body):
     payment_tolerance: amounts.PercentIn = amounts.NO_PERCENT
     reference: texts.Label = ""
     metadata: texts.Metadata = "{}"
+    expire_minutes: int | None = None
 
     def order(self, foreign_id: str) -> invoices.Order:
         """The invoice that is wanted; refuses what can never be one."""
@@ -59,6 +59,7 @@ class NewInvoice(bodies.Body):
             self.payment_tolerance,
             self.reference,
             self.metadata,
+            self.expire_minutes,
         )
 
 
@@ -68,8 +69,6 @@ Items = Annotated[
     WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}}),
 ]
 """Items as the JSON text in which they are kept."""
-
-Metadata = Annotated[str, PlainSerializer(json.loads), WithJsonSchema({"type": "object"})]
 
 
 class PublicInvoice(answers.View):
@@ -88,8 +87,11 @@ class PublicInvoice(answers.View):
     estimate_seconds_to_confirm: int
     state: str
     reference: str
-    metadata: Metadata
+    metadata: answers.JsonObject
     overpaid: amounts.KoinuOut
+    expires: answers.Time | None
+    late: bool
+    refunded: amounts.KoinuOut
     uri: str
 
     @classmethod
@@ -129,8 +131,11 @@ class AdminInvoice(answers.View):
     token: str
     state: str
     reference: str
-    metadata: Metadata
+    metadata: answers.JsonObject
     overpaid: amounts.KoinuOut
+    expires: answers.Time | None
+    late: bool
+    refunded: amounts.KoinuOut
     uri: str
 
     @classmethod
@@ -171,9 +176,26 @@ def _seen_by(program: Program, invoice: invoices.Invoice, token: str) -> PublicI
     return PublicInvoice.of(invoice) if known or program.open_items else PublicInvoice.bare(invoice)
 
 
+State = Annotated[
+    Literal["", "unpaid", "seen", "partial", "detected", "confirmed", "expired", "cancelled"],
+    Query(description="Only those in this state"),
+]
+Reference = Annotated[
+    str,
+    Query(description="Only those with this reference", max_length=texts.MAX_LABEL),
+    AfterValidator(texts.printable),
+]
+
+
+def _wanted(
+    state: State = "", reference: Reference = "", start: parameters.Start = None, end: parameters.End = None
+) -> invoice_lists.Filter:
+    return invoice_lists.Filter(state, reference, start, end)
+
+
+Wanted = Annotated[invoice_lists.Filter, Depends(_wanted)]
 New = Annotated[NewInvoice, bodies.of(NewInvoice)]
 Token = Annotated[str, Query(description="Opens the items", max_length=texts.MAX_LABEL)]
-Colour = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
 
 
 @busy.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
@@ -191,9 +213,10 @@ async def list_invoices(
     db: Reading,
     cursor: parameters.Cursor = 0,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    wanted: Wanted = invoice_lists.ALL,
 ) -> Response:
     """Oldest first."""
-    found = await invoices.page(db, given.network, foreign_id, cursor, limit)
+    found = await invoice_lists.page(db, given.network, foreign_id, cursor, limit, wanted)
     return answers.show(InvoicePage.of(found, limit))
 
 
@@ -203,6 +226,17 @@ async def get_invoice(
 ) -> Response:
     """404 also where the invoice is another account's."""
     return answers.show(AdminInvoice.of(await invoices.fetch_of(db, given.network, foreign_id, invoice_id)))
+
+
+@admin.post(
+    "/account/{foreign_id}/invoice/{invoice_id}/cancel", response_model=AdminInvoice, summary="Cancel an invoice"
+)
+async def cancel_invoice(
+    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, key: replays.BodilessKey, given: Given
+) -> Response:
+    """Refused once something was received; cancelling again changes nothing."""
+    done = await given.commits.submit(given.cancel_invoice, cancelling.Wish(foreign_id, invoice_id), key)
+    return answers.show(AdminInvoice.of(done.thing), replayed=done.replayed)
 
 
 @public.get("/invoice/{invoice_id}", response_model=PublicInvoice, summary="An invoice, for its payer")
@@ -215,10 +249,8 @@ async def get_public_invoice(
 
 @public.get("/invoice/{invoice_id}/qr.png", response_class=Response, summary="The QR code to pay an invoice")
 async def get_qr(
-    invoice_id: parameters.InvoiceId, given: Given, db: Reading, fg: Colour = None, bg: Colour = None
+    invoice_id: parameters.InvoiceId, given: Given, db: Reading, fg: qr.Asked = None, bg: qr.Asked = None
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
     invoice = await invoices.fetch(db, given.network, invoice_id)
-    content = qr.uri(invoice.address, invoice.total)
-    picture = await asyncio.to_thread(qr.png, content, qr.colour(fg, qr.BLACK), qr.colour(bg, qr.WHITE))
-    return Response(picture, media_type="image/png", headers=qr.HEADERS)
+    return await qr.picture(qr.uri(invoice.address, invoice.total), fg, bg)

@@ -11,7 +11,8 @@ from app.api import answers, bodies, replays
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
-_KEYED: Final = (replays.with_body, replays.without_body)
+_KEYED: Final = {replays.with_body: False, replays.without_body: False, replays.required: True}
+"""What reads an Idempotency-Key, and whether there must be one."""
 
 _ERROR_SCHEMA: Final = {
     "type": "object",
@@ -52,7 +53,7 @@ def describe(app: FastAPI, *, locked: bool) -> None:
 
 def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
     routes = [route for route in app.router.routes if isinstance(route, APIRoute) and route.include_in_schema]
-    models = {model.__name__: model for route in routes if (model := _model(route))}
+    models = {reader.model.__name__: reader.model for route in routes if (reader := _reader(route))}
     wanted: list[tuple[type[BaseModel], Literal["validation"]]] = [
         (models[name], "validation") for name in sorted(models)
     ]
@@ -67,20 +68,21 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
         schema["security"] = [{"bearer": []}]
 
 
-def _model(route: APIRoute) -> type[bodies.Body] | None:
+def _reader(route: APIRoute) -> bodies.Reader[Any] | None:
     readers = (dependency.call for dependency in route.dependant.dependencies)
-    return next((reader.model for reader in readers if isinstance(reader, bodies.Reader)), None)
+    return next((reader for reader in readers if isinstance(reader, bodies.Reader)), None)
 
 
 def _finish(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"].pop("422", None)
     operation["responses"]["4XX"] = _ERROR_ANSWER
-    if model := _model(route):
-        operation["requestBody"] = _body(model)
-    if any(dependency.call in _KEYED for dependency in route.dependant.dependencies):
-        operation.setdefault("parameters", []).append(replays.PARAMETER)
+    if reader := _reader(route):
+        operation["requestBody"] = _body(reader)
+    needed = [_KEYED[call] for one in route.dependant.dependencies if (call := one.call) in _KEYED]
+    if needed:
+        operation.setdefault("parameters", []).append({**replays.PARAMETER, "required": needed[0]})
 
 
-def _body(model: type[bodies.Body]) -> dict[str, Any]:
-    reference = {"$ref": _REFERENCE.format(model=model.__name__)}
-    return {"required": True, "content": {"application/json": {"schema": reference}}}
+def _body(reader: bodies.Reader[Any]) -> dict[str, Any]:
+    reference = {"$ref": _REFERENCE.format(model=reader.model.__name__)}
+    return {"required": reader.required, "content": {"application/json": {"schema": reference}}}

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from app import audit
 from app.api import amounts, answers, parameters, replays
 from app.api.program import Given, Program
+from app.domain import pauses
 from app.domain.audit import Totals
 
 router = APIRouter()
@@ -64,22 +65,25 @@ class AuditView(answers.View):
     checks: list[CheckView]
     height: int | None
     totals: list[TotalsView]
+    payments_paused: str | None
 
     @classmethod
-    def of(cls, report: audit.Report) -> "AuditView":
-        """Show a report; the height is null before the first block."""
+    def of(cls, report: audit.Report, paused: str | None) -> "AuditView":
+        """Show a report; the height is null before the first block, `paused` unless something stops payments."""
         checks = [
             CheckView(name=one.name, ok=one.ok, checked=one.checked, detail=one.detail) for one in report.findings
         ]
         totals = [TotalsView.of(one) for one in report.totals]
-        return cls(ok=report.ok, checks=checks, height=report.height, totals=totals)
+        return cls(ok=report.ok, checks=checks, height=report.height, totals=totals, payments_paused=paused)
 
 
 @router.get("/audit", response_model=AuditView, summary="Hold the books against each other")
 async def get_audit(given: Given) -> Response:
     """Always 200; one audit runs at a time."""
     async with given.auditing:
-        return answers.show(AuditView.of(await audit.run(given.engine)))
+        report = await audit.run(given.engine, given.asking.coins)
+    async with given.reads.connect() as db:
+        return answers.show(AuditView.of(report, await pauses.reason(db)))
 
 
 @router.post("/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height")

@@ -5,11 +5,11 @@ import re
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, PlainValidator
+from pydantic import AfterValidator, AwareDatetime, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from app.api import complaints, texts
-from app.domain import invoices
+from app.domain import deposit_addresses, invoices, refusals
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 10
@@ -22,6 +22,12 @@ _MAX_CURSOR: Final = 400
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _TYPE: Final = re.compile(r"[A-Z_]{1,64}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
+
+
+class ForeignCursor(refusals.Invalid):
+    """The cursor is not one that a list has given."""
+
+    field = "cursor"
 
 
 def _whole(given: Any, otherwise: int, message: str) -> int:
@@ -72,6 +78,12 @@ def _invoice_id(given: str) -> str:
     return given
 
 
+def _address(given: str) -> str:
+    if len(given) > _MAX_ADDRESS or not _ADDRESS.fullmatch(given):
+        raise deposit_addresses.NoSuchAddress(address=given, field="address")
+    return given
+
+
 def opaque(key: str) -> str:
     """Make the cursor of a new list from the key of its last row; "" where the list has ended."""
     return base64.urlsafe_b64encode(key.encode()).rstrip(b"=").decode()
@@ -107,6 +119,12 @@ ForeignId = Annotated[
 
 InvoiceId = Annotated[str, Path(description="The invoice's id: its address"), AfterValidator(_invoice_id)]
 """What cannot be an address is answered like an unknown invoice."""
+
+DepositAddress = Annotated[str, Path(alias="address", description="A deposit address"), AfterValidator(_address)]
+"""What cannot be an address is answered like an unknown one."""
+
+Start = Annotated[AwareDatetime | None, Query(alias="from", description="Only what was made at this time or later")]
+End = Annotated[AwareDatetime | None, Query(alias="to", description="Only what was made before this time")]
 
 Types = Annotated[
     frozenset[str],

@@ -8,9 +8,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.api.asking import Asking
 from app.db import Db
-from app.domain import accounts, blocks, invoices
+from app.domain import accounts, blocks, cancelling, deposit_addresses, invoices, payments, refunds, settlements, voids
 from app.domain.networks import Network
+from app.domain.pay_orders import PayOrder
+from app.domain.transfers import Transfer
 from app.domain.verbs import Verb
 from app.group_commit import GroupCommit
 from app.loops import Vitals
@@ -27,7 +30,18 @@ class Program:
     put_account: Verb[accounts.Wish, accounts.Account]
     create_invoice: Verb[invoices.Order, invoices.Invoice]
     rescan: Verb[int, int]
+    void_payment: Verb[voids.Wish, payments.Payment]
+    asking: Asking
+    paytx_minutes: int
+    request_payment: Verb[PayOrder, payments.Payment]
+    give_address: Verb[deposit_addresses.Wanted, str]
+    cancel_invoice: Verb[cancelling.Wish, invoices.Invoice]
+    settle_invoice: Verb[settlements.Wish, Transfer]
+    settle_on_chain: Verb[settlements.Wish, payments.Payment]
+    refund_to_account: Verb[refunds.Refund, Transfer]
+    refund_to_address: Verb[refunds.Refund, payments.Payment]
     open_items: bool
+    pay_wait_seconds: float
     vitals: Vitals
     auditing: asyncio.Lock
     """Held by the one audit that runs: it reads everything there is."""
@@ -38,13 +52,17 @@ class Terms:
     """How invoices are made and shown.
 
     `confirmations` is the default, `token` makes an unguessable word, `open_items` shows an invoice's items to whoever
-    knows its address. `vitals` are those of this process's loops.
+    knows its address; `pay_wait_seconds` is how long a payment's caller is kept waiting for the transaction.
+    `vitals` are those of this process's loops; `asking` asks the node. After `paytx_minutes` an unseen transaction is cancelled.
     """
 
     confirmations: int
     token: Callable[[], str]
     open_items: bool = False
+    pay_wait_seconds: float = 10
     vitals: Vitals = field(default_factory=Vitals)
+    asking: Asking = field(default_factory=Asking)
+    paytx_minutes: int = 60
 
 
 def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms) -> Program:
@@ -57,7 +75,18 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         put_account=accounts.putting(network),
         create_invoice=invoices.creating(network, terms.confirmations, terms.token),
         rescan=blocks.rescanning(),
+        void_payment=voids.voiding(),
+        asking=terms.asking,
+        paytx_minutes=terms.paytx_minutes,
+        request_payment=payments.requesting(),
+        give_address=deposit_addresses.giving(network),
+        cancel_invoice=cancelling.cancelling(network),
+        settle_invoice=settlements.settling(network),
+        settle_on_chain=settlements.settling_on_chain(network),
+        refund_to_account=refunds.to_accounts(network),
+        refund_to_address=refunds.to_addresses(network),
         open_items=terms.open_items,
+        pay_wait_seconds=terms.pay_wait_seconds,
         vitals=terms.vitals,
         auditing=asyncio.Lock(),
     )

@@ -1,12 +1,15 @@
 """The QR code of a payment, and the URI in it."""
 
+import asyncio
 import io
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import segno
+from fastapi import Query
 from PIL import Image
+from starlette.responses import Response
 
 from app import money
 
@@ -15,6 +18,9 @@ _QUIET_ZONE: Final = 4
 """Empty modules around the code (ISO/IEC 18004)."""
 _COLOUR: Final = re.compile(r"[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?")
 _KEPT: Final = 256
+
+Asked = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
+"""A colour in a request."""
 
 HEADERS: Final = {"Cache-Control": "max-age=900, immutable"}
 
@@ -32,9 +38,9 @@ BLACK: Final = Colour(0, 0, 0)
 WHITE: Final = Colour(255, 255, 255)
 
 
-def uri(address: str, amount: int) -> str:
-    """Say "pay `amount` koinu to `address`" as wallets read it (BIP21 with Dogecoin's scheme)."""
-    return f"dogecoin:{address}?amount={money.show(amount)}"
+def uri(address: str, amount: int | None = None) -> str:
+    """Say "pay `amount` koinu (None: whatever you like) to `address`" as wallets read it (BIP21, Dogecoin's scheme)."""
+    return f"dogecoin:{address}" if amount is None else f"dogecoin:{address}?amount={money.show(amount)}"
 
 
 def colour(text: str | None, otherwise: Colour) -> Colour:
@@ -59,3 +65,9 @@ def png(content: str, foreground: Colour = BLACK, background: Colour = WHITE) ->
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
+
+
+async def picture(content: str, foreground: str | None, background: str | None) -> Response:
+    """Answer with the code as a PNG, black on white where no colours are given."""
+    painted = await asyncio.to_thread(png, content, colour(foreground, BLACK), colour(background, WHITE))
+    return Response(painted, media_type="image/png", headers=HEADERS)

@@ -30,10 +30,24 @@ class BadKey(refusals.Invalid):
     field = HEADER
 
 
+class MissingKey(refusals.Invalid):
+    """This request moves money each time it is sent: it needs an Idempotency-Key."""
+
+    field = HEADER
+
+
 async def with_body(request: Request) -> Claim | None:
     """Read the key of a request whose body is part of what was asked; None where there is no key."""
     key = _key(request)
     return None if key is None else _claim(request, key, await bodies.parsed(request))
+
+
+async def required(request: Request) -> Claim:
+    """Read the key of a request that is refused without one."""
+    claim = await with_body(request)
+    if claim is None:
+        raise MissingKey
+    return claim
 
 
 async def without_body(request: Request) -> Claim | None:
@@ -53,13 +67,18 @@ def _key(request: Request) -> str | None:
 
 
 def _claim(request: Request, key: str, tree: object) -> Claim:
-    """A path with and without a slash at its end is the same."""
+    """A path with and without a slash at its end is the same; one with another query is another."""
     path = request.scope["path"].rstrip("/")
+    if query := request.scope["query_string"]:
+        path = f"{path}?{query.decode('latin-1')}"
     return Claim(SCOPE, key, bodies.fingerprint(request.method, path, tree))
 
 
 Key = Annotated[Claim | None, Depends(with_body)]
 """The request's key where it carries one; an endpoint with a body."""
+
+RequiredKey = Annotated[Claim, Depends(required)]
+"""The request's key, without which it is refused; an endpoint with a body."""
 
 BodilessKey = Annotated[Claim | None, Depends(without_body)]
 """The request's key where it carries one; an endpoint that ignores the body."""

@@ -1,0 +1,228 @@
+"""Money going out over HTTP: paying, and looking at what was paid."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Final
+
+from fastapi import APIRouter, Path
+from pydantic import ConfigDict, Field, Strict
+from starlette.responses import Response
+
+from app.api import amounts, answers, bodies, parameters, replays, texts
+from app.api.program import Given, Program, Reading
+from app.domain import pay_orders, payments
+from app.domain.fees import PERCENT
+from app.domain.idempotency import Claim
+from app.domain.pay_orders import Payee, PayOrder
+from app.domain.refusals import Conflict, Invalid
+from app.domain.voids import Wish
+from app.money import Koinu
+
+router = APIRouter()
+
+_EXAMPLE: Final = "nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5"
+_LOOK_SECONDS: Final = 0.03
+"""How often a waiting caller's payment is looked at."""
+_NO_AMOUNT: Final = 0
+_MINUTE_SECONDS: Final = 60
+
+
+class PaymentFailed(Conflict):
+    """{error}"""  # noqa: D400, D415  what the payment itself says
+
+
+class NewPayee(bodies.Body):
+    """One output of a payment; who bears the fee bears it by percent, all together 100."""
+
+    to: texts.Label
+    amount: amounts.KoinuIn
+    deduct_fee_percent: amounts.PercentIn = amounts.NO_PERCENT
+
+
+class NewPayment(bodies.Body):
+    """One output by `to` and `amount`, or several in `pay`, which wins; fees in DOGE, 0 says nothing."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"to": _EXAMPLE, "amount": "12.5"},
+                {"pay": [{"to": _EXAMPLE, "amount": "12.5", "deduct_fee_percent": "100"}]},
+            ]
+        }
+    )
+
+    to: texts.Label = ""
+    amount: amounts.KoinuIn = _NO_AMOUNT
+    pay: Annotated[tuple[NewPayee, ...], Field(max_length=pay_orders.PAYEES), Strict(strict=False)] = ()
+    explicit_fee: amounts.KoinuIn = _NO_AMOUNT
+    max_fee: amounts.KoinuIn = _NO_AMOUNT
+    batch: bool | None = None
+    reference: texts.Label = ""
+
+    def order(self, program: Program, foreign_id: str, kind: str) -> PayOrder:
+        """The payment that is wanted; refuses what could never be paid."""
+        if not self.pay and not self.to:
+            raise Invalid(reason="missing 'pay', or 'to' and 'amount', in JSON body", field="pay")
+        network = program.network
+        payees = [
+            Payee.of(network, f"pay.{n}.", one.to, Koinu(one.amount), int(one.deduct_fee_percent * PERCENT))
+            for n, one in enumerate(self.pay)
+        ] or [Payee.of(network, "", self.to, Koinu(self.amount))]
+        return PayOrder(
+            foreign_id,
+            tuple(payees),
+            kind=kind,
+            explicit_fee=Koinu(max(0, self.explicit_fee)),
+            max_fee=Koinu(max(0, self.max_fee)),
+            batch=self.batch,
+            reference=self.reference,
+            seconds=program.paytx_minutes * _MINUTE_SECONDS if kind == "paytx" else None,
+        )
+
+
+class PayToView(answers.View):
+    """One output as it was asked for."""
+
+    to: str
+    amount: amounts.KoinuOut
+    deduct_fee_percent: amounts.KoinuOut
+
+
+class SentView(answers.View):
+    """GigaWallet's answer to a payment (`hex` is the txid, `tx` the transaction), then ours."""
+
+    hex: str
+    total: amounts.KoinuOut
+    paid: amounts.KoinuOut
+    fee: amounts.KoinuOut
+    tx: str
+    id: int
+    state: str
+
+    @classmethod
+    def of(cls, payment: payments.Payment) -> "SentView":
+        """Show a payment to whoever asked for it; unsigned it has no transaction yet."""
+        return cls(**{name: value for name, value in _fields(payment).items() if name in cls.model_fields})
+
+
+class PaymentView(answers.View):
+    """A payment."""
+
+    id: int
+    foreign_id: str
+    state: str
+    pay_to: list[PayToView]
+    total: amounts.KoinuOut
+    paid: amounts.KoinuOut
+    fee: amounts.KoinuOut
+    hex: str
+    tx: str
+    confirmations: int
+    created: answers.Time
+    reference: str
+    error: str
+
+    @classmethod
+    def of(cls, payment: payments.Payment) -> "PaymentView":
+        """Show it whole."""
+        return cls(**_fields(payment))
+
+
+class PaymentPage(answers.View):
+    """A page of an account's payments, newest first."""
+
+    items: list[PaymentView]
+    cursor: str
+
+    @classmethod
+    def of(cls, found: Sequence[payments.Payment], limit: int) -> "PaymentPage":
+        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
+        more = len(found) > limit
+        shown = [PaymentView.of(payment) for payment in found[:limit]]
+        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
+
+
+def _fields(payment: payments.Payment) -> dict[str, Any]:
+    pay_to = [
+        PayToView(to=output.address, amount=output.amount, deduct_fee_percent=output.share)
+        for output in payment.outputs
+    ]
+    return {
+        "id": payment.id,
+        "foreign_id": payment.owner.foreign_id,
+        "state": payment.state,
+        "pay_to": pay_to,
+        "total": payment.total,
+        "paid": payment.paid or 0,
+        "fee": payment.fee or 0,
+        "hex": payment.txid[::-1].hex() if payment.txid else "",
+        "tx": payment.raw.hex() if payment.raw else "",
+        "confirmations": max(0, payment.confirmations),
+        "created": payment.created,
+        "reference": payment.reference,
+        "error": payment.error,
+    }
+
+
+New = Annotated[NewPayment, bodies.of(NewPayment)]
+PaymentId = Annotated[int, Path(description="The payment's id", ge=1, le=2**63 - 1)]
+
+
+async def carry_out(program: Program, order: PayOrder, key: Claim | None) -> Response:
+    """Set the money aside, then wait a while, holding nothing, for the sender."""
+    done = await program.commits.submit(program.request_payment, order, key)
+    return answers.show(SentView.of(await on_its_way(program, done.thing)), replayed=done.replayed)
+
+
+async def on_its_way(program: Program, payment: payments.Payment) -> payments.Payment:
+    """Return the payment once it is sent (of `paytx`: signed), or as it is when the wait is over; refuse if it failed."""
+    waits = ("PENDING",) if payment.kind == "paytx" else ("PENDING", "PROCESSING")
+    loop = asyncio.get_running_loop()
+    end = loop.time() + program.pay_wait_seconds
+    while payment.state in waits and loop.time() < end:
+        await asyncio.sleep(_LOOK_SECONDS)
+        async with program.reads.connect() as db:
+            payment = (await payments.by_ids(db, [str(payment.id)]))[str(payment.id)]
+    if payment.state == "FAILED":
+        raise PaymentFailed(error=payment.error)
+    return payment
+
+
+@router.post("/account/{foreign_id}/pay", response_model=SentView, summary="Pay")
+async def pay(foreign_id: parameters.ForeignId, new: New, key: replays.Key, given: Given) -> Response:
+    """The balance falls in the same instant; the answer comes when the transaction is sent, or after a while without it."""
+    return await carry_out(given, new.order(given, foreign_id, "pay"), key)
+
+
+@router.post("/account/{foreign_id}/paytx", response_model=SentView, summary="Sign a payment without sending it")
+async def paytx(foreign_id: parameters.ForeignId, new: New, key: replays.Key, given: Given) -> Response:
+    """The caller sends `tx` itself; unless a block or the node has seen it in time, it is cancelled."""
+    return await carry_out(given, new.order(given, foreign_id, "paytx"), key)
+
+
+@router.post("/account/{foreign_id}/payment/{payment_id}/void", response_model=PaymentView, summary="Void a payment")
+async def void(
+    foreign_id: parameters.ForeignId, payment_id: PaymentId, key: replays.BodilessKey, given: Given
+) -> Response:
+    """At once while it is unsigned; else it is CANCELLING until a transaction that cancels it is deep enough."""
+    async with given.reads.connect() as db:
+        payment = await payments.fetch(db, foreign_id, payment_id)
+    txid = payment.txid if payment.state in payments.LIVE else None
+    unseen = txid if txid is not None and not await given.asking.holds(txid) else None
+    done = await given.commits.submit(given.void_payment, Wish(foreign_id, payment_id, unseen), key)
+    return answers.show(PaymentView.of(done.thing), replayed=done.replayed)
+
+
+@router.get("/account/{foreign_id}/payments", response_model=PaymentPage, summary="An account's payments")
+async def list_payments(
+    foreign_id: parameters.ForeignId, db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10
+) -> Response:
+    """Newest first."""
+    before = cursor if cursor > 0 else 2**63 - 1
+    return answers.show(PaymentPage.of(await payments.page(db, foreign_id, before, limit + 1), limit))
+
+
+@router.get("/account/{foreign_id}/payment/{payment_id}", response_model=PaymentView, summary="A payment")
+async def get_payment(foreign_id: parameters.ForeignId, payment_id: PaymentId, db: Reading) -> Response:
+    """404 also where the payment is another account's."""
+    return answers.show(PaymentView.of(await payments.fetch(db, foreign_id, payment_id)))

@@ -1,0 +1,25 @@
+"""An audit as a table on standard output."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.audit import Report
+from app.money import show as amount
+
+WIDTH = 160
+"""Of a pipe, where nobody knows: a sentence that names a row stays on one line."""
+
+
+def show(report: Report) -> None:
+    """Print the checks with the first row that is wrong in each, then the sums of each asset."""
+    console = Console(soft_wrap=True) if Console().is_terminal else Console(width=WIDTH)
+    checks = Table("check", "rows", "", "what is wrong")
+    for finding in report.findings:
+        verdict = Text("ok", "green") if finding.ok else Text("WRONG", "bold red")
+        checks.add_row(finding.name, f"{finding.checked:,}", verdict, Text(finding.detail))
+    sums = Table("asset", "customers", "clawback", "coins", "in transit", "difference")
+    for one in report.totals:
+        shown = (one.customers, one.clawback, one.coins, one.in_transit, one.difference)
+        sums.add_row(Text(one.asset), *map(amount, shown))
+    console.print(checks, sums)

@@ -1,0 +1,86 @@
+"""What an operator does now and then, beside the running program: let payments go on, after a restore too, and merge coins."""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain.high_water import HighWater
+from app.chain.node import Node, NodeError, NodeTrouble
+from app.domain import blocks, consolidations, dispatch, pauses, payouts, restores
+from app.domain.networks import Network
+from app.domain.refusals import Refusal
+
+SENT: Final = "sent.json"
+"""The file in KENNEL_HOME that remembers the highest transaction that was ever sent."""
+
+
+class CannotBeDone(Exception):
+    """What the operator asked for cannot be done; the message says why."""
+
+
+async def resume(engine: AsyncEngine, node: Node, *, with_payouts: bool = False) -> str:
+    """Let payments go on, after a restore only once the ledger is at the node's tip; returns what to tell.
+
+    A restore stops payouts as well, and they go on only where they are meant too.
+    """
+    async with engine.connect() as db:
+        restored = await pauses.reason(db) == pauses.RESTORED
+    if restored:
+        await _check_tip(engine, node)
+    async with engine.begin() as db:
+        why = await pauses.resume(db)
+        if with_payouts:
+            await payouts.start_all(db)
+    return f"Payments go on. They were paused because {why}." if why else "Payments were not paused."
+
+
+async def restored(engine: AsyncEngine, home: Path, *, anyway: bool = False) -> str:
+    """Go on with a database that is older than what was sent; returns what to tell.
+
+    `anyway`: also where its transactions are not behind, for the addresses that it has forgotten.
+    """
+    high_water = HighWater(home / SENT)
+    async with engine.connect() as db:
+        highest = await dispatch.highest(db)
+    if highest >= high_water.highest and not anyway:
+        raise CannotBeDone("The database knows all that was sent; if it is an older one all the same, add --anyway.")
+    async with engine.begin() as db:
+        await restores.begin(db)
+    ended = 0
+    while await _end_one(engine):
+        ended += 1
+    high_water.forget(highest)
+    return (
+        f"Ended {ended} payments that may have been sent since the backup, and left out {restores.SKIPPED} addresses of every "
+        "account. Start Kennel again; payments stay paused. When it has caught up with the chain, compare the accounts with "
+        "what was paid since the backup, then run `kennel resume`, and with --payouts once no account seems to have "
+        "what it was paid out already."
+    )
+
+
+async def consolidate(engine: AsyncEngine, network: Network, payer: str, at_most: int) -> str:
+    """Have the sender merge small coins at the cost of the account `payer`; returns what to tell."""
+    async with engine.begin() as db:
+        asked = await consolidations.request(db, network, payer, at_most)
+        if isinstance(asked, Refusal):
+            raise CannotBeDone(f"{payer}: {asked}")
+    payment, count = asked
+    return f"Payment {payment.id} of {payer} merges {count} coins as soon as the sender comes to it."
+
+
+async def _end_one(engine: AsyncEngine) -> bool:
+    async with engine.begin() as db:
+        return await restores.end_waiting(db) > 0
+
+
+async def _check_tip(engine: AsyncEngine, node: Node) -> None:
+    try:
+        theirs = await node.chain_state()
+    except (NodeTrouble, NodeError) as error:
+        raise CannotBeDone(f"The node must be asked first, and does not answer: {error}") from error
+    async with engine.connect() as db:
+        ours = await blocks.tip(db)
+    if ours is None or ours.hash != theirs.hash:
+        height = "no block" if ours is None else f"block {ours.height}"
+        raise CannotBeDone(f"The ledger is at {height} and the node at block {theirs.height}: wait until they agree.")
