@@ -28,21 +28,56 @@ WRITERS = {
     "accounts": {
         "accounts": "opens and changes them",
         "invoices": "moves next_index, under the account's lock",
+        "deposit_addresses": "moves next_index too",
         "recovery": "puts back what the seed alone still knows",
+        "dispatch": "moves next_change, in the transaction that pays the change",
+        "payouts": "writes when the last payout was, and before when there is no other",
+        "restores": "skips what a lost database may have given out",
     },
     "addresses": {
         "accounts": "the account's own, with the account",
         "invoices": "an invoice's, with the invoice",
+        "deposit_addresses": "those that are given out by themselves",
         "recovery": "those on which the chain shows money of ours",
+        "dispatch": "change, with the transaction that pays it",
+    },
+    "chain_state": {
+        "blocks": "moves the tip",
+        "pauses": "stops payments, and lets them go on",
+    },
+    "coins": {
+        "chain_rows": "writes what blocks made and spent",
+        "dispatch": "change that no block holds yet",
+        "funds": "marks what a transaction is to spend",
+        "sendings": "gives back what a dead transaction was to spend",
     },
     "invoices": {
         "invoices": "issues them; a trigger keeps what was issued",
         "chain_rows": "writes what blocks paid, and nothing else",
+        "invoice_sums": "writes what was paid inside, and that an invoice is over",
     },
     "ready_keys": {
         "ready_keys": "makes keys ready",
         "accounts": "takes them, in the transaction that opens the account",
         "recovery": "takes those of the accounts that it puts back",
+        "restores": "forgets those that a lost database may have used",
+    },
+    "payments": {
+        "payments": "makes them",
+        "dispatch": "signs, sends and fails them",
+        "voids": "ends them, or has them cancelled",
+        "sendings": "writes what blocks did to them",
+    },
+    "payment_outputs": {
+        "payments": "makes them, with their payment",
+        "dispatch": "writes what each gets, once the fee is known",
+    },
+    "transactions": {
+        "dispatch": "stores them, and notes what the node said",
+        "funds": "counts those that one stands on",
+        "sendings": "writes what blocks did to them",
+        "voids": "stops sending what is to be cancelled",
+        "lapses": "sends what its caller has sent before",
     },
     "webhook_endpoints": {
         "endpoints": "makes and changes them",

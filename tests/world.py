@@ -35,7 +35,8 @@ COMPARED = {
     tables.balances: ("account_id", "available", "incoming", "seq"),
     tables.deposits: ("account_id", "txid", "state", "height", "confirm_height", "round", "owed"),
     tables.coins: ("txid", "height", "spent_height", "spends"),
-    tables.invoices: ("account_id", "index", "received", "confirmed", "detected", "settled", "unsettled"),
+    tables.invoices: ("account_id", "index", "received", "confirmed", "detected", "settled", "unsettled", "late"),
+    tables.chain_state: ("height", "owned", "kept", "payments_paused"),
     tables.blocks: ("height", "hash", "chainwork"),
     outbox: ("type", "foreign_id", "message"),
 }

@@ -129,6 +129,8 @@ def test_a_payment_tells_the_account_where_it_came_from(program: Program, shop: 
     assert (activity["block_hash"], activity["txids"], activity["connected"]) == (block_hash, [txid], True)
     assert (payment["kind"], payment["reference"], payment["txid"]) == ("invoice", invoice, txid)
     assert (payment["direction"], payment["amount"], payment["fee"]) == ("in", "10", "0")
+    deposit = shop.message("DEPOSIT_CONFIRMED")
+    assert (deposit["invoice"], deposit["txid"], deposit["confirmations"]) == (invoice, txid, 2)
     assert shop.message("ACC_BALANCE_CHANGE")["current_balance"] == "10"
 
 

@@ -52,7 +52,7 @@ def test_a_sale_is_told_by_webhook_and_mqtt_just_as_it_is_read_back(
     own = [(topic, event) for topic, event in heard if topic.startswith("kennel/")]
     assert [event for _, event in own] == events
     assert [topic for topic, _ in own] == [
-        f"kennel/{event['event_type'][:3].lower()}/{shop.foreign_id}" for event in events
+        f"kennel/{event['event_type'].partition('_')[0].lower()}/{shop.foreign_id}" for event in events
     ]
     assert [event["event_type"] for topic, event in heard if topic == "sales"] == SOLD
 

@@ -1,9 +1,15 @@
+from collections.abc import Sequence
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit
-from tests import world
+from app import audit, audit_report
+from app.domain import blocks, payments
+from app.domain.audit import Totals
+from app.domain.deposits import Outpoint
+from app.tables import coins
+from tests import till, world
 from tests.world import Chain, doge
 
 SESSION = "SET session_replication_role = replica"
@@ -29,6 +35,11 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
         ("entries balance", 3),
         ("balances equal their postings", 2),
         ("invoices equal their deposits", 1),
+        ("invoices equal their entries", 1),
+        ("payments equal their entries", 0),
+        ("outgoing is what payments reserve", 1),
+        ("blocks move what they post", 1),
+        ("addresses are of their accounts' keys", 2),
         ("customers, coins and world agree", 1),
     ]
     [total] = report.totals
@@ -42,6 +53,18 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
         ("DELETE FROM postings WHERE entry_id = 2", "entry 2 sums to nothing"),
         ("UPDATE balances SET available = available + 1 WHERE account_id = 0", "balance of account 0 in DOGE"),
         ("UPDATE invoices SET received = received + 1", "differs from its deposits"),
+        ("UPDATE invoices SET refunded_inside = 5", "differs from what was posted for it"),
+        (
+            "UPDATE invoices SET settled_inside = 4, received = received + 4, confirmed = confirmed + 4",
+            "differs from what was posted for it",
+        ),
+        ("UPDATE balances SET outgoing = 1 WHERE account_id = 0", "outgoing of account 0 differs from its payments"),
+        ("UPDATE addresses SET index = 7 WHERE branch = 0", "address 0/7 of account 0 is not of the account's key"),
+        (
+            "UPDATE addresses SET script = script || '1' WHERE branch = 2",
+            "address 2/0 of account 0 is not of the account's key",
+        ),
+        ("UPDATE chain_state SET kept = kept + 1", "blocks posted 1100000000 koinu and moved 1100000001"),
         ("UPDATE coins SET amount = amount - 5 WHERE height = 1", "DOGE: ownership differs from custody by 5"),
     ],
 )
@@ -55,3 +78,52 @@ async def test_a_row_that_was_changed_by_hand_is_named(engine: AsyncEngine, stat
 
     assert not report.ok
     assert detail in "; ".join(finding.detail for finding in report.findings)
+
+
+@pytest.mark.parametrize("change", ["reserved = reserved + 1", "paid = 5, fee = 5, transaction_id = 1"])
+async def test_a_payment_that_differs_from_its_entries_is_named(engine: AsyncEngine, change: str) -> None:
+    await paid(engine)
+    async with engine.begin() as db:
+        [payment] = await payments.request(db, [till.order(till.NOWHERE, 2)])
+    assert isinstance(payment, payments.Payment)
+    assert (await audit.run(engine)).ok
+    async with engine.begin() as db:
+        await db.execute(sa.text(f"UPDATE payments SET {change}"))
+
+    report = await audit.run(engine)
+
+    assert f"payment {payment.id} differs" in "; ".join(finding.detail for finding in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("tip", "lacking", "checked", "detail"),
+    [("ours", 0, 2, ""), ("ours", 1, 2, " is not at the node"), ("another", 1, 0, ""), ("none", 0, 0, "")],
+)
+async def test_coins_are_looked_for_at_a_node_with_our_tip(
+    engine: AsyncEngine, tip: str, lacking: int, checked: int, detail: str
+) -> None:
+    await paid(engine)
+    async with engine.connect() as db:
+        amounts = {Outpoint(bytes(row.txid), row.vout): row.amount for row in await db.execute(sa.select(coins))}
+        at = await blocks.tip(db)
+    assert at is not None
+
+    async def ask(given: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:
+        there = [None if n < lacking else amounts[outpoint] for n, outpoint in enumerate(given)]
+        return None if tip == "none" else (at.hash if tip == "ours" else bytes(32), there)
+
+    found = (await audit.run(engine, ask)).findings[-2]
+
+    assert (found.name, found.checked, found.ok) == ("coins are at the node", checked, not detail)
+    assert found.detail.endswith(detail)
+
+
+def test_the_table_names_the_row_that_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = audit.Finding("payments equal their entries", 1_200, "payment 12 differs from what was posted for it")
+    total = Totals("DOGE", doge(3), 0, doge(2), 0, 0, 0)
+
+    audit_report.show(audit.Report((wrong, audit.Finding("entries balance", 7, "")), (total,), 9))
+
+    said = capsys.readouterr().out
+    assert "1,200 │ WRONG │ payment 12 differs from what was posted for it" in said
+    assert "entries balance" in said

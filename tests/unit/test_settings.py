@@ -79,7 +79,7 @@ def test_the_main_network_starts_when_its_variables_are_set() -> None:
     assert (read.admin_bind.host, read.admin_bind.port, read.public_url) == ("::1", 0, "https://pay.example")
 
 
-@pytest.mark.parametrize("missing", ["KENNEL_DATABASE_URL", "KENNEL_NODE_URL", "KENNEL_SEED_PASSPHRASE"])
+@pytest.mark.parametrize("missing", ["KENNEL_DATABASE_URL", "KENNEL_NODE_URL"])
 def test_the_main_network_does_not_start_without_each_of_its_variables(missing: str) -> None:
     assert missing in refusal({name: text for name, text in MAIN.items() if name != missing})
 
@@ -109,6 +109,7 @@ def test_a_database_url_has_any_usual_spelling(url: str, driver: str) -> None:
         ("KENNEL_CONFIRMATIONS", "0"),
         ("KENNEL_CONFIRMATIONS", "six"),
         ("KENNEL_CONFIRMATIONS", "1e3"),
+        ("KENNEL_MAX_REORG_BLOCKS", "0"),
         ("KENNEL_POLL_SECONDS", "nan"),
         ("KENNEL_POLL_SECONDS", "0"),
         ("KENNEL_ROLES", "http,mine"),

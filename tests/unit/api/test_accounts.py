@@ -24,7 +24,7 @@ async def told(client: httpx.AsyncClient, path: str, body: Any = None, **headers
 async def test_an_account_is_opened_and_shown_in_gigawallets_order(admin: httpx.AsyncClient) -> None:
     opened = await told(admin, "/account/shop-1", {})
 
-    assert list(opened) == [*FIELDS, *ADDED, "accept_unconfirmed_below"]
+    assert list(opened) == [*FIELDS, *ADDED, "accept_unconfirmed_below", "batch"]
     assert opened["foreign_id"] == "shop-1"
     assert opened["payout_threshold"] == "0"
     assert opened["state"] == "open"
@@ -98,6 +98,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"vendor_icon": "https://x/" + "i" * 2000}, "vendor_icon"),
     ({"vendor_url": "a\nb"}, "vendor_url"),
     ({"accept_unconfirmed_below": -1}, "accept_unconfirmed_below"),
+    ({"batch": "yes"}, "batch"),
 ]
 
 

@@ -49,7 +49,7 @@ async def test_an_invoice_is_issued_in_gigawallets_public_form(shop: httpx.Async
     assert invoice["total"] == "48.28"
     assert invoice["pay_to_address"] == invoice["id"]
     assert invoice["required_confirmations"] == 6
-    assert [value for value in invoice.values() if isinstance(value, bool)] == [False] * 4
+    assert [value for value in invoice.values() if isinstance(value, bool)] == [False] * 5
     assert invoice["state"] == "unpaid"
     assert invoice["uri"] == f"dogecoin:{invoice['id']}?amount=48.28"
     assert not {"amount", "status", "foreign_id"} & set(invoice)
@@ -174,6 +174,8 @@ WRONG: list[tuple[Any, str, str | None]] = [
     ({"items": [ITEM], "payment_tolerance": "x"}, "payment_tolerance", None),
     ({"items": [ITEM], "reference": "r" * 256}, "reference", None),
     ({"items": [ITEM], "metadata": [1]}, "metadata", None),
+    ({"items": [ITEM], "expire_minutes": 0}, "expire_minutes", None),
+    ({"items": [ITEM], "expire_minutes": "5"}, "expire_minutes", None),
     ({"items": "none"}, "items", None),
     ({"items": [None]}, "items.0.type", None),
 ]
@@ -191,6 +193,41 @@ async def test_a_wrong_invoice_is_refused_by_field_and_changes_nothing(
     async with ready.connect() as db:
         assert (await db.execute(select(invoices))).first() is None
         assert (await db.execute(select(accounts.c.next_index))).scalar_one() == 0
+
+
+async def test_an_invoice_shows_its_end_and_can_be_cancelled(shop: httpx.AsyncClient) -> None:
+    made = await issued(shop, expire_minutes=90)
+    path = f"/account/shop/invoice/{made['id']}"
+
+    answers = [await shop.post(f"{path}/cancel", headers={"Idempotency-Key": "end"}) for _ in range(2)]
+
+    assert made["expires"] > made["created"]
+    assert (made["late"], made["refunded"]) == (False, "0")
+    assert answers[0].json() == answers[1].json() == (await shop.get(path)).json()
+    assert answers[0].json()["state"] == "cancelled"
+    assert (await shop.post("/account/shop/invoice/junk/cancel")).status_code == 404
+
+
+async def test_invoices_are_listed_by_state_reference_and_time(shop: httpx.AsyncClient) -> None:
+    made = [await issued(shop, reference=f"order {n}") for n in range(3)]
+    await shop.post(f"/account/shop/invoice/{made[1]['id']}/cancel")
+
+    async def listed(**query: str) -> list[str]:
+        answer = await shop.get("/account/shop/invoices", params=query)
+        return [one["reference"] for one in answer.json()["items"]]
+
+    assert await listed(state="cancelled") == ["order 1"]
+    assert await listed(state="unpaid", reference="order 2") == ["order 2"]
+    assert await listed(**{"from": made[1]["created"], "to": made[2]["created"]}) == ["order 1"]
+    assert await listed(state="", reference="") == ["order 0", "order 1", "order 2"]
+
+
+@pytest.mark.parametrize("query", ["state=gone", "from=yesterday", "to=2026-01-01T00:00:00", "reference=%00"])
+async def test_a_filter_that_makes_no_sense_is_refused(shop: httpx.AsyncClient, query: str) -> None:
+    answer = await shop.get(f"/account/shop/invoices?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == query.partition("=")[0]
 
 
 async def test_an_invoice_for_an_unknown_account_is_404(admin: httpx.AsyncClient) -> None:

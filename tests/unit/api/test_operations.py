@@ -23,7 +23,7 @@ async def tip(ready: AsyncEngine) -> AsyncEngine:
 async def test_the_audit_of_a_new_installation_is_good(admin: httpx.AsyncClient) -> None:
     report = (await admin.get("/audit")).json()
 
-    assert list(report) == ["ok", "checks", "height", "totals"]
+    assert list(report) == ["ok", "checks", "height", "totals", "payments_paused"]
     assert report["ok"] is True
     assert report["height"] is None
     assert all(list(check) == ["name", "ok", "checked", "detail"] and check["ok"] for check in report["checks"])

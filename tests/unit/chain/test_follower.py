@@ -11,10 +11,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import asking, audit
 from app import db as bulk
 from app.chain import header
 from app.chain.follower import ANCHORS, BATCH, Follower, UnreadableBlock, WrongChain
 from app.chain.node import Node
+from app.chain.reorgs import ReorgTooDeep
 from app.devnet import devnet
 from app.domain import blocks, scripts
 from app.domain.blocks import BeforeTheStart
@@ -229,6 +231,57 @@ async def test_more_work_is_followed_though_it_is_shorter(net: Net, follower: Fo
     assert await net.at_the_nodes_tip()
     assert (await net.tip()).height == 6
     assert await received(net.engine) == (5, 5)
+
+
+@pytest.mark.parametrize(("limit", "height"), [(3, 7), (3, 5), (1, 7)])
+async def test_a_reorg_deeper_than_allowed_stops_loudly_and_undoes_nothing(
+    net: Net, shop: str, limit: int, height: int
+) -> None:
+    lease = Lease(net.engine, "follow", "one")
+    follower = Follower(net.engine, net.node, replace(world.RULES, max_reorg_blocks=limit), lease, net.committed)
+    assert await follower.step()
+    await net.mine(10, shop)
+    await settle(follower)
+    before = await net.tip()
+    await net.fork(height, 12 - height)
+
+    for _ in range(2):
+        with pytest.raises(ReorgTooDeep, match=f"leaves ours {11 - height} blocks below the tip, .* allows {limit}:"):
+            await follower.step()
+
+    assert (await net.tip(), await received(net.engine)) == (before, (10, 0))
+    await follower.close()
+
+
+async def test_a_reorg_as_deep_as_allowed_is_followed_and_does_not_count_for_the_next(net: Net, shop: str) -> None:
+    lease = Lease(net.engine, "follow", "one")
+    follower = Follower(net.engine, net.node, replace(world.RULES, max_reorg_blocks=3), lease, net.committed)
+    assert await follower.step()
+    await net.mine(10, shop)
+    await settle(follower)
+    for height, number in ((8, 4), (9, 4)):
+        await net.fork(height, number)
+        await settle(follower)
+        assert await net.at_the_nodes_tip()
+    await follower.close()
+
+
+async def test_a_fork_that_turns_deeper_while_it_is_followed_is_counted_from_where_it_began(
+    net: Net, shop: str
+) -> None:
+    lease = Lease(net.engine, "follow", "one")
+    follower = Follower(net.engine, net.node, replace(world.RULES, max_reorg_blocks=3), lease, net.committed)
+    assert await follower.step()
+    await net.mine(10, shop)
+    await settle(follower)
+    await net.fork(8, 5)
+    assert await follower.step()
+    await net.fork(6, 9)
+
+    with pytest.raises(ReorgTooDeep, match="5 blocks"):
+        await settle(follower)
+    assert (await net.tip()).height == 9
+    await follower.close()
 
 
 async def test_a_rescan_that_a_shorter_fork_overtakes_is_done(net: Net, follower: Follower, shop: str) -> None:
@@ -460,3 +513,19 @@ async def test_closing_stops_what_is_fetched_ahead(net: Net, follower: Follower)
 
 def test_the_anchors_come_in_one_batch() -> None:
     assert ANCHORS <= BATCH
+
+
+async def test_every_coin_is_found_at_the_node_while_its_tip_is_ours(net: Net, follower: Follower, shop: str) -> None:
+    await net.mine(3, shop)
+    await settle(follower)
+
+    async def found() -> audit.Finding:
+        report = await audit.run(net.engine, asking.coins_of(net.node))
+        return next(finding for finding in report.findings if finding.name == "coins are at the node")
+
+    assert (await found()) == audit.Finding("coins are at the node", 3, "")
+    async with net.engine.begin() as db:
+        await db.execute(sa.text("UPDATE coins SET vout = 7 WHERE height = 2"))
+    assert (await found()).detail.endswith(":7 is not at the node")
+    await net.mine(1)
+    assert (await found()).checked == 0

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db
+from app.domain import cancelling
+from app.domain.networks import REGTEST
 from tests import world
 from tests.conftest import cloned
 from tests.world import Chain, doge
@@ -39,6 +41,8 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
         try:
             chain = await Chain(engine).start()
             shops = [await invoice(engine, n) for n in range(4)]
+            async with engine.begin() as connection:
+                await cancelling.cancel(connection, [cancelling.Wish("shop1", shops[3])], REGTEST)
             await world.told(engine)
             given = []
             for paid, spends in plan.blocks:

@@ -1,12 +1,14 @@
+import json
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import blocks, ledger
+from app.domain import blocks, custody, ledger, pauses
 from app.domain.deposits import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.refusals import Invalid
-from app.tables import CLAWBACK, WORLD, coins, deposits
+from app.tables import CLAWBACK, WORLD, coins, deposits, outbox
 from tests import world
 from tests.world import Chain, balance, doge, told
 
@@ -37,12 +39,36 @@ async def test_the_story_of_a_payment_is_told_in_gigawallets_order(engine: Async
     await chain.mine((invoice.address, doge(7)))
     assert await told(engine) == [
         "ACC_CHAIN_ACTIVITY", "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED", "INV_OVER_PAYMENT_DETECTED",
-        "ACC_PAYMENT", "ACC_BALANCE_CHANGE",
+        "DEPOSIT_CONFIRMED", "ACC_PAYMENT", "ACC_BALANCE_CHANGE",
     ]  # fmt: skip
     await chain.deepen(1)
     assert await told(engine) == [
-        "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_CONFIRMED", "INV_OVER_PAYMENT_CONFIRMED", "ACC_PAYMENT",
-        "ACC_BALANCE_CHANGE",
+        "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_CONFIRMED", "INV_OVER_PAYMENT_CONFIRMED", "DEPOSIT_CONFIRMED",
+        "ACC_PAYMENT", "ACC_BALANCE_CHANGE",
+    ]  # fmt: skip
+
+
+async def test_a_confirmed_deposit_is_told_as_it_is_listed(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10, required_confirmations=2)
+    chain = await Chain(engine).start()
+    paying = await chain.mine((invoice.address, doge(4)), (account.address, doge(3)))
+    await chain.deepen(5)
+
+    async with engine.begin() as db:
+        said = await db.scalars(sa.select(outbox.c.message).where(outbox.c.type == "DEPOSIT_CONFIRMED"))
+        told = [json.loads(message) for message in said]
+    whose = {"account_id": account.address, "foreign_id": "shop", "vout": 0, "state": "confirmed"}
+    txids = [output.outpoint.txid[::-1].hex() for output in paying.outputs]
+    assert told == [
+        whose | {
+            "txid": txids[0], "address": invoice.address, "invoice": invoice.address, "amount": "4",
+            "confirmations": 2, "required_confirmations": 2,
+        },
+        whose | {
+            "txid": txids[1], "address": account.address, "invoice": "", "amount": "3",
+            "confirmations": 6, "required_confirmations": 6,
+        },
     ]  # fmt: skip
 
 
@@ -68,6 +94,31 @@ async def test_a_reorg_takes_back_a_confirmed_payment_and_brings_it_again(engine
     seen = await world.shown(engine, invoice.address)
     assert (seen.total_payment_confirmed, seen.payment_unconfirmed) == (True, False)
     assert [event for event in await told(engine, "INV_") if "CONFIRMED" in event] == ["INV_TOTAL_PAYMENT_CONFIRMED"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        ("UPDATE coins SET amount = amount + 1", "posted -1000000000 koinu and moved -1000000001"),
+        ("UPDATE deposits SET amount = amount - 1", "posted -999999999 koinu and moved -1000000000"),
+    ],
+)
+async def test_a_block_that_moves_something_else_than_it_posts_pauses_payments(
+    engine: AsyncEngine, damage: str, fault: str
+) -> None:
+    await world.open_account(engine)
+    invoice = await world.invoice(engine, value=10)
+    chain = await Chain(engine).start()
+    await chain.mine((invoice.address, doge(10)))
+    async with engine.begin() as db:
+        assert await pauses.reason(db) is None
+        await db.execute(sa.text(damage))
+
+    await chain.disconnect()
+
+    async with engine.begin() as db:
+        assert fault in (await pauses.resume(db) or "")
+        assert await custody.moved(db) == custody.Moved(0, 0)
 
 
 async def test_the_same_payment_in_another_block_counts_once(engine: AsyncEngine) -> None:

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from app.domain import coin_choice, fees, scripts
-from app.domain.coin_choice import Choice, InsufficientCoins, Order, Outpoint, Spendable, Tier, TooLarge
+from app.domain.coin_choice import Choice, InsufficientCoins, Order, Spendable, Tier, TooLarge
+from app.domain.deposits import Outpoint
 from app.domain.refusals import Refusal
 from app.money import COIN, DUST, Koinu
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.keys import Keyring
-from app.domain import base58, invoices, scripts
+from app.domain import base58, invoice_lists, invoices, scripts
 from app.domain.accounts import NoSuchAccount
 from app.domain.idempotency import Claim
 from app.domain.invoices import AccountClosed, Invoice, NoSuchInvoice, NotInThisAccount, Order
@@ -31,7 +31,7 @@ async def create(engine: AsyncEngine, *orders: Order) -> list[Invoice | Refusal]
 
 async def page(engine: AsyncEngine, first: int, limit: int) -> list[int]:
     async with engine.connect() as db:
-        return [invoice.index for invoice in await invoices.page(db, REGTEST, "shop", first, limit)]
+        return [invoice.index for invoice in await invoice_lists.page(db, REGTEST, "shop", first, limit)]
 
 
 async def close(engine: AsyncEngine, foreign_id: str) -> None:
@@ -197,7 +197,7 @@ async def test_an_account_does_not_see_the_invoices_of_another(engine: AsyncEngi
 
     async with engine.connect() as db:
         assert await invoices.fetch_of(db, REGTEST, "shop", made.address) == made
-        assert await invoices.page(db, REGTEST, "other", 0, 10) == []
+        assert await invoice_lists.page(db, REGTEST, "other", 0, 10) == []
         with pytest.raises(NotInThisAccount):
             await invoices.fetch_of(db, REGTEST, "other", made.address)
         with pytest.raises(NoSuchAccount):

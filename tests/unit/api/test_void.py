@@ -1,0 +1,119 @@
+"""Voiding and looking into transactions over HTTP, with a real node to be asked."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import asking
+from app.api import application, program
+from app.chain.node import Node
+from app.domain.networks import REGTEST
+from app.group_commit import GroupCommit
+from tests import till as tills
+from tests.till import Till
+from tests.unit.api.conftest import client_of
+from tests.world import doge
+
+
+@pytest.fixture
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
+    async with tills.opened(engine, tmp_path) as made:
+        await made.fund("shop", 100)
+        yield made
+        await made.audit()
+
+
+def api_on(till: Till, node: Node) -> httpx.AsyncClient:
+    tokens = itertools.count(1)
+    terms = program.Terms(
+        confirmations=2, token=lambda: f"token-{next(tokens)}", pay_wait_seconds=0, asking=asking.of(node)
+    )
+    given = program.of(REGTEST, till.engine, GroupCommit(till.engine, lambda: None), terms)
+    return client_of(application.admin(given, lambda: "id"))
+
+
+@pytest.fixture
+async def api(till: Till) -> AsyncIterator[httpx.AsyncClient]:
+    async with api_on(till, till.node) as opened:
+        yield opened
+
+
+async def paid(api: httpx.AsyncClient, till: Till, verb: str = "pay") -> int:
+    answer = await api.post(f"/account/shop/{verb}", json={"to": await till.stranger(), "amount": "10"})
+    assert answer.status_code == 200, answer.text
+    number: int = answer.json()["id"]
+    return number
+
+
+async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the_answer(
+    api: httpx.AsyncClient, till: Till
+) -> None:
+    number = await paid(api, till)
+
+    once, again = [
+        await api.post(f"/account/shop/payment/{number}/void", headers={"Idempotency-Key": "v"}) for _ in range(2)
+    ]
+
+    assert (once.status_code, again.status_code) == (200, 200)
+    assert once.json()["state"] == again.json()["state"] == "VOIDED"
+    assert "idempotent-replayed" in again.headers
+    assert (await api.post(f"/account/shop/payment/{number}/void")).status_code == 409
+    assert (await till.balance()).available == doge(100)
+
+
+async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never_saw_is(
+    api: httpx.AsyncClient, till: Till
+) -> None:
+    sent, kept = await paid(api, till), await paid(api, till, "paytx")
+    await till.send()
+
+    refused = await api.post(f"/account/shop/payment/{sent}/void")
+    accepted = await api.post(f"/account/shop/payment/{kept}/void")
+
+    assert refused.status_code == 409
+    assert "mempool" in refused.json()["error"]["message"]
+    assert (accepted.status_code, accepted.json()["state"]) == (200, "CANCELLING")
+
+
+async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, till: Till) -> None:
+    number = await paid(api, till, "paytx")
+    await till.send()
+
+    async with (
+        Node("http://a:b@127.0.0.1:1", sleep=lambda _: asyncio.sleep(0)) as nobody,
+        api_on(till, nobody) as alone,
+    ):
+        voided = await alone.post(f"/account/shop/payment/{number}/void")
+        decoded = await alone.post("/decode-txn", json={"hex": "00"})
+
+    assert (voided.status_code, decoded.status_code) == (503, 503)
+
+
+async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClient, till: Till) -> None:
+    number = await paid(api, till, "paytx")
+    await till.send()
+    made = (await api.get(f"/account/shop/payment/{number}")).json()
+
+    shown = (await api.post("/decode-txn", json={"hex": made["tx"]})).json()
+
+    assert list(shown) == ["txid", "hash", "size", "vsize", "version", "locktime", "vin", "vout"]
+    assert shown["txid"] == shown["hash"] == made["hex"]
+    assert list(shown["vin"][0]) == ["txid", "vout", "scriptSig", "txinwitness", "sequence"]
+    assert shown["vin"][0]["txinwitness"] is None
+    assert (shown["vout"][0]["value"], shown["vout"][0]["n"]) == ("10", 0)
+    assert shown["vout"][0]["scriptPubKey"]["addresses"] == [made["pay_to"][0]["to"]]
+
+
+@pytest.mark.parametrize("text", ["", "zz", "0100"])
+async def test_what_is_no_transaction_is_refused_in_gigawallets_words(api: httpx.AsyncClient, text: str) -> None:
+    answer = await api.post("/decode-txn", json={"hex": text})
+
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["code"] == "bad-request"
+    assert error["message"].startswith("error decoding transaction: ")

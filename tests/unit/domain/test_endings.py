@@ -1,0 +1,236 @@
+"""How an invoice ends without being paid, and what comes after that."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import cancelling, expiry, invoice_lists, invoices
+from app.domain.accounts import NoSuchAccount
+from app.domain.cancelling import AlreadyReceived, Wish
+from app.domain.invoice_lists import Filter
+from app.domain.invoices import Invoice, NoSuchInvoice, NotInThisAccount, Order
+from app.domain.networks import REGTEST
+from app.domain.refusals import Invalid, Refusal
+from app.expiry import STILL_SECONDS, Expiry
+from app.tables import blocks as block_rows
+from app.tables import invoices as rows
+from app.tables import outbox
+from tests import world
+from tests.world import Chain, accepted, balance, doge, item, shown, told
+
+
+async def overdue(engine: AsyncEngine, **terms: Any) -> Invoice:
+    """An invoice whose time is over, and nobody has noticed."""
+    made = await world.invoice(engine, expire_minutes=1, **terms)
+    async with engine.begin() as db:
+        here = sa.and_(rows.c.account_id == made.owner.id, rows.c.index == made.index)
+        await db.execute(sa.update(rows).where(here).values(expires=rows.c.expires - timedelta(hours=1)))
+    return made
+
+
+async def expire(engine: AsyncEngine, *, still: bool = True) -> int:
+    async with engine.begin() as db:
+        return await expiry.expire(db, still=still)
+
+
+async def cancel(engine: AsyncEngine, *wishes: Wish) -> list[Invoice | Refusal]:
+    async with engine.begin() as db:
+        return await cancelling.cancel(db, wishes, REGTEST)
+
+
+async def listed(engine: AsyncEngine, wanted: Filter) -> list[int]:
+    async with engine.connect() as db:
+        return [one.index for one in await invoice_lists.page(db, REGTEST, "shop", 0, 100, wanted)]
+
+
+async def test_an_invoice_says_when_it_expires(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+
+    made = await world.invoice(engine, expire_minutes=90)
+    never = await world.invoice(engine)
+
+    assert made.expires is not None
+    assert timedelta(0) <= made.created + timedelta(minutes=90) - made.expires < timedelta(seconds=20)
+    assert never.expires is None
+    assert await shown(engine, made.address) == made
+
+
+@pytest.mark.parametrize("minutes", [0, -1, invoices.MINUTES + 1])
+def test_a_time_that_is_none_is_refused(minutes: int) -> None:
+    with pytest.raises(Invalid) as refusal:
+        Order("shop", (item(),), expire_minutes=minutes)
+
+    assert refusal.value.field == "expire_minutes"
+
+
+async def test_what_is_overdue_and_unpaid_expires_and_that_is_told_once(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    gone = await overdue(engine)
+    kept = await world.invoice(engine, expire_minutes=10)
+    await told(engine)
+
+    ended = await asyncio.gather(*(expire(engine) for _ in range(5)))
+
+    assert sum(ended) == 1
+    assert [(await shown(engine, one.address)).state for one in (gone, kept)] == ["expired", "unpaid"]
+    assert await told(engine) == ["INV_EXPIRED"]
+    assert await expire(engine) == 0
+
+
+async def test_a_part_does_not_save_an_invoice_and_enough_in_a_block_does(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    part, enough = await overdue(engine, value=10), await overdue(engine, value=10)
+    chain = await Chain(engine).start()
+    await chain.mine((part.address, doge(9)), (enough.address, doge(10)))
+
+    assert await expire(engine) == 1
+
+    now = [await shown(engine, one.address) for one in (part, enough)]
+    assert [(one.state, one.expired) for one in now] == [("expired", True), ("detected", False)]
+
+
+async def test_a_chain_that_is_caught_up_with_has_the_last_word(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    await overdue(engine)
+    chain = await Chain(engine).start()
+    await chain.mine()
+
+    assert await expire(engine, still=False) == 0
+    async with engine.begin() as db:
+        await db.execute(sa.update(block_rows).values(time=2**33))
+    assert await expire(engine, still=False) == 1
+
+
+async def test_a_newest_block_from_the_future_ends_nothing_early(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    await world.invoice(engine, expire_minutes=10)
+    await Chain(engine).start()
+    async with engine.begin() as db:
+        await db.execute(sa.update(block_rows).values(time=2**33))
+
+    assert await expire(engine, still=False) == 0
+
+
+async def test_the_clock_decides_once_the_chain_stands_still(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    await overdue(engine)
+    chain = await Chain(engine).start()
+    now, rung = [0.0], []
+    clock = Expiry(engine, lambda: rung.append(1), clock=lambda: now[0])
+    moved = []
+
+    for seconds, block in ((0, True), (STILL_SECONDS, True), (STILL_SECONDS, False), (1, False)):
+        now[0] += seconds
+        if block:
+            await chain.mine()
+        moved.append(await clock.step())
+
+    assert moved == [False, False, True, False]
+    assert rung == [1]
+
+
+async def test_money_that_comes_late_is_credited_and_told_as_late_each_time(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    made = await overdue(engine, value=10, required_confirmations=1)
+    chain = await Chain(engine).start()
+    await expire(engine)
+    await told(engine)
+
+    await chain.mine((made.address, doge(4)))
+    part, events = await shown(engine, made.address), await told(engine, "INV_")
+    await chain.mine((made.address, doge(6)))
+    whole = await shown(engine, made.address)
+
+    assert (part.state, part.late) == ("expired", True)
+    assert events == ["INV_BALANCE_CHANGED", "INV_LATE_PAYMENT_DETECTED", "INV_PART_PAYMENT_DETECTED"]
+    assert (whole.state, whole.late) == ("confirmed", True)
+    assert await told(engine, "INV_") == [
+        "INV_BALANCE_CHANGED", "INV_LATE_PAYMENT_DETECTED", "INV_TOTAL_PAYMENT_DETECTED", "INV_TOTAL_PAYMENT_CONFIRMED",
+    ]  # fmt: skip
+    assert (await balance(engine, account.id)).available == doge(10)
+
+
+async def test_what_came_in_time_is_not_late_when_it_is_confirmed(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    made = await overdue(engine, value=10)
+    chain = await Chain(engine).start()
+
+    await chain.mine((made.address, doge(9)))
+    await expire(engine)
+    await chain.deepen(6)
+
+    assert not (await shown(engine, made.address)).late
+
+
+async def test_an_invoice_without_money_is_cancelled_once(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    made = await world.invoice(engine)
+    await told(engine)
+
+    first, again = await cancel(engine, Wish("shop", made.address), Wish("shop", made.address))
+
+    assert accepted(first).state == accepted(again).state == "cancelled"
+    async with engine.begin() as db:
+        [message] = await db.scalars(sa.select(outbox.c.message))
+    assert json.loads(message)["invoice_id"] == made.address
+    assert await told(engine) == ["INV_CANCELLED"]
+
+
+async def test_a_cancelled_invoice_does_not_expire_and_its_money_is_late(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    made = await overdue(engine, value=10, required_confirmations=1)
+    chain = await Chain(engine).start()
+    await cancel(engine, Wish("shop", made.address))
+
+    assert await expire(engine) == 0
+    await chain.mine((made.address, doge(10)))
+
+    now = await shown(engine, made.address)
+    assert (now.state, now.late, now.cancelled) == ("confirmed", True, True)
+
+
+async def test_only_an_accounts_own_empty_invoice_is_cancelled(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    await world.open_account(engine, "other")
+    made, paid = await world.invoice(engine), await world.invoice(engine)
+    chain = await Chain(engine).start()
+    await chain.mine((paid.address, doge(1)))
+
+    outcomes = await cancel(
+        engine, Wish("nobody", made.address), Wish("other", made.address), Wish("shop", "junk"),
+        Wish("shop", paid.address),
+    )  # fmt: skip
+
+    assert [type(one) for one in outcomes] == [NoSuchAccount, NotInThisAccount, NoSuchInvoice, AlreadyReceived]
+    assert (await shown(engine, made.address)).state == "unpaid"
+
+
+async def test_lists_find_by_state_what_shows_that_state(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    chain = await Chain(engine).start()
+    terms: list[dict[str, Any]] = [{}, {}, {}, {"required_confirmations": 1}]
+    made = [await world.invoice(engine, value=10, **one) for one in terms]
+    made += [await overdue(engine, value=10), await world.invoice(engine, value=10)]
+    await expire(engine)
+    await cancel(engine, Wish("shop", made[5].address))
+    await chain.mine(*((made[n].address, doge(amount)) for n, amount in ((1, 3), (2, 10), (3, 10))))
+
+    states = ["unpaid", "partial", "detected", "confirmed", "expired", "cancelled"]
+
+    assert [(await shown(engine, one.address)).state for one in made] == states
+    assert [await listed(engine, Filter(state)) for state in states] == [[n] for n in range(6)]
+    assert await listed(engine, Filter("seen")) == []
+
+
+async def test_lists_find_by_reference_and_time(engine: AsyncEngine) -> None:
+    await world.open_account(engine)
+    made = [await world.invoice(engine, reference=f"order {n % 2}") for n in range(4)]
+
+    assert await listed(engine, Filter(reference="order 1")) == [1, 3]
+    assert await listed(engine, Filter(start=made[1].created, end=made[3].created)) == [1, 2]
+    assert await listed(engine, Filter("unpaid", "order 0", start=made[1].created)) == [2]
