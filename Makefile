@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CODE := app tests bench migrations
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run install test bench check quick lint format lock image clean
+.PHONY: run install test bench check quick lint format lock image clean soak
 
 run: install
 	@$(BIN)/python -m app demo
@@ -18,6 +18,10 @@ test: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench
+
+# SECONDS=600 make soak: money walks at random for so long; a failure prints its seed and steps.
+soak: $(VENV)/dev
+	SOAK_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/walk
 
 check: lint
 	$(BIN)/python -m pytest

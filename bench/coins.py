@@ -5,7 +5,8 @@ import time
 from statistics import median
 
 from app.domain import coin_choice, fees, scripts
-from app.domain.coin_choice import Order, Outpoint, Spendable, Tier
+from app.domain.coin_choice import Order, Spendable, Tier
+from app.domain.deposits import Outpoint
 from app.money import COIN, Koinu
 from bench.figures import Figure
 from bench.programs import Ground

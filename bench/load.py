@@ -97,6 +97,17 @@ async def once(port: int, requests: Iterable[bytes]) -> None:
         raise RuntimeError(client.failure[:1000])
 
 
+async def shared(port: int, requests: Iterable[bytes], clients: int = CLIENTS) -> None:
+    """Send each request once; the clients take them from one pile."""
+    pile = iter(requests)
+    running = [await _connect(port, pile) for _ in range(clients)]
+    for client in running:
+        await client.ended
+    failures = [client.failure for client in running if client.failure]
+    if failures:
+        raise RuntimeError(failures[0][:1000])
+
+
 async def _connect(port: int, requests: Iterator[bytes]) -> Client:
     _, client = await asyncio.get_running_loop().create_connection(lambda: Client(requests), "127.0.0.1", port)
     return client
