@@ -14,7 +14,7 @@ run: install
 install: $(VENV)/run
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench
@@ -24,10 +24,10 @@ soak: $(VENV)/dev
 	SOAK_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/walk
 
 check: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: lint
-	$(BIN)/python -m pytest tests/unit tests/test_house_rules.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/test_house_rules.py
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check $(CODE)
