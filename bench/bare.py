@@ -28,6 +28,9 @@ FIXED: dict[str, Any] = {
     "reference": "",
     "metadata": "{}",
     "overpaid": 0,
+    "expires": None,
+    "late": False,
+    "refunded": 0,
     "uri": "dogecoin:n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb?amount=42",
     "token": "0123456789abcdef",
     "items": '[{"type":"item","name":"Plush","sku":"P1","description":"","value":"10","quantity":3,"image_link":""},'
