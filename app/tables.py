@@ -350,6 +350,7 @@ entries = sa.Table(
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
     _created(),
+    sa.Index("entries_reference_idx", "reference", "id", postgresql_where=sa.text("reference <> ''")),
 )
 
 postings = sa.Table(
@@ -368,6 +369,67 @@ postings = sa.Table(
     sa.Column("created", Time, nullable=False),
     sa.CheckConstraint("amount <> 0", name="amount"),
     sa.CheckConstraint("bucket IN ('available', 'incoming', 'held', 'outgoing')", name="bucket"),
+)
+
+# ---------------------------------------------------------------- money set aside
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("amount", Amount, nullable=False),  # as it was set aside
+    sa.Column("remaining", Amount, nullable=False),  # still held
+    _amount("captured"),
+    sa.Column("state", sa.Text, nullable=False, server_default="HELD"),
+    sa.Column("moves", sa.Integer, nullable=False, server_default="0"),  # how often some of it moved: in entries' keys
+    _text("reference_type"),
+    _text("reference"),
+    sa.Column("expires", Time),
+    _created(),
+    sa.CheckConstraint("state IN ('HELD', 'RELEASED', 'CAPTURED', 'CONVERTED', 'EXPIRED')", name="state"),
+    sa.CheckConstraint("remaining >= 0 AND captured >= 0 AND remaining + captured <= amount", name="remaining"),
+    sa.CheckConstraint("(state = 'HELD') = (remaining > 0)", name="held"),
+    sa.Index("holds_id_idx", "id", unique=True),
+    sa.Index("holds_expires_idx", "expires", postgresql_where=sa.text("state = 'HELD' AND expires IS NOT NULL")),
+)
+
+escrows = sa.Table(
+    "escrows",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),  # the buyer's
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False, unique=True),  # one escrow an order
+    sa.Column("seller_id", sa.BigInteger, nullable=False),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("fee", Amount, nullable=False),  # the platform's, out of what the seller gets
+    sa.Column("hold_id", sa.BigInteger),  # what it was converted from
+    sa.Column("state", sa.Text, nullable=False, server_default="LOCKED"),
+    _amount("to_seller"),
+    _amount("to_buyer"),
+    _text("reference_type"),
+    _text("reference"),
+    sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
+    _created(),
+    sa.CheckConstraint("state IN ('LOCKED', 'RELEASED', 'REFUNDED', 'DISPUTED', 'RESOLVED')", name="state"),
+    sa.CheckConstraint("amount > 0 AND fee BETWEEN 0 AND amount", name="amount"),
+    sa.Index("escrows_id_idx", "id", unique=True),
+    sa.Index("escrows_seller_idx", "seller_id", "id"),
+    sa.Index("escrows_state_idx", "state", "id"),
+)
+
+seals = sa.Table(
+    "seals",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("first_entry", sa.BigInteger, nullable=False),  # it covers the entries between the two, both included
+    sa.Column("last_entry", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("entries", sa.BigInteger, nullable=False),  # how many there are
+    sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 over the hash before it and the rows
+    sa.Column("treasury", sa.Text, nullable=False, server_default="{}"),  # JSON: its balance up to here, by asset
+    _created(),
 )
 
 idempotency = sa.Table(

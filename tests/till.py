@@ -17,7 +17,7 @@ from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.sender import Sender, Signer
 from app.devnet import devnet, mempool
-from app.domain import ledger, payments, scripts
+from app.domain import holdings, payments, scripts
 from app.domain.blocks import Rules
 from app.domain.ledger import Balance
 from app.domain.networks import REGTEST
@@ -144,7 +144,7 @@ class Till:
 
     async def balance_of(self, account: int) -> Balance:
         async with self.engine.connect() as db:
-            return await ledger.balance(db, account)
+            return await holdings.balance(db, account)
 
     async def received(self, address: str, confirmations: int = 1) -> int:
         """What an address of the node's wallet ever got, in koinu."""
@@ -177,7 +177,7 @@ class Till:
     async def balance(self, foreign_id: str = "shop") -> Balance:
         async with self.engine.connect() as db:
             number = await db.scalar(sa.text("SELECT id FROM accounts WHERE foreign_id = :f"), {"f": foreign_id})
-            return await ledger.balance(db, number)
+            return await holdings.balance(db, number)
 
     async def request(self, *orders: PayOrder) -> list[Payment | Refusal]:
         return await ask(self.engine, *orders)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import tables
 from app.chain.keys import Keyring
-from app.domain import accounts, blocks, invoices, ledger, ready_keys, scripts
+from app.domain import accounts, blocks, holdings, invoices, ledger, ready_keys, scripts
 from app.domain.accounts import Account, Wish
 from app.domain.blocks import Header, Rules
 from app.domain.chain_changes import Block, Output, Spend
@@ -133,7 +133,7 @@ class Chain:
 
 async def balance(engine: AsyncEngine, account: int) -> ledger.Balance:
     async with engine.begin() as db:
-        return await ledger.balance(db, account)
+        return await holdings.balance(db, account)
 
 
 async def told(engine: AsyncEngine, prefix: str = "") -> list[str]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app import money
 from app.api import amounts, answers, bodies, parameters, replays, routes, texts
 from app.api.program import Given, Reading
-from app.domain import accounts, ledger
+from app.domain import accounts, holdings, ledger
 from app.domain.networks import Network
 
 router = APIRouter()
@@ -149,12 +149,12 @@ async def get_account(foreign_id: parameters.ForeignId, db: Reading) -> Response
 async def get_balance(foreign_id: parameters.ForeignId, db: Reading) -> Response:
     """What can be spent, what is coming in and what is going out."""
     account = await accounts.fetch(db, foreign_id)
-    return answers.show(BalanceView.of(await ledger.balance(db, account.id)))
+    return answers.show(BalanceView.of(await holdings.balance(db, account.id)))
 
 
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
 async def list_accounts(db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10) -> Response:
     """Oldest first."""
     found = await accounts.page(db, cursor, limit + 1)
-    balances = await ledger.balances_of(db, [account.id for account in found])
+    balances = await holdings.balances_of(db, [account.id for account in found])
     return answers.show(AccountPage.of(found, balances, limit))

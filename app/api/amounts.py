@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from app import money
+from app.domain import assets
 
 _SCHEMA_IN: Final = {
     "anyOf": [{"type": "string"}, {"type": "number"}],
@@ -43,3 +44,30 @@ PercentIn = Annotated[
 """A percentage in a request."""
 
 NO_PERCENT: Final = Decimal(0)
+
+
+def _given(given: Any) -> str | int | Decimal:
+    """Take an amount whose asset is not known yet; what cannot be one of any asset is refused here."""
+    try:
+        money.parse(given, assets.MAX_DECIMALS)
+    except money.BadAmount as error:
+        raise ValueError(str(error)) from None
+    taken: str | int | Decimal = given
+    return taken
+
+
+GivenIn = Annotated[
+    str | int | Decimal,
+    PlainValidator(_given),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, {"type": "number"}],
+            "description": "An amount of the asset as a decimal string (exact) or a number",
+            "examples": ["12.5"],
+        }
+    ),
+]
+"""An amount of whatever asset the request names; `Asset.parse` reads it."""
+
+ShownOut = Annotated[str, WithJsonSchema({"type": "string", "description": "A decimal string", "examples": ["12.5"]})]
+"""An amount as `Asset.show` shows it."""

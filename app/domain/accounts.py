@@ -119,7 +119,8 @@ async def fetch(db: Db, foreign_id: str) -> Account:
 async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
     """Return whom these names stand for; a name that is no account's is left out."""
     wanted = accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS))
-    found = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address).where(wanted)
+    is_open = accounts.c.state == "open"
+    found = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address, is_open).where(wanted)
     return {row.foreign_id: Owner(*row) for row in await db.execute(found)}
 
 

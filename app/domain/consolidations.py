@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.db import Db
-from app.domain import accounts, coin_choice, fees, funds, ledger, payments
+from app.domain import accounts, coin_choice, fees, funds, holdings, payments
 from app.domain.accounts import Wish
 from app.domain.coin_choice import Choice, Spendable
 from app.domain.ledger import InsufficientFunds
@@ -42,7 +42,7 @@ async def request(db: Db, network: Network, foreign_id: str, at_most: int) -> tu
     choice = coin_choice.consolidation(found.coins, fees.Terms(fees.Policy()))
     if choice is None:
         return NothingToMerge()
-    available = (await ledger.balance(db, account.id)).available
+    available = (await holdings.balance(db, account.id)).available
     most = Koinu(choice.fee + fees.fee(COUNT_BYTES, fees.MINED_RATE))
     if available < most:
         return InsufficientFunds(available=show(available), needed=show(most))

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class Owner(NamedTuple):
-    """Whom a fact is about: the account's number, its foreign_id, and its address (the wire's id)."""
+    """Whom a fact is about: the account's number, its foreign_id, and its address (the wire's id); whether it is open."""
 
     id: int
     foreign_id: str
     address: str
+    open: bool = True
 
 
 class InvoiceSums(NamedTuple):

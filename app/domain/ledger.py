@@ -12,7 +12,7 @@ from app import db as bulk
 from app.db import Db
 from app.domain.refusals import Conflict, Refusal
 from app.money import DOGE
-from app.tables import CLAWBACK, balances, entries, postings
+from app.tables import CLAWBACK, TREASURY, balances, entries, postings
 
 MAX_BALANCE: Final = 2**63 - 1
 """What one bucket can hold (BIGINT)."""
@@ -85,16 +85,18 @@ class Entry:
     clawback: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what does not balance in every asset, or moves nothing."""
+        """Refuse what does not balance in every asset, or moves nothing, and whoever would mint Dogecoin."""
         sums: dict[str, int] = {}
         for posting in self.postings:
             sums[posting.asset] = sums.get(posting.asset, 0) + posting.amount
         if not self.postings or any(sums.values()) or not all(posting.amount for posting in self.postings):
             raise ValueError(f"unbalanced entry: {self}")
+        if any(posting.account == TREASURY and posting.asset == DOGE for posting in self.postings):
+            raise ValueError(f"the treasury issues no {DOGE}: {self}")
 
     def slots(self) -> Iterable[Slot]:
-        """Every balance that it may touch."""
-        yield from (posting.slot for posting in self.postings)
+        """Every balance that it may touch. The treasury has no row, so that nothing waits for another there."""
+        yield from (posting.slot for posting in self.postings if posting.account != TREASURY)
         if self.clawback:
             yield from (Slot(CLAWBACK, posting.asset) for posting in self.postings)
 
@@ -110,7 +112,7 @@ class TooMuch(Conflict):
 
 
 class Line(NamedTuple):
-    """A posting as it was written, with the balance after it."""
+    """A posting as it was written, with the balance after it (of the treasury: zeros)."""
 
     posting: Posting
     balance: Balance
@@ -152,7 +154,7 @@ class _Books:
         if isinstance(outcome, Refusal):
             return outcome
         self.keys.add(entry.key)
-        self.balances.update({line.posting.slot: line.balance for line in outcome})
+        self.balances.update(_after(outcome))
         charged = sum(p.amount for p in entry.postings if p.account == CLAWBACK) - sum(
             p.amount for p in given if p.account == CLAWBACK
         )
@@ -173,23 +175,6 @@ async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
     outcomes = [books.decide(entry) for entry in given]
     await _write(db, [outcome for outcome in outcomes if isinstance(outcome, Posted)])
     return outcomes
-
-
-_HELD: Final = sa.select(balances).where(
-    balances.c.account_id == sa.any_(sa.bindparam("accounts", type_=bulk.BIGINTS)),
-    balances.c.asset == sa.bindparam("asset"),
-)
-
-
-async def balance(db: Db, account: int, asset: str = DOGE) -> Balance:
-    """Return the account's balance now; zeros where nothing was ever posted."""
-    return (await balances_of(db, [account], asset)).get(account, Balance())
-
-
-async def balances_of(db: Db, accounts: Sequence[int], asset: str = DOGE) -> Mapping[int, Balance]:
-    """Return the balances of those of `accounts` that have one."""
-    found = await db.execute(_HELD, {"accounts": list(accounts), "asset": asset})
-    return {row.account_id: Balance(row.available, row.incoming, row.held, row.outgoing, row.seq) for row in found}
 
 
 _KNOWN: Final = sa.select(entries.c.key).where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
@@ -245,6 +230,9 @@ def _lines(held: Mapping[Slot, Balance], given: Sequence[Posting]) -> tuple[Line
     lines = []
     for posting in given:
         slot = posting.slot
+        if posting.account == TREASURY:
+            lines.append(Line(posting, Balance()))
+            continue
         before = now.get(slot) or held[slot]
         after = before.after(posting.bucket, posting.amount)
         if posting.account >= 0 and after.of(posting.bucket) < 0:
@@ -260,17 +248,23 @@ async def _write(db: Db, posted: Sequence[Posted]) -> None:
     """Three statements; the time is the database's under the lock, and never runs back on an account."""
     if not posted:
         return
-    last = {line.posting.slot: line.balance for outcome in posted for line in outcome.lines}
+    last = _after(line for outcome in posted for line in outcome.lines)
     moved = [{"account_id": slot.account, "asset": slot.asset, **balance._asdict()} for slot, balance in last.items()]
     times = {Slot(row.account_id, row.asset): row.updated for row in await db.execute(_MOVE, bulk.arrays(moved))}
+    latest = max(times.values())
     written = await bulk.insert(db, entries, [_entry_row(outcome.entry) for outcome in posted], ("id", "key"))
     ids = {row["key"]: row["id"] for row in written}
     lines = [
-        _posting_row(line, ids[outcome.entry.key]) | {"created": times[line.posting.slot]}
+        _posting_row(line, ids[outcome.entry.key]) | {"created": times.get(line.posting.slot, latest)}
         for outcome in posted
         for line in outcome.lines
     ]
     await bulk.insert(db, postings, lines)
+
+
+def _after(lines: Iterable[Line]) -> dict[Slot, Balance]:
+    """Return the balance of each slot after its last line."""
+    return {line.posting.slot: line.balance for line in lines if line.posting.account != TREASURY}
 
 
 def _entry_row(entry: Entry) -> dict[str, str]:
@@ -288,12 +282,14 @@ def _entry_row(entry: Entry) -> dict[str, str]:
 
 
 def _posting_row(line: Line, entry_id: int) -> dict[str, object]:
+    """The treasury's postings, which no lock counts, are numbered by their entries."""
     posting, balance = line
+    after = balance._replace(seq=entry_id) if posting.account == TREASURY else balance
     return {
         "account_id": posting.account,
         "asset": posting.asset,
         "entry_id": entry_id,
         "bucket": posting.bucket.value,
         "amount": posting.amount,
-        **balance._asdict(),
+        **after._asdict(),
     }

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db
-from app.domain import chain_rows, facts, ledger, outbox
+from app.domain import chain_rows, facts, holdings, ledger, outbox
 from app.domain.accounts import Account
 from app.domain.blocks import BooksDisagree, Rules, Tip, TipMoved
 from app.domain.chain_changes import Block, Changes, Step
@@ -80,7 +80,7 @@ async def restore(
 
 async def _tell(db: Db, opened: Sequence[Account]) -> None:
     for some in _parts(opened, ROWS):
-        balances = await ledger.balances_of(db, [account.id for account in some])
+        balances = await holdings.balances_of(db, [account.id for account in some])
         told = [facts.account_created(account) for account in some]
         told += [
             facts.balance_change(Owner(account.id, account.foreign_id, account.address), balances[account.id])

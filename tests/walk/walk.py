@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.chain.node import NodeError
-from app.domain import fees, ledger, voids
+from app.domain import fees, holdings, ledger, voids
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import LIVE, Payment
 from app.money import COIN, show
@@ -151,7 +151,7 @@ class Walk:
         self.entries += 1
         async with self.till.engine.begin() as db:
             ids = {row.foreign_id: row.id for row in await db.execute(sa.select(accounts))}
-            available = (await ledger.balance(db, ids[one])).available
+            available = (await holdings.balance(db, ids[one])).available
             amount = self.chance.choice([available, available // 3, COIN]) or 1
             postings = (
                 Posting(ids[one], Bucket.AVAILABLE, -amount),

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import ledger
-from app.domain.ledger import Bucket, Entry, Posting
-from app.tables import CLAWBACK, WORLD, balances, entries, postings
+from app.domain import holdings, ledger
+from app.domain.ledger import Bucket, Entry, Known, Posted, Posting
+from app.tables import CLAWBACK, TREASURY, WORLD, balances, entries, postings
 
 AVAILABLE, INCOMING = Bucket.AVAILABLE, Bucket.INCOMING
 
@@ -26,7 +26,7 @@ async def post(engine: AsyncEngine, *given: Entry) -> list[ledger.Outcome]:
 
 async def available(engine: AsyncEngine, account: int) -> int:
     async with engine.begin() as db:
-        return (await ledger.balance(db, account)).available
+        return (await holdings.balance(db, account)).available
 
 
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=5).filter(sum))
@@ -121,3 +121,34 @@ async def test_the_schema_too_refuses_a_negative_balance(engine: AsyncEngine) ->
     with pytest.raises(DBAPIError, match="balances_floor_check"):
         async with engine.begin() as db:
             await db.execute(sa.update(balances).where(balances.c.account_id == 1).values(available=-1))
+
+
+async def test_the_treasury_issues_credits_without_a_balance_row_and_never_doge(engine: AsyncEngine) -> None:
+    gold = [
+        Entry(
+            "TOPUP",
+            ("test", str(n)),
+            f"gold:{n}",
+            (Posting(TREASURY, AVAILABLE, -n, "gold"), Posting(1, AVAILABLE, n, "gold")),
+        )
+        for n in (5, 7)
+    ]
+
+    async with engine.begin() as db:
+        outcomes = await ledger.post(db, gold)
+        again = await ledger.post(db, gold[:1])
+
+    async with engine.connect() as db:
+        issued = sa.select(postings.c.seq, postings.c.entry_id, postings.c.amount).where(
+            postings.c.account_id == TREASURY
+        )
+        lines = (await db.execute(issued.order_by(postings.c.seq))).all()
+        rows = await db.scalar(
+            sa.select(sa.func.count()).select_from(balances).where(balances.c.account_id == TREASURY)
+        )
+        assert (await holdings.balance(db, 1, "gold")).available == 12
+    assert [type(outcome) for outcome in [*outcomes, *again]] == [Posted, Posted, Known]
+    assert [(line.seq == line.entry_id, line.amount) for line in lines] == [(True, -5), (True, -7)]
+    assert rows == 0
+    with pytest.raises(ValueError, match="treasury"):
+        Entry("TOPUP", ("test", "3"), "doge", (Posting(TREASURY, AVAILABLE, -1), Posting(1, AVAILABLE, 1)))

@@ -1,0 +1,121 @@
+"""Assets: what the ledger counts. DOGE is built in; the others are credits of the operator's, whose decimals never change."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app import db as bulk
+from app import money
+from app.db import Db
+from app.domain import ledger
+from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
+from app.domain.verbs import Verb
+from app.tables import assets
+
+MAX_DECIMALS: Final = 18
+"""One unit of an asset with 18 decimals still fits nine times into 64 bits."""
+
+Given = str | int | Decimal
+"""An amount as a request has it; what it is in the smallest unit depends on the asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """What is counted; its smallest unit is 10^-`decimals`."""
+
+    code: str
+    name: str
+    decimals: int
+    created: datetime
+
+    def show(self, amount: int) -> str:
+        """Return the amount, in the smallest unit, as decimal text."""
+        return money.show(amount, self.decimals)
+
+    def parse(self, given: Given, field: str = "amount") -> int:
+        """Return what was given in the smallest unit; above zero and within 64 bits, or refused with BadAmount."""
+        amount = self.parse_any(given, field)
+        if amount <= 0:
+            raise BadAmount(reason=f"{field} must be above zero.", field=field)
+        return amount
+
+    def parse_any(self, given: Given, field: str = "amount") -> int:
+        """Return what was given in the smallest unit; not below zero and within 64 bits, or refused with BadAmount."""
+        try:
+            amount = money.parse(given, self.decimals)
+        except money.BadAmount as error:
+            raise BadAmount(reason=f"{field}: {error} ({self.code}).", field=field) from None
+        if not 0 <= amount <= ledger.MAX_BALANCE:
+            raise BadAmount(reason=f"{field} is below zero or more than can be counted.", field=field)
+        return amount
+
+
+class NoSuchAsset(NotFound):
+    """There is no asset {code}."""
+
+    field = "asset"
+
+
+class AssetTaken(Conflict):
+    """There is an asset {code} already, with other decimals or another name."""
+
+    field = "code"
+
+
+class BadAmount(Invalid):
+    """{reason}"""  # noqa: D400, D415  the reason is the sentence
+
+
+@dataclass(frozen=True, slots=True)
+class NewAsset:
+    """The asset that a caller wants."""
+
+    code: str
+    name: str
+    decimals: int
+
+
+def creating() -> Verb[NewAsset, Asset]:
+    """Make assets; the same one again is the one that is there."""
+    return Verb("asset", create, known, lambda asset: asset.code)
+
+
+async def create(db: Db, wanted: Sequence[NewAsset]) -> list[Asset | Refusal]:
+    """Make those that are missing; refuse those that are there otherwise."""
+    rows = {new.code: {"code": new.code, "name": new.name, "decimals": new.decimals} for new in reversed(wanted)}
+    given = [rows[code] for code in sorted(rows)]  # shuffled codes in two batches deadlock
+    source = sa.select(bulk.rows(assets, list(given[0]), given))
+    await db.execute(insert(assets).from_select(list(given[0]), source).on_conflict_do_nothing())
+    found = await known(db, list(rows))
+    return [
+        found[new.code]
+        if (found[new.code].name, found[new.code].decimals) == (new.name, new.decimals)
+        else AssetTaken(code=new.code)
+        for new in wanted
+    ]
+
+
+async def known(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:
+    """Return those of these assets that there are, by code."""
+    wanted = sa.literal(sorted(set(codes)), bulk.TEXTS)
+    found = await bulk.fetch_all(db, sa.select(assets).where(assets.c.code == sa.any_(wanted)))
+    return {row["code"]: Asset(**row) for row in found}
+
+
+async def fetch(db: Db, code: str) -> Asset:
+    """Return the asset, or refuse with NoSuchAsset."""
+    found = await known(db, [code])
+    if code not in found:
+        raise NoSuchAsset(code=code)
+    return found[code]
+
+
+async def page(db: Db, after: str, limit: int) -> list[Asset]:
+    """Return the assets behind `after` in the order of their codes."""
+    found = sa.select(assets).where(assets.c.code > after).order_by(assets.c.code).limit(limit)
+    return [Asset(**row) for row in await bulk.fetch_all(db, found)]
