@@ -27,7 +27,8 @@ from app.listeners import CannotListen
 from app.ports import PortTaken
 from app.postgres_programs import EmbeddedError
 from app.run import Database
-from app.settings import Settings, SettingsError
+from app.settings import Settings
+from app.settings_values import SettingsError
 from app.tour import TourEnds
 from app.upkeep import CannotBeDone
 

@@ -15,8 +15,8 @@ from app import ports, run
 from app.devnet.devnet import Options
 from app.events import broker
 from app.run import Database, Running
-from app.settings import Settings, SettingsError
-from app.settings_values import Bind
+from app.settings import Settings
+from app.settings_values import Bind, SettingsError
 from app.tour import Places, Tour
 
 REQUEST_SECONDS: Final = 10.0

@@ -7,26 +7,19 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
+from app import settings_sections as sections
 from app import settings_values as values
-from app.settings_values import Bind
+from app.settings_sections import Callback, Queue
+from app.settings_values import Bind, SettingsError
 
 PREFIX = "KENNEL_"
 DEFAULT_FILE = Path("kennel.toml")
 FILE_BYTES = 1 << 20
 VALUE_CHARACTERS = 8192
-SECTIONS = 100
 ROLES = ("http", "follow", "send", "relay")
 NETWORKS = ("main", "test", "regtest")
-
-
-Section = TypeVar("Section", "Callback", "Queue")
-
-
-class SettingsError(Exception):
-    """The program does not start: one sentence that names the variable, and never a secret."""
 
 
 def _variable(default: str, parse: Callable[[str], Any], *, secret: bool = False) -> Any:
@@ -34,25 +27,6 @@ def _variable(default: str, parse: Callable[[str], Any], *, secret: bool = False
     return dataclasses.field(
         default=value, repr=not secret, metadata={"default": default, "parse": parse, "secret": secret}
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """A webhook of the file: GigaWallet's `[callbacks.NAME]`."""
-
-    name: str
-    path: str = dataclasses.field(repr=False)  # some put a token into it
-    types: tuple[str, ...] = ("ALL",)
-    hmacsecret: str | None = dataclasses.field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """A topic of the file: GigaWallet's `[mqtt.queues.NAME]`."""
-
-    name: str
-    topicfilter: str
-    types: tuple[str, ...] = ("ALL",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +79,9 @@ def read(environ: Mapping[str, str], config_path: Path | None = None) -> Setting
     An empty variable is an unset one.
     """
     file = _load(_config_path(environ, config_path))
-    sections = {name: file.pop(name) for name in ("callbacks", "mqtt") if isinstance(file.get(name), dict)}
-    texts = _file_texts(file) | _environ_texts(environ)
-    read_values = {name: _parse(name, text) for name, text in texts.items()}
-    settings = Settings(**_passphrase(read_values), **_sections(sections, read_values))
+    found = sections.read({name: file.pop(name) for name in sections.NAMES if isinstance(file.get(name), dict)})
+    texts = found.texts | _file_texts(file) | _environ_texts(environ)
+    settings = Settings(**_passphrase({name: _parse(name, text) for name, text in texts.items()}), **found.fields)
     _check(settings, texts)
     return settings
 
@@ -198,48 +171,6 @@ def _passphrase(read_values: dict[str, Any]) -> dict[str, Any]:
     if not text:
         raise SettingsError(f"KENNEL_SEED_PASSPHRASE_FILE names {path}, which is empty.")
     return read_values | {"seed_passphrase": _parse("seed_passphrase", text)}
-
-
-def _sections(sections: Mapping[str, Any], read_values: Mapping[str, Any]) -> dict[str, Any]:
-    mqtt = {key.lower(): value for key, value in sections.get("mqtt", {}).items()}
-    queues = mqtt.pop("queues", {})
-    found: dict[str, Any] = {
-        "callbacks": _named(Callback, "callbacks", sections.get("callbacks", {})),
-        "queues": _named(Queue, "mqtt.queues", queues),
-        "mqtt_client_id": mqtt.pop("clientid", None) or None,
-    }
-    address, username, password = (str(mqtt.pop(key, "")) for key in ("address", "username", "password"))
-    if mqtt:
-        raise SettingsError(
-            f"The section [mqtt] has {min(mqtt)}, which is not address, username, password, clientid or queues."
-        )
-    if address and "mqtt_url" not in read_values:
-        login = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username else ""
-        found["mqtt_url"] = _parse("mqtt_url", f"mqtt://{login}{address}")
-    return found
-
-
-def _named(kind: type[Section], section: str, entries: Any) -> tuple[Section, ...]:
-    """Tables of tables; GigaWallet's keys have any case."""
-    if not isinstance(entries, dict) or len(entries) > SECTIONS:
-        raise SettingsError(f"[{section}] must be at most {SECTIONS} sections [{section}.NAME].")
-    return tuple(_entry(kind, f"{section}.{name}", name, entry) for name, entry in entries.items())
-
-
-def _entry(kind: type[Section], section: str, name: str, entry: Any) -> Section:
-    if not isinstance(entry, dict):
-        raise SettingsError(f"[{section}] must be a section.")
-    known = {field.name for field in dataclasses.fields(kind)} - {"name"}
-    given = {key.lower(): value for key, value in entry.items()}
-    if unknown := given.keys() - known:
-        raise SettingsError(f"[{section}] has {min(unknown)}, which is not one of {', '.join(sorted(known))}.")
-    try:
-        return kind(name=name, **{key: values.SECTION_KEYS[key](value) for key, value in given.items() if value != ""})
-    except values.WrongValueError as wrong:
-        raise SettingsError(f"[{section}] must have {wrong}.") from None
-    except TypeError:
-        needed = "path" if kind is Callback else "topicfilter"
-        raise SettingsError(f"[{section}] must have {needed}.") from None
 
 
 def _check(settings: Settings, texts: Mapping[str, str]) -> None:

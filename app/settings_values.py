@@ -14,6 +14,10 @@ RETRY_SECONDS = range(1, 30 * 86_400 + 1)
 TYPES = 50
 
 
+class SettingsError(Exception):
+    """The program does not start: one sentence that names the variable, and never a secret."""
+
+
 class WrongValueError(ValueError):
     """What the value must be, in words that go on a sentence."""
 
@@ -169,36 +173,29 @@ def has_login(written: str) -> bool:
     return bool(parts.username and parts.password)
 
 
-def _types(written: Any) -> tuple[str, ...]:
+def types(written: Any) -> tuple[str, ...]:
+    """Event types and classes, in any case: a list in the file, or a single one."""
     given = [written] if isinstance(written, str) else written
     if not isinstance(given, list) or not 0 < len(given) <= TYPES:
-        raise WrongValueError("types as a list of event types")
+        raise WrongValueError("a list of event types")
     if not all(isinstance(item, str) and re.fullmatch(r"[A-Za-z_]{1,64}", item) for item in given):
-        raise WrongValueError("types as a list of event types")
+        raise WrongValueError("a list of event types")
     return tuple(item.upper() for item in given)
 
 
-def _said(key: str, longest: int, parse: Callable[[str], str]) -> Callable[[Any], str]:
+def said(longest: int, parse: Callable[[str], str]) -> Callable[[Any], str]:
+    """What `parse` says, of a value of the file that must be text."""
+
     def check(written: Any) -> str:
         if not isinstance(written, str) or len(written) > longest:
-            raise WrongValueError(f"{key} as text of at most {longest} characters")
-        try:
-            return parse(written)
-        except WrongValueError as wrong:
-            raise WrongValueError(f"{key} as {wrong}") from None
+            raise WrongValueError(f"text of at most {longest} characters")
+        return parse(written)
 
     return check
 
 
-def _topic(written: str) -> str:
+def topic(written: str) -> str:
+    """A topic that can be published to."""
     if not written.isprintable() or set(written) & {"+", "#"}:
         raise WrongValueError("a topic without wildcards")
     return written
-
-
-SECTION_KEYS: dict[str, Callable[[Any], Any]] = {
-    "path": _said("path", 2_000, url("http", "https")),
-    "hmacsecret": _said("hmacsecret", 1_024, text(1_024)),
-    "topicfilter": _said("topicfilter", 1_000, _topic),
-    "types": _types,
-}

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from app import settings
+from app.settings_sections import Queue
+from app.settings_values import SettingsError
 
 ROOT = Path(__file__).parents[2]
 MAIN = {
@@ -46,7 +48,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal(environ: dict[str, str]) -> str:
-    with pytest.raises(settings.SettingsError) as raised:
+    with pytest.raises(SettingsError) as raised:
         settings.read(environ)
     return str(raised.value)
 
@@ -184,7 +186,7 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
         "hush4",
     )
     assert (everything.types, everything.hmacsecret) == (("ALL",), None)
-    assert read.queues == (settings.Queue("Accounts", "account", ("ACC", "PAYMENT")),)
+    assert read.queues == (Queue("Accounts", "account", ("ACC", "PAYMENT")),)
     assert (read.mqtt_url, read.mqtt_client_id) == ("mqtt://us%20er:hush5%2F%40@broker:1883", "shop")
     assert (read.confirmations, read.webhook_retries, read.webhook_allow_private) == (3, (1, 2), True)
     assert settings.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
@@ -213,7 +215,7 @@ def test_a_wrong_file_is_one_sentence_that_names_the_place(tmp_path: Path, file:
     path = tmp_path / "config.toml"
     path.write_text(file)
 
-    with pytest.raises(settings.SettingsError) as raised:
+    with pytest.raises(SettingsError) as raised:
         settings.read({}, path)
 
     assert said in str(raised.value)
@@ -221,5 +223,5 @@ def test_a_wrong_file_is_one_sentence_that_names_the_place(tmp_path: Path, file:
 
 
 def test_an_auth_that_is_required_needs_a_token() -> None:
-    with pytest.raises(settings.SettingsError, match="KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required"):
+    with pytest.raises(SettingsError, match="KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required"):
         settings.read({"KENNEL_AUTH": "required"})
