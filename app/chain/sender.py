@@ -17,7 +17,7 @@ from app.chain.node import Node, NodeError
 from app.db import Db
 from app.domain import accounts, cancellations, coin_choice, consolidations, dispatch, fees, funds, hd
 from app.domain.coin_choice import Choice, InsufficientCoins
-from app.domain.dispatch import Signed, Unsent
+from app.domain.dispatch import PaymentTaken, Signed, Unsent
 from app.domain.funds import CoinTaken, Funds, Path
 from app.domain.networks import Network
 from app.domain.pay_orders import CONSOLIDATION
@@ -79,7 +79,7 @@ class Sender:
         policy = await self._rates.policy()
         try:
             signed = await self._sign_one(policy)
-        except CoinTaken:
+        except (CoinTaken, PaymentTaken):
             return True
         self._signed_since += signed
         if signed and self._signed_since < AT_ONCE:

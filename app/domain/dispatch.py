@@ -36,6 +36,10 @@ CHANGE: Final = 1
 _REFUSABLE: Final = ("BROADCAST", "CANCELLING")
 
 
+class PaymentTaken(Exception):
+    """A payment was signed or ended between two statements; nothing was done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """A signed transaction with what it spends and pays. `change` None: it has none, and no `change_vout`."""
@@ -127,7 +131,7 @@ async def store(db: Db, group: Sequence[Payment], signed: Signed) -> None:
          "transaction_id": number}
         for p in carried
     ]  # fmt: skip
-    await bulk.update(db, payment_rows, ("account_id", "id"), rows)
+    await _end_waiting(db, rows)
     if paid := _paid_rows(carried):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), paid)
     entries = [
@@ -139,11 +143,19 @@ async def store(db: Db, group: Sequence[Payment], signed: Signed) -> None:
     await outbox.emit(db, payments.balance_changes(carried, outcomes))
 
 
+async def _end_waiting(db: Db, rows: Sequence[Row]) -> None:
+    """Write what became of payments that waited; where one of them no longer does, nobody may sign or end it again."""
+    waiting = sa.and_(payment_rows.c.transaction_id.is_(None), payment_rows.c.state == "PENDING")
+    ended = bulk.change(payment_rows, ("account_id", "id"), tuple(rows[0])).where(waiting)
+    if (await db.execute(ended, bulk.arrays(rows))).rowcount != len(rows):
+        raise PaymentTaken
+
+
 async def fail(db: Db, payment: Payment, refusal: Refusal) -> None:
     """End a payment that can never be signed; its money is back."""
     failed = payments.with_state(payment, "FAILED", str(refusal))
     row = {"account_id": payment.owner.id, "id": payment.id, "state": "FAILED", "error": str(refusal), "reserved": 0}
-    await bulk.update(db, payment_rows, ("account_id", "id"), [row])
+    await _end_waiting(db, [row])
     await payouts.hold_back(db, [payment.owner.id] if payment.kind == PAYOUT else [])
     outcomes = await ledger.post(db, [payment.give_back("failed", payment.reserved)])
     told = [facts.payment_event(failed, "PAYMENT_FAILED"), *payments.balance_changes([failed], outcomes)]

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import money, tables
 from app.chain.node import Node, NodeTrouble
 from app.chain.sender import AT_ONCE
-from app.domain import consolidations, dispatch, fees, funds, scripts
+from app.domain import coin_choice, consolidations, dispatch, fees, funds, scripts
 from app.domain.ledger import InsufficientFunds
 from app.domain.networks import REGTEST
 from app.domain.pay_orders import Payee, PayOrder
 from app.domain.payments import Payment
 from app.domain.refusals import Refusal
-from app.money import DUST
+from app.money import DUST, Koinu
 from tests import till as tills
 from tests import world
 from tests.till import NOWHERE, Till, order
@@ -390,6 +390,34 @@ async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment
     assert await till.states(*payments) == ["CONFIRMED"] * 6
     assert await till.received(to) == doge(60)
     assert len(await till.sent()) == 6
+
+
+async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neither_signed_nor_failed(till: Till) -> None:
+    """As if nothing were locked: what was read is acted upon after the other one's commit."""
+    await till.fund("shop", 50, 50)
+    to = await till.stranger()
+    payment = await till.pay(to, 10)
+    stale = await till.shown(payment)
+    await till.send()
+    async with till.engine.connect() as db:
+        free = await funds.smallest(db, 1)
+
+    choice = coin_choice.Choice(free.coins, (doge(10),), Koinu(doge(40) - DUST), DUST)
+    again = dispatch.Signed(bytes(32), b"raw", choice, None, None)
+    with pytest.raises(dispatch.PaymentTaken):
+        async with till.engine.begin() as db:
+            await dispatch.store(db, stale, again)
+    with pytest.raises(dispatch.PaymentTaken):
+        async with till.engine.begin() as db:
+            await dispatch.fail(db, stale[0], InsufficientFunds(available=0, needed=0))
+
+    assert (await till.states(payment), len(await till.sent()), len(await till.free())) == (
+        ["BROADCAST"],
+        1,
+        2,
+    )  # the other coin, and change
+    await till.mine(2)
+    assert (await till.states(payment), await till.received(to)) == (["CONFIRMED"], doge(10))
 
 
 async def test_fresh_change_is_spent_as_far_as_nodes_take_chains(till: Till) -> None:
