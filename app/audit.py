@@ -24,6 +24,7 @@ CHECKS: Final[dict[str, Check]] = {
     "invoices equal their entries": audit.invoices_equal_entries,
     "payments equal their entries": payment_audit.payments_equal_entries,
     "outgoing is what payments reserve": payment_audit.outgoing_is_payments,
+    "clawback is what is owed": payment_audit.clawback_is_owed,
     "blocks move what they post": audit.blocks_agree,
 }
 

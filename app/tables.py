@@ -152,6 +152,7 @@ chain_state = sa.Table(
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("start_height", sa.Integer, nullable=False),
     sa.Column("rescan_height", sa.Integer),  # the next block to read again, while a rescan runs
+    sa.Column("reorg_top", sa.Integer),  # where the tip was when blocks began to be taken back, until it is there again
     sa.Column("payments_paused", sa.Text),  # why nothing is signed or sent, while that is so
     sa.Column("owned", sa.Numeric(38, 0), nullable=False, server_default="0"),  # what blocks posted to customers and
     sa.Column("kept", sa.Numeric(38, 0), nullable=False, server_default="0"),  # clawback; what they moved of our coins
@@ -181,6 +182,7 @@ deposits = sa.Table(
     sa.Index("deposits_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
     sa.Index("deposits_created_idx", "account_id", "created"),
     sa.Index("deposits_address_idx", "account_id", "branch", "index", postgresql_where=sa.text("invoice IS NULL")),
+    sa.Index("deposits_owed_idx", "owed", postgresql_where=sa.text("owed > 0")),
     sa.Index("deposits_invoice_idx", "account_id", "invoice", postgresql_where=sa.text("invoice IS NOT NULL")),
 )
 
@@ -231,6 +233,7 @@ payments = sa.Table(
     sa.Column("fee", Amount),  # its share of the transaction's, once signed
     sa.Column("transaction_id", sa.BigInteger),
     sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
+    _amount("owed"),  # what clawback still waits for from it
     sa.Column("invoice_account", sa.BigInteger),  # of the invoice that a refund gives back
     sa.Column("invoice_index", sa.BigInteger),
     _text("reference"),
@@ -247,6 +250,7 @@ payments = sa.Table(
     sa.Index("payments_pending_idx", "id", postgresql_where=sa.text("state = 'PENDING'")),
     sa.Index("payments_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
     sa.Index("payments_cancelling_idx", "id", postgresql_where=sa.text("state = 'CANCELLING'")),
+    sa.Index("payments_owed_idx", "owed", postgresql_where=sa.text("owed > 0")),
     sa.Index(
         "payments_expires_idx",
         "expires",

@@ -159,7 +159,6 @@ class Follower:
         self._prefetch(batch[-1].height + 1, last)
         async with self._engine.begin() as db:
             paused = await blocks.connect(db, self._rules, batch)
-        self._reorgs.over()
         self._tell(paused)
         return True
 

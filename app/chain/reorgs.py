@@ -23,24 +23,19 @@ class ReorgTooDeep(Exception):
 
 
 class Reorgs:
-    """Allows what is at most `limit` blocks deep, counted from where the taking back began."""
+    """Allows what is at most `limit` blocks deep, counted from where the taking back began: the ledger knows."""
 
     def __init__(self, engine: AsyncEngine, node: Node, limit: int) -> None:
         self._engine = engine
         self._node = node
         self._limit = limit
-        self._top = 0
-
-    def over(self) -> None:
-        """Remember that blocks were connected again: the next reorg begins at the tip that is there then."""
-        self._top = 0
 
     async def check(self, ours: Tip, theirs: ChainState) -> None:
         """Raise ReorgTooDeep if the way from the tip `ours` to the node's chain is too long; changes nothing.
 
         The block just below the deepest that may be taken back decides: it is of the node's chain, or it is too deep.
         """
-        top = max(self._top, ours.height)
+        top = ours.height if ours.reorg_top is None else ours.reorg_top
         floor = max(0, top - self._limit)
         async with self._engine.connect() as db:
             kept = await blocks.hash_at(db, floor)
@@ -49,7 +44,6 @@ class Reorgs:
             raise TipMoved
         if kept is not None and there != kept:
             raise ReorgTooDeep(await self._depth(top, min(floor, theirs.height)), self._limit)
-        self._top = top
 
     async def _depth(self, top: int, last: int) -> int | None:
         """Look for the highest block at or below `last` that both have; None if we know none."""

@@ -20,12 +20,16 @@ from app.tables import blocks, chain_state
 
 
 class Tip(NamedTuple):
-    """The last block that the ledger has taken; `rescan_height` is the next to be read again, if any."""
+    """The last block that the ledger has taken; `rescan_height` is the next to be read again, if any.
+
+    `reorg_top` is where the tip was when blocks began to be taken back, and None once it is as high again.
+    """
 
     height: int
     hash: bytes
     chainwork: int
     rescan_height: int | None
+    reorg_top: int | None
 
 
 class Header(NamedTuple):
@@ -61,11 +65,12 @@ class BooksDisagree(Exception):
 async def tip(db: Db) -> Tip | None:
     """Return where the ledger is, or None before the first start."""
     found = await db.execute(
-        sa.select(chain_state.c.height, chain_state.c.hash, blocks.c.chainwork, chain_state.c.rescan_height)
-        .join(blocks, blocks.c.height == chain_state.c.height)
-    )  # fmt: skip
+        sa.select(chain_state, blocks.c.chainwork).join(blocks, blocks.c.height == chain_state.c.height)
+    )
     row = found.first()
-    return None if row is None else Tip(row.height, bytes(row.hash), int(row.chainwork), row.rescan_height)
+    if row is None:
+        return None
+    return Tip(row.height, bytes(row.hash), int(row.chainwork), row.rescan_height, row.reorg_top)
 
 
 async def hash_at(db: Db, height: int) -> bytes | None:
@@ -165,10 +170,13 @@ async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_h
     """Guarded, and first of all locks: two followers can never both take a block.
 
     A rescan that would begin above the tip has nothing left to do: what comes there is read for the first time.
+    How high the tip was stays written while it is lower: whoever follows next counts a reorg's depth from there.
     """
     here = sa.and_(chain_state.c.hash == from_hash, chain_state.c.height == from_height)
     rescan_height = sa.case((chain_state.c.rescan_height <= to_height, chain_state.c.rescan_height))
-    values = {"hash": to_hash, "height": to_height, "rescan_height": rescan_height}
+    top = sa.func.greatest(chain_state.c.reorg_top, from_height)
+    reorg_top = sa.case((top > to_height, top))
+    values = {"hash": to_hash, "height": to_height, "rescan_height": rescan_height, "reorg_top": reorg_top}
     moved = sa.update(chain_state).where(here).values(values).returning(chain_state.c.id)
     if (await db.execute(moved)).first() is None:
         raise TipMoved

@@ -130,11 +130,16 @@ class Changes:
         return [coin for step in self.steps for coin in step.lost]
 
     def charge(self, posted: Iterable[Posted]) -> None:
-        """Write on each deposit what clawback was charged for it."""
-        charged = {outcome.entry.cause[1]: outcome.charged for outcome in posted if outcome.charged}
+        """Write on each deposit and payment what clawback was charged for it."""
+        charged: dict[str, dict[str, int]] = {"deposit": {}, "payment": {}}
+        for outcome in posted:
+            if outcome.charged:
+                what, which = outcome.entry.cause
+                charged[what][which] = outcome.charged
         for outpoint, deposit in self.deposits.items():
-            if str(outpoint) in charged:
-                self.deposits[outpoint] = replace(deposit, owed=Koinu(charged[str(outpoint)]))
+            if (amount := charged["deposit"].get(str(outpoint))) is not None:
+                self.deposits[outpoint] = replace(deposit, owed=Koinu(deposit.owed + amount))
+        self.sendings.charge(charged["payment"])
 
     def facts(self, posted: Mapping[str, Posted]) -> list[Fact]:
         """Return what is told, block by block; `posted` by the entries' keys."""

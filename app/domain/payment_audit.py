@@ -13,7 +13,7 @@ from app.domain.custody import UNSPENT
 from app.domain.deposits import Outpoint
 from app.domain.payments import LIVE
 from app.money import DOGE
-from app.tables import accounts, addresses, balances, coins, entries, payments, postings
+from app.tables import CLAWBACK, accounts, addresses, balances, coins, deposits, entries, payments, postings
 
 SLICE: Final = 5_000
 COINS: Final = 2_000
@@ -56,6 +56,22 @@ async def outgoing_is_payments(db: Db, after: tuple[Any, ...]) -> Slice:
     count, end = (await db.execute(sa.select(sa.func.count(), sa.func.max(some.c.account_id)))).one()
     sentence = f"outgoing of account {fault} differs from its payments" if fault is not None else ""
     return Slice(count, sentence, (end,) if count == SLICE else None)
+
+
+async def clawback_is_owed(db: Db, _: tuple[Any, ...]) -> Slice:
+    """What clawback was charged and not repaid is what deposits and payments owe; the rest of it are unknown spends."""
+    owing = [sa.select(table.c.owed).where(table.c.owed > 0) for table in (deposits, payments)]
+    whole = sa.union_all(*owing).subquery()
+    charged = (
+        sa.select(sa.func.coalesce(-sa.func.sum(postings.c.amount), 0))
+        .join(entries, entries.c.id == postings.c.entry_id)
+        .where(postings.c.account_id == CLAWBACK, entries.c.cause_type.in_(("deposit", "payment")))
+        .scalar_subquery()
+    )
+    owed = sa.func.coalesce(sa.func.sum(whole.c.owed), 0)
+    row = (await db.execute(sa.select(sa.func.count(), owed.label("owed"), charged.label("charged")))).one()
+    differs = row.owed != row.charged
+    return Slice(row[0], f"{row.owed} koinu are owed and clawback was charged {row.charged}" if differs else "")
 
 
 def _key(payment: sa.ColumnElement[int], step: str | sa.ColumnElement[str]) -> sa.ColumnElement[str]:

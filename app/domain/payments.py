@@ -16,7 +16,7 @@ from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting, Slot
 from app.domain.pay_orders import PayOrder
 from app.domain.refusals import Invalid, NotFound, Refusal
 from app.domain.verbs import Verb
-from app.money import DOGE, DUST, Koinu, show
+from app.money import DOGE, DUST, NOTHING, Koinu, show
 from app.tables import NOW, addresses, chain_state, payment_outputs, payments, transactions
 from app.tables import accounts as account_rows
 
@@ -42,7 +42,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment as it is. `txid` in internal byte order and `raw` once signed; amounts in koinu."""
+    """A payment as it is. `txid` in internal byte order and `raw` once signed; `owed` is what clawback waits for."""
 
     owner: Owner
     id: int
@@ -63,6 +63,7 @@ class Payment:
     txid: bytes | None = None
     raw: bytes | None = None
     confirmations: int = 0
+    owed: Koinu = NOTHING
 
     @property
     def deducts(self) -> bool:

@@ -1,5 +1,6 @@
 """What blocks do to our own transactions: which one of several that spend the same coin wins, and what follows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -52,8 +53,7 @@ class SendingChanges:
             if sending.state == "mined" and sending.confirm_height is not None and sending.confirm_height <= tip:
                 step.entries += sending.settle()
                 void = sending.replaces is not None
-                settled = replace(sending, state="settled")
-                self._pay(settled, "VOIDED" if void else "CONFIRMED", step)
+                self._pay(sending.settled(), "VOIDED" if void else "CONFIRMED", step)
         for sending in self._in_order():
             conflict = sending.conflict_height
             if sending.waits and conflict is not None and conflict + self.confirmations - 1 <= tip:
@@ -63,7 +63,7 @@ class SendingChanges:
         for sending in self._in_order():
             if self._is_lost(sending):
                 step.entries += sending.release()
-                self._pay(sending, "FAILED", step, OVERTAKEN)
+                self._pay(sending.released(), "FAILED", step, OVERTAKEN)
 
     def disconnect(self, height: int, step: Step) -> None:
         """Take back what the block at `height` did, in reverse."""
@@ -77,6 +77,12 @@ class SendingChanges:
         for sending in reversed(self._in_order()):
             if sending.height == height:
                 self._unmine(sending, step)
+
+    def charge(self, amounts: Mapping[str, int]) -> None:
+        """Write on each payment, by its id, what clawback was charged for it; it is repaid when the money returns."""
+        for sending in self._in_order():
+            if any(str(payment.id) in amounts for payment in sending.payments):
+                self._put(sending.charged(amounts))
 
     def _inherit(self, sending: Sending) -> None:
         """Bury what spends change of the dead, until the block goes that overtook these: that change will never be."""

@@ -1,6 +1,6 @@
 """Transactions of ours as the chain moves them: mined, settled, overtaken, and back; and what that does to payments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,7 +13,7 @@ from app.domain.deposits import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import Payment
 from app.money import NOTHING, Koinu
-from app.tables import NETWORK_FEES, WORLD, coins, transaction_inputs, transactions
+from app.tables import CLAWBACK, NETWORK_FEES, WORLD, coins, transaction_inputs, transactions
 from app.tables import payments as payment_rows
 
 AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
@@ -54,7 +54,10 @@ class Sending:
         return replace(self, state="sent", height=None, confirm_height=None)
 
     def settle(self, *, back: bool = False) -> list[Entry]:
-        """Return the movements of its settling, or of undoing that: what was set aside has left, or returns."""
+        """Return the movements of its settling, or of undoing that: what was set aside has left, or returns.
+
+        What a cancellation gives back goes to clawback first, as far as that is owed.
+        """
         step = "voided" if self.replaces is not None else "confirmed"
         sign = -1 if back else 1
         name = f"un{step}" if back else step
@@ -63,18 +66,31 @@ class Sending:
             for payment, fee in zip(self.payments, self._fees(), strict=True)
         ]
 
+    def settled(self) -> "Sending":
+        """Return it deep enough; of what a cancellation gives back, its payments have paid what they owe."""
+        if self.replaces is None:
+            return replace(self, state="settled")
+        returned = zip(self.payments, self._fees(), strict=True)
+        return replace(self, state="settled", payments=tuple(_repaid(one, one.total - fee) for one, fee in returned))
+
     def release(self, *, back: bool = False) -> list[Entry]:
-        """Return the movements of payments that can no longer happen, or can again."""
+        """Return the movements of payments that can no longer happen, or can again; clawback is repaid first."""
         entries = []
         for payment in self.payments:
             amount = -payment.total if back else payment.total
-            postings = (
-                Posting(payment.owner.id, OUTGOING, -amount),
-                Posting(payment.owner.id, AVAILABLE, amount),
-            )
+            postings = (Posting(payment.owner.id, OUTGOING, -amount), *_given_back(payment, amount))
             name = "revived" if back else "released"
             entries.append(payment.entry(name, postings, self.round, clawback=back))
         return entries
+
+    def released(self) -> "Sending":
+        """Return it after its release: its payments have paid what they owe."""
+        return replace(self, payments=tuple(_repaid(payment, payment.total) for payment in self.payments))
+
+    def charged(self, amounts: Mapping[str, int]) -> "Sending":
+        """Return it with what clawback was charged for its payments, by their ids, added to what they owe."""
+        owing = (replace(one, owed=Koinu(one.owed + amounts.get(str(one.id), 0))) for one in self.payments)
+        return replace(self, payments=tuple(owing))
 
     def _fees(self) -> Sequence[Koinu]:
         """What each payment bears: its own share, or of a cancellation an equal one."""
@@ -83,13 +99,23 @@ class Sending:
         return fees.apportion(self.fee, [1] * len(self.payments))
 
     def _postings(self, payment: Payment, fee: Koinu, sign: int) -> tuple[Posting, ...]:
-        account, rest = payment.owner.id, payment.total - fee
-        where = Posting(account, AVAILABLE, sign * rest) if self.replaces else Posting(WORLD, AVAILABLE, sign * rest)
+        rest = sign * (payment.total - fee)
         return (
-            Posting(account, OUTGOING, -sign * payment.total),
-            where,
+            Posting(payment.owner.id, OUTGOING, -sign * payment.total),
+            *(_given_back(payment, rest) if self.replaces else (Posting(WORLD, AVAILABLE, rest),)),
             Posting(NETWORK_FEES, AVAILABLE, sign * fee),
         )
+
+
+def _given_back(payment: Payment, amount: int) -> tuple[Posting, ...]:
+    """What returns to the account: first clawback has what it is owed. Below zero it is taken from the account again."""
+    due = max(0, min(payment.owed, amount))
+    return (Posting(CLAWBACK, AVAILABLE, due), Posting(payment.owner.id, AVAILABLE, amount - due))
+
+
+def _repaid(payment: Payment, amount: int) -> Payment:
+    """Return the payment after so much of it came back."""
+    return replace(payment, owed=Koinu(max(0, payment.owed - amount)))
 
 
 async def of_blocks(
@@ -135,7 +161,8 @@ async def write(db: Db, given: Sequence[Sending]) -> None:
     names = ("id", "sends", "state", "height", "confirm_height", "conflict_height", "round")
     await bulk.update(db, transactions, ("id",), [{n: getattr(one, n) for n in names} for one in given])
     changed = [
-        {"account_id": payment.owner.id, "id": payment.id, "state": payment.state, "error": payment.error}
+        {"account_id": payment.owner.id, "id": payment.id}
+        | {name: getattr(payment, name) for name in ("state", "error", "owed")}
         for one in given
         for payment in one.payments
     ]

@@ -1,8 +1,28 @@
 """Payments keep what clawback is owed for them; the inputs of deposits' transactions are watched."""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0007"
 down_revision = "0006"
 
+CLAWBACK = -3
+OWED = sa.text("""
+    UPDATE payments SET owed = charged.amount
+    FROM (
+        SELECT cast(entries.cause_id AS bigint) AS payment, -sum(postings.amount) AS amount
+        FROM postings JOIN entries ON entries.id = postings.entry_id
+        WHERE postings.account_id = :clawback AND entries.cause_type = 'payment'
+        GROUP BY 1
+    ) AS charged
+    WHERE payments.id = charged.payment
+""")
+"""What clawback was charged for payments until now, none of which was ever repaid."""
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.add_column("chain_state", sa.Column("reorg_top", sa.Integer()))
+    op.add_column("payments", sa.Column("owed", sa.BigInteger(), server_default="0", nullable=False))
+    op.execute(OWED.bindparams(clawback=CLAWBACK))
+    for table in ("deposits", "payments"):
+        op.create_index(f"{table}_owed_idx", table, ["owed"], postgresql_where=sa.text("owed > 0"))

@@ -88,3 +88,26 @@ async def test_an_empty_database_is_migrated_once_by_all_who_start_together(engi
     await asyncio.gather(*(migrate.upgrade(engine) for _ in range(4)))
 
     assert await catalogue(engine) == before
+
+
+async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(engine: AsyncEngine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    module = ScriptDirectory.from_config(config).get_revision("0007").module
+    made = """
+        INSERT INTO accounts (id, foreign_id, xpub, address) VALUES (0, 'shop', '', '');
+        INSERT INTO payments (account_id, id, kind, state, amount, reserved, explicit_fee, max_fee)
+        SELECT 0, n, 'pay', 'BROADCAST', 9, 9, 0, 1 FROM generate_series(1, 3) n;
+        INSERT INTO entries (kind, cause_type, cause_id, key) VALUES
+            ('PAYMENT_REVIVED', 'payment', '2', 'a'), ('PAYMENT_REVIVED', 'payment', '2', 'b'),
+            ('DEPOSIT_UNDONE', 'deposit', 'ab:0', 'c'), ('PAYMENT_REVIVED', 'payment', '3', 'd');
+        INSERT INTO postings SELECT -3, 'DOGE', id, id, 'available', -id, 0, 0, 0, 0, now() FROM entries WHERE key <> 'd'
+    """
+
+    async with engine.begin() as db:
+        for statement in made.split(";"):
+            await db.execute(sa.text(statement))
+        await db.execute(module.OWED.bindparams(clawback=module.CLAWBACK))
+        owed = list(await db.scalars(sa.text("SELECT owed FROM payments ORDER BY id")))
+
+    assert owed == [0, 3, 0]

@@ -284,6 +284,44 @@ async def test_a_fork_that_turns_deeper_while_it_is_followed_is_counted_from_whe
     await follower.close()
 
 
+async def test_a_restart_in_the_middle_of_a_reorg_counts_its_depth_from_where_it_began(net: Net, shop: str) -> None:
+    rules = replace(world.RULES, max_reorg_blocks=3)
+    follower = Follower(net.engine, net.node, rules, Lease(net.engine, "follow", "one"), net.committed)
+    assert await follower.step()
+    await net.mine(10, shop)
+    await settle(follower)
+    await net.fork(8, 5)
+    assert await follower.step()
+    assert await follower.step()
+    await follower.close()
+    assert (await net.tip()).reorg_top == 10
+    await net.fork(6, 9)
+
+    follower = Follower(net.engine, net.node, rules, Lease(net.engine, "follow", "two"), net.committed)
+    with pytest.raises(ReorgTooDeep, match="5 blocks"):
+        await settle(follower)
+    assert (await net.tip()).height == 8
+    await follower.close()
+
+
+async def test_a_reorg_is_over_when_the_tip_is_as_high_again_and_not_before(net: Net, shop: str) -> None:
+    rules = replace(world.RULES, max_reorg_blocks=3)
+    follower = Follower(net.engine, net.node, rules, Lease(net.engine, "follow", "one"), net.committed)
+    assert await follower.step()
+    await net.mine(10, shop)
+    await settle(follower)
+    await net.fork(9, 0)
+    await net.call("generateharder", 1, NOWHERE, HARDER_BITS)
+    await settle(follower)
+    assert ((await net.tip()).height, (await net.tip()).reorg_top) == (9, 10)
+
+    await net.fork(7, 0)
+    await net.call("generateharder", 2, NOWHERE, HARDER_BITS)
+    with pytest.raises(ReorgTooDeep, match="4 blocks"):
+        await settle(follower)
+    await follower.close()
+
+
 async def test_a_rescan_that_a_shorter_fork_overtakes_is_done(net: Net, follower: Follower, shop: str) -> None:
     await net.mine(10, shop)
     await settle(follower)

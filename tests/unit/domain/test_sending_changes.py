@@ -92,7 +92,9 @@ class Books:
     def of(self, account: int, bucket: str = "available") -> int:
         return self.held.get((account, bucket), 0)
 
-    def post(self, entries: Iterable[Entry]) -> None:
+    def post(self, entries: Iterable[Entry]) -> dict[str, int]:
+        """Returns what clawback was charged, by payment."""
+        charged: dict[str, int] = {}
         for entry in entries:
             assert entry.key not in self.keys, f"{entry.key} is posted twice"
             self.keys.add(entry.key)
@@ -103,6 +105,9 @@ class Books:
                 assert entry.clawback or not lacking, f"{entry} is not covered"
                 self.held[where] = held + posting.amount + lacking
                 self.held[CLAWBACK, "available"] = self.of(CLAWBACK) - lacking
+                if lacking:
+                    charged[entry.cause[1]] = lacking
+        return charged
 
 
 @dataclass
@@ -113,6 +118,8 @@ class World:
     chain: list[list[bytes]] = field(default_factory=list)
     books: Books = field(default_factory=Books)
     told: list[tuple[str, int]] = field(default_factory=list)
+    gone: int = 0
+    """What the customer has spent elsewhere."""
     final: dict[bytes, int] = field(default_factory=dict)
     """Since when, by the height of its block, a spender is deep enough: undone only with that block."""
 
@@ -172,8 +179,19 @@ class World:
             step.entries.append(coin.entry(back=False))
 
     def _end(self, step: Step) -> None:
-        self.books.post(step.entries)
+        self.changes.charge(self.books.post(step.entries))
         self.told += [(event, one.id) for event, one in step.sent]
+
+    def spend_all(self) -> None:
+        """The customer spends what there is."""
+        self.gone += self.books.of(OWNER.id)
+        self.books.held[OWNER.id, "available"] = 0
+
+    def owed(self) -> dict[int, int]:
+        """What each payment owes; the transactions that share one agree on it."""
+        found = {(one.id, one.owed) for sending in self.changes.sendings.values() for one in sending.payments}
+        assert len(found) == len(dict(found)), found
+        return dict(found)
 
     def states(self) -> dict[int, str]:
         """The payments' states; the transactions that share one agree on it."""
@@ -212,8 +230,14 @@ class World:
         unknown = sum(COIN for by in self.spent.values() if by not in NAMES)
         assert self.books.of(OWNER.id, "outgoing") == total * fates.count("LIVE")
         back = total * fates.count("FAILED") + (total - VOID_FEE) * fates.count("VOIDED")
-        assert self.books.of(OWNER.id) == self.spare + back
-        assert self.books.of(CLAWBACK) == -unknown
+        owed = self.owed()
+        assert self.books.of(OWNER.id) == self.spare + back - self.gone + sum(owed.values())
+        assert self.books.of(CLAWBACK) == -unknown - sum(owed.values())
+        assert all(
+            owed[number] <= (VOID_FEE if fate == "VOIDED" else 0)
+            for number, fate in expected.items()
+            if fate in ("FAILED", "VOIDED")
+        )
         assert self.books.of(NETWORK_FEES) == FEE * fates.count("CONFIRMED") + VOID_FEE * fates.count("VOIDED")
         assert self.books.of(WORLD) == -self.owned + unknown + AMOUNT * fates.count("CONFIRMED")
 
@@ -358,7 +382,7 @@ def test_a_cancellation_that_comes_back_to_life_sets_the_payment_aside_again(wor
 def test_a_voided_payment_that_is_mined_after_its_money_was_spent_is_charged_to_clawback(world: World) -> None:
     world.connect(txid(CANCEL))
     world.deepen()
-    world.books.held[OWNER.id, "available"] = 0
+    world.spend_all()
     for _ in range(CONFIRMATIONS):
         world.disconnect()
 
@@ -368,17 +392,62 @@ def test_a_voided_payment_that_is_mined_after_its_money_was_spent_is_charged_to_
     assert world.states()[11] == "CONFIRMED"
     assert world.books.of(OWNER.id, "outgoing") == (AMOUNT + FEE) * 5
     assert world.books.of(CLAWBACK) == -(AMOUNT + FEE - VOID_FEE)
+    world.check()
 
 
-MOVES = st.lists(st.one_of(st.integers(-4, -1), st.sets(st.sampled_from(sorted(SPENDS)), max_size=3)), max_size=25)
+def test_a_released_payment_that_rose_after_its_money_was_spent_repays_clawback_when_it_falls_again(
+    world: World,
+) -> None:
+    world.connect(stranger(2))
+    world.deepen()
+    world.spend_all()
+    for _ in range(CONFIRMATIONS):
+        world.disconnect()
+    total = AMOUNT + FEE
+    assert world.books.of(CLAWBACK) == -3 * total
+    assert [world.owed()[number] for number in (11, 12, 15, 16)] == [0, total, total, total]
+
+    world.connect(stranger(2))
+    world.deepen()
+
+    assert (world.books.of(OWNER.id), world.books.of(CLAWBACK)) == (0, -COIN)
+    world.check()
+
+
+def test_a_cancellation_repays_clawback_before_it_gives_anything_back(world: World) -> None:
+    world.connect(stranger(1))
+    world.connect(stranger(0))
+    world.deepen()
+    world.spend_all()
+    for _ in range(CONFIRMATIONS):
+        world.disconnect()
+    world.connect(txid(CANCEL))
+    world.deepen()
+
+    assert (world.books.of(OWNER.id), world.books.of(CLAWBACK)) == (0, -VOID_FEE - COIN)
+    assert world.owed()[11] == VOID_FEE
+    world.check()
+    for _ in range(CONFIRMATIONS):
+        world.disconnect()
+    assert world.owed()[11] == AMOUNT + FEE
+    world.check()
+
+
+SPENT = st.just("the customer spends all")
+MOVES = st.lists(
+    st.one_of(st.integers(-4, -1), st.sets(st.sampled_from(sorted(SPENDS)), max_size=3), SPENT), max_size=25
+)
 
 
 @settings(max_examples=200, deadline=None)
 @given(MOVES)
-def test_payments_end_as_the_chain_says_whatever_it_does(moves: list[int | set[bytes]]) -> None:
+def test_payments_end_as_the_chain_says_whatever_it_does(moves: list[int | set[bytes] | str]) -> None:
     """A number goes back so many blocks; a set is a block with those of its transactions that are possible."""
-    world = World(spare=100 * COIN)
+    world = World()
     for move in moves:
+        if isinstance(move, str):
+            world.spend_all()
+            continue
         if isinstance(move, int):
             for _ in range(min(-move, len(world.chain))):
                 world.disconnect()
