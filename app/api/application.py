@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from app.api import (
     accounts,
     addresses,
+    assets,
     auth,
     edge,
     errors,
@@ -39,6 +40,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
         transactions.router,
         addresses.admin,
         settling.router,
+        assets.router,
         events.router,
         operations.router,
     ]

@@ -10,7 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.asking import Asking
 from app.db import Db
-from app.domain import accounts, blocks, cancelling, deposit_addresses, invoices, payments, refunds, settlements, voids
+from app.domain import (
+    accounts,
+    assets,
+    blocks,
+    cancelling,
+    deposit_addresses,
+    invoices,
+    payments,
+    refunds,
+    settlements,
+    voids,
+)
 from app.domain.networks import Network
 from app.domain.pay_orders import PayOrder
 from app.domain.transfers import Transfer
@@ -28,6 +39,7 @@ class Program:
     reads: AsyncEngine
     commits: GroupCommit
     put_account: Verb[accounts.Wish, accounts.Account]
+    create_asset: Verb[assets.NewAsset, assets.Asset]
     create_invoice: Verb[invoices.Order, invoices.Invoice]
     rescan: Verb[int, int]
     void_payment: Verb[voids.Wish, payments.Payment]
@@ -73,6 +85,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         reads=engine.execution_options(isolation_level="AUTOCOMMIT"),
         commits=commits,
         put_account=accounts.putting(network),
+        create_asset=assets.creating(),
         create_invoice=invoices.creating(network, terms.confirmations, terms.token),
         rescan=blocks.rescanning(),
         void_payment=voids.voiding(),

@@ -60,6 +60,10 @@ class NoSuchAccount(NotFound):
     """GetAccount: account not found: {foreign_id}"""  # noqa: D400, D415  GigaWallet's words
 
 
+class AccountClosed(Conflict):
+    """The account {foreign_id} is closed."""
+
+
 class NameTaken(Conflict):
     """There is an account {foreign_id} already."""
 

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from app import db as bulk
 from app.db import Db, Row
 from app.domain import accounts, hd, scripts
-from app.domain.accounts import NoSuchAccount
-from app.domain.invoices import AccountClosed
+from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.networks import Network
 from app.domain.refusals import NotFound, Refusal
 from app.domain.verbs import Verb

@@ -13,11 +13,11 @@ from app import db as bulk
 from app.db import Db, Row
 from app.domain import accounts, facts, hd, outbox, scripts
 from app.domain import items as lines
-from app.domain.accounts import NoSuchAccount
+from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.facts import Owner
 from app.domain.items import Item
 from app.domain.networks import Network
-from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
+from app.domain.refusals import Invalid, NotFound, Refusal
 from app.domain.verbs import Verb
 from app.money import NOTHING, Koinu
 from app.tables import NOW, addresses, chain_state, deposits, invoices, payments
@@ -37,10 +37,6 @@ class NoSuchInvoice(NotFound):
 
 class NotInThisAccount(NotFound):
     """GetInvoice: no such invoice in this account"""  # noqa: D400, D415  GigaWallet's words
-
-
-class AccountClosed(Conflict):
-    """The account {foreign_id} is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +195,7 @@ async def by_addresses(db: Db, given: Sequence[str], network: Network) -> dict[s
 def _refusal(order: Order, account: Row | None) -> Refusal | None:
     if account is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
-    return AccountClosed(foreign_id=order.foreign_id) if account["state"] == "closed" else None
+    return AccountClosed(foreign_id=order.foreign_id, field="foreign_id") if account["state"] == "closed" else None
 
 
 async def _now(db: Db, orders: Sequence[Order]) -> datetime | None:

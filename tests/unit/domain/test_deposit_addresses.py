@@ -6,10 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.keys import Keyring
 from app.domain import arrivals, base58, deposit_addresses, scripts
-from app.domain.accounts import NoSuchAccount
+from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.arrivals import NEWEST, Arrival
 from app.domain.deposit_addresses import Address, NoSuchAddress, Place, Wanted
-from app.domain.invoices import AccountClosed
 from app.domain.networks import REGTEST
 from app.domain.refusals import Refusal
 from app.tables import accounts

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.keys import Keyring
 from app.domain import base58, invoice_lists, invoices, scripts
-from app.domain.accounts import NoSuchAccount
+from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.idempotency import Claim
-from app.domain.invoices import AccountClosed, Invoice, NoSuchInvoice, NotInThisAccount, Order
+from app.domain.invoices import Invoice, NoSuchInvoice, NotInThisAccount, Order
 from app.domain.networks import REGTEST
 from app.domain.refusals import Invalid, Refusal
 from app.group_commit import GroupCommit

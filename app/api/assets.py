@@ -1,0 +1,77 @@
+"""Assets over HTTP: what is counted besides Dogecoin."""
+
+import re
+from typing import Annotated, Any, ClassVar, Final
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, ConfigDict, Field
+from starlette.responses import Response
+
+from app.api import answers, bodies, parameters, replays, texts
+from app.api.program import Given, Reading
+from app.domain import assets
+
+router = APIRouter()
+
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
+
+
+def _code(given: str) -> str:
+    if not _CODE.fullmatch(given):
+        raise ValueError("it has 1 to 32 letters, digits, _ and -, and begins with a letter")
+    return given
+
+
+class NewAsset(bodies.Body):
+    """An asset of the operator's own."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"code": "gold_coins", "name": "Gold coins", "decimals": 0}]}
+    )
+
+    code: Annotated[str, AfterValidator(_code)]
+    name: texts.Label = ""
+    decimals: Annotated[int, Field(ge=0, le=assets.MAX_DECIMALS)]
+
+
+class AssetView(answers.View):
+    """An asset; its smallest unit is 10^-`decimals`."""
+
+    code: str
+    name: str
+    decimals: int
+    created: answers.Time
+
+    @classmethod
+    def of(cls, asset: assets.Asset) -> "AssetView":
+        """Show `asset`."""
+        shown: dict[str, Any] = {name: getattr(asset, name) for name in cls.model_fields}
+        return cls(**shown)
+
+
+class AssetPage(answers.View):
+    """A page of assets, in the order of their codes."""
+
+    items: list[AssetView]
+    cursor: str
+
+
+Fields = Annotated[NewAsset, bodies.of(NewAsset)]
+
+
+@router.post("/assets", response_model=AssetView, summary="Make an asset")
+async def create_asset(new: Fields, key: replays.Key, given: Given) -> Response:
+    """The same again is the same; its decimals never change."""
+    wanted = assets.NewAsset(new.code, new.name, new.decimals)
+    done = await given.commits.submit(given.create_asset, wanted, key)
+    return answers.show(AssetView.of(done.thing), replayed=done.replayed)
+
+
+@router.get("/assets", response_model=AssetPage, summary="All assets")
+async def list_assets(
+    db: Reading, cursor: parameters.After = "", limit: parameters.Limit = parameters.DEFAULT_PAGE
+) -> Response:
+    """In the order of their codes, DOGE among them."""
+    found = await assets.page(db, cursor, limit + 1)
+    more = parameters.opaque(found[limit - 1].code) if len(found) > limit else ""
+    return answers.show(AssetPage(items=[AssetView.of(asset) for asset in found[:limit]], cursor=more))
