@@ -1,4 +1,4 @@
-"""The commands: serve, demo, devnet, migrate, audit, resume, restored, consolidate, seed; and `recover_commands`."""
+"""The commands: serve, demo, devnet, migrate, audit, resume, restored, consolidate, seed; and those of the `*_commands`."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ import uvloop
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking, audit_report, db, logs, ports, postgres, recover_commands, run, upkeep
+from app import asking, audit_report, db, export_commands, logs, ports, postgres, recover_commands, run, upkeep
 from app import audit as books
 from app import demo as demos
 from app import migrate as migrations
@@ -249,6 +249,7 @@ async def _on(url: str, do: Callable[[AsyncEngine], Awaitable[Result]]) -> Resul
 
 
 recover_commands.register(commands, lambda beside: _started(beside=beside))
+export_commands.register(commands, lambda beside: _started(beside=beside))
 
 if __name__ == "__main__":
     commands(prog_name="kennel")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
-from app.domain import audit, blocks, payment_audit
+from app.domain import audit, blocks, payment_audit, seals
 from app.domain.audit import Slice, Totals
 from app.domain.deposits import Outpoint
 
@@ -26,6 +26,7 @@ CHECKS: Final[dict[str, Check]] = {
     "outgoing is what payments reserve": payment_audit.outgoing_is_payments,
     "clawback is what is owed": payment_audit.clawback_is_owed,
     "blocks move what they post": audit.blocks_agree,
+    "entries are as they were sealed": seals.hold,
 }
 
 

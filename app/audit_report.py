@@ -5,7 +5,6 @@ from rich.table import Table
 from rich.text import Text
 
 from app.audit import Report
-from app.money import show as amount
 
 WIDTH = 160
 """Of a pipe, where nobody knows: a sentence that names a row stays on one line."""
@@ -18,8 +17,8 @@ def show(report: Report) -> None:
     for finding in report.findings:
         verdict = Text("ok", "green") if finding.ok else Text("WRONG", "bold red")
         checks.add_row(finding.name, f"{finding.checked:,}", verdict, Text(finding.detail))
-    sums = Table("asset", "customers", "clawback", "coins", "in transit", "difference")
+    sums = Table("asset", "customers", "clawback", "coins", "in transit", "treasury", "difference")
     for one in report.totals:
-        shown = (one.customers, one.clawback, one.coins, one.in_transit, one.difference)
-        sums.add_row(Text(one.asset), *map(amount, shown))
+        names = ("customers", "clawback", "coins", "in_transit", "treasury", "difference")
+        sums.add_row(Text(one.asset), *map(one.shown, names))
     console.print(checks, sums)

@@ -30,6 +30,7 @@ from app.expiry import Expiry
 from app.lease import Lease
 from app.loops import Loop
 from app.payouts import Payouts
+from app.sealing import Sealing
 from app.settings import Settings
 from app.upkeep import SENT
 
@@ -41,6 +42,7 @@ SEND_SECONDS: Final = 0.2
 EXPIRY_SECONDS: Final = 1.0
 PAYOUT_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
+SEAL_SECONDS: Final = 5.0
 RELAY_SECONDS: Final = 0.2
 """How often is looked for what another process wrote; what this one wrote rings."""
 RESOLVERS: Final = 32
@@ -135,6 +137,7 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     loops = [
         Loop("sequencer", sequencer.step, shared.relay, RELAY_SECONDS, DATABASE_TROUBLE),
         Loop("webhooks", _webhooks(stack, shared, hooks), hooks, RELAY_SECONDS, DATABASE_TROUBLE),
+        Loop("seals", _sealing(stack, shared), Bell(), SEAL_SECONDS, DATABASE_TROUBLE),
         Loop("tidy", _tidy(shared.engine), Bell(), TIDY_SECONDS, DATABASE_TROUBLE),
     ]
     if settings.mqtt_url is not None:
@@ -154,6 +157,12 @@ def _webhooks(stack: AsyncExitStack, shared: Shared, bell: Bell) -> Callable[[],
     hooks = webhooks.Webhooks(shared.engine, poster, webhooks.Terms(shared.settings.webhook_retries), bell)
     stack.push_async_callback(hooks.close)
     return hooks.step
+
+
+def _sealing(stack: AsyncExitStack, shared: Shared) -> Callable[[], Awaitable[bool]]:
+    sealing = Sealing(shared.engine, shared.lease("seals"))
+    stack.push_async_callback(sealing.close)
+    return sealing.step
 
 
 def _ring(*bells: Bell) -> None:

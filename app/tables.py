@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = sa.MetaData(
     naming_convention={
@@ -431,8 +431,11 @@ seals = sa.Table(
     sa.Column("first_entry", sa.BigInteger, nullable=False),  # it covers the entries between the two, both included
     sa.Column("last_entry", sa.BigInteger, nullable=False, unique=True),
     sa.Column("entries", sa.BigInteger, nullable=False),  # how many there are
-    sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 over the hash before it and the rows
-    sa.Column("treasury", sa.Text, nullable=False, server_default="{}"),  # JSON: its balance up to here, by asset
+    sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 over the hash before it and those of the rows
+    sa.Column(
+        "marks", sa.LargeBinary, nullable=False
+    ),  # the first 8 bytes of each row's hash: they tell which was changed
+    sa.Column("treasury", JSONB, nullable=False),  # its balance up to here, by asset
     _created(),
 )
 

@@ -1,13 +1,16 @@
 """What an operator asks: whether the program answers, whether the books agree, and to read the chain again."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from app import audit
 from app.api import amounts, answers, parameters, replays
-from app.api.program import Given, Program
-from app.domain import pauses
+from app.api.program import Given, Program, Reading
+from app.domain import pauses, system_balances
 from app.domain.audit import Totals
+from app.domain.system_balances import SystemBalance
 
 router = APIRouter()
 health = APIRouter()
@@ -46,16 +49,42 @@ class TotalsView(answers.View):
     """Who owns and who holds, per asset; the difference is always zero."""
 
     asset: str
-    customers: amounts.KoinuOut
-    clawback: amounts.KoinuOut
-    coins: amounts.KoinuOut
-    in_transit: amounts.KoinuOut
-    difference: amounts.KoinuOut
+    customers: amounts.ShownOut
+    clawback: amounts.ShownOut
+    coins: amounts.ShownOut
+    in_transit: amounts.ShownOut
+    difference: amounts.ShownOut
+    treasury: amounts.ShownOut
 
     @classmethod
     def of(cls, totals: Totals) -> "TotalsView":
         """Show the totals."""
-        return cls(**{name: getattr(totals, name) for name in cls.model_fields})
+        sums = {name: totals.shown(name) for name in cls.model_fields if name != "asset"}
+        return cls(asset=totals.asset, **sums)
+
+
+class SystemBalanceView(answers.View):
+    """What a system account has of an asset; below zero where it gave more than it took."""
+
+    account: str
+    asset: str
+    balance: amounts.ShownOut
+
+
+class SystemBalances(answers.View):
+    """World, network fees and clawback in DOGE, then the treasury in every credit."""
+
+    items: list[SystemBalanceView]
+
+    @classmethod
+    def of(cls, found: Sequence[SystemBalance]) -> "SystemBalances":
+        """Show the balances."""
+        return cls(
+            items=[
+                SystemBalanceView(account=one.account, asset=one.asset.code, balance=one.asset.show(one.amount))
+                for one in found
+            ]
+        )
 
 
 class AuditView(answers.View):
@@ -84,6 +113,12 @@ async def get_audit(given: Given) -> Response:
         report = await audit.run(given.engine, given.asking.coins)
     async with given.reads.connect() as db:
         return answers.show(AuditView.of(report, await pauses.reason(db)))
+
+
+@router.get("/balances/system", response_model=SystemBalances, summary="What the system accounts have")
+async def get_system_balances(db: Reading) -> Response:
+    """What came from the chain and what was issued is below zero: each asset sums to zero with its customers."""
+    return answers.show(SystemBalances.of(await system_balances.every(db)))
 
 
 @router.post("/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height")

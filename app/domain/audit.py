@@ -6,12 +6,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db import Db
-from app.domain import custody
-from app.money import DOGE
+from app.domain import custody, system_balances
+from app.money import DOGE, show
 from app.tables import (
     CLAWBACK,
     NETWORK_FEES,
     WORLD,
+    assets,
     balances,
     chain_state,
     deposits,
@@ -35,26 +36,33 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums of an asset, in its smallest unit; `coins` and `world` are zero for all but Dogecoin."""
+    """Sums of an asset, in its smallest unit; for all but Dogecoin only `customers` and `treasury` are not zero."""
 
     asset: str
+    decimals: int
     customers: int
     clawback: int
     coins: int
     in_transit: int
     world: int
     network_fees: int
+    treasury: int = 0
 
     @property
     def difference(self) -> int:
-        """What customers and clawback hold above what there is: always zero."""
-        return self.customers + self.clawback - self.coins - self.in_transit
+        """What customers and clawback hold above what there is, or was issued: always zero."""
+        return self.customers + self.clawback - self.coins - self.in_transit + self.treasury
+
+    def shown(self, name: str) -> str:
+        """Return one of the sums as decimal text."""
+        return show(getattr(self, name), self.decimals)
 
     @property
     def fault(self) -> str:
         """Say what does not fit, or nothing."""
         if self.difference:
-            return f"{self.asset}: ownership differs from custody by {self.difference}"
+            other = "custody" if self.asset == DOGE else "what the treasury issued"
+            return f"{self.asset}: ownership differs from {other} by {self.difference}"
         if self.asset == DOGE and self.customers + self.clawback + self.world + self.network_fees:
             return f"{self.asset}: ownership differs from what came in and went out"
         return ""
@@ -154,27 +162,35 @@ async def blocks_agree(db: Db, _: tuple[Any, ...]) -> Slice:
 
 
 async def totals(db: Db) -> list[Totals]:
-    """Sum ownership and custody, per asset, in one statement: one moment."""
+    """Sum ownership and custody, per asset; the transaction sees one moment."""
     whole = balances.c.available + balances.c.incoming + balances.c.held + balances.c.outgoing
-    found = sa.select(
-        balances.c.asset,
-        _sum(whole, balances.c.account_id >= 0).label("customers"),
-        *(
-            _sum(whole, balances.c.account_id == number).label(name)
-            for name, number in (("clawback", CLAWBACK), ("world", WORLD), ("network_fees", NETWORK_FEES))
-        ),
-        sa.case((balances.c.asset == DOGE, custody.unspent(sa.true())), else_=0).label("coins"),
-        sa.case((balances.c.asset == DOGE, custody.in_transit(sa.true())), else_=0).label("in_transit"),
-    ).group_by(balances.c.asset)
+    issued = await system_balances.treasury(db)
+    found = (
+        sa.select(
+            balances.c.asset,
+            assets.c.decimals,
+            _sum(whole, balances.c.account_id >= 0).label("customers"),
+            *(
+                _sum(whole, balances.c.account_id == number).label(name)
+                for name, number in (("clawback", CLAWBACK), ("world", WORLD), ("network_fees", NETWORK_FEES))
+            ),
+            sa.case((balances.c.asset == DOGE, custody.unspent(sa.true())), else_=0).label("coins"),
+            sa.case((balances.c.asset == DOGE, custody.in_transit(sa.true())), else_=0).label("in_transit"),
+        )
+        .join_from(balances, assets, assets.c.code == balances.c.asset)
+        .group_by(balances.c.asset, assets.c.decimals)
+    )
     return [
         Totals(
             row.asset,
+            row.decimals,
             int(row.customers),
             int(row.clawback),
             int(row.coins),
             int(row.in_transit),
             int(row.world),
             int(row.network_fees),
+            issued.get(row.asset, 0),
         )
         for row in await db.execute(found.order_by(balances.c.asset))
     ]

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0008"
 down_revision = "0007"
@@ -70,7 +71,8 @@ def upgrade() -> None:
         sa.Column("last_entry", sa.BigInteger(), nullable=False),
         sa.Column("entries", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
-        sa.Column("treasury", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("marks", sa.LargeBinary(), nullable=False),
+        sa.Column("treasury", JSONB(), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("seals_pkey")),
         sa.UniqueConstraint("last_entry", name=op.f("seals_last_entry_key")),

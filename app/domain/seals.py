@@ -1,0 +1,178 @@
+"""Seals: hashes chained over old entries, so that a change by hand in the database is found, and named."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import zip_longest
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db
+from app.domain.audit import Slice
+from app.tables import TREASURY, entries, seals
+
+ENTRIES: Final = 1_000
+"""In one seal at most."""
+MARK: Final = 8
+"""Bytes of each row's hash that are kept: enough to tell which row was changed; the seal's own hash is whole."""
+CHECKED: Final = 20
+"""Seals in one slice of the audit."""
+AFTER: Final = timedelta(seconds=60)
+"""Entries younger than this are not sealed yet: a commit can be late."""
+
+# An entry with its postings as one line of JSON: an array, so that nothing in a text can be taken for a border between
+# two, in the one form in which PostgreSQL writes jsonb. Times are UTC with microseconds.
+_LINES: Final = """
+    SELECT e.id, jsonb_build_array(
+        id, kind, cause_type, cause_id, reference_type, reference, key, metadata,
+        to_char(e.created AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        (
+            SELECT jsonb_agg(
+                jsonb_build_array(
+                    account_id, asset, seq, bucket, amount, available, incoming, held, outgoing,
+                    to_char(p.created AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                ) ORDER BY account_id, asset, seq
+            )
+            FROM postings AS p WHERE p.entry_id = e.id
+        )
+    )::text AS line
+    FROM entries AS e WHERE e.id > {after} AND e.id <= {until} ORDER BY e.id {limit}
+"""
+
+_SEAL: Final = sa.text(f"""
+    WITH previous AS (
+        SELECT number, last_entry, hash, treasury FROM seals
+        UNION ALL SELECT 0, 0, sha256(''), '{{}}'
+        ORDER BY number DESC LIMIT 1
+    ), leaves AS MATERIALIZED (
+        SELECT id, sha256(convert_to(line, 'UTF8')) AS leaf
+        FROM ({_LINES.format(after="(SELECT last_entry FROM previous)", until=":until", limit=f"LIMIT {ENTRIES}")}) AS lines
+    ), summed AS (
+        SELECT count(*) AS entries, max(id) AS last_entry, string_agg(leaf, '' ORDER BY id) AS leaves,
+            string_agg(substring(leaf FOR {MARK}), '' ORDER BY id) AS marks
+        FROM leaves
+    ), issued AS (
+        SELECT asset, sum(amount) AS amount FROM (
+            SELECT key AS asset, value::numeric AS amount FROM previous, jsonb_each_text(treasury)
+            UNION ALL
+            SELECT asset, amount FROM postings JOIN leaves ON entry_id = id WHERE account_id = {TREASURY}
+        ) AS parts GROUP BY asset
+    )
+    INSERT INTO seals (number, first_entry, last_entry, entries, hash, marks, treasury)
+    SELECT previous.number + 1, previous.last_entry + 1, summed.last_entry, summed.entries,
+        sha256(previous.hash || leaves), marks, coalesce((SELECT jsonb_object_agg(asset, amount) FROM issued), '{{}}')
+    FROM previous, summed WHERE summed.entries > 0
+    ON CONFLICT DO NOTHING
+""").bindparams(sa.bindparam("until", type_=sa.BigInteger))  # noqa: S608  made of this module's constants
+
+_CHECK: Final = sa.text(f"""
+    SELECT seals.number, seals.first_entry, seals.last_entry, seals.marks, now.marks AS marks_now, now.ids,
+        seals.first_entry = coalesce(before.last_entry, 0) + 1 AS follows,
+        seals.hash = sha256(coalesce(before.hash, sha256('')) || coalesce(now.leaves, '')) AS holds
+    FROM seals LEFT JOIN seals AS before ON before.number = seals.number - 1
+    CROSS JOIN LATERAL (
+        SELECT array_agg(id ORDER BY id) AS ids, string_agg(leaf, '' ORDER BY id) AS leaves,
+            string_agg(substring(leaf FOR {MARK}), '' ORDER BY id) AS marks
+        FROM (
+            SELECT id, sha256(convert_to(line, 'UTF8')) AS leaf
+            FROM ({_LINES.format(after="seals.first_entry - 1", until="seals.last_entry", limit="")}) AS lines
+        ) AS leaves
+    ) AS now
+    WHERE seals.number > :after ORDER BY seals.number LIMIT {CHECKED}
+""").bindparams(sa.bindparam("after", type_=sa.BigInteger))  # noqa: S608  made of this module's constants
+
+_SOME: Final = sa.text(_LINES.format(after=":after", until=":until", limit="LIMIT :limit")).bindparams(
+    sa.bindparam("after", type_=sa.BigInteger),
+    sa.bindparam("until", type_=sa.BigInteger),
+    sa.bindparam("limit", type_=sa.BigInteger),
+)
+
+
+class Horizon(NamedTuple):
+    """The highest entry at some moment, and what tells when all that ran at that moment has ended."""
+
+    entry: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The seal of the entries from `first_entry` to `last_entry`, of which there are `entries`."""
+
+    number: int
+    first_entry: int
+    last_entry: int
+    entries: int
+    hash: bytes
+
+
+async def horizon(db: Db) -> Horizon:
+    """Return the horizon of this moment.
+
+    Whoever inserts an entry had a transaction number before the entry had its own, since balances are locked first: once
+    all that have a number below `ends` are over, no entry up to `entry` can come any more.
+    """
+    ends = sa.cast(sa.cast(sa.func.pg_snapshot_xmax(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger)
+    row = (await db.execute(sa.select(sa.func.coalesce(sa.func.max(entries.c.id), 0), ends))).one()
+    return Horizon(*row)
+
+
+async def is_past(db: Db, seen: Horizon) -> bool:
+    """Say whether all that ran at the horizon's moment has ended."""
+    running = sa.cast(sa.cast(sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger)
+    return bool(await db.scalar(sa.select(running >= seen.ends)))
+
+
+async def seal(db: Db, until: int) -> bool:
+    """Seal at most ENTRIES entries up to the number `until`, which no late commit undercuts; says whether there were any.
+
+    One statement, over the last seal and what follows it: two at once make the same seal, and one of them stands.
+    """
+    return (await db.execute(_SEAL, {"until": until})).rowcount > 0
+
+
+async def last(db: Db) -> Seal | None:
+    """Return the newest seal."""
+    found = await page(db, 0, newest=True)
+    return found[0] if found else None
+
+
+async def page(db: Db, after: int, limit: int = 1, *, newest: bool = False) -> list[Seal]:
+    """Return the seals behind the number `after` in order, or from the `newest` back."""
+    columns = [seals.c[name] for name in Seal.__slots__]
+    order = seals.c.number.desc() if newest else seals.c.number
+    found = await db.execute(sa.select(*columns).where(seals.c.number > after).order_by(order).limit(limit))
+    return [Seal(row.number, row.first_entry, row.last_entry, row.entries, bytes(row.hash)) for row in found]
+
+
+async def lines(db: Db, after: int, until: int, limit: int = ENTRIES) -> list[tuple[int, str]]:
+    """Return entries behind `after` up to `until`, each with its line, as it is sealed."""
+    return [(row.id, row.line) for row in await db.execute(_SOME, {"after": after, "until": until, "limit": limit})]
+
+
+async def hold(db: Db, after: tuple[Any, ...]) -> Slice:
+    """Every seal is the hash of the seal before it and of its entries as they are now."""
+    [number] = after or (0,)
+    found = (await db.execute(_CHECK, {"after": number})).all()
+    checked = sum(len(row.ids or ()) for row in found)
+    for row in found:
+        if not (row.follows and row.holds):
+            return Slice(checked, _fault(row))
+    return Slice(checked, "", (found[-1].number,) if len(found) == CHECKED else None)
+
+
+def _fault(row: Any) -> str:
+    """Name the first entry that is not as it was sealed."""
+    sealed, now = _parted(row.marks), _parted(row.marks_now or b"")
+    place = next((n for n, (one, other) in enumerate(zip_longest(sealed, now)) if one != other), None)
+    if place is None:
+        return f"seal {row.number} itself was changed, or one before it"
+    ids = [row.first_entry - 1, *(row.ids or ()), row.last_entry + 1]
+    if sealed[place + 1 :] == now[place:]:
+        return f"an entry between {ids[place]} and {ids[place + 1]} is missing (seal {row.number})"
+    change = "was added" if sealed[place:] == now[place + 1 :] else "was changed"
+    return f"entry {ids[place + 1]} {change} after it was sealed (seal {row.number})"
+
+
+def _parted(marks: bytes) -> list[bytes]:
+    return [bytes(marks[at : at + MARK]) for at in range(0, len(marks), MARK)]

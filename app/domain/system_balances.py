@@ -1,0 +1,59 @@
+"""The system accounts: world, network fees and clawback have balance rows; the treasury has none, so that nothing waits there."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db import Db
+from app.domain import assets, holdings
+from app.domain.assets import Asset
+from app.domain.ledger import Balance, Bucket
+from app.money import DOGE
+from app.tables import CLAWBACK, NETWORK_FEES, TREASURY, WORLD, postings, seals
+from app.tables import assets as asset_rows
+
+LIMIT: Final = 10_000
+"""Assets that are shown; an operator has a handful."""
+NAMES: Final = {WORLD: "world", NETWORK_FEES: "network_fees", CLAWBACK: "clawback"}
+
+
+@dataclass(frozen=True, slots=True)
+class SystemBalance:
+    """What a system account has of an asset, in its smallest unit; below zero where it gave more than it took."""
+
+    account: str
+    asset: Asset
+    amount: int
+
+
+async def every(db: Db) -> list[SystemBalance]:
+    """Return those of the chain's side in DOGE, then the treasury in every credit."""
+    known = {asset.code: asset for asset in await assets.page(db, "", LIMIT)}
+    held = await holdings.balances_of(db, list(NAMES))
+    issued = await treasury(db)
+    chain = [SystemBalance(name, known[DOGE], _whole(held.get(number, Balance()))) for number, name in NAMES.items()]
+    return chain + [SystemBalance("treasury", asset, issued[code]) for code, asset in known.items() if code != DOGE]
+
+
+async def treasury(db: Db) -> dict[str, int]:
+    """Return what the treasury has of every asset, by code (below zero: so much was issued).
+
+    The last seal says how much it was up to there; what follows is found by the numbers of its postings, which are
+    those of their entries.
+    """
+    newest = sa.select(seals.c.last_entry, seals.c.treasury).order_by(seals.c.number.desc()).limit(1).subquery()
+    after = sa.func.coalesce(sa.select(newest.c.last_entry).scalar_subquery(), 0)
+    since = (
+        sa.select(sa.func.sum(postings.c.amount))
+        .where(postings.c.account_id == TREASURY, postings.c.asset == asset_rows.c.code, postings.c.seq > after)
+        .scalar_subquery()
+    )
+    sealed = sa.cast(sa.select(newest.c.treasury).scalar_subquery()[asset_rows.c.code].astext, sa.Numeric)
+    total = sa.func.coalesce(sealed, 0) + sa.func.coalesce(since, 0)
+    found = sa.select(asset_rows.c.code, total.label("total")).limit(LIMIT)
+    return {row.code: int(row.total) for row in await db.execute(found)}
+
+
+def _whole(balance: Balance) -> int:
+    return sum(balance.of(bucket) for bucket in Bucket)

@@ -1,0 +1,211 @@
+"""Seals: what was changed by hand is found and named; nothing is sealed that a late commit could still undercut."""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import exports
+from app.domain import ledger, seals, system_balances
+from app.domain.ledger import Bucket, Entry, Posting
+from app.exports import BadFile
+from app.lease import Lease
+from app.sealing import Sealing
+from app.tables import TREASURY, WORLD
+
+AVAILABLE = Bucket.AVAILABLE
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def gold(number: int) -> Entry:
+    lines = (Posting(TREASURY, AVAILABLE, -5, "gold"), Posting(7, AVAILABLE, 5, "gold"))
+    return Entry("TOPUP", ("test", str(number)), f"gold:{number}", lines, ("order", 'a "quoted", \n line\té'))
+
+
+def doge(number: int) -> Entry:
+    lines = (Posting(WORLD, AVAILABLE, -5), Posting(7, Bucket.INCOMING, 3), Posting(8, AVAILABLE, 2))
+    return Entry("DEPOSIT", ("test", str(number)), f"doge:{number}", lines)
+
+
+async def post(engine: AsyncEngine, *given: Entry) -> None:
+    async with engine.begin() as db:
+        await db.execute(sa.text("INSERT INTO assets VALUES ('gold', 'Gold', 1) ON CONFLICT DO NOTHING"))
+        await ledger.post(db, given)
+
+
+async def seal(engine: AsyncEngine) -> int:
+    """Seal all there is; returns how many seals it took."""
+    async with engine.connect() as db:
+        end = (await seals.horizon(db)).entry
+    made = 0
+    while True:
+        async with engine.begin() as db:
+            if not await seals.seal(db, end):
+                return made
+        made += 1
+
+
+async def fault(engine: AsyncEngine) -> str:
+    async with engine.connect() as db:
+        return (await seals.hold(db, ())).fault
+
+
+async def by_hand(engine: AsyncEngine, statement: str) -> None:
+    async with engine.begin() as db:
+        await db.execute(sa.text("SET session_replication_role = replica"))
+        await db.exec_driver_sql(statement)
+
+
+def told(_: str, __: int, ___: int) -> None:
+    """Progress that nobody looks at."""
+
+
+async def test_entries_are_sealed_once_old_enough_and_whatever_ran_then_is_over(engine: AsyncEngine) -> None:
+    clock = Clock()
+    sealing = Sealing(engine, Lease(engine, "seals", "me", clock=clock), clock=clock)
+    await post(engine, gold(1), doge(1))
+    late = await engine.connect()
+    await ledger.post(late, [gold(2)])  # has taken entry 3
+    await post(engine, doge(2))  # entry 4 is committed before it
+
+    assert not await sealing.step()
+    clock.now += 30
+    assert not await sealing.step()
+    clock.now += 31
+    assert not await sealing.step()  # old enough, but entry 3 may still come
+    await late.commit()
+    await late.close()
+    assert await sealing.step()
+
+    async with engine.connect() as db:
+        last = await seals.last(db)
+    assert last is not None
+    assert (last.number, last.first_entry, last.last_entry, last.entries) == (1, 1, 4, 4)
+    assert not await sealing.step()
+    assert await fault(engine) == ""
+
+
+async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
+    for number in range(12):
+        await post(engine, gold(number), doge(number))
+
+    await asyncio.gather(*(seal(engine) for _ in range(5)))
+
+    async with engine.connect() as db:
+        assert [one.entries for one in await seals.page(db, 0, 10)] == [24]
+    assert await fault(engine) == ""
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE postings SET amount = amount + 1 WHERE entry_id = 3 AND account_id = 7", "entry 3 was changed"),
+        ("UPDATE entries SET metadata = '{\"a\":1}' WHERE id = 2", "entry 2 was changed"),
+        ("UPDATE entries SET created = created + interval '1 microsecond' WHERE id = 4", "entry 4 was changed"),
+        ("DELETE FROM entries WHERE id = 3", "an entry between 2 and 4 is missing"),
+        ("UPDATE seals SET hash = sha256('x') WHERE number = 1", "seal 1 itself was changed"),
+        ("DELETE FROM seals WHERE number = 1", "seal 2 itself was changed, or one before it"),
+    ],
+)
+async def test_what_was_changed_by_hand_is_named(engine: AsyncEngine, statement: str, named: str) -> None:
+    await post(engine, gold(1), doge(1), gold(2), doge(2))
+    await seal(engine)
+    await post(engine, gold(3))
+    await seal(engine)
+    assert await fault(engine) == ""
+
+    await by_hand(engine, statement)
+
+    assert named in await fault(engine)
+
+
+async def test_an_entry_that_was_slipped_in_is_named(engine: AsyncEngine) -> None:
+    async with engine.connect() as undone:
+        await ledger.post(undone, [gold(1)])  # takes entry 1 and leaves a gap
+    await post(engine, doge(1), doge(2))
+    await seal(engine)
+
+    await by_hand(
+        engine,
+        "INSERT INTO entries (id, kind, cause_type, cause_id, key) OVERRIDING SYSTEM VALUE VALUES (1, 'X', '', '', 'x')",
+    )
+
+    assert "entry 1 was added" in await fault(engine)
+
+
+async def test_the_treasury_is_what_the_last_seal_says_and_what_followed(engine: AsyncEngine) -> None:
+    await post(engine, gold(1), gold(2))
+    await seal(engine)
+    await post(engine, gold(3))
+    await seal(engine)
+    await post(engine, gold(4))
+
+    async with engine.connect() as db:
+        assert await system_balances.treasury(db) == {"DOGE": 0, "gold": -20}
+        every = await system_balances.every(db)
+    assert [(one.account, one.asset.code, one.amount) for one in every] == [
+        ("world", "DOGE", 0),
+        ("network_fees", "DOGE", 0),
+        ("clawback", "DOGE", 0),
+        ("treasury", "gold", -20),
+    ]
+
+
+@pytest.mark.parametrize("name", ["books.jsonl", "books.jsonl.gz"])
+async def test_an_export_is_proved_without_a_database(engine: AsyncEngine, tmp_path: Path, name: str) -> None:
+    await post(engine, gold(1), doge(1))
+    await seal(engine)
+    await post(engine, gold(2))
+
+    written = await exports.write(engine, tmp_path / name, told)
+
+    assert (written.sealed, written.unsealed, written.seals) == (2, 1, 1)
+    assert exports.verify(tmp_path / name, told) == written
+    assert not (tmp_path / f"{name}.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda text: text.replace('"order"', '"0rder"', 1), "Line 4 is a seal that does not hold"),
+        (lambda text: text.replace(" 5, 5,", " 6, 6,", 1), "Line 2 has entry 1, which does not balance"),
+        (lambda text: "".join(text.splitlines(keepends=True)[1:]), "Line 1 is not the header"),
+        (lambda text: text[:-10], "ends before its end"),
+        (lambda text: text.replace("[", "[[", 1), "Line 2 is not what an export holds"),
+        (lambda _: "", "The file is empty"),
+        (lambda text: "\n".join([*text.splitlines()[:2], *text.splitlines()[3:]]) + "\n", "does not hold"),
+    ],
+)
+async def test_a_file_that_was_changed_is_refused_by_its_line(
+    engine: AsyncEngine, tmp_path: Path, change: Callable[[str], str], sentence: str
+) -> None:
+    await post(engine, gold(1), doge(1))
+    await seal(engine)
+    await post(engine, gold(2))
+    path = tmp_path / "books.jsonl"
+    await exports.write(engine, path, told)
+    path.write_text(change(path.read_text()))
+
+    with pytest.raises(BadFile, match=sentence):
+        exports.verify(path, told)
+
+
+def test_a_compressed_file_that_ends_early_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "books.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"kennel": "entries and seals", "version": 1}\n')[:-9])
+
+    with pytest.raises(BadFile, match="cannot be read"):
+        exports.verify(path, told)
