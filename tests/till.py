@@ -17,7 +17,7 @@ from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.sender import Sender, Signer
 from app.devnet import devnet, mempool
-from app.domain import holdings, payments, scripts
+from app.domain import history_types, holdings, payments, scripts
 from app.domain.blocks import Rules
 from app.domain.ledger import Balance
 from app.domain.networks import REGTEST
@@ -26,7 +26,7 @@ from app.domain.payments import Payment
 from app.domain.refusals import Refusal
 from app.lease import Lease
 from app.money import COIN, Koinu, parse, show
-from app.tables import addresses, chain_state, coins, outbox, transactions
+from app.tables import addresses, chain_state, coins, entries, outbox, transactions
 from tests import world
 
 NOWHERE = scripts.to_address(REGTEST, scripts.p2sh(bytes(20))) or ""
@@ -233,6 +233,8 @@ class Till:
         """Hold the books against each other."""
         report = await audit.run(self.engine)
         assert report.ok, [*(finding for finding in report.findings if not finding.ok), *report.totals]
+        async with self.engine.connect() as db:
+            assert set(await db.scalars(sa.select(entries.c.kind).distinct())) <= history_types.KINDS
 
 
 def paid(payment: Payment) -> Koinu:

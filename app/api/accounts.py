@@ -85,17 +85,29 @@ class ListedBalance(answers.View):
     """What an account has of one asset."""
 
     asset: str
-    available: amounts.KoinuOut
-    incoming: amounts.KoinuOut
-    held: amounts.KoinuOut
-    outgoing: amounts.KoinuOut
-    total: amounts.KoinuOut
+    available: amounts.ShownOut
+    incoming: amounts.ShownOut
+    held: amounts.ShownOut
+    outgoing: amounts.ShownOut
+    total: amounts.ShownOut
 
     @classmethod
-    def of(cls, asset: str, balance: ledger.Balance) -> "ListedBalance":
-        """Show a balance; the total is the sum of its four buckets."""
-        buckets = {bucket.value: balance.of(bucket) for bucket in ledger.Bucket}
-        return cls(asset=asset, **buckets, total=sum(buckets.values()))
+    def of(cls, holding: holdings.Holding) -> "ListedBalance":
+        """Show a holding in its asset's decimals; the total is the sum of its four buckets."""
+        buckets = {bucket.value: holding.balance.of(bucket) for bucket in ledger.Bucket}
+        amounts = buckets | {"total": sum(buckets.values())}
+        return cls(asset=holding.asset, **{name: money.show(one, holding.decimals) for name, one in amounts.items()})
+
+
+class BalanceList(answers.View):
+    """What an account has of every asset: Dogecoin first, then what else it ever had, by code."""
+
+    items: list[ListedBalance]
+
+    @classmethod
+    def of(cls, held: Sequence[holdings.Holding]) -> "BalanceList":
+        """Show holdings in their order."""
+        return cls(items=[ListedBalance.of(holding) for holding in held])
 
 
 class ListedAccount(AccountView):
@@ -111,13 +123,13 @@ class AccountPage(answers.View):
     cursor: str
 
     @classmethod
-    def of(cls, found: Sequence[accounts.Account], balances: Mapping[int, ledger.Balance], limit: int) -> "AccountPage":
+    def of(
+        cls, found: Sequence[accounts.Account], held: Mapping[int, Sequence[holdings.Holding]], limit: int
+    ) -> "AccountPage":
         """Show at most `limit` of what was found; the cursor is empty unless there is more."""
         more = len(found) > limit
         shown = [
-            ListedAccount(
-                **_fields(account), balances=[ListedBalance.of(money.DOGE, balances.get(account.id, ledger.Balance()))]
-            )
+            ListedAccount(**_fields(account), balances=BalanceList.of(held[account.id]).items)
             for account in found[:limit]
         ]
         return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
@@ -152,9 +164,17 @@ async def get_balance(foreign_id: parameters.ForeignId, db: Reading) -> Response
     return answers.show(BalanceView.of(await holdings.balance(db, account.id)))
 
 
+@router.get("/account/{foreign_id}/balances", response_model=BalanceList, summary="What an account has of every asset")
+async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parameters.At = None) -> Response:
+    """Now, or at any moment before."""
+    account = await accounts.fetch(db, foreign_id)
+    held = await holdings.at(db, account.id, at) if at else (await holdings.of_accounts(db, [account.id]))[account.id]
+    return answers.show(BalanceList.of(held))
+
+
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
 async def list_accounts(db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10) -> Response:
     """Oldest first."""
     found = await accounts.page(db, cursor, limit + 1)
-    balances = await holdings.balances_of(db, [account.id for account in found])
-    return answers.show(AccountPage.of(found, balances, limit))
+    held = await holdings.of_accounts(db, [account.id for account in found])
+    return answers.show(AccountPage.of(found, held, limit))

@@ -14,6 +14,7 @@ from app.api import (
     edge,
     errors,
     events,
+    history,
     invoices,
     openapi,
     operations,
@@ -41,6 +42,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
         addresses.admin,
         settling.router,
         assets.router,
+        history.router,
         events.router,
         operations.router,
     ]

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
@@ -110,6 +111,17 @@ def _number_of(cursor: Any) -> int:
     return int(key or -1)
 
 
+def _moment(given: datetime) -> datetime:
+    """Return it in UTC: a zone may move the first and the last days of the calendar out of it."""
+    try:
+        return given.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it is out of reach") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
+"""A time with its zone."""
+
 ForeignId = Annotated[
     str,
     Path(min_length=1, max_length=255, description="The caller's own name for the account", examples=["shop-1"]),
@@ -123,8 +135,11 @@ InvoiceId = Annotated[str, Path(description="The invoice's id: its address"), Af
 DepositAddress = Annotated[str, Path(alias="address", description="A deposit address"), AfterValidator(_address)]
 """What cannot be an address is answered like an unknown one."""
 
-Start = Annotated[AwareDatetime | None, Query(alias="from", description="Only what was made at this time or later")]
-End = Annotated[AwareDatetime | None, Query(alias="to", description="Only what was made before this time")]
+Start = Annotated[Moment | None, Query(alias="from", description="Only what was made at this time or later")]
+End = Annotated[Moment | None, Query(alias="to", description="Only what was made before this time")]
+
+At = Annotated[Moment | None, Query(description="A moment that is over; without it: now")]
+"""A moment for which something is asked."""
 
 Types = Annotated[
     frozenset[str],

@@ -1,0 +1,189 @@
+"""History: an account's postings in all its assets, newest first, read without a lock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from app import db as bulk
+from app.db import Db, Row
+from app.domain import assets, history_types, instants
+from app.domain.history_types import Leg
+from app.domain.holdings import INSTANT
+from app.domain.refusals import Invalid
+from app.money import show
+
+LOOKED_AT: Final = 2_000
+"""Postings that one page of a filtered history looks through."""
+EXPORTED: Final = 100_000
+"""Postings that one export looks through."""
+
+Spans = Mapping[str, tuple[int, int]]
+"""By asset: the postings wanted are numbered above the first and up to the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a posting stands in a history: newest first, those of one moment by asset, then the last first."""
+
+    created: datetime
+    asset: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which postings are wanted: of one asset, of one type, made at `start` or later and before `end`; None for all."""
+
+    asset: str | None = None
+    type: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A posting; amounts in the asset's smallest unit, `balance` is what its bucket held after it."""
+
+    place: Place
+    entry: int
+    type: str
+    decimals: int
+    bucket: str
+    amount: int
+    balance: int
+    reference_type: str
+    reference: str
+
+    @property
+    def debit(self) -> str:
+        """What the bucket gave."""
+        return show(max(0, -self.amount), self.decimals)
+
+    @property
+    def credit(self) -> str:
+        """What the bucket gained."""
+        return show(max(0, self.amount), self.decimals)
+
+    @property
+    def balance_after(self) -> str:
+        """What the bucket held after it."""
+        return show(self.balance, self.decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a history, and the place after which it goes on; None at its end."""
+
+    lines: Sequence[Line]
+    rest: Place | None
+
+
+class TooLong(Invalid):
+    """The history between these times has {found} postings, and one export at most {most}: ask for less time."""
+
+    field = "from"
+
+
+# Each asset's newest first, by the primary key; only those that are left of them look their entries up.
+_NEWEST: Final = sa.text("""
+    SELECT newest.*, entries.kind, assets.decimals,
+        CASE WHEN entries.reference_type <> '' OR entries.reference <> '' THEN entries.reference_type
+            ELSE entries.cause_type END AS reference_type,
+        CASE WHEN entries.reference_type <> '' OR entries.reference <> '' THEN entries.reference
+            ELSE entries.cause_id END AS reference,
+        entries.kind = ANY(:settled) AND EXISTS (
+            SELECT FROM postings AS gives
+            WHERE gives.entry_id = newest.entry_id AND gives.account_id = :account
+                AND gives.bucket = 'held' AND gives.amount < 0
+        ) AS own
+    FROM (
+        SELECT found.* FROM unnest(:assets, :lows, :highs) AS given (asset, low, high)
+        CROSS JOIN LATERAL (
+            SELECT * FROM postings
+            WHERE account_id = :account AND postings.asset = given.asset AND seq > low AND seq <= high
+            ORDER BY seq DESC LIMIT :limit
+        ) AS found
+        ORDER BY found.created DESC, found.asset COLLATE "C", found.seq DESC LIMIT :limit
+    ) AS newest
+    JOIN entries ON entries.id = newest.entry_id
+    JOIN assets ON assets.code = newest.asset
+    ORDER BY newest.created DESC, newest.asset COLLATE "C", newest.seq DESC
+""").bindparams(
+    sa.bindparam("account", type_=sa.BigInteger),
+    sa.bindparam("assets", type_=bulk.TEXTS),
+    sa.bindparam("lows", type_=bulk.BIGINTS),
+    sa.bindparam("highs", type_=bulk.BIGINTS),
+    sa.bindparam("limit", type_=sa.BigInteger),
+    sa.bindparam("settled", list(history_types.SETTLED), bulk.TEXTS),
+)
+
+
+async def page(db: Db, account: int, wanted: Filter, after: Place | None, limit: int) -> Page:
+    """Return up to `limit` of the postings wanted behind a place; NoSuchAsset where there is no such asset.
+
+    Of one type it looks through some thousand postings at most: a page may be short, or empty, and still go on.
+    """
+    spans = await _spans(db, account, wanted, after)
+    look = LOOKED_AT if wanted.type else limit + 1
+    rows = await _newest(db, account, spans, look)
+    lines = [line for line in map(_line, rows) if wanted.type in (None, line.type)]
+    if len(lines) > limit:
+        return Page(lines[:limit], lines[limit - 1].place)
+    return Page(lines, _line(rows[-1]).place if len(rows) == look else None)
+
+
+async def check_export(db: Db, account: int, wanted: Filter) -> None:
+    """Refuse what is too long for one export with TooLong; counted by the postings' numbers, without reading them."""
+    spans = await _spans(db, account, wanted, None)
+    found = sum(max(0, high - low) for low, high in spans.values())
+    if found > EXPORTED:
+        raise TooLong(found=found, most=EXPORTED)
+
+
+async def _spans(db: Db, account: int, wanted: Filter, after: Place | None) -> Spans:
+    """Turn the bounds in time into numbers of postings."""
+    if wanted.asset is not None:
+        await assets.fetch(db, wanted.asset)
+    last = {code: seq for code, seq in (await instants.last(db, account)).items() if wanted.asset in (None, code)}
+    low = await instants.before(db, account, dict.fromkeys(last, wanted.start)) if wanted.start else {}
+    ends = {code: end for code in last if (end := _end(code, wanted, after)) is not None}
+    high = last | (await instants.before(db, account, ends) if ends else {})
+    if after is not None and after.asset in high:
+        high[after.asset] = min(high[after.asset], after.seq - 1)
+    return {code: (low.get(code, 0), high[code]) for code in last}
+
+
+def _end(asset: str, wanted: Filter, after: Place | None) -> datetime | None:
+    """Return the time before which an asset's postings are wanted; of the place's own moment some were shown."""
+    if after is None:
+        return wanted.end
+    behind = after.created + INSTANT if asset >= after.asset else after.created
+    return min(behind, wanted.end or behind)
+
+
+async def _newest(db: Db, account: int, spans: Spans, limit: int) -> Sequence[Row]:
+    given = {
+        "account": account,
+        "assets": list(spans),
+        "lows": [low for low, _ in spans.values()],
+        "highs": [high for _, high in spans.values()],
+        "limit": limit,
+    }
+    return await bulk.fetch_all(db, _NEWEST, given) if spans else ()
+
+
+def _line(row: Row) -> Line:
+    return Line(
+        Place(row["created"], row["asset"], row["seq"]),
+        row["entry_id"],
+        history_types.word(Leg(row["kind"], row["bucket"], row["amount"], row["own"])),
+        row["decimals"],
+        row["bucket"],
+        row["amount"],
+        row[row["bucket"]],
+        row["reference_type"],
+        row["reference"],
+    )
