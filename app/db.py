@@ -65,7 +65,7 @@ def rows(table: sa.Table, columns: Sequence[str], given: Sequence[Row]) -> sa.Ta
 async def insert(db: Db, table: sa.Table, given: Sequence[Row], returning: tuple[str, ...] = ()) -> Sequence[Row]:
     """Insert all rows in one statement; every row has the columns of the first. Returns what is asked for of each."""
     columns = tuple(given[0])
-    found = await db.execute(_insertion(table, columns, returning), arrays(given))
+    found = await db.execute(insertion(table, columns, returning), arrays(given))
     return cast("Sequence[Row]", found.mappings().all()) if returning else ()
 
 
@@ -77,6 +77,11 @@ async def update(db: Db, table: sa.Table, keys: tuple[str, ...], given: Sequence
 def arrays(given: Sequence[Row]) -> dict[str, list[Any]]:
     """Return the parameters of a statement with `unnested` in it: the rows, column by column."""
     return {f"given_{name}": [row[name] for row in given] for name in given[0]}
+
+
+def columns(names: Sequence[str], given: Sequence[tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """Return the same of rows that are tuples (at least one), their values in the order of `names`."""
+    return {f"given_{name}": values for name, values in zip(names, zip(*given, strict=True), strict=True)}
 
 
 # Statements are made once for a table and its columns: making one took longer than running it.
@@ -99,7 +104,8 @@ def change(table: sa.Table, keys: tuple[str, ...], columns: tuple[str, ...]) -> 
 
 
 @cache
-def _insertion(table: sa.Table, columns: tuple[str, ...], returning: tuple[str, ...]) -> sa.Insert:
+def insertion(table: sa.Table, columns: tuple[str, ...], returning: tuple[str, ...] = ()) -> sa.Insert:
+    """Return the INSERT of `insert`."""
     source = unnested(table, columns)
     made = sa.insert(table).from_select(columns, sa.select(*(source.c[name] for name in columns)))
     return made.returning(*(table.c[name] for name in returning))

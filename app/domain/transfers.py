@@ -1,132 +1,149 @@
-"""Transfers: money between two accounts in the ledger, at once and without a fee."""
+"""Transfers: money between accounts in the ledger, at once and without a fee. A transfer is an entry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from app import db as bulk
+from app import money
 from app.db import Db, Row
-from app.domain import facts, ledger, outbox
-from app.domain.facts import Owner
-from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posted, Posting, Slot
-from app.domain.outbox import Fact
-from app.domain.refusals import Refusal
-from app.money import DOGE, Koinu, show
-from app.tables import accounts, entries, postings
+from app.domain.ledger import Posted
+from app.domain.refusals import NotFound
+from app.tables import TREASURY, accounts, assets, entries, postings
 
-Available = dict[int, int]
-"""What each account could spend after what was decided so far, in koinu."""
+TREASURY_NAME: Final = "treasury"
+"""How the account is shown that issues credits; an account of that name is another."""
+KINDS: Final = ("TRANSFER", "REVERSAL", "TOPUP", "SPEND", "BONUS", "PAYFROM", "REFUND")
+"""Entries that are transfers."""
+
+
+class NoSuchTransfer(NotFound):
+    """There is no transfer {id}."""
+
+    field = "id"
+
+
+class Share(NamedTuple):
+    """What a payee got, in the asset's smallest unit; `account` is its foreign_id."""
+
+    account: str
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A transfer that was made; `payer` and `payee` are foreign_ids."""
+    """A transfer that was made; `payer` is a foreign_id. `reversed` is what came back of `amount`."""
 
     id: int
     kind: str
     payer: str
-    payee: str
+    shares: tuple[Share, ...]
     asset: str
-    amount: Koinu
+    decimals: int
+    amount: int
+    reference_type: str
     reference: str
     metadata: str
     created: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A transfer that was decided on; `key` names the fact, `invoice` is what it is about, `told` comes before the rest."""
-
-    kind: str
-    key: str
-    payer: Owner
-    payee: Owner
-    amount: Koinu
-    invoice: str
-    told: tuple[Fact, ...] = ()
+    reversed: int = 0
 
     @property
-    def entry(self) -> Entry:
-        """The entry that carries it out."""
-        postings = (
-            Posting(self.payer.id, Bucket.AVAILABLE, -self.amount),
-            Posting(self.payee.id, Bucket.AVAILABLE, self.amount),
-        )
-        return Entry(self.kind, ("invoice", self.invoice), self.key, postings, ("invoice", self.invoice))
+    def payee(self) -> str:
+        """Who got it; of several the first."""
+        return self.shares[0].account
 
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        """What is told, before the balances."""
-        kind = self.kind.lower()
-        return (
-            *self.told,
-            facts.inside_payment(self.payee, "in", kind, self.invoice, self.amount),
-            facts.inside_payment(self.payer, "out", kind, self.invoice, self.amount),
-        )
+    def show(self, amount: int) -> str:
+        """Return an amount of its asset as decimal text."""
+        return money.show(amount, self.decimals)
 
 
-async def available(db: Db, owners: Sequence[Owner]) -> Available:
-    """Lock the balances of those whose money may move, and return what each can spend."""
-    slots = sorted({Slot(owner.id, DOGE) for owner in owners})
-    return {slot.account: balance.available for slot, balance in (await ledger.lock(db, slots)).items()}
-
-
-def decide(left: Available, move: Move) -> Refusal | None:
-    """Take the move's money from what is left, or refuse."""
-    if left[move.payer.id] < move.amount:
-        return InsufficientFunds(available=show(max(0, left[move.payer.id])), needed=show(move.amount))
-    left[move.payer.id] -= move.amount
-    left[move.payee.id] += move.amount
-    return None
-
-
-async def carry_out(db: Db, moves: Sequence[Move]) -> dict[str, Transfer]:
-    """Post the moves, which were decided on under their balances' locks, and tell of them; by key."""
-    outcomes = await ledger.post(db, [move.entry for move in moves])
-    for outcome in outcomes:
-        if not isinstance(outcome, Posted):
-            raise outcome if isinstance(outcome, Refusal) else AssertionError(outcome)
-    await outbox.emit(db, [*(fact for move in moves for fact in move.facts), *_balances(moves, outcomes)])
-    keys = sa.literal([move.key for move in moves], bulk.TEXTS)
-    rows = await bulk.fetch_all(db, _select().where(entries.c.key == sa.any_(keys))) if moves else []
-    return {row["key"]: _of(row) for row in rows}
-
-
-async def by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Transfer]:
-    """Return the transfers with these ids."""
-    wanted = sa.literal([int(text) for text in ids], bulk.BIGINTS)
-    rows = await bulk.fetch_all(db, _select().where(entries.c.id == sa.any_(wanted)))
-    return {str(row["id"]): _of(row) for row in rows}
-
-
-def _balances(moves: Sequence[Move], outcomes: Sequence[ledger.Outcome]) -> list[Fact]:
-    """Tell each account's balance after all of them: once per account."""
-    owners = {owner.id: owner for move in moves for owner in (move.payer, move.payee)}
-    lines = [line for outcome in outcomes if isinstance(outcome, Posted) for line in outcome.lines]
-    last = {line.posting.account: line.balance for line in lines}
-    return [facts.balance_change(owners[account], balance) for account, balance in sorted(last.items())]
-
-
-def _select() -> sa.Select[tuple[object, ...]]:
-    gives, takes = postings.alias("gives"), postings.alias("takes")
-    payer, payee = accounts.alias("payer"), accounts.alias("payee")
-    names = ("id", "kind", "key", "reference", "metadata", "created")
-    return (
-        sa.select(
-            *(entries.c[name] for name in names),
-            takes.c.asset,
-            takes.c.amount,
-            payer.c.foreign_id.label("payer"),
-            payee.c.foreign_id.label("payee"),
-        )
-        .join(gives, sa.and_(gives.c.entry_id == entries.c.id, gives.c.amount < 0))
-        .join(takes, sa.and_(takes.c.entry_id == entries.c.id, takes.c.amount > 0))
-        .join(payer, payer.c.id == gives.c.account_id)
-        .join(payee, payee.c.id == takes.c.account_id)
+def made(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
+    """Return the transfer that a new entry is; `names` are the foreign_ids of its accounts."""
+    entry = posted.entry
+    taken = [posting for posting in entry.postings if posting.amount > 0]
+    giver = next(posting for posting in entry.postings if posting.amount < 0)
+    return Transfer(
+        posted.id,
+        entry.kind,
+        names[giver.account],
+        tuple(Share(names[posting.account], posting.amount) for posting in taken),
+        giver.asset,
+        decimals,
+        -giver.amount,
+        *entry.reference,
+        entry.metadata,
+        posted.created,
     )
 
 
-def _of(row: Row) -> Transfer:
-    return Transfer(**{name: row[name] for name in Transfer.__slots__})
+async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Transfer]:
+    """Return those of the entries with these ids that are transfers."""
+    return {str(transfer.id): transfer for transfer in await load(db, [int(text) for text in ids])}
+
+
+async def fetch(db: Db, number: int) -> Transfer:
+    """Return the transfer, or refuse with NoSuchTransfer."""
+    found = await load(db, [number])
+    if not found:
+        raise NoSuchTransfer(id=number)
+    return found[0]
+
+
+async def load(db: Db, ids: Sequence[int]) -> list[Transfer]:
+    """Return the transfers among the entries with these ids, newest first."""
+    rows = await bulk.fetch_all(db, _FOUND, {"ids": list(ids)})
+    lines: dict[int, list[Row]] = {}
+    for row in rows:
+        lines.setdefault(row["id"], []).append(row)
+    came_back = await _reversed(db, list(lines))
+    found = [_of(given, came_back.get(number, 0)) for number, given in lines.items()]
+    return sorted(found, key=lambda transfer: -transfer.id)
+
+
+def reversal_key(number: int) -> str:
+    """Name the entry that reverses a transfer: there is one at the most."""
+    return f"reverse:{number}"
+
+
+_FOUND: Final = (
+    sa.select(
+        *(entries.c[name] for name in ("id", "kind", "reference_type", "reference", "metadata", "created")),
+        *(postings.c[name] for name in ("account_id", "asset", "amount")),
+        sa.func.coalesce(accounts.c.foreign_id, "").label("name"),
+        assets.c.decimals,
+    )
+    .join(postings, postings.c.entry_id == entries.c.id)
+    .join(assets, assets.c.code == postings.c.asset)
+    .outerjoin(accounts, accounts.c.id == postings.c.account_id)
+    .where(entries.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+    .where(entries.c.kind == sa.any_(sa.literal(list(KINDS), bulk.TEXTS)))
+    .order_by(entries.c.id, postings.c.account_id, postings.c.seq)
+)
+_REVERSED: Final = (
+    sa.select(entries.c.cause_id, sa.func.sum(postings.c.amount).label("amount"))
+    .join(postings, sa.and_(postings.c.entry_id == entries.c.id, postings.c.amount > 0))
+    .where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
+    .group_by(entries.c.cause_id)
+)
+
+
+async def _reversed(db: Db, ids: Sequence[int]) -> dict[int, int]:
+    """Return what came back of those transfers of which anything did."""
+    found = await db.execute(_REVERSED, {"keys": [reversal_key(number) for number in ids]})
+    return {int(row.cause_id): int(row.amount) for row in found}
+
+
+def _of(lines: Sequence[Row], came_back: int) -> Transfer:
+    """Read the lines of an entry; who gives stands in one of them."""
+    [giver] = [line for line in lines if line["amount"] < 0]
+    shares = tuple(Share(_name(line), line["amount"]) for line in lines if line["amount"] > 0)
+    plain: dict[str, Any] = {name: giver[name] for name in Transfer.__slots__ if name in giver and name != "amount"}
+    found = Transfer(payer=_name(giver), shares=shares, amount=-giver["amount"], **plain)
+    return replace(found, reversed=came_back) if came_back else found
+
+
+def _name(line: Row) -> str:
+    return TREASURY_NAME if line["account_id"] == TREASURY else str(line["name"])

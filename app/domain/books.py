@@ -1,0 +1,229 @@
+"""Books: balances as they are under a lock, moved on entry by entry; no entry is half done, and nothing falls below zero."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from app.domain.refusals import Conflict, Refusal
+from app.money import DOGE
+from app.tables import CLAWBACK, TREASURY
+
+MAX_BALANCE: Final = 2**63 - 1
+"""What one bucket can hold (BIGINT)."""
+
+
+class Bucket(StrEnum):
+    """Where in an account money lies."""
+
+    AVAILABLE = "available"
+    INCOMING = "incoming"
+    HELD = "held"
+    OUTGOING = "outgoing"
+
+
+_PLACES: Final = {bucket: place for place, bucket in enumerate(Bucket)}
+_SEQ: Final = len(_PLACES)
+
+
+class Slot(NamedTuple):
+    """What has one balance row; its order is the order in which rows are locked."""
+
+    account: int
+    asset: str
+
+
+class Balance(NamedTuple):
+    """The four buckets of a slot, and the number of its last posting."""
+
+    available: int = 0
+    incoming: int = 0
+    held: int = 0
+    outgoing: int = 0
+    seq: int = 0
+
+    def of(self, bucket: Bucket) -> int:
+        """Return what lies in `bucket`."""
+        return self[_PLACES[bucket]]
+
+    def after(self, bucket: Bucket, amount: int) -> "Balance":
+        """Return the balance that one more posting leaves."""
+        moved = list(self)
+        moved[_PLACES[bucket]] += amount
+        moved[_SEQ] += 1
+        return Balance(*moved)
+
+
+class Posting(NamedTuple):
+    """What a bucket gains (+) or gives (-)."""
+
+    account: int
+    bucket: Bucket
+    amount: int
+    asset: str = DOGE
+
+    @property
+    def slot(self) -> Slot:
+        """The balance that it moves."""
+        return Slot(self.account, self.asset)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A balanced movement. `key` is the fact's own name: what was posted once is never posted again.
+
+    `cause` is the type and id of what made it. With `clawback`, what a giving bucket lacks is charged to the clawback
+    account instead of the entry being refused: blocks do not ask.
+    """
+
+    kind: str
+    cause: tuple[str, str]
+    key: str
+    postings: tuple[Posting, ...]
+    reference: tuple[str, str] = ("", "")
+    metadata: str = "{}"
+    clawback: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what does not balance in every asset, or moves nothing, and whoever would mint Dogecoin."""
+        sums: dict[str, int] = {}
+        for account, _, amount, asset in self.postings:
+            sums[asset] = sums.get(asset, 0) + amount
+            if account == TREASURY and asset == DOGE:
+                raise ValueError(f"the treasury issues no {DOGE}: {self}")
+            if not amount:
+                raise ValueError(f"unbalanced entry: {self}")
+        if not sums or any(sums.values()):
+            raise ValueError(f"unbalanced entry: {self}")
+
+    def slots(self) -> Iterable[Slot]:
+        """Every balance that it may touch. The treasury has no row, so that nothing waits for another there."""
+        yield from (posting.slot for posting in self.postings if posting.account != TREASURY)
+        if self.clawback:
+            yield from (Slot(CLAWBACK, posting.asset) for posting in self.postings)
+
+
+class InsufficientFunds(Conflict):
+    """The account has {available} of the {needed} that are needed."""
+
+    code = "insufficient-funds"
+
+
+class TooMuch(Conflict):
+    """The account would hold more than can be counted."""
+
+
+class Line(NamedTuple):
+    """A posting as it was written, with the balance after it (of the treasury: zeros)."""
+
+    posting: Posting
+    balance: Balance
+
+
+class Decided(NamedTuple):
+    """An entry that can be written; `charged` is what clawback is charged."""
+
+    entry: Entry
+    lines: tuple[Line, ...]
+    charged: int
+
+
+class Posted(NamedTuple):
+    """The entry was written, under the number `id` and at the time `created`; `charged` is what clawback was charged."""
+
+    entry: Entry
+    lines: tuple[Line, ...]
+    charged: int
+    id: int
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The entry's key was written before; nothing moved."""
+
+    entry: Entry
+
+
+class Failed(NamedTuple):
+    """Of entries that stand together, the first that could not be written, and why: none was."""
+
+    place: int
+    outcome: Known | Refusal
+
+
+@dataclass(slots=True)
+class Books:
+    """Balances that are locked, and the keys of entries that were written."""
+
+    balances: dict[Slot, Balance]
+    keys: set[str] = field(default_factory=set)
+
+    def decide(self, entry: Entry) -> Decided | Known | Refusal:
+        """Move the balances by `entry`, or say why not."""
+        if entry.key in self.keys:
+            return Known(entry)
+        given = _with_clawback(self.balances, entry) if entry.clawback else entry.postings
+        lines = _lines(self.balances, given)
+        if isinstance(lines, Refusal):
+            return lines
+        self.keys.add(entry.key)
+        self.balances.update(after(lines))
+        charged = _charged(entry.postings) - _charged(given) if entry.clawback else 0
+        return Decided(entry, lines, charged)
+
+    def decide_together(self, given: Sequence[Entry]) -> list[Decided] | Failed:
+        """Move the balances by all of the entries, in order, or by none."""
+        trial = Books(dict(self.balances), set(self.keys))
+        decided: list[Decided] = []
+        for place, entry in enumerate(given):
+            outcome = trial.decide(entry)
+            if not isinstance(outcome, Decided):
+                return Failed(place, outcome)
+            decided.append(outcome)
+        self.balances, self.keys = trial.balances, trial.keys
+        return decided
+
+
+def after(lines: Iterable[Line]) -> dict[Slot, Balance]:
+    """Return the balance of each slot after its last line."""
+    return {posting.slot: balance for posting, balance in lines if posting.account != TREASURY}
+
+
+def _charged(given: Sequence[Posting]) -> int:
+    return sum(posting.amount for posting in given if posting.account == CLAWBACK)
+
+
+def _with_clawback(held: Mapping[Slot, Balance], entry: Entry) -> tuple[Posting, ...]:
+    """Charge to clawback what a giving customer bucket lacks."""
+    given: list[Posting] = []
+    for posting in entry.postings:
+        lacking = max(0, -posting.amount - held[posting.slot].of(posting.bucket)) if posting.account >= 0 else 0
+        parts = (
+            Posting(posting.account, posting.bucket, posting.amount + lacking, posting.asset),
+            Posting(CLAWBACK, Bucket.AVAILABLE, -lacking, posting.asset),
+        )
+        given.extend(part for part in parts if part.amount)
+    return tuple(given)
+
+
+def _lines(held: Mapping[Slot, Balance], given: Sequence[Posting]) -> tuple[Line, ...] | Refusal:
+    """Judge the postings one after the other on a copy of the balances that they touch."""
+    now: dict[Slot, Balance] = {}
+    lines = []
+    for posting in given:
+        if posting.account == TREASURY:
+            lines.append(Line(posting, Balance()))
+            continue
+        slot = posting.slot
+        before = now.get(slot) or held[slot]
+        moved = before.after(posting.bucket, posting.amount)
+        left = moved.of(posting.bucket)
+        if posting.account >= 0 and left < 0:
+            return InsufficientFunds(available=before.of(posting.bucket), needed=-posting.amount)
+        if abs(left) > MAX_BALANCE:
+            return TooMuch()
+        now[slot] = moved
+        lines.append(Line(posting, moved))
+    return tuple(lines)
