@@ -21,6 +21,7 @@ from app.api import (
     payments,
     settling,
     transactions,
+    transfers,
 )
 from app.api.program import Program
 
@@ -34,6 +35,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
     # Paths are tried in this order: what is called most comes first.
     routers = [
         invoices.busy,
+        transfers.busy,
         accounts.busy,
         invoices.admin,
         accounts.router,
@@ -41,6 +43,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
         transactions.router,
         addresses.admin,
         settling.router,
+        transfers.router,
         assets.router,
         history.router,
         events.router,

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
@@ -59,17 +59,21 @@ class Body(BaseModel):
 
 
 class Reader(Generic[Model]):
-    """A dependency that gives an endpoint the request's body as `model`; OpenAPI documents it from here."""
+    """A dependency that gives an endpoint the request's body; OpenAPI documents it from here.
 
-    def __init__(self, model: type[Model], *, required: bool = True) -> None:
-        self.model = model
+    It is the one model, or one of several; then `form` is the pydantic type that tells them apart.
+    """
+
+    def __init__(self, *models: type[Model], required: bool = True, form: Any = None) -> None:
+        self.models = models
         self.required = required
+        self._read = TypeAdapter(form or models[0]).validate_python
 
     async def __call__(self, request: Request) -> Model:
         """Read, parse and validate; what is wrong is refused in one sentence that names the field."""
         tree = await parsed(request, required=self.required)
         try:
-            return self.model.model_validate(tree)
+            return self._read(tree)
         except ValidationError as error:
             complaint = complaints.of_errors(error.errors(include_url=False, include_input=False))
             raise BadField(sentence=complaint.sentence, field=complaint.field) from None
@@ -78,6 +82,11 @@ class Reader(Generic[Model]):
 def of(model: type[Body]) -> Any:
     """Mark an endpoint's parameter as its body: `new: Annotated[NewInvoice, bodies.of(NewInvoice)]`."""
     return Depends(Reader(model))
+
+
+def of_any(form: Any, *models: type[Body]) -> Any:
+    """Mark a parameter as a body of one of several models; `form` is the pydantic type that tells them apart."""
+    return Depends(Reader(*models, form=form))
 
 
 def optional(model: type[Body]) -> Any:

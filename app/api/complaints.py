@@ -65,5 +65,8 @@ def of_errors(errors: Sequence[Any]) -> Complaint:
 
 
 def path(location: Sequence[str | int]) -> str | None:
-    """Write ("items", 0, "value") as "items.0.value"; names that the caller chose are cut at 100 characters."""
-    return ".".join(str(step)[:100] for step in location) or None
+    """Write ("items", 0, "value") as "items.0.value"; names that the caller chose are cut at 100 characters.
+
+    Which of several forms a thing was read as ("<split>") is left out.
+    """
+    return ".".join(str(step)[:100] for step in location if not str(step).startswith("<")) or None

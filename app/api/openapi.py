@@ -53,7 +53,7 @@ def describe(app: FastAPI, *, locked: bool) -> None:
 
 def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
     routes = [route for route in app.router.routes if isinstance(route, APIRoute) and route.include_in_schema]
-    models = {reader.model.__name__: reader.model for route in routes if (reader := _reader(route))}
+    models = {model.__name__: model for route in routes if (reader := _reader(route)) for model in reader.models}
     wanted: list[tuple[type[BaseModel], Literal["validation"]]] = [
         (models[name], "validation") for name in sorted(models)
     ]
@@ -84,5 +84,6 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
 
 
 def _body(reader: bodies.Reader[Any]) -> dict[str, Any]:
-    reference = {"$ref": _REFERENCE.format(model=reader.model.__name__)}
-    return {"required": reader.required, "content": {"application/json": {"schema": reference}}}
+    forms = [{"$ref": _REFERENCE.format(model=model.__name__)} for model in reader.models]
+    schema: dict[str, Any] = {"anyOf": forms} if len(forms) > 1 else forms[0]
+    return {"required": reader.required, "content": {"application/json": {"schema": schema}}}

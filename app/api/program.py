@@ -20,6 +20,7 @@ from app.domain import (
     payments,
     refunds,
     settlements,
+    transfer_orders,
     voids,
 )
 from app.domain.networks import Network
@@ -48,6 +49,7 @@ class Program:
     request_payment: Verb[PayOrder, payments.Payment]
     give_address: Verb[deposit_addresses.Wanted, str]
     cancel_invoice: Verb[cancelling.Wish, invoices.Invoice]
+    transfer: Verb[transfer_orders.Order, Transfer]
     settle_invoice: Verb[settlements.Wish, Transfer]
     settle_on_chain: Verb[settlements.Wish, payments.Payment]
     refund_to_account: Verb[refunds.Refund, Transfer]
@@ -94,6 +96,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         request_payment=payments.requesting(),
         give_address=deposit_addresses.giving(network),
         cancel_invoice=cancelling.cancelling(network),
+        transfer=transfer_orders.making(),
         settle_invoice=settlements.settling(network),
         settle_on_chain=settlements.settling_on_chain(network),
         refund_to_account=refunds.to_accounts(network),

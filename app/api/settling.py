@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.api import amounts, answers, bodies, parameters, payments, replays, texts
 from app.api.program import Given
+from app.api.transfers import TransferView
 from app.domain import settlements
 from app.domain.refunds import Refund
 from app.domain.transfers import Transfer
@@ -49,33 +50,6 @@ class PaidView(answers.View):
     def of(cls, transfer: Transfer) -> "PaidView":
         """Show a transfer as a payment."""
         return cls(hex="", total=transfer.amount, paid=transfer.amount, fee=0, tx="")
-
-
-class TransferView(answers.View):
-    """Money that went from one account to another; `reversed` is what came back of it."""
-
-    id: int
-    type: str
-    from_: str
-    to: str
-    asset: str
-    amount: amounts.KoinuOut
-    reference: str
-    metadata: answers.JsonObject
-    reversed: amounts.KoinuOut
-    created: answers.Time
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", serialize_by_alias=True, alias_generator=lambda name: name.rstrip("_"),
-        validate_by_name=True,
-    )  # fmt: skip
-
-    @classmethod
-    def of(cls, transfer: Transfer) -> "TransferView":
-        """Show a transfer."""
-        names = ("id", "asset", "amount", "reference", "metadata", "created")
-        plain = {name: getattr(transfer, name) for name in names}
-        return cls(type=transfer.kind, from_=transfer.payer, to=transfer.payee, reversed=0, **plain)
 
 
 From = Annotated[PayFrom, bodies.optional(PayFrom)]

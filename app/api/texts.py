@@ -48,5 +48,8 @@ Link = Annotated[str, Field(max_length=MAX_LINK), AfterValidator(printable)]
 Label = Annotated[str, Field(max_length=MAX_LABEL), AfterValidator(printable)]
 """A reference, key or code of the caller's own: one line."""
 
+Name = Annotated[str, Field(min_length=1, max_length=MAX_LABEL), AfterValidator(printable)]
+"""A label that is not empty: an account's foreign_id, an asset's code."""
+
 Metadata = Annotated[str, PlainValidator(_metadata), WithJsonSchema({"type": "object"})]
 """Whatever the caller wants back; kept as JSON text."""

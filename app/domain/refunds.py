@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from app.db import Db
-from app.domain import accounts, facts, invoice_sums, outbox, payments, scripts, transfers
+from app.domain import accounts, facts, invoice_sums, moves, outbox, payments, scripts, transfers
 from app.domain.accounts import NoSuchAccount
 from app.domain.facts import Owner
 from app.domain.invoice_sums import Sums
 from app.domain.invoices import NoSuchInvoice
+from app.domain.moves import Available, Move
 from app.domain.networks import Network
 from app.domain.pay_orders import Payee, PayOrder
 from app.domain.payments import Payment
 from app.domain.refusals import Conflict, Invalid, Refusal
-from app.domain.transfers import Available, Move, Transfer
+from app.domain.transfers import Transfer
 from app.domain.verbs import Verb
 from app.money import DUST, Koinu, show
 
@@ -73,7 +74,7 @@ async def refund_inside(db: Db, wishes: Sequence[Refund], network: Network) -> l
     payees = await accounts.owners(db, [wish.to for wish in wishes])
     locked = await invoice_sums.lock(db, network, [wish.invoice for wish in wishes])
     sent_back = await invoice_sums.sent_back(db, locked)
-    left = await transfers.available(db, [*payees.values(), *(one.owner for one in locked.values())])
+    left = await moves.available(db, [*payees.values(), *(one.owner for one in locked.values())])
     outcomes: list[Move | Refusal] = []
     changed: dict[str, Sums] = {}
     for wish in wishes:
@@ -84,7 +85,7 @@ async def refund_inside(db: Db, wishes: Sequence[Refund], network: Network) -> l
         else:
             changed[wish.invoice], move = outcome
             outcomes.append(move)
-    made = await transfers.carry_out(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
+    made = await moves.carry_out(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
     await invoice_sums.write(db, [changed[address] for address in locked if address in changed])
     return [made[outcome.key] if isinstance(outcome, Move) else outcome for outcome in outcomes]
 
@@ -127,7 +128,7 @@ def _judge(
     told = _told(after, sent_back, amount, wish.to)
     key = f"refund:{now.address}:{after.refunded_inside}"
     move = Move("REFUND", key, now.owner, payee, amount, now.address, (told,))
-    return transfers.decide(left, move) or (after, move)
+    return moves.decide(left, move) or (after, move)
 
 
 def _order(network: Network, wish: Refund, now: Sums | None, sent_back: int) -> PayOrder | Refusal:

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.db import Db
-from app.domain import accounts, invoice_sums, payments, transfers
+from app.domain import accounts, invoice_sums, moves, payments, transfers
 from app.domain.accounts import NoSuchAccount
 from app.domain.facts import Owner
 from app.domain.invoice_sums import Sums
 from app.domain.invoices import NoSuchInvoice
+from app.domain.moves import Available, Move
 from app.domain.networks import Network
 from app.domain.pay_orders import Payee, PayOrder
 from app.domain.payments import Payment
 from app.domain.refusals import Conflict, Invalid, Refusal
-from app.domain.transfers import Available, Move, Transfer
+from app.domain.transfers import Transfer
 from app.domain.verbs import Verb
 from app.money import DUST, Koinu, show
 
@@ -48,7 +49,7 @@ async def settle(db: Db, wishes: Sequence[Wish], network: Network) -> list[Trans
     """Pay what each invoice still lacks, in the order of the wishes, as far as each account's money goes."""
     payers = await accounts.owners(db, [wish.foreign_id for wish in wishes])
     locked = await invoice_sums.lock(db, network, [wish.address for wish in wishes])
-    left = await transfers.available(db, [*payers.values(), *(one.owner for one in locked.values())])
+    left = await moves.available(db, [*payers.values(), *(one.owner for one in locked.values())])
     outcomes: list[Move | Refusal] = []
     changed: dict[str, Sums] = {}
     for wish in wishes:
@@ -59,7 +60,7 @@ async def settle(db: Db, wishes: Sequence[Wish], network: Network) -> list[Trans
         else:
             changed[wish.address], move = outcome
             outcomes.append(move)
-    made = await transfers.carry_out(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
+    made = await moves.carry_out(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
     await invoice_sums.write(db, [changed[address] for address in locked if address in changed])
     return [made[outcome.key] if isinstance(outcome, Move) else outcome for outcome in outcomes]
 
@@ -104,7 +105,7 @@ def _judge(wish: Wish, payer: Owner | None, now: Sums | None, left: Available) -
     after, told = now.settled(amount)
     key = f"payfrom:{now.address}:{after.settled_inside}"
     move = Move("PAYFROM", key, payer, now.owner, amount, now.address, tuple(told))
-    return transfers.decide(left, move) or (after, move)
+    return moves.decide(left, move) or (after, move)
 
 
 def _closed(now: Sums) -> Refusal | None:

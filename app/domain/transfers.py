@@ -1,7 +1,7 @@
 """Transfers: money between accounts in the ledger, at once and without a fee. A transfer is an entry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +27,7 @@ class NoSuchTransfer(NotFound):
 
 
 class Share(NamedTuple):
-    """What a payee got, in the asset's smallest unit; `account` is its foreign_id."""
+    """What an account gave or got, in the asset's smallest unit; `account` is its foreign_id."""
 
     account: str
     amount: int
@@ -35,12 +35,12 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A transfer that was made; `payer` is a foreign_id. `reversed` is what came back of `amount`."""
+    """A transfer that was made; one gives and several may take, or back again. `reversed` is what came back of `amount`."""
 
     id: int
     kind: str
-    payer: str
-    shares: tuple[Share, ...]
+    givers: tuple[Share, ...]
+    takers: tuple[Share, ...]
     asset: str
     decimals: int
     amount: int
@@ -51,9 +51,14 @@ class Transfer:
     reversed: int = 0
 
     @property
+    def payer(self) -> str:
+        """Who gave it; of several the first."""
+        return self.givers[0].account
+
+    @property
     def payee(self) -> str:
         """Who got it; of several the first."""
-        return self.shares[0].account
+        return self.takers[0].account
 
     def show(self, amount: int) -> str:
         """Return an amount of its asset as decimal text."""
@@ -63,16 +68,15 @@ class Transfer:
 def made(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
     """Return the transfer that a new entry is; `names` are the foreign_ids of its accounts."""
     entry = posted.entry
-    taken = [posting for posting in entry.postings if posting.amount > 0]
-    giver = next(posting for posting in entry.postings if posting.amount < 0)
+    lines = [(names[posting.account], posting.amount) for posting in entry.postings]
     return Transfer(
         posted.id,
         entry.kind,
-        names[giver.account],
-        tuple(Share(names[posting.account], posting.amount) for posting in taken),
-        giver.asset,
+        givers := _sides(lines, -1),
+        _sides(lines, 1),
+        entry.postings[0].asset,
         decimals,
-        -giver.amount,
+        sum(giver.amount for giver in givers),
         *entry.reference,
         entry.metadata,
         posted.created,
@@ -120,7 +124,6 @@ _FOUND: Final = (
     .outerjoin(accounts, accounts.c.id == postings.c.account_id)
     .where(entries.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
     .where(entries.c.kind == sa.any_(sa.literal(list(KINDS), bulk.TEXTS)))
-    .order_by(entries.c.id, postings.c.account_id, postings.c.seq)
 )
 _REVERSED: Final = (
     sa.select(entries.c.cause_id, sa.func.sum(postings.c.amount).label("amount"))
@@ -137,12 +140,18 @@ async def _reversed(db: Db, ids: Sequence[int]) -> dict[int, int]:
 
 
 def _of(lines: Sequence[Row], came_back: int) -> Transfer:
-    """Read the lines of an entry; who gives stands in one of them."""
-    [giver] = [line for line in lines if line["amount"] < 0]
-    shares = tuple(Share(_name(line), line["amount"]) for line in lines if line["amount"] > 0)
-    plain: dict[str, Any] = {name: giver[name] for name in Transfer.__slots__ if name in giver and name != "amount"}
-    found = Transfer(payer=_name(giver), shares=shares, amount=-giver["amount"], **plain)
-    return replace(found, reversed=came_back) if came_back else found
+    """Read the lines of an entry."""
+    sides = [(_name(line), line["amount"]) for line in lines]
+    given: dict[str, Any] = {name: lines[0][name] for name in Transfer.__slots__ if name in lines[0]}
+    givers, takers = _sides(sides, -1), _sides(sides, 1)
+    amounts = {"amount": sum(giver.amount for giver in givers), "reversed": came_back}
+    return Transfer(**given | amounts, givers=givers, takers=takers)
+
+
+def _sides(lines: Sequence[tuple[str, int]], sign: int) -> tuple[Share, ...]:
+    """Return those who give (-1) or take (1), by name: entries do not keep the order in which they were asked for."""
+    found = [Share(name, amount * sign) for name, amount in lines if amount * sign > 0]
+    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
 
 
 def _name(line: Row) -> str:

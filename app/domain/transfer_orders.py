@@ -1,0 +1,194 @@
+"""Transfer orders: what callers want moved, judged and posted together, each with its own outcome."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from app.db import Db
+from app.domain import accounts, assets, ledger, outbox, transfer_facts, transfers
+from app.domain.accounts import AccountClosed, NoSuchAccount
+from app.domain.assets import Asset, Given, NoSuchAsset
+from app.domain.facts import Owner
+from app.domain.idempotency import KeyReused
+from app.domain.ledger import MAX_BALANCE, Bucket, Entry, InsufficientFunds, Known, Outcome, Posted, Posting
+from app.domain.refusals import Conflict, Invalid, Refusal
+from app.domain.transfers import TREASURY_NAME, Transfer
+from app.domain.verbs import Verb
+from app.tables import TREASURY
+
+PAYEES: Final = 100
+"""The most that one transfer may have."""
+ISSUER: Final = None
+"""Stands for the treasury where an order names who gives or takes."""
+
+_TREASURY: Final = Owner(TREASURY, TREASURY_NAME, "")
+
+
+class SameAccount(Invalid):
+    """The account {account} is on both sides."""
+
+
+class PayeeTwice(Invalid):
+    """The account {account} is named twice."""
+
+
+class TooMuchAtOnce(Invalid):
+    """That is more than can be counted."""
+
+    field = "amount"
+
+
+class Lacking(Conflict):
+    """{account} has {available} {asset}, {needed} needed."""
+
+    code = "insufficient-funds"
+    field = "amount"
+
+
+class Payee(NamedTuple):
+    """Who is to get how much; `fields` are the names under which the request has the two."""
+
+    account: str | None
+    amount: Given
+    fields: tuple[str, str] = ("to", "amount")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A transfer that a caller wants. `key` is the caller's own name for it; accounts are foreign_ids, or ISSUER.
+
+    `field` is the name under which the request has the payer.
+    """
+
+    key: str
+    payer: str | None
+    payees: tuple[Payee, ...]
+    asset: str
+    kind: str = "TRANSFER"
+    reference: tuple[str, str] = ("", "")
+    metadata: str = "{}"
+    field: str = "from"
+
+
+class Plan(NamedTuple):
+    """An order that can be carried out as far as the money goes."""
+
+    entry: Entry
+    payer: Owner
+    asset: Asset
+
+
+class Made(NamedTuple):
+    """A plan that was carried out."""
+
+    plan: Plan
+    posted: Posted
+
+
+class Parties(NamedTuple):
+    """Whom and what the orders of a batch name."""
+
+    owners: Mapping[str | None, Owner]
+    assets: Mapping[str, Asset]
+
+
+def making() -> Verb[Order, Transfer]:
+    """Carry transfers out."""
+    return Verb("transfer", make, transfers.by_ids, lambda transfer: str(transfer.id))
+
+
+async def make(db: Db, orders: Sequence[Order]) -> list[Transfer | Refusal]:
+    """Carry the orders out in their order, as far as each payer's money goes."""
+    parties = await named(db, orders)
+    plans = [plan(order, parties) for order in orders]
+    outcomes = iter(await ledger.post(db, [one.entry for one in plans if isinstance(one, Plan)]))
+    judged = [one if isinstance(one, Refusal) else verdict(one, next(outcomes)) for one in plans]
+    made = iter(await tell(db, parties, [one for one in judged if isinstance(one, Made)]))
+    return [one if isinstance(one, Refusal) else next(made) for one in judged]
+
+
+async def named(db: Db, orders: Sequence[Order]) -> Parties:
+    """Look up the accounts and assets that the orders name."""
+    names = {name for order in orders for name in (order.payer, *(payee.account for payee in order.payees))}
+    owners: dict[str | None, Owner] = {ISSUER: _TREASURY}
+    owners.update(await accounts.owners(db, [name for name in names if name is not None]))
+    return Parties(owners, await assets.known(db, {order.asset for order in orders}))
+
+
+def plan(order: Order, parties: Parties) -> Plan | Refusal:
+    """Say what is to be posted, or what is wrong with the order."""
+    try:
+        return _plan(order, parties)
+    except Refusal as refusal:
+        return refusal
+
+
+def verdict(given: Plan, outcome: Outcome) -> Made | Refusal:
+    """Put what the ledger said in the caller's words."""
+    if isinstance(outcome, Posted):
+        return Made(given, outcome)
+    if isinstance(outcome, Known):
+        return KeyReused(field="Idempotency-Key")
+    if isinstance(outcome, InsufficientFunds):
+        return lacking(given.payer.foreign_id, given.asset, outcome)
+    return outcome.about("amount")
+
+
+def lacking(name: str, asset: Asset, refusal: InsufficientFunds) -> Lacking:
+    """Say whose money does not reach, in the asset's decimals."""
+    shown = {fact: asset.show(amount) for fact, amount in refusal.facts.items() if isinstance(amount, int)}
+    return Lacking(account=name, asset=asset.code, **shown)
+
+
+async def tell(db: Db, parties: Parties, made: Sequence[Made]) -> list[Transfer]:
+    """Tell of the transfers that were made, and return them."""
+    owners = {owner.id: owner for owner in parties.owners.values()}
+    names = {number: owner.foreign_id for number, owner in owners.items()}
+    found = [transfers.made(posted, names, plan.asset.decimals) for plan, posted in made]
+    await outbox.emit(
+        db,
+        [
+            fact
+            for one, shown in zip(made, found, strict=True)
+            for fact in transfer_facts.told(one.posted, shown, owners)
+        ],
+    )
+    return found
+
+
+def _plan(order: Order, parties: Parties) -> Plan:
+    payer = parties.owners.get(order.payer)
+    if payer is None:
+        raise NoSuchAccount(foreign_id=order.payer, field=order.field)
+    asset = parties.assets.get(order.asset)
+    if asset is None:
+        raise NoSuchAsset(code=order.asset)
+    taking = [_taking(payee, payer, asset, parties) for payee in order.payees]
+    if len(taking) > 1:
+        _once_each(order.payees)
+    total = sum(posting.amount for posting in taking)
+    if total > MAX_BALANCE:
+        raise TooMuchAtOnce
+    postings = (Posting(payer.id, Bucket.AVAILABLE, -total, asset.code), *taking)
+    cause, key = ("request", order.key), f"transfer:{order.key}"
+    return Plan(Entry(order.kind, cause, key, postings, order.reference, order.metadata), payer, asset)
+
+
+def _once_each(payees: Sequence[Payee]) -> None:
+    seen: set[str | None] = set()
+    for payee in payees:
+        if payee.account in seen:
+            raise PayeeTwice(account=payee.account, field=payee.fields[0])
+        seen.add(payee.account)
+
+
+def _taking(payee: Payee, payer: Owner, asset: Asset, parties: Parties) -> Posting:
+    name, amount = payee.fields
+    owner = parties.owners.get(payee.account)
+    if owner is None:
+        raise NoSuchAccount(foreign_id=payee.account, field=name)
+    if owner.id == payer.id:
+        raise SameAccount(account=payee.account, field=name)
+    if not owner.open:
+        raise AccountClosed(foreign_id=payee.account, field=name)
+    return Posting(owner.id, Bucket.AVAILABLE, asset.parse(payee.amount, amount), asset.code)
