@@ -12,6 +12,12 @@ _log = logging.getLogger(__name__)
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
 
+
+def _nothing() -> str:
+    """A step that does all that it is to do, or raises."""
+    return ""
+
+
 Errors = tuple[type[Exception], ...]
 
 
@@ -39,7 +45,7 @@ class Loop:
     """`step` does one unit and says whether it moved; rung by `bell`, looked after every `seconds` at the latest.
 
     After one of `survives` it goes on, after a while; one of `stops` ends it loudly and leaves the others running;
-    anything else is a fault of ours and ends the program.
+    anything else is a fault of ours and ends the program. `lacks` says what a step that went well still waits for.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Loop:
     seconds: float
     survives: Errors
     stops: Errors = ()
+    lacks: Callable[[], str] = _nothing
 
     async def run(self, vitals: Vitals) -> None:
         """Repeat until cancelled, or stopped."""
@@ -67,7 +74,8 @@ class Loop:
             if failures:
                 _log.info("%s goes on", self.name)
             failures = 0
-            vitals.loops[self.name] = Vital("running")
+            lack = self.lacks()
+            vitals.loops[self.name] = Vital("trouble", lack) if lack else Vital("running")
             if not moved:
                 await self.bell.wait(self.seconds)
 

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import sinking
 from app.bell import Bell
 from app.chain.follower import Follower, UnreadableBlock, WrongChain
 from app.chain.high_water import DatabaseBehind, HighWater
@@ -24,8 +25,9 @@ from app.domain import idempotency, networks
 from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.domain.endpoints import Callback
 from app.domain.networks import Network
-from app.events import addresses, mqtt, relay, topics, webhooks
+from app.events import addresses, relay, webhooks
 from app.events.posting import Poster
+from app.events.sinks import Sink, Telling
 from app.expiry import Expiry
 from app.lease import Lease
 from app.loops import Loop
@@ -130,9 +132,10 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return what numbers events, what tells them, and what forgets old keys."""
     settings = shared.settings
     callbacks = [Callback(one.name, one.path, one.types, one.hmacsecret or "") for one in settings.callbacks]
-    await relay.prepare(shared.engine, callbacks, to_mqtt=settings.mqtt_url is not None)
-    hooks, broker = Bell(), Bell()
-    sequencer = relay.Sequencer(shared.engine, shared.holder, partial(_ring, hooks, broker))
+    told = sinking.of(settings)
+    await relay.prepare(shared.engine, callbacks, told)
+    hooks, bells = Bell(), [Bell() for _ in told]
+    sequencer = relay.Sequencer(shared.engine, shared.holder, partial(_ring, hooks, *bells))
     stack.push_async_callback(sequencer.close)
     loops = [
         Loop("sequencer", sequencer.step, shared.relay, RELAY_SECONDS, DATABASE_TROUBLE),
@@ -140,13 +143,13 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         Loop("seals", _sealing(stack, shared), Bell(), SEAL_SECONDS, DATABASE_TROUBLE),
         Loop("tidy", _tidy(shared.engine), Bell(), TIDY_SECONDS, DATABASE_TROUBLE),
     ]
-    if settings.mqtt_url is not None:
-        queues = [topics.Queue(queue.topicfilter, queue.types) for queue in settings.queues]
-        target = mqtt.parse(settings.mqtt_url, settings.mqtt_client_id)
-        publisher = mqtt.Mqtt(shared.engine, target, queues, shared.holder)
-        stack.push_async_callback(publisher.close)
-        loops.append(Loop("mqtt", publisher.step, broker, RELAY_SECONDS, DATABASE_TROUBLE))
-    return loops
+    return [*loops, *(_telling(stack, shared, sink, bell) for sink, bell in zip(told, bells, strict=True))]
+
+
+def _telling(stack: AsyncExitStack, shared: Shared, sink: Sink, bell: Bell) -> Loop:
+    telling = Telling(shared.engine, sink, shared.holder)
+    stack.push_async_callback(telling.close)
+    return Loop(sink.name, telling.step, bell, RELAY_SECONDS, DATABASE_TROUBLE, lacks=telling.trouble)
 
 
 def _webhooks(stack: AsyncExitStack, shared: Shared, bell: Bell) -> Callable[[], Awaitable[bool]]:

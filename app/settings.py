@@ -11,7 +11,7 @@ from typing import Any
 
 from app import settings_sections as sections
 from app import settings_values as values
-from app.settings_sections import Callback, Queue
+from app.settings_sections import Callback, Logger, Queue
 from app.settings_values import Bind, SettingsError
 
 PREFIX = "KENNEL_"
@@ -56,6 +56,11 @@ class Settings:
     pay_wait_seconds: float = _variable("10", values.seconds(0, 60))
     paytx_minutes: int = _variable("60", values.whole(1, 10_080))
     mqtt_url: str | None = _variable("", values.url("mqtt", "mqtts"), secret=True)
+    mqtt_protocol: str = _variable("3.1.1", values.one_of("3.1.1", "5"))
+    mqtt_ca: Path | None = _variable("", Path)
+    mqtt_cert: Path | None = _variable("", Path)
+    mqtt_key: Path | None = _variable("", Path)
+    mqtt_topic: str | None = _variable("kennel/{class}/{foreign_id}", values.own_topic)  # None: off
     broker_bind: Bind = _variable("127.0.0.1:1883", values.bind)
     webhook_retries: tuple[int, ...] = _variable("5,300,1800,7200,18000,36000,50400,72000,86400", values.retries)
     webhook_allow_private: bool = _variable("false", values.yes_or_no)
@@ -64,7 +69,8 @@ class Settings:
     public_items: str = _variable("token", values.one_of("token", "open"))
     roles: frozenset[str] = _variable("http,follow,send,relay", values.some_of(*ROLES))
     log_level: str = _variable("info", values.one_of("debug", "info", "warning", "error"))
-    callbacks: tuple[Callback, ...] = ()  # these three come from the file's sections
+    callbacks: tuple[Callback, ...] = ()  # these four come from the file's sections
+    loggers: tuple[Logger, ...] = ()
     queues: tuple[Queue, ...] = ()
     mqtt_client_id: str | None = None
 
@@ -110,7 +116,7 @@ def _file_texts(file: Mapping[str, Any]) -> dict[str, str]:
     for name, value in file.items():
         if isinstance(value, dict):
             raise SettingsError(
-                f"The file of KENNEL_CONFIG has a section [{name}]; only [callbacks.*] and [mqtt] are read."
+                f"The file of KENNEL_CONFIG has a section [{name}]; only {' and '.join(f'[{known}]' for known in sections.NAMES)} are read."
             )
         _known(name, f"{name} in the file of KENNEL_CONFIG")
         texts[name] = _text(value)
@@ -202,6 +208,31 @@ def _check(settings: Settings, texts: Mapping[str, str]) -> None:
             settings.admin_token is None and settings.auth == "required",
             "KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required.",
         ),
+        *_wrong_places(settings),
     ):
         if wrong:
             raise SettingsError(sentence)
+
+
+def _wrong_places(settings: Settings) -> list[tuple[bool, str]]:
+    """What is wrong with where events go, each with whether it is so."""
+    tls = (settings.mqtt_url or "").startswith("mqtts:")
+    paths = [logger.path for logger in settings.loggers]
+    return [
+        *(
+            (
+                getattr(settings, name) is not None and not tls,
+                f"KENNEL_{name.upper()} is set but KENNEL_MQTT_URL is not an mqtts:// URL.",
+            )
+            for name in ("mqtt_ca", "mqtt_cert", "mqtt_key")
+        ),
+        (
+            settings.mqtt_key is not None and settings.mqtt_cert is None,
+            "KENNEL_MQTT_KEY is set but KENNEL_MQTT_CERT is not.",
+        ),
+        (
+            settings.mqtt_url is not None and settings.mqtt_topic is None and not settings.queues,
+            "KENNEL_MQTT_TOPIC is off and there is no [mqtt.queues.NAME]: nothing would be published.",
+        ),
+        (len(set(paths)) < len(paths), "Two of [loggers] have the same path."),
+    ]

@@ -1,4 +1,4 @@
-"""The sections of the configuration's file: GigaWallet's `[callbacks.NAME]`, `[mqtt]` and `[mqtt.queues.NAME]`."""
+"""The sections of the configuration's file: GigaWallet's callbacks, loggers and MQTT queues, each with keys of ours."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -10,9 +10,11 @@ from app import settings_values as values
 from app.settings_values import SettingsError
 
 SECTIONS = 100
-NAMES = ("callbacks", "mqtt")
+NAMES = ("callbacks", "loggers", "mqtt")
+MQTT_KEYS = ("ca", "cert", "key", "protocol", "topic")
+"""Those that are variables of their own: `ca` is KENNEL_MQTT_CA."""
 
-Section = TypeVar("Section", "Callback", "Queue")
+Section = TypeVar("Section", "Callback", "Logger", "Queue")
 
 
 def _key(parse: Callable[[Any], Any], default: Any = dataclasses.MISSING, *, secret: bool = False) -> Any:
@@ -31,12 +33,27 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
+class Logger:
+    """A log file of events: GigaWallet's `[loggers.NAME]`."""
+
+    name: str
+    path: str = _key(values.said(1_000, values.text(1_000)))
+    types: tuple[str, ...] = _key(values.types, ("ALL",))
+    foreign_id: str | None = _key(values.said(255, values.foreign_id), None)
+    megabytes: int = _key(values.number(1, 100_000), 100)
+    files: int = _key(values.number(1, 1_000), 10)
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """A topic of the file: GigaWallet's `[mqtt.queues.NAME]`."""
 
     name: str
     topicfilter: str = _key(values.said(1_000, values.topic))
     types: tuple[str, ...] = _key(values.types, ("ALL",))
+    foreign_id: str | None = _key(values.said(255, values.foreign_id), None)
+    qos: int = _key(values.number(0, 2), 1)
+    retain: bool = _key(values.flag, default=False)
 
 
 class Sections(NamedTuple):
@@ -51,6 +68,7 @@ def read(file: Mapping[str, Any]) -> Sections:
     mqtt = {key.lower(): value for key, value in file.get("mqtt", {}).items()}
     fields = {
         "callbacks": _named(Callback, "callbacks", file.get("callbacks", {})),
+        "loggers": _named(Logger, "loggers", file.get("loggers", {})),
         "queues": _named(Queue, "mqtt.queues", mqtt.pop("queues", {})),
         "mqtt_client_id": mqtt.pop("clientid", None) or None,
     }
@@ -58,13 +76,17 @@ def read(file: Mapping[str, Any]) -> Sections:
 
 
 def _mqtt_texts(mqtt: dict[str, Any]) -> dict[str, str]:
+    """Return the variables that the section sets; its address is GigaWallet's host:port, or a URL."""
+    texts = {f"mqtt_{key}": str(mqtt.pop(key)) for key in MQTT_KEYS if mqtt.get(key, "") != ""}
     address, username, password = (str(mqtt.pop(key, "")) for key in ("address", "username", "password"))
     if mqtt:
-        raise SettingsError(
-            f"The section [mqtt] has {min(mqtt)}, which is not address, username, password, clientid or queues."
-        )
-    login = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username else ""
-    return {"mqtt_url": f"mqtt://{login}{address}"} if address else {}
+        known = ", ".join(("address", "username", "password", "clientid", *MQTT_KEYS))
+        raise SettingsError(f"The section [mqtt] has {min(mqtt)}, which is not {known} or queues.")
+    if address:
+        scheme, _, place = address.rpartition("://")
+        login = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username else ""
+        texts["mqtt_url"] = f"{scheme or 'mqtt'}://{login}{place}"
+    return texts
 
 
 def _named(kind: type[Section], section: str, entries: Any) -> tuple[Section, ...]:

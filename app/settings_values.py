@@ -8,6 +8,8 @@ from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from app.events import topics
+
 PORTS = range(65_536)
 RETRIES = 50
 RETRY_SECONDS = range(1, 30 * 86_400 + 1)
@@ -194,8 +196,29 @@ def said(longest: int, parse: Callable[[str], str]) -> Callable[[Any], str]:
     return check
 
 
+def number(least: int, most: int) -> Callable[[Any], int]:
+    """A whole number of the file between the two, both included."""
+
+    def parse(written: Any) -> int:
+        return whole(least, most)(str(written))
+
+    return parse
+
+
+def flag(written: Any) -> bool:
+    """True or false, in the file."""
+    return yes_or_no(str(written))
+
+
 def topic(written: str) -> str:
-    """A topic that can be published to."""
-    if not written.isprintable() or set(written) & {"+", "#"}:
-        raise WrongValueError("a topic without wildcards")
+    """A topic that can be published to, or the template of one."""
+    try:
+        topics.check(written)
+    except topics.WrongTemplate as wrong:
+        raise WrongValueError(str(wrong)) from None
     return written
+
+
+def own_topic(written: str) -> str | None:
+    """A topic, or `off` (None)."""
+    return None if written.lower() == "off" else topic(written)

@@ -8,17 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import cursors, endpoints, outbox
 from app.domain.endpoints import Callback
-from app.events import mqtt
+from app.events.sinks import Sink
 from app.lease import Lease
 
 
-async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], *, to_mqtt: bool) -> None:
+async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], sinks: Sequence[Sink]) -> None:
     """Bring what the configuration says into the database, before the loops begin and anything can happen."""
     async with engine.begin() as db:
         start = await cursors.start(db)
         await endpoints.reconcile(db, callbacks, start)
-        if to_mqtt:
-            await cursors.begin(db, mqtt.CURSOR, start)
+        for sink in sorted(sinks, key=lambda sink: sink.name):
+            await cursors.begin(db, sink.name, start)
 
 
 REST_SECONDS: Final = 0.025

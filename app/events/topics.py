@@ -1,33 +1,75 @@
-"""The MQTT topics of an event: Kennel's own, and GigaWallet's literal ones."""
+"""The MQTT topics of an event: templates that its class, its type and its account are put into, or literal ones."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.domain import events
 from app.domain.events import Event
 
-ROOT: Final = "kennel"
+OWN: Final = "kennel/{class}/{foreign_id}"
+PLACES: Final = ("{class}", "{type}", "{foreign_id}")
+PLACED: Final = 8
+"""Places of one template: what is put into them must not outgrow a topic's 65,535 bytes."""
+BRACED: Final = re.compile(r"\{[^{}]*\}|[{}]")
 ESCAPED: Final = re.compile(r"[/+#%\x00-\x1f\x7f-\x9f]")
 """What separates levels, is a wildcard, begins an escape or is forbidden in a topic (MQTT 3.1.1, 1.5.3 and 4.7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """A literal topic that gets the events of these types; GigaWallet's `[mqtt.queues.NAME]`."""
+class WrongTemplate(ValueError):
+    """What a topic must be, in words that go on a sentence."""
+
+
+class Target(NamedTuple):
+    """Where one message goes, and how."""
 
     topic: str
+    qos: int
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A topic that gets the events of these types, of one account where `foreign_id` is given."""
+
+    template: str
     types: tuple[str, ...] = (events.ALL,)
+    qos: int = 1
+    retain: bool = False
+    foreign_id: str | None = None
+
+    def __post_init__(self) -> None:
+        check(self.template)
+
+    def wants(self, event: Event) -> bool:
+        """Say whether the event goes there."""
+        return events.asked_for(self.types, event.type) and self.foreign_id in (None, event.foreign_id)
 
 
-def own(event: Event) -> str:
-    """Return `kennel/{class}/{foreign_id}`: the class in lower case (`acc`, `inv`), the foreign_id percent-encoded.
+def check(template: str) -> None:
+    """Raise WrongTemplate for what is no topic, or names a place that there is not."""
+    if not template or not template.isprintable() or set(template) & {"+", "#"}:
+        raise WrongTemplate("a topic without wildcards")
+    named = BRACED.findall(template)
+    if not set(named) <= set(PLACES) or len(named) > PLACED:
+        raise WrongTemplate(f"a topic with at most {PLACED} places, which may be {', '.join(PLACES)}")
+    if not set(template.replace("{foreign_id}", "")) - {"/"}:
+        raise WrongTemplate("a topic with more than the {foreign_id}, which an event of no account has not")
 
-    An event of no account has no third level: `kennel/sys`.
+
+def fill(template: str, event: Event) -> str:
+    """Return the template with the class in lower case, the type as it is, and the foreign_id percent-encoded.
+
+    An event of no account leaves the level of its foreign_id out: `kennel/sys`.
     """
-    levels = [ROOT, events.class_of(event.type).lower()]
-    return "/".join([*levels, escape(event.foreign_id)] if event.foreign_id else levels)
+    put = {
+        "{class}": events.class_of(event.type).lower(),
+        "{type}": event.type,
+        "{foreign_id}": escape(event.foreign_id),
+    }
+    levels = [(level, BRACED.sub(lambda found: put[found[0]], level)) for level in template.split("/")]
+    return "/".join(filled for level, filled in levels if filled or not level)
 
 
 def escape(level: str) -> str:
@@ -35,6 +77,6 @@ def escape(level: str) -> str:
     return ESCAPED.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), level)
 
 
-def of(event: Event, queues: Sequence[Queue]) -> list[str]:
+def of(event: Event, queues: Sequence[Queue]) -> list[Target]:
     """Return every topic that the event goes to."""
-    return [own(event), *(queue.topic for queue in queues if events.asked_for(queue.types, event.type))]
+    return [Target(fill(queue.template, event), queue.qos, queue.retain) for queue in queues if queue.wants(event)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from app.settings_sections import Queue
+from app.settings_sections import Logger, Queue
 from app.settings_values import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +38,10 @@ clientid = "shop"
 [mqtt.queues.Accounts]
 topicfilter = "account"
 types = ["ACC", "PAYMENT"]
+
+[loggers.events]
+path = "/var/log/events.log"
+types = ["ALL"]
 """
 
 
@@ -187,9 +191,46 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
     )
     assert (everything.types, everything.hmacsecret) == (("ALL",), None)
     assert read.queues == (Queue("Accounts", "account", ("ACC", "PAYMENT")),)
+    assert read.loggers == (Logger("events", "/var/log/events.log"),)
     assert (read.mqtt_url, read.mqtt_client_id) == ("mqtt://us%20er:hush5%2F%40@broker:1883", "shop")
     assert (read.confirmations, read.webhook_retries, read.webhook_allow_private) == (3, (1, 2), True)
     assert settings.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
+
+
+def test_what_kennel_adds_to_gigawallets_sections_is_read_too(tmp_path: Path) -> None:
+    (tmp_path / "kennel.toml").write_text("""
+[mqtt]
+address = "mqtts://broker:8884"
+username = "shop"
+ca = "/etc/ca.pem"
+cert = "/etc/shop.pem"
+key = "/etc/shop.key"
+protocol = 5
+topic = "off"
+[mqtt.queues.one]
+topicfilter = "shop/{class}/{type}/{foreign_id}"
+types = "inv"
+qos = 2
+retain = true
+foreign_id = "one"
+[loggers.one]
+path = "one.log"
+foreign_id = "one"
+megabytes = 1
+files = 2
+""")
+
+    read = settings.read({"KENNEL_MQTT_CA": "/etc/other.pem"})
+
+    assert read.mqtt_url == "mqtts://shop:@broker:8884"
+    assert (str(read.mqtt_ca), str(read.mqtt_cert), str(read.mqtt_key)) == (
+        "/etc/other.pem",
+        "/etc/shop.pem",
+        "/etc/shop.key",
+    )
+    assert (read.mqtt_protocol, read.mqtt_topic) == ("5", None)
+    assert read.queues == (Queue("one", "shop/{class}/{type}/{foreign_id}", ("INV",), "one", 2, retain=True),)
+    assert read.loggers == (Logger("one", "one.log", ("ALL",), "one", 1, 2),)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +247,17 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
         ("[callbacks]\na = 3", "[callbacks.a] must be a section"),
         ("[mqtt.queues.a]\ntopicfilter = 'a/#'", "without wildcards"),
         ("[mqtt.queues.a]\ntypes = ['ACC']", "must have topicfilter"),
+        ("[mqtt.queues.a]\ntopicfilter = 'a/{who}'", "{class}, {type}, {foreign_id}"),
+        ("[mqtt.queues.a]\ntopicfilter = 'a'\nqos = 3", "[mqtt.queues.a] must have qos as a whole number from 0 to 2"),
+        ("[mqtt.queues.a]\ntopicfilter = 'a'\nretain = 'x'", "must have retain as true or false"),
+        ("[mqtt]\naddress = 'x'\ntopic = 'off'", "KENNEL_MQTT_TOPIC"),
+        ("[mqtt]\naddress = 'x'\ntopic = 'a/{b}'", "KENNEL_MQTT_TOPIC"),
+        ("[mqtt]\naddress = 'x'\nca = '/etc/ca'", "KENNEL_MQTT_CA"),
+        ("[mqtt]\naddress = 'mqtts://x'\nkey = '/etc/key'", "KENNEL_MQTT_CERT"),
+        ("[mqtt]\nprotocol = 3", "KENNEL_MQTT_PROTOCOL must be one of 3.1.1, 5"),
+        ("[loggers.a]\ntypes = ['ACC']", "[loggers.a] must have path"),
+        ("[loggers.a]\npath = 'a'\nfiles = 0", "[loggers.a] must have files"),
+        ("[loggers.a]\npath = 'a'\n[loggers.b]\npath = 'a'", "same path"),
         ("[mqtt]\nqueues = 4", "[mqtt.queues]"),
         ("[mqtt]\nadress = 'x'", "has adress"),
         ("[mqtt]\naddress = ':x'", "KENNEL_MQTT_URL"),

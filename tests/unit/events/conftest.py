@@ -41,6 +41,6 @@ async def poster() -> AsyncIterator[Poster]:
 
 @pytest.fixture
 async def mqtt_broker(tmp_path: Path) -> AsyncIterator[TestBroker]:
-    found = TestBroker(tmp_path, free_port())
+    found = TestBroker(tmp_path, free_port(), free_port())
     yield found
     await found.stop()

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import shutil
+import signal
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,59 +13,71 @@ from pathlib import Path
 import aiomqtt
 
 from app.events import broker
+from tests.unit.events.certificates import Signed
 from tests.unit.events.steps import DEADLINE_SECONDS
+
+NULL = asyncio.subprocess.DEVNULL
 
 
 @dataclass(slots=True)
 class TestBroker:
-    """mosquitto where it is installed, else the embedded broker; it keeps its port when it is started again."""
+    """mosquitto where it is installed, else the embedded broker; it keeps its port when it is started again.
+
+    With `secure` it also listens by TLS at `secure_port`; `lines` are more of mosquitto's settings.
+    """
 
     __test__ = False
 
     folder: Path
     port: int
+    secure_port: int = 0
     password: str | None = None
     embedded: bool = False
-    _running: AsyncExitStack = field(default_factory=AsyncExitStack)
+    secure: tuple[Path, Signed] | None = None
+    lines: list[str] = field(default_factory=list)
+    _embedded: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _process: Process | None = None
 
     @property
     def real(self) -> bool:
         return not self.embedded and shutil.which("mosquitto") is not None
 
     async def start(self) -> None:
-        await self._running.enter_async_context(
-            _mosquitto(self) if self.real else broker.running("127.0.0.1", self.port)
-        )
+        if not self.real:
+            await self._embedded.enter_async_context(broker.running("127.0.0.1", self.port))
+            return
+        config = self.folder / "mosquitto.conf"
+        config.write_text("\n".join([*await self._login(), *self.lines, *self._listeners()]) + "\n")
+        self._process = await asyncio.create_subprocess_exec("mosquitto", "-c", str(config), stdout=NULL, stderr=NULL)
+        await _listening(self.port)
 
-    async def stop(self) -> None:
-        await self._running.aclose()
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        await self._embedded.aclose()
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.send_signal(number)
+            await process.wait()
 
+    async def kill(self) -> None:
+        await self.stop(signal.SIGKILL)
 
-@asynccontextmanager
-async def _mosquitto(wanted: TestBroker) -> AsyncIterator[None]:
-    lines = [f"listener {wanted.port} 127.0.0.1", "persistence true", f"persistence_location {wanted.folder}/"]
-    lines += ["user root", "max_queued_messages 0", "max_inflight_messages 0"]
-    if wanted.password is None:
-        lines.append("allow_anonymous true")
-    else:
-        passwords = wanted.folder / "passwords"
+    def _listeners(self) -> list[str]:
+        lines = ["persistence true", f"persistence_location {self.folder}/", "user root", "max_queued_messages 0"]
+        lines += ["max_inflight_messages 0", f"listener {self.port} 127.0.0.1"]
+        if self.secure is not None:
+            ca, own = self.secure
+            lines += [f"listener {self.secure_port} 127.0.0.1", f"cafile {ca}", f"certfile {own.cert}"]
+            lines += [f"keyfile {own.key}", "require_certificate true"]
+        return lines
+
+    async def _login(self) -> list[str]:
+        if self.password is None:
+            return ["allow_anonymous true"]
+        passwords = self.folder / "passwords"
         passwords.unlink(missing_ok=True)
-        make = await asyncio.create_subprocess_exec(
-            "mosquitto_passwd", "-c", "-b", str(passwords), "kennel", wanted.password, stderr=asyncio.subprocess.DEVNULL
-        )
-        await make.wait()
-        lines.append(f"password_file {passwords}")
-    config = wanted.folder / "mosquitto.conf"
-    config.write_text("\n".join(lines) + "\n")
-    program = await asyncio.create_subprocess_exec(
-        "mosquitto", "-c", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    await _listening(wanted.port)
-    try:
-        yield
-    finally:
-        program.terminate()
-        await program.wait()
+        made = ["mosquitto_passwd", "-c", "-b", str(passwords), "kennel", self.password]
+        await (await asyncio.create_subprocess_exec(*made, stderr=NULL)).wait()
+        return [f"password_file {passwords}"]
 
 
 async def _listening(port: int) -> None:
@@ -84,6 +98,7 @@ class Subscriber:
     """Hears everything, and subscribes again when the broker comes back."""
 
     port: int
+    name: str = "subscriber"
     messages: list[aiomqtt.Message] = field(default_factory=list)
     subscribed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -96,9 +111,9 @@ class Subscriber:
                 await asyncio.sleep(0.02)
 
     async def _listen(self) -> None:
-        client = aiomqtt.Client("127.0.0.1", self.port, identifier="subscriber", clean_session=False)
+        client = aiomqtt.Client("127.0.0.1", self.port, identifier=self.name, clean_session=False)
         async with client:
-            await client.subscribe("#", qos=1)
+            await client.subscribe("#", qos=2)
             self.subscribed.set()
             async for message in client.messages:
                 self.messages.append(message)
@@ -111,8 +126,8 @@ class Subscriber:
 
 
 @asynccontextmanager
-async def subscribed(port: int) -> AsyncIterator[Subscriber]:
-    found = Subscriber(port)
+async def subscribed(port: int, name: str = "subscriber") -> AsyncIterator[Subscriber]:
+    found = Subscriber(port, name)
     task = asyncio.create_task(found.run())
     async with asyncio.timeout(DEADLINE_SECONDS):
         await found.subscribed.wait()

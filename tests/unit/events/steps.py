@@ -14,10 +14,18 @@ from app.domain.outbox import Fact
 DEADLINE_SECONDS = 20
 
 
-async def tell(engine: AsyncEngine, count: int, *, account: int = 1, type: str = "ACC_UPDATED") -> None:  # noqa: A002
+async def tell(
+    engine: AsyncEngine,
+    count: int,
+    *,
+    account: int = 1,
+    type: str = "ACC_UPDATED",  # noqa: A002
+    foreign_id: str | None = None,
+) -> None:
     """Let `count` facts happen, and number them."""
+    named = f"shop-{account}" if foreign_id is None else foreign_id
     async with engine.begin() as db:
-        await outbox.emit(db, [Fact(account, f"shop-{account}", type, f'{{"n":{n}}}') for n in range(count)])
+        await outbox.emit(db, [Fact(account, named, type, f'{{"n":{n}}}') for n in range(count)])
         await outbox.sequence(db)
 
 

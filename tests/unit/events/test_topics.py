@@ -4,6 +4,8 @@ import pytest
 
 from app.domain.events import Event
 from app.events import mqtt, topics
+from app.events.certificates import Certificates
+from app.events.mqtt_link import Broker
 from app.events.topics import Queue
 
 
@@ -25,25 +27,56 @@ def event(event_type: str, foreign_id: str) -> Event:
 def test_a_topic_is_the_class_and_the_account_with_what_mqtt_forbids_escaped(
     event_type: str, foreign_id: str, topic: str
 ) -> None:
-    assert topics.own(event(event_type, foreign_id)) == topic
+    assert topics.fill(topics.OWN, event(event_type, foreign_id)) == topic
 
 
-def test_gigawallets_queues_get_their_types_beside_our_own_topics() -> None:
-    queues = [Queue("account", ("ACC",)), Queue("all"), Queue("sent", ("PAYMENT_SENT",)), Queue("pay", ("PAYMENT",))]
+def test_each_queue_gets_its_types_and_its_account() -> None:
+    own, sent, one = Queue(topics.OWN), Queue("sent", ("PAYMENT_SENT",), 0, retain=True), Queue("x", foreign_id="x")
+    queues = [own, Queue("account", ("ACC",)), sent, Queue("pay", ("PAYMENT",)), one]
 
-    assert topics.of(event("ACC_CREATED", "x"), queues) == ["kennel/acc/x", "account", "all"]
-    assert topics.of(event("PAYMENT_SENT", "x"), queues) == ["kennel/payment/x", "all", "sent", "pay"]
+    assert topics.of(event("ACC_CREATED", "y"), queues) == [("kennel/acc/y", 1, False), ("account", 1, False)]
+    assert topics.of(event("PAYMENT_SENT", "x"), queues) == [
+        ("kennel/payment/x", 1, False),
+        ("sent", 0, True),
+        ("pay", 1, False),
+        ("x", 1, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "of_account", "of_none"),
+    [
+        ("account", "account", "account"),
+        ("/a//{type}/", "/a//INV_CREATED/", "/a//INV_CREATED/"),
+        ("{class}/{foreign_id}/{type}", "inv/x%2Fy/INV_CREATED", "inv/INV_CREATED"),
+        ("shop-{foreign_id}", "shop-x%2Fy", "shop-"),
+    ],
+)
+def test_a_template_is_filled_and_what_an_event_has_not_is_no_level(
+    template: str, of_account: str, of_none: str
+) -> None:
+    assert topics.fill(template, event("INV_CREATED", "x/y")) == of_account
+    assert topics.fill(template, event("INV_CREATED", "")) == of_none
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["", "a/+", "#", "{account}", "{Class}", "a{", "}", "{foreign_id}", "/{foreign_id}", "{type}" * 9, "a\x00"],
+)
+def test_what_is_no_template_is_refused(template: str) -> None:
+    with pytest.raises(topics.WrongTemplate, match="a topic with"):
+        Queue(template)
 
 
 @pytest.mark.parametrize(
     ("url", "broker"),
     [
-        ("mqtt://localhost", mqtt.Broker("localhost", 1883, tls=False)),
-        ("mqtts://broker.example", mqtt.Broker("broker.example", 8883, tls=True)),
-        ("mqtt://u%40x:p%2Fw@[::1]:99", mqtt.Broker("::1", 99, tls=False, username="u@x", password="p/w")),
+        ("mqtt://localhost", Broker("localhost", 1883)),
+        ("mqtts://broker.example", Broker("broker.example", 8883, Certificates())),
+        ("mqtt://u%40x:p%2Fw@[::1]:99", Broker("::1", 99, username="u@x", password="p/w")),
     ],
 )
-def test_the_broker_and_the_login_are_read_from_the_url(url: str, broker: mqtt.Broker) -> None:
+def test_the_broker_and_the_login_are_read_from_the_url(url: str, broker: Broker) -> None:
     assert mqtt.parse(url) == broker
     assert "p/w" not in f"{mqtt.parse(url)!r} {mqtt.parse(url)}"
 

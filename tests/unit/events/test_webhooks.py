@@ -48,7 +48,7 @@ def cut_off(request: Request, writer: asyncio.StreamWriter) -> None:
 
 
 async def prepare(engine: AsyncEngine, *callbacks: Callback) -> None:
-    await relay.prepare(engine, callbacks, to_mqtt=False)
+    await relay.prepare(engine, callbacks, [])
 
 
 @asynccontextmanager

@@ -1,0 +1,46 @@
+"""The sinks that the settings ask for."""
+
+from pathlib import Path
+from typing import Final
+
+from app.events import log, mqtt, topics
+from app.events.certificates import Certificates, Uncertified
+from app.events.sinks import Sink
+from app.settings import Settings
+from app.settings_values import SettingsError
+
+MEGABYTE: Final = 1_000_000
+
+
+def of(settings: Settings) -> list[Sink]:
+    """Return them all, each under the name of its section; SettingsError where one could never take anything."""
+    return [*_mqtt(settings), *_logs(settings)]
+
+
+def _mqtt(settings: Settings) -> list[Sink]:
+    if settings.mqtt_url is None:
+        return []
+    queues = [
+        topics.Queue(queue.topicfilter, queue.types, queue.qos, queue.retain, queue.foreign_id)
+        for queue in settings.queues
+    ]
+    own = [] if settings.mqtt_topic is None else [topics.Queue(settings.mqtt_topic)]
+    certificates = Certificates(settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key)
+    broker = mqtt.parse(settings.mqtt_url, settings.mqtt_client_id, settings.mqtt_protocol, certificates)
+    try:
+        broker.context()
+    except Uncertified as wrong:
+        raise SettingsError(str(wrong)) from None
+    return [mqtt.sink(broker, [*own, *queues])]
+
+
+def _logs(settings: Settings) -> list[Sink]:
+    return [
+        log.sink(
+            f"loggers.{one.name}",
+            log.File(Path(one.path), one.megabytes * MEGABYTE, one.files),
+            one.types,
+            one.foreign_id,
+        )
+        for one in settings.loggers
+    ]
