@@ -111,6 +111,12 @@ def insertion(table: sa.Table, columns: tuple[str, ...], returning: tuple[str, .
     return made.returning(*(table.c[name] for name in returning))
 
 
+async def new_ids(db: Db, table: sa.Table, count: int) -> list[int]:
+    """Take `count` numbers of the table's identity column `id`, for rows whose number is needed before they are written."""
+    number = sa.func.nextval(sa.func.pg_get_serial_sequence(table.name, "id"))
+    return list(await db.scalars(sa.select(number).select_from(sa.func.generate_series(1, count)))) if count else []
+
+
 async def fetch_all(db: Db, statement: sa.Executable, parameters: Row | None = None) -> Sequence[Row]:
     """Return all rows of a statement that has its own limit."""
     return cast("Sequence[Row]", (await db.execute(statement, parameters)).mappings().all())

@@ -29,6 +29,7 @@ from app.events import addresses, relay, webhooks
 from app.events.posting import Poster
 from app.events.sinks import Sink, Telling
 from app.expiry import Expiry
+from app.hold_expiry import HoldExpiry
 from app.lease import Lease
 from app.loops import Loop
 from app.payouts import Payouts
@@ -94,6 +95,7 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         Loop("lapses", lapsing.step, Bell(), EXPIRY_SECONDS, CHAIN_TROUBLE),
         Loop("payouts", paying_out.step, Bell(), PAYOUT_SECONDS, DATABASE_TROUBLE),
         Loop("expiry", Expiry(shared.engine, shared.relay.ring).step, Bell(), EXPIRY_SECONDS, DATABASE_TROUBLE),
+        Loop("holds", HoldExpiry(shared.engine, shared.relay.ring).step, Bell(), EXPIRY_SECONDS, DATABASE_TROUBLE),
     ]
     if settings.seed_passphrase is None and network != networks.REGTEST:
         return [Loop("send", _without_passphrase, Bell(), SEND_SECONDS, (), (PassphraseMissing,)), *clocks]

@@ -396,6 +396,7 @@ holds = sa.Table(
     sa.CheckConstraint("remaining >= 0 AND captured >= 0 AND remaining + captured <= amount", name="remaining"),
     sa.CheckConstraint("(state = 'HELD') = (remaining > 0)", name="held"),
     sa.Index("holds_id_idx", "id", unique=True),
+    sa.Index("holds_state_idx", "account_id", "state", "id"),
     sa.Index("holds_expires_idx", "expires", postgresql_where=sa.text("state = 'HELD' AND expires IS NOT NULL")),
 )
 
@@ -411,7 +412,7 @@ escrows = sa.Table(
     sa.Column("fee", Amount, nullable=False),  # the platform's, out of what the seller gets
     sa.Column("hold_id", sa.BigInteger),  # what it was converted from
     sa.Column("state", sa.Text, nullable=False, server_default="LOCKED"),
-    _amount("to_seller"),
+    _amount("to_seller"),  # what each got of it in the end; the platform got the rest
     _amount("to_buyer"),
     _text("reference_type"),
     _text("reference"),
@@ -419,8 +420,12 @@ escrows = sa.Table(
     _created(),
     sa.CheckConstraint("state IN ('LOCKED', 'RELEASED', 'REFUNDED', 'DISPUTED', 'RESOLVED')", name="state"),
     sa.CheckConstraint("amount > 0 AND fee BETWEEN 0 AND amount", name="amount"),
+    sa.CheckConstraint("to_seller >= 0 AND to_buyer >= 0 AND amount - to_seller - to_buyer >= 0", name="parts"),
+    sa.CheckConstraint("account_id <> seller_id", name="sides"),
     sa.Index("escrows_id_idx", "id", unique=True),
+    sa.Index("escrows_buyer_state_idx", "account_id", "state", "id"),
     sa.Index("escrows_seller_idx", "seller_id", "id"),
+    sa.Index("escrows_seller_state_idx", "seller_id", "state", "id"),
     sa.Index("escrows_state_idx", "state", "id"),
 )
 

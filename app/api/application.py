@@ -15,6 +15,7 @@ from app.api import (
     errors,
     events,
     history,
+    holds,
     invoices,
     openapi,
     operations,
@@ -46,6 +47,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
         transfers.router,
         assets.router,
         history.router,
+        holds.router,
         events.router,
         operations.router,
     ]

@@ -16,6 +16,8 @@ from app.domain import (
     blocks,
     cancelling,
     deposit_addresses,
+    hold_ends,
+    holds,
     invoices,
     payments,
     refunds,
@@ -54,6 +56,9 @@ class Program:
     settle_on_chain: Verb[settlements.Wish, payments.Payment]
     refund_to_account: Verb[refunds.Refund, Transfer]
     refund_to_address: Verb[refunds.Refund, payments.Payment]
+    place_hold: Verb[holds.NewHold, holds.Hold]
+    release_hold: Verb[hold_ends.Release, holds.Hold]
+    capture_hold: Verb[hold_ends.Capture, holds.Hold]
     open_items: bool
     pay_wait_seconds: float
     vitals: Vitals
@@ -101,6 +106,9 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         settle_on_chain=settlements.settling_on_chain(network),
         refund_to_account=refunds.to_accounts(network),
         refund_to_address=refunds.to_addresses(network),
+        place_hold=holds.placing(),
+        release_hold=hold_ends.releasing(),
+        capture_hold=hold_ends.capturing(),
         open_items=terms.open_items,
         pay_wait_seconds=terms.pay_wait_seconds,
         vitals=terms.vitals,

@@ -50,6 +50,14 @@ async def required(request: Request) -> Claim:
     return claim
 
 
+async def required_without_body(request: Request) -> Claim:
+    """Read the key of a request whose body is ignored and that is refused without one."""
+    claim = await without_body(request)
+    if claim is None:
+        raise MissingKey
+    return claim
+
+
 async def without_body(request: Request) -> Claim | None:
     """Read the key of a request whose body is ignored; None where there is no key."""
     key = _key(request)
@@ -82,3 +90,6 @@ RequiredKey = Annotated[Claim, Depends(required)]
 
 BodilessKey = Annotated[Claim | None, Depends(without_body)]
 """The request's key where it carries one; an endpoint that ignores the body."""
+
+RequiredBodilessKey = Annotated[Claim, Depends(required_without_body)]
+"""The request's key, without which it is refused; an endpoint that ignores the body."""

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app import money
-from app.db import Db
+from app.db import Db, Row
 from app.domain import ledger
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 from app.domain.verbs import Verb
@@ -98,6 +98,23 @@ async def create(db: Db, wanted: Sequence[NewAsset]) -> list[Asset | Refusal]:
         else AssetTaken(code=new.code)
         for new in wanted
     ]
+
+
+def read(asset: Asset, given: Given, field: str = "amount") -> int | Refusal:
+    """Return what was given in the smallest unit, as `Asset.parse`, or why it is no amount."""
+    try:
+        return asset.parse(given, field)
+    except BadAmount as refusal:
+        return refusal
+
+
+COLUMNS: Final = tuple(assets.c[name].label(f"asset_{name}") for name in ("code", "name", "decimals", "created"))
+"""What `joined` reads, for whoever selects things together with their asset."""
+
+
+def joined(row: Row) -> Asset:
+    """Return the asset that stands in a row beside something else."""
+    return Asset(row["asset_code"], row["asset_name"], row["asset_decimals"], row["asset_created"])
 
 
 async def known(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:

@@ -11,7 +11,7 @@ from app.money import DOGE
 from app.tables import CLAWBACK, TREASURY
 
 MAX_BALANCE: Final = 2**63 - 1
-"""What one bucket can hold (BIGINT)."""
+"""What an account can have of an asset, its buckets together (BIGINT): what moves between them always fits."""
 
 
 class Bucket(StrEnum):
@@ -222,7 +222,7 @@ def _lines(held: Mapping[Slot, Balance], given: Sequence[Posting]) -> tuple[Line
         left = moved.of(posting.bucket)
         if posting.account >= 0 and left < 0:
             return InsufficientFunds(available=before.of(posting.bucket), needed=-posting.amount)
-        if abs(left) > MAX_BALANCE:
+        if abs(sum(moved[:_SEQ])) > MAX_BALANCE:
             return TooMuch()
         now[slot] = moved
         lines.append(Line(posting, moved))

@@ -99,7 +99,7 @@ def balance_change(owner: Owner, balance: "Balance") -> Fact:
         "incoming_balance": show(balance.incoming),
         "outgoing_balance": show(balance.outgoing),
     }
-    return _of_account(owner, "ACC_BALANCE_CHANGE", message)
+    return of_account(owner, "ACC_BALANCE_CHANGE", message)
 
 
 def deposit_confirmed(owner: Owner, deposit: "Deposit", confirmations: int) -> list[Fact]:
@@ -127,7 +127,7 @@ def deposit_confirmed(owner: Owner, deposit: "Deposit", confirmations: int) -> l
         "fee": "0",
         "txid": txid,
     }
-    return [_of_account(owner, "DEPOSIT_CONFIRMED", message), _of_account(owner, "ACC_PAYMENT", payment)]
+    return [of_account(owner, "DEPOSIT_CONFIRMED", message), of_account(owner, "ACC_PAYMENT", payment)]
 
 
 def inside_payment(owner: Owner, direction: str, kind: str, reference: str, amount: Koinu) -> Fact:
@@ -140,13 +140,13 @@ def inside_payment(owner: Owner, direction: str, kind: str, reference: str, amou
         "fee": "0",
         "txid": "",
     }
-    return _of_account(owner, "ACC_PAYMENT", message)
+    return of_account(owner, "ACC_PAYMENT", message)
 
 
 def chain_activity(owner: Owner, height: int, block_hash: str, txids: Sequence[str], *, connected: bool) -> Fact:
     """ACC_CHAIN_ACTIVITY: one per account and block that touches it, `connected` or taken back."""
     message = {"height": height, "block_hash": block_hash, "connected": connected, "txids": list(txids)}
-    return _of_account(owner, "ACC_CHAIN_ACTIVITY", message)
+    return of_account(owner, "ACC_CHAIN_ACTIVITY", message)
 
 
 def invoice_created(invoice: "Invoice") -> Fact:
@@ -227,7 +227,7 @@ def payment_asked(payment: "Payment") -> Fact:
         "fee": "0",
         "txid": "",
     }
-    return _of_account(payment.owner, "ACC_PAYMENT", message)
+    return of_account(payment.owner, "ACC_PAYMENT", message)
 
 
 def _pay_to(payment: "Payment") -> list[dict[str, str]]:
@@ -243,7 +243,8 @@ def unknown_spend(address: str, amount: Koinu, outpoint: str, txid: str) -> Fact
     return Fact(NOBODY, "", "SYS_UNKNOWN_SPEND", _json(message))
 
 
-def _of_account(owner: Owner, event: str, message: dict[str, Any]) -> Fact:
+def of_account(owner: Owner, event: str, message: dict[str, Any]) -> Fact:
+    """A fact whose message begins with whom it is about."""
     whole = {"account_id": owner.address, "foreign_id": owner.foreign_id, **message}
     return Fact(owner.id, owner.foreign_id, event, _json(whole))
 

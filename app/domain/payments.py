@@ -163,7 +163,7 @@ async def _write(db: Db, accepted: Sequence[tuple[PayOrder, Owner, int]]) -> lis
     """Insert the payments, move their money, and tell of both."""
     if not accepted:
         return []
-    ids = await _new_ids(db, len(accepted))
+    ids = await bulk.new_ids(db, payments, len(accepted))
     now = await db.scalar(sa.select(NOW)) if any(order.seconds for order, _, _ in accepted) else None
     sharing = await accounts.sharing(db, [order.foreign_id for order, _, _ in accepted if order.batch is None])
     rows = [_row(number, now, sharing, *given) for number, given in zip(ids, accepted, strict=True)]
@@ -200,11 +200,6 @@ async def _change_addresses(db: Db, orders: Sequence[PayOrder]) -> set[bytes]:
     scripts = list({payee.script for order in orders for payee in order.payees})
     ours = sa.select(addresses.c.script).where(addresses.c.script == sa.any_(sa.literal(scripts, bulk.BYTES)))
     return {bytes(script) for script in await db.scalars(ours.where(addresses.c.purpose == "change"))}
-
-
-async def _new_ids(db: Db, count: int) -> list[int]:
-    number = sa.func.nextval(sa.func.pg_get_serial_sequence("payments", "id"))
-    return list(await db.scalars(sa.select(number).select_from(sa.func.generate_series(1, count))))
 
 
 def _row(

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("holds_pkey")),
     )
     op.create_index("holds_id_idx", "holds", ["id"], unique=True)
+    op.create_index("holds_state_idx", "holds", ["account_id", "state", "id"])
     expiring = sa.text("state = 'HELD' AND expires IS NOT NULL")
     op.create_index("holds_expires_idx", "holds", ["expires"], postgresql_where=expiring)
     op.create_table(
@@ -58,11 +59,17 @@ def upgrade() -> None:
             "state IN ('LOCKED', 'RELEASED', 'REFUNDED', 'DISPUTED', 'RESOLVED')", name=op.f("escrows_state_check")
         ),
         sa.CheckConstraint("amount > 0 AND fee BETWEEN 0 AND amount", name=op.f("escrows_amount_check")),
+        sa.CheckConstraint(
+            "to_seller >= 0 AND to_buyer >= 0 AND amount - to_seller - to_buyer >= 0", name=op.f("escrows_parts_check")
+        ),
+        sa.CheckConstraint("account_id <> seller_id", name=op.f("escrows_sides_check")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("escrows_pkey")),
         sa.UniqueConstraint("order_id", name=op.f("escrows_order_id_key")),
     )
     op.create_index("escrows_id_idx", "escrows", ["id"], unique=True)
+    op.create_index("escrows_buyer_state_idx", "escrows", ["account_id", "state", "id"])
     op.create_index("escrows_seller_idx", "escrows", ["seller_id", "id"])
+    op.create_index("escrows_seller_state_idx", "escrows", ["seller_id", "state", "id"])
     op.create_index("escrows_state_idx", "escrows", ["state", "id"])
     op.create_table(
         "seals",

@@ -33,7 +33,7 @@ async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the
 
         await loops["send"].run(vitals)
 
-    assert list(loops) == ["send", "lapses", "payouts", "expiry"]
+    assert list(loops) == ["send", "lapses", "payouts", "expiry", "holds"]
     assert not vitals.ok
     assert vitals.loops["send"] == Vital("stopped", vitals.loops["send"].reason)
     assert vitals.loops["send"].reason.startswith("KENNEL_SEED_PASSPHRASE is not set")

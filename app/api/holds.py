@@ -1,0 +1,138 @@
+"""Holds over HTTP: money set aside, given back, and given on."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from app.api import amounts, answers, bodies, parameters, replays, texts
+from app.api.program import Given, Reading
+from app.domain import hold_facts, holds
+from app.domain.hold_ends import Capture, Release
+from app.domain.holds import Hold, NewHold
+
+router = APIRouter()
+
+State = Literal["HELD", "RELEASED", "CAPTURED", "CONVERTED", "EXPIRED"]
+
+
+class HoldOrder(bodies.Body):
+    """What is to be set aside; `expires_in` in seconds, absent for never."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={
+            "examples": [{"asset": "DOGE", "amount": "12.5", "reference_type": "auction", "reference": "bid 7"}]
+        }
+    )
+
+    asset: texts.Name
+    amount: amounts.GivenIn
+    expires_in: Annotated[int | None, Field(ge=1, le=holds.LONGEST_SECONDS)] = None
+    reference_type: texts.Label = ""
+    reference: texts.Label = ""
+
+    def hold(self, foreign_id: str) -> NewHold:
+        """The hold that is wanted."""
+        reference = (self.reference_type, self.reference)
+        return NewHold(foreign_id, self.asset, self.amount, self.expires_in, reference)
+
+
+class ReleaseOrder(bodies.Body):
+    """How much goes back; absent: all that is left."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"amount": "2.5"}]})
+
+    amount: amounts.GivenIn | None = None
+
+
+class CaptureOrder(bodies.Body):
+    """Who gets how much; absent: all that is left."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{"to": "shop-1", "amount": "10"}]})
+
+    to: texts.Name
+    amount: amounts.GivenIn | None = None
+
+
+class HoldView(answers.View):
+    """A hold."""
+
+    id: int
+    foreign_id: str
+    asset: str
+    amount: amounts.ShownOut
+    remaining: amounts.ShownOut
+    captured: amounts.ShownOut
+    state: State
+    reference_type: str
+    reference: str
+    expires: answers.Time | None
+    created: answers.Time
+
+    @classmethod
+    def of(cls, hold: Hold) -> "HoldView":
+        """Show it as events do."""
+        return cls(**hold_facts.shown(hold))
+
+
+class HoldPage(answers.View):
+    """A page of an account's holds, newest first."""
+
+    items: list[HoldView]
+    cursor: str
+
+    @classmethod
+    def of(cls, found: Sequence[Hold], limit: int) -> "HoldPage":
+        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
+        more = len(found) > limit
+        shown = [HoldView.of(hold) for hold in found[:limit]]
+        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
+
+
+New = Annotated[HoldOrder, bodies.of(HoldOrder)]
+Back = Annotated[ReleaseOrder, bodies.optional(ReleaseOrder)]
+On = Annotated[CaptureOrder, bodies.of(CaptureOrder)]
+HoldId = Annotated[int, Path(description="The hold's id", ge=1, le=2**63 - 1)]
+InState = Annotated[State | None, Query(description="Only those in this state")]
+
+
+@router.post("/account/{foreign_id}/hold", response_model=HoldView, summary="Set money aside")
+async def place_hold(foreign_id: parameters.ForeignId, new: New, key: replays.RequiredKey, given: Given) -> Response:
+    """It leaves `available` at once, and nobody can spend it until it is released, captured, or expires."""
+    done = await given.commits.submit(given.place_hold, new.hold(foreign_id), key)
+    return answers.show(HoldView.of(done.thing), replayed=done.replayed)
+
+
+@router.post("/hold/{hold_id}/release", response_model=HoldView, summary="Give what is held back")
+async def release_hold(hold_id: HoldId, back: Back, key: replays.RequiredKey, given: Given) -> Response:
+    """A part leaves the rest held."""
+    done = await given.commits.submit(given.release_hold, Release(hold_id, back.amount), key)
+    return answers.show(HoldView.of(done.thing), replayed=done.replayed)
+
+
+@router.post("/hold/{hold_id}/capture", response_model=HoldView, summary="Give what is held to an account")
+async def capture_hold(hold_id: HoldId, on: On, key: replays.RequiredKey, given: Given) -> Response:
+    """Once: what is not captured goes back."""
+    done = await given.commits.submit(given.capture_hold, Capture(hold_id, on.to, on.amount), key)
+    return answers.show(HoldView.of(done.thing), replayed=done.replayed)
+
+
+@router.get("/account/{foreign_id}/holds", response_model=HoldPage, summary="An account's holds")
+async def list_holds(
+    foreign_id: parameters.ForeignId,
+    db: Reading,
+    state: InState = None,
+    cursor: parameters.AfterNumber = -1,
+    limit: parameters.Limit = 10,
+) -> Response:
+    """Newest first."""
+    before = cursor if cursor > 0 else 2**63 - 1
+    return answers.show(HoldPage.of(await holds.page(db, foreign_id, before, limit + 1, state or ""), limit))
+
+
+@router.get("/hold/{hold_id}", response_model=HoldView, summary="A hold")
+async def get_hold(hold_id: HoldId, db: Reading) -> Response:
+    """404 where there is none with this id."""
+    return answers.show(HoldView.of(await holds.fetch(db, hold_id)))
