@@ -123,6 +123,7 @@ invoices = sa.Table(
     sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name="total"),
     sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name="received"),
     sa.CheckConstraint("settled_inside BETWEEN 0 AND confirmed AND refunded_inside >= 0", name="inside"),
+    sa.Index("invoices_open_idx", "account_id", postgresql_where=sa.text("NOT (expired OR cancelled OR settled)")),
     sa.Index("invoices_created_idx", "account_id", "created"),
     sa.Index("invoices_reference_idx", "account_id", "reference", postgresql_where=sa.text("reference <> ''")),
     sa.Index(

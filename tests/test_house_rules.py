@@ -27,6 +27,7 @@ FLOATS = {"app/domain/deliveries.py": "seconds and chances"}
 WRITERS = {
     "accounts": {
         "accounts": "opens and changes them",
+        "closures": "closes them",
         "invoices": "moves next_index, under the account's lock",
         "deposit_addresses": "moves next_index too",
         "recovery": "puts back what the seed alone still knows",

@@ -1,7 +1,7 @@
 """Accounts over HTTP."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter
 from pydantic import ConfigDict
@@ -37,6 +37,7 @@ class AccountFields(bodies.Body):
     vendor_url: texts.Link = ""
     accept_unconfirmed_below: amounts.KoinuIn = 0
     batch: bool = False
+    state: Literal["open"] = "open"
 
     def wish(self, foreign_id: str, network: Network) -> accounts.Wish:
         """Say what the caller wants of the account; refuses a payout that could never be paid."""
@@ -148,6 +149,13 @@ async def put_account(foreign_id: parameters.ForeignId, fields: Fields, key: rep
     """A field that is absent or null stays as it is; nothing is told where nothing changes."""
     wish = fields.wish(foreign_id, given.network)
     done = await given.commits.submit(given.put_account, wish, key)
+    return answers.show(AccountView.of(done.thing), replayed=done.replayed)
+
+
+@router.post("/account/{foreign_id}/close", response_model=AccountView, summary="Close an account")
+async def close_account(foreign_id: parameters.ForeignId, key: replays.BodilessKey, given: Given) -> Response:
+    """409 while it has money in any asset, or is to be paid; it can be opened again."""
+    done = await given.commits.submit(given.close_account, foreign_id, key)
     return answers.show(AccountView.of(done.thing), replayed=done.replayed)
 
 

@@ -15,6 +15,7 @@ from app.domain import (
     assets,
     blocks,
     cancelling,
+    closures,
     deposit_addresses,
     hold_ends,
     holds,
@@ -42,6 +43,7 @@ class Program:
     reads: AsyncEngine
     commits: GroupCommit
     put_account: Verb[accounts.Wish, accounts.Account]
+    close_account: Verb[str, accounts.Account]
     create_asset: Verb[assets.NewAsset, assets.Asset]
     create_invoice: Verb[invoices.Order, invoices.Invoice]
     rescan: Verb[int, int]
@@ -92,6 +94,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         reads=engine.execution_options(isolation_level="AUTOCOMMIT"),
         commits=commits,
         put_account=accounts.putting(network),
+        close_account=closures.closing(),
         create_asset=assets.creating(),
         create_invoice=invoices.creating(network, terms.confirmations, terms.token),
         rescan=blocks.rescanning(),

@@ -99,13 +99,13 @@ class Wish:
 
 
 CHANGEABLE: Final = tuple(
-    name for name in Account.__slots__ if name not in ("id", "foreign_id", "xpub", "address", "state", "created")
+    name for name in Account.__slots__ if name not in ("id", "foreign_id", "xpub", "address", "created")
 )
 
 
 def putting(network: Network) -> Verb[Wish, Account]:
     """Open the accounts that are missing and change the others."""
-    return Verb("account", partial(put, network=network), _by_names, lambda account: account.foreign_id)
+    return Verb("account", partial(put, network=network), by_names, lambda account: account.foreign_id)
 
 
 _NAMED: Final = sa.select(accounts).where(accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS)))
@@ -114,7 +114,7 @@ _LOCK: Final = _NAMED.order_by(accounts.c.id).with_for_update(key_share=True)
 
 async def fetch(db: Db, foreign_id: str) -> Account:
     """Return the account, or refuse with NoSuchAccount."""
-    found = await _by_names(db, [foreign_id])
+    found = await by_names(db, [foreign_id])
     if foreign_id not in found:
         raise NoSuchAccount(foreign_id=foreign_id, field="foreign_id")
     return found[foreign_id]
@@ -203,6 +203,9 @@ def _apply(
             result.append(NoReadyKeys())
             continue
         wanted = _changed(account, wish.changes)
+        if wanted != account and wanted.state == "closed":
+            result.append(AccountClosed(foreign_id=wish.foreign_id, field="foreign_id"))
+            continue
         if wanted != account:
             now[wish.foreign_id] = changed[account.id] = wanted
         if wish.foreign_id in opened:
@@ -246,7 +249,8 @@ def _own_address(network: Network, account: Account) -> dict[str, object]:
     return {"script": script, "account_id": account.id, "branch": ACCOUNT_KEY, "index": 0, "purpose": "account"}
 
 
-async def _by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
+async def by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
+    """Return those of the accounts that there are, by foreign_id."""
     return {
         row["foreign_id"]: Account.of(row) for row in await bulk.fetch_all(db, _NAMED, {"names": list(foreign_ids)})
     }

@@ -92,6 +92,11 @@ def account_updated(account: "Account") -> Fact:
     return Fact(account.id, account.foreign_id, "ACC_UPDATED", _json(account_shown(account)))
 
 
+def account_closed(account: "Account") -> Fact:
+    """ACC_CLOSED."""
+    return Fact(account.id, account.foreign_id, "ACC_CLOSED", _json(account_shown(account)))
+
+
 def balance_change(owner: Owner, balance: "Balance") -> Fact:
     """ACC_BALANCE_CHANGE: the three sums that GigaWallet knows, after the change."""
     message = {

@@ -66,7 +66,7 @@ async def lock(db: Db, network: Network, given: Sequence[str]) -> dict[str, Sums
 def select() -> sa.Select[tuple[object, ...]]:
     """Invoices with their owners, as `of` reads them."""
     names = ("account_id", "index", "settled_inside", "refunded_inside", *_RECEIPTS)
-    owner = (accounts.c.foreign_id, accounts.c.address.label("account_address"))
+    owner = (accounts.c.foreign_id, accounts.c.address.label("account_address"), accounts.c.state)
     columns = [invoices.c[name] for name in names]
     return sa.select(*columns, *owner).join(accounts, accounts.c.id == invoices.c.account_id)
 
@@ -74,7 +74,7 @@ def select() -> sa.Select[tuple[object, ...]]:
 def of(row: Row) -> Sums:
     """Read a row of `select`."""
     return Sums(
-        Owner(row["account_id"], row["foreign_id"], row["account_address"]),
+        Owner(row["account_id"], row["foreign_id"], row["account_address"], row["state"] == "open"),
         row["index"],
         Receipts(**{name: row[name] for name in _RECEIPTS}),
         Koinu(row["settled_inside"]),

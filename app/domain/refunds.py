@@ -6,7 +6,7 @@ from functools import partial
 
 from app.db import Db
 from app.domain import accounts, facts, invoice_sums, moves, outbox, payments, scripts, transfers
-from app.domain.accounts import NoSuchAccount
+from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.facts import Owner
 from app.domain.invoice_sums import Sums
 from app.domain.invoices import NoSuchInvoice
@@ -124,6 +124,8 @@ def _judge(
         return NoSuchAccount(foreign_id=wish.to, field="foreign_id")
     if payee.id == now.owner.id:
         return OwnInvoice(field="foreign_id")
+    if not payee.open:
+        return AccountClosed(foreign_id=wish.to, field="foreign_id")
     after = replace(now, refunded_inside=Koinu(now.refunded_inside + amount))
     told = _told(after, sent_back, amount, wish.to)
     key = f"refund:{now.address}:{after.refunded_inside}"

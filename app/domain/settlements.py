@@ -6,7 +6,7 @@ from functools import partial
 
 from app.db import Db
 from app.domain import accounts, invoice_sums, moves, payments, transfers
-from app.domain.accounts import NoSuchAccount
+from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.facts import Owner
 from app.domain.invoice_sums import Sums
 from app.domain.invoices import NoSuchInvoice
@@ -110,6 +110,8 @@ def _judge(wish: Wish, payer: Owner | None, now: Sums | None, left: Available) -
 
 def _closed(now: Sums) -> Refusal | None:
     sums = now.receipts
+    if not now.owner.open:
+        return AccountClosed(foreign_id=now.owner.foreign_id, field="id")
     if sums.received >= sums.due:
         return AlreadyPaid(received=show(sums.received), due=show(sums.due), field="id")
     if sums.cancelled or sums.expired:

@@ -84,5 +84,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("seals_pkey")),
         sa.UniqueConstraint("last_entry", name=op.f("seals_last_entry_key")),
     )
+    open_still = sa.text("NOT (expired OR cancelled OR settled)")
+    op.create_index("invoices_open_idx", "invoices", ["account_id"], postgresql_where=open_still)
     found = sa.text("reference <> ''")
     op.create_index("entries_reference_idx", "entries", ["reference", "id"], postgresql_where=found)

@@ -99,6 +99,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"vendor_url": "a\nb"}, "vendor_url"),
     ({"accept_unconfirmed_below": -1}, "accept_unconfirmed_below"),
     ({"batch": "yes"}, "batch"),
+    ({"state": "closed"}, "state"),
 ]
 
 
@@ -148,3 +149,27 @@ async def test_without_ready_keys_no_account_is_opened_just_now(admin: httpx.Asy
     assert [answer.status_code for answer in answers] == [200] * 15 + [503]
     assert answers[-1].json()["error"]["code"] == "not-available"
     assert answers[-1].headers["retry-after"] == "1"
+
+
+async def test_an_account_is_closed_by_one_request_and_opened_by_another(admin: httpx.AsyncClient) -> None:
+    opened = await told(admin, "/account/shop", {"name": "Shibe"})
+
+    closed = [await told(admin, "/account/shop/close", {}) for _ in range(2)]
+    refused = await admin.post("/account/shop", content='{"name":"Other"}')
+    again = await told(admin, "/account/shop", {"state": "open"})
+
+    assert closed == [opened | {"state": "closed"}] * 2
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
+    assert again == opened
+    assert (await admin.post("/account/nobody/close")).status_code == 404
+
+
+async def test_an_account_with_an_open_invoice_is_not_closed(admin: httpx.AsyncClient) -> None:
+    await told(admin, "/account/shop", {})
+    invoice = await told(admin, "/account/shop/invoice", {"items": [{"type": "item", "value": 1, "quantity": 1}]})
+
+    answer = await admin.post("/account/shop/close")
+
+    assert (answer.status_code, answer.json()["error"]["field"]) == (409, "foreign_id")
+    assert invoice["id"] in answer.json()["error"]["message"]
+    assert (await told(admin, "/account/shop"))["state"] == "open"

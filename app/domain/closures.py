@@ -1,0 +1,106 @@
+"""Closures: an account that has nothing and waits for nothing can be closed; what comes over the chain is credited still."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from app import db as bulk
+from app import money
+from app.db import Db
+from app.domain import accounts, facts, ledger, outbox
+from app.domain.accounts import Account, NoSuchAccount
+from app.domain.ledger import Balance, Bucket, Slot
+from app.domain.refusals import Conflict, Refusal
+from app.domain.verbs import Verb
+from app.tables import accounts as account_rows
+from app.tables import assets, escrows, invoices
+
+NAMED: Final = 3
+"""Balances that a refusal names; there may be more."""
+
+
+class StillInUse(Conflict):
+    """The account {foreign_id} cannot be closed: it has {what}."""
+
+    field = "foreign_id"
+
+
+def closing() -> Verb[str, Account]:
+    """Close accounts by their foreign_ids."""
+    return Verb("close", close, accounts.by_names, lambda account: account.foreign_id)
+
+
+async def close(db: Db, foreign_ids: Sequence[str]) -> list[Account | Refusal]:
+    """Close what is open and in nobody's way; one that is closed stays so.
+
+    Under the account's lock nobody issues an invoice, and under its balances' locks nobody moves its money: whoever
+    waits for them meanwhile finds it closed.
+    """
+    locked = await accounts.lock(db, list(foreign_ids))
+    found = {name: Account.of(row) for name, row in locked.items()}
+    asked = {account.id: account for account in found.values() if account.state == "open"}
+    obstacles = await _obstacles(db, list(asked)) if asked else {}
+    closed = {a.foreign_id: replace(a, state="closed") for a in asked.values() if a.id not in obstacles}
+    if closed:
+        await bulk.update(db, account_rows, ("id",), [{"id": a.id, "state": a.state} for a in closed.values()])
+        await outbox.emit(db, [facts.account_closed(account) for account in closed.values()])
+    return [_outcome(name, found | closed, obstacles) for name in foreign_ids]
+
+
+def _outcome(name: str, found: Mapping[str, Account], obstacles: Mapping[int, str]) -> Account | Refusal:
+    account = found.get(name)
+    if account is None:
+        return NoSuchAccount(foreign_id=name, field="foreign_id")
+    what = obstacles.get(account.id)
+    return StillInUse(foreign_id=name, what=what) if what else account
+
+
+async def _obstacles(db: Db, numbers: Sequence[int]) -> dict[int, str]:
+    """Say of each account what keeps it open, where anything does: its money first."""
+    held = await _balances(db, numbers)
+    return await _trades(db, numbers) | await _invoices(db, numbers) | held
+
+
+# No asset is made meanwhile: a balance in it would be one that is not locked here.
+_NO_NEW_ASSETS: Final = sa.text("LOCK TABLE assets IN SHARE MODE")
+
+
+async def _balances(db: Db, numbers: Sequence[int]) -> dict[int, str]:
+    """Lock the balances in every asset there is, also where there is none yet."""
+    await db.execute(_NO_NEW_ASSETS)
+    decimals = {row.code: row.decimals for row in await db.execute(sa.select(assets.c.code, assets.c.decimals))}
+    slots = sorted(Slot(number, code) for number in numbers for code in decimals)
+    found: dict[int, list[str]] = {}
+    for slot, balance in (await ledger.lock(db, slots)).items():
+        found.setdefault(slot.account, []).extend(_amounts(slot.asset, balance, decimals[slot.asset]))
+    return {number: " and ".join(amounts[:NAMED]) for number, amounts in found.items() if amounts}
+
+
+def _amounts(asset: str, balance: Balance, decimals: int) -> list[str]:
+    lying = {bucket: balance.of(bucket) for bucket in Bucket}
+    return [f"{money.show(amount, decimals)} {asset} {bucket}" for bucket, amount in lying.items() if amount]
+
+
+async def _invoices(db: Db, numbers: Sequence[int]) -> dict[int, str]:
+    """Find an invoice that somebody may still pay; of one that was paid in part the money tells."""
+    waits = sa.and_(~(invoices.c.expired | invoices.c.cancelled | invoices.c.settled), invoices.c.received == 0)
+    found = sa.select(invoices.c.account_id, sa.func.min(invoices.c.address)).where(
+        waits, _one_of(invoices.c.account_id, numbers)
+    )
+    rows = await db.execute(found.group_by(invoices.c.account_id))
+    return {row[0]: f"the invoice {row[1]}, which is not paid: cancel it" for row in rows}
+
+
+async def _trades(db: Db, numbers: Sequence[int]) -> dict[int, str]:
+    """Find an escrow of which the account is to be paid."""
+    sold = sa.select(escrows.c.seller_id, sa.func.min(escrows.c.id)).where(
+        _one_of(escrows.c.seller_id, numbers), escrows.c.state.in_(("LOCKED", "DISPUTED"))
+    )
+    rows = await db.execute(sold.group_by(escrows.c.seller_id))
+    return {row[0]: f"the escrow {row[1]} to be paid from" for row in rows}
+
+
+def _one_of(column: sa.Column[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.literal(list(numbers), bulk.BIGINTS))
