@@ -19,9 +19,9 @@ test: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python -m bench
 
-# SECONDS=600 make soak: money walks at random for so long; a failure prints its seed and steps.
+# make soak SECONDS=600: money walks at random for so long; a failure prints the shortest way to it. SEED=n walks as then.
 soak: $(VENV)/dev
-	SOAK_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/walk
+	SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/walk
 
 check: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile

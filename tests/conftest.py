@@ -25,10 +25,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def cloned(server: str) -> AsyncIterator[str]:
-    """The URL of a fresh database, cloned from one that the migrations built."""
+async def cloned(server: str, template: str = TEMPLATE) -> AsyncIterator[str]:
+    """The URL of a fresh database, cloned from one that the migrations built, or from another that nobody uses."""
     name = f"test_{secrets.token_hex(8)}"
-    await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+    await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {template}')
     yield _named(server, name)
     await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 

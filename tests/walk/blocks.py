@@ -1,0 +1,117 @@
+"""Blocks that come and go: singly and in batches, reorgs deep and shallow, and transactions that nobody asked for."""
+
+import sqlalchemy as sa
+from hypothesis import strategies as st
+
+from app.chain import signing, wire
+from app.domain import accounts, scripts
+from app.money import COIN
+from app.tables import addresses, coins, deposits
+from tests.till import NOWHERE
+from tests.walk.ground import NTH, Ground, deed
+
+DEEPEST = 10
+LEAST_STOLEN = 2 * COIN
+YES_OR_NO = st.booleans()
+
+
+class Blocks(Ground):
+    """Rules about what the chain holds."""
+
+    @deed(number=st.integers(1, 3))
+    def mine(self, number: int, then: str) -> None:
+        """Block by block."""
+        self.run(self._mine(number, batch=1), then)
+
+    @deed(number=st.integers(2, 6))
+    def mine_at_once(self, number: int, then: str) -> None:
+        """The ledger takes them together."""
+        self.run(self._mine(number, batch=number), then)
+
+    @deed(number=st.integers(1, 3))
+    def mine_unheard(self, number: int, then: str) -> None:
+        """The ledger stays behind for now."""
+        self.run(self.generate(number), then)
+
+    @deed(depth=st.integers(1, DEEPEST), empty=st.integers(0, DEEPEST), forgets=YES_OR_NO)
+    def reorganise(self, depth: int, empty: int, forgets: bool, then: str) -> None:  # noqa: FBT001  drawn by name
+        """Go to another branch, of which the first blocks may hold nothing, with or without what the old one held."""
+        self.run(self._reorganise(depth, min(empty, depth + 1), forgets=forgets), then)
+
+    @deed(n=NTH, wanted=YES_OR_NO)
+    def steal(self, n: int, wanted: bool, then: str) -> None:  # noqa: FBT001  drawn by name
+        """A transaction that we do not know spends a coin of ours, one that a payment was to spend or another."""
+        self.run(self._steal(n, wanted=wanted), then)
+
+    @deed(n=NTH)
+    def undo_a_deposit(self, n: int, then: str) -> None:
+        """A reorg in which the coin that paid us goes elsewhere: the deposit can never come again."""
+        self.run(self._undo_a_deposit(n), then)
+
+    @deed()
+    def forget_what_waits(self, then: str) -> None:
+        self.run(self.till.forget_mempool(), then)
+
+    # ------------------------------------------------------------ how
+
+    async def _mine(self, number: int, batch: int) -> None:
+        for _ in range(number // batch):
+            await self.generate(batch)
+            await self.follow()
+
+    async def _mine_only(self, *raws: str) -> None:
+        await self.call("generateblock", NOWHERE, list(raws))
+
+    async def _reorganise(self, depth: int, empty: int, *, forgets: bool) -> None:
+        await self.till.back(depth)
+        if forgets:
+            await self.till.forget_mempool()
+        for _ in range(empty):
+            await self._mine_only()
+        if empty <= depth:
+            await self.generate(depth + 1 - empty)
+        await self.follow()
+
+    async def _steal(self, n: int, *, wanted: bool) -> None:
+        same = sa.and_(*(addresses.c[name] == coins.c[name] for name in ("account_id", "branch", "index")))
+        free = sa.and_(coins.c.spent_height.is_(None), coins.c.height.is_not(None), coins.c.amount > LEAST_STOLEN)
+        order = coins.c.transaction_id.is_(None) if wanted else coins.c.transaction_id.is_not(None)
+        found = sa.select(coins, addresses.c.script).join(addresses, same).where(free)
+        async with self.engine.connect() as db:
+            rows = (await db.execute(found.order_by(order, coins.c.txid, coins.c.vout))).mappings().all()
+        alike = [row for row in rows if (row["transaction_id"] is None) == (rows[0]["transaction_id"] is None)]
+        if alike:
+            await self._try_only(self._theft(alike[n % len(alike)]))
+
+    def _theft(self, row: sa.RowMapping) -> str:
+        path = row["account_id"], row["branch"], row["index"]
+        key = self.keys.account_key(path[0]) if path[1] == accounts.ACCOUNT_KEY else self.keys.private_key(*path)
+        paid = wire.Output(row["amount"] - COIN, scripts.p2sh(bytes(20)))
+        unsigned = signing.build([(bytes(row["txid"]), row["vout"])], [paid])
+        return signing.sign(unsigned, [bytes(row["script"])], lambda _: key).raw.hex()
+
+    async def _try_only(self, raw: str) -> None:
+        """Mine a block of it, if the chain can hold it: the ledger may be behind."""
+        [spent] = wire.parse_transaction(bytes.fromhex(raw)).inputs
+        if await self.call("gettxout", spent.txid[::-1].hex(), spent.vout, False) is not None:
+            await self._mine_only(raw)
+            await self.follow()
+
+    async def _undo_a_deposit(self, n: int) -> None:
+        height = await self.call("getblockcount")
+        recent = sa.select(deposits).where(deposits.c.height > height - DEEPEST)
+        async with self.engine.connect() as db:
+            rows = (await db.execute(recent.order_by(deposits.c.txid, deposits.c.vout))).mappings().all()
+        if not rows:
+            return
+        gone = rows[n % len(rows)]
+        raw = await self.call("getrawtransaction", gone["txid"][::-1].hex(), 1)
+        inputs = [{"txid": spent["txid"], "vout": spent["vout"]} for spent in raw["vin"]]
+        other = await self.call("createrawtransaction", inputs, {await self.till.stranger(): 1})
+        depth = height - gone["height"] + 1
+        await self.till.back(depth)
+        signed = await self.call("signrawtransaction", other)
+        if signed["complete"]:
+            await self._mine_only(signed["hex"])
+        await self.generate(depth + 1)
+        await self.follow()
