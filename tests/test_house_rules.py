@@ -280,6 +280,7 @@ LUCKY = {
     ("tests/unit/test_postgres.py", "time.sleep"): "looks at other processes until a claim comes true",
     ("tests/unit/test_postgres.py", "pytest.mark.skipif"): "only root can be dropped",
     ("tests/end_to_end/test_telling.py", "pytest.mark.skipif"): "needs a broker that people run, where there is one",
+    ("tests/faults/test_broker_away.py", "pytest.mark.skipif"): "needs a broker that remembers its sessions",
     ("tests/unit/events/test_mqtt_by_tls.py", "pytest.skip"): "the embedded broker speaks no TLS",
     ("tests/unit/events/test_mqtt.py", "pytest.skip"): "the embedded broker knows neither passwords nor MQTT 5",
 }
@@ -377,7 +378,7 @@ def test_nothing_is_left_to_be_done_and_no_machine_is_named() -> None:
     assert found(texts(), unsaid) == []
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock", "requirements-eventbridge.lock"])
 def test_lock_files_hold_hashes_and_name_no_index_and_no_host(file: str) -> None:
     text = (ROOT / file).read_text()
 
