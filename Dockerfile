@@ -1,10 +1,12 @@
 # Kennel for production. What it keeps is in /data: the seed file, and the database where none is configured.
 FROM python:3.13-slim
 
+# With [eventbridge.NAME] in the configuration: --build-arg LOCK=requirements-eventbridge.lock
+ARG LOCK=requirements.lock
 WORKDIR /srv/kennel
-COPY requirements.lock ./
+COPY requirements.lock requirements-eventbridge.lock ./
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
-        --require-hashes --requirement requirements.lock
+        --require-hashes --requirement "$LOCK"
 COPY LICENSE README.md ./
 COPY migrations migrations
 COPY app app

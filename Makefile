@@ -6,12 +6,16 @@ BIN := $(VENV)/bin
 CODE := app tests bench migrations
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run install test bench check quick lint format lock image clean soak
+.PHONY: run install eventbridge test bench check quick lint format lock image clean soak
 
 run: install
 	@$(BIN)/python -m app demo
 
 install: $(VENV)/run
+
+# What [eventbridge.NAME] in the configuration needs beside the rest.
+eventbridge: install
+	@$(PIP) install --quiet --require-hashes -r requirements-eventbridge.lock
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -45,7 +49,9 @@ lock: $(VENV)/dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--group dev pyproject.toml -o requirements-dev.lock
+		--extra eventbridge --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra eventbridge pyproject.toml -o requirements-eventbridge.lock
 
 image:
 	docker build -t kennel .

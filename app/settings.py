@@ -11,7 +11,7 @@ from typing import Any
 
 from app import settings_sections as sections
 from app import settings_values as values
-from app.settings_sections import Callback, Logger, Queue
+from app.settings_sections import Callback, EventBus, Logger, Queue
 from app.settings_values import Bind, SettingsError
 
 PREFIX = "KENNEL_"
@@ -69,8 +69,9 @@ class Settings:
     public_items: str = _variable("token", values.one_of("token", "open"))
     roles: frozenset[str] = _variable("http,follow,send,relay", values.some_of(*ROLES))
     log_level: str = _variable("info", values.one_of("debug", "info", "warning", "error"))
-    callbacks: tuple[Callback, ...] = ()  # these four come from the file's sections
+    callbacks: tuple[Callback, ...] = ()  # these five come from the file's sections
     loggers: tuple[Logger, ...] = ()
+    event_buses: tuple[EventBus, ...] = ()
     queues: tuple[Queue, ...] = ()
     mqtt_client_id: str | None = None
 

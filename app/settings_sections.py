@@ -1,4 +1,4 @@
-"""The sections of the configuration's file: GigaWallet's callbacks, loggers and MQTT queues, each with keys of ours."""
+"""The sections of the configuration's file: GigaWallet's callbacks, loggers and MQTT queues with keys of ours, and ours."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -10,11 +10,11 @@ from app import settings_values as values
 from app.settings_values import SettingsError
 
 SECTIONS = 100
-NAMES = ("callbacks", "loggers", "mqtt")
+NAMES = ("callbacks", "loggers", "eventbridge", "mqtt")
 MQTT_KEYS = ("ca", "cert", "key", "protocol", "topic")
 """Those that are variables of their own: `ca` is KENNEL_MQTT_CA."""
 
-Section = TypeVar("Section", "Callback", "Logger", "Queue")
+Section = TypeVar("Section", "Callback", "EventBus", "Logger", "Queue")
 
 
 def _key(parse: Callable[[Any], Any], default: Any = dataclasses.MISSING, *, secret: bool = False) -> Any:
@@ -45,6 +45,18 @@ class Logger:
 
 
 @dataclass(frozen=True, slots=True)
+class EventBus:
+    """An event bus of Amazon EventBridge: `[eventbridge.NAME]`."""
+
+    name: str
+    bus: str = _key(values.said(1_600, values.text(1_600)))
+    types: tuple[str, ...] = _key(values.types, ("ALL",))
+    foreign_id: str | None = _key(values.said(255, values.foreign_id), None)
+    region: str | None = _key(values.said(100, values.text(100)), None)
+    endpoint: str | None = _key(values.said(2_000, values.url("http", "https")), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """A topic of the file: GigaWallet's `[mqtt.queues.NAME]`."""
 
@@ -69,6 +81,7 @@ def read(file: Mapping[str, Any]) -> Sections:
     fields = {
         "callbacks": _named(Callback, "callbacks", file.get("callbacks", {})),
         "loggers": _named(Logger, "loggers", file.get("loggers", {})),
+        "event_buses": _named(EventBus, "eventbridge", file.get("eventbridge", {})),
         "queues": _named(Queue, "mqtt.queues", mqtt.pop("queues", {})),
         "mqtt_client_id": mqtt.pop("clientid", None) or None,
     }

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from app.events import log, mqtt, topics
+from app.events import eventbridge, log, mqtt, topics
 from app.events.certificates import Certificates, Uncertified
 from app.events.sinks import Sink
 from app.settings import Settings
@@ -14,7 +14,7 @@ MEGABYTE: Final = 1_000_000
 
 def of(settings: Settings) -> list[Sink]:
     """Return them all, each under the name of its section; SettingsError where one could never take anything."""
-    return [*_mqtt(settings), *_logs(settings)]
+    return [*_mqtt(settings), *_logs(settings), *_buses(settings)]
 
 
 def _mqtt(settings: Settings) -> list[Sink]:
@@ -44,3 +44,18 @@ def _logs(settings: Settings) -> list[Sink]:
         )
         for one in settings.loggers
     ]
+
+
+def _buses(settings: Settings) -> list[Sink]:
+    try:
+        return [
+            eventbridge.sink(
+                f"eventbridge.{one.name}",
+                eventbridge.Bus(one.bus, one.region, one.endpoint),
+                one.types,
+                one.foreign_id,
+            )
+            for one in settings.event_buses
+        ]
+    except eventbridge.NotInstalled as missing:
+        raise SettingsError(f"[eventbridge.{settings.event_buses[0].name}] cannot be used: {missing.__doc__}") from None

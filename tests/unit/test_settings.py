@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from app.settings_sections import Logger, Queue
+from app.settings_sections import EventBus, Logger, Queue
 from app.settings_values import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -218,6 +218,9 @@ path = "one.log"
 foreign_id = "one"
 megabytes = 1
 files = 2
+[eventbridge.one]
+bus = "shop"
+region = "eu-central-1"
 """)
 
     read = settings.read({"KENNEL_MQTT_CA": "/etc/other.pem"})
@@ -231,6 +234,7 @@ files = 2
     assert (read.mqtt_protocol, read.mqtt_topic) == ("5", None)
     assert read.queues == (Queue("one", "shop/{class}/{type}/{foreign_id}", ("INV",), "one", 2, retain=True),)
     assert read.loggers == (Logger("one", "one.log", ("ALL",), "one", 1, 2),)
+    assert read.event_buses == (EventBus("one", "shop", region="eu-central-1"),)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +259,8 @@ files = 2
         ("[mqtt]\naddress = 'x'\nca = '/etc/ca'", "KENNEL_MQTT_CA"),
         ("[mqtt]\naddress = 'mqtts://x'\nkey = '/etc/key'", "KENNEL_MQTT_CERT"),
         ("[mqtt]\nprotocol = 3", "KENNEL_MQTT_PROTOCOL must be one of 3.1.1, 5"),
+        ("[eventbridge.a]\nregion = 'x'", "[eventbridge.a] must have bus"),
+        ("[eventbridge.a]\nbus = 'a'\nendpoint = 'x'", "[eventbridge.a] must have endpoint as a URL"),
         ("[loggers.a]\ntypes = ['ACC']", "[loggers.a] must have path"),
         ("[loggers.a]\npath = 'a'\nfiles = 0", "[loggers.a] must have files"),
         ("[loggers.a]\npath = 'a'\n[loggers.b]\npath = 'a'", "same path"),
