@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from app.domain.accounts import AccountClosed
 from app.domain.refusals import Conflict, Refusal
 from app.money import DOGE
 from app.tables import CLAWBACK, TREASURY
@@ -103,6 +104,16 @@ class Entry:
         if self.clawback:
             yield from (Slot(CLAWBACK, posting.asset) for posting in self.postings)
 
+    def takers(self) -> set[int]:
+        """Who gets something of others by it, and must be open for that; the chain asks nobody."""
+        gives: set[int] = set()
+        takes: set[int] = set()
+        for account, _, amount, _ in self.postings:
+            if account < 0 and account != TREASURY:
+                return set()
+            (takes if amount > 0 else gives).add(account)
+        return takes - gives
+
 
 class InsufficientFunds(Conflict):
     """The account has {available} of the {needed} that are needed."""
@@ -155,15 +166,18 @@ class Failed(NamedTuple):
 
 @dataclass(slots=True)
 class Books:
-    """Balances that are locked, and the keys of entries that were written."""
+    """Balances that are locked, the keys of entries that were written, and of the takers the names of those closed."""
 
     balances: dict[Slot, Balance]
     keys: set[str] = field(default_factory=set)
+    closed: Mapping[int, str] = field(default_factory=dict)
 
     def decide(self, entry: Entry) -> Decided | Known | Refusal:
         """Move the balances by `entry`, or say why not."""
         if entry.key in self.keys:
             return Known(entry)
+        if self.closed and (barred := self.closed.keys() & entry.takers()):
+            return AccountClosed(foreign_id=self.closed[min(barred)], field="to")
         given = _with_clawback(self.balances, entry) if entry.clawback else entry.postings
         lines = _lines(self.balances, given)
         if isinstance(lines, Refusal):
@@ -175,7 +189,7 @@ class Books:
 
     def decide_together(self, given: Sequence[Entry]) -> list[Decided] | Failed:
         """Move the balances by all of the entries, in order, or by none."""
-        trial = Books(dict(self.balances), set(self.keys))
+        trial = Books(dict(self.balances), set(self.keys), self.closed)
         decided: list[Decided] = []
         for place, entry in enumerate(given):
             outcome = trial.decide(entry)

@@ -27,7 +27,7 @@ from app.domain.books import (
     TooMuch,
 )
 from app.domain.refusals import Refusal
-from app.tables import TREASURY, balances, entries, postings
+from app.tables import TREASURY, accounts, balances, entries, postings
 
 __all__ = [
     "MAX_BALANCE",
@@ -77,12 +77,24 @@ async def post_together(db: Db, given: Sequence[Sequence[Entry]]) -> list[list[P
 
 
 async def _open(db: Db, given: Sequence[Entry]) -> Books:
-    """Whoever posts the same fact locks the same balances, so after the lock its key is visible."""
+    """Whoever posts the same fact, or closes a taker, locks the same balances: what they did is visible after the lock."""
     locked = await lock(db, sorted({slot for entry in given for slot in entry.slots()}))
-    return Books(locked, set(await db.scalars(_KNOWN, {"keys": [entry.key for entry in given]})))
+    takers = {account for entry in given for account in entry.takers()}
+    found = await db.execute(_KNOWN, {"keys": [entry.key for entry in given], "takers": list(takers)})
+    rows = [(text, account) for text, account in found]
+    keys = {text for text, account in rows if account is None}
+    return Books(locked, keys, {account: text for text, account in rows if account is not None})
 
 
-_KNOWN: Final = sa.select(entries.c.key).where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
+# Two questions in one round trip: which keys were posted before, and which of the takers are closed.
+_KNOWN: Final = sa.union_all(
+    sa.select(entries.c.key, sa.null().cast(sa.BigInteger)).where(
+        entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS))
+    ),
+    sa.select(accounts.c.foreign_id, accounts.c.id).where(
+        accounts.c.id == sa.any_(sa.bindparam("takers", type_=bulk.BIGINTS)), accounts.c.state == "closed"
+    ),
+)
 _KEY: Final = ("account_id", "asset")
 _GIVEN: Final = bulk.unnested(balances, _KEY)
 _SORTED: Final = sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset)

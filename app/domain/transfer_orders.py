@@ -131,7 +131,7 @@ def verdict(given: Plan, outcome: Outcome) -> Made | Refusal:
         return KeyReused(field="Idempotency-Key")
     if isinstance(outcome, InsufficientFunds):
         return lacking(given.payer.foreign_id, given.asset, outcome)
-    return outcome.about("amount")
+    return outcome if isinstance(outcome, AccountClosed) else outcome.about("amount")
 
 
 def lacking(name: str, asset: Asset, refusal: InsufficientFunds) -> Lacking:

@@ -9,7 +9,18 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
-from app.domain import accounts, assets, closures, deposit_addresses, holdings, invoices, ledger, refunds, settlements
+from app.domain import (
+    accounts,
+    assets,
+    closures,
+    deposit_addresses,
+    holdings,
+    invoices,
+    ledger,
+    refunds,
+    settlements,
+    transfer_orders,
+)
 from app.domain.accounts import Account, AccountClosed, NoSuchAccount, Wish
 from app.domain.assets import NewAsset
 from app.domain.closures import StillInUse
@@ -19,7 +30,8 @@ from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.networks import REGTEST
 from app.domain.refunds import Refund
 from app.domain.refusals import Refusal
-from app.tables import TREASURY, escrows
+from app.domain.transfer_orders import ISSUER, Payee
+from app.tables import TREASURY, WORLD, escrows
 from app.tables import invoices as invoice_rows
 from tests import till, world
 from tests.world import Chain, accepted, doge, told
@@ -181,6 +193,38 @@ async def test_what_was_begun_before_the_closing_is_waited_for_and_keeps_it_open
         await world.until_someone_waits(engine)
 
     assert isinstance((await closing)[0], StillInUse)
+
+
+async def test_a_transfer_that_waited_for_the_closing_is_refused_also_in_an_asset_that_was_never_there(
+    engine: AsyncEngine, shop: Account
+) -> None:
+    order = transfer_orders.Order("1", ISSUER, (Payee("shop", "2.5"),), "gold", kind="TOPUP")
+    async with engine.begin() as db:
+        await closures.close(db, ["shop"])
+        late = asyncio.create_task(_transfer(engine, order))
+        await world.until_someone_waits(engine)
+
+    refused = await late
+    assert isinstance(refused, AccountClosed)
+    assert refused.field == "to"
+
+
+async def _transfer(engine: AsyncEngine, order: transfer_orders.Order) -> object:
+    async with engine.begin() as db:
+        [outcome] = await transfer_orders.make(db, [order])
+    return outcome
+
+
+async def test_what_is_the_accounts_own_comes_back_to_it_also_when_it_is_closed(
+    engine: AsyncEngine, shop: Account
+) -> None:
+    lines = (Posting(WORLD, AVAILABLE, -5), Posting(0, HELD, 5))
+    back = (Posting(0, HELD, -5), Posting(0, AVAILABLE, 5))
+    await close(engine)
+
+    async with engine.begin() as db:
+        entries = [Entry("DEPOSIT", ("test", "1"), "in", lines), Entry("HOLD_RELEASE", ("test", "1"), "back", back)]
+        assert [type(one) for one in await ledger.post(db, entries)] == [ledger.Posted] * 2
 
 
 async def test_an_invoice_that_waited_for_the_closing_is_refused(engine: AsyncEngine, shop: Account) -> None:
