@@ -20,7 +20,8 @@ from app.chain.lapses import Lapses
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.chain.reorgs import ReorgTooDeep
 from app.chain.seed_file import PassphraseMissing, SeedFile
-from app.chain.sender import Sender, Signer
+from app.chain.sender import Sender
+from app.chain.signer import Signer
 from app.domain import idempotency, networks
 from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.domain.endpoints import Callback

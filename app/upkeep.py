@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.high_water import HighWater
 from app.chain.node import Node, NodeError, NodeTrouble
-from app.domain import blocks, consolidations, dispatch, pauses, payouts, restores
+from app.domain import blocks, broadcasts, consolidations, pauses, payouts, restores
 from app.domain.networks import Network
 from app.domain.refusals import Refusal
 
@@ -42,14 +42,14 @@ async def restored(engine: AsyncEngine, home: Path, *, anyway: bool = False) -> 
     """
     high_water = HighWater(home / SENT)
     async with engine.connect() as db:
-        highest = await dispatch.highest(db)
+        highest = await broadcasts.highest(db)
     if highest >= high_water.highest and not anyway:
         raise CannotBeDone("The database knows all that was sent; if it is an older one all the same, add --anyway.")
     async with engine.begin() as db:
         await restores.begin(db)
     ended = 0
-    while await _end_one(engine):
-        ended += 1
+    while some := await _end_some(engine):
+        ended += some
     high_water.forget(highest)
     return (
         f"Ended {ended} payments that may have been sent since the backup, and left out {restores.SKIPPED} addresses of every "
@@ -69,9 +69,9 @@ async def consolidate(engine: AsyncEngine, network: Network, payer: str, at_most
     return f"Payment {payment.id} of {payer} merges {count} coins as soon as the sender comes to it."
 
 
-async def _end_one(engine: AsyncEngine) -> bool:
+async def _end_some(engine: AsyncEngine) -> int:
     async with engine.begin() as db:
-        return await restores.end_waiting(db) > 0
+        return await restores.end_waiting(db)
 
 
 async def _check_tip(engine: AsyncEngine, node: Node) -> None:

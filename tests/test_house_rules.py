@@ -65,7 +65,8 @@ WRITERS = {
     },
     "payments": {
         "payments": "makes them",
-        "dispatch": "signs, sends and fails them",
+        "dispatch": "signs and fails them",
+        "broadcasts": "notes that they went out, or why they do not",
         "voids": "ends them, or has them cancelled",
         "sendings": "writes what blocks did to them",
     },
@@ -74,8 +75,8 @@ WRITERS = {
         "dispatch": "writes what each gets, once the fee is known",
     },
     "transactions": {
-        "dispatch": "stores them, and notes what the node said",
-        "funds": "counts those that one stands on",
+        "dispatch": "stores them",
+        "broadcasts": "notes what the node said",
         "sendings": "writes what blocks did to them",
         "voids": "stops sending what is to be cancelled",
         "lapses": "sends what its caller has sent before",

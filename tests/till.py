@@ -15,7 +15,8 @@ from app.chain.follower import Follower
 from app.chain.high_water import HighWater
 from app.chain.keys import Keyring
 from app.chain.node import Node
-from app.chain.sender import Sender, Signer
+from app.chain.sender import Sender
+from app.chain.signer import Signer
 from app.devnet import devnet, mempool
 from app.domain import history_types, holdings, payments, scripts
 from app.domain.blocks import Rules

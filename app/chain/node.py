@@ -140,9 +140,13 @@ class Node(rpc.Rpc):
             raise NodeNonsense("The node's transaction is no object.")
         return said
 
-    async def send(self, raw: bytes) -> bytes:
-        """Offer a transaction; its txid. The same one again is no error while it is in the node's mempool."""
-        return _hash(await self.call("sendrawtransaction", raw.hex()))
+    async def send(self, raws: Sequence[bytes]) -> list[bytes | NodeError]:
+        """Offer transactions, one after the other; of each its txid, or what the node has against it.
+
+        The same one again is no error while it is in the node's mempool.
+        """
+        outcomes = await self.batch([("sendrawtransaction", (raw.hex(),)) for raw in raws])
+        return [outcome if isinstance(outcome, NodeError) else _hash(outcome) for outcome in outcomes]
 
 
 def _result(outcome: Any) -> Any:

@@ -25,10 +25,12 @@ class NodeSendsNothing(NodeTrouble):
     """The node takes no transactions now: it is in safe mode, or without its network."""
 
 
-def read(error: NodeError) -> Answer:
-    """Read an error of sendrawtransaction (Core 1.14, src/rpc/rawtransaction.cpp); NodeSendsNothing is for a later time."""
-    if error.code in (_SAFE_MODE, _NO_NETWORK):
-        raise NodeSendsNothing(str(error)) from error
-    if error.code == _IN_CHAIN or error.message.startswith(_KNOWN):
+def read(said: bytes | NodeError) -> Answer:
+    """Read what sendrawtransaction said (Core 1.14, src/rpc/rawtransaction.cpp); NodeSendsNothing is for a later time."""
+    if isinstance(said, bytes):
         return Answer.HELD
-    return Answer.UNSURE if error.code == _AMBIGUOUS else Answer.REFUSED
+    if said.code in (_SAFE_MODE, _NO_NETWORK):
+        raise NodeSendsNothing(str(said)) from said
+    if said.code == _IN_CHAIN or said.message.startswith(_KNOWN):
+        return Answer.HELD
+    return Answer.UNSURE if said.code == _AMBIGUOUS else Answer.REFUSED

@@ -42,6 +42,6 @@ def choose(held: Sequence[Spendable], payment: Payment, policy: fees.Policy) -> 
 
 async def store(db: Db, signed: Signed) -> None:
     """Keep the signed bytes; the coins stay those of the transaction that it cancels, until a block decides."""
-    number = await dispatch.insert(db, signed)
-    await funds.share(db, number, signed.choice.coins)
-    await dispatch.keep_change(db, signed)
+    numbers = await dispatch.insert(db, [signed])
+    await funds.share(db, numbers[signed.txid], signed.choice.coins)
+    await dispatch.move_change(db, [signed])

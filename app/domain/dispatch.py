@@ -1,8 +1,7 @@
 """What the sender reads and writes: payments in turn, coins that are free, and transactions once they are signed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -31,9 +30,6 @@ TURN: Final = 50
 TOGETHER: Final = 50
 """Payments in one transaction."""
 NOT_FOLLOWED: Final = "the chain is not followed yet"
-RESEND: Final = timedelta(seconds=60)
-CHANGE: Final = 1
-_REFUSABLE: Final = ("BROADCAST", "CANCELLING")
 
 
 class PaymentTaken(Exception):
@@ -51,14 +47,22 @@ class Signed:
     change_vout: int | None
     replaces: int | None = None
     sends: bool = True
+    ancestors: int = 1
 
 
-class Unsent(NamedTuple):
-    """A transaction that the node is to be given."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Payments, and the transaction that was signed for them; it is not stored yet."""
 
-    id: int
-    txid: bytes
-    raw: bytes
+    payments: Sequence[Payment]
+    signed: Signed
+
+
+class ChangeKey(NamedTuple):
+    """What an account's next change address is derived from."""
+
+    xpub: str
+    next: int
 
 
 async def paused(db: Db) -> str | None:
@@ -68,10 +72,10 @@ async def paused(db: Db) -> str | None:
     return NOT_FOLLOWED if row is None else row.payments_paused
 
 
-async def pending(db: Db, after: int = 0) -> list[Payment]:
+async def pending(db: Db, after: int = 0, limit: int = TURN) -> list[Payment]:
     """Lock the payments whose turn it is: unsigned ones, oldest first, from the one `after` this on."""
     waiting = sa.and_(payment_rows.c.state == "PENDING", payment_rows.c.id > after)
-    turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(TURN)
+    turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
     found = await payments.load(db, payment_rows.c.id.in_(turn), lock=True)
     return [payment for payment in found if payment.state == "PENDING"]  # while it waited, others may have been first
 
@@ -113,34 +117,57 @@ def order(group: Sequence[Payment], policy: fees.Policy) -> coin_choice.Order:
     )
 
 
-async def next_change(db: Db, account: int) -> tuple[str, int]:
-    """Take the account's next change index; returns its xpub and that index."""
-    moved = sa.update(accounts).where(accounts.c.id == account).values(next_change=accounts.c.next_change + 1)
-    row = (await db.execute(moved.returning(accounts.c.xpub, accounts.c.next_change))).one()
-    return row.xpub, row.next_change - 1
+async def change_keys(db: Db, owners: Collection[int]) -> dict[int, ChangeKey]:
+    """Return where these accounts' next change goes. Locks nothing: `store` looks whether it is still so."""
+    found = sa.select(accounts.c.id, accounts.c.xpub, accounts.c.next_change)
+    rows = await db.execute(found.where(accounts.c.id == sa.any_(sa.literal(sorted(owners), bulk.BIGINTS))))
+    return {row.id: ChangeKey(row.xpub, row.next_change) for row in rows}
 
 
-async def store(db: Db, group: Sequence[Payment], signed: Signed) -> None:
-    """Keep the signed bytes, take the coins, and return what the fee left over; from here on only these bytes are sent."""
-    number = await insert(db, signed)
-    await funds.take(db, number, signed.choice.coins)
-    await keep_change(db, signed)
-    carried = _carried(group, signed.choice)
+async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment, Refusal]] = ()) -> None:
+    """Keep the signed bytes, take the coins, and return what the fees left over; from here on only these bytes are sent.
+
+    `drafts` stand in the order in which they were signed: one may spend the change of those before it. The `failed` ones can
+    never be signed; their money is back. Raises CoinTaken or PaymentTaken where somebody else was first.
+    """
+    carried = [one for draft in drafts for one in _carried(draft.payments, draft.signed.choice)]
+    before = [payment for draft in drafts for payment in draft.payments]
+    ended = [payments.with_state(payment, "FAILED", str(refusal)) for payment, refusal in failed]
+    if drafts:
+        await _store_signed(db, drafts, carried)
+    if ended:
+        await _end_waiting(db, [_row(payment) | {"error": payment.error, "reserved": 0} for payment in ended])
+        await payouts.hold_back(db, [payment.owner.id for payment in ended if payment.kind == PAYOUT])
+    entries = [
+        was.give_back("signed", was.reserved - now.reserved)
+        for was, now in zip(before, carried, strict=True)
+        if was.reserved != now.reserved
+    ]
+    entries += [payment.give_back("failed", payment.reserved) for payment in ended]
+    outcomes = await ledger.post(db, entries)
+    told = [facts.payment_event(payment, "PAYMENT_FAILED") for payment in ended]
+    await outbox.emit(db, [*told, *payments.balance_changes([*carried, *ended], outcomes)])
+
+
+async def _store_signed(db: Db, drafts: Sequence[Draft], carried: Sequence[Payment]) -> None:
+    """Write the transactions, what they spend, their change, and the payments that they carry."""
+    signed = [draft.signed for draft in drafts]
+    numbers = await insert(db, signed)
+    await funds.take(db, {numbers[one.txid]: one.choice.coins for one in signed})
+    whose = [numbers[draft.signed.txid] for draft in drafts for _ in draft.payments]
     rows = [
-        {"account_id": p.owner.id, "id": p.id, "state": p.state, "paid": p.paid, "fee": p.fee, "reserved": p.reserved,
-         "transaction_id": number}
-        for p in carried
-    ]  # fmt: skip
+        _row(payment)
+        | {"paid": payment.paid, "fee": payment.fee, "reserved": payment.reserved, "transaction_id": number}
+        for payment, number in zip(carried, whose, strict=True)
+    ]
     await _end_waiting(db, rows)
     if paid := _paid_rows(carried):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), paid)
-    entries = [
-        after.give_back("signed", before.reserved - after.reserved)
-        for before, after in zip(group, carried, strict=True)
-        if before.reserved != after.reserved
-    ]
-    outcomes = await ledger.post(db, entries)
-    await outbox.emit(db, payments.balance_changes(carried, outcomes))
+    await move_change(db, signed)
+
+
+def _row(payment: Payment) -> dict[str, object]:
+    return {"account_id": payment.owner.id, "id": payment.id, "state": payment.state}
 
 
 async def _end_waiting(db: Db, rows: Sequence[Row]) -> None:
@@ -149,74 +176,6 @@ async def _end_waiting(db: Db, rows: Sequence[Row]) -> None:
     ended = bulk.change(payment_rows, ("account_id", "id"), tuple(rows[0])).where(waiting)
     if (await db.execute(ended, bulk.arrays(rows))).rowcount != len(rows):
         raise PaymentTaken
-
-
-async def fail(db: Db, payment: Payment, refusal: Refusal) -> None:
-    """End a payment that can never be signed; its money is back."""
-    failed = payments.with_state(payment, "FAILED", str(refusal))
-    row = {"account_id": payment.owner.id, "id": payment.id, "state": "FAILED", "error": str(refusal), "reserved": 0}
-    await _end_waiting(db, [row])
-    await payouts.hold_back(db, [payment.owner.id] if payment.kind == PAYOUT else [])
-    outcomes = await ledger.post(db, [payment.give_back("failed", payment.reserved)])
-    told = [facts.payment_event(failed, "PAYMENT_FAILED"), *payments.balance_changes([failed], outcomes)]
-    await outbox.emit(db, told)
-
-
-async def unsent(db: Db, limit: int) -> list[Unsent]:
-    """Return transactions that no block holds and that the node was not given lately, oldest first."""
-    lately = transactions.c.tried > sa.func.clock_timestamp() - RESEND
-    waiting = sa.and_(
-        transactions.c.state.in_(("signed", "sent")),
-        transactions.c.sends,
-        sa.or_(transactions.c.tried.is_(None), ~lately),
-    )
-    found = sa.select(transactions).where(waiting).order_by(transactions.c.id).limit(limit)
-    return [Unsent(row["id"], bytes(row["txid"]), bytes(row["raw"])) for row in await bulk.fetch_all(db, found)]
-
-
-async def sent(db: Db, number: int) -> None:
-    """Mark a transaction as given to the node, and tell of its payments the first time."""
-    carried = await payments.load(db, _carried_by(number), lock=True)
-    await tried(db, number)
-    first = sa.update(transactions).where(transactions.c.id == number, transactions.c.state == "signed")
-    await db.execute(first.values(state="sent"))
-    waiting = [payments.with_state(payment, "BROADCAST") for payment in carried if payment.state == "PROCESSING"]
-    mended = [
-        payments.with_state(payment, payment.state)
-        for payment in carried
-        if payment.error and payment.state in _REFUSABLE
-    ]
-    rows = [{"account_id": p.owner.id, "id": p.id, "state": p.state, "error": ""} for p in [*waiting, *mended]]
-    if rows:
-        await bulk.update(db, payment_rows, ("account_id", "id"), rows)
-    await outbox.emit(db, [facts.payment_event(payment, "PAYMENT_SENT") for payment in waiting])
-
-
-async def tried(db: Db, number: int) -> None:
-    """Note that the node was given a transaction: it is offered again in a while, until a block decides."""
-    await db.execute(sa.update(transactions).where(transactions.c.id == number).values(tried=sa.func.clock_timestamp()))
-
-
-async def refused(db: Db, number: int, reason: str) -> bool:
-    """Note that the node does not take a transaction, and why; says whether that is news."""
-    carried = await payments.load(db, _carried_by(number), lock=True)
-    news = [payment for payment in carried if payment.error != reason]
-    if news:
-        rows = [{"account_id": p.owner.id, "id": p.id, "error": reason} for p in news]
-        await bulk.update(db, payment_rows, ("account_id", "id"), rows)
-    await tried(db, number)
-    return bool(news)
-
-
-def _carried_by(number: int) -> sa.ColumnElement[bool]:
-    """The payments that a transaction carries, or that it cancels."""
-    original = sa.select(sa.func.coalesce(transactions.c.replaces, number)).where(transactions.c.id == number)
-    return payment_rows.c.transaction_id == original.scalar_subquery()
-
-
-async def highest(db: Db) -> int:
-    """Return the highest number of a transaction that this database knows; 0 if none."""
-    return int((await db.execute(sa.select(sa.func.coalesce(sa.func.max(transactions.c.id), 0)))).scalar_one())
 
 
 def _carried(group: Sequence[Payment], choice: Choice) -> list[Payment]:
@@ -247,25 +206,42 @@ def _paid_rows(carried: Iterable[Payment]) -> list[Row]:
     ]
 
 
-async def insert(db: Db, signed: Signed) -> int:
-    """Keep the signed bytes; returns the transaction's number."""
-    row = {
-        "txid": signed.txid,
-        "raw": signed.raw,
-        "fee": signed.choice.fee,
-        "replaces": signed.replaces,
-        "sends": signed.sends,
-        "state": "signed",
-    }
-    return int((await db.execute(sa.insert(transactions).values(row).returning(transactions.c.id))).scalar_one())
+async def insert(db: Db, signed: Sequence[Signed]) -> dict[bytes, int]:
+    """Keep the signed bytes, and their change, which no block holds yet; returns each transaction's number by its txid."""
+    rows = [
+        {"txid": s.txid, "raw": s.raw, "fee": s.choice.fee, "replaces": s.replaces, "sends": s.sends, "state": "signed",
+         "ancestors": s.ancestors}
+        for s in signed
+    ]  # fmt: skip
+    written = await bulk.insert(db, transactions, rows, ("id", "txid"))
+    if change := [(one, one.change) for one in signed if one.change is not None]:
+        await bulk.insert(
+            db, addresses, [_place(path) | {"script": path.script, "purpose": "change"} for _, path in change]
+        )
+        await bulk.insert(db, coins, [_place(path) | _change_coin(one) for one, path in change])
+    return {bytes(row["txid"]): row["id"] for row in written}
 
 
-async def keep_change(db: Db, signed: Signed) -> None:
-    """Register the change address and its coin, which no block holds yet."""
-    if signed.change is None or signed.change_vout is None:
+def _place(path: Path) -> dict[str, object]:
+    return {"account_id": path.account, "branch": path.branch, "index": path.index}
+
+
+def _change_coin(signed: Signed) -> dict[str, object]:
+    coin = {"txid": signed.txid, "vout": signed.change_vout, "amount": signed.choice.change}
+    return {**coin, "coinbase": False, "change": True}
+
+
+async def move_change(db: Db, signed: Sequence[Signed]) -> None:
+    """Move the accounts' next change beyond what was used; PaymentTaken where somebody else has moved it."""
+    used: dict[int, list[int]] = {}
+    for one in signed:
+        if one.change is not None:
+            used.setdefault(one.change.account, []).append(one.change.index)
+    if not used:
         return
-    path = signed.change
-    place = {"account_id": path.account, "branch": path.branch, "index": path.index}
-    await db.execute(sa.insert(addresses).values(script=path.script, purpose="change", **place))
-    coin = {"txid": signed.txid, "vout": signed.change_vout, "amount": signed.choice.change, "coinbase": False}
-    await db.execute(sa.insert(coins).values(**coin, **place, change=True))
+    locked = sa.select(accounts.c.id, accounts.c.next_change).order_by(accounts.c.id).with_for_update(key_share=True)
+    wanted = accounts.c.id == sa.any_(sa.literal(sorted(used), bulk.BIGINTS))
+    if any(row.next_change > min(used[row.id]) for row in await db.execute(locked.where(wanted))):
+        raise PaymentTaken
+    rows = [{"id": account, "next_change": max(indices) + 1} for account, indices in used.items()]
+    await bulk.update(db, accounts, ("id",), rows)

@@ -23,6 +23,9 @@ def find(numbers: Sequence[int], bounds: Bounds) -> tuple[int, ...] | None:
     """Return the places of the best set found in `numbers`, which are positive and fall; None if none was found in the tries."""
     if bounds.room < 0 or len(numbers) < bounds.how_many:
         return None
+    least, most = sum(numbers[-bounds.how_many :]), sum(numbers[: bounds.how_many])
+    if least > bounds.target + bounds.room or most < bounds.target:
+        return None
     search = _Search(numbers, bounds)
     search.branch((), 0, bounds.target)
     return search.best

@@ -1,8 +1,8 @@
 """Funds: the coins that a payment may spend now, and taking the ones that were chosen."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -11,13 +11,20 @@ from app.db import Db, Row
 from app.domain import coin_choice
 from app.domain.coin_choice import Spendable, Tier
 from app.domain.deposits import Outpoint
-from app.money import Koinu
+from app.money import MAX_MONEY, Koinu
 from app.tables import addresses, coins, deposits, transaction_inputs, transactions
 
 UNCONFIRMED: Final = 100
 """Unconfirmed change that is looked at."""
 ANCESTORS: Final = 24
-"""Unmined transactions that one may stand on, itself counted; nodes take 25 (Core, -limitancestorcount)."""
+"""Unmined transactions that one may stand on, itself counted; nodes take 25 (Core, -limitancestorcount).
+
+Who spends change of ours is one of ours, and the only one: so none has more descendants of ours than that.
+"""
+CHAIN_BYTES: Final = 101_000
+"""What these may weigh together (Core, -limitancestorsize)."""
+LEAST_NEAREST: Final = 10
+"""Candidates near each amount, however many payments share the `coin_choice.NEAREST`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +43,55 @@ class CoinTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """The coins that may be spent, and the path to each one's key."""
+    """Coins that may be spent, and the path to each one's key.
+
+    `standing`: see `purse.Purse`; it has the transactions of unconfirmed coins.
+    """
 
     coins: tuple[Spendable, ...]
     paths: Mapping[Outpoint, Path]
+    standing: Mapping[bytes, Mapping[bytes, int]] = field(default_factory=dict)
 
 
-async def find(db: Db, account: int, wanted: coin_choice.Order) -> Funds:
-    """Return the free coins worth looking at for an order: the account's own, then everybody's, then fresh change."""
-    near = coin_choice.alone(wanted)
-    settled = sa.or_(sa.and_(coins.c.change, coins.c.height.is_not(None)), _confirmed_deposit())
-    own, others = coins.c.account_id == account, coins.c.account_id != account
-    found = [
-        *_some(sa.and_(own, settled), near, Tier.OWN),
-        *_some(sa.and_(others, settled), near, Tier.POOL),
-        _fresh_change().with_only_columns(*_COLUMNS, _tier(Tier.UNCONFIRMED)),
-    ]
-    return _funds(await bulk.fetch_all(db, sa.union(*found)))
+class Wanted(NamedTuple):
+    """What an account wants to pay: `near` is the amount of a coin that would pay it alone."""
+
+    account: int
+    near: int
+
+
+async def own(db: Db, wanted: Collection[Wanted]) -> Funds:
+    """Return the accounts' own coins that are deep enough, as far as they are worth looking at."""
+    return _funds(await bulk.fetch_all(db, _OWN, _parameters(wanted))) if wanted else _funds(())
+
+
+async def everybodys(db: Db, wanted: Collection[Wanted]) -> Funds:
+    """Return coins of whatever account that are deep enough, as far as they are worth looking at, and fresh change."""
+    settled = await bulk.fetch_all(db, _POOL, _parameters(wanted)) if wanted else ()
+    fresh = await bulk.fetch_all(db, _FRESH)
+    standing = await _standing(db, {bytes(row["txid"]) for row in fresh})
+    return _funds([*settled, *fresh], standing)
+
+
+def _parameters(wanted: Collection[Wanted]) -> dict[str, object]:
+    """Many payments at once look at fewer coins each: all of them see the same largest and smallest."""
+    pairs = sorted(set(wanted))
+    given = bulk.arrays([{"account_id": one.account, "amount": min(one.near, MAX_MONEY)} for one in pairs])
+    return {**given, "nearest": max(coin_choice.NEAREST // len(pairs), LEAST_NEAREST)}
+
+
+async def _standing(db: Db, txids: Collection[bytes]) -> dict[bytes, dict[bytes, int]]:
+    """Return what unmined transactions stand on: the unmined ones, themselves included, and their bytes."""
+    found: dict[bytes, dict[bytes, int]] = {txid: {} for txid in txids}
+    if txids:
+        for row in await bulk.fetch_all(db, _BELOW, {"txids": list(txids)}):
+            found[bytes(row["txid"])][bytes(row["below"])] = row["bytes"]
+    return found
 
 
 async def smallest(db: Db, limit: int) -> Funds:
     """Return the smallest free coins that are deep enough, of whatever account: they are worth merging."""
-    settled = sa.or_(sa.and_(coins.c.change, coins.c.height.is_not(None)), _confirmed_deposit())
-    found = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_FREE, settled)
+    found = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_SETTLED)
     return _funds(await bulk.fetch_all(db, found.order_by(coins.c.amount).limit(limit)))
 
 
@@ -74,7 +107,7 @@ async def of_transaction(db: Db, number: int) -> Funds:
     return _funds(rows if all(row["spent_height"] is None for row in rows) else ())
 
 
-def _funds(rows: Sequence[Row]) -> Funds:
+def _funds(rows: Sequence[Row], standing: Mapping[bytes, Mapping[bytes, int]] | None = None) -> Funds:
     outpoints = [Outpoint(bytes(row["txid"]), row["vout"]) for row in rows]
     return Funds(
         tuple(
@@ -85,6 +118,7 @@ def _funds(rows: Sequence[Row]) -> Funds:
             outpoint: Path(row["account_id"], row["branch"], row["index"], bytes(row["script"]))
             for outpoint, row in zip(outpoints, rows, strict=True)
         },
+        standing or {},
     )
 
 
@@ -92,29 +126,24 @@ def _tier(tier: Tier) -> sa.Label[int]:
     return sa.literal(int(tier)).label("tier")
 
 
-async def take(db: Db, number: int, taken: Sequence[Spendable]) -> None:
-    """Lock the coins in order, then mark them: the count must match, or somebody else was first."""
-    await _hold_parents(db, {c.outpoint.txid for c in taken if c.tier is Tier.UNCONFIRMED})
-    given = _inputs(number, taken)
-    wanted = bulk.rows(coins, ["txid", "vout"], given)
-    same = sa.and_(coins.c.txid == wanted.c.txid, coins.c.vout == wanted.c.vout)
-    free = sa.select(coins.c.txid, coins.c.vout).join(wanted, same).where(_FREE).order_by(coins.c.txid, coins.c.vout)
-    locked = (await db.execute(free.with_for_update(key_share=True, of=coins))).all()
+async def take(db: Db, spent: Mapping[int, Sequence[Spendable]]) -> None:
+    """Lock the coins of these transactions in order, then mark them: the count must match, or somebody else was first."""
+    taken = [coin for coins_of_one in spent.values() for coin in coins_of_one]
+    await _hold_parents(db, {coin.outpoint.txid for coin in taken if coin.tier is Tier.UNCONFIRMED})
+    given = [row for number, coins_of_one in spent.items() for row in _inputs(number, coins_of_one)]
+    locked = (
+        await db.execute(_LOCK_FREE, bulk.arrays([{"txid": row["txid"], "vout": row["vout"]} for row in given]))
+    ).all()
     if len(locked) != len(taken):
         raise CoinTaken
     marks = [{name: row[name] for name in ("txid", "vout", "transaction_id")} for row in given]
     await bulk.update(db, coins, ("txid", "vout"), marks)
-    await _keep_inputs(db, number, given)
+    await bulk.insert(db, transaction_inputs, given)
 
 
 async def share(db: Db, number: int, shared: Sequence[Spendable]) -> None:
     """Note the inputs of a transaction that cancels another; the coins stay with that one until a block decides."""
-    await _keep_inputs(db, number, _inputs(number, shared))
-
-
-async def _keep_inputs(db: Db, number: int, given: Sequence[Row]) -> None:
-    await bulk.insert(db, transaction_inputs, given)
-    await db.execute(sa.update(transactions).where(transactions.c.id == number).values(ancestors=_ancestors(number)))
+    await bulk.insert(db, transaction_inputs, _inputs(number, shared))
 
 
 def _inputs(number: int, spent: Sequence[Spendable]) -> list[Row]:
@@ -143,16 +172,14 @@ _PLACED: Final = coins.join(
 _FREE: Final = sa.and_(coins.c.transaction_id.is_(None), coins.c.spent_height.is_(None))
 
 
-def _some(where: sa.ColumnElement[bool], near: int, tier: Tier) -> list[sa.Select[Any]]:
-    """The largest, the smallest and the nearest to an amount on either side: enough for a good choice."""
-    every = sa.select(*_COLUMNS, _tier(tier)).select_from(_PLACED).where(_FREE, where)
-    above, below = every.where(coins.c.amount >= near), every.where(coins.c.amount < near)
-    return [
-        every.order_by(coins.c.amount.desc()).limit(coin_choice.LARGEST),
-        every.order_by(coins.c.amount).limit(coin_choice.SMALLEST),
-        above.order_by(coins.c.amount).limit(coin_choice.NEAREST),
-        below.order_by(coins.c.amount.desc()).limit(coin_choice.NEAREST),
-    ]
+_KEY: Final = bulk.unnested(coins, ("txid", "vout"))
+_LOCK_FREE: Final = (
+    sa.select(coins.c.txid, coins.c.vout)
+    .join(_KEY, sa.and_(coins.c.txid == _KEY.c.txid, coins.c.vout == _KEY.c.vout))
+    .where(_FREE)
+    .order_by(coins.c.txid, coins.c.vout)
+    .with_for_update(key_share=True, of=coins)
+)
 
 
 def _confirmed_deposit() -> sa.ColumnElement[bool]:
@@ -161,25 +188,65 @@ def _confirmed_deposit() -> sa.ColumnElement[bool]:
     return sa.select(deposits.c.state).where(*same).scalar_subquery() == "confirmed"
 
 
-def _fresh_change() -> sa.Select[Any]:
-    """Change of our own that waits for a block, in chains that nodes still take."""
-    waits = transactions.c.state.in_(("signed", "sent"))
-    parent = sa.and_(transactions.c.txid == coins.c.txid, waits, transactions.c.ancestors < ANCESTORS)
-    return (
-        sa.select(*_COLUMNS)
-        .select_from(_PLACED.join(transactions, parent))
-        .where(_FREE, coins.c.change, coins.c.height.is_(None), transactions.c.sends, transactions.c.replaces.is_(None))
-        .order_by(coins.c.amount.desc())
-        .limit(UNCONFIRMED)
+_SETTLED: Final = sa.and_(_FREE, sa.or_(sa.and_(coins.c.change, coins.c.height.is_not(None)), _confirmed_deposit()))
+_GIVEN: Final = bulk.unnested(coins, ("account_id", "amount"))
+_ACCOUNTS: Final = sa.select(_GIVEN.c.account_id).distinct().subquery("asking")
+_AMOUNTS: Final = sa.select(_GIVEN.c.amount).distinct().subquery("asked")
+_LARGEST_FIRST: Final = coins.c.amount.desc()
+
+
+def _some(tier: Tier, asking: sa.FromClause | None, near: sa.FromClause) -> sa.CompoundSelect[Any]:
+    """The largest, the smallest and the nearest to each amount on either side: enough for a good choice.
+
+    `asking` has the accounts whose own coins these are, `near` the amounts, and of whose coins where `asking` is there.
+    """
+    every = sa.select(*_COLUMNS, _tier(tier)).select_from(_PLACED).where(_SETTLED)
+    of_one = every if asking is None else every.where(coins.c.account_id == asking.c.account_id)
+    about = every if asking is None else every.where(coins.c.account_id == near.c.account_id)
+    nearest = sa.bindparam("nearest", type_=sa.BigInteger)
+    return sa.union(
+        _of_each(asking, of_one.order_by(_LARGEST_FIRST).limit(coin_choice.LARGEST)),
+        _of_each(asking, of_one.order_by(coins.c.amount).limit(coin_choice.SMALLEST)),
+        _of_each(near, about.where(coins.c.amount >= near.c.amount).order_by(coins.c.amount).limit(nearest)),
+        _of_each(near, about.where(coins.c.amount < near.c.amount).order_by(_LARGEST_FIRST).limit(nearest)),
     )
 
 
-def _ancestors(number: int) -> sa.ColumnElement[int]:
-    """Count at most the unmined transactions that this one stands on, and itself."""
-    parents = transactions.alias()
-    stands_on = (
-        sa.select(sa.func.coalesce(sa.func.sum(parents.c.ancestors), 0))
-        .join(transaction_inputs, transaction_inputs.c.txid == parents.c.txid)
-        .where(transaction_inputs.c.transaction_id == number, parents.c.state.in_(("signed", "sent")))
+def _of_each(given: sa.FromClause | None, some: sa.Select[Any]) -> sa.Select[Any]:
+    """What a select finds for each row given."""
+    if given is None:
+        return some
+    each = some.lateral()
+    return sa.select(*each.c).select_from(given.join(each, sa.true()))
+
+
+_OWN: Final = _some(Tier.OWN, _ACCOUNTS, _GIVEN)
+_POOL: Final = _some(Tier.POOL, None, _AMOUNTS)
+_WAITS: Final = transactions.c.state.in_(("signed", "sent"))
+_FRESH: Final = (
+    sa.select(*_COLUMNS, _tier(Tier.UNCONFIRMED))
+    .select_from(_PLACED.join(transactions, transactions.c.txid == coins.c.txid))
+    .where(_FREE, coins.c.change, coins.c.height.is_(None))
+    .where(_WAITS, transactions.c.sends, transactions.c.replaces.is_(None), transactions.c.ancestors < ANCESTORS)
+    .order_by(_LARGEST_FIRST)
+    .limit(UNCONFIRMED)
+)
+"""Change of our own that waits for a block. `ancestors` is what it was when it was signed: at least what it is, but after a reorg."""
+
+
+def _below() -> sa.Select[Any]:
+    """Of each of some transactions, the unmined ones that it stands on, and itself."""
+    root = sa.select(transactions.c.txid.label("txid"), transactions.c.id, transactions.c.txid.label("below"))
+    given = transactions.c.txid == sa.any_(sa.bindparam("txids", type_=bulk.BYTES))
+    chain = root.where(given, _WAITS).cte("chain", recursive=True)
+    parents = (
+        sa.select(chain.c.txid, transactions.c.id, transactions.c.txid)
+        .join(transaction_inputs, transaction_inputs.c.transaction_id == chain.c.id)
+        .join(transactions, sa.and_(transactions.c.txid == transaction_inputs.c.txid, _WAITS))
     )
-    return 1 + stands_on.scalar_subquery()
+    whole = chain.union(parents)
+    size = sa.func.octet_length(transactions.c.raw).label("bytes")
+    return sa.select(whole.c.txid, whole.c.below, size).join(transactions, transactions.c.id == whole.c.id)
+
+
+_BELOW: Final = _below()

@@ -6,7 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db
-from app.domain import dispatch, payments, voids
+from app.domain import broadcasts, payments, voids
 from app.domain.payments import Payment
 from app.tables import NOW, transactions
 from app.tables import payments as payment_rows
@@ -23,7 +23,7 @@ async def due(db: Db, now: datetime | None = None) -> list[Payment]:
 
 async def seen(db: Db, transaction_id: int) -> None:
     """The node has the transaction: it is on its way, and from now on we send it too."""
-    await dispatch.sent(db, transaction_id)
+    await broadcasts.answered(db, [transaction_id], {})
     await db.execute(sa.update(transactions).where(transactions.c.id == transaction_id).values(sends=True))
 
 

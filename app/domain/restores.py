@@ -29,8 +29,7 @@ async def begin(db: Db) -> None:
 
 
 async def end_waiting(db: Db) -> int:
-    """End one payment that the database thinks is still to be signed; returns how many were ended, 0 at the end."""
-    waiting = (await dispatch.pending(db))[:1]
-    for payment in waiting:
-        await dispatch.fail(db, payment, MayHaveBeenSent())
+    """End payments that the database thinks are still to be signed; returns how many were ended, 0 at the end."""
+    waiting = await dispatch.pending(db)
+    await dispatch.store(db, (), [(payment, MayHaveBeenSent()) for payment in waiting])
     return len(waiting)

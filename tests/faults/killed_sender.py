@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import db as bulk
 from app.chain.high_water import HighWater
 from app.chain.keys import Keyring
-from app.chain.node import Node
-from app.chain.sender import Sender, Signer
+from app.chain.node import Node, NodeError
+from app.chain.sender import Sender
+from app.chain.signer import Signer
 from app.domain.networks import REGTEST
 from app.lease import Lease
 from tests import world
@@ -60,11 +61,11 @@ class DeadlyNode(Node):
 
     point: Point
 
-    async def send(self, raw: bytes) -> bytes:
+    async def send(self, raws: Sequence[bytes]) -> list[bytes | NodeError]:
         self.point("before it is broadcast")
-        txid = await super().send(raw)
+        said = await super().send(raws)
         self.point("after it is broadcast")
-        return txid
+        return said
 
 
 class DeadlyMark(HighWater):

@@ -34,10 +34,11 @@ async def killed(till: Till, database: str, point: str) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_a_payment_arrives_once_whenever_the_sender_is_killed(till: Till, database: str, point: str) -> None:
+async def test_payments_arrive_once_whenever_the_sender_is_killed(till: Till, database: str, point: str) -> None:
+    """Three that are signed together, each with the change of the one before."""
     await till.fund("shop", 100)
-    to = await till.stranger()
-    payment = await till.pay(to, 10)
+    people = [await till.stranger() for _ in range(3)]
+    made = [await till.pay(to, 10) for to in people]
 
     await killed(till, database, point)
     await till.audit()
@@ -47,11 +48,11 @@ async def test_a_payment_arrives_once_whenever_the_sender_is_killed(till: Till, 
     await till.send()
     await till.mine(2)
 
-    assert await till.states(payment) == ["CONFIRMED"]
-    assert await till.received(to) == doge(10)
-    assert [row["state"] for row in await till.sent()] == ["settled"]
-    told = await till.told(payment)
-    assert told == ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
+    assert await till.states(*made) == ["CONFIRMED"] * 3
+    assert [await till.received(to) for to in people] == [doge(10)] * 3
+    assert [row["state"] for row in await till.sent()] == ["settled"] * 3
+    story = ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
+    assert [await till.told(payment) for payment in made] == [story] * 3
 
 
 async def test_killed_at_every_point_in_turn_a_payment_still_arrives_once(till: Till, database: str) -> None:

@@ -11,7 +11,8 @@ from app.chain.high_water import HighWater
 from app.chain.keys import Keyring
 from app.chain.lapses import Lapses
 from app.chain.node import Node, NodeAway, NodeError, NodeTrouble
-from app.chain.sender import Sender, Signer
+from app.chain.sender import Sender
+from app.chain.signer import Signer
 from app.domain.networks import REGTEST
 from app.lease import Lease
 from app.payouts import Payouts
@@ -64,20 +65,22 @@ class Wire(Node):
         self.fate.strike()
         if self.mood == "away":
             raise NodeAway("The node is away.")
-        return await super().batch(calls, size)
+        answers = await super().batch(calls, size)
+        self.fate.strike()
+        return answers
 
-    async def send(self, raw: bytes) -> bytes:
+    async def send(self, raws: Sequence[bytes]) -> list[bytes | NodeError]:
         match self.mood:
             case "refuses":
-                raise NodeError(-26, "66: mempool min fee not met")
+                return [NodeError(-26, "66: mempool min fee not met") for _ in raws]
             case "unsure":
-                raise NodeError(-25, "Missing inputs")
+                return [NodeError(-25, "Missing inputs") for _ in raws]
             case "safe mode":
-                raise NodeError(-2, "Safe mode: warning")
-        txid = await super().send(raw)
+                return [NodeError(-2, "Safe mode: warning") for _ in raws]
+        said = await super().send(raws)
         if self.mood == "answer lost":
             raise NodeAway("The node went away before it answered.")
-        return txid
+        return said
 
 
 class Program:

@@ -1,7 +1,7 @@
 """What the node's answers to our transactions mean, and what the sender makes of each."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,10 +42,8 @@ class Answering(Node):
 
     answer: NodeError | None = None
 
-    async def send(self, raw: bytes) -> bytes:
-        if self.answer is not None:
-            raise self.answer
-        return await super().send(raw)
+    async def send(self, raws: Sequence[bytes]) -> list[bytes | NodeError]:
+        return [self.answer for _ in raws] if self.answer is not None else await super().send(raws)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ async def test_tries_come_to_an_end(client: node.Node, core: replay.Replay, faul
     core.faults += [fault] * 5
 
     with pytest.raises(node.NodeAway):
-        await client.send(b"\x00\xff")
+        await client.send([b"\x00\xff"])
 
 
 async def test_what_must_not_happen_twice_is_not_asked_again_after_a_reset(

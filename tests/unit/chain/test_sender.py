@@ -1,17 +1,19 @@
 """The sender on a real chain: our own devnet, its RPC, and a real database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import money, tables
-from app.chain.node import Node, NodeTrouble
-from app.chain.sender import AT_ONCE
-from app.domain import coin_choice, consolidations, dispatch, fees, funds, scripts
+from app.chain.node import Node, NodeError, NodeTrouble
+from app.domain import coin_choice, consolidations, dispatch, fees, funds, hd, scripts
 from app.domain.ledger import InsufficientFunds
 from app.domain.networks import REGTEST
 from app.domain.pay_orders import Payee, PayOrder
@@ -158,14 +160,14 @@ async def test_however_many_wait_for_their_coins_others_are_paid(till: Till) -> 
 
 
 async def test_what_is_signed_is_sent_though_more_and_more_is_asked_for(till: Till) -> None:
-    await till.fund("shop", *[2] * (AT_ONCE + 10))
-    for _ in range(AT_ONCE + 10):
+    await till.fund("shop", *[2] * (dispatch.TURN + 10))
+    for _ in range(dispatch.TURN + 10):
         await till.pay(NOWHERE, 1, max_fee=doge("0.1"))
 
-    for _ in range(AT_ONCE):
-        await till.sender.step()
+    await till.sender.step()
+    await till.sender.step()
 
-    assert len(await till.mempool()) == AT_ONCE
+    assert len(await till.mempool()) == dispatch.TURN
 
 
 class Unreachable(Node):
@@ -174,13 +176,13 @@ class Unreachable(Node):
     away = False
     mute = False
 
-    async def send(self, raw: bytes) -> bytes:
+    async def send(self, raws: Sequence[bytes]) -> list[bytes | NodeError]:
         if self.away:
             raise NodeTrouble("The node is away.")
-        txid = await super().send(raw)
+        said = await super().send(raws)
         if self.mute:
             raise NodeTrouble("The node did not answer in time.")
-        return txid
+        return said
 
 
 @pytest.fixture
@@ -406,10 +408,10 @@ async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neithe
     again = dispatch.Signed(bytes(32), b"raw", choice, None, None)
     with pytest.raises(dispatch.PaymentTaken):
         async with till.engine.begin() as db:
-            await dispatch.store(db, stale, again)
+            await dispatch.store(db, [dispatch.Draft(stale, again)])
     with pytest.raises(dispatch.PaymentTaken):
         async with till.engine.begin() as db:
-            await dispatch.fail(db, stale[0], InsufficientFunds(available=0, needed=0))
+            await dispatch.store(db, (), [(stale[0], InsufficientFunds(available=0, needed=0))])
 
     assert (await till.states(payment), len(await till.sent()), len(await till.free())) == (
         ["BROADCAST"],
@@ -452,6 +454,104 @@ async def test_several_chains_of_change_never_meet_in_one_that_is_too_long(till:
     await till.send()
     await till.mine(2)
     assert await till.states(*small, large) == ["CONFIRMED"] * 49
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_payment_waits_where_it_would_join_two_chains_into_one_that_is_too_long(
+    till: Till, *, at_once: bool
+) -> None:
+    """The smallest change that will do is spent: each coin begins a chain of 13."""
+    await till.fund("shop", 20, 20)
+    amounts = ["0.5", "15", *["0.3"] * 12, *["1.45"] * 12]
+    small = [await till.pay(NOWHERE, amount, max_fee=doge("0.01")) for amount in amounts]
+    if not at_once:
+        await till.send()
+
+    joining = await till.pay(NOWHERE, 3, max_fee=doge("0.1"))
+    await till.send()
+
+    assert await till.states(*small, joining) == ["BROADCAST"] * 26 + ["PENDING"]
+    assert max(row["ancestors"] for row in await till.sent()) == 13
+    await till.mine()
+    await till.send()
+    await till.mine(2)
+    assert await till.states(*small, joining) == ["CONFIRMED"] * 27
+
+
+async def test_payments_that_wait_together_are_signed_in_one_transaction_of_the_database(till: Till) -> None:
+    await till.fund("shop", *[5] * 4)  # so that the others spend change of these
+    await till.fund("other", 20)
+    made = [await till.pay(NOWHERE, 1, who) for who in ["shop", "other"] * 6]
+    before = till.commits
+
+    assert await till.sender.step()
+
+    shown = await till.shown(*made)
+    assert (till.commits - before, {payment.state for payment in shown}) == (1, {"PROCESSING"})
+    assert [row["txid"] for row in await till.sent()] == [payment.txid for payment in shown]
+    await till.send()
+    assert len(await till.mempool()) == 12
+    await till.mine(2)
+    assert await till.states(*made) == ["CONFIRMED"] * 12
+
+
+async def test_a_payment_that_can_never_be_signed_fails_alone(till: Till) -> None:
+    await till.fund("shop", *[1] * 40)
+    await till.fund("other", 20)
+    first = await till.pay(NOWHERE, 5, "other")
+    poor = await till.pay(NOWHERE, 35, max_fee=doge("0.01"))
+    last = await till.pay(NOWHERE, 5, "other")
+
+    await till.send()
+
+    assert await till.states(first, poor, last) == ["BROADCAST", "FAILED", "BROADCAST"]
+    assert (await till.balance()).available == doge(40)
+
+
+async def test_a_coin_to_which_there_is_no_key_stops_no_payment_but_those_that_need_it(
+    till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
+    [address] = await till.fund("shop", 20)
+    await till.fund("other", 20)
+    there = scripts.of_address(REGTEST, address)
+    await rename(till, there, bytes(25))
+    stopped = await till.pay(NOWHERE, 15)
+
+    others = [await till.pay(NOWHERE, 5, "other") for _ in range(2)]
+    await till.send()
+
+    assert await till.states(stopped, *others) == ["PENDING", "BROADCAST", "BROADCAST"]
+    assert f"payment {stopped.id} waits" in caplog.text
+    await rename(till, bytes(25), there)
+    await till.send()
+    assert await till.states(stopped) == ["BROADCAST"]
+
+
+async def test_a_payment_that_the_database_does_not_take_stops_no_other(till: Till) -> None:
+    await till.fund("shop", 20)
+    await till.fund("other", 20)
+    stopped = await till.pay(NOWHERE, 5)
+    others = [await till.pay(NOWHERE, 5, "other") for _ in range(2)]
+    async with till.engine.begin() as db:
+        account, xpub = (await db.execute(sa.text("SELECT id, xpub FROM accounts WHERE foreign_id = 'shop'"))).one()
+        taken = {"script": hd.script_at(xpub, hd.CHANGE, 0), "branch": 1, "index": 0, "purpose": "change"}
+        await db.execute(sa.insert(tables.addresses).values(account_id=account, **taken))
+
+    for _ in range(8):
+        with suppress(IntegrityError):
+            await till.sender.step()
+
+    assert await till.states(stopped, *others) == ["PENDING", "BROADCAST", "BROADCAST"]
+    async with till.engine.begin() as db:
+        await db.execute(sa.delete(tables.addresses).where(tables.addresses.c.script == taken["script"]))
+    await till.send()
+    assert await till.states(stopped) == ["BROADCAST"]
+
+
+async def rename(till: Till, script: bytes, to: bytes) -> None:
+    """Note another script for a path than its key has, as a database that fits another seed would."""
+    async with till.engine.begin() as db:
+        await db.execute(sa.update(tables.addresses).where(tables.addresses.c.script == script).values(script=to))
 
 
 async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it(till: Till) -> None:

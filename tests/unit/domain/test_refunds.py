@@ -56,7 +56,7 @@ async def outside(engine: AsyncEngine, *wishes: Refund) -> Sequence[Payment | Re
 
 async def fail(engine: AsyncEngine, payment: Payment) -> None:
     async with engine.begin() as db:
-        await dispatch.fail(db, payment, Conflict())
+        await dispatch.store(db, (), [(payment, Conflict())])
 
 
 async def void(engine: AsyncEngine, payment: Payment) -> None:
