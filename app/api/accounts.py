@@ -1,10 +1,10 @@
 """Accounts over HTTP."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from app import money
@@ -18,12 +18,20 @@ busy = APIRouter(route_class=routes.Straight)
 """What clients call every minute."""
 
 
+MAX_OPENING: Final = 100
+"""Credits with which one account opens."""
+
+
 class AccountFields(bodies.Body):
     """What an account's owner may set; what is absent stays as it is."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={
-            "examples": [{}, {"payout_address": "nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5", "name": "Shibe Shop"}]
+            "examples": [
+                {},
+                {"payout_address": "nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5", "name": "Shibe Shop"},
+                {"opening": {"gold_coins": "100"}},
+            ]
         }
     )
 
@@ -38,11 +46,12 @@ class AccountFields(bodies.Body):
     accept_unconfirmed_below: amounts.KoinuIn = 0
     batch: bool = False
     state: Literal["open"] = "open"
+    opening: Annotated[dict[str, amounts.GivenIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
 
     def wish(self, foreign_id: str, network: Network) -> accounts.Wish:
         """Say what the caller wants of the account; refuses a payout that could never be paid."""
-        changes = {name: getattr(self, name) for name in self.model_fields_set}
-        return accounts.Wish(foreign_id, changes).checked(network)
+        changes = {name: getattr(self, name) for name in self.model_fields_set - {"opening"}}
+        return accounts.Wish(foreign_id, changes, self.opening).checked(network)
 
 
 class AccountView(answers.View):

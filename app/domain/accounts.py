@@ -1,9 +1,9 @@
 """Accounts: what a foreign_id names, opened from a ready key and changed by its owner."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -15,7 +15,6 @@ from app.domain import facts, outbox, scripts
 from app.domain.facts import Owner
 from app.domain.networks import Network
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
-from app.domain.verbs import Verb
 from app.money import Koinu
 from app.tables import NOW, accounts, addresses, ready_keys
 
@@ -64,6 +63,12 @@ class AccountClosed(Conflict):
     """The account {foreign_id} is closed."""
 
 
+class OpenAlready(Conflict):
+    """There is an account {foreign_id} already: only a new one takes an opening."""
+
+    field = "opening"
+
+
 class NameTaken(Conflict):
     """There is an account {foreign_id} already."""
 
@@ -76,10 +81,14 @@ class NoReadyKeys(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The account that a caller wants: what `changes` names, by column; the rest stays or takes its default."""
+    """The account that a caller wants: what `changes` names, by column; the rest stays or takes its default.
+
+    `opening` is what it is to have from the treasury, by asset, as the request says it; only a new one can open.
+    """
 
     foreign_id: str
     changes: Mapping[str, Any]
+    opening: Mapping[str, str | int | Decimal] = field(default_factory=dict)
 
     def checked(self, network: Network) -> "Wish":
         """Refuse a payout that could never be paid; returns itself."""
@@ -101,11 +110,6 @@ class Wish:
 CHANGEABLE: Final = tuple(
     name for name in Account.__slots__ if name not in ("id", "foreign_id", "xpub", "address", "created")
 )
-
-
-def putting(network: Network) -> Verb[Wish, Account]:
-    """Open the accounts that are missing and change the others."""
-    return Verb("account", partial(put, network=network), by_names, lambda account: account.foreign_id)
 
 
 _NAMED: Final = sa.select(accounts).where(accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS)))
@@ -201,6 +205,9 @@ def _apply(
         account = now.get(wish.foreign_id)
         if account is None:
             result.append(NoReadyKeys())
+            continue
+        if wish.opening and wish.foreign_id not in opened:
+            result.append(OpenAlready(foreign_id=wish.foreign_id))
             continue
         wanted = _changed(account, wish.changes)
         if wanted != account and wanted.state == "closed":
