@@ -1,10 +1,11 @@
 """The loops of each role: `follow` keeps up with the chain, `send` holds the seed, `relay` tells what happened."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -22,7 +23,7 @@ from app.chain.reorgs import ReorgTooDeep
 from app.chain.seed_file import PassphraseMissing, SeedFile
 from app.chain.sender import Sender
 from app.chain.signer import Signer
-from app.domain import idempotency, networks
+from app.domain import idempotency, networks, retention
 from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.domain.endpoints import Callback
 from app.domain.networks import Network
@@ -64,9 +65,10 @@ class Shared:
     engine: AsyncEngine
     node: Node
     holder: str
-    follow: Bell
-    relay: Bell
-    send: Bell
+    follow: Bell = field(default_factory=Bell)
+    relay: Bell = field(default_factory=Bell)
+    send: Bell = field(default_factory=Bell)
+    streams: Bell = field(default_factory=Bell)
 
     def committed(self) -> None:
         """Wake whoever may have something to do after a request was committed."""
@@ -138,13 +140,13 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     told = sinking.of(settings)
     await relay.prepare(shared.engine, callbacks, told)
     hooks, bells = Bell(), [Bell() for _ in told]
-    sequencer = relay.Sequencer(shared.engine, shared.holder, partial(_ring, hooks, *bells))
+    sequencer = relay.Sequencer(shared.engine, shared.holder, partial(_ring, hooks, *bells, shared.streams))
     stack.push_async_callback(sequencer.close)
     loops = [
         Loop("sequencer", sequencer.step, shared.relay, RELAY_SECONDS, DATABASE_TROUBLE),
         Loop("webhooks", _webhooks(stack, shared, hooks), hooks, RELAY_SECONDS, DATABASE_TROUBLE),
         Loop("seals", _sealing(stack, shared), Bell(), SEAL_SECONDS, DATABASE_TROUBLE),
-        Loop("tidy", _tidy(shared.engine), Bell(), TIDY_SECONDS, DATABASE_TROUBLE),
+        Loop("tidy", _tidy(shared, [sink.name for sink in told]), Bell(), TIDY_SECONDS, DATABASE_TROUBLE),
     ]
     return [*loops, *(_telling(stack, shared, sink, bell) for sink, bell in zip(told, bells, strict=True))]
 
@@ -176,10 +178,18 @@ def _ring(*bells: Bell) -> None:
         bell.ring()
 
 
-def _tidy(engine: AsyncEngine) -> Callable[[], Awaitable[bool]]:
+def _tidy(shared: Shared, places: Sequence[str]) -> Callable[[], Awaitable[bool]]:
+    """Forget old keys, and old events that were told in all `places`."""
+    age = timedelta(days=shared.settings.event_retention_days)
+
     async def step() -> bool:
-        async with engine.begin() as db:
-            return await idempotency.forget_old(db) > 0
+        async with shared.engine.begin() as db:
+            keys = await idempotency.forget_old(db)
+        if not age:
+            return keys > 0
+        async with shared.engine.begin() as db:
+            gone = await retention.forget(db, age, await retention.told(db, places))
+        return keys > 0 or gone == retention.SLICE
 
     return step
 

@@ -57,7 +57,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         stack.push_async_callback(engine.dispose)
         await migrate.upgrade(engine)
         node, zmq = await _node(stack, settings)
-        shared = Shared(settings, engine, node, _holder(database), Bell(), Bell(), Bell())
+        shared = Shared(settings, engine, node, _holder(database))
         vitals = Vitals()
         loops = [_tending(database.tend)] if database.tend is not None else []
         for role in LOOPS.keys() & settings.roles:
@@ -128,10 +128,14 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
     new_id = partial(secrets.token_hex, 8)
     admin = application.admin(given, new_id, settings.admin_token or "")
     public = application.public(given, new_id)
-    return (
+    tide = Loop("streams", given.tide.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE)
+    await stack.enter_async_context(_together([tide.run(vitals)]))
+    listening = (
         await stack.enter_async_context(serving(admin, settings.admin_bind.host, settings.admin_bind.port)),
         await stack.enter_async_context(serving(public, settings.public_bind.host, settings.public_bind.port)),
     )
+    stack.callback(given.tide.end)
+    return listening
 
 
 @asynccontextmanager

@@ -64,6 +64,7 @@ class Settings:
     broker_bind: Bind = _variable("127.0.0.1:1883", values.bind)
     webhook_retries: tuple[int, ...] = _variable("5,300,1800,7200,18000,36000,50400,72000,86400", values.retries)
     webhook_allow_private: bool = _variable("false", values.yes_or_no)
+    event_retention_days: int = _variable("0", values.whole(0, 36_500))  # 0: kept for ever
     seed_passphrase: str | None = _variable("", values.text(1_024), secret=True)
     seed_passphrase_file: Path | None = _variable("", Path)
     public_items: str = _variable("token", values.one_of("token", "open"))

@@ -81,6 +81,18 @@ WRITERS = {
         "voids": "stops sending what is to be cancelled",
         "lapses": "sends what its caller has sent before",
     },
+    "events": {
+        "outbox": "numbers what happened",
+        "retention": "deletes what is old and was told",
+    },
+    "deliveries": {
+        "deliveries": "makes and settles them",
+        "retention": "deletes those of events that are gone",
+    },
+    "attempts": {
+        "deliveries": "records them",
+        "retention": "deletes those of events that are gone",
+    },
     "webhook_endpoints": {
         "endpoints": "makes and changes them",
         "deliveries": "moves the position, in the transaction that makes the deliveries",

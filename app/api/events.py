@@ -1,13 +1,14 @@
 """Events read back over HTTP, in the form in which they left."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query
+from pydantic import PlainValidator
 from starlette.responses import Response
 
-from app.api import answers, parameters
-from app.api.program import Reading
-from app.domain import events
+from app.api import answers, parameters, streams
+from app.api.program import Given, Reading
+from app.domain import accounts, events
 
 router = APIRouter()
 
@@ -32,6 +33,18 @@ class EventPage(answers.View):
     cursor: str
 
 
+LastEventId = Annotated[
+    int | None,
+    Header(alias="Last-Event-ID", description="Where to go on: the `id` of the last event that was heard"),
+    PlainValidator(parameters.position, json_schema_input_type=str),
+]
+From = Annotated[
+    int | None,
+    Query(alias="cursor", description="Where to begin: a `cursor` of GET /events; absent: with what happens next"),
+    PlainValidator(parameters.position, json_schema_input_type=str),
+]
+
+
 @router.get("/events", response_model=EventPage, summary="What happened, oldest first")
 async def list_events(
     db: Reading,
@@ -41,6 +54,36 @@ async def list_events(
     foreign_id: parameters.Account = None,
 ) -> Response:
     """The messages are the very bytes that webhooks and MQTT carry."""
-    page = await events.page(db, cursor, limit, types, foreign_id or None)
+    return _page(await events.page(db, cursor, limit, types, foreign_id or None))
+
+
+@router.get("/events/stream", response_class=streams.Stream, summary="What happens, as it happens")
+async def stream_events(
+    given: Given,
+    cursor: From = None,
+    last: LastEventId = None,
+    types: parameters.Types = _ALL,
+    foreign_id: parameters.Account = None,
+) -> Response:
+    """Server-sent events; `id` is the cursor. A browser's EventSource comes back by itself where it was."""
+    after = cursor if last is None else last
+    told = streams.told(given.reads, given.tide, after, types, foreign_id or None)
+    return streams.Stream(given.tide, told)
+
+
+@router.get("/account/{foreign_id}/events", response_model=EventPage, summary="What happened to an account")
+async def list_account_events(
+    db: Reading,
+    foreign_id: parameters.ForeignId,
+    cursor: parameters.Cursor = 0,
+    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    types: parameters.Types = _ALL,
+) -> Response:
+    """Oldest first; 404 where no account has this foreign_id."""
+    account = await accounts.fetch(db, foreign_id)
+    return _page(await events.page(db, cursor, limit, types, account.foreign_id))
+
+
+def _page(page: events.Page) -> Response:
     items = b",".join(map(events.envelope, page.events))
     return answers.Json(b'{"items":[%s],"cursor":"%d"}' % (items, page.position))

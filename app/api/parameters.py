@@ -49,6 +49,11 @@ def _cursor(given: Any) -> int:
     return index
 
 
+def position(given: Any) -> int | None:
+    """Read a position of an event where it may be missing; "" is none."""
+    return None if given == "" else _cursor(given)
+
+
 def _types(given: Any) -> frozenset[str]:
     """Read "ACC,INV_CREATED", once or several times; empty is ALL. FastAPI gives a list, as for every collection."""
     types = frozenset(",".join(given).split(",")) - {""}

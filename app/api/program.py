@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.asking import Asking
+from app.api.streams import Tide
 from app.db import Db
 from app.domain import (
     accounts,
@@ -65,6 +66,7 @@ class Program:
     open_items: bool
     pay_wait_seconds: float
     vitals: Vitals
+    tide: Tide
     auditing: asyncio.Lock
     """Held by the one audit that runs: it reads everything there is."""
 
@@ -89,10 +91,11 @@ class Terms:
 
 def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms) -> Program:
     """Put together what both applications share; once a program, since a verb's requests wait by its identity."""
+    reads = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Program(
         network=network,
         engine=engine,
-        reads=engine.execution_options(isolation_level="AUTOCOMMIT"),
+        reads=reads,
         commits=commits,
         put_account=openings.putting(network),
         close_account=closures.closing(),
@@ -116,6 +119,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         open_items=terms.open_items,
         pay_wait_seconds=terms.pay_wait_seconds,
         vitals=terms.vitals,
+        tide=Tide(reads),
         auditing=asyncio.Lock(),
     )
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import roles, settings
-from app.bell import Bell
 from app.chain.node import Node
 from app.loops import Vital, Vitals
 from app.roles import Shared
@@ -28,7 +27,7 @@ async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the
     read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     vitals = Vitals()
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
-        shared = Shared(read, engine, node, "one", Bell(), Bell(), Bell())
+        shared = Shared(read, engine, node, "one")
         loops = {loop.name: loop for loop in await roles.send(stack, shared)}
 
         await loops["send"].run(vitals)

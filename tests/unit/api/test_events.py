@@ -82,3 +82,11 @@ async def test_a_wrong_filter_is_refused_by_name(admin: httpx.AsyncClient, query
 
     assert answer.status_code == 400
     assert answer.json()["error"]["field"] == field
+
+
+async def test_an_accounts_events_are_read_by_its_name_and_an_unknown_one_is_404(told: httpx.AsyncClient) -> None:
+    page = (await told.get("/account/a/events", params={"types": "INV"})).json()
+    missing = await told.get("/account/nobody/events")
+
+    assert [event["event_type"] for event in page["items"]] == ["INV_CREATED"]
+    assert (missing.status_code, missing.json()["error"]["field"]) == (404, "foreign_id")

@@ -1,0 +1,122 @@
+"""Events as they happen, over HTTP: server-sent events that go on where a listener was."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from app.domain import events, outbox
+from app.domain.refusals import Refusal
+
+LISTENERS: Final = 200
+"""Streams at once in one process; more are turned away."""
+BEAT_SECONDS: Final = 15
+"""A comment is sent so often while nothing happens, so that proxies keep the connection and dead ones are noticed."""
+AGAIN_MILLISECONDS: Final = 1_000
+"""How soon a listener that lost its connection comes again."""
+
+
+class TooManyStreams(Refusal):
+    """{limit} streams are open already: read GET /events instead, or close one."""
+
+    code = "not-available"
+
+
+class Tide:
+    """Where the events end now: looked up once for all listeners of this process, and not at all while there is none."""
+
+    def __init__(self, reads: AsyncEngine, beat_seconds: float = BEAT_SECONDS) -> None:
+        self.beat_seconds = beat_seconds
+        self._reads = reads
+        self._position = -1
+        self._listeners = 0
+        self._risen = asyncio.Event()
+        self._ended = False
+
+    async def step(self) -> bool:
+        """Look where the events end, and wake the listeners if that is farther than before."""
+        if not self._listeners:
+            return False
+        async with self._reads.connect() as db:
+            position = await outbox.last_position(db)
+        if position > self._position:
+            self._position = position
+            self._wake()
+        return False
+
+    def end(self) -> None:
+        """Let every listener go: the program stops."""
+        self._ended = True
+        self._wake()
+
+    @contextmanager
+    def listener(self) -> Iterator[None]:
+        """Be one of the listeners within the block, or be refused."""
+        if self._listeners >= LISTENERS:
+            raise TooManyStreams(limit=LISTENERS)
+        self._listeners += 1
+        try:
+            yield
+        finally:
+            self._listeners -= 1
+
+    async def rises(self, position: int, seconds: float) -> bool | None:
+        """Wait until there are events behind `position`: True, False after `seconds` without one, None at the end."""
+        while not self._ended:
+            if self._position > position:
+                return True
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._risen.wait()
+            except TimeoutError:
+                return False
+        return None
+
+    def _wake(self) -> None:
+        self._risen.set()
+        self._risen = asyncio.Event()
+
+
+class Stream(StreamingResponse):
+    """An answer that goes on until the listener leaves."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, tide: Tide, content: AsyncIterator[bytes]) -> None:
+        super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._tide = tide
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the listener leaves or the program stops; refused before a byte is sent where there are too many."""
+        with self._tide.listener():
+            await super().__call__(scope, receive, send)
+
+
+async def told(
+    reads: AsyncEngine, tide: Tide, after: int | None, types: Collection[str], foreign_id: str | None
+) -> AsyncIterator[bytes]:
+    """Yield the events behind the position `after` as server-sent events, then each as it happens.
+
+    Without a position, only what happens from now on. What waits for a slow listener waits in the database.
+    """
+    async with reads.connect() as db:
+        position = await outbox.last_position(db) if after is None else after
+    yield b"retry: %d\nid: %d\n\n" % (AGAIN_MILLISECONDS, position)
+    while True:
+        async with reads.connect() as db:
+            page = await events.page(db, position, events.PAGE, types, foreign_id)
+        moved = page.position > position
+        position = page.position
+        for event in page.events:
+            yield b"id: %d\ndata: %b\n\n" % (event.position, events.envelope(event))
+        if moved:
+            continue
+        rises = await tide.rises(position, tide.beat_seconds)
+        if rises is None:
+            return
+        if not rises:
+            yield b": %d\n\n" % position

@@ -1,0 +1,161 @@
+"""Events as they happen, over a real socket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.api import application, program, streams
+from app.domain import outbox
+from app.domain.outbox import Fact
+from app.listeners import serving
+
+Heard = tuple[int, str]
+
+
+@pytest.fixture
+async def client(kennel: program.Program) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        serving(application.admin(kennel, lambda: "id"), "127.0.0.1", 0) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as opened,
+    ):
+        yield opened
+        kennel.tide.end()
+
+
+async def happen(engine: AsyncEngine, kennel: program.Program, *types: str, foreign_id: str = "shop") -> None:
+    async with engine.begin() as db:
+        await outbox.emit(db, [Fact(1, foreign_id, one, '{"a":"b\\n"}') for one in types])
+        await outbox.sequence(db)
+    await kennel.tide.step()
+
+
+@asynccontextmanager
+async def listening(
+    client: httpx.AsyncClient, query: str = "", headers: dict[str, str] | None = None
+) -> AsyncIterator[AsyncIterator[Heard]]:
+    async with client.stream("GET", f"/events/stream{query}", headers=headers or {}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream"), await answer.aread()
+        lines = answer.aiter_lines()
+        while not (await anext(lines)).startswith("id: "):  # it listens from here on
+            pass
+        yield _events(lines)
+
+
+async def _events(lines: AsyncIterator[str]) -> AsyncIterator[Heard]:
+    position = ""
+    async for line in lines:
+        if line.startswith("id: "):
+            position = line.removeprefix("id: ")
+        if line.startswith("data: "):
+            event = json.loads(line.removeprefix("data: "))
+            assert position == str(event["position"])
+            yield int(position), event["event_type"]
+
+
+async def heard(events: AsyncIterator[Heard], count: int) -> list[Heard]:
+    async with asyncio.timeout(20):
+        return [await anext(events) for _ in range(count)]
+
+
+async def test_a_stream_begins_with_what_happens_next(
+    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine
+) -> None:
+    await happen(engine, kennel, "INV_CREATED")
+
+    async with listening(client) as events:
+        await happen(engine, kennel, "ACC_CREATED", "INV_CREATED")
+        assert await heard(events, 2) == [(2, "ACC_CREATED"), (3, "INV_CREATED")]
+        await happen(engine, kennel, "PAYMENT_SENT")
+        assert await heard(events, 1) == [(4, "PAYMENT_SENT")]
+
+
+@pytest.mark.parametrize("how", ["header", "cursor", "both"])
+async def test_a_listener_that_comes_again_goes_on_where_it_was(
+    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine, how: str
+) -> None:
+    await happen(engine, kennel, *["INV_CREATED"] * 150)
+    query = {"header": "", "cursor": "?cursor=20", "both": "?cursor=5"}[how]
+
+    async with listening(client, query, {} if how == "cursor" else {"Last-Event-ID": "20"}) as events:
+        assert [position for position, _ in await heard(events, 130)] == [*range(21, 151)]
+
+
+async def test_a_stream_is_filtered_by_type_and_account(
+    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine
+) -> None:
+    async with listening(client, "?types=INV,ACC_CREATED&foreign_id=cafe&cursor=0") as events:
+        await happen(engine, kennel, "INV_CREATED", "PAYMENT_SENT")
+        await happen(engine, kennel, "PAYMENT_SENT", "ACC_UPDATED", "ACC_CREATED", "INV_CREATED", foreign_id="cafe")
+        assert await heard(events, 2) == [(5, "ACC_CREATED"), (6, "INV_CREATED")]
+
+
+async def test_what_sounds_while_nothing_happens_keeps_the_connection(
+    client: httpx.AsyncClient, kennel: program.Program
+) -> None:
+    kennel.tide.beat_seconds = 0.01
+
+    async with client.stream("GET", "/events/stream") as answer:
+        async with asyncio.timeout(20):
+            beats = [line async for line in _first(answer.aiter_lines(), 12)]
+
+    assert beats.count(": 0") >= 2
+
+
+async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
+    for _ in range(count):
+        yield await anext(lines)
+
+
+async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: program.Program) -> None:
+    async with listening(client) as events:
+        kennel.tide.end()
+
+        assert [one async for one in events] == []
+
+
+async def test_too_many_streams_are_turned_away_until_one_is_closed(
+    client: httpx.AsyncClient, kennel: program.Program
+) -> None:
+    with ExitStack() as stack:
+        for _ in range(streams.LISTENERS):
+            stack.enter_context(kennel.tide.listener())
+
+        refused = await client.get("/events/stream")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not-available")
+    async with listening(client):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "field"),
+    [
+        ("?cursor=x", {}, "cursor"),
+        ("?cursor=-1", {}, "cursor"),
+        ("", {"Last-Event-ID": "x"}, "Last-Event-ID"),
+        ("?types=inv!", {}, "types"),
+        ("?foreign_id=a%00b", {}, "foreign_id"),
+    ],
+)
+async def test_a_wrong_place_or_filter_is_refused_by_name(
+    client: httpx.AsyncClient, query: str, headers: dict[str, str], field: str
+) -> None:
+    refused = await client.get(f"/events/stream{query}", headers=headers)
+
+    assert (refused.status_code, refused.json()["error"].get("field", "").lower()) == (400, field.lower())
+
+
+async def test_nobody_asks_where_the_events_end_while_nobody_listens(
+    kennel: program.Program, engine: AsyncEngine
+) -> None:
+    await happen(engine, kennel, "INV_CREATED")
+
+    assert await kennel.tide.rises(0, 0) is False
+    with kennel.tide.listener():
+        await kennel.tide.step()
+    assert await kennel.tide.rises(0, 0) is True

@@ -1,0 +1,82 @@
+"""What is old is forgotten once everybody has been told of it."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import cursors, events, outbox, retention
+from app.domain.outbox import Fact
+from app.tables import attempts, deliveries, webhook_endpoints
+from app.tables import events as event_rows
+
+NOW = timedelta(0)
+
+
+@pytest.fixture
+async def told(engine: AsyncEngine) -> AsyncEngine:
+    """Ten events; the last two happened just now, the others a week ago."""
+    async with engine.begin() as db:
+        await outbox.emit(db, [Fact(1, "shop", "INV_CREATED", "{}") for _ in range(10)])
+        await outbox.sequence(db)
+        old = sa.update(event_rows).where(event_rows.c.position <= 8)
+        await db.execute(old.values(created=sa.func.now() - timedelta(days=7)))
+    return engine
+
+
+async def endpoint(engine: AsyncEngine, position: int, state: str = "active") -> int:
+    given = {"url": "http://x", "types": ["ALL"], "secret": "", "state": state, "position": position}
+    async with engine.begin() as db:
+        made = sa.insert(webhook_endpoints).values(given).returning(webhook_endpoints.c.id)
+        return int((await db.execute(made)).scalar_one())
+
+
+async def forgotten(engine: AsyncEngine, age: timedelta = timedelta(days=6), *places: str) -> list[int]:
+    """Forget, and return the positions that are left."""
+    async with engine.begin() as db:
+        await retention.forget(db, age, await retention.told(db, places))
+        return [event.position for event in (await events.page(db, 0)).events]
+
+
+async def test_what_is_younger_than_the_age_stays(told: AsyncEngine) -> None:
+    assert await forgotten(told, timedelta(days=8)) == [*range(1, 11)]
+    assert await forgotten(told) == [9, 10]
+    assert await forgotten(told, NOW) == []
+
+
+async def test_what_an_active_endpoint_or_a_place_has_not_been_told_stays(told: AsyncEngine) -> None:
+    await endpoint(told, 5)
+    await endpoint(told, 2, "disabled")
+    async with told.begin() as db:
+        await cursors.begin(db, "mqtt", 3)
+        await cursors.begin(db, "gone", 1)
+
+    assert await forgotten(told, NOW, "mqtt") == [*range(4, 11)]
+    assert await forgotten(told, NOW) == [*range(6, 11)]
+
+
+async def test_what_waits_to_be_delivered_stays_with_all_that_follows_it(told: AsyncEngine) -> None:
+    number = await endpoint(told, 10)
+    states = {3: "delivered", 4: "failed", 6: "due", 7: "delivered"}
+    async with told.begin() as db:
+        given = [{"endpoint_id": number, "position": place, "state": state} for place, state in states.items()]
+        await db.execute(sa.insert(deliveries), given)
+        tried = {"endpoint_id": number, "number": 1, "at": sa.func.now(), "milliseconds": 1, "response": ""}
+        for place in states:
+            await db.execute(sa.insert(attempts).values(position=place, **tried))
+
+    assert await forgotten(told, NOW) == [*range(6, 11)]
+
+    async with told.connect() as db:
+        for rows in (deliveries, attempts):
+            assert (await db.scalars(sa.select(rows.c.position).order_by(rows.c.position))).all() == [6, 7]
+
+
+async def test_a_reader_whose_cursor_is_older_goes_on_with_the_oldest_that_is_kept(told: AsyncEngine) -> None:
+    await forgotten(told)
+
+    async with told.connect() as db:
+        page = await events.page(db, 2)
+
+    assert [event.position for event in page.events] == [9, 10]
