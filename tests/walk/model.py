@@ -51,6 +51,7 @@ class Model:
     def compare(self, blocks: Sequence[tuple[bytes, Block]], books: Books, given: Sequence[Transaction]) -> "Now":
         """Look at everything, or fail; returns what was looked at."""
         now = self._now(Branch(blocks), books)
+        now.fresh = [own for txid, own in books.own.items() if txid not in self.known]
         self.known |= {one.txid: one for one in given} | now.branch.transactions
         self.known |= {txid: own.transaction for txid, own in books.own.items()}
         self.released |= {p.id for p in books.payments.values() if p.txid and p.state in ("FAILED", "VOIDED")}
@@ -73,6 +74,7 @@ class Now:
     books: Books
 
     def __post_init__(self) -> None:
+        self.fresh: Sequence[Own] = ()
         self.deposits = dict(self._deposits())
 
     def depth(self, txid: bytes) -> int:
@@ -87,6 +89,8 @@ class Now:
             self.states_are_those_of_the_chain(payment)
         for own in self.books.own.values():
             self.transactions_pay_what_they_say(own)
+        for own in self.fresh:
+            self.coins_are_taken_once(own)
         self.accounts_have_what_they_are_due()
 
     @property
@@ -150,6 +154,12 @@ class Now:
             assert _cost(payment) <= self.model.limits.get(payment.id, _cost(payment)), payment.id
             if not payment.deducts:
                 assert payment.paid == payment.amount, payment.id
+
+    def coins_are_taken_once(self, fresh: Own) -> None:
+        """What was signed just now spends nothing that another is to spend, unless it cancels that, or that is hopeless."""
+        for other in self.books.own.values():
+            if other.id < fresh.id and not other.family & fresh.family and other.spends & fresh.spends:
+                assert self.is_hopeless(other.transaction.txid), (other.id, fresh.id)
 
     def cost(self, own: Own) -> int:
         """What a transaction takes from us: inputs less change."""

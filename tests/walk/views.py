@@ -89,6 +89,16 @@ class Own:
     sends: bool
     transaction: Transaction
 
+    @property
+    def family(self) -> set[int]:
+        """It, and the one that it cancels."""
+        return {self.id, self.replaces or self.id}
+
+    @property
+    def spends(self) -> set[Outpoint]:
+        """The outputs that it spends."""
+        return {Outpoint(one.txid, one.vout) for one in self.transaction.inputs}
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
