@@ -105,14 +105,13 @@ class Entry:
             yield from (Slot(CLAWBACK, posting.asset) for posting in self.postings)
 
     def takers(self) -> set[int]:
-        """Who gets something of others by it, and must be open for that; the chain asks nobody."""
-        gives: set[int] = set()
-        takes: set[int] = set()
-        for account, _, amount, _ in self.postings:
-            if account < 0 and account != TREASURY:
+        """Who has more by it than before, and must be open for that; the chain asks nobody."""
+        gained: dict[Slot, int] = {}
+        for posting in self.postings:
+            if posting.account < 0 and posting.account != TREASURY:
                 return set()
-            (takes if amount > 0 else gives).add(account)
-        return takes - gives
+            gained[posting.slot] = gained.get(posting.slot, 0) + posting.amount
+        return {slot.account for slot, amount in gained.items() if amount > 0}
 
 
 class InsufficientFunds(Conflict):

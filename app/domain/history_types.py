@@ -36,25 +36,27 @@ _TYPES: Final[Mapping[str, str]] = {
 KINDS: Final = frozenset(_TYPES)
 """Every kind of entry that there is."""
 
-SETTLED: Final = ("ESCROW_RELEASE", "ESCROW_RESOLVE")
+_SETTLED: Final = ("ESCROW_RELEASE", "ESCROW_RESOLVE")
 """Entries in which an escrow's money leaves the buyer's `held`."""
 
-TYPES: Final = frozenset(_TYPES.values()) | {"SALE_CREDIT", "FEE_DEBIT"}
+_GETS: Final = {"buyer": "REFUND", "platform": "FEE_CREDIT"}
+
+TYPES: Final = frozenset(_TYPES.values()) | frozenset(_GETS.values()) | {"SALE_CREDIT", "FEE_DEBIT"}
 """Every word that a history may hold."""
 
 
 class Leg(NamedTuple):
-    """A posting as its account sees it; `own`: the account's own `held` gives in the same entry."""
+    """A posting as its account sees it; `side` of an escrow: buyer, seller or platform."""
 
     kind: str
     bucket: str
     amount: int
-    own: bool = False
+    side: str | None = None
 
 
 def word(leg: Leg) -> str:
     """Return the posting's type; a kind that is not known yet stands for itself."""
-    if leg.kind in SETTLED and leg.bucket == Bucket.AVAILABLE:
+    if leg.kind in _SETTLED and leg.bucket == Bucket.AVAILABLE:
         return _settled(leg)
     if leg.kind == "ESCROW_LOCK" and leg.bucket == Bucket.AVAILABLE and leg.amount > 0:
         return "RELEASE"  # what a hold had above its escrow
@@ -65,4 +67,4 @@ def _settled(leg: Leg) -> str:
     """Say what whoever gets something of an escrow gets."""
     if leg.amount < 0:
         return "FEE_DEBIT"
-    return "REFUND" if leg.own else "SALE_CREDIT"
+    return _GETS.get(leg.side or "", "SALE_CREDIT")

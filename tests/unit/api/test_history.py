@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
-from app.tables import TREASURY, WORLD
+from app.tables import TREASURY, WORLD, escrows
 
 AVAILABLE, HELD = Bucket.AVAILABLE, Bucket.HELD
 FIELDS = [
@@ -216,3 +216,26 @@ async def test_what_is_asked_wrongly_is_refused_by_its_name(shop: httpx.AsyncCli
         assert (answer.status_code, answer.json()["error"].get("field")) == (status, field), (params, answer.text)
     unknown = await asyncio.gather(*(shop.get(f"/account/nobody/{path}") for path in ("balances", "history")))
     assert [answer.status_code for answer in unknown] == [404, 404]
+
+
+async def test_of_an_escrow_the_seller_sees_a_sale_and_its_fee(shop: httpx.AsyncClient, ready: AsyncEngine) -> None:
+    row = {"account_id": 5, "order_id": "order", "seller_id": FIRST, "asset": "gold", "amount": 100, "fee": 3}
+    sides = ((5, HELD, -100), (FIRST, AVAILABLE, 100), (FIRST, AVAILABLE, -3), (6, AVAILABLE, 3))
+    lines = tuple(Posting(account, bucket, amount, "gold") for account, bucket, amount in sides)
+    funded = (Posting(TREASURY, AVAILABLE, -100, "gold"), Posting(5, HELD, 100, "gold"))
+    async with ready.begin() as db:
+        number = await db.scalar(sa.insert(escrows).values(row).returning(escrows.c.id))
+        await ledger.post(
+            db,
+            [
+                Entry("TOPUP", ("test", "1"), "fund", funded),
+                Entry("ESCROW_RELEASE", ("escrow", str(number)), "release", lines, ("order", "order")),
+            ],
+        )
+
+    items = (await get(shop, "/account/shop/history"))["items"]
+
+    assert [(line["type"], line["debit"], line["credit"], line["reference_id"]) for line in items] == [
+        ("FEE_DEBIT", "0.03", "0", "order"),
+        ("SALE_CREDIT", "0", "1", "order"),
+    ]
