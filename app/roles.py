@@ -23,7 +23,7 @@ from app.chain.reorgs import ReorgTooDeep
 from app.chain.seed_file import PassphraseMissing, SeedFile
 from app.chain.sender import Sender
 from app.chain.signer import Signer
-from app.domain import idempotency, networks, retention
+from app.domain import endpoint_ends, idempotency, networks, retention
 from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.domain.endpoints import Callback
 from app.domain.networks import Network
@@ -136,7 +136,10 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
 async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return what numbers events, what tells them, and what forgets old keys."""
     settings = shared.settings
-    callbacks = [Callback(one.name, one.path, one.types, one.hmacsecret or "") for one in settings.callbacks]
+    callbacks = [
+        Callback(one.name, one.path, one.types, one.hmacsecret or "", one.legacy_base64_message)
+        for one in settings.callbacks
+    ]
     told = sinking.of(settings)
     await relay.prepare(shared.engine, callbacks, told)
     hooks, bells = Bell(), [Bell() for _ in told]
@@ -184,12 +187,13 @@ def _tidy(shared: Shared, places: Sequence[str]) -> Callable[[], Awaitable[bool]
 
     async def step() -> bool:
         async with shared.engine.begin() as db:
-            keys = await idempotency.forget_old(db)
+            moved = await idempotency.forget_old(db) > 0
+            moved = await endpoint_ends.sweep(db) or moved
         if not age:
-            return keys > 0
+            return moved
         async with shared.engine.begin() as db:
             gone = await retention.forget(db, age, await retention.told(db, places))
-        return keys > 0 or gone == retention.SLICE
+        return moved or gone == retention.SLICE
 
     return step
 

@@ -30,6 +30,7 @@ class Callback:
     path: str = _key(values.said(2_000, values.url("http", "https")), secret=True)  # some put a token into it
     types: tuple[str, ...] = _key(values.types, ("ALL",))
     hmacsecret: str | None = _key(values.said(1_024, values.text(1_024)), None, secret=True)
+    legacy_base64_message: bool = _key(values.flag, default=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -501,9 +501,27 @@ webhook_endpoints = sa.Table(
     sa.Column("foreign_id", sa.Text),  # null: of every account
     sa.Column("secret", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, server_default="active"),
-    sa.Column("position", sa.BigInteger, nullable=False),  # events up to here have their deliveries
+    sa.Column("position", sa.BigInteger, nullable=False),  # it hears of nothing up to here, but for its backlogs
     _created(),
-    sa.CheckConstraint("state IN ('active', 'disabled')", name="state"),
+    _text("description"),
+    _text("previous_secret"),  # signs as well until the time beside it
+    sa.Column("previous_until", Time),
+    sa.Column("legacy_base64_message", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("failing_since", Time),  # the first failure since the last success
+    _text("disabled_reason"),
+    sa.CheckConstraint("state IN ('active', 'disabled', 'deleted')", name="state"),
+    sa.Index("webhook_endpoints_active_idx", "foreign_id", postgresql_where=sa.text("state = 'active'")),
+)
+
+webhook_backlogs = sa.Table(
+    "webhook_backlogs",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("endpoint_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("position", sa.BigInteger, nullable=False),  # events up to here are done
+    sa.Column("until", sa.BigInteger, nullable=False),  # and this is the last of them
+    sa.Column("again", sa.Boolean, nullable=False),  # also what was delivered before
+    _created(),
 )
 
 deliveries = sa.Table(
@@ -516,8 +534,10 @@ deliveries = sa.Table(
     sa.Column("next", Time, nullable=False, server_default=NOW),
     sa.Column("claimed_until", Time),
     _created(),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # attempts since it was last made due
     sa.CheckConstraint("state IN ('due', 'delivered', 'failed')", name="state"),
     sa.Index("deliveries_due_idx", "endpoint_id", "next", postgresql_where=sa.text("state = 'due'")),
+    sa.Index("deliveries_state_idx", "endpoint_id", "state", "position"),
 )
 
 attempts = sa.Table(

@@ -86,16 +86,26 @@ WRITERS = {
         "retention": "deletes what is old and was told",
     },
     "deliveries": {
-        "deliveries": "makes and settles them",
+        "deliveries": "claims and settles them",
+        "fan_out": "makes them, and makes them due again",
         "retention": "deletes those of events that are gone",
+        "endpoint_ends": "removes those of ended endpoints",
     },
     "attempts": {
         "deliveries": "records them",
         "retention": "deletes those of events that are gone",
+        "endpoint_ends": "removes those of ended endpoints",
     },
     "webhook_endpoints": {
-        "endpoints": "makes and changes them",
-        "deliveries": "moves the position, in the transaction that makes the deliveries",
+        "endpoints": "has them as the configuration says, enables and disables them",
+        "endpoint_changes": "makes, changes and ends them as callers wish",
+        "endpoint_health": "notes since when they fail",
+        "endpoint_ends": "removes what callers have ended",
+    },
+    "webhook_backlogs": {
+        "endpoints": "notes what an endpoint has missed",
+        "endpoint_ends": "removes those of ended endpoints",
+        "fan_out": "works them off",
     },
 }
 """Tables with more than one writer, and what each of those is for."""

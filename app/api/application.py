@@ -23,6 +23,7 @@ from app.api import (
     settling,
     transactions,
     transfers,
+    webhooks,
 )
 from app.api.program import Program
 
@@ -49,6 +50,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
         history.router,
         holds.router,
         events.router,
+        webhooks.router,
         operations.router,
     ]
     return build("Kennel", [*routers, operations.health], new_id, program=program, token=token, documented=True)

@@ -28,6 +28,7 @@ from app.domain import (
     transfer_orders,
     voids,
 )
+from app.domain.endpoint_changes import EndpointVerbs
 from app.domain.networks import Network
 from app.domain.pay_orders import PayOrder
 from app.domain.transfers import Transfer
@@ -63,6 +64,7 @@ class Program:
     place_hold: Verb[holds.NewHold, holds.Hold]
     release_hold: Verb[hold_ends.Release, holds.Hold]
     capture_hold: Verb[hold_ends.Capture, holds.Hold]
+    webhooks: EndpointVerbs
     open_items: bool
     pay_wait_seconds: float
     vitals: Vitals
@@ -116,6 +118,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         place_hold=holds.placing(),
         release_hold=hold_ends.releasing(),
         capture_hold=hold_ends.capturing(),
+        webhooks=EndpointVerbs(),
         open_items=terms.open_items,
         pay_wait_seconds=terms.pay_wait_seconds,
         vitals=terms.vitals,

@@ -10,12 +10,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from app import db as bulk
 from app.db import Db
-from app.domain import events, outbox
+from app.domain import endpoint_health, events
 from app.domain.events import Event
-from app.tables import attempts, deliveries, webhook_endpoints
+from app.tables import attempts, deliveries
 
-FAN_OUT: Final = 10_000
-"""Events that one fan-out looks at, over all endpoints."""
 JITTER: Final = 0.2
 """A wait is longer or shorter by up to a tenth, so that what failed together does not come back together."""
 
@@ -34,8 +32,16 @@ class Delivery:
     key: Key
     claimed_until: datetime
     url: str = field(repr=False)
-    secret: str = field(repr=False)
+    secrets: tuple[str, ...] = field(
+        repr=False
+    )  # the endpoint's first, then the one that it replaced a short while ago
     event: Event = field(repr=False)
+    legacy_base64_message: bool = False
+
+    @property
+    def body(self) -> bytes:
+        """What is posted."""
+        return events.envelope(events.in_base64(self.event) if self.legacy_base64_message else self.event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Outcome:
     status: int | None
     milliseconds: int
     response: str
+    retry_after: int = 0  # seconds that the answer asked for
 
     @property
     def delivered(self) -> bool:
@@ -54,35 +61,25 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-_FAN_OUT: Final = sa.text("""
-    WITH behind AS (
-        SELECT id, types, foreign_id, position FROM webhook_endpoints
-        WHERE state = 'active' AND position < :last
-        FOR UPDATE SKIP LOCKED
-    ), reach AS (
-        SELECT behind.*, least(position + greatest(1, :rows / (SELECT count(*) FROM behind)), :last) AS until FROM behind
-    ), advanced AS (
-        UPDATE webhook_endpoints AS endpoint SET position = reach.until FROM reach WHERE endpoint.id = reach.id
-    )
-    INSERT INTO deliveries (endpoint_id, position)
-    SELECT reach.id, events.position
-    FROM reach JOIN events ON events.position > reach.position AND events.position <= reach.until
-    WHERE reach.types && ARRAY['ALL', events.type, split_part(events.type, '_', 1)]
-        AND (reach.foreign_id IS NULL OR reach.foreign_id = events.foreign_id)
-    ON CONFLICT DO NOTHING
-""").bindparams(sa.bindparam("last", type_=sa.BigInteger), sa.bindparam("rows", type_=sa.BigInteger))
-
-# Each endpoint has room of its own, and those with the most of it come first, so that one with a long queue leaves the
-# others theirs. The lock and the conditions are in one statement: PostgreSQL looks at them again once it has the lock.
+# Only endpoints that have something due are looked at: the index of what is due is walked from one to the next. Each has
+# room of its own, and those with the most of it come first, so that one with a long queue leaves the others theirs.
+# The lock and the conditions are in one statement: PostgreSQL looks at them again once it has the lock.
 _CLAIM: Final = sa.text("""
-    WITH busy AS (
+    WITH RECURSIVE waiting AS (
+        (SELECT endpoint_id FROM deliveries WHERE state = 'due' ORDER BY endpoint_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT endpoint_id FROM deliveries
+            WHERE state = 'due' AND endpoint_id > waiting.endpoint_id ORDER BY endpoint_id LIMIT 1
+        ) FROM waiting WHERE waiting.endpoint_id IS NOT NULL
+    ), busy AS (
         SELECT * FROM unnest(:busy, :rooms) AS busy (endpoint_id, room)
     ), picked AS (
         SELECT due.endpoint_id, due.position
         FROM (
             SELECT id, coalesce(busy.room, :each) AS room
-            FROM webhook_endpoints LEFT JOIN busy ON busy.endpoint_id = id
-            WHERE state = 'active'
+            FROM waiting JOIN webhook_endpoints ON id = waiting.endpoint_id LEFT JOIN busy ON busy.endpoint_id = id
+            WHERE state = 'active' AND coalesce(busy.room, :each) > 0
             ORDER BY room DESC, random()
         ) AS endpoint
         CROSS JOIN LATERAL (
@@ -100,7 +97,8 @@ _CLAIM: Final = sa.text("""
         WHERE delivery.endpoint_id = picked.endpoint_id AND delivery.position = picked.position
         RETURNING delivery.endpoint_id, delivery.position, delivery.claimed_until
     )
-    SELECT claimed.endpoint_id, claimed.claimed_until, endpoint.url, endpoint.secret, events.*
+    SELECT claimed.endpoint_id, claimed.claimed_until, endpoint.url, endpoint.secret, endpoint.legacy_base64_message,
+        CASE WHEN endpoint.previous_until > now() THEN endpoint.previous_secret ELSE '' END AS previous_secret, events.*
     FROM claimed JOIN events USING (position) JOIN webhook_endpoints AS endpoint ON endpoint.id = claimed.endpoint_id
     ORDER BY position, endpoint_id
 """).bindparams(
@@ -113,38 +111,20 @@ _CLAIM: Final = sa.text("""
 
 _SETTLE: Final = sa.text("""
     UPDATE deliveries AS delivery
-    SET state = given.state, attempts = given.attempts, claimed_until = given.claimed_until,
+    SET state = given.state, attempts = given.attempts, tries = given.tries, claimed_until = given.claimed_until,
         next = CASE WHEN given.wait IS NULL THEN delivery.next ELSE now() + make_interval(secs => given.wait) END
-    FROM unnest(:endpoint_ids, :positions, :states, :attempts, :claims, :waits)
-        AS given (endpoint_id, position, state, attempts, claimed_until, wait)
+    FROM unnest(:endpoint_ids, :positions, :states, :attempts, :tries, :claims, :waits)
+        AS given (endpoint_id, position, state, attempts, tries, claimed_until, wait)
     WHERE delivery.endpoint_id = given.endpoint_id AND delivery.position = given.position
 """).bindparams(
     sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),
     sa.bindparam("positions", type_=bulk.BIGINTS),
     sa.bindparam("states", type_=bulk.TEXTS),
     sa.bindparam("attempts", type_=ARRAY(sa.Integer)),
+    sa.bindparam("tries", type_=ARRAY(sa.Integer)),
     sa.bindparam("claims", type_=ARRAY(sa.DateTime(timezone=True))),
     sa.bindparam("waits", type_=ARRAY(sa.Float)),
 )
-
-
-_ANYBODY: Final = sa.select(sa.exists().where(webhook_endpoints.c.state == "active"))
-
-
-async def anybody(db: Db) -> bool:
-    """Whether any endpoint wants to hear anything: without one there is nothing to fan out or claim."""
-    return bool(await db.scalar(_ANYBODY))
-
-
-async def fan_out(db: Db) -> int:
-    """Make the deliveries of the events that endpoints have not had yet, and return how many.
-
-    Each endpoint's own position says which: it moves in the same transaction, so a crash loses and doubles nothing, an
-    endpoint that is added gets exactly what comes after its position, and numbering never waits for a long fan-out.
-    """
-    last = await outbox.last_position(db)
-    made = await db.execute(_FAN_OUT, {"last": last, "rows": FAN_OUT})
-    return made.rowcount
 
 
 async def claim(db: Db, rooms: Mapping[int, int], each: int, limit: int, seconds: float) -> list[Delivery]:
@@ -154,16 +134,13 @@ async def claim(db: Db, rooms: Mapping[int, int], each: int, limit: int, seconds
     """
     given = {"busy": list(rooms), "rooms": list(rooms.values()), "each": each, "limit": limit, "seconds": seconds}
     found = await db.execute(_CLAIM, given)
-    return [
-        Delivery(Key(row.endpoint_id, row.position), row.claimed_until, row.url, row.secret, events.of(row))
-        for row in found
-    ]
+    return [_of(row) for row in found]
 
 
 async def record(
     db: Db, outcomes: Sequence[Outcome], retries: Sequence[int], chance: Callable[[], float]
 ) -> dict[Key, str]:
-    """Record the attempts and settle their deliveries; return the states of those that ended.
+    """Record the attempts, settle their deliveries, and disable endpoints that have failed for too long; return what ended.
 
     After the n-th failure a delivery waits `retries[n - 1]` seconds, more or less (`chance()` is in [0, 1)); when the
     schedule is used up it has failed. What another claimed meanwhile stays with the other unless it was delivered.
@@ -180,6 +157,7 @@ async def record(
     if tried:
         await db.execute(_SETTLE, _columns(rows))
         await bulk.insert(db, attempts, tried)
+        await endpoint_health.note(db, [_sign(outcome) for outcome in outcomes])
     return {key: row.state for key, row in rows.items() if row.state != "due"}
 
 
@@ -188,20 +166,22 @@ class Standing(NamedTuple):
 
     state: str
     attempts: int
+    tries: int
     claimed_until: datetime | None
     wait: float | None = None
 
 
 def after(standing: Standing, outcome: Outcome, retries: Sequence[int], chance: float) -> Standing:
     """Return what an attempt leaves."""
-    number = standing.attempts + 1
+    number, tries = standing.attempts + 1, standing.tries + 1
     if outcome.delivered:
-        return Standing("delivered", number, None)
+        return Standing("delivered", number, tries, None)
     if standing.state != "due" or standing.claimed_until != outcome.delivery.claimed_until:
         return standing._replace(attempts=number)
-    if number > len(retries):
-        return Standing("failed", number, None)
-    return Standing("due", number, None, retries[number - 1] * (1 + JITTER * (chance - 0.5)))
+    if tries > len(retries):
+        return Standing("failed", number, tries, None)
+    wait = retries[tries - 1] * (1 + JITTER * (chance - 0.5))
+    return Standing("due", number, tries, None, max(wait, outcome.retry_after))
 
 
 async def release(db: Db, claimed: Sequence[Delivery]) -> None:
@@ -223,7 +203,22 @@ async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, Standing]:
         .order_by(deliveries.c.endpoint_id, deliveries.c.position)
         .with_for_update(of=deliveries)
     )
-    return {Key(row.endpoint_id, row.position): Standing(row.state, row.attempts, row.claimed_until) for row in found}
+    return {
+        Key(row.endpoint_id, row.position): Standing(row.state, row.attempts, row.tries, row.claimed_until)
+        for row in found
+    }
+
+
+def _of(row: Any) -> Delivery:
+    secrets = tuple(secret for secret in (row.secret, row.previous_secret) if secret)
+    key = Key(row.endpoint_id, row.position)
+    return Delivery(key, row.claimed_until, row.url, secrets, events.of(row), row.legacy_base64_message)
+
+
+def _sign(outcome: Outcome) -> endpoint_health.Sign:
+    delivery = outcome.delivery
+    gone = outcome.status == endpoint_health.GONE
+    return endpoint_health.Sign(delivery.key.endpoint_id, delivery.url, well=outcome.delivered, gone=gone)
 
 
 def _columns(rows: Mapping[Key, Standing]) -> dict[str, Any]:
@@ -232,6 +227,7 @@ def _columns(rows: Mapping[Key, Standing]) -> dict[str, Any]:
         "positions": [key.position for key in rows],
         "states": [row.state for row in rows.values()],
         "attempts": [row.attempts for row in rows.values()],
+        "tries": [row.tries for row in rows.values()],
         "claims": [row.claimed_until for row in rows.values()],
         "waits": [row.wait for row in rows.values()],
     }

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db
-from app.tables import attempts, cursors, deliveries, events, webhook_endpoints
+from app.domain import endpoints
+from app.tables import attempts, cursors, deliveries, events, webhook_backlogs, webhook_endpoints
 
 SLICE: Final = 1_000
 
@@ -22,8 +23,11 @@ async def told(db: Db, places: Collection[str]) -> int | None:
     active = webhook_endpoints.c.state == "active"
     waits = sa.and_(deliveries.c.endpoint_id == webhook_endpoints.c.id, deliveries.c.state == "due")
     named = cursors.c.name == sa.any_(sa.literal(sorted(places), bulk.TEXTS))
+    fanned_out = sa.and_(cursors.c.name == endpoints.CURSOR, sa.exists().where(active))
+    missed = webhook_backlogs.c.endpoint_id == webhook_endpoints.c.id
     parts = sa.union_all(
-        sa.select(sa.func.min(webhook_endpoints.c.position).label("position")).where(active),
+        sa.select(sa.func.min(cursors.c.position).label("position")).where(fanned_out),
+        sa.select(sa.func.min(webhook_backlogs.c.position)).join(webhook_endpoints, missed).where(active),
         sa.select(sa.func.min(deliveries.c.position) - 1).join(webhook_endpoints, waits).where(active),
         sa.select(sa.func.min(cursors.c.position)).where(named),
     ).subquery()

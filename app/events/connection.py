@@ -9,6 +9,7 @@ import httptools
 ANSWER_BYTES: Final = 4_096
 """Of the answer's body; whoever sends more is cut off."""
 HEADERS_BYTES: Final = 65_536
+RETRY_AFTER_BYTES: Final = 100
 FINAL: Final = 200
 """A status below it announces another."""
 
@@ -23,10 +24,11 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The status, and the first 4 KiB of the body."""
+    """The status, the first 4 KiB of the body, and the header that says when to come back."""
 
     status: int
     body: bytes
+    retry_after: str = ""
 
 
 class Connection(asyncio.Protocol):
@@ -39,6 +41,7 @@ class Connection(asyncio.Protocol):
         self._status = 0
         self._received = 0
         self._body = bytearray()
+        self._retry_after = ""
         self.usable = True
 
     async def post(self, request: bytes) -> Answer:
@@ -46,7 +49,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or not self.usable:
             raise Unanswered("connection closed", untouched=True)
         self._answer = asyncio.get_running_loop().create_future()
-        self._status, self._received, self._body = 0, 0, bytearray()
+        self._status, self._received, self._body, self._retry_after = 0, 0, bytearray(), ""
         self._transport.write(request)
         try:
             return await self._answer
@@ -81,6 +84,11 @@ class Connection(asyncio.Protocol):
         reason = "connection closed" if error is None else f"connection lost ({type(error).__name__})"
         self._end(reason, untouched=not self._received)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the one header that is asked for."""
+        if name.lower() == b"retry-after":
+            self._retry_after = value[:RETRY_AFTER_BYTES].decode("latin-1")
+
     def on_headers_complete(self) -> None:
         """Note the status, unless another is to come."""
         status = self._parser.get_status_code()
@@ -101,7 +109,7 @@ class Connection(asyncio.Protocol):
 
     def _settle(self) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(Answer(self._status, bytes(self._body[:ANSWER_BYTES])))
+            self._answer.set_result(Answer(self._status, bytes(self._body[:ANSWER_BYTES]), self._retry_after))
 
     def _end(self, reason: str, *, untouched: bool = False) -> None:
         if self._answer is not None and not self._answer.done():

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from app.events.connection import Connection
-
-Origin = tuple[str, str, int]
-"""Scheme, host and port."""
+from app.targets import Origin
 
 LIMIT: Final = 256
 SECONDS: Final = 20

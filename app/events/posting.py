@@ -6,12 +6,14 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
+from app import targets
 from app.events import addresses
 from app.events.addresses import Address, Resolve
 from app.events.connection import Answer, Connection, Unanswered
-from app.events.idle import Idle, Origin
+from app.events.idle import Idle
+from app.targets import Origin
 
 TARGET: Final = "/%:@!$&'()*+,;=~?-._"
 """What stays as it is in a request's first line; everything else is percent-encoded, above all spaces and new lines."""
@@ -30,19 +32,11 @@ class Target:
 
 def parse(url: str) -> Target:
     """Take an http or https URL apart; ValueError says what is wrong, without the URL."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        host = (parts.hostname or "").encode("idna").decode("ascii") if ":" not in (parts.hostname or "") else ""
-        host = host or parts.hostname or ""
-    except ValueError:
-        raise ValueError("the URL is malformed") from None
-    if parts.scheme not in {"http", "https"} or not host or not host.isprintable() or " " in host:
-        raise ValueError("the URL is malformed")
-    shown = f"[{host}]" if ":" in host else host
+    origin, parts = targets.parse(url)
+    shown = f"[{origin.host}]" if ":" in origin.host else origin.host
     path = quote(parts.path or "/", safe=TARGET) + (f"?{quote(parts.query, safe=TARGET)}" if parts.query else "")
     head = f"POST {path} HTTP/1.1\r\nHost: {shown}{f':{parts.port}' if parts.port else ''}\r\n"
-    return Target((parts.scheme, host, port), head + _authorization(parts.username, parts.password))
+    return Target(origin, head + _authorization(parts.username, parts.password))
 
 
 class Poster:

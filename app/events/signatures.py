@@ -1,26 +1,33 @@
 """The headers of a webhook: GigaWallet's and those of Standard Webhooks, with signatures that its receiver can verify."""
 
 import base64
-import binascii
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Final
 
-STANDARD_PREFIX: Final = "whsec_"
+from app.domain import webhook_secrets
+from app.domain.webhook_secrets import ASYMMETRIC, SYMMETRIC
+
+PLAIN: Final = {"Content-Type": "application/json", "User-Agent": "Kennel"}
 
 
-def headers(secret: str, event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the headers of one attempt at `timestamp` (unix seconds); nothing is signed with an empty secret."""
+def headers(secrets: Sequence[str], event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Return the headers of one attempt at `timestamp` (unix seconds); nothing is signed without secrets.
+
+    The first secret is the endpoint's, those after it are on their way out: `webhook-signature` holds one signature of each,
+    with spaces between. GigaWallet's header has room for one, that of the first secret, unless that is an ed25519 key.
+    """
     found = {
-        "Content-Type": "application/json",
-        "User-Agent": "Kennel",
+        **PLAIN,
         "X-Giga-Timestamp": str(timestamp),
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
     }
-    if secret:
-        found["X-Giga-Signature"] = f"sha256={giga(secret, timestamp, body)}"
-        found["webhook-signature"] = f"v1,{standard(secret, event_id, timestamp, body)}"
+    if secrets:
+        found["webhook-signature"] = " ".join(standard(one, event_id, timestamp, body) for one in secrets)
+        if webhook_secrets.scheme_of(secrets[0]) == SYMMETRIC:
+            found["X-Giga-Signature"] = f"sha256={giga(secrets[0], timestamp, body)}"
     return found
 
 
@@ -30,18 +37,11 @@ def giga(secret: str, timestamp: int, body: bytes) -> str:
 
 
 def standard(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
-    """Standard Webhooks v1: base64 of HMAC-SHA256 over `id.timestamp.body`.
-
-    The key is what stands in base64 after `whsec_`, or the secret's own bytes where it is plain text.
-    """
+    """Standard Webhooks, over `id.timestamp.body`: `v1,` and the HMAC-SHA256, or `v1a,` and the ed25519 signature, in base64."""
     signed = b"%b.%d.%b" % (event_id.encode(), timestamp, body)
-    return base64.b64encode(hmac.digest(_key(secret), signed, "sha256")).decode()
-
-
-def _key(secret: str) -> bytes:
-    if secret.startswith(STANDARD_PREFIX):
-        try:
-            return base64.b64decode(secret.removeprefix(STANDARD_PREFIX), validate=True)
-        except binascii.Error:
-            return secret.encode()
-    return secret.encode()
+    scheme = webhook_secrets.scheme_of(secret)
+    if scheme == ASYMMETRIC:
+        signature = webhook_secrets.signing_key(secret).sign(signed)
+    else:
+        signature = hmac.digest(webhook_secrets.symmetric_key(secret), signed, "sha256")
+    return f"{scheme},{base64.b64encode(signature).decode()}"

@@ -12,9 +12,9 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.bell import Bell
-from app.domain import deliveries, events
+from app.domain import deliveries, endpoints, fan_out
 from app.domain.deliveries import Delivery, Outcome
-from app.events import signatures
+from app.events import retry_after, signatures
 from app.events.connection import Answer, Unanswered
 from app.events.posting import Poster
 
@@ -68,7 +68,7 @@ class Webhooks:
             return False
         async with self._engine.begin() as db:
             await deliveries.record(db, outcomes, self._terms.retries, self._terms.chance)
-            made = await deliveries.fan_out(db)
+            made = await fan_out.step(db)
             limit = LIMIT - len(self._posting)
             claimed = await deliveries.claim(db, self._rooms(), EACH, limit, self._terms.claim_seconds)
         del self._ended[: len(ended)]  # only now: what a failed transaction did not record is recorded by the next
@@ -93,7 +93,7 @@ class Webhooks:
 
     async def _anybody(self) -> bool:
         async with self._reads.connect() as db:
-            return await deliveries.anybody(db)
+            return await endpoints.anybody(db)
 
     def _rooms(self) -> dict[int, int]:
         """How many more each endpoint may have that is not idle and well."""
@@ -121,7 +121,7 @@ class Webhooks:
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         loop = asyncio.get_running_loop()
-        at, started = datetime.now(UTC), loop.time()
+        at, started, later = datetime.now(UTC), loop.time(), 0
         try:
             async with asyncio.timeout(self._terms.timeout_seconds):
                 answer = await self._post(delivery, int(at.timestamp()))
@@ -134,11 +134,12 @@ class Webhooks:
             status, response = None, f"not posted ({type(error).__name__})"
         else:
             status, response = answer.status, _text(answer.body)
-        return Outcome(delivery, at, status, round((loop.time() - started) * 1000), response)
+            later = retry_after.seconds(answer.retry_after, at) if answer.retry_after else 0
+        return Outcome(delivery, at, status, round((loop.time() - started) * 1000), response, later)
 
     async def _post(self, delivery: Delivery, timestamp: int) -> Answer:
-        body = events.envelope(delivery.event)
-        headers = signatures.headers(delivery.secret, delivery.event.event_id, timestamp, body)
+        body = delivery.body
+        headers = signatures.headers(delivery.secrets, delivery.event.event_id, timestamp, body)
         return await self._poster.post(delivery.url, headers, body)
 
 

@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import cursors, events, outbox, retention
+from app.domain import cursors, endpoints, events, outbox, retention
 from app.domain.outbox import Fact
-from app.tables import attempts, deliveries, webhook_endpoints
+from app.tables import attempts, deliveries, webhook_backlogs, webhook_endpoints
 from app.tables import events as event_rows
 
 NOW = timedelta(0)
@@ -26,8 +26,11 @@ async def told(engine: AsyncEngine) -> AsyncEngine:
 
 
 async def endpoint(engine: AsyncEngine, position: int, state: str = "active") -> int:
+    """An endpoint that stands there; where the active ones stand is one cursor."""
     given = {"url": "http://x", "types": ["ALL"], "secret": "", "state": state, "position": position}
     async with engine.begin() as db:
+        if state == "active":
+            await cursors.advance(db, endpoints.CURSOR, position)
         made = sa.insert(webhook_endpoints).values(given).returning(webhook_endpoints.c.id)
         return int((await db.execute(made)).scalar_one())
 
@@ -52,6 +55,12 @@ async def test_what_an_active_endpoint_or_a_place_has_not_been_told_stays(told: 
         await cursors.begin(db, "mqtt", 3)
         await cursors.begin(db, "gone", 1)
 
+        backlog = {"endpoint_id": 1, "position": 2, "until": 5, "again": False}
+        await db.execute(sa.insert(webhook_backlogs).values(backlog))
+
+    assert await forgotten(told, NOW, "mqtt") == [*range(3, 11)]
+    async with told.begin() as db:
+        await db.execute(sa.delete(webhook_backlogs))
     assert await forgotten(told, NOW, "mqtt") == [*range(4, 11)]
     assert await forgotten(told, NOW) == [*range(6, 11)]
 

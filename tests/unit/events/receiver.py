@@ -27,6 +27,29 @@ class Request:
 Behaviour = Callable[[Request, asyncio.StreamWriter], Any]
 
 
+def status(code: int, header: str = "") -> Behaviour:
+    """Answer with this status, a Location that nobody should follow, and perhaps another header."""
+    more = f"{header}\r\n".encode() if header else b""
+
+    def behave(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 %d X\r\nLocation: /elsewhere\r\n%bContent-Length: 4\r\n\r\nwow!" % (code, more))
+
+    return behave
+
+
+def reset(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def silent(request: Request, writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+def cut_off(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 500 X\r\nContent-Length: 400\r\n\r\npart")
+    writer.close()
+
+
 @dataclass(slots=True)
 class Receiver:
     """An HTTP server that answers 200 unless a path was told to behave otherwise, once for each given behaviour."""

@@ -8,6 +8,7 @@ from app.events.addresses import Address
 from app.events.connection import ANSWER_BYTES, Unanswered
 from app.events.idle import Idle
 from app.events.posting import Poster
+from app.targets import Origin
 from tests.unit.events.receiver import Receiver, Request
 
 HUNDRED_MEGABYTES = 100 << 20
@@ -183,7 +184,7 @@ async def test_an_address_that_does_not_answer_makes_way_for_the_next(receiver: 
 async def test_idle_connections_have_a_limit_and_an_age(receiver: Receiver, poster: Poster) -> None:
     now = 0.0
     idle = Idle(lambda: now, limit=2)
-    origin = ("http", "127.0.0.1", receiver.port)
+    origin = Origin("http", "127.0.0.1", receiver.port)
     opened = [await poster._open(origin) for _ in range(4)]
     for connection in opened:
         idle.put(origin, connection)

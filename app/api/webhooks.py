@@ -1,0 +1,238 @@
+"""Webhook endpoints over HTTP: where events are posted to."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import AfterValidator, ConfigDict, Field, Strict
+from starlette.responses import Response
+
+from app import targets
+from app.api import answers, bodies, parameters, replays, texts
+from app.api.program import Given, Program, Reading
+from app.domain import endpoints, event_types, events, refusals, webhook_secrets
+from app.domain.endpoint_changes import Change, NewEndpoint, Rotation
+from app.domain.endpoints import Endpoint
+from app.domain.webhook_secrets import SYMMETRIC
+
+router = APIRouter()
+
+OVERLAP_SECONDS: Final = 86_400
+_LONGEST_OVERLAP_SECONDS: Final = 30 * 86_400
+_MOST_TYPES: Final = 100
+
+
+def _url(given: str) -> str:
+    targets.parse(given)
+    return given
+
+
+Url = Annotated[texts.Link, AfterValidator(_url)]
+Types = Annotated[
+    tuple[Annotated[str, Field(max_length=64)], ...], Field(min_length=1, max_length=_MOST_TYPES), Strict(strict=False)
+]
+Secret = Annotated[str, Field(max_length=webhook_secrets.MOST_CHARACTERS)]
+Scheme = Literal["v1", "v1a"]
+WebhookId = Annotated[int, Path(description="The endpoint's id", ge=1, le=2**63 - 1)]
+
+
+class OtherSecret(refusals.Invalid):
+    """The secret is one of {scheme}, and signature asks for {signature}."""
+
+    field = "signature"
+
+
+class NewWebhook(bodies.Body):
+    """An endpoint; without a secret of the caller's own one is made, for `signature`."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"url": "https://shop.example/dogecoin", "types": ["INV", "ACC_PAYMENT"], "description": "orders"},
+                {"url": "https://tenant.example/hook", "foreign_id": "shop-1", "signature": "v1a"},
+            ]
+        }
+    )
+
+    url: Url
+    types: Types = (events.ALL,)
+    foreign_id: texts.Label = ""
+    description: texts.Text = ""
+    secret: Secret | None = None
+    signature: Scheme | None = None
+    legacy_base64_message: bool = False
+
+    def endpoint(self) -> NewEndpoint:
+        """The endpoint that is wanted, with its secret."""
+        event_types.check(self.types)
+        return NewEndpoint(
+            self.url,
+            tuple(dict.fromkeys(self.types)),
+            secret_of(self.secret, self.signature),
+            self.foreign_id or None,
+            self.description,
+            self.legacy_base64_message,
+        )
+
+
+class ChangedWebhook(bodies.Body):
+    """What is to be different; what is absent stays. An empty `foreign_id` is every account."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"state": "active"}, {"types": ["INV"], "description": "orders only"}]}
+    )
+
+    url: Url | None = None
+    types: Types | None = None
+    foreign_id: texts.Label | None = None
+    description: texts.Text | None = None
+    legacy_base64_message: bool | None = None
+    state: Literal["active", "disabled"] | None = None
+
+    def change(self, endpoint_id: int) -> Change:
+        """The change that is wanted, by column."""
+        event_types.check(self.types or ())
+        given: dict[str, Any] = {name: value for name, value in self if value is not None}
+        if self.types is not None:
+            given["types"] = list(dict.fromkeys(self.types))
+        if self.foreign_id is not None:
+            given["foreign_id"] = self.foreign_id or None
+        return Change(endpoint_id, given)
+
+
+class NewSecret(bodies.Body):
+    """A rotation: the secret before signs too for so long; a secret of the caller's own, or one that is made."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"overlap_seconds": 3600}]})
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=_LONGEST_OVERLAP_SECONDS)] = OVERLAP_SECONDS
+    secret: Secret | None = None
+    signature: Scheme | None = None
+
+
+class WebhookView(answers.View):
+    """An endpoint; `name` is its section's in the configuration, `public_key` verifies signatures of v1a."""
+
+    id: int
+    url: str
+    types: list[str]
+    foreign_id: str
+    description: str
+    state: str
+    created: answers.Time
+    name: str
+    signature: str
+    public_key: str
+    legacy_base64_message: bool
+    failing_since: answers.Time | None
+    disabled_reason: str
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, **more: Any) -> "WebhookView":
+        """Show an endpoint, without its secret and the password in its URL."""
+        shown = {name: getattr(endpoint, name) for name in WebhookView.model_fields}
+        shown |= {"url": targets.without_password(endpoint.url), "types": list(endpoint.types)}
+        return cls(**shown | {"name": endpoint.name or ""} | more)
+
+
+class SecretWebhookView(WebhookView):
+    """The same with its secret, which is never shown again."""
+
+    secret: str
+
+
+class WebhookPage(answers.View):
+    """A page of endpoints, in the order in which they were made."""
+
+    items: list[WebhookView]
+    cursor: str
+
+    @classmethod
+    def of(cls, found: Sequence[Endpoint], limit: int) -> "WebhookPage":
+        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
+        shown = [WebhookView.of(endpoint) for endpoint in found[:limit]]
+        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if len(found) > limit else "")
+
+
+def secret_of(own: str | None, signature: str | None) -> str:
+    """Return the caller's own secret if it is good, else a new one; refusals as webhook_secrets.check, and OtherSecret."""
+    if own is None:
+        return webhook_secrets.made(signature or SYMMETRIC, secrets.token_bytes(webhook_secrets.SEED_BYTES))
+    webhook_secrets.check(own)
+    scheme = webhook_secrets.scheme_of(own)
+    if signature not in (None, scheme):
+        raise OtherSecret(scheme=scheme, signature=signature)
+    return own
+
+
+def _shown_once(endpoint: Endpoint, *, replayed: bool) -> Response:
+    """Show the secret to whoever made it, and to nobody who asks again."""
+    view = WebhookView.of(endpoint) if replayed else SecretWebhookView.of(endpoint, secret=endpoint.secret)
+    return answers.show(view, replayed=replayed)
+
+
+async def _scheme(given: Program, webhook_id: int) -> str | None:
+    """Return how the endpoint signs now, so that a new secret signs in the same way."""
+    async with given.reads.connect() as db:
+        return (await endpoints.fetch(db, webhook_id)).signature or None
+
+
+New = Annotated[NewWebhook, bodies.of(NewWebhook)]
+Changed = Annotated[ChangedWebhook, bodies.of(ChangedWebhook)]
+Rotated = Annotated[NewSecret, bodies.optional(NewSecret)]
+
+
+@router.post("/webhooks", response_model=SecretWebhookView, summary="Make a webhook endpoint")
+async def create_webhook(new: New, key: replays.Key, given: Given) -> Response:
+    """It gets what happens from now on. The secret is shown here and never again."""
+    done = await given.commits.submit(given.webhooks.create, new.endpoint(), key)
+    return _shown_once(done.thing, replayed=done.replayed)
+
+
+@router.get("/webhooks", response_model=WebhookPage, summary="The webhook endpoints")
+async def list_webhooks(db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10) -> Response:
+    """Those of the configuration too, which have a name; oldest first."""
+    return answers.show(WebhookPage.of(await endpoints.page(db, cursor, limit + 1), limit))
+
+
+@router.get("/webhooks/{webhook_id}", response_model=WebhookView, summary="A webhook endpoint")
+async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
+    """Without its secret; whoever has lost it rotates."""
+    return answers.show(WebhookView.of(await endpoints.fetch(db, webhook_id)))
+
+
+@router.patch(
+    "/webhooks/{webhook_id}", response_model=WebhookView, summary="Change, disable or enable a webhook endpoint"
+)
+async def change_webhook(webhook_id: WebhookId, changed: Changed, given: Given) -> Response:
+    """Enabled again it goes on where it stopped. One of the configuration can only be enabled."""
+    done = await given.commits.submit(given.webhooks.change, changed.change(webhook_id))
+    return answers.show(WebhookView.of(done.thing))
+
+
+@router.delete("/webhooks/{webhook_id}", response_model=WebhookView, summary="Delete a webhook endpoint")
+async def delete_webhook(webhook_id: WebhookId, given: Given) -> Response:
+    """At once; the record of its deliveries goes a little later."""
+    done = await given.commits.submit(given.webhooks.delete, webhook_id)
+    return answers.show(WebhookView.of(done.thing))
+
+
+@router.post(
+    "/webhooks/{webhook_id}/rotate", response_model=SecretWebhookView, summary="Give a webhook endpoint a new secret"
+)
+async def rotate_webhook(webhook_id: WebhookId, new: Rotated, key: replays.Key, given: Given) -> Response:
+    """For `overlap_seconds` (a day) `webhook-signature` holds two signatures, of the new secret and of the one before."""
+    scheme = new.signature or (None if new.secret else await _scheme(given, webhook_id))
+    secret = secret_of(new.secret, scheme)
+    wish = Rotation(webhook_id, secret, timedelta(seconds=new.overlap_seconds))
+    done = await given.commits.submit(given.webhooks.rotate, wish, key)
+    return _shown_once(done.thing, replayed=done.replayed)
+
+
+@router.post("/webhooks/{webhook_id}/test", response_model=WebhookView, summary="Send a test to a webhook endpoint")
+async def test_webhook(webhook_id: WebhookId, key: replays.BodilessKey, given: Given) -> Response:
+    """`SYS_WEBHOOK_TEST` goes to this endpoint, whatever its types are, and to no other; see its deliveries."""
+    done = await given.commits.submit(given.webhooks.test, webhook_id, key)
+    return answers.show(WebhookView.of(done.thing), replayed=done.replayed)

@@ -1,0 +1,72 @@
+"""The types of events there are, each with what it says; filters may name them, their classes, or all."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from app.domain import events
+from app.domain.refusals import Invalid
+
+WEBHOOK_TEST: Final = "SYS_WEBHOOK_TEST"
+WEBHOOK_DISABLED: Final = "SYS_WEBHOOK_DISABLED"
+
+TYPES: Final[Mapping[str, str]] = {
+    "ACC_CREATED": "An account was opened.",
+    "ACC_UPDATED": "An account was changed.",
+    "ACC_CLOSED": "An account was closed.",
+    "ACC_BALANCE_CHANGE": "An account's balance changed.",
+    "ACC_PAYMENT": "Money came to an account, or is to leave it.",
+    "ACC_CHAIN_ACTIVITY": "A block touches an account.",
+    "DEPOSIT_CONFIRMED": "A deposit has its confirmations.",
+    "INV_CREATED": "An invoice was made.",
+    "INV_BALANCE_CHANGED": "What an invoice has received changed.",
+    "INV_PART_PAYMENT_DETECTED": "More came for an invoice, and it is not yet enough.",
+    "INV_TOTAL_PAYMENT_DETECTED": "Enough for an invoice is in blocks.",
+    "INV_OVER_PAYMENT_DETECTED": "More came than an invoice asked for.",
+    "INV_TOTAL_PAYMENT_CONFIRMED": "Enough for an invoice is confirmed.",
+    "INV_OVER_PAYMENT_CONFIRMED": "More is confirmed than an invoice asked for.",
+    "INV_PAYMENT_UNCONFIRMED": "A reorganisation took the confirmation back.",
+    "INV_EXPIRED": "An invoice's time is over.",
+    "INV_CANCELLED": "An invoice was cancelled.",
+    "INV_LATE_PAYMENT_DETECTED": "More came for an invoice that was over.",
+    "INV_PAYMENT_REFUNDED": "Money of an invoice goes back.",
+    "PAYMENT_REQUESTED": "Money was set aside to be paid.",
+    "PAYMENT_SENT": "The node has a payment.",
+    "PAYMENT_ON_CHAIN": "A block holds a payment.",
+    "PAYMENT_CONFIRMED": "A payment has its confirmations.",
+    "PAYMENT_UNCONFIRMED": "A reorganisation took a payment back out of its block.",
+    "PAYMENT_FAILED": "A payment failed; its money is available again.",
+    "PAYMENT_VOIDED": "A payment was voided; its money is available again.",
+    "TRANSFER_SENT": "Money went to another account.",
+    "TRANSFER_RECEIVED": "Money came from another account.",
+    "HOLD_CREATED": "Money of an account was set aside.",
+    "HOLD_RELEASED": "Money that was set aside is available again.",
+    "HOLD_CAPTURED": "Money that was set aside went to another account.",
+    "HOLD_EXPIRED": "A hold's time is over; its money is available again.",
+    "SYS_UNKNOWN_SPEND": "A coin of ours was spent by a transaction that we did not make.",
+    WEBHOOK_TEST: "Somebody asked for a test of a webhook endpoint; no other endpoint gets it.",
+    WEBHOOK_DISABLED: "A webhook endpoint was disabled, because it failed for too long or asked for it.",
+}
+
+FOREIGN_CLASSES: Final = frozenset({"NET"})
+"""GigaWallet's filters know this class too; nothing was ever told in it."""
+
+
+class UnknownType(Invalid):
+    """There is no event type {type}: types takes ALL, classes such as INV, and types such as INV_CREATED."""
+
+    field = "types"
+
+
+def known(name: str) -> bool:
+    """Say whether a filter may name it: a type, a class of types, or all."""
+    return name in TYPES or name in _WORDS
+
+
+def check(names: Iterable[str]) -> None:
+    """Refuse the first name that is neither a type, nor a class, nor `ALL`."""
+    for name in names:
+        if not known(name):
+            raise UnknownType(type=name)
+
+
+_WORDS: Final = frozenset({events.ALL, *FOREIGN_CLASSES, *map(events.class_of, TYPES)})

@@ -1,0 +1,118 @@
+"""Fan-out: every event becomes a delivery to each endpoint that wants it, once, however many endpoints there are."""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db import Db
+from app.domain import cursors, endpoints, event_types
+
+ROWS: Final = 10_000
+"""Deliveries that one fan-out makes at the most, as far as endpoints of one account stay below OF_ACCOUNT."""
+OF_ACCOUNT: Final = 20
+"""Endpoints that hear of the same account alone."""
+SLICE: Final = 1_000
+"""Events that one backlog takes at a time, and only while no more than as many deliveries of its endpoint are due."""
+BACKLOGS: Final = 10
+
+# The positions are locked here and read by the statements after it, so that those see what earlier fan-outs made.
+_REACH: Final = sa.text("""
+    SELECT cursors.position, sequencer.last,
+        EXISTS (SELECT FROM webhook_backlogs) AS backlogs,
+        (SELECT count(*) FROM webhook_endpoints WHERE state = 'active' AND foreign_id IS NULL) AS everywhere
+    FROM cursors CROSS JOIN sequencer
+    WHERE cursors.name = :cursor AND sequencer.account_id = :positions
+    FOR UPDATE OF cursors SKIP LOCKED
+""").bindparams(sa.bindparam("cursor", endpoints.CURSOR), sa.bindparam("positions", -(2**63), type_=sa.BigInteger))
+
+# Whoever wants one account's events is found by the account, so that the others' endpoints cost nothing; whoever wants
+# every account's is held against each type once, not against each event.
+_NEW: Final = sa.text("""
+    WITH fresh AS MATERIALIZED (
+        SELECT position, type, foreign_id, message FROM events WHERE position > :position AND position <= :until
+    ), told AS MATERIALIZED (
+        SELECT * FROM fresh WHERE type <> :test
+    ), tests AS MATERIALIZED (
+        SELECT position, (message::json ->> 'webhook_id')::bigint AS endpoint_id FROM fresh WHERE type = :test
+    ), wanted AS (
+        SELECT endpoint.id, endpoint.position, kinds.type
+        FROM (SELECT DISTINCT type FROM told) AS kinds
+        JOIN webhook_endpoints AS endpoint
+            ON endpoint.types && ARRAY['ALL', kinds.type, split_part(kinds.type, '_', 1)]
+        WHERE endpoint.state = 'active' AND endpoint.foreign_id IS NULL
+    )
+    INSERT INTO deliveries (endpoint_id, position)
+    SELECT wanted.id, told.position FROM told JOIN wanted USING (type) WHERE told.position > wanted.position
+    UNION ALL
+    SELECT endpoint.id, told.position
+    FROM told JOIN webhook_endpoints AS endpoint ON endpoint.foreign_id = told.foreign_id
+    WHERE endpoint.state = 'active' AND told.position > endpoint.position
+        AND endpoint.types && ARRAY['ALL', told.type, split_part(told.type, '_', 1)]
+    UNION ALL
+    SELECT endpoint.id, tests.position
+    FROM tests JOIN webhook_endpoints AS endpoint ON endpoint.id = tests.endpoint_id
+    WHERE endpoint.state = 'active'
+    ON CONFLICT DO NOTHING
+""").bindparams(
+    sa.bindparam("position", type_=sa.BigInteger),
+    sa.bindparam("until", type_=sa.BigInteger),
+    sa.bindparam("test", event_types.WEBHOOK_TEST, type_=sa.Text),
+)
+
+_OLD: Final = sa.text("""
+    WITH chosen AS (
+        SELECT backlog.*, endpoint.types, endpoint.foreign_id,
+            least(backlog.position + :slice, backlog.until) AS reached
+        FROM webhook_backlogs AS backlog JOIN webhook_endpoints AS endpoint ON endpoint.id = backlog.endpoint_id
+        WHERE endpoint.state = 'active' AND (
+            SELECT count(*) FROM (
+                SELECT FROM deliveries WHERE endpoint_id = backlog.endpoint_id AND state = 'due' LIMIT :slice
+            ) AS waiting
+        ) < :slice
+        ORDER BY backlog.id
+        LIMIT :backlogs
+        FOR UPDATE OF backlog SKIP LOCKED
+    ), moved AS (
+        UPDATE webhook_backlogs AS backlog SET position = chosen.reached FROM chosen
+        WHERE backlog.id = chosen.id AND chosen.reached < chosen.until
+    ), done AS (
+        DELETE FROM webhook_backlogs AS backlog USING chosen WHERE backlog.id = chosen.id AND chosen.reached >= chosen.until
+    ), missed AS (
+        SELECT DISTINCT chosen.endpoint_id, events.position
+        FROM chosen JOIN events ON events.position > chosen.position AND events.position <= chosen.reached
+        WHERE CASE WHEN events.type = :test THEN (events.message::json ->> 'webhook_id')::bigint = chosen.endpoint_id
+                ELSE chosen.types && ARRAY['ALL', events.type, split_part(events.type, '_', 1)]
+                    AND (chosen.foreign_id IS NULL OR chosen.foreign_id = events.foreign_id) END
+            AND (chosen.again OR NOT EXISTS (
+                SELECT FROM deliveries
+                WHERE deliveries.endpoint_id = chosen.endpoint_id AND deliveries.position = events.position
+            ))
+    ), due AS (
+        INSERT INTO deliveries (endpoint_id, position)
+        SELECT endpoint_id, position FROM missed ORDER BY endpoint_id, position
+        ON CONFLICT (endpoint_id, position) DO UPDATE SET state = 'due', tries = 0, next = clock_timestamp()
+            WHERE deliveries.state <> 'due'
+    )
+    SELECT count(*) FROM chosen
+""").bindparams(
+    sa.bindparam("slice", SLICE, type_=sa.BigInteger),
+    sa.bindparam("backlogs", BACKLOGS, type_=sa.BigInteger),
+    sa.bindparam("test", event_types.WEBHOOK_TEST, type_=sa.Text),
+)
+
+
+async def step(db: Db) -> bool:
+    """Make deliveries of the events that have none yet, and of a slice of the backlogs; say whether there may be more.
+
+    The position moves in the same transaction, so a crash loses and doubles nothing, and numbering never waits for a long
+    fan-out. One process at a time does it, the others go on without.
+    """
+    reach = (await db.execute(_REACH)).one_or_none()
+    if reach is None:
+        return False
+    until = min(reach.last, reach.position + max(1, ROWS // (reach.everywhere + OF_ACCOUNT)))
+    if until > reach.position:
+        await db.execute(_NEW, {"position": reach.position, "until": until})
+        await cursors.advance(db, endpoints.CURSOR, until)
+    sliced = (await db.execute(_OLD)).scalar_one() if reach.backlogs else 0
+    return until > reach.position or sliced > 0

@@ -1,0 +1,35 @@
+import re
+from pathlib import Path
+
+import pytest
+
+import app
+from app.domain import event_types, events
+from app.domain.event_types import UnknownType
+
+DOMAIN = Path(app.__file__).parent / "domain"
+FACT = re.compile(r'"((?:ACC|DEPOSIT|INV|PAYMENT|TRANSFER|HOLD|ESCROW|SYS)_[A-Z_]+)"')
+RULE = re.compile(r'"((?:ACC|INV|PAYMENT)_[A-Z_]+)"')
+"""Entries have kinds that look like types of the other classes."""
+
+
+def test_every_type_that_the_rules_tell_is_in_the_list() -> None:
+    told = {
+        name
+        for path in DOMAIN.glob("*.py")
+        for line in path.read_text().splitlines()
+        for name in (FACT if path.stem.endswith("facts") else RULE).findall(line)
+        if "startswith" not in line
+    }
+
+    assert told - event_types.TYPES.keys() == set()
+    assert all(re.fullmatch(r"[A-Z_]{4,64}", name) for name in event_types.TYPES)
+
+
+def test_a_filter_names_types_classes_or_all_and_an_unknown_one_is_refused_by_name() -> None:
+    event_types.check(["ALL", "NET", "PAYMENT", *event_types.TYPES, *map(events.class_of, event_types.TYPES)])
+
+    for name in ("", "INV_", "inv", "INV_PAID", "ALL "):
+        with pytest.raises(UnknownType, match=f"There is no event type {name}:") as refused:
+            event_types.check(["INV", name])
+        assert refused.value.field == "types"

@@ -1,0 +1,219 @@
+"""What endpoints are told, spared and denied: rotated secrets, waits that they ask for, and the end of those that fail."""
+
+import asyncio
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import endpoint_changes, endpoint_ends, endpoint_health, endpoints, outbox
+from app.domain.endpoint_changes import Change, NewEndpoint, Rotation
+from app.domain.endpoints import Callback, Endpoint
+from app.domain.refusals import Refusal
+from app.events import signatures
+from app.events.posting import Poster
+from app.tables import deliveries, events, webhook_endpoints
+from tests.unit.events.receiver import Receiver, status
+from tests.unit.events.steps import tell, until
+from tests.unit.events.test_webhooks import AT_ONCE, NEVER, deliver_all, prepare, tried, webhooks
+
+OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NEW = "another secret of enough characters"
+
+
+async def new(engine: AsyncEngine, url: str, *types: str) -> Endpoint:
+    async with engine.begin() as db:
+        made = await endpoint_changes.create(db, NewEndpoint(url, types or ("ALL",), OLD))
+    assert not isinstance(made, Refusal)
+    return made
+
+
+async def change(engine: AsyncEngine, number: int, **changes: Any) -> None:
+    async with engine.begin() as db:
+        assert isinstance(await endpoint_changes.change(db, Change(number, changes)), Endpoint)
+
+
+async def alter(engine: AsyncEngine, **values: Any) -> None:
+    async with engine.begin() as db:
+        await db.execute(sa.update(webhook_endpoints).values(**values))
+
+
+async def told(engine: AsyncEngine, kind: str) -> list[dict[str, Any]]:
+    async with engine.begin() as db:
+        await outbox.sequence(db)
+        found = await db.scalars(sa.select(events.c.message).where(events.c.type == kind))
+        return [json.loads(message) for message in found]
+
+
+async def test_while_two_secrets_overlap_each_request_verifies_with_both(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    endpoint = await new(engine, receiver.url())
+    async with engine.begin() as db:
+        await endpoint_changes.rotate(db, Rotation(endpoint.id, NEW, timedelta(hours=1)))
+
+    async with webhooks(engine, poster) as running:
+        await tell(engine, 1)
+        await deliver_all(engine, running, 1)
+        await alter(engine, previous_until=sa.func.now())
+        await tell(engine, 1)
+        await deliver_all(engine, running, 2)
+
+    both, one = receiver.requests
+    for request, secrets in ((both, [NEW, OLD]), (one, [NEW])):
+        signed = (request.headers["webhook-id"], int(request.headers["webhook-timestamp"]), request.body)
+        expected = " ".join(signatures.standard(secret, *signed) for secret in secrets)
+        assert request.headers["webhook-signature"] == expected
+        assert request.headers["x-giga-signature"] == f"sha256={signatures.giga(NEW, *signed[1:])}"
+
+
+async def test_receivers_of_old_gigawallet_get_the_message_in_base64(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    await prepare(engine, Callback("old", receiver.url(), legacy_base64_message=True))
+    await tell(engine, 1)
+
+    async with webhooks(engine, poster) as running:
+        await deliver_all(engine, running, 1)
+
+    [request] = receiver.requests
+    assert json.loads(base64.b64decode(request.event["message"])) == {"n": 0}
+    assert list(request.event)[:3] == ["event_type", "message", "event_id"]
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("Retry-After: 7200", 7_200), ("retry-after: 1", 1_000)])
+async def test_a_receiver_that_asks_for_a_longer_wait_gets_it(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster, header: str, seconds: int
+) -> None:
+    receiver.always["/hook"] = status(429, header)
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 1)
+
+    async with webhooks(engine, poster, type(NEVER)((1_000,), chance=lambda: 0.5)) as running:
+        await until(running.step, lambda: attempts_of(engine, 1))
+
+    async with engine.connect() as db:
+        wait = await db.scalar(sa.select(deliveries.c.next - sa.func.now()))
+    assert wait is not None
+    assert seconds - 10 < wait.total_seconds() <= seconds
+
+
+async def attempts_of(engine: AsyncEngine, count: int) -> bool:
+    return len(await tried(engine)) == count
+
+
+async def test_410_disables_at_once_tells_it_and_enabled_again_nothing_is_missing(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    receiver.behaviours["/hook"] = [status(410)]
+    endpoint = await new(engine, receiver.url())
+    listener = await new(engine, receiver.url("/operator"), "SYS")
+    await tell(engine, 1)
+
+    async with webhooks(engine, poster) as running:
+        await until(running.step, lambda: attempts_of(engine, 1))
+        [message] = await told(engine, "SYS_WEBHOOK_DISABLED")
+        await until(running.step, lambda: receiver.of("/operator"))
+        await tell(engine, 2)
+        await asyncio.sleep(0)
+        assert not [await running.step() for _ in range(5)][-1]
+        assert len(receiver.of("/hook")) == 1
+        await change(engine, endpoint.id, state="active")
+        await until(running.step, lambda: len(receiver.of("/hook")) == 5)
+
+    assert message["webhook_id"] == endpoint.id
+    assert message["reason"] == "it answered 410 Gone"
+    assert [r.event["message"]["webhook_id"] for r in receiver.of("/operator")] == [endpoint.id]
+    assert sorted(r.event["position"] for r in receiver.of("/hook")) == [1, 1, 2, 3, 4]
+    assert listener.id != endpoint.id
+
+
+async def test_five_days_without_a_success_disable_and_one_success_begins_anew(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    receiver.behaviours["/hook"] = [status(500), status(500), status(200), status(500), status(500)]
+    await prepare(engine, Callback("shop", receiver.url()))
+    almost = sa.func.now() - endpoint_health.PATIENCE + timedelta(minutes=1)
+    async with webhooks(engine, poster) as running:
+        await tell(engine, 1)
+        await until(running.step, lambda: attempts_of(engine, 1))
+        await alter(engine, failing_since=almost)
+        await until(running.step, lambda: attempts_of(engine, 3))
+        async with engine.connect() as db:
+            assert (await endpoints.fetch(db, 1)).failing_since is None
+        await tell(engine, 1)
+        await until(running.step, lambda: attempts_of(engine, 4))
+        await alter(engine, failing_since=almost - timedelta(minutes=2))
+        await until(running.step, lambda: attempts_of(engine, 5))
+
+    async with engine.connect() as db:
+        found = await endpoints.fetch(db, 1)
+    assert (found.state, found.disabled_reason) == ("disabled", "every attempt has failed for 5 days")
+    [message] = await told(engine, "SYS_WEBHOOK_DISABLED")
+    assert (message["webhook_id"], message["name"]) == (1, "shop")
+    assert message["failing_since"] is not None
+    await prepare(engine, Callback("shop", receiver.url()))
+    async with engine.connect() as db:
+        assert (await endpoints.fetch(db, 1)).state == "disabled"  # a start does not mend it
+    await prepare(engine, Callback("shop", receiver.url("/moved")))
+    async with engine.connect() as db:
+        assert (await endpoints.fetch(db, 1)).state == "active"
+
+
+async def test_what_an_old_url_answered_says_nothing_of_the_new_one(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    endpoint = await new(engine, receiver.url())
+    async with engine.begin() as db:
+        signs = [endpoint_health.Sign(endpoint.id, "https://old.example/", gone=True)]
+        await endpoint_health.note(db, signs)
+        found = await endpoints.fetch(db, endpoint.id)
+
+    assert (found.state, found.failing_since) == ("active", None)
+
+
+async def test_a_test_reaches_its_endpoint_alone_whatever_its_types_are(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    asked = await new(engine, receiver.url("/asked"), "INV")
+    await new(engine, receiver.url("/other"))
+    async with engine.begin() as db:
+        await endpoint_changes.test(db, asked.id)
+        await outbox.sequence(db)
+    await tell(engine, 1)
+
+    async with webhooks(engine, poster, AT_ONCE) as running:
+        await deliver_all(engine, running, 2)
+
+    assert [r.event["message"] for r in receiver.of("/asked")] == [{"webhook_id": asked.id}]
+    assert [r.event["event_type"] for r in receiver.of("/other")] == ["ACC_UPDATED"]
+
+
+async def test_what_a_deleted_endpoint_leaves_goes_in_slices_and_the_others_keep_theirs(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    ended, kept = await new(engine, receiver.url("/ended")), await new(engine, receiver.url("/kept"))
+    await tell(engine, 5)
+    async with webhooks(engine, poster) as running:
+        await deliver_all(engine, running, 10)
+    async with engine.begin() as db:
+        await endpoint_changes.delete(db, ended.id)
+
+    swept: list[bool] = []
+    while not swept or swept[-1]:
+        async with engine.begin() as db:
+            swept.append(await endpoint_ends.sweep(db, limit=2))
+    assert swept == [True] * 3 + [False]
+    assert {row.endpoint_id for row in await tried(engine)} == {kept.id}
+    async with engine.connect() as db:
+        assert set(await db.scalars(sa.select(deliveries.c.endpoint_id))) == {kept.id}
+        assert str(ended.id) in await endpoints.by_ids(db, [str(ended.id)])
+    await alter(engine, previous_until=sa.func.now(), previous_secret=OLD)
+    async with engine.begin() as db:
+        assert not await endpoint_ends.sweep(db)
+        assert list(await endpoints.by_ids(db, ["1", "2"])) == [str(kept.id)]
+        assert await db.scalar(sa.select(webhook_endpoints.c.previous_secret)) == ""
