@@ -183,7 +183,7 @@ deposits = sa.Table(
     sa.Index("deposits_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
     sa.Index("deposits_created_idx", "account_id", "created"),
     sa.Index("deposits_address_idx", "account_id", "branch", "index", postgresql_where=sa.text("invoice IS NULL")),
-    sa.Index("deposits_owed_idx", "owed", postgresql_where=sa.text("owed > 0")),
+    sa.Index("deposits_owed_idx", "account_id", postgresql_where=sa.text("owed > 0")),
     sa.Index("deposits_invoice_idx", "account_id", "invoice", postgresql_where=sa.text("invoice IS NOT NULL")),
 )
 
@@ -215,6 +215,16 @@ coins = sa.Table(
     ),
     sa.Index("coins_free_idx", "amount", postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL")),
     sa.Index("coins_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
+)
+
+watched_inputs = sa.Table(
+    "watched_inputs",
+    metadata,
+    sa.Column("txid", sa.LargeBinary, primary_key=True),  # of a coinbase: zeros, and the block's height
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("by", sa.LargeBinary, primary_key=True),  # the transaction that spends it, and that a deposit rests on
+    sa.Column("height", sa.Integer, index=True),  # of the block that holds that one; null: it was disconnected
+    sa.Index("watched_inputs_nowhere_idx", "txid", "vout", postgresql_where=sa.text("height IS NULL")),
 )
 
 # ---------------------------------------------------------------- money going out
@@ -251,7 +261,7 @@ payments = sa.Table(
     sa.Index("payments_pending_idx", "id", postgresql_where=sa.text("state = 'PENDING'")),
     sa.Index("payments_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
     sa.Index("payments_cancelling_idx", "id", postgresql_where=sa.text("state = 'CANCELLING'")),
-    sa.Index("payments_owed_idx", "owed", postgresql_where=sa.text("owed > 0")),
+    sa.Index("payments_owed_idx", "account_id", postgresql_where=sa.text("owed > 0")),
     sa.Index(
         "payments_expires_idx",
         "expires",

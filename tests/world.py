@@ -37,6 +37,7 @@ COMPARED = {
     tables.coins: ("txid", "height", "spent_height", "spends"),
     tables.invoices: ("account_id", "index", "received", "confirmed", "detected", "settled", "unsettled", "late"),
     tables.chain_state: ("height", "owned", "kept", "payments_paused"),
+    tables.watched_inputs: ("txid", "vout", "by", "height"),
     tables.blocks: ("height", "hash", "chainwork"),
     outbox: ("type", "foreign_id", "message"),
 }

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db
-from app.domain import chain_rows, custody, ledger, outbox, pauses
+from app.domain import chain_rows, custody, ledger, outbox, pauses, watches
 from app.domain.chain_changes import Block, Changes
 from app.domain.custody import Moved
 from app.domain.ledger import Posted
@@ -103,7 +103,9 @@ async def connect(db: Db, rules: Rules, given: Sequence[Block]) -> str:
     first, last = given[0], given[-1]
     await _move(db, first.previous, first.height - 1, last.hash, last.height)
     await bulk.insert(db, blocks, _headers(given, await _chainwork(db, first.height - 1)))
-    changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, last.height)
+    changes = await chain_rows.of_blocks(
+        db, rules.network, rules.confirmations, given, last.height, last.height - rules.max_reorg_blocks
+    )
     for block in given:
         changes.connect(block, block.height)
     return await _apply(db, changes)
@@ -156,7 +158,9 @@ async def rescan(db: Db, rules: Rules, at: Tip, given: Sequence[Block]) -> str:
     """Book what the blocks paid us and was missed; they are below the tip `at`, which does not move."""
     await _move(db, at.hash, at.height, at.hash, at.height)
     await _check_known(db, given)
-    changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, at.height)
+    changes = await chain_rows.of_blocks(
+        db, rules.network, rules.confirmations, given, at.height, at.height - rules.max_reorg_blocks
+    )
     for block in given:
         changes.connect(block, at.height if block is given[-1] else None)
     fault = await _apply(db, changes)
@@ -208,6 +212,7 @@ async def _apply(db: Db, changes: Changes) -> str:
     if len(posted) != len(outcomes):
         raise BooksDisagree(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
     changes.charge(posted.values())
+    await watches.write(db, changes.watches)
     faults = [await _write(db, changes, list(posted))]
     faults += [f"coin {coin.outpoint} was spent by a transaction that is not ours" for coin in changes.lost[:1]]
     why = "; ".join(fault for fault in faults if fault)

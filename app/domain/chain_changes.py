@@ -13,6 +13,7 @@ from app.domain.outbox import Fact
 from app.domain.payments import Payment
 from app.domain.receipts import Receipts, judge
 from app.domain.sending_changes import SendingChanges
+from app.domain.watches import Watches
 from app.money import DOGE, Koinu
 
 
@@ -44,6 +45,12 @@ class Block:
     outputs: Sequence[Output]
     spends: Sequence[Spend]
 
+    @property
+    def inputs(self) -> Sequence[Spend]:
+        """All its spends, and the place that only one coinbase takes: that of its height."""
+        minted = [output.outpoint.txid for output in self.outputs[:1] if output.coinbase]
+        return [*self.spends, *(Spend(Outpoint(bytes(32), self.height), txid) for txid in minted)]
+
 
 InvoiceKey = tuple[int, int]
 
@@ -62,6 +69,7 @@ class Step:
     told: dict[InvoiceKey, list[tuple[str, Receipts]]] = field(default_factory=dict)
     lost: list[Coin] = field(default_factory=list)
     sent: list[tuple[str, Payment]] = field(default_factory=list)
+    brought: set[bytes] = field(default_factory=set)
     before: dict[InvoiceKey, Receipts] = field(default_factory=dict)
 
     def touch(self, account: int, txid: bytes) -> None:
@@ -81,15 +89,18 @@ class Changes:
     confirmations: int
     maturity: Callable[[int], int]
     sendings: SendingChanges
+    watches: Watches = field(default_factory=Watches)
     steps: list[Step] = field(default_factory=list)
     moved: set[Outpoint] = field(default_factory=set)
     paid: set[InvoiceKey] = field(default_factory=set)
     _due: list[tuple[int, int, Outpoint]] = field(default_factory=list)
+    _owing: list[Outpoint] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Order what waits for its confirmation by the height at which it comes."""
         self._due = [_due(deposit) for deposit in self.deposits.values() if deposit.state == "incoming"]
         heapq.heapify(self._due)
+        self._owing = sorted(outpoint for outpoint, deposit in self.deposits.items() if deposit.owed)
 
     def connect(self, block: Block, confirm_to: int | None) -> None:
         """Take the block's outputs and spends, then confirm what is deep enough with a tip at `confirm_to`."""
@@ -102,14 +113,16 @@ class Changes:
         for spend in block.spends:
             if (coin := self.coins.get(spend.outpoint)) is not None and coin.spent_height is None:
                 self._spend(step, coin, spend)
+        self.sendings.overtake(self.watches.connect(block.height, block.inputs, step.brought), self.watches.heirs, step)
         if confirm_to is not None:
-            self.sendings.settle(confirm_to, step)
+            self.sendings.settle(confirm_to, step, self._repay)
         self._tell(step)
         self.steps.append(step)
 
     def disconnect(self, height: int, block_hash: bytes) -> None:
         """Take back what the block at `height` did, in reverse."""
         step = Step(height, block_hash, connected=False)
+        self.watches.disconnected = height
         for coin in sorted(self.coins.values(), key=lambda coin: coin.outpoint, reverse=True):
             self._take_back(step, coin)
         self.sendings.disconnect(height, step)
@@ -151,6 +164,7 @@ class Changes:
             self._keep(replace(coin, height=step.height))
         if coin.change:
             return
+        step.brought.add(output.outpoint.txid)
         known = self.deposits.get(output.outpoint)
         if known is not None and known.state != "undone":
             return
@@ -174,6 +188,17 @@ class Changes:
             step.entries.append(deposit.entry("confirmed"))
             step.confirmed.append(deposit)
             self._store(step, deposit.confirmed(), confirmed=deposit.amount)
+
+    def _repay(self, account: int, most: int) -> int:
+        """Write off what the account's deposits owe: a payment may have been built on the very one that is gone."""
+        left = most
+        for outpoint in self._owing:
+            deposit = self.deposits[outpoint]
+            if deposit.place.account == account and (part := min(left, deposit.owed)):
+                self.deposits[outpoint] = replace(deposit, owed=Koinu(deposit.owed - part))
+                self.moved.add(outpoint)
+                left -= part
+        return most - left
 
     def _spend(self, step: Step, coin: Coin, spend: Spend) -> None:
         spent = coin.spent(step.height, spend.by)

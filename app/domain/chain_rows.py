@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import scripts, sendings
+from app.domain import scripts, sendings, watches
 from app.domain.chain_changes import Block, Changes, InvoiceKey
 from app.domain.deposits import Coin, Deposit, Outpoint, Place
 from app.domain.facts import Owner
@@ -22,21 +22,31 @@ P2PKH_BYTES = 25
 """All our addresses are of this kind; no other script can be one of ours."""
 
 
-async def of_blocks(db: Db, network: Network, confirmations: int, blocks: Sequence[Block], confirm_to: int) -> Changes:
-    """Lock what the blocks pay, spend and confirm: coins, deposits, invoices, each by id; then read the rest."""
+async def of_blocks(
+    db: Db, network: Network, confirmations: int, blocks: Sequence[Block], confirm_to: int, final: int
+) -> Changes:
+    """Lock what the blocks pay, spend and confirm: coins, deposits, invoices, each by id; then read the rest.
+
+    Confirmations count up to `confirm_to`; the blocks up to the height `final` are never taken back.
+    """
     places = await _places(db, network, blocks)
     ours = [output for block in blocks for output in block.outputs if output.script in places]
-    spends = [spend.outpoint for block in blocks for spend in block.spends]
-    spenders = list({spend.by for block in blocks for spend in block.spends})
-    sent = await sendings.of_blocks(db, spends, spenders, (confirm_to, confirm_to - confirmations + 1))
-    moved = [outpoint._asdict() for outpoint in (*(output.outpoint for output in ours), *spends)]
+    spends = [spend for block in blocks for spend in block.spends]
+    watched = await watches.find(db, (block.inputs for block in blocks), final)
+    sent = await sendings.of_blocks(db, spends, watched.lost, (confirm_to, confirm_to - confirmations + 1))
+    watched.heirs = await watches.heirs(db, [*watched.lost, *(sending.txid for sending in sent.values())])
+    moved = [outpoint._asdict() for outpoint in (*(one.outpoint for one in ours), *(one.outpoint for one in spends))]
     kept = await _coins(db, network, _COINS_AMONG, bulk.arrays(moved)) if moved else {}
     there = await _deposits(db, network, _DEPOSITS_DUE, {"height": confirm_to})
     if ours:
         paid = [{"account_id": places[one.script].account, **one.outpoint._asdict()} for one in ours]
         there |= await _deposits(db, network, _DEPOSITS_AMONG, bulk.arrays(paid))
     rules = (network.maturity, confirmations)
-    return await _changes(db, rules, places, (kept, there, SendingChanges(sent, confirmations)))
+    if payers := {payment.owner.id for sending in sent.values() for payment in sending.payments}:
+        there |= await _deposits(db, network, _DEPOSITS_OWING, {"accounts": list(payers)})
+    changes = await _changes(db, rules, places, (kept, there, SendingChanges(sent, confirmations)))
+    changes.watches = watched
+    return changes
 
 
 async def of_height(db: Db, network: Network, height: int) -> Changes:
@@ -103,6 +113,8 @@ _COINS_AMONG: Final = _locked(coins).where(_among(coins))
 _COINS_OF_HEIGHT: Final = _locked(coins).where(sa.or_(coins.c.height == _HEIGHT, coins.c.spent_height == _HEIGHT))
 _DEPOSITS_AMONG: Final = _locked(deposits).where(_among(deposits))
 _DEPOSITS_DUE: Final = _locked(deposits).where(deposits.c.confirm_height <= _HEIGHT, deposits.c.state == "incoming")
+_ACCOUNTS: Final = sa.bindparam("accounts", type_=bulk.BIGINTS)
+_DEPOSITS_OWING: Final = _locked(deposits).where(deposits.c.account_id == sa.any_(_ACCOUNTS), deposits.c.owed > 0)
 _DEPOSITS_OF_HEIGHT: Final = _locked(deposits).where(deposits.c.height == _HEIGHT)
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db
-from app.domain import chain_rows, facts, holdings, ledger, outbox
+from app.domain import chain_rows, facts, holdings, ledger, outbox, watches
 from app.domain.accounts import Account
 from app.domain.blocks import BooksDisagree, Rules, Tip, TipMoved
 from app.domain.chain_changes import Block, Changes, Step
@@ -72,7 +72,8 @@ async def restore(
     await check_empty(db)
     await db.execute(sa.delete(ready_keys).where(ready_keys.c.number <= handed_out))
     opened = await _open(db, wallets)
-    changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, at.height)
+    final = at.height - rules.max_reorg_blocks
+    changes = await chain_rows.of_blocks(db, rules.network, rules.confirmations, given, at.height, final)
     for some in _portions(given):
         await _book(db, changes, some, at.height)
     await _tell(db, opened)
@@ -132,8 +133,10 @@ async def _book(db: Db, changes: Changes, given: Sequence[Block], tip: int) -> N
     if not all(isinstance(outcome, Posted) for outcome in outcomes):
         raise BooksDisagree(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
     await chain_rows.write(db, changes)
+    await watches.write(db, changes.watches)
     changes.steps.clear()
     changes.moved.clear()
+    changes.watches.kept.clear()
 
 
 def _entries(changes: Changes, step: Step) -> Iterator[Entry]:

@@ -1,13 +1,13 @@
 """What blocks do to our own transactions: which one of several that spend the same coin wins, and what follows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from app.domain.deposits import Outpoint
 from app.domain.ledger import Entry
 from app.domain.payments import Payment
-from app.domain.sendings import Sending
+from app.domain.sendings import Repay, Sending, no_debts
 
 OVERTAKEN = "Another transaction spent the coins of this payment."
 
@@ -47,11 +47,28 @@ class SendingChanges:
                 self._put(replace(rival, conflict_height=step.height))
         return ours
 
-    def settle(self, tip: int, step: Step) -> None:
+    def overtake(self, dead: Collection[bytes], heirs: Mapping[bytes, Collection[bytes]], step: Step) -> None:
+        """Take that the `dead` can no longer be, nor what this block overtook, nor what is built on any of them.
+
+        `heirs` are transactions of others in no block, by what they spend.
+        """
+        rest = [*dead, *(one.txid for one in self.sendings.values() if one.conflict_height == step.height)]
+        gone = set(rest)
+        ours = self._built_on() if rest else {}
+        while rest:
+            txid = rest.pop()
+            found = {*heirs.get(txid, ()), *ours.get(txid, ())} - gone
+            rest += found
+            gone |= found
+        for sending in self._in_order():
+            if sending.txid in gone and sending.waits and sending.conflict_height is None:
+                self._put(replace(sending, conflict_height=step.height))
+
+    def settle(self, tip: int, step: Step, repay: Repay = no_debts) -> None:
         """Settle what is deep enough, bury what was overtaken, and release the payments that nothing can pay now."""
         for sending in self._in_order():
             if sending.state == "mined" and sending.confirm_height is not None and sending.confirm_height <= tip:
-                step.entries += sending.settle()
+                step.entries += sending.settle(repay)
                 void = sending.replaces is not None
                 self._pay(sending.settled(), "VOIDED" if void else "CONFIRMED", step)
         for sending in self._in_order():
@@ -62,7 +79,7 @@ class SendingChanges:
             self._inherit(sending)
         for sending in self._in_order():
             if self._is_lost(sending):
-                step.entries += sending.release()
+                step.entries += sending.release(repay)
                 self._pay(sending.released(), "FAILED", step, OVERTAKEN)
 
     def disconnect(self, height: int, step: Step) -> None:
@@ -92,6 +109,14 @@ class SendingChanges:
         if since and (sending.state, sending.conflict_height) != ("dead", min(heights)):
             self._put(replace(sending, state="dead", conflict_height=min(heights)))
 
+    def _built_on(self) -> dict[bytes, set[bytes]]:
+        """Return those that no block holds, by the transactions that they spend."""
+        found: dict[bytes, set[bytes]] = {}
+        for sending in self.sendings.values():
+            for outpoint in sending.inputs if sending.height is None else ():
+                found.setdefault(outpoint.txid, set()).add(sending.txid)
+        return found
+
     def _mine(self, sending: Sending, step: Step) -> None:
         mined = sending.mined(step.height, self.confirmations)
         if sending.replaces is None:
@@ -114,9 +139,16 @@ class SendingChanges:
             self._pay(revived, self._on_its_way(sending), step, event="PAYMENT_UNCONFIRMED")
 
     def _on_its_way(self, sending: Sending) -> str:
-        """Return the state of what it carries while nothing is decided."""
-        cancels = any(other.replaces is not None and other.waits for other in self._rivals(sending))
-        return "CANCELLING" if cancels else "BROADCAST"
+        """Return the state of what it carries while nothing is decided.
+
+        What we do not send is its caller's to send, until its time is over; or it was being voided, and still is.
+        """
+        rivals = self._rivals(sending)
+        if any(other.replaces is not None and other.waits for other in rivals):
+            return "CANCELLING"
+        if any(one.sends for one in rivals if one.replaces is None):
+            return "BROADCAST"
+        return "PROCESSING" if all(payment.kind == "paytx" for payment in sending.payments) else "CANCELLING"
 
     def _is_lost(self, sending: Sending) -> bool:
         """Whether nothing can pay what it carries now, and nothing has."""

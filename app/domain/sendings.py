@@ -1,6 +1,6 @@
 """Transactions of ours as the chain moves them: mined, settled, overtaken, and back; and what that does to payments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,11 +12,21 @@ from app.domain import fees, payments
 from app.domain.deposits import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import Payment
+from app.domain.watches import Spends
 from app.money import NOTHING, Koinu
-from app.tables import CLAWBACK, NETWORK_FEES, WORLD, coins, transaction_inputs, transactions
+from app.tables import CLAWBACK, NETWORK_FEES, WORLD, coins, transaction_inputs, transactions, watched_inputs
 from app.tables import payments as payment_rows
 
 AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
+
+
+Repay = Callable[[int, int], int]
+"""Writes off what an account owes for deposits that were taken back, as far as an amount goes; returns how much."""
+
+
+def no_debts(_account: int, _most: int) -> int:
+    """Write off nothing: no deposit owes anything."""
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,7 @@ class Sending:
         """Return it without a block."""
         return replace(self, state="sent", height=None, confirm_height=None)
 
-    def settle(self, *, back: bool = False) -> list[Entry]:
+    def settle(self, repay: Repay = no_debts, *, back: bool = False) -> list[Entry]:
         """Return the movements of its settling, or of undoing that: what was set aside has left, or returns.
 
         What a cancellation gives back goes to clawback first, as far as that is owed.
@@ -62,7 +72,7 @@ class Sending:
         sign = -1 if back else 1
         name = f"un{step}" if back else step
         return [
-            payment.entry(name, self._postings(payment, fee, sign), self.round, clawback=back)
+            payment.entry(name, self._postings(payment, fee, sign, repay), self.round, clawback=back)
             for payment, fee in zip(self.payments, self._fees(), strict=True)
         ]
 
@@ -73,12 +83,12 @@ class Sending:
         returned = zip(self.payments, self._fees(), strict=True)
         return replace(self, state="settled", payments=tuple(_repaid(one, one.total - fee) for one, fee in returned))
 
-    def release(self, *, back: bool = False) -> list[Entry]:
+    def release(self, repay: Repay = no_debts, *, back: bool = False) -> list[Entry]:
         """Return the movements of payments that can no longer happen, or can again; clawback is repaid first."""
         entries = []
         for payment in self.payments:
             amount = -payment.total if back else payment.total
-            postings = (Posting(payment.owner.id, OUTGOING, -amount), *_given_back(payment, amount))
+            postings = (Posting(payment.owner.id, OUTGOING, -amount), *_given_back(payment, amount, repay))
             name = "revived" if back else "released"
             entries.append(payment.entry(name, postings, self.round, clawback=back))
         return entries
@@ -98,18 +108,19 @@ class Sending:
             return [payment.fee or NOTHING for payment in self.payments]
         return fees.apportion(self.fee, [1] * len(self.payments))
 
-    def _postings(self, payment: Payment, fee: Koinu, sign: int) -> tuple[Posting, ...]:
+    def _postings(self, payment: Payment, fee: Koinu, sign: int, repay: Repay) -> tuple[Posting, ...]:
         rest = sign * (payment.total - fee)
         return (
             Posting(payment.owner.id, OUTGOING, -sign * payment.total),
-            *(_given_back(payment, rest) if self.replaces else (Posting(WORLD, AVAILABLE, rest),)),
+            *(_given_back(payment, rest, repay) if self.replaces else (Posting(WORLD, AVAILABLE, rest),)),
             Posting(NETWORK_FEES, AVAILABLE, sign * fee),
         )
 
 
-def _given_back(payment: Payment, amount: int) -> tuple[Posting, ...]:
+def _given_back(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, ...]:
     """What returns to the account: first clawback has what it is owed. Below zero it is taken from the account again."""
     due = max(0, min(payment.owed, amount))
+    due += repay(payment.owner.id, amount - due) if amount > due else 0
     return (Posting(CLAWBACK, AVAILABLE, due), Posting(payment.owner.id, AVAILABLE, amount - due))
 
 
@@ -118,25 +129,25 @@ def _repaid(payment: Payment, amount: int) -> Payment:
     return replace(payment, owed=Koinu(max(0, payment.owed - amount)))
 
 
-async def of_blocks(
-    db: Db, spends: Sequence[tuple[bytes, int]], spenders: Sequence[bytes], heights: tuple[int, int]
-) -> dict[int, Sending]:
+async def of_blocks(db: Db, spends: Spends, lost: Collection[bytes], heights: tuple[int, int]) -> dict[int, Sending]:
     """Lock the transactions of ours that blocks hold, overtake or make final, with their rivals and payments.
 
-    `spends` are the outpoints that the blocks spend and `spenders` the txids that do; `heights` are the tip, and the
-    height up to which a conflict is final. Whoever signs holds the chain's lock, so no transaction comes in between.
+    `spends` are those of the blocks, and `lost` the transactions of others that these may prove dead; `heights` are
+    the tip, and the height up to which a conflict is final. Whoever signs holds the chain's lock, so no transaction
+    comes in between.
     """
     tip, final = heights
     inputs = transaction_inputs  # not the coins: one that was given back may be spent by several
-    outpoints = bulk.rows(inputs, ["txid", "vout"], [{"txid": txid, "vout": vout} for txid, vout in spends])
+    outpoints = bulk.rows(inputs, ["txid", "vout"], [outpoint._asdict() for outpoint, _ in spends])
+    spenders = list({by for _, by in spends})
     same = sa.and_(inputs.c.txid == outpoints.c.txid, inputs.c.vout == outpoints.c.vout)
     taken = sa.select(inputs.c.transaction_id).join(outpoints, same)
-    mine = sa.select(transactions.c.id).where(transactions.c.txid == sa.any_(sa.literal(list(spenders), bulk.BYTES)))
+    mine = sa.select(transactions.c.id).where(transactions.c.txid == sa.any_(sa.literal(spenders, bulk.BYTES)))
     due = sa.select(transactions.c.id).where(transactions.c.state == "mined", transactions.c.confirm_height <= tip)
     overtaken = sa.select(transactions.c.id).where(
         transactions.c.conflict_height <= final, transactions.c.state.in_(("signed", "sent"))
     )
-    return await _locked(db, [taken, mine, due, overtaken] if spends else [due, overtaken])
+    return await _locked(db, [taken, mine, due, overtaken] if spends else [due, overtaken], lost)
 
 
 async def of_height(db: Db, height: int) -> dict[int, Sending]:
@@ -183,12 +194,14 @@ async def write(db: Db, given: Sequence[Sending]) -> None:
     await db.execute(sa.update(coins).where(again).values(transaction_id=inputs.c.transaction_id))
 
 
-async def _locked(db: Db, concerned: Sequence[sa.Select[tuple[int]]]) -> dict[int, Sending]:
+async def _locked(
+    db: Db, concerned: Sequence[sa.Select[tuple[int]]], lost: Collection[bytes] = ()
+) -> dict[int, Sending]:
     """Find the rows, then lock payments and transactions in that order, each by id."""
     ids: set[int] = set(await db.scalars(sa.union(*concerned)))
-    if not ids:
+    if not ids and not lost:
         return {}
-    wanted = sa.literal(await _with_heirs(db, ids), bulk.BIGINTS)
+    wanted = sa.literal(await _with_heirs(db, ids, lost), bulk.BIGINTS)
     rivals = sa.select(transactions.c.id, transactions.c.replaces).where(
         sa.or_(
             transactions.c.id == sa.any_(wanted),
@@ -207,16 +220,23 @@ async def _locked(db: Db, concerned: Sequence[sa.Select[tuple[int]]]) -> dict[in
     return {row["id"]: _sending(row, carried, inputs) for row in rows}
 
 
-async def _with_heirs(db: Db, ids: set[int]) -> list[int]:
-    """Return these transactions, and all that no block holds and that spend change of theirs: they fall with them."""
-    known = sa.select(transactions.c.id, transactions.c.txid)
-    family = known.where(transactions.c.id == sa.any_(sa.literal(sorted(ids), bulk.BIGINTS))).cte(recursive=True)
-    heirs = (
-        known.join(transaction_inputs, transaction_inputs.c.transaction_id == transactions.c.id)
-        .join(family, family.c.txid == transaction_inputs.c.txid)
-        .where(transactions.c.height.is_(None))
-    )
-    return sorted(await db.scalars(sa.select(family.union(heirs).c.id)))
+async def _with_heirs(db: Db, ids: set[int], lost: Collection[bytes]) -> list[int]:
+    """Return these transactions, and all that no block holds and that are built on them or on the `lost`.
+
+    They fall together; those of others that stand between are known where they brought a deposit.
+    """
+    ours = sa.select(transactions.c.txid).where(transactions.c.id == sa.any_(sa.literal(sorted(ids), bulk.BIGINTS)))
+    others = sa.select(sa.func.unnest(sa.literal(list(lost), bulk.BYTES)))
+    family = sa.select(ours.union(others).subquery().c.txid).cte("family", recursive=True)
+    inputs, watched = transaction_inputs, watched_inputs
+    spending = sa.select(transactions.c.txid).join(inputs, inputs.c.transaction_id == transactions.c.id)
+    built = sa.union_all(
+        spending.where(inputs.c.txid == family.c.txid, transactions.c.height.is_(None)).correlate(family),
+        sa.select(watched.c.by).where(watched.c.txid == family.c.txid, watched.c.height.is_(None)).correlate(family),
+    ).lateral()
+    family = family.union(sa.select(built.c.txid).select_from(family.join(built, sa.true())))
+    found = sa.select(transactions.c.id).join(family, family.c.txid == transactions.c.txid)
+    return sorted(await db.scalars(found))
 
 
 def _sending(row: Row, carried: Sequence[Payment], inputs: Sequence[tuple[int, Outpoint]]) -> Sending:

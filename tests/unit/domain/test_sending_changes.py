@@ -1,7 +1,7 @@
 """What blocks do to our own transactions, against a model that only knows which transactions the chain holds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -154,6 +154,7 @@ class World:
         for by in spenders:
             for outpoint in SPENDS[by]:
                 self._spend(step, outpoint, by)
+        self.changes.overtake((), {}, step)
         self.changes.settle(height, step)
         for at, block in enumerate(self.chain, 1):
             if at + CONFIRMATIONS - 1 <= height:
@@ -430,6 +431,23 @@ def test_a_cancellation_repays_clawback_before_it_gives_anything_back(world: Wor
     for _ in range(CONFIRMATIONS):
         world.disconnect()
     assert world.owed()[11] == AMOUNT + FEE
+    world.check()
+
+
+@pytest.mark.parametrize(("kind", "state"), [("paytx", "PROCESSING"), ("pay", "CANCELLING")])
+def test_what_we_do_not_send_waits_for_its_caller_or_is_cancelled_when_it_rises_again(
+    world: World, kind: str, state: str
+) -> None:
+    second = world.changes.sendings[SECOND]
+    kept = replace(second, sends=False, payments=tuple(replace(one, kind=kind) for one in second.payments))
+    world.changes.sendings[SECOND] = kept
+    world.connect(stranger(2))
+    world.deepen()
+    assert world.states()[12] == "FAILED"
+    for _ in range(CONFIRMATIONS):
+        world.disconnect()
+
+    assert world.states()[12] == state
     world.check()
 
 
