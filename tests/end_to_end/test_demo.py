@@ -98,6 +98,7 @@ def test_the_printed_lines_work_and_the_events_are_shown_and_starting_again_goes
 
         assert run(issue)["total"] == "8.4"
         assert run(look)["id"] == invoice
+        terminal.until(r"TRANSFER_RECEIVED +bob: 100 gold_coins from treasury to bob \(TOPUP\)")
         terminal.until(rf"INV_CREATED +(?!{invoice})\w{{34}}: 8.4 DOGE asked for")
 
         terminal.process.send_signal(signal.SIGINT)
