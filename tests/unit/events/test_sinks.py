@@ -152,7 +152,8 @@ async def test_whoever_loses_the_lease_while_it_sends_stops_sending(engine: Asyn
         async with engine.begin() as db:  # as if it had run out, and another had taken it
             await leases.release(db, "place", "one")
             await leases.hold(db, "place", "two", timedelta(seconds=60))
-        assert not await step
+        async with asyncio.timeout(10):
+            assert not await step
 
         assert not await teller.step()
     assert place.taken == []
