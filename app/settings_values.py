@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from app.domain import event_types
 from app.events import topics
 
 PORTS = range(65_536)
@@ -182,6 +183,12 @@ def types(written: Any) -> tuple[str, ...]:
         raise WrongValueError("a list of event types")
     if not all(isinstance(item, str) and re.fullmatch(r"[A-Za-z_]{1,64}", item) for item in given):
         raise WrongValueError("a list of event types")
+    for item in given:
+        if not event_types.known(item.upper()):
+            known = ", ".join(sorted(event_types.TYPES))
+            raise WrongValueError(
+                f"ALL, classes as INV, or event types, of which there is no {item}: there are {known}"
+            )
     return tuple(item.upper() for item in given)
 
 

@@ -197,6 +197,18 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
     assert settings.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
 
 
+def test_a_filter_takes_every_class_and_every_type_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "kennel.toml").write_text("""
+[loggers.a]
+path = "a.log"
+types = ["all", "SYS", "net", "Acc", "INV", "PAYMENT", "deposit", "payment_sent", "INV_CREATED"]
+""")
+
+    [logger] = settings.read({}).loggers
+
+    assert logger.types[4:] == ("INV", "PAYMENT", "DEPOSIT", "PAYMENT_SENT", "INV_CREATED")
+
+
 def test_what_kennel_adds_to_gigawallets_sections_is_read_too(tmp_path: Path) -> None:
     (tmp_path / "kennel.toml").write_text("""
 [mqtt]
@@ -248,6 +260,13 @@ region = "eu-central-1"
         ("[callbacks.a]\npath = 'x'", "[callbacks.a] must have path as a URL"),
         ("[callbacks.a]\npath = 'http://x'\ntype = 'ACC'", "[callbacks.a] has type"),
         ("[callbacks.a]\npath = 'http://x'\ntypes = 'A B'", "[callbacks.a] must have types"),
+        (
+            "[callbacks.a]\npath = 'http://x'\ntypes = ['inv', 'Inv_Paid']",
+            "types as ALL, classes as INV, or event types, of which there is no Inv_Paid: there are ACC_BALANCE_CHANGE, ",
+        ),
+        ("[mqtt.queues.a]\ntopicfilter = 'a'\ntypes = ['SHOP']", "there is no SHOP"),
+        ("[loggers.a]\npath = 'a'\ntypes = 'PAID'", "there is no PAID"),
+        ("[eventbridge.a]\nbus = 'a'\ntypes = []", "types as a list"),
         ("[callbacks]\na = 3", "[callbacks.a] must be a section"),
         ("[mqtt.queues.a]\ntopicfilter = 'a/#'", "without wildcards"),
         ("[mqtt.queues.a]\ntypes = ['ACC']", "must have topicfilter"),
