@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -20,8 +20,10 @@ Request = TypeVar("Request")
 Thing = TypeVar("Thing")
 
 BATCH: Final = 200
+BULK: Final = 500
+"""The most of a transaction for callers who ask for many things at once; more takes longer and is no faster."""
 WAITING: Final = 10_000
-"""Requests of one verb that may wait; more are turned away."""
+"""Requests of one verb that may wait in a lane; more are turned away."""
 TRIES: Final = 3
 
 
@@ -33,21 +35,46 @@ class Overloaded(Refusal):
 
 @dataclass(slots=True)
 class _Waiting(Generic[Request, Thing]):
-    asked: Asked[Request]
-    outcome: asyncio.Future[Done[Thing] | Refusal]
+    """What one caller asks for, and where it hears what came of it; an exception is no refusal but a fault."""
 
-    def settle(self, outcome: Done[Thing] | Refusal | BaseException) -> None:
+    asked: Sequence[Asked[Request]]
+    outcomes: asyncio.Future[Sequence[Done[Thing] | Exception]]
+
+    def settle(self, outcomes: Sequence[Done[Thing] | Exception]) -> None:
         """Tell the caller, unless it has gone away."""
-        if self.outcome.done():
-            return
-        if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
-            self.outcome.set_exception(outcome)
-        else:
-            self.outcome.set_result(outcome)
+        if not self.outcomes.done():
+            self.outcomes.set_result(outcomes)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Who waits for one verb, and the task that commits up to `size` requests of them at once while there are any."""
+
+    verb: Verb[Any, Any]
+    size: int
+    queue: deque[_Waiting[Any, Any]] = field(default_factory=deque)
+    waiting: int = 0
+    writer: asyncio.Task[None] | None = None
+
+    def put(self, asked: Sequence[Asked[Any]]) -> _Waiting[Any, Any]:
+        """Let them wait for the same transaction."""
+        one: _Waiting[Any, Any] = _Waiting(asked, asyncio.get_running_loop().create_future())
+        self.waiting += len(asked)
+        self.queue.append(one)
+        return one
+
+    def take(self) -> list[_Waiting[Any, Any]]:
+        """Return those whose requests are the next transaction."""
+        batch, room = [], self.size
+        while self.queue and len(self.queue[0].asked) <= room:
+            batch.append(self.queue.popleft())
+            room -= len(batch[-1].asked)
+        self.waiting -= self.size - room
+        return batch
 
 
 class GroupCommit:
-    """One writer per verb; while its transaction runs, the next batch gathers. `committed` is called after each.
+    """One writer per verb and lane; while its transaction runs, the next batch gathers. `committed` is called after each.
 
     Who uses a key that another transaction holds waits for at most `wait_seconds`.
     """
@@ -58,47 +85,67 @@ class GroupCommit:
         self._engine = engine
         self._committed = committed
         self._wait_seconds = wait_seconds
-        self._queues: dict[Verb[Any, Any], deque[_Waiting[Any, Any]]] = {}
-        self._writers: dict[Verb[Any, Any], asyncio.Task[None]] = {}
+        self._lanes: dict[tuple[Verb[Any, Any], int], _Lane] = {}
 
     async def submit(self, verb: Verb[Request, Thing], request: Request, claim: Claim | None = None) -> Done[Thing]:
         """Return what the request made once that is committed, or raise its refusal."""
-        queue = self._queues.setdefault(verb, deque())
-        if len(queue) >= WAITING:
-            raise Overloaded
-        waiting: _Waiting[Request, Thing] = _Waiting(Asked(request, claim), asyncio.get_running_loop().create_future())
-        queue.append(waiting)
-        if verb not in self._writers:
-            self._writers[verb] = asyncio.create_task(self._write(verb, queue))
-        outcome = await waiting.outcome
-        if isinstance(outcome, Refusal):
+        [outcome] = await self._lane(verb, BATCH, 1).put((Asked(request, claim),)).outcomes
+        if isinstance(outcome, Exception):
             raise outcome
-        return outcome
+        done: Done[Thing] = outcome
+        return done
 
-    async def _write(self, verb: Verb[Any, Any], queue: deque[_Waiting[Any, Any]]) -> None:
+    async def submit_all(
+        self, verb: Verb[Request, Thing], asked: Sequence[Asked[Request]]
+    ) -> Sequence[Done[Thing] | Exception]:
+        """Return what each of one caller's requests came to, in order: each commits for itself, or is refused or fails.
+
+        They wait in a lane of their own, so that nobody who asks for one thing waits for a thousand.
+        """
+        lane = self._lane(verb, BULK, len(asked))
+        parts = [lane.put(asked[first : first + BULK]) for first in range(0, len(asked), BULK)]
+        return [outcome for part in parts for outcome in await part.outcomes]
+
+    def _lane(self, verb: Verb[Any, Any], size: int, number: int) -> _Lane:
+        """Return the lane in which so many more are to wait, and see that it moves."""
+        lane = self._lanes.setdefault((verb, size), _Lane(verb, size))
+        if lane.waiting + number > WAITING:
+            raise Overloaded
+        if lane.writer is None:
+            lane.writer = asyncio.create_task(self._write(lane))
+        return lane
+
+    async def _write(self, lane: _Lane) -> None:
         try:
-            while queue:
-                batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
-                await self._commit(verb, batch)
+            while lane.queue:
+                await self._commit(lane.verb, lane.take())
         finally:
-            del self._writers[verb]
+            lane.writer = None
 
     async def _commit(self, verb: Verb[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
         """A batch that fails as a whole is run again item by item, so that a poisonous request fails alone."""
-        committed = False
+        asked = [one for waiting in batch for one in waiting.asked]
+        outcomes = await self._attempt(verb, asked)
+        if len(asked) > 1 and isinstance(outcomes, Exception) and _surely_undone(outcomes):
+            alone = [(waiting, await self._each(verb, waiting.asked)) for waiting in batch]
+        else:
+            rest = iter([_told(outcomes)] * len(asked) if isinstance(outcomes, Exception) else outcomes)
+            alone = [(waiting, [next(rest) for _ in waiting.asked]) for waiting in batch]
+        for waiting, its in alone:
+            waiting.settle(its)
+        if any(isinstance(one, Done) for _, its in alone for one in its):
+            self._committed()  # at the very end: nothing that is committed is ever done again
+
+    async def _each(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> list[Any]:
+        outcomes = [await self._attempt(verb, [one]) for one in asked]
+        return [_told(one) if isinstance(one, Exception) else one[0] for one in outcomes]
+
+    async def _attempt(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> Sequence[Any] | Exception:
+        """Return the outcomes once they are committed, or what went wrong with all of them."""
         try:
-            outcomes = await self._transact(verb, [waiting.asked for waiting in batch])
-            committed = True
+            return await self._transact(verb, asked)
         except Exception as error:  # noqa: BLE001  whatever it is, the callers must hear of it
-            if len(batch) > 1 and _surely_undone(error):
-                for waiting in batch:
-                    await self._commit(verb, [waiting])
-                return
-            outcomes = [_told(error)] * len(batch)
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            waiting.settle(outcome)
-        if committed:
-            self._committed()  # outside of the try: nothing that is committed is ever done again
+            return error
 
     async def _transact(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> Sequence[Any]:
         for attempt in range(1, TRIES + 1):

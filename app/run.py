@@ -122,6 +122,7 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
         vitals=vitals,
         asking=asking.of(shared.node),
         paytx_minutes=settings.paytx_minutes,
+        platform=settings.platform_account,
     )
     commits = GroupCommit(shared.engine, shared.committed)
     given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)

@@ -1,7 +1,7 @@
 """Answers: a model or an error as JSON bytes with GigaWallet's headers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -61,6 +61,12 @@ def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
     return _answer(view.__pydantic_serializer__.to_json(view), replayed=replayed, status=status)
 
 
+def show_all(views: Iterable[BaseModel], *, replayed: bool = False) -> Json:
+    """Answer 200 with all the views, as `{"items":[...]}`."""
+    shown = b",".join(view.__pydantic_serializer__.to_json(view) for view in views)
+    return _answer(b'{"items":[%s]}' % shown, replayed=replayed)
+
+
 def show_text(text: str, *, replayed: bool = False) -> Json:
     """Answer 200 with a JSON string."""
     return _answer(json.dumps(text).encode(), replayed=replayed)
@@ -68,11 +74,16 @@ def show_text(text: str, *, replayed: bool = False) -> Json:
 
 def error(code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> Json:
     """Answer `{"error":{"code","message","field"?}}` with the status that belongs to the code."""
-    inner = {"code": code, "message": message}
-    if field is not None:
-        inner["field"] = field
-    content = json.dumps({"error": inner}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    content = json.dumps({"error": fault(code, message, field)}, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "replace"
+    )
     return Json(content, STATUSES[code], headers)
+
+
+def fault(code: str, message: str, field: str | None = None) -> dict[str, str]:
+    """Return what stands under "error"."""
+    inner = {"code": code, "message": message}
+    return inner if field is None else inner | {"field": field}
 
 
 def _answer(content: bytes, *, replayed: bool, status: int = 200) -> Json:

@@ -11,6 +11,7 @@ from app.api import (
     addresses,
     assets,
     auth,
+    crediting,
     edge,
     errors,
     events,
@@ -22,6 +23,7 @@ from app.api import (
     payments,
     settling,
     transactions,
+    transfer_lists,
     transfers,
     webhooks,
 )
@@ -38,6 +40,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
     routers = [
         invoices.busy,
         transfers.busy,
+        crediting.busy,
         accounts.busy,
         invoices.admin,
         accounts.router,
@@ -46,6 +49,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
         addresses.admin,
         settling.router,
         transfers.router,
+        transfer_lists.router,
         assets.router,
         history.router,
         holds.router,

@@ -57,6 +57,16 @@ def code_of(refusal: refusals.Refusal) -> str:
     return refusal.code or next((code for kind, code in _KINDS if isinstance(refusal, kind)), "bad-request")
 
 
+def told(error: Exception) -> dict[str, str]:
+    """Say what came in the place of one of many things that a request asked for; what was not expected is logged."""
+    if isinstance(error, refusals.Refusal):
+        return answers.fault(code_of(error), str(error), error.field)
+    if _unreachable(error):
+        return answers.fault("not-available", "the database is not available; try again")
+    _log.error("one of many failed", exc_info=error)
+    return answers.fault("unknown-error", "something went wrong here; the log knows more")
+
+
 def unexpected(error: Exception, request_id: str) -> Response:
     """Answer for an exception that nothing expected; only the log says what it was."""
     if _unreachable(error):

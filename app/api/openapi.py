@@ -11,7 +11,7 @@ from app.api import answers, bodies, replays
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
-_KEYED: Final = {replays.with_body: False, replays.without_body: False, replays.required: True}
+_KEYED: Final = {replays.with_body: False, replays.without_body: False, replays.required: True, replays.named: True}
 """What reads an Idempotency-Key, and whether there must be one."""
 
 _ERROR_SCHEMA: Final = {

@@ -1,7 +1,7 @@
 """What the endpoints are given by the program: the database, the verbs, and who may see what."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -24,7 +24,9 @@ from app.domain import (
     openings,
     payments,
     refunds,
+    reversals,
     settlements,
+    trades,
     transfer_orders,
     voids,
 )
@@ -57,6 +59,9 @@ class Program:
     give_address: Verb[deposit_addresses.Wanted, str]
     cancel_invoice: Verb[cancelling.Wish, invoices.Invoice]
     transfer: Verb[transfer_orders.Order, Transfer]
+    trade: Verb[Sequence[transfer_orders.Order], trades.Trade]
+    reverse: Verb[reversals.Wish, Transfer]
+    platform: str
     settle_invoice: Verb[settlements.Wish, Transfer]
     settle_on_chain: Verb[settlements.Wish, payments.Payment]
     refund_to_account: Verb[refunds.Refund, Transfer]
@@ -80,6 +85,7 @@ class Terms:
     `confirmations` is the default, `token` makes an unguessable word, `open_items` shows an invoice's items to whoever
     knows its address; `pay_wait_seconds` is how long a payment's caller is kept waiting for the transaction.
     `vitals` are those of this process's loops; `asking` asks the node. After `paytx_minutes` an unseen transaction is cancelled.
+    `platform` is the foreign_id of the account that takes the platform's own money.
     """
 
     confirmations: int
@@ -89,6 +95,7 @@ class Terms:
     vitals: Vitals = field(default_factory=Vitals)
     asking: Asking = field(default_factory=Asking)
     paytx_minutes: int = 60
+    platform: str = "platform"
 
 
 def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms) -> Program:
@@ -110,7 +117,10 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         request_payment=payments.requesting(),
         give_address=deposit_addresses.giving(network),
         cancel_invoice=cancelling.cancelling(network),
-        transfer=transfer_orders.making(),
+        transfer=transfer_orders.making(network),
+        reverse=reversals.reversing(),
+        platform=terms.platform,
+        trade=trades.making(),
         settle_invoice=settlements.settling(network),
         settle_on_chain=settlements.settling_on_chain(network),
         refund_to_account=refunds.to_accounts(network),

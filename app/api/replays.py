@@ -1,6 +1,7 @@
 """The Idempotency-Key of a request, and what makes another request the same."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -64,6 +65,36 @@ async def without_body(request: Request) -> Claim | None:
     return None if key is None else _claim(request, key, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The key of a request that asks for one thing or for many, and what it asks for."""
+
+    key: str
+    method: str
+    path: str
+    tree: Any
+
+    def whole(self) -> Claim:
+        """Claim the key for the request as a whole."""
+        return Claim(SCOPE, self.key, bodies.fingerprint(self.method, self.path, self.tree))
+
+    def each(self, name: str) -> list[Claim]:
+        """Claim `KEY:0`, `KEY:1` and so on for what the list `name` in the body asks for."""
+        [asked] = [value for field, value in self.tree.items() if field.lower() == name and isinstance(value, list)]
+        return [
+            Claim(SCOPE, f"{self.key}:{n}", bodies.fingerprint(self.method, self.path, one))
+            for n, one in enumerate(asked)
+        ]
+
+
+async def named(request: Request) -> Named:
+    """Read the key of a request that is refused without one."""
+    key = _key(request)
+    if key is None:
+        raise MissingKey
+    return Named(key, request.scope["method"], _path(request), await bodies.parsed(request))
+
+
 def _key(request: Request) -> str | None:
     given = next((value for name, value in request.scope["headers"] if name == _HEADER_BYTES), None)
     if given is None:
@@ -75,11 +106,14 @@ def _key(request: Request) -> str | None:
 
 
 def _claim(request: Request, key: str, tree: object) -> Claim:
+    return Claim(SCOPE, key, bodies.fingerprint(request.method, _path(request), tree))
+
+
+def _path(request: Request) -> str:
     """A path with and without a slash at its end is the same; one with another query is another."""
-    path = request.scope["path"].rstrip("/")
-    if query := request.scope["query_string"]:
-        path = f"{path}?{query.decode('latin-1')}"
-    return Claim(SCOPE, key, bodies.fingerprint(request.method, path, tree))
+    path: str = request.scope["path"].rstrip("/")
+    query = request.scope["query_string"]
+    return f"{path}?{query.decode('latin-1')}" if query else path
 
 
 Key = Annotated[Claim | None, Depends(with_body)]
@@ -87,6 +121,9 @@ Key = Annotated[Claim | None, Depends(with_body)]
 
 RequiredKey = Annotated[Claim, Depends(required)]
 """The request's key, without which it is refused; an endpoint with a body."""
+
+NamedKey = Annotated[Named, Depends(named)]
+"""The request's key, without which it is refused, for one thing or for many."""
 
 BodilessKey = Annotated[Claim | None, Depends(without_body)]
 """The request's key where it carries one; an endpoint that ignores the body."""

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api import amounts, answers, bodies, parameters, payments, replays, texts
 from app.api.program import Given
-from app.api.transfers import TransferView
+from app.api.transfer_views import TransferView
 from app.domain import settlements
 from app.domain.refunds import Refund
 from app.domain.transfers import Transfer

@@ -1,22 +1,27 @@
 """Transfers over HTTP: money between accounts, one or many in a request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Discriminator, Field, Tag
 from starlette.responses import Response
 
-from app.api import amounts, answers, bodies, replays, routes, texts
-from app.api.program import Given, Reading
+from app.api import amounts, answers, bodies, errors, replays, routes, texts
+from app.api.program import Given, Program, Reading
+from app.api.transfer_views import Refused, TransferList, TransferView
 from app.domain import transfer_orders, transfers
 from app.domain.idempotency import Claim
+from app.domain.reversals import Wish
 from app.domain.transfer_orders import Order, Payee
-from app.domain.transfers import Share, Transfer
+from app.domain.transfers import Transfer
+from app.domain.verbs import Asked, Done
 
 busy = APIRouter(route_class=routes.Straight)
 router = APIRouter()
 
+MANY: Final = 1_000
+"""The most transfers of a request."""
 _EXAMPLE: Final[Any] = {"from": "alice", "to": "bob", "asset": "gold_coins", "amount": "12.5", "reference": "game-7"}
 _SHARES: Final[Any] = [{"account": "bob", "amount": "10"}, {"account": "carol", "amount": "2.5"}]
 
@@ -79,72 +84,81 @@ class NewSplit(_Described):
 
 def _form(given: Any) -> str:
     """Tell the forms apart; names that begin with "<" are left out where a field is named."""
-    named = {str(name).lower(): value for name, value in given.items()} if isinstance(given, dict) else {}
-    return "<split>" if isinstance(named.get("to"), list) else "<one>"
+    names = {name.lower(): name for name in given} if isinstance(given, dict) else {}
+    if "transfers" in names:
+        return "<many>"
+    return "<split>" if "to" in names and isinstance(given[names["to"]], list) else "<one>"
 
 
 One = Annotated[Annotated[NewTransfer, Tag("<one>")] | Annotated[NewSplit, Tag("<split>")], Discriminator(_form)]
 
 
-class ShareView(answers.View):
-    """What one of several accounts gave or got."""
+class NewTransfers(bodies.Body):
+    """Many transfers, each for itself; `atomic` ones are all made or none is."""
 
-    account: str
-    amount: amounts.ShownOut
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"transfers": [_EXAMPLE], "atomic": False}]}
+    )
 
+    transfers: Annotated[list[One], Field(min_length=1, max_length=MANY)]
+    atomic: bool = False
 
-class TransferView(answers.View):
-    """Money that went from one account to another; of several, each with its share. `reversed` is what came back of it."""
-
-    id: int
-    type: str
-    from_: str | list[ShareView]
-    to: str | list[ShareView]
-    asset: str
-    amount: amounts.ShownOut
-    reference_type: str
-    reference: str
-    metadata: answers.JsonObject
-    reversed: amounts.ShownOut
-    created: answers.Time
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", serialize_by_alias=True, alias_generator=lambda name: name.rstrip("_"),
-        validate_by_name=True,
-    )  # fmt: skip
-
-    @classmethod
-    def of(cls, transfer: Transfer) -> "TransferView":
-        """Show a transfer."""
-        return cls(
-            id=transfer.id,
-            type=transfer.kind,
-            from_=_side(transfer, transfer.givers),
-            to=_side(transfer, transfer.takers),
-            asset=transfer.asset,
-            amount=transfer.show(transfer.amount),
-            reference_type=transfer.reference_type,
-            reference=transfer.reference,
-            metadata=transfer.metadata,
-            reversed=transfer.show(transfer.reversed),
-            created=transfer.created,
-        )
+    def orders(self, claims: Iterable[Claim]) -> list[Order]:
+        """What is wanted."""
+        return [new.order(claim) for new, claim in zip(self.transfers, claims, strict=True)]
 
 
-def _side(transfer: Transfer, shares: Sequence[Share]) -> str | list[ShareView]:
-    if len(shares) == 1:
-        return shares[0].account
-    return [ShareView(account=share.account, amount=transfer.show(share.amount)) for share in shares]
+Form = Annotated[
+    Annotated[NewTransfer, Tag("<one>")] | Annotated[NewSplit, Tag("<split>")] | Annotated[NewTransfers, Tag("<many>")],
+    Discriminator(_form),
+]
 
 
-New = Annotated[Any, bodies.of_any(One, NewTransfer, NewSplit)]
+class Reversal(bodies.Body):
+    """How much goes back; absent: all."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"amount": "2.5"}]})
+
+    amount: amounts.GivenIn | None = None
+
+
+New = Annotated[NewTransfer | NewSplit | NewTransfers, bodies.of_any(Form, NewTransfer, NewSplit, NewTransfers)]
+Back = Annotated[Reversal, bodies.optional(Reversal)]
 TransferId = Annotated[int, Path(description="The transfer's id", ge=1, le=2**63 - 1)]
 
 
-@busy.post("/transfers", response_model=TransferView, summary="Move money between accounts")
-async def transfer(new: New, key: replays.RequiredKey, given: Given) -> Response:
-    """At once and without a fee. `to` may be a list of payees; what all of them get is one transfer."""
-    done = await given.commits.submit(given.transfer, new.order(key), key)
+@busy.post("/transfers", response_model=TransferView | TransferList, summary="Move money between accounts")
+async def transfer(new: New, key: replays.NamedKey, given: Given) -> Response:
+    """At once and without a fee; one, or up to 1,000 in `transfers`. `to` may be a list: what all of them get is one transfer."""
+    if isinstance(new, NewTransfers):
+        return await (_trade if new.atomic else _each)(new, key, given)
+    claim = key.whole()
+    done = await given.commits.submit(given.transfer, new.order(claim), claim)
+    return answers.show(TransferView.of(done.thing), replayed=done.replayed)
+
+
+async def _each(new: NewTransfers, key: replays.Named, given: Program) -> Response:
+    """The key of each is the request's with its place behind it, so that the refused ones may be tried again."""
+    claims = key.each("transfers")
+    asked = [Asked(order, claim) for order, claim in zip(new.orders(claims), claims, strict=True)]
+    outcomes = await given.commits.submit_all(given.transfer, asked)
+    replayed = all(isinstance(one, Done) and one.replayed for one in outcomes)
+    return answers.show_all(map(_shown, outcomes), replayed=replayed)
+
+
+async def _trade(new: NewTransfers, key: replays.Named, given: Program) -> Response:
+    done = await given.commits.submit(given.trade, new.orders(key.each("transfers")), key.whole())
+    return answers.show_all(map(TransferView.of, done.thing), replayed=done.replayed)
+
+
+def _shown(outcome: Done[Transfer] | Exception) -> TransferView | Refused:
+    return TransferView.of(outcome.thing) if isinstance(outcome, Done) else Refused(error=errors.told(outcome))
+
+
+@router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
+async def reverse(id: TransferId, new: Back, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+    """Once, in full or in part, as far as the payee has it; the answer is the transfer that goes back."""
+    done = await given.commits.submit(given.reverse, Wish(id, new.amount), key)
     return answers.show(TransferView.of(done.thing), replayed=done.replayed)
 
 

@@ -115,7 +115,7 @@ class Entry:
 
 
 class InsufficientFunds(Conflict):
-    """The account has {available} of the {needed} that are needed."""
+    """The account has {available} of the {needed} that are needed."""  # `account` is its number
 
     code = "insufficient-funds"
 
@@ -234,7 +234,8 @@ def _lines(held: Mapping[Slot, Balance], given: Sequence[Posting]) -> tuple[Line
         moved = before.after(posting.bucket, posting.amount)
         left = moved.of(posting.bucket)
         if posting.account >= 0 and left < 0:
-            return InsufficientFunds(available=before.of(posting.bucket), needed=-posting.amount)
+            has = before.of(posting.bucket)
+            return InsufficientFunds(available=has, needed=-posting.amount, account=posting.account)
         if abs(sum(moved[:_SEQ])) > MAX_BALANCE:
             return TooMuch()
         now[slot] = moved

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 from app.db import Db
 from app.domain import accounts, assets, ledger, outbox, transfer_facts, transfers
-from app.domain.accounts import AccountClosed, NoSuchAccount
+from app.domain.accounts import AccountClosed, NoSuchAccount, Wish
 from app.domain.assets import Asset, Given, NoSuchAsset
 from app.domain.facts import Owner
 from app.domain.idempotency import KeyReused
 from app.domain.ledger import MAX_BALANCE, Bucket, Entry, InsufficientFunds, Known, Outcome, Posted, Posting
+from app.domain.networks import Network
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import TREASURY_NAME, Transfer
 from app.domain.verbs import Verb
@@ -20,8 +22,8 @@ PAYEES: Final = 100
 """The most that one transfer may have."""
 ISSUER: Final = None
 """Stands for the treasury where an order names who gives or takes."""
-
-_TREASURY: Final = Owner(TREASURY, TREASURY_NAME, "")
+ISSUING: Final = Owner(TREASURY, TREASURY_NAME, "")
+"""The treasury as an account."""
 
 
 class SameAccount(Invalid):
@@ -57,7 +59,7 @@ class Payee(NamedTuple):
 class Order:
     """A transfer that a caller wants. `key` is the caller's own name for it; accounts are foreign_ids, or ISSUER.
 
-    `field` is the name under which the request has the payer.
+    `field` is the name under which the request has the payer; `opening` is an account that is opened where it is missing.
     """
 
     key: str
@@ -68,13 +70,13 @@ class Order:
     reference: tuple[str, str] = ("", "")
     metadata: str = "{}"
     field: str = "from"
+    opening: str = ""
 
 
 class Plan(NamedTuple):
     """An order that can be carried out as far as the money goes."""
 
     entry: Entry
-    payer: Owner
     asset: Asset
 
 
@@ -92,9 +94,20 @@ class Parties(NamedTuple):
     assets: Mapping[str, Asset]
 
 
-def making() -> Verb[Order, Transfer]:
-    """Carry transfers out."""
-    return Verb("transfer", make, transfers.by_ids, lambda transfer: str(transfer.id))
+def making(network: Network) -> Verb[Order, Transfer]:
+    """Carry transfers and credits out."""
+    return Verb(
+        "transfer", partial(open_and_make, network=network), transfers.by_ids, lambda transfer: str(transfer.id)
+    )
+
+
+async def open_and_make(db: Db, orders: Sequence[Order], network: Network) -> list[Transfer | Refusal]:
+    """Carry the orders out after opening what they name that is to be opened."""
+    names = {order.opening for order in orders if order.opening}
+    there = await accounts.owners(db, sorted(names)) if names else {}
+    if missing := sorted(names - there.keys()):
+        await accounts.put(db, [Wish(name, {}) for name in missing], network)
+    return await make(db, orders)
 
 
 async def make(db: Db, orders: Sequence[Order]) -> list[Transfer | Refusal]:
@@ -102,7 +115,7 @@ async def make(db: Db, orders: Sequence[Order]) -> list[Transfer | Refusal]:
     parties = await named(db, orders)
     plans = [plan(order, parties) for order in orders]
     outcomes = iter(await ledger.post(db, [one.entry for one in plans if isinstance(one, Plan)]))
-    judged = [one if isinstance(one, Refusal) else verdict(one, next(outcomes)) for one in plans]
+    judged = [one if isinstance(one, Refusal) else verdict(one, next(outcomes), parties) for one in plans]
     made = iter(await tell(db, parties, [one for one in judged if isinstance(one, Made)]))
     return [one if isinstance(one, Refusal) else next(made) for one in judged]
 
@@ -110,7 +123,7 @@ async def make(db: Db, orders: Sequence[Order]) -> list[Transfer | Refusal]:
 async def named(db: Db, orders: Sequence[Order]) -> Parties:
     """Look up the accounts and assets that the orders name."""
     names = {name for order in orders for name in (order.payer, *(payee.account for payee in order.payees))}
-    owners: dict[str | None, Owner] = {ISSUER: _TREASURY}
+    owners: dict[str | None, Owner] = {ISSUER: ISSUING}
     owners.update(await accounts.owners(db, [name for name in names if name is not None]))
     return Parties(owners, await assets.known(db, {order.asset for order in orders}))
 
@@ -123,21 +136,22 @@ def plan(order: Order, parties: Parties) -> Plan | Refusal:
         return refusal
 
 
-def verdict(given: Plan, outcome: Outcome) -> Made | Refusal:
+def verdict(given: Plan, outcome: Outcome, parties: Parties) -> Made | Refusal:
     """Put what the ledger said in the caller's words."""
     if isinstance(outcome, Posted):
         return Made(given, outcome)
     if isinstance(outcome, Known):
         return KeyReused(field="Idempotency-Key")
     if isinstance(outcome, InsufficientFunds):
-        return lacking(given.payer.foreign_id, given.asset, outcome)
+        [name] = [owner.foreign_id for owner in parties.owners.values() if owner.id == outcome.facts["account"]]
+        return lacking(name, given.asset, outcome)
     return outcome if isinstance(outcome, AccountClosed) else outcome.about("amount")
 
 
 def lacking(name: str, asset: Asset, refusal: InsufficientFunds) -> Lacking:
     """Say whose money does not reach, in the asset's decimals."""
-    shown = {fact: asset.show(amount) for fact, amount in refusal.facts.items() if isinstance(amount, int)}
-    return Lacking(account=name, asset=asset.code, **shown)
+    has, needed = (asset.show(int(str(refusal.facts[fact]))) for fact in ("available", "needed"))
+    return Lacking(account=name, asset=asset.code, available=has, needed=needed)
 
 
 async def tell(db: Db, parties: Parties, made: Sequence[Made]) -> list[Transfer]:
@@ -171,7 +185,7 @@ def _plan(order: Order, parties: Parties) -> Plan:
         raise TooMuchAtOnce
     postings = (Posting(payer.id, Bucket.AVAILABLE, -total, asset.code), *taking)
     cause, key = ("request", order.key), f"transfer:{order.key}"
-    return Plan(Entry(order.kind, cause, key, postings, order.reference, order.metadata), payer, asset)
+    return Plan(Entry(order.kind, cause, key, postings, order.reference, order.metadata), asset)
 
 
 def _once_each(payees: Sequence[Payee]) -> None:

@@ -35,7 +35,10 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A transfer that was made; one gives and several may take, or back again. `reversed` is what came back of `amount`."""
+    """A transfer that was made; one gives and several may take, or back again. `reversed` is what came back of `amount`.
+
+    `reverses` is the id of the transfer that it takes back, in full or in part.
+    """
 
     id: int
     kind: str
@@ -49,6 +52,7 @@ class Transfer:
     metadata: str
     created: datetime
     reversed: int = 0
+    reverses: int | None = None
 
     @property
     def payer(self) -> str:
@@ -80,6 +84,7 @@ def made(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
         *entry.reference,
         entry.metadata,
         posted.created,
+        reverses=_reverses(entry.kind, entry.cause[1]),
     )
 
 
@@ -114,7 +119,7 @@ def reversal_key(number: int) -> str:
 
 _FOUND: Final = (
     sa.select(
-        *(entries.c[name] for name in ("id", "kind", "reference_type", "reference", "metadata", "created")),
+        *(entries.c[name] for name in ("id", "kind", "cause_id", "reference_type", "reference", "metadata", "created")),
         *(postings.c[name] for name in ("account_id", "asset", "amount")),
         sa.func.coalesce(accounts.c.foreign_id, "").label("name"),
         assets.c.decimals,
@@ -144,8 +149,13 @@ def _of(lines: Sequence[Row], came_back: int) -> Transfer:
     sides = [(_name(line), line["amount"]) for line in lines]
     given: dict[str, Any] = {name: lines[0][name] for name in Transfer.__slots__ if name in lines[0]}
     givers, takers = _sides(sides, -1), _sides(sides, 1)
-    amounts = {"amount": sum(giver.amount for giver in givers), "reversed": came_back}
-    return Transfer(**given | amounts, givers=givers, takers=takers)
+    given |= {"amount": sum(giver.amount for giver in givers), "reversed": came_back}
+    reverses = _reverses(given["kind"], lines[0]["cause_id"])
+    return Transfer(**given, givers=givers, takers=takers, reverses=reverses)
+
+
+def _reverses(kind: str, cause: str) -> int | None:
+    return int(cause) if kind == "REVERSAL" else None
 
 
 def _sides(lines: Sequence[tuple[str, int]], sign: int) -> tuple[Share, ...]:

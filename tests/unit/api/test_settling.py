@@ -127,7 +127,7 @@ async def test_a_refund_to_an_account_is_a_transfer(shop: httpx.AsyncClient) -> 
 
     assert answer.json() == {
         "id": answer.json()["id"], "type": "REFUND", "from": "shop", "to": "payer", "asset": "DOGE", "amount": "4",
-        "reference_type": "invoice", "reference": made, "metadata": {}, "reversed": "0", "created": answer.json()["created"],
+        "reference_type": "invoice", "reference": made, "metadata": {}, "reversed": "0", "reverses": None, "created": answer.json()["created"],
     }  # fmt: skip
     assert (await balance(shop, "payer"))[1] == "94"
     assert (await shop.get(f"/account/shop/invoice/{made}")).json()["refunded"] == "4"

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.api import application
 from tests.unit.api.conftest import client_of, program_on
 from tests.unit.domain import bank
+from tests.world import Chain, doge
 
 KEYS = count()
 GIFT = {"from": "alice", "to": "bob", "asset": "gold", "amount": "0.5"}
@@ -36,7 +37,7 @@ async def test_a_transfer_is_shown_as_it_is_and_can_be_looked_up(shop: httpx.Asy
     shown = made.json()
     assert made.status_code == 200
     assert shown == {
-        "id": shown["id"], "type": "TRANSFER", **GIFT, **described, "reversed": "0", "created": shown["created"],
+        "id": shown["id"], "type": "TRANSFER", **GIFT, **described, "reversed": "0", "reverses": None, "created": shown["created"],
     }  # fmt: skip
     assert list(shown)[:7] == ["id", "type", "from", "to", "asset", "amount", "reference_type"]
     assert (await shop.get(f"/transfers/{shown['id']}")).json() == shown
@@ -99,3 +100,153 @@ async def test_too_little_money_is_said_in_the_decimals_of_the_asset(shop: httpx
     assert refused.json()["error"] == {
         "code": "insufficient-funds", "message": "alice has 1 gold, 12.5 needed.", "field": "amount",
     }  # fmt: skip
+
+
+async def test_of_many_each_has_its_own_outcome_in_order(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    split = {"from": "alice", "to": [{"account": "carol", "amount": "0.5"}], "asset": "gold"}
+    many = {"transfers": [GIFT, GIFT | {"amount": "9"}, split, GIFT]}
+
+    first, same = [await post(shop, "/transfers", many, "bulk") for _ in range(2)]
+
+    items = first.json()["items"]
+    short = {"code": "insufficient-funds", "message": "alice has 0.5 gold, 9 needed.", "field": "amount"}
+    assert items[1] == {"error": short}
+    assert items[3]["error"]["message"] == "alice has 0 gold, 0.5 needed."
+    assert [items[n]["to"] for n in (0, 2)] == ["bob", "carol"]
+    assert await bank.gold(engine, "alice", "bob", "carol") == [0, 150, 150]
+    assert [item.get("id") for item in same.json()["items"]] == [item.get("id") for item in items]
+    assert (await post(shop, "/transfers", GIFT, "bulk:0")).headers["idempotent-replayed"] == "true"
+
+
+async def test_only_those_of_many_that_were_refused_are_tried_again(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await post(shop, "/transfers", {"transfers": [GIFT, GIFT | {"amount": "9"}]}, "bulk")
+
+    mended = await post(shop, "/transfers", {"transfers": [GIFT, GIFT | {"amount": "0.25"}]}, "bulk")
+    again = await post(shop, "/transfers", {"transfers": [GIFT, GIFT | {"amount": "0.25"}]}, "bulk")
+
+    assert [item["amount"] for item in mended.json()["items"]] == ["0.5", "0.25"]
+    assert again.json() == mended.json()
+    assert again.headers["idempotent-replayed"] == "true"
+    assert await bank.gold(engine, "alice", "bob") == [25, 175]
+
+
+async def test_atomic_ones_are_all_made_or_none(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    await post(shop, "/account/bob/transact", {"asset": "gems", "amount": 5, "type": "TOPUP"})
+    swap = [GIFT, {"from": "bob", "to": "alice", "asset": "gems", "amount": "7"}]
+
+    refused = await post(shop, "/transfers", {"transfers": swap, "atomic": True}, "swap")
+    swap[1]["amount"] = "5"
+    made, same = [await post(shop, "/transfers", {"transfers": swap, "atomic": True}, "swap") for _ in range(2)]
+
+    assert (refused.status_code, refused.json()["error"]["field"]) == (409, "transfers.1.amount")
+    assert [item["amount"] for item in made.json()["items"]] == ["0.5", "5"]
+    assert same.json() == made.json()
+    assert await bank.gold(engine, "alice", "bob") == [50, 150]
+    assert await bank.gold(engine, "alice", "bob", asset="gems") == [5, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"transfers": [GIFT] * 1001}, "transfers"),
+        ({"transfers": []}, "transfers"),
+        ({"transfers": [GIFT, GIFT | {"asset": 3}]}, "transfers.1.asset"),
+        ({"transfers": [GIFT | {"to": [{"account": "bob", "amount": []}]}]}, "transfers.0.to.0.amount"),
+        ({"transfers": [GIFT, GIFT | {"to": "nobody"}], "atomic": True}, "transfers.1.to"),
+        ({"transfers": {}}, "transfers"),
+        ({"transfers": [GIFT], "atomic": 1}, "atomic"),
+    ],
+)
+async def test_many_that_are_wrong_name_the_one(
+    shop: httpx.AsyncClient, engine: AsyncEngine, body: dict[str, Any], field: str
+) -> None:
+    refused = await post(shop, "/transfers", body)
+
+    assert refused.status_code in (400, 404)
+    assert refused.json()["error"]["field"] == field
+    assert await bank.gold(engine, "alice", "bob") == [100, 100]
+
+
+async def test_a_transfer_is_taken_back_once(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    made = (await post(shop, "/transfers", GIFT)).json()
+
+    back = await post(shop, f"/transfers/{made['id']}/reverse", {"amount": "0.2"})
+    again = await post(shop, f"/transfers/{made['id']}/reverse", {})
+
+    assert {name: back.json()[name] for name in ("type", "from", "to", "amount", "reverses")} == {
+        "type": "REVERSAL", "from": "bob", "to": "alice", "amount": "0.2", "reverses": made["id"],
+    }  # fmt: skip
+    assert (again.status_code, again.json()["error"]["field"]) == (409, "id")
+    assert (await shop.get(f"/transfers/{made['id']}")).json()["reversed"] == "0.2"
+    assert await bank.gold(engine, "alice", "bob") == [70, 130]
+
+
+async def test_credits_are_given_and_taken_and_never_doge(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    async def transact(kind: str, **change: Any) -> httpx.Response:
+        return await post(shop, "/account/alice/transact", {"asset": "gold", "amount": "2", "type": kind} | change)
+
+    done = [await transact(kind) for kind in ("TOPUP", "BONUS", "SPEND")]
+    refused = [
+        await transact("SPEND", amount="9"), await transact("TOPUP", asset="DOGE"), await transact("BONUS", asset="DOGE"),
+        await transact("GIFT"), await post(shop, "/account/nobody/transact", {"asset": "gold", "amount": 1, "type": "SPEND"}),
+    ]  # fmt: skip
+
+    assert [(one.json()["from"], one.json()["to"]) for one in done] == [
+        ("treasury", "alice"), ("treasury", "alice"), ("alice", "treasury"),
+    ]  # fmt: skip
+    assert [(one.status_code, one.json()["error"]["field"]) for one in refused] == [
+        (409, "amount"), (400, "asset"), (400, "asset"), (400, "type"), (404, "foreign_id"),
+    ]  # fmt: skip
+    assert await bank.gold(engine, "alice") == [300]
+
+
+async def test_doge_that_is_spent_goes_to_the_platform_which_is_opened_for_it(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    chain = await Chain(engine).start()
+    await chain.mine(((await shop.get("/account/alice")).json()["id"], doge(10)))
+    await chain.deepen(5)
+
+    spent = await post(shop, "/account/alice/transact", {"asset": "DOGE", "amount": "2.5", "type": "SPEND"})
+
+    assert spent.json()["to"] == "platform"
+    assert await bank.gold(engine, "alice", "platform", asset="DOGE") == [doge("7.5"), doge("2.5")]
+
+
+async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: httpx.AsyncClient) -> None:
+    made = [
+        (await post(shop, "/transfers", GIFT | {"amount": "0.01", "reference": str(n), "from": name})).json()["id"]
+        for n, name in enumerate(["alice", "carol", "alice"])
+    ]
+
+    first = (await shop.get("/transfers?limit=2")).json()
+    rest = (await shop.get(f"/transfers?limit=2&cursor={first['cursor']}")).json()
+    of_alice = (await shop.get("/account/alice/transfers?limit=1")).json()
+    on = (await shop.get(f"/account/alice/transfers?limit=1&cursor={of_alice['cursor']}")).json()
+    found = [
+        [one["id"] for one in (await shop.get(f"/transfers?{query}")).json()["items"]]
+        for query in ("reference=1", "foreign_id=carol", "asset=gems", "foreign_id=alice&reference=1", "limit=3")
+    ]
+
+    assert [one["id"] for one in (*first["items"], *rest["items"])][:3] == made[::-1]
+    assert [one["id"] for one in (*of_alice["items"], *on["items"])] == [made[2], made[0]]
+    assert found[0] == [made[1]]
+    assert found[1][0] == made[1]
+    assert found[2:] == [[], [], made[::-1]]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/transfers?foreign_id=nobody", 404),
+        ("/account/nobody/transfers", 404),
+        ("/transfers?cursor=x", 400),
+        ("/transfers?from=yesterday", 400),
+        ("/transfers/0", 400),
+        ("/transfers/x", 400),
+    ],
+)
+async def test_a_list_of_nobody_or_from_nowhere_is_refused(shop: httpx.AsyncClient, path: str, status: int) -> None:
+    assert (await shop.get(path)).status_code == status

@@ -1,0 +1,95 @@
+"""Lists of transfers over HTTP."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AfterValidator
+from starlette.responses import Response
+
+from app.api import answers, parameters, texts
+from app.api.program import Reading
+from app.api.transfer_views import TransferView
+from app.domain import transfer_lists
+from app.domain.transfer_lists import Filter, Place
+
+router = APIRouter()
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT: Final = timedelta(microseconds=1)
+_KEY: Final = re.compile(r"([0-9]{1,18})(?: ([0-9]{1,17}))?", re.ASCII)
+
+
+class TransferPage(answers.View):
+    """A page of transfers, newest first; where much else was looked through it may be short, and still go on."""
+
+    items: list[TransferView]
+    cursor: str
+
+    @classmethod
+    def of(cls, page: transfer_lists.Page) -> "TransferPage":
+        """Show a page."""
+        rest = parameters.opaque(_key(page.rest)) if page.rest else ""
+        return cls(items=[TransferView.of(one) for one in page.transfers], cursor=rest)
+
+
+def _key(place: Place) -> str:
+    return str(place.id) if place.created is None else f"{place.id} {(place.created - _EPOCH) // _INSTANT}"
+
+
+def _place(key: str) -> Place | None:
+    """Read a cursor's key; ForeignCursor for one of another list."""
+    if not key:
+        return None
+    if not (found := _KEY.fullmatch(key)):
+        raise parameters.ForeignCursor
+    return Place(int(found[1]), _EPOCH + int(found[2]) * _INSTANT if found[2] else None)
+
+
+Asset = Annotated[
+    str, Query(max_length=texts.MAX_LABEL, description="Only this asset's"), AfterValidator(texts.printable)
+]
+Reference = Annotated[
+    str,
+    Query(max_length=texts.MAX_LABEL, description="Only those with this reference"),
+    AfterValidator(texts.printable),
+]
+
+
+async def _of_one(
+    asset: Asset = "", reference: Reference = "", start: parameters.Start = None, end: parameters.End = None
+) -> Filter:
+    return Filter("", asset, reference, start, end)
+
+
+Some = Annotated[Filter, Depends(_of_one)]
+
+
+async def _of_any(some: Some, foreign_id: parameters.Account = None) -> Filter:
+    return replace(some, foreign_id=foreign_id or "")
+
+
+async def _after(cursor: parameters.After = "") -> Place | None:
+    return _place(cursor)
+
+
+Wanted = Annotated[Filter, Depends(_of_any)]
+After = Annotated[Place | None, Depends(_after)]
+Limit = parameters.Limit
+
+
+@router.get("/transfers", response_model=TransferPage, summary="Transfers")
+async def list_transfers(db: Reading, wanted: Wanted, after: After, limit: Limit = parameters.DEFAULT_PAGE) -> Response:
+    """Newest first."""
+    return answers.show(TransferPage.of(await transfer_lists.page(db, wanted, after, limit)))
+
+
+@router.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")
+async def list_of_account(
+    foreign_id: parameters.ForeignId, db: Reading, wanted: Some, after: After, limit: Limit = parameters.DEFAULT_PAGE
+) -> Response:
+    """Newest first, those that it gave and those that it got."""
+    wanted = replace(wanted, foreign_id=foreign_id)
+    return answers.show(TransferPage.of(await transfer_lists.page(db, wanted, after, limit)))

@@ -1,0 +1,110 @@
+from collections.abc import Sequence
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import reversals, transfers
+from app.domain.accounts import AccountClosed
+from app.domain.crediting import Credit
+from app.domain.refusals import Refusal
+from app.domain.reversals import AboveTransfer, AlreadyReversed, NotReversible, PartOfSeveral, Wish
+from app.domain.transfer_orders import Lacking, Order, Payee
+from app.domain.transfers import NoSuchTransfer, Share, Transfer
+from app.tables import accounts
+from tests import world
+from tests.unit.domain.bank import GOLD, gold, make, opened, order
+
+
+@pytest.fixture
+async def bank(engine: AsyncEngine) -> AsyncEngine:
+    await opened(engine, "alice", "bob", "carol")
+    return engine
+
+
+async def made(engine: AsyncEngine, wanted: Order) -> Transfer:
+    [transfer] = await make(engine, wanted)
+    return world.accepted(transfer)
+
+
+async def back(engine: AsyncEngine, *wishes: Wish) -> Sequence[Transfer | Refusal]:
+    async with engine.begin() as db:
+        return await reversals.reverse(db, wishes)
+
+
+async def shown(engine: AsyncEngine, number: int) -> Transfer:
+    async with engine.connect() as db:
+        return await transfers.fetch(db, number)
+
+
+@pytest.mark.parametrize(("amount", "left"), [(None, [100, 100]), ("0.2", [70, 130])])
+async def test_a_transfer_goes_back_once_in_full_or_in_part(
+    bank: AsyncEngine, amount: str | None, left: list[int]
+) -> None:
+    transfer = await made(bank, order("alice", "bob", "0.5"))
+
+    first, again = await back(bank, Wish(transfer.id, amount), Wish(transfer.id, amount))
+    [later] = await back(bank, Wish(transfer.id))
+
+    reversal = world.accepted(first)
+    assert (reversal.kind, reversal.payer, reversal.payee, reversal.reverses) == (
+        "REVERSAL",
+        "bob",
+        "alice",
+        transfer.id,
+    )
+    assert isinstance(again, AlreadyReversed)
+    assert isinstance(later, AlreadyReversed)
+    assert await gold(bank, "alice", "bob") == left
+    assert (await shown(bank, transfer.id)).reversed == reversal.amount
+    assert await shown(bank, reversal.id) == reversal
+
+
+async def test_a_transfer_to_several_goes_back_as_a_whole(bank: AsyncEngine) -> None:
+    split = await made(bank, Order("k", "alice", (Payee("bob", "0.1"), Payee("carol", "0.2")), GOLD))
+
+    [part] = await back(bank, Wish(split.id, "0.1"))
+    [whole] = await back(bank, Wish(split.id))
+
+    assert isinstance(part, PartOfSeveral)
+    assert world.accepted(whole).givers == (Share("bob", 10), Share("carol", 20))
+    assert await shown(bank, world.accepted(whole).id) == whole
+    assert await gold(bank, "alice", "bob", "carol") == [100, 100, 100]
+
+
+async def test_what_the_payee_has_no_more_does_not_come_back(bank: AsyncEngine) -> None:
+    transfer = await made(bank, order("alice", "bob", "1"))
+    await made(bank, order("bob", "carol", "1.5"))
+
+    [refused] = await back(bank, Wish(transfer.id))
+    [part] = await back(bank, Wish(transfer.id, "0.5"))
+
+    assert isinstance(refused, Lacking)
+    assert str(refused) == "bob has 0.5 gold, 1 needed."
+    assert world.accepted(part).amount == 50
+
+
+async def test_what_cannot_be_reversed_says_why(bank: AsyncEngine) -> None:
+    transfer = await made(bank, order("alice", "bob", "0.5"))
+    other = await made(bank, order("carol", "bob", "0.5"))
+    async with bank.begin() as db:
+        await db.execute(sa.update(accounts).where(accounts.c.foreign_id == "carol").values(state="closed"))
+
+    [reversal] = await back(bank, Wish(transfer.id))
+    refused = await back(bank, Wish(world.accepted(reversal).id), Wish(9999), Wish(other.id, "0.51"), Wish(other.id))
+
+    assert [type(one) for one in refused] == [NotReversible, NoSuchTransfer, AboveTransfer, AccountClosed]
+
+
+async def test_credits_come_from_the_treasury_and_go_back_to_it(bank: AsyncEngine) -> None:
+    bonus = await made(bank, Credit("alice", "BONUS", GOLD, "2").order("a", "platform"))
+    spent = await made(bank, Credit("alice", "SPEND", GOLD, "0.5").order("b", "platform"))
+    assert await gold(bank, "alice") == [250]
+
+    done = [world.accepted(one) for one in await back(bank, Wish(spent.id), Wish(bonus.id, "1.5"))]
+
+    assert [(one.payer, one.payee, one.amount) for one in (bonus, spent, *done)] == [
+        ("treasury", "alice", 200), ("alice", "treasury", 50), ("treasury", "alice", 50), ("alice", "treasury", 150),
+    ]  # fmt: skip
+    assert await gold(bank, "alice") == [150]
+    assert [await shown(bank, one.id) for one in done] == done
