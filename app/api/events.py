@@ -57,7 +57,7 @@ async def list_events(
     return _page(await events.page(db, cursor, limit, types, foreign_id or None))
 
 
-@router.get("/events/stream", response_class=streams.Stream, summary="What happens, as it happens")
+@router.get("/events/stream", response_class=streams.Stream, status_code=200, summary="What happens, as it happens")
 async def stream_events(
     given: Given,
     cursor: From = None,
