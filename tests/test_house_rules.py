@@ -88,6 +88,7 @@ WRITERS = {
     "deliveries": {
         "deliveries": "claims and settles them",
         "fan_out": "makes them, and makes them due again",
+        "delivery_lists": "makes one due again",
         "retention": "deletes those of events that are gone",
         "endpoint_ends": "removes those of ended endpoints",
     },
@@ -104,6 +105,7 @@ WRITERS = {
     },
     "webhook_backlogs": {
         "endpoints": "notes what an endpoint has missed",
+        "delivery_lists": "notes what an endpoint is to have again",
         "endpoint_ends": "removes those of ended endpoints",
         "fan_out": "works them off",
     },

@@ -25,6 +25,7 @@ from app.api import (
     transactions,
     transfer_lists,
     transfers,
+    webhook_deliveries,
     webhooks,
 )
 from app.api.program import Program
@@ -55,6 +56,7 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
         holds.router,
         events.router,
         webhooks.router,
+        webhook_deliveries.router,
         operations.router,
     ]
     return build("Kennel", [*routers, operations.health], new_id, program=program, token=token, documented=True)

@@ -30,6 +30,7 @@ from app.domain import (
     transfer_orders,
     voids,
 )
+from app.domain.delivery_lists import DeliveryVerbs
 from app.domain.endpoint_changes import EndpointVerbs
 from app.domain.networks import Network
 from app.domain.pay_orders import PayOrder
@@ -70,6 +71,7 @@ class Program:
     release_hold: Verb[hold_ends.Release, holds.Hold]
     capture_hold: Verb[hold_ends.Capture, holds.Hold]
     webhooks: EndpointVerbs
+    deliveries: DeliveryVerbs
     open_items: bool
     pay_wait_seconds: float
     vitals: Vitals
@@ -129,6 +131,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         release_hold=hold_ends.releasing(),
         capture_hold=hold_ends.capturing(),
         webhooks=EndpointVerbs(),
+        deliveries=DeliveryVerbs(),
         open_items=terms.open_items,
         pay_wait_seconds=terms.pay_wait_seconds,
         vitals=terms.vitals,

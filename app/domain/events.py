@@ -90,6 +90,20 @@ async def at(db: Db, positions: Sequence[int]) -> list[Event]:
     return await _fetch(db, [events.c.position == sa.any_(wanted)], len(positions))
 
 
+async def position_before(db: Db, moment: datetime) -> int:
+    """Return about the last position before a time, found by halving: what happened later has a greater position.
+
+    "About", because facts are numbered in the order of their commits: those that overlapped may have changed places.
+    """
+    low, high = 0, await outbox.last_position(db)
+    while low < high:
+        middle = (low + high + 1) // 2
+        there = sa.select(events.c.created).where(events.c.position >= middle).order_by(events.c.position).limit(1)
+        created = await db.scalar(there)
+        low, high = (middle, high) if created is not None and created < moment else (low, middle - 1)
+    return low
+
+
 def _filter(types: Collection[str], foreign_id: str | None) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if ALL not in types:

@@ -25,6 +25,7 @@ _REACH: Final = sa.text("""
     FOR UPDATE OF cursors SKIP LOCKED
 """).bindparams(sa.bindparam("cursor", endpoints.CURSOR), sa.bindparam("positions", -(2**63), type_=sa.BigInteger))
 
+# What is made is due from this transaction's beginning, so that it can be claimed in it.
 # Whoever wants one account's events is found by the account, so that the others' endpoints cost nothing; whoever wants
 # every account's is held against each type once, not against each event.
 _NEW: Final = sa.text("""
@@ -41,15 +42,15 @@ _NEW: Final = sa.text("""
             ON endpoint.types && ARRAY['ALL', kinds.type, split_part(kinds.type, '_', 1)]
         WHERE endpoint.state = 'active' AND endpoint.foreign_id IS NULL
     )
-    INSERT INTO deliveries (endpoint_id, position)
-    SELECT wanted.id, told.position FROM told JOIN wanted USING (type) WHERE told.position > wanted.position
+    INSERT INTO deliveries (endpoint_id, position, next)
+    SELECT wanted.id, told.position, now() FROM told JOIN wanted USING (type) WHERE told.position > wanted.position
     UNION ALL
-    SELECT endpoint.id, told.position
+    SELECT endpoint.id, told.position, now()
     FROM told JOIN webhook_endpoints AS endpoint ON endpoint.foreign_id = told.foreign_id
     WHERE endpoint.state = 'active' AND told.position > endpoint.position
         AND endpoint.types && ARRAY['ALL', told.type, split_part(told.type, '_', 1)]
     UNION ALL
-    SELECT endpoint.id, tests.position
+    SELECT endpoint.id, tests.position, now()
     FROM tests JOIN webhook_endpoints AS endpoint ON endpoint.id = tests.endpoint_id
     WHERE endpoint.state = 'active'
     ON CONFLICT DO NOTHING
@@ -88,9 +89,9 @@ _OLD: Final = sa.text("""
                 WHERE deliveries.endpoint_id = chosen.endpoint_id AND deliveries.position = events.position
             ))
     ), due AS (
-        INSERT INTO deliveries (endpoint_id, position)
-        SELECT endpoint_id, position FROM missed ORDER BY endpoint_id, position
-        ON CONFLICT (endpoint_id, position) DO UPDATE SET state = 'due', tries = 0, next = clock_timestamp()
+        INSERT INTO deliveries (endpoint_id, position, next)
+        SELECT endpoint_id, position, now() FROM missed ORDER BY endpoint_id, position
+        ON CONFLICT (endpoint_id, position) DO UPDATE SET state = 'due', tries = 0, next = now()
             WHERE deliveries.state <> 'due'
     )
     SELECT count(*) FROM chosen

@@ -1,0 +1,136 @@
+"""Deliveries over HTTP: what became of each event at an endpoint, and sending it again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import ConfigDict, PlainValidator, WithJsonSchema
+from starlette.responses import Response
+
+from app.api import answers, bodies, parameters, replays
+from app.api.program import Given, Reading
+from app.api.webhooks import WebhookId
+from app.domain import delivery_lists
+from app.domain.deliveries import Key
+from app.domain.delivery_lists import Range, Record, Replay
+
+router = APIRouter()
+
+_DIGITS: Final = 18
+
+
+def _moment(given: Any) -> int | datetime:
+    """Read a position, also as the text that cursors are, or an RFC 3339 time."""
+    text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= _DIGITS:
+        return int(text)
+    moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("it is neither a position nor an RFC 3339 time with its zone")
+    return moment
+
+
+Moment = Annotated[int | datetime, PlainValidator(_moment), WithJsonSchema({"type": ["integer", "string"]})]
+DeliveryId = Annotated[int, Path(description="The delivery's id: its event's position", ge=1, le=2**63 - 1)]
+State = Annotated[Literal["due", "delivered", "failed"] | None, Query(description="Only those in this state")]
+
+
+class WantedReplay(bodies.Body):
+    """Which events to send again: positions as cursors are, or times; without `before` all until now."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"after": 1200, "before": 1500}, {"after": "2026-11-20T00:00:00Z"}]}
+    )
+
+    after: Moment
+    before: Moment | None = None
+
+
+class AttemptView(answers.View):
+    """One post: `status` is null where no answer came; `response` is its head, or what went wrong."""
+
+    at: answers.Time
+    status: int | None
+    milliseconds: int
+    response: str
+
+
+class DeliveryView(answers.View):
+    """An event on its way to an endpoint, with its last attempts, oldest first; `next` is null unless it is due."""
+
+    id: int
+    event_id: str
+    event_type: str
+    state: str
+    attempts: list[AttemptView]
+    next: answers.Time | None
+
+    @classmethod
+    def of(cls, record: Record) -> "DeliveryView":
+        """Show a delivery."""
+        names = AttemptView.model_fields
+        tried = [AttemptView(**{name: getattr(one, name) for name in names}) for one in record.attempts]
+        given = {name: getattr(record, name) for name in ("event_id", "event_type", "state", "next")}
+        return cls(id=record.key.position, attempts=tried, **given)
+
+
+class DeliveryPage(answers.View):
+    """A page of deliveries, newest first."""
+
+    items: list[DeliveryView]
+    cursor: str
+
+    @classmethod
+    def of(cls, found: Sequence[Record], limit: int) -> "DeliveryPage":
+        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
+        shown = [DeliveryView.of(record) for record in found[:limit]]
+        more = len(found) > limit
+        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].key.position)) if more else "")
+
+
+class ReplayView(answers.View):
+    """What is being sent again: events after the first position, up to the second."""
+
+    webhook_id: int
+    after: int
+    until: int
+
+    @classmethod
+    def of(cls, replay: Replay) -> "ReplayView":
+        """Show a replay."""
+        return cls(webhook_id=replay.endpoint_id, after=replay.after, until=replay.until)
+
+
+Wanted = Annotated[WantedReplay, bodies.of(WantedReplay)]
+
+
+@router.get("/webhooks/{webhook_id}/deliveries", response_model=DeliveryPage, summary="What became of each event")
+async def list_deliveries(
+    webhook_id: WebhookId,
+    db: Reading,
+    cursor: parameters.AfterNumber = -1,
+    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    state: State = None,
+) -> Response:
+    """Newest first."""
+    before = cursor if cursor > 0 else 2**63 - 1
+    found = await delivery_lists.page(db, webhook_id, before, limit + 1, state)
+    return answers.show(DeliveryPage.of(found, limit))
+
+
+@router.post(
+    "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", response_model=DeliveryView, summary="Send one again"
+)
+async def redeliver(webhook_id: WebhookId, delivery_id: DeliveryId, key: replays.BodilessKey, given: Given) -> Response:
+    """At once, and if it fails as often again as the first time."""
+    done = await given.commits.submit(given.deliveries.redeliver, Key(webhook_id, delivery_id), key)
+    return answers.show(DeliveryView.of(done.thing), replayed=done.replayed)
+
+
+@router.post("/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again")
+async def replay(webhook_id: WebhookId, wanted: Wanted, key: replays.Key, given: Given) -> Response:
+    """In the background, as far as the endpoint wants them now; also what it has had, and what was before it was made."""
+    wish = Range(webhook_id, wanted.after, wanted.before)
+    done = await given.commits.submit(given.deliveries.replay, wish, key)
+    return answers.show(ReplayView.of(done.thing), replayed=done.replayed)
