@@ -105,8 +105,8 @@ class Blocks(Ground):
         if not rows:
             return
         gone = rows[n % len(rows)]
-        raw = await self.call("getrawtransaction", gone["txid"][::-1].hex(), 1)
-        inputs = [{"txid": spent["txid"], "vout": spent["vout"]} for spent in raw["vin"]]
+        known = self.model.known[bytes(gone["txid"])]  # the node has it no more if all of it is spent
+        inputs = [{"txid": spent.txid[::-1].hex(), "vout": spent.vout} for spent in known.inputs]
         other = await self.call("createrawtransaction", inputs, {await self.till.stranger(): 1})
         depth = height - gone["height"] + 1
         await self.till.back(depth)
