@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,7 @@ def python(*folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
@@ -159,10 +161,15 @@ def test_a_coroutine_of_the_domain_takes_the_open_transaction_first() -> None:
     assert found(python("app/domain"), without_db_first) == []
 
 
+@cache
+def classes(folder: str) -> frozenset[str]:
+    return frozenset(
+        node.name for file in python(folder) for node in ast.walk(tree(file)) if isinstance(node, ast.ClassDef)
+    )
+
+
 def catching(path: Path) -> Iterator[str]:
-    own = {
-        node.name for file in python("app/domain") for node in ast.walk(tree(file)) if isinstance(node, ast.ClassDef)
-    }
+    own = classes("app/domain")
     for function in functions(path):
         for tried in (node for node in ast.walk(function) if isinstance(node, ast.Try)):
             caught = [ast.unparse(one.type).split(".")[-1] if one.type else "anything" for one in tried.handlers]
