@@ -3,8 +3,8 @@
 import ast
 import re
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
