@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit, db
-from app.domain import blocks, dispatch, scripts, watches
+from app.domain import blocks, cancellations, dispatch, scripts, watches
 from app.domain.audit import Totals
 from app.domain.blocks import Rules
 from app.domain.chain_changes import Block, Output, Spend
@@ -254,6 +254,20 @@ async def test_a_coin_of_a_dead_deposit_is_of_no_use_to_what_is_signed_later(cha
         free = sa.text("SELECT txid FROM coins WHERE transaction_id IS NULL AND height IS NOT NULL")
         assert [bytes(one) for one in await db.scalars(free)] == [txid("good")]
     assert await chain.states() == {"payment": "FAILED", "third": "FAILED", "both": "FAILED"}
+
+
+async def test_what_a_block_has_overtaken_is_cancelled_only_after_that_block_is_gone(chain: Branches) -> None:
+    """A cancellation could spend the coin of the dead deposit, and would itself wait for ever."""
+    await chain.disconnect(3)
+    await chain.connect([["thief of a"]])
+    async with chain.engine.begin() as db:
+        await db.execute(sa.update(payments).values(state="CANCELLING"))
+        assert await cancellations.wanted(db) == []
+
+    await chain.disconnect(1)
+
+    async with chain.engine.begin() as db:
+        assert len(await cancellations.wanted(db)) == len(OURS)
 
 
 async def test_money_that_returns_first_repays_what_the_dead_deposits_owe(chain: Branches) -> None:
