@@ -1,21 +1,35 @@
 """Holds the books against each other, slice by slice, each slice one moment of the database."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import Db
+from app import tables
+from app.db import Db, sqlstate
 from app.domain import audit, blocks, payment_audit, seals
 from app.domain.audit import Slice, Totals
 from app.domain.deposits import Outpoint
 
 Check = Callable[[Db, tuple[Any, ...]], Awaitable[Slice]]
+Read = Callable[[tuple[Any, ...]], Awaitable[Slice]]
 AtNode = Callable[[Sequence[Outpoint]], Awaitable[tuple[bytes, Sequence[int | None]] | None]]
 """Asks the node for coins: its best block, and what each holds (None: no such coin); None while it cannot say."""
+
+SECONDS: Final = 15
+"""For a part of the books."""
+ADDRESSES: Final = "addresses are of their accounts' keys"
+COINS: Final = "coins are at the node"
+TOTALS: Final = "customers, coins and world agree"
+WHOLE: Final = "`kennel audit` looks at all"
+_CANCELED: Final = "57014"
 
 CHECKS: Final[dict[str, Check]] = {
     "entries balance": audit.entries_balance,
@@ -30,18 +44,65 @@ CHECKS: Final[dict[str, Check]] = {
 }
 
 
+_FIRST: Final[dict[str, tuple[sa.Column[int], tuple[Any, ...]]]] = {
+    "entries balance": (tables.entries.c.id, ()),
+    "balances equal their postings": (tables.balances.c.account_id, ("",)),
+    "invoices equal their deposits": (tables.invoices.c.account_id, (-1,)),
+    "invoices equal their entries": (tables.invoices.c.account_id, (-1,)),
+    "payments equal their entries": (tables.payments.c.id, ()),
+    "outgoing is what payments reserve": (tables.balances.c.account_id, ()),
+    "entries are as they were sealed": (tables.seals.c.number, ()),
+    ADDRESSES: (tables.addresses.c.account_id, (-1, -1)),
+}
+"""By what each check goes on from slice to slice: the first column of its key, and the least that the others can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check came to; `detail` names the first row that is wrong."""
+    """What a check came to: `fault` names the first row that is wrong, `note` says what was not looked at, and why."""
 
     name: str
     checked: int
-    detail: str
+    fault: str
+    note: str = ""
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.detail
+        return not self.fault
+
+    @property
+    def detail(self) -> str:
+        """The fault, else the note."""
+        return self.fault or self.note
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the books, for who cannot wait: of each check the oldest slice, and one that begins `percent` of the way on.
+
+    All of it within `seconds`.
+    """
+
+    percent: int
+    seconds: int = SECONDS
+
+
+class _Time:
+    """What is left of it; without end for a whole audit."""
+
+    def __init__(self, part: Part | None) -> None:
+        self.part = part
+        self._end = time.monotonic() + part.seconds if part else None
+
+    @property
+    def left(self) -> int | None:
+        """Milliseconds, at least 1; None: no end."""
+        return None if self._end is None else max(1, int(1000 * (self._end - time.monotonic())))
+
+    async def limit(self, db: Db) -> None:
+        """Give each statement of the transaction no longer than what is left."""
+        await db.execute(sa.text(f"SET LOCAL statement_timeout = {self.left or 0}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,62 +119,105 @@ class Report:
         return all(finding.ok for finding in self.findings)
 
 
-async def run(engine: AsyncEngine, ask: AtNode | None = None) -> Report:
+async def run(engine: AsyncEngine, ask: AtNode | None = None, part: Part | None = None) -> Report:
     """Run every check; what commits meanwhile disturbs none, since each slice sees one moment.
 
-    Without `ask` the coins are not looked for at the node.
+    Without `ask` the coins are not looked for at the node; with `part` no check reads all, and says so.
     """
     moments = engine.execution_options(isolation_level="REPEATABLE READ")
-    findings = [await _whole(moments, name, check) for name, check in CHECKS.items()]
-    findings.append(await _addresses(moments))
+    left = _Time(part)
+    findings = [
+        await _whole(moments, name, partial(_slice, moments, check, left), left) for name, check in CHECKS.items()
+    ]
+    findings.append(await _whole(moments, ADDRESSES, partial(_addresses, moments, left), left))
     if ask is not None:
-        findings.append(await _coins(moments, ask))
-    async with moments.begin() as db:
-        totals = await audit.totals(db)
-        height = await audit.height(db)
-    faults = [total.fault for total in totals if total.fault]
-    findings.append(Finding("customers, coins and world agree", len(totals), "; ".join(faults)))
+        findings.append(await _whole(moments, COINS, partial(_coins, moments, ask, left), left))
+    totals, height = [], None
+    try:
+        async with moments.begin() as db:
+            await left.limit(db)
+            height = await audit.height(db)
+            totals = await audit.totals(db)
+    except exc.DBAPIError as error:
+        findings.append(Finding(TOTALS, 0, "", _too_long(error)))
+    else:
+        faults = [total.fault for total in totals if total.fault]
+        findings.append(Finding(TOTALS, len(totals), "; ".join(faults)))
     return Report(tuple(findings), tuple(totals), height)
 
 
-async def _whole(engine: AsyncEngine, name: str, check: Check) -> Finding:
-    checked, after = 0, ()
-    while True:
-        async with engine.begin() as db:
-            await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
-            found = await check(db, after)
-        checked += found.checked
-        if found.fault or found.next is None:
-            return Finding(name, checked, found.fault)
-        after = found.next
+def _too_long(error: exc.DBAPIError) -> str:
+    """Say that the time was over; any other trouble is the caller's."""
+    if sqlstate(error) != _CANCELED:
+        raise error
+    return f"not looked at to the end, for the time was over: {WHOLE}"
 
 
-async def _addresses(engine: AsyncEngine) -> Finding:
-    """Derive every address again, in a thread and outside of any transaction."""
-    checked, after = 0, ()
-    while True:
-        async with engine.begin() as db:
-            rows = await payment_audit.some_addresses(db, after)
-        found = await asyncio.to_thread(payment_audit.derived, rows)
-        checked += found.checked
-        if found.fault or found.next is None:
-            return Finding("addresses are of their accounts' keys", checked, found.fault)
-        after = found.next
-
-
-async def _coins(engine: AsyncEngine, ask: AtNode) -> Finding:
-    """Look for every coin at the node; what it says counts only while its best block is our tip."""
-    checked, after = 0, tuple[Any, ...]()
-    while True:
-        async with engine.begin() as db:
-            tip = await blocks.tip(db)
-            given = await payment_audit.some_coins(db, after)
-        said = await ask([outpoint for outpoint, _ in given]) if given else None
-        if said is not None and tip is not None and said[0] == tip.hash:
-            found = payment_audit.at_node(given, said[1])
+async def _whole(engine: AsyncEngine, name: str, read: Read, left: _Time) -> Finding:
+    """Read slice after slice; of a part only two."""
+    checked, after, notes, skipped = 0, tuple[Any, ...](), set[str](), False
+    try:
+        for number in count():
+            found = await read(after)
             checked += found.checked
-            if found.fault:
-                return Finding("coins are at the node", checked, found.fault)
-        if len(given) < payment_audit.COINS:
-            return Finding("coins are at the node", checked, "")
-        after = tuple(given[-1][0])
+            notes |= {found.note} - {""}
+            if found.fault or found.next is None:
+                break
+            if left.part is not None and number == 1:
+                break
+            after = max(found.next, await _start(engine, name, left.part)) if left.part else found.next
+            skipped = skipped or after != found.next
+    except exc.DBAPIError as error:
+        return Finding(name, checked, "", _too_long(error))
+    if not found.fault and (skipped or found.next is not None):
+        notes.add(f"only a part was looked at: {WHOLE}")
+    return Finding(name, checked, found.fault, "; ".join(sorted(notes)))
+
+
+async def _start(engine: AsyncEngine, name: str, part: Part) -> tuple[Any, ...]:
+    """Return where the second slice of a part begins."""
+    if name not in _FIRST:
+        return (bytes([255 * part.percent // 100]), 0)  # a coin's txid, which is as good as random
+    column, rest = _FIRST[name]
+    async with engine.connect() as db:
+        last = await db.scalar(sa.select(sa.func.max(column))) or 0
+    return (last * part.percent // 100, *rest)
+
+
+async def _slice(engine: AsyncEngine, check: Check, left: _Time, after: tuple[Any, ...]) -> Slice:
+    async with engine.begin() as db:
+        await left.limit(db)
+        return await check(db, after)
+
+
+async def _addresses(engine: AsyncEngine, left: _Time, after: tuple[Any, ...]) -> Slice:
+    """Derive addresses again, in a thread and outside of any transaction."""
+    async with engine.begin() as db:
+        await left.limit(db)
+        rows = await payment_audit.some_addresses(db, after)
+    return await asyncio.to_thread(payment_audit.derived, rows)
+
+
+async def _coins(engine: AsyncEngine, ask: AtNode, left: _Time, after: tuple[Any, ...]) -> Slice:
+    """Look for coins at the node; what it says counts only while its best block is our tip."""
+    async with engine.begin() as db:
+        await left.limit(db)
+        tip = await blocks.tip(db)
+        given = await payment_audit.some_coins(db, after)
+    following = tuple(given[-1][0]) if len(given) == payment_audit.COINS else None
+    said = await _asked(ask, [outpoint for outpoint, _ in given], left)
+    if given and said is None:
+        return Slice(0, "", following, "the node did not answer, or its tip moved: coins were not looked for there")
+    if said is None or tip is None or said[0] != tip.hash:
+        note = "the node and the ledger are at different blocks: coins were not looked for" if given else ""
+        return Slice(0, "", following, note)
+    return replace(payment_audit.at_node(given, said[1]), next=following)
+
+
+async def _asked(ask: AtNode, outpoints: Sequence[Outpoint], left: _Time) -> tuple[bytes, Sequence[int | None]] | None:
+    milliseconds = left.left
+    try:
+        async with asyncio.timeout(milliseconds and milliseconds / 1000):
+            return await ask(outpoints) if outpoints else None
+    except TimeoutError:
+        return None

@@ -11,9 +11,9 @@ WIDTH = 160
 
 
 def show(report: Report) -> None:
-    """Print the checks with the first row that is wrong in each, then the sums of each asset."""
+    """Print the checks with the first row that is wrong in each or what was not looked at, then the sums of each asset."""
     console = Console(soft_wrap=True) if Console().is_terminal else Console(width=WIDTH)
-    checks = Table("check", "rows", "", "what is wrong")
+    checks = Table("check", "rows", "", "what is wrong, or was not looked at")
     for finding in report.findings:
         verdict = Text("ok", "green") if finding.ok else Text("WRONG", "bold red")
         checks.add_row(finding.name, f"{finding.checked:,}", verdict, Text(finding.detail))

@@ -6,6 +6,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -29,6 +30,7 @@ from app.lease import Lease
 from app.progress import Tell
 from app.run import Database
 from app.settings import Settings
+from app.upkeep import SENT
 
 WORDS_CHARACTERS: Final = 1_000
 LEASE_SECONDS: Final = leases.SECONDS + 2
@@ -159,6 +161,8 @@ async def _recover(
         finally:
             await recovering.close()
         console.print(said(report, reach))
+        if report.accounts:
+            console.print(unmined(settings.home))
 
 
 async def _wait_for(lease: Lease) -> None:
@@ -167,6 +171,22 @@ async def _wait_for(lease: Lease) -> None:
         if await lease.held():
             return
         await asyncio.sleep(1)
+
+
+_REMEMBERED: Final = (
+    f"{SENT} remembers payments that the lost database had sent, so the sender would stop: run `kennel restored` before "
+    "`kennel serve`. Then nothing is sent until you have seen that they are all in the chain and run `kennel resume`. It also "
+    "leaves out 10,000 addresses of every account: another recovery would need --gap 12000."
+)
+_FORGOTTEN: Final = (
+    f"There is no {SENT} that would tell what the lost database had sent. If payments may have been on their way, run "
+    "`kennel restored --anyway` before `kennel serve`: then nothing is sent until you have looked and run `kennel resume`."
+)
+
+
+def unmined(home: Path) -> str:
+    """Say what is to be done about payments that no block holds yet: the chain does not know them."""
+    return _REMEMBERED if (home / SENT).exists() else _FORGOTTEN
 
 
 def said(report: Report, reach: Reach) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 ACCOUNT: Final = "demo-shop"
+FRIEND: Final = "demo-friend"
 ORDER: Final = {
     "items": [
         {"type": "item", "name": "Doge plush", "sku": "PLUSH-1", "value": "24.89", "quantity": 1},
@@ -65,7 +66,9 @@ class Tour:
         await self._ask("POST", f"/account/{ACCOUNT}", {})
         invoice = await self._open_invoice() or await self._ask("POST", f"/account/{ACCOUNT}/invoice", ORDER)
         await self._open_players()
-        self._explain(invoice)
+        await self._ask("POST", f"/account/{FRIEND}", {})
+        friend = await self._ask("POST", f"/account/{FRIEND}/address", {})
+        self._explain(invoice, str(friend["address"]))
         while True:
             cursor = await self._show_events(cursor)
 
@@ -119,7 +122,7 @@ class Tour:
                 raise TourEnds(f"The demo stops: {method} {path} got {trouble} for {READY_SECONDS:.0f} seconds.")
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _explain(self, invoice: dict[str, Any]) -> None:
+    def _explain(self, invoice: dict[str, Any], friend: str) -> None:
         """Say what runs where, and what to try."""
         say, places = self._console, self._places
         say.print(Text("\nKennel is running.", style="bold yellow"), soft_wrap=True)
@@ -135,14 +138,17 @@ class Tour:
         ]
         for name, value in rows:
             say.print(Text.assemble((f"  {name:<12}", "bold"), value), soft_wrap=True)
-        for wish, line in tries(places, str(invoice["id"]), str(invoice["total"])):
+        for wish, line in tries(places, str(invoice["id"]), str(invoice["total"]), friend):
             say.print(Text(f"\n# {wish}", style="green"), soft_wrap=True)
             say.print(Text(line), soft_wrap=True)
         say.print(Text("\nWhat happens (Ctrl-C stops everything; starting again goes on):", style="bold"))
 
 
-def tries(places: Places, invoice: str, total: str) -> list[tuple[str, str]]:
-    """Return lines for a shell, each with what it does: issue an invoice, look at one, pay it from the faucet."""
+def tries(places: Places, invoice: str, total: str, friend: str) -> list[tuple[str, str]]:
+    """Return lines for a shell, each with what it does: issue an invoice, look at one, pay it from the faucet, pay out, refund.
+
+    `friend` is the address that these go to, another account's.
+    """
     key = '-H "Authorization: Bearer $KENNEL_ADMIN_TOKEN" ' if places.token else ""
     account = f"{places.admin}/account/{ACCOUNT}"
     lines = [
@@ -152,7 +158,20 @@ def tries(places: Places, invoice: str, total: str) -> list[tuple[str, str]]:
     if not places.node:
         return [*lines, ("Pay it with any wallet.", f"dogecoin:{invoice}?amount={total}")]
     call = f'{{"method":"sendtoaddress","params":["{invoice}",{total}]}}'
-    return [*lines, ("Pay it from the faucet.", f"curl -s {places.node_login} {places.node} -d {shlex.quote(call)}")]
+    once = f"curl -s {key}-H 'Idempotency-Key: demo-refund' {places.admin}/invoice/{invoice}/refundtoaddr/{friend}"
+    return [
+        *lines,
+        ("Pay it from the faucet.", f"curl -s {places.node_login} {places.node} -d {shlex.quote(call)}"),
+        (
+            f"Once it is confirmed, send some of it to {FRIEND}.",
+            f"curl -s {key}{account}/pay -d {_body(to=friend, amount='5')}",
+        ),
+        ("Give some of it back.", f"{once} -d {_body(amount='1')}"),
+    ]
+
+
+def _body(**members: str) -> str:
+    return shlex.quote(json.dumps(members))
 
 
 def told(event: dict[str, Any]) -> Text:
@@ -166,10 +185,17 @@ def told(event: dict[str, Any]) -> Text:
 
 
 _WORDS: Final = (
-    ("invoice_total", "{invoice_id}: {total_incoming} of {invoice_total} received, {total_confirmed} confirmed"),
     ("pay_to_address", "{id}: {total} DOGE asked for"),
-    ("current_balance", "{foreign_id}: {current_balance} to spend, {incoming_balance} coming in"),
     ("transfer", "{foreign_id}: {amount} {asset} from {from} to {to} ({type})"),
+    ("refunded", "{invoice_id}: {amount} DOGE go back to {to}, {refunded} of {total_incoming} in all"),
+    ("invoice_total", "{invoice_id}: {total_incoming} of {invoice_total} received, {total_confirmed} confirmed"),
+    (
+        "current_balance",
+        "{foreign_id}: {current_balance} to spend, {incoming_balance} coming in, {outgoing_balance} going out",
+    ),
+    ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}"),
+    ("vout", "{foreign_id}: {amount} DOGE to {address}, {confirmations} of {required_confirmations} confirmations"),
+    ("outpoint", "{amount} DOGE of {address} were spent by a transaction that Kennel did not make"),
     ("direction", "{foreign_id}: {amount} DOGE {direction} ({kind})"),
     ("payout_address", "{foreign_id}"),
 )
@@ -182,4 +208,10 @@ def _words(message: dict[str, Any]) -> str:
         verb = "connected" if message["connected"] else "taken back"
         return f"{message['foreign_id']}: block {message['height']} {verb}"
     found = next((words for field_name, words in _WORDS if field_name in message), None)
-    return found.format_map(message) if found else json.dumps(message, ensure_ascii=True)
+    if found is None:
+        return json.dumps(message, ensure_ascii=True)
+    return found.format_map({**message, "payees": _payees(message.get("pay_to", []))})
+
+
+def _payees(outputs: list[dict[str, str]]) -> str:
+    return outputs[0]["to"] + (f" and {len(outputs) - 1} more" if len(outputs) > 1 else "") if outputs else "nobody"

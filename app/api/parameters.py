@@ -157,6 +157,9 @@ Height = Annotated[
     int, Path(alias="blockheight", description="A block's height"), PlainValidator(_height, json_schema_input_type=int)
 ]
 
+Percent = Annotated[int | None, Query(ge=0, le=99, description="How far on, 0 to 99")]
+"""A place in something long; None: none was given."""
+
 Cursor = Annotated[
     int,
     Query(description="Where to go on: the `cursor` of the page before"),

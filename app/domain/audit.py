@@ -27,11 +27,15 @@ BUCKETS: Final = ("available", "incoming", "held", "outgoing")
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one slice came to: rows `checked`, the first `fault` as a sentence, and where to go on (None: done)."""
+    """What one slice came to: rows `checked`, the first `fault` as a sentence, and where to go on (None: done).
+
+    `note` says what was not looked at, and why.
+    """
 
     checked: int
     fault: str = ""
     next: tuple[Any, ...] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,15 +78,18 @@ def demo(home: Path, **more: str) -> Iterator[Terminal]:
 def run(line: str) -> Any:
     """Do what a printed line of curl does, where there may be no curl."""
     words = iter(shlex.split(line)[1:])
-    asked: dict[str, Any] = {"method": "GET"}
+    asked: dict[str, Any] = {"method": "GET", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
     for word in words:
-        if word == "-d":
+        if word == "-H":
+            name, _, value = next(words).partition(": ")
+            asked["headers"][name] = value
+        elif word == "-d":
             asked |= {"method": "POST", "content": next(words)}
         elif word == "--user":
             asked["auth"] = tuple(next(words).split(":"))
         elif word != "-s":
             asked["url"] = word
-    answer = httpx.request(**asked, headers={"Content-Type": "application/x-www-form-urlencoded"}, trust_env=False)
+    answer = httpx.request(**asked, trust_env=False)
     assert answer.status_code == httpx.codes.OK, answer.text
     return answer.json()
 
@@ -107,15 +110,22 @@ def test_the_printed_lines_work_and_the_events_are_shown_and_starting_again_goes
 
     with demo(tmp_path) as terminal:
         assert terminal.until(r"invoice +(\w{34}), 29.89 DOGE")[1] == invoice
-        issue, look, pay = (terminal.until("^(curl .*)")[1] for _ in range(3))
+        issue, look, pay, send, refund = (terminal.until("^(curl .*)")[1] for _ in range(5))
         assert len(run(pay)["result"]) == 64
 
         terminal.until(f"INV_TOTAL_PAYMENT_DETECTED +{invoice}: 29.89 of 29.89 received, 0 confirmed")
         terminal.until(f"INV_TOTAL_PAYMENT_CONFIRMED +{invoice}: 29.89 of 29.89 received, 29.89 confirmed")
-        terminal.until("ACC_BALANCE_CHANGE +demo-shop: 29.89 to spend, 0 coming in")
+        terminal.until("ACC_BALANCE_CHANGE +demo-shop: 29.89 to spend, 0 coming in, 0 going out")
+
+        assert run(send)["state"] == "BROADCAST"
+        assert run(refund)["state"] == "BROADCAST"
+        terminal.until(r"PAYMENT_REQUESTED +demo-shop: payment 1 of 6 DOGE to \w{34} is PENDING")
+        terminal.until(f"INV_PAYMENT_REFUNDED +{invoice}: 1 DOGE go back to \\w{{34}}, 1 of 29.89 in all")
+        terminal.until(r"PAYMENT_CONFIRMED +demo-shop: payment 1 of 5.00\d+ DOGE to \w{34} is CONFIRMED")
+        terminal.until(r"DEPOSIT_CONFIRMED +demo-friend: [15] DOGE to \w{34}, 6 of 6 confirmations")
 
         terminal.process.send_signal(signal.SIGINT)
-        assert terminal.rest() == ""
+        assert "Traceback" not in terminal.rest()
         assert terminal.process.returncode == 0
 
 

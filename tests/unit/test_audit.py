@@ -99,11 +99,16 @@ async def test_a_payment_that_differs_from_its_entries_is_named(engine: AsyncEng
 
 
 @pytest.mark.parametrize(
-    ("tip", "lacking", "checked", "detail"),
-    [("ours", 0, 2, ""), ("ours", 1, 2, " is not at the node"), ("another", 1, 0, ""), ("none", 0, 0, "")],
+    ("tip", "lacking", "checked", "ok", "detail"),
+    [
+        ("ours", 0, 2, True, ""),
+        ("ours", 1, 2, False, " is not at the node"),
+        ("another", 1, 0, True, "the node and the ledger are at different blocks: coins were not looked for"),
+        ("none", 0, 0, True, "the node did not answer, or its tip moved: coins were not looked for there"),
+    ],
 )
 async def test_coins_are_looked_for_at_a_node_with_our_tip(
-    engine: AsyncEngine, tip: str, lacking: int, checked: int, detail: str
+    engine: AsyncEngine, tip: str, lacking: int, checked: int, detail: str, *, ok: bool
 ) -> None:
     await paid(engine)
     async with engine.connect() as db:
@@ -117,8 +122,39 @@ async def test_coins_are_looked_for_at_a_node_with_our_tip(
 
     found = (await audit.run(engine, ask)).findings[-2]
 
-    assert (found.name, found.checked, found.ok) == ("coins are at the node", checked, not detail)
+    assert (found.name, found.checked, found.ok) == ("coins are at the node", checked, ok)
     assert found.detail.endswith(detail)
+    assert bool(found.detail) == bool(detail)
+
+
+@pytest.mark.parametrize(("percent", "found"), [(80, True), (20, False)])
+async def test_a_part_of_large_books_is_looked_at_where_it_was_asked_for(
+    engine: AsyncEngine, percent: int, *, found: bool
+) -> None:
+    many = "INSERT INTO balances (account_id, asset, available) SELECT n, 'DOGE', (n = 45000)::int FROM generate_series(1, 50000) n"
+    async with engine.begin() as db:
+        await db.execute(sa.text(many))
+
+    balances = (await audit.run(engine, part=audit.Part(percent))).findings[1]
+
+    assert balances.checked == (30_001 if found else 40_000)
+    assert balances.ok is not found
+    assert balances.detail == (
+        "balance of account 45000 in DOGE differs from its postings"
+        if found
+        else "only a part was looked at: `kennel audit` looks at all"
+    )
+
+
+async def test_an_audit_whose_time_is_over_says_so_and_finds_nothing_wrong(engine: AsyncEngine) -> None:
+    await paid(engine)
+
+    async with engine.begin() as other:
+        await other.execute(sa.text("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"))
+        report = await audit.run(engine, part=audit.Part(0, seconds=1))
+
+    assert report.ok
+    assert "the time was over" in report.findings[0].detail
 
 
 def test_the_table_names_the_row_that_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

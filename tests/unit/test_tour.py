@@ -1,10 +1,30 @@
 """What the tour says to its reader."""
 
+import json
+
+import pytest
+
 from app import tour
+from app.domain import facts
+from app.domain.deposits import Deposit, Outpoint, Place
+from app.domain.facts import InvoiceSums, Owner
+from app.domain.outbox import Fact
+from app.money import COIN, Koinu
 from app.tour import Places
 
 PLACES = Places(admin="http://127.0.0.1:8081", public="http://127.0.0.1:8082", token="open-sesame")
 CREATED = "2026-01-02T03:04:05+00:00"
+OWNER = Owner(1, "shop", "nAccount")
+SUMS = InvoiceSums("nInvoice", Koinu(3 * COIN), Koinu(3 * COIN), Koinu(3 * COIN))
+DEPOSIT = Deposit(Outpoint(bytes(32), 0), Place(1, 0, 5, "deposit", "nAddress"), Koinu(2_489_000_000), 6)
+PAID = {
+    "payment_id": 7,
+    "foreign_id": "shop",
+    "total": "12",
+    "state": "BROADCAST",
+    "pay_to": [{"to": "nOne"}, {"to": "nTwo"}],
+}
+PAYMENT = Fact(1, "shop", "PAYMENT_SENT", json.dumps(PAID))
 
 
 def test_an_event_of_an_unknown_kind_is_shown_as_its_json_and_cannot_move_the_cursor() -> None:
@@ -25,10 +45,31 @@ def test_a_block_taken_back_is_told_as_such() -> None:
 
 
 def test_a_token_is_neither_printed_nor_shown_in_a_traceback() -> None:
-    lines = tour.tries(PLACES, "nAddress", "1.5")
+    lines = tour.tries(PLACES, "nAddress", "1.5", "nFriend")
 
     assert PLACES.token not in repr(PLACES) + repr(lines)
 
 
 def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
-    assert tour.tries(PLACES, "DAddress", "1.5")[-1] == ("Pay it with any wallet.", "dogecoin:DAddress?amount=1.5")
+    assert tour.tries(PLACES, "DAddress", "1.5", "DFriend")[-1] == (
+        "Pay it with any wallet.",
+        "dogecoin:DAddress?amount=1.5",
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (PAYMENT, "shop: payment 7 of 12 DOGE to nOne and 1 more is BROADCAST"),
+        (facts.deposit_confirmed(OWNER, DEPOSIT, 6)[0], "shop: 24.89 DOGE to nAddress, 6 of 6 confirmations"),
+        (facts.invoice_refunded(OWNER, SUMS, COIN, COIN, "nTo"), "nInvoice: 1 DOGE go back to nTo, 1 of 3 in all"),
+        (
+            facts.unknown_spend("nAddress", COIN, "00:1", "11"),
+            "1 DOGE of nAddress were spent by a transaction that Kennel did not make",
+        ),
+    ],
+)
+def test_money_that_comes_and_goes_is_told_in_words(message: Fact, words: str) -> None:
+    event = {"event_type": message.type, "created": CREATED, "message": json.loads(message.message)}
+
+    assert tour.told(event).plain.endswith(words)

@@ -110,3 +110,12 @@ async def test_a_loop_that_has_stopped_makes_the_program_not_ready_and_says_why(
     assert answer.status_code == 503
     assert answer.json()["loops"] == [{"name": "follow", "state": "stopped", "reason": "Block 7 cannot be read"}]
     assert (await admin.get("/health")).json() == {"status": "trouble"}
+
+
+async def test_an_audit_is_of_a_part_that_there_is(admin: httpx.AsyncClient, tip: AsyncEngine) -> None:
+    assert (await admin.get("/audit", params={"part": 99})).json()["ok"] is True
+
+    refused = await admin.get("/audit", params={"part": 100})
+
+    assert refused.status_code == 400
+    assert "part" in refused.json()["error"]["message"]
