@@ -121,7 +121,12 @@ async def _filter(
     return Filter(asset or None, kind, start, end)
 
 
-@router.get("/account/{foreign_id}/history", response_model=HistoryPage, summary="An account's history")
+@router.get(
+    "/account/{foreign_id}/history",
+    response_model=HistoryPage,
+    responses={200: {"content": {"text/csv": {}}}},
+    summary="An account's history",
+)
 async def get_history(
     foreign_id: parameters.ForeignId,
     given: Given,
