@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 
 from app import postgres
-from bench import block_to_event, catch_up, coins, figures, invoices, payments, scale, sequencer, signing
+from bench import block_to_event, catch_up, coins, deliveries, figures, invoices, payments, scale, sequencer, signing
 from bench.figures import Figure
 from bench.programs import Ground
 
@@ -22,6 +22,7 @@ MEASUREMENTS: Mapping[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
     "block_to_event": block_to_event.measure,
     "scale": scale.measure,
     "sequencer": sequencer.measure,
+    "deliveries": deliveries.measure,
     "payments": payments.measure,
     "coins": coins.measure,
     "signing": signing.measure,

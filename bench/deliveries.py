@@ -1,0 +1,153 @@
+"""Webhooks of one process: deliveries a second from commit to answer, what a dead endpoint costs the others, and latency."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from statistics import quantiles
+
+import httpx
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.bell import Bell
+from app.domain import outbox
+from app.domain.outbox import Fact
+from app.events import addresses, relay
+from app.events.connection import Answer
+from app.events.posting import Poster
+from app.events.webhooks import Terms, Webhooks
+from app.loops import Loop, Vitals
+from bench import figures, programs
+from bench.figures import Figure
+from bench.programs import Ground
+
+ROUNDS = 3
+ENDPOINTS = (1, 100, 1_000)
+EVENTS = 5_000
+A_SECOND = 1_000
+LIMIT_MILLISECONDS = 250
+STREAM_EVENTS = 1_000
+STREAM_PAUSE_SECONDS = 0.005
+IDLE_SECONDS = 0.2
+
+_ENDPOINTS = sa.text("""
+    INSERT INTO webhook_endpoints (url, types, foreign_id, secret, position)
+    SELECT CASE WHEN n < :dead THEN :url || 'dead' ELSE :url END, '{ALL}', 'shop-' || n, 'whsec_' || repeat('a', 32), 0
+    FROM generate_series(0, :endpoints - 1) AS n
+""").bindparams(
+    sa.bindparam("dead", type_=sa.Integer),
+    sa.bindparam("url", type_=sa.Text),
+    sa.bindparam("endpoints", type_=sa.Integer),
+)
+_FILL = sa.text("""
+    INSERT INTO outbox (account_id, foreign_id, event_id, type, message)
+    SELECT n % :endpoints, 'shop-' || n % :endpoints, md5(n::text), 'INV_CREATED', '"' || repeat('x', 500) || '"'
+    FROM generate_series(1, :events) AS n
+""").bindparams(sa.bindparam("endpoints", type_=sa.Integer), sa.bindparam("events", type_=sa.Integer))
+
+
+class CountingPoster(Poster):
+    """Says when as many answers have come as are waited for."""
+
+    answers = 0
+    awaited = 0
+    there: asyncio.Event
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        answer = await super().post(url, headers, body)
+        self.answers += 1
+        if self.answers == self.awaited:
+            self.there.set()
+        return answer
+
+    async def hears(self, count: int) -> None:
+        """Wait until `count` posts were answered."""
+        self.there, self.awaited = asyncio.Event(), count
+        if self.answers < count:
+            await self.there.wait()
+
+
+async def measure(ground: Ground) -> list[Figure]:
+    """Each endpoint hears of an account of its own; the dead one takes its posts and never answers."""
+    found: list[Figure] = []
+    async with programs.running("bench.receiver") as receiver:
+        port = receiver.port("port")
+        for endpoints in ENDPOINTS:
+            alive, one_dead = [], []
+            for _ in range(ROUNDS):
+                alive.append(await _rate(ground, port, endpoints, 0))
+                if endpoints > 1:
+                    one_dead.append(await _rate(ground, port, endpoints, 1))
+            goal = figures.Terms(f"deliveries_{endpoints}", "deliveries/s", 1)
+            found.append(figures.of_rounds(goal, alive, [A_SECOND] * ROUNDS))
+            if one_dead:
+                dead = figures.Terms(f"deliveries_{endpoints}_one_dead", "deliveries/s", 0.95)
+                found.append(figures.of_rounds(dead, one_dead, alive))
+            found += await _latency(ground, port, endpoints)
+    return found
+
+
+async def _rate(ground: Ground, port: int, endpoints: int, dead: int) -> float:
+    """Return how many deliveries a second the living endpoints get, from the commit of all events on."""
+    living = EVENTS - EVENTS // endpoints * dead
+    async with ground.database() as url, programs.engine(url) as engine:
+        await _prepare(engine, port, endpoints, dead)
+        async with engine.begin() as db:
+            await db.execute(_FILL, {"endpoints": endpoints, "events": EVENTS})
+        began = asyncio.get_running_loop().time()
+        async with _relaying(engine) as (poster, _):
+            await poster.hears(living)
+            return living / (asyncio.get_running_loop().time() - began)
+
+
+async def _latency(ground: Ground, port: int, endpoints: int) -> list[Figure]:
+    """Facts are committed one by one; an event's age when it comes is that of its fact. One endpoint of many is dead."""
+    dead = int(endpoints > 1)
+    async with ground.database() as url, programs.engine(url) as engine, httpx.AsyncClient(trust_env=False) as client:
+        await _prepare(engine, port, endpoints, dead)
+        await client.get(f"http://127.0.0.1:{port}/ages")
+        async with _relaying(engine) as (poster, bell):
+            for number in range(STREAM_EVENTS):
+                shop = dead + number % (endpoints - dead)
+                async with engine.begin() as db:
+                    await outbox.emit(db, [Fact(shop, f"shop-{shop}", "INV_CREATED", "{}")])
+                bell.ring()
+                await asyncio.sleep(STREAM_PAUSE_SECONDS)
+            await poster.hears(STREAM_EVENTS)
+        ages = (await client.get(f"http://127.0.0.1:{port}/ages")).json()
+    cuts = quantiles(ages, n=100)
+    name = f"delivery_latency_{endpoints}"
+    return [
+        Figure(name, "ms, p99", cuts[98], LIMIT_MILLISECONDS, 1, at_most=True),
+        Figure(f"{name}_median", "ms, p50", cuts[49], LIMIT_MILLISECONDS, 1, at_most=True),
+    ]
+
+
+async def _prepare(engine: AsyncEngine, port: int, endpoints: int, dead: int) -> None:
+    async with engine.begin() as db:
+        await db.execute(_ENDPOINTS, {"dead": dead, "url": f"http://127.0.0.1:{port}/", "endpoints": endpoints})
+    async with engine.connect() as db:
+        await (await db.execution_options(isolation_level="AUTOCOMMIT")).execute(sa.text("ANALYZE webhook_endpoints"))
+
+
+@asynccontextmanager
+async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, Bell]]:
+    """The sequencer and the webhooks of one process, and the bell of the first."""
+    facts, hooks, vitals = Bell(), Bell(), Vitals()
+    with ThreadPoolExecutor(4) as threads:
+        poster = CountingPoster(addresses.resolver(threads), allowed=addresses.anywhere)
+        sequencer = relay.Sequencer(engine, "bench", hooks.ring)
+        webhooks = Webhooks(engine, poster, Terms((60,)), hooks)
+        loops = [
+            Loop("sequencer", sequencer.step, facts, IDLE_SECONDS, ()),
+            Loop("webhooks", webhooks.step, hooks, IDLE_SECONDS, ()),
+        ]
+        tasks = [asyncio.create_task(loop.run(vitals)) for loop in loops]
+        try:
+            yield poster, facts
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await webhooks.close()

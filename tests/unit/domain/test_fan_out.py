@@ -1,0 +1,108 @@
+"""Every event becomes one delivery to each endpoint that wants it, whatever happens beside it."""
+
+import asyncio
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import cursors, endpoint_changes, endpoints, fan_out, outbox
+from app.domain.endpoint_changes import Change, NewEndpoint
+from app.domain.endpoints import Endpoint
+from app.domain.outbox import Fact
+from app.tables import deliveries
+
+ROUNDS = 40
+EVENTS = 3
+
+
+async def make(engine: AsyncEngine, *types: str) -> int:
+    async with engine.begin() as db:
+        made = await endpoint_changes.create(db, NewEndpoint("http://shop.example/", types, "x" * 24))
+    assert isinstance(made, Endpoint)
+    return made.id
+
+
+async def tell(engine: AsyncEngine, count: int = EVENTS) -> None:
+    async with engine.begin() as db:
+        await outbox.emit(db, [Fact(1, "shop", "INV_CREATED", "{}")] * count)
+    async with engine.begin() as db:
+        await outbox.sequence(db)
+
+
+async def step(engine: AsyncEngine) -> bool:
+    async with engine.begin() as db:
+        return await fan_out.step(db)
+
+
+async def positions(engine: AsyncEngine, endpoint: int) -> list[int]:
+    async with engine.connect() as db:
+        mine = sa.select(deliveries.c.position).where(deliveries.c.endpoint_id == endpoint)
+        return list(await db.scalars(mine.order_by(deliveries.c.position)))
+
+
+async def test_nothing_is_missed_by_an_endpoint_that_is_disabled_and_enabled_while_two_processes_fan_out(
+    engine: AsyncEngine,
+) -> None:
+    steady, nervous, other = [await make(engine, kind) for kind in ("ALL", "INV_CREATED", "PAYMENT")]
+    over = asyncio.Event()
+
+    async def happen() -> None:
+        for _ in range(ROUNDS):
+            await tell(engine)
+        over.set()
+
+    async def fan() -> None:
+        while not over.is_set():
+            await step(engine)
+
+    async def toggle() -> None:
+        while not over.is_set():
+            for state in ("disabled", "active"):
+                async with engine.begin() as db:
+                    await endpoint_changes.change(db, Change(nervous, {"state": state}))
+
+    await asyncio.gather(happen(), fan(), fan(), toggle())
+    while await step(engine):
+        pass
+
+    every = list(range(1, ROUNDS * EVENTS + 1))
+    assert await positions(engine, steady) == every
+    assert await positions(engine, nervous) == every
+    assert await positions(engine, other) == []
+
+
+async def test_an_endpoint_that_is_made_between_two_fan_outs_hears_all_that_follows(engine: AsyncEngine) -> None:
+    first = await make(engine, "ALL")
+    await tell(engine)
+    second = await make(engine, "ALL")
+    await tell(engine)
+    while await step(engine):
+        pass
+
+    assert await positions(engine, first) == [1, 2, 3, 4, 5, 6]
+    assert await positions(engine, second) == [4, 5, 6]
+
+
+async def test_one_fan_out_makes_no_more_deliveries_than_its_limit_and_goes_on_where_it_stopped(
+    engine: AsyncEngine,
+) -> None:
+    await make(engine, "ALL")
+    await tell(engine, 1_000)
+
+    async with engine.begin() as db:
+        assert await fan_out.step(db)
+        assert await cursors.read(db, endpoints.CURSOR) == fan_out.ROWS // (fan_out.OF_ACCOUNT + 1)
+    while await step(engine):
+        pass
+
+    assert await positions(engine, 1) == list(range(1, 1_001))
+
+
+async def test_who_finds_another_fanning_out_does_not_wait_for_it(engine: AsyncEngine) -> None:
+    await make(engine, "ALL")
+    await tell(engine)
+
+    async with engine.begin() as first:
+        assert await fan_out.step(first)
+        async with asyncio.timeout(5):
+            assert not await step(engine)
