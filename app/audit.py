@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import tables
 from app.db import Db, sqlstate
-from app.domain import audit, blocks, payment_audit, seals
+from app.domain import audit, blocks, holding_audit, payment_audit, seals
 from app.domain.audit import Slice, Totals
 from app.domain.deposits import Outpoint
 
@@ -38,6 +38,9 @@ CHECKS: Final[dict[str, Check]] = {
     "invoices equal their entries": audit.invoices_equal_entries,
     "payments equal their entries": payment_audit.payments_equal_entries,
     "outgoing is what payments reserve": payment_audit.outgoing_is_payments,
+    "held is what holds and escrows keep": holding_audit.held_is_kept,
+    "holds equal their entries": holding_audit.holds_equal_entries,
+    "escrows equal their entries": holding_audit.escrows_equal_entries,
     "clawback is what is owed": payment_audit.clawback_is_owed,
     "blocks move what they post": audit.blocks_agree,
     "entries are as they were sealed": seals.hold,
@@ -51,6 +54,9 @@ _FIRST: Final[dict[str, tuple[sa.Column[int], tuple[Any, ...]]]] = {
     "invoices equal their entries": (tables.invoices.c.account_id, (-1,)),
     "payments equal their entries": (tables.payments.c.id, ()),
     "outgoing is what payments reserve": (tables.balances.c.account_id, ()),
+    "held is what holds and escrows keep": (tables.balances.c.account_id, ("",)),
+    "holds equal their entries": (tables.holds.c.id, ()),
+    "escrows equal their entries": (tables.escrows.c.id, ()),
     "entries are as they were sealed": (tables.seals.c.number, ()),
     ADDRESSES: (tables.addresses.c.account_id, (-1, -1)),
 }

@@ -18,6 +18,9 @@ from app.domain import (
     cancelling,
     closures,
     deposit_addresses,
+    escrow_ends,
+    escrow_locks,
+    escrows,
     hold_ends,
     holds,
     invoices,
@@ -70,6 +73,8 @@ class Program:
     place_hold: Verb[holds.NewHold, holds.Hold]
     release_hold: Verb[hold_ends.Release, holds.Hold]
     capture_hold: Verb[hold_ends.Capture, holds.Hold]
+    lock_escrow: Verb[escrow_locks.NewEscrow, escrows.Escrow]
+    end_escrow: Verb[escrow_ends.End, escrows.Escrow]
     webhooks: EndpointVerbs
     deliveries: DeliveryVerbs
     open_items: bool
@@ -130,6 +135,8 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         place_hold=holds.placing(),
         release_hold=hold_ends.releasing(),
         capture_hold=hold_ends.capturing(),
+        lock_escrow=escrow_locks.locking(),
+        end_escrow=escrow_ends.ending(network, terms.platform),
         webhooks=EndpointVerbs(),
         deliveries=DeliveryVerbs(),
         open_items=terms.open_items,

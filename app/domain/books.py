@@ -75,7 +75,7 @@ class Entry:
     """A balanced movement. `key` is the fact's own name: what was posted once is never posted again.
 
     `cause` is the type and id of what made it. With `clawback`, what a giving bucket lacks is charged to the clawback
-    account instead of the entry being refused: blocks do not ask.
+    account instead of the entry being refused: blocks do not ask. With `promised`, accounts get it that were closed since.
     """
 
     kind: str
@@ -85,6 +85,7 @@ class Entry:
     reference: tuple[str, str] = ("", "")
     metadata: str = "{}"
     clawback: bool = False
+    promised: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what does not balance in every asset, or moves nothing, and whoever would mint Dogecoin."""
@@ -107,6 +108,8 @@ class Entry:
     def takers(self) -> set[int]:
         """Who has more by it than before, and must be open for that; the chain asks nobody."""
         gained: dict[Slot, int] = {}
+        if self.promised:
+            return set()
         for posting in self.postings:
             if posting.account < 0 and posting.account != TREASURY:
                 return set()

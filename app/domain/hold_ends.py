@@ -99,7 +99,7 @@ def _release(wish: Release, hold: Hold | None, time: datetime | None) -> Step | 
     amount = hold.over(time) or hold.part(wish.amount)
     if isinstance(amount, Refusal):
         return amount
-    after, entry = hold.given_back(amount, "release", "RELEASED")
+    after, entry = hold.given_back(amount, "RELEASED")
     return after, Movement(hold.asset, (entry,), (hold_facts.released(after, amount),))
 
 
@@ -118,14 +118,14 @@ def _capture(wish: Capture, hold: Hold | None, payee: Owner | None, time: dateti
     after, entry = hold.taken(amount, payee)
     entries = [entry]
     if after.remaining:
-        after, rest = after.given_back(after.remaining, "rest", "CAPTURED")
+        after, rest = after.given_back(after.remaining, "CAPTURED")
         entries.append(rest)
     return after, Movement(hold.asset, tuple(entries), hold_facts.captured(after, payee, amount))
 
 
 def _expire(hold: Hold) -> Step:
     amount = hold.remaining
-    after, entry = hold.given_back(amount, "expired", "EXPIRED")
+    after, entry = hold.given_back(amount, "EXPIRED")
     return after, Movement(hold.asset, (entry,), (hold_facts.expired(after, amount),))
 
 

@@ -64,32 +64,36 @@ class Hold:
     def part(self, given: Given | None) -> int | Refusal:
         """Read how much of it is meant: all that is left, or what was given as far as it is there."""
         amount = self.remaining if given is None else assets.read(self.asset, given)
-        if isinstance(amount, int) and amount > self.remaining:
-            left, wanted = self.asset.show(self.remaining), self.asset.show(amount)
-            return AboveHold(id=self.id, left=left, amount=wanted, field="amount")
-        return amount
+        return amount if isinstance(amount, Refusal) else self.lacks(amount) or amount
 
-    def given_back(self, amount: int, step: str, state: str) -> tuple["Hold", Entry]:
-        """Return it with `amount` less, in `state` once nothing is left, and the entry of this `step`."""
-        kind = "HOLD_EXPIRED" if step == "expired" else "HOLD_RELEASE"
-        return self._moved(kind, step, amount, self.owner, state)
+    def lacks(self, amount: int) -> Refusal | None:
+        """Refuse more than is left."""
+        if amount <= self.remaining:
+            return None
+        left, wanted = self.asset.show(self.remaining), self.asset.show(amount)
+        return AboveHold(id=self.id, left=left, amount=wanted, field="amount")
+
+    def given_back(self, amount: int, state: str) -> tuple["Hold", Entry]:
+        """Return it with `amount` less, in `state` once nothing is left, and the entry."""
+        kind = "HOLD_EXPIRED" if state == "EXPIRED" else "HOLD_RELEASE"
+        return self._moved(kind, amount, self.owner, state)
 
     def taken(self, amount: int, payee: Owner) -> tuple["Hold", Entry]:
         """Return it with `amount` captured, and the entry that gives it to the payee."""
-        after, entry = self._moved("HOLD_CAPTURE", "capture", amount, payee, "CAPTURED")
+        after, entry = self._moved("HOLD_CAPTURE", amount, payee, "CAPTURED")
         return replace(after, captured=self.captured + amount), entry
 
-    def entry(self, kind: str, step: str, postings: tuple[Posting, ...]) -> Entry:
+    def entry(self, kind: str, postings: tuple[Posting, ...]) -> Entry:
         """Return a movement of this hold: its number among them makes it happen once."""
-        key = f"hold:{self.id}:{step}:{self.moves}"
+        key = f"hold:{self.id}:{self.moves}"
         return Entry(kind, ("hold", str(self.id)), key, postings, self.reference)
 
-    def _moved(self, kind: str, step: str, amount: int, to: Owner, state: str) -> tuple["Hold", Entry]:
+    def _moved(self, kind: str, amount: int, to: Owner, state: str) -> tuple["Hold", Entry]:
         left = self.remaining - amount
         after = replace(self, remaining=left, moves=self.moves + 1, state=self.state if left else state)
         code = self.asset.code
         postings = (Posting(self.owner.id, HELD, -amount, code), Posting(to.id, AVAILABLE, amount, code))
-        return after, after.entry(kind, step, postings)
+        return after, after.entry(kind, postings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ def _new(number: int, new: NewHold, found: tuple[Owner | None, Asset | None], no
 def _set_aside(hold: Hold) -> Movement:
     code, account = hold.asset.code, hold.owner.id
     postings = (Posting(account, AVAILABLE, -hold.amount, code), Posting(account, HELD, hold.amount, code))
-    entry = hold.entry("HOLD", "placed", postings)
+    entry = hold.entry("HOLD", postings)
     return Movement(hold.asset, (entry,), (hold_facts.created(hold),), alone=True)
 
 

@@ -1,0 +1,185 @@
+"""Escrows over HTTP: money locked for an order, and who gets it in the end."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AfterValidator, ConfigDict, Field
+from starlette.responses import Response
+
+from app.api import amounts, answers, bodies, parameters, replays, texts
+from app.api.program import Given, Program, Reading
+from app.domain import escrow_facts, escrows
+from app.domain.escrow_ends import End
+from app.domain.escrow_locks import NewEscrow
+from app.domain.escrows import Escrow, Filter
+from app.domain.idempotency import Claim
+
+router = APIRouter()
+
+State = Literal["LOCKED", "RELEASED", "REFUNDED", "DISPUTED", "RESOLVED"]
+
+
+class EscrowOrder(bodies.Body):
+    """The money to be locked, and for what; from what the buyer has available, or from a `hold` of the buyer's."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "order_id": "order-7",
+                    "buyer": "alice",
+                    "seller": "shibe-shop",
+                    "asset": "DOGE",
+                    "amount": "100",
+                    "fee": "2.5",
+                }
+            ]
+        }
+    )
+
+    order_id: texts.Name
+    buyer: texts.Name
+    seller: texts.Name
+    asset: texts.Name
+    amount: amounts.GivenIn
+    fee: amounts.GivenIn = 0
+    hold: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
+    reference_type: texts.Label = ""
+    reference: texts.Label = ""
+    metadata: texts.Metadata = "{}"
+
+    def escrow(self) -> NewEscrow:
+        """The escrow that is wanted."""
+        return NewEscrow(
+            order_id=self.order_id,
+            buyer=self.buyer,
+            seller=self.seller,
+            asset=self.asset,
+            amount=self.amount,
+            fee=self.fee,
+            hold=self.hold,
+            reference=(self.reference_type, self.reference),
+            metadata=self.metadata,
+        )
+
+
+class Resolution(bodies.Body):
+    """What the seller gets, out of which the fee is taken, and what the buyer gets back: together all of it."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"to_seller": "60", "to_buyer": "40"}]}
+    )
+
+    to_seller: amounts.GivenIn
+    to_buyer: amounts.GivenIn
+
+
+class EscrowView(answers.View):
+    """An escrow; `to_seller`, `to_buyer` and `to_platform` are what each has got of it."""
+
+    id: int
+    order_id: str
+    buyer: str
+    seller: str
+    asset: str
+    amount: amounts.ShownOut
+    fee: amounts.ShownOut
+    hold: int | None
+    state: State
+    to_seller: amounts.ShownOut
+    to_buyer: amounts.ShownOut
+    to_platform: amounts.ShownOut
+    reference_type: str
+    reference: str
+    metadata: answers.JsonObject
+    created: answers.Time
+
+    @classmethod
+    def of(cls, escrow: Escrow) -> "EscrowView":
+        """Show it as events do."""
+        return cls(**escrow_facts.shown(escrow) | {"metadata": escrow.metadata})
+
+
+class EscrowPage(answers.View):
+    """A page of escrows, newest first."""
+
+    items: list[EscrowView]
+    cursor: str
+
+    @classmethod
+    def of(cls, found: Sequence[Escrow], limit: int) -> "EscrowPage":
+        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
+        more = len(found) > limit
+        shown = [EscrowView.of(escrow) for escrow in found[:limit]]
+        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
+
+
+New = Annotated[EscrowOrder, bodies.of(EscrowOrder)]
+Split = Annotated[Resolution, bodies.of(Resolution)]
+EscrowId = Annotated[int, Path(description="The escrow's id", ge=1, le=2**63 - 1)]
+InState = Annotated[State | None, Query(description="Only those in this state")]
+Only = Annotated[
+    str,
+    Query(max_length=texts.MAX_LABEL, description="Only those with this one; empty for all"),
+    AfterValidator(texts.printable),
+]
+
+
+def _wanted(order_id: Only = "", buyer: Only = "", seller: Only = "", state: InState = None) -> Filter:
+    return Filter(order_id, buyer, seller, state or "")
+
+
+Wanted = Annotated[Filter, Depends(_wanted)]
+
+
+async def _end(program: Program, wish: End, key: Claim) -> Response:
+    done = await program.commits.submit(program.end_escrow, wish, key)
+    return answers.show(EscrowView.of(done.thing), replayed=done.replayed)
+
+
+@router.post("/escrow", response_model=EscrowView, summary="Lock money for an order")
+async def lock_escrow(new: New, key: replays.RequiredKey, given: Given) -> Response:
+    """One for an order; 409 where it has one."""
+    done = await given.commits.submit(given.lock_escrow, new.escrow(), key)
+    return answers.show(EscrowView.of(done.thing), replayed=done.replayed)
+
+
+@router.post("/escrow/{escrow_id}/release", response_model=EscrowView, summary="Pay the seller")
+async def release_escrow(escrow_id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:
+    """The seller gets the amount less the fee, the platform's account the fee."""
+    return await _end(given, End(escrow_id, "RELEASED"), key)
+
+
+@router.post("/escrow/{escrow_id}/refund", response_model=EscrowView, summary="Pay the buyer back")
+async def refund_escrow(escrow_id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:
+    """All of it, and no fee is taken."""
+    return await _end(given, End(escrow_id, "REFUNDED"), key)
+
+
+@router.post("/escrow/{escrow_id}/dispute", response_model=EscrowView, summary="Mark an escrow disputed")
+async def dispute_escrow(escrow_id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:
+    """The money stays locked; now it can be split as well."""
+    return await _end(given, End(escrow_id, "DISPUTED"), key)
+
+
+@router.post("/escrow/{escrow_id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
+async def resolve_escrow(escrow_id: EscrowId, split: Split, key: replays.RequiredKey, given: Given) -> Response:
+    """The fee is taken out of the seller's part, as far as that goes."""
+    return await _end(given, End(escrow_id, "RESOLVED", split.to_seller, split.to_buyer), key)
+
+
+@router.get("/escrow", response_model=EscrowPage, summary="Escrows")
+async def list_escrows(
+    db: Reading, wanted: Wanted, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10
+) -> Response:
+    """Newest first."""
+    before = cursor if cursor > 0 else 2**63 - 1
+    found = await escrows.page(db, wanted, before, limit + 1)
+    return answers.show(EscrowPage.of(found, limit))
+
+
+@router.get("/escrow/{escrow_id}", response_model=EscrowView, summary="An escrow")
+async def get_escrow(escrow_id: EscrowId, db: Reading) -> Response:
+    """404 where there is none with this id."""
+    return answers.show(EscrowView.of(await escrows.fetch(db, escrow_id)))
