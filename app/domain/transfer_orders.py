@@ -96,9 +96,8 @@ class Parties(NamedTuple):
 
 def making(network: Network) -> Verb[Order, Transfer]:
     """Carry transfers and credits out."""
-    return Verb(
-        "transfer", partial(open_and_make, network=network), transfers.by_ids, lambda transfer: str(transfer.id)
-    )
+    run = partial(open_and_make, network=network)
+    return Verb("transfer", run, transfers.by_keys, lambda transfer: transfer.key, _entry_key)
 
 
 async def open_and_make(db: Db, orders: Sequence[Order], network: Network) -> list[Transfer | Refusal]:
@@ -184,8 +183,12 @@ def _plan(order: Order, parties: Parties) -> Plan:
     if total > MAX_BALANCE:
         raise TooMuchAtOnce
     postings = (Posting(payer.id, Bucket.AVAILABLE, -total, asset.code), *taking)
-    cause, key = ("request", order.key), f"transfer:{order.key}"
+    cause, key = ("request", order.key), _entry_key(order)
     return Plan(Entry(order.kind, cause, key, postings, order.reference, order.metadata), asset)
+
+
+def _entry_key(order: Order) -> str:
+    return f"transfer:{order.key}"
 
 
 def _once_each(payees: Sequence[Payee]) -> None:

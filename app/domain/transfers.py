@@ -41,6 +41,7 @@ class Transfer:
     """
 
     id: int
+    key: str
     kind: str
     givers: tuple[Share, ...]
     takers: tuple[Share, ...]
@@ -75,6 +76,7 @@ def made(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
     lines = [(names[posting.account], posting.amount) for posting in entry.postings]
     return Transfer(
         posted.id,
+        entry.key,
         entry.kind,
         givers := _sides(lines, -1),
         _sides(lines, 1),
@@ -91,6 +93,12 @@ def made(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Transfer]:
     """Return those of the entries with these ids that are transfers."""
     return {str(transfer.id): transfer for transfer in await load(db, [int(text) for text in ids])}
+
+
+async def by_keys(db: Db, keys: Sequence[str]) -> dict[str, Transfer]:
+    """Return the transfers whose entries have these keys."""
+    found = await db.scalars(_KEYED, {"keys": list(keys)})
+    return {transfer.key: transfer for transfer in await load(db, list(found))}
 
 
 async def fetch(db: Db, number: int) -> Transfer:
@@ -117,9 +125,13 @@ def reversal_key(number: int) -> str:
     return f"reverse:{number}"
 
 
+_KEYED: Final = sa.select(entries.c.id).where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
 _FOUND: Final = (
     sa.select(
-        *(entries.c[name] for name in ("id", "kind", "cause_id", "reference_type", "reference", "metadata", "created")),
+        *(
+            entries.c[name]
+            for name in ("id", "key", "kind", "cause_id", "reference_type", "reference", "metadata", "created")
+        ),
         *(postings.c[name] for name in ("account_id", "asset", "amount")),
         sa.func.coalesce(accounts.c.foreign_id, "").label("name"),
         assets.c.decimals,

@@ -15,12 +15,16 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verb(Generic[Request, Thing]):
-    """`run` makes or refuses things in the order of the requests; `load` finds things by the ids that `name` gives them."""
+    """`run` makes or refuses things in the order of the requests; `load` finds things by the ids that `name` gives them.
+
+    `foretell` says before what `name` will say of what a request makes: then its key need not be written twice.
+    """
 
     kind: str
     run: Callable[[Db, Sequence[Request]], Awaitable[Sequence[Thing | Refusal]]]
     load: Callable[[Db, Sequence[str]], Awaitable[Mapping[str, Thing]]]
     name: Callable[[Thing], str]
+    foretell: Callable[[Request], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ async def perform(
     for place, one in enumerate(asked):
         if one.claim is not None:
             places.setdefault(one.claim, place)
-    earlier = await idempotency.claim(db, verb.kind, list(places), wait_seconds)
+    foretell = verb.foretell
+    known = {claim: foretell(asked[place].request) if foretell else None for claim, place in places.items()}
+    earlier = await idempotency.claim(db, verb.kind, known, wait_seconds)
     fresh = [
         n for n, one in enumerate(asked) if one.claim is None or (one.claim not in earlier and places[one.claim] == n)
     ]
@@ -67,7 +73,8 @@ async def _settle(
     """Write beside each key what it made, and take back the keys of what was refused."""
     claims = {claim: outcome for n, outcome in outcomes.items() if (claim := asked[n].claim) is not None}
     made = {claim: verb.name(outcome.thing) for claim, outcome in claims.items() if isinstance(outcome, Done)}
-    await idempotency.fulfil(db, made)
+    if verb.foretell is None:
+        await idempotency.fulfil(db, made)
     await idempotency.forget(db, [claim for claim in claims if claim not in made])
 
 

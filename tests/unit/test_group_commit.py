@@ -14,7 +14,7 @@ from app.domain import outbox
 from app.domain.idempotency import Claim, KeyReused, StillRunning
 from app.domain.outbox import Fact
 from app.domain.refusals import Conflict, Refusal
-from app.domain.verbs import Done, Verb
+from app.domain.verbs import Asked, Done, Verb
 from app.group_commit import GroupCommit
 from app.tables import outbox as outbox_table
 from tests import world
@@ -372,3 +372,51 @@ async def test_what_goes_wrong_after_the_commit_is_not_done_again(engine: AsyncE
 
     assert await outcomes(journal.write("a"), journal.write("b")) == [Done(Note("a")), Done(Note("b"))]
     assert await journal.written() == ["a", "b"]
+
+
+async def test_each_of_one_callers_many_requests_has_its_own_outcome_in_order(journal: Journal) -> None:
+    wanted = [Asked(Note(text), Claim("shop", text, b"")) for text in ("a", "no b", "c")]
+
+    first = await journal.writer.submit_all(journal.verb, wanted)
+    again = await journal.writer.submit_all(journal.verb, wanted)
+
+    assert [first[0], first[2]] == [Done(Note("a")), Done(Note("c"))]
+    assert isinstance(first[1], Unwanted)
+    assert [again[0], again[2]] == [Done(Note("a"), replayed=True), Done(Note("c"), replayed=True)]
+    assert (await journal.written(), journal.batches) == (["a", "c"], [3, 1])
+
+
+async def test_of_one_callers_many_requests_a_poisonous_one_fails_alone(journal: Journal) -> None:
+    a, b, c = await journal.writer.submit_all(journal.verb, [Asked(Note(text)) for text in ("a", "b\0", "c")])
+
+    assert (a, c) == (Done(Note("a")), Done(Note("c")))
+    assert isinstance(b, DBAPIError)
+    assert await journal.written() == ["a", "c"]
+
+
+async def test_a_lone_request_does_not_wait_for_anothers_many(journal: Journal) -> None:
+    running, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(db: Db) -> None:
+        if len(journal.batches) == 1:
+            running.set()
+            await go.wait()
+
+    journal.before = hold
+    many = asyncio.create_task(
+        journal.writer.submit_all(journal.verb, [Asked(Note(f"n{number}")) for number in range(group_commit.BULK + 1)])
+    )
+    await running.wait()
+    await journal.write("lone")
+    go.set()
+
+    assert len(await many) == group_commit.BULK + 1
+    assert journal.batches == [group_commit.BULK, 1, 1]
+    assert (await journal.written())[-1] == f"n{group_commit.BULK}"
+
+
+async def test_more_than_may_wait_are_turned_away_before_any_is_done(journal: Journal) -> None:
+    with pytest.raises(group_commit.Overloaded):
+        await journal.writer.submit_all(journal.verb, [Asked(Note("n"))] * (group_commit.WAITING + 1))
+
+    assert await journal.written() == []
