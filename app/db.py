@@ -152,6 +152,11 @@ async def new_ids(db: Db, table: sa.Table, count: int) -> list[int]:
     return list(await db.scalars(sa.select(number).select_from(sa.func.generate_series(1, count)))) if count else []
 
 
+def one_of(column: sa.Column[int], some: sa.Select[int]) -> sa.ColumnElement[bool]:
+    """Ask for the rows that `some` names, a limited select of ids: they are found before anything is joined to them."""
+    return column == sa.any_(sa.func.array(some.scalar_subquery(), type_=BIGINTS))
+
+
 async def fetch_all(db: Db, statement: sa.Executable, parameters: Row | None = None) -> Sequence[Row]:
     """Return all rows of a statement that has its own limit."""
     return cast("Sequence[Row]", (await db.execute(statement, parameters)).mappings().all())

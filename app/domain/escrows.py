@@ -86,12 +86,13 @@ async def page(db: Db, wanted: Filter, before: int, limit: int) -> list[Escrow]:
     sides = ((_BUYER, wanted.buyer), (_SELLER, wanted.seller))
     if any(name and name not in owners for _, name in sides):
         return []
-    found = SELECT.where(escrows.c.id < before)
+    found = sa.select(escrows.c.id).where(escrows.c.id < before)
     for column, name in sides:
         found = found.where(column == owners[name].id) if name else found
     for column, text in ((escrows.c.order_id, wanted.order_id), (escrows.c.state, wanted.state)):
         found = found.where(column == text) if text else found
-    return [of(row) for row in await bulk.fetch_all(db, found.order_by(escrows.c.id.desc()).limit(limit))]
+    shown = bulk.one_of(escrows.c.id, found.order_by(escrows.c.id.desc()).limit(limit))
+    return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(escrows.c.id.desc()))]
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Escrow]:

@@ -142,9 +142,10 @@ async def fetch(db: Db, hold_id: int) -> Hold:
 async def page(db: Db, foreign_id: str, before: int, limit: int, state: str = "") -> list[Hold]:
     """Return the account's holds with ids below `before`, newest first; in that state, where one is named."""
     account = await accounts.fetch(db, foreign_id)
-    found = SELECT.where(holds.c.account_id == account.id, holds.c.id < before)
+    found = sa.select(holds.c.id).where(holds.c.account_id == account.id, holds.c.id < before)
     found = found.where(holds.c.state == state) if state else found
-    return [of(row) for row in await bulk.fetch_all(db, found.order_by(holds.c.id.desc()).limit(limit))]
+    shown = bulk.one_of(holds.c.id, found.order_by(holds.c.id.desc()).limit(limit))
+    return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(holds.c.id.desc()))]
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Hold]:
