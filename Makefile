@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CODE := app tests bench migrations
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run install eventbridge test bench check quick lint format lock image clean soak
+.PHONY: run install eventbridge test bench check quick lint format docs lock image clean soak
 
 run: install
 	@$(BIN)/python -m app demo
@@ -42,6 +42,10 @@ lint: $(VENV)/dev
 format: $(VENV)/dev
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+
+# What is made from the code: the catalog of events.
+docs: $(VENV)/run
+	$(BIN)/python -m app.event_catalog > docs/events.md
 
 # The lock files hold hashes and name no index and no host.
 lock: $(VENV)/dev

@@ -1,5 +1,6 @@
 """The OpenAPI description: FastAPI's, with the bodies that our own dependency reads."""
 
+import json
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.api import answers, bodies, replays
+from app.domain import event_examples, event_types, events
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
@@ -38,6 +40,21 @@ _ERROR_ANSWER: Final = {
 }
 
 
+_SIGNED: Final = [
+    {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
+    for name, about in (
+        ("webhook-id", "The event's id: the same at each attempt"),
+        ("webhook-timestamp", "When this attempt was made, in Unix seconds"),
+        (
+            "webhook-signature",
+            "Standard Webhooks: `v1,` or `v1a,` and the signature; several while a secret is rotated",
+        ),
+        ("X-Giga-Timestamp", "The same time, for receivers of GigaWallet"),
+        ("X-Giga-Signature", "GigaWallet's: `sha256=` and the hex of HMAC-SHA256 over `timestamp.body`"),
+    )
+]
+
+
 def describe(app: FastAPI, *, locked: bool) -> None:
     """Make `app.openapi()` complete: request bodies with their examples, one error shape, the bearer token."""
     plain = app.openapi
@@ -63,6 +80,8 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
     for route in routes:
         for method in route.methods or ():
             _finish(schema["paths"][route.path_format][method.lower()], route)
+    if any(route.path_format == "/webhooks" for route in routes):
+        schema["webhooks"] = {name: _webhook(name) for name in event_types.TYPES}
     if locked:
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"bearer": []}]
@@ -81,6 +100,20 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
     needed = [_KEYED[call] for one in route.dependant.dependencies if (call := one.call) in _KEYED]
     if needed:
         operation.setdefault("parameters", []).append({**replays.PARAMETER, "required": needed[0]})
+
+
+def _webhook(name: str) -> dict[str, Any]:
+    """Describe what is posted to a webhook for events of this type, with the example of the docs."""
+    example = json.loads(events.envelope(event_examples.event(event_examples.all_types()[name])))
+    content = {"schema": {"$ref": _REFERENCE.format(model="EventView")}, "example": example}
+    posted = {
+        "summary": event_types.TYPES[name],
+        "operationId": f"event_{name.lower()}",
+        "parameters": _SIGNED,
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": {"2XX": {"description": "Taken; anything else is tried again"}},
+    }
+    return {"post": posted}
 
 
 def _body(reader: bodies.Reader[Any]) -> dict[str, Any]:

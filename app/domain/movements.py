@@ -75,10 +75,13 @@ def _refusal(movement: Movement, failed: Failed) -> Refusal:
 def _told(movement: Movement, lines: Sequence[Line]) -> list[Fact]:
     """Each account's own balance stands in what it is told."""
     after, asset = books.after(lines), movement.asset
-    return [
-        facts.of_account(owner, event, message | _balance(asset, after.get(Slot(owner.id, asset.code))))
-        for owner, event, message in movement.told
-    ]
+    return [fact(one, asset, after.get(Slot(one.owner.id, asset.code))) for one in movement.told]
+
+
+def fact(telling: Telling, asset: Asset, balance: Balance | None) -> Fact:
+    """Return what an account is told, with what it has of the asset by then (None: that did not move)."""
+    owner, event, message = telling
+    return facts.of_account(owner, event, message | _balance(asset, balance))
 
 
 def _balance(asset: Asset, balance: Balance | None) -> dict[str, dict[str, str]]:

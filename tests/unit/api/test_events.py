@@ -4,7 +4,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import outbox
+from app.domain import event_types, outbox
 
 
 async def sequenced(engine: AsyncEngine) -> None:
@@ -90,3 +90,13 @@ async def test_an_accounts_events_are_read_by_its_name_and_an_unknown_one_is_404
 
     assert [event["event_type"] for event in page["items"]] == ["INV_CREATED"]
     assert (missing.status_code, missing.json()["error"]["field"]) == (404, "foreign_id")
+
+
+async def test_openapi_describes_what_is_posted_for_every_type_of_event(admin: httpx.AsyncClient) -> None:
+    described = (await admin.get("/openapi.json")).json()
+
+    assert described["webhooks"].keys() == event_types.TYPES.keys()
+    for name, webhook in described["webhooks"].items():
+        content = webhook["post"]["requestBody"]["content"]["application/json"]
+        assert content["example"]["event_type"] == name
+        assert content["schema"]["$ref"].removeprefix("#/components/schemas/") in described["components"]["schemas"]

@@ -1,0 +1,166 @@
+"""One example of every type of event, made by the very functions that tell them: the catalog of the docs and of OpenAPI."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from app.domain import endpoint_facts, escrow_facts, facts, hold_facts, movements, transfer_facts
+from app.domain.accounts import Account
+from app.domain.assets import Asset
+from app.domain.books import Balance, Bucket, Entry, Line, Posted, Posting
+from app.domain.deposits import Deposit, Outpoint, Place
+from app.domain.endpoints import Endpoint
+from app.domain.escrows import Escrow
+from app.domain.events import Event
+from app.domain.facts import InvoiceSums, Owner
+from app.domain.holds import Hold
+from app.domain.invoices import Invoice
+from app.domain.outbox import Fact
+from app.domain.payments import Output, Payment
+from app.domain.transfers import Share, Transfer
+from app.money import COIN, NOTHING, Koinu
+
+NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ADDRESSES: Final = ("mfWyW5fc9NUj75YAnFgoRLrjxgLDn2MMth", "mhM94zUTDjmcrbwYnN9LSQqhrShs5nNAmM")
+TXID: Final = bytes.fromhex("6f7cf9580f1c2dfb3c4d5d043cdbb128c640e3f20161245aa7372e9666168516")
+BLOCK: Final = "82bc68038f6034c0596b6e313729793a887fded6e92a31fbdf70863f89d9bea2"
+SHOP: Final = Owner(7, "shibe-shop", "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv")
+CUSTOMER: Final = Owner(8, "alice", "mrp1Ti3cde6BxfuGrBDbXiTxVcqAgJ4xDj")
+GOLD: Final = Asset("gold_coins", "Gold coins", 0, NOON)
+TEN: Final = Koinu(10 * COIN)
+ITEM: Final = {"type": "item", "name": "Doge plush", "sku": "D-1", "description": "", "value": "10", "quantity": 1,
+               "image_link": ""}  # fmt: skip
+
+
+def all_types() -> Mapping[str, Fact]:
+    """Return an example of each type, in the order in which they are documented."""
+    made = [*_accounts(), *_deposits(), *_invoices(), *_payments(), *_transfers(), *_holds(), *_escrows(), *_system()]
+    return {fact.type: fact for fact in made}
+
+
+def event(fact: Fact) -> Event:
+    """Number an example as if it had been the first thing to happen to its account."""
+    return Event(42, fact.account_id, 3, fact.foreign_id, "5075987376cc0e765da04c79581afc94", *_told(fact), NOON)
+
+
+def _told(fact: Fact) -> tuple[str, str]:
+    return fact.type, fact.message
+
+
+def _accounts() -> list[Fact]:
+    plain = Account(
+        id=SHOP.id, foreign_id=SHOP.foreign_id, xpub="", address=SHOP.address, payout_address="",
+        payout_threshold=NOTHING, payout_frequency="", name="", vendor_name="", vendor_icon="", vendor_address="",
+        vendor_url="", accept_unconfirmed_below=NOTHING, batch=False, state="open", created=NOON,
+    )  # fmt: skip
+    named = replace(plain, name="Shibe Shop")
+    return [
+        facts.account_created(plain),
+        facts.account_updated(named),
+        facts.account_closed(replace(named, state="closed")),
+        facts.balance_change(SHOP, Balance(TEN)),
+        facts.chain_activity(SHOP, 1_000, BLOCK, [TXID[::-1].hex()], connected=True),
+    ]
+
+
+def _deposits() -> list[Fact]:
+    place = Place(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
+    deposit = Deposit(Outpoint(TXID, 1), place, TEN, 6).seen(995, 1)
+    return facts.deposit_confirmed(SHOP, deposit, 6)
+
+
+def _invoices() -> list[Fact]:
+    made = Invoice(
+        owner=SHOP, index=4, address=ADDRESSES[0], items=json.dumps([ITEM]), total=TEN, due=TEN,
+        required_confirmations=6, token="ZxGrZCv9HYb9v6vKZSXfAw", reference="order-7", metadata="{}",  # noqa: S106  an example
+        received=NOTHING, confirmed=NOTHING, settled=False, unsettled=False, created=NOON,
+        expires=NOON + timedelta(hours=1),
+    )  # fmt: skip
+    part, whole, over = Koinu(4 * COIN), TEN, Koinu(12 * COIN)
+    paid = {
+        "INV_BALANCE_CHANGED": (part, 0),
+        "INV_PART_PAYMENT_DETECTED": (part, 0),
+        "INV_TOTAL_PAYMENT_DETECTED": (whole, 0),
+        "INV_OVER_PAYMENT_DETECTED": (over, 0),
+        "INV_TOTAL_PAYMENT_CONFIRMED": (whole, whole),
+        "INV_OVER_PAYMENT_CONFIRMED": (over, over),
+        "INV_PAYMENT_UNCONFIRMED": (0, 0),
+        "INV_EXPIRED": (0, 0),
+        "INV_CANCELLED": (0, 0),
+        "INV_LATE_PAYMENT_DETECTED": (part, 0),
+    }
+    sums = {name: InvoiceSums(ADDRESSES[0], TEN, Koinu(come), Koinu(sure)) for name, (come, sure) in paid.items()}
+    refund = facts.invoice_refunded(SHOP, InvoiceSums(ADDRESSES[0], TEN, whole, whole), whole, whole, ADDRESSES[1])
+    return [facts.invoice_created(made), *(facts.invoice_payment(SHOP, *one) for one in sums.items()), refund]
+
+
+def _payments() -> list[Fact]:
+    output = Output(ADDRESSES[1], b"", TEN, 0)
+    asked = Payment(
+        owner=SHOP, id=12, kind="pay", state="PENDING", amount=TEN, reserved=Koinu(11 * COIN), explicit_fee=NOTHING,
+        max_fee=COIN, paid=None, fee=None, transaction_id=None, batch=False, reference="withdrawal-3", error="",
+        created=NOON, outputs=(output,),
+    )  # fmt: skip
+    sent = replace(asked, state="BROADCAST", paid=TEN, fee=Koinu(COIN // 100), transaction_id=5, txid=TXID)
+    states = {"PAYMENT_SENT": "BROADCAST", "PAYMENT_ON_CHAIN": "BROADCAST", "PAYMENT_CONFIRMED": "CONFIRMED",
+              "PAYMENT_UNCONFIRMED": "BROADCAST", "PAYMENT_VOIDED": "VOIDED"}  # fmt: skip
+    failed = replace(sent, state="FAILED", error="Another transaction spent the coins of this payment.")
+    return [
+        facts.payment_event(asked, "PAYMENT_REQUESTED"),
+        *(facts.payment_event(replace(sent, state=state), name) for name, state in states.items()),
+        facts.payment_event(failed, "PAYMENT_FAILED"),
+    ]
+
+
+def _transfers() -> list[Fact]:
+    postings = (
+        Posting(CUSTOMER.id, Bucket.AVAILABLE, -25, GOLD.code),
+        Posting(SHOP.id, Bucket.AVAILABLE, 25, GOLD.code),
+    )
+    entry = Entry("TRANSFER", ("transfer", "x"), "x", postings)
+    lines = (Line(postings[0], Balance(75)), Line(postings[1], Balance(25)))
+    sides = (Share(CUSTOMER.foreign_id, 25),), (Share(SHOP.foreign_id, 25),)
+    transfer = Transfer(31, "x", "TRANSFER", *sides, GOLD.code, GOLD.decimals, 25, "order", "order-7", "{}", NOON)
+    return transfer_facts.told(Posted(entry, lines, 0, 31, NOON), transfer, {SHOP.id: SHOP, CUSTOMER.id: CUSTOMER})
+
+
+def _holds() -> list[Fact]:
+    later = NOON + timedelta(days=1)
+    hold = Hold(CUSTOMER, 9, GOLD, 25, 25, 0, "HELD", 0, ("auction", "bid-7"), later, NOON)
+    over = replace(hold, remaining=0)
+    told = [
+        hold_facts.created(hold),
+        hold_facts.released(replace(over, state="RELEASED"), 25),
+        hold_facts.captured(replace(over, state="CAPTURED", captured=25), SHOP, 25)[0],
+        hold_facts.expired(replace(over, state="EXPIRED"), 25),
+    ]
+    return [movements.fact(one, GOLD, Balance(75, held=hold.remaining)) for one in told]
+
+
+def _escrows() -> list[Fact]:
+    reference = ("order", "order-7")
+    locked = Escrow(4, "order-7", CUSTOMER, SHOP, GOLD, 100, 5, None, "LOCKED", 0, 0, reference, "{}", NOON)
+    ended = {"LOCKED": (0, 0), "RELEASED": (95, 0), "REFUNDED": (0, 100), "DISPUTED": (0, 0), "RESOLVED": (55, 40)}
+    escrows = [
+        replace(locked, state=state, to_seller=seller, to_buyer=buyer) for state, (seller, buyer) in ended.items()
+    ]
+    balances = [Balance(75, held=0 if escrow.to_seller or escrow.to_buyer else 100) for escrow in escrows]
+    return [
+        movements.fact(escrow_facts.told(escrow)[0], GOLD, balance)
+        for escrow, balance in zip(escrows, balances, strict=True)
+    ]
+
+
+def _system() -> list[Fact]:
+    endpoint = Endpoint(
+        id=3, name=None, url="", types=("ALL",), foreign_id="", description="the shop's back office", secret="",
+        state="disabled", legacy_base64_message=False, failing_since=NOON - timedelta(days=5),
+        disabled_reason="It has failed for 5 days.", created=NOON - timedelta(days=30),
+    )  # fmt: skip
+    return [
+        facts.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK),
+        endpoint_facts.test(endpoint),
+        endpoint_facts.disabled(endpoint),
+    ]
