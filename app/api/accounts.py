@@ -29,7 +29,7 @@ class AccountFields(bodies.Body):
         json_schema_extra={
             "examples": [
                 {},
-                {"payout_address": "nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5", "name": "Shibe Shop"},
+                {"payout_address": "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv", "name": "Shibe Shop"},
                 {"opening": {"gold_coins": "100"}},
             ]
         }

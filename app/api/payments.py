@@ -20,7 +20,7 @@ from app.money import Koinu
 
 router = APIRouter()
 
-_EXAMPLE: Final = "nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5"
+_EXAMPLE: Final = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
 _LOOK_SECONDS: Final = 0.03
 """How often a waiting caller's payment is looked at."""
 _NO_AMOUNT: Final = 0
