@@ -1,9 +1,9 @@
 """The database: the engine, and rows in bulk in one statement."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, cast
 
 import asyncpg
@@ -90,10 +90,13 @@ async def insert_many(db: Db, table: sa.Table, columns: tuple[str, ...], given: 
     driver: asyncpg.Connection = (await db.get_raw_connection()).driver_connection
     if not driver.is_in_transaction():
         await db.execute(_BEGIN)
-    writers = [_WRITERS[type(table.c[name].type)] for name in columns]
-    text = "".join(["\t".join([write(v) for write, v in zip(writers, row, strict=True)]) + "\n" for row in given])
+    texts = [
+        _WRITERS[type(table.c[name].type)](values)
+        for name, values in zip(columns, zip(*given, strict=True), strict=True)
+    ]
+    lines = "\n".join(map("\t".join, zip(*texts, strict=True)))
     try:
-        await driver.copy_to_table(table.name, source=memoryview(text.encode()), columns=columns, format="text")
+        await driver.copy_to_table(table.name, source=memoryview(lines.encode()), columns=columns, format="text")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise DBAPIError(f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()) from error
 
@@ -102,15 +105,20 @@ _BEGIN: Final = sa.text("SELECT 1")
 """SQLAlchemy begins with the first statement; COPY is none of its own."""
 
 
-def _escaped(text: str) -> str:
-    """Write a text as COPY reads it."""
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+def _escaped(texts: Sequence[str]) -> Sequence[str]:
+    """Write texts as COPY reads them; nearly always they are so already, which is seen at once for all of them."""
+    together = "".join(texts)
+    if not any(special in together for special in _SPECIAL):
+        return texts
+    return [text.translate(_SPECIAL_ORDS) for text in texts]
 
 
-_WRITERS: Final[Mapping[type[Any], Callable[[Any], str]]] = {
+_SPECIAL: Final = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_SPECIAL_ORDS: Final = str.maketrans(_SPECIAL)
+_WRITERS: Final[Mapping[type[Any], Callable[[Sequence[Any]], Iterable[str]]]] = {
     sa.Text: _escaped,
-    sa.BigInteger: str,
-    sa.DateTime: datetime.isoformat,
+    sa.BigInteger: partial(map, str),
+    sa.DateTime: partial(map, datetime.isoformat),
 }
 
 

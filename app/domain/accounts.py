@@ -129,7 +129,7 @@ async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
     wanted = accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS))
     is_open = accounts.c.state == "open"
     found = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address, is_open).where(wanted)
-    return {row.foreign_id: Owner(*row) for row in await db.execute(found)}
+    return {row[1]: Owner._make(row) for row in (await db.execute(found)).all()}
 
 
 async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:

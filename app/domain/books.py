@@ -53,7 +53,7 @@ class Balance(NamedTuple):
         moved = list(self)
         moved[_PLACES[bucket]] += amount
         moved[_SEQ] += 1
-        return Balance(*moved)
+        return Balance._make(moved)
 
 
 class Posting(NamedTuple):
@@ -181,11 +181,12 @@ class Books:
         if self.closed and (barred := self.closed.keys() & entry.takers()):
             return AccountClosed(foreign_id=self.closed[min(barred)], field="to")
         given = _with_clawback(self.balances, entry) if entry.clawback else entry.postings
-        lines = _lines(self.balances, given)
+        now: dict[Slot, Balance] = {}
+        lines = _lines(self.balances, given, now)
         if isinstance(lines, Refusal):
             return lines
         self.keys.add(entry.key)
-        self.balances.update(after(lines))
+        self.balances.update(now)
         charged = _charged(entry.postings) - _charged(given) if entry.clawback else 0
         return Decided(entry, lines, charged)
 
@@ -224,9 +225,10 @@ def _with_clawback(held: Mapping[Slot, Balance], entry: Entry) -> tuple[Posting,
     return tuple(given)
 
 
-def _lines(held: Mapping[Slot, Balance], given: Sequence[Posting]) -> tuple[Line, ...] | Refusal:
-    """Judge the postings one after the other on a copy of the balances that they touch."""
-    now: dict[Slot, Balance] = {}
+def _lines(
+    held: Mapping[Slot, Balance], given: Sequence[Posting], now: dict[Slot, Balance]
+) -> tuple[Line, ...] | Refusal:
+    """Judge the postings one after the other; `now` takes the balances that they touch as they are then."""
     lines = []
     for posting in given:
         if posting.account == TREASURY:

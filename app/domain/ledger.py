@@ -1,6 +1,6 @@
 """The double-entry ledger: money moves by balanced entries only, and `post` is their one writer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -96,16 +96,16 @@ _KNOWN: Final = sa.union_all(
     ),
 )
 _KEY: Final = ("account_id", "asset")
+_MOVED: Final = (*_KEY, *Balance._fields)
 _GIVEN: Final = bulk.unnested(balances, _KEY)
 _SORTED: Final = sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset)
 _MAKE: Final = insert(balances).from_select(_KEY, _SORTED).on_conflict_do_nothing()
 _LOCK: Final = (
-    sa.select(balances)
+    sa.select(*(balances.c[name] for name in _MOVED))
     .join(_GIVEN, sa.and_(balances.c.account_id == _GIVEN.c.account_id, balances.c.asset == _GIVEN.c.asset))
     .order_by(balances.c.account_id, balances.c.asset)
     .with_for_update(key_share=True, of=balances)
 )
-_MOVED: Final = (*_KEY, *Balance._fields)
 _MOVE: Final = (
     bulk.change(balances, _KEY, _MOVED)
     .values(updated=sa.func.greatest(balances.c.updated, sa.func.clock_timestamp()))
@@ -123,13 +123,10 @@ async def lock(db: Db, slots: Sequence[Slot]) -> dict[Slot, Balance]:
     """
     if not slots:
         return {}
-    given = bulk.arrays([{"account_id": slot.account, "asset": slot.asset} for slot in slots])
+    given = bulk.columns(_KEY, slots)
     await db.execute(_MAKE, given)
     locked = await db.execute(_LOCK, given)
-    return {
-        Slot(row.account_id, row.asset): Balance(row.available, row.incoming, row.held, row.outgoing, row.seq)
-        for row in locked
-    }
+    return {Slot(account, asset): Balance._make(rest) for account, asset, *rest in locked.all()}
 
 
 async def _write(db: Db, decided: Sequence[Decided]) -> list[Posted]:
@@ -138,12 +135,13 @@ async def _write(db: Db, decided: Sequence[Decided]) -> list[Posted]:
         return []
     last = books.after(line for one in decided for line in one.lines)
     moved = [(*slot, *balance) for slot, balance in last.items()]
-    times = {Slot(row[0], row[1]): row[2] for row in await db.execute(_MOVE, bulk.columns(_MOVED, moved))}
+    moving = await db.execute(_MOVE, bulk.columns(_MOVED, moved))
+    times = {(account, asset): updated for account, asset, updated in moving.all()}
     latest = max(times.values())
     entered = await db.execute(_ENTER, bulk.columns(_ENTERED, [_entry_row(one.entry) for one in decided]))
-    numbers = {row[0]: (row[1], row[2]) for row in entered}
+    numbers = {key: (number, created) for key, number, created in entered.all()}
     posted = [Posted(*one, *numbers[one.entry.key]) for one in decided]
-    rows = [_posting_row(line, one.id, times.get(line.posting.slot, latest)) for one in posted for line in one.lines]
+    rows = [_posting_row(line, one.id, times, latest) for one in posted for line in one.lines]
     await bulk.insert_many(db, postings, _WRITTEN, rows)
     return posted
 
@@ -152,8 +150,10 @@ def _entry_row(entry: Entry) -> tuple[str, ...]:
     return (entry.kind, *entry.cause, *entry.reference, entry.key, entry.metadata)
 
 
-def _posting_row(line: Line, entry_id: int, created: datetime) -> tuple[object, ...]:
+def _posting_row(
+    line: Line, entry_id: int, times: Mapping[tuple[int, str], datetime], latest: datetime
+) -> tuple[object, ...]:
     """The treasury's postings, which no lock counts, are numbered by their entries."""
-    posting, balance = line
-    after = balance._replace(seq=entry_id) if posting.account == TREASURY else balance
-    return (posting.account, posting.asset, entry_id, posting.bucket.value, posting.amount, *after, created)
+    (account, bucket, amount, asset), balance = line
+    after = balance._replace(seq=entry_id) if account == TREASURY else balance
+    return (account, asset, entry_id, bucket.value, amount, *after, times.get((account, asset), latest))

@@ -1,6 +1,7 @@
 import asyncio
 import random
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -122,3 +123,16 @@ async def test_a_reader_by_position_sees_every_fact_of_50_late_writers_once_and_
     for account in range(5):
         sequences = [number for _, owner, number in seen if owner == account]
         assert sequences == list(range(1, len(sequences) + 1))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\\", "\\N", "\\.", "a\tb", "a\nb\r\n", "\\t", '{"a":"\\u00e9 \\\\ Đ 🐕"}', "\x7f\u2028"]
+)
+async def test_a_fact_is_kept_as_it_was_written(engine: AsyncEngine, text: str) -> None:
+    async with engine.begin() as db:
+        await outbox.emit(db, [Fact(7, text, "INV_CREATED", "{}"), Fact(-3, "plain", text, text)])
+
+    async with engine.connect() as db:
+        columns = [outbox_table.c[name] for name in ("account_id", "foreign_id", "type", "message")]
+        rows = await db.execute(sa.select(*columns).order_by(outbox_table.c.id))
+        assert [tuple(row) for row in rows] == [(7, text, "INV_CREATED", "{}"), (-3, "plain", text, text)]
