@@ -14,6 +14,10 @@ class DatabaseBehind(Exception):
         return (self.__doc__ or "").format(*self.args)
 
 
+class NotRemembered(OSError):
+    """What is sent cannot be remembered, so nothing is sent; the message is a sentence for the operator."""
+
+
 class HighWater:
     """A small file that is written, and on the disk, before anything is sent."""
 
@@ -32,9 +36,13 @@ class HighWater:
             raise DatabaseBehind(highest, self._known)
 
     def raise_to(self, number: int) -> None:
-        """Remember that `number` is about to be sent; returns once the disk has it."""
-        if number > max(self._known, self._read()):  # another process may have sent more since
-            self._write(number)
+        """Remember that `number` is about to be sent; returns once the disk has it, or raises NotRemembered."""
+        try:
+            if number > max(self._known, self._read()):  # another process may have sent more since
+                self._write(number)
+        except OSError as error:
+            reason = error.strerror or error
+            raise NotRemembered(f"nothing is sent, because {self._path} cannot be written: {reason}") from error
 
     def forget(self, highest: int) -> None:
         """Go on from a restored database, whose highest transaction is `highest`."""
@@ -48,10 +56,14 @@ class HighWater:
 
     def _write(self, number: int) -> None:
         with NamedTemporaryFile("w", dir=self._path.parent, prefix=self._path.stem, delete=False) as file:
-            json.dump({"highest_transaction": number}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(self._path)  # a file of its own, for another process may write at the same time
+            try:
+                json.dump({"highest_transaction": number}, file)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(self._path)  # a file of its own: another process may write at the same time
+            except OSError:
+                Path(file.name).unlink()
+                raise
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

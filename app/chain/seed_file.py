@@ -31,6 +31,10 @@ class SeedFileDamaged(SeedRefused):
     """The seed file cannot be read."""
 
 
+class SeedFileNotWritten(SeedRefused, OSError):
+    """The seed file cannot be written, and is as it was."""
+
+
 class WrongPassphrase(SeedRefused):
     """The passphrase does not open the seed file."""
 
@@ -67,7 +71,8 @@ class SeedFile:
         """
         self._check(passphrase)
         words = _fresh_words() if words is None else _checked_words(words)
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._writing():
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked():
             if self.path.exists():
                 raise SeedFileExists(f"There is a seed file at {self.path} already; it is never overwritten.")
@@ -132,24 +137,35 @@ class SeedFile:
         text = record.to_json()
         seed_record.of_json(text)  # what cannot be read back must not replace what can
         fresh = self.path.with_name(f"{self.path.name}.new")
-        fresh.unlink(missing_ok=True)  # what a killed writer left; nobody else writes while we hold the lock
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        with self._writing():
+            fresh.unlink(missing_ok=True)  # what a killed writer left; nobody else writes while we hold the lock
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path)
+            directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in a sentence that the disk is full, or whatever else is in the way."""
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise SeedFileNotWritten(f"The seed file {self.path} cannot be written: {reason}.") from error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold other processes and threads off; the lock dies with its holder."""
         if not self.path.parent.is_dir():
             raise SeedFileMissing(f"There is no seed file at {self.path}.")
-        descriptor = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        with self._writing():
+            descriptor = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

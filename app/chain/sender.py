@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import offers
 from app.chain.fee_rates import FeeRates
+from app.chain.high_water import NotRemembered
 from app.chain.node import Node
 from app.chain.signer import Signer
 from app.chain.turn import Turn
@@ -45,11 +46,12 @@ class Sender:
         self._after = 0
         self._last = 0
         self._most = dispatch.TURN
+        self._stuck: set[int] = set()
 
     async def step(self) -> bool:
         """Sign for the payments whose turn it is, or send what is due; False when there is nothing to do now.
 
-        Raises DatabaseBehind, which no repetition mends, and the node's and the database's troubles.
+        Raises DatabaseBehind, which no repetition mends, NotRemembered, and the node's and the database's troubles.
         """
         if not await self._lease.held():
             return False
@@ -115,11 +117,19 @@ class Sender:
         turn = await Turn.begin(db, self._signer, policy, groups)
         for group in groups:
             await turn.serve(db, group)
+        self._tell(turn.stuck)
         await dispatch.store(db, turn.drafts, turn.failed)
         if turn.drafts or turn.failed:
             return True
         self._after = self._last if len(given) == self._most else 0
         return self._after > 0
+
+    def _tell(self, stuck: Mapping[int, str]) -> None:
+        """Tell once of each payment that cannot be signed, though it is tried again and again."""
+        for number, why in stuck.items():
+            if number not in self._stuck:
+                self._stuck.add(number)
+                _log.error("payment %s waits, and others go on without its coins: %s", number, why)
 
     async def _send(self) -> bool:
         """Give the node what it was not given lately; its answer decides nothing but what is written beside it."""
@@ -129,12 +139,20 @@ class Sender:
             waiting = await broadcasts.unsent(db, AT_ONCE)
             highest = await broadcasts.highest(db)
         self._signer.high_water.check(highest)
-        if highest > self._signer.high_water.highest:  # also of what the callers of paytx send themselves
-            await asyncio.to_thread(self._signer.high_water.raise_to, highest)
+        await self._remember(highest)
         if waiting:
             await self._give(waiting)
             self._committed()
         return bool(waiting)
+
+    async def _remember(self, highest: int) -> None:
+        """Remember what is about to be sent, and what the callers of paytx send themselves, or raise NotRemembered."""
+        if highest > self._signer.high_water.highest:
+            try:
+                await asyncio.to_thread(self._signer.high_water.raise_to, highest)
+            except NotRemembered:
+                self._signed = True  # so that the next step tries this again before it signs any more
+                raise
 
     async def _give(self, waiting: Sequence[Unsent]) -> None:
         """Give the node these, in their order: what spends another one's change comes after it."""

@@ -1,7 +1,6 @@
 """A turn of the sender: coins chosen and transactions signed for several payments, in memory, to be stored at once."""
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,14 +19,14 @@ from app.domain.purse import Purse
 from app.domain.refusals import Refusal
 from app.money import NOTHING
 
-_log = logging.getLogger(__name__)
-
 Group = Sequence[Payment]
 
 
 @dataclass(slots=True)
 class Turn:
     """What was signed so far, and what can never be; whose coins are not there yet waits. `dispatch.store` takes both.
+
+    `stuck` are payments, by their number, to whose coins there are no keys.
 
     Nothing that is signed here leaves the house before that is committed.
     """
@@ -40,6 +39,7 @@ class Turn:
     known: set[int]
     drafts: list[Draft] = field(default_factory=list)
     failed: list[tuple[Payment, Refusal]] = field(default_factory=list)
+    stuck: dict[int, str] = field(default_factory=dict)
     _filled: bool = False
 
     @classmethod
@@ -63,8 +63,8 @@ class Turn:
                 await self.serve(db, group[len(group) // 2 :])
             elif not isinstance(refusal, InsufficientCoins) and not self.purse.taken:
                 self.failed.append((group[0], refusal))
-        except CannotSign:
-            _log.exception("payment %s waits, and others go on without its coins", group[0].id)
+        except CannotSign as error:
+            self.stuck[group[0].id] = str(error)
             self.purse.take(choice.coins)
 
     def sign(self, group: Group, choice: Choice, paths: Mapping[Outpoint, Path]) -> Signed:

@@ -228,10 +228,14 @@ _FRESH: Final = (
     .select_from(_PLACED.join(transactions, transactions.c.txid == coins.c.txid))
     .where(_FREE, coins.c.change, coins.c.height.is_(None))
     .where(_WAITS, transactions.c.sends, transactions.c.replaces.is_(None), transactions.c.ancestors < ANCESTORS)
+    .where(transactions.c.conflict_height.is_(None))
     .order_by(_LARGEST_FIRST)
     .limit(UNCONFIRMED)
 )
-"""Change of our own that waits for a block. `ancestors` is what it was when it was signed: at least what it is, but after a reorg."""
+"""Change of our own that waits for a block, and that none has overtaken.
+
+`ancestors` is what it was when it was signed: at least what it is, but after a reorg.
+"""
 
 
 def _below() -> sa.Select[Any]:

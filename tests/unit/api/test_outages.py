@@ -14,6 +14,11 @@ CANCEL = sa.text(
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
+FULL = (
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'No space left' USING ERRCODE = 'disk_full'; END$$",
+    "CREATE TRIGGER no_room BEFORE INSERT ON outbox EXECUTE FUNCTION refuse()",
+)
+"""What a server without room says to whoever writes."""
 INVOICE = '{"items":[{"type":"item","value":1,"quantity":1}]}'
 
 
@@ -75,3 +80,24 @@ async def test_a_statement_that_the_database_cancels_is_503_and_leaves_nothing(
 
     assert answer.status_code == 503
     assert (await admin.get("/account/a/invoices")).json() == {"items": [], "cursor": 0}
+
+
+async def test_while_the_databases_disk_is_full_requests_are_503_and_done_once_there_is_room(
+    admin: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
+    await admin.post("/account/a", content="{}")
+    async with ready.begin() as db:
+        for statement in FULL:
+            await db.execute(sa.text(statement))
+
+    headers = {"Idempotency-Key": "once"}
+    refused = await admin.post("/account/a/invoice", content=INVOICE, headers=headers)
+    async with ready.begin() as db:
+        await db.execute(sa.text("DROP TRIGGER no_room ON outbox"))
+    before = (await admin.get("/account/a/invoices")).json()["items"]
+    done = await admin.post("/account/a/invoice", content=INVOICE, headers=headers)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not-available")
+    assert before == []
+    assert done.status_code == 200
+    assert "idempotent-replayed" not in done.headers
