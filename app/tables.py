@@ -27,6 +27,8 @@ NOBODY: Final = -9
 Amount = sa.BigInteger
 Time = sa.DateTime(timezone=True)
 NOW = sa.func.clock_timestamp()
+STATEMENT_NOW = sa.func.statement_timestamp()
+"""When the statement began: the same for all of its rows, so that an index may be asked what is older."""
 
 
 def _text(name: str, **options: Any) -> sa.Column[str]:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app import db as bulk
 from app.db import Db
 from app.domain.refusals import Conflict, Refusal
-from app.tables import idempotency
+from app.tables import STATEMENT_NOW, idempotency
 
 WAIT_SECONDS = 5
 """How long a request waits for another with the same key."""
@@ -75,7 +75,7 @@ async def forget_old(db: Db, limit: int = 1000) -> int:
     """Delete up to `limit` keys that are older than `KEPT`; returns how many."""
     old = (
         sa.select(idempotency.c.scope, idempotency.c.key)
-        .where(idempotency.c.created < sa.func.clock_timestamp() - KEPT)
+        .where(idempotency.c.created < STATEMENT_NOW - KEPT)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )

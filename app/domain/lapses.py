@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app.db import Db
 from app.domain import broadcasts, payments, voids
 from app.domain.payments import Payment
-from app.tables import NOW, transactions
+from app.tables import STATEMENT_NOW, transactions
 from app.tables import payments as payment_rows
 
 AT_ONCE: Final = 50
@@ -17,7 +17,7 @@ AT_ONCE: Final = 50
 async def due(db: Db, now: datetime | None = None) -> list[Payment]:
     """Return payments whose time is over at `now` (None: the database's clock) and that nobody has seen, the oldest first."""
     waits = sa.and_(payment_rows.c.expires.is_not(None), payment_rows.c.state.in_(("PENDING", "PROCESSING")))
-    over = sa.select(payment_rows.c.id).where(waits, payment_rows.c.expires <= (NOW if now is None else now))
+    over = sa.select(payment_rows.c.id).where(waits, payment_rows.c.expires <= (STATEMENT_NOW if now is None else now))
     return await payments.load(db, payment_rows.c.id.in_(over.order_by(payment_rows.c.expires).limit(AT_ONCE)))
 
 

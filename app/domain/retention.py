@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app import db as bulk
 from app.db import Db
 from app.domain import endpoints
-from app.tables import attempts, cursors, deliveries, events, webhook_backlogs, webhook_endpoints
+from app.tables import STATEMENT_NOW, attempts, cursors, deliveries, events, webhook_backlogs, webhook_endpoints
 
 SLICE: Final = 1_000
 
@@ -37,7 +37,7 @@ async def told(db: Db, places: Collection[str]) -> int | None:
 
 async def forget(db: Db, age: timedelta, until: int | None) -> int:
     """Delete up to SLICE events that are older than `age`, oldest first, up to the position `until`; returns how many."""
-    old = events.c.created < sa.func.clock_timestamp() - age
+    old = events.c.created < STATEMENT_NOW - age
     reached = sa.true() if until is None else events.c.position <= until
     some = sa.select(events.c.position).where(old, reached).order_by(events.c.position).limit(SLICE)
     gone = sa.delete(events).where(events.c.position == sa.any_(sa.func.array(some.scalar_subquery())))
