@@ -1,6 +1,7 @@
 """The whole program on one screen: shared things, loops and listeners, started in order and stopped in reverse."""
 
 import asyncio
+import gc
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +26,8 @@ from app.roles import Shared
 from app.settings import Settings
 
 TEND_SECONDS: Final = 0.5
+COLLECTED_AT: Final = (50_000, 10, 10)
+"""How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
 LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relaying}
 
 
@@ -67,7 +70,15 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
             tasks.append(announcements.listen(zmq, {"hashblock": lambda _: shared.follow.ring()}))
         await stack.enter_async_context(_together(tasks))
         admin, public = await _listeners(stack, shared, vitals)
+        _collect_less()
         yield Running(admin, public, vitals, engine)
+
+
+def _collect_less() -> None:
+    """Keep what was made for good out of the collector's sight; with its own numbers it took a third of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AT)
 
 
 def _holder(database: Database) -> str:
