@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CODE := app tests bench migrations
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run install eventbridge test bench check quick lint format docs lock image clean soak
+.PHONY: run install eventbridge test bench check quick lint format docs lock image clean soak soak-events
 
 run: install
 	@$(BIN)/python -m app demo
@@ -26,6 +26,10 @@ bench: $(VENV)/dev
 # make soak SECONDS=600: money walks at random for so long; a failure prints the shortest way to it. SEED=n walks as then.
 soak: $(VENV)/dev
 	SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/walk
+
+# make soak-events SECONDS=600: events are told for so long while the program, the broker and the receiver die. SEED=n dies as then.
+soak-events: $(VENV)/dev
+	SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults/test_telling_kills.py
 
 check: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile

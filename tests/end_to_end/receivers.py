@@ -113,8 +113,7 @@ class Broker(Process):
         config = home / "mosquitto.conf"
         config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
-            f"persistence true\npersistence_location {home}/\nautosave_on_changes true\nautosave_interval 1\n"
-            "max_queued_messages 0\n"
+            f"persistence true\npersistence_location {home}/\nmax_queued_messages 0\n"
         )
         embedded = (
             "import asyncio\nfrom app.events import broker\n"

@@ -1,0 +1,247 @@
+"""Who is told fails, hangs, dies and goes away, and the program is killed meanwhile: every event comes to everybody.
+
+`make soak-events SECONDS=600` goes on for so long.
+"""
+
+import asyncio
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.end_to_end.program import Program, free_ports, running, until
+from tests.end_to_end.receivers import Broker, Event, Subscriber
+from tests.end_to_end.shop import Shop, answered
+from tests.faults.conftest import Said
+from tests.faults.fickle import Fickle
+
+EVENTS: Final = 20_000
+KILLS: Final = 2
+"""At the least, on the fastest machine."""
+PART: Final = 250
+"""Transfers of a request; each is told to both of its accounts."""
+AHEAD: Final = 5_000
+"""Events that the receiver may be behind: what is written goes on until nearly all is told, and so do the kills."""
+NAMES: Final = [f"player-{number}" for number in range(5)]
+SETTLE_SECONDS: Final = 90
+"""What a killed program was posting waits 20 s for another, what hangs 15 s."""
+SOAK_SECONDS: Final = int(os.environ.get("SOAK_SECONDS", "0"))
+SOAK_SEED: Final = os.environ.get("SOAK_SEED")
+
+
+@pytest.fixture
+def seed() -> int:
+    """What is shown beside a failure, and can be asked for again; the machine's own moments remain its own."""
+    found = int(SOAK_SEED) if SOAK_SEED else random.SystemRandom().randrange(2**32)
+    print(f"make soak-events SEED={found}", flush=True)  # noqa: T201  whoever soaks wants to know
+    return found
+
+
+@pytest.fixture
+async def fickle(seed: int) -> AsyncIterator[Fickle]:
+    [port] = free_ports(1)
+    found = Fickle(port, random.Random(f"{seed} receiver"))
+    await found.up()
+    yield found
+    await found.down()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    found = Broker(tmp_path / "broker")
+    found.up()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def subscriber(broker: Broker) -> Iterator[Subscriber]:
+    with closing(Subscriber(broker.port)) as found:
+        found.start()
+        yield found
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """The file in which the program writes every event, and begins another again and again."""
+    return tmp_path / "log" / "events.jsonl"
+
+
+@pytest.fixture
+def program(tmp_path: Path, fickle: Fickle, broker: Broker, log: Path, said: Said) -> Iterator[Program]:
+    home = tmp_path / "program"
+    home.mkdir()
+    (home / "kennel.toml").write_text(
+        f'mqtt_url = "mqtt://127.0.0.1:{broker.port}"\nwebhook_allow_private = true\n'
+        f"webhook_retries = [{'1, ' * 49}1]\n\n"
+        f'[callbacks.fickle]\npath = "http://127.0.0.1:{fickle.port}/hook"\n\n'
+        f'[loggers.all]\npath = "{log}"\nmegabytes = 1\nfiles = 1000\n'
+    )
+    killed = Program(home)
+    said.by(killed)
+    with running(killed):
+        yield killed
+
+
+async def test_whoever_fails_hangs_or_dies_every_event_comes_to_webhook_mqtt_and_log(
+    program: Program, fickle: Fickle, broker: Broker, subscriber: Subscriber, log: Path, seed: int
+) -> None:
+    opened = await asyncio.to_thread(_open, program)
+    moments, over = random.Random(f"{seed} moments"), asyncio.Event()
+
+    async def kill() -> None:
+        await asyncio.to_thread(program.kill)
+        await fickle.hang_up()
+        await asyncio.to_thread(program.start)
+
+    async def leave() -> None:
+        await asyncio.to_thread(broker.stop)
+        await asyncio.to_thread(broker.up)
+
+    async with asyncio.TaskGroup() as group:
+        killing = group.create_task(_again(kill, partial(moments.uniform, 3, 6), over))
+        group.create_task(_again(fickle.die, partial(moments.uniform, 1, 4), over))
+        if broker.installed:  # the demo's forgets its sessions
+            group.create_task(_again(leave, partial(moments.uniform, 2, 6), over))
+        paid = await _pay(program, fickle, random.Random(f"{seed} payments"))
+        over.set()
+    fickle.calm = True
+    total = opened + 2 * paid
+
+    for heard in (lambda: len(fickle.taken), lambda: len(set(subscriber.positions)), lambda: len(_logged(log))):
+        await asyncio.to_thread(until, partial(_reaches, heard, total), SETTLE_SECONDS)
+    events = await asyncio.to_thread(program.events)
+    assert killing.result() >= KILLS
+    assert_whole(events, paid)
+    assert_posted(fickle, events)
+    assert_in_order([event for _, event in subscriber.messages], events)
+    assert_in_order(_logged(log), events)
+    until(lambda: not _deliveries(program, "due"))
+    assert not _deliveries(program, "failed")
+    program.audit()
+
+
+def assert_whole(events: list[Event], paid: int) -> None:
+    """Each transfer was told once to each side, all under numbers without gaps."""
+    _assert_counted([event["position"] for event in events])
+    assert len({event["event_id"] for event in events}) == len(events)
+    for kind in ("TRANSFER_SENT", "TRANSFER_RECEIVED"):
+        told = Counter(event["message"]["reference"] for event in events if event["event_type"] == kind)
+        assert not [number for number in range(paid) if told[str(number)] != 1]
+    for name in NAMES:
+        of_account = [event for event in events if event["message"]["foreign_id"] == name]
+        _assert_counted([event["sequence"] for event in of_account])
+        assert of_account
+
+
+def assert_posted(fickle: Fickle, events: list[Event]) -> None:
+    """What was posted again had not been taken, or nobody can have known that it was; and it was the same."""
+    bodies: dict[str, bytes] = {}
+    taken: dict[str, int] = {}
+    for post in fickle.posts:
+        assert bodies.setdefault(post.name, post.body) == post.body
+        assert taken.get(post.name, -1) < post.life, post
+        if post.taken:
+            taken[post.name] = post.life
+    posted = {name: json.loads(bodies[name]) for name in taken}
+    assert not [event for name, event in posted.items() if event["event_id"] != name]
+    _assert_same(sorted(posted.values(), key=_position), events)
+
+
+def assert_in_order(told: Iterable[Event], events: list[Event]) -> None:
+    """Some came twice, but none was first told before one that was before it."""
+    first: dict[int, Event] = {}
+    for event in told:
+        assert first.setdefault(event["position"], event) == event
+    _assert_same(list(first.values()), events)
+
+
+def _assert_counted(numbers: list[int]) -> None:
+    assert not [(number, place) for place, number in enumerate(numbers, 1) if number != place][:3]
+
+
+def _assert_same(found: list[Event], events: list[Event]) -> None:
+    """Show a few differences: all of them would take minutes."""
+    assert sorted(set(map(_position, events)) - set(map(_position, found))) == []
+    assert len(found) == len(events)
+    assert not [pair for pair in zip(found, events, strict=True) if pair[0] != pair[1]][:3]
+
+
+def _reaches(heard: Callable[[], int], total: int) -> bool:
+    return heard() >= total
+
+
+async def _again(act: Callable[[], Awaitable[None]], wait: Callable[[], float], over: asyncio.Event) -> int:
+    """Act at random moments until it is over, and return how often."""
+    acts = 0
+    while not over.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait()):
+                await over.wait()
+                break
+        await act()
+        acts += 1
+    return acts
+
+
+async def _pay(program: Program, fickle: Fickle, chance: random.Random) -> int:
+    """Let all pay each other, and return how often."""
+    end = time.monotonic() + SOAK_SECONDS
+    paid = 0
+    while 2 * paid < EVENTS or time.monotonic() < end:
+        pairs = [chance.sample(NAMES, 2) for _ in range(PART)]
+        orders = [
+            {"from": payer, "to": payee, "asset": "gold", "amount": "1", "reference": str(number)}
+            for number, (payer, payee) in enumerate(pairs, paid)
+        ]
+        await asyncio.to_thread(until, partial(_paid, program, orders), SETTLE_SECONDS)
+        paid += PART
+        keeps_up = partial(_reaches, lambda: len(fickle.taken), 2 * paid - AHEAD)
+        await asyncio.to_thread(until, keeps_up, SETTLE_SECONDS)
+    return paid
+
+
+def _paid(program: Program, orders: list[dict[str, str]]) -> bool:
+    """Ask, with the same key each time, until it is answered."""
+    headers = {"Idempotency-Key": f"pay {orders[0]['reference']}"}
+    response = program.admin.post("/transfers", json={"transfers": orders}, headers=headers)
+    if response.status_code == 503:
+        return False
+    assert all("error" not in item for item in answered(response)["items"]), response.text
+    return True
+
+
+def _open(program: Program) -> int:
+    """Open accounts that have gold, and return how many events that was."""
+    answered(program.admin.post("/assets", json={"code": "gold", "decimals": 0}))
+    for name in NAMES:
+        Shop(program, name).open()
+        gold = {"asset": "gold", "amount": "1000000", "type": "TOPUP"}
+        answered(program.admin.post(f"/account/{name}/transact", json=gold, headers={"Idempotency-Key": name}))
+    return len(until(lambda: found if len(found := program.events()) == 2 * len(NAMES) else []))
+
+
+def _logged(log: Path) -> list[Event]:
+    """What all its files hold, oldest first; none of them ends within a line."""
+    older = sorted(log.parent.glob(f"{log.name}.*"), key=lambda path: -int(path.suffix[1:]))
+    lines = [line for path in [*older, log] for line in path.read_bytes().splitlines(keepends=True)]
+    assert all(line.endswith(b"\n") for line in lines)
+    return [json.loads(line) for line in lines]
+
+
+def _deliveries(program: Program, state: str) -> list[Any]:
+    found: list[Any] = answered(program.admin.get(f"/webhooks/1/deliveries?state={state}"))["items"]
+    return found
+
+
+def _position(event: Event) -> int:
+    position: int = event["position"]
+    return position
