@@ -110,7 +110,8 @@ def restored(
 ) -> None:
     """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
     with _started(beside=True) as (settings, database):
-        print(asyncio.run(_on(database.url, lambda engine: upkeep.restored(engine, settings.home, anyway=anyway))))
+        home, network = settings.home, networks.by_name(settings.network)
+        print(asyncio.run(_on(database.url, lambda engine: upkeep.restored(engine, home, network, anyway=anyway))))
 
 
 @commands.command()

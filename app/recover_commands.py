@@ -16,12 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db, migrate, progress, settings_values
 from app import lease as leases
+from app.chain import follower as chain_follower
 from app.chain import recovery
-from app.chain.follower import Follower, UnreadableBlock, WrongChain
+from app.chain.follower import Follower, Pruned, UnreadableBlock, WrongChain
 from app.chain.keys import Keyring
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.chain.recovery import Reach, Recovery, Report, Stopped
 from app.chain.seed_file import SeedFile
+from app.chain.seed_record import Record
 from app.devnet import devnet
 from app.domain import accounts, blocks, endpoints, networks
 from app.domain.blocks import Rules
@@ -37,6 +39,8 @@ LEASE_SECONDS: Final = leases.SECONDS + 2
 LOOK_SECONDS: Final = 0.25
 """How often is looked how far another process has come."""
 
+Asked = tuple[int | None, int | None, int | None]
+"""Accounts, gap and the first block, where they were named."""
 Started = Callable[[bool], AbstractContextManager[tuple[Settings, Database]]]
 """Settings and database for a command; called with whether one that a running Kennel has started will do."""
 
@@ -48,7 +52,13 @@ Accounts = Annotated[
     int | None,
     typer.Option("--accounts", help=f"How many accounts to look at; else all of the seed file, {recovery.ACCOUNTS:,} at least.")
 ]  # fmt: skip
-Gap = Annotated[int, typer.Option(help="How many unpaid addresses may follow one another before the next paid one.")]
+Gap = Annotated[
+    int | None,
+    typer.Option(
+        help=f"How many unpaid addresses may follow one another before the next paid one; else {recovery.GAP:,}, and what "
+        "`kennel restored` has left out."
+    ),
+]
 Words = Annotated[
     bool, typer.Option("--words", help="Ask for the 24 words, and make the seed file from them: it is lost too.")
 ]
@@ -64,9 +74,7 @@ def register(commands: typer.Typer, started: Started) -> None:
             asyncio.run(_rescan(settings, database, height, _console()))
 
     @commands.command()
-    def recover(
-        number: Accounts = None, gap: Gap = recovery.GAP, height: Birth = None, *, words: Words = False
-    ) -> None:
+    def recover(number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False) -> None:
         """Make a lost database again from the seed and the chain; the database must be empty."""
         with started(False) as (settings, database), _in_one_sentence():
             if words:
@@ -86,7 +94,7 @@ def _in_one_sentence() -> Iterator[None]:
     """What an operator can mend is said in a sentence, not in a traceback."""
     try:
         yield
-    except (Stopped, Refusal, UnreadableBlock, WrongChain) as error:
+    except (Stopped, Refusal, Pruned, UnreadableBlock, WrongChain) as error:
         sys.exit(f"kennel: {error}")
     except (NodeTrouble, NodeError) as error:
         sys.exit(f"kennel: The node does not answer as it should: {error}")
@@ -109,7 +117,7 @@ def _console() -> Console:
 
 async def _rescan(settings: Settings, database: Database, height: int, console: Console) -> None:
     async with _open(settings, database) as (engine, node):
-        await recovery.check_pruned(node, height)
+        await chain_follower.check_pruned(node, height)
         async with engine.begin() as transaction:
             asked = await blocks.rescan_from(transaction, height)
         if isinstance(asked, Refusal):
@@ -138,19 +146,14 @@ async def _until_read(engine: AsyncEngine, follower: Follower, height: int, tell
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _recover(
-    settings: Settings, database: Database, asked: tuple[int | None, int, int | None], console: Console
-) -> None:
+async def _recover(settings: Settings, database: Database, asked: Asked, console: Console) -> None:
     """Recover, and say what was found."""
-    number, gap, height = asked
     file = _seed_file(settings)
     keyring: Keyring = await asyncio.to_thread(file.open, settings.seed_passphrase or "")
     record = file.read()
-    reach = Reach(
-        accounts=max(recovery.ACCOUNTS, record.highest_account + 1) if number is None else number,
-        gap=gap,
-        first=(record.birth_height or 0) if height is None else height,
-    )
+    if record.skipped:
+        console.print(f"`kennel restored` has left out {record.skipped:,} addresses of every account.")
+    reach = reach_of(record, asked)
     async with _open(settings, database) as (engine, node):
         lease = _lease(engine)
         await _wait_for(lease)
@@ -165,6 +168,16 @@ async def _recover(
             console.print(unmined(settings.home))
 
 
+def reach_of(record: Record, asked: Asked) -> Reach:
+    """Return how far is looked: as asked for, else as far as the seed file tells."""
+    number, gap, height = asked
+    return Reach(
+        accounts=max(recovery.ACCOUNTS, record.highest_account + 1) if number is None else number,
+        gap=recovery.GAP + record.skipped if gap is None else gap,
+        first=(record.birth_height or 0) if height is None else height,
+    )
+
+
 async def _wait_for(lease: Lease) -> None:
     """A lease whose holder was killed runs out by itself; one whose holder lives does not."""
     for _ in range(LEASE_SECONDS):
@@ -176,7 +189,7 @@ async def _wait_for(lease: Lease) -> None:
 _REMEMBERED: Final = (
     f"{SENT} remembers payments that the lost database had sent, so the sender would stop: run `kennel restored` before "
     "`kennel serve`. Then nothing is sent until you have seen that they are all in the chain and run `kennel resume`. It also "
-    "leaves out 10,000 addresses of every account: another recovery would need --gap 12000."
+    "leaves out 10,000 addresses of every account, and notes that in the seed file for another recovery."
 )
 _FORGOTTEN: Final = (
     f"There is no {SENT} that would tell what the lost database had sent. If payments may have been on their way, run "

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.high_water import HighWater
 from app.chain.node import Node, NodeError, NodeTrouble
+from app.chain.seed_file import SeedFile
 from app.domain import blocks, broadcasts, consolidations, pauses, payouts, restores
 from app.domain.networks import Network
 from app.domain.refusals import Refusal
@@ -35,16 +36,20 @@ async def resume(engine: AsyncEngine, node: Node, *, with_payouts: bool = False)
     return f"Payments go on. They were paused because {why}." if why else "Payments were not paused."
 
 
-async def restored(engine: AsyncEngine, home: Path, *, anyway: bool = False) -> str:
+async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway: bool = False) -> str:
     """Go on with a database that is older than what was sent; returns what to tell.
 
-    `anyway`: also where its transactions are not behind, for the addresses that it has forgotten.
+    `anyway`: also where its transactions are not behind, for the addresses that it has forgotten. The seed file, where
+    there is one in `home`, learns of those first: whoever recovers from it looks beyond them.
     """
     high_water = HighWater(home / SENT)
     async with engine.connect() as db:
         highest = await broadcasts.highest(db)
     if highest >= high_water.highest and not anyway:
         raise CannotBeDone("The database knows all that was sent; if it is an older one all the same, add --anyway.")
+    seed_file = SeedFile(home / "seed.json", network)
+    if seed_file.path.exists():
+        seed_file.skip(restores.SKIPPED)
     async with engine.begin() as db:
         await restores.begin(db)
     ended = 0

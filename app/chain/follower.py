@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import header, wire
-from app.chain.node import ChainState, Node
+from app.chain.node import ChainState, Node, NodeError, NodeTrouble
 from app.chain.reorgs import Reorgs
 from app.domain import blocks
 from app.domain.blocks import Header, Rules, Tip, TipMoved
@@ -41,6 +41,10 @@ class UnreadableBlock(Exception):
         """Say which and why."""
         height, block_hash, reason = self.args
         return f"Block {height} ({block_hash}) cannot be read, and is never skipped: {reason}"
+
+
+class Pruned(NodeTrouble):
+    """The node has no blocks that are needed any more; the message is a sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +191,25 @@ class Follower:
 
 
 async def fetch(node: Node, first: int, count: int) -> list[Block]:
-    """Read up to `count` blocks of the node's best chain; the parsing leaves the loop to others."""
+    """Read up to `count` blocks of the node's best chain; the parsing leaves the loop to others.
+
+    Raises Pruned where the node has deleted some of them.
+    """
     hashes = await node.hashes(first, count)
-    raws = await node.blocks(hashes)
+    try:
+        raws = await node.blocks(hashes)
+    except NodeError:
+        await check_pruned(node, first)
+        raise
     return await asyncio.to_thread(_parse_all, first, hashes, raws)
+
+
+async def check_pruned(node: Node, first: int) -> None:
+    """Raise Pruned where the node does not have the blocks from height `first` on any more."""
+    state = await node.chain_state()
+    if state.pruned and first < (state.prune_height or 0):
+        kept = state.prune_height
+        raise Pruned(f"The node is pruned and has blocks from {kept} on only: {first} needs a node with all of them.")
 
 
 def parse(height: int, block_hash: bytes, raw: bytes) -> Block:

@@ -56,7 +56,7 @@ class Reach:
         if (addresses := self.accounts * 2 * self.gap) > gap_search.MAX_ADDRESSES:
             most = gap_search.MAX_ADDRESSES
             raise Stopped(
-                f"That would be {addresses:,} addresses at least; {most:,} are the most: lower one of the two."
+                f"That would be {addresses:,} addresses at least; {most:,} are the most: lower --accounts or --gap."
             )
 
 
@@ -134,7 +134,7 @@ class Recovery:
     async def _check(self, reach: Reach, tip: Tip) -> None:
         if reach.first > tip.height:
             raise Stopped(f"The chain has no block {reach.first} yet; its tip is block {tip.height}.")
-        await check_pruned(self._node, reach.first)
+        await follower.check_pruned(self._node, reach.first)
 
     async def _derive(self, search: GapSearch, reach: Reach, tell: Tell) -> None:
         """Derive the first addresses of every account; the curve's arithmetic lets other threads run beside it."""
@@ -231,14 +231,6 @@ def beyond(last: int, gap: int) -> int:
     given out: what reaches them is credited as a deposit. Half of the gap is left to a later recovery.
     """
     return last + 1 + min(max(SPARE, last + 1), gap // 2)
-
-
-async def check_pruned(node: Node, first: int) -> None:
-    """Raise Stopped where the node does not have the blocks from height `first` on any more."""
-    state = await node.chain_state()
-    if state.pruned and first < (state.prune_height or 0):
-        kept = state.prune_height
-        raise Stopped(f"The node is pruned and has blocks from {kept} on only: {first} needs a node with all of them.")
 
 
 def _branches(key: ReadyKey, gap: int) -> list[bytes]:

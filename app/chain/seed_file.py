@@ -84,7 +84,7 @@ class SeedFile:
         return keys.Keyring(self.network, self._words(self.read(), passphrase))
 
     def read(self) -> Record:
-        """Read what needs no passphrase: `birth_height`, `highest_account` (-1: none yet), `shown`."""
+        """Read what needs no passphrase: `birth_height`, `highest_account` (-1: none yet), `shown`, `skipped`."""
         try:
             with self.path.open("rb") as file:
                 record = seed_record.of_json(file.read(seed_record.MAX_BYTES + 1))
@@ -106,6 +106,12 @@ class SeedFile:
             record = self.read()
             if record.highest_account < number:
                 self._write(replace(record, highest_account=number))
+
+    def skip(self, number: int) -> None:
+        """Remember that `number` more addresses of every account are left out. On disk when it returns."""
+        with self._locked():
+            record = self.read()
+            self._write(replace(record, skipped=record.skipped + number))
 
     def show_once(self, passphrase: str, *, again: bool = False) -> str:
         """Return the words and remember that they were shown; the second time `AlreadyShown`, unless `again`."""

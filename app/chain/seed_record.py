@@ -63,7 +63,8 @@ class Record:
     """The seed file's contents.
 
     The cipher also vouches for the network, the birth height (None: unknown) and the cost. The highest account number
-    handed out (-1: none) and whether the words were shown change without the passphrase.
+    handed out (-1: none), whether the words were shown, and how many addresses of every account were left out after
+    restores change without the passphrase.
     """
 
     network: str
@@ -74,6 +75,7 @@ class Record:
     ciphertext: bytes
     highest_account: int = NO_ACCOUNT
     shown: bool = False
+    skipped: int = 0
 
     def words(self, passphrase: str) -> str:
         """Decrypt the mnemonic; `Unopened` where the passphrase does not fit."""
@@ -95,6 +97,7 @@ class Record:
             "aes_256_gcm": {"nonce": self.nonce.hex(), "ciphertext": self.ciphertext.hex()},
             "highest_account": self.highest_account,
             "shown": self.shown,
+            "skipped": self.skipped,
         }
         return json.dumps(body | {"checksum": _checksum(body)}, indent=2).encode() + b"\n"
 
@@ -135,6 +138,7 @@ def _record(body: dict[str, Any]) -> Record:
         ciphertext=bytes.fromhex(_text(cipher["ciphertext"])),
         highest_account=_number(body["highest_account"], lowest=NO_ACCOUNT),
         shown=body["shown"] is True,
+        skipped=_number(body.get("skipped", 0)),
     )
 
 

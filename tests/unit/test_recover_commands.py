@@ -1,8 +1,14 @@
-"""What is said after a recovery."""
+"""How far a recovery looks, and what is said after it."""
 
 from pathlib import Path
 
+import pytest
+
 from app import recover_commands
+from app.chain.recovery import Reach, Stopped
+from app.chain.seed_file import SeedFile
+from app.chain.seed_record import Cost
+from app.domain.networks import REGTEST
 from app.upkeep import SENT
 
 
@@ -12,3 +18,17 @@ def test_whoever_recovers_hears_of_what_the_chain_cannot_know(tmp_path: Path) ->
     (tmp_path / SENT).write_text('{"highest_transaction": 7}')
 
     assert "run `kennel restored` before `kennel serve`" in recover_commands.unmined(tmp_path)
+
+
+def test_a_recovery_looks_beyond_what_was_left_out_after_restores_unless_told_otherwise(tmp_path: Path) -> None:
+    file = SeedFile(tmp_path / "seed.json", REGTEST, Cost(1 << 14, 1))
+    file.create("", birth_height=7)
+    assert recover_commands.reach_of(file.read(), (None, None, None)) == Reach(1_000, 1_000, 7)
+    file.raise_highest(3_000)
+    file.skip(10_000)
+
+    assert recover_commands.reach_of(file.read(), (None, None, None)) == Reach(3_001, 11_000, 7)
+    assert recover_commands.reach_of(file.read(), (5, 20, 0)) == Reach(5, 20, 0)
+    file.raise_highest(9_999)
+    with pytest.raises(Stopped, match="lower --accounts or --gap"):
+        recover_commands.reach_of(file.read(), (None, None, None))

@@ -1,23 +1,33 @@
 """Bad luck around money: a disk that is full, a node that talks nonsense or not at all, and one that has forgotten blocks."""
 
+import asyncio
 import errno
+import json
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.chain import header
+from app.chain.follower import Follower, Pruned
 from app.chain.high_water import HighWater, NotRemembered
+from app.chain.node import ChainState, Node, NodeError
 from app.chain.seed_file import SeedFile, SeedFileNotWritten
 from app.chain.seed_record import Cost
 from app.domain.networks import REGTEST
+from app.lease import Lease
 from app.roles import CHAIN_TROUBLE, DATABASE_TROUBLE
 from tests import till as tills
 from tests.till import Till
+from tests.unit.chain import replay
+from tests.world import doge
 
 FULL = os.strerror(errno.EFBIG)
 """What a file says that may not grow; a full disk says the same in other words."""
@@ -87,3 +97,142 @@ def test_a_seed_file_that_cannot_be_written_says_so_and_stays_as_it_was(tmp_path
     assert file.path.read_bytes() == before
     file.raise_highest(7)
     assert file.read().highest_account == 7
+
+
+class Liar:
+    """Stands before a node and passes on what it says, or lies: with a whole answer, or with each result of `about`."""
+
+    def __init__(self, url: str) -> None:
+        self.node = httpx.AsyncClient(base_url=url, trust_env=False)
+        self.answer: replay.Fault | None = None
+        self.about = ""
+        self.result: object = None
+        self.talks: set[asyncio.Task[None]] = set()
+
+    async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.ensure_future(self.talk(reader, writer))
+        self.talks.add(talk)
+        await asyncio.wait([talk])
+
+    async def close(self) -> None:
+        for talk in self.talks:
+            talk.cancel()
+        await asyncio.gather(*self.talks, return_exceptions=True)
+        await self.node.aclose()
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError), closing(writer):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+                await self.say(writer, await reader.readexactly(int(headers[b"content-length"])))
+
+    async def say(self, writer: asyncio.StreamWriter, body: bytes) -> None:
+        if self.answer is not None:
+            await self.answer(writer, body)
+            return
+        truth = await self.node.post("/", content=body)
+        asked, said = json.loads(body), truth.json()
+        for question, reply in zip(asked, said, strict=True) if isinstance(asked, list) else [(asked, said)]:
+            if question["method"] == self.about:
+                reply.update(result=self.result, error=None)
+        await replay.say(writer, truth.status_code, json.dumps(said).encode() if self.about else truth.content)
+
+
+@pytest.fixture
+async def liar(till: Till) -> AsyncIterator[tuple[Liar, Node]]:
+    """Who stands between us and the till's node, and our way to the node."""
+    made = Liar(till.url)
+    server = await asyncio.start_server(made.listen, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with Node(f"http://kennel:kennel@127.0.0.1:{port}", timeout_seconds=0.2, sleep=replay.Naps()) as node:
+        yield made, node
+    server.close()
+    await made.close()
+
+
+ANSWERS: Sequence[replay.Fault] = (
+    replay.saying(200, b""),
+    replay.saying(200, b"<html>It works!</html>"),
+    replay.saying(500, b"\xff\xfe\x00"),
+    replay.saying(200, b'{"result":{"blocks":1'),
+    replay.saying(200, b'{"result":null,"error":null,"id":"another"}'),
+    replay.saying(200, b"[]"),
+    replay.saying(200, b"[" * 100_000),
+    replay.saying(503, b"the node is elsewhere"),
+    replay.reset,
+    replay.hang,
+    replay.drip,
+)
+RESULTS: Sequence[object] = (
+    None,
+    True,
+    -1,
+    10**30,
+    "woof",
+    "0" * 65,
+    [],
+    ["woof"],
+    {},
+    {"blocks": "x"},
+    {"blocks": -1},
+)
+
+
+async def test_by_nonsense_of_the_node_nothing_is_credited_or_sent_and_then_all_goes_on(
+    till: Till, liar: tuple[Liar, Node]
+) -> None:
+    lying, node = liar
+    [address] = await till.fund("shop", 100)
+    payment = await till.pay(tills.NOWHERE, 10)
+    await till.sender.step()
+    await till.call("sendtoaddress", address, "5")
+    await till.call("generatetoaddress", 3, tills.NOWHERE)
+    before = await till.balance()
+
+    async def step(*, follows: bool = True, sends: bool = True) -> None:
+        """Let a follower and a sender that have just started do what they can."""
+        lease = Lease(till.engine, "follow", "one")
+        follower = Follower(till.engine, node, tills.RULES, lease, till.committed)
+        for moves, mover in ((follows, follower), (sends, till.make_sender(node=node))):
+            with suppress(*CHAIN_TROUBLE):
+                assert moves is False or await mover.step() is not None
+
+    for lying.answer in ANSWERS:
+        await step()
+    lying.answer = None
+    for lying.about in ("getblockhash", "getblockchaininfo", "getblock", "sendrawtransaction"):
+        for lying.result in RESULTS:
+            await step(follows=lying.about != "sendrawtransaction", sends=lying.about == "sendrawtransaction")
+    assert (await till.balance(), await till.states(payment)) == (before, ["PROCESSING"])
+    lying.about = ""
+    for _ in range(3):
+        await step()
+
+    assert (await till.states(payment), (await till.balance()).available) == (["BROADCAST"], before.available + doge(5))
+
+
+async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(till: Till) -> None:
+    [address] = await till.fund("shop", 100)
+    await till.call("sendtoaddress", address, "5")
+    mined = await till.call("generatetoaddress", 5, tills.NOWHERE)
+    kept = (await till.call("getblock", mined[2]))["height"]
+
+    class Forgetful(Node):
+        """Answers as Core does of blocks that it has pruned."""
+
+        async def chain_state(self) -> ChainState:
+            return replace(await super().chain_state(), pruned=True, prune_height=kept)
+
+        async def blocks(self, hashes: Sequence[bytes]) -> list[bytes]:
+            if any(header.display(one) in mined[:2] for one in hashes):
+                raise NodeError(-1, "Block not available (pruned data)")
+            return await super().blocks(hashes)
+
+    async with Forgetful(till.node.address.replace("//", "//kennel:kennel@")) as node:
+        follower = Follower(till.engine, node, tills.RULES, Lease(till.engine, "follow", "one"), till.committed)
+        with pytest.raises(Pruned, match=f"has blocks from {kept} on only: {kept - 2} needs a node with all") as raised:
+            await follower.step()
+
+    assert isinstance(raised.value, CHAIN_TROUBLE)
+    await till.follow()
+    assert (await till.balance()).available == doge(105)

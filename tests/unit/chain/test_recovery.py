@@ -473,12 +473,12 @@ async def test_a_height_above_the_tip_is_refused(net: Net) -> None:
 
 
 async def test_a_pruned_node_is_refused(net: Net) -> None:
-    class Pruned(Node):
+    class Forgetful(Node):
         async def chain_state(self) -> ChainState:
             return replace(await super().chain_state(), pruned=True, prune_height=40)
 
-    async with Pruned(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
-        with pytest.raises(Stopped, match="pruned"):
+    async with Forgetful(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
+        with pytest.raises(follower.Pruned, match="needs a node with all of them"):
             await net.recover(2, gap=20, first=39, node=node)
         await net.recover(2, gap=20, first=40, node=node)
 
