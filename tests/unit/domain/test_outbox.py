@@ -1,11 +1,16 @@
 import asyncio
+import json
 import random
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import db as bulk
+from app.domain import events as read_back
 from app.domain import outbox
+from app.domain.events import Event
 from app.domain.outbox import Fact
 from app.tables import NOBODY, events
 from app.tables import outbox as outbox_table
@@ -82,47 +87,65 @@ async def test_a_fact_whose_transaction_is_undone_was_never_told(engine: AsyncEn
     assert await sequence(engine) == 0
 
 
-async def test_a_reader_by_position_sees_every_fact_of_50_late_writers_once_and_in_order(engine: AsyncEngine) -> None:
+async def test_readers_by_position_see_every_fact_of_50_late_writers_once_and_in_order(database: str) -> None:
+    engine = bulk.engine(database, connections=WRITERS + 6)  # so that all of them are in the middle of it at once
     chance = random.Random(7)
     writing = asyncio.Event()
-    seen: list[tuple[int, int, int]] = []
+    told: list[str] = []
 
     async def write(writer: int) -> None:
-        for number in range(6):
-            async with engine.begin() as db:
-                await outbox.emit(db, [fact(writer % 5, writer * 100 + number)] * chance.randint(1, 3))
-                await asyncio.sleep(chance.random() * 0.02)  # ids are given, the commit comes late
+        for number in range(8):
+            facts = [fact(writer % 5, writer * 1_000 + number * 10 + nth) for nth in range(chance.randint(1, 3))]
+            async with engine.connect() as db:
+                await outbox.emit(db, facts)
+                await asyncio.sleep(chance.random() * 0.05)  # ids are given, the commit comes late
+                if chance.random() < 0.1:
+                    continue  # or never
+                await db.commit()
+            told.extend(one.message for one in facts)
 
     async def move() -> None:
         while not writing.is_set() or await sequence(engine, limit=17):
             await sequence(engine, limit=17)
 
-    async def read() -> None:
-        done = False
-        while not done:
-            done = writing.is_set()
-            position = seen[-1][0] if seen else 0
-            query = sa.select(events.c.position, events.c.account_id, events.c.sequence)
+    async with asyncio.TaskGroup() as group:
+        moving = asyncio.gather(move(), move())  # two sequencers at once are only slower
+        readers = [group.create_task(read(engine, limit, moving)) for limit in (1, 10, 1_000)]
+        async with asyncio.TaskGroup() as writers:
+            for writer in range(WRITERS):
+                writers.create_task(write(writer))
+        writing.set()
+        await moving
+    await engine.dispose()
+
+    for reader in readers:
+        assert_once_and_in_order(reader.result(), told)
+
+
+async def read(engine: AsyncEngine, limit: int, moving: asyncio.Future[Any]) -> list[Event]:
+    """Read page after page from the position that the last one ended with, until nothing more can come."""
+    seen: list[Event] = []
+    position, over = 0, False
+    while not over:
+        over, full = moving.done(), True
+        while full:
             async with engine.connect() as db:
-                found = await db.execute(query.where(events.c.position > position).order_by(events.c.position))
-            seen.extend((row.position, row.account_id, row.sequence) for row in found)
+                page = await read_back.page(db, position, limit)
+            full, position = len(page.events) == limit, page.position
+            seen.extend(page.events)
+    return seen
 
-    async with asyncio.TaskGroup() as readers:
-        readers.create_task(read())
-        async with asyncio.TaskGroup() as movers:
-            movers.create_task(move())
-            movers.create_task(move())  # two sequencers at once are only slower
-            async with asyncio.TaskGroup() as writers:
-                for writer in range(WRITERS):
-                    writers.create_task(write(writer))
-            writing.set()
-    await read()
 
-    assert len(seen) >= WRITERS * 6
-    assert [position for position, _, _ in seen] == list(range(1, len(seen) + 1))
+def assert_once_and_in_order(seen: list[Event], told: list[str]) -> None:
+    """All that was told, each once; without gaps by position and by account; what one writer did in its order."""
+    assert [event.position for event in seen] == list(range(1, len(told) + 1))
+    assert sorted(event.message for event in seen) == sorted(told)
     for account in range(5):
-        sequences = [number for _, owner, number in seen if owner == account]
-        assert sequences == list(range(1, len(sequences) + 1))
+        of_account = [event.sequence for event in seen if event.account_id == account]
+        assert of_account == list(range(1, len(of_account) + 1))
+    for writer in range(WRITERS):
+        own = [number for event in seen if (number := json.loads(event.message)["n"]) // 1_000 == writer]
+        assert own == sorted(own)
 
 
 @pytest.mark.parametrize(
