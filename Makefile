@@ -23,9 +23,10 @@ test: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python -m bench
 
-# make soak SECONDS=600: money walks at random for so long; a failure prints the shortest way to it. SEED=n walks as then.
+# make soak SECONDS=600: money walks at random for so long, on the chain and then in the ledger; a failure prints the
+# shortest way to it. SEED=n walks as then.
 soak: $(VENV)/dev
-	SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/walk
+	SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/walk tests/ledger_walk
 
 # make soak-events SECONDS=600: events are told for so long while the program, the broker and the receiver die. SEED=n dies as then.
 soak-events: $(VENV)/dev

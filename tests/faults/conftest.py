@@ -52,3 +52,22 @@ def said() -> Iterator[Said]:
     """To be told which processes a test runs."""
     with ExitStack() as stack:
         yield Said(stack)
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, following: Program) -> Iterator[Program]:
+    """A second program on the same database; it holds no seed, and hears no announcements: it asks."""
+    settings = {
+        "KENNEL_DATABASE_URL": following.settings["KENNEL_DATABASE_URL"],
+        "KENNEL_NODE_URL": node_alone.settings["KENNEL_NODE_URL"],
+        "KENNEL_ROLES": "http,follow,relay",
+    }
+    with running(Program(tmp_path_factory.mktemp("second"), node_alone.node, **settings)) as program:
+        yield program
+
+
+@pytest.fixture
+def programs(following: Program, second: Program, said: Said) -> list[Program]:
+    said.by(following)
+    said.by(second)
+    return [following, second]

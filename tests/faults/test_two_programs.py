@@ -1,37 +1,16 @@
 """Two programs on one database: one does each thing, whichever it is, and either may go."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from tests.end_to_end.program import Devnet, Program, running, until
+from tests.end_to_end.program import Program, until
 from tests.end_to_end.shop import PAID, Shop, answered, order
-from tests.faults.conftest import Said
 from tests.faults.traffic import assert_events_are_whole
 
 CLIENTS = 16
 CONFIRMED = "INV_TOTAL_PAYMENT_CONFIRMED"
-
-
-@pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, following: Program) -> Iterator[Program]:
-    """A second program on the same database; it holds no seed, and hears no announcements: it asks."""
-    settings = {
-        "KENNEL_DATABASE_URL": following.settings["KENNEL_DATABASE_URL"],
-        "KENNEL_NODE_URL": node_alone.settings["KENNEL_NODE_URL"],
-        "KENNEL_ROLES": "http,follow,relay",
-    }
-    with running(Program(tmp_path_factory.mktemp("second"), node_alone.node, **settings)) as program:
-        yield program
-
-
-@pytest.fixture
-def programs(following: Program, second: Program, said: Said) -> list[Program]:
-    said.by(following)
-    said.by(second)
-    return [following, second]
 
 
 @pytest.fixture
