@@ -12,7 +12,19 @@ import uvloop
 from rich.console import Console
 
 from app import postgres
-from bench import block_to_event, catch_up, coins, deliveries, figures, invoices, payments, scale, sequencer, signing
+from bench import (
+    block_to_event,
+    catch_up,
+    coins,
+    deliveries,
+    figures,
+    invoices,
+    payments,
+    scale,
+    sequencer,
+    signing,
+    transfers,
+)
 from bench.figures import Figure
 from bench.programs import Ground
 
@@ -21,6 +33,7 @@ MEASUREMENTS: Mapping[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
     "catch_up": catch_up.measure,
     "block_to_event": block_to_event.measure,
     "scale": scale.measure,
+    "transfers": transfers.measure,
     "sequencer": sequencer.measure,
     "deliveries": deliveries.measure,
     "payments": payments.measure,

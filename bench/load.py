@@ -60,12 +60,12 @@ class Client(asyncio.Protocol):
             self._transport.abort()
 
 
-def post(path: str, body: bytes) -> bytes:
-    """Write a POST as bytes."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def post(path: str, body: bytes, key: str = "") -> bytes:
+    """Write a POST as bytes, with an Idempotency-Key where one is given."""
+    headers = ["Host: bench", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    if key:
+        headers.append(f"Idempotency-Key: {key}")
+    return "\r\n".join([f"POST {path} HTTP/1.1", *headers, "", ""]).encode() + body
 
 
 def get(path: str) -> bytes:
@@ -74,8 +74,13 @@ def get(path: str) -> bytes:
 
 
 async def rate(port: int, requests: Sequence[bytes], seconds: float, clients: int = CLIENTS) -> float:
+    """Return the answers per second over `seconds`, where everybody sends the same again and again."""
+    return await rate_of(port, [islice(cycle(requests), n, None) for n in range(clients)], seconds)
+
+
+async def rate_of(port: int, clients: Sequence[Iterator[bytes]], seconds: float) -> float:
     """Return the answers per second over `seconds`, after a moment to get going."""
-    running = [await _connect(port, islice(cycle(requests), n, None)) for n in range(clients)]
+    running = [await _connect(port, requests) for requests in clients]
     await asyncio.sleep(WARM_SECONDS)
     before, began = sum(client.answers for client in running), time.perf_counter()
     await asyncio.sleep(seconds)
