@@ -137,7 +137,15 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return what numbers events, what tells them, and what forgets old keys."""
     settings = shared.settings
     callbacks = [
-        Callback(one.name, one.path, one.types, one.hmacsecret or "", one.legacy_base64_message)
+        Callback(
+            name=one.name,
+            url=one.path,
+            types=one.types,
+            secret=one.hmacsecret or "",
+            legacy_base64_message=one.legacy_base64_message,
+            foreign_id=one.foreign_id,
+            description=one.description,
+        )
         for one in settings.callbacks
     ]
     told = sinking.of(settings)

@@ -29,6 +29,8 @@ class Callback:
     name: str
     path: str = _key(values.said(2_000, values.url("http", "https")), secret=True)  # some put a token into it
     types: tuple[str, ...] = _key(values.types, ("ALL",))
+    foreign_id: str | None = _key(values.said(255, values.foreign_id), None)
+    description: str = _key(values.said(1_000, values.text(1_000)), "")
     hmacsecret: str | None = _key(values.said(1_024, values.text(1_024)), None, secret=True)
     legacy_base64_message: bool = _key(values.flag, default=False)
 

@@ -29,6 +29,8 @@ class Callback:
     types: tuple[str, ...] = ("ALL",)
     secret: str = field(default="", repr=False)
     legacy_base64_message: bool = False
+    foreign_id: str | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,8 @@ def _upsert(callback: Callback, start: int) -> sa.Insert:
         "types": list(callback.types),
         "secret": callback.secret,
         "legacy_base64_message": callback.legacy_base64_message,
+        "foreign_id": callback.foreign_id,
+        "description": callback.description,
     }
     given = insert(webhook_endpoints).values(name=callback.name, position=start, **settings)
     return given.on_conflict_do_update(index_elements=[webhook_endpoints.c.name], set_=settings)

@@ -197,6 +197,15 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
     assert settings.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
 
 
+def test_a_callback_may_be_of_one_account_and_say_what_it_is_for(tmp_path: Path) -> None:
+    named = 'foreign_id = "shop-1"\ndescription = "orders of the old shop"'
+    (tmp_path / "kennel.toml").write_text(f'[callbacks.a]\npath = "http://x"\n{named}\n')
+
+    [callback] = settings.read({}).callbacks
+
+    assert (callback.foreign_id, callback.description) == ("shop-1", "orders of the old shop")
+
+
 def test_a_filter_takes_every_class_and_every_type_in_any_case(tmp_path: Path) -> None:
     (tmp_path / "kennel.toml").write_text("""
 [loggers.a]
@@ -267,6 +276,7 @@ region = "eu-central-1"
         ("[mqtt.queues.a]\ntopicfilter = 'a'\ntypes = ['SHOP']", "there is no SHOP"),
         ("[loggers.a]\npath = 'a'\ntypes = 'PAID'", "there is no PAID"),
         ("[eventbridge.a]\nbus = 'a'\ntypes = []", "types as a list"),
+        ("[callbacks.a]\npath = 'http://x'\nforeign_id = 'a/b'", "[callbacks.a] must have foreign_id"),
         ("[callbacks]\na = 3", "[callbacks.a] must be a section"),
         ("[mqtt.queues.a]\ntopicfilter = 'a/#'", "without wildcards"),
         ("[mqtt.queues.a]\ntypes = ['ACC']", "must have topicfilter"),

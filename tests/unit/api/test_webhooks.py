@@ -183,7 +183,9 @@ async def test_an_endpoint_of_the_configuration_is_listed_and_can_only_be_enable
     shop: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
     async with ready.begin() as db:
-        await endpoints.reconcile(db, [Callback("old-shop", URL, ("INV",), "config-secret")], 0)
+        old = Callback("old-shop", URL, ("INV",), "config-secret", foreign_id="old", description="to be moved")
+        for said in (Callback("old-shop", URL), old):  # first so, then so
+            await endpoints.reconcile(db, [said], 0)
         await endpoints.disable(db, [1], "it failed")
 
     answers = [
@@ -201,6 +203,7 @@ async def test_an_endpoint_of_the_configuration_is_listed_and_can_only_be_enable
         )
     [listed] = (await shop.get("/webhooks")).json()["items"]
     assert (listed["name"], listed["state"], listed["disabled_reason"]) == ("old-shop", "disabled", "it failed")
+    assert (listed["foreign_id"], listed["description"]) == ("old", "to be moved")
     enabled = await shop.patch("/webhooks/1", json={"state": "active"})
     assert (enabled.json()["state"], enabled.json()["disabled_reason"]) == ("active", "")
 

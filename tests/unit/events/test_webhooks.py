@@ -19,7 +19,7 @@ from app.domain.outbox import Fact
 from app.events import addresses, relay, signatures
 from app.events.posting import Poster
 from app.events.webhooks import EACH, Terms, Webhooks
-from app.tables import attempts, deliveries, webhook_endpoints
+from app.tables import attempts, deliveries
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
 from tests.unit.events.steps import tell, until
 
@@ -156,11 +156,8 @@ async def test_each_endpoint_gets_its_types_and_its_account(
         Callback("all", receiver.url("/all")),
         Callback("class", receiver.url("/class"), ("INV", "PAYMENT")),
         Callback("type", receiver.url("/type"), ("ACC_CREATED",)),
-        Callback("account", receiver.url("/account")),
+        Callback("account", receiver.url("/account"), foreign_id="shop-2"),
     )
-    async with engine.begin() as db:
-        mine = webhook_endpoints.c.name == "account"
-        await db.execute(sa.update(webhook_endpoints).where(mine).values(foreign_id="shop-2"))
     for kind in ("ACC_CREATED", "ACC_UPDATED", "INV_CREATED", "PAYMENT_SENT"):
         await tell(engine, 1, type=kind)
     await tell(engine, 1, account=2, type="NET_ODD")
