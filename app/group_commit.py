@@ -22,6 +22,8 @@ Thing = TypeVar("Thing")
 BATCH: Final = 200
 BULK: Final = 500
 """The most of a transaction for callers who ask for many things at once; more takes longer and is no faster."""
+BULK_WRITERS: Final = 2
+"""Transactions of such callers at once: while the database works on one, Python works on the other."""
 WAITING: Final = 10_000
 """Requests of one verb that may wait in a lane; more are turned away."""
 TRIES: Final = 3
@@ -48,13 +50,14 @@ class _Waiting(Generic[Request, Thing]):
 
 @dataclass(slots=True)
 class _Lane:
-    """Who waits for one verb, and the task that commits up to `size` requests of them at once while there are any."""
+    """Who waits for one verb, and the tasks that commit up to `size` requests of them at once while there are any."""
 
     verb: Verb[Any, Any]
     size: int
+    most_writers: int
     queue: deque[_Waiting[Any, Any]] = field(default_factory=deque)
     waiting: int = 0
-    writer: asyncio.Task[None] | None = None
+    writers: int = 0
 
     def put(self, asked: Sequence[Asked[Any]]) -> _Waiting[Any, Any]:
         """Let them wait for the same transaction."""
@@ -74,7 +77,7 @@ class _Lane:
 
 
 class GroupCommit:
-    """One writer per verb and lane; while its transaction runs, the next batch gathers. `committed` is called after each.
+    """One writer per verb, two for bulks; while a transaction runs, the next batch gathers. `committed` is called after each.
 
     Who uses a key that another transaction holds waits for at most `wait_seconds`.
     """
@@ -86,6 +89,7 @@ class GroupCommit:
         self._committed = committed
         self._wait_seconds = wait_seconds
         self._lanes: dict[tuple[Verb[Any, Any], int], _Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, verb: Verb[Request, Thing], request: Request, claim: Claim | None = None) -> Done[Thing]:
         """Return what the request made once that is committed, or raise its refusal."""
@@ -102,17 +106,23 @@ class GroupCommit:
 
         They wait in a lane of their own, so that nobody who asks for one thing waits for a thousand.
         """
-        lane = self._lane(verb, BULK, len(asked))
-        parts = [lane.put(asked[first : first + BULK]) for first in range(0, len(asked), BULK)]
-        return [outcome for part in parts for outcome in await part.outcomes]
+        outcomes: list[Done[Thing] | Exception] = []
+        for first in range(0, len(asked), BULK):  # one after the other: what comes first may pay for what follows
+            number = 0 if first else len(asked)  # who was let in is not turned away half way
+            lane = self._lane(verb, BULK, number, BULK_WRITERS)
+            outcomes += await lane.put(asked[first : first + BULK]).outcomes
+        return outcomes
 
-    def _lane(self, verb: Verb[Any, Any], size: int, number: int) -> _Lane:
+    def _lane(self, verb: Verb[Any, Any], size: int, number: int, most_writers: int = 1) -> _Lane:
         """Return the lane in which so many more are to wait, and see that it moves."""
-        lane = self._lanes.setdefault((verb, size), _Lane(verb, size))
+        lane = self._lanes.setdefault((verb, size), _Lane(verb, size, most_writers))
         if lane.waiting + number > WAITING:
             raise Overloaded
-        if lane.writer is None:
-            lane.writer = asyncio.create_task(self._write(lane))
+        if lane.writers < lane.most_writers:
+            lane.writers += 1
+            task = asyncio.create_task(self._write(lane))
+            self._tasks.add(task)  # the event loop itself keeps none alive
+            task.add_done_callback(self._tasks.discard)
         return lane
 
     async def _write(self, lane: _Lane) -> None:
@@ -120,7 +130,7 @@ class GroupCommit:
             while lane.queue:
                 await self._commit(lane.verb, lane.take())
         finally:
-            lane.writer = None
+            lane.writers -= 1
 
     async def _commit(self, verb: Verb[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
         """A batch that fails as a whole is run again item by item, so that a poisonous request fails alone."""
