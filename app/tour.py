@@ -181,22 +181,34 @@ def told(event: dict[str, Any]) -> Text:
     style = "green" if name.endswith("CONFIRMED") and "UN" not in name else "cyan"
     style = "red" if name.startswith("SYS") or name.endswith("UNCONFIRMED") else style
     words = _words(message) if isinstance(message, dict) else str(message)
+    words = "".join(letter if letter.isprintable() else " " for letter in words)
     return Text.assemble((f"{when} ", "dim"), (f"{name:<29} ", style), words[:LINE])
 
 
 _WORDS: Final = (
     ("pay_to_address", "{id}: {total} DOGE asked for"),
     ("transfer", "{foreign_id}: {amount} {asset} from {from} to {to} ({type})"),
+    ("from", "{foreign_id}: {amount} {hold[asset]} of hold {hold[id]} from {from} to {to}"),
+    (
+        "hold",
+        "{foreign_id}: {amount} {hold[asset]}, hold {hold[id]} is {hold[state]} with {hold[remaining]} left in it",
+    ),
+    (
+        "escrow",
+        "{foreign_id}: escrow {escrow[id]} of {escrow[amount]} {escrow[asset]} for {escrow[order_id]} is {escrow[state]}",
+    ),
     ("refunded", "{invoice_id}: {amount} DOGE go back to {to}, {refunded} of {total_incoming} in all"),
     ("invoice_total", "{invoice_id}: {total_incoming} of {invoice_total} received, {total_confirmed} confirmed"),
     (
         "current_balance",
         "{foreign_id}: {current_balance} to spend, {incoming_balance} coming in, {outgoing_balance} going out",
     ),
-    ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}"),
+    ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}{why}"),
     ("vout", "{foreign_id}: {amount} DOGE to {address}, {confirmations} of {required_confirmations} confirmations"),
     ("outpoint", "{amount} DOGE of {address} were spent by a transaction that Kennel did not make"),
     ("direction", "{foreign_id}: {amount} DOGE {direction} ({kind})"),
+    ("reason", "webhook endpoint {webhook_id} is disabled: {reason}"),
+    ("webhook_id", "a test of webhook endpoint {webhook_id}"),
     ("payout_address", "{foreign_id}"),
 )
 """What matters of a message, by a field that only its kind has."""
@@ -210,7 +222,8 @@ def _words(message: dict[str, Any]) -> str:
     found = next((words for field_name, words in _WORDS if field_name in message), None)
     if found is None:
         return json.dumps(message, ensure_ascii=True)
-    return found.format_map({**message, "payees": _payees(message.get("pay_to", []))})
+    why = f": {message['error']}" if message.get("error") else ""
+    return found.format_map({**message, "payees": _payees(message.get("pay_to", [])), "why": why})
 
 
 def _payees(outputs: list[dict[str, str]]) -> str:

@@ -1,11 +1,12 @@
 """What the tour says to its reader."""
 
 import json
+from typing import Any
 
 import pytest
 
 from app import tour
-from app.domain import facts
+from app.domain import event_examples, facts
 from app.domain.deposits import Deposit, Outpoint, Place
 from app.domain.facts import InvoiceSums, Owner
 from app.domain.outbox import Fact
@@ -25,6 +26,10 @@ PAID = {
     "pay_to": [{"to": "nOne"}, {"to": "nTwo"}],
 }
 PAYMENT = Fact(1, "shop", "PAYMENT_SENT", json.dumps(PAID))
+
+
+def wire(fact: Fact) -> dict[str, Any]:
+    return {"event_type": fact.type, "created": CREATED, "message": json.loads(fact.message)}
 
 
 def test_an_event_of_an_unknown_kind_is_shown_as_its_json_and_cannot_move_the_cursor() -> None:
@@ -70,6 +75,18 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
     ],
 )
 def test_money_that_comes_and_goes_is_told_in_words(message: Fact, words: str) -> None:
-    event = {"event_type": message.type, "created": CREATED, "message": json.loads(message.message)}
+    assert tour.told(wire(message)).plain.endswith(words)
 
-    assert tour.told(event).plain.endswith(words)
+
+def test_every_type_of_event_is_told_in_words() -> None:
+    shown = {name: tour.told(wire(fact)).plain for name, fact in event_examples.all_types().items()}
+
+    assert [line for line in shown.values() if "{" in line] == []
+    assert shown["HOLD_CAPTURED"].endswith("alice: 25 gold_coins of hold 9 from alice to shibe-shop")
+    assert shown["ESCROW_LOCKED"].endswith("alice: escrow 4 of 100 gold_coins for order-7 is LOCKED")
+
+
+def test_a_payment_that_failed_says_why() -> None:
+    failed = Fact(1, "shop", "PAYMENT_FAILED", json.dumps(PAID | {"state": "FAILED", "error": "No coins.\x1b[2J"}))
+
+    assert tour.told(wire(failed)).plain.endswith("to nOne and 1 more is FAILED: No coins. [2J")
