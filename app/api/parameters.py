@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from app.api import complaints, texts
-from app.domain import deposit_addresses, invoices, refusals
+from app.domain import deposit_addresses, event_types, events, invoices, refusals
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 10
@@ -21,7 +21,7 @@ _MAX_CURSOR: Final = 400
 
 # At most 18 digits fit into 64 bits, and into every column that is compared with them.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
-_TYPE: Final = re.compile(r"[A-Z_]{1,64}")
+_TYPE: Final = re.compile(r"[A-Za-z_]{1,64}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -55,11 +55,11 @@ def position(given: Any) -> int | None:
 
 
 def _types(given: Any) -> frozenset[str]:
-    """Read "ACC,INV_CREATED", once or several times; empty is ALL. FastAPI gives a list, as for every collection."""
-    types = frozenset(",".join(given).split(",")) - {""}
+    """Read "ACC,inv_created", once or several times; empty is ALL. FastAPI gives a list, as for every collection."""
+    types = {one for one in ",".join(given).split(",") if one}
     if len(types) > _MAX_TYPES or any(not _TYPE.fullmatch(one) for one in types):
         raise ValueError("it is a list of event types and classes such as ACC,INV_CREATED")
-    return types or frozenset({"ALL"})
+    return frozenset(event_types.read(types)) or frozenset({events.ALL})
 
 
 def _limit(given: Any) -> int:

@@ -66,10 +66,9 @@ class NewWebhook(bodies.Body):
 
     def endpoint(self) -> NewEndpoint:
         """The endpoint that is wanted, with its secret."""
-        event_types.check(self.types)
         return NewEndpoint(
             self.url,
-            tuple(dict.fromkeys(self.types)),
+            event_types.read(self.types),
             secret_of(self.secret, self.signature),
             self.foreign_id or None,
             self.description,
@@ -93,10 +92,9 @@ class ChangedWebhook(bodies.Body):
 
     def change(self, endpoint_id: int) -> Change:
         """The change that is wanted, by column."""
-        event_types.check(self.types or ())
         given: dict[str, Any] = {name: value for name, value in self if value is not None}
         if self.types is not None:
-            given["types"] = list(dict.fromkeys(self.types))
+            given["types"] = list(event_types.read(self.types))
         if self.foreign_id is not None:
             given["foreign_id"] = self.foreign_id or None
         return Change(endpoint_id, given)

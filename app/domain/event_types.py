@@ -1,6 +1,6 @@
 """The types of events there are, each with what it says; filters may name them, their classes, or all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from app.domain import events
@@ -67,11 +67,12 @@ def known(name: str) -> bool:
     return name in TYPES or name in _WORDS
 
 
-def check(names: Iterable[str]) -> None:
-    """Refuse the first name that is neither a type, nor a class, nor `ALL`."""
+def read(names: Collection[str]) -> tuple[str, ...]:
+    """Return a filter's names in upper case, each once; refuse the first that is neither a type, nor a class, nor `ALL`."""
     for name in names:
-        if not known(name):
+        if not known(name.upper()):
             raise UnknownType(type=name)
+    return tuple(dict.fromkeys(name.upper() for name in names))
 
 
 _WORDS: Final = frozenset({events.ALL, *FOREIGN_CLASSES, *map(events.class_of, TYPES)})

@@ -38,7 +38,7 @@ async def stored(engine: AsyncEngine, column: str) -> list[Any]:
 
 
 async def test_an_endpoint_is_made_with_a_secret_that_is_shown_once(shop: httpx.AsyncClient) -> None:
-    made = await make(shop, types=["INV", "PAYMENT", "ACC_PAYMENT", "INV"], foreign_id="shop", description="orders")
+    made = await make(shop, types=["INV", "payment", "ACC_PAYMENT", "INV"], foreign_id="shop", description="orders")
 
     secret = made.pop("secret")
     assert secret.startswith("whsec_")

@@ -27,9 +27,10 @@ def test_every_type_that_the_rules_tell_is_in_the_list() -> None:
 
 
 def test_a_filter_names_types_classes_or_all_and_an_unknown_one_is_refused_by_name() -> None:
-    event_types.check(["ALL", "NET", "PAYMENT", *event_types.TYPES, *map(events.class_of, event_types.TYPES)])
+    names = ["ALL", "NET", "PAYMENT", *event_types.TYPES, *map(events.class_of, event_types.TYPES)]
 
-    for name in ("", "INV_", "inv", "INV_PAID", "ALL "):
+    assert event_types.read(names) == event_types.read([*map(str.lower, names), *names]) == tuple(dict.fromkeys(names))
+    for name in ("", "INV_", "INV_PAID", "ALL "):
         with pytest.raises(UnknownType, match=f"There is no event type {name}:") as refused:
-            event_types.check(["INV", name])
+            event_types.read(["INV", name])
         assert refused.value.field == "types"
