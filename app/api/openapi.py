@@ -13,7 +13,13 @@ from app.domain import event_examples, event_types, events
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
-_KEYED: Final = {replays.with_body: False, replays.without_body: False, replays.required: True, replays.named: True}
+_KEYED: Final = {
+    replays.with_body: False,
+    replays.without_body: False,
+    replays.required: True,
+    replays.required_without_body: True,
+    replays.named: True,
+}
 """What reads an Idempotency-Key, and whether there must be one."""
 
 _ERROR_SCHEMA: Final = {

@@ -25,10 +25,17 @@ def _moment(given: Any) -> int | datetime:
     text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= _DIGITS:
         return int(text)
-    moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    moment = _time(text) if isinstance(text, str) else None
     if moment is None or moment.tzinfo is None:
         raise ValueError("it is neither a position nor an RFC 3339 time with its zone")
     return moment
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 Moment = Annotated[int | datetime, PlainValidator(_moment), WithJsonSchema({"type": ["integer", "string"]})]

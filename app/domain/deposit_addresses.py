@@ -70,7 +70,8 @@ async def give(db: Db, wishes: Sequence[Wanted], network: Network) -> list[str |
     for wish in wishes:
         name, account = wish.foreign_id, locked.get(wish.foreign_id)
         if account is None or account["state"] == "closed":
-            outcomes.append(AccountClosed(foreign_id=name) if account else NoSuchAccount(foreign_id=name))
+            refused = AccountClosed(foreign_id=name, field="foreign_id") if account else NoSuchAccount(foreign_id=name)
+            outcomes.append(refused)
             continue
         if wish.fresh or name not in current:
             index, script = hd.next_script(account["xpub"], hd.RECEIVE, next_index[name])

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import accounts, instants, transfers
+from app.domain import accounts, assets, instants, transfers
 from app.domain.holdings import INSTANT
 from app.domain.transfers import KINDS, Transfer
 from app.tables import entries, postings
@@ -78,7 +78,9 @@ _NOTHING: Final = _Looked((), more=False)
 
 
 async def page(db: Db, wanted: Filter, after: Place | None, limit: int) -> Page:
-    """Return up to `limit` transfers behind a place, newest first; NoSuchAccount where there is no such account."""
+    """Return up to `limit` transfers behind a place, newest first; NoSuchAccount and NoSuchAsset where there is no such one."""
+    if wanted.asset:
+        await assets.fetch(db, wanted.asset)
     account = (await accounts.fetch(db, wanted.foreign_id)).id if wanted.foreign_id else None
     if account is not None and not wanted.reference:
         return await _of_account(db, account, wanted, after, limit)

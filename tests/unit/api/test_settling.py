@@ -183,7 +183,11 @@ async def test_openapi_says_where_a_key_is_needed_and_which_bodies_may_be_missin
 
     needed = {
         path: next(one["required"] for one in described[path]["post"]["parameters"] if one["in"] == "header")
-        for path in ("/invoice/{invoice_id}/refundtoacc/{foreign_id}", "/invoice/{invoice_id}/payfrom/{foreign_id}")
+        for path in (
+            "/invoice/{invoice_id}/refundtoacc/{foreign_id}",
+            "/escrow/{escrow_id}/release",
+            "/invoice/{invoice_id}/payfrom/{foreign_id}",
+        )
     }
-    assert list(needed.values()) == [True, False]
+    assert list(needed.values()) == [True, True, False]
     assert not described["/account/{foreign_id}/address"]["post"]["requestBody"]["required"]

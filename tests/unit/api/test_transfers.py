@@ -242,6 +242,7 @@ async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: http
     [
         ("/transfers?foreign_id=nobody", 404),
         ("/account/nobody/transfers", 404),
+        ("/transfers?asset=lead", 404),
         ("/transfers?cursor=x", 400),
         ("/transfers?from=yesterday", 400),
         ("/transfers/0", 400),
