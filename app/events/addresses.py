@@ -28,6 +28,8 @@ def is_public(address: Address) -> bool:
             carried = IPv4Address(int(address) & 0xFFFF_FFFF)
         if carried is not None:
             return is_public(carried)
+        if address.is_site_local:  # fec0::/10: private before there was fc00::/7, and still routed here and there
+            return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -8,7 +8,8 @@ import httptools
 
 ANSWER_BYTES: Final = 4_096
 """Of the answer's body; whoever sends more is cut off."""
-HEADERS_BYTES: Final = 65_536
+RECEIVED_BYTES: Final = 65_536
+"""Of the whole answer: its headers, and what stands around the body, such as trailers, which the parser gathers."""
 RETRY_AFTER_BYTES: Final = 100
 FINAL: Final = 200
 """A status below it announces another."""
@@ -74,7 +75,9 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._end("the answer is not HTTP")
-        if not self._status and self._received > HEADERS_BYTES:
+        if self._received > RECEIVED_BYTES:
+            if self._status:
+                self._settle()
             self._end("the answer's headers are too long")
 
     def connection_lost(self, error: Exception | None) -> None:

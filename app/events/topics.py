@@ -61,7 +61,8 @@ def check(template: str) -> None:
 def fill(template: str, event: Event) -> str:
     """Return the template with the class in lower case, the type as it is, and the foreign_id percent-encoded.
 
-    An event of no account leaves the level of its foreign_id out: `kennel/sys`.
+    An event of no account leaves the level of its foreign_id out: `kennel/sys`. Where a topic would begin with an account's
+    `$`, that is encoded too: `$SYS` and the like are the broker's own, and no wildcard finds them (MQTT 3.1.1, 4.7.2).
     """
     put = {
         "{class}": events.class_of(event.type).lower(),
@@ -69,7 +70,8 @@ def fill(template: str, event: Event) -> str:
         "{foreign_id}": escape(event.foreign_id),
     }
     levels = [(level, BRACED.sub(lambda found: put[found[0]], level)) for level in template.split("/")]
-    return "/".join(filled for level, filled in levels if filled or not level)
+    topic = "/".join(filled for level, filled in levels if filled or not level)
+    return topic if topic[0] != "$" or template[0] == "$" else f"%24{topic[1:]}"
 
 
 def escape(level: str) -> str:

@@ -87,6 +87,27 @@ async def test_of_a_hundred_megabytes_four_kilobytes_are_read(receiver: Receiver
     assert (await poster.post(receiver.url(), {}, b"{}")).status == 200
 
 
+@pytest.mark.parametrize("around", [b"0\r\nX-Trailer: ", b"1;"])
+async def test_what_stands_around_the_body_is_limited_too(receiver: Receiver, poster: Poster, around: bytes) -> None:
+    """The parser keeps a trailer's value as long as it goes on: 100 MB of it would be gathered, again and again."""
+    sent = 0
+
+    async def flood(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + around)
+        while sent < HUNDRED_MEGABYTES:
+            writer.write(b"x" * 65_536)
+            sent += 65_536
+            await writer.drain()
+
+    receiver.behaviours["/hook"] = [flood]
+    async with asyncio.timeout(5):
+        answer = await poster.post(receiver.url(), {}, b"{}")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert sent < HUNDRED_MEGABYTES // 2
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

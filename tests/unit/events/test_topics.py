@@ -59,6 +59,12 @@ def test_a_template_is_filled_and_what_an_event_has_not_is_no_level(
     assert topics.fill(template, event("INV_CREATED", "")) == of_none
 
 
+def test_no_account_makes_a_topic_one_of_the_brokers_own() -> None:
+    assert topics.fill("{foreign_id}/{type}", event("INV_CREATED", "$SYS")) == "%24SYS/INV_CREATED"
+    assert topics.fill("kennel/{foreign_id}", event("INV_CREATED", "$SYS")) == "kennel/$SYS"
+    assert topics.fill("$own/{type}", event("INV_CREATED", "$SYS")) == "$own/INV_CREATED"
+
+
 @pytest.mark.parametrize(
     "template",
     ["", "a/+", "#", "{account}", "{Class}", "a{", "}", "{foreign_id}", "/{foreign_id}", "{type}" * 9, "a\x00"],
