@@ -8,8 +8,17 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db
-from app.domain import endpoints
-from app.tables import STATEMENT_NOW, attempts, cursors, deliveries, events, webhook_backlogs, webhook_endpoints
+from app.domain import endpoints, outbox
+from app.tables import (
+    STATEMENT_NOW,
+    attempts,
+    cursors,
+    deliveries,
+    events,
+    sequencer,
+    webhook_backlogs,
+    webhook_endpoints,
+)
 
 SLICE: Final = 1_000
 
@@ -21,14 +30,18 @@ async def told(db: Db, places: Collection[str]) -> int | None:
     is still kept.
     """
     active = webhook_endpoints.c.state == "active"
-    waits = sa.and_(deliveries.c.endpoint_id == webhook_endpoints.c.id, deliveries.c.state == "due")
+    # Of each endpoint the first by its index, however many are due.
+    waits = sa.select(deliveries.c.position).where(
+        deliveries.c.endpoint_id == webhook_endpoints.c.id, deliveries.c.state == "due"
+    )
+    first_due = waits.order_by(deliveries.c.position).limit(1).scalar_subquery()
     named = cursors.c.name == sa.any_(sa.literal(sorted(places), bulk.TEXTS))
     fanned_out = sa.and_(cursors.c.name == endpoints.CURSOR, sa.exists().where(active))
     missed = webhook_backlogs.c.endpoint_id == webhook_endpoints.c.id
     parts = sa.union_all(
         sa.select(sa.func.min(cursors.c.position).label("position")).where(fanned_out),
         sa.select(sa.func.min(webhook_backlogs.c.position)).join(webhook_endpoints, missed).where(active),
-        sa.select(sa.func.min(deliveries.c.position) - 1).join(webhook_endpoints, waits).where(active),
+        sa.select(sa.func.min(first_due) - 1).select_from(webhook_endpoints).where(active),
         sa.select(sa.func.min(cursors.c.position)).where(named),
     ).subquery()
     found: int | None = await db.scalar(sa.select(sa.func.min(parts.c.position)))
@@ -36,14 +49,25 @@ async def told(db: Db, places: Collection[str]) -> int | None:
 
 
 async def forget(db: Db, age: timedelta, until: int | None) -> int:
-    """Delete up to SLICE events that are older than `age`, oldest first, up to the position `until`; returns how many."""
-    old = events.c.created < STATEMENT_NOW - age
+    """Delete up to SLICE events that are older than `age`, oldest first, up to the position `until`; returns how many.
+
+    Only the SLICE oldest are looked at: what is behind them is younger, and there is no index by age. Deliveries go with
+    their events, also those that were made of them just then, which would wait for ever and hold back all that follows.
+    """
     reached = sa.true() if until is None else events.c.position <= until
-    some = sa.select(events.c.position).where(old, reached).order_by(events.c.position).limit(SLICE)
+    oldest = sa.select(events.c.position, events.c.created).where(reached).order_by(events.c.position).limit(SLICE)
+    seen = oldest.subquery()
+    some = sa.select(seen.c.position).where(seen.c.created < STATEMENT_NOW - age)
     gone = sa.delete(events).where(events.c.position == sa.any_(sa.func.array(some.scalar_subquery())))
-    positions = (await db.scalars(gone.returning(events.c.position))).all()
-    if positions:
-        for rows in (attempts, deliveries):
-            of_endpoint = sa.and_(rows.c.endpoint_id == webhook_endpoints.c.id, rows.c.position <= max(positions))
-            await db.execute(sa.delete(rows).where(of_endpoint))
-    return len(positions)
+    count = (await db.execute(gone)).rowcount
+    first = await _first_kept(db)
+    for rows in (attempts, deliveries):
+        of_endpoint = sa.and_(rows.c.endpoint_id == webhook_endpoints.c.id, rows.c.position < first)
+        await db.execute(sa.delete(rows).where(of_endpoint))
+    return count
+
+
+async def _first_kept(db: Db) -> int:
+    """Return the position of the oldest event, or of the next where none is left."""
+    next_one = sa.select(sequencer.c.last + 1).where(sequencer.c.account_id == outbox.POSITIONS).scalar_subquery()
+    return int((await db.execute(sa.select(sa.func.coalesce(sa.func.min(events.c.position), next_one)))).scalar_one())

@@ -89,3 +89,37 @@ async def test_a_reader_whose_cursor_is_older_goes_on_with_the_oldest_that_is_ke
         page = await events.page(db, 2)
 
     assert [event.position for event in page.events] == [9, 10]
+
+
+async def test_a_delivery_whose_event_has_gone_holds_nothing_back(told: AsyncEngine) -> None:
+    """A replay may make deliveries of events that are being forgotten just then."""
+    number = await endpoint(told, 10)
+    assert await forgotten(told) == [9, 10]
+    async with told.begin() as db:
+        await db.execute(sa.insert(deliveries).values(endpoint_id=number, position=3))
+
+    for _ in range(2):
+        left = await forgotten(told, NOW)
+
+    assert left == []
+    async with told.connect() as db:
+        assert await db.scalar(sa.select(sa.func.count()).select_from(deliveries)) == 0
+
+
+async def test_what_is_kept_and_what_is_due_cost_nothing_however_much_it_is(told: AsyncEngine) -> None:
+    number = await endpoint(told, 10)
+    many = "SELECT generate_series(100, 30000) AS n"
+    async with told.begin() as db:
+        await db.execute(
+            sa.text(f"INSERT INTO deliveries (endpoint_id, position) SELECT {number}, n FROM ({many}) AS x")
+        )
+        event = "1, n, n, 'shop', 'id', 'INV_CREATED', '{}', now()"
+        columns = "account_id, sequence, position, foreign_id, event_id, type, message, created"
+        await db.execute(sa.text(f"INSERT INTO events ({columns}) SELECT {event} FROM ({many}) AS x"))
+        await db.execute(sa.text("ANALYZE events, deliveries, webhook_endpoints"))
+    await forgotten(told)
+    counted = sa.text("SELECT sum(seq_tup_read + idx_tup_fetch + idx_scan) FROM pg_stat_xact_user_tables")
+
+    async with told.begin() as db:
+        assert await retention.forget(db, timedelta(days=6), await retention.told(db, [])) == 0
+        assert (await db.execute(counted)).scalar_one() < 3 * retention.SLICE
