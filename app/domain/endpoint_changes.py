@@ -87,6 +87,8 @@ async def change(db: Db, wish: Change) -> Endpoint | Refusal:
         return OfTheConfiguration(name=endpoint.name)
     if (refusal := await _elsewhere(db, endpoint, given)) is not None:
         return refusal
+    if given.get("url", endpoint.url) != endpoint.url:
+        given["failing_since"] = None  # what failed elsewhere says nothing of another URL
     if given:
         await db.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.id == wish.id).values(given))
     match wish.changes.get("state"):

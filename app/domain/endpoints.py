@@ -110,17 +110,18 @@ async def lock(db: Db, endpoint_id: int) -> Endpoint | None:
     return Endpoint.of(found[0]) if found else None
 
 
-async def attend(db: Db) -> int:
+async def attend(db: Db, start: int | None = None) -> int:
     """Hold back the fan-out until the end of this transaction, so that an endpoint can join; return up to where it is.
 
-    While nobody listens it stands still. Then it goes on at the end: who joins now asks for nothing that was before.
+    While nobody listens it stands still. Then it goes on at `start`, without one at the end: who joins now asks for
+    nothing that was before.
     """
     position = int((await db.execute(_POSITION.with_for_update())).scalar_one())
     if await anybody(db):
         return position
-    last = await outbox.last_position(db)
-    await cursors.advance(db, CURSOR, last)
-    return max(position, last)
+    begin = await outbox.last_position(db) if start is None else start
+    await cursors.advance(db, CURSOR, begin)
+    return max(position, begin)
 
 
 async def enable(db: Db, ids: Sequence[int]) -> None:
@@ -154,12 +155,14 @@ async def disable(db: Db, ids: Sequence[int], reason: str) -> list[Endpoint]:
 async def reconcile(db: Db, callbacks: Sequence[Callback], start: int) -> None:
     """Make the named endpoints as the configuration has them.
 
-    A new one begins after the position `start`. One whose section is gone is disabled and keeps its place, so that a
+    A new one begins after the position `start`, or after what was fanned out without it since. One whose section is gone is disabled and keeps its place, so that a
     section that comes back goes on where it stopped. One that was disabled because it failed stays so unless its URL is
     another now. Endpoints without a name were made over HTTP and are left alone.
     """
     named = sa.select(webhook_endpoints).where(webhook_endpoints.c.name.is_not(None)).order_by(webhook_endpoints.c.id)
     there = {row["name"]: row for row in await bulk.fetch_all(db, named.with_for_update(key_share=True))}
+    if any(callback.name not in there for callback in callbacks):
+        start = max(start, await attend(db, start))
     for callback in sorted(callbacks, key=lambda callback: callback.name):
         await db.execute(_upsert(callback, start))
     known = {callback.name: callback for callback in callbacks}
@@ -188,4 +191,6 @@ def _upsert(callback: Callback, start: int) -> sa.Insert:
         "description": callback.description,
     }
     given = insert(webhook_endpoints).values(name=callback.name, position=start, **settings)
+    same = webhook_endpoints.c.url == given.excluded.url  # what failed elsewhere says nothing of another URL
+    settings["failing_since"] = sa.case((same, webhook_endpoints.c.failing_since))
     return given.on_conflict_do_update(index_elements=[webhook_endpoints.c.name], set_=settings)

@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import cursors, endpoint_changes, endpoints, fan_out, outbox
 from app.domain.endpoint_changes import Change, NewEndpoint
-from app.domain.endpoints import Endpoint
+from app.domain.endpoints import Callback, Endpoint
 from app.domain.outbox import Fact
-from app.tables import deliveries
+from app.tables import deliveries, webhook_endpoints
 
 ROUNDS = 40
 EVENTS = 3
@@ -81,6 +81,43 @@ async def test_an_endpoint_that_is_made_between_two_fan_outs_hears_all_that_foll
 
     assert await positions(engine, first) == [1, 2, 3, 4, 5, 6]
     assert await positions(engine, second) == [4, 5, 6]
+
+
+async def test_an_endpoint_of_the_configuration_that_joins_while_others_hear_misses_nothing_after_its_place(
+    engine: AsyncEngine,
+) -> None:
+    await make(engine, "ALL")
+    async with engine.begin() as db:
+        await cursors.start(db)
+    await tell(engine)
+
+    async with engine.begin() as db:
+        start = await cursors.start(db)
+        await tell(engine)
+        while await step(engine):  # another process, that knows nothing of the new one
+            pass
+        await endpoints.reconcile(db, [Callback("late", "http://late.example/")], start)
+        await tell(engine)
+        assert not await step(engine)
+    while await step(engine):
+        pass
+
+    async with engine.connect() as db:
+        [late] = [one for one in await endpoints.page(db, 0, 10) if one.name == "late"]
+        [place] = await db.scalars(sa.select(webhook_endpoints.c.position).where(webhook_endpoints.c.id == late.id))
+    assert await positions(engine, late.id) == [*range(place + 1, 10)] == [7, 8, 9]
+
+
+async def test_whoever_is_the_first_to_listen_does_not_wait_until_all_that_was_before_is_passed(
+    engine: AsyncEngine,
+) -> None:
+    await tell(engine, 1_000)
+    async with engine.begin() as db:
+        await endpoints.reconcile(db, [Callback("first", "http://first.example/")], 1_000)
+    await tell(engine)
+    await step(engine)
+
+    assert await positions(engine, 1) == [1_001, 1_002, 1_003]
 
 
 async def test_one_fan_out_makes_no_more_deliveries_than_its_limit_and_goes_on_where_it_stopped(

@@ -176,6 +176,25 @@ async def test_what_an_old_url_answered_says_nothing_of_the_new_one(
     assert (found.state, found.failing_since) == ("active", None)
 
 
+async def test_a_new_url_begins_without_the_failures_of_the_old_one(engine: AsyncEngine, receiver: Receiver) -> None:
+    async def failing(number: int) -> bool:
+        async with engine.connect() as db:
+            return (await endpoints.fetch(db, number)).failing_since is not None
+
+    url, moved = receiver.url(), receiver.url("/moved")
+    await prepare(engine, Callback("shop", url))
+    made = await new(engine, url)
+    await alter(engine, failing_since=sa.func.now())
+
+    await prepare(engine, Callback("shop", url, ("INV",)))
+    await change(engine, made.id, url=url, description="the same")
+    assert await failing(1) and await failing(made.id)  # noqa: PT018  both stay as they were
+
+    await prepare(engine, Callback("shop", moved))
+    await change(engine, made.id, url=moved)
+    assert not await failing(1) and not await failing(made.id)  # noqa: PT018  both begin anew
+
+
 async def test_a_test_reaches_its_endpoint_alone_whatever_its_types_are(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
