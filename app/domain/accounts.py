@@ -69,6 +69,10 @@ class OpenAlready(Conflict):
     field = "opening"
 
 
+class PayoutComesBack(Invalid):
+    """That is the account's own address, or change of this installation: payouts would come back, less their fees."""
+
+
 class NameTaken(Conflict):
     """There is an account {foreign_id} already."""
 
@@ -153,6 +157,24 @@ async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
 
 async def put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account | Refusal]:
     """Open or change accounts in the order of the wishes; what changes nothing tells nothing."""
+    returning = await _returning(db, wishes, network)
+    kept = iter(await _put(db, [wish for wish, back in zip(wishes, returning, strict=True) if not back], network))
+    return [PayoutComesBack(field="payout_address") if back else next(kept) for back in returning]
+
+
+async def _returning(db: Db, wishes: Sequence[Wish], network: Network) -> list[bool]:
+    """Say of each wish whether its payouts would come back, each at the cost of a fee: to the account itself or to change."""
+    named = [scripts.known(network, wish.changes.get("payout_address") or "") for wish in wishes]
+    if not any(named):
+        return [False] * len(wishes)
+    found = sa.select(addresses.c.script, addresses.c.purpose, accounts.c.foreign_id)
+    wanted = addresses.c.script == sa.any_(sa.literal([script for script in named if script], bulk.BYTES))
+    rows = await db.execute(found.join(accounts, accounts.c.id == addresses.c.account_id).where(wanted))
+    whose = {bytes(row.script): None if row.purpose == "change" else row.foreign_id for row in rows}
+    return [script in whose and whose[script] in (None, w.foreign_id) for script, w in zip(named, wishes, strict=True)]
+
+
+async def _put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account | Refusal]:
     names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
     there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
     missing = sorted(name for name in names if name not in there)  # shuffled names in two batches deadlock

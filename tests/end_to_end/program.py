@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 STOP_SECONDS = 30
 DEADLINE_SECONDS = 20
+COMMAND_SECONDS = 90
 PROBE_SECONDS = 0.02
 
 Found = TypeVar("Found")
@@ -292,3 +293,19 @@ def devnet(home: Path) -> Iterator[Devnet]:
         yield alone
     finally:
         alone.close()
+
+
+def command(program: Program, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `kennel` with the program's settings; what it says on standard error follows what it says on standard output."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "app", *words],
+        env=clean | {"PYTHONPATH": str(ROOT)} | program.settings,
+        cwd=program.home,
+        input=typed,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from tests.end_to_end.program import Program
+from tests.end_to_end.program import Program, command
 from tests.end_to_end.shop import Shop
-from tests.end_to_end.test_recover import command
 
 
 def test_the_books_of_a_running_program_are_written_to_a_file_and_proved(

@@ -1,40 +1,19 @@
 """The commands that read the chain again: beside a running program, without one, and on an empty database."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.program import ROOT, Devnet, Process, Program, devnet, running, until
+from tests.end_to_end.program import COMMAND_SECONDS, Devnet, Process, Program, command, devnet, running, until
 from tests.end_to_end.shop import Shop, answered
-
-SECONDS = 90
 
 
 @pytest.fixture
 def chain(tmp_path: Path) -> Iterator[Devnet]:
     with devnet(tmp_path / "node") as node:
         yield node
-
-
-def command(program: Program, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `kennel` with the program's settings; what it says on standard error follows what it says on standard output."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
-    return subprocess.run(
-        [sys.executable, "-m", "app", *words],
-        env=clean | {"PYTHONPATH": str(ROOT)} | program.settings,
-        cwd=program.home,
-        input=typed,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
 
 
 def test_what_is_lost_with_the_database_comes_back_from_the_seed_alone(chain: Devnet, tmp_path: Path) -> None:
@@ -55,7 +34,7 @@ def test_what_is_lost_with_the_database_comes_back_from_the_seed_alone(chain: De
 
     killed = Process(found.home, ["app", "recover", "--accounts", "300", "--gap", "500"], found.settings)
     killed.spawn()
-    until(lambda: "Deriving addresses" in killed.output.read_text(), SECONDS)
+    until(lambda: "Deriving addresses" in killed.output.read_text(), COMMAND_SECONDS)
     killed.kill()
     recovered = command(found, "recover", "--accounts", "20", "--gap", "30")
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import accounts, ready_keys, scripts
-from app.domain.accounts import Account, NoReadyKeys, NoSuchAccount, Wish
+from app.domain.accounts import Account, NoReadyKeys, NoSuchAccount, PayoutComesBack, Wish
 from app.domain.networks import MAIN, REGTEST
 from app.domain.refusals import Invalid, Refusal
 from app.tables import accounts as account_rows
@@ -230,6 +230,31 @@ def test_a_payout_that_can_be_paid_is_taken(changes: dict[str, Any]) -> None:
     assert wish.checked(REGTEST) is wish
     with pytest.raises(Invalid, match="regtest network, not of Dogecoin's main"):
         Wish("shop", {"payout_address": PAYOUT}).checked(MAIN)
+
+
+async def test_payouts_that_would_come_back_are_refused_and_change_nothing(ready: AsyncEngine) -> None:
+    shop, other = await opened(ready, "shop"), await opened(ready, "other")
+    invoice = (await world.invoice(ready, "shop")).address
+    change = scripts.p2pkh(bytes(20))
+    async with ready.begin() as db:
+        row = {"script": change, "account_id": other.id, "branch": 1, "index": 0, "purpose": "change"}
+        await db.execute(sa.insert(addresses).values(row))
+    await told(ready)
+    to_change = scripts.to_address(REGTEST, change) or ""
+
+    made = await put(
+        ready,
+        *(Wish("shop", {"payout_address": to}) for to in (shop.address, invoice, to_change)),
+        Wish("new", {"payout_address": to_change}),
+        Wish("other", {"payout_address": invoice}),
+    )
+
+    assert [(type(one), getattr(one, "field", "")) for one in made[:4]] == [(PayoutComesBack, "payout_address")] * 4
+    assert accepted(made[4]).payout_address == invoice
+    assert await fetched(ready, "shop") == shop
+    with pytest.raises(NoSuchAccount):
+        await fetched(ready, "new")
+    assert await told(ready) == ["ACC_UPDATED"]
 
 
 async def test_a_key_that_was_taken_and_is_in_the_pool_again_stops_nobody(engine: AsyncEngine) -> None:
