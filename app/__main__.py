@@ -175,7 +175,10 @@ def _in_one_sentence() -> Iterator[None]:
         told, others = group.split(TOLD)
         if others is not None or told is None:
             raise
-        sys.exit(f"kennel: {told.exceptions[0]}")
+        first: BaseException = told
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        sys.exit(f"kennel: {first}")
 
 
 def _until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:

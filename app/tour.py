@@ -29,7 +29,7 @@ READY_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 0.25
 LOOK_SECONDS: Final = 0.25
 PAGE: Final = 100
-NO_TYPE: Final = "NO_SUCH_TYPE"
+NO_EVENTS: Final = "NET"  # a class that filters know, and in which nothing is told
 LINE: Final = 160
 
 
@@ -85,10 +85,13 @@ class Tour:
             await self._ask("POST", f"/account/{name}", {"opening": {GOLD["code"]: COINS}}, fine=httpx.codes.CONFLICT)
 
     async def _end_of_events(self) -> str:
-        """Return the cursor after all that has happened; a type that there is not makes pages of many thousands."""
+        """Return the cursor after all that has happened; a class without events makes pages of many thousands."""
         cursor, before = "0", ""
         while cursor != before:
-            cursor, before = str((await self._ask("GET", f"/events?types={NO_TYPE}&cursor={cursor}"))["cursor"]), cursor
+            cursor, before = (
+                str((await self._ask("GET", f"/events?types={NO_EVENTS}&cursor={cursor}"))["cursor"]),
+                cursor,
+            )
         return cursor
 
     async def _show_events(self, cursor: str) -> str:

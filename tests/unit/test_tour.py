@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app import tour
+from app import __main__, tour
 from app.domain import event_examples, facts
 from app.domain.deposits import Deposit, Outpoint, Place
 from app.domain.facts import InvoiceSums, Owner
@@ -90,3 +90,10 @@ def test_a_payment_that_failed_says_why() -> None:
     failed = Fact(1, "shop", "PAYMENT_FAILED", json.dumps(PAID | {"state": "FAILED", "error": "No coins.\x1b[2J"}))
 
     assert tour.told(wire(failed)).plain.endswith("to nOne and 1 more is FAILED: No coins. [2J")
+
+
+def test_why_the_tour_ends_is_said_in_a_sentence_however_deep_in_groups_it_lies() -> None:
+    ends = tour.TourEnds("The demo stops.")
+
+    with pytest.raises(SystemExit, match=r"kennel: The demo stops\.$"), __main__._in_one_sentence():
+        raise ExceptionGroup("program", [ExceptionGroup("parts", [ends])])
