@@ -60,10 +60,11 @@ class NewTransfer(_Described):
 
 
 class NewShare(bodies.Body):
-    """What one of several payees is to get."""
+    """What one of several payees is to get; an asset that is named here must be that of all."""
 
     account: texts.Name
     amount: amounts.GivenIn
+    asset: texts.Name | None = None
 
 
 class NewSplit(_Described):
@@ -78,7 +79,8 @@ class NewSplit(_Described):
     def payees(self) -> tuple[Payee, ...]:
         """Those that get it."""
         return tuple(
-            Payee(share.account, share.amount, (f"to.{n}.account", f"to.{n}.amount")) for n, share in enumerate(self.to)
+            Payee(share.account, share.amount, (f"to.{n}.account", f"to.{n}.amount", f"to.{n}.asset"), share.asset)
+            for n, share in enumerate(self.to)
         )
 
 

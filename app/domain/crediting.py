@@ -35,7 +35,7 @@ class Credit(NamedTuple):
         return Order(
             key,
             payer,
-            (Payee(payee, self.amount, ("foreign_id", "amount")),),
+            (Payee(payee, self.amount, ("foreign_id", "amount", "asset")),),
             self.asset,
             self.kind,
             self.reference,

@@ -47,12 +47,17 @@ class Lacking(Conflict):
     field = "amount"
 
 
+class TwoAssets(Invalid):
+    """One transfer is of one asset, and this one of {asset}: make two, with `atomic` to have both or none."""
+
+
 class Payee(NamedTuple):
-    """Who is to get how much; `fields` are the names under which the request has the two."""
+    """Who is to get how much; `asset` may be said again. `fields` are the names under which the request has the three."""
 
     account: str | None
     amount: Given
-    fields: tuple[str, str] = ("to", "amount")
+    fields: tuple[str, str, str] = ("to", "amount", "asset")
+    asset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,9 @@ def _once_each(payees: Sequence[Payee]) -> None:
 
 
 def _taking(payee: Payee, payer: Owner, asset: Asset, parties: Parties) -> Posting:
-    name, amount = payee.fields
+    name, amount, other = payee.fields
+    if payee.asset not in (None, asset.code):
+        raise TwoAssets(asset=asset.code, field=other)
     owner = parties.owners.get(payee.account)
     if owner is None:
         raise NoSuchAccount(foreign_id=payee.account, field=name)

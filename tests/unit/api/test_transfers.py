@@ -73,6 +73,7 @@ async def test_several_payees_are_one_transfer(shop: httpx.AsyncClient) -> None:
         ({"to": []}, 400, "to"),
         ({"to": [{"account": "bob", "amount": "x"}]}, 400, "to.0.amount"),
         ({"to": [{"account": "bob", "amount": 1}, {"account": "bob", "amount": 1}]}, 400, "to.1.account"),
+        ({"to": [{"account": "bob", "amount": 1, "asset": "gems"}]}, 400, "to.0.asset"),
         ({"from": ""}, 400, "from"),
         ({"from": None}, 400, "from"),
         ({"asset": "lead"}, 404, "asset"),

@@ -80,7 +80,7 @@ async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngi
         (order("alice", "bob", "1.01"), Lacking, "amount"),
         (order("alice", "closed"), AccountClosed, "to"),
         (
-            Order("k", "alice", (Payee("bob", 1), Payee("bob", 1, ("to.1.account", ""))), GOLD),
+            Order("k", "alice", (Payee("bob", 1), Payee("bob", 1, ("to.1.account", "", ""))), GOLD),
             PayeeTwice,
             "to.1.account",
         ),
