@@ -22,7 +22,7 @@ TIMEOUT_SECONDS: Final = 15
 CLAIM_SECONDS: Final = 20
 """Longer than an attempt takes, so that nobody posts what is being posted; what a killed process held waits for it."""
 EACH: Final = 32
-"""Posts to one endpoint at a time; one whose last attempt failed gets a single one until another succeeds."""
+"""Posts to one endpoint at a time; one whose last attempt failed gets a single new one until another succeeds."""
 LIMIT: Final = 384
 """Posts at a time in this process; with the idle connections below the 1,024 files that a process may open."""
 RESPONSE_CHARACTERS: Final = 1_000
@@ -56,6 +56,7 @@ class Webhooks:
         self._ended: list[asyncio.Task[Outcome]] = []
         self._busy: Counter[int] = Counter()
         self._failing: set[int] = set()
+        self._knocking: dict[int, asyncio.Task[Outcome]] = {}
 
     async def step(self) -> bool:
         """Record what has ended, fan out, claim and start posting; say whether there was any of it.
@@ -96,16 +97,20 @@ class Webhooks:
             return await endpoints.anybody(db)
 
     def _rooms(self) -> dict[int, int]:
-        """How many more each endpoint may have that is not idle and well."""
-        return {
-            endpoint: max(0, (1 if endpoint in self._failing else EACH) - self._busy[endpoint])
-            for endpoint in self._busy.keys() | self._failing
-        }
+        """How many more each endpoint may have that is not idle and well.
+
+        One that fails gets one at a time beside what was posted before: that may hang until its time limit.
+        """
+        free = {endpoint: EACH - self._busy[endpoint] for endpoint in self._busy.keys() | self._failing}
+        knocks = {endpoint: int(endpoint not in self._knocking) for endpoint in self._failing}
+        return {endpoint: max(0, min(room, knocks.get(endpoint, room))) for endpoint, room in free.items()}
 
     def _start(self, delivery: Delivery) -> None:
         task = asyncio.create_task(self._attempt(delivery))
         self._posting[task] = delivery
         self._busy[delivery.key.endpoint_id] += 1
+        if delivery.key.endpoint_id in self._failing:
+            self._knocking[delivery.key.endpoint_id] = task
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[Outcome]) -> None:
@@ -113,6 +118,8 @@ class Webhooks:
         self._busy[endpoint] -= 1
         if not self._busy[endpoint]:
             del self._busy[endpoint]
+        if self._knocking.get(endpoint) is task:
+            del self._knocking[endpoint]
         self._ended.append(task)
         if not task.cancelled() and task.exception() is None:
             change = self._failing.discard if task.result().delivered else self._failing.add

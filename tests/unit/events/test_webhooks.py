@@ -219,6 +219,29 @@ async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
     assert highest > 1
 
 
+async def test_a_post_that_hangs_keeps_nothing_from_an_endpoint_that_answers_the_others(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    """Each batch ends with a failure: while one hangs, the endpoint is knocked at all the same."""
+    hangs = [silent]
+    fails = Counter[int]()
+
+    def behave(request: Request, writer: asyncio.StreamWriter) -> Any:
+        if hangs:
+            return hangs.pop()(request, writer)
+        position = request.event["position"]
+        fails[position] += 1
+        return (status(500) if fails[position] == 1 and position % 4 == 0 else status(200))(request, writer)
+
+    receiver.always["/hook"] = behave
+    await prepare(engine, Callback("shop", receiver.url()))
+    await tell(engine, 200)
+
+    running = Webhooks(engine, poster, Terms((0,) * 9, timeout_seconds=60, claim_seconds=70), Bell())
+    await deliver_all(engine, running, 199)
+    await running.close()
+
+
 async def test_what_a_killed_process_held_is_posted_when_its_claim_runs_out(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
