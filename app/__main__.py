@@ -233,8 +233,18 @@ async def _migrate(url: str) -> None:
 
 
 async def _audit(settings: Settings, url: str) -> books.Report:
+    keys = _keys(settings)
     async with run.node_beside(settings) as node:
-        return await _on(url, lambda engine: books.run(engine, asking.coins_of(node)))
+        return await _on(url, lambda engine: books.run(engine, asking.coins_of(node), keys=keys))
+
+
+def _keys(settings: Settings) -> books.Keys | None:
+    """Return what derives accounts' keys, where the seed is here and can be opened."""
+    network = networks.by_name(settings.network)
+    file = SeedFile(settings.home / "seed.json", network)
+    if not file.path.exists() or (settings.seed_passphrase is None and network != networks.REGTEST):
+        return None
+    return file.open(settings.seed_passphrase or "").xpubs
 
 
 async def _resume(settings: Settings, url: str, *, payouts: bool) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -23,9 +23,13 @@ Read = Callable[[tuple[Any, ...]], Awaitable[Slice]]
 AtNode = Callable[[Sequence[Outpoint]], Awaitable[tuple[bytes, Sequence[int | None]] | None]]
 """Asks the node for coins: its best block, and what each holds (None: no such coin); None while it cannot say."""
 
+Keys = Callable[[Sequence[int]], Mapping[int, str]]
+"""Derives the xpubs of accounts from the seed, by number."""
+
 SECONDS: Final = 15
 """For a part of the books."""
 ADDRESSES: Final = "addresses are of their accounts' keys"
+SEED: Final = "accounts' keys are of the seed"
 COINS: Final = "coins are at the node"
 TOTALS: Final = "customers, coins and world agree"
 WHOLE: Final = "`kennel audit` looks at all"
@@ -59,6 +63,7 @@ _FIRST: Final[dict[str, tuple[sa.Column[int], tuple[Any, ...]]]] = {
     "escrows equal their entries": (tables.escrows.c.id, ()),
     "entries are as they were sealed": (tables.seals.c.number, ()),
     ADDRESSES: (tables.addresses.c.account_id, (-1, -1)),
+    SEED: (tables.accounts.c.id, ()),
 }
 """By what each check goes on from slice to slice: the first column of its key, and the least that the others can be."""
 
@@ -125,10 +130,13 @@ class Report:
         return all(finding.ok for finding in self.findings)
 
 
-async def run(engine: AsyncEngine, ask: AtNode | None = None, part: Part | None = None) -> Report:
+async def run(
+    engine: AsyncEngine, ask: AtNode | None = None, part: Part | None = None, keys: Keys | None = None
+) -> Report:
     """Run every check; what commits meanwhile disturbs none, since each slice sees one moment.
 
-    Without `ask` the coins are not looked for at the node; with `part` no check reads all, and says so.
+    Without `ask` the coins are not looked for at the node, and without `keys` the accounts' keys are not held against the
+    seed; with `part` no check reads all, and says so.
     """
     moments = engine.execution_options(isolation_level="REPEATABLE READ")
     left = _Time(part)
@@ -136,6 +144,8 @@ async def run(engine: AsyncEngine, ask: AtNode | None = None, part: Part | None 
         await _whole(moments, name, partial(_slice, moments, check, left), left) for name, check in CHECKS.items()
     ]
     findings.append(await _whole(moments, ADDRESSES, partial(_addresses, moments, left), left))
+    if keys is not None:
+        findings.append(await _whole(moments, SEED, partial(_accounts, moments, keys, left), left))
     if ask is not None:
         findings.append(await _whole(moments, COINS, partial(_coins, moments, ask, left), left))
     totals, height = [], None
@@ -202,6 +212,14 @@ async def _addresses(engine: AsyncEngine, left: _Time, after: tuple[Any, ...]) -
         await left.limit(db)
         rows = await payment_audit.some_addresses(db, after)
     return await asyncio.to_thread(payment_audit.derived, rows)
+
+
+async def _accounts(engine: AsyncEngine, keys: Keys, left: _Time, after: tuple[Any, ...]) -> Slice:
+    """Derive accounts' keys again, in the same way."""
+    async with engine.begin() as db:
+        await left.limit(db)
+        rows = await payment_audit.some_accounts(db, after)
+    return payment_audit.of_seed(rows, await asyncio.to_thread(keys, [row["number"] for row in rows]))
 
 
 async def _coins(engine: AsyncEngine, ask: AtNode, left: _Time, after: tuple[Any, ...]) -> Slice:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -105,6 +105,10 @@ class Keyring:
             raise ValueError(f"{count} accounts are more than {MAX_BATCH}")
         return list(self._ready(range(first, first + count)))
 
+    def xpubs(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Derive these accounts' xpubs, by number, 50 µs each: call it in a thread."""
+        return {key.number: key.xpub for key in self._ready(numbers)}
+
     def private_key(self, account: int, branch: int, index: int) -> coincurve.PrivateKey:
         """Derive the key that signs for `branch`/`index` of `account`."""
         return self._coin.hardened(account).child(branch).child(index).key
@@ -113,7 +117,7 @@ class Keyring:
         """Derive the key that signs for what was paid to the account's own id."""
         return self._coin.hardened(account).key
 
-    def _ready(self, numbers: range) -> Iterator[ReadyKey]:
+    def _ready(self, numbers: Iterable[int]) -> Iterator[ReadyKey]:
         for number in numbers:
             with suppress(hd.InvalidChild):
                 account = self._coin.hardened(number).public()

@@ -1,6 +1,6 @@
 """What must be true of payments and addresses: each check reads a slice and names the first row that is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from app.domain.custody import UNSPENT
 from app.domain.deposits import Outpoint
 from app.domain.payments import LIVE
 from app.money import DOGE
-from app.tables import CLAWBACK, accounts, addresses, balances, coins, deposits, entries, payments, postings
+from app.tables import CLAWBACK, accounts, addresses, balances, coins, deposits, entries, payments, postings, ready_keys
 
 SLICE: Final = 5_000
 COINS: Final = 2_000
@@ -95,6 +95,23 @@ def derived(rows: Sequence[Row]) -> Slice:
         if _script(row["xpub"], branch, index) != bytes(row["script"]):
             return Slice(len(rows), f"address {branch}/{index} of account {account} is not of the account's key")
     return Slice(len(rows), next=_place(rows[-1]) if len(rows) == SLICE else None)
+
+
+async def some_accounts(db: Db, after: tuple[Any, ...]) -> Sequence[Row]:
+    """Return a slice of account numbers with their xpubs, of accounts and of keys that are ready for new ones."""
+    [last] = after or (-1,)
+    opened = sa.select(accounts.c.id.label("number"), accounts.c.xpub).where(accounts.c.id > last)
+    ready = sa.select(ready_keys.c.number, ready_keys.c.xpub).where(ready_keys.c.number > last)
+    some = [one.order_by(sa.text("1")).limit(SLICE).subquery().select() for one in (opened, ready)]
+    return await bulk.fetch_all(db, sa.union(*some).order_by(sa.text("1")).limit(SLICE))
+
+
+def of_seed(rows: Sequence[Row], xpubs: Mapping[int, str]) -> Slice:
+    """Compare each account's xpub with what the seed makes of its number."""
+    for row in rows:
+        if xpubs.get(row["number"]) != row["xpub"]:
+            return Slice(len(rows), f"the key of account {row['number']} is not of the seed")
+    return Slice(len(rows), next=(rows[-1]["number"],) if len(rows) == SLICE else None)
 
 
 def _place(row: Row) -> tuple[int, int, int]:

@@ -29,6 +29,7 @@ def test_small_coins_are_merged_beside_the_program_and_the_books_are_shown_to_ag
     assert answered(program.admin.get(f"{platform.path}/payment/{merged['id']}"))["state"] == "CONFIRMED"
     assert audit.returncode == 0, audit.stdout
     assert "customers, coins and world agree" in audit.stdout
+    assert "accounts' keys are of the seed" in audit.stdout
     assert "WRONG" not in audit.stdout
 
 

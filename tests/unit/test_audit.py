@@ -5,9 +5,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit, audit_report
+from app.chain.keys import Keyring
 from app.domain import blocks, payments
 from app.domain.audit import Totals
 from app.domain.deposits import Outpoint
+from app.domain.networks import REGTEST
 from app.tables import coins
 from tests import till, world
 from tests.world import Chain, doge
@@ -84,6 +86,25 @@ async def test_a_row_that_was_changed_by_hand_is_named(engine: AsyncEngine, stat
 
     assert not report.ok
     assert detail in "; ".join(finding.detail for finding in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("statement", "number"), [("UPDATE accounts SET xpub = ", 0), ("UPDATE ready_keys SET xpub = ", 1)]
+)
+async def test_a_key_that_is_not_of_the_seed_is_named(engine: AsyncEngine, statement: str, number: int) -> None:
+    await paid(engine)
+    keys = Keyring(REGTEST, world.WORDS).xpubs
+    before = await audit.run(engine, keys=keys)
+    foreign = Keyring(REGTEST, "zoo " * 11 + "wrong").xpubs([number])[number]
+    async with engine.begin() as db:
+        where = f" WHERE {'id' if number == 0 else 'number'} = {number}"
+        await db.execute(sa.text(f"{statement}'{foreign}'{where}"))
+
+    report = await audit.run(engine, keys=keys)
+
+    assert before.ok
+    [found] = [finding for finding in report.findings if finding.name == audit.SEED]
+    assert (found.checked, found.fault) == (20, f"the key of account {number} is not of the seed")
 
 
 @pytest.mark.parametrize("change", ["reserved = reserved + 1", "paid = 5, fee = 5, transaction_id = 1"])
