@@ -11,6 +11,8 @@ from app.domain import refusals
 MAX_DEPTH: Final = 32
 """Levels of lists and objects; the deepest shape of ours has five."""
 _MAX_DIGITS: Final = 100
+_MAX_EXPONENT: Final = 307
+"""What every reader of JSON can hold: a larger number is Infinity to most of them, which cannot be told on as JSON."""
 _SPACE: Final = " \t\n\r"
 
 
@@ -49,12 +51,19 @@ def canonical(tree: Any) -> bytes:
 
 
 def exact(node: Any) -> str:
-    """Write a parsed value as JSON text in its own order, with numbers as exact as they were read."""
+    """Write a parsed value as JSON text in its own order, with numbers as exact as they were read.
+
+    Raises ValueError for a number of more than 308 digits before the point.
+    """
     if isinstance(node, dict):
         return "{" + ",".join(f"{exact(name)}:{exact(value)}" for name, value in node.items()) + "}"
     if isinstance(node, list):
         return "[" + ",".join(map(exact, node)) + "]"
-    return str(node) if isinstance(node, Decimal) else json.dumps(node, ensure_ascii=False)
+    if isinstance(node, Decimal):
+        if node.adjusted() > _MAX_EXPONENT:
+            raise ValueError("it holds a number that is too large")
+        return str(node)
+    return json.dumps(node, ensure_ascii=False)
 
 
 def _check(tree: Any, text: str) -> None:

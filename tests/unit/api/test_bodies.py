@@ -206,6 +206,15 @@ async def test_metadata_is_an_object_of_at_most_8_kilobytes(client: httpx.AsyncC
     assert error["field"] == "metadata"
 
 
+@pytest.mark.parametrize("number", ["1e308", "-1e400", "1" + "0" * 90 + ".5e300"])
+async def test_metadata_holds_no_number_that_its_readers_would_take_for_infinite(
+    client: httpx.AsyncClient, number: str
+) -> None:
+    error = await refusal(client, f'{{"metadata":{{"a":[{number}]}},"items":[{json.dumps(LINE)}]}}')
+
+    assert (error["field"], "too large" in error["message"]) == ("metadata", True)
+
+
 @pytest.mark.parametrize("size", [bodies.MAX_BYTES + 1, 10 * 1024 * 1024])
 async def test_a_body_over_a_megabyte_is_too_large(client: httpx.AsyncClient, size: int) -> None:
     error = await refusal(client, b"{" + b" " * (size - 1), 413)
