@@ -78,7 +78,7 @@ async def height(db: Db) -> int | None:
 
 
 async def entries_balance(db: Db, after: tuple[Any, ...]) -> Slice:
-    """Every entry sums to zero in every asset, and has postings."""
+    """Every entry sums to zero in every asset, and has postings; and no posting is without its entry."""
     [last] = after or (0,)
     some = sa.select(entries.c.id).where(entries.c.id > last).order_by(entries.c.id).limit(SLICE).subquery()
     sums = (
@@ -91,29 +91,66 @@ async def entries_balance(db: Db, after: tuple[Any, ...]) -> Slice:
     fault = (await db.execute(wrong)).first()
     count, end = (await db.execute(sa.select(sa.func.count(), sa.func.max(some.c.id)))).one()
     sentence = f"entry {fault.id} sums to {fault.sum or 'nothing'}" if fault else ""
+    if not sentence and (lost := await db.scalar(_lost(after, end if count == SLICE else None))) is not None:
+        sentence = f"entry {lost} is not there, and postings of it are"
     return Slice(count, sentence, (end,) if count == SLICE else None)
 
 
+def _lost(after: tuple[Any, ...], until: int | None) -> sa.Select[int]:
+    """Find the first number above `after` and up to `until` that postings name and no entry has."""
+    lost = sa.select(postings.c.entry_id).where(~sa.exists().where(entries.c.id == postings.c.entry_id))
+    lost = lost.where(postings.c.entry_id > after[0]) if after else lost
+    lost = lost if until is None else lost.where(postings.c.entry_id <= until)
+    return lost.order_by(postings.c.entry_id).limit(1)
+
+
+_MOVED: Final = " AND ".join(
+    f"{name}::numeric - lag({name}, 1, 0::bigint) OVER numbered = CASE bucket WHEN '{name}' THEN amount ELSE 0 END"
+    for name in BUCKETS
+)
+_SUMS: Final = ", ".join(f"coalesce(sum(amount) FILTER (WHERE bucket = '{name}'), 0) AS {name}" for name in BUCKETS)
+_DIFFERS: Final = " OR ".join(f"sums.{name} <> part.{name}" for name in BUCKETS)
+_UNEQUAL: Final = sa.text(f"""
+    WITH part AS (
+        SELECT * FROM balances WHERE (account_id, asset) > (:account, :asset) ORDER BY account_id, asset LIMIT :limit
+    ), compared AS (
+        SELECT part.account_id, part.asset, sums.broken, sums.count <> part.seq OR {_DIFFERS} AS differs
+        FROM part CROSS JOIN LATERAL (
+            SELECT count(*), min(seq) FILTER (WHERE NOT follows) AS broken, {_SUMS}
+            FROM (
+                SELECT seq, bucket, amount, seq = lag(seq, 1, 0::bigint) OVER numbered + 1 AND {_MOVED}
+                    AND created >= lag(created, 1, created) OVER numbered AS follows
+                FROM postings WHERE postings.account_id = part.account_id AND postings.asset = part.asset
+                WINDOW numbered AS (ORDER BY seq)
+            ) AS chain
+        ) AS sums
+    )
+    SELECT * FROM compared WHERE differs OR broken IS NOT NULL LIMIT 1
+""").bindparams(  # noqa: S608  made of this module's constants
+    sa.bindparam("account", type_=sa.BigInteger),
+    sa.bindparam("asset", type_=sa.Text),
+    sa.bindparam("limit", type_=sa.BigInteger),
+)
+
+
 async def balances_equal_postings(db: Db, after: tuple[Any, ...]) -> Slice:
-    """Every balance is the sum of its postings, bucket by bucket, and their number its seq."""
+    """Every balance is the sum of its postings, bucket by bucket, and their number its seq.
+
+    Each posting follows from the one before: its number, the buckets after it, and a time that is no earlier.
+    """
     account, asset = after or (-(2**63), "")
     keys = (balances.c.account_id, balances.c.asset)
     start = sa.tuple_(*keys) > sa.tuple_(sa.literal(account, sa.BigInteger), sa.literal(asset))
-    some = sa.select(balances).where(start).order_by(*keys).limit(SLICE).subquery()
-    sums = (
-        sa.select(
-            sa.func.count().label("count"),
-            *(_sum(postings.c.amount, postings.c.bucket == name).label(name) for name in BUCKETS),
-        )
-        .where(postings.c.account_id == some.c.account_id, postings.c.asset == some.c.asset)
-        .lateral()
-    )
-    differs = sa.or_(sums.c.count != some.c.seq, *(sums.c[name] != some.c[name] for name in BUCKETS))
-    wrong = sa.select(some.c.account_id, some.c.asset).join(sums, sa.true()).where(differs).limit(1)
-    fault = (await db.execute(wrong)).first()
-    rows = (await db.execute(sa.select(some.c.account_id, some.c.asset))).all()
-    sentence = f"balance of account {fault.account_id} in {fault.asset} differs from its postings" if fault else ""
-    return Slice(len(rows), sentence, tuple(rows[-1]) if len(rows) == SLICE else None)
+    fault = (await db.execute(_UNEQUAL, {"account": account, "asset": asset, "limit": SLICE})).first()
+    rows = (await db.execute(sa.select(*keys).where(start).order_by(*keys).limit(SLICE))).all()
+    return Slice(len(rows), _unequal(fault) if fault else "", tuple(rows[-1]) if len(rows) == SLICE else None)
+
+
+def _unequal(fault: Any) -> str:
+    whose = f"account {fault.account_id} in {fault.asset}"
+    if fault.differs:
+        return f"balance of {whose} differs from its postings"
+    return f"posting {fault.broken} of {whose} does not follow from the one before"
 
 
 async def invoices_equal_deposits(db: Db, after: tuple[Any, ...]) -> Slice:

@@ -58,7 +58,20 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
     [
         ("UPDATE postings SET amount = amount + 1 WHERE account_id = 0 AND seq = 1", "entry 1 sums to 1"),
         ("DELETE FROM postings WHERE entry_id = 2", "entry 2 sums to nothing"),
+        ("DELETE FROM entries WHERE id = 2", "entry 2 is not there, and postings of it are"),
         ("UPDATE balances SET available = available + 1 WHERE account_id = 0", "balance of account 0 in DOGE"),
+        (
+            "UPDATE postings SET held = 1 WHERE account_id = 0 AND seq = 2",
+            "posting 2 of account 0 in DOGE does not follow",
+        ),
+        (
+            "UPDATE postings SET seq = 9 WHERE account_id = 0 AND seq = 1",
+            "posting 2 of account 0 in DOGE does not follow",
+        ),
+        (
+            "UPDATE postings SET created = created - interval '1 day' WHERE account_id = 0 AND seq = 3",
+            "posting 3 of account 0 in DOGE does not follow",
+        ),
         ("UPDATE invoices SET received = received + 1", "differs from its deposits"),
         ("UPDATE invoices SET refunded_inside = 5", "differs from what was posted for it"),
         (
