@@ -18,8 +18,8 @@ Db = AsyncConnection
 Row = Mapping[str, Any]
 
 STATEMENT_TIMEOUT_SECONDS: Final = 20
-RETRIED: Final = frozenset({"40P01", "40001"})
-"""Deadlock and serialisation failure: the same work done again may succeed."""
+RETRIED: Final = frozenset({"40P01", "40001", "23505"})
+"""Deadlock, serialisation failure, and a key that another wrote meanwhile: the same work done again may succeed, or finds it there."""
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
 BIGINTS: Final = ARRAY(sa.BigInteger)

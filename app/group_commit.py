@@ -40,6 +40,7 @@ class _Waiting(Generic[Request, Thing]):
     """What one caller asks for, and where it hears what came of it; an exception is no refusal but a fault."""
 
     asked: Sequence[Asked[Request]]
+    weight: int
     outcomes: asyncio.Future[Sequence[Done[Thing] | Exception]]
 
     def settle(self, outcomes: Sequence[Done[Thing] | Exception]) -> None:
@@ -50,7 +51,7 @@ class _Waiting(Generic[Request, Thing]):
 
 @dataclass(slots=True)
 class _Lane:
-    """Who waits for one verb, and the tasks that commit up to `size` requests of them at once while there are any."""
+    """Who waits for one verb, and the tasks that commit requests of them at once, up to `size` by weight, while there are any."""
 
     verb: Verb[Any, Any]
     size: int
@@ -59,20 +60,21 @@ class _Lane:
     waiting: int = 0
     writers: int = 0
 
-    def put(self, asked: Sequence[Asked[Any]]) -> _Waiting[Any, Any]:
+    def put(self, asked: Sequence[Asked[Any]], weight: int) -> _Waiting[Any, Any]:
         """Let them wait for the same transaction."""
-        one: _Waiting[Any, Any] = _Waiting(asked, asyncio.get_running_loop().create_future())
+        one: _Waiting[Any, Any] = _Waiting(asked, weight, asyncio.get_running_loop().create_future())
         self.waiting += len(asked)
         self.queue.append(one)
         return one
 
     def take(self) -> list[_Waiting[Any, Any]]:
-        """Return those whose requests are the next transaction."""
-        batch, room = [], self.size
-        while self.queue and len(self.queue[0].asked) <= room:
+        """Return those whose requests are the next transaction; one that is heavier than all of it goes alone."""
+        batch: list[_Waiting[Any, Any]] = []
+        room = self.size
+        while self.queue and (not batch or self.queue[0].weight <= room):
             batch.append(self.queue.popleft())
-            room -= len(batch[-1].asked)
-        self.waiting -= self.size - room
+            room -= batch[-1].weight
+        self.waiting -= sum(len(one.asked) for one in batch)
         return batch
 
 
@@ -91,9 +93,14 @@ class GroupCommit:
         self._lanes: dict[tuple[Verb[Any, Any], int], _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def submit(self, verb: Verb[Request, Thing], request: Request, claim: Claim | None = None) -> Done[Thing]:
-        """Return what the request made once that is committed, or raise its refusal."""
-        [outcome] = await self._lane(verb, BATCH, 1).put((Asked(request, claim),)).outcomes
+    async def submit(
+        self, verb: Verb[Request, Thing], request: Request, claim: Claim | None = None, *, weight: int = 1
+    ) -> Done[Thing]:
+        """Return what the request made once that is committed, or raise its refusal.
+
+        `weight` says how many ordinary requests it is as much work as: what is heavy shares its transaction with fewer.
+        """
+        [outcome] = await self._lane(verb, BATCH, 1).put((Asked(request, claim),), weight).outcomes
         if isinstance(outcome, Exception):
             raise outcome
         done: Done[Thing] = outcome
@@ -110,7 +117,8 @@ class GroupCommit:
         for first in range(0, len(asked), BULK):  # one after the other: what comes first may pay for what follows
             number = 0 if first else len(asked)  # who was let in is not turned away half way
             lane = self._lane(verb, BULK, number, BULK_WRITERS)
-            outcomes += await lane.put(asked[first : first + BULK]).outcomes
+            part = asked[first : first + BULK]
+            outcomes += await lane.put(part, len(part)).outcomes
         return outcomes
 
     def _lane(self, verb: Verb[Any, Any], size: int, number: int, most_writers: int = 1) -> _Lane:

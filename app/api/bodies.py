@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
@@ -56,6 +57,12 @@ class Body(BaseModel):
                 if known in names and known not in given and value is not None:
                     folded[known] = value
         return folded
+
+
+def meant(tree: Mapping[str, Any], name: str) -> Any:
+    """Return what a body has under a name in whatever case, as a model reads it; KeyError where it has nothing."""
+    folded = {field.lower(): value for field, value in tree.items() if value is not None}
+    return tree[name] if name in tree else folded[name]
 
 
 class Reader(Generic[Model]):

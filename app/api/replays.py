@@ -80,10 +80,9 @@ class Named:
 
     def each(self, name: str) -> list[Claim]:
         """Claim `KEY:0`, `KEY:1` and so on for what the list `name` in the body asks for."""
-        [asked] = [value for field, value in self.tree.items() if field.lower() == name and isinstance(value, list)]
         return [
             Claim(SCOPE, f"{self.key}:{n}", bodies.fingerprint(self.method, self.path, one))
-            for n, one in enumerate(asked)
+            for n, one in enumerate(bodies.meant(self.tree, name))
         ]
 
 

@@ -135,7 +135,8 @@ async def transfer(new: New, key: replays.NamedKey, given: Given) -> Response:
     if isinstance(new, NewTransfers):
         return await (_trade if new.atomic else _each)(new, key, given)
     claim = key.whole()
-    done = await given.commits.submit(given.transfer, new.order(claim), claim)
+    order = new.order(claim)
+    done = await given.commits.submit(given.transfer, order, claim, weight=len(order.payees))
     return answers.show(TransferView.of(done.thing), replayed=done.replayed)
 
 
@@ -149,7 +150,9 @@ async def _each(new: NewTransfers, key: replays.Named, given: Program) -> Respon
 
 
 async def _trade(new: NewTransfers, key: replays.Named, given: Program) -> Response:
-    done = await given.commits.submit(given.trade, new.orders(key.each("transfers")), key.whole())
+    orders = new.orders(key.each("transfers"))
+    weight = sum(len(order.payees) for order in orders)
+    done = await given.commits.submit(given.trade, orders, key.whole(), weight=weight)
     return answers.show_all(map(TransferView.of, done.thing), replayed=done.replayed)
 
 

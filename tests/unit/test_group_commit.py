@@ -304,6 +304,14 @@ async def test_a_deadlock_is_tried_again_three_times_and_then_one_by_one(
     assert await journal.written() == ["n0", "n1", "n2"]
 
 
+async def test_what_is_heavy_shares_its_transaction_with_few(journal: Journal) -> None:
+    weights = [1, 60, 60, 60, 30, 1_000, 1, 199]
+    await asyncio.gather(*(journal.writer.submit(journal.verb, Note(f"n{n}"), weight=w) for n, w in enumerate(weights)))
+
+    assert journal.batches == [4, 1, 1, 2]
+    assert await journal.written() == [f"n{n}" for n in range(len(weights))]
+
+
 async def test_a_caller_that_goes_away_disturbs_nobody(journal: Journal) -> None:
     running, go = asyncio.Event(), asyncio.Event()
 

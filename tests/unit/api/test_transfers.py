@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from itertools import count
@@ -168,6 +169,29 @@ async def test_many_that_are_wrong_name_the_one(
     assert refused.status_code in (400, 404)
     assert refused.json()["error"]["field"] == field
     assert await bank.gold(engine, "alice", "bob") == [100, 100]
+
+
+async def test_many_that_are_named_twice_are_those_that_are_read(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    exact = await post(shop, "/transfers", {"transfers": [GIFT], "Transfers": [GIFT, GIFT]})
+    last = await post(shop, "/transfers", {"TRANSFERS": [], "Transfers": [GIFT | {"amount": "0.25"}]})
+
+    assert [[item["amount"] for item in made.json()["items"]] for made in (exact, last)] == [["0.5"], ["0.25"]]
+    assert await bank.gold(engine, "alice", "bob") == [25, 175]
+
+
+async def test_a_key_that_two_find_free_at_once_is_the_firsts(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    """The name of an atomic one's part is also a key that a caller may choose; nothing else makes the two meet."""
+    theirs = {"from": "carol", "to": "dave", "asset": "gold", "amount": "0.01"}
+    await shop.post("/account/dave", content="{}")
+
+    for n in range(5):
+        both = await asyncio.gather(
+            post(shop, "/transfers", GIFT | {"amount": "0.01"}, f"{n}:0"),
+            post(shop, "/transfers", {"transfers": [theirs], "atomic": True}, f"{n}"),
+        )
+
+        assert sorted(one.status_code for one in both) == [200, 422]
+    assert sum(await bank.gold(engine, "bob", "dave")) == 105
 
 
 async def test_a_transfer_is_taken_back_once(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
