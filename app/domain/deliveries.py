@@ -62,7 +62,8 @@ class Outcome:
 
 
 # Only endpoints that have something due are looked at: the index of what is due is walked from one to the next. Each has
-# room of its own, and those with the most of it come first, so that one with a long queue leaves the others theirs.
+# room of its own, and those with the most of it come first, so that one with a long queue leaves the others theirs; where
+# all of it together is more than there is, each gets as much less.
 # The lock and the conditions are in one statement: PostgreSQL looks at them again once it has the lock.
 _CLAIM: Final = sa.text("""
     WITH RECURSIVE waiting AS (
@@ -77,9 +78,14 @@ _CLAIM: Final = sa.text("""
     ), picked AS (
         SELECT due.endpoint_id, due.position
         FROM (
-            SELECT id, coalesce(busy.room, :each) AS room
-            FROM waiting JOIN webhook_endpoints ON id = waiting.endpoint_id LEFT JOIN busy ON busy.endpoint_id = id
-            WHERE state = 'active' AND coalesce(busy.room, :each) > 0
+            SELECT id, room, CAST(least(room, greatest(1, trunc(room * :limit / sum(room) OVER ()))) AS bigint) AS share
+            FROM (
+                SELECT id, coalesce(busy.room, :each) AS room
+                FROM waiting JOIN webhook_endpoints ON id = waiting.endpoint_id LEFT JOIN busy ON busy.endpoint_id = id
+                WHERE state = 'active' AND coalesce(busy.room, :each) > 0 AND (
+                    SELECT next FROM deliveries WHERE endpoint_id = id AND state = 'due' ORDER BY next LIMIT 1
+                ) <= now()
+            ) AS roomy
             ORDER BY room DESC, random()
         ) AS endpoint
         CROSS JOIN LATERAL (
@@ -87,7 +93,7 @@ _CLAIM: Final = sa.text("""
             WHERE endpoint_id = endpoint.id AND state = 'due' AND next <= now()
                 AND (claimed_until IS NULL OR claimed_until <= now())
             ORDER BY next, position
-            LIMIT endpoint.room
+            LIMIT endpoint.share
             FOR UPDATE SKIP LOCKED
         ) AS due
         LIMIT :limit
@@ -130,7 +136,7 @@ _SETTLE: Final = sa.text("""
 async def claim(db: Db, rooms: Mapping[int, int], each: int, limit: int, seconds: float) -> list[Delivery]:
     """Claim at most `limit` due deliveries of active endpoints for `seconds`, in the order of their positions.
 
-    An endpoint gets `rooms[id]` of them, `each` where it is not named.
+    An endpoint gets at most `rooms[id]` of them, `each` where it is not named.
     """
     given = {"busy": list(rooms), "rooms": list(rooms.values()), "each": each, "limit": limit, "seconds": seconds}
     found = await db.execute(_CLAIM, given)

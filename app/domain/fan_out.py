@@ -27,10 +27,14 @@ _REACH: Final = sa.text("""
 
 # What is made is due from this transaction's beginning, so that it can be claimed in it.
 # Whoever wants one account's events is found by the account, so that the others' endpoints cost nothing; whoever wants
-# every account's is held against each type once, not against each event.
+# every account's is held against each type once, not against each event. The account's name is that of now, as the
+# endpoint's: it may have been renamed since the event happened.
 _NEW: Final = sa.text("""
     WITH fresh AS MATERIALIZED (
-        SELECT position, type, foreign_id, message FROM events WHERE position > :position AND position <= :until
+        SELECT position, type, message, coalesce(
+                (SELECT accounts.foreign_id FROM accounts WHERE accounts.id = events.account_id), events.foreign_id
+            ) AS foreign_id
+        FROM events WHERE position > :position AND position <= :until
     ), told AS MATERIALIZED (
         SELECT * FROM fresh WHERE type <> :test
     ), tests AS MATERIALIZED (
@@ -60,10 +64,11 @@ _NEW: Final = sa.text("""
     sa.bindparam("test", event_types.WEBHOOK_TEST, type_=sa.Text),
 )
 
+# What retention has removed is passed in one step.
 _OLD: Final = sa.text("""
     WITH chosen AS (
         SELECT backlog.*, endpoint.types, endpoint.foreign_id,
-            least(backlog.position + :slice, backlog.until) AS reached
+            least(greatest(backlog.position, (SELECT min(position) - 1 FROM events)) + :slice, backlog.until) AS reached
         FROM webhook_backlogs AS backlog JOIN webhook_endpoints AS endpoint ON endpoint.id = backlog.endpoint_id
         WHERE endpoint.state = 'active' AND (
             SELECT count(*) FROM (
@@ -83,7 +88,9 @@ _OLD: Final = sa.text("""
         FROM chosen JOIN events ON events.position > chosen.position AND events.position <= chosen.reached
         WHERE CASE WHEN events.type = :test THEN (events.message::json ->> 'webhook_id')::bigint = chosen.endpoint_id
                 ELSE chosen.types && ARRAY['ALL', events.type, split_part(events.type, '_', 1)]
-                    AND (chosen.foreign_id IS NULL OR chosen.foreign_id = events.foreign_id) END
+                    AND (chosen.foreign_id IS NULL OR chosen.foreign_id = coalesce(
+                        (SELECT accounts.foreign_id FROM accounts WHERE accounts.id = events.account_id), events.foreign_id
+                    )) END
             AND (chosen.again OR NOT EXISTS (
                 SELECT FROM deliveries
                 WHERE deliveries.endpoint_id = chosen.endpoint_id AND deliveries.position = events.position

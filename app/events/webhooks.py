@@ -25,6 +25,9 @@ EACH: Final = 32
 """Posts to one endpoint at a time; one whose last attempt failed gets a single new one until another succeeds."""
 LIMIT: Final = 384
 """Posts at a time in this process; with the idle connections below the 1,024 files that a process may open."""
+LEFT: Final = 4
+"""One part in so many of what is free is left for who comes next, and is what an endpoint may have at the most: however
+many hang at once, there is room for the others."""
 RESPONSE_CHARACTERS: Final = 1_000
 GRACE_SECONDS: Final = 2
 
@@ -70,8 +73,10 @@ class Webhooks:
         async with self._engine.begin() as db:
             await deliveries.record(db, outcomes, self._terms.retries, self._terms.chance)
             made = await fan_out.step(db)
-            limit = LIMIT - len(self._posting)
-            claimed = await deliveries.claim(db, self._rooms(), EACH, limit, self._terms.claim_seconds)
+            free = LIMIT - len(self._posting)
+            each = max(1, min(EACH, free // LEFT))
+            limit = free - free // LEFT
+            claimed = await deliveries.claim(db, self._rooms(each), each, limit, self._terms.claim_seconds)
         del self._ended[: len(ended)]  # only now: what a failed transaction did not record is recorded by the next
         for delivery in claimed:
             self._start(delivery)
@@ -96,12 +101,13 @@ class Webhooks:
         async with self._reads.connect() as db:
             return await endpoints.anybody(db)
 
-    def _rooms(self) -> dict[int, int]:
+    def _rooms(self, each: int) -> dict[int, int]:
         """How many more each endpoint may have that is not idle and well.
 
         One that fails gets one at a time beside what was posted before: that may hang until its time limit.
         """
-        free = {endpoint: EACH - self._busy[endpoint] for endpoint in self._busy.keys() | self._failing}
+        most = {endpoint: EACH if endpoint in self._failing else each for endpoint in self._busy.keys() | self._failing}
+        free = {endpoint: room - self._busy[endpoint] for endpoint, room in most.items()}
         knocks = {endpoint: int(endpoint not in self._knocking) for endpoint in self._failing}
         return {endpoint: max(0, min(room, knocks.get(endpoint, room))) for endpoint, room in free.items()}
 

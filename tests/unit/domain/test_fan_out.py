@@ -5,11 +5,13 @@ import asyncio
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import cursors, endpoint_changes, endpoints, fan_out, outbox
+from app.domain import accounts, cursors, delivery_lists, endpoint_changes, endpoints, fan_out, outbox
+from app.domain.delivery_lists import Range
 from app.domain.endpoint_changes import Change, NewEndpoint
 from app.domain.endpoints import Callback, Endpoint
 from app.domain.outbox import Fact
-from app.tables import deliveries, webhook_endpoints
+from app.tables import deliveries, events, sequencer, webhook_endpoints
+from tests import world
 
 ROUNDS = 40
 EVENTS = 3
@@ -118,6 +120,44 @@ async def test_whoever_is_the_first_to_listen_does_not_wait_until_all_that_was_b
     await step(engine)
 
     assert await positions(engine, 1) == [1_001, 1_002, 1_003]
+
+
+async def test_an_endpoint_of_an_account_that_is_renamed_hears_also_what_was_told_under_its_old_name(
+    engine: AsyncEngine,
+) -> None:
+    account = await world.open_account(engine, "recovered-0")
+    await world.told(engine)
+    async with engine.begin() as db:
+        new = NewEndpoint("http://shop.example/", ("ALL",), "x" * 24, "recovered-0")
+        made = world.accepted(await endpoint_changes.create(db, new))
+        await outbox.emit(db, [Fact(account.id, "recovered-0", "INV_CREATED", "{}")])
+
+    async with engine.begin() as db:
+        await accounts.rename(db, "recovered-0", "shop")
+        await endpoints.rename(db, "recovered-0", "shop")
+        await outbox.sequence(db)
+    await step(engine)
+    assert await positions(engine, made.id) == [1, 2]
+
+    async with engine.begin() as db:
+        await db.execute(sa.delete(deliveries))
+        world.accepted(await delivery_lists.replay(db, Range(made.id, 0)))
+    await step(engine)
+    assert await positions(engine, made.id) == [1, 2]
+
+
+async def test_a_replay_passes_what_is_forgotten_in_one_step(engine: AsyncEngine) -> None:
+    endpoint = await make(engine, "ALL")
+    await tell(engine)
+    async with engine.begin() as db:
+        far = 1_000_000
+        await db.execute(sa.update(events).values(position=events.c.position + far))
+        await db.execute(sa.update(sequencer).where(sequencer.c.account_id < 0).values(last=far + EVENTS))
+        await cursors.advance(db, endpoints.CURSOR, far + EVENTS)
+        world.accepted(await delivery_lists.replay(db, Range(endpoint, 0)))
+
+    await step(engine)
+    assert await positions(engine, endpoint) == [far + 1, far + 2, far + 3]
 
 
 async def test_one_fan_out_makes_no_more_deliveries_than_its_limit_and_goes_on_where_it_stopped(

@@ -18,7 +18,7 @@ from app.domain.endpoints import Callback
 from app.domain.outbox import Fact
 from app.events import addresses, relay, signatures
 from app.events.posting import Poster
-from app.events.webhooks import EACH, Terms, Webhooks
+from app.events.webhooks import EACH, LIMIT, Terms, Webhooks
 from app.tables import attempts, deliveries
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
 from tests.unit.events.steps import tell, until
@@ -187,6 +187,25 @@ async def test_a_dead_endpoint_delays_nobody_else(engine: AsyncEngine, receiver:
 
     assert len(receiver.of("/dead")) <= EACH
     assert {request.event["position"] for request in receiver.of("/alive")} == set(range(1_001, 2_001))
+
+
+async def test_many_that_hang_at_once_leave_room_for_the_others(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    """Nobody has failed yet, so that each of them may have many posts at a time: together more than there are."""
+    receiver.always["/dead"] = silent
+    dead = [Callback(f"dead-{n}", receiver.url("/dead"), ("PAYMENT",)) for n in range(2 * LIMIT // EACH)]
+    await prepare(engine, *dead, Callback("alive", receiver.url("/alive"), ("INV",)))
+    await tell(engine, EACH, type="PAYMENT_SENT")
+    running = Webhooks(engine, poster, Terms((), timeout_seconds=60, claim_seconds=60), Bell())
+    while await running.step():
+        pass
+
+    await tell(engine, 100, type="INV_CREATED")
+    await deliver_all(engine, running, 100)
+    await running.close()
+
+    assert len(receiver.of("/alive")) == 100
 
 
 async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
