@@ -1,6 +1,7 @@
 """The outermost layer of both listeners: every request gets an id and an answer."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,4 +46,12 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.started = True
             message["headers"].append((b"x-request-id", self.request_id.encode()))
+            if message["status"] == HTTPStatus.TEMPORARY_REDIRECT:
+                message["headers"] = list(map(_without_host, message["headers"]))
         await self.onward(message)
+
+
+def _without_host(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Lead to a path alone: behind a proxy with TLS we do not know how the caller reaches us."""
+    name, value = header
+    return (name, b"/" + value.split(b"/", 3)[3]) if name == b"location" else header
