@@ -19,6 +19,7 @@ from app import audit as books
 from app import demo as demos
 from app import migrate as migrations
 from app import settings as configuration
+from app.chain.high_water import NotReadable
 from app.chain.seed_file import SeedFile, SeedRefused
 from app.devnet import devnet as nodes
 from app.devnet.storage import InUse
@@ -49,7 +50,18 @@ class DatabaseAway(Exception):
     """The database of KENNEL_DATABASE_URL cannot be used; the message says why."""
 
 
-TOLD = (DatabaseAway, SettingsError, SeedRefused, CannotListen, EmbeddedError, InUse, PortTaken, TourEnds, CannotBeDone)
+TOLD = (
+    DatabaseAway,
+    SettingsError,
+    SeedRefused,
+    CannotListen,
+    EmbeddedError,
+    InUse,
+    PortTaken,
+    TourEnds,
+    CannotBeDone,
+    NotReadable,
+)
 """Errors that are sentences for the operator."""
 
 

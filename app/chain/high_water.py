@@ -18,6 +18,14 @@ class NotRemembered(OSError):
     """What is sent cannot be remembered, so nothing is sent; the message is a sentence for the operator."""
 
 
+class NotReadable(Exception):
+    """{0} is not what Kennel has written: put it back from a backup, or write {{"highest_transaction": N}} into it, N the highest number that was sent."""
+
+    def __str__(self) -> str:
+        """Name the file."""
+        return (self.__doc__ or "").format(*self.args)
+
+
 class HighWater:
     """A small file that is written, and on the disk, before anything is sent."""
 
@@ -53,6 +61,8 @@ class HighWater:
             return int(json.loads(self._path.read_text())["highest_transaction"])
         except FileNotFoundError:
             return 0
+        except (ValueError, TypeError, KeyError) as error:
+            raise NotReadable(self._path) from error
 
     def _write(self, number: int) -> None:
         with NamedTemporaryFile("w", dir=self._path.parent, prefix=self._path.stem, delete=False) as file:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import header
 from app.chain.follower import Follower, Pruned
-from app.chain.high_water import HighWater, NotRemembered
+from app.chain.high_water import HighWater, NotReadable, NotRemembered
 from app.chain.node import ChainState, Node, NodeError
 from app.chain.seed_file import SeedFile, SeedFileNotWritten
 from app.chain.seed_record import Cost
@@ -236,3 +236,11 @@ async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(till:
     assert isinstance(raised.value, CHAIN_TROUBLE)
     await till.follow()
     assert (await till.balance()).available == doge(105)
+
+
+@pytest.mark.parametrize("text", ["", "{", "7", '{"highest_transaction": null}', "{}"])
+def test_a_mark_that_somebody_has_spoilt_is_named_in_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sent.json").write_text(text)
+
+    with pytest.raises(NotReadable, match=r"sent\.json is not what Kennel has written"):
+        HighWater(tmp_path / "sent.json")
