@@ -16,7 +16,7 @@ from app.tables import events
 ALL: Final = "ALL"
 PAGE: Final = 100
 WINDOW: Final = 100_000
-"""Positions that one page looks through at most, so that rare types cost no long scan."""
+"""Events that one page looks through at most, so that rare types cost no long scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +73,23 @@ async def page(
 ) -> Page:
     """Return at most `limit` events after a position, oldest first; of one account where `foreign_id` is given.
 
-    A page that is not full has seen all there is, unless more than WINDOW positions were looked through.
+    A page that is not full has seen all there is, unless more than WINDOW events were looked through for their types.
     """
     last = await outbox.last_position(db)  # first: what it counts is there for the statement after it
-    until = min(after + WINDOW, last) if foreign_id is None else last
-    found = await _fetch(
-        db, [events.c.position > after, events.c.position <= until, *_filter(types, foreign_id)], limit
-    )
-    full = len(found) == limit
-    return Page(found, found[-1].position if full else max(after, until))
+    there = sa.select(events).where(events.c.position > after, events.c.position <= last)
+    if foreign_id is not None:
+        there = there.where(events.c.foreign_id == foreign_id)
+    found = await _fetch(db, _of_types(there, types).limit(limit))
+    if len(found) == limit:
+        return Page(found, found[-1].position)
+    seen = None if ALL in types else await db.scalar(_nth(there, WINDOW))
+    return Page(found, max(after, last) if seen is None else seen)
 
 
 async def at(db: Db, positions: Sequence[int]) -> list[Event]:
     """Return the events at these positions, in order."""
     wanted = sa.cast(list(positions), sa.ARRAY(sa.BigInteger))
-    return await _fetch(db, [events.c.position == sa.any_(wanted)], len(positions))
+    return await _fetch(db, sa.select(events).where(events.c.position == sa.any_(wanted)).order_by(events.c.position))
 
 
 async def position_before(db: Db, moment: datetime) -> int:
@@ -104,20 +106,24 @@ async def position_before(db: Db, moment: datetime) -> int:
     return low
 
 
-def _filter(types: Collection[str], foreign_id: str | None) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    if ALL not in types:
-        wanted = sa.cast(sorted(types), sa.ARRAY(sa.Text))
-        event_class = sa.func.split_part(events.c.type, "_", 1)
-        conditions.append(sa.or_(events.c.type == sa.any_(wanted), event_class == sa.any_(wanted)))
-    if foreign_id is not None:
-        conditions.append(events.c.foreign_id == foreign_id)
-    return conditions
+def _of_types(there: sa.Select[Any], types: Collection[str]) -> sa.Select[Any]:
+    """Order the events, and let through those of these types among the first WINDOW."""
+    if ALL in types:
+        return there.order_by(events.c.position)
+    seen = there.order_by(events.c.position).limit(WINDOW).subquery()
+    wanted = sa.cast(sorted(types), sa.ARRAY(sa.Text))
+    event_class = sa.func.split_part(seen.c.type, "_", 1)
+    named = sa.or_(seen.c.type == sa.any_(wanted), event_class == sa.any_(wanted))
+    return sa.select(seen).where(named).order_by(seen.c.position)
 
 
-async def _fetch(db: Db, conditions: Sequence[sa.ColumnElement[bool]], limit: int) -> list[Event]:
-    found = await db.execute(sa.select(events).where(*conditions).order_by(events.c.position).limit(limit))
-    return [of(row) for row in found]
+def _nth(there: sa.Select[Any], number: int) -> sa.Select[tuple[int]]:
+    """Ask for the position of the n-th event, by its index alone."""
+    return there.with_only_columns(events.c.position).order_by(events.c.position).offset(number - 1).limit(1)
+
+
+async def _fetch(db: Db, asked: sa.Select[Any]) -> list[Event]:
+    return [of(row) for row in await db.execute(asked)]
 
 
 def of(row: Any) -> Event:

@@ -84,6 +84,33 @@ async def test_a_reader_never_goes_on_behind_what_it_was_shown(told: AsyncEngine
     assert (await page(told, 99)).position == 99
 
 
+@pytest.mark.parametrize("foreign_id", [None, "one"])
+async def test_rare_types_are_looked_for_in_so_many_events_a_page(
+    told: AsyncEngine, monkeypatch: pytest.MonkeyPatch, foreign_id: str | None
+) -> None:
+    monkeypatch.setattr(events, "WINDOW", 2)
+
+    first = await page(told, types=["PAYMENT"], foreign_id=foreign_id)
+    second = await page(told, first.position, types=["PAYMENT"], foreign_id=foreign_id)
+    third = await page(told, 4, types=["PAYMENT"], foreign_id=foreign_id)
+
+    assert (positions(first), first.position) == ([], 2 if foreign_id is None else 3)
+    assert positions(second) == [4]
+    assert (positions(third), third.position) == ([], 6)
+
+
+@pytest.mark.parametrize("types", [["ALL"], ["PAYMENT", "SYS"]])
+async def test_a_reader_from_the_beginning_passes_what_is_forgotten_in_one_page(
+    told: AsyncEngine, types: list[str]
+) -> None:
+    far = 10 * events.WINDOW
+    async with told.begin() as db:
+        await db.execute(sa.text(f"UPDATE events SET position = position + {far}"))
+        await db.execute(sa.text(f"UPDATE sequencer SET last = last + {far} WHERE account_id < 0"))
+
+    assert (await page(told, types=types)).events[-1].position > far
+
+
 async def test_an_account_is_read_by_its_index_however_many_events_the_others_have(told: AsyncEngine) -> None:
     async with told.begin() as db:
         for _ in range(5):
