@@ -107,8 +107,14 @@ async def page(db: Db, endpoint_id: int, before: int, limit: int, state: str | N
 
 
 async def redeliver(db: Db, key: Key) -> Record | Refusal:
-    """Make one delivery due at once, whatever became of it, with a schedule of its own from the beginning."""
-    endpoint = await endpoints.lock(db, key.endpoint_id)
+    """Make one delivery due at once, whatever became of it, with a schedule of its own from the beginning.
+
+    The endpoint is not locked: whoever records attempts locks their deliveries first. One that is disabled or deleted
+    meanwhile has one more that is due, and is as well off with it.
+    """
+    endpoint = (await endpoints.by_ids(db, [str(key.endpoint_id)])).get(str(key.endpoint_id))
+    if endpoint is not None and endpoint.state == "deleted":
+        endpoint = None
     if (refusal := endpoint_changes.unusable(key.endpoint_id, endpoint)) is not None:
         return refusal
     kept = sa.exists().where(event_rows.c.position == key.position)

@@ -82,7 +82,7 @@ async def page(
     found = await _fetch(db, _of_types(there, types).limit(limit))
     if len(found) == limit:
         return Page(found, found[-1].position)
-    seen = None if ALL in types else await db.scalar(_nth(there, WINDOW))
+    seen: int | None = None if ALL in types else await db.scalar(_nth(there, WINDOW))
     return Page(found, max(after, last) if seen is None else seen)
 
 
@@ -117,7 +117,7 @@ def _of_types(there: sa.Select[Any], types: Collection[str]) -> sa.Select[Any]:
     return sa.select(seen).where(named).order_by(seen.c.position)
 
 
-def _nth(there: sa.Select[Any], number: int) -> sa.Select[tuple[int]]:
+def _nth(there: sa.Select[Any], number: int) -> sa.Select[Any]:
     """Ask for the position of the n-th event, by its index alone."""
     return there.with_only_columns(events.c.position).order_by(events.c.position).offset(number - 1).limit(1)
 

@@ -1,11 +1,14 @@
 """Every event becomes one delivery to each endpoint that wants it, whatever happens beside it."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import accounts, cursors, delivery_lists, endpoint_changes, endpoints, fan_out, outbox
+from app.domain import deliveries as deliveries_of
+from app.domain.deliveries import Outcome
 from app.domain.delivery_lists import Range
 from app.domain.endpoint_changes import Change, NewEndpoint
 from app.domain.endpoints import Callback, Endpoint
@@ -144,6 +147,27 @@ async def test_an_endpoint_of_an_account_that_is_renamed_hears_also_what_was_tol
         world.accepted(await delivery_lists.replay(db, Range(made.id, 0)))
     await step(engine)
     assert await positions(engine, made.id) == [1, 2]
+
+
+async def test_whoever_records_an_attempt_and_whoever_sends_it_again_do_not_wait_for_each_other(
+    engine: AsyncEngine,
+) -> None:
+    endpoint = await make(engine, "ALL")
+    await tell(engine, 1)
+    await step(engine)
+
+    async with engine.connect() as other:
+        async with engine.begin() as recording:
+            [claimed] = await deliveries_of.claim(recording, {}, 1, 1, 60)
+            again = asyncio.create_task(delivery_lists.redeliver(other, claimed.key))
+            blocked = "NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            while not await recording.scalar(sa.text(f"SELECT count(*) FROM pg_locks WHERE {blocked}")):
+                pass
+            failed = Outcome(claimed, datetime.now(UTC), 500, 1, "")
+            await deliveries_of.record(recording, [failed], [60], lambda: 0.5)
+        record = world.accepted(await again)
+
+    assert (record.key.endpoint_id, record.state) == (endpoint, "due")
 
 
 async def test_a_replay_passes_what_is_forgotten_in_one_step(engine: AsyncEngine) -> None:
