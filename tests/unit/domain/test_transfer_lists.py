@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import transfer_lists
 from app.domain.accounts import NoSuchAccount
+from app.domain.assets import NoSuchAsset
 from app.domain.crediting import Credit
 from app.domain.transfer_lists import Filter, Place
 from app.domain.transfers import Transfer
@@ -87,10 +88,11 @@ async def test_a_list_of_nobody_and_of_nothing(engine: AsyncEngine, made: list[T
 
     assert await listed(engine, Filter(end=long_ago)) == []
     assert await listed(engine, Filter("bob", end=long_ago)) == []
-    assert await listed(engine, Filter("bob", "silver")) == []
     assert await listed(engine, Filter(reference="none")) == []
     with pytest.raises(NoSuchAccount):
         await listed(engine, Filter("nobody"))
+    with pytest.raises(NoSuchAsset):
+        await listed(engine, Filter("bob", "silver"))
 
 
 async def test_entries_that_are_no_transfers_are_left_out(engine: AsyncEngine, made: list[Transfer]) -> None:

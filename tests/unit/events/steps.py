@@ -11,7 +11,7 @@ from app.bell import Bell
 from app.domain import outbox
 from app.domain.outbox import Fact
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 async def tell(
