@@ -1,7 +1,10 @@
 """Where a request of ours may go: an http or https URL, taken apart."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
+
+STARS: Final = "***"
+"""What is shown instead of a password; as one it would be what somebody was shown and sent back."""
 
 
 class Origin(NamedTuple):
@@ -23,6 +26,8 @@ def parse(url: str) -> tuple[Origin, SplitResult]:
         raise ValueError("the URL is malformed") from None
     if parts.scheme not in {"http", "https"} or not host or not host.isprintable() or " " in host:
         raise ValueError("the URL is malformed")
+    if parts.password == STARS:
+        raise ValueError("the URL has stars for its password, as it is shown: write the password itself")
     return Origin(parts.scheme, host, port), parts
 
 
@@ -32,4 +37,4 @@ def without_password(url: str) -> str:
     if not parts.password:
         return url
     _, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{parts.username or ''}:***@{host}").geturl()
+    return parts._replace(netloc=f"{parts.username or ''}:{STARS}@{host}").geturl()

@@ -78,6 +78,7 @@ async def test_an_own_secret_is_taken_and_ed25519_shows_its_public_key(shop: htt
     ("given", "field", "says"),
     [
         ({}, "url", "url is required"),
+        ({"url": "https://user:***@shop.example/"}, "url", "stars for its password"),
         ({"url": "shop.example"}, "url", "malformed"),
         ({"url": "ftp://shop.example/"}, "url", "malformed"),
         ({"url": "https://"}, "url", "malformed"),

@@ -84,11 +84,12 @@ async def test_who_is_not_who_we_trust_and_who_does_not_trust_us_get_nothing_and
             moved.append(await publisher.step())
 
     assert not any(moved)
-    [told] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert told.startswith(f"the MQTT broker 127.0.0.1:{secure.secure_port} does not take events")
-    assert {"authority": "certificate verify failed", "certificate": "unknown ca", "none": "certificate required"}[
-        wrong
-    ] in told
+    told = [
+        one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING and one.name.startswith("app.")
+    ]
+    assert all(one.startswith(f"the MQTT broker 127.0.0.1:{secure.secure_port} does not take events") for one in told)
+    reason = {"authority": "certificate verify failed", "certificate": "unknown ca", "none": "certificate required"}
+    assert sum(reason[wrong] in one for one in told) == 1, told  # a broker that hangs up first may be told of as well
 
 
 async def test_renewed_certificates_are_taken_up_at_the_next_connection(
