@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from app import postgres_programs as programs
+from app import postgres_settings
 
 NAME = "kennel"  # of the database and of its owner
 START_SECONDS = 60.0  # recovery after a crash replays at most max_wal_size
@@ -22,24 +23,6 @@ STOP_SECONDS = 60.0
 PROBE_SECONDS = 0.02
 LOG_BYTES = 1 << 20
 REMAINS = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
-
-# On the command line, so that an upgrade of Kennel upgrades them; statements stay out of the log (log_min_messages).
-SETTINGS = {
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
-    "max_connections": "100",
-    "shared_buffers": "128MB",
-    "effective_cache_size": "512MB",
-    "random_page_cost": "1.1",
-    "wal_compression": "on",
-    "jit": "off",
-    "max_parallel_workers_per_gather": "0",  # /dev/shm of a container is 64 MB
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_min_messages": "log",
-    "log_checkpoints": "off",
-}
-FORGETFUL = {"fsync": "off", "full_page_writes": "off"}  # survives the death of every process, not of the machine
 
 
 class HomeTaken(programs.EmbeddedError):
@@ -52,7 +35,8 @@ class Embedded:
     def __init__(self, home: Path, bindir: Path | None = None, *, durable: bool = True) -> None:
         self.home = home.resolve()
         self._binaries = programs.find(bindir)
-        self._settings = SETTINGS if durable else SETTINGS | FORGETFUL
+        told = postgres_settings.of_memory(postgres_settings.memory_bytes())
+        self._settings = {**told, **({} if durable else postgres_settings.FORGETFUL)}
         self._owner = programs.Owner.choose()
         self._data = self.home / "postgres"
         self._log = self.home / "postgres.log"
@@ -147,7 +131,7 @@ class Embedded:
 
     def _spawn(self) -> None:
         self._forget_recycled_pid()
-        settings = self._settings | {"unix_socket_directories": str(self._sockets)}
+        settings = {**self._settings, "unix_socket_directories": str(self._sockets)}
         options = [f"--{name}={value}" for name, value in settings.items()]
         program = self._binaries.folder / "postgres"
         with self._log.open("ab") as log:

@@ -28,11 +28,8 @@ _PLACES: Final = {bucket: place for place, bucket in enumerate(Bucket)}
 _SEQ: Final = len(_PLACES)
 
 
-class Slot(NamedTuple):
-    """What has one balance row; its order is the order in which rows are locked."""
-
-    account: int
-    asset: str
+Slot = tuple[int, str]
+"""An account's number and an asset: what has one balance row. Their order is the order in which rows are locked."""
 
 
 class Balance(NamedTuple):
@@ -67,7 +64,7 @@ class Posting(NamedTuple):
     @property
     def slot(self) -> Slot:
         """The balance that it moves."""
-        return Slot(self.account, self.asset)
+        return self.account, self.asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +96,6 @@ class Entry:
         if not sums or any(sums.values()):
             raise ValueError(f"unbalanced entry: {self}")
 
-    def slots(self) -> Iterable[Slot]:
-        """Every balance that it may touch. The treasury has no row, so that nothing waits for another there."""
-        yield from (posting.slot for posting in self.postings if posting.account != TREASURY)
-        if self.clawback:
-            yield from (Slot(CLAWBACK, posting.asset) for posting in self.postings)
-
     def takers(self) -> set[int]:
         """Who has more by it than before, and must be open for that; the chain asks nobody."""
         gained: dict[Slot, int] = {}
@@ -114,7 +105,7 @@ class Entry:
             if posting.account < 0 and posting.account != TREASURY:
                 return set()
             gained[posting.slot] = gained.get(posting.slot, 0) + posting.amount
-        return {slot.account for slot, amount in gained.items() if amount > 0}
+        return {account for (account, _), amount in gained.items() if amount > 0}
 
 
 class InsufficientFunds(Conflict):
@@ -203,9 +194,15 @@ class Books:
         return decided
 
 
+def slots(given: Iterable[Entry]) -> set[Slot]:
+    """Return every balance that the entries may touch. The treasury has no row, so that nothing waits for another there."""
+    found = {(account, asset) for entry in given for account, _, _, asset in entry.postings if account != TREASURY}
+    return found | {(CLAWBACK, posting.asset) for entry in given if entry.clawback for posting in entry.postings}
+
+
 def after(lines: Iterable[Line]) -> dict[Slot, Balance]:
     """Return the balance of each slot after its last line."""
-    return {posting.slot: balance for posting, balance in lines if posting.account != TREASURY}
+    return {(account, asset): balance for (account, _, _, asset), balance in lines if account != TREASURY}
 
 
 def _charged(given: Sequence[Posting]) -> int:
@@ -231,16 +228,15 @@ def _lines(
     """Judge the postings one after the other; `now` takes the balances that they touch as they are then."""
     lines = []
     for posting in given:
-        if posting.account == TREASURY:
+        account, bucket, amount, asset = posting
+        if account == TREASURY:
             lines.append(Line(posting, Balance()))
             continue
-        slot = posting.slot
+        slot = account, asset
         before = now.get(slot) or held[slot]
-        moved = before.after(posting.bucket, posting.amount)
-        left = moved.of(posting.bucket)
-        if posting.account >= 0 and left < 0:
-            has = before.of(posting.bucket)
-            return InsufficientFunds(available=has, needed=-posting.amount, account=posting.account)
+        moved = before.after(bucket, amount)
+        if account >= 0 and moved.of(bucket) < 0:
+            return InsufficientFunds(available=before.of(bucket), needed=-amount, account=account)
         if abs(sum(moved[:_SEQ])) > MAX_BALANCE:
             return TooMuch()
         now[slot] = moved

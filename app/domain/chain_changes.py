@@ -254,7 +254,7 @@ class Changes:
         balances: dict[Slot, Balance] = {
             line.posting.slot: line.balance for entry in step.entries for line in posted[entry.key].lines
         }
-        concerned = {slot.account for slot in balances if slot.account >= 0} | set(step.txids)
+        concerned = {account for account, _ in balances if account >= 0} | set(step.txids)
         for account in sorted(concerned | {payment.owner.id for _, payment in step.sent}):
             owner = self.owners[account]
             if txids := step.txids.get(account):
@@ -268,7 +268,7 @@ class Changes:
             yield from (
                 facts.payment_event(payment, event) for event, payment in step.sent if payment.owner.id == account
             )
-            if (balance := balances.get(Slot(account, DOGE))) is not None:
+            if (balance := balances.get((account, DOGE))) is not None:
                 yield facts.balance_change(owner, balance)
         yield from (_unknown_spend(coin) for coin in step.lost)
 

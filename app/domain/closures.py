@@ -11,7 +11,7 @@ from app import money
 from app.db import Db
 from app.domain import accounts, facts, ledger, outbox
 from app.domain.accounts import Account, NoSuchAccount
-from app.domain.ledger import Balance, Bucket, Slot
+from app.domain.ledger import Balance, Bucket
 from app.domain.refusals import Conflict, Refusal
 from app.domain.verbs import Verb
 from app.tables import accounts as account_rows
@@ -71,10 +71,10 @@ async def _balances(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     """Lock the balances in every asset there is, also where there is none yet."""
     await db.execute(_NO_NEW_ASSETS)
     decimals = {row.code: row.decimals for row in await db.execute(sa.select(assets.c.code, assets.c.decimals))}
-    slots = sorted(Slot(number, code) for number in numbers for code in decimals)
+    slots = sorted((number, code) for number in numbers for code in decimals)
     found: dict[int, list[str]] = {}
-    for slot, balance in (await ledger.lock(db, slots)).items():
-        found.setdefault(slot.account, []).extend(_amounts(slot.asset, balance, decimals[slot.asset]))
+    for (account, asset), balance in (await ledger.lock(db, slots)).items():
+        found.setdefault(account, []).extend(_amounts(asset, balance, decimals[asset]))
     return {number: " and ".join(amounts[:NAMED]) for number, amounts in found.items() if amounts}
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from app import db as bulk
 from app.db import Db
@@ -126,10 +125,10 @@ _SETTLE: Final = sa.text("""
     sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),
     sa.bindparam("positions", type_=bulk.BIGINTS),
     sa.bindparam("states", type_=bulk.TEXTS),
-    sa.bindparam("attempts", type_=ARRAY(sa.Integer)),
-    sa.bindparam("tries", type_=ARRAY(sa.Integer)),
-    sa.bindparam("claims", type_=ARRAY(sa.DateTime(timezone=True))),
-    sa.bindparam("waits", type_=ARRAY(sa.Float)),
+    sa.bindparam("attempts", type_=bulk.Array(sa.Integer())),
+    sa.bindparam("tries", type_=bulk.Array(sa.Integer())),
+    sa.bindparam("claims", type_=bulk.Array(sa.DateTime(timezone=True))),
+    sa.bindparam("waits", type_=bulk.Array(sa.Float())),
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -47,13 +47,12 @@ async def claim(
     if not claims:
         return {}
     taken = await _insert(db, kind, claims, wait_seconds / 2)
-    others = [one for one in claims if one not in taken]
-    if not others:
+    if len(taken) == len(claims):
         return {}
-    given = bulk.rows(idempotency, ["scope", "key"], [{"scope": one.scope, "key": one.key} for one in others])
-    same = sa.and_(idempotency.c.scope == given.c.scope, idempotency.c.key == given.c.key)
-    found = {(row.scope, row.key): row for row in await db.execute(sa.select(idempotency).join(given, same))}
-    return {one: _answer(one, found.get((one.scope, one.key))) for one in others}
+    others = [one for one in claims if one not in taken]
+    rows = await db.execute(_FOUND, bulk.columns(_KEY, [one[:2] for one in others]))
+    found = {(row.scope, row.key): row for row in rows}
+    return {one: _answer(one, found.get(one[:2])) for one in others}
 
 
 async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
@@ -66,9 +65,7 @@ async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
 async def forget(db: Db, claims: Sequence[Claim]) -> None:
     """Take keys back that this transaction took and whose request was refused."""
     if claims:
-        given = bulk.rows(idempotency, ["scope", "key"], [{"scope": one.scope, "key": one.key} for one in claims])
-        same = sa.and_(idempotency.c.scope == given.c.scope, idempotency.c.key == given.c.key)
-        await db.execute(sa.delete(idempotency).where(same))
+        await db.execute(_FORGET, bulk.columns(_KEY, [one[:2] for one in claims]))
 
 
 async def forget_old(db: Db, limit: int = 1000) -> int:
@@ -82,21 +79,27 @@ async def forget_old(db: Db, limit: int = 1000) -> int:
     return (await db.execute(sa.delete(idempotency).where(sa.tuple_(*idempotency.primary_key).in_(old)))).rowcount
 
 
+_KEY: Final = ("scope", "key")
+_GIVEN: Final = bulk.unnested(idempotency, _KEY)
+_SAME: Final = sa.and_(idempotency.c.scope == _GIVEN.c.scope, idempotency.c.key == _GIVEN.c.key)
+_FOUND: Final = sa.select(idempotency).join(_GIVEN, _SAME)
+_FORGET: Final = sa.delete(idempotency).where(_SAME)
+_TAKEN: Final = (*_KEY, "fingerprint", "thing", "kind")
+_TAKE: Final = (
+    insert(idempotency)
+    .from_select(_TAKEN, sa.select(bulk.unnested(idempotency, _TAKEN)))
+    .on_conflict_do_nothing()
+    .returning(idempotency.c.scope, idempotency.c.key)
+)
+
+
 async def _insert(db: Db, kind: str, claims: Mapping[Claim, str | None], wait_seconds: float) -> set[Claim]:
     """Insert in sorted order: shuffled keys in two batches deadlock. One key twice with other bodies: the first wins."""
-    rows = [
-        {"scope": one.scope, "key": one.key, "fingerprint": one.fingerprint, "kind": kind, "thing": claims[one]}
-        for one in sorted(claims)
-    ]
+    rows = {one[:2]: (*one, claims[one], kind) for one in reversed([*claims])}
     await db.execute(sa.text(f"SET LOCAL lock_timeout = {int(wait_seconds * 1000)}"))
-    taken = await db.execute(
-        insert(idempotency)
-        .from_select(list(rows[0]), sa.select(bulk.rows(idempotency, list(rows[0]), rows)))
-        .on_conflict_do_nothing()
-        .returning(idempotency.c.scope, idempotency.c.key, idempotency.c.fingerprint)
-    )
+    taken = await db.execute(_TAKE, bulk.columns(_TAKEN, [rows[name] for name in sorted(rows)]))
     await db.execute(sa.text("SET LOCAL lock_timeout = 0"))
-    return {Claim(row.scope, row.key, bytes(row.fingerprint)) for row in taken}
+    return {Claim._make(rows[row][:3]) for row in map(tuple, taken)}
 
 
 def _answer(claim: Claim, row: sa.Row[tuple[object, ...]] | None) -> str | Refusal:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from app import db as bulk
 from app.db import Db
@@ -34,7 +33,7 @@ _BEFORE: Final = sa.text("""
 """).bindparams(
     sa.bindparam("account", type_=sa.BigInteger),
     sa.bindparam("assets", type_=bulk.TEXTS),
-    sa.bindparam("untils", type_=ARRAY(Time)),
+    sa.bindparam("untils", type_=bulk.Array(Time)),
 )
 _LAST: Final = sa.select(balances.c.asset, balances.c.seq).where(
     balances.c.account_id == sa.bindparam("account", type_=sa.BigInteger), balances.c.seq > 0

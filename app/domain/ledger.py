@@ -1,8 +1,8 @@
 """The double-entry ledger: money moves by balanced entries only, and `post` is their one writer."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Final
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -27,7 +27,7 @@ from app.domain.books import (
     TooMuch,
 )
 from app.domain.refusals import Refusal
-from app.tables import TREASURY, accounts, balances, entries, postings
+from app.tables import NOW, TREASURY, accounts, balances, entries, postings
 
 __all__ = [
     "MAX_BALANCE",
@@ -59,9 +59,9 @@ async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
     """
     if not given:
         return []
-    now = await _open(db, given)
-    outcomes = [now.decide(entry) for entry in given]
-    written = iter(await _write(db, [outcome for outcome in outcomes if isinstance(outcome, Decided)]))
+    opened = await _open(db, given)
+    outcomes = [opened.books.decide(entry) for entry in given]
+    written = iter(await _write(db, opened, [outcome for outcome in outcomes if isinstance(outcome, Decided)]))
     return [next(written) if isinstance(outcome, Decided) else outcome for outcome in outcomes]
 
 
@@ -69,50 +69,70 @@ async def post_together(db: Db, given: Sequence[Sequence[Entry]]) -> list[list[P
     """Write groups of entries in order, each group whole or not at all; otherwise as `post`."""
     if not any(given):
         return [[] for _ in given]
-    now = await _open(db, [entry for group in given for entry in group])
-    outcomes = [now.decide_together(group) for group in given]
+    opened = await _open(db, [entry for group in given for entry in group])
+    outcomes = [opened.books.decide_together(group) for group in given]
     decided = [one for outcome in outcomes if not isinstance(outcome, Failed) for one in outcome]
-    written = iter(await _write(db, decided))
+    written = iter(await _write(db, opened, decided))
     return [outcome if isinstance(outcome, Failed) else [next(written) for _ in outcome] for outcome in outcomes]
 
 
-async def _open(db: Db, given: Sequence[Entry]) -> Books:
+async def _open(db: Db, given: Sequence[Entry]) -> "_Opened":
     """Whoever posts the same fact, or closes a taker, locks the same balances: what they did is visible after the lock."""
-    locked = await lock(db, sorted({slot for entry in given for slot in entry.slots()}))
-    takers = {account for entry in given for account in entry.takers()}
-    found = await db.execute(_KNOWN, {"keys": [entry.key for entry in given], "takers": list(takers)})
-    rows = [(text, account) for text, account in found]
-    keys = {text for text, account in rows if account is None}
-    return Books(locked, keys, {account: text for text, account in rows if account is not None})
+    locked, latest = await _lock(db, sorted(books.slots(given)))
+    takers = {account for entry in given for account, _, amount, _ in entry.postings if account >= 0 and amount > 0}
+    asked = {"keys": [entry.key for entry in given], "takers": list(takers)}
+    clock, keys, closed = (await db.execute(_UNDER_LOCK, asked)).one()
+    names = await _names(db, closed) if closed else {}
+    return _Opened(Books(locked, set(keys), names), max(clock, latest))
 
 
-# Two questions in one round trip: which keys were posted before, and which of the takers are closed.
-_KNOWN: Final = sa.union_all(
-    sa.select(entries.c.key, sa.null().cast(sa.BigInteger)).where(
-        entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS))
+async def _names(db: Db, numbers: Sequence[int]) -> dict[int, str]:
+    found = await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id).where(accounts.c.id.in_(numbers)))
+    return {row.id: row.foreign_id for row in found}
+
+
+class _Opened(NamedTuple):
+    """Books, and the time of all that is written in them now."""
+
+    books: Books
+    time: datetime
+
+
+# In one round trip: the time, which keys were posted before, and which of the takers are closed.
+_UNDER_LOCK: Final = sa.select(
+    NOW,
+    sa.func.array(
+        sa.select(entries.c.key)
+        .where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
+        .scalar_subquery()
     ),
-    sa.select(accounts.c.foreign_id, accounts.c.id).where(
-        accounts.c.id == sa.any_(sa.bindparam("takers", type_=bulk.BIGINTS)), accounts.c.state == "closed"
+    sa.func.array(
+        sa.select(accounts.c.id)
+        .where(accounts.c.id == sa.any_(sa.bindparam("takers", type_=bulk.BIGINTS)), accounts.c.state == "closed")
+        .scalar_subquery()
     ),
 )
 _KEY: Final = ("account_id", "asset")
-_MOVED: Final = (*_KEY, *Balance._fields)
+_MOVED: Final = (*_KEY, *Balance._fields, "updated")
 _GIVEN: Final = bulk.unnested(balances, _KEY)
 _SORTED: Final = sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset)
-_MAKE: Final = insert(balances).from_select(_KEY, _SORTED).on_conflict_do_nothing()
+_MISSING: Final = _SORTED.where(
+    ~sa.exists().where(balances.c.account_id == _GIVEN.c.account_id, balances.c.asset == _GIVEN.c.asset)
+)
+_MAKE: Final = insert(balances).from_select(_KEY, _MISSING).on_conflict_do_nothing()
 _LOCK: Final = (
     sa.select(*(balances.c[name] for name in _MOVED))
     .join(_GIVEN, sa.and_(balances.c.account_id == _GIVEN.c.account_id, balances.c.asset == _GIVEN.c.asset))
     .order_by(balances.c.account_id, balances.c.asset)
     .with_for_update(key_share=True, of=balances)
 )
-_MOVE: Final = (
-    bulk.change(balances, _KEY, _MOVED)
-    .values(updated=sa.func.greatest(balances.c.updated, sa.func.clock_timestamp()))
-    .returning(balances.c.account_id, balances.c.asset, balances.c.updated)
-)
-_ENTERED: Final = ("kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata")
-_ENTER: Final = bulk.insertion(entries, _ENTERED, ("key", "id", "created"))
+# Numbers for the entries come along: those of entries that are refused would leave gaps.
+_MOVE: Final = sa.select(
+    sa.func.array(bulk.numbers(entries, sa.bindparam("count", type_=sa.Integer)).scalar_subquery())
+).add_cte(bulk.change(balances, _KEY, _MOVED).cte("moved"))
+_ENTERED: Final = (
+    "id", "kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata", "created",
+)  # fmt: skip
 _WRITTEN: Final = ("account_id", "asset", "entry_id", "bucket", "amount", *Balance._fields, "created")
 
 
@@ -121,39 +141,41 @@ async def lock(db: Db, slots: Sequence[Slot]) -> dict[Slot, Balance]:
 
     `slots` are sorted. Makes the missing rows first: an insert and a lock in one statement would see no row.
     """
+    return (await _lock(db, slots))[0]
+
+
+async def _lock(db: Db, slots: Sequence[Slot]) -> tuple[dict[Slot, Balance], datetime]:
+    """Lock, and return also when any of them moved last."""
     if not slots:
-        return {}
+        return {}, datetime.min.replace(tzinfo=UTC)
     given = bulk.columns(_KEY, slots)
     await db.execute(_MAKE, given)
-    locked = await db.execute(_LOCK, given)
-    return {Slot(account, asset): Balance._make(rest) for account, asset, *rest in locked.all()}
+    locked = (await db.execute(_LOCK, given)).all()
+    found = {(account, asset): Balance._make(rest) for account, asset, *rest, _ in locked}
+    return found, max(row[-1] for row in locked)
 
 
-async def _write(db: Db, decided: Sequence[Decided]) -> list[Posted]:
+async def _write(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
     """Three statements; the time is the database's under the lock, and never runs back on an account."""
     if not decided:
         return []
+    time = opened.time
     last = books.after(line for one in decided for line in one.lines)
-    moved = [(*slot, *balance) for slot, balance in last.items()]
-    moving = await db.execute(_MOVE, bulk.columns(_MOVED, moved))
-    times = {(account, asset): updated for account, asset, updated in moving.all()}
-    latest = max(times.values())
-    entered = await db.execute(_ENTER, bulk.columns(_ENTERED, [_entry_row(one.entry) for one in decided]))
-    numbers = {key: (number, created) for key, number, created in entered.all()}
-    posted = [Posted(*one, *numbers[one.entry.key]) for one in decided]
-    rows = [_posting_row(line, one.id, times, latest) for one in posted for line in one.lines]
-    await bulk.insert_many(db, postings, _WRITTEN, rows)
+    moved = bulk.columns(_MOVED, [(*slot, *balance, time) for slot, balance in last.items()])
+    numbers: Sequence[int] = (await db.execute(_MOVE, {**moved, "count": len(decided)})).scalar_one()
+    posted = [Posted(*one, number, time) for one, number in zip(decided, numbers, strict=True)]
+    await bulk.insert_many(db, entries, _ENTERED, [_entry_row(one) for one in posted])
+    await bulk.insert_many(db, postings, _WRITTEN, [_posting_row(line, one) for one in posted for line in one.lines])
     return posted
 
 
-def _entry_row(entry: Entry) -> tuple[str, ...]:
-    return (entry.kind, *entry.cause, *entry.reference, entry.key, entry.metadata)
+def _entry_row(posted: Posted) -> tuple[object, ...]:
+    entry = posted.entry
+    return (posted.id, entry.kind, *entry.cause, *entry.reference, entry.key, entry.metadata, posted.created)
 
 
-def _posting_row(
-    line: Line, entry_id: int, times: Mapping[tuple[int, str], datetime], latest: datetime
-) -> tuple[object, ...]:
+def _posting_row(line: Line, posted: Posted) -> tuple[object, ...]:
     """The treasury's postings, which no lock counts, are numbered by their entries."""
     (account, bucket, amount, asset), balance = line
-    after = balance._replace(seq=entry_id) if account == TREASURY else balance
-    return (account, asset, entry_id, bucket.value, amount, *after, times.get((account, asset), latest))
+    after = balance._replace(seq=posted.id) if account == TREASURY else balance
+    return (account, asset, posted.id, bucket.value, amount, *after, posted.created)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from app.db import Db
 from app.domain import books, facts, ledger, outbox, transfer_orders
 from app.domain.assets import Asset
-from app.domain.books import Balance, Bucket, Entry, Failed, InsufficientFunds, Known, Line, Slot
+from app.domain.books import Balance, Bucket, Entry, Failed, InsufficientFunds, Known, Line
 from app.domain.facts import Owner
 from app.domain.outbox import Fact
 from app.domain.refusals import Refusal
@@ -75,7 +75,7 @@ def _refusal(movement: Movement, failed: Failed) -> Refusal:
 def _told(movement: Movement, lines: Sequence[Line]) -> list[Fact]:
     """Each account's own balance stands in what it is told."""
     after, asset = books.after(lines), movement.asset
-    return [fact(one, asset, after.get(Slot(one.owner.id, asset.code))) for one in movement.told]
+    return [fact(one, asset, after.get((one.owner.id, asset.code))) for one in movement.told]
 
 
 def fact(telling: Telling, asset: Asset, balance: Balance | None) -> Fact:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.db import Db
 from app.domain import facts, ledger, outbox, transfers
 from app.domain.facts import Owner
-from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posted, Posting, Slot
+from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posted, Posting
 from app.domain.outbox import Fact
 from app.domain.refusals import Refusal
 from app.domain.transfers import Transfer
@@ -50,8 +50,8 @@ class Move:
 
 async def available(db: Db, owners: Sequence[Owner]) -> Available:
     """Lock the balances of those whose money may move, and return what each can spend."""
-    slots = sorted({Slot(owner.id, DOGE) for owner in owners})
-    return {slot.account: balance.available for slot, balance in (await ledger.lock(db, slots)).items()}
+    slots = sorted({(owner.id, DOGE) for owner in owners})
+    return {account: balance.available for (account, _), balance in (await ledger.lock(db, slots)).items()}
 
 
 def decide(left: Available, move: Move) -> Refusal | None:

@@ -12,7 +12,7 @@ from app.db import Db, Row
 from app.domain import accounts, facts, ledger, outbox
 from app.domain.accounts import NoSuchAccount
 from app.domain.facts import Owner
-from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting, Slot
+from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting
 from app.domain.pay_orders import PayOrder
 from app.domain.refusals import Invalid, NotFound, Refusal
 from app.domain.verbs import Verb
@@ -103,8 +103,8 @@ async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]
     """Accept payments in order as far as each account's money goes; what is accepted lies in `outgoing` at once."""
     owners = await accounts.owners(db, [order.foreign_id for order in orders])
     change = await _change_addresses(db, orders)
-    slots = sorted({Slot(owner.id, DOGE) for owner in owners.values()})
-    left = {slot.account: balance.available for slot, balance in (await ledger.lock(db, slots)).items()}
+    slots = sorted({(owner.id, DOGE) for owner in owners.values()})
+    left = {account: balance.available for (account, _), balance in (await ledger.lock(db, slots)).items()}
     outcomes: list[Refusal | tuple[PayOrder, Owner, int]] = []
     for order in orders:
         outcome = _judge(order, owners.get(order.foreign_id), left, change)

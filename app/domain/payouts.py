@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from app import db as bulk
 from app.db import Db, Row
 from app.domain import fees, ledger, payments, scripts
-from app.domain.ledger import Slot
 from app.domain.networks import Network
 from app.domain.pay_orders import PAYOUT, Payee, PayOrder
 from app.domain.refusals import Refusal
@@ -82,8 +81,8 @@ async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
     rows = await bulk.fetch_all(db, wanted.order_by(accounts.c.id).with_for_update(key_share=True))
     if not rows:
         return 0
-    held = await ledger.lock(db, [Slot(row["id"], DOGE) for row in rows])
-    orders = {row["id"]: _order(network, row, held[Slot(row["id"], DOGE)].available) for row in rows}
+    held = await ledger.lock(db, [(row["id"], DOGE) for row in rows])
+    orders = {row["id"]: _order(network, row, held[(row["id"], DOGE)].available) for row in rows}
     due = {number: order for number, order in orders.items() if order is not None}
     outcomes = await payments.request(db, list(due.values())) if due else []
     refused = [number for number, made in zip(due, outcomes, strict=True) if isinstance(made, Refusal)]
