@@ -58,13 +58,12 @@ def parse(given: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
 def show(amount: int, decimals: int = DOGE_DECIMALS) -> str:
     """Plain decimal text without trailing zeros or exponent, as GigaWallet prints it: "24.89774", "0", "-5"."""
     if not amount:
-        return "0"
-    if not amount:
         return "0"  # most of what an account's buckets hold, and worth the line: events show ten amounts for a transfer
-    whole, part = divmod(abs(amount), 10**decimals)
     sign = "-" if amount < 0 else ""
-    fraction = f"{part:0{decimals}d}".rstrip("0") if decimals else ""
-    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+    digits = str(abs(amount)).zfill(decimals + 1)
+    point = len(digits) - decimals
+    fraction = digits[point:].rstrip("0")
+    return f"{sign}{digits[:point]}.{fraction}" if fraction else f"{sign}{digits[:point]}"
 
 
 def _number(given: str | int | Decimal) -> Decimal:

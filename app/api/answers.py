@@ -61,23 +61,25 @@ def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
     return _answer(view.__pydantic_serializer__.to_json(view), replayed=replayed, status=status)
 
 
-def show_all(views: Iterable[BaseModel], *, replayed: bool = False) -> Json:
-    """Answer 200 with all the views, as `{"items":[...]}`."""
-    shown = b",".join(view.__pydantic_serializer__.to_json(view) for view in views)
-    return _answer(b'{"items":[%s]}' % shown, replayed=replayed)
+def show_written(text: str, *, replayed: bool = False) -> Json:
+    """Answer 200 with what is JSON text already."""
+    return _answer(text.encode(), replayed=replayed)
 
 
-def show_text(text: str, *, replayed: bool = False) -> Json:
-    """Answer 200 with a JSON string."""
-    return _answer(json.dumps(text).encode(), replayed=replayed)
+def show_all(texts: Iterable[str], cursor: str | None = None, *, replayed: bool = False) -> Json:
+    """Answer 200 with what is JSON text already, as `{"items":[...]}`, and where to go on if it is a page."""
+    rest = "" if cursor is None else f',"cursor":{json.dumps(cursor)}'
+    return show_written(f'{{"items":[{",".join(texts)}]{rest}}}', replayed=replayed)
 
 
 def error(code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> Json:
     """Answer `{"error":{"code","message","field"?}}` with the status that belongs to the code."""
-    content = json.dumps({"error": fault(code, message, field)}, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "replace"
-    )
-    return Json(content, STATUSES[code], headers)
+    return Json(fault_text(fault(code, message, field)).encode("utf-8", "replace"), STATUSES[code], headers)
+
+
+def fault_text(inner: Mapping[str, str]) -> str:
+    """Write a fault as JSON, under "error"."""
+    return json.dumps({"error": inner}, ensure_ascii=False, separators=(",", ":"))
 
 
 def fault(code: str, message: str, field: str | None = None) -> dict[str, str]:

@@ -121,9 +121,7 @@ async def raw(receive: Receive) -> bytes:
 
 def fingerprint(method: str, path: str, tree: Any) -> bytes:
     """Hash what makes two requests the same (32 bytes): method, path and canonical body; None for no body."""
-    digest = hashlib.sha256(f"{method} {path}\n".encode())
-    digest.update(json_text.canonical(tree))
-    return digest.digest()
+    return hashlib.sha256(f"{method} {path}\n".encode() + json_text.canonical(tree)).digest()
 
 
 async def _collect(receive: Receive) -> bytes:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.api import amounts, answers, bodies, parameters, replays, routes, texts
 from app.api.program import Given
 from app.api.transfer_views import TransferView
+from app.domain import transfer_text
 from app.domain.crediting import Credit
 from app.domain.idempotency import Claim
 from app.domain.transfer_orders import Order
@@ -46,4 +47,4 @@ async def transact(
 ) -> Response:
     """TOPUP and BONUS come from the treasury, SPEND goes there; DOGE cannot be issued, and is spent to the platform."""
     done = await given.commits.submit(given.transfer, credit.order(foreign_id, key, given.platform), key)
-    return answers.show(TransferView.of(done.thing), replayed=done.replayed)
+    return answers.show_written(transfer_text.shown(done.thing), replayed=done.replayed)

@@ -1,7 +1,7 @@
 """JSON as clients send it: numbers exact, trailing bytes ignored, and nothing in it that could not be stored."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Never
 
@@ -14,6 +14,7 @@ _MAX_DIGITS: Final = 100
 _MAX_EXPONENT: Final = 307
 """What every reader of JSON can hold: a larger number is Infinity to most of them, which cannot be told on as JSON."""
 _SPACE: Final = " \t\n\r"
+_HOLDERS: Final = (dict, list)
 
 
 class Unreadable(refusals.Invalid):
@@ -47,7 +48,7 @@ def read(body: bytes) -> Any:
 
 def canonical(tree: Any) -> bytes:
     """Write a parsed value so that equal values have equal bytes: keys sorted, no spaces, ASCII."""
-    return json.dumps(tree, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return _CANONICAL(tree).encode()
 
 
 def exact(node: Any) -> str:
@@ -78,18 +79,18 @@ def _check(tree: Any, text: str) -> None:
 
 
 def _check_depth(tree: Any) -> None:
-    level = [tree]
+    """Go down level by level, over what holds others only."""
+    level = [tree] if isinstance(tree, dict | list) else []
     for _ in range(MAX_DEPTH + 1):
-        level = [child for node in level for child in _children(node)]
         if not level:
             return
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, _HOLDERS)
+        ]
     raise Unreadable(reason="nested too deeply")
-
-
-def _children(node: Any) -> Sequence[Any]:
-    if isinstance(node, dict):
-        return list(node.values())
-    return node if isinstance(node, list) else ()
 
 
 def _is_unicode(text: str) -> bool:
@@ -111,6 +112,10 @@ def _strings(node: Any, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[st
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from _strings(value, (*where, index))
+
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+"""Made once: `json.dumps` makes an encoder at each call."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -131,7 +131,7 @@ async def get_system_balances(db: Reading) -> Response:
 async def set_sync_height(blockheight: parameters.Height, key: replays.BodilessKey, given: Given) -> Response:
     """What was missed is booked, what is known is recognised; balances never wobble meanwhile."""
     done = await given.commits.submit(given.rescan, blockheight, key)
-    return answers.show_text("Set sync height", replayed=done.replayed)
+    return answers.show_written('"Set sync height"', replayed=done.replayed)
 
 
 @router.get("/ready", response_model=Readiness, summary="Whether the program's loops run, and why not")

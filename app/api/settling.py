@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api import amounts, answers, bodies, parameters, payments, replays, texts
 from app.api.program import Given
 from app.api.transfer_views import TransferView
-from app.domain import settlements
+from app.domain import settlements, transfer_text
 from app.domain.refunds import Refund
 from app.domain.transfers import Transfer
 from app.money import Koinu
@@ -110,4 +110,4 @@ async def refund_to_account(
 ) -> Response:
     """In the ledger, at once and free."""
     done = await given.commits.submit(given.refund_to_account, new.refund(invoice_id, foreign_id), key)
-    return answers.show(TransferView.of(done.thing), replayed=done.replayed)
+    return answers.show_written(transfer_text.shown(done.thing), replayed=done.replayed)

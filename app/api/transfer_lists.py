@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from app.api import answers, parameters, texts
 from app.api.program import Reading
-from app.api.transfer_views import TransferView
-from app.domain import transfer_lists
+from app.api.transfer_views import TransferPage
+from app.domain import transfer_lists, transfer_text
 from app.domain.transfer_lists import Filter, Place
 
 router = APIRouter()
@@ -22,17 +22,9 @@ _INSTANT: Final = timedelta(microseconds=1)
 _KEY: Final = re.compile(r"([0-9]{1,18})(?: ([0-9]{1,17}))?", re.ASCII)
 
 
-class TransferPage(answers.View):
-    """A page of transfers, newest first; where much else was looked through it may be short, and still go on."""
-
-    items: list[TransferView]
-    cursor: str
-
-    @classmethod
-    def of(cls, page: transfer_lists.Page) -> "TransferPage":
-        """Show a page."""
-        rest = parameters.opaque(_key(page.rest)) if page.rest else ""
-        return cls(items=[TransferView.of(one) for one in page.transfers], cursor=rest)
+def _show(page: transfer_lists.Page) -> Response:
+    rest = parameters.opaque(_key(page.rest)) if page.rest else ""
+    return answers.show_all(map(transfer_text.shown, page.transfers), rest)
 
 
 def _key(place: Place) -> str:
@@ -83,7 +75,7 @@ Limit = parameters.Limit
 @router.get("/transfers", response_model=TransferPage, summary="Transfers")
 async def list_transfers(db: Reading, wanted: Wanted, after: After, limit: Limit = parameters.DEFAULT_PAGE) -> Response:
     """Newest first."""
-    return answers.show(TransferPage.of(await transfer_lists.page(db, wanted, after, limit)))
+    return _show(await transfer_lists.page(db, wanted, after, limit))
 
 
 @router.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")
@@ -92,4 +84,4 @@ async def list_of_account(
 ) -> Response:
     """Newest first, those that it gave and those that it got."""
     wanted = replace(wanted, foreign_id=foreign_id)
-    return answers.show(TransferPage.of(await transfer_lists.page(db, wanted, after, limit)))
+    return _show(await transfer_lists.page(db, wanted, after, limit))

@@ -1,11 +1,8 @@
-"""How transfers are shown."""
-
-from collections.abc import Sequence
+"""The shape of a transfer in answers, for whoever reads the API's description; `domain.transfer_text` writes them."""
 
 from pydantic import ConfigDict
 
 from app.api import amounts, answers
-from app.domain.transfers import Share, Transfer
 
 
 class ShareView(answers.View):
@@ -32,33 +29,8 @@ class TransferView(answers.View):
     created: answers.Time
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", serialize_by_alias=True, alias_generator=lambda name: name.rstrip("_"),
-        validate_by_name=True,
-    )  # fmt: skip
-
-    @classmethod
-    def of(cls, transfer: Transfer) -> "TransferView":
-        """Show a transfer."""
-        return cls(
-            id=transfer.id,
-            type=transfer.kind,
-            from_=_side(transfer, transfer.givers),
-            to=_side(transfer, transfer.takers),
-            asset=transfer.asset,
-            amount=transfer.show(transfer.amount),
-            reference_type=transfer.reference_type,
-            reference=transfer.reference,
-            metadata=transfer.metadata,
-            reversed=transfer.show(transfer.reversed),
-            reverses=transfer.reverses,
-            created=transfer.created,
-        )
-
-
-def _side(transfer: Transfer, shares: Sequence[Share]) -> str | list[ShareView]:
-    if len(shares) == 1:
-        return shares[0].account
-    return [ShareView(account=share.account, amount=transfer.show(share.amount)) for share in shares]
+        frozen=True, extra="forbid", serialize_by_alias=True, alias_generator=lambda name: name.rstrip("_")
+    )
 
 
 class Refused(answers.View):
@@ -71,3 +43,10 @@ class TransferList(answers.View):
     """What came of many transfers, in their order."""
 
     items: list[TransferView | Refused]
+
+
+class TransferPage(answers.View):
+    """A page of transfers, newest first; where much else was looked through it may be short, and still go on."""
+
+    items: list[TransferView]
+    cursor: str

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from app.api import amounts, answers, bodies, errors, replays, routes, texts
 from app.api.program import Given, Program, Reading
-from app.api.transfer_views import Refused, TransferList, TransferView
-from app.domain import transfer_orders, transfers
+from app.api.transfer_views import TransferList, TransferView
+from app.domain import transfer_orders, transfer_text, transfers
 from app.domain.idempotency import Claim
 from app.domain.reversals import Wish
 from app.domain.transfer_orders import Order, Payee
@@ -86,12 +86,16 @@ class NewSplit(_Described):
 
 def _form(given: Any) -> str:
     """Tell the forms apart; names that begin with "<" are left out where a field is named."""
-    names = {name.lower(): name for name in given} if isinstance(given, dict) else {}
-    if "transfers" in names:
+    if not isinstance(given, dict):
+        return "<one>"
+    folded = given if given.keys() <= _SPELT else {**{name.lower(): value for name, value in given.items()}, **given}
+    if "transfers" in folded:
         return "<many>"
-    return "<split>" if "to" in names and isinstance(given[names["to"]], list) else "<one>"
+    return "<split>" if isinstance(folded.get("to"), list) else "<one>"
 
 
+_SPELT: Final = frozenset({"from", "to", "asset", "amount", "reference_type", "reference", "metadata"})
+"""Fields as nearly all requests spell them."""
 One = Annotated[Annotated[NewTransfer, Tag("<one>")] | Annotated[NewSplit, Tag("<split>")], Discriminator(_form)]
 
 
@@ -137,7 +141,7 @@ async def transfer(new: New, key: replays.NamedKey, given: Given) -> Response:
     claim = key.whole()
     order = new.order(claim)
     done = await given.commits.submit(given.transfer, order, claim, weight=len(order.payees))
-    return answers.show(TransferView.of(done.thing), replayed=done.replayed)
+    return answers.show_written(transfer_text.shown(done.thing), replayed=done.replayed)
 
 
 async def _each(new: NewTransfers, key: replays.Named, given: Program) -> Response:
@@ -153,21 +157,21 @@ async def _trade(new: NewTransfers, key: replays.Named, given: Program) -> Respo
     orders = new.orders(key.each("transfers"))
     weight = sum(len(order.payees) for order in orders)
     done = await given.commits.submit(given.trade, orders, key.whole(), weight=weight)
-    return answers.show_all(map(TransferView.of, done.thing), replayed=done.replayed)
+    return answers.show_all(map(transfer_text.shown, done.thing), replayed=done.replayed)
 
 
-def _shown(outcome: Done[Transfer] | Exception) -> TransferView | Refused:
-    return TransferView.of(outcome.thing) if isinstance(outcome, Done) else Refused(error=errors.told(outcome))
+def _shown(outcome: Done[Transfer] | Exception) -> str:
+    return transfer_text.shown(outcome.thing) if isinstance(outcome, Done) else answers.fault_text(errors.told(outcome))
 
 
 @router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
 async def reverse(id: TransferId, new: Back, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
     """Once, in full or in part, as far as the payee has it; the answer is the transfer that goes back."""
     done = await given.commits.submit(given.reverse, Wish(id, new.amount), key)
-    return answers.show(TransferView.of(done.thing), replayed=done.replayed)
+    return answers.show_written(transfer_text.shown(done.thing), replayed=done.replayed)
 
 
 @router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
 async def get_transfer(id: TransferId, db: Reading) -> Response:  # noqa: A002  the path's name for it
     """Also credits, reversals, and what invoices moved between accounts."""
-    return answers.show(TransferView.of(await transfers.fetch(db, id)))
+    return answers.show_written(transfer_text.shown(await transfers.fetch(db, id)))

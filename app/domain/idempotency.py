@@ -46,13 +46,12 @@ async def claim(
     """
     if not claims:
         return {}
-    taken = await _insert(db, kind, claims, wait_seconds / 2)
-    if len(taken) == len(claims):
+    if await _insert(db, kind, claims, wait_seconds / 2) == len(claims):
         return {}
-    others = [one for one in claims if one not in taken]
-    rows = await db.execute(_FOUND, bulk.columns(_KEY, [one[:2] for one in others]))
+    rows = await db.execute(_FOUND, bulk.columns(_KEY, [one[:2] for one in claims]))
     found = {(row.scope, row.key): row for row in rows}
-    return {one: _answer(one, found.get(one[:2])) for one in others}
+    answers = {one: _answer(one, found.get(one[:2])) for one in claims}
+    return {one: answer for one, answer in answers.items() if answer is not None}
 
 
 async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
@@ -82,29 +81,34 @@ async def forget_old(db: Db, limit: int = 1000) -> int:
 _KEY: Final = ("scope", "key")
 _GIVEN: Final = bulk.unnested(idempotency, _KEY)
 _SAME: Final = sa.and_(idempotency.c.scope == _GIVEN.c.scope, idempotency.c.key == _GIVEN.c.key)
-_FOUND: Final = sa.select(idempotency).join(_GIVEN, _SAME)
+_OURS: Final = sa.literal_column("idempotency.xmin = pg_current_xact_id()::xid", sa.Boolean).label("ours")
+"""Whether this transaction wrote the row."""
+_FOUND: Final = sa.select(idempotency, _OURS).join(_GIVEN, _SAME)
 _FORGET: Final = sa.delete(idempotency).where(_SAME)
 _TAKEN: Final = (*_KEY, "fingerprint", "thing", "kind")
 _TAKE: Final = (
-    insert(idempotency)
-    .from_select(_TAKEN, sa.select(bulk.unnested(idempotency, _TAKEN)))
-    .on_conflict_do_nothing()
-    .returning(idempotency.c.scope, idempotency.c.key)
+    insert(idempotency).from_select(_TAKEN, sa.select(bulk.unnested(idempotency, _TAKEN))).on_conflict_do_nothing()
 )
 
 
-async def _insert(db: Db, kind: str, claims: Mapping[Claim, str | None], wait_seconds: float) -> set[Claim]:
-    """Insert in sorted order: shuffled keys in two batches deadlock. One key twice with other bodies: the first wins."""
+async def _insert(db: Db, kind: str, claims: Mapping[Claim, str | None], wait_seconds: float) -> int:
+    """Insert in sorted order: shuffled keys in two batches deadlock. One key twice with other bodies: the first wins.
+
+    Returns how many were inserted.
+    """
     rows = {one[:2]: (*one, claims[one], kind) for one in reversed([*claims])}
     await db.execute(sa.text(f"SET LOCAL lock_timeout = {int(wait_seconds * 1000)}"))
     taken = await db.execute(_TAKE, bulk.columns(_TAKEN, [rows[name] for name in sorted(rows)]))
     await db.execute(sa.text("SET LOCAL lock_timeout = 0"))
-    return {Claim._make(rows[row][:3]) for row in map(tuple, taken)}
+    return taken.rowcount
 
 
-def _answer(claim: Claim, row: sa.Row[tuple[object, ...]] | None) -> str | Refusal:
+def _answer(claim: Claim, row: sa.Row[tuple[object, ...]] | None) -> str | Refusal | None:
+    """Say what a claim comes to; None where it is fresh."""
     if row is not None and row.fingerprint != claim.fingerprint:
         return KeyReused(field="Idempotency-Key")
+    if row is not None and row.ours:
+        return None
     if row is None or row.thing is None:
         return StillRunning(field="Idempotency-Key")
     return str(row.thing)

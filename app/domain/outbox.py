@@ -2,8 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,8 +15,7 @@ POSITIONS: Final = -(2**63)
 BATCH: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """What happened to an account (`tables.NOBODY`: to none); `message` is JSON text, rendered once."""
 
     account_id: int
@@ -61,17 +59,14 @@ _MOVE: Final = sa.text("""
 )
 
 
-_WRITTEN: Final = ("account_id", "foreign_id", "event_id", "type", "message")
+_WRITTEN: Final = (*Fact._fields, "event_id")
 
 
 async def emit(db: Db, facts: Sequence[Fact]) -> None:
     """Write the facts in order, in the transaction that made them true: one statement, none for an empty list."""
     if facts:
         ids = secrets.token_hex(16 * len(facts))
-        rows = [
-            (fact.account_id, fact.foreign_id, ids[32 * n : 32 * n + 32], fact.type, fact.message)
-            for n, fact in enumerate(facts)
-        ]
+        rows = [(*fact, ids[32 * n : 32 * n + 32]) for n, fact in enumerate(facts)]
         await bulk.insert_many(db, outbox, _WRITTEN, rows)
 
 

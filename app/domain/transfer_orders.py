@@ -1,8 +1,8 @@
 """Transfer orders: what callers want moved, judged and posted together, each with its own outcome."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Final, NamedTuple
 
 from app.db import Db
@@ -60,8 +60,7 @@ class Payee(NamedTuple):
     asset: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A transfer that a caller wants. `key` is the caller's own name for it; accounts are foreign_ids, or ISSUER.
 
     `field` is the name under which the request has the payer; `opening` is an account that is opened where it is missing.
@@ -126,7 +125,7 @@ async def make(db: Db, orders: Sequence[Order]) -> list[Transfer | Refusal]:
 
 async def named(db: Db, orders: Sequence[Order]) -> Parties:
     """Look up the accounts and assets that the orders name."""
-    names = {name for order in orders for name in (order.payer, *(payee.account for payee in order.payees))}
+    names = {order.payer for order in orders} | {payee.account for order in orders for payee in order.payees}
     owners: dict[str | None, Owner] = {ISSUER: ISSUING}
     owners.update(await accounts.owners(db, [name for name in names if name is not None]))
     return Parties(owners, await assets.known(db, {order.asset for order in orders}))
@@ -163,14 +162,8 @@ async def tell(db: Db, parties: Parties, made: Sequence[Made]) -> list[Transfer]
     owners = {owner.id: owner for owner in parties.owners.values()}
     names = {number: owner.foreign_id for number, owner in owners.items()}
     found = [transfers.made(posted, names, plan.asset.decimals) for plan, posted in made]
-    await outbox.emit(
-        db,
-        [
-            fact
-            for one, shown in zip(made, found, strict=True)
-            for fact in transfer_facts.told(one.posted, shown, owners)
-        ],
-    )
+    facts = [transfer_facts.told(one.posted, shown, owners) for one, shown in zip(made, found, strict=True)]
+    await outbox.emit(db, list(chain.from_iterable(facts)))
     return found
 
 

@@ -1,7 +1,6 @@
 """Transfers: money between accounts in the ledger, at once and without a fee. A transfer is an entry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -33,8 +32,7 @@ class Share(NamedTuple):
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """A transfer that was made; one gives and several may take, or back again. `reversed` is what came back of `amount`.
 
     `reverses` is the id of the transfer that it takes back, in full or in part.
@@ -73,16 +71,17 @@ class Transfer:
 def made(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
     """Return the transfer that a new entry is; `names` are the foreign_ids of its accounts."""
     entry = posted.entry
-    lines = [(names[posting.account], posting.amount) for posting in entry.postings]
+    lines = [(names[account], amount) for account, _, amount, _ in entry.postings]
+    givers, takers = _sides(lines, -1), _sides(lines, 1)
     return Transfer(
         posted.id,
         entry.key,
         entry.kind,
-        givers := _sides(lines, -1),
-        _sides(lines, 1),
+        givers,
+        takers,
         entry.postings[0].asset,
         decimals,
-        sum(giver.amount for giver in givers),
+        sum([amount for _, amount in givers]),
         *entry.reference,
         entry.metadata,
         posted.created,
@@ -159,7 +158,7 @@ async def _reversed(db: Db, ids: Sequence[int]) -> dict[int, int]:
 def _of(lines: Sequence[Row], came_back: int) -> Transfer:
     """Read the lines of an entry."""
     sides = [(_name(line), line["amount"]) for line in lines]
-    given: dict[str, Any] = {name: lines[0][name] for name in Transfer.__slots__ if name in lines[0]}
+    given: dict[str, Any] = {name: lines[0][name] for name in Transfer._fields if name in lines[0]}
     givers, takers = _sides(sides, -1), _sides(sides, 1)
     given |= {"amount": sum(giver.amount for giver in givers), "reversed": came_back}
     reverses = _reverses(given["kind"], lines[0]["cause_id"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from app.db import Db
 from app.domain import idempotency
@@ -27,16 +27,14 @@ class Verb(Generic[Request, Thing]):
     foretell: Callable[[Request], str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(Generic[Request]):
+class Asked(NamedTuple, Generic[Request]):
     """A request, and the key under which it may be repeated."""
 
     request: Request
     claim: Claim | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Generic[Thing]):
+class Done(NamedTuple, Generic[Thing]):
     """What a request made, or what the same request made before."""
 
     thing: Thing
@@ -48,19 +46,19 @@ async def perform(
 ) -> list[Done[Thing] | Refusal]:
     """Do what was asked. A key commits with its effect; a refusal leaves none, so it may be tried again."""
     places: dict[Claim, int] = {}
-    for place, one in enumerate(asked):
-        if one.claim is not None:
-            places.setdefault(one.claim, place)
+    for place, (_, claim) in enumerate(asked):
+        if claim is not None:
+            places.setdefault(claim, place)
     foretell = verb.foretell
     known = {claim: foretell(asked[place].request) if foretell else None for claim, place in places.items()}
     earlier = await idempotency.claim(db, verb.kind, known, wait_seconds)
-    fresh = [
-        n for n, one in enumerate(asked) if one.claim is None or (one.claim not in earlier and places[one.claim] == n)
-    ]
+    fresh = [n for n, (_, claim) in enumerate(asked) if claim is None or (claim not in earlier and places[claim] == n)]
     outcomes: dict[int, Done[Thing] | Refusal] = {}
     for place, made in zip(fresh, await verb.run(db, [asked[n].request for n in fresh]) if fresh else [], strict=True):
         outcomes[place] = made if isinstance(made, Refusal) else Done(made)
     await _settle(db, verb, asked, outcomes)
+    if len(outcomes) == len(asked):
+        return list(outcomes.values())
     return await _with_replays(db, verb, asked, outcomes, {**earlier, **_twins(verb, asked, places, outcomes)})
 
 
@@ -71,11 +69,11 @@ async def _settle(
     outcomes: Mapping[int, Done[Thing] | Refusal],
 ) -> None:
     """Write beside each key what it made, and take back the keys of what was refused."""
-    claims = {claim: outcome for n, outcome in outcomes.items() if (claim := asked[n].claim) is not None}
-    made = {claim: verb.name(outcome.thing) for claim, outcome in claims.items() if isinstance(outcome, Done)}
+    claims = [(asked[n].claim, outcome) for n, outcome in outcomes.items()]
     if verb.foretell is None:
+        made = {claim: verb.name(one.thing) for claim, one in claims if claim is not None and isinstance(one, Done)}
         await idempotency.fulfil(db, made)
-    await idempotency.forget(db, [claim for claim in claims if claim not in made])
+    await idempotency.forget(db, [claim for claim, one in claims if claim is not None and not isinstance(one, Done)])
 
 
 def _twins(
