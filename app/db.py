@@ -1,9 +1,8 @@
 """The database: the engine, and rows in bulk in one statement."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from functools import cache, partial
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final, cast
 
 import asyncpg
@@ -101,7 +100,7 @@ def arrays(given: Sequence[Row]) -> dict[str, list[Any]]:
     return {f"given_{name}": [row[name] for row in given] for name in given[0]}
 
 
-async def insert_many(db: Db, table: sa.Table, columns: tuple[str, ...], given: Sequence[tuple[Any, ...]]) -> None:
+async def insert_many(db: Db, table: sa.Table, columns: tuple[str, ...], given: Sequence[tuple[object, ...]]) -> None:
     """Insert rows of texts, whole numbers and times, none of them null, by COPY: half the work of `insert` for both sides.
 
     For tables into which much is written.
@@ -109,13 +108,9 @@ async def insert_many(db: Db, table: sa.Table, columns: tuple[str, ...], given: 
     driver: asyncpg.Connection = (await db.get_raw_connection()).driver_connection
     if not driver.is_in_transaction():
         await db.execute(_BEGIN)
-    texts = [
-        _WRITERS[type(table.c[name].type)](values)
-        for name, values in zip(columns, zip(*given, strict=True), strict=True)
-    ]
-    lines = "\n".join(map("\t".join, zip(*texts, strict=True)))
+    source = memoryview(_copied(given).encode())
     try:
-        await driver.copy_to_table(table.name, source=memoryview(lines.encode()), columns=columns, format="text")
+        await driver.copy_to_table(table.name, source=source, columns=columns, format="text")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise DBAPIError(f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()) from error
 
@@ -124,39 +119,44 @@ _BEGIN: Final = sa.text("SELECT 1")
 """SQLAlchemy begins with the first statement; COPY is none of its own."""
 
 
-def _escaped(texts: Sequence[str]) -> Sequence[str]:
-    """Write texts as COPY reads them; nearly always they are so already, which is seen at once for all of them."""
-    together = "".join(texts)
-    if not any(special in together for special in _SPECIAL):
-        return texts
-    return [text.translate(_SPECIAL_ORDS) for text in texts]
+def _copied(given: Sequence[tuple[object, ...]]) -> str:
+    """Write rows as COPY reads them; nearly always no text needs an escape, which is seen at once for all of them."""
+    form = "\t".join(["%s"] * len(given[0]))
+    lines = "\n".join([form % row for row in given])
+    borders = lines.count("\n") + 1 == len(given) and lines.count("\t") == len(given) * form.count("\t")
+    if borders and "\\" not in lines and "\r" not in lines:
+        return lines
+    return "\n".join([form % tuple(str(value).translate(_SPECIAL) for value in row) for row in given])
 
 
-_SPECIAL: Final = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-_SPECIAL_ORDS: Final = str.maketrans(_SPECIAL)
-_WRITERS: Final[Mapping[type[Any], Callable[[Sequence[Any]], Iterable[str]]]] = {
-    sa.Text: _escaped,
-    sa.BigInteger: partial(map, str),
-    sa.DateTime: partial(map, datetime.isoformat),
-}
+_SPECIAL: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _array(values: Sequence[Any]) -> str:
+    """Write an array as PostgreSQL does; of one type, as nearly all are, in a fraction of the time."""
     kinds = set(map(type, values))
     if kinds == {int}:
-        return f"{{{','.join(map(str, values))}}}"
-    if kinds == {str}:
+        inner = ",".join(["%d"] * len(values)) % tuple(values)
+    elif kinds == {bytes}:
+        inner = _BYTES + f'",{_BYTES}'.join(map(bytes.hex, values)) + '"'
+    elif kinds == {str}:
         together = "".join(values)
         texts = [text.translate(_QUOTED) for text in values] if '"' in together or "\\" in together else values
-        return '{"' + '","'.join(texts) + '"}'
-    return f"{{{','.join(map(_element, values))}}}"
+        inner = '"' + '","'.join(texts) + '"'
+    else:
+        inner = ",".join(map(_element, values))
+    return f"{{{inner}}}"
+
+
+_BYTES: Final = r'"\\x'
+"""How the hex digits of a binary string begin in an array."""
 
 
 def _element(value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bytes):
-        return f'"\\\\x{value.hex()}"'
+        return f'{_BYTES}{value.hex()}"'
     return f'"{str(value).translate(_QUOTED)}"'
 
 

@@ -27,7 +27,7 @@ from app.domain.books import (
     TooMuch,
 )
 from app.domain.refusals import Refusal
-from app.tables import NOW, TREASURY, accounts, balances, entries, postings
+from app.tables import NOW, TREASURY, Time, accounts, balances, entries, postings
 
 __all__ = [
     "MAX_BALANCE",
@@ -113,7 +113,7 @@ _UNDER_LOCK: Final = sa.select(
     ),
 )
 _KEY: Final = ("account_id", "asset")
-_MOVED: Final = (*_KEY, *Balance._fields, "updated")
+_MOVED: Final = (*_KEY, *Balance._fields)
 _GIVEN: Final = bulk.unnested(balances, _KEY)
 _SORTED: Final = sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset)
 _MISSING: Final = _SORTED.where(
@@ -121,7 +121,7 @@ _MISSING: Final = _SORTED.where(
 )
 _MAKE: Final = insert(balances).from_select(_KEY, _MISSING).on_conflict_do_nothing()
 _LOCK: Final = (
-    sa.select(*(balances.c[name] for name in _MOVED))
+    sa.select(*(balances.c[name] for name in (*_MOVED, "updated")))
     .join(_GIVEN, sa.and_(balances.c.account_id == _GIVEN.c.account_id, balances.c.asset == _GIVEN.c.asset))
     .order_by(balances.c.account_id, balances.c.asset)
     .with_for_update(key_share=True, of=balances)
@@ -129,7 +129,7 @@ _LOCK: Final = (
 # Numbers for the entries come along: those of entries that are refused would leave gaps.
 _MOVE: Final = sa.select(
     sa.func.array(bulk.numbers(entries, sa.bindparam("count", type_=sa.Integer)).scalar_subquery())
-).add_cte(bulk.change(balances, _KEY, _MOVED).cte("moved"))
+).add_cte(bulk.change(balances, _KEY, _MOVED).values(updated=sa.bindparam("time", type_=Time)).cte("moved"))
 _ENTERED: Final = (
     "id", "kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata", "created",
 )  # fmt: skip
@@ -151,31 +151,35 @@ async def _lock(db: Db, slots: Sequence[Slot]) -> tuple[dict[Slot, Balance], dat
     given = bulk.columns(_KEY, slots)
     await db.execute(_MAKE, given)
     locked = (await db.execute(_LOCK, given)).all()
-    found = {(account, asset): Balance._make(rest) for account, asset, *rest, _ in locked}
-    return found, max(row[-1] for row in locked)
+    found = {row[:2]: Balance._make(row[2:-1]) for row in map(tuple, locked)}
+    return found, max([row[-1] for row in locked])
 
 
 async def _write(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
-    """Three statements; the time is the database's under the lock, and never runs back on an account."""
+    """Three statements and a time for all; it is the database's under the lock, and never runs back on an account."""
     if not decided:
         return []
     time = opened.time
     last = books.after(line for one in decided for line in one.lines)
-    moved = bulk.columns(_MOVED, [(*slot, *balance, time) for slot, balance in last.items()])
-    numbers: Sequence[int] = (await db.execute(_MOVE, {**moved, "count": len(decided)})).scalar_one()
+    moved = bulk.columns(_MOVED, [slot + balance for slot, balance in last.items()])
+    moving = await db.execute(_MOVE, {**moved, "time": time, "count": len(decided)})
+    numbers: Sequence[int] = moving.scalar_one()
     posted = [Posted(*one, number, time) for one, number in zip(decided, numbers, strict=True)]
-    await bulk.insert_many(db, entries, _ENTERED, [_entry_row(one) for one in posted])
-    await bulk.insert_many(db, postings, _WRITTEN, [_posting_row(line, one) for one in posted for line in one.lines])
+    text = time.isoformat()
+    await bulk.insert_many(db, entries, _ENTERED, [(*_entry_row(one), text) for one in posted])
+    rows = [(*_posting_row(line, one.id), text) for one in posted for line in one.lines]
+    await bulk.insert_many(db, postings, _WRITTEN, rows)
     return posted
 
 
 def _entry_row(posted: Posted) -> tuple[object, ...]:
     entry = posted.entry
-    return (posted.id, entry.kind, *entry.cause, *entry.reference, entry.key, entry.metadata, posted.created)
+    return (posted.id, entry.kind, *entry.cause, *entry.reference, entry.key, entry.metadata)
 
 
-def _posting_row(line: Line, posted: Posted) -> tuple[object, ...]:
+def _posting_row(line: Line, entry_id: int) -> tuple[object, ...]:
     """The treasury's postings, which no lock counts, are numbered by their entries."""
-    (account, bucket, amount, asset), balance = line
-    after = balance._replace(seq=posted.id) if account == TREASURY else balance
-    return (account, asset, posted.id, bucket.value, amount, *after, posted.created)
+    posting, balance = line
+    account, bucket, amount, asset = posting
+    after = balance._replace(seq=entry_id) if account == TREASURY else balance
+    return (account, asset, entry_id, bucket, amount, *after)

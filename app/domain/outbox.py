@@ -36,9 +36,8 @@ _MOVE: Final = sa.text("""
         DELETE FROM outbox WHERE id = ANY(ARRAY(SELECT id FROM outbox ORDER BY id LIMIT :limit)) RETURNING *
     ), numbered AS (
         SELECT taken.*,
-            row_number() OVER (ORDER BY id) AS nth,
-            row_number() OVER (PARTITION BY account_id ORDER BY id) AS nth_of_account,
-            count(*) OVER (PARTITION BY account_id) AS of_account
+            row_number() OVER (PARTITION BY account_id ORDER BY id DESC) - 1 AS later_of_account,
+            row_number() OVER (ORDER BY id) AS nth
         FROM taken
     ), counted AS (
         INSERT INTO sequencer AS counter (account_id, last)
@@ -49,7 +48,7 @@ _MOVE: Final = sa.text("""
         UPDATE sequencer SET last = :last + (SELECT count(*) FROM taken) WHERE account_id = :positions
     )
     INSERT INTO events (account_id, sequence, position, foreign_id, event_id, type, message, created)
-    SELECT account_id, counted.last - of_account + nth_of_account, :last + nth, foreign_id, event_id, type, message, created
+    SELECT account_id, counted.last - later_of_account, :last + nth, foreign_id, event_id, type, message, created
     FROM numbered JOIN counted USING (account_id)
     ORDER BY nth
 """).bindparams(

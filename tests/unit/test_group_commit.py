@@ -1,4 +1,5 @@
 import asyncio
+import string
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -423,32 +424,32 @@ async def test_a_lone_request_does_not_wait_for_anothers_many(journal: Journal) 
     assert (await journal.written())[-1] == f"n{group_commit.BULK}"
 
 
-async def test_the_many_of_two_callers_are_two_transactions_at_once_and_those_of_one_follow_each_other(
+async def test_the_many_of_several_callers_are_transactions_at_once_and_those_of_one_follow_each_other(
     journal: Journal,
 ) -> None:
-    running, both = 0, asyncio.Event()
-    most = group_commit.BULK
+    running, all_do = 0, asyncio.Event()
+    most, names = group_commit.BULK, string.ascii_lowercase[: group_commit.BULK_WRITERS]
 
     async def meet(db: Db) -> None:
         nonlocal running
         running += 1
         if running == group_commit.BULK_WRITERS:
-            both.set()
-        await both.wait()
+            all_do.set()
+        await all_do.wait()
 
     journal.before = meet
     callers = [
         journal.writer.submit_all(journal.verb, [Asked(Note(f"{name}{number:04}")) for number in range(most + 1)])
-        for name in "ab"
+        for name in names
     ]
     async with asyncio.timeout(20):
         done = await asyncio.gather(*callers)
 
-    assert [len(outcomes) for outcomes in done] == [most + 1] * 2
+    assert [len(outcomes) for outcomes in done] == [most + 1] * len(names)
     written = await journal.written()
     assert all(
         [text for text in written if text.startswith(name)] == [f"{name}{number:04}" for number in range(most + 1)]
-        for name in "ab"
+        for name in names
     )
 
 
