@@ -17,7 +17,9 @@ _ALWAYS: Final = {
     "unix_socket_permissions": "0700",
     "max_connections": "100",
     "random_page_cost": "1.1",
+    "wal_compression": "on",  # after a checkpoint whole pages are written, on disks that are slower than any processor
     "jit": "off",
+    "autovacuum_naptime": "15s",  # the outbox is emptied all the time
     "max_parallel_workers_per_gather": "0",  # /dev/shm of a container is 64 MB
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -1,9 +1,10 @@
 """Transfers over HTTP beside what the same PostgreSQL does with nothing before it, with few accounts and with many.
 
-One process answers HTTP, another numbers the events and does all else; both, PostgreSQL, pgbench and who asks share the
-machine. Every transfer writes its two events.
+One process answers HTTP, for bulks two do, another numbers the events and does all else; they, PostgreSQL, pgbench and
+who asks share the machine. Every transfer writes its two events.
 """
 
+import asyncio
 import json
 import random
 import time
@@ -27,6 +28,8 @@ SMALL, LARGE = 1_000, 1_000_000
 ROUNDS = 3
 SECONDS = 4
 BULK, BULK_CLIENTS, BULK_BODIES = 1_000, 4, 16
+PROCESSES = 2
+"""That answer HTTP: the first alone for single transfers, all for bulks, each with as many clients."""
 LONE = 300
 ASSET = "gold"
 
@@ -39,9 +42,9 @@ _FILL = f"""
 
 @dataclass(slots=True)
 class Bank:
-    """A program whose accounts all have enough, and what it was asked so far."""
+    """A program whose accounts all have enough, and what it was asked so far; it answers at `ports`."""
 
-    port: int
+    ports: Sequence[int]
     accounts: int
     engine: AsyncEngine
     keys: Iterator[int] = field(default_factory=count)
@@ -70,10 +73,16 @@ class Bank:
         while True:
             yield self._post(self.bodies[next(self.keys) % BULK_BODIES])
 
-    async def rate(self, requests: Iterator[bytes], clients: int = load.CLIENTS) -> float:
+    async def rate(self, requests: Iterator[bytes]) -> float:
         """Return the answers per second, after all that was told before is numbered."""
         await self.rest()
-        return await load.rate_of(self.port, [requests] * clients, SECONDS)
+        return await load.rate_of(self.ports[0], [requests] * load.CLIENTS, SECONDS)
+
+    async def bulk_rate(self) -> float:
+        """Return the transfers per second of bulks, in all processes."""
+        await self.rest()
+        clients = [self.bulk()] * (BULK_CLIENTS // len(self.ports))
+        return BULK * sum(await asyncio.gather(*(load.rate_of(port, clients, SECONDS) for port in self.ports)))
 
     async def milliseconds(self) -> float:
         """Return how long a transfer takes that is alone."""
@@ -86,7 +95,7 @@ class Bank:
                 yield request
             marks.append(time.perf_counter())
 
-        await load.once(self.port, marked())
+        await load.once(self.ports[0], marked())
         return 1_000 * median(after - before for before, after in pairwise(marks))
 
     async def rest(self) -> None:
@@ -95,7 +104,7 @@ class Bank:
 
     async def try_out(self) -> None:
         """Make sure that what is measured is done, not refused."""
-        await load.once(self.port, [next(self.bulk())])
+        await load.once(self.ports[0], [next(self.bulk())])
         async with self.engine.connect() as db:
             if await db.scalar(sa.select(sa.func.count()).select_from(entries)) != BULK:
                 raise RuntimeError("some transfers were refused")
@@ -144,12 +153,12 @@ async def _round(limit: Tpcb, small: Bank, large: Bank) -> Round:
         tpcb=await limit.rate(load.CLIENTS, SECONDS),
         spread=await small.rate(small.spread()),
         hot=await small.rate(small.hot()),
-        bulk=BULK * await small.rate(small.bulk(), BULK_CLIENTS),
+        bulk=await small.bulk_rate(),
         lone=await small.milliseconds(),
         lone_large=await large.milliseconds(),
         tpcb_lone=await limit.milliseconds(LONE),
         spread_large=await large.rate(large.spread()),
-        bulk_large=BULK * await large.rate(large.bulk(), BULK_CLIENTS),
+        bulk_large=await large.bulk_rate(),
     )
 
 
@@ -174,7 +183,7 @@ def _figures(rounds: Sequence[Round]) -> list[Figure]:
 
 @asynccontextmanager
 async def _bank(ground: Ground, node: Devnet, accounts: int) -> AsyncIterator[Bank]:
-    """Fill a database and run the program on it, as one that answers and one that does the rest."""
+    """Fill a database and run the program on it, as some that answer and one that does the rest."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(ground.database())
         engine = await stack.enter_async_context(programs.engine(url))
@@ -187,7 +196,10 @@ async def _bank(ground: Ground, node: Devnet, accounts: int) -> AsyncIterator[Ba
             await db.execute(sa.text("SET statement_timeout = 0"))
             await db.execute(sa.text("VACUUM ANALYZE"))
         await stack.enter_async_context(programs.kennel(ground.folder(), url, node, roles="follow,send,relay"))
-        kennel = await stack.enter_async_context(programs.kennel(ground.folder(), url, node, roles="http"))
-        bank = Bank(kennel.port("admin API"), accounts, engine)
+        answering = [
+            await stack.enter_async_context(programs.kennel(ground.folder(), url, node, roles="http"))
+            for _ in range(PROCESSES)
+        ]
+        bank = Bank([kennel.port("admin API") for kennel in answering], accounts, engine)
         await bank.try_out()
         yield bank

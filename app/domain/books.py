@@ -47,7 +47,7 @@ class Balance(NamedTuple):
 
     def after(self, bucket: Bucket, amount: int) -> "Balance":
         """Return the balance that one more posting leaves."""
-        moved = list(self)
+        moved = [*self]
         moved[_PLACES[bucket]] += amount
         moved[_SEQ] += 1
         return Balance._make(moved)

@@ -18,7 +18,7 @@ def told(posted: Posted, transfer: Transfer, owners: Mapping[int, Owner]) -> lis
     begins = f'"transfer":{transfer.id},"type":{quoted(transfer.kind)}'
     ends = (
         f'"asset":{quoted(transfer.asset)},{transfer_text.described(transfer)},'
-        f'"created":"{transfer.created.isoformat()}"'
+        f'"created":"{transfer_text.time(transfer.created)}"'
     )
     return [
         _fact(owners[line.posting.account], line, decimals, (begins, gives, takes, ends))

@@ -177,7 +177,7 @@ def _plan(order: Order, parties: Parties) -> Plan:
     taking = [_taking(payee, payer, asset, parties) for payee in order.payees]
     if len(taking) > 1:
         _once_each(order.payees)
-    total = sum(posting.amount for posting in taking)
+    total = sum([posting.amount for posting in taking])
     if total > MAX_BALANCE:
         raise TooMuchAtOnce
     postings = (Posting(payer.id, Bucket.AVAILABLE, -total, asset.code), *taking)

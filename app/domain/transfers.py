@@ -172,7 +172,9 @@ def _reverses(kind: str, cause: str) -> int | None:
 def _sides(lines: Sequence[tuple[str, int]], sign: int) -> tuple[Share, ...]:
     """Return those who give (-1) or take (1), by name: entries do not keep the order in which they were asked for."""
     found = [Share(name, amount * sign) for name, amount in lines if amount * sign > 0]
-    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
+    if len(found) > 1:
+        found.sort()
+    return tuple(found)
 
 
 def _name(line: Row) -> str:
