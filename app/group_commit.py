@@ -20,10 +20,10 @@ Request = TypeVar("Request")
 Thing = TypeVar("Thing")
 
 BATCH: Final = 200
-BULK: Final = 500
-"""The most of a transaction for callers who ask for many things at once; more takes longer and is no faster."""
-BULK_WRITERS: Final = 3
-"""Transactions of such callers at once: while the database works on one, Python works on another."""
+BULK: Final = 1_000
+"""The most of a transaction for callers who ask for many things at once: what a statement costs in itself is shared by more."""
+BULK_WRITERS: Final = 2
+"""Transactions of such callers at once: while the database works on one, Python works on the other."""
 WAITING: Final = 10_000
 """Requests of one verb that may wait in a lane; more are turned away."""
 TRIES: Final = 3
@@ -79,7 +79,7 @@ class _Lane:
 
 
 class GroupCommit:
-    """One writer per verb, three for bulks; while a transaction runs, the next batch gathers. `committed` is called after each.
+    """One writer per verb, two for bulks; while a transaction runs, the next batch gathers. `committed` is called after each.
 
     Who uses a key that another transaction holds waits for at most `wait_seconds`.
     """

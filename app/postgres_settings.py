@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 _MB: Final = 1024 * 1024
-LEAST_BUFFERS, MOST_BUFFERS = 128 * _MB, 1024 * _MB
+LEAST_BUFFERS, MOST_BUFFERS = 128 * _MB, 2048 * _MB
 """PostgreSQL's own default, and what the balances and indexes of a few million accounts fit into."""
 LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where a container finds how much memory it may use (cgroup v2, and v1)."""

@@ -16,7 +16,8 @@ RESULTS = Path(__file__).parent / "results.json"
 class Figure:
     """A value and its limit in `unit`; `goal` is of their ratio, from below, or from above with `at_most`.
 
-    `noise` is the range of the rounds' ratios as a part of their median: how far the same measurement went apart.
+    Of rounds in which value and limit were measured side by side, `paired` is the median of their ratios, which a machine
+    that is slower now and then does not touch as much, and `noise` the range of the ratios as a part of it.
     """
 
     name: str
@@ -25,11 +26,14 @@ class Figure:
     limit: float | None = None
     goal: float | None = None
     at_most: bool = False
+    paired: float | None = None
     noise: float | None = None
 
     @property
     def ratio(self) -> float | None:
         """The value in parts of the limit."""
+        if self.paired is not None:
+            return self.paired
         return self.value / self.limit if self.limit else None
 
     @property
@@ -53,8 +57,9 @@ class Terms:
 def of_rounds(terms: Terms, values: Sequence[float], limits: Sequence[float]) -> Figure:
     """Make a figure of the medians of rounds in which value and limit were measured in turn."""
     ratios = sorted(value / limit for value, limit in zip(values, limits, strict=True))
-    noise = (ratios[-1] - ratios[0]) / median(ratios)
-    return Figure(terms.name, terms.unit, median(values), median(limits), terms.goal, terms.at_most, noise)
+    paired = median(ratios)
+    noise = (ratios[-1] - ratios[0]) / paired
+    return Figure(terms.name, terms.unit, median(values), median(limits), terms.goal, terms.at_most, paired, noise)
 
 
 def keep(figures: Sequence[Figure]) -> None:

@@ -25,8 +25,8 @@ from bench.programs import Devnet, Ground
 from bench.tpcb import Tpcb
 
 SMALL, LARGE = 1_000, 1_000_000
-ROUNDS = 3
-SECONDS = 4
+ROUNDS = 7
+SECONDS = 3
 BULK, BULK_CLIENTS, BULK_BODIES = 1_000, 4, 16
 PROCESSES = 2
 """That answer HTTP: the first alone for single transfers, all for bulks, each with as many clients."""
@@ -149,16 +149,17 @@ async def measure(ground: Ground) -> list[Figure]:
 
 
 async def _round(limit: Tpcb, small: Bank, large: Bank) -> Round:
+    """Measure each beside what it is held against."""
     return Round(
-        tpcb=await limit.rate(load.CLIENTS, SECONDS),
-        spread=await small.rate(small.spread()),
         hot=await small.rate(small.hot()),
+        spread=await small.rate(small.spread()),
+        spread_large=await large.rate(large.spread()),
+        tpcb=await limit.rate(load.CLIENTS, SECONDS),
         bulk=await small.bulk_rate(),
+        bulk_large=await large.bulk_rate(),
         lone=await small.milliseconds(),
         lone_large=await large.milliseconds(),
         tpcb_lone=await limit.milliseconds(LONE),
-        spread_large=await large.rate(large.spread()),
-        bulk_large=await large.bulk_rate(),
     )
 
 
