@@ -17,7 +17,7 @@ from app import postgres_programs as programs
 from app import postgres_settings
 
 NAME = "kennel"  # of the database and of its owner
-START_SECONDS = 60.0  # recovery after a crash replays at most max_wal_size
+START_SECONDS = 120.0  # recovery after a crash replays at most max_wal_size
 ORPHAN_SECONDS = 15.0  # how long the remains of a killed predecessor may hold the data
 STOP_SECONDS = 60.0
 PROBE_SECONDS = 0.02

@@ -17,6 +17,7 @@ _ALWAYS: Final = {
     "unix_socket_permissions": "0700",
     "max_connections": "100",
     "random_page_cost": "1.1",
+    "max_wal_size": "2GB",  # only a great load writes so much between two checkpoints; more of those would cost it half
     "wal_compression": "on",  # after a checkpoint whole pages are written, on disks that are slower than any processor
     "jit": "off",
     "autovacuum_naptime": "15s",  # the outbox is emptied all the time

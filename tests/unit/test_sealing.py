@@ -98,6 +98,41 @@ async def test_entries_are_sealed_once_old_enough_and_whatever_ran_then_is_over(
     assert await fault(engine) == ""
 
 
+AS_JSONB = """
+    SELECT e.id, jsonb_build_array(
+        id, kind, cause_type, cause_id, reference_type, reference, key, metadata,
+        to_char(e.created AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        (
+            SELECT jsonb_agg(
+                jsonb_build_array(
+                    account_id, asset, seq, bucket, amount, available, incoming, held, outgoing,
+                    to_char(p.created AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                ) ORDER BY account_id, asset, seq
+            )
+            FROM postings AS p WHERE p.entry_id = e.id
+        )
+    )::text AS line
+    FROM entries AS e ORDER BY id
+"""
+
+
+async def test_a_line_is_what_postgresql_writes_of_a_jsonb_array(engine: AsyncEngine) -> None:
+    strange = 'all of it: " \\ / \b \f \n \r \t \x01 \x7f é ß \u2028 😀 \\u0041 ], [ null 1.0 {}'
+    postings = (Posting(WORLD, AVAILABLE, -(2**62)), Posting(7, Bucket.HELD, 2**62 - 1), Posting(8, AVAILABLE, 1))
+    entry = Entry("KIND", ("cause", strange), "k" + strange, postings, (strange, strange), f'{{"a":"{strange!r}"}}')
+    await post(engine, gold(1), entry, doge(2))
+    async with engine.begin() as db:
+        await db.execute(sa.text("ALTER TABLE postings DISABLE TRIGGER USER"))
+        await db.execute(sa.text("UPDATE postings SET created = '2026-01-02 03:04:05+06' WHERE account_id = 8"))
+
+    async with engine.begin() as db:
+        lines = await seals.lines(db, 0, 100)
+        wanted = (await db.execute(sa.text(AS_JSONB))).all()
+
+    assert len(lines) == 3
+    assert lines == [(row.id, row.line) for row in wanted]
+
+
 async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
     for number in range(12):
         await post(engine, gold(number), doge(number))

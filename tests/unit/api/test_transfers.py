@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application
+from app.api.transfer_views import ShareView, TransferPage, TransferView
 from tests.unit.api.conftest import client_of, program_on
 from tests.unit.domain import bank
 from tests.world import Chain, doge
@@ -44,6 +45,28 @@ async def test_a_transfer_is_shown_as_it_is_and_can_be_looked_up(shop: httpx.Asy
     assert (await shop.get(f"/transfers/{shown['id']}")).json() == shown
     assert (await shop.get("/transfers/999")).status_code == 404
     assert await bank.gold(engine, "alice", "bob") == [50, 150]
+
+
+async def test_every_answer_has_the_fields_that_are_described_and_metadata_as_it_was_sent(
+    shop: httpx.AsyncClient,
+) -> None:
+    exact = '{"price":1.10,"sum":12345678901234567890.123456789,"said":"é \\\\ \\" \\n"}'
+    body = json.dumps(GIFT)[:-1] + f',"metadata":{exact}}}'
+    split = {**GIFT, "to": [{"account": "bob", "amount": "0.1"}, {"account": "carol", "amount": "0.2"}], "amount": None}
+
+    one = await shop.post("/transfers", content=body, headers={"Idempotency-Key": "one"})
+    many = (await post(shop, "/transfers", {"transfers": [GIFT | {"amount": "0.1"}, split]})).json()["items"]
+    back = (await post(shop, f"/transfers/{one.json()['id']}/reverse", {})).json()
+    page = (await shop.get("/transfers?limit=4")).json()
+
+    described = list(TransferView.model_json_schema(mode="serialization")["properties"])
+    for shown in (one.json(), *many, back, *page["items"]):
+        assert list(shown) == described
+    assert f'"metadata":{exact}' in one.text
+    assert f'"metadata":{exact}' in (await shop.get(f"/transfers/{one.json()['id']}")).text
+    assert list(many[1]["to"][0]) == list(ShareView.model_fields)
+    assert back["reverses"] == one.json()["id"]
+    assert list(page) == list(TransferPage.model_fields)
 
 
 async def test_the_same_request_again_is_the_same_transfer(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
