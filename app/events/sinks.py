@@ -15,6 +15,8 @@ from app.domain.events import Event
 from app.lease import Lease
 
 BATCH: Final = 100
+REASONS: Final = 100
+"""That are remembered as told; one that is never twice the same would fill the memory."""
 WAITS_SECONDS: Final = (0.25, 0.5, 1, 2, 5, 10, 30)
 """After one failure after another; the last is repeated."""
 
@@ -76,6 +78,7 @@ class Telling:
         self._not_before = clock()
         self._failures = 0
         self._trouble = ""
+        self._told: set[str] = set()
 
     def trouble(self) -> str:
         """Return why the place takes nothing just now; empty while it does."""
@@ -86,7 +89,7 @@ class Telling:
         if self._clock() < self._not_before:
             return False
         if not await self._lease.held():
-            self._failures, self._trouble = 0, ""
+            self._failures, self._trouble, self._told = 0, "", set()
             await self._sink.rest()
             return False
         try:
@@ -137,18 +140,19 @@ class Telling:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _failed(self, error: Untold) -> None:
-        """Wait longer each time; a reason is told once until it changes or goes away."""
+        """Wait longer each time; each reason is told once until all goes well again, also where two of them alternate."""
         await self._sink.rest()
         self._not_before = self._clock() + self._waits[min(self._failures, len(self._waits) - 1)]
         self._failures += 1
-        if str(error) != self._trouble:
-            self._trouble = str(error)
+        self._trouble = str(error)
+        if self._trouble not in self._told:
+            self._told = {*self._told, self._trouble} if len(self._told) < REASONS else {self._trouble}
             _log.warning("%s does not take events (%s); trying again", self._sink.place, error)
 
     def _went_well(self) -> None:
         if self._trouble:
             _log.info("%s takes events again", self._sink.place)
-        self._failures, self._trouble = 0, ""
+        self._failures, self._trouble, self._told = 0, "", set()
 
 
 async def _asked(call: Awaitable[None]) -> None:

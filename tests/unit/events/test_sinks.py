@@ -26,6 +26,7 @@ class Place:
     rests: int = 0
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     stall: Callable[[], asyncio.Future[None]] | None = None
+    reasons: list[str] = field(default_factory=list)
 
     async def send(self, page: Sequence[Event]) -> None:
         self.sizes.append(len(page))
@@ -35,7 +36,7 @@ class Place:
         if self.script:
             taken = self.script.pop(0)
             self.taken += page[:taken]
-            raise Untold("full", taken)
+            raise Untold(self.reasons.pop(0) if self.reasons else "full", taken)
         self.taken += page
 
     async def rest(self) -> None:
@@ -107,6 +108,21 @@ async def test_a_place_that_refuses_is_left_alone_longer_and_longer_and_told_of_
         assert teller.trouble() == ""
     assert waits == [0, 0, 0.25, 0.75, 1.75, 4.75, 9.75, 29.75, 29.75]
     assert caplog.text.count("the place does not take events (full)") == 1
+
+
+async def test_of_reasons_that_alternate_each_is_told_once_until_all_goes_well(
+    engine: AsyncEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    place, clock = Place([0] * 5, reasons=["full", "gone", "full", "gone", "full"]), Clock()
+    async with telling(engine, sink(place), clock=clock) as teller:
+        for refusals in (5, 1):
+            place.script = [0] * refusals
+            await tell(engine, 1)
+            while place.script or teller.trouble():
+                await teller.step()
+                clock.now += 30
+
+    assert (caplog.text.count("(full)"), caplog.text.count("(gone)")) == (2, 1)
 
 
 async def test_a_sink_is_sent_its_types_of_its_account_and_its_cursor_passes_the_rest(engine: AsyncEngine) -> None:
