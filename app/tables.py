@@ -497,7 +497,6 @@ events = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("created", Time, nullable=False),
-    sa.Index("events_foreign_id_position_idx", "foreign_id", "position"),
 )
 
 sequencer = sa.Table(
@@ -505,7 +504,6 @@ sequencer = sa.Table(
     metadata,
     sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("last", sa.BigInteger, nullable=False),
-    postgresql_with=ROOMY,
 )
 
 webhook_endpoints = sa.Table(

@@ -26,6 +26,7 @@ _BEFORE: Final = sa.text("""
                 SELECT created FROM postings
                 WHERE postings.account_id = :account AND postings.asset = halves.asset AND postings.seq = middle
             ) < until AS earlier
+            OFFSET 0  -- asked once, used twice
         ) AS looked
         WHERE low < high
     )

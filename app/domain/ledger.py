@@ -98,6 +98,8 @@ class _Opened(NamedTuple):
     time: datetime
 
 
+# Said, not given as a parameter: otherwise the index of the few closed accounts could not be asked.
+_CLOSED: Final = sa.literal_column("'closed'", sa.Text)
 # In one round trip: the time, which keys were posted before, and which of the takers are closed.
 _UNDER_LOCK: Final = sa.select(
     NOW,
@@ -108,7 +110,7 @@ _UNDER_LOCK: Final = sa.select(
     ),
     sa.func.array(
         sa.select(accounts.c.id)
-        .where(accounts.c.id == sa.any_(sa.bindparam("takers", type_=bulk.BIGINTS)), accounts.c.state == "closed")
+        .where(accounts.c.id == sa.any_(sa.bindparam("takers", type_=bulk.BIGINTS)), accounts.c.state == _CLOSED)
         .scalar_subquery()
     ),
 )

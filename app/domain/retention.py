@@ -59,12 +59,22 @@ async def forget(db: Db, age: timedelta, until: int | None) -> int:
     seen = oldest.subquery()
     some = sa.select(seen.c.position).where(seen.c.created < STATEMENT_NOW - age)
     gone = sa.delete(events).where(events.c.position == sa.any_(sa.func.array(some.scalar_subquery())))
-    count = (await db.execute(gone)).rowcount
+    count = await _delete(db, gone)
     first = await _first_kept(db)
     for rows in (attempts, deliveries):
         of_endpoint = sa.and_(rows.c.endpoint_id == webhook_endpoints.c.id, rows.c.position < first)
         await db.execute(sa.delete(rows).where(of_endpoint))
     return count
+
+
+async def _delete(db: Db, gone: sa.Delete) -> int:
+    """Delete the events and return how many they were; their accounts count on from them."""
+    deleted = (await db.execute(gone.returning(events.c.account_id, events.c.sequence))).all()
+    counted: dict[int, int] = {}
+    for account, sequence in deleted:
+        counted[account] = max(sequence, counted.get(account, 0))
+    await outbox.keep_counting(db, counted)
+    return len(deleted)
 
 
 async def _first_kept(db: Db) -> int:

@@ -90,6 +90,26 @@ async def test_an_empty_database_is_migrated_once_by_all_who_start_together(engi
     assert await catalogue(engine) == before
 
 
+async def test_only_of_accounts_whose_events_were_forgotten_it_is_kept_how_far_they_counted(
+    engine: AsyncEngine,
+) -> None:
+    """Between two versions: the counters of all accounts are there, and events of some."""
+    before = """
+        CREATE INDEX events_foreign_id_position_idx ON events (foreign_id, position);
+        INSERT INTO sequencer (account_id, last) VALUES (1, 7), (2, 5);
+        INSERT INTO events SELECT 1, n, n, '', '', 'ACC_UPDATED', '{}', now() FROM generate_series(6, 7) AS n;
+        UPDATE alembic_version SET version_num = '0010'
+    """
+    async with engine.begin() as db:
+        for statement in before.split(";"):
+            await db.execute(sa.text(statement))
+
+    await migrate.upgrade(engine)
+
+    async with engine.connect() as db:
+        assert list(await db.execute(sa.text("SELECT * FROM sequencer WHERE account_id > 0"))) == [(2, 5)]
+
+
 async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(engine: AsyncEngine) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))

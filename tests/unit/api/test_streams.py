@@ -7,12 +7,14 @@ from contextlib import ExitStack, asynccontextmanager
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application, program, streams
 from app.domain import outbox
 from app.domain.outbox import Fact
 from app.listeners import serving
+from app.tables import accounts
 
 Heard = tuple[int, str]
 
@@ -27,9 +29,9 @@ async def client(kennel: program.Program) -> AsyncIterator[httpx.AsyncClient]:
         kennel.tide.end()
 
 
-async def happen(engine: AsyncEngine, kennel: program.Program, *types: str, foreign_id: str = "shop") -> None:
+async def happen(engine: AsyncEngine, kennel: program.Program, *types: str, account: int = 1) -> None:
     async with engine.begin() as db:
-        await outbox.emit(db, [Fact(1, foreign_id, one, '{"a":"b\\n"}') for one in types])
+        await outbox.emit(db, [Fact(account, "", one, '{"a":"b\\n"}') for one in types])
         await outbox.sequence(db)
     await kennel.tide.step()
 
@@ -88,9 +90,12 @@ async def test_a_listener_that_comes_again_goes_on_where_it_was(
 async def test_a_stream_is_filtered_by_type_and_account(
     client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine
 ) -> None:
+    async with engine.begin() as db:
+        await db.execute(sa.insert(accounts).values(id=2, foreign_id="cafe", xpub="", address=""))
+
     async with listening(client, "?types=INV,ACC_CREATED&foreign_id=cafe&cursor=0") as events:
         await happen(engine, kennel, "INV_CREATED", "PAYMENT_SENT")
-        await happen(engine, kennel, "PAYMENT_SENT", "ACC_UPDATED", "ACC_CREATED", "INV_CREATED", foreign_id="cafe")
+        await happen(engine, kennel, "PAYMENT_SENT", "ACC_UPDATED", "ACC_CREATED", "INV_CREATED", account=2)
         assert await heard(events, 2) == [(5, "ACC_CREATED"), (6, "INV_CREATED")]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain import holdings, ledger
 from app.domain.ledger import Bucket, Entry, Known, Posted, Posting
 from app.tables import CLAWBACK, TREASURY, WORLD, balances, entries, postings
+from tests import plans
 
 AVAILABLE, INCOMING = Bucket.AVAILABLE, Bucket.INCOMING
 
@@ -42,6 +43,18 @@ async def test_a_posting_carries_the_balance_after_it(engine: AsyncEngine) -> No
         rows = (await db.execute(sa.select(postings).where(postings.c.account_id == 1).order_by(postings.c.seq))).all()
     assert [(row.seq, row.amount, row.available) for row in rows] == [(1, 70, 70), (2, -30, 40)]
     assert await available(engine, WORLD) == -70
+
+
+async def test_whether_takers_are_closed_is_asked_of_the_few_that_are(engine: AsyncEngine) -> None:
+    many = "INSERT INTO accounts (id, foreign_id, xpub, address) SELECT n, n, '', '' FROM generate_series(1, 1000) AS n"
+    async with engine.begin() as db:
+        await db.execute(sa.text(many))
+        await db.execute(sa.text("ANALYZE accounts"))
+
+    async with engine.begin() as db, plans.watched(db) as seen:
+        await ledger.post(db, [moved("a", 70, WORLD, 1)])
+
+    assert ["accounts_closed_idx" in plan for plan in seen if " accounts " in plan] == [True]
 
 
 async def test_what_would_go_below_zero_is_refused_and_leaves_its_neighbours_alone(engine: AsyncEngine) -> None:

@@ -106,6 +106,21 @@ async def test_a_delivery_whose_event_has_gone_holds_nothing_back(told: AsyncEng
         assert await db.scalar(sa.select(sa.func.count()).select_from(deliveries)) == 0
 
 
+async def test_an_account_counts_on_where_its_events_were_forgotten(told: AsyncEngine) -> None:
+    async def tell() -> list[tuple[int, int]]:
+        async with told.begin() as db:
+            await outbox.emit(db, [Fact(1, "shop", "INV_CREATED", "{}"), Fact(2, "cafe", "INV_CREATED", "{}")])
+            await outbox.sequence(db)
+            return [(event.account_id, event.sequence) for event in (await events.page(db, 0)).events]
+
+    assert await forgotten(told, NOW) == []
+    assert await tell() == [(1, 11), (2, 1)]
+    assert await forgotten(told, NOW) == []
+    assert await forgotten(told, NOW) == []
+    assert await tell() == [(1, 12), (2, 2)]
+    assert await tell() == [(1, 12), (2, 2), (1, 13), (2, 3)]
+
+
 async def test_what_is_kept_and_what_is_due_cost_nothing_however_much_it_is(told: AsyncEngine) -> None:
     number = await endpoint(told, 10)
     many = "SELECT generate_series(100, 30000) AS n"

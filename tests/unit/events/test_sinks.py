@@ -127,6 +127,8 @@ async def test_of_reasons_that_alternate_each_is_told_once_until_all_goes_well(
 
 async def test_a_sink_is_sent_its_types_of_its_account_and_its_cursor_passes_the_rest(engine: AsyncEngine) -> None:
     place = Place()
+    async with engine.begin() as db:
+        await db.execute(sa.insert(tables.accounts).values(id=2, foreign_id="shop-2", xpub="", address=""))
     async with telling(engine, sink(place, ("INV", "ACC_CREATED"), "shop-2")) as teller:
         await tell(engine, 3, account=2)
         await tell(engine, 2, account=2, type="INV_CREATED")
