@@ -1,11 +1,10 @@
 """Idempotency keys: claimed before the effect, in its transaction, and committed with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db
@@ -42,15 +41,15 @@ async def claim(
     """Take the keys, each with what it is to make where that is known. Returns only the claims that are not fresh: with the id of what the key made, or a refusal.
 
     Waits for a transaction that holds one of the keys until it ends, at most half of `wait_seconds`:
-    the edge runs a batch that waited too long again, item by item.
+    the edge runs a batch that waited too long again, item by item, and one for which the other was first as a whole.
     """
     if not claims:
         return {}
-    if await _insert(db, kind, claims, wait_seconds / 2) == len(claims):
-        return {}
-    rows = await db.execute(_FOUND, bulk.columns(_KEY, [one[:2] for one in claims]))
-    found = {(row.scope, row.key): row for row in rows}
-    answers = {one: _answer(one, found.get(one[:2])) for one in claims}
+    known = await _known(db, claims, wait_seconds / 2)
+    fresh = {one[:2]: one for one in reversed([*claims]) if one[:2] not in known}  # one key twice: the first wins
+    await _take(db, kind, {one: claims[one] for one in fresh.values()})
+    ours = {name: Taken(one.fingerprint) for name, one in fresh.items()}
+    answers = {one: _answer(one, known.get(one[:2]) or ours[one[:2]]) for one in claims}
     return {one: answer for one, answer in answers.items() if answer is not None}
 
 
@@ -80,35 +79,53 @@ async def forget_old(db: Db, limit: int = 1000) -> int:
 
 _KEY: Final = ("scope", "key")
 _GIVEN: Final = bulk.unnested(idempotency, _KEY)
-_SAME: Final = sa.and_(idempotency.c.scope == _GIVEN.c.scope, idempotency.c.key == _GIVEN.c.key)
-_OURS: Final = sa.literal_column("idempotency.xmin = pg_current_xact_id()::xid", sa.Boolean).label("ours")
-"""Whether this transaction wrote the row."""
-_FOUND: Final = sa.select(idempotency, _OURS).join(_GIVEN, _SAME)
-_FORGET: Final = sa.delete(idempotency).where(_SAME)
-_TAKEN: Final = (*_KEY, "fingerprint", "thing", "kind")
-_TAKE: Final = (
-    insert(idempotency).from_select(_TAKEN, sa.select(bulk.unnested(idempotency, _TAKEN))).on_conflict_do_nothing()
+_FORGET: Final = sa.delete(idempotency).where(
+    sa.and_(idempotency.c.scope == _GIVEN.c.scope, idempotency.c.key == _GIVEN.c.key)
 )
+_TAKEN: Final = (*_KEY, "fingerprint", "kind", "thing")
+# Nearly all keys lie side by side in the index: asked for as two arrays they are found in one walk, not each by its own.
+_SOUGHT: Final = sa.and_(
+    idempotency.c.scope == sa.any_(sa.bindparam("scopes", type_=bulk.TEXTS)),
+    idempotency.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)),
+)
+_FOUND: Final = sa.select(*(idempotency.c[name] for name in (*_KEY, "fingerprint", "thing"))).where(_SOUGHT)
+_WAIT: Final = sa.select(
+    sa.func.set_config("lock_timeout", sa.bindparam("wait", type_=sa.Text), sa.true()),
+    sa.exists().where(_SOUGHT),
+)
+_WAIT_NO_MORE: Final = sa.text("SET LOCAL lock_timeout = 0")
 
 
-async def _insert(db: Db, kind: str, claims: Mapping[Claim, str | None], wait_seconds: float) -> int:
-    """Insert in sorted order: shuffled keys in two batches deadlock. One key twice with other bodies: the first wins.
+class Taken(NamedTuple):
+    """For what a key was taken, and what it made; None where this transaction took it."""
 
-    Returns how many were inserted.
+    fingerprint: bytes
+    thing: str | None = None
+
+
+async def _known(db: Db, claims: Iterable[Claim], wait_seconds: float) -> dict[tuple[str, str], Taken]:
+    """Return what is known of the keys; nobody is waited for longer than so from here on."""
+    sought = {"scopes": list({one.scope for one in claims}), "keys": [one.key for one in claims]}
+    _, some = (await db.execute(_WAIT, {**sought, "wait": str(int(wait_seconds * 1000))})).one()
+    rows = await db.execute(_FOUND, sought) if some else ()
+    return {(scope, key): Taken(fingerprint, thing) for scope, key, fingerprint, thing in rows}
+
+
+async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
+    """Write the keys in sorted order: shuffled keys in two batches deadlock.
+
+    A key that another transaction holds is waited for. If that one commits, this one fails (SQLSTATE 23505), to be done again.
     """
-    rows = {one[:2]: (*one, claims[one], kind) for one in reversed([*claims])}
-    await db.execute(sa.text(f"SET LOCAL lock_timeout = {int(wait_seconds * 1000)}"))
-    taken = await db.execute(_TAKE, bulk.columns(_TAKEN, [rows[name] for name in sorted(rows)]))
-    await db.execute(sa.text("SET LOCAL lock_timeout = 0"))
-    return taken.rowcount
+    rows = [(scope, key, fingerprint.hex(), kind, thing) for (scope, key, fingerprint), thing in claims.items()]
+    foretold = all(thing is not None for thing in claims.values())
+    if rows:
+        columns = _TAKEN if foretold else _TAKEN[:-1]
+        await bulk.insert_many(db, idempotency, columns, [row[: len(columns)] for row in sorted(rows)])
+    await db.execute(_WAIT_NO_MORE)
 
 
-def _answer(claim: Claim, row: sa.Row[tuple[object, ...]] | None) -> str | Refusal | None:
+def _answer(claim: Claim, taken: Taken) -> str | Refusal | None:
     """Say what a claim comes to; None where it is fresh."""
-    if row is not None and row.fingerprint != claim.fingerprint:
+    if taken.fingerprint != claim.fingerprint:
         return KeyReused(field="Idempotency-Key")
-    if row is not None and row.ours:
-        return None
-    if row is None or row.thing is None:
-        return StillRunning(field="Idempotency-Key")
-    return str(row.thing)
+    return taken.thing

@@ -30,7 +30,8 @@ _LAST: Final = sa.select(sequencer.c.last).where(sequencer.c.account_id == POSIT
 # No fact, no row: a lock would be a write, five times a second. The first fact is asked for by its number: the table
 # begins with rows that are gone, all of which would be looked at until they are vacuumed, and the index knows them.
 _FIRST: Final = sa.select(outbox.c.id).order_by(outbox.c.id).limit(1).scalar_subquery()
-_NEXT: Final = _LAST.where(_FIRST.is_not(None)).with_for_update()
+_LOCKED: Final = _LAST.with_for_update()
+_NEXT: Final = _LOCKED.where(_FIRST.is_not(None))
 
 # One statement, whatever the number of facts. `= ANY(ARRAY(...))`, because `IN (SELECT ... LIMIT)` under a generic plan
 # was measured 30 times slower. No other transaction counts at the same time: the positions' row is locked before.
@@ -87,14 +88,14 @@ async def emit(db: Db, facts: Sequence[Fact]) -> None:
         await bulk.insert_many(db, outbox, _WRITTEN, rows)
 
 
-async def sequence(db: Db, limit: int = BATCH) -> int:
-    """Move up to `limit` facts into `events`, oldest first, and return how many.
+async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False) -> int:
+    """Move up to `limit` facts into `events`, oldest first, and return how many. Where some are `likely`, none are asked for first.
 
     The positions' row is locked by a statement of its own, so that the next one reads all that earlier sequencers did:
     events become visible in the order of their positions, and whoever keeps a position never misses a fact that was
     committed late.
     """
-    last = await db.scalar(_NEXT)
+    last = await db.scalar(_LOCKED if likely else _NEXT)
     if last is None:
         return 0
     await db.execute(_NOT_EACH_WITH_EACH)

@@ -39,6 +39,7 @@ class Sequencer:
         self._lease = Lease(engine, "sequencer", holder)
         self._numbered = numbered
         self._rest = rest
+        self._more = False
 
     async def step(self) -> bool:
         """Number one batch of facts, ring for those who tell them, and say whether there may be more.
@@ -48,11 +49,12 @@ class Sequencer:
         if not await self._lease.held():
             return False
         async with self._engine.begin() as db:
-            moved = await outbox.sequence(db)
+            moved = await outbox.sequence(db, likely=self._more)
+        self._more = moved == outbox.BATCH
         if moved:
             self._numbered()
             await self._rest(REST_SECONDS)
-        return moved == outbox.BATCH
+        return self._more
 
     async def close(self) -> None:
         """Let another take over."""

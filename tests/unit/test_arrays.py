@@ -54,7 +54,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 @given(st.lists(st.lists(TEXTS, min_size=3, max_size=3).map(tuple), min_size=1, max_size=5))
 def test_a_row_that_is_copied_can_be_read_in_one_way_only(rows: list[tuple[str, ...]]) -> None:
-    copied = bulk._copied(rows)
+    copied = bulk._copied("%s\t%s\t%s", rows).decode()
 
     back = [line.split("\t") for line in copied.split("\n")]
     assert [tuple(map(unescaped, row)) for row in back] == rows
