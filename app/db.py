@@ -1,20 +1,20 @@
 """The database: the engine, and rows in bulk in one statement."""
 
+import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Db = AsyncConnection
 """An open transaction; whoever holds one may not wait for the network."""
 
 Row = Mapping[str, Any]
+Step = TypeVar("Step")
 
 STATEMENT_TIMEOUT_SECONDS: Final = 20
 RETRIED: Final = frozenset({"40P01", "40001", "23505"})
@@ -100,43 +100,6 @@ def arrays(given: Sequence[Row]) -> dict[str, list[Any]]:
     return {f"given_{name}": [row[name] for row in given] for name in given[0]}
 
 
-async def insert_many(db: Db, table: sa.Table, columns: tuple[str, ...], given: Sequence[tuple[object, ...]]) -> None:
-    """Insert rows of texts, whole numbers, times and hex digits (of binary strings), none of them null, by COPY.
-
-    Half the work of `insert` for both sides; for tables into which much is written.
-    """
-    driver: asyncpg.Connection = (await db.get_raw_connection()).driver_connection
-    if not driver.is_in_transaction():
-        await db.execute(_BEGIN)
-    form = "\t".join([_HEX if isinstance(table.c[name].type, sa.LargeBinary) else "%s" for name in columns])
-    source = memoryview(_copied(form, given))
-    try:
-        await driver.copy_to_table(table.name, source=source, columns=columns, format="text")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        raise DBAPIError(f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()) from error
-
-
-_BEGIN: Final = sa.text("SELECT 1")
-"""SQLAlchemy begins with the first statement; COPY is none of its own."""
-
-
-_HEX: Final = r"\\x%s"
-"""How COPY reads a binary string: the backslash of its hex digits is escaped."""
-
-
-def _copied(form: str, given: Sequence[tuple[object, ...]]) -> bytes:
-    """Write rows as COPY reads them; nearly always no text needs an escape, which is seen at once for all of them."""
-    plain = "\n".join([form % row for row in given]).encode()
-    marks = form.encode().translate(None, _ORDINARY)
-    if plain.translate(None, _ORDINARY) == b"\n".join([marks] * len(given)):
-        return plain
-    return "\n".join([form % tuple(str(value).translate(_SPECIAL) for value in row) for row in given]).encode()
-
-
-_ORDINARY: Final = bytes(set(range(256)) - set(b"\\\t\n\r"))
-_SPECIAL: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
 def _array(values: Sequence[Any]) -> str:
     """Write an array as PostgreSQL does; of one type, as nearly all are, in a fraction of the time."""
     kinds = set(map(type, values))
@@ -200,15 +163,33 @@ def insertion(table: sa.Table, columns: tuple[str, ...], returning: tuple[str, .
     return made.returning(*(table.c[name] for name in returning))
 
 
-def numbers(table: sa.Table, count: sa.ColumnElement[int]) -> sa.Select[int]:
-    """Select `count` new numbers of the table's identity column `id`, for rows whose number is needed before they are written."""
-    sequence: sa.ColumnElement[str] = sa.literal_column(f"'{table.name}_id_seq'::regclass")
-    return sa.select(sa.func.nextval(sequence)).select_from(sa.func.generate_series(1, count))
-
-
 async def new_ids(db: Db, table: sa.Table, count: int) -> list[int]:
-    """Take `count` such numbers."""
-    return list(await db.scalars(numbers(table, sa.literal(count)))) if count else []
+    """Take `count` new numbers of the table's identity column `id`, for rows whose number is needed before they are written."""
+    return list((await db.execute(_numbers(table), {"count": count})).scalar_one()) if count else []
+
+
+@cache
+def _numbers(table: sa.Table) -> sa.Select[Sequence[int]]:
+    sequence: sa.ColumnElement[str] = sa.literal_column(f"'{table.name}_id_seq'::regclass")
+    all_of_them = sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer))
+    return sa.select(sa.func.array(sa.select(sa.func.nextval(sequence)).select_from(all_of_them).scalar_subquery()))
+
+
+async def meanwhile(work: Coroutine[Any, Any, object], steps: Iterable[Step]) -> list[Step]:
+    """Let the database do `work`, take the steps while it does, and return what they gave when all is done.
+
+    Python and PostgreSQL would wait for each other otherwise. A step is short, and the database is not its to use.
+    """
+    task = asyncio.create_task(work)
+    taken: list[Step] = []
+    try:
+        await asyncio.sleep(0)  # the work is on its way before anything else is done
+        for step in steps:
+            taken.append(step)
+            await asyncio.sleep(0)
+    finally:
+        await task
+    return taken
 
 
 def one_of(column: sa.Column[int], some: sa.Select[int]) -> sa.ColumnElement[bool]:

@@ -22,8 +22,6 @@ Thing = TypeVar("Thing")
 BATCH: Final = 200
 BULK: Final = 1_000
 """The most of a transaction for callers who ask for many things at once: what a statement costs in itself is shared by more."""
-BULK_WRITERS: Final = 2
-"""Transactions of such callers at once: while the database works on one, Python works on the other."""
 WAITING: Final = 10_000
 """Requests of one verb that may wait in a lane; more are turned away."""
 TRIES: Final = 3
@@ -51,14 +49,13 @@ class _Waiting(Generic[Request, Thing]):
 
 @dataclass(slots=True)
 class _Lane:
-    """Who waits for one verb, and the tasks that commit requests of them at once, up to `size` by weight, while there are any."""
+    """Who waits for one verb, and whether a task commits their requests, up to `size` by weight at once."""
 
     verb: Verb[Any, Any]
     size: int
-    most_writers: int
     queue: deque[_Waiting[Any, Any]] = field(default_factory=deque)
     waiting: int = 0
-    writers: int = 0
+    moving: bool = False
 
     def put(self, asked: Sequence[Asked[Any]], weight: int) -> _Waiting[Any, Any]:
         """Let them wait for the same transaction."""
@@ -79,7 +76,7 @@ class _Lane:
 
 
 class GroupCommit:
-    """One writer per verb, two for bulks; while a transaction runs, the next batch gathers. `committed` is called after each.
+    """One writer per verb, another for its bulks; while a transaction runs, the next batch gathers. `committed` is called after each.
 
     Who uses a key that another transaction holds waits for at most `wait_seconds`.
     """
@@ -116,18 +113,18 @@ class GroupCommit:
         outcomes: list[Done[Thing] | Exception] = []
         for first in range(0, len(asked), BULK):  # one after the other: what comes first may pay for what follows
             number = 0 if first else len(asked)  # who was let in is not turned away half way
-            lane = self._lane(verb, BULK, number, BULK_WRITERS)
+            lane = self._lane(verb, BULK, number)
             part = asked[first : first + BULK]
             outcomes += await lane.put(part, len(part)).outcomes
         return outcomes
 
-    def _lane(self, verb: Verb[Any, Any], size: int, number: int, most_writers: int = 1) -> _Lane:
+    def _lane(self, verb: Verb[Any, Any], size: int, number: int) -> _Lane:
         """Return the lane in which so many more are to wait, and see that it moves."""
-        lane = self._lanes.setdefault((verb, size), _Lane(verb, size, most_writers))
+        lane = self._lanes.setdefault((verb, size), _Lane(verb, size))
         if lane.waiting + number > WAITING:
             raise Overloaded
-        if lane.writers < lane.most_writers:
-            lane.writers += 1
+        if not lane.moving:
+            lane.moving = True
             task = asyncio.create_task(self._write(lane))
             self._tasks.add(task)  # the event loop itself keeps none alive
             task.add_done_callback(self._tasks.discard)
@@ -138,7 +135,7 @@ class GroupCommit:
             while lane.queue:
                 await self._commit(lane.verb, lane.take())
         finally:
-            lane.writers -= 1
+            lane.moving = False
 
     async def _commit(self, verb: Verb[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
         """A batch that fails as a whole is run again item by item, so that a poisonous request fails alone."""

@@ -6,6 +6,7 @@ from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from app import copying
 from app import db as bulk
 from app.db import Db
 from app.domain.refusals import Conflict, Refusal
@@ -120,7 +121,7 @@ async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
     foretold = all(thing is not None for thing in claims.values())
     if rows:
         columns = _TAKEN if foretold else _TAKEN[:-1]
-        await bulk.insert_many(db, idempotency, columns, [row[: len(columns)] for row in sorted(rows)])
+        await copying.insert(db, idempotency, columns, [row[: len(columns)] for row in sorted(rows)])
     await db.execute(_WAIT_NO_MORE)
 
 

@@ -1,12 +1,13 @@
 """The double-entry ledger: money moves by balanced entries only, and `post` is their one writer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from app import copying
 from app import db as bulk
 from app.db import Db
 from app.domain import books
@@ -38,17 +39,27 @@ __all__ = [
     "Known",
     "Line",
     "Outcome",
+    "Pending",
     "Posted",
     "Posting",
     "Slot",
     "TooMuch",
+    "decide",
+    "decide_together",
     "lock",
     "post",
     "post_together",
+    "write",
 ]
 """What the books are made of is named here too: whoever posts needs both."""
 
 Outcome = Posted | Known | Refusal
+
+
+class Pending(NamedTuple):
+    """Entries that were decided on under the balances' locks, and have their numbers: the same transaction writes them."""
+
+    posted: Sequence[Posted]
 
 
 async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
@@ -57,23 +68,51 @@ async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
     A handful of statements, whatever the number of entries. A transaction calls this once: balances are locked here,
     in key order, after everything else that the transaction locks.
     """
-    if not given:
-        return []
-    opened = await _open(db, given)
-    outcomes = [opened.books.decide(entry) for entry in given]
-    written = iter(await _write(db, opened, [outcome for outcome in outcomes if isinstance(outcome, Decided)]))
-    return [next(written) if isinstance(outcome, Decided) else outcome for outcome in outcomes]
+    outcomes, pending = await decide(db, given)
+    await write(db, pending)
+    return outcomes
 
 
 async def post_together(db: Db, given: Sequence[Sequence[Entry]]) -> list[list[Posted] | Failed]:
     """Write groups of entries in order, each group whole or not at all; otherwise as `post`."""
+    outcomes, pending = await decide_together(db, given)
+    await write(db, pending)
+    return outcomes
+
+
+async def decide(db: Db, given: Sequence[Entry]) -> tuple[list[Outcome], Pending]:
+    """Do all of `post` but the writing, for whoever has something to prepare while `write` does that."""
+    if not given:
+        return [], Pending([])
+    opened = await _open(db, given)
+    outcomes = [opened.books.decide(entry) for entry in given]
+    posted = await _number(db, opened, [outcome for outcome in outcomes if isinstance(outcome, Decided)])
+    numbered = iter(posted)
+    return [next(numbered) if isinstance(outcome, Decided) else outcome for outcome in outcomes], Pending(posted)
+
+
+async def decide_together(db: Db, given: Sequence[Sequence[Entry]]) -> tuple[list[list[Posted] | Failed], Pending]:
+    """Do all of `post_together` but the writing."""
     if not any(given):
-        return [[] for _ in given]
+        return [[] for _ in given], Pending([])
     opened = await _open(db, [entry for group in given for entry in group])
     outcomes = [opened.books.decide_together(group) for group in given]
     decided = [one for outcome in outcomes if not isinstance(outcome, Failed) for one in outcome]
-    written = iter(await _write(db, opened, decided))
-    return [outcome if isinstance(outcome, Failed) else [next(written) for _ in outcome] for outcome in outcomes]
+    posted = await _number(db, opened, decided)
+    numbered = iter(posted)
+    return [one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes], Pending(posted)
+
+
+async def write(db: Db, pending: Pending) -> None:
+    """Move the balances, and write the entries and their postings: three statements for all."""
+    posted = pending.posted
+    if not posted:
+        return
+    last = books.after(line for one in posted for line in one.lines)
+    moved = {**bulk.columns(_MOVED, [slot + balance for slot, balance in last.items()]), "time": posted[0].created}
+    entered, written = await bulk.meanwhile(db.execute(_MOVE, moved), _texts(posted))
+    await copying.send(db, entries, _ENTERED, entered)
+    await copying.send(db, postings, _WRITTEN, written)
 
 
 async def _open(db: Db, given: Sequence[Entry]) -> "_Opened":
@@ -128,10 +167,7 @@ _LOCK: Final = (
     .order_by(balances.c.account_id, balances.c.asset)
     .with_for_update(key_share=True, of=balances)
 )
-# Numbers for the entries come along: those of entries that are refused would leave gaps.
-_MOVE: Final = sa.select(
-    sa.func.array(bulk.numbers(entries, sa.bindparam("count", type_=sa.Integer)).scalar_subquery())
-).add_cte(bulk.change(balances, _KEY, _MOVED).values(updated=sa.bindparam("time", type_=Time)).cte("moved"))
+_MOVE: Final = bulk.change(balances, _KEY, _MOVED).values(updated=sa.bindparam("time", type_=Time))
 _ENTERED: Final = (
     "id", "kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata", "created",
 )  # fmt: skip
@@ -157,21 +193,21 @@ async def _lock(db: Db, slots: Sequence[Slot]) -> tuple[dict[Slot, Balance], dat
     return found, max([row[-1] for row in locked])
 
 
-async def _write(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
-    """Three statements and a time for all; it is the database's under the lock, and never runs back on an account."""
-    if not decided:
-        return []
-    time = opened.time
-    last = books.after(line for one in decided for line in one.lines)
-    moved = bulk.columns(_MOVED, [slot + balance for slot, balance in last.items()])
-    moving = await db.execute(_MOVE, {**moved, "time": time, "count": len(decided)})
-    numbers: Sequence[int] = moving.scalar_one()
-    posted = [Posted(*one, number, time) for one, number in zip(decided, numbers, strict=True)]
-    text = time.isoformat()
-    await bulk.insert_many(db, entries, _ENTERED, [(*_entry_row(one), text) for one in posted])
-    rows = [(*_posting_row(line, one.id), text) for one in posted for line in one.lines]
-    await bulk.insert_many(db, postings, _WRITTEN, rows)
-    return posted
+async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
+    """Give the entries their numbers, of which those that are refused would leave gaps, and one time.
+
+    It is the database's under the lock, and never runs back on an account.
+    """
+    numbers = await bulk.new_ids(db, entries, len(decided))
+    return [Posted(*one, number, opened.time) for one, number in zip(decided, numbers, strict=True)]
+
+
+def _texts(posted: Sequence[Posted]) -> Iterator[bytes]:
+    """Write the entries, then their postings."""
+    time = posted[0].created.isoformat()
+    yield copying.text(entries, _ENTERED, [(*_entry_row(one), time) for one in posted])
+    rows = [(*_posting_row(line, one.id), time) for one in posted for line in one.lines]
+    yield copying.text(postings, _WRITTEN, rows)
 
 
 def _entry_row(posted: Posted) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from app import copying
 from app import db as bulk
 from app.db import Db
 from app.tables import outbox, sequencer
@@ -82,10 +83,20 @@ _KEEP: Final = _KEPT.on_conflict_do_update(
 
 async def emit(db: Db, facts: Sequence[Fact]) -> None:
     """Write the facts in order, in the transaction that made them true: one statement, none for an empty list."""
-    if facts:
-        ids = secrets.token_hex(16 * len(facts))
-        rows = [(*fact, ids[32 * n : 32 * n + 32]) for n, fact in enumerate(facts)]
-        await bulk.insert_many(db, outbox, _WRITTEN, rows)
+    await emit_written(db, [written(facts)] if facts else [])
+
+
+def written(facts: Sequence[Fact]) -> bytes:
+    """Write the facts for `emit_written`, while the database is at something else."""
+    ids = secrets.token_hex(16 * len(facts))
+    rows = [(*fact, ids[32 * n : 32 * n + 32]) for n, fact in enumerate(facts)]
+    return copying.text(outbox, _WRITTEN, rows)
+
+
+async def emit_written(db: Db, parts: Sequence[bytes]) -> None:
+    """Emit the facts of all parts, in order."""
+    if parts:
+        await copying.send(db, outbox, _WRITTEN, b"\n".join(parts))
 
 
 async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False) -> int:

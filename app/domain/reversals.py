@@ -65,13 +65,15 @@ async def reverse(db: Db, wishes: Sequence[Wish]) -> list[Transfer | Refusal]:
     found = {transfer.id: transfer for transfer in await transfers.load(db, [wish.id for wish in wishes])}
     parties = await _parties(db, list(found.values()))
     plans = [_plan(wish, found.get(wish.id), parties) for wish in wishes]
-    outcomes = iter(await ledger.post(db, [plan.entry for plan in plans if isinstance(plan, Plan)]))
+    decided, pending = await ledger.decide(db, [plan.entry for plan in plans if isinstance(plan, Plan)])
+    outcomes = iter(decided)
     judged = [
         plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), wish, parties)
         for wish, plan in zip(wishes, plans, strict=True)
     ]
-    made = iter(await transfer_orders.tell(db, parties, [one for one in judged if isinstance(one, Made)]))
-    return [one if isinstance(one, Refusal) else next(made) for one in judged]
+    made = [one for one in judged if isinstance(one, Made)]
+    told = iter(await transfer_orders.carry_out(db, parties, made, pending))
+    return [one if isinstance(one, Refusal) else next(told) for one in judged]
 
 
 async def _parties(db: Db, found: Sequence[Transfer]) -> Parties:

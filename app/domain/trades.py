@@ -23,14 +23,13 @@ async def make(db: Db, wanted: Sequence[Sequence[Order]]) -> list[Trade | Refusa
     """Carry the trades out in their order; a refusal names the first transfer of a trade that cannot be made."""
     parties = await transfer_orders.named(db, [order for orders in wanted for order in orders])
     plans = [_plans(orders, parties) for orders in wanted]
-    posted = iter(
-        await ledger.post_together(
-            db, [[one.entry for one in group] for group in plans if not isinstance(group, Refusal)]
-        )
+    decided, pending = await ledger.decide_together(
+        db, [[one.entry for one in group] for group in plans if not isinstance(group, Refusal)]
     )
+    posted = iter(decided)
     judged = [group if isinstance(group, Refusal) else _verdict(group, next(posted), parties) for group in plans]
     made = [one for group in judged if not isinstance(group, Refusal) for one in group]
-    told = iter(await transfer_orders.tell(db, parties, made))
+    told = iter(await transfer_orders.carry_out(db, parties, made, pending))
     return [group if isinstance(group, Refusal) else tuple(next(told) for _ in group) for group in judged]
 
 

@@ -1,17 +1,18 @@
 """Transfer orders: what callers want moved, judged and posted together, each with its own outcome."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Final, NamedTuple
 
+from app import db as bulk
 from app.db import Db
 from app.domain import accounts, assets, ledger, outbox, transfer_facts, transfers
 from app.domain.accounts import AccountClosed, NoSuchAccount, Wish
 from app.domain.assets import Asset, Given, NoSuchAsset
 from app.domain.facts import Owner
 from app.domain.idempotency import KeyReused
-from app.domain.ledger import MAX_BALANCE, Bucket, Entry, InsufficientFunds, Known, Outcome, Posted, Posting
+from app.domain.ledger import MAX_BALANCE, Bucket, Entry, InsufficientFunds, Known, Outcome, Pending, Posted, Posting
 from app.domain.networks import Network
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import TREASURY_NAME, Transfer
@@ -20,6 +21,8 @@ from app.tables import TREASURY
 
 PAYEES: Final = 100
 """The most that one transfer may have."""
+SLICE: Final = 50
+"""Transfers that are told of while PostgreSQL is not listened to: a millisecond."""
 ISSUER: Final = None
 """Stands for the treasury where an order names who gives or takes."""
 ISSUING: Final = Owner(TREASURY, TREASURY_NAME, "")
@@ -117,9 +120,10 @@ async def make(db: Db, orders: Sequence[Order]) -> list[Transfer | Refusal]:
     """Carry the orders out in their order, as far as each payer's money goes."""
     parties = await named(db, orders)
     plans = [plan(order, parties) for order in orders]
-    outcomes = iter(await ledger.post(db, [one.entry for one in plans if isinstance(one, Plan)]))
+    decided, pending = await ledger.decide(db, [one.entry for one in plans if isinstance(one, Plan)])
+    outcomes = iter(decided)
     judged = [one if isinstance(one, Refusal) else verdict(one, next(outcomes), parties) for one in plans]
-    made = iter(await tell(db, parties, [one for one in judged if isinstance(one, Made)]))
+    made = iter(await carry_out(db, parties, [one for one in judged if isinstance(one, Made)], pending))
     return [one if isinstance(one, Refusal) else next(made) for one in judged]
 
 
@@ -157,14 +161,22 @@ def lacking(name: str, asset: Asset, refusal: InsufficientFunds) -> Lacking:
     return Lacking(account=name, asset=asset.code, available=has, needed=needed)
 
 
-async def tell(db: Db, parties: Parties, made: Sequence[Made]) -> list[Transfer]:
-    """Tell of the transfers that were made, and return them."""
+async def carry_out(db: Db, parties: Parties, made: Sequence[Made], pending: Pending) -> list[Transfer]:
+    """Write what was decided, tell of the transfers that were made, and return them."""
+    parts = await bulk.meanwhile(ledger.write(db, pending), _told(parties, made))
+    await outbox.emit_written(db, [told for _, told in parts])
+    return [transfer for found, _ in parts for transfer in found]
+
+
+def _told(parties: Parties, made: Sequence[Made]) -> Iterator[tuple[list[Transfer], bytes]]:
+    """Show the transfers and write what is told of them, so many at a time."""
     owners = {owner.id: owner for owner in parties.owners.values()}
     names = {number: owner.foreign_id for number, owner in owners.items()}
-    found = [transfers.made(posted, names, plan.asset.decimals) for plan, posted in made]
-    facts = [transfer_facts.told(one.posted, shown, owners) for one, shown in zip(made, found, strict=True)]
-    await outbox.emit(db, list(chain.from_iterable(facts)))
-    return found
+    for first in range(0, len(made), SLICE):
+        some = made[first : first + SLICE]
+        found = [transfers.made(posted, names, plan.asset.decimals) for plan, posted in some]
+        facts = [transfer_facts.told(one.posted, shown, owners) for one, shown in zip(some, found, strict=True)]
+        yield found, outbox.written(list(chain.from_iterable(facts)))
 
 
 def _plan(order: Order, parties: Parties) -> Plan:
