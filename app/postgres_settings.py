@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 _MB: Final = 1024 * 1024
-LEAST_BUFFERS, MOST_BUFFERS = 128 * _MB, 2048 * _MB
-"""PostgreSQL's own default, and what the balances and indexes of a few million accounts fit into."""
+LEAST_BUFFERS, MOST_BUFFERS = 128 * _MB, 4096 * _MB
+"""PostgreSQL's own default, and what the balances and indexes of a few million accounts fit into, beside all that is written about them."""
 LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where a container finds how much memory it may use (cgroup v2, and v1)."""
 

@@ -25,6 +25,8 @@ from bench.programs import Devnet, Ground
 from bench.tpcb import Tpcb
 
 SMALL, LARGE = 1_000, 1_000_000
+CONCERNED = SMALL
+"""Accounts that a bulk has to do with, where it is to have to do with no more of a million than it has of a thousand."""
 ROUNDS = 7
 SECONDS = 3
 BULK, BULK_CLIENTS, BULK_BODIES = 1_000, 4, 16
@@ -50,13 +52,13 @@ class Bank:
     keys: Iterator[int] = field(default_factory=count)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     bodies: list[bytes] = field(default_factory=list)
+    concerned: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Write the bodies of bulk requests beforehand."""
-        self.bodies = [
-            json.dumps({"transfers": [_transfer(*self._two()) for _ in range(BULK)]}).encode()
-            for _ in range(BULK_BODIES)
-        ]
+        """Write the bodies of bulk requests beforehand: among all accounts, and among so many for each."""
+        everybody = range(self.accounts)
+        self.bodies = [self._bulk(everybody) for _ in range(BULK_BODIES)]
+        self.concerned = [self._bulk(self.chance.sample(everybody, CONCERNED)) for _ in range(BULK_BODIES)]
 
     def spread(self) -> Iterator[bytes]:
         """Yield transfers between any two accounts."""
@@ -68,20 +70,20 @@ class Bank:
         while True:
             yield self._post(json.dumps(_transfer(0, self.chance.randrange(1, self.accounts))).encode())
 
-    def bulk(self) -> Iterator[bytes]:
+    def bulk(self, bodies: Sequence[bytes]) -> Iterator[bytes]:
         """Yield many transfers in one request."""
         while True:
-            yield self._post(self.bodies[next(self.keys) % BULK_BODIES])
+            yield self._post(bodies[next(self.keys) % BULK_BODIES])
 
     async def rate(self, requests: Iterator[bytes]) -> float:
         """Return the answers per second, after all that was told before is numbered."""
         await self.rest()
         return await load.rate_of(self.ports[0], [requests] * load.CLIENTS, SECONDS)
 
-    async def bulk_rate(self) -> float:
+    async def bulk_rate(self, bodies: Sequence[bytes]) -> float:
         """Return the transfers per second of bulks, in all processes."""
         await self.rest()
-        clients = [self.bulk()] * (BULK_CLIENTS // len(self.ports))
+        clients = [self.bulk(bodies)] * (BULK_CLIENTS // len(self.ports))
         return BULK * sum(await asyncio.gather(*(load.rate_of(port, clients, SECONDS) for port in self.ports)))
 
     async def milliseconds(self) -> float:
@@ -104,13 +106,16 @@ class Bank:
 
     async def try_out(self) -> None:
         """Make sure that what is measured is done, not refused."""
-        await load.once(self.ports[0], [next(self.bulk())])
+        await load.once(self.ports[0], [next(self.bulk(self.bodies))])
         async with self.engine.connect() as db:
             if await db.scalar(sa.select(sa.func.count()).select_from(entries)) != BULK:
                 raise RuntimeError("some transfers were refused")
 
     def _two(self) -> Sequence[int]:
         return self.chance.sample(range(self.accounts), 2)
+
+    def _bulk(self, accounts: Sequence[int]) -> bytes:
+        return json.dumps({"transfers": [_transfer(*self.chance.sample(accounts, 2)) for _ in range(BULK)]}).encode()
 
     def _post(self, body: bytes) -> bytes:
         return load.post("/transfers", body, key=str(next(self.keys)))
@@ -132,6 +137,7 @@ class Round:
     lone: float
     spread_large: float
     bulk_large: float
+    concerned_large: float
     lone_large: float
 
 
@@ -155,8 +161,9 @@ async def _round(limit: Tpcb, small: Bank, large: Bank) -> Round:
         spread=await small.rate(small.spread()),
         spread_large=await large.rate(large.spread()),
         tpcb=await limit.rate(load.CLIENTS, SECONDS),
-        bulk=await small.bulk_rate(),
-        bulk_large=await large.bulk_rate(),
+        bulk=await small.bulk_rate(small.bodies),
+        bulk_large=await large.bulk_rate(large.bodies),
+        concerned_large=await large.bulk_rate(large.concerned),
         lone=await small.milliseconds(),
         lone_large=await large.milliseconds(),
         tpcb_lone=await limit.milliseconds(LONE),
@@ -179,6 +186,7 @@ def _figures(rounds: Sequence[Round]) -> list[Figure]:
         of_rounds(scale, of("lone_large"), of("lone")),
         of_rounds(replace(scale, name="transfers_scale_single"), inverse("spread_large"), inverse("spread")),
         of_rounds(replace(scale, name="transfers_scale_bulk"), inverse("bulk_large"), inverse("bulk")),
+        of_rounds(replace(scale, name="transfers_scale_concerned"), inverse("concerned_large"), inverse("bulk")),
     ]
 
 

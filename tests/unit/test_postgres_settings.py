@@ -9,7 +9,7 @@ GB = 1024**3
 
 
 @pytest.mark.parametrize(
-    ("memory_bytes", "buffers"), [(GB // 4, "128MB"), (GB, "128MB"), (4 * GB, "512MB"), (64 * GB, "2048MB")]
+    ("memory_bytes", "buffers"), [(GB // 4, "128MB"), (GB, "128MB"), (4 * GB, "512MB"), (64 * GB, "4096MB")]
 )
 def test_postgresql_gets_an_eighth_of_the_memory_within_bounds(memory_bytes: int, buffers: str) -> None:
     assert of_memory(memory_bytes)["shared_buffers"] == buffers
