@@ -8,6 +8,6 @@ down_revision = "0010"
 
 def upgrade() -> None:
     op.drop_index("events_foreign_id_position_idx", table_name="events")
-    # An account's last event tells how far it has counted; only of those whose events were forgotten this must be kept.
-    op.execute("DELETE FROM sequencer WHERE EXISTS (SELECT FROM events WHERE events.account_id = sequencer.account_id)")
+    # An account's newest event tells how far it has counted. The numbers that were kept for all stay: those are needed
+    # whose events were forgotten, and a process of the version before that still runs counts on from the others.
     op.execute("ALTER TABLE sequencer RESET (fillfactor)")

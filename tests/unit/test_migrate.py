@@ -12,6 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import migrate
+from app.domain import outbox
+from app.domain.outbox import Fact
 from app.tables import metadata
 
 CATALOGUE = (
@@ -90,14 +92,13 @@ async def test_an_empty_database_is_migrated_once_by_all_who_start_together(engi
     assert await catalogue(engine) == before
 
 
-async def test_only_of_accounts_whose_events_were_forgotten_it_is_kept_how_far_they_counted(
-    engine: AsyncEngine,
-) -> None:
-    """Between two versions: the counters of all accounts are there, and events of some."""
+async def test_accounts_count_on_that_were_counted_before_events_counted_themselves(engine: AsyncEngine) -> None:
+    """Of the first account the oldest events were forgotten, of the second all; of the first one was told since."""
     before = """
         CREATE INDEX events_foreign_id_position_idx ON events (foreign_id, position);
         INSERT INTO sequencer (account_id, last) VALUES (1, 7), (2, 5);
-        INSERT INTO events SELECT 1, n, n, '', '', 'ACC_UPDATED', '{}', now() FROM generate_series(6, 7) AS n;
+        INSERT INTO events SELECT 1, n, n, '', '', 'ACC_UPDATED', '{}', now() FROM generate_series(6, 8) AS n;
+        UPDATE sequencer SET last = 8 WHERE account_id < 0;
         UPDATE alembic_version SET version_num = '0010'
     """
     async with engine.begin() as db:
@@ -106,8 +107,13 @@ async def test_only_of_accounts_whose_events_were_forgotten_it_is_kept_how_far_t
 
     await migrate.upgrade(engine)
 
-    async with engine.connect() as db:
-        assert list(await db.execute(sa.text("SELECT * FROM sequencer WHERE account_id > 0"))) == [(2, 5)]
+    async with engine.begin() as db:
+        await outbox.emit(db, [Fact(account, "", "ACC_UPDATED", "{}") for account in (1, 2, 3)])
+        await outbox.sequence(db)
+        counted = await db.execute(
+            sa.text("SELECT account_id, sequence FROM events WHERE position > 8 ORDER BY position")
+        )
+        assert [tuple(row) for row in counted] == [(1, 9), (2, 6), (3, 1)]
 
 
 async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(engine: AsyncEngine) -> None:
