@@ -163,5 +163,5 @@ def _lives(pid: int) -> bool:
     """Whether it runs; a dead process whose parent has not looked is dead."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
         return False
