@@ -49,9 +49,7 @@ async def claim(
     known = await _known(db, claims, wait_seconds / 2)
     fresh = {one[:2]: one for one in reversed([*claims]) if one[:2] not in known}  # one key twice: the first wins
     await _take(db, kind, {one: claims[one] for one in fresh.values()})
-    ours = {name: Taken(one.fingerprint) for name, one in fresh.items()}
-    answers = {one: _answer(one, known.get(one[:2]) or ours[one[:2]]) for one in claims}
-    return {one: answer for one, answer in answers.items() if answer is not None}
+    return {one: _answer(one, known.get(one[:2])) for one in claims if fresh.get(one[:2]) != one}
 
 
 async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
@@ -98,10 +96,10 @@ _WAIT_NO_MORE: Final = sa.text("SET LOCAL lock_timeout = 0")
 
 
 class Taken(NamedTuple):
-    """For what a key was taken, and what it made; None where this transaction took it."""
+    """For what a key was taken, and what it made: nothing yet only in the transaction that takes it."""
 
     fingerprint: bytes
-    thing: str | None = None
+    thing: str | None
 
 
 async def _known(db: Db, claims: Iterable[Claim], wait_seconds: float) -> dict[tuple[str, str], Taken]:
@@ -125,8 +123,8 @@ async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
     await db.execute(_WAIT_NO_MORE)
 
 
-def _answer(claim: Claim, taken: Taken) -> str | Refusal | None:
-    """Say what a claim comes to; None where it is fresh."""
-    if taken.fingerprint != claim.fingerprint:
+def _answer(claim: Claim, taken: Taken | None) -> str | Refusal:
+    """Say what a claim comes to that is not fresh; None stands for another claim of the same key, just now."""
+    if taken is None or taken.fingerprint != claim.fingerprint:
         return KeyReused(field="Idempotency-Key")
-    return taken.thing
+    return StillRunning(field="Idempotency-Key") if taken.thing is None else taken.thing

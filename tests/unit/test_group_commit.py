@@ -16,6 +16,7 @@ from app.domain.outbox import Fact
 from app.domain.refusals import Conflict, Refusal
 from app.domain.verbs import Asked, Done, Verb
 from app.group_commit import GroupCommit
+from app.tables import idempotency
 from app.tables import outbox as outbox_table
 from tests import world
 
@@ -400,6 +401,20 @@ async def test_of_one_callers_many_requests_a_poisonous_one_fails_alone(journal:
     assert (a, c) == (Done(Note("a")), Done(Note("c")))
     assert isinstance(b, DBAPIError)
     assert await journal.written() == ["a", "c"]
+
+
+async def test_a_key_that_is_taken_and_made_nothing_is_never_taken_for_a_fresh_one(
+    journal: Journal, engine: AsyncEngine
+) -> None:
+    """No transaction of ours leaves one; whatever did, nothing is done twice."""
+    await journal.write("a", "key")
+    async with engine.begin() as db:
+        await db.execute(sa.update(idempotency).values(thing=None))
+
+    [again] = await outcomes(journal.write("a", "key"))
+
+    assert isinstance(again, StillRunning)
+    assert await journal.written() == ["a"]
 
 
 async def test_a_lone_request_does_not_wait_for_anothers_many(journal: Journal) -> None:
