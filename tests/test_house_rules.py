@@ -410,6 +410,19 @@ def test_nothing_is_left_to_be_done_and_no_machine_is_named() -> None:
     assert found(texts(), unsaid) == []
 
 
+def unreadable(path: Path) -> Iterator[str]:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        yield "is no text: what is built or fetched has no place here"
+
+
+def test_the_tree_holds_nothing_but_text() -> None:
+    files = [path for path in sorted(ROOT.rglob("*")) if not BUILT & set(path.relative_to(ROOT).parts)]
+
+    assert found([path for path in files if path.is_file()], unreadable) == []
+
+
 @pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock", "requirements-eventbridge.lock"])
 def test_lock_files_hold_hashes_and_name_no_index_and_no_host(file: str) -> None:
     text = (ROOT / file).read_text()
