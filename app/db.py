@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Db = AsyncConnection
@@ -41,6 +42,16 @@ class Array(sa.types.TypeDecorator[Sequence[Any]]):
         """Write the values as PostgreSQL writes an array."""
         del dialect
         return None if value is None else _array(value)
+
+
+class RowId(sa.types.UserDefinedType[str]):
+    """Where a version of a row lies (ctid): whoever has locked the row finds it there without an index until it changes it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Name PostgreSQL's type."""
+        return "tid"
 
 
 BIGINTS: Final = Array(sa.BigInteger())
@@ -140,11 +151,19 @@ def columns(names: Sequence[str], given: Sequence[tuple[Any, ...]]) -> dict[str,
 
 
 @cache
-def unnested(table: sa.Table, columns: tuple[str, ...]) -> sa.TableValuedAlias:
-    """Return rows with these columns of `table` as a FROM element named "given"; `arrays` are its parameters."""
+def unnested(table: sa.Table, columns: tuple[str, ...], counted: str | None = None) -> sa.TableValuedAlias:
+    """Return rows with these columns of `table` as a FROM element named "given"; `arrays` are its parameters.
+
+    `counted` names one more column, which counts them from 1.
+    """
     given = [sa.bindparam(f"given_{name}", type_=Array(table.c[name].type)) for name in columns]
     typed = [sa.column(name, table.c[name].type) for name in columns]
-    return sa.func.unnest(*given).table_valued(*typed, name="given").render_derived()
+    return sa.func.unnest(*given).table_valued(*typed, with_ordinality=counted, name="given").render_derived()
+
+
+def gathered(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return the column's values as one array, as the driver reads it: a fraction of the work of so many rows, for both sides."""
+    return sa.func.array_agg(column, type_=sa.types.NULLTYPE)
 
 
 @cache
@@ -200,6 +219,17 @@ def one_of(column: sa.Column[int], some: sa.Select[int]) -> sa.ColumnElement[boo
 async def fetch_all(db: Db, statement: sa.Executable, parameters: Row | None = None) -> Sequence[Row]:
     """Return all rows of a statement that has its own limit."""
     return cast("Sequence[Row]", (await db.execute(statement, parameters)).mappings().all())
+
+
+class _Contention(Exception):
+    """What PostgreSQL would call a serialization failure."""
+
+    sqlstate = "40001"
+
+
+def to_be_done_again(why: str) -> DBAPIError:
+    """Return the error of a transaction that met others and is worth doing again, as one of RETRIED."""
+    return DBAPIError(None, None, _Contention(why))
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -117,6 +117,9 @@ CHANGEABLE: Final = tuple(
 
 
 _NAMED: Final = sa.select(accounts).where(accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS)))
+_OWNERS: Final = _NAMED.with_only_columns(
+    *(bulk.gathered(accounts.c[name]) for name in ("id", "foreign_id", "address", "state"))
+)
 _LOCK: Final = _NAMED.order_by(accounts.c.id).with_for_update(key_share=True)
 
 
@@ -130,10 +133,10 @@ async def fetch(db: Db, foreign_id: str) -> Account:
 
 async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
     """Return whom these names stand for; a name that is no account's is left out."""
-    wanted = accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS))
-    is_open = accounts.c.state == "open"
-    found = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address, is_open).where(wanted)
-    return {row[1]: Owner._make(row) for row in (await db.execute(found)).all()}
+    ids, names, addresses, states = (await db.execute(_OWNERS, {"names": list(foreign_ids)})).one()
+    if ids is None:
+        return {}
+    return dict(zip(names, map(Owner, ids, names, addresses, map("open".__eq__, states)), strict=True))
 
 
 async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:

@@ -1,16 +1,15 @@
 """The double-entry ledger: money moves by balanced entries only, and `post` is their one writer."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from app import copying
 from app import db as bulk
 from app.db import Db
-from app.domain import books
+from app.domain import balance_rows, books
 from app.domain.books import (
     MAX_BALANCE,
     Balance,
@@ -28,7 +27,7 @@ from app.domain.books import (
     TooMuch,
 )
 from app.domain.refusals import Refusal
-from app.tables import NOW, TREASURY, Time, accounts, balances, entries, postings
+from app.tables import NOW, TREASURY, accounts, entries, postings
 
 __all__ = [
     "MAX_BALANCE",
@@ -57,9 +56,13 @@ Outcome = Posted | Known | Refusal
 
 
 class Pending(NamedTuple):
-    """Entries that were decided on under the balances' locks, and have their numbers: the same transaction writes them."""
+    """Entries that were decided on under the balances' locks, and have their numbers: the same transaction writes them.
+
+    `rows` says where the locked balances lie.
+    """
 
     posted: Sequence[Posted]
+    rows: Mapping[Slot, str]
 
 
 async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
@@ -83,24 +86,26 @@ async def post_together(db: Db, given: Sequence[Sequence[Entry]]) -> list[list[P
 async def decide(db: Db, given: Sequence[Entry]) -> tuple[list[Outcome], Pending]:
     """Do all of `post` but the writing, for whoever has something to prepare while `write` does that."""
     if not given:
-        return [], Pending([])
+        return [], Pending([], {})
     opened = await _open(db, given)
     outcomes = [opened.books.decide(entry) for entry in given]
     posted = await _number(db, opened, [outcome for outcome in outcomes if isinstance(outcome, Decided)])
     numbered = iter(posted)
-    return [next(numbered) if isinstance(outcome, Decided) else outcome for outcome in outcomes], Pending(posted)
+    told = [next(numbered) if isinstance(outcome, Decided) else outcome for outcome in outcomes]
+    return told, Pending(posted, opened.rows)
 
 
 async def decide_together(db: Db, given: Sequence[Sequence[Entry]]) -> tuple[list[list[Posted] | Failed], Pending]:
     """Do all of `post_together` but the writing."""
     if not any(given):
-        return [[] for _ in given], Pending([])
+        return [[] for _ in given], Pending([], {})
     opened = await _open(db, [entry for group in given for entry in group])
     outcomes = [opened.books.decide_together(group) for group in given]
     decided = [one for outcome in outcomes if not isinstance(outcome, Failed) for one in outcome]
     posted = await _number(db, opened, decided)
     numbered = iter(posted)
-    return [one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes], Pending(posted)
+    told = [one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes]
+    return told, Pending(posted, opened.rows)
 
 
 async def write(db: Db, pending: Pending) -> None:
@@ -108,21 +113,19 @@ async def write(db: Db, pending: Pending) -> None:
     posted = pending.posted
     if not posted:
         return
-    last = books.after(line for one in posted for line in one.lines)
-    moved = {**bulk.columns(_MOVED, [slot + balance for slot, balance in last.items()]), "time": posted[0].created}
-    entered, written = await bulk.meanwhile(db.execute(_MOVE, moved), _texts(posted))
+    entered, written = await bulk.meanwhile(_move(db, pending), _texts(posted))
     await copying.send(db, entries, _ENTERED, entered)
     await copying.send(db, postings, _WRITTEN, written)
 
 
 async def _open(db: Db, given: Sequence[Entry]) -> "_Opened":
     """Whoever posts the same fact, or closes a taker, locks the same balances: what they did is visible after the lock."""
-    locked, latest = await _lock(db, sorted(books.slots(given)))
+    locked = await balance_rows.lock(db, sorted(books.slots(given)))
     takers = {account for entry in given for account, _, amount, _ in entry.postings if account >= 0 and amount > 0}
     asked = {"keys": [entry.key for entry in given], "takers": list(takers)}
     clock, keys, closed = (await db.execute(_UNDER_LOCK, asked)).one()
     names = await _names(db, closed) if closed else {}
-    return _Opened(Books(locked, set(keys), names), max(clock, latest))
+    return _Opened(Books(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
 
 
 async def _names(db: Db, numbers: Sequence[int]) -> dict[int, str]:
@@ -131,9 +134,10 @@ async def _names(db: Db, numbers: Sequence[int]) -> dict[int, str]:
 
 
 class _Opened(NamedTuple):
-    """Books, and the time of all that is written in them now."""
+    """Books, where their balances lie, and the time of all that is written in them now."""
 
     books: Books
+    rows: Mapping[Slot, str]
     time: datetime
 
 
@@ -153,21 +157,6 @@ _UNDER_LOCK: Final = sa.select(
         .scalar_subquery()
     ),
 )
-_KEY: Final = ("account_id", "asset")
-_MOVED: Final = (*_KEY, *Balance._fields)
-_GIVEN: Final = bulk.unnested(balances, _KEY)
-_SORTED: Final = sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset)
-_MISSING: Final = _SORTED.where(
-    ~sa.exists().where(balances.c.account_id == _GIVEN.c.account_id, balances.c.asset == _GIVEN.c.asset)
-)
-_MAKE: Final = insert(balances).from_select(_KEY, _MISSING).on_conflict_do_nothing()
-_LOCK: Final = (
-    sa.select(*(balances.c[name] for name in (*_MOVED, "updated")))
-    .join(_GIVEN, sa.and_(balances.c.account_id == _GIVEN.c.account_id, balances.c.asset == _GIVEN.c.asset))
-    .order_by(balances.c.account_id, balances.c.asset)
-    .with_for_update(key_share=True, of=balances)
-)
-_MOVE: Final = bulk.change(balances, _KEY, _MOVED).values(updated=sa.bindparam("time", type_=Time))
 _ENTERED: Final = (
     "id", "kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata", "created",
 )  # fmt: skip
@@ -177,20 +166,9 @@ _WRITTEN: Final = ("account_id", "asset", "entry_id", "bucket", "amount", *Balan
 async def lock(db: Db, slots: Sequence[Slot]) -> dict[Slot, Balance]:
     """Lock the balances and return them: for whoever must know them before it can say what to post.
 
-    `slots` are sorted. Makes the missing rows first: an insert and a lock in one statement would see no row.
+    `slots` are sorted. Those that have no row yet, as few have, get one.
     """
-    return (await _lock(db, slots))[0]
-
-
-async def _lock(db: Db, slots: Sequence[Slot]) -> tuple[dict[Slot, Balance], datetime]:
-    """Lock, and return also when any of them moved last."""
-    if not slots:
-        return {}, datetime.min.replace(tzinfo=UTC)
-    given = bulk.columns(_KEY, slots)
-    await db.execute(_MAKE, given)
-    locked = (await db.execute(_LOCK, given)).all()
-    found = {row[:2]: Balance._make(row[2:-1]) for row in map(tuple, locked)}
-    return found, max([row[-1] for row in locked])
+    return (await balance_rows.lock(db, slots)).balances
 
 
 async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
@@ -200,6 +178,12 @@ async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[P
     """
     numbers = await bulk.new_ids(db, entries, len(decided))
     return [Posted(*one, number, opened.time) for one, number in zip(decided, numbers, strict=True)]
+
+
+async def _move(db: Db, pending: Pending) -> None:
+    lines = [line for one in pending.posted for line in one.lines]
+    touched = {line.posting.bucket for line in lines}
+    await balance_rows.move(db, pending.rows, books.after(lines), touched, pending.posted[0].created)
 
 
 def _texts(posted: Sequence[Posted]) -> Iterator[bytes]:

@@ -8,12 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import accounts, ready_keys, scripts
 from app.domain.accounts import Account, NoReadyKeys, NoSuchAccount, PayoutComesBack, Wish
+from app.domain.facts import Owner
 from app.domain.networks import MAIN, REGTEST
 from app.domain.refusals import Invalid, Refusal
 from app.tables import accounts as account_rows
 from app.tables import addresses
 from app.tables import ready_keys as keys
-from tests import world
+from tests import plans, world
 from tests.world import accepted, doge, told
 
 PAYOUT = "mkpZhYtJu2r87Js3pDiWJDmPte2NRZ8bJV"
@@ -190,6 +191,22 @@ async def test_a_key_whose_number_is_taken_is_not_made_ready_again(ready: AsyncE
     assert await left(ready) == list(range(1, 21))
     async with ready.connect() as db:
         assert (await ready_keys.highest(db), await ready_keys.count(db, 5)) == (20, 5)
+
+
+async def test_whom_names_stand_for_is_read_from_their_index_alone(engine: AsyncEngine) -> None:
+    many = "INSERT INTO accounts (id, foreign_id, xpub, address) SELECT n, n, '', n FROM generate_series(1, 9999) AS n"
+    async with engine.begin() as db:
+        await db.execute(sa.text(many))
+    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as db:
+        await db.execute(sa.text("VACUUM ANALYZE accounts"))
+
+    async with engine.begin() as db:
+        await accounts.owners(db, [])  # the driver asks for the types of arrays once a connection
+        async with plans.watched(db) as seen:
+            found = await accounts.owners(db, ["7", "nobody", "8"])
+
+    assert found == {"7": Owner(7, "7", "7", open=True), "8": Owner(8, "8", "8", open=True)}
+    assert ["Index Only Scan using accounts_foreign_id_key" in plan for plan in seen] == [True]
 
 
 async def test_the_schema_too_refuses_a_second_account_of_a_name(ready: AsyncEngine) -> None:

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db import sqlstate
 from app.domain import holdings, ledger
 from app.domain.ledger import Bucket, Entry, Known, Posted, Posting
+from app.money import DOGE
 from app.tables import CLAWBACK, TREASURY, WORLD, balances, entries, postings
-from tests import plans
+from tests import plans, world
 
 AVAILABLE, INCOMING = Bucket.AVAILABLE, Bucket.INCOMING
 
@@ -117,6 +119,57 @@ async def test_batches_that_touch_the_same_accounts_in_other_orders_do_not_deadl
     )
 
     assert sum([await available(engine, n) for n in range(10)]) == 10_000
+
+
+async def test_balances_that_many_need_for_the_first_time_are_made_without_deadlock(engine: AsyncEngine) -> None:
+    async def surely(number: int) -> None:
+        while True:
+            try:
+                await post(engine, *(moved(f"{number}:{k}", 1, WORLD, (number * 3 + k * 7) % 20) for k in range(10)))
+            except DBAPIError as error:
+                assert sqlstate(error) == "40001"  # noqa: PT017  a deadlock would be another, and would come to rest too
+            else:
+                return
+
+    await asyncio.gather(*(surely(number) for number in range(30)))
+
+    assert sum([await available(engine, n) for n in range(20)]) == 300
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["at rest", "held by a third"])
+async def test_a_balance_that_another_makes_meanwhile_is_taken_if_nobody_holds_it(
+    engine: AsyncEngine, *, held: bool
+) -> None:
+    await post(engine, moved("fund", 5, WORLD, 1))
+    async with engine.begin() as first, engine.begin() as third:
+        await ledger.lock(first, [(1, DOGE)])
+        late = asyncio.create_task(post(engine, moved("late", 5, 1, 2)))
+        await world.until_someone_waits(engine)  # it has seen no balance of 2
+        await post(engine, moved("made", 7, WORLD, 2))
+        if held:
+            await ledger.lock(third, [(2, DOGE)])
+        await first.commit()
+        async with asyncio.timeout(
+            5
+        ):  # whoever waited here for the third, which may wait for it, would wait in a circle
+            [outcome] = await asyncio.gather(late, return_exceptions=True)
+
+    told = sqlstate(outcome) if isinstance(outcome, BaseException) else [type(one) for one in outcome]
+    assert told == ("40001" if held else [Posted])
+    assert await available(engine, 2) == (7 if held else 12)
+
+
+async def test_a_balance_is_found_once_by_its_key_and_then_where_it_is_locked(engine: AsyncEngine) -> None:
+    many = "INSERT INTO balances (account_id, asset, available) SELECT n, 'DOGE', 9 FROM generate_series(1, 9999) AS n"
+    async with engine.begin() as db:
+        await db.execute(sa.text(many))
+        await db.execute(sa.text("ANALYZE balances"))
+
+    async with engine.begin() as db, plans.watched(db) as seen:
+        await ledger.post(db, [moved("a", 5, 1, 2)])
+
+    told = [plan for plan in seen if " balances" in plan]
+    assert [("balances_pkey" in plan, "Tid Scan" in plan) for plan in told] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize("statement", [sa.update(entries).values(kind="X"), sa.delete(postings), "TRUNCATE postings"])
