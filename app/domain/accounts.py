@@ -136,7 +136,8 @@ async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
     ids, names, addresses, states = (await db.execute(_OWNERS, {"names": list(foreign_ids)})).one()
     if ids is None:
         return {}
-    return dict(zip(names, map(Owner, ids, names, addresses, map("open".__eq__, states)), strict=True))
+    are_open = [state == "open" for state in states]
+    return dict(zip(names, map(Owner, ids, names, addresses, are_open), strict=True))
 
 
 async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:

@@ -30,8 +30,6 @@ _MAKE: Final = (
     .from_select(_KEY, sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset))
     .on_conflict_do_nothing()
 )
-
-
 _ROWS: Final = sa.table(
     "balances", sa.column("ctid", bulk.RowId()), *(sa.column(column.name, column.type) for column in balances.c)
 )
