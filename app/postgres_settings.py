@@ -20,7 +20,7 @@ _ALWAYS: Final = {
     "max_wal_size": "2GB",  # only a great load writes so much between two checkpoints; more of those would cost it half
     "wal_compression": "on",  # a whole page, as it is written after a checkpoint, takes a fifth of the bytes, and 0.15 ms
     "jit": "off",
-    "autovacuum_naptime": "15s",  # the outbox is emptied all the time
+    "autovacuum_naptime": "5s",  # the outbox is emptied all the time, and history vacuumed best before a checkpoint
     "max_parallel_workers_per_gather": "0",  # /dev/shm of a container is 64 MB
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -23,18 +23,19 @@ CATALOGUE = (
     """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
        WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
     "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
+    """SELECT relname, unnest(reloptions) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2""",
 )
 GUARDED = {"entries": "entries_append_only", "postings": "postings_append_only", "invoices": "invoices_fixed"}
 
 
 async def catalogue(engine: AsyncEngine) -> list[Sequence[sa.Row[tuple[object, ...]]]]:
-    """Every column, constraint and index, as PostgreSQL writes them; of the migrations' own table nothing."""
+    """Every column, constraint, index and storage parameter, as PostgreSQL writes them; of the migrations' own table nothing."""
     async with engine.connect() as db:
         found = [(await db.execute(sa.text(query))).all() for query in CATALOGUE]
     return [[row for row in rows if row[0] != "alembic_version"] for rows in found]
 
 
-async def test_the_migrations_build_exactly_the_tables_constraints_and_indexes_of_the_code(engine: AsyncEngine) -> None:
+async def test_the_migrations_build_exactly_what_the_tables_of_the_code_say(engine: AsyncEngine) -> None:
     migrated = await catalogue(engine)
 
     async with engine.begin() as db:
