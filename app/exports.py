@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +115,7 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             if not line.endswith(b"\n"):
                 raise BadFile(f"Line {number} ends before its end.")
             yield number, line[:-1]
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:  # a bad gzip header is an OSError
         raise BadFile(f"The file cannot be read behind line {number}: {error}") from None
 
 

@@ -11,6 +11,7 @@ from app.money import DOGE, show
 from app.tables import (
     CLAWBACK,
     NETWORK_FEES,
+    TREASURY,
     WORLD,
     assets,
     balances,
@@ -22,6 +23,8 @@ from app.tables import (
 )
 
 SLICE: Final = 20_000
+LEAST, MOST = -(2**63), 2**63 - 1
+"""Before the first number that there can be, and the last."""
 BUCKETS: Final = ("available", "incoming", "held", "outgoing")
 
 
@@ -79,7 +82,7 @@ async def height(db: Db) -> int | None:
 
 async def entries_balance(db: Db, after: tuple[Any, ...]) -> Slice:
     """Every entry sums to zero in every asset, and has postings; and no posting is without its entry."""
-    [last] = after or (0,)
+    [last] = after or (LEAST,)
     some = sa.select(entries.c.id).where(entries.c.id > last).order_by(entries.c.id).limit(SLICE).subquery()
     sums = (
         sa.select(some.c.id, postings.c.asset, sa.func.sum(postings.c.amount).label("sum"))
@@ -90,7 +93,8 @@ async def entries_balance(db: Db, after: tuple[Any, ...]) -> Slice:
     wrong = sa.select(sums).where(sa.or_(sums.c.sum != 0, sums.c.sum.is_(None))).order_by(sums.c.id).limit(1)
     fault = (await db.execute(wrong)).first()
     count, end = (await db.execute(sa.select(sa.func.count(), sa.func.max(some.c.id)))).one()
-    sentence = f"entry {fault.id} sums to {fault.sum or 'nothing'}" if fault else ""
+    summed = "nothing" if fault is None or fault.sum is None else f"{int(fault.sum)} in {fault.asset}"
+    sentence = f"entry {fault.id} sums to {summed}" if fault else ""
     if not sentence and (lost := await db.scalar(_lost(after, end if count == SLICE else None))) is not None:
         sentence = f"entry {lost} is not there, and postings of it are"
     return Slice(count, sentence, (end,) if count == SLICE else None)
@@ -133,17 +137,49 @@ _UNEQUAL: Final = sa.text(f"""
 )
 
 
+# From one balance's postings to the next, by the primary key: of each only the first is looked at.
+_NEXT: Final = """
+    SELECT account_id, asset FROM postings
+    WHERE (account_id, asset) > ({account}, {asset}) AND (account_id, asset) <= (:last_account, :last_asset)
+    ORDER BY account_id, asset LIMIT 1
+"""
+_LOST: Final = sa.text(f"""
+    WITH RECURSIVE slots AS (
+        ({_NEXT.format(account=":account", asset=":asset")})
+        UNION ALL
+        SELECT next.* FROM slots CROSS JOIN LATERAL ({_NEXT.format(account="slots.account_id", asset="slots.asset")}) AS next
+    )
+    SELECT account_id, asset FROM slots
+    WHERE account_id <> {TREASURY} AND NOT EXISTS (
+        SELECT FROM balances WHERE balances.account_id = slots.account_id AND balances.asset = slots.asset
+    )
+    LIMIT 1
+""").bindparams(  # noqa: S608  made of this module's constants
+    *(sa.bindparam(name, type_=sa.BigInteger) for name in ("account", "last_account")),
+    *(sa.bindparam(name, type_=sa.Text) for name in ("asset", "last_asset")),
+)
+
+
 async def balances_equal_postings(db: Db, after: tuple[Any, ...]) -> Slice:
-    """Every balance is the sum of its postings, bucket by bucket, and their number its seq.
+    """Every balance is the sum of its postings, bucket by bucket, and their number its seq; and none of them is lost.
 
     Each posting follows from the one before: its number, the buckets after it, and a time that is no earlier.
     """
-    account, asset = after or (-(2**63), "")
+    account, asset = after or (LEAST, "")
     keys = (balances.c.account_id, balances.c.asset)
     start = sa.tuple_(*keys) > sa.tuple_(sa.literal(account, sa.BigInteger), sa.literal(asset))
     fault = (await db.execute(_UNEQUAL, {"account": account, "asset": asset, "limit": SLICE})).first()
     rows = (await db.execute(sa.select(*keys).where(start).order_by(*keys).limit(SLICE))).all()
-    return Slice(len(rows), _unequal(fault) if fault else "", tuple(rows[-1]) if len(rows) == SLICE else None)
+    end = tuple(rows[-1]) if len(rows) == SLICE else None
+    if fault:
+        return Slice(len(rows), _unequal(fault), end)
+    last_account, last_asset = end or (MOST, "")
+    given = {"account": account, "asset": asset, "last_account": last_account, "last_asset": last_asset}
+    lost = (await db.execute(_LOST, given)).first()
+    sentence = (
+        f"balance of account {lost.account_id} in {lost.asset} is not there, and postings of it are" if lost else ""
+    )
+    return Slice(len(rows), sentence, end)
 
 
 def _unequal(fault: Any) -> str:

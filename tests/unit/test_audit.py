@@ -6,14 +6,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit, audit_report
 from app.chain.keys import Keyring
-from app.domain import blocks, payments
+from app.domain import audit as books_audit
+from app.domain import blocks, ledger, payments
 from app.domain.audit import Totals
 from app.domain.deposits import Outpoint
+from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.networks import REGTEST
-from app.tables import coins
-from tests import till, world
+from app.tables import TREASURY, coins
+from tests import purse, till, world
+from tests.purse import GOLD
 from tests.world import Chain, doge
 
+AVAILABLE = Bucket.AVAILABLE
 SESSION = "SET session_replication_role = replica"
 """Whoever changes history by hand has to switch its triggers off first."""
 
@@ -56,7 +60,16 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
 @pytest.mark.parametrize(
     ("statement", "detail"),
     [
-        ("UPDATE postings SET amount = amount + 1 WHERE account_id = 0 AND seq = 1", "entry 1 sums to 1"),
+        ("UPDATE postings SET amount = amount + 1 WHERE account_id = 0 AND seq = 1", "entry 1 sums to 1 in DOGE"),
+        (
+            "UPDATE postings SET amount = amount + 10000 WHERE account_id = 0 AND seq = 1",
+            "entry 1 sums to 10000 in DOGE",
+        ),
+        (
+            "INSERT INTO entries (id, kind, cause_type, cause_id, key) OVERRIDING SYSTEM VALUE VALUES (-1, 'X', '', '', 'x')",
+            "entry -1 sums to nothing",
+        ),
+        ("DELETE FROM balances WHERE account_id = 0", "balance of account 0 in DOGE is not there"),
         ("DELETE FROM postings WHERE entry_id = 2", "entry 2 sums to nothing"),
         ("DELETE FROM entries WHERE id = 2", "entry 2 is not there, and postings of it are"),
         ("UPDATE balances SET available = available + 1 WHERE account_id = 0", "balance of account 0 in DOGE"),
@@ -162,6 +175,29 @@ async def test_coins_are_looked_for_at_a_node_with_our_tip(
     assert (found.name, found.checked, found.ok) == ("coins are at the node", checked, ok)
     assert found.detail.endswith(detail)
     assert bool(found.detail) == bool(detail)
+
+
+@pytest.mark.parametrize("size", [1, 2, 20_000])
+async def test_a_balance_that_is_not_there_any_more_is_named_also_where_it_was_empty(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    await purse.fund(engine, {"alice": 10, "bob": 10, "carol": 10}, GOLD)
+    async with engine.begin() as db:
+        back = Entry(
+            "SPEND", ("test", ""), "x", (Posting(1, AVAILABLE, -10, GOLD), Posting(TREASURY, AVAILABLE, 10, GOLD))
+        )
+        await ledger.post(db, [back])
+    monkeypatch.setattr(books_audit, "SLICE", size)
+    before = await audit.run(engine)
+
+    async with engine.begin() as db:
+        await db.execute(sa.text("DELETE FROM balances WHERE account_id = 1"))
+    after = await audit.run(engine)
+
+    assert before.ok, before.findings
+    assert [(one.name, one.fault) for one in after.findings if not one.ok] == [
+        ("balances equal their postings", "balance of account 1 in gold is not there, and postings of it are")
+    ]
 
 
 @pytest.mark.parametrize(("percent", "found"), [(80, True), (20, False)])

@@ -18,6 +18,7 @@ from app.sealing import Sealing
 from app.tables import TREASURY, WORLD
 
 AVAILABLE = Bucket.AVAILABLE
+PACKED = gzip.compress(b'{"kennel": "entries and seals", "version": 1}\n')
 
 
 class Clock:
@@ -152,7 +153,19 @@ async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
         ("UPDATE entries SET created = created + interval '1 microsecond' WHERE id = 4", "entry 4 was changed"),
         ("DELETE FROM entries WHERE id = 3", "an entry between 2 and 4 is missing"),
         ("UPDATE seals SET hash = sha256('x') WHERE number = 1", "seal 1 itself was changed"),
-        ("DELETE FROM seals WHERE number = 1", "seal 2 itself was changed, or one before it"),
+        ("DELETE FROM seals WHERE number = 1", "seal 1 is missing"),
+        ("UPDATE seals SET number = number + 10", "seal 1 is missing"),
+        ("UPDATE seals SET entries = 3 WHERE number = 1", "seal 1 itself was changed"),
+        ("UPDATE seals SET marks = '' WHERE number = 1", "seal 1 itself was changed"),
+        ("DELETE FROM entries WHERE id IN (2, 3)", "an entry between 1 and 4 is missing (seal 1)"),
+        ("DELETE FROM entries WHERE id IN (3, 4)", "an entry between 2 and 5 is missing (seal 1)"),
+        ("DELETE FROM entries WHERE id IN (1, 3)", "an entry between 0 and 2 is missing (seal 1)"),
+        ("DELETE FROM entries WHERE id < 5", "an entry between 0 and 5 is missing (seal 1)"),
+        ("UPDATE entries SET kind = CASE id WHEN 2 THEN 'X' ELSE 'Y' END WHERE id IN (2, 4)", "entry 2 was changed"),
+        (
+            "INSERT INTO entries (id, kind, cause_type, cause_id, key) OVERRIDING SYSTEM VALUE VALUES (0, 'X', '', '', 'x')",
+            "entry 0 has a number that none is given",
+        ),
     ],
 )
 async def test_what_was_changed_by_hand_is_named(engine: AsyncEngine, statement: str, named: str) -> None:
@@ -165,6 +178,16 @@ async def test_what_was_changed_by_hand_is_named(engine: AsyncEngine, statement:
     await by_hand(engine, statement)
 
     assert named in await fault(engine)
+
+
+async def test_one_that_was_deleted_is_named_where_one_behind_it_was_changed(engine: AsyncEngine) -> None:
+    await post(engine, gold(1), doge(1), gold(2), doge(2))
+    await seal(engine)
+
+    await by_hand(engine, "DELETE FROM entries WHERE id = 2")
+    await by_hand(engine, "UPDATE entries SET reference = 'x' WHERE id = 4")
+
+    assert "an entry between 1 and 3 is missing" in await fault(engine)
 
 
 async def test_an_entry_that_was_slipped_in_is_named(engine: AsyncEngine) -> None:
@@ -238,9 +261,10 @@ async def test_a_file_that_was_changed_is_refused_by_its_line(
         exports.verify(path, told)
 
 
-def test_a_compressed_file_that_ends_early_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", [PACKED[:-9], PACKED[:12] + b"\xff\xff" + PACKED[14:], b"no gzip", b"\0" + PACKED])
+def test_a_compressed_file_that_is_damaged_is_refused(tmp_path: Path, broken: bytes) -> None:
     path = tmp_path / "books.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"kennel": "entries and seals", "version": 1}\n')[:-9])
+    path.write_bytes(broken)
 
     with pytest.raises(BadFile, match="cannot be read"):
         exports.verify(path, told)
