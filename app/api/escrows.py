@@ -118,7 +118,7 @@ class EscrowPage(answers.View):
 New = Annotated[EscrowOrder, bodies.of(EscrowOrder)]
 Split = Annotated[Resolution, bodies.of(Resolution)]
 EscrowId = Annotated[int, Path(description="The escrow's id", ge=1, le=2**63 - 1)]
-InState = Annotated[State | None, Query(description="Only those in this state")]
+InState = Annotated[State | Literal[""], Query(description="Only those in this state")]
 Only = Annotated[
     str,
     Query(max_length=texts.MAX_LABEL, description="Only those with this one; empty for all"),
@@ -126,8 +126,8 @@ Only = Annotated[
 ]
 
 
-def _wanted(order_id: Only = "", buyer: Only = "", seller: Only = "", state: InState = None) -> Filter:
-    return Filter(order_id, buyer, seller, state or "")
+def _wanted(order_id: Only = "", buyer: Only = "", seller: Only = "", state: InState = "") -> Filter:
+    return Filter(order_id, buyer, seller, state)
 
 
 Wanted = Annotated[Filter, Depends(_wanted)]
@@ -145,28 +145,28 @@ async def lock_escrow(new: New, key: replays.RequiredKey, given: Given) -> Respo
     return answers.show(EscrowView.of(done.thing), replayed=done.replayed)
 
 
-@router.post("/escrow/{escrow_id}/release", response_model=EscrowView, summary="Pay the seller")
-async def release_escrow(escrow_id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:
+@router.post("/escrow/{id}/release", response_model=EscrowView, summary="Pay the seller")
+async def release_escrow(id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
     """The seller gets the amount less the fee, the platform's account the fee."""
-    return await _end(given, End(escrow_id, "RELEASED"), key)
+    return await _end(given, End(id, "RELEASED"), key)
 
 
-@router.post("/escrow/{escrow_id}/refund", response_model=EscrowView, summary="Pay the buyer back")
-async def refund_escrow(escrow_id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:
+@router.post("/escrow/{id}/refund", response_model=EscrowView, summary="Pay the buyer back")
+async def refund_escrow(id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
     """All of it, and no fee is taken."""
-    return await _end(given, End(escrow_id, "REFUNDED"), key)
+    return await _end(given, End(id, "REFUNDED"), key)
 
 
-@router.post("/escrow/{escrow_id}/dispute", response_model=EscrowView, summary="Mark an escrow disputed")
-async def dispute_escrow(escrow_id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:
+@router.post("/escrow/{id}/dispute", response_model=EscrowView, summary="Mark an escrow disputed")
+async def dispute_escrow(id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
     """The money stays locked; now it can be split as well."""
-    return await _end(given, End(escrow_id, "DISPUTED"), key)
+    return await _end(given, End(id, "DISPUTED"), key)
 
 
-@router.post("/escrow/{escrow_id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
-async def resolve_escrow(escrow_id: EscrowId, split: Split, key: replays.RequiredKey, given: Given) -> Response:
+@router.post("/escrow/{id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
+async def resolve_escrow(id: EscrowId, split: Split, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
     """The fee is taken out of the seller's part, as far as that goes."""
-    return await _end(given, End(escrow_id, "RESOLVED", split.to_seller, split.to_buyer), key)
+    return await _end(given, End(id, "RESOLVED", split.to_seller, split.to_buyer), key)
 
 
 @router.get("/escrow", response_model=EscrowPage, summary="Escrows")
@@ -179,7 +179,7 @@ async def list_escrows(
     return answers.show(EscrowPage.of(found, limit))
 
 
-@router.get("/escrow/{escrow_id}", response_model=EscrowView, summary="An escrow")
-async def get_escrow(escrow_id: EscrowId, db: Reading) -> Response:
+@router.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")
+async def get_escrow(id: EscrowId, db: Reading) -> Response:  # noqa: A002  the path's name
     """404 where there is none with this id."""
-    return answers.show(EscrowView.of(await escrows.fetch(db, escrow_id)))
+    return answers.show(EscrowView.of(await escrows.fetch(db, id)))

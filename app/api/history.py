@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator
 from starlette.responses import Response, StreamingResponse
 
-from app.api import answers, parameters
+from app.api import answers, parameters, texts
 from app.api.program import Given, Program, Reading
 from app.domain import accounts, history, history_types
 from app.domain.history import Filter, Line, Place
@@ -95,7 +95,7 @@ def _type(given: str | None) -> str | None:
 Type = Annotated[
     str | None, Query(alias="type", description="Only postings of this type, such as DEPOSIT"), AfterValidator(_type)
 ]
-Asset = Annotated[str | None, Query(max_length=32, description="Only this asset's")]
+Asset = Annotated[str, Query(max_length=32, description="Only this asset's"), AfterValidator(texts.printable)]
 Format = Annotated[
     Literal["", "json", "csv"], Query(alias="format", description="`csv`: all that is wanted, as a file")
 ]
@@ -116,7 +116,7 @@ async def _asked(
 
 
 async def _filter(
-    asset: Asset = None, kind: Type = None, start: parameters.Start = None, end: parameters.End = None
+    asset: Asset = "", kind: Type = None, start: parameters.Start = None, end: parameters.End = None
 ) -> Filter:
     return Filter(asset or None, kind, start, end)
 

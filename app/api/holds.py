@@ -95,7 +95,7 @@ New = Annotated[HoldOrder, bodies.of(HoldOrder)]
 Back = Annotated[ReleaseOrder, bodies.optional(ReleaseOrder)]
 On = Annotated[CaptureOrder, bodies.of(CaptureOrder)]
 HoldId = Annotated[int, Path(description="The hold's id", ge=1, le=2**63 - 1)]
-InState = Annotated[State | None, Query(description="Only those in this state")]
+InState = Annotated[State | Literal[""], Query(description="Only those in this state")]
 
 
 @router.post("/account/{foreign_id}/hold", response_model=HoldView, summary="Set money aside")
@@ -105,17 +105,17 @@ async def place_hold(foreign_id: parameters.ForeignId, new: New, key: replays.Re
     return answers.show(HoldView.of(done.thing), replayed=done.replayed)
 
 
-@router.post("/hold/{hold_id}/release", response_model=HoldView, summary="Give what is held back")
-async def release_hold(hold_id: HoldId, back: Back, key: replays.RequiredKey, given: Given) -> Response:
+@router.post("/hold/{id}/release", response_model=HoldView, summary="Give what is held back")
+async def release_hold(id: HoldId, back: Back, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
     """A part leaves the rest held."""
-    done = await given.commits.submit(given.release_hold, Release(hold_id, back.amount), key)
+    done = await given.commits.submit(given.release_hold, Release(id, back.amount), key)
     return answers.show(HoldView.of(done.thing), replayed=done.replayed)
 
 
-@router.post("/hold/{hold_id}/capture", response_model=HoldView, summary="Give what is held to an account")
-async def capture_hold(hold_id: HoldId, on: On, key: replays.RequiredKey, given: Given) -> Response:
+@router.post("/hold/{id}/capture", response_model=HoldView, summary="Give what is held to an account")
+async def capture_hold(id: HoldId, on: On, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
     """Once: what is not captured goes back."""
-    done = await given.commits.submit(given.capture_hold, Capture(hold_id, on.to, on.amount), key)
+    done = await given.commits.submit(given.capture_hold, Capture(id, on.to, on.amount), key)
     return answers.show(HoldView.of(done.thing), replayed=done.replayed)
 
 
@@ -123,16 +123,16 @@ async def capture_hold(hold_id: HoldId, on: On, key: replays.RequiredKey, given:
 async def list_holds(
     foreign_id: parameters.ForeignId,
     db: Reading,
-    state: InState = None,
+    state: InState = "",
     cursor: parameters.AfterNumber = -1,
     limit: parameters.Limit = 10,
 ) -> Response:
     """Newest first."""
     before = cursor if cursor > 0 else 2**63 - 1
-    return answers.show(HoldPage.of(await holds.page(db, foreign_id, before, limit + 1, state or ""), limit))
+    return answers.show(HoldPage.of(await holds.page(db, foreign_id, before, limit + 1, state), limit))
 
 
-@router.get("/hold/{hold_id}", response_model=HoldView, summary="A hold")
-async def get_hold(hold_id: HoldId, db: Reading) -> Response:
+@router.get("/hold/{id}", response_model=HoldView, summary="A hold")
+async def get_hold(id: HoldId, db: Reading) -> Response:  # noqa: A002  the path's name
     """404 where there is none with this id."""
-    return answers.show(HoldView.of(await holds.fetch(db, hold_id)))
+    return answers.show(HoldView.of(await holds.fetch(db, id)))

@@ -88,11 +88,16 @@ class TooLong(Invalid):
 
 
 # Each asset's newest first, by the primary key; only those that are left of them look their entries up, one by one:
-# a join would let the planner read all entries.
+# a join would let the planner read all entries. What an escrow gives is told from its fee by the amount, as the platform
+# may be its buyer or seller too.
 _NEWEST: Final = sa.text("""
     SELECT newest.*, entry.*, assets.decimals,
         (
-            SELECT CASE :account WHEN escrows.account_id THEN 'buyer' WHEN seller_id THEN 'seller' ELSE 'platform' END
+            SELECT CASE
+                WHEN :account = escrows.account_id AND newest.amount = to_buyer THEN 'buyer'
+                WHEN :account = seller_id AND newest.amount = escrows.amount - to_buyer THEN 'seller'
+                ELSE 'platform'
+            END
             FROM escrows WHERE escrows.id = entry.escrow
         ) AS side
     FROM (

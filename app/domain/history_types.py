@@ -46,7 +46,7 @@ TYPES: Final = frozenset(_TYPES.values()) | frozenset(_GETS.values()) | {"SALE_C
 
 
 class Leg(NamedTuple):
-    """A posting as its account sees it; `side` of an escrow: buyer, seller or platform."""
+    """A posting as its account sees it; what it gets of an escrow, it gets as `side`: buyer, seller or platform."""
 
     kind: str
     bucket: str

@@ -40,7 +40,7 @@ async def held_is_kept(db: Db, after: tuple[Any, ...]) -> Slice:
 
 
 async def holds_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
-    """Of every hold each movement is an entry; they leave in held what it says is left, and gave what was captured."""
+    """Of every hold each movement is an entry: they held what it says was set aside, leave what is left, gave what was captured."""
     [last] = after or (0,)
     some = sa.select(holds).where(holds.c.id > last).order_by(holds.c.id).limit(SLICE).subquery()
     number = sa.func.generate_series(0, some.c.moves).table_valued("number").render_derived()
@@ -50,6 +50,7 @@ async def holds_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
     sums = (
         sa.select(
             sa.func.count(sa.distinct(entries.c.id)).label("moves"),
+            _sum(postings.c.amount, sa.and_(own, number.c.number == 0)).label("amount"),
             _sum(postings.c.amount, own).label("remaining"),
             _sum(postings.c.amount, captured).label("captured"),
         )
@@ -57,9 +58,8 @@ async def holds_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
         .where(postings.c.asset == some.c.asset)
         .lateral()
     )
-    differs = sa.or_(
-        sums.c.moves != some.c.moves + 1, sums.c.remaining != some.c.remaining, sums.c.captured != some.c.captured
-    )
+    same = [sums.c[name] == some.c[name] for name in ("amount", "remaining", "captured")]
+    differs = ~sa.and_(sums.c.moves == some.c.moves + 1, *same)
     fault = await db.scalar(sa.select(some.c.id).join(sums, sa.true()).where(differs).order_by(some.c.id).limit(1))
     return await _slice(db, some, f"hold {fault} differs from what was posted for it" if fault is not None else "")
 

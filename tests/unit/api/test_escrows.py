@@ -110,7 +110,7 @@ async def test_without_a_key_nothing_is_done(bank: httpx.AsyncClient, path: str)
     ("/escrow", {**ORDER, "metadata": {"x": "y" * 8192}}, 400, "metadata"),
     ("/escrow", {**ORDER, "metadata": []}, 400, "metadata"),
     ("/escrow/99/release", None, 404, "id"),
-    ("/escrow/x/release", None, 400, "escrow_id"),
+    ("/escrow/x/release", None, 400, "id"),
     ("/escrow/1/resolve", {"to_seller": "1"}, 400, "to_buyer"),
     ("/escrow/1/resolve", {"to_seller": "1", "to_buyer": "1"}, 400, "to_seller"),
     ("/escrow/1/resolve", {"to_seller": "-1", "to_buyer": "2"}, 400, "to_seller"),
@@ -127,6 +127,31 @@ async def test_bad_input_is_named_and_moves_nothing(
     assert (await bank.get("/escrow")).json()["items"] == [disputed]
 
 
+@pytest.mark.parametrize(
+    ("buyer", "seller", "end", "told"),
+    [
+        ("alice", "platform", "release", ["FEE_CREDIT", "FEE_DEBIT", "SALE_CREDIT"]),
+        ("platform", "bob", "release", ["FEE_CREDIT"]),
+        ("platform", "bob", "resolve", ["FEE_CREDIT", "REFUND"]),
+    ],
+)
+async def test_the_platforms_fee_has_its_name_also_where_it_buys_or_sells(
+    bank: httpx.AsyncClient, buyer: str, seller: str, end: str, told: list[str]
+) -> None:
+    assert (await bank.post("/account/platform", json={"opening": {GOLD: "20"}})).status_code == 200
+    made = await locked(bank, buyer=buyer, seller=seller, fee="1")
+    if end == "resolve":
+        await ask(bank, f"/escrow/{made['id']}/dispute")
+    split = {"to_seller": "6", "to_buyer": "4"} if end == "resolve" else None
+    assert (await ask(bank, f"/escrow/{made['id']}/{end}", split)).status_code == 200
+
+    lines = (await bank.get("/account/platform/history")).json()["items"]
+
+    gained = [line for line in lines if line["bucket"] == "available" and line["type"] not in ("TOPUP", "ESCROW_LOCK")]
+    assert [line["type"] for line in gained] == told
+    assert {line["credit"] for line in gained if line["type"] == "FEE_CREDIT"} == {"1"}
+
+
 async def test_pages_go_on_where_the_one_before_ended(bank: httpx.AsyncClient) -> None:
     ids = [(await locked(bank, order_id=f"order {n}", amount="1"))["id"] for n in range(3)]
 
@@ -135,5 +160,6 @@ async def test_pages_go_on_where_the_one_before_ended(bank: httpx.AsyncClient) -
 
     assert [one["id"] for page in (first, rest) for one in page["items"]] == ids[::-1]
     assert rest["cursor"] == ""
+    assert len((await bank.get("/escrow?state=&buyer=")).json()["items"]) == 3
     assert (await bank.get("/escrow?state=GONE")).status_code == 400
     assert (await bank.get("/escrow/99")).status_code == 404

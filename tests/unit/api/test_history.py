@@ -199,6 +199,8 @@ async def test_what_is_asked_wrongly_is_refused_by_its_name(shop: httpx.AsyncCli
         ("balances", {"at": "0001-01-01T00:00:00+14:00"}, 400, "at"),
         ("history", {"asset": "silver"}, 404, "asset"),
         ("history", {"asset": "a" * 33}, 400, "asset"),
+        ("history", {"asset": "\0"}, 400, "asset"),
+        ("history", {"format": "csv", "asset": "\0"}, 400, "asset"),
         ("history", {"type": "deposit"}, 400, "type"),
         ("history", {"from": "x"}, 400, "from"),
         ("history", {"from": "9999-12-31T23:59:59-14:00"}, 400, "from"),

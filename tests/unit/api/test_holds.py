@@ -46,6 +46,7 @@ async def test_a_hold_is_shown_whole_and_found_again(bank: httpx.AsyncClient) ->
     assert made["created"] < made["expires"]
     assert (await bank.get(f"/hold/{made['id']}")).json() == made
     assert (await bank.get("/account/alice/holds?state=HELD")).json() == {"items": [made], "cursor": ""}
+    assert (await bank.get("/account/alice/holds?state=")).json() == {"items": [made], "cursor": ""}
     assert (await bank.get("/account/alice/holds?state=EXPIRED")).json() == {"items": [], "cursor": ""}
 
 
@@ -94,7 +95,7 @@ async def test_without_a_key_nothing_is_done(bank: httpx.AsyncClient, path: str)
     ("/account/alice/hold", {"asset": GOLD, "amount": "101"}, 409, "amount"),
     ("/account/nobody/hold", {"asset": GOLD, "amount": "1"}, 404, "foreign_id"),
     ("/hold/99/release", {}, 404, "id"),
-    ("/hold/x/release", {}, 400, "hold_id"),
+    ("/hold/x/release", {}, 400, "id"),
     ("/hold/1/capture", {}, 400, "to"),
     ("/hold/1/capture", {"to": "bob", "amount": "10.01"}, 409, "amount"),
     ("/hold/1/capture", {"to": "alice"}, 400, "to"),

@@ -185,7 +185,7 @@ async def test_openapi_says_where_a_key_is_needed_and_which_bodies_may_be_missin
         path: next(one["required"] for one in described[path]["post"]["parameters"] if one["in"] == "header")
         for path in (
             "/invoice/{invoice_id}/refundtoacc/{foreign_id}",
-            "/escrow/{escrow_id}/release",
+            "/escrow/{id}/release",
             "/invoice/{invoice_id}/payfrom/{foreign_id}",
         )
     }
