@@ -32,6 +32,10 @@ class KeyReused(Conflict):
     code: ClassVar[str | None] = "key-reused"
 
 
+class SameKey(Exception):
+    """A batch has one key for two requests: run them one by one, as the first may be refused and leave the key."""
+
+
 class StillRunning(Conflict):
     """Another request with this Idempotency-Key is still running."""
 
@@ -42,14 +46,17 @@ async def claim(
     """Take the keys, each with what it is to make where that is known. Returns only the claims that are not fresh: with the id of what the key made, or a refusal.
 
     Waits for a transaction that holds one of the keys until it ends, at most half of `wait_seconds`:
-    the edge runs a batch that waited too long again, item by item, and one for which the other was first as a whole.
+    the edge runs a batch that waited too long again, item by item, as it does for SameKey, and one for which the other
+    was first as a whole.
     """
     if not claims:
         return {}
     known = await _known(db, claims, wait_seconds / 2)
-    fresh = {one[:2]: one for one in reversed([*claims]) if one[:2] not in known}  # one key twice: the first wins
-    await _take(db, kind, {one: claims[one] for one in fresh.values()})
-    return {one: _answer(one, known.get(one[:2])) for one in claims if fresh.get(one[:2]) != one}
+    fresh = {one: thing for one, thing in claims.items() if one[:2] not in known}
+    if len({one[:2] for one in fresh}) < len(fresh):
+        raise SameKey
+    await _take(db, kind, fresh)
+    return {one: _answer(one, known[one[:2]]) for one in claims if one not in fresh}
 
 
 async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
@@ -123,8 +130,8 @@ async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
     await db.execute(_WAIT_NO_MORE)
 
 
-def _answer(claim: Claim, taken: Taken | None) -> str | Refusal:
-    """Say what a claim comes to that is not fresh; None stands for another claim of the same key, just now."""
-    if taken is None or taken.fingerprint != claim.fingerprint:
+def _answer(claim: Claim, taken: Taken) -> str | Refusal:
+    """Say what a claim comes to that is not fresh."""
+    if taken.fingerprint != claim.fingerprint:
         return KeyReused(field="Idempotency-Key")
     return StillRunning(field="Idempotency-Key") if taken.thing is None else taken.thing

@@ -22,9 +22,13 @@ async def due(db: Db, now: datetime | None = None) -> list[Payment]:
 
 
 async def seen(db: Db, transaction_id: int) -> None:
-    """The node has the transaction: it is on its way, and from now on we send it too."""
+    """The node has the transaction: it is on its way, and from now on we send it too, unless it is being cancelled meanwhile.
+
+    The payment is locked by then, and whoever voids it locks it as well.
+    """
     await broadcasts.answered(db, [transaction_id], {})
-    await db.execute(sa.update(transactions).where(transactions.c.id == transaction_id).values(sends=True))
+    sent = sa.exists().where(payment_rows.c.transaction_id == transactions.c.id, payment_rows.c.state == "BROADCAST")
+    await db.execute(sa.update(transactions).where(transactions.c.id == transaction_id, sent).values(sends=True))
 
 
 async def unseen(db: Db, payment: Payment) -> None:

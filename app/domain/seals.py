@@ -111,14 +111,15 @@ class Seal:
 
 
 async def horizon(db: Db) -> Horizon:
-    """Return the horizon of this moment.
+    """Return the horizon of this moment; `db` is nobody's transaction but for this.
 
-    Whoever inserts an entry had a transaction number before the entry had its own, since balances are locked first: once
-    all that have a number below `ends` are over, no entry up to `entry` can come any more.
+    Whoever inserts an entry had a transaction number before the entry had its own, since balances are locked first. The
+    number that is taken here comes after all of those (what a snapshot calls its end does not: it is only behind the
+    last that has ended): once all below `ends` are over, no entry up to `entry` can come any more.
     """
-    ends = sa.cast(sa.cast(sa.func.pg_snapshot_xmax(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger)
-    row = (await db.execute(sa.select(sa.func.coalesce(sa.func.max(entries.c.id), 0), ends))).one()
-    return Horizon(*row)
+    ends = sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
+    highest = await db.scalar(sa.select(sa.func.coalesce(sa.func.max(entries.c.id), 0)))
+    return Horizon(int(highest or 0), int((await db.execute(sa.select(ends))).scalar_one()))
 
 
 async def is_past(db: Db, seen: Horizon) -> bool:

@@ -108,12 +108,29 @@ def making(network: Network) -> Verb[Order, Transfer]:
 
 
 async def open_and_make(db: Db, orders: Sequence[Order], network: Network) -> list[Transfer | Refusal]:
-    """Carry the orders out after opening what they name that is to be opened."""
+    """Carry the orders out after opening what they name that is to be opened; where all those are refused, nothing is."""
     names = {order.opening for order in orders if order.opening}
-    there = await accounts.owners(db, sorted(names)) if names else {}
-    if missing := sorted(names - there.keys()):
-        await accounts.put(db, [Wish(name, {}) for name in missing], network)
-    return await make(db, orders)
+    missing = names - (await accounts.owners(db, sorted(names))).keys() if names else set()
+    if not missing:
+        return await make(db, orders)
+    async with db.begin_nested() as trial:
+        outcomes = await _opening(db, orders, sorted(missing), network)
+        opening = [order.opening in missing for order in orders]
+        if any(opens and isinstance(one, Transfer) for opens, one in zip(opening, outcomes, strict=True)):
+            return outcomes
+        await trial.rollback()
+    others = iter(await make(db, [order for order, opens in zip(orders, opening, strict=True) if not opens]))
+    return [one if opens else next(others) for one, opens in zip(outcomes, opening, strict=True)]
+
+
+async def _opening(
+    db: Db, orders: Sequence[Order], missing: Sequence[str], network: Network
+) -> list[Transfer | Refusal]:
+    """Carry out what names no account that cannot be opened."""
+    opened = await accounts.put(db, [Wish(name, {}) for name in missing], network)
+    refused = {name: one for name, one in zip(missing, opened, strict=True) if isinstance(one, Refusal)}
+    made = iter(await make(db, [order for order in orders if order.opening not in refused]))
+    return [refused[order.opening] if order.opening in refused else next(made) for order in orders]
 
 
 async def make(db: Db, orders: Sequence[Order]) -> list[Transfer | Refusal]:

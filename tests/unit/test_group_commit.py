@@ -189,6 +189,15 @@ async def test_two_requests_under_one_key_in_one_batch_are_one_done_and_one_refu
     assert len(await journal.written()) == 2
 
 
+async def test_of_two_requests_under_one_key_the_second_is_done_where_the_first_is_refused(journal: Journal) -> None:
+    refused, done, free = await outcomes(
+        journal.write("no a", "key"), journal.write("b", "key"), journal.write("c", "other")
+    )
+
+    assert isinstance(refused, Refusal)
+    assert (done, free) == (Done(Note("b")), Done(Note("c")))
+
+
 async def test_a_refusal_leaves_no_key_so_it_may_be_tried_again(journal: Journal) -> None:
     refused = await outcomes(journal.write("no a", "key"), journal.write("no a", "key"))
     assert [type(one) for one in refused] == [Unwanted, Unwanted]

@@ -99,6 +99,28 @@ async def test_entries_are_sealed_once_old_enough_and_whatever_ran_then_is_over(
     assert await fault(engine) == ""
 
 
+async def test_whoever_began_after_all_that_had_ended_is_waited_for_too(engine: AsyncEngine) -> None:
+    """Its number is behind the last that had ended, where a snapshot ends: sealed without it, its entry would be a forgery."""
+    await post(engine, gold(1))
+    async with engine.connect() as first, engine.connect() as late, engine.connect() as db:
+        await ledger.lock(first, [(8, "DOGE")])
+        await by_hand(
+            engine, "INSERT INTO assets VALUES ('gems', 'Gems', 0)"
+        )  # whoever ends last has a number between the two
+        await ledger.post(late, [gold(2)])  # entry 2, open still
+        await ledger.post(first, [doge(1)])  # entry 3
+        await first.commit()
+
+        seen = await seals.horizon(db)
+        await db.commit()
+
+        assert seen.entry == 3
+        assert not await seals.is_past(db, seen)
+        await db.commit()
+        await late.commit()
+        assert await seals.is_past(db, seen)
+
+
 AS_JSONB = """
     SELECT e.id, jsonb_build_array(
         id, kind, cause_type, cause_id, reference_type, reference, key, metadata,

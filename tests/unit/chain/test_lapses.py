@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.lapses import Lapses
+from app.domain import lapses as lapses_domain
+from app.domain import voids
 from app.domain.payments import Payment
 from app.tables import payments as payment_rows
 from tests import till as tills
@@ -91,6 +93,21 @@ async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(till: Till, lap
     assert await till.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
     await till.mine(2)
     assert await till.states(payment) == ["CONFIRMED"]
+
+
+async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again(till: Till) -> None:
+    payment = await paytx(till)
+    await till.send()
+    [payment] = await till.shown(payment)
+    assert payment.transaction_id is not None
+    async with till.engine.begin() as db:
+        await voids.void(db, [voids.Wish("shop", payment.id, payment.txid)])
+
+    async with till.engine.begin() as db:  # of another process, which asked before
+        await lapses_domain.seen(db, payment.transaction_id)
+
+    assert await till.states(payment) == ["CANCELLING"]
+    assert [one["sends"] for one in await till.sent()] == [False]
 
 
 async def test_what_a_block_holds_does_not_end(till: Till, lapses: Lapses) -> None:
