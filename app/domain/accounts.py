@@ -159,6 +159,12 @@ async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
     return {row["foreign_id"]: row for row in await bulk.fetch_all(db, _LOCK, {"names": list(foreign_ids)})}
 
 
+async def keep_open(db: Db, foreign_ids: Sequence[str]) -> None:
+    """Let nobody close or change the accounts until the transaction ends; before its other locks, as `lock`."""
+    kept = _NAMED.with_only_columns(accounts.c.id).order_by(accounts.c.id).with_for_update(read=True)
+    await db.execute(kept, {"names": list(foreign_ids)})
+
+
 async def put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account | Refusal]:
     """Open or change accounts in the order of the wishes; what changes nothing tells nothing."""
     returning = await _returning(db, wishes, network)
@@ -280,6 +286,24 @@ def _own_address(network: Network, account: Account) -> dict[str, object]:
     """The wire's id looks like an address, so it is watched and credited like one."""
     script = scripts.of_address(network, account.address)
     return {"script": script, "account_id": account.id, "branch": ACCOUNT_KEY, "index": 0, "purpose": "account"}
+
+
+def thing(account: Account) -> str:
+    """Name the account for a request's key: what it is called may change."""
+    return f"{_NUMBER}{account.id}"
+
+
+async def by_things(db: Db, things: Sequence[str]) -> dict[str, Account]:
+    """Return those of the accounts that there are, by what `thing` calls them; the version before called them by name."""
+    numbers = [int(one.removeprefix(_NUMBER)) for one in things if one.startswith(_NUMBER)]
+    numbered = sa.select(accounts).where(accounts.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS)))
+    found = [Account.of(row) for row in await bulk.fetch_all(db, numbered)] if numbers else []
+    names = [one for one in things if not one.startswith(_NUMBER)]
+    return {thing(account): account for account in found} | (await by_names(db, names) if names else {})
+
+
+_NUMBER: Final = "\N{INFORMATION SEPARATOR ONE}"
+"""Begins no name: names can be printed."""
 
 
 async def by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:

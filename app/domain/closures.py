@@ -29,7 +29,7 @@ class StillInUse(Conflict):
 
 def closing() -> Verb[str, Account]:
     """Close accounts by their foreign_ids."""
-    return Verb("close", close, accounts.by_names, lambda account: account.foreign_id)
+    return Verb("close", close, accounts.by_things, accounts.thing)
 
 
 async def close(db: Db, foreign_ids: Sequence[str]) -> list[Account | Refusal]:

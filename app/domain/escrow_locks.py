@@ -123,8 +123,10 @@ def locking() -> Verb[NewEscrow, Escrow]:
 async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     """Lock in the order of the wishes, as far as each buyer's money and holds go.
 
-    An order is claimed before any balance is locked, and let go again where there is no money for it.
+    An order is claimed before any balance is locked, and let go again where there is no money for it. Nobody is closed
+    meanwhile who is to be paid: whoever closes an account finds its escrows, or was first.
     """
+    await accounts.keep_open(db, [new.seller for new in wanted])
     owners = await accounts.owners(db, [name for new in wanted for name in (new.buyer, new.seller)])
     known = await assets.known(db, [new.asset for new in wanted])
     terms = [agreed(new, owners, known) for new in wanted]

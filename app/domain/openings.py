@@ -20,7 +20,7 @@ class NoDogecoin(Invalid):
 
 def putting(network: Network) -> Verb[Wish, Account]:
     """Open the accounts that are missing and change the others."""
-    return Verb("account", partial(put, network=network), accounts.by_names, lambda account: account.foreign_id)
+    return Verb("account", partial(put, network=network), accounts.by_things, accounts.thing)
 
 
 async def put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account | Refusal]:

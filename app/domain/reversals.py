@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import sqlalchemy as sa
+
+from app import db as bulk
 from app.db import Db
-from app.domain import accounts, assets, ledger, transfer_orders, transfers
+from app.domain import assets, ledger, transfer_orders, transfers
 from app.domain.accounts import AccountClosed
-from app.domain.assets import Given
-from app.domain.crediting import SPEND
+from app.domain.assets import Asset, Given
 from app.domain.facts import Owner
 from app.domain.ledger import Bucket, Entry, Known, Outcome, Posting
 from app.domain.refusals import Conflict, Invalid, Refusal
-from app.domain.transfer_orders import ISSUER, Made, Parties, Plan
+from app.domain.transfer_orders import ISSUER, ISSUING, Made, Parties, Plan
 from app.domain.transfers import NoSuchTransfer, Transfer
 from app.domain.verbs import Verb
-from app.money import DOGE
+from app.tables import TREASURY, accounts, postings
 
 KIND: Final = "REVERSAL"
 _WHY_NOT: Final[Mapping[str, str]] = {
@@ -63,8 +65,10 @@ def reversing() -> Verb[Wish, Transfer]:
 async def reverse(db: Db, wishes: Sequence[Wish]) -> list[Transfer | Refusal]:
     """Reverse in the order of the wishes; the entry's key sees to it that each transfer goes back once."""
     found = {transfer.id: transfer for transfer in await transfers.load(db, [wish.id for wish in wishes])}
-    parties = await _parties(db, list(found.values()))
-    plans = [_plan(wish, found.get(wish.id), parties) for wish in wishes]
+    parts = await _parts(db, list(found))
+    owners = {part.owner.foreign_id: part.owner for some in parts.values() for part in some}
+    parties = Parties(owners | {ISSUER: ISSUING}, await assets.known(db, {one.asset for one in found.values()}))
+    plans = [_plan(wish, found.get(wish.id), parts.get(wish.id, ()), parties) for wish in wishes]
     decided, pending = await ledger.decide(db, [plan.entry for plan in plans if isinstance(plan, Plan)])
     outcomes = iter(decided)
     judged = [
@@ -76,11 +80,32 @@ async def reverse(db: Db, wishes: Sequence[Wish]) -> list[Transfer | Refusal]:
     return [one if isinstance(one, Refusal) else next(told) for one in judged]
 
 
-async def _parties(db: Db, found: Sequence[Transfer]) -> Parties:
-    names = {share.account for transfer in found for share in (*transfer.givers, *transfer.takers)}
-    owners: dict[str | None, Owner] = {ISSUER: transfer_orders.ISSUING}
-    owners.update(await accounts.owners(db, sorted(names)))
-    return Parties(owners, await assets.known(db, {transfer.asset for transfer in found}))
+class _Part(NamedTuple):
+    """What an account gave (-) or took (+) of a transfer."""
+
+    owner: Owner
+    amount: int
+
+
+_PARTS: Final = (
+    sa.select(
+        *(postings.c[name] for name in ("entry_id", "account_id", "amount")),
+        *(accounts.c[name] for name in ("foreign_id", "address")),
+        (accounts.c.state == "open").label("open"),
+    )
+    .outerjoin(accounts, accounts.c.id == postings.c.account_id)
+    .where(postings.c.entry_id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+)
+
+
+async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
+    """Return the parts of the transfers, by the numbers of their accounts: another may have the name by now."""
+    found: dict[int, list[_Part]] = {}
+    for row in await db.execute(_PARTS, {"ids": list(ids)}) if ids else ():
+        given = (row.account_id, row.foreign_id, row.address, row.open)
+        owner = ISSUING if row.account_id == TREASURY else Owner(*given)
+        found.setdefault(row.entry_id, []).append(_Part(owner, row.amount))
+    return found
 
 
 def _verdict(plan: Plan, outcome: Outcome, wish: Wish, parties: Parties) -> Made | Refusal:
@@ -89,34 +114,31 @@ def _verdict(plan: Plan, outcome: Outcome, wish: Wish, parties: Parties) -> Made
     return transfer_orders.verdict(plan, outcome, parties)
 
 
-def _plan(wish: Wish, transfer: Transfer | None, parties: Parties) -> Plan | Refusal:
+def _plan(wish: Wish, transfer: Transfer | None, parts: Sequence[_Part], parties: Parties) -> Plan | Refusal:
     if transfer is None:
         return NoSuchTransfer(id=wish.id)
     if transfer.kind in _WHY_NOT:
         return NotReversible(id=wish.id, reason=_WHY_NOT[transfer.kind])
+    asset = parties.assets[transfer.asset]
     try:
-        return Plan(_entry(wish, transfer, parties), parties.assets[transfer.asset])
+        return Plan(_entry(wish, transfer, parts, asset), asset)
     except Refusal as refusal:
         return refusal
 
 
-def _entry(wish: Wish, transfer: Transfer, parties: Parties) -> Entry:
+def _entry(wish: Wish, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
     """Those who took give, and those who gave take."""
-    asset = parties.assets[transfer.asset]
     amount = transfer.amount if wish.amount is None else asset.parse(wish.amount)
     if amount > transfer.amount:
         raise AboveTransfer(amount=asset.show(transfer.amount), asset=asset.code)
-    if amount < transfer.amount and len(transfer.takers) > 1:
+    [back], given = [part.owner for part in parts if part.amount < 0], [part for part in parts if part.amount > 0]
+    if amount < transfer.amount and len(given) > 1:
         raise PartOfSeveral
-    [giver], takers = transfer.givers, transfer.takers
-    back = parties.owners[ISSUER if transfer.kind in ("TOPUP", "BONUS") else giver.account]
     if not back.open:
         raise AccountClosed(foreign_id=back.foreign_id, field="id")
-    spent = transfer.kind == SPEND and transfer.asset != DOGE
-    given = [(parties.owners[ISSUER if spent else taker.account], taker.amount) for taker in takers]
     if amount < transfer.amount:
-        given = [(given[0][0], amount)]
-    postings = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in given]
-    postings.append(Posting(back.id, Bucket.AVAILABLE, amount, asset.code))
+        given = [_Part(given[0].owner, amount)]
+    lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in given]
+    lines.append(Posting(back.id, Bucket.AVAILABLE, amount, asset.code))
     reference = (transfer.reference_type, transfer.reference)
-    return Entry(KIND, ("transfer", str(transfer.id)), transfers.reversal_key(transfer.id), tuple(postings), reference)
+    return Entry(KIND, ("transfer", str(transfer.id)), transfers.reversal_key(transfer.id), tuple(lines), reference)

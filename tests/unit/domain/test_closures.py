@@ -14,6 +14,7 @@ from app.domain import (
     assets,
     closures,
     deposit_addresses,
+    escrow_locks,
     holdings,
     invoices,
     ledger,
@@ -25,6 +26,7 @@ from app.domain.accounts import Account, AccountClosed, NoSuchAccount, Wish
 from app.domain.assets import NewAsset
 from app.domain.closures import StillInUse
 from app.domain.deposit_addresses import Wanted
+from app.domain.escrow_locks import NewEscrow
 from app.domain.invoices import Order
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.networks import REGTEST
@@ -183,7 +185,15 @@ async def pay_in(db: Db) -> None:
     await post(db, topup(5))
 
 
-@pytest.mark.parametrize("first", [issue, pay_in])
+async def sell(db: Db) -> None:
+    [account] = await accounts.put(db, [Wish("buyer", {})], REGTEST)
+    lines = (Posting(TREASURY, AVAILABLE, -5, "gold"), Posting(accepted(account).id, AVAILABLE, 5, "gold"))
+    await ledger.post(db, [Entry("TOPUP", ("treasury", "2"), "topup:buyer", lines)])
+    [escrow] = await escrow_locks.lock(db, [NewEscrow("order 1", "buyer", "shop", "gold", "0.05")])
+    accepted(escrow)
+
+
+@pytest.mark.parametrize("first", [issue, pay_in, sell])
 async def test_what_was_begun_before_the_closing_is_waited_for_and_keeps_it_open(
     engine: AsyncEngine, shop: Account, first: Callable[[Db], Awaitable[None]]
 ) -> None:
@@ -212,6 +222,26 @@ async def test_a_transfer_that_waited_for_the_closing_is_refused_also_in_an_asse
 async def _transfer(engine: AsyncEngine, order: transfer_orders.Order) -> object:
     async with engine.begin() as db:
         [outcome] = await transfer_orders.make(db, [order])
+    return outcome
+
+
+async def test_an_escrow_that_waited_for_its_sellers_closing_is_refused(engine: AsyncEngine, shop: Account) -> None:
+    await world.make_ready(engine, 3)
+    async with engine.begin() as db:
+        await accounts.put(db, [Wish("buyer", {})], REGTEST)
+    async with engine.begin() as db:
+        await closures.close(db, ["shop"])
+        late = asyncio.create_task(_late_escrow(engine))
+        await world.until_someone_waits(engine)
+
+    refused = await late
+    assert isinstance(refused, AccountClosed)
+    assert refused.field == "seller"
+
+
+async def _late_escrow(engine: AsyncEngine) -> object:
+    async with engine.begin() as db:
+        [outcome] = await escrow_locks.lock(db, [NewEscrow("order 1", "buyer", "shop", "gold", "0.05")])
     return outcome
 
 

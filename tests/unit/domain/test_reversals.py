@@ -1,12 +1,15 @@
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.domain import accounts as accounts_domain
 from app.domain import reversals, transfers
 from app.domain.accounts import AccountClosed
 from app.domain.crediting import Credit
+from app.domain.networks import REGTEST
 from app.domain.refusals import Refusal
 from app.domain.reversals import AboveTransfer, AlreadyReversed, NotReversible, PartOfSeveral, Wish
 from app.domain.transfer_orders import Lacking, Order, Payee
@@ -35,6 +38,28 @@ async def back(engine: AsyncEngine, *wishes: Wish) -> Sequence[Transfer | Refusa
 async def shown(engine: AsyncEngine, number: int) -> Transfer:
     async with engine.connect() as db:
         return await transfers.fetch(db, number)
+
+
+async def test_a_transfer_goes_back_to_who_gave_it_whoever_has_the_name_by_now(bank: AsyncEngine) -> None:
+    transfer = await made(bank, order("alice", "bob", "0.5"))
+    async with bank.begin() as db:
+        await accounts_domain.rename(db, "alice", "alicia")
+    async with bank.begin() as db:
+        await accounts_domain.put(db, [accounts_domain.Wish("alice", {})], REGTEST)
+    known = await shown(bank, transfer.id)
+
+    async with bank.begin() as db:  # as if all of that had come between two of its statements
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(transfers, "load", partial(_earlier, [transfer]))
+            [reversal] = await reversals.reverse(db, [Wish(transfer.id)])
+
+    assert known.payer == "alicia"
+    assert world.accepted(reversal).payee == "alicia"
+    assert await gold(bank, "alicia", "alice", "bob") == [100, 0, 100]
+
+
+async def _earlier(found: list[Transfer], *_: object) -> list[Transfer]:
+    return found
 
 
 @pytest.mark.parametrize(("amount", "left"), [(None, [100, 100]), ("0.2", [70, 130])])
