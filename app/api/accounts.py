@@ -22,18 +22,24 @@ MAX_OPENING: Final = 100
 """Credits with which one account opens."""
 
 
+_EXAMPLES: Final[list[Any]] = [
+    {},
+    {"payout_address": "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv", "name": "Shibe Shop"},
+    {"opening": {"gold_coins": "100"}},
+]
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """A client that sent what is absent by its default would change the account."""
+    for shape in schema["properties"].values():
+        shape.pop("default", None)
+    schema["examples"] = _EXAMPLES
+
+
 class AccountFields(bodies.Body):
     """What an account's owner may set; what is absent stays as it is."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {},
-                {"payout_address": "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv", "name": "Shibe Shop"},
-                {"opening": {"gold_coins": "100"}},
-            ]
-        }
-    )
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_without_defaults)
 
     payout_address: texts.Label = ""
     payout_threshold: amounts.KoinuIn = 0

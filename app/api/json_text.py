@@ -13,6 +13,7 @@ MAX_DEPTH: Final = 32
 _MAX_DIGITS: Final = 100
 _MAX_EXPONENT: Final = 307
 """What every reader of JSON can hold: a larger number is Infinity to most of them, which cannot be told on as JSON."""
+_TOO_LARGE: Final = 10 ** (_MAX_EXPONENT + 1)
 _SPACE: Final = " \t\n\r"
 _HOLDERS: Final = (dict, list)
 
@@ -64,6 +65,8 @@ def exact(node: Any) -> str:
         if node.adjusted() > _MAX_EXPONENT:
             raise ValueError("it holds a number that is too large")
         return str(node)
+    if isinstance(node, int) and abs(node) >= _TOO_LARGE:
+        raise ValueError("it holds a number that is too large")
     return json.dumps(node, ensure_ascii=False)
 
 

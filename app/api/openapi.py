@@ -1,6 +1,7 @@
 """The OpenAPI description: FastAPI's, with the bodies that our own dependency reads."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI
@@ -61,6 +62,9 @@ _SIGNED: Final = [
 ]
 
 
+_KINDS: Final[Mapping[str, type]] = {"string": str, "integer": int, "object": dict, "array": list, "boolean": bool}
+
+
 def describe(app: FastAPI, *, locked: bool) -> None:
     """Make `app.openapi()` complete: request bodies with their examples, one error shape, the bearer token."""
     plain = app.openapi
@@ -83,6 +87,9 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
     _, definitions = models_json_schema(wanted, ref_template=_REFERENCE)
     components = schema.setdefault("components", {})
     components.setdefault("schemas", {}).update(definitions.get("$defs", {}), Error=_ERROR_SCHEMA)
+    for model in components["schemas"].values():
+        for shape in model.get("properties", {}).values():
+            _drop_unfit_default(shape)
     for route in routes:
         for method in route.methods or ():
             _finish(schema["paths"][route.path_format][method.lower()], route)
@@ -98,7 +105,16 @@ def _reader(route: APIRoute) -> bodies.Reader[Any] | None:
     return next((reader for reader in readers if isinstance(reader, bodies.Reader)), None)
 
 
+def _drop_unfit_default(shape: dict[str, Any]) -> None:
+    """A default as it is inside is none that a client may send, where outside it is of another type (a cursor, metadata)."""
+    kind = _KINDS.get(str(shape.get("type")))
+    if kind is not None and not isinstance(shape.get("default", kind()), kind):
+        del shape["default"]
+
+
 def _finish(operation: dict[str, Any], route: APIRoute) -> None:
+    for parameter in operation.get("parameters", ()):
+        _drop_unfit_default(parameter["schema"])
     operation["responses"].pop("422", None)
     operation["responses"]["4XX"] = _ERROR_ANSWER
     if reader := _reader(route):

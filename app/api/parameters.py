@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime, PlainValidator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainValidator
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from app.api import complaints, texts
 from app.domain import deposit_addresses, event_types, events, invoices, refusals
@@ -21,6 +21,7 @@ _MAX_CURSOR: Final = 400
 
 # At most 18 digits fit into 64 bits, and into every column that is compared with them.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER: Final = re.compile(r"\s*[+-]?[0-9._]*\s*")
 _TYPE: Final = re.compile(r"[A-Za-z_]{1,64}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
 
@@ -124,7 +125,14 @@ def _moment(given: datetime) -> datetime:
         raise ValueError("it is out of reach") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
+def _written(given: Any) -> Any:
+    """Take no bare number: it would be read as seconds since 1970."""
+    if isinstance(given, str) and _NUMBER.fullmatch(given):
+        raise PydanticKnownError("datetime_type")
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_moment)]
 """A time with its zone."""
 
 ForeignId = Annotated[

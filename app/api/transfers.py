@@ -89,7 +89,7 @@ def _form(given: Any) -> str:
     if not isinstance(given, dict):
         return "<one>"
     folded = given if given.keys() <= _SPELT else {**{name.lower(): value for name, value in given.items()}, **given}
-    if "transfers" in folded:
+    if folded.get("transfers") is not None:
         return "<many>"
     return "<split>" if isinstance(folded.get("to"), list) else "<one>"
 

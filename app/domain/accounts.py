@@ -107,7 +107,7 @@ class Wish:
             raise Invalid(reason="payout_frequency is a whole number of seconds.", field="payout_frequency")
         for name in ("payout_threshold", "accept_unconfirmed_below"):
             if (self.changes.get(name) or 0) < 0:
-                raise Invalid(reason=f"{name} is not below zero.", field=name)
+                raise Invalid(reason=f"{name} must not be below zero.", field=name)
         return self
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.domain.accounts import rename
 from app.tables import accounts
 
 FIELDS = ["id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency"]
@@ -125,6 +126,22 @@ async def test_the_same_key_and_body_is_done_once_and_another_body_is_422(admin:
     assert again.json() == {**opened, "name": "Two"}
     assert other.status_code == 422
     assert other.json()["error"]["code"] == "key-reused"
+
+
+async def test_a_request_that_comes_again_after_a_rename_is_answered_with_the_account_as_it_is_called_now(
+    admin: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
+    keys = {"/account/shop": "open-1", "/account/shop/close": "close-1"}
+    first = {path: await admin.post(path, json={}, headers={"Idempotency-Key": key}) for path, key in keys.items()}
+    async with ready.begin() as db:
+        await rename(db, "shop", "store")
+    await admin.post("/account/shop", json={})
+
+    again = [await admin.post(path, json={}, headers={"Idempotency-Key": key}) for path, key in keys.items()]
+
+    assert [one.status_code for one in (*first.values(), *again)] == [200] * 4
+    assert [(one.json()["foreign_id"], one.json()["state"]) for one in again] == [("store", "closed")] * 2
+    assert [one.headers["Idempotent-Replayed"] for one in again] == ["true"] * 2
 
 
 async def test_a_refused_request_leaves_its_key_unused(admin: httpx.AsyncClient) -> None:

@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from typing import Any
+
 import httpx
 import pytest
 
@@ -91,3 +94,26 @@ async def test_a_cursor_that_no_list_gave_is_refused(client: httpx.AsyncClient, 
 
     assert answer.status_code == 400
     assert answer.json()["error"]["field"] == "cursor"
+
+
+def defaults(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every default that is described, with the name of its field or parameter."""
+    if isinstance(node, dict):
+        if "default" in node:
+            yield name, node["default"]
+        for key, child in node.items():
+            yield from defaults(child, node.get("name", name) if key == "schema" else key)
+    elif isinstance(node, list):
+        for child in node:
+            yield from defaults(child, name)
+
+
+async def test_a_client_that_sends_the_defaults_that_are_described_asks_for_the_same(admin: httpx.AsyncClient) -> None:
+    """A cursor is a text, metadata an object; and of an account, what is absent stays."""
+    described = (await admin.get("/openapi.json")).json()
+    found = list(defaults(described))
+
+    assert {default for name, default in found if name == "cursor"} == {"", 0}
+    assert [default for name, default in found if name == "metadata"] == []
+    assert list(defaults(described["components"]["schemas"]["AccountFields"])) == []
+    assert len(found) > 20

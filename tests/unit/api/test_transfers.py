@@ -6,10 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application
 from app.api.transfer_views import ShareView, TransferPage, TransferView
+from app.domain import transfer_orders
+from app.domain.crediting import Credit
+from app.domain.networks import REGTEST
+from app.domain.transfer_orders import Lacking
+from app.domain.transfers import Transfer
+from app.tables import ready_keys
 from tests.unit.api.conftest import client_of, program_on
 from tests.unit.domain import bank
 from tests.world import Chain, doge
@@ -52,7 +59,12 @@ async def test_every_answer_has_the_fields_that_are_described_and_metadata_as_it
 ) -> None:
     exact = '{"price":1.10,"sum":12345678901234567890.123456789,"said":"é \\\\ \\" \\n"}'
     body = json.dumps(GIFT)[:-1] + f',"metadata":{exact}}}'
-    split = {**GIFT, "to": [{"account": "bob", "amount": "0.1"}, {"account": "carol", "amount": "0.2"}], "amount": None}
+    split = {
+        "transfers": None,
+        **GIFT,
+        "to": [{"account": "bob", "amount": "0.1"}, {"account": "carol", "amount": "0.2"}],
+        "amount": None,
+    }
 
     one = await shop.post("/transfers", content=body, headers={"Idempotency-Key": "one"})
     many = (await post(shop, "/transfers", {"transfers": [GIFT | {"amount": "0.1"}, split]})).json()["items"]
@@ -261,6 +273,50 @@ async def test_doge_that_is_spent_goes_to_the_platform_which_is_opened_for_it(
 
     assert spent.json()["to"] == "platform"
     assert await bank.gold(engine, "alice", "platform", asset="DOGE") == [doge("7.5"), doge("2.5")]
+
+
+async def test_doge_that_is_spent_in_vain_opens_no_account_and_disturbs_nobody(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    spend = {"asset": "DOGE", "amount": "2.5", "type": "SPEND"}
+
+    refused = await post(shop, "/account/alice/transact", spend)
+    unknown = await post(shop, "/account/nobody/transact", spend)
+    async with engine.begin() as db:
+        crediting = [Credit(name, kind, asset, "1").order(name, "platform") for name, kind, asset in (
+            ("alice", "SPEND", "DOGE"), ("bob", "SPEND", "gold"), ("carol", "TOPUP", "gold"),
+        )]  # fmt: skip
+        lacking, *made = await transfer_orders.open_and_make(db, crediting, REGTEST)
+
+    assert [one.json()["error"]["code"] for one in (refused, unknown)] == ["insufficient-funds", "not-found"]
+    assert isinstance(lacking, Lacking)
+    assert [isinstance(one, Transfer) for one in made] == [True, True]
+    assert (await shop.get("/account/platform")).status_code == 404
+    assert await bank.gold(engine, "alice", "bob", "carol") == [100, 0, 200]
+
+
+async def test_without_a_ready_key_for_the_platform_the_spender_is_told_so(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as db:
+        await db.execute(sa.delete(ready_keys))
+
+    refused = await post(shop, "/account/alice/transact", {"asset": "DOGE", "amount": "2.5", "type": "SPEND"})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not-available")
+
+
+async def test_lists_reach_from_one_end_of_the_calendar_to_the_other(shop: httpx.AsyncClient) -> None:
+    made = (await post(shop, "/transfers", GIFT | {"reference": "r"})).json()
+    ever = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}
+
+    for path, more in (
+        ("/transfers", {"limit": "1"}),
+        ("/transfers", {"reference": "r"}),
+        ("/account/bob/transfers", {}),
+    ):
+        found = await shop.get(path, params=ever | more)
+        assert [one["id"] for one in found.json()["items"]][:1] == [made["id"]], found.text
 
 
 async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: httpx.AsyncClient) -> None:
