@@ -80,6 +80,10 @@ class Order(NamedTuple):
     opening: str = ""
 
 
+class KeyMade(KeyReused):
+    """This Idempotency-Key has made a transfer already, longer ago than requests are remembered, or as a part of another."""
+
+
 class Plan(NamedTuple):
     """An order that can be carried out as far as the money goes."""
 
@@ -165,7 +169,7 @@ def verdict(given: Plan, outcome: Outcome, parties: Parties) -> Made | Refusal:
     if isinstance(outcome, Posted):
         return Made(given, outcome)
     if isinstance(outcome, Known):
-        return KeyReused(field="Idempotency-Key")
+        return KeyMade(field="Idempotency-Key")
     if isinstance(outcome, InsufficientFunds):
         [name] = [owner.foreign_id for owner in parties.owners.values() if owner.id == outcome.facts["account"]]
         return lacking(name, given.asset, outcome)

@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
@@ -78,3 +79,22 @@ async def test_what_was_changed_by_hand_is_found_and_named(engine: AsyncEngine, 
 
     assert not report.ok
     assert any(finding.detail.startswith(detail) for finding in report.findings), report.findings
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "holds SET amount = amount + 1",
+        "holds SET account_id = 1",
+        "holds SET asset = 'DOGE'",
+        "escrows SET seller_id = 7",
+        "escrows SET fee = amount",
+        "escrows SET amount = amount + 1",
+        "escrows SET order_id = order_id || 'x'",
+    ],
+)
+async def test_what_was_agreed_is_fixed_in_the_database(engine: AsyncEngine, change: str) -> None:
+    await busy(engine)
+    async with engine.begin() as db:
+        with pytest.raises(DBAPIError, match="cannot be changed"):
+            await db.execute(sa.text(f"UPDATE {change}"))

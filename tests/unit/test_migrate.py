@@ -25,7 +25,13 @@ CATALOGUE = (
     "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
     """SELECT relname, unnest(reloptions) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2""",
 )
-GUARDED = {"entries": "entries_append_only", "postings": "postings_append_only", "invoices": "invoices_fixed"}
+GUARDED = {
+    "entries": "entries_append_only",
+    "postings": "postings_append_only",
+    "invoices": "invoices_fixed",
+    "holds": "holds_fixed",
+    "escrows": "escrows_fixed",
+}
 
 
 async def catalogue(engine: AsyncEngine) -> list[Sequence[sa.Row[tuple[object, ...]]]]:

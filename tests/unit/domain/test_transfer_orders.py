@@ -8,9 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain import transfers
 from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.assets import BadAmount, NoSuchAsset
-from app.domain.idempotency import KeyReused
 from app.domain.refusals import Refusal
-from app.domain.transfer_orders import Lacking, Order, Payee, PayeeTwice, SameAccount, TooMuchAtOnce
+from app.domain.transfer_orders import KeyMade, Lacking, Order, Payee, PayeeTwice, SameAccount, TooMuchAtOnce
 from app.domain.transfers import Share
 from app.tables import accounts, entries, outbox
 from tests import world
@@ -109,7 +108,7 @@ async def test_a_key_that_was_used_long_ago_moves_nothing(bank: AsyncEngine) -> 
 
     [again] = await make(bank, order("alice", "bob", "0.5", "key"))
 
-    assert isinstance(again, KeyReused)
+    assert isinstance(again, KeyMade)
     assert await gold(bank, "alice", "bob") == [50, 150]
 
 
