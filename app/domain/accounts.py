@@ -288,24 +288,6 @@ def _own_address(network: Network, account: Account) -> dict[str, object]:
     return {"script": script, "account_id": account.id, "branch": ACCOUNT_KEY, "index": 0, "purpose": "account"}
 
 
-def thing(account: Account) -> str:
-    """Name the account for a request's key: what it is called may change."""
-    return f"{_NUMBER}{account.id}"
-
-
-async def by_things(db: Db, things: Sequence[str]) -> dict[str, Account]:
-    """Return those of the accounts that there are, by what `thing` calls them; the version before called them by name."""
-    numbers = [int(one.removeprefix(_NUMBER)) for one in things if one.startswith(_NUMBER)]
-    numbered = sa.select(accounts).where(accounts.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS)))
-    found = [Account.of(row) for row in await bulk.fetch_all(db, numbered)] if numbers else []
-    names = [one for one in things if not one.startswith(_NUMBER)]
-    return {thing(account): account for account in found} | (await by_names(db, names) if names else {})
-
-
-_NUMBER: Final = "\N{INFORMATION SEPARATOR ONE}"
-"""Begins no name: names can be printed."""
-
-
 async def by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
     """Return those of the accounts that there are, by foreign_id."""
     return {

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app import db as bulk
 from app import money
 from app.db import Db
-from app.domain import accounts, facts, ledger, outbox
+from app.domain import account_things, accounts, facts, ledger, outbox
 from app.domain.accounts import Account, NoSuchAccount
 from app.domain.ledger import Balance, Bucket
 from app.domain.refusals import Conflict, Refusal
@@ -29,7 +29,7 @@ class StillInUse(Conflict):
 
 def closing() -> Verb[str, Account]:
     """Close accounts by their foreign_ids."""
-    return Verb("close", close, accounts.by_things, accounts.thing)
+    return Verb("close", close, account_things.load, account_things.name)
 
 
 async def close(db: Db, foreign_ids: Sequence[str]) -> list[Account | Refusal]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from app.db import Db
-from app.domain import accounts, assets, transfer_orders
+from app.domain import account_things, accounts, assets, transfer_orders
 from app.domain.accounts import Account, Wish
 from app.domain.assets import Asset, BadAmount, NoSuchAsset
 from app.domain.networks import Network
@@ -20,7 +20,7 @@ class NoDogecoin(Invalid):
 
 def putting(network: Network) -> Verb[Wish, Account]:
     """Open the accounts that are missing and change the others."""
-    return Verb("account", partial(put, network=network), accounts.by_things, accounts.thing)
+    return Verb("account", partial(put, network=network), account_things.load, account_things.name)
 
 
 async def put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account | Refusal]:

@@ -19,6 +19,8 @@ LOOKED_AT: Final = 2_000
 LATE: Final = timedelta(seconds=60)
 """By so much an entry may be older than one before it, or its postings older than itself: longer than a transaction."""
 NEWEST: Final = 2**63 - 1
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""The ends of the calendar."""
 FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -141,7 +143,7 @@ async def _of_account(db: Db, account: int, wanted: Filter, after: Place | None,
     found = _NOTHING
     for look in (2 * limit, LOOKED_AT):
         rows = await bulk.fetch_all(db, _OF_ACCOUNT, {**given, "limit": look}) if highs else ()
-        found = _Looked.of(rows, look, wanted.start and _moved(wanted.start, -LATE))
+        found = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
         if found.enough(limit):
             break
     return await _page(db, *found.cut(limit, timed=True))
@@ -151,7 +153,7 @@ async def _of_entries(db: Db, account: int | None, wanted: Filter, after: Place 
     """By the entries' reference, or else all of them, newest first."""
     below = after.id if after else NEWEST
     if wanted.end is not None and not wanted.reference:
-        below = min(below, int(await db.scalar(_SEEK, {"until": _moved(wanted.end, LATE)}) or 0) + 1)
+        below = min(below, int(await db.scalar(_SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE}) or 0) + 1)
     looked = sa.select(entries).where(entries.c.id < below)
     if wanted.reference:  # the index is of those that have one, which only a condition as plain as this says
         looked = looked.where(entries.c.reference == wanted.reference, entries.c.reference != "")
@@ -160,18 +162,10 @@ async def _of_entries(db: Db, account: int | None, wanted: Filter, after: Place 
         seen = looked.order_by(entries.c.id.desc()).limit(look).subquery()
         kept = sa.select(seen.c.id.label("entry_id"), seen.c.created, _kept(seen, account, wanted).label("kept"))
         rows = await bulk.fetch_all(db, kept.order_by(seen.c.id.desc()))
-        found = _Looked.of(rows, look, wanted.start and _moved(wanted.start, -LATE))
+        found = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
         if found.enough(limit):
             break
     return await _page(db, *found.cut(limit, timed=False))
-
-
-def _moved(time: datetime, by: timedelta) -> datetime:
-    """At either end of the calendar it stays."""
-    try:
-        return time + by
-    except OverflowError:
-        return time
 
 
 async def _page(db: Db, ids: Sequence[int], rest: Place | None) -> Page:
