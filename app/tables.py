@@ -109,6 +109,7 @@ addresses = sa.Table(
     sa.UniqueConstraint("account_id", "branch", "index"),
     sa.Index("addresses_deposit_idx", "account_id", "index", postgresql_where=sa.text("purpose = 'deposit'")),
     sa.CheckConstraint("purpose IN ('invoice', 'deposit', 'change', 'account')", name="purpose"),
+    postgresql_with=HISTORY,
 )
 
 # ---------------------------------------------------------------- invoices
@@ -149,6 +150,7 @@ invoices = sa.Table(
         "expires",
         postgresql_where=sa.text("expires IS NOT NULL AND NOT (expired OR cancelled OR settled)"),
     ),
+    postgresql_with=COUNTED_SELDOM,
 )
 
 # ---------------------------------------------------------------- the chain
