@@ -64,7 +64,7 @@ async def write(engine: AsyncEngine, path: Path, tell: Tell) -> Contents:
 
 
 async def _write(db: Db, file: IO[bytes], tell: Tell) -> Contents:
-    end = (await seals.horizon(db)).entry
+    end = await seals.newest(db)
     sealed = unsealed = number = after = 0
     head = FIRST
     _put(file, json.dumps(HEADER))

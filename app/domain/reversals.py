@@ -66,8 +66,9 @@ async def reverse(db: Db, wishes: Sequence[Wish]) -> list[Transfer | Refusal]:
     """Reverse in the order of the wishes; the entry's key sees to it that each transfer goes back once."""
     found = {transfer.id: transfer for transfer in await transfers.load(db, [wish.id for wish in wishes])}
     parts = await _parts(db, list(found))
-    owners = {part.owner.foreign_id: part.owner for some in parts.values() for part in some}
-    parties = Parties(owners | {ISSUER: ISSUING}, await assets.known(db, {one.asset for one in found.values()}))
+    owners = [part.owner for some in parts.values() for part in some if part.owner is not ISSUING]
+    named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
+    parties = Parties(named, await assets.known(db, {one.asset for one in found.values()}))
     plans = [_plan(wish, found.get(wish.id), parts.get(wish.id, ()), parties) for wish in wishes]
     decided, pending = await ledger.decide(db, [plan.entry for plan in plans if isinstance(plan, Plan)])
     outcomes = iter(decided)

@@ -110,16 +110,21 @@ class Seal:
     hash: bytes
 
 
+async def newest(db: Db) -> int:
+    """Return the highest number of an entry that is there; 0 if none."""
+    return int((await db.execute(sa.select(sa.func.coalesce(sa.func.max(entries.c.id), 0)))).scalar_one())
+
+
 async def horizon(db: Db) -> Horizon:
-    """Return the horizon of this moment; `db` is nobody's transaction but for this.
+    """Return the horizon of this moment. Whoever waits for it to pass waits for `db` too: a transaction that ends at once.
 
     Whoever inserts an entry had a transaction number before the entry had its own, since balances are locked first. The
     number that is taken here comes after all of those (what a snapshot calls its end does not: it is only behind the
     last that has ended): once all below `ends` are over, no entry up to `entry` can come any more.
     """
+    entry = await newest(db)
     ends = sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
-    highest = await db.scalar(sa.select(sa.func.coalesce(sa.func.max(entries.c.id), 0)))
-    return Horizon(int(highest or 0), int((await db.execute(sa.select(ends))).scalar_one()))
+    return Horizon(entry, int((await db.execute(sa.select(ends))).scalar_one()))
 
 
 async def is_past(db: Db, seen: Horizon) -> bool:

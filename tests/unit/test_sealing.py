@@ -74,6 +74,17 @@ def told(_: str, __: int, ___: int) -> None:
     """Progress that nobody looks at."""
 
 
+def watched(engine: AsyncEngine, numbers: list[int]) -> AsyncEngine:
+    """Write down for each transaction that ends whether it has a number: a seal waits for those that have one."""
+
+    def look(connection: sa.Connection) -> None:
+        assigned = sa.text("SELECT count(pg_current_xact_id_if_assigned())")
+        numbers.append(connection.execute(assigned).scalar_one())
+
+    sa.event.listen(engine.sync_engine, "commit", look)
+    return engine
+
+
 async def test_entries_are_sealed_once_old_enough_and_whatever_ran_then_is_over(engine: AsyncEngine) -> None:
     clock = Clock()
     sealing = Sealing(engine, Lease(engine, "seals", "me", clock=clock), clock=clock)
@@ -154,6 +165,14 @@ async def test_a_line_is_what_postgresql_writes_of_a_jsonb_array(engine: AsyncEn
 
     assert len(lines) == 3
     assert lines == [(row.id, row.line) for row in wanted]
+
+
+async def test_an_export_has_no_number_for_which_a_seal_would_wait(engine: AsyncEngine, tmp_path: Path) -> None:
+    numbers: list[int] = []
+    await post(engine, gold(1))
+    await exports.write(watched(engine, numbers), tmp_path / "books.jsonl", told)
+
+    assert numbers == [0]
 
 
 async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:

@@ -40,6 +40,19 @@ async def shown(engine: AsyncEngine, number: int) -> Transfer:
         return await transfers.fetch(db, number)
 
 
+@pytest.mark.parametrize("kind", ["TOPUP", "SPEND"])
+async def test_an_account_that_is_called_treasury_is_none_also_when_its_credits_go_back(
+    engine: AsyncEngine, kind: str
+) -> None:
+    await opened(engine, "treasury", "bob")
+    transfer = await made(engine, Credit("treasury", kind, GOLD, "0.5").order("a", "platform"))
+
+    [reversal] = await back(engine, Wish(transfer.id))
+
+    assert world.accepted(reversal).amount == 50
+    assert await gold(engine, "treasury", "bob") == [100, 100]
+
+
 async def test_a_transfer_goes_back_to_who_gave_it_whoever_has_the_name_by_now(bank: AsyncEngine) -> None:
     transfer = await made(bank, order("alice", "bob", "0.5"))
     async with bank.begin() as db:
