@@ -18,7 +18,7 @@ from app.sealing import Sealing
 from app.tables import TREASURY, WORLD
 
 AVAILABLE = Bucket.AVAILABLE
-PACKED = gzip.compress(b'{"kennel": "entries and seals", "version": 1}\n')
+PACKED = gzip.compress(b'{"kennel": "entries and seals", "version": 1}\n', mtime=0)
 
 
 class Clock:
@@ -302,7 +302,11 @@ async def test_a_file_that_was_changed_is_refused_by_its_line(
         exports.verify(path, told)
 
 
-@pytest.mark.parametrize("broken", [PACKED[:-9], PACKED[:12] + b"\xff\xff" + PACKED[14:], b"no gzip", b"\0" + PACKED])
+@pytest.mark.parametrize(
+    "broken",
+    [PACKED[:-9], PACKED[:12] + b"\xff\xff" + PACKED[14:], b"no gzip", b"\0" + PACKED],
+    ids=["cut", "changed", "another", "shifted"],
+)
 def test_a_compressed_file_that_is_damaged_is_refused(tmp_path: Path, broken: bytes) -> None:
     path = tmp_path / "books.jsonl.gz"
     path.write_bytes(broken)
