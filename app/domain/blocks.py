@@ -213,7 +213,7 @@ async def _apply(db: Db, changes: Changes) -> str:
         raise BooksDisagree(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
     changes.charge(posted.values())
     await watches.write(db, changes.watches)
-    faults = [await _write(db, changes, list(posted))]
+    faults = [await _write(db, changes, [one.id for one in posted.values()])]
     faults += [f"coin {coin.outpoint} was spent by a transaction that is not ours" for coin in changes.lost[:1]]
     why = "; ".join(fault for fault in faults if fault)
     if why:
@@ -223,13 +223,13 @@ async def _apply(db: Db, changes: Changes) -> str:
     return why
 
 
-async def _write(db: Db, changes: Changes, keys: Sequence[str]) -> str:
-    """Write the rows, and hold what they moved on disk against what was posted under `keys`; say what does not fit."""
-    if not (changes.moved or keys or changes.sendings.changed):
+async def _write(db: Db, changes: Changes, numbers: Sequence[int]) -> str:
+    """Write the rows, and hold what they moved on disk against what the entries posted; say what does not fit."""
+    if not (changes.moved or numbers or changes.sendings.changed):
         return ""
     before = await custody.kept(db, changes)
     await chain_rows.write(db, changes)
-    moved = Moved(await custody.owned(db, keys), await custody.kept(db, changes) - before)
+    moved = Moved(await custody.owned(db, numbers), await custody.kept(db, changes) - before)
     sums = {"owned": chain_state.c.owned + moved.owned, "kept": chain_state.c.kept + moved.kept}
     await db.execute(sa.update(chain_state).values(sums))
     return moved.fault

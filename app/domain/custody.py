@@ -9,7 +9,7 @@ from app import db as bulk
 from app.db import Db
 from app.domain.chain_changes import Changes
 from app.money import DOGE
-from app.tables import CLAWBACK, chain_state, coins, entries, postings, transaction_inputs, transactions
+from app.tables import CLAWBACK, chain_state, coins, postings, transaction_inputs, transactions
 
 
 class Moved(NamedTuple):
@@ -50,11 +50,14 @@ _KEYS: Final = ("txid", "vout")
 _GIVEN: Final = sa.tuple_(coins.c.txid, coins.c.vout).in_(sa.select(bulk.unnested(coins, _KEYS)))
 _OURS: Final = transactions.c.id == sa.any_(sa.bindparam("transactions", type_=bulk.BIGINTS))
 _KEPT: Final = sa.select(unspent(_GIVEN) + in_transit(_OURS))
-_OWNED: Final = (
-    sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount), 0))
-    .join(entries, entries.c.id == postings.c.entry_id)
-    .where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)), postings.c.asset == DOGE)
-    .where(sa.or_(postings.c.account_id >= 0, postings.c.account_id == CLAWBACK))
+# Postings are found by nothing but their entries: what they are of is asked afterwards. As long as PostgreSQL has counted
+# no rows, as when a new installation catches up, it takes that for the rarest of all, and reads all that were ever made.
+_POSTED: Final = bulk.unnested(postings, ("entry_id",))
+_CUSTOMERS: Final = sa.and_(
+    postings.c.asset == DOGE, sa.or_(postings.c.account_id >= 0, postings.c.account_id == CLAWBACK)
+)
+_OWNED: Final = sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount).filter(_CUSTOMERS), 0)).join(
+    _POSTED, _POSTED.c.entry_id == postings.c.entry_id
 )
 
 
@@ -65,9 +68,9 @@ async def kept(db: Db, changes: Changes) -> int:
     return int(await db.scalar(_KEPT, {**given, "transactions": sent}) or 0)
 
 
-async def owned(db: Db, keys: Sequence[str]) -> int:
-    """Return by how much the entries with these keys changed what customers and clawback own."""
-    return int(await db.scalar(_OWNED, {"keys": list(keys)}) or 0)
+async def owned(db: Db, numbers: Sequence[int]) -> int:
+    """Return by how much the entries with these numbers changed what customers and clawback own."""
+    return int(await db.scalar(_OWNED, {"given_entry_id": list(numbers)}) or 0)
 
 
 async def moved(db: Db) -> Moved | None:

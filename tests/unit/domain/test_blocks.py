@@ -9,7 +9,7 @@ from app.domain.deposits import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.refusals import Invalid
 from app.tables import CLAWBACK, WORLD, coins, deposits, outbox
-from tests import world
+from tests import plans, world
 from tests.world import Chain, balance, doge, told
 
 
@@ -70,6 +70,18 @@ async def test_a_confirmed_deposit_is_told_as_it_is_listed(engine: AsyncEngine) 
             "confirmations": 6, "required_confirmations": 6,
         },
     ]  # fmt: skip
+
+
+async def test_what_blocks_posted_is_found_by_their_entries_also_before_any_row_is_counted(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    chain = await Chain(engine).start()
+    await chain.connect(*(chain.block([(account.address, doge(1))] * 20) for _ in range(50)))
+
+    async with engine.begin() as db, plans.watched(db) as seen:
+        await blocks.connect(db, world.RULES, [chain.block([(account.address, doge(1))])])
+
+    told = [plan for plan in seen if "sum(postings.amount)" in plan]
+    assert [("postings_entry_id_idx" in plan, "postings_pkey" in plan) for plan in told] == [(True, False)]
 
 
 async def test_a_reorg_takes_back_a_confirmed_payment_and_brings_it_again(engine: AsyncEngine) -> None:
