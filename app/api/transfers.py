@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.api import amounts, answers, bodies, errors, replays, routes, texts
 from app.api.program import Given, Program, Reading
 from app.api.transfer_views import TransferList, TransferView
-from app.domain import transfer_orders, transfer_text, transfers
+from app.domain import assets, transfer_orders, transfer_text, transfers
 from app.domain.idempotency import Claim
 from app.domain.reversals import Wish
 from app.domain.transfer_orders import Order, Payee
@@ -39,11 +39,21 @@ class _Described(bodies.Body):
         """Who gets how much."""
         raise NotImplementedError
 
+    def total(self) -> assets.Given | None:
+        """What all of them get together, where that is said besides."""
+        return None
+
     def order(self, claim: Claim) -> Order:
         """The transfer that is wanted, under the name of its key."""
-        reference = (self.reference_type, self.reference)
-        key = f"{claim.scope}:{claim.key}"
-        return Order(key, self.payer, self.payees(), self.asset, reference=reference, metadata=self.metadata)
+        return Order(
+            f"{claim.scope}:{claim.key}",
+            self.payer,
+            self.payees(),
+            self.asset,
+            reference=(self.reference_type, self.reference),
+            metadata=self.metadata,
+            total=self.total(),
+        )
 
 
 class NewTransfer(_Described):
@@ -68,13 +78,14 @@ class NewShare(bodies.Body):
 
 
 class NewSplit(_Described):
-    """Money from one account to several: one entry, all of it or nothing."""
+    """Money from one account to several: one entry, all of it or nothing. `amount`, where it is said, is what they get together."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={"examples": [{"from": "alice", "to": _SHARES, "asset": "gold_coins"}]}
     )
 
     to: Annotated[list[NewShare], Field(min_length=1, max_length=transfer_orders.PAYEES)]
+    amount: amounts.GivenIn | None = None
 
     def payees(self) -> tuple[Payee, ...]:
         """Those that get it."""
@@ -82,6 +93,10 @@ class NewSplit(_Described):
             Payee(share.account, share.amount, (f"to.{n}.account", f"to.{n}.amount", f"to.{n}.asset"), share.asset)
             for n, share in enumerate(self.to)
         )
+
+    def total(self) -> assets.Given | None:
+        """What they are to get together."""
+        return self.amount
 
 
 def _form(given: Any) -> str:

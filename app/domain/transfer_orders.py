@@ -54,6 +54,12 @@ class TwoAssets(Invalid):
     """One transfer is of one asset, and this one of {asset}: make two, with `atomic` to have both or none."""
 
 
+class OtherTotal(Invalid):
+    """The payees get {total} together, and amount is {amount}."""
+
+    field = "amount"
+
+
 class Payee(NamedTuple):
     """Who is to get how much; `asset` may be said again. `fields` are the names under which the request has the three."""
 
@@ -66,7 +72,8 @@ class Payee(NamedTuple):
 class Order(NamedTuple):
     """A transfer that a caller wants. `key` is the caller's own name for it; accounts are foreign_ids, or ISSUER.
 
-    `field` is the name under which the request has the payer; `opening` is an account that is opened where it is missing.
+    `field` is the name under which the request has the payer; `opening` is an account that is opened where it is missing;
+    `total` is what the payees are to get together, where the request says that too.
     """
 
     key: str
@@ -78,6 +85,7 @@ class Order(NamedTuple):
     metadata: str = "{}"
     field: str = "from"
     opening: str = ""
+    total: Given | None = None
 
 
 class KeyMade(KeyReused):
@@ -213,6 +221,8 @@ def _plan(order: Order, parties: Parties) -> Plan:
     total = sum([posting.amount for posting in taking])
     if total > MAX_BALANCE:
         raise TooMuchAtOnce
+    if order.total is not None and asset.parse(order.total) != total:
+        raise OtherTotal(total=asset.show(total), amount=order.total)
     postings = (Posting(payer.id, Bucket.AVAILABLE, -total, asset.code), *taking)
     cause, key = ("request", order.key), _entry_key(order)
     return Plan(Entry(order.kind, cause, key, postings, order.reference, order.metadata), asset)

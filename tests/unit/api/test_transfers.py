@@ -97,8 +97,10 @@ async def test_several_payees_are_one_transfer(shop: httpx.AsyncClient) -> None:
     shares = [{"account": "bob", "amount": "0.1"}, {"account": "carol", "amount": "0.2"}]
 
     made = await post(shop, "/transfers", {"from": "alice", "to": shares, "asset": "gold"})
+    said = await post(shop, "/transfers", {"from": "alice", "to": shares, "asset": "gold", "amount": 0.30})
 
     assert (made.json()["to"], made.json()["amount"]) == (shares, "0.3")
+    assert (said.json()["to"], said.json()["amount"]) == (shares, "0.3")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,7 @@ async def test_several_payees_are_one_transfer(shop: httpx.AsyncClient) -> None:
         ({"to": [{"account": "bob", "amount": "x"}]}, 400, "to.0.amount"),
         ({"to": [{"account": "bob", "amount": 1}, {"account": "bob", "amount": 1}]}, 400, "to.1.account"),
         ({"to": [{"account": "bob", "amount": 1, "asset": "gems"}]}, 400, "to.0.asset"),
+        ({"to": [{"account": "bob", "amount": "0.2"}, {"account": "carol", "amount": "0.2"}]}, 400, "amount"),
         ({"from": ""}, 400, "from"),
         ({"from": None}, 400, "from"),
         ({"asset": "lead"}, 404, "asset"),
