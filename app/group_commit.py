@@ -76,13 +76,13 @@ class _Lane:
 
 
 class GroupCommit:
-    """One writer per verb, another for its bulks; while a transaction runs, the next batch gathers. `committed` is called after each.
+    """One writer per verb, another for its bulks; while a transaction runs, the next batch gathers.
 
-    Who uses a key that another transaction holds waits for at most `wait_seconds`.
+    `committed` is called after each that made anything, with its verb. Who uses a key that another transaction holds waits for at most `wait_seconds`.
     """
 
     def __init__(
-        self, engine: AsyncEngine, committed: Callable[[], None], *, wait_seconds: float = WAIT_SECONDS
+        self, engine: AsyncEngine, committed: Callable[[Verb[Any, Any]], None], *, wait_seconds: float = WAIT_SECONDS
     ) -> None:
         self._engine = engine
         self._committed = committed
@@ -149,7 +149,7 @@ class GroupCommit:
         for waiting, its in alone:
             waiting.settle(its)
         if any(isinstance(one, Done) for _, its in alone for one in its):
-            self._committed()  # at the very end: nothing that is committed is ever done again
+            self._committed(verb)  # at the very end: nothing that is committed is ever done again
 
     async def _each(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> list[Any]:
         outcomes = [await self._attempt(verb, [one]) for one in asked]

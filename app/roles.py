@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -27,6 +27,7 @@ from app.domain import endpoint_ends, idempotency, networks, retention
 from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.domain.endpoints import Callback
 from app.domain.networks import Network
+from app.domain.verbs import Verb
 from app.events import addresses, relay, webhooks
 from app.events.posting import Poster
 from app.events.sinks import Sink, Telling
@@ -71,9 +72,16 @@ class Shared:
     streams: Bell = field(default_factory=Bell)
 
     def committed(self) -> None:
-        """Wake whoever may have something to do after a request was committed."""
+        """Wake whoever may have something to do after payments were asked for, changed or called off."""
         self.relay.ring()
         self.send.ring()
+
+    def performed(self, verb: Verb[Any, Any]) -> None:
+        """Wake whoever may have something to do after requests were committed: not the sender for what pays nobody."""
+        if verb.pays:
+            self.committed()
+        else:
+            self.relay.ring()
 
     def lease(self, name: str) -> Lease:
         """Return this process's hand on the lease `name`."""

@@ -135,7 +135,7 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
         paytx_minutes=settings.paytx_minutes,
         platform=settings.platform_account,
     )
-    commits = GroupCommit(shared.engine, shared.committed)
+    commits = GroupCommit(shared.engine, shared.performed)
     given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)
     new_id = partial(secrets.token_hex, 8)
     admin = application.admin(given, new_id, settings.admin_token or "")

@@ -96,7 +96,7 @@ class Payment:
 
 def requesting() -> Verb[PayOrder, Payment]:
     """Set money aside for payments; the sender does the rest."""
-    return Verb("payment", request, by_ids, lambda payment: str(payment.id))
+    return Verb("payment", request, by_ids, lambda payment: str(payment.id), pays=True)
 
 
 async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]:

@@ -66,7 +66,9 @@ def to_accounts(network: Network) -> Verb[Refund, Transfer]:
 
 def to_addresses(network: Network) -> Verb[Refund, Payment]:
     """Give money back to addresses, by payments."""
-    return Verb("refundtoaddr", partial(refund_on_chain, network=network), payments.by_ids, lambda one: str(one.id))
+    return Verb(
+        "refundtoaddr", partial(refund_on_chain, network=network), payments.by_ids, lambda one: str(one.id), pays=True
+    )
 
 
 async def refund_inside(db: Db, wishes: Sequence[Refund], network: Network) -> list[Transfer | Refusal]:

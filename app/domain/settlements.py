@@ -67,7 +67,9 @@ async def settle(db: Db, wishes: Sequence[Wish], network: Network) -> list[Trans
 
 def settling_on_chain(network: Network) -> Verb[Wish, Payment]:
     """Settle invoices from accounts by transactions."""
-    return Verb("payfrom", partial(request, network=network), payments.by_ids, lambda payment: str(payment.id))
+    return Verb(
+        "payfrom", partial(request, network=network), payments.by_ids, lambda payment: str(payment.id), pays=True
+    )
 
 
 async def request(db: Db, wishes: Sequence[Wish], network: Network) -> list[Payment | Refusal]:

@@ -18,6 +18,7 @@ class Verb(Generic[Request, Thing]):
     """`run` makes or refuses things in the order of the requests; `load` finds things by the ids that `name` gives them.
 
     `foretell` says before what `name` will say of what a request makes: then its key need not be written twice.
+    `pays`: its things are payments, which the sender carries out.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Verb(Generic[Request, Thing]):
     load: Callable[[Db, Sequence[str]], Awaitable[Mapping[str, Thing]]]
     name: Callable[[Thing], str]
     foretell: Callable[[Request], str] | None = None
+    pays: bool = False
 
 
 class Asked(NamedTuple, Generic[Request]):

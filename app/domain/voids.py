@@ -56,7 +56,7 @@ class Carrier(NamedTuple):
 
 def voiding() -> Verb[Wish, Payment]:
     """Void payments."""
-    return Verb("void", void, payments.by_ids, lambda payment: str(payment.id))
+    return Verb("void", void, payments.by_ids, lambda payment: str(payment.id), pays=True)
 
 
 async def void(db: Db, wishes: Sequence[Wish]) -> list[Payment | Refusal]:

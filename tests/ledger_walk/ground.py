@@ -76,7 +76,7 @@ def prepared(server: str) -> Iterator[Prepared]:
 
 async def _prepare(url: str) -> None:
     async with _opened(url) as engine:
-        verbs = program.of(REGTEST, engine, GroupCommit(engine, lambda: None), TERMS)
+        verbs = program.of(REGTEST, engine, GroupCommit(engine, lambda _: None), TERMS)
         await world.make_ready(engine)
         chain = await world.Chain(engine).start()
         for code, decimals in ASSETS.items():
@@ -206,7 +206,7 @@ class Ground(RuleBasedStateMachine):
     async def _begin(self) -> None:
         url = await self.stack.enter_async_context(cloned(self.prepared.server, self.prepared.database))
         engine = await self.stack.enter_async_context(_opened(url))
-        commits = GroupCommit(engine, lambda: None)
+        commits = GroupCommit(engine, lambda _: None)
         self.verbs = program.of(REGTEST, engine, commits, TERMS)
 
     async def _submit(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]], *, bulk: bool = False) -> Sequence[Any]:

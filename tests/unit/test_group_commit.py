@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -84,7 +85,8 @@ class Journal:
         async with self.engine.connect() as db:
             return await self.read(db)
 
-    def committed(self) -> None:
+    def committed(self, verb: Verb[Any, Any]) -> None:
+        assert verb is self.verb
         self.commits += 1
 
 
@@ -353,7 +355,7 @@ async def test_too_many_that_wait_are_turned_away(engine: AsyncEngine) -> None:
     async def load(db: Db, ids: Sequence[str]) -> dict[str, int]:
         return {}
 
-    verb, writer = Verb("number", run, load, str), GroupCommit(engine, lambda: None)
+    verb, writer = Verb("number", run, load, str), GroupCommit(engine, lambda _: None)
     first = asyncio.create_task(writer.submit(verb, 0))
     await running.wait()
     waiting = [asyncio.create_task(writer.submit(verb, number)) for number in range(1, group_commit.WAITING + 1)]
@@ -383,8 +385,8 @@ async def test_verbs_do_not_wait_for_each_other(engine: AsyncEngine) -> None:
 
 async def test_what_goes_wrong_after_the_commit_is_not_done_again(engine: AsyncEngine) -> None:
     class Deaf(Journal):
-        def committed(self) -> None:
-            raise RuntimeError("the bell is broken")
+        def committed(self, verb: Verb[Any, Any]) -> None:
+            raise RuntimeError(f"the bell of {verb.kind}s is broken")
 
     journal = Deaf(engine)
 

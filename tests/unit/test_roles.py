@@ -1,12 +1,18 @@
 """What a process can do without what it lacks."""
 
 from contextlib import AsyncExitStack
+from dataclasses import fields
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import roles, settings
+from app.api import program
+from app.bell import Bell
 from app.chain.node import Node
+from app.domain import networks
+from app.domain.verbs import Verb
+from app.group_commit import GroupCommit
 from app.loops import Vital, Vitals
 from app.roles import Shared
 
@@ -15,6 +21,17 @@ MAIN = {
     "KENNEL_DATABASE_URL": "embedded",
     "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1",
 }
+
+
+def is_rung(bell: Bell) -> bool:
+    """Look without waiting: whoever waits for a bell that was rung is through at once."""
+    waiter = bell.wait(60)
+    try:
+        waiter.send(None)
+    except StopIteration:
+        return True
+    waiter.close()
+    return False
 
 
 def files(folder: Path) -> list[Path]:
@@ -37,3 +54,21 @@ async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the
     assert vitals.loops["send"] == Vital("stopped", vitals.loops["send"].reason)
     assert vitals.loops["send"].reason.startswith("KENNEL_SEED_PASSPHRASE is not set")
     assert files(tmp_path) == []
+
+
+async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(engine: AsyncEngine, tmp_path: Path) -> None:
+    read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
+    async with Node(read.node_url or "") as node:
+        shared = Shared(read, engine, node, "one")
+        terms = program.Terms(confirmations=6, token=str)
+        given = program.of(networks.MAIN, engine, GroupCommit(engine, shared.performed), terms)
+        verbs = {field.name: getattr(given, field.name) for field in fields(given)}
+        woken = {}
+        for name, verb in verbs.items():
+            if isinstance(verb, Verb):
+                shared.performed(verb)
+                woken[name] = (is_rung(shared.relay), is_rung(shared.send))
+
+    paying = {name for name, (_, send) in woken.items() if send}
+    assert all(relay for relay, _ in woken.values())
+    assert paying == {"request_payment", "settle_on_chain", "refund_to_address", "void_payment"}

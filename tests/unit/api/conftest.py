@@ -165,7 +165,7 @@ async def ready(engine: AsyncEngine) -> AsyncEngine:
 def program_on(engine: AsyncEngine) -> program.Program:
     tokens = itertools.count(1)
     terms = program.Terms(confirmations=6, token=lambda: f"token-{next(tokens)}")
-    return program.of(networks.REGTEST, engine, GroupCommit(engine, lambda: None), terms)
+    return program.of(networks.REGTEST, engine, GroupCommit(engine, lambda _: None), terms)
 
 
 @pytest.fixture

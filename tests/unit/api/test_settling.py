@@ -22,7 +22,7 @@ KEYS = count()
 async def shop(ready: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
     """An admin API that waits for no sender, with an empty shop and a payer who has 100 DOGE."""
     terms = program.Terms(confirmations=6, token=lambda: "token", pay_wait_seconds=0)
-    kennel = program.of(networks.REGTEST, ready, GroupCommit(ready, lambda: None), terms)
+    kennel = program.of(networks.REGTEST, ready, GroupCommit(ready, lambda _: None), terms)
     async with client_of(application.admin(kennel, lambda: "id")) as opened:
         payer = (await asked(opened, "/account/payer")).json()
         await asked(opened, "/account/shop")

@@ -33,7 +33,7 @@ def api_on(till: Till, node: Node) -> httpx.AsyncClient:
     terms = program.Terms(
         confirmations=2, token=lambda: f"token-{next(tokens)}", pay_wait_seconds=0, asking=asking.of(node)
     )
-    given = program.of(REGTEST, till.engine, GroupCommit(till.engine, lambda: None), terms)
+    given = program.of(REGTEST, till.engine, GroupCommit(till.engine, lambda _: None), terms)
     return client_of(application.admin(given, lambda: "id"))
 
 

@@ -207,7 +207,7 @@ async def test_without_a_key_for_the_platforms_account_nothing_is_released_yet(
         await db.execute(sa.delete(ready_keys))
 
     wishes = [End(free.id, "RELEASED"), End(priced.id, "RELEASED")]
-    outcomes = await together(GroupCommit(engine, lambda: None), escrow_ends.ending(*PLATFORM), wishes)
+    outcomes = await together(GroupCommit(engine, lambda _: None), escrow_ends.ending(*PLATFORM), wishes)
 
     assert [type(outcome) for outcome in outcomes] == [Escrow, NoReadyKeys]
     assert (await purses(engine))["alice"] == (8000, 1000)
@@ -355,7 +355,7 @@ async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_
             await purse.fund(engine, {"alice": 12_000, "bob": 0, "carol": 5_000, "platform": 0}, GOLD)
             for amount, who in ((20, "alice"), (10, "carol"), (30, "alice")):
                 await hold(engine, amount, who)
-            commits = GroupCommit(engine, lambda: None)
+            commits = GroupCommit(engine, lambda _: None)
             answers: list[Any] = []
             for kind, plan in batches:
                 ids = await numbered(engine)
@@ -389,7 +389,7 @@ def test_escrows_locked_and_ended_together_come_to_what_one_by_one_comes_to(serv
 async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(engine: AsyncEngine, numbers: dict[str, int]) -> None:
     """Two instances on one database, and a clock: captured, released, expired or converted."""
     made = [await hold(engine, 1) for _ in range(16)]
-    one, other = GroupCommit(engine, lambda: None), GroupCommit(engine, lambda: None)
+    one, other = GroupCommit(engine, lambda _: None), GroupCommit(engine, lambda _: None)
     ids = [source.id for source in made]
 
     async def expire() -> list[Any]:
@@ -428,7 +428,7 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(engine: AsyncEng
 async def test_an_order_has_one_escrow_whoever_asks_at_once_and_however_its_end_is_raced_for(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
-    commits = [GroupCommit(engine, lambda: None) for _ in range(3)]
+    commits = [GroupCommit(engine, lambda _: None) for _ in range(3)]
     orders = [f"order {n}" for n in range(8)]
 
     made = await asyncio.gather(
@@ -463,7 +463,7 @@ async def test_an_order_that_could_not_be_paid_is_free_for_whoever_waited_for_it
 
 
 async def test_the_same_key_locks_and_ends_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
-    commits = GroupCommit(engine, lambda: None)
+    commits = GroupCommit(engine, lambda _: None)
     steps: list[tuple[Any, Any]] = [
         (escrow_locks.locking(), wish(fee=1)),
         (escrow_ends.ending(*PLATFORM), End(1, "RELEASED")),

@@ -247,7 +247,7 @@ async def test_a_payee_that_can_hold_no_more_is_refused_alone(engine: AsyncEngin
     one, other = await placed(engine), await placed(engine)
 
     outcomes = await together(
-        GroupCommit(engine, lambda: None), hold_ends.capturing(), [Capture(one.id, "rich"), Capture(other.id, "bob")]
+        GroupCommit(engine, lambda _: None), hold_ends.capturing(), [Capture(one.id, "rich"), Capture(other.id, "bob")]
     )
 
     assert [type(outcome) for outcome in outcomes] == [TooMuch, Hold]
@@ -294,7 +294,7 @@ async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_
         engine = bulk.engine(url)
         try:
             await purse.fund(engine, {"alice": 10_000, "bob": 3_000}, GOLD)
-            commits = GroupCommit(engine, lambda: None)
+            commits = GroupCommit(engine, lambda _: None)
             answers: list[Any] = []
             for kind, requests in batches:
                 for group in [requests] if at_once else [[one] for one in requests]:
@@ -335,7 +335,7 @@ async def test_of_all_who_would_end_a_hold_at_once_exactly_one_does(
 ) -> None:
     """Two instances on one database, and the clock."""
     made = [await placed(engine, 1) for _ in range(20)]
-    one, other = GroupCommit(engine, lambda: None), GroupCommit(engine, lambda: None)
+    one, other = GroupCommit(engine, lambda _: None), GroupCommit(engine, lambda _: None)
     ids = [hold.id for hold in made]
 
     answers = await asyncio.gather(
@@ -379,7 +379,7 @@ async def test_the_clock_leaves_a_hold_that_somebody_has_in_hand(engine: AsyncEn
 
 
 async def test_the_same_key_places_releases_and_captures_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
-    commits = GroupCommit(engine, lambda: None)
+    commits = GroupCommit(engine, lambda _: None)
     wishes: list[tuple[Any, Any]] = [
         (holds.placing(), NewHold("alice", GOLD, 10)),
         (hold_ends.releasing(), Release(1, 3)),

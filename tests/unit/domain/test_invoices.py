@@ -119,7 +119,7 @@ async def test_fifty_at_once_on_one_account_have_fifty_addresses_without_a_gap(e
 
 async def test_the_same_order_under_one_key_is_one_invoice(engine: AsyncEngine) -> None:
     await world.open_account(engine)
-    writer = GroupCommit(engine, lambda: None)
+    writer = GroupCommit(engine, lambda _: None)
     claim = Claim("shop", "key", b"order")
 
     done = await asyncio.gather(*(writer.submit(CREATING, order(), claim) for _ in range(5)))

@@ -190,7 +190,7 @@ async def test_two_payments_back_of_one_invoice_do_not_share_a_batch(engine: Asy
     with pytest.raises(Twice):
         await outside(engine, Refund(paid, CUSTOMER, doge(8)), Refund(paid, CUSTOMER, doge(2)))
 
-    verb, commits = refunds.to_addresses(REGTEST), GroupCommit(engine, lambda: None)
+    verb, commits = refunds.to_addresses(REGTEST), GroupCommit(engine, lambda _: None)
     asked = [Refund(paid, CUSTOMER, doge(amount)) for amount in (1, 99, 2, 3)]
     done = await asyncio.gather(*(commits.submit(verb, one) for one in asked), return_exceptions=True)
 

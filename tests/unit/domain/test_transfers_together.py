@@ -73,7 +73,7 @@ async def left(engine: AsyncEngine) -> list[Any]:
 
 async def played(engine: AsyncEngine, batches: Sequence[Sequence[Asked[Order]]]) -> list[Any]:
     """Ask each batch at once, of a group commit of its own; then say what came of it all."""
-    commits, verb = GroupCommit(engine, lambda: None), transfer_orders.making(REGTEST)
+    commits, verb = GroupCommit(engine, lambda _: None), transfer_orders.making(REGTEST)
     found: list[Any] = []
     for batch in batches:
         found += map(shown, await commits.submit_all(verb, batch))
@@ -114,7 +114,7 @@ def test_many_transfers_at_once_come_to_what_one_by_one_comes_to(
 async def two(database: str) -> AsyncIterator[tuple[GroupCommit, GroupCommit]]:
     """Two programs on one database."""
     engines = [bulk.engine(database), bulk.engine(database)]
-    one, other = (GroupCommit(engine, lambda: None) for engine in engines)
+    one, other = (GroupCommit(engine, lambda _: None) for engine in engines)
     yield one, other
     for engine in engines:
         await engine.dispose()
