@@ -6,12 +6,11 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking, db, migrate, roles
+from app import asking, db, draws, migrate, roles
 from app.api import application, program
 from app.bell import Bell
 from app.chain import announcements
@@ -127,7 +126,7 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
         return 0, 0
     terms = program.Terms(
         confirmations=settings.confirmations,
-        token=partial(secrets.token_urlsafe, 16),
+        token=draws.words(16, draws.urlsafe),
         open_items=settings.public_items == "open",
         pay_wait_seconds=settings.pay_wait_seconds,
         vitals=vitals,
@@ -137,7 +136,7 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
     )
     commits = GroupCommit(shared.engine, shared.performed)
     given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)
-    new_id = partial(secrets.token_hex, 8)
+    new_id = draws.words(8, bytes.hex)
     admin = application.admin(given, new_id, settings.admin_token or "")
     public = application.public(given, new_id)
     tide = Loop("streams", given.tide.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE)
