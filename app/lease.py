@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import leases
 
-SECONDS: Final = 4
-KEPT_SECONDS: Final = 1
-"""So long after it was taken nobody is asked again; the rest of the time is for a step that takes long."""
+SECONDS: Final = 6
+KEPT_SECONDS: Final = 2
+"""So long after it was taken nobody is asked again, which would be a write; the rest of the time is for a step that takes long."""
 ASKED_SECONDS: Final = 1
 """Who stands by asks so often."""
 

@@ -16,11 +16,12 @@ from app.chain.node import Node
 from app.chain.signer import Signer
 from app.chain.turn import Turn
 from app.db import Db
-from app.domain import broadcasts, cancellations, dispatch, fees, funds
+from app.domain import broadcasts, cancellations, dispatch, fees, funds, sender_work
 from app.domain.broadcasts import Unsent
 from app.domain.dispatch import PaymentTaken
 from app.domain.funds import CoinTaken
 from app.domain.purse import Purse
+from app.domain.sender_work import Work
 from app.lease import Lease
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Sender:
         self, engine: AsyncEngine, node: Node, signer: Signer, lease: Lease, committed: Callable[[], None]
     ) -> None:
         self._engine = engine
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._node = node
         self._signer = signer
         self._lease = lease
@@ -56,13 +58,23 @@ class Sender:
         if not await self._lease.held():
             return False
         policy = await self._rates.policy()
+        work = await self._look()
         signed = self._signed  # then what is due goes out first, though more and more is asked for
-        self._signed = not signed and await self._sign(policy)
-        return self._signed or await self._send() or signed
+        self._signed = work.signs and not signed and await self._sign(policy)
+        return self._signed or (work.sends and await self._send()) or signed
 
     async def close(self) -> None:
         """Let another take over."""
         await self._lease.release()
+
+    async def _look(self) -> Work:
+        """See what there is to do: nothing while payments are paused; and what was sent by others is to be remembered."""
+        async with self._reads.connect() as db:
+            work = await sender_work.look(db)
+        if self._is_paused(work.paused):
+            return work._replace(signs=False, sends=False)
+        self._signer.high_water.check(work.highest)
+        return work._replace(sends=work.sends or work.highest > self._signer.high_water.highest)
 
     async def _sign(self, policy: fees.Policy) -> bool:
         """Sign what can be; where the database does not take that, one after the other, so that one stops no other."""
@@ -80,7 +92,7 @@ class Sender:
     async def _sign_some(self, policy: fees.Policy) -> bool:
         """Choose, sign and store, in one transaction: killed anywhere in it, nothing was signed."""
         async with self._engine.begin() as db:
-            if await self._paused(db):
+            if self._is_paused(await dispatch.paused(db)):
                 return False
             self._signer.high_water.check(await broadcasts.highest(db))
             moved = await self._cancel_one(db, policy) or await self._pay(db, policy)
@@ -88,9 +100,8 @@ class Sender:
             self._committed()
         return moved
 
-    async def _paused(self, db: Db) -> bool:
+    def _is_paused(self, why: str | None) -> bool:
         """Say whether nothing may be signed or sent; the log hears of it once."""
-        why = await dispatch.paused(db)
         if why not in (self._why, dispatch.NOT_FOLLOWED):
             self._why = why
             _log.warning("payments are paused: %s", why) if why else _log.info("payments go on")
@@ -134,7 +145,7 @@ class Sender:
     async def _send(self) -> bool:
         """Give the node what it was not given lately; its answer decides nothing but what is written beside it."""
         async with self._engine.begin() as db:
-            if await self._paused(db):
+            if self._is_paused(await dispatch.paused(db)):
                 return False
             waiting = await broadcasts.unsent(db, AT_ONCE)
             highest = await broadcasts.highest(db)

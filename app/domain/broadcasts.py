@@ -17,6 +17,15 @@ RESEND: Final = timedelta(seconds=60)
 _REFUSABLE: Final = ("BROADCAST", "CANCELLING")
 
 
+# The states are said, not given as parameters: otherwise the index of the few that wait could not be asked.
+_UNMINED: Final = transactions.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in ("signed", "sent")])
+_LATELY: Final = transactions.c.tried > sa.func.clock_timestamp() - RESEND
+DUE: Final = sa.and_(_UNMINED, transactions.c.sends, sa.or_(transactions.c.tried.is_(None), ~_LATELY))
+"""Transactions that no block holds, and that the node was not given lately."""
+HIGHEST: Final = sa.select(sa.func.coalesce(sa.func.max(transactions.c.id), 0)).scalar_subquery()
+"""The highest number of a transaction that this database knows; 0 if none."""
+
+
 class Unsent(NamedTuple):
     """A transaction that the node is to be given."""
 
@@ -26,20 +35,14 @@ class Unsent(NamedTuple):
 
 
 async def unsent(db: Db, limit: int) -> list[Unsent]:
-    """Return transactions that no block holds and that the node was not given lately, oldest first: parents before children."""
-    lately = transactions.c.tried > sa.func.clock_timestamp() - RESEND
-    waiting = sa.and_(
-        transactions.c.state.in_(("signed", "sent")),
-        transactions.c.sends,
-        sa.or_(transactions.c.tried.is_(None), ~lately),
-    )
-    found = sa.select(transactions).where(waiting).order_by(transactions.c.id).limit(limit)
+    """Return transactions that are DUE, oldest first: parents before children."""
+    found = sa.select(transactions).where(DUE).order_by(transactions.c.id).limit(limit)
     return [Unsent(row["id"], bytes(row["txid"]), bytes(row["raw"])) for row in await bulk.fetch_all(db, found)]
 
 
 async def highest(db: Db) -> int:
-    """Return the highest number of a transaction that this database knows; 0 if none."""
-    return int((await db.execute(sa.select(sa.func.coalesce(sa.func.max(transactions.c.id), 0)))).scalar_one())
+    """Return HIGHEST."""
+    return int((await db.execute(sa.select(HIGHEST))).scalar_one())
 
 
 async def answered(db: Db, held: Collection[int], refused: Mapping[int, str], unsure: Collection[int] = ()) -> set[int]:

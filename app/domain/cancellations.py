@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -16,18 +17,24 @@ from app.tables import transactions
 
 _P2PKH = bytes(25)
 
+_RIVAL: Final = sa.exists().where(
+    transactions.c.replaces == payment_rows.c.transaction_id, transactions.c.state != "dead"
+)
+_OVERTAKEN: Final = sa.exists().where(
+    transactions.c.id == payment_rows.c.transaction_id, transactions.c.conflict_height.is_not(None)
+)
+WANTED: Final = sa.select(payment_rows.c.id).where(
+    payment_rows.c.state == sa.literal_column("'CANCELLING'", sa.Text), ~_RIVAL, ~_OVERTAKEN
+)
+"""Payments that are to be cancelled and of which nothing does so yet.
+
+What a block has overtaken needs no cancellation; one might spend the coin of a deposit that can never be again.
+"""
+
 
 async def wanted(db: Db) -> list[Payment]:
-    """Lock the payments that are to be cancelled and of which nothing does so yet, oldest first.
-
-    What a block has overtaken needs no cancellation; one might spend the coin of a deposit that can never be again.
-    """
-    rival = sa.exists().where(transactions.c.replaces == payment_rows.c.transaction_id, transactions.c.state != "dead")
-    overtaken = sa.exists().where(
-        transactions.c.id == payment_rows.c.transaction_id, transactions.c.conflict_height.is_not(None)
-    )
-    found = sa.select(payment_rows.c.id).where(payment_rows.c.state == "CANCELLING", ~rival, ~overtaken)
-    ids = list(await db.scalars(found.order_by(payment_rows.c.id).limit(dispatch.TURN)))
+    """Lock those that are WANTED, oldest first."""
+    ids = list(await db.scalars(WANTED.order_by(payment_rows.c.id).limit(dispatch.TURN)))
     locked = await voids.lock(db, ids) if ids else {}
     return [payment for payment in locked.values() if payment.state == "CANCELLING"]
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import money, tables
 from app.chain.node import Node, NodeError, NodeTrouble
-from app.domain import coin_choice, consolidations, dispatch, fees, funds, hd, scripts
+from app.domain import coin_choice, consolidations, dispatch, fees, funds, hd, pauses, scripts
 from app.domain.ledger import InsufficientFunds
 from app.domain.networks import REGTEST
 from app.domain.pay_orders import Payee, PayOrder
@@ -665,3 +665,25 @@ async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_
     await till.mine_only()
 
     assert await till.states(first, second) == ["FAILED", "CONFIRMED"]
+
+
+async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(till: Till) -> None:
+    """Five times a second, for as long as an installation runs."""
+    await till.fund("shop", 100)
+    await till.pay(await till.stranger(), 10)
+    await till.send()
+    asked: list[str] = []
+    sa.event.listen(
+        till.engine.sync_engine, "before_cursor_execute", lambda _db, _cursor, statement, *_: asked.append(statement)
+    )
+
+    assert [await till.sender.step() for _ in range(3)] == [False] * 3
+    async with till.engine.begin() as db:
+        await pauses.pause(db, "of a doubt")
+        await db.execute(sa.update(tables.transactions).values(tried=None))
+    paused = len(asked)
+    assert not await till.sender.step()
+
+    looked = [statement for statement in asked[:3] + asked[paused:] if " leases " not in statement]
+    assert looked
+    assert [statement for statement in looked if not statement.startswith("SELECT") or " FOR " in statement] == []

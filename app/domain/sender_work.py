@@ -1,0 +1,35 @@
+"""Whether there is anything for the sender to do: looked for many times a second, so without a lock, which would be a write."""
+
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db
+from app.domain import broadcasts, cancellations, dispatch
+from app.tables import chain_state, payments
+
+
+class Work(NamedTuple):
+    """Why nothing may be signed or sent (None: it may), the highest transaction's number, and what there is to do."""
+
+    paused: str | None
+    highest: int
+    signs: bool
+    sends: bool
+
+
+# The state is said, not given as a parameter: otherwise the index of the few that wait could not be asked.
+_PENDING: Final = sa.exists().where(payments.c.state == sa.literal_column("'PENDING'", sa.Text))
+_FOLLOWED: Final = sa.exists().select_from(chain_state)
+_PAUSED: Final = sa.select(chain_state.c.payments_paused).scalar_subquery()
+_LOOK: Final = sa.select(
+    sa.case((_FOLLOWED, _PAUSED), else_=dispatch.NOT_FOLLOWED).label("paused"),
+    broadcasts.HIGHEST.label("highest"),
+    sa.or_(_PENDING, sa.exists(cancellations.WANTED)).label("signs"),
+    sa.exists().where(broadcasts.DUE).label("sends"),
+)
+
+
+async def look(db: Db) -> Work:
+    """Return what there is to do just now; whoever does it asks again under the locks that it needs."""
+    return Work(*(await db.execute(_LOOK)).one())
