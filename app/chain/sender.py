@@ -57,11 +57,14 @@ class Sender:
         """
         if not await self._lease.held():
             return False
+        if self._signed:  # then what is due goes out first, though more and more is asked for
+            self._signed = False
+            await self._send()
+            return True
         policy = await self._rates.policy()
         work = await self._look()
-        signed = self._signed  # then what is due goes out first, though more and more is asked for
-        self._signed = work.signs and not signed and await self._sign(policy)
-        return self._signed or (work.sends and await self._send()) or signed
+        self._signed = work.signs and await self._sign(policy)
+        return self._signed or (work.sends and await self._send())
 
     async def close(self) -> None:
         """Let another take over."""
