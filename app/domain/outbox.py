@@ -14,7 +14,7 @@ from app.tables import outbox, sequencer
 
 POSITIONS: Final = -(2**63)
 """The sequencer's row that holds the last position; the others, the last sequence of accounts whose events were forgotten."""
-BATCH: Final = 2_000
+BATCH: Final = 8_000
 
 
 class Fact(NamedTuple):

@@ -421,3 +421,22 @@ async def test_the_sequencer_numbers_and_rings_and_a_second_stands_by(engine: As
         await outbox.emit(db, [Fact(1, "one", "ACC_UPDATED", "{}")])
     await third.step()
     assert rung == 2
+
+
+async def test_the_sequencer_lets_facts_gather_longer_where_many_are_told_and_not_where_more_are_there(
+    engine: AsyncEngine,
+) -> None:
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    sequencer = relay.Sequencer(engine, "first", lambda: None, rest)
+    for count in (relay.MANY - 1, relay.MANY, outbox.BATCH, outbox.BATCH + 1):
+        async with engine.begin() as db:
+            await outbox.emit(db, [Fact(n % 9, "one", "ACC_UPDATED", "{}") for n in range(count)])
+        while await sequencer.step():
+            pass
+
+    assert rests == [relay.REST_SECONDS, relay.MANY_REST_SECONDS, relay.REST_SECONDS]
+    assert not await sequencer.step()
