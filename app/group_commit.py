@@ -78,7 +78,8 @@ class _Lane:
 class GroupCommit:
     """One writer per verb, another for its bulks; while a transaction runs, the next batch gathers.
 
-    `committed` is called after each that made anything, with its verb. Who uses a key that another transaction holds waits for at most `wait_seconds`.
+    `committed` is called after each that made anything, with its verb. Who uses a key that another transaction holds waits
+    for at most `wait_seconds`.
     """
 
     def __init__(
