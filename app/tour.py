@@ -226,8 +226,13 @@ def _words(message: dict[str, Any]) -> str:
     if found is None:
         return json.dumps(message, ensure_ascii=True)
     why = f": {message['error']}" if message.get("error") else ""
-    return found.format_map({**message, "payees": _payees(message.get("pay_to", [])), "why": why})
+    sides = {name: _several(message.get(name, ""), "account") for name in ("from", "to")}
+    payees = _several(message.get("pay_to", []), "to")
+    return found.format_map({**message, **sides, "payees": payees, "why": why})
 
 
-def _payees(outputs: list[dict[str, str]]) -> str:
-    return outputs[0]["to"] + (f" and {len(outputs) - 1} more" if len(outputs) > 1 else "") if outputs else "nobody"
+def _several(named: str | list[dict[str, str]], name: str) -> str:
+    """Name the first of several, and say how many more there are."""
+    if not isinstance(named, list):
+        return named
+    return named[0][name] + (f" and {len(named) - 1} more" if len(named) > 1 else "") if named else "nobody"

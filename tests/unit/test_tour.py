@@ -78,6 +78,17 @@ def test_money_that_comes_and_goes_is_told_in_words(message: Fact, words: str) -
     assert tour.told(wire(message)).plain.endswith(words)
 
 
+def test_of_a_transfer_to_several_the_first_is_named_and_how_many_more_there_are() -> None:
+    shares = [{"account": name, "amount": "1"} for name in ("bob", "carol", "dave")]
+    message = {"transfer": 7, "foreign_id": "alice", "amount": "3", "asset": "gold", "type": "TRANSFER"}
+
+    sent = {"event_type": "TRANSFER_SENT", "created": CREATED, "message": message | {"from": "alice", "to": shares}}
+    back = {"event_type": "TRANSFER_SENT", "created": CREATED, "message": message | {"from": shares[:2], "to": "alice"}}
+
+    assert tour.told(sent).plain.endswith("alice: 3 gold from alice to bob and 2 more (TRANSFER)")
+    assert tour.told(back).plain.endswith("alice: 3 gold from bob and 1 more to alice (TRANSFER)")
+
+
 def test_every_type_of_event_is_told_in_words() -> None:
     shown = {name: tour.told(wire(fact)).plain for name, fact in event_examples.all_types().items()}
 
