@@ -1,6 +1,8 @@
 import asyncio
 import io
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -53,6 +55,16 @@ async def test_an_invoice_is_issued_in_gigawallets_public_form(shop: httpx.Async
     assert invoice["state"] == "unpaid"
     assert invoice["uri"] == f"dogecoin:{invoice['id']}?amount=48.28"
     assert not {"amount", "status", "foreign_id"} & set(invoice)
+
+
+async def test_the_readme_shows_the_first_account_and_invoice_as_they_are_answered(shop: httpx.AsyncClient) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    blocks = re.findall(r'^    (\{"id":.*?\})\n\n', readme, re.MULTILINE | re.DOTALL)
+    account = (await shop.post("/account/shop", content="{}")).json()
+
+    shown = [list(json.loads(re.sub(r"\n *", "", block))) for block in blocks]
+
+    assert shown == [list(account), list(await issued(shop))]
 
 
 async def test_the_merchant_sees_gigawallets_admin_form(shop: httpx.AsyncClient) -> None:
