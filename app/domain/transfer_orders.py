@@ -221,8 +221,9 @@ def _plan(order: Order, parties: Parties) -> Plan:
     total = sum([posting.amount for posting in taking])
     if total > MAX_BALANCE:
         raise TooMuchAtOnce
-    if order.total is not None and asset.parse(order.total) != total:
-        raise OtherTotal(total=asset.show(total), amount=order.total)
+    said = total if order.total is None else asset.parse(order.total)
+    if said != total:
+        raise OtherTotal(total=asset.show(total), amount=asset.show(said))
     postings = (Posting(payer.id, Bucket.AVAILABLE, -total, asset.code), *taking)
     cause, key = ("request", order.key), _entry_key(order)
     return Plan(Entry(order.kind, cause, key, postings, order.reference, order.metadata), asset)
