@@ -2,19 +2,29 @@
 
 import asyncio
 import os
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
-import uvloop
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking, audit_report, db, export_commands, logs, ports, postgres, recover_commands, run, upkeep
+from app import (
+    asking,
+    audit_report,
+    db,
+    export_commands,
+    logs,
+    ports,
+    postgres,
+    recover_commands,
+    run,
+    stopping,
+    upkeep,
+)
 from app import audit as books
 from app import demo as demos
 from app import migrate as migrations
@@ -67,16 +77,16 @@ TOLD = (
 
 @commands.command()
 def serve() -> None:
-    """Run Kennel until it is told to stop (Ctrl-C or SIGTERM)."""
+    """Run Kennel until it is told to stop (Ctrl-C, SIGTERM, or a terminal that is closed)."""
     with _started() as (settings, database):
-        _until_stopped(lambda stop: _serve(settings, database, stop))
+        stopping.until_stopped(lambda stop: _serve(settings, database, stop))
 
 
 @commands.command()
 def demo() -> None:
     """Run Kennel with all it needs, and show an invoice from its issue to its payment."""
     with _started() as (settings, database):
-        _until_stopped(lambda stop: demos.show(settings, database, stop))
+        stopping.until_stopped(lambda stop: demos.show(settings, database, stop))
 
 
 @commands.command()
@@ -90,7 +100,7 @@ def devnet() -> None:
     )
     with _in_one_sentence():
         ports.check(ports.of_devnet(settings))
-        _until_stopped(lambda stop: _devnet(settings.home / "devnet", options, stop))
+        stopping.until_stopped(lambda stop: _devnet(settings.home / "devnet", options, stop))
 
 
 @commands.command()
@@ -193,24 +203,6 @@ def _in_one_sentence() -> Iterator[None]:
         sys.exit(f"kennel: {first}")
 
 
-def _until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run until SIGINT or SIGTERM; a second signal does not wait for anything."""
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
-        await start(stop)
-
-    uvloop.run(main())
-
-
-def _stop(stop: asyncio.Event) -> None:
-    if stop.is_set():
-        os._exit(1)
-    stop.set()
-
-
 async def _serve(settings: Settings, database: Database, stop: asyncio.Event) -> None:
     ports.check(ports.of(settings))
     async with run.running(settings, database) as running:
@@ -278,4 +270,5 @@ recover_commands.register(commands, lambda beside: _started(beside=beside))
 export_commands.register(commands, lambda beside: _started(beside=beside))
 
 if __name__ == "__main__":
-    commands(prog_name="kennel")
+    with stopping.as_by_ctrl_c():
+        commands(prog_name="kennel")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 RESULTS = Path(__file__).parent / "results.json"
+WIDEST = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,9 @@ def keep(figures: Sequence[Figure]) -> None:
 
 
 def show(figures: Sequence[Figure], console: Console) -> None:
-    """Print the figures as a table."""
-    table = Table(Column("name", no_wrap=True), "value", "limit", "unit", "ratio", "goal", "met", "noise")
+    """Print the figures as a table, whole also where the width of a terminal is not known."""
+    names = ("name", "value", "limit", "unit", "ratio", "goal", "met", "noise")
+    table = Table(*(Column(name, no_wrap=True) for name in names))
     for figure in figures:
         goal = "" if figure.goal is None else f"{'<=' if figure.at_most else '>='} {figure.goal}"
         met = {True: "yes", False: "NO", None: ""}[figure.met]
@@ -78,6 +80,8 @@ def show(figures: Sequence[Figure], console: Console) -> None:
         table.add_row(
             figure.name, _short(figure.value), _short(figure.limit), figure.unit, _short(figure.ratio), goal, met, noise
         )
+    whole = console.measure(table, options=console.options.update(width=WIDEST)).maximum
+    console.width = max(console.width, whole)
     console.print(table)
 
 

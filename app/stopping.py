@@ -1,0 +1,69 @@
+"""How the program is told to stop: by Ctrl-C, by the SIGTERM of a supervisor, by the SIGHUP of a terminal that was closed."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+import uvloop
+
+ASKED: Final = (signal.SIGTERM, signal.SIGHUP)
+"""They mean the same however often they come: `make` passes on what its whole group was sent, so that each comes twice."""
+HURRIED: Final = 130
+"""The exit code of what Ctrl-C broke off."""
+
+
+@contextmanager
+def as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP break the block off as Ctrl-C does: what was opened is closed; then the program ends by them."""
+    came: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        _hear_no_more()
+        came.append(number)
+        raise KeyboardInterrupt
+
+    for number in _heard():
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        if came:
+            signal.signal(came[0], signal.SIG_DFL)
+            signal.raise_signal(came[0])
+
+
+def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run until a signal sets the event; a second Ctrl-C does not wait for anything."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, _interrupt, stop)
+        for number in _heard():
+            loop.add_signal_handler(number, stop.set)
+        await start(stop)
+
+    try:
+        uvloop.run(main())
+    finally:
+        _hear_no_more()  # what was opened before is closed now
+
+
+def _heard() -> list[signal.Signals]:
+    """But for what the caller has asked to ignore, as nohup does with SIGHUP."""
+    return [number for number in ASKED if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _hear_no_more() -> None:
+    for number in ASKED:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _interrupt(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        os._exit(HURRIED)
+    stop.set()

@@ -1,0 +1,78 @@
+"""How the program ends when it is told to, as its supervisor, `make` and a terminal tell it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.program import ROOT, Program
+
+OPEN_UNTIL_TOLD = """
+import time
+from app import stopping
+with stopping.as_by_ctrl_c():
+    try:
+        print("open", flush=True)
+        time.sleep(60)
+    finally:
+        print("closed", flush=True)
+"""
+
+ON_A_TERMINAL = """
+import os, pty, sys
+program, terminal = pty.fork()
+if program == 0:
+    os.execv(sys.executable, [sys.executable, "-m", "app", "serve"])
+said = b""
+while b"Kennel runs" not in said:
+    said += os.read(terminal, 1000)
+os.close(terminal)
+print("ended with", os.waitstatus_to_exitcode(os.waitpid(program, 0)[1]))
+"""
+
+
+def as_started(home: Path) -> dict[str, Any]:
+    """How a process of the program's is started in a home of its own."""
+    program = Program(home)
+    program.close()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
+    environment |= {"PYTHONPATH": str(ROOT), **program.settings}
+    return {"env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+
+
+def test_sigterm_that_comes_again_and_again_ends_it_as_once(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-m", "app", "serve"], **as_started(tmp_path)) as process:
+        assert process.stdout is not None
+        assert "Kennel runs" in process.stdout.readline()
+
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+
+    assert process.returncode == 0
+    assert "database system is shut down" in (tmp_path / "kennel" / "postgres.log").read_text()
+
+
+def test_a_terminal_that_is_closed_ends_it_and_its_postgresql(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ON_A_TERMINAL], **as_started(tmp_path)) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == "ended with 0\n"
+
+    assert "database system is shut down" in (tmp_path / "kennel" / "postgres.log").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_told_to_end_closes_what_it_opened_and_ends_by_that_signal(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OPEN_UNTIL_TOLD], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+
+        process.send_signal(number)
+
+        assert process.stdout.read() == "closed\n"
+    assert process.returncode == -number
