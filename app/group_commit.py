@@ -33,6 +33,12 @@ class Overloaded(Refusal):
     code = "not-available"
 
 
+class PerhapsDone(Refusal):
+    """The database went away while this was committed: it may have been done. Look before you ask for it again."""
+
+    code = "unknown-error"
+
+
 @dataclass(slots=True)
 class _Waiting(Generic[Request, Thing]):
     """What one caller asks for, and where it hears what came of it; an exception is no refusal but a fault."""
@@ -73,6 +79,10 @@ class _Lane:
             room -= batch[-1].weight
         self.waiting -= sum(len(one.asked) for one in batch)
         return batch
+
+
+class _CommitBrokeOffError(Exception):
+    """The connection was lost under a COMMIT, which may have gone through; the cause says how."""
 
 
 class GroupCommit:
@@ -145,7 +155,7 @@ class GroupCommit:
         if len(asked) > 1 and isinstance(outcomes, Exception) and _surely_undone(outcomes):
             alone = [(waiting, await self._each(verb, waiting.asked)) for waiting in batch]
         else:
-            rest = iter([_told(outcomes)] * len(asked) if isinstance(outcomes, Exception) else outcomes)
+            rest = iter(_answers(asked, outcomes) if isinstance(outcomes, Exception) else outcomes)
             alone = [(waiting, [next(rest) for _ in waiting.asked]) for waiting in batch]
         for waiting, its in alone:
             waiting.settle(its)
@@ -154,7 +164,11 @@ class GroupCommit:
 
     async def _each(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> list[Any]:
         outcomes = [await self._attempt(verb, [one]) for one in asked]
-        return [_told(one) if isinstance(one, Exception) else one[0] for one in outcomes]
+        return [
+            answer
+            for one, outcome in zip(asked, outcomes, strict=True)
+            for answer in (_answers([one], outcome) if isinstance(outcome, Exception) else outcome)
+        ]
 
     async def _attempt(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> Sequence[Any] | Exception:
         """Return the outcomes once they are committed, or what went wrong with all of them."""
@@ -165,10 +179,13 @@ class GroupCommit:
 
     async def _transact(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> Sequence[Any]:
         for attempt in range(1, TRIES + 1):
+            outcomes = None
             try:
                 async with self._engine.begin() as db:
                     outcomes = await verbs.perform(db, verb, asked, self._wait_seconds)
-            except DBAPIError as error:
+            except (DBAPIError, OSError) as error:
+                if outcomes is not None and not _surely_undone(error):
+                    raise _CommitBrokeOffError from error
                 if bulk.sqlstate(error) not in bulk.RETRIED or attempt == TRIES:
                     raise
             else:
@@ -184,10 +201,17 @@ def _surely_undone(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         state = bulk.sqlstate(error)
         return state is not None and not state.startswith(("08", "57P"))
-    return not isinstance(error, OSError | PoolTimeout)
+    return not isinstance(error, OSError | PoolTimeout | _CommitBrokeOffError)
 
 
-def _told(error: Exception) -> Exception:
-    """Another request that holds the same key for too long is an answer, not a fault."""
-    waited = bulk.sqlstate(error) == bulk.LOCK_NOT_AVAILABLE
-    return StillRunning(field="Idempotency-Key") if waited else error
+def _answers(asked: Sequence[Asked[Any]], error: Exception) -> list[Exception]:
+    """Say what went wrong with each. Another request that holds the same key for too long is an answer, not a fault.
+
+    Where nobody knows whether it was committed, only who asked with a key may be told to try again.
+    """
+    if bulk.sqlstate(error) == bulk.LOCK_NOT_AVAILABLE:
+        return [StillRunning(field="Idempotency-Key")] * len(asked)
+    if isinstance(error, _CommitBrokeOffError):
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        return [PerhapsDone() if one.claim is None else cause for one in asked]
+    return [error] * len(asked)

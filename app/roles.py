@@ -70,6 +70,7 @@ class Shared:
     relay: Bell = field(default_factory=Bell)
     send: Bell = field(default_factory=Bell)
     streams: Bell = field(default_factory=Bell)
+    payments: Bell = field(default_factory=Bell)
 
     def committed(self) -> None:
         """Wake whoever may have something to do after payments were asked for, changed or called off."""
@@ -82,6 +83,11 @@ class Shared:
             self.committed()
         else:
             self.relay.ring()
+
+    def sent(self) -> None:
+        """Wake whoever waits for payments to be signed or sent."""
+        self.relay.ring()
+        self.payments.ring()
 
     def lease(self, name: str) -> Lease:
         """Return this process's hand on the lease `name`."""
@@ -133,7 +139,7 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
     stack.push_async_callback(pool.close)
     await pool.step()  # the first accounts can be opened with the first request
     signer = Signer(network, keyring, HighWater(settings.home / SENT))
-    sender = Sender(shared.engine, shared.node, signer, shared.lease("send"), shared.relay.ring)
+    sender = Sender(shared.engine, shared.node, signer, shared.lease("send"), shared.sent)
     stack.push_async_callback(sender.close)
     return [
         Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE),

@@ -139,13 +139,17 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
     new_id = draws.words(8, bytes.hex)
     admin = application.admin(given, new_id, settings.admin_token or "")
     public = application.public(given, new_id)
-    tide = Loop("streams", given.tide.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE)
-    await stack.enter_async_context(_together([tide.run(vitals)]))
+    loops = (
+        Loop("streams", given.tide.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
+        Loop("waiters", given.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
+    )
+    await stack.enter_async_context(_together([loop.run(vitals) for loop in loops]))
     listening = (
         await stack.enter_async_context(serving(admin, settings.admin_bind.host, settings.admin_bind.port)),
         await stack.enter_async_context(serving(public, settings.public_bind.host, settings.public_bind.port)),
     )
     stack.callback(given.tide.end)
+    stack.callback(given.waiter.end)
     return listening
 
 

@@ -61,7 +61,7 @@ def told(error: Exception) -> dict[str, str]:
     """Say what came in the place of one of many things that a request asked for; what was not expected is logged."""
     if isinstance(error, refusals.Refusal):
         return answers.fault(code_of(error), str(error), error.field)
-    if _unreachable(error):
+    if is_outage(error):
         return answers.fault("not-available", "the database is not available; try again")
     _log.error("one of many failed", exc_info=error)
     return answers.fault("unknown-error", "something went wrong here; the log knows more")
@@ -69,7 +69,7 @@ def told(error: Exception) -> dict[str, str]:
 
 def unexpected(error: Exception, request_id: str) -> Response:
     """Answer for an exception that nothing expected; only the log says what it was."""
-    if _unreachable(error):
+    if is_outage(error):
         _log.error("request %s: the database is not available: %s", request_id, type(error).__name__)
         return answers.error(
             "not-available", "the database is not available; try again", headers=_HEADERS["not-available"]
@@ -115,6 +115,7 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
     return answers.error("bad-request", "the request body broke off")
 
 
-def _unreachable(error: Exception) -> bool:
+def is_outage(error: Exception) -> bool:
+    """Say whether the database is away, or has no connection to spare: another try may outlive that."""
     lost = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
     return lost or isinstance(error, _UNREACHABLE) or (bulk.sqlstate(error) or "")[:2] in _PASSING

@@ -67,8 +67,8 @@ async def stream_events(
 ) -> Response:
     """Server-sent events; `id` is the cursor. A browser's EventSource comes back by itself where it was."""
     after = cursor if last is None else last
-    told = streams.told(given.reads, given.tide, after, types, foreign_id or None)
-    return streams.Stream(given.tide, told)
+    position = await streams.begin(given.tide) if after is None else after
+    return streams.Stream(given.tide, streams.told(given.tide, position, types, foreign_id or None))
 
 
 @router.get("/account/{foreign_id}/events", response_model=EventPage, summary="What happened to an account")

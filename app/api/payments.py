@@ -1,6 +1,5 @@
 """Money going out over HTTP: paying, and looking at what was paid."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
 
@@ -21,8 +20,6 @@ from app.money import Koinu
 router = APIRouter()
 
 _EXAMPLE: Final = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
-_LOOK_SECONDS: Final = 0.03
-"""How often a waiting caller's payment is looked at."""
 _NO_AMOUNT: Final = 0
 _MINUTE_SECONDS: Final = 60
 
@@ -171,18 +168,16 @@ PaymentId = Annotated[int, Path(description="The payment's id", ge=1, le=2**63 -
 async def carry_out(program: Program, order: PayOrder, key: Claim | None) -> Response:
     """Set the money aside, then wait a while, holding nothing, for the sender."""
     done = await program.commits.submit(program.request_payment, order, key)
-    return answers.show(SentView.of(await on_its_way(program, done.thing)), replayed=done.replayed)
+    return answers.show(SentView.of(await wait_until_sent(program, done.thing)), replayed=done.replayed)
 
 
-async def on_its_way(program: Program, payment: payments.Payment) -> payments.Payment:
-    """Return the payment once it is sent (of `paytx`: signed), or as it is when the wait is over; refuse if it failed."""
+async def wait_until_sent(program: Program, payment: payments.Payment) -> payments.Payment:
+    """Return the payment once it is sent (of `paytx`: signed), or as it is when the wait is over; refuse if it failed.
+
+    It is committed already: whatever happens meanwhile, its caller must not hear that it is to be asked for again.
+    """
     waits = ("PENDING",) if payment.kind == "paytx" else ("PENDING", "PROCESSING")
-    loop = asyncio.get_running_loop()
-    end = loop.time() + program.pay_wait_seconds
-    while payment.state in waits and loop.time() < end:
-        await asyncio.sleep(_LOOK_SECONDS)
-        async with program.reads.connect() as db:
-            payment = (await payments.by_ids(db, [str(payment.id)]))[str(payment.id)]
+    payment = await program.waiter.wait(payment, waits, program.pay_wait_seconds)
     if payment.state == "FAILED":
         raise PaymentFailed(error=payment.error)
     return payment

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.asking import Asking
+from app.api.payment_waiter import PaymentWaiter
 from app.api.streams import Tide
 from app.db import Db
 from app.domain import (
@@ -79,6 +80,7 @@ class Program:
     deliveries: DeliveryVerbs
     open_items: bool
     pay_wait_seconds: float
+    waiter: PaymentWaiter
     vitals: Vitals
     tide: Tide
     auditing: asyncio.Lock
@@ -141,6 +143,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         deliveries=DeliveryVerbs(),
         open_items=terms.open_items,
         pay_wait_seconds=terms.pay_wait_seconds,
+        waiter=PaymentWaiter(reads),
         vitals=terms.vitals,
         tide=Tide(reads),
         auditing=asyncio.Lock(),

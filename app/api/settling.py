@@ -76,7 +76,7 @@ async def pay_from(
     wish = settlements.Wish(invoice_id, foreign_id)
     if on_chain or asked.on_chain:
         sent = await given.commits.submit(given.settle_on_chain, wish, key)
-        payment = await payments.on_its_way(given, sent.thing)
+        payment = await payments.wait_until_sent(given, sent.thing)
         return answers.show(payments.SentView.of(payment), replayed=sent.replayed)
     done = await given.commits.submit(given.settle_invoice, wish, key)
     return answers.show(PaidView.of(done.thing), replayed=done.replayed)
@@ -92,7 +92,7 @@ async def refund_to_address(
 ) -> Response:
     """A payment of the invoice's account, which bears the fee; never more than was confirmed and not given back."""
     done = await given.commits.submit(given.refund_to_address, new.refund(invoice_id, address), key)
-    payment = await payments.on_its_way(given, done.thing)
+    payment = await payments.wait_until_sent(given, done.thing)
     return answers.show(payments.PaymentView.of(payment), replayed=done.replayed)
 
 

@@ -1,19 +1,26 @@
 """Events as they happen, over HTTP: server-sent events that go on where a listener was."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from app.api import errors
+from app.db import Db
 from app.domain import events, outbox
 from app.domain.refusals import Refusal
 
+_log = logging.getLogger(__name__)
+
 LISTENERS: Final = 200
 """Streams at once in one process; more are turned away."""
+CATCHING_UP: Final = 4
+"""Streams that read from the database at the same instant; the others wait their turn: connections are for everybody."""
 BEAT_SECONDS: Final = 15
 """A comment is sent so often while nothing happens, so that proxies keep the connection and dead ones are noticed."""
 AGAIN_MILLISECONDS: Final = 1_000
@@ -35,7 +42,14 @@ class Tide:
         self._position = -1
         self._listeners = 0
         self._risen = asyncio.Event()
+        self._turns = asyncio.Semaphore(CATCHING_UP)
         self._ended = False
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Db]:
+        """Lend a connection within the block to CATCHING_UP streams at once, in the order in which they came."""
+        async with self._turns, self._reads.connect() as db:
+            yield db
 
     async def step(self) -> bool:
         """Look where the events end, and wake the listeners if that is farther than before."""
@@ -96,27 +110,47 @@ class Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def told(
-    reads: AsyncEngine, tide: Tide, after: int | None, types: Collection[str], foreign_id: str | None
-) -> AsyncIterator[bytes]:
-    """Yield the events behind the position `after` as server-sent events, then each as it happens.
+async def begin(tide: Tide) -> int:
+    """Return the position behind which a stream begins that names none: it tells what happens from now on."""
+    async with tide.reading() as db:
+        return await outbox.last_position(db)
 
-    Without a position, only what happens from now on. What waits for a slow listener waits in the database.
+
+async def told(tide: Tide, position: int, types: Collection[str], foreign_id: str | None) -> AsyncIterator[bytes]:
+    """Yield the events behind the position as server-sent events, then each as it happens.
+
+    What waits for a slow listener waits in the database. Where that does not answer, the stream ends: its listener comes
+    again where it was.
     """
-    async with reads.connect() as db:
-        position = await outbox.last_position(db) if after is None else after
     yield b"retry: %d\nid: %d\n\n" % (AGAIN_MILLISECONDS, position)
+    try:
+        async for page in _pages(tide, position, types, foreign_id):
+            position = page.position
+            for event in page.events:
+                yield b"id: %d\ndata: %b\n\n" % (event.position, events.envelope(event))
+            if not page.events:
+                yield b": %d\n\n" % position
+    except Exception as error:
+        if not errors.is_outage(error):
+            raise
+        _log.warning("a stream of events broke off behind position %d: %s", position, type(error).__name__)
+
+
+async def _pages(
+    tide: Tide, position: int, types: Collection[str], foreign_id: str | None
+) -> AsyncIterator[events.Page]:
+    """Yield what is there page by page, then what comes; and now and then a page without events, so that something is said."""
     while True:
-        async with reads.connect() as db:
+        async with tide.reading() as db:
             page = await events.page(db, position, events.PAGE, types, foreign_id)
         moved = page.position > position
         position = page.position
-        for event in page.events:
-            yield b"id: %d\ndata: %b\n\n" % (event.position, events.envelope(event))
+        if page.events:
+            yield page
         if moved:
             continue
         rises = await tide.rises(position, tide.beat_seconds)
         if rises is None:
             return
         if not rises:
-            yield b": %d\n\n" % position
+            yield events.Page([], position)

@@ -45,6 +45,12 @@ async def highest(db: Db) -> int:
     return int((await db.execute(sa.select(HIGHEST))).scalar_one())
 
 
+async def states(db: Db, numbers: Sequence[int]) -> dict[int, str]:
+    """Return the states of these payments, by their numbers."""
+    found = await db.execute(_STATES, {"numbers": numbers})
+    return {row.id: row.state for row in found}
+
+
 async def answered(db: Db, held: Collection[int], refused: Mapping[int, str], unsure: Collection[int] = ()) -> set[int]:
     """Note which transactions the node has, which it does not take and why, and of which it said nothing certain.
 
@@ -82,6 +88,7 @@ def _moved(carried: Sequence[Payment], held: Collection[int], reasons: Mapping[i
 
 
 _NUMBERS: Final = sa.bindparam("numbers", type_=bulk.BIGINTS)
+_STATES: Final = sa.select(payment_rows.c.id, payment_rows.c.state).where(payment_rows.c.id == sa.any_(_NUMBERS))
 _GIVEN: Final = transactions.c.id == sa.any_(_NUMBERS)
 _HELD: Final = transactions.c.id == sa.any_(sa.bindparam("held", type_=bulk.BIGINTS))
 _ORIGINALS: Final = sa.select(

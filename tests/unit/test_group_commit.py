@@ -16,7 +16,7 @@ from app.domain.idempotency import Claim, KeyReused, StillRunning
 from app.domain.outbox import Fact
 from app.domain.refusals import Conflict, Refusal
 from app.domain.verbs import Asked, Done, Verb
-from app.group_commit import GroupCommit
+from app.group_commit import GroupCommit, PerhapsDone
 from app.tables import idempotency
 from app.tables import outbox as outbox_table
 from tests import world
@@ -297,8 +297,20 @@ async def test_a_commit_of_which_nobody_knows_whether_it_went_through_is_not_don
     journal.after = doom
     done = await outcomes(*(journal.write(f"n{number}") for number in range(3)))
 
-    assert all(isinstance(one, DBAPIError) for one in done)
+    assert all(isinstance(one, PerhapsDone) for one in done)
     assert journal.batches == [3]
+
+
+async def test_of_a_commit_that_broke_off_only_who_has_a_key_is_told_to_try_again(journal: Journal) -> None:
+    async def doom(db: Db) -> None:
+        for statement in KILL_AT_COMMIT.split(";\n"):
+            await db.execute(sa.text(statement))
+
+    journal.after = doom
+    without, with_key = await outcomes(journal.write("n0"), journal.write("n1", "k1"))
+
+    assert isinstance(without, PerhapsDone)
+    assert isinstance(with_key, DBAPIError)
 
 
 @pytest.mark.parametrize(("deadlocks", "batches"), [(1, [3, 3]), (2, [3, 3, 3]), (3, [3, 3, 3, 1, 1, 1])])

@@ -137,6 +137,66 @@ async def test_too_many_streams_are_turned_away_until_one_is_closed(
         pass
 
 
+async def test_streams_that_catch_up_together_use_few_connections(
+    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine
+) -> None:
+    await happen(engine, kennel, *["INV_CREATED"] * 250)
+    out = most = 0
+
+    def taken(*_: object) -> None:
+        nonlocal out, most
+        out += 1
+        most = max(most, out)
+
+    def returned(*_: object) -> None:
+        nonlocal out
+        out -= 1
+
+    sa.event.listen(engine.sync_engine, "checkout", taken)
+    sa.event.listen(engine.sync_engine, "checkin", returned)
+
+    async def catch_up() -> None:
+        async with listening(client, "?cursor=0") as events:
+            assert [position for position, _ in await heard(events, 250)] == [*range(1, 251)]
+
+    await asyncio.gather(*(catch_up() for _ in range(40)))
+
+    assert 0 < most <= streams.CATCHING_UP
+
+
+async def test_a_stream_that_the_database_breaks_ends_with_one_line_in_the_log(
+    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    await happen(engine, kennel, "INV_CREATED")
+
+    async with listening(client, "?cursor=0") as events:
+        await heard(events, 1)
+        async with engine.begin() as db:
+            await outbox.emit(db, [Fact(1, "", "INV_CREATED", "{}")])
+            await outbox.sequence(db)
+        async with engine.connect() as blocker:
+            await blocker.execute(sa.text("LOCK TABLE events"))
+            await kennel.tide.step()
+            ended = sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            )
+            async with engine.connect() as db:
+                while not (await db.execute(ended)).all():
+                    await db.rollback()  # the activity that a transaction sees does not change
+
+        assert [one async for one in events] == []
+
+    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("WARNING", None)]
+    assert "a stream of events broke off behind position 1" in caplog.text
+
+
+async def test_a_stream_that_cannot_begin_is_refused(homeless: httpx.AsyncClient) -> None:
+    answer = await homeless.get("/events/stream")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not-available")
+
+
 @pytest.mark.parametrize(
     ("query", "headers", "field"),
     [
