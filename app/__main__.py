@@ -13,6 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import (
+    VERSION,
     asking,
     audit_report,
     db,
@@ -47,13 +48,27 @@ commands = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local variables could show a passphrase
-    help="Kennel takes, holds and sends Dogecoin for shops, platforms and exchanges.",
 )
 seed = typer.Typer(no_args_is_help=True, help="The seed that all keys come from.")
 commands.add_typer(seed, name="seed")
 
 Result = TypeVar("Result")
 Again = Annotated[bool, typer.Option("--again", help="Show the words although they were shown before.")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"kennel {VERSION}")
+        raise typer.Exit
+
+
+@commands.callback()
+def kennel(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Kennel takes, holds and sends Dogecoin for shops, platforms and exchanges."""
 
 
 class DatabaseAway(Exception):

@@ -6,6 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
+from app import VERSION
 from app.api import (
     accounts,
     addresses,
@@ -31,7 +32,6 @@ from app.api import (
 )
 from app.api.program import Program
 
-_VERSION: Final = "0.1.0"
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own telemetry would carry request bodies to whatever is configured in the environment."""
 
@@ -87,7 +87,7 @@ def build(
         layers.append(Middleware(auth.Bearer, token=token))
     app = FastAPI(
         title=title,
-        version=_VERSION,
+        version=VERSION,
         openapi_url="/openapi.json" if documented else None,
         redoc_url=None,
         middleware=layers,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app import VERSION
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
 from app.domain.networks import REGTEST
@@ -73,3 +74,7 @@ def test_a_wrong_passphrase_starts_nothing_and_is_not_repeated(database: str, tm
         assert "Traceback" not in done.stderr
         assert "hush" not in done.stdout + done.stderr
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_newcomer_can_ask_for_the_version() -> None:
+    assert run("--version", {}).stdout == f"kennel {VERSION}\n"

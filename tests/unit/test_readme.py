@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from app import VERSION
 from app.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -36,3 +37,10 @@ def test_documents_and_deployment_name_no_setting_that_there_is_not() -> None:
     named = {name for file in files for name in re.findall(r"\bKENNEL_[A-Z_]+[A-Z]\b", file.read_text())}
 
     assert named - set(SET) == {"KENNEL_CONFIG"}
+
+
+def test_the_version_is_the_same_wherever_it_is_said() -> None:
+    [said] = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    versions = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert said == VERSION == versions[0]
