@@ -37,7 +37,7 @@ class NewPayee(bodies.Body):
 
 
 class NewPayment(bodies.Body):
-    """One output by `to` and `amount`, or several in `pay`, which wins; fees in DOGE, 0 says nothing."""
+    """One output by `to` and `amount`, or several in `pay`; fees in DOGE, 0 says nothing."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={
@@ -60,6 +60,10 @@ class NewPayment(bodies.Body):
         """The payment that is wanted; refuses what could never be paid."""
         if not self.pay and not self.to:
             raise Invalid(reason="missing 'pay', or 'to' and 'amount', in JSON body", field="pay")
+        if self.pay and self.to:
+            raise Invalid(reason="Name the payees in 'pay', or one in 'to': not both.", field="to")
+        if self.pay and self.amount and self.amount != sum(payee.amount for payee in self.pay):
+            raise Invalid(reason="The amount is not what those in 'pay' get together.", field="amount")
         network = program.network
         payees = [
             Payee.of(network, f"pay.{n}.", one.to, Koinu(one.amount), int(one.deduct_fee_percent * PERCENT))
@@ -69,8 +73,8 @@ class NewPayment(bodies.Body):
             foreign_id,
             tuple(payees),
             kind=kind,
-            explicit_fee=Koinu(max(0, self.explicit_fee)),
-            max_fee=Koinu(max(0, self.max_fee)),
+            explicit_fee=Koinu(self.explicit_fee),
+            max_fee=Koinu(self.max_fee),
             batch=self.batch,
             reference=self.reference,
             seconds=program.paytx_minutes * _MINUTE_SECONDS if kind == "paytx" else None,

@@ -69,6 +69,8 @@ class PayOrder:
         for name in ("explicit_fee", "max_fee"):
             if getattr(self, name) < 0:
                 raise Invalid(reason=f"{name} is not below zero.", field=name)
+        if self.explicit_fee > self.max_fee > 0:
+            raise Invalid(reason="explicit_fee is above max_fee.", field="explicit_fee")
         fees.checked_shares(self.shares)
         if self.largest_fee < self.least_fee:
             raise fees.above_limit(self.least_fee, self.largest_fee).about(

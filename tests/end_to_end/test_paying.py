@@ -236,6 +236,15 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "a fee too low to be mined": ({"to": NOBODYS, "amount": "1", "explicit_fee": "0.0001"}, 409, "explicit_fee"),
     "a limit too low to be mined": ({"to": NOBODYS, "amount": "1", "max_fee": "0.0001"}, 409, "max_fee"),
     "an absurd fee": ({"to": NOBODYS, "amount": "1", "explicit_fee": "101"}, 409, "explicit_fee"),
+    "a fee above its limit": (
+        {"to": NOBODYS, "amount": "1", "explicit_fee": "0.6", "max_fee": "0.5"}, 400, "explicit_fee",
+    ),
+    "a fee below zero": ({"to": NOBODYS, "amount": "1", "explicit_fee": "-0.5"}, 400, "explicit_fee"),
+    "a limit below zero": ({"to": NOBODYS, "amount": "1", "max_fee": "-0.5"}, 400, "max_fee"),
+    "a payee beside the payees": ({"to": NOBODYS, "pay": [{"to": NOBODYS, "amount": "1"}]}, 400, "to"),
+    "an amount that is not that of the payees": (
+        {"amount": "2", "pay": [{"to": NOBODYS, "amount": "1"}]}, 400, "amount",
+    ),
 }  # fmt: skip
 
 

@@ -99,9 +99,12 @@ def test_a_fee_is_at_most_what_is_said_explicitly_then_the_limit_then_one_doge()
         ({"explicit_fee": Koinu(fees.HIGHEST_FEE + 1)}, "explicit_fee"),
         ({"explicit_fee": Koinu(-1)}, "explicit_fee"),
         ({"max_fee": Koinu(-1)}, "max_fee"),
+        ({"explicit_fee": Koinu(200_001), "max_fee": Koinu(200_000)}, "explicit_fee"),
     ],
 )
-def test_a_fee_that_is_not_mined_or_absurd_is_refused_by_its_field(terms: dict[str, Koinu], field: str) -> None:
+def test_a_fee_that_is_not_mined_or_absurd_or_above_its_limit_is_refused_by_its_field(
+    terms: dict[str, Koinu], field: str
+) -> None:
     with pytest.raises(Refusal) as refused:
         order(**terms)
 
