@@ -25,6 +25,10 @@ BULK: Final = 1_000
 WAITING: Final = 10_000
 """Requests of one verb that may wait in a lane; more are turned away."""
 TRIES: Final = 3
+CLOSING_SECONDS: Final = 10.0
+"""How long what was taken in may take to be committed at the end; then what no transaction has begun is refused."""
+LAST_SECONDS: Final = 30.0
+"""How long a transaction that has begun may take beyond that: the database gives up a statement before."""
 
 
 class Overloaded(Refusal):
@@ -34,9 +38,15 @@ class Overloaded(Refusal):
 
 
 class PerhapsDone(Refusal):
-    """The database went away while this was committed: it may have been done. Look before you ask for it again."""
+    """This was cut off while it was committed: it may have been done. Look before you ask for it again."""
 
     code = "unknown-error"
+
+
+class Stopping(Refusal):
+    """Kennel is stopping; nothing was done, try again."""
+
+    code = "not-available"
 
 
 @dataclass(slots=True)
@@ -80,6 +90,12 @@ class _Lane:
         self.waiting -= sum(len(one.asked) for one in batch)
         return batch
 
+    def refuse(self) -> None:
+        """Turn away all that wait; nothing of theirs was begun."""
+        while self.queue:
+            for one in self.take():
+                one.settle([Stopping() for _ in one.asked])
+
 
 class _CommitBrokeOffError(Exception):
     """The connection was lost under a COMMIT, which may have gone through; the cause says how."""
@@ -100,6 +116,25 @@ class GroupCommit:
         self._wait_seconds = wait_seconds
         self._lanes: dict[tuple[Verb[Any, Any], int], _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def close(self, seconds: float = CLOSING_SECONDS, last_seconds: float = LAST_SECONDS) -> None:
+        """Take nothing more; commit what was taken in and answer it, or refuse what there is no time for.
+
+        A transaction that has begun is ended all the same, and cut off only where the database does not end it either.
+        """
+        self._closed = True
+        await self._wait(seconds)
+        for lane in self._lanes.values():
+            lane.refuse()
+        await self._wait(last_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _wait(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
 
     async def submit(
         self, verb: Verb[Request, Thing], request: Request, claim: Claim | None = None, *, weight: int = 1
@@ -131,6 +166,8 @@ class GroupCommit:
 
     def _lane(self, verb: Verb[Any, Any], size: int, number: int) -> _Lane:
         """Return the lane in which so many more are to wait, and see that it moves."""
+        if self._closed:
+            raise Stopping
         lane = self._lanes.setdefault((verb, size), _Lane(verb, size))
         if lane.waiting + number > WAITING:
             raise Overloaded
@@ -144,7 +181,12 @@ class GroupCommit:
     async def _write(self, lane: _Lane) -> None:
         try:
             while lane.queue:
-                await self._commit(lane.verb, lane.take())
+                batch = lane.take()
+                try:
+                    await self._commit(lane.verb, batch)
+                finally:  # whoever is cut off hears of it; to all others this says nothing
+                    for waiting in batch:
+                        waiting.settle([PerhapsDone() for _ in waiting.asked])
         finally:
             lane.moving = False
 

@@ -135,6 +135,7 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
         platform=settings.platform_account,
     )
     commits = GroupCommit(shared.engine, shared.performed)
+    stack.push_async_callback(commits.close)
     given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)
     new_id = draws.words(8, bytes.hex)
     admin = application.admin(given, new_id, settings.admin_token or "")

@@ -483,3 +483,58 @@ async def test_more_than_may_wait_are_turned_away_before_any_is_done(journal: Jo
         await journal.writer.submit_all(journal.verb, [Asked(Note("n"))] * (group_commit.WAITING + 1))
 
     assert await journal.written() == []
+
+
+async def test_at_the_end_what_was_taken_in_is_committed_and_answered_and_nothing_more_is_taken(
+    journal: Journal,
+) -> None:
+    gate = asyncio.Event()
+    journal.before = lambda _: gate.wait()
+    taken = [asyncio.create_task(journal.write(f"n{number}")) for number in range(250)]
+    await turns()
+
+    closing = asyncio.create_task(journal.writer.close())
+    await turns()
+    late = await outcomes(journal.write("late"))
+    gate.set()
+    await closing
+
+    assert [one.result().thing.text for one in taken] == await journal.written() == [f"n{n}" for n in range(250)]
+    assert [type(one) for one in late] == [group_commit.Stopping]
+
+
+async def test_at_the_end_what_there_is_no_time_for_is_refused_and_what_has_begun_is_ended(journal: Journal) -> None:
+    gate = asyncio.Event()
+    journal.before = lambda _: gate.wait()
+    taken = [asyncio.create_task(journal.write(f"n{number}")) for number in range(250)]
+    await turns()
+
+    closing = asyncio.create_task(journal.writer.close(seconds=0))
+    refused = await outcomes(*taken[200:])
+    gate.set()
+    done = await outcomes(*taken[:200])
+    await closing
+
+    assert {type(one) for one in refused} == {group_commit.Stopping}
+    assert all(isinstance(one, Done) for one in done)
+    assert await journal.written() == [f"n{number}" for number in range(200)]
+
+
+async def test_at_the_end_a_transaction_that_does_not_end_is_cut_off_and_its_callers_hear_of_it(
+    journal: Journal,
+) -> None:
+    never = asyncio.Event()
+    journal.after = lambda _: never.wait()
+    taken = [asyncio.create_task(journal.write(f"n{number}")) for number in range(3)]
+    await turns()
+
+    await journal.writer.close(seconds=0, last_seconds=0)
+
+    assert {type(one) for one in await outcomes(*taken)} == {group_commit.PerhapsDone}
+    assert await journal.written() == []
+
+
+async def turns(number: int = 5) -> None:
+    """Let every task that can go on do so."""
+    for _ in range(number):
+        await asyncio.sleep(0)
