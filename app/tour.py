@@ -183,7 +183,7 @@ def told(event: dict[str, Any]) -> Text:
     when = datetime.fromisoformat(event["created"]).astimezone().strftime("%H:%M:%S")
     style = "green" if name.endswith("CONFIRMED") and "UN" not in name else "cyan"
     style = "red" if name.startswith("SYS") or name.endswith("UNCONFIRMED") else style
-    words = _words(message) if isinstance(message, dict) else str(message)
+    words = _words(message, undone=name.endswith("UNDONE")) if isinstance(message, dict) else str(message)
     words = "".join(letter if letter.isprintable() else " " for letter in words)
     return Text.assemble((f"{when} ", "dim"), (f"{name:<29} ", style), words[:LINE])
 
@@ -206,10 +206,12 @@ _WORDS: Final = (
         "current_balance",
         "{foreign_id}: {current_balance} to spend, {incoming_balance} coming in, {outgoing_balance} going out",
     ),
+    ("invoice_id", "{invoice_id}: {amount} DOGE to {to} are not given back{after_all}"),
     ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}{why}"),
     ("vout", "{foreign_id}: {amount} DOGE to {address}, {confirmations} of {required_confirmations} confirmations"),
-    ("outpoint", "{amount} DOGE of {address} were spent by a transaction that Kennel did not make"),
-    ("direction", "{foreign_id}: {amount} DOGE {direction} ({kind})"),
+    ("outpoint", "{amount} DOGE of {address} were spent by a transaction that Kennel did not make{after_all}"),
+    ("owed", "{foreign_id}: {amount} DOGE, and {owed} are owed by then"),
+    ("direction", "{foreign_id}: {amount} DOGE {direction} ({kind}){after_all}"),
     ("reason", "webhook endpoint {webhook_id} is disabled: {reason}"),
     ("webhook_id", "a test of webhook endpoint {webhook_id}"),
     ("payout_address", "{foreign_id}"),
@@ -217,7 +219,7 @@ _WORDS: Final = (
 """What matters of a message, by a field that only its kind has."""
 
 
-def _words(message: dict[str, Any]) -> str:
+def _words(message: dict[str, Any], *, undone: bool = False) -> str:
     """Return what matters of a message; of an unknown one its JSON."""
     if "block_hash" in message:
         verb = "connected" if message["connected"] else "taken back"
@@ -228,7 +230,8 @@ def _words(message: dict[str, Any]) -> str:
     why = f": {message['error']}" if message.get("error") else ""
     sides = {name: _several(message.get(name, ""), "account") for name in ("from", "to")}
     payees = _several(message.get("pay_to", []), "to")
-    return found.format_map({**message, **sides, "payees": payees, "why": why})
+    after_all = ", which was taken back" if undone or message.get("reversed") else ""
+    return found.format_map({**message, **sides, "payees": payees, "why": why, "after_all": after_all})
 
 
 def _several(named: str | list[dict[str, str]], name: str) -> str:

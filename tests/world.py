@@ -1,6 +1,7 @@
 """A small world for tests of the rules: accounts with real keys, invoices, and blocks made of nothing but outputs."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import count
@@ -143,6 +144,14 @@ async def told(engine: AsyncEngine, prefix: str = "") -> list[str]:
         found = (await db.execute(sa.select(outbox.c.type).order_by(outbox.c.id))).scalars().all()
         await db.execute(sa.delete(outbox))
     return [event for event in found if event.startswith(prefix)]
+
+
+async def said(engine: AsyncEngine, *prefixes: str) -> list[dict[str, Any]]:
+    """The messages of events of these types, each with its `type`, in order; and from then on all count as read."""
+    async with engine.begin() as db:
+        found = (await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))).all()
+        await db.execute(sa.delete(outbox))
+    return [json.loads(row.message) | {"type": row.type} for row in found if row.type.startswith(prefixes)]
 
 
 async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:

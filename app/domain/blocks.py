@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db
-from app.domain import chain_rows, custody, ledger, outbox, pauses, watches
+from app.domain import block_facts, chain_rows, custody, debts, ledger, outbox, pauses, watches
 from app.domain.chain_changes import Block, Changes
 from app.domain.custody import Moved
 from app.domain.ledger import Posted
@@ -219,7 +219,8 @@ async def _apply(db: Db, changes: Changes) -> str:
     if why:
         why += "; look, then run `kennel resume`"
         await pauses.pause(db, why)
-    await outbox.emit(db, changes.facts(posted))
+    owed = await debts.of_accounts(db, sorted(debts.borrowers(posted.values())))
+    await outbox.emit(db, block_facts.told(changes, posted, owed))
     return why
 
 

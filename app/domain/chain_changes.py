@@ -5,16 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from app.domain import facts
 from app.domain.deposits import Coin, Deposit, Outpoint, Place
 from app.domain.facts import Owner
-from app.domain.ledger import Balance, Entry, Posted, Slot
-from app.domain.outbox import Fact
+from app.domain.ledger import Entry, Posted
 from app.domain.payments import Payment
 from app.domain.receipts import Receipts, judge
 from app.domain.sending_changes import SendingChanges
 from app.domain.watches import Watches
-from app.money import DOGE, Koinu
+from app.money import Koinu
 
 
 class Output(NamedTuple):
@@ -67,7 +65,9 @@ class Step:
     txids: dict[int, dict[bytes, None]] = field(default_factory=dict)
     confirmed: list[Deposit] = field(default_factory=list)
     told: dict[InvoiceKey, list[tuple[str, Receipts]]] = field(default_factory=dict)
+    unconfirmed: list[Deposit] = field(default_factory=list)
     lost: list[Coin] = field(default_factory=list)
+    found: list[Coin] = field(default_factory=list)
     sent: list[tuple[str, Payment]] = field(default_factory=list)
     brought: set[bytes] = field(default_factory=set)
     before: dict[InvoiceKey, Receipts] = field(default_factory=dict)
@@ -154,10 +154,6 @@ class Changes:
                 self.deposits[outpoint] = replace(deposit, owed=Koinu(deposit.owed + amount))
         self.sendings.charge(charged["payment"])
 
-    def facts(self, posted: Mapping[str, Posted]) -> list[Fact]:
-        """Return what is told, block by block; `posted` by the entries' keys."""
-        return [fact for step in self.steps for fact in self._facts(step, posted)]
-
     def _receive(self, step: Step, place: Place, output: Output) -> None:
         coin = self.coins.get(output.outpoint) or Coin(output.outpoint, place, output.amount, output.coinbase, None)
         if coin.height is None:
@@ -186,7 +182,7 @@ class Changes:
         for _, outpoint in sorted(due):
             deposit = self.deposits[outpoint]
             step.entries.append(deposit.entry("confirmed"))
-            step.confirmed.append(deposit)
+            step.confirmed.append(deposit.confirmed())
             self._store(step, deposit.confirmed(), confirmed=deposit.amount)
 
     def _repay(self, account: int, most: int) -> int:
@@ -216,6 +212,7 @@ class Changes:
             step.touch(coin.place.account, coin.spent_by)
             if coin.spent_by not in self.sendings:
                 step.entries.append(coin.entry(back=True))
+                step.found.append(coin)
             coin = coin.unspent()
             self._keep(coin)
         if coin.change and coin.height == step.height:
@@ -224,7 +221,10 @@ class Changes:
     def _undo(self, step: Step, deposit: Deposit) -> None:
         step.touch(deposit.place.account, deposit.outpoint.txid)
         step.entries.append(deposit.entry("undone"))
-        confirmed = -deposit.amount if deposit.state == "confirmed" else 0
+        confirmed = 0
+        if deposit.state == "confirmed":
+            step.unconfirmed.append(deposit.undone())
+            confirmed = -deposit.amount
         self._store(step, deposit.undone(), received=-deposit.amount, confirmed=confirmed)
         self._keep(replace(self.coins[deposit.outpoint].unspent(), height=None))
 
@@ -249,37 +249,6 @@ class Changes:
             if events:
                 step.told[key] = [(event, self.receipts[key]) for event in events]
 
-    def _facts(self, step: Step, posted: Mapping[str, Posted]) -> Iterable[Fact]:
-        """Account by account: the chain's activity, its invoices, its payments, and its balance after all that."""
-        balances: dict[Slot, Balance] = {
-            line.posting.slot: line.balance for entry in step.entries for line in posted[entry.key].lines
-        }
-        concerned = {account for account, _ in balances if account >= 0} | set(step.txids)
-        for account in sorted(concerned | {payment.owner.id for _, payment in step.sent}):
-            owner = self.owners[account]
-            if txids := step.txids.get(account):
-                shown = [_display(txid) for txid in txids]
-                yield facts.chain_activity(owner, step.height, _display(step.hash), shown, connected=step.connected)
-            for key in sorted(key for key in step.told if key[0] == account):
-                yield from (facts.invoice_payment(owner, event, now.sums) for event, now in step.told[key])
-            for deposit in step.confirmed:
-                if deposit.place.account == account:
-                    yield from facts.deposit_confirmed(owner, deposit, step.tip - (deposit.height or 0) + 1)
-            yield from (
-                facts.payment_event(payment, event) for event, payment in step.sent if payment.owner.id == account
-            )
-            if (balance := balances.get((account, DOGE))) is not None:
-                yield facts.balance_change(owner, balance)
-        yield from (_unknown_spend(coin) for coin in step.lost)
-
 
 def _due(deposit: Deposit) -> tuple[int, int, Outpoint]:
     return deposit.confirm_height or 0, deposit.place.account, deposit.outpoint
-
-
-def _unknown_spend(coin: Coin) -> Fact:
-    return facts.unknown_spend(coin.place.address, coin.amount, str(coin.outpoint), _display(coin.spent_by or b""))
-
-
-def _display(hash_or_txid: bytes) -> str:
-    return hash_or_txid[::-1].hex()

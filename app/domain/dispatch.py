@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import coin_choice, facts, fees, funds, ledger, outbox, payments, payouts
+from app.domain import coin_choice, fees, funds, ledger, outbox, payment_facts, payments, payouts
 from app.domain.coin_choice import Choice
 from app.domain.funds import Path
 from app.domain.pay_orders import CONSOLIDATION, PAYOUT
@@ -132,7 +132,7 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
     """
     carried = [one for draft in drafts for one in _carried(draft.payments, draft.signed.choice)]
     before = [payment for draft in drafts for payment in draft.payments]
-    ended = [payments.with_state(payment, "FAILED", str(refusal)) for payment, refusal in failed]
+    ended = [payments.unsent(payment, "FAILED", str(refusal)) for payment, refusal in failed]
     if drafts:
         await _store_signed(db, drafts, carried)
     if ended:
@@ -145,8 +145,8 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
     ]
     entries += [payment.give_back("failed", payment.reserved) for payment in ended]
     outcomes = await ledger.post(db, entries)
-    told = [facts.payment_event(payment, "PAYMENT_FAILED") for payment in ended]
-    await outbox.emit(db, [*told, *payments.balance_changes([*carried, *ended], outcomes)])
+    told = payment_facts.ended(ended, "PAYMENT_FAILED")
+    await outbox.emit(db, [*told, *payment_facts.balance_changes([*carried, *ended], outcomes)])
 
 
 async def _store_signed(db: Db, drafts: Sequence[Draft], carried: Sequence[Payment]) -> None:

@@ -13,7 +13,7 @@ from app.domain.books import Posting
 from app.domain.escrows import OPEN, Escrow, NoSuchEscrow
 from app.domain.facts import Owner
 from app.domain.holds import AVAILABLE, HELD
-from app.domain.movements import Movement
+from app.domain.movements import Movement, Telling
 from app.domain.networks import Network
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.verbs import Verb
@@ -134,7 +134,7 @@ def _parts(wish: End, escrow: Escrow) -> Parts | Refusal:
 
 def _movement(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> Movement:
     """The seller is credited with all of the part and debited with the fee, as a statement would have it."""
-    told = escrow_facts.told(escrow)
+    told: tuple[Telling, ...] = escrow_facts.told(escrow)
     if parts is None:
         return Movement(escrow.asset, (), told)
     buyer, seller, code = escrow.buyer.id, escrow.seller.id, escrow.asset.code
@@ -143,9 +143,8 @@ def _movement(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> Mo
         Posting(buyer, AVAILABLE, parts.buyer, code),
         Posting(seller, AVAILABLE, parts.seller, code),
     ]
-    quiet: tuple[Owner, ...] = ()
     if parts.fee and platform is not None:
         fee = (Posting(seller, AVAILABLE, -parts.fee, code), Posting(platform.id, AVAILABLE, parts.fee, code))
         postings.extend(fee)
-        quiet = (platform,)
-    return Movement(escrow.asset, (escrow.entry(KINDS[escrow.state], postings),), told, quiet)
+        told = (*told, escrow_facts.fee_earned(escrow, platform, parts.fee))
+    return Movement(escrow.asset, (escrow.entry(KINDS[escrow.state], postings),), told)

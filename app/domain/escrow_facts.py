@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from app.domain.facts import Owner
 from app.domain.movements import Telling
 
 if TYPE_CHECKING:
@@ -37,3 +38,8 @@ def told(escrow: "Escrow") -> tuple[Telling, Telling]:
     message = {"escrow": shown(escrow)}
     event = f"ESCROW_{escrow.state}"
     return Telling(escrow.buyer, event, message), Telling(escrow.seller, event, message)
+
+
+def fee_earned(escrow: "Escrow", platform: Owner, fee: int) -> Telling:
+    """ESCROW_FEE_EARNED: to the platform, which may be buyer or seller of the order as well."""
+    return Telling(platform, "ESCROW_FEE_EARNED", {"amount": escrow.asset.show(fee), "escrow": shown(escrow)})

@@ -6,7 +6,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.domain import endpoint_facts, escrow_facts, facts, hold_facts, movements, transfer_facts
+from app.domain import (
+    debts,
+    deposit_facts,
+    endpoint_facts,
+    escrow_facts,
+    facts,
+    hold_facts,
+    movements,
+    payment_facts,
+    transfer_facts,
+)
 from app.domain.accounts import Account
 from app.domain.assets import Asset
 from app.domain.books import Balance, Bucket, Entry, Line, Posted, Posting
@@ -28,6 +38,7 @@ TXID: Final = bytes.fromhex("6f7cf9580f1c2dfb3c4d5d043cdbb128c640e3f20161245aa73
 BLOCK: Final = "82bc68038f6034c0596b6e313729793a887fded6e92a31fbdf70863f89d9bea2"
 SHOP: Final = Owner(7, "shibe-shop", "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv")
 CUSTOMER: Final = Owner(8, "alice", "mrp1Ti3cde6BxfuGrBDbXiTxVcqAgJ4xDj")
+PLATFORM: Final = Owner(0, "platform", "mkpZhYtJu2r87Js3pDiWJDmPte2NRZ8bJV")
 GOLD: Final = Asset("gold_coins", "Gold coins", 0, NOON)
 TEN: Final = Koinu(10 * COIN)
 ITEM: Final = {"type": "item", "name": "Doge plush", "sku": "D-1", "description": "", "value": "10", "quantity": 1,
@@ -62,13 +73,18 @@ def _accounts() -> list[Fact]:
         facts.account_closed(replace(named, state="closed")),
         facts.balance_change(SHOP, Balance(TEN)),
         facts.chain_activity(SHOP, 1_000, BLOCK, [TXID[::-1].hex()], connected=True),
+        *debts.told(SHOP, 4 * COIN, 4 * COIN),
+        *debts.told(SHOP, -3 * COIN, COIN),
     ]
 
 
 def _deposits() -> list[Fact]:
     place = Place(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
     deposit = Deposit(Outpoint(TXID, 1), place, TEN, 6).seen(995, 1)
-    return facts.deposit_confirmed(SHOP, deposit, 6)
+    return [
+        *deposit_facts.unconfirmed(SHOP, deposit.undone()),
+        *deposit_facts.confirmed(SHOP, deposit.confirmed(), 6),
+    ]
 
 
 def _invoices() -> list[Fact]:
@@ -106,11 +122,15 @@ def _payments() -> list[Fact]:
     sent = replace(asked, state="BROADCAST", paid=TEN, fee=Koinu(COIN // 100), transaction_id=5, txid=TXID)
     states = {"PAYMENT_SENT": "BROADCAST", "PAYMENT_ON_CHAIN": "BROADCAST", "PAYMENT_CONFIRMED": "CONFIRMED",
               "PAYMENT_UNCONFIRMED": "BROADCAST", "PAYMENT_VOIDED": "VOIDED"}  # fmt: skip
-    failed = replace(sent, state="FAILED", error="Another transaction spent the coins of this payment.")
+    failed = replace(
+        sent, state="FAILED", error="Another transaction spent the coins of this payment.", returned=sent.total
+    )
+    refund = replace(failed, kind="refund", reference=ADDRESSES[0])
     return [
         facts.payment_event(asked, "PAYMENT_REQUESTED"),
-        *(facts.payment_event(replace(sent, state=state), name) for name, state in states.items()),
+        *(facts.payment_event(replace(sent, state=state, returned=TEN), name) for name, state in states.items()),
         facts.payment_event(failed, "PAYMENT_FAILED"),
+        payment_facts.refund_returned(refund),
     ]
 
 
@@ -147,9 +167,13 @@ def _escrows() -> list[Fact]:
         replace(locked, state=state, to_seller=seller, to_buyer=buyer) for state, (seller, buyer) in ended.items()
     ]
     balances = [Balance(75, held=0 if escrow.to_seller or escrow.to_buyer else 100) for escrow in escrows]
+    fee = escrow_facts.fee_earned(escrows[1], PLATFORM, locked.fee)
     return [
-        movements.fact(escrow_facts.told(escrow)[0], GOLD, balance)
-        for escrow, balance in zip(escrows, balances, strict=True)
+        *(
+            movements.fact(escrow_facts.told(escrow)[0], GOLD, balance)
+            for escrow, balance in zip(escrows, balances, strict=True)
+        ),
+        movements.fact(fee, GOLD, Balance(locked.fee)),
     ]
 
 
@@ -161,6 +185,7 @@ def _system() -> list[Fact]:
     )  # fmt: skip
     return [
         facts.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK),
+        facts.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK, back=True),
         endpoint_facts.test(endpoint),
         endpoint_facts.disabled(endpoint),
     ]

@@ -10,7 +10,6 @@ from app.tables import NOBODY
 
 if TYPE_CHECKING:
     from app.domain.accounts import Account
-    from app.domain.deposits import Deposit
     from app.domain.invoices import Invoice
     from app.domain.ledger import Balance
     from app.domain.payments import Payment
@@ -23,6 +22,16 @@ class Owner(NamedTuple):
     foreign_id: str
     address: str
     open: bool = True
+
+
+class Flow(NamedTuple):
+    """Money that comes to an account (`in`) or goes from it (`out`), as ACC_PAYMENT tells it."""
+
+    direction: str
+    kind: str
+    reference: str
+    amount: Koinu
+    txid: str = ""
 
 
 class InvoiceSums(NamedTuple):
@@ -107,43 +116,16 @@ def balance_change(owner: Owner, balance: "Balance") -> Fact:
     return of_account(owner, "ACC_BALANCE_CHANGE", message)
 
 
-def deposit_confirmed(owner: Owner, deposit: "Deposit", confirmations: int) -> list[Fact]:
-    """DEPOSIT_CONFIRMED, the deposit as api.md has it; and ACC_PAYMENT, whose `reference` is the address that was paid.
-
-    Not when its row was written: blocks that are taken at once would say the same of deposits minutes apart.
-    """
-    paid, txid = deposit.place.address, deposit.outpoint.txid[::-1].hex()
-    invoice = deposit.place.invoice is not None
+def account_payment(owner: Owner, flow: Flow, *, back: bool = False) -> Fact:
+    """ACC_PAYMENT; `back` takes back one that was told before."""
     message = {
-        "txid": txid,
-        "vout": deposit.outpoint.vout,
-        "address": paid,
-        "invoice": paid if invoice else "",
-        "amount": show(deposit.amount),
-        "confirmations": confirmations,
-        "required_confirmations": deposit.required_confirmations,
-        "state": "confirmed",
-    }
-    payment = {
-        "direction": "in",
-        "kind": "invoice" if invoice else "deposit",
-        "reference": paid,
-        "amount": show(deposit.amount),
+        "direction": flow.direction,
+        "kind": flow.kind,
+        "reference": flow.reference,
+        "amount": show(flow.amount),
         "fee": "0",
-        "txid": txid,
-    }
-    return [of_account(owner, "DEPOSIT_CONFIRMED", message), of_account(owner, "ACC_PAYMENT", payment)]
-
-
-def inside_payment(owner: Owner, direction: str, kind: str, reference: str, amount: Koinu) -> Fact:
-    """ACC_PAYMENT of money between two accounts, told to each; `reference` is the invoice that it was about."""
-    message = {
-        "direction": direction,
-        "kind": kind,
-        "reference": reference,
-        "amount": show(amount),
-        "fee": "0",
-        "txid": "",
+        "txid": flow.txid,
+        "reversed": back,
     }
     return of_account(owner, "ACC_PAYMENT", message)
 
@@ -206,7 +188,7 @@ def payment_shown(payment: "Payment") -> dict[str, Any]:
 
 
 def payment_event(payment: "Payment", event: str) -> Fact:
-    """Any PAYMENT_*: GigaWallet's PaymentEvent, then its state and fee."""
+    """Any PAYMENT_*: GigaWallet's PaymentEvent, then its state and fee; of one that ended unpaid, what came back of it."""
     message = {
         "payment_id": payment.id,
         "account_id": payment.owner.address,
@@ -217,22 +199,11 @@ def payment_event(payment: "Payment", event: str) -> Fact:
         "state": payment.state,
         "fee": show(payment.fee or 0),
     }
+    if payment.is_returned:
+        message["returned"] = show(payment.returned)
     if payment.error:
         message["error"] = payment.error
     return Fact(payment.owner.id, payment.owner.foreign_id, event, _json(message))
-
-
-def payment_asked(payment: "Payment") -> Fact:
-    """ACC_PAYMENT of money that is to go out; which transaction carries it, and its fee, is told by PAYMENT_SENT."""
-    message = {
-        "direction": "out",
-        "kind": "payment",
-        "reference": payment.reference or str(payment.id),
-        "amount": show(payment.amount),
-        "fee": "0",
-        "txid": "",
-    }
-    return of_account(payment.owner, "ACC_PAYMENT", message)
 
 
 def _pay_to(payment: "Payment") -> list[dict[str, str]]:
@@ -242,10 +213,11 @@ def _pay_to(payment: "Payment") -> list[dict[str, str]]:
     ]
 
 
-def unknown_spend(address: str, amount: Koinu, outpoint: str, txid: str) -> Fact:
-    """SYS_UNKNOWN_SPEND: a coin of ours was spent by a transaction that we did not make."""
+def unknown_spend(address: str, amount: Koinu, outpoint: str, txid: str, *, back: bool = False) -> Fact:
+    """SYS_UNKNOWN_SPEND: a coin of ours was spent by a transaction that we did not make; or `back`, that was undone."""
     message = {"address": address, "amount": show(amount), "outpoint": outpoint, "txid": txid}
-    return Fact(NOBODY, "", "SYS_UNKNOWN_SPEND", _json(message))
+    event = "SYS_UNKNOWN_SPEND_UNDONE" if back else "SYS_UNKNOWN_SPEND"
+    return Fact(NOBODY, "", event, _json(message))
 
 
 def of_account(owner: Owner, event: str, message: dict[str, Any]) -> Fact:

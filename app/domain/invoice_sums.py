@@ -10,9 +10,9 @@ from app import db as bulk
 from app.db import Db, Row
 from app.domain import facts, receipts, scripts
 from app.domain.facts import Owner
-from app.domain.invoices import RETURNED
 from app.domain.networks import Network
 from app.domain.outbox import Fact
+from app.domain.payments import RETURNED
 from app.domain.receipts import Receipts
 from app.money import Koinu
 from app.tables import accounts, addresses, invoices, payments

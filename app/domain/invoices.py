@@ -17,6 +17,7 @@ from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.facts import Owner
 from app.domain.items import Item
 from app.domain.networks import Network
+from app.domain.payments import RETURNED
 from app.domain.refusals import Invalid, NotFound, Refusal
 from app.domain.verbs import Verb
 from app.money import NOTHING, Koinu
@@ -27,8 +28,6 @@ CONFIRMATIONS: Final = 1000
 """The most that an invoice may ask for."""
 MINUTES: Final = 10 * 366 * 24 * 60
 """The longest that an invoice may take to expire: ten years."""
-RETURNED: Final = ("FAILED", "VOIDED")
-"""States of a refund's payment whose money has come back."""
 
 
 class NoSuchInvoice(NotFound):

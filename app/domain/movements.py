@@ -24,7 +24,7 @@ class Telling(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What is posted together. `quiet` accounts are moved and not told, but for their balance of Dogecoin.
+    """What is posted together, and told of it to every account that it moves.
 
     Nothing else may have been decided on the strength of one that is `alone`: it may be refused for want of money, and
     its neighbours go on.
@@ -33,13 +33,12 @@ class Movement:
     asset: Asset
     entries: tuple[Entry, ...]
     told: tuple[Telling, ...]
-    quiet: tuple[Owner, ...] = ()
     alone: bool = False
 
     @property
     def owners(self) -> tuple[Owner, ...]:
         """Whose balance it may move."""
-        return (*(telling.owner for telling in self.told), *self.quiet)
+        return tuple(telling.owner for telling in self.told)
 
 
 async def carry_out(db: Db, given: Sequence[Movement]) -> list[Refusal | None]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.db import Db
 from app.domain import facts, ledger, outbox, transfers
-from app.domain.facts import Owner
+from app.domain.facts import Flow, Owner
 from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posted, Posting
 from app.domain.outbox import Fact
 from app.domain.refusals import Refusal
@@ -43,8 +43,8 @@ class Move:
         kind = self.kind.lower()
         return (
             *self.told,
-            facts.inside_payment(self.payee, "in", kind, self.invoice, self.amount),
-            facts.inside_payment(self.payer, "out", kind, self.invoice, self.amount),
+            facts.account_payment(self.payee, Flow("in", kind, self.invoice, self.amount)),
+            facts.account_payment(self.payer, Flow("out", kind, self.invoice, self.amount)),
         )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import accounts, facts, ledger, outbox
+from app.domain import accounts, ledger, outbox, payment_facts
 from app.domain.accounts import NoSuchAccount
 from app.domain.facts import Owner
 from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting
@@ -23,6 +23,8 @@ from app.tables import accounts as account_rows
 AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
 LIVE: Final = ("PENDING", "PROCESSING", "BROADCAST", "CANCELLING")
 """States in which money is set aside."""
+RETURNED: Final = ("FAILED", "VOIDED")
+"""States in which it has come back."""
 
 
 class NoSuchPayment(NotFound):
@@ -42,7 +44,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment as it is. `txid` in internal byte order and `raw` once signed; `owed` is what clawback waits for."""
+    """A payment as it is. `txid` in internal byte order and `raw` once signed; `owed` is what clawback waits for.
+
+    `returned` is what came back when it ended unpaid; only whoever ends it knows that.
+    """
 
     owner: Owner
     id: int
@@ -64,6 +69,12 @@ class Payment:
     raw: bytes | None = None
     confirmations: int = 0
     owed: Koinu = NOTHING
+    returned: Koinu = NOTHING
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether its money has come back."""
+        return self.state in RETURNED
 
     @property
     def deducts(self) -> bool:
@@ -173,21 +184,9 @@ async def _write(db: Db, accepted: Sequence[tuple[PayOrder, Owner, int]]) -> lis
         await bulk.insert(db, payment_outputs, outputs)
     made = await load(db, payments.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
     outcomes = await ledger.post(db, [_set_aside(payment) for payment in made])
-    told = [fact for payment in made for fact in _told(payment)]
-    await outbox.emit(db, [*told, *balance_changes(made, outcomes)])
+    told = [fact for payment in made for fact in payment_facts.requested(payment)]
+    await outbox.emit(db, [*told, *payment_facts.balance_changes(made, outcomes)])
     return made
-
-
-def balance_changes(given: Sequence[Payment], outcomes: Sequence[ledger.Outcome]) -> list[outbox.Fact]:
-    """Tell each account's balance after all that was posted: once per account."""
-    owners = {payment.owner.id: payment.owner for payment in given}
-    lines = [line for outcome in outcomes if isinstance(outcome, ledger.Posted) for line in outcome.lines]
-    last = {line.posting.account: line.balance for line in lines if line.posting.account in owners}
-    return [facts.balance_change(owners[account], balance) for account, balance in sorted(last.items())]
-
-
-def _told(payment: Payment) -> tuple[outbox.Fact, outbox.Fact]:
-    return facts.payment_event(payment, "PAYMENT_REQUESTED"), facts.payment_asked(payment)
 
 
 def _set_aside(payment: Payment) -> Entry:
@@ -285,6 +284,11 @@ def _payment(row: Row, outputs: tuple[Output, ...]) -> Payment:
 def with_state(payment: Payment, state: str, error: str = "") -> Payment:
     """Return the payment in another state."""
     return replace(payment, state=state, error=error)
+
+
+def unsent(payment: Payment, state: str, error: str = "") -> Payment:
+    """Return the payment ended before it was signed: all that was set aside comes back."""
+    return replace(payment, state=state, error=error, returned=payment.reserved)
 
 
 def signed(payment: Payment, amounts: Sequence[Koinu], fee: Koinu) -> Payment:

@@ -9,6 +9,8 @@ from app.domain.ledger import Entry
 from app.domain.payments import Payment
 from app.domain.sendings import Repay, Sending, no_debts
 
+TURNED = "TURNED"
+"""Stands for what is told beside a payment's own event when its money came back, or goes out after all."""
 OVERTAKEN = "Another transaction spent the coins of this payment."
 
 
@@ -125,7 +127,7 @@ class SendingChanges:
             self._put(mined)
 
     def _unmine(self, sending: Sending, step: Step) -> None:
-        event = "PAYMENT_UNCONFIRMED" if sending.state == "settled" else ""
+        event = "PAYMENT_UNCONFIRMED" if sending.state == "settled" or sending.replaces is None else ""
         if sending.state == "settled":
             step.entries += sending.settle(back=True)
         self._put(sending.unmined())
@@ -175,7 +177,9 @@ class SendingChanges:
             if other.id != sending.id and any(payment.id in known for payment in other.payments):
                 self._put(replace(other, payments=tuple(known.get(one.id, one) for one in other.payments)))
         name = f"PAYMENT_{state}" if event is None else event
-        step.sent += [(name, payment) for payment in payments if name]
+        for before, payment in zip(sending.payments, payments, strict=True):
+            step.sent += [(name, payment)] if name else []
+            step.sent += [(TURNED, payment)] if before.is_returned != payment.is_returned else []
 
     def _put(self, sending: Sending) -> None:
         self.sendings[sending.id] = sending

@@ -81,7 +81,7 @@ class Sending:
         if self.replaces is None:
             return replace(self, state="settled")
         returned = zip(self.payments, self._fees(), strict=True)
-        return replace(self, state="settled", payments=tuple(_repaid(one, one.total - fee) for one, fee in returned))
+        return replace(self, state="settled", payments=tuple(_returned(one, one.total - fee) for one, fee in returned))
 
     def release(self, repay: Repay = no_debts, *, back: bool = False) -> list[Entry]:
         """Return the movements of payments that can no longer happen, or can again; clawback is repaid first."""
@@ -95,7 +95,7 @@ class Sending:
 
     def released(self) -> "Sending":
         """Return it after its release: its payments have paid what they owe."""
-        return replace(self, payments=tuple(_repaid(payment, payment.total) for payment in self.payments))
+        return replace(self, payments=tuple(_returned(payment, payment.total) for payment in self.payments))
 
     def charged(self, amounts: Mapping[str, int]) -> "Sending":
         """Return it with what clawback was charged for its payments, by their ids, added to what they owe."""
@@ -124,9 +124,9 @@ def _given_back(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, .
     return (Posting(CLAWBACK, AVAILABLE, due), Posting(payment.owner.id, AVAILABLE, amount - due))
 
 
-def _repaid(payment: Payment, amount: int) -> Payment:
+def _returned(payment: Payment, amount: int) -> Payment:
     """Return the payment after so much of it came back."""
-    return replace(payment, owed=Koinu(max(0, payment.owed - amount)))
+    return replace(payment, owed=Koinu(max(0, payment.owed - amount)), returned=Koinu(amount))
 
 
 async def of_blocks(db: Db, spends: Spends, lost: Collection[bytes], heights: tuple[int, int]) -> dict[int, Sending]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db
-from app.domain import facts, ledger, outbox, payments, payouts
+from app.domain import ledger, outbox, payment_facts, payments, payouts
 from app.domain.pay_orders import PAYOUT
 from app.domain.payments import NoSuchPayment, Payment
 from app.domain.refusals import Conflict, Refusal
@@ -121,7 +121,9 @@ def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) ->
 
 
 def _voided(payment: Payment) -> Payment:
-    return payments.with_state(payment, "VOIDED" if payment.transaction_id is None else "CANCELLING")
+    if payment.transaction_id is None:
+        return payments.unsent(payment, "VOIDED")
+    return payments.with_state(payment, "CANCELLING")
 
 
 async def _write(db: Db, changed: Sequence[Payment]) -> None:
@@ -146,5 +148,5 @@ async def _write(db: Db, changed: Sequence[Payment]) -> None:
         await db.execute(stopped.values(sends=False))
     await payouts.hold_back(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
     outcomes = await ledger.post(db, [payment.give_back("voided", payment.reserved) for payment in over])
-    told = [facts.payment_event(payment, "PAYMENT_VOIDED") for payment in over]
-    await outbox.emit(db, [*told, *payments.balance_changes(over, outcomes)])
+    told = payment_facts.ended(over, "PAYMENT_VOIDED")
+    await outbox.emit(db, [*told, *payment_facts.balance_changes(over, outcomes)])

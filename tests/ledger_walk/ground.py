@@ -26,6 +26,7 @@ from tests import world
 from tests.conftest import cloned
 from tests.ledger_walk import truths
 from tests.ledger_walk.model import MOST, PLATFORM, Made, Model
+from tests.listener import Listener
 
 THERE: Final = ("ann", "bob", "cec", PLATFORM)
 POOR: Final = "dan"
@@ -242,3 +243,13 @@ class Ground(RuleBasedStateMachine):
     async def _end(self) -> None:
         report = await audit.run(self.engine)
         assert report.ok, [finding for finding in report.findings if not finding.ok]
+        await self._events_come_to_the_same()
+
+    async def _events_come_to_the_same(self) -> None:
+        """Whoever adds up nothing but events has what the model has."""
+        listener = Listener()
+        await listener.listen(self.engine)
+        for name in self._names:
+            for asset in self.model.decimals:
+                has = sum(self.model.money.of[name, bucket, asset] for bucket in ("available", "held"))
+                assert listener.of(name, asset) == has, (name, asset, listener.of(name, asset), has)

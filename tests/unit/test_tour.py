@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app import __main__, tour
-from app.domain import event_examples, facts
+from app.domain import deposit_facts, event_examples, facts
 from app.domain.deposits import Deposit, Outpoint, Place
 from app.domain.facts import InvoiceSums, Owner
 from app.domain.outbox import Fact
@@ -66,12 +66,17 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
     ("message", "words"),
     [
         (PAYMENT, "shop: payment 7 of 12 DOGE to nOne and 1 more is BROADCAST"),
-        (facts.deposit_confirmed(OWNER, DEPOSIT, 6)[0], "shop: 24.89 DOGE to nAddress, 6 of 6 confirmations"),
+        (deposit_facts.confirmed(OWNER, DEPOSIT, 6)[0], "shop: 24.89 DOGE to nAddress, 6 of 6 confirmations"),
         (facts.invoice_refunded(OWNER, SUMS, COIN, COIN, "nTo"), "nInvoice: 1 DOGE go back to nTo, 1 of 3 in all"),
         (
             facts.unknown_spend("nAddress", COIN, "00:1", "11"),
             "1 DOGE of nAddress were spent by a transaction that Kennel did not make",
         ),
+        (
+            facts.unknown_spend("nAddress", COIN, "00:1", "11", back=True),
+            "spent by a transaction that Kennel did not make, which was taken back",
+        ),
+        (deposit_facts.unconfirmed(OWNER, DEPOSIT)[1], "shop: 24.89 DOGE in (deposit), which was taken back"),
     ],
 )
 def test_money_that_comes_and_goes_is_told_in_words(message: Fact, words: str) -> None:

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
-from app.domain import cancelling, deposit_addresses, holdings, ledger, refunds, scripts, settlements
+from app.domain import cancelling, deposit_addresses, holdings, refunds, scripts, settlements, transfer_orders
 from app.domain.invoices import Invoice
-from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.networks import REGTEST
 from app.domain.refunds import Refund
 from app.domain.transfers import Transfer
-from app.money import COIN, Koinu
+from app.money import COIN, DOGE, Koinu, show
 from app.tables import accounts, addresses
 from tests import world
 from tests.walk.ground import NTH, PEOPLE, WHO, Ground, deed
@@ -103,10 +102,10 @@ class Coming(Ground):
         async with self.engine.begin() as db:
             ids = {row.foreign_id: row.id for row in await db.execute(sa.select(accounts))}
             amount = (await holdings.balance(db, ids[one])).available // part or 1
-            postings = Posting(ids[one], Bucket.AVAILABLE, -amount), Posting(ids[two], Bucket.AVAILABLE, amount)
-            key = f"walk:{next(self.numbers)}"
-            [outcome] = await ledger.post(db, [Entry("TRANSFER", ("test", ""), key, postings)])
-        if isinstance(outcome, ledger.Posted):
+            payee = transfer_orders.Payee(two, show(amount))
+            order = transfer_orders.Order(f"walk:{next(self.numbers)}", one, (payee,), DOGE)
+            [outcome] = await transfer_orders.make(db, [order])
+        if isinstance(outcome, Transfer):
             await self._moved(one, two, amount)
 
     async def _moved(self, payer: str, payee: str, amount: int) -> None:

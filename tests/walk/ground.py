@@ -27,10 +27,11 @@ from app.tables import chain_state
 from tests import till as tills
 from tests import world
 from tests.conftest import cloned
+from tests.listener import Listener
 from tests.till import Till
 from tests.walk.model import Model, Now
 from tests.walk.program import Fate, Program, Wire
-from tests.walk.views import Chain, read
+from tests.walk.views import Books, Chain, read
 
 PEOPLE: Final = ("shop", "other", "third")
 MANY: Final = 20
@@ -111,6 +112,7 @@ class Ground(RuleBasedStateMachine):
         self.failed = False
         self.moment = "", ""
         self.model = Model()
+        self.listener = Listener()
         self.keys = Keyring(REGTEST, world.WORDS)
         self.numbers = count()
         self.payments: dict[int, Payment] = {}
@@ -135,9 +137,9 @@ class Ground(RuleBasedStateMachine):
     def the_books_agree(self) -> None:
         """Hold the books against each other, and against the model, if anything was done."""
         type(self).steps += 1
-        if (now := self.run(self._moment())) != self.moment:
+        if self.run(self._moment()) != self.moment:
             self.run(self._agree())
-            self.moment = now
+            self.moment = self.run(self._moment())
 
     def teardown(self) -> None:
         """Let everything settle, unless the walk failed; close what is open in any case."""
@@ -242,7 +244,17 @@ class Ground(RuleBasedStateMachine):
         await self.till.audit()
         async with self.engine.connect() as connection:
             books = await read(connection)
+        await self.listener.listen(self.engine)
+        self._events_come_to_the_balances(books)
         return self.model.compare(await self.chain.up_to(books.tip), books, self.given)
+
+    def _events_come_to_the_balances(self, books: Books) -> None:
+        """Whoever adds up nothing but events has what the accounts have."""
+        for name, number in books.accounts.items():
+            found = books.balances.get(number, {})
+            has = sum(found.get(bucket, 0) for bucket in ("available", "held", "outgoing"))
+            assert self.listener.of(name) == has, (name, self.listener.of(name), has)
+            assert self.listener.agrees_with_itself(name), (name, self.listener.flows)
 
     async def _end(self) -> None:
         """The operator brings in what was stolen, and blocks come: no payment may be on its way then."""

@@ -5,12 +5,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import blocks, custody, ledger, pauses
+from app.domain.blocks import Rules
 from app.domain.deposits import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
+from app.domain.networks import REGTEST
 from app.domain.refusals import Invalid
 from app.tables import CLAWBACK, WORLD, coins, deposits, outbox
 from tests import plans, world
-from tests.world import Chain, balance, doge, told
+from tests.world import Chain, balance, doge, said, told
 
 
 async def test_a_deposit_comes_in_with_its_block_and_is_available_with_its_sixth(engine: AsyncEngine) -> None:
@@ -108,6 +110,53 @@ async def test_a_reorg_takes_back_a_confirmed_payment_and_brings_it_again(engine
     assert [event for event in await told(engine, "INV_") if "CONFIRMED" in event] == ["INV_TOTAL_PAYMENT_CONFIRMED"]
 
 
+async def test_a_confirmed_deposit_that_a_reorg_takes_back_is_told_and_the_same_again_when_it_returns(
+    engine: AsyncEngine,
+) -> None:
+    account = await world.open_account(engine)
+    chain = await Chain(engine, Rules(REGTEST, confirmations=1)).start()
+    paying = await chain.mine((account.address, doge(10)))
+    [came, flow] = await said(engine, "DEPOSIT_", "ACC_PAYMENT")
+    assert (came["type"], flow["reversed"]) == ("DEPOSIT_CONFIRMED", False)
+
+    await chain.disconnect()
+
+    [gone, back] = await said(engine, "DEPOSIT_", "ACC_PAYMENT")
+    assert gone == came | {"type": "DEPOSIT_UNCONFIRMED", "confirmations": 0, "state": "undone"}
+    assert back == flow | {"reversed": True}
+
+    chain.blocks.append(paying)
+    await chain.connect(paying)
+
+    assert await said(engine, "DEPOSIT_", "ACC_PAYMENT") == [came, flow]
+
+
+async def test_a_deposit_that_was_never_confirmed_is_taken_back_in_silence(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    chain = await Chain(engine).start()
+    await chain.mine((account.address, doge(10)))
+
+    await chain.disconnect()
+
+    assert await said(engine, "DEPOSIT_", "ACC_PAYMENT") == []
+
+
+async def test_what_an_account_owes_for_an_undone_deposit_is_told_until_it_is_repaid(engine: AsyncEngine) -> None:
+    account = await world.open_account(engine)
+    chain = await Chain(engine, Rules(REGTEST, confirmations=1)).start()
+    paying = await chain.mine((account.address, doge(10)))
+    async with engine.begin() as db:
+        spent = (Posting(account.id, Bucket.AVAILABLE, -doge(6)), Posting(WORLD, Bucket.AVAILABLE, doge(6)))
+        await ledger.post(db, [Entry("TEST", ("test", "1"), "t", spent)])
+
+    await chain.disconnect()
+    chain.blocks.append(paying)
+    await chain.connect(paying)
+
+    owed = [(one["type"], one["amount"], one["owed"]) for one in await said(engine, "ACC_DEBT")]
+    assert owed == [("ACC_DEBT_INCURRED", "6", "6"), ("ACC_DEBT_REPAID", "6", "0")]
+
+
 @pytest.mark.parametrize(
     ("damage", "fault"),
     [
@@ -179,11 +228,12 @@ async def test_a_spend_of_our_coin_that_we_do_not_know_is_told_and_borne_by_claw
     await told(engine)
 
     await chain.mine(spent=[paying.outputs[0].outpoint])
-    assert "SYS_UNKNOWN_SPEND" in await told(engine)
+    assert await told(engine, "SYS_") == ["SYS_UNKNOWN_SPEND"]
     assert (await balance(engine, CLAWBACK)).available == -doge(10)
     assert (await balance(engine, WORLD)).available == 0
 
     await chain.disconnect()
+    assert await told(engine, "SYS_") == ["SYS_UNKNOWN_SPEND_UNDONE"]
     assert (await balance(engine, CLAWBACK)).available == 0
     await chain.mine(spent=[paying.outputs[0].outpoint], salt="again")
     assert (await balance(engine, CLAWBACK)).available == -doge(10)

@@ -142,7 +142,9 @@ async def test_who_gets_what_in_the_end(
     async with engine.connect() as db:
         assert await escrows.fetch(db, escrow.id) == escrow
     events = [(who, event) for who, event, _ in await purse.stories(engine) if event.startswith("ESCROW")]
-    assert events[-2:] == [("alice", f"ESCROW_{escrow.state}"), ("bob", f"ESCROW_{escrow.state}")]
+    fee_earned = [("platform", "ESCROW_FEE_EARNED")] if escrow.to_platform else []
+    ended_for = [(who, f"ESCROW_{escrow.state}") for who in ("alice", "bob")]
+    assert events[-2 - len(fee_earned) :] == ended_for + fee_earned
     await purse.the_books_are_right(engine)
 
 
@@ -185,7 +187,12 @@ async def test_dogecoin_of_an_escrow_tells_each_account_its_balance_the_platform
 
     await end(engine, End(escrow.id, "RELEASED"))
 
-    assert await told(engine) == ["ESCROW_RELEASED", "ESCROW_RELEASED", *["ACC_BALANCE_CHANGE"] * 3]
+    assert await told(engine) == [
+        "ESCROW_RELEASED",
+        "ESCROW_RELEASED",
+        "ESCROW_FEE_EARNED",
+        *["ACC_BALANCE_CHANGE"] * 3,
+    ]
 
 
 async def test_the_platforms_account_is_opened_with_the_first_fee_once_also_by_two_at_once(

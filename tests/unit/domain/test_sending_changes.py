@@ -1,5 +1,6 @@
 """What blocks do to our own transactions, against a model that only knows which transactions the chain holds."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from app.domain.deposits import Coin, Outpoint, Place
 from app.domain.facts import Owner
 from app.domain.ledger import Entry
-from app.domain.payments import Output, Payment
-from app.domain.sending_changes import SendingChanges
+from app.domain.payments import RETURNED, Output, Payment
+from app.domain.sending_changes import TURNED, SendingChanges
 from app.domain.sendings import Sending
 from app.money import Koinu
 from app.tables import CLAWBACK, NETWORK_FEES, WORLD
@@ -118,6 +119,8 @@ class World:
     chain: list[list[bytes]] = field(default_factory=list)
     books: Books = field(default_factory=Books)
     told: list[tuple[str, int]] = field(default_factory=list)
+    back: Counter[int] = field(default_factory=Counter)
+    """What was told of each payment's money: 1 where it came back, 0 where it goes out."""
     gone: int = 0
     """What the customer has spent elsewhere."""
     final: dict[bytes, int] = field(default_factory=dict)
@@ -181,7 +184,9 @@ class World:
 
     def _end(self, step: Step) -> None:
         self.changes.charge(self.books.post(step.entries))
-        self.told += [(event, one.id) for event, one in step.sent]
+        self.told += [(event, one.id) for event, one in step.sent if event != TURNED]
+        for event, one in step.sent:
+            self.back[one.id] += 0 if event != TURNED else 1 if one.is_returned else -1
 
     def spend_all(self) -> None:
         """The customer spends what there is."""
@@ -226,6 +231,7 @@ class World:
         expected, states = self.expected(), self.states()
         live = ("PROCESSING", "BROADCAST", "CANCELLING")
         assert {n: "LIVE" if state in live else state for n, state in states.items()} == expected
+        assert {n: int(state in RETURNED) for n, state in states.items()} == {n: self.back[n] for n in states}
         total = AMOUNT + FEE
         fates = list(expected.values())
         unknown = sum(COIN for by in self.spent.values() if by not in NAMES)
