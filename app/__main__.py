@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import (
     VERSION,
     asking,
     audit_report,
-    db,
     export_commands,
     logs,
     ports,
@@ -28,17 +26,16 @@ from app import (
 )
 from app import audit as books
 from app import demo as demos
-from app import migrate as migrations
 from app import settings as configuration
 from app.chain.high_water import NotReadable
 from app.chain.seed_file import SeedFile, SeedRefused
+from app.database import Database, DatabaseAway
 from app.devnet import devnet as nodes
 from app.devnet.storage import InUse
 from app.domain import coin_choice, networks
 from app.listeners import CannotListen
 from app.ports import PortTaken
 from app.postgres_programs import EmbeddedError
-from app.run import Database
 from app.settings import Settings
 from app.settings_values import SettingsError
 from app.tour import TourEnds
@@ -69,10 +66,6 @@ def kennel(
     ] = False,
 ) -> None:
     """Kennel takes, holds and sends Dogecoin for shops, platforms and exchanges."""
-
-
-class DatabaseAway(Exception):
-    """The database of KENNEL_DATABASE_URL cannot be used; the message says why."""
 
 
 TOLD = (
@@ -122,14 +115,14 @@ def devnet() -> None:
 def migrate() -> None:
     """Bring the database to the schema of this version; every start does so too."""
     with _started(beside=True) as (_, database):
-        asyncio.run(_migrate(database.url))
+        asyncio.run(database.upgrade())
 
 
 @commands.command()
 def audit() -> None:
     """Hold the books against each other; the exit code is 1 if anything is wrong."""
     with _started(beside=True) as (settings, database):
-        report = asyncio.run(_audit(settings, database.url))
+        report = asyncio.run(_audit(settings, database))
     audit_report.show(report)
     sys.exit(0 if report.ok else 1)
 
@@ -138,7 +131,7 @@ def audit() -> None:
 def resume(payouts: Annotated[bool, typer.Option("--payouts", help="After a restore: payouts too.")] = False) -> None:
     """Let payments go on after something has paused them."""
     with _started(beside=True) as (settings, database):
-        print(asyncio.run(_resume(settings, database.url, payouts=payouts)))
+        print(asyncio.run(_resume(settings, database, payouts=payouts)))
 
 
 @commands.command()
@@ -148,7 +141,7 @@ def restored(
     """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
     with _started(beside=True) as (settings, database):
         home, network = settings.home, networks.by_name(settings.network)
-        print(asyncio.run(_on(database.url, lambda engine: upkeep.restored(engine, home, network, anyway=anyway))))
+        print(asyncio.run(_on(database, lambda engine: upkeep.restored(engine, home, network, anyway=anyway))))
 
 
 @commands.command()
@@ -158,7 +151,7 @@ def consolidate(
     """Merge the smallest coins into one, at the cost of KENNEL_PLATFORM_ACCOUNT."""
     with _started(beside=True) as (settings, database):
         network, payer = networks.by_name(settings.network), settings.platform_account
-        print(asyncio.run(_on(database.url, lambda engine: upkeep.consolidate(engine, network, payer, at_most))))
+        print(asyncio.run(_on(database, lambda engine: upkeep.consolidate(engine, network, payer, at_most))))
 
 
 @seed.command("show")
@@ -186,14 +179,13 @@ def _started(*, beside: bool = False) -> Iterator[tuple[Settings, Database]]:
     settings = _settings()
     with _in_one_sentence():
         if settings.database_url is not None:
-            asyncio.run(_reach(settings.database_url))
-            yield settings, Database(settings.database_url)
+            yield settings, asyncio.run(Database(settings.database_url, settings.database_pooler).check())
             return
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as stack:
             try:
                 server = stack.enter_context(postgres.Embedded(settings.home, settings.pg_bindir))
-                database = Database(server.url, server.step)
+                database = Database(server.url, tend=server.step)
             except postgres.HomeTaken:
                 if not beside:
                     raise
@@ -232,29 +224,10 @@ async def _devnet(home: Path, options: nodes.Options, stop: asyncio.Event) -> No
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
 
 
-async def _reach(url: str) -> None:
-    """Connect once, so that a wrong address or password is told at the start and in a sentence."""
-    engine = db.engine(url)
-    try:
-        async with engine.connect():
-            pass
-    except (exc.DBAPIError, OSError, TypeError, ValueError) as error:  # the last two: an option that is none
-        reason = error.orig if isinstance(error, exc.DBAPIError) else error
-        raise DatabaseAway(f"The database of KENNEL_DATABASE_URL does not let us in: {reason}") from None
-    finally:
-        await engine.dispose()
-
-
-async def _migrate(url: str) -> None:
-    engine = db.engine(url)
-    await migrations.upgrade(engine)
-    await engine.dispose()
-
-
-async def _audit(settings: Settings, url: str) -> books.Report:
+async def _audit(settings: Settings, database: Database) -> books.Report:
     keys = _keys(settings)
     async with run.node_beside(settings) as node:
-        return await _on(url, lambda engine: books.run(engine, asking.coins_of(node), keys=keys))
+        return await _on(database, lambda engine: books.run(engine, asking.coins_of(node), keys=keys))
 
 
 def _keys(settings: Settings) -> books.Keys | None:
@@ -266,19 +239,15 @@ def _keys(settings: Settings) -> books.Keys | None:
     return file.open(settings.seed_passphrase or "").xpubs
 
 
-async def _resume(settings: Settings, url: str, *, payouts: bool) -> str:
+async def _resume(settings: Settings, database: Database, *, payouts: bool) -> str:
     async with run.node_beside(settings) as node:
-        return await _on(url, lambda engine: upkeep.resume(engine, node, with_payouts=payouts))
+        return await _on(database, lambda engine: upkeep.resume(engine, node, with_payouts=payouts))
 
 
-async def _on(url: str, do: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
+async def _on(database: Database, do: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
     """Do something with the database, brought to the schema of this version."""
-    engine = db.engine(url)
-    try:
-        await migrations.upgrade(engine)
+    async with database.patient() as engine:
         return await do(engine)
-    finally:
-        await engine.dispose()
 
 
 recover_commands.register(commands, lambda beside: _started(beside=beside))

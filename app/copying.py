@@ -38,6 +38,8 @@ async def send(db: Db, table: sa.Table, columns: Columns, rows: bytes) -> None:
     try:
         await driver.copy_to_table(table.name, source=memoryview(rows), columns=columns, format="text")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if isinstance(error, TimeoutError):  # the server is silent: it would not hear of a rollback either
+            driver.terminate()
         raise DBAPIError(f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()) from error
 
 

@@ -1,7 +1,6 @@
 """The database: the engine, and rows in bulk in one statement."""
 
 import asyncio
-import secrets
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeVar, cast
@@ -11,16 +10,20 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app import database_url
+from app.connections import opener
+
 Db = AsyncConnection
 """An open transaction; whoever holds one may not wait for the network."""
 
 Row = Mapping[str, Any]
 Step = TypeVar("Step")
 
-STATEMENT_TIMEOUT_SECONDS: Final = 20
 RETRIED: Final = frozenset({"40P01", "40001", "23505"})
 """Deadlock, serialisation failure, and a key that another wrote meanwhile: the same work done again may succeed, or finds it there."""
 LOCK_NOT_AVAILABLE: Final = "55P03"
+READ_ONLY: Final = "25006"
+"""What a standby says to whoever writes, as a server does that another one has taken over from."""
 
 
 class Array(sa.types.TypeDecorator[Sequence[Any]]):
@@ -59,32 +62,43 @@ TEXTS: Final = Array(sa.Text())
 BYTES: Final = Array(sa.LargeBinary())
 
 
-def engine(url: str, *, pooler: str = "none", connections: int = 10) -> AsyncEngine:
-    """Connect lazily to `url`; `pooler="transaction"` keeps no state in the session, so PgBouncer may stand between."""
-    timeout = str(STATEMENT_TIMEOUT_SECONDS * 1000)
-    arguments: dict[str, Any] = {
-        "server_settings": {
-            "application_name": "kennel",
-            "statement_timeout": timeout,
-            "idle_in_transaction_session_timeout": timeout,
-        },
-        "timeout": 10,
-    }
-    if pooler == "transaction":
-        arguments = {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": lambda: f"kennel_{secrets.token_hex(8)}",  # others share the connection
-            "timeout": 10,
-        }
-    return create_async_engine(
-        url,
-        pool_size=connections,
-        max_overflow=connections,
+def engine(url: str, *, pooler: str = "none", connections: int = 20, patient: bool = False) -> AsyncEngine:
+    """Connect lazily to `url`, with at most so many connections, half of which stay open.
+
+    With `pooler="transaction"` PgBouncer may stand between. `patient` is for commands, whose statements may take long.
+    """
+    where, pooled = database_url.parse(url), pooler == "transaction"
+    host, port = where.hosts[0] if where.hosts else (None, None)
+    arguments: dict[str, Any] = {"async_creator_fn": opener(where, pooled=pooled, patient=patient)}
+    if pooled:  # a prepared statement without a name is parsed again where it is run, whatever connection that is
+        arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
+    made = create_async_engine(
+        sa.URL.create("postgresql+asyncpg", where.user, where.password, host, port, where.database),
+        pool_size=-(-connections // 2),
+        max_overflow=connections // 2,
         pool_timeout=10,
         connect_args=arguments,
+        execution_options={_POOLED: pooled},
         hide_parameters=True,  # an error that prints them would print secrets
     )
+    sa.event.listen(made.sync_engine, "handle_error", _give_up_what_is_dead)
+    return made
+
+
+def reads(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same database for single statements that only read: without a transaction, where none is needed for limits."""
+    pooled = engine.sync_engine.get_execution_options()[_POOLED]
+    return engine if pooled else engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+_POOLED: Final = "kennel_pooled"
+
+
+def _give_up_what_is_dead(context: sa.engine.ExceptionContext) -> None:
+    """Use no connection again that was open when a server fell silent, or when it became one that cannot be written to."""
+    error = context.original_exception
+    if isinstance(error, TimeoutError) or sqlstate(error) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def rows(table: sa.Table, columns: Sequence[str], given: Sequence[Row]) -> sa.TableValuedAlias:

@@ -12,9 +12,10 @@ import httpx
 from rich.console import Console
 
 from app import ports, run
+from app.database import Database
 from app.devnet.devnet import Options
 from app.events import broker
-from app.run import Database, Running
+from app.run import Running
 from app.settings import Settings
 from app.settings_values import Bind, SettingsError
 from app.tour import Places, Tour

@@ -2,17 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db, exports, migrate, progress
-from app.run import Database
+from app import exports, progress
+from app.database import Database
 from app.settings import Settings
 
 Started = Callable[[bool], AbstractContextManager[tuple[Settings, Database]]]
@@ -32,7 +31,7 @@ def register(commands: typer.Typer, started: Started) -> None:
             sys.exit(f"kennel: {file} is there already.")
         try:
             with started(True) as (_, database), progress.shown(_console()) as tell:
-                contents = asyncio.run(_on(database.url, lambda engine: exports.write(engine, file, tell)))
+                contents = asyncio.run(_write(database, file, tell))
         except OSError as error:
             sys.exit(f"kennel: {file} cannot be written: {error}.")
         Console().print(str(contents), soft_wrap=True, highlight=False)
@@ -52,10 +51,6 @@ def _console() -> Console:
     return Console(stderr=True)
 
 
-async def _on(url: str, do: Callable[[AsyncEngine], Coroutine[Any, Any, exports.Contents]]) -> exports.Contents:
-    engine = db.engine(url)
-    try:
-        await migrate.upgrade(engine)
-        return await do(engine)
-    finally:
-        await engine.dispose()
+async def _write(database: Database, file: Path, tell: progress.Tell) -> exports.Contents:
+    async with database.patient() as engine:
+        return await exports.write(engine, file, tell)

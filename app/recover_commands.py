@@ -14,8 +14,8 @@ from rich.console import Console
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db, migrate, progress, settings_values
 from app import lease as leases
+from app import progress, settings_values
 from app.chain import follower as chain_follower
 from app.chain import recovery
 from app.chain.follower import Follower, Pruned, UnreadableBlock, WrongChain
@@ -24,13 +24,13 @@ from app.chain.node import Node, NodeError, NodeTrouble
 from app.chain.recovery import Reach, Recovery, Report, Stopped
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Record
+from app.database import Database
 from app.devnet import devnet
 from app.domain import accounts, blocks, endpoints, networks
 from app.domain.blocks import Rules
 from app.domain.refusals import Refusal
 from app.lease import Lease
 from app.progress import Tell
-from app.run import Database
 from app.settings import Settings
 from app.upkeep import SENT
 
@@ -222,25 +222,19 @@ async def _rename(database: Database, old: str, new: str) -> None:
             raise Stopped("The new name is empty.")
     except settings_values.WrongValueError as wrong:
         raise Stopped(f"The new name is not {wrong}.") from None
-    engine = db.engine(database.url)
     try:
-        await migrate.upgrade(engine)
-        async with engine.begin() as transaction:
+        async with database.patient() as engine, engine.begin() as transaction:
             await accounts.rename(transaction, old, new)
             await endpoints.rename(transaction, old, new)
     except exc.IntegrityError:
         raise accounts.NameTaken(foreign_id=new) from None
-    finally:
-        await engine.dispose()
 
 
 @asynccontextmanager
 async def _open(settings: Settings, database: Database) -> AsyncIterator[tuple[AsyncEngine, Node]]:
     """Yield the database, brought to this version's schema, and the node."""
     async with AsyncExitStack() as stack:
-        engine = db.engine(database.url, pooler=settings.database_pooler)
-        stack.push_async_callback(engine.dispose)
-        await migrate.upgrade(engine)
+        engine = await stack.enter_async_context(database.patient())
         yield engine, await _node(stack, settings)
 
 

@@ -10,11 +10,12 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking, db, draws, migrate, roles
+from app import asking, draws, roles
 from app.api import application, program
 from app.bell import Bell
 from app.chain import announcements
 from app.chain.node import Node
+from app.database import Database
 from app.devnet import devnet
 from app.domain import networks
 from app.group_commit import GroupCommit
@@ -25,17 +26,10 @@ from app.roles import Shared
 from app.settings import Settings
 
 TEND_SECONDS: Final = 0.5
+CONNECTIONS: Final = 20
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
 LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relaying}
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """Where the database is; `tend` starts an embedded one again that died under us, and says whether it did."""
-
-    url: str
-    tend: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +49,9 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
     A loop that ends by a fault of ours ends the block too, with its error.
     """
     async with AsyncExitStack() as stack:
-        engine = db.engine(database.url, pooler=settings.database_pooler)
+        await database.upgrade()
+        engine = database.engine(CONNECTIONS)
         stack.push_async_callback(engine.dispose)
-        await migrate.upgrade(engine)
         node, zmq = await _node(stack, settings)
         shared = Shared(settings, engine, node, _holder(database))
         vitals = Vitals()

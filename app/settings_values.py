@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from app.database_url import WrongUrl, parse
 from app.domain import event_types
 from app.events import topics
 
@@ -160,14 +161,14 @@ def base_url(written: str) -> str:
 
 
 def database_url(written: str) -> str | None:
-    """`embedded` (None), or a PostgreSQL URL in any of its usual spellings, as SQLAlchemy with asyncpg wants it."""
+    """`embedded` (None), or a PostgreSQL URL in any of its usual spellings."""
     if written == "embedded":
         return None
-    parts = urlsplit(written)
-    if parts.scheme not in ("postgres", "postgresql", "postgresql+asyncpg"):
-        raise WrongValueError("the word embedded, or a URL that begins with postgresql://")
-    query = [("ssl" if key == "sslmode" else key, value) for key, value in parse_qsl(parts.query)]
-    return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, urlencode(query, safe="/"), ""))
+    try:
+        parse(written)
+    except WrongUrl as wrong:
+        raise WrongValueError(str(wrong)) from None
+    return written
 
 
 def has_login(written: str) -> bool:

@@ -223,6 +223,30 @@ def test_every_table_has_one_writer() -> None:
     assert {table: names for table, names in unexplained.items() if names} == {}
 
 
+CONNECTING = {
+    "create_async_engine": "app/db.py",  # with all limits
+    "engine": "app/database.py",  # as the settings say, the pooler too
+    "AUTOCOMMIT": "app/db.py",  # nothing without a transaction where a pooler needs one for the limits
+}
+
+
+def connecting(path: Path) -> Iterator[str]:
+    """Ways to the database that pass by what the settings say of it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and called(node) == "create_async_engine":
+            yield "create_async_engine"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("db.engine", "bulk.engine"):
+            yield "engine"
+        if isinstance(node, ast.Constant) and node.value == "AUTOCOMMIT":
+            yield "AUTOCOMMIT"
+
+
+def test_there_is_one_way_to_the_database() -> None:
+    ways = found(python("app"), connecting)
+
+    assert set(ways) == {f"{place}: {way}" for way, place in CONNECTING.items()}
+
+
 # ---------------------------------------------------------------- sizes and names
 
 
@@ -313,6 +337,7 @@ LUCKY = {
     ("tests/unit/test_postgres.py", "pytest.mark.skipif"): "only root can be dropped",
     ("tests/end_to_end/test_telling.py", "pytest.mark.skipif"): "needs a broker that people run, where there is one",
     ("tests/faults/test_broker_away.py", "pytest.mark.skipif"): "needs a broker that remembers its sessions",
+    ("tests/pooler.py", "pytest.mark.skipif"): "needs PgBouncer, which CI installs",
     ("tests/unit/events/test_mqtt_by_tls.py", "pytest.skip"): "the embedded broker speaks no TLS",
     ("tests/unit/events/test_mqtt.py", "pytest.skip"): "the embedded broker knows neither passwords nor MQTT 5",
 }

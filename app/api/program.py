@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import db as bulk
 from app.api.asking import Asking
 from app.api.payment_waiter import PaymentWaiter
 from app.api.streams import Tide
@@ -109,7 +110,7 @@ class Terms:
 
 def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms) -> Program:
     """Put together what both applications share; once a program, since a verb's requests wait by its identity."""
-    reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+    reads = bulk.reads(engine)
     return Program(
         network=network,
         engine=engine,

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import db as bulk
 from app.chain import offers
 from app.chain.fee_rates import FeeRates
 from app.chain.high_water import NotRemembered
@@ -37,7 +38,7 @@ class Sender:
         self, engine: AsyncEngine, node: Node, signer: Signer, lease: Lease, committed: Callable[[], None]
     ) -> None:
         self._engine = engine
-        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reads = bulk.reads(engine)
         self._node = node
         self._signer = signer
         self._lease = lease

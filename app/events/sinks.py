@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import db as bulk
 from app import lease
 from app.domain import cursors, events
 from app.domain.events import Event
@@ -70,7 +71,7 @@ class Telling:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reads = bulk.reads(engine)
         self._sink = sink
         self._lease = Lease(engine, sink.name, holder, clock=clock)
         self._waits = waits_seconds

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import db as bulk
 from app.bell import Bell
 from app.domain import deliveries, endpoints, fan_out
 from app.domain.deliveries import Delivery, Outcome
@@ -51,7 +52,7 @@ class Webhooks:
 
     def __init__(self, engine: AsyncEngine, poster: Poster, terms: Terms, bell: Bell) -> None:
         self._engine = engine
-        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reads = bulk.reads(engine)
         self._poster = poster
         self._terms = terms
         self._bell = bell

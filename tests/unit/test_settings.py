@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app import settings
+from app import database_url, settings
 from app.settings_sections import EventBus, Logger, Queue
 from app.settings_values import SettingsError
 
@@ -80,7 +80,7 @@ def test_the_example_lists_every_variable_in_order_with_its_default_and_a_line_a
 def test_the_main_network_starts_when_its_variables_are_set() -> None:
     read = settings.read(MAIN | {"KENNEL_ADMIN_BIND": "[::1]:0", "KENNEL_PUBLIC_URL": "https://pay.example/"})
 
-    assert read.database_url == "postgresql+asyncpg://kennel:hush1@db/kennel"
+    assert read.database_url == "postgresql://kennel:hush1@db/kennel"
     assert read.seed_passphrase == "hush3"
     assert (read.admin_bind.host, read.admin_bind.port, read.public_url) == ("::1", 0, "https://pay.example")
 
@@ -95,15 +95,18 @@ def test_the_main_network_may_have_the_embedded_database_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "driver"),
+    "url",
     [
-        ("postgres://a:b@h:5/d", "postgresql+asyncpg://a:b@h:5/d"),
-        ("postgresql+asyncpg://a@/d?host=/run/pg", "postgresql+asyncpg://a@/d?host=/run/pg"),
-        ("postgresql://a@h/d?sslmode=require", "postgresql+asyncpg://a@h/d?ssl=require"),
+        "postgres://a:b@h:5/d?sslmode=require",
+        "postgresql://a:b@h:5/d?ssl=require",
+        "postgresql+asyncpg://a@/d?host=h&port=5&sslmode=require&password=b",
     ],
 )
-def test_a_database_url_has_any_usual_spelling(url: str, driver: str) -> None:
-    assert settings.read({"KENNEL_DATABASE_URL": url}).database_url == driver
+def test_a_database_url_has_any_usual_spelling(url: str) -> None:
+    found = database_url.parse(settings.read({"KENNEL_DATABASE_URL": url}).database_url or "")
+
+    assert (found.hosts, found.user, found.password, found.database) == ((("h", 5),), "a", "b", "d")
+    assert found.driver["dsn"] == "postgresql://?sslmode=require"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,207 @@
+"""A database's URL as libpq writes it: what Kennel takes of it, and the words in which it refuses the rest."""
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+SCHEMES: Final = ("postgres", "postgresql", "postgresql+asyncpg")
+PORTS: Final = range(1, 65_536)
+CONNECT_SECONDS: Final = 10.0
+"""For each host; libpq's own default is to wait for ever."""
+
+_FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+_DRIVERS: Final = frozenset(
+    {
+        *_FILES, "gsslib", "krbsrvname", "passfile", "service", "ssl_max_protocol_version", "ssl_min_protocol_version",
+        "sslmode", "sslnegotiation", "sslpassword",
+    }
+)  # fmt: skip
+"""What the driver reads as libpq does."""
+_WHERE: Final = frozenset({"host", "port", "dbname", "user", "password"})
+_NUMBERS: Final = frozenset(
+    {
+        "connect_timeout", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"
+    }
+)  # fmt: skip
+_TEXTS: Final = frozenset({"application_name", "fallback_application_name", "options"})
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "target_session_attrs": ("any", "primary", "read-write"),
+    "channel_binding": ("disable", "prefer"),
+    "client_encoding": ("UTF8", "utf8", "UTF-8", "utf-8", "auto"),
+    "gssdelegation": ("0",),
+    "gssencmode": ("disable", "prefer"),
+    "load_balance_hosts": ("disable",),
+    "max_protocol_version": ("3.0", "latest"),
+    "min_protocol_version": ("3.0",),
+    "replication": ("false", "off", "no", "0"),
+    "requiressl": ("0",),
+    "sslcertmode": ("allow",),
+    "sslcompression": ("0",),
+    "sslsni": ("1",),
+}
+"""What some may say; from the third on it is as Kennel connects anyway."""
+_INSTEAD: Final[Mapping[str, str]] = {
+    "channel_binding": "Kennel's driver cannot bind channels, and sslmode=verify-full proves who the server is",
+    "hostaddr": "name the address as the host",
+    "pgbouncer": "KENNEL_DATABASE_POOLER=transaction says that PgBouncer stands between",
+    "prepared_statement_cache_size": "KENNEL_DATABASE_POOLER=transaction says that PgBouncer stands between",
+    "replication": "Kennel replicates nothing",
+    "servicefile": "the variable PGSERVICEFILE names it",
+    "statement_cache_size": "KENNEL_DATABASE_POOLER=transaction says that PgBouncer stands between",
+    "target_session_attrs": "Kennel writes",
+}
+_ALIASES: Final[Mapping[str, str]] = {"ssl": "sslmode", "database": "dbname", "username": "user"}
+"""What the driver and SQLAlchemy call it."""
+_HOST: Final = re.compile(r"(/[^,]*|\[[0-9A-Fa-f:.%\w]+\]|[^:,/\[\]\s]+)(?::(\d{1,5}))?")
+
+Host = tuple[str, int | None]
+
+
+class WrongUrl(ValueError):
+    """What the URL must be, in words that go on a sentence; they repeat nothing that could be a part of a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """After how many seconds of silence TCP asks for a sign of life, and when it gives the connection up; 0: the system's."""
+
+    idle_seconds: int = 10
+    interval_seconds: int = 5
+    count: int = 3
+    user_timeout_milliseconds: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """Where the database is and how it is reached. Without hosts the driver looks where libpq would."""
+
+    hosts: tuple[Host, ...]
+    database: str | None
+    user: str | None
+    password: str | None = field(repr=False)
+    options: Mapping[str, str] = field(repr=False)
+
+    @property
+    def driver(self) -> dict[str, Any]:
+        """What asyncpg's connect is told, but for the host."""
+        query = {name: value for name, value in self.options.items() if name in _DRIVERS}
+        told = {"user": self.user, "password": self.password, "database": self.database}
+        if query.get("sslrootcert") == "system":
+            return told | {"ssl": ssl.create_default_context()}
+        return told | ({"dsn": f"postgresql://?{urlencode(query)}"} if query else {})
+
+    @property
+    def server_settings(self) -> dict[str, str]:
+        """What the server is told about the session."""
+        name = self.options.get("application_name") or self.options.get("fallback_application_name") or "kennel"
+        return {"application_name": name} | (
+            {"options": self.options["options"]} if self.options.get("options") else {}
+        )
+
+    @property
+    def session(self) -> str:
+        """What the server must be: of several hosts the one that can be written to."""
+        return self.options.get("target_session_attrs", "read-write" if len(self.hosts) > 1 else "any")
+
+    @property
+    def connect_seconds(self) -> float:
+        """How long connecting to one host may take."""
+        return float(self.options.get("connect_timeout", 0)) or CONNECT_SECONDS
+
+    @property
+    def keep_alive(self) -> KeepAlive | None:
+        """How a dead connection is noticed; None where the URL says that TCP is not to look."""
+        if self.options.get("keepalives") == "0":
+            return None
+        usual = KeepAlive()
+        return KeepAlive(
+            int(self.options.get("keepalives_idle", usual.idle_seconds)),
+            int(self.options.get("keepalives_interval", usual.interval_seconds)),
+            int(self.options.get("keepalives_count", usual.count)),
+            int(self.options.get("tcp_user_timeout", usual.user_timeout_milliseconds)),
+        )
+
+    @property
+    def shown(self) -> str:
+        """The hosts, for a sentence."""
+        return " or ".join(f"{host}:{port or 5432}" for host, port in self.hosts) or "this machine"
+
+
+def parse(written: str) -> DatabaseUrl:
+    """Read the URL; raises WrongUrl with what it must be."""
+    try:
+        parts = urlsplit(written)
+    except ValueError:
+        raise WrongUrl("a URL whose IPv6 hosts stand in [] and whose password has %5B for [") from None
+    if parts.scheme not in SCHEMES:
+        raise WrongUrl("the word embedded, or a URL that begins with postgresql://")
+    if parts.fragment or ("@" not in parts.netloc and "@" in parts.path + parts.query):
+        raise WrongUrl("a URL whose password has %2F for /, %3F for ?, %23 for #, %40 for @ and %3A for :")
+    options = _options(parts.query)
+    login, _, place = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    return DatabaseUrl(
+        hosts=_hosts(unquote(place) or options.get("host", ""), options.get("port", "")),
+        database=unquote(parts.path[1:]) or options.get("dbname"),
+        user=unquote(user) or options.get("user"),
+        password=unquote(password) or options.get("password"),
+        options=options,
+    )
+
+
+def _options(query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(query, strict_parsing=True) if query else []
+    except ValueError:
+        raise WrongUrl("a URL with name=value, and & between, behind the ?") from None
+    for written, value in pairs:
+        name = _ALIASES.get(written, written)
+        _check(name, value)
+        options[name] = f"{options[name]},{value}" if name == "host" and name in options else value
+    if options.get("sslrootcert") == "system" and (
+        options.setdefault("sslmode", "verify-full") != "verify-full" or not options.keys().isdisjoint(_FILES[1:])
+    ):
+        raise WrongUrl("a URL that has sslmode=verify-full and no files where it has sslrootcert=system")
+    return options
+
+
+def _check(name: str, value: str) -> None:
+    """Refuse an option that Kennel does not know, or that asks for something else than it does."""
+    instead = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
+    if name in _WORDS:
+        if value not in _WORDS[name]:
+            raise WrongUrl(f"a URL in which {name} is {' or '.join(_WORDS[name])}{instead}")
+    elif name in _NUMBERS:
+        if re.fullmatch(r"\d{1,7}", value, re.ASCII) is None:
+            raise WrongUrl(f"a URL in which {name} is a whole number")
+    elif name in _FILES:
+        if value != "system" and not Path(value).is_file():
+            raise WrongUrl(f"a URL in which {name} is a file that is there")
+    elif name not in _DRIVERS | _WHERE | _TEXTS:
+        known = name if name in _INSTEAD or re.fullmatch(r"[a-z_]{3,30}", name) else "an option"
+        raise WrongUrl(f"a URL without {known}, which Kennel does not know{instead}")
+
+
+def _hosts(place: str, ports: str) -> tuple[Host, ...]:
+    """Read `host`, `host:port` or several of them with commas between, and the option `port` for one or each of them."""
+    if not place:
+        return ()
+    found = [_HOST.fullmatch(host) for host in place.split(",")]
+    others = ports.split(",") if ports else [""]
+    others = others * len(found) if len(others) == 1 else others
+    if len(others) != len(found) or None in found:
+        raise WrongUrl("a URL with host:port, or several of them with commas between, behind the password")
+    return tuple((one[1].strip("[]"), _port(one[2] or other)) for one, other in zip(found, others, strict=True) if one)
+
+
+def _port(written: str) -> int | None:
+    if written and (re.fullmatch(r"\d{1,5}", written, re.ASCII) is None or int(written) not in PORTS):
+        raise WrongUrl(f"a URL with ports from {PORTS[0]} to {PORTS[-1]}")
+    return int(written) if written else None

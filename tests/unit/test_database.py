@@ -1,0 +1,137 @@
+"""Why a database cannot be used is told at the start, in one sentence and without its password."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app import database, db, postgres
+from app.database import Database, DatabaseAway
+from tests.end_to_end.program import free_ports
+
+ACCESS = """
+local all all trust
+host all keen 127.0.0.0/8 scram-sha-256
+host all all 127.0.0.0/8 trust
+"""
+MADE = (
+    "CREATE ROLE keen LOGIN PASSWORD 'hush'",
+    "CREATE ROLE guest LOGIN",
+    "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    "SELECT pg_reload_conf()",
+)
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a PostgreSQL listens that asks one user for a password, and does not speak TLS."""
+    address = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
+    home = tmp_path_factory.mktemp("guarded")
+    server = postgres.Embedded(home, durable=False)
+    server._settings["listen_addresses"] = address
+    with server:
+        (home / "postgres" / "pg_hba.conf").write_text(ACCESS)
+        asyncio.run(_made(server.url))
+        yield address
+
+
+async def _made(url: str) -> None:
+    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        for statement in MADE:
+            await connection.execute(sa.text(statement))
+    await engine.dispose()
+
+
+async def refusal(url: str) -> str:
+    with pytest.raises(DatabaseAway) as refused:
+        await Database(url).check()
+    sentence = str(refused.value)
+    assert sentence.startswith("The database of KENNEL_DATABASE_URL does not let us in: ")
+    assert "\n" not in sentence
+    assert "hush" not in sentence + repr(Database(url))
+    assert sentence.endswith(".")
+    return sentence.removeprefix("The database of KENNEL_DATABASE_URL does not let us in: ")
+
+
+@pytest.mark.parametrize(
+    ("rest", "sentence"),
+    [
+        ("keen:nohush@{}/kennel", 'password authentication failed for user "keen": user or password are wrong.'),
+        ("keen@{}/kennel", 'password authentication failed for user "keen": user or password are wrong.'),
+        ("kennel:hush@{}/nowhere", 'database "nowhere" does not exist: make it with createdb.'),
+        ("nobody:hush@{}/kennel", 'role "nobody" does not exist: the server takes no such user from here'),
+        ("kennel:hush@{}:1/kennel", "nobody listens at {}:1."),
+        ("kennel:hush@nowhere.invalid/kennel", "there is no host of this name: nowhere.invalid:5432."),
+        ("kennel:hush@{}/kennel?sslmode=require", "{}:5432 speaks no TLS, which sslmode asks for."),
+        ("kennel:hush@{}/latin", "its encoding is LATIN1, and names would not fit in: make one with `createdb"),
+        ("kennel:hush@{}/kennel?options=-c%20nonsense%3D1", 'unrecognized configuration parameter "nonsense".'),
+        ("kennel:hush@/kennel?host=/nowhere", "nobody listens at /nowhere:5432."),
+    ],
+)
+async def test_what_is_wrong_with_a_database_is_one_sentence(host: str, rest: str, sentence: str) -> None:
+    assert (await refusal(f"postgresql://{rest.format(host)}")).startswith(sentence.format(host))
+
+
+async def test_who_may_not_make_tables_is_told_to_own_the_database(host: str) -> None:
+    guest = Database(f"postgresql://guest:hush@{host}/kennel")
+    await guest.check()
+
+    with pytest.raises(DatabaseAway, match=r"its user may not make tables .*: make it the owner"):
+        await guest.upgrade()
+
+
+async def test_a_host_that_never_answers_is_given_up_and_the_next_one_is_asked(host: str) -> None:
+    async with silent() as port:
+        sentence = await refusal(f"postgresql://kennel:hush@127.0.0.1:{port}/kennel?connect_timeout=1")
+        both = f"postgresql://kennel:hush@127.0.0.1:{port},127.0.0.1:{free_ports(1)[0]},{host}/kennel?connect_timeout=1"
+        await Database(both).check()
+
+    assert sentence == f"127.0.0.1:{port} does not answer."
+
+
+def test_old_servers_other_encodings_and_standbys_are_unfit() -> None:
+    assert database.unfit(140_013, "UTF8", standby=False) == "it is PostgreSQL 14, and Kennel needs 15 or later"
+    assert database.unfit(150_000, "SQL_ASCII", standby=False).startswith("its encoding is SQL_ASCII")
+    assert "standby" in database.unfit(180_001, "UTF8", standby=True)
+    assert database.unfit(150_000, "UTF8", standby=False) == ""
+
+
+async def test_the_url_s_options_reach_the_server(host: str) -> None:
+    engine = Database(f"postgresql://kennel@{host}/kennel?application_name=till&options=-c%20geqo%3Doff").engine(1)
+    async with engine.connect() as connection:
+        told = await connection.execute(
+            sa.text(
+                "SELECT current_setting('application_name'), current_setting('geqo'), current_setting('statement_timeout')"
+            )
+        )
+        assert tuple(told.one()) == ("till", "off", "20s")
+    await engine.dispose()
+
+
+async def test_an_engine_shows_no_password(engine: AsyncEngine) -> None:
+    shown = db.engine("postgresql://me:hush@one,two/shop")
+
+    assert "hush" not in repr(shown) + repr(shown.sync_engine) + str(shown.url) + repr(shown.sync_engine.pool)
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[int]:
+    """Listen and never say a word."""
+    gone = asyncio.Event()
+
+    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await gone.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        gone.set()
+        server.close()
