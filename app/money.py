@@ -23,10 +23,9 @@ DUST: Final = Koinu(COIN // 100)
 _MAX_TEXT: Final = 64
 _SIMPLE: Final = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
 """What nearly all amounts look like: read without Decimal, in a third of the time."""
-_FLOAT_DIGITS: Final = 15
-"""A number printed from a double carries noise from its 15th significant digit on."""
 _EXACT: Final = Context(prec=2 * _MAX_TEXT)
 """Holds every amount that is read without rounding it; the default context would drop the 29th digit unsaid."""
+_ZERO: Final = Decimal(0)
 
 
 class BadAmount(ValueError):
@@ -34,10 +33,10 @@ class BadAmount(ValueError):
 
 
 def parse(given: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
-    """Read decimal text or a JSON number (as Decimal or int) exactly, in the smallest unit.
+    """Read decimal text or a JSON number (a Decimal where it has a fraction or an exponent), in the smallest unit.
 
-    Text is taken as written. A number with more decimals than the asset has and 15 or more significant digits is
-    what a client's float left of an exact amount, and is rounded half-even; anything else that does not fit is refused.
+    Text is taken as written: more decimals than the asset has are refused. A number with a fraction is what a client's
+    float made of an amount, and is rounded half-even to the asset's decimals.
     """
     if type(given) is str and (simple := _SIMPLE.fullmatch(given)):
         whole, part = simple.groups("")
@@ -50,7 +49,7 @@ def parse(given: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
     exact = number.scaleb(decimals, _EXACT)
     if exact == exact.to_integral_value():
         return int(exact)
-    if isinstance(given, Decimal) and len(number.as_tuple().digits) >= _FLOAT_DIGITS:
+    if isinstance(given, Decimal):
         return int(exact.to_integral_value(ROUND_HALF_EVEN))
     raise BadAmount(f"an amount has at most {decimals} decimals")
 
@@ -78,10 +77,14 @@ def _number(given: str | int | Decimal) -> Decimal:
         raise BadAmount("an amount is a decimal number such as 12.5") from None
     if not number.is_finite():
         raise BadAmount("an amount is a finite number")
-    if number and (
-        number.adjusted() > 18 or number.adjusted() < -_MAX_TEXT or len(number.as_tuple().digits) > _MAX_TEXT
-    ):
-        raise BadAmount("an amount is too large or too small")
+    if not number:
+        return _ZERO
+    if number.adjusted() > 18:
+        raise BadAmount("an amount is too large")
+    if number.adjusted() < -_MAX_TEXT:
+        if isinstance(given, Decimal):
+            return _ZERO
+        raise BadAmount("an amount is too small")
     return number
 
 

@@ -182,7 +182,7 @@ def _coin(said: Any) -> int | None:
     if not isinstance(value, int | Decimal):
         raise NodeNonsense("The node's value is no amount.")
     try:
-        return parse(value)
+        return parse(str(value))  # as written: a number is not rounded here
     except BadAmount:
         raise NodeNonsense("The node's value is no amount that it could be.") from None
 

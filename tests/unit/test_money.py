@@ -74,10 +74,27 @@ def test_text_with_a_decimal_too_many_is_refused_however_far_behind(whole: int, 
         parse(f"{whole}.{'0' * zeros}{digit}")
 
 
-@pytest.mark.parametrize("given_number", [Decimal("0.123456789"), Decimal("1E-9"), Decimal("1.00000000001")])
-def test_a_number_that_is_no_noise_is_refused_like_text(given_number: Decimal) -> None:
-    with pytest.raises(BadAmount, match="at most 8 decimals"):
-        parse(given_number)
+@pytest.mark.parametrize(
+    ("number", "decimals", "amount"),
+    [
+        ("667.84592757483", 8, 66_784_592_757), ("0.3333333333333333", 8, 33_333_333), ("0.123456789", 8, 12_345_679),
+        ("1.00000000001", 8, 10**8), ("1E-9", 8, 0), ("5.551115123125783e-17", 8, 0), ("1e-999999", 8, 0),
+        ("0.000000005", 8, 0), ("0.000000015", 8, 2), ("-0.000000015", 8, -2), ("-0.0", 8, 0), ("-1e-400", 8, 0),
+        ("2.5", 0, 2), ("3.5", 0, 4), ("0.1234567890123456789", 18, 123_456_789_012_345_679), ("9.99999999999999999", 2, 1000),
+        ("0." + "3" * 98, 8, 33_333_333),
+    ],
+)  # fmt: skip
+def test_a_number_with_a_fraction_is_rounded_half_even_to_the_decimals_of_its_asset(
+    number: str, decimals: int, amount: int
+) -> None:
+    assert parse(Decimal(number), decimals) == amount
+
+
+@given(number=st.decimals(-(10**9), 10**9, places=20), decimals=DECIMALS)
+def test_a_number_is_read_as_the_nearest_amount_there_is(number: Decimal, decimals: int) -> None:
+    read = Decimal(parse(number, decimals)).scaleb(-decimals, Context(prec=60))
+
+    assert abs(read - number) * 2 <= Decimal(1).scaleb(-decimals)
 
 
 @given(amount=st.integers(-(10**18), 10**18))
@@ -108,12 +125,12 @@ def test_what_is_neither_text_nor_number_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize(
     "huge",
-    ["1e999999999", "-1e999999999", "1e-999999999", Decimal("1E+999999999"), Decimal("1E-999999999"), 1 << 10_000, "1e19"],
+    ["1e999999999", "-1e999999999", "1e-999999999", Decimal("1E+999999999"), Decimal("1E+400"), 1 << 10_000, "1e19"],
 )  # fmt: skip
 def test_a_hostile_exponent_is_refused_at_once(huge: str | int | Decimal) -> None:
     began = time.perf_counter_ns()
 
-    with pytest.raises(BadAmount, match="too large"):
+    with pytest.raises(BadAmount, match=r"too (large|small)"):
         parse(huge)
 
     assert time.perf_counter_ns() - began < 50_000_000
