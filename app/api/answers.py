@@ -8,6 +8,8 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from starlette.responses import Response
 
+from app import fragments
+
 STATUSES: Final[Mapping[str, int]] = {
     "bad-request": 400,
     "unauthorized": 401,
@@ -35,7 +37,7 @@ Time = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
 """A moment as RFC 3339 text with its offset, the same text as in events."""
 
 
-JsonObject = Annotated[str, PlainSerializer(json.loads), WithJsonSchema({"type": "object"})]
+JsonObject = Annotated[str, PlainSerializer(fragments.fragment), WithJsonSchema({"type": "object"})]
 """An object as the JSON text in which it is kept."""
 
 
@@ -58,7 +60,8 @@ class Json(Response):
 
 def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
     """Answer with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
-    return _answer(view.__pydantic_serializer__.to_json(view), replayed=replayed, status=status)
+    encoded = view.__pydantic_serializer__.to_json(view).decode()
+    return _answer(fragments.placed(encoded).encode(), replayed=replayed, status=status)
 
 
 def show_written(text: str, *, replayed: bool = False) -> Json:

@@ -122,7 +122,7 @@ InState = Annotated[State | Literal[""], Query(description="Only those in this s
 Only = Annotated[
     str,
     Query(max_length=texts.MAX_LABEL, description="Only those with this one; empty for all"),
-    AfterValidator(texts.printable),
+    AfterValidator(texts.decoded),
 ]
 
 

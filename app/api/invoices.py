@@ -1,7 +1,6 @@
 """Invoices over HTTP, to the merchant and to the payer."""
 
 import hmac
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, WithJso
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
+from app import fragments
 from app.api import amounts, answers, bodies, parameters, qr, replays, routes, texts
 from app.api.program import Given, Program, Reading
 from app.domain import cancelling, invoice_lists, invoices
@@ -65,7 +65,7 @@ class NewInvoice(bodies.Body):
 
 Items = Annotated[
     str,
-    PlainSerializer(json.loads),
+    PlainSerializer(fragments.fragment),
     WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}}),
 ]
 """Items as the JSON text in which they are kept."""
@@ -183,7 +183,7 @@ State = Annotated[
 Reference = Annotated[
     str,
     Query(description="Only those with this reference", max_length=texts.MAX_LABEL),
-    AfterValidator(texts.printable),
+    AfterValidator(texts.decoded),
 ]
 
 

@@ -1,10 +1,10 @@
 """What is told of escrows, and how an escrow is shown."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from app.domain.facts import Owner
 from app.domain.movements import Telling
+from app.fragments import fragment
 
 if TYPE_CHECKING:
     from app.domain.escrows import Escrow
@@ -28,7 +28,7 @@ def shown(escrow: "Escrow") -> dict[str, Any]:
         "to_platform": asset.show(escrow.to_platform),
         "reference_type": escrow.reference[0],
         "reference": escrow.reference[1],
-        "metadata": json.loads(escrow.metadata),
+        "metadata": fragment(escrow.metadata),
         "created": escrow.created.isoformat(),
     }
 

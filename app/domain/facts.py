@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.domain.outbox import Fact
+from app.fragments import fragment, placed
 from app.money import Koinu, show
 from app.tables import NOBODY
 
@@ -68,7 +69,7 @@ def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
     return {
         "id": invoice.address,
         "account": invoice.owner.address,
-        "items": json.loads(invoice.items),
+        "items": fragment(invoice.items),
         "required_confirmations": invoice.required_confirmations,
         "created": invoice.created.isoformat(),
         "total": show(invoice.total),
@@ -83,7 +84,7 @@ def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
         "token": invoice.token,
         "state": invoice.state,
         "reference": invoice.reference,
-        "metadata": json.loads(invoice.metadata),
+        "metadata": fragment(invoice.metadata),
         "overpaid": show(invoice.overpaid),
         "expires": invoice.expires and invoice.expires.isoformat(),
         "late": invoice.late,
@@ -226,5 +227,9 @@ def of_account(owner: Owner, event: str, message: dict[str, Any]) -> Fact:
     return Fact(owner.id, owner.foreign_id, event, _json(whole))
 
 
-_json: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+def _json(message: dict[str, Any]) -> str:
+    return placed(_ENCODE(message))
+
+
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """Made once: `json.dumps` with arguments makes an encoder at each call, which takes longer than the encoding."""

@@ -4,8 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.tables import outbox
 from tests import purse
 from tests.purse import GOLD
 
@@ -44,6 +46,22 @@ async def test_an_escrow_is_shown_whole_and_found_again(bank: httpx.AsyncClient)
         assert (await bank.get(f"/escrow?{query}")).json() == {"items": [made], "cursor": ""}
     for query in ("order_id=order%208", "buyer=bob", "seller=nobody", "state=RELEASED"):
         assert (await bank.get(f"/escrow?{query}")).json()["items"] == []
+
+
+async def test_metadata_goes_out_as_it_came_in_wherever_an_escrow_is_shown(
+    bank: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
+    metadata = '"metadata":{"eth":1.000000000000000001,"big":9007199254740993.0}'
+    body = f"{json.dumps(ORDER)[:-1]},{metadata}}}"
+
+    made = await bank.post("/escrow", content=body, headers={"Idempotency-Key": "exact"})
+    path = f"/escrow/{made.json()['id']}"
+    answers = [made, await bank.get(path), await bank.get("/escrow"), await ask(bank, f"{path}/release")]
+    async with ready.connect() as db:
+        told = list(await db.scalars(select(outbox.c.message).where(outbox.c.type.startswith("ESCROW_"))))
+
+    assert [metadata in answer.text for answer in answers] == [True] * 4
+    assert [metadata in message for message in told] == [True] * 4
 
 
 async def test_an_order_goes_from_a_hold_over_a_dispute_to_a_split(bank: httpx.AsyncClient) -> None:

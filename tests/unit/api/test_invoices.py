@@ -11,7 +11,7 @@ from PIL import Image
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.tables import accounts, invoices
+from app.tables import accounts, invoices, outbox
 
 ITEM = {"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 2}
 DISCOUNT = {"type": "discount", "name": "Friend", "value": -1.5, "quantity": 1}
@@ -80,6 +80,26 @@ async def test_the_merchant_sees_gigawallets_admin_form(shop: httpx.AsyncClient)
     assert (seen["reference"], seen["metadata"]) == ("order 7", {"basket": [1, 2.5]})
     assert seen["token"] == made["token"]
     assert seen["created"] == made["created"]
+
+
+async def test_metadata_goes_out_as_it_came_in_wherever_an_invoice_is_shown(
+    shop: httpx.AsyncClient, payer: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
+    metadata = '"metadata":{"eth":1.000000000000000001,"big":9007199254740993.0,"said":"\\"metadata\\":\\"{}\\" é"}'
+    body = f'{{"items":[{json.dumps(ITEM)}],{metadata}}}'
+
+    answers = [await shop.post("/account/shop/invoice", content=body, headers={"Idempotency-Key": "m"}) for _ in "12"]
+    made = answers[0].json()
+    path = f"/account/shop/invoice/{made['id']}"
+    answers += [await shop.get(path), await shop.get("/account/shop/invoices"), await shop.post(f"{path}/cancel")]
+    answers += [await payer.get(f"/invoice/{made['id']}", params={"token": made["token"]})]
+    async with ready.connect() as db:
+        told = await db.scalar(select(outbox.c.message).where(outbox.c.type == "INV_CREATED"))
+
+    assert [metadata in answer.text for answer in answers] == [True] * 6
+    assert told is not None
+    assert metadata in told
+    assert json.loads(told)["items"] == made["items"]
 
 
 async def test_the_payer_sees_items_with_the_token_only(shop: httpx.AsyncClient, payer: httpx.AsyncClient) -> None:
