@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors
+
+_BLANKS: Final = b" \t"
+"""What may stand around a header's value and is no part of it (RFC 9110, 5.5); the server leaves it at the end."""
 
 
 class Edge:
@@ -21,6 +25,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         answer = _Answer(send, self.new_id())
+        scope["headers"] = [(name, value.strip(_BLANKS)) for name, value in scope["headers"]]
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         try:

@@ -95,7 +95,7 @@ def _type(given: str | None) -> str | None:
 Type = Annotated[
     str | None, Query(alias="type", description="Only postings of this type, such as DEPOSIT"), AfterValidator(_type)
 ]
-Asset = Annotated[str, Query(max_length=32, description="Only this asset's"), AfterValidator(texts.printable)]
+Asset = Annotated[str, Query(max_length=32, description="Only this asset's"), AfterValidator(texts.decoded)]
 Format = Annotated[
     Literal["", "json", "csv"], Query(alias="format", description="`csv`: all that is wanted, as a file")
 ]

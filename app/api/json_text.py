@@ -48,7 +48,7 @@ def read(body: bytes) -> Any:
 
 
 def canonical(tree: Any) -> bytes:
-    """Write a parsed value so that equal values have equal bytes: keys sorted, no spaces, ASCII."""
+    """Write a parsed value so that equal values have equal bytes, and others have not: keys sorted, no spaces, ASCII."""
     return _CANONICAL(tree).encode()
 
 
@@ -117,7 +117,12 @@ def _strings(node: Any, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[st
             yield from _strings(value, (*where, index))
 
 
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+def _number(number: Decimal) -> dict[str, str]:
+    """Stand for a number with a fraction: no text that was read holds NUL, so nothing else is written like this."""
+    return {"\0": str(number)}
+
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_number).encode
 """Made once: `json.dumps` makes an encoder at each call."""
 
 

@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from app import characters
 from app.api import complaints, texts
 from app.domain import deposit_addresses, event_types, events, invoices, refusals
 
@@ -104,7 +105,7 @@ def key_of(cursor: Any) -> str:
         key = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except ValueError:
         key = "\0"
-    if not key.isprintable():
+    if characters.forbidden(key):
         raise ValueError("it is not a cursor that a list has given")
     return key
 
@@ -138,9 +139,9 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_mom
 ForeignId = Annotated[
     str,
     Path(min_length=1, max_length=255, description="The caller's own name for the account", examples=["shop-1"]),
-    AfterValidator(texts.printable),
+    AfterValidator(texts.decoded),
 ]
-"""1 to 255 printable characters; the server has decoded it once, so that it holds no slash."""
+"""1 to 255 characters of one line; the server has decoded it once, so that it holds no slash."""
 
 InvoiceId = Annotated[str, Path(description="The invoice's id: its address"), AfterValidator(_invoice_id)]
 """What cannot be an address is answered like an unknown invoice."""
@@ -199,6 +200,6 @@ AfterNumber = Annotated[
 Account = Annotated[
     str | None,
     Query(alias="foreign_id", max_length=255, description="Only this account's"),
-    AfterValidator(lambda given: given and texts.printable(given)),
+    AfterValidator(lambda given: given and texts.decoded(given)),
 ]
 """A filter by account; absent or empty for all."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 
+from app import characters
 from app.api import bodies, texts
 from app.domain import refusals
 from app.domain.idempotency import Claim
@@ -26,7 +27,7 @@ _HEADER_BYTES: Final = HEADER.lower().encode()
 
 
 class BadKey(refusals.Invalid):
-    """Idempotency-Key must be 1 to 255 printable characters."""
+    """Idempotency-Key must be one of 1 to 255 characters, none of them a control character."""
 
     field = HEADER
 
@@ -95,13 +96,21 @@ async def named(request: Request) -> Named:
 
 
 def _key(request: Request) -> str | None:
-    given = next((value for name, value in request.scope["headers"] if name == _HEADER_BYTES), None)
-    if given is None:
+    """Return the key as Latin-1 shows its bytes, as keys always were stored, whatever its text is encoded in."""
+    values = {value for name, value in request.scope["headers"] if name == _HEADER_BYTES}
+    if not values:
         return None
-    key: str = given.decode("latin-1")
-    if not (0 < len(key) <= texts.MAX_LABEL and key.isprintable()):
+    key: bytes = values.pop()
+    if values or not 0 < len(text := _decoded(key)) <= texts.MAX_LABEL or characters.forbidden(text):
         raise BadKey
-    return key
+    return key.decode("latin-1")
+
+
+def _decoded(key: bytes) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        return key.decode("latin-1")
 
 
 def _claim(request: Request, key: str, tree: object) -> Claim:

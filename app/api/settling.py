@@ -55,7 +55,7 @@ class PaidView(answers.View):
 From = Annotated[PayFrom, bodies.optional(PayFrom)]
 New = Annotated[NewRefund, bodies.optional(NewRefund)]
 OnChain = Annotated[bool, Query(description="Pay by a transaction")]
-Payee = Annotated[str, Path(description="Who gets it", max_length=64), AfterValidator(texts.printable)]
+Payee = Annotated[str, Path(description="Who gets it", max_length=64), AfterValidator(texts.decoded)]
 
 
 @router.post(

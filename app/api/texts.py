@@ -1,10 +1,10 @@
 """Text in requests: how long it may be, and no control characters where they make no sense."""
 
-import re
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from app import characters
 from app.api import json_text
 
 MAX_TEXT: Final = 1_000
@@ -12,21 +12,25 @@ MAX_LINK: Final = 2_000
 MAX_LABEL: Final = 255
 MAX_METADATA_BYTES: Final = 8 * 1024
 
-# Unicode's control characters (C0 without tab, line feed and carriage return; DEL; C1).
-_CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+def line(text: str) -> str:
+    """Accept text of one line."""
+    if characters.forbidden(text):
+        raise ValueError("it holds control characters or ends of lines")
+    return text
 
 
-def printable(given: str) -> str:
-    """Accept one line of visible text; refuse control characters and what was left of undecodable bytes."""
-    if not given.isprintable() or "\ufffd" in given:
-        raise ValueError("it holds characters that cannot be printed")
-    return given
+def decoded(text: str) -> str:
+    """Accept one line of a URL; bytes of it that were no UTF-8 have become U+FFFD, and two such texts would be one."""
+    if "\ufffd" in text:
+        raise ValueError("it is not UTF-8")
+    return line(text)
 
 
-def _uncontrolled(given: str) -> str:
-    if _CONTROLS.search(given):
+def _lines(text: str) -> str:
+    if characters.forbidden_in_lines(text):
         raise ValueError("it holds control characters")
-    return given
+    return text
 
 
 def _metadata(given: Any) -> str:
@@ -39,16 +43,16 @@ def _metadata(given: Any) -> str:
     return text
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_uncontrolled)]
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_lines)]
 """A description: several lines are welcome."""
 
-Link = Annotated[str, Field(max_length=MAX_LINK), AfterValidator(printable)]
+Link = Annotated[str, Field(max_length=MAX_LINK), AfterValidator(line)]
 """A URL; shown to others, never fetched."""
 
-Label = Annotated[str, Field(max_length=MAX_LABEL), AfterValidator(printable)]
+Label = Annotated[str, Field(max_length=MAX_LABEL), AfterValidator(line)]
 """A reference, key or code of the caller's own: one line."""
 
-Name = Annotated[str, Field(min_length=1, max_length=MAX_LABEL), AfterValidator(printable)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_LABEL), AfterValidator(line)]
 """A label that is not empty: an account's foreign_id, an asset's code."""
 
 Metadata = Annotated[str, PlainValidator(_metadata), WithJsonSchema({"type": "object"})]

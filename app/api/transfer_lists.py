@@ -41,12 +41,12 @@ def _place(key: str) -> Place | None:
 
 
 Asset = Annotated[
-    str, Query(max_length=texts.MAX_LABEL, description="Only this asset's"), AfterValidator(texts.printable)
+    str, Query(max_length=texts.MAX_LABEL, description="Only this asset's"), AfterValidator(texts.decoded)
 ]
 Reference = Annotated[
     str,
     Query(max_length=texts.MAX_LABEL, description="Only those with this reference"),
-    AfterValidator(texts.printable),
+    AfterValidator(texts.decoded),
 ]
 
 

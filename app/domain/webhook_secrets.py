@@ -7,6 +7,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from app import characters
 from app.domain.refusals import Invalid
 
 SYMMETRIC: Final = "v1"
@@ -48,8 +49,8 @@ def check(secret: str) -> None:
         key = _decoded(secret.removeprefix(SYMMETRIC_PREFIX))
         if key is None or not LEAST_BYTES <= len(key) <= MOST_BYTES:
             raise BadSecret(reason="A secret that begins with whsec_ goes on with 24 to 64 bytes in base64.")
-    elif not LEAST_BYTES <= len(secret) <= MOST_CHARACTERS or not secret.isprintable():
-        raise BadSecret(reason="A secret has 24 to 255 printable characters.")
+    elif not LEAST_BYTES <= len(secret) <= MOST_CHARACTERS or characters.forbidden(secret):
+        raise BadSecret(reason="A secret has 24 to 255 characters, and no control characters.")
 
 
 def scheme_of(secret: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from app import characters
 from app.domain import events
 from app.domain.events import Event
 
@@ -13,8 +14,12 @@ PLACES: Final = ("{class}", "{type}", "{foreign_id}")
 PLACED: Final = 8
 """Places of one template: what is put into them must not outgrow a topic's 65,535 bytes."""
 BRACED: Final = re.compile(r"\{[^{}]*\}|[{}]")
-ESCAPED: Final = re.compile(r"[/+#%\x00-\x1f\x7f-\x9f]")
+_NONE: Final = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+"""Unicode's noncharacters: a broker may break the connection of whoever sends one in a topic, and mosquitto does."""
+ESCAPED: Final = re.compile(f"[/+#%\x00-\x1f\x7f-\x9f{_NONE}]")
 """What separates levels, is a wildcard, begins an escape or is forbidden in a topic (MQTT 3.1.1, 1.5.3 and 4.7)."""
+FORBIDDEN: Final = re.compile(f"[+#{_NONE}]")
+"""What a template must not hold, besides what no line does."""
 
 
 class WrongTemplate(ValueError):
@@ -49,7 +54,7 @@ class Queue:
 
 def check(template: str) -> None:
     """Raise WrongTemplate for what is no topic, or names a place that there is not."""
-    if not template or not template.isprintable() or set(template) & {"+", "#"}:
+    if not template or characters.forbidden(template) or FORBIDDEN.search(template):
         raise WrongTemplate("a topic without wildcards")
     named = BRACED.findall(template)
     if not set(named) <= set(PLACES) or len(named) > PLACED:

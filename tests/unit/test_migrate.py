@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import migrate
-from app.domain import outbox
+from app.domain import idempotency, outbox
+from app.domain.idempotency import Claim, KeyReused
 from app.domain.outbox import Fact
 from app.tables import metadata
 
@@ -123,10 +125,14 @@ async def test_accounts_count_on_that_were_counted_before_events_counted_themsel
         assert [tuple(row) for row in counted] == [(1, 9), (2, 6), (3, 1)]
 
 
-async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(engine: AsyncEngine) -> None:
+def _migration(revision: str) -> Any:
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
-    module = ScriptDirectory.from_config(config).get_revision("0007").module
+    return ScriptDirectory.from_config(config).get_revision(revision).module
+
+
+async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(engine: AsyncEngine) -> None:
+    module = _migration("0007")
     made = """
         INSERT INTO accounts (id, foreign_id, xpub, address) VALUES (0, 'shop', '', '');
         INSERT INTO payments (account_id, id, kind, state, amount, reserved, explicit_fee, max_fee)
@@ -144,3 +150,31 @@ async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(eng
         owed = list(await db.scalars(sa.text("SELECT owed FROM payments ORDER BY id")))
 
     assert owed == [0, 3, 0]
+
+
+async def test_requests_whose_keys_were_stored_with_a_blank_at_their_end_are_known_without_it(
+    engine: AsyncEngine,
+) -> None:
+    """Of the last two only the ledger remembers the keys; it never forgets, and so nothing is transferred twice."""
+    module = _migration("0021")
+    made = """
+        INSERT INTO idempotency (scope, key, fingerprint, kind, thing) SELECT 'admin', key, 'same', 'payment', key
+        FROM unnest(ARRAY['wd-901 ', 'list  :0', 'list  :1', 'both', 'both ', 'plain', 'in side']) AS key;
+        INSERT INTO entries (kind, cause_type, cause_id, key) VALUES
+            ('TRANSFER', 'request', 'x', 'transfer:admin:old '), ('TRANSFER', 'request', 'x', 'transfer:admin:old list :7')
+    """
+
+    async with engine.begin() as db:
+        for statement in made.split(";"):
+            await db.exec_driver_sql(statement)
+        for statement in (module.KEYS, module.TRANSFERS):
+            await db.execute(sa.text(statement))
+        await idempotency.forget_old(db)
+        names = ("wd-901", "wd-901 ", "list:0", "list:1", "both", "plain", "in side", "old", "old list:7", "new")
+        claims = [Claim("admin", name, b"same") for name in names]
+        known = await idempotency.claim(db, "payment", dict.fromkeys(claims))
+
+    assert {claim.key: str(outcome) for claim, outcome in known.items()} == {
+        "wd-901": "wd-901 ", "wd-901 ": "wd-901 ", "list:0": "list  :0", "list:1": "list  :1", "both": "both",
+        "plain": "plain", "in side": "in side", **dict.fromkeys(("old", "old list:7"), str(KeyReused())),
+    }  # fmt: skip

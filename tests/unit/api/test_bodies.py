@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import json
 from typing import Any
 
@@ -6,7 +7,7 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from app.api import bodies
+from app.api import bodies, json_text
 
 LINE = {"value": "1.5", "quantity": 2}
 
@@ -127,7 +128,10 @@ async def test_missing_items_are_refused_in_gigawallets_words(client: httpx.Asyn
         ({"value": True, "quantity": 1}, "items.0.value", "is wrong: an amount"),
         ({**LINE, "name": 5}, "items.0.name", "must be a string"),
         ({**LINE, "name": "n" * 256}, "items.0.name", "at most 255 characters"),
-        ({**LINE, "name": "a\nb"}, "items.0.name", "cannot be printed"),
+        ({**LINE, "name": "a\nb"}, "items.0.name", "control characters or ends of lines"),
+        ({**LINE, "name": "a\x85b"}, "items.0.name", "control characters or ends of lines"),
+        ({**LINE, "name": "a\u2028b"}, "items.0.name", "control characters or ends of lines"),
+        ({**LINE, "name": "a\u2029b"}, "items.0.name", "control characters or ends of lines"),
         ({**LINE, "description": "d" * 1001}, "items.0.description", "at most 1000 characters"),
         ({**LINE, "description": "a\x1bb"}, "items.0.description", "control characters"),
         ("line", "items.0", "must be an object"),
@@ -139,6 +143,35 @@ async def test_a_wrong_field_is_named(client: httpx.AsyncClient, line: Any, fiel
     assert error["field"] == field
     assert error["message"].startswith(field)
     assert says in error["message"]
+
+
+NAMES = (
+    "山田\u3000太郎",
+    "می\u200cخواهم",  # noqa: RUF001
+    "क्\u200dष",
+    "👨\u200d👩\u200d👧",
+    "\u200fשלום\u200e",  # noqa: RUF001
+    "a\xa0b",
+    "\ufffd \uffff \U000e0067",
+)
+"""Wide spaces, joiners, direction marks, characters that are none yet: all of them are in names of people."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("escaped", [True, False])
+async def test_names_of_people_are_taken_as_they_are_written(
+    client: httpx.AsyncClient, name: str, *, escaped: bool
+) -> None:
+    seen = await order(client, json.dumps({"items": [{**LINE, "name": name}]}, ensure_ascii=escaped))
+
+    assert seen["items"][0][0] == name
+
+
+@pytest.mark.parametrize("key", [name.encode() for name in NAMES] + [b"k" * 255, "ü".encode() * 255, b"\xfc"])
+async def test_a_key_is_any_text_of_one_line(client: httpx.AsyncClient, key: bytes) -> None:
+    answer = await client.post("/keyed/a", json={"items": [LINE]}, headers=[(b"Idempotency-Key", key)])
+
+    assert answer.status_code == 200, answer.text
 
 
 async def test_a_description_may_have_lines(client: httpx.AsyncClient) -> None:
@@ -273,6 +306,30 @@ def test_equal_requests_have_equal_fingerprints_and_others_do_not() -> None:
     assert len({same, *(bodies.fingerprint(*other) for other in others)}) == 5
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"amount":1.5}', '{"amount":"1.5"}'),
+        ('{"metadata":{"a":[1.5]}}', '{"metadata":{"a":["1.5"]}}'),
+        ('{"amount":1}', '{"amount":"1"}'),
+        ('{"a":1.5}', '{"a":1.25}'),
+        ('{"a":true}', '{"a":"true"}'),
+    ],
+)
+def test_a_number_is_another_request_than_the_same_digits_as_text(one: str, other: str) -> None:
+    trees = [json_text.read(text.encode()) for text in (one, other)]
+
+    assert len({bodies.fingerprint("POST", "/x", tree) for tree in trees}) == 2
+
+
+def test_the_fingerprint_of_a_body_without_fractions_is_that_of_the_first_release() -> None:
+    """Requests that are sent again after an update are known by what the old version has stored."""
+    tree = json_text.read(b'{"transfers":[{"from":"a","to":"b","asset":"x","amount":"1.50"}],"atomic":true}')
+
+    written = b'{"atomic":true,"transfers":[{"amount":"1.50","asset":"x","from":"a","to":"b"}]}'
+    assert bodies.fingerprint("POST", "/transfers", tree) == hashlib.sha256(b"POST /transfers\n" + written).digest()
+
+
 async def test_a_key_comes_with_the_fingerprint_of_its_request(client: httpx.AsyncClient) -> None:
     async def fingerprint(path: str, body: str, key: str = "k 1") -> str:
         return (await client.post(path, content=body, headers={"Idempotency-Key": key})).text
@@ -286,8 +343,27 @@ async def test_a_key_comes_with_the_fingerprint_of_its_request(client: httpx.Asy
     assert (await client.post("/keyed/a", content='{"items":[{"value":1,"quantity":1}]}')).text == "none"
 
 
-@pytest.mark.parametrize("key", [b"", b"k" * 256, b"a\tb", b"\x80"])
-async def test_a_key_is_at_most_255_printable_characters(client: httpx.AsyncClient, key: bytes) -> None:
+@pytest.mark.parametrize("key", [b"wd-901 ", b" wd-901", b"\twd-901 \t "])
+async def test_blanks_around_a_key_are_no_part_of_it(client: httpx.AsyncClient, key: bytes) -> None:
+    async def claim(header: bytes) -> str:
+        return (await client.post("/keyed/a", json={"items": [LINE]}, headers=[(b"Idempotency-Key", header)])).text
+
+    assert await claim(key) == await claim(b"wd-901")
+    assert await claim(b"wd 901") != await claim(b"wd-901")
+
+
+async def test_a_request_has_one_key(client: httpx.AsyncClient) -> None:
+    async def status(*keys: bytes) -> int:
+        headers = [(b"Idempotency-Key", key) for key in keys]
+        return (await client.post("/keyed/a", json={"items": [LINE]}, headers=headers)).status_code
+
+    assert [await status(b"a", b"a "), await status(b"a", b"b")] == [200, 400]
+
+
+@pytest.mark.parametrize(
+    "key", [b"", b" ", b"k" * 256, b"a\tb", b"\x80", "\u2028".encode(), "\x85".encode(), "ü".encode() * 256]
+)
+async def test_a_key_is_one_line_of_at_most_255_characters(client: httpx.AsyncClient, key: bytes) -> None:
     body = '{"items":[{"value":1,"quantity":1}]}'
 
     answer = await client.post("/keyed/a", content=body, headers=[(b"Idempotency-Key", key)])

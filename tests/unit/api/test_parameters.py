@@ -16,6 +16,8 @@ from app.api import parameters
         ("a%252Fb", "a%2Fb"),
         ("x" * 255, "x" * 255),
         ("%22%27%3B--", "\"';--"),
+        ("%E5%B1%B1%E3%80%80%E9%83%8E", "山\u3000郎"),
+        ("%F0%9F%91%A8%E2%80%8D%F0%9F%91%A7%E2%80%8F", "👨\u200d👧\u200f"),
     ],
 )
 async def test_a_foreign_id_is_decoded_once(client: httpx.AsyncClient, path: str, foreign_id: str) -> None:
@@ -24,7 +26,10 @@ async def test_a_foreign_id_is_decoded_once(client: httpx.AsyncClient, path: str
     assert answer.text == foreign_id
 
 
-@pytest.mark.parametrize("path", ["a%00b", "a%0A", "%1B", "%7F", "a%C2%85", "%FF", "x" * 256, "%E2%80%8B", "%EF%BF%BD"])
+@pytest.mark.parametrize(
+    "path",
+    ["a%00b", "a%0A", "%1B", "%7F", "a%C2%85", "%FF", "x" * 256, "%E2%80%A8", "%E2%80%A9", "%EF%BF%BD", "a%ED%A0%80"],
+)
 async def test_a_foreign_id_of_other_characters_or_over_255_is_refused(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(f"/account/{path}")
 

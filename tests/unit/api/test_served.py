@@ -57,6 +57,16 @@ async def test_head_sends_the_length_and_nothing_more(port: int) -> None:
     assert body == b""
 
 
+async def test_a_key_with_a_blank_at_its_end_is_the_same_key(port: int) -> None:
+    async def claim(key: bytes) -> bytes:
+        head = b"POST /keyed/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 38\r\nIdempotency-Key:"
+        answer = await spoken(port, head + key + b"\r\n\r\n" + b'{"items":[{"value":"1","quantity":1}]}')
+        return answer.split(b"\r\n\r\n", 1)[1]
+
+    assert (await claim(b" wd-901")).startswith(b"admin wd-901 ")
+    assert {await claim(key) for key in (b"wd-901", b" wd-901 ", b"\twd-901\t")} == {await claim(b" wd-901")}
+
+
 @pytest.mark.parametrize("path", [b"/account/%ff", b"/account/%00", b"/account/a%0ab", b"/account/%ed%a0%80"])
 async def test_a_path_that_is_no_text_is_400(port: int, path: bytes) -> None:
     answer = await spoken(port, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

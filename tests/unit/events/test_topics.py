@@ -21,6 +21,8 @@ def event(event_type: str, foreign_id: str) -> Event:
         ("PAYMENT_SENT", "\u0110oge", "kennel/payment/\u0110oge"),
         ("ACC_CREATED", "a+b#c/d%e", "kennel/acc/a%2Bb%23c%2Fd%25e"),
         ("ACC_CREATED", "a\x00\n\x7f\x85", "kennel/acc/a%00%0A%7F%C2%85"),
+        ("ACC_CREATED", "山\u3000郎\u200d", "kennel/acc/山\u3000郎\u200d"),
+        ("ACC_CREATED", "\ufdd0\uffff\U0010fffe", "kennel/acc/%EF%B7%90%EF%BF%BF%F4%8F%BF%BE"),
         ("SYS_STARTUP", "", "kennel/sys"),
     ],
 )
@@ -67,7 +69,21 @@ def test_no_account_makes_a_topic_one_of_the_brokers_own() -> None:
 
 @pytest.mark.parametrize(
     "template",
-    ["", "a/+", "#", "{account}", "{Class}", "a{", "}", "{foreign_id}", "/{foreign_id}", "{type}" * 9, "a\x00"],
+    [
+        "",
+        "a/+",
+        "#",
+        "{account}",
+        "{Class}",
+        "a{",
+        "}",
+        "{foreign_id}",
+        "/{foreign_id}",
+        "{type}" * 9,
+        "a\x00",
+        "a\u2028b",
+        "a\ufffe",
+    ],
 )
 def test_what_is_no_template_is_refused(template: str) -> None:
     with pytest.raises(topics.WrongTemplate, match="a topic with"):
