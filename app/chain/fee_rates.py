@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.domain.fees import Policy
-from app.money import BadAmount, Koinu, parse
+from app.money import NOTHING, BadAmount, Koinu, parse
 
 ASKED_SECONDS: Final = 60.0
 BLOCKS: Final = 6
@@ -29,10 +29,16 @@ class FeeRates:
             try:
                 estimate = await self._node.call("estimatesmartfee", BLOCKS)
                 network = await self._node.call("getnetworkinfo")
+                mempool = await self._node.call("getmempoolinfo")
             except (NodeTrouble, NodeError):
                 return self._policy
-            self._policy = Policy.of(_rate(estimate, "feerate"), _rate(network, "relayfee") or Koinu(0))
+            least = max(_rate(network, "relayfee") or NOTHING, _rate(mempool, "mempoolminfee") or NOTHING)
+            self._policy = Policy.of(_rate(estimate, "feerate"), least)
         return self._policy
+
+    def outdated(self) -> None:
+        """The node has refused a fee: ask it again before the next transaction is signed."""
+        self._ask_at = self._clock()
 
 
 def _rate(said: Any, name: str) -> Koinu | None:

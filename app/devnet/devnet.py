@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from app.devnet import http, rpc
+from app.devnet import http, mempool, rpc
 from app.devnet.node import Clock, Node
 from app.devnet.notices import Notices
 from app.devnet.storage import Storage
@@ -26,6 +26,7 @@ _Result = TypeVar("_Result")
 class Options:
     """How a devnet runs. Binds are "host:port", port 0 takes a free one; `zmq_bind` None: no announcements.
 
+    `max_mempool_bytes` is the room for what waits; once it is full, what pays least has to go, and the least fee rises.
     With `block_seconds` above 0 a block is mined to the faucet that often, and on the first start the faucet gets mature coins.
     """
 
@@ -34,6 +35,7 @@ class Options:
     user: str = "kennel"
     password: str = "kennel"  # noqa: S105  the documented default of a network without worth, on loopback
     block_seconds: float = 0
+    max_mempool_bytes: int = mempool.MAX_BYTES
 
     def __repr__(self) -> str:
         return f"Options(rpc_bind={self.rpc_bind!r}, zmq_bind={self.zmq_bind!r}, block_seconds={self.block_seconds!r})"
@@ -53,7 +55,7 @@ class Devnet:
             opened.callback(self._notices.close)
             storage = Storage(home / FILE)
             opened.callback(storage.close)
-            self.node = Node(storage, self._notices, Clock(clock), chance)
+            self.node = Node(storage, self._notices, Clock(clock), chance, options.max_mempool_bytes)
             self._opened = opened.pop_all()
         self.stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()

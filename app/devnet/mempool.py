@@ -5,8 +5,13 @@ from dataclasses import dataclass
 
 from app.chain.wire import Transaction
 from app.devnet.chainstate import Outpoint
+from app.devnet.fee_floor import FeeFloor
+from app.money import COIN
 
 EXPIRY_SECONDS = 24 * 60 * 60  # Core: DEFAULT_MEMPOOL_EXPIRY, of Dogecoin
+MAX_BYTES = 300_000_000  # Core: -maxmempool, in megabytes
+INCREMENTAL_PER_KB = COIN // 10_000  # Core: -incrementalrelayfee
+OVERHEAD_BYTES = 700  # what an entry takes in Core's memory beside its transaction, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,11 @@ class Waiting:
         return len(self.transaction.raw)
 
     @property
+    def usage(self) -> int:
+        """Bytes of memory that it takes."""
+        return self.size + OVERHEAD_BYTES
+
+    @property
     def modified_size(self) -> int:
         """Bytes without what an input needs at the least (Core: `CalculateModifiedSize`)."""
         spared = 0
@@ -53,14 +63,31 @@ class Waiting:
 class Mempool:
     """Waiting transactions in order of arrival, parents before children, and what they spend."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, limit: int = MAX_BYTES) -> None:
+        """Start empty, with room for `limit` bytes of memory."""
+        self.limit = limit
+        self.usage = 0  # bytes of memory that all take
+        self.floor = FeeFloor(INCREMENTAL_PER_KB)
         self.entries: dict[bytes, Waiting] = {}
         self.spenders: dict[Outpoint, bytes] = {}
+
+    def min_rate(self, now: int) -> int:
+        """Koinu per 1,000 bytes that it takes at the least, at a time in seconds."""
+        return self.floor.rate(now, self.usage, self.limit)
+
+    def trim(self) -> list[Waiting]:
+        """Take out what pays least, with all that builds on it, until there is room again (Core: `TrimToSize`)."""
+        gone: list[Waiting] = []
+        while self.entries and self.usage > self.limit:
+            lowest = min(self.entries.values(), key=self._worth)
+            self.floor.evicted(self._rate_with_descendants(lowest))
+            gone += self.remove_all(lowest.transaction)
+        return gone
 
     def add(self, waiting: Waiting) -> None:
         """Take in a transaction that conflicts with none here."""
         self.entries[waiting.txid] = waiting
+        self.usage += waiting.usage
         for spent in waiting.transaction.inputs:
             self.spenders[spent.txid, spent.vout] = waiting.txid
 
@@ -91,6 +118,7 @@ class Mempool:
         waiting = self.entries.pop(txid, None)
         if waiting is None:
             return
+        self.usage -= waiting.usage
         for spent in waiting.transaction.inputs:
             if self.spenders.get((spent.txid, spent.vout)) == txid:
                 del self.spenders[spent.txid, spent.vout]
@@ -111,6 +139,14 @@ class Mempool:
         """Put transactions of a disconnected block before all others, which may build on them."""
         first = {txid: self.entries[txid] for txid in txids if txid in self.entries}
         self.entries = {**first, **{txid: waiting for txid, waiting in self.entries.items() if txid not in first}}
+
+    def _worth(self, waiting: Waiting) -> int:
+        """What it pays a kB, or together with those that build on it where these pay more (Core: the descendant score)."""
+        return max(waiting.fee * 1000 // waiting.size, self._rate_with_descendants(waiting))
+
+    def _rate_with_descendants(self, waiting: Waiting) -> int:
+        family = [waiting, *self.descendants(waiting.transaction)]
+        return sum(entry.fee for entry in family) * 1000 // sum(entry.size for entry in family)
 
     def _reach(self, start: Iterable[bytes], step: Callable[[Transaction], list[bytes]]) -> list[Waiting]:
         found: dict[bytes, Waiting] = {}

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from app.chain import wire
 from app.chain.wire import Block, Transaction
-from app.devnet import mining, validation
+from app.devnet import mempool, mining, validation
 from app.devnet.chainstate import Chain, Entry
 from app.devnet.mempool import Mempool, Waiting
 from app.devnet.storage import Storage
@@ -49,13 +49,20 @@ class Moved:
 class Node:
     """Everything the RPC methods work on. Used by one thread at a time."""
 
-    def __init__(self, storage: Storage, listener: Listener, clock: Clock, chance: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        listener: Listener,
+        clock: Clock,
+        chance: Callable[[int], bytes],
+        max_mempool_bytes: int = mempool.MAX_BYTES,
+    ) -> None:
         """Load what is stored; a new node starts with the first block of regtest."""
         self.storage = storage
         self.listener = listener
         self.clock = clock
         self.chain = Chain(lambda entry: storage.block(entry.sequence))
-        self.mempool = Mempool()
+        self.mempool = Mempool(max_mempool_bytes)
         self.rules = Rules(self.chain, self.mempool)
         self.wallet = Wallet(storage, self.chain, self.mempool, chance)
         self.syncing = True  # Core's "initial block download"; false once the tip was recent, and false for good
@@ -66,7 +73,9 @@ class Node:
         """Take a transaction into the mempool; raises `Refused` or `MissingInputs`."""
         accepted = self.rules.accept(transaction, self.clock.now(), max_fee)
         self._take_in(accepted)
-        self.expire()
+        self.limit_mempool()
+        if transaction.txid not in self.mempool.entries:
+            raise Refused(validation.LOW_FEE, "mempool full")
 
     def generate(
         self, output_script: bytes, *, merged: bool = False, bits: int = mining.EASY_BITS, max_tries: int = 1_000_000
@@ -106,6 +115,11 @@ class Node:
         """Forget what has waited for a day, without a word."""
         for waiting in self.mempool.expired(self.clock.now()):
             self._forget(self.mempool.remove_all(waiting.transaction))
+
+    def limit_mempool(self) -> None:
+        """Forget what has waited for a day, then what pays least while the mempool is too full, without a word."""
+        self.expire()
+        self._forget(self.mempool.trim())
 
     def _template(
         self, output_script: bytes, bits: int, transactions: Sequence[Transaction], fees: int
@@ -150,7 +164,7 @@ class Node:
             if went_back:
                 self._drop_impossible()
         self._notice_age()
-        self.expire()
+        self.limit_mempool()
         return moved
 
     def _announce(self, moved: Moved) -> None:
@@ -169,7 +183,7 @@ class Node:
         returned = []
         for transaction in block.transactions:
             try:
-                accepted = self.rules.accept(transaction, self.clock.now(), None)
+                accepted = self.rules.accept(transaction, self.clock.now(), None, limited=False)
             except (Refused, MissingInputs):
                 self._forget(self.mempool.remove_all(transaction))
             else:
@@ -190,6 +204,7 @@ class Node:
             for txid in self.mempool.conflicts(transaction):
                 evicted.extend(self.mempool.remove_all(self.mempool.entries[txid].transaction))
         self._forget(evicted)
+        self.mempool.floor.block(self.clock.now())
         return evicted
 
     def _drop_impossible(self) -> None:
@@ -238,7 +253,7 @@ class Node:
         self._notice_age()
         for raw, time in self.storage.waiting():
             self._load_waiting(raw, time)
-        self.expire()
+        self.limit_mempool()
 
     def _begin(self) -> None:
         """Connect the first block, which Core announces like any other transaction."""

@@ -11,13 +11,12 @@ from app.chain import wire
 from app.chain.wire import Output, Transaction
 from app.devnet import script, signatures
 from app.devnet.chainstate import Chain, Coins, Outpoint
-from app.devnet.mempool import Mempool, Waiting
+from app.devnet.mempool import INCREMENTAL_PER_KB, Mempool, Waiting
 from app.domain import networks
 from app.money import COIN, DUST, MAX_MONEY
 
 MEMPOOL_HEIGHT: Final = 0x7FFFFFFF
 MIN_RELAY_PER_KB: Final = COIN // 1000
-INCREMENTAL_PER_KB: Final = COIN // 10_000
 HARD_DUST: Final = COIN // 1000
 MAX_FEE: Final = 100 * COIN
 MAX_STANDARD_BYTES: Final = 100_000
@@ -62,8 +61,13 @@ class Rules:
         self._chain = chain
         self._mempool = mempool
 
-    def accept(self, transaction: Transaction, now: int, max_fee: int | None = MAX_FEE) -> Accepted:
-        """Decide whether it may wait, `now` in seconds; raises `Refused` or `MissingInputs`. Changes nothing."""
+    def accept(
+        self, transaction: Transaction, now: int, max_fee: int | None = MAX_FEE, *, limited: bool = True
+    ) -> Accepted:
+        """Decide whether it may wait, `now` in seconds; raises `Refused` or `MissingInputs`. Changes nothing.
+
+        What comes back from a block is not `limited` by what a full mempool takes.
+        """
         check_alone(transaction)
         check_standard(transaction)
         if not self.is_final(transaction):
@@ -73,6 +77,8 @@ class Rules:
         if not self._is_due(transaction, spent):
             raise Refused(NON_STANDARD, "non-BIP68-final")
         waiting = self._weigh(transaction, spent, now)
+        if limited:
+            self._check_floor(waiting, now)
         self._check_fee(waiting, max_fee)
         replaced = self._replaced(waiting, conflicts)
         self._check_chain(waiting, {gone.txid for gone in replaced})
@@ -156,6 +162,11 @@ class Rules:
         mined = [(coin.height, output.value) for coin, output in coins if coin.height <= height]
         age = sum(value * (height - at) for at, value in mined)
         return Waiting(transaction, fee, now, height, age, sum(value for _, value in mined))
+
+    def _check_floor(self, waiting: Waiting, now: int) -> None:
+        least = self._mempool.min_rate(now)
+        if least and waiting.fee < rate(least, waiting.size):
+            raise Refused(LOW_FEE, "mempool min fee not met")
 
     def _check_fee(self, waiting: Waiting, max_fee: int | None) -> None:
         """The fee that sendrawtransaction asks for: less than peers do, nothing at all of old and large coins."""

@@ -106,7 +106,7 @@ class Wallet:
         waiting = (output for entry in self._mempool.entries.values() for output in entry.transaction.outputs)
         return total + sum(output.value for output in waiting if output.script == output_script)
 
-    def pay(self, outputs: list[Output]) -> Transaction:
+    def pay(self, outputs: list[Output], rate: int = FEE_PER_KB) -> Transaction:
         """Make and sign a payment, with change to the faucet's key; raises `InsufficientFunds`. Does not send it."""
         needed = sum(output.value for output in outputs)
         chosen: list[Outpoint] = []
@@ -114,7 +114,7 @@ class Wallet:
         for outpoint, coin in islice(self._spendable(1), MAX_INPUTS):
             chosen.append(outpoint)
             total += coin.value
-            fee = _fee(len(chosen), len(outputs) + 1)
+            fee = _fee(rate, len(chosen), len(outputs) + 1)
             if total >= needed + fee:
                 break
         else:
@@ -215,5 +215,5 @@ def _extended(digest: bytes) -> tuple[bytes, bytes]:
     return digest[:32], digest[32:]
 
 
-def _fee(inputs: int, outputs: int) -> int:
-    return FEE_PER_KB * (inputs * _INPUT_BYTES + outputs * _OUTPUT_BYTES + _REST_BYTES) // 1000 + 1
+def _fee(rate: int, inputs: int, outputs: int) -> int:
+    return rate * (inputs * _INPUT_BYTES + outputs * _OUTPUT_BYTES + _REST_BYTES) // 1000 + 1

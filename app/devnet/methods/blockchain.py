@@ -138,12 +138,13 @@ def getmempoolentry(node: Node, arguments: Arguments) -> Shape:
     return shapes.waiting(node.mempool, entry, node.chain.height)
 
 
-@call.method("getmempoolinfo", "Counts the transactions that wait.")
+@call.method("getmempoolinfo", "Counts the transactions that wait, and tells what they must pay at the least.")
 def getmempoolinfo(node: Node, arguments: Arguments) -> Shape:
     """Count what waits."""
     total = sum(entry.size for entry in node.mempool.entries.values())
-    sizes = {"size": len(node.mempool.entries), "bytes": total, "usage": total}
-    return {**sizes, "maxmempool": 300_000_000, "mempoolminfee": Amount(0)}
+    sizes = {"size": len(node.mempool.entries), "bytes": total, "usage": node.mempool.usage}
+    least = Amount(node.mempool.min_rate(node.clock.now()))
+    return {**sizes, "maxmempool": node.mempool.limit, "mempoolminfee": least}
 
 
 @call.method('invalidateblock "hash"', "Treats a block as invalid.")

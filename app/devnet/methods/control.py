@@ -1,7 +1,7 @@
 """Methods that mine, that tell of the network and the fees, and that steer the node."""
 
 from app.chain import wire
-from app.devnet import mining, validation
+from app.devnet import mempool, mining, validation
 from app.devnet.json_text import Amount
 from app.devnet.methods import call
 from app.devnet.methods.blockchain import WARNING
@@ -93,7 +93,7 @@ def getnetworkinfo(node: Node, arguments: Arguments) -> Shape:
         "connections": 0,
         "networks": networks,
         "relayfee": Amount(validation.MIN_RELAY_PER_KB),
-        "incrementalfee": Amount(validation.INCREMENTAL_PER_KB),
+        "incrementalfee": Amount(mempool.INCREMENTAL_PER_KB),
         "softdustlimit": Amount(DUST),
         "harddustlimit": Amount(validation.HARD_DUST),
         "localaddresses": [],

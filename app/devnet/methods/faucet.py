@@ -1,8 +1,10 @@
 """Methods of the faucet's wallet."""
 
+from typing import Final
+
 from app.chain import wire
 from app.chain.wire import Output
-from app.devnet import script, validation
+from app.devnet import script
 from app.devnet import wallet as wallets
 from app.devnet.json_text import Amount
 from app.devnet.methods import call, transactions
@@ -10,6 +12,10 @@ from app.devnet.methods.call import Arguments, RpcError
 from app.devnet.node import Node
 from app.devnet.shapes import Shape
 from app.domain import networks, scripts
+from app.money import DUST
+
+NOBODY: Final = scripts.p2sh(bytes(20))
+FILLING_OUTPUTS: Final = 2_500  # 80,000 bytes, of which one alone may build on another
 
 
 @call.method('getnewaddress ( "account" )', "Hands out a new address.")
@@ -108,11 +114,22 @@ def validateaddress(node: Node, arguments: Arguments) -> Shape:
     return {**known, "hdkeypath": origin.path, "hdmasterkeyid": node.wallet.master_id}
 
 
-def _send(node: Node, outputs: list[Output]) -> str:
-    """Pay from the wallet, with a refusal told as Core's wallet does."""
+@call.method("fillmempool feerate", "Fills the mempool with payments at this rate a kB; this node only.")
+def fillmempool(node: Node, arguments: Arguments) -> list[str]:
+    """Pay nobody until the mempool is full and takes nothing that pays less; tells the txids. Much room takes many coins."""
+    rate = call.amount(arguments[0])
+    txids: list[str] = []
+    while node.mempool.min_rate(node.clock.now()) < rate:
+        txids.append(_send(node, [Output(DUST, NOBODY)] * FILLING_OUTPUTS, rate))
+    return txids
+
+
+def _send(node: Node, outputs: list[Output], rate: int = wallets.FEE_PER_KB) -> str:
+    """Pay from the wallet, with a refusal told as Core's wallet does; never less than the mempool takes."""
+    rate = max(rate, node.mempool.min_rate(node.clock.now()))
     try:
-        payment = node.wallet.pay(outputs)
+        payment = node.wallet.pay(outputs, rate)
     except wallets.InsufficientFunds:
         raise RpcError(call.FUNDS, "Insufficient funds") from None
-    transactions.submit(node, payment, validation.MAX_FEE)
+    transactions.submit(node, payment, None)
     return wire.display(payment.txid)

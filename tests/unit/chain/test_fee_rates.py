@@ -1,0 +1,50 @@
+"""What a transaction should pay, as a real node says it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from app.chain.fee_rates import ASKED_SECONDS, FeeRates
+from app.chain.node import Node
+from app.devnet import devnet
+from app.domain.fees import MINED_RATE, Policy
+from app.money import COIN
+
+ROOM = 500_000
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
+    options = devnet.Options("127.0.0.1:0", None, max_mempool_bytes=ROOM)
+    async with (
+        devnet.running(tmp_path, options) as running,
+        Node(running.rpc_url.replace("http://", "http://kennel:kennel@")) as opened,
+    ):
+        await opened.call("generate", 100)
+        yield opened
+
+
+async def test_what_a_full_mempool_asks_for_is_paid(node: Node) -> None:
+    await node.call("fillmempool", "0.4")
+
+    policy = await FeeRates(node).policy()
+
+    assert COIN * 40 // 100 < policy.floor == policy.rate < COIN * 45 // 100
+
+
+async def test_the_rate_is_asked_for_now_and_then_and_at_once_where_a_fee_was_refused(node: Node) -> None:
+    now = 0.0
+    rates = FeeRates(node, clock=lambda: now)
+    before = await rates.policy()
+    await node.call("fillmempool", "0.4")
+
+    known = await rates.policy()
+    rates.outdated()
+    asked = await rates.policy()
+    await node.call("fillmempool", "0.8")
+    now = ASKED_SECONDS
+    later = await rates.policy()
+
+    assert before == known == Policy(MINED_RATE, MINED_RATE)
+    assert known.floor < asked.floor < later.floor

@@ -1,0 +1,95 @@
+"""A mempool that is full: what pays least has to go, and nothing that pays less comes in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.chain.wire import Output
+from app.devnet import mempool
+from app.devnet.methods import blockchain, faucet, transactions
+from app.devnet.methods.call import RpcError
+from app.devnet.node import Clock, Node
+from app.devnet.storage import Storage
+from app.domain import networks, scripts
+from app.money import COIN
+from tests.unit.devnet.conftest import Deaf
+
+ROOM = 500_000
+NOW = 1_800_000_000
+HOUR = 3_600
+TO = "2MsFDzHRUAMpjHxKyoEHU3aMCMsVtXMsfu8"
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Node]:
+    """A node with little room, which is full of what pays 0.4 DOGE/kB."""
+    storage = Storage(tmp_path / "devnet.sqlite")
+    node = Node(storage, Deaf(), Clock(lambda: NOW), lambda length: bytes(range(length)), ROOM)
+    for _ in range(100):
+        node.generate(node.wallet.faucet_script())
+    faucet.fillmempool.call(node, ["0.4"])
+    yield node
+    storage.close()
+
+
+def mempool_of(node: Node) -> dict[str, Any]:
+    """What getmempoolinfo tells, amounts in koinu."""
+    found = blockchain.getmempoolinfo.call(node, [])
+    assert isinstance(found, dict)
+    return found
+
+
+def later(node: Node, hours: float) -> None:
+    node.clock.mocked = int(node.clock.now() + hours * HOUR)
+
+
+def refusal(node: Node, rate: int) -> str:
+    payment = node.wallet.pay([Output(COIN, scripts.of_address(networks.REGTEST, TO))], rate)
+    with pytest.raises(RpcError) as refused:
+        transactions.submit(node, payment, None)
+    return refused.value.message
+
+
+def test_a_full_mempool_tells_what_must_be_paid_and_refuses_what_pays_less(full: Node) -> None:
+    told = mempool_of(full)
+
+    assert COIN * 40 // 100 < told["mempoolminfee"] < COIN * 45 // 100
+    assert told["usage"] <= told["maxmempool"] == ROOM
+    assert refusal(full, COIN * 39 // 100) == "66: mempool min fee not met"
+
+
+def test_what_pays_more_drives_out_what_pays_least(full: Node) -> None:
+    before = set(full.mempool.entries)
+
+    faucet.fillmempool.call(full, ["0.8"])
+
+    assert mempool_of(full)["mempoolminfee"] > COIN * 80 // 100
+    assert not before & set(full.mempool.entries)
+
+
+def test_the_least_fee_stays_until_a_block_and_then_halves_again_and_again_to_nothing(full: Node) -> None:
+    later(full, 24)
+    stays = mempool_of(full)["mempoolminfee"]
+    full.generate(full.wallet.faucet_script())
+    fresh = mempool_of(full)["mempoolminfee"]
+    later(full, 3)
+    half = mempool_of(full)["mempoolminfee"]
+    later(full, 45)
+
+    assert stays == fresh
+    assert abs(half - stays // 2) <= 1
+    assert mempool_of(full)["mempoolminfee"] == 0
+    assert mempool_of(full)["size"] == 0
+
+
+def test_the_faucet_pays_what_a_full_mempool_takes(full: Node) -> None:
+    txid = faucet.sendtoaddress.call(full, [TO, 1])
+
+    entry = full.mempool.entries[bytes.fromhex(str(txid))[::-1]]
+    assert entry.fee * 1000 >= entry.size * COIN * 40 // 100
+
+
+def test_an_empty_mempool_asks_for_nothing(node: Node) -> None:
+    assert mempool_of(node) == {"size": 0, "bytes": 0, "usage": 0, "maxmempool": mempool.MAX_BYTES, "mempoolminfee": 0}
