@@ -15,6 +15,7 @@ from app import postgres, run
 from bench import (
     block_to_event,
     catch_up,
+    catch_up_sending,
     coins,
     deliveries,
     figures,
@@ -31,6 +32,7 @@ from bench.programs import Ground
 MEASUREMENTS: Mapping[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
     "invoices": invoices.measure,
     "catch_up": catch_up.measure,
+    "catch_up_sending": catch_up_sending.measure,
     "block_to_event": block_to_event.measure,
     "scale": scale.measure,
     "transfers": transfers.measure,

@@ -34,11 +34,11 @@ async def measure(ground: Ground) -> list[Figure]:
     chains.write(shop, BLOCKS, _watched(), lambda height: height % 5 == 0)
     chains.write(exchange, BLOCKS, _watched(), lambda _: 2)
     async with programs.checking_devnet(shop) as devnet:
-        limits, values = await _rounds(ground, devnet)
+        limits, values = await rounds(ground, devnet)
     async with programs.checking_devnet(exchange) as devnet:
-        busy = await _rounds(ground, devnet)
+        busy = await rounds(ground, devnet)
     async with programs.devnet(shop) as devnet:
-        fast = await _rounds(ground, devnet)
+        fast = await rounds(ground, devnet)
     each = [chains.TRANSACTIONS * rate for rate in values], [chains.TRANSACTIONS * rate for rate in limits]
     return [
         of_rounds(Terms("catch_up", "blocks/s", 0.5), values, limits),
@@ -54,12 +54,12 @@ def _watched() -> Iterator[bytes]:
         yield filling.script(number % ACCOUNTS * filling.STRIDE + number // ACCOUNTS)
 
 
-async def _rounds(ground: Ground, devnet: Devnet) -> tuple[list[float], list[float]]:
-    """Return the rates of throwing away, and of following."""
+async def rounds(ground: Ground, devnet: Devnet, template: str = FILLED) -> tuple[list[float], list[float]]:
+    """Return the rates of throwing away, and of following on fresh copies of the database `template`."""
     limits, values = [], []
     for _ in range(ROUNDS):
         limits.append(await _throw_away(devnet.url))
-        async with ground.database(FILLED) as url:
+        async with ground.database(template) as url:
             values.append(await _follow(devnet.url, url))
     return limits, values
 

@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import header, wire
 from app.chain.node import ChainState, Node, NodeError, NodeTrouble
 from app.chain.reorgs import Reorgs
+from app.db import Db
 from app.domain import blocks
 from app.domain.blocks import Header, Rules, Tip, TipMoved
 from app.domain.chain_changes import Block, Output, Spend
@@ -21,7 +24,9 @@ from app.money import Koinu
 _log = logging.getLogger(__name__)
 
 BATCH: Final = 100
-"""Blocks in one transaction when far behind."""
+"""Blocks in one transaction when far behind, at most; fewer after one that the database did not finish."""
+GROWTH: Final = 8
+"""After each that it did, there are more by this part: what is too many is not tried at every other batch."""
 ANCHORS: Final = 100
 """Headers kept from before a new installation's start, so that it can follow a reorg at once."""
 
@@ -69,6 +74,7 @@ class Follower:
         self._committed = committed
         self._reorgs = Reorgs(engine, node, rules.max_reorg_blocks)
         self._known_chain = False
+        self._most = BATCH
         self._ahead: _Ahead | None = None
 
     async def step(self) -> bool:
@@ -123,7 +129,7 @@ class Follower:
         if await self._same(ours, theirs):
             if ours.height < theirs.height:
                 first, last = ours.height + 1, theirs.height
-                return await self._connect(ours, await self._fetch(first, min(BATCH, last - first + 1)), last)
+                return await self._connect(ours, await self._fetch(first, min(self._most, last - first + 1)), last)
             return ours.rescan_height is not None and ours.height == theirs.height and await self._rescan(ours)
         if theirs.chainwork <= ours.chainwork:
             return False
@@ -161,20 +167,34 @@ class Follower:
         if not linked(batch, ours.hash):
             return False
         self._prefetch(batch[-1].height + 1, last)
-        async with self._engine.begin() as db:
+        async with self._transaction(len(batch)) as db:
             paused = await blocks.connect(db, self._rules, batch)
         self._tell(paused)
         return True
 
     async def _rescan(self, ours: Tip) -> bool:
         first = ours.rescan_height or 0
-        batch = await self._fetch(first, min(BATCH, ours.height - first + 1))
+        batch = await self._fetch(first, min(self._most, ours.height - first + 1))
         if not batch or not linked(batch, batch[0].previous):
             return False
-        async with self._engine.begin() as db:
+        async with self._transaction(len(batch)) as db:
             paused = await blocks.rescan(db, self._rules, ours, batch)
         self._tell(paused)
         return True
+
+    @asynccontextmanager
+    async def _transaction(self, size: int) -> AsyncIterator[Db]:
+        """Open a transaction for a batch of so many blocks.
+
+        Where it lasts too long, the same batch would again: half of it is tried next.
+        """
+        async with self._engine.begin() as db:
+            try:
+                yield db
+            except (exc.DBAPIError, TimeoutError):
+                self._most = max(1, size // 2)
+                raise
+        self._most = min(BATCH, self._most + self._most // GROWTH + 1)
 
     def _tell(self, paused: str) -> None:
         if paused:
@@ -183,7 +203,7 @@ class Follower:
 
     def _prefetch(self, first: int, last: int) -> None:
         if first <= last:
-            fetching = self._fetch(first, min(BATCH, last - first + 1))
+            fetching = self._fetch(first, min(self._most, last - first + 1))
             self._ahead = _Ahead(first, last, asyncio.create_task(fetching))
 
     async def _fetch(self, first: int, count: int) -> list[Block]:

@@ -1,64 +1,85 @@
 """What is told of blocks: account by account what each brought and took, then what the installation itself must know."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 from app.domain import books, debts, deposit_facts, facts, payment_facts
-from app.domain.chain_changes import Changes, Step
+from app.domain.chain_changes import Changes, InvoiceKey, Step
 from app.domain.debts import Debts
-from app.domain.deposits import Coin
+from app.domain.deposits import Coin, Deposit
 from app.domain.facts import Owner
-from app.domain.ledger import Line, Posted
+from app.domain.ledger import Posted
 from app.domain.outbox import Fact
+from app.domain.payments import Payment
 from app.domain.sending_changes import TURNED
 from app.money import DOGE
 
+Thing = TypeVar("Thing")
 
-def told(changes: Changes, posted: Mapping[str, Posted], owed: Mapping[int, int]) -> list[Fact]:
-    """Return what is told, block by block; `posted` by the entries' keys, `owed` what accounts owe after all of them."""
+
+class _Grouped(NamedTuple):
+    """What one block has to say, by account: it may concern thousands, and none looks through what is of others."""
+
+    invoices: Mapping[int, list[InvoiceKey]]
+    confirmed: Mapping[int, list[Deposit]]
+    unconfirmed: Mapping[int, list[Deposit]]
+    payments: Mapping[int, list[tuple[str, Payment]]]
+
+
+def told(changes: Changes, posted: Mapping[str, Posted], owed: Mapping[int, int]) -> Iterator[list[Fact]]:
+    """Yield what is told of each block; `posted` by the entries' keys, `owed` what accounts owe after all of them."""
     running = Debts(owed)
     made = [[posted[entry.key] for entry in step.entries] for step in changes.steps]
     for one in reversed(made):
         running.take_back(one)
-    return [
-        fact
-        for step, entries in zip(changes.steps, made, strict=True)
-        for fact in _of_step(step, changes.owners, entries, running)
-    ]
+    for step, entries in zip(changes.steps, made, strict=True):
+        yield list(_of_step(step, changes.owners, entries, running))
 
 
 def _of_step(step: Step, owners: Mapping[int, Owner], posted: list[Posted], running: Debts) -> Iterator[Fact]:
     lines = [line for one in posted for line in one.lines]
     moved = {line.posting.account for line in lines if line.posting.account >= 0}
+    balances = books.after(lines)
     changed = running.take(posted)
-    for account in sorted(moved | set(step.txids) | {payment.owner.id for _, payment in step.sent}):
-        yield from _of_account(step, owners[account])
+    grouped = _by_account(step)
+    for account in sorted(moved | set(step.txids) | set(grouped.payments)):
+        yield from _of_account(step, owners[account], grouped)
         yield from debts.told(owners[account], changed.get(account, 0), running.of(account))
-        yield from _balance(owners[account], lines)
+        if (balance := balances.get((account, DOGE))) is not None:
+            yield facts.balance_change(owners[account], balance)
     yield from (_unknown_spend(coin) for coin in step.lost)
     yield from (_unknown_spend(coin, back=True) for coin in step.found)
 
 
-def _of_account(step: Step, owner: Owner) -> Iterator[Fact]:
+def _of_account(step: Step, owner: Owner, grouped: _Grouped) -> Iterator[Fact]:
     """The chain's activity, then its invoices, deposits and payments."""
     if txids := step.txids.get(owner.id):
         shown = [_display(txid) for txid in txids]
         yield facts.chain_activity(owner, step.height, _display(step.hash), shown, connected=step.connected)
-    for key in sorted(key for key in step.told if key[0] == owner.id):
+    for key in grouped.invoices.get(owner.id, ()):
         yield from (facts.invoice_payment(owner, event, now.sums) for event, now in step.told[key])
-    for deposit in step.confirmed:
-        if deposit.place.account == owner.id:
-            yield from deposit_facts.confirmed(owner, deposit, step.tip - (deposit.height or 0) + 1)
-    for deposit in step.unconfirmed:
-        if deposit.place.account == owner.id:
-            yield from deposit_facts.unconfirmed(owner, deposit)
-    for event, payment in step.sent:
-        if payment.owner.id == owner.id:
-            yield from payment_facts.turned(payment) if event == TURNED else [facts.payment_event(payment, event)]
+    for deposit in grouped.confirmed.get(owner.id, ()):
+        yield from deposit_facts.confirmed(owner, deposit, step.tip - (deposit.height or 0) + 1)
+    for deposit in grouped.unconfirmed.get(owner.id, ()):
+        yield from deposit_facts.unconfirmed(owner, deposit)
+    for event, payment in grouped.payments.get(owner.id, ()):
+        yield from payment_facts.turned(payment) if event == TURNED else [facts.payment_event(payment, event)]
 
 
-def _balance(owner: Owner, lines: Iterable[Line]) -> Iterator[Fact]:
-    if (balance := books.after(lines).get((owner.id, DOGE))) is not None:
-        yield facts.balance_change(owner, balance)
+def _by_account(step: Step) -> _Grouped:
+    return _Grouped(
+        _grouped((key[0], key) for key in sorted(step.told)),
+        _grouped((deposit.place.account, deposit) for deposit in step.confirmed),
+        _grouped((deposit.place.account, deposit) for deposit in step.unconfirmed),
+        _grouped((payment.owner.id, (event, payment)) for event, payment in step.sent),
+    )
+
+
+def _grouped(pairs: Iterable[tuple[int, Thing]]) -> dict[int, list[Thing]]:
+    groups: dict[int, list[Thing]] = {}
+    for account, thing in pairs:
+        groups.setdefault(account, []).append(thing)
+    return groups
 
 
 def _unknown_spend(coin: Coin, *, back: bool = False) -> Fact:

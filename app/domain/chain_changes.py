@@ -94,13 +94,14 @@ class Changes:
     moved: set[Outpoint] = field(default_factory=set)
     paid: set[InvoiceKey] = field(default_factory=set)
     _due: list[tuple[int, int, Outpoint]] = field(default_factory=list)
-    _owing: list[Outpoint] = field(default_factory=list)
+    _owing: dict[int, list[Outpoint]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Order what waits for its confirmation by the height at which it comes."""
+        """Order what waits for its confirmation by the height at which it comes, and what owes by its account."""
         self._due = [_due(deposit) for deposit in self.deposits.values() if deposit.state == "incoming"]
         heapq.heapify(self._due)
-        self._owing = sorted(outpoint for outpoint, deposit in self.deposits.items() if deposit.owed)
+        for outpoint in sorted(outpoint for outpoint, deposit in self.deposits.items() if deposit.owed):
+            self._owing.setdefault(self.deposits[outpoint].place.account, []).append(outpoint)
 
     def connect(self, block: Block, confirm_to: int | None) -> None:
         """Take the block's outputs and spends, then confirm what is deep enough with a tip at `confirm_to`."""
@@ -188,9 +189,9 @@ class Changes:
     def _repay(self, account: int, most: int) -> int:
         """Write off what the account's deposits owe: a payment may have been built on the very one that is gone."""
         left = most
-        for outpoint in self._owing:
+        for outpoint in self._owing.get(account, ()):
             deposit = self.deposits[outpoint]
-            if deposit.place.account == account and (part := min(left, deposit.owed)):
+            if part := min(left, deposit.owed):
                 self.deposits[outpoint] = replace(deposit, owed=Koinu(deposit.owed - part))
                 self.moved.add(outpoint)
                 left -= part

@@ -1,12 +1,14 @@
 """What blocks do to our own transactions: which one of several that spend the same coin wins, and what follows."""
 
-from collections.abc import Collection, Mapping
+import heapq
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from app.domain.deposits import Outpoint
 from app.domain.ledger import Entry
 from app.domain.payments import Payment
+from app.domain.sending_index import SendingIndex
 from app.domain.sendings import Repay, Sending, no_debts
 
 TURNED = "TURNED"
@@ -24,28 +26,43 @@ class Step(Protocol):
 
 @dataclass(slots=True)
 class SendingChanges:
-    """The transactions as they were locked, by id; moved on block by block."""
+    """The transactions as they were locked, by id; moved on block by block.
+
+    What a block does costs what it touches, however many transactions a batch of blocks has: what is due is found by
+    its height, and what follows from a change is looked for among those that changed.
+    """
 
     sendings: dict[int, Sending]
     confirmations: int
     moved: set[int] = field(default_factory=set)
+    _index: SendingIndex = field(init=False)
+    _due: list[tuple[int, int]] = field(default_factory=list)
+    _conflicts: dict[int, set[int]] = field(default_factory=dict)
+    _touched: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Index what was locked."""
+        self._index = SendingIndex.of(self.sendings)
+        for sending in self.sendings.values():
+            self._note(sending)
 
     def __contains__(self, txid: object) -> bool:
         """Whether the transaction is one of ours."""
-        return any(sending.txid == txid for sending in self.sendings.values())
+        return txid in self._index.by_txid
 
     @property
     def changed(self) -> list[Sending]:
         """The ones that are to be written back."""
-        return [self.sendings[number] for number in sorted(self.moved)]
+        return self._of(self.moved)
 
     def spend(self, outpoint: Outpoint, by: bytes, step: Step) -> Sending | None:
         """Take a spend of one of our coins; returns the transaction of ours that did it, if one did."""
-        ours = next((sending for sending in self.sendings.values() if sending.txid == by), None)
+        number = self._index.by_txid.get(by)
+        ours = None if number is None else self.sendings[number]
         if ours is not None and ours.height is None:
             self._mine(ours, step)
-        for rival in list(self.sendings.values()):
-            if rival.txid != by and outpoint in rival.inputs and rival.waits and rival.conflict_height is None:
+        for rival in self._of(self._index.spending(outpoint)):
+            if rival.txid != by and rival.waits and rival.conflict_height is None:
                 self._put(replace(rival, conflict_height=step.height))
         return ours
 
@@ -54,35 +71,34 @@ class SendingChanges:
 
         `heirs` are transactions of others in no block, by what they spend.
         """
-        rest = [*dead, *(one.txid for one in self.sendings.values() if one.conflict_height == step.height)]
+        rest = [*dead, *(sending.txid for sending in self._overtaken(step.height))]
         gone = set(rest)
-        ours = self._built_on() if rest else {}
         while rest:
             txid = rest.pop()
-            found = {*heirs.get(txid, ()), *ours.get(txid, ())} - gone
+            found = {*heirs.get(txid, ()), *self._unmined_on(txid)} - gone
             rest += found
             gone |= found
-        for sending in self._in_order():
-            if sending.txid in gone and sending.waits and sending.conflict_height is None:
+        for sending in self._of(self._index.by_txid[txid] for txid in gone if txid in self):
+            if sending.waits and sending.conflict_height is None:
                 self._put(replace(sending, conflict_height=step.height))
 
     def settle(self, tip: int, step: Step, repay: Repay = no_debts) -> None:
         """Settle what is deep enough, bury what was overtaken, and release the payments that nothing can pay now."""
-        for sending in self._in_order():
-            if sending.state == "mined" and sending.confirm_height is not None and sending.confirm_height <= tip:
-                step.entries += sending.settle(repay)
-                void = sending.replaces is not None
-                self._pay(sending.settled(), "VOIDED" if void else "CONFIRMED", step)
-        for sending in self._in_order():
-            conflict = sending.conflict_height
-            if sending.waits and conflict is not None and conflict + self.confirmations - 1 <= tip:
-                self._put(replace(sending, state="dead"))
-        for sending in self._in_order():
-            self._inherit(sending)
-        for sending in self._in_order():
+        for sending in self._deep_enough(tip):
+            step.entries += sending.settle(repay)
+            void = sending.replaces is not None
+            self._pay(sending.settled(), "VOIDED" if void else "CONFIRMED", step)
+        for height in [height for height in sorted(self._conflicts) if height + self.confirmations - 1 <= tip]:
+            for sending in self._overtaken(height):
+                if sending.waits:
+                    self._put(replace(sending, state="dead"))
+            del self._conflicts[height]
+        self._bury()
+        for sending in self._of({self.sendings[number].first for number in self._touched}):
             if self._is_lost(sending):
                 step.entries += sending.release(repay)
                 self._pay(sending.released(), "FAILED", step, OVERTAKEN)
+        self._touched.clear()
 
     def disconnect(self, height: int, step: Step) -> None:
         """Take back what the block at `height` did, in reverse."""
@@ -103,21 +119,47 @@ class SendingChanges:
             if any(str(payment.id) in amounts for payment in sending.payments):
                 self._put(sending.charged(amounts))
 
-    def _inherit(self, sending: Sending) -> None:
+    def _deep_enough(self, tip: int) -> list[Sending]:
+        """Return those in blocks that have their confirmations at the tip, and do not wait for them any longer."""
+        due = set()
+        while self._due and self._due[0][0] <= tip:
+            confirm_height, number = heapq.heappop(self._due)
+            sending = self.sendings[number]
+            if sending.state == "mined" and sending.confirm_height == confirm_height:
+                due.add(number)
+        return self._of(due)
+
+    def _overtaken(self, height: int) -> list[Sending]:
+        """Return those that the block at `height` overtook."""
+        return [one for one in self._of(self._conflicts.get(height, ())) if one.conflict_height == height]
+
+    def _bury(self) -> None:
+        """Bury what is built on those that were touched, or touched itself, where it must; parents are signed first."""
+        rest = sorted(self._touched.union(*(self._heirs(number) for number in self._touched)))
+        while rest:
+            number = heapq.heappop(rest)
+            if self._inherit(self.sendings[number]):
+                for heir in self._heirs(number):
+                    heapq.heappush(rest, heir)
+
+    def _inherit(self, sending: Sending) -> bool:
         """Bury what spends change of the dead, until the block goes that overtook these: that change will never be."""
         spent = {outpoint.txid for outpoint in sending.inputs} if sending.height is None else set()
-        since = [one.conflict_height for one in self.sendings.values() if one.state == "dead" and one.txid in spent]
+        parents = self._of(self._index.by_txid[txid] for txid in spent if txid in self)
+        since = [parent.conflict_height for parent in parents if parent.state == "dead"]
         heights = [height for height in (*since, sending.conflict_height) if height is not None]
-        if since and (sending.state, sending.conflict_height) != ("dead", min(heights)):
-            self._put(replace(sending, state="dead", conflict_height=min(heights)))
+        if not since or (sending.state, sending.conflict_height) == ("dead", min(heights)):
+            return False
+        self._put(replace(sending, state="dead", conflict_height=min(heights)))
+        return True
 
-    def _built_on(self) -> dict[bytes, set[bytes]]:
-        """Return those that no block holds, by the transactions that they spend."""
-        found: dict[bytes, set[bytes]] = {}
-        for sending in self.sendings.values():
-            for outpoint in sending.inputs if sending.height is None else ():
-                found.setdefault(outpoint.txid, set()).add(sending.txid)
-        return found
+    def _heirs(self, number: int) -> Sequence[int]:
+        """Return the numbers of those that are built on this one."""
+        return self._index.built_on(self.sendings[number].txid)
+
+    def _unmined_on(self, txid: bytes) -> list[bytes]:
+        """Return those of ours that no block holds and that spend this transaction."""
+        return [heir.txid for heir in self._of(self._index.built_on(txid)) if heir.height is None]
 
     def _mine(self, sending: Sending, step: Step) -> None:
         mined = sending.mined(step.height, self.confirmations)
@@ -162,8 +204,7 @@ class SendingChanges:
 
     def _rivals(self, sending: Sending) -> list[Sending]:
         """Return the transaction that carries the payments, and all that cancel it."""
-        first = sending.replaces or sending.id
-        return [one for one in self.sendings.values() if first in (one.id, one.replaces)]
+        return self._of(self._index.families[sending.first])
 
     def _is_released(self, sending: Sending) -> bool:
         return all(payment.state in ("FAILED", "VOIDED") for payment in sending.payments)
@@ -173,8 +214,8 @@ class SendingChanges:
         payments = tuple(replace(payment, state=state, error=error) for payment in sending.payments)
         self._put(replace(sending, payments=payments))
         known = {payment.id: payment for payment in payments}
-        for other in list(self.sendings.values()):
-            if other.id != sending.id and any(payment.id in known for payment in other.payments):
+        for other in self._rivals(sending):
+            if other.id != sending.id:
                 self._put(replace(other, payments=tuple(known.get(one.id, one) for one in other.payments)))
         name = f"PAYMENT_{state}" if event is None else event
         for before, payment in zip(sending.payments, payments, strict=True):
@@ -184,6 +225,18 @@ class SendingChanges:
     def _put(self, sending: Sending) -> None:
         self.sendings[sending.id] = sending
         self.moved.add(sending.id)
+        self._note(sending)
+
+    def _note(self, sending: Sending) -> None:
+        """Remember what it waits for, and that what is built on it is to be looked at."""
+        if sending.state == "mined" and sending.confirm_height is not None:
+            heapq.heappush(self._due, (sending.confirm_height, sending.id))
+        if sending.conflict_height is not None:
+            self._conflicts.setdefault(sending.conflict_height, set()).add(sending.id)
+        self._touched.add(sending.id)
+
+    def _of(self, numbers: Iterable[int]) -> list[Sending]:
+        return [self.sendings[number] for number in sorted(numbers)]
 
     def _in_order(self) -> list[Sending]:
-        return [self.sendings[number] for number in sorted(self.sendings)]
+        return self._of(self.sendings)

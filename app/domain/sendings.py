@@ -1,5 +1,6 @@
 """Transactions of ours as the chain moves them: mined, settled, overtaken, and back; and what that does to payments."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -48,6 +49,11 @@ class Sending:
     round: int
     inputs: frozenset[Outpoint] = frozenset()
     payments: tuple[Payment, ...] = ()
+
+    @property
+    def first(self) -> int:
+        """The number of the transaction that carries its payments: itself, or the one that it cancels."""
+        return self.replaces or self.id
 
     @property
     def waits(self) -> bool:
@@ -201,23 +207,26 @@ async def _locked(
     ids: set[int] = set(await db.scalars(sa.union(*concerned)))
     if not ids and not lost:
         return {}
-    wanted = sa.literal(await _with_heirs(db, ids, lost), bulk.BIGINTS)
-    rivals = sa.select(transactions.c.id, transactions.c.replaces).where(
-        sa.or_(
-            transactions.c.id == sa.any_(wanted),
-            transactions.c.replaces == sa.any_(wanted),
-            transactions.c.id.in_(sa.select(transactions.c.replaces).where(transactions.c.id == sa.any_(wanted))),
-        )
-    )
-    together = sa.literal(sorted({row.id for row in await db.execute(rivals)}), bulk.BIGINTS)
+    together = sa.literal(await _families(db, await _with_heirs(db, ids, lost)), bulk.BIGINTS)
     carried = await payments.load(db, payment_rows.c.transaction_id == sa.any_(together), lock=True)
     found = sa.select(transactions).where(transactions.c.id == sa.any_(together)).order_by(transactions.c.id)
     rows = await bulk.fetch_all(db, found.with_for_update(key_share=True))
     spent = sa.select(transaction_inputs).where(transaction_inputs.c.transaction_id == sa.any_(together))
-    inputs = [
-        (row["transaction_id"], Outpoint(bytes(row["txid"]), row["vout"])) for row in await bulk.fetch_all(db, spent)
-    ]
-    return {row["id"]: _sending(row, carried, inputs) for row in rows}
+    inputs: dict[int, list[Outpoint]] = defaultdict(list)
+    for row in await bulk.fetch_all(db, spent):
+        inputs[row["transaction_id"]].append(Outpoint(bytes(row["txid"]), row["vout"]))
+    carriers: dict[int | None, list[Payment]] = defaultdict(list)
+    for payment in carried:
+        carriers[payment.transaction_id].append(payment)
+    return {row["id"]: _sending(row, carriers[row["replaces"] or row["id"]], inputs[row["id"]]) for row in rows}
+
+
+async def _families(db: Db, numbers: Sequence[int]) -> list[int]:
+    """Return these transactions, and all that carry or cancel the same payments; each is found by an index."""
+    first = sa.func.coalesce(transactions.c.replaces, transactions.c.id).label("id")
+    families = sa.select(first).where(transactions.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS))).cte()
+    cancelling = sa.select(transactions.c.id).join(families, transactions.c.replaces == families.c.id)
+    return sorted(await db.scalars(sa.select(families.c.id).union(cancelling)))
 
 
 async def _with_heirs(db: Db, ids: set[int], lost: Collection[bytes]) -> list[int]:
@@ -239,11 +248,6 @@ async def _with_heirs(db: Db, ids: set[int], lost: Collection[bytes]) -> list[in
     return sorted(await db.scalars(found))
 
 
-def _sending(row: Row, carried: Sequence[Payment], inputs: Sequence[tuple[int, Outpoint]]) -> Sending:
+def _sending(row: Row, carried: Sequence[Payment], inputs: Sequence[Outpoint]) -> Sending:
     plain = {name: row[name] for name in Sending.__slots__ if name in row}
-    whose = row["replaces"] or row["id"]
-    return Sending(
-        **plain,
-        inputs=frozenset(outpoint for number, outpoint in inputs if number == row["id"]),
-        payments=tuple(payment for payment in carried if payment.transaction_id == whose),
-    )
+    return Sending(**plain, inputs=frozenset(inputs), payments=tuple(carried))

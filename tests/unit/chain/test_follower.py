@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import asking, audit
@@ -431,6 +432,44 @@ async def test_catching_up_in_batches_leaves_what_one_by_one_leaves(net: Net, se
         await late_one.close()
         await late.dispose()
     assert await received(net.engine) == (18, 0)
+
+
+TOO_MANY = 30
+LIMIT = (
+    f"""CREATE FUNCTION limit_blocks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF (SELECT count(*) FROM taken) > {TOO_MANY} THEN
+            RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = 'query_canceled';
+        END IF;
+        RETURN NULL;
+    END $$""",
+    """CREATE TRIGGER limit_blocks AFTER INSERT ON blocks REFERENCING NEW TABLE AS taken FOR EACH STATEMENT
+        EXECUTE FUNCTION limit_blocks()""",
+)
+
+
+async def test_a_batch_that_the_database_does_not_finish_is_tried_in_parts_which_grow_again(
+    net: Net, follower: Follower, shop: str
+) -> None:
+    await net.mine(3 * BATCH, shop)
+    async with net.engine.begin() as db:
+        for statement in LIMIT:
+            await db.exec_driver_sql(statement)
+    sizes = []
+
+    for _ in range(30):
+        before = (await net.tip()).height
+        try:
+            await follower.step()
+        except DBAPIError:
+            sizes.append(0)
+        else:
+            sizes.append((await net.tip()).height - before)
+
+    assert sizes[:3] == [0, 0, 25]
+    assert max(sizes) > 25
+    assert await net.at_the_nodes_tip()
+    assert 0 not in sizes[3:5]
+    assert await received(net.engine) == (3 * BATCH, 0)
 
 
 async def test_a_rescan_finds_what_was_paid_before_the_start_and_nothing_twice(net: Net, shop: str) -> None:

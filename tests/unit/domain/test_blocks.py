@@ -1,4 +1,6 @@
+import asyncio
 import json
+from collections.abc import Iterable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -6,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import blocks, custody, ledger, pauses
 from app.domain.blocks import Rules
+from app.domain.chain_changes import Block
 from app.domain.deposits import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.networks import REGTEST
@@ -84,6 +87,41 @@ async def test_what_blocks_posted_is_found_by_their_entries_also_before_any_row_
 
     told = [plan for plan in seen if "sum(postings.amount)" in plan]
     assert [("postings_entry_id_idx" in plan, "postings_pkey" in plan) for plan in told] == [(True, False)]
+
+
+class Watched(list[Block]):
+    """Notes, whenever somebody goes through the blocks, how far a clock that runs beside it is at each of them."""
+
+    def __init__(self, blocks: Iterable[Block], clock: list[int]) -> None:
+        super().__init__(blocks)
+        self.clock = clock
+        self.seen: list[list[int]] = []
+
+    def __iter__(self) -> Iterator[Block]:
+        self.seen.append([])
+        seen = self.seen[-1]
+        for block in super().__iter__():
+            seen.append(self.clock[0])
+            yield block
+
+
+async def test_others_run_between_any_two_blocks_of_a_batch(engine: AsyncEngine) -> None:
+    chain = await Chain(engine).start()
+    clock = [0]
+
+    async def tick() -> None:
+        while True:
+            clock[0] += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    batch = Watched([chain.block() for _ in range(20)], clock)
+
+    async with engine.begin() as db:
+        await blocks.connect(db, world.RULES, batch)
+
+    ticking.cancel()
+    assert any(len(set(seen)) == len(batch) for seen in batch.seen)
 
 
 async def test_a_reorg_takes_back_a_confirmed_payment_and_brings_it_again(engine: AsyncEngine) -> None:

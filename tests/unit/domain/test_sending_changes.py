@@ -1,7 +1,7 @@
 """What blocks do to our own transactions, against a model that only knows which transactions the chain holds."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, ValuesView
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -484,3 +484,47 @@ def test_payments_end_as_the_chain_says_whatever_it_does(moves: list[int | set[b
                 chosen.append(by)
         world.connect(*chosen)
         world.check()
+
+
+class Counted(dict[int, Sending]):
+    """Counts how often one of them is looked at, alone or with all others."""
+
+    looks = 0
+
+    def __getitem__(self, number: int) -> Sending:
+        self.looks += 1
+        return super().__getitem__(number)
+
+    def __iter__(self) -> Iterator[int]:
+        self.looks += len(self)
+        return super().__iter__()
+
+    def values(self) -> ValuesView[Sending]:  # type: ignore[override]
+        self.looks += len(self)
+        return super().values()
+
+
+def test_what_a_block_does_to_our_transactions_costs_what_it_touches_however_many_a_batch_has() -> None:
+    blocks, in_each = 40, 20
+    sent = sendings()[SECOND]
+    ours = Counted(
+        {
+            number: replace(
+                sent, id=number, txid=number.to_bytes(32), inputs=frozenset({Outpoint(number.to_bytes(32, "big"), 1)}),
+                payments=(payment(number, number, "BROADCAST"),),
+            )
+            for number in range(1, blocks * in_each + 1)
+        }
+    )  # fmt: skip
+    changes = SendingChanges(ours, CONFIRMATIONS)
+    ours.looks = 0
+
+    for height in range(1, blocks + CONFIRMATIONS):
+        step = Step(height)
+        for number in range((height - 1) * in_each + 1, min(height, blocks) * in_each + 1):
+            changes.spend(Outpoint(number.to_bytes(32, "big"), 1), number.to_bytes(32), step)
+        changes.overtake((), {}, step)
+        changes.settle(height, step)
+
+    assert {sending.state for sending in changes.sendings.values()} == {"settled"}
+    assert ours.looks < 50 * len(ours)
