@@ -26,15 +26,16 @@ _TRIED_ELSEWHERE: Final = (OSError, asyncpg.TargetServerAttributeNotMatched, asy
 Opened = Callable[..., Awaitable[asyncpg.Connection]]
 
 
-def opener(url: DatabaseUrl, *, pooled: bool, patient: bool) -> Opened:
+def opener(url: DatabaseUrl, *, pooled: bool, command_seconds: float | None) -> Opened:
     """Return what opens a connection: to the first host that takes us.
 
     `pooled`: PgBouncer stands between in transaction mode, so nothing is kept in the session, and a transaction begins with
-    its limits. `patient`: for statements that may take as long as they take; who needs that says so to the server as well.
+    its limits. Who has waited `command_seconds` for the server gives it up; None is for statements that may take as long as
+    they take, which is said to the server as well.
     """
     told = url.driver | {
         "timeout": url.connect_seconds,
-        "command_timeout": None if patient else COMMAND_SECONDS,
+        "command_timeout": command_seconds,
         "target_session_attrs": url.session,
         "connection_class": _class(url.keep_alive, limited=pooled),
         "server_settings": url.server_settings | ({} if pooled else _LIMITS),

@@ -41,7 +41,7 @@ class Database:
     @asynccontextmanager
     async def patient(self) -> AsyncIterator[AsyncEngine]:
         """Yield connections for what may take long, to a database brought to this version's schema."""
-        engine = db.engine(self.url, pooler=self.pooler, patient=True)
+        engine = db.engine(self.url, pooler=self.pooler, command_seconds=None)
         try:
             await self._upgrade(engine)
             yield engine

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app import database_url
-from app.connections import opener
+from app.connections import COMMAND_SECONDS, opener
 
 Db = AsyncConnection
 """An open transaction; whoever holds one may not wait for the network."""
@@ -62,14 +62,17 @@ TEXTS: Final = Array(sa.Text())
 BYTES: Final = Array(sa.LargeBinary())
 
 
-def engine(url: str, *, pooler: str = "none", connections: int = 20, patient: bool = False) -> AsyncEngine:
+def engine(
+    url: str, *, pooler: str = "none", connections: int = 20, command_seconds: float | None = COMMAND_SECONDS
+) -> AsyncEngine:
     """Connect lazily to `url`, with at most so many connections, half of which stay open.
 
-    With `pooler="transaction"` PgBouncer may stand between. `patient` is for commands, whose statements may take long.
+    With `pooler="transaction"` PgBouncer may stand between. A server that has not answered for `command_seconds` is given up:
+    TimeoutError, and no connection that was open then is used again. None is for commands, whose statements may take long.
     """
     where, pooled = database_url.parse(url), pooler == "transaction"
     host, port = where.hosts[0] if where.hosts else (None, None)
-    arguments: dict[str, Any] = {"async_creator_fn": opener(where, pooled=pooled, patient=patient)}
+    arguments: dict[str, Any] = {"async_creator_fn": opener(where, pooled=pooled, command_seconds=command_seconds)}
     if pooled:  # a prepared statement without a name is parsed again where it is run, whatever connection that is
         arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
     made = create_async_engine(
@@ -98,7 +101,7 @@ def _give_up_what_is_dead(context: sa.engine.ExceptionContext) -> None:
     """Use no connection again that was open when a server fell silent, or when it became one that cannot be written to."""
     error = context.original_exception
     if isinstance(error, TimeoutError) or sqlstate(error) == READ_ONLY:
-        context.is_disconnect = True
+        context.is_disconnect = context.invalidate_pool_on_disconnect = True
 
 
 def rows(table: sa.Table, columns: Sequence[str], given: Sequence[Row]) -> sa.TableValuedAlias:

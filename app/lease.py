@@ -1,10 +1,13 @@
 """A lease that a loop keeps while it works, without asking the database at every step."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import leases
@@ -14,6 +17,8 @@ KEPT_SECONDS: Final = 2
 """So long after it was taken nobody is asked again, which would be a write; the rest of the time is for a step that takes long."""
 ASKED_SECONDS: Final = 1
 """Who stands by asks so often."""
+RELEASE_SECONDS: Final = 2
+"""So long the program's end waits for each."""
 
 
 class Lease:
@@ -39,8 +44,9 @@ class Lease:
         return self._held
 
     async def release(self) -> None:
-        """Give it back, so that who stands by need not wait."""
+        """Give it back, so that who stands by need not wait; where the database is away it runs out by itself."""
         if self._held:
             self._held = False
-            async with self._engine.begin() as db:
-                await leases.release(db, self._name, self._holder)
+            with suppress(exc.DBAPIError, exc.TimeoutError, OSError):
+                async with asyncio.timeout(RELEASE_SECONDS), self._engine.begin() as db:
+                    await leases.release(db, self._name, self._holder)

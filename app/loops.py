@@ -1,16 +1,22 @@
 """A loop repeats a step, waits for its bell when there is nothing to do, and survives only the errors it names."""
 
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from app.bell import Bell
+from app.connections import COMMAND_SECONDS
 
 _log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
+STEP_SECONDS: Final = 30.0
+"""A step that takes longer waits for somebody who is silent, a database or a node, or there is more to do than can be done."""
+
+assert STEP_SECONDS > COMMAND_SECONDS  # noqa: S101  limits that depend on each other say so
 
 
 def _nothing() -> str:
@@ -30,14 +36,27 @@ class Vital(NamedTuple):
 
 @dataclass(slots=True)
 class Vitals:
-    """How each loop of this process is, by name."""
+    """How each loop of this process was after its last step, by name, and since when it is at the next one."""
 
     loops: dict[str, Vital] = field(default_factory=dict)
+    clock: Callable[[], float] = field(default=time.monotonic, compare=False)
+    begun: dict[str, float] = field(default_factory=dict, compare=False)
+
+    def now(self) -> Mapping[str, Vital]:
+        """How each loop is: one whose step takes too long is in trouble, whatever its last one came to."""
+        at = self.clock()
+        ages = {name: at - since for name, since in self.begun.items()}
+        late = {name: Vital("trouble", _late(age)) for name, age in ages.items() if age > STEP_SECONDS}
+        return self.loops | late
 
     @property
     def ok(self) -> bool:
         """Whether every loop runs."""
-        return all(vital.state == "running" for vital in self.loops.values())
+        return all(vital.state == "running" for vital in self.now().values())
+
+
+def _late(seconds: float) -> str:
+    return f"a step has taken {seconds:.0f} s so far: does the database or the node not answer?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +80,7 @@ class Loop:
         failures = 0
         while True:
             try:
-                moved = await self.step()
+                moved = await self._step(vitals)
             except self.stops as error:
                 vitals.loops[self.name] = Vital("stopped", str(error))
                 _log.critical("%s has stopped: %s", self.name, error)
@@ -78,6 +97,14 @@ class Loop:
             vitals.loops[self.name] = Vital("trouble", lack) if lack else Vital("running")
             if not moved:
                 await self.bell.wait(self.seconds)
+
+    async def _step(self, vitals: Vitals) -> bool:
+        """Take one, and let it be known since when."""
+        vitals.begun[self.name] = vitals.clock()
+        try:
+            return await self.step()
+        finally:
+            del vitals.begun[self.name]
 
     def _trouble(self, vitals: Vitals, failures: int, error: Exception) -> None:
         """Say a trouble once, not at each attempt."""

@@ -137,7 +137,7 @@ async def set_sync_height(blockheight: parameters.Height, key: replays.BodilessK
 @router.get("/ready", response_model=Readiness, summary="Whether the program's loops run, and why not")
 async def get_ready(given: Given) -> Response:
     """503 while a loop is in trouble or has stopped: the chain is not followed, or nothing is sent or told."""
-    loops = [LoopView(name=name, state=vital.state, reason=vital.reason) for name, vital in given.vitals.loops.items()]
+    loops = [LoopView(name=name, state=vital.state, reason=vital.reason) for name, vital in given.vitals.now().items()]
     shown = Readiness(status=_status(given), loops=sorted(loops, key=lambda loop: loop.name))
     return answers.show(shown, status=200 if given.vitals.ok else 503)
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from app import database, db, postgres
 from app.database import Database, DatabaseAway
+from tests import proxy
 from tests.end_to_end.program import free_ports
 
 ACCESS = """
@@ -87,7 +87,7 @@ async def test_who_may_not_make_tables_is_told_to_own_the_database(host: str) ->
 
 
 async def test_a_host_that_never_answers_is_given_up_and_the_next_one_is_asked(host: str) -> None:
-    async with silent() as port:
+    async with proxy.nobody() as (port, _):
         sentence = await refusal(f"postgresql://kennel:hush@127.0.0.1:{port}/kennel?connect_timeout=1")
         both = f"postgresql://kennel:hush@127.0.0.1:{port},127.0.0.1:{free_ports(1)[0]},{host}/kennel?connect_timeout=1"
         await Database(both).check()
@@ -118,20 +118,3 @@ async def test_an_engine_shows_no_password(engine: AsyncEngine) -> None:
     shown = db.engine("postgresql://me:hush@one,two/shop")
 
     assert "hush" not in repr(shown) + repr(shown.sync_engine) + str(shown.url) + repr(shown.sync_engine.pool)
-
-
-@asynccontextmanager
-async def silent() -> AsyncIterator[int]:
-    """Listen and never say a word."""
-    gone = asyncio.Event()
-
-    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await gone.wait()
-        writer.close()
-
-    server = await asyncio.start_server(hold, "127.0.0.1", 0)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        gone.set()
-        server.close()

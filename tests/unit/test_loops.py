@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from app.bell import Bell
-from app.loops import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Loop, Vital, Vitals
+from app.loops import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STEP_SECONDS, Loop, Vital, Vitals
 
 HOUR = 3600.0
 
@@ -30,6 +30,18 @@ class Patience(Bell):
     async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  as the bell itself
         self.waits.append(timeout)
         await asyncio.sleep(0)
+
+
+class Rest(Bell):
+    """A bell that nobody rings, and that tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+
+    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  as the bell itself
+        self.begun.set()
+        await super().wait(timeout)
 
 
 @dataclass
@@ -65,6 +77,30 @@ async def test_a_loop_goes_on_at_once_while_there_is_work_and_waits_when_there_i
     assert bell.waits == [HOUR, HOUR]
     assert work.vitals == Vitals({"work": Vital("running")})
     assert work.vitals.ok
+
+
+async def test_a_step_that_takes_too_long_is_trouble_until_it_is_over() -> None:
+    seconds = [0.0]
+    vitals = Vitals({"other": Vital("running")}, clock=lambda: seconds[0])
+    over, rest = asyncio.Event(), Rest()
+
+    async def step() -> bool:
+        return not await over.wait()
+
+    working = asyncio.create_task(Loop("work", step, rest, HOUR, ()).run(vitals))
+    await asyncio.sleep(0)
+    seconds[0] = STEP_SECONDS
+    in_time = vitals.ok
+    seconds[0] += 1
+    late = dict(vitals.now())
+    over.set()
+    await rest.begun.wait()
+    after = vitals.ok
+    working.cancel()
+
+    assert (in_time, after) == (True, True)
+    assert {name: vital.state for name, vital in late.items()} == {"other": "running", "work": "trouble"}
+    assert late["work"].reason.startswith("a step has taken 31 s so far")
 
 
 async def test_a_trouble_is_outlasted_with_longer_and_longer_pauses() -> None:
