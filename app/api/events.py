@@ -53,7 +53,8 @@ async def list_events(
     types: parameters.Types = _ALL,
     foreign_id: parameters.Account = None,
 ) -> Response:
-    """The messages are the very bytes that webhooks and MQTT carry."""
+    """The messages are the very bytes that webhooks and MQTT carry. A cursor beyond the last event is refused."""
+    await events.check(db, cursor)
     return _page(await events.page(db, cursor, limit, types, foreign_id or None))
 
 
@@ -65,9 +66,12 @@ async def stream_events(
     types: parameters.Types = _ALL,
     foreign_id: parameters.Account = None,
 ) -> Response:
-    """Server-sent events; `id` is the cursor. A browser's EventSource comes back by itself where it was."""
-    after = cursor if last is None else last
-    position = await streams.begin(given.tide) if after is None else after
+    """Server-sent events; `id` is the cursor. A browser's EventSource comes back by itself where it was.
+
+    A cursor or Last-Event-ID beyond the last event is refused.
+    """
+    field = "cursor" if last is None else "Last-Event-ID"
+    position = await streams.begin(given.tide, cursor if last is None else last, field)
     return streams.Stream(given.tide, streams.told(given.tide, position, types, foreign_id or None))
 
 
@@ -79,8 +83,9 @@ async def list_account_events(
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     types: parameters.Types = _ALL,
 ) -> Response:
-    """Oldest first; 404 where no account has this foreign_id."""
+    """Oldest first; 404 where no account has this foreign_id. A cursor beyond the last event is refused."""
     account = await accounts.fetch(db, foreign_id)
+    await events.check(db, cursor)
     return _page(await events.page(db, cursor, limit, types, account.foreign_id))
 
 

@@ -110,10 +110,16 @@ class Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def begin(tide: Tide) -> int:
-    """Return the position behind which a stream begins that names none: it tells what happens from now on."""
+async def begin(tide: Tide, position: int | None, field: str) -> int:
+    """Return the position behind which a stream begins; one that names none tells what happens from now on.
+
+    One that lies beyond the last event is refused, naming the `field` that it came in.
+    """
     async with tide.reading() as db:
-        return await outbox.last_position(db)
+        if position is None:
+            return await outbox.last_position(db)
+        await events.check(db, position, field)
+        return position
 
 
 async def told(tide: Tide, position: int, types: Collection[str], foreign_id: str | None) -> AsyncIterator[bytes]:

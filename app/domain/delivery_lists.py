@@ -12,6 +12,7 @@ from app.db import Db, Row
 from app.domain import endpoint_changes, endpoints, events, outbox
 from app.domain.deliveries import Key
 from app.domain.endpoint_changes import one_by_one
+from app.domain.events import BeyondTheEnd
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 from app.domain.verbs import Verb
 from app.tables import deliveries, webhook_backlogs
@@ -138,6 +139,8 @@ async def replay(db: Db, wish: Range) -> Replay | Refusal:
     if (await db.execute(running)).first() is not None:
         return ReplayRuns()
     last = await outbox.last_position(db)
+    if (refusal := _beyond(wish, last)) is not None:
+        return refusal
     after = wish.after if isinstance(wish.after, int) else await events.position_before(db, wish.after)
     until = await _until(db, wish.before, last)
     if until <= after:
@@ -145,6 +148,14 @@ async def replay(db: Db, wish: Range) -> Replay | Refusal:
     row = {"endpoint_id": wish.endpoint_id, "position": after, "until": until, "again": True}
     await bulk.insert(db, webhook_backlogs, [row])
     return Replay(wish.endpoint_id, after, until)
+
+
+def _beyond(wish: Range, last: int) -> Refusal | None:
+    """Refuse positions that no event has yet: whoever names one knows another history of the database."""
+    for name, position, most in (("after", wish.after, last), ("before", wish.before, last + 1)):
+        if isinstance(position, int) and position > most:
+            return BeyondTheEnd(position=position, last=last, field=name)
+    return None
 
 
 async def _until(db: Db, before: int | datetime | None, last: int) -> int:

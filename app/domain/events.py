@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from app.db import Db
 from app.domain import outbox
+from app.domain.refusals import Invalid
 from app.tables import events
 
 ALL: Final = "ALL"
@@ -38,6 +39,10 @@ class Page(NamedTuple):
 
     events: list[Event]
     position: int
+
+
+class BeyondTheEnd(Invalid):
+    """There is no event {position} yet, the last one is {last}: go on from a cursor that GET /events gives now."""
 
 
 def class_of(event_type: str) -> str:
@@ -85,6 +90,13 @@ async def page(
     return Page(found, max(after, last) if seen is None else seen)
 
 
+async def check(db: Db, position: int, field: str = "cursor") -> None:
+    """Refuse with BeyondTheEnd where nothing has this position yet: whoever waits behind it misses what comes before it."""
+    last = await outbox.last_position(db) if position else 0
+    if position > last:
+        raise BeyondTheEnd(position=position, last=last, field=field)
+
+
 async def at(db: Db, positions: Sequence[int]) -> list[Event]:
     """Return the events at these positions, in order."""
     wanted = sa.cast(list(positions), sa.ARRAY(sa.BigInteger))
@@ -105,9 +117,9 @@ async def position_before(db: Db, moment: datetime) -> int:
     return low
 
 
-# An account's events are numbered from 1 without a gap, in the order of their positions, and forgotten from the oldest on.
-# So halving finds the place in the primary key, 20 rows looked at for a million; an index by position would cost each
-# event that is written. The name is that of now: the account may have been renamed since.
+# An account's events are numbered in the order of their positions, without a gap but for what a restore leaves out, and
+# forgotten from the oldest on. So halving finds the place in the primary key, 20 rows looked at for a million; an index by
+# position would cost each event that is written. The name is that of now: the account may have been renamed since.
 _FIRST_BEHIND: Final = sa.text("""
     WITH RECURSIVE halves (account_id, low, high) AS (
         SELECT accounts.id, oldest.sequence, newest.sequence + 1
@@ -121,7 +133,8 @@ _FIRST_BEHIND: Final = sa.text("""
         CROSS JOIN LATERAL (SELECT low + (high - low) / 2 AS middle) AS half
         CROSS JOIN LATERAL (
             SELECT (
-                SELECT position FROM events WHERE events.account_id = halves.account_id AND sequence = middle
+                SELECT position FROM events WHERE events.account_id = halves.account_id AND sequence >= middle
+                ORDER BY sequence LIMIT 1
             ) <= :after AS seen
             OFFSET 0  -- asked once, used twice
         ) AS looked

@@ -18,6 +18,7 @@ BACKLOGS: Final = 10
 # The positions are locked here and read by the statements after it, so that those see what earlier fan-outs made.
 _REACH: Final = sa.text("""
     SELECT cursors.position, sequencer.last,
+        (SELECT events.position FROM events WHERE events.position > cursors.position ORDER BY 1 LIMIT 1) AS first,
         EXISTS (SELECT FROM webhook_backlogs) AS backlogs,
         (SELECT count(*) FROM webhook_endpoints WHERE state = 'active' AND foreign_id IS NULL) AS everywhere
     FROM cursors CROSS JOIN sequencer
@@ -64,11 +65,14 @@ _NEW: Final = sa.text("""
     sa.bindparam("test", event_types.WEBHOOK_TEST, type_=sa.Text),
 )
 
-# What retention has removed is passed in one step.
+# What retention has removed, and the numbers that a restore leaves out, are passed in one step.
 _OLD: Final = sa.text("""
     WITH chosen AS (
         SELECT backlog.*, endpoint.types, endpoint.foreign_id,
-            least(greatest(backlog.position, (SELECT min(position) - 1 FROM events)) + :slice, backlog.until) AS reached
+            least(coalesce(
+                (SELECT events.position - 1 FROM events WHERE events.position > backlog.position
+                 ORDER BY events.position LIMIT 1), backlog.until
+            ) + :slice, backlog.until) AS reached
         FROM webhook_backlogs AS backlog JOIN webhook_endpoints AS endpoint ON endpoint.id = backlog.endpoint_id
         WHERE endpoint.state = 'active' AND (
             SELECT count(*) FROM (
@@ -118,7 +122,8 @@ async def step(db: Db) -> bool:
     reach = (await db.execute(_REACH)).one_or_none()
     if reach is None:
         return False
-    until = min(reach.last, reach.position + max(1, ROWS // (reach.everywhere + OF_ACCOUNT)))
+    begin = reach.last if reach.first is None else max(reach.position, reach.first - 1)
+    until = min(reach.last, begin + max(1, ROWS // (reach.everywhere + OF_ACCOUNT)))
     if until > reach.position:
         await db.execute(_NEW, {"position": reach.position, "until": until})
         await cursors.advance(db, endpoints.CURSOR, until)

@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from app import copying
 from app import db as bulk
 from app.db import Db
-from app.tables import outbox, sequencer
+from app.tables import NOBODY, outbox, sequencer
 
 POSITIONS: Final = -(2**63)
-"""The sequencer's row that holds the last position; the others, the last sequence of accounts whose events were forgotten."""
+"""The sequencer's row that holds the last position; the others, where accounts count on that have no event which tells it."""
 BATCH: Final = 8_000
 
 
@@ -50,7 +50,7 @@ _MOVE: Final = sa.text("""
             row_number() OVER (ORDER BY id) AS nth
         FROM taken
     ), before AS MATERIALIZED (
-        SELECT account_id, coalesce(
+        SELECT account_id, greatest(
             (SELECT sequence FROM events WHERE events.account_id = told.account_id ORDER BY sequence DESC LIMIT 1),
             (SELECT last FROM sequencer WHERE sequencer.account_id = told.account_id), 0
         ) AS last
@@ -68,6 +68,27 @@ _MOVE: Final = sa.text("""
     sa.bindparam("limit", type_=sa.BigInteger),
     sa.bindparam("last", type_=sa.BigInteger),
     sa.bindparam("positions", POSITIONS, sa.BigInteger),
+)
+
+
+_LEAVE_OUT_POSITIONS: Final = sa.text(
+    "UPDATE sequencer SET last = last + :number WHERE account_id = :positions"
+).bindparams(sa.bindparam("positions", POSITIONS, sa.BigInteger), sa.bindparam("number", type_=sa.BigInteger))
+_LEAVE_OUT_SEQUENCES: Final = sa.text("""
+    INSERT INTO sequencer (account_id, last)
+    SELECT account_id, :number + greatest(
+        (SELECT sequence FROM events WHERE events.account_id = counted.account_id ORDER BY sequence DESC LIMIT 1),
+        (SELECT last FROM sequencer WHERE sequencer.account_id = counted.account_id), 0
+    )
+    FROM (
+        SELECT id AS account_id FROM accounts UNION SELECT account_id FROM sequencer UNION SELECT :nobody
+    ) AS counted
+    WHERE account_id <> :positions
+    ON CONFLICT (account_id) DO UPDATE SET last = excluded.last
+""").bindparams(
+    sa.bindparam("positions", POSITIONS, sa.BigInteger),
+    sa.bindparam("nobody", NOBODY, sa.BigInteger),
+    sa.bindparam("number", type_=sa.BigInteger),
 )
 
 
@@ -117,6 +138,12 @@ async def keep_counting(db: Db, counted: Mapping[int, int]) -> None:
     """Remember the last sequences of accounts whose events are deleted in this transaction; of the others, their events tell."""
     if counted:
         await db.execute(_KEEP, bulk.columns(_COUNT, sorted(counted.items())))
+
+
+async def leave_out(db: Db, number: int) -> None:
+    """Count on so much higher, positions and the sequences of all: a lost database may have told the numbers between."""
+    await db.execute(_LEAVE_OUT_POSITIONS, {"number": number})
+    await db.execute(_LEAVE_OUT_SEQUENCES, {"number": number})
 
 
 async def last_position(db: Db) -> int:

@@ -84,6 +84,16 @@ async def test_a_wrong_filter_is_refused_by_name(admin: httpx.AsyncClient, query
     assert answer.json()["error"]["field"] == field
 
 
+@pytest.mark.parametrize("path", ["/events", "/account/a/events"])
+async def test_a_cursor_beyond_the_last_event_is_refused_by_name(told: httpx.AsyncClient, path: str) -> None:
+    """As of a consumer that was told more, by a database that was lost: it would wait and miss what comes."""
+    at_the_end, beyond = [await told.get(path, params={"cursor": cursor}) for cursor in (4, 5)]
+
+    assert (at_the_end.status_code, at_the_end.json()["cursor"]) == (200, "4")
+    assert (beyond.status_code, beyond.json()["error"]["field"]) == (400, "cursor")
+    assert "the last one is 4" in beyond.json()["error"]["message"]
+
+
 async def test_an_accounts_events_are_read_by_its_name_and_an_unknown_one_is_404(told: httpx.AsyncClient) -> None:
     page = (await told.get("/account/a/events", params={"types": "INV"})).json()
     missing = await told.get("/account/nobody/events")

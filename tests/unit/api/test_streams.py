@@ -202,7 +202,9 @@ async def test_a_stream_that_cannot_begin_is_refused(homeless: httpx.AsyncClient
     [
         ("?cursor=x", {}, "cursor"),
         ("?cursor=-1", {}, "cursor"),
+        ("?cursor=99", {}, "cursor"),
         ("", {"Last-Event-ID": "x"}, "Last-Event-ID"),
+        ("", {"Last-Event-ID": "99"}, "Last-Event-ID"),
         ("?types=inv!", {}, "types"),
         ("?foreign_id=a%00b", {}, "foreign_id"),
     ],
