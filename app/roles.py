@@ -1,9 +1,8 @@
 """The loops of each role: `follow` keeps up with the chain, `send` holds the seed, `relay` tells what happened."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -14,13 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import sinking
 from app.bell import Bell
+from app.chain import restore_check, seed_claim
 from app.chain.follower import Follower, UnreadableBlock, WrongChain
-from app.chain.high_water import DatabaseBehind, HighWater
+from app.chain.high_water import DatabaseBehind, HighWater, NotRemembered
 from app.chain.key_pool import KeyPool
 from app.chain.lapses import Lapses
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.chain.reorgs import ReorgTooDeep
-from app.chain.seed_file import PassphraseMissing, SeedFile
+from app.chain.seed_claim import OtherSeed
+from app.chain.seed_file import PassphraseMissing, SeedFile, SeedFileMissing, SeedRefused
 from app.chain.sender import Sender
 from app.chain.signer import Signer
 from app.domain import endpoint_ends, idempotency, networks, retention
@@ -42,6 +43,8 @@ from app.upkeep import SENT
 
 DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
 CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
+NO_SEED: Final = (PassphraseMissing, SeedFileMissing, OtherSeed)
+"""Why a process signs nothing, and does all else."""
 NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, ReorgTooDeep, BeforeTheStart, BooksDisagree)
 POOL_SECONDS: Final = 5.0
 SEND_SECONDS: Final = 0.2
@@ -104,7 +107,7 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
 
 
 async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
-    """Return what signs and sends, and the clocks; without the passphrase only these, and why the rest stands still."""
+    """Return what signs and sends, and the clocks; without the seed only these, and why the rest stands still."""
     settings, network = shared.settings, networks.by_name(shared.settings.network)
     paying_out = Payouts(shared.engine, network, shared.committed)
     lapsing = Lapses(shared.engine, shared.node, shared.committed)
@@ -114,27 +117,31 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         Loop("expiry", Expiry(shared.engine, shared.relay.ring).step, Bell(), EXPIRY_SECONDS, DATABASE_TROUBLE),
         Loop("holds", HoldExpiry(shared.engine, shared.relay.ring).step, Bell(), EXPIRY_SECONDS, DATABASE_TROUBLE),
     ]
-    if settings.seed_passphrase is None and network != networks.REGTEST:
-        return [Loop("send", _without_passphrase, Bell(), SEND_SECONDS, (), (PassphraseMissing,)), *clocks]
-    return [*await _signing(stack, shared, network), *clocks]
+    try:
+        signing = await _signing(stack, shared, network)
+    except NO_SEED as refusal:
+        if (settings.home / SENT).exists():  # otherwise this process has never sent, and knows nothing
+            await _compare(shared)
+        signing = [Loop("send", partial(_stopped_by, refusal), Bell(), SEND_SECONDS, (), NO_SEED)]
+    return [*signing, *clocks]
 
 
-async def _without_passphrase() -> bool:
-    raise PassphraseMissing(
-        "KENNEL_SEED_PASSPHRASE is not set: nothing is signed, and no keys for new accounts are made, until Kennel is "
-        "started with it"
-    )
+async def _stopped_by(refusal: SeedRefused) -> bool:
+    raise refusal
 
 
 async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> list[Loop]:
     """Open the seed, or make it on the very first start, and return what keeps account keys ready, and the sender."""
     settings = shared.settings
+    if settings.seed_passphrase is None and network != networks.REGTEST:
+        raise PassphraseMissing(
+            "KENNEL_SEED_PASSPHRASE is not set: nothing is signed, and no keys for new accounts are made, until Kennel is "
+            "started with it"
+        )
     seed_file = SeedFile(settings.home / "seed.json", network)
     passphrase = settings.seed_passphrase or ""
-    if (settings.home / "seed.json").exists():
-        keyring = await asyncio.to_thread(seed_file.open, passphrase)
-    else:
-        keyring = await asyncio.to_thread(seed_file.create, passphrase, await _birth_height(shared.node))
+    keyring = await seed_claim.open_or_create(shared.engine, seed_file, passphrase, partial(_birth_height, shared.node))
+    await _compare(shared)
     pool = KeyPool(shared.engine, network, (seed_file, keyring), shared.lease("keys"))
     stack.push_async_callback(pool.close)
     await pool.step()  # the first accounts can be opened with the first request
@@ -142,9 +149,16 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
     sender = Sender(shared.engine, shared.node, signer, shared.lease("send"), shared.sent)
     stack.push_async_callback(sender.close)
     return [
-        Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE),
+        Loop("keys", pool.step, Bell(), POOL_SECONDS, DATABASE_TROUBLE, (OtherSeed,)),
         Loop("send", sender.step, shared.send, SEND_SECONDS, CHAIN_TROUBLE, (DatabaseBehind,)),
     ]
+
+
+async def _compare(shared: Shared) -> None:
+    """Know whether the database is behind before the first address is given out; the sender says it where it stands."""
+    if await shared.lease("send").held():
+        with suppress(DatabaseBehind, NotRemembered):
+            await restore_check.compare(shared.engine, HighWater(shared.settings.home / SENT))
 
 
 async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:

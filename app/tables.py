@@ -56,6 +56,20 @@ def _created() -> sa.Column[Any]:
     return sa.Column("created", Time, nullable=False, server_default=NOW)
 
 
+# ---------------------------------------------------------------- the installation
+
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.Text, nullable=False),  # random: tells this history of the database from others of its dumps
+    _amount("sent"),  # transactions up to this number may have been sent, also those that are not here
+    sa.Column("compared", sa.Text),  # the database that was last held against what was sent; null: none ever was
+    sa.Column("behind", sa.Text),  # why it may be older than what was sent and given out, while that is so
+    sa.Column("seed", sa.Text),  # the fingerprint of the seed that all keys come from; null until one was here
+    sa.CheckConstraint("id = 1", name="single"),
+)
+
 # ---------------------------------------------------------------- accounts and their addresses
 
 accounts = sa.Table(

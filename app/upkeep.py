@@ -1,5 +1,6 @@
 """What an operator does now and then, beside the running program: let payments go on, after a restore too, and merge coins."""
 
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain.high_water import HighWater
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
-from app.domain import blocks, broadcasts, consolidations, pauses, payouts, restores
+from app.domain import blocks, consolidations, installation, pauses, payouts, restores
 from app.domain.networks import Network
 from app.domain.refusals import Refusal
 
@@ -40,22 +41,27 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     """Go on with a database that is older than what was sent; returns what to tell.
 
     `anyway`: also where its transactions are not behind, for the addresses that it has forgotten. The seed file, where
-    there is one in `home`, learns of those first: whoever recovers from it looks beyond them.
+    there is one in `home`, learns of those first: whoever recovers from it looks beyond them. Killed anywhere in it, the
+    database stays behind until it was run to its end.
     """
     high_water = HighWater(home / SENT)
     async with engine.connect() as db:
-        highest = await broadcasts.highest(db)
-    if highest >= high_water.highest and not anyway:
+        why = high_water.behind(await installation.read(db))
+    if why is None and not anyway:
         raise CannotBeDone("The database knows all that was sent; if it is an older one all the same, add --anyway.")
     seed_file = SeedFile(home / "seed.json", network)
     if seed_file.path.exists():
         seed_file.skip(restores.SKIPPED)
+    epoch = secrets.token_hex(16)
     async with engine.begin() as db:
-        await restores.begin(db)
+        highest = await restores.begin(db, epoch, high_water.highest)
     ended = 0
     while some := await _end_some(engine):
         ended += some
-    high_water.forget(highest)
+    high_water.raise_to(highest)
+    high_water.belong_to(epoch)
+    async with engine.begin() as db:
+        await installation.go_on(db, epoch)
     return (
         f"Ended {ended} payments that may have been sent since the backup, and left out {restores.SKIPPED} addresses of every "
         "account. Start Kennel again; payments stay paused. When it has caught up with the chain, compare the accounts with "

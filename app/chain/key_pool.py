@@ -5,9 +5,10 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.chain import seed_claim
 from app.chain.keys import Keyring, ReadyKey
 from app.chain.seed_file import SeedFile
-from app.domain import ready_keys, scripts
+from app.domain import installation, ready_keys, scripts
 from app.domain.networks import Network
 from app.lease import Lease
 
@@ -32,7 +33,8 @@ class KeyPool:
     async def step(self) -> bool:
         """Make one chunk of keys ready where it is time to; False when there are enough.
 
-        The seed file learns of the numbers before the database does: whoever recovers from the seed scans them all.
+        The seed file learns of the numbers before the database does: whoever recovers from the seed scans them all. Raises
+        OtherSeed where the database has become another seed's meanwhile.
         """
         if not await self._lease.held():
             return False
@@ -45,12 +47,17 @@ class KeyPool:
         count = min(CHUNK, self._ready - there)
         made = await asyncio.to_thread(self._derive, known, count)
         async with self._engine.begin() as db:
+            self._check(await installation.seed(db))
             await ready_keys.add(db, [self._row(key) for key in made])
         return True
 
     async def close(self) -> None:
         """Let another take over."""
         await self._lease.release()
+
+    def _check(self, known: str | None) -> None:
+        if known is not None:
+            seed_claim.check(known, self._seed_file, self._keyring)
 
     def _derive(self, known: int, count: int) -> list[ReadyKey]:
         first = max(known, self._seed_file.read().highest_account) + 1

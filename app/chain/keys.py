@@ -92,6 +92,11 @@ class Keyring:
     def __reduce__(self) -> str:
         raise TypeError("a keyring stays in its process")
 
+    @property
+    def fingerprint(self) -> str:
+        """Tell this seed on this network from any other, and nothing else about it."""
+        return base58.hash160(self._coin.public().public_key).hex()
+
     def mnemonic(self) -> str:
         """Return the words, for `seed show` only."""
         return self._words

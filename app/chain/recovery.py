@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain import follower, gap_search
+from app.chain import follower, gap_search, seed_claim
 from app.chain.follower import BATCH, Follower
 from app.chain.gap_search import GapSearch, Key
 from app.chain.keys import Keyring, ReadyKey
@@ -219,6 +219,8 @@ class Recovery:
         await self._keep()
         try:
             async with self._engine.begin() as db:
+                if wallets:
+                    await seed_claim.take_over(db, self._keyring)
                 await recovery.restore(db, self._rules, tip, wallets, found, handed_out)
         except TipMoved:
             raise Stopped("Another Kennel has followed the chain meanwhile: stop it and begin again.") from None

@@ -10,17 +10,18 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
-from app.chain import offers
+from app.chain import offers, restore_check
 from app.chain.fee_rates import FeeRates
 from app.chain.high_water import NotRemembered
 from app.chain.node import Node
 from app.chain.signer import Signer
 from app.chain.turn import Turn
 from app.db import Db
-from app.domain import broadcasts, cancellations, dispatch, fees, funds, sender_work
+from app.domain import blocks, broadcasts, cancellations, dispatch, fees, funds, installation, sender_work
 from app.domain.broadcasts import Unsent
 from app.domain.dispatch import PaymentTaken
 from app.domain.funds import CoinTaken
+from app.domain.installation import Installation
 from app.domain.purse import Purse
 from app.domain.sender_work import Work
 from app.lease import Lease
@@ -46,6 +47,7 @@ class Sender:
         self._rates = FeeRates(node)
         self._why: str | None = None
         self._signed = False
+        self._at_tip = False
         self._after = 0
         self._last = 0
         self._most = dispatch.TURN
@@ -64,7 +66,7 @@ class Sender:
             return True
         policy = await self._rates.policy()
         work = await self._look()
-        self._signed = work.signs and await self._sign(policy)
+        self._signed = work.signs and await self._has_caught_up() and await self._sign(policy)
         return self._signed or (work.sends and await self._send())
 
     async def close(self) -> None:
@@ -75,10 +77,24 @@ class Sender:
         """See what there is to do: nothing while payments are paused; and what was sent by others is to be remembered."""
         async with self._reads.connect() as db:
             work = await sender_work.look(db)
+        if not self._is_known(work.database):
+            self._at_tip = False
+            await restore_check.compare(self._engine, self._signer.high_water)
         if self._is_paused(work.paused):
             return work._replace(signs=False, sends=False)
-        self._signer.high_water.check(work.highest)
-        return work._replace(sends=work.sends or work.highest > self._signer.high_water.highest)
+        return work._replace(sends=work.sends or work.database.highest > self._signer.high_water.highest)
+
+    async def _has_caught_up(self) -> bool:
+        """Say whether the ledger has been at the node's tip since we began, or found another database.
+
+        Until then a payment that seems to wait may have been paid, and a coin that seems free be spent, by blocks to come.
+        """
+        if not self._at_tip:
+            theirs = await self._node.chain_state()
+            async with self._reads.connect() as db:
+                ours = await blocks.tip(db)
+            self._at_tip = ours is not None and ours.hash == theirs.hash
+        return self._at_tip
 
     async def _sign(self, policy: fees.Policy) -> bool:
         """Sign what can be; where the database does not take that, one after the other, so that one stops no other."""
@@ -96,13 +112,16 @@ class Sender:
     async def _sign_some(self, policy: fees.Policy) -> bool:
         """Choose, sign and store, in one transaction: killed anywhere in it, nothing was signed."""
         async with self._engine.begin() as db:
-            if self._is_paused(await dispatch.paused(db)):
+            if self._is_paused(await dispatch.paused(db)) or not self._is_known(await installation.read(db)):
                 return False
-            self._signer.high_water.check(await broadcasts.highest(db))
             moved = await self._cancel_one(db, policy) or await self._pay(db, policy)
         if moved:
             self._committed()
         return moved
+
+    def _is_known(self, database: Installation) -> bool:
+        """Say whether it is the database that was compared, and not behind; one that takes its place is compared next time."""
+        return self._signer.high_water.knows(database)
 
     def _is_paused(self, why: str | None) -> bool:
         """Say whether nothing may be signed or sent; the log hears of it once."""
@@ -149,12 +168,11 @@ class Sender:
     async def _send(self) -> bool:
         """Give the node what it was not given lately; its answer decides nothing but what is written beside it."""
         async with self._engine.begin() as db:
-            if self._is_paused(await dispatch.paused(db)):
+            database = await installation.read(db)
+            if self._is_paused(await dispatch.paused(db)) or not self._is_known(database):
                 return False
             waiting = await broadcasts.unsent(db, AT_ONCE)
-            highest = await broadcasts.highest(db)
-        self._signer.high_water.check(highest)
-        await self._remember(highest)
+        await self._remember(database.highest)
         if waiting:
             await self._give(waiting)
             self._committed()

@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import facts, outbox, scripts
+from app.domain import facts, installation, outbox, scripts
 from app.domain.facts import Owner
+from app.domain.installation import NotCurrent
 from app.domain.networks import Network
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 from app.money import Koinu
@@ -188,7 +189,8 @@ async def _put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account
     names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
     there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
     missing = sorted(name for name in names if name not in there)  # shuffled names in two batches deadlock
-    opened = await _open(db, network, missing) if missing else {}
+    unfit = await installation.unfit(db) if missing else None
+    opened = await _open(db, network, missing) if missing and unfit is None else {}
     raced = [name for name in missing if name not in opened]
     there |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
     result, told, changed = _apply(wishes, there | opened, set(opened))
@@ -197,7 +199,7 @@ async def _put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account
         await bulk.update(db, accounts, ("id",), given)
         await _restart_schedules(db, there, changed)
     await outbox.emit(db, told)
-    return result
+    return [NotCurrent(reason=unfit) if unfit and isinstance(made, NoReadyKeys) else made for made in result]
 
 
 async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Sequence[Account]) -> None:

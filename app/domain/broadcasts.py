@@ -22,8 +22,6 @@ _UNMINED: Final = transactions.c.state.in_([sa.literal_column(f"'{state}'", sa.T
 _LATELY: Final = transactions.c.tried > sa.func.clock_timestamp() - RESEND
 DUE: Final = sa.and_(_UNMINED, transactions.c.sends, sa.or_(transactions.c.tried.is_(None), ~_LATELY))
 """Transactions that no block holds, and that the node was not given lately."""
-HIGHEST: Final = sa.select(sa.func.coalesce(sa.func.max(transactions.c.id), 0)).scalar_subquery()
-"""The highest number of a transaction that this database knows; 0 if none."""
 
 
 class Unsent(NamedTuple):
@@ -38,11 +36,6 @@ async def unsent(db: Db, limit: int) -> list[Unsent]:
     """Return transactions that are DUE, oldest first: parents before children."""
     found = sa.select(transactions).where(DUE).order_by(transactions.c.id).limit(limit)
     return [Unsent(row["id"], bytes(row["txid"]), bytes(row["raw"])) for row in await bulk.fetch_all(db, found)]
-
-
-async def highest(db: Db) -> int:
-    """Return HIGHEST."""
-    return int((await db.execute(sa.select(HIGHEST))).scalar_one())
 
 
 async def states(db: Db, numbers: Sequence[int]) -> dict[int, str]:

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import accounts, hd, scripts
+from app.domain import accounts, hd, installation, scripts
 from app.domain.accounts import AccountClosed, NoSuchAccount
+from app.domain.installation import NotCurrent
 from app.domain.networks import Network
 from app.domain.refusals import NotFound, Refusal
 from app.domain.verbs import Verb
@@ -60,7 +61,9 @@ def giving(network: Network) -> Verb[Wanted, str]:
 
 
 async def give(db: Db, wishes: Sequence[Wanted], network: Network) -> list[str | Refusal]:
-    """Return an address for each wish; its index is counted together with those of invoices."""
+    """Return an address for each wish, its index counted together with those of invoices; NotCurrent as for those."""
+    if (unfit := await installation.unfit(db)) is not None:
+        return [NotCurrent(reason=unfit) for _ in wishes]
     locked = await accounts.lock(db, list({wish.foreign_id for wish in wishes}))
     names = {row["id"]: name for name, row in locked.items()}
     current = {names[account]: script for account, script in (await _unused(db, list(names))).items()}

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import accounts, facts, hd, outbox, scripts
+from app.domain import accounts, facts, hd, installation, outbox, scripts
 from app.domain import items as lines
 from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.facts import Owner
+from app.domain.installation import NotCurrent
 from app.domain.items import Item
 from app.domain.networks import Network
 from app.domain.payments import RETURNED
@@ -141,7 +142,9 @@ def creating(network: Network, confirmations: int, token: Callable[[], str]) -> 
 async def create(
     db: Db, orders: Sequence[Order], network: Network, confirmations: int, token: Callable[[], str]
 ) -> list[Invoice | Refusal]:
-    """Issue each invoice on the next address of its account."""
+    """Issue each invoice on the next address of its account; NotCurrent while that may be in use already."""
+    if (unfit := await installation.unfit(db)) is not None:
+        return [NotCurrent(reason=unfit) for _ in orders]
     locked = await accounts.lock(db, list({order.foreign_id for order in orders}))
     next_index = {name: row["next_index"] for name, row in locked.items()}
     now = await _now(db, orders)

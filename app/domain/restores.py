@@ -4,28 +4,50 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from app import db as bulk
 from app.db import Db
-from app.domain import dispatch, pauses, payouts
+from app.domain import dispatch, installation, outbox, pauses, payouts, ready_keys
 from app.domain.refusals import Conflict
-from app.tables import accounts, ready_keys
+from app.tables import accounts
 
 SKIPPED: Final = 10_000
 """Addresses of each account that may have been given out since; none of them is given out again."""
+
+SKIPPED_NUMBERS: Final = 1_000_000_000
+"""Numbers of everything else that is told by its number: more than any installation can have used since its last backup."""
+_NUMBERED: Final = ("transactions", "payments", "entries", "holds", "escrows", "webhook_endpoints")
+_LEAVE_OUT: Final = sa.text("""
+    SELECT setval(name, :number + greatest(nextval(name), :sent))
+    FROM unnest(:tables) AS numbered, pg_get_serial_sequence(numbered, 'id') AS name
+""").bindparams(
+    sa.bindparam("tables", list(_NUMBERED), bulk.TEXTS),
+    sa.bindparam("number", type_=sa.BigInteger),
+    sa.bindparam("sent", type_=sa.BigInteger),
+)
 
 
 class MayHaveBeenSent(Conflict):
     """The database was restored from a backup, and this payment may have been sent since: look before you ask again."""
 
 
-async def begin(db: Db) -> None:
-    """Pause payments, stop payouts, and leave out every address and account number that may be in use already."""
+async def begin(db: Db, epoch: str, sent: int) -> int:
+    """Begin the history `epoch`: pause payments, stop payouts, and leave out what may have been given out already.
+
+    Those are addresses, account numbers, and the numbers of events and of all else that has one. Transactions up to the
+    number `sent` were sent; returns the highest number of one that may have been.
+    """
+    await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
+    highest = await installation.begin_again(db, epoch, sent)
     await pauses.pause(db, pauses.RESTORED)
     locked = sa.select(accounts.c.id).order_by(accounts.c.id).with_for_update(key_share=True)
     await db.execute(sa.select(sa.func.count()).select_from(locked.subquery()))
     moved = {name: accounts.c[name] + SKIPPED for name in ("next_index", "next_change")}
     await db.execute(sa.update(accounts).values(moved))
     await payouts.stop_all(db)
-    await db.execute(sa.delete(ready_keys))  # new ones begin above what the seed file says was ever ready
+    await ready_keys.forget(db)
+    await outbox.leave_out(db, SKIPPED_NUMBERS)
+    await db.execute(_LEAVE_OUT, {"number": SKIPPED_NUMBERS, "sent": highest})
+    return highest
 
 
 async def end_waiting(db: Db) -> int:

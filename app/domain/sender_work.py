@@ -5,15 +5,16 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db
-from app.domain import broadcasts, cancellations, dispatch
+from app.domain import broadcasts, cancellations, dispatch, installation
+from app.domain.installation import Installation
 from app.tables import chain_state, payments
 
 
 class Work(NamedTuple):
-    """Why nothing may be signed or sent (None: it may), the highest transaction's number, and what there is to do."""
+    """Why nothing may be signed or sent (None: it may), which database this is, and what there is to do."""
 
     paused: str | None
-    highest: int
+    database: Installation
     signs: bool
     sends: bool
 
@@ -24,12 +25,13 @@ _FOLLOWED: Final = sa.exists().select_from(chain_state)
 _PAUSED: Final = sa.select(chain_state.c.payments_paused).scalar_subquery()
 _LOOK: Final = sa.select(
     sa.case((_FOLLOWED, _PAUSED), else_=dispatch.NOT_FOLLOWED).label("paused"),
-    broadcasts.HIGHEST.label("highest"),
     sa.or_(_PENDING, sa.exists(cancellations.WANTED)).label("signs"),
     sa.exists().where(broadcasts.DUE).label("sends"),
+    *installation.COLUMNS,
 )
 
 
 async def look(db: Db) -> Work:
     """Return what there is to do just now; whoever does it asks again under the locks that it needs."""
-    return Work(*(await db.execute(_LOOK)).one())
+    paused, signs, sends, *database = (await db.execute(_LOOK)).one()
+    return Work(paused, Installation(*database), signs, sends)

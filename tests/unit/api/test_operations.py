@@ -7,7 +7,7 @@ from app.api import program
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
 from app.loops import Vital
-from app.tables import TREASURY, WORLD, assets, balances, blocks, chain_state
+from app.tables import TREASURY, WORLD, assets, balances, blocks, chain_state, installation
 
 
 @pytest.fixture
@@ -110,6 +110,30 @@ async def test_a_loop_that_has_stopped_makes_the_program_not_ready_and_says_why(
     assert answer.status_code == 503
     assert answer.json()["loops"] == [{"name": "follow", "state": "stopped", "reason": "Block 7 cannot be read"}]
     assert (await admin.get("/health")).json() == {"status": "trouble"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/account/new", {}),
+        ("/account/behind/invoice", {"items": [{"type": "item", "name": "Treat", "value": "1", "quantity": 1}]}),
+        ("/account/behind/address", {"fresh": True}),
+    ],
+)
+async def test_while_the_database_may_be_an_old_one_what_gives_out_an_address_is_503_and_all_else_goes_on(
+    admin: httpx.AsyncClient, ready: AsyncEngine, path: str, body: dict[str, object]
+) -> None:
+    assert (await admin.post("/account/behind", json={})).status_code == 200
+    async with ready.begin() as db:
+        await db.execute(update(installation).values(behind="it is an old one; run `kennel restored`"))
+
+    answer = await admin.post(path, json=body)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["error"]["code"] == "not-available"
+    assert "run `kennel restored`" in answer.json()["error"]["message"]
+    assert (await admin.post("/account/behind", json={"name": "B"})).json()["name"] == "B"
+    assert (await admin.get("/account/new")).status_code == 404
 
 
 async def test_an_audit_is_of_a_part_that_there_is(admin: httpx.AsyncClient, tip: AsyncEngine) -> None:

@@ -1,0 +1,131 @@
+"""The installation: which history this database is, whether it may be behind, and which seed its keys come from."""
+
+from typing import ClassVar, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db
+from app.domain.refusals import Refusal
+from app.tables import accounts, installation, ready_keys, transactions
+
+UNDER_WAY: Final = "`kennel restored` was begun and has not ended; run `kennel restored` again"
+NO_MARK: Final = "sent.json is missing beside it: put it back, or run `kennel restored`"
+"""The one reason that goes by itself, once the file is there again."""
+NOT_COMPARED: Final = "it was moved or restored, and the process that sends payments has not looked at it yet"
+
+
+class NotCurrent(Refusal):
+    """No address is given out that may be in use already: the database may be an old one, since {reason}."""
+
+    code: ClassVar[str | None] = "not-available"
+
+
+class Installation(NamedTuple):
+    """The installation as this database knows it.
+
+    `highest` is the highest number of a transaction that may have been sent. `marked`: a sender has held a database of this
+    history against its sent.json; `compared`: it was this very database. `behind` says why it may be an older one.
+    """
+
+    epoch: str
+    highest: int
+    marked: bool
+    compared: bool
+    behind: str | None
+
+
+# Whatever restores a database makes another one of it, by one of these: the cluster, the database in it, the table in that,
+# or, where a backup was rolled forward, the time line. Only a copy of files that were at rest looks like the original.
+_THIS_DATABASE: Final = sa.literal_column(
+    "concat_ws('.', (SELECT system_identifier FROM pg_control_system()), "
+    "(SELECT oid FROM pg_database WHERE datname = current_database()), 'installation'::regclass::oid, "
+    "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))",
+    sa.Text,
+)
+_COMPARED: Final = sa.func.coalesce(installation.c.compared == _THIS_DATABASE, sa.false())
+HIGHEST: Final = sa.func.greatest(installation.c.sent, sa.select(sa.func.max(transactions.c.id)).scalar_subquery())
+"""The highest number of a transaction that may have been sent; 0 if none. Of a statement that reads `installation`."""
+COLUMNS: Final = (
+    installation.c.epoch,
+    HIGHEST.label("highest"),
+    installation.c.compared.is_not(None).label("marked"),
+    _COMPARED.label("compared"),
+    installation.c.behind,
+)
+"""What an `Installation` is made of, in its order."""
+
+
+async def read(db: Db) -> Installation:
+    """Return the installation."""
+    return Installation(*(await db.execute(sa.select(*COLUMNS))).one())
+
+
+async def lock(db: Db) -> Installation:
+    """Return the installation, and let nobody else change it until the transaction ends; before its other locks."""
+    return Installation(*(await db.execute(sa.select(*COLUMNS).with_for_update(of=installation))).one())
+
+
+async def set_behind(db: Db, reason: str) -> None:
+    """Give out no address from now on, because the database is or may be behind."""
+    await db.execute(sa.update(installation).values(behind=reason))
+
+
+async def set_compared(db: Db, epoch: str) -> None:
+    """Note that this database, of the history `epoch`, is not behind what was sent."""
+    usable = sa.or_(installation.c.behind.is_(None), installation.c.behind == NO_MARK)
+    here = sa.update(installation).where(installation.c.epoch == epoch, usable)
+    await db.execute(here.values(compared=_THIS_DATABASE, behind=None))
+
+
+async def begin_again(db: Db, epoch: str, sent: int) -> int:
+    """Begin another history, of which nothing is given out before `go_on`; returns the highest number ever sent.
+
+    Transactions up to the number `sent` are known to have been sent, though they may not be here.
+    """
+    highest = sa.func.greatest(HIGHEST, sent)
+    begun = sa.update(installation).values(epoch=epoch, sent=highest, behind=UNDER_WAY)
+    return int((await db.execute(begun.returning(installation.c.sent))).scalar_one())
+
+
+async def go_on(db: Db, epoch: str) -> None:
+    """Give out addresses again, in the history `epoch`."""
+    begun = sa.update(installation).where(installation.c.epoch == epoch)
+    await db.execute(begun.values(compared=_THIS_DATABASE, behind=None))
+
+
+async def unfit(db: Db) -> str | None:
+    """Say why no address may be given out just now, for NotCurrent; in the transaction that would give it out.
+
+    A database that no sender has ever looked at is a new one.
+    """
+    elsewhere = sa.and_(installation.c.compared.is_not(None), ~_COMPARED)
+    why = sa.func.coalesce(installation.c.behind, sa.case((elsewhere, NOT_COMPARED)))
+    reason: str | None = await db.scalar(sa.select(why))
+    return reason
+
+
+# ---------------------------------------------------------------- its seed
+
+
+async def seed(db: Db, *, changes: bool = False) -> str | None:
+    """Return the fingerprint of the seed that the keys come from, None where that is not known yet.
+
+    It stays so until the transaction ends. Who `changes` it waits for all who rely on it.
+    """
+    known: str | None = await db.scalar(sa.select(installation.c.seed).with_for_update(read=not changes))
+    return known
+
+
+async def set_seed(db: Db, fingerprint: str) -> None:
+    """Note which seed the keys come from."""
+    await db.execute(sa.update(installation).values(seed=fingerprint))
+
+
+async def known_keys(db: Db) -> dict[int, str]:
+    """Return xpubs that are in use or ready, by account number: the lowest and the highest of both kinds; empty if none."""
+    found: dict[int, str] = {}
+    for number, xpub in ((accounts.c.id, accounts.c.xpub), (ready_keys.c.number, ready_keys.c.xpub)):
+        for order in (number, number.desc()):
+            row = (await db.execute(sa.select(number, xpub).order_by(order).limit(1))).first()
+            found |= {row[0]: row[1]} if row is not None else {}
+    return found

@@ -1,0 +1,286 @@
+"""A database that was restored from a dump: nobody is paid twice by it, and no address is given out twice."""
+
+import json
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import db as bulk
+from app import upkeep
+from app.chain.high_water import DatabaseBehind, HighWater
+from app.domain import accounts, deposit_addresses, installation, invoices, restores
+from app.domain.accounts import Wish
+from app.domain.deposit_addresses import Wanted
+from app.domain.installation import NotCurrent
+from app.domain.invoices import Order
+from app.domain.networks import REGTEST
+from app.domain.refusals import Refusal
+from app.tables import installation as installation_row
+from tests import conftest, world
+from tests import till as tills
+from tests.till import Till
+from tests.world import doge
+
+
+@pytest.fixture
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
+    async with tills.opened(engine, tmp_path) as made:
+        await made.fund("shop", 100, 50, 30)
+        yield made
+
+
+async def dumped(server: str, till: Till) -> str:
+    """A copy of the till's database as it is now; its name."""
+    name = f"dump_{secrets.token_hex(8)}"
+    await till.engine.dispose()
+    await conftest._administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{till.engine.url.database}"')
+    return name
+
+
+@asynccontextmanager
+async def restored(server: str, till: Till, dump: str, home: Path | None = None) -> AsyncIterator[Till]:
+    """The same node with a copy of the dump, in the same home or in another."""
+    async with conftest.cloned(server, dump) as url:
+        engine = bulk.engine(url)
+        made = Till(engine, till.node, home or till.home, till.url)
+        yield made
+        await made.close()
+        await engine.dispose()
+
+
+async def go_on(till: Till) -> None:
+    """What the operator does who has restored a database, and sees that payments may go on."""
+    await upkeep.restored(till.engine, till.home, REGTEST)
+    await till.follow()
+    await upkeep.resume(till.engine, till.node)
+
+
+async def answers(engine: AsyncEngine) -> list[str]:
+    """What whoever wants an invoice, an address or an account is told; of what was given the kind."""
+    said: list[object] = []
+    for give in (
+        _invoice,
+        lambda db: deposit_addresses.give(db, [Wanted("shop", fresh=True)], REGTEST),
+        lambda db: accounts.put(db, [Wish(f"new-{secrets.token_hex(4)}", {})], REGTEST),
+    ):
+        async with engine.begin() as db:
+            said += await give(db)
+    return [type(one).__name__ if not isinstance(one, Refusal) else str(one) for one in said]
+
+
+async def _invoice(db: bulk.Db) -> list[object]:
+    return list(await invoices.create(db, [Order("shop", (world.item(),))], REGTEST, 6, world.token))
+
+
+GIVEN = ["Invoice", "str", "Account"]
+
+
+async def test_a_dump_that_is_restored_twice_pays_nobody_twice(till: Till, server: str) -> None:
+    first, second = await till.stranger(), await till.stranger()
+    payment = await till.pay(first, 10)
+    dump = await dumped(server, till)
+    await till.send()
+    await till.mine(2)
+
+    async with restored(server, till, dump) as once:
+        await go_on(once)
+        assert await once.states(payment) == ["FAILED"]
+        await once.pay(second, 5)
+        await once.send()
+        await once.mine(2)
+    async with restored(server, till, dump) as twice:
+        with pytest.raises(DatabaseBehind, match=r"another history than sent\.json"):
+            await twice.send()
+        await go_on(twice)
+        await twice.send()
+        await twice.mine(2)
+
+        assert await twice.states(payment) == ["FAILED"]
+        assert [await twice.received(to) for to in (first, second)] == [doge(10), doge(5)]
+        await twice.audit()
+
+
+async def test_the_number_of_what_was_sent_never_falls_and_new_transactions_are_above_it(
+    till: Till, server: str
+) -> None:
+    dump = await dumped(server, till)
+    for _ in range(2):
+        await till.pay(await till.stranger(), 10)
+        await till.send()
+        await till.mine(2)
+
+    async with restored(server, till, dump) as older:
+        await go_on(older)
+        assert HighWater(till.home / "sent.json").highest == 2
+        await older.pay(await till.stranger(), 5)
+        await older.send()
+
+        assert [one["id"] > 2 for one in await older.sent()] == [True]
+        assert HighWater(till.home / "sent.json").highest > 2
+
+
+async def test_a_dump_from_after_a_restore_is_as_old_as_any(till: Till, server: str) -> None:
+    dump = await dumped(server, till)
+    await till.pay(await till.stranger(), 10)
+    await till.send()
+
+    async with restored(server, till, dump) as older:
+        await go_on(older)
+        later = await dumped(server, older)
+        await older.pay(await till.stranger(), 5)
+        await older.send()
+    async with restored(server, till, later) as oldest:
+        with pytest.raises(DatabaseBehind, match=r"but .* was sent"):
+            await oldest.send()
+
+
+async def test_on_a_new_machine_without_the_mark_nothing_is_signed_until_it_is_put_back(
+    till: Till, server: str, tmp_path: Path
+) -> None:
+    await till.send()
+    waiting = await till.pay(await till.stranger(), 10)
+    dump = await dumped(server, till)
+    machine = tmp_path / "machine"
+    machine.mkdir()
+
+    async with restored(server, till, dump, machine) as moved:
+        with pytest.raises(DatabaseBehind, match=r"sent\.json is missing beside it"):
+            await moved.send()
+        assert all("missing" in said for said in await answers(moved.engine))
+        shutil.copy(till.home / "sent.json", machine)
+        await moved.send()
+
+        assert await moved.states(waiting) == ["BROADCAST"]
+        assert await answers(moved.engine) == GIVEN
+
+
+@pytest.mark.parametrize("sends", [False, True])
+async def test_without_the_mark_a_database_is_behind_that_has_transactions_or_was_ever_marked(
+    till: Till, server: str, tmp_path: Path, *, sends: bool
+) -> None:
+    if sends:
+        await till.pay(await till.stranger(), 10)
+        await till.sender.step()
+        async with till.engine.begin() as db:
+            await db.execute(sa.update(installation_row).values(compared=None))  # as an older Kennel left it
+    await till.send()
+    dump = await dumped(server, till)
+    machine = tmp_path / "machine"
+    machine.mkdir()
+
+    async with restored(server, till, dump, machine) as moved:
+        with pytest.raises(DatabaseBehind):
+            await moved.sender.step()
+
+
+async def test_nothing_is_signed_until_the_ledger_has_been_at_the_nodes_tip(till: Till) -> None:
+    payment = await till.pay(await till.stranger(), 10)
+    await till.call("generatetoaddress", 2, tills.NOWHERE)
+
+    assert await till.send() == 0
+    assert await till.states(payment) == ["PENDING"]
+    await till.follow()
+    await till.call("generatetoaddress", 1, tills.NOWHERE)  # from now on a block to come stops nothing
+    await till.follow()
+    await till.send()
+
+    assert await till.states(payment) == ["BROADCAST"]
+
+
+async def test_an_old_home_that_is_put_back_as_a_whole_pays_nobody_twice(
+    till: Till, server: str, tmp_path: Path
+) -> None:
+    """Then nothing but the chain knows what was sent."""
+    to = await till.stranger()
+    await till.send()
+    payment = await till.pay(to, 10)
+    shutil.copy(till.home / "sent.json", tmp_path / "kept.json")
+    dump = await dumped(server, till)
+    await till.send()
+    await till.mine(2)
+
+    shutil.copy(tmp_path / "kept.json", till.home / "sent.json")
+    async with restored(server, till, dump) as older:
+        assert await older.send() == 0
+        await older.follow()
+        assert await older.send() == 0
+
+        assert (await older.states(payment), await older.received(to)) == (["PENDING"], doge(10))
+
+
+async def test_a_database_that_is_behind_gives_out_no_address_invoice_or_account_until_it_is_told_to_go_on(
+    till: Till, server: str
+) -> None:
+    lost = [(await world.invoice(till.engine)).address for _ in range(3)]
+    await till.send()
+    dump = await dumped(server, till)
+    lost += [(await world.invoice(till.engine)).address for _ in range(3)]
+    await till.pay(await till.stranger(), 10)
+    await till.send()
+
+    async with restored(server, till, dump) as older:
+        assert all("has not looked at it yet" in said for said in await answers(older.engine))
+        with pytest.raises(DatabaseBehind):
+            await older.send()
+        assert all("run `kennel restored`" in said for said in await answers(older.engine))
+
+        await go_on(older)
+        await world.make_ready(older.engine)
+        made = [(await world.invoice(older.engine)).address for _ in range(3)]
+        assert set(made) & set(lost) == set()
+        assert await answers(older.engine) == GIVEN
+
+
+async def test_a_database_that_was_moved_and_is_not_behind_goes_on_by_itself(till: Till, server: str) -> None:
+    await till.send()
+    dump = await dumped(server, till)
+
+    async with restored(server, till, dump) as moved:
+        async with moved.engine.begin() as db:
+            assert isinstance((await _invoice(db))[0], NotCurrent)
+        await moved.sender.step()
+
+        assert await answers(moved.engine) == GIVEN
+
+
+async def test_what_an_older_kennel_left_goes_on_without_a_hand(till: Till) -> None:
+    await till.pay(await till.stranger(), 10)
+    await till.send()
+    mark = till.home / "sent.json"
+    mark.write_text('{"highest_transaction": 1}')
+    async with till.engine.begin() as db:
+        await db.execute(sa.update(installation_row).values(compared=None))
+    till.sender = till.make_sender()
+
+    payment = await till.pay(await till.stranger(), 5)
+    await till.send()
+
+    assert await till.states(payment) == ["BROADCAST"]
+    async with till.engine.connect() as db:
+        database = await installation.read(db)
+    assert json.loads(mark.read_text()) == {"highest_transaction": 2, "epoch": database.epoch}
+    assert database.compared
+
+
+async def test_a_way_back_that_was_killed_half_way_stays_closed_until_it_is_gone_again(till: Till, server: str) -> None:
+    payment = await till.pay(await till.stranger(), 10)
+    dump = await dumped(server, till)
+    await till.send()
+
+    async with restored(server, till, dump) as older:
+        async with older.engine.begin() as db:
+            await restores.begin(db, "an epoch", 1)
+        with pytest.raises(DatabaseBehind, match="begun and has not ended"):
+            await older.send()
+        assert all("run `kennel restored` again" in said for said in await answers(older.engine))
+
+        await go_on(older)
+
+        await older.send()
+        assert await older.states(payment) == ["FAILED"]
