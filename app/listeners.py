@@ -2,16 +2,20 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
-import uvicorn
+from starlette.types import ASGIApp
+
+from app.api import edge
+from app.http_connection import HttpConnection
+from app.http_limits import Connections, Limits
 
 GRACE_SECONDS: Final = 5
 """How long requests may take to end when the program stops."""
-KEEP_ALIVE_SECONDS: Final = 30
 BACKLOG: Final = 2048
+TICK_SECONDS: Final = 1.0
 
 
 class CannotListen(Exception):
@@ -22,42 +26,37 @@ class CannotListen(Exception):
         return (self.__doc__ or "").format(*self.args)
 
 
-class _Server(uvicorn.Server):
-    """Leaves the signals to the program: it stops its parts in order."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
-async def serving(app: Any, host: str, port: int) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, host: str, port: int, limits: Limits | None = None) -> AsyncIterator[int]:
     """Serve `app` within the block; yields the port, which is a free one where 0 was asked for."""
-    listener = _listen(host, port)
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+    connections = Connections(limits or Limits())
+    listener = _listen(host, port, connections.limits)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: HttpConnection(app, connections, edge.refusal), sock=listener, backlog=BACKLOG
     )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    ticking = asyncio.create_task(_tick(connections))
     try:
         yield listener.getsockname()[1]
     finally:
-        server.should_exit = True
-        await task
+        server.close()
+        await connections.end(GRACE_SECONDS)
+        ticking.cancel()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+async def _tick(connections: Connections) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(TICK_SECONDS)
+        connections.tick(loop.time())
+
+
+def _listen(host: str, port: int, limits: Limits) -> socket.socket:
     """Open a listener that says it is TCP: asyncio switches Nagle's algorithm off only where it knows."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if limits.receive_buffer_bytes is not None:  # the connections have what their listener has
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.receive_buffer_bytes)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)

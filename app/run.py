@@ -3,15 +3,17 @@
 import asyncio
 import gc
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking, draws, roles
-from app.api import application, program
+from app import asking, draws, open_files, roles
+from app.api import application, origins, program
 from app.bell import Bell
 from app.chain import announcements
 from app.chain.node import Node
@@ -19,6 +21,7 @@ from app.database import Database
 from app.devnet import devnet
 from app.domain import networks
 from app.group_commit import GroupCommit
+from app.http_limits import Limits
 from app.listeners import serving
 from app.loops import Loop, Vitals
 from app.postgres_programs import EmbeddedError
@@ -27,6 +30,7 @@ from app.settings import Settings
 
 TEND_SECONDS: Final = 0.5
 CONNECTIONS: Final = 20
+PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
 LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relaying}
@@ -132,20 +136,41 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
     stack.push_async_callback(commits.close)
     given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)
     new_id = draws.words(8, bytes.hex)
-    admin = application.admin(given, new_id, settings.admin_token or "")
-    public = application.public(given, new_id)
+    names = _names(settings)
+    admin = application.admin(given, new_id, settings.admin_token or "", names)
+    public = application.public(given, new_id, names)
     loops = (
         Loop("streams", given.tide.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", given.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
     await stack.enter_async_context(_together([loop.run(vitals) for loop in loops]))
+    for_admin, for_public = _limits(settings)
     listening = (
-        await stack.enter_async_context(serving(admin, settings.admin_bind.host, settings.admin_bind.port)),
-        await stack.enter_async_context(serving(public, settings.public_bind.host, settings.public_bind.port)),
+        await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
+        await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
     )
     stack.callback(given.tide.end)
     stack.callback(given.waiter.end)
     return listening
+
+
+def _names(settings: Settings) -> frozenset[str]:
+    """Return by which names callers may reach the listeners, beside loopback's and addresses."""
+    binds = (settings.admin_bind.host, settings.public_bind.host)
+    return origins.names_of(
+        socket.gethostname(), *binds, urlsplit(settings.public_url).hostname or "", *(settings.allowed_hosts or ())
+    )
+
+
+def _limits(settings: Settings) -> tuple[Limits, Limits]:
+    """Return what the admin and the public listener bear; the public one has no large requests to receive."""
+    wanted = (settings.admin_connections, settings.public_connections)
+    admin, public = open_files.shares(wanted, open_files.raise_limit())
+    per_address = settings.connections_per_address
+    return (
+        Limits(connections=admin, connections_per_address=per_address),
+        Limits(connections=public, connections_per_address=per_address, receive_buffer_bytes=PUBLIC_RECEIVE_BYTES),
+    )
 
 
 @asynccontextmanager

@@ -18,6 +18,8 @@ PREFIX = "KENNEL_"
 DEFAULT_FILE = Path("kennel.toml")
 FILE_BYTES = 1 << 20
 VALUE_CHARACTERS = 8192
+TOKEN_CHARACTERS = 16
+"""The fewest of a token that others can try to guess."""
 ROLES = ("http", "follow", "send", "relay")
 NETWORKS = ("main", "test", "regtest")
 
@@ -48,6 +50,10 @@ class Settings:
     admin_bind: Bind = _variable("127.0.0.1:8081", values.bind)
     public_bind: Bind = _variable("127.0.0.1:8082", values.bind)
     public_url: str = _variable("http://127.0.0.1:8082", values.base_url)
+    allowed_hosts: frozenset[str] | None = _variable("", values.hosts)
+    admin_connections: int = _variable("1000", values.whole(10, 100_000))
+    public_connections: int = _variable("2000", values.whole(10, 100_000))
+    connections_per_address: int = _variable("200", values.whole(1, 100_000))
     admin_token: str | None = _variable("", values.text(255), secret=True)
     auth: str = _variable("auto", values.one_of("auto", "required"))
     confirmations: int = _variable("6", values.whole(1, 1_000))
@@ -202,10 +208,7 @@ def _check(settings: Settings, texts: Mapping[str, str]) -> None:
             settings.node_url is not None and not values.has_login(settings.node_url) and settings.node_cookie is None,
             "KENNEL_NODE_URL must be like http://user:password@host:port, or KENNEL_NODE_COOKIE must be set.",
         ),
-        (
-            settings.admin_token is None and not settings.admin_bind.loopback,
-            f"KENNEL_ADMIN_TOKEN must be set while KENNEL_ADMIN_BIND is {settings.admin_bind}, which is not loopback.",
-        ),
+        *_open_doors(settings),
         (
             settings.admin_token is None and settings.auth == "required",
             "KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required.",
@@ -214,6 +217,25 @@ def _check(settings: Settings, texts: Mapping[str, str]) -> None:
     ):
         if wrong:
             raise SettingsError(sentence)
+
+
+def _open_doors(settings: Settings) -> list[tuple[bool, str]]:
+    """What would let others in than who may, each with whether it is so."""
+    bind, token = settings.admin_bind, settings.admin_token
+    return [
+        (
+            token is None and not bind.loopback,
+            f"KENNEL_ADMIN_TOKEN must be set while KENNEL_ADMIN_BIND is {bind}, which is not loopback.",
+        ),
+        (
+            token is None and settings.network != "regtest" and "http" in settings.roles,
+            f"KENNEL_ADMIN_TOKEN must be set on {settings.network}: without it, what can reach the admin API can pay.",
+        ),
+        (
+            token is not None and len(token) < TOKEN_CHARACTERS and not bind.loopback,
+            f"KENNEL_ADMIN_TOKEN must have {TOKEN_CHARACTERS} characters or more: KENNEL_ADMIN_BIND {bind} is not loopback.",
+        ),
+    ]
 
 
 def _wrong_places(settings: Settings) -> list[tuple[bool, str]]:

@@ -16,6 +16,7 @@ PORTS = range(65_536)
 RETRIES = 50
 RETRY_SECONDS = range(1, 30 * 86_400 + 1)
 TYPES = 50
+HOSTS = 100
 
 
 class SettingsError(Exception):
@@ -35,6 +36,11 @@ class Bind:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.host, self.port
 
     @property
     def loopback(self) -> bool:
@@ -76,6 +82,14 @@ def some_of(*words: str) -> Callable[[str], frozenset[str]]:
         return chosen
 
     return parse
+
+
+def hosts(written: str) -> frozenset[str]:
+    """Names of hosts with commas between, or `*` for all."""
+    names = frozenset(name.strip().lower() for name in written.split(",") if name.strip())
+    if len(names) > HOSTS or not all(re.fullmatch(r"\*|[\w.-]{1,255}", name, re.ASCII) for name in names):
+        raise WrongValueError(f"up to {HOSTS} names of hosts with commas between, without a port, or *")
+    return names
 
 
 def yes_or_no(written: str) -> bool:

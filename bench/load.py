@@ -62,7 +62,7 @@ class Client(asyncio.Protocol):
 
 def post(path: str, body: bytes, key: str = "") -> bytes:
     """Write a POST as bytes, with an Idempotency-Key where one is given."""
-    headers = ["Host: bench", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    headers = ["Host: localhost", "Content-Type: application/json", f"Content-Length: {len(body)}"]
     if key:
         headers.append(f"Idempotency-Key: {key}")
     return "\r\n".join([f"POST {path} HTTP/1.1", *headers, "", ""]).encode() + body
@@ -70,7 +70,7 @@ def post(path: str, body: bytes, key: str = "") -> bytes:
 
 def get(path: str) -> bytes:
     """Write a GET as bytes."""
-    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 async def rate(port: int, requests: Sequence[bytes], seconds: float, clients: int = CLIENTS) -> float:

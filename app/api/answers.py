@@ -16,6 +16,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "forbidden": 403,
     "not-found": 404,
     "method-not-allowed": 405,
+    "timeout": 408,
     "conflict": 409,
     "insufficient-funds": 409,
     "fee-above-limit": 409,
@@ -25,6 +26,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "too-large": 413,
     "key-reused": 422,
     "rate-limited": 429,
+    "headers-too-large": 431,
     "unknown-error": 500,
     "not-available": 503,
 }

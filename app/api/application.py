@@ -1,6 +1,7 @@
 """The two HTTP applications, admin and public, built from the values they are given."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -12,7 +13,9 @@ from app.api import (
     addresses,
     assets,
     auth,
+    bodies,
     crediting,
+    docs_page,
     edge,
     errors,
     escrows,
@@ -22,6 +25,7 @@ from app.api import (
     invoices,
     openapi,
     operations,
+    origins,
     payments,
     settling,
     transactions,
@@ -36,8 +40,30 @@ _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_c
 """FastAPI's own telemetry would carry request bodies to whatever is configured in the environment."""
 
 
-def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastAPI:
-    """Build the merchant's API, described at /docs; `token` locks it. `new_id` makes request ids of printable ASCII."""
+_PUBLIC_AT_ONCE: Final = 32
+_PUBLIC_BODY_BYTES: Final = 16 * 1024
+"""No route of the payers' takes a body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """How a listener meets its callers: `token` locks it, `documented` serves /docs and /openapi.json.
+
+    A request has at most `body_bytes`, and `at_once` are answered at a time; None: as many as come.
+    """
+
+    callers: origins.Callers
+    token: str = ""
+    documented: bool = False
+    body_bytes: int = bodies.MAX_BYTES
+    at_once: int | None = None
+
+
+def admin(program: Program, new_id: Callable[[], str], token: str = "", names: frozenset[str] = frozenset()) -> FastAPI:
+    """Build the merchant's API, described at /docs; `token` locks it. `new_id` makes request ids of printable ASCII.
+
+    It answers to `names`, beside loopback's names and addresses.
+    """
     # Paths are tried in this order: what is called most comes first.
     routers = [
         invoices.busy,
@@ -61,34 +87,34 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "") -> FastA
         webhook_deliveries.router,
         operations.router,
     ]
-    return build("Kennel", [*routers, operations.health], new_id, program=program, token=token, documented=True)
+    face = Face(callers=origins.Callers(names), token=token, documented=True)
+    return build("Kennel", [*routers, operations.health], new_id, face, program)
 
 
-def public(program: Program, new_id: Callable[[], str]) -> FastAPI:
-    """Build the payer's API, which knows nothing but invoices and deposit addresses."""
-    return build("Kennel", [invoices.public, addresses.public, operations.health], new_id, program=program)
+def public(program: Program, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
+    """Build the payer's API, which knows nothing but invoices and deposit addresses; any page may show what it says."""
+    face = Face(callers=origins.Callers(names, pages=True), body_bytes=_PUBLIC_BODY_BYTES, at_once=_PUBLIC_AT_ONCE)
+    return build("Kennel", [invoices.public, addresses.public, operations.health], new_id, face, program)
 
 
 def build(
-    title: str,
-    routers: Sequence[APIRouter],
-    new_id: Callable[[], str],
-    *,
-    program: Program | None = None,
-    token: str = "",
-    documented: bool = False,
+    title: str, routers: Sequence[APIRouter], new_id: Callable[[], str], face: Face, program: Program | None = None
 ) -> FastAPI:
-    """Build an application of `routers`; `token` locks it, `documented` serves /docs and /openapi.json.
-
-    `new_id` makes request ids: short, of printable ASCII.
-    """
-    layers = [Middleware(edge.Edge, new_id=new_id)]
-    if token:
-        layers.append(Middleware(auth.Bearer, token=token))
+    """Build an application of `routers`. `new_id` makes request ids: short, of printable ASCII."""
+    layers = [
+        Middleware(edge.Edge, new_id=new_id, embedded=face.callers.pages),
+        Middleware(origins.Origins, callers=face.callers),
+    ]
+    if face.token:
+        layers.append(Middleware(auth.Bearer, token=face.token))
+    layers.append(Middleware(bodies.Whole, max_bytes=face.body_bytes))
+    if face.at_once is not None:
+        layers.append(Middleware(edge.AtOnce, limit=face.at_once))
     app = FastAPI(
         title=title,
         version=VERSION,
-        openapi_url="/openapi.json" if documented else None,
+        openapi_url="/openapi.json" if face.documented else None,
+        docs_url=None,
         redoc_url=None,
         middleware=layers,
         exception_handlers=errors.tables(),
@@ -97,5 +123,7 @@ def build(
     app.state.program = program
     # The routes themselves, not include_router(), which would match each path twice; before FastAPI's own.
     app.router.routes[:0] = [route for router in routers for route in router.routes]
-    openapi.describe(app, locked=bool(token))
+    openapi.describe(app, locked=bool(face.token))
+    if face.documented:
+        docs_page.add(app)
     return app

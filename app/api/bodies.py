@@ -1,4 +1,4 @@
-"""Request bodies: read within limits, matched to a model by names in any case, and fingerprinted for replays."""
+"""Request bodies: received whole and within limits, matched to a model by names in any case, fingerprinted for replays."""
 
 import asyncio
 import hashlib
@@ -9,17 +9,19 @@ from typing import Any, Final, Generic, TypeVar
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api import complaints, json_text
+from app.api import complaints, errors, json_text
 from app.domain import refusals
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_SECONDS: Final = 20
 """How long a caller may take to send a body."""
-_DRAIN_BYTES: Final = 16 * MAX_BYTES
-"""A body up to this size is received to its end before it is refused, so that the caller can read the answer."""
-_SCOPE_KEY: Final = "kennel.body"
+_DRAINED: Final = 16
+"""A body up to so many times its limit is received to its end before it is refused, so that the caller can read the answer."""
+_CONTENT: Final = "kennel.content"
+_TREE: Final = "kennel.body"
+_ANNOUNCED: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 Model = TypeVar("Model", bound="Body")
 
@@ -33,9 +35,32 @@ class TooLarge(refusals.Invalid):
 class TooSlow(refusals.Invalid):
     """the request body did not arrive within {seconds} seconds"""  # noqa: D400, D415  shown as it is
 
+    code = "timeout"
+
 
 class BadField(refusals.Invalid):
     """{sentence}"""  # noqa: D400, D415  shown as it is
+
+
+class Whole:
+    """An ASGI layer that receives a body of at most `max_bytes` before anything is done: what is not whole has no effect."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a body that is too large, too slow or broken off, or pass the request on."""
+        if scope["type"] == "http" and any(name in _ANNOUNCED for name, _ in scope["headers"]):
+            try:
+                scope[_CONTENT] = await raw(receive, self.max_bytes)
+            except (TooLarge, TooSlow) as refusal:
+                await errors.answer_to(refusal)(scope, receive, send)
+                return
+            except ClientDisconnect:
+                await errors.broken_off()(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class Body(BaseModel):
@@ -102,19 +127,19 @@ def optional(model: type[Body]) -> Any:
 
 
 async def parsed(request: Request, *, required: bool = True) -> Any:
-    """Return the body's first JSON value, parsed once a request; refusals as json_text.read, TooLarge and TooSlow."""
+    """Return the body's first JSON value, parsed once a request; refusals as json_text.read."""
     scope = request.scope
-    if _SCOPE_KEY not in scope:
-        content = await raw(request.receive)
-        scope[_SCOPE_KEY] = json_text.read(content) if content or required else {}
-    return scope[_SCOPE_KEY]
+    if _TREE not in scope:
+        content = scope.get(_CONTENT, b"")
+        scope[_TREE] = json_text.read(content) if content or required else {}
+    return scope[_TREE]
 
 
-async def raw(receive: Receive) -> bytes:
-    """Receive a body of at most MAX_BYTES within MAX_SECONDS, however it is framed."""
+async def raw(receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:
+    """Receive a body of at most `max_bytes` within MAX_SECONDS, however it is framed; raises TooLarge and TooSlow."""
     try:
         async with asyncio.timeout(MAX_SECONDS):
-            return await _collect(receive)
+            return await _collect(receive, max_bytes)
     except TimeoutError:
         raise TooSlow(seconds=MAX_SECONDS) from None
 
@@ -124,19 +149,19 @@ def fingerprint(method: str, path: str, tree: Any) -> bytes:
     return hashlib.sha256(f"{method} {path}\n".encode() + json_text.canonical(tree)).digest()
 
 
-async def _collect(receive: Receive) -> bytes:
+async def _collect(receive: Receive, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size, more = 0, True
-    while more and size <= _DRAIN_BYTES:
+    while more and size <= _DRAINED * max_bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunk, more = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
-        if size <= MAX_BYTES:
+        if size <= max_bytes:
             chunks.append(chunk)
-    if size > MAX_BYTES:
-        raise TooLarge(limit=MAX_BYTES)
+    if size > max_bytes:
+        raise TooLarge(limit=max_bytes)
     return b"".join(chunks)
 
 

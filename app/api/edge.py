@@ -1,30 +1,48 @@
-"""The outermost layer of both listeners: every request gets an id and an answer."""
+"""The outermost layers of both listeners: every request gets an id and an answer, and not too many are answered at once."""
 
+import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import errors
+from app.api import answers, errors
+
+Headers = list[tuple[bytes, bytes]]
+
+POLICY: Final = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""What a browser may do with an answer that it shows: nothing more."""
+SECURITY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+"""What every answer tells browsers; a Content-Security-Policy stands beside it."""
 
 _BLANKS: Final = b" \t"
 """What may stand around a header's value and is no part of it (RFC 9110, 5.5); the server leaves it at the end."""
 
 
 class Edge:
-    """An ASGI layer that names each request, answers HEAD as GET (the server keeps the body back), and lets no exception out."""
+    """An ASGI layer that names each request, answers HEAD as GET (the server keeps the body back), and lets no exception out.
 
-    def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
+    `embedded` says that pages of others may show what is answered, as they do with images.
+    """
+
+    def __init__(self, app: ASGIApp, new_id: Callable[[], str], *, embedded: bool = False) -> None:
         self.app = app
         self.new_id = new_id
+        resource = b"cross-origin" if embedded else b"same-origin"
+        self._headers = [*SECURITY, (b"cross-origin-resource-policy", resource)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; what it raises is logged under the request's id and answered with 500 or 503."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send, self.new_id())
+        answer = _Answer(send, self.new_id(), self._headers)
         scope["headers"] = [(name, value.strip(_BLANKS)) for name, value in scope["headers"]]
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
@@ -37,22 +55,50 @@ class Edge:
             await response(scope, receive, answer.send)
 
 
+class AtOnce:
+    """An ASGI layer that lets `limit` requests be answered at once; the others wait for their turn, first come first served.
+
+    The event loop serves all that can go on before it serves anything again: what few do, the others hardly feel.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self._free = asyncio.Semaphore(limit)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on when it is its turn."""
+        async with self._free:
+            await self.app(scope, receive, send)
+
+
+def refusal(code: str, message: str) -> tuple[int, Headers, bytes]:
+    """Write what the server refuses before there is a request: status, headers and body."""
+    response = answers.error(code, message)
+    headers = [*response.raw_headers, *SECURITY, (b"content-security-policy", POLICY)]
+    return response.status_code, headers, bytes(response.body)
+
+
 class _Answer:
     """What is sent back for one request."""
 
-    __slots__ = ("onward", "request_id", "started")
+    __slots__ = ("headers", "onward", "request_id", "started")
 
-    def __init__(self, onward: Send, request_id: str) -> None:
+    def __init__(self, onward: Send, request_id: str, headers: Headers) -> None:
         self.onward = onward
         self.request_id = request_id
+        self.headers = headers
         self.started = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            message["headers"].append((b"x-request-id", self.request_id.encode()))
+            headers: Headers = message["headers"]
             if message["status"] == HTTPStatus.TEMPORARY_REDIRECT:
-                message["headers"] = list(map(_without_host, message["headers"]))
+                headers[:] = map(_without_host, headers)
+            if not any(name == b"content-security-policy" for name, _ in headers):
+                headers.append((b"content-security-policy", POLICY))
+            headers += self.headers
+            headers.append((b"x-request-id", self.request_id.encode()))
         await self.onward(message)
 
 

@@ -24,6 +24,7 @@ _KINDS: Final[tuple[tuple[type[refusals.Refusal], str], ...]] = (
 )
 _HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
     "too-large": {"Connection": "close"},
+    "timeout": {"Connection": "close"},
     "not-available": {"Retry-After": "1"},
 }
 _HTTP: Final[Mapping[int, tuple[str, str]]] = {
@@ -78,9 +79,19 @@ def unexpected(error: Exception, request_id: str) -> Response:
     return answers.error("unknown-error", f"something went wrong here; the log knows more under {request_id}")
 
 
-async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
+def answer_to(refusal: refusals.Refusal) -> Response:
+    """Answer with a refusal."""
     code = code_of(refusal)
     return answers.error(code, str(refusal), refusal.field, _HEADERS.get(code))
+
+
+def broken_off() -> Response:
+    """Answer to a body that broke off; who left while sending does not hear it."""
+    return answers.error("bad-request", "the request body broke off")
+
+
+async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
+    return answer_to(refusal)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
@@ -111,8 +122,7 @@ def _other_method(request: Request) -> Response:
 
 
 async def _gone(request: Request, error: ClientDisconnect) -> Response:
-    """Nobody hears this: the caller left while sending."""
-    return answers.error("bad-request", "the request body broke off")
+    return broken_off()
 
 
 def is_outage(error: Exception) -> bool:

@@ -131,7 +131,7 @@ def test_whatever_died_every_event_came_to_the_webhook_and_to_mqtt(program: Prog
 
 
 def _request(path: str, key: str, body: bytes) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: shop\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 

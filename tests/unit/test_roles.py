@@ -26,6 +26,7 @@ MAIN = {
     "KENNEL_NETWORK": "main",
     "KENNEL_DATABASE_URL": "embedded",
     "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1",
+    "KENNEL_ADMIN_TOKEN": "such-token-of-many-characters",
 }
 
 

@@ -15,6 +15,7 @@ MAIN = {
     "KENNEL_DATABASE_URL": "postgresql://kennel:hush1@db/kennel",
     "KENNEL_NODE_URL": "http://user:hush2@node:22555",
     "KENNEL_SEED_PASSPHRASE": "hush3",
+    "KENNEL_ADMIN_TOKEN": "hush7",
 }
 GIGAWALLET = """
 confirmations = 12
@@ -85,7 +86,7 @@ def test_the_main_network_starts_when_its_variables_are_set() -> None:
     assert (read.admin_bind.host, read.admin_bind.port, read.public_url) == ("::1", 0, "https://pay.example")
 
 
-@pytest.mark.parametrize("missing", ["KENNEL_DATABASE_URL", "KENNEL_NODE_URL"])
+@pytest.mark.parametrize("missing", ["KENNEL_DATABASE_URL", "KENNEL_NODE_URL", "KENNEL_ADMIN_TOKEN"])
 def test_the_main_network_does_not_start_without_each_of_its_variables(missing: str) -> None:
     assert missing in refusal({name: text for name, text in MAIN.items() if name != missing})
 
@@ -156,7 +157,30 @@ def test_a_misspelt_variable_is_refused_with_the_one_that_was_meant() -> None:
 def test_an_admin_api_that_others_can_reach_needs_a_token() -> None:
     for bind in ("0.0.0.0:8081", "[::]:8081", "shop.example:8081"):
         assert "KENNEL_ADMIN_TOKEN" in refusal({"KENNEL_ADMIN_BIND": bind})
-        assert settings.read({"KENNEL_ADMIN_BIND": bind, "KENNEL_ADMIN_TOKEN": "t"}).admin_token == "t"
+        assert settings.read({"KENNEL_ADMIN_BIND": bind, "KENNEL_ADMIN_TOKEN": "t" * 16}).admin_token == "t" * 16
+
+
+def test_a_token_that_others_can_guess_is_refused_where_they_can_try() -> None:
+    short = {"KENNEL_ADMIN_TOKEN": "t" * 15}
+
+    assert "16 characters or more" in refusal(short | {"KENNEL_ADMIN_BIND": "0.0.0.0:8081"})
+    assert settings.read(short).admin_token == "t" * 15
+
+
+@pytest.mark.parametrize("network", ["main", "test"])
+def test_no_admin_api_is_open_where_coins_are_real(network: str) -> None:
+    real = MAIN | {"KENNEL_NETWORK": network, "KENNEL_ADMIN_TOKEN": ""}
+
+    assert "KENNEL_ADMIN_TOKEN must be set" in refusal(real)
+    assert settings.read(real | {"KENNEL_ROLES": "follow,send,relay"}).admin_token is None
+
+
+def test_names_of_hosts_come_with_commas_between() -> None:
+    assert settings.read({"KENNEL_ALLOWED_HOSTS": "Pay.example, kennel"}).allowed_hosts == frozenset(
+        ("pay.example", "kennel")
+    )
+    for wrong in ("http://pay.example", "pay.example:8082", "a b", "*.example"):
+        assert "KENNEL_ALLOWED_HOSTS" in refusal({"KENNEL_ALLOWED_HOSTS": wrong})
 
 
 def test_the_passphrase_comes_from_a_file_but_not_from_two_places(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from app import db as bulk
-from app.api import amounts, answers, application, bodies, parameters, program, replays, texts
+from app.api import amounts, answers, application, bodies, origins, parameters, program, replays, texts
 from app.chain import keys
 from app.domain import networks, refusals, scripts
 from app.group_commit import GroupCommit
@@ -116,11 +116,12 @@ async def get_health() -> Response:
 
 def application_of(token: str = "", **options: Any) -> FastAPI:
     ids = itertools.count(1)
-    return application.build("Test", [router], lambda: f"id-{next(ids)}", token=token, **options)
+    face = application.Face(callers=origins.Callers(), token=token, **options)
+    return application.build("Test", [router], lambda: f"id-{next(ids)}", face)
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kennel.test")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
 @pytest.fixture

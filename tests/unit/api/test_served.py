@@ -1,27 +1,22 @@
 """The same application behind the real server on a real socket."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
+
+from app.listeners import serving
 
 ADDRESS = "127.0.0.1"
 
 
 @pytest.fixture
 async def port(plain: FastAPI) -> AsyncIterator[int]:
-    listener = socket.socket()
-    listener.bind((ADDRESS, 0))
-    server = uvicorn.Server(uvicorn.Config(plain, http="httptools", lifespan="off", log_config=None))
-    serving = asyncio.create_task(server.serve([listener]))
-    yield listener.getsockname()[1]
-    server.should_exit = True
-    await serving
+    async with serving(plain, ADDRESS, 0) as port:
+        yield port
 
 
 async def spoken(port: int, request: bytes) -> bytes:
@@ -49,7 +44,7 @@ async def test_a_body_of_ten_megabytes_is_answered_413(port: int, *, chunked: bo
 
 
 async def test_head_sends_the_length_and_nothing_more(port: int) -> None:
-    answer = await spoken(port, b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = await spoken(port, b"HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
     head, body = answer.split(b"\r\n\r\n", 1)
     assert head.startswith(b"HTTP/1.1 200")
@@ -69,14 +64,14 @@ async def test_a_key_with_a_blank_at_its_end_is_the_same_key(port: int) -> None:
 
 @pytest.mark.parametrize("path", [b"/account/%ff", b"/account/%00", b"/account/a%0ab", b"/account/%ed%a0%80"])
 async def test_a_path_that_is_no_text_is_400(port: int, path: bytes) -> None:
-    answer = await spoken(port, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = await spoken(port, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 400")
     assert b'"field":"foreign_id"' in answer
 
 
 async def test_a_slash_in_a_foreign_id_is_no_account(port: int) -> None:
-    answer = await spoken(port, b"GET /account/a%2Fb HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = await spoken(port, b"GET /account/a%2Fb HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 404")
     assert b'"code":"not-found"' in answer

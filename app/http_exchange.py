@@ -1,0 +1,222 @@
+"""One HTTP request and its answer, as ASGI has them."""
+
+import asyncio
+import http
+import logging
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
+
+from starlette.types import ASGIApp, Message
+
+_log = logging.getLogger(__name__)
+
+BODY_AHEAD_BYTES: Final = 64 * 1024
+"""So much of a body is received before the application asks for it."""
+_DISCONNECT: Final[Message] = {"type": "http.disconnect"}
+_BODILESS: Final = (204, 304)
+
+
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = http.HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+STATUS_LINES: Final = {status: _status_line(status) for status in range(100, 600)}
+
+
+class Line(Protocol):
+    """What an exchange needs of the connection that it is on."""
+
+    @property
+    def date(self) -> bytes:
+        """The time as a header has it."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the peer does not take what is sent."""
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+    async def drained(self) -> None:
+        """Wait until the peer has taken most of what was sent, or is gone."""
+
+    def body_taken(self) -> None:
+        """Hear that the application has received what there was."""
+
+    def answered(self) -> None:
+        """Hear that the answer is complete, or never will be."""
+
+
+class Exchange:
+    """A request that arrives (`feed`, `complete`, `break_off`, `lose`) and an answer that is sent.
+
+    `keep_alive` says whether another request may follow on the connection; `whole` whether all of this one has arrived.
+    """
+
+    __slots__ = (
+        "_body",
+        "_delivered",
+        "_framing",
+        "_head",
+        "_left",
+        "_line",
+        "_waiter",
+        "broken",
+        "expects_continue",
+        "gone",
+        "keep_alive",
+        "scope",
+        "sent",
+        "started",
+        "whole",
+    )
+
+    def __init__(self, line: Line, scope: dict[str, Any], *, keep_alive: bool, expects_continue: bool) -> None:
+        self._line = line
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self.expects_continue = expects_continue
+        self.whole = self.broken = self.gone = self.started = self.sent = False
+        self._body = bytearray()
+        self._delivered = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._head = b""
+        self._framing: bytes | None = None  # b"chunked", b"length", or None: no body is sent
+        self._left = 0
+
+    # ---------------------------------------------------------------- what the connection says
+
+    def feed(self, body: bytes) -> None:
+        """Add to the body."""
+        self._body += body
+        self._wake()
+
+    def complete(self) -> None:
+        """Say that the request is whole."""
+        self.whole = True
+        self._wake()
+
+    def break_off(self) -> None:
+        """Say that the rest of the body will never come; the request can still be answered, as the last."""
+        self.broken = True
+        self.keep_alive = False
+        self._wake()
+
+    def lose(self) -> None:
+        """Say that the caller is gone."""
+        self.gone = True
+        self._wake()
+
+    @property
+    def is_far_ahead(self) -> bool:
+        """Whether more of the body has arrived than should wait for the application."""
+        return len(self._body) > BODY_AHEAD_BYTES
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether the next part of the body is to be read now."""
+        return not (self.whole or self.broken or self.is_far_ahead)
+
+    # ---------------------------------------------------------------- ASGI
+
+    async def run(self, app: ASGIApp) -> None:
+        """Let the application answer. What it does not catch ends the connection: the answer is not whole."""
+        try:
+            await app(self.scope, self.receive, self.send)
+            if not self.sent and not self.gone:
+                _log.error("%s %s was not answered", self.scope["method"], self.scope["path"])
+        except Exception:  # noqa: BLE001  the application's last resort: it ends this connection and no other
+            _log.exception("%s %s broke off", self.scope["method"], self.scope["path"])
+        finally:
+            if not self.sent:
+                self.keep_alive = False
+                self._line.answered()
+
+    async def receive(self) -> Message:
+        """Return the next part of the body, then wait for the caller to leave."""
+        if self.expects_continue and not self.started and not self.gone:
+            self.expects_continue = False
+            self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not self._is_over():
+            if not self._delivered and (self._body or self.whole):
+                return self._part()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return _DISCONNECT
+
+    async def send(self, message: Message) -> None:
+        """Send the next part of the answer; the head goes out with the first part of the body."""
+        if self._line.is_full:
+            await self._line.drained()
+        if self.gone:
+            return
+        if message["type"] == "http.response.start":
+            self._start(message["status"], message.get("headers", ()))
+        elif message["type"] == "http.response.body" and self.started and not self.sent:
+            self._continue(message.get("body", b""), more=message.get("more_body", False))
+        else:
+            raise RuntimeError(f"{message['type']} has no place here")
+
+    def _part(self) -> Message:
+        body = bytes(self._body)
+        self._body.clear()
+        self._delivered = self.whole
+        self._line.body_taken()
+        return {"type": "http.request", "body": body, "more_body": not self.whole}
+
+    def _is_over(self) -> bool:
+        return self.gone or self.sent or (self.broken and not self.whole)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        if self.started:
+            raise RuntimeError("an answer begins once")
+        parts = [STATUS_LINES[status], b"date: ", self._line.date, b"\r\n"]
+        lines = 3  # those of the status and the date, and the empty one
+        for name, value in headers:
+            if name == b"connection":
+                self.keep_alive = self.keep_alive and value.lower() != b"close"
+                continue
+            if name == b"content-length":
+                self._framing, self._left = b"length", int(value)
+            parts += (name, b": ", value, b"\r\n")
+            lines += 1
+        if self._framing is None and status not in _BODILESS:
+            self._framing = b"chunked"
+            parts.append(b"transfer-encoding: chunked\r\n")
+            lines += 1
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n")
+            lines += 1
+        parts.append(b"\r\n")
+        self._head = b"".join(parts)
+        if self._head.count(b"\n") != lines or self._head.count(b"\r") != lines:
+            raise RuntimeError("a header of the answer has more than one line")
+        self.started = True
+        if self.scope["method"] == "HEAD" or status in _BODILESS:
+            self._framing = None
+
+    def _continue(self, body: bytes, *, more: bool) -> None:
+        head, self._head = self._head, b""
+        if self._framing == b"chunked":
+            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            body = body if more else body + b"0\r\n\r\n"
+        elif self._framing == b"length":
+            self._left -= len(body)
+            if self._left < 0 or (self._left and not more):
+                raise RuntimeError("the answer is not as long as its Content-Length")
+        else:
+            body = b""
+        if head or body:
+            self._line.write(head + body)
+        if not more:
+            self.sent = True
+            self._wake()
+            self._line.answered()

@@ -1,0 +1,295 @@
+"""What was done is answered, and what is refused was not done, whatever bytes come; each claim on a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.api import application, bodies, origins
+from app.http_limits import Limits
+from app.listeners import serving
+
+ADDRESS = "127.0.0.1"
+HOST = b"Host: localhost\r\n"
+BODY = b'{"amount":"1"}'
+PAY = b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+CHUNKED = b"POST /pay HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+LAST = b"GET /health HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+
+
+class Shop:
+    """What the application did, and a gate that keeps it from answering."""
+
+    def __init__(self) -> None:
+        self.paid: list[bytes] = []
+        self.began = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def application(self) -> FastAPI:
+        router = APIRouter()
+
+        @router.post("/pay")
+        async def pay(request: Request) -> Response:
+            self.began.set()
+            await self.gate.wait()
+            self.paid.append(request.scope.get("kennel.content", b""))
+            return Response(f"paid {len(self.paid)}")
+
+        @router.get("/health")
+        async def health() -> Response:
+            return Response("well")
+
+        @router.get("/large")
+        async def large() -> Response:
+            return Response(b"x" * 8 * 1024 * 1024)
+
+        @router.get("/drops")
+        async def drops() -> Response:
+            async def parts() -> AsyncIterator[bytes]:
+                yield b"one"
+                yield b"two"
+
+            return StreamingResponse(parts())
+
+        face = application.Face(callers=origins.Callers(), token="")
+        return application.build("Shop", [router], lambda: "id", face)
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@asynccontextmanager
+async def listening(shop: Shop, **limits: Any) -> AsyncIterator[int]:
+    async with serving(shop.application(), ADDRESS, 0, Limits(**limits)) as port:
+        yield port
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(ADDRESS, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def spoken(port: int, *parts: bytes, half_closed: bool = False) -> bytes:
+    """What is answered until the server closes."""
+    async with connected(port) as (reader, writer), asyncio.timeout(20):
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        if half_closed:
+            writer.write_eof()
+        return await reader.read()
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.mark.parametrize("behind", [b"x", b"garbage\r\n\r\n", b"\x00" * 5000, b"}\r\nGET /health HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_follows_a_request_does_not_take_its_answer_away(
+    shop: Shop, behind: bytes, *, together: bool
+) -> None:
+    async with listening(shop) as port:
+        answer = await spoken(port, *([PAY + behind] if together else [PAY, behind]), half_closed=True)
+
+    assert statuses(answer)[0] == 200
+    assert b"paid 1" in answer
+    assert shop.paid == [BODY]
+
+
+async def test_bytes_behind_a_body_in_chunks_do_not_take_its_answer_away(shop: Shop) -> None:
+    async with listening(shop) as port:
+        answer = await spoken(port, CHUNKED + b"2\r\n{}\r\n0\r\n\r\nnonsense", half_closed=True)
+
+    assert (statuses(answer)[0], shop.paid) == (200, [b"{}"])
+
+
+async def test_a_request_behind_a_body_in_chunks_is_answered_too(shop: Shop) -> None:
+    body = b"A\r\n{}\r\n\r\n0\r\n\r\r\n"
+    for at in range(len(body)):
+        async with listening(shop) as port:
+            answer = await spoken(port, CHUNKED + body[:at], body[at:] + b"0\r\n\r\n" + LAST)
+
+        assert statuses(answer) == [200, 200]
+    assert set(shop.paid) == {b"{}\r\n\r\n0\r\n\r"}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        CHUNKED + b"2\r\n{}\r\nzz\r\n",
+        CHUNKED + b"2\n{}\n0\n\n",
+        CHUNKED + b"2\r\n{}0\r\n\r\n",
+        CHUNKED + b"1;" + b"x" * 100_000 + b"\r\n{\r\n0\r\n\r\n",
+        b"POST /pay HTTP/1.1\r\n"
+        + HOST
+        + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: identity\r\n\r\n",
+        b"POST /pay HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length: 2, 2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length: +2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length: -2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length: 9999999999999999999999\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length : 2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"A: b\r\n folded\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\n" + HOST + b"Content-Length: 2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\nHost: localhost\nContent-Length: 2\n\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + b"A: b\rc\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST /pay HTTP/1.1\r\n" + HOST + HOST + b"Content-Length: 2\r\n\r\n{}",
+        b"POST /pay HTTP/2.0\r\n" + HOST + b"Content-Length: 2\r\n\r\n{}",
+        b"POST pay HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n{}",
+        b"POST /p\xc3\xa4y HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n{}",
+        b"CONNECT localhost:1 HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_refused_and_does_nothing(shop: Shop, request_: bytes) -> None:
+    async with listening(shop) as port:
+        answer = await spoken(port, request_)
+
+    assert statuses(answer) == [400]
+    assert b'{"error":{"code":"bad-request","message":"' in answer
+    assert shop.paid == []
+
+
+@pytest.mark.parametrize("sent", [PAY[:-1], PAY[:40], CHUNKED + b"2\r\n{}\r\n", CHUNKED + b"2\r\n{}\r\n0\r\n"])
+async def test_a_request_that_breaks_off_does_nothing(shop: Shop, sent: bytes) -> None:
+    async with listening(shop) as port:
+        assert await spoken(port, sent, half_closed=True) == b""
+
+    assert shop.paid == []
+
+
+async def test_who_closes_his_side_after_the_request_is_answered(shop: Shop) -> None:
+    shop.gate.clear()
+    async with listening(shop) as port:
+        speaking = asyncio.create_task(spoken(port, PAY, half_closed=True))
+        await shop.began.wait()
+        shop.gate.set()
+
+        assert statuses(await speaking) == [200]
+
+
+async def test_what_was_begun_for_a_caller_who_is_gone_is_done(shop: Shop) -> None:
+    shop.gate.clear()
+    async with listening(shop) as port:
+        async with connected(port) as (_, writer):
+            writer.write(PAY)
+            await shop.began.wait()
+            writer.transport.abort()
+        shop.gate.set()
+
+    assert shop.paid == [BODY]
+
+
+async def test_requests_are_answered_in_their_order_one_at_a_time(shop: Shop) -> None:
+    shop.gate.clear()
+    async with listening(shop) as port:
+        speaking = asyncio.create_task(spoken(port, PAY + b"\r\n" + PAY + LAST))
+        await shop.began.wait()
+        shop.began.clear()
+        assert shop.paid == []
+        shop.gate.set()
+        answer = await speaking
+
+    assert statuses(answer) == [200, 200, 200]
+    assert answer.index(b"paid 1") < answer.index(b"paid 2") < answer.index(b"well")
+
+
+async def test_a_body_in_many_pieces_is_one_body(shop: Shop) -> None:
+    pieces = [bytes([byte]) for byte in CHUNKED + b'4\r\n{"a"\r\n3;x=y\r\n:1}\r\n0\r\nTrailer: x\r\n\r\n']
+    async with listening(shop) as port:
+        answer = await spoken(port, *pieces, LAST)
+
+    assert (statuses(answer), shop.paid) == ([200, 200], [b'{"a":1}'])
+
+
+async def test_a_megabyte_is_received_and_a_byte_more_is_413(shop: Shop) -> None:
+    head = b"POST /pay HTTP/1.1\r\n" + HOST + b"Connection: close\r\nContent-Length: %d\r\n\r\n"
+    async with listening(shop) as port:
+        fits = await spoken(port, head % bodies.MAX_BYTES, b"x" * bodies.MAX_BYTES)
+        exceeds = await spoken(port, head % (bodies.MAX_BYTES + 1), b"x" * (bodies.MAX_BYTES + 1))
+
+    assert (statuses(fits), statuses(exceeds)) == ([200], [413])
+    assert [len(body) for body in shop.paid] == [bodies.MAX_BYTES]
+
+
+async def test_who_asks_to_continue_is_told_to(shop: Shop) -> None:
+    head, body = PAY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n").split(b"\r\n\r\n")
+    async with listening(shop) as port, connected(port) as (reader, writer), asyncio.timeout(20):
+        writer.write(head + b"\r\n\r\n")
+        told = await reader.readuntil(b"\r\n\r\n")
+        writer.write(body)
+        answer = await reader.read()
+
+    assert (statuses(told), statuses(answer), shop.paid) == ([100], [200], [BODY])
+
+
+@pytest.mark.parametrize("offer", [b"h2c", b"websocket"])
+async def test_an_offer_to_change_the_protocol_is_not_taken(shop: Shop, offer: bytes) -> None:
+    upgrade = b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: " + offer + b"\r\nHTTP2-Settings: x\r\n\r\n"
+    async with listening(shop) as port:
+        answer = await spoken(port, PAY.replace(b"\r\n\r\n", upgrade) + LAST)
+
+    assert (statuses(answer), shop.paid) == ([200, 200], [BODY])
+
+
+async def test_an_answer_without_a_length_comes_in_chunks_and_a_head_alone_has_none(shop: Shop) -> None:
+    async with listening(shop) as port:
+        whole = await spoken(port, b"GET /drops HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        head = await spoken(port, b"HEAD /drops HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+
+    assert whole.endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+    assert head.endswith(b"\r\n\r\n")
+    assert head.count(b"\r\n\r\n") == 1
+
+
+async def test_an_old_client_is_answered_and_let_go(shop: Shop) -> None:
+    async with listening(shop) as port:
+        answer = await spoken(port, b"GET /health HTTP/1.0\r\n\r\n")
+
+    assert statuses(answer) == [200]
+    assert answer.endswith(b"well")
+
+
+async def test_requests_that_run_when_the_program_stops_are_answered(shop: Shop) -> None:
+    shop.gate.clear()
+    async with listening(shop) as port:
+        speaking = asyncio.create_task(spoken(port, PAY))
+        idle = asyncio.create_task(spoken(port))
+        await shop.began.wait()
+        asyncio.get_running_loop().call_soon(shop.gate.set)
+
+    assert statuses(await speaking) == [200]
+    assert await idle == b""
+
+
+UNFIT: Callable[[int], bytes] = lambda count: b"GET /health HTTP/1.1\r\n" + HOST + b"A: b\r\n" * count  # noqa: E731
+
+
+@pytest.mark.parametrize("head", [b"GET /" + b"x" * 40_000, UNFIT(200) + b"\r\n", UNFIT(10_000), b"\r\nA" * 20_000])
+async def test_a_head_that_is_too_large_is_431(shop: Shop, head: bytes) -> None:
+    async with listening(shop) as port:
+        answer = await spoken(port, head)
+
+    assert statuses(answer) == [431]
+    assert b'"code":"headers-too-large"' in answer
