@@ -26,7 +26,7 @@ from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Record
 from app.database import Database
 from app.devnet import devnet
-from app.domain import accounts, blocks, endpoints, networks
+from app.domain import account_names, accounts, blocks, endpoints, networks
 from app.domain.blocks import Rules
 from app.domain.refusals import Refusal
 from app.lease import Lease
@@ -84,8 +84,8 @@ def register(commands: typer.Typer, started: Started) -> None:
     @commands.command()
     def rename(old: str, new: str) -> None:
         """Give an account another foreign_id."""
-        with started(True) as (_, database), _in_one_sentence():
-            asyncio.run(_rename(database, old, new))
+        with started(True) as (settings, database), _in_one_sentence():
+            asyncio.run(_rename(database, old, new, settings.platform_account))
             _console().print(f"{old} is now called {new}.")
 
 
@@ -216,12 +216,11 @@ def said(report: Report, reach: Reach) -> str:
     )
 
 
-async def _rename(database: Database, old: str, new: str) -> None:
-    try:
-        if not settings_values.foreign_id(new):
-            raise Stopped("The new name is empty.")
-    except settings_values.WrongValueError as wrong:
-        raise Stopped(f"The new name is not {wrong}.") from None
+async def _rename(database: Database, old: str, new: str, platform: str) -> None:
+    if account_names.wrong(new):
+        raise Stopped(f"The new name is not {settings_values.FOREIGN_ID}.")
+    if old == platform:
+        raise Stopped(f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it.")
     try:
         async with database.patient() as engine, engine.begin() as transaction:
             await accounts.rename(transaction, old, new)

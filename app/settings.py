@@ -58,7 +58,7 @@ class Settings:
     auth: str = _variable("auto", values.one_of("auto", "required"))
     confirmations: int = _variable("6", values.whole(1, 1_000))
     max_reorg_blocks: int = _variable("240", values.whole(1, 1_000_000))
-    platform_account: str = _variable("platform", values.foreign_id)
+    platform_account: str = _variable("platform", values.new_foreign_id)
     pay_wait_seconds: float = _variable("10", values.seconds(0, 60))
     paytx_minutes: int = _variable("60", values.whole(1, 10_080))
     mqtt_url: str | None = _variable("", values.url("mqtt", "mqtts"), secret=True)

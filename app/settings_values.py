@@ -8,8 +8,9 @@ from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
+from app import characters
 from app.database_url import WrongUrl, parse
-from app.domain import event_types
+from app.domain import account_names, event_types
 from app.events import topics
 
 PORTS = range(65_536)
@@ -17,6 +18,7 @@ RETRIES = 50
 RETRY_SECONDS = range(1, 30 * 86_400 + 1)
 TYPES = 50
 HOSTS = 100
+FOREIGN_ID = "1 to 255 characters of one line without a slash"
 
 
 class SettingsError(Exception):
@@ -136,20 +138,28 @@ def retries(written: str) -> tuple[int, ...]:
 
 
 def text(longest: int) -> Callable[[str], str]:
-    """Any printable text."""
+    """Any text of one line."""
 
     def parse(written: str) -> str:
-        if len(written) > longest or not written.isprintable():
-            raise WrongValueError(f"printable text of at most {longest} characters")
+        if len(written) > longest or characters.forbidden(written):
+            raise WrongValueError(f"one line of at most {longest} characters")
         return written
 
     return parse
 
 
 def foreign_id(written: str) -> str:
-    """What may name an account (the API's limits): 1 to 255 printable characters without a slash."""
-    if len(written) > 255 or not written.isprintable() or "/" in written:
-        raise WrongValueError("1 to 255 printable characters without a slash")
+    """What may name an account (the API's limits)."""
+    if written and account_names.wrong(written):
+        raise WrongValueError(FOREIGN_ID)
+    return written
+
+
+def new_foreign_id(written: str) -> str:
+    """What an account may be opened as."""
+    refusal = account_names.reserved(foreign_id(written))
+    if refusal is not None:
+        raise WrongValueError(f"another name, because {refusal.facts['reason']}")
     return written
 
 
@@ -162,7 +172,7 @@ def url(*schemes: str) -> Callable[[str], str]:
             whole_url = parts.port != 0 and bool(parts.hostname or (parts.scheme == "ipc" and parts.path))
         except ValueError:
             whole_url = False
-        if not whole_url or parts.scheme not in schemes or not written.isprintable() or " " in written:
+        if not whole_url or parts.scheme not in schemes or characters.forbidden(written) or " " in written:
             raise WrongValueError(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
         return written
 

@@ -117,7 +117,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         reads=reads,
         commits=commits,
         put_account=openings.putting(network),
-        close_account=closures.closing(),
+        close_account=closures.closing(terms.platform),
         create_asset=assets.creating(),
         create_invoice=invoices.creating(network, terms.confirmations, terms.token),
         rescan=blocks.rescanning(),

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import facts, installation, outbox, scripts
+from app.domain import account_names, facts, installation, outbox, scripts
 from app.domain.facts import Owner
 from app.domain.installation import NotCurrent
 from app.domain.networks import Network
@@ -188,7 +188,8 @@ async def _returning(db: Db, wishes: Sequence[Wish], network: Network) -> list[b
 async def _put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account | Refusal]:
     names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
     there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
-    missing = sorted(name for name in names if name not in there)  # shuffled names in two batches deadlock
+    new = [name for name in names if name not in there and not account_names.reserved(name)]
+    missing = sorted(new)  # shuffled names in two batches deadlock
     unfit = await installation.unfit(db) if missing else None
     opened = await _open(db, network, missing) if missing and unfit is None else {}
     raced = [name for name in missing if name not in opened]
@@ -213,10 +214,12 @@ async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Seq
 
 
 async def rename(db: Db, old: str, new: str) -> Account:
-    """Call the account `old` by the name `new`, and tell it; refuses with NoSuchAccount and NameTaken.
+    """Call the account `old` by the name `new`, and tell it; refuses with NoSuchAccount, NameTaken and NotForAccounts.
 
     What was told before stays under the old name. Where two take one name at once, the second fails on its constraint.
     """
+    if refusal := account_names.reserved(new):
+        raise refusal
     taken = sa.exists().where(accounts.alias("other").c.foreign_id == new)
     changed = sa.update(accounts).where(accounts.c.foreign_id == old, ~taken).values(foreign_id=new)
     found = await bulk.fetch_all(db, changed.returning(accounts))
@@ -238,7 +241,7 @@ def _apply(
     for wish in wishes:
         account = now.get(wish.foreign_id)
         if account is None:
-            result.append(NoReadyKeys())
+            result.append(account_names.reserved(wish.foreign_id) or NoReadyKeys())
             continue
         if wish.opening and wish.foreign_id not in opened:
             result.append(OpenAlready(foreign_id=wish.foreign_id))

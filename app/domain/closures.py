@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -21,19 +22,23 @@ NAMED: Final = 3
 """Balances that a refusal names; there may be more."""
 
 
+_FEES: Final = "the installation's fees to take, as KENNEL_PLATFORM_ACCOUNT says"
+"""What keeps the platform's account open: escrows end into it, and SPEND of Dogecoin goes there."""
+
+
 class StillInUse(Conflict):
     """The account {foreign_id} cannot be closed: it has {what}."""
 
     field = "foreign_id"
 
 
-def closing() -> Verb[str, Account]:
-    """Close accounts by their foreign_ids."""
-    return Verb("close", close, account_things.load, account_things.name)
+def closing(platform: str) -> Verb[str, Account]:
+    """Close accounts by their foreign_ids; `platform` is the installation's own."""
+    return Verb("close", partial(close, platform=platform), account_things.load, account_things.name)
 
 
-async def close(db: Db, foreign_ids: Sequence[str]) -> list[Account | Refusal]:
-    """Close what is open and in nobody's way; one that is closed stays so.
+async def close(db: Db, foreign_ids: Sequence[str], platform: str = "") -> list[Account | Refusal]:
+    """Close what is open and in nobody's way; one that is closed stays so, and the installation's own stays open.
 
     Under the account's lock nobody issues an invoice, and under its balances' locks nobody moves its money: whoever
     waits for them meanwhile finds it closed.
@@ -42,6 +47,7 @@ async def close(db: Db, foreign_ids: Sequence[str]) -> list[Account | Refusal]:
     found = {name: Account.of(row) for name, row in locked.items()}
     asked = {account.id: account for account in found.values() if account.state == "open"}
     obstacles = await _obstacles(db, list(asked)) if asked else {}
+    obstacles |= {account.id: _FEES for account in asked.values() if account.foreign_id == platform}
     closed = {a.foreign_id: replace(a, state="closed") for a in asked.values() if a.id not in obstacles}
     if closed:
         await bulk.update(db, account_rows, ("id",), [{"id": a.id, "state": a.state} for a in closed.values()])

@@ -7,15 +7,17 @@ import sqlalchemy as sa
 
 from app.db import Db
 from app.domain import assets, holdings
+from app.domain.account_names import SYSTEM
 from app.domain.assets import Asset
 from app.domain.ledger import Balance, Bucket
 from app.money import DOGE
 from app.tables import CLAWBACK, NETWORK_FEES, TREASURY, WORLD, postings, seals
 from app.tables import assets as asset_rows
 
+CHAIN: Final = (WORLD, NETWORK_FEES, CLAWBACK)
+"""The chain's side of the books."""
 LIMIT: Final = 10_000
 """Assets that are shown; an operator has a handful."""
-NAMES: Final = {WORLD: "world", NETWORK_FEES: "network_fees", CLAWBACK: "clawback"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,12 @@ class SystemBalance:
 async def every(db: Db) -> list[SystemBalance]:
     """Return those of the chain's side in DOGE, then the treasury in every credit."""
     known = {asset.code: asset for asset in await assets.page(db, "", LIMIT)}
-    held = await holdings.balances_of(db, list(NAMES))
+    held = await holdings.balances_of(db, list(CHAIN))
     issued = await treasury(db)
-    chain = [SystemBalance(name, known[DOGE], _whole(held.get(number, Balance()))) for number, name in NAMES.items()]
-    return chain + [SystemBalance("treasury", asset, issued[code]) for code, asset in known.items() if code != DOGE]
+    chain = [SystemBalance(SYSTEM[number], known[DOGE], _whole(held.get(number, Balance()))) for number in CHAIN]
+    return chain + [
+        SystemBalance(SYSTEM[TREASURY], asset, issued[code]) for code, asset in known.items() if code != DOGE
+    ]
 
 
 async def treasury(db: Db) -> dict[str, int]:

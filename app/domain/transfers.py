@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from app import db as bulk
 from app import money
 from app.db import Db, Row
+from app.domain.account_names import SYSTEM
 from app.domain.ledger import Posted
 from app.domain.refusals import NotFound
 from app.tables import TREASURY, accounts, assets, entries, postings
 
-TREASURY_NAME: Final = "treasury"
-"""How the account is shown that issues credits; an account of that name is another."""
+TREASURY_NAME: Final = SYSTEM[TREASURY]
+"""How the account is shown that issues credits; an account of that name, which an older version may have opened, is another."""
 KINDS: Final = ("TRANSFER", "REVERSAL", "TOPUP", "SPEND", "BONUS", "PAYFROM", "REFUND")
 """Entries that are transfers."""
 

@@ -89,10 +89,14 @@ def test_a_name_that_is_taken_or_none_is_refused_and_a_new_one_is_told(program: 
 
     taken = command(program, "rename", shop.foreign_id, other.foreign_id)
     wrong = command(program, "rename", shop.foreign_id, "a/b")
+    system = command(program, "rename", shop.foreign_id, "treasury")
+    own = command(program, "rename", "platform", new)
     done = command(program, "rename", shop.foreign_id, new)
 
     assert (taken.returncode, taken.stdout) == (1, f"kennel: There is an account {other.foreign_id[:100]} already.\n")
-    assert wrong.stdout == "kennel: The new name is not 1 to 255 printable characters without a slash.\n"
+    assert wrong.stdout == "kennel: The new name is not 1 to 255 characters of one line without a slash.\n"
+    assert system.stdout == "kennel: No account can be opened as treasury: it is the name of a system account.\n"
+    assert own.stdout.startswith("kennel: platform is where fees go: set KENNEL_PLATFORM_ACCOUNT")
     assert (done.returncode, done.stdout) == (0, f"{shop.foreign_id} is now called {new}.\n")
     assert answered(program.admin.get(f"/account/{new}"))["foreign_id"] == new
     assert program.admin.get(shop.path).status_code == 404

@@ -225,12 +225,12 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
 
 
 def test_a_callback_may_be_of_one_account_and_say_what_it_is_for(tmp_path: Path) -> None:
-    named = 'foreign_id = "shop-1"\ndescription = "orders of the old shop"'
+    named = 'foreign_id = "山田\u3000太郎 👨\u200d👧"\ndescription = "orders of the old\u200f shop"'
     (tmp_path / "kennel.toml").write_text(f'[callbacks.a]\npath = "http://x"\n{named}\n')
 
     [callback] = settings.read({}).callbacks
 
-    assert (callback.foreign_id, callback.description) == ("shop-1", "orders of the old shop")
+    assert (callback.foreign_id, callback.description) == ("山田\u3000太郎 👨\u200d👧", "orders of the old\u200f shop")
 
 
 def test_a_filter_takes_every_class_and_every_type_in_any_case(tmp_path: Path) -> None:
@@ -304,6 +304,9 @@ region = "eu-central-1"
         ("[loggers.a]\npath = 'a'\ntypes = 'PAID'", "there is no PAID"),
         ("[eventbridge.a]\nbus = 'a'\ntypes = []", "types as a list"),
         ("[callbacks.a]\npath = 'http://x'\nforeign_id = 'a/b'", "[callbacks.a] must have foreign_id"),
+        ("[callbacks.a]\npath = 'http://x'\nforeign_id = 'a\u2028b'", "[callbacks.a] must have foreign_id"),
+        ("platform_account = 'treasury'", "KENNEL_PLATFORM_ACCOUNT must be another name"),
+        ("platform_account = '..'", "KENNEL_PLATFORM_ACCOUNT must be another name"),
         ("[callbacks]\na = 3", "[callbacks.a] must be a section"),
         ("[mqtt.queues.a]\ntopicfilter = 'a/#'", "without wildcards"),
         ("[mqtt.queues.a]\ntypes = ['ACC']", "must have topicfilter"),

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import accounts, ready_keys, scripts
+from app.domain.account_names import NotForAccounts
 from app.domain.accounts import Account, NoReadyKeys, NoSuchAccount, PayoutComesBack, Wish
 from app.domain.facts import Owner
 from app.domain.networks import MAIN, REGTEST
@@ -46,6 +47,32 @@ async def left(engine: AsyncEngine) -> list[int]:
     """The numbers of the keys that are still ready."""
     async with engine.connect() as db:
         return list(await db.scalars(sa.select(keys.c.number).order_by(keys.c.number)))
+
+
+RESERVED = ("treasury", "world", "network_fees", "clawback", ".", "..", "%2e", "%2E%2e", ".%2E", "%2e.")
+
+
+@pytest.mark.parametrize("name", RESERVED)
+async def test_no_account_is_opened_under_the_name_of_a_system_account_or_one_that_urls_fold(
+    ready: AsyncEngine, name: str
+) -> None:
+    refused, accepted_beside = await put(ready, Wish(name, {}), Wish("Treasury", {}))
+
+    assert isinstance(refused, NotForAccounts)
+    assert (refused.field, accepted(accepted_beside).foreign_id) == ("foreign_id", "Treasury")
+    assert await told(ready) == ["ACC_CREATED"]
+    assert (await left(ready))[0] == 1
+
+
+async def test_an_account_that_has_the_name_of_a_system_account_already_goes_on_working(ready: AsyncEngine) -> None:
+    await opened(ready, "old")
+    async with ready.begin() as db:
+        await db.execute(sa.update(account_rows).values(foreign_id="treasury"))
+
+    changed = await opened(ready, "treasury", name="Shibe")
+
+    assert (changed.id, changed.name) == (0, "Shibe")
+    assert await fetched(ready, "treasury") == changed
 
 
 async def test_an_account_is_opened_on_the_first_ready_key(ready: AsyncEngine) -> None:

@@ -85,6 +85,15 @@ async def test_an_account_is_closed_once_and_told_once(engine: AsyncEngine, shop
     assert await told(engine) == ["ACC_CLOSED"]
 
 
+async def test_the_account_that_fees_go_to_stays_open(engine: AsyncEngine, shop: Account) -> None:
+    async with engine.begin() as db:
+        [outcome] = await closures.close(db, ["shop"], platform="shop")
+
+    assert isinstance(outcome, StillInUse)
+    assert "the installation's fees to take" in str(outcome)
+    assert await told(engine) == []
+
+
 async def test_what_is_in_the_way_is_named_and_the_account_stays_open(
     engine: AsyncEngine, chain: Chain, shop: Account
 ) -> None:

@@ -4,6 +4,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import accounts, endpoints
+from app.domain.account_names import NotForAccounts
 from app.domain.endpoints import Callback
 from app.tables import webhook_endpoints
 from tests import world
@@ -22,6 +23,15 @@ async def test_a_renamed_account_is_found_by_its_new_name_only_and_that_is_told(
             await accounts.fetch(db, "recovered-0")
     assert (renamed.id, renamed.name, renamed.foreign_id) == (before.id, "Shop", "shop")
     assert await world.told(engine) == ["ACC_UPDATED"]
+
+
+@pytest.mark.parametrize("name", ["treasury", "world", ".."])
+async def test_a_name_that_no_account_can_have_is_refused(engine: AsyncEngine, name: str) -> None:
+    await world.open_account(engine, "one")
+
+    async with engine.begin() as db:
+        with pytest.raises(NotForAccounts, match="No account can be opened as"):
+            await accounts.rename(db, "one", name)
 
 
 async def test_a_name_that_another_has_and_an_account_that_is_not_there_are_refused(engine: AsyncEngine) -> None:

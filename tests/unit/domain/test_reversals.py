@@ -44,7 +44,9 @@ async def shown(engine: AsyncEngine, number: int) -> Transfer:
 async def test_an_account_that_is_called_treasury_is_none_also_when_its_credits_go_back(
     engine: AsyncEngine, kind: str
 ) -> None:
-    await opened(engine, "treasury", "bob")
+    await opened(engine, "alice", "bob")
+    async with engine.begin() as db:
+        await db.execute(sa.text("UPDATE accounts SET foreign_id = 'treasury' WHERE foreign_id = 'alice'"))
     transfer = await made(engine, Credit("treasury", kind, GOLD, "0.5").order("a", "platform"))
 
     [reversal] = await back(engine, Wish(transfer.id))
