@@ -1,10 +1,11 @@
 """Accounts over HTTP."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from app import money
@@ -29,6 +30,16 @@ _EXAMPLES: Final[list[Any]] = [
 ]
 
 
+def _configured(payout_address: str) -> str:
+    """Read what a shop's plugin posts before anyone has set it up as no address; any other that is wrong is refused."""
+    return "" if _PLACEHOLDER.fullmatch(payout_address) else payout_address
+
+
+_PLACEHOLDER: Final = re.compile(r"D[xX]{24,34}")
+"""GigaWallet's plugin for WordPress posts a `D` and 33 `x`, its shop for Dogebox 32: as long as an address, and never one."""
+Payout = Annotated[texts.Label, AfterValidator(_configured)]
+
+
 def _without_defaults(schema: dict[str, Any]) -> None:
     """A client that sent what is absent by its default would change the account."""
     for shape in schema["properties"].values():
@@ -41,7 +52,7 @@ class AccountFields(bodies.Body):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_without_defaults)
 
-    payout_address: texts.Label = ""
+    payout_address: Payout = ""
     payout_threshold: amounts.KoinuIn = 0
     payout_frequency: texts.Label = ""
     name: texts.Label = ""

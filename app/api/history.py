@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -24,8 +25,10 @@ PORTION: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT: Final = timedelta(microseconds=1)
 _KEY: Final = re.compile(r"([0-9]{1,17}) ([A-Za-z0-9_-]{1,32}) ([0-9]{1,18})", re.ASCII)
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is calculated by spreadsheets."""
+_FORMULA: Final = frozenset("=+-@")
+_BEGINNINGS: Final = re.compile(r"['\s]")
+"""A cell that begins so is escaped: with an apostrophe, so that an escaped cell looks like no other, and with white space,
+because spreadsheets calculate what stands behind it."""
 
 
 class HistoryView(answers.View):
@@ -167,8 +170,12 @@ def _cells(line: Line) -> Sequence[str]:
 
 
 def _safe(cell: str) -> str:
-    """Keep what a caller wrote from being calculated."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    """Keep what a caller wrote from being calculated: whoever takes one apostrophe from a cell's begin has it back.
+
+    Spreadsheets take `=` and its like in any width (their compatibility form is the same).
+    """
+    formula = unicodedata.normalize("NFKC", cell[:1]) in _FORMULA
+    return f"'{cell}" if formula or _BEGINNINGS.match(cell) else cell
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> bytes:

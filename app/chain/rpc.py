@@ -220,7 +220,9 @@ class Rpc:
         except (ValueError, RecursionError):
             if QUEUE_OVERFLOW in body:
                 raise _Full from None
-        if status in (502, 503, 504):
+        if status == 503:  # what Core itself answers while it does not take requests yet, or no longer
+            self._away("is starting or stopping (HTTP 503)")
+        if status in (502, 504):
             self._away(f"is behind a gateway that says {status}")
         return self._nonsense(f"JSON with HTTP {status}")
 

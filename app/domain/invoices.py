@@ -98,8 +98,8 @@ class Invoice:
 
     @property
     def part_payment_detected(self) -> bool:
-        """Something is in a block, but not enough."""
-        return 0 < self.received < self.due
+        """Something is in a block, be it a part or all, as GigaWallet's manual has it."""
+        return self.received > 0
 
     @property
     def total_payment_detected(self) -> bool:

@@ -62,8 +62,6 @@ class PayOrder:
         """Refuse what could never be paid."""
         if not (self.kind != CONSOLIDATION) <= len(self.payees) <= PAYEES:
             raise Invalid(reason=f"A payment has from 1 to {PAYEES} outputs.", field="pay")
-        if len({payee.script for payee in self.payees}) != len(self.payees):
-            raise Invalid(reason="An address is named twice: pay it once, with the sum.", field="pay")
         if self.amount > MAX_MONEY:
             raise Invalid(reason=f"A payment is at most {show(MAX_MONEY)} DOGE.", field="pay")
         for name in ("explicit_fee", "max_fee"):

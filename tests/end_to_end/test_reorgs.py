@@ -11,7 +11,7 @@ HARD = "1f7fffff"
 CREATED = "INV_CREATED"
 CONFIRMED = "INV_TOTAL_PAYMENT_CONFIRMED"
 UNCONFIRMED = ["INV_BALANCE_CHANGED", "INV_PAYMENT_UNCONFIRMED"]
-PAID_FLAGS = ["total_payment_detected", "total_payment_confirmed"]
+PAID_FLAGS = ["part_payment_detected", "total_payment_detected", "total_payment_confirmed"]
 NOTHING = {"incoming": "0", "confirmed": "0"}
 ALL = {"incoming": "10", "confirmed": "10"}
 
@@ -96,7 +96,7 @@ def test_a_branch_that_only_loses_a_confirmation_makes_it_wait_for_that_one(prog
     program.node.mine()
     program.keep_up()
     assert shop.flags(waiting) == {
-        "up": ["total_payment_detected", "payment_unconfirmed"],
+        "up": ["part_payment_detected", "total_payment_detected", "payment_unconfirmed"],
         "incoming": "10",
         "confirmed": "0",
     }
@@ -150,7 +150,11 @@ def test_a_shorter_chain_with_more_work_is_followed(program: Program, shop: Shop
     _fork(program)
     program.node("generateharder", 2, program.node.miner(), HARD)
     assert program.node.height == height - 1
-    waiting = {"up": ["total_payment_detected", "payment_unconfirmed"], "incoming": "10", "confirmed": "0"}
+    waiting = {
+        "up": ["part_payment_detected", "total_payment_detected", "payment_unconfirmed"],
+        "incoming": "10",
+        "confirmed": "0",
+    }
     until_equal(lambda: shop.flags(invoice), waiting)  # not its height: it comes by that on the way down
     assert shop.balance() == ("10", "0")
 

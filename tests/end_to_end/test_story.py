@@ -85,16 +85,24 @@ def test_two_part_payments_pay_an_invoice_each_confirmed_at_its_own_depth(progra
 
     program.pay(invoice, "6")
     program.mine()
-    assert shop.flags(invoice) == {"up": ["total_payment_detected"], "incoming": "10", "confirmed": "0"}
+    assert shop.flags(invoice) == {
+        "up": ["part_payment_detected", "total_payment_detected"],
+        "incoming": "10",
+        "confirmed": "0",
+    }
     assert shop.shown(invoice)["estimate_seconds_to_confirm"] == 5
 
     program.mine(4)
-    assert shop.flags(invoice) == {"up": ["total_payment_detected"], "incoming": "10", "confirmed": "4"}
+    assert shop.flags(invoice) == {
+        "up": ["part_payment_detected", "total_payment_detected"],
+        "incoming": "10",
+        "confirmed": "4",
+    }
     assert shop.balance() == ("6", "4")
     assert shop.shown(invoice)["estimate_seconds_to_confirm"] == 1
 
     program.mine()
-    paid = ["total_payment_detected", "total_payment_confirmed"]
+    paid = ["part_payment_detected", "total_payment_detected", "total_payment_confirmed"]
     assert shop.flags(invoice) == {"up": paid, "incoming": "10", "confirmed": "10"}
     assert shop.balance() == ("0", "10")
     assert shop.shown(invoice)["estimate_seconds_to_confirm"] == 0
@@ -156,7 +164,7 @@ def test_a_payment_after_it_was_paid_is_credited_and_told_as_too_much(program: P
     program.pay(invoice, "3")
     program.mine()
 
-    paid = ["total_payment_detected", "total_payment_confirmed"]
+    paid = ["part_payment_detected", "total_payment_detected", "total_payment_confirmed"]
     assert shop.flags(invoice) == {"up": paid, "incoming": "13", "confirmed": "13"}
     assert shop.balance() == ("0", "13")
     again = [BALANCE, "INV_OVER_PAYMENT_DETECTED", "INV_OVER_PAYMENT_CONFIRMED"]
@@ -230,7 +238,7 @@ def test_a_tolerated_shortfall_pays_and_one_koinu_less_does_not(program: Program
     program.pay(short, "9.49999999")
     program.mine()
 
-    paid = ["total_payment_detected", "total_payment_confirmed"]
+    paid = ["part_payment_detected", "total_payment_detected", "total_payment_confirmed"]
     assert shop.flags(enough) == {"up": paid, "incoming": "9.5", "confirmed": "9.5"}
     assert shop.flags(short) == {"up": ["part_payment_detected"], "incoming": "9.49999999", "confirmed": "9.49999999"}
     assert shop.balance() == ("0", "18.99999999")

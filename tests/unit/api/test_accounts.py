@@ -12,6 +12,7 @@ from app.tables import accounts
 
 FIELDS = ["id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency"]
 ADDED = ["name", "state", "created", "vendor_name", "vendor_icon", "vendor_address", "vendor_url"]
+OWN = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
 WORDPRESS = {"payout_address": None, "payout_threshold": "0", "payout_frequency": "0"}
 
 
@@ -86,9 +87,23 @@ async def test_an_unknown_account_is_404_in_gigawallets_words(admin: httpx.Async
     assert answer.json()["error"]["message"] == "GetAccount: account not found: nobody"
 
 
+@pytest.mark.parametrize("placeholder", ["D" + "x" * 33, "D" + "x" * 32, "D" + "X" * 33])
+async def test_a_plugin_that_is_not_set_up_yet_opens_its_account_without_a_payout_address(
+    admin: httpx.AsyncClient, placeholder: str
+) -> None:
+    opened = await told(admin, "/account/wordpress", WORDPRESS | {"payout_address": placeholder})
+    await told(admin, "/account/wordpress", {"payout_address": OWN})
+    again = await told(admin, "/account/wordpress", WORDPRESS | {"payout_address": placeholder})
+
+    assert (opened["payout_address"], again["payout_address"]) == ("", "")
+
+
 WRONG: list[tuple[Any, str]] = [
     ({"payout_address": "DPD7uK4B1kRmbfGmytBhG1DZjaMWNfbpwY"}, "payout_address"),
     ({"payout_address": "nonsense"}, "payout_address"),
+    ({"payout_address": "D" + "x" * 32 + "y"}, "payout_address"),
+    ({"payout_address": OWN[:-1] + "x"}, "payout_address"),
+    ({"payout_address": "D"}, "payout_address"),
     ({"payout_threshold": "-1"}, "payout_threshold"),
     ({"payout_threshold": ""}, "payout_threshold"),
     ({"payout_threshold": 1e30}, "payout_threshold"),

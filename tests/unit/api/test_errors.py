@@ -97,7 +97,7 @@ async def test_without_the_token_every_path_is_401_in_gigawallets_words(
 ) -> None:
     headers = [] if authorization is None else [("Authorization", authorization)]
 
-    for path in ("/account/x", "/nowhere"):
+    for path in ("/account/x", "/list"):
         answer = await locked.get(path, headers=headers)
 
         assert answer.status_code == 401
@@ -109,6 +109,16 @@ async def test_the_token_opens_and_the_scheme_has_any_case(locked: httpx.AsyncCl
     answer = await locked.get("/account/x", headers={"Authorization": f"{scheme} such-token"})
 
     assert answer.text == "x"
+
+
+async def test_without_a_token_an_unknown_path_is_404_and_options_tells_the_methods(locked: httpx.AsyncClient) -> None:
+    unknown = [await locked.request(method, "/nothing/here") for method in ("GET", "POST", "OPTIONS")]
+    options = await locked.options("/account/x")
+    known = [await locked.request(method, "/account/x") for method in ("GET", "HEAD", "POST", "DELETE")]
+
+    assert [answer.status_code for answer in unknown] == [404] * 3
+    assert (options.status_code, options.headers["allow"], options.content) == (200, "GET, HEAD, OPTIONS, POST", b"")
+    assert [answer.status_code for answer in known] == [401] * 4
 
 
 async def test_health_needs_no_token(locked: httpx.AsyncClient) -> None:

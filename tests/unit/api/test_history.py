@@ -4,14 +4,18 @@ import asyncio
 import csv
 import io
 import random
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.api import history as history_api
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
 from app.tables import TREASURY, WORLD, escrows
@@ -155,6 +159,28 @@ async def test_csv_has_every_posting_in_order_and_no_cell_that_a_spreadsheet_cal
         ("'=cmd()", 'a "b", c'),
     ]
     assert [row["id"] for row in rows[1:]] == [f"gold:{n}" for n in range(1101, 0, -1)]
+
+
+CELLS = (
+    "=1", "+1", "-1", "@x", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "\ufe621", " =1", "\u3000=1", "\t=1", "\r=1", "'=1", "''=1",
+    "'plain", "'", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_cell_that_a_spreadsheet_calculates_is_escaped_and_the_escape_can_be_taken_back(cell: str) -> None:
+    written = history_api._safe(cell)
+
+    assert written == (f"'{cell}" if cell else "")
+
+
+@given(one=st.text(max_size=4) | st.sampled_from(CELLS), other=st.text(max_size=4) | st.sampled_from(CELLS))
+def test_two_cells_that_are_not_the_same_never_look_the_same(one: str, other: str) -> None:
+    written = history_api._safe(one)
+
+    assert written.removeprefix("'") == one
+    assert (written == history_api._safe(other)) == (one == other)
+    assert unicodedata.normalize("NFKC", written[:1]) not in {"=", "+", "-", "@"}
 
 
 async def test_the_balances_at_any_moment_are_what_the_postings_until_then_come_to(

@@ -156,6 +156,13 @@ async def test_a_gateway_without_a_node_behind_it_is_away(client: node.Node, cor
         await client.chain_state()
 
 
+async def test_a_node_that_starts_or_stops_is_said_to(client: node.Node, core: replay.Replay) -> None:
+    core.faults.append(replay.saying(503, b"<HTML><HEAD><TITLE>503 Service Unavailable</TITLE></HEAD></HTML>"))
+
+    with pytest.raises(node.NodeAway, match=r"is starting or stopping \(HTTP 503\)\.$"):
+        await client.chain_state()
+
+
 async def test_at_most_four_calls_are_made_at_once(client: node.Node, core: replay.Replay) -> None:
     await asyncio.gather(*(client.block_hash(0) for _ in range(40)))
 

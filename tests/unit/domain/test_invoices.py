@@ -103,7 +103,7 @@ async def test_what_is_missing_within_the_tolerance_is_paid(engine: AsyncEngine)
     enough = await world.shown(engine, made.address)
 
     assert (short.state, short.part_payment_detected, short.total_payment_detected) == ("partial", True, False)
-    assert (enough.state, enough.part_payment_detected, enough.total_payment_confirmed) == ("confirmed", False, True)
+    assert (enough.state, enough.part_payment_detected, enough.total_payment_confirmed) == ("confirmed", True, True)
     assert enough.overpaid == 0
 
 

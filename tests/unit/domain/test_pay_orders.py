@@ -61,9 +61,8 @@ def test_a_payment_has_outputs_and_not_too_many(number: int) -> None:
     assert order(*(payee(n) for n in range(PAYEES))).amount == PAYEES * DUST
 
 
-def test_an_address_that_is_named_twice_is_refused() -> None:
-    with pytest.raises(Invalid, match="twice"):
-        order(payee(1), payee(2), payee(1, doge(5)))
+def test_an_address_that_is_named_twice_is_paid_twice() -> None:
+    assert order(payee(1), payee(2), payee(1, doge(5))).amount == 2 * DUST + doge(5)
 
 
 def test_outputs_that_together_are_more_than_there_is_are_refused() -> None:
