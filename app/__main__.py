@@ -1,4 +1,4 @@
-"""The commands: serve, demo, devnet, migrate, audit, resume, restored, consolidate, seed; and those of the `*_commands`."""
+"""The commands: serve, demo, devnet, migrate, audit, resume, cover, restored, consolidate, seed; and those of the `*_commands`."""
 
 import asyncio
 import os
@@ -120,18 +120,29 @@ def migrate() -> None:
 
 @commands.command()
 def audit() -> None:
-    """Hold the books against each other; the exit code is 1 if anything is wrong."""
+    """Hold the books against each other; the exit code is 1 if anything is wrong, 2 if only coins lack for the balances."""
     with _started(beside=True) as (settings, database):
         report = asyncio.run(_audit(settings, database))
     audit_report.show(report)
-    sys.exit(0 if report.ok else 1)
+    sys.exit(audit_report.exit_code(report))
 
 
 @commands.command()
-def resume(payouts: Annotated[bool, typer.Option("--payouts", help="After a restore: payouts too.")] = False) -> None:
+def resume(
+    payouts: Annotated[bool, typer.Option("--payouts", help="After a restore: payouts too.")] = False,
+    owing: Annotated[str, typer.Option("--owing", help="What balances show beyond the coins, where they do.")] = "0",
+) -> None:
     """Let payments go on after something has paused them."""
     with _started(beside=True) as (settings, database):
-        print(asyncio.run(_resume(settings, database, payouts=payouts)))
+        print(asyncio.run(_resume(settings, database, payouts=payouts, owing=owing)))
+
+
+@commands.command()
+def cover() -> None:
+    """Let KENNEL_PLATFORM_ACCOUNT bear what balances show beyond the coins that there are."""
+    with _started(beside=True) as (settings, database):
+        platform = settings.platform_account
+        print(asyncio.run(_on(database, lambda engine: upkeep.cover(engine, platform))))
 
 
 @commands.command()
@@ -239,9 +250,10 @@ def _keys(settings: Settings) -> books.Keys | None:
     return file.open(settings.seed_passphrase or "").xpubs
 
 
-async def _resume(settings: Settings, database: Database, *, payouts: bool) -> str:
+async def _resume(settings: Settings, database: Database, *, payouts: bool, owing: str) -> str:
+    said = upkeep.amount(owing)
     async with run.node_beside(settings) as node:
-        return await _on(database, lambda engine: upkeep.resume(engine, node, with_payouts=payouts))
+        return await _on(database, lambda engine: upkeep.resume(engine, node, with_payouts=payouts, owing=said))
 
 
 async def _on(database: Database, do: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:

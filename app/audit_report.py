@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app import money
 from app.audit import Report
 
 WIDTH = 160
@@ -22,3 +23,13 @@ def show(report: Report) -> None:
         names = ("customers", "clawback", "coins", "in_transit", "treasury", "difference")
         sums.add_row(Text(one.asset), *map(one.shown, names))
     console.print(checks, sums)
+    if report.owing:
+        owing = f"NOT SOLVENT: balances show {money.show(report.owing)} DOGE more than there are coins."
+        console.print(Text(owing, "bold red"))
+
+
+def exit_code(report: Report) -> int:
+    """Return 1 where the books are wrong, else 2 where coins lack for the balances."""
+    if not report.ok:
+        return 1
+    return 2 if report.owing else 0

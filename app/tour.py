@@ -210,6 +210,7 @@ _WORDS: Final = (
     ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}{why}"),
     ("vout", "{foreign_id}: {amount} DOGE to {address}, {confirmations} of {required_confirmations} confirmations"),
     ("outpoint", "{amount} DOGE of {address} were spent by a transaction that Kennel did not make{after_all}"),
+    ("owing", "balances show {owing} DOGE more than there are coins"),
     ("owed", "{foreign_id}: {amount} DOGE, and {owed} are owed by then"),
     ("direction", "{foreign_id}: {amount} DOGE {direction} ({kind}){after_all}"),
     ("reason", "webhook endpoint {webhook_id} is disabled: {reason}"),

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain.high_water import HighWater
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
-from app.domain import blocks, consolidations, installation, pauses, payouts, restores
+from app.domain import blocks, consolidations, installation, pauses, payouts, restores, solvency
 from app.domain.networks import Network
 from app.domain.refusals import Refusal
+from app.money import BadAmount, Koinu, parse, show
 
 SENT: Final = "sent.json"
 """The file in KENNEL_HOME that remembers the highest transaction that was ever sent."""
@@ -21,10 +22,11 @@ class CannotBeDone(Exception):
     """What the operator asked for cannot be done; the message says why."""
 
 
-async def resume(engine: AsyncEngine, node: Node, *, with_payouts: bool = False) -> str:
+async def resume(engine: AsyncEngine, node: Node, *, with_payouts: bool = False, owing: Koinu | None = None) -> str:
     """Let payments go on, after a restore only once the ledger is at the node's tip; returns what to tell.
 
-    A restore stops payouts as well, and they go on only where they are meant too.
+    A restore stops payouts as well, and they go on only where they are meant too. Where balances show more than there are
+    coins, whoever pays out first has all and the last have nothing: only who says that amount, as `owing`, may go on.
     """
     async with engine.connect() as db:
         restored = await pauses.reason(db) == pauses.RESTORED
@@ -32,6 +34,7 @@ async def resume(engine: AsyncEngine, node: Node, *, with_payouts: bool = False)
         await _check_tip(engine, node)
     async with engine.begin() as db:
         why = await pauses.resume(db)
+        _check_owing(await solvency.owing(db), owing)
         if with_payouts:
             await payouts.start_all(db)
     return f"Payments go on. They were paused because {why}." if why else "Payments were not paused."
@@ -70,6 +73,27 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     )
 
 
+def amount(text: str) -> Koinu:
+    """Read an amount of DOGE as somebody typed it."""
+    try:
+        return Koinu(parse(text))
+    except BadAmount as error:
+        raise CannotBeDone(f"{text!r}: {error}.") from None
+
+
+async def cover(engine: AsyncEngine, platform: str) -> str:
+    """Let the account `platform` bear what is owed; returns what to tell."""
+    async with engine.begin() as db:
+        covered = await solvency.cover(db, platform)
+    if isinstance(covered, Refusal):
+        raise CannotBeDone(str(covered))
+    if covered > 0:
+        return f"{platform} has borne {show(covered)} DOGE: every balance has its coins."
+    if covered < 0:
+        return f"{platform} has {show(-covered)} DOGE back, which it had borne and which were repaid since."
+    return "Every balance has its coins: there is nothing to bear."
+
+
 async def consolidate(engine: AsyncEngine, network: Network, payer: str, at_most: int) -> str:
     """Have the sender merge small coins at the cost of the account `payer`; returns what to tell."""
     async with engine.begin() as db:
@@ -78,6 +102,16 @@ async def consolidate(engine: AsyncEngine, network: Network, payer: str, at_most
             raise CannotBeDone(f"{payer}: {asked}")
     payment, count = asked
     return f"Payment {payment.id} of {payer} merges {count} coins as soon as the sender comes to it."
+
+
+def _check_owing(owing: Koinu, said: Koinu | None) -> None:
+    if owing and said != owing:
+        raise CannotBeDone(
+            f"Balances show {show(owing)} DOGE more than there are coins: whoever is paid first takes that from the others. "
+            f"Bear it with `kennel cover`, or go on as it is with `kennel resume --owing {show(owing)}`."
+        )
+    if said and not owing:
+        raise CannotBeDone("Every balance has its coins: run `kennel resume` without --owing.")
 
 
 async def _end_some(engine: AsyncEngine) -> int:

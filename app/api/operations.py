@@ -1,17 +1,24 @@
 """What an operator asks: whether the program answers, whether the books agree, and to read the chain again."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
+from typing import Final
 
 from fastapi import APIRouter
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from app import audit
 from app.api import amounts, answers, parameters, replays
 from app.api.program import Given, Program, Reading
-from app.domain import pauses, system_balances
+from app.domain import pauses, solvency, system_balances
 from app.domain.audit import Totals
 from app.domain.system_balances import SystemBalance
+from app.money import Koinu, show
+
+PATIENCE_SECONDS: Final = 1.0
+"""For what the database says beside the loops: whoever asks whether Kennel is ready shall not wait for it."""
 
 router = APIRouter()
 health = APIRouter()
@@ -32,9 +39,11 @@ class Health(answers.View):
 
 
 class Readiness(Health):
-    """The same, with each loop."""
+    """The same, with each loop, and whether balances have their coins; null while the database does not say."""
 
     loops: list[LoopView]
+    solvent: bool | None
+    owing: amounts.ShownOut | None
 
 
 class CheckView(answers.View):
@@ -89,9 +98,15 @@ class SystemBalances(answers.View):
 
 
 class AuditView(answers.View):
-    """What an audit came to; a mismatch is `"ok":false`, not an error."""
+    """What an audit came to; a mismatch is `"ok":false`, not an error.
+
+    `ok` is about the books. They may be right and say that balances show more than there are coins, by `owing`: then
+    `solvent` is false.
+    """
 
     ok: bool
+    solvent: bool
+    owing: amounts.ShownOut
     checks: list[CheckView]
     height: int | None
     totals: list[TotalsView]
@@ -104,7 +119,15 @@ class AuditView(answers.View):
             CheckView(name=one.name, ok=one.ok, checked=one.checked, detail=one.detail) for one in report.findings
         ]
         totals = [TotalsView.of(one) for one in report.totals]
-        return cls(ok=report.ok, checks=checks, height=report.height, totals=totals, payments_paused=paused)
+        return cls(
+            ok=report.ok,
+            solvent=report.solvent,
+            owing=show(report.owing),
+            checks=checks,
+            height=report.height,
+            totals=totals,
+            payments_paused=paused,
+        )
 
 
 @router.get("/audit", response_model=AuditView, summary="Hold the books against each other")
@@ -136,10 +159,28 @@ async def set_sync_height(blockheight: parameters.Height, key: replays.BodilessK
 
 @router.get("/ready", response_model=Readiness, summary="Whether the program's loops run, and why not")
 async def get_ready(given: Given) -> Response:
-    """503 while a loop is in trouble or has stopped: the chain is not followed, or nothing is sent or told."""
+    """503 while a loop is in trouble or has stopped: the chain is not followed, or nothing is sent or told.
+
+    Coins that lack for the balances (`solvent`) leave it 200: no restart would bring them.
+    """
     loops = [LoopView(name=name, state=vital.state, reason=vital.reason) for name, vital in given.vitals.now().items()]
-    shown = Readiness(status=_status(given), loops=sorted(loops, key=lambda loop: loop.name))
+    owing = await _owing(given)
+    shown = Readiness(
+        status=_status(given),
+        loops=sorted(loops, key=lambda loop: loop.name),
+        solvent=None if owing is None else not owing,
+        owing=None if owing is None else show(owing),
+    )
     return answers.show(shown, status=200 if given.vitals.ok else 503)
+
+
+async def _owing(given: Program) -> Koinu | None:
+    """Return by how much coins lack; None where the database does not say so at once."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), given.reads.connect() as db:
+            return await solvency.owing(db)
+    except (TimeoutError, SQLAlchemyError, OSError):
+        return None
 
 
 @health.get("/health", response_model=Health, summary="Whether the program answers")

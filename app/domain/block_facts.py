@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from app.domain import books, debts, deposit_facts, facts, payment_facts
+from app.domain import books, debts, deposit_facts, facts, payment_facts, solvency
 from app.domain.chain_changes import Changes, InvoiceKey, Step
 from app.domain.debts import Debts
 from app.domain.deposits import Coin, Deposit
@@ -49,6 +49,7 @@ def _of_step(step: Step, owners: Mapping[int, Owner], posted: list[Posted], runn
             yield facts.balance_change(owners[account], balance)
     yield from (_unknown_spend(coin) for coin in step.lost)
     yield from (_unknown_spend(coin, back=True) for coin in step.found)
+    yield from solvency.turned(lines)
 
 
 def _of_account(step: Step, owner: Owner, grouped: _Grouped) -> Iterator[Fact]:

@@ -15,6 +15,7 @@ from app.domain import (
     hold_facts,
     movements,
     payment_facts,
+    solvency,
     transfer_facts,
 )
 from app.domain.accounts import Account
@@ -31,6 +32,7 @@ from app.domain.outbox import Fact
 from app.domain.payments import Output, Payment
 from app.domain.transfers import Share, Transfer
 from app.money import COIN, NOTHING, Koinu
+from app.tables import CLAWBACK
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ADDRESSES: Final = ("mfWyW5fc9NUj75YAnFgoRLrjxgLDn2MMth", "mhM94zUTDjmcrbwYnN9LSQqhrShs5nNAmM")
@@ -186,6 +188,8 @@ def _system() -> list[Fact]:
     return [
         facts.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK),
         facts.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK, back=True),
+        *solvency.turned([Line(Posting(CLAWBACK, Bucket.AVAILABLE, -TEN), Balance(-TEN))]),
+        *solvency.turned([Line(Posting(CLAWBACK, Bucket.AVAILABLE, TEN), Balance(0))]),
         endpoint_facts.test(endpoint),
         endpoint_facts.disabled(endpoint),
     ]

@@ -54,6 +54,8 @@ TYPES: Final[Mapping[str, str]] = {
     "ESCROW_FEE_EARNED": "The platform has its fee of an order.",
     "SYS_UNKNOWN_SPEND": "A coin of ours was spent by a transaction that we did not make.",
     "SYS_UNKNOWN_SPEND_UNDONE": "A reorganisation took such a spend back: the coin is ours again.",
+    "SYS_INSOLVENT": "Balances together show more than there are coins, by `owing`.",
+    "SYS_SOLVENT": "Every balance has its coins again.",
     WEBHOOK_TEST: "Somebody asked for a test of a webhook endpoint; no other endpoint gets it.",
     WEBHOOK_DISABLED: "A webhook endpoint was disabled, because it failed for too long or asked for it.",
 }

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit, audit_report
+from app import audit, audit_checks, audit_report
 from app.chain.keys import Keyring
 from app.domain import audit as books_audit
 from app.domain import blocks, ledger, payments
@@ -129,7 +129,7 @@ async def test_a_key_that_is_not_of_the_seed_is_named(engine: AsyncEngine, state
     report = await audit.run(engine, keys=keys)
 
     assert before.ok
-    [found] = [finding for finding in report.findings if finding.name == audit.SEED]
+    [found] = [finding for finding in report.findings if finding.name == audit_checks.SEED.name]
     assert (found.checked, found.fault) == (20, f"the key of account {number} is not of the seed")
 
 
@@ -239,3 +239,17 @@ def test_the_table_names_the_row_that_is_wrong(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     assert "1,200 │ WRONG │ payment 12 differs from what was posted for it" in said
     assert "entries balance" in said
+
+
+@pytest.mark.parametrize(
+    ("fault", "owing", "code"), [("", 0, 0), ("", 5, 2), ("entry 1 sums to 1 in DOGE", 0, 1), ("wrong", 5, 1)]
+)
+def test_what_the_audit_came_to_is_its_exit_code(
+    capsys: pytest.CaptureFixture[str], fault: str, owing: int, code: int
+) -> None:
+    report = audit.Report((audit.Finding("entries balance", 7, fault),), (), 9, doge(owing))
+
+    audit_report.show(report)
+
+    said = "NOT SOLVENT: balances show 5 DOGE more than there are coins." in capsys.readouterr().out
+    assert (audit_report.exit_code(report), said) == (code, bool(owing))

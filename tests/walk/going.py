@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
-from app.domain import accounts, consolidations, fees, payments, voids
+from app.domain import accounts, consolidations, fees, payments, solvency, voids
 from app.domain.networks import REGTEST
 from app.domain.pay_orders import PAYOUT
 from app.domain.refusals import Refusal
@@ -70,7 +70,20 @@ class Going(Ground):
     def merge_coins(self, who: str, at_most: int, then: str) -> None:
         self.run(self._merge_coins(who, at_most), then)
 
+    @deed(who=WHO)
+    def bear_what_is_owed(self, who: str, then: str) -> None:
+        """Or have back what was borne and repaid."""
+        self.run(self._bear_what_is_owed(who), then)
+
     # ------------------------------------------------------------ how
+
+    async def _bear_what_is_owed(self, who: str) -> None:
+        async with self.engine.begin() as db:
+            covered = await solvency.cover(db, who)
+            number = (await accounts.fetch(db, who)).id
+        if not isinstance(covered, Refusal):
+            self.model.inside[number] -= covered
+            self.model.covered += covered
 
     async def _pay(self, orders: Sequence[tuple[str, str]], **terms: Any) -> None:
         """Each to an address that nothing else pays."""

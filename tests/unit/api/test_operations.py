@@ -1,13 +1,15 @@
 import httpx
 import pytest
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.api import program
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
 from app.loops import Vital
-from app.tables import TREASURY, WORLD, assets, balances, blocks, chain_state, installation
+from app.money import COIN
+from app.tables import CLAWBACK, TREASURY, WORLD, assets, balances, blocks, chain_state, installation
 
 
 @pytest.fixture
@@ -23,8 +25,9 @@ async def tip(ready: AsyncEngine) -> AsyncEngine:
 async def test_the_audit_of_a_new_installation_is_good(admin: httpx.AsyncClient) -> None:
     report = (await admin.get("/audit")).json()
 
-    assert list(report) == ["ok", "checks", "height", "totals", "payments_paused"]
+    assert list(report) == ["ok", "solvent", "owing", "checks", "height", "totals", "payments_paused"]
     assert report["ok"] is True
+    assert (report["solvent"], report["owing"]) == (True, "0")
     assert report["height"] is None
     assert all(list(check) == ["name", "ok", "checked", "detail"] and check["ok"] for check in report["checks"])
 
@@ -134,6 +137,34 @@ async def test_while_the_database_may_be_an_old_one_what_gives_out_an_address_is
     assert "run `kennel restored`" in answer.json()["error"]["message"]
     assert (await admin.post("/account/behind", json={"name": "B"})).json()["name"] == "B"
     assert (await admin.get("/account/new")).status_code == 404
+
+
+async def test_coins_that_lack_for_the_balances_are_said_and_restart_nothing(
+    admin: httpx.AsyncClient, tip: AsyncEngine
+) -> None:
+    lent = (Posting(CLAWBACK, Bucket.AVAILABLE, -6 * COIN), Posting(WORLD, Bucket.AVAILABLE, 6 * COIN))
+    async with tip.begin() as db:
+        await ledger.post(db, [Entry("UNKNOWN_SPENT", ("coin", "t:0"), "t:0", lent)])
+
+    audit, ready = await admin.get("/audit"), await admin.get("/ready")
+
+    assert (audit.json()["solvent"], audit.json()["owing"]) == (False, "6")
+    assert (ready.status_code, ready.json()["solvent"], ready.json()["owing"]) == (200, False, "6")
+
+
+async def test_whether_it_is_ready_is_answered_also_while_the_database_is_away(
+    admin: httpx.AsyncClient, ready: AsyncEngine, server: str
+) -> None:
+    name = ready.url.database
+    elsewhere = create_async_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    async with elsewhere.connect() as db:
+        await db.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
+        await db.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"), {"n": name})
+        shown = await admin.get("/ready")
+        await db.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+    await elsewhere.dispose()
+
+    assert (shown.status_code, shown.json()["solvent"], shown.json()["owing"]) == (200, None, None)
 
 
 async def test_an_audit_is_of_a_part_that_there_is(admin: httpx.AsyncClient, tip: AsyncEngine) -> None:

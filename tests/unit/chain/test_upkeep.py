@@ -74,7 +74,7 @@ async def test_an_older_database_stops_the_sender_until_it_is_told_to_go_on_and_
             await upkeep.resume(older.engine, older.node)
         await older.follow()
         assert await older.send() == 0
-        assert "Payments go on" in await upkeep.resume(older.engine, older.node)
+        assert "Payments go on" in await upkeep.resume(older.engine, older.node, owing=doge(50))
         assert await older.send() == 0
         await older.mine(2)
 
@@ -105,11 +105,11 @@ async def test_after_a_restore_an_account_is_paid_out_again_only_once_that_is_me
         payouts = Payouts(older.engine, REGTEST, older.committed)
         await upkeep.restored(older.engine, older.home, REGTEST)
         await older.follow()
-        await upkeep.resume(older.engine, older.node)
+        await upkeep.resume(older.engine, older.node, owing=doge(100))
         await payouts.step()
         assert (await older.balance()).available == doge(100)
 
-        await upkeep.resume(older.engine, older.node, with_payouts=True)
+        await upkeep.resume(older.engine, older.node, with_payouts=True, owing=doge(100))
         await payouts.step()
         assert (await older.balance()).available == 0
     assert await till.received(to) == before
@@ -149,11 +149,36 @@ async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looke
     assert await till.send() == 0
     async with till.engine.connect() as db:
         assert "spent by a transaction that is not ours" in (await pauses.reason(db) or "")
-    assert "is not ours" in await upkeep.resume(till.engine, till.node)
-    assert await upkeep.resume(till.engine, till.node) == "Payments were not paused."
+    with pytest.raises(CannotBeDone, match=r"100 DOGE more than there are coins.* `kennel resume --owing 100`"):
+        await upkeep.resume(till.engine, till.node)
+    with pytest.raises(CannotBeDone, match="--owing 100"):
+        await upkeep.resume(till.engine, till.node, owing=doge(99))
+    assert await till.send() == 0
+    assert "is not ours" in await upkeep.resume(till.engine, till.node, owing=doge(100))
+    assert await upkeep.resume(till.engine, till.node, owing=doge(100)) == "Payments were not paused."
     await till.send()
 
     assert await till.states(payment) == ["BROADCAST"]
+
+
+async def test_an_amount_that_nobody_is_owed_is_no_word_to_go_on(till: Till) -> None:
+    with pytest.raises(CannotBeDone, match="without --owing"):
+        await upkeep.resume(till.engine, till.node, owing=doge(1))
+    with pytest.raises(CannotBeDone, match="'much': an amount is a decimal number"):
+        upkeep.amount("much")
+
+
+async def test_what_somebody_stole_is_borne_by_the_platform_and_payments_go_on(till: Till) -> None:
+    addresses = await till.fund("shop", 100)
+    await till.fund("platform", 150)
+    await till.mine_only(await till.steal(addresses[0]))
+
+    assert await upkeep.cover(till.engine, "platform") == "platform has borne 100 DOGE: every balance has its coins."
+    assert await upkeep.cover(till.engine, "platform") == "Every balance has its coins: there is nothing to bear."
+    assert "Payments go on" in await upkeep.resume(till.engine, till.node)
+
+    assert (await till.balance("platform")).available == doge(50)
+    await till.audit()
 
 
 async def test_small_coins_are_merged_at_the_cost_of_the_platform(till: Till) -> None:

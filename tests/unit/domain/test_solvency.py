@@ -1,0 +1,126 @@
+import asyncio
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import audit
+from app.domain import ledger, solvency
+from app.domain.blocks import Rules
+from app.domain.chain_changes import Block
+from app.domain.ledger import Bucket, Entry, Posting
+from app.domain.networks import REGTEST
+from app.domain.refusals import Refusal
+from app.tables import CLAWBACK, WORLD
+from tests import world
+from tests.world import Chain, balance, doge, said, told
+
+
+async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
+    """An account is paid 10, spends 6 of them, and the 10 are taken back; returns the block that had brought them."""
+    account = await world.open_account(engine)
+    rich = await world.open_account(engine, "platform")
+    chain = await Chain(engine, Rules(REGTEST, confirmations=1)).start()
+    if platform:
+        await chain.mine((rich.address, doge(platform)))
+    paying = await chain.mine((account.address, doge(10)))
+    other = await world.open_account(engine, "other")
+    async with engine.begin() as db:
+        spent = (Posting(account.id, Bucket.AVAILABLE, -doge(6)), Posting(other.id, Bucket.AVAILABLE, doge(6)))
+        await ledger.post(db, [Entry("TRANSFER", ("test", "1"), "t", spent)])
+    await told(engine)
+    await chain.disconnect()
+    return chain, paying
+
+
+async def owing(engine: AsyncEngine) -> int:
+    async with engine.connect() as db:
+        return await solvency.owing(db)
+
+
+async def cover(engine: AsyncEngine) -> int | Refusal:
+    async with engine.begin() as db:
+        return await solvency.cover(db, "platform")
+
+
+async def available(engine: AsyncEngine, *accounts: int) -> list[int]:
+    return [(await balance(engine, account)).available for account in accounts]
+
+
+async def test_right_books_may_say_that_coins_lack_and_both_turns_are_told_once(engine: AsyncEngine) -> None:
+    chain, paying = await lost(engine, platform=0)
+    report = await audit.run(engine)
+
+    chain.blocks.append(paying)
+    await chain.connect(paying)
+    await chain.deepen(1)
+
+    assert (report.ok, report.solvent, report.owing, await owing(engine)) == (True, False, doge(6), 0)
+    assert [(one["type"], one["owing"]) for one in await said(engine, "SYS_")] == [
+        ("SYS_INSOLVENT", "6"),
+        ("SYS_SOLVENT", "0"),
+    ]
+
+
+async def test_what_more_is_owed_by_one_that_is_insolvent_is_not_told_again(engine: AsyncEngine) -> None:
+    chain, _ = await lost(engine, platform=5)
+    [coin] = [output.outpoint for output in chain.blocks[0].outputs]
+
+    await chain.mine(spent=[coin])
+
+    assert await owing(engine) == doge(11)
+    assert await told(engine, "SYS_") == ["SYS_INSOLVENT", "SYS_UNKNOWN_SPEND"]
+
+
+async def test_the_platform_bears_what_is_owed_and_that_is_told(engine: AsyncEngine) -> None:
+    await lost(engine, platform=8)
+    await told(engine)
+
+    done = [await cover(engine), await cover(engine)]
+
+    assert (done, await owing(engine)) == ([doge(6), 0], 0)
+    assert await available(engine, 1, CLAWBACK) == [doge(2), 0]
+    flow, change, solvent = await said(engine, "")
+    assert (flow["type"], flow["direction"], flow["kind"], flow["amount"]) == ("ACC_PAYMENT", "out", "cover", "6")
+    assert (flow["foreign_id"], change["current_balance"], solvent["type"]) == ("platform", "2", "SYS_SOLVENT")
+    report = await audit.run(engine)
+    assert (report.ok, report.solvent) == (True, True)
+
+
+async def test_what_was_borne_and_is_repaid_later_is_the_platforms_again(engine: AsyncEngine) -> None:
+    chain, paying = await lost(engine, platform=8)
+    await cover(engine)
+    chain.blocks.append(paying)
+    await chain.connect(paying)
+    before = await available(engine, 0, 1, CLAWBACK)
+    await told(engine)
+
+    done = [await cover(engine), await cover(engine)]
+
+    assert before == [doge(4), doge(2), doge(6)]
+    assert (done, await available(engine, 0, 1, CLAWBACK)) == ([-doge(6), 0], [doge(4), doge(8), 0])
+    [flow, _] = await said(engine, "")
+    assert (flow["direction"], flow["kind"], flow["amount"]) == ("in", "cover", "6")
+    assert (await audit.run(engine)).ok
+
+
+@pytest.mark.parametrize("platform", [0, 5])
+async def test_a_platform_that_has_too_little_bears_nothing(engine: AsyncEngine, platform: int) -> None:
+    await lost(engine, platform=platform)
+
+    refused = await cover(engine)
+
+    assert str(refused) == f"platform has {platform} DOGE, and accounts are owed 6 DOGE more than there are coins."
+    assert await available(engine, 1, CLAWBACK, WORLD) == [doge(platform), -doge(6), -doge(platform)]
+
+
+async def test_a_platform_that_nobody_has_opened_bears_nothing(engine: AsyncEngine) -> None:
+    assert "platform" in str(await cover(engine))
+
+
+async def test_two_who_cover_at_once_bear_it_once(engine: AsyncEngine) -> None:
+    await lost(engine, platform=20)
+
+    done = await asyncio.gather(*(cover(engine) for _ in range(4)))
+
+    assert sorted(done, key=str) == [0, 0, 0, doge(6)]
+    assert await available(engine, 1, CLAWBACK) == [doge(14), 0]
