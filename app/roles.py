@@ -103,7 +103,9 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     rules = Rules(networks.by_name(settings.network), settings.confirmations, settings.max_reorg_blocks)
     follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.relay.ring)
     stack.push_async_callback(follower.close)
-    return [Loop("follow", follower.step, shared.follow, settings.poll_seconds, CHAIN_TROUBLE, NO_REPETITION_MENDS)]
+    every = settings.poll_seconds
+    errors = CHAIN_TROUBLE, NO_REPETITION_MENDS
+    return [Loop("follow", follower.step, shared.follow, every, *errors, lacks=follower.lacks)]
 
 
 async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:

@@ -76,12 +76,18 @@ class Follower:
         self._known_chain = False
         self._most = BATCH
         self._ahead: _Ahead | None = None
+        self._lacks = ""
+
+    def lacks(self) -> str:
+        """Say why the node's chain was not followed at the last step, although there was one; nothing if it was."""
+        return self._lacks
 
     async def step(self) -> bool:
         """Do one unit of work; False when there is nothing to do now.
 
         Raises WrongChain, UnreadableBlock and ReorgTooDeep, which no repetition mends, and the node's and the database's troubles.
         """
+        self._lacks = ""
         if not await self._lease.held():
             return False
         async with self._engine.connect() as db:
@@ -126,12 +132,15 @@ class Follower:
 
     async def _follow(self, ours: Tip, theirs: ChainState) -> bool:
         """Compare at the lower of the two heights: no hash of theirs at ours means that they are behind, not a fork."""
+        at = f"the node is at block {theirs.height} and the ledger at block {ours.height}"
         if await self._same(ours, theirs):
+            self._lacks = f"{at}: the node has less work, and is waited for" if theirs.height < ours.height else ""
             if ours.height < theirs.height:
                 first, last = ours.height + 1, theirs.height
                 return await self._connect(ours, await self._fetch(first, min(self._most, last - first + 1)), last)
             return ours.rescan_height is not None and ours.height == theirs.height and await self._rescan(ours)
         if theirs.chainwork <= ours.chainwork:
+            self._lacks = f"{at}: the node follows another chain that has no more work than the ledger's"
             return False
         await self._reorgs.check(ours, theirs)
         async with self._engine.begin() as db:

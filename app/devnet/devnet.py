@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from app.devnet import http, mempool, rpc
+from app.devnet import http, rpc
 from app.devnet.node import Clock, Node
 from app.devnet.notices import Notices
 from app.devnet.storage import Storage
+from app.devnet.terms import AS_USUAL, Terms
 
 FIRST_BLOCKS: Final = 100  # 61 would give the faucet one coin; this gives it 40, enough for many payments in one block
 FILE: Final = "devnet.sqlite"
@@ -26,7 +27,7 @@ _Result = TypeVar("_Result")
 class Options:
     """How a devnet runs. Binds are "host:port", port 0 takes a free one; `zmq_bind` None: no announcements.
 
-    `max_mempool_bytes` is the room for what waits; once it is full, what pays least has to go, and the least fee rises.
+    `terms` are Core's own options.
     With `block_seconds` above 0 a block is mined to the faucet that often, and on the first start the faucet gets mature coins.
     """
 
@@ -35,14 +36,17 @@ class Options:
     user: str = "kennel"
     password: str = "kennel"  # noqa: S105  the documented default of a network without worth, on loopback
     block_seconds: float = 0
-    max_mempool_bytes: int = mempool.MAX_BYTES
+    terms: Terms = AS_USUAL
 
     def __repr__(self) -> str:
         return f"Options(rpc_bind={self.rpc_bind!r}, zmq_bind={self.zmq_bind!r}, block_seconds={self.block_seconds!r})"
 
 
 class Devnet:
-    """A running devnet, made by `running`. `rpc_url` and `zmq_endpoint` say where it listens."""
+    """A running devnet, made by `running`. `rpc_url` and `zmq_endpoint` say where it listens.
+
+    While it is `leaving`, as on its way to its end, whoever asks is turned away.
+    """
 
     def __init__(self, home: Path, options: Options, clock: Callable[[], int], chance: Callable[[int], bytes]) -> None:
         """Open storage and sockets; raises `OSError` or `zmq.ZMQError` where an address is taken, `InUse` where `home` is."""
@@ -55,12 +59,13 @@ class Devnet:
             opened.callback(self._notices.close)
             storage = Storage(home / FILE)
             opened.callback(storage.close)
-            self.node = Node(storage, self._notices, Clock(clock), chance, options.max_mempool_bytes)
+            self.node = Node(storage, self._notices, Clock(clock), chance, options.terms)
             self._opened = opened.pop_all()
+        self.leaving = False
         self.stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.node.stop = self._stop_soon
-        self._server = http.server(http.Application(self._answer, options.user, options.password))
+        self._server = http.server(http.Application(self._answer, options.user, options.password, lambda: self.leaving))
 
     @property
     def rpc_url(self) -> str:
@@ -79,7 +84,11 @@ class Devnet:
 
     async def prepare(self) -> None:
         """Give the faucet mature coins, if blocks come by the clock and it has none yet."""
-        while self._options.block_seconds > 0 and await self.do(lambda: self.node.chain.height) < FIRST_BLOCKS:
+        while (
+            self._options.block_seconds > 0
+            and not self.node.reads
+            and await self.do(lambda: self.node.chain.height) < FIRST_BLOCKS
+        ):
             await self.mine()
 
     async def mine(self) -> None:
@@ -105,6 +114,7 @@ class Devnet:
         self._opened.close()
 
     def _stop_soon(self) -> None:
+        self.leaving = True
         self._loop.call_soon_threadsafe(self.stopping.set)
 
     async def _answer(self, body: bytes) -> tuple[int, bytes]:
@@ -115,7 +125,8 @@ class Devnet:
             return
         while True:
             await asyncio.sleep(self._options.block_seconds)
-            await self.mine()
+            if not self.node.reads:
+                await self.mine()
 
 
 @asynccontextmanager

@@ -12,6 +12,11 @@ from app.devnet import rpc
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 WRONG_PASSWORD_SECONDS: Final = 0.25  # as long as Core waits, so that guessing is slow
 
+_UNAVAILABLE: Final = (  # libevent's page: Core's server, once interrupted, lets it answer before anything is looked at
+    b"<HTML><HEAD>\n<TITLE>503 Service Unavailable</TITLE>\n</HEAD><BODY>\n<H1>Service Unavailable</H1>\n</BODY></HTML>\n"
+)
+_TYPES: Final = {b"{": b"application/json", b"[": b"application/json", b"<": b"text/html"}
+
 Answer = Callable[[bytes], Awaitable[tuple[int, bytes]]]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,16 +26,17 @@ Send = Callable[[Message], Awaitable[None]]
 class Application:
     """Checks path, method, password and size, and lets `answer` do the rest."""
 
-    def __init__(self, answer: Answer, user: str, password: str) -> None:
-        """Serve those who know `user` and `password`."""
+    def __init__(self, answer: Answer, user: str, password: str, leaving: Callable[[], bool] = lambda: False) -> None:
+        """Serve those who know `user` and `password`; while `leaving`, nobody."""
         self._answer = answer
         self._user = user
         self._password = password
+        self._leaving = leaving
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Speak ASGI."""
         status, body = await self._respond(scope, receive)
-        headers = [(b"content-type", b"application/json" if body[:1] in (b"{", b"[") else b"text/plain")]
+        headers = [(b"content-type", _TYPES.get(body[:1], b"text/plain"))]
         if status == 401:
             headers.append((b"www-authenticate", b'Basic realm="jsonrpc"'))
         headers.append((b"content-length", str(len(body)).encode()))
@@ -38,6 +44,8 @@ class Application:
         await send({"type": "http.response.body", "body": body})
 
     async def _respond(self, scope: Message, receive: Receive) -> tuple[int, bytes]:
+        if self._leaving():
+            return 503, _UNAVAILABLE
         if scope["path"] != "/":
             return 404, b""
         if scope["method"] != "POST":

@@ -1,15 +1,18 @@
 """The node: one chain, one mempool and one wallet, what is done with them, and what it announces."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.chain import wire
 from app.chain.wire import Block, Transaction
-from app.devnet import mempool, mining, validation
+from app.devnet import mining, validation
 from app.devnet.chainstate import Chain, Entry
 from app.devnet.mempool import Mempool, Waiting
+from app.devnet.pruning import Pruning
 from app.devnet.storage import Storage
+from app.devnet.terms import AS_USUAL, Terms
 from app.devnet.validation import Accepted, MissingInputs, Refused, Rules
 from app.devnet.wallet import Wallet
 
@@ -55,19 +58,33 @@ class Node:
         listener: Listener,
         clock: Clock,
         chance: Callable[[int], bytes],
-        max_mempool_bytes: int = mempool.MAX_BYTES,
+        terms: Terms = AS_USUAL,
     ) -> None:
         """Load what is stored; a new node starts with the first block of regtest."""
         self.storage = storage
         self.listener = listener
         self.clock = clock
         self.chain = Chain(lambda entry: storage.block(entry.sequence))
-        self.mempool = Mempool(max_mempool_bytes)
+        self.pruning = Pruning(storage, self.chain, terms.pruning)
+        self.mempool = Mempool(terms.max_mempool_bytes)
         self.rules = Rules(self.chain, self.mempool)
         self.wallet = Wallet(storage, self.chain, self.mempool, chance)
         self.syncing = True  # Core's "initial block download"; false once the tip was recent, and false for good
+        self.warming_up = ""  # what every method is told instead of an answer, while there is something
         self.stop: Callable[[], None] = lambda: None  # what the RPC's `stop` does
-        self._load()
+        self._unread = deque(storage.blocks())
+        self._load(1 if terms.reindex else len(self._unread))
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is still reading its blocks again, and knows no others."""
+        return bool(self._unread)
+
+    def read_on(self, count: int) -> None:
+        """Read so many blocks again, as `-reindex` does: the chain grows from its first block on."""
+        self._read(count)
+        self._activate()
+        self._finish_loading()
 
     def submit(self, transaction: Transaction, max_fee: int | None = validation.MAX_FEE) -> None:
         """Take a transaction into the mempool; raises `Refused` or `MissingInputs`."""
@@ -236,20 +253,31 @@ class Node:
         self.storage.set_invalid(entry.header.hash for entry in self.chain.entries.values() if entry.invalid)
 
     def _notice_age(self) -> None:
-        if self.chain.tip.header.time > self.clock.now() - MAX_TIP_AGE_SECONDS:
+        if not self.reads and self.chain.tip.header.time > self.clock.now() - MAX_TIP_AGE_SECONDS:
             self.syncing = False
 
-    def _load(self) -> None:
-        """Find the best chain again from the stored blocks, and check again what waits."""
+    def _read(self, count: int) -> None:
+        """Take stored blocks into the tree."""
         invalid = self.storage.invalid()
-        for raw in self.storage.blocks():
+        while self._unread and count:
+            raw = self._unread.popleft()
             entry = self.chain.add(wire.parse_header(raw[: wire.HEADER_BYTES]), len(raw))
             entry.invalid = entry.header.hash in invalid
+            count -= 1
+
+    def _load(self, count: int) -> None:
+        """Find the best chain again from so many of the stored blocks, and check again what waits once that were all."""
+        self._read(count)
         if not self.chain.entries:
             self._begin()
         best = self.chain.best()
         for entry in reversed(list(best.ancestors())[: -1 if self.chain.active else None]):
             self.chain.connect(entry, self.chain.block(entry))
+        self._finish_loading()
+
+    def _finish_loading(self) -> None:
+        if self.reads:
+            return
         self._notice_age()
         for raw, time in self.storage.waiting():
             self._load_waiting(raw, time)

@@ -64,6 +64,8 @@ def _call(node: Node, request: object) -> object:
     given = request.get("params")
     if given is not None and not isinstance(given, list | dict):
         raise RpcError(call.INVALID_REQUEST, "Params must be an array or object")
+    if node.warming_up:
+        raise RpcError(call.WARMING_UP, node.warming_up)
     method = METHODS.get(name)
     if name == "help":
         return "\n".join(sorted(known.usage for known in METHODS.values()))

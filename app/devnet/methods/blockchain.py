@@ -9,6 +9,7 @@ from app.devnet.json_text import Amount
 from app.devnet.methods import call
 from app.devnet.methods.call import Arguments, RpcError
 from app.devnet.node import Node
+from app.devnet.pruning import CannotPrune
 from app.devnet.shapes import Shape
 from app.devnet.validation import MEMPOOL_HEIGHT
 
@@ -34,7 +35,7 @@ def getblockchaininfo(node: Node, arguments: Arguments) -> Shape:
         "initialblockdownload": node.syncing,
         "chainwork": f"{tip.chainwork:064x}",
         "size_on_disk": node.chain.bytes_stored,
-        "pruned": False,
+        **_pruned(node),
         "softforks": [{"id": name, "version": version, "reject": {"status": False}} for name, version in _SOFT_FORKS],
         "bip9_softforks": {"csv": fork, "segwit": fork},
         "warnings": WARNING,
@@ -76,6 +77,8 @@ def getblock(node: Node, arguments: Arguments) -> object:
     """Show a block, also one that is not in the active chain; -5 where it is unknown."""
     entry = _entry(node, arguments[0])
     verbosity = call.flag(arguments[1], 1)
+    if not node.pruning.holds(entry):
+        raise RpcError(call.MISC, "Block not available (pruned data)")
     raw = node.chain.read(entry)
     if verbosity <= 0:
         return raw.hex()
@@ -88,6 +91,8 @@ def getblockheader(node: Node, arguments: Arguments) -> object:
     entry = _entry(node, arguments[0])
     if call.boolean(arguments[1], default=True):
         return shapes.header(node.chain, entry)
+    if not node.pruning.holds(entry):
+        return bytes(wire.HEADER_BYTES).hex()  # Core does not notice that it read nothing
     raw = node.chain.read(entry)
     return raw[: wire.HEADER_BYTES + len(wire.parse_block(raw).auxpow)].hex()
 
@@ -147,6 +152,16 @@ def getmempoolinfo(node: Node, arguments: Arguments) -> Shape:
     return {**sizes, "maxmempool": node.mempool.limit, "mempoolminfee": least}
 
 
+@call.method("pruneblockchain height", "Deletes old blocks.")
+def pruneblockchain(node: Node, arguments: Arguments) -> int:
+    """Delete the blocks up to a height, as far as they may go; tells how far that was."""
+    call.expect(arguments, int)
+    try:
+        return node.pruning.prune(call.integer(arguments[0]))
+    except CannotPrune as error:
+        raise RpcError(call.PARAMETER if error.asked else call.MISC, str(error)) from None
+
+
 @call.method('invalidateblock "hash"', "Treats a block as invalid.")
 def invalidateblock(node: Node, arguments: Arguments) -> None:
     """Go back behind a block and to the best chain that is left."""
@@ -160,6 +175,12 @@ def invalidateblock(node: Node, arguments: Arguments) -> None:
 def reconsiderblock(node: Node, arguments: Arguments) -> None:
     """Let a block, its ancestors and its descendants count again."""
     node.reconsider(_entry(node, arguments[0]))
+
+
+def _pruned(node: Node) -> Shape:
+    if not node.pruning.enabled:
+        return {"pruned": False}
+    return {"pruned": True, "pruneheight": node.pruning.lowest, "automatic_pruning": False}
 
 
 def _entry(node: Node, value: object) -> Entry:

@@ -13,6 +13,7 @@ from app.money import MAX_MONEY, BadAmount, parse
 
 MISC, TYPE, ADDRESS, WALLET, FUNDS, PARAMETER = -1, -3, -5, -4, -6, -8
 DECODE, VERIFY, REJECTED, IN_CHAIN = -22, -25, -26, -27
+DOWNLOADING, WARMING_UP = -10, -28
 INVALID_REQUEST, NO_METHOD, PARSE = -32600, -32601, -32700
 
 Arguments = Sequence[Any]

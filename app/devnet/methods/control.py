@@ -141,6 +141,8 @@ def stop(node: Node, arguments: Arguments) -> str:
 
 def _generate(node: Node, count: object, output_script: bytes, options: Arguments) -> list[str]:
     wanted, tries = _count(count), call.integer(options[0], 1_000_000)
+    if node.reads:
+        raise RpcError(call.DOWNLOADING, "Dogecoin is downloading blocks...")
     merged = call.flag(options[1]) != 0
     hashes: list[str] = []
     for _ in range(wanted):

@@ -8,6 +8,7 @@ import pytest
 from app.chain.fee_rates import ASKED_SECONDS, FeeRates
 from app.chain.node import Node
 from app.devnet import devnet
+from app.devnet.terms import Terms
 from app.domain.fees import MINED_RATE, Policy
 from app.money import COIN
 
@@ -16,7 +17,7 @@ ROOM = 500_000
 
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    options = devnet.Options("127.0.0.1:0", None, max_mempool_bytes=ROOM)
+    options = devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=ROOM))
     async with (
         devnet.running(tmp_path, options) as running,
         Node(running.rpc_url.replace("http://", "http://kennel:kennel@")) as opened,

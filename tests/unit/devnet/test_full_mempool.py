@@ -12,6 +12,7 @@ from app.devnet.methods import blockchain, faucet, transactions
 from app.devnet.methods.call import RpcError
 from app.devnet.node import Clock, Node
 from app.devnet.storage import Storage
+from app.devnet.terms import Terms
 from app.domain import networks, scripts
 from app.money import COIN
 from tests.unit.devnet.conftest import Deaf
@@ -26,7 +27,7 @@ TO = "2MsFDzHRUAMpjHxKyoEHU3aMCMsVtXMsfu8"
 def full(tmp_path: Path) -> Iterator[Node]:
     """A node with little room, which is full of what pays 0.4 DOGE/kB."""
     storage = Storage(tmp_path / "devnet.sqlite")
-    node = Node(storage, Deaf(), Clock(lambda: NOW), lambda length: bytes(range(length)), ROOM)
+    node = Node(storage, Deaf(), Clock(lambda: NOW), lambda length: bytes(range(length)), Terms(ROOM))
     for _ in range(100):
         node.generate(node.wallet.faucet_script())
     faucet.fillmempool.call(node, ["0.4"])

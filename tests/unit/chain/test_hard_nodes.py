@@ -1,0 +1,225 @@
+"""The node's hard sides: Kennel says what it waits for, undoes nothing for it, and goes on by itself."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import roles, settings
+from app.bell import Bell
+from app.chain.follower import Pruned
+from app.chain.node import Node, NodeAway, NodeWarmingUp
+from app.devnet import devnet
+from app.devnet.devnet import Devnet
+from app.devnet.mempool import EXPIRY_SECONDS
+from app.devnet.pruning import Margins
+from app.devnet.terms import AS_USUAL, Terms
+from app.domain import blocks
+from app.domain.payments import Payment
+from app.loops import Vital, Vitals
+from app.roles import Shared
+from tests import till as tills
+from tests.till import Till
+from tests.world import doge
+
+
+@dataclass
+class Place:
+    """Where a node runs, and runs again: on the same port, with the same files."""
+
+    engine: AsyncEngine
+    home: Path
+    bind: str = "127.0.0.1:0"
+
+    @asynccontextmanager
+    async def running(self, terms: Terms = AS_USUAL) -> AsyncIterator[tuple[Devnet, Till]]:
+        async with devnet.running(self.home, devnet.Options(self.bind, None, terms=terms)) as running:
+            self.bind = running.rpc_url.removeprefix("http://")
+            url = f"http://kennel:kennel@{self.bind}"
+            async with Node(url) as node:
+                till = Till(self.engine, node, self.home, url)
+                yield running, till
+                await till.close()
+
+
+class Ended(Exception):
+    """The loop has gone round once."""
+
+
+class Once(Bell):
+    """Ends a loop that has nothing to do."""
+
+    async def wait(self, _: float) -> None:
+        raise Ended
+
+
+@pytest.fixture
+def place(engine: AsyncEngine, tmp_path: Path) -> Place:
+    return Place(engine, tmp_path)
+
+
+async def begun(till: Till) -> None:
+    """A ledger at the node's tip, with an account that has money."""
+    await till.call("generate", tills.MATURE)
+    await till.follow()
+    await till.fund("shop", 100)
+
+
+async def height(till: Till) -> int:
+    async with till.engine.connect() as db:
+        tip = await blocks.tip(db)
+    assert tip is not None
+    return tip.height
+
+
+async def paying(till: Till) -> Payment:
+    """A payment that the node has."""
+    payment = await till.pay(await till.stranger(), 10)
+    await till.send()
+    assert await till.mempool() != []
+    return payment
+
+
+async def test_a_node_whose_chain_has_less_work_now_is_waited_for_and_that_is_said(place: Place) -> None:
+    async with place.running() as (_, till):
+        await begun(till)
+        top = await height(till)
+
+        await till.back(3)
+        await till.follow()
+
+        assert (await height(till), (await till.balance()).available) == (top, doge(100))
+        assert till.follower.lacks() == (
+            f"the node is at block {top - 3} and the ledger at block {top}: the node has less work, and is waited for"
+        )
+        await till.mine(3)
+        assert "the node follows another chain that has no more work than the ledger's" in till.follower.lacks()
+        await till.mine(1)
+        assert (till.follower.lacks(), await height(till)) == ("", top + 1)
+
+
+async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_all_goes_on(place: Place) -> None:
+    async with place.running() as (_, till):
+        await begun(till)
+        payment, top = await paying(till), await height(till)
+
+    async with place.running(Terms(reindex=True)) as (net, till):
+        for read in (0, 60):
+            await net.do(partial(net.node.read_on, read))
+            await till.follow()
+            await till.later()
+            await till.send()
+
+            assert f"the node is at block {read} and the ledger at block {top}" in till.follower.lacks()
+            assert (await height(till), await till.states(payment)) == (top, ["BROADCAST"])
+        await net.do(lambda: net.node.read_on(top))
+        await till.later()
+        await till.send()
+        await till.mine(2)
+
+        assert (till.follower.lacks(), await till.states(payment)) == ("", ["CONFIRMED"])
+        await till.audit()
+
+
+async def test_a_node_that_starts_is_waited_for_and_what_was_signed_meanwhile_is_sent(place: Place) -> None:
+    async with place.running() as (net, till):
+        await begun(till)
+        payment = await till.pay(await till.stranger(), 10)
+        await till.call("generate", 1)
+
+        net.node.warming_up = "Loading block index..."
+        with pytest.raises(NodeWarmingUp, match=r"is starting: Loading block index\.\.\."):
+            await till.follow()
+        with pytest.raises(NodeWarmingUp):
+            await till.send()
+        net.node.warming_up = ""
+        await till.follow()
+        await till.send()
+        await till.mine(2)
+
+        assert await till.states(payment) == ["CONFIRMED"]
+
+
+async def test_a_node_that_ends_and_turns_callers_away_is_away(place: Place) -> None:
+    async with place.running() as (net, till):
+        await begun(till)
+        payment = await till.pay(await till.stranger(), 10)
+
+        net.leaving = True
+        with pytest.raises(NodeAway):
+            await till.follow()
+        with pytest.raises(NodeAway):
+            await till.send()
+        net.leaving = False
+        await till.send()
+        await till.mine(2)
+
+        assert await till.states(payment) == ["CONFIRMED"]
+
+
+async def test_blocks_that_the_node_has_pruned_before_the_ledger_took_them_are_named_and_never_skipped(
+    place: Place,
+) -> None:
+    async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, till):
+        await begun(till)
+        top = await height(till)
+        await till.call("generate", 40)
+
+        pruned = await till.call("pruneblockchain", top + 5)
+        with pytest.raises(
+            Pruned, match=rf"has blocks from {top + 6} on only: {top + 1} needs a node with all of them"
+        ):
+            await till.follow()
+
+        assert (pruned, await height(till)) == (top + 5, top)
+
+
+async def test_a_ledger_that_is_above_what_a_node_has_pruned_is_followed_through_a_reorg(place: Place) -> None:
+    async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, till):
+        await begun(till)
+        await till.call("pruneblockchain", await height(till))
+        await till.back(8)
+
+        await till.mine(9)
+
+        assert (till.follower.lacks(), (await till.balance()).available) == ("", doge(100))
+
+
+async def test_what_the_node_has_forgotten_after_a_day_is_sent_again(place: Place) -> None:
+    async with place.running() as (_, till):
+        await begun(till)
+        payment = await paying(till)
+        now = (await till.call("getblock", await till.call("getbestblockhash")))["time"]
+
+        await till.call("setmocktime", now + EXPIRY_SECONDS + 60)
+        await till.mine_only()
+        forgotten = await till.mempool()
+        await till.later()
+        await till.send()
+        again = await till.mempool()
+        await till.call("setmocktime", 0)
+        await till.mine(2)
+
+        assert (forgotten, len(again)) == ([], 1)
+        assert await till.states(payment) == ["CONFIRMED"]
+
+
+async def test_whoever_asks_whether_the_follower_runs_hears_what_it_waits_for(place: Place) -> None:
+    async with place.running() as (_, till), AsyncExitStack() as stack:
+        await begun(till)
+        await till.follower.close()
+        await till.back(3)
+        read = settings.read({"KENNEL_HOME": str(place.home), "KENNEL_NODE_URL": till.url})
+        shared = Shared(read, till.engine, till.node, "another")
+        [loop] = await roles.follow(stack, shared)
+        vitals = Vitals()
+
+        with pytest.raises(Ended):
+            await replace(loop, bell=Once()).run(vitals)
+
+        assert vitals.loops["follow"] == Vital("trouble", vitals.loops["follow"].reason)
+        assert "the node has less work, and is waited for" in vitals.loops["follow"].reason
