@@ -190,13 +190,14 @@ def _started(*, beside: bool = False) -> Iterator[tuple[Settings, Database]]:
     settings = _settings()
     with _in_one_sentence():
         if settings.database_url is not None:
-            yield settings, asyncio.run(Database(settings.database_url, settings.database_pooler).check())
+            named = Database(settings.database_url, settings.database_pooler, connections=settings.database_connections)
+            yield settings, asyncio.run(named.check())
             return
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as stack:
             try:
                 server = stack.enter_context(postgres.Embedded(settings.home, settings.pg_bindir))
-                database = Database(server.url, tend=server.step)
+                database = Database(server.url, tend=server.step, connections=settings.database_connections)
             except postgres.HomeTaken:
                 if not beside:
                     raise

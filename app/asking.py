@@ -1,29 +1,35 @@
 """The API's questions to the node, and the node's troubles in the API's words."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from app.api.asking import Asking, NodeUnreachable, Undecodable
 from app.audit import AtNode
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.domain.deposits import Outpoint
 
+SECONDS: Final = 10.0
+"""How long a caller is kept waiting for the node, its turn to ask included."""
 
-def of(node: Node) -> Asking:
-    """Ask this node."""
+
+def of(node: Node, seconds: float = SECONDS) -> Asking:
+    """Ask this node, for `seconds` at most but where it is asked for coins."""
 
     async def holds(txid: bytes) -> bool:
         try:
-            return await node.holds(txid)
-        except (NodeTrouble, NodeError) as error:
+            async with asyncio.timeout(seconds):
+                return await node.holds(txid)
+        except (NodeTrouble, NodeError, TimeoutError) as error:
             raise NodeUnreachable from error
 
     async def decode(text: str) -> dict[str, Any]:
         try:
-            return await node.decode(text)
+            async with asyncio.timeout(seconds):
+                return await node.decode(text)
         except NodeError as error:
             raise Undecodable(reason=error.message) from error
-        except NodeTrouble as error:
+        except (NodeTrouble, TimeoutError) as error:
             raise NodeUnreachable from error
 
     return Asking(holds, decode, coins_of(node))

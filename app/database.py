@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from socket import gaierror
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import asyncpg
 import sqlalchemy as sa
@@ -14,8 +14,24 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import database_url, db, migrate
 
+CONNECTIONS: Final = 40
+LEAST_CONNECTIONS: Final = 10
 LEAST_VERSION: Final = 15
 ENCODING: Final = "UTF8"
+
+
+class Shares(NamedTuple):
+    """How many connections each part of a process has for itself: none waits for those of another."""
+
+    loops: int
+    admin: int
+    public: int
+
+    @classmethod
+    def of(cls, connections: int) -> Self:
+        """Three tenths for the loops, a fifth for payers, and the rest for the merchant's API."""
+        loops, public = connections * 3 // 10, connections // 5
+        return cls(loops, connections - loops - public, public)
 
 
 class DatabaseAway(Exception):
@@ -33,6 +49,12 @@ class Database:
     url: str = field(repr=False)
     pooler: str = "none"
     tend: Callable[[], bool] | None = None
+    connections: int = CONNECTIONS
+
+    @property
+    def shares(self) -> Shares:
+        """How its connections are shared out."""
+        return Shares.of(self.connections)
 
     def engine(self, connections: int) -> AsyncEngine:
         """Return up to so many connections, for what never takes long."""

@@ -17,6 +17,7 @@ from app.api import application, origins, program
 from app.bell import Bell
 from app.chain import announcements
 from app.chain.node import Node
+from app.chain.rpc import CALLERS_SLOTS
 from app.database import Database
 from app.devnet import devnet
 from app.domain import networks
@@ -29,7 +30,6 @@ from app.roles import Shared
 from app.settings import Settings
 
 TEND_SECONDS: Final = 0.5
-CONNECTIONS: Final = 20
 PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
@@ -54,8 +54,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
     """
     async with AsyncExitStack() as stack:
         await database.upgrade()
-        engine = database.engine(CONNECTIONS)
-        stack.push_async_callback(engine.dispose)
+        engine = _engine(stack, database, database.shares.loops)
         node, zmq = await _node(stack, settings)
         shared = Shared(settings, engine, node, _holder(database))
         vitals = Vitals()
@@ -66,7 +65,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         if zmq and "follow" in settings.roles:
             tasks.append(announcements.listen(zmq, {"hashblock": lambda _: shared.follow.ring()}))
         await stack.enter_async_context(_together(tasks))
-        admin, public = await _listeners(stack, shared, vitals)
+        admin, public = await _listeners(stack, shared, vitals, database)
         collect_less()
         yield Running(admin, public, vitals, engine)
 
@@ -118,7 +117,13 @@ def _tending(tend: Callable[[], bool]) -> Loop:
     return Loop("postgres", step, Bell(), TEND_SECONDS, (EmbeddedError,))
 
 
-async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> tuple[int, int]:
+def _engine(stack: AsyncExitStack, database: Database, connections: int) -> AsyncEngine:
+    engine = database.engine(connections)
+    stack.push_async_callback(engine.dispose)
+    return engine
+
+
+async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals, database: Database) -> tuple[int, int]:
     settings = shared.settings
     if "http" not in settings.roles:
         return 0, 0
@@ -128,17 +133,20 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals) -> t
         open_items=settings.public_items == "open",
         pay_wait_seconds=settings.pay_wait_seconds,
         vitals=vitals,
-        asking=asking.of(shared.node),
+        asking=asking.of(await stack.enter_async_context(shared.node.apart(CALLERS_SLOTS))),
         paytx_minutes=settings.paytx_minutes,
         platform=settings.platform_account,
     )
-    commits = GroupCommit(shared.engine, shared.performed)
+    engine = _engine(stack, database, database.shares.admin)
+    commits = GroupCommit(engine, shared.performed)
     stack.push_async_callback(commits.close)
-    given = program.of(networks.by_name(settings.network), shared.engine, commits, terms)
+    given = program.of(networks.by_name(settings.network), engine, commits, terms)
+    stack.push_async_callback(given.audits.close)
     new_id = draws.words(8, bytes.hex)
     names = _names(settings)
     admin = application.admin(given, new_id, settings.admin_token or "", names)
-    public = application.public(given, new_id, names)
+    payers = given.for_payers(_engine(stack, database, database.shares.public))
+    public = application.public(payers, new_id, names)
     loops = (
         Loop("streams", given.tide.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", given.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),

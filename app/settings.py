@@ -21,6 +21,7 @@ VALUE_CHARACTERS = 8192
 TOKEN_CHARACTERS = 16
 """The fewest of a token that others can try to guess."""
 ROLES = ("http", "follow", "send", "relay")
+EMBEDDED_CONNECTIONS = 80  # of 100: commands beside Kennel want some, and PostgreSQL keeps three
 NETWORKS = ("main", "test", "regtest")
 
 
@@ -38,6 +39,7 @@ class Settings:
     home: Path = _variable("./.kennel", Path)
     database_url: str | None = _variable("", values.database_url, secret=True)  # None: embedded
     database_pooler: str = _variable("none", values.one_of("none", "transaction"))
+    database_connections: int = _variable("40", values.whole(10, 1_000))
     pg_bindir: Path | None = _variable("", Path)
     network: str = _variable("regtest", values.one_of(*NETWORKS))
     node_url: str | None = _variable("", values.url("http", "https"), secret=True)  # None: the built-in devnet
@@ -194,6 +196,10 @@ def _check(settings: Settings, texts: Mapping[str, str]) -> None:
         (
             settings.network == "main" and "database_url" not in texts,
             "KENNEL_DATABASE_URL must be set on main (the word embedded is allowed).",
+        ),
+        (
+            settings.database_url is None and settings.database_connections > EMBEDDED_CONNECTIONS,
+            f"KENNEL_DATABASE_CONNECTIONS must be at most {EMBEDDED_CONNECTIONS} with the embedded database.",
         ),
         (not regtest and settings.node_url is None, f"KENNEL_NODE_URL must be set on {settings.network}."),
         (

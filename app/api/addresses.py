@@ -171,8 +171,9 @@ async def list_deposits(
 
 @public.get("/address/{address}/qr.png", response_class=Response, summary="The QR code of a deposit address")
 async def get_qr(
-    address: parameters.DepositAddress, given: Given, db: Reading, fg: qr.Asked = None, bg: qr.Asked = None
+    address: parameters.DepositAddress, given: Given, fg: qr.Asked = None, bg: qr.Asked = None
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
-    await deposit_addresses.check(db, given.network, address)
-    return await qr.picture(qr.uri(address), fg, bg)
+    async with given.reads.connect() as db:  # painting needs none
+        await deposit_addresses.check(db, given.network, address)
+    return await given.painter.picture(qr.uri(address), fg, bg)

@@ -21,6 +21,8 @@ SECURITY: Final = (
 )
 """What every answer tells browsers; a Content-Security-Policy stands beside it."""
 
+HEAD: Final = "kennel.head"
+"""In the scope of a request that wants no body: what would go on for ever ends at once."""
 _BLANKS: Final = b" \t"
 """What may stand around a header's value and is no part of it (RFC 9110, 5.5); the server leaves it at the end."""
 
@@ -45,7 +47,7 @@ class Edge:
         answer = _Answer(send, self.new_id(), self._headers)
         scope["headers"] = [(name, value.strip(_BLANKS)) for name, value in scope["headers"]]
         if scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD: True}
         try:
             await self.app(scope, receive, answer.send)
         except Exception as error:  # the edge is where nothing may get past

@@ -248,9 +248,8 @@ async def get_public_invoice(
 
 
 @public.get("/invoice/{invoice_id}/qr.png", response_class=Response, summary="The QR code to pay an invoice")
-async def get_qr(
-    invoice_id: parameters.InvoiceId, given: Given, db: Reading, fg: qr.Asked = None, bg: qr.Asked = None
-) -> Response:
+async def get_qr(invoice_id: parameters.InvoiceId, given: Given, fg: qr.Asked = None, bg: qr.Asked = None) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
-    invoice = await invoices.fetch(db, given.network, invoice_id)
-    return await qr.picture(qr.uri(invoice.address, invoice.total), fg, bg)
+    async with given.reads.connect() as db:  # painting needs none
+        invoice = await invoices.fetch(db, given.network, invoice_id)
+    return await given.painter.picture(qr.uri(invoice.address, invoice.total), fg, bg)

@@ -132,14 +132,13 @@ class AuditView(answers.View):
 
 @router.get("/audit", response_model=AuditView, summary="Hold the books against each other")
 async def get_audit(given: Given, part: parameters.Percent = None) -> Response:
-    """Always 200; one audit runs at a time, for 15 s at most.
+    """Always 200; one audit runs at a time, for 15 s at most, and those who come meanwhile share the next one.
 
     Of large books each check reads the oldest rows, and more from `part` percent of the way on, by chance where it is not
     given: `detail` says so. `kennel audit` reads all.
     """
     percent = secrets.randbelow(100) if part is None else part
-    async with given.auditing:
-        report = await audit.run(given.engine, given.asking.coins, audit.Part(percent))
+    report = await given.audits.result(lambda: audit.run(given.engine, given.asking.coins, audit.Part(percent)))
     async with given.reads.connect() as db:
         return answers.show(AuditView.of(report, await pauses.reason(db)))
 

@@ -1,8 +1,7 @@
 """What the endpoints are given by the program: the database, the verbs, and who may see what."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import db as bulk
 from app.api.asking import Asking
 from app.api.payment_waiter import PaymentWaiter
+from app.api.qr import Painter
 from app.api.streams import Tide
+from app.audit import Report
 from app.db import Db
 from app.domain import (
     accounts,
@@ -43,6 +44,7 @@ from app.domain.transfers import Transfer
 from app.domain.verbs import Verb
 from app.group_commit import GroupCommit
 from app.loops import Vitals
+from app.shared_runs import SharedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,13 @@ class Program:
     waiter: PaymentWaiter
     vitals: Vitals
     tide: Tide
-    auditing: asyncio.Lock
-    """Held by the one audit that runs: it reads everything there is."""
+    audits: SharedRun[Report]
+    """An audit reads everything there is."""
+    painter: Painter
+
+    def for_payers(self, engine: AsyncEngine) -> "Program":
+        """The same for the public listener, whose connections to the database are its own: nobody outside takes ours."""
+        return replace(self, engine=engine, reads=bulk.reads(engine))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +154,8 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         waiter=PaymentWaiter(reads),
         vitals=terms.vitals,
         tide=Tide(reads),
-        auditing=asyncio.Lock(),
+        audits=SharedRun(),
+        painter=Painter(),
     )
 
 

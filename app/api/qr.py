@@ -3,8 +3,11 @@
 import asyncio
 import io
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Annotated, Final, NamedTuple
+from zlib import crc32
 
 import segno
 from fastapi import Query
@@ -12,12 +15,15 @@ from PIL import Image
 from starlette.responses import Response
 
 from app import money
+from app.domain.refusals import Refusal
 
 PIXELS: Final = 512
 _QUIET_ZONE: Final = 4
 """Empty modules around the code (ISO/IEC 18004)."""
 _COLOUR: Final = re.compile(r"[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?")
-_KEPT: Final = 256
+KEPT: Final = 256
+WANTED: Final = 64
+"""Codes that wait to be painted, or are; who wants one more is turned away."""
 
 Asked = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
 """A colour in a request."""
@@ -50,24 +56,76 @@ def colour(text: str | None, otherwise: Colour) -> Colour:
     return Colour(*bytes.fromhex(text))
 
 
-@lru_cache(maxsize=_KEPT)
-def png(content: str, foreground: Colour = BLACK, background: Colour = WHITE) -> bytes:
+class Code(NamedTuple):
+    """A painted QR code without its colours: the PNG's bytes before its palette, and behind it."""
+
+    head: bytes
+    body: bytes
+
+    def png(self, foreground: Colour = BLACK, background: Colour = WHITE) -> bytes:
+        """Put the colours in, which takes microseconds."""
+        palette = (background, foreground)
+        colours = b"".join(bytes(colour[:3]) for colour in palette)
+        opacity = bytes(colour.alpha for colour in palette)
+        return self.head + _chunk(b"PLTE", colours) + _chunk(b"tRNS", opacity) + self.body
+
+
+def code(content: str) -> Code:
     """Paint `content` as a QR code of PIXELS x PIXELS, error correction M; takes milliseconds, so use a thread."""
     matrix = segno.make_qr(content, error="m", boost_error=False).matrix
     size = len(matrix)
     scale = PIXELS // (size + 2 * _QUIET_ZONE)
-    code = Image.frombytes("P", (size, size), b"".join(bytes(row) for row in matrix))
-    code = code.resize((size * scale, size * scale), Image.Resampling.NEAREST)
+    modules = Image.frombytes("P", (size, size), b"".join(bytes(row) for row in matrix))
+    modules = modules.resize((size * scale, size * scale), Image.Resampling.NEAREST)
     picture = Image.new("P", (PIXELS, PIXELS), 0)
-    picture.putpalette([*background, *foreground], "RGBA")
+    picture.putpalette([*WHITE, *BLACK], "RGBA")
     corner = (PIXELS - size * scale) // 2
-    picture.paste(code, (corner, corner))
+    picture.paste(modules, (corner, corner))
     file = io.BytesIO()
     picture.save(file, "PNG")
-    return file.getvalue()
+    painted = file.getvalue()
+    return Code(painted[: painted.index(b"PLTE") - 4], painted[painted.index(b"IDAT") - 4 :])
 
 
-async def picture(content: str, foreground: str | None, background: str | None) -> Response:
-    """Answer with the code as a PNG, black on white where no colours are given."""
-    painted = await asyncio.to_thread(png, content, colour(foreground, BLACK), colour(background, WHITE))
-    return Response(painted, media_type="image/png", headers=HEADERS)
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    """Write a chunk of a PNG (ISO/IEC 15948, 5.3)."""
+    return len(content).to_bytes(4) + kind + content + crc32(kind + content).to_bytes(4)
+
+
+class TooManyPictures(Refusal):
+    """{limit} pictures are being painted already; try again."""
+
+    code = "not-available"
+
+
+class Painter:
+    """Paints for payers in a thread of its own, each code once however many ask for it, and in whatever colours."""
+
+    def __init__(self, paint: Callable[[str], Code] = code) -> None:
+        self._do = paint
+        self._thread = ThreadPoolExecutor(1, "painter")
+        self._kept: dict[str, Code] = {}
+        self._wanted: dict[str, asyncio.Future[Code]] = {}
+
+    async def picture(self, content: str, foreground: str | None, background: str | None) -> Response:
+        """Answer with the code as a PNG, black on white where no colours are given."""
+        painted = self._kept.get(content) or await self._paint(content)
+        png = painted.png(colour(foreground, BLACK), colour(background, WHITE))
+        return Response(png, media_type="image/png", headers=HEADERS)
+
+    async def _paint(self, content: str) -> Code:
+        """Share what is being painted already; one who leaves takes it from nobody else."""
+        if content not in self._wanted:
+            if len(self._wanted) >= WANTED:
+                raise TooManyPictures(limit=WANTED)
+            painting = asyncio.get_running_loop().run_in_executor(self._thread, self._do, content)
+            self._wanted[content] = painting
+            painting.add_done_callback(partial(self._keep, content))
+        return await asyncio.shield(self._wanted[content])
+
+    def _keep(self, content: str, painted: asyncio.Future[Code]) -> None:
+        del self._wanted[content]
+        if not painted.cancelled() and painted.exception() is None:
+            self._kept[content] = painted.result()
+        if len(self._kept) > KEPT:
+            del self._kept[next(iter(self._kept))]

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api import errors
+from app.api import edge, errors
 from app.db import Db
 from app.domain import events, outbox
 from app.domain.refusals import Refusal
@@ -106,6 +106,9 @@ class Stream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the listener leaves or the program stops; refused before a byte is sent where there are too many."""
+        if edge.HEAD in scope:
+            await Response(headers=dict(self.headers))(scope, receive, send)
+            return
         with self._tide.listener():
             await super().__call__(scope, receive, send)
 

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Final, NamedTuple, Never, Self
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -30,6 +30,18 @@ IDEMPOTENT = frozenset(
         "getmempoolentry", "getnetworkinfo", "getrawmempool", "getrawtransaction", "gettxout", "sendrawtransaction", "validateaddress",
     }
 )  # fmt: skip
+
+
+class Slots(NamedTuple):
+    """How many calls are made at once, and how many may wait; one more is NodeAway."""
+
+    at_once: int
+    waiting: int
+
+
+OWN_SLOTS: Final = Slots(CALLS_AT_ONCE, 1_000)
+CALLERS_SLOTS: Final = Slots(2, 50)
+"""Of those who ask by HTTP: Core's threads are not all theirs, however many they are."""
 
 Call = tuple[str, tuple[Any, ...]]
 Sleep = Callable[[float], Awaitable[object]]
@@ -89,6 +101,7 @@ class Rpc:
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
         sleep: Sleep = asyncio.sleep,
+        slots: Slots = OWN_SLOTS,
     ) -> None:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -97,17 +110,26 @@ class Rpc:
         self._login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if cookie is None else None
         self._timeout_seconds = timeout_seconds
         self._sleep = sleep
-        self._turns = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._url = url
+        self._slots = slots
+        self._turns = asyncio.Semaphore(slots.at_once)
+        self._waiting = 0
         self._asked = 0
         self._client = httpx.AsyncClient(
             trust_env=False,
             timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
-            limits=httpx.Limits(max_connections=CALLS_AT_ONCE, keepalive_expiry=KEEP_ALIVE_SECONDS),
+            limits=httpx.Limits(max_connections=slots.at_once, keepalive_expiry=KEEP_ALIVE_SECONDS),
             headers={"Accept-Encoding": "identity", "Content-Type": "application/json"},
         )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address})"
+
+    def apart(self, slots: Slots) -> Self:
+        """The same node by connections of their own: whoever uses these up takes none of ours."""
+        return type(self)(
+            self._url, self._cookie, timeout_seconds=self._timeout_seconds, sleep=self._sleep, slots=slots
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -176,11 +198,20 @@ class Rpc:
             await self._sleep(pauses.pop(0))
 
     async def _take_turn(self, body: bytes) -> Any:
-        async with self._turns:
+        if self._waiting >= self._slots.waiting:
+            self._away("is asked for too much at once")
+        self._waiting += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._waiting -= 1
+        try:
             status, reply = await self._post(body)
             if status == 401 and self._cookie is not None:  # Core makes a new cookie at each start
                 self._login = None
                 status, reply = await self._post(body)
+        finally:
+            self._turns.release()
         if status in (401, 403):
             raise NodeRefused(f"The node at {self.address} refuses us: check the user and password, or the cookie.")
         return self._parsed(status, reply)

@@ -1,15 +1,22 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
 import httpx
 import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.api import program
+from app import audit
+from app.api import application, program
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
 from app.loops import Vital
 from app.money import COIN
+from app.shared_runs import SharedRun
 from app.tables import CLAWBACK, TREASURY, WORLD, assets, balances, blocks, chain_state, installation
+from tests.unit.api.conftest import client_of, program_on
 
 
 @pytest.fixture
@@ -165,6 +172,29 @@ async def test_whether_it_is_ready_is_answered_also_while_the_database_is_away(
     await elsewhere.dispose()
 
     assert (shown.status_code, shown.json()["solvent"], shown.json()["owing"]) == (200, None, None)
+
+
+class Counted(SharedRun[audit.Report]):
+    """Counts how many audits there were, whoever shared them."""
+
+    runs = 0
+
+    async def result(self, run: Callable[[], Awaitable[audit.Report]]) -> audit.Report:
+        async def counted() -> audit.Report:
+            self.runs += 1
+            return await run()
+
+        return await super().result(counted)
+
+
+async def test_audits_that_many_ask_for_at_once_are_shared(tip: AsyncEngine) -> None:
+    counted = Counted()
+    kennel = replace(program_on(tip), audits=counted)
+    async with client_of(application.admin(kennel, lambda: "id")) as admin:
+        answers = await asyncio.gather(*(admin.get("/audit") for _ in range(20)))
+
+    assert [answer.json()["ok"] for answer in answers] == [True] * 20
+    assert 1 <= counted.runs <= 2
 
 
 async def test_an_audit_is_of_a_part_that_there_is(admin: httpx.AsyncClient, tip: AsyncEngine) -> None:

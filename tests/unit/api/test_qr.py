@@ -1,4 +1,6 @@
+import asyncio
 import io
+import threading
 
 import pytest
 import segno
@@ -28,7 +30,7 @@ def test_the_uri_carries_the_amount_trimmed() -> None:
 
 
 def test_the_picture_is_the_code_at_512_pixels_with_a_quiet_zone() -> None:
-    picture = opened(qr.png(URI))
+    picture = opened(qr.code(URI).png())
 
     assert picture.size == (512, 512)
     expected = segno.make_qr(URI, error="m", boost_error=False).matrix
@@ -41,7 +43,7 @@ def test_the_picture_is_the_code_at_512_pixels_with_a_quiet_zone() -> None:
 
 
 def test_colours_and_their_opacity_are_painted() -> None:
-    picture = opened(qr.png(URI, qr.colour("ff800080", qr.BLACK), qr.colour("00000000", qr.WHITE)))
+    picture = opened(qr.code(URI).png(qr.colour("ff800080", qr.BLACK), qr.colour("00000000", qr.WHITE)))
 
     colours = {colour for _, colour in picture.getcolors() or []}
     assert colours == {(255, 128, 0, 128), (0, 0, 0, 0)}
@@ -53,4 +55,51 @@ def test_a_bad_colour_is_silently_the_default(text: str | None) -> None:
 
 
 def test_the_longest_uri_still_fits() -> None:
-    assert opened(qr.png("dogecoin:" + "x" * 500)).size == (512, 512)
+    assert opened(qr.code("dogecoin:" + "x" * 500).png()).size == (512, 512)
+
+
+async def test_a_code_is_painted_once_in_a_thread_of_its_own_whatever_the_colours() -> None:
+    painted: list[str] = []
+
+    def paint(content: str) -> qr.Code:
+        painted.append(threading.current_thread().name.partition("_")[0])
+        return qr.code(content)
+
+    painter = qr.Painter(paint)
+    asked = [painter.picture(URI, f"{red:02x}0000", None) for red in range(50)]
+    pictures = [bytes(answer.body) for answer in await asyncio.gather(*asked)]
+    again = await painter.picture(URI, "000001", "ffff00")
+
+    assert painted == ["painter"]
+    assert {colour for _, colour in opened(pictures[7]).getcolors() or []} == {(7, 0, 0, 255), (255, 255, 255, 255)}
+    assert {colour for _, colour in opened(bytes(again.body)).getcolors() or []} == {(0, 0, 1, 255), (255, 255, 0, 255)}
+
+
+async def test_who_wants_one_picture_too_many_is_turned_away_and_who_leaves_takes_it_from_nobody() -> None:
+    go = threading.Event()
+
+    def paint(content: str) -> qr.Code:
+        go.wait()
+        return qr.code(content)
+
+    painter = qr.Painter(paint)
+    waiting = [asyncio.create_task(painter.picture(str(n), None, None)) for n in range(qr.WANTED)]
+    beside = asyncio.create_task(painter.picture("0", "ff0000", None))
+    await asyncio.sleep(0)
+    with pytest.raises(qr.TooManyPictures):
+        await painter.picture("one more", None, None)
+    waiting[0].cancel()
+    go.set()
+
+    assert (await beside).status_code == 200
+    assert len(await asyncio.gather(*waiting[1:])) == qr.WANTED - 1
+    assert (await painter.picture("one more", None, None)).status_code == 200
+
+
+async def test_no_more_codes_are_kept_than_fit() -> None:
+    painter = qr.Painter(lambda content: qr.Code(content.encode(), b""))
+
+    for number in range(qr.KEPT + 5):
+        await painter.picture(str(number), None, None)
+
+    assert list(painter._kept) == [str(number) for number in range(5, qr.KEPT + 5)]

@@ -137,6 +137,13 @@ async def test_too_many_streams_are_turned_away_until_one_is_closed(
         pass
 
 
+async def test_who_wants_only_the_head_of_a_stream_gets_it_and_opens_none(client: httpx.AsyncClient) -> None:
+    answers = [await client.head("/events/stream") for _ in range(streams.LISTENERS + 1)]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert answers[0].headers["content-type"].startswith("text/event-stream")
+
+
 async def test_streams_that_catch_up_together_use_few_connections(
     client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine
 ) -> None:

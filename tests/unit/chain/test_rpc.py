@@ -169,5 +169,30 @@ async def test_at_most_four_calls_are_made_at_once(client: node.Node, core: repl
     assert core.most_at_once == rpc.CALLS_AT_ONCE
 
 
+async def test_those_who_ask_by_http_take_no_turn_of_the_programs_own(core: replay.Replay) -> None:
+    full, over = asyncio.Event(), asyncio.Event()
+
+    async def hang(writer: asyncio.StreamWriter, _: bytes) -> None:
+        if not core.faults:
+            full.set()
+        await over.wait()
+
+    core.faults += [hang] * rpc.CALLERS_SLOTS.at_once
+    url = f"http://user:pass%20word@127.0.0.1:{core.port}"
+    async with node.Node(url) as own, own.apart(rpc.CALLERS_SLOTS) as callers:
+        waiting = [asyncio.create_task(callers.block_hash(0)) for _ in range(sum(rpc.CALLERS_SLOTS))]
+        await full.wait()
+
+        with pytest.raises(node.NodeAway, match="is asked for too much at once"):
+            await callers.block_hash(0)
+        found = await asyncio.gather(*(own.chain_state() for _ in range(rpc.CALLS_AT_ONCE)))
+        over.set()
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [state.height for state in found] == [0] * rpc.CALLS_AT_ONCE
+
+
 def test_one_block_always_fits_into_a_reply() -> None:
     assert 2 * wire.MAX_BLOCK_BYTES + 1_000 < rpc.MAX_REPLY_BYTES

@@ -1,0 +1,19 @@
+"""What the API asks the node for its callers."""
+
+import asyncio
+
+from app import asking
+from app.api.asking import NodeUnreachable
+from app.chain.node import Node
+from tests import proxy
+
+
+async def test_a_caller_waits_for_a_frozen_node_only_so_long() -> None:
+    async with proxy.nobody() as (port, _), Node(f"http://kennel:kennel@127.0.0.1:{port}") as node:
+        asked = asking.of(node, seconds=0.2)
+
+        outcomes = await asyncio.gather(
+            *(asked.decode("00") for _ in range(8)), *(asked.holds(bytes(32)) for _ in range(8)), return_exceptions=True
+        )
+
+    assert {type(outcome) for outcome in outcomes} == {NodeUnreachable}

@@ -1,0 +1,46 @@
+"""The program in one process: what each part of it has for itself."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+
+from app import run, settings
+from app.database import Database, Shares
+
+ANYWHERE = {
+    "KENNEL_ADMIN_BIND": "127.0.0.1:0",
+    "KENNEL_PUBLIC_BIND": "127.0.0.1:0",
+    "KENNEL_DEVNET_BIND": "127.0.0.1:0",
+    "KENNEL_DEVNET_ZMQ_BIND": "127.0.0.1:0",
+    "KENNEL_DEVNET_BLOCK_SECONDS": "0",
+    "KENNEL_ROLES": "http,follow",
+}
+
+
+async def test_neither_listener_needs_the_connections_of_the_loops(database: str, tmp_path: Path) -> None:
+    read = settings.read({**ANYWHERE, "KENNEL_HOME": str(tmp_path)})
+    named = Database(database, connections=10)
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(run.running(read, named))
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=60))
+        held = [await stack.enter_async_context(running.engine.connect()) for _ in range(named.shares.loops)]
+
+        assets = await client.get(f"http://127.0.0.1:{running.admin}/assets")
+        invoice = await client.get(f"http://127.0.0.1:{running.public}/invoice/nobody")
+        many = await asyncio.gather(
+            *(client.get(f"http://127.0.0.1:{running.public}/invoice/nobody") for _ in range(40))
+        )
+
+    assert len(held) == 3
+    assert (assets.status_code, invoice.status_code) == (200, 404)
+    assert {answer.status_code for answer in many} == {404}
+
+
+def test_connections_are_shared_out_whole_and_every_part_has_some() -> None:
+    for number in range(10, 200):
+        shares = Shares.of(number)
+        assert sum(shares) == number
+        assert min(shares) >= 2
+    assert Shares.of(40) == Shares(loops=12, admin=20, public=8)
