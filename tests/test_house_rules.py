@@ -339,6 +339,10 @@ LUCKY = {
     ("tests/faults/test_broker_away.py", "pytest.mark.skipif"): "needs a broker that remembers its sessions",
     ("tests/pooler.py", "pytest.mark.skipif"): "needs PgBouncer, which CI installs",
     ("tests/unit/events/test_mqtt_by_tls.py", "pytest.skip"): "the embedded broker speaks no TLS",
+    (
+        "tests/unit/api/test_browser.py",
+        "pytest.mark.skipif",
+    ): "needs a browser, which the continuous integration installs",
     ("tests/unit/events/test_mqtt.py", "pytest.skip"): "the embedded broker knows neither passwords nor MQTT 5",
 }
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import answers, errors
+from app.api import errors
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -75,7 +75,7 @@ class AtOnce:
 
 def refusal(code: str, message: str) -> tuple[int, Headers, bytes]:
     """Write what the server refuses before there is a request: status, headers and body."""
-    response = answers.error(code, message)
+    response = errors.answer_of(code, message)
     headers = [*response.raw_headers, *SECURITY, (b"content-security-policy", POLICY)]
     return response.status_code, headers, bytes(response.body)
 

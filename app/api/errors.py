@@ -81,8 +81,12 @@ def unexpected(error: Exception, request_id: str) -> Response:
 
 def answer_to(refusal: refusals.Refusal) -> Response:
     """Answer with a refusal."""
-    code = code_of(refusal)
-    return answers.error(code, str(refusal), refusal.field, _HEADERS.get(code))
+    return answer_of(code_of(refusal), str(refusal), refusal.field)
+
+
+def answer_of(code: str, message: str, field: str | None = None) -> Response:
+    """Answer with a code, and with the headers that belong to it."""
+    return answers.error(code, message, field, _HEADERS.get(code))
 
 
 def broken_off() -> Response:

@@ -1,6 +1,7 @@
 """JSON as clients send it: numbers exact, trailing bytes ignored, and nothing in it that could not be stored."""
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Never
@@ -10,12 +11,17 @@ from app.domain import refusals
 
 MAX_DEPTH: Final = 32
 """Levels of lists and objects; the deepest shape of ours has five."""
+MAX_VALUES: Final = 150_000
+"""Values in a body, with the levels counted twice: more of them take long to look at, and none of ours has so many."""
 _MAX_DIGITS: Final = 100
 _MAX_EXPONENT: Final = 307
 """What every reader of JSON can hold: a larger number is Infinity to most of them, which cannot be told on as JSON."""
 _TOO_LARGE: Final = 10 ** (_MAX_EXPONENT + 1)
 _SPACE: Final = " \t\n\r"
 _HOLDERS: Final = (dict, list)
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_DOUBTFUL: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""What may be an escape of NUL or of a half of a surrogate pair."""
 
 
 class Unreadable(refusals.Invalid):
@@ -29,12 +35,15 @@ class Unstorable(refusals.Invalid):
 def read(body: bytes) -> Any:
     """Parse the first JSON value of `body`; numbers with a fraction or exponent become Decimal.
 
-    Raises Unreadable for what is no JSON (also NaN, an object that names a field twice, nesting over 32 levels)
+    Takes a fraction of a second for a body of any shape. Raises Unreadable for what is no JSON (also NaN, an object that
+    names a field twice, nesting over 32 levels, more than MAX_VALUES values)
     and Unstorable, which names the field, for text that PostgreSQL cannot hold.
     """
     text = body.decode("utf-8", "surrogateescape").lstrip(_SPACE)
     if not text:
         raise Unreadable(reason="EOF")
+    if _separators(text) > MAX_VALUES and _separators(_STRING.sub("", text)) > MAX_VALUES:
+        raise Unreadable(reason="it has too many values")
     try:
         tree, _ = _DECODER.raw_decode(text)
     except RecursionError:
@@ -67,18 +76,20 @@ def exact(node: Any) -> str:
         return str(node)
     if isinstance(node, int) and abs(node) >= _TOO_LARGE:
         raise ValueError("it holds a number that is too large")
-    return json.dumps(node, ensure_ascii=False)
+    return _SCALAR(node)
+
+
+def _separators(text: str) -> int:
+    return text.count(",") + text.count("[") + text.count("{")
 
 
 def _check(tree: Any, text: str) -> None:
     """Look into the tree only where its text leaves a doubt, which that of ordinary requests does not."""
     if text.count("{") + text.count("[") > MAX_DEPTH:
         _check_depth(tree)
-    if "\\u" in text or not _is_unicode(text):
-        for where, string in _strings(tree, ()):
-            if "\0" in string or not _is_unicode(string):
-                name = complaints.path(where)
-                raise Unstorable(where=name or "the body", field=name)
+    if (_DOUBTFUL.search(text) or not _is_unicode(text)) and any(map(_is_unfit, _strings(tree))):
+        name = complaints.path(next(where for where, string in _placed(tree, ()) if _is_unfit(string)))
+        raise Unstorable(where=name or "the body", field=name)
 
 
 def _check_depth(tree: Any) -> None:
@@ -104,17 +115,32 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _strings(node: Any, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every string in the tree with its place, names included; the depth is bounded before."""
+def _is_unfit(string: str) -> bool:
+    return "\0" in string or not _is_unicode(string)
+
+
+def _strings(tree: Any) -> Iterator[str]:
+    """Every string in the tree, names included, level by level."""
+    level = [tree]
+    while level:
+        yield from (node for node in level if isinstance(node, str))
+        objects = [node for node in level if isinstance(node, dict)]
+        yield from (name for node in objects for name in node)
+        level = [child for node in level if isinstance(node, list) for child in node]
+        level += [child for node in objects for child in node.values()]
+
+
+def _placed(node: Any, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every string in the tree with its place, in the order of the text; the depth is bounded before."""
     if isinstance(node, str):
         yield where, node
     elif isinstance(node, dict):
         for name, value in node.items():
             yield where, name
-            yield from _strings(value, (*where, name))
+            yield from _placed(value, (*where, name))
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            yield from _strings(value, (*where, index))
+            yield from _placed(value, (*where, index))
 
 
 def _number(number: Decimal) -> dict[str, str]:
@@ -122,8 +148,9 @@ def _number(number: Decimal) -> dict[str, str]:
     return {"\0": str(number)}
 
 
+_SCALAR: Final = json.JSONEncoder(ensure_ascii=False).encode
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_number).encode
-"""Made once: `json.dumps` makes an encoder at each call."""
+"""Made once, like the one before: `json.dumps` makes an encoder at each call."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,101 +1,16 @@
 """What was done is answered, and what is refused was not done, whatever bytes come; each claim on a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import pytest
-from fastapi import APIRouter, FastAPI
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
 
-from app.api import application, bodies, origins
-from app.http_limits import Limits
-from app.listeners import serving
-
-ADDRESS = "127.0.0.1"
-HOST = b"Host: localhost\r\n"
-BODY = b'{"amount":"1"}'
-PAY = b"POST /pay HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
-CHUNKED = b"POST /pay HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
-LAST = b"GET /health HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
-
-
-class Shop:
-    """What the application did, and a gate that keeps it from answering."""
-
-    def __init__(self) -> None:
-        self.paid: list[bytes] = []
-        self.began = asyncio.Event()
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    def application(self) -> FastAPI:
-        router = APIRouter()
-
-        @router.post("/pay")
-        async def pay(request: Request) -> Response:
-            self.began.set()
-            await self.gate.wait()
-            self.paid.append(request.scope.get("kennel.content", b""))
-            return Response(f"paid {len(self.paid)}")
-
-        @router.get("/health")
-        async def health() -> Response:
-            return Response("well")
-
-        @router.get("/large")
-        async def large() -> Response:
-            return Response(b"x" * 8 * 1024 * 1024)
-
-        @router.get("/drops")
-        async def drops() -> Response:
-            async def parts() -> AsyncIterator[bytes]:
-                yield b"one"
-                yield b"two"
-
-            return StreamingResponse(parts())
-
-        face = application.Face(callers=origins.Callers(), token="")
-        return application.build("Shop", [router], lambda: "id", face)
+from app.api import bodies
+from tests.unit.http_shop import BODY, CHUNKED, HOST, LAST, PAY, Shop, connected, listening, spoken, statuses
 
 
 @pytest.fixture
 def shop() -> Shop:
     return Shop()
-
-
-@asynccontextmanager
-async def listening(shop: Shop, **limits: Any) -> AsyncIterator[int]:
-    async with serving(shop.application(), ADDRESS, 0, Limits(**limits)) as port:
-        yield port
-
-
-@asynccontextmanager
-async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection(ADDRESS, port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-
-async def spoken(port: int, *parts: bytes, half_closed: bool = False) -> bytes:
-    """What is answered until the server closes."""
-    async with connected(port) as (reader, writer), asyncio.timeout(20):
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-        if half_closed:
-            writer.write_eof()
-        return await reader.read()
-
-
-def statuses(answer: bytes) -> list[int]:
-    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
 
 
 @pytest.mark.parametrize("behind", [b"x", b"garbage\r\n\r\n", b"\x00" * 5000, b"}\r\nGET /health HTTP/1.1\r\n\r\n"])
@@ -281,15 +196,3 @@ async def test_requests_that_run_when_the_program_stops_are_answered(shop: Shop)
 
     assert statuses(await speaking) == [200]
     assert await idle == b""
-
-
-UNFIT: Callable[[int], bytes] = lambda count: b"GET /health HTTP/1.1\r\n" + HOST + b"A: b\r\n" * count  # noqa: E731
-
-
-@pytest.mark.parametrize("head", [b"GET /" + b"x" * 40_000, UNFIT(200) + b"\r\n", UNFIT(10_000), b"\r\nA" * 20_000])
-async def test_a_head_that_is_too_large_is_431(shop: Shop, head: bytes) -> None:
-    async with listening(shop) as port:
-        answer = await spoken(port, head)
-
-    assert statuses(answer) == [431]
-    assert b'"code":"headers-too-large"' in answer

@@ -248,6 +248,29 @@ async def test_metadata_holds_no_number_that_its_readers_would_take_for_infinite
     assert (error["field"], "too large" in error["message"]) == ("metadata", True)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a":[' + "1," * 500_000 + "1]}",
+        '{"a":[' + "[]," * 300_000 + "1]}",
+        '{"a":[' + '{"":1},' * 140_000 + "1]}",
+        '{"a":"\\u0041","b":[' + ("[" * 20 + "]" * 20 + ",") * 25_000 + "1]}",
+    ],
+)
+async def test_a_body_of_more_values_than_can_be_looked_at_at_once_is_refused(
+    client: httpx.AsyncClient, body: str
+) -> None:
+    error = await refusal(client, body)
+
+    assert error["message"] == "bad request body (expecting JSON): it has too many values"
+
+
+async def test_a_text_of_a_megabyte_of_commas_and_brackets_is_no_value(client: httpx.AsyncClient) -> None:
+    text = json.dumps(',[{"\\' * 100_000)
+
+    assert await order(client, f'{{"unknown":{text},"items":[{json.dumps(LINE)}]}}')
+
+
 @pytest.mark.parametrize("size", [bodies.MAX_BYTES + 1, 10 * 1024 * 1024])
 async def test_a_body_over_a_megabyte_is_too_large(client: httpx.AsyncClient, size: int) -> None:
     error = await refusal(client, b"{" + b" " * (size - 1), 413)
