@@ -151,7 +151,7 @@ async def said(engine: AsyncEngine, *prefixes: str) -> list[dict[str, Any]]:
     async with engine.begin() as db:
         found = (await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))).all()
         await db.execute(sa.delete(outbox))
-    return [json.loads(row.message) | {"type": row.type} for row in found if row.type.startswith(prefixes)]
+    return [json.loads(row.message) | {"type": row.type} for row in found if row.type.startswith(prefixes or "")]
 
 
 async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:

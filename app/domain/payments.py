@@ -287,8 +287,8 @@ def with_state(payment: Payment, state: str, error: str = "") -> Payment:
 
 
 def unsent(payment: Payment, state: str, error: str = "") -> Payment:
-    """Return the payment ended before it was signed: all that was set aside comes back."""
-    return replace(payment, state=state, error=error, returned=payment.reserved)
+    """Return the payment ended before it was signed: all of it comes back."""
+    return replace(payment, state=state, error=error, returned=payment.total)
 
 
 def signed(payment: Payment, amounts: Sequence[Koinu], fee: Koinu) -> Payment:

@@ -1,0 +1,101 @@
+"""What whoever keeps books by events alone hears of payments: money that goes, comes back, and goes out after all."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import fees, refunds, voids
+from app.domain.networks import REGTEST
+from app.domain.payments import Payment
+from app.domain.refunds import Refund
+from app.money import parse, show
+from tests import till as tills
+from tests.till import Till
+from tests.world import accepted, doge, said
+
+
+@pytest.fixture
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
+    async with tills.opened(engine, tmp_path) as made:
+        await made.fund("shop", 100)
+        await said(engine)
+        yield made
+        await made.audit()
+
+
+async def void(till: Till, payment: Payment) -> None:
+    [now] = await till.shown(payment)
+    async with till.engine.begin() as db:
+        accepted((await voids.void(db, [voids.Wish("shop", payment.id, now.txid)]))[0])
+
+
+@pytest.mark.parametrize("terms", [{}, {"share": 100 * fees.PERCENT}, {"explicit_fee": doge("0.5")}])
+async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
+    till: Till, terms: dict[str, Any]
+) -> None:
+    payment = await till.pay(await till.stranger(), 10, **terms)
+
+    await void(till, payment)
+
+    told = await said(till.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
+    assert [one["type"] for one in told] == ["ACC_PAYMENT", "PAYMENT_VOIDED", "ACC_PAYMENT"]
+    assert told[1]["returned"] == told[1]["total"]
+    assert told[2] == told[0] | {"reversed": True}
+
+
+async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(till: Till) -> None:
+    payment = await till.pay(await till.stranger(), 10, kind="paytx")
+    await till.send()
+    await void(till, payment)
+    await till.send()
+    await till.mine(2)
+    [_, cancellation] = await till.sent()
+
+    told = await said(till.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
+    await till.back(2)
+    await till.call("generateblock", tills.NOWHERE, [])
+    await till.mine(2)
+
+    assert [one["reversed"] for one in told if one["type"] == "ACC_PAYMENT"] == [False, True]
+    [voided] = [one for one in told if one["type"] == "PAYMENT_VOIDED"]
+    assert parse(voided["total"]) - parse(voided["returned"]) == cancellation["fee"]
+    again = await said(till.engine, "PAYMENT_", "ACC_PAYMENT")
+    assert [(one["type"], one.get("reversed")) for one in again] == [
+        ("PAYMENT_UNCONFIRMED", None),
+        ("ACC_PAYMENT", False),
+        ("PAYMENT_VOIDED", None),
+        ("ACC_PAYMENT", True),
+    ]
+
+
+async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_way_again(till: Till) -> None:
+    payment = await till.pay(await till.stranger(), 10)
+    await till.send()
+    await till.mine()
+    await said(till.engine)
+
+    await till.back(1)
+    await till.forget_mempool()
+    await till.mine_only()
+    await till.mine_only()
+
+    [told] = await said(till.engine, "PAYMENT_", "ACC_PAYMENT")
+    assert (told["type"], told["payment_id"], told["state"]) == ("PAYMENT_UNCONFIRMED", payment.id, "BROADCAST")
+
+
+async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(till: Till) -> None:
+    [invoice] = await till.fund("shop", 20)
+    to = await till.stranger()
+    async with till.engine.begin() as db:
+        [asked] = await refunds.refund_on_chain(db, [Refund(invoice, to, doge(5))], REGTEST)
+    payment = accepted(asked)
+
+    await void(till, payment)
+
+    told = await said(till.engine, "INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED")
+    assert [one["type"] for one in told] == ["INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED"]
+    names = ("invoice_id", "payment_id", "amount", "to", "reversed")
+    assert [told[1][name] for name in names] == [invoice, payment.id, show(doge(5)), to, False]
