@@ -276,7 +276,11 @@ payments = sa.Table(
     sa.Column("max_fee", Amount, nullable=False),
     sa.Column("paid", Amount),  # to the outputs, once signed
     sa.Column("fee", Amount),  # its share of the transaction's, once signed
-    sa.Column("transaction_id", sa.BigInteger),
+    sa.Column(
+        "repriced", sa.Integer, nullable=False, server_default="0"
+    ),  # how often that changed: part of entries' keys
+    sa.Column("transaction_id", sa.BigInteger),  # the first that was signed for it
+    sa.Column("version_id", sa.BigInteger),  # the one whose fee it has, where that is another
     sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
     _amount("owed"),  # what clawback still waits for from it
     sa.Column("invoice_account", sa.BigInteger),  # of the invoice that a refund gives back
@@ -330,7 +334,10 @@ transactions = sa.Table(
     sa.Column("txid", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("raw", sa.LargeBinary, nullable=False),  # signed: from now on only these bytes are ever sent
     sa.Column("fee", Amount, nullable=False),
-    sa.Column("replaces", sa.BigInteger, index=True),  # the transaction that it cancels
+    sa.Column(
+        "replaces", sa.BigInteger, index=True
+    ),  # the first transaction of these payments: pays them too, or cancels it
+    sa.Column("pays", sa.Boolean, nullable=False, server_default="true"),  # false: it cancels
     sa.Column("sends", sa.Boolean, nullable=False),  # false for paytx: the caller sends it
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("height", sa.Integer),
@@ -341,10 +348,12 @@ transactions = sa.Table(
         "ancestors", sa.Integer, nullable=False, server_default="1"
     ),  # unmined ones when it was signed, and itself
     sa.Column("tried", Time),  # when it was last given to the node
+    sa.Column("outbid", sa.Boolean, nullable=False, server_default="false"),  # then the node refused its fee
     _created(),
     sa.CheckConstraint("state IN ('signed', 'sent', 'mined', 'settled', 'dead')", name="state"),
     sa.CheckConstraint("(state IN ('mined', 'settled')) = (height IS NOT NULL)", name="height"),
     sa.Index("transactions_unmined_idx", "tried", postgresql_where=sa.text("state IN ('signed', 'sent')")),
+    sa.Index("transactions_outbid_idx", "id", postgresql_where=sa.text("outbid")),
     sa.Index("transactions_due_idx", "confirm_height", postgresql_where=sa.text("state = 'mined'")),
     sa.Index("transactions_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
     sa.Index("transactions_conflict_idx", "conflict_height", postgresql_where=sa.text("conflict_height IS NOT NULL")),

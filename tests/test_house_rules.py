@@ -70,10 +70,13 @@ WRITERS = {
         "broadcasts": "notes that they went out, or why they do not",
         "voids": "ends them, or has them cancelled",
         "sendings": "writes what blocks did to them",
+        "replacements": "writes what they cost once they are signed again, or why they are not",
     },
     "payment_outputs": {
         "payments": "makes them, with their payment",
         "dispatch": "writes what each gets, once the fee is known",
+        "replacements": "writes what each gets where the fee became another",
+        "sendings": "writes what each gets of the version that a block holds",
     },
     "transactions": {
         "dispatch": "stores them",
@@ -81,6 +84,8 @@ WRITERS = {
         "sendings": "writes what blocks did to them",
         "voids": "stops sending what is to be cancelled",
         "lapses": "sends what its caller has sent before",
+        "replacements": "stops sending what was signed again",
+        "cancellations": "stops sending what cancels with too low a fee",
     },
     "events": {
         "outbox": "numbers what happened",

@@ -18,6 +18,7 @@ from app.chain.node import Node
 from app.chain.sender import Sender
 from app.chain.signer import Signer
 from app.devnet import devnet, mempool
+from app.devnet.terms import Terms
 from app.domain import history_types, holdings, payments, scripts
 from app.domain.blocks import Rules
 from app.domain.ledger import Balance
@@ -245,10 +246,12 @@ def paid(payment: Payment) -> Koinu:
 
 
 @asynccontextmanager
-async def opened(engine: AsyncEngine, home: Path) -> AsyncIterator[Till]:
+async def opened(engine: AsyncEngine, home: Path, max_mempool_bytes: int = mempool.MAX_BYTES) -> AsyncIterator[Till]:
     """A till on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
     async with (
-        devnet.running(home, devnet.Options("127.0.0.1:0", None)) as running,
+        devnet.running(
+            home, devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=max_mempool_bytes))
+        ) as running,
         Node(url := running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
     ):
         await node.call("generate", MATURE)

@@ -10,15 +10,20 @@ _NO_NETWORK: Final = -31
 _AMBIGUOUS: Final = -25
 """Missing inputs: of what never was, was spent elsewhere, or was mined long ago and is all spent."""
 _IN_CHAIN: Final = -27
+_FEE_REFUSED: Final = ("66: mempool min fee not met", "66: mempool full", "66: insufficient priority")
 _KNOWN: Final = "257:"  # reject code of what the mempool has already, after Core's -26
 
 
 class Answer(Enum):
-    """`HELD`: the node has it, or a block does. `UNSURE`: our own blocks will tell. `REFUSED`: not now, for its reason."""
+    """`HELD`: the node has it, or a block does. `UNSURE`: our own blocks will tell. `REFUSED`: not now, for its reason.
+
+    `OUTBID`: refused, because others pay more.
+    """
 
     HELD = 1
     UNSURE = 2
     REFUSED = 3
+    OUTBID = 4
 
 
 class NodeSendsNothing(NodeTrouble):
@@ -33,4 +38,6 @@ def read(said: bytes | NodeError) -> Answer:
         raise NodeSendsNothing(str(said)) from said
     if said.code == _IN_CHAIN or said.message.startswith(_KNOWN):
         return Answer.HELD
-    return Answer.UNSURE if said.code == _AMBIGUOUS else Answer.REFUSED
+    if said.code == _AMBIGUOUS:
+        return Answer.UNSURE
+    return Answer.OUTBID if said.message.startswith(_FEE_REFUSED) else Answer.REFUSED

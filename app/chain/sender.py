@@ -10,19 +10,32 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
-from app.chain import offers, restore_check
+from app.chain import fee_bumping, offers, restore_check
 from app.chain.fee_rates import FeeRates
 from app.chain.high_water import NotRemembered
 from app.chain.node import Node
 from app.chain.signer import Signer
+from app.chain.signing import CannotSign
 from app.chain.turn import Turn
 from app.db import Db
-from app.domain import blocks, broadcasts, cancellations, dispatch, fees, funds, installation, sender_work
+from app.domain import (
+    blocks,
+    broadcasts,
+    cancellations,
+    dispatch,
+    fees,
+    funds,
+    installation,
+    replacements,
+    sender_work,
+)
 from app.domain.broadcasts import Unsent
 from app.domain.dispatch import PaymentTaken
+from app.domain.fee_bumps import NotHigher
 from app.domain.funds import CoinTaken
 from app.domain.installation import Installation
 from app.domain.purse import Purse
+from app.domain.refusals import Refusal
 from app.domain.sender_work import Work
 from app.lease import Lease
 
@@ -114,7 +127,9 @@ class Sender:
         async with self._engine.begin() as db:
             if self._is_paused(await dispatch.paused(db)) or not self._is_known(await installation.read(db)):
                 return False
-            moved = await self._cancel_one(db, policy) or await self._pay(db, policy)
+            moved = (
+                await self._cancel_one(db, policy) or await self._replace_one(db, policy) or await self._pay(db, policy)
+            )
         if moved:
             self._committed()
         return moved
@@ -133,15 +148,30 @@ class Sender:
     async def _cancel_one(self, db: Db, policy: fees.Policy) -> bool:
         """Sign what cancels the first payment of which that is wanted and can be done."""
         for payment in await cancellations.wanted(db):
-            held = await funds.of_transaction(db, payment.transaction_id or 0)
+            first = payment.transaction_id or 0
+            refused = await cancellations.refused_fee(db, first)
+            held = await funds.of_all_versions(db, first)
             choice = cancellations.choose(held.coins, payment, policy)
-            if choice is not None:
+            if choice is not None and choice.fee > refused:
                 keys = await dispatch.change_keys(db, [payment.owner.id])
                 turn = Turn(self._signer, policy, Purse(), (), keys, set())
                 signed = turn.sign([payment], choice, held.paths)
-                await cancellations.store(db, replace(signed, replaces=payment.transaction_id))
+                await cancellations.store(db, replace(signed, replaces=first, pays=False))
                 return True
         return False
+
+    async def _replace_one(self, db: Db, policy: fees.Policy) -> bool:
+        """Sign again what the node refused for its fee, with what stands on it; where that cannot be, say what would help."""
+        plan = await replacements.wanted(db)
+        if plan is None:
+            return False
+        try:
+            await replacements.store(db, fee_bumping.sign(self._signer, policy, plan))
+        except NotHigher:
+            pass  # meanwhile the node asks for no more than it pays: it is offered again
+        except (Refusal, CannotSign) as refusal:
+            await replacements.note(db, plan.stuck[0], str(refusal))
+        return True
 
     async def _pay(self, db: Db, policy: fees.Policy) -> bool:
         """Sign for those whose turn it is; where all of them wait for coins, the turn goes to the ones after them."""
@@ -194,11 +224,16 @@ class Sender:
         refused = {
             given.id: str(outcome)
             for given, outcome in zip(waiting, outcomes, strict=True)
-            if read[given.id] is offers.Answer.REFUSED
+            if read[given.id] in (offers.Answer.REFUSED, offers.Answer.OUTBID)
         }
-        held = [number for number, answer in read.items() if answer is offers.Answer.HELD]
+        held, outbid = (
+            [number for number, answer in read.items() if answer is wanted]
+            for wanted in (offers.Answer.HELD, offers.Answer.OUTBID)
+        )
+        if outbid:
+            self._rates.outdated()
         async with self._engine.begin() as db:
-            news = await broadcasts.answered(db, held, refused, read)
+            news = await broadcasts.answered(db, held, refused, read, outbid)
         for given in waiting:
             if given.id in news:
                 name = given.txid[::-1].hex()

@@ -14,6 +14,8 @@ from app.tables import payments as payment_rows
 from app.tables import transactions
 
 RESEND: Final = timedelta(seconds=60)
+AFTER_REASON: Final = "; "
+"""Between what the node said of a payment and what we say of that."""
 _REFUSABLE: Final = ("BROADCAST", "CANCELLING")
 
 
@@ -44,9 +46,16 @@ async def states(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     return {row.id: row.state for row in found}
 
 
-async def answered(db: Db, held: Collection[int], refused: Mapping[int, str], unsure: Collection[int] = ()) -> set[int]:
+async def answered(
+    db: Db,
+    held: Collection[int],
+    refused: Mapping[int, str],
+    unsure: Collection[int] = (),
+    outbid: Collection[int] = (),
+) -> set[int]:
     """Note which transactions the node has, which it does not take and why, and of which it said nothing certain.
 
+    Those `outbid` among the refused need a higher fee.
     Tells of payments that went out the first time. All are offered again in a while, until a block decides. Returns those
     whose refusal is news.
     """
@@ -55,7 +64,7 @@ async def answered(db: Db, held: Collection[int], refused: Mapping[int, str], un
     wanted = sa.literal(sorted(set(originals.values())), bulk.BIGINTS)
     carried = await payments.load(db, payment_rows.c.transaction_id == sa.any_(wanted), lock=True)
     await db.execute(_LOCK, {"numbers": numbers})
-    await db.execute(_TRIED, {"numbers": numbers, "held": sorted(held)})
+    await db.execute(_TRIED, {"numbers": numbers, "held": sorted(held), "outbid": sorted(outbid)})
     reasons = {originals[number]: reason for number, reason in refused.items()}
     moved = _moved(carried, {originals[number] for number in held}, reasons)
     rows = [{"account_id": p.owner.id, "id": p.id, "state": p.state, "error": p.error} for p, _ in moved]
@@ -75,7 +84,7 @@ def _moved(carried: Sequence[Payment], held: Collection[int], reasons: Mapping[i
             moved.append((payments.with_state(payment, "BROADCAST"), "PAYMENT_SENT"))
         elif payment.transaction_id in held and payment.error and payment.state in _REFUSABLE:
             moved.append((payments.with_state(payment, payment.state), ""))
-        elif payment.transaction_id not in held and reason != payment.error:
+        elif payment.transaction_id not in held and reason != payment.error.split(AFTER_REASON)[0]:
             moved.append((payments.with_state(payment, payment.state, reason), ""))
     return moved
 
@@ -93,5 +102,9 @@ _FIRST: Final = sa.and_(transactions.c.state == "signed", _HELD)
 _TRIED: Final = (
     sa.update(transactions)
     .where(_GIVEN)
-    .values(tried=sa.func.clock_timestamp(), state=sa.case((_FIRST, "sent"), else_=transactions.c.state))
+    .values(
+        tried=sa.func.clock_timestamp(),
+        state=sa.case((_FIRST, "sent"), else_=transactions.c.state),
+        outbid=transactions.c.id == sa.any_(sa.bindparam("outbid", type_=bulk.BIGINTS)),
+    )
 )

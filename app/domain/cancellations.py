@@ -17,16 +17,17 @@ from app.tables import transactions
 
 _P2PKH = bytes(25)
 
-_RIVAL: Final = sa.exists().where(
-    transactions.c.replaces == payment_rows.c.transaction_id, transactions.c.state != "dead"
+_CANCELS: Final = sa.and_(
+    transactions.c.replaces == payment_rows.c.transaction_id, ~transactions.c.pays, transactions.c.state != "dead"
 )
+_RIVAL: Final = sa.exists().where(_CANCELS, transactions.c.sends, ~transactions.c.outbid)
 _OVERTAKEN: Final = sa.exists().where(
     transactions.c.id == payment_rows.c.transaction_id, transactions.c.conflict_height.is_not(None)
 )
 WANTED: Final = sa.select(payment_rows.c.id).where(
     payment_rows.c.state == sa.literal_column("'CANCELLING'", sa.Text), ~_RIVAL, ~_OVERTAKEN
 )
-"""Payments that are to be cancelled and of which nothing does so yet.
+"""Payments that are to be cancelled and of which nothing does so yet, or only what the node refuses for its fee.
 
 What a block has overtaken needs no cancellation; one might spend the coin of a deposit that can never be again.
 """
@@ -53,8 +54,20 @@ def choose(held: Sequence[Spendable], payment: Payment, policy: fees.Policy) -> 
     return None
 
 
+async def refused_fee(db: Db, first: int) -> int:
+    """Return the highest fee of those that cancel it already, of which the node takes none; it refuses them no more from here."""
+    theirs = sa.and_(transactions.c.replaces == first, ~transactions.c.pays, transactions.c.state != "dead")
+    before = sa.update(transactions).where(theirs).values(outbid=False).returning(transactions.c.fee)
+    return max(await db.scalars(before), default=0)
+
+
 async def store(db: Db, signed: Signed) -> None:
-    """Keep the signed bytes; the coins stay those of the transaction that it cancels, until a block decides."""
+    """Keep the signed bytes; the coins stay those of the transaction that it cancels, until a block decides.
+
+    What cancels it already is sent no more: they share a coin.
+    """
+    theirs = sa.and_(transactions.c.replaces == signed.replaces, ~transactions.c.pays)
+    await db.execute(sa.update(transactions).where(theirs).values(sends=False))
     numbers = await dispatch.insert(db, [signed])
     await funds.share(db, numbers[signed.txid], signed.choice.coins)
     await dispatch.move_change(db, [signed])

@@ -1,6 +1,6 @@
 """What the sender reads and writes: payments in turn, coins that are free, and transactions once they are signed."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import coin_choice, fees, funds, ledger, outbox, payment_facts, payments, payouts
+from app.domain import coin_choice, fees, funds, ledger, outbox, payment_facts, payments, payouts, repricing
 from app.domain.coin_choice import Choice
 from app.domain.funds import Path
 from app.domain.pay_orders import CONSOLIDATION, PAYOUT
@@ -38,7 +38,10 @@ class PaymentTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signed transaction with what it spends and pays. `change` None: it has none, and no `change_vout`."""
+    """A signed transaction with what it spends and pays. `change` None: it has none, and no `change_vout`.
+
+    `replaces` is the first that was signed for the same payments: this one `pays` them too, or cancels it.
+    """
 
     txid: bytes
     raw: bytes
@@ -46,6 +49,7 @@ class Signed:
     change: Path | None
     change_vout: int | None
     replaces: int | None = None
+    pays: bool = True
     sends: bool = True
     ancestors: int = 1
 
@@ -161,7 +165,7 @@ async def _store_signed(db: Db, drafts: Sequence[Draft], carried: Sequence[Payme
         for payment, number in zip(carried, whose, strict=True)
     ]
     await _end_waiting(db, rows)
-    if paid := _paid_rows(carried):
+    if paid := repricing.paid_rows(carried):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), paid)
     await move_change(db, signed)
 
@@ -198,19 +202,11 @@ def _shares(paid: Koinu, limits: Sequence[int]) -> list[Koinu]:
     return [Koinu(limit - part) for limit, part in zip(limits, saved, strict=True)]
 
 
-def _paid_rows(carried: Iterable[Payment]) -> list[Row]:
-    return [
-        {"account_id": payment.owner.id, "payment_id": payment.id, "number": number, "paid": output.paid}
-        for payment in carried
-        for number, output in enumerate(payment.outputs)
-    ]
-
-
 async def insert(db: Db, signed: Sequence[Signed]) -> dict[bytes, int]:
     """Keep the signed bytes, and their change, which no block holds yet; returns each transaction's number by its txid."""
     rows = [
-        {"txid": s.txid, "raw": s.raw, "fee": s.choice.fee, "replaces": s.replaces, "sends": s.sends, "state": "signed",
-         "ancestors": s.ancestors}
+        {"txid": s.txid, "raw": s.raw, "fee": s.choice.fee, "replaces": s.replaces, "pays": s.pays, "sends": s.sends,
+         "state": "signed", "ancestors": s.ancestors}
         for s in signed
     ]  # fmt: skip
     written = await bulk.insert(db, transactions, rows, ("id", "txid"))

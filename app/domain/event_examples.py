@@ -122,7 +122,7 @@ def _payments() -> list[Fact]:
         created=NOON, outputs=(output,),
     )  # fmt: skip
     sent = replace(asked, state="BROADCAST", paid=TEN, fee=Koinu(COIN // 100), transaction_id=5, txid=TXID)
-    states = {"PAYMENT_SENT": "BROADCAST", "PAYMENT_ON_CHAIN": "BROADCAST", "PAYMENT_CONFIRMED": "CONFIRMED",
+    states = {"PAYMENT_SENT": "BROADCAST", "PAYMENT_REPLACED": "BROADCAST", "PAYMENT_ON_CHAIN": "BROADCAST", "PAYMENT_CONFIRMED": "CONFIRMED",
               "PAYMENT_UNCONFIRMED": "BROADCAST", "PAYMENT_VOIDED": "VOIDED"}  # fmt: skip
     failed = replace(
         sent, state="FAILED", error="Another transaction spent the coins of this payment.", returned=sent.total

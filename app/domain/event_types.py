@@ -35,6 +35,7 @@ TYPES: Final[Mapping[str, str]] = {
     "INV_REFUND_RETURNED": "A refund was not paid, and can be made again; `reversed`: it is paid after all.",
     "PAYMENT_REQUESTED": "Money was set aside to be paid.",
     "PAYMENT_SENT": "The node has a payment.",
+    "PAYMENT_REPLACED": "The node refused a payment's fee: another transaction pays the same with a higher one, and only one of them can be mined.",
     "PAYMENT_ON_CHAIN": "A block holds a payment.",
     "PAYMENT_CONFIRMED": "A payment has its confirmations.",
     "PAYMENT_UNCONFIRMED": "A reorganisation took a payment, or what ended it, back out of its block: it is on its way again.",

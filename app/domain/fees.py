@@ -164,6 +164,28 @@ def apportion(total: Koinu, weights: Sequence[int]) -> list[Koinu]:
     return parts
 
 
+def reapportion(parts: Sequence[Koinu], total: Koinu, rooms: Sequence[int]) -> list[Koinu]:
+    """Divide another `total` so that each part moves in the same direction, and grows by no more than its room."""
+    more = total - sum(parts)
+    if more < 0:
+        return [Koinu(part - less) for part, less in zip(parts, _within(-more, parts), strict=True)]
+    return [Koinu(part + plus) for part, plus in zip(parts, _within(more, rooms), strict=True)]
+
+
+def _within(total: int, rooms: Sequence[int]) -> list[int]:
+    """Divide by the rooms and into them; ValueError where they do not hold it."""
+    whole = sum(rooms)
+    if total > whole:
+        raise ValueError(f"{total} koinu do not fit into {list(rooms)}")
+    parts = [total * room // whole if whole else 0 for room in rooms]
+    rest = total - sum(parts)
+    for at, room in enumerate(rooms):
+        if rest and parts[at] < room:
+            parts[at] += 1
+            rest -= 1
+    return parts
+
+
 def checked_shares(shares: Sequence[int]) -> tuple[int, ...]:
     """Return the `deduct_fee_percent` of a payment's outputs: empty where none bears the fee. They sum to 100, else `Invalid`."""
     if not any(shares):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import coin_choice
+from app.domain import coin_choice, versions
 from app.domain.coin_choice import Spendable, Tier
 from app.domain.deposits import Outpoint
 from app.money import MAX_MONEY, Koinu
@@ -95,6 +95,12 @@ async def smallest(db: Db, limit: int) -> Funds:
     return _funds(await bulk.fetch_all(db, found.order_by(coins.c.amount).limit(limit)))
 
 
+async def largest(db: Db, limit: int) -> Funds:
+    """Return the largest free coins that are deep enough, of whatever account."""
+    found = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_SETTLED)
+    return _funds(await bulk.fetch_all(db, found.order_by(coins.c.amount.desc()).limit(limit)))
+
+
 async def of_transaction(db: Db, number: int) -> Funds:
     """Return the coins that a transaction of ours spends; none where a block has spent one of them already."""
     same = sa.and_(coins.c.txid == transaction_inputs.c.txid, coins.c.vout == transaction_inputs.c.vout)
@@ -103,6 +109,30 @@ async def of_transaction(db: Db, number: int) -> Funds:
         .select_from(_PLACED.join(transaction_inputs, same))
         .where(transaction_inputs.c.transaction_id == number)
     )
+    rows = await bulk.fetch_all(db, found)
+    return _funds(rows if all(row["spent_height"] is None for row in rows) else ())
+
+
+async def of_all_versions(db: Db, first: int) -> Funds:
+    """Return the coins that each spends of those that may still pay or cancel what this transaction was the first to pay.
+
+    Whatever spends one of these keeps all of them out of the chain. None where a block has spent one already.
+    """
+    inputs = transaction_inputs
+    alive = sa.and_(
+        sa.or_(transactions.c.id == first, transactions.c.replaces == first), transactions.c.state != "dead"
+    )
+    count = sa.select(sa.func.count()).select_from(transactions).where(alive).scalar_subquery()
+    common = (
+        sa.select(inputs.c.txid, inputs.c.vout)
+        .join(transactions, transactions.c.id == inputs.c.transaction_id)
+        .where(alive)
+        .group_by(inputs.c.txid, inputs.c.vout)
+        .having(sa.func.count() == count)
+        .subquery()
+    )
+    same = sa.and_(coins.c.txid == common.c.txid, coins.c.vout == common.c.vout)
+    found = sa.select(*_COLUMNS, _tier(Tier.OWN), coins.c.spent_height).select_from(_PLACED.join(common, same))
     rows = await bulk.fetch_all(db, found)
     return _funds(rows if all(row["spent_height"] is None for row in rows) else ())
 
@@ -126,8 +156,11 @@ def _tier(tier: Tier) -> sa.Label[int]:
     return sa.literal(int(tier)).label("tier")
 
 
-async def take(db: Db, spent: Mapping[int, Sequence[Spendable]]) -> None:
-    """Lock the coins of these transactions in order, then mark them: the count must match, or somebody else was first."""
+async def take(db: Db, spent: Mapping[int, Sequence[Spendable]], first: Mapping[int, int] | None = None) -> None:
+    """Lock the coins of these transactions in order, then mark them: the count must match, or somebody else was first.
+
+    `first` names the first transaction of the same payments, where one is not that itself: its number is the mark.
+    """
     taken = [coin for coins_of_one in spent.values() for coin in coins_of_one]
     await _hold_parents(db, {coin.outpoint.txid for coin in taken if coin.tier is Tier.UNCONFIRMED})
     given = [row for number, coins_of_one in spent.items() for row in _inputs(number, coins_of_one)]
@@ -136,14 +169,19 @@ async def take(db: Db, spent: Mapping[int, Sequence[Spendable]]) -> None:
     ).all()
     if len(locked) != len(taken):
         raise CoinTaken
-    marks = [{name: row[name] for name in ("txid", "vout", "transaction_id")} for row in given]
+    marks = [
+        {name: row[name] for name in ("txid", "vout")}
+        | {"transaction_id": (first or {}).get(row["transaction_id"], row["transaction_id"])}
+        for row in given
+    ]
     await bulk.update(db, coins, ("txid", "vout"), marks)
     await bulk.insert(db, transaction_inputs, given)
 
 
 async def share(db: Db, number: int, shared: Sequence[Spendable]) -> None:
-    """Note the inputs of a transaction that cancels another; the coins stay with that one until a block decides."""
-    await bulk.insert(db, transaction_inputs, _inputs(number, shared))
+    """Note the inputs of a transaction that replaces or cancels another; the coins stay with that one until a block decides."""
+    if shared:
+        await bulk.insert(db, transaction_inputs, _inputs(number, shared))
 
 
 def _inputs(number: int, spent: Sequence[Spendable]) -> list[Row]:
@@ -228,11 +266,11 @@ _FRESH: Final = (
     .select_from(_PLACED.join(transactions, transactions.c.txid == coins.c.txid))
     .where(_FREE, coins.c.change, coins.c.height.is_(None))
     .where(_WAITS, transactions.c.sends, transactions.c.replaces.is_(None), transactions.c.ancestors < ANCESTORS)
-    .where(transactions.c.conflict_height.is_(None))
+    .where(transactions.c.conflict_height.is_(None), ~transactions.c.outbid, ~versions.SIGNED_AGAIN)
     .order_by(_LARGEST_FIRST)
     .limit(UNCONFIRMED)
 )
-"""Change of our own that waits for a block, and that none has overtaken.
+"""Change of our own that waits for a block, that none has overtaken, and that is of the only version of its transaction.
 
 `ancestors` is what it was when it was signed: at least what it is, but after a reorg.
 """

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from app.domain.ledger import Bucket
 
-WITHDRAWAL: Final = ("REQUESTED", "SIGNED", "CONFIRMED", "UNCONFIRMED", "UNVOIDED", "REVIVED")
+WITHDRAWAL: Final = ("REQUESTED", "SIGNED", "REPRICED", "CONFIRMED", "UNCONFIRMED", "UNVOIDED", "REVIVED")
 GIVEN_BACK: Final = ("FAILED", "VOIDED", "RELEASED")
 
 _TYPES: Final[Mapping[str, str]] = {

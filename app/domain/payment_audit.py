@@ -22,7 +22,7 @@ ACCOUNT_KEY: Final = 2
 
 
 async def payments_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
-    """What is reserved was posted: asked for, less what came back with the signature; and that is what it pays."""
+    """What is reserved was posted: asked for, less what came back with the signature, and what another fee moved; that it pays."""
     [last] = after or (0,)
     some = sa.select(payments).where(payments.c.id > last).order_by(payments.c.id).limit(SLICE).subquery()
     unsigned = sa.case((some.c.transaction_id.is_(None), "failed"), else_="signed")
@@ -35,7 +35,15 @@ async def payments_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
         .where(sa.or_(*(entries.c.key == key for key in keys)), postings.c.bucket == "outgoing")
         .scalar_subquery()
     )
-    differs = sa.or_(posted != some.c.reserved, some.c.paid + some.c.fee != some.c.reserved)
+    times = sa.func.generate_series(1, some.c.repriced).table_valued("n").render_derived()
+    repriced = (
+        sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount), 0))
+        .select_from(times)
+        .join(entries, entries.c.key == sa.func.concat("payment:", some.c.id, ":repriced:", times.c.n))
+        .join(postings, sa.and_(postings.c.entry_id == entries.c.id, postings.c.bucket == "outgoing"))
+        .scalar_subquery()
+    )
+    differs = sa.or_(posted + repriced != some.c.reserved, some.c.paid + some.c.fee != some.c.reserved)
     fault = await db.scalar(sa.select(some.c.id).where(differs).order_by(some.c.id).limit(1))
     count, end = (await db.execute(sa.select(sa.func.count(), sa.func.max(some.c.id)))).one()
     sentence = f"payment {fault} differs from what was posted for it" if fault is not None else ""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import accounts, ledger, outbox, payment_facts
+from app.domain import accounts, ledger, outbox, payment_facts, versions
 from app.domain.accounts import NoSuchAccount
 from app.domain.facts import Owner
 from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting
@@ -69,6 +69,8 @@ class Payment:
     raw: bytes | None = None
     confirmations: int = 0
     owed: Koinu = NOTHING
+    version_id: int | None = None
+    repriced: int = 0
     returned: Koinu = NOTHING
 
     @property
@@ -250,7 +252,7 @@ async def load(db: Db, where: sa.ColumnElement[bool], *, lock: bool = False) -> 
             sa.func.coalesce(tip - transactions.c.height + 1, 0).label("confirmations"),
         )
         .join(account_rows, account_rows.c.id == payments.c.account_id)
-        .outerjoin(transactions, transactions.c.id == payments.c.transaction_id)
+        .outerjoin(transactions, transactions.c.id == versions.CURRENT)
         .where(where)
         .order_by(payments.c.id)
     )

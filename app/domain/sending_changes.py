@@ -61,9 +61,8 @@ class SendingChanges:
         ours = None if number is None else self.sendings[number]
         if ours is not None and ours.height is None:
             self._mine(ours, step)
-        for rival in self._of(self._index.spending(outpoint)):
-            if rival.txid != by and rival.waits and rival.conflict_height is None:
-                self._put(replace(rival, conflict_height=step.height))
+        rivals = self._of(self._index.spending(outpoint))
+        self._lose([one for one in rivals if one.txid != by and one.waits and one.conflict_height is None], step)
         return ours
 
     def overtake(self, dead: Collection[bytes], heirs: Mapping[bytes, Collection[bytes]], step: Step) -> None:
@@ -78,22 +77,20 @@ class SendingChanges:
             found = {*heirs.get(txid, ()), *self._unmined_on(txid)} - gone
             rest += found
             gone |= found
-        for sending in self._of(self._index.by_txid[txid] for txid in gone if txid in self):
-            if sending.waits and sending.conflict_height is None:
-                self._put(replace(sending, conflict_height=step.height))
+        ours = self._of(self._index.by_txid[txid] for txid in gone if txid in self)
+        self._lose([one for one in ours if one.waits and one.conflict_height is None], step)
 
     def settle(self, tip: int, step: Step, repay: Repay = no_debts) -> None:
         """Settle what is deep enough, bury what was overtaken, and release the payments that nothing can pay now."""
         for sending in self._deep_enough(tip):
             step.entries += sending.settle(repay)
-            void = sending.replaces is not None
-            self._pay(sending.settled(), "VOIDED" if void else "CONFIRMED", step)
+            self._pay(sending.settled(), "CONFIRMED" if sending.pays else "VOIDED", step)
         for height in [height for height in sorted(self._conflicts) if height + self.confirmations - 1 <= tip]:
             for sending in self._overtaken(height):
                 if sending.waits:
                     self._put(replace(sending, state="dead"))
             del self._conflicts[height]
-        self._bury()
+        self._bury(step)
         for sending in self._of({self.sendings[number].first for number in self._touched}):
             if self._is_lost(sending):
                 step.entries += sending.release(repay)
@@ -133,16 +130,16 @@ class SendingChanges:
         """Return those that the block at `height` overtook."""
         return [one for one in self._of(self._conflicts.get(height, ())) if one.conflict_height == height]
 
-    def _bury(self) -> None:
+    def _bury(self, step: Step) -> None:
         """Bury what is built on those that were touched, or touched itself, where it must; parents are signed first."""
         rest = sorted(self._touched.union(*(self._heirs(number) for number in self._touched)))
         while rest:
             number = heapq.heappop(rest)
-            if self._inherit(self.sendings[number]):
+            if self._inherit(self.sendings[number], step):
                 for heir in self._heirs(number):
                     heapq.heappush(rest, heir)
 
-    def _inherit(self, sending: Sending) -> bool:
+    def _inherit(self, sending: Sending, step: Step) -> bool:
         """Bury what spends change of the dead, until the block goes that overtook these: that change will never be."""
         spent = {outpoint.txid for outpoint in sending.inputs} if sending.height is None else set()
         parents = self._of(self._index.by_txid[txid] for txid in spent if txid in self)
@@ -151,7 +148,23 @@ class SendingChanges:
         if not since or (sending.state, sending.conflict_height) == ("dead", min(heights)):
             return False
         self._put(replace(sending, state="dead", conflict_height=min(heights)))
+        self._send_another(sending, step)
         return True
+
+    def _lose(self, lost: Sequence[Sending], step: Step) -> None:
+        """Take that this block overtook them; only then it shows which of their other versions may still be mined."""
+        for sending in lost:
+            self._put(replace(sending, conflict_height=step.height))
+        for sending in lost:
+            self._send_another(sending, step)
+
+    def _send_another(self, lost: Sending, step: Step) -> None:
+        """Send the last of its other versions that may still be mined, where the one that is sent has lost."""
+        rest = [one for one in self._rivals(lost) if one.pays and one.waits and one.conflict_height is None]
+        if lost.pays and lost.sends and rest:
+            now = self._price(replace(rest[-1], sends=True), step)
+            state = now.payments[0].state if now.payments else ""
+            self._pay(now, state, step, event="PAYMENT_REPLACED")
 
     def _heirs(self, number: int) -> Sequence[int]:
         """Return the numbers of those that are built on this one."""
@@ -162,14 +175,24 @@ class SendingChanges:
         return [heir.txid for heir in self._of(self._index.built_on(txid)) if heir.height is None]
 
     def _mine(self, sending: Sending, step: Step) -> None:
-        mined = sending.mined(step.height, self.confirmations)
-        if sending.replaces is None:
-            self._pay(mined, "BROADCAST", step, event="PAYMENT_ON_CHAIN")
+        turn = 1 + max(one.round for one in self._rivals(sending))  # of all versions: it is part of the keys of entries
+        mined = replace(sending.mined(step.height, self.confirmations), round=turn)
+        if sending.pays:
+            self._pay(self._price(mined, step), "BROADCAST", step, event="PAYMENT_ON_CHAIN")
         else:
             self._put(mined)
 
+    def _price(self, sending: Sending, step: Step) -> Sending:
+        """Give its payments the fee of this version, which from now on is the only one that is sent; they are not put yet."""
+        for other in self._rivals(sending):
+            if other.pays and other.sends and other.id != sending.id:
+                self._put(replace(other, sends=False))
+        priced, entries = sending.priced()
+        step.entries += entries
+        return priced
+
     def _unmine(self, sending: Sending, step: Step) -> None:
-        event = "PAYMENT_UNCONFIRMED" if sending.state == "settled" or sending.replaces is None else ""
+        event = "PAYMENT_UNCONFIRMED" if sending.state == "settled" or sending.pays else ""
         if sending.state == "settled":
             step.entries += sending.settle(back=True)
         self._put(sending.unmined())
@@ -188,9 +211,9 @@ class SendingChanges:
         What we do not send is its caller's to send, until its time is over; or it was being voided, and still is.
         """
         rivals = self._rivals(sending)
-        if any(other.replaces is not None and other.waits for other in rivals):
+        if any(other.waits for other in rivals if not other.pays):
             return "CANCELLING"
-        if any(one.sends for one in rivals if one.replaces is None):
+        if any(one.sends for one in rivals if one.pays):
             return "BROADCAST"
         return "PROCESSING" if all(payment.kind == "paytx" for payment in sending.payments) else "CANCELLING"
 

@@ -9,13 +9,22 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import fees, payments
+from app.domain import fees, payments, repricing
 from app.domain.deposits import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import Payment
 from app.domain.watches import Spends
 from app.money import NOTHING, Koinu
-from app.tables import CLAWBACK, NETWORK_FEES, WORLD, coins, transaction_inputs, transactions, watched_inputs
+from app.tables import (
+    CLAWBACK,
+    NETWORK_FEES,
+    WORLD,
+    coins,
+    payment_outputs,
+    transaction_inputs,
+    transactions,
+    watched_inputs,
+)
 from app.tables import payments as payment_rows
 
 AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
@@ -32,9 +41,11 @@ def no_debts(_account: int, _most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A signed transaction of ours. `payments` are those it carries, or those it cancels where it `replaces` another.
+    """A signed transaction of ours. `payments` are those that it `pays`, or else cancels.
 
-    `round` counts how often a block brought it; `conflict_height` is where another transaction spent one of its inputs.
+    `replaces` is the first that was signed for them, where that is another.
+
+    `round` counts how often a block brought it or one of its rivals; `conflict_height` is where another transaction spent one of its inputs.
     """
 
     id: int
@@ -49,6 +60,7 @@ class Sending:
     round: int
     inputs: frozenset[Outpoint] = frozenset()
     payments: tuple[Payment, ...] = ()
+    pays: bool = True
 
     @property
     def first(self) -> int:
@@ -69,12 +81,25 @@ class Sending:
         """Return it without a block."""
         return replace(self, state="sent", height=None, confirm_height=None)
 
+    def priced(self) -> tuple["Sending", list[Entry]]:
+        """Return it with its payments as this version carries them, and the movements where they had another one's fee."""
+        if not self.pays or all((one.version_id or one.transaction_id) == self.id for one in self.payments):
+            return self, []
+        borne = [payment.fee or NOTHING for payment in self.payments]
+        rooms = [repricing.largest_fee(one) - fee for one, fee in zip(self.payments, borne, strict=True)]
+        enough = sum(borne) + sum(rooms) >= self.fee
+        each = fees.reapportion(borne, self.fee, rooms if enough else [self.fee] * len(borne))
+        now = [repricing.priced(payment, fee, self.id) for payment, fee in zip(self.payments, each, strict=True)]
+        pairs = list(zip(self.payments, now, strict=True))
+        entries = [entry for was, one in pairs if (entry := _set_aside(was, one)) is not None]
+        return replace(self, payments=tuple(_paid_back(was, one, self.txid) for was, one in pairs)), entries
+
     def settle(self, repay: Repay = no_debts, *, back: bool = False) -> list[Entry]:
         """Return the movements of its settling, or of undoing that: what was set aside has left, or returns.
 
         What a cancellation gives back goes to clawback first, as far as that is owed.
         """
-        step = "voided" if self.replaces is not None else "confirmed"
+        step = "confirmed" if self.pays else "voided"
         sign = -1 if back else 1
         name = f"un{step}" if back else step
         return [
@@ -84,7 +109,7 @@ class Sending:
 
     def settled(self) -> "Sending":
         """Return it deep enough; of what a cancellation gives back, its payments have paid what they owe."""
-        if self.replaces is None:
+        if self.pays:
             return replace(self, state="settled")
         returned = zip(self.payments, self._fees(), strict=True)
         return replace(self, state="settled", payments=tuple(_returned(one, one.total - fee) for one, fee in returned))
@@ -110,7 +135,7 @@ class Sending:
 
     def _fees(self) -> Sequence[Koinu]:
         """What each payment bears: its own share, or of a cancellation an equal one."""
-        if self.replaces is None:
+        if self.pays:
             return [payment.fee or NOTHING for payment in self.payments]
         return fees.apportion(self.fee, [1] * len(self.payments))
 
@@ -118,9 +143,22 @@ class Sending:
         rest = sign * (payment.total - fee)
         return (
             Posting(payment.owner.id, OUTGOING, -sign * payment.total),
-            *(_given_back(payment, rest, repay) if self.replaces else (Posting(WORLD, AVAILABLE, rest),)),
+            *((Posting(WORLD, AVAILABLE, rest),) if self.pays else _given_back(payment, rest, repay)),
             Posting(NETWORK_FEES, AVAILABLE, sign * fee),
         )
+
+
+def _set_aside(before: Payment, now: Payment) -> Entry | None:
+    """Return what the fee of another version takes from the account, or gives back: clawback is repaid first."""
+    more = now.reserved - before.reserved
+    postings = (Posting(now.owner.id, OUTGOING, more), *_given_back(before, -more, no_debts))
+    return now.entry("repriced", postings, now.repriced, clawback=more > 0) if more else None
+
+
+def _paid_back(before: Payment, now: Payment, txid: bytes) -> Payment:
+    """Return a payment in a version of this txid, after clawback had of what it gives back what it was owed."""
+    back = max(0, before.reserved - now.reserved)
+    return replace(now, txid=txid, owed=Koinu(max(0, now.owed - back)))
 
 
 def _given_back(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, ...]:
@@ -171,6 +209,9 @@ _WANTED: Final = sa.exists().where(
 """A transaction that may still be mined spends the coin: of an original and its cancellation one may be dead before."""
 
 
+_WRITTEN: Final = ("state", "error", "owed", "paid", "fee", "reserved", "repriced", "version_id")
+
+
 async def write(db: Db, given: Sequence[Sending]) -> None:
     """Write back the transactions and payments that moved; the dead give their coins back, the revived take them."""
     if not given:
@@ -178,18 +219,20 @@ async def write(db: Db, given: Sequence[Sending]) -> None:
     names = ("id", "sends", "state", "height", "confirm_height", "conflict_height", "round")
     await bulk.update(db, transactions, ("id",), [{n: getattr(one, n) for n in names} for one in given])
     changed = [
-        {"account_id": payment.owner.id, "id": payment.id}
-        | {name: getattr(payment, name) for name in ("state", "error", "owed")}
+        {"account_id": payment.owner.id, "id": payment.id} | {name: getattr(payment, name) for name in _WRITTEN}
         for one in given
         for payment in one.payments
     ]
     if changed:
         await bulk.update(db, payment_rows, ("account_id", "id"), changed)
+    deducting = (payment for one in given for payment in one.payments if payment.deducts and one.replaces is not None)
+    if outputs := repricing.paid_rows(deducting):
+        await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), outputs)
     dead = [number for one in given if one.state == "dead" for number in (one.id, one.replaces) if number is not None]
     taken = coins.c.transaction_id == sa.any_(sa.literal(dead, bulk.BIGINTS))
     freed = sa.and_(taken, coins.c.spent_height.is_(None), ~_WANTED)
     await db.execute(sa.update(coins).where(freed).values(transaction_id=None))
-    waiting = sa.literal([one.id for one in given if one.waits and one.replaces is None], bulk.BIGINTS)
+    waiting = sa.literal([one.id for one in given if one.waits and one.pays], bulk.BIGINTS)
     inputs = transaction_inputs
     again = sa.and_(
         inputs.c.transaction_id == sa.any_(waiting),
@@ -197,7 +240,10 @@ async def write(db: Db, given: Sequence[Sending]) -> None:
         coins.c.vout == inputs.c.vout,
         coins.c.transaction_id.is_(None),
     )
-    await db.execute(sa.update(coins).where(again).values(transaction_id=inputs.c.transaction_id))
+    first = sa.func.coalesce(transactions.c.replaces, transactions.c.id)
+    await db.execute(
+        sa.update(coins).where(again, transactions.c.id == inputs.c.transaction_id).values(transaction_id=first)
+    )
 
 
 async def _locked(

@@ -8,13 +8,13 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db
-from app.domain import ledger, outbox, payment_facts, payments, payouts
+from app.domain import ledger, outbox, payment_facts, payments, payouts, versions
 from app.domain.pay_orders import PAYOUT
 from app.domain.payments import NoSuchPayment, Payment
 from app.domain.refusals import Conflict, Refusal
 from app.domain.verbs import Verb
 from app.tables import payments as payment_rows
-from app.tables import transaction_inputs, transactions
+from app.tables import transactions
 
 
 class AlreadyOver(Conflict):
@@ -37,6 +37,10 @@ class BuiltUpon(Conflict):
     """Later payments spend the change of payment {id}: it can no longer be voided."""
 
 
+class StandsOnOthers(Conflict):
+    """Payment {id} was signed again because what it stands on was: it cannot be voided."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A payment to be voided. `unseen`: the txid (internal order) of which the node, asked before, knew nothing."""
@@ -47,11 +51,15 @@ class Wish:
 
 
 class Carrier(NamedTuple):
-    """The transaction of a payment: how many payments it carries, and whether later transactions spend its change."""
+    """The transaction of a payment, in all its versions: how many payments it carries, and whether later ones spend its change.
+
+    `shares`: all versions spend one coin, so that what spends that too cancels all of them.
+    """
 
     mined: bool
     payments: int
     built_upon: bool
+    shares: bool
 
 
 def voiding() -> Verb[Wish, Payment]:
@@ -95,14 +103,8 @@ async def _carriers(db: Db, there: dict[int, Payment]) -> dict[int | None, Carri
     wanted = transactions.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
     locked = sa.select(transactions.c.id).where(wanted).order_by(transactions.c.id)
     await db.execute(locked.with_for_update(key_share=True))
-    heirs = transactions.alias()
-    spends = sa.exists().where(
-        transaction_inputs.c.txid == transactions.c.txid,
-        heirs.c.id == transaction_inputs.c.transaction_id,
-        heirs.c.state != "dead",
-    )
     count = sa.select(sa.func.count()).where(payment_rows.c.transaction_id == transactions.c.id).scalar_subquery()
-    found = sa.select(transactions.c.id, transactions.c.height.is_not(None).label("mined"), count, spends).where(wanted)
+    found = sa.select(transactions.c.id, versions.MINED, count, versions.BUILT_UPON, versions.SHARES).where(wanted)
     return {row[0]: Carrier(*row[1:]) for row in await db.execute(found)}
 
 
@@ -115,9 +117,16 @@ def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) ->
         return InABlock(id=payment.id)
     if payment.txid != unseen:
         return OnItsWay(id=payment.id)
+    return _bound(payment.id, carrier)
+
+
+def _bound(number: int, carrier: Carrier) -> Refusal | None:
+    """Say what else hangs on the transaction."""
     if carrier.payments > 1:
-        return NotAlone(id=payment.id)
-    return BuiltUpon(id=payment.id) if carrier.built_upon else None
+        return NotAlone(id=number)
+    if carrier.built_upon:
+        return BuiltUpon(id=number)
+    return None if carrier.shares else StandsOnOthers(id=number)
 
 
 def _voided(payment: Payment) -> Payment:
@@ -144,7 +153,9 @@ async def _write(db: Db, changed: Sequence[Payment]) -> None:
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
     signed = [payment.transaction_id for payment in changed if payment.transaction_id is not None]
     if signed:
-        stopped = sa.update(transactions).where(transactions.c.id == sa.any_(sa.literal(signed, bulk.BIGINTS)))
+        firsts = sa.literal(signed, bulk.BIGINTS)
+        again = sa.and_(transactions.c.replaces == sa.any_(firsts), transactions.c.pays)
+        stopped = sa.update(transactions).where(sa.or_(transactions.c.id == sa.any_(firsts), again))
         await db.execute(stopped.values(sends=False))
     await payouts.hold_back(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
     outcomes = await ledger.post(db, [payment.give_back("voided", payment.reserved) for payment in over])

@@ -13,6 +13,7 @@ from app.chain import wire
 from app.chain.wire import Block, Transaction
 from app.domain.deposits import Outpoint
 from app.domain.payments import LIVE, Payment
+from app.money import DUST
 from app.tables import CLAWBACK
 from tests.till import RULES
 from tests.walk import excuses
@@ -148,12 +149,14 @@ class Now:
 
     def transactions_pay_what_they_say(self, own: Own) -> None:
         """What leaves us by a transaction is what its payments say, within what was set aside for them."""
-        if own.replaces is not None:
+        carried = [payment for payment in self.books.payments.values() if payment.txid == own.transaction.txid]
+        if not carried:  # it cancels, or another version has its place
             return
-        carried = [payment for payment in self.books.payments.values() if payment.transaction_id == own.id]
+        assert own.pays, own.id
         assert sum(_cost(payment) for payment in carried) == self.cost(own), own.id
         for payment in carried:
             assert _cost(payment) <= self.model.limits.get(payment.id, _cost(payment)), payment.id
+            assert not payment.explicit_fee or (payment.fee or 0) <= payment.explicit_fee + DUST, payment.id
             if not payment.deducts:
                 assert payment.paid == payment.amount, payment.id
 
@@ -169,7 +172,7 @@ class Now:
         return spent - sum(one.value for one in own.transaction.outputs if self._is_change(one))
 
     def _cancels(self, payment: Payment) -> list[Own]:
-        return [own for own in self.books.own.values() if own.replaces == payment.transaction_id]
+        return [own for own in self.books.own.values() if own.replaces == payment.transaction_id and not own.pays]
 
     def _is_change(self, output: wire.Output) -> bool:
         return output.script in self.books.places and self.books.places[output.script].change

@@ -82,16 +82,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A transaction that the program signed; `replaces` is the number of the one that it cancels, `sends` who sends it."""
+    """A transaction that the program signed; `replaces` is the number of the first for the same payments, which it `pays` or cancels."""
 
     id: int
     replaces: int | None
+    pays: bool
     sends: bool
     transaction: Transaction
 
     @property
     def family(self) -> set[int]:
-        """It, and the one that it cancels."""
+        """It, and the first that was signed for the same payments."""
         return {self.id, self.replaces or self.id}
 
     @property
@@ -121,9 +122,8 @@ async def read(db: Db) -> Books:
         invoices.c.index == addresses.c.index,
     )
     placed = sa.select(addresses.c.script, addresses.c.account_id, required, addresses.c.purpose == "change")
-    signed = sa.select(transactions.c.id, transactions.c.replaces, transactions.c.sends, transactions.c.raw).order_by(
-        transactions.c.id
-    )
+    columns = ("id", "replaces", "pays", "sends", "raw")
+    signed = sa.select(*(transactions.c[name] for name in columns)).order_by(transactions.c.id)
     known = await db.execute(placed.select_from(addresses.outerjoin(invoices, same)))
     held = await db.execute(sa.select(balances).where(balances.c.asset == DOGE))
     return Books(
@@ -136,5 +136,5 @@ async def read(db: Db) -> Books:
     )
 
 
-def _own(number: int, replaces: int | None, sends: bool, raw: bytes) -> Own:  # noqa: FBT001  as the columns come
-    return Own(number, replaces, sends, wire.parse_transaction(bytes(raw)))
+def _own(number: int, replaces: int | None, pays: bool, sends: bool, raw: bytes) -> Own:  # noqa: FBT001  as the columns come
+    return Own(number, replaces, pays, sends, wire.parse_transaction(bytes(raw)))

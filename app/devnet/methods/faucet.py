@@ -120,7 +120,11 @@ def fillmempool(node: Node, arguments: Arguments) -> list[str]:
     rate = call.amount(arguments[0])
     txids: list[str] = []
     while node.mempool.min_rate(node.clock.now()) < rate:
-        txids.append(_send(node, [Output(DUST, NOBODY)] * FILLING_OUTPUTS, rate))
+        try:
+            txids.append(_send(node, [Output(DUST, NOBODY)] * FILLING_OUTPUTS, rate))
+        except RpcError as full:  # the last one itself paid least
+            if node.mempool.min_rate(node.clock.now()) < rate:
+                raise full from None
     return txids
 
 

@@ -68,7 +68,7 @@ def sendings() -> dict[int, Sending]:
         made[number] = Sending(
             id=number, txid=txid(number), fee=Koinu(VOID_FEE if replaces else FEE * len(carried)), replaces=replaces,
             sends=True, state="sent", height=None, confirm_height=None, conflict_height=None, round=0,
-            inputs=frozenset(inputs),
+            inputs=frozenset(inputs), pays=replaces is None,
             payments=tuple(
                 payment(one, replaces or number, "CANCELLING" if cancelled else "BROADCAST") for one in carried
             ),
