@@ -129,13 +129,19 @@ def reason(error: Exception, url: str) -> str:
 def _of_server(error: asyncpg.PostgresError, where: database_url.DatabaseUrl) -> str:
     """The server's own answer, with what is to be done about it."""
     said = _first_line(error)
-    if "unsupported startup parameter" in said:
-        return f"{said}: where PgBouncer stands between, set KENNEL_DATABASE_POOLER=transaction"
+    for words, advice in _POOLERS.items():
+        if words in said:
+            return f"{said}: {advice}"
     if error.sqlstate in _SAID:
         return f"{said}: {_SAID[error.sqlstate].format(where.shown)}"
     return said
 
 
+_POOLERS: Final = {
+    "unsupported startup parameter": "where PgBouncer stands between, set KENNEL_DATABASE_POOLER=transaction",
+    "SSL required": "say sslmode=require in the URL",
+}
+"""What PgBouncer says, with the same SQLSTATE whatever it is."""
 _SAID: Final = {
     "28P01": "user or password are wrong",
     "28000": "the server takes no such user from here, or only with TLS (sslmode=require); see its pg_hba.conf",

@@ -43,7 +43,7 @@ async def database(server: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def engine(database: str) -> AsyncIterator[AsyncEngine]:
     """Connections to the test's database; what is committed is really committed."""
-    engine = db.engine(database, connections=20)
+    engine = db.engine(database, connections=40)
     yield engine
     await engine.dispose()
 

@@ -126,6 +126,26 @@ async def test_a_follower_that_waits_for_a_frozen_node_is_in_trouble(engine: Asy
     assert late == "trouble"
 
 
+async def test_no_connection_is_used_again_that_can_only_be_read_since_another_server_took_over(
+    engine: AsyncEngine, database: str
+) -> None:
+    name = engine.url.database
+    demoted, promoted = (f'ALTER DATABASE "{name}" SET default_transaction_read_only = {on}' for on in ("on", "off"))
+    servers = db.engine(database)
+    async with engine.begin() as connection:
+        await connection.execute(sa.text(demoted))
+    assert await asyncio.gather(*(_ask(servers) for _ in range(4))) == [1] * 4  # opened while nothing can be written
+    async with engine.begin() as connection:
+        await connection.execute(sa.text(promoted))
+
+    with pytest.raises(exc.DBAPIError) as refused:
+        await _write(servers, "one")
+    await asyncio.gather(*(_write(servers, str(number)) for number in range(4)))
+    await servers.dispose()
+
+    assert refused.value.connection_invalidated
+
+
 async def test_tcp_looks_for_dead_databases_itself(database: str) -> None:
     async with proxy.before(database) as (_, url):
         engine = Database(f"{url}?keepalives_idle=33&tcp_user_timeout=44000").engine(1)
@@ -174,6 +194,11 @@ async def _ask(engine: AsyncEngine) -> int:
     async with engine.begin() as connection:
         found: int = (await connection.execute(sa.text("SELECT 1"))).scalar_one()
     return found
+
+
+async def _write(engine: AsyncEngine, name: str) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(sa.insert(lease_rows).values(name=name, holder="me", expires=sa.func.now()))
 
 
 async def _copy(engine: AsyncEngine, before: Proxy) -> None:

@@ -92,7 +92,7 @@ async def _prepare(url: str) -> None:
 
 @asynccontextmanager
 async def _opened(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = db.engine(url, connections=3)
+    engine = db.engine(url, connections=6)
     yield engine
     await engine.dispose()
 

@@ -3,16 +3,19 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import database, db, postgres
+from app import database as databases
+from app import db, postgres
 from app.database import Database, DatabaseAway
-from tests import proxy
+from tests import pooler, proxy
 from tests.end_to_end.program import free_ports
+from tests.unit.events.certificates import Authority
 
 ACCESS = """
 local all all trust
@@ -48,9 +51,9 @@ async def _made(url: str) -> None:
     await engine.dispose()
 
 
-async def refusal(url: str) -> str:
+async def refusal(url: str, between: str = "none") -> str:
     with pytest.raises(DatabaseAway) as refused:
-        await Database(url).check()
+        await Database(url, between).check()
     sentence = str(refused.value)
     assert sentence.startswith("The database of KENNEL_DATABASE_URL does not let us in: ")
     assert "\n" not in sentence
@@ -96,10 +99,10 @@ async def test_a_host_that_never_answers_is_given_up_and_the_next_one_is_asked(h
 
 
 def test_old_servers_other_encodings_and_standbys_are_unfit() -> None:
-    assert database.unfit(140_013, "UTF8", standby=False) == "it is PostgreSQL 14, and Kennel needs 15 or later"
-    assert database.unfit(150_000, "SQL_ASCII", standby=False).startswith("its encoding is SQL_ASCII")
-    assert "standby" in database.unfit(180_001, "UTF8", standby=True)
-    assert database.unfit(150_000, "UTF8", standby=False) == ""
+    assert databases.unfit(140_013, "UTF8", standby=False) == "it is PostgreSQL 14, and Kennel needs 15 or later"
+    assert databases.unfit(150_000, "SQL_ASCII", standby=False).startswith("its encoding is SQL_ASCII")
+    assert "standby" in databases.unfit(180_001, "UTF8", standby=True)
+    assert databases.unfit(150_000, "UTF8", standby=False) == ""
 
 
 async def test_the_url_s_options_reach_the_server(host: str) -> None:
@@ -118,3 +121,21 @@ async def test_an_engine_shows_no_password(engine: AsyncEngine) -> None:
     shown = db.engine("postgresql://me:hush@one,two/shop")
 
     assert "hush" not in repr(shown) + repr(shown.sync_engine) + str(shown.url) + repr(shown.sync_engine.pool)
+
+
+@pooler.needed
+async def test_tls_is_spoken_as_the_url_says(database: str, tmp_path: Path) -> None:
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    cert, key = ours.sign("server")
+    tls = {"client_tls_sslmode": "require", "client_tls_cert_file": str(cert), "client_tls_key_file": str(key)}
+    with pooler.running(tmp_path, database, **tls) as url:
+        for good in (f"sslmode=verify-full&sslrootcert={ours.ca}", "sslmode=require", "sslmode=prefer"):
+            await Database(f"{url}?{good}", "transaction").check()
+        sentences = [
+            await refusal(f"{url}?{bad}", "transaction")
+            for bad in (f"sslmode=verify-ca&sslrootcert={theirs.ca}", "sslrootcert=system", "sslmode=disable")
+        ]
+
+    unproved = "does not prove who it is: see sslmode and sslrootcert."
+    assert all(unproved in sentence for sentence in sentences[:2])
+    assert sentences[2] == "SSL required: say sslmode=require in the URL."

@@ -66,7 +66,7 @@ class Prepared:
 
 @asynccontextmanager
 async def _opened(url: str, home: Path) -> AsyncIterator[tuple[Till, Wire]]:
-    engine = db.engine(url, connections=5)
+    engine = db.engine(url, connections=10)
     options = devnet.Options("127.0.0.1:0", None)
     try:
         async with devnet.running(home, options, clock=lambda: BORN, chance=bytes) as running:
