@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from app.api.asking import Asking, NodeUnreachable, Undecodable
 from app.audit import AtNode
+from app.chain import follower
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.domain.deposits import Outpoint
 
@@ -32,7 +33,13 @@ def of(node: Node, seconds: float = SECONDS) -> Asking:
         except (NodeTrouble, TimeoutError) as error:
             raise NodeUnreachable from error
 
-    return Asking(holds, decode, coins_of(node))
+    async def kept_from() -> int:
+        try:
+            return await follower.kept_from(node)
+        except (NodeTrouble, NodeError) as error:
+            raise NodeUnreachable from error
+
+    return Asking(holds, decode, coins_of(node), kept_from)
 
 
 def coins_of(node: Node) -> AtNode:

@@ -15,7 +15,8 @@ become more, their names never change. How they are delivered: [api.md](api.md).
 (what stands before the first `_`: `INV`), and `ALL`; in any case.
 
 Every event has the same envelope: `event_type`, `message`, `event_id` (the same however often it is sent), `sequence` (counts the
-events of one account, without a gap), `position` (counts all events, without a gap) and `created`.
+events of one account, without a gap), `position` (counts all events, without a gap) and `created`. A restore from a backup
+leaves one gap in both: [api.md](api.md#events).
 """
 CLASSES: Final = {
     "ACC": "Accounts",

@@ -117,9 +117,9 @@ def _console() -> Console:
 
 async def _rescan(settings: Settings, database: Database, height: int, console: Console) -> None:
     async with _open(settings, database) as (engine, node):
-        await chain_follower.check_pruned(node, height)
+        kept_from = await chain_follower.kept_from(node)
         async with engine.begin() as transaction:
-            asked = await blocks.rescan_from(transaction, height)
+            asked = await blocks.rescan_from(transaction, height, kept_from)
         if isinstance(asked, Refusal):
             raise asked
         follower = Follower(engine, node, _rules(settings), _lease(engine), lambda: None)

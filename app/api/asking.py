@@ -24,14 +24,20 @@ async def _nobody(_: object) -> Any:
     raise NodeUnreachable
 
 
+async def _all() -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Each raises NodeUnreachable where there is no answer, but for `coins`, which says None then.
 
     `holds` says whether the node's mempool holds a txid (internal byte order); `decode` shows a transaction's hexadecimal
-    as Core's decoderawtransaction does, amounts as Decimal, or refuses with Undecodable.
+    as Core's decoderawtransaction does, amounts as Decimal, or refuses with Undecodable. `kept_from` says from which height on
+    the node has blocks.
     """
 
     holds: Callable[[bytes], Awaitable[bool]] = _nobody
     decode: Callable[[str], Awaitable[dict[str, Any]]] = _nobody
     coins: AtNode | None = None
+    kept_from: Callable[[], Awaitable[int]] = _all

@@ -14,6 +14,7 @@ from app.api import amounts, answers, parameters, replays
 from app.api.program import Given, Program, Reading
 from app.domain import pauses, solvency, system_balances
 from app.domain.audit import Totals
+from app.domain.blocks import Rescan
 from app.domain.system_balances import SystemBalance
 from app.money import Koinu, show
 
@@ -151,8 +152,12 @@ async def get_system_balances(db: Reading) -> Response:
 
 @router.post("/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height")
 async def set_sync_height(blockheight: parameters.Height, key: replays.BodilessKey, given: Given) -> Response:
-    """What was missed is booked, what is known is recognised; balances never wobble meanwhile."""
-    done = await given.commits.submit(given.rescan, blockheight, key)
+    """What was missed is booked, what is known is recognised; balances never wobble meanwhile.
+
+    The deepest height that was asked for counts. Below what a pruned node still has it is refused.
+    """
+    wanted = Rescan(blockheight, await given.asking.kept_from())
+    done = await given.commits.submit(given.rescan, wanted, key)
     return answers.show_written('"Set sync height"', replayed=done.replayed)
 
 

@@ -59,7 +59,7 @@ class Program:
     close_account: Verb[str, accounts.Account]
     create_asset: Verb[assets.NewAsset, assets.Asset]
     create_invoice: Verb[invoices.Order, invoices.Invoice]
-    rescan: Verb[int, int]
+    rescan: Verb[blocks.Rescan, int]
     void_payment: Verb[voids.Wish, payments.Payment]
     asking: Asking
     paytx_minutes: int

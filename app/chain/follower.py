@@ -235,10 +235,15 @@ async def fetch(node: Node, first: int, count: int) -> list[Block]:
 
 async def check_pruned(node: Node, first: int) -> None:
     """Raise Pruned where the node does not have the blocks from height `first` on any more."""
-    state = await node.chain_state()
-    if state.pruned and first < (state.prune_height or 0):
-        kept = state.prune_height
+    kept = await kept_from(node)
+    if first < kept:
         raise Pruned(f"The node is pruned and has blocks from {kept} on only: {first} needs a node with all of them.")
+
+
+async def kept_from(node: Node) -> int:
+    """Return the height from which on the node has blocks: 0 unless it is pruned."""
+    state = await node.chain_state()
+    return state.prune_height or 0 if state.pruned else 0
 
 
 def parse(height: int, block_hash: bytes, raw: bytes) -> Block:

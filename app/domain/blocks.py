@@ -135,27 +135,45 @@ class BeforeTheStart(Exception):
         return (self.__doc__ or "").format(*self.args)
 
 
-def rescanning() -> Verb[int, int]:
-    """Ask for rescans, each from a height; the deepest that was asked for counts."""
+class Rescan(NamedTuple):
+    """Blocks that are to be read again: from a height on. The node has those from `kept_from` on, and no others any more."""
+
+    height: int
+    kept_from: int = 0
+
+
+class Deleted(Invalid):
+    """The node is pruned and has blocks from {kept_from} on only: from {height} on needs a node with all of them."""
+
+    field = "blockheight"
+
+
+def rescanning() -> Verb[Rescan, int]:
+    """Ask for rescans; the deepest that was asked for counts."""
     return Verb("rescan", _rescan_from_all, _heights, str)
 
 
-async def _rescan_from_all(db: Db, heights: Sequence[int]) -> list[int | Refusal]:
-    return [await rescan_from(db, height) for height in heights]
+async def _rescan_from_all(db: Db, asked: Sequence[Rescan]) -> list[int | Refusal]:
+    return [await rescan_from(db, *one) for one in asked]
 
 
 async def _heights(_: Db, ids: Sequence[str]) -> dict[str, int]:
     return {text: int(text) for text in ids}
 
 
-async def rescan_from(db: Db, height: int) -> int | Refusal:
-    """Read the blocks from `height` on again; what they paid us and was missed is booked, the rest is recognised."""
+async def rescan_from(db: Db, height: int, kept_from: int = 0) -> int | Refusal:
+    """Read the blocks from `height` on again; what they paid us and was missed is booked, the rest is recognised.
+
+    A rescan that needs blocks which the node has not, those below `kept_from`, can never go on: it is replaced.
+    """
     tip_height = (await db.execute(sa.select(chain_state.c.height).with_for_update(key_share=True))).scalar()
     if height < 0 or tip_height is None or height > tip_height:
         upto = "no block yet" if tip_height is None else f"block {tip_height}"
         return Invalid(reason=f"The height is from 0 to the tip, which is {upto}.", field="blockheight")
-    now = sa.func.least(sa.func.coalesce(chain_state.c.rescan_height, height), height)
-    await db.execute(sa.update(chain_state).values(rescan_height=now))
+    if height < kept_from:
+        return Deleted(kept_from=kept_from, height=height)
+    going_on = sa.case((chain_state.c.rescan_height >= kept_from, chain_state.c.rescan_height), else_=height)
+    await db.execute(sa.update(chain_state).values(rescan_height=sa.func.least(going_on, height)))
     return height
 
 

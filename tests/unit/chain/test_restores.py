@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import db as bulk
 from app import upkeep
 from app.chain.high_water import DatabaseBehind, HighWater
-from app.domain import accounts, deposit_addresses, installation, invoices, restores
+from app.domain import accounts, deposit_addresses, installation, invoices, restores, solvency
 from app.domain.accounts import Wish
 from app.domain.deposit_addresses import Wanted
 from app.domain.installation import NotCurrent
@@ -58,7 +58,9 @@ async def go_on(till: Till) -> None:
     """What the operator does who has restored a database, and sees that payments may go on."""
     await upkeep.restored(till.engine, till.home, REGTEST)
     await till.follow()
-    await upkeep.resume(till.engine, till.node)
+    async with till.engine.connect() as db:
+        owing = await solvency.owing(db)
+    await upkeep.resume(till.engine, till.node, owing=owing)
 
 
 async def answers(engine: AsyncEngine) -> list[str]:
