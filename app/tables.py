@@ -27,6 +27,7 @@ NOBODY: Final = -9
 Amount = sa.BigInteger
 Time = sa.DateTime(timezone=True)
 NOW = sa.func.clock_timestamp()
+NEVER = sa.literal_column("'infinity'::timestamptz", sa.DateTime(timezone=True))
 STATEMENT_NOW = sa.func.statement_timestamp()
 """When the statement began: the same for all of its rows, so that an index may be asked what is older."""
 COUNTED_SELDOM: Final = {"autovacuum_analyze_scale_factor": 1}
@@ -64,6 +65,7 @@ installation = sa.Table(
     sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("epoch", sa.Text, nullable=False),  # random: tells this history of the database from others of its dumps
     _amount("sent"),  # transactions up to this number may have been sent, also those that are not here
+    _amount("restores"),  # how often this history, or one that it was told from, was begun again
     sa.Column("compared", sa.Text),  # the database that was last held against what was sent; null: none ever was
     sa.Column("behind", sa.Text),  # why it may be older than what was sent and given out, while that is so
     sa.Column("seed", sa.Text),  # the fingerprint of the seed that all keys come from; null until one was here

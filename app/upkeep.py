@@ -10,6 +10,7 @@ from app.chain.high_water import HighWater
 from app.chain.node import Node, NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
 from app.domain import blocks, consolidations, installation, pauses, payouts, restores, solvency
+from app.domain.installation import Beginning
 from app.domain.networks import Network
 from app.domain.refusals import Refusal
 from app.money import BadAmount, Koinu, parse, show
@@ -49,20 +50,18 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     """
     high_water = HighWater(home / SENT)
     async with engine.connect() as db:
-        why = high_water.behind(await installation.read(db))
-    if why is None and not anyway:
+        database = await installation.read(db)
+    if high_water.behind(database) is None and not anyway:
         raise CannotBeDone("The database knows all that was sent; if it is an older one all the same, add --anyway.")
-    seed_file = SeedFile(home / "seed.json", network)
-    if seed_file.path.exists():
-        seed_file.skip(restores.SKIPPED)
+    number = _count(SeedFile(home / "seed.json", network), max(database.restores, high_water.restores))
     epoch = secrets.token_hex(16)
     async with engine.begin() as db:
-        highest = await restores.begin(db, epoch, high_water.highest)
+        highest = await restores.begin(db, Beginning(epoch, high_water.highest, number))
     ended = 0
     while some := await _end_some(engine):
         ended += some
     high_water.raise_to(highest)
-    high_water.belong_to(epoch)
+    high_water.belong_to(epoch, number)
     async with engine.begin() as db:
         await installation.go_on(db, epoch)
     return (
@@ -112,6 +111,16 @@ def _check_owing(owing: Koinu, said: Koinu | None) -> None:
         )
     if said and not owing:
         raise CannotBeDone("Every balance has its coins: run `kennel resume` without --owing.")
+
+
+def _count(seed_file: SeedFile, known: int) -> int:
+    """Return the number of this restore, above those that are `known`; the seed file, where there is one, counts them too."""
+    if not seed_file.path.exists():
+        return known + 1
+    skipped = seed_file.read().skipped
+    number = max(known, skipped // restores.SKIPPED) + 1
+    seed_file.skip(number * restores.SKIPPED - skipped)
+    return number
 
 
 async def _end_some(engine: AsyncEngine) -> int:

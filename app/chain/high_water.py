@@ -36,10 +36,14 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What the file says: the highest number that was sent, and in which history of the database; None: an older Kennel wrote it."""
+    """What the file says: the highest number that was sent, in which history of the database, and how many there were before it.
+
+    No epoch: an older Kennel wrote it, or a hand.
+    """
 
     highest_transaction: int
     epoch: str | None = None
+    restores: int = 0
 
 
 class HighWater:
@@ -53,6 +57,11 @@ class HighWater:
     def highest(self) -> int:
         """The highest number that was sent; 0 if none."""
         return self._known.highest_transaction if self._known else 0
+
+    @property
+    def restores(self) -> int:
+        """How often a database was restored that belonged to this file."""
+        return self._known.restores if self._known else 0
 
     def knows(self, database: Installation) -> bool:
         """Say whether this very database was held against the file, and is of its history and not behind it."""
@@ -82,9 +91,9 @@ class HighWater:
         """Remember that `number` is about to be sent; returns once the disk has it, or raises NotRemembered."""
         self._remember(Mark(number))
 
-    def belong_to(self, epoch: str) -> None:
-        """Remember that the database of the history `epoch` is the one that goes on; as `raise_to`."""
-        self._remember(Mark(0, epoch))
+    def belong_to(self, epoch: str, restores: int) -> None:
+        """Remember that the database of the history `epoch`, begun by so many restores, is the one that goes on; as `raise_to`."""
+        self._remember(Mark(0, epoch, restores))
 
     def _remember(self, mark: Mark) -> None:
         """Write what the file does not say yet: another process may have sent more since."""
@@ -92,7 +101,7 @@ class HighWater:
             there = self._read()
             before = there or self._known or Mark(0)
             higher = max(mark.highest_transaction, before.highest_transaction, self.highest)
-            after = Mark(higher, mark.epoch or before.epoch)
+            after = Mark(higher, mark.epoch or before.epoch, max(mark.restores, before.restores))
             if after != there:
                 self._write(after)
             self._known = after
@@ -103,7 +112,7 @@ class HighWater:
     def _read(self) -> Mark | None:
         try:
             said = json.loads(self._path.read_text())
-            return Mark(int(said["highest_transaction"]), said.get("epoch"))
+            return Mark(int(said["highest_transaction"]), said.get("epoch"), int(said.get("restores", 0)))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError, AttributeError) as error:

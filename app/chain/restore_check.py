@@ -22,6 +22,6 @@ async def compare(engine: AsyncEngine, high_water: HighWater) -> None:
             await installation.set_behind(db, reason)
     if reason is not None:
         raise DatabaseBehind(reason)
-    await asyncio.to_thread(high_water.belong_to, database.epoch)
+    await asyncio.to_thread(high_water.belong_to, database.epoch, database.restores)
     async with engine.begin() as db:
         await installation.set_compared(db, database.epoch)

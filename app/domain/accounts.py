@@ -17,7 +17,7 @@ from app.domain.installation import NotCurrent
 from app.domain.networks import Network
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 from app.money import Koinu
-from app.tables import NOW, accounts, addresses, ready_keys
+from app.tables import NEVER, NOW, accounts, addresses, ready_keys
 
 ACCOUNT_KEY: Final = 2
 """The branch under which the account key's own address is kept (0 receives, 1 is change)."""
@@ -204,13 +204,13 @@ async def _put(db: Db, wishes: Sequence[Wish], network: Network) -> list[Account
 
 
 async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Sequence[Account]) -> None:
-    """Count a schedule that was set from now on, and forget that the payouts of other terms failed."""
-    numbers = [
-        a.id for a in changed if a.foreign_id not in before or a.payout_terms != before[a.foreign_id].payout_terms
-    ]
+    """Count a schedule that was set from now on, and forget that the payouts of other terms failed, but not a restore."""
+    terms = {name: account.payout_terms for name, account in before.items()}
+    numbers = [a.id for a in changed if a.payout_terms != terms.get(a.foreign_id)]
     if numbers:
         wanted = accounts.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS))
-        await db.execute(sa.update(accounts).where(wanted).values(payout_since=NOW, payout_after=None))
+        changed_terms = {"payout_since": NOW, "payout_after": sa.case((accounts.c.payout_after == NEVER, NEVER))}
+        await db.execute(sa.update(accounts).where(wanted).values(changed_terms))
 
 
 async def rename(db: Db, old: str, new: str) -> Account:

@@ -23,15 +23,29 @@ class NotCurrent(Refusal):
 class Installation(NamedTuple):
     """The installation as this database knows it.
 
-    `highest` is the highest number of a transaction that may have been sent. `marked`: a sender has held a database of this
+    `highest` is the highest number of a transaction that may have been sent, `restores` how often it was begun again. `marked`: a sender has held a database of this
     history against its sent.json; `compared`: it was this very database. `behind` says why it may be an older one.
     """
 
     epoch: str
     highest: int
+    restores: int
     marked: bool
     compared: bool
     behind: str | None
+
+
+class Beginning(NamedTuple):
+    """Another history of the database, begun by a restore.
+
+    Transactions up to the number `sent` were sent, though they may not be here. It is the one of number `restores`: what it
+    gives out lies that many times a history's use above what the first gave out, so that no two give out the same,
+    whichever of them a dump is from.
+    """
+
+    epoch: str
+    sent: int
+    restores: int
 
 
 # Whatever restores a database makes another one of it, by one of these: the cluster, the database in it, the table in that,
@@ -48,6 +62,7 @@ HIGHEST: Final = sa.func.greatest(installation.c.sent, sa.select(sa.func.max(tra
 COLUMNS: Final = (
     installation.c.epoch,
     HIGHEST.label("highest"),
+    installation.c.restores,
     installation.c.compared.is_not(None).label("marked"),
     _COMPARED.label("compared"),
     installation.c.behind,
@@ -55,9 +70,14 @@ COLUMNS: Final = (
 """What an `Installation` is made of, in its order."""
 
 
+_READ: Final = sa.select(*COLUMNS)
+_ELSEWHERE: Final = sa.and_(installation.c.compared.is_not(None), ~_COMPARED)
+_UNFIT: Final = sa.select(sa.func.coalesce(installation.c.behind, sa.case((_ELSEWHERE, NOT_COMPARED))))
+
+
 async def read(db: Db) -> Installation:
     """Return the installation."""
-    return Installation(*(await db.execute(sa.select(*COLUMNS))).one())
+    return Installation(*(await db.execute(_READ)).one())
 
 
 async def lock(db: Db) -> Installation:
@@ -77,14 +97,16 @@ async def set_compared(db: Db, epoch: str) -> None:
     await db.execute(here.values(compared=_THIS_DATABASE, behind=None))
 
 
-async def begin_again(db: Db, epoch: str, sent: int) -> int:
-    """Begin another history, of which nothing is given out before `go_on`; returns the highest number ever sent.
+async def begin_again(db: Db, begun: Beginning) -> Beginning:
+    """Begin another history, of which nothing is given out before `go_on`; returns how it must differ from this database.
 
-    Transactions up to the number `sent` are known to have been sent, though they may not be here.
+    That is the highest number ever sent, and how many times what a history can use is to be left out.
     """
-    highest = sa.func.greatest(HIGHEST, sent)
-    begun = sa.update(installation).values(epoch=epoch, sent=highest, behind=UNDER_WAY)
-    return int((await db.execute(begun.returning(installation.c.sent))).scalar_one())
+    database = await lock(db)
+    sent = max(database.highest, begun.sent)
+    values = {"epoch": begun.epoch, "sent": sent, "restores": begun.restores, "behind": UNDER_WAY}
+    await db.execute(sa.update(installation).values(values))
+    return Beginning(begun.epoch, sent, begun.restores - database.restores)
 
 
 async def go_on(db: Db, epoch: str) -> None:
@@ -98,9 +120,7 @@ async def unfit(db: Db) -> str | None:
 
     A database that no sender has ever looked at is a new one.
     """
-    elsewhere = sa.and_(installation.c.compared.is_not(None), ~_COMPARED)
-    why = sa.func.coalesce(installation.c.behind, sa.case((elsewhere, NOT_COMPARED)))
-    reason: str | None = await db.scalar(sa.select(why))
+    reason: str | None = await db.scalar(_UNFIT)
     return reason
 
 

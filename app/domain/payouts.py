@@ -14,7 +14,7 @@ from app.domain.networks import Network
 from app.domain.pay_orders import PAYOUT, Payee, PayOrder
 from app.domain.refusals import Refusal
 from app.money import DOGE, DUST, MAX_MONEY, Koinu
-from app.tables import NOW, accounts, balances
+from app.tables import NEVER, NOW, accounts, balances
 
 WINDOW: Final = 1_000
 """Accounts with a payout address that are looked at in one step."""
@@ -96,21 +96,21 @@ async def hold_back(db: Db, numbers: Sequence[int]) -> None:
     """Let no payout of these accounts begin for a while: the last one came to nothing, and the next would as well."""
     if numbers:
         wanted = accounts.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
+        held_back = sa.func.greatest(accounts.c.payout_after, NOW + HELD_BACK)  # who is stopped for good stays so
         locked = sa.select(accounts.c.id).where(wanted).order_by(accounts.c.id).with_for_update(key_share=True)
-        await db.execute(sa.update(accounts).where(accounts.c.id.in_(locked)).values(payout_after=NOW + HELD_BACK))
+        await db.execute(sa.update(accounts).where(accounts.c.id.in_(locked)).values(payout_after=held_back))
 
 
 async def stop_all(db: Db) -> None:
-    """Let no payout begin until `start_all`: what the balances say may be old."""
-    await db.execute(sa.update(accounts).where(accounts.c.payout_address != "").values(payout_after=_NEVER))
+    """Let no payout begin until `start_all`, whatever terms are set until then: what the balances say may be old."""
+    await db.execute(sa.update(accounts).values(payout_after=NEVER))
 
 
 async def start_all(db: Db) -> None:
     """Let payouts go on that `stop_all` had stopped."""
-    await db.execute(sa.update(accounts).where(accounts.c.payout_after == _NEVER).values(payout_after=None))
+    await db.execute(sa.update(accounts).where(accounts.c.payout_after == NEVER).values(payout_after=None))
 
 
-_NEVER: Final = sa.text("'infinity'::timestamptz")
 _OPEN: Final = sa.and_(
     accounts.c.payout_address != "",
     accounts.c.state == "open",

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from app import db as bulk
 from app.db import Db
 from app.domain import dispatch, installation, outbox, pauses, payouts, ready_keys
+from app.domain.installation import Beginning
 from app.domain.refusals import Conflict
 from app.tables import accounts
 
@@ -30,23 +31,23 @@ class MayHaveBeenSent(Conflict):
     """The database was restored from a backup, and this payment may have been sent since: look before you ask again."""
 
 
-async def begin(db: Db, epoch: str, sent: int) -> int:
-    """Begin the history `epoch`: pause payments, stop payouts, and leave out what may have been given out already.
+async def begin(db: Db, begun: Beginning) -> int:
+    """Begin another history: pause payments, stop payouts, and leave out what may have been given out already.
 
-    Those are addresses, account numbers, and the numbers of events and of all else that has one. Transactions up to the
-    number `sent` were sent; returns the highest number of one that may have been.
+    Those are addresses, account numbers, and the numbers of events and of all else that has one. Returns the highest
+    number of a transaction that may have been sent.
     """
     await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
-    highest = await installation.begin_again(db, epoch, sent)
+    _, highest, times = await installation.begin_again(db, begun)
     await pauses.pause(db, pauses.RESTORED)
     locked = sa.select(accounts.c.id).order_by(accounts.c.id).with_for_update(key_share=True)
     await db.execute(sa.select(sa.func.count()).select_from(locked.subquery()))
-    moved = {name: accounts.c[name] + SKIPPED for name in ("next_index", "next_change")}
+    moved = {name: accounts.c[name] + times * SKIPPED for name in ("next_index", "next_change")}
     await db.execute(sa.update(accounts).values(moved))
     await payouts.stop_all(db)
     await ready_keys.forget(db)
-    await outbox.leave_out(db, SKIPPED_NUMBERS)
-    await db.execute(_LEAVE_OUT, {"number": SKIPPED_NUMBERS, "sent": highest})
+    await outbox.leave_out(db, times * SKIPPED_NUMBERS)
+    await db.execute(_LEAVE_OUT, {"number": times * SKIPPED_NUMBERS, "sent": highest})
     return highest
 
 

@@ -15,6 +15,7 @@ def upgrade() -> None:
             id smallint NOT NULL,
             epoch text NOT NULL,
             sent bigint DEFAULT '0' NOT NULL,
+            restores bigint DEFAULT '0' NOT NULL,
             compared text,
             behind text,
             seed text,

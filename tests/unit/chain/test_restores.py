@@ -17,10 +17,13 @@ from app.chain.high_water import DatabaseBehind, HighWater
 from app.domain import accounts, deposit_addresses, installation, invoices, restores, solvency
 from app.domain.accounts import Wish
 from app.domain.deposit_addresses import Wanted
-from app.domain.installation import NotCurrent
+from app.domain.installation import Beginning, NotCurrent
 from app.domain.invoices import Order
 from app.domain.networks import REGTEST
 from app.domain.refusals import Refusal
+from app.payouts import Payouts
+from app.tables import NEVER
+from app.tables import accounts as account_rows
 from app.tables import installation as installation_row
 from tests import conftest, world
 from tests import till as tills
@@ -106,6 +109,50 @@ async def test_a_dump_that_is_restored_twice_pays_nobody_twice(till: Till, serve
         assert await twice.states(payment) == ["FAILED"]
         assert [await twice.received(to) for to in (first, second)] == [doge(10), doge(5)]
         await twice.audit()
+
+
+async def test_no_two_histories_that_begin_with_the_same_dump_give_out_the_same_address_or_number(
+    till: Till, server: str
+) -> None:
+    """Nor does one that begins in the midst of the first of them."""
+    made = [await world.invoice(till.engine)]
+    first = await dumped(server, till)
+    second = ""
+    for nth in range(4):
+        async with restored(server, till, second if nth == 2 else first) as older:
+            await upkeep.restored(older.engine, older.home, REGTEST, anyway=True)
+            await older.follow()
+            made.append(await world.invoice(older.engine))
+            second = second or await dumped(server, older)
+            made.append(await world.invoice(older.engine))
+
+    assert [one.index // 10_000 for one in made] == [0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert len({one.address for one in made}) == len(made)
+    assert json.loads((till.home / "sent.json").read_text())["restores"] == 4
+
+
+async def test_after_a_restore_neither_a_payout_that_failed_nor_new_terms_begin_payouts_again(
+    till: Till, server: str
+) -> None:
+    await till.fund("other", 100)
+    terms = {"payout_address": await till.stranger(), "payout_threshold": doge(50)}
+    payouts = Payouts(till.engine, REGTEST, till.committed)
+    async with till.engine.begin() as db:
+        await accounts.put(db, [Wish("shop", terms)], REGTEST)
+    while await payouts.step():
+        pass
+    dump = await dumped(server, till)
+
+    async with restored(server, till, dump) as older:
+        await upkeep.restored(older.engine, older.home, REGTEST, anyway=True)
+        async with older.engine.begin() as db:
+            await accounts.put(db, [Wish("shop", {"payout_threshold": doge(20)}), Wish("other", terms)], REGTEST)
+
+        async with older.engine.connect() as db:
+            assert set(await db.scalars(sa.select(account_rows.c.payout_after == NEVER))) == {True}
+        assert (await older.balance()).available == doge(180)
+        await Payouts(older.engine, REGTEST, older.committed).step()
+        assert [(await older.balance(name)).available for name in ("shop", "other")] == [doge(180), doge(100)]
 
 
 async def test_the_number_of_what_was_sent_never_falls_and_new_transactions_are_above_it(
@@ -251,6 +298,26 @@ async def test_a_database_that_was_moved_and_is_not_behind_goes_on_by_itself(til
         assert await answers(moved.engine) == GIVEN
 
 
+async def test_a_dump_that_is_restored_into_the_same_database_is_looked_at_before_anything_is_given_out(
+    till: Till,
+) -> None:
+    """While Kennel runs: what tells is that its tables are others."""
+    await till.send()
+    again = """
+        ALTER TABLE installation RENAME TO before;
+        CREATE TABLE installation (LIKE before INCLUDING ALL);
+        INSERT INTO installation SELECT * FROM before;
+        DROP TABLE before
+    """
+    async with till.engine.begin() as db:
+        for statement in again.split(";"):
+            await db.execute(sa.text(statement))
+
+    assert all("has not looked at it yet" in said for said in await answers(till.engine))
+    await till.send()
+    assert await answers(till.engine) == GIVEN
+
+
 async def test_what_an_older_kennel_left_goes_on_without_a_hand(till: Till) -> None:
     await till.pay(await till.stranger(), 10)
     await till.send()
@@ -266,7 +333,7 @@ async def test_what_an_older_kennel_left_goes_on_without_a_hand(till: Till) -> N
     assert await till.states(payment) == ["BROADCAST"]
     async with till.engine.connect() as db:
         database = await installation.read(db)
-    assert json.loads(mark.read_text()) == {"highest_transaction": 2, "epoch": database.epoch}
+    assert json.loads(mark.read_text()) == {"highest_transaction": 2, "epoch": database.epoch, "restores": 0}
     assert database.compared
 
 
@@ -277,7 +344,7 @@ async def test_a_way_back_that_was_killed_half_way_stays_closed_until_it_is_gone
 
     async with restored(server, till, dump) as older:
         async with older.engine.begin() as db:
-            await restores.begin(db, "an epoch", 1)
+            await restores.begin(db, Beginning("an epoch", 1, 1))
         with pytest.raises(DatabaseBehind, match="begun and has not ended"):
             await older.send()
         assert all("run `kennel restored` again" in said for said in await answers(older.engine))

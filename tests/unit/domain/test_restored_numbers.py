@@ -23,6 +23,7 @@ from app.domain.endpoint_changes import NewEndpoint
 from app.domain.endpoints import Endpoint
 from app.domain.events import BeyondTheEnd
 from app.domain.holds import NewHold
+from app.domain.installation import Beginning
 from app.domain.outbox import Fact
 from app.domain.restores import SKIPPED_NUMBERS
 from app.tables import NOBODY, deliveries
@@ -44,7 +45,8 @@ async def tell(engine: AsyncEngine, *accounts: int) -> list[int]:
 
 async def restore(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
-        await restores.begin(db, "an epoch", 0)
+        number = (await installation.read(db)).restores + 1
+        await restores.begin(db, Beginning("an epoch", 0, number))
         await installation.go_on(db, "an epoch")
 
 
