@@ -75,6 +75,7 @@ class Connections:
         self.all: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: dict[Connection, None] = {}
         self._counts: dict[str, int] = {}
@@ -124,7 +125,7 @@ class Connections:
 
     def start(self, answering: Coroutine[Any, Any, None]) -> None:
         """Let a request be answered."""
-        task = asyncio.get_running_loop().create_task(answering)
+        task = self._loop.create_task(answering)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -17,7 +17,7 @@ _UPGRADE: Final = re.compile(rb"(?i)\nupgrade[ \t]*:[^\n]*")
 _EMPTY_LINE: Final = b"\r\n\r\n"
 _VERSIONS: Final = ("1.0", "1.1")
 _WHITE: Final = b" \t"
-_OURS: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 """The headers that say how a request is framed."""
 
 Headers = list[tuple[bytes, bytes]]
@@ -130,9 +130,14 @@ class RequestParser:
     # ---------------------------------------------------------------- the head
 
     def _described(self, client: Address, server: Address) -> Head:
-        named = {name: value.strip(_WHITE) for name, value in self._headers if name in _OURS}
-        chunked = b"transfer-encoding" in named
-        if not self._is_allowed(named):
+        hosts, framing = 0, {}
+        for name, value in self._headers:
+            if name == b"host":
+                hosts += 1
+            elif name in _FRAMING:
+                framing[name] = value.strip(_WHITE)
+        encoding = framing.get(b"transfer-encoding")
+        if not self._is_allowed(hosts, encoding):
             raise Malformed
         scope = {
             "type": "http",
@@ -147,20 +152,18 @@ class RequestParser:
             "server": server,
             "state": {},
         }
-        self._remaining = None if chunked else int(named.get(b"content-length", b"0"))
+        self._remaining = int(framing.get(b"content-length", b"0")) if encoding is None else None
         return Head(
             scope,
             whole=self.ended,
             keep_alive=self._keep_alive and self._version == "1.1",
-            expects_continue=named.get(b"expect", b"").lower() == b"100-continue",
+            expects_continue=framing.get(b"expect", b"").lower() == b"100-continue",
         )
 
-    def _is_allowed(self, named: dict[bytes, bytes]) -> bool:
+    def _is_allowed(self, hosts: int, encoding: bytes | None) -> bool:
         """Whether the head is one that HTTP allows: what a proxy before us might read in another way is none (RFC 9112)."""
-        hosts = sum(name == b"host" for name, _ in self._headers)
-        if self._version not in _VERSIONS or hosts > 1 or (not hosts and self._version == "1.1"):
+        if self._version not in _VERSIONS or hosts > 1 or (hosts == 0 and self._version == "1.1"):
             return False
-        encoding = named.get(b"transfer-encoding")
         return encoding is None or (encoding.lower() == b"chunked" and self._version == "1.1")
 
     def _target(self) -> dict[str, Any]:
