@@ -5,12 +5,11 @@ encoded as text that begins with NUL, which no other text does that was read or 
 """
 
 import json
-import re
 from typing import Final
 
 _BEGIN: Final = '"\\u0000'
-_FRAGMENT: Final = re.compile(r'"\\u0000((?:[^"\\]|\\.)*)"')
 """A quote inside of any text is written with a backslash before it, so this begins where a text begins."""
+_DECODER: Final = json.JSONDecoder()
 
 
 def fragment(text: str) -> str:
@@ -20,9 +19,10 @@ def fragment(text: str) -> str:
 
 def placed(encoded: str) -> str:
     """Put the fragments of an encoded value in their places."""
-    return _FRAGMENT.sub(_text, encoded) if _BEGIN in encoded else encoded
-
-
-def _text(found: re.Match[str]) -> str:
-    text: str = json.loads(f'"{found[1]}"')
-    return text
+    parts: list[str] = []
+    done = 0
+    while (begin := encoded.find(_BEGIN, done)) >= 0:
+        text, end = _DECODER.raw_decode(encoded, begin)
+        parts += (encoded[done:begin], text[1:])
+        done = end
+    return "".join([*parts, encoded[done:]]) if parts else encoded

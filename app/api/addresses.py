@@ -169,7 +169,12 @@ async def list_deposits(
     return answers.show(DepositPage.of(found, limit))
 
 
-@public.get("/address/{address}/qr.png", response_class=Response, summary="The QR code of a deposit address")
+@public.get(
+    "/address/{address}/qr.png",
+    response_class=Response,
+    responses=qr.DESCRIBED,
+    summary="The QR code of a deposit address",
+)
 async def get_qr(
     address: parameters.DepositAddress, given: Given, fg: qr.Asked = None, bg: qr.Asked = None
 ) -> Response:

@@ -10,7 +10,7 @@ from app.domain import assets
 
 _SCHEMA_IN: Final = {
     "anyOf": [{"type": "string"}, {"type": "number"}],
-    "description": "DOGE as a decimal string (exact, at most 8 decimals) or a number",
+    "description": "DOGE as a decimal string (exact, at most 8 decimals) or a number (rounded to 8 decimals)",
     "examples": ["12.5"],
 }
 _SCHEMA_OUT: Final = {"type": "string", "description": "DOGE as a decimal string", "examples": ["12.5"]}
@@ -62,7 +62,7 @@ GivenIn = Annotated[
     WithJsonSchema(
         {
             "anyOf": [{"type": "string"}, {"type": "number"}],
-            "description": "An amount of the asset as a decimal string (exact) or a number",
+            "description": "An amount of the asset as a decimal string (exact) or a number (rounded to the asset's decimals)",
             "examples": ["12.5"],
         }
     ),

@@ -92,8 +92,12 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "", names: f
 
 
 def public(program: Program, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
-    """Build the payer's API, which knows nothing but invoices and deposit addresses; any page may show what it says."""
-    face = Face(callers=origins.Callers(names, pages=True), body_bytes=_PUBLIC_BODY_BYTES, at_once=_PUBLIC_AT_ONCE)
+    """Build the payer's API, which knows nothing but invoices and deposit addresses; any page may show what it says.
+
+    It is described at /docs, as the merchant's is.
+    """
+    callers = origins.Callers(names, pages=True)
+    face = Face(callers=callers, documented=True, body_bytes=_PUBLIC_BODY_BYTES, at_once=_PUBLIC_AT_ONCE)
     return build("Kennel", [invoices.public, addresses.public, operations.health], new_id, face, program)
 
 

@@ -108,7 +108,9 @@ def _bodies(operation: Node) -> str:
         for media, content in shape.get("content", {}).items():
             kind = _kind(content.get("schema", {}))
             lines.append(f"<p>{escape(heading)}: {kind} <code>{escape(media)}</code></p>{_example(content)}")
-    return "".join(lines)
+    refused = [status for status, shape in operation.get("responses", {}).items() if "$ref" in shape]
+    error = _kind({"$ref": f"{_REFERENCE}Error"})
+    return "".join([*lines, f"<p>{', '.join(sorted(refused))}: {error}</p>" if refused else ""])
 
 
 def _schema(name: str, schema: Node) -> str:

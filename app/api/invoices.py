@@ -247,7 +247,12 @@ async def get_public_invoice(
     return answers.show(_seen_by(given, await invoices.fetch(db, given.network, invoice_id), token))
 
 
-@public.get("/invoice/{invoice_id}/qr.png", response_class=Response, summary="The QR code to pay an invoice")
+@public.get(
+    "/invoice/{invoice_id}/qr.png",
+    response_class=Response,
+    responses=qr.DESCRIBED,
+    summary="The QR code to pay an invoice",
+)
 async def get_qr(invoice_id: parameters.InvoiceId, given: Given, fg: qr.Asked = None, bg: qr.Asked = None) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
     async with given.reads.connect() as db:  # painting needs none

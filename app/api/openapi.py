@@ -1,7 +1,7 @@
 """The OpenAPI description: FastAPI's, with the bodies that our own dependency reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI
@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.api import answers, bodies, replays
+from app.api import answers, auth, bodies, replays
 from app.domain import event_examples, event_types, events
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -41,9 +41,26 @@ _ERROR_SCHEMA: Final = {
         {"error": {"code": "bad-request", "message": "items.0.name must be a string", "field": "items.0.name"}}
     ],
 }
-_ERROR_ANSWER: Final = {
-    "description": "Refused",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+_ANYWHERE: Final = (400, 403, 408, 413, 431, 500, 503)
+"""What may come instead of any answer: it is about the request itself, or nobody is there to answer it."""
+_MEANINGS: Final[Mapping[int, str]] = {
+    400: "Something in the request is wrong; `field` says what",
+    401: "The token is missing or wrong",
+    403: "A page of another site asks, or the name in `Host` is none of Kennel's",
+    404: "There is no such thing, or no such path",
+    408: "The request did not arrive in time",
+    409: "It cannot be done as things are; or the same key is still running",
+    413: "The body is too large",
+    422: "The Idempotency-Key was used for another request",
+    431: "The headers are too large",
+    500: "Our fault; the log knows more under `x-request-id`",
+    503: "The database or the node is away, or too much is asked at once: try again after `Retry-After` seconds",
+}
+_REPLAYED: Final = {
+    "Idempotent-Replayed": {
+        "schema": {"type": "string", "enum": ["true"]},
+        "description": "Where an Idempotency-Key had made it before",
+    }
 }
 
 
@@ -92,7 +109,11 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
             _drop_unfit_default(shape)
     for route in routes:
         for method in route.methods or ():
-            _finish(schema["paths"][route.path_format][method.lower()], route)
+            operation = schema["paths"][route.path_format][method.lower()]
+            _finish(operation, route)
+            for status in _refusals(operation, route, method, locked=locked):
+                operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
+    components["responses"] = {str(status): _refused(status) for status in _MEANINGS}
     if any(route.path_format == "/webhooks" for route in routes):
         schema["webhooks"] = {name: _webhook(name) for name in event_types.TYPES}
     if locked:
@@ -116,12 +137,32 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
     for parameter in operation.get("parameters", ()):
         _drop_unfit_default(parameter["schema"])
     operation["responses"].pop("422", None)
-    operation["responses"]["4XX"] = _ERROR_ANSWER
     if reader := _reader(route):
         operation["requestBody"] = _body(reader)
     needed = [_KEYED[call] for one in route.dependant.dependencies if (call := one.call) in _KEYED]
     if needed:
         operation.setdefault("parameters", []).append({**replays.PARAMETER, "required": needed[0]})
+        operation["responses"]["200"]["headers"] = _REPLAYED
+
+
+def _refusals(operation: Mapping[str, Any], route: APIRoute, method: str, *, locked: bool) -> Iterator[int]:
+    """Yield every status with which this operation may be refused."""
+    yield from _ANYWHERE
+    if locked and route.path_format not in auth.OPEN_PATHS:
+        yield 401
+    if operation.get("parameters") or _reader(route):
+        yield 404
+    if method != "GET":
+        yield 409
+    if any(one.call in _KEYED for one in route.dependant.dependencies):
+        yield 422
+
+
+def _refused(status: int) -> dict[str, Any]:
+    return {
+        "description": _MEANINGS[status],
+        "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model="Error")}}},
+    }
 
 
 def _webhook(name: str) -> dict[str, Any]:

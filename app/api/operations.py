@@ -161,7 +161,12 @@ async def set_sync_height(blockheight: parameters.Height, key: replays.BodilessK
     return answers.show_written('"Set sync height"', replayed=done.replayed)
 
 
-@router.get("/ready", response_model=Readiness, summary="Whether the program's loops run, and why not")
+@router.get(
+    "/ready",
+    response_model=Readiness,
+    responses={503: {"model": Readiness}},
+    summary="Whether the program's loops run, and why not",
+)
 async def get_ready(given: Given) -> Response:
     """503 while a loop is in trouble or has stopped: the chain is not followed, or nothing is sent or told.
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from app import characters
@@ -16,6 +16,7 @@ from app.domain import deposit_addresses, event_types, events, invoices, refusal
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 10
 MAX_HEIGHT: Final = 2**31 - 1
+MAX_CURSOR: Final = 10**18 - 1
 _MAX_TYPES: Final = 100
 _MAX_ADDRESS: Final = 64
 _MAX_CURSOR: Final = 400
@@ -143,10 +144,20 @@ ForeignId = Annotated[
 ]
 """1 to 255 characters of one line; the server has decoded it once, so that it holds no slash."""
 
-InvoiceId = Annotated[str, Path(description="The invoice's id: its address"), AfterValidator(_invoice_id)]
+InvoiceId = Annotated[
+    str,
+    Path(description="The invoice's id: its address"),
+    AfterValidator(_invoice_id),
+    WithJsonSchema({"type": "string", "maxLength": _MAX_ADDRESS}),
+]
 """What cannot be an address is answered like an unknown invoice."""
 
-DepositAddress = Annotated[str, Path(alias="address", description="A deposit address"), AfterValidator(_address)]
+DepositAddress = Annotated[
+    str,
+    Path(alias="address", description="A deposit address"),
+    AfterValidator(_address),
+    WithJsonSchema({"type": "string", "maxLength": _MAX_ADDRESS}),
+]
 """What cannot be an address is answered like an unknown one."""
 
 Start = Annotated[Moment | None, Query(alias="from", description="Only what was made at this time or later")]
@@ -163,7 +174,9 @@ Types = Annotated[
 """A filter of events, as events.page takes it."""
 
 Height = Annotated[
-    int, Path(alias="blockheight", description="A block's height"), PlainValidator(_height, json_schema_input_type=int)
+    int,
+    Path(alias="blockheight", description="A block's height"),
+    PlainValidator(_height, json_schema_input_type=Annotated[int, Field(ge=0, le=MAX_HEIGHT)]),
 ]
 
 Percent = Annotated[int | None, Query(ge=0, le=99, description="How far on, 0 to 99")]
@@ -172,14 +185,14 @@ Percent = Annotated[int | None, Query(ge=0, le=99, description="How far on, 0 to
 Cursor = Annotated[
     int,
     Query(description="Where to go on: the `cursor` of the page before"),
-    PlainValidator(_cursor, json_schema_input_type=int),
+    PlainValidator(_cursor, json_schema_input_type=Annotated[int, Field(ge=0, le=MAX_CURSOR)]),
 ]
 """A cursor that is a number: GigaWallet's, and the position of an event; "" is 0."""
 
 Limit = Annotated[
     int,
     Query(description="Rows on the page, 1 to 100"),
-    PlainValidator(_limit, json_schema_input_type=int),
+    PlainValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1, le=MAX_PAGE)]),
 ]
 """How many rows; "" is 10."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 from zlib import crc32
 
 import segno
@@ -29,6 +29,8 @@ Asked = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
 """A colour in a request."""
 
 HEADERS: Final = {"Cache-Control": "max-age=900, immutable"}
+DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/png": {}}}}
+"""How OpenAPI describes the answer."""
 
 
 class Colour(NamedTuple):

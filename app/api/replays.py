@@ -18,7 +18,7 @@ PARAMETER: Final[Mapping[str, Any]] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "maxLength": texts.MAX_LABEL},
+    "schema": {"type": "string", "minLength": 1, "maxLength": texts.MAX_LABEL},
     "description": "A request that is sent again with the same key is done once",
 }
 """How OpenAPI describes it; FastAPI's own header parameter costs every request 15 microseconds."""

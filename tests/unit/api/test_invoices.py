@@ -289,7 +289,11 @@ async def test_the_admin_api_describes_its_bodies_with_examples(admin: httpx.Asy
     assert (await admin.get("/docs")).status_code == 200
 
 
-async def test_the_public_api_knows_nothing_but_invoices(payer: httpx.AsyncClient) -> None:
-    for path in ("/account/shop", "/accounts", "/openapi.json", "/docs"):
+async def test_the_public_api_knows_nothing_but_invoices_and_describes_that(payer: httpx.AsyncClient) -> None:
+    for path in ("/account/shop", "/accounts"):
         assert (await payer.get(path)).status_code == 404
+    described = (await payer.get("/openapi.json")).json()
+    assert {path.split("/")[1] for path in described["paths"]} == {"invoice", "address", "health"}
+    assert "webhooks" not in described
+    assert (await payer.get("/docs")).status_code == 200
     assert (await payer.get("/health")).json() == {"status": "ok"}

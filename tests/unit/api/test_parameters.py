@@ -4,7 +4,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api import parameters
+from app.api import application, parameters, program
+from tests.unit.api.conftest import client_of
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,27 @@ def defaults(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(node, list):
         for child in node:
             yield from defaults(child, name)
+
+
+async def test_both_listeners_describe_every_status_and_the_bounds_of_parameters(
+    kennel: program.Program, payer: httpx.AsyncClient
+) -> None:
+    async with client_of(application.admin(kennel, lambda: "id", token="such-token-of-16")) as locked:
+        headers = {"Authorization": "Bearer such-token-of-16"}
+        admin = (await locked.get("/openapi.json", headers=headers)).json()["paths"]
+    public = (await payer.get("/openapi.json")).json()["paths"]
+    operations = [(path, one) for path, methods in (*admin.items(), *public.items()) for one in methods.values()]
+
+    assert len(operations) > 60
+    for path, operation in operations:
+        assert {"200", "400", "403", "500", "503"} <= operation["responses"].keys()
+        assert ("401" in operation["responses"]) == (path in admin and path != "/health")
+        bounds = {one["name"]: one["schema"] for one in operation.get("parameters", ())}
+        if "limit" in bounds:
+            assert (bounds["limit"]["minimum"], bounds["limit"]["maximum"]) == (1, 100)
+        if "Idempotency-Key" in bounds:
+            assert (bounds["Idempotency-Key"]["minLength"], bounds["Idempotency-Key"]["maxLength"]) == (1, 255)
+            assert {"409", "422"} <= operation["responses"].keys()
 
 
 async def test_a_client_that_sends_the_defaults_that_are_described_asks_for_the_same(admin: httpx.AsyncClient) -> None:
