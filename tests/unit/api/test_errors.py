@@ -111,6 +111,13 @@ async def test_the_token_opens_and_the_scheme_has_any_case(locked: httpx.AsyncCl
     assert answer.text == "x"
 
 
+@pytest.mark.parametrize("authorization", [b"Bearer such-token ", b" Bearer such-token\t"])
+async def test_blanks_around_the_token_are_no_part_of_it(locked: httpx.AsyncClient, authorization: bytes) -> None:
+    answer = await locked.get("/account/x", headers=[(b"Authorization", authorization)])
+
+    assert answer.text == "x"
+
+
 async def test_without_a_token_an_unknown_path_is_404_and_options_tells_the_methods(locked: httpx.AsyncClient) -> None:
     unknown = [await locked.request(method, "/nothing/here") for method in ("GET", "POST", "OPTIONS")]
     options = await locked.options("/account/x")

@@ -81,6 +81,38 @@ async def test_every_answer_has_the_fields_that_are_described_and_metadata_as_it
     assert list(page) == list(TransferPage.model_fields)
 
 
+async def test_numbers_are_rounded_to_the_decimals_of_the_asset_wherever_they_stand(shop: httpx.AsyncClient) -> None:
+    third = {"from": "alice", "to": "bob", "asset": "gold", "amount": 1 / 30}
+    split = {
+        **third,
+        "to": [{"account": "bob", "amount": 0.1 / 3}, {"account": "carol", "amount": 0.015}],
+        "amount": 0.1 / 3 + 0.015,
+    }
+
+    one = await post(shop, "/transfers", third)
+    many = await post(shop, "/transfers", {"transfers": [third, split]})
+    held = await post(shop, "/account/alice/hold", {"asset": "gold", "amount": 168.01 / 0.25157 / 10_000})
+    bought = {
+        "order_id": "1",
+        "buyer": "alice",
+        "seller": "bob",
+        "asset": "gold",
+        "amount": 0.3333333333333333,
+        "fee": 0.015,
+    }
+    escrow = await post(shop, "/escrow", bought)
+    nothing = await post(shop, "/transfers", third | {"amount": 0.004})
+    written = await post(shop, "/transfers", third | {"amount": "0.033"})
+
+    assert one.json()["amount"] == "0.03"
+    assert [(made["amount"], made["to"]) for made in many.json()["items"]] == [
+        ("0.03", "bob"),
+        ("0.05", [{"account": "bob", "amount": "0.03"}, {"account": "carol", "amount": "0.02"}]),
+    ]
+    assert (held.json()["amount"], escrow.json()["amount"], escrow.json()["fee"]) == ("0.07", "0.33", "0.02")
+    assert (nothing.status_code, written.status_code) == (400, 400)
+
+
 async def test_the_same_request_again_is_the_same_transfer(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
     first, same = [await post(shop, "/transfers", GIFT, "key") for _ in range(2)]
     other = await post(shop, "/transfers", GIFT | {"amount": "0.4"}, "key")
