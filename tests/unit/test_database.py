@@ -124,6 +124,39 @@ async def test_an_engine_shows_no_password(engine: AsyncEngine) -> None:
 
 
 @pooler.needed
+async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(database: str, tmp_path: Path) -> None:
+    told = sa.text(
+        "SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout'),"
+        " current_setting('application_name'), (SELECT count(*) FROM pg_prepared_statements)"
+    )
+    with pooler.running(tmp_path, database) as url:
+        engine = Database(url, "transaction").engine(40)
+
+        async def ask(number: int) -> tuple[object, ...]:
+            async with db.reads(engine).connect() as one, engine.begin() as other:
+                assert await one.scalar(sa.text("SELECT :n + 0"), {"n": number}) == number
+                await other.execute(sa.text("SET LOCAL statement_timeout = 1234567"))
+                await one.rollback()
+                return tuple((await one.execute(told)).one())
+
+        found = {await ask(number) for number in range(5)}
+        async with engine.connect() as connection:
+            found.add(tuple((await connection.execute(told)).one()))
+        await asyncio.gather(*(_read(engine, number) for number in range(40)))
+        await engine.dispose()
+
+    assert found == {("20s", "20s", "kennel", 0)}
+
+
+async def _read(engine: AsyncEngine, number: int) -> None:
+    """Ask again and again what nobody else asks; one who is handed another's statement gets another's answer."""
+    for step in range(20):
+        async with db.reads(engine).connect() as connection:
+            asked = sa.text(f"SELECT :given || ' {number}'")
+            assert await connection.scalar(asked, {"given": str(step)}) == f"{step} {number}"
+
+
+@pooler.needed
 async def test_tls_is_spoken_as_the_url_says(database: str, tmp_path: Path) -> None:
     ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
     cert, key = ours.sign("server")
