@@ -230,8 +230,7 @@ def _tidy(shared: Shared, places: Sequence[str]) -> Callable[[], Awaitable[bool]
         if not age:
             return moved
         async with shared.engine.begin() as db:
-            gone = await retention.forget(db, age, await retention.told(db, places))
-        return moved or gone == retention.SLICE
+            return await retention.forget(db, age, await retention.told(db, places)) or moved
 
     return step
 

@@ -130,6 +130,18 @@ addresses = sa.Table(
 
 # ---------------------------------------------------------------- invoices
 
+INVOICE_STATES: Final = ("confirmed", "detected", "cancelled", "expired", "partial", "unpaid")
+INVOICE_STATE: Final = """
+CASE
+    WHEN settled THEN 'confirmed'::text
+    WHEN received >= due THEN 'detected'::text
+    WHEN cancelled THEN 'cancelled'::text
+    WHEN expired THEN 'expired'::text
+    WHEN received > 0 THEN 'partial'::text
+    ELSE 'unpaid'::text
+END"""
+"""The rule of `Invoice.state`, in PostgreSQL's own spelling, by which Alembic tells that an index holds it."""
+
 invoices = sa.Table(
     "invoices",
     metadata,
@@ -160,7 +172,15 @@ invoices = sa.Table(
     sa.CheckConstraint("settled_inside BETWEEN 0 AND confirmed AND refunded_inside >= 0", name="inside"),
     sa.Index("invoices_open_idx", "account_id", postgresql_where=sa.text("NOT (expired OR cancelled OR settled)")),
     sa.Index("invoices_created_idx", "account_id", "created"),
-    sa.Index("invoices_reference_idx", "account_id", "reference", postgresql_where=sa.text("reference <> ''")),
+    sa.Index("invoices_state_idx", "account_id", sa.text(f"({INVOICE_STATE})"), "index"),
+    sa.Index(
+        "invoices_reference_state_idx",
+        "account_id",
+        "reference",
+        sa.text(f"({INVOICE_STATE})"),
+        "index",
+        postgresql_where=sa.text("reference <> ''"),
+    ),
     sa.Index(
         "invoices_expires_idx",
         "expires",
@@ -483,8 +503,8 @@ escrows = sa.Table(
     sa.CheckConstraint("account_id <> seller_id", name="sides"),
     sa.Index("escrows_id_idx", "id", unique=True),
     sa.Index("escrows_buyer_state_idx", "account_id", "state", "id"),
-    sa.Index("escrows_seller_idx", "seller_id", "id"),
     sa.Index("escrows_seller_state_idx", "seller_id", "state", "id"),
+    sa.Index("escrows_sides_idx", "account_id", "seller_id", "state", "id"),
     sa.Index("escrows_state_idx", "state", "id"),
 )
 
@@ -569,6 +589,7 @@ webhook_endpoints = sa.Table(
     sa.Column("failing_since", Time),  # the first failure since the last success
     _text("disabled_reason"),
     sa.CheckConstraint("state IN ('active', 'disabled', 'deleted')", name="state"),
+    sa.Index("webhook_endpoints_state_idx", "state", "id"),
     sa.Index("webhook_endpoints_active_idx", "foreign_id", postgresql_where=sa.text("state = 'active'")),
 )
 

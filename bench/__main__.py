@@ -20,6 +20,7 @@ from bench import (
     deliveries,
     figures,
     invoices,
+    lists,
     payments,
     scale,
     sequencer,
@@ -41,6 +42,7 @@ MEASUREMENTS: Mapping[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
     "payments": payments.measure,
     "coins": coins.measure,
     "signing": signing.measure,
+    "lists": lists.measure,
 }
 TOGETHER = {"memory": "invoices"}
 """What is measured with another."""

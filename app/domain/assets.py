@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app import money
@@ -19,6 +18,9 @@ from app.tables import assets
 
 MAX_DECIMALS: Final = 18
 """One unit of an asset with 18 decimals still fits nine times into 64 bits."""
+
+MOST: Final = 1_000
+"""Assets, DOGE among them: closing an account looks at its balance in each, and what was issued is shown of all."""
 
 Given = str | int | Decimal
 """An amount as a request has it; what it is in the smallest unit depends on the asset."""
@@ -67,6 +69,12 @@ class AssetTaken(Conflict):
     field = "code"
 
 
+class TooManyAssets(Conflict):
+    """There are {count} assets already, and no more can be made."""
+
+    field = "code"
+
+
 class BadAmount(Invalid):
     """{reason}"""  # noqa: D400, D415  the reason is the sentence
 
@@ -86,18 +94,36 @@ def creating() -> Verb[NewAsset, Asset]:
 
 
 async def create(db: Db, wanted: Sequence[NewAsset]) -> list[Asset | Refusal]:
-    """Make those that are missing; refuse those that are there otherwise."""
-    rows = {new.code: {"code": new.code, "name": new.name, "decimals": new.decimals} for new in reversed(wanted)}
-    given = [rows[code] for code in sorted(rows)]  # shuffled codes in two batches deadlock
-    source = sa.select(bulk.rows(assets, list(given[0]), given))
-    await db.execute(insert(assets).from_select(list(given[0]), source).on_conflict_do_nothing())
-    found = await known(db, list(rows))
-    return [
-        found[new.code]
-        if (found[new.code].name, found[new.code].decimals) == (new.name, new.decimals)
-        else AssetTaken(code=new.code)
-        for new in wanted
+    """Make those that are missing; refuse those that are there otherwise, and what would be more than MOST."""
+    there = await known(db, [new.code for new in wanted])
+    if any(new.code not in there for new in wanted):
+        await db.execute(_ALONE)
+        there = await _add(db, wanted)
+    return [_outcome(new, there.get(new.code)) for new in wanted]
+
+
+# One at a time: otherwise two that count together would make one too many.
+_ALONE: Final = sa.text("LOCK TABLE assets IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def _add(db: Db, wanted: Sequence[NewAsset]) -> Mapping[str, Asset]:
+    """Make those that are missing, as far as there is room, and return all that are there then."""
+    there = await known(db, [new.code for new in wanted])
+    missing = {new.code: new for new in reversed(wanted) if new.code not in there}
+    room = max(0, MOST - (await db.execute(sa.select(sa.func.count()).select_from(assets))).scalar_one())
+    rows = [
+        {"code": new.code, "name": new.name, "decimals": new.decimals}
+        for new in list(reversed(missing.values()))[:room]
     ]
+    if rows:
+        await bulk.insert(db, assets, rows)
+    return await known(db, [new.code for new in wanted])
+
+
+def _outcome(new: NewAsset, asset: Asset | None) -> Asset | Refusal:
+    if asset is None:
+        return TooManyAssets(count=MOST, code=new.code)
+    return asset if (asset.name, asset.decimals) == (new.name, new.decimals) else AssetTaken(code=new.code)
 
 
 def read(asset: Asset, given: Given, field: str = "amount") -> int | Refusal:

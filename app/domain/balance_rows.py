@@ -80,6 +80,17 @@ async def lock(db: Db, slots: Sequence[Slot]) -> Locked:
     return Locked(locked.balances | made.balances, locked.rows | made.rows, max(locked.latest, made.latest))
 
 
+async def forget_empty(db: Db, locked: Locked) -> None:
+    """Remove those of the locked rows on which nothing was ever posted.
+
+    Whoever makes one of them meanwhile waits for this transaction as for one that is there, and makes it then.
+    """
+    empty = [locked.rows[slot] for slot, balance in locked.balances.items() if not balance.seq]
+    if empty:
+        lies = _ROWS.c.ctid == sa.any_(sa.bindparam("rows", type_=bulk.Array(bulk.RowId())))
+        await db.execute(sa.delete(_ROWS).where(lies), {"rows": empty})
+
+
 async def _locked(db: Db, statement: sa.Select[Any], slots: Sequence[Slot]) -> Locked:
     places, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, slots))).one()
     if places is None:

@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from app import db as bulk
 from app import money
 from app.db import Db
-from app.domain import account_things, accounts, facts, ledger, outbox
+from app.domain import account_things, accounts, balance_rows, facts, outbox
+from app.domain import escrows as escrow_rules
 from app.domain.accounts import Account, NoSuchAccount
-from app.domain.ledger import Balance, Bucket
+from app.domain.books import Balance, Bucket
 from app.domain.refusals import Conflict, Refusal
 from app.domain.verbs import Verb
 from app.tables import accounts as account_rows
@@ -74,12 +75,14 @@ _NO_NEW_ASSETS: Final = sa.text("LOCK TABLE assets IN SHARE MODE")
 
 
 async def _balances(db: Db, numbers: Sequence[int]) -> dict[int, str]:
-    """Lock the balances in every asset there is, also where there is none yet."""
+    """Lock the balances in every asset there is, also where there is none yet: that one is made, and left no longer than this."""
     await db.execute(_NO_NEW_ASSETS)
     decimals = {row.code: row.decimals for row in await db.execute(sa.select(assets.c.code, assets.c.decimals))}
     slots = sorted((number, code) for number in numbers for code in decimals)
     found: dict[int, list[str]] = {}
-    for (account, asset), balance in (await ledger.lock(db, slots)).items():
+    locked = await balance_rows.lock(db, slots)
+    await balance_rows.forget_empty(db, locked)
+    for (account, asset), balance in locked.balances.items():
         found.setdefault(account, []).extend(_amounts(asset, balance, decimals[asset]))
     return {number: " and ".join(amounts[:NAMED]) for number, amounts in found.items() if amounts}
 
@@ -92,21 +95,21 @@ def _amounts(asset: str, balance: Balance, decimals: int) -> list[str]:
 async def _invoices(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     """Find an invoice that somebody may still pay; of one that was paid in part the money tells."""
     waits = sa.and_(~(invoices.c.expired | invoices.c.cancelled | invoices.c.settled), invoices.c.received == 0)
-    found = sa.select(invoices.c.account_id, sa.func.min(invoices.c.address)).where(
-        waits, _one_of(invoices.c.account_id, numbers)
-    )
-    rows = await db.execute(found.group_by(invoices.c.account_id))
-    return {row[0]: f"the invoice {row[1]}, which is not paid: cancel it" for row in rows}
+    rows = await _one_each(db, invoices.c.address, invoices.c.account_id, waits, numbers)
+    return {number: f"the invoice {address}, which is not paid: cancel it" for number, address in rows.items()}
 
 
 async def _trades(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     """Find an escrow of which the account is to be paid."""
-    sold = sa.select(escrows.c.seller_id, sa.func.min(escrows.c.id)).where(
-        _one_of(escrows.c.seller_id, numbers), escrows.c.state.in_(("LOCKED", "DISPUTED"))
-    )
-    rows = await db.execute(sold.group_by(escrows.c.seller_id))
-    return {row[0]: f"the escrow {row[1]} to be paid from" for row in rows}
+    rows = await _one_each(db, escrows.c.id, escrows.c.seller_id, escrows.c.state.in_(escrow_rules.OPEN), numbers)
+    return {number: f"the escrow {escrow} to be paid from" for number, escrow in rows.items()}
 
 
-def _one_of(column: sa.Column[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
-    return column == sa.any_(sa.literal(list(numbers), bulk.BIGINTS))
+async def _one_each(
+    db: Db, shown: sa.Column[Any], owner: sa.Column[int], rule: sa.ColumnElement[bool], numbers: Sequence[int]
+) -> dict[int, Any]:
+    """Find one row of each account for which the rule is true, however many there are."""
+    account = sa.func.unnest(sa.literal(list(numbers), bulk.BIGINTS)).table_valued("id").render_derived()
+    one = sa.select(shown.label("shown")).where(owner == account.c.id, rule).limit(1).lateral()
+    found = await db.execute(sa.select(account.c.id, one.c.shown).select_from(account.join(one, sa.true())))
+    return {row.id: row.shown for row in found}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import endpoint_changes, endpoints, events, outbox
+from app.domain import endpoint_changes, endpoints, events, index_pages, outbox
 from app.domain.deliveries import Key
 from app.domain.endpoint_changes import one_by_one
 from app.domain.events import BeyondTheEnd
@@ -100,10 +100,11 @@ _ATTEMPTS: Final = sa.text("""
 async def page(db: Db, endpoint_id: int, before: int, limit: int, state: str | None = None) -> list[Record]:
     """Return at most `limit` deliveries before a position, newest first; NoSuchEndpoint where there is no endpoint."""
     await endpoints.fetch(db, endpoint_id)
-    found = _SHOWN.where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.position < before)
-    if state is not None:
-        found = found.where(deliveries.c.state == state)
-    rows = await bulk.fetch_all(db, found.order_by(deliveries.c.position.desc()).limit(limit))
+    same: dict[str, int | str] = {"endpoint_id": endpoint_id} | ({} if state is None else {"state": state})
+    columns = [deliveries.c[name] for name in (*same, "position")]
+    page = index_pages.newest(sa.select(deliveries.c.position), columns, [*same.values()], before, limit)
+    shown = _SHOWN.where(deliveries.c.endpoint_id == endpoint_id, bulk.one_of(deliveries.c.position, page))
+    rows = await bulk.fetch_all(db, shown.order_by(deliveries.c.position.desc()))
     return await _records(db, endpoint_id, rows)
 
 

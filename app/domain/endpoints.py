@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import cursors, outbox, webhook_secrets
+from app.domain import cursors, index_pages, outbox, webhook_secrets
 from app.domain.refusals import NotFound
 from app.tables import cursors as cursor_rows
 from app.tables import webhook_backlogs, webhook_endpoints
@@ -98,7 +98,11 @@ async def by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Endpoint]:
 
 async def page(db: Db, after: int, limit: int) -> list[Endpoint]:
     """Return at most `limit` endpoints after an id, those of the configuration too, in the order in which they were made."""
-    found = _THERE.where(webhook_endpoints.c.id > after).order_by(webhook_endpoints.c.id).limit(limit)
+    state = index_pages.texts(["active", "disabled"])
+    columns = [webhook_endpoints.c.state, webhook_endpoints.c.id]
+    page = index_pages.oldest(sa.select(webhook_endpoints.c.id), columns, [state.c.text], (after + 1, 2**63 - 1), limit)
+    ids = index_pages.of_each(state, page, limit, newest_first=False)
+    found = _THERE.where(bulk.one_of(webhook_endpoints.c.id, ids)).order_by(webhook_endpoints.c.id)
     return [Endpoint.of(row) for row in await bulk.fetch_all(db, found)]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import accounts, assets
+from app.domain import accounts, assets, index_pages
 from app.domain.assets import Asset
 from app.domain.books import Entry, Posting
 from app.domain.facts import Owner
@@ -21,6 +21,7 @@ from app.tables import escrows
 
 OPEN: Final = ("LOCKED", "DISPUTED")
 """States in which the money is locked."""
+STATES: Final = (*OPEN, "RELEASED", "REFUNDED", "RESOLVED")
 
 
 class NoSuchEscrow(NotFound):
@@ -86,13 +87,23 @@ async def page(db: Db, wanted: Filter, before: int, limit: int) -> list[Escrow]:
     sides = ((_BUYER, wanted.buyer), (_SELLER, wanted.seller))
     if any(name and name not in owners for _, name in sides):
         return []
-    found = sa.select(escrows.c.id).where(escrows.c.id < before)
-    for column, name in sides:
-        found = found.where(column == owners[name].id) if name else found
-    for column, text in ((escrows.c.order_id, wanted.order_id), (escrows.c.state, wanted.state)):
-        found = found.where(column == text) if text else found
-    shown = bulk.one_of(escrows.c.id, found.order_by(escrows.c.id.desc()).limit(limit))
+    known = [(column, owners[name].id) for column, name in sides if name]
+    shown = bulk.one_of(escrows.c.id, _newest(wanted, known, before, limit))
     return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(escrows.c.id.desc()))]
+
+
+def _newest(wanted: Filter, sides: Sequence[tuple[sa.Column[int], int]], before: int, limit: int) -> sa.Select[int]:
+    """Ask for the newest of them: in every index but the keys the states lie apart, each of which has its newest."""
+    found = sa.select(escrows.c.id)
+    if wanted.order_id:  # has one escrow at most
+        more = [escrows.c.order_id == wanted.order_id, escrows.c.id < before, *(column == one for column, one in sides)]
+        return found.where(*more, *([escrows.c.state == wanted.state] if wanted.state else []))
+    columns, same = [column for column, _ in sides], [one for _, one in sides]
+    if not wanted.state and not wanted.seller:
+        return index_pages.newest(found, [*columns, escrows.c.id], same, before, limit)
+    state = index_pages.texts([wanted.state] if wanted.state else STATES)
+    page = index_pages.newest(found, [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text], before, limit)
+    return index_pages.of_each(state, page, limit, newest_first=True)
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Escrow]:

@@ -16,7 +16,7 @@ from app.tables import events
 
 ALL: Final = "ALL"
 PAGE: Final = 100
-WINDOW: Final = 100_000
+WINDOW: Final = 20_000
 """Events that one page looks through at most, so that rare types cost no long scan."""
 
 

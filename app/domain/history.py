@@ -15,7 +15,7 @@ from app.domain.holdings import INSTANT
 from app.domain.refusals import Invalid
 from app.money import show
 
-LOOKED_AT: Final = 2_000
+LOOKED_AT: Final = 1_000
 """Postings that one page of a filtered history looks through."""
 EXPORTED: Final = 100_000
 """Postings that one export looks through."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import accounts, assets, hold_facts, movements
+from app.domain import accounts, assets, hold_facts, index_pages, movements
 from app.domain.accounts import AccountClosed, NoSuchAccount
 from app.domain.assets import Asset, Given, NoSuchAsset
 from app.domain.facts import Owner
@@ -142,9 +142,10 @@ async def fetch(db: Db, hold_id: int) -> Hold:
 async def page(db: Db, foreign_id: str, before: int, limit: int, state: str = "") -> list[Hold]:
     """Return the account's holds with ids below `before`, newest first; in that state, where one is named."""
     account = await accounts.fetch(db, foreign_id)
-    found = sa.select(holds.c.id).where(holds.c.account_id == account.id, holds.c.id < before)
-    found = found.where(holds.c.state == state) if state else found
-    shown = bulk.one_of(holds.c.id, found.order_by(holds.c.id.desc()).limit(limit))
+    same: dict[str, int | str] = {"account_id": account.id} | ({"state": state} if state else {})
+    columns = [holds.c[name] for name in (*same, "id")]
+    found = index_pages.newest(sa.select(holds.c.id), columns, [*same.values()], before, limit)
+    shown = bulk.one_of(holds.c.id, found)
     return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(holds.c.id.desc()))]
 
 

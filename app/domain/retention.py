@@ -21,6 +21,9 @@ from app.tables import (
 )
 
 SLICE: Final = 1_000
+"""Events that one step forgets."""
+ROWS: Final = 10_000
+"""Deliveries, and attempts, that it removes: one event may have been told to so many endpoints."""
 
 
 async def told(db: Db, places: Collection[str]) -> int | None:
@@ -48,11 +51,12 @@ async def told(db: Db, places: Collection[str]) -> int | None:
     return found
 
 
-async def forget(db: Db, age: timedelta, until: int | None) -> int:
-    """Delete up to SLICE events that are older than `age`, oldest first, up to the position `until`; returns how many.
+async def forget(db: Db, age: timedelta, until: int | None) -> bool:
+    """Delete up to SLICE events that are older than `age`, oldest first, up to the position `until`; True: there may be more.
 
-    Only the SLICE oldest are looked at: what is behind them is younger, and there is no index by age. Deliveries go with
-    their events, also those that were made of them just then, which would wait for ever and hold back all that follows.
+    Only the SLICE oldest are looked at: what is behind them is younger, and there is no index by age. Deliveries go after
+    their events, up to ROWS at a time, also those that were made of them just then, which would wait for ever and hold
+    back all that follows.
     """
     reached = sa.true() if until is None else events.c.position <= until
     oldest = sa.select(events.c.position, events.c.created).where(reached).order_by(events.c.position).limit(SLICE)
@@ -61,10 +65,22 @@ async def forget(db: Db, age: timedelta, until: int | None) -> int:
     gone = sa.delete(events).where(events.c.position == sa.any_(sa.func.array(some.scalar_subquery())))
     count = await _delete(db, gone)
     first = await _first_kept(db)
-    for rows in (attempts, deliveries):
-        of_endpoint = sa.and_(rows.c.endpoint_id == webhook_endpoints.c.id, rows.c.position < first)
-        await db.execute(sa.delete(rows).where(of_endpoint))
-    return count
+    removed = [await _remove(db, rows, first) for rows in (attempts, deliveries)]
+    return count == SLICE or ROWS in removed
+
+
+async def _remove(db: Db, rows: sa.Table, first: int) -> int:
+    """Remove up to ROWS rows of events before the `first`, of each endpoint by its key, and return how many.
+
+    What somebody records just now, who locks by key, is not waited for: its turn comes with the next step.
+    """
+    lies: sa.ColumnElement[str] = sa.literal_column(f"{rows.name}.ctid", bulk.RowId())
+    old = sa.select(lies.label("row")).where(rows.c.endpoint_id == webhook_endpoints.c.id, rows.c.position < first)
+    of_endpoint = old.order_by(rows.c.endpoint_id, rows.c.position).limit(ROWS).with_for_update(skip_locked=True)
+    found = of_endpoint.correlate(webhook_endpoints).lateral()
+    there = webhook_endpoints.c.state != "deleted"  # those are removed with all they have
+    some = sa.select(found.c.row).select_from(webhook_endpoints.join(found, sa.true())).where(there).limit(ROWS)
+    return (await db.execute(sa.delete(rows).where(lies == sa.any_(sa.func.array(some.scalar_subquery()))))).rowcount
 
 
 async def _delete(db: Db, gone: sa.Delete) -> int:

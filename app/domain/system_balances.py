@@ -1,10 +1,12 @@
 """The system accounts: world, network fees and clawback have balance rows; the treasury has none, so that nothing waits there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
 
+from app import db as bulk
 from app.db import Db
 from app.domain import assets, holdings
 from app.domain.account_names import SYSTEM
@@ -16,8 +18,8 @@ from app.tables import assets as asset_rows
 
 CHAIN: Final = (WORLD, NETWORK_FEES, CLAWBACK)
 """The chain's side of the books."""
-LIMIT: Final = 10_000
-"""Assets that are shown; an operator has a handful."""
+LIMIT: Final = 10 * assets.MOST
+"""Assets that are shown: there may be more than can be made, of the time when there was no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +33,16 @@ class SystemBalance:
 
 async def every(db: Db) -> list[SystemBalance]:
     """Return those of the chain's side in DOGE, then the treasury in every credit."""
-    known = {asset.code: asset for asset in await assets.page(db, "", LIMIT)}
+    doge = await assets.fetch(db, DOGE)
+    credit = [asset for asset in await assets.page(db, "", LIMIT) if asset.code != DOGE]
     held = await holdings.balances_of(db, list(CHAIN))
-    issued = await treasury(db)
-    chain = [SystemBalance(SYSTEM[number], known[DOGE], _whole(held.get(number, Balance()))) for number in CHAIN]
-    return chain + [
-        SystemBalance(SYSTEM[TREASURY], asset, issued[code]) for code, asset in known.items() if code != DOGE
-    ]
+    issued = await treasury(db, [asset.code for asset in credit])
+    chain = [SystemBalance(SYSTEM[number], doge, _whole(held.get(number, Balance()))) for number in CHAIN]
+    return chain + [SystemBalance(SYSTEM[TREASURY], asset, issued[asset.code]) for asset in credit]
 
 
-async def treasury(db: Db) -> dict[str, int]:
-    """Return what the treasury has of every asset, by code (below zero: so much was issued).
+async def treasury(db: Db, codes: Sequence[str] | None = None) -> dict[str, int]:
+    """Return what the treasury has of these assets, or of all, by code (below zero: so much was issued).
 
     The last seal says how much it was up to there; what follows is found by the numbers of its postings, which are
     those of their entries.
@@ -55,7 +56,9 @@ async def treasury(db: Db) -> dict[str, int]:
     )
     sealed = sa.cast(sa.select(newest.c.treasury).scalar_subquery()[asset_rows.c.code].astext, sa.Numeric)
     total = sa.func.coalesce(sealed, 0) + sa.func.coalesce(since, 0)
-    found = sa.select(asset_rows.c.code, total.label("total")).limit(LIMIT)
+    found = sa.select(asset_rows.c.code, total.label("total"))
+    if codes is not None:
+        found = found.where(asset_rows.c.code == sa.any_(sa.literal(list(codes), bulk.TEXTS)))
     return {row.code: int(row.total) for row in await db.execute(found)}
 
 

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import accounts, assets, instants, transfers
+from app.domain import accounts, assets, index_pages, instants, transfers
 from app.domain.holdings import INSTANT
 from app.domain.transfers import KINDS, Transfer
 from app.tables import entries, postings
 
-LOOKED_AT: Final = 2_000
+LOOKED_AT: Final = 1_000
 """Entries or postings that one page looks through."""
 LATE: Final = timedelta(seconds=60)
 """By so much an entry may be older than one before it, or its postings older than itself: longer than a transaction."""
@@ -154,12 +154,15 @@ async def _of_entries(db: Db, account: int | None, wanted: Filter, after: Place 
     below = after.id if after else NEWEST
     if wanted.end is not None and not wanted.reference:
         below = min(below, int(await db.scalar(_SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE}) or 0) + 1)
-    looked = sa.select(entries).where(entries.c.id < below)
-    if wanted.reference:  # the index is of those that have one, which only a condition as plain as this says
-        looked = looked.where(entries.c.reference == wanted.reference, entries.c.reference != "")
+    looked = sa.select(entries)
+    columns: index_pages.Columns = [entries.c.id]
+    same: list[str] = []
+    if wanted.reference:  # the index is of those that have one
+        looked = looked.where(entries.c.reference != index_pages.EMPTY)
+        columns, same = [entries.c.reference, entries.c.id], [wanted.reference]
     found = _NOTHING
     for look in (2 * limit, LOOKED_AT):
-        seen = looked.order_by(entries.c.id.desc()).limit(look).subquery()
+        seen = index_pages.newest(looked, columns, same, below, look).subquery()
         kept = sa.select(seen.c.id.label("entry_id"), seen.c.created, _kept(seen, account, wanted).label("kept"))
         rows = await bulk.fetch_all(db, kept.order_by(seen.c.id.desc()))
         found = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)

@@ -4,9 +4,10 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import assets
+from app.domain import assets, system_balances
 from app.domain.assets import Asset, AssetTaken, BadAmount, NewAsset, NoSuchAsset
 
 GOLD = Asset("gold_coins", "Gold coins", 2, datetime(2026, 1, 1, tzinfo=UTC))
@@ -29,6 +30,30 @@ async def test_doge_is_built_in_and_an_asset_is_made_once(engine: AsyncEngine) -
         assert [asset.code for asset in await assets.page(db, "", 10)] == ["DOGE", "gold_coins"]
         with pytest.raises(NoSuchAsset):
             await assets.fetch(db, "silver")
+
+
+async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_once(engine: AsyncEngine) -> None:
+    async with engine.begin() as db:
+        fill = "INSERT INTO assets (code, name, decimals) SELECT 'A' || n, '', 0 FROM generate_series(1, :free) AS n"
+        await db.execute(sa.text(fill), {"free": assets.MOST - 3})
+
+    made = await asyncio.gather(*(make(engine, NewAsset(f"b{n}", "", 0), NewAsset("A1", "", 0)) for n in range(4)))
+
+    assert sorted(type(one).__name__ for both in made for one in both) == ["Asset"] * 6 + ["TooManyAssets"] * 2
+    async with engine.connect() as db:
+        assert await db.scalar(sa.text("SELECT count(*) FROM assets")) == assets.MOST
+
+
+async def test_more_assets_than_are_shown_leave_the_system_accounts_readable(engine: AsyncEngine) -> None:
+    async with engine.begin() as db:
+        fill = "INSERT INTO assets (code, name, decimals) SELECT 'A' || n, '', 0 FROM generate_series(1, :most) AS n"
+        await db.execute(sa.text(fill), {"most": system_balances.LIMIT + 5})
+
+    async with engine.connect() as db:
+        every = await system_balances.every(db)
+
+    assert [one.asset.code for one in every[:4]] == ["DOGE", "DOGE", "DOGE", "A1"]
+    assert len(every) == system_balances.LIMIT + 3
 
 
 async def test_the_same_assets_in_any_order_at_once_do_not_deadlock(engine: AsyncEngine) -> None:

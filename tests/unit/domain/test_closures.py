@@ -33,7 +33,7 @@ from app.domain.networks import REGTEST
 from app.domain.refunds import Refund
 from app.domain.refusals import Refusal
 from app.domain.transfer_orders import ISSUER, Payee
-from app.tables import TREASURY, WORLD, escrows
+from app.tables import TREASURY, WORLD, balances, escrows
 from app.tables import invoices as invoice_rows
 from tests import till, world
 from tests.world import Chain, accepted, doge, told
@@ -92,6 +92,21 @@ async def test_the_account_that_fees_go_to_stays_open(engine: AsyncEngine, shop:
     assert isinstance(outcome, StillInUse)
     assert "the installation's fees to take" in str(outcome)
     assert await told(engine) == []
+
+
+async def test_closing_leaves_no_balance_in_an_asset_that_the_account_never_had(
+    engine: AsyncEngine, shop: Account
+) -> None:
+    async with engine.begin() as db:
+        await assets.create(db, [NewAsset(f"coin{number}", "", 0) for number in range(5)])
+        spent = (Posting(0, AVAILABLE, -150, "gold"), Posting(TREASURY, AVAILABLE, 150, "gold"))
+        await post(db, topup(150), Entry("SPEND", ("transfer", "2"), "spend", spent))
+
+    assert accepted((await close(engine))[0]).state == "closed"
+
+    async with engine.connect() as db:
+        kept = await db.scalars(sa.select(balances.c.asset).where(balances.c.account_id == shop.id))
+        assert kept.all() == ["gold"]
 
 
 async def test_what_is_in_the_way_is_named_and_the_account_stays_open(

@@ -106,6 +106,53 @@ async def test_a_delivery_whose_event_has_gone_holds_nothing_back(told: AsyncEng
         assert await db.scalar(sa.select(sa.func.count()).select_from(deliveries)) == 0
 
 
+async def test_one_step_removes_so_many_deliveries_and_attempts_and_says_whether_there_are_more(
+    told: AsyncEngine,
+) -> None:
+    numbers = [await endpoint(told, 10), await endpoint(told, 10)]
+    old = f"FROM unnest(ARRAY{numbers}) AS id, generate_series(-{retention.ROWS - 1}, 0) AS n"
+    async with told.begin() as db:
+        await db.execute(
+            sa.text(f"INSERT INTO deliveries (endpoint_id, position, state) SELECT id, n, 'delivered' {old}")
+        )
+        await db.execute(
+            sa.text(
+                "INSERT INTO attempts (endpoint_id, position, number, at, milliseconds, response)"
+                f" SELECT id, n, 1, now(), 1, '' {old} WHERE id = {numbers[0]}"
+            )
+        )
+
+    steps = []
+    for _ in range(3):
+        async with told.begin() as db:
+            more = await retention.forget(db, NOW, 0)
+            counts = [await db.scalar(sa.select(sa.func.count()).select_from(rows)) for rows in (deliveries, attempts)]
+            steps.append((more, *counts))
+
+    assert steps == [(True, retention.ROWS, 0), (True, 0, 0), (False, 0, 0)]
+
+
+async def test_forgetting_waits_for_no_delivery_that_somebody_records(told: AsyncEngine) -> None:
+    """Whoever records locks several, by their keys: one that waited in another order would end in a deadlock."""
+    number = await endpoint(told, 10)
+    rows = [{"endpoint_id": number, "position": place, "state": "delivered"} for place in (3, 4)]
+    async with told.begin() as db:
+        await db.execute(sa.insert(deliveries), rows)
+    recording = await told.connect()
+    await recording.execute(sa.select(deliveries).where(deliveries.c.position == 3).with_for_update())
+
+    async with told.begin() as db:
+        await db.execute(sa.text("SET LOCAL lock_timeout = 1"))
+        await retention.forget(db, NOW, None)
+        left = (await db.scalars(sa.select(deliveries.c.position).order_by(deliveries.c.position))).all()
+    await recording.close()
+
+    assert left == [3]
+    assert await forgotten(told, NOW) == []
+    async with told.connect() as db:
+        assert await db.scalar(sa.select(sa.func.count()).select_from(deliveries)) == 0
+
+
 async def test_an_account_counts_on_where_its_events_were_forgotten(told: AsyncEngine) -> None:
     async def tell() -> list[tuple[int, int]]:
         async with told.begin() as db:
@@ -136,5 +183,5 @@ async def test_what_is_kept_and_what_is_due_cost_nothing_however_much_it_is(told
     counted = sa.text("SELECT sum(seq_tup_read + idx_tup_fetch + idx_scan) FROM pg_stat_xact_user_tables")
 
     async with told.begin() as db:
-        assert await retention.forget(db, timedelta(days=6), await retention.told(db, [])) == 0
+        assert not await retention.forget(db, timedelta(days=6), await retention.told(db, []))
         assert (await db.execute(counted)).scalar_one() < 3 * retention.SLICE

@@ -1,0 +1,99 @@
+"""Whatever a list is asked for, it reads about what it shows: of tables with many rows, nearly all alike, most are passed by."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import (
+    accounts,
+    arrivals,
+    assets,
+    delivery_lists,
+    deposit_addresses,
+    endpoints,
+    escrows,
+    events,
+    history,
+    holds,
+    invoice_lists,
+    payments,
+    transfer_lists,
+)
+from app.domain.deposit_addresses import Place
+from app.domain.networks import REGTEST
+from bench import many_rows
+
+ROWS = 20_000
+READ = 9_500
+"""Rows that a page may read; those that look through their entries look through two thousand, and each has a posting."""
+LIMIT = 10
+LAST = 2**63 - 1
+AS_OF_MILLIONS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off")
+"""So few rows PostgreSQL may read and sort all of; and nothing that it knows of what is asked for helps it."""
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+MIDDLE = BEGINNING + timedelta(seconds=ROWS // 2)
+LATER = BEGINNING + timedelta(days=3000)
+TIMES = ((None, None), (MIDDLE, None), (None, BEGINNING), (LATER, None), (MIDDLE, MIDDLE + timedelta(milliseconds=1)))
+
+Call = tuple[Callable[..., Awaitable[object]], tuple[object, ...]]
+
+
+def plain() -> dict[str, Call]:
+    """Lists without filters."""
+    return {
+        "accounts": (accounts.page, (ROWS // 2, LIMIT)),
+        "addresses": (deposit_addresses.page, (REGTEST, "shop-0", Place(0, -1), LIMIT)),
+        "addresses, the last": (deposit_addresses.page, (REGTEST, "shop-0", Place(0, ROWS - 1), LIMIT)),
+        "assets": (assets.page, ("C", LIMIT)),
+        "deposits": (arrivals.page, (REGTEST, "shop-0", arrivals.NEWEST, LIMIT)),
+        "events": (events.page, (0, LIMIT)),
+        "events of an account": (events.page, (ROWS // 2, LIMIT, ("ALL",), "shop-0")),
+        "payments": (payments.page, ("shop-0", LAST, LIMIT)),
+        "webhooks": (endpoints.page, (-1, LIMIT)),
+    }
+
+
+def filtered() -> dict[str, Call]:
+    """Lists with every combination of their filters, each of which finds many, few or none."""
+    found: dict[str, Call] = {}
+    for state in ("delivered", "failed", "due", None):
+        found[f"deliveries {state}"] = (delivery_lists.page, (1, LAST, LIMIT, state))
+    for state in ("RELEASED", "HELD", "CAPTURED", ""):
+        found[f"holds {state}"] = (holds.page, ("shop-0", LAST, LIMIT, state))
+    orders, buyers, sellers = ("", "order-7", "none"), ("", "shop-0", "shop-5"), ("", "shop-3", "shop-1")
+    for terms in product(orders, buyers, sellers, ("", "LOCKED", "DISPUTED")):
+        wanted = escrows.Filter(*terms)
+        found[str(wanted)] = (escrows.page, (wanted, LAST, LIMIT))
+    for state, reference, times in product(("", "unpaid", "cancelled", "expired"), ("", "same", "rare", "none"), TIMES):
+        asked = invoice_lists.Filter(state, reference, *times)
+        found[str(asked)] = (invoice_lists.page, (REGTEST, "shop-0", 0, LIMIT, asked))
+    for asset, kind, times in product((None, "DOGE", "COIN_1"), (None, "TRANSFER", "BONUS"), TIMES):
+        past = history.Filter(asset, kind, *times)
+        found[str(past)] = (history.page, (0, past, None, LIMIT))
+    for name, code, reference, times in product(("", "shop-0", "shop-5"), ("", "COIN_1"), ("", "same", "rare"), TIMES):
+        some = transfer_lists.Filter(name, code, reference, *times)
+        found[str(some)] = (transfer_lists.page, (some, None, LIMIT))
+    return found
+
+
+async def test_a_page_of_any_list_with_any_filter_reads_few_rows(engine: AsyncEngine) -> None:
+    async with engine.begin() as db:
+        await many_rows.fill(db, ROWS)
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit.connect() as db:
+        await db.execute(sa.text("VACUUM ANALYZE"))
+    counted = sa.text("SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables")
+
+    read = {}
+    for name, (page, given) in (plain() | filtered()).items():
+        async with engine.begin() as db:
+            for setting in AS_OF_MILLIONS:
+                await db.execute(sa.text(f"SET LOCAL {setting}"))
+            before = await db.scalar(counted)  # of the connection's transactions before, which were not reported yet
+            await page(db, *given)
+            read[name] = int(await db.scalar(counted) - before)
+
+    assert [f"{name}: {number}" for name, number in read.items() if number > READ] == []
