@@ -22,6 +22,8 @@ Step = TypeVar("Step")
 RETRIED: Final = frozenset({"40P01", "40001", "23505"})
 """Deadlock, serialisation failure, and a key that another wrote meanwhile: the same work done again may succeed, or finds it there."""
 LOCK_NOT_AVAILABLE: Final = "55P03"
+STOPPED: Final = "57014"
+"""A statement that took longer than the time limit, or that an operator has cancelled."""
 READ_ONLY: Final = "25006"
 """What a standby says to whoever writes, as a server does that another one has taken over from."""
 

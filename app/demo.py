@@ -15,6 +15,7 @@ from app import ports, run
 from app.database import Database
 from app.devnet.devnet import Options
 from app.events import broker
+from app.events.addresses import EVERYWHERE
 from app.run import Running
 from app.settings import Settings
 from app.settings_values import Bind, SettingsError
@@ -62,7 +63,7 @@ def _settled(settings: Settings) -> Settings:
     names = ("devnet_bind", "devnet_zmq_bind", "broker_bind")
     chosen: dict[str, Any] = {name: ports.choose(getattr(settings, name)) for name in names}
     if settings.network == "regtest":
-        chosen["webhook_allow_private"] = True
+        chosen["webhook_allow_private"] = EVERYWHERE
     return dataclasses.replace(settings, **chosen)
 
 

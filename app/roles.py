@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import sinking
+from app import own_places, sinking
 from app.bell import Bell
 from app.chain import restore_check, seed_claim
 from app.chain.follower import Follower, UnreadableBlock, WrongChain
@@ -30,6 +30,7 @@ from app.domain.endpoints import Callback
 from app.domain.networks import Network
 from app.domain.verbs import Verb
 from app.events import addresses, relay, webhooks
+from app.events.addresses import Guard
 from app.events.posting import Poster
 from app.events.sinks import Sink, Telling
 from app.expiry import Expiry
@@ -200,8 +201,8 @@ def _telling(stack: AsyncExitStack, shared: Shared, sink: Sink, bell: Bell) -> L
 
 def _webhooks(stack: AsyncExitStack, shared: Shared, bell: Bell) -> Callable[[], Awaitable[bool]]:
     threads = stack.enter_context(ThreadPoolExecutor(RESOLVERS, "resolver"))
-    private = shared.settings.webhook_allow_private
-    poster = Poster(addresses.resolver(threads), allowed=addresses.anywhere if private else addresses.is_public)
+    guard = Guard(shared.settings.webhook_allow_private, own_places.of(shared.settings))
+    poster = Poster(addresses.resolver(threads), guard=guard)
     stack.callback(poster.close)
     hooks = webhooks.Webhooks(shared.engine, poster, webhooks.Terms(shared.settings.webhook_retries), bell)
     stack.push_async_callback(hooks.close)

@@ -11,6 +11,7 @@ from typing import Any
 
 from app import settings_sections as sections
 from app import settings_values as values
+from app.events.addresses import Network
 from app.settings_sections import Callback, EventBus, Logger, Queue
 from app.settings_values import Bind, SettingsError
 
@@ -71,7 +72,7 @@ class Settings:
     mqtt_topic: str | None = _variable("kennel/{class}/{foreign_id}", values.own_topic)  # None: off
     broker_bind: Bind = _variable("127.0.0.1:1883", values.bind)
     webhook_retries: tuple[int, ...] = _variable("5,300,1800,7200,18000,36000,50400,72000,86400", values.retries)
-    webhook_allow_private: bool = _variable("false", values.yes_or_no)
+    webhook_allow_private: tuple[Network, ...] = _variable("false", values.networks)
     event_retention_days: int = _variable("0", values.whole(0, 36_500))  # 0: kept for ever
     seed_passphrase: str | None = _variable("", values.text(1_024), secret=True)
     seed_passphrase_file: Path | None = _variable("", Path)

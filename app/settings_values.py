@@ -12,11 +12,14 @@ from app import characters
 from app.database_url import WrongUrl, parse
 from app.domain import account_names, event_types
 from app.events import topics
+from app.events.addresses import EVERYWHERE, Network
 
 PORTS = range(65_536)
 RETRIES = 50
 RETRY_SECONDS = range(1, 30 * 86_400 + 1)
 TYPES = 50
+NETWORKS = 50
+YES_OR_NO = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 HOSTS = 100
 FOREIGN_ID = "1 to 255 characters of one line without a slash"
 
@@ -96,10 +99,22 @@ def hosts(written: str) -> frozenset[str]:
 
 def yes_or_no(written: str) -> bool:
     """`true` or `false`, and what else people write for them."""
-    answers = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    if written.lower() not in answers:
+    if written.lower() not in YES_OR_NO:
         raise WrongValueError("true or false")
-    return answers[written.lower()]
+    return YES_OR_NO[written.lower()]
+
+
+def networks(written: str) -> tuple[Network, ...]:
+    """`true` (all that there are), `false` (none), or networks such as `10.0.0.0/8` with commas between."""
+    if written.lower() in YES_OR_NO:
+        return EVERYWHERE if YES_OR_NO[written.lower()] else ()
+    try:
+        found = tuple(ipaddress.ip_network(part.strip()) for part in written.split(","))
+    except ValueError:
+        found = ()
+    if not 0 < len(found) <= NETWORKS:
+        raise WrongValueError("true, false, or networks such as 10.0.0.0/8,fd00::/8")
+    return found
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -136,7 +136,7 @@ async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, 
     """The sequencer and the webhooks of one process, and the bell of the first."""
     facts, hooks, vitals = Bell(), Bell(), Vitals()
     with ThreadPoolExecutor(4) as threads:
-        poster = CountingPoster(addresses.resolver(threads), allowed=addresses.anywhere)
+        poster = CountingPoster(addresses.resolver(threads), guard=addresses.Guard(addresses.EVERYWHERE))
         sequencer = relay.Sequencer(engine, "bench", hooks.ring)
         webhooks = Webhooks(engine, poster, Terms((60,)), hooks)
         loops = [

@@ -63,7 +63,7 @@ def told(error: Exception) -> dict[str, str]:
     if isinstance(error, refusals.Refusal):
         return answers.fault(code_of(error), str(error), error.field)
     if is_outage(error):
-        return answers.fault("not-available", "the database is not available; try again")
+        return answers.fault("not-available", _excuse(error))
     _log.error("one of many failed", exc_info=error)
     return answers.fault("unknown-error", "something went wrong here; the log knows more")
 
@@ -71,10 +71,9 @@ def told(error: Exception) -> dict[str, str]:
 def unexpected(error: Exception, request_id: str) -> Response:
     """Answer for an exception that nothing expected; only the log says what it was."""
     if is_outage(error):
-        _log.error("request %s: the database is not available: %s", request_id, type(error).__name__)
-        return answers.error(
-            "not-available", "the database is not available; try again", headers=_HEADERS["not-available"]
-        )
+        excuse = _excuse(error)
+        _log.error("request %s: %s (%s)", request_id, excuse, type(error).__name__)
+        return answers.error("not-available", excuse, headers=_HEADERS["not-available"])
     _log.error("request %s failed", request_id, exc_info=error)
     return answers.error("unknown-error", f"something went wrong here; the log knows more under {request_id}")
 
@@ -127,6 +126,12 @@ def _other_method(request: Request) -> Response:
 
 async def _gone(request: Request, error: ClientDisconnect) -> Response:
     return broken_off()
+
+
+def _excuse(error: Exception) -> str:
+    if bulk.sqlstate(error) == bulk.STOPPED:
+        return "this took the database too long and was stopped; ask for less, or try again"
+    return "the database is not available; try again"
 
 
 def is_outage(error: Exception) -> bool:

@@ -41,6 +41,8 @@ from app.lease import Lease
 
 _log = logging.getLogger(__name__)
 
+TOLD: Final = 1_000
+"""Payments that wait without coins whose numbers are kept, so that the log hears of each once."""
 AT_ONCE: Final = 50
 """Transactions given to the node in one step: no fewer than are signed before it."""
 
@@ -192,7 +194,7 @@ class Sender:
         """Tell once of each payment that cannot be signed, though it is tried again and again."""
         for number, why in stuck.items():
             if number not in self._stuck:
-                self._stuck.add(number)
+                self._stuck = {*self._stuck, number} if len(self._stuck) < TOLD else {number}
                 _log.error("payment %s waits, and others go on without its coins: %s", number, why)
 
     async def _send(self) -> bool:

@@ -36,6 +36,12 @@ class Delivery:
     )  # the endpoint's first, then the one that it replaced a short while ago
     event: Event = field(repr=False)
     legacy_base64_message: bool = False
+    failing: bool = False  # the endpoint has not answered well since it last failed
+
+    @property
+    def host(self) -> str:
+        """Whom it is posted to, as the claim tells hosts apart."""
+        return self.url.partition("//")[2].partition("/")[0].partition("?")[0].rpartition("@")[2].lower()
 
     @property
     def body(self) -> bytes:
@@ -60,60 +66,6 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-# Only endpoints that have something due are looked at: the index of what is due is walked from one to the next. Each has
-# room of its own, and those with the most of it come first, so that one with a long queue leaves the others theirs; where
-# all of it together is more than there is, each gets as much less.
-# The lock and the conditions are in one statement: PostgreSQL looks at them again once it has the lock.
-_CLAIM: Final = sa.text("""
-    WITH RECURSIVE waiting AS (
-        (SELECT endpoint_id FROM deliveries WHERE state = 'due' ORDER BY endpoint_id LIMIT 1)
-        UNION ALL
-        SELECT (
-            SELECT endpoint_id FROM deliveries
-            WHERE state = 'due' AND endpoint_id > waiting.endpoint_id ORDER BY endpoint_id LIMIT 1
-        ) FROM waiting WHERE waiting.endpoint_id IS NOT NULL
-    ), busy AS (
-        SELECT * FROM unnest(:busy, :rooms) AS busy (endpoint_id, room)
-    ), picked AS (
-        SELECT due.endpoint_id, due.position
-        FROM (
-            SELECT id, room, CAST(least(room, greatest(1, trunc(room * :limit / sum(room) OVER ()))) AS bigint) AS share
-            FROM (
-                SELECT id, coalesce(busy.room, :each) AS room
-                FROM waiting JOIN webhook_endpoints ON id = waiting.endpoint_id LEFT JOIN busy ON busy.endpoint_id = id
-                WHERE state = 'active' AND coalesce(busy.room, :each) > 0 AND (
-                    SELECT next FROM deliveries WHERE endpoint_id = id AND state = 'due' ORDER BY next LIMIT 1
-                ) <= now()
-            ) AS roomy
-            ORDER BY room DESC, random()
-        ) AS endpoint
-        CROSS JOIN LATERAL (
-            SELECT endpoint_id, position FROM deliveries
-            WHERE endpoint_id = endpoint.id AND state = 'due' AND next <= now()
-                AND (claimed_until IS NULL OR claimed_until <= now())
-            ORDER BY next, position
-            LIMIT endpoint.share
-            FOR UPDATE SKIP LOCKED
-        ) AS due
-        LIMIT :limit
-    ), claimed AS (
-        UPDATE deliveries AS delivery SET claimed_until = now() + make_interval(secs => :seconds)
-        FROM picked
-        WHERE delivery.endpoint_id = picked.endpoint_id AND delivery.position = picked.position
-        RETURNING delivery.endpoint_id, delivery.position, delivery.claimed_until
-    )
-    SELECT claimed.endpoint_id, claimed.claimed_until, endpoint.url, endpoint.secret, endpoint.legacy_base64_message,
-        CASE WHEN endpoint.previous_until > now() THEN endpoint.previous_secret ELSE '' END AS previous_secret, events.*
-    FROM claimed JOIN events USING (position) JOIN webhook_endpoints AS endpoint ON endpoint.id = claimed.endpoint_id
-    ORDER BY position, endpoint_id
-""").bindparams(
-    sa.bindparam("busy", type_=bulk.BIGINTS),
-    sa.bindparam("rooms", type_=bulk.BIGINTS),
-    sa.bindparam("each", type_=sa.BigInteger),
-    sa.bindparam("limit", type_=sa.BigInteger),
-    sa.bindparam("seconds", type_=sa.Float),
-)
-
 _SETTLE: Final = sa.text("""
     UPDATE deliveries AS delivery
     SET state = given.state, attempts = given.attempts, tries = given.tries, claimed_until = given.claimed_until,
@@ -130,16 +82,6 @@ _SETTLE: Final = sa.text("""
     sa.bindparam("claims", type_=bulk.Array(sa.DateTime(timezone=True))),
     sa.bindparam("waits", type_=bulk.Array(sa.Float())),
 )
-
-
-async def claim(db: Db, rooms: Mapping[int, int], each: int, limit: int, seconds: float) -> list[Delivery]:
-    """Claim at most `limit` due deliveries of active endpoints for `seconds`, in the order of their positions.
-
-    An endpoint gets at most `rooms[id]` of them, `each` where it is not named.
-    """
-    given = {"busy": list(rooms), "rooms": list(rooms.values()), "each": each, "limit": limit, "seconds": seconds}
-    found = await db.execute(_CLAIM, given)
-    return [_of(row) for row in found]
 
 
 async def record(
@@ -212,12 +154,6 @@ async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, Standing]:
         Key(row.endpoint_id, row.position): Standing(row.state, row.attempts, row.tries, row.claimed_until)
         for row in found
     }
-
-
-def _of(row: Any) -> Delivery:
-    secrets = tuple(secret for secret in (row.secret, row.previous_secret) if secret)
-    key = Key(row.endpoint_id, row.position)
-    return Delivery(key, row.claimed_until, row.url, secrets, events.of(row), row.legacy_base64_message)
 
 
 def _sign(outcome: Outcome) -> endpoint_health.Sign:

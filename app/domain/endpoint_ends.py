@@ -19,8 +19,11 @@ async def sweep(db: Db, limit: int = SLICE) -> bool:
 
     The endpoint's own row goes last, and not before its Idempotency-Keys are forgotten, which answer with it.
     """
-    old = sa.update(webhook_endpoints).where(_OVER, webhook_endpoints.c.previous_secret != "")
-    await db.execute(old.values(previous_secret=""))
+    old = sa.select(webhook_endpoints.c.id).where(_OVER, webhook_endpoints.c.previous_secret != "").limit(limit)
+    some = (await db.scalars(old.with_for_update(skip_locked=True))).all()
+    if some:
+        rows = sa.update(webhook_endpoints).where(webhook_endpoints.c.id.in_(some))
+        await db.execute(rows.values(previous_secret=""))
     ended = (await db.execute(_ENDED.order_by(webhook_endpoints.c.id))).scalars().all()
     if not ended:
         return False

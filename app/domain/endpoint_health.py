@@ -30,15 +30,16 @@ class Sign:
     gone: bool = False
 
 
-_SICK: Final = sa.text("""
-    UPDATE webhook_endpoints AS endpoint SET failing_since = coalesce(failing_since, now())
-    FROM unnest(:ids, :urls) AS given (id, url)
-    WHERE endpoint.id = given.id AND endpoint.url = given.url AND state = 'active'
+# Only rows that may change are locked, all of them at once and in order: whoever waits for one of them holds none behind it.
+_CHANGING: Final = sa.text("""
+    SELECT id, url, failing_since, coalesce(failing_since <= now() - CAST(:patience AS interval), false) AS too_long
+    FROM webhook_endpoints
+    WHERE id = ANY(:well) AND failing_since IS NOT NULL OR id = ANY(:gone) OR id = ANY(:sick) AND state = 'active'
         AND (failing_since IS NULL OR failing_since <= now() - CAST(:patience AS interval))
-    RETURNING endpoint.id, failing_since <= now() - CAST(:patience AS interval) AS too_long
+    ORDER BY id
+    FOR NO KEY UPDATE
 """).bindparams(
-    sa.bindparam("ids", type_=bulk.BIGINTS),
-    sa.bindparam("urls", type_=bulk.TEXTS),
+    *(sa.bindparam(name, type_=bulk.BIGINTS) for name in ("well", "sick", "gone")),
     sa.bindparam("patience", PATIENCE, type_=sa.Interval),
 )
 
@@ -49,28 +50,19 @@ async def note(db: Db, signs: Sequence[Sign]) -> None:
     One success among the attempts of an endpoint is enough to be well. Rows change only where that changes.
     """
     well = {sign.endpoint_id for sign in signs if sign.well}
-    sick = {(sign.endpoint_id, sign.url): sign for sign in signs if sign.endpoint_id not in well}
-    await _recover(db, sorted(well))
-    if not sick:
-        return
-    given = sorted(sick)
-    found = await db.execute(_SICK, {"ids": [one[0] for one in given], "urls": [one[1] for one in given]})
-    hopeless = [row.id for row in found if row.too_long]
-    gone = await _still_there(db, [sign for sign in signs if sign.gone])
-    stopped = await endpoints.disable(db, gone, WANTS_NO_MORE)
-    stopped += await endpoints.disable(db, hopeless, FAILED)
+    sick = {sign.endpoint_id: sign for sign in signs if sign.endpoint_id not in well}
+    gone = {sign.endpoint_id: sign for sign in signs if sign.gone and sign.endpoint_id not in well}
+    asked = {"well": sorted(well), "sick": sorted(sick), "gone": sorted(gone)}
+    rows = list(await db.execute(_CHANGING, asked)) if signs else []
+    await _set(db, [row.id for row in rows if row.id in well], None)
+    same = [row for row in rows if row.id in sick and row.url == sick[row.id].url]
+    await _set(db, [row.id for row in same if row.failing_since is None], sa.func.now())
+    stopped = await endpoints.disable(db, [row.id for row in same if row.id in gone], WANTS_NO_MORE)
+    stopped += await endpoints.disable(db, [row.id for row in same if row.too_long], FAILED)
     await outbox.emit(db, [endpoint_facts.disabled(endpoint) for endpoint in stopped])
 
 
-async def _recover(db: Db, ids: Sequence[int]) -> None:
-    failing = sa.and_(webhook_endpoints.c.id.in_(ids), webhook_endpoints.c.failing_since.is_not(None))
+async def _set(db: Db, ids: Sequence[int], failing_since: object) -> None:
     if ids:
-        await db.execute(sa.update(webhook_endpoints).where(failing).values(failing_since=None))
-
-
-async def _still_there(db: Db, signs: Sequence[Sign]) -> list[int]:
-    if not signs:
-        return []
-    urls = {sign.endpoint_id: sign.url for sign in signs}
-    found = await db.execute(sa.select(webhook_endpoints).where(webhook_endpoints.c.id.in_(urls)))
-    return [row.id for row in found if row.url == urls[row.id]]
+        rows = sa.update(webhook_endpoints).where(webhook_endpoints.c.id.in_(ids))
+        await db.execute(rows.values(failing_since=failing_since))

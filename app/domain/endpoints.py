@@ -176,8 +176,9 @@ async def reconcile(db: Db, callbacks: Sequence[Callback], start: int) -> None:
 
 async def rename(db: Db, old: str, new: str) -> None:
     """Let the endpoints that hear of the account `old` alone hear of it under its name `new`."""
-    of_account = sa.update(webhook_endpoints).where(webhook_endpoints.c.foreign_id == old)
-    await db.execute(of_account.values(foreign_id=new))
+    of_account = sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.foreign_id == old)
+    ids = (await db.scalars(of_account.order_by(webhook_endpoints.c.id).with_for_update(key_share=True))).all()
+    await db.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.id.in_(ids)).values(foreign_id=new))
 
 
 def _returns(row: Row, callback: Callback) -> bool:

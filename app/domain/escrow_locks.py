@@ -126,6 +126,7 @@ async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     An order is claimed before any balance is locked, and let go again where there is no money for it. Nobody is closed
     meanwhile who is to be paid: whoever closes an account finds its escrows, or was first.
     """
+    now = await holds.lock(db, [new.hold for new in wanted if new.hold is not None])
     await accounts.keep_open(db, [new.seller for new in wanted])
     owners = await accounts.owners(db, [name for new in wanted for name in (new.buyer, new.seller)])
     known = await assets.known(db, [new.asset for new in wanted])
@@ -133,7 +134,6 @@ async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     rows = {one.new.order_id: one.row() for one in terms if isinstance(one, Terms)}
     if len(rows) < sum(isinstance(one, Terms) for one in terms):
         raise SameOrder
-    now = await holds.lock(db, [new.hold for new in wanted if new.hold is not None])
     time = await holds.clock(db, now)
     claimed = await escrows.claim(db, rows)
     decided = [one if isinstance(one, Refusal) else _decide(one, claimed, now, time) for one in terms]

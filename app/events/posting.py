@@ -3,14 +3,14 @@
 import asyncio
 import base64
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
 from app import targets
 from app.events import addresses
-from app.events.addresses import Address, Resolve
+from app.events.addresses import Address, Guard, Resolve
 from app.events.connection import Answer, Connection, Unanswered
 from app.events.idle import Idle
 from app.targets import Origin
@@ -44,18 +44,18 @@ class Poster:
 
     An own client of httptools, because httpx took 1.6 ms of CPU for a post and this takes 0.03: one process has to do
     1,000 a second. And because the check of the address belongs where the connection is made: a name is resolved once,
-    and connected to is an address that `allowed` let through, never the name again.
+    and connected to is an address that the guard permits, never the name again.
     """
 
     def __init__(
         self,
         resolve: Resolve,
         *,
-        allowed: Callable[[Address], bool] = addresses.is_public,
+        guard: Guard = Guard(),  # noqa: B008  it is a value
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._resolve = resolve
-        self._allowed = allowed
+        self._guard = guard
         self._tls = tls
         self._idle = Idle(asyncio.get_running_loop().time)
 
@@ -87,7 +87,7 @@ class Poster:
     async def _open(self, origin: Origin) -> Connection:
         scheme, host, port = origin
         reason = "no connection"
-        for address in addresses.permitted(await self._resolve(host, port), self._allowed):
+        for address in addresses.permitted(origin, await self._resolve(host, port), self._guard):
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     return await self._connect(address, port, host if scheme == "https" else None)

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
 from app.bell import Bell
-from app.domain import deliveries, endpoints, fan_out
+from app.domain import deliveries, delivery_claims, endpoints, fan_out
 from app.domain.deliveries import Delivery, Outcome
 from app.events import retry_after, signatures
 from app.events.connection import Answer, Unanswered
@@ -23,7 +23,11 @@ TIMEOUT_SECONDS: Final = 15
 CLAIM_SECONDS: Final = 20
 """Longer than an attempt takes, so that nobody posts what is being posted; what a killed process held waits for it."""
 EACH: Final = 32
-"""Posts to one endpoint at a time; one whose last attempt failed gets a single new one until another succeeds."""
+"""Posts to one endpoint at a time; one that fails gets a single new one until another succeeds."""
+OF_HOST: Final = 128
+"""Posts to one host at a time, whichever endpoints they are of: five thousand may lie behind one that hangs."""
+OF_FAILING: Final = 64
+"""Posts at a time to all endpoints that fail."""
 LIMIT: Final = 384
 """Posts at a time in this process; with the idle connections below the 1,024 files that a process may open."""
 LEFT: Final = 4
@@ -32,9 +36,12 @@ many hang at once, there is room for the others."""
 RESPONSE_CHARACTERS: Final = 1_000
 GRACE_SECONDS: Final = 2
 
+Counted = TypeVar("Counted")
+
 _log = logging.getLogger(__name__)
 
 assert CLAIM_SECONDS > TIMEOUT_SECONDS  # noqa: S101  limits that depend on each other say so
+assert OF_HOST + OF_FAILING <= LIMIT // 2  # noqa: S101  half is left when one host hangs and others fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Webhooks:
         self._posting: dict[asyncio.Task[Outcome], Delivery] = {}
         self._ended: list[asyncio.Task[Outcome]] = []
         self._busy: Counter[int] = Counter()
-        self._failing: set[int] = set()
+        self._hosts: Counter[str] = Counter()
         self._knocking: dict[int, asyncio.Task[Outcome]] = {}
 
     async def step(self) -> bool:
@@ -77,7 +84,7 @@ class Webhooks:
             free = LIMIT - len(self._posting)
             each = max(1, min(EACH, free // LEFT))
             limit = free - free // LEFT
-            claimed = await deliveries.claim(db, self._rooms(each), each, limit, self._terms.claim_seconds)
+            claimed = await delivery_claims.claim(db, self._load(each), limit, self._terms.claim_seconds)
         del self._ended[: len(ended)]  # only now: what a failed transaction did not record is recorded by the next
         for delivery in claimed:
             self._start(delivery)
@@ -102,35 +109,30 @@ class Webhooks:
         async with self._reads.connect() as db:
             return await endpoints.anybody(db)
 
-    def _rooms(self, each: int) -> dict[int, int]:
-        """How many more each endpoint may have that is not idle and well.
-
-        One that fails gets one at a time beside what was posted before: that may hang until its time limit.
-        """
-        most = {endpoint: EACH if endpoint in self._failing else each for endpoint in self._busy.keys() | self._failing}
-        free = {endpoint: room - self._busy[endpoint] for endpoint, room in most.items()}
-        knocks = {endpoint: int(endpoint not in self._knocking) for endpoint in self._failing}
-        return {endpoint: max(0, min(room, knocks.get(endpoint, room))) for endpoint, room in free.items()}
+    def _load(self, each: int) -> delivery_claims.Load:
+        """What is being posted. An endpoint that fails is knocked at by one beside what was posted before: that may hang."""
+        knocking = len(self._knocking)
+        return delivery_claims.Load(
+            each, EACH, OF_HOST, OF_FAILING, LEFT, self._busy, self._hosts, self._knocking, knocking
+        )
 
     def _start(self, delivery: Delivery) -> None:
         task = asyncio.create_task(self._attempt(delivery))
         self._posting[task] = delivery
         self._busy[delivery.key.endpoint_id] += 1
-        if delivery.key.endpoint_id in self._failing:
+        self._hosts[delivery.host] += 1
+        if delivery.failing:
             self._knocking[delivery.key.endpoint_id] = task
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[Outcome]) -> None:
-        endpoint = self._posting.pop(task).key.endpoint_id
-        self._busy[endpoint] -= 1
-        if not self._busy[endpoint]:
-            del self._busy[endpoint]
+        delivery = self._posting.pop(task)
+        endpoint = delivery.key.endpoint_id
+        _take_one(self._busy, endpoint)
+        _take_one(self._hosts, delivery.host)
         if self._knocking.get(endpoint) is task:
             del self._knocking[endpoint]
         self._ended.append(task)
-        if not task.cancelled() and task.exception() is None:
-            change = self._failing.discard if task.result().delivered else self._failing.add
-            change(endpoint)
         self._bell.ring()
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
@@ -155,6 +157,12 @@ class Webhooks:
         body = delivery.body
         headers = signatures.headers(delivery.secrets, delivery.event.event_id, timestamp, body)
         return await self._poster.post(delivery.url, headers, body)
+
+
+def _take_one(counted: Counter[Counted], one: Counted) -> None:
+    counted[one] -= 1
+    if not counted[one]:
+        del counted[one]
 
 
 def _text(body: bytes) -> str:

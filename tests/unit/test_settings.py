@@ -1,11 +1,13 @@
 """What the operator may write, and what the program says when it is wrong."""
 
 import re
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
 
 from app import database_url, settings
+from app.events.addresses import EVERYWHERE
 from app.settings_sections import EventBus, Logger, Queue
 from app.settings_values import SettingsError
 
@@ -127,6 +129,8 @@ def test_a_database_url_has_any_usual_spelling(url: str) -> None:
         ("KENNEL_WEBHOOK_RETRIES", "5,,6"),
         ("KENNEL_WEBHOOK_RETRIES", "0"),
         ("KENNEL_WEBHOOK_ALLOW_PRIVATE", "maybe"),
+        ("KENNEL_WEBHOOK_ALLOW_PRIVATE", "10.0.0.1/8"),
+        ("KENNEL_WEBHOOK_ALLOW_PRIVATE", "10.0.0.0/8,"),
         ("KENNEL_NODE_URL", "127.0.0.1:22555"),
         ("KENNEL_NODE_URL", "http://node:22555"),
         ("KENNEL_NODE_ZMQ", "http://x"),
@@ -220,7 +224,7 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
     assert read.queues == (Queue("Accounts", "account", ("ACC", "PAYMENT")),)
     assert read.loggers == (Logger("events", "/var/log/events.log"),)
     assert (read.mqtt_url, read.mqtt_client_id) == ("mqtt://us%20er:hush5%2F%40@broker:1883", "shop")
-    assert (read.confirmations, read.webhook_retries, read.webhook_allow_private) == (3, (1, 2), True)
+    assert (read.confirmations, read.webhook_retries, read.webhook_allow_private) == (3, (1, 2), EVERYWHERE)
     assert settings.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
 
 
@@ -342,3 +346,14 @@ def test_a_wrong_file_is_one_sentence_that_names_the_place(tmp_path: Path, file:
 def test_an_auth_that_is_required_needs_a_token() -> None:
     with pytest.raises(SettingsError, match="KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required"):
         settings.read({"KENNEL_AUTH": "required"})
+
+
+def test_webhooks_may_go_to_the_networks_that_are_named() -> None:
+    written = {
+        "true": EVERYWHERE,
+        "no": (),
+        "10.20.0.0/16, fd00::/8": (IPv4Network("10.20.0.0/16"), IPv6Network("fd00::/8")),
+    }
+
+    for text, networks in written.items():
+        assert settings.read({"KENNEL_WEBHOOK_ALLOW_PRIVATE": text}).webhook_allow_private == networks

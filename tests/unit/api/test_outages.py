@@ -79,6 +79,7 @@ async def test_a_statement_that_the_database_cancels_is_503_and_leaves_nothing(
     answer = await asked
 
     assert answer.status_code == 503
+    assert "took the database too long" in answer.json()["error"]["message"]
     assert (await admin.get("/account/a/invoices")).json() == {"items": [], "cursor": 0}
 
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import accounts, cursors, delivery_lists, endpoint_changes, endpoints, fan_out, outbox
+from app.domain import accounts, cursors, delivery_claims, delivery_lists, endpoint_changes, endpoints, fan_out, outbox
 from app.domain import deliveries as deliveries_of
 from app.domain.deliveries import Outcome
+from app.domain.delivery_claims import Load
 from app.domain.delivery_lists import Range
 from app.domain.endpoint_changes import Change, NewEndpoint
 from app.domain.endpoints import Callback, Endpoint
@@ -158,7 +159,7 @@ async def test_whoever_records_an_attempt_and_whoever_sends_it_again_do_not_wait
 
     async with engine.connect() as other:
         async with engine.begin() as recording:
-            [claimed] = await deliveries_of.claim(recording, {}, 1, 1, 60)
+            [claimed] = await delivery_claims.claim(recording, Load(1, 1, 1, 1, 4, {}, {}), 1, 60)
             again = asyncio.create_task(delivery_lists.redeliver(other, claimed.key))
             blocked = "NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
             while not await recording.scalar(sa.text(f"SELECT count(*) FROM pg_locks WHERE {blocked}")):

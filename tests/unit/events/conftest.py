@@ -34,7 +34,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def poster() -> AsyncIterator[Poster]:
     """Posts anywhere, also to this machine."""
     with ThreadPoolExecutor(4) as threads:
-        poster = Poster(addresses.resolver(threads), allowed=addresses.anywhere)
+        poster = Poster(addresses.resolver(threads), guard=addresses.Guard(addresses.EVERYWHERE))
         yield poster
         poster.close()
 

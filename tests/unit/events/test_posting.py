@@ -1,5 +1,5 @@
 import asyncio
-from ipaddress import ip_address
+from ipaddress import IPv4Network, ip_address
 
 import pytest
 
@@ -179,7 +179,7 @@ async def test_a_name_that_changes_after_it_was_checked_is_not_looked_up_again(r
         asked += 1
         return [answers.pop(0)]
 
-    poster = Poster(resolve, allowed=lambda address: address != ip_address("127.0.0.2"))
+    poster = Poster(resolve, guard=addresses.Guard((IPv4Network("127.0.0.1/32"), IPv4Network("127.0.0.3/32"))))
     url = f"http://shop.example:{receiver.port}/hook"
     first = await poster.post(url, {}, b"{}")
     poster.close()
@@ -195,7 +195,7 @@ async def test_an_address_that_does_not_answer_makes_way_for_the_next(receiver: 
     async def resolve(host: str, port: int) -> list[Address]:
         return [ip_address("127.0.0.9"), ip_address("127.0.0.1")]
 
-    poster = Poster(resolve, allowed=addresses.anywhere)
+    poster = Poster(resolve, guard=addresses.Guard(addresses.EVERYWHERE))
     answer = await poster.post(f"http://shop.example:{receiver.port}/hook", {}, b"{}")
 
     assert answer.status == 200

@@ -67,7 +67,7 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 async def test_tls_is_spoken_with_the_urls_name_though_an_address_is_connected_to(
     secured: int, receiver: Receiver, certificate: Path
 ) -> None:
-    poster = Poster(here, allowed=addresses.anywhere, tls=trusting(certificate))
+    poster = Poster(here, guard=addresses.Guard(addresses.EVERYWHERE), tls=trusting(certificate))
     for _ in range(2):
         answer = await poster.post(f"https://{NAME}:{secured}/hook", {}, b"{}")
 
@@ -78,7 +78,7 @@ async def test_tls_is_spoken_with_the_urls_name_though_an_address_is_connected_t
 
 
 async def test_the_certificate_of_another_name_is_refused(secured: int, receiver: Receiver, certificate: Path) -> None:
-    poster = Poster(here, allowed=addresses.anywhere, tls=trusting(certificate))
+    poster = Poster(here, guard=addresses.Guard(addresses.EVERYWHERE), tls=trusting(certificate))
     with pytest.raises(Unanswered, match="TLS failed"):
         await poster.post(f"https://other.example:{secured}/hook", {}, b"{}")
 
@@ -86,7 +86,7 @@ async def test_the_certificate_of_another_name_is_refused(secured: int, receiver
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(secured: int, receiver: Receiver) -> None:
-    poster = Poster(here, allowed=addresses.anywhere)
+    poster = Poster(here, guard=addresses.Guard(addresses.EVERYWHERE))
     with pytest.raises(Unanswered, match="TLS failed"):
         await poster.post(f"https://{NAME}:{secured}/hook", {}, b"{}")
 

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.bell import Bell
-from app.domain import outbox
+from app.domain import delivery_claims, outbox
 from app.domain.endpoints import Callback
 from app.domain.outbox import Fact
 from app.events import addresses, relay, signatures
 from app.events.posting import Poster
-from app.events.webhooks import EACH, LIMIT, Terms, Webhooks
+from app.events.webhooks import EACH, LIMIT, OF_FAILING, OF_HOST, Terms, Webhooks
 from app.tables import attempts, deliveries
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
 from tests.unit.events.steps import tell, until
@@ -208,6 +208,49 @@ async def test_many_that_hang_at_once_leave_room_for_the_others(
     assert len(receiver.of("/alive")) == 100
 
 
+async def test_a_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_others(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    receiver.always["/dead"] = silent
+    await prepare(engine, Callback("alive", receiver.url("/alive").replace("127.0.0.1", "localhost"), ("INV",)))
+    async with engine.begin() as db:
+        many = "INSERT INTO webhook_endpoints (url, types, secret, position) SELECT :url, '{PAYMENT}', '', 0"
+        await db.execute(sa.text(f"{many} FROM generate_series(1, 1000)"), {"url": receiver.url("/dead")})
+    await tell(engine, 1, type="PAYMENT_SENT")
+    running = Webhooks(engine, poster, Terms((), timeout_seconds=60, claim_seconds=60), Bell())
+    while await running.step():
+        pass
+
+    await tell(engine, 100, type="INV_CREATED")
+    await deliver_all(engine, running, 100)
+    hanging = len(running._posting)
+    await running.close()
+
+    assert hanging == OF_HOST
+    assert len(receiver.of("/alive")) == 100
+
+
+async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_hosts_are(engine: AsyncEngine) -> None:
+    async with engine.begin() as db:
+        many = (
+            "INSERT INTO webhook_endpoints (url, types, secret, position, failing_since)"
+            " SELECT 'http://user@Shop-' || n || '.example:80/?a@b', '{ALL}', '', 0, CASE WHEN n > 9 THEN now() END"
+            " FROM generate_series(1, 500) AS n"
+        )
+        await db.execute(sa.text(many))
+        await db.execute(sa.text("INSERT INTO deliveries (endpoint_id, position) SELECT id, 1 FROM webhook_endpoints"))
+    await tell(engine, 1)
+
+    load = delivery_claims.Load(32, 32, OF_HOST, OF_FAILING, 4, {1: 32}, {"shop-2.example:80": OF_HOST}, failing=6)
+    async with engine.begin() as db:
+        claimed = await delivery_claims.claim(db, load, LIMIT, 60)
+
+    failing = [one.key.endpoint_id for one in claimed if one.failing]
+    assert len(failing) == OF_FAILING - 6
+    assert sorted({one.key.endpoint_id for one in claimed} - set(failing)) == [3, 4, 5, 6, 7, 8, 9]
+    assert {one.host for one in claimed} == {f"shop-{one.key.endpoint_id}.example:80" for one in claimed}
+
+
 async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
@@ -361,7 +404,7 @@ async def test_a_fault_of_ours_in_one_delivery_stops_no_other(engine: AsyncEngin
             raise KeyError(host)
         return [ip_address("127.0.0.1")]
 
-    poster = Poster(resolve, allowed=addresses.anywhere)
+    poster = Poster(resolve, guard=addresses.Guard(addresses.EVERYWHERE))
     await prepare(engine, Callback("odd", "http://odd.example/"), Callback("shop", receiver.url()))
     await tell(engine, 1)
     async with webhooks(engine, poster, Terms(())) as running:

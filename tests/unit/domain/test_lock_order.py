@@ -1,0 +1,97 @@
+"""Locks are taken in one order: whoever waits holds nothing that the one before it still needs."""
+
+import asyncio
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import Db
+from app.domain import assets, endpoint_health, endpoints, escrow_locks, holds
+from app.domain.assets import NewAsset
+from app.domain.endpoint_health import Sign
+from app.domain.escrow_locks import NewEscrow
+from app.domain.escrows import Escrow
+from app.domain.holds import NewHold
+from app.domain.ledger import Bucket, Entry, Posting, post
+from app.tables import TREASURY, accounts, webhook_endpoints
+from tests import world
+
+
+async def two_endpoints(engine: AsyncEngine, **given: object) -> None:
+    """Two, of which the second lies before the first."""
+    row = {"url": "http://x", "types": ["ALL"], "secret": "", "position": 0, **given}
+    async with engine.begin() as db:
+        for _ in range(2):
+            await db.execute(sa.insert(webhook_endpoints).values(row))
+    async with engine.begin() as db:
+        first = sa.update(webhook_endpoints).where(webhook_endpoints.c.id == 1)
+        await db.execute(first.values(description="written again"))
+
+
+async def lock_endpoint(db: Db, number: int) -> None:
+    await db.execute(sa.select(webhook_endpoints).where(webhook_endpoints.c.id == number).with_for_update())
+
+
+async def test_who_notes_how_endpoints_are_locks_them_by_their_numbers(engine: AsyncEngine) -> None:
+    await two_endpoints(engine)
+    signs = [Sign(number, "http://x") for number in (2, 1)]
+
+    async def note() -> None:
+        async with engine.begin() as db:
+            await endpoint_health.note(db, signs)
+
+    async with engine.begin() as db:
+        await lock_endpoint(db, 1)
+        noting = asyncio.create_task(note())
+        await world.until_someone_waits(engine)
+        await lock_endpoint(db, 2)
+    await noting
+
+    async with engine.connect() as db:
+        failing = await db.scalars(sa.select(webhook_endpoints.c.failing_since))
+        assert None not in failing.all()
+
+
+async def test_who_renames_an_account_locks_its_endpoints_by_their_numbers(engine: AsyncEngine) -> None:
+    await two_endpoints(engine, foreign_id="shop")
+
+    async def rename() -> None:
+        async with engine.begin() as db:
+            await endpoints.rename(db, "shop", "store")
+
+    async with engine.begin() as db:
+        await lock_endpoint(db, 1)
+        renaming = asyncio.create_task(rename())
+        await world.until_someone_waits(engine)
+        await lock_endpoint(db, 2)
+    await renaming
+
+    async with engine.connect() as db:
+        assert set(await db.scalars(sa.select(webhook_endpoints.c.foreign_id))) == {"store"}
+
+
+async def test_who_turns_a_hold_into_an_escrow_waits_for_the_hold_before_it_keeps_the_seller_open(
+    engine: AsyncEngine,
+) -> None:
+    for name in ("buyer", "seller"):
+        await world.open_account(engine, name)
+    issued = (Posting(0, Bucket.AVAILABLE, 5, "gold"), Posting(TREASURY, Bucket.AVAILABLE, -5, "gold"))
+    async with engine.begin() as db:
+        await assets.create(db, [NewAsset("gold", "", 0)])
+        await post(db, [Entry("TOPUP", ("transfer", "1"), "topup", issued)])
+    async with engine.begin() as db:
+        [hold] = await holds.place(db, [NewHold("buyer", "gold", 5)])
+    number = world.accepted(hold).id
+
+    async def sell() -> Escrow:
+        async with engine.begin() as db:
+            [made] = await escrow_locks.lock(db, [NewEscrow("order", "buyer", "seller", "gold", 5, hold=number)])
+        return world.accepted(made)
+
+    async with engine.begin() as db:
+        await holds.lock(db, [number])
+        selling = asyncio.create_task(sell())
+        await world.until_someone_waits(engine)
+        await db.execute(sa.select(accounts).where(accounts.c.id == 1).with_for_update())
+
+    assert (await selling).state == "LOCKED"
