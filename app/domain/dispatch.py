@@ -137,11 +137,13 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
     carried = [one for draft in drafts for one in _carried(draft.payments, draft.signed.choice)]
     before = [payment for draft in drafts for payment in draft.payments]
     ended = [payments.unsent(payment, "FAILED", str(refusal)) for payment, refusal in failed]
+    held_back = [payment.owner.id for payment in ended if payment.kind == PAYOUT]
     if drafts:
         await _store_signed(db, drafts, carried)
     if ended:
         await _end_waiting(db, [_row(payment) | {"error": payment.error, "reserved": 0} for payment in ended])
-        await payouts.hold_back(db, [payment.owner.id for payment in ended if payment.kind == PAYOUT])
+    await move_change(db, [draft.signed for draft in drafts], held_back)
+    await payouts.hold_back(db, held_back)
     entries = [
         was.give_back("signed", was.reserved - now.reserved)
         for was, now in zip(before, carried, strict=True)
@@ -154,7 +156,7 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
 
 
 async def _store_signed(db: Db, drafts: Sequence[Draft], carried: Sequence[Payment]) -> None:
-    """Write the transactions, what they spend, their change, and the payments that they carry."""
+    """Write the transactions, what they spend, their change, and the payments that they carry; no account is locked yet."""
     signed = [draft.signed for draft in drafts]
     numbers = await insert(db, signed)
     await funds.take(db, {numbers[one.txid]: one.choice.coins for one in signed})
@@ -167,7 +169,6 @@ async def _store_signed(db: Db, drafts: Sequence[Draft], carried: Sequence[Payme
     await _end_waiting(db, rows)
     if paid := repricing.paid_rows(carried):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), paid)
-    await move_change(db, signed)
 
 
 def _row(payment: Payment) -> dict[str, object]:
@@ -227,8 +228,11 @@ def _change_coin(signed: Signed) -> dict[str, object]:
     return {**coin, "coinbase": False, "change": True}
 
 
-async def move_change(db: Db, signed: Sequence[Signed]) -> None:
-    """Move the accounts' next change beyond what was used; PaymentTaken where somebody else has moved it."""
+async def move_change(db: Db, signed: Sequence[Signed], also: Sequence[int] = ()) -> None:
+    """Move the accounts' next change beyond what was used; PaymentTaken where somebody else has moved it.
+
+    The accounts that are `also` changed later are locked here, with the others and in order.
+    """
     used: dict[int, list[int]] = {}
     for one in signed:
         if one.change is not None:
@@ -236,8 +240,9 @@ async def move_change(db: Db, signed: Sequence[Signed]) -> None:
     if not used:
         return
     locked = sa.select(accounts.c.id, accounts.c.next_change).order_by(accounts.c.id).with_for_update(key_share=True)
-    wanted = accounts.c.id == sa.any_(sa.literal(sorted(used), bulk.BIGINTS))
-    if any(row.next_change > min(used[row.id]) for row in await db.execute(locked.where(wanted))):
+    wanted = accounts.c.id == sa.any_(sa.literal(sorted({*used, *also}), bulk.BIGINTS))
+    found = {row.id: row.next_change for row in await db.execute(locked.where(wanted))}
+    if any(found[account] > min(indices) for account, indices in used.items()):
         raise PaymentTaken
     rows = [{"id": account, "next_change": max(indices) + 1} for account, indices in used.items()]
     await bulk.update(db, accounts, ("id",), rows)

@@ -1,16 +1,20 @@
 """Locks are taken in one order: whoever waits holds nothing that the one before it still needs."""
 
 import asyncio
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
-from app.domain import assets, endpoint_health, endpoints, escrow_locks, holds
+from app.domain import assets, dispatch, endpoint_health, endpoints, escrow_locks, hd, holds, payouts
 from app.domain.assets import NewAsset
+from app.domain.coin_choice import Choice
+from app.domain.dispatch import Signed
 from app.domain.endpoint_health import Sign
 from app.domain.escrow_locks import NewEscrow
 from app.domain.escrows import Escrow
+from app.domain.funds import Path
 from app.domain.holds import NewHold
 from app.domain.ledger import Bucket, Entry, Posting, post
 from app.tables import TREASURY, accounts, webhook_endpoints
@@ -95,3 +99,26 @@ async def test_who_turns_a_hold_into_an_escrow_waits_for_the_hold_before_it_keep
         await db.execute(sa.select(accounts).where(accounts.c.id == 1).with_for_update())
 
     assert (await selling).state == "LOCKED"
+
+
+async def test_who_stores_what_was_signed_locks_all_accounts_at_once_and_in_order(engine: AsyncEngine) -> None:
+    """Change of the second account was used, and a payout of the first has failed."""
+    await world.open_account(engine, "first")
+    await world.open_account(engine, "second")
+    change = Path(1, hd.CHANGE, 0, b"")
+    signed = Signed(bytes(32), b"", cast("Choice", None), change, 0)
+
+    async def store() -> None:
+        async with engine.begin() as db:
+            await dispatch.move_change(db, [signed], [0])
+            await payouts.hold_back(db, [0])
+
+    async with engine.begin() as db:
+        await db.execute(sa.select(accounts).where(accounts.c.id == 0).with_for_update())
+        storing = asyncio.create_task(store())
+        await world.until_someone_waits(engine)
+        await db.execute(sa.select(accounts).where(accounts.c.id == 1).with_for_update())
+    await storing
+
+    async with engine.connect() as db:
+        assert (await db.scalars(sa.select(accounts.c.next_change).order_by(accounts.c.id))).all() == [0, 1]
