@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from app.db import Db
 from app.domain import accounts, facts, ledger, outbox
-from app.domain.accounts import NoSuchAccount
 from app.domain.books import Bucket, Entry, Line, Posted, Posting
 from app.domain.facts import Flow, Owner
 from app.domain.outbox import Fact
@@ -57,7 +56,8 @@ async def cover(db: Db, platform: str) -> Koinu | Refusal:
     """
     found = await accounts.owners(db, [platform])
     if (payer := found.get(platform)) is None:
-        return NoSuchAccount(foreign_id=platform)
+        lacking = await owing(db)
+        return PlatformTooPoor(account=platform, available="0", owing=show(lacking)) if lacking else lacking
     locked = await ledger.lock(db, sorted([_CLAWBACK, (payer.id, DOGE)]))
     clawback, available = locked[_CLAWBACK], locked[payer.id, DOGE].available
     amount = -clawback.available

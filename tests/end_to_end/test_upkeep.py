@@ -36,8 +36,15 @@ def test_small_coins_are_merged_beside_the_program_and_the_books_are_shown_to_ag
 def test_payments_that_do_not_stand_still_are_left_alone(program: Program) -> None:
     resumed = command(program, "resume")
     restored = command(program, "restored")
+    covered = command(program, "cover")
+    said = command(program, "resume", "--owing", "1")
 
     assert (resumed.returncode, resumed.stdout) == (0, "Payments were not paused.\n")
+    assert (covered.returncode, covered.stdout) == (0, "Every balance has its coins: there is nothing to bear.\n")
+    assert (said.returncode, said.stdout) == (
+        1,
+        "kennel: Every balance has its coins: run `kennel resume` without --owing.\n",
+    )
     assert restored.returncode == 1
     assert restored.stdout == (
         "kennel: The database knows all that was sent; if it is an older one all the same, add --anyway.\n"
