@@ -42,7 +42,7 @@ def _of_step(step: Step, owners: Mapping[int, Owner], posted: list[Posted], runn
     balances = books.after(lines)
     changed = running.take(posted)
     grouped = _by_account(step)
-    for account in sorted(moved | set(step.txids) | set(grouped.payments)):
+    for account in sorted(moved | set(changed) | set(step.txids) | set(grouped.payments)):
         yield from _of_account(step, owners[account], grouped)
         yield from debts.told(owners[account], changed.get(account, 0), running.of(account))
         if (balance := balances.get((account, DOGE))) is not None:

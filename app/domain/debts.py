@@ -47,7 +47,9 @@ def _changed(posted: Iterable[Posted]) -> Counter[int]:
     changed: Counter[int] = Counter()
     for one in posted:
         amount = sum(line.posting.amount for line in one.lines if line.posting.account == CLAWBACK)
-        whose = {line.posting.account for line in one.lines if line.posting.account >= 0}
+        whose = {
+            posting.account for posting in one.entry.postings if posting.account >= 0
+        }  # who has nothing has no line
         if amount and whose:
             changed[min(whose)] -= amount
     return changed

@@ -179,12 +179,15 @@ async def test_a_deposit_that_was_never_confirmed_is_taken_back_in_silence(engin
     assert await said(engine, "DEPOSIT_", "ACC_PAYMENT") == []
 
 
-async def test_what_an_account_owes_for_an_undone_deposit_is_told_until_it_is_repaid(engine: AsyncEngine) -> None:
+@pytest.mark.parametrize("gone", [6, 10])
+async def test_what_an_account_owes_for_an_undone_deposit_is_told_until_it_is_repaid(
+    engine: AsyncEngine, gone: int
+) -> None:
     account = await world.open_account(engine)
     chain = await Chain(engine, Rules(REGTEST, confirmations=1)).start()
     paying = await chain.mine((account.address, doge(10)))
     async with engine.begin() as db:
-        spent = (Posting(account.id, Bucket.AVAILABLE, -doge(6)), Posting(WORLD, Bucket.AVAILABLE, doge(6)))
+        spent = (Posting(account.id, Bucket.AVAILABLE, -doge(gone)), Posting(WORLD, Bucket.AVAILABLE, doge(gone)))
         await ledger.post(db, [Entry("TEST", ("test", "1"), "t", spent)])
 
     await chain.disconnect()
@@ -192,7 +195,7 @@ async def test_what_an_account_owes_for_an_undone_deposit_is_told_until_it_is_re
     await chain.connect(paying)
 
     owed = [(one["type"], one["amount"], one["owed"]) for one in await said(engine, "ACC_DEBT")]
-    assert owed == [("ACC_DEBT_INCURRED", "6", "6"), ("ACC_DEBT_REPAID", "6", "0")]
+    assert owed == [("ACC_DEBT_INCURRED", f"{gone}", f"{gone}"), ("ACC_DEBT_REPAID", f"{gone}", "0")]
 
 
 @pytest.mark.parametrize(
