@@ -67,8 +67,8 @@ class Ground:
 
 @asynccontextmanager
 async def engine(url: str) -> AsyncIterator[AsyncEngine]:
-    """Connections as the program has them."""
-    made = db.engine(url)
+    """Connections as the program's commands have them: what fills a database may take long."""
+    made = db.engine(url, command_seconds=None)
     try:
         yield made
     finally:
