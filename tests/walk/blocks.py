@@ -1,9 +1,12 @@
 """Blocks that come and go: singly and in batches, reorgs deep and shallow, and transactions that nobody asked for."""
 
+from contextlib import suppress
+
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from app.chain import signing, wire
+from app.chain.node import NodeError
 from app.domain import accounts, scripts
 from app.money import COIN
 from app.tables import addresses, coins, deposits
@@ -13,6 +16,7 @@ from tests.walk.ground import NTH, Ground, deed
 DEEPEST = 10
 LEAST_STOLEN = 2 * COIN
 YES_OR_NO = st.booleans()
+RATES = st.sampled_from(["0.05", "0.4", "0.9", "5"])
 
 
 class Blocks(Ground):
@@ -52,7 +56,22 @@ class Blocks(Ground):
     def forget_what_waits(self, then: str) -> None:
         self.run(self.till.forget_mempool(), then)
 
+    @deed(rate=RATES)
+    def fill_the_mempool(self, rate: str, then: str) -> None:
+        """Others pay more than ours do: the node forgets what pays least, and takes no more of that."""
+        self.run(self._fill_the_mempool(rate), then)
+
+    @deed()
+    def empty_the_mempool(self, then: str) -> None:
+        """What waits is mined, and the node's least fee falls again."""
+        self.run(self.empty_mempool(), then)
+
     # ------------------------------------------------------------ how
+
+    async def _fill_the_mempool(self, rate: str) -> None:
+        with suppress(NodeError):  # the faucet's coins all wait
+            await self.call("fillmempool", rate)
+        await self.till.later()
 
     async def _mine(self, number: int, batch: int) -> None:
         for _ in range(number // batch):

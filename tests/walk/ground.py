@@ -21,6 +21,7 @@ from app.chain.keys import Keyring
 from app.chain.node import Node, NodeError
 from app.chain.wire import Transaction
 from app.devnet import devnet
+from app.devnet.terms import Terms
 from app.domain.networks import REGTEST
 from app.domain.payments import Payment
 from app.tables import chain_state
@@ -39,6 +40,10 @@ ROUNDS: Final = 12
 """At the latest after so many times two blocks everything has ended: a payment, its cancellation, and what was built on them."""
 ROOT: Final = 80
 """No reorg of a walk reaches down to this height."""
+ROOM: Final = 400_000
+"""Bytes for what waits at the node: little, so that it is soon full."""
+DAYS: Final = 3 * 24 * 3_600
+"""After so many seconds a node whose mempool was full asks for no more than always."""
 BORN: Final = 1_700_000_000
 """The devnet's time: the same walk makes the same blocks."""
 
@@ -67,7 +72,7 @@ class Prepared:
 @asynccontextmanager
 async def _opened(url: str, home: Path) -> AsyncIterator[tuple[Till, Wire]]:
     engine = db.engine(url, connections=10)
-    options = devnet.Options("127.0.0.1:0", None)
+    options = devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=ROOM))
     try:
         async with devnet.running(home, options, clock=lambda: BORN, chance=bytes) as running:
             address = running.rpc_url.replace("http://", "http://kennel:kennel@")
@@ -206,6 +211,15 @@ class Ground(RuleBasedStateMachine):
         except NodeError:
             return
 
+    async def empty_mempool(self) -> None:
+        """Blocks take what waits, and then the least fee falls: days pass for the node, and for nobody else."""
+        await self.generate(2)
+        now = (await self.call("getblock", await self.call("getbestblockhash")))["time"]
+        await self.call("setmocktime", now + DAYS)
+        await self.call("getmempoolinfo")
+        await self.call("setmocktime", 0)
+        await self.till.later()
+
     async def paid_by_faucet(self, address: str, amount: str) -> None:
         try:
             txid = str(await self.call("sendtoaddress", address, amount))
@@ -260,6 +274,7 @@ class Ground(RuleBasedStateMachine):
         """The operator brings in what was stolen, and blocks come: no payment may be on its way then."""
         async with self.engine.begin() as connection:
             await connection.execute(sa.text("UPDATE payments SET expires = now() WHERE kind = 'paytx'"))
+        await self.empty_mempool()
         made = await world.invoice(self.engine, PEOPLE[0], 1, required_confirmations=1)
         await self.paid_by_faucet(made.address, "500")
         for _ in range(ROUNDS):

@@ -13,7 +13,7 @@ from app.chain import wire
 from app.chain.wire import Block, Transaction
 from app.domain.deposits import Outpoint
 from app.domain.payments import LIVE, Payment
-from app.money import DUST
+from app.money import COIN, DUST
 from app.tables import CLAWBACK
 from tests.till import RULES
 from tests.walk import excuses
@@ -155,7 +155,8 @@ class Now:
         assert own.pays, own.id
         assert sum(_cost(payment) for payment in carried) == self.cost(own), own.id
         for payment in carried:
-            assert _cost(payment) <= self.model.limits.get(payment.id, _cost(payment)), payment.id
+            limit = self.model.limits.get(payment.id, _cost(payment))
+            assert _cost(payment) <= max(limit, _most(payment)), payment.id
             assert not payment.explicit_fee or (payment.fee or 0) <= payment.explicit_fee + DUST, payment.id
             if not payment.deducts:
                 assert payment.paid == payment.amount, payment.id
@@ -253,3 +254,10 @@ class Now:
 def _cost(payment: Payment) -> int:
     """What a signed payment takes from its account."""
     return (payment.paid or 0) + (payment.fee or 0)
+
+
+def _most(payment: Payment) -> int:
+    """What it may cost where its fee was too low at first, whatever was set aside in the beginning."""
+    if payment.deducts or not payment.repriced:
+        return 0
+    return payment.amount + (payment.explicit_fee or payment.max_fee or COIN)

@@ -408,3 +408,28 @@ async def test_two_senders_replace_a_payment_once(till: Till) -> None:
     assert len(await till.sent()) == 2
     await till.mine(2)
     assert await till.states(payment) == ["CONFIRMED"]
+
+
+async def test_where_the_coin_that_was_added_goes_elsewhere_the_old_version_is_sent_again_at_its_own_price(
+    till: Till,
+) -> None:
+    _, added = await till.fund("shop", 10, 50)
+    payment = await till.pay(await till.stranger(), "9.99")
+    await till.send()
+    await crowd(till)
+    await till.send()
+    old, _ = await till.sent()
+    assert await free(till) == []
+
+    await till.mine_only(await till.steal(added))
+
+    [now] = await till.shown(payment)
+    assert (now.txid, now.fee, now.state) == (old["txid"], old["fee"], "BROADCAST")
+    assert [one["sends"] for one in await till.sent()] == [True, False]
+    assert (await till.balance()).outgoing == doge("9.99") + old["fee"]
+    await till.resume()
+    await clear(till)
+    await till.later()
+    await till.send()
+    await till.mine(2)
+    assert await till.states(payment) == ["CONFIRMED"]

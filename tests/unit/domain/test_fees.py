@@ -1,5 +1,7 @@
 """Fees: exact sizes, floors that hold, and shares that sum."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -122,6 +124,24 @@ def test_parts_sum_to_the_whole_and_differ_from_their_share_by_less_than_there_a
         assert part >= 0
         assert abs(part * sum(weights) - total * weight) < len(weights) * sum(weights)
         assert weight or not part
+
+
+@given(
+    given=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=20),
+    part=st.fractions(-1, 1),
+)
+@example(given=[(5, 1), (5, 1), (5, 1)], part=Fraction(2, 3))
+def test_another_total_moves_all_parts_the_same_way_and_none_beyond_its_room(
+    given: list[tuple[int, int]], part: Fraction
+) -> None:
+    parts, rooms = [Koinu(one) for one, _ in given], [room for _, room in given]
+    total = Koinu(sum(parts) + int(sum(rooms if part > 0 else parts) * part))
+
+    now = fees.reapportion(parts, total, rooms)
+
+    assert sum(now) == total
+    for was, is_, room in zip(parts, now, rooms, strict=True):
+        assert was <= is_ <= was + room if total >= sum(parts) else 0 <= is_ <= was
 
 
 def test_what_rounding_leaves_goes_to_the_largest_share() -> None:
