@@ -17,10 +17,10 @@ SECONDS: Final = 10.0
 def of(node: Node, seconds: float = SECONDS) -> Asking:
     """Ask this node, for `seconds` at most but where it is asked for coins."""
 
-    async def holds(txid: bytes) -> bool:
+    async def holds(raw: bytes) -> bool:
         try:
             async with asyncio.timeout(seconds):
-                return await node.holds(txid)
+                return await node.holds_same(raw)
         except (NodeTrouble, NodeError, TimeoutError) as error:
             raise NodeUnreachable from error
 

@@ -55,6 +55,8 @@ WRITERS = {
         "dispatch": "change that no block holds yet",
         "funds": "marks what a transaction is to spend",
         "sendings": "gives back what a dead transaction was to spend",
+        "twin_rows": "the change of what goes on under another txid",
+        "renewals": "takes what is to be spent under another txid",
     },
     "invoices": {
         "invoices": "issues them; a trigger keeps what was issued",
@@ -67,8 +69,13 @@ WRITERS = {
         "recovery": "takes those of the accounts that it puts back",
         "restores": "forgets those that a lost database may have used",
     },
+    "transaction_inputs": {
+        "funds": "what a signed transaction spends",
+        "twin_rows": "the same for one under another txid",
+    },
     "payments": {
         "payments": "makes them",
+        "renewals": "says which version goes on",
         "dispatch": "signs and fails them",
         "broadcasts": "notes that they went out, or why they do not",
         "voids": "ends them, or has them cancelled",
@@ -88,6 +95,7 @@ WRITERS = {
         "voids": "stops sending what is to be cancelled",
         "lapses": "sends what its caller has sent before",
         "replacements": "stops sending what was signed again",
+        "twin_rows": "stores them under another txid",
         "cancellations": "stops sending what cancels with too low a fee",
     },
     "events": {

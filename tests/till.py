@@ -17,7 +17,7 @@ from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.sender import Sender
 from app.chain.signer import Signer
-from app.devnet import devnet, mempool
+from app.devnet import devnet, mempool, signatures
 from app.devnet.terms import Terms
 from app.domain import history_types, holdings, payments, scripts
 from app.domain.blocks import Rules
@@ -133,6 +133,25 @@ class Till:
             [(bytes(row["txid"]), row["vout"])], [wire.Output(row["amount"] - COIN, scripts.p2sh(bytes(20)))]
         )
         return signing.sign(unsigned, [script], lambda _: key).raw.hex()
+
+    async def signed_again(
+        self,
+        payment: Payment,
+        hash_type: int,
+        inputs: Sequence[wire.Input] | None = None,
+        outputs: Sequence[wire.Output] | None = None,
+    ) -> str:
+        """Sign a payment's transaction once more, as whoever has our keys can: with another hash type, or for other things."""
+        was = wire.parse_transaction(payment.raw or b"")
+        unsigned = wire.assemble(was.inputs if inputs is None else inputs, was.outputs if outputs is None else outputs)
+        keys = Keyring(REGTEST, world.WORDS)
+        for index, spent in enumerate(unsigned.inputs):
+            same = sa.and_(coins.c.txid == spent.txid, coins.c.vout == spent.vout)
+            async with self.engine.connect() as db:
+                row = (await db.execute(sa.select(coins).where(same))).mappings().one()
+            key = keys.private_key(row["account_id"], row["branch"], row["index"])
+            unsigned = signatures.sign(unsigned, index, signatures.Key.of(key.secret), hash_type)
+        return unsigned.raw.hex()
 
     async def resume(self) -> None:
         """Let payments go on after a spend that we do not know paused them."""

@@ -32,9 +32,9 @@ async def _all() -> int:
 class Asking:
     """Each raises NodeUnreachable where there is no answer, but for `coins`, which says None then.
 
-    `holds` says whether the node's mempool holds a txid (internal byte order); `decode` shows a transaction's hexadecimal
-    as Core's decoderawtransaction does, amounts as Decimal, or refuses with Undecodable. `kept_from` says from which height on
-    the node has blocks.
+    `holds` says whether the node's mempool holds a transaction of these bytes, or one that spends a coin of it; `decode`
+    shows a transaction's hexadecimal as Core's decoderawtransaction does, amounts as Decimal, or refuses with Undecodable.
+    `kept_from` says from which height on the node has blocks.
     """
 
     holds: Callable[[bytes], Awaitable[bool]] = _nobody

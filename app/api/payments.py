@@ -206,8 +206,8 @@ async def void(
     """At once while it is unsigned; else it is CANCELLING until a transaction that cancels it is deep enough."""
     async with given.reads.connect() as db:
         payment = await payments.fetch(db, foreign_id, payment_id)
-    txid = payment.txid if payment.state in payments.LIVE else None
-    unseen = txid if txid is not None and not await given.asking.holds(txid) else None
+    raw = payment.raw if payment.state in payments.LIVE else None
+    unseen = payment.txid if raw is not None and not await given.asking.holds(raw) else None
     done = await given.commits.submit(given.void_payment, Wish(foreign_id, payment_id, unseen), key)
     return answers.show(PaymentView.of(done.thing), replayed=done.replayed)
 

@@ -271,7 +271,12 @@ def parse(height: int, block_hash: bytes, raw: bytes) -> Block:
             if not transaction.is_coinbase
             for spent in transaction.inputs
         ],
+        bytes_of=lambda txid: _bytes_of(raw, txid),
     )
+
+
+def _bytes_of(raw: bytes, txid: bytes) -> bytes:
+    return next(transaction.raw for transaction in wire.parse_block(raw).transactions if transaction.txid == txid)
 
 
 def _parse_all(first: int, hashes: Sequence[bytes], raws: Sequence[bytes]) -> list[Block]:

@@ -27,7 +27,7 @@ class Lapses:
 
     async def _end(self, payment: Payment) -> None:
         """Ask the node, holding nothing, then decide."""
-        held = payment.txid is not None and await self._node.holds(payment.txid)
+        held = payment.raw is not None and await self._node.holds_same(payment.raw)
         async with self._engine.begin() as db:
             if held and payment.transaction_id is not None:
                 await lapses.seen(db, payment.transaction_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
-from app.chain import header, rpc
+from app.chain import header, rpc, wire
 from app.chain.rpc import NodeAway, NodeError, NodeNonsense, NodeOversize, NodeRefused, NodeTrouble, NodeWarmingUp
 from app.money import BadAmount, parse
 
@@ -125,6 +125,20 @@ class Node(rpc.Rpc):
                 return False
             raise
         return True
+
+    async def holds_same(self, raw: bytes) -> bool:
+        """Say whether its mempool holds the transaction, or one that spends a coin of it: the same by another txid, it may be."""
+        transaction = wire.parse_transaction(raw)
+        if await self.holds(transaction.txid):
+            return True
+        shown = [(header.display(spent.txid), spent.vout) for spent in transaction.inputs]
+        kept = await self.batch([("gettxout", (*outpoint, False)) for outpoint in shown])
+        left = await self.batch([("gettxout", (*outpoint, True)) for outpoint in shown])
+        waits = {spent.txid for spent in transaction.inputs if await self.holds(spent.txid)}
+        return any(
+            _result(now) is None and (_result(before) is not None or spent.txid in waits)
+            for spent, before, now in zip(transaction.inputs, kept, left, strict=True)
+        )
 
     async def coins(self, outpoints: Sequence[tuple[bytes, int]]) -> tuple[bytes, list[int | None]] | None:
         """Its tip, and what each output holds that the chain has not spent (else None); None if the tip moved meanwhile."""

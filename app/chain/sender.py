@@ -10,7 +10,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
-from app.chain import fee_bumping, offers, restore_check
+from app.chain import fee_bumping, offers, restore_check, wire
 from app.chain.fee_rates import FeeRates
 from app.chain.high_water import NotRemembered
 from app.chain.node import Node
@@ -26,10 +26,12 @@ from app.domain import (
     fees,
     funds,
     installation,
+    renewals,
     replacements,
     sender_work,
 )
 from app.domain.broadcasts import Unsent
+from app.domain.deposits import Outpoint
 from app.domain.dispatch import PaymentTaken
 from app.domain.fee_bumps import NotHigher
 from app.domain.funds import CoinTaken
@@ -130,7 +132,10 @@ class Sender:
             if self._is_paused(await dispatch.paused(db)) or not self._is_known(await installation.read(db)):
                 return False
             moved = (
-                await self._cancel_one(db, policy) or await self._replace_one(db, policy) or await self._pay(db, policy)
+                await self._renew_one(db)
+                or await self._cancel_one(db, policy)
+                or await self._replace_one(db, policy)
+                or await self._pay(db, policy)
             )
         if moved:
             self._committed()
@@ -146,6 +151,16 @@ class Sender:
             self._why = why
             _log.warning("payments are paused: %s", why) if why else _log.info("payments go on")
         return why is not None
+
+    async def _renew_one(self, db: Db) -> bool:
+        """Sign again the first of what was built on change that came under another txid: on what came, and for the same."""
+        for renewal in await renewals.wanted(db):
+            was = wire.parse_transaction(renewal.raw)
+            coins = [renewal.spends[Outpoint(spent.txid, spent.vout)].outpoint for spent in was.inputs]
+            signed = self._signer.sign_coins(coins, renewal.paths, was.outputs)
+            await renewals.store(db, renewal, signed.txid, signed.raw)
+            return True
+        return False
 
     async def _cancel_one(self, db: Db, policy: fees.Policy) -> bool:
         """Sign what cancels the first payment of which that is wanted and can be done."""

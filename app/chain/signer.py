@@ -31,6 +31,12 @@ class Signer:
 
     def sign(self, choice: Choice, paths: Mapping[Outpoint, Path], outputs: Sequence[wire.Output]) -> wire.Transaction:
         """Return the signed transaction that spends the choice's coins, in their order, to the outputs."""
-        spent = [paths[coin.outpoint] for coin in choice.coins]
-        unsigned = signing.build((coin.outpoint for coin in choice.coins), outputs)
+        return self.sign_coins([coin.outpoint for coin in choice.coins], paths, outputs)
+
+    def sign_coins(
+        self, coins: Sequence[Outpoint], paths: Mapping[Outpoint, Path], outputs: Sequence[wire.Output]
+    ) -> wire.Transaction:
+        """Return the signed transaction that spends these coins, in their order, to the outputs."""
+        spent = [paths[outpoint] for outpoint in coins]
+        unsigned = signing.build(coins, outputs)
         return signing.sign(unsigned, [path.script for path in spent], lambda index: self.key_of(spent[index]))

@@ -72,8 +72,27 @@ def sign(transaction: Transaction, index: int, key: Key, hash_type: int = 1) -> 
     return wire.assemble(inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time)
 
 
-def fault(transaction: Transaction, index: int, output_script: bytes) -> Fault | None:
-    """Say what is wrong with the spend of a P2PKH output, None if nothing is."""
+def with_high_s(transaction: Transaction) -> Transaction:
+    """Write the signatures of a transaction that spends P2PKH as anybody can: with the other S, under another txid."""
+    inputs = [spent._replace(script=_with_high_s(spent.script)) for spent in transaction.inputs]
+    return wire.assemble(inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time)
+
+
+def _with_high_s(spending: bytes) -> bytes:
+    signature, key = (content or b"" for _, content in script.operations(spending))
+    return script.push(_turned(signature[:-1]) + signature[-1:]) + script.push(key)
+
+
+def _turned(signature: bytes) -> bytes:
+    """Write a DER signature with order less S, which signs the same (Core: `CPubKey::Verify` takes both)."""
+    r = signature[2 : 4 + signature[3]]
+    s = script.number(_ORDER - int.from_bytes(signature[len(r) + 4 :], "big"))[::-1]
+    both = r + bytes((2, len(s))) + s
+    return bytes((0x30, len(both))) + both
+
+
+def fault(transaction: Transaction, index: int, output_script: bytes, *, in_block: bool = False) -> Fault | None:
+    """Say what is wrong with the spend of a P2PKH output, None if nothing is; a block may hold a high S."""
     try:
         pushed = list(script.operations(transaction.inputs[index].script))
     except script.Malformed:
@@ -86,6 +105,8 @@ def fault(transaction: Transaction, index: int, output_script: bytes) -> Fault |
     signature, key = stack[-2:]
     if base58.hash160(key) != output_script[3:23]:
         return WRONG_KEY
+    if in_block and _is_der(signature[:-1]) and _s(signature) > _ORDER // 2:
+        signature = _turned(signature[:-1]) + signature[-1:]
     wrong = _signature_fault(signature) or _check(transaction, index, output_script, signature, key)
     return wrong or (NOT_CLEAN if len(stack) > 2 else None)
 

@@ -97,7 +97,9 @@ class Rules:
         limit = self._chain.height + 1 if transaction.lock_time < _LOCK_BY_TIME else self._chain.tip.median_time
         return transaction.lock_time < limit or all(spent.sequence == _FINAL for spent in transaction.inputs)
 
-    def check_spends(self, transaction: Transaction, coins: list[tuple[Coins, Output]]) -> None:
+    def check_spends(
+        self, transaction: Transaction, coins: list[tuple[Coins, Output]], *, in_block: bool = False
+    ) -> None:
         """Check maturity, amounts and signatures; raises `Refused`."""
         for coin, _ in coins:
             if coin.coinbase and self._chain.height + 1 - coin.height < COINBASE_MATURITY:
@@ -108,7 +110,7 @@ class Rules:
         if value < sum(output.value for output in transaction.outputs):
             raise Refused(INVALID, "bad-txns-in-belowout")
         for at, (_, output) in enumerate(coins):
-            fault = signatures.fault(transaction, at, output.script)
+            fault = signatures.fault(transaction, at, output.script, in_block=in_block)
             if fault is not None:
                 code, kind = (INVALID, "mandatory") if fault.mandatory else (NON_STANDARD, "non-mandatory")
                 raise Refused(code, f"{kind}-script-verify-flag{'-failed' if fault.mandatory else ''} ({fault.reason})")
@@ -125,7 +127,7 @@ class Rules:
             spent_here.update(outpoints)
             coins = _available(transaction, lambda txid: made.get(txid) or self._chain.coins.get(txid))
             check_alone(transaction)
-            self.check_spends(transaction, coins)
+            self.check_spends(transaction, coins, in_block=True)
             made[transaction.txid] = Coins(
                 self._chain.height + 1, False, transaction.version, dict(enumerate(transaction.outputs))
             )

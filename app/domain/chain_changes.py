@@ -31,9 +31,16 @@ class Spend(NamedTuple):
     by: bytes
 
 
+def _no_bytes(_txid: bytes) -> bytes:
+    return b""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block as the ledger sees it; `work` is what it adds to the chain's. Coinbases spend nothing."""
+    """A block as the ledger sees it; `work` is what it adds to the chain's. Coinbases spend nothing.
+
+    `bytes_of` reads again which bytes a transaction of it has, by its txid; seldom does anybody ask.
+    """
 
     height: int
     hash: bytes
@@ -42,6 +49,7 @@ class Block:
     work: int
     outputs: Sequence[Output]
     spends: Sequence[Spend]
+    bytes_of: Callable[[bytes], bytes] = field(default=_no_bytes, compare=False, repr=False)
 
     @property
     def inputs(self) -> Sequence[Spend]:

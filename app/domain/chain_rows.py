@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import scripts, sendings, watches
+from app.domain import scripts, sendings, twins, watches
 from app.domain.chain_changes import Block, Changes, InvoiceKey
 from app.domain.deposits import Coin, Deposit, Outpoint, Place
 from app.domain.facts import Owner
@@ -44,6 +44,10 @@ async def of_blocks(
     rules = (network.maturity, confirmations)
     if payers := {payment.owner.id for sending in sent.values() for payment in sending.payments}:
         there |= await _deposits(db, network, _DEPOSITS_OWING, {"accounts": list(payers)})
+    if strange := twins.unknown(blocks, sent.values(), kept):
+        change = await _coins(db, network, _CHANGE_OF, {"txids": [sending.txid for sending in sent.values()]})
+        same = await twins.recognise(db, network, twins.found(blocks, strange), sent.values(), change.values())
+        sent, kept = sent | same[0], kept | same[1]
     changes = await _changes(db, rules, places, (kept, there, SendingChanges(sent, confirmations)))
     changes.watches = watched
     return changes
@@ -111,6 +115,9 @@ def _among(table: sa.Table) -> sa.ColumnElement[bool]:
 _HEIGHT: Final = sa.bindparam("height", type_=sa.Integer)
 _COINS_AMONG: Final = _locked(coins).where(_among(coins))
 _COINS_OF_HEIGHT: Final = _locked(coins).where(sa.or_(coins.c.height == _HEIGHT, coins.c.spent_height == _HEIGHT))
+_CHANGE_OF: Final = _locked(coins).where(
+    coins.c.txid == sa.any_(sa.bindparam("txids", type_=bulk.BYTES)), coins.c.change
+)
 _DEPOSITS_AMONG: Final = _locked(deposits).where(_among(deposits))
 _DEPOSITS_DUE: Final = _locked(deposits).where(deposits.c.confirm_height <= _HEIGHT, deposits.c.state == "incoming")
 _ACCOUNTS: Final = sa.bindparam("accounts", type_=bulk.BIGINTS)
@@ -203,6 +210,7 @@ def _coin_row(coin: Coin) -> dict[str, object]:
         "spent_height": coin.spent_height,
         "spent_by": coin.spent_by,
         "spends": coin.spends,
+        "change": coin.change,
     }
 
 

@@ -36,6 +36,7 @@ from app.tables import CLAWBACK
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ADDRESSES: Final = ("mfWyW5fc9NUj75YAnFgoRLrjxgLDn2MMth", "mhM94zUTDjmcrbwYnN9LSQqhrShs5nNAmM")
+OTHER_TXID: Final = bytes(range(32))
 TXID: Final = bytes.fromhex("6f7cf9580f1c2dfb3c4d5d043cdbb128c640e3f20161245aa7372e9666168516")
 BLOCK: Final = "82bc68038f6034c0596b6e313729793a887fded6e92a31fbdf70863f89d9bea2"
 SHOP: Final = Owner(7, "shibe-shop", "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv")
@@ -131,6 +132,7 @@ def _payments() -> list[Fact]:
     return [
         facts.payment_event(asked, "PAYMENT_REQUESTED"),
         *(facts.payment_event(replace(sent, state=state, returned=TEN), name) for name, state in states.items()),
+        facts.payment_event(replace(sent, former=OTHER_TXID), facts.TXID_CHANGED),
         facts.payment_event(failed, "PAYMENT_FAILED"),
         payment_facts.refund_returned(refund),
     ]

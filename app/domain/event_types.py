@@ -37,6 +37,7 @@ TYPES: Final[Mapping[str, str]] = {
     "PAYMENT_SENT": "The node has a payment.",
     "PAYMENT_REPLACED": "The node refused a payment's fee: another transaction pays the same with a higher one, and only one of them can be mined.",
     "PAYMENT_ON_CHAIN": "A block holds a payment.",
+    "PAYMENT_TXID_CHANGED": "A payment's transaction goes on under another txid; it pays the same.",
     "PAYMENT_CONFIRMED": "A payment has its confirmations.",
     "PAYMENT_UNCONFIRMED": "A reorganisation took a payment, or what ended it, back out of its block: it is on its way again.",
     "PAYMENT_FAILED": "A payment failed; its money is available again.",

@@ -200,6 +200,8 @@ def payment_event(payment: "Payment", event: str) -> Fact:
         "state": payment.state,
         "fee": show(payment.fee or 0),
     }
+    if event == TXID_CHANGED and payment.former:
+        message["previous_txid"] = payment.former[::-1].hex()
     if payment.is_returned:
         message["returned"] = show(payment.returned)
     if payment.error:
@@ -231,5 +233,6 @@ def _json(message: dict[str, Any]) -> str:
     return placed(_ENCODE(message))
 
 
+TXID_CHANGED: Final = "PAYMENT_TXID_CHANGED"
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """Made once: `json.dumps` with arguments makes an encoder at each call, which takes longer than the encoding."""

@@ -44,10 +44,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment as it is. `txid` in internal byte order and `raw` once signed; `owed` is what clawback waits for.
-
-    `returned` is what came back when it ended unpaid; only whoever ends it knows that.
-    """
+    """A payment as it is. `txid` in internal byte order and `raw` once signed; `owed` is what clawback waits for."""
 
     owner: Owner
     id: int
@@ -71,7 +68,8 @@ class Payment:
     owed: Koinu = NOTHING
     version_id: int | None = None
     repriced: int = 0
-    returned: Koinu = NOTHING
+    returned: Koinu = NOTHING  # what came back when it ended unpaid; only whoever ends it knows that
+    former: bytes | None = None  # the txid that it was told under before; only whoever changes it knows that
 
     @property
     def is_returned(self) -> bool:

@@ -45,6 +45,11 @@ def set_aside(before: Payment, now: Payment) -> Entry | None:
     return now.entry("repriced", postings, now.repriced) if more else None
 
 
+def renamed(payment: Payment, txid: bytes) -> Payment:
+    """Return the payment as it goes on under another txid, at the same price."""
+    return replace(payment, txid=txid, former=payment.txid)
+
+
 def paid_rows(carried: Iterable[Payment]) -> list[Row]:
     """Return what each output of these gets, as rows of payment_outputs."""
     return [

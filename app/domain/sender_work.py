@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db
-from app.domain import broadcasts, cancellations, dispatch, installation, replacements
+from app.domain import broadcasts, cancellations, dispatch, installation, renewals, replacements
 from app.domain.installation import Installation
 from app.tables import chain_state, payments
 
@@ -25,7 +25,9 @@ _FOLLOWED: Final = sa.exists().select_from(chain_state)
 _PAUSED: Final = sa.select(chain_state.c.payments_paused).scalar_subquery()
 _LOOK: Final = sa.select(
     sa.case((_FOLLOWED, _PAUSED), else_=dispatch.NOT_FOLLOWED).label("paused"),
-    sa.or_(_PENDING, sa.exists(cancellations.WANTED), sa.exists(replacements.WANTED)).label("signs"),
+    sa.or_(_PENDING, sa.exists(cancellations.WANTED), sa.exists(replacements.WANTED), sa.exists(renewals.WANTED)).label(
+        "signs"
+    ),
     sa.exists().where(broadcasts.DUE).label("sends"),
     *installation.COLUMNS,
 )

@@ -5,7 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from app.domain import repricing
 from app.domain.deposits import Outpoint
+from app.domain.facts import TXID_CHANGED
 from app.domain.ledger import Entry
 from app.domain.payments import Payment
 from app.domain.sending_index import SendingIndex
@@ -178,6 +180,8 @@ class SendingChanges:
         turn = 1 + max(one.round for one in self._rivals(sending))  # of all versions: it is part of the keys of entries
         mined = replace(sending.mined(step.height, self.confirmations), round=turn)
         if sending.pays:
+            told = [repricing.renamed(one, sending.txid) for one in sending.payments if one.txid != sending.txid]
+            step.sent += [(TXID_CHANGED, payment) for payment in told]
             self._pay(self._price(mined, step), "BROADCAST", step, event="PAYMENT_ON_CHAIN")
         else:
             self._put(mined)
@@ -195,6 +199,9 @@ class SendingChanges:
         event = "PAYMENT_UNCONFIRMED" if sending.state == "settled" or sending.pays else ""
         if sending.state == "settled":
             step.entries += sending.settle(back=True)
+        for twin in self._rivals(sending):  # nodes may not pass on the bytes that were mined
+            if sending.pays and twin.pays and twin.waits and (twin.inputs, twin.fee) == (sending.inputs, sending.fee):
+                self._put(replace(twin, sends=True))
         self._put(sending.unmined())
         self._pay(sending.unmined(), self._on_its_way(sending), step, event=event)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import db as bulk
 from app.db import Db, Row
-from app.domain import fees, payments, repricing
+from app.domain import fees, payments, repricing, twin_rows
 from app.domain.deposits import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import Payment
@@ -43,8 +43,7 @@ def no_debts(_account: int, _most: int) -> int:
 class Sending:
     """A signed transaction of ours. `payments` are those that it `pays`, or else cancels.
 
-    `replaces` is the first that was signed for them, where that is another.
-
+    `replaces` is the first that was signed for them, where that is another; so it is of the same one under another txid.
     `round` counts how often a block brought it or one of its rivals; `conflict_height` is where another transaction spent one of its inputs.
     """
 
@@ -232,6 +231,8 @@ async def write(db: Db, given: Sequence[Sending]) -> None:
     taken = coins.c.transaction_id == sa.any_(sa.literal(dead, bulk.BIGINTS))
     freed = sa.and_(taken, coins.c.spent_height.is_(None), ~_WANTED)
     await db.execute(sa.update(coins).where(freed).values(transaction_id=None))
+    if any(one.replaces for one in given):
+        await twin_rows.keep_change(db, [one.id for one in given if one.state == "mined"])
     waiting = sa.literal([one.id for one in given if one.waits and one.pays], bulk.BIGINTS)
     inputs = transaction_inputs
     again = sa.and_(

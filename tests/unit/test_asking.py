@@ -4,8 +4,11 @@ import asyncio
 
 from app import asking
 from app.api.asking import NodeUnreachable
+from app.chain import signing, wire
 from app.chain.node import Node
 from tests import proxy
+
+SOME = signing.build([(bytes(32), 0)], [wire.Output(1, b"")]).raw
 
 
 async def test_a_caller_waits_for_a_frozen_node_only_so_long() -> None:
@@ -13,7 +16,7 @@ async def test_a_caller_waits_for_a_frozen_node_only_so_long() -> None:
         asked = asking.of(node, seconds=0.2)
 
         outcomes = await asyncio.gather(
-            *(asked.decode("00") for _ in range(8)), *(asked.holds(bytes(32)) for _ in range(8)), return_exceptions=True
+            *(asked.decode("00") for _ in range(8)), *(asked.holds(SOME) for _ in range(8)), return_exceptions=True
         )
 
     assert {type(outcome) for outcome in outcomes} == {NodeUnreachable}

@@ -1,7 +1,7 @@
 """Methods that mine, that tell of the network and the fees, and that steer the node."""
 
 from app.chain import wire
-from app.devnet import mempool, mining, validation
+from app.devnet import mempool, mining, signatures, validation
 from app.devnet.json_text import Amount
 from app.devnet.methods import call
 from app.devnet.methods.blockchain import WARNING
@@ -58,6 +58,12 @@ def generateblock(node: Node, arguments: Arguments) -> str:
     if entry is None:
         raise RpcError(call.MISC, "No proof of work was found")
     return wire.display(entry.header.hash)
+
+
+@call.method('malleate "rawtx"', "Writes a transaction under another txid; this node only.")
+def malleate(node: Node, arguments: Arguments) -> str:
+    """Give its signatures the high S: nodes do not pass that on, and any miner can do it, for `generateblock` too."""
+    return signatures.with_high_s(call.transaction(arguments[0])).raw.hex()
 
 
 @call.method("getmininginfo", "Tells what the miner does.")
