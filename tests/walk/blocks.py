@@ -1,15 +1,19 @@
 """Blocks that come and go: singly and in batches, reorgs deep and shallow, and transactions that nobody asked for."""
 
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+import coincurve
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from app.chain import signing, wire
 from app.chain.node import NodeError
+from app.chain.wire import Transaction
+from app.devnet import signatures
 from app.domain import accounts, scripts
 from app.money import COIN
-from app.tables import addresses, coins, deposits
+from app.tables import addresses, coins, deposits, transactions
 from tests.till import NOWHERE
 from tests.walk.ground import NTH, Ground, deed
 
@@ -17,6 +21,8 @@ DEEPEST = 10
 LEAST_STOLEN = 2 * COIN
 YES_OR_NO = st.booleans()
 RATES = st.sampled_from(["0.05", "0.4", "0.9", "5"])
+HIGH_S = 0
+"""Not signed again: only written otherwise, as anybody can."""
 
 
 class Blocks(Ground):
@@ -46,6 +52,11 @@ class Blocks(Ground):
     def steal(self, n: int, wanted: bool, then: str) -> None:  # noqa: FBT001  drawn by name
         """A transaction that we do not know spends a coin of ours, one that a payment was to spend or another."""
         self.run(self._steal(n, wanted=wanted), then)
+
+    @deed(n=NTH, hash_type=st.sampled_from([HIGH_S, signatures.HASH_TYPES["ALL|ANYONECANPAY"]]))
+    def mine_under_another_txid(self, n: int, hash_type: int, then: str) -> None:
+        """A block holds one of ours otherwise signed, and before it what it is built on."""
+        self.run(self._mine_under_another_txid(n, hash_type), then)
 
     @deed(n=NTH)
     def undo_a_deposit(self, n: int, then: str) -> None:
@@ -102,9 +113,38 @@ class Blocks(Ground):
         if alike:
             await self._try_only(self._theft(alike[n % len(alike)]))
 
-    def _theft(self, row: sa.RowMapping) -> str:
+    async def _mine_under_another_txid(self, n: int, hash_type: int) -> None:
+        waits = sa.select(transactions.c.raw).where(transactions.c.height.is_(None)).order_by(transactions.c.id)
+        async with self.engine.connect() as db:
+            ours = [wire.parse_transaction(bytes(raw)) for raw in await db.scalars(waits)]
+        if not ours:
+            return
+        chosen = ours[n % len(ours)]
+        by_txid = {one.txid: one for one in ours}
+        before = [one.raw.hex() for one in _below(chosen, by_txid)]
+        with suppress(NodeError):  # the chain may hold what spends its coins
+            await self._mine_only(*before, await self._otherwise(chosen, hash_type))
+        await self.follow()
+
+    async def _otherwise(self, transaction: Transaction, hash_type: int) -> str:
+        """A transaction of ours as it can be written under another txid."""
+        if hash_type == HIGH_S:
+            turned: str = await self.call("malleate", transaction.raw.hex())
+            return turned
+        for index, spent in enumerate(transaction.inputs):
+            same = sa.and_(coins.c.txid == spent.txid, coins.c.vout == spent.vout)
+            async with self.engine.connect() as db:
+                row = (await db.execute(sa.select(coins).where(same))).mappings().one()
+            key = signatures.Key.of(self._key(row).secret)
+            transaction = signatures.sign(transaction, index, key, hash_type)
+        return transaction.raw.hex()
+
+    def _key(self, row: sa.RowMapping) -> coincurve.PrivateKey:
         path = row["account_id"], row["branch"], row["index"]
-        key = self.keys.account_key(path[0]) if path[1] == accounts.ACCOUNT_KEY else self.keys.private_key(*path)
+        return self.keys.account_key(path[0]) if path[1] == accounts.ACCOUNT_KEY else self.keys.private_key(*path)
+
+    def _theft(self, row: sa.RowMapping) -> str:
+        key = self._key(row)
         paid = wire.Output(row["amount"] - COIN, scripts.p2sh(bytes(20)))
         unsigned = signing.build([(bytes(row["txid"]), row["vout"])], [paid])
         return signing.sign(unsigned, [bytes(row["script"])], lambda _: key).raw.hex()
@@ -134,3 +174,11 @@ class Blocks(Ground):
             await self._mine_only(signed["hex"])
         await self.generate(depth + 1)
         await self.follow()
+
+
+def _below(transaction: Transaction, ours: Mapping[bytes, Transaction]) -> Iterator[Transaction]:
+    """Ours that a transaction is built on, parents first, each once."""
+    found: dict[bytes, Transaction] = {}
+    for parent in dict.fromkeys(spent.txid for spent in transaction.inputs if spent.txid in ours):
+        found |= {one.txid: one for one in (*_below(ours[parent], ours), ours[parent])}
+    yield from found.values()
