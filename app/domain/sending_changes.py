@@ -180,7 +180,9 @@ class SendingChanges:
         turn = 1 + max(one.round for one in self._rivals(sending))  # of all versions: it is part of the keys of entries
         mined = replace(sending.mined(step.height, self.confirmations), round=turn)
         if sending.pays:
-            told = [repricing.renamed(one, sending.txid) for one in sending.payments if one.txid != sending.txid]
+            told = [
+                repricing.renamed(one, sending.txid) for one in sending.payments if one.txid not in (None, sending.txid)
+            ]
             step.sent += [(TXID_CHANGED, payment) for payment in told]
             self._pay(self._price(mined, step), "BROADCAST", step, event="PAYMENT_ON_CHAIN")
         else:
