@@ -9,6 +9,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
         --require-hashes --requirement "$LOCK"
 COPY LICENSE README.md ./
 COPY migrations migrations
+COPY devnet devnet
 COPY app app
 
 RUN useradd --create-home --uid 10001 kennel && install -d -o kennel -g kennel -m 0700 /data

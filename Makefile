@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-CODE := app tests bench migrations
+CODE := app devnet tests bench migrations
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: run install eventbridge test bench check quick lint format docs lock image clean soak soak-events
@@ -50,7 +50,7 @@ format: $(VENV)/dev
 
 # What is made from the code: the catalog of events.
 docs: $(VENV)/run
-	$(BIN)/python -m app.event_catalog > docs/events.md
+	$(BIN)/python -m app.cli.event_catalog > docs/events.md
 
 # The lock files hold hashes and name no index and no host.
 lock: $(VENV)/dev

@@ -11,35 +11,26 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import (
-    VERSION,
-    asking,
-    audit_report,
-    export_commands,
-    logs,
-    ports,
-    postgres,
-    recover_commands,
-    run,
-    stopping,
-    upkeep,
-)
+from app import VERSION, audit_checks, run
 from app import audit as books
-from app import demo as demos
-from app import settings as configuration
-from app.chain.high_water import NotReadable
 from app.chain.seed_file import SeedFile, SeedRefused
-from app.database import Database, DatabaseAway
-from app.devnet import devnet as nodes
-from app.devnet.storage import InUse
-from app.domain import coin_choice, networks
-from app.listeners import CannotListen
-from app.ports import PortTaken
-from app.postgres_programs import EmbeddedError
-from app.settings import Settings
-from app.settings_values import SettingsError
-from app.tour import TourEnds
-from app.upkeep import CannotBeDone
+from app.chain.sent_marker import NotReadable
+from app.cli import audit_table, export, maintenance, ports, recover
+from app.cli import demo as demos
+from app.cli.demo_tour import TourEnds
+from app.cli.maintenance import CannotBeDone
+from app.cli.ports import PortTaken
+from app.config import settings as configuration
+from app.config.settings import Settings
+from app.config.values import SettingsError
+from app.db.database import Database, DatabaseAway
+from app.db.embedded import server as postgres
+from app.db.embedded.programs import EmbeddedError
+from app.domain import dogecoin, payments
+from app.runtime import logs, stopping
+from app.runtime.http.server import CannotListen
+from devnet import devnet as nodes
+from devnet.storage import InUse
 
 commands = typer.Typer(
     add_completion=False,
@@ -123,8 +114,8 @@ def audit() -> None:
     """Hold the books against each other; the exit code is 1 if anything is wrong, 2 if only coins lack for the balances."""
     with _started(beside=True) as (settings, database):
         report = asyncio.run(_audit(settings, database))
-    audit_report.show(report)
-    sys.exit(audit_report.exit_code(report))
+    audit_table.show(report)
+    sys.exit(audit_table.exit_code(report))
 
 
 @commands.command()
@@ -142,7 +133,7 @@ def cover() -> None:
     """Let KENNEL_PLATFORM_ACCOUNT bear what balances show beyond the coins that there are."""
     with _started(beside=True) as (settings, database):
         platform = settings.platform_account
-        print(asyncio.run(_on(database, lambda engine: upkeep.cover(engine, platform))))
+        print(asyncio.run(_on(database, lambda engine: maintenance.cover(engine, platform))))
 
 
 @commands.command()
@@ -151,25 +142,25 @@ def restored(
 ) -> None:
     """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
     with _started(beside=True) as (settings, database):
-        home, network = settings.home, networks.by_name(settings.network)
-        print(asyncio.run(_on(database, lambda engine: upkeep.restored(engine, home, network, anyway=anyway))))
+        home, network = settings.home, dogecoin.by_name(settings.network)
+        print(asyncio.run(_on(database, lambda engine: maintenance.restored(engine, home, network, anyway=anyway))))
 
 
 @commands.command()
 def consolidate(
-    at_most: Annotated[int, typer.Option("--at-most", min=2, max=coin_choice.LARGEST, help="How many coins.")] = 500,
+    at_most: Annotated[int, typer.Option("--at-most", min=2, max=payments.LARGEST, help="How many coins.")] = 500,
 ) -> None:
     """Merge the smallest coins into one, at the cost of KENNEL_PLATFORM_ACCOUNT."""
     with _started(beside=True) as (settings, database):
-        network, payer = networks.by_name(settings.network), settings.platform_account
-        print(asyncio.run(_on(database, lambda engine: upkeep.consolidate(engine, network, payer, at_most))))
+        network, payer = dogecoin.by_name(settings.network), settings.platform_account
+        print(asyncio.run(_on(database, lambda engine: maintenance.consolidate(engine, network, payer, at_most))))
 
 
 @seed.command("show")
 def show_seed(again: Again = False) -> None:
     """Print the 24 words, once: write them down, they restore every coin."""
     settings = _settings()
-    file = SeedFile(settings.home / "seed.json", networks.by_name(settings.network))
+    file = SeedFile(settings.home / "seed.json", dogecoin.by_name(settings.network))
     with _in_one_sentence():
         print(file.show_once(settings.seed_passphrase or "", again=again))
 
@@ -236,25 +227,25 @@ async def _devnet(home: Path, options: nodes.Options, stop: asyncio.Event) -> No
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
 
 
-async def _audit(settings: Settings, database: Database) -> books.Report:
+async def _audit(settings: Settings, database: Database) -> books.AuditReport:
     keys = _keys(settings)
     async with run.node_beside(settings) as node:
-        return await _on(database, lambda engine: books.run(engine, asking.coins_of(node), keys=keys))
+        return await _on(database, lambda engine: books.run(engine, run.coins_of(node), keys=keys))
 
 
-def _keys(settings: Settings) -> books.Keys | None:
+def _keys(settings: Settings) -> audit_checks.Keys | None:
     """Return what derives accounts' keys, where the seed is here and can be opened."""
-    network = networks.by_name(settings.network)
+    network = dogecoin.by_name(settings.network)
     file = SeedFile(settings.home / "seed.json", network)
-    if not file.path.exists() or (settings.seed_passphrase is None and network != networks.REGTEST):
+    if not file.path.exists() or (settings.seed_passphrase is None and network != dogecoin.REGTEST):
         return None
     return file.open(settings.seed_passphrase or "").xpubs
 
 
 async def _resume(settings: Settings, database: Database, *, payouts: bool, owing: str) -> str:
-    said = upkeep.amount(owing)
+    said = maintenance.amount(owing)
     async with run.node_beside(settings) as node:
-        return await _on(database, lambda engine: upkeep.resume(engine, node, with_payouts=payouts, owing=said))
+        return await _on(database, lambda engine: maintenance.resume(engine, node, with_payouts=payouts, owing=said))
 
 
 async def _on(database: Database, do: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
@@ -263,8 +254,8 @@ async def _on(database: Database, do: Callable[[AsyncEngine], Awaitable[Result]]
         return await do(engine)
 
 
-recover_commands.register(commands, lambda beside: _started(beside=beside))
-export_commands.register(commands, lambda beside: _started(beside=beside))
+recover.register(commands, lambda beside: _started(beside=beside))
+export.register(commands, lambda beside: _started(beside=beside))
 
 if __name__ == "__main__":
     with stopping.as_by_ctrl_c():

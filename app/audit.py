@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import audit_checks
 from app.audit_checks import AtNode, Check, Keys, Part, Sources, Time
 from app.db import sqlstate
-from app.domain import audit, solvency
+from app.domain import audit, blocks
 from app.domain.audit import Totals
 from app.money import NOTHING, Koinu
 
-__all__ = ["AtNode", "Finding", "Keys", "Part", "Report", "run"]
+__all__ = ["AtNode", "AuditReport", "Finding", "Keys", "Part", "run"]
 """What an audit is given is named here too."""
 
 TOTALS: Final = "customers, coins and world agree"
@@ -44,7 +44,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     """All findings, with the totals at the tip's height; `owing` is by how much balances show more than there are coins."""
 
     findings: tuple[Finding, ...]
@@ -65,7 +65,7 @@ class Report:
 
 async def run(
     engine: AsyncEngine, ask: AtNode | None = None, part: Part | None = None, keys: Keys | None = None
-) -> Report:
+) -> AuditReport:
     """Run every check; what commits meanwhile disturbs none, since each slice sees one moment.
 
     Without `ask` the coins are not looked for at the node, and without `keys` the accounts' keys are not held against the
@@ -75,7 +75,7 @@ async def run(
     sources = Sources(moments, Time(part), ask, keys)
     findings = [await _whole(check, sources, part) for check in audit_checks.of(sources)]
     async with moments.begin() as db:
-        owing = await solvency.owing(db)
+        owing = await blocks.owing(db)
     totals, height = list[Totals](), None
     try:
         async with moments.begin() as db:
@@ -86,7 +86,7 @@ async def run(
         findings.append(Finding(TOTALS, 0, "", _too_long(error)))
     else:
         findings.append(_compared(totals))
-    return Report(tuple(findings), tuple(totals), height, owing)
+    return AuditReport(tuple(findings), tuple(totals), height, owing)
 
 
 def _compared(totals: Sequence[Totals]) -> Finding:

@@ -9,11 +9,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import tables
-from app.db import Db
-from app.domain import audit, blocks, holding_audit, payment_audit, seals
+from app.db import Db, tables
+from app.domain import audit, blocks
 from app.domain.audit import Slice
-from app.domain.deposits import Outpoint
+from app.domain.dogecoin import Outpoint
 
 AtNode = Callable[[Sequence[Outpoint]], Awaitable[tuple[bytes, Sequence[int | None]] | None]]
 """Asks the node for coins: its best block, and what each holds (None: no such coin); None while it cannot say."""
@@ -110,17 +109,17 @@ async def _addresses(sources: Sources, after: tuple[Any, ...]) -> Slice:
     """Derive addresses again, in a thread and outside of any transaction."""
     async with sources.moments.begin() as db:
         await sources.left.limit(db)
-        rows = await payment_audit.some_addresses(db, after)
-    return await asyncio.to_thread(payment_audit.derived, rows)
+        rows = await audit.some_addresses(db, after)
+    return await asyncio.to_thread(audit.derived, rows)
 
 
 async def _accounts(sources: Sources, after: tuple[Any, ...]) -> Slice:
     """Derive accounts' keys again, in the same way."""
     async with sources.moments.begin() as db:
         await sources.left.limit(db)
-        rows = await payment_audit.some_accounts(db, after)
+        rows = await audit.some_accounts(db, after)
     derive = sources.keys or (lambda _: {})
-    return payment_audit.of_seed(rows, await asyncio.to_thread(derive, [row["number"] for row in rows]))
+    return audit.of_seed(rows, await asyncio.to_thread(derive, [row["number"] for row in rows]))
 
 
 async def _coins(sources: Sources, after: tuple[Any, ...]) -> Slice:
@@ -128,15 +127,15 @@ async def _coins(sources: Sources, after: tuple[Any, ...]) -> Slice:
     async with sources.moments.begin() as db:
         await sources.left.limit(db)
         tip = await blocks.tip(db)
-        given = await payment_audit.some_coins(db, after)
-    following = tuple(given[-1][0]) if len(given) == payment_audit.COINS else None
+        given = await audit.some_coins(db, after)
+    following = tuple(given[-1][0]) if len(given) == audit.COINS else None
     said = await _asked(sources, [outpoint for outpoint, _ in given])
     if given and said is None:
         return Slice(0, "", following, "the node did not answer, or its tip moved: coins were not looked for there")
     if said is None or tip is None or said[0] != tip.hash:
         note = "the node and the ledger are at different blocks: coins were not looked for" if given else ""
         return Slice(0, "", following, note)
-    return replace(payment_audit.at_node(given, said[1]), next=following)
+    return replace(audit.at_node(given, said[1]), next=following)
 
 
 async def _asked(sources: Sources, outpoints: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:
@@ -153,16 +152,14 @@ CHECKS: Final = (
     Check("balances equal their postings", _rows(audit.balances_equal_postings), tables.balances.c.account_id, ("",)),
     Check("invoices equal their deposits", _rows(audit.invoices_equal_deposits), tables.invoices.c.account_id, (-1,)),
     Check("invoices equal their entries", _rows(audit.invoices_equal_entries), tables.invoices.c.account_id, (-1,)),
-    Check("payments equal their entries", _rows(payment_audit.payments_equal_entries), tables.payments.c.id),
-    Check("outgoing is what payments reserve", _rows(payment_audit.outgoing_is_payments), tables.balances.c.account_id),
-    Check(
-        "held is what holds and escrows keep", _rows(holding_audit.held_is_kept), tables.balances.c.account_id, ("",)
-    ),
-    Check("holds equal their entries", _rows(holding_audit.holds_equal_entries), tables.holds.c.id),
-    Check("escrows equal their entries", _rows(holding_audit.escrows_equal_entries), tables.escrows.c.id),
-    Check("clawback is what is owed", _rows(payment_audit.clawback_is_owed)),
+    Check("payments equal their entries", _rows(audit.payments_equal_entries), tables.payments.c.id),
+    Check("outgoing is what payments reserve", _rows(audit.outgoing_is_payments), tables.balances.c.account_id),
+    Check("held is what holds and escrows keep", _rows(audit.held_is_kept), tables.balances.c.account_id, ("",)),
+    Check("holds equal their entries", _rows(audit.holds_equal_entries), tables.holds.c.id),
+    Check("escrows equal their entries", _rows(audit.escrows_equal_entries), tables.escrows.c.id),
+    Check("clawback is what is owed", _rows(audit.clawback_is_owed)),
     Check("blocks move what they post", _rows(audit.blocks_agree)),
-    Check("entries are as they were sealed", _rows(seals.hold), tables.seals.c.number),
+    Check("entries are as they were sealed", _rows(audit.hold), tables.seals.c.number),
     Check("addresses are of their accounts' keys", _addresses, tables.addresses.c.account_id, (-1, -1)),
 )
 SEED: Final = Check("accounts' keys are of the seed", _accounts, tables.accounts.c.id)

@@ -11,10 +11,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
-from app.domain import verbs
+from app.domain import commands
+from app.domain.commands import Command, Result, Submitted
 from app.domain.idempotency import WAIT_SECONDS, Claim, StillRunning
 from app.domain.refusals import Refusal
-from app.domain.verbs import Asked, Done, Verb
 
 Request = TypeVar("Request")
 Thing = TypeVar("Thing")
@@ -53,11 +53,11 @@ class Stopping(Refusal):
 class _Waiting(Generic[Request, Thing]):
     """What one caller asks for, and where it hears what came of it; an exception is no refusal but a fault."""
 
-    asked: Sequence[Asked[Request]]
+    asked: Sequence[Submitted[Request]]
     weight: int
-    outcomes: asyncio.Future[Sequence[Done[Thing] | Exception]]
+    outcomes: asyncio.Future[Sequence[Result[Thing] | Exception]]
 
-    def settle(self, outcomes: Sequence[Done[Thing] | Exception]) -> None:
+    def settle(self, outcomes: Sequence[Result[Thing] | Exception]) -> None:
         """Tell the caller, unless it has gone away."""
         if not self.outcomes.done():
             self.outcomes.set_result(outcomes)
@@ -67,13 +67,13 @@ class _Waiting(Generic[Request, Thing]):
 class _Lane:
     """Who waits for one verb, and whether a task commits their requests, up to `size` by weight at once."""
 
-    verb: Verb[Any, Any]
+    verb: Command[Any, Any]
     size: int
     queue: deque[_Waiting[Any, Any]] = field(default_factory=deque)
     waiting: int = 0
     moving: bool = False
 
-    def put(self, asked: Sequence[Asked[Any]], weight: int) -> _Waiting[Any, Any]:
+    def put(self, asked: Sequence[Submitted[Any]], weight: int) -> _Waiting[Any, Any]:
         """Let them wait for the same transaction."""
         one: _Waiting[Any, Any] = _Waiting(asked, weight, asyncio.get_running_loop().create_future())
         self.waiting += len(asked)
@@ -109,12 +109,12 @@ class GroupCommit:
     """
 
     def __init__(
-        self, engine: AsyncEngine, committed: Callable[[Verb[Any, Any]], None], *, wait_seconds: float = WAIT_SECONDS
+        self, engine: AsyncEngine, committed: Callable[[Command[Any, Any]], None], *, wait_seconds: float = WAIT_SECONDS
     ) -> None:
         self._engine = engine
         self._committed = committed
         self._wait_seconds = wait_seconds
-        self._lanes: dict[tuple[Verb[Any, Any], int], _Lane] = {}
+        self._lanes: dict[tuple[Command[Any, Any], int], _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -137,26 +137,26 @@ class GroupCommit:
             await asyncio.wait(self._tasks, timeout=seconds)
 
     async def submit(
-        self, verb: Verb[Request, Thing], request: Request, claim: Claim | None = None, *, weight: int = 1
-    ) -> Done[Thing]:
+        self, verb: Command[Request, Thing], request: Request, claim: Claim | None = None, *, weight: int = 1
+    ) -> Result[Thing]:
         """Return what the request made once that is committed, or raise its refusal.
 
         `weight` says how many ordinary requests it is as much work as: what is heavy shares its transaction with fewer.
         """
-        [outcome] = await self._lane(verb, BATCH, 1).put((Asked(request, claim),), weight).outcomes
+        [outcome] = await self._lane(verb, BATCH, 1).put((Submitted(request, claim),), weight).outcomes
         if isinstance(outcome, Exception):
             raise outcome
-        done: Done[Thing] = outcome
+        done: Result[Thing] = outcome
         return done
 
     async def submit_all(
-        self, verb: Verb[Request, Thing], asked: Sequence[Asked[Request]]
-    ) -> Sequence[Done[Thing] | Exception]:
+        self, verb: Command[Request, Thing], asked: Sequence[Submitted[Request]]
+    ) -> Sequence[Result[Thing] | Exception]:
         """Return what each of one caller's requests came to, in order: each commits for itself, or is refused or fails.
 
         They wait in a lane of their own, so that nobody who asks for one thing waits for a thousand.
         """
-        outcomes: list[Done[Thing] | Exception] = []
+        outcomes: list[Result[Thing] | Exception] = []
         for first in range(0, len(asked), BULK):  # one after the other: what comes first may pay for what follows
             number = 0 if first else len(asked)  # who was let in is not turned away half way
             lane = self._lane(verb, BULK, number)
@@ -164,7 +164,7 @@ class GroupCommit:
             outcomes += await lane.put(part, len(part)).outcomes
         return outcomes
 
-    def _lane(self, verb: Verb[Any, Any], size: int, number: int) -> _Lane:
+    def _lane(self, verb: Command[Any, Any], size: int, number: int) -> _Lane:
         """Return the lane in which so many more are to wait, and see that it moves."""
         if self._closed:
             raise Stopping
@@ -190,7 +190,7 @@ class GroupCommit:
         finally:
             lane.moving = False
 
-    async def _commit(self, verb: Verb[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
+    async def _commit(self, verb: Command[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
         """A batch that fails as a whole is run again item by item, so that a poisonous request fails alone."""
         asked = [one for waiting in batch for one in waiting.asked]
         outcomes = await self._attempt(verb, asked)
@@ -201,10 +201,10 @@ class GroupCommit:
             alone = [(waiting, [next(rest) for _ in waiting.asked]) for waiting in batch]
         for waiting, its in alone:
             waiting.settle(its)
-        if any(isinstance(one, Done) for _, its in alone for one in its):
+        if any(isinstance(one, Result) for _, its in alone for one in its):
             self._committed(verb)  # at the very end: nothing that is committed is ever done again
 
-    async def _each(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> list[Any]:
+    async def _each(self, verb: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> list[Any]:
         outcomes = [await self._attempt(verb, [one]) for one in asked]
         return [
             answer
@@ -212,19 +212,19 @@ class GroupCommit:
             for answer in (_answers([one], outcome) if isinstance(outcome, Exception) else outcome)
         ]
 
-    async def _attempt(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> Sequence[Any] | Exception:
+    async def _attempt(self, verb: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> Sequence[Any] | Exception:
         """Return the outcomes once they are committed, or what went wrong with all of them."""
         try:
             return await self._transact(verb, asked)
         except Exception as error:  # noqa: BLE001  whatever it is, the callers must hear of it
             return error
 
-    async def _transact(self, verb: Verb[Any, Any], asked: Sequence[Asked[Any]]) -> Sequence[Any]:
+    async def _transact(self, verb: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> Sequence[Any]:
         for attempt in range(1, TRIES + 1):
             outcomes = None
             try:
                 async with self._engine.begin() as db:
-                    outcomes = await verbs.perform(db, verb, asked, self._wait_seconds)
+                    outcomes = await commands.perform(db, verb, asked, self._wait_seconds)
             except (DBAPIError, OSError) as error:
                 if outcomes is not None and not _surely_undone(error):
                     raise _CommitBrokeOffError from error
@@ -246,7 +246,7 @@ def _surely_undone(error: Exception) -> bool:
     return not isinstance(error, OSError | PoolTimeout | _CommitBrokeOffError)
 
 
-def _answers(asked: Sequence[Asked[Any]], error: Exception) -> list[Exception]:
+def _answers(asked: Sequence[Submitted[Any]], error: Exception) -> list[Exception]:
     """Say what went wrong with each. Another request that holds the same key for too long is an answer, not a fault.
 
     Where nobody knows whether it was committed, only who asked with a key may be told to try again.

@@ -7,27 +7,30 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking, draws, open_files, roles
-from app.api import application, origins, program
-from app.bell import Bell
-from app.chain import announcements
+from app.api import application, context, origins, tokens
+from app.api.node_queries import Asking, NodeUnreachable, Undecodable
+from app.api.serving import serving
+from app.audit_checks import AtNode
+from app.chain import follower, zmq_announcements
 from app.chain.node import Node
-from app.chain.rpc import CALLERS_SLOTS
-from app.database import Database
-from app.devnet import devnet
-from app.domain import networks
+from app.chain.rpc import CALLERS_SLOTS, NodeError, NodeTrouble
+from app.config.settings import Settings
+from app.db.database import Database
+from app.db.embedded.programs import EmbeddedError
+from app.domain import dogecoin
+from app.domain.dogecoin import Outpoint
 from app.group_commit import GroupCommit
-from app.http_limits import Limits
-from app.listeners import serving
-from app.loops import Loop, Vitals
-from app.postgres_programs import EmbeddedError
-from app.roles import Shared
-from app.settings import Settings
+from app.runtime import open_files
+from app.runtime.http.limits import Limits
+from app.runtime.loop import Loop, Vitals, WakeUp
+from app.workers import roles
+from app.workers.roles import Shared
+from devnet import devnet
 
 TEND_SECONDS: Final = 0.5
 PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
@@ -63,7 +66,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
             loops += await LOOPS[role](stack, shared)
         tasks = [loop.run(vitals) for loop in loops]
         if zmq and "follow" in settings.roles:
-            tasks.append(announcements.listen(zmq, {"hashblock": lambda _: shared.follow.ring()}))
+            tasks.append(zmq_announcements.listen(zmq, {"hashblock": lambda _: shared.follow.ring()}))
         await stack.enter_async_context(_together(tasks))
         admin, public = await _listeners(stack, shared, vitals, database)
         collect_less()
@@ -114,7 +117,7 @@ def _tending(tend: Callable[[], bool]) -> Loop:
     async def step() -> bool:
         return tend()
 
-    return Loop("postgres", step, Bell(), TEND_SECONDS, (EmbeddedError,))
+    return Loop("postgres", step, WakeUp(), TEND_SECONDS, (EmbeddedError,))
 
 
 def _engine(stack: AsyncExitStack, database: Database, connections: int) -> AsyncEngine:
@@ -127,22 +130,22 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals, data
     settings = shared.settings
     if "http" not in settings.roles:
         return 0, 0
-    terms = program.Terms(
+    terms = context.Terms(
         confirmations=settings.confirmations,
-        token=draws.words(16, draws.urlsafe),
+        token=tokens.words(16, tokens.urlsafe),
         open_items=settings.public_items == "open",
         pay_wait_seconds=settings.pay_wait_seconds,
         vitals=vitals,
-        asking=asking.of(await stack.enter_async_context(shared.node.apart(CALLERS_SLOTS))),
+        asking=of(await stack.enter_async_context(shared.node.apart(CALLERS_SLOTS))),
         paytx_minutes=settings.paytx_minutes,
         platform=settings.platform_account,
     )
     engine = _engine(stack, database, database.shares.admin)
     commits = GroupCommit(engine, shared.performed)
     stack.push_async_callback(commits.close)
-    given = program.of(networks.by_name(settings.network), engine, commits, terms)
+    given = context.of(dogecoin.by_name(settings.network), engine, commits, terms)
     stack.push_async_callback(given.audits.close)
-    new_id = draws.words(8, bytes.hex)
+    new_id = tokens.words(8, bytes.hex)
     names = _names(settings)
     admin = application.admin(given, new_id, settings.admin_token or "", names)
     payers = given.for_payers(_engine(stack, database, database.shares.public))
@@ -191,3 +194,47 @@ async def _together(tasks: Sequence[Coroutine[None, None, None]]) -> AsyncIterat
         finally:
             for task in started:
                 task.cancel()
+
+
+SECONDS: Final = 10.0
+"""How long a caller is kept waiting for the node, its turn to ask included."""
+
+
+def of(node: Node, seconds: float = SECONDS) -> Asking:
+    """Ask this node, for `seconds` at most but where it is asked for coins."""
+
+    async def holds(raw: bytes) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return await node.holds_same(raw)
+        except (NodeTrouble, NodeError, TimeoutError) as error:
+            raise NodeUnreachable from error
+
+    async def decode(text: str) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(seconds):
+                return await node.decode(text)
+        except NodeError as error:
+            raise Undecodable(reason=error.message) from error
+        except (NodeTrouble, TimeoutError) as error:
+            raise NodeUnreachable from error
+
+    async def kept_from() -> int:
+        try:
+            return await follower.kept_from(node)
+        except (NodeTrouble, NodeError) as error:
+            raise NodeUnreachable from error
+
+    return Asking(holds, decode, coins_of(node), kept_from)
+
+
+def coins_of(node: Node) -> AtNode:
+    """Ask this node for coins."""
+
+    async def coins(outpoints: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:
+        try:
+            return await node.coins(outpoints)
+        except (NodeTrouble, NodeError):
+            return None
+
+    return coins

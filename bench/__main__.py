@@ -11,7 +11,8 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from app import postgres, run
+from app import run
+from app.db.embedded import server as postgres
 from bench import (
     block_to_event,
     catch_up,

@@ -9,9 +9,9 @@ import uvloop
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from app.api import answers, parameters
+from app.api import parameters, responses
 from app.api.invoices import CreatedInvoice, New
-from app.listeners import serving
+from app.api.serving import serving
 
 FIXED: dict[str, Any] = {
     "id": "n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb",
@@ -43,7 +43,7 @@ app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False, "aut
 
 @app.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice)
 async def create_invoice(foreign_id: parameters.ForeignId, new: New) -> Response:
-    return answers.show(CreatedInvoice(**FIXED))
+    return responses.show(CreatedInvoice(**FIXED))
 
 
 async def main() -> None:

@@ -13,8 +13,8 @@ import aiomqtt
 import httpx
 import sqlalchemy as sa
 
-from app.chain import announcements
-from app.tables import ready_keys
+from app.chain import zmq_announcements
+from app.db.tables import ready_keys
 from bench import invoices, programs
 from bench.figures import Figure
 from bench.programs import Devnet, Ground
@@ -118,7 +118,7 @@ async def _pay(node: Devnet, port: int, arrivals: Arrivals) -> dict[str, list[fl
 
 async def _hear(node: Devnet, arrivals: Arrivals) -> None:
     """A block is at the node when the node says so."""
-    await announcements.listen(node.zmq, {"hashblock": lambda _: arrivals.note("block")})
+    await zmq_announcements.listen(node.zmq, {"hashblock": lambda _: arrivals.note("block")})
 
 
 async def _subscribe(port: int, arrivals: Arrivals) -> None:

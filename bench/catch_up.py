@@ -7,14 +7,14 @@ from itertools import count
 from app.chain import header
 from app.chain.follower import BATCH, Follower
 from app.chain.node import Node
-from app.devnet import mining
 from app.domain import blocks
 from app.domain.blocks import Header, Rules
-from app.domain.networks import REGTEST
-from app.lease import Lease
+from app.domain.dogecoin import REGTEST
+from app.runtime.lease import Lease
 from bench import chains, filling, programs
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Devnet, Ground
+from devnet import mining
 
 ROUNDS = 3
 BLOCKS = 2_000

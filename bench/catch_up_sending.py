@@ -5,26 +5,17 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from app import db as bulk
 from app.chain import header, wire
 from app.chain.wire import Input, Output, Transaction
-from app.db import Db
-from app.devnet import mining
+from app.db import Db, bulk
+from app.db.tables import addresses, balances, coins, payment_outputs, payments, transaction_inputs, transactions
 from app.domain import blocks
 from app.domain.blocks import Header
 from app.money import COIN
-from app.tables import (
-    addresses,
-    balances,
-    coins,
-    payment_outputs,
-    payments,
-    transaction_inputs,
-    transactions,
-)
 from bench import catch_up, chains, filling, programs
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Ground
+from devnet import mining
 
 BLOCKS, IN_EACH = catch_up.BLOCKS, 20
 """Payments of ours in each block but the first, each a transaction of its own with one coin of ours and change."""

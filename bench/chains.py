@@ -7,9 +7,9 @@ from pathlib import Path
 
 from app.chain import header, wire
 from app.chain.wire import Input, Output, Transaction
-from app.devnet import devnet, mining
-from app.devnet.storage import Storage
 from bench import filling, node
+from devnet import devnet, mining
+from devnet.storage import Storage
 
 TRANSACTIONS = 10
 """In a block, the coinbase included; the others have one input and two outputs, as most payments have."""
@@ -45,7 +45,7 @@ def store(home: Path, blocks: Iterable[Sequence[Transaction]]) -> None:
 def coinbase(height: int, outputs: int = TRANSACTIONS - 1) -> Transaction:
     """Make the first transaction of a block; strangers get all of it."""
     script = b"\x04" + height.to_bytes(4, "little")
-    return wire.assemble([Input(wire.NO_HASH, 0xFFFFFFFF, script, 0xFFFFFFFF)], [Output(10**12, STRANGER)] * outputs)
+    return wire.assemble([Input(header.NO_HASH, 0xFFFFFFFF, script, 0xFFFFFFFF)], [Output(10**12, STRANGER)] * outputs)
 
 
 def _paying(number: int, watched: Iterator[bytes], paying: Paying) -> Iterator[list[Transaction]]:

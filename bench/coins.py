@@ -4,9 +4,9 @@ import random
 import time
 from statistics import median
 
-from app.domain import coin_choice, fees, scripts
-from app.domain.coin_choice import Order, Spendable, Tier
-from app.domain.deposits import Outpoint
+from app.domain import dogecoin, payments
+from app.domain.dogecoin import Outpoint
+from app.domain.payments import SelectionOrder, Spendable, Tier, coin_selection
 from app.money import COIN, Koinu
 from bench.figures import Figure
 from bench.programs import Ground
@@ -34,18 +34,18 @@ async def measure(_: Ground) -> list[Figure]:
     ]
 
 
-def _order(amount: Koinu) -> Order:
-    return Order((amount,), (scripts.p2pkh(bytes(20)),), fees.Terms(fees.Policy()))
+def _order(amount: Koinu) -> SelectionOrder:
+    return SelectionOrder((amount,), (dogecoin.p2pkh(bytes(20)),), payments.FeeTerms(payments.Policy()))
 
 
-def _candidates(coins: list[Spendable], order: Order) -> list[Spendable]:
+def _candidates(coins: list[Spendable], order: SelectionOrder) -> list[Spendable]:
     """Take what `coin_choice.choose` asks for of coins in order of their amounts."""
-    alone, near = coin_choice.alone(order), coin_choice.NEAREST
+    alone, near = payments.alone(order), payments.NEAREST
     at = sum(coin.amount < alone for coin in coins)
-    return [*coins[: coin_choice.SMALLEST], *coins[max(at - near, 0) : at + near], *coins[-coin_choice.LARGEST :]]
+    return [*coins[: payments.SMALLEST], *coins[max(at - near, 0) : at + near], *coins[-payments.LARGEST :]]
 
 
-def _milliseconds(coins: list[Spendable], order: Order) -> float:
+def _milliseconds(coins: list[Spendable], order: SelectionOrder) -> float:
     began = time.perf_counter()
-    coin_choice.choose(coins, order)
+    coin_selection.choose(coins, order)
     return 1000 * (time.perf_counter() - began)

@@ -10,14 +10,14 @@ import httpx
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.bell import Bell
 from app.domain import outbox
-from app.domain.outbox import Fact
-from app.events import addresses, relay
-from app.events.connection import Answer
-from app.events.posting import Poster
-from app.events.webhooks import Terms, Webhooks
-from app.loops import Loop, Vitals
+from app.domain.outbox import OutboxEvent
+from app.events import address_filter
+from app.events import sequencer as relay
+from app.events.http_connection import HttpAnswer
+from app.events.http_post import Poster
+from app.events.webhooks import Webhooks, WebhookTerms
+from app.runtime.loop import Loop, Vitals, WakeUp
 from bench import figures, programs
 from bench.figures import Figure
 from bench.programs import Ground
@@ -54,7 +54,7 @@ class CountingPoster(Poster):
     awaited = 0
     there: asyncio.Event
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         answer = await super().post(url, headers, body)
         self.answers += 1
         if self.answers == self.awaited:
@@ -111,7 +111,7 @@ async def _latency(ground: Ground, port: int, endpoints: int) -> list[Figure]:
             for number in range(STREAM_EVENTS):
                 shop = dead + number % (endpoints - dead)
                 async with engine.begin() as db:
-                    await outbox.emit(db, [Fact(shop, f"shop-{shop}", "INV_CREATED", "{}")])
+                    await outbox.emit(db, [OutboxEvent(shop, f"shop-{shop}", "INV_CREATED", "{}")])
                 bell.ring()
                 await asyncio.sleep(STREAM_PAUSE_SECONDS)
             await poster.hears(STREAM_EVENTS)
@@ -132,13 +132,13 @@ async def _prepare(engine: AsyncEngine, port: int, endpoints: int, dead: int) ->
 
 
 @asynccontextmanager
-async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, Bell]]:
+async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, WakeUp]]:
     """The sequencer and the webhooks of one process, and the bell of the first."""
-    facts, hooks, vitals = Bell(), Bell(), Vitals()
+    facts, hooks, vitals = WakeUp(), WakeUp(), Vitals()
     with ThreadPoolExecutor(4) as threads:
-        poster = CountingPoster(addresses.resolver(threads), guard=addresses.Guard(addresses.EVERYWHERE))
+        poster = CountingPoster(address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE))
         sequencer = relay.Sequencer(engine, "bench", hooks.ring)
-        webhooks = Webhooks(engine, poster, Terms((60,)), hooks)
+        webhooks = Webhooks(engine, poster, WebhookTerms((60,)), hooks)
         loops = [
             Loop("sequencer", sequencer.step, facts, IDLE_SECONDS, ()),
             Loop("webhooks", webhooks.step, hooks, IDLE_SECONDS, ()),

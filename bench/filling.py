@@ -5,11 +5,10 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from app import db as bulk
 from app.chain.keys import Keyring
-from app.db import Db
-from app.domain import base58, scripts
-from app.domain.networks import REGTEST
+from app.db import Db, bulk
+from app.domain import dogecoin
+from app.domain.dogecoin import REGTEST
 
 STRIDE = 1_000
 """Key indexes of an account, so that invoices of all accounts can be derived from one xpub without meeting."""
@@ -55,9 +54,9 @@ async def fill(db: Db, accounts: int, each: int, named: Mapping[int, str]) -> No
 
 def address(index: int) -> str:
     """Return the address of the script of this key index."""
-    return base58.encode(bytes([REGTEST.p2pkh]) + script(index)[3:23])
+    return dogecoin.encode(bytes([REGTEST.p2pkh]) + script(index)[3:23])
 
 
 def script(index: int) -> bytes:
     """Return the script of the invoice with this key index; no key spends it."""
-    return scripts.p2pkh(hashlib.sha256(index.to_bytes(8, "big")).digest()[:20])
+    return dogecoin.p2pkh(hashlib.sha256(index.to_bytes(8, "big")).digest()[:20])

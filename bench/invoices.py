@@ -6,7 +6,7 @@ import json
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.tables import outbox, ready_keys
+from app.db.tables import outbox, ready_keys
 from bench import load, programs
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Ground

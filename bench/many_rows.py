@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app.chain.keys import Keyring
 from app.db import Db
 from app.domain import outbox
-from app.domain.networks import REGTEST
+from app.domain.dogecoin import REGTEST
 from bench import filling
 
 ASSETS = 1_000

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from app.chain import header
-from app.devnet import devnet
-from app.devnet.chainstate import Entry
+from devnet import devnet
+from devnet.chainstate import Entry
 
 
 def scrypt(head: bytes) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import httpx
 import sqlalchemy as sa
 
+from app.db.tables import balances, payments, ready_keys
 from app.money import COIN
-from app.tables import balances, payments, ready_keys
 from bench import filling, invoices, load, programs
 from bench.figures import Figure
 from bench.programs import Devnet, Ground

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import db, migrate
+from app.db import engine as db
+from app.db import migrate
 
 START_SECONDS = 60
 TEMPLATE = "template_bench"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from app import postgres_programs
+from app.db.embedded import programs
 from bench.programs import Ground
 
 SCALE = 64
@@ -37,7 +37,7 @@ class Tpcb:
         await self._run("-i", "-q", "-s", SCALE, "-I", "dtGvp", terms=())
 
     async def _run(self, *words: object, terms: tuple[str, ...] = ("-n", "-M", "prepared")) -> str:
-        program = postgres_programs.find(None).folder / "pgbench"
+        program = programs.find(None).folder / "pgbench"
         where = ("-h", str(self.url.query["host"]), "-U", str(self.url.username), str(self.url.database))
         process = await asyncio.create_subprocess_exec(
             program, *terms, *map(str, words), *where, stdout=PIPE, stderr=STDOUT

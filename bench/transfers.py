@@ -18,8 +18,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.tables import entries, outbox
-from bench import filling, invoices, load, programs, tpcb
+from app.db.tables import entries, outbox
+from bench import filling, invoices, load, programs
+from bench import tpcb as tpcb_module
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Devnet, Ground
 from bench.tpcb import Tpcb
@@ -149,7 +150,7 @@ class Round:
 async def measure(ground: Ground) -> list[Figure]:
     """Measure everything in turn, round by round."""
     async with (
-        tpcb.prepared(ground) as limit,
+        tpcb_module.prepared(ground) as limit,
         programs.devnet(ground.folder()) as node,
         _bank(ground, node, SMALL) as small,
         _bank(ground, node, LARGE) as large,

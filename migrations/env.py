@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from app.tables import metadata
+from app.db.tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, compare_server_default=False)

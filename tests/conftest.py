@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import db, migrate, postgres
+from app.db import engine as db
+from app.db import migrate
+from app.db.embedded import server as postgres
 
 TEMPLATE = "template_kennel"
 

@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.tables import assets, events
 from app.domain import outbox
 from app.domain.payments import RETURNED
 from app.money import DOGE, parse
-from app.tables import assets, events
 
 AGAIN: Final = 20
 """So many events are heard once more, whenever there are new ones."""

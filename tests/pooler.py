@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app import postgres_programs
+from app.db.embedded import programs
 from tests.end_to_end.program import free_ports, until
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -53,7 +53,7 @@ def running(folder: Path, database: str, **settings: str) -> Iterator[str]:
 
 def _as_whom() -> list[str]:
     """Like PostgreSQL it does not run as root, and only PostgreSQL's owner may open its socket."""
-    owner = postgres_programs.Owner.choose()
+    owner = programs.FileOwner.choose()
     return ["-u", pwd.getpwuid(owner.uid).pw_name] if owner.dropped else []
 
 

@@ -9,13 +9,14 @@ from pydantic import AfterValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from app import money
-from app.api import amounts, answers, bodies, parameters, replays, routes, texts
-from app.api.program import Given, Reading
-from app.domain import accounts, holdings, ledger
-from app.domain.networks import Network
+from app.api import fast_route, idempotency_keys, parameters, request_body, responses
+from app.api import fields as amounts_module
+from app.api.context import Given, Reading
+from app.domain import accounts, ledger
+from app.domain.dogecoin import Network
 
 router = APIRouter()
-busy = APIRouter(route_class=routes.Straight)
+busy = APIRouter(route_class=fast_route.Straight)
 """What clients call every minute."""
 
 
@@ -37,7 +38,7 @@ def _configured(payout_address: str) -> str:
 
 _PLACEHOLDER: Final = re.compile(r"D[xX]{24,34}")
 """GigaWallet's plugin for WordPress posts a `D` and 33 `x`, its shop for Dogebox 32: as long as an address, and never one."""
-Payout = Annotated[texts.Label, AfterValidator(_configured)]
+Payout = Annotated[amounts_module.Label, AfterValidator(_configured)]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -47,46 +48,46 @@ def _without_defaults(schema: dict[str, Any]) -> None:
     schema["examples"] = _EXAMPLES
 
 
-class AccountFields(bodies.Body):
+class AccountFields(request_body.Body):
     """What an account's owner may set; what is absent stays as it is."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_without_defaults)
 
     payout_address: Payout = ""
-    payout_threshold: amounts.KoinuIn = 0
-    payout_frequency: texts.Label = ""
-    name: texts.Label = ""
-    vendor_name: texts.Label = ""
-    vendor_icon: texts.Link = ""
-    vendor_address: texts.Text = ""
-    vendor_url: texts.Link = ""
-    accept_unconfirmed_below: amounts.KoinuIn = 0
+    payout_threshold: amounts_module.KoinuIn = 0
+    payout_frequency: amounts_module.Label = ""
+    name: amounts_module.Label = ""
+    vendor_name: amounts_module.Label = ""
+    vendor_icon: amounts_module.Link = ""
+    vendor_address: amounts_module.Text = ""
+    vendor_url: amounts_module.Link = ""
+    accept_unconfirmed_below: amounts_module.KoinuIn = 0
     batch: bool = False
     state: Literal["open"] = "open"
-    opening: Annotated[dict[str, amounts.GivenIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
+    opening: Annotated[dict[str, amounts_module.GivenIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
 
-    def wish(self, foreign_id: str, network: Network) -> accounts.Wish:
+    def wish(self, foreign_id: str, network: Network) -> accounts.AccountOrder:
         """Say what the caller wants of the account; refuses a payout that could never be paid."""
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"opening"}}
-        return accounts.Wish(foreign_id, changes, self.opening).checked(network)
+        return accounts.AccountOrder(foreign_id, changes, self.opening).checked(network)
 
 
-class AccountView(answers.View):
+class AccountView(responses.View):
     """An account: GigaWallet's five fields in its order, then ours."""
 
     id: str
     foreign_id: str
     payout_address: str
-    payout_threshold: amounts.KoinuOut
+    payout_threshold: amounts_module.KoinuOut
     payout_frequency: str
     name: str
     state: str
-    created: answers.Time
+    created: responses.Time
     vendor_name: str
     vendor_icon: str
     vendor_address: str
     vendor_url: str
-    accept_unconfirmed_below: amounts.KoinuOut
+    accept_unconfirmed_below: amounts_module.KoinuOut
     batch: bool
 
     @classmethod
@@ -95,12 +96,12 @@ class AccountView(answers.View):
         return cls(**_fields(account))
 
 
-class BalanceView(answers.View):
+class BalanceView(responses.View):
     """GigaWallet's balance, with its names in Pascal case."""
 
-    IncomingBalance: amounts.KoinuOut
-    CurrentBalance: amounts.KoinuOut
-    OutgoingBalance: amounts.KoinuOut
+    IncomingBalance: amounts_module.KoinuOut
+    CurrentBalance: amounts_module.KoinuOut
+    OutgoingBalance: amounts_module.KoinuOut
 
     @classmethod
     def of(cls, balance: ledger.Balance) -> "BalanceView":
@@ -108,31 +109,31 @@ class BalanceView(answers.View):
         return cls(IncomingBalance=balance.incoming, CurrentBalance=balance.available, OutgoingBalance=balance.outgoing)
 
 
-class ListedBalance(answers.View):
+class ListedBalance(responses.View):
     """What an account has of one asset."""
 
     asset: str
-    available: amounts.ShownOut
-    incoming: amounts.ShownOut
-    held: amounts.ShownOut
-    outgoing: amounts.ShownOut
-    total: amounts.ShownOut
+    available: amounts_module.ShownOut
+    incoming: amounts_module.ShownOut
+    held: amounts_module.ShownOut
+    outgoing: amounts_module.ShownOut
+    total: amounts_module.ShownOut
 
     @classmethod
-    def of(cls, holding: holdings.Holding) -> "ListedBalance":
+    def of(cls, holding: ledger.Holding) -> "ListedBalance":
         """Show a holding in its asset's decimals; the total is the sum of its four buckets."""
         buckets = {bucket.value: holding.balance.of(bucket) for bucket in ledger.Bucket}
         amounts = buckets | {"total": sum(buckets.values())}
         return cls(asset=holding.asset, **{name: money.show(one, holding.decimals) for name, one in amounts.items()})
 
 
-class BalanceList(answers.View):
+class BalanceList(responses.View):
     """What an account has of every asset: Dogecoin first, then what else it ever had, by code."""
 
     items: list[ListedBalance]
 
     @classmethod
-    def of(cls, held: Sequence[holdings.Holding]) -> "BalanceList":
+    def of(cls, held: Sequence[ledger.Holding]) -> "BalanceList":
         """Show holdings in their order."""
         return cls(items=[ListedBalance.of(holding) for holding in held])
 
@@ -143,7 +144,7 @@ class ListedAccount(AccountView):
     balances: list[ListedBalance]
 
 
-class AccountPage(answers.View):
+class AccountPage(responses.View):
     """A page of accounts, oldest first."""
 
     items: list[ListedAccount]
@@ -151,7 +152,7 @@ class AccountPage(answers.View):
 
     @classmethod
     def of(
-        cls, found: Sequence[accounts.Account], held: Mapping[int, Sequence[holdings.Holding]], limit: int
+        cls, found: Sequence[accounts.Account], held: Mapping[int, Sequence[ledger.Holding]], limit: int
     ) -> "AccountPage":
         """Show at most `limit` of what was found; the cursor is empty unless there is more."""
         more = len(found) > limit
@@ -167,48 +168,50 @@ def _fields(account: accounts.Account) -> dict[str, Any]:
     return {"id": account.address, **shown}
 
 
-Fields = Annotated[AccountFields, bodies.of(AccountFields)]
+Fields = Annotated[AccountFields, request_body.of(AccountFields)]
 
 
 @busy.post("/account/{foreign_id}", response_model=AccountView, summary="Open an account or change it")
-async def put_account(foreign_id: parameters.ForeignId, fields: Fields, key: replays.Key, given: Given) -> Response:
+async def put_account(
+    foreign_id: parameters.ForeignId, fields: Fields, key: idempotency_keys.Key, given: Given
+) -> Response:
     """A field that is absent or null stays as it is; nothing is told where nothing changes."""
     wish = fields.wish(foreign_id, given.network)
     done = await given.commits.submit(given.put_account, wish, key)
-    return answers.show(AccountView.of(done.thing), replayed=done.replayed)
+    return responses.show(AccountView.of(done.thing), replayed=done.replayed)
 
 
 @router.post("/account/{foreign_id}/close", response_model=AccountView, summary="Close an account")
-async def close_account(foreign_id: parameters.ForeignId, key: replays.BodilessKey, given: Given) -> Response:
+async def close_account(foreign_id: parameters.ForeignId, key: idempotency_keys.BodilessKey, given: Given) -> Response:
     """409 while it has money in any asset, or is to be paid; it can be opened again."""
     done = await given.commits.submit(given.close_account, foreign_id, key)
-    return answers.show(AccountView.of(done.thing), replayed=done.replayed)
+    return responses.show(AccountView.of(done.thing), replayed=done.replayed)
 
 
 @router.get("/account/{foreign_id}", response_model=AccountView, summary="An account")
 async def get_account(foreign_id: parameters.ForeignId, db: Reading) -> Response:
     """404 where no account has this foreign_id."""
-    return answers.show(AccountView.of(await accounts.fetch(db, foreign_id)))
+    return responses.show(AccountView.of(await accounts.fetch(db, foreign_id)))
 
 
 @router.get("/account/{foreign_id}/balance", response_model=BalanceView, summary="An account's DOGE")
 async def get_balance(foreign_id: parameters.ForeignId, db: Reading) -> Response:
     """What can be spent, what is coming in and what is going out."""
     account = await accounts.fetch(db, foreign_id)
-    return answers.show(BalanceView.of(await holdings.balance(db, account.id)))
+    return responses.show(BalanceView.of(await ledger.balance(db, account.id)))
 
 
 @router.get("/account/{foreign_id}/balances", response_model=BalanceList, summary="What an account has of every asset")
 async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parameters.At = None) -> Response:
     """Now, or at any moment before."""
     account = await accounts.fetch(db, foreign_id)
-    held = await holdings.at(db, account.id, at) if at else (await holdings.of_accounts(db, [account.id]))[account.id]
-    return answers.show(BalanceList.of(held))
+    held = await ledger.at(db, account.id, at) if at else (await ledger.of_accounts(db, [account.id]))[account.id]
+    return responses.show(BalanceList.of(held))
 
 
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
 async def list_accounts(db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10) -> Response:
     """Oldest first."""
     found = await accounts.page(db, cursor, limit + 1)
-    held = await holdings.of_accounts(db, [account.id for account in found])
-    return answers.show(AccountPage.of(found, held, limit))
+    held = await ledger.of_accounts(db, [account.id for account in found])
+    return responses.show(AccountPage.of(found, held, limit))

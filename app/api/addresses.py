@@ -9,22 +9,23 @@ from fastapi import APIRouter
 from pydantic import ConfigDict
 from starlette.responses import Response
 
-from app.api import amounts, answers, bodies, parameters, qr, replays
-from app.api.program import Given, Reading
-from app.domain import arrivals, deposit_addresses
-from app.domain.arrivals import NEWEST, Arrival, Spot
-from app.domain.deposit_addresses import Address, Place
-from app.domain.deposits import Outpoint
+from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api import qr as qr_module
+from app.api.context import Given, Reading
+from app.domain import accounts, blocks
+from app.domain.accounts import Address, AddressCursor, addresses
+from app.domain.blocks import NEWEST, Arrival, DepositCursor
+from app.domain.dogecoin import Outpoint
 
 admin = APIRouter()
 public = APIRouter()
 
-_FIRST: Final = Place(0, -1)
+_FIRST: Final = AddressCursor(0, -1)
 _PLACE: Final = re.compile(r"([0-9]) ([0-9]{1,10})", re.ASCII)
 _SPOT: Final = re.compile(r"([0-9]{1,10}) ([0-9]{1,6}) ([0-9a-f]{64}) ([0-9]{1,9})", re.ASCII)
 
 
-class WantedAddress(bodies.Body):
+class WantedAddress(request_body.Body):
     """`fresh` asks for a new address also where nothing has come to the last one."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"fresh": True}]})
@@ -32,7 +33,7 @@ class WantedAddress(bodies.Body):
     fresh: bool = False
 
 
-class GivenAddress(answers.View):
+class GivenAddress(responses.View):
     """An address to be paid any number of times, as a URI, and where the public listener paints it."""
 
     address: str
@@ -42,20 +43,20 @@ class GivenAddress(answers.View):
     @classmethod
     def of(cls, address: str) -> "GivenAddress":
         """Show an address; `qr` is a path of the public listener."""
-        return cls(address=address, uri=qr.uri(address), qr=f"/address/{address}/qr.png")
+        return cls(address=address, uri=qr_module.uri(address), qr=f"/address/{address}/qr.png")
 
 
-class AddressView(answers.View):
+class AddressView(responses.View):
     """An address that was given out; whatever comes to it is credited, also years later."""
 
     address: str
     path: str
     purpose: str
     used: bool
-    created: answers.Time
+    created: responses.Time
 
 
-class AddressPage(answers.View):
+class AddressPage(responses.View):
     """A page of addresses, in the order of their key indices."""
 
     items: list[AddressView]
@@ -72,18 +73,18 @@ class AddressPage(answers.View):
         return cls(items=shown, cursor=parameters.opaque(f"{last.branch} {last.index}"))
 
 
-class DepositView(answers.View):
+class DepositView(responses.View):
     """A deposit; `invoice` is the invoice that it pays, empty where its address is none's."""
 
     txid: str
     vout: int
     address: str
     invoice: str
-    amount: amounts.KoinuOut
+    amount: fields.KoinuOut
     confirmations: int
     required_confirmations: int
     state: str
-    created: answers.Time
+    created: responses.Time
 
     @classmethod
     def of(cls, arrival: Arrival) -> "DepositView":
@@ -97,7 +98,7 @@ class DepositView(answers.View):
         )
 
 
-class DepositPage(answers.View):
+class DepositPage(responses.View):
     """A page of deposits, newest first."""
 
     items: list[DepositView]
@@ -110,37 +111,39 @@ class DepositPage(answers.View):
         return cls(items=shown, cursor=parameters.opaque(_spoken(found[limit - 1].spot)) if len(found) > limit else "")
 
 
-def _spoken(spot: Spot) -> str:
+def _spoken(spot: DepositCursor) -> str:
     created = spot.created
     return f"{int(created.timestamp())} {created.microsecond} {spot.outpoint.txid.hex()} {spot.outpoint.vout}"
 
 
-def _place(key: str) -> Place:
+def _place(key: str) -> AddressCursor:
     if not key:
         return _FIRST
     if not (found := _PLACE.fullmatch(key)):
         raise parameters.ForeignCursor
-    return Place(int(found[1]), int(found[2]))
+    return AddressCursor(int(found[1]), int(found[2]))
 
 
-def _spot(key: str) -> Spot:
+def _spot(key: str) -> DepositCursor:
     if not key:
         return NEWEST
     if not (found := _SPOT.fullmatch(key)):
         raise parameters.ForeignCursor
     outpoint = Outpoint(bytes.fromhex(found[3]), int(found[4]))
-    return Spot(datetime.fromtimestamp(int(found[1]), UTC).replace(microsecond=int(found[2])), outpoint)
+    return DepositCursor(datetime.fromtimestamp(int(found[1]), UTC).replace(microsecond=int(found[2])), outpoint)
 
 
-Wanted = Annotated[WantedAddress, bodies.optional(WantedAddress)]
+Wanted = Annotated[WantedAddress, request_body.optional(WantedAddress)]
 
 
 @admin.post("/account/{foreign_id}/address", response_model=GivenAddress, summary="A deposit address")
-async def give_address(foreign_id: parameters.ForeignId, wanted: Wanted, key: replays.Key, given: Given) -> Response:
+async def give_address(
+    foreign_id: parameters.ForeignId, wanted: Wanted, key: idempotency_keys.Key, given: Given
+) -> Response:
     """The last one while nothing has come to it, unless a fresh one is asked for."""
-    wish = deposit_addresses.Wanted(foreign_id, wanted.fresh)
+    wish = accounts.Wanted(foreign_id, wanted.fresh)
     done = await given.commits.submit(given.give_address, wish, key)
-    return answers.show(GivenAddress.of(done.thing), replayed=done.replayed)
+    return responses.show(GivenAddress.of(done.thing), replayed=done.replayed)
 
 
 @admin.get("/account/{foreign_id}/addresses", response_model=AddressPage, summary="An account's addresses")
@@ -152,8 +155,8 @@ async def list_addresses(
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
 ) -> Response:
     """All that were ever given out, for invoices and deposits, then the account's own; change is not among them."""
-    found = await deposit_addresses.page(db, given.network, foreign_id, _place(cursor), limit + 1)
-    return answers.show(AddressPage.of(found, limit))
+    found = await addresses.page(db, given.network, foreign_id, _place(cursor), limit + 1)
+    return responses.show(AddressPage.of(found, limit))
 
 
 @admin.get("/account/{foreign_id}/deposits", response_model=DepositPage, summary="What came to an account")
@@ -165,20 +168,20 @@ async def list_deposits(
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
 ) -> Response:
     """Newest first."""
-    found = await arrivals.page(db, given.network, foreign_id, _spot(cursor), limit + 1)
-    return answers.show(DepositPage.of(found, limit))
+    found = await blocks.page(db, given.network, foreign_id, _spot(cursor), limit + 1)
+    return responses.show(DepositPage.of(found, limit))
 
 
 @public.get(
     "/address/{address}/qr.png",
     response_class=Response,
-    responses=qr.DESCRIBED,
+    responses=qr_module.DESCRIBED,
     summary="The QR code of a deposit address",
 )
 async def get_qr(
-    address: parameters.DepositAddress, given: Given, fg: qr.Asked = None, bg: qr.Asked = None
+    address: parameters.DepositAddress, given: Given, fg: qr_module.Asked = None, bg: qr_module.Asked = None
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
     async with given.reads.connect() as db:  # painting needs none
-        await deposit_addresses.check(db, given.network, address)
-    return await given.painter.picture(qr.uri(address), fg, bg)
+        await accounts.check(db, given.network, address)
+    return await given.painter.picture(qr_module.uri(address), fg, bg)

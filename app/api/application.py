@@ -12,29 +12,27 @@ from app.api import (
     accounts,
     addresses,
     assets,
-    auth,
-    bodies,
-    crediting,
     docs_page,
-    edge,
     errors,
     escrows,
     events,
     history,
     holds,
+    invoice_payments,
     invoices,
+    middleware,
     openapi,
     operations,
     origins,
     payments,
-    settling,
+    request_body,
     transactions,
     transfer_lists,
     transfers,
     webhook_deliveries,
     webhooks,
 )
-from app.api.program import Program
+from app.api.context import Program
 
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own telemetry would carry request bodies to whatever is configured in the environment."""
@@ -55,7 +53,7 @@ class Face:
     callers: origins.Callers
     token: str = ""
     documented: bool = False
-    body_bytes: int = bodies.MAX_BYTES
+    body_bytes: int = request_body.MAX_BYTES
     at_once: int | None = None
 
 
@@ -68,14 +66,14 @@ def admin(program: Program, new_id: Callable[[], str], token: str = "", names: f
     routers = [
         invoices.busy,
         transfers.busy,
-        crediting.busy,
+        transfers.crediting,
         accounts.busy,
         invoices.admin,
         accounts.router,
         payments.router,
         transactions.router,
         addresses.admin,
-        settling.router,
+        invoice_payments.router,
         transfers.router,
         transfer_lists.router,
         assets.router,
@@ -106,14 +104,14 @@ def build(
 ) -> FastAPI:
     """Build an application of `routers`. `new_id` makes request ids: short, of printable ASCII."""
     layers = [
-        Middleware(edge.Edge, new_id=new_id, embedded=face.callers.pages),
+        Middleware(middleware.Edge, new_id=new_id, embedded=face.callers.pages),
         Middleware(origins.Origins, callers=face.callers),
     ]
     if face.token:
-        layers.append(Middleware(auth.Bearer, token=face.token))
-    layers.append(Middleware(bodies.Whole, max_bytes=face.body_bytes))
+        layers.append(Middleware(middleware.Bearer, token=face.token))
+    layers.append(Middleware(request_body.Whole, max_bytes=face.body_bytes))
     if face.at_once is not None:
-        layers.append(Middleware(edge.AtOnce, limit=face.at_once))
+        layers.append(Middleware(middleware.AtOnce, limit=face.at_once))
     app = FastAPI(
         title=title,
         version=VERSION,

@@ -7,9 +7,10 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, ConfigDict, Field
 from starlette.responses import Response
 
-from app.api import answers, bodies, parameters, replays, texts
-from app.api.program import Given, Reading
-from app.domain import assets
+from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api.context import Given, Reading
+from app.domain import ledger
+from app.domain.ledger import assets
 
 router = APIRouter()
 
@@ -22,7 +23,7 @@ def _code(given: str) -> str:
     return given
 
 
-class NewAsset(bodies.Body):
+class NewAsset(request_body.Body):
     """An asset of the operator's own."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -30,41 +31,41 @@ class NewAsset(bodies.Body):
     )
 
     code: Annotated[str, AfterValidator(_code)]
-    name: texts.Label = ""
-    decimals: Annotated[int, Field(ge=0, le=assets.MAX_DECIMALS)]
+    name: fields.Label = ""
+    decimals: Annotated[int, Field(ge=0, le=ledger.MAX_DECIMALS)]
 
 
-class AssetView(answers.View):
+class AssetView(responses.View):
     """An asset; its smallest unit is 10^-`decimals`."""
 
     code: str
     name: str
     decimals: int
-    created: answers.Time
+    created: responses.Time
 
     @classmethod
-    def of(cls, asset: assets.Asset) -> "AssetView":
+    def of(cls, asset: ledger.Asset) -> "AssetView":
         """Show `asset`."""
         shown: dict[str, Any] = {name: getattr(asset, name) for name in cls.model_fields}
         return cls(**shown)
 
 
-class AssetPage(answers.View):
+class AssetPage(responses.View):
     """A page of assets, in the order of their codes."""
 
     items: list[AssetView]
     cursor: str
 
 
-Fields = Annotated[NewAsset, bodies.of(NewAsset)]
+Fields = Annotated[NewAsset, request_body.of(NewAsset)]
 
 
 @router.post("/assets", response_model=AssetView, summary="Make an asset")
-async def create_asset(new: Fields, key: replays.Key, given: Given) -> Response:
+async def create_asset(new: Fields, key: idempotency_keys.Key, given: Given) -> Response:
     """The same again is the same; its decimals never change."""
-    wanted = assets.NewAsset(new.code, new.name, new.decimals)
+    wanted = ledger.NewAsset(new.code, new.name, new.decimals)
     done = await given.commits.submit(given.create_asset, wanted, key)
-    return answers.show(AssetView.of(done.thing), replayed=done.replayed)
+    return responses.show(AssetView.of(done.thing), replayed=done.replayed)
 
 
 @router.get("/assets", response_model=AssetPage, summary="All assets")
@@ -74,4 +75,4 @@ async def list_assets(
     """In the order of their codes, DOGE among them."""
     found = await assets.page(db, cursor, limit + 1)
     more = parameters.opaque(found[limit - 1].code) if len(found) > limit else ""
-    return answers.show(AssetPage(items=[AssetView.of(asset) for asset in found[:limit]], cursor=more))
+    return responses.show(AssetPage(items=[AssetView.of(asset) for asset in found[:limit]], cursor=more))

@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from app import db as bulk
-from app.api import answers, complaints
+from app import db
+from app.api import responses, validation_errors
+from app.db import bulk
 from app.domain import refusals
 
 _log = logging.getLogger(__name__)
@@ -61,11 +62,11 @@ def code_of(refusal: refusals.Refusal) -> str:
 def told(error: Exception) -> dict[str, str]:
     """Say what came in the place of one of many things that a request asked for; what was not expected is logged."""
     if isinstance(error, refusals.Refusal):
-        return answers.fault(code_of(error), str(error), error.field)
+        return responses.fault(code_of(error), str(error), error.field)
     if is_outage(error):
-        return answers.fault("not-available", _excuse(error))
+        return responses.fault("not-available", _excuse(error))
     _log.error("one of many failed", exc_info=error)
-    return answers.fault("unknown-error", "something went wrong here; the log knows more")
+    return responses.fault("unknown-error", "something went wrong here; the log knows more")
 
 
 def unexpected(error: Exception, request_id: str) -> Response:
@@ -73,9 +74,9 @@ def unexpected(error: Exception, request_id: str) -> Response:
     if is_outage(error):
         excuse = _excuse(error)
         _log.error("request %s: %s (%s)", request_id, excuse, type(error).__name__)
-        return answers.error("not-available", excuse, headers=_HEADERS["not-available"])
+        return responses.error("not-available", excuse, headers=_HEADERS["not-available"])
     _log.error("request %s failed", request_id, exc_info=error)
-    return answers.error("unknown-error", f"something went wrong here; the log knows more under {request_id}")
+    return responses.error("unknown-error", f"something went wrong here; the log knows more under {request_id}")
 
 
 def answer_to(refusal: refusals.Refusal) -> Response:
@@ -85,12 +86,12 @@ def answer_to(refusal: refusals.Refusal) -> Response:
 
 def answer_of(code: str, message: str, field: str | None = None) -> Response:
     """Answer with a code, and with the headers that belong to it."""
-    return answers.error(code, message, field, _HEADERS.get(code))
+    return responses.error(code, message, field, _HEADERS.get(code))
 
 
 def broken_off() -> Response:
     """Answer to a body that broke off; who left while sending does not hear it."""
-    return answers.error("bad-request", "the request body broke off")
+    return responses.error("bad-request", "the request body broke off")
 
 
 async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
@@ -100,15 +101,15 @@ async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
     """Path, query and header parameters; their location begins with where they stand."""
     relative = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
-    field, sentence = complaints.of_errors(relative)
-    return answers.error("bad-request", sentence, field)
+    field, sentence = validation_errors.of_errors(relative)
+    return responses.error("bad-request", sentence, field)
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
         return _other_method(request)
     code, message = _HTTP.get(error.status_code, ("bad-request", "the request is not understood"))
-    return answers.error(code, message, headers=error.headers)
+    return responses.error(code, message, headers=error.headers)
 
 
 def _other_method(request: Request) -> Response:
@@ -121,7 +122,7 @@ def _other_method(request: Request) -> Response:
     headers = {"Allow": ", ".join(sorted(allowed))}
     if request.method == "OPTIONS":
         return Response(headers=headers)
-    return answers.error(*_HTTP[405], headers=headers)
+    return responses.error(*_HTTP[405], headers=headers)
 
 
 async def _gone(request: Request, error: ClientDisconnect) -> Response:
@@ -129,7 +130,7 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
 
 
 def _excuse(error: Exception) -> str:
-    if bulk.sqlstate(error) == bulk.STOPPED:
+    if db.sqlstate(error) == bulk.STOPPED:
         return "this took the database too long and was stopped; ask for less, or try again"
     return "the database is not available; try again"
 
@@ -137,4 +138,4 @@ def _excuse(error: Exception) -> str:
 def is_outage(error: Exception) -> bool:
     """Say whether the database is away, or has no connection to spare: another try may outlive that."""
     lost = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, _UNREACHABLE) or (bulk.sqlstate(error) or "")[:2] in _PASSING
+    return lost or isinstance(error, _UNREACHABLE) or (db.sqlstate(error) or "")[:2] in _PASSING

@@ -7,12 +7,10 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator, ConfigDict, Field
 from starlette.responses import Response
 
-from app.api import amounts, answers, bodies, parameters, replays, texts
-from app.api.program import Given, Program, Reading
-from app.domain import escrow_facts, escrows
-from app.domain.escrow_ends import End
-from app.domain.escrow_locks import NewEscrow
-from app.domain.escrows import Escrow, Filter
+from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api.context import Given, Program, Reading
+from app.domain import escrows
+from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow
 from app.domain.idempotency import Claim
 
 router = APIRouter()
@@ -20,7 +18,7 @@ router = APIRouter()
 State = Literal["LOCKED", "RELEASED", "REFUNDED", "DISPUTED", "RESOLVED"]
 
 
-class EscrowOrder(bodies.Body):
+class EscrowOrder(request_body.Body):
     """The money to be locked, and for what; from what the buyer has available, or from a `hold` of the buyer's."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -38,16 +36,16 @@ class EscrowOrder(bodies.Body):
         }
     )
 
-    order_id: texts.Name
-    buyer: texts.Name
-    seller: texts.Name
-    asset: texts.Name
-    amount: amounts.GivenIn
-    fee: amounts.GivenIn = 0
+    order_id: fields.Name
+    buyer: fields.Name
+    seller: fields.Name
+    asset: fields.Name
+    amount: fields.GivenIn
+    fee: fields.GivenIn = 0
     hold: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
-    reference_type: texts.Label = ""
-    reference: texts.Label = ""
-    metadata: texts.Metadata = "{}"
+    reference_type: fields.Label = ""
+    reference: fields.Label = ""
+    metadata: fields.Metadata = "{}"
 
     def escrow(self) -> NewEscrow:
         """The escrow that is wanted."""
@@ -64,18 +62,18 @@ class EscrowOrder(bodies.Body):
         )
 
 
-class Resolution(bodies.Body):
+class Resolution(request_body.Body):
     """What the seller gets, out of which the fee is taken, and what the buyer gets back: together all of it."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={"examples": [{"to_seller": "60", "to_buyer": "40"}]}
     )
 
-    to_seller: amounts.GivenIn
-    to_buyer: amounts.GivenIn
+    to_seller: fields.GivenIn
+    to_buyer: fields.GivenIn
 
 
-class EscrowView(answers.View):
+class EscrowView(responses.View):
     """An escrow; `to_seller`, `to_buyer` and `to_platform` are what each has got of it."""
 
     id: int
@@ -83,25 +81,25 @@ class EscrowView(answers.View):
     buyer: str
     seller: str
     asset: str
-    amount: amounts.ShownOut
-    fee: amounts.ShownOut
+    amount: fields.ShownOut
+    fee: fields.ShownOut
     hold: int | None
     state: State
-    to_seller: amounts.ShownOut
-    to_buyer: amounts.ShownOut
-    to_platform: amounts.ShownOut
+    to_seller: fields.ShownOut
+    to_buyer: fields.ShownOut
+    to_platform: fields.ShownOut
     reference_type: str
     reference: str
-    metadata: answers.JsonObject
-    created: answers.Time
+    metadata: responses.JsonObject
+    created: responses.Time
 
     @classmethod
     def of(cls, escrow: Escrow) -> "EscrowView":
         """Show it as events do."""
-        return cls(**escrow_facts.shown(escrow) | {"metadata": escrow.metadata})
+        return cls(**escrows.shown(escrow) | {"metadata": escrow.metadata})
 
 
-class EscrowPage(answers.View):
+class EscrowPage(responses.View):
     """A page of escrows, newest first."""
 
     items: list[EscrowView]
@@ -115,56 +113,56 @@ class EscrowPage(answers.View):
         return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
 
 
-New = Annotated[EscrowOrder, bodies.of(EscrowOrder)]
-Split = Annotated[Resolution, bodies.of(Resolution)]
+New = Annotated[EscrowOrder, request_body.of(EscrowOrder)]
+Split = Annotated[Resolution, request_body.of(Resolution)]
 EscrowId = Annotated[int, Path(description="The escrow's id", ge=1, le=2**63 - 1)]
 InState = Annotated[State | Literal[""], Query(description="Only those in this state")]
 Only = Annotated[
     str,
-    Query(max_length=texts.MAX_LABEL, description="Only those with this one; empty for all"),
-    AfterValidator(texts.decoded),
+    Query(max_length=fields.MAX_LABEL, description="Only those with this one; empty for all"),
+    AfterValidator(fields.decoded),
 ]
 
 
-def _wanted(order_id: Only = "", buyer: Only = "", seller: Only = "", state: InState = "") -> Filter:
-    return Filter(order_id, buyer, seller, state)
+def _wanted(order_id: Only = "", buyer: Only = "", seller: Only = "", state: InState = "") -> EscrowFilter:
+    return EscrowFilter(order_id, buyer, seller, state)
 
 
-Wanted = Annotated[Filter, Depends(_wanted)]
+Wanted = Annotated[EscrowFilter, Depends(_wanted)]
 
 
 async def _end(program: Program, wish: End, key: Claim) -> Response:
     done = await program.commits.submit(program.end_escrow, wish, key)
-    return answers.show(EscrowView.of(done.thing), replayed=done.replayed)
+    return responses.show(EscrowView.of(done.thing), replayed=done.replayed)
 
 
 @router.post("/escrow", response_model=EscrowView, summary="Lock money for an order")
-async def lock_escrow(new: New, key: replays.RequiredKey, given: Given) -> Response:
+async def lock_escrow(new: New, key: idempotency_keys.RequiredKey, given: Given) -> Response:
     """One for an order; 409 where it has one."""
     done = await given.commits.submit(given.lock_escrow, new.escrow(), key)
-    return answers.show(EscrowView.of(done.thing), replayed=done.replayed)
+    return responses.show(EscrowView.of(done.thing), replayed=done.replayed)
 
 
 @router.post("/escrow/{id}/release", response_model=EscrowView, summary="Pay the seller")
-async def release_escrow(id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def release_escrow(id: EscrowId, key: idempotency_keys.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
     """The seller gets the amount less the fee, the platform's account the fee."""
     return await _end(given, End(id, "RELEASED"), key)
 
 
 @router.post("/escrow/{id}/refund", response_model=EscrowView, summary="Pay the buyer back")
-async def refund_escrow(id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def refund_escrow(id: EscrowId, key: idempotency_keys.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
     """All of it, and no fee is taken."""
     return await _end(given, End(id, "REFUNDED"), key)
 
 
 @router.post("/escrow/{id}/dispute", response_model=EscrowView, summary="Mark an escrow disputed")
-async def dispute_escrow(id: EscrowId, key: replays.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def dispute_escrow(id: EscrowId, key: idempotency_keys.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
     """The money stays locked; now it can be split as well."""
     return await _end(given, End(id, "DISPUTED"), key)
 
 
 @router.post("/escrow/{id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
-async def resolve_escrow(id: EscrowId, split: Split, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def resolve_escrow(id: EscrowId, split: Split, key: idempotency_keys.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
     """The fee is taken out of the seller's part, as far as that goes."""
     return await _end(given, End(id, "RESOLVED", split.to_seller, split.to_buyer), key)
 
@@ -176,10 +174,10 @@ async def list_escrows(
     """Newest first."""
     before = cursor if cursor > 0 else 2**63 - 1
     found = await escrows.page(db, wanted, before, limit + 1)
-    return answers.show(EscrowPage.of(found, limit))
+    return responses.show(EscrowPage.of(found, limit))
 
 
 @router.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")
 async def get_escrow(id: EscrowId, db: Reading) -> Response:  # noqa: A002  the path's name
     """404 where there is none with this id."""
-    return answers.show(EscrowView.of(await escrows.fetch(db, id)))
+    return responses.show(EscrowView.of(await escrows.fetch(db, id)))

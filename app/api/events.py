@@ -6,16 +6,16 @@ from fastapi import APIRouter, Header, Query
 from pydantic import PlainValidator
 from starlette.responses import Response
 
-from app.api import answers, parameters, streams
-from app.api.program import Given, Reading
-from app.domain import accounts, events
+from app.api import parameters, responses, streams
+from app.api.context import Given, Reading
+from app.domain import accounts, outbox
 
 router = APIRouter()
 
-_ALL: Final = frozenset({events.ALL})
+_ALL: Final = frozenset({outbox.ALL})
 
 
-class EventView(answers.View):
+class EventView(responses.View):
     """An event: GigaWallet's three fields, then its numbers."""
 
     event_type: str
@@ -23,10 +23,10 @@ class EventView(answers.View):
     event_id: str
     sequence: int
     position: int
-    created: answers.Time
+    created: responses.Time
 
 
-class EventPage(answers.View):
+class EventPage(responses.View):
     """A page of events, oldest first; the cursor is never empty: it is where to go on when more has happened."""
 
     items: list[EventView]
@@ -54,8 +54,8 @@ async def list_events(
     foreign_id: parameters.Account = None,
 ) -> Response:
     """The messages are the very bytes that webhooks and MQTT carry. A cursor beyond the last event is refused."""
-    await events.check(db, cursor)
-    return _page(await events.page(db, cursor, limit, types, foreign_id or None))
+    await outbox.check(db, cursor)
+    return _page(await outbox.page(db, cursor, limit, types, foreign_id or None))
 
 
 @router.get("/events/stream", response_class=streams.Stream, status_code=200, summary="What happens, as it happens")
@@ -72,7 +72,7 @@ async def stream_events(
     """
     field = "cursor" if last is None else "Last-Event-ID"
     position = await streams.begin(given.tide, cursor if last is None else last, field)
-    return streams.Stream(given.tide, streams.told(given.tide, position, types, foreign_id or None))
+    return streams.Stream(given.tide, streams.stream(given.tide, position, types, foreign_id or None))
 
 
 @router.get("/account/{foreign_id}/events", response_model=EventPage, summary="What happened to an account")
@@ -85,10 +85,10 @@ async def list_account_events(
 ) -> Response:
     """Oldest first; 404 where no account has this foreign_id. A cursor beyond the last event is refused."""
     account = await accounts.fetch(db, foreign_id)
-    await events.check(db, cursor)
-    return _page(await events.page(db, cursor, limit, types, account.foreign_id))
+    await outbox.check(db, cursor)
+    return _page(await outbox.page(db, cursor, limit, types, account.foreign_id))
 
 
-def _page(page: events.Page) -> Response:
-    items = b",".join(map(events.envelope, page.events))
-    return answers.Json(b'{"items":[%s],"cursor":"%d"}' % (items, page.position))
+def _page(page: outbox.Page) -> Response:
+    items = b",".join(map(outbox.envelope, page.events))
+    return responses.Json(b'{"items":[%s],"cursor":"%d"}' % (items, page.position))

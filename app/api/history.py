@@ -13,10 +13,10 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator
 from starlette.responses import Response, StreamingResponse
 
-from app.api import answers, parameters, texts
-from app.api.program import Given, Program, Reading
-from app.domain import accounts, history, history_types
-from app.domain.history import Filter, Line, Place
+from app.api import fields, parameters, responses
+from app.api.context import Given, Program, Reading
+from app.domain import accounts, ledger
+from app.domain.ledger import StatementCursor, StatementFilter, StatementLine, statement
 
 router = APIRouter()
 
@@ -31,7 +31,7 @@ _BEGINNINGS: Final = re.compile(r"['\s]")
 because spreadsheets calculate what stands behind it."""
 
 
-class HistoryView(answers.View):
+class HistoryView(responses.View):
     """A posting: what a bucket of the account gave or gained, and held after it."""
 
     id: str
@@ -44,10 +44,10 @@ class HistoryView(answers.View):
     balance_after: str
     reference_type: str
     reference_id: str
-    created: answers.Time
+    created: responses.Time
 
     @classmethod
-    def of(cls, line: Line) -> "HistoryView":
+    def of(cls, line: StatementLine) -> "HistoryView":
         """Show a line; its id is its asset and its number there."""
         plain: dict[str, Any] = {
             name: getattr(line, name) for name in ("entry", "type", "bucket", "debit", "credit", "balance_after")
@@ -63,65 +63,65 @@ class HistoryView(answers.View):
         )
 
 
-class HistoryPage(answers.View):
+class HistoryPage(responses.View):
     """A page of postings, newest first; where one type is asked for it may be short, and still go on."""
 
     items: list[HistoryView]
     cursor: str
 
     @classmethod
-    def of(cls, page: history.Page) -> "HistoryPage":
+    def of(cls, page: ledger.Page) -> "HistoryPage":
         """Show a page."""
         rest = parameters.opaque(_key(page.rest)) if page.rest else ""
         return cls(items=[HistoryView.of(line) for line in page.lines], cursor=rest)
 
 
-def _key(place: Place) -> str:
+def _key(place: StatementCursor) -> str:
     return f"{(place.created - _EPOCH) // _INSTANT} {place.asset} {place.seq}"
 
 
-def _place(key: str) -> Place | None:
+def _place(key: str) -> StatementCursor | None:
     """Read a cursor's key; ForeignCursor for one of another list."""
     if not key:
         return None
     if not (found := _KEY.fullmatch(key)):
         raise parameters.ForeignCursor
-    return Place(_EPOCH + int(found[1]) * _INSTANT, found[2], int(found[3]))
+    return StatementCursor(_EPOCH + int(found[1]) * _INSTANT, found[2], int(found[3]))
 
 
 def _type(given: str | None) -> str | None:
-    if given and given not in history_types.TYPES:
-        raise ValueError(f"it is one of {', '.join(sorted(history_types.TYPES))}")
+    if given and given not in ledger.TYPES:
+        raise ValueError(f"it is one of {', '.join(sorted(ledger.TYPES))}")
     return given or None
 
 
 Type = Annotated[
     str | None, Query(alias="type", description="Only postings of this type, such as DEPOSIT"), AfterValidator(_type)
 ]
-Asset = Annotated[str, Query(max_length=32, description="Only this asset's"), AfterValidator(texts.decoded)]
+Asset = Annotated[str, Query(max_length=32, description="Only this asset's"), AfterValidator(fields.decoded)]
 Format = Annotated[
     Literal["", "json", "csv"], Query(alias="format", description="`csv`: all that is wanted, as a file")
 ]
 
 
-class Asked(NamedTuple):
+class HistoryQuery(NamedTuple):
     """How much of it is wanted: a page behind a place, or all as CSV."""
 
-    after: Place | None
+    after: StatementCursor | None
     limit: int
     csv: bool
 
 
 async def _asked(
     cursor: parameters.After = "", limit: parameters.Limit = parameters.DEFAULT_PAGE, shape: Format = ""
-) -> Asked:
-    return Asked(_place(cursor), limit, shape == "csv")
+) -> HistoryQuery:
+    return HistoryQuery(_place(cursor), limit, shape == "csv")
 
 
 async def _filter(
     asset: Asset = "", kind: Type = None, start: parameters.Start = None, end: parameters.End = None
-) -> Filter:
-    return Filter(asset or None, kind, start, end)
+) -> StatementFilter:
+    return StatementFilter(asset or None, kind, start, end)
 
 
 @router.get(
@@ -134,15 +134,15 @@ async def get_history(
     foreign_id: parameters.ForeignId,
     given: Given,
     db: Reading,
-    wanted: Annotated[Filter, Depends(_filter)],
-    page: Annotated[Asked, Depends(_asked)],
+    wanted: Annotated[StatementFilter, Depends(_filter)],
+    page: Annotated[HistoryQuery, Depends(_asked)],
 ) -> Response:
     """Postings, newest first; with `format=csv` all of them, whatever `cursor` and `limit` say."""
     account = await accounts.fetch(db, foreign_id)
     if page.csv:
-        await history.check_export(db, account.id, wanted)
+        await ledger.check_export(db, account.id, wanted)
         return _file(foreign_id, _rows(given, account.id, wanted))
-    return answers.show(HistoryPage.of(await history.page(db, account.id, wanted, page.after, page.limit)))
+    return responses.show(HistoryPage.of(await statement.page(db, account.id, wanted, page.after, page.limit)))
 
 
 def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:
@@ -152,19 +152,19 @@ def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:
     return StreamingResponse(content, media_type="text/csv; charset=utf-8; header=present", headers=headers)
 
 
-async def _rows(given: Program, account: int, wanted: Filter) -> AsyncIterator[bytes]:
+async def _rows(given: Program, account: int, wanted: StatementFilter) -> AsyncIterator[bytes]:
     """Read portion by portion: somebody slow holds no connection."""
     yield _csv([list(HistoryView.model_fields)])
-    page = history.Page((), None)
+    page = ledger.Page((), None)
     first = True
     while first or page.rest:
         async with given.reads.connect() as db:
-            page = await history.page(db, account, wanted, page.rest, PORTION)
+            page = await statement.page(db, account, wanted, page.rest, PORTION)
         first = False
         yield _csv(map(_cells, page.lines))
 
 
-def _cells(line: Line) -> Sequence[str]:
+def _cells(line: StatementLine) -> Sequence[str]:
     shown = HistoryView.of(line).model_dump(mode="json")
     return [_safe(str(value)) for value in shown.values()]
 

@@ -7,18 +7,17 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from app.api import amounts, answers, bodies, parameters, replays, texts
-from app.api.program import Given, Reading
-from app.domain import hold_facts, holds
-from app.domain.hold_ends import Capture, Release
-from app.domain.holds import Hold, NewHold
+from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api.context import Given, Reading
+from app.domain import holds
+from app.domain.holds import Capture, Hold, NewHold, Release
 
 router = APIRouter()
 
 State = Literal["HELD", "RELEASED", "CAPTURED", "CONVERTED", "EXPIRED"]
 
 
-class HoldOrder(bodies.Body):
+class HoldOrder(request_body.Body):
     """What is to be set aside; `expires_in` in seconds, absent for never."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -27,11 +26,11 @@ class HoldOrder(bodies.Body):
         }
     )
 
-    asset: texts.Name
-    amount: amounts.GivenIn
+    asset: fields.Name
+    amount: fields.GivenIn
     expires_in: Annotated[int | None, Field(ge=1, le=holds.LONGEST_SECONDS)] = None
-    reference_type: texts.Label = ""
-    reference: texts.Label = ""
+    reference_type: fields.Label = ""
+    reference: fields.Label = ""
 
     def hold(self, foreign_id: str) -> NewHold:
         """The hold that is wanted."""
@@ -39,45 +38,45 @@ class HoldOrder(bodies.Body):
         return NewHold(foreign_id, self.asset, self.amount, self.expires_in, reference)
 
 
-class ReleaseOrder(bodies.Body):
+class ReleaseOrder(request_body.Body):
     """How much goes back; absent: all that is left."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"amount": "2.5"}]})
 
-    amount: amounts.GivenIn | None = None
+    amount: fields.GivenIn | None = None
 
 
-class CaptureOrder(bodies.Body):
+class CaptureOrder(request_body.Body):
     """Who gets how much; absent: all that is left."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{"to": "shop-1", "amount": "10"}]})
 
-    to: texts.Name
-    amount: amounts.GivenIn | None = None
+    to: fields.Name
+    amount: fields.GivenIn | None = None
 
 
-class HoldView(answers.View):
+class HoldView(responses.View):
     """A hold."""
 
     id: int
     foreign_id: str
     asset: str
-    amount: amounts.ShownOut
-    remaining: amounts.ShownOut
-    captured: amounts.ShownOut
+    amount: fields.ShownOut
+    remaining: fields.ShownOut
+    captured: fields.ShownOut
     state: State
     reference_type: str
     reference: str
-    expires: answers.Time | None
-    created: answers.Time
+    expires: responses.Time | None
+    created: responses.Time
 
     @classmethod
     def of(cls, hold: Hold) -> "HoldView":
         """Show it as events do."""
-        return cls(**hold_facts.shown(hold))
+        return cls(**holds.shown(hold))
 
 
-class HoldPage(answers.View):
+class HoldPage(responses.View):
     """A page of an account's holds, newest first."""
 
     items: list[HoldView]
@@ -91,32 +90,34 @@ class HoldPage(answers.View):
         return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
 
 
-New = Annotated[HoldOrder, bodies.of(HoldOrder)]
-Back = Annotated[ReleaseOrder, bodies.optional(ReleaseOrder)]
-On = Annotated[CaptureOrder, bodies.of(CaptureOrder)]
+New = Annotated[HoldOrder, request_body.of(HoldOrder)]
+Back = Annotated[ReleaseOrder, request_body.optional(ReleaseOrder)]
+On = Annotated[CaptureOrder, request_body.of(CaptureOrder)]
 HoldId = Annotated[int, Path(description="The hold's id", ge=1, le=2**63 - 1)]
 InState = Annotated[State | Literal[""], Query(description="Only those in this state")]
 
 
 @router.post("/account/{foreign_id}/hold", response_model=HoldView, summary="Set money aside")
-async def place_hold(foreign_id: parameters.ForeignId, new: New, key: replays.RequiredKey, given: Given) -> Response:
+async def place_hold(
+    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.RequiredKey, given: Given
+) -> Response:
     """It leaves `available` at once, and nobody can spend it until it is released, captured, or expires."""
     done = await given.commits.submit(given.place_hold, new.hold(foreign_id), key)
-    return answers.show(HoldView.of(done.thing), replayed=done.replayed)
+    return responses.show(HoldView.of(done.thing), replayed=done.replayed)
 
 
 @router.post("/hold/{id}/release", response_model=HoldView, summary="Give what is held back")
-async def release_hold(id: HoldId, back: Back, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def release_hold(id: HoldId, back: Back, key: idempotency_keys.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
     """A part leaves the rest held."""
     done = await given.commits.submit(given.release_hold, Release(id, back.amount), key)
-    return answers.show(HoldView.of(done.thing), replayed=done.replayed)
+    return responses.show(HoldView.of(done.thing), replayed=done.replayed)
 
 
 @router.post("/hold/{id}/capture", response_model=HoldView, summary="Give what is held to an account")
-async def capture_hold(id: HoldId, on: On, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def capture_hold(id: HoldId, on: On, key: idempotency_keys.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
     """Once: what is not captured goes back."""
     done = await given.commits.submit(given.capture_hold, Capture(id, on.to, on.amount), key)
-    return answers.show(HoldView.of(done.thing), replayed=done.replayed)
+    return responses.show(HoldView.of(done.thing), replayed=done.replayed)
 
 
 @router.get("/account/{foreign_id}/holds", response_model=HoldPage, summary="An account's holds")
@@ -129,10 +130,10 @@ async def list_holds(
 ) -> Response:
     """Newest first."""
     before = cursor if cursor > 0 else 2**63 - 1
-    return answers.show(HoldPage.of(await holds.page(db, foreign_id, before, limit + 1, state), limit))
+    return responses.show(HoldPage.of(await holds.page(db, foreign_id, before, limit + 1, state), limit))
 
 
 @router.get("/hold/{id}", response_model=HoldView, summary="A hold")
 async def get_hold(id: HoldId, db: Reading) -> Response:  # noqa: A002  the path's name
     """404 where there is none with this id."""
-    return answers.show(HoldView.of(await holds.fetch(db, id)))
+    return responses.show(HoldView.of(await holds.fetch(db, id)))

@@ -9,50 +9,49 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, WithJso
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
-from app import fragments
-from app.api import amounts, answers, bodies, parameters, qr, replays, routes, texts
-from app.api.program import Given, Program, Reading
-from app.domain import cancelling, invoice_lists, invoices
-from app.domain import items as lines
+from app.api import fast_route, fields, idempotency_keys, parameters, qr, request_body, responses
+from app.api.context import Given, Program, Reading
+from app.db import fragments
+from app.domain import invoices
 
 admin = APIRouter()
 public = APIRouter()
-busy = APIRouter(route_class=routes.Straight)
+busy = APIRouter(route_class=fast_route.Straight)
 
 _EXAMPLE: JsonDict = {"items": [{"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 1}]}
 
 
-class NewItem(bodies.Body):
+class NewItem(request_body.Body):
     """One line of an invoice; `value` is the unit price, below zero for a discount."""
 
-    type: texts.Label
-    name: texts.Text = ""
-    sku: texts.Label = ""
-    description: texts.Text = ""
-    value: amounts.KoinuIn
+    type: fields.Label
+    name: fields.Text = ""
+    sku: fields.Label = ""
+    description: fields.Text = ""
+    value: fields.KoinuIn
     quantity: int
-    image_link: texts.Link = ""
+    image_link: fields.Link = ""
 
-    def item(self) -> lines.Item:
+    def item(self) -> invoices.Item:
         """The line as the domain judges it."""
-        return lines.Item(**{name: getattr(self, name) for name in NewItem.model_fields})
+        return invoices.Item(**{name: getattr(self, name) for name in NewItem.model_fields})
 
 
-class NewInvoice(bodies.Body):
+class NewInvoice(request_body.Body):
     """What is to be paid, and when it counts as paid."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    items: Annotated[list[NewItem], Field(min_length=1, max_length=lines.ITEMS)]
+    items: Annotated[list[NewItem], Field(min_length=1, max_length=invoices.ITEMS)]
     required_confirmations: int = -1
-    payment_tolerance: amounts.PercentIn = amounts.NO_PERCENT
-    reference: texts.Label = ""
-    metadata: texts.Metadata = "{}"
+    payment_tolerance: fields.PercentIn = fields.NO_PERCENT
+    reference: fields.Label = ""
+    metadata: fields.Metadata = "{}"
     expire_minutes: int | None = None
 
-    def order(self, foreign_id: str) -> invoices.Order:
+    def order(self, foreign_id: str) -> invoices.InvoiceOrder:
         """The invoice that is wanted; refuses what can never be one."""
-        return invoices.Order(
+        return invoices.InvoiceOrder(
             foreign_id,
             tuple(item.item() for item in self.items),
             self.required_confirmations,
@@ -71,13 +70,13 @@ Items = Annotated[
 """Items as the JSON text in which they are kept."""
 
 
-class PublicInvoice(answers.View):
+class PublicInvoice(responses.View):
     """What a payer sees: GigaWallet's fields in its order, then ours."""
 
     id: str
     items: Items
-    created: answers.Time
-    total: amounts.KoinuOut
+    created: responses.Time
+    total: fields.KoinuOut
     pay_to_address: str
     required_confirmations: int
     part_payment_detected: bool
@@ -87,11 +86,11 @@ class PublicInvoice(answers.View):
     estimate_seconds_to_confirm: int
     state: str
     reference: str
-    metadata: answers.JsonObject
-    overpaid: amounts.KoinuOut
-    expires: answers.Time | None
+    metadata: responses.JsonObject
+    overpaid: fields.KoinuOut
+    expires: responses.Time | None
     late: bool
-    refunded: amounts.KoinuOut
+    refunded: fields.KoinuOut
     uri: str
 
     @classmethod
@@ -111,17 +110,17 @@ class CreatedInvoice(PublicInvoice):
     token: str
 
 
-class AdminInvoice(answers.View):
+class AdminInvoice(responses.View):
     """What the merchant sees: GigaWallet's admin form in its order, then ours."""
 
     id: str
     account: str
     items: Items
     required_confirmations: int
-    created: answers.Time
-    total: amounts.KoinuOut
-    total_incoming: amounts.KoinuOut
-    total_confirmed: amounts.KoinuOut
+    created: responses.Time
+    total: fields.KoinuOut
+    total_incoming: fields.KoinuOut
+    total_confirmed: fields.KoinuOut
     pay_to_address: str
     part_payment_detected: bool
     total_payment_detected: bool
@@ -131,11 +130,11 @@ class AdminInvoice(answers.View):
     token: str
     state: str
     reference: str
-    metadata: answers.JsonObject
-    overpaid: amounts.KoinuOut
-    expires: answers.Time | None
+    metadata: responses.JsonObject
+    overpaid: fields.KoinuOut
+    expires: responses.Time | None
     late: bool
-    refunded: amounts.KoinuOut
+    refunded: fields.KoinuOut
     uri: str
 
     @classmethod
@@ -144,7 +143,7 @@ class AdminInvoice(answers.View):
         return cls(**_fields(cls, invoice))
 
 
-class InvoicePage(answers.View):
+class InvoicePage(responses.View):
     """A page of an account's invoices, oldest first; the cursor is GigaWallet's."""
 
     items: list[AdminInvoice]
@@ -157,7 +156,7 @@ class InvoicePage(answers.View):
         return cls(items=[AdminInvoice.of(invoice) for invoice in found], cursor=cursor)
 
 
-def _fields(view: type[answers.View], invoice: invoices.Invoice) -> dict[str, Any]:
+def _fields(view: type[responses.View], invoice: invoices.Invoice) -> dict[str, Any]:
     """Take the view's fields from the invoice, under the wire's names."""
     named: dict[str, Any] = {
         "id": invoice.address,
@@ -182,28 +181,30 @@ State = Annotated[
 ]
 Reference = Annotated[
     str,
-    Query(description="Only those with this reference", max_length=texts.MAX_LABEL),
-    AfterValidator(texts.decoded),
+    Query(description="Only those with this reference", max_length=fields.MAX_LABEL),
+    AfterValidator(fields.decoded),
 ]
 
 
 def _wanted(
     state: State = "", reference: Reference = "", start: parameters.Start = None, end: parameters.End = None
-) -> invoice_lists.Filter:
-    return invoice_lists.Filter(state, reference, start, end)
+) -> invoices.InvoiceFilter:
+    return invoices.InvoiceFilter(state, reference, start, end)
 
 
-Wanted = Annotated[invoice_lists.Filter, Depends(_wanted)]
-New = Annotated[NewInvoice, bodies.of(NewInvoice)]
-Token = Annotated[str, Query(description="Opens the items", max_length=texts.MAX_LABEL)]
+Wanted = Annotated[invoices.InvoiceFilter, Depends(_wanted)]
+New = Annotated[NewInvoice, request_body.of(NewInvoice)]
+Token = Annotated[str, Query(description="Opens the items", max_length=fields.MAX_LABEL)]
 
 
 @busy.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
 @busy.post("/account/{foreign_id}/invoice/", include_in_schema=False)
-async def create_invoice(foreign_id: parameters.ForeignId, new: New, key: replays.Key, given: Given) -> Response:
+async def create_invoice(
+    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given
+) -> Response:
     """The invoice's id is the fresh address to which it is to be paid."""
     done = await given.commits.submit(given.create_invoice, new.order(foreign_id), key)
-    return answers.show(CreatedInvoice.of(done.thing), replayed=done.replayed)
+    return responses.show(CreatedInvoice.of(done.thing), replayed=done.replayed)
 
 
 @admin.get("/account/{foreign_id}/invoices", response_model=InvoicePage, summary="An account's invoices")
@@ -213,11 +214,11 @@ async def list_invoices(
     db: Reading,
     cursor: parameters.Cursor = 0,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
-    wanted: Wanted = invoice_lists.ALL,
+    wanted: Wanted = invoices.ALL,
 ) -> Response:
     """Oldest first."""
-    found = await invoice_lists.page(db, given.network, foreign_id, cursor, limit, wanted)
-    return answers.show(InvoicePage.of(found, limit))
+    found = await invoices.page(db, given.network, foreign_id, cursor, limit, wanted)
+    return responses.show(InvoicePage.of(found, limit))
 
 
 @admin.get("/account/{foreign_id}/invoice/{invoice_id}", response_model=AdminInvoice, summary="An invoice")
@@ -225,18 +226,18 @@ async def get_invoice(
     foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, given: Given, db: Reading
 ) -> Response:
     """404 also where the invoice is another account's."""
-    return answers.show(AdminInvoice.of(await invoices.fetch_of(db, given.network, foreign_id, invoice_id)))
+    return responses.show(AdminInvoice.of(await invoices.fetch_of(db, given.network, foreign_id, invoice_id)))
 
 
 @admin.post(
     "/account/{foreign_id}/invoice/{invoice_id}/cancel", response_model=AdminInvoice, summary="Cancel an invoice"
 )
 async def cancel_invoice(
-    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, key: replays.BodilessKey, given: Given
+    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, key: idempotency_keys.BodilessKey, given: Given
 ) -> Response:
     """Refused once something was received; cancelling again changes nothing."""
-    done = await given.commits.submit(given.cancel_invoice, cancelling.Wish(foreign_id, invoice_id), key)
-    return answers.show(AdminInvoice.of(done.thing), replayed=done.replayed)
+    done = await given.commits.submit(given.cancel_invoice, invoices.CancelOrder(foreign_id, invoice_id), key)
+    return responses.show(AdminInvoice.of(done.thing), replayed=done.replayed)
 
 
 @public.get("/invoice/{invoice_id}", response_model=PublicInvoice, summary="An invoice, for its payer")
@@ -244,7 +245,7 @@ async def get_public_invoice(
     invoice_id: parameters.InvoiceId, given: Given, db: Reading, token: Token = ""
 ) -> Response:
     """Without the token there are no items: whoever sees a payment on the chain knows the address."""
-    return answers.show(_seen_by(given, await invoices.fetch(db, given.network, invoice_id), token))
+    return responses.show(_seen_by(given, await invoices.fetch(db, given.network, invoice_id), token))
 
 
 @public.get(

@@ -9,17 +9,17 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.api import answers, auth, bodies, replays
-from app.domain import event_examples, event_types, events
+from app.api import idempotency_keys, middleware, request_body, responses
+from app.domain import event_examples, outbox
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
 _KEYED: Final = {
-    replays.with_body: False,
-    replays.without_body: False,
-    replays.required: True,
-    replays.required_without_body: True,
-    replays.named: True,
+    idempotency_keys.with_body: False,
+    idempotency_keys.without_body: False,
+    idempotency_keys.required: True,
+    idempotency_keys.required_without_body: True,
+    idempotency_keys.named: True,
 }
 """What reads an Idempotency-Key, and whether there must be one."""
 
@@ -31,7 +31,7 @@ _ERROR_SCHEMA: Final = {
             "type": "object",
             "required": ["code", "message"],
             "properties": {
-                "code": {"type": "string", "enum": sorted(answers.STATUSES)},
+                "code": {"type": "string", "enum": sorted(responses.STATUSES)},
                 "message": {"type": "string"},
                 "field": {"type": "string"},
             },
@@ -115,15 +115,15 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
                 operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
     components["responses"] = {str(status): _refused(status) for status in _MEANINGS}
     if any(route.path_format == "/webhooks" for route in routes):
-        schema["webhooks"] = {name: _webhook(name) for name in event_types.TYPES}
+        schema["webhooks"] = {name: _webhook(name) for name in outbox.TYPES}
     if locked:
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"bearer": []}]
 
 
-def _reader(route: APIRoute) -> bodies.Reader[Any] | None:
+def _reader(route: APIRoute) -> request_body.Reader[Any] | None:
     readers = (dependency.call for dependency in route.dependant.dependencies)
-    return next((reader for reader in readers if isinstance(reader, bodies.Reader)), None)
+    return next((reader for reader in readers if isinstance(reader, request_body.Reader)), None)
 
 
 def _drop_unfit_default(shape: dict[str, Any]) -> None:
@@ -141,14 +141,14 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
         operation["requestBody"] = _body(reader)
     needed = [_KEYED[call] for one in route.dependant.dependencies if (call := one.call) in _KEYED]
     if needed:
-        operation.setdefault("parameters", []).append({**replays.PARAMETER, "required": needed[0]})
+        operation.setdefault("parameters", []).append({**idempotency_keys.PARAMETER, "required": needed[0]})
         operation["responses"]["200"]["headers"] = _REPLAYED
 
 
 def _refusals(operation: Mapping[str, Any], route: APIRoute, method: str, *, locked: bool) -> Iterator[int]:
     """Yield every status with which this operation may be refused."""
     yield from _ANYWHERE
-    if locked and route.path_format not in auth.OPEN_PATHS:
+    if locked and route.path_format not in middleware.OPEN_PATHS:
         yield 401
     if operation.get("parameters") or _reader(route):
         yield 404
@@ -167,10 +167,10 @@ def _refused(status: int) -> dict[str, Any]:
 
 def _webhook(name: str) -> dict[str, Any]:
     """Describe what is posted to a webhook for events of this type, with the example of the docs."""
-    example = json.loads(events.envelope(event_examples.event(event_examples.all_types()[name])))
+    example = json.loads(outbox.envelope(event_examples.event(event_examples.all_types()[name])))
     content = {"schema": {"$ref": _REFERENCE.format(model="EventView")}, "example": example}
     posted = {
-        "summary": event_types.TYPES[name],
+        "summary": outbox.TYPES[name],
         "operationId": f"event_{name.lower()}",
         "parameters": _SIGNED,
         "requestBody": {"required": True, "content": {"application/json": content}},
@@ -179,7 +179,7 @@ def _webhook(name: str) -> dict[str, Any]:
     return {"post": posted}
 
 
-def _body(reader: bodies.Reader[Any]) -> dict[str, Any]:
+def _body(reader: request_body.Reader[Any]) -> dict[str, Any]:
     forms = [{"$ref": _REFERENCE.format(model=model.__name__)} for model in reader.models]
     schema: dict[str, Any] = {"anyOf": forms} if len(forms) > 1 else forms[0]
     return {"required": reader.required, "content": {"application/json": {"schema": schema}}}

@@ -9,13 +9,13 @@ from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from app import audit
-from app.api import amounts, answers, parameters, replays
-from app.api.program import Given, Program, Reading
-from app.domain import pauses, solvency, system_balances
+from app import audit, audit_checks
+from app.api import fields, idempotency_keys, parameters, responses
+from app.api.context import Given, Program, Reading
+from app.domain import blocks, ledger, payments
 from app.domain.audit import Totals
 from app.domain.blocks import Rescan
-from app.domain.system_balances import SystemBalance
+from app.domain.ledger import SystemBalance
 from app.money import Koinu, show
 
 PATIENCE_SECONDS: Final = 1.0
@@ -25,7 +25,7 @@ router = APIRouter()
 health = APIRouter()
 
 
-class LoopView(answers.View):
+class LoopView(responses.View):
     """One of the program's loops: `running`, in `trouble` that it tries to outlast, or `stopped` for good; and why."""
 
     name: str
@@ -33,7 +33,7 @@ class LoopView(answers.View):
     reason: str
 
 
-class Health(answers.View):
+class Health(responses.View):
     """The program answers; `status` is `ok` while all of its loops run, else `trouble`."""
 
     status: str
@@ -44,10 +44,10 @@ class Readiness(Health):
 
     loops: list[LoopView]
     solvent: bool | None
-    owing: amounts.ShownOut | None
+    owing: fields.ShownOut | None
 
 
-class CheckView(answers.View):
+class CheckView(responses.View):
     """One check: how many rows it looked at, and the first that is wrong, or while `ok` what was not looked at and why."""
 
     name: str
@@ -56,16 +56,16 @@ class CheckView(answers.View):
     detail: str
 
 
-class TotalsView(answers.View):
+class TotalsView(responses.View):
     """Who owns and who holds, per asset; the difference is always zero."""
 
     asset: str
-    customers: amounts.ShownOut
-    clawback: amounts.ShownOut
-    coins: amounts.ShownOut
-    in_transit: amounts.ShownOut
-    difference: amounts.ShownOut
-    treasury: amounts.ShownOut
+    customers: fields.ShownOut
+    clawback: fields.ShownOut
+    coins: fields.ShownOut
+    in_transit: fields.ShownOut
+    difference: fields.ShownOut
+    treasury: fields.ShownOut
 
     @classmethod
     def of(cls, totals: Totals) -> "TotalsView":
@@ -74,15 +74,15 @@ class TotalsView(answers.View):
         return cls(asset=totals.asset, **sums)
 
 
-class SystemBalanceView(answers.View):
+class SystemBalanceView(responses.View):
     """What a system account has of an asset; below zero where it gave more than it took."""
 
     account: str
     asset: str
-    balance: amounts.ShownOut
+    balance: fields.ShownOut
 
 
-class SystemBalances(answers.View):
+class SystemBalances(responses.View):
     """World, network fees and clawback in DOGE, then the treasury in every credit."""
 
     items: list[SystemBalanceView]
@@ -98,7 +98,7 @@ class SystemBalances(answers.View):
         )
 
 
-class AuditView(answers.View):
+class AuditView(responses.View):
     """What an audit came to; a mismatch is `"ok":false`, not an error.
 
     `ok` is about the books. They may be right and say that balances show more than there are coins, by `owing`: then
@@ -107,14 +107,14 @@ class AuditView(answers.View):
 
     ok: bool
     solvent: bool
-    owing: amounts.ShownOut
+    owing: fields.ShownOut
     checks: list[CheckView]
     height: int | None
     totals: list[TotalsView]
     payments_paused: str | None
 
     @classmethod
-    def of(cls, report: audit.Report, paused: str | None) -> "AuditView":
+    def of(cls, report: audit.AuditReport, paused: str | None) -> "AuditView":
         """Show a report; the height is null before the first block, `paused` unless something stops payments."""
         checks = [
             CheckView(name=one.name, ok=one.ok, checked=one.checked, detail=one.detail) for one in report.findings
@@ -139,26 +139,26 @@ async def get_audit(given: Given, part: parameters.Percent = None) -> Response:
     given: `detail` says so. `kennel audit` reads all.
     """
     percent = secrets.randbelow(100) if part is None else part
-    report = await given.audits.result(lambda: audit.run(given.engine, given.asking.coins, audit.Part(percent)))
+    report = await given.audits.result(lambda: audit.run(given.engine, given.asking.coins, audit_checks.Part(percent)))
     async with given.reads.connect() as db:
-        return answers.show(AuditView.of(report, await pauses.reason(db)))
+        return responses.show(AuditView.of(report, await payments.reason(db)))
 
 
 @router.get("/balances/system", response_model=SystemBalances, summary="What the system accounts have")
 async def get_system_balances(db: Reading) -> Response:
     """What came from the chain and what was issued is below zero: each asset sums to zero with its customers."""
-    return answers.show(SystemBalances.of(await system_balances.every(db)))
+    return responses.show(SystemBalances.of(await ledger.every(db)))
 
 
 @router.post("/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height")
-async def set_sync_height(blockheight: parameters.Height, key: replays.BodilessKey, given: Given) -> Response:
+async def set_sync_height(blockheight: parameters.Height, key: idempotency_keys.BodilessKey, given: Given) -> Response:
     """What was missed is booked, what is known is recognised; balances never wobble meanwhile.
 
     The deepest height that was asked for counts. Below what a pruned node still has it is refused.
     """
     wanted = Rescan(blockheight, await given.asking.kept_from())
     done = await given.commits.submit(given.rescan, wanted, key)
-    return answers.show_written('"Set sync height"', replayed=done.replayed)
+    return responses.show_written('"Set sync height"', replayed=done.replayed)
 
 
 @router.get(
@@ -180,14 +180,14 @@ async def get_ready(given: Given) -> Response:
         solvent=None if owing is None else not owing,
         owing=None if owing is None else show(owing),
     )
-    return answers.show(shown, status=200 if given.vitals.ok else 503)
+    return responses.show(shown, status=200 if given.vitals.ok else 503)
 
 
 async def _owing(given: Program) -> Koinu | None:
     """Return by how much coins lack; None where the database does not say so at once."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS), given.reads.connect() as db:
-            return await solvency.owing(db)
+            return await blocks.owing(db)
     except (TimeoutError, SQLAlchemyError, OSError):
         return None
 
@@ -195,7 +195,7 @@ async def _owing(given: Program) -> Koinu | None:
 @health.get("/health", response_model=Health, summary="Whether the program answers")
 async def get_health(given: Given) -> Response:
     """Always 200, and asks nothing of the database: a supervisor restarts what does not answer, which mends no database."""
-    return answers.show(Health(status=_status(given)))
+    return responses.show(Health(status=_status(given)))
 
 
 def _status(given: Program) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api import answers
+from app.api import responses
 
 ANY: Final = "*"
 """Instead of names: answer to all of them."""
@@ -51,7 +51,7 @@ class Origins:
         if message is None:
             await self.app(scope, receive, send)
         else:
-            await answers.error("forbidden", message)(scope, receive, send)
+            await responses.error("forbidden", message)(scope, receive, send)
 
     def _objection(self, scope: Scope) -> str | None:
         host = origin = site = None

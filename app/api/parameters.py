@@ -9,9 +9,9 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from app import characters
-from app.api import complaints, texts
-from app.domain import deposit_addresses, event_types, events, invoices, refusals
+from app.api import fields, validation_errors
+from app.domain import accounts, characters, invoices, outbox, refusals
+from app.domain.outbox import types as event_types
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 10
@@ -41,14 +41,14 @@ def _whole(given: Any, otherwise: int, message: str) -> int:
     if isinstance(given, int):
         return given
     if not isinstance(given, str) or not _WHOLE.fullmatch(given) or not given.isascii():
-        raise PydanticCustomError(complaints.LITERAL, message)
+        raise PydanticCustomError(validation_errors.LITERAL, message)
     return int(given)
 
 
 def _cursor(given: Any) -> int:
     index = _whole(given, 0, "invalid cursor in URL")
     if index < 0:
-        raise PydanticCustomError(complaints.LITERAL, "invalid cursor in URL")
+        raise PydanticCustomError(validation_errors.LITERAL, "invalid cursor in URL")
     return index
 
 
@@ -62,22 +62,22 @@ def _types(given: Any) -> frozenset[str]:
     types = {one for one in ",".join(given).split(",") if one}
     if len(types) > _MAX_TYPES or any(not _TYPE.fullmatch(one) for one in types):
         raise ValueError("it is a list of event types and classes such as ACC,INV_CREATED")
-    return frozenset(event_types.read(types)) or frozenset({events.ALL})
+    return frozenset(event_types.read(types)) or frozenset({outbox.ALL})
 
 
 def _limit(given: Any) -> int:
     limit = _whole(given, DEFAULT_PAGE, "invalid limit in URL")
     if limit < 1:
-        raise PydanticCustomError(complaints.LITERAL, "invalid limit in URL")
+        raise PydanticCustomError(validation_errors.LITERAL, "invalid limit in URL")
     if limit > MAX_PAGE:
-        raise PydanticCustomError(complaints.LITERAL, "invalid limit in URL (cannot be greater than 100)")
+        raise PydanticCustomError(validation_errors.LITERAL, "invalid limit in URL (cannot be greater than 100)")
     return limit
 
 
 def _height(given: Any) -> int:
     height = _whole(given, -1, "blockheight invalid, must convert to int64")
     if not 0 <= height <= MAX_HEIGHT:
-        raise PydanticCustomError(complaints.LITERAL, "blockheight invalid, must be 0 to 2147483647")
+        raise PydanticCustomError(validation_errors.LITERAL, "blockheight invalid, must be 0 to 2147483647")
     return height
 
 
@@ -89,7 +89,7 @@ def _invoice_id(given: str) -> str:
 
 def _address(given: str) -> str:
     if len(given) > _MAX_ADDRESS or not _ADDRESS.fullmatch(given):
-        raise deposit_addresses.NoSuchAddress(address=given, field="address")
+        raise accounts.NoSuchAddress(address=given, field="address")
     return given
 
 
@@ -140,7 +140,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_mom
 ForeignId = Annotated[
     str,
     Path(min_length=1, max_length=255, description="The caller's own name for the account", examples=["shop-1"]),
-    AfterValidator(texts.decoded),
+    AfterValidator(fields.decoded),
 ]
 """1 to 255 characters of one line; the server has decoded it once, so that it holds no slash."""
 
@@ -213,6 +213,6 @@ AfterNumber = Annotated[
 Account = Annotated[
     str | None,
     Query(alias="foreign_id", max_length=255, description="Only this account's"),
-    AfterValidator(lambda given: given and texts.decoded(given)),
+    AfterValidator(lambda given: given and fields.decoded(given)),
 ]
 """A filter by account; absent or empty for all."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import broadcasts, payments
+from app.domain import payments
 from app.domain.payments import Payment
 
 MOST: Final = 1_000
@@ -60,7 +60,7 @@ class PaymentWaiter:
         callers = list(self._callers)  # who comes meanwhile may know more than is read here
         if callers:
             async with self._reads.connect() as db:
-                states = await broadcasts.states(db, list({caller.payment.id for caller in callers}))
+                states = await payments.states(db, list({caller.payment.id for caller in callers}))
                 moved = {one.payment.id for one in callers if states[one.payment.id] != one.payment.state}
                 found = await payments.by_ids(db, list(map(str, moved))) if moved else {}
             for caller in callers:

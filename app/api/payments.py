@@ -7,14 +7,12 @@ from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Field, Strict
 from starlette.responses import Response
 
-from app.api import amounts, answers, bodies, parameters, replays, texts
-from app.api.program import Given, Program, Reading
-from app.domain import pay_orders, payments
-from app.domain.fees import PERCENT
+from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api.context import Given, Program, Reading
+from app.domain import payments
 from app.domain.idempotency import Claim
-from app.domain.pay_orders import Payee, PayOrder
+from app.domain.payments import PERCENT, Payee, PayOrder, VoidOrder
 from app.domain.refusals import Conflict, Invalid
-from app.domain.voids import Wish
 from app.money import Koinu
 
 router = APIRouter()
@@ -28,15 +26,15 @@ class PaymentFailed(Conflict):
     """{error}"""  # noqa: D400, D415  what the payment itself says
 
 
-class NewPayee(bodies.Body):
+class NewPayee(request_body.Body):
     """One output of a payment; who bears the fee bears it by percent, all together 100."""
 
-    to: texts.Label
-    amount: amounts.KoinuIn
-    deduct_fee_percent: amounts.PercentIn = amounts.NO_PERCENT
+    to: fields.Label
+    amount: fields.KoinuIn
+    deduct_fee_percent: fields.PercentIn = fields.NO_PERCENT
 
 
-class NewPayment(bodies.Body):
+class NewPayment(request_body.Body):
     """One output by `to` and `amount`, or several in `pay`; fees in DOGE, 0 says nothing."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -48,13 +46,13 @@ class NewPayment(bodies.Body):
         }
     )
 
-    to: texts.Label = ""
-    amount: amounts.KoinuIn = _NO_AMOUNT
-    pay: Annotated[tuple[NewPayee, ...], Field(max_length=pay_orders.PAYEES), Strict(strict=False)] = ()
-    explicit_fee: amounts.KoinuIn = _NO_AMOUNT
-    max_fee: amounts.KoinuIn = _NO_AMOUNT
+    to: fields.Label = ""
+    amount: fields.KoinuIn = _NO_AMOUNT
+    pay: Annotated[tuple[NewPayee, ...], Field(max_length=payments.PAYEES), Strict(strict=False)] = ()
+    explicit_fee: fields.KoinuIn = _NO_AMOUNT
+    max_fee: fields.KoinuIn = _NO_AMOUNT
     batch: bool | None = None
-    reference: texts.Label = ""
+    reference: fields.Label = ""
 
     def order(self, program: Program, foreign_id: str, kind: str) -> PayOrder:
         """The payment that is wanted; refuses what could never be paid."""
@@ -81,21 +79,21 @@ class NewPayment(bodies.Body):
         )
 
 
-class PayToView(answers.View):
+class PayToView(responses.View):
     """One output as it was asked for."""
 
     to: str
-    amount: amounts.KoinuOut
-    deduct_fee_percent: amounts.KoinuOut
+    amount: fields.KoinuOut
+    deduct_fee_percent: fields.KoinuOut
 
 
-class SentView(answers.View):
+class SentView(responses.View):
     """GigaWallet's answer to a payment (`hex` is the txid, `tx` the transaction), then ours."""
 
     hex: str
-    total: amounts.KoinuOut
-    paid: amounts.KoinuOut
-    fee: amounts.KoinuOut
+    total: fields.KoinuOut
+    paid: fields.KoinuOut
+    fee: fields.KoinuOut
     tx: str
     id: int
     state: str
@@ -106,20 +104,20 @@ class SentView(answers.View):
         return cls(**{name: value for name, value in _fields(payment).items() if name in cls.model_fields})
 
 
-class PaymentView(answers.View):
+class PaymentView(responses.View):
     """A payment."""
 
     id: int
     foreign_id: str
     state: str
     pay_to: list[PayToView]
-    total: amounts.KoinuOut
-    paid: amounts.KoinuOut
-    fee: amounts.KoinuOut
+    total: fields.KoinuOut
+    paid: fields.KoinuOut
+    fee: fields.KoinuOut
     hex: str
     tx: str
     confirmations: int
-    created: answers.Time
+    created: responses.Time
     reference: str
     error: str
 
@@ -129,7 +127,7 @@ class PaymentView(answers.View):
         return cls(**_fields(payment))
 
 
-class PaymentPage(answers.View):
+class PaymentPage(responses.View):
     """A page of an account's payments, newest first."""
 
     items: list[PaymentView]
@@ -165,14 +163,14 @@ def _fields(payment: payments.Payment) -> dict[str, Any]:
     }
 
 
-New = Annotated[NewPayment, bodies.of(NewPayment)]
+New = Annotated[NewPayment, request_body.of(NewPayment)]
 PaymentId = Annotated[int, Path(description="The payment's id", ge=1, le=2**63 - 1)]
 
 
 async def carry_out(program: Program, order: PayOrder, key: Claim | None) -> Response:
     """Set the money aside, then wait a while, holding nothing, for the sender."""
     done = await program.commits.submit(program.request_payment, order, key)
-    return answers.show(SentView.of(await wait_until_sent(program, done.thing)), replayed=done.replayed)
+    return responses.show(SentView.of(await wait_until_sent(program, done.thing)), replayed=done.replayed)
 
 
 async def wait_until_sent(program: Program, payment: payments.Payment) -> payments.Payment:
@@ -188,28 +186,28 @@ async def wait_until_sent(program: Program, payment: payments.Payment) -> paymen
 
 
 @router.post("/account/{foreign_id}/pay", response_model=SentView, summary="Pay")
-async def pay(foreign_id: parameters.ForeignId, new: New, key: replays.Key, given: Given) -> Response:
+async def pay(foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given) -> Response:
     """The balance falls in the same instant; the answer comes when the transaction is sent, or after a while without it."""
     return await carry_out(given, new.order(given, foreign_id, "pay"), key)
 
 
 @router.post("/account/{foreign_id}/paytx", response_model=SentView, summary="Sign a payment without sending it")
-async def paytx(foreign_id: parameters.ForeignId, new: New, key: replays.Key, given: Given) -> Response:
+async def paytx(foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given) -> Response:
     """The caller sends `tx` itself; unless a block or the node has seen it in time, it is cancelled."""
     return await carry_out(given, new.order(given, foreign_id, "paytx"), key)
 
 
 @router.post("/account/{foreign_id}/payment/{payment_id}/void", response_model=PaymentView, summary="Void a payment")
 async def void(
-    foreign_id: parameters.ForeignId, payment_id: PaymentId, key: replays.BodilessKey, given: Given
+    foreign_id: parameters.ForeignId, payment_id: PaymentId, key: idempotency_keys.BodilessKey, given: Given
 ) -> Response:
     """At once while it is unsigned; else it is CANCELLING until a transaction that cancels it is deep enough."""
     async with given.reads.connect() as db:
         payment = await payments.fetch(db, foreign_id, payment_id)
     raw = payment.raw if payment.state in payments.LIVE else None
     unseen = payment.txid if raw is not None and not await given.asking.holds(raw) else None
-    done = await given.commits.submit(given.void_payment, Wish(foreign_id, payment_id, unseen), key)
-    return answers.show(PaymentView.of(done.thing), replayed=done.replayed)
+    done = await given.commits.submit(given.void_payment, VoidOrder(foreign_id, payment_id, unseen), key)
+    return responses.show(PaymentView.of(done.thing), replayed=done.replayed)
 
 
 @router.get("/account/{foreign_id}/payments", response_model=PaymentPage, summary="An account's payments")
@@ -218,10 +216,10 @@ async def list_payments(
 ) -> Response:
     """Newest first."""
     before = cursor if cursor > 0 else 2**63 - 1
-    return answers.show(PaymentPage.of(await payments.page(db, foreign_id, before, limit + 1), limit))
+    return responses.show(PaymentPage.of(await payments.page(db, foreign_id, before, limit + 1), limit))
 
 
 @router.get("/account/{foreign_id}/payment/{payment_id}", response_model=PaymentView, summary="A payment")
 async def get_payment(foreign_id: parameters.ForeignId, payment_id: PaymentId, db: Reading) -> Response:
     """404 also where the payment is another account's."""
-    return answers.show(PaymentView.of(await payments.fetch(db, foreign_id, payment_id)))
+    return responses.show(PaymentView.of(await payments.fetch(db, foreign_id, payment_id)))

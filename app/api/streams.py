@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api import edge, errors
+from app.api import errors, middleware
 from app.db import Db
-from app.domain import events, outbox
+from app.domain import outbox
 from app.domain.refusals import Refusal
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class TooManyStreams(Refusal):
     code = "not-available"
 
 
-class Tide:
+class EventSignal:
     """Where the events end now: looked up once for all listeners of this process, and not at all while there is none."""
 
     def __init__(self, reads: AsyncEngine, beat_seconds: float = BEAT_SECONDS) -> None:
@@ -100,20 +100,20 @@ class Stream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, tide: Tide, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, tide: EventSignal, content: AsyncIterator[bytes]) -> None:
         super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._tide = tide
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the listener leaves or the program stops; refused before a byte is sent where there are too many."""
-        if edge.HEAD in scope:
+        if middleware.HEAD in scope:
             await Response(headers=dict(self.headers))(scope, receive, send)
             return
         with self._tide.listener():
             await super().__call__(scope, receive, send)
 
 
-async def begin(tide: Tide, position: int | None, field: str) -> int:
+async def begin(tide: EventSignal, position: int | None, field: str) -> int:
     """Return the position behind which a stream begins; one that names none tells what happens from now on.
 
     One that lies beyond the last event is refused, naming the `field` that it came in.
@@ -121,11 +121,13 @@ async def begin(tide: Tide, position: int | None, field: str) -> int:
     async with tide.reading() as db:
         if position is None:
             return await outbox.last_position(db)
-        await events.check(db, position, field)
+        await outbox.check(db, position, field)
         return position
 
 
-async def told(tide: Tide, position: int, types: Collection[str], foreign_id: str | None) -> AsyncIterator[bytes]:
+async def stream(
+    tide: EventSignal, position: int, types: Collection[str], foreign_id: str | None
+) -> AsyncIterator[bytes]:
     """Yield the events behind the position as server-sent events, then each as it happens.
 
     What waits for a slow listener waits in the database. Where that does not answer, the stream ends: its listener comes
@@ -136,7 +138,7 @@ async def told(tide: Tide, position: int, types: Collection[str], foreign_id: st
         async for page in _pages(tide, position, types, foreign_id):
             position = page.position
             for event in page.events:
-                yield b"id: %d\ndata: %b\n\n" % (event.position, events.envelope(event))
+                yield b"id: %d\ndata: %b\n\n" % (event.position, outbox.envelope(event))
             if not page.events:
                 yield b": %d\n\n" % position
     except Exception as error:
@@ -146,12 +148,12 @@ async def told(tide: Tide, position: int, types: Collection[str], foreign_id: st
 
 
 async def _pages(
-    tide: Tide, position: int, types: Collection[str], foreign_id: str | None
-) -> AsyncIterator[events.Page]:
+    tide: EventSignal, position: int, types: Collection[str], foreign_id: str | None
+) -> AsyncIterator[outbox.Page]:
     """Yield what is there page by page, then what comes; and now and then a page without events, so that something is said."""
     while True:
         async with tide.reading() as db:
-            page = await events.page(db, position, events.PAGE, types, foreign_id)
+            page = await outbox.page(db, position, outbox.PAGE, types, foreign_id)
         moved = page.position > position
         position = page.position
         if page.events:
@@ -162,4 +164,4 @@ async def _pages(
         if rises is None:
             return
         if not rises:
-            yield events.Page([], position)
+            yield outbox.Page([], position)

@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from app import money
-from app.api import answers, bodies
-from app.api.program import Given
+from app.api import request_body, responses
+from app.api.context import Given
 from app.money import Koinu
 
 router = APIRouter()
@@ -18,7 +18,7 @@ router = APIRouter()
 MAX_HEX: Final = 1_000_000
 
 
-class RawTransaction(bodies.Body):
+class RawTransaction(request_body.Body):
     """A transaction's bytes."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{"hex": "0100000001..."}]})
@@ -26,14 +26,14 @@ class RawTransaction(bodies.Body):
     hex: Annotated[str, Field(max_length=MAX_HEX)]
 
 
-class ScriptSigView(answers.View):
+class ScriptSigView(responses.View):
     """What satisfies a spent output."""
 
     asm: str
     hex: str
 
 
-class VinView(answers.View):
+class VinView(responses.View):
     """An input; of a coinbase all is empty but the sequence."""
 
     txid: str
@@ -43,7 +43,7 @@ class VinView(answers.View):
     sequence: int
 
 
-class ScriptPubKeyView(answers.View):
+class ScriptPubKeyView(responses.View):
     """Who may spend an output."""
 
     asm: str
@@ -53,7 +53,7 @@ class ScriptPubKeyView(answers.View):
     addresses: list[str] | None
 
 
-class VoutView(answers.View):
+class VoutView(responses.View):
     """An output; `value` in DOGE."""
 
     value: str
@@ -61,7 +61,7 @@ class VoutView(answers.View):
     scriptPubKey: ScriptPubKeyView  # noqa: N815  Core's name
 
 
-class TransactionView(answers.View):
+class TransactionView(responses.View):
     """A transaction as the node decodes it."""
 
     txid: str
@@ -108,6 +108,6 @@ def _shown(value: Decimal | int) -> str:
 
 
 @router.post("/decode-txn", response_model=TransactionView, summary="Look into a raw transaction")
-async def decode(raw: Annotated[RawTransaction, bodies.of(RawTransaction)], given: Given) -> Response:
+async def decode(raw: Annotated[RawTransaction, request_body.of(RawTransaction)], given: Given) -> Response:
     """The node decodes it; nothing is sent, signed or kept."""
-    return answers.show(TransactionView.of(await given.asking.decode(raw.hex)))
+    return responses.show(TransactionView.of(await given.asking.decode(raw.hex)))

@@ -1,23 +1,22 @@
 """Transfers over HTTP: money between accounts, one or many in a request."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Discriminator, Field, Tag
 from starlette.responses import Response
 
-from app.api import amounts, answers, bodies, errors, replays, routes, texts
-from app.api.program import Given, Program, Reading
-from app.api.transfer_views import TransferList, TransferView
-from app.domain import assets, transfer_orders, transfer_text, transfers
+from app.api import errors, fast_route, fields, idempotency_keys, parameters, request_body, responses
+from app.api.context import Given, Program, Reading
+from app.api.transfer_models import TransferList, TransferView
+from app.domain import ledger, transfers
+from app.domain import transfers as transfers_module
+from app.domain.commands import Result, Submitted
 from app.domain.idempotency import Claim
-from app.domain.reversals import Wish
-from app.domain.transfer_orders import Order, Payee
-from app.domain.transfers import Transfer
-from app.domain.verbs import Asked, Done
+from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder, json, making
 
-busy = APIRouter(route_class=routes.Straight)
+busy = APIRouter(route_class=fast_route.Straight)
 router = APIRouter()
 
 MANY: Final = 1_000
@@ -26,26 +25,26 @@ _EXAMPLE: Final[Any] = {"from": "alice", "to": "bob", "asset": "gold_coins", "am
 _SHARES: Final[Any] = [{"account": "bob", "amount": "10"}, {"account": "carol", "amount": "2.5"}]
 
 
-class _Described(bodies.Body):
+class _Described(request_body.Body):
     """What both forms of a transfer have."""
 
-    payer: texts.Name = Field(alias="from")
-    asset: texts.Name
-    reference_type: texts.Label = ""
-    reference: texts.Label = ""
-    metadata: texts.Metadata = "{}"
+    payer: fields.Name = Field(alias="from")
+    asset: fields.Name
+    reference_type: fields.Label = ""
+    reference: fields.Label = ""
+    metadata: fields.Metadata = "{}"
 
     def payees(self) -> tuple[Payee, ...]:
         """Who gets how much."""
         raise NotImplementedError
 
-    def total(self) -> assets.Given | None:
+    def total(self) -> ledger.Given | None:
         """What all of them get together, where that is said besides."""
         return None
 
-    def order(self, claim: Claim) -> Order:
+    def order(self, claim: Claim) -> TransferOrder:
         """The transfer that is wanted, under the name of its key."""
-        return Order(
+        return TransferOrder(
             f"{claim.scope}:{claim.key}",
             self.payer,
             self.payees(),
@@ -61,20 +60,20 @@ class NewTransfer(_Described):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    to: texts.Name
-    amount: amounts.GivenIn
+    to: fields.Name
+    amount: fields.GivenIn
 
     def payees(self) -> tuple[Payee, ...]:
         """The one that gets it."""
         return (Payee(self.to, self.amount),)
 
 
-class NewShare(bodies.Body):
+class NewShare(request_body.Body):
     """What one of several payees is to get; an asset that is named here must be that of all."""
 
-    account: texts.Name
-    amount: amounts.GivenIn
-    asset: texts.Name | None = None
+    account: fields.Name
+    amount: fields.GivenIn
+    asset: fields.Name | None = None
 
 
 class NewSplit(_Described):
@@ -84,8 +83,8 @@ class NewSplit(_Described):
         json_schema_extra={"examples": [{"from": "alice", "to": _SHARES, "asset": "gold_coins"}]}
     )
 
-    to: Annotated[list[NewShare], Field(min_length=1, max_length=transfer_orders.PAYEES)]
-    amount: amounts.GivenIn | None = None
+    to: Annotated[list[NewShare], Field(min_length=1, max_length=making.PAYEES)]
+    amount: fields.GivenIn | None = None
 
     def payees(self) -> tuple[Payee, ...]:
         """Those that get it."""
@@ -94,7 +93,7 @@ class NewSplit(_Described):
             for n, share in enumerate(self.to)
         )
 
-    def total(self) -> assets.Given | None:
+    def total(self) -> ledger.Given | None:
         """What they are to get together."""
         return self.amount
 
@@ -114,7 +113,7 @@ _SPELT: Final = frozenset({"from", "to", "asset", "amount", "reference_type", "r
 One = Annotated[Annotated[NewTransfer, Tag("<one>")] | Annotated[NewSplit, Tag("<split>")], Discriminator(_form)]
 
 
-class NewTransfers(bodies.Body):
+class NewTransfers(request_body.Body):
     """Many transfers, each for itself; `atomic` ones are all made or none is."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -124,7 +123,7 @@ class NewTransfers(bodies.Body):
     transfers: Annotated[list[One], Field(min_length=1, max_length=MANY)]
     atomic: bool = False
 
-    def orders(self, claims: Iterable[Claim]) -> list[Order]:
+    def orders(self, claims: Iterable[Claim]) -> list[TransferOrder]:
         """What is wanted."""
         return [new.order(claim) for new, claim in zip(self.transfers, claims, strict=True)]
 
@@ -135,58 +134,94 @@ Form = Annotated[
 ]
 
 
-class Reversal(bodies.Body):
+class Reversal(request_body.Body):
     """How much goes back; absent: all."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"amount": "2.5"}]})
 
-    amount: amounts.GivenIn | None = None
+    amount: fields.GivenIn | None = None
 
 
-New = Annotated[NewTransfer | NewSplit | NewTransfers, bodies.of_any(Form, NewTransfer, NewSplit, NewTransfers)]
-Back = Annotated[Reversal, bodies.optional(Reversal)]
+New = Annotated[NewTransfer | NewSplit | NewTransfers, request_body.of_any(Form, NewTransfer, NewSplit, NewTransfers)]
+Back = Annotated[Reversal, request_body.optional(Reversal)]
 TransferId = Annotated[int, Path(description="The transfer's id", ge=1, le=2**63 - 1)]
 
 
 @busy.post("/transfers", response_model=TransferView | TransferList, summary="Move money between accounts")
-async def transfer(new: New, key: replays.NamedKey, given: Given) -> Response:
+async def transfer(new: New, key: idempotency_keys.NamedKey, given: Given) -> Response:
     """At once and without a fee; one, or up to 1,000 in `transfers`. `to` may be a list: what all of them get is one transfer."""
     if isinstance(new, NewTransfers):
         return await (_trade if new.atomic else _each)(new, key, given)
     claim = key.whole()
     order = new.order(claim)
     done = await given.commits.submit(given.transfer, order, claim, weight=len(order.payees))
-    return answers.show_written(transfer_text.shown(done.thing), replayed=done.replayed)
+    return responses.show_written(json.shown(done.thing), replayed=done.replayed)
 
 
-async def _each(new: NewTransfers, key: replays.Named, given: Program) -> Response:
+async def _each(new: NewTransfers, key: idempotency_keys.Named, given: Program) -> Response:
     """The key of each is the request's with its place behind it, so that the refused ones may be tried again."""
     claims = key.each("transfers")
-    asked = [Asked(order, claim) for order, claim in zip(new.orders(claims), claims, strict=True)]
+    asked = [Submitted(order, claim) for order, claim in zip(new.orders(claims), claims, strict=True)]
     outcomes = await given.commits.submit_all(given.transfer, asked)
-    replayed = all(isinstance(one, Done) and one.replayed for one in outcomes)
-    return answers.show_all(map(_shown, outcomes), replayed=replayed)
+    replayed = all(isinstance(one, Result) and one.replayed for one in outcomes)
+    return responses.show_all(map(_shown, outcomes), replayed=replayed)
 
 
-async def _trade(new: NewTransfers, key: replays.Named, given: Program) -> Response:
+async def _trade(new: NewTransfers, key: idempotency_keys.Named, given: Program) -> Response:
     orders = new.orders(key.each("transfers"))
     weight = sum(len(order.payees) for order in orders)
     done = await given.commits.submit(given.trade, orders, key.whole(), weight=weight)
-    return answers.show_all(map(transfer_text.shown, done.thing), replayed=done.replayed)
+    return responses.show_all(map(json.shown, done.thing), replayed=done.replayed)
 
 
-def _shown(outcome: Done[Transfer] | Exception) -> str:
-    return transfer_text.shown(outcome.thing) if isinstance(outcome, Done) else answers.fault_text(errors.told(outcome))
+def _shown(outcome: Result[Transfer] | Exception) -> str:
+    return json.shown(outcome.thing) if isinstance(outcome, Result) else responses.fault_text(errors.told(outcome))
 
 
 @router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
-async def reverse(id: TransferId, new: Back, key: replays.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def reverse(id: TransferId, new: Back, key: idempotency_keys.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
     """Once, in full or in part, as far as the payee has it; the answer is the transfer that goes back."""
-    done = await given.commits.submit(given.reverse, Wish(id, new.amount), key)
-    return answers.show_written(transfer_text.shown(done.thing), replayed=done.replayed)
+    done = await given.commits.submit(given.reverse, ReversalOrder(id, new.amount), key)
+    return responses.show_written(json.shown(done.thing), replayed=done.replayed)
 
 
 @router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
 async def get_transfer(id: TransferId, db: Reading) -> Response:  # noqa: A002  the path's name for it
     """Also credits, reversals, and what invoices moved between accounts."""
-    return answers.show_written(transfer_text.shown(await transfers.fetch(db, id)))
+    return responses.show_written(json.shown(await transfers_module.fetch(db, id)))
+
+
+crediting = APIRouter(route_class=fast_route.Straight)
+
+
+class NewCredit(request_body.Body):
+    """What an account is to get from the operator (TOPUP, BONUS), or to give (SPEND)."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"asset": "gold_coins", "amount": "100", "type": "TOPUP"}]}
+    )
+
+    asset: fields.Name
+    amount: fields.GivenIn
+    type: Literal["TOPUP", "SPEND", "BONUS"]
+    reference_type: fields.Label = ""
+    reference: fields.Label = ""
+    metadata: fields.Metadata = "{}"
+
+    def order(self, foreign_id: str, claim: Claim, platform: str) -> TransferOrder:
+        """The transfer that it is."""
+        reference = (self.reference_type, self.reference)
+        credit = Credit(foreign_id, self.type, self.asset, self.amount, reference, self.metadata)
+        return credit.order(f"{claim.scope}:{claim.key}", platform)
+
+
+Crediting = Annotated[NewCredit, request_body.of(NewCredit)]
+
+
+@crediting.post("/account/{foreign_id}/transact", response_model=TransferView, summary="Give or take credits")
+async def transact(
+    foreign_id: parameters.ForeignId, credit: Crediting, key: idempotency_keys.RequiredKey, given: Given
+) -> Response:
+    """TOPUP and BONUS come from the treasury, SPEND goes there; DOGE cannot be issued, and is spent to the platform."""
+    done = await given.commits.submit(given.transfer, credit.order(foreign_id, key, given.platform), key)
+    return responses.show_written(transfers.shown(done.thing), replayed=done.replayed)

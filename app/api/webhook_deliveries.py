@@ -8,12 +8,10 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, PlainValidator, WithJsonSchema
 from starlette.responses import Response
 
-from app.api import answers, bodies, parameters, replays
-from app.api.program import Given, Reading
+from app.api import idempotency_keys, parameters, request_body, responses
+from app.api.context import Given, Reading
 from app.api.webhooks import WebhookId
-from app.domain import delivery_lists
-from app.domain.deliveries import Key
-from app.domain.delivery_lists import Range, Record, Replay
+from app.domain.webhooks import DeliveryRecord, Key, Range, Replay, delivery_listing
 
 router = APIRouter()
 
@@ -43,7 +41,7 @@ DeliveryId = Annotated[int, Path(description="The delivery's id: its event's pos
 State = Annotated[Literal["due", "delivered", "failed"] | None, Query(description="Only those in this state")]
 
 
-class WantedReplay(bodies.Body):
+class WantedReplay(request_body.Body):
     """Which events to send again: positions as cursors are, or times; without `before` all until now."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -54,16 +52,16 @@ class WantedReplay(bodies.Body):
     before: Moment | None = None
 
 
-class AttemptView(answers.View):
+class AttemptView(responses.View):
     """One post: `status` is null where no answer came; `response` is its head, or what went wrong."""
 
-    at: answers.Time
+    at: responses.Time
     status: int | None
     milliseconds: int
     response: str
 
 
-class DeliveryView(answers.View):
+class DeliveryView(responses.View):
     """An event on its way to an endpoint, with its last attempts, oldest first; `next` is null unless it is due."""
 
     id: int
@@ -71,10 +69,10 @@ class DeliveryView(answers.View):
     event_type: str
     state: str
     attempts: list[AttemptView]
-    next: answers.Time | None
+    next: responses.Time | None
 
     @classmethod
-    def of(cls, record: Record) -> "DeliveryView":
+    def of(cls, record: DeliveryRecord) -> "DeliveryView":
         """Show a delivery."""
         names = AttemptView.model_fields
         tried = [AttemptView(**{name: getattr(one, name) for name in names}) for one in record.attempts]
@@ -82,21 +80,21 @@ class DeliveryView(answers.View):
         return cls(id=record.key.position, attempts=tried, **given)
 
 
-class DeliveryPage(answers.View):
+class DeliveryPage(responses.View):
     """A page of deliveries, newest first."""
 
     items: list[DeliveryView]
     cursor: str
 
     @classmethod
-    def of(cls, found: Sequence[Record], limit: int) -> "DeliveryPage":
+    def of(cls, found: Sequence[DeliveryRecord], limit: int) -> "DeliveryPage":
         """Show at most `limit` of what was found; the cursor is empty unless there is more."""
         shown = [DeliveryView.of(record) for record in found[:limit]]
         more = len(found) > limit
         return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].key.position)) if more else "")
 
 
-class ReplayView(answers.View):
+class ReplayView(responses.View):
     """What is being sent again: events after the first position, up to the second."""
 
     webhook_id: int
@@ -109,7 +107,7 @@ class ReplayView(answers.View):
         return cls(webhook_id=replay.endpoint_id, after=replay.after, until=replay.until)
 
 
-Wanted = Annotated[WantedReplay, bodies.of(WantedReplay)]
+Wanted = Annotated[WantedReplay, request_body.of(WantedReplay)]
 
 
 @router.get("/webhooks/{webhook_id}/deliveries", response_model=DeliveryPage, summary="What became of each event")
@@ -122,22 +120,24 @@ async def list_deliveries(
 ) -> Response:
     """Newest first."""
     before = cursor if cursor > 0 else 2**63 - 1
-    found = await delivery_lists.page(db, webhook_id, before, limit + 1, state)
-    return answers.show(DeliveryPage.of(found, limit))
+    found = await delivery_listing.page(db, webhook_id, before, limit + 1, state)
+    return responses.show(DeliveryPage.of(found, limit))
 
 
 @router.post(
     "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", response_model=DeliveryView, summary="Send one again"
 )
-async def redeliver(webhook_id: WebhookId, delivery_id: DeliveryId, key: replays.BodilessKey, given: Given) -> Response:
+async def redeliver(
+    webhook_id: WebhookId, delivery_id: DeliveryId, key: idempotency_keys.BodilessKey, given: Given
+) -> Response:
     """At once, and if it fails as often again as the first time."""
     done = await given.commits.submit(given.deliveries.redeliver, Key(webhook_id, delivery_id), key)
-    return answers.show(DeliveryView.of(done.thing), replayed=done.replayed)
+    return responses.show(DeliveryView.of(done.thing), replayed=done.replayed)
 
 
 @router.post("/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again")
-async def replay(webhook_id: WebhookId, wanted: Wanted, key: replays.Key, given: Given) -> Response:
+async def replay(webhook_id: WebhookId, wanted: Wanted, key: idempotency_keys.Key, given: Given) -> Response:
     """In the background, as far as the endpoint wants them now; also what it has had, and what was before it was made."""
     wish = Range(webhook_id, wanted.after, wanted.before)
     done = await given.commits.submit(given.deliveries.replay, wish, key)
-    return answers.show(ReplayView.of(done.thing), replayed=done.replayed)
+    return responses.show(ReplayView.of(done.thing), replayed=done.replayed)

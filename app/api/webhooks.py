@@ -9,13 +9,12 @@ from fastapi import APIRouter, Path
 from pydantic import AfterValidator, ConfigDict, Field, Strict
 from starlette.responses import Response
 
-from app import targets
-from app.api import answers, bodies, parameters, replays, texts
-from app.api.program import Given, Program, Reading
-from app.domain import endpoints, event_types, events, refusals, webhook_secrets
-from app.domain.endpoint_changes import Change, NewEndpoint, Rotation
-from app.domain.endpoints import Endpoint
-from app.domain.webhook_secrets import SYMMETRIC
+from app import urls
+from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api.context import Given, Program, Reading
+from app.domain import outbox, refusals, webhooks
+from app.domain.outbox import types as event_types
+from app.domain.webhooks import SYMMETRIC, Change, Endpoint, NewEndpoint, Rotation
 
 router = APIRouter()
 
@@ -25,15 +24,15 @@ _MOST_TYPES: Final = 100
 
 
 def _url(given: str) -> str:
-    targets.parse(given)
+    urls.parse(given)
     return given
 
 
-Url = Annotated[texts.Link, AfterValidator(_url)]
+Url = Annotated[fields.Link, AfterValidator(_url)]
 Types = Annotated[
     tuple[Annotated[str, Field(max_length=64)], ...], Field(min_length=1, max_length=_MOST_TYPES), Strict(strict=False)
 ]
-Secret = Annotated[str, Field(max_length=webhook_secrets.MOST_CHARACTERS)]
+Secret = Annotated[str, Field(max_length=webhooks.MOST_CHARACTERS)]
 Scheme = Literal["v1", "v1a"]
 WebhookId = Annotated[int, Path(description="The endpoint's id", ge=1, le=2**63 - 1)]
 
@@ -44,7 +43,7 @@ class OtherSecret(refusals.Invalid):
     field = "signature"
 
 
-class NewWebhook(bodies.Body):
+class NewWebhook(request_body.Body):
     """An endpoint; without a secret of the caller's own one is made, for `signature`."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -57,9 +56,9 @@ class NewWebhook(bodies.Body):
     )
 
     url: Url
-    types: Types = (events.ALL,)
-    foreign_id: texts.Label = ""
-    description: texts.Text = ""
+    types: Types = (outbox.ALL,)
+    foreign_id: fields.Label = ""
+    description: fields.Text = ""
     secret: Secret | None = None
     signature: Scheme | None = None
     legacy_base64_message: bool = False
@@ -76,7 +75,7 @@ class NewWebhook(bodies.Body):
         )
 
 
-class ChangedWebhook(bodies.Body):
+class ChangedWebhook(request_body.Body):
     """What is to be different; what is absent stays. An empty `foreign_id` is every account."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -85,8 +84,8 @@ class ChangedWebhook(bodies.Body):
 
     url: Url | None = None
     types: Types | None = None
-    foreign_id: texts.Label | None = None
-    description: texts.Text | None = None
+    foreign_id: fields.Label | None = None
+    description: fields.Text | None = None
     legacy_base64_message: bool | None = None
     state: Literal["active", "disabled"] | None = None
 
@@ -100,7 +99,7 @@ class ChangedWebhook(bodies.Body):
         return Change(endpoint_id, given)
 
 
-class NewSecret(bodies.Body):
+class NewSecret(request_body.Body):
     """A rotation: the secret before signs too for so long; a secret of the caller's own, or one that is made."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"overlap_seconds": 3600}]})
@@ -110,7 +109,7 @@ class NewSecret(bodies.Body):
     signature: Scheme | None = None
 
 
-class WebhookView(answers.View):
+class WebhookView(responses.View):
     """An endpoint; `name` is its section's in the configuration, `public_key` verifies signatures of v1a."""
 
     id: int
@@ -119,19 +118,19 @@ class WebhookView(answers.View):
     foreign_id: str
     description: str
     state: str
-    created: answers.Time
+    created: responses.Time
     name: str
     signature: str
     public_key: str
     legacy_base64_message: bool
-    failing_since: answers.Time | None
+    failing_since: responses.Time | None
     disabled_reason: str
 
     @classmethod
     def of(cls, endpoint: Endpoint, **more: Any) -> "WebhookView":
         """Show an endpoint, without its secret and the password in its URL."""
         shown = {name: getattr(endpoint, name) for name in WebhookView.model_fields}
-        shown |= {"url": targets.without_password(endpoint.url), "types": list(endpoint.types)}
+        shown |= {"url": urls.without_password(endpoint.url), "types": list(endpoint.types)}
         return cls(**shown | {"name": endpoint.name or ""} | more)
 
 
@@ -141,7 +140,7 @@ class SecretWebhookView(WebhookView):
     secret: str
 
 
-class WebhookPage(answers.View):
+class WebhookPage(responses.View):
     """A page of endpoints, in the order in which they were made."""
 
     items: list[WebhookView]
@@ -157,9 +156,9 @@ class WebhookPage(answers.View):
 def secret_of(own: str | None, signature: str | None) -> str:
     """Return the caller's own secret if it is good, else a new one; refusals as webhook_secrets.check, and OtherSecret."""
     if own is None:
-        return webhook_secrets.made(signature or SYMMETRIC, secrets.token_bytes(webhook_secrets.SEED_BYTES))
-    webhook_secrets.check(own)
-    scheme = webhook_secrets.scheme_of(own)
+        return webhooks.made(signature or SYMMETRIC, secrets.token_bytes(webhooks.SEED_BYTES))
+    webhooks.check(own)
+    scheme = webhooks.scheme_of(own)
     if signature not in (None, scheme):
         raise OtherSecret(scheme=scheme, signature=signature)
     return own
@@ -168,22 +167,22 @@ def secret_of(own: str | None, signature: str | None) -> str:
 def _shown_once(endpoint: Endpoint, *, replayed: bool) -> Response:
     """Show the secret to whoever made it, and to nobody who asks again."""
     view = WebhookView.of(endpoint) if replayed else SecretWebhookView.of(endpoint, secret=endpoint.secret)
-    return answers.show(view, replayed=replayed)
+    return responses.show(view, replayed=replayed)
 
 
 async def _scheme(given: Program, webhook_id: int) -> str | None:
     """Return how the endpoint signs now, so that a new secret signs in the same way."""
     async with given.reads.connect() as db:
-        return (await endpoints.fetch(db, webhook_id)).signature or None
+        return (await webhooks.fetch(db, webhook_id)).signature or None
 
 
-New = Annotated[NewWebhook, bodies.of(NewWebhook)]
-Changed = Annotated[ChangedWebhook, bodies.of(ChangedWebhook)]
-Rotated = Annotated[NewSecret, bodies.optional(NewSecret)]
+New = Annotated[NewWebhook, request_body.of(NewWebhook)]
+Changed = Annotated[ChangedWebhook, request_body.of(ChangedWebhook)]
+Rotated = Annotated[NewSecret, request_body.optional(NewSecret)]
 
 
 @router.post("/webhooks", response_model=SecretWebhookView, summary="Make a webhook endpoint")
-async def create_webhook(new: New, key: replays.Key, given: Given) -> Response:
+async def create_webhook(new: New, key: idempotency_keys.Key, given: Given) -> Response:
     """It gets what happens from now on. The secret is shown here and never again."""
     done = await given.commits.submit(given.webhooks.create, new.endpoint(), key)
     return _shown_once(done.thing, replayed=done.replayed)
@@ -192,13 +191,13 @@ async def create_webhook(new: New, key: replays.Key, given: Given) -> Response:
 @router.get("/webhooks", response_model=WebhookPage, summary="The webhook endpoints")
 async def list_webhooks(db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10) -> Response:
     """Those of the configuration too, which have a name; oldest first."""
-    return answers.show(WebhookPage.of(await endpoints.page(db, cursor, limit + 1), limit))
+    return responses.show(WebhookPage.of(await webhooks.page(db, cursor, limit + 1), limit))
 
 
 @router.get("/webhooks/{webhook_id}", response_model=WebhookView, summary="A webhook endpoint")
 async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
     """Without its secret; whoever has lost it rotates."""
-    return answers.show(WebhookView.of(await endpoints.fetch(db, webhook_id)))
+    return responses.show(WebhookView.of(await webhooks.fetch(db, webhook_id)))
 
 
 @router.patch(
@@ -207,20 +206,20 @@ async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
 async def change_webhook(webhook_id: WebhookId, changed: Changed, given: Given) -> Response:
     """Enabled again it goes on where it stopped. One of the configuration can only be enabled."""
     done = await given.commits.submit(given.webhooks.change, changed.change(webhook_id))
-    return answers.show(WebhookView.of(done.thing))
+    return responses.show(WebhookView.of(done.thing))
 
 
 @router.delete("/webhooks/{webhook_id}", response_model=WebhookView, summary="Delete a webhook endpoint")
 async def delete_webhook(webhook_id: WebhookId, given: Given) -> Response:
     """At once; the record of its deliveries goes a little later."""
     done = await given.commits.submit(given.webhooks.delete, webhook_id)
-    return answers.show(WebhookView.of(done.thing))
+    return responses.show(WebhookView.of(done.thing))
 
 
 @router.post(
     "/webhooks/{webhook_id}/rotate", response_model=SecretWebhookView, summary="Give a webhook endpoint a new secret"
 )
-async def rotate_webhook(webhook_id: WebhookId, new: Rotated, key: replays.Key, given: Given) -> Response:
+async def rotate_webhook(webhook_id: WebhookId, new: Rotated, key: idempotency_keys.Key, given: Given) -> Response:
     """For `overlap_seconds` (a day) `webhook-signature` holds two signatures, of the new secret and of the one before."""
     scheme = new.signature or (None if new.secret else await _scheme(given, webhook_id))
     secret = secret_of(new.secret, scheme)
@@ -230,7 +229,7 @@ async def rotate_webhook(webhook_id: WebhookId, new: Rotated, key: replays.Key, 
 
 
 @router.post("/webhooks/{webhook_id}/test", response_model=WebhookView, summary="Send a test to a webhook endpoint")
-async def test_webhook(webhook_id: WebhookId, key: replays.BodilessKey, given: Given) -> Response:
+async def test_webhook(webhook_id: WebhookId, key: idempotency_keys.BodilessKey, given: Given) -> Response:
     """`SYS_WEBHOOK_TEST` goes to this endpoint, whatever its types are, and to no other; see its deliveries."""
     done = await given.commits.submit(given.webhooks.test, webhook_id, key)
-    return answers.show(WebhookView.of(done.thing), replayed=done.replayed)
+    return responses.show(WebhookView.of(done.thing), replayed=done.replayed)

@@ -3,14 +3,21 @@
 from dataclasses import replace
 
 from app.chain.signer import Signer
-from app.chain.turn import Turn
-from app.domain import fee_bumps, fees, replacements
-from app.domain.coin_choice import Spendable, Tier
-from app.domain.deposits import Outpoint
-from app.domain.dispatch import Signed
-from app.domain.fee_bumps import Means, Stuck
-from app.domain.purse import Purse
-from app.domain.replacements import Plan, Replacement
+from app.chain.signing_batch import SigningBatch
+from app.domain.dogecoin import Outpoint
+from app.domain.payments import (
+    CoinPool,
+    Means,
+    Plan,
+    Replacement,
+    Signed,
+    Spendable,
+    Stuck,
+    Tier,
+    fee_bumps,
+    fees,
+    replacements,
+)
 
 
 def sign(signer: Signer, policy: fees.Policy, plan: Plan) -> list[Replacement]:
@@ -19,7 +26,7 @@ def sign(signer: Signer, policy: fees.Policy, plan: Plan) -> list[Replacement]:
     What stood on the change of one stands on that of what replaces it: each of the old ones is out with what it stood on.
     """
     replacements.check(plan)
-    turn = Turn(signer, policy, Purse(), (), plan.change_keys, set())
+    turn = SigningBatch(signer, policy, CoinPool(), (), plan.change_keys, set())
     paths, left, spare = dict(plan.paths), dict(plan.left), list(plan.spare)
     changed: dict[bytes, Spendable] = {}
     made = []

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.chain.node import Node, NodeError, NodeTrouble
-from app.domain.fees import Policy
+from app.chain.node import Node
+from app.chain.rpc import NodeError, NodeTrouble
+from app.domain.payments import Policy
 from app.money import NOTHING, BadAmount, Koinu, parse
 
 ASKED_SECONDS: Final = 60.0

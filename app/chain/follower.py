@@ -11,15 +11,15 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import header, wire
-from app.chain.node import ChainState, Node, NodeError, NodeTrouble
+from app.chain.node import ChainState, Node
 from app.chain.reorgs import Reorgs
+from app.chain.rpc import NodeError, NodeTrouble
 from app.db import Db
 from app.domain import blocks
-from app.domain.blocks import Header, Rules, Tip, TipMoved
-from app.domain.chain_changes import Block, Output, Spend
-from app.domain.deposits import Outpoint
-from app.lease import Lease
+from app.domain.blocks import Block, BlockOutput, Header, Rules, Spend, Tip, TipMoved
+from app.domain.dogecoin import Outpoint
 from app.money import Koinu
+from app.runtime.lease import Lease
 
 _log = logging.getLogger(__name__)
 
@@ -261,7 +261,7 @@ def parse(height: int, block_hash: bytes, raw: bytes) -> Block:
         time=parsed.header.time,
         work=header.work(parsed.header.bits),
         outputs=[
-            Output(Outpoint(transaction.txid, vout), output.script, Koinu(output.value), transaction.is_coinbase)
+            BlockOutput(Outpoint(transaction.txid, vout), output.script, Koinu(output.value), transaction.is_coinbase)
             for transaction in parsed.transactions
             for vout, output in enumerate(transaction.outputs)
         ],

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from app.chain.keys import ReadyKey
-from app.domain import hd
+from app.domain import dogecoin
 from app.domain.accounts import ACCOUNT_KEY
-from app.domain.chain_changes import Block
-from app.domain.deposits import Outpoint
+from app.domain.blocks import Block
+from app.domain.dogecoin import Outpoint
 
-BRANCHES: Final = (hd.RECEIVE, hd.CHANGE)
+BRANCHES: Final = (dogecoin.RECEIVE, dogecoin.CHANGE)
 _HASH_BYTES: Final = 20
 _BUCKETS_BITS: Final = 12
 _MARK_BITS: Final = 30
@@ -43,8 +43,8 @@ def key_hashes(xpub: str, branch: int, first: int, count: int) -> bytes:
     """Derive HASH160 of `count` keys from index `first` on, 20 bytes each; an index without a key leaves zeros."""
     found = bytearray(_HASH_BYTES * count)
     for n in range(count):
-        with suppress(hd.InvalidChild):
-            found[n * _HASH_BYTES : (n + 1) * _HASH_BYTES] = hd.script_at(xpub, branch, first + n)[3:23]
+        with suppress(dogecoin.InvalidChild):
+            found[n * _HASH_BYTES : (n + 1) * _HASH_BYTES] = dogecoin.script_at(xpub, branch, first + n)[3:23]
     return bytes(found)
 
 
@@ -141,8 +141,8 @@ class GapSearch:
         ready = self._keys[key.account]
         if key.branch == ACCOUNT_KEY:
             return ready.address_script
-        with suppress(hd.InvalidChild):
-            return hd.script_at(ready.xpub, key.branch, key.index)
+        with suppress(dogecoin.InvalidChild):
+            return dogecoin.script_at(ready.xpub, key.branch, key.index)
         return None
 
     def _meets(self, script: bytes) -> bool:

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain import seed_claim
 from app.chain.keys import Keyring, ReadyKey
 from app.chain.seed_file import SeedFile
-from app.domain import installation, ready_keys, scripts
-from app.domain.networks import Network
-from app.lease import Lease
+from app.domain import accounts, dogecoin, installation
+from app.domain.dogecoin import Network
+from app.runtime.lease import Lease
 
 READY: Final = 10_000
 CHUNK: Final = 500
@@ -39,16 +39,16 @@ class KeyPool:
         if not await self._lease.held():
             return False
         async with self._engine.connect() as db:
-            there = await ready_keys.count(db, self._ready)
+            there = await accounts.count(db, self._ready)
             self._filling = there < (self._ready if self._filling else self._ready // 2)
-            known = await ready_keys.highest(db)
+            known = await accounts.highest(db)
         if not self._filling:
             return False
         count = min(CHUNK, self._ready - there)
         made = await asyncio.to_thread(self._derive, known, count)
         async with self._engine.begin() as db:
             self._check(await installation.seed(db))
-            await ready_keys.add(db, [self._row(key) for key in made])
+            await accounts.add(db, [self._row(key) for key in made])
         return True
 
     async def close(self) -> None:
@@ -65,5 +65,5 @@ class KeyPool:
         return self._keyring.account_xpubs(first, count)
 
     def _row(self, key: ReadyKey) -> dict[str, object]:
-        address = scripts.to_address(self._network, key.address_script)
+        address = dogecoin.to_address(self._network, key.address_script)
         return {"number": key.number, "xpub": key.xpub, "address": address}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import coincurve
 
-from app.domain import base58, hd, scripts
-from app.domain.networks import Network
+from app.domain import dogecoin
+from app.domain.dogecoin import Network
 
 PURPOSE = 44  # BIP44: m/44'/coin'/account'/branch/index
 MAX_BATCH = 10_000
@@ -38,30 +38,30 @@ class SecretKey:
     parent_fingerprint: bytes = bytes(4)
     number: int = 0
 
-    def public(self) -> hd.ExtendedKey:
+    def public(self) -> dogecoin.ExtendedKey:
         """Return the extended public key of the same place."""
-        return hd.ExtendedKey(
+        return dogecoin.ExtendedKey(
             self.key.public_key.format(), self.chain_code, self.depth, self.parent_fingerprint, self.number
         )
 
     def child(self, index: int) -> "SecretKey":
         """Derive child `index`, hardened from 2^31 on; `hd.InvalidChild` where there is none."""
         public_key = self.key.public_key.format()
-        parent = b"\0" + self.key.secret if index >= hd.HARDENED else public_key
+        parent = b"\0" + self.key.secret if index >= dogecoin.HARDENED else public_key
         digest = hmac.digest(self.chain_code, parent + index.to_bytes(4, "big"), "sha512")
         return SecretKey(
             key=_sum(self.key, digest[:32]),
             chain_code=digest[32:],
             depth=self.depth + 1,
-            parent_fingerprint=base58.hash160(public_key)[:4],
+            parent_fingerprint=dogecoin.hash160(public_key)[:4],
             number=index,
         )
 
     def hardened(self, number: int) -> "SecretKey":
         """Derive the child that is written `number'`."""
-        if not 0 <= number < hd.HARDENED:
+        if not 0 <= number < dogecoin.HARDENED:
             raise ValueError(f"there is no hardened child {number}")
-        return self.child(hd.HARDENED + number)
+        return self.child(dogecoin.HARDENED + number)
 
 
 def master(words: str) -> SecretKey:
@@ -95,7 +95,7 @@ class Keyring:
     @property
     def fingerprint(self) -> str:
         """Tell this seed on this network from any other, and nothing else about it."""
-        return base58.hash160(self._coin.public().public_key).hex()
+        return dogecoin.hash160(self._coin.public().public_key).hex()
 
     def mnemonic(self) -> str:
         """Return the words, for `seed show` only."""
@@ -124,14 +124,14 @@ class Keyring:
 
     def _ready(self, numbers: Iterable[int]) -> Iterator[ReadyKey]:
         for number in numbers:
-            with suppress(hd.InvalidChild):
+            with suppress(dogecoin.InvalidChild):
                 account = self._coin.hardened(number).public()
-                script = scripts.p2pkh(base58.hash160(account.public_key))
-                yield ReadyKey(number, hd.serialise(self._network, account), script)
+                script = dogecoin.p2pkh(dogecoin.hash160(account.public_key))
+                yield ReadyKey(number, dogecoin.serialise(self._network, account), script)
 
 
 def _sum(key: coincurve.PrivateKey, tweak: bytes) -> coincurve.PrivateKey:
     """BIP32's parse256(IL) + k mod n; a sum of zero and a tweak beyond the order have no key."""
     with suppress(ValueError):
         return key.add(tweak)
-    raise hd.InvalidChild("this index has no key")
+    raise dogecoin.InvalidChild("this index has no key")

@@ -14,14 +14,13 @@ from app.chain import follower, gap_search, seed_claim
 from app.chain.follower import BATCH, Follower
 from app.chain.gap_search import GapSearch, Key
 from app.chain.keys import Keyring, ReadyKey
-from app.chain.node import Node, NodeTrouble
+from app.chain.node import Node
+from app.chain.rpc import NodeTrouble
 from app.chain.seed_file import SeedFile
-from app.domain import blocks, recovery, scripts
+from app.domain import blocks, dogecoin
 from app.domain.accounts import ACCOUNT_KEY
-from app.domain.blocks import Rules, Tip, TipMoved
-from app.domain.chain_changes import Block
-from app.domain.recovery import Wallet
-from app.lease import Lease
+from app.domain.blocks import Block, Rules, Tip, TipMoved, Wallet
+from app.runtime.lease import Lease
 
 ACCOUNTS: Final = 1_000
 GAP: Final = 1_000
@@ -61,7 +60,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RecoveryReport:
     """What was found: accounts (`used` of them were ever paid), addresses looked at, readings of the chain, payments."""
 
     accounts: int
@@ -85,14 +84,14 @@ class Recovery:
         self._lease = lease
         self._follower = Follower(engine, node, rules, lease, lambda: None)
 
-    async def run(self, reach: Reach, tell: Tell) -> Report:
+    async def run(self, reach: Reach, tell: Tell) -> RecoveryReport:
         """Recover what can be found within `reach`. Killed at any moment, all of it is written or nothing.
 
         Raises Stopped and the domain's NotEmpty, which are sentences for the operator, and the node's troubles.
         """
         await self._keep()
         async with self._engine.begin() as db:
-            await recovery.check_empty(db)
+            await blocks.check_empty(db)
         tip = await self._tip()
         await self._check(reach, tip)
         search = GapSearch(reach.gap)
@@ -101,7 +100,7 @@ class Recovery:
         wallets = await asyncio.to_thread(self._wallets, search, reach.gap)
         await self._write(search, tip, wallets, reach)
         found = search.blocks.values()
-        return Report(
+        return RecoveryReport(
             accounts=len(wallets),
             used=len({account for account, _ in search.used}),
             looked_at=search.looked_at,
@@ -209,7 +208,7 @@ class Recovery:
         for purpose, branch, end in zip(("deposit", "change"), gap_search.BRANCHES, ends, strict=True):
             found += [(purpose, branch, index, script) for index in range(end)
                       if (script := search.script(Key(number, branch, index)))]  # fmt: skip
-        address = scripts.to_address(self._rules.network, ready.address_script) or ""
+        address = dogecoin.to_address(self._rules.network, ready.address_script) or ""
         return Wallet(number, ready.xpub, address, ends[0], ends[1], found)
 
     async def _write(self, search: GapSearch, tip: Tip, wallets: Sequence[Wallet], reach: Reach) -> None:
@@ -221,7 +220,7 @@ class Recovery:
             async with self._engine.begin() as db:
                 if wallets:
                     await seed_claim.take_over(db, self._keyring)
-                await recovery.restore(db, self._rules, tip, wallets, found, handed_out)
+                await blocks.restore(db, self._rules, tip, wallets, found, handed_out)
         except TipMoved:
             raise Stopped("Another Kennel has followed the chain meanwhile: stop it and begin again.") from None
 

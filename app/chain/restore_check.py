@@ -4,7 +4,7 @@ import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain.high_water import DatabaseBehind, HighWater
+from app.chain.sent_marker import DatabaseBehind, HighWater
 from app.domain import installation
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain.keys import Keyring
 from app.chain.seed_file import SeedFile, SeedFileMissing, SeedRefused
 from app.db import Db
-from app.domain import installation, ready_keys
+from app.domain import accounts, installation
 
 
 class OtherSeed(SeedRefused):
@@ -54,7 +54,7 @@ async def take_over(db: Db, keyring: Keyring) -> None:
     """Let a database that has no accounts yet be this seed's. Keys that another one made ready open nothing any more."""
     keys = await installation.known_keys(db)
     if await installation.seed(db, changes=True) != keyring.fingerprint and keyring.xpubs(keys) != keys:
-        await ready_keys.forget(db)
+        await accounts.forget(db)
     await installation.set_seed(db, keyring.fingerprint)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.chain import keys, seed_record
-from app.chain.seed_record import Cost, Record
-from app.domain.networks import REGTEST, Network
+from app.chain.seed_record import Cost, SeedRecord
+from app.domain.dogecoin import REGTEST, Network
 
 ENTROPY_BYTES = 32  # 24 words
 
@@ -83,7 +83,7 @@ class SeedFile:
         """Decrypt the file: `WrongPassphrase`, `SeedFileMissing`, `SeedFileDamaged` or `WrongNetwork` where it cannot."""
         return keys.Keyring(self.network, self._words(self.read(), passphrase))
 
-    def read(self) -> Record:
+    def read(self) -> SeedRecord:
         """Read what needs no passphrase: `birth_height`, `highest_account` (-1: none yet), `shown`, `skipped`."""
         try:
             with self.path.open("rb") as file:
@@ -131,14 +131,14 @@ class SeedFile:
         if len(passphrase) > seed_record.MAX_PASSPHRASE_CHARS:
             raise WrongPassphrase(f"A passphrase has at most {seed_record.MAX_PASSPHRASE_CHARS} characters.")
 
-    def _words(self, record: Record, passphrase: str) -> str:
+    def _words(self, record: SeedRecord, passphrase: str) -> str:
         self._check(passphrase)
         try:
             return record.words(passphrase)
         except seed_record.Unopened:
             raise WrongPassphrase(f"The passphrase does not open the seed file {self.path}.") from None
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: SeedRecord) -> None:
         """Replace the file as a whole: after a kill at any instant the old or the new one is there."""
         text = record.to_json()
         seed_record.of_json(text)  # what cannot be read back must not replace what can

@@ -59,7 +59,7 @@ STRONG = Cost()
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SeedRecord:
     """The seed file's contents.
 
     The cipher also vouches for the network, the birth height (None: unknown) and the cost. The highest account number
@@ -102,15 +102,15 @@ class Record:
         return json.dumps(body | {"checksum": _checksum(body)}, indent=2).encode() + b"\n"
 
 
-def lock(words: str, passphrase: str, network: str, birth_height: int | None, cost: Cost) -> Record:
+def lock(words: str, passphrase: str, network: str, birth_height: int | None, cost: Cost) -> SeedRecord:
     """Encrypt a mnemonic with fresh salt and nonce."""
     salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
     vouched = _vouched(network, birth_height, cost)
     ciphertext = cost.cipher(passphrase, salt).encrypt(nonce, words.encode(), vouched)
-    return Record(network, birth_height, cost, salt, nonce, ciphertext)
+    return SeedRecord(network, birth_height, cost, salt, nonce, ciphertext)
 
 
-def of_json(text: bytes) -> Record:
+def of_json(text: bytes) -> SeedRecord:
     """Read what `to_json` wrote, trusting none of it; else `Malformed`."""
     if len(text) > MAX_BYTES:
         raise Malformed("it is too long")
@@ -124,12 +124,12 @@ def of_json(text: bytes) -> Record:
         raise Malformed(str(error) if isinstance(error, Malformed) else "it is not in the right form") from None
 
 
-def _record(body: dict[str, Any]) -> Record:
+def _record(body: dict[str, Any]) -> SeedRecord:
     scrypt, cipher = body["scrypt"], body["aes_256_gcm"]
     if (body["version"], scrypt["r"]) != (_VERSION, _BLOCK_SIZE):
         raise Malformed("it is of another version")
     birth_height = body["birth_height"]
-    return Record(
+    return SeedRecord(
         network=_text(body["network"]),
         birth_height=None if birth_height is None else _number(birth_height),
         cost=Cost(n=_number(scrypt["n"]), p=_number(scrypt["p"])),

@@ -10,36 +10,32 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
-from app.chain import fee_bumping, offers, restore_check, wire
+from app.chain import broadcast_answers, fee_bumping, restore_check, wire
 from app.chain.fee_rates import FeeRates
-from app.chain.high_water import NotRemembered
 from app.chain.node import Node
+from app.chain.sent_marker import NotRemembered
 from app.chain.signer import Signer
 from app.chain.signing import CannotSign
-from app.chain.turn import Turn
+from app.chain.signing_batch import SigningBatch
 from app.db import Db
-from app.domain import (
-    blocks,
-    broadcasts,
-    cancellations,
-    dispatch,
-    fees,
-    funds,
-    installation,
+from app.domain import blocks, installation, payments
+from app.domain.dogecoin import Outpoint
+from app.domain.installation import Installation
+from app.domain.payments import (
+    CoinPool,
+    CoinTaken,
+    NotHigher,
+    PaymentTaken,
+    Unsent,
+    Work,
+    cancelling_transaction,
     renewals,
     replacements,
     sender_work,
+    signing_queue,
 )
-from app.domain.broadcasts import Unsent
-from app.domain.deposits import Outpoint
-from app.domain.dispatch import PaymentTaken
-from app.domain.fee_bumps import NotHigher
-from app.domain.funds import CoinTaken
-from app.domain.installation import Installation
-from app.domain.purse import Purse
 from app.domain.refusals import Refusal
-from app.domain.sender_work import Work
-from app.lease import Lease
+from app.runtime.lease import Lease
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +63,7 @@ class Sender:
         self._at_tip = False
         self._after = 0
         self._last = 0
-        self._most = dispatch.TURN
+        self._most = payments.TURN
         self._stuck: set[int] = set()
 
     async def step(self) -> bool:
@@ -113,7 +109,7 @@ class Sender:
             self._at_tip = ours is not None and ours.hash == theirs.hash
         return self._at_tip
 
-    async def _sign(self, policy: fees.Policy) -> bool:
+    async def _sign(self, policy: payments.Policy) -> bool:
         """Sign what can be; where the database does not take that, one after the other, so that one stops no other."""
         try:
             moved = await self._sign_some(policy)
@@ -123,13 +119,13 @@ class Sender:
             self._after = self._last if self._most == 1 else self._after
             self._most = 1
             raise
-        self._most = min(2 * self._most, dispatch.TURN)
+        self._most = min(2 * self._most, payments.TURN)
         return moved
 
-    async def _sign_some(self, policy: fees.Policy) -> bool:
+    async def _sign_some(self, policy: payments.Policy) -> bool:
         """Choose, sign and store, in one transaction: killed anywhere in it, nothing was signed."""
         async with self._engine.begin() as db:
-            if self._is_paused(await dispatch.paused(db)) or not self._is_known(await installation.read(db)):
+            if self._is_paused(await payments.paused(db)) or not self._is_known(await installation.read(db)):
                 return False
             moved = (
                 await self._renew_one(db)
@@ -147,7 +143,7 @@ class Sender:
 
     def _is_paused(self, why: str | None) -> bool:
         """Say whether nothing may be signed or sent; the log hears of it once."""
-        if why not in (self._why, dispatch.NOT_FOLLOWED):
+        if why not in (self._why, payments.NOT_FOLLOWED):
             self._why = why
             _log.warning("payments are paused: %s", why) if why else _log.info("payments go on")
         return why is not None
@@ -162,22 +158,22 @@ class Sender:
             return True
         return False
 
-    async def _cancel_one(self, db: Db, policy: fees.Policy) -> bool:
+    async def _cancel_one(self, db: Db, policy: payments.Policy) -> bool:
         """Sign what cancels the first payment of which that is wanted and can be done."""
-        for payment in await cancellations.wanted(db):
+        for payment in await cancelling_transaction.wanted(db):
             first = payment.transaction_id or 0
-            refused = await cancellations.refused_fee(db, first)
-            held = await funds.of_all_versions(db, first)
-            choice = cancellations.choose(held.coins, payment, policy)
+            refused = await payments.refused_fee(db, first)
+            held = await payments.of_all_versions(db, first)
+            choice = cancelling_transaction.choose(held.coins, payment, policy)
             if choice is not None and choice.fee > refused:
-                keys = await dispatch.change_keys(db, [payment.owner.id])
-                turn = Turn(self._signer, policy, Purse(), (), keys, set())
+                keys = await payments.change_keys(db, [payment.owner.id])
+                turn = SigningBatch(self._signer, policy, CoinPool(), (), keys, set())
                 signed = turn.sign([payment], choice, held.paths)
-                await cancellations.store(db, replace(signed, replaces=first, pays=False))
+                await cancelling_transaction.store(db, replace(signed, replaces=first, pays=False))
                 return True
         return False
 
-    async def _replace_one(self, db: Db, policy: fees.Policy) -> bool:
+    async def _replace_one(self, db: Db, policy: payments.Policy) -> bool:
         """Sign again what the node refused for its fee, with what stands on it; where that cannot be, say what would help."""
         plan = await replacements.wanted(db)
         if plan is None:
@@ -187,19 +183,19 @@ class Sender:
         except NotHigher:
             pass  # meanwhile the node asks for no more than it pays: it is offered again
         except (Refusal, CannotSign) as refusal:
-            await replacements.note(db, plan.stuck[0], str(refusal))
+            await payments.note(db, plan.stuck[0], str(refusal))
         return True
 
-    async def _pay(self, db: Db, policy: fees.Policy) -> bool:
+    async def _pay(self, db: Db, policy: payments.Policy) -> bool:
         """Sign for those whose turn it is; where all of them wait for coins, the turn goes to the ones after them."""
-        given = await dispatch.pending(db, self._after, self._most)
+        given = await payments.pending(db, self._after, self._most)
         self._last = given[-1].id if given else 0
-        groups = dispatch.groups(given)
-        turn = await Turn.begin(db, self._signer, policy, groups)
+        groups = payments.groups(given)
+        turn = await SigningBatch.begin(db, self._signer, policy, groups)
         for group in groups:
             await turn.serve(db, group)
         self._tell(turn.stuck)
-        await dispatch.store(db, turn.drafts, turn.failed)
+        await signing_queue.store(db, turn.drafts, turn.failed)
         if turn.drafts or turn.failed:
             return True
         self._after = self._last if len(given) == self._most else 0
@@ -216,9 +212,9 @@ class Sender:
         """Give the node what it was not given lately; its answer decides nothing but what is written beside it."""
         async with self._engine.begin() as db:
             database = await installation.read(db)
-            if self._is_paused(await dispatch.paused(db)) or not self._is_known(database):
+            if self._is_paused(await payments.paused(db)) or not self._is_known(database):
                 return False
-            waiting = await broadcasts.unsent(db, AT_ONCE)
+            waiting = await payments.unsent(db, AT_ONCE)
         await self._remember(database.highest)
         if waiting:
             await self._give(waiting)
@@ -237,20 +233,20 @@ class Sender:
     async def _give(self, waiting: Sequence[Unsent]) -> None:
         """Give the node these, in their order: what spends another one's change comes after it."""
         outcomes = await self._node.send([transaction.raw for transaction in waiting])
-        read = {given.id: offers.read(outcome) for given, outcome in zip(waiting, outcomes, strict=True)}
+        read = {given.id: broadcast_answers.read(outcome) for given, outcome in zip(waiting, outcomes, strict=True)}
         refused = {
             given.id: str(outcome)
             for given, outcome in zip(waiting, outcomes, strict=True)
-            if read[given.id] in (offers.Answer.REFUSED, offers.Answer.OUTBID)
+            if read[given.id] in (broadcast_answers.BroadcastAnswer.REFUSED, broadcast_answers.BroadcastAnswer.OUTBID)
         }
         held, outbid = (
             [number for number, answer in read.items() if answer is wanted]
-            for wanted in (offers.Answer.HELD, offers.Answer.OUTBID)
+            for wanted in (broadcast_answers.BroadcastAnswer.HELD, broadcast_answers.BroadcastAnswer.OUTBID)
         )
         if outbid:
             self._rates.outdated()
         async with self._engine.begin() as db:
-            news = await broadcasts.answered(db, held, refused, read, outbid)
+            news = await payments.answered(db, held, refused, read, outbid)
         for given in waiting:
             if given.id in news:
                 name = given.txid[::-1].hex()

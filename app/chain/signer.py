@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import coincurve
 
 from app.chain import signing, wire
-from app.chain.high_water import HighWater
 from app.chain.keys import Keyring
+from app.chain.sent_marker import HighWater
 from app.domain import accounts
-from app.domain.coin_choice import Choice
-from app.domain.deposits import Outpoint
-from app.domain.funds import Path
-from app.domain.networks import Network
+from app.domain.dogecoin import Network, Outpoint
+from app.domain.payments import Choice, Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 import coincurve
 
 from app.chain import wire
-from app.domain import base58, scripts
+from app.domain import dogecoin
 
 FINAL: Final = 0xFFFFFFFF
 """The sequence of our inputs: neither replaceable (BIP125) nor bound to a time."""
@@ -71,7 +71,7 @@ def sighashes(transaction: wire.Transaction, script_codes: Iterable[bytes]) -> I
 def _spend(index: int, key: coincurve.PrivateKey, output_script: bytes, sighash: bytes) -> bytes:
     """Write the script that spends P2PKH, and see that it does: from here the transaction may leave the house."""
     public = key.public_key.format()
-    if scripts.p2pkh(base58.hash160(public)) != output_script:
+    if dogecoin.p2pkh(dogecoin.hash160(public)) != output_script:
         raise CannotSign(f"input {index} cannot be signed: the key is not the one its coin was paid to")
     signature = key.sign(sighash, hasher=None)
     if not key.public_key.verify(signature, sighash, hasher=None):

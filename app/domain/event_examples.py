@@ -6,33 +6,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.domain import (
-    debts,
-    deposit_facts,
-    endpoint_facts,
-    escrow_facts,
-    facts,
-    hold_facts,
-    movements,
-    payment_facts,
-    solvency,
-    transfer_facts,
-)
+from app.db.tables import CLAWBACK
+from app.domain import accounts, blocks, holds, invoices, outbox, payments, transfers, webhooks
+from app.domain import escrows as escrow_facts
 from app.domain.accounts import Account
-from app.domain.assets import Asset
-from app.domain.books import Balance, Bucket, Entry, Line, Posted, Posting
-from app.domain.deposits import Deposit, Outpoint, Place
-from app.domain.endpoints import Endpoint
+from app.domain.blocks import AddressOwner, Deposit
+from app.domain.dogecoin import Outpoint
 from app.domain.escrows import Escrow
-from app.domain.events import Event
-from app.domain.facts import InvoiceSums, Owner
 from app.domain.holds import Hold
-from app.domain.invoices import Invoice
-from app.domain.outbox import Fact
-from app.domain.payments import Output, Payment
+from app.domain.invoices import Invoice, InvoiceSums
+from app.domain.ledger import AppliedPosting, Asset, Balance, Bucket, Entry, Posted, Posting
+from app.domain.outbox import Event, OutboxEvent
+from app.domain.owner import Owner
+from app.domain.payments import Payment, PaymentOutput
 from app.domain.transfers import Share, Transfer
+from app.domain.webhooks import Endpoint, health
 from app.money import COIN, NOTHING, Koinu
-from app.tables import CLAWBACK
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ADDRESSES: Final = ("mfWyW5fc9NUj75YAnFgoRLrjxgLDn2MMth", "mhM94zUTDjmcrbwYnN9LSQqhrShs5nNAmM")
@@ -48,22 +37,22 @@ ITEM: Final = {"type": "item", "name": "Doge plush", "sku": "D-1", "description"
                "image_link": ""}  # fmt: skip
 
 
-def all_types() -> Mapping[str, Fact]:
+def all_types() -> Mapping[str, OutboxEvent]:
     """Return an example of each type, in the order in which they are documented."""
     made = [*_accounts(), *_deposits(), *_invoices(), *_payments(), *_transfers(), *_holds(), *_escrows(), *_system()]
     return {fact.type: fact for fact in made}
 
 
-def event(fact: Fact) -> Event:
+def event(fact: OutboxEvent) -> Event:
     """Number an example as if it had been the first thing to happen to its account."""
     return Event(42, fact.account_id, 3, fact.foreign_id, "5075987376cc0e765da04c79581afc94", *_told(fact), NOON)
 
 
-def _told(fact: Fact) -> tuple[str, str]:
+def _told(fact: OutboxEvent) -> tuple[str, str]:
     return fact.type, fact.message
 
 
-def _accounts() -> list[Fact]:
+def _accounts() -> list[OutboxEvent]:
     plain = Account(
         id=SHOP.id, foreign_id=SHOP.foreign_id, xpub="", address=SHOP.address, payout_address="",
         payout_threshold=NOTHING, payout_frequency="", name="", vendor_name="", vendor_icon="", vendor_address="",
@@ -71,26 +60,26 @@ def _accounts() -> list[Fact]:
     )  # fmt: skip
     named = replace(plain, name="Shibe Shop")
     return [
-        facts.account_created(plain),
-        facts.account_updated(named),
-        facts.account_closed(replace(named, state="closed")),
-        facts.balance_change(SHOP, Balance(TEN)),
-        facts.chain_activity(SHOP, 1_000, BLOCK, [TXID[::-1].hex()], connected=True),
-        *debts.told(SHOP, 4 * COIN, 4 * COIN),
-        *debts.told(SHOP, -3 * COIN, COIN),
+        accounts.account_created(plain),
+        accounts.account_updated(named),
+        accounts.account_closed(replace(named, state="closed")),
+        outbox.balance_change(SHOP, Balance(TEN)),
+        blocks.chain_activity(SHOP, 1_000, BLOCK, [TXID[::-1].hex()], connected=True),
+        *blocks.told(SHOP, 4 * COIN, 4 * COIN),
+        *blocks.told(SHOP, -3 * COIN, COIN),
     ]
 
 
-def _deposits() -> list[Fact]:
-    place = Place(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
+def _deposits() -> list[OutboxEvent]:
+    place = AddressOwner(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
     deposit = Deposit(Outpoint(TXID, 1), place, TEN, 6).seen(995, 1)
     return [
-        *deposit_facts.unconfirmed(SHOP, deposit.undone()),
-        *deposit_facts.confirmed(SHOP, deposit.confirmed(), 6),
+        *blocks.unconfirmed(SHOP, deposit.undone()),
+        *blocks.confirmed(SHOP, deposit.confirmed(), 6),
     ]
 
 
-def _invoices() -> list[Fact]:
+def _invoices() -> list[OutboxEvent]:
     made = Invoice(
         owner=SHOP, index=4, address=ADDRESSES[0], items=json.dumps([ITEM]), total=TEN, due=TEN,
         required_confirmations=6, token="ZxGrZCv9HYb9v6vKZSXfAw", reference="order-7", metadata="{}",  # noqa: S106  an example
@@ -111,12 +100,12 @@ def _invoices() -> list[Fact]:
         "INV_LATE_PAYMENT_DETECTED": (part, 0),
     }
     sums = {name: InvoiceSums(ADDRESSES[0], TEN, Koinu(come), Koinu(sure)) for name, (come, sure) in paid.items()}
-    refund = facts.invoice_refunded(SHOP, InvoiceSums(ADDRESSES[0], TEN, whole, whole), whole, whole, ADDRESSES[1])
-    return [facts.invoice_created(made), *(facts.invoice_payment(SHOP, *one) for one in sums.items()), refund]
+    refund = invoices.invoice_refunded(SHOP, InvoiceSums(ADDRESSES[0], TEN, whole, whole), whole, whole, ADDRESSES[1])
+    return [invoices.invoice_created(made), *(invoices.invoice_payment(SHOP, *one) for one in sums.items()), refund]
 
 
-def _payments() -> list[Fact]:
-    output = Output(ADDRESSES[1], b"", TEN, 0)
+def _payments() -> list[OutboxEvent]:
+    output = PaymentOutput(ADDRESSES[1], b"", TEN, 0)
     asked = Payment(
         owner=SHOP, id=12, kind="pay", state="PENDING", amount=TEN, reserved=Koinu(11 * COIN), explicit_fee=NOTHING,
         max_fee=COIN, paid=None, fee=None, transaction_id=None, batch=False, reference="withdrawal-3", error="",
@@ -130,40 +119,40 @@ def _payments() -> list[Fact]:
     )
     refund = replace(failed, kind="refund", reference=ADDRESSES[0])
     return [
-        facts.payment_event(asked, "PAYMENT_REQUESTED"),
-        *(facts.payment_event(replace(sent, state=state, returned=TEN), name) for name, state in states.items()),
-        facts.payment_event(replace(sent, former=OTHER_TXID), facts.TXID_CHANGED),
-        facts.payment_event(failed, "PAYMENT_FAILED"),
-        payment_facts.refund_returned(refund),
+        payments.payment_event(asked, "PAYMENT_REQUESTED"),
+        *(payments.payment_event(replace(sent, state=state, returned=TEN), name) for name, state in states.items()),
+        payments.payment_event(replace(sent, former=OTHER_TXID), outbox.TXID_CHANGED),
+        payments.payment_event(failed, "PAYMENT_FAILED"),
+        payments.refund_returned(refund),
     ]
 
 
-def _transfers() -> list[Fact]:
+def _transfers() -> list[OutboxEvent]:
     postings = (
         Posting(CUSTOMER.id, Bucket.AVAILABLE, -25, GOLD.code),
         Posting(SHOP.id, Bucket.AVAILABLE, 25, GOLD.code),
     )
     entry = Entry("TRANSFER", ("transfer", "x"), "x", postings)
-    lines = (Line(postings[0], Balance(75)), Line(postings[1], Balance(25)))
+    lines = (AppliedPosting(postings[0], Balance(75)), AppliedPosting(postings[1], Balance(25)))
     sides = (Share(CUSTOMER.foreign_id, 25),), (Share(SHOP.foreign_id, 25),)
     transfer = Transfer(31, "x", "TRANSFER", *sides, GOLD.code, GOLD.decimals, 25, "order", "order-7", "{}", NOON)
-    return transfer_facts.told(Posted(entry, lines, 0, 31, NOON), transfer, {SHOP.id: SHOP, CUSTOMER.id: CUSTOMER})
+    return transfers.told(Posted(entry, lines, 0, 31, NOON), transfer, {SHOP.id: SHOP, CUSTOMER.id: CUSTOMER})
 
 
-def _holds() -> list[Fact]:
+def _holds() -> list[OutboxEvent]:
     later = NOON + timedelta(days=1)
     hold = Hold(CUSTOMER, 9, GOLD, 25, 25, 0, "HELD", 0, ("auction", "bid-7"), later, NOON)
     over = replace(hold, remaining=0)
     told = [
-        hold_facts.created(hold),
-        hold_facts.released(replace(over, state="RELEASED"), 25),
-        hold_facts.captured(replace(over, state="CAPTURED", captured=25), SHOP, 25)[0],
-        hold_facts.expired(replace(over, state="EXPIRED"), 25),
+        holds.created(hold),
+        holds.released(replace(over, state="RELEASED"), 25),
+        holds.captured(replace(over, state="CAPTURED", captured=25), SHOP, 25)[0],
+        holds.expired(replace(over, state="EXPIRED"), 25),
     ]
-    return [movements.fact(one, GOLD, Balance(75, held=hold.remaining)) for one in told]
+    return [transfers.fact(one, GOLD, Balance(75, held=hold.remaining)) for one in told]
 
 
-def _escrows() -> list[Fact]:
+def _escrows() -> list[OutboxEvent]:
     reference = ("order", "order-7")
     locked = Escrow(4, "order-7", CUSTOMER, SHOP, GOLD, 100, 5, None, "LOCKED", 0, 0, reference, "{}", NOON)
     ended = {"LOCKED": (0, 0), "RELEASED": (95, 0), "REFUNDED": (0, 100), "DISPUTED": (0, 0), "RESOLVED": (55, 40)}
@@ -174,24 +163,24 @@ def _escrows() -> list[Fact]:
     fee = escrow_facts.fee_earned(escrows[1], PLATFORM, locked.fee)
     return [
         *(
-            movements.fact(escrow_facts.told(escrow)[0], GOLD, balance)
+            transfers.fact(escrow_facts.told(escrow)[0], GOLD, balance)
             for escrow, balance in zip(escrows, balances, strict=True)
         ),
-        movements.fact(fee, GOLD, Balance(locked.fee)),
+        transfers.fact(fee, GOLD, Balance(locked.fee)),
     ]
 
 
-def _system() -> list[Fact]:
+def _system() -> list[OutboxEvent]:
     endpoint = Endpoint(
         id=3, name=None, url="", types=("ALL",), foreign_id="", description="the shop's back office", secret="",
         state="disabled", legacy_base64_message=False, failing_since=NOON - timedelta(days=5),
         disabled_reason="It has failed for 5 days.", created=NOON - timedelta(days=30),
     )  # fmt: skip
     return [
-        facts.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK),
-        facts.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK, back=True),
-        *solvency.turned([Line(Posting(CLAWBACK, Bucket.AVAILABLE, -TEN), Balance(-TEN))]),
-        *solvency.turned([Line(Posting(CLAWBACK, Bucket.AVAILABLE, TEN), Balance(0))]),
-        endpoint_facts.test(endpoint),
-        endpoint_facts.disabled(endpoint),
+        blocks.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK),
+        blocks.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK, back=True),
+        *blocks.turned([AppliedPosting(Posting(CLAWBACK, Bucket.AVAILABLE, -TEN), Balance(-TEN))]),
+        *blocks.turned([AppliedPosting(Posting(CLAWBACK, Bucket.AVAILABLE, TEN), Balance(0))]),
+        health.test(endpoint),
+        webhooks.disabled(endpoint),
     ]

@@ -6,11 +6,9 @@ from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app import copying
-from app import db as bulk
-from app.db import Db
+from app.db import Db, bulk, copy
+from app.db.tables import STATEMENT_NOW, idempotency
 from app.domain.refusals import Conflict, Refusal
-from app.tables import STATEMENT_NOW, idempotency
 
 WAIT_SECONDS = 5
 """How long a request waits for another with the same key."""
@@ -66,7 +64,7 @@ async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
         await bulk.update(db, idempotency, ("scope", "key"), given)
 
 
-async def forget(db: Db, claims: Sequence[Claim]) -> None:
+async def delete_expired(db: Db, claims: Sequence[Claim]) -> None:
     """Take keys back that this transaction took and whose request was refused."""
     if claims:
         await db.execute(_FORGET, bulk.columns(_KEY, [one[:2] for one in claims]))
@@ -126,7 +124,7 @@ async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
     foretold = all(thing is not None for thing in claims.values())
     if rows:
         columns = _TAKEN if foretold else _TAKEN[:-1]
-        await copying.insert(db, idempotency, columns, [row[: len(columns)] for row in sorted(rows)])
+        await copy.insert(db, idempotency, columns, [row[: len(columns)] for row in sorted(rows)])
     await db.execute(_WAIT_NO_MORE)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app import db as bulk
+from app.db import bulk
 
 EMPTY: sa.ColumnElement[str] = sa.literal_column("''", sa.Text)
 """Said, not given as a parameter: otherwise an index of what is not empty could not be asked."""

@@ -5,8 +5,8 @@ from typing import ClassVar, Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db
+from app.db.tables import accounts, installation, ready_keys, transactions
 from app.domain.refusals import Refusal
-from app.tables import accounts, installation, ready_keys, transactions
 
 UNDER_WAY: Final = "`kennel restored` was begun and has not ended; run `kennel restored` again"
 NO_MARK: Final = "sent.json is missing beside it: put it back, or run `kennel restored`"

@@ -6,8 +6,8 @@ import hmac
 from collections.abc import Sequence
 from typing import Final
 
-from app.domain import webhook_secrets
-from app.domain.webhook_secrets import ASYMMETRIC, SYMMETRIC
+from app.domain import webhooks
+from app.domain.webhooks import ASYMMETRIC, SYMMETRIC
 
 PLAIN: Final = {"Content-Type": "application/json", "User-Agent": "Kennel"}
 
@@ -26,7 +26,7 @@ def headers(secrets: Sequence[str], event_id: str, timestamp: int, body: bytes) 
     }
     if secrets:
         found["webhook-signature"] = " ".join(standard(one, event_id, timestamp, body) for one in secrets)
-        if webhook_secrets.scheme_of(secrets[0]) == SYMMETRIC:
+        if webhooks.scheme_of(secrets[0]) == SYMMETRIC:
             found["X-Giga-Signature"] = f"sha256={giga(secrets[0], timestamp, body)}"
     return found
 
@@ -39,9 +39,9 @@ def giga(secret: str, timestamp: int, body: bytes) -> str:
 def standard(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
     """Standard Webhooks, over `id.timestamp.body`: `v1,` and the HMAC-SHA256, or `v1a,` and the ed25519 signature, in base64."""
     signed = b"%b.%d.%b" % (event_id.encode(), timestamp, body)
-    scheme = webhook_secrets.scheme_of(secret)
+    scheme = webhooks.scheme_of(secret)
     if scheme == ASYMMETRIC:
-        signature = webhook_secrets.signing_key(secret).sign(signed)
+        signature = webhooks.signing_key(secret).sign(signed)
     else:
-        signature = hmac.digest(webhook_secrets.symmetric_key(secret), signed, "sha256")
+        signature = hmac.digest(webhooks.symmetric_key(secret), signed, "sha256")
     return f"{scheme},{base64.b64encode(signature).decode()}"

@@ -3,21 +3,23 @@
 import asyncio
 import logging
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db as bulk
-from app.bell import Bell
-from app.domain import deliveries, delivery_claims, endpoints, fan_out
-from app.domain.deliveries import Delivery, Outcome
-from app.events import retry_after, signatures
-from app.events.connection import Answer, Unanswered
-from app.events.posting import Poster
+from app.domain import webhooks
+from app.domain.webhooks import Delivery, Outcome
+from app.events import signatures
+from app.events.http_connection import HttpAnswer, Unanswered
+from app.events.http_post import Poster
+from app.runtime.loop import WakeUp
 
 TIMEOUT_SECONDS: Final = 15
 CLAIM_SECONDS: Final = 20
@@ -45,7 +47,7 @@ assert OF_HOST + OF_FAILING <= LIMIT // 2  # noqa: S101  half is left when one h
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class WebhookTerms:
     """How webhooks are tried: seconds after each failure, the time limit, and chance in [0, 1) that spreads retries."""
 
     retries: tuple[int, ...]
@@ -57,7 +59,7 @@ class Terms:
 class Webhooks:
     """Any number of processes may run one; a delivery is claimed by one at a time."""
 
-    def __init__(self, engine: AsyncEngine, poster: Poster, terms: Terms, bell: Bell) -> None:
+    def __init__(self, engine: AsyncEngine, poster: Poster, terms: WebhookTerms, bell: WakeUp) -> None:
         self._engine = engine
         self._reads = bulk.reads(engine)
         self._poster = poster
@@ -79,12 +81,12 @@ class Webhooks:
         if not ended and not await self._anybody():
             return False
         async with self._engine.begin() as db:
-            await deliveries.record(db, outcomes, self._terms.retries, self._terms.chance)
-            made = await fan_out.step(db)
+            await webhooks.record(db, outcomes, self._terms.retries, self._terms.chance)
+            made = await webhooks.step(db)
             free = LIMIT - len(self._posting)
             each = max(1, min(EACH, free // LEFT))
             limit = free - free // LEFT
-            claimed = await delivery_claims.claim(db, self._load(each), limit, self._terms.claim_seconds)
+            claimed = await webhooks.claim(db, self._load(each), limit, self._terms.claim_seconds)
         del self._ended[: len(ended)]  # only now: what a failed transaction did not record is recorded by the next
         for delivery in claimed:
             self._start(delivery)
@@ -101,20 +103,18 @@ class Webhooks:
         self._poster.close()
         ended = [task.result() for task in self._ended if not task.cancelled()]
         async with self._engine.begin() as db:
-            await deliveries.record(db, ended, self._terms.retries, self._terms.chance)
-            await deliveries.release(db, list(left.values()))
+            await webhooks.record(db, ended, self._terms.retries, self._terms.chance)
+            await webhooks.release(db, list(left.values()))
         self._ended.clear()
 
     async def _anybody(self) -> bool:
         async with self._reads.connect() as db:
-            return await endpoints.anybody(db)
+            return await webhooks.any_active_endpoint(db)
 
-    def _load(self, each: int) -> delivery_claims.Load:
+    def _load(self, each: int) -> webhooks.Load:
         """What is being posted. An endpoint that fails is knocked at by one beside what was posted before: that may hang."""
         knocking = len(self._knocking)
-        return delivery_claims.Load(
-            each, EACH, OF_HOST, OF_FAILING, LEFT, self._busy, self._hosts, self._knocking, knocking
-        )
+        return webhooks.Load(each, EACH, OF_HOST, OF_FAILING, LEFT, self._busy, self._hosts, self._knocking, knocking)
 
     def _start(self, delivery: Delivery) -> None:
         task = asyncio.create_task(self._attempt(delivery))
@@ -150,10 +150,10 @@ class Webhooks:
             status, response = None, f"not posted ({type(error).__name__})"
         else:
             status, response = answer.status, _text(answer.body)
-            later = retry_after.seconds(answer.retry_after, at) if answer.retry_after else 0
+            later = seconds(answer.retry_after, at) if answer.retry_after else 0
         return Outcome(delivery, at, status, round((loop.time() - started) * 1000), response, later)
 
-    async def _post(self, delivery: Delivery, timestamp: int) -> Answer:
+    async def _post(self, delivery: Delivery, timestamp: int) -> HttpAnswer:
         body = delivery.body
         headers = signatures.headers(delivery.secrets, delivery.event.event_id, timestamp, body)
         return await self._poster.post(delivery.url, headers, body)
@@ -168,3 +168,21 @@ def _take_one(counted: Counter[Counted], one: Counted) -> None:
 def _text(body: bytes) -> str:
     """PostgreSQL's text holds no NUL."""
     return body.decode(errors="replace")[:RESPONSE_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+LONGEST_SECONDS: Final = 86_400
+"""More is not granted: a receiver that is wrong about the date shall not silence its endpoint for years."""
+_SECONDS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def seconds(header: str, now: datetime) -> int:
+    """Return what the header asks for, 0 to LONGEST_SECONDS; 0 where it says nothing that can be understood."""
+    text = header.strip()
+    if _SECONDS.fullmatch(text):
+        return min(int(text), LONGEST_SECONDS)
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return 0
+    wait = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+    return int(min(max(0, wait), LONGEST_SECONDS))

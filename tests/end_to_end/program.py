@@ -179,7 +179,7 @@ class Devnet(Process):
 
     def __init__(self, home: Path) -> None:
         self.port, self.zmq_port = free_ports(2)
-        super().__init__(home, ["app.devnet", str(home / "devnet"), str(self.port), str(self.zmq_port), "0"], {})
+        super().__init__(home, ["devnet", str(home / "devnet"), str(self.port), str(self.zmq_port), "0"], {})
         self.node = Node(self.port)
 
     @property

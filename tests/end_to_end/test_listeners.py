@@ -5,7 +5,7 @@ import socket
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from app import open_files
+from app.runtime import open_files
 from tests.end_to_end.program import Program
 
 FILES = 1024

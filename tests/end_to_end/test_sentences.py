@@ -10,7 +10,7 @@ import pytest
 from app import VERSION
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
-from app.domain.networks import REGTEST
+from app.domain.dogecoin import REGTEST
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests import world
+from tests import scenario
 from tests.end_to_end.program import Program, command, until
 from tests.end_to_end.shop import Shop, answered
 
@@ -54,9 +54,9 @@ def test_payments_that_do_not_stand_still_are_left_alone(program: Program) -> No
 async def test_an_audit_that_finds_something_names_the_row_and_fails(
     engine: AsyncEngine, database: str, tmp_path: Path
 ) -> None:
-    await world.open_account(engine)
-    chain = await world.Chain(engine).start()
-    await chain.mine(((await world.invoice(engine)).address, world.doge(10)))
+    await scenario.open_account(engine)
+    chain = await scenario.Chain(engine).start()
+    await chain.mine(((await scenario.invoice(engine)).address, scenario.doge(10)))
     async with engine.begin() as db:
         await db.execute(sa.text("UPDATE balances SET available = available + 1 WHERE account_id = 0"))
     nowhere = "http://kennel:kennel@127.0.0.1:1"

@@ -15,15 +15,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
-from app.chain.high_water import HighWater
 from app.chain.keys import Keyring
-from app.chain.node import Node, NodeError
+from app.chain.node import Node
+from app.chain.rpc import NodeError
 from app.chain.sender import Sender
+from app.chain.sent_marker import HighWater
 from app.chain.signer import Signer
-from app.domain.networks import REGTEST
-from app.lease import Lease
-from tests import world
+from app.db import engine as bulk
+from app.domain.dogecoin import REGTEST
+from app.runtime.lease import Lease
+from tests import scenario
 
 POINTS: Final = (
     "before the signed transaction is stored",
@@ -110,7 +111,7 @@ async def deadly(url: str, node_url: str, home: Path, point: Point) -> AsyncIter
 
     async with DeadlyNode(node_url) as node:
         node.point = point
-        signer = Signer(REGTEST, Keyring(REGTEST, world.WORDS), mark)
+        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), mark)
         yield Sender(engine, node, signer, Lease(engine, "send", "one"), committed)
     await engine.dispose()
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import cursors
-from app.events import mqtt, relay, topics
-from app.events.sinks import Telling
-from app.events.topics import Queue
+from app.domain import outbox
+from app.events import mqtt_sink, mqtt_topics, sequencer
+from app.events.mqtt_topics import Queue
+from app.events.sink_runner import SinkRunner
 from tests.unit.events import mqtt_brokers
 from tests.unit.events.mqtt_brokers import Subscriber, TestBroker
 from tests.unit.events.steps import free_port, tell, until
@@ -35,11 +35,11 @@ async def test_ten_thousand_events_outlive_a_broker_that_is_stopped_and_one_that
     engine: AsyncEngine, broker: TestBroker
 ) -> None:
     """What a broker has taken and is killed with, before it passed it on, it alone can lose: nobody sends that again."""
-    sink = mqtt.sink(mqtt.parse(f"mqtt://127.0.0.1:{broker.port}"), [Queue(topics.OWN)])
-    await relay.prepare(engine, [], [sink])
+    sink = mqtt_sink.sink(mqtt_sink.parse(f"mqtt://127.0.0.1:{broker.port}"), [Queue(mqtt_topics.OWN)])
+    await sequencer.prepare(engine, [], [sink])
     for _ in range(EVENTS // PART):
         await tell(engine, PART)
-    telling = Telling(engine, sink, "one", waits_seconds=(0.02,))
+    telling = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
     async with mqtt_brokers.subscribed(broker.port) as subscriber:
         for heard, end in ((2_000, broker.stop), (5_000, broker.kill)):
             await until(telling.step, partial(_has_heard, subscriber, heard))
@@ -58,14 +58,14 @@ async def test_ten_thousand_events_outlive_a_broker_that_is_stopped_and_one_that
     assert await _taken(engine) == EVENTS
 
 
-async def _while_telling(telling: Telling, happens: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _while_telling(telling: SinkRunner, happens: Callable[[], Coroutine[Any, Any, None]]) -> None:
     happening = asyncio.create_task(happens())
     await until(telling.step, happening.done)
 
 
 async def _taken(engine: AsyncEngine) -> int:
     async with engine.connect() as db:
-        return await cursors.read(db, mqtt.NAME)
+        return await outbox.read(db, mqtt_sink.NAME)
 
 
 def _has_heard(subscriber: Subscriber, count: int) -> bool:

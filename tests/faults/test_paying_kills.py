@@ -9,22 +9,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests import till as tills
+from tests import chain_harness
+from tests.chain_harness import ChainHarness
 from tests.faults.killed_sender import POINTS
-from tests.till import Till
-from tests.world import doge
+from tests.scenario import doge
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
-    async with tills.opened(engine, tmp_path) as made:
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+    async with chain_harness.opened(engine, tmp_path) as made:
         yield made
         await made.audit()
 
 
-async def killed(till: Till, database: str, point: str) -> None:
+async def killed(till: ChainHarness, database: str, point: str) -> None:
     """Let another process send until it dies at this point."""
     await till.sender.close()
     command = [sys.executable, "-m", "tests.faults.killed_sender", database, till.url, str(till.home), point]
@@ -34,7 +34,9 @@ async def killed(till: Till, database: str, point: str) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_payments_arrive_once_whenever_the_sender_is_killed(till: Till, database: str, point: str) -> None:
+async def test_payments_arrive_once_whenever_the_sender_is_killed(
+    till: ChainHarness, database: str, point: str
+) -> None:
     """Three that are signed together, each with the change of the one before."""
     await till.fund("shop", 100)
     people = [await till.stranger() for _ in range(3)]
@@ -55,7 +57,7 @@ async def test_payments_arrive_once_whenever_the_sender_is_killed(till: Till, da
     assert [await till.told(payment) for payment in made] == [story] * 3
 
 
-async def test_killed_at_every_point_in_turn_a_payment_still_arrives_once(till: Till, database: str) -> None:
+async def test_killed_at_every_point_in_turn_a_payment_still_arrives_once(till: ChainHarness, database: str) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
     payment = await till.pay(to, 10)

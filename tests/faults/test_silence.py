@@ -10,17 +10,17 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import copying, db
 from app.api import application
-from app.bell import Bell
 from app.chain.follower import Follower
 from app.chain.node import Node
-from app.database import Database
+from app.db import copy
+from app.db import engine as db
+from app.db.database import Database
+from app.db.tables import leases as lease_rows
 from app.domain.blocks import Rules
-from app.domain.networks import REGTEST
-from app.lease import Lease
-from app.loops import STEP_SECONDS, Loop, Vitals
-from app.tables import leases as lease_rows
+from app.domain.dogecoin import REGTEST
+from app.runtime.lease import Lease
+from app.runtime.loop import STEP_SECONDS, Loop, Vitals, WakeUp
 from tests import proxy
 from tests.proxy import Proxy
 from tests.unit.api.conftest import client_of, program_on
@@ -88,7 +88,7 @@ async def test_a_loop_that_waits_for_a_silent_database_is_in_trouble_before_it_i
     async with proxy.before(database) as (before, url):
         engine = db.engine(url)
         lease = Lease(engine, "send", "me", clock=clock)
-        loop = Loop("send", lease.held, Bell(), 0, (OSError,))
+        loop = Loop("send", lease.held, WakeUp(), 0, (OSError,))
         assert await lease.held()
         before.silence()
         clock.seconds += STEP_SECONDS
@@ -116,7 +116,7 @@ async def test_a_follower_that_waits_for_a_frozen_node_is_in_trouble(engine: Asy
     async with proxy.nobody() as (port, asked), Node(f"http://kennel:kennel@127.0.0.1:{port}") as node:
         follower = Follower(engine, node, Rules(REGTEST, 6, 240), Lease(engine, "follow", "me"), lambda: None)
 
-        waiting = asyncio.create_task(Loop("follow", follower.step, Bell(), 1, (OSError,)).run(vitals))
+        waiting = asyncio.create_task(Loop("follow", follower.step, WakeUp(), 1, (OSError,)).run(vitals))
         await asked.wait()
         clock.seconds = STEP_SECONDS + 1
         late = vitals.now()["follow"].state
@@ -205,4 +205,4 @@ async def _copy(engine: AsyncEngine, before: Proxy) -> None:
     async with engine.begin() as connection:
         await connection.execute(sa.text("SELECT 1"))
         before.silence()
-        await copying.insert(connection, lease_rows, ("name", "holder", "expires"), [("a", "b", "2026-01-01")])
+        await copy.insert(connection, lease_rows, ("name", "holder", "expires"), [("a", "b", "2026-01-01")])

@@ -8,12 +8,10 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from app.domain import hold_ends
-from app.domain.escrow_ends import End
-from app.domain.escrow_locks import NewEscrow
-from app.domain.hold_ends import Capture, Release
-from app.domain.holds import NewHold
-from tests.ledger_walk.ground import AMOUNT, ASSETS, NTH, PART, THERE, WHAT, WHO, Deed, Ground
+from app.domain import holds
+from app.domain.escrows import End, NewEscrow
+from app.domain.holds import Capture, NewHold, Release
+from tests.ledger_walk.machine import AMOUNT, ASSETS, NTH, PART, THERE, WHAT, WHO, Deed, Ground
 from tests.ledger_walk.model import Escrow, Hold
 
 LASTS = 3600
@@ -134,4 +132,4 @@ class Keeping(Ground):
 
     async def _expire(self) -> Any:
         async with self.engine.begin() as db:
-            return await hold_ends.expire(db)
+            return await holds.expire(db)

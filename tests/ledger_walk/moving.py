@@ -7,14 +7,13 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from app.domain.accounts import Wish
-from app.domain.assets import NewAsset
-from app.domain.crediting import Credit
+from app.domain.accounts import AccountOrder
 from app.domain.idempotency import Claim
+from app.domain.ledger import NewAsset
 from app.domain.refusals import Refusal
-from app.domain.reversals import Wish as Back
-from app.domain.transfer_orders import Order, Payee
-from tests.ledger_walk.ground import AMOUNT, ASSETS, MAYBE, NEW, NTH, PART, THERE, WHAT, WHO, Deed, Ground
+from app.domain.transfers import Credit, Payee, TransferOrder
+from app.domain.transfers import ReversalOrder as Back
+from tests.ledger_walk.machine import AMOUNT, ASSETS, MAYBE, NEW, NTH, PART, THERE, WHAT, WHO, Deed, Ground
 from tests.ledger_walk.model import PLATFORM
 
 SHARES = st.lists(st.tuples(WHO, AMOUNT), min_size=1, max_size=2)
@@ -33,7 +32,7 @@ class Moving(Ground):
 
     @rule(name=st.sampled_from(MAYBE), opening=st.just({}) | st.dictionaries(WHAT, AMOUNT, max_size=2))
     def open(self, name: str, opening: dict[str, int]) -> None:
-        wish = Wish(name, {}, {code: self.given(code, amount) for code, amount in opening.items()})
+        wish = AccountOrder(name, {}, {code: self.given(code, amount) for code, amount in opening.items()})
         self.ask(self.verbs.put_account, Deed(wish, lambda: self.model.open(name, opening)))
 
     @rule(name=st.sampled_from((*MAYBE, *MAYBE, "ann", "nobody")))
@@ -104,6 +103,6 @@ class Moving(Ground):
         )
         self.ask(self.verbs.trade, *deeds)
 
-    def _order(self, claim: Claim, payer: str, shares: Sequence[tuple[str, int]], asset: str) -> Order:
+    def _order(self, claim: Claim, payer: str, shares: Sequence[tuple[str, int]], asset: str) -> TransferOrder:
         payees = tuple(Payee(payee, self.given(asset, amount)) for payee, amount in shares)
-        return Order(claim.key, payer, payees, asset)
+        return TransferOrder(claim.key, payer, payees, asset)

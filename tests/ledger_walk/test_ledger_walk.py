@@ -7,8 +7,8 @@ import pytest
 from hypothesis import settings
 
 from tests import soak
-from tests.ledger_walk.ground import Prepared, prepared
 from tests.ledger_walk.keeping import Keeping
+from tests.ledger_walk.machine import Prepared, prepared
 from tests.ledger_walk.moving import Moving
 
 STEPS: Final = 40

@@ -5,8 +5,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db import Db
-from app.domain import seals
-from app.tables import TREASURY
+from app.db.tables import TREASURY
+from app.domain import audit, ledger
 
 _FALSE: Final = f"""
     SELECT 'entry ' || e.id || ' does not balance' FROM entries e LEFT JOIN postings p ON p.entry_id = e.id
@@ -46,10 +46,10 @@ _SAID: Final = """
 async def hold(db: Db) -> None:
     """Ask for what is false, seal what was written, and verify all seals."""
     assert (await db.execute(sa.text(_FALSE))).all() == []
-    await seals.seal(db, (await seals.horizon(db)).entry)
+    await ledger.seal(db, (await ledger.horizon(db)).entry)
     after: tuple[Any, ...] | None = ()
     while after is not None:
-        found = await seals.hold(db, after)
+        found = await audit.hold(db, after)
         assert not found.fault, found.fault
         after = found.next
 

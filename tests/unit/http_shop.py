@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp
 
-from app.api import application, origins
-from app.http_limits import Limits
-from app.listeners import serving
+from app.api import application as application_module
+from app.api import origins
+from app.api.serving import serving
+from app.runtime.http.limits import Limits
 
 ADDRESS = "127.0.0.1"
 HOST = b"Host: localhost\r\n"
@@ -65,8 +66,8 @@ class Shop:
 
             return StreamingResponse(parts())
 
-        face = application.Face(callers=origins.Callers(), token="")
-        return application.build("Shop", [router], lambda: "id", face)
+        face = application_module.Face(callers=origins.Callers(), token="")
+        return application_module.build("Shop", [router], lambda: "id", face)
 
 
 @asynccontextmanager

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/test_arrays.py."""
+
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import copying
-from app import db as bulk
-from app.tables import entries
+from app.db import bulk, copy
+from app.db.tables import entries
 
 NOW = datetime(2026, 11, 27, 1, 2, 3, 456789, UTC)
 HOSTILE = ['"', "\\", '\\"', "", "NULL", "null", "{x,y}", "a,b", " a ", "é\n\t\r'", "\\.", "\x01\x7f😀"]
@@ -55,7 +56,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 @given(st.lists(st.lists(TEXTS, min_size=3, max_size=3).map(tuple), min_size=1, max_size=5))
 def test_a_row_that_is_copied_can_be_read_in_one_way_only(rows: list[tuple[str, ...]]) -> None:
-    copied = copying.text(entries, ("kind", "key", "reference"), rows).decode()
+    copied = copy.text(entries, ("kind", "key", "reference"), rows).decode()
 
     back = [line.split("\t") for line in copied.split("\n")]
     assert [tuple(map(unescaped, row)) for row in back] == rows
@@ -71,7 +72,7 @@ def unescaped(text: str) -> str:
 async def test_a_text_that_is_copied_arrives_as_it_was(engine: AsyncEngine, text: str) -> None:
     columns = ("kind", "cause_type", "cause_id", "key", "reference")
     async with engine.begin() as db:
-        await copying.insert(db, entries, columns, [("K", "test", text, f"first {text}", text), ("K", "", "", "", "")])
+        await copy.insert(db, entries, columns, [("K", "test", text, f"first {text}", text), ("K", "", "", "", "")])
 
     async with engine.connect() as db:
         found = (await db.execute(sa.select(*(entries.c[name] for name in columns)).order_by(entries.c.id))).all()

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from app import asking
-from app.api.asking import NodeUnreachable
+from app import run
+from app.api.node_queries import NodeUnreachable
 from app.chain import signing, wire
 from app.chain.node import Node
 from tests import proxy
@@ -13,7 +13,7 @@ SOME = signing.build([(bytes(32), 0)], [wire.Output(1, b"")]).raw
 
 async def test_a_caller_waits_for_a_frozen_node_only_so_long() -> None:
     async with proxy.nobody() as (port, _), Node(f"http://kennel:kennel@127.0.0.1:{port}") as node:
-        asked = asking.of(node, seconds=0.2)
+        asked = run.of(node, seconds=0.2)
 
         outcomes = await asyncio.gather(
             *(asked.decode("00") for _ in range(8)), *(asked.holds(SOME) for _ in range(8)), return_exceptions=True

@@ -1,21 +1,24 @@
+"""TO SAY: tests/unit/test_audit.py."""
+
 from collections.abc import Sequence
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit, audit_checks, audit_report
+from app import audit, audit_checks
 from app.chain.keys import Keyring
-from app.domain import audit as books_audit
+from app.cli import audit_table
+from app.db.tables import TREASURY, coins
 from app.domain import blocks, ledger, payments
 from app.domain.audit import Totals
-from app.domain.deposits import Outpoint
+from app.domain.audit import ledger as books_audit
+from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
-from app.domain.networks import REGTEST
-from app.tables import TREASURY, coins
-from tests import purse, till, world
-from tests.purse import GOLD
-from tests.world import Chain, doge
+from app.domain.payments import requesting
+from tests import chain_harness, funding, scenario
+from tests.funding import GOLD
+from tests.scenario import Chain, doge
 
 AVAILABLE = Bucket.AVAILABLE
 SESSION = "SET session_replication_role = replica"
@@ -23,8 +26,8 @@ SESSION = "SET session_replication_role = replica"
 
 
 async def paid(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
-    invoice = await world.invoice(engine, value=10)
+    await scenario.open_account(engine)
+    invoice = await scenario.invoice(engine, value=10)
     chain = await Chain(engine).start()
     await chain.mine((invoice.address, doge(4)))
     await chain.deepen(5)
@@ -119,7 +122,7 @@ async def test_a_row_that_was_changed_by_hand_is_named(engine: AsyncEngine, stat
 )
 async def test_a_key_that_is_not_of_the_seed_is_named(engine: AsyncEngine, statement: str, number: int) -> None:
     await paid(engine)
-    keys = Keyring(REGTEST, world.WORDS).xpubs
+    keys = Keyring(REGTEST, scenario.WORDS).xpubs
     before = await audit.run(engine, keys=keys)
     foreign = Keyring(REGTEST, "zoo " * 11 + "wrong").xpubs([number])[number]
     async with engine.begin() as db:
@@ -137,7 +140,7 @@ async def test_a_key_that_is_not_of_the_seed_is_named(engine: AsyncEngine, state
 async def test_a_payment_that_differs_from_its_entries_is_named(engine: AsyncEngine, change: str) -> None:
     await paid(engine)
     async with engine.begin() as db:
-        [payment] = await payments.request(db, [till.order(till.NOWHERE, 2)])
+        [payment] = await requesting.request(db, [chain_harness.order(chain_harness.NOWHERE, 2)])
     assert isinstance(payment, payments.Payment)
     assert (await audit.run(engine)).ok
     async with engine.begin() as db:
@@ -181,7 +184,7 @@ async def test_coins_are_looked_for_at_a_node_with_our_tip(
 async def test_a_balance_that_is_not_there_any_more_is_named_also_where_it_was_empty(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    await purse.fund(engine, {"alice": 10, "bob": 10, "carol": 10}, GOLD)
+    await funding.fund(engine, {"alice": 10, "bob": 10, "carol": 10}, GOLD)
     async with engine.begin() as db:
         back = Entry(
             "SPEND", ("test", ""), "x", (Posting(1, AVAILABLE, -10, GOLD), Posting(TREASURY, AVAILABLE, 10, GOLD))
@@ -208,7 +211,7 @@ async def test_a_part_of_large_books_is_looked_at_where_it_was_asked_for(
     async with engine.begin() as db:
         await db.execute(sa.text(many))
 
-    balances = (await audit.run(engine, part=audit.Part(percent))).findings[1]
+    balances = (await audit.run(engine, part=audit_checks.Part(percent))).findings[1]
 
     assert balances.checked == (30_001 if found else 40_000)
     assert balances.ok is not found
@@ -224,7 +227,7 @@ async def test_an_audit_whose_time_is_over_says_so_and_finds_nothing_wrong(engin
 
     async with engine.begin() as other:
         await other.execute(sa.text("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"))
-        report = await audit.run(engine, part=audit.Part(0, seconds=1))
+        report = await audit.run(engine, part=audit_checks.Part(0, seconds=1))
 
     assert report.ok
     assert "the time was over" in report.findings[0].detail
@@ -234,7 +237,7 @@ def test_the_table_names_the_row_that_is_wrong(capsys: pytest.CaptureFixture[str
     wrong = audit.Finding("payments equal their entries", 1_200, "payment 12 differs from what was posted for it")
     total = Totals("DOGE", 8, doge(3), 0, doge(2), 0, 0, 0)
 
-    audit_report.show(audit.Report((wrong, audit.Finding("entries balance", 7, "")), (total,), 9))
+    audit_table.show(audit.AuditReport((wrong, audit.Finding("entries balance", 7, "")), (total,), 9))
 
     said = capsys.readouterr().out
     assert "1,200 │ WRONG │ payment 12 differs from what was posted for it" in said
@@ -247,9 +250,9 @@ def test_the_table_names_the_row_that_is_wrong(capsys: pytest.CaptureFixture[str
 def test_what_the_audit_came_to_is_its_exit_code(
     capsys: pytest.CaptureFixture[str], fault: str, owing: int, code: int
 ) -> None:
-    report = audit.Report((audit.Finding("entries balance", 7, fault),), (), 9, doge(owing))
+    report = audit.AuditReport((audit.Finding("entries balance", 7, fault),), (), 9, doge(owing))
 
-    audit_report.show(report)
+    audit_table.show(report)
 
     said = "NOT SOLVENT: balances show 5 DOGE more than there are coins." in capsys.readouterr().out
-    assert (audit_report.exit_code(report), said) == (code, bool(owing))
+    assert (audit_table.exit_code(report), said) == (code, bool(owing))

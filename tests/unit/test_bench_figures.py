@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/test_bench_figures.py."""
+
 import io
 
 from rich.console import Console

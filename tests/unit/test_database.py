@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import database as databases
-from app import db, postgres
-from app.database import Database, DatabaseAway
+from app import db as db_module
+from app.db import database as databases
+from app.db import engine as db
+from app.db.database import Database, DatabaseAway
+from app.db.embedded import server as postgres
 from tests import pooler, proxy
 from tests.end_to_end.program import free_ports
 from tests.unit.events.certificates import Authority
@@ -133,7 +135,7 @@ async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(
         engine = Database(url, "transaction").engine(40)
 
         async def ask(number: int) -> tuple[object, ...]:
-            async with db.reads(engine).connect() as one, engine.begin() as other:
+            async with db_module.reads(engine).connect() as one, engine.begin() as other:
                 assert await one.scalar(sa.text("SELECT :n + 0"), {"n": number}) == number
                 await other.execute(sa.text("SET LOCAL statement_timeout = 1234567"))
                 await one.rollback()
@@ -151,7 +153,7 @@ async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(
 async def _read(engine: AsyncEngine, number: int) -> None:
     """Ask again and again what nobody else asks; one who is handed another's statement gets another's answer."""
     for step in range(20):
-        async with db.reads(engine).connect() as connection:
+        async with db_module.reads(engine).connect() as connection:
             asked = sa.text(f"SELECT :given || ' {number}'")
             assert await connection.scalar(asked, {"given": str(step)}) == f"{step} {number}"
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from app import database_url, settings
-from app.database_url import KeepAlive, WrongUrl
-from app.settings_values import SettingsError
+from app.config import settings
+from app.config.values import SettingsError
+from app.db import database_url
+from app.db.database_url import KeepAlive, WrongUrl
 
 
 def test_all_that_libpq_reads_and_kennel_does_is_taken(tmp_path: Path) -> None:

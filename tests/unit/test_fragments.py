@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import fragments
+from app.db import fragments
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.sampled_from(
     ['"', "\\", '\\u0000{"a":1}', '"\\u0000', '"metadata":"', "\\\\", '\\"\\u0000']

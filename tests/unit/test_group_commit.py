@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/test_group_commit.py."""
+
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,18 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
 from app import group_commit
 from app.db import Db
+from app.db import engine as bulk
+from app.db.tables import idempotency
+from app.db.tables import outbox as outbox_table
 from app.domain import outbox
+from app.domain.commands import Command, Result, Submitted
 from app.domain.idempotency import Claim, KeyReused, StillRunning
-from app.domain.outbox import Fact
+from app.domain.outbox import OutboxEvent
 from app.domain.refusals import Conflict, Refusal
-from app.domain.verbs import Asked, Done, Verb
 from app.group_commit import GroupCommit, PerhapsDone
-from app.tables import idempotency
-from app.tables import outbox as outbox_table
-from tests import world
+from tests import scenario
 
 KILL = sa.text("SELECT pg_terminate_backend(:pid)")
 KILL_AT_COMMIT = """
@@ -58,10 +60,10 @@ class Journal:
     commits: int = 0
 
     def __post_init__(self) -> None:
-        self.verb: Verb[Note, Note] = Verb("note", self.run, self.load, lambda note: note.text)
+        self.verb: Command[Note, Note] = Command("note", self.run, self.load, lambda note: note.text)
         self.writer = GroupCommit(self.engine, self.committed, wait_seconds=self.wait_seconds)
 
-    async def write(self, text: str, key: str | None = None, body: bytes = b"", account: int = 1) -> Done[Note]:
+    async def write(self, text: str, key: str | None = None, body: bytes = b"", account: int = 1) -> Result[Note]:
         claim = None if key is None else Claim("shop", key, body or text.encode())
         return await self.writer.submit(self.verb, Note(text, account), claim)
 
@@ -70,7 +72,9 @@ class Journal:
         if self.before:
             await self.before(db)
         made = [Unwanted(text=note.text) if note.text.startswith(self.unwanted) else note for note in notes]
-        await outbox.emit(db, [Fact(note.account, "", note.text, "{}") for note in made if isinstance(note, Note)])
+        await outbox.emit(
+            db, [OutboxEvent(note.account, "", note.text, "{}") for note in made if isinstance(note, Note)]
+        )
         if self.after:
             await self.after(db)
         return made
@@ -85,7 +89,7 @@ class Journal:
         async with self.engine.connect() as db:
             return await self.read(db)
 
-    def committed(self, verb: Verb[Any, Any]) -> None:
+    def committed(self, verb: Command[Any, Any]) -> None:
         assert verb is self.verb
         self.commits += 1
 
@@ -103,7 +107,7 @@ async def other(database: str) -> AsyncIterator[Journal]:
     await engine.dispose()
 
 
-async def outcomes(*asked: Awaitable[Done[Note]]) -> list[Done[Note] | BaseException]:
+async def outcomes(*asked: Awaitable[Result[Note]]) -> list[Result[Note] | BaseException]:
     return await asyncio.gather(*asked, return_exceptions=True)
 
 
@@ -143,7 +147,7 @@ async def test_a_refusal_is_for_its_caller_alone(journal: Journal) -> None:
     a, b, c = await outcomes(journal.write("a"), journal.write("no b"), journal.write("c"))
 
     assert isinstance(b, Unwanted)
-    assert (a, c) == (Done(Note("a")), Done(Note("c")))
+    assert (a, c) == (Result(Note("a")), Result(Note("c")))
     assert await journal.written() == ["a", "c"]
 
 
@@ -156,22 +160,22 @@ async def test_a_poisonous_request_fails_alone(journal: Journal, poison: Note) -
     a, b, c = await outcomes(journal.write("a"), bad, journal.write("c", "key"))
 
     assert isinstance(b, Exception)
-    assert (a, c) == (Done(Note("a")), Done(Note("c")))
+    assert (a, c) == (Result(Note("a")), Result(Note("c")))
     assert await journal.written() == ["a", "c"]
-    assert await journal.write("c", "key") == Done(Note("c"), replayed=True)
+    assert await journal.write("c", "key") == Result(Note("c"), replayed=True)
 
 
 async def test_the_same_key_twice_in_one_batch_is_done_once(journal: Journal) -> None:
     done = await outcomes(*(journal.write("a", "key") for _ in range(3)))
 
-    assert done == [Done(Note("a")), Done(Note("a"), replayed=True), Done(Note("a"), replayed=True)]
+    assert done == [Result(Note("a")), Result(Note("a"), replayed=True), Result(Note("a"), replayed=True)]
     assert await journal.written() == ["a"]
 
 
 async def test_a_replay_answers_with_what_the_first_made(journal: Journal) -> None:
     await journal.write("a", "key")
 
-    assert await journal.write("a", "key") == Done(Note("a"), replayed=True)
+    assert await journal.write("a", "key") == Result(Note("a"), replayed=True)
     assert await journal.written() == ["a"]
 
 
@@ -197,7 +201,7 @@ async def test_of_two_requests_under_one_key_the_second_is_done_where_the_first_
     )
 
     assert isinstance(refused, Refusal)
-    assert (done, free) == (Done(Note("b")), Done(Note("c")))
+    assert (done, free) == (Result(Note("b")), Result(Note("c")))
 
 
 async def test_a_refusal_leaves_no_key_so_it_may_be_tried_again(journal: Journal) -> None:
@@ -205,7 +209,7 @@ async def test_a_refusal_leaves_no_key_so_it_may_be_tried_again(journal: Journal
     assert [type(one) for one in refused] == [Unwanted, Unwanted]
 
     journal.unwanted = "never"
-    assert await journal.write("no a", "key") == Done(Note("no a"))
+    assert await journal.write("no a", "key") == Result(Note("no a"))
     assert await journal.written() == ["no a"]
 
 
@@ -236,9 +240,9 @@ async def test_who_waits_too_long_for_the_holder_of_a_key_is_told_so_and_alone(e
 
     assert isinstance(waited, StillRunning)
     assert waited.field == "Idempotency-Key"
-    assert free == Done(Note("b"))
-    assert await held == Done(Note("a"))
-    assert await journal.write("a", "key") == Done(Note("a"), replayed=True)
+    assert free == Result(Note("b"))
+    assert await held == Result(Note("a"))
+    assert await journal.write("a", "key") == Result(Note("a"), replayed=True)
 
 
 async def test_who_waits_for_the_holder_of_a_key_gets_what_that_made(engine: AsyncEngine) -> None:
@@ -246,14 +250,14 @@ async def test_who_waits_for_the_holder_of_a_key_gets_what_that_made(engine: Asy
 
     async def hold(db: Db) -> None:
         running.set()
-        await world.until_someone_waits(engine)
+        await scenario.until_someone_waits(engine)
 
     holder.before = hold
     held = asyncio.create_task(holder.write("a", "key"))
     await running.wait()
 
-    assert await journal.write("a", "key") == Done(Note("a"), replayed=True)
-    assert await held == Done(Note("a"))
+    assert await journal.write("a", "key") == Result(Note("a"), replayed=True)
+    assert await held == Result(Note("a"))
 
 
 async def test_when_the_holder_of_a_key_is_refused_the_one_that_waits_does_it(engine: AsyncEngine) -> None:
@@ -261,13 +265,13 @@ async def test_when_the_holder_of_a_key_is_refused_the_one_that_waits_does_it(en
 
     async def hold(db: Db) -> None:
         running.set()
-        await world.until_someone_waits(engine)
+        await scenario.until_someone_waits(engine)
 
     holder.before = hold
     held = asyncio.create_task(holder.write("no a", "key"))
     await running.wait()
 
-    assert await journal.write("no a", "key") == Done(Note("no a"))
+    assert await journal.write("no a", "key") == Result(Note("no a"))
     with pytest.raises(Unwanted):
         await held
 
@@ -286,7 +290,7 @@ async def test_a_connection_that_dies_under_a_batch_is_an_error_for_all_and_noth
     assert all(isinstance(one, DBAPIError) for one in done)
     assert (await journal.written(), journal.commits) == ([], 0)
     journal.after = None
-    assert await journal.write("n0", "k0") == Done(Note("n0"))
+    assert await journal.write("n0", "k0") == Result(Note("n0"))
 
 
 async def test_a_commit_of_which_nobody_knows_whether_it_went_through_is_not_done_again(journal: Journal) -> None:
@@ -350,8 +354,8 @@ async def test_a_caller_that_goes_away_disturbs_nobody(journal: Journal) -> None
     go.set()
 
     async with asyncio.timeout(10):
-        assert await stays == Done(Note("stays"))
-    assert await journal.write("next") == Done(Note("next"))
+        assert await stays == Result(Note("stays"))
+    assert await journal.write("next") == Result(Note("next"))
     assert await journal.written() == ["gone", "stays", "next"]
 
 
@@ -367,7 +371,7 @@ async def test_too_many_that_wait_are_turned_away(engine: AsyncEngine) -> None:
     async def load(db: Db, ids: Sequence[str]) -> dict[str, int]:
         return {}
 
-    verb, writer = Verb("number", run, load, str), GroupCommit(engine, lambda _: None)
+    verb, writer = Command("number", run, load, str), GroupCommit(engine, lambda _: None)
     first = asyncio.create_task(writer.submit(verb, 0))
     await running.wait()
     waiting = [asyncio.create_task(writer.submit(verb, number)) for number in range(1, group_commit.WAITING + 1)]
@@ -389,39 +393,39 @@ async def test_verbs_do_not_wait_for_each_other(engine: AsyncEngine) -> None:
 
     slow.before = hold
     held = asyncio.create_task(slow.write("slow"))
-    assert await quick.write("quick") == Done(Note("quick"))
+    assert await quick.write("quick") == Result(Note("quick"))
     go.set()
 
-    assert await held == Done(Note("slow"))
+    assert await held == Result(Note("slow"))
 
 
 async def test_what_goes_wrong_after_the_commit_is_not_done_again(engine: AsyncEngine) -> None:
     class Deaf(Journal):
-        def committed(self, verb: Verb[Any, Any]) -> None:
+        def committed(self, verb: Command[Any, Any]) -> None:
             raise RuntimeError(f"the bell of {verb.kind}s is broken")
 
     journal = Deaf(engine)
 
-    assert await outcomes(journal.write("a"), journal.write("b")) == [Done(Note("a")), Done(Note("b"))]
+    assert await outcomes(journal.write("a"), journal.write("b")) == [Result(Note("a")), Result(Note("b"))]
     assert await journal.written() == ["a", "b"]
 
 
 async def test_each_of_one_callers_many_requests_has_its_own_outcome_in_order(journal: Journal) -> None:
-    wanted = [Asked(Note(text), Claim("shop", text, b"")) for text in ("a", "no b", "c")]
+    wanted = [Submitted(Note(text), Claim("shop", text, b"")) for text in ("a", "no b", "c")]
 
     first = await journal.writer.submit_all(journal.verb, wanted)
     again = await journal.writer.submit_all(journal.verb, wanted)
 
-    assert [first[0], first[2]] == [Done(Note("a")), Done(Note("c"))]
+    assert [first[0], first[2]] == [Result(Note("a")), Result(Note("c"))]
     assert isinstance(first[1], Unwanted)
-    assert [again[0], again[2]] == [Done(Note("a"), replayed=True), Done(Note("c"), replayed=True)]
+    assert [again[0], again[2]] == [Result(Note("a"), replayed=True), Result(Note("c"), replayed=True)]
     assert (await journal.written(), journal.batches) == (["a", "c"], [3, 1])
 
 
 async def test_of_one_callers_many_requests_a_poisonous_one_fails_alone(journal: Journal) -> None:
-    a, b, c = await journal.writer.submit_all(journal.verb, [Asked(Note(text)) for text in ("a", "b\0", "c")])
+    a, b, c = await journal.writer.submit_all(journal.verb, [Submitted(Note(text)) for text in ("a", "b\0", "c")])
 
-    assert (a, c) == (Done(Note("a")), Done(Note("c")))
+    assert (a, c) == (Result(Note("a")), Result(Note("c")))
     assert isinstance(b, DBAPIError)
     assert await journal.written() == ["a", "c"]
 
@@ -450,7 +454,9 @@ async def test_a_lone_request_does_not_wait_for_anothers_many(journal: Journal) 
 
     journal.before = hold
     many = asyncio.create_task(
-        journal.writer.submit_all(journal.verb, [Asked(Note(f"n{number}")) for number in range(group_commit.BULK + 1)])
+        journal.writer.submit_all(
+            journal.verb, [Submitted(Note(f"n{number}")) for number in range(group_commit.BULK + 1)]
+        )
     )
     await running.wait()
     await journal.write("lone")
@@ -464,7 +470,7 @@ async def test_a_lone_request_does_not_wait_for_anothers_many(journal: Journal) 
 async def test_the_many_of_several_callers_are_all_done_and_those_of_one_follow_each_other(journal: Journal) -> None:
     most = group_commit.BULK
     callers = [
-        journal.writer.submit_all(journal.verb, [Asked(Note(f"{name}{number:04}")) for number in range(most + 1)])
+        journal.writer.submit_all(journal.verb, [Submitted(Note(f"{name}{number:04}")) for number in range(most + 1)])
         for name in "abc"
     ]
 
@@ -480,7 +486,7 @@ async def test_the_many_of_several_callers_are_all_done_and_those_of_one_follow_
 
 async def test_more_than_may_wait_are_turned_away_before_any_is_done(journal: Journal) -> None:
     with pytest.raises(group_commit.Overloaded):
-        await journal.writer.submit_all(journal.verb, [Asked(Note("n"))] * (group_commit.WAITING + 1))
+        await journal.writer.submit_all(journal.verb, [Submitted(Note("n"))] * (group_commit.WAITING + 1))
 
     assert await journal.written() == []
 
@@ -516,7 +522,7 @@ async def test_at_the_end_what_there_is_no_time_for_is_refused_and_what_has_begu
     await closing
 
     assert {type(one) for one in refused} == {group_commit.Stopping}
-    assert all(isinstance(one, Done) for one in done)
+    assert all(isinstance(one, Result) for one in done)
     assert await journal.written() == [f"n{number}" for number in range(200)]
 
 

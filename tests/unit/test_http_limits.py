@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app import open_files
-from app.api import edge
-from app.http_limits import is_shared
+from app.api import middleware
+from app.runtime import open_files
+from app.runtime.http.limits import is_shared
 from tests.unit.http_shop import CHUNKED, HOST, LAST, PAY, Shop, connected, listening, spoken, statuses
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +141,7 @@ def test_an_address_of_this_network_may_be_a_proxys(address: str, *, shared: boo
 
 async def test_so_many_requests_are_answered_at_once_and_the_others_in_their_turn(shop: Shop) -> None:
     shop.gate.clear()
-    application = edge.AtOnce(shop.application(), 3)
+    application = middleware.AtOnce(shop.application(), 3)
     async with listening(application) as port:
         paying = [asyncio.create_task(spoken(port, PAY, half_closed=True)) for _ in range(10)]
         await shop.waits_for(3)

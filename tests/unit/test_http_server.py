@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.api import bodies
+from app.api import request_body
 from tests.unit.http_shop import BODY, CHUNKED, HOST, LAST, PAY, Shop, connected, listening, spoken, statuses
 
 
@@ -141,11 +141,11 @@ async def test_a_body_in_many_pieces_is_one_body(shop: Shop) -> None:
 async def test_a_megabyte_is_received_and_a_byte_more_is_413(shop: Shop) -> None:
     head = b"POST /pay HTTP/1.1\r\n" + HOST + b"Connection: close\r\nContent-Length: %d\r\n\r\n"
     async with listening(shop) as port:
-        fits = await spoken(port, head % bodies.MAX_BYTES, b"x" * bodies.MAX_BYTES)
-        exceeds = await spoken(port, head % (bodies.MAX_BYTES + 1), b"x" * (bodies.MAX_BYTES + 1))
+        fits = await spoken(port, head % request_body.MAX_BYTES, b"x" * request_body.MAX_BYTES)
+        exceeds = await spoken(port, head % (request_body.MAX_BYTES + 1), b"x" * (request_body.MAX_BYTES + 1))
 
     assert (statuses(fits), statuses(exceeds)) == ([200], [413])
-    assert [len(body) for body in shop.paid] == [bodies.MAX_BYTES]
+    assert [len(body) for body in shop.paid] == [request_body.MAX_BYTES]
 
 
 async def test_who_asks_to_continue_is_told_to(shop: Shop) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import db as bulk
+from app.db import bulk
 
 
 async def test_steps_are_taken_while_the_work_goes_on_and_all_is_done_at_the_end() -> None:

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/test_money.py."""
+
 import time
 from decimal import Context, Decimal
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from app import VERSION
-from app.settings import VARIABLES
+from app.config.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 SET = {f"KENNEL_{name.upper()}": field.metadata["default"] for name, field in VARIABLES.items()}

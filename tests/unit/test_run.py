@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from app import run, settings
-from app.database import Database, Shares
+from app import run
+from app.config import settings
+from app.db.database import Database, Shares
 
 ANYWHERE = {
     "KENNEL_ADMIN_BIND": "127.0.0.1:0",

@@ -1,9 +1,11 @@
+"""TO SAY: tests/unit/test_shared_runs.py."""
+
 import asyncio
 from dataclasses import dataclass, field
 
 import pytest
 
-from app.shared_runs import SharedRun
+from app.runtime.shared_runs import SharedRun
 
 
 @dataclass

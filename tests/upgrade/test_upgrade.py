@@ -15,9 +15,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit, db, migrate
+from app import audit
+from app.db import engine as db
+from app.db import migrate
+from app.db.tables import metadata
 from app.money import DOGE
-from app.tables import metadata
 from tests.conftest import cloned
 
 HERE = Path(__file__).parent

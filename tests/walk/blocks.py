@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from app.chain import signing, wire
-from app.chain.node import NodeError
+from app.chain.rpc import NodeError
 from app.chain.wire import Transaction
-from app.devnet import signatures
-from app.domain import accounts, scripts
+from app.db.tables import addresses, coins, deposits, transactions
+from app.domain import accounts, dogecoin
 from app.money import COIN
-from app.tables import addresses, coins, deposits, transactions
-from tests.till import NOWHERE
-from tests.walk.ground import NTH, Ground, deed
+from devnet import signatures
+from tests.chain_harness import NOWHERE
+from tests.walk.machine import NTH, Ground, deed
 
 DEEPEST = 10
 LEAST_STOLEN = 2 * COIN
@@ -145,7 +145,7 @@ class Blocks(Ground):
 
     def _theft(self, row: sa.RowMapping) -> str:
         key = self._key(row)
-        paid = wire.Output(row["amount"] - COIN, scripts.p2sh(bytes(20)))
+        paid = wire.Output(row["amount"] - COIN, dogecoin.p2sh(bytes(20)))
         unsigned = signing.build([(bytes(row["txid"]), row["vout"])], [paid])
         return signing.sign(unsigned, [bytes(row["script"])], lambda _: key).raw.hex()
 

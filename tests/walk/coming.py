@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
-from app.domain import cancelling, deposit_addresses, holdings, refunds, scripts, settlements, transfer_orders
-from app.domain.invoices import Invoice
-from app.domain.networks import REGTEST
-from app.domain.refunds import Refund
+from app.db.tables import accounts, addresses
+from app.domain import accounts as deposit_addresses
+from app.domain import dogecoin, invoices, ledger, transfers
+from app.domain.dogecoin import REGTEST
+from app.domain.invoices import Invoice, Refund
 from app.domain.transfers import Transfer
 from app.money import COIN, DOGE, Koinu, show
-from app.tables import accounts, addresses
-from tests import world
-from tests.walk.ground import NTH, PEOPLE, WHO, Ground, deed
+from tests import scenario
+from tests.walk.machine import NTH, PEOPLE, WHO, Ground, deed
 
 GIVEN = st.sampled_from(["0.5", "3", "7.77", "20", "60"])
 
@@ -55,7 +55,7 @@ class Coming(Ground):
     # ------------------------------------------------------------ how
 
     async def _invoice(self, who: str, confirmations: int) -> Invoice:
-        made = await world.invoice(self.engine, who, 1, required_confirmations=confirmations)
+        made = await scenario.invoice(self.engine, who, 1, required_confirmations=confirmations)
         self.invoices.append(made.address)
         return made
 
@@ -65,23 +65,23 @@ class Coming(Ground):
     async def _pay_a_deposit_address(self, who: str, amount: str) -> None:
         async with self.engine.begin() as db:
             [address] = await deposit_addresses.give(db, [deposit_addresses.Wanted(who)], REGTEST)
-        await self.paid_by_faucet(world.accepted(address), amount)
+        await self.paid_by_faucet(scenario.accepted(address), amount)
 
     async def _pay_any_address_of_ours(self, n: int, amount: str) -> None:
         order = (addresses.c.branch.desc(), addresses.c.account_id, addresses.c.index)
         async with self.engine.connect() as db:
             known = list(await db.scalars(sa.select(addresses.c.script).order_by(*order)))
-        await self.paid_by_faucet(scripts.to_address(REGTEST, bytes(known[n % len(known)])) or "", amount)
+        await self.paid_by_faucet(dogecoin.to_address(REGTEST, bytes(known[n % len(known)])) or "", amount)
 
     async def _cancel_an_invoice(self, who: str, n: int) -> None:
         address = await self._nth_invoice(who, n)
         async with self.engine.begin() as db:
-            await cancelling.cancel(db, [cancelling.Wish(who, address)], REGTEST)
+            await invoices.cancel(db, [invoices.CancelOrder(who, address)], REGTEST)
 
     async def _settle_an_invoice(self, who: str, n: int) -> None:
         address = await self._nth_invoice(PEOPLE[n % len(PEOPLE)], n)
         async with self.engine.begin() as db:
-            [made] = await settlements.settle(db, [settlements.Wish(address, who)], REGTEST)
+            [made] = await invoices.settle(db, [invoices.PayFromOrder(address, who)], REGTEST)
         if isinstance(made, Transfer):
             await self._moved(made.payer, made.payee, made.amount)
 
@@ -92,19 +92,19 @@ class Coming(Ground):
         )
         async with self.engine.begin() as db:
             if to == "address":
-                self.accepted(await refunds.refund_on_chain(db, [wish], REGTEST))
+                self.accepted(await invoices.refund_on_chain(db, [wish], REGTEST))
                 return
-            [made] = await refunds.refund_inside(db, [wish], REGTEST)
+            [made] = await invoices.refund_inside(db, [wish], REGTEST)
         if isinstance(made, Transfer):
             await self._moved(made.payer, made.payee, made.amount)
 
     async def _transfer(self, one: str, two: str, part: int) -> None:
         async with self.engine.begin() as db:
             ids = {row.foreign_id: row.id for row in await db.execute(sa.select(accounts))}
-            amount = (await holdings.balance(db, ids[one])).available // part or 1
-            payee = transfer_orders.Payee(two, show(amount))
-            order = transfer_orders.Order(f"walk:{next(self.numbers)}", one, (payee,), DOGE)
-            [outcome] = await transfer_orders.make(db, [order])
+            amount = (await ledger.balance(db, ids[one])).available // part or 1
+            payee = transfers.Payee(two, show(amount))
+            order = transfers.TransferOrder(f"walk:{next(self.numbers)}", one, (payee,), DOGE)
+            [outcome] = await transfers.make(db, [order])
         if isinstance(outcome, Transfer):
             await self._moved(one, two, amount)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from app.chain.wire import Transaction
-from app.domain.deposits import Outpoint
+from app.domain.dogecoin import Outpoint
 from app.domain.payments import Payment
 from tests.walk.views import Books, Branch
 

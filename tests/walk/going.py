@@ -6,20 +6,20 @@ from typing import Any
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
-from app.domain import accounts, consolidations, fees, payments, solvency, voids
-from app.domain.networks import REGTEST
-from app.domain.pay_orders import PAYOUT
+from app.db.tables import payments as payment_rows
+from app.domain import accounts, blocks, payments
+from app.domain.dogecoin import REGTEST
+from app.domain.payments import PAYOUT, consolidation
 from app.domain.refusals import Refusal
 from app.money import COIN
-from app.tables import payments as payment_rows
-from tests import world
-from tests.till import order
-from tests.walk.ground import NTH, WHO, Ground, deed
+from tests import scenario
+from tests.chain_harness import order
+from tests.walk.machine import NTH, WHO, Ground, deed
 
 ASKED = st.sampled_from(["1", "0.01", "4.5", "11", "29.99", "48"])
 TERMS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "fee out of it": {"share": 100 * fees.PERCENT},
+    "fee out of it": {"share": 100 * payments.PERCENT},
     "exact fee": {"explicit_fee": COIN // 2},
     "low fee": {"max_fee": COIN // 100},
     "shared": {"batch": True},
@@ -79,7 +79,7 @@ class Going(Ground):
 
     async def _bear_what_is_owed(self, who: str) -> None:
         async with self.engine.begin() as db:
-            covered = await solvency.cover(db, who)
+            covered = await blocks.cover(db, who)
             number = (await accounts.fetch(db, who)).id
         if not isinstance(covered, Refusal):
             self.model.inside[number] -= covered
@@ -112,15 +112,17 @@ class Going(Ground):
         payment = await self.now(known)
         seen = asks and payment.txid and payment.txid[::-1].hex() in await self.till.mempool()
         async with self.engine.begin() as db:
-            await voids.void(db, [voids.Wish(payment.owner.foreign_id, payment.id, None if seen else payment.txid)])
+            await payments.void(
+                db, [payments.VoidOrder(payment.owner.foreign_id, payment.id, None if seen else payment.txid)]
+            )
 
     async def _pay_out(self, who: str, threshold: int) -> None:
         """All that the account has goes to a new address, once; then no more goes."""
         to = {"payout_address": await self.till.stranger(), "payout_threshold": threshold}
         for changes in (to, {"payout_address": ""}):
             async with self.engine.begin() as db:
-                [account] = await accounts.put(db, [accounts.Wish(who, changes)], REGTEST)
-            world.accepted(account)
+                [account] = await accounts.put(db, [accounts.AccountOrder(who, changes)], REGTEST)
+            scenario.accepted(account)
             for _ in range(2):  # the second finds nothing left
                 await self.program.payouts.step()
         self.accepted(await self._payouts())
@@ -132,6 +134,6 @@ class Going(Ground):
 
     async def _merge_coins(self, who: str, at_most: int) -> None:
         async with self.engine.begin() as db:
-            made = await consolidations.request(db, REGTEST, who, at_most)
+            made = await consolidation.request(db, REGTEST, who, at_most)
         if not isinstance(made, Refusal):
             self.accepted(made[:1])

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from app.chain import wire
 from app.chain.wire import Block, Transaction
-from app.domain.deposits import Outpoint
+from app.db.tables import CLAWBACK
+from app.domain.dogecoin import Outpoint
 from app.domain.payments import LIVE, Payment
 from app.money import COIN, DUST
-from app.tables import CLAWBACK
-from tests.till import RULES
+from tests.chain_harness import RULES
 from tests.walk import excuses
 from tests.walk.views import Books, Branch, Own, Place
 

@@ -6,18 +6,19 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.chain.abandoned_payments import AbandonedPayments
 from app.chain.follower import Follower
-from app.chain.high_water import HighWater
 from app.chain.keys import Keyring
-from app.chain.lapses import Lapses
-from app.chain.node import Node, NodeAway, NodeError, NodeTrouble
+from app.chain.node import Node
+from app.chain.rpc import NodeAway, NodeError, NodeTrouble
 from app.chain.sender import Sender
+from app.chain.sent_marker import HighWater
 from app.chain.signer import Signer
-from app.domain.networks import REGTEST
-from app.lease import Lease
-from app.payouts import Payouts
-from tests import world
-from tests.till import RULES, Till
+from app.domain.dogecoin import REGTEST
+from app.runtime.lease import Lease
+from app.workers.clocks import Payouts
+from tests import scenario
+from tests.chain_harness import RULES, ChainHarness
 
 MOODS: Final = ("away", "refuses", "unsure", "safe mode", "answer lost")
 
@@ -86,13 +87,13 @@ class Wire(Node):
 class Program:
     """One process. What it leaves in the database, in its home and at the node is all that the next one knows."""
 
-    def __init__(self, till: Till, wire: Wire) -> None:
+    def __init__(self, till: ChainHarness, wire: Wire) -> None:
         self.wire = wire
-        signer = Signer(REGTEST, Keyring(REGTEST, world.WORDS), HighWater(till.home / "sent.json"))
+        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), HighWater(till.home / "sent.json"))
         engine, told = till.engine, till.committed
         self.follower = Follower(engine, wire, RULES, _lease(engine, "follow"), told)
         self.sender = Sender(engine, wire, signer, _lease(engine, "send"), told)
-        self.lapses = Lapses(engine, wire, told)
+        self.lapses = AbandonedPayments(engine, wire, told)
         self.payouts = Payouts(engine, REGTEST, told)
 
     async def over(self, mood: str, steps: int, step: Callable[[], Awaitable[bool]]) -> bool:

@@ -14,19 +14,20 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app import db, upkeep
-from app.chain.high_water import DatabaseBehind, HighWater
 from app.chain.key_pool import KeyPool
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
-from app.domain import deposit_addresses, installation, payments, solvency, voids
-from app.domain.deposit_addresses import Wanted
-from app.domain.networks import REGTEST
+from app.chain.sent_marker import DatabaseBehind, HighWater
+from app.cli import maintenance
+from app.db import engine as db
+from app.domain import accounts, blocks, installation, payments
+from app.domain.accounts import Wanted
+from app.domain.dogecoin import REGTEST
 from app.domain.payments import Payment
-from app.lease import Lease
-from tests import conftest, world
-from tests.till import Till, order
-from tests.walk.ground import NTH, WHO, Prepared, _opened
+from app.runtime.lease import Lease
+from tests import conftest, scenario
+from tests.chain_harness import ChainHarness, order
+from tests.walk.machine import NTH, WHO, Prepared, _opened
 
 ROUNDS: Final = 6
 READY: Final = 20
@@ -143,14 +144,14 @@ class Restoring(RuleBasedStateMachine):
         self.url = await self.stack.enter_async_context(conftest.cloned(self.prepared.server, self.prepared.database))
         self.till, _ = await self.stack.enter_async_context(_opened(self.url, self.home))
         self.seed_file = SeedFile(self.home / "seed.json", REGTEST, Cost(1 << 14, 1))
-        self.keyring = self.seed_file.create("", words=world.WORDS)
+        self.keyring = self.seed_file.create("", words=scenario.WORDS)
         self.seed_file.raise_highest(READY - 1)  # those that were made ready for the accounts that there are
         await self.till.send()
         await self._dump()
 
     async def _pay(self, who: str, amount: str) -> None:
         payee = await self.till.stranger()
-        self.wanted[payee] = world.doge(amount)
+        self.wanted[payee] = scenario.doge(amount)
         made = await self.till.request(order(payee, amount, who))
         self.payments += [one for one in made if isinstance(one, Payment)]
 
@@ -161,26 +162,26 @@ class Restoring(RuleBasedStateMachine):
         wanted = str(self.payments[n % len(self.payments)].id)
         async with self.till.engine.begin() as transaction:
             found = await payments.by_ids(transaction, [wanted])
-            wishes = [voids.Wish(one.owner.foreign_id, one.id, one.txid) for one in found.values()]
-            await voids.void(transaction, wishes)
+            wishes = [payments.VoidOrder(one.owner.foreign_id, one.id, one.txid) for one in found.values()]
+            await payments.void(transaction, wishes)
 
     async def _be_paid(self, who: str) -> None:
         await self.till.call("sendtoaddress", await self._give_address(who), "20")
 
     async def _give_address(self, who: str) -> str:
         async with self.till.engine.begin() as transaction:
-            [address] = await deposit_addresses.give(transaction, [Wanted(who, fresh=True)], REGTEST)
-        return self._is_new(world.accepted(address))
+            [address] = await accounts.give(transaction, [Wanted(who, fresh=True)], REGTEST)
+        return self._is_new(scenario.accepted(address))
 
     async def _give_invoice(self, who: str) -> None:
-        self._is_new((await world.invoice(self.till.engine, who, 1)).address)
+        self._is_new((await scenario.invoice(self.till.engine, who, 1)).address)
 
     async def _open(self) -> None:
         """As the program does: from keys that the pool makes ready."""
         engine = self.till.engine
         lease = Lease(engine, "keys", "one")
         await KeyPool(engine, REGTEST, (self.seed_file, self.keyring), lease, READY).step()
-        self._is_new((await world.open_account(engine, f"account-{next(self.numbers)}")).address)
+        self._is_new((await scenario.open_account(engine, f"account-{next(self.numbers)}")).address)
 
     def _is_new(self, address: str) -> str:
         assert address not in self.given, f"{address} is given out twice"
@@ -207,15 +208,15 @@ class Restoring(RuleBasedStateMachine):
         await self.till.engine.dispose()
         engine = db.engine(self.url, connections=5)
         self.stack.push_async_callback(engine.dispose)
-        self.till = Till(engine, self.till.node, self.home, self.till.url)
+        self.till = ChainHarness(engine, self.till.node, self.home, self.till.url)
         if tries:
             await self._try(dump)
-        await upkeep.restored(engine, self.home, REGTEST, anyway=True)
+        await maintenance.restored(engine, self.home, REGTEST, anyway=True)
         self.restores += 1
         await self.till.follow()
         async with engine.connect() as connection:
-            owing = await solvency.owing(connection)
-        await upkeep.resume(engine, self.till.node, owing=owing)
+            owing = await blocks.owing(connection)
+        await maintenance.resume(engine, self.till.node, owing=owing)
         await self.till.audit()
         type(self).restored += 1
 

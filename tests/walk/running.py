@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.walk.ground import MANY, Ground
+from tests.walk.machine import MANY, Ground
 from tests.walk.program import MOODS
 
 STEPS = st.integers(1, 8)

@@ -10,7 +10,7 @@ from tests import soak
 from tests.walk.blocks import Blocks
 from tests.walk.coming import Coming
 from tests.walk.going import Going
-from tests.walk.ground import Prepared, prepared
+from tests.walk.machine import Prepared, prepared
 from tests.walk.running import Running
 
 STEPS: Final = 100

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests import soak
-from tests.walk.ground import Prepared, prepared
+from tests.walk.machine import Prepared, prepared
 from tests.walk.restoring import Restoring
 
 STEPS: Final = 40

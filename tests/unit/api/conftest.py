@@ -13,37 +13,38 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from app import db as bulk
-from app.api import amounts, answers, application, bodies, origins, parameters, program, replays, texts
+from app.api import application, context, fields, idempotency_keys, origins, parameters, request_body, responses
 from app.chain import keys
-from app.domain import networks, refusals, scripts
+from app.db import bulk as bulk_module
+from app.db import engine as bulk
+from app.db.tables import ready_keys
+from app.domain import dogecoin, refusals
 from app.group_commit import GroupCommit
-from app.tables import ready_keys
 
 TOKEN = "such-token"
 
 
-class Line(bodies.Body):
-    name: texts.Label = ""
-    description: texts.Text = ""
-    value: amounts.KoinuIn
+class Line(request_body.Body):
+    name: fields.Label = ""
+    description: fields.Text = ""
+    value: fields.KoinuIn
     quantity: Annotated[int, Field(ge=1, le=10**9)]
 
 
-class Order(bodies.Body):
+class Order(request_body.Body):
     items: Annotated[list[Line], Field(min_length=1, max_length=500)]
     confirmations: int = -1
-    metadata: texts.Metadata = "{}"
+    metadata: fields.Metadata = "{}"
 
 
-class Seen(answers.View):
+class Seen(responses.View):
     items: list[tuple[str, str, str, int]]
     confirmations: int
     metadata: str
 
 
-class Sum(answers.View):
-    total: amounts.KoinuOut
+class Sum(responses.View):
+    total: fields.KoinuOut
 
 
 class Insufficient(refusals.Conflict):
@@ -53,22 +54,22 @@ class Insufficient(refusals.Conflict):
 
 
 router = APIRouter()
-OrderBody = Annotated[Order, bodies.of(Order)]
+OrderBody = Annotated[Order, request_body.of(Order)]
 
 
 @router.post("/order", response_model=Seen)
 async def post_order(order: OrderBody) -> Response:
     rows = [(line.name, line.description, str(line.value), line.quantity) for line in order.items]
-    return answers.show(Seen(items=rows, confirmations=order.confirmations, metadata=order.metadata))
+    return responses.show(Seen(items=rows, confirmations=order.confirmations, metadata=order.metadata))
 
 
 @router.post("/sum", response_model=Sum)
 async def post_sum(order: OrderBody) -> Response:
-    return answers.show(Sum(total=sum(line.value * line.quantity for line in order.items)))
+    return responses.show(Sum(total=sum(line.value * line.quantity for line in order.items)))
 
 
 @router.post("/keyed/{foreign_id}")
-async def post_keyed(foreign_id: parameters.ForeignId, order: OrderBody, once: replays.Key) -> Response:
+async def post_keyed(foreign_id: parameters.ForeignId, order: OrderBody, once: idempotency_keys.Key) -> Response:
     return Response(f"{once.scope} {once.key} {once.fingerprint.hex()}" if once else "none")
 
 
@@ -111,7 +112,7 @@ async def get_refused(kind: str) -> Response:
 
 @router.get("/health")
 async def get_health() -> Response:
-    return answers.show(Sum(total=1))
+    return responses.show(Sum(total=1))
 
 
 def application_of(token: str = "", **options: Any) -> FastAPI:
@@ -153,24 +154,24 @@ WORDS = "abandon abandon abandon abandon abandon abandon abandon abandon abandon
 @pytest.fixture
 async def ready(engine: AsyncEngine) -> AsyncEngine:
     """The database with keys for a few accounts."""
-    made = keys.Keyring(networks.REGTEST, WORDS).account_xpubs(0, 15)
+    made = keys.Keyring(dogecoin.REGTEST, WORDS).account_xpubs(0, 15)
     rows = [
-        {"number": k.number, "xpub": k.xpub, "address": scripts.to_address(networks.REGTEST, k.address_script)}
+        {"number": k.number, "xpub": k.xpub, "address": dogecoin.to_address(dogecoin.REGTEST, k.address_script)}
         for k in made
     ]
     async with engine.begin() as db:
-        await bulk.insert(db, ready_keys, rows)
+        await bulk_module.insert(db, ready_keys, rows)
     return engine
 
 
-def program_on(engine: AsyncEngine) -> program.Program:
+def program_on(engine: AsyncEngine) -> context.Program:
     tokens = itertools.count(1)
-    terms = program.Terms(confirmations=6, token=lambda: f"token-{next(tokens)}")
-    return program.of(networks.REGTEST, engine, GroupCommit(engine, lambda _: None), terms)
+    terms = context.Terms(confirmations=6, token=lambda: f"token-{next(tokens)}")
+    return context.of(dogecoin.REGTEST, engine, GroupCommit(engine, lambda _: None), terms)
 
 
 @pytest.fixture
-async def kennel(ready: AsyncEngine) -> program.Program:
+async def kennel(ready: AsyncEngine) -> context.Program:
     return program_on(ready)
 
 
@@ -184,12 +185,12 @@ async def homeless(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def admin(kennel: program.Program) -> AsyncIterator[httpx.AsyncClient]:
+async def admin(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(application.admin(kennel, lambda: "id")) as opened:
         yield opened
 
 
 @pytest.fixture
-async def payer(kennel: program.Program) -> AsyncIterator[httpx.AsyncClient]:
+async def payer(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(application.public(kennel, lambda: "id")) as opened:
         yield opened

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_accounts.py."""
+
 import asyncio
 import json
 from typing import Any
@@ -7,8 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.tables import accounts
 from app.domain.accounts import rename
-from app.tables import accounts
 
 FIELDS = ["id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency"]
 ADDED = ["name", "state", "created", "vendor_name", "vendor_icon", "vendor_address", "vendor_url"]

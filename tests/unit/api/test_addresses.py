@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_addresses.py."""
+
 import io
 import json
 from typing import Any
@@ -7,7 +9,7 @@ import pytest
 from PIL import Image
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.world import Chain, doge
+from tests.scenario import Chain, doge
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.api import accounts, complaints, invoices, json_text
-from app.domain import networks, refusals
+from app.api import accounts, invoices, json_reader, validation_errors
+from app.domain import dogecoin, refusals
 
 NAMES = [
     *invoices.NewItem.model_fields,
@@ -39,7 +39,7 @@ def refusal_of(call: Callable[[], object]) -> str:
     except refusals.Refusal as refusal:
         return str(refusal)
     except ValidationError as error:
-        return complaints.of_errors(error.errors(include_url=False, include_input=False)).sentence
+        return validation_errors.of_errors(error.errors(include_url=False, include_input=False)).sentence
     return ""
 
 
@@ -47,14 +47,14 @@ def refusal_of(call: Callable[[], object]) -> str:
     st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 )
 def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
-    assert len(refusal_of(lambda: json_text.canonical(json_text.read(body)))) < 300
+    assert len(refusal_of(lambda: json_reader.canonical(json_reader.read(body)))) < 300
 
 
 @settings(max_examples=300)
 @given(OBJECTS)
 def test_any_tree_is_an_order_or_refused_in_one_sentence(tree: Any) -> None:
     orders = refusal_of(lambda: invoices.NewInvoice.model_validate(tree).order("shop"))
-    wishes = refusal_of(lambda: accounts.AccountFields.model_validate(tree).wish("shop", networks.REGTEST))
+    wishes = refusal_of(lambda: accounts.AccountFields.model_validate(tree).wish("shop", dogecoin.REGTEST))
 
     assert max(len(orders), len(wishes)) < 300
 
@@ -67,4 +67,4 @@ def test_any_tree_is_an_order_or_refused_in_one_sentence(tree: Any) -> None:
     )
 )
 def test_what_is_written_exactly_reads_back_the_same(tree: Any) -> None:
-    assert json.loads(json_text.exact(tree)) == tree
+    assert json.loads(json_reader.exact(tree)) == tree

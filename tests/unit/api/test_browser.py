@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from app.api import application, program
-from app.listeners import serving
+from app.api import application, context
+from app.api.serving import serving
 
 CHROMIUM = shutil.which("chromium")
 SITE = "evil.example"
@@ -68,7 +68,7 @@ async def browsing(home: Path, url: str, *options: str) -> AsyncIterator[asyncio
         await process.communicate()
 
 
-async def test_a_name_that_was_made_to_lead_here_reads_nothing(kennel: program.Program, tmp_path: Path) -> None:
+async def test_a_name_that_was_made_to_lead_here_reads_nothing(kennel: context.Program, tmp_path: Path) -> None:
     async with serving(application.admin(kennel, lambda: "id"), "127.0.0.1", 0) as admin, asyncio.timeout(SECONDS):
         async with browsing(tmp_path / "a", f"http://127.0.0.1:{admin}/accounts", "--dump-dom") as shown:
             ours = await shown.read()
@@ -81,7 +81,7 @@ async def test_a_name_that_was_made_to_lead_here_reads_nothing(kennel: program.P
 
 
 async def test_a_page_of_another_site_cannot_change_anything_and_shows_a_payers_image(
-    kennel: program.Program, tmp_path: Path
+    kennel: context.Program, tmp_path: Path
 ) -> None:
     site = Site()
     admin_app, public_app = application.admin(kennel, lambda: "id"), application.public(kennel, lambda: "id")

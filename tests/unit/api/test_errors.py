@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_errors.py."""
+
 import logging
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_escrows.py."""
+
 import json
 from itertools import count
 from typing import Any
@@ -7,9 +9,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.tables import outbox
-from tests import purse
-from tests.purse import GOLD
+from app.db.tables import outbox
+from tests import funding
+from tests.funding import GOLD
 
 KEYS = count()
 ORDER = {"order_id": "order 7", "buyer": "alice", "seller": "bob", "asset": GOLD, "amount": "10"}
@@ -18,7 +20,7 @@ ORDER = {"order_id": "order 7", "buyer": "alice", "seller": "bob", "asset": GOLD
 @pytest.fixture
 async def bank(admin: httpx.AsyncClient, ready: AsyncEngine) -> httpx.AsyncClient:
     """Alice has 100 gold; Bob has none, and there is no account for the platform yet."""
-    await purse.fund(ready, {"alice": 10_000, "bob": 0}, GOLD)
+    await funding.fund(ready, {"alice": 10_000, "bob": 0}, GOLD)
     return admin
 
 

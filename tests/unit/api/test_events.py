@@ -1,10 +1,12 @@
+"""TO SAY: tests/unit/api/test_events.py."""
+
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import event_types, outbox
+from app.domain import outbox
 
 
 async def sequenced(engine: AsyncEngine) -> None:
@@ -105,7 +107,7 @@ async def test_an_accounts_events_are_read_by_its_name_and_an_unknown_one_is_404
 async def test_openapi_describes_what_is_posted_for_every_type_of_event(admin: httpx.AsyncClient) -> None:
     described = (await admin.get("/openapi.json")).json()
 
-    assert described["webhooks"].keys() == event_types.TYPES.keys()
+    assert described["webhooks"].keys() == outbox.TYPES.keys()
     for name, webhook in described["webhooks"].items():
         content = webhook["post"]["requestBody"]["content"]["application/json"]
         assert content["example"]["event_type"] == name

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api import history as history_api
+from app.api import history
+from app.db.tables import TREASURY, WORLD, escrows
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
-from app.tables import TREASURY, WORLD, escrows
 
 AVAILABLE, HELD = Bucket.AVAILABLE, Bucket.HELD
 FIELDS = [
@@ -169,17 +169,17 @@ CELLS = (
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_cell_that_a_spreadsheet_calculates_is_escaped_and_the_escape_can_be_taken_back(cell: str) -> None:
-    written = history_api._safe(cell)
+    written = history._safe(cell)
 
     assert written == (f"'{cell}" if cell else "")
 
 
 @given(one=st.text(max_size=4) | st.sampled_from(CELLS), other=st.text(max_size=4) | st.sampled_from(CELLS))
 def test_two_cells_that_are_not_the_same_never_look_the_same(one: str, other: str) -> None:
-    written = history_api._safe(one)
+    written = history._safe(one)
 
     assert written.removeprefix("'") == one
-    assert (written == history_api._safe(other)) == (one == other)
+    assert (written == history._safe(other)) == (one == other)
     assert unicodedata.normalize("NFKC", written[:1]) not in {"=", "+", "-", "@"}
 
 

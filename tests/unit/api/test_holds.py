@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_holds.py."""
+
 import json
 from itertools import count
 from typing import Any
@@ -6,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests import purse
-from tests.purse import GOLD
+from tests import funding
+from tests.funding import GOLD
 
 KEYS = count()
 
@@ -15,7 +17,7 @@ KEYS = count()
 @pytest.fixture
 async def bank(admin: httpx.AsyncClient, ready: AsyncEngine) -> httpx.AsyncClient:
     """Alice has 100 gold; Bob has none."""
-    await purse.fund(ready, {"alice": 10_000, "bob": 0}, GOLD)
+    await funding.fund(ready, {"alice": 10_000, "bob": 0}, GOLD)
     return admin
 
 

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_invoices.py."""
+
 import asyncio
 import io
 import json
@@ -11,7 +13,7 @@ from PIL import Image
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.tables import accounts, invoices, outbox
+from app.db.tables import accounts, invoices, outbox
 
 ITEM = {"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 2}
 DISCOUNT = {"type": "discount", "name": "Friend", "value": -1.5, "quantity": 1}

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_operations.py."""
+
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -8,14 +10,14 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import audit
-from app.api import application, program
+from app import audit as audit_module
+from app.api import application, context
+from app.db.tables import CLAWBACK, TREASURY, WORLD, assets, balances, blocks, chain_state, installation
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
-from app.loops import Vital
 from app.money import COIN
-from app.shared_runs import SharedRun
-from app.tables import CLAWBACK, TREASURY, WORLD, assets, balances, blocks, chain_state, installation
+from app.runtime.loop import Vital
+from app.runtime.shared_runs import SharedRun
 from tests.unit.api.conftest import client_of, program_on
 
 
@@ -109,7 +111,7 @@ async def test_a_rescan_may_carry_a_key(admin: httpx.AsyncClient, tip: AsyncEngi
 
 
 async def test_a_loop_that_has_stopped_makes_the_program_not_ready_and_says_why(
-    admin: httpx.AsyncClient, kennel: program.Program
+    admin: httpx.AsyncClient, kennel: context.Program
 ) -> None:
     kennel.vitals.loops["follow"] = Vital("running")
     assert (await admin.get("/ready")).status_code == 200
@@ -174,13 +176,13 @@ async def test_whether_it_is_ready_is_answered_also_while_the_database_is_away(
     assert (shown.status_code, shown.json()["solvent"], shown.json()["owing"]) == (200, None, None)
 
 
-class Counted(SharedRun[audit.Report]):
+class Counted(SharedRun[audit_module.AuditReport]):
     """Counts how many audits there were, whoever shared them."""
 
     runs = 0
 
-    async def result(self, run: Callable[[], Awaitable[audit.Report]]) -> audit.Report:
-        async def counted() -> audit.Report:
+    async def result(self, run: Callable[[], Awaitable[audit_module.AuditReport]]) -> audit_module.AuditReport:
+        async def counted() -> audit_module.AuditReport:
             self.runs += 1
             return await run()
 

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_outages.py."""
+
 import asyncio
 
 import httpx

@@ -1,10 +1,12 @@
+"""TO SAY: tests/unit/api/test_parameters.py."""
+
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from app.api import application, parameters, program
+from app.api import application, context, parameters
 from tests.unit.api.conftest import client_of
 
 
@@ -115,7 +117,7 @@ def defaults(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 async def test_both_listeners_describe_every_status_and_the_bounds_of_parameters(
-    kennel: program.Program, payer: httpx.AsyncClient
+    kennel: context.Program, payer: httpx.AsyncClient
 ) -> None:
     async with client_of(application.admin(kennel, lambda: "id", token="such-token-of-16")) as locked:
         headers = {"Authorization": "Bearer such-token-of-16"}

@@ -11,26 +11,25 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.api import application, payment_waiter, program
-from app.bell import Bell
-from app.domain import networks
+from app.api import application, context, payment_waiter
+from app.db.tables import payments as payment_rows
+from app.domain import dogecoin
+from app.domain.commands import Command
 from app.domain.payments import Payment
-from app.domain.verbs import Verb
 from app.group_commit import GroupCommit
-from app.loops import Loop, Vitals
-from app.roles import DATABASE_TROUBLE
-from app.tables import payments as payment_rows
-from tests import world
-from tests.till import NOWHERE, ask, order
+from app.runtime.loop import Loop, Vitals, WakeUp
+from app.workers.roles import DATABASE_TROUBLE
+from tests import scenario
+from tests.chain_harness import NOWHERE, ask, order
+from tests.scenario import Chain, doge
 from tests.unit.api.conftest import client_of
-from tests.world import Chain, doge
 
 WAITS = ("PENDING", "PROCESSING")
 LONG_SECONDS = 60
 
 
 async def rich_shop(engine: AsyncEngine) -> None:
-    shop = await world.open_account(engine)
+    shop = await scenario.open_account(engine)
     chain = await Chain(engine).start()
     await chain.mine((shop.address, doge(10_000)))
     await chain.deepen(5)
@@ -39,7 +38,7 @@ async def rich_shop(engine: AsyncEngine) -> None:
 async def requested(engine: AsyncEngine, number: int = 1) -> list[Payment]:
     await rich_shop(engine)
     made = await ask(engine, *(order(NOWHERE, 1) for _ in range(number)))
-    return [world.accepted(payment) for payment in made]
+    return [scenario.accepted(payment) for payment in made]
 
 
 async def move(engine: AsyncEngine, payment: Payment, state: str) -> None:
@@ -66,13 +65,13 @@ async def served(engine: AsyncEngine, paid: Callable[[], Awaitable[None]]) -> As
     """An admin API whose callers wait for a second, and something that happens once a payment is committed."""
     tasks: list[asyncio.Future[None]] = []
 
-    def committed(verb: Verb[Any, Any]) -> None:
+    def committed(verb: Command[Any, Any]) -> None:
         tasks.extend([asyncio.ensure_future(paid())] if verb.pays else [])
 
     commits = GroupCommit(engine, committed)
-    terms = program.Terms(confirmations=6, token=lambda: "token", pay_wait_seconds=1)
-    kennel = program.of(networks.REGTEST, engine, commits, terms)
-    loop = Loop("waiters", kennel.waiter.step, Bell(), 0.01, DATABASE_TROUBLE)
+    terms = context.Terms(confirmations=6, token=lambda: "token", pay_wait_seconds=1)
+    kennel = context.of(dogecoin.REGTEST, engine, commits, terms)
+    loop = Loop("waiters", kennel.waiter.step, WakeUp(), 0.01, DATABASE_TROUBLE)
     async with client_of(application.admin(kennel, lambda: "id")) as client:
         running = asyncio.create_task(loop.run(Vitals()))
         yield client
@@ -99,7 +98,7 @@ async def test_a_payment_is_answered_with_200_though_the_database_goes_away_whil
     request_of: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]],
 ) -> None:
     await rich_shop(engine)
-    await world.open_account(engine, "payee")
+    await scenario.open_account(engine, "payee")
     name = sa.make_url(database).database
     there = create_async_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_qr.py."""
+
 import asyncio
 import io
 import threading

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.listeners import serving
+from app.api.serving import serving
 
 ADDRESS = "127.0.0.1"
 

@@ -10,17 +10,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api import application, program, streams
+from app.api import application, context, streams
+from app.api.serving import serving
+from app.db.tables import accounts
 from app.domain import outbox
-from app.domain.outbox import Fact
-from app.listeners import serving
-from app.tables import accounts
+from app.domain.outbox import OutboxEvent
 
 Heard = tuple[int, str]
 
 
 @pytest.fixture
-async def client(kennel: program.Program) -> AsyncIterator[httpx.AsyncClient]:
+async def client(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         serving(application.admin(kennel, lambda: "id"), "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as opened,
@@ -29,9 +29,9 @@ async def client(kennel: program.Program) -> AsyncIterator[httpx.AsyncClient]:
         kennel.tide.end()
 
 
-async def happen(engine: AsyncEngine, kennel: program.Program, *types: str, account: int = 1) -> None:
+async def happen(engine: AsyncEngine, kennel: context.Program, *types: str, account: int = 1) -> None:
     async with engine.begin() as db:
-        await outbox.emit(db, [Fact(account, "", one, '{"a":"b\\n"}') for one in types])
+        await outbox.emit(db, [OutboxEvent(account, "", one, '{"a":"b\\n"}') for one in types])
         await outbox.sequence(db)
     await kennel.tide.step()
 
@@ -65,7 +65,7 @@ async def heard(events: AsyncIterator[Heard], count: int) -> list[Heard]:
 
 
 async def test_a_stream_begins_with_what_happens_next(
-    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine
+    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine
 ) -> None:
     await happen(engine, kennel, "INV_CREATED")
 
@@ -78,7 +78,7 @@ async def test_a_stream_begins_with_what_happens_next(
 
 @pytest.mark.parametrize("how", ["header", "cursor", "both"])
 async def test_a_listener_that_comes_again_goes_on_where_it_was(
-    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine, how: str
+    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine, how: str
 ) -> None:
     await happen(engine, kennel, *["INV_CREATED"] * 150)
     query = {"header": "", "cursor": "?cursor=20", "both": "?cursor=5"}[how]
@@ -88,7 +88,7 @@ async def test_a_listener_that_comes_again_goes_on_where_it_was(
 
 
 async def test_a_stream_is_filtered_by_type_and_account(
-    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine
+    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as db:
         await db.execute(sa.insert(accounts).values(id=2, foreign_id="cafe", xpub="", address=""))
@@ -100,7 +100,7 @@ async def test_a_stream_is_filtered_by_type_and_account(
 
 
 async def test_what_sounds_while_nothing_happens_keeps_the_connection(
-    client: httpx.AsyncClient, kennel: program.Program
+    client: httpx.AsyncClient, kennel: context.Program
 ) -> None:
     kennel.tide.beat_seconds = 0.01
 
@@ -116,7 +116,7 @@ async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
         yield await anext(lines)
 
 
-async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: program.Program) -> None:
+async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: context.Program) -> None:
     async with listening(client) as events:
         kennel.tide.end()
 
@@ -124,7 +124,7 @@ async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: p
 
 
 async def test_too_many_streams_are_turned_away_until_one_is_closed(
-    client: httpx.AsyncClient, kennel: program.Program
+    client: httpx.AsyncClient, kennel: context.Program
 ) -> None:
     with ExitStack() as stack:
         for _ in range(streams.LISTENERS):
@@ -145,7 +145,7 @@ async def test_who_wants_only_the_head_of_a_stream_gets_it_and_opens_none(client
 
 
 async def test_streams_that_catch_up_together_use_few_connections(
-    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine
+    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine
 ) -> None:
     await happen(engine, kennel, *["INV_CREATED"] * 250)
     out = most = 0
@@ -172,14 +172,14 @@ async def test_streams_that_catch_up_together_use_few_connections(
 
 
 async def test_a_stream_that_the_database_breaks_ends_with_one_line_in_the_log(
-    client: httpx.AsyncClient, kennel: program.Program, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
+    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     await happen(engine, kennel, "INV_CREATED")
 
     async with listening(client, "?cursor=0") as events:
         await heard(events, 1)
         async with engine.begin() as db:
-            await outbox.emit(db, [Fact(1, "", "INV_CREATED", "{}")])
+            await outbox.emit(db, [OutboxEvent(1, "", "INV_CREATED", "{}")])
             await outbox.sequence(db)
         async with engine.connect() as blocker:
             await blocker.execute(sa.text("LOCK TABLE events"))
@@ -225,7 +225,7 @@ async def test_a_wrong_place_or_filter_is_refused_by_name(
 
 
 async def test_nobody_asks_where_the_events_end_while_nobody_listens(
-    kennel: program.Program, engine: AsyncEngine
+    kennel: context.Program, engine: AsyncEngine
 ) -> None:
     await happen(engine, kennel, "INV_CREATED")
 

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/api/test_transfers.py."""
+
 import asyncio
 import json
 from collections.abc import AsyncIterator
@@ -10,16 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application
-from app.api.transfer_views import ShareView, TransferPage, TransferView
-from app.domain import transfer_orders
-from app.domain.crediting import Credit
-from app.domain.networks import REGTEST
-from app.domain.transfer_orders import Lacking
-from app.domain.transfers import Transfer
-from app.tables import ready_keys
+from app.api.transfer_models import ShareView, TransferPage, TransferView
+from app.db.tables import ready_keys
+from app.domain import transfers
+from app.domain.dogecoin import REGTEST
+from app.domain.transfers import Credit, Lacking, Transfer
+from tests.scenario import Chain, doge
 from tests.unit.api.conftest import client_of, program_on
 from tests.unit.domain import bank
-from tests.world import Chain, doge
 
 KEYS = count()
 GIFT = {"from": "alice", "to": "bob", "asset": "gold", "amount": "0.5"}
@@ -324,7 +324,7 @@ async def test_doge_that_is_spent_in_vain_opens_no_account_and_disturbs_nobody(
         crediting = [Credit(name, kind, asset, "1").order(name, "platform") for name, kind, asset in (
             ("alice", "SPEND", "DOGE"), ("bob", "SPEND", "gold"), ("carol", "TOPUP", "gold"),
         )]  # fmt: skip
-        lacking, *made = await transfer_orders.open_and_make(db, crediting, REGTEST)
+        lacking, *made = await transfers.open_and_make(db, crediting, REGTEST)
 
     assert [one.json()["error"]["code"] for one in (refused, unknown)] == ["insufficient-funds", "not-found"]
     assert isinstance(lacking, Lacking)

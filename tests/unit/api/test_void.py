@@ -9,41 +9,41 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking
-from app.api import application, program
+from app import run
+from app.api import application, context
 from app.chain.node import Node
-from app.domain.networks import REGTEST
+from app.domain.dogecoin import REGTEST
 from app.group_commit import GroupCommit
-from tests import till as tills
-from tests.till import Till
+from tests import chain_harness
+from tests.chain_harness import ChainHarness
+from tests.scenario import doge
 from tests.unit.api.conftest import client_of
-from tests.world import doge
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
-    async with tills.opened(engine, tmp_path) as made:
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+    async with chain_harness.opened(engine, tmp_path) as made:
         await made.fund("shop", 100)
         yield made
         await made.audit()
 
 
-def api_on(till: Till, node: Node) -> httpx.AsyncClient:
+def api_on(till: ChainHarness, node: Node) -> httpx.AsyncClient:
     tokens = itertools.count(1)
-    terms = program.Terms(
-        confirmations=2, token=lambda: f"token-{next(tokens)}", pay_wait_seconds=0, asking=asking.of(node)
+    terms = context.Terms(
+        confirmations=2, token=lambda: f"token-{next(tokens)}", pay_wait_seconds=0, asking=run.of(node)
     )
-    given = program.of(REGTEST, till.engine, GroupCommit(till.engine, lambda _: None), terms)
+    given = context.of(REGTEST, till.engine, GroupCommit(till.engine, lambda _: None), terms)
     return client_of(application.admin(given, lambda: "id"))
 
 
 @pytest.fixture
-async def api(till: Till) -> AsyncIterator[httpx.AsyncClient]:
+async def api(till: ChainHarness) -> AsyncIterator[httpx.AsyncClient]:
     async with api_on(till, till.node) as opened:
         yield opened
 
 
-async def paid(api: httpx.AsyncClient, till: Till, verb: str = "pay") -> int:
+async def paid(api: httpx.AsyncClient, till: ChainHarness, verb: str = "pay") -> int:
     answer = await api.post(f"/account/shop/{verb}", json={"to": await till.stranger(), "amount": "10"})
     assert answer.status_code == 200, answer.text
     number: int = answer.json()["id"]
@@ -51,7 +51,7 @@ async def paid(api: httpx.AsyncClient, till: Till, verb: str = "pay") -> int:
 
 
 async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the_answer(
-    api: httpx.AsyncClient, till: Till
+    api: httpx.AsyncClient, till: ChainHarness
 ) -> None:
     number = await paid(api, till)
 
@@ -67,7 +67,7 @@ async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the
 
 
 async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never_saw_is(
-    api: httpx.AsyncClient, till: Till
+    api: httpx.AsyncClient, till: ChainHarness
 ) -> None:
     sent, kept = await paid(api, till), await paid(api, till, "paytx")
     await till.send()
@@ -80,7 +80,7 @@ async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never
     assert (accepted.status_code, accepted.json()["state"]) == (200, "CANCELLING")
 
 
-async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, till: Till) -> None:
+async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, till: ChainHarness) -> None:
     number = await paid(api, till, "paytx")
     await till.send()
 
@@ -94,7 +94,7 @@ async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncC
     assert (voided.status_code, decoded.status_code) == (503, 503)
 
 
-async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClient, till: Till) -> None:
+async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClient, till: ChainHarness) -> None:
     number = await paid(api, till, "paytx")
     await till.send()
     made = (await api.get(f"/account/shop/payment/{number}")).json()

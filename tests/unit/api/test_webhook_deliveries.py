@@ -9,13 +9,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import deliveries, delivery_claims, fan_out, outbox
-from app.domain.deliveries import Delivery, Key, Outcome
-from app.domain.delivery_claims import Load
-from app.domain.outbox import Fact
-from app.tables import deliveries as rows
-from app.tables import events as event_rows
-from app.tables import webhook_backlogs
+from app.db.tables import deliveries as rows
+from app.db.tables import events as event_rows
+from app.db.tables import webhook_backlogs
+from app.domain import outbox, webhooks
+from app.domain.outbox import OutboxEvent
+from app.domain.webhooks import Delivery, Key, Load, Outcome
 
 URL = "https://shop.example/dogecoin"
 NOW = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
@@ -24,7 +23,7 @@ RETRIES = (60,)
 
 async def tell(engine: AsyncEngine, count: int, kind: str = "ACC_UPDATED") -> None:
     async with engine.begin() as db:
-        await outbox.emit(db, [Fact(1, "shop", kind, "{}")] * count)
+        await outbox.emit(db, [OutboxEvent(1, "shop", kind, "{}")] * count)
         await outbox.sequence(db)
 
 
@@ -36,12 +35,12 @@ def load(each: int, busy: Mapping[int, int] | None = None) -> Load:
 async def work(engine: AsyncEngine, status: int | None = 200) -> list[int]:
     """Fan out, claim what is due, and let each attempt come to `status`; the positions."""
     async with engine.begin() as db:
-        while await fan_out.step(db):
+        while await webhooks.step(db):
             pass
         tried: list[Delivery] = []
-        while claimed := await delivery_claims.claim(db, load(100), 1_000, 60):  # one that fails gets one at a time
+        while claimed := await webhooks.claim(db, load(100), 1_000, 60):  # one that fails gets one at a time
             outcomes = [Outcome(one, NOW, status, 12, "the head") for one in claimed]
-            await deliveries.record(db, outcomes, RETRIES, lambda: 0.5)
+            await webhooks.record(db, outcomes, RETRIES, lambda: 0.5)
             tried += claimed
     return sorted(delivery.key.position for delivery in tried)
 
@@ -158,7 +157,7 @@ async def test_a_long_replay_goes_in_slices_and_waits_while_enough_is_due(
     for _ in range(3):
         await tell(ready, 1_000)
     async with ready.begin() as db:
-        while await fan_out.step(db):
+        while await webhooks.step(db):
             pass
         await db.execute(sa.update(rows).values(state="delivered"))
     await hooked.post("/webhooks/1/replay", json={"after": 0})
@@ -166,12 +165,12 @@ async def test_a_long_replay_goes_in_slices_and_waits_while_enough_is_due(
     made: list[int] = []
     for _ in range(3):
         async with ready.begin() as db:
-            await fan_out.step(db)
+            await webhooks.step(db)
             made.append(await db.scalar(sa.select(sa.func.count()).where(rows.c.state == "due")) or 0)
     assert made == [1_000, 1_000, 1_000]
     async with ready.begin() as db:
         await db.execute(sa.update(rows).where(rows.c.position <= 500).values(state="delivered"))
-        assert await fan_out.step(db)
+        assert await webhooks.step(db)
         assert await db.scalar(sa.select(sa.func.count()).where(rows.c.state == "due")) == 1_500
 
 
@@ -253,8 +252,8 @@ async def test_a_claim_costs_only_those_that_have_something_due(hooked: httpx.As
     await tell(ready, 300)
 
     async with ready.begin() as db:
-        first = await delivery_claims.claim(db, load(32), 384, 60)
-        second = await delivery_claims.claim(db, load(32, {1: 32}), 384, 60)
+        first = await webhooks.claim(db, load(32), 384, 60)
+        second = await webhooks.claim(db, load(32, {1: 32}), 384, 60)
 
     assert sorted(delivery.key for delivery in first) == [*(Key(1, n) for n in range(1, 33)), Key(9, 7)]
     assert second == []

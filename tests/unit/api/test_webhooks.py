@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import endpoints, outbox, webhook_secrets
-from app.domain.endpoints import Callback
-from app.tables import webhook_endpoints
+from app.db.tables import webhook_endpoints
+from app.domain import outbox, webhooks
+from app.domain.webhooks import Callback
 
 URL = "https://shop.example/dogecoin"
 OWN = "a secret of twenty-four characters"
@@ -65,13 +65,13 @@ async def test_an_endpoint_is_made_with_a_secret_that_is_shown_once(shop: httpx.
 async def test_an_own_secret_is_taken_and_ed25519_shows_its_public_key(shop: httpx.AsyncClient) -> None:
     own = await make(shop, secret=OWN)
     asymmetric = await make(shop, signature="v1a")
-    key = webhook_secrets.made("v1a", bytes(range(32)))
+    key = webhooks.made("v1a", bytes(range(32)))
     brought = await make(shop, secret=key)
 
     assert (own["secret"], own["signature"]) == (OWN, "v1")
     assert asymmetric["secret"].startswith("whsk_")
-    assert asymmetric["public_key"] == webhook_secrets.public_key(asymmetric["secret"])
-    assert (brought["signature"], brought["public_key"]) == ("v1a", webhook_secrets.public_key(key))
+    assert asymmetric["public_key"] == webhooks.public_key(asymmetric["secret"])
+    assert (brought["signature"], brought["public_key"]) == ("v1a", webhooks.public_key(key))
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,8 @@ async def test_an_endpoint_of_the_configuration_is_listed_and_can_only_be_enable
     async with ready.begin() as db:
         old = Callback("old-shop", URL, ("INV",), "config-secret", foreign_id="old", description="to be moved")
         for said in (Callback("old-shop", URL), old):  # first so, then so
-            await endpoints.reconcile(db, [said], 0)
-        await endpoints.disable(db, [1], "it failed")
+            await webhooks.reconcile(db, [said], 0)
+        await webhooks.disable(db, [1], "it failed")
 
     answers = [
         await shop.patch("/webhooks/1", json={"url": URL}),
@@ -271,6 +271,6 @@ async def test_no_secret_is_logged_or_in_a_repr(
     await shop.post("/webhooks", json={"url": URL, "secret": "whsec_" + OWN})
 
     async with ready.connect() as db:
-        shown = repr(await endpoints.fetch(db, 1)) + caplog.text
+        shown = repr(await webhooks.fetch(db, 1)) + caplog.text
     assert "shop" in json.dumps((await shop.get("/webhooks")).json())
     assert not [secret for secret in (OWN, "in-the-url", "token-1") if secret in shown]

@@ -17,25 +17,26 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import header
 from app.chain.follower import Follower, Pruned
-from app.chain.high_water import HighWater, NotReadable, NotRemembered
-from app.chain.node import ChainState, Node, NodeError
+from app.chain.node import ChainState, Node
+from app.chain.rpc import NodeError
 from app.chain.seed_file import SeedFile, SeedFileNotWritten
 from app.chain.seed_record import Cost
-from app.domain.networks import REGTEST
-from app.lease import Lease
-from app.roles import CHAIN_TROUBLE, DATABASE_TROUBLE
-from tests import till as tills
-from tests.till import Till
+from app.chain.sent_marker import HighWater, NotReadable, NotRemembered
+from app.domain.dogecoin import REGTEST
+from app.runtime.lease import Lease
+from app.workers.roles import CHAIN_TROUBLE, DATABASE_TROUBLE
+from tests import chain_harness
+from tests.chain_harness import ChainHarness
+from tests.scenario import doge
 from tests.unit.chain import replay
-from tests.world import doge
 
 FULL = os.strerror(errno.EFBIG)
 """What a file says that may not grow; a full disk says the same in other words."""
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
-    async with tills.opened(engine, tmp_path) as made:
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+    async with chain_harness.opened(engine, tmp_path) as made:
         yield made
         await made.audit()
 
@@ -57,13 +58,13 @@ def files(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
-async def test_what_cannot_be_remembered_is_not_sent_and_goes_out_when_there_is_room(till: Till) -> None:
+async def test_what_cannot_be_remembered_is_not_sent_and_goes_out_when_there_is_room(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     await till.send()
     before = files(till.home)
-    first = await till.pay(tills.NOWHERE, 10)
+    first = await till.pay(chain_harness.NOWHERE, 10)
     assert await till.sender.step()
-    second = await till.pay(tills.NOWHERE, 20)
+    second = await till.pay(chain_harness.NOWHERE, 20)
 
     with full_disk():
         for _ in range(3):
@@ -139,7 +140,7 @@ class Liar:
 
 
 @pytest.fixture
-async def liar(till: Till) -> AsyncIterator[tuple[Liar, Node]]:
+async def liar(till: ChainHarness) -> AsyncIterator[tuple[Liar, Node]]:
     """Who stands between us and the till's node, and our way to the node."""
     made = Liar(till.url)
     server = await asyncio.start_server(made.listen, "127.0.0.1", 0)
@@ -179,20 +180,20 @@ RESULTS: Sequence[object] = (
 
 
 async def test_by_nonsense_of_the_node_nothing_is_credited_or_sent_and_then_all_goes_on(
-    till: Till, liar: tuple[Liar, Node]
+    till: ChainHarness, liar: tuple[Liar, Node]
 ) -> None:
     lying, node = liar
     [address] = await till.fund("shop", 100)
-    payment = await till.pay(tills.NOWHERE, 10)
+    payment = await till.pay(chain_harness.NOWHERE, 10)
     await till.sender.step()
     await till.call("sendtoaddress", address, "5")
-    await till.call("generatetoaddress", 3, tills.NOWHERE)
+    await till.call("generatetoaddress", 3, chain_harness.NOWHERE)
     before = await till.balance()
 
     async def step(*, follows: bool = True, sends: bool = True) -> None:
         """Let a follower and a sender that have just started do what they can."""
         lease = Lease(till.engine, "follow", "one")
-        follower = Follower(till.engine, node, tills.RULES, lease, till.committed)
+        follower = Follower(till.engine, node, chain_harness.RULES, lease, till.committed)
         for moves, mover in ((follows, follower), (sends, till.make_sender(node=node))):
             with suppress(*CHAIN_TROUBLE):
                 assert moves is False or await mover.step() is not None
@@ -211,10 +212,10 @@ async def test_by_nonsense_of_the_node_nothing_is_credited_or_sent_and_then_all_
     assert (await till.states(payment), (await till.balance()).available) == (["BROADCAST"], before.available + doge(5))
 
 
-async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(till: Till) -> None:
+async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(till: ChainHarness) -> None:
     [address] = await till.fund("shop", 100)
     await till.call("sendtoaddress", address, "5")
-    mined = await till.call("generatetoaddress", 5, tills.NOWHERE)
+    mined = await till.call("generatetoaddress", 5, chain_harness.NOWHERE)
     kept = (await till.call("getblock", mined[2]))["height"]
 
     class Forgetful(Node):
@@ -229,7 +230,7 @@ async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(till:
             return await super().blocks(hashes)
 
     async with Forgetful(till.node.address.replace("//", "//kennel:kennel@")) as node:
-        follower = Follower(till.engine, node, tills.RULES, Lease(till.engine, "follow", "one"), till.committed)
+        follower = Follower(till.engine, node, chain_harness.RULES, Lease(till.engine, "follow", "one"), till.committed)
         with pytest.raises(Pruned, match=f"has blocks from {kept} on only: {kept - 2} needs a node with all") as raised:
             await follower.step()
 

@@ -9,32 +9,32 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import fees, transfer_orders, voids
+from app.db.tables import coins
+from app.domain import payments, transfers
 from app.domain.payments import Payment
 from app.domain.refusals import Refusal
-from app.tables import coins
-from tests import till as tills
-from tests.till import Till
-from tests.world import accepted, doge
+from tests import chain_harness
+from tests.chain_harness import ChainHarness
+from tests.scenario import accepted, doge
 
 ROOM = 400_000
 RATE = "0.4"
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
-    async with tills.opened(engine, tmp_path, max_mempool_bytes=ROOM) as made:
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+    async with chain_harness.opened(engine, tmp_path, max_mempool_bytes=ROOM) as made:
         yield made
         await made.audit()
 
 
-async def crowd(till: Till, rate: str = RATE) -> None:
+async def crowd(till: ChainHarness, rate: str = RATE) -> None:
     """Others fill the mempool with what pays more than ours, which has to go; and the time comes to offer ours again."""
     await till.call("fillmempool", rate)
     await till.later()
 
 
-async def clear(till: Till) -> None:
+async def clear(till: ChainHarness) -> None:
     """Blocks take what waits, and in the days after that the node's least fee falls to nothing."""
     await till.mine(3)
     now = (await till.call("getblock", await till.call("getbestblockhash")))["time"]
@@ -42,17 +42,17 @@ async def clear(till: Till) -> None:
     await till.call("getmempoolinfo")
 
 
-async def raw(till: Till, number: int) -> str:
+async def raw(till: ChainHarness, number: int) -> str:
     """The bytes of the n-th transaction that we signed."""
     return bytes((await till.sent())[number]["raw"]).hex()
 
 
-async def inputs(till: Till, number: int) -> set[tuple[str, int]]:
+async def inputs(till: ChainHarness, number: int) -> set[tuple[str, int]]:
     decoded = await till.call("decoderawtransaction", await raw(till, number))
-    return set(tills.coins_of(decoded))
+    return set(chain_harness.coins_of(decoded))
 
 
-async def free(till: Till) -> list[int]:
+async def free(till: ChainHarness) -> list[int]:
     """Amounts of the coins in blocks that nothing spends."""
     there = sa.and_(coins.c.height.is_not(None), coins.c.spent_height.is_(None), coins.c.transaction_id.is_(None))
     async with till.engine.connect() as db:
@@ -63,7 +63,7 @@ def name(transaction: dict[str, Any]) -> str:
     return str(transaction["txid"][::-1].hex())
 
 
-async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_pays_once(till: Till) -> None:
+async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_pays_once(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
     payment = await till.pay(to, 10)
@@ -92,7 +92,9 @@ async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_p
     ]  # fmt: skip
 
 
-async def test_the_old_version_may_be_mined_all_the_same_and_the_account_gets_the_difference_back(till: Till) -> None:
+async def test_the_old_version_may_be_mined_all_the_same_and_the_account_gets_the_difference_back(
+    till: ChainHarness,
+) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
     payment = await till.pay(to, 10)
@@ -115,7 +117,9 @@ async def test_the_old_version_may_be_mined_all_the_same_and_the_account_gets_th
     assert new["fee"] > old["fee"]
 
 
-async def test_reorganisations_that_go_from_one_version_to_the_other_and_back_move_the_money_once(till: Till) -> None:
+async def test_reorganisations_that_go_from_one_version_to_the_other_and_back_move_the_money_once(
+    till: ChainHarness,
+) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
     payment = await till.pay(to, 10)
@@ -145,7 +149,7 @@ async def test_reorganisations_that_go_from_one_version_to_the_other_and_back_mo
     ],
 )
 async def test_a_payment_whose_limit_is_too_low_says_what_would_help_and_is_offered_again(
-    till: Till, terms: dict[str, Any], sentence: str
+    till: ChainHarness, terms: dict[str, Any], sentence: str
 ) -> None:
     await till.fund("shop", 100)
     payment = await till.pay(await till.stranger(), 10, **terms)
@@ -169,7 +173,7 @@ async def test_a_payment_whose_limit_is_too_low_says_what_would_help_and_is_offe
 
 
 async def test_an_account_without_money_for_the_higher_fee_is_told_so_and_its_payment_replaced_once_it_has_some(
-    till: Till,
+    till: ChainHarness,
 ) -> None:
     await till.fund("shop", 100)
     await till.fund("rich", 50)
@@ -181,8 +185,8 @@ async def test_an_account_without_money_for_the_higher_fee_is_told_so_and_its_pa
     [told] = await till.shown(payment)
     alone = len(await till.sent())
     async with till.engine.begin() as db:
-        made = [transfer_orders.Order("key", "rich", (transfer_orders.Payee("shop", "10"),), "DOGE")]
-        await transfer_orders.make(db, made)
+        made = [transfers.TransferOrder("key", "rich", (transfers.Payee("shop", "10"),), "DOGE")]
+        await transfers.make(db, made)
     await till.later()
     await till.send()
 
@@ -194,7 +198,7 @@ async def test_an_account_without_money_for_the_higher_fee_is_told_so_and_its_pa
     assert await till.states(payment) == ["CONFIRMED"]
 
 
-async def test_payments_that_share_a_transaction_bear_no_more_than_each_allows(till: Till) -> None:
+async def test_payments_that_share_a_transaction_bear_no_more_than_each_allows(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     await till.fund("other", 100)
     low = await till.pay(await till.stranger(), 10, batch=True, max_fee=doge("0.01"))
@@ -214,10 +218,10 @@ async def test_payments_that_share_a_transaction_bear_no_more_than_each_allows(t
     assert (await till.balance("other")).available == doge(90) - (other.fee or 0)
 
 
-async def test_where_the_payee_bears_the_fee_it_bears_the_higher_one_too(till: Till) -> None:
+async def test_where_the_payee_bears_the_fee_it_bears_the_higher_one_too(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
-    payment = await till.pay(to, 10, share=fees.PERCENT * 100)
+    payment = await till.pay(to, 10, share=payments.PERCENT * 100)
     await till.send()
 
     await crowd(till)
@@ -233,7 +237,7 @@ async def test_where_the_payee_bears_the_fee_it_bears_the_higher_one_too(till: T
 
 @pytest.mark.parametrize("wins", [0, 1])
 async def test_where_change_does_not_reach_another_coin_is_spent_too_and_is_free_again_if_the_old_version_wins(
-    till: Till, wins: int
+    till: ChainHarness, wins: int
 ) -> None:
     await till.fund("shop", 10, 50)
     to = await till.stranger()
@@ -257,7 +261,9 @@ async def test_where_change_does_not_reach_another_coin_is_spent_too_and_is_free
 
 
 @pytest.mark.parametrize("wins", [0, 2])
-async def test_what_stands_on_the_change_of_a_replaced_payment_is_replaced_with_it(till: Till, wins: int) -> None:
+async def test_what_stands_on_the_change_of_a_replaced_payment_is_replaced_with_it(
+    till: ChainHarness, wins: int
+) -> None:
     await till.fund("shop", 100)
     people = [await till.stranger() for _ in range(2)]
     first, second = [await till.pay(to, 10) for to in people]
@@ -279,7 +285,7 @@ async def test_what_stands_on_the_change_of_a_replaced_payment_is_replaced_with_
     assert (await till.balance())[:4] == (doge(80) - spent, 0, 0, 0)
 
 
-async def test_what_stood_on_the_old_version_is_sent_again_where_that_was_mined(till: Till) -> None:
+async def test_what_stood_on_the_old_version_is_sent_again_where_that_was_mined(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     first, second = [await till.pay(await till.stranger(), 10) for _ in range(2)]
     await till.send()
@@ -296,7 +302,7 @@ async def test_what_stood_on_the_old_version_is_sent_again_where_that_was_mined(
     assert [one["state"] for one in await till.sent()] == ["settled", "settled", "dead", "dead"]
 
 
-async def test_change_of_several_versions_is_spent_by_nobody_until_one_is_mined(till: Till) -> None:
+async def test_change_of_several_versions_is_spent_by_nobody_until_one_is_mined(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     await till.pay(await till.stranger(), 10)
     await till.send()
@@ -312,7 +318,7 @@ async def test_change_of_several_versions_is_spent_by_nobody_until_one_is_mined(
     assert await till.states(later) == ["BROADCAST"]
 
 
-async def test_it_is_replaced_again_where_the_node_asks_for_still_more(till: Till) -> None:
+async def test_it_is_replaced_again_where_the_node_asks_for_still_more(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     payment = await till.pay(await till.stranger(), 10)
     await till.send()
@@ -331,14 +337,16 @@ async def test_it_is_replaced_again_where_the_node_asks_for_still_more(till: Til
     assert [one["state"] for one in await till.sent()] == ["dead", "settled", "dead", "dead"]
 
 
-async def void(till: Till, payment: Payment) -> Payment | Refusal:
+async def void(till: ChainHarness, payment: Payment) -> Payment | Refusal:
     [now] = await till.shown(payment)
     async with till.engine.begin() as db:
-        [outcome] = await voids.void(db, [voids.Wish("shop", payment.id, now.txid)])
+        [outcome] = await payments.void(db, [payments.VoidOrder("shop", payment.id, now.txid)])
     return outcome
 
 
-async def test_a_payment_that_was_replaced_can_be_voided_and_what_cancels_it_keeps_all_versions_out(till: Till) -> None:
+async def test_a_payment_that_was_replaced_can_be_voided_and_what_cancels_it_keeps_all_versions_out(
+    till: ChainHarness,
+) -> None:
     await till.fund("shop", 10, 50)
     payment = await till.pay(await till.stranger(), "9.99")
     await till.send()
@@ -363,7 +371,9 @@ async def test_a_payment_that_was_replaced_can_be_voided_and_what_cancels_it_kee
 
 
 @pytest.mark.parametrize("wins", [1, 2])
-async def test_what_cancels_a_payment_is_signed_again_too_where_its_fee_is_refused(till: Till, wins: int) -> None:
+async def test_what_cancels_a_payment_is_signed_again_too_where_its_fee_is_refused(
+    till: ChainHarness, wins: int
+) -> None:
     await till.fund("shop", 100)
     payment = await till.pay(await till.stranger(), 10, kind="paytx")
     await till.send()
@@ -382,7 +392,7 @@ async def test_what_cancels_a_payment_is_signed_again_too_where_its_fee_is_refus
     assert (await till.balance())[:4] == (doge(100) - made[wins]["fee"], 0, 0, 0)
 
 
-async def test_what_its_caller_sends_is_not_signed_again(till: Till) -> None:
+async def test_what_its_caller_sends_is_not_signed_again(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     payment = await till.pay(await till.stranger(), 10, kind="paytx")
     await till.send()
@@ -394,7 +404,7 @@ async def test_what_its_caller_sends_is_not_signed_again(till: Till) -> None:
     assert len(await till.sent()) == 1
 
 
-async def test_two_senders_replace_a_payment_once(till: Till) -> None:
+async def test_two_senders_replace_a_payment_once(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     payment = await till.pay(await till.stranger(), 10)
     await till.send()
@@ -411,7 +421,7 @@ async def test_two_senders_replace_a_payment_once(till: Till) -> None:
 
 
 async def test_where_the_coin_that_was_added_goes_elsewhere_the_old_version_is_sent_again_at_its_own_price(
-    till: Till,
+    till: ChainHarness,
 ) -> None:
     _, added = await till.fund("shop", 10, 50)
     payment = await till.pay(await till.stranger(), "9.99")

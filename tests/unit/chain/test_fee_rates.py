@@ -7,10 +7,10 @@ import pytest
 
 from app.chain.fee_rates import ASKED_SECONDS, FeeRates
 from app.chain.node import Node
-from app.devnet import devnet
-from app.devnet.terms import Terms
-from app.domain.fees import MINED_RATE, Policy
+from app.domain.payments import MINED_RATE, Policy
 from app.money import COIN
+from devnet import devnet
+from devnet.terms import Terms
 
 ROOM = 500_000
 

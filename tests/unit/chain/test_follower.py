@@ -12,23 +12,23 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking, audit
-from app import db as bulk
+from app import audit, run
 from app.chain import header
 from app.chain.follower import ANCHORS, BATCH, Follower, UnreadableBlock, WrongChain
 from app.chain.node import Node
 from app.chain.reorgs import ReorgTooDeep
-from app.devnet import devnet
-from app.domain import blocks, scripts
-from app.domain.blocks import BeforeTheStart
-from app.domain.networks import MAIN, REGTEST
-from app.lease import Lease
-from app.tables import blocks as block_rows
-from app.tables import deposits
-from tests import world
+from app.db import engine as bulk
+from app.db.tables import blocks as block_rows
+from app.db.tables import deposits
+from app.domain import dogecoin
+from app.domain.blocks import BeforeTheStart, connecting
+from app.domain.dogecoin import MAIN, REGTEST
+from app.runtime.lease import Lease
+from devnet import devnet
+from tests import scenario
 from tests.conftest import cloned
 
-NOWHERE = scripts.to_address(REGTEST, scripts.p2sh(bytes(20))) or ""
+NOWHERE = dogecoin.to_address(REGTEST, dogecoin.p2sh(bytes(20))) or ""
 HARDER_BITS = "1f7fffff"
 """A block of this difficulty is worth 2^15 of regtest's."""
 
@@ -63,7 +63,7 @@ class Net:
 
     def follower(self, holder: str = "one", engine: AsyncEngine | None = None) -> Follower:
         engine = engine or self.engine
-        return Follower(engine, self.node, world.RULES, Lease(engine, "follow", holder), self.committed)
+        return Follower(engine, self.node, scenario.RULES, Lease(engine, "follow", holder), self.committed)
 
     def committed(self) -> None:
         self.commits += 1
@@ -86,15 +86,15 @@ class Net:
         ours, theirs = await self.tip(), await self.node.chain_state()
         return (ours.height, ours.hash, ours.chainwork) == (theirs.height, theirs.hash, theirs.chainwork)
 
-    async def tip(self) -> blocks.Tip:
+    async def tip(self) -> connecting.Tip:
         async with self.engine.connect() as db:
-            found = await blocks.tip(db)
+            found = await connecting.tip(db)
         assert found is not None
         return found
 
     async def rescan(self, height: int) -> None:
         async with self.engine.begin() as db:
-            world.accepted(await blocks.rescan_from(db, height))
+            scenario.accepted(await connecting.rescan_from(db, height))
 
 
 @pytest.fixture
@@ -110,8 +110,8 @@ async def net(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Net]:
 @pytest.fixture
 async def shop(engine: AsyncEngine) -> str:
     """The address of an invoice to pay blocks' rewards to."""
-    await world.open_account(engine)
-    return (await world.invoice(engine)).address
+    await scenario.open_account(engine)
+    return (await scenario.invoice(engine)).address
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ async def test_a_reorg_deeper_than_allowed_stops_loudly_and_undoes_nothing(
     net: Net, shop: str, limit: int, height: int
 ) -> None:
     lease = Lease(net.engine, "follow", "one")
-    follower = Follower(net.engine, net.node, replace(world.RULES, max_reorg_blocks=limit), lease, net.committed)
+    follower = Follower(net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=limit), lease, net.committed)
     assert await follower.step()
     await net.mine(10, shop)
     await settle(follower)
@@ -256,7 +256,7 @@ async def test_a_reorg_deeper_than_allowed_stops_loudly_and_undoes_nothing(
 
 async def test_a_reorg_as_deep_as_allowed_is_followed_and_does_not_count_for_the_next(net: Net, shop: str) -> None:
     lease = Lease(net.engine, "follow", "one")
-    follower = Follower(net.engine, net.node, replace(world.RULES, max_reorg_blocks=3), lease, net.committed)
+    follower = Follower(net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=3), lease, net.committed)
     assert await follower.step()
     await net.mine(10, shop)
     await settle(follower)
@@ -271,7 +271,7 @@ async def test_a_fork_that_turns_deeper_while_it_is_followed_is_counted_from_whe
     net: Net, shop: str
 ) -> None:
     lease = Lease(net.engine, "follow", "one")
-    follower = Follower(net.engine, net.node, replace(world.RULES, max_reorg_blocks=3), lease, net.committed)
+    follower = Follower(net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=3), lease, net.committed)
     assert await follower.step()
     await net.mine(10, shop)
     await settle(follower)
@@ -286,7 +286,7 @@ async def test_a_fork_that_turns_deeper_while_it_is_followed_is_counted_from_whe
 
 
 async def test_a_restart_in_the_middle_of_a_reorg_counts_its_depth_from_where_it_began(net: Net, shop: str) -> None:
-    rules = replace(world.RULES, max_reorg_blocks=3)
+    rules = replace(scenario.RULES, max_reorg_blocks=3)
     follower = Follower(net.engine, net.node, rules, Lease(net.engine, "follow", "one"), net.committed)
     assert await follower.step()
     await net.mine(10, shop)
@@ -306,7 +306,7 @@ async def test_a_restart_in_the_middle_of_a_reorg_counts_its_depth_from_where_it
 
 
 async def test_a_reorg_is_over_when_the_tip_is_as_high_again_and_not_before(net: Net, shop: str) -> None:
-    rules = replace(world.RULES, max_reorg_blocks=3)
+    rules = replace(scenario.RULES, max_reorg_blocks=3)
     follower = Follower(net.engine, net.node, rules, Lease(net.engine, "follow", "one"), net.committed)
     assert await follower.step()
     await net.mine(10, shop)
@@ -338,14 +338,14 @@ async def test_a_rescan_that_a_shorter_fork_overtakes_is_done(net: Net, follower
 
 
 async def test_a_node_of_another_network_is_refused_before_anything_is_written(net: Net) -> None:
-    rules = replace(world.RULES, network=MAIN)
+    rules = replace(scenario.RULES, network=MAIN)
     follower = Follower(net.engine, net.node, rules, Lease(net.engine, "follow", "one"), net.committed)
 
     for _ in range(2):
         with pytest.raises(WrongChain, match="follows another chain"):
             await follower.step()
     async with net.engine.connect() as db:
-        assert await blocks.tip(db) is None
+        assert await connecting.tip(db) is None
 
 
 @pytest.mark.parametrize("byte", [4, 40, 100, -1], ids=["previous", "merkle root", "coinbase", "lock time"])
@@ -375,7 +375,7 @@ async def test_a_damaged_block_stops_everything_and_is_never_skipped(
 
 
 async def test_another_block_than_was_asked_for_is_not_taken(net: Net, follower: Follower) -> None:
-    other = await net.node.blocks([world.GENESIS])
+    other = await net.node.blocks([scenario.GENESIS])
     await net.mine(1)
     net.node.damage = lambda _: other[0]
 
@@ -414,9 +414,9 @@ async def test_catching_up_in_batches_leaves_what_one_by_one_leaves(net: Net, se
     async with cloned(server) as url:
         late = bulk.engine(url)
         for engine in (net.engine, late):
-            await world.open_account(engine)
-            shop = (await world.invoice(engine, required_confirmations=2)).address
-            await world.told(engine)
+            await scenario.open_account(engine)
+            shop = (await scenario.invoice(engine, required_confirmations=2)).address
+            await scenario.told(engine)
         early_one, late_one = net.follower(), net.follower("two", late)
         assert await early_one.step()
         assert await late_one.step()
@@ -428,7 +428,7 @@ async def test_catching_up_in_batches_leaves_what_one_by_one_leaves(net: Net, se
         await settle(early_one)
 
         assert await settle(late_one) == 2
-        assert await world.rows(late) == await world.rows(net.engine)
+        assert await scenario.rows(late) == await scenario.rows(net.engine)
         await late_one.close()
         await late.dispose()
     assert await received(net.engine) == (18, 0)
@@ -525,7 +525,7 @@ async def test_two_that_both_believe_to_be_the_only_one_take_each_block_once(net
 async def test_one_stands_by_until_the_other_closes(net: Net, follower: Follower) -> None:
     hours = count()
     lease = Lease(net.engine, "follow", "two", clock=lambda: next(hours) * 3600)
-    stand_by = Follower(net.engine, net.node, world.RULES, lease, net.committed)
+    stand_by = Follower(net.engine, net.node, scenario.RULES, lease, net.committed)
     await net.mine(1)
 
     assert await stand_by.step() is False
@@ -597,7 +597,7 @@ async def test_every_coin_is_found_at_the_node_while_its_tip_is_ours(net: Net, f
     await settle(follower)
 
     async def found() -> audit.Finding:
-        report = await audit.run(net.engine, asking.coins_of(net.node))
+        report = await audit.run(net.engine, run.coins_of(net.node))
         return next(finding for finding in report.findings if finding.name == "coins are at the node")
 
     assert (await found()) == audit.Finding("coins are at the node", 3, "")

@@ -1,16 +1,17 @@
+"""TO SAY: tests/unit/chain/test_gap_search.py."""
+
 import pytest
 
 from app.chain import gap_search
 from app.chain.gap_search import Candidates, GapSearch, Key, Window
 from app.chain.keys import Keyring
-from app.domain import scripts
-from app.domain.chain_changes import Block, Output, Spend
-from app.domain.deposits import Outpoint
-from app.domain.networks import REGTEST
+from app.domain import dogecoin
+from app.domain.blocks import Block, BlockOutput, Spend
+from app.domain.dogecoin import REGTEST, Outpoint
 from app.money import Koinu
-from tests import world
+from tests import scenario
 
-[ACCOUNT] = Keyring(REGTEST, world.WORDS).account_xpubs(0, 1)
+[ACCOUNT] = Keyring(REGTEST, scenario.WORDS).account_xpubs(0, 1)
 OUTPOINT = Outpoint(bytes(32), 0)
 
 
@@ -19,11 +20,11 @@ def hashes(branch: int, first: int, count: int) -> bytes:
 
 
 def script(branch: int, index: int) -> bytes:
-    return scripts.p2pkh(hashes(branch, index, 1))
+    return dogecoin.p2pkh(hashes(branch, index, 1))
 
 
 def block(*paid: bytes, height: int = 1, spends: tuple[Spend, ...] = ()) -> Block:
-    outputs = [Output(Outpoint(bytes(32), n), one, Koinu(1), False) for n, one in enumerate(paid)]
+    outputs = [BlockOutput(Outpoint(bytes(32), n), one, Koinu(1), False) for n, one in enumerate(paid)]
     return Block(height, bytes(32), bytes(32), 0, 1, outputs, spends)
 
 
@@ -57,7 +58,7 @@ def test_of_thousands_each_is_found() -> None:
 def test_a_stranger_whose_hash_begins_like_one_of_ours_is_no_payment() -> None:
     looking = search(3)
 
-    looking.read(block(scripts.p2pkh(hashes(0, 1, 1)[:8] + bytes(12)), scripts.p2sh(hashes(0, 1, 1)), b""))
+    looking.read(block(dogecoin.p2pkh(hashes(0, 1, 1)[:8] + bytes(12)), dogecoin.p2sh(hashes(0, 1, 1)), b""))
 
     assert not looking.blocks
     assert not looking.used
@@ -67,7 +68,7 @@ def test_an_index_without_a_key_is_no_address_that_anybody_could_pay() -> None:
     looking = GapSearch(1)
     looking.open(ACCOUNT, bytes(20), bytes(20))
 
-    looking.read(block(scripts.p2pkh(bytes(20))))
+    looking.read(block(dogecoin.p2pkh(bytes(20))))
 
     assert not looking.blocks
 

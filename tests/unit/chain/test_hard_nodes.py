@@ -9,22 +9,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import roles, settings
-from app.bell import Bell
 from app.chain.follower import Pruned
-from app.chain.node import Node, NodeAway, NodeWarmingUp
-from app.devnet import devnet
-from app.devnet.devnet import Devnet
-from app.devnet.mempool import EXPIRY_SECONDS
-from app.devnet.pruning import Margins
-from app.devnet.terms import AS_USUAL, Terms
+from app.chain.node import Node
+from app.chain.rpc import NodeAway, NodeWarmingUp
+from app.config import settings
 from app.domain import blocks
 from app.domain.payments import Payment
-from app.loops import Vital, Vitals
-from app.roles import Shared
-from tests import till as tills
-from tests.till import Till
-from tests.world import doge
+from app.runtime.loop import Vital, Vitals, WakeUp
+from app.workers import roles
+from app.workers.roles import Shared
+from devnet import devnet
+from devnet.devnet import Devnet
+from devnet.mempool import EXPIRY_SECONDS
+from devnet.pruning import Margins
+from devnet.terms import AS_USUAL, Terms
+from tests import chain_harness
+from tests.chain_harness import ChainHarness
+from tests.scenario import doge
 
 
 @dataclass
@@ -36,12 +37,12 @@ class Place:
     bind: str = "127.0.0.1:0"
 
     @asynccontextmanager
-    async def running(self, terms: Terms = AS_USUAL) -> AsyncIterator[tuple[Devnet, Till]]:
+    async def running(self, terms: Terms = AS_USUAL) -> AsyncIterator[tuple[Devnet, ChainHarness]]:
         async with devnet.running(self.home, devnet.Options(self.bind, None, terms=terms)) as running:
             self.bind = running.rpc_url.removeprefix("http://")
             url = f"http://kennel:kennel@{self.bind}"
             async with Node(url) as node:
-                till = Till(self.engine, node, self.home, url)
+                till = ChainHarness(self.engine, node, self.home, url)
                 yield running, till
                 await till.close()
 
@@ -50,7 +51,7 @@ class Ended(Exception):
     """The loop has gone round once."""
 
 
-class Once(Bell):
+class Once(WakeUp):
     """Ends a loop that has nothing to do."""
 
     async def wait(self, _: float) -> None:
@@ -62,21 +63,21 @@ def place(engine: AsyncEngine, tmp_path: Path) -> Place:
     return Place(engine, tmp_path)
 
 
-async def begun(till: Till) -> None:
+async def begun(till: ChainHarness) -> None:
     """A ledger at the node's tip, with an account that has money."""
-    await till.call("generate", tills.MATURE)
+    await till.call("generate", chain_harness.MATURE)
     await till.follow()
     await till.fund("shop", 100)
 
 
-async def height(till: Till) -> int:
+async def height(till: ChainHarness) -> int:
     async with till.engine.connect() as db:
         tip = await blocks.tip(db)
     assert tip is not None
     return tip.height
 
 
-async def paying(till: Till) -> Payment:
+async def paying(till: ChainHarness) -> Payment:
     """A payment that the node has."""
     payment = await till.pay(await till.stranger(), 10)
     await till.send()

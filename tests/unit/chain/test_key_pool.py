@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/chain/test_key_pool.py."""
+
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +13,11 @@ from app.chain.key_pool import CHUNK, KeyPool
 from app.chain.keys import MAX_BATCH, Keyring
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
-from app.domain import scripts
-from app.domain.networks import REGTEST
-from app.lease import Lease
-from app.tables import ready_keys
-from tests import world
+from app.db.tables import ready_keys
+from app.domain import dogecoin
+from app.domain.dogecoin import REGTEST
+from app.runtime.lease import Lease
+from tests import scenario
 
 READY = 2 * CHUNK + 100
 """Small enough to be filled in three chunks."""
@@ -26,7 +28,7 @@ Pool = Callable[..., KeyPool]
 @pytest.fixture
 def seed(tmp_path: Path) -> tuple[SeedFile, Keyring]:
     seed_file = SeedFile(tmp_path / "seed.json", REGTEST, Cost(n=1 << 14, p=1))
-    return seed_file, seed_file.create("", words=world.WORDS)
+    return seed_file, seed_file.create("", words=scenario.WORDS)
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ async def test_ready_keys_are_those_of_the_seed(
     async with engine.connect() as db:
         rows = list(await db.execute(sa.select(ready_keys).order_by(ready_keys.c.number)))
     assert [(row.number, row.xpub, row.address) for row in rows] == [
-        (key.number, key.xpub, scripts.to_address(REGTEST, key.address_script)) for key in seed[1].account_xpubs(0, 7)
+        (key.number, key.xpub, dogecoin.to_address(REGTEST, key.address_script)) for key in seed[1].account_xpubs(0, 7)
     ]
 
 
@@ -101,7 +103,7 @@ async def test_after_a_restart_it_is_filled_whole_and_no_number_is_given_twice(e
 async def test_accounts_that_were_opened_count_as_given_out(engine: AsyncEngine, pool: Pool) -> None:
     await fill(pool(2))
     for foreign_id in ("a", "b"):
-        await world.open_account(engine, foreign_id)
+        await scenario.open_account(engine, foreign_id)
 
     await fill(pool(2))
 
@@ -115,7 +117,7 @@ async def test_the_seed_file_knows_of_the_numbers_before_the_database(
     async with engine.connect() as blocker:
         await blocker.execute(sa.text("LOCK TABLE ready_keys IN SHARE MODE"))  # nobody can write there
         step = asyncio.create_task(pool(20).step())
-        await world.until_someone_waits(engine)
+        await scenario.until_someone_waits(engine)
         assert seed_file.read().highest_account == 19
         await blocker.rollback()
 

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/chain/test_keys.py."""
+
 import json
 import pickle
 import time
@@ -10,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.chain import keys
-from app.domain import base58, hd, networks, scripts
-from app.domain.networks import MAIN, REGTEST, TEST, Network
+from app.domain import dogecoin
+from app.domain.dogecoin import MAIN, REGTEST, TEST, Network
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 WORDS = "abandon " * 11 + "about"
@@ -25,7 +27,7 @@ SECOND_GIGAWALLET_MASTER = (
 
 
 def base58_payload(text: str) -> bytes:
-    payload = base58.decode(text)
+    payload = dogecoin.decode(text)
     assert isinstance(payload, bytes), payload
     return payload
 
@@ -36,7 +38,7 @@ def master_of(extended_private_key: str) -> keys.SecretKey:
 
 
 def address_of(network: Network, public_key: bytes) -> str | None:
-    return scripts.to_address(network, scripts.p2pkh(base58.hash160(public_key)))
+    return dogecoin.to_address(network, dogecoin.p2pkh(dogecoin.hash160(public_key)))
 
 
 def oracle_account(network: Network, words: str, number: int) -> Bip32Slip10Secp256k1:
@@ -63,8 +65,8 @@ def test_the_first_account_of_the_known_mnemonic_has_the_known_xpub() -> None:
 def test_its_addresses_are_the_known_ones(network: Network, first: str, last: str) -> None:
     [ready] = keys.Keyring(network, WORDS).account_xpubs(0, 1)
 
-    assert scripts.to_address(network, hd.script_at(ready.xpub, hd.RECEIVE, 0)) == first
-    assert scripts.to_address(network, hd.script_at(ready.xpub, hd.RECEIVE, 4)) == last
+    assert dogecoin.to_address(network, dogecoin.script_at(ready.xpub, dogecoin.RECEIVE, 0)) == first
+    assert dogecoin.to_address(network, dogecoin.script_at(ready.xpub, dogecoin.RECEIVE, 4)) == last
 
 
 def test_a_gigawallet_master_key_gives_gigawallets_id_and_addresses() -> None:
@@ -72,10 +74,10 @@ def test_a_gigawallet_master_key_gives_gigawallets_id_and_addresses() -> None:
     account = master.hardened(44).hardened(3).hardened(0).public()
 
     assert address_of(MAIN, master.public().public_key) == "DJWUvdpZ5k4Q8nwVrMCpWVdxy8D8kshdLy"
-    assert address_of(MAIN, hd.address_key(account, hd.RECEIVE, 0)) == "DCm7oSg95sxwn3sWxYUDHgKKbB2mDmuR3B"
-    assert address_of(MAIN, hd.address_key(account, hd.RECEIVE, 1)) == "D6Tvxs1CcWiFW2n1jyChsueSS6riruDLhy"
-    assert address_of(MAIN, hd.address_key(account, hd.CHANGE, 0)) == "D91jVi3CVGhRmyt83fhMdL4UJWtDuiTZET"
-    assert address_of(MAIN, hd.address_key(account, hd.CHANGE, 1)) == "DQTAj5PZpKT8YfGWg2cscLjT1aeLHLESKx"
+    assert address_of(MAIN, dogecoin.address_key(account, dogecoin.RECEIVE, 0)) == "DCm7oSg95sxwn3sWxYUDHgKKbB2mDmuR3B"
+    assert address_of(MAIN, dogecoin.address_key(account, dogecoin.RECEIVE, 1)) == "D6Tvxs1CcWiFW2n1jyChsueSS6riruDLhy"
+    assert address_of(MAIN, dogecoin.address_key(account, dogecoin.CHANGE, 0)) == "D91jVi3CVGhRmyt83fhMdL4UJWtDuiTZET"
+    assert address_of(MAIN, dogecoin.address_key(account, dogecoin.CHANGE, 1)) == "DQTAj5PZpKT8YfGWg2cscLjT1aeLHLESKx"
     second = master_of(SECOND_GIGAWALLET_MASTER).public()
     assert address_of(MAIN, second.public_key) == "DJt45oTXDxBiJBRZeMtXm4wu4kc5yPePYn"
 
@@ -83,7 +85,7 @@ def test_a_gigawallet_master_key_gives_gigawallets_id_and_addresses() -> None:
 def test_an_accounts_id_pays_the_accounts_own_key() -> None:
     [ready] = keys.Keyring(MAIN, WORDS).account_xpubs(5, 1)
 
-    assert scripts.to_address(MAIN, ready.address_script) == address_of(MAIN, hd.parse(ready.xpub).public_key)
+    assert dogecoin.to_address(MAIN, ready.address_script) == address_of(MAIN, dogecoin.parse(ready.xpub).public_key)
 
 
 def test_core_gives_its_private_keys_the_addresses_we_do() -> None:
@@ -101,10 +103,10 @@ def test_core_gives_its_private_keys_the_addresses_we_do() -> None:
 @settings(max_examples=10, deadline=None)
 @given(
     entropy=st.binary(min_size=32, max_size=32),
-    network=st.sampled_from(networks.ALL),
-    number=st.integers(0, hd.HARDENED - 1),
+    network=st.sampled_from(dogecoin.ALL),
+    number=st.integers(0, dogecoin.HARDENED - 1),
     branch=st.integers(0, 1),
-    index=st.integers(0, hd.HARDENED - 1),
+    index=st.integers(0, dogecoin.HARDENED - 1),
 )
 def test_every_key_is_the_oracles_key(entropy: bytes, network: Network, number: int, branch: int, index: int) -> None:
     words = str(Bip39MnemonicGenerator().FromEntropy(entropy).ToStr())
@@ -122,9 +124,9 @@ def test_a_private_key_signs_for_the_address_derived_without_it() -> None:
     keyring = keys.Keyring(REGTEST, WORDS)
     [ready] = keyring.account_xpubs(9, 1)
 
-    signer = keyring.private_key(9, hd.CHANGE, 3)
+    signer = keyring.private_key(9, dogecoin.CHANGE, 3)
 
-    assert signer.public_key.format() == hd.address_key(ready.xpub, hd.CHANGE, 3)
+    assert signer.public_key.format() == dogecoin.address_key(ready.xpub, dogecoin.CHANGE, 3)
 
 
 def test_spaces_between_the_words_do_not_matter() -> None:
@@ -142,7 +144,7 @@ def test_ten_thousand_ready_keys_cost_under_two_seconds() -> None:
     assert time.process_time() - started < 0.2
 
 
-@pytest.mark.parametrize(("first", "count"), [(-1, 1), (hd.HARDENED, 1), (0, keys.MAX_BATCH + 1), (0, -1)])
+@pytest.mark.parametrize(("first", "count"), [(-1, 1), (dogecoin.HARDENED, 1), (0, keys.MAX_BATCH + 1), (0, -1)])
 def test_there_are_no_accounts_beyond_the_tree(first: int, count: int) -> None:
     with pytest.raises(ValueError, match=r"hardened|more than"):
         keys.Keyring(MAIN, WORDS).account_xpubs(first, count)
@@ -154,7 +156,7 @@ def test_a_number_without_a_key_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 
     def without_one(parent: keys.SecretKey, number: int) -> keys.SecretKey:
         if number == 1:
-            raise hd.InvalidChild
+            raise dogecoin.InvalidChild
         return derive(parent, number)
 
     monkeypatch.setattr(keys.SecretKey, "hardened", without_one)  # in nature one number in 2^127 is such a one
@@ -162,9 +164,9 @@ def test_a_number_without_a_key_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     assert [key.number for key in keyring.account_xpubs(0, 3)] == [0, 2]
 
 
-@pytest.mark.parametrize("tweak", [b"\xff" * 32, hd.CURVE_ORDER.to_bytes(32, "big")])
+@pytest.mark.parametrize("tweak", [b"\xff" * 32, dogecoin.CURVE_ORDER.to_bytes(32, "big")])
 def test_a_tweak_beyond_the_order_has_no_key(tweak: bytes) -> None:
-    with pytest.raises(hd.InvalidChild):
+    with pytest.raises(dogecoin.InvalidChild):
         keys._sum(coincurve.PrivateKey(b"\1" * 32), tweak)
 
 

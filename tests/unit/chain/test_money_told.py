@@ -7,34 +7,34 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import fees, refunds, voids
-from app.domain.networks import REGTEST
+from app.domain import invoices, payments
+from app.domain.dogecoin import REGTEST
+from app.domain.invoices import Refund
 from app.domain.payments import Payment
-from app.domain.refunds import Refund
 from app.money import parse, show
-from tests import till as tills
-from tests.till import Till
-from tests.world import accepted, doge, said
+from tests import chain_harness
+from tests.chain_harness import ChainHarness
+from tests.scenario import accepted, doge, said
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
-    async with tills.opened(engine, tmp_path) as made:
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+    async with chain_harness.opened(engine, tmp_path) as made:
         await made.fund("shop", 100)
         await said(engine)
         yield made
         await made.audit()
 
 
-async def void(till: Till, payment: Payment) -> None:
+async def void(till: ChainHarness, payment: Payment) -> None:
     [now] = await till.shown(payment)
     async with till.engine.begin() as db:
-        accepted((await voids.void(db, [voids.Wish("shop", payment.id, now.txid)]))[0])
+        accepted((await payments.void(db, [payments.VoidOrder("shop", payment.id, now.txid)]))[0])
 
 
-@pytest.mark.parametrize("terms", [{}, {"share": 100 * fees.PERCENT}, {"explicit_fee": doge("0.5")}])
+@pytest.mark.parametrize("terms", [{}, {"share": 100 * payments.PERCENT}, {"explicit_fee": doge("0.5")}])
 async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
-    till: Till, terms: dict[str, Any]
+    till: ChainHarness, terms: dict[str, Any]
 ) -> None:
     payment = await till.pay(await till.stranger(), 10, **terms)
 
@@ -46,7 +46,7 @@ async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
     assert told[2] == told[0] | {"reversed": True}
 
 
-async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(till: Till) -> None:
+async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(till: ChainHarness) -> None:
     payment = await till.pay(await till.stranger(), 10, kind="paytx")
     await till.send()
     await void(till, payment)
@@ -56,7 +56,7 @@ async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(till:
 
     told = await said(till.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
     await till.back(2)
-    await till.call("generateblock", tills.NOWHERE, [])
+    await till.call("generateblock", chain_harness.NOWHERE, [])
     await till.mine(2)
 
     assert [one["reversed"] for one in told if one["type"] == "ACC_PAYMENT"] == [False, True]
@@ -71,7 +71,7 @@ async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(till:
     ]
 
 
-async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_way_again(till: Till) -> None:
+async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_way_again(till: ChainHarness) -> None:
     payment = await till.pay(await till.stranger(), 10)
     await till.send()
     await till.mine()
@@ -86,11 +86,11 @@ async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_wa
     assert (told["type"], told["payment_id"], told["state"]) == ("PAYMENT_UNCONFIRMED", payment.id, "BROADCAST")
 
 
-async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(till: Till) -> None:
+async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(till: ChainHarness) -> None:
     [invoice] = await till.fund("shop", 20)
     to = await till.stranger()
     async with till.engine.begin() as db:
-        [asked] = await refunds.refund_on_chain(db, [Refund(invoice, to, doge(5))], REGTEST)
+        [asked] = await invoices.refund_on_chain(db, [Refund(invoice, to, doge(5))], REGTEST)
     payment = accepted(asked)
 
     await void(till, payment)

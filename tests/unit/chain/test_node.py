@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from app.chain import node, wire
+from app.chain import header, node, rpc, wire
 from tests.unit.chain import replay
 
-GENESIS = wire.internal("3d2160a3b5dc4a9d62e7e66a295f70313ac808440ef7400d6c0772171ce973a5")
+GENESIS = header.internal("3d2160a3b5dc4a9d62e7e66a295f70313ac808440ef7400d6c0772171ce973a5")
 
 
 async def test_the_chain_state_is_what_core_said(client: node.Node) -> None:
@@ -26,7 +26,7 @@ async def test_the_chain_state_is_what_core_said(client: node.Node) -> None:
 async def test_hashes_come_in_one_request_and_end_where_the_chain_ends(client: node.Node, core: replay.Replay) -> None:
     hashes = await client.hashes(0, 90)
 
-    assert hashes == [GENESIS, *map(wire.internal, replay.MINED)]
+    assert hashes == [GENESIS, *map(header.internal, replay.MINED)]
     assert [len(request) for request in core.requests] == [90]
     assert await client.block_hash(70) == hashes[70]
     assert await client.block_hash(999) is None
@@ -39,9 +39,9 @@ async def test_every_recorded_raw_block_is_the_block_of_its_hash(client: node.No
         if call.get("method") == "getblock" and False in call["params"]
     ]
 
-    raws = await client.blocks([wire.internal(one) for one in asked])
+    raws = await client.blocks([header.internal(one) for one in asked])
 
-    assert [wire.display(wire.parse_block(raw).header.hash) for raw in raws] == asked
+    assert [header.display(wire.parse_block(raw).header.hash) for raw in raws] == asked
 
 
 async def test_blocks_that_are_too_many_for_one_reply_are_asked_for_in_smaller_batches(
@@ -54,14 +54,14 @@ async def test_blocks_that_are_too_many_for_one_reply_are_asked_for_in_smaller_b
 
 
 async def test_a_block_that_the_node_lacks_is_its_error_with_code_and_message(client: node.Node) -> None:
-    with pytest.raises(node.NodeError) as raised:
+    with pytest.raises(rpc.NodeError) as raised:
         await client.blocks([GENESIS, bytes(32)])
 
     assert (raised.value.code, raised.value.message) == (-5, "Block not found")
 
 
 async def test_headers_are_known_off_the_best_chain_too(client: node.Node) -> None:
-    stale = wire.internal("b331a3a8bc8efa7188f5de1534ee1cbb60ae056c57997100a26399e766b90c2a")
+    stale = header.internal("b331a3a8bc8efa7188f5de1534ee1cbb60ae056c57997100a26399e766b90c2a")
 
     found, first = await client.header(stale), await client.header(GENESIS)
 
@@ -89,8 +89,8 @@ async def test_what_core_said_to_transactions_is_what_send_says(client: node.Nod
     assert {(said["error"] or {"code": 0})["code"] for said in first.values()} >= {0, -22, -25, -26}
 
 
-def shown(said: bytes | node.NodeError) -> object:
-    return {"code": said.code, "message": said.message} if isinstance(said, node.NodeError) else wire.display(said)
+def shown(said: bytes | rpc.NodeError) -> object:
+    return {"code": said.code, "message": said.message} if isinstance(said, rpc.NodeError) else header.display(said)
 
 
 async def test_amounts_are_exact(client: node.Node) -> None:

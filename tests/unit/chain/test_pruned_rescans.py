@@ -8,53 +8,53 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import asking
-from app.api import application, program
+from app import run
+from app.api import application, context
 from app.chain.node import Node
-from app.devnet import devnet
-from app.devnet.pruning import Margins
-from app.devnet.terms import Terms
-from app.domain.networks import REGTEST
+from app.db.tables import chain_state
+from app.domain.dogecoin import REGTEST
 from app.group_commit import GroupCommit
-from app.tables import chain_state
-from tests import till as tills
-from tests.till import Till
+from devnet import devnet
+from devnet.pruning import Margins
+from devnet.terms import Terms
+from tests import chain_harness
+from tests.chain_harness import ChainHarness
 
 KEPT_FROM = 51
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     """At the tip of a node that has the blocks from KEPT_FROM on."""
     terms = Terms(pruning=Margins(keeps=10, least=50))
     async with devnet.running(tmp_path, devnet.Options("127.0.0.1:0", None, terms=terms)) as running:
         url = running.rpc_url.replace("://", "://kennel:kennel@")
         async with Node(url) as node:
-            await node.call("generatetoaddress", 100, tills.NOWHERE)
-            made = Till(engine, node, tmp_path, url)
+            await node.call("generatetoaddress", 100, chain_harness.NOWHERE)
+            made = ChainHarness(engine, node, tmp_path, url)
             await made.follow()
             await node.call("pruneblockchain", KEPT_FROM - 1)
             yield made
             await made.close()
 
 
-async def asked(till: Till, height: int, node: Node | None = None) -> httpx.Response:
+async def asked(till: ChainHarness, height: int, node: Node | None = None) -> httpx.Response:
     """Ask for a rescan over HTTP."""
-    terms = program.Terms(confirmations=1, token=str, asking=asking.of(node or till.node))
-    given = program.of(REGTEST, till.engine, GroupCommit(till.engine, lambda _: None), terms)
+    terms = context.Terms(confirmations=1, token=str, asking=run.of(node or till.node))
+    given = context.of(REGTEST, till.engine, GroupCommit(till.engine, lambda _: None), terms)
     transport = httpx.ASGITransport(application.admin(given, lambda: "id"))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as admin:
         return await admin.post(f"/admin/setsyncheight/{height}")
 
 
-async def rescan_height(till: Till) -> int | None:
+async def rescan_height(till: ChainHarness) -> int | None:
     async with till.engine.connect() as db:
         found: int | None = await db.scalar(sa.select(chain_state.c.rescan_height))
     return found
 
 
 async def test_a_height_whose_block_the_node_has_deleted_is_refused_and_the_first_that_it_has_is_not(
-    till: Till,
+    till: ChainHarness,
 ) -> None:
     refused = await asked(till, KEPT_FROM - 1)
     waiting = await rescan_height(till)
@@ -67,7 +67,7 @@ async def test_a_height_whose_block_the_node_has_deleted_is_refused_and_the_firs
     assert await rescan_height(till) is None
 
 
-async def test_a_rescan_that_can_never_go_on_is_replaced_by_a_later_one(till: Till) -> None:
+async def test_a_rescan_that_can_never_go_on_is_replaced_by_a_later_one(till: ChainHarness) -> None:
     """It was asked for when the node still had those blocks."""
     async with till.engine.begin() as db:
         await db.execute(sa.update(chain_state).values(rescan_height=7))
@@ -81,7 +81,7 @@ async def test_a_rescan_that_can_never_go_on_is_replaced_by_a_later_one(till: Ti
     assert await rescan_height(till) is None
 
 
-async def test_while_the_node_does_not_answer_nobody_can_know(till: Till) -> None:
+async def test_while_the_node_does_not_answer_nobody_can_know(till: ChainHarness) -> None:
     async with Node("http://kennel:kennel@127.0.0.1:1") as nowhere:
         answer = await asked(till, 90, nowhere)
 

@@ -11,31 +11,32 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit, db
+from app import audit as audit_module
 from app.chain import follower, recovery
 from app.chain.keys import Keyring
-from app.chain.node import ChainState, Node, NodeAway
-from app.chain.recovery import Reach, Recovery, Report, Stopped
+from app.chain.node import ChainState, Node
+from app.chain.recovery import Reach, Recovery, RecoveryReport, Stopped
+from app.chain.rpc import NodeAway
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
-from app.devnet import devnet, wallet
-from app.devnet.signatures import Key
-from app.domain import accounts, blocks, hd, invoices, ready_keys, scripts
-from app.domain import recovery as domain
-from app.domain.accounts import Wish
+from app.db import engine as db
+from app.db.tables import accounts as account_rows
+from app.db.tables import coins, deposits, leases
+from app.domain import accounts, blocks, dogecoin, invoices
+from app.domain.accounts import AccountOrder
 from app.domain.audit import Totals
-from app.domain.invoices import Order
-from app.domain.networks import REGTEST
-from app.lease import Lease
+from app.domain.dogecoin import REGTEST
+from app.domain.invoices import InvoiceOrder
 from app.money import show
-from app.tables import accounts as account_rows
-from app.tables import coins, deposits, leases
-from tests import world
+from app.runtime.lease import Lease
+from devnet import devnet, wallet
+from devnet.signatures import Key
+from tests import scenario
 from tests.conftest import cloned
 
-NOWHERE = scripts.to_address(REGTEST, scripts.p2sh(bytes(20))) or ""
+NOWHERE = dogecoin.to_address(REGTEST, dogecoin.p2sh(bytes(20))) or ""
 FAUCET_BLOCKS = 65
-KEYS = Keyring(REGTEST, world.WORDS)
+KEYS = Keyring(REGTEST, scenario.WORDS)
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -61,24 +62,24 @@ class Net:
         await self.node.call("generatetoaddress", number, NOWHERE)
 
     async def follow(self, engine: AsyncEngine) -> None:
-        following = follower.Follower(engine, self.node, world.RULES, Lease(engine, "follow", "test"), lambda: None)
+        following = follower.Follower(engine, self.node, scenario.RULES, Lease(engine, "follow", "test"), lambda: None)
         while await following.step():
             pass
         await following.close()
 
     async def recover(
         self, number: int, gap: int, first: int = 0, *, tell: recovery.Tell = silent, node: Node | None = None
-    ) -> Report:
+    ) -> RecoveryReport:
         """Recover `number` accounts into the test's database."""
         lease = Lease(self.engine, "follow", "recovery")
-        recovering = Recovery(self.engine, node or self.node, world.RULES, self.seed, lease)
+        recovering = Recovery(self.engine, node or self.node, scenario.RULES, self.seed, lease)
         try:
             return await recovering.run(Reach(number, gap, first), tell)
         finally:
             await recovering.close()
 
     async def audit(self) -> Totals:
-        report = await audit.run(self.engine)
+        report = await audit_module.run(self.engine)
         assert report.ok, report
         return next(total for total in report.totals if total.asset == "DOGE")
 
@@ -86,7 +87,7 @@ class Net:
 @pytest.fixture
 async def net(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Net]:
     file = SeedFile(tmp_path / "home" / "seed.json", REGTEST, Cost(1 << 14, 1))
-    keyring = await asyncio.to_thread(file.create, "", None, world.WORDS)
+    keyring = await asyncio.to_thread(file.create, "", None, scenario.WORDS)
     async with (
         devnet.running(tmp_path / "devnet", devnet.Options("127.0.0.1:0", None)) as running,
         Node(running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
@@ -107,22 +108,22 @@ async def before(server: str, net: Net) -> AsyncIterator[AsyncEngine]:
 
 def address(account: int, branch: int, index: int) -> str:
     [key] = KEYS.account_xpubs(account, 1)
-    return scripts.to_address(REGTEST, hd.script_at(key.xpub, branch, index)) or ""
+    return dogecoin.to_address(REGTEST, dogecoin.script_at(key.xpub, branch, index)) or ""
 
 
 async def issue(engine: AsyncEngine, numbers: Mapping[str, int]) -> dict[str, list[str]]:
     """Open the accounts in the order of their numbers, and issue so many invoices of each; returns their addresses."""
-    await world.make_ready(engine, len(numbers))
+    await scenario.make_ready(engine, len(numbers))
     async with engine.begin() as connection:
-        await accounts.put(connection, [Wish(name, {}) for name in numbers], REGTEST)
-    orders = [Order(name, (world.item(1),)) for name, number in numbers.items() for _ in range(number)]
+        await accounts.put(connection, [AccountOrder(name, {}) for name in numbers], REGTEST)
+    orders = [InvoiceOrder(name, (scenario.item(1),)) for name, number in numbers.items() for _ in range(number)]
     found: dict[str, list[str]] = {name: [] for name in numbers}
     for start in range(0, len(orders), 5_000):
         async with engine.begin() as connection:
             part = orders[start : start + 5_000]
-            made = await invoices.create(connection, part, REGTEST, world.RULES.confirmations, world.token)
+            made = await invoices.create(connection, part, REGTEST, scenario.RULES.confirmations, scenario.token)
         for order, invoice in zip(part, made, strict=True):
-            found[order.foreign_id].append(world.accepted(invoice).address)
+            found[order.foreign_id].append(scenario.accepted(invoice).address)
     return found
 
 
@@ -153,13 +154,15 @@ async def test_hundreds_of_accounts_and_addresses_with_holes_between_come_back_a
 ) -> None:
     numbers = {f"shop-{n:03}": 41 if n % 7 == 0 else n % 5 for n in range(300)}
     issued = await issue(before, numbers)
-    early = [(all_[0], world.doge(2) + n) for n, all_ in enumerate(issued.values()) if all_ and n % 3]
-    late = [(all_[i], world.doge(3) + n) for n, all_ in enumerate(issued.values()) for i in (19, 40) if len(all_) == 41]
-    owners = [(address(0, 0, 0), world.doge(5)), (KEYS_OF_ACCOUNTS[4], world.doge(6))]
+    early = [(all_[0], scenario.doge(2) + n) for n, all_ in enumerate(issued.values()) if all_ and n % 3]
+    late = [
+        (all_[i], scenario.doge(3) + n) for n, all_ in enumerate(issued.values()) for i in (19, 40) if len(all_) == 41
+    ]
+    owners = [(address(0, 0, 0), scenario.doge(5)), (KEYS_OF_ACCOUNTS[4], scenario.doge(6))]
     await net.pay([*late, *owners])
     await net.pay(early)
     await net.mine(4)
-    await net.pay([(all_[0], world.doge(7)) for all_ in issued.values() if all_][:50])  # not confirmed yet
+    await net.pay([(all_[0], scenario.doge(7)) for all_ in issued.values() if all_][:50])  # not confirmed yet
     await net.follow(before)
 
     report = await net.recover(310, gap=25)
@@ -174,7 +177,7 @@ async def test_hundreds_of_accounts_and_addresses_with_holes_between_come_back_a
     assert report.deposits == len(early) + len(late) + len(owners) + 50
 
 
-KEYS_OF_ACCOUNTS = [scripts.to_address(REGTEST, key.address_script) or "" for key in KEYS.account_xpubs(0, 10)]
+KEYS_OF_ACCOUNTS = [dogecoin.to_address(REGTEST, key.address_script) or "" for key in KEYS.account_xpubs(0, 10)]
 
 
 async def expected(engine: AsyncEngine, account: int, gap: int) -> tuple[str, int, int]:
@@ -190,12 +193,12 @@ async def test_payments_at_the_end_of_each_gap_are_found_in_whatever_order_they_
     net: Net, order: tuple[int, ...]
 ) -> None:
     for n, index in enumerate(order):
-        await net.pay([(address(1, 0, index), world.doge(n + 1)), (address(1, 1, index), world.doge(10 + n))])
+        await net.pay([(address(1, 0, index), scenario.doge(n + 1)), (address(1, 1, index), scenario.doge(10 + n))])
     await net.mine(6)
 
     report = await net.recover(2, gap=1_000)
 
-    assert await balances(net.engine) == {1: (world.doge(1 + 2 + 3 + 10 + 11 + 12), 0)}
+    assert await balances(net.engine) == {1: (scenario.doge(1 + 2 + 3 + 10 + 11 + 12), 0)}
     assert await opened(net.engine) == {0: ("recovered-0", 20, 20), 1: ("recovered-1", 2_499, 2_499)}
     assert report.looked_at == 2 * (1 + 2 * 1_000) + 2 * 1_999
     await net.audit()
@@ -204,38 +207,38 @@ async def test_payments_at_the_end_of_each_gap_are_found_in_whatever_order_they_
 async def test_a_gap_smaller_than_a_hole_misses_what_comes_after_and_says_how_many_addresses_were_looked_at(
     net: Net,
 ) -> None:
-    await net.pay([(address(0, 0, 0), world.doge(1)), (address(0, 0, 30), world.doge(2))])
+    await net.pay([(address(0, 0, 0), scenario.doge(1)), (address(0, 0, 30), scenario.doge(2))])
     await net.mine(6)
 
     report = await net.recover(5, gap=29)
 
-    assert await balances(net.engine) == {0: (world.doge(1), 0)}
+    assert await balances(net.engine) == {0: (scenario.doge(1), 0)}
     assert (report.looked_at, report.deposits) == (5 * (1 + 2 * 29) + 1, 1)
 
 
 async def test_a_hole_as_wide_as_the_gap_allows_is_crossed(net: Net) -> None:
-    await net.pay([(address(0, 0, 0), world.doge(1)), (address(0, 0, 30), world.doge(2))])
+    await net.pay([(address(0, 0, 0), scenario.doge(1)), (address(0, 0, 30), scenario.doge(2))])
     await net.mine(6)
 
     await net.recover(5, gap=30)
 
-    assert await balances(net.engine) == {0: (world.doge(3), 0)}
+    assert await balances(net.engine) == {0: (scenario.doge(3), 0)}
 
 
 async def test_what_was_spent_is_borne_by_its_account_whether_confirmed_or_not(net: Net) -> None:
-    await net.pay([(address(0, 0, 0), world.doge(100)), (address(1, 0, 0), world.doge(50))])
+    await net.pay([(address(0, 0, 0), scenario.doge(100)), (address(1, 0, 0), scenario.doge(50))])
     await net.mine(6)
     await spend(net, (0, 0, 0), {address(0, 1, 0): "59", NOWHERE: "40"})
     await spend(net, (0, 1, 0), {address(0, 1, 1): "8", NOWHERE: "50"})  # spends what is two blocks deep
 
     await net.recover(3, gap=25)
 
-    assert await balances(net.engine) == {0: (0, world.doge(8)), 1: (world.doge(50), 0)}
+    assert await balances(net.engine) == {0: (0, scenario.doge(8)), 1: (scenario.doge(50), 0)}
     totals = await net.audit()
-    assert (totals.coins, totals.clawback) == (world.doge(58), 0)
+    assert (totals.coins, totals.clawback) == (scenario.doge(58), 0)
     await net.mine(6)
     await net.follow(net.engine)
-    assert await balances(net.engine) == {0: (world.doge(8), 0), 1: (world.doge(50), 0)}
+    assert await balances(net.engine) == {0: (scenario.doge(8), 0), 1: (scenario.doge(50), 0)}
     await net.audit()
 
 
@@ -259,7 +262,7 @@ async def spend(net: Net, key: tuple[int, int, int], outputs: dict[str, str]) ->
 
 
 async def test_a_recovery_that_is_killed_anywhere_leaves_nothing_and_starts_over(net: Net) -> None:
-    await net.pay([(address(n, 0, n), world.doge(n + 1)) for n in range(10)])
+    await net.pay([(address(n, 0, n), scenario.doge(n + 1)) for n in range(10)])
     await net.mine(6)
     stages: list[str] = []
 
@@ -281,29 +284,29 @@ async def test_a_recovery_that_is_killed_anywhere_leaves_nothing_and_starts_over
 
     await net.recover(12, gap=20)
 
-    assert await balances(net.engine) == {n: (world.doge(n + 1), 0) for n in range(10)}
+    assert await balances(net.engine) == {n: (scenario.doge(n + 1), 0) for n in range(10)}
     await net.audit()
 
 
 async def test_a_recovery_that_is_killed_while_it_writes_leaves_nothing_and_starts_over(net: Net) -> None:
-    await net.pay([(address(0, 0, 5), world.doge(4))])
+    await net.pay([(address(0, 0, 5), scenario.doge(4))])
     await net.mine(6)
 
     async with net.engine.begin() as other:
         await other.execute(sa.text("LOCK TABLE entries"))
         killed = asyncio.create_task(net.recover(2, gap=20))
-        await world.until_someone_waits(net.engine)
+        await scenario.until_someone_waits(net.engine)
         killed.cancel()
         with pytest.raises(asyncio.CancelledError):
             await killed
     assert not await opened(net.engine)
 
     await net.recover(2, gap=20)
-    assert await balances(net.engine) == {0: (world.doge(4), 0)}
+    assert await balances(net.engine) == {0: (scenario.doge(4), 0)}
 
 
 async def test_a_chain_that_changes_while_it_is_read_stops_the_recovery_which_then_starts_over(net: Net) -> None:
-    await net.pay([(address(0, 0, 0), world.doge(4))])
+    await net.pay([(address(0, 0, 0), scenario.doge(4))])
     await net.mine(8)
 
     class Fickle(Node):
@@ -324,12 +327,12 @@ async def test_a_chain_that_changes_while_it_is_read_stops_the_recovery_which_th
         assert not await opened(net.engine)
         await net.recover(2, gap=20, node=node)
 
-    assert await balances(net.engine) == {0: (world.doge(4), 0)}
+    assert await balances(net.engine) == {0: (scenario.doge(4), 0)}
     await net.audit()
 
 
 async def test_a_node_that_is_away_for_a_moment_is_waited_for(net: Net) -> None:
-    await net.pay([(address(0, 0, 0), world.doge(4))])
+    await net.pay([(address(0, 0, 0), scenario.doge(4))])
     await net.mine(6)
     away = iter([NodeAway("nobody answers")])
 
@@ -342,50 +345,50 @@ async def test_a_node_that_is_away_for_a_moment_is_waited_for(net: Net) -> None:
     async with Restarted(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
         await net.recover(2, gap=20, first=FAUCET_BLOCKS, node=node)
 
-    assert await balances(net.engine) == {0: (world.doge(4), 0)}
+    assert await balances(net.engine) == {0: (scenario.doge(4), 0)}
 
 
 async def test_addresses_that_were_given_out_and_not_paid_go_on_crediting_and_are_not_given_out_again(net: Net) -> None:
-    await net.pay([(address(0, 0, 3), world.doge(1))])
+    await net.pay([(address(0, 0, 3), scenario.doge(1))])
     await net.recover(2, gap=1_000)
 
-    await net.pay([(address(0, 0, 20), world.doge(2))])
-    fresh = await world.invoice(net.engine, "recovered-0")
+    await net.pay([(address(0, 0, 20), scenario.doge(2))])
+    fresh = await scenario.invoice(net.engine, "recovered-0")
     await net.mine(6)
     await net.follow(net.engine)
 
     assert fresh.address == address(0, 0, 24)
-    assert await balances(net.engine) == {0: (world.doge(3), 0)}
+    assert await balances(net.engine) == {0: (scenario.doge(3), 0)}
 
 
 async def test_reading_begins_at_the_height_that_is_asked_for(net: Net) -> None:
-    await net.pay([(address(0, 0, 0), world.doge(1))])
-    await net.pay([(address(0, 0, 1), world.doge(2))])
+    await net.pay([(address(0, 0, 0), scenario.doge(1))])
+    await net.pay([(address(0, 0, 1), scenario.doge(2))])
     await net.mine(6)
 
     await net.recover(1, gap=20, first=FAUCET_BLOCKS + 2)
 
-    assert await balances(net.engine) == {0: (world.doge(2), 0)}
+    assert await balances(net.engine) == {0: (scenario.doge(2), 0)}
 
 
 async def test_of_the_past_only_accounts_and_balances_are_told(net: Net) -> None:
-    await net.pay([(address(1, 0, 0), world.doge(1))])
+    await net.pay([(address(1, 0, 0), scenario.doge(1))])
     await net.mine(6)
 
     await net.recover(3, gap=20)
 
-    assert await world.told(net.engine) == ["ACC_CREATED", "ACC_CREATED", "ACC_BALANCE_CHANGE"]
+    assert await scenario.told(net.engine) == ["ACC_CREATED", "ACC_CREATED", "ACC_BALANCE_CHANGE"]
 
 
 async def test_reading_the_chain_again_after_a_recovery_changes_nothing(net: Net) -> None:
-    await net.pay([(address(0, 0, 0), world.doge(9))])
+    await net.pay([(address(0, 0, 0), scenario.doge(9))])
     await net.mine(6)
     await spend(net, (0, 0, 0), {address(0, 1, 0): "8"})
     await net.recover(1, gap=20)
     there = await custody(net.engine), await balances(net.engine)
 
     async with net.engine.begin() as connection:
-        world.accepted(await blocks.rescan_from(connection, 0))
+        scenario.accepted(await blocks.rescan_from(connection, 0))
     await net.follow(net.engine)
 
     assert (await custody(net.engine), await balances(net.engine)) == there
@@ -393,15 +396,15 @@ async def test_reading_the_chain_again_after_a_recovery_changes_nothing(net: Net
 
 
 async def test_numbers_that_were_looked_at_are_never_ready_for_new_accounts(net: Net) -> None:
-    await world.make_ready(net.engine, 30)
-    await net.pay([(address(5, 0, 0), world.doge(1))])
+    await scenario.make_ready(net.engine, 30)
+    await net.pay([(address(5, 0, 0), scenario.doge(1))])
 
     await net.recover(20, gap=20)
 
     async with net.engine.connect() as connection:
-        assert await ready_keys.count(connection, 100) == 10
+        assert await accounts.count(connection, 100) == 10
     assert net.seed[0].read().highest_account == 19
-    account = await world.open_account(net.engine, "new")
+    account = await scenario.open_account(net.engine, "new")
     assert account.id == 20
 
 
@@ -413,20 +416,20 @@ async def test_nothing_paid_is_nothing_written(net: Net) -> None:
 
 
 async def test_a_database_with_accounts_is_refused(net: Net) -> None:
-    await world.open_account(net.engine)
+    await scenario.open_account(net.engine)
 
-    with pytest.raises(domain.NotEmpty, match="This database has accounts"):
+    with pytest.raises(blocks.NotEmpty, match="This database has accounts"):
         await net.recover(2, gap=20)
 
 
 async def test_an_account_that_is_opened_meanwhile_is_not_written_over(net: Net) -> None:
-    await net.pay([(address(0, 0, 0), world.doge(1))])
+    await net.pay([(address(0, 0, 0), scenario.doge(1))])
 
     def open_one(stage: str, done: int, total: int) -> None:
-        opening.append(asyncio.ensure_future(world.open_account(net.engine)))
+        opening.append(asyncio.ensure_future(scenario.open_account(net.engine)))
 
     opening: list[asyncio.Future[accounts.Account]] = []
-    with pytest.raises(domain.NotEmpty):
+    with pytest.raises(blocks.NotEmpty):
         await recover_after(net, opening, open_one)
 
     assert [name for name, _, _ in (await opened(net.engine)).values()] == ["shop"]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.chain import node, rpc, wire
+from app.chain import header, node, rpc, wire
 from tests.unit.chain import replay
 
-GENESIS = wire.internal("3d2160a3b5dc4a9d62e7e66a295f70313ac808440ef7400d6c0772171ce973a5")
+GENESIS = header.internal("3d2160a3b5dc4a9d62e7e66a295f70313ac808440ef7400d6c0772171ce973a5")
 
 
 @pytest.mark.parametrize("fault", [replay.OVERFLOW, replay.reset], ids=["full queue", "reset"])
@@ -25,7 +25,7 @@ async def test_a_full_queue_and_a_reset_are_tried_again_after_growing_pauses(
 async def test_tries_come_to_an_end(client: node.Node, core: replay.Replay, fault: replay.Fault) -> None:
     core.faults += [fault] * 5
 
-    with pytest.raises(node.NodeAway):
+    with pytest.raises(rpc.NodeAway):
         await client.send([b"\x00\xff"])
 
 
@@ -34,7 +34,7 @@ async def test_what_must_not_happen_twice_is_not_asked_again_after_a_reset(
 ) -> None:
     core.faults += [replay.OVERFLOW, replay.reset]  # the full queue says that nothing was done
 
-    with pytest.raises(node.NodeAway):
+    with pytest.raises(rpc.NodeAway):
         await client.call("sendtoaddress", "n1", "5")
 
     assert not core.faults
@@ -44,9 +44,9 @@ async def test_what_must_not_happen_twice_is_not_asked_again_after_a_reset(
 async def test_a_node_that_warms_up_says_so_to_calls_and_to_batches(client: node.Node, core: replay.Replay) -> None:
     core.faults += [replay.failing(-28, "Verifying blocks..."), replay.failing(-28, "Rewinding blocks...")]
 
-    with pytest.raises(node.NodeWarmingUp, match="Verifying blocks"):
+    with pytest.raises(rpc.NodeWarmingUp, match="Verifying blocks"):
         await client.chain_state()
-    with pytest.raises(node.NodeWarmingUp, match="Rewinding blocks"):
+    with pytest.raises(rpc.NodeWarmingUp, match="Rewinding blocks"):
         await client.hashes(0, 2)
 
 
@@ -61,16 +61,16 @@ async def test_a_new_cookie_is_read_once_when_the_old_one_is_refused(core: repla
         assert await client.block_hash(0) == GENESIS
 
         core.login = "another"
-        with pytest.raises(node.NodeRefused):
+        with pytest.raises(rpc.NodeRefused):
             await client.block_hash(0)
         cookie.unlink()
-        with pytest.raises(node.NodeAway, match="is the node running"):
+        with pytest.raises(rpc.NodeAway, match="is the node running"):
             await client.block_hash(0)
 
 
 async def test_a_wrong_password_is_refused_at_once_and_appears_nowhere(core: replay.Replay, naps: replay.Naps) -> None:
     async with node.Node(f"http://user:hush@127.0.0.1:{core.port}", sleep=naps) as client:
-        with pytest.raises(node.NodeRefused) as raised:
+        with pytest.raises(rpc.NodeRefused) as raised:
             await client.chain_state()
 
         assert repr(client) == f"Node(http://127.0.0.1:{core.port})"
@@ -81,20 +81,20 @@ async def test_a_wrong_password_is_refused_at_once_and_appears_nowhere(core: rep
 async def test_a_node_that_hangs_is_away_after_the_time_out(core: replay.Replay) -> None:
     core.faults.append(replay.hang)
     async with node.Node(f"http://a:b@127.0.0.1:{core.port}", timeout_seconds=0.1) as client:
-        with pytest.raises(node.NodeAway):
+        with pytest.raises(rpc.NodeAway):
             await client.chain_state()
 
 
 async def test_a_node_that_drips_is_away_after_the_time_out(core: replay.Replay) -> None:
     core.faults.append(replay.drip)
     async with node.Node(f"http://a:b@127.0.0.1:{core.port}", timeout_seconds=0.2) as client:
-        with pytest.raises(node.NodeAway):
+        with pytest.raises(rpc.NodeAway):
             await client.chain_state()
 
 
 async def test_nobody_there_is_away(core: replay.Replay, naps: replay.Naps) -> None:
     async with node.Node("http://a:b@127.0.0.1:1", sleep=naps) as client:
-        with pytest.raises(node.NodeAway):
+        with pytest.raises(rpc.NodeAway):
             await client.chain_state()
     assert naps.seconds == []
 
@@ -130,7 +130,7 @@ async def test_nobody_there_is_away(core: replay.Replay, naps: replay.Naps) -> N
 async def test_nonsense_is_named_so(client: node.Node, core: replay.Replay, fault: replay.Fault) -> None:
     core.faults.append(fault)
 
-    with pytest.raises(node.NodeNonsense):
+    with pytest.raises(rpc.NodeNonsense):
         await client.chain_state()
 
     assert (await client.chain_state()).height == 0
@@ -145,21 +145,21 @@ async def test_a_batch_with_too_few_replies_or_another_order_is_nonsense(
     ]
 
     for _ in range(2):
-        with pytest.raises(node.NodeNonsense):
+        with pytest.raises(rpc.NodeNonsense):
             await client.hashes(0, 2)
 
 
 async def test_a_gateway_without_a_node_behind_it_is_away(client: node.Node, core: replay.Replay) -> None:
     core.faults.append(replay.saying(502, b"<html>"))
 
-    with pytest.raises(node.NodeAway):
+    with pytest.raises(rpc.NodeAway):
         await client.chain_state()
 
 
 async def test_a_node_that_starts_or_stops_is_said_to(client: node.Node, core: replay.Replay) -> None:
     core.faults.append(replay.saying(503, b"<HTML><HEAD><TITLE>503 Service Unavailable</TITLE></HEAD></HTML>"))
 
-    with pytest.raises(node.NodeAway, match=r"is starting or stopping \(HTTP 503\)\.$"):
+    with pytest.raises(rpc.NodeAway, match=r"is starting or stopping \(HTTP 503\)\.$"):
         await client.chain_state()
 
 
@@ -183,7 +183,7 @@ async def test_those_who_ask_by_http_take_no_turn_of_the_programs_own(core: repl
         waiting = [asyncio.create_task(callers.block_hash(0)) for _ in range(sum(rpc.CALLERS_SLOTS))]
         await full.wait()
 
-        with pytest.raises(node.NodeAway, match="is asked for too much at once"):
+        with pytest.raises(rpc.NodeAway, match="is asked for too much at once"):
             await callers.block_hash(0)
         found = await asyncio.gather(*(own.chain_state() for _ in range(rpc.CALLS_AT_ONCE)))
         over.set()

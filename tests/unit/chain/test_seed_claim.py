@@ -13,10 +13,10 @@ from app.chain.keys import Keyring
 from app.chain.seed_claim import OtherSeed
 from app.chain.seed_file import SeedFile, SeedFileMissing
 from app.chain.seed_record import Cost
-from app.domain.networks import REGTEST
-from app.lease import Lease
-from app.tables import installation, ready_keys
-from tests import world
+from app.db.tables import installation, ready_keys
+from app.domain.dogecoin import REGTEST
+from app.runtime.lease import Lease
+from tests import scenario
 
 OTHER_WORDS = "zoo " * 11 + "wrong"
 
@@ -61,7 +61,7 @@ async def test_beside_a_database_that_has_keys_no_seed_is_made(
     engine: AsyncEngine, tmp_path: Path, *, known: bool
 ) -> None:
     """Also where an older Kennel made them, which did not note whose they are."""
-    file = seed_at(tmp_path / "home", world.WORDS)
+    file = seed_at(tmp_path / "home", scenario.WORDS)
     await pool(engine, file, await opened(engine, file)).step()
     file.path.unlink()
     if not known:
@@ -78,9 +78,9 @@ async def test_beside_a_database_that_has_keys_no_seed_is_made(
 async def test_a_seed_of_another_installation_opens_nothing(
     engine: AsyncEngine, tmp_path: Path, *, known: bool
 ) -> None:
-    ours, other = seed_at(tmp_path / "ours", world.WORDS), seed_at(tmp_path / "other", OTHER_WORDS)
+    ours, other = seed_at(tmp_path / "ours", scenario.WORDS), seed_at(tmp_path / "other", OTHER_WORDS)
     await pool(engine, ours, await opened(engine, ours)).step()
-    await world.open_account(engine)
+    await scenario.open_account(engine)
     if not known:
         async with engine.begin() as db:
             await db.execute(sa.update(installation).values(seed=None))
@@ -96,7 +96,7 @@ async def test_a_seed_of_another_installation_opens_nothing(
 async def test_a_database_that_has_no_keys_yet_is_that_of_the_first_seed_that_comes(
     engine: AsyncEngine, tmp_path: Path
 ) -> None:
-    first, second = seed_at(tmp_path / "one", world.WORDS), seed_at(tmp_path / "two", OTHER_WORDS)
+    first, second = seed_at(tmp_path / "one", scenario.WORDS), seed_at(tmp_path / "two", OTHER_WORDS)
 
     await opened(engine, first)
 
@@ -106,7 +106,7 @@ async def test_a_database_that_has_no_keys_yet_is_that_of_the_first_seed_that_co
 
 async def test_what_a_recovery_takes_over_holds_no_key_of_another_seed(engine: AsyncEngine, tmp_path: Path) -> None:
     """Somebody started Kennel on the new database before the old seed was there."""
-    new, old = seed_at(tmp_path / "new"), seed_at(tmp_path / "old", world.WORDS)
+    new, old = seed_at(tmp_path / "new"), seed_at(tmp_path / "old", scenario.WORDS)
     started = pool(engine, new, await opened(engine, new))
     await started.step()
 
@@ -121,7 +121,7 @@ async def test_what_a_recovery_takes_over_holds_no_key_of_another_seed(engine: A
 
 
 async def test_a_recovery_keeps_the_keys_that_its_own_seed_made_ready(engine: AsyncEngine, tmp_path: Path) -> None:
-    file = seed_at(tmp_path / "home", world.WORDS)
+    file = seed_at(tmp_path / "home", scenario.WORDS)
     keyring = await opened(engine, file)
     await pool(engine, file, keyring).step()
 

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/chain/test_seed_file.py."""
+
 import json
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from bip_utils import Bip39Languages, Bip39MnemonicValidator
 
 from app.chain import seed_file, seed_record
 from app.chain.seed_file import SeedFile
-from app.domain.networks import MAIN, REGTEST, TEST, Network
+from app.domain.dogecoin import MAIN, REGTEST, TEST, Network
 
 ROOT = Path(__file__).parents[3]
 WORDS = "abandon " * 11 + "about"

@@ -11,31 +11,41 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import money, tables
-from app.chain.node import Node, NodeError, NodeTrouble
-from app.domain import coin_choice, consolidations, dispatch, fees, funds, hd, pauses, scripts
+from app import money
+from app.chain.node import Node
+from app.chain.rpc import NodeError, NodeTrouble
+from app.db import tables
+from app.domain import dogecoin
+from app.domain.dogecoin import REGTEST
 from app.domain.ledger import InsufficientFunds
-from app.domain.networks import REGTEST
-from app.domain.pay_orders import Payee, PayOrder
-from app.domain.payments import Payment
+from app.domain.payments import (
+    Payee,
+    Payment,
+    PayOrder,
+    coin_selection,
+    consolidation,
+    fees,
+    pause,
+    signing_queue,
+    spendable_coins,
+)
 from app.domain.refusals import Refusal
 from app.money import DUST, Koinu
-from tests import till as tills
-from tests import world
-from tests.till import NOWHERE, Till, order
-from tests.world import doge
+from tests import chain_harness, scenario
+from tests.chain_harness import NOWHERE, ChainHarness, order
+from tests.scenario import doge
 
 TOLD = ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Till]:
-    async with tills.opened(engine, tmp_path) as made:
+async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+    async with chain_harness.opened(engine, tmp_path) as made:
         yield made
         await made.audit()
 
 
-async def decoded(till: Till, payment: Payment) -> dict[str, Any]:
+async def decoded(till: ChainHarness, payment: Payment) -> dict[str, Any]:
     """The transaction of a payment, as the node reads it."""
     [payment] = await till.shown(payment)
     assert payment.raw is not None
@@ -43,7 +53,7 @@ async def decoded(till: Till, payment: Payment) -> dict[str, Any]:
     return found
 
 
-async def test_a_payment_arrives_once_and_costs_its_fee(till: Till) -> None:
+async def test_a_payment_arrives_once_and_costs_its_fee(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
 
@@ -67,7 +77,7 @@ async def test_a_payment_arrives_once_and_costs_its_fee(till: Till) -> None:
     assert await till.send() == 0
 
 
-async def test_a_script_hash_and_many_outputs_are_paid(till: Till) -> None:
+async def test_a_script_hash_and_many_outputs_are_paid(till: ChainHarness) -> None:
     await till.fund("shop", 1000)
     people = [await till.stranger() for _ in range(30)]
     payees = [Payee.of(REGTEST, "", to, doge(n + 1)) for n, to in enumerate(people)]
@@ -80,11 +90,11 @@ async def test_a_script_hash_and_many_outputs_are_paid(till: Till) -> None:
 
     assert [await till.received(to) for to in people] == [doge(n + 1) for n in range(30)]
     outputs = (await decoded(till, payment))["vout"]
-    assert outputs[30]["scriptPubKey"]["hex"] == scripts.p2sh(bytes(20)).hex()
+    assert outputs[30]["scriptPubKey"]["hex"] == dogecoin.p2sh(bytes(20)).hex()
     assert await till.states(payment) == ["CONFIRMED"]
 
 
-async def test_hundreds_of_small_coins_pay_one_large_payment(till: Till) -> None:
+async def test_hundreds_of_small_coins_pay_one_large_payment(till: ChainHarness) -> None:
     await till.fund("shop", *[1] * 300)
     to = await till.stranger()
 
@@ -97,9 +107,9 @@ async def test_hundreds_of_small_coins_pay_one_large_payment(till: Till) -> None
 
 
 @pytest.mark.parametrize("left", ["0.0005", "0.0099"])
-async def test_change_below_the_dust_limit_goes_to_the_fee(till: Till, left: str) -> None:
+async def test_change_below_the_dust_limit_goes_to_the_fee(till: ChainHarness, left: str) -> None:
     await till.fund("shop", 10)
-    fee = fees.fee(fees.size(1, [scripts.p2sh(bytes(20))]), fees.MINED_RATE)
+    fee = fees.fee(fees.size(1, [dogecoin.p2sh(bytes(20))]), fees.MINED_RATE)
 
     payment = await till.pay(NOWHERE, money.show(doge(10) - fee - doge(left)))
     await till.send()
@@ -112,7 +122,7 @@ async def test_change_below_the_dust_limit_goes_to_the_fee(till: Till, left: str
     assert await till.states(payment) == ["CONFIRMED"]
 
 
-async def test_a_fee_above_its_limit_fails_the_payment_and_gives_the_money_back(till: Till) -> None:
+async def test_a_fee_above_its_limit_fails_the_payment_and_gives_the_money_back(till: ChainHarness) -> None:
     await till.fund("shop", *[1] * 40)
 
     payment = await till.pay(NOWHERE, 38, max_fee=doge("0.01"))
@@ -126,7 +136,7 @@ async def test_a_fee_above_its_limit_fails_the_payment_and_gives_the_money_back(
     assert await till.send() == 0
 
 
-async def test_a_payment_whose_coins_are_not_there_waits_and_lets_the_next_one_pass(till: Till) -> None:
+async def test_a_payment_whose_coins_are_not_there_waits_and_lets_the_next_one_pass(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     await till.fund("other", 10)
     kept = await till.pay(NOWHERE, 60, kind="paytx")
@@ -146,12 +156,12 @@ async def test_a_payment_whose_coins_are_not_there_waits_and_lets_the_next_one_p
     assert await till.states(kept, waiting, passing) == ["CONFIRMED"] * 3
 
 
-async def test_however_many_wait_for_their_coins_others_are_paid(till: Till) -> None:
+async def test_however_many_wait_for_their_coins_others_are_paid(till: ChainHarness) -> None:
     await till.fund("shop", 1000)
     await till.fund("other", 10)
     await till.pay(NOWHERE, 1, kind="paytx")
     await till.send()
-    waiting = [await till.pay(NOWHERE, 11, max_fee=doge("0.1")) for _ in range(dispatch.TURN + 1)]
+    waiting = [await till.pay(NOWHERE, 11, max_fee=doge("0.1")) for _ in range(signing_queue.TURN + 1)]
 
     passing = await till.pay(NOWHERE, 5, "other")
     await till.send()
@@ -159,15 +169,15 @@ async def test_however_many_wait_for_their_coins_others_are_paid(till: Till) -> 
     assert await till.states(*waiting, passing) == ["PENDING"] * len(waiting) + ["BROADCAST"]
 
 
-async def test_what_is_signed_is_sent_though_more_and_more_is_asked_for(till: Till) -> None:
-    await till.fund("shop", *[2] * (dispatch.TURN + 10))
-    for _ in range(dispatch.TURN + 10):
+async def test_what_is_signed_is_sent_though_more_and_more_is_asked_for(till: ChainHarness) -> None:
+    await till.fund("shop", *[2] * (signing_queue.TURN + 10))
+    for _ in range(signing_queue.TURN + 10):
         await till.pay(NOWHERE, 1, max_fee=doge("0.1"))
 
     await till.sender.step()
     await till.sender.step()
 
-    assert len(await till.mempool()) == dispatch.TURN
+    assert len(await till.mempool()) == signing_queue.TURN
 
 
 class Unreachable(Node):
@@ -186,7 +196,7 @@ class Unreachable(Node):
 
 
 @pytest.fixture
-async def unreachable(till: Till) -> AsyncIterator[Unreachable]:
+async def unreachable(till: ChainHarness) -> AsyncIterator[Unreachable]:
     """The till's sender speaks to this."""
     async with Unreachable(till.url) as node:
         till.sender = till.make_sender(node=node)
@@ -194,7 +204,7 @@ async def unreachable(till: Till) -> AsyncIterator[Unreachable]:
 
 
 async def test_what_was_signed_while_the_node_is_away_is_sent_when_it_is_back(
-    till: Till, unreachable: Unreachable
+    till: ChainHarness, unreachable: Unreachable
 ) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
@@ -214,7 +224,7 @@ async def test_what_was_signed_while_the_node_is_away_is_sent_when_it_is_back(
 
 
 async def test_what_the_node_took_without_an_answer_is_sent_again_and_paid_once(
-    till: Till, unreachable: Unreachable
+    till: ChainHarness, unreachable: Unreachable
 ) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
@@ -235,7 +245,7 @@ async def test_what_the_node_took_without_an_answer_is_sent_again_and_paid_once(
 
 
 async def test_a_block_that_comes_before_the_nodes_answer_was_noted_confirms_the_payment(
-    till: Till, unreachable: Unreachable
+    till: ChainHarness, unreachable: Unreachable
 ) -> None:
     await till.fund("shop", 100)
     payment = await till.pay(NOWHERE, 10)
@@ -251,7 +261,7 @@ async def test_a_block_that_comes_before_the_nodes_answer_was_noted_confirms_the
     assert await till.send() == 0
 
 
-async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_mined(till: Till) -> None:
+async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_mined(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     payment = await till.pay(NOWHERE, 10)
     await till.send()
@@ -271,7 +281,7 @@ async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_m
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(till: Till, depth: int) -> None:
+async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(till: ChainHarness, depth: int) -> None:
     await till.fund("shop", 100)
     to = await till.stranger()
     payment = await till.pay(to, 10)
@@ -292,7 +302,7 @@ async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(till: Ti
     assert (await till.states(payment), await till.received(to)) == (["CONFIRMED"], doge(10))
 
 
-async def test_batched_payments_share_one_transaction_and_its_fee(till: Till) -> None:
+async def test_batched_payments_share_one_transaction_and_its_fee(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     await till.fund("other", 100)
     people = [await till.stranger() for _ in range(4)]
@@ -314,7 +324,7 @@ async def test_batched_payments_share_one_transaction_and_its_fee(till: Till) ->
     assert [await till.received(to) for to in people] == [doge(1), doge(2), doge(3), doge(4)]
 
 
-async def test_a_batched_payment_whose_coins_are_not_there_does_not_hold_up_the_others(till: Till) -> None:
+async def test_a_batched_payment_whose_coins_are_not_there_does_not_hold_up_the_others(till: ChainHarness) -> None:
     await till.fund("shop", 100)
     await till.fund("other", 10)
     await till.pay(NOWHERE, 60, kind="paytx")
@@ -327,11 +337,11 @@ async def test_a_batched_payment_whose_coins_are_not_there_does_not_hold_up_the_
     assert await till.states(waiting, passing) == ["PENDING", "BROADCAST"]
 
 
-async def test_a_consolidation_shares_its_transaction_with_nobody(till: Till) -> None:
+async def test_a_consolidation_shares_its_transaction_with_nobody(till: ChainHarness) -> None:
     await till.fund("shop", 10, 10, 50)
-    await world.open_account(till.engine, "shop", batch=True)
+    await scenario.open_account(till.engine, "shop", batch=True)
     async with till.engine.begin() as db:
-        made = await consolidations.request(db, REGTEST, "shop", 2)
+        made = await consolidation.request(db, REGTEST, "shop", 2)
     assert not isinstance(made, Refusal)
     sent = await till.pay(NOWHERE, 5)
 
@@ -341,7 +351,7 @@ async def test_a_consolidation_shares_its_transaction_with_nobody(till: Till) ->
     assert len(await till.sent()) == 2
 
 
-async def test_a_paytx_shares_its_transaction_with_nobody(till: Till) -> None:
+async def test_a_paytx_shares_its_transaction_with_nobody(till: ChainHarness) -> None:
     await till.fund("shop", 50, 50)
     kept = await till.pay(NOWHERE, 6, kind="paytx", batch=True)
     sent = await till.pay(NOWHERE, 5, batch=True)
@@ -355,7 +365,7 @@ async def test_a_paytx_shares_its_transaction_with_nobody(till: Till) -> None:
     ("amount", "terms"), [("9.995", {"share": 100 * fees.PERCENT}), ("9.985", {"explicit_fee": doge("0.01")})]
 )
 async def test_what_is_too_small_for_change_goes_to_an_exact_fee_as_well(
-    till: Till, amount: str, terms: dict[str, Any]
+    till: ChainHarness, amount: str, terms: dict[str, Any]
 ) -> None:
     await till.fund("shop", 10)
     payment = await till.pay(NOWHERE, amount, **terms)
@@ -367,7 +377,7 @@ async def test_what_is_too_small_for_change_goes_to_an_exact_fee_as_well(
     assert (await till.balance())[:4] == (0, 0, 0, doge(10))
 
 
-async def test_an_exact_fee_is_exact_where_there_is_another_coin(till: Till) -> None:
+async def test_an_exact_fee_is_exact_where_there_is_another_coin(till: ChainHarness) -> None:
     await till.fund("shop", 10, 20)
     payment = await till.pay(NOWHERE, "9.985", explicit_fee=doge("0.01"))
 
@@ -378,7 +388,7 @@ async def test_an_exact_fee_is_exact_where_there_is_another_coin(till: Till) -> 
     assert (await till.balance()).available == doge(30) - doge("9.995")
 
 
-async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment_once(till: Till) -> None:
+async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment_once(till: ChainHarness) -> None:
     await till.fund("shop", *[20] * 8)
     other = till.make_sender()
     to = await till.stranger()
@@ -394,7 +404,9 @@ async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment
     assert len(await till.sent()) == 6
 
 
-async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neither_signed_nor_failed(till: Till) -> None:
+async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neither_signed_nor_failed(
+    till: ChainHarness,
+) -> None:
     """As if nothing were locked: what was read is acted upon after the other one's commit."""
     await till.fund("shop", 50, 50)
     to = await till.stranger()
@@ -402,16 +414,16 @@ async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neithe
     stale = await till.shown(payment)
     await till.send()
     async with till.engine.connect() as db:
-        free = await funds.smallest(db, 1)
+        free = await spendable_coins.smallest(db, 1)
 
-    choice = coin_choice.Choice(free.coins, (doge(10),), Koinu(doge(40) - DUST), DUST)
-    again = dispatch.Signed(bytes(32), b"raw", choice, None, None)
-    with pytest.raises(dispatch.PaymentTaken):
+    choice = coin_selection.Choice(free.coins, (doge(10),), Koinu(doge(40) - DUST), DUST)
+    again = signing_queue.Signed(bytes(32), b"raw", choice, None, None)
+    with pytest.raises(signing_queue.PaymentTaken):
         async with till.engine.begin() as db:
-            await dispatch.store(db, [dispatch.Draft(stale, again)])
-    with pytest.raises(dispatch.PaymentTaken):
+            await signing_queue.store(db, [signing_queue.Draft(stale, again)])
+    with pytest.raises(signing_queue.PaymentTaken):
         async with till.engine.begin() as db:
-            await dispatch.store(db, (), [(stale[0], InsufficientFunds(available=0, needed=0))])
+            await signing_queue.store(db, (), [(stale[0], InsufficientFunds(available=0, needed=0))])
 
     assert (await till.states(payment), len(await till.sent()), len(await till.free())) == (
         ["BROADCAST"],
@@ -422,16 +434,16 @@ async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neithe
     assert (await till.states(payment), await till.received(to)) == (["CONFIRMED"], doge(10))
 
 
-async def test_fresh_change_is_spent_as_far_as_nodes_take_chains(till: Till) -> None:
+async def test_fresh_change_is_spent_as_far_as_nodes_take_chains(till: ChainHarness) -> None:
     await till.fund("shop", 1000)
     to = await till.stranger()
-    payments = [await till.pay(to, 1) for _ in range(funds.ANCESTORS + 6)]
+    payments = [await till.pay(to, 1) for _ in range(spendable_coins.ANCESTORS + 6)]
 
     await till.send()
 
     states = await till.states(*payments)
-    assert states == ["BROADCAST"] * funds.ANCESTORS + ["PENDING"] * 6
-    assert len(await till.mempool()) == funds.ANCESTORS
+    assert states == ["BROADCAST"] * spendable_coins.ANCESTORS + ["PENDING"] * 6
+    assert len(await till.mempool()) == spendable_coins.ANCESTORS
     await till.mine()
     await till.send()
     await till.mine(2)
@@ -439,7 +451,7 @@ async def test_fresh_change_is_spent_as_far_as_nodes_take_chains(till: Till) -> 
     assert await till.received(to) == doge(len(payments))
 
 
-async def test_several_chains_of_change_never_meet_in_one_that_is_too_long(till: Till) -> None:
+async def test_several_chains_of_change_never_meet_in_one_that_is_too_long(till: ChainHarness) -> None:
     """Each coin becomes a chain; a payment that needs the ends of several stands on all of them."""
     await till.fund("shop", *[14] * 4)
     small = [await till.pay(NOWHERE, 1, max_fee=doge("0.05")) for _ in range(48)]
@@ -458,7 +470,7 @@ async def test_several_chains_of_change_never_meet_in_one_that_is_too_long(till:
 
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_a_payment_waits_where_it_would_join_two_chains_into_one_that_is_too_long(
-    till: Till, *, at_once: bool
+    till: ChainHarness, *, at_once: bool
 ) -> None:
     """The smallest change that will do is spent: each coin begins a chain of 13."""
     await till.fund("shop", 20, 20)
@@ -478,7 +490,7 @@ async def test_a_payment_waits_where_it_would_join_two_chains_into_one_that_is_t
     assert await till.states(*small, joining) == ["CONFIRMED"] * 27
 
 
-async def test_payments_that_wait_together_are_signed_in_one_transaction_of_the_database(till: Till) -> None:
+async def test_payments_that_wait_together_are_signed_in_one_transaction_of_the_database(till: ChainHarness) -> None:
     await till.fund("shop", *[5] * 4)  # so that the others spend change of these
     await till.fund("other", 20)
     made = [await till.pay(NOWHERE, 1, who) for who in ["shop", "other"] * 6]
@@ -495,7 +507,7 @@ async def test_payments_that_wait_together_are_signed_in_one_transaction_of_the_
     assert await till.states(*made) == ["CONFIRMED"] * 12
 
 
-async def test_a_payment_that_can_never_be_signed_fails_alone(till: Till) -> None:
+async def test_a_payment_that_can_never_be_signed_fails_alone(till: ChainHarness) -> None:
     await till.fund("shop", *[1] * 40)
     await till.fund("other", 20)
     first = await till.pay(NOWHERE, 5, "other")
@@ -509,11 +521,11 @@ async def test_a_payment_that_can_never_be_signed_fails_alone(till: Till) -> Non
 
 
 async def test_a_coin_to_which_there_is_no_key_stops_no_payment_but_those_that_need_it(
-    till: Till, caplog: pytest.LogCaptureFixture
+    till: ChainHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     [address] = await till.fund("shop", 20)
     await till.fund("other", 20)
-    there = scripts.of_address(REGTEST, address)
+    there = dogecoin.of_address(REGTEST, address)
     await rename(till, there, bytes(25))
     stopped = await till.pay(NOWHERE, 15)
 
@@ -528,14 +540,14 @@ async def test_a_coin_to_which_there_is_no_key_stops_no_payment_but_those_that_n
     assert await till.states(stopped) == ["BROADCAST"]
 
 
-async def test_a_payment_that_the_database_does_not_take_stops_no_other(till: Till) -> None:
+async def test_a_payment_that_the_database_does_not_take_stops_no_other(till: ChainHarness) -> None:
     await till.fund("shop", 20)
     await till.fund("other", 20)
     stopped = await till.pay(NOWHERE, 5)
     others = [await till.pay(NOWHERE, 5, "other") for _ in range(2)]
     async with till.engine.begin() as db:
         account, xpub = (await db.execute(sa.text("SELECT id, xpub FROM accounts WHERE foreign_id = 'shop'"))).one()
-        taken = {"script": hd.script_at(xpub, hd.CHANGE, 0), "branch": 1, "index": 0, "purpose": "change"}
+        taken = {"script": dogecoin.script_at(xpub, dogecoin.CHANGE, 0), "branch": 1, "index": 0, "purpose": "change"}
         await db.execute(sa.insert(tables.addresses).values(account_id=account, **taken))
 
     for _ in range(8):
@@ -549,13 +561,13 @@ async def test_a_payment_that_the_database_does_not_take_stops_no_other(till: Ti
     assert await till.states(stopped) == ["BROADCAST"]
 
 
-async def rename(till: Till, script: bytes, to: bytes) -> None:
+async def rename(till: ChainHarness, script: bytes, to: bytes) -> None:
     """Note another script for a path than its key has, as a database that fits another seed would."""
     async with till.engine.begin() as db:
         await db.execute(sa.update(tables.addresses).where(tables.addresses.c.script == script).values(script=to))
 
 
-async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it(till: Till) -> None:
+async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it(till: ChainHarness) -> None:
     """What is left over is no change but fee, so that the fee is a koinu less than all that was set aside."""
     limit = doge("0.0025")
     await till.fund("shop", money.show(3 * doge(1) + 3 * limit - 1), "0.5")
@@ -575,7 +587,9 @@ async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it
 
 
 @pytest.mark.parametrize("coins", [["210"], ["10.5"] * 20], ids=["a single coin", "20 coins"])
-async def test_of_50_payments_at_once_as_many_are_accepted_as_there_is_money_for(till: Till, coins: list[str]) -> None:
+async def test_of_50_payments_at_once_as_many_are_accepted_as_there_is_money_for(
+    till: ChainHarness, coins: list[str]
+) -> None:
     await till.fund("shop", *coins)
     to = await till.stranger()
     asked = [order(to, 10, max_fee=doge("0.5")) for _ in range(50)]
@@ -589,10 +603,14 @@ async def test_of_50_payments_at_once_as_many_are_accepted_as_there_is_money_for
     await till.send()
     await till.mine(2)
     assert await till.states(*accepted) == ["CONFIRMED"] * 20
-    assert await till.received(to) == sum(tills.paid(payment) for payment in await till.shown(*accepted)) == doge(200)
+    assert (
+        await till.received(to)
+        == sum(chain_harness.paid(payment) for payment in await till.shown(*accepted))
+        == doge(200)
+    )
 
 
-async def test_money_comes_back_only_when_a_strangers_spend_of_its_coin_is_deep(till: Till) -> None:
+async def test_money_comes_back_only_when_a_strangers_spend_of_its_coin_is_deep(till: ChainHarness) -> None:
     [address] = await till.fund("shop", 100)
     payment = await till.pay(NOWHERE, 10)
     await till.send()
@@ -608,7 +626,7 @@ async def test_money_comes_back_only_when_a_strangers_spend_of_its_coin_is_deep(
     assert await till.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_FAILED"]
 
 
-async def test_what_was_built_on_a_payment_that_can_no_longer_happen_is_released_as_well(till: Till) -> None:
+async def test_what_was_built_on_a_payment_that_can_no_longer_happen_is_released_as_well(till: ChainHarness) -> None:
     [address] = await till.fund("shop", 100)
     first = await till.pay(NOWHERE, 10)
     second = await till.pay(NOWHERE, 20)
@@ -624,7 +642,7 @@ async def test_what_was_built_on_a_payment_that_can_no_longer_happen_is_released
     assert (await till.balance())[:4] == (doge(100), 0, 0, 0)
 
 
-async def test_change_of_a_payment_that_a_block_has_overtaken_is_not_spent(till: Till) -> None:
+async def test_change_of_a_payment_that_a_block_has_overtaken_is_not_spent(till: ChainHarness) -> None:
     [address] = await till.fund("shop", 100)
     overtaken = await till.pay(NOWHERE, 10)
     await till.send()
@@ -638,7 +656,7 @@ async def test_change_of_a_payment_that_a_block_has_overtaken_is_not_spent(till:
 
 
 async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_again_is_released_again(
-    till: Till,
+    till: ChainHarness,
 ) -> None:
     """The stolen coin's block goes; meanwhile another payment took the coin that had been given back."""
     addresses = await till.fund("shop", 10, 10)
@@ -667,7 +685,7 @@ async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_
     assert await till.states(first, second) == ["FAILED", "CONFIRMED"]
 
 
-async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(till: Till) -> None:
+async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(till: ChainHarness) -> None:
     """Five times a second, for as long as an installation runs."""
     await till.fund("shop", 100)
     await till.pay(await till.stranger(), 10)
@@ -679,7 +697,7 @@ async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(til
 
     assert [await till.sender.step() for _ in range(3)] == [False] * 3
     async with till.engine.begin() as db:
-        await pauses.pause(db, "of a doubt")
+        await pause.pause(db, "of a doubt")
         await db.execute(sa.update(tables.transactions).values(tried=None))
     paused = len(asked)
     assert not await till.sender.step()

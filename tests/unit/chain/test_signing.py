@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.chain import signing, wire
-from app.devnet import signatures
-from app.domain import base58, fees, scripts
+from app.chain import header, signing, wire
+from app.domain import dogecoin, payments
 from app.money import COIN
+from devnet import signatures
 
 CALLS = json.loads((Path(__file__).parents[2] / "vectors" / "core-regtest-recording.json").read_text())["calls"]
 KEYS = [coincurve.PrivateKey(bytes(31) + bytes((number,))) for number in range(1, 6)]
@@ -26,12 +26,12 @@ def answers(method: str) -> list[Any]:
 
 
 def script_of(key: coincurve.PrivateKey) -> bytes:
-    return scripts.p2pkh(base58.hash160(key.public_key.format()))
+    return dogecoin.p2pkh(dogecoin.hash160(key.public_key.format()))
 
 
 def recorded_keys() -> dict[bytes, coincurve.PrivateKey]:
     """Return the keys that `dumpprivkey` told, by the script that they spend."""
-    found = [base58.decode(wif) for wif in answers("dumpprivkey")]
+    found = [dogecoin.decode(wif) for wif in answers("dumpprivkey")]
     keys = [coincurve.PrivateKey(payload[1:33]) for payload in found if isinstance(payload, bytes)]
     return {script_of(key): key for key in keys}
 
@@ -43,7 +43,7 @@ def recorded_pairs() -> list[tuple[str, str]]:
 
 
 def script_signed_for(spent: wire.Input) -> bytes:
-    return scripts.p2pkh(base58.hash160(spent.script[spent.script[0] + 2 :]))
+    return dogecoin.p2pkh(dogecoin.hash160(spent.script[spent.script[0] + 2 :]))
 
 
 @pytest.mark.parametrize("place", range(8))
@@ -58,7 +58,7 @@ def test_what_is_signed_is_byte_for_byte_what_core_signed(place: int) -> None:
 
     assert built.raw == given_
     assert signed.raw == expected
-    assert signed.txid == wire.hash256(expected)
+    assert signed.txid == header.hash256(expected)
 
 
 def test_all_of_cores_recorded_signatures_are_compared() -> None:
@@ -89,7 +89,7 @@ def test_the_hash_that_is_built_up_is_the_hash_of_the_whole(
 
 @pytest.mark.parametrize("count", [1, 252, 253])
 def test_the_node_finds_no_fault_in_what_is_signed_and_it_is_no_larger_than_was_paid_for(count: int) -> None:
-    outputs = [wire.Output(COIN, script_of(KEYS[0])), wire.Output(COIN, scripts.p2sh(bytes(20)))]
+    outputs = [wire.Output(COIN, script_of(KEYS[0])), wire.Output(COIN, dogecoin.p2sh(bytes(20)))]
     spent = [script_of(KEYS[index % 5]) for index in range(count)]
     built = signing.build([(index.to_bytes(32, "big"), index) for index in range(count)], outputs)
 
@@ -99,7 +99,7 @@ def test_the_node_finds_no_fault_in_what_is_signed_and_it_is_no_larger_than_was_
         signatures.fault(signed, index, spent[index]) for index in {0, 1, count // 2, count - 1} if index < count
     )
     assert {found.sequence for found in signed.inputs} == {0xFFFFFFFF}
-    worst = fees.size(count, [output.script for output in outputs])
+    worst = payments.size(count, [output.script for output in outputs])
     assert worst - 3 * count <= signed.size <= worst
 
 
@@ -110,7 +110,7 @@ def test_a_signature_at_its_longest_makes_the_size_that_is_paid_for() -> None:
         for number in range(64)
     ]
 
-    assert max(sizes) == fees.size(1, spent) == 192
+    assert max(sizes) == payments.size(1, spent) == 192
 
 
 def test_keys_are_asked_for_one_by_one_and_in_order() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.chain import wire
+from app.chain import header, wire
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 
@@ -45,15 +45,15 @@ def test_a_recorded_block_reads_as_the_node_described_it(at: int) -> None:
     block = wire.parse_block(raw)
 
     seen = {
-        "hash": wire.display(block.header.hash),
+        "hash": header.display(block.header.hash),
         "size": len(raw),
         "version": block.header.version,
-        "merkleroot": wire.display(block.header.merkle_root),
+        "merkleroot": header.display(block.header.merkle_root),
         "time": block.header.time,
         "nonce": block.header.nonce,
         "bits": f"{block.header.bits:08x}",
-        "previousblockhash": wire.display(block.header.previous),
-        "tx": [wire.display(transaction.txid) for transaction in block.transactions],
+        "previousblockhash": header.display(block.header.previous),
+        "tx": [header.display(transaction.txid) for transaction in block.transactions],
     }
     txids = [entry["txid"] if isinstance(entry, dict) else entry for entry in told.get("tx", seen["tx"])]
     expected = {**told, "tx": txids}
@@ -83,7 +83,7 @@ def test_every_field_of_every_transaction_is_as_the_node_described_it() -> None:
             if transaction.is_coinbase:
                 assert spent.script.hex() == source["coinbase"]
             else:
-                assert (wire.display(spent.txid), spent.vout) == (source["txid"], source["vout"])
+                assert (header.display(spent.txid), spent.vout) == (source["txid"], source["vout"])
                 assert spent.script.hex() == source["scriptSig"]["hex"]
 
 
@@ -92,10 +92,10 @@ def test_every_shorter_and_every_longer_block_is_refused(at: int) -> None:
     raw, _ = recorded_blocks()[at]
 
     for end in range(len(raw)):
-        with pytest.raises(wire.Unreadable):
+        with pytest.raises(header.Unreadable):
             wire.parse_block(raw[:end])
     for extra in range(256):
-        with pytest.raises(wire.Unreadable):
+        with pytest.raises(header.Unreadable):
             wire.parse_block(raw + bytes((extra,)))
 
 
@@ -110,7 +110,7 @@ def test_a_damaged_byte_is_refused_or_leaves_the_transactions_as_they_were(at: i
             damaged[place] ^= flip
             try:
                 block = wire.parse_block(bytes(damaged))
-            except wire.Unreadable:
+            except header.Unreadable:
                 continue
             assert block.transactions == whole.transactions
             assert block.header.merkle_root == whole.header.merkle_root
@@ -130,7 +130,7 @@ def test_a_parent_coinbase_with_a_witness_is_read_over() -> None:
     block = wire.parse_block(raw[:80] + segwit)
 
     assert block.transactions == stripped.transactions
-    assert wire.display(block.header.hash) == told["hash"]
+    assert header.display(block.header.hash) == told["hash"]
     assert len(block.auxpow) == len(stripped.auxpow) + 2 + len(witness)
 
 
@@ -139,17 +139,17 @@ def test_a_parent_coinbase_without_inputs_is_refused() -> None:
     damaged = bytearray(raw)
     damaged[84] = 0
 
-    with pytest.raises(wire.Unreadable, match="neither inputs nor a witness"):
+    with pytest.raises(header.Unreadable, match="neither inputs nor a witness"):
         wire.parse_block(bytes(damaged))
 
 
 def test_work_and_target_are_those_of_regtest_and_of_mainnet() -> None:
-    assert wire.target(0x207FFFFF) == 0x7FFFFF << 232
-    assert wire.work(0x207FFFFF) == 2
-    assert wire.target(0x1B364184) == 0x364184 << 192
-    assert wire.target(0x1D00FFFF) == 0xFFFF << 208
-    assert wire.work(0x1D00FFFF) == 0x100010001
-    assert wire.target(0x01003456) == 0
-    assert wire.target(0x02123456) == 0x1234
-    assert wire.work(0x1D80FFFF) == 0
-    assert wire.work(0x00000000) == 0
+    assert header.target(0x207FFFFF) == 0x7FFFFF << 232
+    assert header.work(0x207FFFFF) == 2
+    assert header.target(0x1B364184) == 0x364184 << 192
+    assert header.target(0x1D00FFFF) == 0xFFFF << 208
+    assert header.work(0x1D00FFFF) == 0x100010001
+    assert header.target(0x01003456) == 0
+    assert header.target(0x02123456) == 0x1234
+    assert header.work(0x1D80FFFF) == 0
+    assert header.work(0x00000000) == 0

@@ -26,7 +26,9 @@ TRANSACTIONS = st.builds(
     version=st.integers(-(2**31), 2**31 - 1),
     lock_time=U32,
 )
-COINBASE = wire.assemble([wire.Input(wire.NO_HASH, 0xFFFFFFFF, b"\x01\x01\x01", 0xFFFFFFFF)], [wire.Output(1, b"\x51")])
+COINBASE = wire.assemble(
+    [wire.Input(header.NO_HASH, 0xFFFFFFFF, b"\x01\x01\x01", 0xFFFFFFFF)], [wire.Output(1, b"\x51")]
+)
 
 
 def block_of(transactions: list[wire.Transaction], root: bytes | None = None) -> bytes:
@@ -57,35 +59,35 @@ def test_a_block_that_was_written_is_read_back(transactions: list[wire.Transacti
 def test_a_transaction_cut_short_or_continued_is_refused(transaction: wire.Transaction, data: st.DataObject) -> None:
     end = data.draw(st.integers(0, len(transaction.raw) - 1))
 
-    with pytest.raises(wire.Unreadable):
+    with pytest.raises(header.Unreadable):
         wire.parse_transaction(transaction.raw[:end])
-    with pytest.raises(wire.Unreadable):
+    with pytest.raises(header.Unreadable):
         wire.parse_transaction(transaction.raw + b"\x00")
 
 
 @given(st.binary(max_size=400))
 def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
-    for read in (wire.parse_block, wire.parse_transaction, wire.parse_header):
-        with contextlib.suppress(wire.Unreadable):
+    for read in (wire.parse_block, wire.parse_transaction, header.parse_header):
+        with contextlib.suppress(header.Unreadable):
             read(noise)
 
 
 @given(st.binary(max_size=120), st.sampled_from([0x00620104, 0x00620004]))
 def test_noise_after_a_header_is_refused(noise: bytes, version: int) -> None:
-    with pytest.raises(wire.Unreadable):
+    with pytest.raises(header.Unreadable):
         wire.parse_block(struct.pack("<i32s32sIII", version, bytes(32), bytes(32), 0, 0, 0) + noise)
 
 
 @given(st.binary(min_size=32, max_size=32))
 def test_a_hash_is_shown_and_read_back(hash_: bytes) -> None:
-    assert wire.internal(wire.display(hash_)) == hash_
-    assert wire.display(hash_) == hash_[::-1].hex()
+    assert header.internal(header.display(hash_)) == hash_
+    assert header.display(hash_) == hash_[::-1].hex()
 
 
 @pytest.mark.parametrize("text", ["", "zz" * 32, "00" * 31, "00" * 33, "0" * 63 + " ", " " * 64, "00 " * 21 + "0"])
 def test_what_is_no_hash_is_refused(text: str) -> None:
-    with pytest.raises(wire.Unreadable):
-        wire.internal(text)
+    with pytest.raises(header.Unreadable):
+        header.internal(text)
 
 
 def test_a_list_that_repeats_its_end_is_refused_although_the_root_agrees() -> None:
@@ -93,7 +95,7 @@ def test_a_list_that_repeats_its_end_is_refused_although_the_root_agrees() -> No
     honest = [COINBASE, *others]
     root = wire.merkle_root([transaction.txid for transaction in honest])
 
-    with pytest.raises(wire.Unreadable, match="CVE-2012-2459"):
+    with pytest.raises(header.Unreadable, match="CVE-2012-2459"):
         wire.parse_block(block_of([*honest, honest[-1]], root))
 
 
@@ -109,7 +111,7 @@ def test_a_list_that_repeats_its_end_is_refused_although_the_root_agrees() -> No
 )
 def test_a_bad_size_is_refused_with_its_place(place: int, replacement: bytes, complaint: str) -> None:
     raw = COINBASE.raw
-    with pytest.raises(wire.Unreadable, match=complaint):
+    with pytest.raises(header.Unreadable, match=complaint):
         wire.parse_transaction(raw[:place] + replacement + raw[place + 1 :])
 
 
@@ -117,7 +119,7 @@ def test_a_bad_size_is_refused_with_its_place(place: int, replacement: bytes, co
 def test_a_value_out_of_range_is_refused_with_its_place(value: int) -> None:
     wrong = wire.assemble(COINBASE.inputs, [wire.Output(value, b"")])
 
-    with pytest.raises(wire.Unreadable, match="value at byte 50"):
+    with pytest.raises(header.Unreadable, match="value at byte 50"):
         wire.parse_transaction(wrong.raw)
 
 
@@ -126,14 +128,14 @@ def test_a_block_needs_one_coinbase_and_it_comes_first() -> None:
     second = wire.assemble(COINBASE.inputs, [wire.Output(2, b"")])
 
     for transactions in ([plain], [plain, COINBASE], [COINBASE, second]):
-        with pytest.raises(wire.Unreadable, match="coinbase"):
+        with pytest.raises(header.Unreadable, match="coinbase"):
             wire.parse_block(block_of(transactions))
-    with pytest.raises(wire.Unreadable, match="no transactions"):
+    with pytest.raises(header.Unreadable, match="no transactions"):
         wire.parse_block(block_of([COINBASE])[:80] + b"\x00")
 
 
 def test_a_block_beyond_the_limit_is_refused_unread() -> None:
-    with pytest.raises(wire.Unreadable, match="larger than"):
+    with pytest.raises(header.Unreadable, match="larger than"):
         wire.parse_block(bytes(wire.MAX_BLOCK_BYTES + 1))
 
 

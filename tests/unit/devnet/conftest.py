@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from app.chain.wire import Transaction
-from app.devnet import devnet
-from app.devnet.node import Clock, Node
-from app.devnet.storage import Storage
+from devnet import devnet
+from devnet.node import Clock, Node
+from devnet.storage import Storage
 
 Call = Callable[..., Awaitable[Any]]
 

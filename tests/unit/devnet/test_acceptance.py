@@ -5,11 +5,11 @@ import pytest
 
 from app.chain import wire
 from app.chain.wire import Input, Output, Transaction
-from app.devnet import script, signatures
-from app.devnet.node import Node
-from app.devnet.signatures import Key
-from app.devnet.validation import MissingInputs, Refused
 from app.money import COIN
+from devnet import script, signatures
+from devnet.node import Node
+from devnet.signatures import Key
+from devnet.validation import MissingInputs, Refused
 
 ELSEWHERE = b"\x76\xa9\x14" + bytes(20) + b"\x88\xac"
 KEY = Key.of(b"\x07" * 32)

@@ -11,9 +11,9 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from app.chain import wire
-from app.devnet import devnet
-from app.devnet.storage import InUse
+from app.chain import header, wire
+from devnet import devnet
+from devnet.storage import InUse
 
 Call = Callable[..., Awaitable[Any]]
 ANYWHERE = devnet.Options("127.0.0.1:0", "127.0.0.1:0")
@@ -37,7 +37,7 @@ async def test_whole_blocks_and_transactions_are_announced_after_their_hashes(
     assert [topic.decode() for topic, _, _ in messages] == ["hashtx", "rawtx", "hashblock", "rawblock"] * 2
     assert [struct.unpack("<I", counter)[0] for _, _, counter in messages] == [1, 1, 0, 0, 2, 2, 1, 1]
     blocks = [wire.parse_block(body) for topic, body, _ in messages if topic == b"rawblock"]
-    assert [wire.display(block.header.hash) for block in blocks] == hashes
+    assert [header.display(block.header.hash) for block in blocks] == hashes
     assert [body.hex() for topic, body, _ in messages if topic == b"hashblock"] == hashes
     assert [body for topic, body, _ in messages if topic == b"rawtx"] == [block.transactions[0].raw for block in blocks]
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from app.chain.wire import Output
-from app.devnet import mempool
-from app.devnet.methods import blockchain, faucet, transactions
-from app.devnet.methods.call import RpcError
-from app.devnet.node import Clock, Node
-from app.devnet.storage import Storage
-from app.devnet.terms import Terms
-from app.domain import networks, scripts
+from app.domain import dogecoin
 from app.money import COIN
+from devnet import mempool
+from devnet.methods import blockchain, faucet, transactions
+from devnet.methods.call import RpcError
+from devnet.node import Clock, Node
+from devnet.storage import Storage
+from devnet.terms import Terms
 from tests.unit.devnet.conftest import Deaf
 
 ROOM = 500_000
@@ -47,7 +47,7 @@ def later(node: Node, hours: float) -> None:
 
 
 def refusal(node: Node, rate: int) -> str:
-    payment = node.wallet.pay([Output(COIN, scripts.of_address(networks.REGTEST, TO))], rate)
+    payment = node.wallet.pay([Output(COIN, dogecoin.of_address(dogecoin.REGTEST, TO))], rate)
     with pytest.raises(RpcError) as refused:
         transactions.submit(node, payment, None)
     return refused.value.message

@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from app.devnet import rpc
-from app.devnet.devnet import Devnet
-from app.devnet.node import Clock, Node
-from app.devnet.pruning import Margins
-from app.devnet.storage import Storage
-from app.devnet.terms import AS_USUAL, Terms
-from tests.till import NOWHERE
+from devnet import rpc
+from devnet.devnet import Devnet
+from devnet.node import Clock, Node
+from devnet.pruning import Margins
+from devnet.storage import Storage
+from devnet.terms import AS_USUAL, Terms
+from tests.chain_harness import NOWHERE
 from tests.unit.devnet.conftest import Deaf
 
 NOW = 1_800_000_000

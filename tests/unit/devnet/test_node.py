@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from app.chain import wire
+from app.chain import header, wire
 from app.chain.wire import Input, Output, Transaction
-from app.devnet import mining, script
-from app.devnet.chainstate import Chain, Entry
-from app.devnet.node import Clock, Node
-from app.devnet.storage import InUse, Storage
-from app.domain import networks
+from app.domain import dogecoin
 from app.money import COIN
+from devnet import mining, script
+from devnet.chainstate import Chain, Entry
+from devnet.node import Clock, Node
+from devnet.storage import InUse, Storage
 
 NOW = 1_800_000_000
 ELSEWHERE = b"\x76\xa9\x14" + bytes(20) + b"\x88\xac"
@@ -83,8 +83,8 @@ def state(node: Node) -> tuple[object, ...]:
 
 
 def test_the_first_block_is_that_of_regtest(bench: Bench) -> None:
-    assert wire.display(bench.node.chain.tip.header.hash) == networks.REGTEST.genesis_hash
-    assert wire.display(bench.node.chain.tip.header.merkle_root).startswith("5b2a3f53")
+    assert header.display(bench.node.chain.tip.header.hash) == dogecoin.REGTEST.genesis_hash
+    assert header.display(bench.node.chain.tip.header.merkle_root).startswith("5b2a3f53")
     assert bench.node.chain.coins == {}
 
 

@@ -16,8 +16,8 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from app.chain import wire
-from app.devnet import devnet
+from app.chain import header, wire
+from devnet import devnet
 
 RECORDING = json.loads((Path(__file__).parents[2] / "vectors" / "core-regtest-recording.json").read_text())
 ANY_NUMBER = {"time", "mediantime", "nonce", "size_on_disk", "timestamp"}
@@ -125,7 +125,7 @@ class Pairs:
         if isinstance(their, wire.Block) and isinstance(our, wire.Block):
             assert (their.header.version, their.header.bits) == (our.header.version, our.header.bits)
             assert [len(part) for part in (their.auxpow,)] == [len(part) for part in (our.auxpow,)]
-            self.pair(wire.display(their.header.previous), wire.display(our.header.previous), "previous")
+            self.pair(header.display(their.header.previous), header.display(our.header.previous), "previous")
             for old, new in zip(their.transactions, our.transactions, strict=True):
                 self.compare_parts(old, new)
         elif isinstance(their, wire.Transaction) and isinstance(our, wire.Transaction):
@@ -134,7 +134,7 @@ class Pairs:
     def compare_parts(self, their: wire.Transaction, our: wire.Transaction) -> None:
         assert (their.version, their.lock_time) == (our.version, our.lock_time)
         for old, new in zip(their.inputs, our.inputs, strict=True):
-            self.pair(wire.display(old.txid), wire.display(new.txid), "txid")
+            self.pair(header.display(old.txid), header.display(new.txid), "txid")
             assert (old.vout, old.sequence) == (new.vout, new.sequence)
             assert abs(len(old.script) - len(new.script)) <= 2
         assert [output.value for output in their.outputs] == [output.value for output in our.outputs]

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from app.chain import wire
-from app.devnet import devnet, http, json_text, rpc
-from app.devnet.json_text import Amount
-from app.devnet.node import Node
+from devnet import devnet, http, json_text, rpc
+from devnet.json_text import Amount
+from devnet.node import Node
 
 Call = Callable[..., Awaitable[Any]]
 NOBODY = "mfWxJ45yp2SFn7UciZyNpvDKrzbhyfKrY8"  # HASH160 of nothing but zeros

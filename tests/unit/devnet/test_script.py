@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.devnet import script
+from devnet import script
 
 KEY = bytes.fromhex("02496f8e3749f6cca26ec29bf53438167c1885734e2bb752cd8ecd49860e71d97a")
 LONG_KEY = b"\x04" + bytes(64)

@@ -37,7 +37,7 @@ class Process:
 
 @asynccontextmanager
 async def started(home: Path, block_seconds: str = "0") -> AsyncIterator[Process]:
-    command = (sys.executable, "-m", "app.devnet", str(home), "0", "0", block_seconds)
+    command = (sys.executable, "-m", "devnet", str(home), "0", "0", block_seconds)
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     url, endpoint = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().split()

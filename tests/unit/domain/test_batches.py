@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db
-from app.domain import cancelling
-from app.domain.networks import REGTEST
-from tests import world
+from app.db import engine as db
+from app.domain import invoices
+from app.domain.dogecoin import REGTEST
+from tests import scenario
 from tests.conftest import cloned
-from tests.world import Chain, doge
+from tests.scenario import Chain, doge
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
             chain = await Chain(engine).start()
             shops = [await invoice(engine, n) for n in range(4)]
             async with engine.begin() as connection:
-                await cancelling.cancel(connection, [cancelling.Wish("shop1", shops[3])], REGTEST)
-            await world.told(engine)
+                await invoices.cancel(connection, [invoices.CancelOrder("shop1", shops[3])], REGTEST)
+            await scenario.told(engine)
             given = []
             for paid, spends in plan.blocks:
                 earlier = [output.outpoint for block in chain.blocks for output in block.outputs][:1]
@@ -54,15 +54,15 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
                 cut = cuts[turn % len(cuts)]
                 await chain.connect(*given[:cut])
                 given, turn = given[cut:], turn + 1
-            return await world.rows(engine)
+            return await scenario.rows(engine)
         finally:
             await engine.dispose()
 
 
 async def invoice(engine: AsyncEngine, number: int) -> str:
     name = f"shop{number % 2}"
-    await world.open_account(engine, name)
-    return (await world.invoice(engine, name, value=10, required_confirmations=number)).address
+    await scenario.open_account(engine, name)
+    return (await scenario.invoice(engine, name, value=10, required_confirmations=number)).address
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))

@@ -9,24 +9,30 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import cancelling, expiry, invoice_lists, invoices
-from app.domain.accounts import NoSuchAccount
-from app.domain.cancelling import AlreadyReceived, Wish
-from app.domain.invoice_lists import Filter
-from app.domain.invoices import Invoice, NoSuchInvoice, NotInThisAccount, Order
-from app.domain.networks import REGTEST
+from app.db.tables import blocks as block_rows
+from app.db.tables import invoices as rows
+from app.db.tables import outbox
+from app.domain import invoices
+from app.domain.dogecoin import REGTEST
+from app.domain.invoices import (
+    AlreadyReceived,
+    CancelOrder,
+    Invoice,
+    InvoiceFilter,
+    InvoiceOrder,
+    NoSuchInvoice,
+    NotInThisAccount,
+)
+from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
-from app.expiry import STILL_SECONDS, Expiry
-from app.tables import blocks as block_rows
-from app.tables import invoices as rows
-from app.tables import outbox
-from tests import world
-from tests.world import Chain, accepted, balance, doge, item, shown, told
+from app.workers.clocks import STILL_SECONDS, Expiry
+from tests import scenario
+from tests.scenario import Chain, accepted, balance, doge, item, shown, told
 
 
 async def overdue(engine: AsyncEngine, **terms: Any) -> Invoice:
     """An invoice whose time is over, and nobody has noticed."""
-    made = await world.invoice(engine, expire_minutes=1, **terms)
+    made = await scenario.invoice(engine, expire_minutes=1, **terms)
     async with engine.begin() as db:
         here = sa.and_(rows.c.account_id == made.owner.id, rows.c.index == made.index)
         await db.execute(sa.update(rows).where(here).values(expires=rows.c.expires - timedelta(hours=1)))
@@ -35,24 +41,24 @@ async def overdue(engine: AsyncEngine, **terms: Any) -> Invoice:
 
 async def expire(engine: AsyncEngine, *, still: bool = True) -> int:
     async with engine.begin() as db:
-        return await expiry.expire(db, still=still)
+        return await invoices.expire(db, still=still)
 
 
-async def cancel(engine: AsyncEngine, *wishes: Wish) -> list[Invoice | Refusal]:
+async def cancel(engine: AsyncEngine, *wishes: CancelOrder) -> list[Invoice | Refusal]:
     async with engine.begin() as db:
-        return await cancelling.cancel(db, wishes, REGTEST)
+        return await invoices.cancel(db, wishes, REGTEST)
 
 
-async def listed(engine: AsyncEngine, wanted: Filter) -> list[int]:
+async def listed(engine: AsyncEngine, wanted: InvoiceFilter) -> list[int]:
     async with engine.connect() as db:
-        return [one.index for one in await invoice_lists.page(db, REGTEST, "shop", 0, 100, wanted)]
+        return [one.index for one in await invoices.page(db, REGTEST, "shop", 0, 100, wanted)]
 
 
 async def test_an_invoice_says_when_it_expires(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
+    await scenario.open_account(engine)
 
-    made = await world.invoice(engine, expire_minutes=90)
-    never = await world.invoice(engine)
+    made = await scenario.invoice(engine, expire_minutes=90)
+    never = await scenario.invoice(engine)
 
     assert made.expires is not None
     assert timedelta(0) <= made.created + timedelta(minutes=90) - made.expires < timedelta(seconds=20)
@@ -63,15 +69,15 @@ async def test_an_invoice_says_when_it_expires(engine: AsyncEngine) -> None:
 @pytest.mark.parametrize("minutes", [0, -1, invoices.MINUTES + 1])
 def test_a_time_that_is_none_is_refused(minutes: int) -> None:
     with pytest.raises(Invalid) as refusal:
-        Order("shop", (item(),), expire_minutes=minutes)
+        InvoiceOrder("shop", (item(),), expire_minutes=minutes)
 
     assert refusal.value.field == "expire_minutes"
 
 
 async def test_what_is_overdue_and_unpaid_expires_and_that_is_told_once(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
+    await scenario.open_account(engine)
     gone = await overdue(engine)
-    kept = await world.invoice(engine, expire_minutes=10)
+    kept = await scenario.invoice(engine, expire_minutes=10)
     await told(engine)
 
     ended = await asyncio.gather(*(expire(engine) for _ in range(5)))
@@ -83,7 +89,7 @@ async def test_what_is_overdue_and_unpaid_expires_and_that_is_told_once(engine: 
 
 
 async def test_a_part_does_not_save_an_invoice_and_enough_in_a_block_does(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
+    await scenario.open_account(engine)
     part, enough = await overdue(engine, value=10), await overdue(engine, value=10)
     chain = await Chain(engine).start()
     await chain.mine((part.address, doge(9)), (enough.address, doge(10)))
@@ -95,7 +101,7 @@ async def test_a_part_does_not_save_an_invoice_and_enough_in_a_block_does(engine
 
 
 async def test_a_chain_that_is_caught_up_with_has_the_last_word(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
+    await scenario.open_account(engine)
     await overdue(engine)
     chain = await Chain(engine).start()
     await chain.mine()
@@ -107,8 +113,8 @@ async def test_a_chain_that_is_caught_up_with_has_the_last_word(engine: AsyncEng
 
 
 async def test_a_newest_block_from_the_future_ends_nothing_early(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
-    await world.invoice(engine, expire_minutes=10)
+    await scenario.open_account(engine)
+    await scenario.invoice(engine, expire_minutes=10)
     await Chain(engine).start()
     async with engine.begin() as db:
         await db.execute(sa.update(block_rows).values(time=2**33))
@@ -117,7 +123,7 @@ async def test_a_newest_block_from_the_future_ends_nothing_early(engine: AsyncEn
 
 
 async def test_the_clock_decides_once_the_chain_stands_still(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
+    await scenario.open_account(engine)
     await overdue(engine)
     chain = await Chain(engine).start()
     now, rung = [0.0], []
@@ -135,7 +141,7 @@ async def test_the_clock_decides_once_the_chain_stands_still(engine: AsyncEngine
 
 
 async def test_money_that_comes_late_is_credited_and_told_as_late_each_time(engine: AsyncEngine) -> None:
-    account = await world.open_account(engine)
+    account = await scenario.open_account(engine)
     made = await overdue(engine, value=10, required_confirmations=1)
     chain = await Chain(engine).start()
     await expire(engine)
@@ -156,7 +162,7 @@ async def test_money_that_comes_late_is_credited_and_told_as_late_each_time(engi
 
 
 async def test_what_came_in_time_is_not_late_when_it_is_confirmed(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
+    await scenario.open_account(engine)
     made = await overdue(engine, value=10)
     chain = await Chain(engine).start()
 
@@ -168,11 +174,11 @@ async def test_what_came_in_time_is_not_late_when_it_is_confirmed(engine: AsyncE
 
 
 async def test_an_invoice_without_money_is_cancelled_once(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
-    made = await world.invoice(engine)
+    await scenario.open_account(engine)
+    made = await scenario.invoice(engine)
     await told(engine)
 
-    first, again = await cancel(engine, Wish("shop", made.address), Wish("shop", made.address))
+    first, again = await cancel(engine, CancelOrder("shop", made.address), CancelOrder("shop", made.address))
 
     assert accepted(first).state == accepted(again).state == "cancelled"
     async with engine.begin() as db:
@@ -182,10 +188,10 @@ async def test_an_invoice_without_money_is_cancelled_once(engine: AsyncEngine) -
 
 
 async def test_a_cancelled_invoice_does_not_expire_and_its_money_is_late(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
+    await scenario.open_account(engine)
     made = await overdue(engine, value=10, required_confirmations=1)
     chain = await Chain(engine).start()
-    await cancel(engine, Wish("shop", made.address))
+    await cancel(engine, CancelOrder("shop", made.address))
 
     assert await expire(engine) == 0
     await chain.mine((made.address, doge(10)))
@@ -195,15 +201,15 @@ async def test_a_cancelled_invoice_does_not_expire_and_its_money_is_late(engine:
 
 
 async def test_only_an_accounts_own_empty_invoice_is_cancelled(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
-    await world.open_account(engine, "other")
-    made, paid = await world.invoice(engine), await world.invoice(engine)
+    await scenario.open_account(engine)
+    await scenario.open_account(engine, "other")
+    made, paid = await scenario.invoice(engine), await scenario.invoice(engine)
     chain = await Chain(engine).start()
     await chain.mine((paid.address, doge(1)))
 
     outcomes = await cancel(
-        engine, Wish("nobody", made.address), Wish("other", made.address), Wish("shop", "junk"),
-        Wish("shop", paid.address),
+        engine, CancelOrder("nobody", made.address), CancelOrder("other", made.address), CancelOrder("shop", "junk"),
+        CancelOrder("shop", paid.address),
     )  # fmt: skip
 
     assert [type(one) for one in outcomes] == [NoSuchAccount, NotInThisAccount, NoSuchInvoice, AlreadyReceived]
@@ -211,26 +217,26 @@ async def test_only_an_accounts_own_empty_invoice_is_cancelled(engine: AsyncEngi
 
 
 async def test_lists_find_by_state_what_shows_that_state(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
+    await scenario.open_account(engine)
     chain = await Chain(engine).start()
     terms: list[dict[str, Any]] = [{}, {}, {}, {"required_confirmations": 1}]
-    made = [await world.invoice(engine, value=10, **one) for one in terms]
-    made += [await overdue(engine, value=10), await world.invoice(engine, value=10)]
+    made = [await scenario.invoice(engine, value=10, **one) for one in terms]
+    made += [await overdue(engine, value=10), await scenario.invoice(engine, value=10)]
     await expire(engine)
-    await cancel(engine, Wish("shop", made[5].address))
+    await cancel(engine, CancelOrder("shop", made[5].address))
     await chain.mine(*((made[n].address, doge(amount)) for n, amount in ((1, 3), (2, 10), (3, 10))))
 
     states = ["unpaid", "partial", "detected", "confirmed", "expired", "cancelled"]
 
     assert [(await shown(engine, one.address)).state for one in made] == states
-    assert [await listed(engine, Filter(state)) for state in states] == [[n] for n in range(6)]
-    assert await listed(engine, Filter("seen")) == []
+    assert [await listed(engine, InvoiceFilter(state)) for state in states] == [[n] for n in range(6)]
+    assert await listed(engine, InvoiceFilter("seen")) == []
 
 
 async def test_lists_find_by_reference_and_time(engine: AsyncEngine) -> None:
-    await world.open_account(engine)
-    made = [await world.invoice(engine, reference=f"order {n % 2}") for n in range(4)]
+    await scenario.open_account(engine)
+    made = [await scenario.invoice(engine, reference=f"order {n % 2}") for n in range(4)]
 
-    assert await listed(engine, Filter(reference="order 1")) == [1, 3]
-    assert await listed(engine, Filter(start=made[1].created, end=made[3].created)) == [1, 2]
-    assert await listed(engine, Filter("unpaid", "order 0", start=made[1].created)) == [2]
+    assert await listed(engine, InvoiceFilter(reference="order 1")) == [1, 3]
+    assert await listed(engine, InvoiceFilter(start=made[1].created, end=made[3].created)) == [1, 2]
+    assert await listed(engine, InvoiceFilter("unpaid", "order 0", start=made[1].created)) == [2]

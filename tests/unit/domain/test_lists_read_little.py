@@ -7,23 +7,11 @@ from itertools import product
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import (
-    accounts,
-    arrivals,
-    assets,
-    delivery_lists,
-    deposit_addresses,
-    endpoints,
-    escrows,
-    events,
-    history,
-    holds,
-    invoice_lists,
-    payments,
-    transfer_lists,
-)
-from app.domain.deposit_addresses import Place
-from app.domain.networks import REGTEST
+from app.domain import accounts, blocks, escrows, holds, invoices, ledger, outbox, payments, transfers, webhooks
+from app.domain.accounts import AddressCursor, addresses
+from app.domain.dogecoin import REGTEST
+from app.domain.ledger import assets, statement
+from app.domain.webhooks import delivery_listing
 from bench import many_rows
 
 ROWS = 20_000
@@ -45,14 +33,14 @@ def plain() -> dict[str, Call]:
     """Lists without filters."""
     return {
         "accounts": (accounts.page, (ROWS // 2, LIMIT)),
-        "addresses": (deposit_addresses.page, (REGTEST, "shop-0", Place(0, -1), LIMIT)),
-        "addresses, the last": (deposit_addresses.page, (REGTEST, "shop-0", Place(0, ROWS - 1), LIMIT)),
+        "addresses": (addresses.page, (REGTEST, "shop-0", AddressCursor(0, -1), LIMIT)),
+        "addresses, the last": (addresses.page, (REGTEST, "shop-0", AddressCursor(0, ROWS - 1), LIMIT)),
         "assets": (assets.page, ("C", LIMIT)),
-        "deposits": (arrivals.page, (REGTEST, "shop-0", arrivals.NEWEST, LIMIT)),
-        "events": (events.page, (0, LIMIT)),
-        "events of an account": (events.page, (ROWS // 2, LIMIT, ("ALL",), "shop-0")),
+        "deposits": (blocks.page, (REGTEST, "shop-0", blocks.NEWEST, LIMIT)),
+        "events": (outbox.page, (0, LIMIT)),
+        "events of an account": (outbox.page, (ROWS // 2, LIMIT, ("ALL",), "shop-0")),
         "payments": (payments.page, ("shop-0", LAST, LIMIT)),
-        "webhooks": (endpoints.page, (-1, LIMIT)),
+        "webhooks": (webhooks.page, (-1, LIMIT)),
     }
 
 
@@ -60,22 +48,22 @@ def filtered() -> dict[str, Call]:
     """Lists with every combination of their filters, each of which finds many, few or none."""
     found: dict[str, Call] = {}
     for state in ("delivered", "failed", "due", None):
-        found[f"deliveries {state}"] = (delivery_lists.page, (1, LAST, LIMIT, state))
+        found[f"deliveries {state}"] = (delivery_listing.page, (1, LAST, LIMIT, state))
     for state in ("RELEASED", "HELD", "CAPTURED", ""):
         found[f"holds {state}"] = (holds.page, ("shop-0", LAST, LIMIT, state))
     orders, buyers, sellers = ("", "order-7", "none"), ("", "shop-0", "shop-5"), ("", "shop-3", "shop-1")
     for terms in product(orders, buyers, sellers, ("", "LOCKED", "DISPUTED")):
-        wanted = escrows.Filter(*terms)
+        wanted = escrows.EscrowFilter(*terms)
         found[str(wanted)] = (escrows.page, (wanted, LAST, LIMIT))
     for state, reference, times in product(("", "unpaid", "cancelled", "expired"), ("", "same", "rare", "none"), TIMES):
-        asked = invoice_lists.Filter(state, reference, *times)
-        found[str(asked)] = (invoice_lists.page, (REGTEST, "shop-0", 0, LIMIT, asked))
+        asked = invoices.InvoiceFilter(state, reference, *times)
+        found[str(asked)] = (invoices.page, (REGTEST, "shop-0", 0, LIMIT, asked))
     for asset, kind, times in product((None, "DOGE", "COIN_1"), (None, "TRANSFER", "BONUS"), TIMES):
-        past = history.Filter(asset, kind, *times)
-        found[str(past)] = (history.page, (0, past, None, LIMIT))
+        past = ledger.StatementFilter(asset, kind, *times)
+        found[str(past)] = (statement.page, (0, past, None, LIMIT))
     for name, code, reference, times in product(("", "shop-0", "shop-5"), ("", "COIN_1"), ("", "same", "rare"), TIMES):
-        some = transfer_lists.Filter(name, code, reference, *times)
-        found[str(some)] = (transfer_lists.page, (some, None, LIMIT))
+        some = transfers.TransferFilter(name, code, reference, *times)
+        found[str(some)] = (transfers.page, (some, None, LIMIT))
     return found
 
 

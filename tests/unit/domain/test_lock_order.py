@@ -7,18 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
-from app.domain import assets, dispatch, endpoint_health, endpoints, escrow_locks, hd, holds, payouts
-from app.domain.assets import NewAsset
-from app.domain.coin_choice import Choice
-from app.domain.dispatch import Signed
-from app.domain.endpoint_health import Sign
-from app.domain.escrow_locks import NewEscrow
-from app.domain.escrows import Escrow
-from app.domain.funds import Path
+from app.db.tables import TREASURY, accounts, webhook_endpoints
+from app.domain import dogecoin, escrows, holds, ledger, payments, webhooks
+from app.domain.escrows import Escrow, NewEscrow
 from app.domain.holds import NewHold
-from app.domain.ledger import Bucket, Entry, Posting, post
-from app.tables import TREASURY, accounts, webhook_endpoints
-from tests import world
+from app.domain.ledger import Bucket, Entry, NewAsset, Posting, post
+from app.domain.payments import Choice, Path, Signed
+from app.domain.webhooks import Sign
+from tests import scenario
 
 
 async def two_endpoints(engine: AsyncEngine, **given: object) -> None:
@@ -42,12 +38,12 @@ async def test_who_notes_how_endpoints_are_locks_them_by_their_numbers(engine: A
 
     async def note() -> None:
         async with engine.begin() as db:
-            await endpoint_health.note(db, signs)
+            await webhooks.note(db, signs)
 
     async with engine.begin() as db:
         await lock_endpoint(db, 1)
         noting = asyncio.create_task(note())
-        await world.until_someone_waits(engine)
+        await scenario.until_someone_waits(engine)
         await lock_endpoint(db, 2)
     await noting
 
@@ -61,12 +57,12 @@ async def test_who_renames_an_account_locks_its_endpoints_by_their_numbers(engin
 
     async def rename() -> None:
         async with engine.begin() as db:
-            await endpoints.rename(db, "shop", "store")
+            await webhooks.rename(db, "shop", "store")
 
     async with engine.begin() as db:
         await lock_endpoint(db, 1)
         renaming = asyncio.create_task(rename())
-        await world.until_someone_waits(engine)
+        await scenario.until_someone_waits(engine)
         await lock_endpoint(db, 2)
     await renaming
 
@@ -78,24 +74,24 @@ async def test_who_turns_a_hold_into_an_escrow_waits_for_the_hold_before_it_keep
     engine: AsyncEngine,
 ) -> None:
     for name in ("buyer", "seller"):
-        await world.open_account(engine, name)
+        await scenario.open_account(engine, name)
     issued = (Posting(0, Bucket.AVAILABLE, 5, "gold"), Posting(TREASURY, Bucket.AVAILABLE, -5, "gold"))
     async with engine.begin() as db:
-        await assets.create(db, [NewAsset("gold", "", 0)])
+        await ledger.create(db, [NewAsset("gold", "", 0)])
         await post(db, [Entry("TOPUP", ("transfer", "1"), "topup", issued)])
     async with engine.begin() as db:
         [hold] = await holds.place(db, [NewHold("buyer", "gold", 5)])
-    number = world.accepted(hold).id
+    number = scenario.accepted(hold).id
 
     async def sell() -> Escrow:
         async with engine.begin() as db:
-            [made] = await escrow_locks.lock(db, [NewEscrow("order", "buyer", "seller", "gold", 5, hold=number)])
-        return world.accepted(made)
+            [made] = await escrows.lock(db, [NewEscrow("order", "buyer", "seller", "gold", 5, hold=number)])
+        return scenario.accepted(made)
 
     async with engine.begin() as db:
         await holds.lock(db, [number])
         selling = asyncio.create_task(sell())
-        await world.until_someone_waits(engine)
+        await scenario.until_someone_waits(engine)
         await db.execute(sa.select(accounts).where(accounts.c.id == 1).with_for_update())
 
     assert (await selling).state == "LOCKED"
@@ -103,20 +99,20 @@ async def test_who_turns_a_hold_into_an_escrow_waits_for_the_hold_before_it_keep
 
 async def test_who_stores_what_was_signed_locks_all_accounts_at_once_and_in_order(engine: AsyncEngine) -> None:
     """Change of the second account was used, and a payout of the first has failed."""
-    await world.open_account(engine, "first")
-    await world.open_account(engine, "second")
-    change = Path(1, hd.CHANGE, 0, b"")
+    await scenario.open_account(engine, "first")
+    await scenario.open_account(engine, "second")
+    change = Path(1, dogecoin.CHANGE, 0, b"")
     signed = Signed(bytes(32), b"", cast("Choice", None), change, 0)
 
     async def store() -> None:
         async with engine.begin() as db:
-            await dispatch.move_change(db, [signed], [0])
-            await payouts.hold_back(db, [0])
+            await payments.move_change(db, [signed], [0])
+            await payments.suspend_payouts(db, [0])
 
     async with engine.begin() as db:
         await db.execute(sa.select(accounts).where(accounts.c.id == 0).with_for_update())
         storing = asyncio.create_task(store())
-        await world.until_someone_waits(engine)
+        await scenario.until_someone_waits(engine)
         await db.execute(sa.select(accounts).where(accounts.c.id == 1).with_for_update())
     await storing
 

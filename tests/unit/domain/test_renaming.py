@@ -1,33 +1,35 @@
+"""TO SAY: tests/unit/domain/test_renaming.py."""
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import accounts, endpoints
-from app.domain.account_names import NotForAccounts
-from app.domain.endpoints import Callback
-from app.tables import webhook_endpoints
-from tests import world
+from app.db.tables import webhook_endpoints
+from app.domain import accounts, owner, webhooks
+from app.domain.accounts import NotForAccounts
+from app.domain.webhooks import Callback
+from tests import scenario
 
 
 async def test_a_renamed_account_is_found_by_its_new_name_only_and_that_is_told(engine: AsyncEngine) -> None:
-    before = await world.open_account(engine, "recovered-0", name="Shop")
-    await world.told(engine)
+    before = await scenario.open_account(engine, "recovered-0", name="Shop")
+    await scenario.told(engine)
 
     async with engine.begin() as db:
         renamed = await accounts.rename(db, "recovered-0", "shop")
 
     async with engine.connect() as db:
         assert await accounts.fetch(db, "shop") == renamed
-        with pytest.raises(accounts.NoSuchAccount):
+        with pytest.raises(owner.NoSuchAccount):
             await accounts.fetch(db, "recovered-0")
     assert (renamed.id, renamed.name, renamed.foreign_id) == (before.id, "Shop", "shop")
-    assert await world.told(engine) == ["ACC_UPDATED"]
+    assert await scenario.told(engine) == ["ACC_UPDATED"]
 
 
 @pytest.mark.parametrize("name", ["treasury", "world", ".."])
 async def test_a_name_that_no_account_can_have_is_refused(engine: AsyncEngine, name: str) -> None:
-    await world.open_account(engine, "one")
+    await scenario.open_account(engine, "one")
 
     async with engine.begin() as db:
         with pytest.raises(NotForAccounts, match="No account can be opened as"):
@@ -35,22 +37,22 @@ async def test_a_name_that_no_account_can_have_is_refused(engine: AsyncEngine, n
 
 
 async def test_a_name_that_another_has_and_an_account_that_is_not_there_are_refused(engine: AsyncEngine) -> None:
-    await world.open_account(engine, "one")
-    await world.open_account(engine, "two")
-    await world.told(engine)
+    await scenario.open_account(engine, "one")
+    await scenario.open_account(engine, "two")
+    await scenario.told(engine)
 
     async with engine.begin() as db:
         with pytest.raises(accounts.NameTaken, match="There is an account two already"):
             await accounts.rename(db, "one", "two")
-        with pytest.raises(accounts.NoSuchAccount):
+        with pytest.raises(owner.NoSuchAccount):
             await accounts.rename(db, "three", "four")
 
-    assert await world.told(engine) == []
+    assert await scenario.told(engine) == []
 
 
 async def test_of_two_who_take_one_name_at_once_the_second_fails(engine: AsyncEngine) -> None:
-    await world.open_account(engine, "one")
-    await world.open_account(engine, "two")
+    await scenario.open_account(engine, "one")
+    await scenario.open_account(engine, "two")
 
     async with engine.connect() as first, engine.connect() as second:
         await accounts.rename(first, "one", "shop")
@@ -65,13 +67,13 @@ async def test_of_two_who_take_one_name_at_once_the_second_fails(engine: AsyncEn
 
 async def test_the_endpoints_of_an_account_go_on_hearing_of_it(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
-        await endpoints.reconcile(db, [Callback(name, "http://127.0.0.1/") for name in ("all", "one", "other")], 0)
+        await webhooks.reconcile(db, [Callback(name, "http://127.0.0.1/") for name in ("all", "one", "other")], 0)
         for name in ("one", "other"):
             of = sa.update(webhook_endpoints).where(webhook_endpoints.c.name == name)
             await db.execute(of.values(foreign_id=name))
 
     async with engine.begin() as db:
-        await endpoints.rename(db, "one", "shop")
+        await webhooks.rename(db, "one", "shop")
 
     async with engine.connect() as db:
         found = await db.execute(sa.select(webhook_endpoints.c.name, webhook_endpoints.c.foreign_id))

@@ -6,29 +6,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import (
-    cursors,
-    delivery_lists,
-    endpoint_changes,
-    endpoints,
-    events,
-    fan_out,
-    holds,
-    installation,
-    outbox,
-    restores,
-)
-from app.domain.delivery_lists import Range, Replay
-from app.domain.endpoint_changes import NewEndpoint
-from app.domain.endpoints import Endpoint
-from app.domain.events import BeyondTheEnd
+from app.db.tables import NOBODY, deliveries
+from app.db.tables import events as event_rows
+from app.domain import holds, installation, outbox, payments, webhooks
 from app.domain.holds import NewHold
 from app.domain.installation import Beginning
-from app.domain.outbox import Fact
-from app.domain.restores import SKIPPED_NUMBERS
-from app.tables import NOBODY, deliveries
-from app.tables import events as event_rows
-from tests import purse, world
+from app.domain.outbox import BeyondTheEnd, OutboxEvent
+from app.domain.payments import SKIPPED_NUMBERS
+from app.domain.webhooks import Endpoint, NewEndpoint, Range, Replay
+from tests import funding, scenario
 
 OWNERS = {0: "one", 1: "two", NOBODY: ""}
 
@@ -36,7 +22,7 @@ OWNERS = {0: "one", 1: "two", NOBODY: ""}
 async def tell(engine: AsyncEngine, *accounts: int) -> list[int]:
     """Tell a fact of each of these accounts; returns the positions of the events."""
     async with engine.begin() as db:
-        await outbox.emit(db, [Fact(account, OWNERS[account], "INV_CREATED", "{}") for account in accounts])
+        await outbox.emit(db, [OutboxEvent(account, OWNERS[account], "INV_CREATED", "{}") for account in accounts])
     async with engine.begin() as db:
         before = await outbox.last_position(db)
         await outbox.sequence(db)
@@ -46,7 +32,7 @@ async def tell(engine: AsyncEngine, *accounts: int) -> list[int]:
 async def restore(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
         number = (await installation.read(db)).restores + 1
-        await restores.begin(db, Beginning("an epoch", 0, number))
+        await payments.begin(db, Beginning("an epoch", 0, number))
         await installation.go_on(db, "an epoch")
 
 
@@ -55,22 +41,22 @@ async def fan_out_all(engine: AsyncEngine) -> int:
     steps = 0
     while True:
         async with engine.begin() as db:
-            if not await fan_out.step(db):
+            if not await webhooks.step(db):
                 return steps
         steps += 1
 
 
 async def read(engine: AsyncEngine, after: int, foreign_id: str | None = None) -> Sequence[int]:
     async with engine.connect() as db:
-        return [event.position for event in (await events.page(db, after, 100, foreign_id=foreign_id)).events]
+        return [event.position for event in (await outbox.page(db, after, 100, foreign_id=foreign_id)).events]
 
 
 @pytest.fixture
 async def told(engine: AsyncEngine) -> AsyncEngine:
     """A database that was restored after six events, when more had been told, and told two of each account since."""
     for name in ("one", "two"):
-        await world.open_account(engine, name)
-    await world.told(engine)
+        await scenario.open_account(engine, name)
+    await scenario.told(engine)
     await tell(engine, 0, 1, NOBODY, 0, 0, 1)
     await restore(engine)
     await tell(engine, 1, 0, 0, 1)
@@ -109,8 +95,8 @@ async def test_an_accounts_events_are_found_on_both_sides_of_what_was_left_out(
 async def test_sequences_are_left_out_as_positions_are_also_of_those_who_were_told_nothing_yet(
     told: AsyncEngine,
 ) -> None:
-    third = (await world.open_account(told, "three")).id
-    await world.told(told)
+    third = (await scenario.open_account(told, "three")).id
+    await scenario.told(told)
     OWNERS[third] = "three"
     await restore(told)
     await tell(told, 0, NOBODY, third)
@@ -127,10 +113,10 @@ async def test_sequences_are_left_out_as_positions_are_also_of_those_who_were_to
 async def test_fan_out_passes_what_was_left_out_in_one_step_and_an_endpoint_hears_everything(
     engine: AsyncEngine,
 ) -> None:
-    await world.open_account(engine, "one")
-    await world.told(engine)
+    await scenario.open_account(engine, "one")
+    await scenario.told(engine)
     async with engine.begin() as db:
-        made = await endpoint_changes.create(db, NewEndpoint("http://shop.example/", ("ALL",), "x" * 24))
+        made = await webhooks.create(db, NewEndpoint("http://shop.example/", ("ALL",), "x" * 24))
         assert isinstance(made, Endpoint)
     before = await tell(engine, 0, 0)
     await restore(engine)
@@ -139,27 +125,27 @@ async def test_fan_out_passes_what_was_left_out_in_one_step_and_an_endpoint_hear
 
     assert await fan_out_all(engine) <= 2
     async with engine.begin() as db:
-        again = await delivery_lists.replay(db, Range(made.id, 0))
+        again = await webhooks.replay(db, Range(made.id, 0))
         assert again == Replay(made.id, 0, since[0])
     assert await fan_out_all(engine) <= 3
 
     async with engine.connect() as db:
         rows = await db.execute(sa.select(deliveries.c.position).order_by(deliveries.c.position))
         assert [row.position for row in rows] == [*before, *since]
-        assert await cursors.read(db, endpoints.CURSOR) == since[0]
+        assert await outbox.read(db, webhooks.CURSOR) == since[0]
 
 
 async def test_no_number_of_a_hold_or_an_entry_is_given_twice(engine: AsyncEngine) -> None:
-    await purse.fund(engine, {"shop": 100})
-    order = NewHold("shop", purse.GOLD, "0.5")
+    await funding.fund(engine, {"shop": 100})
+    order = NewHold("shop", funding.GOLD, "0.5")
     async with engine.begin() as db:
-        await purse.credit(engine, 0, 100, purse.GOLD, "gold")
+        await funding.credit(engine, 0, 100, funding.GOLD, "gold")
         [before] = await holds.place(db, [order])
     await restore(engine)
     async with engine.begin() as db:
         [after] = await holds.place(db, [order])
 
-    assert world.accepted(after).id > world.accepted(before).id + SKIPPED_NUMBERS
+    assert scenario.accepted(after).id > scenario.accepted(before).id + SKIPPED_NUMBERS
     async with engine.connect() as db:
         last = await db.scalar(sa.text("SELECT max(id) - min(id) FROM entries"))
     assert (last or 0) >= SKIPPED_NUMBERS
@@ -167,8 +153,8 @@ async def test_no_number_of_a_hold_or_an_entry_is_given_twice(engine: AsyncEngin
 
 async def test_who_waits_beyond_the_end_is_refused_by_name(told: AsyncEngine) -> None:
     async with told.connect() as db:
-        await events.check(db, NEW[3])
+        await outbox.check(db, NEW[3])
         with pytest.raises(BeyondTheEnd, match=f"the last one is {NEW[3]}") as raised:
-            await events.check(db, NEW[3] + 1)
+            await outbox.check(db, NEW[3] + 1)
 
     assert raised.value.field == "cursor"

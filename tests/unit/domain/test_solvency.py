@@ -1,29 +1,30 @@
+"""TO SAY: tests/unit/domain/test_solvency.py."""
+
 import asyncio
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
-from app.domain import ledger, solvency
-from app.domain.blocks import Rules
-from app.domain.chain_changes import Block
+from app.db.tables import CLAWBACK, WORLD
+from app.domain import blocks, ledger
+from app.domain.blocks import Block, Rules
+from app.domain.dogecoin import REGTEST
 from app.domain.ledger import Bucket, Entry, Posting
-from app.domain.networks import REGTEST
 from app.domain.refusals import Refusal
-from app.tables import CLAWBACK, WORLD
-from tests import world
-from tests.world import Chain, balance, doge, said, told
+from tests import scenario
+from tests.scenario import Chain, balance, doge, said, told
 
 
 async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
     """An account is paid 10, spends 6 of them, and the 10 are taken back; returns the block that had brought them."""
-    account = await world.open_account(engine)
-    rich = await world.open_account(engine, "platform")
+    account = await scenario.open_account(engine)
+    rich = await scenario.open_account(engine, "platform")
     chain = await Chain(engine, Rules(REGTEST, confirmations=1)).start()
     if platform:
         await chain.mine((rich.address, doge(platform)))
     paying = await chain.mine((account.address, doge(10)))
-    other = await world.open_account(engine, "other")
+    other = await scenario.open_account(engine, "other")
     async with engine.begin() as db:
         spent = (Posting(account.id, Bucket.AVAILABLE, -doge(6)), Posting(other.id, Bucket.AVAILABLE, doge(6)))
         await ledger.post(db, [Entry("TRANSFER", ("test", "1"), "t", spent)])
@@ -34,12 +35,12 @@ async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
 
 async def owing(engine: AsyncEngine) -> int:
     async with engine.connect() as db:
-        return await solvency.owing(db)
+        return await blocks.owing(db)
 
 
 async def cover(engine: AsyncEngine) -> int | Refusal:
     async with engine.begin() as db:
-        return await solvency.cover(db, "platform")
+        return await blocks.cover(db, "platform")
 
 
 async def available(engine: AsyncEngine, *accounts: int) -> list[int]:

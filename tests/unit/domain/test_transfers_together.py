@@ -10,29 +10,26 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
-from app.domain import transfer_orders
-from app.domain.crediting import Credit
+from app.db import engine as bulk
+from app.db.tables import balances, entries, idempotency, outbox, postings
+from app.domain.commands import Result, Submitted
+from app.domain.dogecoin import REGTEST
 from app.domain.idempotency import Claim
-from app.domain.networks import REGTEST
 from app.domain.refusals import Refusal
-from app.domain.transfer_orders import Order, Payee
-from app.domain.transfers import Transfer
-from app.domain.verbs import Asked, Done
+from app.domain.transfers import Credit, Payee, Transfer, TransferOrder, making
 from app.group_commit import GroupCommit
-from app.tables import balances, entries, idempotency, outbox, postings
 from tests.conftest import cloned
 from tests.unit.domain.bank import GOLD, all_gold, opened, order
 
 NAMES = ("alice", "bob", "carol")
-Outcome = Done[Transfer] | Exception
+Outcome = Result[Transfer] | Exception
 
 
-def asked(wanted: Order, key: str, body: str = "") -> Asked[Order]:
-    return Asked(wanted._replace(key=f"shop:{key}"), Claim("shop", key, (body or repr(wanted)).encode()))
+def asked(wanted: TransferOrder, key: str, body: str = "") -> Submitted[TransferOrder]:
+    return Submitted(wanted._replace(key=f"shop:{key}"), Claim("shop", key, (body or repr(wanted)).encode()))
 
 
-def wishes() -> st.SearchStrategy[Asked[Order]]:
+def wishes() -> st.SearchStrategy[Submitted[TransferOrder]]:
     """Transfers, splits and credits between three and somebody who is not there; keys come again, with the same or another body."""
     names = st.sampled_from([*NAMES, "nobody"])
     amounts: st.SearchStrategy[str | int] = st.sampled_from(["0.1", "0.5", "1", "0.001", "0", 2**63])
@@ -41,7 +38,7 @@ def wishes() -> st.SearchStrategy[Asked[Order]]:
         lambda given: Payee(*given)
     )  # `builds` would invent the fields that have a default
     payees = st.lists(payee, min_size=2, max_size=3).map(tuple)
-    split = st.tuples(st.sampled_from(NAMES), payees).map(lambda given: Order("", *given, GOLD))
+    split = st.tuples(st.sampled_from(NAMES), payees).map(lambda given: TransferOrder("", *given, GOLD))
     kinds = st.sampled_from(["TOPUP", "SPEND", "BONUS"])
     plain = st.just(("", "")), st.just("{}")
     credit = st.builds(Credit, names, kinds, st.just(GOLD), amounts, *plain).map(lambda one: one.order("", "platform"))
@@ -52,7 +49,7 @@ def shown(outcome: Outcome) -> Any:
     """What a caller sees, but for ids and times."""
     if isinstance(outcome, Refusal):
         return type(outcome), str(outcome), outcome.field
-    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome, Result), outcome
     one = outcome.thing
     return outcome.replayed, one.kind, one.givers, one.takers, one.amount, one.asset
 
@@ -71,19 +68,19 @@ async def left(engine: AsyncEngine) -> list[Any]:
         return [[tuple(row) for row in await db.execute(statement)] for statement in statements]
 
 
-async def played(engine: AsyncEngine, batches: Sequence[Sequence[Asked[Order]]]) -> list[Any]:
+async def played(engine: AsyncEngine, batches: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
     """Ask each batch at once, of a group commit of its own; then say what came of it all."""
-    commits, verb = GroupCommit(engine, lambda _: None), transfer_orders.making(REGTEST)
+    commits, verb = GroupCommit(engine, lambda _: None), making.making(REGTEST)
     found: list[Any] = []
     for batch in batches:
         found += map(shown, await commits.submit_all(verb, batch))
     return [found, await left(engine)]
 
 
-def alike(server: str, batches: Sequence[Sequence[Asked[Order]]]) -> None:
+def alike(server: str, batches: Sequence[Sequence[Submitted[TransferOrder]]]) -> None:
     """What one transaction for each batch leaves is what one for each request leaves."""
 
-    async def play(cut: Sequence[Sequence[Asked[Order]]]) -> list[Any]:
+    async def play(cut: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
         async with cloned(server) as url:
             engine = bulk.engine(url)
             try:
@@ -105,7 +102,7 @@ BATCHES = st.lists(
 @settings(max_examples=10, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
 @given(BATCHES)
 def test_many_transfers_at_once_come_to_what_one_by_one_comes_to(
-    server: str, batches: list[list[Asked[Order]]]
+    server: str, batches: list[list[Submitted[TransferOrder]]]
 ) -> None:
     alike(server, batches)
 
@@ -127,12 +124,12 @@ async def test_two_programs_never_spend_the_same_money(
     """Half of the requests are sent to both programs."""
     names = [f"u{n}" for n in range(8)]
     await opened(engine, *names, gold=20)
-    verb = transfer_orders.making(REGTEST)
+    verb = making.making(REGTEST)
     before = await all_gold(engine)
     pairs = [(0, n % 7 + 1) if hot else (n % 8, (n + 1) % 8) for n in range(240)]
     wanted = [asked(order(names[a], names[b], "0.03"), f"k{n}") for n, (a, b) in enumerate(pairs)]
 
-    async def ask(commits: GroupCommit, one: Asked[Order]) -> Outcome:
+    async def ask(commits: GroupCommit, one: Submitted[TransferOrder]) -> Outcome:
         try:
             return await commits.submit(verb, one.request, one.claim)
         except Refusal as refusal:
@@ -144,8 +141,8 @@ async def test_two_programs_never_spend_the_same_money(
     outcomes = await asyncio.gather(*asking, *bulked)
 
     singles = [one for one in outcomes if not isinstance(one, list)]
-    assert all(isinstance(one, Done | Refusal) for one in singles)
-    made = {one.thing.id for one in singles if isinstance(one, Done)}
+    assert all(isinstance(one, Result | Refusal) for one in singles)
+    made = {one.thing.id for one in singles if isinstance(one, Result)}
     assert await all_gold(engine) == before
     async with engine.connect() as db:
         done = await db.scalar(

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/events/conftest.py."""
+
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -5,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.events import addresses
-from app.events.posting import Poster
+from app.events import address_filter
+from app.events.http_post import Poster
 from tests.unit.events.mqtt_brokers import TestBroker
 from tests.unit.events.receiver import Receiver
 from tests.unit.events.steps import free_port
@@ -34,7 +36,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def poster() -> AsyncIterator[Poster]:
     """Posts anywhere, also to this machine."""
     with ThreadPoolExecutor(4) as threads:
-        poster = Poster(addresses.resolver(threads), guard=addresses.Guard(addresses.EVERYWHERE))
+        poster = Poster(address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE))
         yield poster
         poster.close()
 

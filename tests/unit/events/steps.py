@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.bell import Bell
 from app.domain import outbox
-from app.domain.outbox import Fact
+from app.domain.outbox import OutboxEvent
+from app.runtime.loop import WakeUp
 
 DEADLINE_SECONDS = 60
 
@@ -25,13 +25,13 @@ async def tell(
     """Let `count` facts happen, and number them."""
     named = f"shop-{account}" if foreign_id is None else foreign_id
     async with engine.begin() as db:
-        await outbox.emit(db, [Fact(account, named, type, f'{{"n":{n}}}') for n in range(count)])
+        await outbox.emit(db, [OutboxEvent(account, named, type, f'{{"n":{n}}}') for n in range(count)])
         await outbox.sequence(db)
 
 
-async def until(step: Callable[[], Any], condition: Callable[[], Any], bell: Bell | None = None) -> None:
+async def until(step: Callable[[], Any], condition: Callable[[], Any], bell: WakeUp | None = None) -> None:
     """Step as the program does until the condition holds."""
-    bell = bell or Bell()
+    bell = bell or WakeUp()
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not await _value(condition):
             if not await step():

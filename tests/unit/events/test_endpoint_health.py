@@ -10,13 +10,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import endpoint_changes, endpoint_ends, endpoint_health, endpoints, outbox
-from app.domain.endpoint_changes import Change, NewEndpoint, Rotation
-from app.domain.endpoints import Callback, Endpoint
+from app.db.tables import deliveries, events, webhook_endpoints
+from app.domain import outbox
+from app.domain import webhooks as endpoint_changes
 from app.domain.refusals import Refusal
+from app.domain.webhooks import Callback, Change, Endpoint, NewEndpoint, Rotation, endpoints, health, retention
+from app.domain.webhooks import changes as endpoint_changes_module
 from app.events import signatures
-from app.events.posting import Poster
-from app.tables import deliveries, events, webhook_endpoints
+from app.events.http_post import Poster
 from tests.unit.events.receiver import Receiver, status
 from tests.unit.events.steps import tell, until
 from tests.unit.events.test_webhooks import AT_ONCE, NEVER, deliver_all, prepare, tried, webhooks
@@ -137,7 +138,7 @@ async def test_five_days_without_a_success_disable_and_one_success_begins_anew(
 ) -> None:
     receiver.behaviours["/hook"] = [status(500), status(500), status(200), status(500), status(500)]
     await prepare(engine, Callback("shop", receiver.url()))
-    almost = sa.func.now() - endpoint_health.PATIENCE + timedelta(minutes=1)
+    almost = sa.func.now() - health.PATIENCE + timedelta(minutes=1)
     async with webhooks(engine, poster) as running:
         await tell(engine, 1)
         await until(running.step, lambda: attempts_of(engine, 1))
@@ -169,8 +170,8 @@ async def test_what_an_old_url_answered_says_nothing_of_the_new_one(
 ) -> None:
     endpoint = await new(engine, receiver.url())
     async with engine.begin() as db:
-        signs = [endpoint_health.Sign(endpoint.id, "https://old.example/", gone=True)]
-        await endpoint_health.note(db, signs)
+        signs = [health.Sign(endpoint.id, "https://old.example/", gone=True)]
+        await health.note(db, signs)
         found = await endpoints.fetch(db, endpoint.id)
 
     assert (found.state, found.failing_since) == ("active", None)
@@ -201,7 +202,7 @@ async def test_a_test_reaches_its_endpoint_alone_whatever_its_types_are(
     asked = await new(engine, receiver.url("/asked"), "INV")
     await new(engine, receiver.url("/other"))
     async with engine.begin() as db:
-        await endpoint_changes.test(db, asked.id)
+        await endpoint_changes_module.test(db, asked.id)
         await outbox.sequence(db)
     await tell(engine, 1)
 
@@ -225,7 +226,7 @@ async def test_what_a_deleted_endpoint_leaves_goes_in_slices_and_the_others_keep
     swept: list[bool] = []
     while not swept or swept[-1]:
         async with engine.begin() as db:
-            swept.append(await endpoint_ends.sweep(db, limit=2))
+            swept.append(await retention.sweep(db, limit=2))
     assert swept == [True] * 3 + [False]
     assert {row.endpoint_id for row in await tried(engine)} == {kept.id}
     async with engine.connect() as db:
@@ -233,6 +234,6 @@ async def test_what_a_deleted_endpoint_leaves_goes_in_slices_and_the_others_keep
         assert str(ended.id) in await endpoints.by_ids(db, [str(ended.id)])
     await alter(engine, previous_until=sa.func.now(), previous_secret=OLD)
     async with engine.begin() as db:
-        assert not await endpoint_ends.sweep(db)
+        assert not await retention.sweep(db)
         assert list(await endpoints.by_ids(db, ["1", "2"])) == [str(kept.id)]
         assert await db.scalar(sa.select(webhook_endpoints.c.previous_secret)) == ""

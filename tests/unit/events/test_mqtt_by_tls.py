@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.events import mqtt, relay, topics
-from app.events.certificates import Certificates, Uncertified
-from app.events.sinks import Telling
-from app.events.topics import Queue
+from app.events import mqtt_sink, mqtt_topics, sequencer
+from app.events.mqtt_topics import Queue
+from app.events.sink_runner import SinkRunner
+from app.events.tls import Certificates, Uncertified
 from tests.unit.events import mqtt_brokers
 from tests.unit.events.certificates import Authority
 from tests.unit.events.mqtt_brokers import TestBroker
@@ -38,11 +38,11 @@ async def secure(mqtt_broker: TestBroker, authority: Authority) -> TestBroker:
 @asynccontextmanager
 async def publishing(
     engine: AsyncEngine, to: TestBroker, certificates: Certificates, protocol: str = "3.1.1"
-) -> AsyncIterator[Telling]:
-    broker = mqtt.parse(f"mqtts://127.0.0.1:{to.secure_port}", protocol=protocol, certificates=certificates)
-    sink = mqtt.sink(broker, [Queue(topics.OWN)])
-    await relay.prepare(engine, [], [sink])
-    found = Telling(engine, sink, "one", waits_seconds=(0.02,))
+) -> AsyncIterator[SinkRunner]:
+    broker = mqtt_sink.parse(f"mqtts://127.0.0.1:{to.secure_port}", protocol=protocol, certificates=certificates)
+    sink = mqtt_sink.sink(broker, [Queue(mqtt_topics.OWN)])
+    await sequencer.prepare(engine, [], [sink])
+    found = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
     yield found
     await found.close()
 

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/events/test_posting_by_tls.py."""
+
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
@@ -11,10 +13,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.events import addresses
-from app.events.addresses import Address
-from app.events.connection import Unanswered
-from app.events.posting import Poster
+from app.events import address_filter
+from app.events.address_filter import Address
+from app.events.http_connection import Unanswered
+from app.events.http_post import Poster
 from tests.unit.events.receiver import Receiver
 
 NAME = "shop.example"
@@ -67,7 +69,7 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 async def test_tls_is_spoken_with_the_urls_name_though_an_address_is_connected_to(
     secured: int, receiver: Receiver, certificate: Path
 ) -> None:
-    poster = Poster(here, guard=addresses.Guard(addresses.EVERYWHERE), tls=trusting(certificate))
+    poster = Poster(here, guard=address_filter.Guard(address_filter.EVERYWHERE), tls=trusting(certificate))
     for _ in range(2):
         answer = await poster.post(f"https://{NAME}:{secured}/hook", {}, b"{}")
 
@@ -78,7 +80,7 @@ async def test_tls_is_spoken_with_the_urls_name_though_an_address_is_connected_t
 
 
 async def test_the_certificate_of_another_name_is_refused(secured: int, receiver: Receiver, certificate: Path) -> None:
-    poster = Poster(here, guard=addresses.Guard(addresses.EVERYWHERE), tls=trusting(certificate))
+    poster = Poster(here, guard=address_filter.Guard(address_filter.EVERYWHERE), tls=trusting(certificate))
     with pytest.raises(Unanswered, match="TLS failed"):
         await poster.post(f"https://other.example:{secured}/hook", {}, b"{}")
 
@@ -86,7 +88,7 @@ async def test_the_certificate_of_another_name_is_refused(secured: int, receiver
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(secured: int, receiver: Receiver) -> None:
-    poster = Poster(here, guard=addresses.Guard(addresses.EVERYWHERE))
+    poster = Poster(here, guard=address_filter.Guard(address_filter.EVERYWHERE))
     with pytest.raises(Unanswered, match="TLS failed"):
         await poster.post(f"https://{NAME}:{secured}/hook", {}, b"{}")
 

@@ -1,8 +1,10 @@
+"""TO SAY: tests/unit/events/test_retry_after.py."""
+
 from datetime import UTC, datetime
 
 import pytest
 
-from app.events import retry_after
+from app.events import webhooks
 
 NOW = datetime(2026, 11, 21, 7, 0, 0, tzinfo=UTC)
 
@@ -28,4 +30,4 @@ NOW = datetime(2026, 11, 21, 7, 0, 0, tzinfo=UTC)
     ],
 )
 def test_a_wait_is_read_as_seconds_or_a_date_and_never_longer_than_a_day(header: str, seconds: int) -> None:
-    assert retry_after.seconds(header, NOW) == seconds
+    assert webhooks.seconds(header, NOW) == seconds

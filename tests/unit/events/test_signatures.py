@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/events/test_signatures.py."""
+
 import base64
 import hashlib
 import hmac
@@ -9,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.domain import webhook_secrets
-from app.domain.webhook_secrets import BadSecret
+from app.domain import webhooks
+from app.domain.webhooks import BadSecret
 from app.events import signatures
 
 BODY = (
@@ -33,7 +35,7 @@ def test_gigawallets_own_vector_holds() -> None:
 def test_the_vectors_of_the_standard_webhooks_libraries_hold() -> None:
     assert signatures.standard("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", *MESSAGE) == V1
     assert signatures.standard(PRIVATE, *MESSAGE) == V1A
-    assert webhook_secrets.public_key(PRIVATE) == "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+    assert webhooks.public_key(PRIVATE) == "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
 
 
 def test_a_secret_in_plain_text_is_its_own_bytes() -> None:
@@ -90,7 +92,7 @@ def test_a_secret_that_is_too_short_or_not_what_it_says_is_refused_without_repea
     secret: str, reason: str
 ) -> None:
     with pytest.raises(BadSecret, match=reason) as refused:
-        webhook_secrets.check(secret)
+        webhooks.check(secret)
 
     assert refused.value.field == "secret"
     assert len(secret) < 8 or secret not in str(refused.value)
@@ -98,12 +100,12 @@ def test_a_secret_that_is_too_short_or_not_what_it_says_is_refused_without_repea
 
 def test_what_is_made_is_good_and_says_what_it_is() -> None:
     for scheme, prefix in (("v1", "whsec_"), ("v1a", "whsk_")):
-        secret = webhook_secrets.made(scheme, bytes(range(32)))
-        webhook_secrets.check(secret)
+        secret = webhooks.made(scheme, bytes(range(32)))
+        webhooks.check(secret)
         assert secret.startswith(prefix)
-        assert webhook_secrets.scheme_of(secret) == scheme
-    webhook_secrets.check("x" * 24)
-    webhook_secrets.check(PRIVATE)
+        assert webhooks.scheme_of(secret) == scheme
+    webhooks.check("x" * 24)
+    webhooks.check(PRIVATE)
 
 
 def test_the_lines_of_the_documentation_tell_what_is_genuine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,5 @@
+"""TO SAY: tests/unit/events/test_webhooks.py."""
+
 import asyncio
 import base64
 import hmac
@@ -12,19 +14,20 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.bell import Bell
-from app.domain import delivery_claims, outbox
-from app.domain.endpoints import Callback
-from app.domain.outbox import Fact
-from app.events import addresses, relay, signatures
-from app.events.posting import Poster
-from app.events.webhooks import EACH, LIMIT, OF_FAILING, OF_HOST, Terms, Webhooks
-from app.tables import attempts, deliveries
+from app.db.tables import attempts, deliveries
+from app.domain import outbox
+from app.domain.outbox import OutboxEvent
+from app.domain.webhooks import Callback, delivery_claims
+from app.events import address_filter, signatures
+from app.events import sequencer as relay
+from app.events.http_post import Poster
+from app.events.webhooks import EACH, LIMIT, OF_FAILING, OF_HOST, Webhooks, WebhookTerms
+from app.runtime.loop import WakeUp
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
 from tests.unit.events.steps import tell, until
 
-AT_ONCE = Terms((0,) * 9, chance=lambda: 0.5)
-NEVER = Terms((86_400,), chance=lambda: 0.5)
+AT_ONCE = WebhookTerms((0,) * 9, chance=lambda: 0.5)
+NEVER = WebhookTerms((86_400,), chance=lambda: 0.5)
 
 
 async def prepare(engine: AsyncEngine, *callbacks: Callback) -> None:
@@ -32,8 +35,8 @@ async def prepare(engine: AsyncEngine, *callbacks: Callback) -> None:
 
 
 @asynccontextmanager
-async def webhooks(engine: AsyncEngine, poster: Poster, terms: Terms = AT_ONCE) -> AsyncIterator[Webhooks]:
-    found = Webhooks(engine, poster, terms, Bell())
+async def webhooks(engine: AsyncEngine, poster: Poster, terms: WebhookTerms = AT_ONCE) -> AsyncIterator[Webhooks]:
+    found = Webhooks(engine, poster, terms, WakeUp())
     yield found
     await found.close()
 
@@ -103,7 +106,7 @@ async def test_what_fails_is_tried_again_until_it_arrives(
     await prepare(engine, Callback("shop", receiver.url()))
     await tell(engine, 1)
 
-    async with webhooks(engine, poster, Terms((0, 0), seconds, chance=lambda: 0.5)) as running:
+    async with webhooks(engine, poster, WebhookTerms((0, 0), seconds, chance=lambda: 0.5)) as running:
         await deliver_all(engine, running, 1)
 
     rows = await tried(engine)
@@ -130,14 +133,14 @@ async def test_the_schedule_decides_when_and_how_often(engine: AsyncEngine, rece
     await prepare(engine, Callback("shop", receiver.url()))
     await tell(engine, 1)
 
-    async with webhooks(engine, poster, Terms((0, 1000), chance=lambda: 1.0)) as running:
+    async with webhooks(engine, poster, WebhookTerms((0, 1000), chance=lambda: 1.0)) as running:
         await until(running.step, lambda: is_so(engine, ("due", 2)))
     async with engine.begin() as db:
         wait = await db.scalar(sa.select(deliveries.c.next - sa.func.now()))
         assert wait is not None
         assert 1_080 < wait.total_seconds() <= 1_100  # a tenth more than 1,000
         await db.execute(sa.update(deliveries).values(next=sa.func.now()))
-    async with webhooks(engine, poster, Terms((0, 1000))) as running:
+    async with webhooks(engine, poster, WebhookTerms((0, 1000))) as running:
         await until(running.step, lambda: is_so(engine, ("failed", 3)))
         assert not await running.step()
 
@@ -177,7 +180,7 @@ async def test_a_dead_endpoint_delays_nobody_else(engine: AsyncEngine, receiver:
     dead = Callback("dead", receiver.url("/dead"))
     await prepare(engine, dead)
     await tell(engine, 1_000)
-    running = Webhooks(engine, poster, Terms((), timeout_seconds=60, claim_seconds=60), Bell())
+    running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     await until(running.step, lambda: len(running._posting) == len(receiver.requests) > 0)
 
     await prepare(engine, dead, Callback("alive", receiver.url("/alive")))
@@ -197,7 +200,7 @@ async def test_many_that_hang_at_once_leave_room_for_the_others(
     dead = [Callback(f"dead-{n}", receiver.url("/dead"), ("PAYMENT",)) for n in range(2 * LIMIT // EACH)]
     await prepare(engine, *dead, Callback("alive", receiver.url("/alive"), ("INV",)))
     await tell(engine, EACH, type="PAYMENT_SENT")
-    running = Webhooks(engine, poster, Terms((), timeout_seconds=60, claim_seconds=60), Bell())
+    running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     while await running.step():
         pass
 
@@ -217,7 +220,7 @@ async def test_a_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_othe
         many = "INSERT INTO webhook_endpoints (url, types, secret, position) SELECT :url, '{PAYMENT}', '', 0"
         await db.execute(sa.text(f"{many} FROM generate_series(1, 1000)"), {"url": receiver.url("/dead")})
     await tell(engine, 1, type="PAYMENT_SENT")
-    running = Webhooks(engine, poster, Terms((), timeout_seconds=60, claim_seconds=60), Bell())
+    running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     while await running.step():
         pass
 
@@ -269,7 +272,7 @@ async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
     await prepare(engine, Callback("shop", receiver.url()))
     await tell(engine, 1)
 
-    async with webhooks(engine, poster, Terms((0,) * 1_000, chance=lambda: 0.5)) as running:
+    async with webhooks(engine, poster, WebhookTerms((0,) * 1_000, chance=lambda: 0.5)) as running:
         await until(running.step, lambda: len(receiver.requests) > 1)
         await tell(engine, 50)
         await until(running.step, lambda: len(receiver.requests) > 10)
@@ -299,7 +302,7 @@ async def test_a_post_that_hangs_keeps_nothing_from_an_endpoint_that_answers_the
     await prepare(engine, Callback("shop", receiver.url()))
     await tell(engine, 200)
 
-    running = Webhooks(engine, poster, Terms((0,) * 9, timeout_seconds=60, claim_seconds=70), Bell())
+    running = Webhooks(engine, poster, WebhookTerms((0,) * 9, timeout_seconds=60, claim_seconds=70), WakeUp())
     await deliver_all(engine, running, 199)
     await running.close()
 
@@ -310,7 +313,7 @@ async def test_what_a_killed_process_held_is_posted_when_its_claim_runs_out(
     receiver.always["/hook"] = silent
     await prepare(engine, Callback("shop", receiver.url()))
     await tell(engine, 5)
-    killed = Webhooks(engine, poster, Terms((), claim_seconds=0.3), Bell())
+    killed = Webhooks(engine, poster, WebhookTerms((), claim_seconds=0.3), WakeUp())
     await until(killed.step, lambda: len(receiver.requests) == 5)
     for task in killed._posting:
         task.cancel()  # nothing is recorded, nothing given back
@@ -327,7 +330,7 @@ async def test_an_orderly_stop_gives_back_what_it_held(engine: AsyncEngine, rece
     receiver.always["/hook"] = silent
     await prepare(engine, Callback("shop", receiver.url()))
     await tell(engine, 5)
-    stopped = Webhooks(engine, poster, AT_ONCE, Bell())
+    stopped = Webhooks(engine, poster, AT_ONCE, WakeUp())
     await until(stopped.step, lambda: len(receiver.requests) == 5)
     await stopped.close()
 
@@ -399,15 +402,15 @@ async def test_an_event_that_outlives_its_endpoint_is_forgotten(
 
 
 async def test_a_fault_of_ours_in_one_delivery_stops_no_other(engine: AsyncEngine, receiver: Receiver) -> None:
-    async def resolve(host: str, port: int) -> list[addresses.Address]:
+    async def resolve(host: str, port: int) -> list[address_filter.Address]:
         if host == "odd.example":
             raise KeyError(host)
         return [ip_address("127.0.0.1")]
 
-    poster = Poster(resolve, guard=addresses.Guard(addresses.EVERYWHERE))
+    poster = Poster(resolve, guard=address_filter.Guard(address_filter.EVERYWHERE))
     await prepare(engine, Callback("odd", "http://odd.example/"), Callback("shop", receiver.url()))
     await tell(engine, 1)
-    async with webhooks(engine, poster, Terms(())) as running:
+    async with webhooks(engine, poster, WebhookTerms(())) as running:
         await deliver_all(engine, running, 1)
         await until(running.step, lambda: not running._posting and not running._ended)
 
@@ -428,14 +431,14 @@ async def test_every_event_arrives_though_the_receiver_fails_at_random_and_the_r
     await prepare(engine, Callback("shop", receiver.url()))
     for killed_after in (3, 5, 8):
         await tell(engine, 60)
-        doomed = Webhooks(engine, poster, Terms((0,) * 50, claim_seconds=0.2), Bell())
+        doomed = Webhooks(engine, poster, WebhookTerms((0,) * 50, claim_seconds=0.2), WakeUp())
         for _ in range(killed_after):
             await doomed.step()
             await asyncio.sleep(0)
         for task in doomed._posting:
             task.cancel()
 
-    async with webhooks(engine, poster, Terms((0,) * 50)) as running:
+    async with webhooks(engine, poster, WebhookTerms((0,) * 50)) as running:
         await deliver_all(engine, running, 180)
 
     assert {request.event["position"] for request in receiver.requests} == set(range(1, 181))
@@ -454,14 +457,14 @@ async def test_the_sequencer_numbers_and_rings_and_a_second_stands_by(engine: As
 
     first, second = relay.Sequencer(engine, "first", ring), relay.Sequencer(engine, "second", ring)
     async with engine.begin() as db:
-        await outbox.emit(db, [Fact(1, "one", "ACC_CREATED", "{}")])
+        await outbox.emit(db, [OutboxEvent(1, "one", "ACC_CREATED", "{}")])
 
     assert [await first.step(), await first.step(), await second.step()] == [False, False, False]
     assert rung == 1
     await first.close()
     third = relay.Sequencer(engine, "third", ring)
     async with engine.begin() as db:
-        await outbox.emit(db, [Fact(1, "one", "ACC_UPDATED", "{}")])
+        await outbox.emit(db, [OutboxEvent(1, "one", "ACC_UPDATED", "{}")])
     await third.step()
     assert rung == 2
 
@@ -477,7 +480,7 @@ async def test_the_sequencer_lets_facts_gather_longer_where_many_are_told_and_no
     sequencer = relay.Sequencer(engine, "first", lambda: None, rest)
     for count in (relay.MANY - 1, relay.MANY, outbox.BATCH, outbox.BATCH + 1):
         async with engine.begin() as db:
-            await outbox.emit(db, [Fact(n % 9, "one", "ACC_UPDATED", "{}") for n in range(count)])
+            await outbox.emit(db, [OutboxEvent(n % 9, "one", "ACC_UPDATED", "{}") for n in range(count)])
         while await sequencer.step():
             pass
 

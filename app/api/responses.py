@@ -1,0 +1,100 @@
+"""Answers: a model or an error as JSON bytes with GigaWallet's headers."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from starlette.responses import Response
+
+from app.db import fragments
+
+STATUSES: Final[Mapping[str, int]] = {
+    "bad-request": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "timeout": 408,
+    "conflict": 409,
+    "insufficient-funds": 409,
+    "fee-above-limit": 409,
+    "insufficient-coins": 409,
+    "too-many-coins": 409,
+    "invalid-txn": 400,
+    "too-large": 413,
+    "key-reused": 422,
+    "rate-limited": 429,
+    "headers-too-large": 431,
+    "unknown-error": 500,
+    "not-available": 503,
+}
+"""Every code that an error may carry, and its HTTP status."""
+
+_REPLAYED: Final = (b"idempotent-replayed", b"true")
+
+
+Time = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
+"""A moment as RFC 3339 text with its offset, the same text as in events."""
+
+
+JsonObject = Annotated[str, PlainSerializer(fragments.fragment), WithJsonSchema({"type": "object"})]
+"""An object as the JSON text in which it is kept."""
+
+
+class View(BaseModel):
+    """What every response model is: fields in the order in which they are shown, built by us and not checked again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Json(Response):
+    """A response whose content is JSON bytes already."""
+
+    media_type = "application/json"
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Say the content's type and length, and that it is never to be stored."""
+        super().init_headers(headers)
+        self.raw_headers.append((b"cache-control", b"no-store"))
+
+
+def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
+    """Answer with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
+    encoded = view.__pydantic_serializer__.to_json(view).decode()
+    return _answer(fragments.placed(encoded).encode(), replayed=replayed, status=status)
+
+
+def show_written(text: str, *, replayed: bool = False) -> Json:
+    """Answer 200 with what is JSON text already."""
+    return _answer(text.encode(), replayed=replayed)
+
+
+def show_all(texts: Iterable[str], cursor: str | None = None, *, replayed: bool = False) -> Json:
+    """Answer 200 with what is JSON text already, as `{"items":[...]}`, and where to go on if it is a page."""
+    rest = "" if cursor is None else f',"cursor":{json.dumps(cursor)}'
+    return show_written(f'{{"items":[{",".join(texts)}]{rest}}}', replayed=replayed)
+
+
+def error(code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> Json:
+    """Answer `{"error":{"code","message","field"?}}` with the status that belongs to the code."""
+    return Json(fault_text(fault(code, message, field)).encode("utf-8", "replace"), STATUSES[code], headers)
+
+
+def fault_text(inner: Mapping[str, str]) -> str:
+    """Write a fault as JSON, under "error"."""
+    return json.dumps({"error": inner}, ensure_ascii=False, separators=(",", ":"))
+
+
+def fault(code: str, message: str, field: str | None = None) -> dict[str, str]:
+    """Return what stands under "error"."""
+    inner = {"code": code, "message": message}
+    return inner if field is None else inner | {"field": field}
+
+
+def _answer(content: bytes, *, replayed: bool, status: int = 200) -> Json:
+    response = Json(content, status)
+    if replayed:
+        response.raw_headers.append(_REPLAYED)
+    return response

@@ -1,0 +1,36 @@
+"""Cancels transactions that their callers wanted to send and that the node has not seen in time."""
+
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain.node import Node
+from app.domain import payments
+from app.domain.payments import Payment
+
+
+class AbandonedPayments:
+    """Any number may run: the statements decide again. `committed` is called after each transaction of the database."""
+
+    def __init__(self, engine: AsyncEngine, node: Node, committed: Callable[[], None]) -> None:
+        self._engine = engine
+        self._node = node
+        self._committed = committed
+
+    async def step(self) -> bool:
+        """End what is due; says whether there was anything. Raises the node's and the database's troubles."""
+        async with self._engine.connect() as db:
+            due = await payments.due(db)
+        for payment in due:
+            await self._end(payment)
+        return bool(due)
+
+    async def _end(self, payment: Payment) -> None:
+        """Ask the node, holding nothing, then decide."""
+        held = payment.raw is not None and await self._node.holds_same(payment.raw)
+        async with self._engine.begin() as db:
+            if held and payment.transaction_id is not None:
+                await payments.seen(db, payment.transaction_id)
+            else:
+                await payments.unseen(db, payment)
+        self._committed()

@@ -1,0 +1,35 @@
+"""An audit as a table on standard output."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app import money
+from app.audit import AuditReport
+
+WIDTH = 160
+"""Of a pipe, where nobody knows: a sentence that names a row stays on one line."""
+
+
+def show(report: AuditReport) -> None:
+    """Print the checks with the first row that is wrong in each or what was not looked at, then the sums of each asset."""
+    console = Console(soft_wrap=True) if Console().is_terminal else Console(width=WIDTH)
+    checks = Table("check", "rows", "", "what is wrong, or was not looked at")
+    for finding in report.findings:
+        verdict = Text("ok", "green") if finding.ok else Text("WRONG", "bold red")
+        checks.add_row(finding.name, f"{finding.checked:,}", verdict, Text(finding.detail))
+    sums = Table("asset", "customers", "clawback", "coins", "in transit", "treasury", "difference")
+    for one in report.totals:
+        names = ("customers", "clawback", "coins", "in_transit", "treasury", "difference")
+        sums.add_row(Text(one.asset), *map(one.shown, names))
+    console.print(checks, sums)
+    if report.owing:
+        owing = f"NOT SOLVENT: balances show {money.show(report.owing)} DOGE more than there are coins."
+        console.print(Text(owing, "bold red"))
+
+
+def exit_code(report: AuditReport) -> int:
+    """Return 1 where the books are wrong, else 2 where coins lack for the balances."""
+    if not report.ok:
+        return 1
+    return 2 if report.owing else 0

@@ -1,0 +1,107 @@
+"""The demo: the whole program with a broker of its own where none is configured, and a tour of it."""
+
+import asyncio
+import dataclasses
+import shlex
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+from rich.console import Console
+
+from app import run
+from app.cli import demo_broker, ports
+from app.cli.demo_tour import Tour, TourUrls
+from app.config.settings import Settings
+from app.config.values import Bind, SettingsError
+from app.db.database import Database
+from app.events.address_filter import EVERYWHERE
+from app.run import Running
+from devnet.devnet import Options
+
+REQUEST_SECONDS: Final = 10.0
+
+
+async def show(settings: Settings, database: Database, stop: asyncio.Event) -> None:
+    """Run everything and show it until `stop` is set.
+
+    Raises SettingsError, PortTaken, CannotListen or TourEnds where it cannot.
+    """
+    if "http" not in settings.roles:
+        raise SettingsError("The demo talks to Kennel over HTTP: KENNEL_ROLES must have http.")
+    chosen = _settled(settings)
+    own_broker = chosen.mqtt_url is None and "relay" in chosen.roles
+    ports.check(ports.of(chosen, own_broker=own_broker))
+    console = Console(highlight=False)
+    console.print("Starting Kennel ...")
+    async with AsyncExitStack() as stack:
+        if own_broker:
+            await stack.enter_async_context(demo_broker.running(chosen.broker_bind.host, chosen.broker_bind.port))
+            chosen = dataclasses.replace(chosen, mqtt_url=f"mqtt://{chosen.broker_bind}")
+        running = await stack.enter_async_context(run.running(chosen, database))
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_SECONDS, trust_env=False))
+        tour = Tour(_places(chosen, running), console, client)
+        await _until(stop, tour.run())
+
+
+async def _until(stop: asyncio.Event, shown: Coroutine[Any, Any, None]) -> None:
+    """Run until it ends by an error, which is raised, or until `stop` is set."""
+    tour, stopped = asyncio.create_task(shown), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((tour, stopped), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        tour.cancel()
+    if not stop.is_set():
+        await tour
+
+
+def _settled(settings: Settings) -> Settings:
+    """Return the settings with real ports, so that all can be shown, and on regtest with webhooks to this machine."""
+    names = ("devnet_bind", "devnet_zmq_bind", "broker_bind")
+    chosen: dict[str, Any] = {name: ports.choose(getattr(settings, name)) for name in names}
+    if settings.network == "regtest":
+        chosen["webhook_allow_private"] = EVERYWHERE
+    return dataclasses.replace(settings, **chosen)
+
+
+def _places(settings: Settings, running: Running) -> TourUrls:
+    node, login = _wallet(settings)
+    return TourUrls(
+        admin=_reachable(settings.admin_bind.host, running.admin),
+        public=_reachable(settings.public_bind.host, running.public),
+        mqtt=_bare(settings.mqtt_url or ""),
+        node=node,
+        node_login=login,
+        token=settings.admin_token or "",
+    )
+
+
+def _reachable(host: str, port: int) -> str:
+    """Return the URL by which this machine reaches a listener: loopback where it listens everywhere."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{Bind(host, port)}"
+
+
+def _wallet(settings: Settings) -> tuple[str, str]:
+    """Return the URL of a node whose wallet may pay, and curl's words for its login; nothing where money is real.
+
+    A password of the operator's is not printed: curl asks for it.
+    """
+    if settings.network == "main":
+        return "", ""
+    if settings.node_url is None:
+        login = Options()
+        return _reachable(settings.devnet_bind.host, settings.devnet_bind.port), f"--user {login.user}:{login.password}"
+    if settings.node_cookie is not None:
+        return _bare(settings.node_url), f'--user "$(cat {shlex.quote(str(settings.node_cookie))})"'
+    user = quote(urlsplit(settings.node_url).username or "", safe="")
+    return _bare(settings.node_url), f"--user {user}"
+
+
+def _bare(url: str) -> str:
+    """Return the URL without user and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

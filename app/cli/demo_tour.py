@@ -1,0 +1,242 @@
+"""A tour of the running program: as a shop would, it opens an account, issues an invoice, and hears what happens."""
+
+import asyncio
+import json
+import shlex
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import httpx
+from rich.console import Console
+from rich.text import Text
+
+ACCOUNT: Final = "demo-shop"
+FRIEND: Final = "demo-friend"
+ORDER: Final = {
+    "items": [
+        {"type": "item", "name": "Doge plush", "sku": "PLUSH-1", "value": "24.89", "quantity": 1},
+        {"type": "shipping", "name": "To the moon", "value": "5", "quantity": 1},
+    ],
+    "required_confirmations": 2,
+    "reference": "demo-order",
+}
+EXAMPLE: Final = {"items": [{"type": "item", "name": "Treat", "value": "4.20", "quantity": 2}]}
+GOLD: Final = {"code": "gold_coins", "name": "Gold coins", "decimals": 0}
+PLAYERS: Final = ("alice", "bob")
+COINS: Final = "100"
+READY_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 0.25
+LOOK_SECONDS: Final = 0.25
+PAGE: Final = 100
+NO_EVENTS: Final = "NET"  # a class that filters know, and in which nothing is told
+LINE: Final = 160
+
+
+class TourEnds(Exception):
+    """The tour cannot go on; one sentence says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TourUrls:
+    """Where the parts of the running program are for somebody at this machine; `node` is where a wallet can be asked to pay.
+
+    `node_login` is what curl needs for it. `token` is the admin API's; the printed lines take it from the environment.
+    """
+
+    admin: str
+    public: str
+    mqtt: str = ""
+    node: str = ""
+    node_login: str = ""
+    token: str = field(default="", repr=False)
+
+
+class Tour:
+    """Talks to the program over HTTP as a shop would, and to the reader on `console`."""
+
+    def __init__(self, places: TourUrls, console: Console, client: httpx.AsyncClient) -> None:
+        self._places = places
+        self._console = console
+        self._client = client
+
+    async def run(self) -> None:
+        """Go on until cancelled; raises TourEnds where the program does not answer as it should."""
+        cursor = await self._end_of_events()
+        await self._ask("POST", f"/account/{ACCOUNT}", {})
+        invoice = await self._open_invoice() or await self._ask("POST", f"/account/{ACCOUNT}/invoice", ORDER)
+        await self._open_players()
+        await self._ask("POST", f"/account/{FRIEND}", {})
+        friend = await self._ask("POST", f"/account/{FRIEND}/address", {})
+        self._explain(invoice, str(friend["address"]))
+        while True:
+            cursor = await self._show_events(cursor)
+
+    async def _open_invoice(self) -> dict[str, Any] | None:
+        """Return an unpaid invoice of an earlier run, so that starting again goes on with it."""
+        page = await self._ask("GET", f"/account/{ACCOUNT}/invoices?limit={PAGE}")
+        unpaid = [item for item in page["items"] if item["state"] == "unpaid" and item["reference"] == "demo-order"]
+        return unpaid[-1] if unpaid else None
+
+    async def _open_players(self) -> None:
+        """Open accounts with credits from the treasury; those of an earlier run are left alone."""
+        await self._ask("POST", "/assets", GOLD, fine=httpx.codes.CONFLICT)
+        for name in PLAYERS:
+            await self._ask("POST", f"/account/{name}", {"opening": {GOLD["code"]: COINS}}, fine=httpx.codes.CONFLICT)
+
+    async def _end_of_events(self) -> str:
+        """Return the cursor after all that has happened; a class without events makes pages of many thousands."""
+        cursor, before = "0", ""
+        while cursor != before:
+            cursor, before = (
+                str((await self._ask("GET", f"/events?types={NO_EVENTS}&cursor={cursor}"))["cursor"]),
+                cursor,
+            )
+        return cursor
+
+    async def _show_events(self, cursor: str) -> str:
+        """Show what happened after the cursor, waiting a moment where nothing did; returns the cursor to go on at."""
+        page = await self._ask("GET", f"/events?cursor={cursor}&limit={PAGE}")
+        for event in page["items"]:
+            self._console.print(told(event), soft_wrap=True)
+        if len(page["items"]) < PAGE:
+            await asyncio.sleep(LOOK_SECONDS)
+        return str(page["cursor"])
+
+    async def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, fine: int = httpx.codes.OK
+    ) -> dict[str, Any]:
+        """Ask the admin API; again and again while it is starting, at most READY_SECONDS. Also `fine` is no trouble."""
+        headers = {"Authorization": f"Bearer {self._places.token}"} if self._places.token else {}
+        loop = asyncio.get_running_loop()
+        until = loop.time() + READY_SECONDS
+        while True:
+            try:
+                answer = await self._client.request(method, self._places.admin + path, json=body, headers=headers)
+            except httpx.TransportError as error:
+                trouble = f"no answer ({type(error).__name__})"
+            else:
+                if answer.is_success or answer.status_code == fine:
+                    return dict(answer.json())
+                trouble = f"{answer.status_code} {answer.text[:300]}"
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    raise TourEnds(f"The demo stops: {method} {path} was answered with {trouble}")
+            if loop.time() > until:
+                raise TourEnds(f"The demo stops: {method} {path} got {trouble} for {READY_SECONDS:.0f} seconds.")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _explain(self, invoice: dict[str, Any], friend: str) -> None:
+        """Say what runs where, and what to try."""
+        say, places = self._console, self._places
+        say.print(Text("\nKennel is running.", style="bold yellow"), soft_wrap=True)
+        rows = [
+            ("admin API", f"{places.admin}  (all routes: {places.admin}/docs)"),
+            ("public API", places.public),
+            ("MQTT", f"{places.mqtt}  (topics kennel/#)" if places.mqtt else "none"),
+            ("node", places.node or "none"),
+            ("account", ACCOUNT),
+            ("credits", f"{COINS} {GOLD['code']} each for {' and '.join(PLAYERS)}, from the treasury"),
+            ("invoice", f"{invoice['id']}, {invoice['total']} DOGE"),
+            ("its QR code", f"{places.public}/invoice/{invoice['id']}/qr.png"),
+        ]
+        for name, value in rows:
+            say.print(Text.assemble((f"  {name:<12}", "bold"), value), soft_wrap=True)
+        for wish, line in tries(places, str(invoice["id"]), str(invoice["total"]), friend):
+            say.print(Text(f"\n# {wish}", style="green"), soft_wrap=True)
+            say.print(Text(line), soft_wrap=True)
+        say.print(Text("\nWhat happens (Ctrl-C stops everything; starting again goes on):", style="bold"))
+
+
+def tries(places: TourUrls, invoice: str, total: str, friend: str) -> list[tuple[str, str]]:
+    """Return lines for a shell, each with what it does: issue an invoice, look at one, pay it from the faucet, pay out, refund.
+
+    `friend` is the address that these go to, another account's.
+    """
+    key = '-H "Authorization: Bearer $KENNEL_ADMIN_TOKEN" ' if places.token else ""
+    account = f"{places.admin}/account/{ACCOUNT}"
+    lines = [
+        ("Issue an invoice.", f"curl -s {key}{account}/invoice -d {shlex.quote(json.dumps(EXAMPLE))}"),
+        ("Look at the invoice above.", f"curl -s {key}{account}/invoice/{invoice}"),
+    ]
+    if not places.node:
+        return [*lines, ("Pay it with any wallet.", f"dogecoin:{invoice}?amount={total}")]
+    call = f'{{"method":"sendtoaddress","params":["{invoice}",{total}]}}'
+    once = f"curl -s {key}-H 'Idempotency-Key: demo-refund' {places.admin}/invoice/{invoice}/refundtoaddr/{friend}"
+    return [
+        *lines,
+        ("Pay it from the faucet.", f"curl -s {places.node_login} {places.node} -d {shlex.quote(call)}"),
+        (
+            f"Once it is confirmed, send some of it to {FRIEND}.",
+            f"curl -s {key}{account}/pay -d {_body(to=friend, amount='5')}",
+        ),
+        ("Give some of it back.", f"{once} -d {_body(amount='1')}"),
+    ]
+
+
+def _body(**members: str) -> str:
+    return shlex.quote(json.dumps(members))
+
+
+def told(event: dict[str, Any]) -> Text:
+    """Return an event in one line: when, what, and of its message what matters most."""
+    name, message = str(event["event_type"]), event["message"]
+    when = datetime.fromisoformat(event["created"]).astimezone().strftime("%H:%M:%S")
+    style = "green" if name.endswith("CONFIRMED") and "UN" not in name else "cyan"
+    style = "red" if name.startswith("SYS") or name.endswith("UNCONFIRMED") else style
+    words = _words(message, undone=name.endswith("UNDONE")) if isinstance(message, dict) else str(message)
+    words = "".join(letter if letter.isprintable() else " " for letter in words)
+    return Text.assemble((f"{when} ", "dim"), (f"{name:<29} ", style), words[:LINE])
+
+
+_WORDS: Final = (
+    ("pay_to_address", "{id}: {total} DOGE asked for"),
+    ("transfer", "{foreign_id}: {amount} {asset} from {from} to {to} ({type})"),
+    ("from", "{foreign_id}: {amount} {hold[asset]} of hold {hold[id]} from {from} to {to}"),
+    (
+        "hold",
+        "{foreign_id}: {amount} {hold[asset]}, hold {hold[id]} is {hold[state]} with {hold[remaining]} left in it",
+    ),
+    (
+        "escrow",
+        "{foreign_id}: escrow {escrow[id]} of {escrow[amount]} {escrow[asset]} for {escrow[order_id]} is {escrow[state]}",
+    ),
+    ("refunded", "{invoice_id}: {amount} DOGE go back to {to}, {refunded} of {total_incoming} in all"),
+    ("invoice_total", "{invoice_id}: {total_incoming} of {invoice_total} received, {total_confirmed} confirmed"),
+    (
+        "current_balance",
+        "{foreign_id}: {current_balance} to spend, {incoming_balance} coming in, {outgoing_balance} going out",
+    ),
+    ("invoice_id", "{invoice_id}: {amount} DOGE to {to} are not given back{after_all}"),
+    ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}{why}"),
+    ("vout", "{foreign_id}: {amount} DOGE to {address}, {confirmations} of {required_confirmations} confirmations"),
+    ("outpoint", "{amount} DOGE of {address} were spent by a transaction that Kennel did not make{after_all}"),
+    ("owing", "balances show {owing} DOGE more than there are coins"),
+    ("owed", "{foreign_id}: {amount} DOGE, and {owed} are owed by then"),
+    ("direction", "{foreign_id}: {amount} DOGE {direction} ({kind}){after_all}"),
+    ("reason", "webhook endpoint {webhook_id} is disabled: {reason}"),
+    ("webhook_id", "a test of webhook endpoint {webhook_id}"),
+    ("payout_address", "{foreign_id}"),
+)
+"""What matters of a message, by a field that only its kind has."""
+
+
+def _words(message: dict[str, Any], *, undone: bool = False) -> str:
+    """Return what matters of a message; of an unknown one its JSON."""
+    if "block_hash" in message:
+        verb = "connected" if message["connected"] else "taken back"
+        return f"{message['foreign_id']}: block {message['height']} {verb}"
+    found = next((words for field_name, words in _WORDS if field_name in message), None)
+    if found is None:
+        return json.dumps(message, ensure_ascii=True)
+    why = f": {message['error']}" if message.get("error") else ""
+    sides = {name: _several(message.get(name, ""), "account") for name in ("from", "to")}
+    payees = _several(message.get("pay_to", []), "to")
+    after_all = ", which was taken back" if undone or message.get("reversed") else ""
+    return found.format_map({**message, **sides, "payees": payees, "why": why, "after_all": after_all})
+
+
+def _several(named: str | list[dict[str, str]], name: str) -> str:
+    """Name the first of several, and say how many more there are."""
+    if not isinstance(named, list):
+        return named
+    return named[0][name] + (f" and {len(named) - 1} more" if len(named) > 1 else "") if named else "nobody"

@@ -1,0 +1,138 @@
+"""What an operator does now and then, beside the running program: let payments go on, after a restore too, and merge coins."""
+
+import secrets
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain.node import Node
+from app.chain.rpc import NodeError, NodeTrouble
+from app.chain.seed_file import SeedFile
+from app.chain.sent_marker import SENT, HighWater
+from app.domain import blocks, installation, payments
+from app.domain.dogecoin import Network
+from app.domain.installation import Beginning
+from app.domain.payments import consolidation
+from app.domain.refusals import Refusal
+from app.money import BadAmount, Koinu, parse, show
+
+
+class CannotBeDone(Exception):
+    """What the operator asked for cannot be done; the message says why."""
+
+
+async def resume(engine: AsyncEngine, node: Node, *, with_payouts: bool = False, owing: Koinu | None = None) -> str:
+    """Let payments go on, after a restore only once the ledger is at the node's tip; returns what to tell.
+
+    A restore stops payouts as well, and they go on only where they are meant too. Where balances show more than there are
+    coins, whoever pays out first has all and the last have nothing: only who says that amount, as `owing`, may go on.
+    """
+    async with engine.connect() as db:
+        restored = await payments.reason(db) == payments.RESTORED
+    if restored:
+        await _check_tip(engine, node)
+    async with engine.begin() as db:
+        why = await payments.resume(db)
+        _check_owing(await blocks.owing(db), owing)
+        if with_payouts:
+            await payments.start_all(db)
+    return f"Payments go on. They were paused because {why}." if why else "Payments were not paused."
+
+
+async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway: bool = False) -> str:
+    """Go on with a database that is older than what was sent; returns what to tell.
+
+    `anyway`: also where its transactions are not behind, for the addresses that it has forgotten. The seed file, where
+    there is one in `home`, learns of those first: whoever recovers from it looks beyond them. Killed anywhere in it, the
+    database stays behind until it was run to its end.
+    """
+    high_water = HighWater(home / SENT)
+    async with engine.connect() as db:
+        database = await installation.read(db)
+    if high_water.behind(database) is None and not anyway:
+        raise CannotBeDone("The database knows all that was sent; if it is an older one all the same, add --anyway.")
+    number = _count(SeedFile(home / "seed.json", network), max(database.restores, high_water.restores))
+    epoch = secrets.token_hex(16)
+    async with engine.begin() as db:
+        highest = await payments.begin(db, Beginning(epoch, high_water.highest, number))
+    ended = 0
+    while some := await _end_some(engine):
+        ended += some
+    high_water.raise_to(highest)
+    high_water.belong_to(epoch, number)
+    async with engine.begin() as db:
+        await installation.go_on(db, epoch)
+    return (
+        f"Ended {ended} payments that may have been sent since the backup, and left out {payments.SKIPPED} addresses of every "
+        "account. Start Kennel again; payments stay paused. When it has caught up with the chain, compare the accounts with "
+        "what was paid since the backup, then run `kennel resume`, and with --payouts once no account seems to have "
+        "what it was paid out already."
+    )
+
+
+def amount(text: str) -> Koinu:
+    """Read an amount of DOGE as somebody typed it."""
+    try:
+        return Koinu(parse(text))
+    except BadAmount as error:
+        raise CannotBeDone(f"{text!r}: {error}.") from None
+
+
+async def cover(engine: AsyncEngine, platform: str) -> str:
+    """Let the account `platform` bear what is owed; returns what to tell."""
+    async with engine.begin() as db:
+        covered = await blocks.cover(db, platform)
+    if isinstance(covered, Refusal):
+        raise CannotBeDone(str(covered))
+    if covered > 0:
+        return f"{platform} has borne {show(covered)} DOGE: every balance has its coins."
+    if covered < 0:
+        return f"{platform} has {show(-covered)} DOGE back, which it had borne and which were repaid since."
+    return "Every balance has its coins: there is nothing to bear."
+
+
+async def consolidate(engine: AsyncEngine, network: Network, payer: str, at_most: int) -> str:
+    """Have the sender merge small coins at the cost of the account `payer`; returns what to tell."""
+    async with engine.begin() as db:
+        asked = await consolidation.request(db, network, payer, at_most)
+        if isinstance(asked, Refusal):
+            raise CannotBeDone(f"{payer}: {asked}")
+    payment, count = asked
+    return f"Payment {payment.id} of {payer} merges {count} coins as soon as the sender comes to it."
+
+
+def _check_owing(owing: Koinu, said: Koinu | None) -> None:
+    if owing and said != owing:
+        raise CannotBeDone(
+            f"Balances show {show(owing)} DOGE more than there are coins: whoever is paid first takes that from the others. "
+            f"Bear it with `kennel cover`, or go on as it is with `kennel resume --owing {show(owing)}`."
+        )
+    if said and not owing:
+        raise CannotBeDone("Every balance has its coins: run `kennel resume` without --owing.")
+
+
+def _count(seed_file: SeedFile, known: int) -> int:
+    """Return the number of this restore, above those that are `known`; the seed file, where there is one, counts them too."""
+    if not seed_file.path.exists():
+        return known + 1
+    skipped = seed_file.read().skipped
+    number = max(known, skipped // payments.SKIPPED) + 1
+    seed_file.skip(number * payments.SKIPPED - skipped)
+    return number
+
+
+async def _end_some(engine: AsyncEngine) -> int:
+    async with engine.begin() as db:
+        return await payments.end_waiting(db)
+
+
+async def _check_tip(engine: AsyncEngine, node: Node) -> None:
+    try:
+        theirs = await node.chain_state()
+    except (NodeTrouble, NodeError) as error:
+        raise CannotBeDone(f"The node must be asked first, and does not answer: {error}") from error
+    async with engine.connect() as db:
+        ours = await blocks.tip(db)
+    if ours is None or ours.hash != theirs.hash:
+        height = "no block" if ours is None else f"block {ours.height}"
+        raise CannotBeDone(f"The ledger is at {height} and the node at block {theirs.height}: wait until they agree.")

@@ -1,0 +1,60 @@
+"""Whether the ports that the program will listen on are free, asked before anything starts."""
+
+import errno
+import socket
+from collections.abc import Iterable
+from typing import Final
+
+from app.config.settings import PREFIX, Settings
+from app.config.values import Bind
+
+_REASONS: Final = {
+    errno.EADDRINUSE: "taken",
+    errno.EACCES: "not allowed to this user",
+    errno.EADDRNOTAVAIL: "not an address of this machine",
+}
+
+
+class PortTaken(Exception):
+    """{0} is {1}: stop what listens there, or set {2} to another host:port."""
+
+    def __str__(self) -> str:
+        """Say which address, why, and which variable moves it."""
+        return (self.__doc__ or "").format(*self.args)
+
+
+def of(settings: Settings, *, own_broker: bool = False) -> list[tuple[str, Bind]]:
+    """Return every address that the program will listen on, each with the variable that sets it."""
+    names = ["admin_bind", "public_bind"] if "http" in settings.roles else []
+    names += ["broker_bind"] if own_broker else []
+    return _named(settings, names) + (of_devnet(settings) if settings.node_url is None else [])
+
+
+def of_devnet(settings: Settings) -> list[tuple[str, Bind]]:
+    """Return the addresses that a devnet will listen on."""
+    return _named(settings, ["devnet_bind", "devnet_zmq_bind"])
+
+
+def _named(settings: Settings, names: Iterable[str]) -> list[tuple[str, Bind]]:
+    return [(PREFIX + name.upper(), getattr(settings, name)) for name in names]
+
+
+def choose(wanted: Bind) -> Bind:
+    """Return the address, with a port that is free just now where port 0 asks for any."""
+    if wanted.port:
+        return wanted
+    with _opened(wanted) as probe:
+        return Bind(wanted.host, probe.getsockname()[1])
+
+
+def check(wanted: Iterable[tuple[str, Bind]]) -> None:
+    """Open and close each address, given with the variable that sets it; raises PortTaken at the first that fails."""
+    for variable, bind in wanted:
+        try:
+            _opened(bind).close()
+        except OSError as error:
+            raise PortTaken(bind, _REASONS.get(error.errno or 0, "not to be listened on"), variable) from None
+
+
+def _opened(bind: Bind) -> socket.socket:
+    return socket.create_server((bind.host, bind.port), family=socket.AF_INET6 if ":" in bind.host else socket.AF_INET)

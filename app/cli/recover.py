@@ -1,0 +1,262 @@
+"""The commands that read the chain again (`rescan`), make a lost database from it (`recover`), and name what was found."""
+
+import asyncio
+import getpass
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain import follower as chain_follower
+from app.chain import recovery
+from app.chain.follower import Follower, Pruned, UnreadableBlock, WrongChain
+from app.chain.keys import Keyring
+from app.chain.node import Node
+from app.chain.recovery import Reach, Recovery, RecoveryReport, Stopped
+from app.chain.rpc import NodeError, NodeTrouble
+from app.chain.seed_file import SeedFile
+from app.chain.seed_record import SeedRecord
+from app.chain.sent_marker import SENT
+from app.cli import progress
+from app.cli.progress import Tell
+from app.config import values
+from app.config.settings import Settings
+from app.db.database import Database
+from app.domain import accounts, blocks, dogecoin, webhooks
+from app.domain.blocks import Rules
+from app.domain.refusals import Refusal
+from app.runtime import lease as leases
+from app.runtime.lease import Lease
+from devnet import devnet
+
+WORDS_CHARACTERS: Final = 1_000
+LEASE_SECONDS: Final = leases.SECONDS + 2
+LOOK_SECONDS: Final = 0.25
+"""How often is looked how far another process has come."""
+
+Asked = tuple[int | None, int | None, int | None]
+"""Accounts, gap and the first block, where they were named."""
+Started = Callable[[bool], AbstractContextManager[tuple[Settings, Database]]]
+"""Settings and database for a command; called with whether one that a running Kennel has started will do."""
+
+From = Annotated[int, typer.Option("--from", help="The height of the first block to be read again.", min=0)]
+Birth = Annotated[
+    int | None, typer.Option("--from", help="The first block that can hold a payment; else the seed's birth.", min=0)
+]
+Accounts = Annotated[
+    int | None,
+    typer.Option("--accounts", help=f"How many accounts to look at; else all of the seed file, {recovery.ACCOUNTS:,} at least.")
+]  # fmt: skip
+Gap = Annotated[
+    int | None,
+    typer.Option(
+        help=f"How many unpaid addresses may follow one another before the next paid one; else {recovery.GAP:,}, and what "
+        "`kennel restored` has left out."
+    ),
+]
+Words = Annotated[
+    bool, typer.Option("--words", help="Ask for the 24 words, and make the seed file from them: it is lost too.")
+]
+
+
+def register(commands: typer.Typer, started: Started) -> None:
+    """Add the commands."""
+
+    @commands.command()
+    def rescan(height: From) -> None:
+        """Read the blocks from a height on again, beside a running Kennel or without one."""
+        with started(True) as (settings, database), _in_one_sentence():
+            asyncio.run(_rescan(settings, database, height, _console()))
+
+    @commands.command()
+    def recover(number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False) -> None:
+        """Make a lost database again from the seed and the chain; the database must be empty."""
+        with started(False) as (settings, database), _in_one_sentence():
+            if words:
+                _seed_file(settings).create(settings.seed_passphrase or "", height, _asked_words())
+            asyncio.run(_recover(settings, database, (number, gap, height), _console()))
+
+    @commands.command()
+    def rename(old: str, new: str) -> None:
+        """Give an account another foreign_id."""
+        with started(True) as (settings, database), _in_one_sentence():
+            asyncio.run(_rename(database, old, new, settings.platform_account))
+            _console().print(f"{old} is now called {new}.")
+
+
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    """What an operator can mend is said in a sentence, not in a traceback."""
+    try:
+        yield
+    except (Stopped, Refusal, Pruned, UnreadableBlock, WrongChain) as error:
+        sys.exit(f"kennel: {error}")
+    except (NodeTrouble, NodeError) as error:
+        sys.exit(f"kennel: The node does not answer as it should: {error}")
+
+
+def _seed_file(settings: Settings) -> SeedFile:
+    return SeedFile(settings.home / "seed.json", dogecoin.by_name(settings.network))
+
+
+def _asked_words() -> str:
+    """Read the words without showing them; from a pipe, its first line."""
+    if sys.stdin.isatty():
+        return getpass.getpass("The 24 words, with spaces between: ")
+    return sys.stdin.readline(WORDS_CHARACTERS)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True, markup=False)
+
+
+async def _rescan(settings: Settings, database: Database, height: int, console: Console) -> None:
+    async with _open(settings, database) as (engine, node):
+        kept_from = await chain_follower.kept_from(node)
+        async with engine.begin() as transaction:
+            asked = await blocks.rescan_from(transaction, height, kept_from)
+        if isinstance(asked, Refusal):
+            raise asked
+        follower = Follower(engine, node, _rules(settings), _lease(engine), lambda: None)
+        try:
+            with progress.shown(console) as tell:
+                tip = await _until_read(engine, follower, height, tell)
+        finally:
+            await follower.close()
+        console.print(f"The blocks from {height} to {tip} have been read again.")
+
+
+async def _until_read(engine: AsyncEngine, follower: Follower, height: int, tell: Tell) -> int:
+    """Take the steps ourselves as long as no other follower does; return the tip's height at the end."""
+    while True:
+        async with engine.connect() as connection:
+            tip = await blocks.tip(connection)
+        if tip is None:
+            raise Stopped("The database has no blocks any more.")
+        read_to = tip.height + 1 if tip.rescan_height is None else min(max(tip.rescan_height, height), tip.height)
+        tell("Reading blocks again", read_to - height, tip.height - height + 1)
+        if tip.rescan_height is None:
+            return tip.height
+        if not await follower.step():
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _recover(settings: Settings, database: Database, asked: Asked, console: Console) -> None:
+    """Recover, and say what was found."""
+    file = _seed_file(settings)
+    keyring: Keyring = await asyncio.to_thread(file.open, settings.seed_passphrase or "")
+    record = file.read()
+    if record.skipped:
+        console.print(f"`kennel restored` has left out {record.skipped:,} addresses of every account.")
+    reach = reach_of(record, asked)
+    async with _open(settings, database) as (engine, node):
+        lease = _lease(engine)
+        await _wait_for(lease)
+        recovering = Recovery(engine, node, _rules(settings), (file, keyring), lease)
+        try:
+            with progress.shown(console) as tell:
+                report = await recovering.run(reach, tell)
+        finally:
+            await recovering.close()
+        console.print(said(report, reach))
+        if report.accounts:
+            console.print(unmined(settings.home))
+
+
+def reach_of(record: SeedRecord, asked: Asked) -> Reach:
+    """Return how far is looked: as asked for, else as far as the seed file tells."""
+    number, gap, height = asked
+    return Reach(
+        accounts=max(recovery.ACCOUNTS, record.highest_account + 1) if number is None else number,
+        gap=recovery.GAP + record.skipped if gap is None else gap,
+        first=(record.birth_height or 0) if height is None else height,
+    )
+
+
+async def _wait_for(lease: Lease) -> None:
+    """A lease whose holder was killed runs out by itself; one whose holder lives does not."""
+    for _ in range(LEASE_SECONDS):
+        if await lease.held():
+            return
+        await asyncio.sleep(1)
+
+
+_REMEMBERED: Final = (
+    f"{SENT} remembers payments that the lost database had sent, so the sender would stop: run `kennel restored` before "
+    "`kennel serve`. Then nothing is sent until you have seen that they are all in the chain and run `kennel resume`. It also "
+    "leaves out 10,000 addresses of every account, and notes that in the seed file for another recovery."
+)
+_FORGOTTEN: Final = (
+    f"There is no {SENT} that would tell what the lost database had sent. If payments may have been on their way, run "
+    "`kennel restored --anyway` before `kennel serve`: then nothing is sent until you have looked and run `kennel resume`."
+)
+
+
+def unmined(home: Path) -> str:
+    """Say what is to be done about payments that no block holds yet: the chain does not know them."""
+    return _REMEMBERED if (home / SENT).exists() else _FORGOTTEN
+
+
+def said(report: RecoveryReport, reach: Reach) -> str:
+    """Say in a few lines what a recovery has found."""
+    return (
+        f"Looked for {report.looked_at:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
+        f"with a gap of {reach.gap:,}.\n"
+        f"Found {report.deposits:,} payments to {report.used:,} accounts, of which {report.spends:,} are spent again. "
+        f"The chain was read {report.readings} times.\n"
+        f"Accounts recovered-0 to recovered-{report.accounts - 1} are open: give them their names with `kennel rename`."
+        if report.accounts
+        else f"Looked for {report.looked_at:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
+        f"with a gap of {reach.gap:,}: none was ever paid, and nothing was written."
+    )
+
+
+async def _rename(database: Database, old: str, new: str, platform: str) -> None:
+    if accounts.wrong(new):
+        raise Stopped(f"The new name is not {values.FOREIGN_ID}.")
+    if old == platform:
+        raise Stopped(f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it.")
+    try:
+        async with database.patient() as engine, engine.begin() as transaction:
+            await accounts.rename(transaction, old, new)
+            await webhooks.rename(transaction, old, new)
+    except exc.IntegrityError:
+        raise accounts.NameTaken(foreign_id=new) from None
+
+
+@asynccontextmanager
+async def _open(settings: Settings, database: Database) -> AsyncIterator[tuple[AsyncEngine, Node]]:
+    """Yield the database, brought to this version's schema, and the node."""
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(database.patient())
+        yield engine, await _node(stack, settings)
+
+
+async def _node(stack: AsyncExitStack, settings: Settings) -> Node:
+    """Return the node that is configured, or the devnet of a running Kennel, or else that of our home, mining nothing."""
+    if settings.node_url is not None:
+        return await stack.enter_async_context(Node(settings.node_url, settings.node_cookie))
+    options = devnet.Options(str(settings.devnet_bind), None)
+    login = f"http://{options.user}:{options.password}@"
+    running = await stack.enter_async_context(Node(f"{login}{options.rpc_bind}"))
+    try:
+        await running.chain_state()
+    except NodeTrouble:
+        ours = await stack.enter_async_context(devnet.running(settings.home / "devnet", options))
+        return await stack.enter_async_context(Node(ours.rpc_url.replace("http://", login, 1)))
+    return running
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(dogecoin.by_name(settings.network), settings.confirmations, settings.max_reorg_blocks)
+
+
+def _lease(engine: AsyncEngine) -> Lease:
+    return Lease(engine, "follow", secrets.token_hex(8))

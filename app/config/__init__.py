@@ -1,0 +1,1 @@
+"""What an operator may set: the settings, their values, and the sections of the configuration file."""

@@ -1,0 +1,1 @@
+"""The PostgreSQL of our own, for whoever names none."""

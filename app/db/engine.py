@@ -1,0 +1,86 @@
+"""The engine: connections with a limit on every wait, and what an error of the database means."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.db import database_url
+from app.db.connections import COMMAND_SECONDS, opener
+
+Db = AsyncConnection
+"""An open transaction; whoever holds one may not wait for the network."""
+
+Row = Mapping[str, Any]
+
+RETRIED: Final = frozenset({"40P01", "40001", "23505"})
+"""Deadlock, serialisation failure, and a key that another wrote meanwhile: the same work done again may succeed, or finds it there."""
+LOCK_NOT_AVAILABLE: Final = "55P03"
+READ_ONLY: Final = "25006"
+"""What a standby says to whoever writes, as a server does that another one has taken over from."""
+
+
+def engine(
+    url: str, *, pooler: str = "none", connections: int = 20, command_seconds: float | None = COMMAND_SECONDS
+) -> AsyncEngine:
+    """Connect lazily to `url`, with at most so many connections, half of which stay open.
+
+    With `pooler="transaction"` PgBouncer may stand between. A server that has not answered for `command_seconds` is given up:
+    TimeoutError, and no connection that was open then is used again. None is for commands, whose statements may take long.
+    """
+    where, pooled = database_url.parse(url), pooler == "transaction"
+    host, port = where.hosts[0] if where.hosts else (None, None)
+    arguments: dict[str, Any] = {"async_creator_fn": opener(where, pooled=pooled, command_seconds=command_seconds)}
+    if pooled:  # a prepared statement without a name is parsed again where it is run, whatever connection that is
+        arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
+    made = create_async_engine(
+        sa.URL.create("postgresql+asyncpg", where.user, where.password, host, port, where.database),
+        pool_size=-(-connections // 2),
+        max_overflow=connections // 2,
+        pool_timeout=10,
+        connect_args=arguments,
+        execution_options={_POOLED: pooled},
+        hide_parameters=True,  # an error that prints them would print secrets
+    )
+    sa.event.listen(made.sync_engine, "handle_error", _give_up_what_is_dead)
+    return made
+
+
+def reads(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same database for single statements that only read: without a transaction, where none is needed for limits."""
+    pooled = engine.sync_engine.get_execution_options()[_POOLED]
+    return engine if pooled else engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+_POOLED: Final = "kennel_pooled"
+
+
+def _give_up_what_is_dead(context: sa.engine.ExceptionContext) -> None:
+    """Use no connection again that was open when a server fell silent, or when it became one that cannot be written to."""
+    error = context.original_exception
+    if isinstance(error, TimeoutError) or sqlstate(error) == READ_ONLY:
+        context.is_disconnect = context.invalidate_pool_on_disconnect = True
+
+
+class _Contention(Exception):
+    """What PostgreSQL would call a serialization failure."""
+
+    sqlstate = "40001"
+
+
+def to_be_done_again(why: str) -> DBAPIError:
+    """Return the error of a transaction that met others and is worth doing again, as one of RETRIED."""
+    return DBAPIError(None, None, _Contention(why))
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE that PostgreSQL gave, where the error is one of its answers."""
+    cause: BaseException | None = error
+    while cause is not None:
+        state = getattr(cause, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    return None

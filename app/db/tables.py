@@ -1,0 +1,651 @@
+"""Every table, constraint and index. Amounts are koinu or the asset's smallest unit; hashes are in internal byte order."""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+OPEN_ESCROWS: Final = ("LOCKED", "DISPUTED")
+"""States in which the money is locked."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+WORLD: Final = -1
+"""The chain outside; gives what is deposited, takes what is paid."""
+NETWORK_FEES: Final = -2
+CLAWBACK: Final = -3
+"""What deposits undone by a reorg, or spends of our coins that we do not know, still owe (negative)."""
+TREASURY: Final = -4
+"""Issues the operator's credits, never DOGE."""
+NOBODY: Final = -9
+"""Stands in events that concern no account (SYS_*)."""
+
+Amount = sa.BigInteger
+Time = sa.DateTime(timezone=True)
+NOW = sa.func.clock_timestamp()
+NEVER = sa.literal_column("'infinity'::timestamptz", sa.DateTime(timezone=True))
+STATEMENT_NOW = sa.func.statement_timestamp()
+"""When the statement began: the same for all of its rows, so that an index may be asked what is older."""
+COUNTED_SELDOM: Final = {"autovacuum_analyze_scale_factor": 1}
+"""Found by their keys however many there are: counting them at each tenth more took 5 % of a processor under load."""
+ROOMY: Final = {"fillfactor": 80, **COUNTED_SELDOM}
+"""Pages with room for new versions of their rows, for what is changed all the time: then no index is written."""
+HISTORY: Final = {
+    "autovacuum_vacuum_insert_scale_factor": 0,
+    "autovacuum_vacuum_insert_threshold": 20_000,
+    "autovacuum_freeze_min_age": 0,
+    **COUNTED_SELDOM,
+}
+"""Rows that stay as they are until they are deleted. Vacuum marks their pages as visible to all and frozen, once for ever; by
+default it waits until a fifth more are there. After a checkpoint it writes each page whole to the log: that took it five
+times as long under bulks of transfers."""
+
+
+def _text(name: str, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="", **options)
+
+
+def _amount(name: str, **options: Any) -> sa.Column[int]:
+    return sa.Column(name, Amount, nullable=False, server_default="0", **options)
+
+
+def _created() -> sa.Column[Any]:
+    return sa.Column("created", Time, nullable=False, server_default=NOW)
+
+
+# ---------------------------------------------------------------- the installation
+
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.Text, nullable=False),  # random: tells this history of the database from others of its dumps
+    _amount("sent"),  # transactions up to this number may have been sent, also those that are not here
+    _amount("restores"),  # how often this history, or one that it was told from, was begun again
+    sa.Column("compared", sa.Text),  # the database that was last held against what was sent; null: none ever was
+    sa.Column("behind", sa.Text),  # why it may be older than what was sent and given out, while that is so
+    sa.Column("seed", sa.Text),  # the fingerprint of the seed that all keys come from; null until one was here
+    sa.CheckConstraint("id = 1", name="single"),
+)
+
+# ---------------------------------------------------------------- accounts and their addresses
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),  # the BIP44 account number
+    sa.Column("foreign_id", sa.Text, nullable=False),
+    sa.Column("xpub", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),  # of the account key: the wire's id
+    sa.Column("next_index", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("next_change", sa.BigInteger, nullable=False, server_default="0"),
+    _text("payout_address"),
+    _amount("payout_threshold"),
+    _text("payout_frequency"),
+    _text("name"),
+    _text("vendor_name"),
+    _text("vendor_icon"),
+    _text("vendor_address"),
+    _text("vendor_url"),
+    _amount("accept_unconfirmed_below"),
+    sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("payout_since", Time, nullable=False, server_default=NOW),  # the last payout, or when its terms were set
+    sa.Column("payout_after", Time),  # no payout before: the last one failed
+    sa.Column("state", sa.Text, nullable=False, server_default="open"),
+    _created(),
+    sa.CheckConstraint("id >= 0", name="id"),
+    sa.CheckConstraint("state IN ('open', 'closed')", name="state"),
+    # With what is asked of names in every request, so that the wide row need not be read for it.
+    sa.UniqueConstraint("foreign_id", name="accounts_foreign_id_key", postgresql_include=["id", "address", "state"]),
+    sa.Index("accounts_payout_idx", "id", postgresql_where=sa.text("payout_address <> ''")),
+    sa.Index("accounts_closed_idx", "id", postgresql_where=sa.text("state = 'closed'")),
+)
+
+ready_keys = sa.Table(
+    "ready_keys",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("xpub", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+)
+
+addresses = sa.Table(
+    "addresses",
+    metadata,
+    sa.Column("script", sa.LargeBinary, primary_key=True),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("branch", sa.SmallInteger, nullable=False),  # BIP44: 0 receives, 1 is change; 2 is the account key itself
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    _created(),
+    sa.UniqueConstraint("account_id", "branch", "index"),
+    sa.Index("addresses_deposit_idx", "account_id", "index", postgresql_where=sa.text("purpose = 'deposit'")),
+    sa.CheckConstraint("purpose IN ('invoice', 'deposit', 'change', 'account')", name="purpose"),
+    postgresql_with=HISTORY,
+)
+
+# ---------------------------------------------------------------- invoices
+
+INVOICE_STATES: Final = ("confirmed", "detected", "cancelled", "expired", "partial", "unpaid")
+INVOICE_STATE: Final = """
+CASE
+    WHEN settled THEN 'confirmed'::text
+    WHEN received >= due THEN 'detected'::text
+    WHEN cancelled THEN 'cancelled'::text
+    WHEN expired THEN 'expired'::text
+    WHEN received > 0 THEN 'partial'::text
+    ELSE 'unpaid'::text
+END"""
+"""The rule of `Invoice.state`, in PostgreSQL's own spelling, by which Alembic tells that an index holds it."""
+
+invoices = sa.Table(
+    "invoices",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),  # of its address: m/.../0/index
+    sa.Column("address", sa.Text, nullable=False),  # the wire's id
+    sa.Column("items", sa.Text, nullable=False),  # JSON as it is shown
+    sa.Column("total", Amount, nullable=False),
+    sa.Column("due", Amount, nullable=False),  # the total less the payment tolerance: what counts as paid
+    sa.Column("required_confirmations", sa.Integer, nullable=False),
+    sa.Column("token", sa.Text, nullable=False),
+    _text("reference"),
+    sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
+    _amount("received"),  # in blocks, confirmed or not
+    _amount("confirmed"),
+    sa.Column("detected", sa.Boolean, nullable=False, server_default="false"),  # TOTAL_PAYMENT_DETECTED was told
+    sa.Column("settled", sa.Boolean, nullable=False, server_default="false"),  # TOTAL_PAYMENT_CONFIRMED was told
+    sa.Column("unsettled", sa.Boolean, nullable=False, server_default="false"),  # then PAYMENT_UNCONFIRMED
+    sa.Column("expires", Time),
+    sa.Column("expired", sa.Boolean, nullable=False, server_default="false"),  # EXPIRED was told
+    sa.Column("cancelled", sa.Boolean, nullable=False, server_default="false"),  # CANCELLED was told
+    sa.Column("late", sa.Boolean, nullable=False, server_default="false"),  # money came after either
+    _amount("settled_inside"),  # of received and confirmed: what came in the ledger and not on the chain
+    _amount("refunded_inside"),  # to accounts; what went to addresses is its refund payments
+    _created(),
+    sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name="total"),
+    sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name="received"),
+    sa.CheckConstraint("settled_inside BETWEEN 0 AND confirmed AND refunded_inside >= 0", name="inside"),
+    sa.Index("invoices_open_idx", "account_id", postgresql_where=sa.text("NOT (expired OR cancelled OR settled)")),
+    sa.Index("invoices_created_idx", "account_id", "created"),
+    sa.Index("invoices_state_idx", "account_id", sa.text(f"({INVOICE_STATE})"), "index"),
+    sa.Index(
+        "invoices_reference_state_idx",
+        "account_id",
+        "reference",
+        sa.text(f"({INVOICE_STATE})"),
+        "index",
+        postgresql_where=sa.text("reference <> ''"),
+    ),
+    sa.Index(
+        "invoices_expires_idx",
+        "expires",
+        postgresql_where=sa.text("expires IS NOT NULL AND NOT (expired OR cancelled OR settled)"),
+    ),
+    postgresql_with=COUNTED_SELDOM,
+)
+
+# ---------------------------------------------------------------- the chain
+
+blocks = sa.Table(
+    "blocks",
+    metadata,
+    sa.Column("height", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("previous", sa.LargeBinary, nullable=False),
+    sa.Column("time", sa.BigInteger, nullable=False),
+    sa.Column("chainwork", sa.Numeric(78, 0), nullable=False),
+)
+
+chain_state = sa.Table(
+    "chain_state",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("start_height", sa.Integer, nullable=False),
+    sa.Column("rescan_height", sa.Integer),  # the next block to read again, while a rescan runs
+    sa.Column("reorg_top", sa.Integer),  # where the tip was when blocks began to be taken back, until it is there again
+    sa.Column("payments_paused", sa.Text),  # why nothing is signed or sent, while that is so
+    sa.Column("owned", sa.Numeric(38, 0), nullable=False, server_default="0"),  # what blocks posted to customers and
+    sa.Column("kept", sa.Numeric(38, 0), nullable=False, server_default="0"),  # clawback; what they moved of our coins
+    sa.CheckConstraint("id = 1", name="single"),
+)
+
+deposits = sa.Table(
+    "deposits",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("txid", sa.LargeBinary, primary_key=True),
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("branch", sa.SmallInteger, nullable=False),
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("invoice", sa.BigInteger),  # the invoice's index, where the address is an invoice's
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("required_confirmations", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("height", sa.Integer),
+    sa.Column("confirm_height", sa.Integer),
+    sa.Column("round", sa.Integer, nullable=False),  # how often a block has brought it: part of its entries' keys
+    _amount("owed"),  # what clawback still waits for from it
+    _created(),
+    sa.CheckConstraint("state IN ('incoming', 'confirmed', 'undone')", name="state"),
+    sa.CheckConstraint("(state = 'undone') = (height IS NULL)", name="height"),
+    sa.Index("deposits_due_idx", "confirm_height", postgresql_where=sa.text("state = 'incoming'")),
+    sa.Index("deposits_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
+    sa.Index("deposits_created_idx", "account_id", "created"),
+    sa.Index("deposits_address_idx", "account_id", "branch", "index", postgresql_where=sa.text("invoice IS NULL")),
+    sa.Index("deposits_owed_idx", "account_id", postgresql_where=sa.text("owed > 0")),
+    sa.Index("deposits_invoice_idx", "account_id", "invoice", postgresql_where=sa.text("invoice IS NOT NULL")),
+)
+
+coins = sa.Table(
+    "coins",
+    metadata,
+    sa.Column("txid", sa.LargeBinary, primary_key=True),
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("branch", sa.SmallInteger, nullable=False),
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("coinbase", sa.Boolean, nullable=False),
+    sa.Column("height", sa.Integer),  # null: its block was disconnected
+    sa.Column("spent_height", sa.Integer),
+    sa.Column("spent_by", sa.LargeBinary),
+    sa.Column("spends", sa.Integer, nullable=False, server_default="0"),  # how often: part of the entries' keys
+    sa.Column("change", sa.Boolean, nullable=False, server_default="false"),  # of a transaction of ours: no deposit
+    sa.Column("transaction_id", sa.BigInteger),  # the transaction of ours that is to spend it
+    sa.CheckConstraint("(spent_height IS NULL) = (spent_by IS NULL)", name="spent"),
+    sa.CheckConstraint("height IS NOT NULL OR spent_height IS NULL", name="height"),
+    sa.Index("coins_height_idx", "height"),
+    sa.Index("coins_spent_height_idx", "spent_height", postgresql_where=sa.text("spent_height IS NOT NULL")),
+    sa.Index(
+        "coins_free_of_account_idx",
+        "account_id",
+        "amount",
+        postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL"),
+    ),
+    sa.Index("coins_free_idx", "amount", postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL")),
+    sa.Index("coins_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
+)
+
+watched_inputs = sa.Table(
+    "watched_inputs",
+    metadata,
+    sa.Column("txid", sa.LargeBinary, primary_key=True),  # of a coinbase: zeros, and the block's height
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("by", sa.LargeBinary, primary_key=True),  # the transaction that spends it, and that a deposit rests on
+    sa.Column("height", sa.Integer, index=True),  # of the block that holds that one; null: it was disconnected
+    sa.Index("watched_inputs_nowhere_idx", "txid", "vout", postgresql_where=sa.text("height IS NULL")),
+)
+
+# ---------------------------------------------------------------- money going out
+
+payments = sa.Table(
+    "payments",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("amount", Amount, nullable=False),  # as asked for, before a fee is deducted from it
+    sa.Column("reserved", Amount, nullable=False),  # what lies in outgoing for it
+    sa.Column("explicit_fee", Amount, nullable=False),  # 0: none asked for
+    sa.Column("max_fee", Amount, nullable=False),
+    sa.Column("paid", Amount),  # to the outputs, once signed
+    sa.Column("fee", Amount),  # its share of the transaction's, once signed
+    sa.Column(
+        "repriced", sa.Integer, nullable=False, server_default="0"
+    ),  # how often that changed: part of entries' keys
+    sa.Column("transaction_id", sa.BigInteger),  # the first that was signed for it
+    sa.Column("version_id", sa.BigInteger),  # the one whose fee it has, where that is another
+    sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
+    _amount("owed"),  # what clawback still waits for from it
+    sa.Column("invoice_account", sa.BigInteger),  # of the invoice that a refund gives back
+    sa.Column("invoice_index", sa.BigInteger),
+    _text("reference"),
+    _text("error"),
+    sa.Column("expires", Time),
+    _created(),
+    sa.CheckConstraint("kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation')", name="kind"),
+    sa.CheckConstraint(
+        "state IN ('PENDING', 'PROCESSING', 'BROADCAST', 'CONFIRMED', 'FAILED', 'CANCELLING', 'VOIDED')", name="state"
+    ),
+    sa.CheckConstraint("(amount > 0 OR amount = 0 AND kind = 'consolidation') AND reserved >= 0", name="amount"),
+    sa.CheckConstraint("(transaction_id IS NULL) = (fee IS NULL)", name="signed"),
+    sa.Index("payments_id_idx", "id"),
+    sa.Index("payments_pending_idx", "id", postgresql_where=sa.text("state = 'PENDING'")),
+    sa.Index("payments_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
+    sa.Index("payments_cancelling_idx", "id", postgresql_where=sa.text("state = 'CANCELLING'")),
+    sa.Index("payments_owed_idx", "account_id", postgresql_where=sa.text("owed > 0")),
+    sa.Index(
+        "payments_expires_idx",
+        "expires",
+        postgresql_where=sa.text("expires IS NOT NULL AND state IN ('PENDING', 'PROCESSING')"),
+    ),
+    sa.Index(
+        "payments_invoice_idx",
+        "invoice_account",
+        "invoice_index",
+        postgresql_where=sa.text("invoice_index IS NOT NULL"),
+    ),
+)
+
+payment_outputs = sa.Table(
+    "payment_outputs",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("payment_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("script", sa.LargeBinary, nullable=False),
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("share", sa.BigInteger, nullable=False),  # of the fee, in 1/100,000,000 percent
+    sa.Column("paid", Amount),
+    sa.CheckConstraint("amount > 0", name="amount"),
+)
+
+transactions = sa.Table(
+    "transactions",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("txid", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("raw", sa.LargeBinary, nullable=False),  # signed: from now on only these bytes are ever sent
+    sa.Column("fee", Amount, nullable=False),
+    sa.Column(
+        "replaces", sa.BigInteger, index=True
+    ),  # the first transaction of these payments: pays them too, or cancels it
+    sa.Column("pays", sa.Boolean, nullable=False, server_default="true"),  # false: it cancels
+    sa.Column("sends", sa.Boolean, nullable=False),  # false for paytx: the caller sends it
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("height", sa.Integer),
+    sa.Column("confirm_height", sa.Integer),
+    sa.Column("conflict_height", sa.Integer),  # where another transaction spent one of its inputs
+    sa.Column("round", sa.Integer, nullable=False, server_default="0"),  # how often it was mined: part of entries' keys
+    sa.Column(
+        "ancestors", sa.Integer, nullable=False, server_default="1"
+    ),  # unmined ones when it was signed, and itself
+    sa.Column("tried", Time),  # when it was last given to the node
+    sa.Column("outbid", sa.Boolean, nullable=False, server_default="false"),  # then the node refused its fee
+    _created(),
+    sa.CheckConstraint("state IN ('signed', 'sent', 'mined', 'settled', 'dead')", name="state"),
+    sa.CheckConstraint("(state IN ('mined', 'settled')) = (height IS NOT NULL)", name="height"),
+    sa.Index("transactions_unmined_idx", "tried", postgresql_where=sa.text("state IN ('signed', 'sent')")),
+    sa.Index("transactions_outbid_idx", "id", postgresql_where=sa.text("outbid")),
+    sa.Index("transactions_due_idx", "confirm_height", postgresql_where=sa.text("state = 'mined'")),
+    sa.Index("transactions_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
+    sa.Index("transactions_conflict_idx", "conflict_height", postgresql_where=sa.text("conflict_height IS NOT NULL")),
+)
+
+transaction_inputs = sa.Table(
+    "transaction_inputs",
+    metadata,
+    sa.Column("txid", sa.LargeBinary, primary_key=True),
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("transaction_id", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+    sa.Column("amount", Amount, nullable=False),
+)
+
+# ---------------------------------------------------------------- the ledger
+
+assets = sa.Table(
+    "assets",
+    metadata,
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("decimals", sa.SmallInteger, nullable=False),
+    _created(),
+)
+
+balances = sa.Table(
+    "balances",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("asset", sa.Text, primary_key=True),
+    _amount("available"),
+    _amount("incoming"),
+    _amount("held"),
+    _amount("outgoing"),
+    sa.Column("seq", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("updated", Time, nullable=False, server_default=NOW),
+    sa.CheckConstraint(
+        "account_id < 0 OR (available >= 0 AND incoming >= 0 AND held >= 0 AND outgoing >= 0)", name="floor"
+    ),
+    postgresql_with=ROOMY,
+)
+
+# No foreign keys on entries and postings: their one writer holds the rows that they refer to.
+entries = sa.Table(
+    "entries",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("cause_type", sa.Text, nullable=False),
+    sa.Column("cause_id", sa.Text, nullable=False),
+    _text("reference_type"),
+    _text("reference"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
+    _created(),
+    sa.Index("entries_reference_idx", "reference", "id", postgresql_where=sa.text("reference <> ''")),
+    postgresql_with=HISTORY,
+)
+
+postings = sa.Table(
+    "postings",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("asset", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("entry_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("bucket", sa.Text, nullable=False),
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("available", Amount, nullable=False),  # the four buckets after it
+    sa.Column("incoming", Amount, nullable=False),
+    sa.Column("held", Amount, nullable=False),
+    sa.Column("outgoing", Amount, nullable=False),
+    sa.Column("created", Time, nullable=False),
+    sa.CheckConstraint("amount <> 0", name="amount"),
+    sa.CheckConstraint("bucket IN ('available', 'incoming', 'held', 'outgoing')", name="bucket"),
+    postgresql_with=HISTORY,
+)
+
+# ---------------------------------------------------------------- money set aside
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("amount", Amount, nullable=False),  # as it was set aside
+    sa.Column("remaining", Amount, nullable=False),  # still held
+    _amount("captured"),
+    sa.Column("state", sa.Text, nullable=False, server_default="HELD"),
+    sa.Column("moves", sa.Integer, nullable=False, server_default="0"),  # how often some of it moved: in entries' keys
+    _text("reference_type"),
+    _text("reference"),
+    sa.Column("expires", Time),
+    _created(),
+    sa.CheckConstraint("state IN ('HELD', 'RELEASED', 'CAPTURED', 'CONVERTED', 'EXPIRED')", name="state"),
+    sa.CheckConstraint("remaining >= 0 AND captured >= 0 AND remaining + captured <= amount", name="remaining"),
+    sa.CheckConstraint("(state = 'HELD') = (remaining > 0)", name="held"),
+    sa.Index("holds_id_idx", "id", unique=True),
+    sa.Index("holds_state_idx", "account_id", "state", "id"),
+    sa.Index("holds_expires_idx", "expires", postgresql_where=sa.text("state = 'HELD' AND expires IS NOT NULL")),
+)
+
+escrows = sa.Table(
+    "escrows",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),  # the buyer's
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False, unique=True),  # one escrow an order
+    sa.Column("seller_id", sa.BigInteger, nullable=False),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("fee", Amount, nullable=False),  # the platform's, out of what the seller gets
+    sa.Column("hold_id", sa.BigInteger),  # what it was converted from
+    sa.Column("state", sa.Text, nullable=False, server_default="LOCKED"),
+    _amount("to_seller"),  # what each got of it in the end; the platform got the rest
+    _amount("to_buyer"),
+    _text("reference_type"),
+    _text("reference"),
+    sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
+    _created(),
+    sa.CheckConstraint("state IN ('LOCKED', 'RELEASED', 'REFUNDED', 'DISPUTED', 'RESOLVED')", name="state"),
+    sa.CheckConstraint("amount > 0 AND fee BETWEEN 0 AND amount", name="amount"),
+    sa.CheckConstraint("to_seller >= 0 AND to_buyer >= 0 AND amount - to_seller - to_buyer >= 0", name="parts"),
+    sa.CheckConstraint("account_id <> seller_id", name="sides"),
+    sa.Index("escrows_id_idx", "id", unique=True),
+    sa.Index("escrows_buyer_state_idx", "account_id", "state", "id"),
+    sa.Index("escrows_seller_state_idx", "seller_id", "state", "id"),
+    sa.Index("escrows_sides_idx", "account_id", "seller_id", "state", "id"),
+    sa.Index("escrows_state_idx", "state", "id"),
+)
+
+seals = sa.Table(
+    "seals",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("first_entry", sa.BigInteger, nullable=False),  # it covers the entries between the two, both included
+    sa.Column("last_entry", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("entries", sa.BigInteger, nullable=False),  # how many there are
+    sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 over the hash before it and those of the rows
+    sa.Column(
+        "marks", sa.LargeBinary, nullable=False
+    ),  # the first 8 bytes of each row's hash: they tell which was changed
+    sa.Column("treasury", JSONB, nullable=False),  # its balance up to here, by asset
+    _created(),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("thing", sa.Text),  # its id; null only inside the transaction that makes it
+    sa.Column("created", Time, nullable=False, server_default=NOW, index=True),
+    postgresql_with=HISTORY,
+)
+
+# ---------------------------------------------------------------- events
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("foreign_id", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),  # JSON, rendered once
+    _created(),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("foreign_id", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("created", Time, nullable=False),
+    postgresql_with=HISTORY,
+)
+
+sequencer = sa.Table(
+    "sequencer",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+)
+
+webhook_endpoints = sa.Table(
+    "webhook_endpoints",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("name", sa.Text, unique=True),  # of its section in the configuration; null where made over HTTP
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("types", ARRAY(sa.Text), nullable=False),
+    sa.Column("foreign_id", sa.Text),  # null: of every account
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="active"),
+    sa.Column("position", sa.BigInteger, nullable=False),  # it hears of nothing up to here, but for its backlogs
+    _created(),
+    _text("description"),
+    _text("previous_secret"),  # signs as well until the time beside it
+    sa.Column("previous_until", Time),
+    sa.Column("legacy_base64_message", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("failing_since", Time),  # the first failure since the last success
+    _text("disabled_reason"),
+    sa.CheckConstraint("state IN ('active', 'disabled', 'deleted')", name="state"),
+    sa.Index("webhook_endpoints_state_idx", "state", "id"),
+    sa.Index("webhook_endpoints_active_idx", "foreign_id", postgresql_where=sa.text("state = 'active'")),
+)
+
+webhook_backlogs = sa.Table(
+    "webhook_backlogs",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("endpoint_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("position", sa.BigInteger, nullable=False),  # events up to here are done
+    sa.Column("until", sa.BigInteger, nullable=False),  # and this is the last of them
+    sa.Column("again", sa.Boolean, nullable=False),  # also what was delivered before
+    _created(),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("endpoint_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="due"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next", Time, nullable=False, server_default=NOW),
+    sa.Column("claimed_until", Time),
+    _created(),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # attempts since it was last made due
+    sa.CheckConstraint("state IN ('due', 'delivered', 'failed')", name="state"),
+    sa.Index("deliveries_due_idx", "endpoint_id", "next", postgresql_where=sa.text("state = 'due'")),
+    sa.Index("deliveries_state_idx", "endpoint_id", "state", "position"),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("endpoint_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", Time, nullable=False),
+    sa.Column("status", sa.Integer),  # null: no answer came
+    sa.Column("milliseconds", sa.Integer, nullable=False),
+    sa.Column("response", sa.Text, nullable=False),  # the head of the answer, or what went wrong
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),  # events up to here were sent
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("expires", Time, nullable=False),
+)

@@ -1,0 +1,185 @@
+"""Accounts: what a foreign_id names, opened from a ready key and changed by its owner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.tables import accounts
+from app.db.tables import accounts as rows
+from app.domain import outbox
+from app.domain.accounts import names as account_names
+from app.domain.outbox import OutboxEvent
+from app.domain.outbox.payload import dumped
+from app.domain.owner import NoSuchAccount, Owner
+from app.domain.refusals import Conflict
+from app.money import Koinu, show
+
+ACCOUNT_KEY: Final = 2
+"""The branch under which the account key's own address is kept (0 receives, 1 is change)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as it is; `address` is the wire's id; `batch`: its payments may share transactions. Amounts in koinu."""
+
+    id: int
+    foreign_id: str
+    xpub: str
+    address: str
+    payout_address: str
+    payout_threshold: Koinu
+    payout_frequency: str
+    name: str
+    vendor_name: str
+    vendor_icon: str
+    vendor_address: str
+    vendor_url: str
+    accept_unconfirmed_below: Koinu
+    batch: bool
+    state: str
+    created: datetime
+
+    @property
+    def payout_terms(self) -> tuple[str, Koinu, str]:
+        """Where payouts go, and when."""
+        return self.payout_address, self.payout_threshold, self.payout_frequency
+
+    @classmethod
+    def of(cls, row: Row) -> "Account":
+        """Read a row of `accounts`."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+
+class NameTaken(Conflict):
+    """There is an account {foreign_id} already."""
+
+
+_NAMED: Final = sa.select(accounts).where(accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS)))
+_OWNERS: Final = _NAMED.with_only_columns(
+    *(bulk.gathered(accounts.c[name]) for name in ("id", "foreign_id", "address", "state"))
+)
+_LOCK: Final = _NAMED.order_by(accounts.c.id).with_for_update(key_share=True)
+
+
+async def fetch(db: Db, foreign_id: str) -> Account:
+    """Return the account, or refuse with NoSuchAccount."""
+    found = await by_names(db, [foreign_id])
+    if foreign_id not in found:
+        raise NoSuchAccount(foreign_id=foreign_id, field="foreign_id")
+    return found[foreign_id]
+
+
+async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
+    """Return whom these names stand for; a name that is no account's is left out."""
+    ids, names, addresses, states = (await db.execute(_OWNERS, {"names": list(foreign_ids)})).one()
+    if ids is None:
+        return {}
+    are_open = [state == "open" for state in states]
+    return dict(zip(names, map(Owner, ids, names, addresses, are_open), strict=True))
+
+
+async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:
+    """Return those of the accounts whose payments may share transactions unless they say otherwise."""
+    if not foreign_ids:
+        return set()
+    wanted = accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS))
+    return set(await db.scalars(sa.select(accounts.c.foreign_id).where(wanted, accounts.c.batch)))
+
+
+async def page(db: Db, after: int, limit: int) -> list[Account]:
+    """Return the accounts with numbers above `after`, in order."""
+    found = sa.select(accounts).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
+    return [Account.of(row) for row in await bulk.fetch_all(db, found)]
+
+
+async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
+    """Lock the accounts by id, for whoever moves their `next_index` or changes them; by foreign_id."""
+    return {row["foreign_id"]: row for row in await bulk.fetch_all(db, _LOCK, {"names": list(foreign_ids)})}
+
+
+async def keep_open(db: Db, foreign_ids: Sequence[str]) -> None:
+    """Let nobody close or change the accounts until the transaction ends; before its other locks, as `lock`."""
+    kept = _NAMED.with_only_columns(accounts.c.id).order_by(accounts.c.id).with_for_update(read=True)
+    await db.execute(kept, {"names": list(foreign_ids)})
+
+
+async def rename(db: Db, old: str, new: str) -> Account:
+    """Call the account `old` by the name `new`, and tell it; refuses with NoSuchAccount, NameTaken and NotForAccounts.
+
+    What was told before stays under the old name. Where two take one name at once, the second fails on its constraint.
+    """
+    if refusal := account_names.reserved(new):
+        raise refusal
+    taken = sa.exists().where(accounts.alias("other").c.foreign_id == new)
+    changed = sa.update(accounts).where(accounts.c.foreign_id == old, ~taken).values(foreign_id=new)
+    found = await bulk.fetch_all(db, changed.returning(accounts))
+    if not found:
+        await fetch(db, old)
+        raise NameTaken(foreign_id=new)
+    account = Account.of(found[0])
+    await outbox.emit(db, [account_updated(account)])
+    return account
+
+
+async def by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
+    """Return those of the accounts that there are, by foreign_id."""
+    return {
+        row["foreign_id"]: Account.of(row) for row in await bulk.fetch_all(db, _NAMED, {"names": list(foreign_ids)})
+    }
+
+
+def account_shown(account: "Account") -> dict[str, Any]:
+    """GigaWallet's five fields, then ours."""
+    return {
+        "id": account.address,
+        "foreign_id": account.foreign_id,
+        "payout_address": account.payout_address,
+        "payout_threshold": show(account.payout_threshold),
+        "payout_frequency": account.payout_frequency,
+        "name": account.name,
+        "state": account.state,
+        "created": account.created.isoformat(),
+        "vendor_name": account.vendor_name,
+        "vendor_icon": account.vendor_icon,
+        "vendor_address": account.vendor_address,
+        "vendor_url": account.vendor_url,
+        "accept_unconfirmed_below": show(account.accept_unconfirmed_below),
+        "batch": account.batch,
+    }
+
+
+def account_created(account: "Account") -> OutboxEvent:
+    """ACC_CREATED."""
+    return OutboxEvent(account.id, account.foreign_id, "ACC_CREATED", dumped(account_shown(account)))
+
+
+def account_updated(account: "Account") -> OutboxEvent:
+    """ACC_UPDATED."""
+    return OutboxEvent(account.id, account.foreign_id, "ACC_UPDATED", dumped(account_shown(account)))
+
+
+def account_closed(account: "Account") -> OutboxEvent:
+    """ACC_CLOSED."""
+    return OutboxEvent(account.id, account.foreign_id, "ACC_CLOSED", dumped(account_shown(account)))
+
+
+_NUMBER: Final = "\N{INFORMATION SEPARATOR ONE}"
+"""Begins no name: names can be printed."""
+
+
+def name(account: Account) -> str:
+    """Name the account for a key."""
+    return f"{_NUMBER}{account.id}"
+
+
+async def load(db: Db, names: Sequence[str]) -> dict[str, Account]:
+    """Return those of the accounts that there are, by `name`; the version before used their foreign_ids."""
+    numbers = [int(one.removeprefix(_NUMBER)) for one in names if one.startswith(_NUMBER)]
+    numbered = sa.select(rows).where(rows.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS)))
+    found = [Account.of(row) for row in await bulk.fetch_all(db, numbered)] if numbers else []
+    foreign_ids = [one for one in names if not one.startswith(_NUMBER)]
+    return {name(account): account for account in found} | (await by_names(db, foreign_ids))

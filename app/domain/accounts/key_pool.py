@@ -1,0 +1,34 @@
+"""The pool of ready account keys: opening an account takes one, and needs no seed."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import Db, Row, bulk
+from app.db.tables import accounts, ready_keys
+
+
+async def count(db: Db, limit: int) -> int:
+    """Return how many are ready, counted up to `limit`."""
+    some = sa.select(ready_keys.c.number).limit(limit).subquery()
+    return int((await db.execute(sa.select(sa.func.count()).select_from(some))).scalar_one())
+
+
+async def highest(db: Db) -> int:
+    """Return the highest number that this database knows of, taken or ready; -1 if none."""
+    numbers = (sa.select(sa.func.max(column)).scalar_subquery() for column in (ready_keys.c.number, accounts.c.id))
+    return int((await db.execute(sa.select(sa.func.greatest(*numbers, -1)))).scalar_one())
+
+
+async def add(db: Db, given: Sequence[Row]) -> None:
+    """Make keys ready (`number`, `xpub`, `address` each); a number that is ready or taken stays as it is."""
+    source = bulk.rows(ready_keys, ["number", "xpub", "address"], given)
+    free = sa.select(source).where(~sa.exists().where(accounts.c.id == source.c.number))
+    made = insert(ready_keys).from_select(["number", "xpub", "address"], free)
+    await db.execute(made.on_conflict_do_nothing())
+
+
+async def forget(db: Db) -> None:
+    """Forget all that opened nothing yet; new ones begin above what the seed file says was ever ready."""
+    await db.execute(sa.delete(ready_keys))

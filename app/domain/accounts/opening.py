@@ -1,0 +1,180 @@
+"""Opening and changing accounts: a ready key becomes an account with an address of its own, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import Db, bulk
+from app.db.tables import NEVER, NOW, accounts, addresses, ready_keys
+from app.domain import dogecoin, installation, outbox
+from app.domain.accounts import account as facts
+from app.domain.accounts import names as account_names
+from app.domain.accounts.account import ACCOUNT_KEY, Account, lock
+from app.domain.dogecoin import Network
+from app.domain.installation import NotCurrent
+from app.domain.owner import AccountClosed
+from app.domain.refusals import Conflict, Invalid, Refusal
+
+FREQUENCY_DIGITS: Final = 9
+
+
+class OpenAlready(Conflict):
+    """There is an account {foreign_id} already: only a new one takes an opening."""
+
+    field = "opening"
+
+
+class PayoutComesBack(Invalid):
+    """That is the account's own address, or change of this installation: payouts would come back, less their fees."""
+
+
+class NoReadyKeys(Conflict):
+    """No account can be opened just now: the keys are still being prepared; try again in a few seconds."""
+
+    code: ClassVar[str | None] = "not-available"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOrder:
+    """The account that a caller wants: what `changes` names, by column; the rest stays or takes its default.
+
+    `opening` is what it is to have from the treasury, by asset, as the request says it; only a new one can open.
+    """
+
+    foreign_id: str
+    changes: Mapping[str, Any]
+    opening: Mapping[str, str | int | Decimal] = field(default_factory=dict)
+
+    def checked(self, network: Network) -> "AccountOrder":
+        """Refuse a payout that could never be paid; returns itself."""
+        payout = self.changes.get("payout_address")
+        if payout:
+            try:
+                dogecoin.of_address(network, payout)
+            except dogecoin.BadAddress as error:
+                raise Invalid(reason=str(error), field="payout_address") from None
+        frequency = self.changes.get("payout_frequency")
+        if frequency and not (frequency.isascii() and frequency.isdigit() and len(frequency) <= FREQUENCY_DIGITS):
+            raise Invalid(reason="payout_frequency is a whole number of seconds.", field="payout_frequency")
+        for name in ("payout_threshold", "accept_unconfirmed_below"):
+            if (self.changes.get(name) or 0) < 0:
+                raise Invalid(reason=f"{name} must not be below zero.", field=name)
+        return self
+
+
+CHANGEABLE: Final = tuple(
+    name for name in Account.__slots__ if name not in ("id", "foreign_id", "xpub", "address", "created")
+)
+
+
+async def put(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
+    """Open or change accounts in the order of the wishes; what changes nothing tells nothing."""
+    returning = await _returning(db, wishes, network)
+    kept = iter(await _put(db, [wish for wish, back in zip(wishes, returning, strict=True) if not back], network))
+    return [PayoutComesBack(field="payout_address") if back else next(kept) for back in returning]
+
+
+async def _returning(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[bool]:
+    """Say of each wish whether its payouts would come back, each at the cost of a fee: to the account itself or to change."""
+    named = [dogecoin.known(network, wish.changes.get("payout_address") or "") for wish in wishes]
+    if not any(named):
+        return [False] * len(wishes)
+    found = sa.select(addresses.c.script, addresses.c.purpose, accounts.c.foreign_id)
+    wanted = addresses.c.script == sa.any_(sa.literal([script for script in named if script], bulk.BYTES))
+    rows = await db.execute(found.join(accounts, accounts.c.id == addresses.c.account_id).where(wanted))
+    whose = {bytes(row.script): None if row.purpose == "change" else row.foreign_id for row in rows}
+    return [script in whose and whose[script] in (None, w.foreign_id) for script, w in zip(named, wishes, strict=True)]
+
+
+async def _put(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
+    names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
+    there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
+    new = [name for name in names if name not in there and not account_names.reserved(name)]
+    missing = sorted(new)  # shuffled names in two batches deadlock
+    unfit = await installation.unfit(db) if missing else None
+    opened = await _open(db, network, missing) if missing and unfit is None else {}
+    raced = [name for name in missing if name not in opened]
+    there |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
+    result, told, changed = _apply(wishes, there | opened, set(opened))
+    if changed:
+        given = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
+        await bulk.update(db, accounts, ("id",), given)
+        await _restart_schedules(db, there, changed)
+    await outbox.emit(db, told)
+    return [NotCurrent(reason=unfit) if unfit and isinstance(made, NoReadyKeys) else made for made in result]
+
+
+async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Sequence[Account]) -> None:
+    """Count a schedule that was set from now on, and forget that the payouts of other terms failed, but not a restore."""
+    terms = {name: account.payout_terms for name, account in before.items()}
+    numbers = [a.id for a in changed if a.payout_terms != terms.get(a.foreign_id)]
+    if numbers:
+        wanted = accounts.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS))
+        changed_terms = {"payout_since": NOW, "payout_after": sa.case((accounts.c.payout_after == NEVER, NEVER))}
+        await db.execute(sa.update(accounts).where(wanted).values(changed_terms))
+
+
+def _apply(
+    wishes: Sequence[AccountOrder], now: dict[str, Account], opened: set[str]
+) -> tuple[list[Account | Refusal], list[outbox.OutboxEvent], list[Account]]:
+    """Judge each wish on what the ones before it left: outcomes, facts, and the accounts to be written."""
+    result: list[Account | Refusal] = []
+    told: list[outbox.OutboxEvent] = []
+    changed: dict[int, Account] = {}
+    for wish in wishes:
+        account = now.get(wish.foreign_id)
+        if account is None:
+            result.append(account_names.reserved(wish.foreign_id) or NoReadyKeys())
+            continue
+        if wish.opening and wish.foreign_id not in opened:
+            result.append(OpenAlready(foreign_id=wish.foreign_id))
+            continue
+        wanted = _changed(account, wish.changes)
+        if wanted != account and wanted.state == "closed":
+            result.append(AccountClosed(foreign_id=wish.foreign_id, field="foreign_id"))
+            continue
+        if wanted != account:
+            now[wish.foreign_id] = changed[account.id] = wanted
+        if wish.foreign_id in opened:
+            told.append(facts.account_created(wanted))
+            opened.discard(wish.foreign_id)
+        elif wanted != account:
+            told.append(facts.account_updated(wanted))
+        result.append(wanted)
+    return result, told, list(changed.values())
+
+
+def _changed(account: Account, changes: Mapping[str, Any]) -> Account:
+    values = {name: getattr(account, name) for name in Account.__slots__}
+    return Account(**values | {name: changes[name] for name in CHANGEABLE if changes.get(name) is not None})
+
+
+async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[str, Account]:
+    """Open what nobody else is opening right now, as far as there are ready keys; the rest is left out."""
+    taken = sa.exists().where(accounts.c.id == ready_keys.c.number)  # a pool that was filled too slowly may hold one
+    free = sa.select(ready_keys).where(~taken).order_by(ready_keys.c.number).limit(len(foreign_ids))
+    keys = await bulk.fetch_all(db, free.with_for_update(skip_locked=True, of=ready_keys))
+    if not keys:
+        return {}
+    given = [
+        {"id": key["number"], "foreign_id": name, "xpub": key["xpub"], "address": key["address"]}
+        for name, key in zip(foreign_ids, keys, strict=False)
+    ]
+    source = sa.select(bulk.rows(accounts, list(given[0]), given))
+    made = insert(accounts).from_select(list(given[0]), source).on_conflict_do_nothing(index_elements=["foreign_id"])
+    opened = [Account.of(row) for row in await bulk.fetch_all(db, made.returning(accounts))]
+    if opened:
+        numbers = sa.literal([account.id for account in opened], bulk.BIGINTS)
+        await db.execute(sa.delete(ready_keys).where(ready_keys.c.number == sa.any_(numbers)))
+        await bulk.insert(db, addresses, [_own_address(network, account) for account in opened])
+    return {account.foreign_id: account for account in opened}
+
+
+def _own_address(network: Network, account: Account) -> dict[str, object]:
+    """The wire's id looks like an address, so it is watched and credited like one."""
+    script = dogecoin.of_address(network, account.address)
+    return {"script": script, "account_id": account.id, "branch": ACCOUNT_KEY, "index": 0, "purpose": "account"}

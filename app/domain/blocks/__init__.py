@@ -1,0 +1,83 @@
+"""Blocks as the ledger follows them: connecting and disconnecting, deposits, our own transactions, reserves, recovery."""
+
+from app.domain.blocks.block_effects import Block, BlockOutput, Spend, chain_activity, unknown_spend
+from app.domain.blocks.connecting import (
+    BeforeTheStart,
+    BooksDisagree,
+    Header,
+    Rescan,
+    Rules,
+    Tip,
+    TipMoved,
+    connect,
+    disconnect,
+    hash_at,
+    hashes,
+    rescan,
+    rescan_from,
+    rescanning,
+    start,
+    tip,
+)
+from app.domain.blocks.debts import told
+from app.domain.blocks.deposit_events import confirmed, unconfirmed
+from app.domain.blocks.deposit_listing import NEWEST, Arrival, DepositCursor, page
+from app.domain.blocks.deposits import AddressOwner, Coin, Deposit
+from app.domain.blocks.double_spend_watch import INPUTS, Watches
+from app.domain.blocks.own_transaction_effects import TURNED, OwnTransactionEffects
+from app.domain.blocks.own_transactions import OwnTransaction, write
+from app.domain.blocks.recovery import NotEmpty, Wallet, check_empty, restore
+from app.domain.blocks.reserves import UNSPENT, ReserveChange, in_transit, moved, unspent
+from app.domain.blocks.solvency import cover, owing, turned
+
+__all__ = [
+    "INPUTS",
+    "NEWEST",
+    "TURNED",
+    "UNSPENT",
+    "AddressOwner",
+    "Arrival",
+    "BeforeTheStart",
+    "Block",
+    "BlockOutput",
+    "BooksDisagree",
+    "Coin",
+    "Deposit",
+    "DepositCursor",
+    "Header",
+    "NotEmpty",
+    "OwnTransaction",
+    "OwnTransactionEffects",
+    "Rescan",
+    "ReserveChange",
+    "Rules",
+    "Spend",
+    "Tip",
+    "TipMoved",
+    "Wallet",
+    "Watches",
+    "chain_activity",
+    "check_empty",
+    "confirmed",
+    "connect",
+    "cover",
+    "disconnect",
+    "hash_at",
+    "hashes",
+    "in_transit",
+    "moved",
+    "owing",
+    "page",
+    "rescan",
+    "rescan_from",
+    "rescanning",
+    "restore",
+    "start",
+    "tip",
+    "told",
+    "turned",
+    "unconfirmed",
+    "unknown_spend",
+    "unspent",
+    "write",
+]

@@ -1,0 +1,78 @@
+"""Arrivals: an account's deposits as they are listed, newest first."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.tables import addresses, chain_state, deposits
+from app.domain import accounts, dogecoin
+from app.domain.dogecoin import Network, Outpoint
+from app.money import Koinu
+
+
+class DepositCursor(NamedTuple):
+    """Where an arrival stands in the list."""
+
+    created: datetime
+    outpoint: Outpoint
+
+
+NEWEST: Final = DepositCursor(datetime(9999, 1, 1, tzinfo=UTC), Outpoint(b"", 0))
+"""Before all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A deposit as it is; `invoice` says whether its address is an invoice's. Undone it has no confirmations."""
+
+    outpoint: Outpoint
+    address: str
+    invoice: bool
+    amount: Koinu
+    confirmations: int
+    required_confirmations: int
+    state: str
+    created: datetime
+
+    @property
+    def spot(self) -> DepositCursor:
+        """Its place in the list."""
+        return DepositCursor(self.created, self.outpoint)
+
+
+async def page(db: Db, network: Network, foreign_id: str, after: DepositCursor, limit: int) -> list[Arrival]:
+    """Return the account's deposits that come after a spot, newest first."""
+    account = await accounts.fetch(db, foreign_id)
+    order = (deposits.c.created, deposits.c.txid, deposits.c.vout)
+    spot = (after.created, after.outpoint.txid, after.outpoint.vout)
+    before = sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(spot, order, strict=True)))
+    found = (
+        _select()
+        .where(deposits.c.account_id == account.id, sa.tuple_(*order) < before)
+        .order_by(*(column.desc() for column in order))
+        .limit(limit)
+    )
+    return [_of(network, row) for row in await bulk.fetch_all(db, found)]
+
+
+def _select() -> sa.Select[Any]:
+    same = (addresses.c[name] == deposits.c[name] for name in ("account_id", "branch", "index"))
+    tip = sa.select(chain_state.c.height).scalar_subquery()
+    confirmations = sa.func.coalesce(tip - deposits.c.height + 1, 0).label("confirmations")
+    return sa.select(deposits, addresses.c.script, confirmations).join(addresses, sa.and_(*same))
+
+
+def _of(network: Network, row: Row) -> Arrival:
+    return Arrival(
+        Outpoint(bytes(row["txid"]), row["vout"]),
+        dogecoin.to_address(network, bytes(row["script"])) or "",
+        row["invoice"] is not None,
+        Koinu(row["amount"]),
+        row["confirmations"],
+        row["required_confirmations"],
+        row["state"],
+        row["created"],
+    )

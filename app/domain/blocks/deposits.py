@@ -1,0 +1,124 @@
+"""Deposits: outputs that pay an address of ours, the entries they cause, and the coins they leave us."""
+
+from dataclasses import dataclass, replace
+
+from app.db.tables import CLAWBACK, WORLD
+from app.domain.dogecoin.outpoint import Outpoint
+from app.domain.ledger import Bucket, Entry, Posting
+from app.money import NOTHING, Koinu
+
+AVAILABLE, INCOMING = Bucket.AVAILABLE, Bucket.INCOMING
+
+
+@dataclass(frozen=True, slots=True)
+class AddressOwner:
+    """Where an address of ours stands: m/.../branch/index of an account; `purpose` as in the table."""
+
+    account: int
+    branch: int
+    index: int
+    purpose: str
+    address: str
+
+    @property
+    def invoice(self) -> int | None:
+        """The index of the invoice that it was given out for."""
+        return self.index if self.purpose == "invoice" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """One output to us. `round` counts how often a block brought it; `owed` is what clawback waits for from it."""
+
+    outpoint: Outpoint
+    place: AddressOwner
+    amount: Koinu
+    required_confirmations: int
+    state: str = "undone"
+    height: int | None = None
+    confirm_height: int | None = None
+    round: int = 0
+    owed: Koinu = NOTHING
+
+    def seen(self, height: int, least_confirmations: int) -> "Deposit":
+        """Return it in the block at `height`, that block counted as its first confirmation."""
+        confirm_height = height + max(1, self.required_confirmations, least_confirmations) - 1
+        return replace(self, state="incoming", height=height, confirm_height=confirm_height, round=self.round + 1)
+
+    def confirmed(self) -> "Deposit":
+        """Return it deep enough; what it owed is paid."""
+        return replace(self, state="confirmed", owed=NOTHING)
+
+    def undone(self) -> "Deposit":
+        """Return it without a block."""
+        return replace(self, state="undone", height=None, confirm_height=None)
+
+    def entry(self, step: str) -> Entry:
+        """Return the movement that `step` (incoming, confirmed, undone) of this deposit is, from its state before."""
+        postings = {"incoming": self._incoming, "confirmed": self._confirmed, "undone": self._undone}[step]()
+        kinds = {"incoming": "DEPOSIT", "confirmed": "DEPOSIT_CONFIRMED", "undone": "DEPOSIT_UNDONE"}
+        return Entry(
+            kind=kinds[step],
+            cause=("deposit", str(self.outpoint)),
+            key=f"deposit:{self.outpoint}:{self.round}:{step}",
+            postings=tuple(posting for posting in postings if posting.amount),
+            reference=("invoice" if self.place.invoice is not None else "address", self.place.address),
+            clawback=step == "undone",
+        )
+
+    def _incoming(self) -> tuple[Posting, ...]:
+        return (
+            Posting(WORLD, AVAILABLE, -self.amount),
+            Posting(self.place.account, INCOMING, self.amount),
+        )
+
+    def _confirmed(self) -> tuple[Posting, ...]:
+        return (
+            Posting(self.place.account, INCOMING, -self.amount),
+            Posting(CLAWBACK, AVAILABLE, self.owed),
+            Posting(self.place.account, AVAILABLE, self.amount - self.owed),
+        )
+
+    def _undone(self) -> tuple[Posting, ...]:
+        bucket = INCOMING if self.state == "incoming" else AVAILABLE
+        return (
+            Posting(self.place.account, bucket, -self.amount),
+            Posting(WORLD, AVAILABLE, self.amount),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """An output to us as custody: unspent while `spent_height` is None; `height` None while no block holds it.
+
+    `change` of a transaction of ours is no deposit.
+    """
+
+    outpoint: Outpoint
+    place: AddressOwner
+    amount: Koinu
+    coinbase: bool
+    height: int | None
+    spent_height: int | None = None
+    spent_by: bytes | None = None
+    spends: int = 0
+    change: bool = False
+
+    def spent(self, height: int, by: bytes) -> "Coin":
+        """Return it spent by the transaction `by` in the block at `height`."""
+        return replace(self, spent_height=height, spent_by=by, spends=self.spends + 1)
+
+    def unspent(self) -> "Coin":
+        """Return it as it was before."""
+        return replace(self, spent_height=None, spent_by=None)
+
+    def entry(self, *, back: bool) -> Entry:
+        """Return the movement of a spend that we do not know (or of its undoing): the clawback account bears it."""
+        amount = -self.amount if back else self.amount
+        step = "unspent" if back else "spent"
+        return Entry(
+            kind=f"UNKNOWN_{step.upper()}",
+            cause=("coin", str(self.outpoint)),
+            key=f"coin:{self.outpoint}:{self.spends}:{step}",
+            postings=(Posting(CLAWBACK, AVAILABLE, -amount), Posting(WORLD, AVAILABLE, amount)),
+        )

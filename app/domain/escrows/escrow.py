@@ -1,0 +1,218 @@
+"""Escrows: money of a buyer that is locked for an order until it is clear who gets it; one for an order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import Db, Row, bulk
+from app.db.fragments import fragment
+from app.db.tables import OPEN_ESCROWS, escrows
+from app.db.tables import accounts as account_rows
+from app.db.tables import assets as asset_rows
+from app.domain import accounts, index_pages, ledger
+from app.domain.ledger import Asset, Entry, Posting
+from app.domain.owner import Owner
+from app.domain.refusals import NotFound
+from app.domain.transfers import TransferSides
+
+STATES: Final = (*OPEN_ESCROWS, "RELEASED", "REFUNDED", "RESOLVED")
+
+
+class NoSuchEscrow(NotFound):
+    """There is no escrow {id}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Escrow:
+    """An escrow as it is; amounts in the asset's smallest unit. `hold` is what it was converted from."""
+
+    id: int
+    order_id: str
+    buyer: Owner
+    seller: Owner
+    asset: Asset
+    amount: int
+    fee: int
+    hold: int | None
+    state: str
+    to_seller: int
+    to_buyer: int
+    reference: tuple[str, str]
+    metadata: str
+    created: datetime
+
+    @property
+    def to_platform(self) -> int:
+        """What the platform got of it: all that neither side did."""
+        return 0 if self.state in OPEN_ESCROWS else self.amount - self.to_seller - self.to_buyer
+
+    def entry(self, kind: str, postings: Sequence[Posting], metadata: str = "{}") -> Entry:
+        """Return the movement that brings it into its state, which it does once; without a reference, of its order.
+
+        What is locked is promised: it is paid whoever was closed meanwhile.
+        """
+        reference = self.reference if any(self.reference) else ("order", self.order_id)
+        moved = tuple(posting for posting in postings if posting.amount)
+        cause, key = ("escrow", str(self.id)), f"escrow:{self.id}:{self.state}"
+        return Entry(kind, cause, key, moved, reference, metadata, promised=True)
+
+
+@dataclass(frozen=True, slots=True)
+class EscrowFilter:
+    """Which escrows are asked for: an empty text asks for all."""
+
+    order_id: str = ""
+    buyer: str = ""
+    seller: str = ""
+    state: str = ""
+
+
+async def fetch(db: Db, escrow_id: int) -> Escrow:
+    """Return the escrow, or refuse with NoSuchEscrow."""
+    found = await by_ids(db, [str(escrow_id)])
+    if str(escrow_id) not in found:
+        raise NoSuchEscrow(id=escrow_id, field="id")
+    return found[str(escrow_id)]
+
+
+async def page(db: Db, wanted: EscrowFilter, before: int, limit: int) -> list[Escrow]:
+    """Return the escrows that are asked for with ids below `before`, newest first."""
+    owners = await accounts.owners(db, [name for name in (wanted.buyer, wanted.seller) if name])
+    sides = ((_BUYER, wanted.buyer), (_SELLER, wanted.seller))
+    if any(name and name not in owners for _, name in sides):
+        return []
+    known = [(column, owners[name].id) for column, name in sides if name]
+    shown = bulk.one_of(escrows.c.id, _newest(wanted, known, before, limit))
+    return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(escrows.c.id.desc()))]
+
+
+def _newest(
+    wanted: EscrowFilter, sides: Sequence[tuple[sa.Column[int], int]], before: int, limit: int
+) -> sa.Select[int]:
+    """Ask for the newest of them: in every index but the keys the states lie apart, each of which has its newest."""
+    found = sa.select(escrows.c.id)
+    if wanted.order_id:  # has one escrow at most
+        more = [escrows.c.order_id == wanted.order_id, escrows.c.id < before, *(column == one for column, one in sides)]
+        return found.where(*more, *([escrows.c.state == wanted.state] if wanted.state else []))
+    columns, same = [column for column, _ in sides], [one for _, one in sides]
+    if not wanted.state and not wanted.seller:
+        return index_pages.newest(found, [*columns, escrows.c.id], same, before, limit)
+    state = index_pages.texts([wanted.state] if wanted.state else STATES)
+    page = index_pages.newest(found, [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text], before, limit)
+    return index_pages.of_each(state, page, limit, newest_first=True)
+
+
+async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Escrow]:
+    """Return those of the escrows that there are."""
+    rows = await bulk.fetch_all(db, _BY_IDS, {"ids": [int(text) for text in ids]})
+    return {str(row["id"]): of(row) for row in rows}
+
+
+async def lock(db: Db, ids: Sequence[int]) -> dict[int, Escrow]:
+    """Lock those of the escrows that there are, by id."""
+    rows = await bulk.fetch_all(db, _LOCK, {"ids": sorted(set(ids))})
+    return {row["id"]: of(row) for row in rows}
+
+
+async def claim(db: Db, rows: Mapping[str, Row]) -> dict[str, tuple[int, datetime]]:
+    """Write those of the escrows whose order has none yet, by order_id; returns their ids and times.
+
+    Whoever writes one for the same order at the same time is waited for. In the order of their names: shuffled names
+    in two batches deadlock.
+    """
+    if not rows:
+        return {}
+    given = [rows[order_id] for order_id in sorted(rows)]
+    source = sa.select(bulk.rows(escrows, list(given[0]), given))
+    made = insert(escrows).from_select(list(given[0]), source).on_conflict_do_nothing(index_elements=["order_id"])
+    made_now = await db.execute(made.returning(escrows.c.order_id, escrows.c.id, escrows.c.created))
+    return {row.order_id: (row.id, row.created) for row in made_now}
+
+
+async def delete_expired(db: Db, ids: Sequence[int]) -> None:
+    """Take back what this transaction has written and could not lock the money of."""
+    if ids:
+        await db.execute(sa.delete(escrows).where(escrows.c.id == sa.any_(sa.literal(list(ids), bulk.BIGINTS))))
+
+
+async def write(db: Db, changed: Sequence[Escrow]) -> None:
+    """Write escrows as they were decided to be, which are locked."""
+    if changed:
+        columns = ("id", "state", "to_seller", "to_buyer")
+        rows = [
+            {"account_id": escrow.buyer.id, **{name: getattr(escrow, name) for name in columns}} for escrow in changed
+        ]
+        await bulk.update(db, escrows, ("account_id", "id"), rows)
+
+
+_BUYER: Final = escrows.c.account_id
+_SELLER: Final = escrows.c.seller_id
+_buyers, _sellers = account_rows.alias("buyer"), account_rows.alias("seller")
+
+
+def _party(rows: sa.FromClause, name: str) -> list[sa.ColumnElement[Any]]:
+    columns = [rows.c[column].label(f"{name}_{column}") for column in ("foreign_id", "address")]
+    return [*columns, (rows.c.state == "open").label(f"{name}_open")]
+
+
+SELECT: Final = (
+    sa.select(escrows, *_party(_buyers, "buyer"), *_party(_sellers, "seller"), *ledger.COLUMNS)
+    .join(_buyers, _buyers.c.id == _BUYER)
+    .join(_sellers, _sellers.c.id == _SELLER)
+    .join(asset_rows, asset_rows.c.code == escrows.c.asset)
+)
+_BY_IDS: Final = SELECT.where(escrows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+_LOCK: Final = _BY_IDS.order_by(escrows.c.id).with_for_update(key_share=True, of=escrows)
+_APART: Final = ("buyer", "seller", "asset", "hold", "reference")
+
+
+def of(row: Row) -> Escrow:
+    """Read a row of `SELECT`."""
+    plain = {name: row[name] for name in Escrow.__slots__ if name not in _APART}
+    return Escrow(
+        buyer=Owner(row["account_id"], row["buyer_foreign_id"], row["buyer_address"], row["buyer_open"]),
+        seller=Owner(row["seller_id"], row["seller_foreign_id"], row["seller_address"], row["seller_open"]),
+        asset=ledger.joined(row),
+        hold=row["hold_id"],
+        reference=(row["reference_type"], row["reference"]),
+        **plain,
+    )
+
+
+def shown(escrow: "Escrow") -> dict[str, Any]:
+    """The escrow as it is, in API and events alike."""
+    asset = escrow.asset
+    return {
+        "id": escrow.id,
+        "order_id": escrow.order_id,
+        "buyer": escrow.buyer.foreign_id,
+        "seller": escrow.seller.foreign_id,
+        "asset": asset.code,
+        "amount": asset.show(escrow.amount),
+        "fee": asset.show(escrow.fee),
+        "hold": escrow.hold,
+        "state": escrow.state,
+        "to_seller": asset.show(escrow.to_seller),
+        "to_buyer": asset.show(escrow.to_buyer),
+        "to_platform": asset.show(escrow.to_platform),
+        "reference_type": escrow.reference[0],
+        "reference": escrow.reference[1],
+        "metadata": fragment(escrow.metadata),
+        "created": escrow.created.isoformat(),
+    }
+
+
+def told(escrow: "Escrow") -> tuple[TransferSides, TransferSides]:
+    """ESCROW_LOCKED and so on, by the state that it has come to: to the buyer and to the seller."""
+    message = {"escrow": shown(escrow)}
+    event = f"ESCROW_{escrow.state}"
+    return TransferSides(escrow.buyer, event, message), TransferSides(escrow.seller, event, message)
+
+
+def fee_earned(escrow: "Escrow", platform: Owner, fee: int) -> TransferSides:
+    """ESCROW_FEE_EARNED: to the platform, which may be buyer or seller of the order as well."""
+    return TransferSides(platform, "ESCROW_FEE_EARNED", {"amount": escrow.asset.show(fee), "escrow": shown(escrow)})

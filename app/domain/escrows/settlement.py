@@ -1,0 +1,151 @@
+"""How escrows end: the seller is paid and the platform has its fee, the buyer is paid back, or both have a part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, NamedTuple
+
+from app.db import Db
+from app.db.tables import OPEN_ESCROWS
+from app.domain import accounts, transfers
+from app.domain.accounts import AccountOrder
+from app.domain.commands import Command
+from app.domain.dogecoin import Network
+from app.domain.escrows import escrow as escrows
+from app.domain.escrows.escrow import Escrow, NoSuchEscrow
+from app.domain.holds import AVAILABLE, HELD
+from app.domain.ledger import BadAmount, Given, Posting
+from app.domain.owner import Owner
+from app.domain.refusals import Conflict, Invalid, Refusal
+from app.domain.transfers import Movement, TransferSides
+
+
+class NotInThatState(Conflict):
+    """The escrow {id} is {state}: it cannot be {wanted}."""
+
+    field = "id"
+
+
+class OtherSum(Invalid):
+    """to_seller and to_buyer make {sum}, and the escrow has {amount}."""
+
+    field = "to_seller"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The escrow that is to come to `state`; of one that is resolved, what each side gets, the fee not yet taken."""
+
+    escrow: int
+    state: str
+    to_seller: Given = 0
+    to_buyer: Given = 0
+
+
+class Platform(NamedTuple):
+    """The account that has the fees, by its foreign_id; it is opened with the first, where there is none."""
+
+    network: Network
+    foreign_id: str
+
+
+class Parts(NamedTuple):
+    """What the seller and the buyer are to have, and the fee that is taken from the seller's."""
+
+    seller: int
+    buyer: int
+    fee: int
+
+
+FROM: Final[Mapping[str, tuple[str, ...]]] = {
+    "RELEASED": OPEN_ESCROWS,
+    "REFUNDED": OPEN_ESCROWS,
+    "DISPUTED": ("LOCKED",),
+    "RESOLVED": ("DISPUTED",),
+}
+"""From which states an escrow comes to each."""
+
+KINDS: Final = {"RELEASED": "ESCROW_RELEASE", "REFUNDED": "ESCROW_REFUND", "RESOLVED": "ESCROW_RESOLVE"}
+"""The entry that brings it there."""
+
+
+def ending(network: Network, platform: str) -> Command[End, Escrow]:
+    """Release, refund, dispute and resolve escrows; fees go to the account `platform`."""
+    run = partial(end, platform=Platform(network, platform))
+    return Command("escrow-end", run, escrows.by_ids, lambda escrow: str(escrow.id))
+
+
+async def end(db: Db, wishes: Sequence[End], platform: Platform) -> list[Escrow | Refusal]:
+    """Bring escrows to their states in the order of the wishes. A seller that was closed meanwhile is paid all the same."""
+    now = await escrows.lock(db, [wish.escrow for wish in wishes])
+    decided: list[tuple[Escrow, Parts | None] | Refusal] = []
+    for wish in wishes:
+        outcome = _decide(wish, now.get(wish.escrow))
+        if not isinstance(outcome, Refusal):
+            now[wish.escrow] = outcome[0]
+        decided.append(outcome)
+    steps = [one for one in decided if not isinstance(one, Refusal)]
+    earns = any(parts is not None and parts.fee for _, parts in steps)
+    payee = await _open(db, platform) if earns else None
+    await transfers.post_movements(db, [_movement(escrow, parts, payee) for escrow, parts in steps])
+    await escrows.write(db, list({escrow.id: escrow for escrow, _ in steps}.values()))
+    return [one if isinstance(one, Refusal) else one[0] for one in decided]
+
+
+async def _open(db: Db, platform: Platform) -> Owner:
+    """Return the account that has the fees, which two may open at once; refuses where no key is ready for it."""
+    found = await accounts.owners(db, [platform.foreign_id])
+    if platform.foreign_id in found:
+        return found[platform.foreign_id]
+    [account] = await accounts.put(db, [AccountOrder(platform.foreign_id, {})], platform.network)
+    if isinstance(account, Refusal):
+        raise account
+    return Owner(account.id, account.foreign_id, account.address)
+
+
+def _decide(wish: End, escrow: Escrow | None) -> tuple[Escrow, Parts | None] | Refusal:
+    """Return the escrow as it will be, and who gets what (None: nobody anything yet)."""
+    if escrow is None:
+        return NoSuchEscrow(id=wish.escrow, field="id")
+    if escrow.state not in FROM[wish.state]:
+        return NotInThatState(id=escrow.id, state=escrow.state, wanted=wish.state)
+    if wish.state == "DISPUTED":
+        return replace(escrow, state=wish.state), None
+    parts = _parts(wish, escrow)
+    if isinstance(parts, Refusal):
+        return parts
+    return replace(escrow, state=wish.state, to_seller=parts.seller - parts.fee, to_buyer=parts.buyer), parts
+
+
+def _parts(wish: End, escrow: Escrow) -> Parts | Refusal:
+    """Of one that is resolved the seller bears the fee too, as far as the seller's part goes."""
+    if wish.state == "RELEASED":
+        return Parts(escrow.amount, 0, escrow.fee)
+    if wish.state == "REFUNDED":
+        return Parts(0, escrow.amount, 0)
+    try:
+        seller = escrow.asset.parse_any(wish.to_seller, "to_seller")
+        buyer = escrow.asset.parse_any(wish.to_buyer, "to_buyer")
+    except BadAmount as refusal:
+        return refusal
+    if seller + buyer != escrow.amount:
+        return OtherSum(sum=escrow.asset.show(seller + buyer), amount=escrow.asset.show(escrow.amount))
+    return Parts(seller, buyer, min(escrow.fee, seller))
+
+
+def _movement(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> Movement:
+    """The seller is credited with all of the part and debited with the fee, as a statement would have it."""
+    told: tuple[TransferSides, ...] = escrows.told(escrow)
+    if parts is None:
+        return Movement(escrow.asset, (), told)
+    buyer, seller, code = escrow.buyer.id, escrow.seller.id, escrow.asset.code
+    postings = [
+        Posting(buyer, HELD, -escrow.amount, code),
+        Posting(buyer, AVAILABLE, parts.buyer, code),
+        Posting(seller, AVAILABLE, parts.seller, code),
+    ]
+    if parts.fee and platform is not None:
+        fee = (Posting(seller, AVAILABLE, -parts.fee, code), Posting(platform.id, AVAILABLE, parts.fee, code))
+        postings.extend(fee)
+        told = (*told, escrows.fee_earned(escrow, platform, parts.fee))
+    return Movement(escrow.asset, (escrow.entry(KINDS[escrow.state], postings),), told)

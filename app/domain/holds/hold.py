@@ -1,0 +1,279 @@
+"""Holds: money of an account that is set aside until it is released, captured, converted into an escrow, or expires."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.tables import NOW, holds
+from app.db.tables import accounts as account_rows
+from app.db.tables import assets as asset_rows
+from app.domain import accounts, index_pages, ledger, transfers
+from app.domain.commands import Command
+from app.domain.ledger import Asset, Bucket, Entry, Given, NoSuchAsset, Posting
+from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.refusals import Conflict, NotFound, Refusal
+from app.domain.transfers import Movement, TransferSides
+
+AVAILABLE, HELD = Bucket.AVAILABLE, Bucket.HELD
+LONGEST_SECONDS: Final = 10 * 366 * 24 * 3600
+"""How long a hold may wait for its end; one without an end waits for ever."""
+
+
+class NoSuchHold(NotFound):
+    """There is no hold {id}."""
+
+
+class HoldOver(Conflict):
+    """The hold {id} is {state}: nothing of it is held any more."""
+
+
+class AboveHold(Conflict):
+    """The hold {id} has {left} left, and {amount} were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold as it is; amounts in the asset's smallest unit. `moves` counts what moved some of it."""
+
+    owner: Owner
+    id: int
+    asset: Asset
+    amount: int
+    remaining: int
+    captured: int
+    state: str
+    moves: int
+    reference: tuple[str, str]
+    expires: datetime | None
+    created: datetime
+
+    def over(self, now: datetime | None) -> Refusal | None:
+        """Refuse where nothing is held any more, or its time is over and nobody has come to say so yet."""
+        late = self.expires is not None and now is not None and self.expires <= now
+        if self.state == "HELD" and not late:
+            return None
+        return HoldOver(id=self.id, state="EXPIRED" if self.state == "HELD" else self.state, field="id")
+
+    def part(self, given: Given | None) -> int | Refusal:
+        """Read how much of it is meant: all that is left, or what was given as far as it is there."""
+        amount = self.remaining if given is None else ledger.read(self.asset, given)
+        return amount if isinstance(amount, Refusal) else self.lacks(amount) or amount
+
+    def lacks(self, amount: int) -> Refusal | None:
+        """Refuse more than is left."""
+        if amount <= self.remaining:
+            return None
+        left, wanted = self.asset.show(self.remaining), self.asset.show(amount)
+        return AboveHold(id=self.id, left=left, amount=wanted, field="amount")
+
+    def given_back(self, amount: int, state: str) -> tuple["Hold", Entry]:
+        """Return it with `amount` less, in `state` once nothing is left, and the entry."""
+        kind = "HOLD_EXPIRED" if state == "EXPIRED" else "HOLD_RELEASE"
+        return self._moved(kind, amount, self.owner, state)
+
+    def taken(self, amount: int, payee: Owner) -> tuple["Hold", Entry]:
+        """Return it with `amount` captured, and the entry that gives it to the payee."""
+        after, entry = self._moved("HOLD_CAPTURE", amount, payee, "CAPTURED")
+        return replace(after, captured=self.captured + amount), entry
+
+    def entry(self, kind: str, postings: tuple[Posting, ...]) -> Entry:
+        """Return a movement of this hold: its number among them makes it happen once."""
+        key = f"hold:{self.id}:{self.moves}"
+        return Entry(kind, ("hold", str(self.id)), key, postings, self.reference)
+
+    def _moved(self, kind: str, amount: int, to: Owner, state: str) -> tuple["Hold", Entry]:
+        left = self.remaining - amount
+        after = replace(self, remaining=left, moves=self.moves + 1, state=self.state if left else state)
+        code = self.asset.code
+        postings = (Posting(self.owner.id, HELD, -amount, code), Posting(to.id, AVAILABLE, amount, code))
+        return after, after.entry(kind, postings)
+
+
+@dataclass(frozen=True, slots=True)
+class NewHold:
+    """What is to be set aside, for `seconds` (None: until it is released or captured)."""
+
+    foreign_id: str
+    asset: str
+    amount: Given
+    seconds: int | None = None
+    reference: tuple[str, str] = ("", "")
+
+
+def placing() -> Command[NewHold, Hold]:
+    """Set money aside."""
+    return Command("hold", place, by_ids, lambda hold: str(hold.id))
+
+
+async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
+    """Set aside in the order of the wishes, as far as each account's money goes."""
+    owners = await accounts.owners(db, [new.foreign_id for new in wanted])
+    known = await ledger.known(db, [new.asset for new in wanted])
+    now: datetime = (await db.execute(sa.select(NOW))).scalar_one()
+    ids = await bulk.new_ids(db, holds, len(wanted))
+    judged = [
+        _new(number, new, (owners.get(new.foreign_id), known.get(new.asset)), now)
+        for number, new in zip(ids, wanted, strict=True)
+    ]
+    made = [one for one in judged if isinstance(one, Hold)]
+    refused = iter(await transfers.post_movements(db, [_set_aside(hold) for hold in made]))
+    outcomes = [one if isinstance(one, Refusal) else next(refused) or one for one in judged]
+    rows = [_row(one) for one in outcomes if isinstance(one, Hold)]
+    if rows:
+        await bulk.insert(db, holds, rows)
+    return outcomes
+
+
+async def fetch(db: Db, hold_id: int) -> Hold:
+    """Return the hold, or refuse with NoSuchHold."""
+    found = await by_ids(db, [str(hold_id)])
+    if str(hold_id) not in found:
+        raise NoSuchHold(id=hold_id, field="id")
+    return found[str(hold_id)]
+
+
+async def page(db: Db, foreign_id: str, before: int, limit: int, state: str = "") -> list[Hold]:
+    """Return the account's holds with ids below `before`, newest first; in that state, where one is named."""
+    account = await accounts.fetch(db, foreign_id)
+    same: dict[str, int | str] = {"account_id": account.id} | ({"state": state} if state else {})
+    columns = [holds.c[name] for name in (*same, "id")]
+    found = index_pages.newest(sa.select(holds.c.id), columns, [*same.values()], before, limit)
+    shown = bulk.one_of(holds.c.id, found)
+    return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(holds.c.id.desc()))]
+
+
+async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Hold]:
+    """Return those of the holds that there are."""
+    rows = await bulk.fetch_all(db, _BY_IDS, {"ids": [int(text) for text in ids]})
+    return {str(row["id"]): of(row) for row in rows}
+
+
+async def lock(db: Db, ids: Sequence[int]) -> dict[int, Hold]:
+    """Lock those of the holds that there are, by id."""
+    rows = await bulk.fetch_all(db, _LOCK, {"ids": sorted(set(ids))}) if ids else []
+    return {row["id"]: of(row) for row in rows}
+
+
+async def clock(db: Db, locked: Mapping[int, Hold]) -> datetime | None:
+    """Return the database's time under the locks, where it matters to one of the holds."""
+    return await db.scalar(sa.select(NOW)) if any(hold.expires for hold in locked.values()) else None
+
+
+async def write(db: Db, changed: Sequence[Hold]) -> None:
+    """Write holds as they were decided to be, which are locked."""
+    if changed:
+        columns = ("remaining", "captured", "state", "moves")
+        rows = [
+            {"account_id": hold.owner.id, "id": hold.id, **{name: getattr(hold, name) for name in columns}}
+            for hold in changed
+        ]
+        await bulk.update(db, holds, ("account_id", "id"), rows)
+
+
+SELECT: Final = (
+    sa.select(
+        holds,
+        account_rows.c.foreign_id,
+        account_rows.c.address,
+        (account_rows.c.state == "open").label("open"),
+        *ledger.COLUMNS,
+    )
+    .join(account_rows, account_rows.c.id == holds.c.account_id)
+    .join(asset_rows, asset_rows.c.code == holds.c.asset)
+)
+_BY_IDS: Final = SELECT.where(holds.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+_LOCK: Final = _BY_IDS.order_by(holds.c.id).with_for_update(key_share=True, of=holds)
+
+
+def of(row: Row) -> Hold:
+    """Read a row of `SELECT`."""
+    plain = {name: row[name] for name in Hold.__slots__ if name not in ("owner", "asset", "reference")}
+    return Hold(
+        owner=Owner(row["account_id"], row["foreign_id"], row["address"], row["open"]),
+        asset=ledger.joined(row),
+        reference=(row["reference_type"], row["reference"]),
+        **plain,
+    )
+
+
+def _new(number: int, new: NewHold, found: tuple[Owner | None, Asset | None], now: datetime) -> Hold | Refusal:
+    owner, asset = found
+    if owner is None:
+        return NoSuchAccount(foreign_id=new.foreign_id, field="foreign_id")
+    if not owner.open:
+        return AccountClosed(foreign_id=new.foreign_id, field="foreign_id")
+    if asset is None:
+        return NoSuchAsset(code=new.asset)
+    amount = ledger.read(asset, new.amount)
+    if isinstance(amount, Refusal):
+        return amount
+    expires = None if new.seconds is None else now + timedelta(seconds=new.seconds)
+    return Hold(owner, number, asset, amount, amount, 0, "HELD", 0, new.reference, expires, now)
+
+
+def _set_aside(hold: Hold) -> Movement:
+    code, account = hold.asset.code, hold.owner.id
+    postings = (Posting(account, AVAILABLE, -hold.amount, code), Posting(account, HELD, hold.amount, code))
+    entry = hold.entry("HOLD", postings)
+    return Movement(hold.asset, (entry,), (created(hold),), alone=True)
+
+
+def _row(hold: Hold) -> dict[str, Any]:
+    reference_type, reference = hold.reference
+    names = ("id", "amount", "remaining", "captured", "state", "moves", "expires", "created")
+    return {
+        "account_id": hold.owner.id,
+        "asset": hold.asset.code,
+        "reference_type": reference_type,
+        "reference": reference,
+        **{name: getattr(hold, name) for name in names},
+    }
+
+
+def shown(hold: "Hold") -> dict[str, Any]:
+    """The hold as it is, in API and events alike."""
+    return {
+        "id": hold.id,
+        "foreign_id": hold.owner.foreign_id,
+        "asset": hold.asset.code,
+        "amount": hold.asset.show(hold.amount),
+        "remaining": hold.asset.show(hold.remaining),
+        "captured": hold.asset.show(hold.captured),
+        "state": hold.state,
+        "reference_type": hold.reference[0],
+        "reference": hold.reference[1],
+        "expires": hold.expires and hold.expires.isoformat(),
+        "created": hold.created.isoformat(),
+    }
+
+
+def created(hold: "Hold") -> TransferSides:
+    """HOLD_CREATED."""
+    return _of(hold, hold.owner, "HOLD_CREATED", hold.amount)
+
+
+def released(hold: "Hold", amount: int) -> TransferSides:
+    """HOLD_RELEASED: `amount` went back, of one that may go on."""
+    return _of(hold, hold.owner, "HOLD_RELEASED", amount)
+
+
+def expired(hold: "Hold", amount: int) -> TransferSides:
+    """HOLD_EXPIRED: what was left went back."""
+    return _of(hold, hold.owner, "HOLD_EXPIRED", amount)
+
+
+def captured(hold: "Hold", payee: Owner, amount: int) -> tuple[TransferSides, TransferSides]:
+    """HOLD_CAPTURED: to whoever gave it, and to whoever got it."""
+    payer = _of(hold, hold.owner, "HOLD_CAPTURED", amount, payee)
+    return payer, payer._replace(owner=payee)
+
+
+def _of(hold: "Hold", owner: Owner, event: str, amount: int, payee: Owner | None = None) -> TransferSides:
+    message: dict[str, Any] = {"amount": hold.asset.show(amount)}
+    if payee is not None:
+        message |= {"from": owner.foreign_id, "to": payee.foreign_id}
+    return TransferSides(owner, event, message | {"hold": shown(hold)})

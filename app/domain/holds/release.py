@@ -1,0 +1,136 @@
+"""How holds end, in whole or in part: released, captured by an account, or expired."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db import Db, bulk
+from app.db.tables import holds as rows
+from app.domain import accounts, transfers
+from app.domain.commands import Command
+from app.domain.holds import hold as holds
+from app.domain.holds.hold import Hold, NoSuchHold
+from app.domain.ledger import Given
+from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.refusals import Invalid, Refusal
+from app.domain.transfers import Movement
+
+BATCH: Final = 500
+
+Step = tuple[Hold, Movement]
+"""The hold as it is after a movement, and the movement."""
+
+
+class OwnHold(Invalid):
+    """The account {foreign_id} has given this hold itself: to get it back, release it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give back so much of the hold (None: all that is left)."""
+
+    hold: int
+    amount: Given | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Give so much of the hold (None: all that is left) to the account `to`, and the rest back."""
+
+    hold: int
+    to: str
+    amount: Given | None = None
+
+
+def releasing() -> Command[Release, Hold]:
+    """Give what is held back."""
+    return Command("release", release, holds.by_ids, lambda hold: str(hold.id))
+
+
+def capturing() -> Command[Capture, Hold]:
+    """Give what is held to others."""
+    return Command("capture", capture, holds.by_ids, lambda hold: str(hold.id))
+
+
+async def release(db: Db, wishes: Sequence[Release]) -> list[Hold | Refusal]:
+    """Release in the order of the wishes; what is released of a hold in part leaves the rest held."""
+    now = await holds.lock(db, [wish.hold for wish in wishes])
+    time = await holds.clock(db, now)
+    decided = [_keep(now, _release(wish, now.get(wish.hold), time)) for wish in wishes]
+    return await _carry_out(db, decided)
+
+
+async def capture(db: Db, wishes: Sequence[Capture]) -> list[Hold | Refusal]:
+    """Capture in the order of the wishes; a hold is captured once, and what is not captured then goes back."""
+    payees = await accounts.owners(db, [wish.to for wish in wishes])
+    now = await holds.lock(db, [wish.hold for wish in wishes])
+    time = await holds.clock(db, now)
+    decided = [_keep(now, _capture(wish, now.get(wish.hold), payees.get(wish.to), time)) for wish in wishes]
+    return await _carry_out(db, decided)
+
+
+async def expire(db: Db, limit: int = BATCH) -> int:
+    """Give back what is left of up to `limit` holds whose time is over; returns how many.
+
+    What somebody holds just now is left for the next time: it may be captured in this moment.
+    """
+    # Not the clock that runs on within a statement: an index is not looked up by that.
+    late = sa.and_(rows.c.state == "HELD", rows.c.expires <= sa.func.statement_timestamp())
+    found = holds.SELECT.where(late).order_by(rows.c.expires).limit(limit)
+    locked = await bulk.fetch_all(db, found.with_for_update(key_share=True, skip_locked=True, of=rows))
+    await _carry_out(db, [_expire(holds.of(row)) for row in locked])
+    return len(locked)
+
+
+def _keep(now: dict[int, Hold], decided: Step | Refusal) -> Step | Refusal:
+    """Let what comes later in the batch find the hold as this leaves it."""
+    if not isinstance(decided, Refusal):
+        now[decided[0].id] = decided[0]
+    return decided
+
+
+def _release(wish: Release, hold: Hold | None, time: datetime | None) -> Step | Refusal:
+    if hold is None:
+        return NoSuchHold(id=wish.hold, field="id")
+    amount = hold.over(time) or hold.part(wish.amount)
+    if isinstance(amount, Refusal):
+        return amount
+    after, entry = hold.given_back(amount, "RELEASED")
+    return after, Movement(hold.asset, (entry,), (holds.released(after, amount),))
+
+
+def _capture(wish: Capture, hold: Hold | None, payee: Owner | None, time: datetime | None) -> Step | Refusal:
+    if hold is None:
+        return NoSuchHold(id=wish.hold, field="id")
+    amount = hold.over(time) or hold.part(wish.amount)
+    if isinstance(amount, Refusal):
+        return amount
+    if payee is None:
+        return NoSuchAccount(foreign_id=wish.to, field="to")
+    if not payee.open:
+        return AccountClosed(foreign_id=wish.to, field="to")
+    if payee.id == hold.owner.id:
+        return OwnHold(foreign_id=wish.to, field="to")
+    after, entry = hold.taken(amount, payee)
+    entries = [entry]
+    if after.remaining:
+        after, rest = after.given_back(after.remaining, "CAPTURED")
+        entries.append(rest)
+    return after, Movement(hold.asset, tuple(entries), holds.captured(after, payee, amount))
+
+
+def _expire(hold: Hold) -> Step:
+    amount = hold.remaining
+    after, entry = hold.given_back(amount, "EXPIRED")
+    return after, Movement(hold.asset, (entry,), (holds.expired(after, amount),))
+
+
+async def _carry_out(db: Db, decided: Sequence[Step | Refusal]) -> list[Hold | Refusal]:
+    steps = [one for one in decided if not isinstance(one, Refusal)]
+    await transfers.post_movements(db, [movement for _, movement in steps])
+    last: Mapping[int, Hold] = {after.id: after for after, _ in steps}
+    await holds.write(db, list(last.values()))
+    return [one if isinstance(one, Refusal) else one[0] for one in decided]

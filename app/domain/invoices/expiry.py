@@ -1,0 +1,94 @@
+"""Expiry: an invoice that was not paid in time is over, and that is told once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db import Db, bulk
+from app.db.tables import STATEMENT_NOW, blocks, chain_state, invoices
+from app.domain import accounts, outbox, owner
+from app.domain.commands import Command
+from app.domain.dogecoin import Network
+from app.domain.invoices import invoice, receipts
+from app.domain.invoices.invoice import Invoice, NoSuchInvoice, NotInThisAccount
+from app.domain.refusals import Conflict, Refusal
+
+BATCH: Final = 500
+
+
+async def expire(db: Db, *, still: bool, limit: int = BATCH) -> int:
+    """Mark and tell up to `limit` invoices that are over and lack money; returns how many.
+
+    Over by the time of our newest block: what came in time is known by then, also after a while away. Where the chain
+    stands `still` the clock decides. An invoice that somebody holds just now is left for the next time.
+    """
+    waiting = sa.not_(sa.or_(invoices.c.expired, invoices.c.cancelled, invoices.c.settled))
+    over = sa.and_(invoices.c.expires.is_not(None), invoices.c.expires <= (STATEMENT_NOW if still else _newest_block()))
+    found = receipts.select().where(waiting, over, invoices.c.received < invoices.c.due)
+    found = found.order_by(invoices.c.expires).limit(limit)
+    rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, skip_locked=True, of=invoices))
+    ended = [receipts.of(row).expired() for row in rows]
+    await receipts.write(db, [after for after, _ in ended])
+    await outbox.emit(db, [fact for _, fact in ended])
+    return len(ended)
+
+
+def _newest_block() -> sa.ColumnElement[object]:
+    """The time in our newest block's header, which may run ahead of the clock."""
+    time = sa.select(sa.func.to_timestamp(blocks.c.time)).join(chain_state, chain_state.c.height == blocks.c.height)
+    return sa.func.least(STATEMENT_NOW, time.scalar_subquery())
+
+
+class AlreadyReceived(Conflict):
+    """Money has come for this invoice: it cannot be cancelled, but refunded."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """The invoice to be cancelled, by its account and address."""
+
+    foreign_id: str
+    address: str
+
+
+def cancelling(network: Network) -> Command[CancelOrder, Invoice]:
+    """Cancel invoices; what is cancelled already stays so, and tells nothing."""
+    return Command(
+        "cancel",
+        partial(cancel, network=network),
+        partial(invoice.by_addresses, network=network),
+        lambda one: one.address,
+    )
+
+
+async def cancel(db: Db, wishes: Sequence[CancelOrder], network: Network) -> list[Invoice | Refusal]:
+    """Cancel what has received nothing, in the order of the wishes."""
+    there = await accounts.owners(db, [wish.foreign_id for wish in wishes])
+    locked = await receipts.lock(db, network, [wish.address for wish in wishes])
+    refused: dict[int, Refusal] = {}
+    changed: dict[str, receipts.Sums] = {}
+    told: list[outbox.OutboxEvent] = []
+    for n, wish in enumerate(wishes):
+        now = changed.get(wish.address) or locked.get(wish.address)
+        if (refusal := _refusal(wish, now, known=wish.foreign_id in there)) is not None or now is None:
+            refused[n] = refusal or NoSuchInvoice(address=wish.address, field="id")
+        elif not now.receipts.cancelled:
+            changed[wish.address], fact = now.cancelled()
+            told.append(fact)
+    await receipts.write(db, [changed[address] for address in locked if address in changed])
+    await outbox.emit(db, told)
+    shown = await invoice.by_addresses(db, [wish.address for wish in wishes], network)
+    return [refused[n] if n in refused else shown[wish.address] for n, wish in enumerate(wishes)]
+
+
+def _refusal(wish: CancelOrder, now: receipts.Sums | None, *, known: bool) -> Refusal | None:
+    if not known:
+        return owner.NoSuchAccount(foreign_id=wish.foreign_id, field="foreign_id")
+    if now is None:
+        return NoSuchInvoice(address=wish.address, field="id")
+    if now.owner.foreign_id != wish.foreign_id:
+        return NotInThisAccount(field="id")
+    return AlreadyReceived(field="id") if now.receipts.received else None

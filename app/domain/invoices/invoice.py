@@ -1,0 +1,193 @@
+"""Invoices: a fixed list of items to be paid to one fresh address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.fragments import fragment
+from app.db.tables import accounts as account_rows
+from app.db.tables import addresses, chain_state, deposits, invoices, payments
+from app.domain import accounts, dogecoin
+from app.domain.dogecoin import Network
+from app.domain.outbox import OutboxEvent
+from app.domain.outbox.payload import dumped
+from app.domain.owner import Owner
+from app.domain.payments import RETURNED
+from app.domain.refusals import NotFound
+from app.money import NOTHING, Koinu, show
+
+
+def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
+    """GigaWallet's admin form, then ours; the public form is a part of it."""
+    return {
+        "id": invoice.address,
+        "account": invoice.owner.address,
+        "items": fragment(invoice.items),
+        "required_confirmations": invoice.required_confirmations,
+        "created": invoice.created.isoformat(),
+        "total": show(invoice.total),
+        "total_incoming": show(invoice.received),
+        "total_confirmed": show(invoice.confirmed),
+        "pay_to_address": invoice.address,
+        "part_payment_detected": invoice.part_payment_detected,
+        "total_payment_detected": invoice.total_payment_detected,
+        "total_payment_confirmed": invoice.total_payment_confirmed,
+        "payment_unconfirmed": invoice.payment_unconfirmed,
+        "estimate_seconds_to_confirm": invoice.estimate_seconds_to_confirm,
+        "token": invoice.token,
+        "state": invoice.state,
+        "reference": invoice.reference,
+        "metadata": fragment(invoice.metadata),
+        "overpaid": show(invoice.overpaid),
+        "expires": invoice.expires and invoice.expires.isoformat(),
+        "late": invoice.late,
+        "refunded": show(invoice.refunded),
+    }
+
+
+def invoice_created(invoice: "Invoice") -> OutboxEvent:
+    """INV_CREATED."""
+    return OutboxEvent(invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", dumped(invoice_shown(invoice)))
+
+
+class NoSuchInvoice(NotFound):
+    """GetInvoice: no such invoice: {address}"""  # noqa: D400, D415  GigaWallet's words
+
+
+class NotInThisAccount(NotFound):
+    """GetInvoice: no such invoice in this account"""  # noqa: D400, D415  GigaWallet's words
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice as it is. Amounts in koinu; `items` and `metadata` are JSON text.
+
+    `late`: money came after it was `expired` or `cancelled`. `refunded` is what went back, or is on its way back.
+    """
+
+    owner: Owner
+    index: int
+    address: str
+    items: str
+    total: Koinu
+    due: Koinu
+    required_confirmations: int
+    token: str
+    reference: str
+    metadata: str
+    received: Koinu
+    confirmed: Koinu
+    settled: bool
+    unsettled: bool
+    created: datetime
+    expires: datetime | None = None
+    expired: bool = False
+    cancelled: bool = False
+    late: bool = False
+    refunded: Koinu = NOTHING
+    estimate_seconds_to_confirm: int = 0
+
+    @property
+    def part_payment_detected(self) -> bool:
+        """Something is in a block, be it a part or all, as GigaWallet's manual has it."""
+        return self.received > 0
+
+    @property
+    def total_payment_detected(self) -> bool:
+        """Enough is in blocks."""
+        return self.received >= self.due
+
+    @property
+    def total_payment_confirmed(self) -> bool:
+        """Enough is confirmed."""
+        return self.settled
+
+    @property
+    def payment_unconfirmed(self) -> bool:
+        """It was confirmed, and a reorg took that back."""
+        return self.unsettled and not self.settled
+
+    @property
+    def overpaid(self) -> Koinu:
+        """What is in blocks above the total."""
+        return Koinu(max(0, self.received - self.total))
+
+    @property
+    def state(self) -> str:
+        """One word for the flags; `invoice_lists` finds by the same rule. Money that comes late still pays."""
+        if self.settled:
+            return "confirmed"
+        if self.total_payment_detected:
+            return "detected"
+        if self.cancelled or self.expired:
+            return "cancelled" if self.cancelled else "expired"
+        return "partial" if self.received else "unpaid"
+
+
+async def fetch(db: Db, network: Network, address: str) -> Invoice:
+    """Return the invoice to be paid to `address`, or refuse with NoSuchInvoice."""
+    found = await by_addresses(db, [address], network)
+    if address not in found:
+        raise NoSuchInvoice(address=address, field="id")
+    return found[address]
+
+
+async def fetch_of(db: Db, network: Network, foreign_id: str, address: str) -> Invoice:
+    """Return the account's invoice, or refuse: of another account it is none."""
+    await accounts.fetch(db, foreign_id)
+    invoice = await fetch(db, network, address)
+    if invoice.owner.foreign_id != foreign_id:
+        raise NotInThisAccount(field="id")
+    return invoice
+
+
+async def by_addresses(db: Db, given: Sequence[str], network: Network) -> dict[str, Invoice]:
+    """Return those of the addresses that are an invoice's; any other text is no address of ours."""
+    wanted = [script for address in given if (script := dogecoin.known(network, address)) is not None]
+    rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": wanted})
+    return {row["address"]: of(network, row) for row in rows}
+
+
+def select() -> sa.Select[Any]:
+    """Invoices with their owner, what was refunded, and the height at which what has come will be confirmed."""
+    confirm_height = (
+        sa.select(sa.func.max(deposits.c.confirm_height))
+        .where(deposits.c.account_id == invoices.c.account_id, deposits.c.invoice == invoices.c.index)
+        .where(deposits.c.state == "incoming")
+        .scalar_subquery()
+    )
+    sent_back = (
+        sa.select(sa.func.coalesce(sa.func.sum(payments.c.amount), 0))
+        .where(payments.c.invoice_account == invoices.c.account_id, payments.c.invoice_index == invoices.c.index)
+        .where(payments.c.state.not_in(RETURNED))
+        .scalar_subquery()
+    )
+    tip = sa.select(chain_state.c.height).scalar_subquery()
+    return sa.select(
+        invoices,
+        account_rows.c.foreign_id,
+        account_rows.c.address.label("account_address"),
+        (confirm_height - tip).label("blocks_to_confirm"),
+        (invoices.c.refunded_inside + sa.cast(sent_back, sa.BigInteger)).label("refunded"),
+    ).join(account_rows, account_rows.c.id == invoices.c.account_id)
+
+
+SHOWN: Final = select()
+_PAID_TO: Final = SHOWN.join(
+    addresses, sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
+).where(addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES)), addresses.c.purpose == "invoice")
+
+
+def of(network: Network, row: Row) -> Invoice:
+    """Read a row of `select`."""
+    plain = {name: row[name] for name in Invoice.__slots__ if name in row and name != "owner"}
+    waiting = 0 if row["settled"] else max(0, row["blocks_to_confirm"] or 0)
+    return Invoice(
+        owner=Owner(row["account_id"], row["foreign_id"], row["account_address"]),
+        estimate_seconds_to_confirm=waiting * network.spacing_seconds,
+        **plain,
+    )

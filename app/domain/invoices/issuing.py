@@ -1,0 +1,148 @@
+"""Issuing an invoice: its terms, the next address of its account, and its row, in one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.tables import NOW, addresses, invoices
+from app.db.tables import accounts as account_rows
+from app.domain import accounts, dogecoin, installation, outbox
+from app.domain.commands import Command
+from app.domain.dogecoin import Network
+from app.domain.installation import NotCurrent
+from app.domain.invoices import invoice as facts
+from app.domain.invoices import items as lines
+from app.domain.invoices.invoice import Invoice, by_addresses
+from app.domain.invoices.items import Item
+from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.refusals import Invalid, Refusal
+from app.money import Koinu
+
+CONFIRMATIONS: Final = 1000
+"""The most that an invoice may ask for."""
+MINUTES: Final = 10 * 366 * 24 * 60
+"""The longest that an invoice may take to expire: ten years."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceOrder:
+    """The invoice that a caller wants; checked at birth. `tolerance` is in percent of the total.
+
+    `required_confirmations` of None or -1 is the installation's default; 0 counts as 1 and is shown as given.
+    `expire_minutes` of None: it never expires.
+    """
+
+    foreign_id: str
+    items: tuple[Item, ...]
+    required_confirmations: int | None = None
+    tolerance: Decimal = Decimal(0)
+    reference: str = ""
+    metadata: str = "{}"
+    expire_minutes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can never be an invoice."""
+        lines.total(self.items)
+        if not -1 <= (self.required_confirmations or 0) <= CONFIRMATIONS:
+            reason = f"required_confirmations is from 0 to {CONFIRMATIONS}, or -1 for the default."
+            raise Invalid(reason=reason, field="required_confirmations")
+        if not 0 <= self.tolerance < lines.HUNDRED:
+            raise Invalid(reason="payment_tolerance is a percentage below 100.", field="payment_tolerance")
+        if not 1 <= (1 if self.expire_minutes is None else self.expire_minutes) <= MINUTES:
+            raise Invalid(reason=f"expire_minutes is from 1 to {MINUTES}.", field="expire_minutes")
+
+
+def creating(network: Network, confirmations: int, token: Callable[[], str]) -> Command[InvoiceOrder, Invoice]:
+    """Issue invoices; `confirmations` is the installation's default, `token` makes an unguessable word."""
+    run = partial(create, network=network, confirmations=confirmations, token=token)
+    return Command("invoice", run, partial(by_addresses, network=network), lambda invoice: invoice.address)
+
+
+async def create(
+    db: Db, orders: Sequence[InvoiceOrder], network: Network, confirmations: int, token: Callable[[], str]
+) -> list[Invoice | Refusal]:
+    """Issue each invoice on the next address of its account; NotCurrent while that may be in use already."""
+    if (unfit := await installation.unfit(db)) is not None:
+        return [NotCurrent(reason=unfit) for _ in orders]
+    locked = await accounts.lock(db, list({order.foreign_id for order in orders}))
+    next_index = {name: row["next_index"] for name, row in locked.items()}
+    now = await _now(db, orders)
+    outcomes: list[Refusal | tuple[Row, dict[str, Any]]] = []
+    given: list[dict[str, object]] = []
+    for order in orders:
+        account = locked.get(order.foreign_id)
+        if (refusal := _refusal(order, account)) or account is None:
+            outcomes.append(refusal or NoSuchAccount(foreign_id=order.foreign_id))
+            continue
+        index, script = dogecoin.next_script(account["xpub"], dogecoin.RECEIVE, next_index[order.foreign_id])
+        next_index[order.foreign_id] = index + 1
+        given.append(
+            {
+                "script": script,
+                "account_id": account["id"],
+                "branch": dogecoin.RECEIVE,
+                "index": index,
+                "purpose": "invoice",
+            }
+        )
+        address = dogecoin.to_address(network, script)
+        fixed = {"account_id": account["id"], "index": index, "address": address, "token": token()}
+        outcomes.append((account, fixed | _row(order, confirmations, now)))
+    rows = [outcome[1] for outcome in outcomes if not isinstance(outcome, Refusal)]
+    created = await _write(db, rows, given, [(locked[name]["id"], index) for name, index in next_index.items()])
+    made = [o if isinstance(o, Refusal) else _made(*o, created[o[1]["address"]]) for o in outcomes]
+    await outbox.emit(db, [facts.invoice_created(invoice) for invoice in made if isinstance(invoice, Invoice)])
+    return made
+
+
+def _refusal(order: InvoiceOrder, account: Row | None) -> Refusal | None:
+    if account is None:
+        return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
+    return AccountClosed(foreign_id=order.foreign_id, field="foreign_id") if account["state"] == "closed" else None
+
+
+async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:
+    """Ask for the time only where an order counts from it."""
+    return await db.scalar(sa.select(NOW)) if any(order.expire_minutes for order in orders) else None
+
+
+def _row(order: InvoiceOrder, confirmations: int, now: datetime | None) -> dict[str, object]:
+    total = lines.total(order.items)
+    asked = order.required_confirmations
+    return {
+        "items": lines.shown(order.items),
+        "total": total,
+        "due": lines.due(total, order.tolerance),
+        "required_confirmations": confirmations if asked is None or asked < 0 else asked,
+        "reference": order.reference,
+        "metadata": order.metadata,
+        "expires": now + timedelta(minutes=order.expire_minutes) if now and order.expire_minutes else None,
+    }
+
+
+async def _write(
+    db: Db, rows: Sequence[Row], given: Sequence[Row], next_index: Sequence[tuple[int, int]]
+) -> Mapping[str, datetime]:
+    """Three statements for any number of invoices; returns when each was created."""
+    if not rows:
+        return {}
+    moved = [{"id": account, "next_index": index} for account, index in sorted(next_index)]
+    await bulk.update(db, account_rows, ("id",), moved)
+    await bulk.insert(db, addresses, given)
+    written = await bulk.insert(db, invoices, rows, ("address", "created"))
+    return {row["address"]: row["created"] for row in written}
+
+
+def _made(account: Row, row: dict[str, Any], created: datetime) -> Invoice:
+    owner = Owner(account["id"], account["foreign_id"], account["address"])
+    values = {name: value for name, value in row.items() if name != "account_id"}
+    none = Koinu(0)
+    return Invoice(
+        owner=owner, created=created, received=none, confirmed=none, settled=False, unsettled=False, **values
+    )

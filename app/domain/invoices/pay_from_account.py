@@ -1,0 +1,119 @@
+"""Settling an invoice from another account: in the ledger, at once and free."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from app.db import Db
+from app.domain import accounts, payments, transfers
+from app.domain.commands import Command
+from app.domain.dogecoin import Network
+from app.domain.invoices import receipts
+from app.domain.invoices.invoice import NoSuchInvoice
+from app.domain.invoices.receipts import Sums
+from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.payments import Payee, Payment, PayOrder, requesting
+from app.domain.refusals import Conflict, Invalid, Refusal
+from app.domain.transfers import Available, Move, Transfer
+from app.money import DUST, Koinu, show
+
+
+class AlreadyPaid(Conflict):
+    """The invoice is paid: {received} of {due} have come."""
+
+
+class NotOpen(Conflict):
+    """The invoice is {state}."""
+
+
+class OwnInvoice(Invalid):
+    """An account cannot pay its own invoice."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayFromOrder:
+    """The invoice to be paid, and the account that pays what is missing."""
+
+    address: str
+    foreign_id: str
+
+
+def settling(network: Network) -> Command[PayFromOrder, Transfer]:
+    """Settle invoices from accounts."""
+    return Command("payfrom", partial(settle, network=network), transfers.by_ids, lambda transfer: str(transfer.id))
+
+
+async def settle(db: Db, wishes: Sequence[PayFromOrder], network: Network) -> list[Transfer | Refusal]:
+    """Pay what each invoice still lacks, in the order of the wishes, as far as each account's money goes."""
+    payers = await accounts.owners(db, [wish.foreign_id for wish in wishes])
+    locked = await receipts.lock(db, network, [wish.address for wish in wishes])
+    left = await transfers.available(db, [*payers.values(), *(one.owner for one in locked.values())])
+    outcomes: list[Move | Refusal] = []
+    changed: dict[str, Sums] = {}
+    for wish in wishes:
+        now = changed.get(wish.address) or locked.get(wish.address)
+        outcome = _judge(wish, payers.get(wish.foreign_id), now, left)
+        if isinstance(outcome, Refusal):
+            outcomes.append(outcome)
+        else:
+            changed[wish.address], move = outcome
+            outcomes.append(move)
+    made = await transfers.post_moves(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
+    await receipts.write(db, [changed[address] for address in locked if address in changed])
+    return [made[outcome.key] if isinstance(outcome, Move) else outcome for outcome in outcomes]
+
+
+def settling_on_chain(network: Network) -> Command[PayFromOrder, Payment]:
+    """Settle invoices from accounts by transactions."""
+    return Command(
+        "payfrom", partial(request, network=network), payments.by_ids, lambda payment: str(payment.id), pays=True
+    )
+
+
+async def request(db: Db, wishes: Sequence[PayFromOrder], network: Network) -> list[Payment | Refusal]:
+    """Ask for payments of what each invoice lacks just now; it counts as received once a block has it."""
+    locked = await receipts.lock(db, network, [wish.address for wish in wishes])
+    decided = [_order(network, wish, locked.get(wish.address)) for wish in wishes]
+    made = iter(await requesting.request(db, [one for one in decided if isinstance(one, PayOrder)]))
+    return [one if isinstance(one, Refusal) else next(made) for one in decided]
+
+
+def _order(network: Network, wish: PayFromOrder, now: Sums | None) -> PayOrder | Refusal:
+    if now is None:
+        return NoSuchInvoice(address=wish.address, field="id")
+    if refusal := _closed(now):
+        return refusal
+    missing = Koinu(now.receipts.total - now.receipts.received)
+    if missing < DUST:
+        return Invalid(
+            reason=f"The {show(missing)} DOGE that are missing are too little for a transaction.", field="id"
+        )
+    payee = Payee.of(network, "", now.address, missing)
+    return PayOrder(wish.foreign_id, (payee,), reference=now.address)
+
+
+def _judge(wish: PayFromOrder, payer: Owner | None, now: Sums | None, left: Available) -> tuple[Sums, Move] | Refusal:
+    if payer is None:
+        return NoSuchAccount(foreign_id=wish.foreign_id, field="foreign_id")
+    if now is None:
+        return NoSuchInvoice(address=wish.address, field="id")
+    if now.owner.id == payer.id:
+        return OwnInvoice(field="foreign_id")
+    if refusal := _closed(now):
+        return refusal
+    amount = Koinu(now.receipts.total - now.receipts.received)
+    after, told = now.settled(amount)
+    key = f"payfrom:{now.address}:{after.settled_inside}"
+    move = Move("PAYFROM", key, payer, now.owner, amount, now.address, tuple(told))
+    return transfers.decide(left, move) or (after, move)
+
+
+def _closed(now: Sums) -> Refusal | None:
+    sums = now.receipts
+    if not now.owner.open:
+        return AccountClosed(foreign_id=now.owner.foreign_id, field="id")
+    if sums.received >= sums.due:
+        return AlreadyPaid(received=show(sums.received), due=show(sums.due), field="id")
+    if sums.cancelled or sums.expired:
+        return NotOpen(state="cancelled" if sums.cancelled else "expired", field="id")
+    return None

@@ -1,0 +1,210 @@
+"""What an invoice has received, and what is told when that changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.tables import accounts, addresses, invoices, payments
+from app.domain import dogecoin
+from app.domain.dogecoin import Network
+from app.domain.outbox import OutboxEvent
+from app.domain.outbox.payload import dumped
+from app.domain.owner import Owner
+from app.domain.payments import RETURNED
+from app.money import Koinu, show
+
+
+class InvoiceSums(NamedTuple):
+    """What an invoice asks for and has received, in koinu."""
+
+    address: str
+    total: Koinu
+    received: Koinu
+    confirmed: Koinu
+
+
+def invoice_payment(owner: Owner, event: str, sums: InvoiceSums) -> OutboxEvent:
+    """Any INV_* about money, with the sums after it; of an overpayment the excess too."""
+    message = _invoice_sums(owner, sums)
+    if event.startswith("INV_OVER_PAYMENT"):
+        message["overpayment_incoming"] = show(max(0, sums.received - sums.total))
+        message["overpayment_confirmed"] = show(max(0, sums.confirmed - sums.total))
+    return OutboxEvent(owner.id, owner.foreign_id, event, dumped(message))
+
+
+def invoice_refunded(owner: Owner, sums: InvoiceSums, refunded: int, amount: int, to: str) -> OutboxEvent:
+    """INV_PAYMENT_REFUNDED: what goes back `to` an address or account now, and all that went back by then."""
+    message = _invoice_sums(owner, sums)
+    message |= {"refunded": show(refunded), "amount": show(amount), "to": to}
+    return OutboxEvent(owner.id, owner.foreign_id, "INV_PAYMENT_REFUNDED", dumped(message))
+
+
+def _invoice_sums(owner: Owner, sums: InvoiceSums) -> dict[str, str]:
+    return {
+        "invoice_id": sums.address,
+        "account_id": owner.address,
+        "foreign_id": owner.foreign_id,
+        "invoice_total": show(sums.total),
+        "total_incoming": show(sums.received),
+        "total_confirmed": show(sums.confirmed),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """An invoice's sums in koinu, and what was told of them: `received` is in blocks, `confirmed` deep enough."""
+
+    address: str
+    total: Koinu
+    due: Koinu
+    required_confirmations: int
+    received: Koinu
+    confirmed: Koinu
+    detected: bool
+    settled: bool
+    unsettled: bool
+    expired: bool = False
+    cancelled: bool = False
+    late: bool = False
+
+    def plus(self, received: int = 0, confirmed: int = 0) -> "Receipts":
+        """Return the same with other sums; what is told of it is `judge`'s to say."""
+        return replace(self, received=Koinu(self.received + received), confirmed=Koinu(self.confirmed + confirmed))
+
+    @property
+    def sums(self) -> InvoiceSums:
+        """What every event about the invoice says."""
+        return InvoiceSums(self.address, self.total, self.received, self.confirmed)
+
+
+def transition(before: Receipts, after: Receipts) -> tuple[Receipts, list[str]]:
+    """Return `after` with what is told marked on it, and the names of the events, in GigaWallet's order.
+
+    What comes after the invoice expired or was cancelled is late, and told as that each time, before what it pays.
+    A total is detected once, and again only after it had dropped; it is confirmed once, until a reorg takes that back.
+    """
+    if (before.received, before.confirmed) == (after.received, after.confirmed):
+        return after, []
+    grown = after.received > before.received
+    late = grown and (after.expired or after.cancelled)
+    told = ["INV_BALANCE_CHANGED", *["INV_LATE_PAYMENT_DETECTED"] * late]
+    if grown and after.received < after.due:
+        told.append("INV_PART_PAYMENT_DETECTED")
+    if grown and after.received >= after.due and not before.detected:
+        told.append("INV_TOTAL_PAYMENT_DETECTED")
+    if grown and after.received > after.total:
+        told.append("INV_OVER_PAYMENT_DETECTED")
+    settled = after.confirmed >= after.due
+    if settled != before.settled:
+        told.append("INV_TOTAL_PAYMENT_CONFIRMED" if settled else "INV_PAYMENT_UNCONFIRMED")
+    if before.confirmed < after.confirmed > after.total:
+        told.append("INV_OVER_PAYMENT_CONFIRMED")
+    unsettled = not settled and (before.settled or before.unsettled)
+    detected = after.received >= after.due
+    late = after.late or late
+    return replace(after, detected=detected, settled=settled, unsettled=unsettled, late=late), told
+
+
+_RECEIPTS: Final = tuple(field.name for field in fields(Receipts))
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What an invoice has received, by either way, and given back to accounts."""
+
+    owner: Owner
+    index: int
+    receipts: Receipts
+    settled_inside: Koinu
+    refunded_inside: Koinu
+
+    @property
+    def address(self) -> str:
+        """The invoice's id."""
+        return self.receipts.address
+
+    def settled(self, amount: Koinu) -> tuple["Sums", list[OutboxEvent]]:
+        """Return it with `amount` received and confirmed in the ledger, and what that tells."""
+        moved = self.receipts.plus(amount, amount)
+        now, events = transition(self.receipts, moved)
+        after = replace(self, receipts=now, settled_inside=Koinu(self.settled_inside + amount))
+        return after, [invoice_payment(self.owner, event, now.sums) for event in events]
+
+    def expired(self) -> tuple["Sums", OutboxEvent]:
+        """Return it expired, and the fact."""
+        after = replace(self, receipts=replace(self.receipts, expired=True))
+        return after, invoice_payment(self.owner, "INV_EXPIRED", self.receipts.sums)
+
+    def cancelled(self) -> tuple["Sums", OutboxEvent]:
+        """Return it cancelled, and the fact."""
+        after = replace(self, receipts=replace(self.receipts, cancelled=True))
+        return after, invoice_payment(self.owner, "INV_CANCELLED", self.receipts.sums)
+
+
+async def lock(db: Db, network: Network, given: Sequence[str]) -> dict[str, Sums]:
+    """Lock the invoices to be paid to these addresses, by account and index; what is none is left out."""
+    wanted = [script for address in given if (script := dogecoin.known(network, address)) is not None]
+    same = sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
+    where = sa.and_(addresses.c.script == sa.any_(sa.literal(wanted, bulk.BYTES)), addresses.c.purpose == "invoice")
+    found = select().join(addresses, same).where(where).order_by(invoices.c.account_id, invoices.c.index)
+    rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, of=invoices))
+    return {row["address"]: of(row) for row in rows}
+
+
+def select() -> sa.Select[tuple[object, ...]]:
+    """Invoices with their owners, as `of` reads them."""
+    names = ("account_id", "index", "settled_inside", "refunded_inside", *_RECEIPTS)
+    owner = (accounts.c.foreign_id, accounts.c.address.label("account_address"), accounts.c.state)
+    columns = [invoices.c[name] for name in names]
+    return sa.select(*columns, *owner).join(accounts, accounts.c.id == invoices.c.account_id)
+
+
+def of(row: Row) -> Sums:
+    """Read a row of `select`."""
+    return Sums(
+        Owner(row["account_id"], row["foreign_id"], row["account_address"], row["state"] == "open"),
+        row["index"],
+        Receipts(**{name: row[name] for name in _RECEIPTS}),
+        Koinu(row["settled_inside"]),
+        Koinu(row["refunded_inside"]),
+    )
+
+
+async def sent_back(db: Db, locked: Mapping[str, Sums]) -> dict[str, int]:
+    """Sum the refunds to addresses; right under the invoices' locks, since a refund begins only under them.
+
+    One that fails meanwhile counts still: that errs on the safe side.
+    """
+    given = [{"invoice_account": one.owner.id, "invoice_index": one.index} for one in locked.values()]
+    if not given:
+        return {}
+    names = ("invoice_account", "invoice_index")
+    keys = bulk.rows(payments, names, given)
+    found = (
+        sa.select(payments.c.invoice_account, payments.c.invoice_index, sa.func.sum(payments.c.amount).label("sum"))
+        .join(keys, sa.and_(*(payments.c[name] == keys.c[name] for name in names)))
+        .where(payments.c.state.not_in(RETURNED))
+        .group_by(payments.c.invoice_account, payments.c.invoice_index)
+    )
+    sums = {(row.invoice_account, row.invoice_index): int(row.sum) for row in await db.execute(found)}
+    return {address: sums.get((one.owner.id, one.index), 0) for address, one in locked.items()}
+
+
+async def write(db: Db, changed: Sequence[Sums]) -> None:
+    """Write the invoices back; they are locked."""
+    if changed:
+        names = ("received", "confirmed", "detected", "settled", "unsettled", "expired", "cancelled", "late")
+        rows = [
+            {
+                "account_id": one.owner.id,
+                "index": one.index,
+                "settled_inside": one.settled_inside,
+                "refunded_inside": one.refunded_inside,
+                **{name: getattr(one.receipts, name) for name in names},
+            }
+            for one in changed
+        ]
+        await bulk.update(db, invoices, ("account_id", "index"), rows)

@@ -1,0 +1,152 @@
+"""Refunds: money of an invoice goes back, to an address or to an account; never more than was confirmed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from app.db import Db
+from app.domain import accounts, dogecoin, outbox, payments, transfers
+from app.domain.commands import Command
+from app.domain.dogecoin import Network
+from app.domain.invoices import receipts
+from app.domain.invoices.invoice import NoSuchInvoice
+from app.domain.invoices.receipts import Sums
+from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.payments import Payee, Payment, PayOrder, requesting
+from app.domain.refusals import Conflict, Invalid, Refusal
+from app.domain.transfers import Available, Move, Transfer
+from app.money import DUST, Koinu, show
+
+
+class NothingToRefund(Conflict):
+    """The invoice has nothing to give back."""
+
+
+class AboveReceived(Conflict):
+    """The invoice can give back {left}, and {amount} were asked for."""
+
+
+class OwnInvoice(Invalid):
+    """The invoice's own account has the money already."""
+
+
+class Twice(Exception):
+    """One invoice is refunded twice in a batch: run the requests one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What an invoice is to give back `to` an address or a foreign_id; None: all that it can."""
+
+    invoice: str
+    to: str
+    amount: Koinu | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no amount."""
+        if self.amount is not None and self.amount <= 0:
+            raise Invalid(reason="An amount is greater than zero.", field="amount")
+
+    def amount_of(self, now: Sums, sent_back: int) -> Koinu | Refusal:
+        """Say how much goes back from the invoice as it is; `sent_back` went to addresses already."""
+        left = max(0, now.receipts.confirmed - now.refunded_inside - sent_back)
+        if not left:
+            return NothingToRefund(field="id")
+        if self.amount is not None and self.amount > left:
+            return AboveReceived(left=show(left), amount=show(self.amount), field="amount")
+        return self.amount or Koinu(left)
+
+
+def to_accounts(network: Network) -> Command[Refund, Transfer]:
+    """Give money back to accounts, in the ledger."""
+    return Command("refundtoacc", partial(refund_inside, network=network), transfers.by_ids, lambda one: str(one.id))
+
+
+def to_addresses(network: Network) -> Command[Refund, Payment]:
+    """Give money back to addresses, by payments."""
+    return Command(
+        "refundtoaddr", partial(refund_on_chain, network=network), payments.by_ids, lambda one: str(one.id), pays=True
+    )
+
+
+async def refund_inside(db: Db, wishes: Sequence[Refund], network: Network) -> list[Transfer | Refusal]:
+    """Give back in the order of the wishes, as far as each invoice and its account's money goes."""
+    payees = await accounts.owners(db, [wish.to for wish in wishes])
+    locked = await receipts.lock(db, network, [wish.invoice for wish in wishes])
+    sent_back = await receipts.sent_back(db, locked)
+    left = await transfers.available(db, [*payees.values(), *(one.owner for one in locked.values())])
+    outcomes: list[Move | Refusal] = []
+    changed: dict[str, Sums] = {}
+    for wish in wishes:
+        now = changed.get(wish.invoice) or locked.get(wish.invoice)
+        outcome = _judge(wish, payees.get(wish.to), (now, sent_back.get(wish.invoice, 0)), left)
+        if isinstance(outcome, Refusal):
+            outcomes.append(outcome)
+        else:
+            changed[wish.invoice], move = outcome
+            outcomes.append(move)
+    made = await transfers.post_moves(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
+    await receipts.write(db, [changed[address] for address in locked if address in changed])
+    return [made[outcome.key] if isinstance(outcome, Move) else outcome for outcome in outcomes]
+
+
+async def refund_on_chain(db: Db, wishes: Sequence[Refund], network: Network) -> list[Payment | Refusal]:
+    """Ask for the payments under the invoices' locks; the invoice's account bears the fee.
+
+    What a payment gives back counts while it is not failed or voided: nothing has to be taken back then.
+    """
+    if len({wish.invoice for wish in wishes}) < len(wishes):
+        raise Twice
+    locked = await receipts.lock(db, network, [wish.invoice for wish in wishes])
+    sent_back = await receipts.sent_back(db, locked)
+    decided = [_order(network, w, locked.get(w.invoice), sent_back.get(w.invoice, 0)) for w in wishes]
+    requested = iter(await requesting.request(db, [one for one in decided if isinstance(one, PayOrder)]))
+    outcomes = [one if isinstance(one, Refusal) else next(requested) for one in decided]
+    told = [
+        _told(locked[wish.invoice], sent_back[wish.invoice] + outcome.amount, outcome.amount, wish.to)
+        for wish, outcome in zip(wishes, outcomes, strict=True)
+        if isinstance(outcome, Payment)
+    ]
+    await outbox.emit(db, told)
+    return outcomes
+
+
+def _judge(
+    wish: Refund, payee: Owner | None, given: tuple[Sums | None, int], left: Available
+) -> tuple[Sums, Move] | Refusal:
+    now, sent_back = given
+    if now is None:
+        return NoSuchInvoice(address=wish.invoice, field="id")
+    amount = wish.amount_of(now, sent_back)
+    if isinstance(amount, Refusal):
+        return amount
+    if payee is None:
+        return NoSuchAccount(foreign_id=wish.to, field="foreign_id")
+    if payee.id == now.owner.id:
+        return OwnInvoice(field="foreign_id")
+    if not payee.open:
+        return AccountClosed(foreign_id=wish.to, field="foreign_id")
+    after = replace(now, refunded_inside=Koinu(now.refunded_inside + amount))
+    told = _told(after, sent_back, amount, wish.to)
+    key = f"refund:{now.address}:{after.refunded_inside}"
+    move = Move("REFUND", key, now.owner, payee, amount, now.address, (told,))
+    return transfers.decide(left, move) or (after, move)
+
+
+def _order(network: Network, wish: Refund, now: Sums | None, sent_back: int) -> PayOrder | Refusal:
+    if now is None:
+        return NoSuchInvoice(address=wish.invoice, field="id")
+    amount = wish.amount_of(now, sent_back)
+    if isinstance(amount, Refusal):
+        return amount
+    if (script := dogecoin.known(network, wish.to)) is None:
+        return Invalid(reason="The address cannot be paid on this network.", field="address")
+    if amount < DUST:
+        return Invalid(reason=f"An amount is at least {show(DUST)} DOGE.", field="amount")
+    payee = Payee(wish.to, script, amount)
+    invoice = (now.owner.id, now.index)
+    return PayOrder(now.owner.foreign_id, (payee,), kind="refund", reference=now.address, invoice=invoice)
+
+
+def _told(now: Sums, sent_back: int, amount: int, to: str) -> outbox.OutboxEvent:
+    return receipts.invoice_refunded(now.owner, now.receipts.sums, now.refunded_inside + sent_back, amount, to)

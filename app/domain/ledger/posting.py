@@ -1,0 +1,205 @@
+"""The double-entry ledger: money moves by balanced entries only, and `post` is their one writer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db, bulk, copy
+from app.db.tables import NOW, TREASURY, accounts, entries, postings
+from app.domain.ledger import balance_locks, journal
+from app.domain.ledger.journal import (
+    MAX_BALANCE,
+    AppliedPosting,
+    Balance,
+    BalanceKey,
+    Bucket,
+    Decided,
+    Entry,
+    Failed,
+    InsufficientFunds,
+    Journal,
+    Known,
+    Posted,
+    Posting,
+    TooMuch,
+)
+from app.domain.refusals import Refusal
+
+__all__ = [
+    "MAX_BALANCE",
+    "AppliedPosting",
+    "Balance",
+    "BalanceKey",
+    "Bucket",
+    "Entry",
+    "InsufficientFunds",
+    "Known",
+    "Outcome",
+    "Pending",
+    "Posted",
+    "Posting",
+    "TooMuch",
+    "decide",
+    "decide_together",
+    "lock",
+    "post",
+    "post_together",
+    "write",
+]
+"""What the books are made of is named here too: whoever posts needs both."""
+
+Outcome = Posted | Known | Refusal
+
+
+class Pending(NamedTuple):
+    """Entries that were decided on under the balances' locks, and have their numbers: the same transaction writes them.
+
+    `rows` says where the locked balances lie.
+    """
+
+    posted: Sequence[Posted]
+    rows: Mapping[BalanceKey, str]
+
+
+async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
+    """Write the entries in order, each whole or not at all; the outcomes stand in the same order.
+
+    A handful of statements, whatever the number of entries. A transaction calls this once: balances are locked here,
+    in key order, after everything else that the transaction locks.
+    """
+    outcomes, pending = await decide(db, given)
+    await write(db, pending)
+    return outcomes
+
+
+async def post_together(db: Db, given: Sequence[Sequence[Entry]]) -> list[list[Posted] | Failed]:
+    """Write groups of entries in order, each group whole or not at all; otherwise as `post`."""
+    outcomes, pending = await decide_together(db, given)
+    await write(db, pending)
+    return outcomes
+
+
+async def decide(db: Db, given: Sequence[Entry]) -> tuple[list[Outcome], Pending]:
+    """Do all of `post` but the writing, for whoever has something to prepare while `write` does that."""
+    if not given:
+        return [], Pending([], {})
+    opened = await _open(db, given)
+    outcomes = [opened.books.decide(entry) for entry in given]
+    posted = await _number(db, opened, [outcome for outcome in outcomes if isinstance(outcome, Decided)])
+    numbered = iter(posted)
+    told = [next(numbered) if isinstance(outcome, Decided) else outcome for outcome in outcomes]
+    return told, Pending(posted, opened.rows)
+
+
+async def decide_together(db: Db, given: Sequence[Sequence[Entry]]) -> tuple[list[list[Posted] | Failed], Pending]:
+    """Do all of `post_together` but the writing."""
+    if not any(given):
+        return [[] for _ in given], Pending([], {})
+    opened = await _open(db, [entry for group in given for entry in group])
+    outcomes = [opened.books.decide_together(group) for group in given]
+    decided = [one for outcome in outcomes if not isinstance(outcome, Failed) for one in outcome]
+    posted = await _number(db, opened, decided)
+    numbered = iter(posted)
+    told = [one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes]
+    return told, Pending(posted, opened.rows)
+
+
+async def write(db: Db, pending: Pending) -> None:
+    """Move the balances, and write the entries and their postings: three statements for all."""
+    posted = pending.posted
+    if not posted:
+        return
+    entered, written = await bulk.meanwhile(_move(db, pending), _texts(posted))
+    await copy.send(db, entries, _ENTERED, entered)
+    await copy.send(db, postings, _WRITTEN, written)
+
+
+async def _open(db: Db, given: Sequence[Entry]) -> "_Opened":
+    """Whoever posts the same fact, or closes a taker, locks the same balances: what they did is visible after the lock."""
+    locked = await balance_locks.lock(db, sorted(journal.slots(given)))
+    takers = {account for entry in given for account, _, amount, _ in entry.postings if account >= 0 and amount > 0}
+    asked = {"keys": [entry.key for entry in given], "takers": list(takers)}
+    clock, keys, closed = (await db.execute(_UNDER_LOCK, asked)).one()
+    names = await _names(db, closed) if closed else {}
+    return _Opened(Journal(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
+
+
+async def _names(db: Db, numbers: Sequence[int]) -> dict[int, str]:
+    found = await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id).where(accounts.c.id.in_(numbers)))
+    return {row.id: row.foreign_id for row in found}
+
+
+class _Opened(NamedTuple):
+    """Books, where their balances lie, and the time of all that is written in them now."""
+
+    books: Journal
+    rows: Mapping[BalanceKey, str]
+    time: datetime
+
+
+# Said, not given as a parameter: otherwise the index of the few closed accounts could not be asked.
+_CLOSED: Final = sa.literal_column("'closed'", sa.Text)
+# In one round trip: the time, which keys were posted before, and which of the takers are closed.
+_UNDER_LOCK: Final = sa.select(
+    NOW,
+    sa.func.array(
+        sa.select(entries.c.key)
+        .where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
+        .scalar_subquery()
+    ),
+    sa.func.array(
+        sa.select(accounts.c.id)
+        .where(accounts.c.id == sa.any_(sa.bindparam("takers", type_=bulk.BIGINTS)), accounts.c.state == _CLOSED)
+        .scalar_subquery()
+    ),
+)
+_ENTERED: Final = (
+    "id", "kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata", "created",
+)  # fmt: skip
+_WRITTEN: Final = ("account_id", "asset", "entry_id", "bucket", "amount", *Balance._fields, "created")
+
+
+async def lock(db: Db, slots: Sequence[BalanceKey]) -> dict[BalanceKey, Balance]:
+    """Lock the balances and return them: for whoever must know them before it can say what to post.
+
+    `slots` are sorted. Those that have no row yet, as few have, get one.
+    """
+    return (await balance_locks.lock(db, slots)).balances
+
+
+async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
+    """Give the entries their numbers, of which those that are refused would leave gaps, and one time.
+
+    It is the database's under the lock, and never runs back on an account.
+    """
+    numbers = await bulk.new_ids(db, entries, len(decided))
+    return [Posted(*one, number, opened.time) for one, number in zip(decided, numbers, strict=True)]
+
+
+async def _move(db: Db, pending: Pending) -> None:
+    lines = [line for one in pending.posted for line in one.lines]
+    touched = {line.posting.bucket for line in lines}
+    await balance_locks.move(db, pending.rows, journal.after(lines), touched, pending.posted[0].created)
+
+
+def _texts(posted: Sequence[Posted]) -> Iterator[bytes]:
+    """Write the entries, then their postings."""
+    time = posted[0].created.isoformat()
+    yield copy.text(entries, _ENTERED, [(*_entry_row(one), time) for one in posted])
+    rows = [(*_posting_row(line, one.id), time) for one in posted for line in one.lines]
+    yield copy.text(postings, _WRITTEN, rows)
+
+
+def _entry_row(posted: Posted) -> tuple[object, ...]:
+    entry = posted.entry
+    return (posted.id, entry.kind, *entry.cause, *entry.reference, entry.key, entry.metadata)
+
+
+def _posting_row(line: AppliedPosting, entry_id: int) -> tuple[object, ...]:
+    """The treasury's postings, which no lock counts, are numbered by their entries."""
+    posting, balance = line
+    account, bucket, amount, asset = posting
+    after = balance._replace(seq=entry_id) if account == TREASURY else balance
+    return (account, asset, entry_id, bucket, amount, *after)

@@ -1,0 +1,60 @@
+"""What is told to the outside: each fact's name and fields, as GigaWallet names them and api.md adds."""
+
+import json
+from typing import Any, Final, NamedTuple
+
+from app.db.fragments import placed
+from app.domain.ledger import Balance
+from app.domain.outbox.writing import OutboxEvent
+from app.domain.owner import Owner
+from app.money import Koinu, show
+
+
+class Flow(NamedTuple):
+    """Money that comes to an account (`in`) or goes from it (`out`), as ACC_PAYMENT tells it."""
+
+    direction: str
+    kind: str
+    reference: str
+    amount: Koinu
+    txid: str = ""
+
+
+def balance_change(owner: Owner, balance: "Balance") -> OutboxEvent:
+    """ACC_BALANCE_CHANGE: the three sums that GigaWallet knows, after the change."""
+    message = {
+        "current_balance": show(balance.available),
+        "incoming_balance": show(balance.incoming),
+        "outgoing_balance": show(balance.outgoing),
+    }
+    return of_account(owner, "ACC_BALANCE_CHANGE", message)
+
+
+def account_payment(owner: Owner, flow: Flow, *, back: bool = False) -> OutboxEvent:
+    """ACC_PAYMENT; `back` takes back one that was told before."""
+    message = {
+        "direction": flow.direction,
+        "kind": flow.kind,
+        "reference": flow.reference,
+        "amount": show(flow.amount),
+        "fee": "0",
+        "txid": flow.txid,
+        "reversed": back,
+    }
+    return of_account(owner, "ACC_PAYMENT", message)
+
+
+def of_account(owner: Owner, event: str, message: dict[str, Any]) -> OutboxEvent:
+    """A fact whose message begins with whom it is about."""
+    whole = {"account_id": owner.address, "foreign_id": owner.foreign_id, **message}
+    return OutboxEvent(owner.id, owner.foreign_id, event, dumped(whole))
+
+
+def dumped(message: dict[str, Any]) -> str:
+    """Return the message as JSON text."""
+    return placed(_ENCODE(message))
+
+
+TXID_CHANGED: Final = "PAYMENT_TXID_CHANGED"
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""Made once: `json.dumps` with arguments makes an encoder at each call, which takes longer than the encoding."""

@@ -1,0 +1,136 @@
+"""When an account's whole available balance is to be sent to its payout address, and asking for that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.tables import NEVER, NOW, accounts, balances
+from app.domain import dogecoin, ledger
+from app.domain.dogecoin import Network
+from app.domain.payments import fees, requesting
+from app.domain.payments.request import PAYOUT, Payee, PayOrder
+from app.domain.refusals import Refusal
+from app.money import DOGE, DUST, MAX_MONEY, Koinu
+
+WINDOW: Final = 1_000
+"""Accounts with a payout address that are looked at in one step."""
+HELD_BACK: Final = timedelta(hours=1)
+"""After a payout that failed or was voided."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutPlan:
+    """When to pay out: at `threshold` koinu or more (0: off), and every `every` (None: off). Without an address, never."""
+
+    address: str
+    threshold: Koinu
+    every: timedelta | None
+
+    @classmethod
+    def of(cls, address: str, threshold: Koinu, frequency: str) -> "PayoutPlan":
+        """Read an account's `payout_address`, `payout_threshold` and `payout_frequency`: seconds, `""` or `"0"` for off."""
+        seconds = int(frequency or "0")
+        return cls(address, threshold, timedelta(seconds=seconds) if seconds else None)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there will ever be a payout."""
+        return bool(self.address) and (self.threshold > 0 or self.every is not None)
+
+
+def is_due(plan: PayoutPlan, available: Koinu, since: datetime, now: datetime, least: Koinu = DUST) -> bool:
+    """Say whether all of `available` goes out now: it is at the threshold, or the last payout is long enough ago.
+
+    `since` is when the last payout was asked for, or the schedule set if there was none. `least` is what a payout needs for its
+    output not to be dust once the fee is taken out of it; below, none is due, and a schedule that has come waits for the money.
+    """
+    if not plan.is_on or available < max(least, DUST):
+        return False
+    reached = 0 < plan.threshold <= available
+    return reached or (plan.every is not None and now - since >= plan.every)
+
+
+def next_at(plan: PayoutPlan, since: datetime) -> datetime | None:
+    """Return when the schedule's next payout comes, None where there is no schedule: until then only a balance can make one due."""
+    return since + plan.every if plan.is_on and plan.every is not None else None
+
+
+async def look(db: Db, network: Network, after: int) -> tuple[list[int], int | None]:
+    """Look at the next accounts with a payout address above number `after`.
+
+    Returns the numbers of those that seem to be due, and where to go on (None: that was the last of them).
+    """
+    same = sa.and_(balances.c.account_id == accounts.c.id, balances.c.asset == DOGE)
+    found = sa.select(*_PLANS, sa.func.coalesce(balances.c.available, 0).label("available"))
+    found = found.select_from(accounts.outerjoin(balances, same)).where(_OPEN, accounts.c.id > after)
+    rows = await bulk.fetch_all(db, found.order_by(accounts.c.id).limit(WINDOW))
+    due = [row["id"] for row in rows if _order(network, row, row["available"]) is not None]
+    return due, rows[-1]["id"] if len(rows) == WINDOW else None
+
+
+async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
+    """Ask for the payouts of those of the accounts that are still due under their locks; returns how many.
+
+    The money leaves `available` in the same transaction, so that nobody, here or elsewhere, asks for it again.
+    """
+    wanted = sa.select(*_PLANS).where(_OPEN, accounts.c.id == sa.any_(sa.literal(list(numbers), bulk.BIGINTS)))
+    rows = await bulk.fetch_all(db, wanted.order_by(accounts.c.id).with_for_update(key_share=True))
+    if not rows:
+        return 0
+    held = await ledger.lock(db, [(row["id"], DOGE) for row in rows])
+    orders = {row["id"]: _order(network, row, held[(row["id"], DOGE)].available) for row in rows}
+    due = {number: order for number, order in orders.items() if order is not None}
+    outcomes = await requesting.request(db, list(due.values())) if due else []
+    refused = [number for number, made in zip(due, outcomes, strict=True) if isinstance(made, Refusal)]
+    await suspend_payouts(db, refused)
+    asked = sa.literal([number for number in due if number not in refused], bulk.BIGINTS)
+    await db.execute(sa.update(accounts).where(accounts.c.id == sa.any_(asked)).values(payout_since=NOW))
+    return len(due) - len(refused)
+
+
+async def suspend_payouts(db: Db, numbers: Sequence[int]) -> None:
+    """Let no payout of these accounts begin for a while: the last one came to nothing, and the next would as well."""
+    if numbers:
+        wanted = accounts.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
+        held_back = sa.func.greatest(accounts.c.payout_after, NOW + HELD_BACK)  # who is stopped for good stays so
+        locked = sa.select(accounts.c.id).where(wanted).order_by(accounts.c.id).with_for_update(key_share=True)
+        await db.execute(sa.update(accounts).where(accounts.c.id.in_(locked)).values(payout_after=held_back))
+
+
+async def stop_all(db: Db) -> None:
+    """Let no payout begin until `start_all`, whatever terms are set until then: what the balances say may be old."""
+    await db.execute(sa.update(accounts).values(payout_after=NEVER))
+
+
+async def start_all(db: Db) -> None:
+    """Let payouts go on that `stop_all` had stopped."""
+    await db.execute(sa.update(accounts).where(accounts.c.payout_after == NEVER).values(payout_after=None))
+
+
+_OPEN: Final = sa.and_(
+    accounts.c.payout_address != "",
+    accounts.c.state == "open",
+    sa.or_(accounts.c.payout_after.is_(None), accounts.c.payout_after <= NOW),
+)
+_PLANS: Final = (
+    *(accounts.c[name] for name in ("id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency")),
+    accounts.c.payout_since,
+    NOW.label("now"),
+)
+
+
+def _order(network: Network, row: Row, available: int) -> PayOrder | None:
+    """Return what goes out of this balance now, if anything does: all of it, and the fee out of it."""
+    plan = PayoutPlan.of(row["payout_address"], Koinu(row["payout_threshold"]), row["payout_frequency"])
+    script = dogecoin.known(network, plan.address)
+    if script is None:
+        return None
+    least = Koinu(DUST + fees.fee(fees.size(1, [script]), fees.MINED_RATE))
+    if not is_due(plan, Koinu(available), row["payout_since"], row["now"], least):
+        return None
+    amount = Koinu(min(available, MAX_MONEY))
+    return PayOrder(row["foreign_id"], (Payee(plan.address, script, amount, 100 * fees.PERCENT),), kind=PAYOUT)

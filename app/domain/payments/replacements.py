@@ -1,0 +1,210 @@
+"""Replacements: a transaction that the node refuses for its fee is signed again, with all that is built on it; one pays, once.
+
+Each version of a transaction shares a coin with every other, or stands on what does: a block can hold only one of them.
+The coins stay marked with the first, so that they are free again only when all versions are dead.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.tables import payment_outputs, transaction_inputs, transactions
+from app.db.tables import payments as payment_rows
+from app.domain import ledger, outbox
+from app.domain.dogecoin import Outpoint
+from app.domain.payments import payment as payments_module
+from app.domain.payments import payment_events, repricing, signing_queue, spendable_coins
+from app.domain.payments.broadcast import AFTER_REASON
+from app.domain.payments.coin_selection import Spendable
+from app.domain.payments.fee_bumps import Stuck
+from app.domain.payments.payment import Payment
+from app.domain.payments.signing_queue import ChangeKey, PaymentTaken, Signed
+from app.domain.payments.spendable_coins import Path
+from app.domain.refusals import Conflict
+
+SPARE: Final = 20
+"""Coins that a replacement may spend besides."""
+_UNMINED: Final = ("signed", "sent")
+WANTED: Final = sa.select(transactions.c.id).where(transactions.c.outbid, transactions.c.pays, transactions.c.sends)
+"""Transactions that the node has refused for their fee; of all versions of one only the last is sent."""
+
+
+class NotOurs(Conflict):
+    """something else than us sends or cancels it, or what stands on it: it is offered again"""  # noqa: D400, D415  after what the node says
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be signed again, parents first, and with what: `left` is what the accounts can spend."""
+
+    stuck: Sequence[Stuck]
+    paths: Mapping[Outpoint, Path]
+    spare: Sequence[Spendable]
+    left: Mapping[int, int]
+    change_keys: dict[int, ChangeKey]
+
+    def is_built_upon(self, stuck: Stuck) -> bool:
+        """Say whether another one spends its change."""
+        return any(coin.outpoint.txid == stuck.txid for one in self.stuck for coin in one.coins)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A transaction that takes the place of a stuck one, and its payments as it carries them."""
+
+    stuck: Stuck
+    payments: tuple[Payment, ...]
+    signed: Signed
+
+
+async def wanted(db: Db) -> Plan | None:
+    """Lock the oldest that is WANTED, with all of ours that stands on it; None where there is none.
+
+    From here on it is wanted no more, whatever comes of it, until the node refuses it again.
+    """
+    number = await db.scalar(WANTED.order_by(transactions.c.id).limit(1))
+    if number is None:
+        return None
+    family = await bulk.fetch_all(db, _STANDING_ON, {"number": number})
+    firsts = sorted({row["first"] for row in family})
+    ours = payment_rows.c.transaction_id == sa.any_(sa.literal(firsts, bulk.BIGINTS))
+    carried = await payments_module.load(db, ours, lock=True)
+    ids = sorted({*firsts, *(row["id"] for row in family)})
+    locked = {row["id"]: row for row in await bulk.fetch_all(db, _LOCK, {"numbers": ids})}
+    await db.execute(sa.update(transactions).where(transactions.c.id == number).values(outbid=False))
+    if not locked[number]["outbid"] or locked[number]["state"] not in _UNMINED:
+        return None  # another sender was first, or a block
+    return await _plan(db, [locked[row["id"]] for row in family], carried)
+
+
+def check(plan: Plan) -> None:
+    """Refuse with NotOurs where not all of it is ours to send again, or some of it is being cancelled or decided by a block."""
+    for one in plan.stuck:
+        if not one.coins or any(payment.state not in ("PROCESSING", "BROADCAST") for payment in one.payments):
+            raise NotOurs
+
+
+async def note(db: Db, stuck: Stuck, why: str) -> None:
+    """Say beside what the node said what would help."""
+    rows = [
+        {"account_id": one.owner.id, "id": one.id, "error": one.error.split(AFTER_REASON)[0] + AFTER_REASON + why}
+        for one in stuck.payments
+    ]
+    await bulk.update(db, payment_rows, ("account_id", "id"), rows)
+
+
+async def store(db: Db, given: Sequence[Replacement]) -> None:
+    """Keep the new bytes, and set aside what the higher fees take; from here on these are sent instead of the old ones.
+
+    Raises CoinTaken or PaymentTaken where somebody else was first.
+    """
+    numbers = await signing_queue.insert(db, [one.signed for one in given])
+    for one in given:
+        await _spend(db, numbers[one.signed.txid], one)
+    old = sa.literal([one.stuck.id for one in given], bulk.BIGINTS)
+    await db.execute(sa.update(transactions).where(transactions.c.id == sa.any_(old)).values(sends=False, outbid=False))
+    pairs = [
+        (was, replace(now, version_id=numbers[one.signed.txid], txid=one.signed.txid, error=""))
+        for one in given
+        for was, now in zip(one.stuck.payments, one.payments, strict=True)
+    ]
+    await _reprice(db, [now for _, now in pairs])
+    await signing_queue.move_change(db, [one.signed for one in given])
+    entries = [entry for was, now in pairs if (entry := repricing.set_aside(was, now)) is not None]
+    outcomes = await ledger.post(db, entries)
+    if not all(isinstance(outcome, ledger.Posted) for outcome in outcomes):
+        raise PaymentTaken  # the money went elsewhere meanwhile
+    told = [payments_module.payment_event(now, "PAYMENT_REPLACED") for _, now in pairs]
+    await outbox.emit(db, [*told, *payment_events.balance_changes([now for _, now in pairs], outcomes)])
+
+
+async def _plan(db: Db, rows: Sequence[Row], carried: Sequence[Payment]) -> Plan:
+    held = [await spendable_coins.of_transaction(db, row["id"]) for row in rows]
+    inputs = await db.execute(_INPUTS, {"numbers": [row["id"] for row in rows]})
+    count: dict[int, int] = {row.transaction_id: row.inputs for row in inputs}
+    accounts = sorted({payment.owner.id for payment in carried})
+    balances = await ledger.balances_of(db, accounts)
+    spare = await spendable_coins.largest(db, SPARE)
+    return Plan(
+        stuck=[
+            _stuck(row, one.coins if len(one.coins) == count[row["id"]] else (), carried)
+            for row, one in zip(rows, held, strict=True)
+        ],
+        paths={outpoint: path for one in (*held, spare) for outpoint, path in one.paths.items()},
+        spare=spare.coins,
+        left={account: balance.available for account, balance in balances.items()},
+        change_keys=await signing_queue.change_keys(db, accounts),
+    )
+
+
+def _stuck(row: Row, held: tuple[Spendable, ...], carried: Sequence[Payment]) -> Stuck:
+    """Return it as it is; without coins where it is not ours to send, a block has decided, or one of them is not known."""
+    ours = row["sends"] and row["pays"] and row["state"] in _UNMINED and row["conflict_height"] is None
+    first = row["replaces"] or row["id"]
+    return Stuck(
+        id=row["id"],
+        first=first,
+        txid=bytes(row["txid"]),
+        fee=row["fee"],
+        ancestors=row["ancestors"],
+        refused=row["outbid"],
+        payments=tuple(payment for payment in carried if payment.transaction_id == first),
+        coins=held if ours else (),
+    )
+
+
+async def _spend(db: Db, number: int, one: Replacement) -> None:
+    """Note what it spends; what the stuck one did not is taken for its family."""
+    before = set(one.stuck.coins)
+    spent = one.signed.choice.coins
+    await spendable_coins.share(db, number, [coin for coin in spent if coin in before])
+    if added := [coin for coin in spent if coin not in before]:
+        await spendable_coins.take(db, {number: added}, {number: one.stuck.first})
+
+
+async def _reprice(db: Db, now: Sequence[Payment]) -> None:
+    """Write what each payment costs now, and what its outputs get."""
+    rows = [
+        {"account_id": one.owner.id, "id": one.id, "error": ""}
+        | {name: getattr(one, name) for name in ("paid", "fee", "reserved", "repriced", "version_id")}
+        for one in now
+    ]
+    await bulk.update(db, payment_rows, ("account_id", "id"), rows)
+    if outputs := repricing.paid_rows(one for one in now if one.deducts):
+        await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), outputs)
+
+
+def _standing_on() -> sa.Select[tuple[int, int]]:
+    """A transaction and all of ours in no block that stand on it, parents before children."""
+    unmined = transactions.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in _UNMINED])
+    columns = (transactions.c.id, sa.func.coalesce(transactions.c.replaces, transactions.c.id).label("first"))
+    chain = (
+        sa.select(*columns, transactions.c.txid)
+        .where(transactions.c.id == sa.bindparam("number"))
+        .cte("chain", recursive=True)
+    )
+    built = (
+        sa.select(*columns, transactions.c.txid)
+        .join(transaction_inputs, transaction_inputs.c.transaction_id == transactions.c.id)
+        .join(chain, chain.c.txid == transaction_inputs.c.txid)
+        .where(unmined)
+    )
+    whole = chain.union(built)
+    return sa.select(whole.c.id, whole.c.first).order_by(whole.c.id)
+
+
+_STANDING_ON: Final = _standing_on()
+_INPUTS: Final = (
+    sa.select(transaction_inputs.c.transaction_id, sa.func.count().label("inputs"))
+    .where(transaction_inputs.c.transaction_id == sa.any_(sa.bindparam("numbers", type_=bulk.BIGINTS)))
+    .group_by(transaction_inputs.c.transaction_id)
+)
+_LOCK: Final = (
+    sa.select(transactions)
+    .where(transactions.c.id == sa.any_(sa.bindparam("numbers", type_=bulk.BIGINTS)))
+    .order_by(transactions.c.id)
+    .with_for_update(key_share=True)
+)

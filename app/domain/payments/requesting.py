@@ -1,0 +1,127 @@
+"""Requesting a payment: the money is set aside at once, and the sender does the rest."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.db import Db, bulk
+from app.db.tables import NOW, addresses, payment_outputs, payments
+from app.domain import accounts, ledger, outbox
+from app.domain.commands import Command
+from app.domain.ledger import Entry, InsufficientFunds, Posting
+from app.domain.owner import NoSuchAccount, Owner
+from app.domain.payments import payment_events
+from app.domain.payments.payment import AVAILABLE, OUTGOING, Payment, by_ids, load
+from app.domain.payments.request import PayOrder
+from app.domain.refusals import Invalid, Refusal
+from app.money import DOGE, DUST, show
+
+
+def requesting() -> Command[PayOrder, Payment]:
+    """Set money aside for payments; the sender does the rest."""
+    return Command("payment", request, by_ids, lambda payment: str(payment.id), pays=True)
+
+
+async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]:
+    """Accept payments in order as far as each account's money goes; what is accepted lies in `outgoing` at once."""
+    owners = await accounts.owners(db, [order.foreign_id for order in orders])
+    change = await _change_addresses(db, orders)
+    slots = sorted({(owner.id, DOGE) for owner in owners.values()})
+    left = {account: balance.available for (account, _), balance in (await ledger.lock(db, slots)).items()}
+    outcomes: list[Refusal | tuple[PayOrder, Owner, int]] = []
+    for order in orders:
+        outcome = _judge(order, owners.get(order.foreign_id), left, change)
+        if not isinstance(outcome, Refusal):
+            left[outcome[1].id] -= outcome[2]
+        outcomes.append(outcome)
+    accepted = [outcome for outcome in outcomes if not isinstance(outcome, Refusal)]
+    made = iter(await _write(db, accepted))
+    return [outcome if isinstance(outcome, Refusal) else next(made) for outcome in outcomes]
+
+
+def _judge(
+    order: PayOrder, owner: Owner | None, left: dict[int, int], change: set[bytes]
+) -> Refusal | tuple[PayOrder, Owner, int]:
+    """Say what is to be set aside: the outputs and the fee's limit, as far as the account has it."""
+    if owner is None:
+        return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
+    for payee in order.payees:
+        if payee.script in change:
+            return Invalid(reason="That is a change address of this installation.", field=f"{payee.place}to")
+    available = left[owner.id]
+    exact = order.deducts or order.explicit_fee
+    borne = 0 if order.deducts else order.largest_fee
+    least = borne if exact else order.least_fee
+    if available < order.amount + least:
+        return InsufficientFunds(available=show(max(0, available)), needed=show(order.amount + least))
+    spare = DUST - 1 if exact else 0  # what may be left over and be too small for change
+    return order, owner, min(available, order.amount + borne + spare)
+
+
+async def _write(db: Db, accepted: Sequence[tuple[PayOrder, Owner, int]]) -> list[Payment]:
+    """Insert the payments, move their money, and tell of both."""
+    if not accepted:
+        return []
+    ids = await bulk.new_ids(db, payments, len(accepted))
+    now = await db.scalar(sa.select(NOW)) if any(order.seconds for order, _, _ in accepted) else None
+    sharing = await accounts.sharing(db, [order.foreign_id for order, _, _ in accepted if order.batch is None])
+    rows = [_row(number, now, sharing, *given) for number, given in zip(ids, accepted, strict=True)]
+    await bulk.insert(db, payments, rows)
+    outputs = [row for number, given in zip(ids, accepted, strict=True) for row in _output_rows(number, *given[:2])]
+    if outputs:
+        await bulk.insert(db, payment_outputs, outputs)
+    made = await load(db, payments.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
+    outcomes = await ledger.post(db, [_set_aside(payment) for payment in made])
+    told = [fact for payment in made for fact in payment_events.requested(payment)]
+    await outbox.emit(db, [*told, *payment_events.balance_changes(made, outcomes)])
+    return made
+
+
+def _set_aside(payment: Payment) -> Entry:
+    account, amount = payment.owner.id, payment.reserved
+    return payment.entry("requested", (Posting(account, AVAILABLE, -amount), Posting(account, OUTGOING, amount)))
+
+
+async def _change_addresses(db: Db, orders: Sequence[PayOrder]) -> set[bytes]:
+    """Return those of the scripts that are change of ours: paid by us they would be no deposit."""
+    scripts = list({payee.script for order in orders for payee in order.payees})
+    ours = sa.select(addresses.c.script).where(addresses.c.script == sa.any_(sa.literal(scripts, bulk.BYTES)))
+    return {bytes(script) for script in await db.scalars(ours.where(addresses.c.purpose == "change"))}
+
+
+def _row(
+    number: int, now: datetime | None, sharing: set[str], order: PayOrder, owner: Owner, reserved: int
+) -> dict[str, Any]:
+    invoice_account, invoice_index = order.invoice or (None, None)
+    return {
+        "account_id": owner.id,
+        "id": number,
+        "kind": order.kind,
+        "state": "PENDING",
+        "amount": order.amount,
+        "reserved": reserved,
+        "explicit_fee": order.explicit_fee,
+        "max_fee": order.max_fee,
+        "batch": order.foreign_id in sharing if order.batch is None else order.batch,
+        "reference": order.reference,
+        "expires": now + timedelta(seconds=order.seconds) if now and order.seconds else None,
+        "invoice_account": invoice_account,
+        "invoice_index": invoice_index,
+    }
+
+
+def _output_rows(payment_id: int, order: PayOrder, owner: Owner) -> list[dict[str, object]]:
+    return [
+        {
+            "account_id": owner.id,
+            "payment_id": payment_id,
+            "number": number,
+            "address": payee.address,
+            "script": payee.script,
+            "amount": payee.amount,
+            "share": payee.share,
+        }
+        for number, payee in enumerate(order.payees)
+    ]

@@ -1,0 +1,191 @@
+"""Voids: a payment that is no longer wanted ends at once, or once it is signed by a transaction that cancels it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db, bulk
+from app.db.tables import STATEMENT_NOW, transactions
+from app.db.tables import payments as payment_rows
+from app.domain import ledger, outbox
+from app.domain.commands import Command
+from app.domain.payments import broadcast, payment_events, payouts, versions
+from app.domain.payments import payment as payments
+from app.domain.payments import payment as payments_module
+from app.domain.payments.payment import NoSuchPayment, Payment
+from app.domain.payments.request import PAYOUT
+from app.domain.refusals import Conflict, Refusal
+
+
+class AlreadyOver(Conflict):
+    """Payment {id} is {state}: it cannot be voided."""
+
+
+class InABlock(Conflict):
+    """Payment {id} is in a block: it can no longer be voided."""
+
+
+class OnItsWay(Conflict):
+    """Payment {id} is on its way: it cannot be voided while the node's mempool holds its transaction."""
+
+
+class NotAlone(Conflict):
+    """Payment {id} shares its transaction with other payments: it cannot be voided alone."""
+
+
+class BuiltUpon(Conflict):
+    """Later payments spend the change of payment {id}: it can no longer be voided."""
+
+
+class StandsOnOthers(Conflict):
+    """Payment {id} was signed again because what it stands on was: it cannot be voided."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoidOrder:
+    """A payment to be voided. `unseen`: the txid (internal order) of which the node, asked before, knew nothing."""
+
+    foreign_id: str
+    id: int
+    unseen: bytes | None = None
+
+
+class Carrier(NamedTuple):
+    """The transaction of a payment, in all its versions: how many payments it carries, and whether later ones spend its change.
+
+    `shares`: all versions spend one coin, so that what spends that too cancels all of them.
+    """
+
+    mined: bool
+    payments: int
+    built_upon: bool
+    shares: bool
+
+
+def voiding() -> Command[VoidOrder, Payment]:
+    """Void payments."""
+    return Command("void", void, payments_module.by_ids, lambda payment: str(payment.id), pays=True)
+
+
+async def void(db: Db, wishes: Sequence[VoidOrder]) -> list[Payment | Refusal]:
+    """Void in the order of the wishes: unsigned payments at once; of the others the sender signs a cancellation."""
+    there = await lock(db, [wish.id for wish in wishes])
+    carriers = await _carriers(db, there)
+    outcomes: list[Payment | Refusal] = []
+    changed: dict[int, Payment] = {}
+    for wish in wishes:
+        payment = there.get(wish.id)
+        if payment is None or payment.owner.foreign_id != wish.foreign_id:
+            outcomes.append(NoSuchPayment(id=wish.id, field="id"))
+            continue
+        refusal = _refusal(payment, carriers.get(payment.transaction_id), wish.unseen)
+        if refusal is None:
+            there[wish.id] = changed[wish.id] = _voided(payment)
+        outcomes.append(refusal or there[wish.id])
+    await _write(db, list(changed.values()))
+    return outcomes
+
+
+async def lock(db: Db, ids: Sequence[int]) -> dict[int, Payment]:
+    """Lock the payments, then read them: a statement that does both joins what was before it waited."""
+    wanted = payment_rows.c.id == sa.any_(sa.literal(sorted(set(ids)), bulk.BIGINTS))
+    await db.execute(
+        sa.select(payment_rows.c.id).where(wanted).order_by(payment_rows.c.id).with_for_update(key_share=True)
+    )
+    return {payment.id: payment for payment in await payments_module.load(db, wanted)}
+
+
+async def _carriers(db: Db, there: dict[int, Payment]) -> dict[int | None, Carrier]:
+    """Lock the transactions, so that nobody begins to spend their change, then look at what hangs on them."""
+    numbers = {payment.transaction_id for payment in there.values() if payment.transaction_id is not None}
+    if not numbers:
+        return {}
+    wanted = transactions.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
+    locked = sa.select(transactions.c.id).where(wanted).order_by(transactions.c.id)
+    await db.execute(locked.with_for_update(key_share=True))
+    count = sa.select(sa.func.count()).where(payment_rows.c.transaction_id == transactions.c.id).scalar_subquery()
+    found = sa.select(transactions.c.id, versions.MINED, count, versions.BUILT_UPON, versions.SHARES).where(wanted)
+    return {row[0]: Carrier(*row[1:]) for row in await db.execute(found)}
+
+
+def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) -> Refusal | None:
+    if payment.state not in ("PENDING", "PROCESSING", "BROADCAST"):
+        return AlreadyOver(id=payment.id, state=payment.state)
+    if carrier is None:
+        return None
+    if carrier.mined:
+        return InABlock(id=payment.id)
+    if payment.txid != unseen:
+        return OnItsWay(id=payment.id)
+    return _bound(payment.id, carrier)
+
+
+def _bound(number: int, carrier: Carrier) -> Refusal | None:
+    """Say what else hangs on the transaction."""
+    if carrier.payments > 1:
+        return NotAlone(id=number)
+    if carrier.built_upon:
+        return BuiltUpon(id=number)
+    return None if carrier.shares else StandsOnOthers(id=number)
+
+
+def _voided(payment: Payment) -> Payment:
+    if payment.transaction_id is None:
+        return payments_module.unsent(payment, "VOIDED")
+    return payments_module.with_state(payment, "CANCELLING")
+
+
+async def _write(db: Db, changed: Sequence[Payment]) -> None:
+    """Give back what was not signed; what was is no longer sent by us."""
+    if not changed:
+        return
+    over = [payment for payment in changed if payment.state == "VOIDED"]
+    rows = [
+        {
+            "account_id": p.owner.id,
+            "id": p.id,
+            "state": p.state,
+            "error": "",
+            "reserved": 0 if p in over else p.reserved,
+        }
+        for p in changed
+    ]
+    await bulk.update(db, payment_rows, ("account_id", "id"), rows)
+    signed = [payment.transaction_id for payment in changed if payment.transaction_id is not None]
+    if signed:
+        firsts = sa.literal(signed, bulk.BIGINTS)
+        again = sa.and_(transactions.c.replaces == sa.any_(firsts), transactions.c.pays)
+        stopped = sa.update(transactions).where(sa.or_(transactions.c.id == sa.any_(firsts), again))
+        await db.execute(stopped.values(sends=False))
+    await payouts.suspend_payouts(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
+    outcomes = await ledger.post(db, [payment.give_back("voided", payment.reserved) for payment in over])
+    told = payment_events.ended(over, "PAYMENT_VOIDED")
+    await outbox.emit(db, [*told, *payment_events.balance_changes(over, outcomes)])
+
+
+AT_ONCE: Final = 50
+
+
+async def due(db: Db, now: datetime | None = None) -> list[Payment]:
+    """Return payments whose time is over at `now` (None: the database's clock) and that nobody has seen, the oldest first."""
+    waits = sa.and_(payment_rows.c.expires.is_not(None), payment_rows.c.state.in_(("PENDING", "PROCESSING")))
+    over = sa.select(payment_rows.c.id).where(waits, payment_rows.c.expires <= (STATEMENT_NOW if now is None else now))
+    return await payments.load(db, payment_rows.c.id.in_(over.order_by(payment_rows.c.expires).limit(AT_ONCE)))
+
+
+async def seen(db: Db, transaction_id: int) -> None:
+    """The node has the transaction: it is on its way, and from now on we send it too, unless it is being cancelled meanwhile.
+
+    The payment is locked by then, and whoever voids it locks it as well.
+    """
+    await broadcast.answered(db, [transaction_id], {})
+    sent = sa.exists().where(payment_rows.c.transaction_id == transactions.c.id, payment_rows.c.state == "BROADCAST")
+    await db.execute(sa.update(transactions).where(transactions.c.id == transaction_id, sent).values(sends=True))
+
+
+async def unseen(db: Db, payment: Payment) -> None:
+    """Void it; a refusal says that it is over or on its way meanwhile."""
+    await void(db, [VoidOrder(payment.owner.foreign_id, payment.id, payment.txid)])

@@ -1,0 +1,85 @@
+"""Transfers: money between accounts in the ledger, single, in bulk or all at once, and credits of the operator's own assets."""
+
+from app.domain.transfers.account_opening import putting
+from app.domain.transfers.atomic import Trade
+from app.domain.transfers.credit import Credit
+from app.domain.transfers.grouped import (
+    Available,
+    Move,
+    Movement,
+    TransferSides,
+    available,
+    decide,
+    fact,
+    post_movements,
+    post_moves,
+)
+from app.domain.transfers.json import shown, told
+from app.domain.transfers.listing import Page, TransferCursor, TransferFilter, page
+from app.domain.transfers.making import (
+    ISSUER,
+    PAYEES,
+    KeyMade,
+    Lacking,
+    Payee,
+    PayeeTwice,
+    SameAccount,
+    TooMuchAtOnce,
+    TransferOrder,
+    make,
+    open_and_make,
+)
+from app.domain.transfers.reversal import (
+    AboveTransfer,
+    AlreadyReversed,
+    NotReversible,
+    PartOfSeveral,
+    ReversalOrder,
+    reverse,
+    reversing,
+)
+from app.domain.transfers.transfer import NoSuchTransfer, Share, Transfer, by_ids, fetch
+
+__all__ = [
+    "ISSUER",
+    "PAYEES",
+    "AboveTransfer",
+    "AlreadyReversed",
+    "Available",
+    "Credit",
+    "KeyMade",
+    "Lacking",
+    "Move",
+    "Movement",
+    "NoSuchTransfer",
+    "NotReversible",
+    "Page",
+    "PartOfSeveral",
+    "Payee",
+    "PayeeTwice",
+    "ReversalOrder",
+    "SameAccount",
+    "Share",
+    "TooMuchAtOnce",
+    "Trade",
+    "Transfer",
+    "TransferCursor",
+    "TransferFilter",
+    "TransferOrder",
+    "TransferSides",
+    "available",
+    "by_ids",
+    "decide",
+    "fact",
+    "fetch",
+    "make",
+    "open_and_make",
+    "page",
+    "post_movements",
+    "post_moves",
+    "putting",
+    "reverse",
+    "reversing",
+    "shown",
+    "told",
+]

@@ -1,0 +1,146 @@
+"""Reversals: a transfer goes back, once, in full or in part; whoever got it gives it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db import Db, bulk
+from app.db.tables import TREASURY, accounts, postings
+from app.domain import ledger
+from app.domain.commands import Command
+from app.domain.ledger import Asset, Bucket, Entry, Given, Known, Outcome, Posting
+from app.domain.owner import AccountClosed, Owner
+from app.domain.refusals import Conflict, Invalid, Refusal
+from app.domain.transfers import making
+from app.domain.transfers import transfer as transfers
+from app.domain.transfers.making import ISSUER, ISSUING, Made, Parties, TransferPlan
+from app.domain.transfers.transfer import NoSuchTransfer, Transfer
+
+KIND: Final = "REVERSAL"
+_WHY_NOT: Final[Mapping[str, str]] = {
+    KIND: "a reversal",
+    "PAYFROM": "the payment of an invoice: give it back by refundtoacc or refundtoaddr",
+    "REFUND": "the refund of an invoice",
+}
+
+
+class NotReversible(Conflict):
+    """The transfer {id} cannot be reversed: it is {reason}."""
+
+    field = "id"
+
+
+class AlreadyReversed(Conflict):
+    """The transfer {id} was reversed already."""
+
+    field = "id"
+
+
+class AboveTransfer(Invalid):
+    """The transfer was of {amount} {asset}."""
+
+    field = "amount"
+
+
+class PartOfSeveral(Invalid):
+    """A transfer to several payees is reversed as a whole."""
+
+    field = "amount"
+
+
+class ReversalOrder(NamedTuple):
+    """The transfer that is to go back, and how much of it; None: all."""
+
+    id: int
+    amount: Given | None = None
+
+
+def reversing() -> Command[ReversalOrder, Transfer]:
+    """Reverse transfers."""
+    return Command("reversal", reverse, transfers.by_ids, lambda transfer: str(transfer.id))
+
+
+async def reverse(db: Db, wishes: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
+    """Reverse in the order of the wishes; the entry's key sees to it that each transfer goes back once."""
+    found = {transfer.id: transfer for transfer in await transfers.load(db, [wish.id for wish in wishes])}
+    parts = await _parts(db, list(found))
+    owners = [part.owner for some in parts.values() for part in some if part.owner is not ISSUING]
+    named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
+    parties = Parties(named, await ledger.known(db, {one.asset for one in found.values()}))
+    plans = [_plan(wish, found.get(wish.id), parts.get(wish.id, ()), parties) for wish in wishes]
+    decided, pending = await ledger.decide(db, [plan.entry for plan in plans if isinstance(plan, TransferPlan)])
+    outcomes = iter(decided)
+    judged = [
+        plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), wish, parties)
+        for wish, plan in zip(wishes, plans, strict=True)
+    ]
+    made = [one for one in judged if isinstance(one, Made)]
+    told = iter(await making.post_orders(db, parties, made, pending))
+    return [one if isinstance(one, Refusal) else next(told) for one in judged]
+
+
+class _Part(NamedTuple):
+    """What an account gave (-) or took (+) of a transfer."""
+
+    owner: Owner
+    amount: int
+
+
+_PARTS: Final = (
+    sa.select(
+        *(postings.c[name] for name in ("entry_id", "account_id", "amount")),
+        *(accounts.c[name] for name in ("foreign_id", "address")),
+        (accounts.c.state == "open").label("open"),
+    )
+    .outerjoin(accounts, accounts.c.id == postings.c.account_id)
+    .where(postings.c.entry_id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+)
+
+
+async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
+    """Return the parts of the transfers, by the numbers of their accounts: another may have the name by now."""
+    found: dict[int, list[_Part]] = {}
+    for row in await db.execute(_PARTS, {"ids": list(ids)}) if ids else ():
+        given = (row.account_id, row.foreign_id, row.address, row.open)
+        owner = ISSUING if row.account_id == TREASURY else Owner(*given)
+        found.setdefault(row.entry_id, []).append(_Part(owner, row.amount))
+    return found
+
+
+def _verdict(plan: TransferPlan, outcome: Outcome, wish: ReversalOrder, parties: Parties) -> Made | Refusal:
+    if isinstance(outcome, Known):
+        return AlreadyReversed(id=wish.id)
+    return making.verdict(plan, outcome, parties)
+
+
+def _plan(
+    wish: ReversalOrder, transfer: Transfer | None, parts: Sequence[_Part], parties: Parties
+) -> TransferPlan | Refusal:
+    if transfer is None:
+        return NoSuchTransfer(id=wish.id)
+    if transfer.kind in _WHY_NOT:
+        return NotReversible(id=wish.id, reason=_WHY_NOT[transfer.kind])
+    asset = parties.assets[transfer.asset]
+    try:
+        return TransferPlan(_entry(wish, transfer, parts, asset), asset)
+    except Refusal as refusal:
+        return refusal
+
+
+def _entry(wish: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
+    """Those who took give, and those who gave take."""
+    amount = transfer.amount if wish.amount is None else asset.parse(wish.amount)
+    if amount > transfer.amount:
+        raise AboveTransfer(amount=asset.show(transfer.amount), asset=asset.code)
+    [back], given = [part.owner for part in parts if part.amount < 0], [part for part in parts if part.amount > 0]
+    if amount < transfer.amount and len(given) > 1:
+        raise PartOfSeveral
+    if not back.open:
+        raise AccountClosed(foreign_id=back.foreign_id, field="id")
+    if amount < transfer.amount:
+        given = [_Part(given[0].owner, amount)]
+    lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in given]
+    lines.append(Posting(back.id, Bucket.AVAILABLE, amount, asset.code))
+    reference = (transfer.reference_type, transfer.reference)
+    return Entry(KIND, ("transfer", str(transfer.id)), transfers.reversal_key(transfer.id), tuple(lines), reference)

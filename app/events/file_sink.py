@@ -1,0 +1,105 @@
+"""A file as a place for events: one JSON object a line, on the disk before the cursor moves, rotated by size."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from app.domain import outbox
+from app.domain.outbox import Event
+from app.events.sink_runner import Sink, UndeliveredEvents
+
+BATCH: Final = 500
+"""Lines of one fsync."""
+BLOCK_BYTES: Final = 65_536
+MODE: Final = 0o640
+"""Others than the owner and the group learn nothing of who was paid what."""
+
+
+def sink(name: str, file: "File", types: tuple[str, ...] = (outbox.ALL,), foreign_id: str | None = None) -> Sink:
+    """Return the file as a place for events of these types, of one account where `foreign_id` is given."""
+    return Sink(name, f"the log {file.path}", file.send, types, foreign_id, BATCH)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of at most `limit_bytes`, unless one batch is larger, and `kept` older ones: `path.1` is the newest."""
+
+    path: Path
+    limit_bytes: int
+    kept: int
+    lock: Lock = field(default_factory=Lock)
+
+    async def send(self, page: Sequence[Event]) -> None:
+        """Append a line for each event: all are on the disk when it returns."""
+        lines = b"".join(outbox.envelope(event) + b"\n" for event in page)
+        try:
+            await asyncio.to_thread(self._append, lines)
+        except OSError as error:
+            raise UndeliveredEvents(f"{type(error).__name__}: {error.strerror}") from None
+
+    def _append(self, lines: bytes) -> None:
+        """Nothing stays open, so that the file may be moved away; the lock, because who was cancelled still writes."""
+        with self.lock:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if _whole_bytes(self.path) + len(lines) > self.limit_bytes:
+                _rotate(self.path, self.kept)
+            new = not self.path.exists()
+            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, MODE)
+            try:
+                _write(file, lines)
+                os.fsync(file)
+            finally:
+                os.close(file)
+            if new:
+                _sync_folder(self.path.parent)
+
+
+def _whole_bytes(path: Path) -> int:
+    """Cut off the half line that a crash or a full disk left, and return how long the file is.
+
+    Its event was not acknowledged, and comes again.
+    """
+    if not path.exists():
+        return 0
+    with path.open("r+b", buffering=0) as file:
+        size = end = file.seek(0, os.SEEK_END)
+        while end:
+            begin = max(0, end - BLOCK_BYTES)
+            newline = os.pread(file.fileno(), end - begin, begin).rfind(b"\n")
+            if newline >= 0:
+                end = begin + newline + 1
+                break
+            end = begin
+        if end < size:
+            file.truncate(end)
+    return end
+
+
+def _rotate(path: Path, kept: int) -> None:
+    """Make room at `path`; only as many files move on as must, so that a crash between two moves costs none."""
+    if not path.exists():
+        return
+    older = [path.with_name(f"{path.name}.{number}") for number in range(1, kept + 1)]
+    free = next((place for place, file in enumerate(older) if not file.exists()), kept - 1)
+    for place in range(free, 0, -1):
+        older[place - 1].replace(older[place])
+    path.replace(older[0])
+
+
+def _write(file: int, lines: bytes) -> None:
+    left = memoryview(lines)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    """A file that was made or moved is found again after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

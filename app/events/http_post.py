@@ -1,0 +1,125 @@
+"""Posting to a URL: the request's bytes, and a connection to an address that was checked."""
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote
+
+from app import urls
+from app.events import address_filter
+from app.events.address_filter import Address, Guard, Resolve
+from app.events.http_connection import Connection, HttpAnswer, Idle, Unanswered
+from app.urls import Origin
+
+TARGET: Final = "/%:@!$&'()*+,;=~?-._"
+"""What stays as it is in a request's first line; everything else is percent-encoded, above all spaces and new lines."""
+
+CONNECT_SECONDS: Final = 4
+"""To one address; the next is tried then."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """A URL taken apart; `head` is the request up to its own headers, and may hold a password."""
+
+    origin: Origin
+    head: str
+
+
+def parse(url: str) -> WebhookTarget:
+    """Take an http or https URL apart; ValueError says what is wrong, without the URL."""
+    origin, parts = urls.parse(url)
+    shown = f"[{origin.host}]" if ":" in origin.host else origin.host
+    path = quote(parts.path or "/", safe=TARGET) + (f"?{quote(parts.query, safe=TARGET)}" if parts.query else "")
+    head = f"POST {path} HTTP/1.1\r\nHost: {shown}{f':{parts.port}' if parts.port else ''}\r\n"
+    return WebhookTarget(origin, head + _authorization(parts.username, parts.password))
+
+
+class Poster:
+    """Posts by HTTP/1.1 and keeps connections open between posts. It follows no redirect and knows no proxy.
+
+    An own client of httptools, because httpx took 1.6 ms of CPU for a post and this takes 0.03: one process has to do
+    1,000 a second. And because the check of the address belongs where the connection is made: a name is resolved once,
+    and connected to is an address that the guard permits, never the name again.
+    """
+
+    def __init__(
+        self,
+        resolve: Resolve,
+        *,
+        guard: Guard = Guard(),  # noqa: B008  it is a value
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._resolve = resolve
+        self._guard = guard
+        self._tls = tls
+        self._idle = Idle(asyncio.get_running_loop().time)
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        """Return the answer, or raise Unanswered with a reason that holds no secret; the caller sets the time limit."""
+        try:
+            target = parse(url)
+        except ValueError as wrong:
+            raise Unanswered(str(wrong)) from None
+        request = _request(target.head, headers, body)
+        kept = self._idle.take(target.origin)
+        if kept is not None:
+            try:
+                return await self._exchange(target.origin, kept, request)
+            except Unanswered as error:
+                if not error.untouched:
+                    raise  # else the receiver had closed it just then: a new one may do
+        return await self._exchange(target.origin, await self._open(target.origin), request)
+
+    def close(self) -> None:
+        """Close what waits."""
+        self._idle.close()
+
+    async def _exchange(self, origin: Origin, connection: Connection, request: bytes) -> HttpAnswer:
+        answer = await connection.post(request)
+        self._idle.put(origin, connection)
+        return answer
+
+    async def _open(self, origin: Origin) -> Connection:
+        scheme, host, port = origin
+        reason = "no connection"
+        for address in address_filter.permitted(origin, await self._resolve(host, port), self._guard):
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    return await self._connect(address, port, host if scheme == "https" else None)
+            except ssl.SSLError as error:
+                reason = f"TLS failed ({error.reason or type(error).__name__})"
+            except OSError as error:
+                reason = f"no connection ({error.strerror or type(error).__name__})"
+        raise Unanswered(reason)
+
+    async def _connect(self, address: Address, port: int, server_name: str | None) -> Connection:
+        """Connect to the address itself; the certificate must be that of the name."""
+        loop = asyncio.get_running_loop()
+        tls = self._certificates() if server_name else None
+        _, connection = await loop.create_connection(
+            Connection, str(address), port, ssl=tls, server_hostname=server_name
+        )
+        return connection
+
+    def _certificates(self) -> ssl.SSLContext:
+        if self._tls is None:
+            import httpx  # costs 20 MB: only where a receiver speaks TLS
+
+            self._tls = httpx.create_ssl_context()  # certifi's roots, or those of SSL_CERT_FILE
+        return self._tls
+
+
+def _request(head: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{head}{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _authorization(username: str | None, password: str | None) -> str:
+    if username is None:
+        return ""
+    login = f"{unquote(username)}:{unquote(password or '')}".encode()
+    return f"Authorization: Basic {base64.b64encode(login).decode()}\r\n"

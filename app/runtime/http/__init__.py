@@ -1,0 +1,1 @@
+"""The HTTP server: connections, requests and answers, with a limit on each; the API stands behind it as an ASGI application."""

@@ -1,0 +1,1 @@
+"""Which loops each role runs."""

@@ -1,0 +1,126 @@
+"""Blocks and transactions as the node's JSON shows them: its names, in its order."""
+
+from app.chain import header as wire
+from app.chain import wire as wire_module
+from app.chain.wire import Block, Transaction
+from devnet import script
+from devnet.chainstate import Chain, Entry
+from devnet.json_text import Amount
+from devnet.mempool import Mempool, Waiting
+
+Shape = dict[str, object]
+
+
+def transaction(shown: Transaction) -> Shape:
+    """Shape a transaction."""
+    txid = wire.display(shown.txid)
+    sizes = {"txid": txid, "hash": txid, "size": shown.size, "vsize": shown.size}
+    spends = [_coinbase(spent) if shown.is_coinbase else _spend(spent) for spent in shown.inputs]
+    pays = [
+        {"value": Amount(output.value), "n": vout, "scriptPubKey": script.describe(output.script)}
+        for vout, output in enumerate(shown.outputs)
+    ]
+    return {**sizes, "version": shown.version, "locktime": shown.lock_time, "vin": spends, "vout": pays}
+
+
+def header(chain: Chain, entry: Entry) -> Shape:
+    """Shape a block's header and its place in the chain."""
+    top = entry.header
+    shape: Shape = {
+        "hash": wire.display(top.hash),
+        "confirmations": confirmations(chain, entry),
+        "height": entry.height,
+        "version": top.version,
+        "versionHex": f"{top.version & 0xFFFFFFFF:08x}",
+        "merkleroot": wire.display(top.merkle_root),
+    }
+    return {**shape, **_proof(entry), **_neighbours(chain, entry)}
+
+
+def block(chain: Chain, entry: Entry, content: Block, *, whole: bool) -> Shape:
+    """Shape a block; `whole` shows its transactions, else only their txids."""
+    top = header(chain, entry)
+    stripped = entry.size
+    sizes = {"strippedsize": stripped, "size": entry.size, "weight": stripped * 3 + entry.size}
+    txs = [transaction(shown) if whole else wire.display(shown.txid) for shown in content.transactions]
+    first = {name: top[name] for name in ("hash", "confirmations")}
+    second = {name: top[name] for name in ("height", "version", "versionHex", "merkleroot")}
+    merged = {"auxpow": _auxpow(content.auxpow)} if content.auxpow else {}
+    return {**first, **sizes, **second, "tx": txs, **_proof(entry), **merged, **_neighbours(chain, entry)}
+
+
+def waiting(mempool: Mempool, entry: Waiting, height: int) -> Shape:
+    """Shape an entry of the mempool; what ancestors and descendants pay is in koinu, as with Core."""
+    above, below = mempool.ancestors(entry.transaction), mempool.descendants(entry.transaction)
+    return {
+        "size": entry.size,
+        "fee": Amount(entry.fee),
+        "modifiedfee": Amount(entry.fee),
+        "time": entry.time,
+        "height": entry.height,
+        "startingpriority": entry.priority(entry.height),
+        "currentpriority": entry.priority(height),
+        "descendantcount": len(below) + 1,
+        "descendantsize": entry.size + sum(other.size for other in below),
+        "descendantfees": entry.fee + sum(other.fee for other in below),
+        "ancestorcount": len(above) + 1,
+        "ancestorsize": entry.size + sum(other.size for other in above),
+        "ancestorfees": entry.fee + sum(other.fee for other in above),
+        "depends": [wire.display(txid) for txid in mempool.parents(entry.transaction)],
+    }
+
+
+def confirmations(chain: Chain, entry: Entry) -> int:
+    """Count the blocks from this one to the tip, both included; -1 off the active chain."""
+    return chain.height - entry.height + 1 if chain.is_active(entry) else -1
+
+
+def difficulty(bits: int) -> float:
+    """Say how much harder than difficulty 1 it is to find a block (Core: `GetDifficulty`)."""
+    return 0xFFFF / (bits & 0xFFFFFF) * 256.0 ** (29 - (bits >> 24))
+
+
+def _coinbase(spent: wire_module.Input) -> Shape:
+    return {"coinbase": spent.script.hex(), "sequence": spent.sequence}
+
+
+def _spend(spent: wire_module.Input) -> Shape:
+    signature = {"asm": script.asm(spent.script, signatures=True), "hex": spent.script.hex()}
+    return {"txid": wire.display(spent.txid), "vout": spent.vout, "scriptSig": signature, "sequence": spent.sequence}
+
+
+def _proof(entry: Entry) -> Shape:
+    top = entry.header
+    return {
+        "time": top.time,
+        "mediantime": entry.median_time,
+        "nonce": top.nonce,
+        "bits": f"{top.bits:08x}",
+        "difficulty": difficulty(top.bits),
+        "chainwork": f"{entry.chainwork:064x}",
+    }
+
+
+def _neighbours(chain: Chain, entry: Entry) -> Shape:
+    shape: Shape = {}
+    if entry.previous is not None:
+        shape["previousblockhash"] = wire.display(entry.previous.header.hash)
+    if chain.is_active(entry) and entry.height < chain.height:
+        shape["nextblockhash"] = wire.display(chain.active[entry.height + 1].header.hash)
+    return shape
+
+
+def _auxpow(raw: bytes) -> Shape:
+    """Shape a proof that this node made: its coinbase has no outputs, its branches are empty."""
+    parent = raw[-wire.HEADER_BYTES :]
+    coinbase = raw[: len(raw) - wire.HEADER_BYTES - 10 - 32]
+    spent = wire_module.Input(wire.NO_HASH, 0xFFFFFFFF, coinbase[42:-9], 0xFFFFFFFF)
+    shown = transaction(wire_module.assemble([spent], []))
+    return {
+        "tx": {"hex": coinbase.hex(), **shown, "blockhash": wire.display(wire.hash256(parent))},
+        "index": 0,
+        "chainindex": 0,
+        "merklebranch": [],
+        "chainmerklebranch": [],
+        "parentblock": parent.hex(),
+    }

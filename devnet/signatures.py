@@ -1,0 +1,158 @@
+"""Spending P2PKH outputs: signing them, and what is wrong with a spend (Core: `script/interpreter.cpp`)."""
+
+from dataclasses import dataclass
+
+import coincurve
+
+from app.chain import wire
+from app.chain.wire import Transaction
+from app.domain import dogecoin
+from devnet import script as script_module
+
+HASH_TYPES = {
+    "ALL": 1,
+    "NONE": 2,
+    "SINGLE": 3,
+    "ALL|ANYONECANPAY": 0x81,
+    "NONE|ANYONECANPAY": 0x82,
+    "SINGLE|ANYONECANPAY": 0x83,
+}
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a script fails, in Core's words; `mandatory` where even a block may not hold it."""
+
+    reason: str
+    mandatory: bool
+
+
+EMPTY_STACK = Fault("Operation not valid with the current stack size", mandatory=True)
+WRONG_KEY = Fault("Script failed an OP_EQUALVERIFY operation", mandatory=True)
+NO_SIGNATURE = Fault("Script evaluated without error but finished with a false/empty top stack element", mandatory=True)
+NOT_DER = Fault("Non-canonical DER signature", mandatory=True)
+HIGH_S = Fault("Non-canonical signature: S value is unnecessarily high", mandatory=False)
+BAD_HASH_TYPE = Fault("Signature hash type missing or not understood", mandatory=False)
+BAD_KEY = Fault("Public key is neither compressed or uncompressed", mandatory=True)
+WRONG_SIGNATURE = Fault("Signature must be zero for failed CHECK(MULTI)SIG operation", mandatory=True)
+LONG_PUSH = Fault("Data push larger than necessary", mandatory=False)
+NOT_CLEAN = Fault("Extra items left on stack after execution", mandatory=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A private key of the wallet; its repr tells only the public half."""
+
+    public: bytes
+    private: coincurve.PrivateKey
+
+    def __repr__(self) -> str:
+        return f"Key({self.public.hex()})"
+
+    @classmethod
+    def of(cls, secret: bytes, *, compressed: bool = True) -> "Key":
+        """Make a key of 32 bytes; raises `ValueError` where they are no key."""
+        private = coincurve.PrivateKey(secret)
+        return cls(private.public_key.format(compressed=compressed), private)
+
+    @property
+    def script(self) -> bytes:
+        """The P2PKH output script that pays it."""
+        return b"\x76\xa9\x14" + dogecoin.hash160(self.public) + b"\x88\xac"
+
+
+def sign(transaction: Transaction, index: int, key: Key, hash_type: int = 1) -> Transaction:
+    """Put the signature and the key into one input. Deterministic (RFC 6979), low S; txid and raw are made anew."""
+    signature = key.private.sign(wire.sighash(transaction, index, key.script, hash_type), hasher=None) + bytes(
+        (hash_type,)
+    )
+    inputs = list(transaction.inputs)
+    inputs[index] = inputs[index]._replace(script=script_module.push(signature) + script_module.push(key.public))
+    return wire.assemble(inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time)
+
+
+def with_high_s(transaction: Transaction) -> Transaction:
+    """Write the signatures of a transaction that spends P2PKH as anybody can: with the other S, under another txid."""
+    inputs = [spent._replace(script=_with_high_s(spent.script)) for spent in transaction.inputs]
+    return wire.assemble(inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time)
+
+
+def _with_high_s(spending: bytes) -> bytes:
+    signature, key = (content or b"" for _, content in script_module.operations(spending))
+    return script_module.push(_turned(signature[:-1]) + signature[-1:]) + script_module.push(key)
+
+
+def _turned(signature: bytes) -> bytes:
+    """Write a DER signature with order less S, which signs the same (Core: `CPubKey::Verify` takes both)."""
+    r = signature[2 : 4 + signature[3]]
+    s = script_module.number(_ORDER - int.from_bytes(signature[len(r) + 4 :], "big"))[::-1]
+    both = r + bytes((2, len(s))) + s
+    return bytes((0x30, len(both))) + both
+
+
+def fault(transaction: Transaction, index: int, output_script: bytes, *, in_block: bool = False) -> Fault | None:
+    """Say what is wrong with the spend of a P2PKH output, None if nothing is; a block may hold a high S."""
+    try:
+        pushed = list(script_module.operations(transaction.inputs[index].script))
+    except script_module.Malformed:
+        return EMPTY_STACK
+    if len(pushed) < 2:
+        return EMPTY_STACK
+    stack = [content for _, content in pushed if content is not None]
+    if len(stack) < len(pushed) or any(
+        not script_module.is_minimal(opcode, content or b"") for opcode, content in pushed
+    ):
+        return LONG_PUSH
+    signature, key = stack[-2:]
+    if dogecoin.hash160(key) != output_script[3:23]:
+        return WRONG_KEY
+    if in_block and _is_der(signature[:-1]) and _s(signature) > _ORDER // 2:
+        signature = _turned(signature[:-1]) + signature[-1:]
+    wrong = _signature_fault(signature) or _check(transaction, index, output_script, signature, key)
+    return wrong or (NOT_CLEAN if len(stack) > 2 else None)
+
+
+def _signature_fault(signature: bytes) -> Fault | None:
+    if not signature:
+        return NO_SIGNATURE
+    if not _is_der(signature[:-1]):
+        return NOT_DER
+    if _s(signature) > _ORDER // 2:
+        return HIGH_S
+    return None if signature[-1] in HASH_TYPES.values() else BAD_HASH_TYPE
+
+
+def _check(transaction: Transaction, index: int, output_script: bytes, signature: bytes, key: bytes) -> Fault | None:
+    if (len(key), key[:1]) not in ((33, b"\x02"), (33, b"\x03"), (65, b"\x04")):
+        return BAD_KEY
+    digest = wire.sighash(transaction, index, output_script, signature[-1])
+    try:
+        good = coincurve.PublicKey(key).verify(signature[:-1], digest, hasher=None)
+    except ValueError:
+        good = False
+    return None if good else WRONG_SIGNATURE
+
+
+def _is_der(signature: bytes) -> bool:
+    """Tell whether this is strict DER of two positive numbers, without hash type (BIP66)."""
+    if not 8 <= len(signature) <= 72 or signature[0] != 0x30 or signature[1] != len(signature) - 2:
+        return False
+    r_length = signature[3]
+    if r_length + 7 > len(signature):
+        return False
+    s_length = signature[5 + r_length]
+    if r_length + s_length + 6 != len(signature):
+        return False
+    return _is_positive(signature[2 : 4 + r_length]) and _is_positive(signature[4 + r_length :])
+
+
+def _is_positive(number: bytes) -> bool:
+    content = number[2:]
+    if number[0] != 2 or not content or content[0] & 0x80:
+        return False
+    return not (len(content) > 1 and content[0] == 0 and not content[1] & 0x80)
+
+
+def _s(signature: bytes) -> int:
+    return int.from_bytes(signature[6 + signature[3] : -1], "big")

@@ -1,0 +1,182 @@
+"""A small world for tests of the rules: accounts with real keys, invoices, and blocks made of nothing but outputs."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import count
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain.keys import Keyring
+from app.db import tables
+from app.db.tables import outbox
+from app.domain import accounts, blocks, dogecoin, invoices, ledger
+from app.domain.accounts import Account, AccountOrder
+from app.domain.blocks import Block, BlockOutput, Header, Rules, Spend
+from app.domain.dogecoin import REGTEST, Outpoint
+from app.domain.invoices import Invoice, InvoiceOrder, Item
+from app.domain.refusals import Refusal
+from app.money import COIN, Koinu
+
+WORDS = "abandon " * 11 + "about"
+RULES = Rules(REGTEST, confirmations=6)
+GENESIS = bytes.fromhex(REGTEST.genesis_hash)[::-1]
+TOKENS = count()
+Thing = TypeVar("Thing")
+
+COMPARED = {
+    tables.entries: ("kind", "cause_type", "cause_id", "reference", "key"),
+    tables.postings: ("account_id", "seq", "bucket", "amount", "available", "incoming"),
+    tables.balances: ("account_id", "available", "incoming", "seq"),
+    tables.deposits: ("account_id", "txid", "state", "height", "confirm_height", "round", "owed"),
+    tables.coins: ("txid", "height", "spent_height", "spends"),
+    tables.invoices: ("account_id", "index", "received", "confirmed", "detected", "settled", "unsettled", "late"),
+    tables.chain_state: ("height", "owned", "kept", "payments_paused"),
+    tables.watched_inputs: ("txid", "vout", "by", "height"),
+    tables.blocks: ("height", "hash", "chainwork"),
+    outbox: ("type", "foreign_id", "message"),
+}
+ORDERED = {tables.entries: ("id",), outbox: ("id",)}
+
+
+def token() -> str:
+    return f"token-{next(TOKENS)}"
+
+
+def doge(amount: int | str) -> Koinu:
+    return Koinu(int(Decimal(amount) * COIN))
+
+
+def item(value: int | str = 1, quantity: int = 1, kind: str = "item") -> Item:
+    return Item(kind, "Treat", "sku", "", doge(value), quantity, "")
+
+
+async def make_ready(engine: AsyncEngine, number: int = 20) -> None:
+    keys = Keyring(REGTEST, WORDS).account_xpubs(0, number)
+    async with engine.begin() as db:
+        given = [
+            {"number": key.number, "xpub": key.xpub, "address": dogecoin.to_address(REGTEST, key.address_script)}
+            for key in keys
+        ]
+        await accounts.add(db, given)
+
+
+async def open_account(engine: AsyncEngine, foreign_id: str = "shop", **changes: Any) -> Account:
+    async with engine.begin() as db:
+        if await accounts.count(db, 1) == 0:
+            await make_ready(engine)
+    async with engine.begin() as db:
+        [account] = await accounts.put(db, [AccountOrder(foreign_id, changes)], REGTEST)
+    return accepted(account)
+
+
+async def invoice(engine: AsyncEngine, foreign_id: str = "shop", value: int | str = 10, **terms: Any) -> Invoice:
+    async with engine.begin() as db:
+        order = InvoiceOrder(foreign_id, (item(value),), **terms)
+        [made] = await invoices.create(db, [order], REGTEST, RULES.confirmations, token)
+    return accepted(made)
+
+
+def accepted(outcome: Thing | Refusal) -> Thing:
+    assert not isinstance(outcome, Refusal), outcome
+    return outcome
+
+
+class Chain:
+    """A chain of our own making, from its start at height 0; hashes depend on what a block holds and on `salt`."""
+
+    def __init__(self, engine: AsyncEngine, rules: Rules = RULES) -> None:
+        self.engine = engine
+        self.rules = rules
+        self.blocks: list[Block] = []
+
+    async def start(self) -> "Chain":
+        async with self.engine.begin() as db:
+            await blocks.start(db, [Header(0, GENESIS, bytes(32), 0, 2)])
+        return self
+
+    def block(self, paid: Iterable[tuple[str, int]] = (), spent: Sequence[Outpoint] = (), salt: str = "") -> Block:
+        """The next block: one transaction per payment (address, koinu) and per spent outpoint; not yet connected."""
+        previous = self.blocks[-1].hash if self.blocks else GENESIS
+        height = len(self.blocks) + 1
+        outputs = [
+            BlockOutput(
+                Outpoint(_id("tx", height, salt, n), 0), dogecoin.of_address(REGTEST, address), Koinu(amount), False
+            )
+            for n, (address, amount) in enumerate(paid)
+        ]
+        spends = [Spend(outpoint, _id("spend", height, salt, n)) for n, outpoint in enumerate(spent)]
+        block = Block(height, _id("block", previous, salt, repr(outputs)), previous, height, 2, outputs, spends)
+        self.blocks.append(block)
+        return block
+
+    async def connect(self, *given: Block) -> None:
+        async with self.engine.begin() as db:
+            await blocks.connect(db, self.rules, given)
+
+    async def mine(self, *paid: tuple[str, int], spent: Sequence[Outpoint] = (), salt: str = "") -> Block:
+        block = self.block(paid, spent, salt)
+        await self.connect(block)
+        return block
+
+    async def deepen(self, number: int) -> None:
+        await self.connect(*(self.block() for _ in range(number)))
+
+    async def disconnect(self) -> Block:
+        block = self.blocks.pop()
+        async with self.engine.begin() as db:
+            await blocks.disconnect(db, self.rules, block.height, block.hash)
+        return block
+
+
+async def balance(engine: AsyncEngine, account: int) -> ledger.Balance:
+    async with engine.begin() as db:
+        return await ledger.balance(db, account)
+
+
+async def told(engine: AsyncEngine, prefix: str = "") -> list[str]:
+    """The types of all events so far, in order; and from then on they count as read."""
+    async with engine.begin() as db:
+        found = (await db.execute(sa.select(outbox.c.type).order_by(outbox.c.id))).scalars().all()
+        await db.execute(sa.delete(outbox))
+    return [event for event in found if event.startswith(prefix)]
+
+
+async def said(engine: AsyncEngine, *prefixes: str) -> list[dict[str, Any]]:
+    """The messages of events of these types, each with its `type`, in order; and from then on all count as read."""
+    async with engine.begin() as db:
+        found = (await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))).all()
+        await db.execute(sa.delete(outbox))
+    return [json.loads(row.message) | {"type": row.type} for row in found if row.type.startswith(prefixes or "")]
+
+
+async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:
+    """What blocks leave in every table, but for ids and times."""
+    found = {}
+    async with engine.begin() as connection:
+        for table, names in COMPARED.items():
+            columns = [table.c[name] for name in names]
+            order = [table.c[name] for name in ORDERED.get(table, names)]
+            found[table.name] = [tuple(row) for row in await connection.execute(sa.select(*columns).order_by(*order))]
+    return found
+
+
+async def until_someone_waits(engine: AsyncEngine, number: int = 1) -> None:
+    """Return as soon as `number` transactions wait for the locks of others."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with engine.connect() as db:
+        watching = await db.execution_options(isolation_level="AUTOCOMMIT")
+        while await watching.scalar(sa.text(waiting)) < number:
+            pass
+
+
+async def shown(engine: AsyncEngine, address: str) -> Invoice:
+    async with engine.begin() as db:
+        return await invoices.fetch(db, REGTEST, address)
+
+
+def _id(*parts: object) -> bytes:
+    return hashlib.sha256(repr(parts).encode()).digest()

@@ -1,0 +1,180 @@
+"""What the migrations build is what app.tables says, in one linear history."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import migrate
+from app.db.tables import metadata
+from app.domain import idempotency, outbox
+from app.domain.idempotency import Claim, KeyReused
+from app.domain.outbox import OutboxEvent
+
+CATALOGUE = (
+    """SELECT table_name, column_name, data_type, udt_name, is_nullable, column_default, identity_generation,
+              numeric_precision, numeric_scale
+       FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2""",
+    """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+       WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
+    """SELECT relname, unnest(reloptions) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2""",
+)
+GUARDED = {
+    "entries": "entries_append_only",
+    "postings": "postings_append_only",
+    "invoices": "invoices_fixed",
+    "holds": "holds_fixed",
+    "escrows": "escrows_fixed",
+}
+
+
+async def catalogue(engine: AsyncEngine) -> list[Sequence[sa.Row[tuple[object, ...]]]]:
+    """Every column, constraint, index and storage parameter, as PostgreSQL writes them; of the migrations' own table nothing."""
+    async with engine.connect() as db:
+        found = [(await db.execute(sa.text(query))).all() for query in CATALOGUE]
+    return [[row for row in rows if row[0] != "alembic_version"] for rows in found]
+
+
+async def test_the_migrations_build_exactly_what_the_tables_of_the_code_say(engine: AsyncEngine) -> None:
+    migrated = await catalogue(engine)
+
+    async with engine.begin() as db:
+        await db.run_sync(metadata.drop_all)
+        await db.run_sync(metadata.create_all)
+
+    assert {str(row[0]) for row in migrated[0]} == set(metadata.tables)
+    assert migrated == await catalogue(engine)
+
+
+async def test_alembic_finds_nothing_to_migrate(engine: AsyncEngine) -> None:
+    def difference(connection: sa.Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async with engine.connect() as db:
+        assert await db.run_sync(difference) == []
+
+
+def test_the_history_is_one_line_from_one_beginning_to_one_end() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+    revisions = list(scripts.walk_revisions())
+
+    assert len(scripts.get_heads()) == len(scripts.get_bases()) == 1
+    assert not any(revision.is_branch_point or revision.is_merge_point for revision in revisions)
+    assert len(revisions) == len(list(migrate.MIGRATIONS.glob("versions/*.py")))
+
+
+@pytest.mark.parametrize(("table", "trigger"), GUARDED.items())
+async def test_what_may_never_change_is_guarded_by_a_trigger(engine: AsyncEngine, table: str, trigger: str) -> None:
+    query = sa.text("SELECT tgname FROM pg_trigger WHERE tgrelid = cast(:name AS regclass) AND tgenabled = 'O'")
+
+    async with engine.connect() as db:
+        assert list(await db.scalars(query, {"name": table})) == [trigger]
+
+
+async def test_migrating_again_or_at_once_changes_nothing(engine: AsyncEngine) -> None:
+    before = await catalogue(engine)
+
+    await asyncio.gather(*(migrate.upgrade(engine) for _ in range(4)))
+
+    assert await catalogue(engine) == before
+
+
+async def test_an_empty_database_is_migrated_once_by_all_who_start_together(engine: AsyncEngine) -> None:
+    before = await catalogue(engine)
+    async with engine.begin() as db:
+        await db.execute(sa.text("DROP SCHEMA public CASCADE"))
+        await db.execute(sa.text("CREATE SCHEMA public"))
+
+    await asyncio.gather(*(migrate.upgrade(engine) for _ in range(4)))
+
+    assert await catalogue(engine) == before
+
+
+async def test_accounts_count_on_that_were_counted_before_events_counted_themselves(engine: AsyncEngine) -> None:
+    """Of the first account the oldest events were forgotten, of the second all; of the first one was told since."""
+    before = """
+        CREATE INDEX events_foreign_id_position_idx ON events (foreign_id, position);
+        INSERT INTO sequencer (account_id, last) VALUES (1, 7), (2, 5);
+        INSERT INTO events SELECT 1, n, n, '', '', 'ACC_UPDATED', '{}', now() FROM generate_series(6, 8) AS n;
+        UPDATE sequencer SET last = 8 WHERE account_id < 0;
+        UPDATE alembic_version SET version_num = '0010'
+    """
+    async with engine.begin() as db:
+        for statement in before.split(";"):
+            await db.execute(sa.text(statement))
+
+    await migrate.upgrade(engine)
+
+    async with engine.begin() as db:
+        await outbox.emit(db, [OutboxEvent(account, "", "ACC_UPDATED", "{}") for account in (1, 2, 3)])
+        await outbox.sequence(db)
+        counted = await db.execute(
+            sa.text("SELECT account_id, sequence FROM events WHERE position > 8 ORDER BY position")
+        )
+        assert [tuple(row) for row in counted] == [(1, 9), (2, 6), (3, 1)]
+
+
+def _migration(revision: str) -> Any:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    return ScriptDirectory.from_config(config).get_revision(revision).module
+
+
+async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(engine: AsyncEngine) -> None:
+    module = _migration("0007")
+    made = """
+        INSERT INTO accounts (id, foreign_id, xpub, address) VALUES (0, 'shop', '', '');
+        INSERT INTO payments (account_id, id, kind, state, amount, reserved, explicit_fee, max_fee)
+        SELECT 0, n, 'pay', 'BROADCAST', 9, 9, 0, 1 FROM generate_series(1, 3) n;
+        INSERT INTO entries (kind, cause_type, cause_id, key) VALUES
+            ('PAYMENT_REVIVED', 'payment', '2', 'a'), ('PAYMENT_REVIVED', 'payment', '2', 'b'),
+            ('DEPOSIT_UNDONE', 'deposit', 'ab:0', 'c'), ('PAYMENT_REVIVED', 'payment', '3', 'd');
+        INSERT INTO postings SELECT -3, 'DOGE', id, id, 'available', -id, 0, 0, 0, 0, now() FROM entries WHERE key <> 'd'
+    """
+
+    async with engine.begin() as db:
+        for statement in made.split(";"):
+            await db.execute(sa.text(statement))
+        await db.execute(module.OWED.bindparams(clawback=module.CLAWBACK))
+        owed = list(await db.scalars(sa.text("SELECT owed FROM payments ORDER BY id")))
+
+    assert owed == [0, 3, 0]
+
+
+async def test_requests_whose_keys_were_stored_with_a_blank_at_their_end_are_known_without_it(
+    engine: AsyncEngine,
+) -> None:
+    """Of the last two only the ledger remembers the keys; it never forgets, and so nothing is transferred twice."""
+    module = _migration("0021")
+    made = """
+        INSERT INTO idempotency (scope, key, fingerprint, kind, thing) SELECT 'admin', key, 'same', 'payment', key
+        FROM unnest(ARRAY['wd-901 ', 'list  :0', 'list  :1', 'both', 'both ', 'plain', 'in side']) AS key;
+        INSERT INTO entries (kind, cause_type, cause_id, key) VALUES
+            ('TRANSFER', 'request', 'x', 'transfer:admin:old '), ('TRANSFER', 'request', 'x', 'transfer:admin:old list :7')
+    """
+
+    async with engine.begin() as db:
+        for statement in made.split(";"):
+            await db.exec_driver_sql(statement)
+        for statement in (module.KEYS, module.TRANSFERS):
+            await db.execute(sa.text(statement))
+        await idempotency.forget_old(db)
+        names = ("wd-901", "wd-901 ", "list:0", "list:1", "both", "plain", "in side", "old", "old list:7", "new")
+        claims = [Claim("admin", name, b"same") for name in names]
+        known = await idempotency.claim(db, "payment", dict.fromkeys(claims))
+
+    assert {claim.key: str(outcome) for claim, outcome in known.items()} == {
+        "wd-901": "wd-901 ", "wd-901 ": "wd-901 ", "list:0": "list  :0", "list:1": "list  :1", "both": "both",
+        "plain": "plain", "in side": "in side", **dict.fromkeys(("old", "old list:7"), str(KeyReused())),
+    }  # fmt: skip

@@ -1,0 +1,411 @@
+"""Holds: every end that one may come to, and that it comes to one only."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import engine as bulk
+from app.db.tables import accounts, balances, entries, postings
+from app.db.tables import holds as rows
+from app.domain import holds
+from app.domain.holds import AboveHold, Capture, Hold, HoldOver, NewHold, NoSuchHold, OwnHold, Release
+from app.domain.holds import release as hold_ends
+from app.domain.idempotency import Claim
+from app.domain.ledger import BadAmount, NoSuchAsset, TooMuch
+from app.domain.owner import AccountClosed, NoSuchAccount
+from app.domain.refusals import Refusal
+from app.domain.transfers import Lacking
+from app.group_commit import GroupCommit
+from tests import funding, scenario
+from tests.conftest import cloned
+from tests.funding import GOLD, said, together
+from tests.scenario import told
+
+
+@pytest.fixture
+async def numbers(engine: AsyncEngine) -> dict[str, int]:
+    """Alice has 100 gold; Bob has none."""
+    return await funding.fund(engine, {"alice": 10_000, "bob": 0}, GOLD)
+
+
+async def place(engine: AsyncEngine, *wanted: NewHold) -> list[Hold | Refusal]:
+    async with engine.begin() as db:
+        return await holds.place(db, wanted)
+
+
+async def placed(engine: AsyncEngine, amount: int | str = 10, **terms: Any) -> Hold:
+    [made] = await place(engine, NewHold("alice", GOLD, amount, **terms))
+    return scenario.accepted(made)
+
+
+async def release(engine: AsyncEngine, *wishes: Release) -> list[Hold | Refusal]:
+    async with engine.begin() as db:
+        return await hold_ends.release(db, wishes)
+
+
+async def capture(engine: AsyncEngine, *wishes: Capture) -> list[Hold | Refusal]:
+    async with engine.begin() as db:
+        return await holds.capture(db, wishes)
+
+
+async def expire(engine: AsyncEngine) -> int:
+    async with engine.begin() as db:
+        return await holds.expire(db)
+
+
+async def be_over(engine: AsyncEngine, hold: Hold) -> None:
+    """Let the hold's time be over, and nobody have come to say so."""
+    async with engine.begin() as db:
+        await db.execute(sa.update(rows).where(rows.c.id == hold.id).values(expires=hold.created - timedelta(1)))
+
+
+async def test_what_is_held_is_no_longer_available_and_still_the_accounts(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
+    hold = await placed(engine, "12.5", reference=("auction", "bid 7"), seconds=60)
+
+    assert (hold.amount, hold.remaining, hold.captured, hold.state) == (1250, 1250, 0, "HELD")
+    assert hold.expires == hold.created + timedelta(seconds=60)
+    assert await funding.of(engine, numbers["alice"], GOLD) == (8750, 1250)
+    [(who, event, message)] = await funding.stories(engine)
+    assert (who, event, message["amount"], message["balance"]["available"], message["balance"]["held"]) == (
+        "alice", "HOLD_CREATED", "12.5", "87.5", "12.5",
+    )  # fmt: skip
+    async with engine.connect() as db:
+        [entry] = (await db.execute(sa.select(entries).where(entries.c.kind == "HOLD"))).all()
+        assert await holds.fetch(db, hold.id) == hold
+    assert (entry.cause_type, entry.cause_id, entry.reference_type, entry.reference, entry.key) == (
+        "hold", str(hold.id), "auction", "bid 7", f"hold:{hold.id}:0",
+    )  # fmt: skip
+
+
+async def test_a_part_released_leaves_the_rest_held_and_a_part_captured_gives_the_rest_back(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
+    hold = await placed(engine, 10)
+
+    [less] = await release(engine, Release(hold.id, "2.5"))
+    [done] = await capture(engine, Capture(hold.id, "bob", 4))
+
+    assert isinstance(less, Hold)
+    assert isinstance(done, Hold)
+    assert (less.state, less.remaining, done.state, done.remaining, done.captured) == ("HELD", 750, "CAPTURED", 0, 400)
+    assert await funding.of(engine, numbers["alice"], GOLD) == (9600, 0)
+    assert await funding.of(engine, numbers["bob"], GOLD) == (400, 0)
+    heard = [
+        (who, event, m["amount"], m["balance"]["available"], m["balance"]["held"])
+        for who, event, m in await funding.stories(engine)
+    ]
+    assert heard[1:] == [
+        ("alice", "HOLD_RELEASED", "2.5", "92.5", "7.5"),
+        ("alice", "HOLD_CAPTURED", "4", "96", "0"),
+        ("bob", "HOLD_CAPTURED", "4", "4", "0"),
+    ]
+    async with engine.connect() as db:
+        found = await db.execute(
+            sa.select(entries.c.key, entries.c.kind).where(entries.c.cause_type == "hold").order_by(entries.c.id)
+        )
+        assert [tuple(row) for row in found] == [
+            (f"hold:{hold.id}:{number}", kind)
+            for number, kind in enumerate(("HOLD", "HOLD_RELEASE", "HOLD_CAPTURE", "HOLD_RELEASE"))
+        ]
+
+
+async def test_dogecoin_that_is_held_changes_the_balance_that_is_told(engine: AsyncEngine) -> None:
+    await funding.fund(engine, {"alice": 500, "bob": 0})
+
+    await place(engine, NewHold("alice", "DOGE", "0.000001"), NewHold("alice", "DOGE", "0.000002"))
+
+    assert await told(engine) == ["HOLD_CREATED", "HOLD_CREATED", "ACC_BALANCE_CHANGE"]
+
+
+async def test_a_hold_whose_time_is_over_goes_back_by_itself_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+    late, _, early = await placed(engine, 10, seconds=60), await placed(engine, 20), await placed(engine, 5, seconds=60)
+    await be_over(engine, late)
+    await told(engine)
+
+    assert [await expire(engine), await expire(engine)] == [1, 0]
+
+    async with engine.connect() as db:
+        found = await holds.by_ids(db, [str(late.id), str(early.id)])
+        assert [found[str(one.id)].state for one in (late, early)] == ["EXPIRED", "HELD"]
+    assert await funding.of(engine, numbers["alice"], GOLD) == (7500, 2500)
+    assert await told(engine) == ["HOLD_EXPIRED"]
+
+
+async def test_two_who_let_holds_expire_share_the_work_and_do_nothing_twice(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
+    for _ in range(30):
+        await be_over(engine, await placed(engine, 1, seconds=60))
+
+    assert sum(await asyncio.gather(*(expire(engine) for _ in range(4)))) == 30
+
+    assert await funding.of(engine, numbers["alice"], GOLD) == (10_000, 0)
+    await funding.the_books_are_right(engine)
+
+
+# ---------------------------------------------------------------- what is allowed, and what is refused
+
+
+ENDS: dict[str, str] = {"release": "RELEASED", "capture": "CAPTURED", "expire": "EXPIRED"}
+
+
+async def end(engine: AsyncEngine, how: str, hold: Hold) -> Hold | Refusal | None:
+    if how == "expire":
+        await be_over(engine, hold)
+        return None if await expire(engine) else HoldOver(id=hold.id, state="", field="id")
+    [outcome] = await (
+        release(engine, Release(hold.id)) if how == "release" else capture(engine, Capture(hold.id, "bob"))
+    )
+    return outcome
+
+
+@pytest.mark.parametrize("second", ENDS)
+@pytest.mark.parametrize("first", ENDS)
+async def test_a_hold_ends_once_and_whoever_comes_later_hears_how(
+    engine: AsyncEngine, numbers: dict[str, int], first: str, second: str
+) -> None:
+    hold = await placed(engine)
+    assert not isinstance(await end(engine, first, hold), Refusal)
+    before = await funding.everything(engine, rows, balances, entries)
+
+    refused = await end(engine, second, hold)
+
+    assert isinstance(refused, HoldOver)
+    if second != "expire":
+        assert str(refused) == f"The hold {hold.id} is {ENDS[first]}: nothing of it is held any more."
+    assert await funding.everything(engine, rows, balances, entries) == before
+
+
+async def test_a_hold_whose_time_is_over_is_refused_also_before_anybody_came_to_end_it(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
+    hold = await placed(engine, seconds=60)
+    await be_over(engine, hold)
+
+    for [refused] in (await capture(engine, Capture(hold.id, "bob")), await release(engine, Release(hold.id))):
+        assert isinstance(refused, HoldOver)
+        assert "EXPIRED" in str(refused)
+    assert await funding.of(engine, numbers["alice"], GOLD) == (9000, 1000)
+
+
+@pytest.mark.parametrize(("wish", "refusal", "field"), [
+    (NewHold("nobody", GOLD, 1), NoSuchAccount, "foreign_id"),
+    (NewHold("closed", GOLD, 1), AccountClosed, "foreign_id"),
+    (NewHold("alice", "silver", 1), NoSuchAsset, "asset"),
+    (NewHold("alice", GOLD, 0), BadAmount, "amount"),
+    (NewHold("alice", GOLD, -1), BadAmount, "amount"),
+    (NewHold("alice", GOLD, "0.001"), BadAmount, "amount"),
+    (NewHold("alice", GOLD, "92233720368547758.08"), BadAmount, "amount"),
+    (NewHold("alice", GOLD, "100.01"), Lacking, "amount"),
+    (NewHold("alice", "DOGE", 1), Lacking, "amount"),
+    (Release(99), NoSuchHold, "id"),
+    (Release(1, 11), AboveHold, "amount"),
+    (Release(1, "0.001"), BadAmount, "amount"),
+    (Capture(99, "bob"), NoSuchHold, "id"),
+    (Capture(1, "bob", "10.01"), AboveHold, "amount"),
+    (Capture(1, "bob", 0), BadAmount, "amount"),
+    (Capture(1, "nobody"), NoSuchAccount, "to"),
+    (Capture(1, "closed"), AccountClosed, "to"),
+    (Capture(1, "alice"), OwnHold, "to"),
+])  # fmt: skip
+async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
+    engine: AsyncEngine, numbers: dict[str, int], wish: Any, refusal: type[Refusal], field: str
+) -> None:
+    await scenario.open_account(engine, "closed")
+    async with engine.begin() as db:
+        await db.execute(sa.update(accounts).where(accounts.c.foreign_id == "closed").values(state="closed"))
+    await placed(engine)
+    await told(engine)
+    before = await funding.everything(engine, rows, entries, postings)
+    run: Any = {NewHold: place, Release: release, Capture: capture}[type(wish)]
+
+    [refused] = await run(engine, wish)
+
+    assert (type(refused), refused.field) == (refusal, field)
+    assert await funding.everything(engine, rows, entries, postings) == before
+    assert await told(engine) == []
+
+
+async def test_want_of_money_is_said_in_the_assets_own_decimals(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+    [refused] = await place(engine, NewHold("alice", GOLD, "100.01"))
+
+    assert str(refused) == "alice has 100 gold, 100.01 needed."
+
+
+async def test_a_payee_that_can_hold_no_more_is_refused_alone(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+    await funding.fund(engine, {"rich": 2**63 - 1}, GOLD)
+    one, other = await placed(engine), await placed(engine)
+
+    outcomes = await together(
+        GroupCommit(engine, lambda _: None), holds.capturing(), [Capture(one.id, "rich"), Capture(other.id, "bob")]
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [TooMuch, Hold]
+    assert await funding.of(engine, numbers["alice"], GOLD) == (8000, 1000)
+
+
+async def test_what_an_account_holds_can_always_be_given_back_to_it(engine: AsyncEngine) -> None:
+    """Whoever has all that can be counted gets no more, also while some of it is held."""
+    numbers = await funding.fund(engine, {"alice": 2**63 - 1}, GOLD)
+    hold = await placed(engine, 1_000)
+
+    more = await funding.credit(engine, numbers["alice"], 1, GOLD, "more")
+    [back] = await release(engine, Release(hold.id))
+
+    assert isinstance(more, TooMuch)
+    assert isinstance(back, Hold)
+
+
+# ---------------------------------------------------------------- many at once
+
+
+OPERATIONS = st.one_of(
+    st.tuples(st.just("place"), st.sampled_from(["alice", "bob", "nobody"]), st.integers(0, 60)),
+    st.tuples(st.just("release"), st.integers(1, 5), st.integers(0, 30)),
+    st.tuples(st.just("capture"), st.integers(1, 5), st.integers(0, 30)),
+)
+
+
+def request_of(kind: str, what: Any, amount: int) -> Any:
+    if kind == "place":
+        return NewHold(what, GOLD, amount)
+    part = amount or None
+    return Release(what, part) if kind == "release" else Capture(what, ("alice", "bob")[amount % 2], part)
+
+
+async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_once: bool) -> list[Any]:
+    """Everything that the batches leave and answer, each batch of one verb together or one after the other."""
+    verbs: dict[str, Any] = {
+        "place": holds.placing(),
+        "release": holds.releasing(),
+        "capture": holds.capturing(),
+    }
+    async with cloned(server) as url:
+        engine = bulk.engine(url)
+        try:
+            await funding.fund(engine, {"alice": 10_000, "bob": 3_000}, GOLD)
+            commits = GroupCommit(engine, lambda _: None)
+            answers: list[Any] = []
+            for kind, requests in batches:
+                for group in [requests] if at_once else [[one] for one in requests]:
+                    answers += [timeless(said(one)) for one in await together(commits, verbs[kind], group)]
+            await funding.the_books_are_right(engine)
+            return [
+                answers,
+                await funding.everything(engine, rows, balances, entries, postings),
+                await funding.stories(engine),
+            ]
+        finally:
+            await engine.dispose()
+
+
+def timeless(answer: Any) -> Any:
+    return (
+        [getattr(answer, name) for name in ("id", "state", "remaining", "captured")]
+        if isinstance(answer, Hold)
+        else answer
+    )
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(OPERATIONS, min_size=4, max_size=30))
+def test_holds_placed_and_ended_together_come_to_what_one_by_one_comes_to(server: str, plan: list[Any]) -> None:
+    """In a batch of one verb the order is that of the plan."""
+    start = [("place", "alice", amount) for amount in (30, 30, 30)]
+    batches = [
+        (kind, [request_of(*one) for one in [*start, *plan] if one[0] == kind])
+        for kind in ("place", "release", "capture", "place")
+    ]
+
+    assert asyncio.run(play(server, batches, at_once=True)) == asyncio.run(play(server, batches, at_once=False))
+
+
+async def test_of_all_who_would_end_a_hold_at_once_exactly_one_does(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
+    """Two instances on one database, and the clock."""
+    made = [await placed(engine, 1) for _ in range(20)]
+    one, other = GroupCommit(engine, lambda _: None), GroupCommit(engine, lambda _: None)
+    ids = [hold.id for hold in made]
+
+    answers = await asyncio.gather(
+        together(one, holds.capturing(), [Capture(number, "bob") for number in ids]),
+        together(other, holds.releasing(), [Release(number) for number in reversed(ids)]),
+        together(other, holds.capturing(), [Capture(number, "bob") for number in reversed(ids)]),
+    )
+
+    winners = [outcome.id for outcomes in answers for outcome in outcomes if isinstance(outcome, Hold)]
+    assert sorted(winners) == ids
+    assert {type(outcome) for outcomes in answers for outcome in outcomes} == {Hold, HoldOver}
+    available, held = await funding.of(engine, numbers["alice"], GOLD)
+    assert (available + (await funding.of(engine, numbers["bob"], GOLD))[0], held) == (10_000, 0)
+    await funding.the_books_are_right(engine)
+
+
+async def test_a_capture_that_waits_for_the_clock_finds_the_hold_expired(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
+    hold = await placed(engine, seconds=60)
+    await be_over(engine, hold)
+    async with engine.begin() as db:
+        assert await holds.expire(db) == 1
+        waiting = asyncio.create_task(capture(engine, Capture(hold.id, "bob")))
+        await scenario.until_someone_waits(engine)
+
+    [refused] = await waiting
+    assert isinstance(refused, HoldOver)
+    assert await funding.of(engine, numbers["alice"], GOLD) == (10_000, 0)
+
+
+async def test_the_clock_leaves_a_hold_that_somebody_has_in_hand(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+    hold = await placed(engine, seconds=60)
+    await be_over(engine, hold)
+
+    async with engine.begin() as db:
+        await holds.lock(db, [hold.id])
+        assert await expire(engine) == 0
+
+    assert await expire(engine) == 1
+
+
+async def test_the_same_key_places_releases_and_captures_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+    commits = GroupCommit(engine, lambda _: None)
+    wishes: list[tuple[Any, Any]] = [
+        (holds.placing(), NewHold("alice", GOLD, 10)),
+        (holds.releasing(), Release(1, 3)),
+        (holds.capturing(), Capture(1, "bob", 2)),
+    ]
+    for verb, wish in wishes:
+        claim = Claim("admin", verb.kind, b"same")
+        first = await commits.submit(verb, wish, claim)
+        again = await asyncio.gather(*(commits.submit(verb, wish, claim) for _ in range(3)))
+
+        assert [(one.thing.id, one.replayed) for one in again] == [(first.thing.id, True)] * 3
+    assert await funding.of(engine, numbers["alice"], GOLD) == (9800, 0)
+    assert await funding.of(engine, numbers["bob"], GOLD) == (200, 0)
+
+
+async def test_pages_are_newest_first_end_and_show_one_state_where_one_is_named(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
+    made = [(await placed(engine, 1)).id for _ in range(5)]
+    await release(engine, Release(made[1]), Release(made[3]))
+
+    async with engine.connect() as db:
+        first = await holds.page(db, "alice", 2**63 - 1, 3)
+        rest = await holds.page(db, "alice", first[-1].id, 3)
+        released = await holds.page(db, "alice", 2**63 - 1, 10, "RELEASED")
+        with pytest.raises(NoSuchAccount):
+            await holds.page(db, "nobody", 2**63 - 1, 3)
+
+    assert [hold.id for hold in (*first, *rest)] == made[::-1]
+    assert [hold.id for hold in released] == [made[3], made[1]]

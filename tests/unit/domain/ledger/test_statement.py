@@ -1,0 +1,60 @@
+"""Every kind of entry that the code makes has a word in the history."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.domain import ledger
+from app.domain.ledger import Leg, statement
+
+DOMAIN = Path(statement.__file__).parent
+MAKERS = ("Entry", "Move", "Movement", "replace")
+KIND = re.compile(r"[A-Z]+(_[A-Z]+)*")
+
+
+def strings(node: ast.AST) -> Iterator[str]:
+    yield from (one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str))
+
+
+def called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def kinds() -> set[str]:
+    """The kinds that stand as a word where an entry is made, and the steps of payments."""
+    found: set[str] = set()
+    for path in DOMAIN.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and called(node) in MAKERS:
+                given = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "kind")]
+                found |= {text for one in given if isinstance(one, ast.Constant) for text in strings(one)}
+            if isinstance(node, ast.Call) and called(node) == "give_back":
+                found |= {f"PAYMENT_{text.upper()}" for text in strings(node.args[0])}
+    return {kind for kind in found if KIND.fullmatch(kind)}
+
+
+def test_every_kind_that_is_written_where_an_entry_is_made_is_known() -> None:
+    assert {"PAYFROM", "REFUND", "SPENT_BEFORE_RECOVERY", "PAYMENT_VOIDED"} <= kinds()
+    assert kinds() - ledger.KINDS == set()
+
+
+@pytest.mark.parametrize(
+    ("leg", "word"),
+    [
+        (Leg("ESCROW_RELEASE", "held", -5), "ESCROW_RELEASE"),
+        (Leg("ESCROW_RELEASE", "available", 5), "SALE_CREDIT"),
+        (Leg("ESCROW_RELEASE", "available", -1), "FEE_DEBIT"),
+        (Leg("ESCROW_RELEASE", "available", 1, "platform"), "FEE_CREDIT"),
+        (Leg("ESCROW_RESOLVE", "available", 5, "seller"), "SALE_CREDIT"),
+        (Leg("ESCROW_RESOLVE", "available", 5, "buyer"), "REFUND"),
+        (Leg("ESCROW_LOCK", "available", -5), "ESCROW_LOCK"),
+        (Leg("ESCROW_LOCK", "available", 5), "RELEASE"),
+        (Leg("HOLD_EXPIRED", "held", -5), "RELEASE"),
+        (Leg("NEWS", "held", -5), "NEWS"),
+    ],
+)
+def test_a_posting_has_the_word_of_its_side(leg: Leg, word: str) -> None:
+    assert ledger.word(leg) == word

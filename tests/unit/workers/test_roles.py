@@ -1,0 +1,118 @@
+"""What a process can do without what it lacks."""
+
+from contextlib import AsyncExitStack
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.api import context
+from app.chain.node import Node
+from app.chain.seed_file import SeedFile
+from app.chain.seed_record import Cost
+from app.chain.sent_marker import SENT
+from app.config import settings
+from app.domain import dogecoin, installation
+from app.domain.commands import Command
+from app.group_commit import GroupCommit
+from app.runtime.loop import Vital, Vitals, WakeUp
+from app.workers import roles
+from app.workers.roles import Shared
+from tests import scenario
+
+OTHER_WORDS = "zoo " * 11 + "wrong"
+MAIN = {
+    "KENNEL_NETWORK": "main",
+    "KENNEL_DATABASE_URL": "embedded",
+    "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1",
+    "KENNEL_ADMIN_TOKEN": "such-token-of-many-characters",
+}
+
+
+def is_rung(bell: WakeUp) -> bool:
+    """Look without waiting: whoever waits for a bell that was rung is through at once."""
+    waiter = bell.wait(60)
+    try:
+        waiter.send(None)
+    except StopIteration:
+        return True
+    waiter.close()
+    return False
+
+
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the_clocks_go_on(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
+    vitals = Vitals()
+    async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
+        shared = Shared(read, engine, node, "one")
+        loops = {loop.name: loop for loop in await roles.send(stack, shared)}
+
+        await loops["send"].run(vitals)
+
+    assert list(loops) == ["send", "lapses", "payouts", "expiry", "holds"]
+    assert not vitals.ok
+    assert vitals.loops["send"] == Vital("stopped", vitals.loops["send"].reason)
+    assert vitals.loops["send"].reason.startswith("KENNEL_SEED_PASSPHRASE is not set")
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"), [(None, "There is no seed file at "), (OTHER_WORDS, "another installation")]
+)
+async def test_without_its_own_seed_the_sender_stops_and_nothing_is_made_and_the_rest_goes_on(
+    engine: AsyncEngine, tmp_path: Path, words: str | None, reason: str
+) -> None:
+    await scenario.make_ready(engine)
+    if words is not None:
+        SeedFile(tmp_path / "seed.json", dogecoin.REGTEST, Cost(1 << 14, 1)).create("", words=words)
+    before = files(tmp_path)
+    read = settings.read({"KENNEL_HOME": str(tmp_path), "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1"})
+    vitals = Vitals()
+
+    async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
+        loops = {loop.name: loop for loop in await roles.send(stack, Shared(read, engine, node, "one"))}
+        await loops["send"].run(vitals)
+
+    assert list(loops) == ["send", "lapses", "payouts", "expiry", "holds"]
+    assert vitals.loops["send"].state == "stopped"
+    assert reason in vitals.loops["send"].reason
+    assert files(tmp_path) == before
+
+
+async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives_out_nothing(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    """With the seed or without it: the file that remembers what was sent needs none."""
+    (tmp_path / SENT).write_text('{"highest_transaction": 7, "epoch": "another"}')
+    read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
+
+    async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
+        await roles.send(stack, Shared(read, engine, node, "one"))
+
+    async with engine.connect() as db:
+        assert "another history" in (await installation.unfit(db) or "")
+
+
+async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(engine: AsyncEngine, tmp_path: Path) -> None:
+    read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
+    async with Node(read.node_url or "") as node:
+        shared = Shared(read, engine, node, "one")
+        terms = context.Terms(confirmations=6, token=str)
+        given = context.of(dogecoin.MAIN, engine, GroupCommit(engine, shared.performed), terms)
+        verbs = {field.name: getattr(given, field.name) for field in fields(given)}
+        woken = {}
+        for name, verb in verbs.items():
+            if isinstance(verb, Command):
+                shared.performed(verb)
+                woken[name] = (is_rung(shared.relay), is_rung(shared.send))
+
+    paying = {name for name, (_, send) in woken.items() if send}
+    assert all(relay for relay, _ in woken.values())
+    assert paying == {"request_payment", "settle_on_chain", "refund_to_address", "void_payment"}
