@@ -269,7 +269,7 @@ async def test_a_spend_of_our_coin_that_we_do_not_know_is_told_and_borne_by_claw
     await told(engine)
 
     await chain.mine(spent=[paying.outputs[0].outpoint])
-    assert await told(engine, "SYS_") == ["SYS_UNKNOWN_SPEND"]
+    assert await told(engine, "SYS_") == ["SYS_UNKNOWN_SPEND", "SYS_INSOLVENT"]
     assert (await balance(engine, CLAWBACK)).available == -doge(10)
     assert (await balance(engine, WORLD)).available == 0
 
