@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -16,6 +16,7 @@ from app import audit as books
 from app.chain.seed_file import SeedFile, SeedRefused
 from app.chain.sent_marker import NotReadable
 from app.cli import audit_table, export, maintenance, ports, recover
+from app.cli import database as databases
 from app.cli import demo as demos
 from app.cli.demo_tour import TourEnds
 from app.cli.maintenance import CannotBeDone
@@ -24,7 +25,6 @@ from app.config import settings as configuration
 from app.config.settings import Settings
 from app.config.values import SettingsError
 from app.db.database import Database, DatabaseAway
-from app.db.embedded import server as postgres
 from app.db.embedded.programs import EmbeddedError
 from app.domain import dogecoin, payments
 from app.runtime import logs, stopping
@@ -179,21 +179,8 @@ def _started(*, beside: bool = False) -> Iterator[tuple[Settings, Database]]:
     With `beside`, one that a running Kennel has started on the same home will do.
     """
     settings = _settings()
-    with _in_one_sentence():
-        if settings.database_url is not None:
-            named = Database(settings.database_url, settings.database_pooler, connections=settings.database_connections)
-            yield settings, asyncio.run(named.check())
-            return
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            try:
-                server = stack.enter_context(postgres.Embedded(settings.home, settings.pg_bindir))
-                database = Database(server.url, tend=server.step, connections=settings.database_connections)
-            except postgres.HomeTaken:
-                if not beside:
-                    raise
-                database = Database(postgres.url_of_another(settings.home))
-            yield settings, database
+    with _in_one_sentence(), databases.reached(settings, beside=beside) as database:
+        yield settings, database
 
 
 @contextmanager

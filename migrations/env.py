@@ -1,10 +1,49 @@
-"""Alembic's entry: migrates over the connection that app.migrate opened and locked."""
+"""Alembic's entry: over the connection that a start has opened and locked, or from Alembic's own command line."""
 
+import asyncio
+import os
+import sys
+
+import sqlalchemy as sa
 from alembic import context
 
+from app.cli import database as databases
+from app.config import settings
+from app.db import migrate
+from app.db.database import Database, DatabaseAway
+from app.db.embedded.programs import EmbeddedError
 from app.db.tables import metadata
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, compare_server_default=False)
-with context.begin_transaction():
-    context.run_migrations()
+
+def over(connection: sa.Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, compare_server_default=False)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def reach(database: Database) -> None:
+    """One transaction and one lock, as a start takes them: whoever does the same waits."""
+    engine = database.engine(1)
+    try:
+        async with engine.begin() as db:
+            await migrate.lock(db)
+            await db.run_sync(over)
+    finally:
+        await engine.dispose()
+
+
+def from_the_command_line() -> None:
+    """The database is that of the settings: `alembic upgrade head`, `current` and `check` need no URL of their own."""
+    if context.is_offline_mode():
+        sys.exit("kennel: migrations read the database that they change: leave out --sql")
+    try:
+        with databases.reached(settings.read(os.environ), beside=True) as database:
+            asyncio.run(reach(database))
+    except (DatabaseAway, EmbeddedError) as error:
+        sys.exit(f"kennel: {error}")
+
+
+if (opened := context.config.attributes.get("connection")) is not None:
+    over(opened)
+else:
+    from_the_command_line()

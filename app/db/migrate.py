@@ -6,7 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 _LOCK: Final = 0x4B454E4E454C
@@ -16,9 +16,14 @@ _LOCK: Final = 0x4B454E4E454C
 async def upgrade(engine: AsyncEngine) -> None:
     """Apply what is missing, in one transaction, behind whoever is doing the same."""
     async with engine.begin() as db:
-        await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
-        await db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        await lock(db)
         await db.run_sync(_apply)
+
+
+async def lock(db: AsyncConnection) -> None:
+    """Wait for whoever migrates this database, and let this transaction take as long as it needs."""
+    await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
+    await db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _apply(connection: sa.Connection) -> None:
