@@ -153,7 +153,11 @@ class Sender:
         for renewal in await renewals.wanted(db):
             was = wire.parse_transaction(renewal.raw)
             coins = [renewal.spends[Outpoint(spent.txid, spent.vout)].outpoint for spent in was.inputs]
-            signed = self._signer.sign_coins(coins, renewal.paths, was.outputs)
+            outputs = list(was.outputs)
+            if renewal.change_vout is not None:
+                change = outputs[renewal.change_vout]
+                outputs[renewal.change_vout] = change._replace(value=change.value + renewal.more)
+            signed = self._signer.sign_coins(coins, renewal.paths, outputs)
             await renewals.store(db, renewal, signed.txid, signed.raw)
             return True
         return False

@@ -35,8 +35,8 @@ class Spend(NamedTuple):
     by: bytes
 
 
-def _no_bytes(_txid: bytes) -> bytes:
-    return b""
+def _no_bytes(txid: bytes) -> bytes:
+    raise KeyError(txid)  # a payment whose bytes are lost could never be sent again
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,26 @@ from app.db.tables import payments as payment_rows
 from app.domain import outbox
 from app.domain.dogecoin import Outpoint
 from app.domain.payments import payment as payments
-from app.domain.payments import repricing, spendable_coins, twin_rows
+from app.domain.payments import repricing, spendable_coins, twin_rows, versions
 from app.domain.payments.coin_selection import Spendable, Tier
 from app.domain.payments.spendable_coins import CoinTaken, Path
 from app.domain.payments.twin_rows import Twin
-from app.money import Koinu
+from app.money import DUST, Koinu
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A transaction of ours to be signed again: its number and bytes, its family's, and what it is to spend now, by what it did."""
+    """A transaction of ours to be signed again: its number and bytes, its family's, and what it is to spend now, by what it did.
+
+    Its change, the output `change_vout`, gets the `more` that it spends than before: another version of what it is built on has
+    another fee.
+    """
 
     id: int
     first: int
     raw: bytes
+    change_vout: int | None
+    more: Koinu
     spends: Mapping[Outpoint, Spendable]
     paths: Mapping[Outpoint, Path]
 
@@ -55,6 +61,7 @@ _BUILT: Final = sa.exists().where(
 _LIVES: Final = sa.exists().where(_same(_living, transactions), _alive(_living))
 _GOES: Final = sa.exists().where(
     payment_rows.c.transaction_id == _first(transactions),
+    transactions.c.id == versions.CURRENT,
     payment_rows.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in ("PROCESSING", "BROADCAST")]),
 )
 WANTED: Final = (
@@ -68,7 +75,7 @@ WANTED: Final = (
 )
 """What a block has overtaken because it holds a twin of what this is built on; no twin of this one can be mined instead.
 
-What is being voided needs none: without it nothing can be paid.
+Of several versions it is the one whose fee its payments bear. What is being voided needs none: without it nothing can be paid.
 """
 AT_ONCE: Final = 50
 
@@ -81,12 +88,11 @@ async def wanted(db: Db) -> list[Renewal]:
 
 
 async def _renewal(db: Db, number: int) -> Renewal | None:
-    of_it = transactions.c.id == number
-    [row] = await bulk.fetch_all(db, sa.select(transactions.c.raw, _first(transactions).label("first")).where(of_it))
+    [row] = await bulk.fetch_all(db, _SPENT, {"number": number})
     rows = await bulk.fetch_all(db, _SPENDS, {"number": number, "first": row["first"]})
-    inputs = await db.scalar(sa.select(sa.func.count()).where(transaction_inputs.c.transaction_id == number))
     spends = {Outpoint(bytes(one["was_txid"]), one["vout"]): _coin(one) for one in rows}
-    if len(spends) != inputs:
+    more = Koinu(sum(coin.amount for coin in spends.values()) - row["spent"])
+    if len(spends) != row["inputs"] or (more and (row["change"] or 0) + more < DUST):
         return None
     paths = {
         spends[Outpoint(bytes(one["was_txid"]), one["vout"])].outpoint: Path(
@@ -94,7 +100,7 @@ async def _renewal(db: Db, number: int) -> Renewal | None:
         )
         for one in rows
     }
-    return Renewal(number, row["first"], bytes(row["raw"]), spends, paths)
+    return Renewal(number, row["first"], bytes(row["raw"]), row["change_vout"], more, spends, paths)
 
 
 def _coin(row: Row) -> Spendable:
@@ -102,6 +108,23 @@ def _coin(row: Row) -> Spendable:
 
 
 _inputs: Final = transaction_inputs
+_SPENT: Final = (
+    sa.select(
+        transactions.c.raw,
+        _first(transactions).label("first"),
+        coins.c.vout.label("change_vout"),
+        coins.c.amount.label("change"),
+        *(
+            sa.select(figure).where(_inputs.c.transaction_id == transactions.c.id).scalar_subquery().label(name)
+            for name, figure in (
+                ("inputs", sa.func.count()),
+                ("spent", sa.cast(sa.func.sum(_inputs.c.amount), sa.BigInteger)),
+            )
+        ),
+    )
+    .select_from(transactions.outerjoin(coins, sa.and_(coins.c.txid == transactions.c.txid, coins.c.change)))
+    .where(transactions.c.id == sa.bindparam("number"))
+)
 _made, _instead, _taker = (transactions.alias(name) for name in ("made", "instead", "taker"))
 _PLACED: Final = addresses.join(
     coins, sa.and_(*(addresses.c[name] == coins.c[name] for name in ("account_id", "branch", "index")))
@@ -134,7 +157,7 @@ async def store(db: Db, renewal: Renewal, txid: bytes, raw: bytes) -> None:
     carried = await payments.load(db, payment_rows.c.transaction_id == renewal.first, lock=True)
     numbers = await twin_rows.insert(db, [Twin(renewal.id, txid, raw, "signed")])
     await _take(db, renewal.first, numbers[txid], list(renewal.spends.values()))
-    await twin_rows.copy_change(db, renewal.id, txid)
+    await twin_rows.copy_change(db, renewal.id, txid, renewal.more)
     rows = [{"account_id": one.owner.id, "id": one.id, "version_id": numbers[txid], "error": ""} for one in carried]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
     told = [payments.payment_event(repricing.renamed(payment, txid), outbox.TXID_CHANGED) for payment in carried]

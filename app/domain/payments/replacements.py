@@ -72,12 +72,18 @@ async def wanted(db: Db) -> Plan | None:
     firsts = sorted({row["first"] for row in family})
     ours = payment_rows.c.transaction_id == sa.any_(sa.literal(firsts, bulk.BIGINTS))
     carried = await payments_module.load(db, ours, lock=True)
-    ids = sorted({*firsts, *(row["id"] for row in family)})
-    locked = {row["id"]: row for row in await bulk.fetch_all(db, _LOCK, {"numbers": ids})}
+    locked = {row["id"]: row for row in await bulk.fetch_all(db, _LOCK, {"firsts": firsts})}
     await db.execute(sa.update(transactions).where(transactions.c.id == number).values(outbid=False))
     if not locked[number]["outbid"] or locked[number]["state"] not in _UNMINED:
         return None  # another sender was first, or a block
-    return await _plan(db, [locked[row["id"]] for row in family], carried)
+    return await _plan(db, _last([locked[row["id"]] for row in family]), carried)
+
+
+def _last(rows: Sequence[Row]) -> list[Row]:
+    """Take one of the versions that stand there for the same payments: the last that is sent, for twins may be sent together."""
+    in_turn = sorted(rows, key=lambda row: (row["sends"], row["id"]))
+    last = {(row["replaces"] or row["id"], row["pays"]): row for row in in_turn}
+    return sorted(last.values(), key=lambda row: row["id"])
 
 
 def check(plan: Plan) -> None:
@@ -97,15 +103,14 @@ async def note(db: Db, stuck: Stuck, why: str) -> None:
 
 
 async def store(db: Db, given: Sequence[Replacement]) -> None:
-    """Keep the new bytes, and set aside what the higher fees take; from here on these are sent instead of the old ones.
+    """Keep the new bytes, and set aside what the higher fees take; from here on these are sent instead of all other versions.
 
     Raises CoinTaken or PaymentTaken where somebody else was first.
     """
+    await db.execute(_STOP, {"firsts": [one.stuck.first for one in given]})
     numbers = await signing_queue.insert(db, [one.signed for one in given])
     for one in given:
         await _spend(db, numbers[one.signed.txid], one)
-    old = sa.literal([one.stuck.id for one in given], bulk.BIGINTS)
-    await db.execute(sa.update(transactions).where(transactions.c.id == sa.any_(old)).values(sends=False, outbid=False))
     pairs = [
         (was, replace(now, version_id=numbers[one.signed.txid], txid=one.signed.txid, error=""))
         for one in given
@@ -202,9 +207,7 @@ _INPUTS: Final = (
     .where(transaction_inputs.c.transaction_id == sa.any_(sa.bindparam("numbers", type_=bulk.BIGINTS)))
     .group_by(transaction_inputs.c.transaction_id)
 )
-_LOCK: Final = (
-    sa.select(transactions)
-    .where(transactions.c.id == sa.any_(sa.bindparam("numbers", type_=bulk.BIGINTS)))
-    .order_by(transactions.c.id)
-    .with_for_update(key_share=True)
-)
+_FIRSTS: Final = sa.bindparam("firsts", type_=bulk.BIGINTS)
+_VERSIONS: Final = sa.or_(transactions.c.id == sa.any_(_FIRSTS), transactions.c.replaces == sa.any_(_FIRSTS))
+_LOCK: Final = sa.select(transactions).where(_VERSIONS).order_by(transactions.c.id).with_for_update(key_share=True)
+_STOP: Final = sa.update(transactions).where(_VERSIONS, transactions.c.pays).values(sends=False, outbid=False)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import coins, transaction_inputs, transactions
+from app.money import Koinu
 
 
 class Twin(NamedTuple):
@@ -29,9 +30,9 @@ async def copy_inputs(db: Db, numbers: Mapping[int, int]) -> None:
     await db.execute(_COPY_INPUTS, {"new": list(numbers), "old": list(numbers.values())})
 
 
-async def copy_change(db: Db, old: int, txid: bytes) -> None:
-    """Give a transaction the change of the one that it is the same as; who was to spend that one's is to spend it."""
-    await db.execute(_COPY_CHANGE, {"old": old, "txid": txid})
+async def copy_change(db: Db, old: int, txid: bytes, more: Koinu) -> None:
+    """Give a transaction the change of the one that it is the same as, and `more`; who was to spend that one's is to spend it."""
+    await db.execute(_COPY_CHANGE, {"old": old, "txid": txid, "more": more})
 
 
 async def keep_change(db: Db, numbers: Sequence[int]) -> None:
@@ -72,13 +73,15 @@ _COPY_INPUTS: Final = sa.insert(transaction_inputs).from_select(
     ),
 )
 
-_PLAIN: Final = ("vout", "account_id", "branch", "index", "amount", "coinbase", "change", "transaction_id")
+_PLAIN: Final = ("vout", "account_id", "branch", "index", "coinbase", "change", "transaction_id")
 _OLD: Final = sa.select(transactions.c.txid).where(transactions.c.id == sa.bindparam("old")).scalar_subquery()
 _COPY_CHANGE: Final = sa.insert(coins).from_select(
-    ("txid", *_PLAIN),
-    sa.select(sa.bindparam("txid", type_=sa.LargeBinary), *(coins.c[name] for name in _PLAIN)).where(
-        coins.c.txid == _OLD, coins.c.change
-    ),
+    ("txid", "amount", *_PLAIN),
+    sa.select(
+        sa.bindparam("txid", type_=sa.LargeBinary),
+        coins.c.amount + sa.bindparam("more", type_=sa.BigInteger),
+        *(coins.c[name] for name in _PLAIN),
+    ).where(coins.c.txid == _OLD, coins.c.change),
 )
 
 

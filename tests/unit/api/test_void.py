@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from app.api import application, context
 from app.chain.node import Node
 from app.domain.dogecoin import REGTEST
 from app.group_commit import GroupCommit
+from devnet import signatures
 from tests import chain_harness
 from tests.chain_harness import ChainHarness
 from tests.scenario import doge
@@ -22,7 +24,7 @@ from tests.unit.api.conftest import client_of
 
 @pytest.fixture
 async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    async with chain_harness.opened(engine, tmp_path) as made:
+    async with chain_harness.opened(engine, tmp_path, max_mempool_bytes=400_000) as made:
         await made.fund("shop", 100)
         yield made
         await made.audit()
@@ -78,6 +80,36 @@ async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never
     assert refused.status_code == 409
     assert "mempool" in refused.json()["error"]["message"]
     assert (accepted.status_code, accepted.json()["state"]) == (200, "CANCELLING")
+
+
+@pytest.mark.parametrize("version", [0, 1])
+async def test_a_payment_of_which_the_node_holds_a_twin_of_any_version_is_not_voided(
+    api: httpx.AsyncClient, till: ChainHarness, version: int
+) -> None:
+    payment = await till.pay(await till.stranger(), 10)
+    await till.send()
+    await till.call("fillmempool", "0.4")
+    await till.later()
+    await till.send()
+    raws = [one["raw"] for one in await till.sent()]
+    await till.forget_mempool()
+    await till.mine(3)
+    now = (await till.call("getblock", await till.call("getbestblockhash")))["time"]
+    await till.call("setmocktime", now + 3 * 24 * 3600)
+    await till.call("getmempoolinfo")
+    signed = replace(payment, raw=raws[version])
+    twin = await till.signed_again(signed, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
+    await till.call("sendrawtransaction", twin)
+    before = await till.balance()
+
+    refused = await api.post(f"/account/shop/payment/{payment.id}/void")
+
+    assert len(raws) == 2
+    assert refused.status_code == 409
+    assert "mempool" in refused.json()["error"]["message"]
+    assert (await till.states(payment), await till.balance()) == (["BROADCAST"], before)
+    await till.mine(2)
+    assert await till.states(payment) == ["CONFIRMED"]
 
 
 async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, till: ChainHarness) -> None:
