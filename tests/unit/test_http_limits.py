@@ -1,16 +1,21 @@
 """What a listener bears: nobody takes it from others, or the memory of the process, whatever he sends or does not send."""
 
 import asyncio
+import math
 import re
 import subprocess
 import sys
+import tracemalloc
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from app.api import middleware
 from app.runtime import open_files
+from app.runtime.http.chunks import PART_BYTES, Chunks
 from app.runtime.http.limits import is_shared
 from tests.unit.http_shop import CHUNKED, HOST, LAST, PAY, Shop, connected, listening, spoken, statuses
 
@@ -72,12 +77,54 @@ async def test_a_head_that_does_not_arrive_in_time_is_408(shop: Shop) -> None:
 async def test_a_body_that_does_not_arrive_in_time_is_408_and_does_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.api.bodies.MAX_SECONDS", 0.1)
+    monkeypatch.setattr("app.api.request_body.MAX_SECONDS", 0.1)
     async with listening(shop) as port:
         answers = [await spoken(port, part) for part in (PAY[:-1], CHUNKED + b"1\r\n{\r\n")]
 
     assert [statuses(answer) for answer in answers] == [[408], [408]]
     assert shop.paid == []
+
+
+async def test_an_answer_on_its_way_is_not_cut_off_where_the_connection_is_to_close() -> None:
+    async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(b"x" * 20_000_000)(scope, receive, send)
+
+    async with (
+        listening(answers, linger_seconds=0.1, head_seconds=0.2) as port,
+        connected(port) as (reader, writer),
+        asyncio.timeout(60),
+    ):
+        writer.write(LAST)
+        begin = await reader.readuntil(b"\r\n\r\n")
+        assert statuses(await spoken(port, PAY[:30])) == [408]  # now it is later than one may linger
+
+        assert begin.endswith(b"connection: close\r\n\r\n")
+        assert len(await reader.read()) == 20_000_000
+
+
+async def test_a_connection_that_is_silent_holds_none_of_what_it_sent(shop: Shop) -> None:
+    async with listening(shop) as port, AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(connected(port)) for _ in range(20)]
+        tracemalloc.start()
+        try:
+            for reader, writer in opened:
+                writer.write(b"\r\n" * 100_000 + ASKS)
+                await reader.readuntil(b"well")
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert held < 20 * 50_000
+
+
+async def test_a_body_that_looks_like_many_ends_is_parsed_in_few_parts() -> None:
+    looks, parts = b"0\r\n\r\n" * 100_000, 0
+    data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(looks), looks)
+    chunks, at = Chunks(), 0
+    while at < len(data):
+        at, parts = chunks.end_of_part(data, at), parts + 1
+
+    assert (at, parts) == (len(data), math.ceil(len(data) / PART_BYTES))
 
 
 async def test_a_connection_that_asks_nothing_is_closed(shop: Shop) -> None:
@@ -155,7 +202,7 @@ async def test_so_many_requests_are_answered_at_once_and_the_others_in_their_tur
 
 def test_the_limit_of_open_files_is_raised_and_connections_fit_into_it() -> None:
     program = (
-        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024)); from app import open_files; "
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024)); from app.runtime import open_files; "
         "limit = open_files.raise_limit(); print(limit, *open_files.shares((1000, 2000), limit))"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,26 +1,28 @@
-"""One connection of an HTTP listener: reads a request at a time, and the next one when that is answered."""
+"""One connection of an HTTP listener: reads a request at a time, and the next one when that is answered.
+
+The server is our own because uvicorn's httptools protocol answers 400 to a request whose effect is done when bytes follow
+it, and because its public options bound neither heads nor pipelined requests nor silent connections.
+"""
 
 import asyncio
 import math
 import re
-from collections.abc import Callable
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from starlette.types import ASGIApp
 
-from app.runtime.http.exchange import STATUS_LINES, Exchange
+from app.runtime.http.chunks import Malformed
+from app.runtime.http.exchange import Exchange
 from app.runtime.http.limits import Connections
-from app.runtime.http.requests import Head, Headers, Malformed, RequestParser, TooManyHeaders
+from app.runtime.http.refusals import Refusal, Refusing, as_answer
+from app.runtime.http.requests import Head, RequestParser, TooManyHeaders
 
 DISCARDED_BYTES: Final = 16 * 1024 * 1024
 """So much that nobody wants is received, so that its sender can read the answer."""
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 """Also where the ends of lines are wrong: the parser refuses these."""
-
-Refusal = Literal["bad-request", "headers-too-large", "timeout", "not-available"]
-"""What a connection refuses by itself."""
-Refusing = Callable[[Refusal, str], tuple[int, Headers, bytes]]
-"""Writes a refusal: its status, headers and body."""
+_EMPTY_LINES: Final = re.compile(rb"(?:\r\n)*")
+"""What may stand before a request (RFC 9112, 2.2)."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -131,8 +133,9 @@ class HttpConnection(asyncio.Protocol):
         return self._connections.date
 
     def write(self, data: bytes) -> None:
-        """Send."""
-        self._transport.write(data)
+        """Send, where there is still somebody."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     @property
     def is_full(self) -> bool:
@@ -174,13 +177,15 @@ class HttpConnection(asyncio.Protocol):
                 go_on = self._writable is None and self._read_head()
             else:
                 go_on = exchange.wants_more and self._read_body(exchange)
+        if self._at >= len(self._data):
+            self._data, self._at = b"", 0  # who is silent holds no memory
         if not self._closing:
-            self._read_on(self._begun or self._at >= len(self._data))
+            self._read_on(self._begun or not self._data)
 
     def _read_head(self) -> bool:
         """Parse a head if it has arrived to its end; False: there is no more to do now."""
-        while self._at < len(self._data) and self._data[self._at] in b"\r\n":
-            self._at += 1
+        empty = _EMPTY_LINES.match(self._data, self._at)
+        self._at = empty.end() if empty else self._at
         end = _END_OF_HEAD.search(self._data, self._at, self._at + self._limits.head_bytes)
         if end is None:
             self._expect_more_of_head()
@@ -259,8 +264,8 @@ class HttpConnection(asyncio.Protocol):
     def _set_deadline(self) -> None:
         """Give what is being waited for its time."""
         limits, exchange = self._limits, self._exchange
-        if self._closing:
-            seconds = limits.linger_seconds
+        if self._closing:  # an answer on its way has the time that every answer has
+            seconds = limits.write_seconds if self._transport.get_write_buffer_size() else limits.linger_seconds
         elif self._writable is not None:
             seconds = limits.write_seconds
         elif exchange is None:
@@ -278,17 +283,14 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, code: Refusal, message: str, *, linger: bool = True) -> None:
         """Answer where there is no request that the application could, and end the connection."""
-        status, headers, body = self._refusing(code, message)
-        headers = [(b"date", self.date), *headers, (b"connection", b"close")]
-        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        self._transport.write(STATUS_LINES[status] + lines + b"\r\n" + body)
+        self.write(as_answer(self._refusing(code, message), self.date))
         self._close(linger=linger)
 
     def _close(self, *, linger: bool = False) -> None:
         """Close, with `linger` only when the peer has closed too: else what it still sends would cost it the answer."""
         if self._closing:
             return
-        if linger:
+        if linger and not self._transport.is_closing():
             self._read_on(wanted=True)
             self._transport.write_eof()
         else:

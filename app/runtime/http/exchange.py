@@ -85,7 +85,7 @@ class Exchange:
         self._delivered = False
         self._waiter: asyncio.Future[None] | None = None
         self._head = b""
-        self._framing: bytes | None = None  # b"chunked", b"length", or None: no body is sent
+        self._framing: bytes | None = None  # b"chunked", b"length", b"rest" of the connection, or None: no body is sent
         self._left = 0
 
     # ---------------------------------------------------------------- what the connection says
@@ -128,9 +128,9 @@ class Exchange:
         try:
             await app(self.scope, self.receive, self.send)
             if not self.sent and not self.gone:
-                _log.error("%s %s was not answered", self.scope["method"], self.scope["path"])
+                _log.error("%s %a was not answered", self.scope["method"], self.scope["path"])
         except Exception:  # noqa: BLE001  the application's last resort: it ends this connection and no other
-            _log.exception("%s %s broke off", self.scope["method"], self.scope["path"])
+            _log.exception("%s %a broke off", self.scope["method"], self.scope["path"])
         finally:
             if not self.sent:
                 self.keep_alive = False
@@ -138,7 +138,7 @@ class Exchange:
 
     async def receive(self) -> Message:
         """Return the next part of the body, then wait for the caller to leave."""
-        if self.expects_continue and not self.started and not self.gone:
+        if self.expects_continue and not (self.started or self.gone or self.whole):
             self.expects_continue = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not self._is_over():
@@ -155,6 +155,8 @@ class Exchange:
         if self.gone:
             return
         if message["type"] == "http.response.start":
+            if self.expects_continue and not self.whole:  # nobody knows whether the body will come
+                self.keep_alive = False
             self._start(message["status"], message.get("headers", ()))
         elif message["type"] == "http.response.body" and self.started and not self.sent:
             self._continue(message.get("body", b""), more=message.get("more_body", False))
@@ -162,11 +164,11 @@ class Exchange:
             raise RuntimeError(f"{message['type']} has no place here")
 
     def _part(self) -> Message:
-        body = bytes(self._body)
+        body, last = bytes(self._body), self.whole
         self._body.clear()
-        self._delivered = self.whole
-        self._line.body_taken()
-        return {"type": "http.request", "body": body, "more_body": not self.whole}
+        self._delivered = last
+        self._line.body_taken()  # which may bring the next part, and the end
+        return {"type": "http.request", "body": body, "more_body": not last}
 
     def _is_over(self) -> bool:
         return self.gone or self.sent or (self.broken and not self.whole)
@@ -189,7 +191,8 @@ class Exchange:
             parts += (name, b": ", value, b"\r\n")
             lines += 1
         if self._framing is None and status not in _BODILESS:
-            self._framing = b"chunked"
+            self._framing = b"chunked" if self.scope["http_version"] == "1.1" else b"rest"
+        if self._framing == b"chunked":
             parts.append(b"transfer-encoding: chunked\r\n")
             lines += 1
         if not self.keep_alive:
@@ -212,7 +215,7 @@ class Exchange:
             self._left -= len(body)
             if self._left < 0 or (self._left and not more):
                 raise RuntimeError("the answer is not as long as its Content-Length")
-        else:
+        elif self._framing is None:
             body = b""
         if head or body:
             self._line.write(head + body)

@@ -7,25 +7,25 @@ from urllib.parse import unquote
 
 import httptools
 
-CHUNKS_BYTES: Final = 16 * 1024
-"""So much of a body in chunks is parsed at once."""
+from app.runtime.http.chunks import Chunks, Malformed
+
 FRAMING_BYTES: Final = 64 * 1024
 FRAMING_FACTOR: Final = 16
 """A body may take so many bytes on the wire, and so many for each of its own: chunks of one byte take six."""
-_UPGRADE: Final = re.compile(rb"(?i)\nupgrade[ \t]*:[^\n]*")
+_REQUEST_LINE: Final = re.compile(rb"[A-Z-]+ [^ ]+ HTTP/1\.[01]\r\n")
+"""The parser also takes more blanks, and the protocols RTSP and ICE."""
+_ABSOLUTE: Final = re.compile(rb"(?i)https?://([^/?@]+)(?=/)")
+"""What a target begins with where it names the host too, as it is sent to a proxy."""
+_UPGRADE: Final = re.compile(rb"(?i)\nupgrade(?=:)")
 """An offer that we do not take (RFC 9110, 7.8); the parser would take what follows for another protocol."""
-_EMPTY_LINE: Final = b"\r\n\r\n"
-_VERSIONS: Final = ("1.0", "1.1")
+_NOT_TAKEN: Final = b"upgrade-not-taken"
+"""The offer's name for the parser, which looks at its value all the same; the application does not see it."""
 _WHITE: Final = b" \t"
-_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
-"""The headers that say how a request is framed."""
+_FRAMING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
+"""The headers that say whom a request is for and how it is framed: each once."""
 
 Headers = list[tuple[bytes, bytes]]
 Address = tuple[str, int]
-
-
-class Malformed(Exception):
-    """This is no HTTP request."""
 
 
 class TooManyHeaders(Exception):
@@ -49,7 +49,6 @@ class RequestParser:
 
     def __init__(self, on_body: Callable[[bytes], None], most_headers: int) -> None:
         self.ended = False
-        self._tail = b""  # the last bytes of a body in chunks, as far as it was parsed
         self._deliver = on_body
         self._most_headers = most_headers
         self._parser = httptools.HttpRequestParser(self)
@@ -58,7 +57,9 @@ class RequestParser:
     def head(self, data: bytes, client: Address, server: Address) -> Head:
         """Parse a whole head, which ends with an empty line; raises Malformed or TooManyHeaders."""
         self._begin()
-        self._feed(_UPGRADE.sub(b"", data) if b"pgrade" in data or b"PGRADE" in data else data)
+        if not _REQUEST_LINE.match(data):
+            raise Malformed
+        self._feed(_UPGRADE.sub(b"\n" + _NOT_TAKEN, data) if b"upgrade" in data.lower() else data)
         if not self._head_ended:
             raise Malformed
         if len(self._headers) > self._most_headers:
@@ -67,7 +68,7 @@ class RequestParser:
 
     def body(self, data: bytes, at: int) -> int:
         """Parse a part of the body from `at` on; returns where it ends. Raises Malformed."""
-        part = data[at : self._end_of_chunks(data, at) if self._remaining is None else at + self._remaining]
+        part = data[at : self._chunks.end_of_part(data, at) if self._remaining is None else at + self._remaining]
         self._wire_bytes += len(part)
         if self._remaining is not None:
             self._remaining -= len(part)
@@ -76,18 +77,8 @@ class RequestParser:
             raise Malformed
         return at + len(part)
 
-    def _end_of_chunks(self, data: bytes, at: int) -> int:
-        """Return how far to parse: a body in chunks ends at an empty line if it ends, maybe one of two pieces."""
-        seam = (self._tail + data[at : at + 3]).find(_EMPTY_LINE)
-        found = data.find(_EMPTY_LINE, at, at + CHUNKS_BYTES) + len(_EMPTY_LINE)
-        end = found if found >= len(_EMPTY_LINE) else min(len(data), at + CHUNKS_BYTES)
-        if seam >= 0:
-            end = at + seam + len(_EMPTY_LINE) - len(self._tail)
-        self._tail = (self._tail + data[at:end])[-3:]
-        return end
-
     def _begin(self) -> None:
-        self._tail = b""
+        self._chunks = Chunks()
         self._remaining: int | None = 0  # bytes of the body that are to come; None: as its chunks say
         self._wire_bytes = self._body_bytes = 0
         self.ended = self._head_ended = False
@@ -108,8 +99,8 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; trailers are left out."""
-        if not self._head_ended:
-            self._headers.append((name.lower(), value))
+        if not self._head_ended and (lower := name.lower()) != _NOT_TAKEN:
+            self._headers.append((lower, value))
 
     def on_headers_complete(self) -> None:
         """Read what the parser forgets at the end of the request."""
@@ -130,14 +121,14 @@ class RequestParser:
     # ---------------------------------------------------------------- the head
 
     def _described(self, client: Address, server: Address) -> Head:
-        hosts, framing = 0, {}
+        said: dict[bytes, bytes] = {}
         for name, value in self._headers:
-            if name == b"host":
-                hosts += 1
-            elif name in _FRAMING:
-                framing[name] = value.strip(_WHITE)
-        encoding = framing.get(b"transfer-encoding")
-        if not self._is_allowed(hosts, encoding):
+            if name in _FRAMING:
+                if name in said:
+                    raise Malformed
+                said[name] = value.strip(_WHITE)
+        host, encoding = said.get(b"host"), said.get(b"transfer-encoding")
+        if not self._is_allowed(host, encoding):
             raise Malformed
         scope = {
             "type": "http",
@@ -145,34 +136,42 @@ class RequestParser:
             "http_version": self._version,
             "method": self._method,
             "scheme": "http",
-            **self._target(),
+            **self._target(host),
             "root_path": "",
             "headers": self._headers,
             "client": client,
             "server": server,
             "state": {},
         }
-        self._remaining = int(framing.get(b"content-length", b"0")) if encoding is None else None
+        self._remaining = int(said.get(b"content-length", b"0")) if encoding is None else None
         return Head(
             scope,
             whole=self.ended,
             keep_alive=self._keep_alive and self._version == "1.1",
-            expects_continue=framing.get(b"expect", b"").lower() == b"100-continue",
+            expects_continue=said.get(b"expect", b"").lower() == b"100-continue" and self._version == "1.1",
         )
 
-    def _is_allowed(self, hosts: int, encoding: bytes | None) -> bool:
+    def _is_allowed(self, host: bytes | None, encoding: bytes | None) -> bool:
         """Whether the head is one that HTTP allows: what a proxy before us might read in another way is none (RFC 9112)."""
-        if self._version not in _VERSIONS or hosts > 1 or (hosts == 0 and self._version == "1.1"):
+        if host is None and self._version == "1.1":
             return False
         return encoding is None or (encoding.lower() == b"chunked" and self._version == "1.1")
 
-    def _target(self) -> dict[str, Any]:
+    def _target(self, host: bytes | None) -> dict[str, Any]:
+        """Read the target; where it names a host, Host names the same: else we and a proxy might go by different ones."""
+        url = self._url
+        if absolute := _ABSOLUTE.match(url):
+            url = url[absolute.end() :]
+            if host is not None and absolute[1].lower() != host.lower():
+                raise Malformed
+        if not url.startswith(b"/") or b"#" in url:
+            raise Malformed
         try:
-            target = httptools.parse_url(self._url)
+            target = httptools.parse_url(url)
         except httptools.HttpParserError:
             raise Malformed from None
         raw = target.path or b""
-        if not raw.startswith(b"/") or not raw.isascii():
+        if not raw.isascii():
             raise Malformed
         path = raw.decode("ascii")
         shown = unquote(path) if "%" in path else path

@@ -8,8 +8,9 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from app.runtime.http.connection import HttpConnection, Refusing
+from app.runtime.http.connection import HttpConnection
 from app.runtime.http.limits import Connections, Limits
+from app.runtime.http.refusals import Refusing
 
 GRACE_SECONDS: Final = 5
 """How long requests may take to end when the program stops."""
