@@ -1,0 +1,255 @@
+"""docs/design.md is true: its tree, its tables, its kinds of entries and its flows are those of the code."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from app.db.tables import metadata
+from app.domain import ledger
+
+ROOT = Path(__file__).resolve().parent.parent
+DESIGN = (ROOT / "docs" / "design.md").read_text()
+SQL = {"execute", "scalar", "scalars", "fetch_all", "copy_to_table"}
+WITHOUT_SQL = {
+    "app.chain.rpc": "a socket to the node",
+    "app.chain.sent_marker": "a file",
+    "app.chain.signer": "the keys",
+    "app.domain.blocks.deposits": "a plain rule",
+    "app.domain.ledger.journal": "a plain rule",
+    "app.events.http_connection": "a socket to a receiver",
+}
+"""Where a chain may end besides at a statement."""
+FLOWS = {
+    "Create an invoice",
+    "Connect a block",
+    "Send a payment",
+    "Deliver an event",
+    "Post a transfer",
+}
+
+
+# ---------------------------------------------------------------- reading the document
+
+
+def section(title: str) -> str:
+    """The text under a heading of the second or third level, up to the next one of its level or above."""
+    found = re.search(rf"^(##+) {re.escape(title)}$", DESIGN, re.MULTILINE)
+    assert found, f"docs/design.md has no section {title}"
+    return re.split(rf"^#{{1,{len(found[1])}}} ", DESIGN[found.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def fences(text: str, language: str) -> list[list[str]]:
+    return [block.splitlines() for block in re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+
+
+def first_cells(table: str) -> list[str]:
+    return re.findall(r"^\| (`[^|]*) \| ", table, re.MULTILINE)
+
+
+def tree() -> dict[str, str]:
+    """The paths of the tree, packages with a slash at their ends, and what it says of each."""
+    [lines] = fences(section("Rooms"), "tree")
+    entries: dict[str, str] = {}
+    above: list[str] = []
+    for line in lines:
+        spaces, name, meaning = re.fullmatch(r"( *)(\S+) *(.*)", line).groups()  # type: ignore[union-attr]
+        above[len(spaces) // 2 :] = [name]
+        entries["".join(above)] = meaning
+    assert len(entries) == len(lines)
+    return entries
+
+
+# ---------------------------------------------------------------- the tree and the tables
+
+
+def packages() -> set[str]:
+    found = (path.parent.relative_to(ROOT) for top in ("app", "devnet") for path in (ROOT / top).rglob("__init__.py"))
+    return {f"{path.as_posix()}/" for path in found}
+
+
+def named_files() -> set[str]:
+    """Every file of the domain, and those that lie beside the rooms."""
+    found = [*(ROOT / "app" / "domain").rglob("*.py"), *(ROOT / "app").glob("*.py")]
+    return {path.relative_to(ROOT).as_posix() for path in found if path.name != "__init__.py"}
+
+
+def test_the_tree_has_every_package_and_no_other() -> None:
+    assert {path for path in tree() if path.endswith("/")} == packages()
+
+
+def test_the_tree_has_every_file_of_the_domain_and_no_other() -> None:
+    assert {path for path in tree() if not path.endswith("/")} == named_files()
+
+
+def test_the_tree_says_what_each_of_them_is() -> None:
+    assert [path for path, meaning in tree().items() if not meaning] == []
+
+
+def test_the_table_of_tables_has_every_table_once() -> None:
+    assert sorted(cell.strip("`") for cell in first_cells(section("Tables"))) == sorted(metadata.tables)
+
+
+def test_the_life_of_money_has_every_kind_of_entry_once() -> None:
+    named = [kind for cell in first_cells(section("The life of money")) for kind in re.findall(r"`(\w+)`", cell)]
+
+    assert sorted(named) == sorted(ledger.KINDS)
+
+
+# ---------------------------------------------------------------- the flows
+
+
+class Step(NamedTuple):
+    """A definition in a chain: how it is reached from the one before it, and the places in between that name it.
+
+    `->` is a call, `~>` a function or a statement that is handed on, `=>` a call under another name (`alias`): there the
+    places of `by` name one another, and the last of them names the definition.
+    """
+
+    arrow: str
+    place: str
+    alias: str = ""
+    by: tuple[str, ...] = ()
+
+
+def step(line: str) -> Step:
+    found = re.fullmatch(r"(?:(->|~>|=>) )?([\w.]+:[\w.]+)(?:  \(as (\w+), by ([\w.: >]+)\))?", line)
+    assert found, f"no step of a chain: {line}"
+    arrow, place, alias, by = found.groups(default="")
+    assert bool(alias) == (arrow == "=>"), line
+    return Step(arrow, place, alias, tuple(by.split(" > ")) if by else ())
+
+
+def chains(flow: str) -> list[list[Step]]:
+    return [[step(line) for line in lines] for lines in fences(section(flow), "flow")]
+
+
+def file_of(name: str) -> Path | None:
+    path = ROOT / name.replace(".", "/")
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
+
+
+@cache
+def module(name: str) -> ast.Module:
+    file = file_of(name)
+    assert file, f"there is no module {name}"
+    return ast.parse(file.read_text())
+
+
+def names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.Assign):
+        return {target.id for target in node.targets if isinstance(target, ast.Name)}
+    if isinstance(node, ast.AnnAssign):
+        return {node.target.id} if isinstance(node.target, ast.Name) else set()
+    return {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else set()
+
+
+def find(place: str) -> ast.stmt | None:
+    where, _, path = place.partition(":")
+    body: list[ast.stmt] = module(where).body
+    found: ast.stmt | None = None
+    for name in path.split("."):
+        found = next((node for node in body if name in names(node)), None)
+        body = found.body if isinstance(found, ast.ClassDef) else []
+    return found
+
+
+def definition(place: str) -> ast.stmt:
+    """Find what `module:name` or `module:Class.method` names."""
+    found = find(place)
+    assert found, f"there is no {place}"
+    return found
+
+
+@cache
+def imports(where: str) -> dict[str, str]:
+    """What the module imports of ours, by its names for it: modules, and places, followed to where they are defined."""
+    lines = [node for node in module(where).body if isinstance(node, ast.ImportFrom) and node.module]
+    pairs = [(line.module or "", alias) for line in lines for alias in line.names if file_of(line.module or "")]
+    return {alias.asname or alias.name: inside(source, alias.name) for source, alias in pairs}
+
+
+def inside(where: str, name: str) -> str:
+    """Return what a module or a package has under a name; nothing where that is not known."""
+    if find(f"{where}:{name}"):
+        return f"{where}:{name}"
+    return imports(where).get(name) or (f"{where}.{name}" if file_of(f"{where}.{name}") else "")
+
+
+def origin(place: str, node: ast.AST) -> str:
+    """Return the place, or the module, that an expression in the definition at `place` stands for; nothing for an object's."""
+    where, _, path = place.partition(":")
+    if isinstance(node, ast.Name):
+        return f"{where}:{path.partition('.')[0]}" if node.id in ("self", "cls") else inside(where, node.id)
+    base = origin(place, node.value) if isinstance(node, ast.Attribute) else ""
+    if not isinstance(node, ast.Attribute) or not base:
+        return ""
+    if ":" not in base:
+        return inside(base, node.attr)
+    return f"{base}.{node.attr}" if find(f"{base}.{node.attr}") else ""
+
+
+def last_name(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def places(place: str, nodes: Iterable[ast.AST]) -> set[str]:
+    """Return where they are defined; of the attributes of objects, whose class is not known here, the names."""
+    return {origin(place, node) or last_name(node) for node in nodes}
+
+
+def called(place: str) -> set[str]:
+    return places(place, [node.func for node in ast.walk(definition(place)) if isinstance(node, ast.Call)])
+
+
+def mentioned(place: str) -> set[str]:
+    return places(place, ast.walk(definition(place)))
+
+
+def name_of(place: str) -> str:
+    return re.split(r"[:.]", place)[-1]
+
+
+def breaks(before: str, after: Step) -> Iterator[str]:
+    """Say where the code does not go from one step of a chain to the next."""
+    reached = mentioned(before) if after.arrow == "~>" else called(before)
+    if after.alias not in map(name_of, reached) and not reached & {after.place, name_of(after.place)}:
+        yield f"{before} {after.arrow} {after.alias or after.place}"
+    for one, other in pairwise((*after.by, after.place)):
+        if not mentioned(one) & {other, name_of(other)}:
+            yield f"{one} > {other}"
+
+
+def ends(place: str) -> bool:
+    """Whether a chain may end here: at a statement, at what executes one, or WITHOUT_SQL."""
+    statement = isinstance(definition(place), ast.Assign | ast.AnnAssign)
+    return statement or bool({name_of(one) for one in called(place)} & SQL) or place.partition(":")[0] in WITHOUT_SQL
+
+
+def test_the_document_has_the_five_flows() -> None:
+    assert set(re.findall(r"^### (.*)$", section("The flows"), re.MULTILINE)) == FLOWS
+
+
+@pytest.mark.parametrize("flow", sorted(FLOWS))
+def test_each_function_of_a_flow_calls_the_next(flow: str) -> None:
+    pairs = [(before.place, after) for chain in chains(flow) for before, after in pairwise(chain)]
+
+    assert pairs
+    assert [fault for before, after in pairs for fault in breaks(before, after)] == []
+
+
+@pytest.mark.parametrize("flow", sorted(FLOWS))
+def test_a_flow_begins_at_the_edge_and_each_chain_ends_where_something_is_done(flow: str) -> None:
+    seen: set[str] = set()
+    for first, *rest in chains(flow):
+        edge = first.place.startswith("app.api.") or first.place == "app.runtime.loop:Loop.run"
+        assert edge or first.place in seen, f"{first.place} is no edge, and no chain before it has it"
+        assert ends(rest[-1].place), f"{rest[-1].place} does nothing itself"
+        seen |= {one.place for one in (first, *rest)}
