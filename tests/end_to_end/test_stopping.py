@@ -13,7 +13,7 @@ from tests.end_to_end.program import ROOT, Program
 
 OPEN_UNTIL_TOLD = """
 import time
-from app import stopping
+from app.runtime import stopping
 with stopping.as_by_ctrl_c():
     try:
         print("open", flush=True)

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/test_arrays.py."""
-
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/test_audit.py."""
-
 from collections.abc import Sequence
 
 import pytest

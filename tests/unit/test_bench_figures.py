@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/test_bench_figures.py."""
-
 import io
 
 from rich.console import Console

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/test_group_commit.py."""
-
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/test_money.py."""
-
 import time
 from decimal import Context, Decimal
 

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/test_own_places.py."""
-
 from app.config import own_addresses, settings
 
 OF_THE_DEMO = {

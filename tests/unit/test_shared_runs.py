@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/test_shared_runs.py."""
-
 import asyncio
 from dataclasses import dataclass, field
 

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_accounts.py."""
-
 import asyncio
 import json
 from typing import Any

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_addresses.py."""
-
 import io
 import json
 from typing import Any

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_errors.py."""
-
 import logging
 from typing import Any
 

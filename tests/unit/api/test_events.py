@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_events.py."""
-
 from typing import Any
 
 import httpx

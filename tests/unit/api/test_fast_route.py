@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_fast_route.py."""
-
 from typing import Annotated
 
 import pytest

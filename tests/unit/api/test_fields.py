@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_fields.py."""
-
 import time
 
 import httpx

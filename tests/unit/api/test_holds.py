@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_holds.py."""
-
 import json
 from itertools import count
 from typing import Any

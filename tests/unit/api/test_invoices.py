@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_invoices.py."""
-
 import asyncio
 import io
 import json

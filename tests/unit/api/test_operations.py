@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_operations.py."""
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace

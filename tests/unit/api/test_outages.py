@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_outages.py."""
-
 import asyncio
 
 import httpx

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_parameters.py."""
-
 from collections.abc import Iterator
 from typing import Any
 

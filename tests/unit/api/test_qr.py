@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_qr.py."""
-
 import asyncio
 import io
 import threading

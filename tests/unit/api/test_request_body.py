@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_request_body.py."""
-
 import asyncio
 import hashlib
 import json

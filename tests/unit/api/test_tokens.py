@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_tokens.py."""
-
 import base64
 
 from app.api import tokens as draws

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/api/test_transfers.py."""
-
 import asyncio
 import json
 from collections.abc import AsyncIterator

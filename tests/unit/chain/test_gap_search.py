@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/chain/test_gap_search.py."""
-
 import pytest
 
 from app.chain import gap_search

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/chain/test_key_pool.py."""
-
 import asyncio
 from collections.abc import Callable
 from pathlib import Path

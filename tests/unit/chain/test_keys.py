@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/chain/test_keys.py."""
-
 import json
 import pickle
 import time

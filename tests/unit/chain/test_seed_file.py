@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/chain/test_seed_file.py."""
-
 import json
 import subprocess
 import sys
@@ -30,7 +28,7 @@ PREPARED = """
 import os, sys
 from pathlib import Path
 from app.chain import seed_file
-from app.domain.networks import MAIN
+from app.domain.dogecoin.networks import MAIN
 file = seed_file.SeedFile(Path(sys.argv[1]), MAIN)
 """
 

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/cli/test_progress.py."""
-
 import io
 from collections.abc import Callable, Iterator
 

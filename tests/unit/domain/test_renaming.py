@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/test_renaming.py."""
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/test_solvency.py."""
-
 import asyncio
 
 import pytest

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/conftest.py."""
-
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor

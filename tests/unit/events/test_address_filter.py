@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_address_filter.py."""
-
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import pytest

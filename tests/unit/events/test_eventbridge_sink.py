@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_eventbridge_sink.py."""
-
 import json
 import sys
 from collections.abc import Iterator

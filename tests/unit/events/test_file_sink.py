@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_file_sink.py."""
-
 import errno
 import json
 import os

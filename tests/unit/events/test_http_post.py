@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_http_post.py."""
-
 import asyncio
 from ipaddress import IPv4Network, ip_address
 

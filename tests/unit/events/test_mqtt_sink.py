@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_mqtt_sink.py."""
-
 import asyncio
 import json
 import logging

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_posting_by_tls.py."""
-
 import asyncio
 import ssl
 from collections.abc import AsyncIterator

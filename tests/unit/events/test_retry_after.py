@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_retry_after.py."""
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_signatures.py."""
-
 import base64
 import hashlib
 import hmac

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_sink_runner.py."""
-
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager

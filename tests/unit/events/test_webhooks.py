@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/events/test_webhooks.py."""
-
 import asyncio
 import base64
 import hmac

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/runtime/test_loop.py."""
-
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable

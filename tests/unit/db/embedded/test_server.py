@@ -20,14 +20,14 @@ from app.db.embedded import programs, server
 PROGRAM = """
 import sys
 from pathlib import Path
-from app import postgres, postgres_programs
+from app.db.embedded import programs, server as postgres
 
 try:
     with postgres.Embedded(Path(sys.argv[1]), durable=False) as server:
         print(server.url, flush=True)
         for line in sys.stdin:
             print(server.step(), flush=True)
-except postgres_programs.EmbeddedError as sentence:
+except programs.EmbeddedError as sentence:
     print(sentence, flush=True)
 """
 

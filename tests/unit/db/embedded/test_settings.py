@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/db/embedded/test_settings.py."""
-
 from pathlib import Path
 
 import pytest

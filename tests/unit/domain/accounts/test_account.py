@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/accounts/test_account.py."""
-
 import asyncio
 from dataclasses import replace
 from typing import Any

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/accounts/test_addresses.py."""
-
 import asyncio
 
 import pytest

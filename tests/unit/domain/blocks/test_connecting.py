@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/blocks/test_connecting.py."""
-
 import asyncio
 import json
 from collections.abc import Iterable, Iterator
@@ -274,7 +272,7 @@ async def test_a_spend_of_our_coin_that_we_do_not_know_is_told_and_borne_by_claw
     assert (await balance(engine, WORLD)).available == 0
 
     await chain.disconnect()
-    assert await told(engine, "SYS_") == ["SYS_UNKNOWN_SPEND_UNDONE"]
+    assert await told(engine, "SYS_") == ["SYS_UNKNOWN_SPEND_UNDONE", "SYS_SOLVENT"]
     assert (await balance(engine, CLAWBACK)).available == 0
     await chain.mine(spent=[paying.outputs[0].outpoint], salt="again")
     assert (await balance(engine, CLAWBACK)).available == -doge(10)

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/blocks/test_own_transactions.py."""
-
 from dataclasses import replace
 
 import sqlalchemy as sa

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/dogecoin/test_addresses.py."""
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/dogecoin/test_hd_keys.py."""
-
 from hashlib import sha256
 
 import pytest

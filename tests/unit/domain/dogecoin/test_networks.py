@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/dogecoin/test_networks.py."""
-
 import pytest
 
 from app.domain import dogecoin

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/invoices/test_invoice.py."""
-
 import asyncio
 from dataclasses import replace
 from decimal import Decimal

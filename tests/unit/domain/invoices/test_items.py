@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/invoices/test_items.py."""
-
 import json
 from dataclasses import replace
 from decimal import Decimal

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/invoices/test_pay_from_account.py."""
-
 import asyncio
 from collections.abc import Sequence
 

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/invoices/test_receipts.py."""
-
 from dataclasses import dataclass, replace
 
 import pytest

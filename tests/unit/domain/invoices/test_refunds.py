@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/invoices/test_refunds.py."""
-
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -196,7 +194,7 @@ async def test_two_payments_back_of_one_invoice_do_not_share_a_batch(engine: Asy
     asked = [Refund(paid, CUSTOMER, doge(amount)) for amount in (1, 99, 2, 3)]
     done = await asyncio.gather(*(commits.submit(verb, one) for one in asked), return_exceptions=True)
 
-    assert [type(one).__name__ for one in done] == ["Done", "AboveReceived", "Done", "Done"]
+    assert [type(one).__name__ for one in done] == ["Result", "AboveReceived", "Result", "Result"]
     assert (await shown(engine, paid)).refunded == doge(6)
 
 

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/ledger/test_posting.py."""
-
 import asyncio
 
 import pytest

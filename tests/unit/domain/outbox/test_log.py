@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/outbox/test_log.py."""
-
 import json
 import random
 from datetime import UTC, datetime

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/outbox/test_writing.py."""
-
 import asyncio
 import json
 import random

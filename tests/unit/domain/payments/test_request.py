@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/payments/test_request.py."""
-
 from typing import Any
 
 import pytest

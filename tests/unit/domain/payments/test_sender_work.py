@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/payments/test_sender_work.py."""
-
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/transfers/test_listing.py."""
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

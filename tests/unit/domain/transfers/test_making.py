@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/transfers/test_making.py."""
-
 import asyncio
 import json
 

@@ -1,5 +1,3 @@
-"""TO SAY: tests/unit/domain/transfers/test_reversal.py."""
-
 from collections.abc import Sequence
 from functools import partial
 
