@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
+from app.db import LOCK_NOT_AVAILABLE, RETRIED, sqlstate
 from app.domain import commands
 from app.domain.commands import Command, Result, Submitted
 from app.domain.idempotency import WAIT_SECONDS, Claim, StillRunning
@@ -228,7 +228,7 @@ class GroupCommit:
             except (DBAPIError, OSError) as error:
                 if outcomes is not None and not _surely_undone(error):
                     raise _CommitBrokeOffError from error
-                if bulk.sqlstate(error) not in bulk.RETRIED or attempt == TRIES:
+                if sqlstate(error) not in RETRIED or attempt == TRIES:
                     raise
             else:
                 return outcomes
@@ -241,7 +241,7 @@ def _surely_undone(error: Exception) -> bool:
     Not where the connection failed under a COMMIT that may have gone through, nor where there was none to be had.
     """
     if isinstance(error, DBAPIError):
-        state = bulk.sqlstate(error)
+        state = sqlstate(error)
         return state is not None and not state.startswith(("08", "57P"))
     return not isinstance(error, OSError | PoolTimeout | _CommitBrokeOffError)
 
@@ -251,7 +251,7 @@ def _answers(asked: Sequence[Submitted[Any]], error: Exception) -> list[Exceptio
 
     Where nobody knows whether it was committed, only who asked with a key may be told to try again.
     """
-    if bulk.sqlstate(error) == bulk.LOCK_NOT_AVAILABLE:
+    if sqlstate(error) == LOCK_NOT_AVAILABLE:
         return [StillRunning(field="Idempotency-Key")] * len(asked)
     if isinstance(error, _CommitBrokeOffError):
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error

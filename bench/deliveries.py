@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain import outbox
 from app.domain.outbox import OutboxEvent
 from app.events import address_filter
-from app.events import sequencer as relay
 from app.events.http_connection import HttpAnswer
 from app.events.http_post import Poster
+from app.events.sequencer import Sequencer
 from app.events.webhooks import Webhooks, WebhookTerms
 from app.runtime.loop import Loop, Vitals, WakeUp
 from bench import figures, programs
@@ -137,7 +137,7 @@ async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, 
     facts, hooks, vitals = WakeUp(), WakeUp(), Vitals()
     with ThreadPoolExecutor(4) as threads:
         poster = CountingPoster(address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE))
-        sequencer = relay.Sequencer(engine, "bench", hooks.ring)
+        sequencer = Sequencer(engine, "bench", hooks.ring)
         webhooks = Webhooks(engine, poster, WebhookTerms((60,)), hooks)
         loops = [
             Loop("sequencer", sequencer.step, facts, IDLE_SECONDS, ()),

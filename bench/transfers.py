@@ -20,10 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import entries, outbox
 from bench import filling, invoices, load, programs
-from bench import tpcb as tpcb_module
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Devnet, Ground
-from bench.tpcb import Tpcb
+from bench.tpcb import Tpcb, prepared
 
 SMALL, LARGE = 1_000, 1_000_000
 CONCERNED = SMALL
@@ -150,7 +149,7 @@ class Round:
 async def measure(ground: Ground) -> list[Figure]:
     """Measure everything in turn, round by round."""
     async with (
-        tpcb_module.prepared(ground) as limit,
+        prepared(ground) as limit,
         programs.devnet(ground.folder()) as node,
         _bank(ground, node, SMALL) as small,
         _bank(ground, node, LARGE) as large,

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit as audit_module
+from app.audit import run as run_audit
 from app.chain import signing, wire
 from app.chain.follower import Follower
 from app.chain.keys import Keyring
@@ -27,7 +27,7 @@ from app.domain.refusals import Refusal
 from app.money import COIN, Koinu, parse, show
 from app.runtime.lease import Lease
 from devnet import devnet, signatures
-from devnet import mempool as mempool_module
+from devnet.mempool import EXPIRY_SECONDS, MAX_BYTES
 from devnet.terms import Terms
 from tests import scenario
 
@@ -112,7 +112,7 @@ class ChainHarness:
     async def forget_mempool(self) -> None:
         """Let the node forget what waits, as it does after a day."""
         now = (await self.call("getblock", await self.call("getbestblockhash")))["time"]
-        await self.call("setmocktime", now + 2 * mempool_module.EXPIRY_SECONDS)
+        await self.call("setmocktime", now + 2 * EXPIRY_SECONDS)
         await self.call("invalidateblock", await self.call("generateblock", NOWHERE, []))
         await self.call("setmocktime", 0)
 
@@ -252,7 +252,7 @@ class ChainHarness:
 
     async def audit(self) -> None:
         """Hold the books against each other."""
-        report = await audit_module.run(self.engine)
+        report = await run_audit(self.engine)
         assert report.ok, [*(finding for finding in report.findings if not finding.ok), *report.totals]
         async with self.engine.connect() as db:
             assert set(await db.scalars(sa.select(entries.c.kind).distinct())) <= ledger.KINDS
@@ -265,9 +265,7 @@ def paid(payment: Payment) -> Koinu:
 
 
 @asynccontextmanager
-async def opened(
-    engine: AsyncEngine, home: Path, max_mempool_bytes: int = mempool_module.MAX_BYTES
-) -> AsyncIterator[ChainHarness]:
+async def opened(engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_BYTES) -> AsyncIterator[ChainHarness]:
     """A till on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
     async with (
         devnet.running(

@@ -238,7 +238,7 @@ def test_every_table_has_one_writer() -> None:
 
 CONNECTING = {
     "create_async_engine": "app/db/engine.py",  # with all limits
-    "engine": "app/db/database.py",  # as the settings say, the pooler too
+    "open_engine": "app/db/database.py",  # as the settings say, the pooler too
     "AUTOCOMMIT": "app/db/engine.py",  # nothing without a transaction where a pooler needs one for the limits
 }
 
@@ -248,8 +248,8 @@ def connecting(path: Path) -> Iterator[str]:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call) and called(node) == "create_async_engine":
             yield "create_async_engine"
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("db.engine", "bulk.engine"):
-            yield "engine"
+        if isinstance(node, ast.Call) and called(node) == "open_engine":
+            yield "open_engine"
         if isinstance(node, ast.Constant) and node.value == "AUTOCOMMIT":
             yield "AUTOCOMMIT"
 

@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
 from app.api.node_queries import Asking
 from app.api.payment_waiter import PaymentWaiter
 from app.api.qr import Painter
 from app.api.streams import EventSignal
 from app.audit import AuditReport
 from app.db import Db
+from app.db import reads as reading_engine
 from app.domain import accounts, blocks, escrows, holds, invoices, ledger, payments, transfers
 from app.domain.accounts import closing
 from app.domain.commands import Command
@@ -72,7 +72,7 @@ class Program:
 
     def for_payers(self, engine: AsyncEngine) -> "Program":
         """The same for the public listener, whose connections to the database are its own: nobody outside takes ours."""
-        return replace(self, engine=engine, reads=bulk.reads(engine))
+        return replace(self, engine=engine, reads=reading_engine(engine))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Terms:
 
 def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms) -> Program:
     """Put together what both applications share; once a program, since a verb's requests wait by its identity."""
-    reads = bulk.reads(engine)
+    reads = reading_engine(engine)
     return Program(
         network=network,
         engine=engine,

@@ -11,10 +11,10 @@ from app.api import errors, fast_route, fields, idempotency_keys, parameters, re
 from app.api.context import Given, Program, Reading
 from app.api.transfer_models import TransferList, TransferView
 from app.domain import ledger, transfers
-from app.domain import transfers as transfers_module
 from app.domain.commands import Result, Submitted
 from app.domain.idempotency import Claim
 from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder, json, making
+from app.domain.transfers import fetch as fetch_transfer
 
 busy = APIRouter(route_class=fast_route.Straight)
 router = APIRouter()
@@ -188,7 +188,7 @@ async def reverse(id: TransferId, new: Back, key: idempotency_keys.RequiredKey, 
 @router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
 async def get_transfer(id: TransferId, db: Reading) -> Response:  # noqa: A002  the path's name for it
     """Also credits, reversals, and what invoices moved between accounts."""
-    return responses.show_written(json.shown(await transfers_module.fetch(db, id)))
+    return responses.show_written(json.shown(await fetch_transfer(db, id)))
 
 
 crediting = APIRouter(route_class=fast_route.Straight)

@@ -9,7 +9,6 @@ from typing import Final
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
 from app.chain import broadcast_answers, fee_bumping, restore_check, wire
 from app.chain.fee_rates import FeeRates
 from app.chain.node import Node
@@ -17,7 +16,7 @@ from app.chain.sent_marker import NotRemembered
 from app.chain.signer import Signer
 from app.chain.signing import CannotSign
 from app.chain.signing_batch import SigningBatch
-from app.db import Db
+from app.db import Db, reads
 from app.domain import blocks, installation, payments
 from app.domain.dogecoin import Outpoint
 from app.domain.installation import Installation
@@ -52,7 +51,7 @@ class Sender:
         self, engine: AsyncEngine, node: Node, signer: Signer, lease: Lease, committed: Callable[[], None]
     ) -> None:
         self._engine = engine
-        self._reads = bulk.reads(engine)
+        self._reads = reads(engine)
         self._node = node
         self._signer = signer
         self._lease = lease

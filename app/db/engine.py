@@ -22,7 +22,7 @@ READ_ONLY: Final = "25006"
 """What a standby says to whoever writes, as a server does that another one has taken over from."""
 
 
-def engine(
+def open_engine(
     url: str, *, pooler: str = "none", connections: int = 20, command_seconds: float | None = COMMAND_SECONDS
 ) -> AsyncEngine:
     """Connect lazily to `url`, with at most so many connections, half of which stay open.

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
+from app.db import reads
 from app.domain import webhooks
 from app.domain.webhooks import Delivery, Outcome
 from app.events import signatures
@@ -61,7 +61,7 @@ class Webhooks:
 
     def __init__(self, engine: AsyncEngine, poster: Poster, terms: WebhookTerms, bell: WakeUp) -> None:
         self._engine = engine
-        self._reads = bulk.reads(engine)
+        self._reads = reads(engine)
         self._poster = poster
         self._terms = terms
         self._bell = bell

@@ -31,9 +31,10 @@ from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.webhooks import Callback, retention
 from app.events import address_filter, webhooks
-from app.events import sequencer as relay_module
 from app.events.address_filter import Guard
 from app.events.http_post import Poster
+from app.events.sequencer import Sequencer
+from app.events.sequencer import prepare as prepare_sequencer
 from app.events.sink_runner import Sink, SinkRunner
 from app.runtime.lease import Lease
 from app.runtime.loop import Loop, WakeUp
@@ -178,9 +179,9 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         for one in settings.callbacks
     ]
     told = sinks.of(settings)
-    await relay_module.prepare(shared.engine, callbacks, told)
+    await prepare_sequencer(shared.engine, callbacks, told)
     hooks, bells = WakeUp(), [WakeUp() for _ in told]
-    sequencer = relay_module.Sequencer(shared.engine, shared.holder, partial(_ring, hooks, *bells, shared.streams))
+    sequencer = Sequencer(shared.engine, shared.holder, partial(_ring, hooks, *bells, shared.streams))
     stack.push_async_callback(sequencer.close)
     loops = [
         Loop("sequencer", sequencer.step, shared.relay, RELAY_SECONDS, DATABASE_TROUBLE),

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
 from app.api import context
-from app.db import engine as db
+from app.db.engine import open_engine
 from app.domain.accounts import AccountOrder
 from app.domain.commands import Command, Result, Submitted
 from app.domain.dogecoin import REGTEST
@@ -93,7 +93,7 @@ async def _prepare(url: str) -> None:
 
 @asynccontextmanager
 async def _opened(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = db.engine(url, connections=6)
+    engine = open_engine(url, connections=6)
     yield engine
     await engine.dispose()
 

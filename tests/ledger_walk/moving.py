@@ -11,8 +11,7 @@ from app.domain.accounts import AccountOrder
 from app.domain.idempotency import Claim
 from app.domain.ledger import NewAsset
 from app.domain.refusals import Refusal
-from app.domain.transfers import Credit, Payee, TransferOrder
-from app.domain.transfers import ReversalOrder as Back
+from app.domain.transfers import Credit, Payee, ReversalOrder, TransferOrder
 from tests.ledger_walk.machine import AMOUNT, ASSETS, MAYBE, NEW, NTH, PART, THERE, WHAT, WHO, Deed, Ground
 from tests.ledger_walk.model import PLATFORM
 
@@ -83,7 +82,7 @@ class Moving(Ground):
         known = tuple(self.model.transfers)
         found = [(self.nth(known, n), part) for n, part in wanted]
         deeds = (
-            Deed(Back(one.id, self.part(one.asset, part)), partial(self.model.reverse, one, part))
+            Deed(ReversalOrder(one.id, self.part(one.asset, part)), partial(self.model.reverse, one, part))
             for one, part in found
         )
         self.ask(self.verbs.reverse, *deeds)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import group_commit
 from app.db import Db
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import idempotency
 from app.db.tables import outbox as outbox_table
 from app.domain import outbox
@@ -102,7 +102,7 @@ def journal(engine: AsyncEngine) -> Journal:
 @pytest.fixture
 async def other(database: str) -> AsyncIterator[Journal]:
     """The same in another process."""
-    engine = bulk.engine(database)
+    engine = open_engine(database)
     yield Journal(engine)
     await engine.dispose()
 

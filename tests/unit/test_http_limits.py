@@ -72,7 +72,7 @@ async def test_a_head_that_does_not_arrive_in_time_is_408(shop: Shop) -> None:
 async def test_a_body_that_does_not_arrive_in_time_is_408_and_does_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.api.bodies.MAX_SECONDS", 0.1)
+    monkeypatch.setattr("app.api.request_body.MAX_SECONDS", 0.1)
     async with listening(shop) as port:
         answers = [await spoken(port, part) for part in (PAY[:-1], CHUNKED + b"1\r\n{\r\n")]
 
@@ -155,7 +155,7 @@ async def test_so_many_requests_are_answered_at_once_and_the_others_in_their_tur
 
 def test_the_limit_of_open_files_is_raised_and_connections_fit_into_it() -> None:
     program = (
-        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024)); from app import open_files; "
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024)); from app.runtime import open_files; "
         "limit = open_files.raise_limit(); print(limit, *open_files.shares((1000, 2000), limit))"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -6,8 +6,9 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from app.db.tables import accounts, addresses
-from app.domain import accounts as deposit_addresses
 from app.domain import dogecoin, invoices, ledger, transfers
+from app.domain.accounts import Wanted
+from app.domain.accounts import give as give_addresses
 from app.domain.dogecoin import REGTEST
 from app.domain.invoices import Invoice, Refund
 from app.domain.transfers import Transfer
@@ -64,7 +65,7 @@ class Coming(Ground):
 
     async def _pay_a_deposit_address(self, who: str, amount: str) -> None:
         async with self.engine.begin() as db:
-            [address] = await deposit_addresses.give(db, [deposit_addresses.Wanted(who)], REGTEST)
+            [address] = await give_addresses(db, [Wanted(who)], REGTEST)
         await self.paid_by_faucet(scenario.accepted(address), amount)
 
     async def _pay_any_address_of_ours(self, n: int, amount: str) -> None:

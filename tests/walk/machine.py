@@ -16,16 +16,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
-from app import run as asking
-from app.chain import wire as wire_module
 from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.rpc import NodeError
-from app.chain.wire import Transaction
-from app.db import engine as db
+from app.chain.wire import Transaction, parse_transaction
+from app.db.engine import open_engine
 from app.db.tables import chain_state
 from app.domain.dogecoin import REGTEST
 from app.domain.payments import Payment
+from app.run import coins_of
 from devnet import devnet
 from devnet.terms import Terms
 from tests import chain_harness, scenario
@@ -73,7 +72,7 @@ class Prepared:
 
 @asynccontextmanager
 async def _opened(url: str, home: Path) -> AsyncIterator[tuple[ChainHarness, Wire]]:
-    engine = db.engine(url, connections=10)
+    engine = open_engine(url, connections=10)
     options = devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=ROOM))
     try:
         async with devnet.running(home, options, clock=lambda: BORN, chance=bytes) as running:
@@ -228,7 +227,7 @@ class Ground(RuleBasedStateMachine):
         except NodeError:  # its coins all wait
             return
         raw = await self.call("getrawtransaction", txid)
-        self.given.append(wire_module.parse_transaction(bytes.fromhex(raw)))
+        self.given.append(parse_transaction(bytes.fromhex(raw)))
 
     # ------------------------------------------------------------ from the beginning to the end
 
@@ -290,6 +289,6 @@ class Ground(RuleBasedStateMachine):
             await self.follow()
             if (now := await self._agree()).has_ended:
                 break
-        report = await audit.run(self.engine, asking.coins_of(self.till.node))
+        report = await audit.run(self.engine, coins_of(self.till.node))
         assert report.ok, [finding for finding in report.findings if not finding.ok]
         now.end()

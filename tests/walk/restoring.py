@@ -19,7 +19,7 @@ from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
 from app.chain.sent_marker import DatabaseBehind, HighWater
 from app.cli import maintenance
-from app.db import engine as db
+from app.db.engine import open_engine
 from app.domain import accounts, blocks, installation, payments
 from app.domain.accounts import Wanted
 from app.domain.dogecoin import REGTEST
@@ -206,7 +206,7 @@ class Restoring(RuleBasedStateMachine):
         self.url = await self._copy(dump.url)
         await self.till.close()
         await self.till.engine.dispose()
-        engine = db.engine(self.url, connections=5)
+        engine = open_engine(self.url, connections=5)
         self.stack.push_async_callback(engine.dispose)
         self.till = ChainHarness(engine, self.till.node, self.home, self.till.url)
         if tries:

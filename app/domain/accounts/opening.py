@@ -11,9 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from app.db import Db, bulk
 from app.db.tables import NEVER, NOW, accounts, addresses, ready_keys
 from app.domain import dogecoin, installation, outbox
-from app.domain.accounts import account as facts
 from app.domain.accounts import names as account_names
-from app.domain.accounts.account import ACCOUNT_KEY, Account, lock
+from app.domain.accounts.account import ACCOUNT_KEY, Account, account_created, account_updated, lock
 from app.domain.dogecoin import Network
 from app.domain.installation import NotCurrent
 from app.domain.owner import AccountClosed
@@ -140,10 +139,10 @@ def _apply(
         if wanted != account:
             now[wish.foreign_id] = changed[account.id] = wanted
         if wish.foreign_id in opened:
-            told.append(facts.account_created(wanted))
+            told.append(account_created(wanted))
             opened.discard(wish.foreign_id)
         elif wanted != account:
-            told.append(facts.account_updated(wanted))
+            told.append(account_updated(wanted))
         result.append(wanted)
     return result, told, list(changed.values())
 

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app import db as bulk_module
-from app.db import Db, bulk
+from app.db import Db, bulk, to_be_done_again
 from app.db.tables import Time, balances
 from app.domain.ledger.journal import Balance, BalanceKey
 
@@ -76,7 +75,7 @@ async def lock(db: Db, slots: Sequence[BalanceKey]) -> LockedBalances:
     await db.execute(_MAKE, bulk.columns(_KEY, missing))
     made = await _locked(db, _LOCK_WITHOUT_WAITING, missing)
     if len(made.rows) < len(missing):
-        raise bulk_module.to_be_done_again("balances were made and locked by others meanwhile")
+        raise to_be_done_again("balances were made and locked by others meanwhile")
     return LockedBalances(locked.balances | made.balances, locked.rows | made.rows, max(locked.latest, made.latest))
 
 

@@ -8,10 +8,12 @@ from app.domain.commands import Command
 from app.domain.idempotency import KeyReused
 from app.domain.ledger import Failed, Posted
 from app.domain.refusals import Refusal
-from app.domain.transfers import making as transfer_orders
-from app.domain.transfers import transfer as transfers
-from app.domain.transfers.making import Made, Parties, TransferOrder, TransferPlan
+from app.domain.transfers.making import Made, Parties, TransferOrder, TransferPlan, post_orders
+from app.domain.transfers.making import named as parties_named
+from app.domain.transfers.making import plan as plan_transfer
+from app.domain.transfers.making import verdict as verdict_on_transfer
 from app.domain.transfers.transfer import Transfer
+from app.domain.transfers.transfer import by_ids as transfers_by_ids
 
 Trade = tuple[Transfer, ...]
 
@@ -23,7 +25,7 @@ def making() -> Command[Sequence[TransferOrder], Trade]:
 
 async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade | Refusal]:
     """Carry the trades out in their order; a refusal names the first transfer of a trade that cannot be made."""
-    parties = await transfer_orders.named(db, [order for orders in wanted for order in orders])
+    parties = await parties_named(db, [order for orders in wanted for order in orders])
     plans = [_plans(orders, parties) for orders in wanted]
     decided, pending = await ledger.decide_together(
         db, [[one.entry for one in group] for group in plans if not isinstance(group, Refusal)]
@@ -31,14 +33,14 @@ async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade 
     posted = iter(decided)
     judged = [group if isinstance(group, Refusal) else _verdict(group, next(posted), parties) for group in plans]
     made = [one for group in judged if not isinstance(group, Refusal) for one in group]
-    told = iter(await transfer_orders.post_orders(db, parties, made, pending))
+    told = iter(await post_orders(db, parties, made, pending))
     return [group if isinstance(group, Refusal) else tuple(next(told) for _ in group) for group in judged]
 
 
 def _plans(orders: Sequence[TransferOrder], parties: Parties) -> list[TransferPlan] | Refusal:
     plans: list[TransferPlan] = []
     for place, order in enumerate(orders):
-        plan = transfer_orders.plan(order, parties)
+        plan = plan_transfer(order, parties)
         if isinstance(plan, Refusal):
             return _at(place, plan)
         plans.append(plan)
@@ -49,7 +51,7 @@ def _verdict(
     plans: Sequence[TransferPlan], outcome: Sequence[Posted] | Failed, parties: Parties
 ) -> list[Made] | Refusal:
     if isinstance(outcome, Failed):
-        refusal = transfer_orders.verdict(plans[outcome.place], outcome.outcome, parties)
+        refusal = verdict_on_transfer(plans[outcome.place], outcome.outcome, parties)
         return _at(outcome.place, refusal) if isinstance(refusal, Refusal) else [refusal]
     return [Made(plan, posted) for plan, posted in zip(plans, outcome, strict=True)]
 
@@ -64,5 +66,5 @@ def _at(place: int, refusal: Refusal) -> Refusal:
 async def _by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Trade]:
     """Return the trades, the transfers of each in the order in which they were asked for."""
     wanted = {one: one.split(",") for one in ids}
-    found = await transfers.by_ids(db, [number for numbers in wanted.values() for number in numbers])
+    found = await transfers_by_ids(db, [number for numbers in wanted.values() for number in numbers])
     return {one: tuple(found[number] for number in numbers) for one, numbers in wanted.items()}

@@ -29,8 +29,9 @@ from app.domain.ledger import (
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import json
-from app.domain.transfers import transfer as transfers
 from app.domain.transfers.transfer import TREASURY_NAME, Transfer
+from app.domain.transfers.transfer import by_keys as transfers_by_keys
+from app.domain.transfers.transfer import made as transfer_made
 
 PAYEES: Final = 100
 """The most that one transfer may have."""
@@ -129,7 +130,7 @@ class Parties(NamedTuple):
 def making(network: Network) -> Command[TransferOrder, Transfer]:
     """Carry transfers and credits out."""
     run = partial(open_and_make, network=network)
-    return Command("transfer", run, transfers.by_keys, lambda transfer: transfer.key, _entry_key)
+    return Command("transfer", run, transfers_by_keys, lambda transfer: transfer.key, _entry_key)
 
 
 async def open_and_make(db: Db, orders: Sequence[TransferOrder], network: Network) -> list[Transfer | Refusal]:
@@ -216,7 +217,7 @@ def _told(parties: Parties, made: Sequence[Made]) -> Iterator[tuple[list[Transfe
     names = {number: owner.foreign_id for number, owner in owners.items()}
     for first in range(0, len(made), SLICE):
         some = made[first : first + SLICE]
-        found = [transfers.made(posted, names, plan.asset.decimals) for plan, posted in some]
+        found = [transfer_made(posted, names, plan.asset.decimals) for plan, posted in some]
         facts = [json.told(one.posted, shown, owners) for one, shown in zip(some, found, strict=True)]
         yield found, outbox.written(list(chain.from_iterable(facts)))
 

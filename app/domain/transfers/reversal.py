@@ -13,9 +13,10 @@ from app.domain.ledger import Asset, Bucket, Entry, Given, Known, Outcome, Posti
 from app.domain.owner import AccountClosed, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import making
-from app.domain.transfers import transfer as transfers
 from app.domain.transfers.making import ISSUER, ISSUING, Made, Parties, TransferPlan
-from app.domain.transfers.transfer import NoSuchTransfer, Transfer
+from app.domain.transfers.transfer import NoSuchTransfer, Transfer, reversal_key
+from app.domain.transfers.transfer import by_ids as transfers_by_ids
+from app.domain.transfers.transfer import load as load_transfers
 
 KIND: Final = "REVERSAL"
 _WHY_NOT: Final[Mapping[str, str]] = {
@@ -58,12 +59,12 @@ class ReversalOrder(NamedTuple):
 
 def reversing() -> Command[ReversalOrder, Transfer]:
     """Reverse transfers."""
-    return Command("reversal", reverse, transfers.by_ids, lambda transfer: str(transfer.id))
+    return Command("reversal", reverse, transfers_by_ids, lambda transfer: str(transfer.id))
 
 
 async def reverse(db: Db, wishes: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
     """Reverse in the order of the wishes; the entry's key sees to it that each transfer goes back once."""
-    found = {transfer.id: transfer for transfer in await transfers.load(db, [wish.id for wish in wishes])}
+    found = {transfer.id: transfer for transfer in await load_transfers(db, [wish.id for wish in wishes])}
     parts = await _parts(db, list(found))
     owners = [part.owner for some in parts.values() for part in some if part.owner is not ISSUING]
     named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
@@ -143,4 +144,4 @@ def _entry(wish: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asse
     lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in given]
     lines.append(Posting(back.id, Bucket.AVAILABLE, amount, asset.code))
     reference = (transfer.reference_type, transfer.reference)
-    return Entry(KIND, ("transfer", str(transfer.id)), transfers.reversal_key(transfer.id), tuple(lines), reference)
+    return Entry(KIND, ("transfer", str(transfer.id)), reversal_key(transfer.id), tuple(lines), reference)

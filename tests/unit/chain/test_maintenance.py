@@ -13,7 +13,7 @@ from app.chain.seed_record import Cost
 from app.chain.sent_marker import DatabaseBehind
 from app.cli import maintenance
 from app.cli.maintenance import CannotBeDone
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.domain import accounts, payments
 from app.domain.accounts import AccountOrder
 from app.domain.dogecoin import REGTEST
@@ -41,7 +41,7 @@ async def dumped(server: str, till: ChainHarness) -> str:
 @asynccontextmanager
 async def restored(till: ChainHarness, dump: str) -> AsyncIterator[ChainHarness]:
     """The same node and home with the older database."""
-    engine = bulk.engine(dump)
+    engine = open_engine(dump)
     made = ChainHarness(engine, till.node, till.home, till.url)
     yield made
     await made.close()

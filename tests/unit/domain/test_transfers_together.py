@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import balances, entries, idempotency, outbox, postings
 from app.domain.commands import Result, Submitted
 from app.domain.dogecoin import REGTEST
@@ -82,7 +82,7 @@ def alike(server: str, batches: Sequence[Sequence[Submitted[TransferOrder]]]) ->
 
     async def play(cut: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
         async with cloned(server) as url:
-            engine = bulk.engine(url)
+            engine = open_engine(url)
             try:
                 await opened(engine, *NAMES)
                 return await played(engine, cut)
@@ -110,7 +110,7 @@ def test_many_transfers_at_once_come_to_what_one_by_one_comes_to(
 @pytest.fixture
 async def two(database: str) -> AsyncIterator[tuple[GroupCommit, GroupCommit]]:
     """Two programs on one database."""
-    engines = [bulk.engine(database), bulk.engine(database)]
+    engines = [open_engine(database), open_engine(database)]
     one, other = (GroupCommit(engine, lambda _: None) for engine in engines)
     yield one, other
     for engine in engines:

@@ -15,7 +15,6 @@ from app.domain import accounts, payments
 from app.domain.accounts import AccountOrder
 from app.domain.dogecoin import REGTEST
 from app.domain.payments import Payment, pause
-from app.domain.payments import payouts as rules
 from app.workers.clocks import Payouts
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
@@ -179,7 +178,7 @@ async def test_nothing_is_asked_for_while_payments_are_paused(till: ChainHarness
 async def test_windows_follow_each_other_until_every_account_was_looked_at(
     till: ChainHarness, payouts: Payouts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "WINDOW", 2)
+    monkeypatch.setattr(payments.payouts, "WINDOW", 2)
     names = [f"shop-{n}" for n in range(5)]
     for name in names:
         await till.fund(name, 10)

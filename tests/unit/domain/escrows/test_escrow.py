@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import accounts as account_rows
 from app.db.tables import balances, entries, postings, ready_keys
 from app.db.tables import escrows as rows
@@ -370,7 +370,7 @@ async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_
     """Everything that the batches leave and answer, each batch of one verb together or one after the other."""
     verbs: dict[str, Any] = {"lock": locking.locking(), "end": escrows.ending(*PLATFORM)}
     async with cloned(server) as url:
-        engine = bulk.engine(url)
+        engine = open_engine(url)
         try:
             await funding.fund(engine, {"alice": 12_000, "bob": 0, "carol": 5_000, "platform": 0}, GOLD)
             for amount, who in ((20, "alice"), (10, "carol"), (30, "alice")):

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import accounts, balances, entries, postings
 from app.db.tables import holds as rows
 from app.domain import holds
 from app.domain.holds import AboveHold, Capture, Hold, HoldOver, NewHold, NoSuchHold, OwnHold, Release
-from app.domain.holds import release as hold_ends
+from app.domain.holds.release import release as release_holds
 from app.domain.idempotency import Claim
 from app.domain.ledger import BadAmount, NoSuchAsset, TooMuch
 from app.domain.owner import AccountClosed, NoSuchAccount
@@ -47,7 +47,7 @@ async def placed(engine: AsyncEngine, amount: int | str = 10, **terms: Any) -> H
 
 async def release(engine: AsyncEngine, *wishes: Release) -> list[Hold | Refusal]:
     async with engine.begin() as db:
-        return await hold_ends.release(db, wishes)
+        return await release_holds(db, wishes)
 
 
 async def capture(engine: AsyncEngine, *wishes: Capture) -> list[Hold | Refusal]:
@@ -290,7 +290,7 @@ async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_
         "capture": holds.capturing(),
     }
     async with cloned(server) as url:
-        engine = bulk.engine(url)
+        engine = open_engine(url)
         try:
             await funding.fund(engine, {"alice": 10_000, "bob": 3_000}, GOLD)
             commits = GroupCommit(engine, lambda _: None)

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
 from app.chain.sent_marker import DatabaseBehind, HighWater
 from app.cli import maintenance
-from app.db import engine as bulk_module
+from app.db import Db
+from app.db.engine import open_engine
 from app.db.tables import NEVER
 from app.db.tables import accounts as account_rows
 from app.db.tables import installation as installation_row
@@ -49,7 +49,7 @@ async def dumped(server: str, till: ChainHarness) -> str:
 async def restored(server: str, till: ChainHarness, dump: str, home: Path | None = None) -> AsyncIterator[ChainHarness]:
     """The same node with a copy of the dump, in the same home or in another."""
     async with conftest.cloned(server, dump) as url:
-        engine = bulk_module.engine(url)
+        engine = open_engine(url)
         made = ChainHarness(engine, till.node, home or till.home, till.url)
         yield made
         await made.close()
@@ -78,7 +78,7 @@ async def answers(engine: AsyncEngine) -> list[str]:
     return [type(one).__name__ if not isinstance(one, Refusal) else str(one) for one in said]
 
 
-async def _invoice(db: bulk.Db) -> list[object]:
+async def _invoice(db: Db) -> list[object]:
     return list(await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token))
 
 

@@ -27,7 +27,6 @@ from app.domain.transfers import (
     Transfer,
     TransferOrder,
 )
-from app.domain.transfers import transfer as transfers_module
 from tests import scenario
 from tests.unit.domain.bank import GOLD, gold, make, opened, order
 
@@ -78,7 +77,7 @@ async def test_a_transfer_goes_back_to_who_gave_it_whoever_has_the_name_by_now(b
 
     async with bank.begin() as db:  # as if all of that had come between two of its statements
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(transfers_module, "load", partial(_earlier, [transfer]))
+            patch.setattr(transfers.reversal, "load_transfers", partial(_earlier, [transfer]))
             [reversal] = await transfers.reverse(db, [ReversalOrder(transfer.id)])
 
     assert known.payer == "alicia"
