@@ -25,7 +25,7 @@ TEMPLATE = "template_bench"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Testbed:
     """Where the measurements take place: an empty folder, and the URL of a PostgreSQL that syncs what it commits."""
 
     home: Path

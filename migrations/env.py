@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates over the connection that app.migrate opened and locked."""
+"""Alembic's entry: migrates over the connection that app.db.migrate opened and locked."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""A whole till for tests: a devnet, a follower and a sender on a real database, moved by steps and by nothing else."""
+"""A whole Kennel for tests: a devnet, a follower and a sender on a real database, moved by steps and by nothing else."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -266,7 +266,7 @@ def paid(payment: Payment) -> Koinu:
 
 @asynccontextmanager
 async def opened(engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_BYTES) -> AsyncIterator[ChainHarness]:
-    """A till on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
+    """A harness on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
     async with (
         devnet.running(
             home, devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=max_mempool_bytes))
@@ -274,10 +274,10 @@ async def opened(engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_B
         Node(url := running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
     ):
         await node.call("generate", MATURE)
-        till = ChainHarness(engine, node, home, url)
-        await till.follow()
-        yield till
-        await till.close()
+        harness = ChainHarness(engine, node, home, url)
+        await harness.follow()
+        yield harness
+        await harness.close()
 
 
 def coins_of(raw: dict[str, Any]) -> Sequence[tuple[str, int]]:

@@ -25,7 +25,7 @@ VAGUE = {
 NEAR_MONEY = [APP / "money.py", APP / "api" / "fields.py", *sorted(DOMAIN.rglob("*.py"))]
 FLOATS = {
     "app/domain/webhooks/deliveries.py": "seconds and chances",
-    "app/domain/delivery_claims.py": "seconds",
+    "app/domain/webhooks/delivery_claims.py": "seconds",
 }
 
 WRITERS = {
@@ -115,7 +115,7 @@ WRITERS = {
     },
     "webhook_endpoints": {
         "webhooks/endpoints": "has them as the configuration says, enables and disables them",
-        "webhooks/changes": "makes, changes and ends them as callers wish",
+        "webhooks/changes": "makes, changes and ends them as callers ask",
         "webhooks/health": "notes since when they fail",
         "webhooks/retention": "removes what callers have ended",
     },

@@ -66,7 +66,7 @@ class AccountFields(request_body.Body):
     state: Literal["open"] = "open"
     opening: Annotated[dict[str, GivenIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
 
-    def wish(self, foreign_id: str, network: Network) -> accounts.AccountOrder:
+    def order(self, foreign_id: str, network: Network) -> accounts.AccountOrder:
         """Say what the caller wants of the account; refuses a payout that could never be paid."""
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"opening"}}
         return accounts.AccountOrder(foreign_id, changes, self.opening).checked(network)
@@ -121,7 +121,7 @@ class ListedBalance(responses.View):
 
     @classmethod
     def of(cls, holding: ledger.Holding) -> "ListedBalance":
-        """Show a holding in its asset's decimals; the total is the sum of its four buckets."""
+        """Show a balance in its asset's decimals; the total is the sum of its four buckets."""
         buckets = {bucket.value: holding.balance.of(bucket) for bucket in ledger.Bucket}
         amounts = buckets | {"total": sum(buckets.values())}
         return cls(asset=holding.asset, **{name: money.show(one, holding.decimals) for name, one in amounts.items()})
@@ -134,7 +134,7 @@ class BalanceList(responses.View):
 
     @classmethod
     def of(cls, held: Sequence[ledger.Holding]) -> "BalanceList":
-        """Show holdings in their order."""
+        """Show balances in their order."""
         return cls(items=[ListedBalance.of(holding) for holding in held])
 
 
@@ -176,8 +176,8 @@ async def put_account(
     foreign_id: parameters.ForeignId, fields: Fields, key: idempotency_keys.Key, given: Given
 ) -> Response:
     """A field that is absent or null stays as it is; nothing is told where nothing changes."""
-    wish = fields.wish(foreign_id, given.network)
-    done = await given.commits.submit(given.put_account, wish, key)
+    order = fields.order(foreign_id, given.network)
+    done = await given.commits.submit(given.put_account, order, key)
     return responses.show(AccountView.of(done.thing), replayed=done.replayed)
 
 

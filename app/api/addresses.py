@@ -141,8 +141,8 @@ async def give_address(
     foreign_id: parameters.ForeignId, wanted: Wanted, key: idempotency_keys.Key, given: Given
 ) -> Response:
     """The last one while nothing has come to it, unless a fresh one is asked for."""
-    wish = accounts.Wanted(foreign_id, wanted.fresh)
-    done = await given.commits.submit(given.give_address, wish, key)
+    order = accounts.Wanted(foreign_id, wanted.fresh)
+    done = await given.commits.submit(given.give_address, order, key)
     return responses.show(GivenAddress.of(done.thing), replayed=done.replayed)
 
 

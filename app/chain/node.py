@@ -46,7 +46,7 @@ class HeaderState:
 
 
 class Node(rpc.Rpc):
-    """The verbs raise NodeError, where the node refuses, or a NodeTrouble. Hashes are bytes in internal order."""
+    """The methods raise NodeError, where the node refuses, or a NodeTrouble. Hashes are bytes in internal order."""
 
     _blocks_at_once = BLOCKS_PER_BATCH
 

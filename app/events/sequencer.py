@@ -45,9 +45,9 @@ class Sequencer:
         self._more = False
 
     async def step(self) -> bool:
-        """Number one batch of facts, ring for those who tell them, and say whether there may be more.
+        """Number one batch of events, wake the sinks, and say whether there may be more.
 
-        There were more than the batch, or whoever wrote more has rung meanwhile; looking again would cost as much as this.
+        There were more than the batch, or whoever wrote more has woken this meanwhile; looking again would cost as much as this.
         """
         if not await self._lease.held():
             return False

@@ -59,12 +59,12 @@ class WebhookTerms:
 class Webhooks:
     """Any number of processes may run one; a delivery is claimed by one at a time."""
 
-    def __init__(self, engine: AsyncEngine, poster: Poster, terms: WebhookTerms, bell: WakeUp) -> None:
+    def __init__(self, engine: AsyncEngine, poster: Poster, terms: WebhookTerms, wake_up: WakeUp) -> None:
         self._engine = engine
         self._reads = reads(engine)
         self._poster = poster
         self._terms = terms
-        self._bell = bell
+        self._wake_up = wake_up
         self._posting: dict[asyncio.Task[Outcome], Delivery] = {}
         self._ended: list[asyncio.Task[Outcome]] = []
         self._busy: Counter[int] = Counter()
@@ -133,7 +133,7 @@ class Webhooks:
         if self._knocking.get(endpoint) is task:
             del self._knocking[endpoint]
         self._ended.append(task)
-        self._bell.ring()
+        self._wake_up.wake()
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         loop = asyncio.get_running_loop()

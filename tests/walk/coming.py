@@ -88,14 +88,14 @@ class Coming(Ground):
 
     async def _refund_an_invoice(self, n: int, amount: int | None, to: str) -> None:
         address = await self._nth_invoice(PEOPLE[n % len(PEOPLE)], n)
-        wish = Refund(
-            address, await self.till.stranger() if to == "address" else to, None if amount is None else Koinu(amount)
+        refund = Refund(
+            address, await self.harness.stranger() if to == "address" else to, None if amount is None else Koinu(amount)
         )
         async with self.engine.begin() as db:
             if to == "address":
-                self.accepted(await invoices.refund_on_chain(db, [wish], REGTEST))
+                self.accepted(await invoices.refund_on_chain(db, [refund], REGTEST))
                 return
-            [made] = await invoices.refund_inside(db, [wish], REGTEST)
+            [made] = await invoices.refund_inside(db, [refund], REGTEST)
         if isinstance(made, Transfer):
             await self._moved(made.payer, made.payee, made.amount)
 

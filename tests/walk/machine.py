@@ -1,4 +1,4 @@
-"""The ground that a walk stands on: a database, a chain and a program of its own, all as they were prepared once."""
+"""What a walk starts from: a database, a chain and a program of its own, all as they were prepared once."""
 
 import asyncio
 import shutil
@@ -96,12 +96,12 @@ def prepared(server: str, home: Path) -> Iterator[Prepared]:
 
 
 async def _prepare(url: str, home: Path) -> None:
-    async with _opened(url, home) as (till, _):
-        await till.call("generate", chain_harness.MATURE)
-        await till.follow()
+    async with _opened(url, home) as (harness, _):
+        await harness.call("generate", chain_harness.MATURE)
+        await harness.follow()
         for name in PEOPLE:
-            await till.fund(name, 30, 20, 5)
-        await till.close()
+            await harness.fund(name, 30, 20, 5)
+        await harness.close()
 
 
 class Ground(RuleBasedStateMachine):
@@ -160,21 +160,21 @@ class Ground(RuleBasedStateMachine):
 
     @property
     def engine(self) -> AsyncEngine:
-        return self.till.engine
+        return self.harness.engine
 
     def restart(self) -> None:
         """Everything that a process knows is gone."""
-        self.program = Program(self.till, self.wire)
+        self.program = Program(self.harness, self.wire)
 
     async def call(self, method: str, *params: Any) -> Any:
-        return await self.till.call(method, *params)
+        return await self.harness.call(method, *params)
 
     async def generate(self, number: int) -> None:
         await self.call("generatetoaddress", number, chain_harness.NOWHERE)
 
     async def send(self, mood: str, steps: int) -> None:
         """The sender's steps, after somebody has looked why payments were paused."""
-        await self.till.resume()
+        await self.harness.resume()
         await self.program.over(mood, steps, self.program.sender.step)
 
     async def _then(self, then: str) -> None:
@@ -202,7 +202,7 @@ class Ground(RuleBasedStateMachine):
 
     async def now(self, payment: Payment) -> Payment:
         """The payment as it is now."""
-        [shown] = await self.till.shown(payment)
+        [shown] = await self.harness.shown(payment)
         return shown
 
     async def offer(self, raw: str) -> None:
@@ -219,7 +219,7 @@ class Ground(RuleBasedStateMachine):
         await self.call("setmocktime", now + DAYS)
         await self.call("getmempoolinfo")
         await self.call("setmocktime", 0)
-        await self.till.later()
+        await self.harness.later()
 
     async def paid_by_faucet(self, address: str, amount: str) -> None:
         try:
@@ -235,8 +235,8 @@ class Ground(RuleBasedStateMachine):
         self.home = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         shutil.copytree(self.prepared.home, self.home, dirs_exist_ok=True)
         url = await self.stack.enter_async_context(cloned(self.prepared.server, self.prepared.database))
-        self.till, self.wire = await self.stack.enter_async_context(_opened(url, self.home))
-        self.chain = Chain(self.till.node, await self.till.node.block_hash(ROOT) or b"")
+        self.harness, self.wire = await self.stack.enter_async_context(_opened(url, self.home))
+        self.chain = Chain(self.harness.node, await self.harness.node.block_hash(ROOT) or b"")
         self.restart()
         await self._remember()
 
@@ -256,7 +256,7 @@ class Ground(RuleBasedStateMachine):
         return str(written), await self.call("getbestblockhash")
 
     async def _agree(self) -> Now:
-        await self.till.audit()
+        await self.harness.audit()
         async with self.engine.connect() as connection:
             books = await read(connection)
         await self.listener.listen(self.engine)
@@ -281,14 +281,14 @@ class Ground(RuleBasedStateMachine):
         for _ in range(ROUNDS):
             for given in self.given:
                 await self.offer(given.raw.hex())
-            await self.till.resume()
-            await self.till.later()
+            await self.harness.resume()
+            await self.harness.later()
             while await self.program.lapses.step() or await self.program.sender.step():
                 pass
             await self.generate(2)
             await self.follow()
             if (now := await self._agree()).has_ended:
                 break
-        report = await audit.run(self.engine, coins_of(self.till.node))
+        report = await audit.run(self.engine, coins_of(self.harness.node))
         assert report.ok, [finding for finding in report.findings if not finding.ok]
         now.end()

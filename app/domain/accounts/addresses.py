@@ -62,23 +62,23 @@ def giving(network: Network) -> Command[Wanted, str]:
     return Command("address", partial(give, network=network), _themselves, str)
 
 
-async def give(db: Db, wishes: Sequence[Wanted], network: Network) -> list[str | Refusal]:
-    """Return an address for each wish, its index counted together with those of invoices; NotCurrent as for those."""
+async def give(db: Db, orders: Sequence[Wanted], network: Network) -> list[str | Refusal]:
+    """Return an address for each order, its index counted together with those of invoices; NotCurrent as for those."""
     if (unfit := await installation.unfit(db)) is not None:
-        return [NotCurrent(reason=unfit) for _ in wishes]
-    locked = await lock_accounts(db, list({wish.foreign_id for wish in wishes}))
+        return [NotCurrent(reason=unfit) for _ in orders]
+    locked = await lock_accounts(db, list({order.foreign_id for order in orders}))
     names = {row["id"]: name for name, row in locked.items()}
     current = {names[account]: script for account, script in (await _unused(db, list(names))).items()}
     next_index = {name: row["next_index"] for name, row in locked.items()}
     outcomes: list[str | Refusal] = []
     made: list[dict[str, object]] = []
-    for wish in wishes:
-        name, account = wish.foreign_id, locked.get(wish.foreign_id)
+    for order in orders:
+        name, account = order.foreign_id, locked.get(order.foreign_id)
         if account is None or account["state"] == "closed":
             refused = AccountClosed(foreign_id=name, field="foreign_id") if account else NoSuchAccount(foreign_id=name)
             outcomes.append(refused)
             continue
-        if wish.fresh or name not in current:
+        if order.fresh or name not in current:
             index, script = dogecoin.next_script(account["xpub"], dogecoin.RECEIVE, next_index[name])
             current[name], next_index[name] = script, index + 1
             place = {"account_id": account["id"], "branch": dogecoin.RECEIVE, "index": index}

@@ -1,4 +1,4 @@
-"""Closures: an account that has nothing and waits for nothing can be closed; what comes over the chain is credited still."""
+"""Closing: an account that has nothing and waits for nothing can be closed; what comes over the chain is credited still."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

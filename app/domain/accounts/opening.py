@@ -70,27 +70,27 @@ CHANGEABLE: Final = tuple(
 )
 
 
-async def put(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
-    """Open or change accounts in the order of the wishes; what changes nothing tells nothing."""
-    returning = await _returning(db, wishes, network)
-    kept = iter(await _put(db, [wish for wish, back in zip(wishes, returning, strict=True) if not back], network))
+async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
+    """Open or change accounts, one order after the other; what changes nothing tells nothing."""
+    returning = await _returning(db, orders, network)
+    kept = iter(await _put(db, [order for order, back in zip(orders, returning, strict=True) if not back], network))
     return [PayoutComesBack(field="payout_address") if back else next(kept) for back in returning]
 
 
-async def _returning(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[bool]:
-    """Say of each wish whether its payouts would come back, each at the cost of a fee: to the account itself or to change."""
-    named = [dogecoin.known(network, wish.changes.get("payout_address") or "") for wish in wishes]
+async def _returning(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[bool]:
+    """Say of each order whether its payouts would come back, each at the cost of a fee: to the account itself or to change."""
+    named = [dogecoin.known(network, order.changes.get("payout_address") or "") for order in orders]
     if not any(named):
-        return [False] * len(wishes)
+        return [False] * len(orders)
     found = sa.select(addresses.c.script, addresses.c.purpose, accounts.c.foreign_id)
     wanted = addresses.c.script == sa.any_(sa.literal([script for script in named if script], bulk.BYTES))
     rows = await db.execute(found.join(accounts, accounts.c.id == addresses.c.account_id).where(wanted))
     whose = {bytes(row.script): None if row.purpose == "change" else row.foreign_id for row in rows}
-    return [script in whose and whose[script] in (None, w.foreign_id) for script, w in zip(named, wishes, strict=True)]
+    return [script in whose and whose[script] in (None, w.foreign_id) for script, w in zip(named, orders, strict=True)]
 
 
-async def _put(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
-    names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
+async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
+    names = list(dict.fromkeys(order.foreign_id for order in orders))
     there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
     new = [name for name in names if name not in there and not account_names.reserved(name)]
     missing = sorted(new)  # shuffled names in two batches deadlock
@@ -98,7 +98,7 @@ async def _put(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list
     opened = await _open(db, network, missing) if missing and unfit is None else {}
     raced = [name for name in missing if name not in opened]
     there |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
-    result, told, changed = _apply(wishes, there | opened, set(opened))
+    result, told, changed = _apply(orders, there | opened, set(opened))
     if changed:
         given = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
         await bulk.update(db, accounts, ("id",), given)
@@ -118,29 +118,29 @@ async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Seq
 
 
 def _apply(
-    wishes: Sequence[AccountOrder], now: dict[str, Account], opened: set[str]
+    orders: Sequence[AccountOrder], now: dict[str, Account], opened: set[str]
 ) -> tuple[list[Account | Refusal], list[outbox.OutboxEvent], list[Account]]:
-    """Judge each wish on what the ones before it left: outcomes, facts, and the accounts to be written."""
+    """Judge each order on what the ones before it left: outcomes, facts, and the accounts to be written."""
     result: list[Account | Refusal] = []
     told: list[outbox.OutboxEvent] = []
     changed: dict[int, Account] = {}
-    for wish in wishes:
-        account = now.get(wish.foreign_id)
+    for order in orders:
+        account = now.get(order.foreign_id)
         if account is None:
-            result.append(account_names.reserved(wish.foreign_id) or NoReadyKeys())
+            result.append(account_names.reserved(order.foreign_id) or NoReadyKeys())
             continue
-        if wish.opening and wish.foreign_id not in opened:
-            result.append(OpenAlready(foreign_id=wish.foreign_id))
+        if order.opening and order.foreign_id not in opened:
+            result.append(OpenAlready(foreign_id=order.foreign_id))
             continue
-        wanted = _changed(account, wish.changes)
+        wanted = _changed(account, order.changes)
         if wanted != account and wanted.state == "closed":
-            result.append(AccountClosed(foreign_id=wish.foreign_id, field="foreign_id"))
+            result.append(AccountClosed(foreign_id=order.foreign_id, field="foreign_id"))
             continue
         if wanted != account:
-            now[wish.foreign_id] = changed[account.id] = wanted
-        if wish.foreign_id in opened:
+            now[order.foreign_id] = changed[account.id] = wanted
+        if order.foreign_id in opened:
             told.append(account_created(wanted))
-            opened.discard(wish.foreign_id)
+            opened.discard(order.foreign_id)
         elif wanted != account:
             told.append(account_updated(wanted))
         result.append(wanted)

@@ -59,17 +59,17 @@ _LOCK: Final = _locking()
 _LOCK_WITHOUT_WAITING: Final = _locking(skip_locked=True)
 
 
-async def lock(db: Db, slots: Sequence[BalanceKey]) -> LockedBalances:
+async def lock(db: Db, keys: Sequence[BalanceKey]) -> LockedBalances:
     """Lock the balances of `slots`, which are sorted; those that have no row yet, as few have, get one.
 
     Nobody waits in a circle: rows that are there are waited for in order; then whoever is making the same missing rows,
     in order too, and who does that waits for no row that is there. So a row that another has made meanwhile, and a third
     holds by now, is not waited for: all is to be done again, and finds it there.
     """
-    if not slots:
+    if not keys:
         return LockedBalances({}, {}, _NEVER)
-    locked = await _locked(db, _LOCK, slots)
-    missing = [slot for slot in slots if slot not in locked.rows] if len(locked.rows) < len(slots) else []
+    locked = await _locked(db, _LOCK, keys)
+    missing = [key for key in keys if key not in locked.rows] if len(locked.rows) < len(keys) else []
     if not missing:
         return locked
     await db.execute(_MAKE, bulk.columns(_KEY, missing))
@@ -84,17 +84,17 @@ async def forget_empty(db: Db, locked: LockedBalances) -> None:
 
     Whoever makes one of them meanwhile waits for this transaction as for one that is there, and makes it then.
     """
-    empty = [locked.rows[slot] for slot, balance in locked.balances.items() if not balance.seq]
+    empty = [locked.rows[key] for key, balance in locked.balances.items() if not balance.seq]
     if empty:
         lies = _ROWS.c.ctid == sa.any_(sa.bindparam("rows", type_=bulk.Array(bulk.RowId())))
         await db.execute(sa.delete(_ROWS).where(lies), {"rows": empty})
 
 
-async def _locked(db: Db, statement: sa.Select[Any], slots: Sequence[BalanceKey]) -> LockedBalances:
-    places, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, slots))).one()
+async def _locked(db: Db, statement: sa.Select[Any], keys: Sequence[BalanceKey]) -> LockedBalances:
+    places, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, keys))).one()
     if places is None:
         return LockedBalances({}, {}, _NEVER)
-    found = [slots[place - 1] for place in places]
+    found = [keys[place - 1] for place in places]
     return LockedBalances(
         dict(zip(found, map(Balance, *buckets), strict=True)), dict(zip(found, rows, strict=True)), latest
     )
@@ -106,7 +106,7 @@ async def move(
     """Write what lies in the `touched` buckets of locked balances, as a rule all of one kind; `rows` says where they lie."""
     columns = tuple([name for name in Balance._fields if name in touched or name == "seq"])
     values = attrgetter(*columns)
-    moved = [(rows[slot], *values(balance)) for slot, balance in last.items()]
+    moved = [(rows[key], *values(balance)) for key, balance in last.items()]
     result = await db.execute(_moving(columns), {**bulk.columns(("row", *columns), moved), "time": time})
     if result.rowcount != len(moved):
         raise RuntimeError("a locked balance is not where it was")

@@ -1,4 +1,4 @@
-"""Holdings: what accounts have, now or at any moment before, read without a lock."""
+"""Balances: what accounts have, now or at any moment before, read without a lock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def _holding(row: Row) -> Holding:
     return Holding(row["asset"], row["decimals"], Balance(**buckets))
 
 
-# The postings of a slot are numbered from 1 without a gap, and their times never run back. So halving finds the place
+# The postings of a balance key are numbered from 1 without a gap, and their times never run back. So halving finds the place
 # in the primary key, 20 rows looked at for a million; an index by time would cost each posting that is written.
 _BEFORE: Final = sa.text("""
     WITH RECURSIVE halves (asset, until, low, high) AS (

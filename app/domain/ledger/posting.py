@@ -117,10 +117,12 @@ async def write(db: Db, pending: Pending) -> None:
 
 
 async def _open(db: Db, given: Sequence[Entry]) -> "_Opened":
-    """Whoever posts the same fact, or closes a taker, locks the same balances: what they did is visible after the lock."""
-    locked = await balance_locks.lock(db, sorted(journal.slots(given)))
-    takers = {account for entry in given for account, _, amount, _ in entry.postings if account >= 0 and amount > 0}
-    asked = {"keys": [entry.key for entry in given], "takers": list(takers)}
+    """Lock the balances first. Who posts the same key, or closes a credited account, locks them too: what they did shows here."""
+    locked = await balance_locks.lock(db, sorted(journal.balance_keys(given)))
+    credited_accounts = {
+        account for entry in given for account, _, amount, _ in entry.postings if account >= 0 and amount > 0
+    }
+    asked = {"keys": [entry.key for entry in given], "credited_accounts": list(credited_accounts)}
     clock, keys, closed = (await db.execute(_UNDER_LOCK, asked)).one()
     names = await _names(db, closed) if closed else {}
     return _Opened(Journal(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
@@ -132,7 +134,7 @@ async def _names(db: Db, numbers: Sequence[int]) -> dict[int, str]:
 
 
 class _Opened(NamedTuple):
-    """Books, where their balances lie, and the time of all that is written in them now."""
+    """The journal, where its balances lie, and the time of all that is written in it now."""
 
     books: Journal
     rows: Mapping[BalanceKey, str]
@@ -141,7 +143,7 @@ class _Opened(NamedTuple):
 
 # Said, not given as a parameter: otherwise the index of the few closed accounts could not be asked.
 _CLOSED: Final = sa.literal_column("'closed'", sa.Text)
-# In one round trip: the time, which keys were posted before, and which of the takers are closed.
+# In one round trip: the time, which keys were posted before, and which of the credited accounts are closed.
 _UNDER_LOCK: Final = sa.select(
     NOW,
     sa.func.array(
@@ -151,7 +153,9 @@ _UNDER_LOCK: Final = sa.select(
     ),
     sa.func.array(
         sa.select(accounts.c.id)
-        .where(accounts.c.id == sa.any_(sa.bindparam("takers", type_=bulk.BIGINTS)), accounts.c.state == _CLOSED)
+        .where(
+            accounts.c.id == sa.any_(sa.bindparam("credited_accounts", type_=bulk.BIGINTS)), accounts.c.state == _CLOSED
+        )
         .scalar_subquery()
     ),
 )
@@ -161,12 +165,12 @@ _ENTERED: Final = (
 _WRITTEN: Final = ("account_id", "asset", "entry_id", "bucket", "amount", *Balance._fields, "created")
 
 
-async def lock(db: Db, slots: Sequence[BalanceKey]) -> dict[BalanceKey, Balance]:
+async def lock(db: Db, balance_keys: Sequence[BalanceKey]) -> dict[BalanceKey, Balance]:
     """Lock the balances and return them: for whoever must know them before it can say what to post.
 
     `slots` are sorted. Those that have no row yet, as few have, get one.
     """
-    return (await balance_locks.lock(db, slots)).balances
+    return (await balance_locks.lock(db, balance_keys)).balances
 
 
 async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:

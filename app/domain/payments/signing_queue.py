@@ -20,7 +20,7 @@ from app.domain.payments.spendable_coins import Path
 from app.domain.refusals import Refusal
 from app.money import Koinu
 
-TURN: Final = 50
+BATCH_SIZE: Final = 50
 """Payments looked at in one step; where the coins of all are not there yet, the next step looks at those after them."""
 TOGETHER: Final = 50
 """Payments in one transaction."""
@@ -71,11 +71,11 @@ async def paused(db: Db) -> str | None:
     return NOT_FOLLOWED if row is None else row.payments_paused
 
 
-async def pending(db: Db, after: int = 0, limit: int = TURN) -> list[Payment]:
+async def pending(db: Db, after: int = 0, limit: int = BATCH_SIZE) -> list[Payment]:
     """Lock the payments whose turn it is: unsigned ones, oldest first, from the one `after` this on."""
     waiting = sa.and_(payment_rows.c.state == "PENDING", payment_rows.c.id > after)
-    turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
-    found = await load_payments(db, payment_rows.c.id.in_(turn), lock=True)
+    waiting_turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
+    found = await load_payments(db, payment_rows.c.id.in_(waiting_turn), lock=True)
     return [payment for payment in found if payment.state == "PENDING"]  # while it waited, others may have been first
 
 

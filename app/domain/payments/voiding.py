@@ -1,4 +1,4 @@
-"""Voids: a payment that is no longer wanted ends at once, or once it is signed by a transaction that cancels it."""
+"""Voiding: a payment that is no longer wanted ends at once, or once it is signed by a transaction that cancels it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,21 +70,21 @@ def voiding() -> Command[VoidOrder, Payment]:
     return Command("void", void, payments_by_ids, lambda payment: str(payment.id), pays=True)
 
 
-async def void(db: Db, wishes: Sequence[VoidOrder]) -> list[Payment | Refusal]:
-    """Void in the order of the wishes: unsigned payments at once; of the others the sender signs a cancellation."""
-    there = await lock(db, [wish.id for wish in wishes])
+async def void(db: Db, orders: Sequence[VoidOrder]) -> list[Payment | Refusal]:
+    """Void, one order after the other: unsigned payments at once; of the others the sender signs a cancellation."""
+    there = await lock(db, [order.id for order in orders])
     carriers = await _carriers(db, there)
     outcomes: list[Payment | Refusal] = []
     changed: dict[int, Payment] = {}
-    for wish in wishes:
-        payment = there.get(wish.id)
-        if payment is None or payment.owner.foreign_id != wish.foreign_id:
-            outcomes.append(NoSuchPayment(id=wish.id, field="id"))
+    for order in orders:
+        payment = there.get(order.id)
+        if payment is None or payment.owner.foreign_id != order.foreign_id:
+            outcomes.append(NoSuchPayment(id=order.id, field="id"))
             continue
-        refusal = _refusal(payment, carriers.get(payment.transaction_id), wish.unseen)
+        refusal = _refusal(payment, carriers.get(payment.transaction_id), order.unseen)
         if refusal is None:
-            there[wish.id] = changed[wish.id] = _voided(payment)
-        outcomes.append(refusal or there[wish.id])
+            there[order.id] = changed[order.id] = _voided(payment)
+        outcomes.append(refusal or there[order.id])
     await _write(db, list(changed.values()))
     return outcomes
 

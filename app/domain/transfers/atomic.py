@@ -1,4 +1,4 @@
-"""Trades: transfers that stand together, all of them or none; two of two assets are an exchange."""
+"""Atomic transfers: they stand together, all of them or none; two of two assets are an exchange."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,12 +19,12 @@ Trade = tuple[Transfer, ...]
 
 
 def making() -> Command[Sequence[TransferOrder], Trade]:
-    """Carry trades out; one is known by the ids of all of its transfers."""
+    """Make groups of transfers; a group is known by the ids of all of its transfers."""
     return Command("trade", make, _by_ids, lambda trade: ",".join(str(transfer.id) for transfer in trade))
 
 
 async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade | Refusal]:
-    """Carry the trades out in their order; a refusal names the first transfer of a trade that cannot be made."""
+    """Make the groups in their order; a refusal names the first transfer of a group that cannot be made."""
     parties = await parties_named(db, [order for orders in wanted for order in orders])
     plans = [_plans(orders, parties) for orders in wanted]
     decided, pending = await ledger.decide_together(
@@ -64,7 +64,7 @@ def _at(place: int, refusal: Refusal) -> Refusal:
 
 
 async def _by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Trade]:
-    """Return the trades, the transfers of each in the order in which they were asked for."""
+    """Return the groups, the transfers of each in the order in which they were asked for."""
     wanted = {one: one.split(",") for one in ids}
     found = await transfers_by_ids(db, [number for numbers in wanted.values() for number in numbers])
     return {one: tuple(found[number] for number in numbers) for one, numbers in wanted.items()}

@@ -1,4 +1,4 @@
-"""Movements: entries that stand or fall together, and what they tell of the balances after them."""
+"""Grouped entries: movements that stand or fall together, and what they tell of the balances after them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -62,19 +62,19 @@ def reversing() -> Command[ReversalOrder, Transfer]:
     return Command("reversal", reverse, transfers_by_ids, lambda transfer: str(transfer.id))
 
 
-async def reverse(db: Db, wishes: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
-    """Reverse in the order of the wishes; the entry's key sees to it that each transfer goes back once."""
-    found = {transfer.id: transfer for transfer in await load_transfers(db, [wish.id for wish in wishes])}
+async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
+    """Reverse, one order after the other; the entry's key sees to it that each transfer goes back once."""
+    found = {transfer.id: transfer for transfer in await load_transfers(db, [order.id for order in orders])}
     parts = await _parts(db, list(found))
     owners = [part.owner for some in parts.values() for part in some if part.owner is not ISSUING]
     named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
     parties = Parties(named, await ledger.known(db, {one.asset for one in found.values()}))
-    plans = [_plan(wish, found.get(wish.id), parts.get(wish.id, ()), parties) for wish in wishes]
+    plans = [_plan(order, found.get(order.id), parts.get(order.id, ()), parties) for order in orders]
     decided, pending = await ledger.decide(db, [plan.entry for plan in plans if isinstance(plan, TransferPlan)])
     outcomes = iter(decided)
     judged = [
-        plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), wish, parties)
-        for wish, plan in zip(wishes, plans, strict=True)
+        plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), order, parties)
+        for order, plan in zip(orders, plans, strict=True)
     ]
     made = [one for one in judged if isinstance(one, Made)]
     told = iter(await making.post_orders(db, parties, made, pending))
@@ -109,29 +109,29 @@ async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
     return found
 
 
-def _verdict(plan: TransferPlan, outcome: Outcome, wish: ReversalOrder, parties: Parties) -> Made | Refusal:
+def _verdict(plan: TransferPlan, outcome: Outcome, order: ReversalOrder, parties: Parties) -> Made | Refusal:
     if isinstance(outcome, Known):
-        return AlreadyReversed(id=wish.id)
+        return AlreadyReversed(id=order.id)
     return making.verdict(plan, outcome, parties)
 
 
 def _plan(
-    wish: ReversalOrder, transfer: Transfer | None, parts: Sequence[_Part], parties: Parties
+    order: ReversalOrder, transfer: Transfer | None, parts: Sequence[_Part], parties: Parties
 ) -> TransferPlan | Refusal:
     if transfer is None:
-        return NoSuchTransfer(id=wish.id)
+        return NoSuchTransfer(id=order.id)
     if transfer.kind in _WHY_NOT:
-        return NotReversible(id=wish.id, reason=_WHY_NOT[transfer.kind])
+        return NotReversible(id=order.id, reason=_WHY_NOT[transfer.kind])
     asset = parties.assets[transfer.asset]
     try:
-        return TransferPlan(_entry(wish, transfer, parts, asset), asset)
+        return TransferPlan(_entry(order, transfer, parts, asset), asset)
     except Refusal as refusal:
         return refusal
 
 
-def _entry(wish: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
+def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
     """Those who took give, and those who gave take."""
-    amount = transfer.amount if wish.amount is None else asset.parse(wish.amount)
+    amount = transfer.amount if order.amount is None else asset.parse(order.amount)
     if amount > transfer.amount:
         raise AboveTransfer(amount=asset.show(transfer.amount), asset=asset.code)
     [back], given = [part.owner for part in parts if part.amount < 0], [part for part in parts if part.amount > 0]

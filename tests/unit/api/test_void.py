@@ -21,39 +21,39 @@ from tests.unit.api.conftest import client_of
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path) as made:
         await made.fund("shop", 100)
         yield made
         await made.audit()
 
 
-def api_on(till: ChainHarness, node: Node) -> httpx.AsyncClient:
+def api_on(harness: ChainHarness, node: Node) -> httpx.AsyncClient:
     tokens = itertools.count(1)
     terms = context.Terms(
         confirmations=2, token=lambda: f"token-{next(tokens)}", pay_wait_seconds=0, asking=run.of(node)
     )
-    given = context.of(REGTEST, till.engine, GroupCommit(till.engine, lambda _: None), terms)
+    given = context.of(REGTEST, harness.engine, GroupCommit(harness.engine, lambda _: None), terms)
     return client_of(application.admin(given, lambda: "id"))
 
 
 @pytest.fixture
-async def api(till: ChainHarness) -> AsyncIterator[httpx.AsyncClient]:
-    async with api_on(till, till.node) as opened:
+async def api(harness: ChainHarness) -> AsyncIterator[httpx.AsyncClient]:
+    async with api_on(harness, harness.node) as opened:
         yield opened
 
 
-async def paid(api: httpx.AsyncClient, till: ChainHarness, verb: str = "pay") -> int:
-    answer = await api.post(f"/account/shop/{verb}", json={"to": await till.stranger(), "amount": "10"})
+async def paid(api: httpx.AsyncClient, harness: ChainHarness, verb: str = "pay") -> int:
+    answer = await api.post(f"/account/shop/{verb}", json={"to": await harness.stranger(), "amount": "10"})
     assert answer.status_code == 200, answer.text
     number: int = answer.json()["id"]
     return number
 
 
 async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the_answer(
-    api: httpx.AsyncClient, till: ChainHarness
+    api: httpx.AsyncClient, harness: ChainHarness
 ) -> None:
-    number = await paid(api, till)
+    number = await paid(api, harness)
 
     once, again = [
         await api.post(f"/account/shop/payment/{number}/void", headers={"Idempotency-Key": "v"}) for _ in range(2)
@@ -63,14 +63,14 @@ async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the
     assert once.json()["state"] == again.json()["state"] == "VOIDED"
     assert "idempotent-replayed" in again.headers
     assert (await api.post(f"/account/shop/payment/{number}/void")).status_code == 409
-    assert (await till.balance()).available == doge(100)
+    assert (await harness.balance()).available == doge(100)
 
 
 async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never_saw_is(
-    api: httpx.AsyncClient, till: ChainHarness
+    api: httpx.AsyncClient, harness: ChainHarness
 ) -> None:
-    sent, kept = await paid(api, till), await paid(api, till, "paytx")
-    await till.send()
+    sent, kept = await paid(api, harness), await paid(api, harness, "paytx")
+    await harness.send()
 
     refused = await api.post(f"/account/shop/payment/{sent}/void")
     accepted = await api.post(f"/account/shop/payment/{kept}/void")
@@ -80,13 +80,13 @@ async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never
     assert (accepted.status_code, accepted.json()["state"]) == (200, "CANCELLING")
 
 
-async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, till: ChainHarness) -> None:
-    number = await paid(api, till, "paytx")
-    await till.send()
+async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, harness: ChainHarness) -> None:
+    number = await paid(api, harness, "paytx")
+    await harness.send()
 
     async with (
         Node("http://a:b@127.0.0.1:1", sleep=lambda _: asyncio.sleep(0)) as nobody,
-        api_on(till, nobody) as alone,
+        api_on(harness, nobody) as alone,
     ):
         voided = await alone.post(f"/account/shop/payment/{number}/void")
         decoded = await alone.post("/decode-txn", json={"hex": "00"})
@@ -94,9 +94,9 @@ async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncC
     assert (voided.status_code, decoded.status_code) == (503, 503)
 
 
-async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClient, till: ChainHarness) -> None:
-    number = await paid(api, till, "paytx")
-    await till.send()
+async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClient, harness: ChainHarness) -> None:
+    number = await paid(api, harness, "paytx")
+    await harness.send()
     made = (await api.get(f"/account/shop/payment/{number}")).json()
 
     shown = (await api.post("/decode-txn", json={"hex": made["tx"]})).json()

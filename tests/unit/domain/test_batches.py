@@ -49,11 +49,11 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
                 earlier = [output.outpoint for block in chain.blocks for output in block.outputs][:1]
                 payments = [(shops[number], doge(amount)) for number, amount in paid]
                 given.append(chain.block(payments, earlier if spends else ()))
-            turn = 0
+            batch = 0
             while given:
-                cut = cuts[turn % len(cuts)]
+                cut = cuts[batch % len(cuts)]
                 await chain.connect(*given[:cut])
-                given, turn = given[cut:], turn + 1
+                given, batch = given[cut:], batch + 1
             return await scenario.rows(engine)
         finally:
             await engine.dispose()

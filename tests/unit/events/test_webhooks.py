@@ -448,24 +448,24 @@ def ok(request: Request, writer: asyncio.StreamWriter) -> None:
 
 
 async def test_the_sequencer_numbers_and_rings_and_a_second_stands_by(engine: AsyncEngine) -> None:
-    rung = 0
+    woken = 0
 
-    def ring() -> None:
-        nonlocal rung
-        rung += 1
+    def wake() -> None:
+        nonlocal woken
+        woken += 1
 
-    first, second = sequencer.Sequencer(engine, "first", ring), sequencer.Sequencer(engine, "second", ring)
+    first, second = sequencer.Sequencer(engine, "first", wake), sequencer.Sequencer(engine, "second", wake)
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(1, "one", "ACC_CREATED", "{}")])
 
     assert [await first.step(), await first.step(), await second.step()] == [False, False, False]
-    assert rung == 1
+    assert woken == 1
     await first.close()
-    third = sequencer.Sequencer(engine, "third", ring)
+    third = sequencer.Sequencer(engine, "third", wake)
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(1, "one", "ACC_UPDATED", "{}")])
     await third.step()
-    assert rung == 2
+    assert woken == 2
 
 
 async def test_the_sequencer_lets_facts_gather_longer_where_many_are_told_and_not_where_more_are_there(

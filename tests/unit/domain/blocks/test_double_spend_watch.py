@@ -180,11 +180,11 @@ async def follow(server: str, plan: list[list[str]], cuts: Sequence[int], *, bac
         try:
             chain = await Branches(engine).begin()
             await chain.disconnect(3)
-            turn = 0
+            batch = 0
             while len(chain.tip) < len(plan):
                 at = len(chain.tip)
-                await chain.connect(plan[at : at + cuts[turn % len(cuts)]])
-                turn += 1
+                await chain.connect(plan[at : at + cuts[batch % len(cuts)]])
+                batch += 1
                 states = {n: "PROCESSING" if s == "BROADCAST" else s for n, s in (await chain.states()).items()}
                 expected = {n: "PROCESSING" if s == "BROADCAST" else s for n, s in chain.expected().items()}
                 assert states == expected

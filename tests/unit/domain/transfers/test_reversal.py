@@ -42,9 +42,9 @@ async def made(engine: AsyncEngine, wanted: TransferOrder) -> Transfer:
     return scenario.accepted(transfer)
 
 
-async def back(engine: AsyncEngine, *wishes: ReversalOrder) -> Sequence[Transfer | Refusal]:
+async def back(engine: AsyncEngine, *orders: ReversalOrder) -> Sequence[Transfer | Refusal]:
     async with engine.begin() as db:
-        return await transfers.reverse(db, wishes)
+        return await transfers.reverse(db, orders)
 
 
 async def shown(engine: AsyncEngine, number: int) -> Transfer:
