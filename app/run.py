@@ -37,6 +37,8 @@ PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
 LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relaying}
+NODE_ANSWER_SECONDS: Final = 10.0
+"""How long a caller is kept waiting for the node, its turn to ask included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +198,7 @@ async def _together(tasks: Sequence[Coroutine[None, None, None]]) -> AsyncIterat
                 task.cancel()
 
 
-SECONDS: Final = 10.0
-"""How long a caller is kept waiting for the node, its turn to ask included."""
-
-
-def of(node: Node, seconds: float = SECONDS) -> Asking:
+def of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> Asking:
     """Ask this node, for `seconds` at most but where it is asked for coins."""
 
     async def holds(raw: bytes) -> bool:

@@ -44,6 +44,9 @@ _log = logging.getLogger(__name__)
 
 assert CLAIM_SECONDS > TIMEOUT_SECONDS  # noqa: S101  limits that depend on each other say so
 assert OF_HOST + OF_FAILING <= LIMIT // 2  # noqa: S101  half is left when one host hangs and others fail
+LONGEST_RETRY_AFTER_SECONDS: Final = 86_400
+"""More is not granted: a receiver that is wrong about the date shall not silence its endpoint for years."""
+_RETRY_AFTER_DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +173,14 @@ def _text(body: bytes) -> str:
     return body.decode(errors="replace")[:RESPONSE_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-LONGEST_SECONDS: Final = 86_400
-"""More is not granted: a receiver that is wrong about the date shall not silence its endpoint for years."""
-_SECONDS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
-
-
 def seconds(header: str, now: datetime) -> int:
     """Return what the header asks for, 0 to LONGEST_SECONDS; 0 where it says nothing that can be understood."""
     text = header.strip()
-    if _SECONDS.fullmatch(text):
-        return min(int(text), LONGEST_SECONDS)
+    if _RETRY_AFTER_DIGITS.fullmatch(text):
+        return min(int(text), LONGEST_RETRY_AFTER_SECONDS)
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return 0
     wait = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
-    return int(min(max(0, wait), LONGEST_SECONDS))
+    return int(min(max(0, wait), LONGEST_RETRY_AFTER_SECONDS))

@@ -10,6 +10,16 @@ from typing import Final, Literal, NamedTuple
 
 from app.db.connections import COMMAND_SECONDS
 
+_log = logging.getLogger(__name__)
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 30.0
+STEP_SECONDS: Final = 30.0
+"""A step that takes longer waits for somebody who is silent, a database or a node, or there is more to do than can be done."""
+
+assert STEP_SECONDS > COMMAND_SECONDS  # noqa: S101  limits that depend on each other say so
+
+Errors = tuple[type[Exception], ...]
+
 
 class WakeUp:
     """For one waiter. A call while nobody waits is kept, so nothing is slept through; many calls wake once."""
@@ -32,22 +42,9 @@ class WakeUp:
         self._woken.clear()
 
 
-_log = logging.getLogger(__name__)
-
-FIRST_PAUSE_SECONDS: Final = 0.5
-LONGEST_PAUSE_SECONDS: Final = 30.0
-STEP_SECONDS: Final = 30.0
-"""A step that takes longer waits for somebody who is silent, a database or a node, or there is more to do than can be done."""
-
-assert STEP_SECONDS > COMMAND_SECONDS  # noqa: S101  limits that depend on each other say so
-
-
 def _nothing() -> str:
     """A step that does all that it is to do, or raises."""
     return ""
-
-
-Errors = tuple[type[Exception], ...]
 
 
 class Vital(NamedTuple):

@@ -1,4 +1,4 @@
-"""Lets invoices expire, second by second."""
+"""The clocks: loops that end what has run out of time, start the payouts that are due, and seal old entries."""
 
 import time
 from collections.abc import Callable

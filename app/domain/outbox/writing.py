@@ -1,4 +1,4 @@
-"""The outbox: facts are written where they happened, then moved into `events` under numbers without a gap."""
+"""The outbox: events are written where they happened, then moved into `events` under numbers without a gap."""
 
 import secrets
 from collections.abc import Mapping, Sequence
