@@ -47,19 +47,19 @@ async def close(db: Db, foreign_ids: Sequence[str], platform: str = "") -> list[
     waits for them meanwhile finds it closed.
     """
     locked = await lock_accounts(db, list(foreign_ids))
-    found = {name: Account.of(row) for name, row in locked.items()}
-    asked = {account.id: account for account in found.values() if account.state == "open"}
-    obstacles = await _obstacles(db, list(asked)) if asked else {}
-    obstacles |= {account.id: _FEES for account in asked.values() if account.foreign_id == platform}
-    closed = {a.foreign_id: replace(a, state="closed") for a in asked.values() if a.id not in obstacles}
+    accounts_by_name = {name: Account.of(row) for name, row in locked.items()}
+    open_accounts = {account.id: account for account in accounts_by_name.values() if account.state == "open"}
+    obstacles = await _obstacles(db, list(open_accounts)) if open_accounts else {}
+    obstacles |= {account.id: _FEES for account in open_accounts.values() if account.foreign_id == platform}
+    closed = {a.foreign_id: replace(a, state="closed") for a in open_accounts.values() if a.id not in obstacles}
     if closed:
         await bulk.update(db, account_rows, ("id",), [{"id": a.id, "state": a.state} for a in closed.values()])
         await outbox.emit(db, [account_closed(account) for account in closed.values()])
-    return [_outcome(name, found | closed, obstacles) for name in foreign_ids]
+    return [_outcome(name, accounts_by_name | closed, obstacles) for name in foreign_ids]
 
 
-def _outcome(name: str, found: Mapping[str, Account], obstacles: Mapping[int, str]) -> Account | Refusal:
-    account = found.get(name)
+def _outcome(name: str, accounts_by_name: Mapping[str, Account], obstacles: Mapping[int, str]) -> Account | Refusal:
+    account = accounts_by_name.get(name)
     if account is None:
         return NoSuchAccount(foreign_id=name, field="foreign_id")
     what = obstacles.get(account.id)

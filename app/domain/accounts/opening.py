@@ -73,8 +73,8 @@ CHANGEABLE: Final = tuple(
 async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
     """Open or change accounts, one order after the other; what changes nothing tells nothing."""
     returning = await _returning(db, orders, network)
-    kept = iter(await _put(db, [order for order, back in zip(orders, returning, strict=True) if not back], network))
-    return [PayoutComesBack(field="payout_address") if back else next(kept) for back in returning]
+    outcomes = iter(await _put(db, [order for order, back in zip(orders, returning, strict=True) if not back], network))
+    return [PayoutComesBack(field="payout_address") if back else next(outcomes) for back in returning]
 
 
 async def _returning(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[bool]:
@@ -91,19 +91,19 @@ async def _returning(db: Db, orders: Sequence[AccountOrder], network: Network) -
 
 async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
     names = list(dict.fromkeys(order.foreign_id for order in orders))
-    there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
-    new = [name for name in names if name not in there and not account_names.reserved(name)]
+    existing = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
+    new = [name for name in names if name not in existing and not account_names.reserved(name)]
     missing = sorted(new)  # shuffled names in two batches deadlock
     unfit = await installation.unfit(db) if missing else None
     opened = await _open(db, network, missing) if missing and unfit is None else {}
     raced = [name for name in missing if name not in opened]
-    there |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
-    result, told, changed = _apply(orders, there | opened, set(opened))
+    existing |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
+    result, events, changed = _apply(orders, existing | opened, set(opened))
     if changed:
-        given = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
-        await bulk.update(db, accounts, ("id",), given)
-        await _restart_schedules(db, there, changed)
-    await outbox.emit(db, told)
+        rows = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
+        await bulk.update(db, accounts, ("id",), rows)
+        await _restart_schedules(db, existing, changed)
+    await outbox.emit(db, events)
     return [NotCurrent(reason=unfit) if unfit and isinstance(made, NoReadyKeys) else made for made in result]
 
 
@@ -122,7 +122,7 @@ def _apply(
 ) -> tuple[list[Account | Refusal], list[outbox.OutboxEvent], list[Account]]:
     """Judge each order on what the ones before it left: outcomes, facts, and the accounts to be written."""
     result: list[Account | Refusal] = []
-    told: list[outbox.OutboxEvent] = []
+    events: list[outbox.OutboxEvent] = []
     changed: dict[int, Account] = {}
     for order in orders:
         account = now.get(order.foreign_id)
@@ -139,12 +139,12 @@ def _apply(
         if wanted != account:
             now[order.foreign_id] = changed[account.id] = wanted
         if order.foreign_id in opened:
-            told.append(account_created(wanted))
+            events.append(account_created(wanted))
             opened.discard(order.foreign_id)
         elif wanted != account:
-            told.append(account_updated(wanted))
+            events.append(account_updated(wanted))
         result.append(wanted)
-    return result, told, list(changed.values())
+    return result, events, list(changed.values())
 
 
 def _changed(account: Account, changes: Mapping[str, Any]) -> Account:
@@ -159,12 +159,12 @@ async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[st
     keys = await bulk.fetch_all(db, free.with_for_update(skip_locked=True, of=ready_keys))
     if not keys:
         return {}
-    given = [
+    rows = [
         {"id": key["number"], "foreign_id": name, "xpub": key["xpub"], "address": key["address"]}
         for name, key in zip(foreign_ids, keys, strict=False)
     ]
-    source = sa.select(bulk.rows(accounts, list(given[0]), given))
-    made = insert(accounts).from_select(list(given[0]), source).on_conflict_do_nothing(index_elements=["foreign_id"])
+    source = sa.select(bulk.rows(accounts, list(rows[0]), rows))
+    made = insert(accounts).from_select(list(rows[0]), source).on_conflict_do_nothing(index_elements=["foreign_id"])
     opened = [Account.of(row) for row in await bulk.fetch_all(db, made.returning(accounts))]
     if opened:
         numbers = sa.literal([account.id for account in opened], bulk.BIGINTS)

@@ -37,21 +37,21 @@ _ROWS: Final = sa.table(
 
 def _locking(*, skip_locked: bool = False) -> sa.Select[Any]:
     """Lock those of the balances that there are, in the order of their keys, and return them as one row of arrays."""
-    given = bulk.unnested(balances, _KEY, "place")
-    same = sa.and_(_ROWS.c.account_id == given.c.account_id, _ROWS.c.asset == given.c.asset)
+    wanted = bulk.unnested(balances, _KEY, "place")
+    same = sa.and_(_ROWS.c.account_id == wanted.c.account_id, _ROWS.c.asset == wanted.c.asset)
     locked = (
         sa.select(
-            given.c.place,
+            wanted.c.place,
             sa.cast(_ROWS.c.ctid, sa.Text).label("row"),
             *(_ROWS.c[name] for name in (*Balance._fields, "updated")),
         )
-        .join(given, same)
+        .join(wanted, same)
         .order_by(_ROWS.c.account_id, _ROWS.c.asset)
         .with_for_update(key_share=True, of=_ROWS, skip_locked=skip_locked)
         .subquery("locked")
     )
-    found = [bulk.gathered(locked.c[name]) for name in ("place", "row", *Balance._fields)]
-    return sa.select(*found, sa.func.max(locked.c.updated))
+    arrays = [bulk.gathered(locked.c[name]) for name in ("place", "row", *Balance._fields)]
+    return sa.select(*arrays, sa.func.max(locked.c.updated))
 
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -60,7 +60,7 @@ _LOCK_WITHOUT_WAITING: Final = _locking(skip_locked=True)
 
 
 async def lock(db: Db, keys: Sequence[BalanceKey]) -> LockedBalances:
-    """Lock the balances of `slots`, which are sorted; those that have no row yet, as few have, get one.
+    """Lock the balances of `keys`, which are sorted; those that have no row yet, as few have, get one.
 
     Nobody waits in a circle: rows that are there are waited for in order; then whoever is making the same missing rows,
     in order too, and who does that waits for no row that is there. So a row that another has made meanwhile, and a third
@@ -91,12 +91,12 @@ async def forget_empty(db: Db, locked: LockedBalances) -> None:
 
 
 async def _locked(db: Db, statement: sa.Select[Any], keys: Sequence[BalanceKey]) -> LockedBalances:
-    places, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, keys))).one()
-    if places is None:
+    positions, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, keys))).one()
+    if positions is None:
         return LockedBalances({}, {}, _NEVER)
-    found = [keys[place - 1] for place in places]
+    locked_keys = [keys[position - 1] for position in positions]
     return LockedBalances(
-        dict(zip(found, map(Balance, *buckets), strict=True)), dict(zip(found, rows, strict=True)), latest
+        dict(zip(locked_keys, map(Balance, *buckets), strict=True)), dict(zip(locked_keys, rows, strict=True)), latest
     )
 
 
@@ -118,6 +118,6 @@ def _moving(columns: tuple[str, ...]) -> sa.Update:
     values = [sa.bindparam(f"given_{name}", type_=bulk.BIGINTS) for name in columns]
     typed: list[sa.ColumnClause[Any]] = [sa.column("row", bulk.RowId())]
     typed += [sa.column(name, sa.BigInteger) for name in columns]
-    given = sa.func.unnest(rows, *values).table_valued(*typed, name="given").render_derived()
-    new = {name: given.c[name] for name in columns} | {"updated": sa.bindparam("time", type_=Time)}
-    return sa.update(_ROWS).values(new).where(_ROWS.c.ctid == given.c.row)
+    new_values = sa.func.unnest(rows, *values).table_valued(*typed, name="given").render_derived()
+    new = {name: new_values.c[name] for name in columns} | {"updated": sa.bindparam("time", type_=Time)}
+    return sa.update(_ROWS).values(new).where(_ROWS.c.ctid == new_values.c.row)

@@ -171,14 +171,14 @@ class Journal:
             return Known(entry)
         if self.closed and (barred := self.closed.keys() & entry.credited_accounts()):
             return AccountClosed(foreign_id=self.closed[min(barred)], field="to")
-        given = _with_clawback(self.balances, entry) if entry.clawback else entry.postings
+        moves = _with_clawback(self.balances, entry) if entry.clawback else entry.postings
         now: dict[BalanceKey, Balance] = {}
-        lines = _lines(self.balances, given, now)
+        lines = _lines(self.balances, moves, now)
         if isinstance(lines, Refusal):
             return lines
         self.keys.add(entry.key)
         self.balances.update(now)
-        charged = _charged(entry.postings) - _charged(given) if entry.clawback else 0
+        charged = _charged(entry.postings) - _charged(moves) if entry.clawback else 0
         return Decided(entry, lines, charged)
 
     def decide_together(self, given: Sequence[Entry]) -> list[Decided] | Failed:
@@ -194,10 +194,14 @@ class Journal:
         return decided
 
 
-def balance_keys(given: Iterable[Entry]) -> set[BalanceKey]:
+def balance_keys(new_entries: Iterable[Entry]) -> set[BalanceKey]:
     """Return every balance that the entries may touch. The treasury has no row, so that nothing waits for another there."""
-    found = {(account, asset) for entry in given for account, _, _, asset in entry.postings if account != TREASURY}
-    return found | {(CLAWBACK, posting.asset) for entry in given if entry.clawback for posting in entry.postings}
+    touched_keys = {
+        (account, asset) for entry in new_entries for account, _, _, asset in entry.postings if account != TREASURY
+    }
+    return touched_keys | {
+        (CLAWBACK, posting.asset) for entry in new_entries if entry.clawback for posting in entry.postings
+    }
 
 
 def after(lines: Iterable[AppliedPosting]) -> dict[BalanceKey, Balance]:
@@ -205,29 +209,29 @@ def after(lines: Iterable[AppliedPosting]) -> dict[BalanceKey, Balance]:
     return {(account, asset): balance for (account, _, _, asset), balance in lines if account != TREASURY}
 
 
-def _charged(given: Sequence[Posting]) -> int:
-    return sum(posting.amount for posting in given if posting.account == CLAWBACK)
+def _charged(charges: Sequence[Posting]) -> int:
+    return sum(posting.amount for posting in charges if posting.account == CLAWBACK)
 
 
 def _with_clawback(held: Mapping[BalanceKey, Balance], entry: Entry) -> tuple[Posting, ...]:
     """Charge to clawback what a giving customer bucket lacks."""
-    given: list[Posting] = []
+    charged: list[Posting] = []
     for posting in entry.postings:
         lacking = max(0, -posting.amount - held[posting.balance_key].of(posting.bucket)) if posting.account >= 0 else 0
         parts = (
             Posting(posting.account, posting.bucket, posting.amount + lacking, posting.asset),
             Posting(CLAWBACK, Bucket.AVAILABLE, -lacking, posting.asset),
         )
-        given.extend(part for part in parts if part.amount)
-    return tuple(given)
+        charged.extend(part for part in parts if part.amount)
+    return tuple(charged)
 
 
 def _lines(
-    held: Mapping[BalanceKey, Balance], given: Sequence[Posting], now: dict[BalanceKey, Balance]
+    held: Mapping[BalanceKey, Balance], moves: Sequence[Posting], now: dict[BalanceKey, Balance]
 ) -> tuple[AppliedPosting, ...] | Refusal:
     """Judge the postings one after the other; `now` takes the balances that they touch as they are then."""
     lines = []
-    for posting in given:
+    for posting in moves:
         account, bucket, amount, asset = posting
         if account == TREASURY:
             lines.append(AppliedPosting(posting, Balance()))

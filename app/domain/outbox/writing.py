@@ -100,15 +100,15 @@ _KEEP: Final = _KEPT.on_conflict_do_update(
 )
 
 
-async def emit(db: Db, facts: Sequence[OutboxEvent]) -> None:
+async def emit(db: Db, new_events: Sequence[OutboxEvent]) -> None:
     """Write the facts in order, in the transaction that made them true: one statement, none for an empty list."""
-    await emit_written(db, [written(facts)] if facts else [])
+    await emit_written(db, [written(new_events)] if new_events else [])
 
 
-def written(facts: Sequence[OutboxEvent]) -> bytes:
+def written(new_events: Sequence[OutboxEvent]) -> bytes:
     """Write the facts for `emit_written`, while the database is at something else."""
-    ids = secrets.token_hex(16 * len(facts))
-    rows = [(*fact, ids[32 * n : 32 * n + 32]) for n, fact in enumerate(facts)]
+    ids = secrets.token_hex(16 * len(new_events))
+    rows = [(*event, ids[32 * n : 32 * n + 32]) for n, event in enumerate(new_events)]
     return copy.text(outbox, _WRITTEN, rows)
 
 
