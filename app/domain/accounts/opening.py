@@ -120,7 +120,7 @@ async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Seq
 def _apply(
     orders: Sequence[AccountOrder], now: dict[str, Account], opened: set[str]
 ) -> tuple[list[Account | Refusal], list[outbox.OutboxEvent], list[Account]]:
-    """Judge each order on what the ones before it left: outcomes, facts, and the accounts to be written."""
+    """Judge each order on what the ones before it left: outcomes, events, and the accounts to be written."""
     result: list[Account | Refusal] = []
     events: list[outbox.OutboxEvent] = []
     changed: dict[int, Account] = {}

@@ -48,7 +48,7 @@ __all__ = [
     "post_together",
     "write",
 ]
-"""What the books are made of is named here too: whoever posts needs both."""
+"""What the journal is made of is named here too: whoever posts needs both."""
 
 Outcome = Posted | Known | Refusal
 

@@ -1,4 +1,4 @@
-"""History: an account's postings in all its assets, newest first, read without a lock."""
+"""The statement: an account's postings in all its assets, newest first, read without a lock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

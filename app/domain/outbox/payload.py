@@ -49,7 +49,7 @@ def account_payment(owner: Owner, flow: Flow, *, back: bool = False) -> OutboxEv
 
 
 def of_account(owner: Owner, event: str, message: dict[str, Any]) -> OutboxEvent:
-    """A fact whose message begins with whom it is about."""
+    """An event whose message begins with whom it is about."""
     whole = {"account_id": owner.address, "foreign_id": owner.foreign_id, **message}
     return OutboxEvent(owner.id, owner.foreign_id, event, dumped(whole))
 

@@ -28,21 +28,21 @@ async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade 
     parties = await parties_named(db, [order for orders in wanted for order in orders])
     plans = [_plans(orders, parties) for orders in wanted]
     decided, pending = await ledger.decide_together(
-        db, [[one.entry for one in group] for group in plans if not isinstance(group, Refusal)]
+        db, [[plan.entry for plan in group] for group in plans if not isinstance(group, Refusal)]
     )
     posted = iter(decided)
     judged = [group if isinstance(group, Refusal) else _verdict(group, next(posted), parties) for group in plans]
-    made = [one for group in judged if not isinstance(group, Refusal) for one in group]
-    told = iter(await post_orders(db, parties, made, pending))
-    return [group if isinstance(group, Refusal) else tuple(next(told) for _ in group) for group in judged]
+    made = [plan for group in judged if not isinstance(group, Refusal) for plan in group]
+    transfers = iter(await post_orders(db, parties, made, pending))
+    return [group if isinstance(group, Refusal) else tuple(next(transfers) for _ in group) for group in judged]
 
 
 def _plans(orders: Sequence[TransferOrder], parties: Parties) -> list[TransferPlan] | Refusal:
     plans: list[TransferPlan] = []
-    for place, order in enumerate(orders):
+    for index, order in enumerate(orders):
         plan = plan_transfer(order, parties)
         if isinstance(plan, Refusal):
-            return _at(place, plan)
+            return _at(index, plan)
         plans.append(plan)
     return plans
 
@@ -56,15 +56,15 @@ def _verdict(
     return [Made(plan, posted) for plan, posted in zip(plans, outcome, strict=True)]
 
 
-def _at(place: int, refusal: Refusal) -> Refusal:
+def _at(index: int, refusal: Refusal) -> Refusal:
     """Name the transfer that is refused; a key is that of all."""
     if isinstance(refusal, KeyReused):
         return refusal
-    return refusal.about(f"transfers.{place}.{refusal.field}" if refusal.field else f"transfers.{place}")
+    return refusal.about(f"transfers.{index}.{refusal.field}" if refusal.field else f"transfers.{index}")
 
 
 async def _by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Trade]:
     """Return the groups, the transfers of each in the order in which they were asked for."""
-    wanted = {one: one.split(",") for one in ids}
-    found = await transfers_by_ids(db, [number for numbers in wanted.values() for number in numbers])
-    return {one: tuple(found[number] for number in numbers) for one, numbers in wanted.items()}
+    wanted = {trade_id: trade_id.split(",") for trade_id in ids}
+    transfers = await transfers_by_ids(db, [number for numbers in wanted.values() for number in numbers])
+    return {trade_id: tuple(transfers[number] for number in numbers) for trade_id, numbers in wanted.items()}

@@ -64,21 +64,21 @@ def reversing() -> Command[ReversalOrder, Transfer]:
 
 async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
     """Reverse, one order after the other; the entry's key sees to it that each transfer goes back once."""
-    found = {transfer.id: transfer for transfer in await load_transfers(db, [order.id for order in orders])}
-    parts = await _parts(db, list(found))
-    owners = [part.owner for some in parts.values() for part in some if part.owner is not ISSUING]
+    transfers_by_id = {transfer.id: transfer for transfer in await load_transfers(db, [order.id for order in orders])}
+    parts = await _parts(db, list(transfers_by_id))
+    owners = [part.owner for sides in parts.values() for part in sides if part.owner is not ISSUING]
     named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
-    parties = Parties(named, await ledger.known(db, {one.asset for one in found.values()}))
-    plans = [_plan(order, found.get(order.id), parts.get(order.id, ()), parties) for order in orders]
+    parties = Parties(named, await ledger.known(db, {item.asset for item in transfers_by_id.values()}))
+    plans = [_plan(order, transfers_by_id.get(order.id), parts.get(order.id, ()), parties) for order in orders]
     decided, pending = await ledger.decide(db, [plan.entry for plan in plans if isinstance(plan, TransferPlan)])
     outcomes = iter(decided)
     judged = [
         plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), order, parties)
         for order, plan in zip(orders, plans, strict=True)
     ]
-    made = [one for one in judged if isinstance(one, Made)]
-    told = iter(await making.post_orders(db, parties, made, pending))
-    return [one if isinstance(one, Refusal) else next(told) for one in judged]
+    made = [item for item in judged if isinstance(item, Made)]
+    reversals = iter(await making.post_orders(db, parties, made, pending))
+    return [item if isinstance(item, Refusal) else next(reversals) for item in judged]
 
 
 class _Part(NamedTuple):
@@ -101,12 +101,12 @@ _PARTS: Final = (
 
 async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
     """Return the parts of the transfers, by the numbers of their accounts: another may have the name by now."""
-    found: dict[int, list[_Part]] = {}
+    parts_of: dict[int, list[_Part]] = {}
     for row in await db.execute(_PARTS, {"ids": list(ids)}) if ids else ():
-        given = (row.account_id, row.foreign_id, row.address, row.open)
-        owner = ISSUING if row.account_id == TREASURY else Owner(*given)
-        found.setdefault(row.entry_id, []).append(_Part(owner, row.amount))
-    return found
+        columns = (row.account_id, row.foreign_id, row.address, row.open)
+        owner = ISSUING if row.account_id == TREASURY else Owner(*columns)
+        parts_of.setdefault(row.entry_id, []).append(_Part(owner, row.amount))
+    return parts_of
 
 
 def _verdict(plan: TransferPlan, outcome: Outcome, order: ReversalOrder, parties: Parties) -> Made | Refusal:
@@ -134,14 +134,14 @@ def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], ass
     amount = transfer.amount if order.amount is None else asset.parse(order.amount)
     if amount > transfer.amount:
         raise AboveTransfer(amount=asset.show(transfer.amount), asset=asset.code)
-    [back], given = [part.owner for part in parts if part.amount < 0], [part for part in parts if part.amount > 0]
-    if amount < transfer.amount and len(given) > 1:
+    [back], receivers = [part.owner for part in parts if part.amount < 0], [part for part in parts if part.amount > 0]
+    if amount < transfer.amount and len(receivers) > 1:
         raise PartOfSeveral
     if not back.open:
         raise AccountClosed(foreign_id=back.foreign_id, field="id")
     if amount < transfer.amount:
-        given = [_Part(given[0].owner, amount)]
-    lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in given]
+        receivers = [_Part(receivers[0].owner, amount)]
+    lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in receivers]
     lines.append(Posting(back.id, Bucket.AVAILABLE, amount, asset.code))
     reference = (transfer.reference_type, transfer.reference)
     return Entry(KIND, ("transfer", str(transfer.id)), reversal_key(transfer.id), tuple(lines), reference)

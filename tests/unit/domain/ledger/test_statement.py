@@ -10,7 +10,7 @@ import pytest
 from app.domain import ledger
 from app.domain.ledger import Leg, statement
 
-DOMAIN = Path(statement.__file__).parent
+DOMAIN = Path(statement.__file__).parents[1]
 MAKERS = ("Entry", "Move", "Movement", "replace")
 KIND = re.compile(r"[A-Z]+(_[A-Z]+)*")
 
@@ -26,7 +26,7 @@ def called(node: ast.Call) -> str:
 def kinds() -> set[str]:
     """The kinds that stand as a word where an entry is made, and the steps of payments."""
     found: set[str] = set()
-    for path in DOMAIN.glob("*.py"):
+    for path in DOMAIN.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and called(node) in MAKERS:
                 given = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "kind")]
