@@ -12,17 +12,18 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import VERSION, audit_checks, run
-from app import audit as books
+from app.audit import AuditReport
+from app.audit import run as run_audit
 from app.chain.seed_file import SeedFile, SeedRefused
 from app.chain.sent_marker import NotReadable
 from app.cli import audit_table, export, maintenance, ports, recover
 from app.cli import database as databases
-from app.cli import demo as demos
+from app.cli.demo import show as show_demo
 from app.cli.demo_tour import TourEnds
 from app.cli.maintenance import CannotBeDone
 from app.cli.ports import PortTaken
-from app.config import settings as configuration
 from app.config.settings import Settings
+from app.config.settings import read as read_settings
 from app.config.values import SettingsError
 from app.db.database import Database, DatabaseAway
 from app.db.embedded.programs import EmbeddedError
@@ -85,7 +86,7 @@ def serve() -> None:
 def demo() -> None:
     """Run Kennel with all it needs, and show an invoice from its issue to its payment."""
     with _started() as (settings, database):
-        stopping.until_stopped(lambda stop: demos.show(settings, database, stop))
+        stopping.until_stopped(lambda stop: show_demo(settings, database, stop))
 
 
 @commands.command()
@@ -167,7 +168,7 @@ def show_seed(again: Again = False) -> None:
 
 def _settings() -> Settings:
     with _in_one_sentence():
-        settings = configuration.read(os.environ)
+        settings = read_settings(os.environ)
     logs.configure(settings.log_level)
     return settings
 
@@ -214,10 +215,10 @@ async def _devnet(home: Path, options: nodes.Options, stop: asyncio.Event) -> No
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
 
 
-async def _audit(settings: Settings, database: Database) -> books.AuditReport:
+async def _audit(settings: Settings, database: Database) -> AuditReport:
     keys = _keys(settings)
     async with run.node_beside(settings) as node:
-        return await _on(database, lambda engine: books.run(engine, run.coins_of(node), keys=keys))
+        return await _on(database, lambda engine: run_audit(engine, run.coins_of(node), keys=keys))
 
 
 def _keys(settings: Settings) -> audit_checks.Keys | None:

@@ -10,20 +10,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
+from app.db import LOCK_NOT_AVAILABLE, RETRIED, sqlstate
 from app.domain import commands
 from app.domain.commands import Command, Result, Submitted
 from app.domain.idempotency import WAIT_SECONDS, Claim, StillRunning
 from app.domain.refusals import Refusal
 
 Request = TypeVar("Request")
-Thing = TypeVar("Thing")
+Resource = TypeVar("Resource")
 
 BATCH: Final = 200
 BULK: Final = 1_000
 """The most of a transaction for callers who ask for many things at once: what a statement costs in itself is shared by more."""
 WAITING: Final = 10_000
-"""Requests of one verb that may wait in a lane; more are turned away."""
+"""Requests of one command that may wait in a lane; more are turned away."""
 TRIES: Final = 3
 CLOSING_SECONDS: Final = 10.0
 """How long what was taken in may take to be committed at the end; then what no transaction has begun is refused."""
@@ -50,14 +50,14 @@ class Stopping(Refusal):
 
 
 @dataclass(slots=True)
-class _Waiting(Generic[Request, Thing]):
+class _Waiting(Generic[Request, Resource]):
     """What one caller asks for, and where it hears what came of it; an exception is no refusal but a fault."""
 
     asked: Sequence[Submitted[Request]]
     weight: int
-    outcomes: asyncio.Future[Sequence[Result[Thing] | Exception]]
+    outcomes: asyncio.Future[Sequence[Result[Resource] | Exception]]
 
-    def settle(self, outcomes: Sequence[Result[Thing] | Exception]) -> None:
+    def settle(self, outcomes: Sequence[Result[Resource] | Exception]) -> None:
         """Tell the caller, unless it has gone away."""
         if not self.outcomes.done():
             self.outcomes.set_result(outcomes)
@@ -65,9 +65,9 @@ class _Waiting(Generic[Request, Thing]):
 
 @dataclass(slots=True)
 class _Lane:
-    """Who waits for one verb, and whether a task commits their requests, up to `size` by weight at once."""
+    """Who waits for one command, and whether a task commits their requests, up to `size` by weight at once."""
 
-    verb: Command[Any, Any]
+    command: Command[Any, Any]
     size: int
     queue: deque[_Waiting[Any, Any]] = field(default_factory=deque)
     waiting: int = 0
@@ -102,9 +102,9 @@ class _CommitBrokeOffError(Exception):
 
 
 class GroupCommit:
-    """One writer per verb, another for its bulks; while a transaction runs, the next batch gathers.
+    """One writer per command, another for its bulks; while a transaction runs, the next batch gathers.
 
-    `committed` is called after each that made anything, with its verb. Who uses a key that another transaction holds waits
+    `committed` is called after each that made anything, with its command. Who uses a key that another transaction holds waits
     for at most `wait_seconds`.
     """
 
@@ -137,38 +137,38 @@ class GroupCommit:
             await asyncio.wait(self._tasks, timeout=seconds)
 
     async def submit(
-        self, verb: Command[Request, Thing], request: Request, claim: Claim | None = None, *, weight: int = 1
-    ) -> Result[Thing]:
+        self, command: Command[Request, Resource], request: Request, claim: Claim | None = None, *, weight: int = 1
+    ) -> Result[Resource]:
         """Return what the request made once that is committed, or raise its refusal.
 
         `weight` says how many ordinary requests it is as much work as: what is heavy shares its transaction with fewer.
         """
-        [outcome] = await self._lane(verb, BATCH, 1).put((Submitted(request, claim),), weight).outcomes
+        [outcome] = await self._lane(command, BATCH, 1).put((Submitted(request, claim),), weight).outcomes
         if isinstance(outcome, Exception):
             raise outcome
-        done: Result[Thing] = outcome
+        done: Result[Resource] = outcome
         return done
 
     async def submit_all(
-        self, verb: Command[Request, Thing], asked: Sequence[Submitted[Request]]
-    ) -> Sequence[Result[Thing] | Exception]:
+        self, command: Command[Request, Resource], asked: Sequence[Submitted[Request]]
+    ) -> Sequence[Result[Resource] | Exception]:
         """Return what each of one caller's requests came to, in order: each commits for itself, or is refused or fails.
 
         They wait in a lane of their own, so that nobody who asks for one thing waits for a thousand.
         """
-        outcomes: list[Result[Thing] | Exception] = []
+        outcomes: list[Result[Resource] | Exception] = []
         for first in range(0, len(asked), BULK):  # one after the other: what comes first may pay for what follows
             number = 0 if first else len(asked)  # who was let in is not turned away half way
-            lane = self._lane(verb, BULK, number)
+            lane = self._lane(command, BULK, number)
             part = asked[first : first + BULK]
             outcomes += await lane.put(part, len(part)).outcomes
         return outcomes
 
-    def _lane(self, verb: Command[Any, Any], size: int, number: int) -> _Lane:
+    def _lane(self, command: Command[Any, Any], size: int, number: int) -> _Lane:
         """Return the lane in which so many more are to wait, and see that it moves."""
         if self._closed:
             raise Stopping
-        lane = self._lanes.setdefault((verb, size), _Lane(verb, size))
+        lane = self._lanes.setdefault((command, size), _Lane(command, size))
         if lane.waiting + number > WAITING:
             raise Overloaded
         if not lane.moving:
@@ -183,52 +183,52 @@ class GroupCommit:
             while lane.queue:
                 batch = lane.take()
                 try:
-                    await self._commit(lane.verb, batch)
+                    await self._commit(lane.command, batch)
                 finally:  # whoever is cut off hears of it; to all others this says nothing
                     for waiting in batch:
                         waiting.settle([PerhapsDone() for _ in waiting.asked])
         finally:
             lane.moving = False
 
-    async def _commit(self, verb: Command[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
+    async def _commit(self, command: Command[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
         """A batch that fails as a whole is run again item by item, so that a poisonous request fails alone."""
         asked = [one for waiting in batch for one in waiting.asked]
-        outcomes = await self._attempt(verb, asked)
+        outcomes = await self._attempt(command, asked)
         if len(asked) > 1 and isinstance(outcomes, Exception) and _surely_undone(outcomes):
-            alone = [(waiting, await self._each(verb, waiting.asked)) for waiting in batch]
+            alone = [(waiting, await self._each(command, waiting.asked)) for waiting in batch]
         else:
             rest = iter(_answers(asked, outcomes) if isinstance(outcomes, Exception) else outcomes)
             alone = [(waiting, [next(rest) for _ in waiting.asked]) for waiting in batch]
         for waiting, its in alone:
             waiting.settle(its)
         if any(isinstance(one, Result) for _, its in alone for one in its):
-            self._committed(verb)  # at the very end: nothing that is committed is ever done again
+            self._committed(command)  # at the very end: nothing that is committed is ever done again
 
-    async def _each(self, verb: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> list[Any]:
-        outcomes = [await self._attempt(verb, [one]) for one in asked]
+    async def _each(self, command: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> list[Any]:
+        outcomes = [await self._attempt(command, [one]) for one in asked]
         return [
             answer
             for one, outcome in zip(asked, outcomes, strict=True)
             for answer in (_answers([one], outcome) if isinstance(outcome, Exception) else outcome)
         ]
 
-    async def _attempt(self, verb: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> Sequence[Any] | Exception:
+    async def _attempt(self, command: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> Sequence[Any] | Exception:
         """Return the outcomes once they are committed, or what went wrong with all of them."""
         try:
-            return await self._transact(verb, asked)
+            return await self._transact(command, asked)
         except Exception as error:  # noqa: BLE001  whatever it is, the callers must hear of it
             return error
 
-    async def _transact(self, verb: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> Sequence[Any]:
+    async def _transact(self, command: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> Sequence[Any]:
         for attempt in range(1, TRIES + 1):
             outcomes = None
             try:
                 async with self._engine.begin() as db:
-                    outcomes = await commands.perform(db, verb, asked, self._wait_seconds)
+                    outcomes = await commands.perform(db, command, asked, self._wait_seconds)
             except (DBAPIError, OSError) as error:
                 if outcomes is not None and not _surely_undone(error):
                     raise _CommitBrokeOffError from error
-                if bulk.sqlstate(error) not in bulk.RETRIED or attempt == TRIES:
+                if sqlstate(error) not in RETRIED or attempt == TRIES:
                     raise
             else:
                 return outcomes
@@ -241,7 +241,7 @@ def _surely_undone(error: Exception) -> bool:
     Not where the connection failed under a COMMIT that may have gone through, nor where there was none to be had.
     """
     if isinstance(error, DBAPIError):
-        state = bulk.sqlstate(error)
+        state = sqlstate(error)
         return state is not None and not state.startswith(("08", "57P"))
     return not isinstance(error, OSError | PoolTimeout | _CommitBrokeOffError)
 
@@ -251,7 +251,7 @@ def _answers(asked: Sequence[Submitted[Any]], error: Exception) -> list[Exceptio
 
     Where nobody knows whether it was committed, only who asked with a key may be told to try again.
     """
-    if bulk.sqlstate(error) == bulk.LOCK_NOT_AVAILABLE:
+    if sqlstate(error) == LOCK_NOT_AVAILABLE:
         return [StillRunning(field="Idempotency-Key")] * len(asked)
     if isinstance(error, _CommitBrokeOffError):
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error

@@ -37,6 +37,8 @@ PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
 LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relaying}
+NODE_ANSWER_SECONDS: Final = 10.0
+"""How long a caller is kept waiting for the node, its turn to ask included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
             loops += await LOOPS[role](stack, shared)
         tasks = [loop.run(vitals) for loop in loops]
         if zmq and "follow" in settings.roles:
-            tasks.append(zmq_announcements.listen(zmq, {"hashblock": lambda _: shared.follow.ring()}))
+            tasks.append(zmq_announcements.listen(zmq, {"hashblock": lambda _: shared.follow.wake()}))
         await stack.enter_async_context(_together(tasks))
         admin, public = await _listeners(stack, shared, vitals, database)
         collect_less()
@@ -151,7 +153,7 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals, data
     payers = given.for_payers(_engine(stack, database, database.shares.public))
     public = application.public(payers, new_id, names)
     loops = (
-        Loop("streams", given.tide.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
+        Loop("streams", given.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", given.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
     await stack.enter_async_context(_together([loop.run(vitals) for loop in loops]))
@@ -160,7 +162,7 @@ async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals, data
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
         await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
     )
-    stack.callback(given.tide.end)
+    stack.callback(given.event_signal.end)
     stack.callback(given.waiter.end)
     return listening
 
@@ -196,11 +198,7 @@ async def _together(tasks: Sequence[Coroutine[None, None, None]]) -> AsyncIterat
                 task.cancel()
 
 
-SECONDS: Final = 10.0
-"""How long a caller is kept waiting for the node, its turn to ask included."""
-
-
-def of(node: Node, seconds: float = SECONDS) -> Asking:
+def of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> Asking:
     """Ask this node, for `seconds` at most but where it is asked for coins."""
 
     async def holds(raw: bytes) -> bool:

@@ -29,9 +29,9 @@ from bench import (
     transfers,
 )
 from bench.figures import Figure
-from bench.programs import Ground
+from bench.programs import Testbed
 
-MEASUREMENTS: Mapping[str, Callable[[Ground], Awaitable[list[Figure]]]] = {
+MEASUREMENTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
     "invoices": invoices.measure,
     "catch_up": catch_up.measure,
     "catch_up_sending": catch_up_sending.measure,
@@ -49,14 +49,14 @@ TOGETHER = {"memory": "invoices"}
 """What is measured with another."""
 
 
-async def measure(ground: Ground, names: list[str], console: Console) -> list[Figure]:
-    await ground.prepare()
+async def measure(testbed: Testbed, names: list[str], console: Console) -> list[Figure]:
+    await testbed.prepare()
     run.collect_less()  # much of the program is measured in this process
     found = []
     for name in names:
         began, load = time.monotonic(), os.getloadavg()[0]
         with console.status(f"{name} ..."):
-            found += await MEASUREMENTS[name](ground)
+            found += await MEASUREMENTS[name](testbed)
         console.print(
             f"{name}: {time.monotonic() - began:.0f} s, {load:.1f} others ran on {os.cpu_count()} cores before it"
         )
@@ -75,7 +75,7 @@ def main(words: list[str]) -> int:
             postgres.running(Path(home) / "server") as server,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            found = runner.run(measure(Ground(Path(home), server), names, console))
+            found = runner.run(measure(Testbed(Path(home), server), names, console))
     figures.keep(found)
     figures.show(found, console)
     return 0 if all(figure.met is not False for figure in found) else 1

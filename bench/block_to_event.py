@@ -17,7 +17,7 @@ from app.chain import zmq_announcements
 from app.db.tables import ready_keys
 from bench import invoices, programs
 from bench.figures import Figure
-from bench.programs import Devnet, Ground
+from bench.programs import Devnet, Testbed
 
 BLOCKS = 200
 MATURE_BLOCKS = 120
@@ -45,21 +45,21 @@ class Arrivals:
         self.complete.clear()
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """One block after the other, each with the payment of one invoice."""
     arrivals = Arrivals()
     async with AsyncExitStack() as stack:
-        node = await stack.enter_async_context(programs.devnet(ground.folder()))
+        node = await stack.enter_async_context(programs.devnet(testbed.folder()))
         await node.ask("generate", MATURE_BLOCKS)
         broker = await stack.enter_async_context(programs.running("bench.broker"))
         receiver = await stack.enter_async_context(_receiver(lambda: arrivals.note("webhook")))
-        home = ground.folder()
+        home = testbed.folder()
         settings = {
             "config": _configuration(home, receiver),
             "mqtt_url": f"mqtt://127.0.0.1:{broker.port('port')}",
             "webhook_allow_private": "true",
         }
-        url = await stack.enter_async_context(ground.database())
+        url = await stack.enter_async_context(testbed.database())
         kennel = await stack.enter_async_context(programs.kennel(home, url, node, **settings))
         await _keys(url)
         hearing = [_subscribe(broker.port("port"), arrivals), _hear(node, arrivals)]

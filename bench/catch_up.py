@@ -13,7 +13,7 @@ from app.domain.dogecoin import REGTEST
 from app.runtime.lease import Lease
 from bench import chains, filling, programs
 from bench.figures import Figure, Terms, of_rounds
-from bench.programs import Devnet, Ground
+from bench.programs import Devnet, Testbed
 from devnet import mining
 
 ROUNDS = 3
@@ -22,23 +22,23 @@ ACCOUNTS, EACH = 1_000, 100
 FILLED = "template_watched"
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """Limit and value in turn, each value on a fresh copy of the database with 100,000 watched addresses.
 
     With a node that checks each block that it reads, as Core does: a shop's two days away, with a payment in every fifth
     block, and an exchange's, with two in each. And once with the devnet, which only reads the blocks and so serves them
     several times as fast as any real node.
     """
-    await _fill(ground)
-    shop, exchange = ground.folder(), ground.folder()
+    await _fill(testbed)
+    shop, exchange = testbed.folder(), testbed.folder()
     chains.write(shop, BLOCKS, _watched(), lambda height: height % 5 == 0)
     chains.write(exchange, BLOCKS, _watched(), lambda _: 2)
     async with programs.checking_devnet(shop) as devnet:
-        limits, values = await rounds(ground, devnet)
+        limits, values = await rounds(testbed, devnet)
     async with programs.checking_devnet(exchange) as devnet:
-        busy = await rounds(ground, devnet)
+        busy = await rounds(testbed, devnet)
     async with programs.devnet(shop) as devnet:
-        fast = await rounds(ground, devnet)
+        fast = await rounds(testbed, devnet)
     each = [chains.TRANSACTIONS * rate for rate in values], [chains.TRANSACTIONS * rate for rate in limits]
     return [
         of_rounds(Terms("catch_up", "blocks/s", 0.5), values, limits),
@@ -54,24 +54,24 @@ def _watched() -> Iterator[bytes]:
         yield filling.script(number % ACCOUNTS * filling.STRIDE + number // ACCOUNTS)
 
 
-async def rounds(ground: Ground, devnet: Devnet, template: str = FILLED) -> tuple[list[float], list[float]]:
+async def rounds(testbed: Testbed, devnet: Devnet, template: str = FILLED) -> tuple[list[float], list[float]]:
     """Return the rates of throwing away, and of following on fresh copies of the database `template`."""
     limits, values = [], []
     for _ in range(ROUNDS):
         limits.append(await _throw_away(devnet.url))
-        async with ground.database(template) as url:
+        async with testbed.database(template) as url:
             values.append(await _follow(devnet.url, url))
     return limits, values
 
 
-async def _fill(ground: Ground) -> None:
-    async with ground.database() as url:
+async def _fill(testbed: Testbed) -> None:
+    async with testbed.database() as url:
         async with programs.engine(url) as engine, engine.begin() as db:
             await filling.fill(db, ACCOUNTS, EACH, {})
             first = mining.GENESIS[: header.HEADER_BYTES]
             top = header.parse_header(first)
             await blocks.start(db, [Header(0, top.hash, top.previous, top.time, header.work(top.bits))])
-        await ground.administer(f"CREATE DATABASE {FILLED} TEMPLATE {url_name(url)}")
+        await testbed.administer(f"CREATE DATABASE {FILLED} TEMPLATE {url_name(url)}")
 
 
 def url_name(url: str) -> str:

@@ -14,7 +14,7 @@ from app.domain.blocks import Header
 from app.money import COIN
 from bench import catch_up, chains, filling, programs
 from bench.figures import Figure, Terms, of_rounds
-from bench.programs import Ground
+from bench.programs import Testbed
 from devnet import mining
 
 BLOCKS, IN_EACH = catch_up.BLOCKS, 20
@@ -44,16 +44,16 @@ class Sent(NamedTuple):
         return {"txid": coin.txid, "vout": coin.vout}
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """Limit and value in turn, each value on a fresh copy of the database in which everything was sent."""
     coinbases = [chains.coinbase(height, IN_EACH) for height in range(1, BLOCKS + 1)]
     coins = [(coinbase.txid, vout) for coinbase in coinbases[:-1] for vout in range(IN_EACH)]
     sent = [Sent(number, _transaction(number, *coin)) for number, coin in enumerate(coins)]
-    await _fill(ground, sent)
-    home = ground.folder()
+    await _fill(testbed, sent)
+    home = testbed.folder()
     chains.store(home, _blocks(coinbases, sent))
     async with programs.checking_devnet(home) as devnet:
-        limits, values = await catch_up.rounds(ground, devnet, FILLED)
+        limits, values = await catch_up.rounds(testbed, devnet, FILLED)
     return [of_rounds(Terms("catch_up_sending", "blocks/s"), values, limits)]
 
 
@@ -72,8 +72,8 @@ def _blocks(coinbases: Sequence[Transaction], sent: Sequence[Sent]) -> Iterator[
         yield [coinbase, *(one.transaction for one in sent[max(0, at - 1) * IN_EACH : at * IN_EACH])]
 
 
-async def _fill(ground: Ground, sent: Sequence[Sent]) -> None:
-    async with ground.database() as url:
+async def _fill(testbed: Testbed, sent: Sequence[Sent]) -> None:
+    async with testbed.database() as url:
         async with programs.engine(url) as engine, engine.begin() as db:
             await filling.fill(db, ACCOUNTS, BLOCKS * IN_EACH // ACCOUNTS, {})
             first = mining.GENESIS[: header.HEADER_BYTES]
@@ -83,7 +83,7 @@ async def _fill(ground: Ground, sent: Sequence[Sent]) -> None:
                 await _send(db, sent[start : start + AT_ONCE])
             outgoing = {"outgoing": (PAID + FEE) * BLOCKS * IN_EACH // ACCOUNTS}
             await db.execute(sa.update(balances).values(outgoing))
-        await ground.administer(f"CREATE DATABASE {FILLED} TEMPLATE {catch_up.url_name(url)}")
+        await testbed.administer(f"CREATE DATABASE {FILLED} TEMPLATE {catch_up.url_name(url)}")
 
 
 async def _send(db: Db, sent: Sequence[Sent]) -> None:

@@ -9,7 +9,7 @@ from app.domain.dogecoin import Outpoint
 from app.domain.payments import SelectionOrder, Spendable, Tier, coin_selection
 from app.money import COIN, Koinu
 from bench.figures import Figure
-from bench.programs import Ground
+from bench.programs import Testbed
 
 SEED = 20_260_101
 COINS = 100_000
@@ -18,7 +18,7 @@ WHOLE = 3
 MOST_MS = 10.0
 
 
-async def measure(_: Ground) -> list[Figure]:
+async def measure(_: Testbed) -> list[Figure]:
     """Payments of 1 to 3,000 DOGE, from coins of which half hold more than 20."""
     chance = random.Random(SEED)
     amounts = (Koinu(int(chance.lognormvariate(3, 2) * COIN) + 1) for _ in range(COINS))

@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain import outbox
 from app.domain.outbox import OutboxEvent
 from app.events import address_filter
-from app.events import sequencer as relay
 from app.events.http_connection import HttpAnswer
 from app.events.http_post import Poster
+from app.events.sequencer import Sequencer
 from app.events.webhooks import Webhooks, WebhookTerms
 from app.runtime.loop import Loop, Vitals, WakeUp
 from bench import figures, programs
 from bench.figures import Figure
-from bench.programs import Ground
+from bench.programs import Testbed
 
 ROUNDS = 3
 ENDPOINTS = (1, 100, 1_000)
@@ -68,7 +68,7 @@ class CountingPoster(Poster):
             await self.there.wait()
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """Each endpoint hears of an account of its own; the dead one takes its posts and never answers."""
     found: list[Figure] = []
     async with programs.running("bench.receiver") as receiver:
@@ -76,22 +76,22 @@ async def measure(ground: Ground) -> list[Figure]:
         for endpoints in ENDPOINTS:
             alive, one_dead = [], []
             for _ in range(ROUNDS):
-                alive.append(await _rate(ground, port, endpoints, 0))
+                alive.append(await _rate(testbed, port, endpoints, 0))
                 if endpoints > 1:
-                    one_dead.append(await _rate(ground, port, endpoints, 1))
+                    one_dead.append(await _rate(testbed, port, endpoints, 1))
             goal = figures.Terms(f"deliveries_{endpoints}", "deliveries/s", 1)
             found.append(figures.of_rounds(goal, alive, [A_SECOND] * ROUNDS))
             if one_dead:
                 dead = figures.Terms(f"deliveries_{endpoints}_one_dead", "deliveries/s", 0.95)
                 found.append(figures.of_rounds(dead, one_dead, alive))
-            found += await _latency(ground, port, endpoints)
+            found += await _latency(testbed, port, endpoints)
     return found
 
 
-async def _rate(ground: Ground, port: int, endpoints: int, dead: int) -> float:
+async def _rate(testbed: Testbed, port: int, endpoints: int, dead: int) -> float:
     """Return how many deliveries a second the living endpoints get, from the commit of all events on."""
     living = EVENTS - EVENTS // endpoints * dead
-    async with ground.database() as url, programs.engine(url) as engine:
+    async with testbed.database() as url, programs.engine(url) as engine:
         await _prepare(engine, port, endpoints, dead)
         async with engine.begin() as db:
             await db.execute(_FILL, {"endpoints": endpoints, "events": EVENTS})
@@ -101,18 +101,18 @@ async def _rate(ground: Ground, port: int, endpoints: int, dead: int) -> float:
             return living / (asyncio.get_running_loop().time() - began)
 
 
-async def _latency(ground: Ground, port: int, endpoints: int) -> list[Figure]:
+async def _latency(testbed: Testbed, port: int, endpoints: int) -> list[Figure]:
     """Facts are committed one by one; an event's age when it comes is that of its fact. One endpoint of many is dead."""
     dead = int(endpoints > 1)
-    async with ground.database() as url, programs.engine(url) as engine, httpx.AsyncClient(trust_env=False) as client:
+    async with testbed.database() as url, programs.engine(url) as engine, httpx.AsyncClient(trust_env=False) as client:
         await _prepare(engine, port, endpoints, dead)
         await client.get(f"http://127.0.0.1:{port}/ages")
-        async with _relaying(engine) as (poster, bell):
+        async with _relaying(engine) as (poster, wake_up):
             for number in range(STREAM_EVENTS):
                 shop = dead + number % (endpoints - dead)
                 async with engine.begin() as db:
                     await outbox.emit(db, [OutboxEvent(shop, f"shop-{shop}", "INV_CREATED", "{}")])
-                bell.ring()
+                wake_up.wake()
                 await asyncio.sleep(STREAM_PAUSE_SECONDS)
             await poster.hears(STREAM_EVENTS)
         ages = (await client.get(f"http://127.0.0.1:{port}/ages")).json()
@@ -133,11 +133,11 @@ async def _prepare(engine: AsyncEngine, port: int, endpoints: int, dead: int) ->
 
 @asynccontextmanager
 async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, WakeUp]]:
-    """The sequencer and the webhooks of one process, and the bell of the first."""
+    """The sequencer and the webhooks of one process, and the wake-up of the first."""
     facts, hooks, vitals = WakeUp(), WakeUp(), Vitals()
     with ThreadPoolExecutor(4) as threads:
         poster = CountingPoster(address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE))
-        sequencer = relay.Sequencer(engine, "bench", hooks.ring)
+        sequencer = Sequencer(engine, "bench", hooks.wake)
         webhooks = Webhooks(engine, poster, WebhookTerms((60,)), hooks)
         loops = [
             Loop("sequencer", sequencer.step, facts, IDLE_SECONDS, ()),

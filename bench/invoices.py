@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.tables import outbox, ready_keys
 from bench import load, programs
 from bench.figures import Figure, Terms, of_rounds
-from bench.programs import Ground
+from bench.programs import Testbed
 
 ROUNDS = 3
 SECONDS = 2.5
@@ -28,16 +28,16 @@ BODY = json.dumps(
 ).encode()
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """Limit, one account and many accounts in turn."""
     one = [load.post("/account/shop-0/invoice", BODY)]
     many = [load.post(f"/account/shop-{n}/invoice", BODY) for n in range(ACCOUNTS)]
     limits, hot, spread = [], [], []
     async with (
-        ground.database() as url,
+        testbed.database() as url,
         programs.engine(url) as engine,
-        programs.devnet(ground.folder()) as node,
-        programs.kennel(ground.folder(), url, node) as kennel,
+        programs.devnet(testbed.folder()) as node,
+        programs.kennel(testbed.folder(), url, node) as kennel,
         programs.running("bench.bare") as bare,
     ):
         await until(engine, sa.select(sa.func.count() >= POOL).select_from(ready_keys))

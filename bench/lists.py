@@ -12,7 +12,7 @@ from rich.console import Console
 from app.api import parameters
 from bench import load, many_rows, programs
 from bench.figures import Figure
-from bench.programs import Ground
+from bench.programs import Testbed
 
 ROWS = 1_000_000
 SAMPLES, FEW = 100, 9
@@ -63,14 +63,14 @@ LISTS: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """Fill a database and ask each list with each of its filters; the slowest of them stands for the list."""
     async with AsyncExitStack() as stack:
-        node = await stack.enter_async_context(programs.devnet(ground.folder()))
-        url = await stack.enter_async_context(ground.database())
+        node = await stack.enter_async_context(programs.devnet(testbed.folder()))
+        url = await stack.enter_async_context(testbed.database())
         await _fill(url)
-        kennel = await stack.enter_async_context(programs.kennel(ground.folder(), url, node, roles="http"))
-        await ground.administer("CHECKPOINT")
+        kennel = await stack.enter_async_context(programs.kennel(testbed.folder(), url, node, roles="http"))
+        await testbed.administer("CHECKPOINT")
         slowest = {name: await _slowest(kennel.port("admin API"), paths) for name, paths in LISTS.items()}
     figures = [_figure(name, times) for name, (_, times) in slowest.items()]
     for name, (path, times) in slowest.items():

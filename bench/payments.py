@@ -12,7 +12,7 @@ from app.db.tables import balances, payments, ready_keys
 from app.money import COIN
 from bench import filling, invoices, load, programs
 from bench.figures import Figure
-from bench.programs import Devnet, Ground
+from bench.programs import Devnet, Testbed
 
 PAYMENTS = 1_000
 COINS, AT_ONCE = 1_000, 250
@@ -21,10 +21,10 @@ COIN_DOGE = 100
 MATURE_BLOCKS = 120
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """There is no limit to hold them against: the figures are for watching."""
-    asked, alone = await _pay(ground, batch=False)
-    _, batched = await _pay(ground, batch=True)
+    asked, alone = await _pay(testbed, batch=False)
+    _, batched = await _pay(testbed, batch=True)
     return [
         Figure("payments", "1/s", alone),
         Figure("payments_batched", "1/s", batched),
@@ -32,14 +32,14 @@ async def measure(ground: Ground) -> list[Figure]:
     ]
 
 
-async def _pay(ground: Ground, *, batch: bool) -> tuple[float, float]:
+async def _pay(testbed: Testbed, *, batch: bool) -> tuple[float, float]:
     """Return the payments per second, until the last one was answered and until the last one was sent."""
     settings = {"confirmations": 1, "pay_wait_seconds": 0}
     async with (
-        ground.database() as url,
+        testbed.database() as url,
         programs.engine(url) as engine,
-        programs.devnet(ground.folder()) as node,
-        programs.kennel(ground.folder(), url, node, **settings) as kennel,
+        programs.devnet(testbed.folder()) as node,
+        programs.kennel(testbed.folder(), url, node, **settings) as kennel,
     ):
         await invoices.until(engine, sa.select(sa.func.count() >= invoices.POOL).select_from(ready_keys))
         await node.ask("generate", MATURE_BLOCKS)

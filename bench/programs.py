@@ -17,15 +17,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.db import engine as db
 from app.db import migrate
+from app.db.engine import open_engine
 
 START_SECONDS = 60
 TEMPLATE = "template_bench"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Testbed:
     """Where the measurements take place: an empty folder, and the URL of a PostgreSQL that syncs what it commits."""
 
     home: Path
@@ -69,7 +69,7 @@ class Ground:
 @asynccontextmanager
 async def engine(url: str) -> AsyncIterator[AsyncEngine]:
     """Connections as the program's commands have them: what fills a database may take long."""
-    made = db.engine(url, command_seconds=None)
+    made = open_engine(url, command_seconds=None)
     try:
         yield made
     finally:

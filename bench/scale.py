@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.api import parameters
 from bench import filling, invoices, load, programs
 from bench.figures import Figure
-from bench.programs import Ground
+from bench.programs import Testbed
 
 SMALL, LARGE = 1_000, 1_000_000
 SAMPLES = 200
@@ -32,17 +32,17 @@ REQUESTS: Mapping[str, Ask] = {
 }
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """Fill two databases of one server, and ask them in turn."""
     async with AsyncExitStack() as stack:
-        node = await stack.enter_async_context(programs.devnet(ground.folder()))
+        node = await stack.enter_async_context(programs.devnet(testbed.folder()))
         sides = []
         for accounts in (SMALL, LARGE):
-            url = await stack.enter_async_context(ground.database())
+            url = await stack.enter_async_context(testbed.database())
             samples = await _fill(url, accounts)
-            kennel = await stack.enter_async_context(programs.kennel(ground.folder(), url, node, roles="http"))
+            kennel = await stack.enter_async_context(programs.kennel(testbed.folder(), url, node, roles="http"))
             sides.append((kennel.port("admin API"), samples))
-        await ground.administer("CHECKPOINT")
+        await testbed.administer("CHECKPOINT")
         figures = [await _compare(name, ask, sides) for name, ask in REQUESTS.items()]
     worst = max(figures, key=lambda figure: figure.ratio or 0)
     return [Figure("scale", "ms", worst.value, worst.limit, GOAL, at_most=True), *figures]

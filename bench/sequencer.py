@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app.domain import outbox
 from bench import programs
 from bench.figures import Figure
-from bench.programs import Ground
+from bench.programs import Testbed
 
 ROUNDS = 3
 EVENTS = 50_000
@@ -21,10 +21,10 @@ _FILL = sa.text("""
 """).bindparams(sa.bindparam("accounts", type_=sa.Integer), sa.bindparam("events", type_=sa.Integer))
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """There is no limit to hold it against: the figure is for watching."""
     rates = []
-    async with ground.database() as url, programs.engine(url) as engine:
+    async with testbed.database() as url, programs.engine(url) as engine:
         for _ in range(ROUNDS):
             async with engine.begin() as db:
                 await db.execute(_FILL, {"accounts": ACCOUNTS, "events": EVENTS})

@@ -9,7 +9,7 @@ from app.chain import header, signing, wire
 from app.domain import dogecoin
 from app.money import COIN
 from bench.figures import Figure, Terms, of_rounds
-from bench.programs import Ground
+from bench.programs import Testbed
 
 ROUNDS = 5
 INPUTS = 670  # what fits into one transaction
@@ -17,7 +17,7 @@ SMALL = 2
 KEYS = [coincurve.PrivateKey(number.to_bytes(32, "big")) for number in range(1, INPUTS + 1)]
 
 
-async def measure(_: Ground) -> list[Figure]:
+async def measure(_: Testbed) -> list[Figure]:
     """In turn: the largest transaction, its hashes by coincurve alone, and small transactions."""
     spent = [dogecoin.p2pkh(dogecoin.hash160(key.public_key.format())) for key in KEYS]
     hashes = [header.hash256(script) for script in spent]

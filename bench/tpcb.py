@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from app.db.embedded import programs
-from bench.programs import Ground
+from bench.programs import Testbed
 
 SCALE = 64
 """Branches: not fewer than clients, who would wait for each other's otherwise."""
@@ -49,9 +49,9 @@ class Tpcb:
 
 
 @asynccontextmanager
-async def prepared(ground: Ground) -> AsyncIterator[Tpcb]:
+async def prepared(testbed: Testbed) -> AsyncIterator[Tpcb]:
     """Yield a database for it; PostgreSQL's own empty one is enough to begin with."""
-    async with ground.database("template1") as url:
+    async with testbed.database("template1") as url:
         tpcb = Tpcb(sa.make_url(url))
         await tpcb.fill()
         yield tpcb

@@ -20,10 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import entries, outbox
 from bench import filling, invoices, load, programs
-from bench import tpcb as tpcb_module
 from bench.figures import Figure, Terms, of_rounds
-from bench.programs import Devnet, Ground
-from bench.tpcb import Tpcb
+from bench.programs import Devnet, Testbed
+from bench.tpcb import Tpcb, prepared
 
 SMALL, LARGE = 1_000, 1_000_000
 CONCERNED = SMALL
@@ -147,15 +146,15 @@ class Round:
     lone_large: float
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(testbed: Testbed) -> list[Figure]:
     """Measure everything in turn, round by round."""
     async with (
-        tpcb_module.prepared(ground) as limit,
-        programs.devnet(ground.folder()) as node,
-        _bank(ground, node, SMALL) as small,
-        _bank(ground, node, LARGE) as large,
+        prepared(testbed) as limit,
+        programs.devnet(testbed.folder()) as node,
+        _bank(testbed, node, SMALL) as small,
+        _bank(testbed, node, LARGE) as large,
     ):
-        await ground.administer("CHECKPOINT")
+        await testbed.administer("CHECKPOINT")
         rounds = [await _round(limit, small, large) for _ in range(ROUNDS)]
     return _figures(rounds)
 
@@ -197,10 +196,10 @@ def _figures(rounds: Sequence[Round]) -> list[Figure]:
 
 
 @asynccontextmanager
-async def _bank(ground: Ground, node: Devnet, accounts: int) -> AsyncIterator[Bank]:
+async def _bank(testbed: Testbed, node: Devnet, accounts: int) -> AsyncIterator[Bank]:
     """Fill a database and run the program on it, as some that answer and one that does the rest."""
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(ground.database())
+        url = await stack.enter_async_context(testbed.database())
         engine = await stack.enter_async_context(programs.engine(url))
         async with engine.begin() as db:
             await filling.fill(db, accounts, 1, {})
@@ -210,9 +209,9 @@ async def _bank(ground: Ground, node: Devnet, accounts: int) -> AsyncIterator[Ba
         async with raw.connect() as db:
             await db.execute(sa.text("SET statement_timeout = 0"))
             await db.execute(sa.text("VACUUM ANALYZE"))
-        await stack.enter_async_context(programs.kennel(ground.folder(), url, node, roles="follow,send,relay"))
+        await stack.enter_async_context(programs.kennel(testbed.folder(), url, node, roles="follow,send,relay"))
         answering = [
-            await stack.enter_async_context(programs.kennel(ground.folder(), url, node, roles="http"))
+            await stack.enter_async_context(programs.kennel(testbed.folder(), url, node, roles="http"))
             for _ in range(PROCESSES)
         ]
         bank = Bank([kennel.port("admin API") for kennel in answering], accounts, engine)

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from app.chain import header as wire_module
 from app.chain import wire
-from app.chain.header import Header
+from app.chain.header import Header, work
 from app.chain.wire import Block, Output, Transaction
 from devnet import script
 
@@ -104,7 +103,7 @@ class Chain:
         """Put a block whose parent is known into the tree."""
         previous = self.entries.get(header.previous)
         height = previous.height + 1 if previous else 0
-        chainwork = (previous.chainwork if previous else 0) + wire_module.work(header.bits)
+        chainwork = (previous.chainwork if previous else 0) + work(header.bits)
         entry = Entry(header, height, chainwork, previous, len(self.entries), size)
         times = sorted(ancestor.header.time for ancestor, _ in zip(entry.ancestors(), range(11), strict=False))
         entry.median_time = times[len(times) // 2]

@@ -1,8 +1,7 @@
 """Blocks and transactions as the node's JSON shows them: its names, in its order."""
 
-from app.chain import header as wire
-from app.chain import wire as wire_module
-from app.chain.wire import Block, Transaction
+from app.chain.header import HEADER_BYTES, NO_HASH, display, hash256
+from app.chain.wire import Block, Input, Transaction, assemble
 from devnet import script
 from devnet.chainstate import Chain, Entry
 from devnet.json_text import Amount
@@ -13,7 +12,7 @@ Shape = dict[str, object]
 
 def transaction(shown: Transaction) -> Shape:
     """Shape a transaction."""
-    txid = wire.display(shown.txid)
+    txid = display(shown.txid)
     sizes = {"txid": txid, "hash": txid, "size": shown.size, "vsize": shown.size}
     spends = [_coinbase(spent) if shown.is_coinbase else _spend(spent) for spent in shown.inputs]
     pays = [
@@ -27,12 +26,12 @@ def header(chain: Chain, entry: Entry) -> Shape:
     """Shape a block's header and its place in the chain."""
     top = entry.header
     shape: Shape = {
-        "hash": wire.display(top.hash),
+        "hash": display(top.hash),
         "confirmations": confirmations(chain, entry),
         "height": entry.height,
         "version": top.version,
         "versionHex": f"{top.version & 0xFFFFFFFF:08x}",
-        "merkleroot": wire.display(top.merkle_root),
+        "merkleroot": display(top.merkle_root),
     }
     return {**shape, **_proof(entry), **_neighbours(chain, entry)}
 
@@ -42,7 +41,7 @@ def block(chain: Chain, entry: Entry, content: Block, *, whole: bool) -> Shape:
     top = header(chain, entry)
     stripped = entry.size
     sizes = {"strippedsize": stripped, "size": entry.size, "weight": stripped * 3 + entry.size}
-    txs = [transaction(shown) if whole else wire.display(shown.txid) for shown in content.transactions]
+    txs = [transaction(shown) if whole else display(shown.txid) for shown in content.transactions]
     first = {name: top[name] for name in ("hash", "confirmations")}
     second = {name: top[name] for name in ("height", "version", "versionHex", "merkleroot")}
     merged = {"auxpow": _auxpow(content.auxpow)} if content.auxpow else {}
@@ -66,7 +65,7 @@ def waiting(mempool: Mempool, entry: Waiting, height: int) -> Shape:
         "ancestorcount": len(above) + 1,
         "ancestorsize": entry.size + sum(other.size for other in above),
         "ancestorfees": entry.fee + sum(other.fee for other in above),
-        "depends": [wire.display(txid) for txid in mempool.parents(entry.transaction)],
+        "depends": [display(txid) for txid in mempool.parents(entry.transaction)],
     }
 
 
@@ -80,13 +79,13 @@ def difficulty(bits: int) -> float:
     return 0xFFFF / (bits & 0xFFFFFF) * 256.0 ** (29 - (bits >> 24))
 
 
-def _coinbase(spent: wire_module.Input) -> Shape:
+def _coinbase(spent: Input) -> Shape:
     return {"coinbase": spent.script.hex(), "sequence": spent.sequence}
 
 
-def _spend(spent: wire_module.Input) -> Shape:
+def _spend(spent: Input) -> Shape:
     signature = {"asm": script.asm(spent.script, signatures=True), "hex": spent.script.hex()}
-    return {"txid": wire.display(spent.txid), "vout": spent.vout, "scriptSig": signature, "sequence": spent.sequence}
+    return {"txid": display(spent.txid), "vout": spent.vout, "scriptSig": signature, "sequence": spent.sequence}
 
 
 def _proof(entry: Entry) -> Shape:
@@ -104,20 +103,20 @@ def _proof(entry: Entry) -> Shape:
 def _neighbours(chain: Chain, entry: Entry) -> Shape:
     shape: Shape = {}
     if entry.previous is not None:
-        shape["previousblockhash"] = wire.display(entry.previous.header.hash)
+        shape["previousblockhash"] = display(entry.previous.header.hash)
     if chain.is_active(entry) and entry.height < chain.height:
-        shape["nextblockhash"] = wire.display(chain.active[entry.height + 1].header.hash)
+        shape["nextblockhash"] = display(chain.active[entry.height + 1].header.hash)
     return shape
 
 
 def _auxpow(raw: bytes) -> Shape:
     """Shape a proof that this node made: its coinbase has no outputs, its branches are empty."""
-    parent = raw[-wire.HEADER_BYTES :]
-    coinbase = raw[: len(raw) - wire.HEADER_BYTES - 10 - 32]
-    spent = wire_module.Input(wire.NO_HASH, 0xFFFFFFFF, coinbase[42:-9], 0xFFFFFFFF)
-    shown = transaction(wire_module.assemble([spent], []))
+    parent = raw[-HEADER_BYTES:]
+    coinbase = raw[: len(raw) - HEADER_BYTES - 10 - 32]
+    spent = Input(NO_HASH, 0xFFFFFFFF, coinbase[42:-9], 0xFFFFFFFF)
+    shown = transaction(assemble([spent], []))
     return {
-        "tx": {"hex": coinbase.hex(), **shown, "blockhash": wire.display(wire.hash256(parent))},
+        "tx": {"hex": coinbase.hex(), **shown, "blockhash": display(hash256(parent))},
         "index": 0,
         "chainindex": 0,
         "merklebranch": [],

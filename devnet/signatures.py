@@ -7,7 +7,7 @@ import coincurve
 from app.chain import wire
 from app.chain.wire import Transaction
 from app.domain import dogecoin
-from devnet import script as script_module
+from devnet.script import Malformed, is_minimal, number, operations, push
 
 HASH_TYPES = {
     "ALL": 1,
@@ -68,7 +68,7 @@ def sign(transaction: Transaction, index: int, key: Key, hash_type: int = 1) -> 
         (hash_type,)
     )
     inputs = list(transaction.inputs)
-    inputs[index] = inputs[index]._replace(script=script_module.push(signature) + script_module.push(key.public))
+    inputs[index] = inputs[index]._replace(script=push(signature) + push(key.public))
     return wire.assemble(inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time)
 
 
@@ -79,14 +79,14 @@ def with_high_s(transaction: Transaction) -> Transaction:
 
 
 def _with_high_s(spending: bytes) -> bytes:
-    signature, key = (content or b"" for _, content in script_module.operations(spending))
-    return script_module.push(_turned(signature[:-1]) + signature[-1:]) + script_module.push(key)
+    signature, key = (content or b"" for _, content in operations(spending))
+    return push(_turned(signature[:-1]) + signature[-1:]) + push(key)
 
 
 def _turned(signature: bytes) -> bytes:
     """Write a DER signature with order less S, which signs the same (Core: `CPubKey::Verify` takes both)."""
     r = signature[2 : 4 + signature[3]]
-    s = script_module.number(_ORDER - int.from_bytes(signature[len(r) + 4 :], "big"))[::-1]
+    s = number(_ORDER - int.from_bytes(signature[len(r) + 4 :], "big"))[::-1]
     both = r + bytes((2, len(s))) + s
     return bytes((0x30, len(both))) + both
 
@@ -94,15 +94,13 @@ def _turned(signature: bytes) -> bytes:
 def fault(transaction: Transaction, index: int, output_script: bytes, *, in_block: bool = False) -> Fault | None:
     """Say what is wrong with the spend of a P2PKH output, None if nothing is; a block may hold a high S."""
     try:
-        pushed = list(script_module.operations(transaction.inputs[index].script))
-    except script_module.Malformed:
+        pushed = list(operations(transaction.inputs[index].script))
+    except Malformed:
         return EMPTY_STACK
     if len(pushed) < 2:
         return EMPTY_STACK
     stack = [content for _, content in pushed if content is not None]
-    if len(stack) < len(pushed) or any(
-        not script_module.is_minimal(opcode, content or b"") for opcode, content in pushed
-    ):
+    if len(stack) < len(pushed) or any(not is_minimal(opcode, content or b"") for opcode, content in pushed):
         return LONG_PUSH
     signature, key = stack[-2:]
     if dogecoin.hash160(key) != output_script[3:23]:
@@ -147,9 +145,9 @@ def _is_der(signature: bytes) -> bool:
     return _is_positive(signature[2 : 4 + r_length]) and _is_positive(signature[4 + r_length :])
 
 
-def _is_positive(number: bytes) -> bool:
-    content = number[2:]
-    if number[0] != 2 or not content or content[0] & 0x80:
+def _is_positive(encoded: bytes) -> bool:
+    content = encoded[2:]
+    if encoded[0] != 2 or not content or content[0] & 0x80:
         return False
     return not (len(content) > 1 and content[0] == 0 and not content[1] & 0x80)
 

@@ -1,4 +1,4 @@
-"""A whole till for tests: a devnet, a follower and a sender on a real database, moved by steps and by nothing else."""
+"""A whole Kennel for tests: a devnet, a follower and a sender on a real database, moved by steps and by nothing else."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit as audit_module
+from app.audit import run as run_audit
 from app.chain import signing, wire
 from app.chain.follower import Follower
 from app.chain.keys import Keyring
@@ -27,7 +27,7 @@ from app.domain.refusals import Refusal
 from app.money import COIN, Koinu, parse, show
 from app.runtime.lease import Lease
 from devnet import devnet, signatures
-from devnet import mempool as mempool_module
+from devnet.mempool import EXPIRY_SECONDS, MAX_BYTES
 from devnet.terms import Terms
 from tests import scenario
 
@@ -112,7 +112,7 @@ class ChainHarness:
     async def forget_mempool(self) -> None:
         """Let the node forget what waits, as it does after a day."""
         now = (await self.call("getblock", await self.call("getbestblockhash")))["time"]
-        await self.call("setmocktime", now + 2 * mempool_module.EXPIRY_SECONDS)
+        await self.call("setmocktime", now + 2 * EXPIRY_SECONDS)
         await self.call("invalidateblock", await self.call("generateblock", NOWHERE, []))
         await self.call("setmocktime", 0)
 
@@ -252,7 +252,7 @@ class ChainHarness:
 
     async def audit(self) -> None:
         """Hold the books against each other."""
-        report = await audit_module.run(self.engine)
+        report = await run_audit(self.engine)
         assert report.ok, [*(finding for finding in report.findings if not finding.ok), *report.totals]
         async with self.engine.connect() as db:
             assert set(await db.scalars(sa.select(entries.c.kind).distinct())) <= ledger.KINDS
@@ -265,10 +265,8 @@ def paid(payment: Payment) -> Koinu:
 
 
 @asynccontextmanager
-async def opened(
-    engine: AsyncEngine, home: Path, max_mempool_bytes: int = mempool_module.MAX_BYTES
-) -> AsyncIterator[ChainHarness]:
-    """A till on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
+async def opened(engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_BYTES) -> AsyncIterator[ChainHarness]:
+    """A harness on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
     async with (
         devnet.running(
             home, devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=max_mempool_bytes))
@@ -276,10 +274,10 @@ async def opened(
         Node(url := running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
     ):
         await node.call("generate", MATURE)
-        till = ChainHarness(engine, node, home, url)
-        await till.follow()
-        yield till
-        await till.close()
+        harness = ChainHarness(engine, node, home, url)
+        await harness.follow()
+        yield harness
+        await harness.close()
 
 
 def coins_of(raw: dict[str, Any]) -> Sequence[tuple[str, int]]:

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.db import engine as db
 from app.db import migrate
 from app.db.embedded import server as postgres
+from app.db.engine import open_engine
 
 TEMPLATE = "template_kennel"
 
@@ -45,7 +45,7 @@ async def database(server: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def engine(database: str) -> AsyncIterator[AsyncEngine]:
     """Connections to the test's database; what is committed is really committed."""
-    engine = db.engine(database, connections=40)
+    engine = open_engine(database, connections=40)
     yield engine
     await engine.dispose()
 
@@ -58,7 +58,7 @@ def vectors() -> Path:
 
 async def _build_template(server: str) -> None:
     await _administer(server, f"CREATE DATABASE {TEMPLATE}")
-    engine = db.engine(_named(server, TEMPLATE))
+    engine = open_engine(_named(server, TEMPLATE))
     await migrate.upgrade(engine)
     await engine.dispose()
 

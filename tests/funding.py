@@ -81,11 +81,11 @@ def _timeless(told: dict[str, Any]) -> dict[str, Any]:
 
 
 async def together(
-    commits: GroupCommit, verb: Command[Any, Any], requests: Sequence[Any], claims: Sequence[Claim | None] = ()
+    commits: GroupCommit, command: Command[Any, Any], requests: Sequence[Any], claims: Sequence[Claim | None] = ()
 ) -> list[Any]:
     """Submit all at once; outcomes in order, things and refusals."""
     given = zip(requests, claims or [None] * len(requests), strict=True)
-    waiting = (commits.submit(verb, request, claim) for request, claim in given)
+    waiting = (commits.submit(command, request, claim) for request, claim in given)
     answers = await asyncio.gather(*waiting, return_exceptions=True)
     return [answer if isinstance(answer, Refusal) else _thing(answer) for answer in answers]
 

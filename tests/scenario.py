@@ -1,4 +1,4 @@
-"""A small world for tests of the rules: accounts with real keys, invoices, and blocks made of nothing but outputs."""
+"""Small scenarios for tests of the rules: accounts with real keys, invoices, and blocks made of nothing but outputs."""
 
 import hashlib
 import json

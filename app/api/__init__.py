@@ -1,1 +1,1 @@
-"""The HTTP edge: one file a noun; an endpoint parses, calls one verb of the domain, and shows."""
+"""The HTTP API: one file a noun. An endpoint parses the request, submits one command of the domain, and shows its result."""

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from app import money
 from app.api import fast_route, idempotency_keys, parameters, request_body, responses
-from app.api import fields as amounts_module
 from app.api.context import Given, Reading
+from app.api.fields import GivenIn, KoinuIn, KoinuOut, Label, Link, ShownOut, Text
 from app.domain import accounts, ledger
 from app.domain.dogecoin import Network
 
@@ -38,7 +38,7 @@ def _configured(payout_address: str) -> str:
 
 _PLACEHOLDER: Final = re.compile(r"D[xX]{24,34}")
 """GigaWallet's plugin for WordPress posts a `D` and 33 `x`, its shop for Dogebox 32: as long as an address, and never one."""
-Payout = Annotated[amounts_module.Label, AfterValidator(_configured)]
+Payout = Annotated[Label, AfterValidator(_configured)]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -54,19 +54,19 @@ class AccountFields(request_body.Body):
     model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_without_defaults)
 
     payout_address: Payout = ""
-    payout_threshold: amounts_module.KoinuIn = 0
-    payout_frequency: amounts_module.Label = ""
-    name: amounts_module.Label = ""
-    vendor_name: amounts_module.Label = ""
-    vendor_icon: amounts_module.Link = ""
-    vendor_address: amounts_module.Text = ""
-    vendor_url: amounts_module.Link = ""
-    accept_unconfirmed_below: amounts_module.KoinuIn = 0
+    payout_threshold: KoinuIn = 0
+    payout_frequency: Label = ""
+    name: Label = ""
+    vendor_name: Label = ""
+    vendor_icon: Link = ""
+    vendor_address: Text = ""
+    vendor_url: Link = ""
+    accept_unconfirmed_below: KoinuIn = 0
     batch: bool = False
     state: Literal["open"] = "open"
-    opening: Annotated[dict[str, amounts_module.GivenIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
+    opening: Annotated[dict[str, GivenIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
 
-    def wish(self, foreign_id: str, network: Network) -> accounts.AccountOrder:
+    def order(self, foreign_id: str, network: Network) -> accounts.AccountOrder:
         """Say what the caller wants of the account; refuses a payout that could never be paid."""
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"opening"}}
         return accounts.AccountOrder(foreign_id, changes, self.opening).checked(network)
@@ -78,7 +78,7 @@ class AccountView(responses.View):
     id: str
     foreign_id: str
     payout_address: str
-    payout_threshold: amounts_module.KoinuOut
+    payout_threshold: KoinuOut
     payout_frequency: str
     name: str
     state: str
@@ -87,7 +87,7 @@ class AccountView(responses.View):
     vendor_icon: str
     vendor_address: str
     vendor_url: str
-    accept_unconfirmed_below: amounts_module.KoinuOut
+    accept_unconfirmed_below: KoinuOut
     batch: bool
 
     @classmethod
@@ -99,9 +99,9 @@ class AccountView(responses.View):
 class BalanceView(responses.View):
     """GigaWallet's balance, with its names in Pascal case."""
 
-    IncomingBalance: amounts_module.KoinuOut
-    CurrentBalance: amounts_module.KoinuOut
-    OutgoingBalance: amounts_module.KoinuOut
+    IncomingBalance: KoinuOut
+    CurrentBalance: KoinuOut
+    OutgoingBalance: KoinuOut
 
     @classmethod
     def of(cls, balance: ledger.Balance) -> "BalanceView":
@@ -113,15 +113,15 @@ class ListedBalance(responses.View):
     """What an account has of one asset."""
 
     asset: str
-    available: amounts_module.ShownOut
-    incoming: amounts_module.ShownOut
-    held: amounts_module.ShownOut
-    outgoing: amounts_module.ShownOut
-    total: amounts_module.ShownOut
+    available: ShownOut
+    incoming: ShownOut
+    held: ShownOut
+    outgoing: ShownOut
+    total: ShownOut
 
     @classmethod
     def of(cls, holding: ledger.Holding) -> "ListedBalance":
-        """Show a holding in its asset's decimals; the total is the sum of its four buckets."""
+        """Show a balance in its asset's decimals; the total is the sum of its four buckets."""
         buckets = {bucket.value: holding.balance.of(bucket) for bucket in ledger.Bucket}
         amounts = buckets | {"total": sum(buckets.values())}
         return cls(asset=holding.asset, **{name: money.show(one, holding.decimals) for name, one in amounts.items()})
@@ -134,7 +134,7 @@ class BalanceList(responses.View):
 
     @classmethod
     def of(cls, held: Sequence[ledger.Holding]) -> "BalanceList":
-        """Show holdings in their order."""
+        """Show balances in their order."""
         return cls(items=[ListedBalance.of(holding) for holding in held])
 
 
@@ -176,8 +176,8 @@ async def put_account(
     foreign_id: parameters.ForeignId, fields: Fields, key: idempotency_keys.Key, given: Given
 ) -> Response:
     """A field that is absent or null stays as it is; nothing is told where nothing changes."""
-    wish = fields.wish(foreign_id, given.network)
-    done = await given.commits.submit(given.put_account, wish, key)
+    order = fields.order(foreign_id, given.network)
+    done = await given.commits.submit(given.put_account, order, key)
     return responses.show(AccountView.of(done.thing), replayed=done.replayed)
 
 

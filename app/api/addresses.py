@@ -10,8 +10,8 @@ from pydantic import ConfigDict
 from starlette.responses import Response
 
 from app.api import fields, idempotency_keys, parameters, request_body, responses
-from app.api import qr as qr_module
 from app.api.context import Given, Reading
+from app.api.qr import PNG_RESPONSE, ColourText, payment_uri
 from app.domain import accounts, blocks
 from app.domain.accounts import Address, AddressCursor, addresses
 from app.domain.blocks import NEWEST, Arrival, DepositCursor
@@ -43,7 +43,7 @@ class GivenAddress(responses.View):
     @classmethod
     def of(cls, address: str) -> "GivenAddress":
         """Show an address; `qr` is a path of the public listener."""
-        return cls(address=address, uri=qr_module.uri(address), qr=f"/address/{address}/qr.png")
+        return cls(address=address, uri=payment_uri(address), qr=f"/address/{address}/qr.png")
 
 
 class AddressView(responses.View):
@@ -141,8 +141,8 @@ async def give_address(
     foreign_id: parameters.ForeignId, wanted: Wanted, key: idempotency_keys.Key, given: Given
 ) -> Response:
     """The last one while nothing has come to it, unless a fresh one is asked for."""
-    wish = accounts.Wanted(foreign_id, wanted.fresh)
-    done = await given.commits.submit(given.give_address, wish, key)
+    order = accounts.Wanted(foreign_id, wanted.fresh)
+    done = await given.commits.submit(given.give_address, order, key)
     return responses.show(GivenAddress.of(done.thing), replayed=done.replayed)
 
 
@@ -175,13 +175,13 @@ async def list_deposits(
 @public.get(
     "/address/{address}/qr.png",
     response_class=Response,
-    responses=qr_module.DESCRIBED,
+    responses=PNG_RESPONSE,
     summary="The QR code of a deposit address",
 )
 async def get_qr(
-    address: parameters.DepositAddress, given: Given, fg: qr_module.Asked = None, bg: qr_module.Asked = None
+    address: parameters.DepositAddress, given: Given, fg: ColourText = None, bg: ColourText = None
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
     async with given.reads.connect() as db:  # painting needs none
         await accounts.check(db, given.network, address)
-    return await given.painter.picture(qr_module.uri(address), fg, bg)
+    return await given.painter.picture(payment_uri(address), fg, bg)

@@ -1,4 +1,4 @@
-"""What the endpoints are given by the program: the database, the verbs, and who may see what."""
+"""What the program gives the endpoints: the database, the commands, and who may see what."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
 from app.api.node_queries import Asking
 from app.api.payment_waiter import PaymentWaiter
 from app.api.qr import Painter
 from app.api.streams import EventSignal
 from app.audit import AuditReport
 from app.db import Db
+from app.db import reads as reading_engine
 from app.domain import accounts, blocks, escrows, holds, invoices, ledger, payments, transfers
 from app.domain.accounts import closing
 from app.domain.commands import Command
@@ -21,7 +21,7 @@ from app.domain.dogecoin import Network
 from app.domain.escrows import locking
 from app.domain.payments import PayOrder, requesting, voiding
 from app.domain.transfers import Transfer, atomic, making
-from app.domain.webhooks import DeliveryVerbs, EndpointVerbs
+from app.domain.webhooks import DeliveryCommands, EndpointCommands
 from app.group_commit import GroupCommit
 from app.runtime.loop import Vitals
 from app.runtime.shared_runs import SharedRun
@@ -29,7 +29,7 @@ from app.runtime.shared_runs import SharedRun
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Shared by all requests. `reads` answers single statements, each on its own; `commits` runs the verbs."""
+    """Shared by all requests. `reads` answers single statements, each on its own; `commits` runs the commands."""
 
     network: Network
     engine: AsyncEngine
@@ -59,20 +59,20 @@ class Program:
     capture_hold: Command[holds.Capture, holds.Hold]
     lock_escrow: Command[escrows.NewEscrow, escrows.Escrow]
     end_escrow: Command[escrows.End, escrows.Escrow]
-    webhooks: EndpointVerbs
-    deliveries: DeliveryVerbs
+    webhooks: EndpointCommands
+    deliveries: DeliveryCommands
     open_items: bool
     pay_wait_seconds: float
     waiter: PaymentWaiter
     vitals: Vitals
-    tide: EventSignal
+    event_signal: EventSignal
     audits: SharedRun[AuditReport]
     """An audit reads everything there is."""
     painter: Painter
 
     def for_payers(self, engine: AsyncEngine) -> "Program":
         """The same for the public listener, whose connections to the database are its own: nobody outside takes ours."""
-        return replace(self, engine=engine, reads=bulk.reads(engine))
+        return replace(self, engine=engine, reads=reading_engine(engine))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +96,8 @@ class Terms:
 
 
 def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms) -> Program:
-    """Put together what both applications share; once a program, since a verb's requests wait by its identity."""
-    reads = bulk.reads(engine)
+    """Put together what both applications share; once a program, since a command's requests wait by its identity."""
+    reads = reading_engine(engine)
     return Program(
         network=network,
         engine=engine,
@@ -127,13 +127,13 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         capture_hold=holds.capturing(),
         lock_escrow=locking.locking(),
         end_escrow=escrows.ending(network, terms.platform),
-        webhooks=EndpointVerbs(),
-        deliveries=DeliveryVerbs(),
+        webhooks=EndpointCommands(),
+        deliveries=DeliveryCommands(),
         open_items=terms.open_items,
         pay_wait_seconds=terms.pay_wait_seconds,
         waiter=PaymentWaiter(reads),
         vitals=terms.vitals,
-        tide=EventSignal(reads),
+        event_signal=EventSignal(reads),
         audits=SharedRun(),
         painter=Painter(),
     )

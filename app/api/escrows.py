@@ -131,8 +131,8 @@ def _wanted(order_id: Only = "", buyer: Only = "", seller: Only = "", state: InS
 Wanted = Annotated[EscrowFilter, Depends(_wanted)]
 
 
-async def _end(program: Program, wish: End, key: Claim) -> Response:
-    done = await program.commits.submit(program.end_escrow, wish, key)
+async def _end(program: Program, order: End, key: Claim) -> Response:
+    done = await program.commits.submit(program.end_escrow, order, key)
     return responses.show(EscrowView.of(done.thing), replayed=done.replayed)
 
 

@@ -71,8 +71,8 @@ async def stream_events(
     A cursor or Last-Event-ID beyond the last event is refused.
     """
     field = "cursor" if last is None else "Last-Event-ID"
-    position = await streams.begin(given.tide, cursor if last is None else last, field)
-    return streams.Stream(given.tide, streams.stream(given.tide, position, types, foreign_id or None))
+    position = await streams.begin(given.event_signal, cursor if last is None else last, field)
+    return streams.Stream(given.event_signal, streams.stream(given.event_signal, position, types, foreign_id or None))
 
 
 @router.get("/account/{foreign_id}/events", response_model=EventPage, summary="What happened to an account")

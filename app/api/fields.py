@@ -1,4 +1,4 @@
-"""Text in requests: how long it may be, and no control characters where they make no sense."""
+"""Fields of requests and responses: amounts, and text, how long it may be and without control characters."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Final

@@ -73,12 +73,12 @@ async def pay_from(
     on_chain: OnChain = False,
 ) -> Response:
     """What the invoice still lacks, at once and free; refused where it is paid. With `on_chain`, by a transaction."""
-    wish = invoices.PayFromOrder(invoice_id, foreign_id)
+    order = invoices.PayFromOrder(invoice_id, foreign_id)
     if on_chain or asked.on_chain:
-        sent = await given.commits.submit(given.settle_on_chain, wish, key)
+        sent = await given.commits.submit(given.settle_on_chain, order, key)
         payment = await payments.wait_until_sent(given, sent.thing)
         return responses.show(payments.SentView.of(payment), replayed=sent.replayed)
-    done = await given.commits.submit(given.settle_invoice, wish, key)
+    done = await given.commits.submit(given.settle_invoice, order, key)
     return responses.show(PaidView.of(done.thing), replayed=done.replayed)
 
 

@@ -164,7 +164,7 @@ def _fields(view: type[responses.View], invoice: invoices.Invoice) -> dict[str, 
         "pay_to_address": invoice.address,
         "total_incoming": invoice.received,
         "total_confirmed": invoice.confirmed,
-        "uri": qr.uri(invoice.address, invoice.total),
+        "uri": qr.payment_uri(invoice.address, invoice.total),
     }
     return {name: named[name] if name in named else getattr(invoice, name) for name in view.model_fields}
 
@@ -251,11 +251,13 @@ async def get_public_invoice(
 @public.get(
     "/invoice/{invoice_id}/qr.png",
     response_class=Response,
-    responses=qr.DESCRIBED,
+    responses=qr.PNG_RESPONSE,
     summary="The QR code to pay an invoice",
 )
-async def get_qr(invoice_id: parameters.InvoiceId, given: Given, fg: qr.Asked = None, bg: qr.Asked = None) -> Response:
+async def get_qr(
+    invoice_id: parameters.InvoiceId, given: Given, fg: qr.ColourText = None, bg: qr.ColourText = None
+) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
     async with given.reads.connect() as db:  # painting needs none
         invoice = await invoices.fetch(db, given.network, invoice_id)
-    return await given.painter.picture(qr.uri(invoice.address, invoice.total), fg, bg)
+    return await given.painter.picture(qr.payment_uri(invoice.address, invoice.total), fg, bg)

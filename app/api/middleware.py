@@ -27,6 +27,8 @@ HEAD: Final = "kennel.head"
 """In the scope of a request that wants no body: what would go on for ever ends at once."""
 _BLANKS: Final = b" \t"
 """What may stand around a header's value and is no part of it (RFC 9110, 5.5); the server leaves it at the end."""
+OPEN_PATHS: Final = frozenset({"/health"})
+"""Asked by supervisors, which have no token; it tells nothing."""
 
 
 class Edge:
@@ -110,10 +112,6 @@ def _without_host(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     """Lead to a path alone: behind a proxy with TLS we do not know how the caller reaches us."""
     name, value = header
     return (name, b"/" + value.split(b"/", 3)[3]) if name == b"location" else header
-
-
-OPEN_PATHS: Final = frozenset({"/health"})
-"""Asked by supervisors, which have no token; it tells nothing."""
 
 
 class Bearer:

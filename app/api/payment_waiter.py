@@ -29,7 +29,7 @@ class _Caller:
 
 
 class PaymentWaiter:
-    """One statement looks for all callers; the sender's bell calls for it, and a calm clock where the sender is elsewhere.
+    """One statement looks for all callers; the sender's wake-up calls for it, and a calm clock where the sender is elsewhere.
 
     What a caller asked for is committed before it waits here. So nothing that fails here is the caller's error: it gets the
     payment as it was last known.

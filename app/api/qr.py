@@ -25,11 +25,11 @@ KEPT: Final = 256
 WANTED: Final = 64
 """Codes that wait to be painted, or are; who wants one more is turned away."""
 
-Asked = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
+ColourText = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
 """A colour in a request."""
 
 HEADERS: Final = {"Cache-Control": "max-age=900, immutable"}
-DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/png": {}}}}
+PNG_RESPONSE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/png": {}}}}
 """How OpenAPI describes the answer."""
 
 
@@ -46,7 +46,7 @@ BLACK: Final = Colour(0, 0, 0)
 WHITE: Final = Colour(255, 255, 255)
 
 
-def uri(address: str, amount: int | None = None) -> str:
+def payment_uri(address: str, amount: int | None = None) -> str:
     """Say "pay `amount` koinu (None: whatever you like) to `address`" as wallets read it (BIP21, Dogecoin's scheme)."""
     return f"dogecoin:{address}" if amount is None else f"dogecoin:{address}?amount={money.show(amount)}"
 

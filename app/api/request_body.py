@@ -112,7 +112,7 @@ class Reader(Generic[Model]):
 
 
 def of(model: type[Body]) -> Any:
-    """Mark an endpoint's parameter as its body: `new: Annotated[NewInvoice, bodies.of(NewInvoice)]`."""
+    """Mark an endpoint's parameter as its body: `new: Annotated[NewInvoice, request_body.of(NewInvoice)]`."""
     return Depends(Reader(model))
 
 

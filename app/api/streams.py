@@ -100,25 +100,25 @@ class Stream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, tide: EventSignal, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, event_signal: EventSignal, content: AsyncIterator[bytes]) -> None:
         super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._tide = tide
+        self._event_signal = event_signal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the listener leaves or the program stops; refused before a byte is sent where there are too many."""
         if middleware.HEAD in scope:
             await Response(headers=dict(self.headers))(scope, receive, send)
             return
-        with self._tide.listener():
+        with self._event_signal.listener():
             await super().__call__(scope, receive, send)
 
 
-async def begin(tide: EventSignal, position: int | None, field: str) -> int:
+async def begin(event_signal: EventSignal, position: int | None, field: str) -> int:
     """Return the position behind which a stream begins; one that names none tells what happens from now on.
 
     One that lies beyond the last event is refused, naming the `field` that it came in.
     """
-    async with tide.reading() as db:
+    async with event_signal.reading() as db:
         if position is None:
             return await outbox.last_position(db)
         await outbox.check(db, position, field)
@@ -126,7 +126,7 @@ async def begin(tide: EventSignal, position: int | None, field: str) -> int:
 
 
 async def stream(
-    tide: EventSignal, position: int, types: Collection[str], foreign_id: str | None
+    event_signal: EventSignal, position: int, types: Collection[str], foreign_id: str | None
 ) -> AsyncIterator[bytes]:
     """Yield the events behind the position as server-sent events, then each as it happens.
 
@@ -135,7 +135,7 @@ async def stream(
     """
     yield b"retry: %d\nid: %d\n\n" % (AGAIN_MILLISECONDS, position)
     try:
-        async for page in _pages(tide, position, types, foreign_id):
+        async for page in _pages(event_signal, position, types, foreign_id):
             position = page.position
             for event in page.events:
                 yield b"id: %d\ndata: %b\n\n" % (event.position, outbox.envelope(event))
@@ -148,11 +148,11 @@ async def stream(
 
 
 async def _pages(
-    tide: EventSignal, position: int, types: Collection[str], foreign_id: str | None
+    event_signal: EventSignal, position: int, types: Collection[str], foreign_id: str | None
 ) -> AsyncIterator[outbox.Page]:
     """Yield what is there page by page, then what comes; and now and then a page without events, so that something is said."""
     while True:
-        async with tide.reading() as db:
+        async with event_signal.reading() as db:
             page = await outbox.page(db, position, outbox.PAGE, types, foreign_id)
         moved = page.position > position
         position = page.position
@@ -160,7 +160,7 @@ async def _pages(
             yield page
         if moved:
             continue
-        rises = await tide.rises(position, tide.beat_seconds)
+        rises = await event_signal.rises(position, event_signal.beat_seconds)
         if rises is None:
             return
         if not rises:

@@ -11,10 +11,10 @@ from app.api import errors, fast_route, fields, idempotency_keys, parameters, re
 from app.api.context import Given, Program, Reading
 from app.api.transfer_models import TransferList, TransferView
 from app.domain import ledger, transfers
-from app.domain import transfers as transfers_module
 from app.domain.commands import Result, Submitted
 from app.domain.idempotency import Claim
 from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder, json, making
+from app.domain.transfers import fetch as fetch_transfer
 
 busy = APIRouter(route_class=fast_route.Straight)
 router = APIRouter()
@@ -151,7 +151,7 @@ TransferId = Annotated[int, Path(description="The transfer's id", ge=1, le=2**63
 async def transfer(new: New, key: idempotency_keys.NamedKey, given: Given) -> Response:
     """At once and without a fee; one, or up to 1,000 in `transfers`. `to` may be a list: what all of them get is one transfer."""
     if isinstance(new, NewTransfers):
-        return await (_trade if new.atomic else _each)(new, key, given)
+        return await (_all_or_none if new.atomic else _each)(new, key, given)
     claim = key.whole()
     order = new.order(claim)
     done = await given.commits.submit(given.transfer, order, claim, weight=len(order.payees))
@@ -167,7 +167,7 @@ async def _each(new: NewTransfers, key: idempotency_keys.Named, given: Program) 
     return responses.show_all(map(_shown, outcomes), replayed=replayed)
 
 
-async def _trade(new: NewTransfers, key: idempotency_keys.Named, given: Program) -> Response:
+async def _all_or_none(new: NewTransfers, key: idempotency_keys.Named, given: Program) -> Response:
     orders = new.orders(key.each("transfers"))
     weight = sum(len(order.payees) for order in orders)
     done = await given.commits.submit(given.trade, orders, key.whole(), weight=weight)
@@ -188,7 +188,7 @@ async def reverse(id: TransferId, new: Back, key: idempotency_keys.RequiredKey, 
 @router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
 async def get_transfer(id: TransferId, db: Reading) -> Response:  # noqa: A002  the path's name for it
     """Also credits, reversals, and what invoices moved between accounts."""
-    return responses.show_written(json.shown(await transfers_module.fetch(db, id)))
+    return responses.show_written(json.shown(await fetch_transfer(db, id)))
 
 
 crediting = APIRouter(route_class=fast_route.Straight)

@@ -138,6 +138,6 @@ async def redeliver(
 @router.post("/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again")
 async def replay(webhook_id: WebhookId, wanted: Wanted, key: idempotency_keys.Key, given: Given) -> Response:
     """In the background, as far as the endpoint wants them now; also what it has had, and what was before it was made."""
-    wish = Range(webhook_id, wanted.after, wanted.before)
-    done = await given.commits.submit(given.deliveries.replay, wish, key)
+    order = Range(webhook_id, wanted.after, wanted.before)
+    done = await given.commits.submit(given.deliveries.replay, order, key)
     return responses.show(ReplayView.of(done.thing), replayed=done.replayed)

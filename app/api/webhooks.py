@@ -223,8 +223,8 @@ async def rotate_webhook(webhook_id: WebhookId, new: Rotated, key: idempotency_k
     """For `overlap_seconds` (a day) `webhook-signature` holds two signatures, of the new secret and of the one before."""
     scheme = new.signature or (None if new.secret else await _scheme(given, webhook_id))
     secret = secret_of(new.secret, scheme)
-    wish = Rotation(webhook_id, secret, timedelta(seconds=new.overlap_seconds))
-    done = await given.commits.submit(given.webhooks.rotate, wish, key)
+    order = Rotation(webhook_id, secret, timedelta(seconds=new.overlap_seconds))
+    done = await given.commits.submit(given.webhooks.rotate, order, key)
     return _shown_once(done.thing, replayed=done.replayed)
 
 

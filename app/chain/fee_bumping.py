@@ -26,7 +26,7 @@ def sign(signer: Signer, policy: fees.Policy, plan: Plan) -> list[Replacement]:
     What stood on the change of one stands on that of what replaces it: each of the old ones is out with what it stood on.
     """
     replacements.check(plan)
-    turn = SigningBatch(signer, policy, CoinPool(), (), plan.change_keys, set())
+    batch = SigningBatch(signer, policy, CoinPool(), (), plan.change_keys, set())
     paths, left, spare = dict(plan.paths), dict(plan.left), list(plan.spare)
     changed: dict[bytes, Spendable] = {}
     made = []
@@ -34,7 +34,7 @@ def sign(signer: Signer, policy: fees.Policy, plan: Plan) -> list[Replacement]:
         held = [changed.get(coin.outpoint.txid, coin) for coin in stuck.coins]
         choice = fee_bumps.choose(stuck, held, Means(left, spare, policy), built_upon=plan.is_built_upon(stuck))
         payments = fee_bumps.carried(stuck, choice.fee, left)
-        signed = _signed(stuck, turn.sign(payments, choice, paths))
+        signed = _signed(stuck, batch.sign(payments, choice, paths))
         made.append(Replacement(stuck, payments, signed))
         if signed.change is not None and signed.change_vout is not None:
             outpoint = Outpoint(signed.txid, signed.change_vout)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
-from app.chain import header as header_module
 from app.chain import rpc, wire
+from app.chain.header import Unreadable, display, internal
 from app.chain.rpc import NodeAway, NodeError, NodeNonsense, NodeOversize, NodeRefused, NodeTrouble, NodeWarmingUp
 from app.money import BadAmount, parse
 
@@ -46,7 +46,7 @@ class HeaderState:
 
 
 class Node(rpc.Rpc):
-    """The verbs raise NodeError, where the node refuses, or a NodeTrouble. Hashes are bytes in internal order."""
+    """The methods raise NodeError, where the node refuses, or a NodeTrouble. Hashes are bytes in internal order."""
 
     _blocks_at_once = BLOCKS_PER_BATCH
 
@@ -90,7 +90,7 @@ class Node(rpc.Rpc):
             wanted = hashes[len(found) : len(found) + self._blocks_at_once]
             try:
                 # False and not 0: before 1.14.7 the argument had to be a boolean.
-                outcomes = await self.batch([("getblock", (header_module.display(one), False)) for one in wanted])
+                outcomes = await self.batch([("getblock", (display(one), False)) for one in wanted])
             except NodeOversize:
                 if len(wanted) == 1:
                     raise
@@ -103,7 +103,7 @@ class Node(rpc.Rpc):
     async def header(self, block: bytes) -> HeaderState | None:
         """What the node knows of a block, on its best chain or off it; None if it does not know the block."""
         try:
-            said = await self.call("getblockheader", header_module.display(block))
+            said = await self.call("getblockheader", display(block))
         except NodeError as error:
             if error.code == UNKNOWN:
                 return None
@@ -120,7 +120,7 @@ class Node(rpc.Rpc):
     async def holds(self, txid: bytes) -> bool:
         """Say whether the transaction waits in the node's mempool."""
         try:
-            await self.call("getmempoolentry", header_module.display(txid))
+            await self.call("getmempoolentry", display(txid))
         except NodeError as error:
             if error.code == UNKNOWN:
                 return False
@@ -132,7 +132,7 @@ class Node(rpc.Rpc):
         transaction = wire.parse_transaction(raw)
         if await self.holds(transaction.txid):
             return True
-        shown = [(header_module.display(spent.txid), spent.vout) for spent in transaction.inputs]
+        shown = [(display(spent.txid), spent.vout) for spent in transaction.inputs]
         kept = await self.batch([("gettxout", (*outpoint, False)) for outpoint in shown])
         left = await self.batch([("gettxout", (*outpoint, True)) for outpoint in shown])
         waits = {spent.txid for spent in transaction.inputs if await self.holds(spent.txid)}
@@ -144,7 +144,7 @@ class Node(rpc.Rpc):
     async def coins(self, outpoints: Sequence[tuple[bytes, int]]) -> tuple[bytes, list[int | None]] | None:
         """Its tip, and what each output holds that the chain has not spent (else None); None if the tip moved meanwhile."""
         before = (await self.chain_state()).hash
-        calls = [("gettxout", (header_module.display(txid), vout, False)) for txid, vout in outpoints]
+        calls = [("gettxout", (display(txid), vout, False)) for txid, vout in outpoints]
         found = [_coin(_result(outcome)) for outcome in await self.batch(calls)]
         return (before, found) if (await self.chain_state()).hash == before else None
 
@@ -172,8 +172,8 @@ def _result(outcome: Any) -> Any:
 
 def _hash(said: Any) -> bytes:
     try:
-        return header_module.internal(said)
-    except (header_module.Unreadable, TypeError):
+        return internal(said)
+    except (Unreadable, TypeError):
         raise NodeNonsense("The node answered with something else than a hash.") from None
 
 

@@ -188,7 +188,7 @@ class Rpc:
         pauses = list(PAUSES_SECONDS)
         while True:
             try:
-                return await self._take_turn(body)
+                return await self._ask_in_turn(body)
             except _Full:
                 if not pauses:
                     self._away("has too much to do")
@@ -197,7 +197,7 @@ class Rpc:
                     self._away("lost the connection")
             await self._sleep(pauses.pop(0))
 
-    async def _take_turn(self, body: bytes) -> Any:
+    async def _ask_in_turn(self, body: bytes) -> Any:
         if self._waiting >= self._slots.waiting:
             self._away("is asked for too much at once")
         self._waiting += 1

@@ -9,7 +9,6 @@ from typing import Final
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
 from app.chain import broadcast_answers, fee_bumping, restore_check, wire
 from app.chain.fee_rates import FeeRates
 from app.chain.node import Node
@@ -17,7 +16,7 @@ from app.chain.sent_marker import NotRemembered
 from app.chain.signer import Signer
 from app.chain.signing import CannotSign
 from app.chain.signing_batch import SigningBatch
-from app.db import Db
+from app.db import Db, reads
 from app.domain import blocks, installation, payments
 from app.domain.dogecoin import Outpoint
 from app.domain.installation import Installation
@@ -52,7 +51,7 @@ class Sender:
         self, engine: AsyncEngine, node: Node, signer: Signer, lease: Lease, committed: Callable[[], None]
     ) -> None:
         self._engine = engine
-        self._reads = bulk.reads(engine)
+        self._reads = reads(engine)
         self._node = node
         self._signer = signer
         self._lease = lease
@@ -63,7 +62,7 @@ class Sender:
         self._at_tip = False
         self._after = 0
         self._last = 0
-        self._most = payments.TURN
+        self._most = payments.BATCH_SIZE
         self._stuck: set[int] = set()
 
     async def step(self) -> bool:
@@ -119,7 +118,7 @@ class Sender:
             self._after = self._last if self._most == 1 else self._after
             self._most = 1
             raise
-        self._most = min(2 * self._most, payments.TURN)
+        self._most = min(2 * self._most, payments.BATCH_SIZE)
         return moved
 
     async def _sign_some(self, policy: payments.Policy) -> bool:
@@ -171,8 +170,8 @@ class Sender:
             choice = cancelling_transaction.choose(held.coins, payment, policy)
             if choice is not None and choice.fee > refused:
                 keys = await payments.change_keys(db, [payment.owner.id])
-                turn = SigningBatch(self._signer, policy, CoinPool(), (), keys, set())
-                signed = turn.sign([payment], choice, held.paths)
+                batch = SigningBatch(self._signer, policy, CoinPool(), (), keys, set())
+                signed = batch.sign([payment], choice, held.paths)
                 await cancelling_transaction.store(db, replace(signed, replaces=first, pays=False))
                 return True
         return False
@@ -195,12 +194,12 @@ class Sender:
         given = await payments.pending(db, self._after, self._most)
         self._last = given[-1].id if given else 0
         groups = payments.groups(given)
-        turn = await SigningBatch.begin(db, self._signer, policy, groups)
+        batch = await SigningBatch.begin(db, self._signer, policy, groups)
         for group in groups:
-            await turn.serve(db, group)
-        self._tell(turn.stuck)
-        await signing_queue.store(db, turn.drafts, turn.failed)
-        if turn.drafts or turn.failed:
+            await batch.serve(db, group)
+        self._tell(batch.stuck)
+        await signing_queue.store(db, batch.drafts, batch.failed)
+        if batch.drafts or batch.failed:
             return True
         self._after = self._last if len(given) == self._most else 0
         return self._after > 0

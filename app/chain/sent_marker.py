@@ -12,6 +12,8 @@ from app.domain.installation import Installation
 
 _OLDER: Final = "it knows transactions up to {0}, but {1} was sent; run `kennel restored`"
 _OF_ANOTHER_HISTORY: Final = "it is of another history than sent.json; run `kennel restored`"
+SENT: Final = "sent.json"
+"""The file in KENNEL_HOME that remembers the highest transaction that was ever sent."""
 
 
 class DatabaseBehind(Exception):
@@ -133,7 +135,3 @@ class HighWater:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-SENT: Final = "sent.json"
-"""The file in KENNEL_HOME that remembers the highest transaction that was ever sent."""

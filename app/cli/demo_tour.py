@@ -141,8 +141,8 @@ class Tour:
         ]
         for name, value in rows:
             say.print(Text.assemble((f"  {name:<12}", "bold"), value), soft_wrap=True)
-        for wish, line in tries(places, str(invoice["id"]), str(invoice["total"]), friend):
-            say.print(Text(f"\n# {wish}", style="green"), soft_wrap=True)
+        for order, line in tries(places, str(invoice["id"]), str(invoice["total"]), friend):
+            say.print(Text(f"\n# {order}", style="green"), soft_wrap=True)
             say.print(Text(line), soft_wrap=True)
         say.print(Text("\nWhat happens (Ctrl-C stops everything; starting again goes on):", style="bold"))
 

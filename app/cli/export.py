@@ -32,7 +32,7 @@ FIRST: Final = hashlib.sha256(b"").digest()
 """What stands before the first seal."""
 
 Tell = Callable[[str, int, int], None]
-Slot = tuple[int, str]
+AccountAsset = tuple[int, str]
 
 
 class BadFile(Exception):
@@ -137,7 +137,7 @@ class _Proof:
     entry: int = 0
     head: bytes = FIRST
     leaves: list[bytes] = field(default_factory=list)
-    balances: dict[Slot, tuple[int, list[int]]] = field(default_factory=dict)
+    balances: dict[AccountAsset, tuple[int, list[int]]] = field(default_factory=dict)
 
     def read(self, number: int, line: bytes) -> None:
         """Take one line; BadFile where it does not follow."""

@@ -13,7 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import database_url, migrate
-from app.db import engine as db
+from app.db.engine import open_engine, sqlstate
 
 CONNECTIONS: Final = 40
 LEAST_CONNECTIONS: Final = 10
@@ -59,12 +59,12 @@ class Database:
 
     def engine(self, connections: int) -> AsyncEngine:
         """Return up to so many connections, for what never takes long."""
-        return db.engine(self.url, pooler=self.pooler, connections=connections)
+        return open_engine(self.url, pooler=self.pooler, connections=connections)
 
     @asynccontextmanager
     async def patient(self) -> AsyncIterator[AsyncEngine]:
         """Yield connections for what may take long, to a database brought to this version's schema."""
-        engine = db.engine(self.url, pooler=self.pooler, command_seconds=None)
+        engine = open_engine(self.url, pooler=self.pooler, command_seconds=None)
         try:
             await self._upgrade(engine)
             yield engine
@@ -94,7 +94,7 @@ class Database:
         try:
             await migrate.upgrade(engine)
         except exc.ProgrammingError as error:
-            if db.sqlstate(error) != _NOT_ALLOWED:
+            if sqlstate(error) != _NOT_ALLOWED:
                 raise
             raise DatabaseAway(f"its user may not make tables ({_first_line(error.orig)}): make it the owner") from None
 

@@ -20,9 +20,10 @@ RETRIED: Final = frozenset({"40P01", "40001", "23505"})
 LOCK_NOT_AVAILABLE: Final = "55P03"
 READ_ONLY: Final = "25006"
 """What a standby says to whoever writes, as a server does that another one has taken over from."""
+_POOLED: Final = "kennel_pooled"
 
 
-def engine(
+def open_engine(
     url: str, *, pooler: str = "none", connections: int = 20, command_seconds: float | None = COMMAND_SECONDS
 ) -> AsyncEngine:
     """Connect lazily to `url`, with at most so many connections, half of which stay open.
@@ -52,9 +53,6 @@ def reads(engine: AsyncEngine) -> AsyncEngine:
     """Return the same database for single statements that only read: without a transaction, where none is needed for limits."""
     pooled = engine.sync_engine.get_execution_options()[_POOLED]
     return engine if pooled else engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
-_POOLED: Final = "kennel_pooled"
 
 
 def _give_up_what_is_dead(context: sa.engine.ExceptionContext) -> None:

@@ -1,4 +1,4 @@
-"""A verb: what many requests become together in one transaction, each with its own outcome, each at most once."""
+"""A command: what many requests become together in one transaction, each with its own outcome, each at most once."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Result(NamedTuple, Generic[Resource]):
 
 async def perform(
     db: Db,
-    verb: Command[Request, Resource],
+    command: Command[Request, Resource],
     asked: Sequence[Submitted[Request]],
     wait_seconds: float = idempotency.WAIT_SECONDS,
 ) -> list[Result[Resource] | Refusal]:
@@ -54,29 +54,33 @@ async def perform(
     for place, (_, claim) in enumerate(asked):
         if claim is not None:
             places.setdefault(claim, place)
-    foretell = verb.foretell
+    foretell = command.foretell
     known = {claim: foretell(asked[place].request) if foretell else None for claim, place in places.items()}
-    earlier = await idempotency.claim(db, verb.kind, known, wait_seconds)
+    earlier = await idempotency.claim(db, command.kind, known, wait_seconds)
     fresh = [n for n, (_, claim) in enumerate(asked) if claim is None or (claim not in earlier and places[claim] == n)]
     outcomes: dict[int, Result[Resource] | Refusal] = {}
-    for place, made in zip(fresh, await verb.run(db, [asked[n].request for n in fresh]) if fresh else [], strict=True):
+    for place, made in zip(
+        fresh, await command.run(db, [asked[n].request for n in fresh]) if fresh else [], strict=True
+    ):
         outcomes[place] = made if isinstance(made, Refusal) else Result(made)
-    await _settle(db, verb, asked, outcomes)
+    await _settle(db, command, asked, outcomes)
     if len(outcomes) == len(asked):
         return list(outcomes.values())
-    return await _with_replays(db, verb, asked, outcomes, {**earlier, **_twins(verb, asked, places, outcomes)})
+    return await _with_replays(db, command, asked, outcomes, {**earlier, **_twins(command, asked, places, outcomes)})
 
 
 async def _settle(
     db: Db,
-    verb: Command[Request, Resource],
+    command: Command[Request, Resource],
     asked: Sequence[Submitted[Request]],
     outcomes: Mapping[int, Result[Resource] | Refusal],
 ) -> None:
     """Write beside each key what it made, and take back the keys of what was refused."""
     claims = [(asked[n].claim, outcome) for n, outcome in outcomes.items()]
-    if verb.foretell is None:
-        made = {claim: verb.name(one.thing) for claim, one in claims if claim is not None and isinstance(one, Result)}
+    if command.foretell is None:
+        made = {
+            claim: command.name(one.thing) for claim, one in claims if claim is not None and isinstance(one, Result)
+        }
         await idempotency.fulfil(db, made)
     await idempotency.delete_expired(
         db, [claim for claim, one in claims if claim is not None and not isinstance(one, Result)]
@@ -84,7 +88,7 @@ async def _settle(
 
 
 def _twins(
-    verb: Command[Request, Resource],
+    command: Command[Request, Resource],
     asked: Sequence[Submitted[Request]],
     places: Mapping[Claim, int],
     outcomes: Mapping[int, Result[Resource] | Refusal],
@@ -93,13 +97,13 @@ def _twins(
     found: dict[Claim, str | Refusal] = {}
     for claim, place in places.items():
         if (outcome := outcomes.get(place)) is not None:
-            found[claim] = verb.name(outcome.thing) if isinstance(outcome, Result) else outcome
+            found[claim] = command.name(outcome.thing) if isinstance(outcome, Result) else outcome
     return found
 
 
 async def _with_replays(
     db: Db,
-    verb: Command[Request, Resource],
+    command: Command[Request, Resource],
     asked: Sequence[Submitted[Request]],
     outcomes: dict[int, Result[Resource] | Refusal],
     answers: Mapping[Claim, str | Refusal],
@@ -107,7 +111,7 @@ async def _with_replays(
     """Answer the repeated requests with the thing as it is now."""
     repeated = {n: answers[one.claim] for n, one in enumerate(asked) if n not in outcomes and one.claim is not None}
     ids = [answer for answer in repeated.values() if isinstance(answer, str)]
-    things = await verb.load(db, ids) if ids else {}
+    things = await command.load(db, ids) if ids else {}
     for place, answer in repeated.items():
         outcomes[place] = answer if isinstance(answer, Refusal) else Result(things[answer], replayed=True)
     return [outcomes[n] for n in range(len(asked))]

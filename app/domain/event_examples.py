@@ -8,11 +8,11 @@ from typing import Final
 
 from app.db.tables import CLAWBACK
 from app.domain import accounts, blocks, holds, invoices, outbox, payments, transfers, webhooks
-from app.domain import escrows as escrow_facts
 from app.domain.accounts import Account
 from app.domain.blocks import AddressOwner, Deposit
 from app.domain.dogecoin import Outpoint
-from app.domain.escrows import Escrow
+from app.domain.escrows import Escrow, fee_earned
+from app.domain.escrows import told as escrow_told
 from app.domain.holds import Hold
 from app.domain.invoices import Invoice, InvoiceSums
 from app.domain.ledger import AppliedPosting, Asset, Balance, Bucket, Entry, Posted, Posting
@@ -160,10 +160,10 @@ def _escrows() -> list[OutboxEvent]:
         replace(locked, state=state, to_seller=seller, to_buyer=buyer) for state, (seller, buyer) in ended.items()
     ]
     balances = [Balance(75, held=0 if escrow.to_seller or escrow.to_buyer else 100) for escrow in escrows]
-    fee = escrow_facts.fee_earned(escrows[1], PLATFORM, locked.fee)
+    fee = fee_earned(escrows[1], PLATFORM, locked.fee)
     return [
         *(
-            transfers.fact(escrow_facts.told(escrow)[0], GOLD, balance)
+            transfers.fact(escrow_told(escrow)[0], GOLD, balance)
             for escrow, balance in zip(escrows, balances, strict=True)
         ),
         transfers.fact(fee, GOLD, Balance(locked.fee)),

@@ -44,7 +44,7 @@ async def claim(
     """Take the keys, each with what it is to make where that is known. Returns only the claims that are not fresh: with the id of what the key made, or a refusal.
 
     Waits for a transaction that holds one of the keys until it ends, at most half of `wait_seconds`:
-    the edge runs a batch that waited too long again, item by item, and one for which the other was first as a whole.
+    the API runs a batch that waited too long again, item by item, and one for which the other was first as a whole.
     Raises SameKey where one key is claimed for two requests.
     """
     if not claims:

@@ -14,7 +14,7 @@ class AccountClosed(Conflict):
 
 
 class Owner(NamedTuple):
-    """Whom a fact is about: the account's number, its foreign_id, and its address (the wire's id); whether it is open."""
+    """Whom an event is about: the account's number, its foreign_id, and its address (the wire's id); whether it is open."""
 
     id: int
     foreign_id: str

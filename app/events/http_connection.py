@@ -16,6 +16,9 @@ RECEIVED_BYTES: Final = 65_536
 RETRY_AFTER_BYTES: Final = 100
 FINAL: Final = 200
 """A status below it announces another."""
+IDLE_CONNECTIONS: Final = 256
+IDLE_SECONDS: Final = 20
+"""Shorter than servers and routers commonly wait before they forget a connection."""
 
 
 class Unanswered(Exception):
@@ -123,15 +126,10 @@ class Connection(asyncio.Protocol):
         self.close()
 
 
-LIMIT: Final = 256
-SECONDS: Final = 20
-"""Shorter than servers and routers commonly wait before they forget a connection."""
-
-
 class Idle:
     """What was put back last is taken first; the one that waited longest makes way."""
 
-    def __init__(self, clock: Callable[[], float], limit: int = LIMIT) -> None:
+    def __init__(self, clock: Callable[[], float], limit: int = IDLE_CONNECTIONS) -> None:
         self._clock = clock
         self._limit = limit
         self._waiting: dict[Connection, tuple[Origin, float]] = {}
@@ -168,7 +166,7 @@ class Idle:
     def _close_old(self) -> None:
         while self._waiting:
             oldest = next(iter(self._waiting))
-            if len(self._waiting) <= self._limit and self._waiting[oldest][1] > self._clock() - SECONDS:
+            if len(self._waiting) <= self._limit and self._waiting[oldest][1] > self._clock() - IDLE_SECONDS:
                 return
             self._forget(oldest)
             oldest.close()

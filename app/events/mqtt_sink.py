@@ -23,6 +23,10 @@ ANSWER_SECONDS: Final = 5
 KEEP_ALIVE_SECONDS: Final = 20
 """Of silence until the broker is asked whether it is there; a TLS handshake may take so long too."""
 PROTOCOLS: Final = {"3.1.1": aiomqtt.ProtocolVersion.V311, "5": aiomqtt.ProtocolVersion.V5}
+NAME: Final = "mqtt"
+MESSAGES: Final = 400
+"""Published between two moves of the cursor."""
+_log = logging.getLogger(__name__)
 
 
 class LinkLost(Exception):
@@ -185,13 +189,6 @@ async def _settled(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 def _succeeded(task: asyncio.Task[None]) -> bool:
     return not task.cancelled() and task.exception() is None
-
-
-NAME: Final = "mqtt"
-MESSAGES: Final = 400
-"""Published between two moves of the cursor."""
-
-_log = logging.getLogger(__name__)
 
 
 def parse(

@@ -1,4 +1,4 @@
-"""The relay's start, and the sequencer: facts become events, and whoever tells them is woken."""
+"""The sequencer: rows of the outbox become events with numbers, and the sinks are woken."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +22,7 @@ async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], sinks: Seq
 
 
 REST_SECONDS: Final = 0.025
-"""Between two batches: what is committed meanwhile is numbered together; a lone fact never waits for it."""
+"""Between two batches: what is committed meanwhile is numbered together; a lone event never waits for it."""
 MANY: Final = 1_000
 MANY_REST_SECONDS: Final = 0.1
 """After a batch of MANY: where so much is told, each account has more of it to be counted at once, and one takes 2/3 of the time."""
@@ -45,9 +45,9 @@ class Sequencer:
         self._more = False
 
     async def step(self) -> bool:
-        """Number one batch of facts, ring for those who tell them, and say whether there may be more.
+        """Number one batch of events, wake the sinks, and say whether there may be more.
 
-        There were more than the batch, or whoever wrote more has rung meanwhile; looking again would cost as much as this.
+        There were more than the batch, or whoever wrote more has woken this meanwhile; looking again would cost as much as this.
         """
         if not await self._lease.held():
             return False

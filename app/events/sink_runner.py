@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
+from app.db import reads
 from app.domain import outbox
 from app.domain.outbox import Event
 from app.runtime import lease
@@ -71,7 +71,7 @@ class SinkRunner:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._reads = bulk.reads(engine)
+        self._reads = reads(engine)
         self._sink = sink
         self._lease = Lease(engine, sink.name, holder, clock=clock)
         self._waits = waits_seconds

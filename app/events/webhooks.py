@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
+from app.db import reads
 from app.domain import webhooks
 from app.domain.webhooks import Delivery, Outcome
 from app.events import signatures
@@ -44,6 +44,9 @@ _log = logging.getLogger(__name__)
 
 assert CLAIM_SECONDS > TIMEOUT_SECONDS  # noqa: S101  limits that depend on each other say so
 assert OF_HOST + OF_FAILING <= LIMIT // 2  # noqa: S101  half is left when one host hangs and others fail
+LONGEST_RETRY_AFTER_SECONDS: Final = 86_400
+"""More is not granted: a receiver that is wrong about the date shall not silence its endpoint for years."""
+_RETRY_AFTER_DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,12 @@ class WebhookTerms:
 class Webhooks:
     """Any number of processes may run one; a delivery is claimed by one at a time."""
 
-    def __init__(self, engine: AsyncEngine, poster: Poster, terms: WebhookTerms, bell: WakeUp) -> None:
+    def __init__(self, engine: AsyncEngine, poster: Poster, terms: WebhookTerms, wake_up: WakeUp) -> None:
         self._engine = engine
-        self._reads = bulk.reads(engine)
+        self._reads = reads(engine)
         self._poster = poster
         self._terms = terms
-        self._bell = bell
+        self._wake_up = wake_up
         self._posting: dict[asyncio.Task[Outcome], Delivery] = {}
         self._ended: list[asyncio.Task[Outcome]] = []
         self._busy: Counter[int] = Counter()
@@ -133,7 +136,7 @@ class Webhooks:
         if self._knocking.get(endpoint) is task:
             del self._knocking[endpoint]
         self._ended.append(task)
-        self._bell.ring()
+        self._wake_up.wake()
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -170,19 +173,14 @@ def _text(body: bytes) -> str:
     return body.decode(errors="replace")[:RESPONSE_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-LONGEST_SECONDS: Final = 86_400
-"""More is not granted: a receiver that is wrong about the date shall not silence its endpoint for years."""
-_SECONDS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
-
-
 def seconds(header: str, now: datetime) -> int:
     """Return what the header asks for, 0 to LONGEST_SECONDS; 0 where it says nothing that can be understood."""
     text = header.strip()
-    if _SECONDS.fullmatch(text):
-        return min(int(text), LONGEST_SECONDS)
+    if _RETRY_AFTER_DIGITS.fullmatch(text):
+        return min(int(text), LONGEST_RETRY_AFTER_SECONDS)
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return 0
     wait = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
-    return int(min(max(0, wait), LONGEST_SECONDS))
+    return int(min(max(0, wait), LONGEST_RETRY_AFTER_SECONDS))

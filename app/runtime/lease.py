@@ -15,6 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import Db
 from app.db.tables import leases
 
+SECONDS: Final = 6
+KEPT_SECONDS: Final = 2
+"""So long after it was taken nobody is asked again, which would be a write; the rest of the time is for a step that takes long."""
+ASKED_SECONDS: Final = 1
+"""Who stands by asks so often."""
+RELEASE_SECONDS: Final = 2
+"""So long the program's end waits for each."""
+
 
 async def hold(db: Db, name: str, holder: str, time: timedelta) -> bool:
     """Take or keep the lease `name` for `time`; False while another holder's has not run out."""
@@ -31,15 +39,6 @@ async def hold(db: Db, name: str, holder: str, time: timedelta) -> bool:
 async def release(db: Db, name: str, holder: str) -> None:
     """Give the lease back, so that another need not wait until it runs out."""
     await db.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))
-
-
-SECONDS: Final = 6
-KEPT_SECONDS: Final = 2
-"""So long after it was taken nobody is asked again, which would be a write; the rest of the time is for a step that takes long."""
-ASKED_SECONDS: Final = 1
-"""Who stands by asks so often."""
-RELEASE_SECONDS: Final = 2
-"""So long the program's end waits for each."""
 
 
 class Lease:

@@ -1,4 +1,4 @@
-"""A loop repeats a step, waits for its bell when there is nothing to do, and survives only the errors it names."""
+"""A loop repeats a step, waits for its wake-up when there is nothing to do, and survives only the errors it names."""
 
 import asyncio
 import logging
@@ -10,30 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from app.db.connections import COMMAND_SECONDS
 
-
-class WakeUp:
-    """For one waiter. A ring while nobody waits is kept, so nothing is slept through; many rings wake once."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Wake the waiter, now or when it next waits."""
-        self._rung.set()
-
-    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  a bell that nobody rings is ordinary, no error
-        """Return when the bell was rung, or after `timeout` seconds.
-
-        Not by `wait_for`: before Python 3.12 it swallows a cancellation that comes with the ring, and the loop runs on.
-        """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._rung.wait()
-        self._rung.clear()
-
-
 _log = logging.getLogger(__name__)
-
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
 STEP_SECONDS: Final = 30.0
@@ -41,13 +18,33 @@ STEP_SECONDS: Final = 30.0
 
 assert STEP_SECONDS > COMMAND_SECONDS  # noqa: S101  limits that depend on each other say so
 
+Errors = tuple[type[Exception], ...]
+
+
+class WakeUp:
+    """For one waiter. A call while nobody waits is kept, so nothing is slept through; many calls wake once."""
+
+    def __init__(self) -> None:
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Wake the waiter, now or when it next waits."""
+        self._woken.set()
+
+    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  a wake-up that nobody calls is ordinary, no error
+        """Return when the waiter was woken, or after `timeout` seconds.
+
+        Not by `wait_for`: before Python 3.12 it swallows a cancellation that comes with the wake-up, and the loop runs on.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._woken.wait()
+        self._woken.clear()
+
 
 def _nothing() -> str:
     """A step that does all that it is to do, or raises."""
     return ""
-
-
-Errors = tuple[type[Exception], ...]
 
 
 class Vital(NamedTuple):
@@ -84,7 +81,7 @@ def _late(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """`step` does one unit and says whether it moved; rung by `bell`, looked after every `seconds` at the latest.
+    """`step` does one unit and says whether it moved; woken by `wake_up`, looked after every `seconds` at the latest.
 
     After one of `survives` it goes on, after a while; one of `stops` ends it loudly and leaves the others running;
     anything else is a fault of ours and ends the program. `lacks` says what a step that went well still waits for.
@@ -92,7 +89,7 @@ class Loop:
 
     name: str
     step: Callable[[], Awaitable[bool]]
-    bell: WakeUp
+    wake_up: WakeUp
     seconds: float
     survives: Errors
     stops: Errors = ()
@@ -111,7 +108,7 @@ class Loop:
             except self.survives as error:
                 failures += 1
                 self._trouble(vitals, failures, error)
-                await self.bell.wait(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 10)))
+                await self.wake_up.wait(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 10)))
                 continue
             if failures:
                 _log.info("%s goes on", self.name)
@@ -119,7 +116,7 @@ class Loop:
             lack = self.lacks()
             vitals.loops[self.name] = Vital("trouble", lack) if lack else Vital("running")
             if not moved:
-                await self.bell.wait(self.seconds)
+                await self.wake_up.wait(self.seconds)
 
     async def _step(self, vitals: Vitals) -> bool:
         """Take one, and let it be known since when."""

@@ -1,4 +1,4 @@
-"""Lets invoices expire, second by second."""
+"""The clocks: loops that end what has run out of time, start the payouts that are due, and seal old entries."""
 
 import time
 from collections.abc import Callable
@@ -19,13 +19,13 @@ STILL_SECONDS: Final = 10
 
 
 class Expiry:
-    """Any number may run: what one holds, the others leave. `rung` is called when something was told."""
+    """Any number may run: what one holds, the others leave. `woken` is called when something was told."""
 
     def __init__(
-        self, engine: AsyncEngine, rung: Callable[[], None], *, clock: Callable[[], float] = time.monotonic
+        self, engine: AsyncEngine, woken: Callable[[], None], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._engine = engine
-        self._rung = rung
+        self._woken = woken
         self._clock = clock
         self._tip: Tip | None = None
         self._since = clock()
@@ -35,7 +35,7 @@ class Expiry:
         async with self._engine.begin() as db:
             ended = await invoices.expire(db, still=self._still(await blocks.tip(db)))
         if ended:
-            self._rung()
+            self._woken()
         return ended > 0
 
     def _still(self, tip: Tip | None) -> bool:
@@ -45,18 +45,18 @@ class Expiry:
 
 
 class HoldExpiry:
-    """Any number may run: what one holds, the others leave. `rung` is called when something was told."""
+    """Any number may run: what one holds, the others leave. `woken` is called when something was told."""
 
-    def __init__(self, engine: AsyncEngine, rung: Callable[[], None]) -> None:
+    def __init__(self, engine: AsyncEngine, woken: Callable[[], None]) -> None:
         self._engine = engine
-        self._rung = rung
+        self._woken = woken
 
     async def step(self) -> bool:
         """Expire a batch; says whether there was anything."""
         async with self._engine.begin() as db:
             ended = await holds.expire(db)
         if ended:
-            self._rung()
+            self._woken()
         return ended > 0
 
 

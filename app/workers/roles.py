@@ -31,9 +31,10 @@ from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.webhooks import Callback, retention
 from app.events import address_filter, webhooks
-from app.events import sequencer as relay_module
 from app.events.address_filter import Guard
 from app.events.http_post import Poster
+from app.events.sequencer import Sequencer
+from app.events.sequencer import prepare as prepare_sequencer
 from app.events.sink_runner import Sink, SinkRunner
 from app.runtime.lease import Lease
 from app.runtime.loop import Loop, WakeUp
@@ -52,7 +53,7 @@ PAYOUT_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
 SEAL_SECONDS: Final = 5.0
 RELAY_SECONDS: Final = 0.2
-"""How often is looked for what another process wrote; what this one wrote rings."""
+"""How often is looked for what another process wrote; what this one wrote wakes the loop."""
 RESOLVERS: Final = 32
 """Threads that look names up: those of dead hosts take their time."""
 
@@ -76,20 +77,20 @@ class Shared:
 
     def committed(self) -> None:
         """Wake whoever may have something to do after payments were asked for, changed or called off."""
-        self.relay.ring()
-        self.send.ring()
+        self.relay.wake()
+        self.send.wake()
 
-    def performed(self, verb: Command[Any, Any]) -> None:
+    def performed(self, command: Command[Any, Any]) -> None:
         """Wake whoever may have something to do after requests were committed: not the sender for what pays nobody."""
-        if verb.pays:
+        if command.pays:
             self.committed()
         else:
-            self.relay.ring()
+            self.relay.wake()
 
     def sent(self) -> None:
         """Wake whoever waits for payments to be signed or sent."""
-        self.relay.ring()
-        self.payments.ring()
+        self.relay.wake()
+        self.payments.wake()
 
     def lease(self, name: str) -> Lease:
         """Return this process's hand on the lease `name`."""
@@ -100,7 +101,7 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return the follower."""
     settings = shared.settings
     rules = Rules(dogecoin.by_name(settings.network), settings.confirmations, settings.max_reorg_blocks)
-    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.relay.ring)
+    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.relay.wake)
     stack.push_async_callback(follower.close)
     every = settings.poll_seconds
     errors = CHAIN_TROUBLE, NO_REPETITION_MENDS
@@ -115,8 +116,8 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     clocks = [
         Loop("lapses", lapsing.step, WakeUp(), EXPIRY_SECONDS, CHAIN_TROUBLE),
         Loop("payouts", paying_out.step, WakeUp(), PAYOUT_SECONDS, DATABASE_TROUBLE),
-        Loop("expiry", Expiry(shared.engine, shared.relay.ring).step, WakeUp(), EXPIRY_SECONDS, DATABASE_TROUBLE),
-        Loop("holds", HoldExpiry(shared.engine, shared.relay.ring).step, WakeUp(), EXPIRY_SECONDS, DATABASE_TROUBLE),
+        Loop("expiry", Expiry(shared.engine, shared.relay.wake).step, WakeUp(), EXPIRY_SECONDS, DATABASE_TROUBLE),
+        Loop("holds", HoldExpiry(shared.engine, shared.relay.wake).step, WakeUp(), EXPIRY_SECONDS, DATABASE_TROUBLE),
     ]
     try:
         signing = await _signing(stack, shared, network)
@@ -178,9 +179,9 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         for one in settings.callbacks
     ]
     told = sinks.of(settings)
-    await relay_module.prepare(shared.engine, callbacks, told)
-    hooks, bells = WakeUp(), [WakeUp() for _ in told]
-    sequencer = relay_module.Sequencer(shared.engine, shared.holder, partial(_ring, hooks, *bells, shared.streams))
+    await prepare_sequencer(shared.engine, callbacks, told)
+    hooks, wake_ups = WakeUp(), [WakeUp() for _ in told]
+    sequencer = Sequencer(shared.engine, shared.holder, partial(_ring, hooks, *wake_ups, shared.streams))
     stack.push_async_callback(sequencer.close)
     loops = [
         Loop("sequencer", sequencer.step, shared.relay, RELAY_SECONDS, DATABASE_TROUBLE),
@@ -188,21 +189,21 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         Loop("seals", _sealing(stack, shared), WakeUp(), SEAL_SECONDS, DATABASE_TROUBLE),
         Loop("tidy", _tidy(shared, [sink.name for sink in told]), WakeUp(), TIDY_SECONDS, DATABASE_TROUBLE),
     ]
-    return [*loops, *(_telling(stack, shared, sink, bell) for sink, bell in zip(told, bells, strict=True))]
+    return [*loops, *(_telling(stack, shared, sink, wake_up) for sink, wake_up in zip(told, wake_ups, strict=True))]
 
 
-def _telling(stack: AsyncExitStack, shared: Shared, sink: Sink, bell: WakeUp) -> Loop:
+def _telling(stack: AsyncExitStack, shared: Shared, sink: Sink, wake_up: WakeUp) -> Loop:
     telling = SinkRunner(shared.engine, sink, shared.holder)
     stack.push_async_callback(telling.close)
-    return Loop(sink.name, telling.step, bell, RELAY_SECONDS, DATABASE_TROUBLE, lacks=telling.trouble)
+    return Loop(sink.name, telling.step, wake_up, RELAY_SECONDS, DATABASE_TROUBLE, lacks=telling.trouble)
 
 
-def _webhooks(stack: AsyncExitStack, shared: Shared, bell: WakeUp) -> Callable[[], Awaitable[bool]]:
+def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Callable[[], Awaitable[bool]]:
     threads = stack.enter_context(ThreadPoolExecutor(RESOLVERS, "resolver"))
     guard = Guard(shared.settings.webhook_allow_private, own_addresses.of(shared.settings))
     poster = Poster(address_filter.resolver(threads), guard=guard)
     stack.callback(poster.close)
-    hooks = webhooks.Webhooks(shared.engine, poster, webhooks.WebhookTerms(shared.settings.webhook_retries), bell)
+    hooks = webhooks.Webhooks(shared.engine, poster, webhooks.WebhookTerms(shared.settings.webhook_retries), wake_up)
     stack.push_async_callback(hooks.close)
     return hooks.step
 
@@ -213,9 +214,9 @@ def _sealing(stack: AsyncExitStack, shared: Shared) -> Callable[[], Awaitable[bo
     return sealing.step
 
 
-def _ring(*bells: WakeUp) -> None:
-    for bell in bells:
-        bell.ring()
+def _ring(*wake_ups: WakeUp) -> None:
+    for wake_up in wake_ups:
+        wake_up.wake()
 
 
 def _tidy(shared: Shared, places: Sequence[str]) -> Callable[[], Awaitable[bool]]:

@@ -21,7 +21,7 @@ from app.chain.rpc import NodeError
 from app.chain.sender import Sender
 from app.chain.sent_marker import HighWater
 from app.chain.signer import Signer
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.domain.dogecoin import REGTEST
 from app.runtime.lease import Lease
 from tests import scenario
@@ -101,7 +101,7 @@ def watch(engine: AsyncEngine, point: Point) -> None:
 
 @asynccontextmanager
 async def deadly(url: str, node_url: str, home: Path, point: Point) -> AsyncIterator[Sender]:
-    engine = bulk.engine(url)
+    engine = open_engine(url)
     watch(engine, point)
     mark = DeadlyMark(home / "sent.json")
     mark.point = point

@@ -61,7 +61,7 @@ class Till:
 
 
 @pytest.fixture
-async def till(programs: list[Program]) -> AsyncIterator[Till]:
+async def harness(programs: list[Program]) -> AsyncIterator[Till]:
     context = ssl.create_default_context()
     clients = [httpx.AsyncClient(timeout=PATIENCE_SECONDS, verify=context) for _ in range(CLIENTS)]
     yield Till([program.admin.base_url for program in programs], clients)
@@ -76,29 +76,29 @@ def _open(program: Program) -> None:
         Shop(program, name).open(opening={"coins": amount})
 
 
-async def _client(till: Till, number: int) -> None:
+async def _client(harness: Till, number: int) -> None:
     """Pay round the ring and from the hot account in turn; every second time the request reaches both programs at once."""
-    for turn in range(TURNS):
-        at = (number + turn) % len(PEOPLE)
+    for batch in range(TURNS):
+        at = (number + batch) % len(PEOPLE)
         body = {
-            "from": HOT if turn % 2 else PEOPLE[at],
+            "from": HOT if batch % 2 else PEOPLE[at],
             "to": PEOPLE[(at + 1) % len(PEOPLE)],
             "asset": "coins",
-            "amount": 1 + turn // 2,
+            "amount": 1 + batch // 2,
         }
-        key = f"transfer {number} {turn}"
-        twice = (number + turn) % 2
-        await asyncio.gather(*(till.transfer(number + n, body, key) for n in range(1 + twice)))
+        key = f"transfer {number} {batch}"
+        twice = (number + batch) % 2
+        await asyncio.gather(*(harness.transfer(number + n, body, key) for n in range(1 + twice)))
 
 
-async def _hold(till: Till, number: int) -> dict[str, Any]:
+async def _hold(harness: Till, number: int) -> dict[str, Any]:
     """Hold a coin, then release it at one program and capture it at the other, each request twice."""
     body = {"asset": "coins", "amount": 1}
-    hold = answered(await till.ask(number, f"/account/{KEEPER}/hold", body, f"hold {number}"))
+    hold = answered(await harness.ask(number, f"/account/{KEEPER}/hold", body, f"hold {number}"))
     asked = [("release", {}), ("capture", {"to": PEOPLE[number]})]
     answers = await asyncio.gather(
         *(
-            till.ask(number + n, f"/hold/{hold['id']}/{verb}", body, f"{verb} {number}")
+            harness.ask(number + n, f"/hold/{hold['id']}/{verb}", body, f"{verb} {number}")
             for n, (verb, body) in enumerate(asked * 2)
         )
     )
@@ -109,31 +109,31 @@ async def _hold(till: Till, number: int) -> dict[str, Any]:
 
 
 async def test_two_hundred_clients_of_two_programs_move_money_once_and_lose_none(
-    programs: list[Program], till: Till, module_database: str
+    programs: list[Program], harness: Till, module_database: str
 ) -> None:
     _open(programs[0])
 
-    holding = asyncio.gather(*(_hold(till, number) for number in range(HOLDS)))
-    await asyncio.gather(*(_client(till, number) for number in range(CLIENTS)))
+    holding = asyncio.gather(*(_hold(harness, number) for number in range(HOLDS)))
+    await asyncio.gather(*(_client(harness, number) for number in range(CLIENTS)))
     holds = await holding
 
-    assert set(till.statuses) == {200, 409}, till.statuses
-    assert till.fresh == len(till.moved)
+    assert set(harness.statuses) == {200, 409}, harness.statuses
+    assert harness.fresh == len(harness.moved)
     expected = Counter(BEGIN)
-    for giver, taker, amount in chain(_transfers(till), _captures(holds)):
+    for giver, taker, amount in chain(_transfers(harness), _captures(holds)):
         expected[giver] -= amount
         expected[taker] += amount
     for program in programs:
         assert {name: _balance(program, name) for name in expected} == expected
     assert min(expected.values()) >= 0
     assert sum(expected.values()) == sum(BEGIN.values())
-    until_equal(lambda: _told(programs[0]), sorted(till.moved))
+    until_equal(lambda: _told(programs[0]), sorted(harness.moved))
     assert programs[1].audit()["ok"]
     assert await _deadlocks(module_database) == 0
 
 
-def _transfers(till: Till) -> Iterator[tuple[str, str, int]]:
-    return ((one["from"], one["to"], int(one["amount"])) for one in till.moved.values())
+def _transfers(harness: Till) -> Iterator[tuple[str, str, int]]:
+    return ((one["from"], one["to"], int(one["amount"])) for one in harness.moved.values())
 
 
 def _captures(holds: list[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:

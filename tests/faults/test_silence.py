@@ -14,8 +14,8 @@ from app.api import application
 from app.chain.follower import Follower
 from app.chain.node import Node
 from app.db import copy
-from app.db import engine as db
 from app.db.database import Database
+from app.db.engine import open_engine
 from app.db.tables import leases as lease_rows
 from app.domain.blocks import Rules
 from app.domain.dogecoin import REGTEST
@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 20
 async def way(database: str) -> AsyncIterator[tuple[Proxy, AsyncEngine]]:
     """A proxy before the test's database, and connections through it that are given up soon."""
     async with proxy.before(database) as (before, url):
-        engine = db.engine(url, command_seconds=SECONDS)
+        engine = open_engine(url, command_seconds=SECONDS)
         yield before, engine
         await engine.dispose()
 
@@ -86,7 +86,7 @@ async def test_a_loop_that_waits_for_a_silent_database_is_in_trouble_before_it_i
     clock = Clock()
     vitals = Vitals(clock=clock)
     async with proxy.before(database) as (before, url):
-        engine = db.engine(url)
+        engine = open_engine(url)
         lease = Lease(engine, "send", "me", clock=clock)
         loop = Loop("send", lease.held, WakeUp(), 0, (OSError,))
         assert await lease.held()
@@ -131,7 +131,7 @@ async def test_no_connection_is_used_again_that_can_only_be_read_since_another_s
 ) -> None:
     name = engine.url.database
     demoted, promoted = (f'ALTER DATABASE "{name}" SET default_transaction_read_only = {on}' for on in ("on", "off"))
-    servers = db.engine(database)
+    servers = open_engine(database)
     async with engine.begin() as connection:
         await connection.execute(sa.text(demoted))
     assert await asyncio.gather(*(_ask(servers) for _ in range(4))) == [1] * 4  # opened while nothing can be written

@@ -1,4 +1,4 @@
-"""The ground that a walk stands on: a database with a few accounts that have money, and the program's own verbs."""
+"""What a walk starts from: a database with a few accounts that have money, and the program's own commands."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
 from app.api import context
-from app.db import engine as db
+from app.db.engine import open_engine
 from app.domain.accounts import AccountOrder
 from app.domain.commands import Command, Result, Submitted
 from app.domain.dogecoin import REGTEST
@@ -78,22 +78,22 @@ def prepared(server: str) -> Iterator[Prepared]:
 
 async def _prepare(url: str) -> None:
     async with _opened(url) as engine:
-        verbs = context.of(REGTEST, engine, GroupCommit(engine, lambda _: None), TERMS)
+        commands = context.of(REGTEST, engine, GroupCommit(engine, lambda _: None), TERMS)
         await scenario.make_ready(engine)
         chain = await scenario.Chain(engine).start()
         for code, decimals in ASSETS.items():
             if code != "DOGE":
-                await verbs.commits.submit(verbs.create_asset, NewAsset(code, code, decimals))
+                await commands.commits.submit(commands.create_asset, NewAsset(code, code, decimals))
         opening = {code: show(BEGIN, decimals) for code, decimals in ASSETS.items() if code != "DOGE"}
-        made = [await verbs.commits.submit(verbs.put_account, AccountOrder(name, {}, opening)) for name in THERE]
-        await verbs.commits.submit(verbs.put_account, AccountOrder(POOR, {}))
+        made = [await commands.commits.submit(commands.put_account, AccountOrder(name, {}, opening)) for name in THERE]
+        await commands.commits.submit(commands.put_account, AccountOrder(POOR, {}))
         await chain.mine(*((done.thing.address, BEGIN) for done in made))
         await chain.deepen(scenario.RULES.confirmations)
 
 
 @asynccontextmanager
 async def _opened(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = db.engine(url, connections=6)
+    engine = open_engine(url, connections=6)
     yield engine
     await engine.dispose()
 
@@ -105,7 +105,7 @@ class Ground(RuleBasedStateMachine):
     steps: ClassVar[int] = 0
     """What was walked in all, over all walks of the class."""
     done: ClassVar[dict[str, list[int]]] = {}
-    """By verb: how many requests were refused, and how many were not."""
+    """By command: how many requests were refused, and how many were not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class Ground(RuleBasedStateMachine):
     def nth(self, things: Sequence[Thing], n: int) -> Thing:
         return things[-1 - n % len(things)]
 
-    def ask(self, verb: Command[Any, Any], *deeds: Deed, claims: Sequence[Claim] = (), bulk: bool = False) -> None:
+    def ask(self, command: Command[Any, Any], *deeds: Deed, claims: Sequence[Claim] = (), bulk: bool = False) -> None:
         """Ask for all of it at once: what the model refuses must be refused, and if that is all, nothing changes."""
         asked = [
             Submitted(deed.request, claim)
@@ -174,50 +174,52 @@ class Ground(RuleBasedStateMachine):
         expected = [deed.judge() for deed in deeds]
         self.changed = any(expected)
         before = None if self.changed else self.run(self._everything())
-        for one, wanted, outcome in zip(asked, expected, self.run(self._submit(verb, asked, bulk=bulk)), strict=True):
+        for one, wanted, outcome in zip(
+            asked, expected, self.run(self._submit(command, asked, bulk=bulk)), strict=True
+        ):
             assert isinstance(outcome, Result | Refusal), outcome
-            assert isinstance(outcome, Result) == bool(wanted), (verb.kind, one.request, outcome, wanted)
-            type(self).done.setdefault(verb.kind, [0, 0])[isinstance(outcome, Result)] += 1
+            assert isinstance(outcome, Result) == bool(wanted), (command.kind, one.request, outcome, wanted)
+            type(self).done.setdefault(command.kind, [0, 0])[isinstance(outcome, Result)] += 1
             if isinstance(outcome, Result):
                 assert not outcome.replayed, one
                 self._learn(wanted, outcome.thing)
-                self.past.append((verb, one, verb.name(outcome.thing)))
+                self.past.append((command, one, command.name(outcome.thing)))
         assert self.changed or before == self.run(self._everything()), asked
 
     @precondition(lambda self: self.past)
     @rule(n=NTH, other=st.booleans())
     def ask_again(self, n: int, *, other: bool) -> None:
         """With the same key: it is what it was then; with another body it is refused. Neither changes anything."""
-        verb, one, name = self.nth(self.past, n)
+        command, one, name = self.nth(self.past, n)
         assert one.claim is not None
         claim = Claim(one.claim.scope, one.claim.key, b"another" if other else one.claim.fingerprint)
         before = self.run(self._everything())
-        [outcome] = self.run(self._submit(verb, [Submitted(one.request, claim)]))
+        [outcome] = self.run(self._submit(command, [Submitted(one.request, claim)]))
         if other:
             assert isinstance(outcome, KeyReused), outcome
         else:
             assert isinstance(outcome, Result), outcome
-            assert (outcome.replayed, verb.name(outcome.thing)) == (True, name)
+            assert (outcome.replayed, command.name(outcome.thing)) == (True, name)
         assert before == self.run(self._everything())
 
     # ------------------------------------------------------------ how
 
     @property
     def engine(self) -> AsyncEngine:
-        return self.verbs.engine
+        return self.commands.engine
 
     async def _begin(self) -> None:
         url = await self.stack.enter_async_context(cloned(self.prepared.server, self.prepared.database))
         engine = await self.stack.enter_async_context(_opened(url))
         commits = GroupCommit(engine, lambda _: None)
-        self.verbs = context.of(REGTEST, engine, commits, TERMS)
+        self.commands = context.of(REGTEST, engine, commits, TERMS)
 
     async def _submit(
-        self, verb: Command[Any, Any], asked: Sequence[Submitted[Any]], *, bulk: bool = False
+        self, command: Command[Any, Any], asked: Sequence[Submitted[Any]], *, bulk: bool = False
     ) -> Sequence[Any]:
         if bulk:
-            return await self.verbs.commits.submit_all(verb, asked)
-        waiting = (self.verbs.commits.submit(verb, one.request, one.claim) for one in asked)
+            return await self.commands.commits.submit_all(command, asked)
+        waiting = (self.commands.commits.submit(command, one.request, one.claim) for one in asked)
         outcomes: list[Any] = await asyncio.gather(*waiting, return_exceptions=True)
         return outcomes
 

@@ -11,8 +11,7 @@ from app.domain.accounts import AccountOrder
 from app.domain.idempotency import Claim
 from app.domain.ledger import NewAsset
 from app.domain.refusals import Refusal
-from app.domain.transfers import Credit, Payee, TransferOrder
-from app.domain.transfers import ReversalOrder as Back
+from app.domain.transfers import Credit, Payee, ReversalOrder, TransferOrder
 from tests.ledger_walk.machine import AMOUNT, ASSETS, MAYBE, NEW, NTH, PART, THERE, WHAT, WHO, Deed, Ground
 from tests.ledger_walk.model import PLATFORM
 
@@ -32,18 +31,18 @@ class Moving(Ground):
 
     @rule(name=st.sampled_from(MAYBE), opening=st.just({}) | st.dictionaries(WHAT, AMOUNT, max_size=2))
     def open(self, name: str, opening: dict[str, int]) -> None:
-        wish = AccountOrder(name, {}, {code: self.given(code, amount) for code, amount in opening.items()})
-        self.ask(self.verbs.put_account, Deed(wish, lambda: self.model.open(name, opening)))
+        opened = AccountOrder(name, {}, {code: self.given(code, amount) for code, amount in opening.items()})
+        self.ask(self.commands.put_account, Deed(opened, lambda: self.model.open(name, opening)))
 
     @rule(name=st.sampled_from((*MAYBE, *MAYBE, "ann", "nobody")))
     def close(self, name: str) -> None:
-        self.ask(self.verbs.close_account, Deed(name, lambda: self.model.close(name)))
+        self.ask(self.commands.close_account, Deed(name, lambda: self.model.close(name)))
 
     @rule(code=st.sampled_from((NEW, *ASSETS)), decimals=st.integers(0, 2))
     def make_asset(self, code: str, decimals: int) -> None:
         """The same one again is the one that is there."""
         new = NewAsset(code, code, decimals)
-        self.ask(self.verbs.create_asset, Deed(new, lambda: self.model.make_asset(code, decimals)))
+        self.ask(self.commands.create_asset, Deed(new, lambda: self.model.make_asset(code, decimals)))
 
     @rule(wanted=WANTED)
     def transfer(self, wanted: Any) -> None:
@@ -74,7 +73,7 @@ class Moving(Ground):
             assert self.model.credit(who, kind, asset, amount) is None
             return
         deed = Deed(order, lambda: self.model.credit(who, kind, asset, amount))
-        self.ask(self.verbs.transfer, deed, claims=[claim])
+        self.ask(self.commands.transfer, deed, claims=[claim])
 
     @precondition(lambda self: self.model.transfers)
     @rule(wanted=st.lists(st.tuples(NTH, PART), min_size=1, max_size=3))
@@ -83,10 +82,10 @@ class Moving(Ground):
         known = tuple(self.model.transfers)
         found = [(self.nth(known, n), part) for n, part in wanted]
         deeds = (
-            Deed(Back(one.id, self.part(one.asset, part)), partial(self.model.reverse, one, part))
+            Deed(ReversalOrder(one.id, self.part(one.asset, part)), partial(self.model.reverse, one, part))
             for one, part in found
         )
-        self.ask(self.verbs.reverse, *deeds)
+        self.ask(self.commands.reverse, *deeds)
 
     # ------------------------------------------------------------ how
 
@@ -94,14 +93,14 @@ class Moving(Ground):
         claims = [self.key() for _ in wanted]
         orders = [self._order(claim, *one) for one, claim in zip(wanted, claims, strict=True)]
         deeds = [Deed(order, partial(self.model.transfer, *one)) for order, one in zip(orders, wanted, strict=True)]
-        self.ask(self.verbs.transfer, *deeds, claims=claims, bulk=bulk)
+        self.ask(self.commands.transfer, *deeds, claims=claims, bulk=bulk)
 
     def _trades(self, wanted: Sequence[Sequence[Any]]) -> None:
         deeds = (
             Deed([self._order(self.key(), *one) for one in orders], partial(self.model.trade, orders))
             for orders in wanted
         )
-        self.ask(self.verbs.trade, *deeds)
+        self.ask(self.commands.trade, *deeds)
 
     def _order(self, claim: Claim, payer: str, shares: Sequence[tuple[str, int]], asset: str) -> TransferOrder:
         payees = tuple(Payee(payee, self.given(asset, amount)) for payee, amount in shares)

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp
 
-from app.api import application as application_module
 from app.api import origins
+from app.api.application import Face
+from app.api.application import build as build_application
 from app.api.serving import serving
 from app.runtime.http.limits import Limits
 
@@ -66,8 +67,8 @@ class Shop:
 
             return StreamingResponse(parts())
 
-        face = application_module.Face(callers=origins.Callers(), token="")
-        return application_module.build("Shop", [router], lambda: "id", face)
+        face = Face(callers=origins.Callers(), token="")
+        return build_application("Shop", [router], lambda: "id", face)
 
 
 @asynccontextmanager

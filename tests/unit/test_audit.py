@@ -10,7 +10,7 @@ from app.cli import audit_table
 from app.db.tables import TREASURY, coins
 from app.domain import blocks, ledger, payments
 from app.domain.audit import Totals
-from app.domain.audit import ledger as books_audit
+from app.domain.audit import ledger as audit_of_ledger
 from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import requesting
@@ -188,7 +188,7 @@ async def test_a_balance_that_is_not_there_any_more_is_named_also_where_it_was_e
             "SPEND", ("test", ""), "x", (Posting(1, AVAILABLE, -10, GOLD), Posting(TREASURY, AVAILABLE, 10, GOLD))
         )
         await ledger.post(db, [back])
-    monkeypatch.setattr(books_audit, "SLICE", size)
+    monkeypatch.setattr(audit_of_ledger, "SLICE", size)
     before = await audit.run(engine)
 
     async with engine.begin() as db:

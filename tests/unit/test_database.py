@@ -10,11 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import db as db_module
-from app.db import database as databases
-from app.db import engine as db
-from app.db.database import Database, DatabaseAway
+from app.db import reads
+from app.db.database import Database, DatabaseAway, unfit
 from app.db.embedded import server as postgres
+from app.db.engine import open_engine
 from tests import pooler, proxy
 from tests.end_to_end.program import free_ports
 from tests.unit.events.certificates import Authority
@@ -101,10 +100,10 @@ async def test_a_host_that_never_answers_is_given_up_and_the_next_one_is_asked(h
 
 
 def test_old_servers_other_encodings_and_standbys_are_unfit() -> None:
-    assert databases.unfit(140_013, "UTF8", standby=False) == "it is PostgreSQL 14, and Kennel needs 15 or later"
-    assert databases.unfit(150_000, "SQL_ASCII", standby=False).startswith("its encoding is SQL_ASCII")
-    assert "standby" in databases.unfit(180_001, "UTF8", standby=True)
-    assert databases.unfit(150_000, "UTF8", standby=False) == ""
+    assert unfit(140_013, "UTF8", standby=False) == "it is PostgreSQL 14, and Kennel needs 15 or later"
+    assert unfit(150_000, "SQL_ASCII", standby=False).startswith("its encoding is SQL_ASCII")
+    assert "standby" in unfit(180_001, "UTF8", standby=True)
+    assert unfit(150_000, "UTF8", standby=False) == ""
 
 
 async def test_the_url_s_options_reach_the_server(host: str) -> None:
@@ -120,7 +119,7 @@ async def test_the_url_s_options_reach_the_server(host: str) -> None:
 
 
 async def test_an_engine_shows_no_password(engine: AsyncEngine) -> None:
-    shown = db.engine("postgresql://me:hush@one,two/shop")
+    shown = open_engine("postgresql://me:hush@one,two/shop")
 
     assert "hush" not in repr(shown) + repr(shown.sync_engine) + str(shown.url) + repr(shown.sync_engine.pool)
 
@@ -135,7 +134,7 @@ async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(
         engine = Database(url, "transaction").engine(40)
 
         async def ask(number: int) -> tuple[object, ...]:
-            async with db_module.reads(engine).connect() as one, engine.begin() as other:
+            async with reads(engine).connect() as one, engine.begin() as other:
                 assert await one.scalar(sa.text("SELECT :n + 0"), {"n": number}) == number
                 await other.execute(sa.text("SET LOCAL statement_timeout = 1234567"))
                 await one.rollback()
@@ -153,7 +152,7 @@ async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(
 async def _read(engine: AsyncEngine, number: int) -> None:
     """Ask again and again what nobody else asks; one who is handed another's statement gets another's answer."""
     for step in range(20):
-        async with db_module.reads(engine).connect() as connection:
+        async with reads(engine).connect() as connection:
             asked = sa.text(f"SELECT :given || ' {number}'")
             assert await connection.scalar(asked, {"given": str(step)}) == f"{step} {number}"
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import group_commit
 from app.db import Db
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import idempotency
 from app.db.tables import outbox as outbox_table
 from app.domain import outbox
@@ -47,7 +47,7 @@ class Note:
 
 @dataclass
 class Journal:
-    """A verb that writes notes, each time anew, so that doing twice shows; `batches` are the sizes it was run with."""
+    """A command that writes notes, each time anew, so that doing twice shows; `batches` are the sizes it was run with."""
 
     engine: AsyncEngine
     wait_seconds: float = 5
@@ -58,12 +58,12 @@ class Journal:
     commits: int = 0
 
     def __post_init__(self) -> None:
-        self.verb: Command[Note, Note] = Command("note", self.run, self.load, lambda note: note.text)
+        self.command: Command[Note, Note] = Command("note", self.run, self.load, lambda note: note.text)
         self.writer = GroupCommit(self.engine, self.committed, wait_seconds=self.wait_seconds)
 
     async def write(self, text: str, key: str | None = None, body: bytes = b"", account: int = 1) -> Result[Note]:
         claim = None if key is None else Claim("shop", key, body or text.encode())
-        return await self.writer.submit(self.verb, Note(text, account), claim)
+        return await self.writer.submit(self.command, Note(text, account), claim)
 
     async def run(self, db: Db, notes: Sequence[Note]) -> Sequence[Note | Refusal]:
         self.batches.append(len(notes))
@@ -87,8 +87,8 @@ class Journal:
         async with self.engine.connect() as db:
             return await self.read(db)
 
-    def committed(self, verb: Command[Any, Any]) -> None:
-        assert verb is self.verb
+    def committed(self, command: Command[Any, Any]) -> None:
+        assert command is self.command
         self.commits += 1
 
 
@@ -100,7 +100,7 @@ def journal(engine: AsyncEngine) -> Journal:
 @pytest.fixture
 async def other(database: str) -> AsyncIterator[Journal]:
     """The same in another process."""
-    engine = bulk.engine(database)
+    engine = open_engine(database)
     yield Journal(engine)
     await engine.dispose()
 
@@ -332,7 +332,9 @@ async def test_a_deadlock_is_tried_again_three_times_and_then_one_by_one(
 
 async def test_what_is_heavy_shares_its_transaction_with_few(journal: Journal) -> None:
     weights = [1, 60, 60, 60, 30, 1_000, 1, 199]
-    await asyncio.gather(*(journal.writer.submit(journal.verb, Note(f"n{n}"), weight=w) for n, w in enumerate(weights)))
+    await asyncio.gather(
+        *(journal.writer.submit(journal.command, Note(f"n{n}"), weight=w) for n, w in enumerate(weights))
+    )
 
     assert journal.batches == [4, 1, 1, 2]
     assert await journal.written() == [f"n{n}" for n in range(len(weights))]
@@ -369,13 +371,13 @@ async def test_too_many_that_wait_are_turned_away(engine: AsyncEngine) -> None:
     async def load(db: Db, ids: Sequence[str]) -> dict[str, int]:
         return {}
 
-    verb, writer = Command("number", run, load, str), GroupCommit(engine, lambda _: None)
-    first = asyncio.create_task(writer.submit(verb, 0))
+    command, writer = Command("number", run, load, str), GroupCommit(engine, lambda _: None)
+    first = asyncio.create_task(writer.submit(command, 0))
     await running.wait()
-    waiting = [asyncio.create_task(writer.submit(verb, number)) for number in range(1, group_commit.WAITING + 1)]
+    waiting = [asyncio.create_task(writer.submit(command, number)) for number in range(1, group_commit.WAITING + 1)]
     await asyncio.sleep(0)
     with pytest.raises(group_commit.Overloaded):
-        await writer.submit(verb, -1)
+        await writer.submit(command, -1)
     go.set()
     await asyncio.gather(first, *waiting)
 
@@ -399,8 +401,8 @@ async def test_verbs_do_not_wait_for_each_other(engine: AsyncEngine) -> None:
 
 async def test_what_goes_wrong_after_the_commit_is_not_done_again(engine: AsyncEngine) -> None:
     class Deaf(Journal):
-        def committed(self, verb: Command[Any, Any]) -> None:
-            raise RuntimeError(f"the bell of {verb.kind}s is broken")
+        def committed(self, command: Command[Any, Any]) -> None:
+            raise RuntimeError(f"the bell of {command.kind}s is broken")
 
     journal = Deaf(engine)
 
@@ -411,8 +413,8 @@ async def test_what_goes_wrong_after_the_commit_is_not_done_again(engine: AsyncE
 async def test_each_of_one_callers_many_requests_has_its_own_outcome_in_order(journal: Journal) -> None:
     wanted = [Submitted(Note(text), Claim("shop", text, b"")) for text in ("a", "no b", "c")]
 
-    first = await journal.writer.submit_all(journal.verb, wanted)
-    again = await journal.writer.submit_all(journal.verb, wanted)
+    first = await journal.writer.submit_all(journal.command, wanted)
+    again = await journal.writer.submit_all(journal.command, wanted)
 
     assert [first[0], first[2]] == [Result(Note("a")), Result(Note("c"))]
     assert isinstance(first[1], Unwanted)
@@ -421,7 +423,7 @@ async def test_each_of_one_callers_many_requests_has_its_own_outcome_in_order(jo
 
 
 async def test_of_one_callers_many_requests_a_poisonous_one_fails_alone(journal: Journal) -> None:
-    a, b, c = await journal.writer.submit_all(journal.verb, [Submitted(Note(text)) for text in ("a", "b\0", "c")])
+    a, b, c = await journal.writer.submit_all(journal.command, [Submitted(Note(text)) for text in ("a", "b\0", "c")])
 
     assert (a, c) == (Result(Note("a")), Result(Note("c")))
     assert isinstance(b, DBAPIError)
@@ -453,7 +455,7 @@ async def test_a_lone_request_does_not_wait_for_anothers_many(journal: Journal) 
     journal.before = hold
     many = asyncio.create_task(
         journal.writer.submit_all(
-            journal.verb, [Submitted(Note(f"n{number}")) for number in range(group_commit.BULK + 1)]
+            journal.command, [Submitted(Note(f"n{number}")) for number in range(group_commit.BULK + 1)]
         )
     )
     await running.wait()
@@ -468,7 +470,9 @@ async def test_a_lone_request_does_not_wait_for_anothers_many(journal: Journal) 
 async def test_the_many_of_several_callers_are_all_done_and_those_of_one_follow_each_other(journal: Journal) -> None:
     most = group_commit.BULK
     callers = [
-        journal.writer.submit_all(journal.verb, [Submitted(Note(f"{name}{number:04}")) for number in range(most + 1)])
+        journal.writer.submit_all(
+            journal.command, [Submitted(Note(f"{name}{number:04}")) for number in range(most + 1)]
+        )
         for name in "abc"
     ]
 
@@ -484,7 +488,7 @@ async def test_the_many_of_several_callers_are_all_done_and_those_of_one_follow_
 
 async def test_more_than_may_wait_are_turned_away_before_any_is_done(journal: Journal) -> None:
     with pytest.raises(group_commit.Overloaded):
-        await journal.writer.submit_all(journal.verb, [Submitted(Note("n"))] * (group_commit.WAITING + 1))
+        await journal.writer.submit_all(journal.command, [Submitted(Note("n"))] * (group_commit.WAITING + 1))
 
     assert await journal.written() == []
 

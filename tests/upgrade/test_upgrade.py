@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
-from app.db import engine as db
 from app.db import migrate
+from app.db.engine import open_engine
 from app.db.tables import metadata
 from app.money import DOGE
 from tests.conftest import cloned
@@ -36,7 +36,7 @@ async def old(server: str) -> AsyncIterator[AsyncEngine]:
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
         await connection.execute((HERE / "rows_of_0_1_0.sql").read_text())
         await connection.close()
-        engine = db.engine(url)
+        engine = open_engine(url)
         yield engine
         await engine.dispose()
 

@@ -65,7 +65,7 @@ class Blocks(Ground):
 
     @deed()
     def forget_what_waits(self, then: str) -> None:
-        self.run(self.till.forget_mempool(), then)
+        self.run(self.harness.forget_mempool(), then)
 
     @deed(rate=RATES)
     def fill_the_mempool(self, rate: str, then: str) -> None:
@@ -82,7 +82,7 @@ class Blocks(Ground):
     async def _fill_the_mempool(self, rate: str) -> None:
         with suppress(NodeError):  # the faucet's coins all wait
             await self.call("fillmempool", rate)
-        await self.till.later()
+        await self.harness.later()
 
     async def _mine(self, number: int, batch: int) -> None:
         for _ in range(number // batch):
@@ -93,9 +93,9 @@ class Blocks(Ground):
         await self.call("generateblock", NOWHERE, list(raws))
 
     async def _reorganise(self, depth: int, empty: int, *, forgets: bool) -> None:
-        await self.till.back(depth)
+        await self.harness.back(depth)
         if forgets:
-            await self.till.forget_mempool()
+            await self.harness.forget_mempool()
         for _ in range(empty):
             await self._mine_only()
         if empty <= depth:
@@ -166,9 +166,9 @@ class Blocks(Ground):
         gone = rows[n % len(rows)]
         known = self.model.known[bytes(gone["txid"])]  # the node has it no more if all of it is spent
         inputs = [{"txid": spent.txid[::-1].hex(), "vout": spent.vout} for spent in known.inputs]
-        other = await self.call("createrawtransaction", inputs, {await self.till.stranger(): 1})
+        other = await self.call("createrawtransaction", inputs, {await self.harness.stranger(): 1})
         depth = height - gone["height"] + 1
-        await self.till.back(depth)
+        await self.harness.back(depth)
         signed = await self.call("signrawtransaction", other)
         if signed["complete"]:
             await self._mine_only(signed["hex"])

@@ -6,8 +6,9 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from app.db.tables import accounts, addresses
-from app.domain import accounts as deposit_addresses
 from app.domain import dogecoin, invoices, ledger, transfers
+from app.domain.accounts import Wanted
+from app.domain.accounts import give as give_addresses
 from app.domain.dogecoin import REGTEST
 from app.domain.invoices import Invoice, Refund
 from app.domain.transfers import Transfer
@@ -64,7 +65,7 @@ class Coming(Ground):
 
     async def _pay_a_deposit_address(self, who: str, amount: str) -> None:
         async with self.engine.begin() as db:
-            [address] = await deposit_addresses.give(db, [deposit_addresses.Wanted(who)], REGTEST)
+            [address] = await give_addresses(db, [Wanted(who)], REGTEST)
         await self.paid_by_faucet(scenario.accepted(address), amount)
 
     async def _pay_any_address_of_ours(self, n: int, amount: str) -> None:
@@ -87,14 +88,14 @@ class Coming(Ground):
 
     async def _refund_an_invoice(self, n: int, amount: int | None, to: str) -> None:
         address = await self._nth_invoice(PEOPLE[n % len(PEOPLE)], n)
-        wish = Refund(
-            address, await self.till.stranger() if to == "address" else to, None if amount is None else Koinu(amount)
+        refund = Refund(
+            address, await self.harness.stranger() if to == "address" else to, None if amount is None else Koinu(amount)
         )
         async with self.engine.begin() as db:
             if to == "address":
-                self.accepted(await invoices.refund_on_chain(db, [wish], REGTEST))
+                self.accepted(await invoices.refund_on_chain(db, [refund], REGTEST))
                 return
-            [made] = await invoices.refund_inside(db, [wish], REGTEST)
+            [made] = await invoices.refund_inside(db, [refund], REGTEST)
         if isinstance(made, Transfer):
             await self._moved(made.payer, made.payee, made.amount)
 

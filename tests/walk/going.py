@@ -87,12 +87,12 @@ class Going(Ground):
 
     async def _pay(self, orders: Sequence[tuple[str, str]], **terms: Any) -> None:
         """Each to an address that nothing else pays."""
-        wanted = [order(await self.till.stranger(), amount, who, **terms) for who, amount in orders]
-        self.accepted(await self.till.request(*wanted))
+        wanted = [order(await self.harness.stranger(), amount, who, **terms) for who, amount in orders]
+        self.accepted(await self.harness.request(*wanted))
 
     async def _pay_ourselves(self, who: str, n: int) -> None:
         if self.invoices:
-            self.accepted(await self.till.request(order(self.invoices[n % len(self.invoices)], 2, who)))
+            self.accepted(await self.harness.request(order(self.invoices[n % len(self.invoices)], 2, who)))
 
     async def _hand_in(self, n: int) -> None:
         given = [p for p in self.payments.values() if p.kind == "paytx"]
@@ -110,7 +110,7 @@ class Going(Ground):
         if (known := self.nth_payment(n)) is None:
             return
         payment = await self.now(known)
-        seen = asks and payment.txid and payment.txid[::-1].hex() in await self.till.mempool()
+        seen = asks and payment.txid and payment.txid[::-1].hex() in await self.harness.mempool()
         async with self.engine.begin() as db:
             await payments.void(
                 db, [payments.VoidOrder(payment.owner.foreign_id, payment.id, None if seen else payment.txid)]
@@ -118,7 +118,7 @@ class Going(Ground):
 
     async def _pay_out(self, who: str, threshold: int) -> None:
         """All that the account has goes to a new address, once; then no more goes."""
-        to = {"payout_address": await self.till.stranger(), "payout_threshold": threshold}
+        to = {"payout_address": await self.harness.stranger(), "payout_threshold": threshold}
         for changes in (to, {"payout_address": ""}):
             async with self.engine.begin() as db:
                 [account] = await accounts.put(db, [accounts.AccountOrder(who, changes)], REGTEST)

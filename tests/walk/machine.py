@@ -1,4 +1,4 @@
-"""The ground that a walk stands on: a database, a chain and a program of its own, all as they were prepared once."""
+"""What a walk starts from: a database, a chain and a program of its own, all as they were prepared once."""
 
 import asyncio
 import shutil
@@ -16,16 +16,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
-from app import run as asking
-from app.chain import wire as wire_module
 from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.rpc import NodeError
-from app.chain.wire import Transaction
-from app.db import engine as db
+from app.chain.wire import Transaction, parse_transaction
+from app.db.engine import open_engine
 from app.db.tables import chain_state
 from app.domain.dogecoin import REGTEST
 from app.domain.payments import Payment
+from app.run import coins_of
 from devnet import devnet
 from devnet.terms import Terms
 from tests import chain_harness, scenario
@@ -73,7 +72,7 @@ class Prepared:
 
 @asynccontextmanager
 async def _opened(url: str, home: Path) -> AsyncIterator[tuple[ChainHarness, Wire]]:
-    engine = db.engine(url, connections=10)
+    engine = open_engine(url, connections=10)
     options = devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=ROOM))
     try:
         async with devnet.running(home, options, clock=lambda: BORN, chance=bytes) as running:
@@ -97,12 +96,12 @@ def prepared(server: str, home: Path) -> Iterator[Prepared]:
 
 
 async def _prepare(url: str, home: Path) -> None:
-    async with _opened(url, home) as (till, _):
-        await till.call("generate", chain_harness.MATURE)
-        await till.follow()
+    async with _opened(url, home) as (harness, _):
+        await harness.call("generate", chain_harness.MATURE)
+        await harness.follow()
         for name in PEOPLE:
-            await till.fund(name, 30, 20, 5)
-        await till.close()
+            await harness.fund(name, 30, 20, 5)
+        await harness.close()
 
 
 class Ground(RuleBasedStateMachine):
@@ -161,21 +160,21 @@ class Ground(RuleBasedStateMachine):
 
     @property
     def engine(self) -> AsyncEngine:
-        return self.till.engine
+        return self.harness.engine
 
     def restart(self) -> None:
         """Everything that a process knows is gone."""
-        self.program = Program(self.till, self.wire)
+        self.program = Program(self.harness, self.wire)
 
     async def call(self, method: str, *params: Any) -> Any:
-        return await self.till.call(method, *params)
+        return await self.harness.call(method, *params)
 
     async def generate(self, number: int) -> None:
         await self.call("generatetoaddress", number, chain_harness.NOWHERE)
 
     async def send(self, mood: str, steps: int) -> None:
         """The sender's steps, after somebody has looked why payments were paused."""
-        await self.till.resume()
+        await self.harness.resume()
         await self.program.over(mood, steps, self.program.sender.step)
 
     async def _then(self, then: str) -> None:
@@ -203,7 +202,7 @@ class Ground(RuleBasedStateMachine):
 
     async def now(self, payment: Payment) -> Payment:
         """The payment as it is now."""
-        [shown] = await self.till.shown(payment)
+        [shown] = await self.harness.shown(payment)
         return shown
 
     async def offer(self, raw: str) -> None:
@@ -220,7 +219,7 @@ class Ground(RuleBasedStateMachine):
         await self.call("setmocktime", now + DAYS)
         await self.call("getmempoolinfo")
         await self.call("setmocktime", 0)
-        await self.till.later()
+        await self.harness.later()
 
     async def paid_by_faucet(self, address: str, amount: str) -> None:
         try:
@@ -228,7 +227,7 @@ class Ground(RuleBasedStateMachine):
         except NodeError:  # its coins all wait
             return
         raw = await self.call("getrawtransaction", txid)
-        self.given.append(wire_module.parse_transaction(bytes.fromhex(raw)))
+        self.given.append(parse_transaction(bytes.fromhex(raw)))
 
     # ------------------------------------------------------------ from the beginning to the end
 
@@ -236,8 +235,8 @@ class Ground(RuleBasedStateMachine):
         self.home = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         shutil.copytree(self.prepared.home, self.home, dirs_exist_ok=True)
         url = await self.stack.enter_async_context(cloned(self.prepared.server, self.prepared.database))
-        self.till, self.wire = await self.stack.enter_async_context(_opened(url, self.home))
-        self.chain = Chain(self.till.node, await self.till.node.block_hash(ROOT) or b"")
+        self.harness, self.wire = await self.stack.enter_async_context(_opened(url, self.home))
+        self.chain = Chain(self.harness.node, await self.harness.node.block_hash(ROOT) or b"")
         self.restart()
         await self._remember()
 
@@ -257,7 +256,7 @@ class Ground(RuleBasedStateMachine):
         return str(written), await self.call("getbestblockhash")
 
     async def _agree(self) -> Now:
-        await self.till.audit()
+        await self.harness.audit()
         async with self.engine.connect() as connection:
             books = await read(connection)
         await self.listener.listen(self.engine)
@@ -282,14 +281,14 @@ class Ground(RuleBasedStateMachine):
         for _ in range(ROUNDS):
             for given in self.given:
                 await self.offer(given.raw.hex())
-            await self.till.resume()
-            await self.till.later()
+            await self.harness.resume()
+            await self.harness.later()
             while await self.program.lapses.step() or await self.program.sender.step():
                 pass
             await self.generate(2)
             await self.follow()
             if (now := await self._agree()).has_ended:
                 break
-        report = await audit.run(self.engine, asking.coins_of(self.till.node))
+        report = await audit.run(self.engine, coins_of(self.harness.node))
         assert report.ok, [finding for finding in report.findings if not finding.ok]
         now.end()

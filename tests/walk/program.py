@@ -87,10 +87,10 @@ class Wire(Node):
 class Program:
     """One process. What it leaves in the database, in its home and at the node is all that the next one knows."""
 
-    def __init__(self, till: ChainHarness, wire: Wire) -> None:
+    def __init__(self, harness: ChainHarness, wire: Wire) -> None:
         self.wire = wire
-        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), HighWater(till.home / "sent.json"))
-        engine, told = till.engine, till.committed
+        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), HighWater(harness.home / "sent.json"))
+        engine, told = harness.engine, harness.committed
         self.follower = Follower(engine, wire, RULES, _lease(engine, "follow"), told)
         self.sender = Sender(engine, wire, signer, _lease(engine, "send"), told)
         self.lapses = AbandonedPayments(engine, wire, told)

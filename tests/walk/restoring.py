@@ -19,7 +19,7 @@ from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
 from app.chain.sent_marker import DatabaseBehind, HighWater
 from app.cli import maintenance
-from app.db import engine as db
+from app.db.engine import open_engine
 from app.domain import accounts, blocks, installation, payments
 from app.domain.accounts import Wanted
 from app.domain.dogecoin import REGTEST
@@ -91,7 +91,7 @@ class Restoring(RuleBasedStateMachine):
     def nobody_is_paid_twice(self) -> None:
         """Also not in the mempool."""
         for payee, amount in self.wanted.items():
-            assert self.run(self.till.received(payee, 0)) in (0, amount), payee
+            assert self.run(self.harness.received(payee, 0)) in (0, amount), payee
 
     # ------------------------------------------------------------ what is asked for
 
@@ -124,7 +124,7 @@ class Restoring(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 3))
     def mine(self, number: int) -> None:
-        self.run(self.till.mine(number))
+        self.run(self.harness.mine(number))
 
     @rule()
     def dump(self) -> None:
@@ -142,17 +142,17 @@ class Restoring(RuleBasedStateMachine):
         self.home = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         shutil.copytree(self.prepared.home, self.home, dirs_exist_ok=True)
         self.url = await self.stack.enter_async_context(conftest.cloned(self.prepared.server, self.prepared.database))
-        self.till, _ = await self.stack.enter_async_context(_opened(self.url, self.home))
+        self.harness, _ = await self.stack.enter_async_context(_opened(self.url, self.home))
         self.seed_file = SeedFile(self.home / "seed.json", REGTEST, Cost(1 << 14, 1))
         self.keyring = self.seed_file.create("", words=scenario.WORDS)
         self.seed_file.raise_highest(READY - 1)  # those that were made ready for the accounts that there are
-        await self.till.send()
+        await self.harness.send()
         await self._dump()
 
     async def _pay(self, who: str, amount: str) -> None:
-        payee = await self.till.stranger()
+        payee = await self.harness.stranger()
         self.wanted[payee] = scenario.doge(amount)
-        made = await self.till.request(order(payee, amount, who))
+        made = await self.harness.request(order(payee, amount, who))
         self.payments += [one for one in made if isinstance(one, Payment)]
 
     async def _void(self, n: int) -> None:
@@ -160,25 +160,25 @@ class Restoring(RuleBasedStateMachine):
         if not self.payments:
             return
         wanted = str(self.payments[n % len(self.payments)].id)
-        async with self.till.engine.begin() as transaction:
+        async with self.harness.engine.begin() as transaction:
             found = await payments.by_ids(transaction, [wanted])
-            wishes = [payments.VoidOrder(one.owner.foreign_id, one.id, one.txid) for one in found.values()]
-            await payments.void(transaction, wishes)
+            orders = [payments.VoidOrder(one.owner.foreign_id, one.id, one.txid) for one in found.values()]
+            await payments.void(transaction, orders)
 
     async def _be_paid(self, who: str) -> None:
-        await self.till.call("sendtoaddress", await self._give_address(who), "20")
+        await self.harness.call("sendtoaddress", await self._give_address(who), "20")
 
     async def _give_address(self, who: str) -> str:
-        async with self.till.engine.begin() as transaction:
+        async with self.harness.engine.begin() as transaction:
             [address] = await accounts.give(transaction, [Wanted(who, fresh=True)], REGTEST)
         return self._is_new(scenario.accepted(address))
 
     async def _give_invoice(self, who: str) -> None:
-        self._is_new((await scenario.invoice(self.till.engine, who, 1)).address)
+        self._is_new((await scenario.invoice(self.harness.engine, who, 1)).address)
 
     async def _open(self) -> None:
         """As the program does: from keys that the pool makes ready."""
-        engine = self.till.engine
+        engine = self.harness.engine
         lease = Lease(engine, "keys", "one")
         await KeyPool(engine, REGTEST, (self.seed_file, self.keyring), lease, READY).step()
         self._is_new((await scenario.open_account(engine, f"account-{next(self.numbers)}")).address)
@@ -190,11 +190,11 @@ class Restoring(RuleBasedStateMachine):
 
     async def _send(self, steps: int) -> None:
         for _ in range(steps):
-            if not await self.till.sender.step():
+            if not await self.harness.sender.step():
                 break
 
     async def _dump(self) -> None:
-        await self.till.engine.dispose()
+        await self.harness.engine.dispose()
         self.dumps = [*self.dumps, Dump(await self._copy(self.url), self.restores)][-DUMPS:]
 
     async def _copy(self, url: str) -> str:
@@ -204,26 +204,26 @@ class Restoring(RuleBasedStateMachine):
 
     async def _restore(self, dump: Dump, *, tries: bool) -> None:
         self.url = await self._copy(dump.url)
-        await self.till.close()
-        await self.till.engine.dispose()
-        engine = db.engine(self.url, connections=5)
+        await self.harness.close()
+        await self.harness.engine.dispose()
+        engine = open_engine(self.url, connections=5)
         self.stack.push_async_callback(engine.dispose)
-        self.till = ChainHarness(engine, self.till.node, self.home, self.till.url)
+        self.harness = ChainHarness(engine, self.harness.node, self.home, self.harness.url)
         if tries:
             await self._try(dump)
         await maintenance.restored(engine, self.home, REGTEST, anyway=True)
         self.restores += 1
-        await self.till.follow()
+        await self.harness.follow()
         async with engine.connect() as connection:
             owing = await blocks.owing(connection)
-        await maintenance.resume(engine, self.till.node, owing=owing)
-        await self.till.audit()
+        await maintenance.resume(engine, self.harness.node, owing=owing)
+        await self.harness.audit()
         type(self).restored += 1
 
     async def _try(self, dump: Dump) -> None:
         """What a database is that lacks something that was sent, or was restored before, is seen; else it goes on."""
         assert await self._gives_nothing()
-        async with self.till.engine.connect() as connection:
+        async with self.harness.engine.connect() as connection:
             known = (await installation.read(connection)).highest
         is_behind = dump.restores != self.restores or known < HighWater(self.home / "sent.json").highest
         type(self).behind += is_behind
@@ -233,25 +233,25 @@ class Restoring(RuleBasedStateMachine):
 
     async def _stops(self) -> bool:
         try:
-            await self.till.sender.step()
+            await self.harness.sender.step()
         except DatabaseBehind:
             return True
         return False
 
     async def _gives_nothing(self) -> bool:
-        async with self.till.engine.connect() as connection:
+        async with self.harness.engine.connect() as connection:
             return await installation.unfit(connection) is not None
 
     async def _end(self) -> None:
         """Blocks come until no payment is on its way that can arrive; those that did pay exactly once."""
         for _ in range(ROUNDS):
-            await self.till.later()
-            await self.till.send()
-            await self.till.mine(2)
-        await self.till.audit()
-        async with self.till.engine.connect() as connection:
+            await self.harness.later()
+            await self.harness.send()
+            await self.harness.mine(2)
+        await self.harness.audit()
+        async with self.harness.engine.connect() as connection:
             found = await payments.load(connection, sa.true())
         for payment in found:
             if payment.state == "CONFIRMED":
                 [output] = payment.outputs
-                assert await self.till.received(output.address, 1) == output.amount, payment
+                assert await self.harness.received(output.address, 1) == output.amount, payment

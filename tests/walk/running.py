@@ -45,12 +45,12 @@ class Running(Ground):
     @rule()
     def wait_a_minute(self) -> None:
         """Then transactions are offered again."""
-        self.run(self.till.later())
+        self.run(self.harness.later())
 
     # ------------------------------------------------------------ how
 
     async def _die_sending(self, left: int) -> None:
-        await self.till.resume()
+        await self.harness.resume()
         if await self.program.killed(left, self._many_sends):
             self.restart()
 

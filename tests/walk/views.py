@@ -11,9 +11,9 @@ from app.chain.node import Node
 from app.chain.wire import Block, Transaction
 from app.db import Db, Row
 from app.db.tables import accounts, addresses, balances, chain_state, invoices, transactions
-from app.domain import payments as payments_module
 from app.domain.dogecoin import Outpoint
 from app.domain.payments import Payment
+from app.domain.payments import load as load_payments
 from app.money import DOGE
 from tests.chain_harness import RULES
 
@@ -129,7 +129,7 @@ async def read(db: Db) -> Books:
     return Books(
         tip=bytes((await db.execute(sa.select(chain_state.c.hash))).scalar_one()),
         balances={row["account_id"]: dict(row) for row in held.mappings()},
-        payments={payment.id: payment for payment in await payments_module.load(db, sa.true())},
+        payments={payment.id: payment for payment in await load_payments(db, sa.true())},
         own={one.transaction.txid: one for one in [_own(*row) for row in await db.execute(signed)]},
         places={bytes(row[0]): Place(*row[1:]) for row in known},
         accounts={row.foreign_id: row.id for row in await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id))},

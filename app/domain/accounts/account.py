@@ -67,10 +67,10 @@ _LOCK: Final = _NAMED.order_by(accounts.c.id).with_for_update(key_share=True)
 
 async def fetch(db: Db, foreign_id: str) -> Account:
     """Return the account, or refuse with NoSuchAccount."""
-    found = await by_names(db, [foreign_id])
-    if foreign_id not in found:
+    accounts_by_name = await by_names(db, [foreign_id])
+    if foreign_id not in accounts_by_name:
         raise NoSuchAccount(foreign_id=foreign_id, field="foreign_id")
-    return found[foreign_id]
+    return accounts_by_name[foreign_id]
 
 
 async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
@@ -92,8 +92,8 @@ async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:
 
 async def page(db: Db, after: int, limit: int) -> list[Account]:
     """Return the accounts with numbers above `after`, in order."""
-    found = sa.select(accounts).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
-    return [Account.of(row) for row in await bulk.fetch_all(db, found)]
+    statement = sa.select(accounts).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
+    return [Account.of(row) for row in await bulk.fetch_all(db, statement)]
 
 
 async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
@@ -103,8 +103,8 @@ async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
 
 async def keep_open(db: Db, foreign_ids: Sequence[str]) -> None:
     """Let nobody close or change the accounts until the transaction ends; before its other locks, as `lock`."""
-    kept = _NAMED.with_only_columns(accounts.c.id).order_by(accounts.c.id).with_for_update(read=True)
-    await db.execute(kept, {"names": list(foreign_ids)})
+    statement = _NAMED.with_only_columns(accounts.c.id).order_by(accounts.c.id).with_for_update(read=True)
+    await db.execute(statement, {"names": list(foreign_ids)})
 
 
 async def rename(db: Db, old: str, new: str) -> Account:
@@ -116,11 +116,11 @@ async def rename(db: Db, old: str, new: str) -> Account:
         raise refusal
     taken = sa.exists().where(accounts.alias("other").c.foreign_id == new)
     changed = sa.update(accounts).where(accounts.c.foreign_id == old, ~taken).values(foreign_id=new)
-    found = await bulk.fetch_all(db, changed.returning(accounts))
-    if not found:
+    rows = await bulk.fetch_all(db, changed.returning(accounts))
+    if not rows:
         await fetch(db, old)
         raise NameTaken(foreign_id=new)
-    account = Account.of(found[0])
+    account = Account.of(rows[0])
     await outbox.emit(db, [account_updated(account)])
     return account
 
@@ -178,8 +178,8 @@ def name(account: Account) -> str:
 
 async def load(db: Db, names: Sequence[str]) -> dict[str, Account]:
     """Return those of the accounts that there are, by `name`; the version before used their foreign_ids."""
-    numbers = [int(one.removeprefix(_NUMBER)) for one in names if one.startswith(_NUMBER)]
+    numbers = [int(text.removeprefix(_NUMBER)) for text in names if text.startswith(_NUMBER)]
     numbered = sa.select(rows).where(rows.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS)))
-    found = [Account.of(row) for row in await bulk.fetch_all(db, numbered)] if numbers else []
-    foreign_ids = [one for one in names if not one.startswith(_NUMBER)]
-    return {name(account): account for account in found} | (await by_names(db, foreign_ids))
+    numbered_accounts = [Account.of(row) for row in await bulk.fetch_all(db, numbered)] if numbers else []
+    foreign_ids = [text for text in names if not text.startswith(_NUMBER)]
+    return {name(account): account for account in numbered_accounts} | (await by_names(db, foreign_ids))

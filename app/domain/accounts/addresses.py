@@ -12,14 +12,16 @@ from app.db import Db, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import addresses, deposits
 from app.domain import dogecoin, installation
-from app.domain.accounts import account as accounts
+from app.domain.accounts.account import ACCOUNT_KEY
+from app.domain.accounts.account import fetch as fetch_account
+from app.domain.accounts.account import lock as lock_accounts
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.installation import NotCurrent
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import NotFound, Refusal
 
-GIVEN_BRANCHES: Final = (dogecoin.RECEIVE, accounts.ACCOUNT_KEY)
+GIVEN_BRANCHES: Final = (dogecoin.RECEIVE, ACCOUNT_KEY)
 """What was ever given out lies here; change is nobody's business."""
 
 
@@ -60,23 +62,23 @@ def giving(network: Network) -> Command[Wanted, str]:
     return Command("address", partial(give, network=network), _themselves, str)
 
 
-async def give(db: Db, wishes: Sequence[Wanted], network: Network) -> list[str | Refusal]:
-    """Return an address for each wish, its index counted together with those of invoices; NotCurrent as for those."""
+async def give(db: Db, orders: Sequence[Wanted], network: Network) -> list[str | Refusal]:
+    """Return an address for each order, its index counted together with those of invoices; NotCurrent as for those."""
     if (unfit := await installation.unfit(db)) is not None:
-        return [NotCurrent(reason=unfit) for _ in wishes]
-    locked = await accounts.lock(db, list({wish.foreign_id for wish in wishes}))
+        return [NotCurrent(reason=unfit) for _ in orders]
+    locked = await lock_accounts(db, list({order.foreign_id for order in orders}))
     names = {row["id"]: name for name, row in locked.items()}
     current = {names[account]: script for account, script in (await _unused(db, list(names))).items()}
     next_index = {name: row["next_index"] for name, row in locked.items()}
     outcomes: list[str | Refusal] = []
     made: list[dict[str, object]] = []
-    for wish in wishes:
-        name, account = wish.foreign_id, locked.get(wish.foreign_id)
+    for order in orders:
+        name, account = order.foreign_id, locked.get(order.foreign_id)
         if account is None or account["state"] == "closed":
             refused = AccountClosed(foreign_id=name, field="foreign_id") if account else NoSuchAccount(foreign_id=name)
             outcomes.append(refused)
             continue
-        if wish.fresh or name not in current:
+        if order.fresh or name not in current:
             index, script = dogecoin.next_script(account["xpub"], dogecoin.RECEIVE, next_index[name])
             current[name], next_index[name] = script, index + 1
             place = {"account_id": account["id"], "branch": dogecoin.RECEIVE, "index": index}
@@ -99,7 +101,7 @@ async def check(db: Db, network: Network, address: str) -> None:
 
 async def page(db: Db, network: Network, foreign_id: str, after: AddressCursor, limit: int) -> list[Address]:
     """Return what the account has given out after a place, in the order of places: receiving, then its own address."""
-    account = await accounts.fetch(db, foreign_id)
+    account = await fetch_account(db, foreign_id)
     found: list[Address] = []
     for branch in GIVEN_BRANCHES:  # one after the other: between them lies change, of which there may be a million
         if branch >= after.branch and len(found) < limit:
@@ -153,5 +155,5 @@ def _of(network: Network, row: Row) -> Address:
     place = AddressCursor(row["branch"], row["index"])
     above = f"m/44'/{network.coin_type}'/{row['account_id']}'"
     plain: dict[str, Any] = {name: row[name] for name in ("purpose", "used", "created")}
-    path = above if place.branch == accounts.ACCOUNT_KEY else f"{above}/{place.branch}/{place.index}"
+    path = above if place.branch == ACCOUNT_KEY else f"{above}/{place.branch}/{place.index}"
     return Address(dogecoin.to_address(network, bytes(row["script"])) or "", place, path, **plain)

@@ -1,4 +1,4 @@
-"""Closures: an account that has nothing and waits for nothing can be closed; what comes over the chain is credited still."""
+"""Closing: an account that has nothing and waits for nothing can be closed; what comes over the chain is credited still."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,8 +12,10 @@ from app.db import Db, bulk, tables
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets, escrows, invoices
 from app.domain import ledger, outbox
-from app.domain.accounts import account as account_things
-from app.domain.accounts.account import Account
+from app.domain.accounts.account import Account, account_closed
+from app.domain.accounts.account import load as load_accounts
+from app.domain.accounts.account import lock as lock_accounts
+from app.domain.accounts.account import name as account_name
 from app.domain.commands import Command
 from app.domain.ledger import Balance, Bucket, balance_locks
 from app.domain.owner import NoSuchAccount
@@ -35,7 +37,7 @@ class StillInUse(Conflict):
 
 def closing(platform: str) -> Command[str, Account]:
     """Close accounts by their foreign_ids; `platform` is the installation's own."""
-    return Command("close", partial(close, platform=platform), account_things.load, account_things.name)
+    return Command("close", partial(close, platform=platform), load_accounts, account_name)
 
 
 async def close(db: Db, foreign_ids: Sequence[str], platform: str = "") -> list[Account | Refusal]:
@@ -44,20 +46,20 @@ async def close(db: Db, foreign_ids: Sequence[str], platform: str = "") -> list[
     Under the account's lock nobody issues an invoice, and under its balances' locks nobody moves its money: whoever
     waits for them meanwhile finds it closed.
     """
-    locked = await account_things.lock(db, list(foreign_ids))
-    found = {name: Account.of(row) for name, row in locked.items()}
-    asked = {account.id: account for account in found.values() if account.state == "open"}
-    obstacles = await _obstacles(db, list(asked)) if asked else {}
-    obstacles |= {account.id: _FEES for account in asked.values() if account.foreign_id == platform}
-    closed = {a.foreign_id: replace(a, state="closed") for a in asked.values() if a.id not in obstacles}
+    locked = await lock_accounts(db, list(foreign_ids))
+    accounts_by_name = {name: Account.of(row) for name, row in locked.items()}
+    open_accounts = {account.id: account for account in accounts_by_name.values() if account.state == "open"}
+    obstacles = await _obstacles(db, list(open_accounts)) if open_accounts else {}
+    obstacles |= {account.id: _FEES for account in open_accounts.values() if account.foreign_id == platform}
+    closed = {a.foreign_id: replace(a, state="closed") for a in open_accounts.values() if a.id not in obstacles}
     if closed:
         await bulk.update(db, account_rows, ("id",), [{"id": a.id, "state": a.state} for a in closed.values()])
-        await outbox.emit(db, [account_things.account_closed(account) for account in closed.values()])
-    return [_outcome(name, found | closed, obstacles) for name in foreign_ids]
+        await outbox.emit(db, [account_closed(account) for account in closed.values()])
+    return [_outcome(name, accounts_by_name | closed, obstacles) for name in foreign_ids]
 
 
-def _outcome(name: str, found: Mapping[str, Account], obstacles: Mapping[int, str]) -> Account | Refusal:
-    account = found.get(name)
+def _outcome(name: str, accounts_by_name: Mapping[str, Account], obstacles: Mapping[int, str]) -> Account | Refusal:
+    account = accounts_by_name.get(name)
     if account is None:
         return NoSuchAccount(foreign_id=name, field="foreign_id")
     what = obstacles.get(account.id)

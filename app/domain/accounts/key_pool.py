@@ -11,8 +11,8 @@ from app.db.tables import accounts, ready_keys
 
 async def count(db: Db, limit: int) -> int:
     """Return how many are ready, counted up to `limit`."""
-    some = sa.select(ready_keys.c.number).limit(limit).subquery()
-    return int((await db.execute(sa.select(sa.func.count()).select_from(some))).scalar_one())
+    first_keys = sa.select(ready_keys.c.number).limit(limit).subquery()
+    return int((await db.execute(sa.select(sa.func.count()).select_from(first_keys))).scalar_one())
 
 
 async def highest(db: Db) -> int:
@@ -21,9 +21,9 @@ async def highest(db: Db) -> int:
     return int((await db.execute(sa.select(sa.func.greatest(*numbers, -1)))).scalar_one())
 
 
-async def add(db: Db, given: Sequence[Row]) -> None:
+async def add(db: Db, keys: Sequence[Row]) -> None:
     """Make keys ready (`number`, `xpub`, `address` each); a number that is ready or taken stays as it is."""
-    source = bulk.rows(ready_keys, ["number", "xpub", "address"], given)
+    source = bulk.rows(ready_keys, ["number", "xpub", "address"], keys)
     free = sa.select(source).where(~sa.exists().where(accounts.c.id == source.c.number))
     made = insert(ready_keys).from_select(["number", "xpub", "address"], free)
     await db.execute(made.on_conflict_do_nothing())

@@ -11,9 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from app.db import Db, bulk
 from app.db.tables import NEVER, NOW, accounts, addresses, ready_keys
 from app.domain import dogecoin, installation, outbox
-from app.domain.accounts import account as facts
 from app.domain.accounts import names as account_names
-from app.domain.accounts.account import ACCOUNT_KEY, Account, lock
+from app.domain.accounts.account import ACCOUNT_KEY, Account, account_created, account_updated, lock
 from app.domain.dogecoin import Network
 from app.domain.installation import NotCurrent
 from app.domain.owner import AccountClosed
@@ -71,40 +70,40 @@ CHANGEABLE: Final = tuple(
 )
 
 
-async def put(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
-    """Open or change accounts in the order of the wishes; what changes nothing tells nothing."""
-    returning = await _returning(db, wishes, network)
-    kept = iter(await _put(db, [wish for wish, back in zip(wishes, returning, strict=True) if not back], network))
-    return [PayoutComesBack(field="payout_address") if back else next(kept) for back in returning]
+async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
+    """Open or change accounts, one order after the other; what changes nothing tells nothing."""
+    returning = await _returning(db, orders, network)
+    outcomes = iter(await _put(db, [order for order, back in zip(orders, returning, strict=True) if not back], network))
+    return [PayoutComesBack(field="payout_address") if back else next(outcomes) for back in returning]
 
 
-async def _returning(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[bool]:
-    """Say of each wish whether its payouts would come back, each at the cost of a fee: to the account itself or to change."""
-    named = [dogecoin.known(network, wish.changes.get("payout_address") or "") for wish in wishes]
+async def _returning(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[bool]:
+    """Say of each order whether its payouts would come back, each at the cost of a fee: to the account itself or to change."""
+    named = [dogecoin.known(network, order.changes.get("payout_address") or "") for order in orders]
     if not any(named):
-        return [False] * len(wishes)
+        return [False] * len(orders)
     found = sa.select(addresses.c.script, addresses.c.purpose, accounts.c.foreign_id)
     wanted = addresses.c.script == sa.any_(sa.literal([script for script in named if script], bulk.BYTES))
     rows = await db.execute(found.join(accounts, accounts.c.id == addresses.c.account_id).where(wanted))
     whose = {bytes(row.script): None if row.purpose == "change" else row.foreign_id for row in rows}
-    return [script in whose and whose[script] in (None, w.foreign_id) for script, w in zip(named, wishes, strict=True)]
+    return [script in whose and whose[script] in (None, w.foreign_id) for script, w in zip(named, orders, strict=True)]
 
 
-async def _put(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
-    names = list(dict.fromkeys(wish.foreign_id for wish in wishes))
-    there = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
-    new = [name for name in names if name not in there and not account_names.reserved(name)]
+async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
+    names = list(dict.fromkeys(order.foreign_id for order in orders))
+    existing = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
+    new = [name for name in names if name not in existing and not account_names.reserved(name)]
     missing = sorted(new)  # shuffled names in two batches deadlock
     unfit = await installation.unfit(db) if missing else None
     opened = await _open(db, network, missing) if missing and unfit is None else {}
     raced = [name for name in missing if name not in opened]
-    there |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
-    result, told, changed = _apply(wishes, there | opened, set(opened))
+    existing |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
+    result, events, changed = _apply(orders, existing | opened, set(opened))
     if changed:
-        given = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
-        await bulk.update(db, accounts, ("id",), given)
-        await _restart_schedules(db, there, changed)
-    await outbox.emit(db, told)
+        rows = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
+        await bulk.update(db, accounts, ("id",), rows)
+        await _restart_schedules(db, existing, changed)
+    await outbox.emit(db, events)
     return [NotCurrent(reason=unfit) if unfit and isinstance(made, NoReadyKeys) else made for made in result]
 
 
@@ -119,33 +118,33 @@ async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Seq
 
 
 def _apply(
-    wishes: Sequence[AccountOrder], now: dict[str, Account], opened: set[str]
+    orders: Sequence[AccountOrder], now: dict[str, Account], opened: set[str]
 ) -> tuple[list[Account | Refusal], list[outbox.OutboxEvent], list[Account]]:
-    """Judge each wish on what the ones before it left: outcomes, facts, and the accounts to be written."""
+    """Judge each order on what the ones before it left: outcomes, events, and the accounts to be written."""
     result: list[Account | Refusal] = []
-    told: list[outbox.OutboxEvent] = []
+    events: list[outbox.OutboxEvent] = []
     changed: dict[int, Account] = {}
-    for wish in wishes:
-        account = now.get(wish.foreign_id)
+    for order in orders:
+        account = now.get(order.foreign_id)
         if account is None:
-            result.append(account_names.reserved(wish.foreign_id) or NoReadyKeys())
+            result.append(account_names.reserved(order.foreign_id) or NoReadyKeys())
             continue
-        if wish.opening and wish.foreign_id not in opened:
-            result.append(OpenAlready(foreign_id=wish.foreign_id))
+        if order.opening and order.foreign_id not in opened:
+            result.append(OpenAlready(foreign_id=order.foreign_id))
             continue
-        wanted = _changed(account, wish.changes)
+        wanted = _changed(account, order.changes)
         if wanted != account and wanted.state == "closed":
-            result.append(AccountClosed(foreign_id=wish.foreign_id, field="foreign_id"))
+            result.append(AccountClosed(foreign_id=order.foreign_id, field="foreign_id"))
             continue
         if wanted != account:
-            now[wish.foreign_id] = changed[account.id] = wanted
-        if wish.foreign_id in opened:
-            told.append(facts.account_created(wanted))
-            opened.discard(wish.foreign_id)
+            now[order.foreign_id] = changed[account.id] = wanted
+        if order.foreign_id in opened:
+            events.append(account_created(wanted))
+            opened.discard(order.foreign_id)
         elif wanted != account:
-            told.append(facts.account_updated(wanted))
+            events.append(account_updated(wanted))
         result.append(wanted)
-    return result, told, list(changed.values())
+    return result, events, list(changed.values())
 
 
 def _changed(account: Account, changes: Mapping[str, Any]) -> Account:
@@ -160,12 +159,12 @@ async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[st
     keys = await bulk.fetch_all(db, free.with_for_update(skip_locked=True, of=ready_keys))
     if not keys:
         return {}
-    given = [
+    rows = [
         {"id": key["number"], "foreign_id": name, "xpub": key["xpub"], "address": key["address"]}
         for name, key in zip(foreign_ids, keys, strict=False)
     ]
-    source = sa.select(bulk.rows(accounts, list(given[0]), given))
-    made = insert(accounts).from_select(list(given[0]), source).on_conflict_do_nothing(index_elements=["foreign_id"])
+    source = sa.select(bulk.rows(accounts, list(rows[0]), rows))
+    made = insert(accounts).from_select(list(rows[0]), source).on_conflict_do_nothing(index_elements=["foreign_id"])
     opened = [Account.of(row) for row in await bulk.fetch_all(db, made.returning(accounts))]
     if opened:
         numbers = sa.literal([account.id for account in opened], bulk.BIGINTS)

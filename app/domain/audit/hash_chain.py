@@ -1,4 +1,4 @@
-"""Seals as the audit sees them: each must hold exactly what it sealed."""
+"""The hash chain as the audit sees it: each seal must hold exactly what it sealed."""
 
 from itertools import zip_longest
 from typing import Any, Final

@@ -226,7 +226,7 @@ async def blocks_agree(db: Db, _: tuple[Any, ...]) -> Slice:
 
 
 async def totals(db: Db) -> list[Totals]:
-    """Sum ownership and custody, per asset; the transaction sees one moment."""
+    """Sum liabilities and reserves, per asset; the transaction sees one moment."""
     whole = balances.c.available + balances.c.incoming + balances.c.held + balances.c.outgoing
     issued = await ledger.treasury(db)
     found = (

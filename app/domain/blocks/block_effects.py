@@ -126,7 +126,9 @@ class BlockEffects:
         for spend in block.spends:
             if (coin := self.coins.get(spend.outpoint)) is not None and coin.spent_height is None:
                 self._spend(step, coin, spend)
-        self.sendings.overtake(self.watches.connect(block.height, block.inputs, step.brought), self.watches.heirs, step)
+        self.sendings.overtake(
+            self.watches.connect(block.height, block.inputs, step.brought), self.watches.descendants, step
+        )
         if confirm_to is not None:
             self.sendings.settle(confirm_to, step, self._repay)
         self._tell(step)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from app.domain import ledger, outbox
-from app.domain import payments as facts
 from app.domain.blocks import block_effects, debts, deposit_events, solvency
 from app.domain.blocks.block_effects import BlockEffects, InvoiceKey, Step
 from app.domain.blocks.debts import Debts
@@ -14,7 +13,7 @@ from app.domain.invoices import receipts
 from app.domain.ledger import Posted
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
-from app.domain.payments import Payment, payment_events
+from app.domain.payments import Payment, payment_event, payment_events
 from app.money import DOGE
 
 Thing = TypeVar("Thing")
@@ -67,7 +66,7 @@ def _of_account(step: Step, owner: Owner, grouped: _Grouped) -> Iterator[OutboxE
     for deposit in grouped.unconfirmed.get(owner.id, ()):
         yield from deposit_events.unconfirmed(owner, deposit)
     for event, payment in grouped.payments.get(owner.id, ()):
-        yield from payment_events.turned(payment) if event == TURNED else [facts.payment_event(payment, event)]
+        yield from payment_events.turned(payment) if event == TURNED else [payment_event(payment, event)]
 
 
 def _by_account(step: Step) -> _Grouped:

@@ -34,7 +34,9 @@ async def of_blocks(
     spends = [spend for block in blocks for spend in block.spends]
     watched = await double_spend_watch.find(db, (block.inputs for block in blocks), final)
     sent = await own_transactions.of_blocks(db, spends, watched.lost, (confirm_to, confirm_to - confirmations + 1))
-    watched.heirs = await double_spend_watch.heirs(db, [*watched.lost, *(sending.txid for sending in sent.values())])
+    watched.descendants = await double_spend_watch.descendants(
+        db, [*watched.lost, *(sending.txid for sending in sent.values())]
+    )
     moved = [outpoint._asdict() for outpoint in (*(one.outpoint for one in ours), *(one.outpoint for one in spends))]
     kept = await _coins(db, network, _COINS_AMONG, bulk.arrays(moved)) if moved else {}
     there = await _deposits(db, network, _DEPOSITS_DUE, {"height": confirm_to})

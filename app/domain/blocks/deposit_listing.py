@@ -1,4 +1,4 @@
-"""Arrivals: an account's deposits as they are listed, newest first."""
+"""The list of an account's deposits: newest first."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from app.money import Koinu
 
 
 class DepositCursor(NamedTuple):
-    """Where an arrival stands in the list."""
+    """Where a deposit stands in the list."""
 
     created: datetime
     outpoint: Outpoint

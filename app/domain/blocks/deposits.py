@@ -89,7 +89,7 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Coin:
-    """An output to us as custody: unspent while `spent_height` is None; `height` None while no block holds it.
+    """An output to us as a reserve: unspent while `spent_height` is None; `height` None while no block holds it.
 
     `change` of a transaction of ours is no deposit.
     """

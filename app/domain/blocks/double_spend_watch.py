@@ -23,14 +23,14 @@ Spends = Sequence[tuple[Outpoint, bytes]]
 class Watches:
     """What is watched, moved on block by block. `waiting`: what transactions were to spend that no block holds now.
 
-    `lost` are those of them that the blocks at hand may prove dead, and `heirs` are others by what they are built on.
+    `lost` are those of them that the blocks at hand may prove dead, and `descendants` are others by what they are built on.
     A block at the height `final` or below is never taken back.
     """
 
     final: int = 0
     waiting: dict[Outpoint, set[bytes]] = field(default_factory=dict)
     lost: set[bytes] = field(default_factory=set)
-    heirs: Mapping[bytes, Collection[bytes]] = field(default_factory=dict)
+    descendants: Mapping[bytes, Collection[bytes]] = field(default_factory=dict)
     kept: dict[tuple[Outpoint, bytes], int] = field(default_factory=dict)
     disconnected: int | None = None
 
@@ -87,7 +87,7 @@ async def find(db: Db, blocks: Iterable[Spends], final: int) -> Watches:
     return watches
 
 
-async def heirs(db: Db, txids: Collection[bytes]) -> dict[bytes, set[bytes]]:
+async def descendants(db: Db, txids: Collection[bytes]) -> dict[bytes, set[bytes]]:
     """Return the watched transactions in no block that are built on these, and on those; by what they spend."""
     edge = sa.select(watched_inputs.c.txid, watched_inputs.c.by).where(_NOWHERE)
     given = sa.literal(list(txids), bulk.BYTES)

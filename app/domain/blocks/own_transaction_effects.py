@@ -66,16 +66,16 @@ class OwnTransactionEffects:
         self._lose([one for one in rivals if one.txid != by and one.waits and one.conflict_height is None], step)
         return ours
 
-    def overtake(self, dead: Collection[bytes], heirs: Mapping[bytes, Collection[bytes]], step: Step) -> None:
+    def overtake(self, dead: Collection[bytes], descendants: Mapping[bytes, Collection[bytes]], step: Step) -> None:
         """Take that the `dead` can no longer be, nor what this block overtook, nor what is built on any of them.
 
-        `heirs` are transactions of others in no block, by what they spend.
+        `descendants` are transactions of others in no block, by what they spend.
         """
         rest = [*dead, *(sending.txid for sending in self._overtaken(step.height))]
         gone = set(rest)
         while rest:
             txid = rest.pop()
-            found = {*heirs.get(txid, ()), *self._unmined_on(txid)} - gone
+            found = {*descendants.get(txid, ()), *self._unmined_on(txid)} - gone
             rest += found
             gone |= found
         ours = self._of(self._index.by_txid[txid] for txid in gone if txid in self)
@@ -133,12 +133,12 @@ class OwnTransactionEffects:
 
     def _bury(self, step: Step) -> None:
         """Bury what is built on those that were touched, or touched itself, where it must; parents are signed first."""
-        rest = sorted(self._touched.union(*(self._heirs(number) for number in self._touched)))
+        rest = sorted(self._touched.union(*(self._descendants(number) for number in self._touched)))
         while rest:
             number = heapq.heappop(rest)
             if self._inherit(self.sendings[number], step):
-                for heir in self._heirs(number):
-                    heapq.heappush(rest, heir)
+                for descendant in self._descendants(number):
+                    heapq.heappush(rest, descendant)
 
     def _inherit(self, sending: OwnTransaction, step: Step) -> bool:
         """Bury what spends change of the dead, until the block goes that overtook these: that change will never be."""
@@ -167,13 +167,13 @@ class OwnTransactionEffects:
             state = now.payments[0].state if now.payments else ""
             self._pay(now, state, step, event="PAYMENT_REPLACED")
 
-    def _heirs(self, number: int) -> Sequence[int]:
+    def _descendants(self, number: int) -> Sequence[int]:
         """Return the numbers of those that are built on this one."""
         return self._index.built_on(self.sendings[number].txid)
 
     def _unmined_on(self, txid: bytes) -> list[bytes]:
         """Return those of ours that no block holds and that spend this transaction."""
-        return [heir.txid for heir in self._of(self._index.built_on(txid)) if heir.height is None]
+        return [descendant.txid for descendant in self._of(self._index.built_on(txid)) if descendant.height is None]
 
     def _mine(self, sending: OwnTransaction, step: Step) -> None:
         turn = 1 + max(one.round for one in self._rivals(sending))  # of all versions: it is part of the keys of entries

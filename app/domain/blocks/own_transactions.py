@@ -19,11 +19,11 @@ from app.db.tables import (
     watched_inputs,
 )
 from app.db.tables import payments as payment_rows
-from app.domain import payments as payments_module
 from app.domain.blocks.double_spend_watch import Spends
 from app.domain.dogecoin import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import Payment, fees, repricing, twin_rows
+from app.domain.payments import load as load_payments
 from app.money import NOTHING, Koinu
 
 AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
@@ -254,8 +254,8 @@ async def _locked(
     ids: set[int] = set(await db.scalars(sa.union(*concerned)))
     if not ids and not lost:
         return {}
-    together = sa.literal(await _families(db, await _with_heirs(db, ids, lost)), bulk.BIGINTS)
-    carried = await payments_module.load(db, payment_rows.c.transaction_id == sa.any_(together), lock=True)
+    together = sa.literal(await _families(db, await _with_descendants(db, ids, lost)), bulk.BIGINTS)
+    carried = await load_payments(db, payment_rows.c.transaction_id == sa.any_(together), lock=True)
     found = sa.select(transactions).where(transactions.c.id == sa.any_(together)).order_by(transactions.c.id)
     rows = await bulk.fetch_all(db, found.with_for_update(key_share=True))
     spent = sa.select(transaction_inputs).where(transaction_inputs.c.transaction_id == sa.any_(together))
@@ -276,7 +276,7 @@ async def _families(db: Db, numbers: Sequence[int]) -> list[int]:
     return sorted(await db.scalars(sa.select(families.c.id).union(cancelling)))
 
 
-async def _with_heirs(db: Db, ids: set[int], lost: Collection[bytes]) -> list[int]:
+async def _with_descendants(db: Db, ids: set[int], lost: Collection[bytes]) -> list[int]:
     """Return these transactions, and all that no block holds and that are built on them or on the `lost`.
 
     They fall together; those of others that stand between are known where they brought a deposit.

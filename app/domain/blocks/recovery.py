@@ -9,9 +9,8 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import WORLD, accounts, addresses, chain_state, ready_keys
-from app.domain import accounts as facts
 from app.domain import ledger, outbox
-from app.domain.accounts import Account
+from app.domain.accounts import Account, account_created
 from app.domain.blocks import block_rows, double_spend_watch
 from app.domain.blocks.block_effects import Block, BlockEffects, Step
 from app.domain.blocks.connecting import BooksDisagree, Rules, Tip, TipMoved
@@ -83,7 +82,7 @@ async def restore(
 async def _tell(db: Db, opened: Sequence[Account]) -> None:
     for some in _parts(opened, ROWS):
         balances = await ledger.balances_of(db, [account.id for account in some])
-        told = [facts.account_created(account) for account in some]
+        told = [account_created(account) for account in some]
         told += [
             outbox.balance_change(Owner(account.id, account.foreign_id, account.address), balances[account.id])
             for account in some

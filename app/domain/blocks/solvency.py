@@ -38,7 +38,7 @@ async def owing(db: Db) -> Koinu:
 
 def turned(lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
     """Tell that the installation became insolvent by what was posted, or solvent again; nothing if neither."""
-    own = [line for line in lines if line.posting.slot == _CLAWBACK]
+    own = [line for line in lines if line.posting.balance_key == _CLAWBACK]
     if not own:
         return []
     before, after = own[0].balance.available - own[0].posting.amount, own[-1].balance.available

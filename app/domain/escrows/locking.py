@@ -120,7 +120,7 @@ def locking() -> Command[NewEscrow, Escrow]:
 
 
 async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
-    """Lock in the order of the wishes, as far as each buyer's money and holds go.
+    """Lock, one order after the other, as far as each buyer's money and holds go.
 
     An order is claimed before any balance is locked, and let go again where there is no money for it. Nobody is closed
     meanwhile who is to be paid: whoever closes an account finds its escrows, or was first.

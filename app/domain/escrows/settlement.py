@@ -75,14 +75,14 @@ def ending(network: Network, platform: str) -> Command[End, Escrow]:
     return Command("escrow-end", run, escrows.by_ids, lambda escrow: str(escrow.id))
 
 
-async def end(db: Db, wishes: Sequence[End], platform: Platform) -> list[Escrow | Refusal]:
-    """Bring escrows to their states in the order of the wishes. A seller that was closed meanwhile is paid all the same."""
-    now = await escrows.lock(db, [wish.escrow for wish in wishes])
+async def end(db: Db, orders: Sequence[End], platform: Platform) -> list[Escrow | Refusal]:
+    """Bring escrows to their states, one order after the other. A seller that was closed meanwhile is paid all the same."""
+    now = await escrows.lock(db, [order.escrow for order in orders])
     decided: list[tuple[Escrow, Parts | None] | Refusal] = []
-    for wish in wishes:
-        outcome = _decide(wish, now.get(wish.escrow))
+    for order in orders:
+        outcome = _decide(order, now.get(order.escrow))
         if not isinstance(outcome, Refusal):
-            now[wish.escrow] = outcome[0]
+            now[order.escrow] = outcome[0]
         decided.append(outcome)
     steps = [one for one in decided if not isinstance(one, Refusal)]
     earns = any(parts is not None and parts.fee for _, parts in steps)
@@ -103,29 +103,29 @@ async def _open(db: Db, platform: Platform) -> Owner:
     return Owner(account.id, account.foreign_id, account.address)
 
 
-def _decide(wish: End, escrow: Escrow | None) -> tuple[Escrow, Parts | None] | Refusal:
+def _decide(order: End, escrow: Escrow | None) -> tuple[Escrow, Parts | None] | Refusal:
     """Return the escrow as it will be, and who gets what (None: nobody anything yet)."""
     if escrow is None:
-        return NoSuchEscrow(id=wish.escrow, field="id")
-    if escrow.state not in FROM[wish.state]:
-        return NotInThatState(id=escrow.id, state=escrow.state, wanted=wish.state)
-    if wish.state == "DISPUTED":
-        return replace(escrow, state=wish.state), None
-    parts = _parts(wish, escrow)
+        return NoSuchEscrow(id=order.escrow, field="id")
+    if escrow.state not in FROM[order.state]:
+        return NotInThatState(id=escrow.id, state=escrow.state, wanted=order.state)
+    if order.state == "DISPUTED":
+        return replace(escrow, state=order.state), None
+    parts = _parts(order, escrow)
     if isinstance(parts, Refusal):
         return parts
-    return replace(escrow, state=wish.state, to_seller=parts.seller - parts.fee, to_buyer=parts.buyer), parts
+    return replace(escrow, state=order.state, to_seller=parts.seller - parts.fee, to_buyer=parts.buyer), parts
 
 
-def _parts(wish: End, escrow: Escrow) -> Parts | Refusal:
+def _parts(order: End, escrow: Escrow) -> Parts | Refusal:
     """Of one that is resolved the seller bears the fee too, as far as the seller's part goes."""
-    if wish.state == "RELEASED":
+    if order.state == "RELEASED":
         return Parts(escrow.amount, 0, escrow.fee)
-    if wish.state == "REFUNDED":
+    if order.state == "REFUNDED":
         return Parts(0, escrow.amount, 0)
     try:
-        seller = escrow.asset.parse_any(wish.to_seller, "to_seller")
-        buyer = escrow.asset.parse_any(wish.to_buyer, "to_buyer")
+        seller = escrow.asset.parse_any(order.to_seller, "to_seller")
+        buyer = escrow.asset.parse_any(order.to_buyer, "to_buyer")
     except BadAmount as refusal:
         return refusal
     if seller + buyer != escrow.amount:

@@ -110,7 +110,7 @@ def placing() -> Command[NewHold, Hold]:
 
 
 async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
-    """Set aside in the order of the wishes, as far as each account's money goes."""
+    """Set aside, one order after the other, as far as each account's money goes."""
     owners = await accounts.owners(db, [new.foreign_id for new in wanted])
     known = await ledger.known(db, [new.asset for new in wanted])
     now: datetime = (await db.execute(sa.select(NOW))).scalar_one()

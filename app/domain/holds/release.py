@@ -55,20 +55,20 @@ def capturing() -> Command[Capture, Hold]:
     return Command("capture", capture, holds.by_ids, lambda hold: str(hold.id))
 
 
-async def release(db: Db, wishes: Sequence[Release]) -> list[Hold | Refusal]:
-    """Release in the order of the wishes; what is released of a hold in part leaves the rest held."""
-    now = await holds.lock(db, [wish.hold for wish in wishes])
+async def release(db: Db, orders: Sequence[Release]) -> list[Hold | Refusal]:
+    """Release, one order after the other; what is released of a hold in part leaves the rest held."""
+    now = await holds.lock(db, [order.hold for order in orders])
     time = await holds.clock(db, now)
-    decided = [_keep(now, _release(wish, now.get(wish.hold), time)) for wish in wishes]
+    decided = [_keep(now, _release(order, now.get(order.hold), time)) for order in orders]
     return await _carry_out(db, decided)
 
 
-async def capture(db: Db, wishes: Sequence[Capture]) -> list[Hold | Refusal]:
-    """Capture in the order of the wishes; a hold is captured once, and what is not captured then goes back."""
-    payees = await accounts.owners(db, [wish.to for wish in wishes])
-    now = await holds.lock(db, [wish.hold for wish in wishes])
+async def capture(db: Db, orders: Sequence[Capture]) -> list[Hold | Refusal]:
+    """Capture, one order after the other; a hold is captured once, and what is not captured then goes back."""
+    payees = await accounts.owners(db, [order.to for order in orders])
+    now = await holds.lock(db, [order.hold for order in orders])
     time = await holds.clock(db, now)
-    decided = [_keep(now, _capture(wish, now.get(wish.hold), payees.get(wish.to), time)) for wish in wishes]
+    decided = [_keep(now, _capture(order, now.get(order.hold), payees.get(order.to), time)) for order in orders]
     return await _carry_out(db, decided)
 
 
@@ -92,28 +92,28 @@ def _keep(now: dict[int, Hold], decided: Step | Refusal) -> Step | Refusal:
     return decided
 
 
-def _release(wish: Release, hold: Hold | None, time: datetime | None) -> Step | Refusal:
+def _release(order: Release, hold: Hold | None, time: datetime | None) -> Step | Refusal:
     if hold is None:
-        return NoSuchHold(id=wish.hold, field="id")
-    amount = hold.over(time) or hold.part(wish.amount)
+        return NoSuchHold(id=order.hold, field="id")
+    amount = hold.over(time) or hold.part(order.amount)
     if isinstance(amount, Refusal):
         return amount
     after, entry = hold.given_back(amount, "RELEASED")
     return after, Movement(hold.asset, (entry,), (holds.released(after, amount),))
 
 
-def _capture(wish: Capture, hold: Hold | None, payee: Owner | None, time: datetime | None) -> Step | Refusal:
+def _capture(order: Capture, hold: Hold | None, payee: Owner | None, time: datetime | None) -> Step | Refusal:
     if hold is None:
-        return NoSuchHold(id=wish.hold, field="id")
-    amount = hold.over(time) or hold.part(wish.amount)
+        return NoSuchHold(id=order.hold, field="id")
+    amount = hold.over(time) or hold.part(order.amount)
     if isinstance(amount, Refusal):
         return amount
     if payee is None:
-        return NoSuchAccount(foreign_id=wish.to, field="to")
+        return NoSuchAccount(foreign_id=order.to, field="to")
     if not payee.open:
-        return AccountClosed(foreign_id=wish.to, field="to")
+        return AccountClosed(foreign_id=order.to, field="to")
     if payee.id == hold.owner.id:
-        return OwnHold(foreign_id=wish.to, field="to")
+        return OwnHold(foreign_id=order.to, field="to")
     after, entry = hold.taken(amount, payee)
     entries = [entry]
     if after.remaining:

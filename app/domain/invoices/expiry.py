@@ -64,31 +64,31 @@ def cancelling(network: Network) -> Command[CancelOrder, Invoice]:
     )
 
 
-async def cancel(db: Db, wishes: Sequence[CancelOrder], network: Network) -> list[Invoice | Refusal]:
-    """Cancel what has received nothing, in the order of the wishes."""
-    there = await accounts.owners(db, [wish.foreign_id for wish in wishes])
-    locked = await receipts.lock(db, network, [wish.address for wish in wishes])
+async def cancel(db: Db, orders: Sequence[CancelOrder], network: Network) -> list[Invoice | Refusal]:
+    """Cancel what has received nothing, one order after the other."""
+    there = await accounts.owners(db, [order.foreign_id for order in orders])
+    locked = await receipts.lock(db, network, [order.address for order in orders])
     refused: dict[int, Refusal] = {}
     changed: dict[str, receipts.Sums] = {}
     told: list[outbox.OutboxEvent] = []
-    for n, wish in enumerate(wishes):
-        now = changed.get(wish.address) or locked.get(wish.address)
-        if (refusal := _refusal(wish, now, known=wish.foreign_id in there)) is not None or now is None:
-            refused[n] = refusal or NoSuchInvoice(address=wish.address, field="id")
+    for n, order in enumerate(orders):
+        now = changed.get(order.address) or locked.get(order.address)
+        if (refusal := _refusal(order, now, known=order.foreign_id in there)) is not None or now is None:
+            refused[n] = refusal or NoSuchInvoice(address=order.address, field="id")
         elif not now.receipts.cancelled:
-            changed[wish.address], fact = now.cancelled()
+            changed[order.address], fact = now.cancelled()
             told.append(fact)
     await receipts.write(db, [changed[address] for address in locked if address in changed])
     await outbox.emit(db, told)
-    shown = await invoice.by_addresses(db, [wish.address for wish in wishes], network)
-    return [refused[n] if n in refused else shown[wish.address] for n, wish in enumerate(wishes)]
+    shown = await invoice.by_addresses(db, [order.address for order in orders], network)
+    return [refused[n] if n in refused else shown[order.address] for n, order in enumerate(orders)]
 
 
-def _refusal(wish: CancelOrder, now: receipts.Sums | None, *, known: bool) -> Refusal | None:
+def _refusal(order: CancelOrder, now: receipts.Sums | None, *, known: bool) -> Refusal | None:
     if not known:
-        return owner.NoSuchAccount(foreign_id=wish.foreign_id, field="foreign_id")
+        return owner.NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if now is None:
-        return NoSuchInvoice(address=wish.address, field="id")
-    if now.owner.foreign_id != wish.foreign_id:
+        return NoSuchInvoice(address=order.address, field="id")
+    if now.owner.foreign_id != order.foreign_id:
         return NotInThisAccount(field="id")
     return AlreadyReceived(field="id") if now.receipts.received else None

@@ -16,9 +16,8 @@ from app.domain import accounts, dogecoin, installation, outbox
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.installation import NotCurrent
-from app.domain.invoices import invoice as facts
-from app.domain.invoices import items as lines
-from app.domain.invoices.invoice import Invoice, by_addresses
+from app.domain.invoices import items as invoice_items
+from app.domain.invoices.invoice import Invoice, by_addresses, invoice_created
 from app.domain.invoices.items import Item
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.refusals import Invalid, Refusal
@@ -48,11 +47,11 @@ class InvoiceOrder:
 
     def __post_init__(self) -> None:
         """Refuse what can never be an invoice."""
-        lines.total(self.items)
+        invoice_items.total(self.items)
         if not -1 <= (self.required_confirmations or 0) <= CONFIRMATIONS:
             reason = f"required_confirmations is from 0 to {CONFIRMATIONS}, or -1 for the default."
             raise Invalid(reason=reason, field="required_confirmations")
-        if not 0 <= self.tolerance < lines.HUNDRED:
+        if not 0 <= self.tolerance < invoice_items.HUNDRED:
             raise Invalid(reason="payment_tolerance is a percentage below 100.", field="payment_tolerance")
         if not 1 <= (1 if self.expire_minutes is None else self.expire_minutes) <= MINUTES:
             raise Invalid(reason=f"expire_minutes is from 1 to {MINUTES}.", field="expire_minutes")
@@ -97,7 +96,7 @@ async def create(
     rows = [outcome[1] for outcome in outcomes if not isinstance(outcome, Refusal)]
     created = await _write(db, rows, given, [(locked[name]["id"], index) for name, index in next_index.items()])
     made = [o if isinstance(o, Refusal) else _made(*o, created[o[1]["address"]]) for o in outcomes]
-    await outbox.emit(db, [facts.invoice_created(invoice) for invoice in made if isinstance(invoice, Invoice)])
+    await outbox.emit(db, [invoice_created(invoice) for invoice in made if isinstance(invoice, Invoice)])
     return made
 
 
@@ -113,12 +112,12 @@ async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:
 
 
 def _row(order: InvoiceOrder, confirmations: int, now: datetime | None) -> dict[str, object]:
-    total = lines.total(order.items)
+    total = invoice_items.total(order.items)
     asked = order.required_confirmations
     return {
-        "items": lines.shown(order.items),
+        "items": invoice_items.shown(order.items),
         "total": total,
-        "due": lines.due(total, order.tolerance),
+        "due": invoice_items.due(total, order.tolerance),
         "required_confirmations": confirmations if asked is None or asked < 0 else asked,
         "reference": order.reference,
         "metadata": order.metadata,

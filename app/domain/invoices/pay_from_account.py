@@ -1,4 +1,4 @@
-"""Settling an invoice from another account: in the ledger, at once and free."""
+"""Paying an invoice from another account: in the ledger, at once and free."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,20 +43,20 @@ def settling(network: Network) -> Command[PayFromOrder, Transfer]:
     return Command("payfrom", partial(settle, network=network), transfers.by_ids, lambda transfer: str(transfer.id))
 
 
-async def settle(db: Db, wishes: Sequence[PayFromOrder], network: Network) -> list[Transfer | Refusal]:
-    """Pay what each invoice still lacks, in the order of the wishes, as far as each account's money goes."""
-    payers = await accounts.owners(db, [wish.foreign_id for wish in wishes])
-    locked = await receipts.lock(db, network, [wish.address for wish in wishes])
+async def settle(db: Db, orders: Sequence[PayFromOrder], network: Network) -> list[Transfer | Refusal]:
+    """Pay what each invoice still lacks, one order after the other, as far as each account's money goes."""
+    payers = await accounts.owners(db, [order.foreign_id for order in orders])
+    locked = await receipts.lock(db, network, [order.address for order in orders])
     left = await transfers.available(db, [*payers.values(), *(one.owner for one in locked.values())])
     outcomes: list[Move | Refusal] = []
     changed: dict[str, Sums] = {}
-    for wish in wishes:
-        now = changed.get(wish.address) or locked.get(wish.address)
-        outcome = _judge(wish, payers.get(wish.foreign_id), now, left)
+    for order in orders:
+        now = changed.get(order.address) or locked.get(order.address)
+        outcome = _judge(order, payers.get(order.foreign_id), now, left)
         if isinstance(outcome, Refusal):
             outcomes.append(outcome)
         else:
-            changed[wish.address], move = outcome
+            changed[order.address], move = outcome
             outcomes.append(move)
     made = await transfers.post_moves(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
     await receipts.write(db, [changed[address] for address in locked if address in changed])
@@ -70,17 +70,17 @@ def settling_on_chain(network: Network) -> Command[PayFromOrder, Payment]:
     )
 
 
-async def request(db: Db, wishes: Sequence[PayFromOrder], network: Network) -> list[Payment | Refusal]:
+async def request(db: Db, orders: Sequence[PayFromOrder], network: Network) -> list[Payment | Refusal]:
     """Ask for payments of what each invoice lacks just now; it counts as received once a block has it."""
-    locked = await receipts.lock(db, network, [wish.address for wish in wishes])
-    decided = [_order(network, wish, locked.get(wish.address)) for wish in wishes]
+    locked = await receipts.lock(db, network, [order.address for order in orders])
+    decided = [_order(network, order, locked.get(order.address)) for order in orders]
     made = iter(await requesting.request(db, [one for one in decided if isinstance(one, PayOrder)]))
     return [one if isinstance(one, Refusal) else next(made) for one in decided]
 
 
-def _order(network: Network, wish: PayFromOrder, now: Sums | None) -> PayOrder | Refusal:
+def _order(network: Network, order: PayFromOrder, now: Sums | None) -> PayOrder | Refusal:
     if now is None:
-        return NoSuchInvoice(address=wish.address, field="id")
+        return NoSuchInvoice(address=order.address, field="id")
     if refusal := _closed(now):
         return refusal
     missing = Koinu(now.receipts.total - now.receipts.received)
@@ -89,14 +89,14 @@ def _order(network: Network, wish: PayFromOrder, now: Sums | None) -> PayOrder |
             reason=f"The {show(missing)} DOGE that are missing are too little for a transaction.", field="id"
         )
     payee = Payee.of(network, "", now.address, missing)
-    return PayOrder(wish.foreign_id, (payee,), reference=now.address)
+    return PayOrder(order.foreign_id, (payee,), reference=now.address)
 
 
-def _judge(wish: PayFromOrder, payer: Owner | None, now: Sums | None, left: Available) -> tuple[Sums, Move] | Refusal:
+def _judge(order: PayFromOrder, payer: Owner | None, now: Sums | None, left: Available) -> tuple[Sums, Move] | Refusal:
     if payer is None:
-        return NoSuchAccount(foreign_id=wish.foreign_id, field="foreign_id")
+        return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if now is None:
-        return NoSuchInvoice(address=wish.address, field="id")
+        return NoSuchInvoice(address=order.address, field="id")
     if now.owner.id == payer.id:
         return OwnInvoice(field="foreign_id")
     if refusal := _closed(now):

@@ -134,12 +134,12 @@ class Sums:
         return after, [invoice_payment(self.owner, event, now.sums) for event in events]
 
     def expired(self) -> tuple["Sums", OutboxEvent]:
-        """Return it expired, and the fact."""
+        """Return it expired, and the event."""
         after = replace(self, receipts=replace(self.receipts, expired=True))
         return after, invoice_payment(self.owner, "INV_EXPIRED", self.receipts.sums)
 
     def cancelled(self) -> tuple["Sums", OutboxEvent]:
-        """Return it cancelled, and the fact."""
+        """Return it cancelled, and the event."""
         after = replace(self, receipts=replace(self.receipts, cancelled=True))
         return after, invoice_payment(self.owner, "INV_CANCELLED", self.receipts.sums)
 

@@ -69,42 +69,42 @@ def to_addresses(network: Network) -> Command[Refund, Payment]:
     )
 
 
-async def refund_inside(db: Db, wishes: Sequence[Refund], network: Network) -> list[Transfer | Refusal]:
-    """Give back in the order of the wishes, as far as each invoice and its account's money goes."""
-    payees = await accounts.owners(db, [wish.to for wish in wishes])
-    locked = await receipts.lock(db, network, [wish.invoice for wish in wishes])
+async def refund_inside(db: Db, orders: Sequence[Refund], network: Network) -> list[Transfer | Refusal]:
+    """Give back, one order after the other, as far as each invoice and its account's money goes."""
+    payees = await accounts.owners(db, [order.to for order in orders])
+    locked = await receipts.lock(db, network, [order.invoice for order in orders])
     sent_back = await receipts.sent_back(db, locked)
     left = await transfers.available(db, [*payees.values(), *(one.owner for one in locked.values())])
     outcomes: list[Move | Refusal] = []
     changed: dict[str, Sums] = {}
-    for wish in wishes:
-        now = changed.get(wish.invoice) or locked.get(wish.invoice)
-        outcome = _judge(wish, payees.get(wish.to), (now, sent_back.get(wish.invoice, 0)), left)
+    for order in orders:
+        now = changed.get(order.invoice) or locked.get(order.invoice)
+        outcome = _judge(order, payees.get(order.to), (now, sent_back.get(order.invoice, 0)), left)
         if isinstance(outcome, Refusal):
             outcomes.append(outcome)
         else:
-            changed[wish.invoice], move = outcome
+            changed[order.invoice], move = outcome
             outcomes.append(move)
     made = await transfers.post_moves(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
     await receipts.write(db, [changed[address] for address in locked if address in changed])
     return [made[outcome.key] if isinstance(outcome, Move) else outcome for outcome in outcomes]
 
 
-async def refund_on_chain(db: Db, wishes: Sequence[Refund], network: Network) -> list[Payment | Refusal]:
+async def refund_on_chain(db: Db, orders: Sequence[Refund], network: Network) -> list[Payment | Refusal]:
     """Ask for the payments under the invoices' locks; the invoice's account bears the fee.
 
     What a payment gives back counts while it is not failed or voided: nothing has to be taken back then.
     """
-    if len({wish.invoice for wish in wishes}) < len(wishes):
+    if len({order.invoice for order in orders}) < len(orders):
         raise Twice
-    locked = await receipts.lock(db, network, [wish.invoice for wish in wishes])
+    locked = await receipts.lock(db, network, [order.invoice for order in orders])
     sent_back = await receipts.sent_back(db, locked)
-    decided = [_order(network, w, locked.get(w.invoice), sent_back.get(w.invoice, 0)) for w in wishes]
+    decided = [_order(network, w, locked.get(w.invoice), sent_back.get(w.invoice, 0)) for w in orders]
     requested = iter(await requesting.request(db, [one for one in decided if isinstance(one, PayOrder)]))
     outcomes = [one if isinstance(one, Refusal) else next(requested) for one in decided]
     told = [
-        _told(locked[wish.invoice], sent_back[wish.invoice] + outcome.amount, outcome.amount, wish.to)
-        for wish, outcome in zip(wishes, outcomes, strict=True)
+        _told(locked[order.invoice], sent_back[order.invoice] + outcome.amount, outcome.amount, order.to)
+        for order, outcome in zip(orders, outcomes, strict=True)
         if isinstance(outcome, Payment)
     ]
     await outbox.emit(db, told)
@@ -112,38 +112,38 @@ async def refund_on_chain(db: Db, wishes: Sequence[Refund], network: Network) ->
 
 
 def _judge(
-    wish: Refund, payee: Owner | None, given: tuple[Sums | None, int], left: Available
+    order: Refund, payee: Owner | None, given: tuple[Sums | None, int], left: Available
 ) -> tuple[Sums, Move] | Refusal:
     now, sent_back = given
     if now is None:
-        return NoSuchInvoice(address=wish.invoice, field="id")
-    amount = wish.amount_of(now, sent_back)
+        return NoSuchInvoice(address=order.invoice, field="id")
+    amount = order.amount_of(now, sent_back)
     if isinstance(amount, Refusal):
         return amount
     if payee is None:
-        return NoSuchAccount(foreign_id=wish.to, field="foreign_id")
+        return NoSuchAccount(foreign_id=order.to, field="foreign_id")
     if payee.id == now.owner.id:
         return OwnInvoice(field="foreign_id")
     if not payee.open:
-        return AccountClosed(foreign_id=wish.to, field="foreign_id")
+        return AccountClosed(foreign_id=order.to, field="foreign_id")
     after = replace(now, refunded_inside=Koinu(now.refunded_inside + amount))
-    told = _told(after, sent_back, amount, wish.to)
+    told = _told(after, sent_back, amount, order.to)
     key = f"refund:{now.address}:{after.refunded_inside}"
     move = Move("REFUND", key, now.owner, payee, amount, now.address, (told,))
     return transfers.decide(left, move) or (after, move)
 
 
-def _order(network: Network, wish: Refund, now: Sums | None, sent_back: int) -> PayOrder | Refusal:
+def _order(network: Network, order: Refund, now: Sums | None, sent_back: int) -> PayOrder | Refusal:
     if now is None:
-        return NoSuchInvoice(address=wish.invoice, field="id")
-    amount = wish.amount_of(now, sent_back)
+        return NoSuchInvoice(address=order.invoice, field="id")
+    amount = order.amount_of(now, sent_back)
     if isinstance(amount, Refusal):
         return amount
-    if (script := dogecoin.known(network, wish.to)) is None:
+    if (script := dogecoin.known(network, order.to)) is None:
         return Invalid(reason="The address cannot be paid on this network.", field="address")
     if amount < DUST:
         return Invalid(reason=f"An amount is at least {show(DUST)} DOGE.", field="amount")
-    payee = Payee(wish.to, script, amount)
+    payee = Payee(order.to, script, amount)
     invoice = (now.owner.id, now.index)
     return PayOrder(now.owner.foreign_id, (payee,), kind="refund", reference=now.address, invoice=invoice)
 

@@ -94,11 +94,11 @@ def creating() -> Command[NewAsset, Asset]:
 
 async def create(db: Db, wanted: Sequence[NewAsset]) -> list[Asset | Refusal]:
     """Make those that are missing; refuse those that are there otherwise, and what would be more than MOST."""
-    there = await known(db, [new.code for new in wanted])
-    if any(new.code not in there for new in wanted):
+    existing = await known(db, [new.code for new in wanted])
+    if any(new.code not in existing for new in wanted):
         await db.execute(_ALONE)
-        there = await _add(db, wanted)
-    return [_outcome(new, there.get(new.code)) for new in wanted]
+        existing = await _add(db, wanted)
+    return [_outcome(new, existing.get(new.code)) for new in wanted]
 
 
 # One at a time: otherwise two that count together would make one too many.
@@ -107,8 +107,8 @@ _ALONE: Final = sa.text("LOCK TABLE assets IN SHARE ROW EXCLUSIVE MODE")
 
 async def _add(db: Db, wanted: Sequence[NewAsset]) -> Mapping[str, Asset]:
     """Make those that are missing, as far as there is room, and return all that are there then."""
-    there = await known(db, [new.code for new in wanted])
-    missing = {new.code: new for new in reversed(wanted) if new.code not in there}
+    existing = await known(db, [new.code for new in wanted])
+    missing = {new.code: new for new in reversed(wanted) if new.code not in existing}
     room = max(0, MOST - (await db.execute(sa.select(sa.func.count()).select_from(assets))).scalar_one())
     rows = [
         {"code": new.code, "name": new.name, "decimals": new.decimals}
@@ -125,10 +125,10 @@ def _outcome(new: NewAsset, asset: Asset | None) -> Asset | Refusal:
     return asset if (asset.name, asset.decimals) == (new.name, new.decimals) else AssetTaken(code=new.code)
 
 
-def read(asset: Asset, given: Given, field: str = "amount") -> int | Refusal:
+def read(asset: Asset, amount: Given, field: str = "amount") -> int | Refusal:
     """Return what was given in the smallest unit, as `Asset.parse`, or why it is no amount."""
     try:
-        return asset.parse(given, field)
+        return asset.parse(amount, field)
     except BadAmount as refusal:
         return refusal
 
@@ -145,19 +145,19 @@ def joined(row: Row) -> Asset:
 async def known(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:
     """Return those of these assets that there are, by code."""
     wanted = sa.literal(sorted(set(codes)), bulk.TEXTS)
-    found = await bulk.fetch_all(db, sa.select(assets).where(assets.c.code == sa.any_(wanted)))
-    return {row["code"]: Asset(**row) for row in found}
+    rows = await bulk.fetch_all(db, sa.select(assets).where(assets.c.code == sa.any_(wanted)))
+    return {row["code"]: Asset(**row) for row in rows}
 
 
 async def fetch(db: Db, code: str) -> Asset:
     """Return the asset, or refuse with NoSuchAsset."""
-    found = await known(db, [code])
-    if code not in found:
+    existing = await known(db, [code])
+    if code not in existing:
         raise NoSuchAsset(code=code)
-    return found[code]
+    return existing[code]
 
 
 async def page(db: Db, after: str, limit: int) -> list[Asset]:
     """Return the assets behind `after` in the order of their codes."""
-    found = sa.select(assets).where(assets.c.code > after).order_by(assets.c.code).limit(limit)
-    return [Asset(**row) for row in await bulk.fetch_all(db, found)]
+    statement = sa.select(assets).where(assets.c.code > after).order_by(assets.c.code).limit(limit)
+    return [Asset(**row) for row in await bulk.fetch_all(db, statement)]

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app import db as bulk_module
-from app.db import Db, bulk
+from app.db import Db, bulk, to_be_done_again
 from app.db.tables import Time, balances
 from app.domain.ledger.journal import Balance, BalanceKey
 
@@ -38,21 +37,21 @@ _ROWS: Final = sa.table(
 
 def _locking(*, skip_locked: bool = False) -> sa.Select[Any]:
     """Lock those of the balances that there are, in the order of their keys, and return them as one row of arrays."""
-    given = bulk.unnested(balances, _KEY, "place")
-    same = sa.and_(_ROWS.c.account_id == given.c.account_id, _ROWS.c.asset == given.c.asset)
+    wanted = bulk.unnested(balances, _KEY, "place")
+    same = sa.and_(_ROWS.c.account_id == wanted.c.account_id, _ROWS.c.asset == wanted.c.asset)
     locked = (
         sa.select(
-            given.c.place,
+            wanted.c.place,
             sa.cast(_ROWS.c.ctid, sa.Text).label("row"),
             *(_ROWS.c[name] for name in (*Balance._fields, "updated")),
         )
-        .join(given, same)
+        .join(wanted, same)
         .order_by(_ROWS.c.account_id, _ROWS.c.asset)
         .with_for_update(key_share=True, of=_ROWS, skip_locked=skip_locked)
         .subquery("locked")
     )
-    found = [bulk.gathered(locked.c[name]) for name in ("place", "row", *Balance._fields)]
-    return sa.select(*found, sa.func.max(locked.c.updated))
+    arrays = [bulk.gathered(locked.c[name]) for name in ("place", "row", *Balance._fields)]
+    return sa.select(*arrays, sa.func.max(locked.c.updated))
 
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -60,23 +59,23 @@ _LOCK: Final = _locking()
 _LOCK_WITHOUT_WAITING: Final = _locking(skip_locked=True)
 
 
-async def lock(db: Db, slots: Sequence[BalanceKey]) -> LockedBalances:
-    """Lock the balances of `slots`, which are sorted; those that have no row yet, as few have, get one.
+async def lock(db: Db, keys: Sequence[BalanceKey]) -> LockedBalances:
+    """Lock the balances of `keys`, which are sorted; those that have no row yet, as few have, get one.
 
     Nobody waits in a circle: rows that are there are waited for in order; then whoever is making the same missing rows,
     in order too, and who does that waits for no row that is there. So a row that another has made meanwhile, and a third
     holds by now, is not waited for: all is to be done again, and finds it there.
     """
-    if not slots:
+    if not keys:
         return LockedBalances({}, {}, _NEVER)
-    locked = await _locked(db, _LOCK, slots)
-    missing = [slot for slot in slots if slot not in locked.rows] if len(locked.rows) < len(slots) else []
+    locked = await _locked(db, _LOCK, keys)
+    missing = [key for key in keys if key not in locked.rows] if len(locked.rows) < len(keys) else []
     if not missing:
         return locked
     await db.execute(_MAKE, bulk.columns(_KEY, missing))
     made = await _locked(db, _LOCK_WITHOUT_WAITING, missing)
     if len(made.rows) < len(missing):
-        raise bulk_module.to_be_done_again("balances were made and locked by others meanwhile")
+        raise to_be_done_again("balances were made and locked by others meanwhile")
     return LockedBalances(locked.balances | made.balances, locked.rows | made.rows, max(locked.latest, made.latest))
 
 
@@ -85,19 +84,19 @@ async def forget_empty(db: Db, locked: LockedBalances) -> None:
 
     Whoever makes one of them meanwhile waits for this transaction as for one that is there, and makes it then.
     """
-    empty = [locked.rows[slot] for slot, balance in locked.balances.items() if not balance.seq]
+    empty = [locked.rows[key] for key, balance in locked.balances.items() if not balance.seq]
     if empty:
         lies = _ROWS.c.ctid == sa.any_(sa.bindparam("rows", type_=bulk.Array(bulk.RowId())))
         await db.execute(sa.delete(_ROWS).where(lies), {"rows": empty})
 
 
-async def _locked(db: Db, statement: sa.Select[Any], slots: Sequence[BalanceKey]) -> LockedBalances:
-    places, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, slots))).one()
-    if places is None:
+async def _locked(db: Db, statement: sa.Select[Any], keys: Sequence[BalanceKey]) -> LockedBalances:
+    positions, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, keys))).one()
+    if positions is None:
         return LockedBalances({}, {}, _NEVER)
-    found = [slots[place - 1] for place in places]
+    locked_keys = [keys[position - 1] for position in positions]
     return LockedBalances(
-        dict(zip(found, map(Balance, *buckets), strict=True)), dict(zip(found, rows, strict=True)), latest
+        dict(zip(locked_keys, map(Balance, *buckets), strict=True)), dict(zip(locked_keys, rows, strict=True)), latest
     )
 
 
@@ -107,7 +106,7 @@ async def move(
     """Write what lies in the `touched` buckets of locked balances, as a rule all of one kind; `rows` says where they lie."""
     columns = tuple([name for name in Balance._fields if name in touched or name == "seq"])
     values = attrgetter(*columns)
-    moved = [(rows[slot], *values(balance)) for slot, balance in last.items()]
+    moved = [(rows[key], *values(balance)) for key, balance in last.items()]
     result = await db.execute(_moving(columns), {**bulk.columns(("row", *columns), moved), "time": time})
     if result.rowcount != len(moved):
         raise RuntimeError("a locked balance is not where it was")
@@ -119,6 +118,6 @@ def _moving(columns: tuple[str, ...]) -> sa.Update:
     values = [sa.bindparam(f"given_{name}", type_=bulk.BIGINTS) for name in columns]
     typed: list[sa.ColumnClause[Any]] = [sa.column("row", bulk.RowId())]
     typed += [sa.column(name, sa.BigInteger) for name in columns]
-    given = sa.func.unnest(rows, *values).table_valued(*typed, name="given").render_derived()
-    new = {name: given.c[name] for name in columns} | {"updated": sa.bindparam("time", type_=Time)}
-    return sa.update(_ROWS).values(new).where(_ROWS.c.ctid == given.c.row)
+    new_values = sa.func.unnest(rows, *values).table_valued(*typed, name="given").render_derived()
+    new = {name: new_values.c[name] for name in columns} | {"updated": sa.bindparam("time", type_=Time)}
+    return sa.update(_ROWS).values(new).where(_ROWS.c.ctid == new_values.c.row)

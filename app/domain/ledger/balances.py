@@ -1,4 +1,4 @@
-"""Holdings: what accounts have, now or at any moment before, read without a lock."""
+"""Balances: what accounts have, now or at any moment before, read without a lock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,16 +56,16 @@ async def balance(db: Db, account: int, asset: str = DOGE) -> Balance:
 
 async def balances_of(db: Db, accounts: Sequence[int], asset: str = DOGE) -> Mapping[int, Balance]:
     """Return the balances of those of `accounts` that have one."""
-    found = await db.execute(_HELD, {"accounts": list(accounts), "asset": asset})
-    return {row.account_id: Balance(row.available, row.incoming, row.held, row.outgoing, row.seq) for row in found}
+    rows = await db.execute(_HELD, {"accounts": list(accounts), "asset": asset})
+    return {row.account_id: Balance(row.available, row.incoming, row.held, row.outgoing, row.seq) for row in rows}
 
 
 async def of_accounts(db: Db, accounts: Sequence[int]) -> dict[int, list[Holding]]:
     """Return what each account has now: Dogecoin first, then what else it ever had, by code."""
-    found: dict[int, list[Row]] = {account: [] for account in accounts}
+    rows_of: dict[int, list[Row]] = {account: [] for account in accounts}
     for row in await bulk.fetch_all(db, _ALL, {"accounts": list(accounts)}):
-        found[row["account_id"]].append(row)
-    return {account: _listed(rows) for account, rows in found.items()}
+        rows_of[row["account_id"]].append(row)
+    return {account: _listed(rows) for account, rows in rows_of.items()}
 
 
 async def at(db: Db, account: int, moment: datetime) -> list[Holding]:
@@ -75,10 +75,10 @@ async def at(db: Db, account: int, moment: datetime) -> list[Holding]:
     """
     if await db.scalar(sa.select(sa.literal(moment) > NOW)):
         raise NotYet
-    known = await last(db, account)
-    places = await before(db, account, dict.fromkeys(known, moment + INSTANT))
-    given = [{"account_id": account, "asset": asset, "seq": seq} for asset, seq in places.items() if seq]
-    return _listed(await bulk.fetch_all(db, _POSTED, bulk.arrays(given)) if given else [])
+    last_seqs = await last(db, account)
+    seqs = await before(db, account, dict.fromkeys(last_seqs, moment + INSTANT))
+    keys = [{"account_id": account, "asset": asset, "seq": seq} for asset, seq in seqs.items() if seq]
+    return _listed(await bulk.fetch_all(db, _POSTED, bulk.arrays(keys)) if keys else [])
 
 
 def _listed(rows: Sequence[Row]) -> list[Holding]:
@@ -92,7 +92,7 @@ def _holding(row: Row) -> Holding:
     return Holding(row["asset"], row["decimals"], Balance(**buckets))
 
 
-# The postings of a slot are numbered from 1 without a gap, and their times never run back. So halving finds the place
+# The postings of a balance key are numbered from 1 without a gap, and their times never run back. So halving finds the place
 # in the primary key, 20 rows looked at for a million; an index by time would cost each posting that is written.
 _BEFORE: Final = sa.text("""
     WITH RECURSIVE halves (asset, until, low, high) AS (
@@ -130,5 +130,5 @@ async def last(db: Db, account: int) -> dict[str, int]:
 
 async def before(db: Db, account: int, until: Mapping[str, datetime]) -> dict[str, int]:
     """Return the number of the account's last posting before a time, by asset; 0 where there is none."""
-    given = {"account": account, "assets": list(until), "untils": list(until.values())}
-    return {row.asset: row.seq for row in await db.execute(_BEFORE, given)}
+    parameters = {"account": account, "assets": list(until), "untils": list(until.values())}
+    return {row.asset: row.seq for row in await db.execute(_BEFORE, parameters)}

@@ -1,4 +1,4 @@
-"""Seals: hashes chained over old entries, so that a change by hand in the database is found, and named."""
+"""The hash chain: seals chained over old entries, so that a change by hand in the database is found, and named."""
 
 from dataclasses import dataclass
 from datetime import timedelta

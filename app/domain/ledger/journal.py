@@ -1,4 +1,4 @@
-"""Books: balances as they are under a lock, moved on entry by entry; no entry is half done, and nothing falls below zero."""
+"""The journal: balances as they are under a lock, moved on entry by entry; no entry is half done, and nothing falls below zero."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ BalanceKey = tuple[int, str]
 
 
 class Balance(NamedTuple):
-    """The four buckets of a slot, and the number of its last posting."""
+    """The four buckets of a balance, and the number of its last posting."""
 
     available: int = 0
     incoming: int = 0
@@ -62,7 +62,7 @@ class Posting(NamedTuple):
     asset: str = DOGE
 
     @property
-    def slot(self) -> BalanceKey:
+    def balance_key(self) -> BalanceKey:
         """The balance that it moves."""
         return self.account, self.asset
 
@@ -96,7 +96,7 @@ class Entry:
         if not sums or any(sums.values()):
             raise ValueError(f"unbalanced entry: {self}")
 
-    def takers(self) -> set[int]:
+    def credited_accounts(self) -> set[int]:
         """Who has more by it than before, and must be open for that; the chain asks nobody."""
         gained: dict[BalanceKey, int] = {}
         if self.promised:
@@ -104,7 +104,7 @@ class Entry:
         for posting in self.postings:
             if posting.account < 0 and posting.account != TREASURY:
                 return set()
-            gained[posting.slot] = gained.get(posting.slot, 0) + posting.amount
+            gained[posting.balance_key] = gained.get(posting.balance_key, 0) + posting.amount
         return {account for (account, _), amount in gained.items() if amount > 0}
 
 
@@ -159,7 +159,7 @@ class Failed(NamedTuple):
 
 @dataclass(slots=True)
 class Journal:
-    """Balances that are locked, the keys of entries that were written, and of the takers the names of those closed."""
+    """Balances that are locked, the keys of entries that were written, and of the credited accounts the names of those closed."""
 
     balances: dict[BalanceKey, Balance]
     keys: set[str] = field(default_factory=set)
@@ -169,16 +169,16 @@ class Journal:
         """Move the balances by `entry`, or say why not."""
         if entry.key in self.keys:
             return Known(entry)
-        if self.closed and (barred := self.closed.keys() & entry.takers()):
+        if self.closed and (barred := self.closed.keys() & entry.credited_accounts()):
             return AccountClosed(foreign_id=self.closed[min(barred)], field="to")
-        given = _with_clawback(self.balances, entry) if entry.clawback else entry.postings
+        moves = _with_clawback(self.balances, entry) if entry.clawback else entry.postings
         now: dict[BalanceKey, Balance] = {}
-        lines = _lines(self.balances, given, now)
+        lines = _lines(self.balances, moves, now)
         if isinstance(lines, Refusal):
             return lines
         self.keys.add(entry.key)
         self.balances.update(now)
-        charged = _charged(entry.postings) - _charged(given) if entry.clawback else 0
+        charged = _charged(entry.postings) - _charged(moves) if entry.clawback else 0
         return Decided(entry, lines, charged)
 
     def decide_together(self, given: Sequence[Entry]) -> list[Decided] | Failed:
@@ -194,51 +194,55 @@ class Journal:
         return decided
 
 
-def slots(given: Iterable[Entry]) -> set[BalanceKey]:
+def balance_keys(new_entries: Iterable[Entry]) -> set[BalanceKey]:
     """Return every balance that the entries may touch. The treasury has no row, so that nothing waits for another there."""
-    found = {(account, asset) for entry in given for account, _, _, asset in entry.postings if account != TREASURY}
-    return found | {(CLAWBACK, posting.asset) for entry in given if entry.clawback for posting in entry.postings}
+    touched_keys = {
+        (account, asset) for entry in new_entries for account, _, _, asset in entry.postings if account != TREASURY
+    }
+    return touched_keys | {
+        (CLAWBACK, posting.asset) for entry in new_entries if entry.clawback for posting in entry.postings
+    }
 
 
 def after(lines: Iterable[AppliedPosting]) -> dict[BalanceKey, Balance]:
-    """Return the balance of each slot after its last line."""
+    """Return the balance of each key after its last line."""
     return {(account, asset): balance for (account, _, _, asset), balance in lines if account != TREASURY}
 
 
-def _charged(given: Sequence[Posting]) -> int:
-    return sum(posting.amount for posting in given if posting.account == CLAWBACK)
+def _charged(charges: Sequence[Posting]) -> int:
+    return sum(posting.amount for posting in charges if posting.account == CLAWBACK)
 
 
 def _with_clawback(held: Mapping[BalanceKey, Balance], entry: Entry) -> tuple[Posting, ...]:
     """Charge to clawback what a giving customer bucket lacks."""
-    given: list[Posting] = []
+    charged: list[Posting] = []
     for posting in entry.postings:
-        lacking = max(0, -posting.amount - held[posting.slot].of(posting.bucket)) if posting.account >= 0 else 0
+        lacking = max(0, -posting.amount - held[posting.balance_key].of(posting.bucket)) if posting.account >= 0 else 0
         parts = (
             Posting(posting.account, posting.bucket, posting.amount + lacking, posting.asset),
             Posting(CLAWBACK, Bucket.AVAILABLE, -lacking, posting.asset),
         )
-        given.extend(part for part in parts if part.amount)
-    return tuple(given)
+        charged.extend(part for part in parts if part.amount)
+    return tuple(charged)
 
 
 def _lines(
-    held: Mapping[BalanceKey, Balance], given: Sequence[Posting], now: dict[BalanceKey, Balance]
+    held: Mapping[BalanceKey, Balance], moves: Sequence[Posting], now: dict[BalanceKey, Balance]
 ) -> tuple[AppliedPosting, ...] | Refusal:
     """Judge the postings one after the other; `now` takes the balances that they touch as they are then."""
     lines = []
-    for posting in given:
+    for posting in moves:
         account, bucket, amount, asset = posting
         if account == TREASURY:
             lines.append(AppliedPosting(posting, Balance()))
             continue
-        slot = account, asset
-        before = now.get(slot) or held[slot]
+        balance_key = account, asset
+        before = now.get(balance_key) or held[balance_key]
         moved = before.after(bucket, amount)
         if account >= 0 and moved.of(bucket) < 0:
             return InsufficientFunds(available=before.of(bucket), needed=-amount, account=account)
         if abs(sum(moved[:_SEQ])) > MAX_BALANCE:
             return TooMuch()
-        now[slot] = moved
+        now[balance_key] = moved
         lines.append(AppliedPosting(posting, moved))
     return tuple(lines)

@@ -48,7 +48,7 @@ __all__ = [
     "post_together",
     "write",
 ]
-"""What the books are made of is named here too: whoever posts needs both."""
+"""What the journal is made of is named here too: whoever posts needs both."""
 
 Outcome = Posted | Known | Refusal
 
@@ -63,47 +63,47 @@ class Pending(NamedTuple):
     rows: Mapping[BalanceKey, str]
 
 
-async def post(db: Db, given: Sequence[Entry]) -> list[Outcome]:
+async def post(db: Db, new_entries: Sequence[Entry]) -> list[Outcome]:
     """Write the entries in order, each whole or not at all; the outcomes stand in the same order.
 
     A handful of statements, whatever the number of entries. A transaction calls this once: balances are locked here,
     in key order, after everything else that the transaction locks.
     """
-    outcomes, pending = await decide(db, given)
+    outcomes, pending = await decide(db, new_entries)
     await write(db, pending)
     return outcomes
 
 
-async def post_together(db: Db, given: Sequence[Sequence[Entry]]) -> list[list[Posted] | Failed]:
+async def post_together(db: Db, groups: Sequence[Sequence[Entry]]) -> list[list[Posted] | Failed]:
     """Write groups of entries in order, each group whole or not at all; otherwise as `post`."""
-    outcomes, pending = await decide_together(db, given)
+    outcomes, pending = await decide_together(db, groups)
     await write(db, pending)
     return outcomes
 
 
-async def decide(db: Db, given: Sequence[Entry]) -> tuple[list[Outcome], Pending]:
+async def decide(db: Db, new_entries: Sequence[Entry]) -> tuple[list[Outcome], Pending]:
     """Do all of `post` but the writing, for whoever has something to prepare while `write` does that."""
-    if not given:
+    if not new_entries:
         return [], Pending([], {})
-    opened = await _open(db, given)
-    outcomes = [opened.books.decide(entry) for entry in given]
+    opened = await _open(db, new_entries)
+    outcomes = [opened.journal.decide(entry) for entry in new_entries]
     posted = await _number(db, opened, [outcome for outcome in outcomes if isinstance(outcome, Decided)])
     numbered = iter(posted)
-    told = [next(numbered) if isinstance(outcome, Decided) else outcome for outcome in outcomes]
-    return told, Pending(posted, opened.rows)
+    numbered_outcomes = [next(numbered) if isinstance(outcome, Decided) else outcome for outcome in outcomes]
+    return numbered_outcomes, Pending(posted, opened.rows)
 
 
-async def decide_together(db: Db, given: Sequence[Sequence[Entry]]) -> tuple[list[list[Posted] | Failed], Pending]:
+async def decide_together(db: Db, groups: Sequence[Sequence[Entry]]) -> tuple[list[list[Posted] | Failed], Pending]:
     """Do all of `post_together` but the writing."""
-    if not any(given):
-        return [[] for _ in given], Pending([], {})
-    opened = await _open(db, [entry for group in given for entry in group])
-    outcomes = [opened.books.decide_together(group) for group in given]
+    if not any(groups):
+        return [[] for _ in groups], Pending([], {})
+    opened = await _open(db, [entry for group in groups for entry in group])
+    outcomes = [opened.journal.decide_together(group) for group in groups]
     decided = [one for outcome in outcomes if not isinstance(outcome, Failed) for one in outcome]
     posted = await _number(db, opened, decided)
     numbered = iter(posted)
-    told = [one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes]
-    return told, Pending(posted, opened.rows)
+    numbered_outcomes = [one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes]
+    return numbered_outcomes, Pending(posted, opened.rows)
 
 
 async def write(db: Db, pending: Pending) -> None:
@@ -116,32 +116,34 @@ async def write(db: Db, pending: Pending) -> None:
     await copy.send(db, postings, _WRITTEN, written)
 
 
-async def _open(db: Db, given: Sequence[Entry]) -> "_Opened":
-    """Whoever posts the same fact, or closes a taker, locks the same balances: what they did is visible after the lock."""
-    locked = await balance_locks.lock(db, sorted(journal.slots(given)))
-    takers = {account for entry in given for account, _, amount, _ in entry.postings if account >= 0 and amount > 0}
-    asked = {"keys": [entry.key for entry in given], "takers": list(takers)}
-    clock, keys, closed = (await db.execute(_UNDER_LOCK, asked)).one()
+async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
+    """Lock the balances first. Who posts the same key, or closes a credited account, locks them too: what they did shows here."""
+    locked = await balance_locks.lock(db, sorted(journal.balance_keys(new_entries)))
+    credited_accounts = {
+        account for entry in new_entries for account, _, amount, _ in entry.postings if account >= 0 and amount > 0
+    }
+    parameters = {"keys": [entry.key for entry in new_entries], "credited_accounts": list(credited_accounts)}
+    clock, keys, closed = (await db.execute(_UNDER_LOCK, parameters)).one()
     names = await _names(db, closed) if closed else {}
     return _Opened(Journal(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
 
 
 async def _names(db: Db, numbers: Sequence[int]) -> dict[int, str]:
-    found = await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id).where(accounts.c.id.in_(numbers)))
-    return {row.id: row.foreign_id for row in found}
+    rows = await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id).where(accounts.c.id.in_(numbers)))
+    return {row.id: row.foreign_id for row in rows}
 
 
 class _Opened(NamedTuple):
-    """Books, where their balances lie, and the time of all that is written in them now."""
+    """The journal, where its balances lie, and the time of all that is written in it now."""
 
-    books: Journal
+    journal: Journal
     rows: Mapping[BalanceKey, str]
     time: datetime
 
 
 # Said, not given as a parameter: otherwise the index of the few closed accounts could not be asked.
 _CLOSED: Final = sa.literal_column("'closed'", sa.Text)
-# In one round trip: the time, which keys were posted before, and which of the takers are closed.
+# In one round trip: the time, which keys were posted before, and which of the credited accounts are closed.
 _UNDER_LOCK: Final = sa.select(
     NOW,
     sa.func.array(
@@ -151,7 +153,9 @@ _UNDER_LOCK: Final = sa.select(
     ),
     sa.func.array(
         sa.select(accounts.c.id)
-        .where(accounts.c.id == sa.any_(sa.bindparam("takers", type_=bulk.BIGINTS)), accounts.c.state == _CLOSED)
+        .where(
+            accounts.c.id == sa.any_(sa.bindparam("credited_accounts", type_=bulk.BIGINTS)), accounts.c.state == _CLOSED
+        )
         .scalar_subquery()
     ),
 )
@@ -161,12 +165,12 @@ _ENTERED: Final = (
 _WRITTEN: Final = ("account_id", "asset", "entry_id", "bucket", "amount", *Balance._fields, "created")
 
 
-async def lock(db: Db, slots: Sequence[BalanceKey]) -> dict[BalanceKey, Balance]:
+async def lock(db: Db, balance_keys: Sequence[BalanceKey]) -> dict[BalanceKey, Balance]:
     """Lock the balances and return them: for whoever must know them before it can say what to post.
 
-    `slots` are sorted. Those that have no row yet, as few have, get one.
+    `balance_keys` are sorted. Those that have no row yet, as few have, get one.
     """
-    return (await balance_locks.lock(db, slots)).balances
+    return (await balance_locks.lock(db, balance_keys)).balances
 
 
 async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
@@ -179,7 +183,7 @@ async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[P
 
 
 async def _move(db: Db, pending: Pending) -> None:
-    lines = [line for one in pending.posted for line in one.lines]
+    lines = [line for entry in pending.posted for line in entry.lines]
     touched = {line.posting.bucket for line in lines}
     await balance_locks.move(db, pending.rows, journal.after(lines), touched, pending.posted[0].created)
 
@@ -187,8 +191,8 @@ async def _move(db: Db, pending: Pending) -> None:
 def _texts(posted: Sequence[Posted]) -> Iterator[bytes]:
     """Write the entries, then their postings."""
     time = posted[0].created.isoformat()
-    yield copy.text(entries, _ENTERED, [(*_entry_row(one), time) for one in posted])
-    rows = [(*_posting_row(line, one.id), time) for one in posted for line in one.lines]
+    yield copy.text(entries, _ENTERED, [(*_entry_row(entry), time) for entry in posted])
+    rows = [(*_posting_row(line, entry.id), time) for entry in posted for line in entry.lines]
     yield copy.text(postings, _WRITTEN, rows)
 
 

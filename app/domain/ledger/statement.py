@@ -1,4 +1,4 @@
-"""History: an account's postings in all its assets, newest first, read without a lock."""
+"""The statement: an account's postings in all its assets, newest first, read without a lock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,9 +141,9 @@ async def page(db: Db, account: int, wanted: StatementFilter, after: StatementCu
 async def check_export(db: Db, account: int, wanted: StatementFilter) -> None:
     """Refuse what is too long for one export with TooLong; counted by the postings' numbers, without reading them."""
     spans = await _spans(db, account, wanted, None)
-    found = sum(max(0, high - low) for low, high in spans.values())
-    if found > EXPORTED:
-        raise TooLong(found=found, most=EXPORTED)
+    count = sum(max(0, high - low) for low, high in spans.values())
+    if count > EXPORTED:
+        raise TooLong(found=count, most=EXPORTED)
 
 
 async def _spans(db: Db, account: int, wanted: StatementFilter, after: StatementCursor | None) -> Spans:

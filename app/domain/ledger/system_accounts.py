@@ -62,10 +62,10 @@ async def treasury(db: Db, codes: Sequence[str] | None = None) -> dict[str, int]
     )
     sealed = sa.cast(sa.select(newest.c.treasury).scalar_subquery()[asset_rows.c.code].astext, sa.Numeric)
     total = sa.func.coalesce(sealed, 0) + sa.func.coalesce(since, 0)
-    found = sa.select(asset_rows.c.code, total.label("total"))
+    statement = sa.select(asset_rows.c.code, total.label("total"))
     if codes is not None:
-        found = found.where(asset_rows.c.code == sa.any_(sa.literal(list(codes), bulk.TEXTS)))
-    return {row.code: int(row.total) for row in await db.execute(found)}
+        statement = statement.where(asset_rows.c.code == sa.any_(sa.literal(list(codes), bulk.TEXTS)))
+    return {row.code: int(row.total) for row in await db.execute(statement)}
 
 
 def _whole(balance: Balance) -> int:

@@ -22,7 +22,7 @@ WINDOW: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact with its numbers; `message` is the JSON text that was rendered when it happened."""
+    """An event with its numbers; `message` is the JSON text that was rendered when it happened."""
 
     position: int
     account_id: int
@@ -82,12 +82,12 @@ async def page(
     """
     last = await writing.last_position(db)  # first: what it counts is there for the statement after it
     counted = events.c.position if foreign_id is None else events.c.sequence
-    there = sa.select(events).where(await _behind(db, after, foreign_id), events.c.position <= last)
-    found = await _fetch(db, _of_types(there, types, counted).limit(limit))
-    if len(found) == limit:
-        return Page(found, found[-1].position)
-    seen: int | None = None if ALL in types else await db.scalar(_nth(there, counted, WINDOW))
-    return Page(found, max(after, last) if seen is None else seen)
+    behind = sa.select(events).where(await _behind(db, after, foreign_id), events.c.position <= last)
+    listed = await _fetch(db, _of_types(behind, types, counted).limit(limit))
+    if len(listed) == limit:
+        return Page(listed, listed[-1].position)
+    seen: int | None = None if ALL in types else await db.scalar(_nth(behind, counted, WINDOW))
+    return Page(listed, max(after, last) if seen is None else seen)
 
 
 async def check(db: Db, position: int, field: str = "cursor") -> None:
@@ -106,7 +106,7 @@ async def at(db: Db, positions: Sequence[int]) -> list[Event]:
 async def position_before(db: Db, moment: datetime) -> int:
     """Return about the last position before a time, found by halving: what happened later has a greater position.
 
-    "About", because facts are numbered in the order of their commits: those that overlapped may have changed places.
+    "About", because events are numbered in the order of their commits: those that overlapped may have changed places.
     """
     low, high = 0, await writing.last_position(db)
     while low < high:

@@ -1,4 +1,4 @@
-"""What is told to the outside: each fact's name and fields, as GigaWallet names them and api.md adds."""
+"""Payloads that several nouns share: each event's name and fields, as GigaWallet names them and api.md adds."""
 
 import json
 from typing import Any, Final, NamedTuple
@@ -8,6 +8,10 @@ from app.domain.ledger import Balance
 from app.domain.outbox.writing import OutboxEvent
 from app.domain.owner import Owner
 from app.money import Koinu, show
+
+TXID_CHANGED: Final = "PAYMENT_TXID_CHANGED"
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""Made once: `json.dumps` with arguments makes an encoder at each call, which takes longer than the encoding."""
 
 
 class Flow(NamedTuple):
@@ -45,7 +49,7 @@ def account_payment(owner: Owner, flow: Flow, *, back: bool = False) -> OutboxEv
 
 
 def of_account(owner: Owner, event: str, message: dict[str, Any]) -> OutboxEvent:
-    """A fact whose message begins with whom it is about."""
+    """An event whose message begins with whom it is about."""
     whole = {"account_id": owner.address, "foreign_id": owner.foreign_id, **message}
     return OutboxEvent(owner.id, owner.foreign_id, event, dumped(whole))
 
@@ -53,8 +57,3 @@ def of_account(owner: Owner, event: str, message: dict[str, Any]) -> OutboxEvent
 def dumped(message: dict[str, Any]) -> str:
     """Return the message as JSON text."""
     return placed(_ENCODE(message))
-
-
-TXID_CHANGED: Final = "PAYMENT_TXID_CHANGED"
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-"""Made once: `json.dumps` with arguments makes an encoder at each call, which takes longer than the encoding."""

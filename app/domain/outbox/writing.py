@@ -1,4 +1,4 @@
-"""The outbox: facts are written where they happened, then moved into `events` under numbers without a gap."""
+"""The outbox: events are written where they happened, then moved into `events` under numbers without a gap."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -26,18 +26,18 @@ class OutboxEvent(NamedTuple):
 
 _LAST: Final = sa.select(sequencer.c.last).where(sequencer.c.account_id == POSITIONS)
 
-# No fact, no row: a lock would be a write, five times a second. The first fact is asked for by its number: the table
+# No event, no row: a lock would be a write, five times a second. The first one is asked for by its number: the table
 # begins with rows that are gone, all of which would be looked at until they are vacuumed, and the index knows them.
 _FIRST: Final = sa.select(outbox.c.id).order_by(outbox.c.id).limit(1).scalar_subquery()
 _LOCKED: Final = _LAST.with_for_update()
 _NEXT: Final = _LOCKED.where(_FIRST.is_not(None))
 
-# One statement, whatever the number of facts. `= ANY(ARRAY(...))`, because `IN (SELECT ... LIMIT)` under a generic plan
+# One statement, whatever the number of events. `= ANY(ARRAY(...))`, because `IN (SELECT ... LIMIT)` under a generic plan
 # was measured 30 times slower. No other transaction counts at the same time: the positions' row is locked before.
 # Only numbers are sorted: sorting whole messages, three times, took a sixth of the statement.
 #
 # The outbox is empty whenever PostgreSQL counts its rows, and two tables of one row each it would join by comparing each
-# with each: two thousand facts took half a second, until it counted again.
+# with each: two thousand events took half a second, until it counted again.
 _NOT_EACH_WITH_EACH: Final = sa.text("SET LOCAL enable_nestloop = off")
 _MOVE: Final = sa.text("""
     WITH taken AS (
@@ -100,29 +100,29 @@ _KEEP: Final = _KEPT.on_conflict_do_update(
 )
 
 
-async def emit(db: Db, facts: Sequence[OutboxEvent]) -> None:
-    """Write the facts in order, in the transaction that made them true: one statement, none for an empty list."""
-    await emit_written(db, [written(facts)] if facts else [])
+async def emit(db: Db, new_events: Sequence[OutboxEvent]) -> None:
+    """Write the events in order, in the transaction that made them true: one statement, none for an empty list."""
+    await emit_written(db, [written(new_events)] if new_events else [])
 
 
-def written(facts: Sequence[OutboxEvent]) -> bytes:
-    """Write the facts for `emit_written`, while the database is at something else."""
-    ids = secrets.token_hex(16 * len(facts))
-    rows = [(*fact, ids[32 * n : 32 * n + 32]) for n, fact in enumerate(facts)]
+def written(new_events: Sequence[OutboxEvent]) -> bytes:
+    """Write the events for `emit_written`, while the database is at something else."""
+    ids = secrets.token_hex(16 * len(new_events))
+    rows = [(*event, ids[32 * n : 32 * n + 32]) for n, event in enumerate(new_events)]
     return copy.text(outbox, _WRITTEN, rows)
 
 
 async def emit_written(db: Db, parts: Sequence[bytes]) -> None:
-    """Emit the facts of all parts, in order."""
+    """Emit the events of all parts, in order."""
     if parts:
         await copy.send(db, outbox, _WRITTEN, b"\n".join(parts))
 
 
 async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False) -> int:
-    """Move up to `limit` facts into `events`, oldest first, and return how many. Where some are `likely`, none are asked for first.
+    """Move up to `limit` outbox rows into `events`, oldest first, and return how many. Where some are `likely`, none are asked for first.
 
     The positions' row is locked by a statement of its own, so that the next one reads all that earlier sequencers did:
-    events become visible in the order of their positions, and whoever keeps a position never misses a fact that was
+    events become visible in the order of their positions, and whoever keeps a position never misses an event that was
     committed late.
     """
     last = await db.scalar(_LOCKED if likely else _NEXT)

@@ -56,8 +56,8 @@ from app.domain.payments.repricing import largest_fee, paid_rows, priced, rename
 from app.domain.payments.request import CONSOLIDATION, PAYEES, PAYOUT, Payee, PayOrder
 from app.domain.payments.sender_work import Work
 from app.domain.payments.signing_queue import (
+    BATCH_SIZE,
     NOT_FOLLOWED,
-    TURN,
     ChangeKey,
     Draft,
     PaymentTaken,
@@ -73,8 +73,8 @@ from app.domain.payments.spendable_coins import (
     ANCESTORS,
     CHAIN_BYTES,
     CoinTaken,
-    Funds,
     Path,
+    SpendableCoins,
     Wanted,
     everybodys,
     of_all_versions,
@@ -98,6 +98,7 @@ from app.domain.payments.voiding import (
 
 __all__ = [
     "ANCESTORS",
+    "BATCH_SIZE",
     "CHAIN_BYTES",
     "CONSOLIDATION",
     "HIGHEST_FEE",
@@ -117,7 +118,6 @@ __all__ = [
     "SKIPPED",
     "SKIPPED_NUMBERS",
     "SMALLEST",
-    "TURN",
     "USUAL_MAX_FEE",
     "AlreadyOver",
     "BelowDust",
@@ -131,7 +131,6 @@ __all__ = [
     "Draft",
     "FeeAboveLimit",
     "FeeTerms",
-    "Funds",
     "InABlock",
     "InsufficientCoins",
     "Means",
@@ -152,6 +151,7 @@ __all__ = [
     "SelectionOrder",
     "Signed",
     "Spendable",
+    "SpendableCoins",
     "Stuck",
     "Tier",
     "TooLarge",

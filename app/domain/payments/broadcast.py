@@ -10,8 +10,8 @@ from app.db import Db, bulk
 from app.db.tables import payments as payment_rows
 from app.db.tables import transactions
 from app.domain import outbox
-from app.domain.payments import payment as payments
-from app.domain.payments.payment import Payment
+from app.domain.payments.payment import Payment, payment_event, with_state
+from app.domain.payments.payment import load as load_payments
 
 RESEND: Final = timedelta(seconds=60)
 AFTER_REASON: Final = "; "
@@ -62,7 +62,7 @@ async def answered(
     numbers = sorted({*held, *refused, *unsure})
     originals = {row.id: row.original for row in await db.execute(_ORIGINALS, {"numbers": numbers})}
     wanted = sa.literal(sorted(set(originals.values())), bulk.BIGINTS)
-    carried = await payments.load(db, payment_rows.c.transaction_id == sa.any_(wanted), lock=True)
+    carried = await load_payments(db, payment_rows.c.transaction_id == sa.any_(wanted), lock=True)
     await db.execute(_LOCK, {"numbers": numbers})
     await db.execute(_TRIED, {"numbers": numbers, "held": sorted(held), "outbid": sorted(outbid)})
     reasons = {originals[number]: reason for number, reason in refused.items()}
@@ -70,7 +70,7 @@ async def answered(
     rows = [{"account_id": p.owner.id, "id": p.id, "state": p.state, "error": p.error} for p, _ in moved]
     if rows:
         await bulk.update(db, payment_rows, ("account_id", "id"), rows)
-    await outbox.emit(db, [payments.payment_event(payment, event) for payment, event in moved if event])
+    await outbox.emit(db, [payment_event(payment, event) for payment, event in moved if event])
     news = {payment.transaction_id for payment, _ in moved if payment.error}
     return {number for number in refused if originals[number] in news}
 
@@ -81,11 +81,11 @@ def _moved(carried: Sequence[Payment], held: Collection[int], reasons: Mapping[i
     for payment in carried:
         reason = reasons.get(payment.transaction_id or 0, payment.error)
         if payment.transaction_id in held and payment.state == "PROCESSING":
-            moved.append((payments.with_state(payment, "BROADCAST"), "PAYMENT_SENT"))
+            moved.append((with_state(payment, "BROADCAST"), "PAYMENT_SENT"))
         elif payment.transaction_id in held and payment.error and payment.state in _REFUSABLE:
-            moved.append((payments.with_state(payment, payment.state), ""))
+            moved.append((with_state(payment, payment.state), ""))
         elif payment.transaction_id not in held and reason != payment.error.split(AFTER_REASON)[0]:
-            moved.append((payments.with_state(payment, payment.state, reason), ""))
+            moved.append((with_state(payment, payment.state, reason), ""))
     return moved
 
 

@@ -1,4 +1,4 @@
-"""Cancellations: a transaction that spends a coin of another one back to its account, so that only one of them can be."""
+"""The cancelling transaction: one that spends a coin of another one back to its account, so that only one of them can be."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -35,7 +35,7 @@ What a block has overtaken needs no cancellation; one might spend the coin of a 
 
 async def wanted(db: Db) -> list[Payment]:
     """Lock those that are WANTED, oldest first."""
-    ids = list(await db.scalars(WANTED.order_by(payment_rows.c.id).limit(signing_queue.TURN)))
+    ids = list(await db.scalars(WANTED.order_by(payment_rows.c.id).limit(signing_queue.BATCH_SIZE)))
     locked = await voiding.lock(db, ids) if ids else {}
     return [payment for payment in locked.values() if payment.state == "CANCELLING"]
 

@@ -1,4 +1,4 @@
-"""A purse: what several payments may spend, chosen for one after the other, so that no coin is chosen twice."""
+"""A coin pool: what several payments may spend, chosen for one after the other, so that no coin is chosen twice."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -8,7 +8,7 @@ from typing import Final
 from app.domain.dogecoin import Outpoint
 from app.domain.payments import coin_selection, fees
 from app.domain.payments.coin_selection import Choice, InsufficientCoins, SelectionOrder, Spendable, Tier
-from app.domain.payments.spendable_coins import ANCESTORS, CHAIN_BYTES, Funds, Path
+from app.domain.payments.spendable_coins import ANCESTORS, CHAIN_BYTES, Path, SpendableCoins
 from app.domain.refusals import Refusal
 
 _P2PKH: Final = bytes(25)
@@ -32,7 +32,7 @@ class CoinPool:
     _own: dict[int, dict[Outpoint, Spendable]] = field(default_factory=dict)
     _others: dict[Outpoint, Spendable] = field(default_factory=dict)
 
-    def add(self, found: Funds) -> None:
+    def add(self, found: SpendableCoins) -> None:
         """Put coins in: those of a tier of their own count as their account's, the others as everybody's."""
         self.paths.update(found.paths)
         self.standing.update(found.standing)
@@ -55,7 +55,7 @@ class CoinPool:
     def grow(self, coin: Spendable, path: Path, stands_on: Mapping[bytes, int]) -> None:
         """Put in the change of a transaction that was signed just now, unless that is the last of its chain."""
         if len(stands_on) < ANCESTORS:
-            self.add(Funds((coin,), {coin.outpoint: path}, {coin.outpoint.txid: stands_on}))
+            self.add(SpendableCoins((coin,), {coin.outpoint: path}, {coin.outpoint.txid: stands_on}))
 
     def choose_own(self, account: int, order: SelectionOrder) -> Choice | None:
         """Choose among the account's own coins; None where they do not do."""

@@ -1,4 +1,4 @@
-"""Pauses: while the chain or the books are not what they should be, nothing is signed and nothing is sent."""
+"""The pause: while the chain or the books are not what they should be, nothing is signed and nothing is sent."""
 
 import sqlalchemy as sa
 

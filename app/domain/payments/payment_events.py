@@ -4,19 +4,18 @@ from collections.abc import Sequence
 
 from app.domain import ledger, outbox
 from app.domain.outbox import Flow, OutboxEvent
-from app.domain.payments import payment as facts
-from app.domain.payments.payment import Payment
+from app.domain.payments.payment import Payment, payment_event
 from app.money import show
 
 
 def requested(payment: "Payment") -> tuple[OutboxEvent, OutboxEvent]:
     """Tell that money was set aside for it."""
-    return facts.payment_event(payment, "PAYMENT_REQUESTED"), flow(payment)
+    return payment_event(payment, "PAYMENT_REQUESTED"), flow(payment)
 
 
 def ended(given: Sequence["Payment"], event: str) -> list[OutboxEvent]:
     """Tell of payments that ended unpaid, and that their money does not go out."""
-    return [one for payment in given for one in (facts.payment_event(payment, event), *turned(payment))]
+    return [one for payment in given for one in (payment_event(payment, event), *turned(payment))]
 
 
 def turned(payment: "Payment") -> list[OutboxEvent]:

@@ -11,9 +11,10 @@ from app.db.tables import addresses, coins, transaction_inputs, transactions
 from app.db.tables import payments as payment_rows
 from app.domain import outbox
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import payment as payments
 from app.domain.payments import repricing, spendable_coins, twin_rows, versions
 from app.domain.payments.coin_selection import Spendable, Tier
+from app.domain.payments.payment import load as load_payments
+from app.domain.payments.payment import payment_event
 from app.domain.payments.spendable_coins import CoinTaken, Path
 from app.domain.payments.twin_rows import Twin
 from app.money import DUST, Koinu
@@ -154,13 +155,13 @@ _SPENDS: Final = (
 
 async def store(db: Db, renewal: Renewal, txid: bytes, raw: bytes) -> None:
     """Keep what was signed again as a twin of what it was, under which its payments go on; CoinTaken if somebody was first."""
-    carried = await payments.load(db, payment_rows.c.transaction_id == renewal.first, lock=True)
+    carried = await load_payments(db, payment_rows.c.transaction_id == renewal.first, lock=True)
     numbers = await twin_rows.insert(db, [Twin(renewal.id, txid, raw, "signed")])
     await _take(db, renewal.first, numbers[txid], list(renewal.spends.values()))
     await twin_rows.copy_change(db, renewal.id, txid, renewal.more)
     rows = [{"account_id": one.owner.id, "id": one.id, "version_id": numbers[txid], "error": ""} for one in carried]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
-    told = [payments.payment_event(repricing.renamed(payment, txid), outbox.TXID_CHANGED) for payment in carried]
+    told = [payment_event(repricing.renamed(payment, txid), outbox.TXID_CHANGED) for payment in carried]
     await outbox.emit(db, told)
 
 

@@ -15,12 +15,12 @@ from app.db.tables import payment_outputs, transaction_inputs, transactions
 from app.db.tables import payments as payment_rows
 from app.domain import ledger, outbox
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import payment as payments_module
 from app.domain.payments import payment_events, repricing, signing_queue, spendable_coins
 from app.domain.payments.broadcast import AFTER_REASON
 from app.domain.payments.coin_selection import Spendable
 from app.domain.payments.fee_bumps import Stuck
-from app.domain.payments.payment import Payment
+from app.domain.payments.payment import Payment, payment_event
+from app.domain.payments.payment import load as load_payments
 from app.domain.payments.signing_queue import ChangeKey, PaymentTaken, Signed
 from app.domain.payments.spendable_coins import Path
 from app.domain.refusals import Conflict
@@ -71,7 +71,7 @@ async def wanted(db: Db) -> Plan | None:
     family = await bulk.fetch_all(db, _STANDING_ON, {"number": number})
     firsts = sorted({row["first"] for row in family})
     ours = payment_rows.c.transaction_id == sa.any_(sa.literal(firsts, bulk.BIGINTS))
-    carried = await payments_module.load(db, ours, lock=True)
+    carried = await load_payments(db, ours, lock=True)
     locked = {row["id"]: row for row in await bulk.fetch_all(db, _LOCK, {"firsts": firsts})}
     await db.execute(sa.update(transactions).where(transactions.c.id == number).values(outbid=False))
     if not locked[number]["outbid"] or locked[number]["state"] not in _UNMINED:
@@ -122,7 +122,7 @@ async def store(db: Db, given: Sequence[Replacement]) -> None:
     outcomes = await ledger.post(db, entries)
     if not all(isinstance(outcome, ledger.Posted) for outcome in outcomes):
         raise PaymentTaken  # the money went elsewhere meanwhile
-    told = [payments_module.payment_event(now, "PAYMENT_REPLACED") for _, now in pairs]
+    told = [payment_event(now, "PAYMENT_REPLACED") for _, now in pairs]
     await outbox.emit(db, [*told, *payment_events.balance_changes([now for _, now in pairs], outcomes)])
 
 

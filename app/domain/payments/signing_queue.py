@@ -11,15 +11,16 @@ from app.db.tables import accounts, addresses, chain_state, coins, payment_outpu
 from app.db.tables import payments as payment_rows
 from app.domain import ledger, outbox
 from app.domain.payments import coin_selection, fees, payment_events, payouts, repricing, spendable_coins
-from app.domain.payments import payment as payments_module
 from app.domain.payments.coin_selection import Choice
-from app.domain.payments.payment import Payment
+from app.domain.payments.payment import Payment, unsent
+from app.domain.payments.payment import load as load_payments
+from app.domain.payments.payment import signed as with_signature
 from app.domain.payments.request import CONSOLIDATION, PAYOUT
 from app.domain.payments.spendable_coins import Path
 from app.domain.refusals import Refusal
 from app.money import Koinu
 
-TURN: Final = 50
+BATCH_SIZE: Final = 50
 """Payments looked at in one step; where the coins of all are not there yet, the next step looks at those after them."""
 TOGETHER: Final = 50
 """Payments in one transaction."""
@@ -70,11 +71,11 @@ async def paused(db: Db) -> str | None:
     return NOT_FOLLOWED if row is None else row.payments_paused
 
 
-async def pending(db: Db, after: int = 0, limit: int = TURN) -> list[Payment]:
+async def pending(db: Db, after: int = 0, limit: int = BATCH_SIZE) -> list[Payment]:
     """Lock the payments whose turn it is: unsigned ones, oldest first, from the one `after` this on."""
     waiting = sa.and_(payment_rows.c.state == "PENDING", payment_rows.c.id > after)
-    turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
-    found = await payments_module.load(db, payment_rows.c.id.in_(turn), lock=True)
+    waiting_turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
+    found = await load_payments(db, payment_rows.c.id.in_(waiting_turn), lock=True)
     return [payment for payment in found if payment.state == "PENDING"]  # while it waited, others may have been first
 
 
@@ -130,7 +131,7 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
     """
     carried = [one for draft in drafts for one in _carried(draft.payments, draft.signed.choice)]
     before = [payment for draft in drafts for payment in draft.payments]
-    ended = [payments_module.unsent(payment, "FAILED", str(refusal)) for payment, refusal in failed]
+    ended = [unsent(payment, "FAILED", str(refusal)) for payment, refusal in failed]
     held_back = [payment.owner.id for payment in ended if payment.kind == PAYOUT]
     if drafts:
         await _store_signed(db, drafts, carried)
@@ -186,7 +187,7 @@ def _carried(group: Sequence[Payment], choice: Choice) -> list[Payment]:
         else [choice.fee]
     )
     return [
-        payments_module.signed(payment, [next(amounts) for _ in payment.outputs], fee)
+        with_signature(payment, [next(amounts) for _ in payment.outputs], fee)
         for payment, fee in zip(group, shares, strict=True)
     ]
 

@@ -1,4 +1,4 @@
-"""Funds: the coins that a payment may spend now, and taking the ones that were chosen."""
+"""Spendable coins: those that a payment may spend now, and taking the ones that were chosen."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,10 +41,10 @@ class CoinTaken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Funds:
+class SpendableCoins:
     """Coins that may be spent, and the path to each one's key.
 
-    `standing`: see `purse.Purse`; it has the transactions of unconfirmed coins.
+    `standing`: see `coin_pool.CoinPool`; it has the transactions of unconfirmed coins.
     """
 
     coins: tuple[Spendable, ...]
@@ -59,17 +59,17 @@ class Wanted(NamedTuple):
     near: int
 
 
-async def own(db: Db, wanted: Collection[Wanted]) -> Funds:
+async def own(db: Db, wanted: Collection[Wanted]) -> SpendableCoins:
     """Return the accounts' own coins that are deep enough, as far as they are worth looking at."""
-    return _funds(await bulk.fetch_all(db, _OWN, _parameters(wanted))) if wanted else _funds(())
+    return _spendable(await bulk.fetch_all(db, _OWN, _parameters(wanted))) if wanted else _spendable(())
 
 
-async def everybodys(db: Db, wanted: Collection[Wanted]) -> Funds:
+async def everybodys(db: Db, wanted: Collection[Wanted]) -> SpendableCoins:
     """Return coins of whatever account that are deep enough, as far as they are worth looking at, and fresh change."""
     settled = await bulk.fetch_all(db, _POOL, _parameters(wanted)) if wanted else ()
     fresh = await bulk.fetch_all(db, _FRESH)
     standing = await _standing(db, {bytes(row["txid"]) for row in fresh})
-    return _funds([*settled, *fresh], standing)
+    return _spendable([*settled, *fresh], standing)
 
 
 def _parameters(wanted: Collection[Wanted]) -> dict[str, object]:
@@ -88,19 +88,19 @@ async def _standing(db: Db, txids: Collection[bytes]) -> dict[bytes, dict[bytes,
     return found
 
 
-async def smallest(db: Db, limit: int) -> Funds:
+async def smallest(db: Db, limit: int) -> SpendableCoins:
     """Return the smallest free coins that are deep enough, of whatever account: they are worth merging."""
     found = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_SETTLED)
-    return _funds(await bulk.fetch_all(db, found.order_by(coins.c.amount).limit(limit)))
+    return _spendable(await bulk.fetch_all(db, found.order_by(coins.c.amount).limit(limit)))
 
 
-async def largest(db: Db, limit: int) -> Funds:
+async def largest(db: Db, limit: int) -> SpendableCoins:
     """Return the largest free coins that are deep enough, of whatever account."""
     found = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_SETTLED)
-    return _funds(await bulk.fetch_all(db, found.order_by(coins.c.amount.desc()).limit(limit)))
+    return _spendable(await bulk.fetch_all(db, found.order_by(coins.c.amount.desc()).limit(limit)))
 
 
-async def of_transaction(db: Db, number: int) -> Funds:
+async def of_transaction(db: Db, number: int) -> SpendableCoins:
     """Return the coins that a transaction of ours spends; none where a block has spent one of them already."""
     same = sa.and_(coins.c.txid == transaction_inputs.c.txid, coins.c.vout == transaction_inputs.c.vout)
     found = (
@@ -109,10 +109,10 @@ async def of_transaction(db: Db, number: int) -> Funds:
         .where(transaction_inputs.c.transaction_id == number)
     )
     rows = await bulk.fetch_all(db, found)
-    return _funds(rows if all(row["spent_height"] is None for row in rows) else ())
+    return _spendable(rows if all(row["spent_height"] is None for row in rows) else ())
 
 
-async def of_all_versions(db: Db, first: int) -> Funds:
+async def of_all_versions(db: Db, first: int) -> SpendableCoins:
     """Return the coins that each spends of those that may still pay or cancel what this transaction was the first to pay.
 
     Whatever spends one of these keeps all of them out of the chain. None where a block has spent one already.
@@ -133,12 +133,12 @@ async def of_all_versions(db: Db, first: int) -> Funds:
     same = sa.and_(coins.c.txid == common.c.txid, coins.c.vout == common.c.vout)
     found = sa.select(*_COLUMNS, _tier(Tier.OWN), coins.c.spent_height).select_from(_PLACED.join(common, same))
     rows = await bulk.fetch_all(db, found)
-    return _funds(rows if all(row["spent_height"] is None for row in rows) else ())
+    return _spendable(rows if all(row["spent_height"] is None for row in rows) else ())
 
 
-def _funds(rows: Sequence[Row], standing: Mapping[bytes, Mapping[bytes, int]] | None = None) -> Funds:
+def _spendable(rows: Sequence[Row], standing: Mapping[bytes, Mapping[bytes, int]] | None = None) -> SpendableCoins:
     outpoints = [Outpoint(bytes(row["txid"]), row["vout"]) for row in rows]
-    return Funds(
+    return SpendableCoins(
         tuple(
             Spendable(outpoint, Koinu(row["amount"]), Tier(row["tier"]))
             for outpoint, row in zip(outpoints, rows, strict=True)

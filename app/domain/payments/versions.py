@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from app.db.tables import payments, transaction_inputs, transactions
 
-_version, _heir = transactions.alias(), transactions.alias()
+_version, _descendant = transactions.alias(), transactions.alias()
 
 
 def _of(first: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
@@ -22,8 +22,8 @@ MINED: Final = sa.exists().where(_of(transactions.c.id), _version.c.height.is_no
 BUILT_UPON: Final = sa.exists().where(
     _of(transactions.c.id),
     transaction_inputs.c.txid == _version.c.txid,
-    _heir.c.id == transaction_inputs.c.transaction_id,
-    _heir.c.state != "dead",
+    _descendant.c.id == transaction_inputs.c.transaction_id,
+    _descendant.c.state != "dead",
 )
 """Whether a transaction of ours spends the change of any version of a first one."""
 _first, _same = transaction_inputs.alias(), transaction_inputs.alias()

@@ -1,4 +1,4 @@
-"""Voids: a payment that is no longer wanted ends at once, or once it is signed by a transaction that cancels it."""
+"""Voiding: a payment that is no longer wanted ends at once, or once it is signed by a transaction that cancels it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from app.db.tables import payments as payment_rows
 from app.domain import ledger, outbox
 from app.domain.commands import Command
 from app.domain.payments import broadcast, payment_events, payouts, versions
-from app.domain.payments import payment as payments
-from app.domain.payments import payment as payments_module
-from app.domain.payments.payment import NoSuchPayment, Payment
+from app.domain.payments.payment import NoSuchPayment, Payment, unsent, with_state
+from app.domain.payments.payment import by_ids as payments_by_ids
+from app.domain.payments.payment import load as load_payments
 from app.domain.payments.request import PAYOUT
 from app.domain.refusals import Conflict, Refusal
 
@@ -67,24 +67,24 @@ class Carrier(NamedTuple):
 
 def voiding() -> Command[VoidOrder, Payment]:
     """Void payments."""
-    return Command("void", void, payments_module.by_ids, lambda payment: str(payment.id), pays=True)
+    return Command("void", void, payments_by_ids, lambda payment: str(payment.id), pays=True)
 
 
-async def void(db: Db, wishes: Sequence[VoidOrder]) -> list[Payment | Refusal]:
-    """Void in the order of the wishes: unsigned payments at once; of the others the sender signs a cancellation."""
-    there = await lock(db, [wish.id for wish in wishes])
+async def void(db: Db, orders: Sequence[VoidOrder]) -> list[Payment | Refusal]:
+    """Void, one order after the other: unsigned payments at once; of the others the sender signs a cancellation."""
+    there = await lock(db, [order.id for order in orders])
     carriers = await _carriers(db, there)
     outcomes: list[Payment | Refusal] = []
     changed: dict[int, Payment] = {}
-    for wish in wishes:
-        payment = there.get(wish.id)
-        if payment is None or payment.owner.foreign_id != wish.foreign_id:
-            outcomes.append(NoSuchPayment(id=wish.id, field="id"))
+    for order in orders:
+        payment = there.get(order.id)
+        if payment is None or payment.owner.foreign_id != order.foreign_id:
+            outcomes.append(NoSuchPayment(id=order.id, field="id"))
             continue
-        refusal = _refusal(payment, carriers.get(payment.transaction_id), wish.unseen)
+        refusal = _refusal(payment, carriers.get(payment.transaction_id), order.unseen)
         if refusal is None:
-            there[wish.id] = changed[wish.id] = _voided(payment)
-        outcomes.append(refusal or there[wish.id])
+            there[order.id] = changed[order.id] = _voided(payment)
+        outcomes.append(refusal or there[order.id])
     await _write(db, list(changed.values()))
     return outcomes
 
@@ -95,7 +95,7 @@ async def lock(db: Db, ids: Sequence[int]) -> dict[int, Payment]:
     await db.execute(
         sa.select(payment_rows.c.id).where(wanted).order_by(payment_rows.c.id).with_for_update(key_share=True)
     )
-    return {payment.id: payment for payment in await payments_module.load(db, wanted)}
+    return {payment.id: payment for payment in await load_payments(db, wanted)}
 
 
 async def _carriers(db: Db, there: dict[int, Payment]) -> dict[int | None, Carrier]:
@@ -134,8 +134,8 @@ def _bound(number: int, carrier: Carrier) -> Refusal | None:
 
 def _voided(payment: Payment) -> Payment:
     if payment.transaction_id is None:
-        return payments_module.unsent(payment, "VOIDED")
-    return payments_module.with_state(payment, "CANCELLING")
+        return unsent(payment, "VOIDED")
+    return with_state(payment, "CANCELLING")
 
 
 async def _write(db: Db, changed: Sequence[Payment]) -> None:
@@ -173,7 +173,7 @@ async def due(db: Db, now: datetime | None = None) -> list[Payment]:
     """Return payments whose time is over at `now` (None: the database's clock) and that nobody has seen, the oldest first."""
     waits = sa.and_(payment_rows.c.expires.is_not(None), payment_rows.c.state.in_(("PENDING", "PROCESSING")))
     over = sa.select(payment_rows.c.id).where(waits, payment_rows.c.expires <= (STATEMENT_NOW if now is None else now))
-    return await payments.load(db, payment_rows.c.id.in_(over.order_by(payment_rows.c.expires).limit(AT_ONCE)))
+    return await load_payments(db, payment_rows.c.id.in_(over.order_by(payment_rows.c.expires).limit(AT_ONCE)))
 
 
 async def seen(db: Db, transaction_id: int) -> None:

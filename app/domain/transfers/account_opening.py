@@ -1,4 +1,4 @@
-"""Openings: accounts are opened, with credits from the treasury where that is asked for, or changed."""
+"""Opening accounts: they are opened, with credits from the treasury where that is asked for, or changed."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -24,45 +24,51 @@ def putting(network: Network) -> Command[AccountOrder, Account]:
     return Command("account", partial(put, network=network), accounts.load, accounts.name)
 
 
-async def put(db: Db, wishes: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
+async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
     """Put accounts as `accounts.put` does, and top those up that open with something, in the same transaction.
 
     What a wrong opening is asked for is not opened.
     """
-    codes = {code for wish in wishes for code in wish.opening}
-    found = await ledger.known(db, codes) if codes else {}
-    refused = [_refusal(wish, found) for wish in wishes]
-    put = iter(await accounts.put(db, [wish for wish, no in zip(wishes, refused, strict=True) if no is None], network))
+    codes = {code for order in orders for code in order.opening}
+    assets = await ledger.known(db, codes) if codes else {}
+    refused = [_refusal(order, assets) for order in orders]
+    put = iter(
+        await accounts.put(db, [order for order, no in zip(orders, refused, strict=True) if no is None], network)
+    )
     outcomes = [next(put) if no is None else no for no in refused]
-    opened = [(w, one) for w, one in zip(wishes, outcomes, strict=True) if w.opening and isinstance(one, Account)]
+    opened = [
+        (order, outcome)
+        for order, outcome in zip(orders, outcomes, strict=True)
+        if order.opening and isinstance(outcome, Account)
+    ]
     if opened:
-        await _top_up(db, [order for wish, account in opened for order in _topups(wish, account)])
+        await _top_up(db, [top_up for order, account in opened for top_up in _topups(order, account)])
     return outcomes
 
 
-async def _top_up(db: Db, orders: Sequence[TransferOrder]) -> None:
-    for made in await making.make(db, orders):
+async def _top_up(db: Db, top_ups: Sequence[TransferOrder]) -> None:
+    for made in await making.make(db, top_ups):
         if isinstance(made, Refusal):
             raise made
 
 
-def _refusal(wish: AccountOrder, found: Mapping[str, Asset]) -> Refusal | None:
-    for code, amount in wish.opening.items():
+def _refusal(order: AccountOrder, assets: Mapping[str, Asset]) -> Refusal | None:
+    for code, amount in order.opening.items():
         field = f"opening.{code}"
         if code == DOGE:
             return NoDogecoin(field=field)
-        if code not in found:
+        if code not in assets:
             return NoSuchAsset(code=code, field=field)
         try:
-            found[code].parse(amount, field)
+            assets[code].parse(amount, field)
         except BadAmount as refusal:
             return refusal
     return None
 
 
-def _topups(wish: AccountOrder, account: Account) -> list[TransferOrder]:
+def _topups(order: AccountOrder, account: Account) -> list[TransferOrder]:
     """One transfer for each credit; an account is opened once, so its number makes their keys."""
     return [
-        TransferOrder(f"opening:{account.id}:{code}", ISSUER, (Payee(wish.foreign_id, amount),), code, kind="TOPUP")
-        for code, amount in sorted(wish.opening.items())
+        TransferOrder(f"opening:{account.id}:{code}", ISSUER, (Payee(order.foreign_id, amount),), code, kind="TOPUP")
+        for code, amount in sorted(order.opening.items())
     ]

@@ -1,4 +1,4 @@
-"""Trades: transfers that stand together, all of them or none; two of two assets are an exchange."""
+"""Atomic transfers: they stand together, all of them or none; two of two assets are an exchange."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,39 +8,41 @@ from app.domain.commands import Command
 from app.domain.idempotency import KeyReused
 from app.domain.ledger import Failed, Posted
 from app.domain.refusals import Refusal
-from app.domain.transfers import making as transfer_orders
-from app.domain.transfers import transfer as transfers
-from app.domain.transfers.making import Made, Parties, TransferOrder, TransferPlan
+from app.domain.transfers.making import Made, Parties, TransferOrder, TransferPlan, post_orders
+from app.domain.transfers.making import named as parties_named
+from app.domain.transfers.making import plan as plan_transfer
+from app.domain.transfers.making import verdict as verdict_on_transfer
 from app.domain.transfers.transfer import Transfer
+from app.domain.transfers.transfer import by_ids as transfers_by_ids
 
 Trade = tuple[Transfer, ...]
 
 
 def making() -> Command[Sequence[TransferOrder], Trade]:
-    """Carry trades out; one is known by the ids of all of its transfers."""
+    """Make groups of transfers; a group is known by the ids of all of its transfers."""
     return Command("trade", make, _by_ids, lambda trade: ",".join(str(transfer.id) for transfer in trade))
 
 
 async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade | Refusal]:
-    """Carry the trades out in their order; a refusal names the first transfer of a trade that cannot be made."""
-    parties = await transfer_orders.named(db, [order for orders in wanted for order in orders])
+    """Make the groups in their order; a refusal names the first transfer of a group that cannot be made."""
+    parties = await parties_named(db, [order for orders in wanted for order in orders])
     plans = [_plans(orders, parties) for orders in wanted]
     decided, pending = await ledger.decide_together(
-        db, [[one.entry for one in group] for group in plans if not isinstance(group, Refusal)]
+        db, [[plan.entry for plan in group] for group in plans if not isinstance(group, Refusal)]
     )
     posted = iter(decided)
     judged = [group if isinstance(group, Refusal) else _verdict(group, next(posted), parties) for group in plans]
-    made = [one for group in judged if not isinstance(group, Refusal) for one in group]
-    told = iter(await transfer_orders.post_orders(db, parties, made, pending))
-    return [group if isinstance(group, Refusal) else tuple(next(told) for _ in group) for group in judged]
+    made = [plan for group in judged if not isinstance(group, Refusal) for plan in group]
+    transfers = iter(await post_orders(db, parties, made, pending))
+    return [group if isinstance(group, Refusal) else tuple(next(transfers) for _ in group) for group in judged]
 
 
 def _plans(orders: Sequence[TransferOrder], parties: Parties) -> list[TransferPlan] | Refusal:
     plans: list[TransferPlan] = []
-    for place, order in enumerate(orders):
-        plan = transfer_orders.plan(order, parties)
+    for index, order in enumerate(orders):
+        plan = plan_transfer(order, parties)
         if isinstance(plan, Refusal):
-            return _at(place, plan)
+            return _at(index, plan)
         plans.append(plan)
     return plans
 
@@ -49,20 +51,20 @@ def _verdict(
     plans: Sequence[TransferPlan], outcome: Sequence[Posted] | Failed, parties: Parties
 ) -> list[Made] | Refusal:
     if isinstance(outcome, Failed):
-        refusal = transfer_orders.verdict(plans[outcome.place], outcome.outcome, parties)
+        refusal = verdict_on_transfer(plans[outcome.place], outcome.outcome, parties)
         return _at(outcome.place, refusal) if isinstance(refusal, Refusal) else [refusal]
     return [Made(plan, posted) for plan, posted in zip(plans, outcome, strict=True)]
 
 
-def _at(place: int, refusal: Refusal) -> Refusal:
+def _at(index: int, refusal: Refusal) -> Refusal:
     """Name the transfer that is refused; a key is that of all."""
     if isinstance(refusal, KeyReused):
         return refusal
-    return refusal.about(f"transfers.{place}.{refusal.field}" if refusal.field else f"transfers.{place}")
+    return refusal.about(f"transfers.{index}.{refusal.field}" if refusal.field else f"transfers.{index}")
 
 
 async def _by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Trade]:
-    """Return the trades, the transfers of each in the order in which they were asked for."""
-    wanted = {one: one.split(",") for one in ids}
-    found = await transfers.by_ids(db, [number for numbers in wanted.values() for number in numbers])
-    return {one: tuple(found[number] for number in numbers) for one, numbers in wanted.items()}
+    """Return the groups, the transfers of each in the order in which they were asked for."""
+    wanted = {trade_id: trade_id.split(",") for trade_id in ids}
+    transfers = await transfers_by_ids(db, [number for numbers in wanted.values() for number in numbers])
+    return {trade_id: tuple(transfers[number] for number in numbers) for trade_id, numbers in wanted.items()}

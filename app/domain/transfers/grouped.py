@@ -1,4 +1,4 @@
-"""Movements: entries that stand or fall together, and what they tell of the balances after them."""
+"""Grouped entries: movements that stand or fall together, and what they tell of the balances after them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,21 +53,21 @@ class Movement:
         return tuple(telling.owner for telling in self.told)
 
 
-async def post_movements(db: Db, given: Sequence[Movement]) -> list[Refusal | None]:
+async def post_movements(db: Db, movements: Sequence[Movement]) -> list[Refusal | None]:
     """Post the movements in order and tell of them; returns which were refused.
 
     A refusal of one that is not `alone` is raised: all is undone, and whoever batches runs the requests one by one.
     """
-    outcomes = await ledger.post_together(db, [movement.entries for movement in given])
-    pairs = list(zip(given, outcomes, strict=True))
-    refused = [_refusal(movement, one) if isinstance(one, Failed) else None for movement, one in pairs]
+    outcomes = await ledger.post_together(db, [movement.entries for movement in movements])
+    pairs = list(zip(movements, outcomes, strict=True))
+    refused = [_refusal(movement, outcome) if isinstance(outcome, Failed) else None for movement, outcome in pairs]
     made = [
-        (movement, [line for posted in one for line in posted.lines])
-        for movement, one in pairs
-        if not isinstance(one, Failed)
+        (movement, [line for posted in outcome for line in posted.lines])
+        for movement, outcome in pairs
+        if not isinstance(outcome, Failed)
     ]
-    told = [fact for movement, lines in made for fact in _told(movement, lines)]
-    await outbox.emit(db, [*told, *_balances(made)])
+    events = [event for movement, lines in made for event in _told(movement, lines)]
+    await outbox.emit(db, [*events, *_balances(made)])
     return refused
 
 
@@ -86,7 +86,7 @@ def _refusal(movement: Movement, failed: Failed) -> Refusal:
 def _told(movement: Movement, lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
     """Each account's own balance stands in what it is told."""
     after, asset = ledger.after(lines), movement.asset
-    return [fact(one, asset, after.get((one.owner.id, asset.code))) for one in movement.told]
+    return [fact(sides, asset, after.get((sides.owner.id, asset.code))) for sides in movement.told]
 
 
 def fact(telling: TransferSides, asset: Asset, balance: Balance | None) -> OutboxEvent:
@@ -165,13 +165,13 @@ async def post_moves(db: Db, moves: Sequence[Move]) -> dict[str, Transfer]:
         if not isinstance(outcome, Posted):
             raise outcome if isinstance(outcome, Refusal) else AssertionError(outcome)
         made.append(outcome)
-    await outbox.emit(db, [*(fact for move in moves for fact in move.facts), *_balance_changes(moves, made)])
+    await outbox.emit(db, [*(event for move in moves for event in move.facts), *_balance_changes(moves, made)])
     names = {owner.id: owner.foreign_id for move in moves for owner in (move.payer, move.payee)}
-    return {one.entry.key: transfer.made(one, names, DOGE_DECIMALS) for one in made}
+    return {posted.entry.key: transfer.made(posted, names, DOGE_DECIMALS) for posted in made}
 
 
 def _balance_changes(moves: Sequence[Move], made: Sequence[Posted]) -> list[OutboxEvent]:
     """Tell each account's balance after all of them: once per account."""
     owners = {owner.id: owner for move in moves for owner in (move.payer, move.payee)}
-    last = {line.posting.account: line.balance for one in made for line in one.lines}
+    last = {line.posting.account: line.balance for posted in made for line in posted.lines}
     return [outbox.balance_change(owners[account], balance) for account, balance in sorted(last.items())]

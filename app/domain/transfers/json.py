@@ -51,7 +51,7 @@ def side(shares: Sequence[Share], decimals: int) -> str:
 
 
 def told(posted: Posted, transfer: Transfer, owners: Mapping[int, Owner]) -> list[OutboxEvent]:
-    """One fact for each account, in the order of the entry's lines; the treasury is told nothing."""
+    """One event for each account, in the order of the entry's lines; the treasury is told nothing."""
     decimals = transfer.decimals
     gives, takes = side(transfer.givers, decimals), side(transfer.takers, decimals)
     begins = f'"transfer":{transfer.id},"type":{quoted(transfer.kind)}'

@@ -68,11 +68,11 @@ class _Looked:
 
     def cut(self, limit: int, *, timed: bool) -> tuple[list[int], TransferCursor | None]:
         """Return the entries of a page, and where the list goes on; `timed` says that it goes by time."""
-        kept = [row for row in self.rows if row["kept"]]
-        ids = [row["entry_id"] for row in kept[:limit]]
-        if len(kept) <= limit and not self.more:
+        matching = [row for row in self.rows if row["kept"]]
+        ids = [row["entry_id"] for row in matching[:limit]]
+        if len(matching) <= limit and not self.more:
             return ids, None
-        last = kept[limit - 1] if len(kept) > limit else self.rows[-1]
+        last = matching[limit - 1] if len(matching) > limit else self.rows[-1]
         return ids, TransferCursor(last["entry_id"], last["created"] if timed else None)
 
 
@@ -138,15 +138,15 @@ async def _of_account(db: Db, account: int, wanted: TransferFilter, after: Trans
     until = min(behind + INSTANT, wanted.end or FOREVER)
     last = {code: seq for code, seq in (await balances.last(db, account)).items() if wanted.asset in ("", code)}
     highs = last | await ledger.before(db, account, dict.fromkeys(last, until)) if until < FOREVER else last
-    given = {"account": account, "assets": list(highs), "highs": list(highs.values())}
-    given |= {"created": behind, "id": after.id if after else NEWEST, "start": wanted.start, "end": wanted.end}
-    found = _NOTHING
+    parameters = {"account": account, "assets": list(highs), "highs": list(highs.values())}
+    parameters |= {"created": behind, "id": after.id if after else NEWEST, "start": wanted.start, "end": wanted.end}
+    looked = _NOTHING
     for look in (2 * limit, LOOKED_AT):
-        rows = await bulk.fetch_all(db, _OF_ACCOUNT, {**given, "limit": look}) if highs else ()
-        found = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
-        if found.enough(limit):
+        rows = await bulk.fetch_all(db, _OF_ACCOUNT, {**parameters, "limit": look}) if highs else ()
+        looked = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
+        if looked.enough(limit):
             break
-    return await _page(db, *found.cut(limit, timed=True))
+    return await _page(db, *looked.cut(limit, timed=True))
 
 
 async def _of_entries(
@@ -162,21 +162,21 @@ async def _of_entries(
     if wanted.reference:  # the index is of those that have one
         looked = looked.where(entries.c.reference != index_pages.EMPTY)
         columns, same = [entries.c.reference, entries.c.id], [wanted.reference]
-    found = _NOTHING
+    scan = _NOTHING
     for look in (2 * limit, LOOKED_AT):
         seen = index_pages.newest(looked, columns, same, below, look).subquery()
-        kept = sa.select(seen.c.id.label("entry_id"), seen.c.created, _kept(seen, account, wanted).label("kept"))
-        rows = await bulk.fetch_all(db, kept.order_by(seen.c.id.desc()))
-        found = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
-        if found.enough(limit):
+        statement = sa.select(seen.c.id.label("entry_id"), seen.c.created, _kept(seen, account, wanted).label("kept"))
+        rows = await bulk.fetch_all(db, statement.order_by(seen.c.id.desc()))
+        scan = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
+        if scan.enough(limit):
             break
-    return await _page(db, *found.cut(limit, timed=False))
+    return await _page(db, *scan.cut(limit, timed=False))
 
 
 async def _page(db: Db, ids: Sequence[int], rest: TransferCursor | None) -> Page:
     """Read the transfers, in the order of their entries."""
-    found = await transfer.by_ids(db, [str(number) for number in ids]) if ids else {}
-    return Page([found[str(number)] for number in ids], rest)
+    transfers = await transfer.by_ids(db, [str(number) for number in ids]) if ids else {}
+    return Page([transfers[str(number)] for number in ids], rest)
 
 
 def _kept(seen: sa.Subquery, account: int | None, wanted: TransferFilter) -> sa.ColumnElement[bool]:

@@ -29,8 +29,9 @@ from app.domain.ledger import (
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import json
-from app.domain.transfers import transfer as transfers
 from app.domain.transfers.transfer import TREASURY_NAME, Transfer
+from app.domain.transfers.transfer import by_keys as transfers_by_keys
+from app.domain.transfers.transfer import made as transfer_made
 
 PAYEES: Final = 100
 """The most that one transfer may have."""
@@ -129,7 +130,7 @@ class Parties(NamedTuple):
 def making(network: Network) -> Command[TransferOrder, Transfer]:
     """Carry transfers and credits out."""
     run = partial(open_and_make, network=network)
-    return Command("transfer", run, transfers.by_keys, lambda transfer: transfer.key, _entry_key)
+    return Command("transfer", run, transfers_by_keys, lambda transfer: transfer.key, _entry_key)
 
 
 async def open_and_make(db: Db, orders: Sequence[TransferOrder], network: Network) -> list[Transfer | Refusal]:
@@ -141,11 +142,11 @@ async def open_and_make(db: Db, orders: Sequence[TransferOrder], network: Networ
     async with db.begin_nested() as trial:
         outcomes = await _opening(db, orders, sorted(missing), network)
         opening = [order.opening in missing for order in orders]
-        if any(opens and isinstance(one, Transfer) for opens, one in zip(opening, outcomes, strict=True)):
+        if any(opens and isinstance(outcome, Transfer) for opens, outcome in zip(opening, outcomes, strict=True)):
             return outcomes
         await trial.rollback()
     others = iter(await make(db, [order for order, opens in zip(orders, opening, strict=True) if not opens]))
-    return [one if opens else next(others) for one, opens in zip(outcomes, opening, strict=True)]
+    return [outcome if opens else next(others) for outcome, opens in zip(outcomes, opening, strict=True)]
 
 
 async def _opening(
@@ -153,7 +154,7 @@ async def _opening(
 ) -> list[Transfer | Refusal]:
     """Carry out what names no account that cannot be opened."""
     opened = await accounts.put(db, [AccountOrder(name, {}) for name in missing], network)
-    refused = {name: one for name, one in zip(missing, opened, strict=True) if isinstance(one, Refusal)}
+    refused = {name: outcome for name, outcome in zip(missing, opened, strict=True) if isinstance(outcome, Refusal)}
     made = iter(await make(db, [order for order in orders if order.opening not in refused]))
     return [refused[order.opening] if order.opening in refused else next(made) for order in orders]
 
@@ -162,11 +163,11 @@ async def make(db: Db, orders: Sequence[TransferOrder]) -> list[Transfer | Refus
     """Carry the orders out in their order, as far as each payer's money goes."""
     parties = await named(db, orders)
     plans = [plan(order, parties) for order in orders]
-    decided, pending = await ledger.decide(db, [one.entry for one in plans if isinstance(one, TransferPlan)])
+    decided, pending = await ledger.decide(db, [item.entry for item in plans if isinstance(item, TransferPlan)])
     outcomes = iter(decided)
-    judged = [one if isinstance(one, Refusal) else verdict(one, next(outcomes), parties) for one in plans]
-    made = iter(await post_orders(db, parties, [one for one in judged if isinstance(one, Made)], pending))
-    return [one if isinstance(one, Refusal) else next(made) for one in judged]
+    judged = [item if isinstance(item, Refusal) else verdict(item, next(outcomes), parties) for item in plans]
+    made = iter(await post_orders(db, parties, [outcome for outcome in judged if isinstance(outcome, Made)], pending))
+    return [outcome if isinstance(outcome, Refusal) else next(made) for outcome in judged]
 
 
 async def named(db: Db, orders: Sequence[TransferOrder]) -> Parties:
@@ -185,15 +186,15 @@ def plan(order: TransferOrder, parties: Parties) -> TransferPlan | Refusal:
         return refusal
 
 
-def verdict(given: TransferPlan, outcome: Outcome, parties: Parties) -> Made | Refusal:
+def verdict(transfer_plan: TransferPlan, outcome: Outcome, parties: Parties) -> Made | Refusal:
     """Put what the ledger said in the caller's words."""
     if isinstance(outcome, Posted):
-        return Made(given, outcome)
+        return Made(transfer_plan, outcome)
     if isinstance(outcome, Known):
         return KeyMade(field="Idempotency-Key")
     if isinstance(outcome, InsufficientFunds):
         [name] = [owner.foreign_id for owner in parties.owners.values() if owner.id == outcome.facts["account"]]
-        return lacking(name, given.asset, outcome)
+        return lacking(name, transfer_plan.asset, outcome)
     return outcome if isinstance(outcome, AccountClosed) else outcome.about("amount")
 
 
@@ -206,8 +207,8 @@ def lacking(name: str, asset: Asset, refusal: InsufficientFunds) -> Lacking:
 async def post_orders(db: Db, parties: Parties, made: Sequence[Made], pending: Pending) -> list[Transfer]:
     """Write what was decided, tell of the transfers that were made, and return them."""
     parts = await bulk.meanwhile(ledger.write(db, pending), _told(parties, made))
-    await outbox.emit_written(db, [told for _, told in parts])
-    return [transfer for found, _ in parts for transfer in found]
+    await outbox.emit_written(db, [events for _, events in parts])
+    return [transfer for transfers, _ in parts for transfer in transfers]
 
 
 def _told(parties: Parties, made: Sequence[Made]) -> Iterator[tuple[list[Transfer], bytes]]:
@@ -215,10 +216,10 @@ def _told(parties: Parties, made: Sequence[Made]) -> Iterator[tuple[list[Transfe
     owners = {owner.id: owner for owner in parties.owners.values()}
     names = {number: owner.foreign_id for number, owner in owners.items()}
     for first in range(0, len(made), SLICE):
-        some = made[first : first + SLICE]
-        found = [transfers.made(posted, names, plan.asset.decimals) for plan, posted in some]
-        facts = [json.told(one.posted, shown, owners) for one, shown in zip(some, found, strict=True)]
-        yield found, outbox.written(list(chain.from_iterable(facts)))
+        batch = made[first : first + SLICE]
+        transfers = [transfer_made(posted, names, plan.asset.decimals) for plan, posted in batch]
+        events = [json.told(accepted.posted, shown, owners) for accepted, shown in zip(batch, transfers, strict=True)]
+        yield transfers, outbox.written(list(chain.from_iterable(events)))
 
 
 def _plan(order: TransferOrder, parties: Parties) -> TransferPlan:

@@ -13,9 +13,10 @@ from app.domain.ledger import Asset, Bucket, Entry, Given, Known, Outcome, Posti
 from app.domain.owner import AccountClosed, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import making
-from app.domain.transfers import transfer as transfers
 from app.domain.transfers.making import ISSUER, ISSUING, Made, Parties, TransferPlan
-from app.domain.transfers.transfer import NoSuchTransfer, Transfer
+from app.domain.transfers.transfer import NoSuchTransfer, Transfer, reversal_key
+from app.domain.transfers.transfer import by_ids as transfers_by_ids
+from app.domain.transfers.transfer import load as load_transfers
 
 KIND: Final = "REVERSAL"
 _WHY_NOT: Final[Mapping[str, str]] = {
@@ -58,26 +59,26 @@ class ReversalOrder(NamedTuple):
 
 def reversing() -> Command[ReversalOrder, Transfer]:
     """Reverse transfers."""
-    return Command("reversal", reverse, transfers.by_ids, lambda transfer: str(transfer.id))
+    return Command("reversal", reverse, transfers_by_ids, lambda transfer: str(transfer.id))
 
 
-async def reverse(db: Db, wishes: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
-    """Reverse in the order of the wishes; the entry's key sees to it that each transfer goes back once."""
-    found = {transfer.id: transfer for transfer in await transfers.load(db, [wish.id for wish in wishes])}
-    parts = await _parts(db, list(found))
-    owners = [part.owner for some in parts.values() for part in some if part.owner is not ISSUING]
+async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
+    """Reverse, one order after the other; the entry's key sees to it that each transfer goes back once."""
+    transfers_by_id = {transfer.id: transfer for transfer in await load_transfers(db, [order.id for order in orders])}
+    parts = await _parts(db, list(transfers_by_id))
+    owners = [part.owner for sides in parts.values() for part in sides if part.owner is not ISSUING]
     named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
-    parties = Parties(named, await ledger.known(db, {one.asset for one in found.values()}))
-    plans = [_plan(wish, found.get(wish.id), parts.get(wish.id, ()), parties) for wish in wishes]
+    parties = Parties(named, await ledger.known(db, {item.asset for item in transfers_by_id.values()}))
+    plans = [_plan(order, transfers_by_id.get(order.id), parts.get(order.id, ()), parties) for order in orders]
     decided, pending = await ledger.decide(db, [plan.entry for plan in plans if isinstance(plan, TransferPlan)])
     outcomes = iter(decided)
     judged = [
-        plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), wish, parties)
-        for wish, plan in zip(wishes, plans, strict=True)
+        plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), order, parties)
+        for order, plan in zip(orders, plans, strict=True)
     ]
-    made = [one for one in judged if isinstance(one, Made)]
-    told = iter(await making.post_orders(db, parties, made, pending))
-    return [one if isinstance(one, Refusal) else next(told) for one in judged]
+    made = [item for item in judged if isinstance(item, Made)]
+    reversals = iter(await making.post_orders(db, parties, made, pending))
+    return [item if isinstance(item, Refusal) else next(reversals) for item in judged]
 
 
 class _Part(NamedTuple):
@@ -100,47 +101,47 @@ _PARTS: Final = (
 
 async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
     """Return the parts of the transfers, by the numbers of their accounts: another may have the name by now."""
-    found: dict[int, list[_Part]] = {}
+    parts_of: dict[int, list[_Part]] = {}
     for row in await db.execute(_PARTS, {"ids": list(ids)}) if ids else ():
-        given = (row.account_id, row.foreign_id, row.address, row.open)
-        owner = ISSUING if row.account_id == TREASURY else Owner(*given)
-        found.setdefault(row.entry_id, []).append(_Part(owner, row.amount))
-    return found
+        columns = (row.account_id, row.foreign_id, row.address, row.open)
+        owner = ISSUING if row.account_id == TREASURY else Owner(*columns)
+        parts_of.setdefault(row.entry_id, []).append(_Part(owner, row.amount))
+    return parts_of
 
 
-def _verdict(plan: TransferPlan, outcome: Outcome, wish: ReversalOrder, parties: Parties) -> Made | Refusal:
+def _verdict(plan: TransferPlan, outcome: Outcome, order: ReversalOrder, parties: Parties) -> Made | Refusal:
     if isinstance(outcome, Known):
-        return AlreadyReversed(id=wish.id)
+        return AlreadyReversed(id=order.id)
     return making.verdict(plan, outcome, parties)
 
 
 def _plan(
-    wish: ReversalOrder, transfer: Transfer | None, parts: Sequence[_Part], parties: Parties
+    order: ReversalOrder, transfer: Transfer | None, parts: Sequence[_Part], parties: Parties
 ) -> TransferPlan | Refusal:
     if transfer is None:
-        return NoSuchTransfer(id=wish.id)
+        return NoSuchTransfer(id=order.id)
     if transfer.kind in _WHY_NOT:
-        return NotReversible(id=wish.id, reason=_WHY_NOT[transfer.kind])
+        return NotReversible(id=order.id, reason=_WHY_NOT[transfer.kind])
     asset = parties.assets[transfer.asset]
     try:
-        return TransferPlan(_entry(wish, transfer, parts, asset), asset)
+        return TransferPlan(_entry(order, transfer, parts, asset), asset)
     except Refusal as refusal:
         return refusal
 
 
-def _entry(wish: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
+def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
     """Those who took give, and those who gave take."""
-    amount = transfer.amount if wish.amount is None else asset.parse(wish.amount)
+    amount = transfer.amount if order.amount is None else asset.parse(order.amount)
     if amount > transfer.amount:
         raise AboveTransfer(amount=asset.show(transfer.amount), asset=asset.code)
-    [back], given = [part.owner for part in parts if part.amount < 0], [part for part in parts if part.amount > 0]
-    if amount < transfer.amount and len(given) > 1:
+    [back], receivers = [part.owner for part in parts if part.amount < 0], [part for part in parts if part.amount > 0]
+    if amount < transfer.amount and len(receivers) > 1:
         raise PartOfSeveral
     if not back.open:
         raise AccountClosed(foreign_id=back.foreign_id, field="id")
     if amount < transfer.amount:
-        given = [_Part(given[0].owner, amount)]
-    lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in given]
+        receivers = [_Part(receivers[0].owner, amount)]
+    lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in receivers]
     lines.append(Posting(back.id, Bucket.AVAILABLE, amount, asset.code))
     reference = (transfer.reference_type, transfer.reference)
-    return Entry(KIND, ("transfer", str(transfer.id)), transfers.reversal_key(transfer.id), tuple(lines), reference)
+    return Entry(KIND, ("transfer", str(transfer.id)), reversal_key(transfer.id), tuple(lines), reference)

@@ -95,16 +95,16 @@ async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Transfer]:
 
 async def by_keys(db: Db, keys: Sequence[str]) -> dict[str, Transfer]:
     """Return the transfers whose entries have these keys."""
-    found = await db.scalars(_KEYED, {"keys": list(keys)})
-    return {transfer.key: transfer for transfer in await load(db, list(found))}
+    ids = await db.scalars(_KEYED, {"keys": list(keys)})
+    return {transfer.key: transfer for transfer in await load(db, list(ids))}
 
 
 async def fetch(db: Db, number: int) -> Transfer:
     """Return the transfer, or refuse with NoSuchTransfer."""
-    found = await load(db, [number])
-    if not found:
+    transfers = await load(db, [number])
+    if not transfers:
         raise NoSuchTransfer(id=number)
-    return found[0]
+    return transfers[0]
 
 
 async def load(db: Db, ids: Sequence[int]) -> list[Transfer]:
@@ -114,8 +114,8 @@ async def load(db: Db, ids: Sequence[int]) -> list[Transfer]:
     for row in rows:
         lines.setdefault(row["id"], []).append(row)
     came_back = await _reversed(db, list(lines))
-    found = [_of(given, came_back.get(number, 0)) for number, given in lines.items()]
-    return sorted(found, key=lambda transfer: -transfer.id)
+    transfers = [_of(legs, came_back.get(number, 0)) for number, legs in lines.items()]
+    return sorted(transfers, key=lambda transfer: -transfer.id)
 
 
 def reversal_key(number: int) -> str:
@@ -150,18 +150,18 @@ _REVERSED: Final = (
 
 async def _reversed(db: Db, ids: Sequence[int]) -> dict[int, int]:
     """Return what came back of those transfers of which anything did."""
-    found = await db.execute(_REVERSED, {"keys": [reversal_key(number) for number in ids]})
-    return {int(row.cause_id): int(row.amount) for row in found}
+    sums = await db.execute(_REVERSED, {"keys": [reversal_key(number) for number in ids]})
+    return {int(row.cause_id): int(row.amount) for row in sums}
 
 
 def _of(lines: Sequence[Row], came_back: int) -> Transfer:
     """Read the lines of an entry."""
     sides = [(_name(line), line["amount"]) for line in lines]
-    given: dict[str, Any] = {name: lines[0][name] for name in Transfer._fields if name in lines[0]}
+    values: dict[str, Any] = {name: lines[0][name] for name in Transfer._fields if name in lines[0]}
     givers, takers = _sides(sides, -1), _sides(sides, 1)
-    given |= {"amount": sum(giver.amount for giver in givers), "reversed": came_back}
-    reverses = _reverses(given["kind"], lines[0]["cause_id"])
-    return Transfer(**given, givers=givers, takers=takers, reverses=reverses)
+    values |= {"amount": sum(giver.amount for giver in givers), "reversed": came_back}
+    reverses = _reverses(values["kind"], lines[0]["cause_id"])
+    return Transfer(**values, givers=givers, takers=takers, reverses=reverses)
 
 
 def _reverses(kind: str, cause: str) -> int | None:
@@ -170,10 +170,10 @@ def _reverses(kind: str, cause: str) -> int | None:
 
 def _sides(lines: Sequence[tuple[str, int]], sign: int) -> tuple[Share, ...]:
     """Return those who give (-1) or take (1), by name: entries do not keep the order in which they were asked for."""
-    found = [Share(name, amount * sign) for name, amount in lines if amount * sign > 0]
-    if len(found) > 1:
-        found.sort()
-    return tuple(found)
+    shares = [Share(name, amount * sign) for name, amount in lines if amount * sign > 0]
+    if len(shares) > 1:
+        shares.sort()
+    return tuple(shares)
 
 
 def _name(line: Row) -> str:

@@ -20,8 +20,8 @@ ENDPOINTS: Final = 10_000
 """All together; each costs a little memory and a look at each type of event."""
 ASKED: Final = "somebody asked for it"
 
-Wish = TypeVar("Wish")
-Thing = TypeVar("Thing")
+Order = TypeVar("Order")
+Resource = TypeVar("Resource")
 
 
 class TooMany(Conflict):
@@ -77,38 +77,38 @@ async def create(db: Db, new: NewEndpoint) -> Endpoint | Refusal:
     return Endpoint.of((await bulk.fetch_all(db, made.returning(webhook_endpoints)))[0])
 
 
-async def change(db: Db, wish: Change) -> Endpoint | Refusal:
+async def change(db: Db, order: Change) -> Endpoint | Refusal:
     """Change an endpoint; disabled it hears nothing, and enabled again it goes on where it stopped."""
-    given = {name: value for name, value in wish.changes.items() if name != "state"}
-    endpoint = await endpoints.lock(db, wish.id)
+    given = {name: value for name, value in order.changes.items() if name != "state"}
+    endpoint = await endpoints.lock(db, order.id)
     if endpoint is None:
-        return NoSuchEndpoint(id=wish.id, field="id")
-    if endpoint.name is not None and (given or wish.changes.get("state") == "disabled"):
+        return NoSuchEndpoint(id=order.id, field="id")
+    if endpoint.name is not None and (given or order.changes.get("state") == "disabled"):
         return OfTheConfiguration(name=endpoint.name)
     if (refusal := await _elsewhere(db, endpoint, given)) is not None:
         return refusal
     if given.get("url", endpoint.url) != endpoint.url:
         given["failing_since"] = None  # what failed elsewhere says nothing of another URL
     if given:
-        await db.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.id == wish.id).values(given))
-    match wish.changes.get("state"):
+        await db.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.id == order.id).values(given))
+    match order.changes.get("state"):
         case "active":
-            await endpoints.enable(db, [wish.id])
+            await endpoints.enable(db, [order.id])
         case "disabled":
-            await endpoints.disable(db, [wish.id], ASKED)
-    return await endpoints.fetch(db, wish.id)
+            await endpoints.disable(db, [order.id], ASKED)
+    return await endpoints.fetch(db, order.id)
 
 
-async def rotate(db: Db, wish: Rotation) -> Endpoint | Refusal:
+async def rotate(db: Db, order: Rotation) -> Endpoint | Refusal:
     """Give an endpoint another secret; what an earlier rotation left to overlap ends here."""
-    endpoint = await endpoints.lock(db, wish.id)
-    if (refusal := _fixed(wish.id, endpoint)) is not None or endpoint is None:
-        return refusal or NoSuchEndpoint(id=wish.id, field="id")
-    kept = endpoint.secret if wish.overlap else ""
-    row = sa.update(webhook_endpoints).where(webhook_endpoints.c.id == wish.id)
-    until = sa.func.now() + wish.overlap
-    await db.execute(row.values(secret=wish.secret, previous_secret=kept, previous_until=until))
-    return await endpoints.fetch(db, wish.id)
+    endpoint = await endpoints.lock(db, order.id)
+    if (refusal := _fixed(order.id, endpoint)) is not None or endpoint is None:
+        return refusal or NoSuchEndpoint(id=order.id, field="id")
+    kept = endpoint.secret if order.overlap else ""
+    row = sa.update(webhook_endpoints).where(webhook_endpoints.c.id == order.id)
+    until = sa.func.now() + order.overlap
+    await db.execute(row.values(secret=order.secret, previous_secret=kept, previous_until=until))
+    return await endpoints.fetch(db, order.id)
 
 
 async def test(db: Db, endpoint_id: int) -> Endpoint | Refusal:
@@ -169,14 +169,14 @@ async def _room(db: Db, foreign_id: str | None) -> Refusal | None:
 
 def one_by_one(
     kind: str,
-    act: Callable[[Db, Wish], Awaitable[Thing | Refusal]],
-    load: Callable[[Db, Sequence[str]], Awaitable[Mapping[str, Thing]]],
-    name: Callable[[Thing], str],
-) -> Command[Wish, Thing]:
-    """Make a verb of what is asked for so rarely that each request may have statements of its own."""
+    act: Callable[[Db, Order], Awaitable[Resource | Refusal]],
+    load: Callable[[Db, Sequence[str]], Awaitable[Mapping[str, Resource]]],
+    name: Callable[[Resource], str],
+) -> Command[Order, Resource]:
+    """Make a command of what is asked for so rarely that each request may have statements of its own."""
 
-    async def run(db: Db, wishes: Sequence[Wish]) -> list[Thing | Refusal]:
-        return [await act(db, wish) for wish in wishes]
+    async def run(db: Db, orders: Sequence[Order]) -> list[Resource | Refusal]:
+        return [await act(db, order) for order in orders]
 
     return Command(kind, run, load, name)
 
@@ -186,8 +186,8 @@ def _named(endpoint: Endpoint) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EndpointVerbs:
-    """The verbs of endpoints; made once a program, since a verb's requests wait by its identity."""
+class EndpointCommands:
+    """The commands of endpoints; made once a program, since a command's requests wait by its identity."""
 
     create: Command[NewEndpoint, Endpoint] = field(
         default_factory=lambda: one_by_one("webhook", create, endpoints.by_ids, _named)

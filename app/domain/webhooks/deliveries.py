@@ -7,9 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app import db as bulk
-from app.db import Db
-from app.db import bulk as bulk_module
+from app.db import Db, Row, bulk
 from app.db.tables import attempts, deliveries
 from app.domain import outbox
 from app.domain.outbox import Event
@@ -76,13 +74,13 @@ _SETTLE: Final = sa.text("""
         AS given (endpoint_id, position, state, attempts, tries, claimed_until, wait)
     WHERE delivery.endpoint_id = given.endpoint_id AND delivery.position = given.position
 """).bindparams(
-    sa.bindparam("endpoint_ids", type_=bulk_module.BIGINTS),
-    sa.bindparam("positions", type_=bulk_module.BIGINTS),
-    sa.bindparam("states", type_=bulk_module.TEXTS),
-    sa.bindparam("attempts", type_=bulk_module.Array(sa.Integer())),
-    sa.bindparam("tries", type_=bulk_module.Array(sa.Integer())),
-    sa.bindparam("claims", type_=bulk_module.Array(sa.DateTime(timezone=True))),
-    sa.bindparam("waits", type_=bulk_module.Array(sa.Float())),
+    sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),
+    sa.bindparam("positions", type_=bulk.BIGINTS),
+    sa.bindparam("states", type_=bulk.TEXTS),
+    sa.bindparam("attempts", type_=bulk.Array(sa.Integer())),
+    sa.bindparam("tries", type_=bulk.Array(sa.Integer())),
+    sa.bindparam("claims", type_=bulk.Array(sa.DateTime(timezone=True))),
+    sa.bindparam("waits", type_=bulk.Array(sa.Float())),
 )
 
 
@@ -97,7 +95,7 @@ async def record(
     if not outcomes:
         return {}
     rows = await _locked(db, sorted({outcome.delivery.key for outcome in outcomes}))
-    tried: list[bulk.Row] = []
+    tried: list[Row] = []
     for outcome in outcomes:
         key = outcome.delivery.key
         if key in rows:  # else the endpoint was deleted
@@ -105,7 +103,7 @@ async def record(
             tried.append(_attempt(outcome, rows[key].attempts))
     if tried:
         await db.execute(_SETTLE, _columns(rows))
-        await bulk_module.insert(db, attempts, tried)
+        await bulk.insert(db, attempts, tried)
         await health.note(db, [_sign(outcome) for outcome in outcomes])
     return {key: row.state for key, row in rows.items() if row.state != "due"}
 
@@ -144,7 +142,7 @@ async def release(db: Db, claimed: Sequence[Delivery]) -> None:
 
 async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, Standing]:
     """Lock in the order of the keys, as everyone who waits for such locks does."""
-    given = bulk_module.rows(deliveries, Key._fields, [key._asdict() for key in keys])
+    given = bulk.rows(deliveries, Key._fields, [key._asdict() for key in keys])
     same = sa.and_(deliveries.c.endpoint_id == given.c.endpoint_id, deliveries.c.position == given.c.position)
     found = await db.execute(
         sa.select(deliveries)

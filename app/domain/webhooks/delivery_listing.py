@@ -126,34 +126,34 @@ async def redeliver(db: Db, key: Key) -> DeliveryRecord | Refusal:
     return (await _by_names(db, [_named(key)]))[_named(key)]
 
 
-async def replay(db: Db, wish: Range) -> Replay | Refusal:
+async def replay(db: Db, order: Range) -> Replay | Refusal:
     """Have a range of events sent again, or for the first time, as far as the endpoint wants them; one range at a time.
 
     Here it is only noted: fan_out makes the deliveries a slice at a time, however many they are.
     """
-    endpoint = await endpoints.lock(db, wish.endpoint_id)
-    if (refusal := changes.unusable(wish.endpoint_id, endpoint)) is not None:
+    endpoint = await endpoints.lock(db, order.endpoint_id)
+    if (refusal := changes.unusable(order.endpoint_id, endpoint)) is not None:
         return refusal
     running = sa.select(webhook_backlogs.c.id).where(
-        webhook_backlogs.c.endpoint_id == wish.endpoint_id, webhook_backlogs.c.again
+        webhook_backlogs.c.endpoint_id == order.endpoint_id, webhook_backlogs.c.again
     )
     if (await db.execute(running)).first() is not None:
         return ReplayRuns()
     last = await outbox.last_position(db)
-    if (refusal := _beyond(wish, last)) is not None:
+    if (refusal := _beyond(order, last)) is not None:
         return refusal
-    after = wish.after if isinstance(wish.after, int) else await outbox.position_before(db, wish.after)
-    until = await _until(db, wish.before, last)
+    after = order.after if isinstance(order.after, int) else await outbox.position_before(db, order.after)
+    until = await _until(db, order.before, last)
     if until <= after:
         return NothingBetween()
-    row = {"endpoint_id": wish.endpoint_id, "position": after, "until": until, "again": True}
+    row = {"endpoint_id": order.endpoint_id, "position": after, "until": until, "again": True}
     await bulk.insert(db, webhook_backlogs, [row])
-    return Replay(wish.endpoint_id, after, until)
+    return Replay(order.endpoint_id, after, until)
 
 
-def _beyond(wish: Range, last: int) -> Refusal | None:
+def _beyond(order: Range, last: int) -> Refusal | None:
     """Refuse positions that no event has yet: whoever names one knows another history of the database."""
-    for name, position, most in (("after", wish.after, last), ("before", wish.before, last + 1)):
+    for name, position, most in (("after", order.after, last), ("before", order.before, last + 1)):
         if isinstance(position, int) and position > most:
             return BeyondTheEnd(position=position, last=last, field=name)
     return None
@@ -202,8 +202,8 @@ def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DeliveryVerbs:
-    """The verbs of deliveries; made once a program."""
+class DeliveryCommands:
+    """The commands of deliveries; made once a program."""
 
     redeliver: Command[Key, DeliveryRecord] = field(
         default_factory=lambda: one_by_one("redelivery", redeliver, _by_names, lambda record: _named(record.key))

@@ -15,8 +15,8 @@ from starlette.responses import Response
 
 from app.api import application, context, fields, idempotency_keys, origins, parameters, request_body, responses
 from app.chain import keys
-from app.db import bulk as bulk_module
-from app.db import engine as bulk
+from app.db.bulk import insert
+from app.db.engine import open_engine
 from app.db.tables import ready_keys
 from app.domain import dogecoin, refusals
 from app.group_commit import GroupCommit
@@ -160,7 +160,7 @@ async def ready(engine: AsyncEngine) -> AsyncEngine:
         for k in made
     ]
     async with engine.begin() as db:
-        await bulk_module.insert(db, ready_keys, rows)
+        await insert(db, ready_keys, rows)
     return engine
 
 
@@ -178,7 +178,7 @@ async def kennel(ready: AsyncEngine) -> context.Program:
 @pytest.fixture
 async def homeless(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """An admin API whose database is nowhere."""
-    engine = bulk.engine(f"postgresql+asyncpg://kennel@/kennel?host={tmp_path}")
+    engine = open_engine(f"postgresql+asyncpg://kennel@/kennel?host={tmp_path}")
     async with client_of(application.admin(program_on(engine), lambda: "id")) as opened:
         yield opened
     await engine.dispose()

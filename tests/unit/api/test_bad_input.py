@@ -53,10 +53,10 @@ def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
 @settings(max_examples=300)
 @given(OBJECTS)
 def test_any_tree_is_an_order_or_refused_in_one_sentence(tree: Any) -> None:
-    orders = refusal_of(lambda: invoices.NewInvoice.model_validate(tree).order("shop"))
-    wishes = refusal_of(lambda: accounts.AccountFields.model_validate(tree).wish("shop", dogecoin.REGTEST))
+    invoice = refusal_of(lambda: invoices.NewInvoice.model_validate(tree).order("shop"))
+    account = refusal_of(lambda: accounts.AccountFields.model_validate(tree).order("shop", dogecoin.REGTEST))
 
-    assert max(len(orders), len(wishes)) < 300
+    assert max(len(invoice), len(account)) < 300
 
 
 @given(

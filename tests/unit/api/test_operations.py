@@ -8,8 +8,8 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import audit as audit_module
 from app.api import application, context
+from app.audit import AuditReport
 from app.db.tables import CLAWBACK, TREASURY, WORLD, assets, balances, blocks, chain_state, installation
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
@@ -174,13 +174,13 @@ async def test_whether_it_is_ready_is_answered_also_while_the_database_is_away(
     assert (shown.status_code, shown.json()["solvent"], shown.json()["owing"]) == (200, None, None)
 
 
-class Counted(SharedRun[audit_module.AuditReport]):
+class Counted(SharedRun[AuditReport]):
     """Counts how many audits there were, whoever shared them."""
 
     runs = 0
 
-    async def result(self, run: Callable[[], Awaitable[audit_module.AuditReport]]) -> audit_module.AuditReport:
-        async def counted() -> audit_module.AuditReport:
+    async def result(self, run: Callable[[], Awaitable[AuditReport]]) -> AuditReport:
+        async def counted() -> AuditReport:
             self.runs += 1
             return await run()
 

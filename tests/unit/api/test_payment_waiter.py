@@ -65,8 +65,8 @@ async def served(engine: AsyncEngine, paid: Callable[[], Awaitable[None]]) -> As
     """An admin API whose callers wait for a second, and something that happens once a payment is committed."""
     tasks: list[asyncio.Future[None]] = []
 
-    def committed(verb: Command[Any, Any]) -> None:
-        tasks.extend([asyncio.ensure_future(paid())] if verb.pays else [])
+    def committed(command: Command[Any, Any]) -> None:
+        tasks.extend([asyncio.ensure_future(paid())] if command.pays else [])
 
     commits = GroupCommit(engine, committed)
     terms = context.Terms(confirmations=6, token=lambda: "token", pay_wait_seconds=1)

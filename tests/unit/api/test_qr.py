@@ -26,7 +26,7 @@ def modules(picture: Image.Image) -> list[list[int]]:
 
 
 def test_the_uri_carries_the_amount_trimmed() -> None:
-    assert qr.uri("DPD7uK4B1kRmbfGmytBhG1DZjaMWNfbpwY", 1_225_000_000) == URI
+    assert qr.payment_uri("DPD7uK4B1kRmbfGmytBhG1DZjaMWNfbpwY", 1_225_000_000) == URI
 
 
 def test_the_picture_is_the_code_at_512_pixels_with_a_quiet_zone() -> None:

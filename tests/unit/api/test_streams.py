@@ -26,14 +26,14 @@ async def client(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as opened,
     ):
         yield opened
-        kennel.tide.end()
+        kennel.event_signal.end()
 
 
 async def happen(engine: AsyncEngine, kennel: context.Program, *types: str, account: int = 1) -> None:
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(account, "", one, '{"a":"b\\n"}') for one in types])
         await outbox.sequence(db)
-    await kennel.tide.step()
+    await kennel.event_signal.step()
 
 
 @asynccontextmanager
@@ -102,7 +102,7 @@ async def test_a_stream_is_filtered_by_type_and_account(
 async def test_what_sounds_while_nothing_happens_keeps_the_connection(
     client: httpx.AsyncClient, kennel: context.Program
 ) -> None:
-    kennel.tide.beat_seconds = 0.01
+    kennel.event_signal.beat_seconds = 0.01
 
     async with client.stream("GET", "/events/stream") as answer:
         async with asyncio.timeout(20):
@@ -118,7 +118,7 @@ async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
 
 async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: context.Program) -> None:
     async with listening(client) as events:
-        kennel.tide.end()
+        kennel.event_signal.end()
 
         assert [one async for one in events] == []
 
@@ -128,7 +128,7 @@ async def test_too_many_streams_are_turned_away_until_one_is_closed(
 ) -> None:
     with ExitStack() as stack:
         for _ in range(streams.LISTENERS):
-            stack.enter_context(kennel.tide.listener())
+            stack.enter_context(kennel.event_signal.listener())
 
         refused = await client.get("/events/stream")
 
@@ -183,7 +183,7 @@ async def test_a_stream_that_the_database_breaks_ends_with_one_line_in_the_log(
             await outbox.sequence(db)
         async with engine.connect() as blocker:
             await blocker.execute(sa.text("LOCK TABLE events"))
-            await kennel.tide.step()
+            await kennel.event_signal.step()
             ended = sa.text(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
                 " AND datname = current_database()"
@@ -229,7 +229,7 @@ async def test_nobody_asks_where_the_events_end_while_nobody_listens(
 ) -> None:
     await happen(engine, kennel, "INV_CREATED")
 
-    assert await kennel.tide.rises(0, 0) is False
-    with kennel.tide.listener():
-        await kennel.tide.step()
-    assert await kennel.tide.rises(0, 0) is True
+    assert await kennel.event_signal.rises(0, 0) is False
+    with kennel.event_signal.listener():
+        await kennel.event_signal.step()
+    assert await kennel.event_signal.rises(0, 0) is True

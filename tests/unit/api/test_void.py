@@ -23,39 +23,39 @@ from tests.unit.api.conftest import client_of
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path, max_mempool_bytes=400_000) as made:
         await made.fund("shop", 100)
         yield made
         await made.audit()
 
 
-def api_on(till: ChainHarness, node: Node) -> httpx.AsyncClient:
+def api_on(harness: ChainHarness, node: Node) -> httpx.AsyncClient:
     tokens = itertools.count(1)
     terms = context.Terms(
         confirmations=2, token=lambda: f"token-{next(tokens)}", pay_wait_seconds=0, asking=run.of(node)
     )
-    given = context.of(REGTEST, till.engine, GroupCommit(till.engine, lambda _: None), terms)
+    given = context.of(REGTEST, harness.engine, GroupCommit(harness.engine, lambda _: None), terms)
     return client_of(application.admin(given, lambda: "id"))
 
 
 @pytest.fixture
-async def api(till: ChainHarness) -> AsyncIterator[httpx.AsyncClient]:
-    async with api_on(till, till.node) as opened:
+async def api(harness: ChainHarness) -> AsyncIterator[httpx.AsyncClient]:
+    async with api_on(harness, harness.node) as opened:
         yield opened
 
 
-async def paid(api: httpx.AsyncClient, till: ChainHarness, verb: str = "pay") -> int:
-    answer = await api.post(f"/account/shop/{verb}", json={"to": await till.stranger(), "amount": "10"})
+async def paid(api: httpx.AsyncClient, harness: ChainHarness, verb: str = "pay") -> int:
+    answer = await api.post(f"/account/shop/{verb}", json={"to": await harness.stranger(), "amount": "10"})
     assert answer.status_code == 200, answer.text
     number: int = answer.json()["id"]
     return number
 
 
 async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the_answer(
-    api: httpx.AsyncClient, till: ChainHarness
+    api: httpx.AsyncClient, harness: ChainHarness
 ) -> None:
-    number = await paid(api, till)
+    number = await paid(api, harness)
 
     once, again = [
         await api.post(f"/account/shop/payment/{number}/void", headers={"Idempotency-Key": "v"}) for _ in range(2)
@@ -65,14 +65,14 @@ async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the
     assert once.json()["state"] == again.json()["state"] == "VOIDED"
     assert "idempotent-replayed" in again.headers
     assert (await api.post(f"/account/shop/payment/{number}/void")).status_code == 409
-    assert (await till.balance()).available == doge(100)
+    assert (await harness.balance()).available == doge(100)
 
 
 async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never_saw_is(
-    api: httpx.AsyncClient, till: ChainHarness
+    api: httpx.AsyncClient, harness: ChainHarness
 ) -> None:
-    sent, kept = await paid(api, till), await paid(api, till, "paytx")
-    await till.send()
+    sent, kept = await paid(api, harness), await paid(api, harness, "paytx")
+    await harness.send()
 
     refused = await api.post(f"/account/shop/payment/{sent}/void")
     accepted = await api.post(f"/account/shop/payment/{kept}/void")
@@ -84,41 +84,41 @@ async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never
 
 @pytest.mark.parametrize("version", [0, 1])
 async def test_a_payment_of_which_the_node_holds_a_twin_of_any_version_is_not_voided(
-    api: httpx.AsyncClient, till: ChainHarness, version: int
+    api: httpx.AsyncClient, harness: ChainHarness, version: int
 ) -> None:
-    payment = await till.pay(await till.stranger(), 10)
-    await till.send()
-    await till.call("fillmempool", "0.4")
-    await till.later()
-    await till.send()
-    raws = [one["raw"] for one in await till.sent()]
-    await till.forget_mempool()
-    await till.mine(3)
-    now = (await till.call("getblock", await till.call("getbestblockhash")))["time"]
-    await till.call("setmocktime", now + 3 * 24 * 3600)
-    await till.call("getmempoolinfo")
+    payment = await harness.pay(await harness.stranger(), 10)
+    await harness.send()
+    await harness.call("fillmempool", "0.4")
+    await harness.later()
+    await harness.send()
+    raws = [one["raw"] for one in await harness.sent()]
+    await harness.forget_mempool()
+    await harness.mine(3)
+    now = (await harness.call("getblock", await harness.call("getbestblockhash")))["time"]
+    await harness.call("setmocktime", now + 3 * 24 * 3600)
+    await harness.call("getmempoolinfo")
     signed = replace(payment, raw=raws[version])
-    twin = await till.signed_again(signed, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
-    await till.call("sendrawtransaction", twin)
-    before = await till.balance()
+    twin = await harness.signed_again(signed, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
+    await harness.call("sendrawtransaction", twin)
+    before = await harness.balance()
 
     refused = await api.post(f"/account/shop/payment/{payment.id}/void")
 
     assert len(raws) == 2
     assert refused.status_code == 409
     assert "mempool" in refused.json()["error"]["message"]
-    assert (await till.states(payment), await till.balance()) == (["BROADCAST"], before)
-    await till.mine(2)
-    assert await till.states(payment) == ["CONFIRMED"]
+    assert (await harness.states(payment), await harness.balance()) == (["BROADCAST"], before)
+    await harness.mine(2)
+    assert await harness.states(payment) == ["CONFIRMED"]
 
 
-async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, till: ChainHarness) -> None:
-    number = await paid(api, till, "paytx")
-    await till.send()
+async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, harness: ChainHarness) -> None:
+    number = await paid(api, harness, "paytx")
+    await harness.send()
 
     async with (
         Node("http://a:b@127.0.0.1:1", sleep=lambda _: asyncio.sleep(0)) as nobody,
-        api_on(till, nobody) as alone,
+        api_on(harness, nobody) as alone,
     ):
         voided = await alone.post(f"/account/shop/payment/{number}/void")
         decoded = await alone.post("/decode-txn", json={"hex": "00"})
@@ -126,9 +126,9 @@ async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncC
     assert (voided.status_code, decoded.status_code) == (503, 503)
 
 
-async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClient, till: ChainHarness) -> None:
-    number = await paid(api, till, "paytx")
-    await till.send()
+async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClient, harness: ChainHarness) -> None:
+    number = await paid(api, harness, "paytx")
+    await harness.send()
     made = (await api.get(f"/account/shop/payment/{number}")).json()
 
     shown = (await api.post("/decode-txn", json={"hex": made["tx"]})).json()

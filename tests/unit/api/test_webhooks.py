@@ -129,7 +129,7 @@ async def test_the_same_request_again_makes_nothing_and_tells_no_secret(
 async def test_an_endpoint_is_changed_field_by_field(shop: httpx.AsyncClient) -> None:
     made = await make(shop, foreign_id="shop", secret=OWN)
     del made["secret"]
-    wishes: list[dict[str, Any]] = [
+    orders: list[dict[str, Any]] = [
         {"types": ["SYS", "ALL"]},
         {"url": "http://user:pass@shop.example/x"},
         {"description": "d"},
@@ -139,9 +139,9 @@ async def test_an_endpoint_is_changed_field_by_field(shop: httpx.AsyncClient) ->
         {"state": "active", "url": URL},
         {},
     ]
-    for wish in wishes:
-        answer = await shop.patch("/webhooks/1", json=wish)
-        made |= wish
+    for order in orders:
+        answer = await shop.patch("/webhooks/1", json=order)
+        made |= order
         if made["state"] == "disabled":
             made["disabled_reason"] = "somebody asked for it"
         else:
@@ -149,9 +149,9 @@ async def test_an_endpoint_is_changed_field_by_field(shop: httpx.AsyncClient) ->
         shown = made["url"].replace(":pass@", ":***@")
         assert answer.json() == {**made, "url": shown}, answer.text
 
-    for wish in ({"url": "x"}, {"types": ["X"]}, {"state": "deleted"}, {"foreign_id": "nobody"}, {"types": []}):
-        answer = await shop.patch("/webhooks/1", json=wish)
-        assert answer.json()["error"]["field"].startswith(next(iter(wish)))
+    for order in ({"url": "x"}, {"types": ["X"]}, {"state": "deleted"}, {"foreign_id": "nobody"}, {"types": []}):
+        answer = await shop.patch("/webhooks/1", json=order)
+        assert answer.json()["error"]["field"].startswith(next(iter(order)))
     assert (await shop.get("/webhooks/1")).json() == made
 
 

@@ -35,7 +35,7 @@ FULL = os.strerror(errno.EFBIG)
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path) as made:
         yield made
         await made.audit()
@@ -58,29 +58,29 @@ def files(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
-async def test_what_cannot_be_remembered_is_not_sent_and_goes_out_when_there_is_room(till: ChainHarness) -> None:
-    await till.fund("shop", 100)
-    await till.send()
-    before = files(till.home)
-    first = await till.pay(chain_harness.NOWHERE, 10)
-    assert await till.sender.step()
-    second = await till.pay(chain_harness.NOWHERE, 20)
+async def test_what_cannot_be_remembered_is_not_sent_and_goes_out_when_there_is_room(harness: ChainHarness) -> None:
+    await harness.fund("shop", 100)
+    await harness.send()
+    before = files(harness.home)
+    first = await harness.pay(chain_harness.NOWHERE, 10)
+    assert await harness.sender.step()
+    second = await harness.pay(chain_harness.NOWHERE, 20)
 
     with full_disk():
         for _ in range(3):
             with pytest.raises(
                 NotRemembered, match=r"nothing is sent, because .*sent.json cannot be written"
             ) as raised:
-                await till.sender.step()
+                await harness.sender.step()
 
     assert FULL in str(raised.value)
     assert isinstance(raised.value, CHAIN_TROUBLE)
-    assert await till.states(first, second) == ["PROCESSING", "PENDING"]
-    assert await till.mempool() == []
-    assert files(till.home) == before
-    await till.send()
-    assert await till.states(first, second) == ["BROADCAST", "BROADCAST"]
-    assert HighWater(till.home / "sent.json").highest == 2
+    assert await harness.states(first, second) == ["PROCESSING", "PENDING"]
+    assert await harness.mempool() == []
+    assert files(harness.home) == before
+    await harness.send()
+    assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]
+    assert HighWater(harness.home / "sent.json").highest == 2
 
 
 def test_a_seed_file_that_cannot_be_written_says_so_and_stays_as_it_was(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ class Liar:
 
 
 @pytest.fixture
-async def liar(till: ChainHarness) -> AsyncIterator[tuple[Liar, Node]]:
-    """Who stands between us and the till's node, and our way to the node."""
-    made = Liar(till.url)
+async def liar(harness: ChainHarness) -> AsyncIterator[tuple[Liar, Node]]:
+    """Who stands between us and the harness's node, and our way to the node."""
+    made = Liar(harness.url)
     server = await asyncio.start_server(made.listen, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with Node(f"http://kennel:kennel@127.0.0.1:{port}", timeout_seconds=0.2, sleep=replay.Naps()) as node:
@@ -180,21 +180,21 @@ RESULTS: Sequence[object] = (
 
 
 async def test_by_nonsense_of_the_node_nothing_is_credited_or_sent_and_then_all_goes_on(
-    till: ChainHarness, liar: tuple[Liar, Node]
+    harness: ChainHarness, liar: tuple[Liar, Node]
 ) -> None:
     lying, node = liar
-    [address] = await till.fund("shop", 100)
-    payment = await till.pay(chain_harness.NOWHERE, 10)
-    await till.sender.step()
-    await till.call("sendtoaddress", address, "5")
-    await till.call("generatetoaddress", 3, chain_harness.NOWHERE)
-    before = await till.balance()
+    [address] = await harness.fund("shop", 100)
+    payment = await harness.pay(chain_harness.NOWHERE, 10)
+    await harness.sender.step()
+    await harness.call("sendtoaddress", address, "5")
+    await harness.call("generatetoaddress", 3, chain_harness.NOWHERE)
+    before = await harness.balance()
 
     async def step(*, follows: bool = True, sends: bool = True) -> None:
         """Let a follower and a sender that have just started do what they can."""
-        lease = Lease(till.engine, "follow", "one")
-        follower = Follower(till.engine, node, chain_harness.RULES, lease, till.committed)
-        for moves, mover in ((follows, follower), (sends, till.make_sender(node=node))):
+        lease = Lease(harness.engine, "follow", "one")
+        follower = Follower(harness.engine, node, chain_harness.RULES, lease, harness.committed)
+        for moves, mover in ((follows, follower), (sends, harness.make_sender(node=node))):
             with suppress(*CHAIN_TROUBLE):
                 assert moves is False or await mover.step() is not None
 
@@ -204,19 +204,22 @@ async def test_by_nonsense_of_the_node_nothing_is_credited_or_sent_and_then_all_
     for lying.about in ("getblockhash", "getblockchaininfo", "getblock", "sendrawtransaction"):
         for lying.result in RESULTS:
             await step(follows=lying.about != "sendrawtransaction", sends=lying.about == "sendrawtransaction")
-    assert (await till.balance(), await till.states(payment)) == (before, ["PROCESSING"])
+    assert (await harness.balance(), await harness.states(payment)) == (before, ["PROCESSING"])
     lying.about = ""
     for _ in range(3):
         await step()
 
-    assert (await till.states(payment), (await till.balance()).available) == (["BROADCAST"], before.available + doge(5))
+    assert (await harness.states(payment), (await harness.balance()).available) == (
+        ["BROADCAST"],
+        before.available + doge(5),
+    )
 
 
-async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(till: ChainHarness) -> None:
-    [address] = await till.fund("shop", 100)
-    await till.call("sendtoaddress", address, "5")
-    mined = await till.call("generatetoaddress", 5, chain_harness.NOWHERE)
-    kept = (await till.call("getblock", mined[2]))["height"]
+async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(harness: ChainHarness) -> None:
+    [address] = await harness.fund("shop", 100)
+    await harness.call("sendtoaddress", address, "5")
+    mined = await harness.call("generatetoaddress", 5, chain_harness.NOWHERE)
+    kept = (await harness.call("getblock", mined[2]))["height"]
 
     class Forgetful(Node):
         """Answers as Core does of blocks that it has pruned."""
@@ -229,14 +232,16 @@ async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(till:
                 raise NodeError(-1, "Block not available (pruned data)")
             return await super().blocks(hashes)
 
-    async with Forgetful(till.node.address.replace("//", "//kennel:kennel@")) as node:
-        follower = Follower(till.engine, node, chain_harness.RULES, Lease(till.engine, "follow", "one"), till.committed)
+    async with Forgetful(harness.node.address.replace("//", "//kennel:kennel@")) as node:
+        follower = Follower(
+            harness.engine, node, chain_harness.RULES, Lease(harness.engine, "follow", "one"), harness.committed
+        )
         with pytest.raises(Pruned, match=f"has blocks from {kept} on only: {kept - 2} needs a node with all") as raised:
             await follower.step()
 
     assert isinstance(raised.value, CHAIN_TROUBLE)
-    await till.follow()
-    assert (await till.balance()).available == doge(105)
+    await harness.follow()
+    assert (await harness.balance()).available == doge(105)
 
 
 @pytest.mark.parametrize("text", ["", "{", "7", '{"highest_transaction": null}', "{}"])

@@ -49,7 +49,7 @@ class Answering(Node):
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path) as made:
         await made.fund("shop", 100)
         yield made
@@ -57,77 +57,77 @@ async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarnes
 
 
 @pytest.fixture
-async def node(till: ChainHarness) -> AsyncIterator[Answering]:
-    async with Answering(till.url) as made:
-        till.sender = till.make_sender(node=made)
+async def node(harness: ChainHarness) -> AsyncIterator[Answering]:
+    async with Answering(harness.url) as made:
+        harness.sender = harness.make_sender(node=made)
         yield made
 
 
 async def test_a_refusal_is_shown_with_the_payment_said_once_and_gone_when_the_node_takes_it(
-    till: ChainHarness, node: Answering, caplog: pytest.LogCaptureFixture
+    harness: ChainHarness, node: Answering, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "app.chain.sender")
-    payment = await till.pay(await till.stranger(), 10)
+    payment = await harness.pay(await harness.stranger(), 10)
     node.answer = NodeError(-26, "66: mempool full")
     for _ in range(3):
-        await till.send()
-        await till.later()
+        await harness.send()
+        await harness.later()
 
-    [refused] = await till.shown(payment)
+    [refused] = await harness.shown(payment)
     assert (refused.state, refused.error) == ("PROCESSING", "66: mempool full (-26)")
     assert len(caplog.records) == 1
     node.answer = None
-    await till.send()
-    [taken] = await till.shown(payment)
+    await harness.send()
+    [taken] = await harness.shown(payment)
     assert (taken.state, taken.error) == ("BROADCAST", "")
 
 
 async def test_a_refusal_of_what_was_sent_before_is_forgotten_when_the_node_takes_it_again(
-    till: ChainHarness, node: Answering
+    harness: ChainHarness, node: Answering
 ) -> None:
-    payment = await till.pay(await till.stranger(), 10)
-    await till.send()
+    payment = await harness.pay(await harness.stranger(), 10)
+    await harness.send()
     errors = []
 
     for answer in (NodeError(-26, "258: txn-mempool-conflict"), None):
         node.answer = answer
-        await till.later()
-        await till.send()
-        errors += [(one.state, one.error) for one in await till.shown(payment)]
+        await harness.later()
+        await harness.send()
+        errors += [(one.state, one.error) for one in await harness.shown(payment)]
 
     assert errors == [("BROADCAST", "258: txn-mempool-conflict (-26)"), ("BROADCAST", "")]
-    assert await till.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
+    assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
 
 
-async def test_missing_inputs_decide_nothing(till: ChainHarness, node: Answering) -> None:
-    payment = await till.pay(await till.stranger(), 10)
+async def test_missing_inputs_decide_nothing(harness: ChainHarness, node: Answering) -> None:
+    payment = await harness.pay(await harness.stranger(), 10)
     node.answer = NodeError(-25, "Missing inputs")
 
-    await till.send()
+    await harness.send()
 
-    [unsure] = await till.shown(payment)
+    [unsure] = await harness.shown(payment)
     assert (unsure.state, unsure.error) == ("PROCESSING", "")
-    assert await till.send() == 0
+    assert await harness.send() == 0
 
 
-async def test_what_is_in_the_chain_already_is_sent(till: ChainHarness, node: Answering) -> None:
-    payment = await till.pay(await till.stranger(), 10)
+async def test_what_is_in_the_chain_already_is_sent(harness: ChainHarness, node: Answering) -> None:
+    payment = await harness.pay(await harness.stranger(), 10)
     node.answer = NodeError(-27, "transaction already in block chain")
 
-    await till.send()
+    await harness.send()
 
-    assert await till.states(payment) == ["BROADCAST"]
+    assert await harness.states(payment) == ["BROADCAST"]
 
 
-async def test_in_safe_mode_payments_are_signed_and_wait(till: ChainHarness, node: Answering) -> None:
-    payments = [await till.pay(await till.stranger(), 10) for _ in range(2)]
+async def test_in_safe_mode_payments_are_signed_and_wait(harness: ChainHarness, node: Answering) -> None:
+    payments = [await harness.pay(await harness.stranger(), 10) for _ in range(2)]
     node.answer = NodeError(-2, "Safe mode: Warning: ...")
 
     with pytest.raises(NodeSendsNothing):
-        await till.send()
-    assert await till.states(*payments) == ["PROCESSING"] * 2
+        await harness.send()
+    assert await harness.states(*payments) == ["PROCESSING"] * 2
     node.answer = None
-    await till.send()
+    await harness.send()
 
-    assert await till.states(*payments) == ["BROADCAST"] * 2
-    assert (await till.balance()).available < doge(80)
+    assert await harness.states(*payments) == ["BROADCAST"] * 2
+    assert (await harness.balance()).available < doge(80)

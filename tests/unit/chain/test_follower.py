@@ -17,7 +17,7 @@ from app.chain import header
 from app.chain.follower import ANCHORS, BATCH, Follower, UnreadableBlock, WrongChain
 from app.chain.node import Node
 from app.chain.reorgs import ReorgTooDeep
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import blocks as block_rows
 from app.db.tables import deposits
 from app.domain import dogecoin
@@ -412,7 +412,7 @@ async def test_a_rescan_waits_for_a_node_that_forgot(net: Net, follower: Followe
 
 async def test_catching_up_in_batches_leaves_what_one_by_one_leaves(net: Net, server: str) -> None:
     async with cloned(server) as url:
-        late = bulk.engine(url)
+        late = open_engine(url)
         for engine in (net.engine, late):
             await scenario.open_account(engine)
             shop = (await scenario.invoice(engine, required_confirmations=2)).address

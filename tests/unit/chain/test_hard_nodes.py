@@ -42,9 +42,9 @@ class Place:
             self.bind = running.rpc_url.removeprefix("http://")
             url = f"http://kennel:kennel@{self.bind}"
             async with Node(url) as node:
-                till = ChainHarness(self.engine, node, self.home, url)
-                yield running, till
-                await till.close()
+                harness = ChainHarness(self.engine, node, self.home, url)
+                yield running, harness
+                await harness.close()
 
 
 class Ended(Exception):
@@ -63,164 +63,164 @@ def place(engine: AsyncEngine, tmp_path: Path) -> Place:
     return Place(engine, tmp_path)
 
 
-async def begun(till: ChainHarness) -> None:
+async def begun(harness: ChainHarness) -> None:
     """A ledger at the node's tip, with an account that has money."""
-    await till.call("generate", chain_harness.MATURE)
-    await till.follow()
-    await till.fund("shop", 100)
+    await harness.call("generate", chain_harness.MATURE)
+    await harness.follow()
+    await harness.fund("shop", 100)
 
 
-async def height(till: ChainHarness) -> int:
-    async with till.engine.connect() as db:
+async def height(harness: ChainHarness) -> int:
+    async with harness.engine.connect() as db:
         tip = await blocks.tip(db)
     assert tip is not None
     return tip.height
 
 
-async def paying(till: ChainHarness) -> Payment:
+async def paying(harness: ChainHarness) -> Payment:
     """A payment that the node has."""
-    payment = await till.pay(await till.stranger(), 10)
-    await till.send()
-    assert await till.mempool() != []
+    payment = await harness.pay(await harness.stranger(), 10)
+    await harness.send()
+    assert await harness.mempool() != []
     return payment
 
 
 async def test_a_node_whose_chain_has_less_work_now_is_waited_for_and_that_is_said(place: Place) -> None:
-    async with place.running() as (_, till):
-        await begun(till)
-        top = await height(till)
+    async with place.running() as (_, harness):
+        await begun(harness)
+        top = await height(harness)
 
-        await till.back(3)
-        await till.follow()
+        await harness.back(3)
+        await harness.follow()
 
-        assert (await height(till), (await till.balance()).available) == (top, doge(100))
-        assert till.follower.lacks() == (
+        assert (await height(harness), (await harness.balance()).available) == (top, doge(100))
+        assert harness.follower.lacks() == (
             f"the node is at block {top - 3} and the ledger at block {top}: the node has less work, and is waited for"
         )
-        await till.mine(3)
-        assert "the node follows another chain that has no more work than the ledger's" in till.follower.lacks()
-        await till.mine(1)
-        assert (till.follower.lacks(), await height(till)) == ("", top + 1)
+        await harness.mine(3)
+        assert "the node follows another chain that has no more work than the ledger's" in harness.follower.lacks()
+        await harness.mine(1)
+        assert (harness.follower.lacks(), await height(harness)) == ("", top + 1)
 
 
 async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_all_goes_on(place: Place) -> None:
-    async with place.running() as (_, till):
-        await begun(till)
-        payment, top = await paying(till), await height(till)
+    async with place.running() as (_, harness):
+        await begun(harness)
+        payment, top = await paying(harness), await height(harness)
 
-    async with place.running(Terms(reindex=True)) as (net, till):
+    async with place.running(Terms(reindex=True)) as (net, harness):
         for read in (0, 60):
             await net.do(partial(net.node.read_on, read))
-            await till.follow()
-            await till.later()
-            await till.send()
+            await harness.follow()
+            await harness.later()
+            await harness.send()
 
-            assert f"the node is at block {read} and the ledger at block {top}" in till.follower.lacks()
-            assert (await height(till), await till.states(payment)) == (top, ["BROADCAST"])
+            assert f"the node is at block {read} and the ledger at block {top}" in harness.follower.lacks()
+            assert (await height(harness), await harness.states(payment)) == (top, ["BROADCAST"])
         await net.do(lambda: net.node.read_on(top))
-        await till.later()
-        await till.send()
-        await till.mine(2)
+        await harness.later()
+        await harness.send()
+        await harness.mine(2)
 
-        assert (till.follower.lacks(), await till.states(payment)) == ("", ["CONFIRMED"])
-        await till.audit()
+        assert (harness.follower.lacks(), await harness.states(payment)) == ("", ["CONFIRMED"])
+        await harness.audit()
 
 
 async def test_a_node_that_starts_is_waited_for_and_what_was_signed_meanwhile_is_sent(place: Place) -> None:
-    async with place.running() as (net, till):
-        await begun(till)
-        payment = await till.pay(await till.stranger(), 10)
-        await till.call("generate", 1)
+    async with place.running() as (net, harness):
+        await begun(harness)
+        payment = await harness.pay(await harness.stranger(), 10)
+        await harness.call("generate", 1)
 
         net.node.warming_up = "Loading block index..."
         with pytest.raises(NodeWarmingUp, match=r"is starting: Loading block index\.\.\."):
-            await till.follow()
+            await harness.follow()
         with pytest.raises(NodeWarmingUp):
-            await till.send()
+            await harness.send()
         net.node.warming_up = ""
-        await till.follow()
-        await till.send()
-        await till.mine(2)
+        await harness.follow()
+        await harness.send()
+        await harness.mine(2)
 
-        assert await till.states(payment) == ["CONFIRMED"]
+        assert await harness.states(payment) == ["CONFIRMED"]
 
 
 async def test_a_node_that_ends_and_turns_callers_away_is_away(place: Place) -> None:
-    async with place.running() as (net, till):
-        await begun(till)
-        payment = await till.pay(await till.stranger(), 10)
+    async with place.running() as (net, harness):
+        await begun(harness)
+        payment = await harness.pay(await harness.stranger(), 10)
 
         net.leaving = True
         with pytest.raises(NodeAway):
-            await till.follow()
+            await harness.follow()
         with pytest.raises(NodeAway):
-            await till.send()
+            await harness.send()
         net.leaving = False
-        await till.send()
-        await till.mine(2)
+        await harness.send()
+        await harness.mine(2)
 
-        assert await till.states(payment) == ["CONFIRMED"]
+        assert await harness.states(payment) == ["CONFIRMED"]
 
 
 async def test_blocks_that_the_node_has_pruned_before_the_ledger_took_them_are_named_and_never_skipped(
     place: Place,
 ) -> None:
-    async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, till):
-        await begun(till)
-        top = await height(till)
-        await till.call("generate", 40)
+    async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, harness):
+        await begun(harness)
+        top = await height(harness)
+        await harness.call("generate", 40)
 
-        pruned = await till.call("pruneblockchain", top + 5)
+        pruned = await harness.call("pruneblockchain", top + 5)
         with pytest.raises(
             Pruned, match=rf"has blocks from {top + 6} on only: {top + 1} needs a node with all of them"
         ):
-            await till.follow()
+            await harness.follow()
 
-        assert (pruned, await height(till)) == (top + 5, top)
+        assert (pruned, await height(harness)) == (top + 5, top)
 
 
 async def test_a_ledger_that_is_above_what_a_node_has_pruned_is_followed_through_a_reorg(place: Place) -> None:
-    async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, till):
-        await begun(till)
-        await till.call("pruneblockchain", await height(till))
-        await till.back(8)
+    async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, harness):
+        await begun(harness)
+        await harness.call("pruneblockchain", await height(harness))
+        await harness.back(8)
 
-        await till.mine(9)
+        await harness.mine(9)
 
-        assert (till.follower.lacks(), (await till.balance()).available) == ("", doge(100))
+        assert (harness.follower.lacks(), (await harness.balance()).available) == ("", doge(100))
 
 
 async def test_what_the_node_has_forgotten_after_a_day_is_sent_again(place: Place) -> None:
-    async with place.running() as (_, till):
-        await begun(till)
-        payment = await paying(till)
-        now = (await till.call("getblock", await till.call("getbestblockhash")))["time"]
+    async with place.running() as (_, harness):
+        await begun(harness)
+        payment = await paying(harness)
+        now = (await harness.call("getblock", await harness.call("getbestblockhash")))["time"]
 
-        await till.call("setmocktime", now + EXPIRY_SECONDS + 60)
-        await till.mine_only()
-        forgotten = await till.mempool()
-        await till.later()
-        await till.send()
-        again = await till.mempool()
-        await till.call("setmocktime", 0)
-        await till.mine(2)
+        await harness.call("setmocktime", now + EXPIRY_SECONDS + 60)
+        await harness.mine_only()
+        forgotten = await harness.mempool()
+        await harness.later()
+        await harness.send()
+        again = await harness.mempool()
+        await harness.call("setmocktime", 0)
+        await harness.mine(2)
 
         assert (forgotten, len(again)) == ([], 1)
-        assert await till.states(payment) == ["CONFIRMED"]
+        assert await harness.states(payment) == ["CONFIRMED"]
 
 
 async def test_whoever_asks_whether_the_follower_runs_hears_what_it_waits_for(place: Place) -> None:
-    async with place.running() as (_, till), AsyncExitStack() as stack:
-        await begun(till)
-        await till.follower.close()
-        await till.back(3)
-        read = settings.read({"KENNEL_HOME": str(place.home), "KENNEL_NODE_URL": till.url})
-        shared = Shared(read, till.engine, till.node, "another")
+    async with place.running() as (_, harness), AsyncExitStack() as stack:
+        await begun(harness)
+        await harness.follower.close()
+        await harness.back(3)
+        read = settings.read({"KENNEL_HOME": str(place.home), "KENNEL_NODE_URL": harness.url})
+        shared = Shared(read, harness.engine, harness.node, "another")
         [loop] = await roles.follow(stack, shared)
         vitals = Vitals()
 
         with pytest.raises(Ended):
-            await replace(loop, bell=Once()).run(vitals)
+            await replace(loop, wake_up=Once()).run(vitals)
 
         assert vitals.loops["follow"] == Vital("trouble", vitals.loops["follow"].reason)
         assert "the node has less work, and is waited for" in vitals.loops["follow"].reason

@@ -13,7 +13,7 @@ from app.chain.seed_record import Cost
 from app.chain.sent_marker import DatabaseBehind
 from app.cli import maintenance
 from app.cli.maintenance import CannotBeDone
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.domain import accounts, payments
 from app.domain.accounts import AccountOrder
 from app.domain.dogecoin import REGTEST
@@ -24,50 +24,50 @@ from tests.scenario import doge
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path) as made:
         yield made
         await made.audit()
 
 
-async def dumped(server: str, till: ChainHarness) -> str:
-    """A copy of the till's database as it is now; its URL."""
+async def dumped(server: str, harness: ChainHarness) -> str:
+    """A copy of the harness's database as it is now; its URL."""
     name = f"dump_{secrets.token_hex(8)}"
-    await till.engine.dispose()
-    await conftest._administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{till.engine.url.database}"')
+    await harness.engine.dispose()
+    await conftest._administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{harness.engine.url.database}"')
     return conftest._named(server, name)
 
 
 @asynccontextmanager
-async def restored(till: ChainHarness, dump: str) -> AsyncIterator[ChainHarness]:
+async def restored(harness: ChainHarness, dump: str) -> AsyncIterator[ChainHarness]:
     """The same node and home with the older database."""
-    engine = bulk.engine(dump)
-    made = ChainHarness(engine, till.node, till.home, till.url)
+    engine = open_engine(dump)
+    made = ChainHarness(engine, harness.node, harness.home, harness.url)
     yield made
     await made.close()
     await engine.dispose()
 
 
 async def test_an_older_database_stops_the_sender_until_it_is_told_to_go_on_and_nobody_is_paid_twice(
-    till: ChainHarness, server: str
+    harness: ChainHarness, server: str
 ) -> None:
-    await till.fund("shop", 100, 50)
-    to = await till.stranger()
-    payment = await till.pay(to, 10)
-    dump = await dumped(server, till)
-    await till.send()
-    await till.mine(2)
-    assert await till.received(to) == doge(10)
+    await harness.fund("shop", 100, 50)
+    to = await harness.stranger()
+    payment = await harness.pay(to, 10)
+    dump = await dumped(server, harness)
+    await harness.send()
+    await harness.mine(2)
+    assert await harness.received(to) == doge(10)
 
-    seed_file = SeedFile(till.home / "seed.json", REGTEST, Cost(1 << 14, 1))
+    seed_file = SeedFile(harness.home / "seed.json", REGTEST, Cost(1 << 14, 1))
     seed_file.create("", words=scenario.WORDS)
 
-    async with restored(till, dump) as older:
+    async with restored(harness, dump) as older:
         with pytest.raises(DatabaseBehind, match="run `kennel restored`"):
             await older.send()
         assert "Ended 1 payments" in await maintenance.restored(older.engine, older.home, REGTEST)
 
-    async with restored(till, dump) as older:
+    async with restored(harness, dump) as older:
         assert await older.send() == 0
         with pytest.raises(CannotBeDone, match="wait until they agree"):
             await maintenance.resume(older.engine, older.node)
@@ -89,20 +89,20 @@ async def test_an_older_database_stops_the_sender_until_it_is_told_to_go_on_and_
 
 
 async def test_after_a_restore_an_account_is_paid_out_again_only_once_that_is_meant(
-    till: ChainHarness, server: str
+    harness: ChainHarness, server: str
 ) -> None:
-    await till.fund("shop", 100)
-    to = await till.stranger()
-    async with till.engine.begin() as db:
+    await harness.fund("shop", 100)
+    to = await harness.stranger()
+    async with harness.engine.begin() as db:
         await accounts.put(db, [AccountOrder("shop", {"payout_address": to, "payout_threshold": doge(50)})], REGTEST)
-    dump = await dumped(server, till)
-    await Payouts(till.engine, REGTEST, till.committed).step()
-    await till.send()
-    await till.mine(2)
-    before = await till.received(to)
+    dump = await dumped(server, harness)
+    await Payouts(harness.engine, REGTEST, harness.committed).step()
+    await harness.send()
+    await harness.mine(2)
+    before = await harness.received(to)
     assert before > doge(99)
 
-    async with restored(till, dump) as older:
+    async with restored(harness, dump) as older:
         payouts = Payouts(older.engine, REGTEST, older.committed)
         await maintenance.restored(older.engine, older.home, REGTEST)
         await older.follow()
@@ -113,112 +113,115 @@ async def test_after_a_restore_an_account_is_paid_out_again_only_once_that_is_me
         await maintenance.resume(older.engine, older.node, with_payouts=True, owing=doge(100))
         await payouts.step()
         assert (await older.balance()).available == 0
-    assert await till.received(to) == before
+    assert await harness.received(to) == before
 
 
 async def test_what_was_signed_before_the_backup_is_sent_as_it_was_and_arrives_once(
-    till: ChainHarness, server: str
+    harness: ChainHarness, server: str
 ) -> None:
-    await till.fund("shop", 100)
-    to = await till.stranger()
-    payment = await till.pay(to, 10)
-    await till.sender.step()
-    dump = await dumped(server, till)
-    await till.send()
+    await harness.fund("shop", 100)
+    to = await harness.stranger()
+    payment = await harness.pay(to, 10)
+    await harness.sender.step()
+    dump = await dumped(server, harness)
+    await harness.send()
 
-    async with restored(till, dump) as older:
+    async with restored(harness, dump) as older:
         await older.send()
         await older.mine(2)
 
         assert (await older.states(payment), await older.received(to)) == (["CONFIRMED"], doge(10))
-    await till.follow()
+    await harness.follow()
 
 
-async def test_a_database_that_is_not_behind_is_left_alone(till: ChainHarness) -> None:
-    await till.fund("shop", 100)
-    waiting = await till.pay(await till.stranger(), 10)
+async def test_a_database_that_is_not_behind_is_left_alone(harness: ChainHarness) -> None:
+    await harness.fund("shop", 100)
+    waiting = await harness.pay(await harness.stranger(), 10)
 
     with pytest.raises(CannotBeDone, match="--anyway"):
-        await maintenance.restored(till.engine, till.home, REGTEST)
+        await maintenance.restored(harness.engine, harness.home, REGTEST)
 
-    assert await till.states(waiting) == ["PENDING"]
+    assert await harness.states(waiting) == ["PENDING"]
 
 
-async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looked(till: ChainHarness) -> None:
-    addresses = await till.fund("shop", 100, 50)
-    await till.mine_only(await till.steal(addresses[0]))
-    payment = await till.pay(await till.stranger(), 10)
+async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looked(harness: ChainHarness) -> None:
+    addresses = await harness.fund("shop", 100, 50)
+    await harness.mine_only(await harness.steal(addresses[0]))
+    payment = await harness.pay(await harness.stranger(), 10)
 
-    assert await till.send() == 0
-    async with till.engine.connect() as db:
+    assert await harness.send() == 0
+    async with harness.engine.connect() as db:
         assert "spent by a transaction that is not ours" in (await payments.reason(db) or "")
     with pytest.raises(CannotBeDone, match=r"100 DOGE more than there are coins.* `kennel resume --owing 100`"):
-        await maintenance.resume(till.engine, till.node)
+        await maintenance.resume(harness.engine, harness.node)
     with pytest.raises(CannotBeDone, match="--owing 100"):
-        await maintenance.resume(till.engine, till.node, owing=doge(99))
-    assert await till.send() == 0
-    assert "is not ours" in await maintenance.resume(till.engine, till.node, owing=doge(100))
-    assert await maintenance.resume(till.engine, till.node, owing=doge(100)) == "Payments were not paused."
-    await till.send()
+        await maintenance.resume(harness.engine, harness.node, owing=doge(99))
+    assert await harness.send() == 0
+    assert "is not ours" in await maintenance.resume(harness.engine, harness.node, owing=doge(100))
+    assert await maintenance.resume(harness.engine, harness.node, owing=doge(100)) == "Payments were not paused."
+    await harness.send()
 
-    assert await till.states(payment) == ["BROADCAST"]
+    assert await harness.states(payment) == ["BROADCAST"]
 
 
-async def test_an_amount_that_nobody_is_owed_is_no_word_to_go_on(till: ChainHarness) -> None:
+async def test_an_amount_that_nobody_is_owed_is_no_word_to_go_on(harness: ChainHarness) -> None:
     with pytest.raises(CannotBeDone, match="without --owing"):
-        await maintenance.resume(till.engine, till.node, owing=doge(1))
+        await maintenance.resume(harness.engine, harness.node, owing=doge(1))
     with pytest.raises(CannotBeDone, match="'much': an amount is a decimal number"):
         maintenance.amount("much")
 
 
-async def test_what_somebody_stole_is_borne_by_the_platform_and_payments_go_on(till: ChainHarness) -> None:
-    addresses = await till.fund("shop", 100)
-    await till.fund("platform", 150)
-    await till.mine_only(await till.steal(addresses[0]))
+async def test_what_somebody_stole_is_borne_by_the_platform_and_payments_go_on(harness: ChainHarness) -> None:
+    addresses = await harness.fund("shop", 100)
+    await harness.fund("platform", 150)
+    await harness.mine_only(await harness.steal(addresses[0]))
 
     assert (
-        await maintenance.cover(till.engine, "platform") == "platform has borne 100 DOGE: every balance has its coins."
+        await maintenance.cover(harness.engine, "platform")
+        == "platform has borne 100 DOGE: every balance has its coins."
     )
-    assert await maintenance.cover(till.engine, "platform") == "Every balance has its coins: there is nothing to bear."
-    assert "Payments go on" in await maintenance.resume(till.engine, till.node)
+    assert (
+        await maintenance.cover(harness.engine, "platform") == "Every balance has its coins: there is nothing to bear."
+    )
+    assert "Payments go on" in await maintenance.resume(harness.engine, harness.node)
 
-    assert (await till.balance("platform")).available == doge(50)
-    await till.audit()
+    assert (await harness.balance("platform")).available == doge(50)
+    await harness.audit()
 
 
-async def test_small_coins_are_merged_at_the_cost_of_the_platform(till: ChainHarness) -> None:
-    await till.fund("shop", *[1] * 6)
-    await till.fund("platform", 2)
+async def test_small_coins_are_merged_at_the_cost_of_the_platform(harness: ChainHarness) -> None:
+    await harness.fund("shop", *[1] * 6)
+    await harness.fund("platform", 2)
 
-    told = await maintenance.consolidate(till.engine, REGTEST, "platform", 500)
+    told = await maintenance.consolidate(harness.engine, REGTEST, "platform", 500)
     assert "merges 7 coins" in told
-    await till.send()
-    await till.mine(2)
+    await harness.send()
+    await harness.mine(2)
 
-    [merging] = await till.sent()
-    assert await till.free() == [doge(8) - merging["fee"]]
-    assert (await till.balance("platform"))[:4] == (doge(2) - merging["fee"], 0, 0, 0)
-    assert (await till.balance())[:4] == (doge(6), 0, 0, 0)
+    [merging] = await harness.sent()
+    assert await harness.free() == [doge(8) - merging["fee"]]
+    assert (await harness.balance("platform"))[:4] == (doge(2) - merging["fee"], 0, 0, 0)
+    assert (await harness.balance())[:4] == (doge(6), 0, 0, 0)
     assert merging["fee"] < doge("0.02")
 
 
-async def test_at_most_so_many_coins_are_merged_and_the_smallest(till: ChainHarness) -> None:
-    await till.fund("shop", 3, 1, 2, 50)
-    await till.fund("platform", 5)
+async def test_at_most_so_many_coins_are_merged_and_the_smallest(harness: ChainHarness) -> None:
+    await harness.fund("shop", 3, 1, 2, 50)
+    await harness.fund("platform", 5)
 
-    await maintenance.consolidate(till.engine, REGTEST, "platform", 2)
-    await till.send()
+    await maintenance.consolidate(harness.engine, REGTEST, "platform", 2)
+    await harness.send()
 
-    assert await till.free() == [doge(3) - (await till.sent())[0]["fee"], doge(3), doge(5), doge(50)]
+    assert await harness.free() == [doge(3) - (await harness.sent())[0]["fee"], doge(3), doge(5), doge(50)]
 
 
 @pytest.mark.parametrize(("coins", "sentence"), [([5, 5], "has 0 of the"), ([5], "no two coins")])
 async def test_what_cannot_be_merged_or_paid_for_is_refused_in_a_sentence(
-    till: ChainHarness, coins: list[int], sentence: str
+    harness: ChainHarness, coins: list[int], sentence: str
 ) -> None:
-    await till.fund("shop", *coins)
+    await harness.fund("shop", *coins)
 
     with pytest.raises(CannotBeDone, match=sentence):
-        await maintenance.consolidate(till.engine, REGTEST, "platform", 500)
+        await maintenance.consolidate(harness.engine, REGTEST, "platform", 500)
 
-    assert await till.send() == 0
+    assert await harness.send() == 0

@@ -18,7 +18,7 @@ from tests.scenario import accepted, doge, said
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path) as made:
         await made.fund("shop", 100)
         await said(engine)
@@ -26,43 +26,43 @@ async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarnes
         await made.audit()
 
 
-async def void(till: ChainHarness, payment: Payment) -> None:
-    [now] = await till.shown(payment)
-    async with till.engine.begin() as db:
+async def void(harness: ChainHarness, payment: Payment) -> None:
+    [now] = await harness.shown(payment)
+    async with harness.engine.begin() as db:
         accepted((await payments.void(db, [payments.VoidOrder("shop", payment.id, now.txid)]))[0])
 
 
 @pytest.mark.parametrize("terms", [{}, {"share": 100 * payments.PERCENT}, {"explicit_fee": doge("0.5")}])
 async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
-    till: ChainHarness, terms: dict[str, Any]
+    harness: ChainHarness, terms: dict[str, Any]
 ) -> None:
-    payment = await till.pay(await till.stranger(), 10, **terms)
+    payment = await harness.pay(await harness.stranger(), 10, **terms)
 
-    await void(till, payment)
+    await void(harness, payment)
 
-    told = await said(till.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
+    told = await said(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
     assert [one["type"] for one in told] == ["ACC_PAYMENT", "PAYMENT_VOIDED", "ACC_PAYMENT"]
     assert told[1]["returned"] == told[1]["total"]
     assert told[2] == told[0] | {"reversed": True}
 
 
-async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(till: ChainHarness) -> None:
-    payment = await till.pay(await till.stranger(), 10, kind="paytx")
-    await till.send()
-    await void(till, payment)
-    await till.send()
-    await till.mine(2)
-    [_, cancellation] = await till.sent()
+async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(harness: ChainHarness) -> None:
+    payment = await harness.pay(await harness.stranger(), 10, kind="paytx")
+    await harness.send()
+    await void(harness, payment)
+    await harness.send()
+    await harness.mine(2)
+    [_, cancellation] = await harness.sent()
 
-    told = await said(till.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
-    await till.back(2)
-    await till.call("generateblock", chain_harness.NOWHERE, [])
-    await till.mine(2)
+    told = await said(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
+    await harness.back(2)
+    await harness.call("generateblock", chain_harness.NOWHERE, [])
+    await harness.mine(2)
 
     assert [one["reversed"] for one in told if one["type"] == "ACC_PAYMENT"] == [False, True]
     [voided] = [one for one in told if one["type"] == "PAYMENT_VOIDED"]
     assert parse(voided["total"]) - parse(voided["returned"]) == cancellation["fee"]
-    again = await said(till.engine, "PAYMENT_", "ACC_PAYMENT")
+    again = await said(harness.engine, "PAYMENT_", "ACC_PAYMENT")
     assert [(one["type"], one.get("reversed")) for one in again] == [
         ("PAYMENT_UNCONFIRMED", None),
         ("ACC_PAYMENT", False),
@@ -71,31 +71,31 @@ async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(till:
     ]
 
 
-async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_way_again(till: ChainHarness) -> None:
-    payment = await till.pay(await till.stranger(), 10)
-    await till.send()
-    await till.mine()
-    await said(till.engine)
+async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_way_again(harness: ChainHarness) -> None:
+    payment = await harness.pay(await harness.stranger(), 10)
+    await harness.send()
+    await harness.mine()
+    await said(harness.engine)
 
-    await till.back(1)
-    await till.forget_mempool()
-    await till.mine_only()
-    await till.mine_only()
+    await harness.back(1)
+    await harness.forget_mempool()
+    await harness.mine_only()
+    await harness.mine_only()
 
-    [told] = await said(till.engine, "PAYMENT_", "ACC_PAYMENT")
+    [told] = await said(harness.engine, "PAYMENT_", "ACC_PAYMENT")
     assert (told["type"], told["payment_id"], told["state"]) == ("PAYMENT_UNCONFIRMED", payment.id, "BROADCAST")
 
 
-async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(till: ChainHarness) -> None:
-    [invoice] = await till.fund("shop", 20)
-    to = await till.stranger()
-    async with till.engine.begin() as db:
+async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(harness: ChainHarness) -> None:
+    [invoice] = await harness.fund("shop", 20)
+    to = await harness.stranger()
+    async with harness.engine.begin() as db:
         [asked] = await invoices.refund_on_chain(db, [Refund(invoice, to, doge(5))], REGTEST)
     payment = accepted(asked)
 
-    await void(till, payment)
+    await void(harness, payment)
 
-    told = await said(till.engine, "INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED")
+    told = await said(harness.engine, "INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED")
     assert [one["type"] for one in told] == ["INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED"]
     names = ("invoice_id", "payment_id", "amount", "to", "reversed")
     assert [told[1][name] for name in names] == [invoice, payment.id, show(doge(5)), to, False]

@@ -1,4 +1,4 @@
-"""The verbs, on what Dogecoin Core was recorded to say."""
+"""The node's methods, on what Dogecoin Core was recorded to say."""
 
 import json
 from decimal import Decimal

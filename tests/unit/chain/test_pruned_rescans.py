@@ -24,7 +24,7 @@ KEPT_FROM = 51
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     """At the tip of a node that has the blocks from KEPT_FROM on."""
     terms = Terms(pruning=Margins(keeps=10, least=50))
     async with devnet.running(tmp_path, devnet.Options("127.0.0.1:0", None, terms=terms)) as running:
@@ -38,51 +38,51 @@ async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarnes
             await made.close()
 
 
-async def asked(till: ChainHarness, height: int, node: Node | None = None) -> httpx.Response:
+async def asked(harness: ChainHarness, height: int, node: Node | None = None) -> httpx.Response:
     """Ask for a rescan over HTTP."""
-    terms = context.Terms(confirmations=1, token=str, asking=run.of(node or till.node))
-    given = context.of(REGTEST, till.engine, GroupCommit(till.engine, lambda _: None), terms)
+    terms = context.Terms(confirmations=1, token=str, asking=run.of(node or harness.node))
+    given = context.of(REGTEST, harness.engine, GroupCommit(harness.engine, lambda _: None), terms)
     transport = httpx.ASGITransport(application.admin(given, lambda: "id"))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as admin:
         return await admin.post(f"/admin/setsyncheight/{height}")
 
 
-async def rescan_height(till: ChainHarness) -> int | None:
-    async with till.engine.connect() as db:
+async def rescan_height(harness: ChainHarness) -> int | None:
+    async with harness.engine.connect() as db:
         found: int | None = await db.scalar(sa.select(chain_state.c.rescan_height))
     return found
 
 
 async def test_a_height_whose_block_the_node_has_deleted_is_refused_and_the_first_that_it_has_is_not(
-    till: ChainHarness,
+    harness: ChainHarness,
 ) -> None:
-    refused = await asked(till, KEPT_FROM - 1)
-    waiting = await rescan_height(till)
-    taken = await asked(till, KEPT_FROM)
+    refused = await asked(harness, KEPT_FROM - 1)
+    waiting = await rescan_height(harness)
+    taken = await asked(harness, KEPT_FROM)
 
     assert (refused.status_code, refused.json()["error"]["field"], waiting) == (400, "blockheight", None)
     assert f"has blocks from {KEPT_FROM} on only" in refused.json()["error"]["message"]
-    assert (taken.status_code, await rescan_height(till)) == (200, KEPT_FROM)
-    await till.follow()
-    assert await rescan_height(till) is None
+    assert (taken.status_code, await rescan_height(harness)) == (200, KEPT_FROM)
+    await harness.follow()
+    assert await rescan_height(harness) is None
 
 
-async def test_a_rescan_that_can_never_go_on_is_replaced_by_a_later_one(till: ChainHarness) -> None:
+async def test_a_rescan_that_can_never_go_on_is_replaced_by_a_later_one(harness: ChainHarness) -> None:
     """It was asked for when the node still had those blocks."""
-    async with till.engine.begin() as db:
+    async with harness.engine.begin() as db:
         await db.execute(sa.update(chain_state).values(rescan_height=7))
 
-    assert (await asked(till, 90)).status_code == 200
+    assert (await asked(harness, 90)).status_code == 200
 
-    assert await rescan_height(till) == 90
-    assert (await asked(till, 60)).status_code == (await asked(till, 80)).status_code == 200
-    assert await rescan_height(till) == 60
-    await till.follow()
-    assert await rescan_height(till) is None
+    assert await rescan_height(harness) == 90
+    assert (await asked(harness, 60)).status_code == (await asked(harness, 80)).status_code == 200
+    assert await rescan_height(harness) == 60
+    await harness.follow()
+    assert await rescan_height(harness) is None
 
 
-async def test_while_the_node_does_not_answer_nobody_can_know(till: ChainHarness) -> None:
+async def test_while_the_node_does_not_answer_nobody_can_know(harness: ChainHarness) -> None:
     async with Node("http://kennel:kennel@127.0.0.1:1") as nowhere:
-        answer = await asked(till, 90, nowhere)
+        answer = await asked(harness, 90, nowhere)
 
-    assert (answer.status_code, await rescan_height(till)) == (503, None)
+    assert (answer.status_code, await rescan_height(harness)) == (503, None)

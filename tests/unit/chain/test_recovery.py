@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit as audit_module
+from app.audit import run as run_audit
 from app.chain import follower, recovery
 from app.chain.keys import Keyring
 from app.chain.node import ChainState, Node
@@ -19,7 +19,7 @@ from app.chain.recovery import Reach, Recovery, RecoveryReport, Stopped
 from app.chain.rpc import NodeAway
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
-from app.db import engine as db
+from app.db.engine import open_engine
 from app.db.tables import accounts as account_rows
 from app.db.tables import coins, deposits, leases
 from app.domain import accounts, blocks, dogecoin, invoices
@@ -79,7 +79,7 @@ class Net:
             await recovering.close()
 
     async def audit(self) -> Totals:
-        report = await audit_module.run(self.engine)
+        report = await run_audit(self.engine)
         assert report.ok, report
         return next(total for total in report.totals if total.asset == "DOGE")
 
@@ -100,7 +100,7 @@ async def net(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Net]:
 async def before(server: str, net: Net) -> AsyncIterator[AsyncEngine]:
     """The database that will be lost; its ledger has begun."""
     async with cloned(server) as url:
-        engine = db.engine(url)
+        engine = open_engine(url)
         await net.follow(engine)
         yield engine
         await engine.dispose()

@@ -23,73 +23,73 @@ ALL_OUTPUTS = payments.PERCENT * 100
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path, max_mempool_bytes=ROOM) as made:
         yield made
         await check(made)
 
 
-async def check(till: ChainHarness) -> None:
+async def check(harness: ChainHarness) -> None:
     """The books agree, and payments go on: nothing was spent that we do not know."""
-    await till.audit()
-    async with till.engine.begin() as db:
+    await harness.audit()
+    async with harness.engine.begin() as db:
         assert await payments.reason(db) is None
 
 
-async def outbid(till: ChainHarness) -> None:
+async def outbid(harness: ChainHarness) -> None:
     """Others fill the mempool with what pays more, and what is ours is signed again with a higher fee."""
-    await till.call("fillmempool", RATE)
-    await till.later()
-    await till.send()
-    await check(till)
+    await harness.call("fillmempool", RATE)
+    await harness.later()
+    await harness.send()
+    await check(harness)
 
 
-async def clear(till: ChainHarness) -> None:
+async def clear(harness: ChainHarness) -> None:
     """Blocks take what waits, and in the days after that the node's least fee falls to nothing."""
-    await till.mine(3)
-    now = (await till.call("getblock", await till.call("getbestblockhash")))["time"]
-    await till.call("setmocktime", now + 3 * 24 * 3600)
-    await till.call("getmempoolinfo")
+    await harness.mine(3)
+    now = (await harness.call("getblock", await harness.call("getbestblockhash")))["time"]
+    await harness.call("setmocktime", now + 3 * 24 * 3600)
+    await harness.call("getmempoolinfo")
 
 
-async def twins(till: ChainHarness) -> list[str]:
+async def twins(harness: ChainHarness) -> list[str]:
     """Our transactions, by id, each as a miner may have changed it."""
-    return [await till.call("malleate", one["raw"].hex()) for one in await till.sent()]
+    return [await harness.call("malleate", one["raw"].hex()) for one in await harness.sent()]
 
 
-async def mine(till: ChainHarness, *raws: str) -> None:
+async def mine(harness: ChainHarness, *raws: str) -> None:
     """One block of exactly these, and another that confirms them; the books agree after each."""
-    await till.mine_only(*raws)
-    await check(till)
-    await till.call("generateblock", chain_harness.NOWHERE, [])
-    await till.follow()
-    await check(till)
+    await harness.mine_only(*raws)
+    await check(harness)
+    await harness.call("generateblock", chain_harness.NOWHERE, [])
+    await harness.follow()
+    await check(harness)
 
 
-async def turn(till: ChainHarness, *raws: str, late: bool = False) -> None:
+async def turn(harness: ChainHarness, *raws: str, late: bool = False) -> None:
     """A longer chain has these instead of what the blocks had since nothing of ours was in one: at its begin, or its end."""
-    height, root = await till.call("getblockcount"), min(await mined_at(till)) - 1
-    await till.back(height - root)
+    height, root = await harness.call("getblockcount"), min(await mined_at(harness)) - 1
+    await harness.back(height - root)
     empty: list[list[str]] = [[] for _ in range(height - root)]
     for held in (*empty, list(raws)) if late else (list(raws), *empty):
-        await till.call("generateblock", chain_harness.NOWHERE, held)
-    await till.follow()
-    await check(till)
+        await harness.call("generateblock", chain_harness.NOWHERE, held)
+    await harness.follow()
+    await check(harness)
 
 
-async def mined_at(till: ChainHarness) -> list[int]:
-    return [one["height"] for one in await till.sent() if one["height"] is not None]
+async def mined_at(harness: ChainHarness) -> list[int]:
+    return [one["height"] for one in await harness.sent() if one["height"] is not None]
 
 
-async def now(till: ChainHarness, payment: Payment) -> Payment:
-    [shown] = await till.shown(payment)
+async def now(harness: ChainHarness, payment: Payment) -> Payment:
+    [shown] = await harness.shown(payment)
     return shown
 
 
-async def unspent(till: ChainHarness) -> int:
+async def unspent(harness: ChainHarness) -> int:
     """What the coins that lie in blocks are worth."""
     there = sa.and_(coins.c.height.is_not(None), coins.c.spent_height.is_(None))
-    async with till.engine.connect() as db:
+    async with harness.engine.connect() as db:
         return int(await db.scalar(sa.select(sa.func.coalesce(sa.func.sum(coins.c.amount), 0)).where(there)) or 0)
 
 
@@ -99,272 +99,278 @@ def txid(raw: str) -> bytes:
 
 @pytest.mark.parametrize("wins", [0, 1])
 async def test_where_the_payee_bears_the_fee_a_twin_of_either_version_pays_what_that_version_pays(
-    till: ChainHarness, wins: int
+    harness: ChainHarness, wins: int
 ) -> None:
-    await till.fund("shop", 100)
-    to = await till.stranger()
-    payment = await till.pay(to, 10, share=ALL_OUTPUTS)
-    await till.send()
-    await outbid(till)
-    fees = [one["fee"] for one in await till.sent()]
-    raws = [one["raw"].hex() for one in await till.sent()]
-    changed = await twins(till)
+    await harness.fund("shop", 100)
+    to = await harness.stranger()
+    payment = await harness.pay(to, 10, share=ALL_OUTPUTS)
+    await harness.send()
+    await outbid(harness)
+    fees = [one["fee"] for one in await harness.sent()]
+    raws = [one["raw"].hex() for one in await harness.sent()]
+    changed = await twins(harness)
 
-    await mine(till, changed[wins])
+    await mine(harness, changed[wins])
     for held, at in (
         (changed[wins], wins), (raws[1 - wins], 1 - wins), (changed[1 - wins], 1 - wins), (raws[wins], wins),
     ):  # fmt: skip
-        await turn(till, held)
-        after = await now(till, payment)
+        await turn(harness, held)
+        after = await now(harness, payment)
         assert (after.state, after.txid, after.raw) == ("CONFIRMED", txid(held), bytes.fromhex(held))
         assert (after.fee, after.paid) == (fees[at], doge(10) - fees[at])
         assert [output.paid for output in after.outputs] == [after.paid]
-        assert await till.received(to) == after.paid
-        assert (await till.balance())[:4] == (doge(90), 0, 0, 0)
-        assert await unspent(till) == doge(90)
+        assert await harness.received(to) == after.paid
+        assert (await harness.balance())[:4] == (doge(90), 0, 0, 0)
+        assert await unspent(harness) == doge(90)
     assert fees[0] < fees[1]
 
 
 @pytest.mark.parametrize("wins", [0, 1])
 async def test_a_twin_of_either_version_confirms_a_payment_at_the_price_of_that_version(
-    till: ChainHarness, wins: int
+    harness: ChainHarness, wins: int
 ) -> None:
-    await till.fund("shop", 10, 50)
-    to = await till.stranger()
-    payment = await till.pay(to, "9.99")
-    await till.send()
-    await outbid(till)
-    fees = [one["fee"] for one in await till.sent()]
-    changed = await twins(till)
+    await harness.fund("shop", 10, 50)
+    to = await harness.stranger()
+    payment = await harness.pay(to, "9.99")
+    await harness.send()
+    await outbid(harness)
+    fees = [one["fee"] for one in await harness.sent()]
+    changed = await twins(harness)
 
-    await mine(till, changed[wins])
-    await turn(till, changed[1 - wins])
-    await turn(till, changed[wins])
+    await mine(harness, changed[wins])
+    await turn(harness, changed[1 - wins])
+    await turn(harness, changed[wins])
 
-    after = await now(till, payment)
+    after = await now(harness, payment)
     assert (after.state, after.txid, after.fee) == ("CONFIRMED", txid(changed[wins]), fees[wins])
-    assert await till.received(to) == doge("9.99")
-    assert (await till.balance())[:4] == (doge("50.01") - fees[wins], 0, 0, 0)
-    assert await unspent(till) == doge("50.01") - fees[wins]
-    other = await till.pay(await till.stranger(), 40)
-    await clear(till)
-    await till.send()
-    assert await till.states(other) == ["BROADCAST"]
+    assert await harness.received(to) == doge("9.99")
+    assert (await harness.balance())[:4] == (doge("50.01") - fees[wins], 0, 0, 0)
+    assert await unspent(harness) == doge("50.01") - fees[wins]
+    other = await harness.pay(await harness.stranger(), 40)
+    await clear(harness)
+    await harness.send()
+    assert await harness.states(other) == ["BROADCAST"]
 
 
 @pytest.mark.parametrize("wins", [0, 1])
-async def test_a_batch_that_was_signed_again_goes_on_as_a_twin_of_either_version(till: ChainHarness, wins: int) -> None:
-    await till.fund("shop", 100)
-    await till.fund("other", 100)
-    people = [await till.stranger() for _ in range(2)]
-    low = await till.pay(people[0], 10, batch=True, max_fee=doge("0.01"))
-    high = await till.pay(people[1], 20, "other", batch=True, max_fee=doge(2))
-    await till.send()
-    await outbid(till)
-    fees = [one["fee"] for one in await till.sent()]
-    changed = await twins(till)
+async def test_a_batch_that_was_signed_again_goes_on_as_a_twin_of_either_version(
+    harness: ChainHarness, wins: int
+) -> None:
+    await harness.fund("shop", 100)
+    await harness.fund("other", 100)
+    people = [await harness.stranger() for _ in range(2)]
+    low = await harness.pay(people[0], 10, batch=True, max_fee=doge("0.01"))
+    high = await harness.pay(people[1], 20, "other", batch=True, max_fee=doge(2))
+    await harness.send()
+    await outbid(harness)
+    fees = [one["fee"] for one in await harness.sent()]
+    changed = await twins(harness)
 
-    await mine(till, changed[wins])
+    await mine(harness, changed[wins])
     for at in (1 - wins, wins):
-        await turn(till, changed[at])
-        shown = await till.shown(low, high)
+        await turn(harness, changed[at])
+        shown = await harness.shown(low, high)
         assert [one.state for one in shown] == ["CONFIRMED", "CONFIRMED"]
         assert {one.txid for one in shown} == {txid(changed[at])}
         assert sum(one.fee or 0 for one in shown) == fees[at]
         assert (shown[0].fee or 0) <= doge("0.01")
-        assert [await till.received(to) for to in people] == [doge(10), doge(20)]
-        assert (await till.balance())[:4] == (doge(90) - (shown[0].fee or 0), 0, 0, 0)
-        assert (await till.balance("other"))[:4] == (doge(80) - (shown[1].fee or 0), 0, 0, 0)
-        assert await unspent(till) == doge(170) - fees[at]
+        assert [await harness.received(to) for to in people] == [doge(10), doge(20)]
+        assert (await harness.balance())[:4] == (doge(90) - (shown[0].fee or 0), 0, 0, 0)
+        assert (await harness.balance("other"))[:4] == (doge(80) - (shown[1].fee or 0), 0, 0, 0)
+        assert await unspent(harness) == doge(170) - fees[at]
 
 
-async def test_what_cancels_a_payment_that_was_signed_again_voids_it_under_another_txid_too(till: ChainHarness) -> None:
-    await till.fund("shop", 100)
-    to = await till.stranger()
-    payment = await till.pay(to, 10)
-    await till.send()
-    await outbid(till)
-    await till.forget_mempool()
-    shown = await now(till, payment)
-    async with till.engine.begin() as db:
+async def test_what_cancels_a_payment_that_was_signed_again_voids_it_under_another_txid_too(
+    harness: ChainHarness,
+) -> None:
+    await harness.fund("shop", 100)
+    to = await harness.stranger()
+    payment = await harness.pay(to, 10)
+    await harness.send()
+    await outbid(harness)
+    await harness.forget_mempool()
+    shown = await now(harness, payment)
+    async with harness.engine.begin() as db:
         await payments.void(db, [payments.VoidOrder("shop", payment.id, shown.txid)])
-    await clear(till)
-    await till.later()
-    await till.send()
-    made = await till.sent()
+    await clear(harness)
+    await harness.later()
+    await harness.send()
+    made = await harness.sent()
     assert [one["pays"] for one in made] == [True, True, False]
-    changed = await twins(till)
+    changed = await twins(harness)
 
-    await mine(till, changed[2])
-    assert await till.states(payment) == ["VOIDED"]
-    assert (await till.balance())[:4] == (doge(100) - made[2]["fee"], 0, 0, 0)
-    await turn(till, changed[0])
-    assert await till.states(payment) == ["CONFIRMED"]
-    assert (await till.balance())[:4] == (doge(90) - made[0]["fee"], 0, 0, 0)
-    await turn(till, changed[2])
+    await mine(harness, changed[2])
+    assert await harness.states(payment) == ["VOIDED"]
+    assert (await harness.balance())[:4] == (doge(100) - made[2]["fee"], 0, 0, 0)
+    await turn(harness, changed[0])
+    assert await harness.states(payment) == ["CONFIRMED"]
+    assert (await harness.balance())[:4] == (doge(90) - made[0]["fee"], 0, 0, 0)
+    await turn(harness, changed[2])
 
-    assert await till.states(payment) == ["VOIDED"]
-    assert (await till.balance())[:4] == (doge(100) - made[2]["fee"], 0, 0, 0)
-    assert await unspent(till) == doge(100) - made[2]["fee"]
-    assert await till.received(to) == 0
+    assert await harness.states(payment) == ["VOIDED"]
+    assert (await harness.balance())[:4] == (doge(100) - made[2]["fee"], 0, 0, 0)
+    assert await unspent(harness) == doge(100) - made[2]["fee"]
+    assert await harness.received(to) == 0
 
 
 @pytest.mark.parametrize("wins", [0, 2])
 async def test_what_stands_on_a_version_is_signed_again_at_its_own_price_on_a_twin_of_either(
-    till: ChainHarness, wins: int
+    harness: ChainHarness, wins: int
 ) -> None:
-    await till.fund("shop", 100)
-    people = [await till.stranger() for _ in range(2)]
-    first, second = [await till.pay(to, 10) for to in people]
-    await till.send()
-    await outbid(till)
-    made = await till.sent()
+    await harness.fund("shop", 100)
+    people = [await harness.stranger() for _ in range(2)]
+    first, second = [await harness.pay(to, 10) for to in people]
+    await harness.send()
+    await outbid(harness)
+    made = await harness.sent()
     assert [one["replaces"] for one in made] == [None, None, made[0]["id"], made[1]["id"]]
-    changed = await twins(till)
+    changed = await twins(harness)
 
-    await till.mine_only(changed[wins])
-    await check(till)
-    await till.send()
-    assert await till.states(first, second) == ["BROADCAST", "BROADCAST"]
-    await check(till)
-    await clear(till)
-    await till.later()
-    await till.send()
-    await till.mine(2)
+    await harness.mine_only(changed[wins])
+    await check(harness)
+    await harness.send()
+    assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]
+    await check(harness)
+    await clear(harness)
+    await harness.later()
+    await harness.send()
+    await harness.mine(2)
 
-    assert await till.states(first, second) == ["CONFIRMED", "CONFIRMED"]
-    assert [await till.received(to) for to in people] == [doge(10), doge(10)]
-    spent = sum(one.fee or 0 for one in await till.shown(first, second))
-    assert (await till.balance())[:4] == (doge(80) - spent, 0, 0, 0)
-    assert await unspent(till) == doge(80) - spent
+    assert await harness.states(first, second) == ["CONFIRMED", "CONFIRMED"]
+    assert [await harness.received(to) for to in people] == [doge(10), doge(10)]
+    spent = sum(one.fee or 0 for one in await harness.shown(first, second))
+    assert (await harness.balance())[:4] == (doge(80) - spent, 0, 0, 0)
+    assert await unspent(harness) == doge(80) - spent
 
 
-async def test_a_payment_cannot_be_voided_while_the_node_holds_a_twin_of_the_version_before(till: ChainHarness) -> None:
-    await till.fund("shop", 30, 30)
-    payment = await till.pay(await till.stranger(), 40)
-    await till.send()
-    await outbid(till)
-    await till.forget_mempool()
-    old, new = [one["raw"] for one in await till.sent()]
-    twin = await till.signed_again(replace(payment, raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
-    assert not await till.node.holds_same(new)
-    await clear(till)
+async def test_a_payment_cannot_be_voided_while_the_node_holds_a_twin_of_the_version_before(
+    harness: ChainHarness,
+) -> None:
+    await harness.fund("shop", 30, 30)
+    payment = await harness.pay(await harness.stranger(), 40)
+    await harness.send()
+    await outbid(harness)
+    await harness.forget_mempool()
+    old, new = [one["raw"] for one in await harness.sent()]
+    twin = await harness.signed_again(replace(payment, raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
+    assert not await harness.node.holds_same(new)
+    await clear(harness)
 
-    await till.call("sendrawtransaction", twin)
+    await harness.call("sendrawtransaction", twin)
 
-    assert await till.node.holds_same(new)
-    await mine(till, twin)
-    assert (await now(till, payment)).txid == txid(twin)
+    assert await harness.node.holds_same(new)
+    await mine(harness, twin)
+    assert (await now(harness, payment)).txid == txid(twin)
 
 
 async def test_what_stands_on_a_payment_moves_from_version_to_version_and_twin_to_twin_and_pays_once(
-    till: ChainHarness,
+    harness: ChainHarness,
 ) -> None:
-    await till.fund("shop", 100)
-    people = [await till.stranger() for _ in range(2)]
-    first = await till.pay(people[0], 10)
-    second = await till.pay(people[1], 20, share=ALL_OUTPUTS)
-    await till.send()
-    await outbid(till)
-    raws = [one["raw"].hex() for one in await till.sent()]
-    changed = await twins(till)
-    await till.call("generateblock", chain_harness.NOWHERE, [raws[0]])
-    await till.follow()
+    await harness.fund("shop", 100)
+    people = [await harness.stranger() for _ in range(2)]
+    first = await harness.pay(people[0], 10)
+    second = await harness.pay(people[1], 20, share=ALL_OUTPUTS)
+    await harness.send()
+    await outbid(harness)
+    raws = [one["raw"].hex() for one in await harness.sent()]
+    changed = await twins(harness)
+    await harness.call("generateblock", chain_harness.NOWHERE, [raws[0]])
+    await harness.follow()
 
     for held in (changed[2], raws[2], changed[0], changed[2], changed[0]):
-        await turn(till, held, late=True)
-        await till.later()
-        await till.send()
-        await check(till)
-        assert (await now(till, first)).txid == txid(held)
-        assert await till.states(first, second) == ["BROADCAST", "BROADCAST"]
-    await clear(till)
-    await till.later()
-    await till.send()
-    await till.mine(2)
+        await turn(harness, held, late=True)
+        await harness.later()
+        await harness.send()
+        await check(harness)
+        assert (await now(harness, first)).txid == txid(held)
+        assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]
+    await clear(harness)
+    await harness.later()
+    await harness.send()
+    await harness.mine(2)
 
-    one, other = await till.shown(first, second)
+    one, other = await harness.shown(first, second)
     assert (one.state, other.state) == ("CONFIRMED", "CONFIRMED")
-    assert [await till.received(to) for to in people] == [doge(10), other.paid]
+    assert [await harness.received(to) for to in people] == [doge(10), other.paid]
     assert other.paid == doge(20) - (other.fee or 0)
-    assert (await till.balance())[:4] == (doge(70) - (one.fee or 0), 0, 0, 0)
-    assert await unspent(till) == doge(70) - (one.fee or 0)
+    assert (await harness.balance())[:4] == (doge(70) - (one.fee or 0), 0, 0, 0)
+    assert await unspent(harness) == doge(70) - (one.fee or 0)
 
 
 @pytest.mark.parametrize("wins", [0, 1])
 async def test_what_was_built_on_the_version_in_a_block_is_signed_again_on_a_twin_of_the_other(
-    till: ChainHarness, wins: int
+    harness: ChainHarness, wins: int
 ) -> None:
-    await till.fund("shop", 100)
-    first = await till.pay(await till.stranger(), 10)
-    await till.send()
-    await outbid(till)
-    raws = [one["raw"].hex() for one in await till.sent()]
-    changed = await twins(till)
-    await till.mine_only(raws[1 - wins])
-    second = await till.pay(await till.stranger(), 20)
-    await till.send()
-    before = await now(till, second)
+    await harness.fund("shop", 100)
+    first = await harness.pay(await harness.stranger(), 10)
+    await harness.send()
+    await outbid(harness)
+    raws = [one["raw"].hex() for one in await harness.sent()]
+    changed = await twins(harness)
+    await harness.mine_only(raws[1 - wins])
+    second = await harness.pay(await harness.stranger(), 20)
+    await harness.send()
+    before = await now(harness, second)
     assert before.state in ("PROCESSING", "BROADCAST")
 
-    await turn(till, changed[wins], late=True)
-    await till.later()
-    await till.send()
-    await check(till)
-    await clear(till)
-    await till.later()
-    await till.send()
-    await till.mine(2)
+    await turn(harness, changed[wins], late=True)
+    await harness.later()
+    await harness.send()
+    await check(harness)
+    await clear(harness)
+    await harness.later()
+    await harness.send()
+    await harness.mine(2)
 
-    shown = await till.shown(first, second)
+    shown = await harness.shown(first, second)
     assert [one.state for one in shown] == ["CONFIRMED", "CONFIRMED"]
     spent = sum(one.fee or 0 for one in shown)
-    assert (await till.balance())[:4] == (doge(70) - spent, 0, 0, 0)
-    assert await unspent(till) == doge(70) - spent
+    assert (await harness.balance())[:4] == (doge(70) - spent, 0, 0, 0)
+    assert await unspent(harness) == doge(70) - spent
     assert shown[1].txid != before.txid
 
 
-async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(till: ChainHarness) -> None:
-    await till.fund("shop", 10, 50, 50)
-    payment = await till.pay(await till.stranger(), "9.99")
-    await till.send()
-    raw = (await till.sent())[0]["raw"].hex()
-    [twin] = await twins(till)
-    await till.mine_only(twin)
-    await till.forget_mempool()
-    await turn(till)
-    assert [one["sends"] for one in await till.sent()] == [True, True]
+async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(harness: ChainHarness) -> None:
+    await harness.fund("shop", 10, 50, 50)
+    payment = await harness.pay(await harness.stranger(), "9.99")
+    await harness.send()
+    raw = (await harness.sent())[0]["raw"].hex()
+    [twin] = await twins(harness)
+    await harness.mine_only(twin)
+    await harness.forget_mempool()
+    await turn(harness)
+    assert [one["sends"] for one in await harness.sent()] == [True, True]
 
-    await outbid(till)
+    await outbid(harness)
 
-    made = await till.sent()
+    made = await harness.sent()
     assert [one["sends"] for one in made] == [False, False, True]
-    assert await till.told(payment) == [
+    assert await harness.told(payment) == [
         "PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_TXID_CHANGED", "PAYMENT_ON_CHAIN", "PAYMENT_UNCONFIRMED",
         "PAYMENT_REPLACED",
     ]  # fmt: skip
-    await mine(till, raw)
-    assert (await now(till, payment)).txid == txid(raw)
-    assert await unspent(till) == doge("100.01") - made[0]["fee"]
+    await mine(harness, raw)
+    assert (await now(harness, payment)).txid == txid(raw)
+    assert await unspent(harness) == doge("100.01") - made[0]["fee"]
 
 
-async def test_what_stands_on_a_payment_under_two_txids_is_signed_again_once(till: ChainHarness) -> None:
-    await till.fund("shop", 100)
-    people = [await till.stranger() for _ in range(2)]
-    first, second = [await till.pay(to, 10) for to in people]
-    await till.send()
-    parent = (await till.sent())[0]["raw"].hex()
-    await till.mine_only(parent, (await twins(till))[1])
-    await till.forget_mempool()
-    await turn(till)
-    assert [one["sends"] for one in await till.sent()] == [True, True, True]
+async def test_what_stands_on_a_payment_under_two_txids_is_signed_again_once(harness: ChainHarness) -> None:
+    await harness.fund("shop", 100)
+    people = [await harness.stranger() for _ in range(2)]
+    first, second = [await harness.pay(to, 10) for to in people]
+    await harness.send()
+    parent = (await harness.sent())[0]["raw"].hex()
+    await harness.mine_only(parent, (await twins(harness))[1])
+    await harness.forget_mempool()
+    await turn(harness)
+    assert [one["sends"] for one in await harness.sent()] == [True, True, True]
 
-    await outbid(till)
+    await outbid(harness)
 
-    assert [one["sends"] for one in await till.sent()] == [False, False, False, True, True]
-    await till.mine(2)
-    assert await till.states(first, second) == ["CONFIRMED", "CONFIRMED"]
-    assert [await till.received(to) for to in people] == [doge(10), doge(10)]
-    spent = sum(one.fee or 0 for one in await till.shown(first, second))
-    assert (await till.balance())[:4] == (doge(80) - spent, 0, 0, 0)
-    assert await unspent(till) == doge(80) - spent
+    assert [one["sends"] for one in await harness.sent()] == [False, False, False, True, True]
+    await harness.mine(2)
+    assert await harness.states(first, second) == ["CONFIRMED", "CONFIRMED"]
+    assert [await harness.received(to) for to in people] == [doge(10), doge(10)]
+    spent = sum(one.fee or 0 for one in await harness.shown(first, second))
+    assert (await harness.balance())[:4] == (doge(80) - spent, 0, 0, 0)
+    assert await unspent(harness) == doge(80) - spent

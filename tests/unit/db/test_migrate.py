@@ -1,4 +1,4 @@
-"""What the migrations build is what app.tables says, in one linear history."""
+"""What the migrations build is what app.db.tables says, in one linear history."""
 
 import asyncio
 from collections.abc import Sequence

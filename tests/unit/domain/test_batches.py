@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import engine as db
+from app.db.engine import open_engine
 from app.domain import invoices
 from app.domain.dogecoin import REGTEST
 from tests import scenario
@@ -37,7 +37,7 @@ PLANS = st.builds(
 async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list[tuple[object, ...]]]:
     """Every table's rows after the plan's blocks were taken in transactions of `cuts` blocks each, in turn."""
     async with cloned(server) as url:
-        engine = db.engine(url)
+        engine = open_engine(url)
         try:
             chain = await Chain(engine).start()
             shops = [await invoice(engine, n) for n in range(4)]
@@ -49,11 +49,11 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
                 earlier = [output.outpoint for block in chain.blocks for output in block.outputs][:1]
                 payments = [(shops[number], doge(amount)) for number, amount in paid]
                 given.append(chain.block(payments, earlier if spends else ()))
-            turn = 0
+            batch = 0
             while given:
-                cut = cuts[turn % len(cuts)]
+                cut = cuts[batch % len(cuts)]
                 await chain.connect(*given[:cut])
-                given, turn = given[cut:], turn + 1
+                given, batch = given[cut:], batch + 1
             return await scenario.rows(engine)
         finally:
             await engine.dispose()

@@ -44,9 +44,9 @@ async def expire(engine: AsyncEngine, *, still: bool = True) -> int:
         return await invoices.expire(db, still=still)
 
 
-async def cancel(engine: AsyncEngine, *wishes: CancelOrder) -> list[Invoice | Refusal]:
+async def cancel(engine: AsyncEngine, *orders: CancelOrder) -> list[Invoice | Refusal]:
     async with engine.begin() as db:
-        return await invoices.cancel(db, wishes, REGTEST)
+        return await invoices.cancel(db, orders, REGTEST)
 
 
 async def listed(engine: AsyncEngine, wanted: InvoiceFilter) -> list[int]:
@@ -126,8 +126,8 @@ async def test_the_clock_decides_once_the_chain_stands_still(engine: AsyncEngine
     await scenario.open_account(engine)
     await overdue(engine)
     chain = await Chain(engine).start()
-    now, rung = [0.0], []
-    clock = Expiry(engine, lambda: rung.append(1), clock=lambda: now[0])
+    now, woken = [0.0], []
+    clock = Expiry(engine, lambda: woken.append(1), clock=lambda: now[0])
     moved = []
 
     for seconds, block in ((0, True), (STILL_SECONDS, True), (STILL_SECONDS, False), (1, False)):
@@ -137,7 +137,7 @@ async def test_the_clock_decides_once_the_chain_stands_still(engine: AsyncEngine
         moved.append(await clock.step())
 
     assert moved == [False, False, True, False]
-    assert rung == [1]
+    assert woken == [1]
 
 
 async def test_money_that_comes_late_is_credited_and_told_as_late_each_time(engine: AsyncEngine) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import balances, entries, idempotency, outbox, postings
 from app.domain.commands import Result, Submitted
 from app.domain.dogecoin import REGTEST
@@ -29,7 +29,7 @@ def asked(wanted: TransferOrder, key: str, body: str = "") -> Submitted[Transfer
     return Submitted(wanted._replace(key=f"shop:{key}"), Claim("shop", key, (body or repr(wanted)).encode()))
 
 
-def wishes() -> st.SearchStrategy[Submitted[TransferOrder]]:
+def orders() -> st.SearchStrategy[Submitted[TransferOrder]]:
     """Transfers, splits and credits between three and somebody who is not there; keys come again, with the same or another body."""
     names = st.sampled_from([*NAMES, "nobody"])
     amounts: st.SearchStrategy[str | int] = st.sampled_from(["0.1", "0.5", "1", "0.001", "0", 2**63])
@@ -70,10 +70,10 @@ async def left(engine: AsyncEngine) -> list[Any]:
 
 async def played(engine: AsyncEngine, batches: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
     """Ask each batch at once, of a group commit of its own; then say what came of it all."""
-    commits, verb = GroupCommit(engine, lambda _: None), making.making(REGTEST)
+    commits, command = GroupCommit(engine, lambda _: None), making.making(REGTEST)
     found: list[Any] = []
     for batch in batches:
-        found += map(shown, await commits.submit_all(verb, batch))
+        found += map(shown, await commits.submit_all(command, batch))
     return [found, await left(engine)]
 
 
@@ -82,7 +82,7 @@ def alike(server: str, batches: Sequence[Sequence[Submitted[TransferOrder]]]) ->
 
     async def play(cut: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
         async with cloned(server) as url:
-            engine = bulk.engine(url)
+            engine = open_engine(url)
             try:
                 await opened(engine, *NAMES)
                 return await played(engine, cut)
@@ -93,7 +93,7 @@ def alike(server: str, batches: Sequence[Sequence[Submitted[TransferOrder]]]) ->
 
 
 BATCHES = st.lists(
-    st.lists(wishes(), min_size=2, max_size=8, unique_by=lambda one: one.claim and one.claim.key),
+    st.lists(orders(), min_size=2, max_size=8, unique_by=lambda one: one.claim and one.claim.key),
     min_size=1,
     max_size=4,
 )
@@ -110,7 +110,7 @@ def test_many_transfers_at_once_come_to_what_one_by_one_comes_to(
 @pytest.fixture
 async def two(database: str) -> AsyncIterator[tuple[GroupCommit, GroupCommit]]:
     """Two programs on one database."""
-    engines = [bulk.engine(database), bulk.engine(database)]
+    engines = [open_engine(database), open_engine(database)]
     one, other = (GroupCommit(engine, lambda _: None) for engine in engines)
     yield one, other
     for engine in engines:
@@ -124,20 +124,20 @@ async def test_two_programs_never_spend_the_same_money(
     """Half of the requests are sent to both programs."""
     names = [f"u{n}" for n in range(8)]
     await opened(engine, *names, gold=20)
-    verb = making.making(REGTEST)
+    command = making.making(REGTEST)
     before = await all_gold(engine)
     pairs = [(0, n % 7 + 1) if hot else (n % 8, (n + 1) % 8) for n in range(240)]
     wanted = [asked(order(names[a], names[b], "0.03"), f"k{n}") for n, (a, b) in enumerate(pairs)]
 
     async def ask(commits: GroupCommit, one: Submitted[TransferOrder]) -> Outcome:
         try:
-            return await commits.submit(verb, one.request, one.claim)
+            return await commits.submit(command, one.request, one.claim)
         except Refusal as refusal:
             return refusal
 
     asking = [ask(two[place], one) for n, one in enumerate(wanted) for place in ((0, 1) if n % 2 else (n // 2 % 2,))]
     many = [[asked(order(names[1], names[2], "0.01"), f"{n}:{m}") for m in range(30)] for n in range(2)]
-    bulked = [commits.submit_all(verb, some) for commits, some in zip(two, many, strict=True)]
+    bulked = [commits.submit_all(command, some) for commits, some in zip(two, many, strict=True)]
     outcomes = await asyncio.gather(*asking, *bulked)
 
     singles = [one for one in outcomes if not isinstance(one, list)]

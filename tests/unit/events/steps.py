@@ -1,4 +1,4 @@
-"""What tests do to the world: let facts happen, and step until something is so."""
+"""What tests do: let events happen, and step until something is so."""
 
 import asyncio
 import socket
@@ -29,13 +29,13 @@ async def tell(
         await outbox.sequence(db)
 
 
-async def until(step: Callable[[], Any], condition: Callable[[], Any], bell: WakeUp | None = None) -> None:
+async def until(step: Callable[[], Any], condition: Callable[[], Any], wake_up: WakeUp | None = None) -> None:
     """Step as the program does until the condition holds."""
-    bell = bell or WakeUp()
+    wake_up = wake_up or WakeUp()
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not await _value(condition):
             if not await step():
-                await bell.wait(0.02)
+                await wake_up.wait(0.02)
 
 
 async def _value(condition: Callable[[], Any]) -> Any:

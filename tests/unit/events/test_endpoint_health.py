@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import deliveries, events, webhook_endpoints
 from app.domain import outbox
-from app.domain import webhooks as endpoint_changes
 from app.domain.refusals import Refusal
 from app.domain.webhooks import Callback, Change, Endpoint, NewEndpoint, Rotation, endpoints, health, retention
-from app.domain.webhooks import changes as endpoint_changes_module
+from app.domain.webhooks.changes import change as change_endpoint
+from app.domain.webhooks.changes import create, delete, rotate
+from app.domain.webhooks.changes import test as send_test_event
 from app.events import signatures
 from app.events.http_post import Poster
 from tests.unit.events.receiver import Receiver, status
@@ -28,14 +29,14 @@ NEW = "another secret of enough characters"
 
 async def new(engine: AsyncEngine, url: str, *types: str) -> Endpoint:
     async with engine.begin() as db:
-        made = await endpoint_changes.create(db, NewEndpoint(url, types or ("ALL",), OLD))
+        made = await create(db, NewEndpoint(url, types or ("ALL",), OLD))
     assert not isinstance(made, Refusal)
     return made
 
 
 async def change(engine: AsyncEngine, number: int, **changes: Any) -> None:
     async with engine.begin() as db:
-        assert isinstance(await endpoint_changes.change(db, Change(number, changes)), Endpoint)
+        assert isinstance(await change_endpoint(db, Change(number, changes)), Endpoint)
 
 
 async def alter(engine: AsyncEngine, **values: Any) -> None:
@@ -55,7 +56,7 @@ async def test_while_two_secrets_overlap_each_request_verifies_with_both(
 ) -> None:
     endpoint = await new(engine, receiver.url())
     async with engine.begin() as db:
-        await endpoint_changes.rotate(db, Rotation(endpoint.id, NEW, timedelta(hours=1)))
+        await rotate(db, Rotation(endpoint.id, NEW, timedelta(hours=1)))
 
     async with webhooks(engine, poster) as running:
         await tell(engine, 1)
@@ -202,7 +203,7 @@ async def test_a_test_reaches_its_endpoint_alone_whatever_its_types_are(
     asked = await new(engine, receiver.url("/asked"), "INV")
     await new(engine, receiver.url("/other"))
     async with engine.begin() as db:
-        await endpoint_changes_module.test(db, asked.id)
+        await send_test_event(db, asked.id)
         await outbox.sequence(db)
     await tell(engine, 1)
 
@@ -221,7 +222,7 @@ async def test_what_a_deleted_endpoint_leaves_goes_in_slices_and_the_others_keep
     async with webhooks(engine, poster) as running:
         await deliver_all(engine, running, 10)
     async with engine.begin() as db:
-        await endpoint_changes.delete(db, ended.id)
+        await delete(db, ended.id)
 
     swept: list[bool] = []
     while not swept or swept[-1]:

@@ -16,8 +16,7 @@ from app.db.tables import attempts, deliveries
 from app.domain import outbox
 from app.domain.outbox import OutboxEvent
 from app.domain.webhooks import Callback, delivery_claims
-from app.events import address_filter, signatures
-from app.events import sequencer as relay
+from app.events import address_filter, sequencer, signatures
 from app.events.http_post import Poster
 from app.events.webhooks import EACH, LIMIT, OF_FAILING, OF_HOST, Webhooks, WebhookTerms
 from app.runtime.loop import WakeUp
@@ -29,7 +28,7 @@ NEVER = WebhookTerms((86_400,), chance=lambda: 0.5)
 
 
 async def prepare(engine: AsyncEngine, *callbacks: Callback) -> None:
-    await relay.prepare(engine, callbacks, [])
+    await sequencer.prepare(engine, callbacks, [])
 
 
 @asynccontextmanager
@@ -447,24 +446,24 @@ def ok(request: Request, writer: asyncio.StreamWriter) -> None:
 
 
 async def test_the_sequencer_numbers_and_rings_and_a_second_stands_by(engine: AsyncEngine) -> None:
-    rung = 0
+    woken = 0
 
-    def ring() -> None:
-        nonlocal rung
-        rung += 1
+    def wake() -> None:
+        nonlocal woken
+        woken += 1
 
-    first, second = relay.Sequencer(engine, "first", ring), relay.Sequencer(engine, "second", ring)
+    first, second = sequencer.Sequencer(engine, "first", wake), sequencer.Sequencer(engine, "second", wake)
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(1, "one", "ACC_CREATED", "{}")])
 
     assert [await first.step(), await first.step(), await second.step()] == [False, False, False]
-    assert rung == 1
+    assert woken == 1
     await first.close()
-    third = relay.Sequencer(engine, "third", ring)
+    third = sequencer.Sequencer(engine, "third", wake)
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(1, "one", "ACC_UPDATED", "{}")])
     await third.step()
-    assert rung == 2
+    assert woken == 2
 
 
 async def test_the_sequencer_lets_facts_gather_longer_where_many_are_told_and_not_where_more_are_there(
@@ -475,12 +474,12 @@ async def test_the_sequencer_lets_facts_gather_longer_where_many_are_told_and_no
     async def rest(seconds: float) -> None:
         rests.append(seconds)
 
-    sequencer = relay.Sequencer(engine, "first", lambda: None, rest)
-    for count in (relay.MANY - 1, relay.MANY, outbox.BATCH, outbox.BATCH + 1):
+    numbering = sequencer.Sequencer(engine, "first", lambda: None, rest)
+    for count in (sequencer.MANY - 1, sequencer.MANY, outbox.BATCH, outbox.BATCH + 1):
         async with engine.begin() as db:
             await outbox.emit(db, [OutboxEvent(n % 9, "one", "ACC_UPDATED", "{}") for n in range(count)])
-        while await sequencer.step():
+        while await numbering.step():
             pass
 
-    assert rests == [relay.REST_SECONDS, relay.MANY_REST_SECONDS, relay.REST_SECONDS]
-    assert not await sequencer.step()
+    assert rests == [sequencer.REST_SECONDS, sequencer.MANY_REST_SECONDS, sequencer.REST_SECONDS]
+    assert not await numbering.step()

@@ -20,25 +20,25 @@ class Broken(Exception):
 
 
 class Patience(WakeUp):
-    """A bell that writes down how long it was to be waited for, and is rung as soon as it has been."""
+    """A wake-up that writes down how long it was to be waited for, and wakes as soon as it has been."""
 
     def __init__(self) -> None:
         super().__init__()
         self.waits: list[float] = []
 
-    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  as the bell itself
+    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  as the wake-up itself
         self.waits.append(timeout)
         await asyncio.sleep(0)
 
 
 class Rest(WakeUp):
-    """A bell that nobody rings, and that tells when somebody waits for it."""
+    """A wake-up that nobody calls, and that tells when somebody waits for it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.begun = asyncio.Event()
 
-    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  as the bell itself
+    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  as the wake-up itself
         self.begun.set()
         await super().wait(timeout)
 
@@ -62,18 +62,18 @@ class Work:
         return self.done[-1]
 
 
-async def run(work: Work, bell: WakeUp) -> None:
-    await Loop("work", work.step, bell, HOUR, (Away,), (Broken,)).run(work.vitals)
+async def run(work: Work, wake_up: WakeUp) -> None:
+    await Loop("work", work.step, wake_up, HOUR, (Away,), (Broken,)).run(work.vitals)
 
 
 async def test_a_loop_goes_on_at_once_while_there_is_work_and_waits_when_there_is_none() -> None:
-    work, bell = Work([True, True, False, True, False]), Patience()
+    work, wake_up = Work([True, True, False, True, False]), Patience()
 
     with pytest.raises(asyncio.CancelledError):
-        await run(work, bell)
+        await run(work, wake_up)
 
     assert len(work.done) == 5
-    assert bell.waits == [HOUR, HOUR]
+    assert wake_up.waits == [HOUR, HOUR]
     assert work.vitals == Vitals({"work": Vital("running")})
     assert work.vitals.ok
 
@@ -103,24 +103,24 @@ async def test_a_step_that_takes_too_long_is_trouble_until_it_is_over() -> None:
 
 
 async def test_a_trouble_is_outlasted_with_longer_and_longer_pauses() -> None:
-    work, bell = Work([Away("the node is away")] * 9), Patience()
+    work, wake_up = Work([Away("the node is away")] * 9), Patience()
 
     with pytest.raises(asyncio.CancelledError):
-        await run(work, bell)
+        await run(work, wake_up)
 
     doubled = [FIRST_PAUSE_SECONDS * 2**n for n in range(6)]
-    assert bell.waits == [*doubled, *[LONGEST_PAUSE_SECONDS] * 3]
+    assert wake_up.waits == [*doubled, *[LONGEST_PAUSE_SECONDS] * 3]
     assert work.vitals.loops == {"work": Vital("trouble", "Away: the node is away")}
     assert not work.vitals.ok
 
 
 async def test_after_a_trouble_the_pauses_begin_anew_and_all_is_well() -> None:
-    work, bell = Work([Away("a"), Away("a"), True, Away("a"), False]), Patience()
+    work, wake_up = Work([Away("a"), Away("a"), True, Away("a"), False]), Patience()
 
     with pytest.raises(asyncio.CancelledError):
-        await run(work, bell)
+        await run(work, wake_up)
 
-    assert bell.waits == [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS, HOUR]
+    assert wake_up.waits == [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS, HOUR]
     assert [vital.state if vital else None for vital in work.seen] == [
         None, "trouble", "trouble", "running", "trouble", "running",
     ]  # fmt: skip
@@ -167,11 +167,11 @@ async def test_a_fault_of_ours_is_not_survived() -> None:
 
 
 @asynccontextmanager
-async def started(step: Callable[[], bool], bell: WakeUp) -> AsyncIterator[asyncio.Task[None]]:
+async def started(step: Callable[[], bool], wake_up: WakeUp) -> AsyncIterator[asyncio.Task[None]]:
     async def work() -> bool:
         return step()
 
-    task = asyncio.create_task(Loop("work", work, bell, HOUR, (Away,)).run(Vitals()))
+    task = asyncio.create_task(Loop("work", work, wake_up, HOUR, (Away,)).run(Vitals()))
     yield task
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -179,7 +179,7 @@ async def started(step: Callable[[], bool], bell: WakeUp) -> AsyncIterator[async
 
 async def test_a_ring_wakes_a_loop_that_waits_and_also_one_that_is_in_trouble() -> None:
     steps: list[int] = []
-    ran, bell = asyncio.Event(), WakeUp()
+    ran, wake_up = asyncio.Event(), WakeUp()
 
     def step() -> bool:
         steps.append(1)
@@ -188,25 +188,25 @@ async def test_a_ring_wakes_a_loop_that_waits_and_also_one_that_is_in_trouble() 
             raise Away
         return False
 
-    async with started(step, bell), asyncio.timeout(5):
+    async with started(step, wake_up), asyncio.timeout(5):
         for number in range(1, 5):
             await ran.wait()
             ran.clear()
             assert len(steps) == number
-            bell.ring()
+            wake_up.wake()
 
 
 async def test_a_loop_that_is_rung_and_cancelled_at_once_ends() -> None:
-    bell, ran = WakeUp(), asyncio.Event()
+    wake_up, ran = WakeUp(), asyncio.Event()
 
     async def step() -> bool:
         ran.set()
         return False
 
-    task = asyncio.create_task(Loop("work", step, bell, HOUR, (Away,)).run(Vitals()))
+    task = asyncio.create_task(Loop("work", step, wake_up, HOUR, (Away,)).run(Vitals()))
     await ran.wait()
     await asyncio.sleep(0)
-    bell.ring()
+    wake_up.wake()
     task.cancel()
     done, _ = await asyncio.wait([task], timeout=2)
 
@@ -215,31 +215,31 @@ async def test_a_loop_that_is_rung_and_cancelled_at_once_ends() -> None:
 
 
 async def test_a_ring_while_the_loop_works_is_not_slept_through() -> None:
-    bell, ran, steps = WakeUp(), asyncio.Event(), list[int]()
+    wake_up, ran, steps = WakeUp(), asyncio.Event(), list[int]()
 
     def step() -> bool:
         steps.append(1)
         if len(steps) == 1:
-            bell.ring()  # something came up after this step had looked
+            wake_up.wake()  # something came up after this step had looked
         else:
             ran.set()
         return False
 
-    async with started(step, bell), asyncio.timeout(5):
+    async with started(step, wake_up), asyncio.timeout(5):
         await ran.wait()
 
     assert len(steps) == 2
 
 
 async def test_a_bell_that_nobody_rings_is_waited_for_no_longer_than_asked() -> None:
-    bell = WakeUp()
+    wake_up = WakeUp()
 
     async with asyncio.timeout(5):
-        await bell.wait(0.001)
-        bell.ring()
-        bell.ring()
-        await bell.wait(HOUR)
-        waiting = asyncio.create_task(bell.wait(HOUR))
+        await wake_up.wait(0.001)
+        wake_up.wake()
+        wake_up.wake()
+        await wake_up.wait(HOUR)
+        waiting = asyncio.create_task(wake_up.wait(HOUR))
         await asyncio.sleep(0)
 
     assert not waiting.done()  # many rings wake once

@@ -30,9 +30,9 @@ MAIN = {
 }
 
 
-def is_rung(bell: WakeUp) -> bool:
-    """Look without waiting: whoever waits for a bell that was rung is through at once."""
-    waiter = bell.wait(60)
+def is_rung(wake_up: WakeUp) -> bool:
+    """Look without waiting: whoever waits for a wake-up that was called is through at once."""
+    waiter = wake_up.wait(60)
     try:
         waiter.send(None)
     except StopIteration:
@@ -106,11 +106,11 @@ async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(engine: Asyn
         shared = Shared(read, engine, node, "one")
         terms = context.Terms(confirmations=6, token=str)
         given = context.of(dogecoin.MAIN, engine, GroupCommit(engine, shared.performed), terms)
-        verbs = {field.name: getattr(given, field.name) for field in fields(given)}
+        by_name = {field.name: getattr(given, field.name) for field in fields(given)}
         woken = {}
-        for name, verb in verbs.items():
-            if isinstance(verb, Command):
-                shared.performed(verb)
+        for name, command in by_name.items():
+            if isinstance(command, Command):
+                shared.performed(command)
                 woken[name] = (is_rung(shared.relay), is_rung(shared.send))
 
     paying = {name for name, (_, send) in woken.items() if send}

@@ -27,9 +27,9 @@ async def ready(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-async def put(engine: AsyncEngine, *wishes: AccountOrder) -> list[Account | Refusal]:
+async def put(engine: AsyncEngine, *orders: AccountOrder) -> list[Account | Refusal]:
     async with engine.begin() as db:
-        return await accounts.put(db, wishes, REGTEST)
+        return await accounts.put(db, orders, REGTEST)
 
 
 async def opened(engine: AsyncEngine, foreign_id: str, **changes: Any) -> Account:
@@ -274,9 +274,9 @@ def test_a_payout_that_could_never_be_paid_is_refused_by_field(changes: dict[str
                 {"payout_address": None, "payout_threshold": None, "payout_frequency": None}]
 )  # fmt: skip
 def test_a_payout_that_can_be_paid_is_taken(changes: dict[str, Any]) -> None:
-    wish = AccountOrder("shop", changes)
+    order = AccountOrder("shop", changes)
 
-    assert wish.checked(REGTEST) is wish
+    assert order.checked(REGTEST) is order
     with pytest.raises(Invalid, match="regtest network, not of Dogecoin's main"):
         AccountOrder("shop", {"payout_address": PAYOUT}).checked(MAIN)
 

@@ -18,9 +18,9 @@ from tests.scenario import Chain, accepted, balance, doge
 FIRST = AddressCursor(0, -1)
 
 
-async def give(engine: AsyncEngine, *wishes: Wanted) -> list[str | Refusal]:
+async def give(engine: AsyncEngine, *orders: Wanted) -> list[str | Refusal]:
     async with engine.begin() as db:
-        return await addresses.give(db, wishes, REGTEST)
+        return await addresses.give(db, orders, REGTEST)
 
 
 async def given(engine: AsyncEngine, *, fresh: bool = False) -> str:
@@ -71,8 +71,8 @@ async def test_invoices_and_deposits_share_the_counting_of_keys(engine: AsyncEng
 
     made = [(await scenario.invoice(engine)).address, await given(engine), (await scenario.invoice(engine)).address]
 
-    ring = Keyring(REGTEST, scenario.WORDS)
-    keys = [ring.private_key(account.id, 0, index).public_key.format() for index in range(3)]
+    wake = Keyring(REGTEST, scenario.WORDS)
+    keys = [wake.private_key(account.id, 0, index).public_key.format() for index in range(3)]
     assert made == [dogecoin.to_address(REGTEST, dogecoin.p2pkh(dogecoin.hash160(key))) for key in keys]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
 from app.domain import escrows, holds
-from app.domain.audit import holds as holding_audit
+from app.domain.audit import holds as audit_of_holds
 from app.domain.dogecoin import REGTEST
 from app.domain.escrows import End, NewEscrow, Platform
 from app.domain.holds import Capture, NewHold, Release, release
@@ -47,7 +47,7 @@ async def test_books_that_are_right_are_found_right_also_in_small_slices(
     }
 
     for size in (5_000, 1):
-        monkeypatch.setattr(holding_audit, "SLICE", size)
+        monkeypatch.setattr(audit_of_holds, "SLICE", size)
         report = await audit.run(engine)
 
         assert report.ok, [finding for finding in report.findings if not finding.ok]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
-from app.db import engine as db_module
+from app.db.engine import open_engine
 from app.db.tables import outbox, payments, transactions, watched_inputs
 from app.domain import blocks, dogecoin
 from app.domain.audit import Totals
@@ -176,15 +176,15 @@ def possible(plan: Sequence[Sequence[str]]) -> list[list[str]]:
 async def follow(server: str, plan: list[list[str]], cuts: Sequence[int], *, back: bool) -> dict[str, list[Any]]:
     """Every table's rows after another branch was followed in transactions of `cuts` blocks each, in turn."""
     async with cloned(server) as url:
-        engine = db_module.engine(url)
+        engine = open_engine(url)
         try:
             chain = await Branches(engine).begin()
             await chain.disconnect(3)
-            turn = 0
+            batch = 0
             while len(chain.tip) < len(plan):
                 at = len(chain.tip)
-                await chain.connect(plan[at : at + cuts[turn % len(cuts)]])
-                turn += 1
+                await chain.connect(plan[at : at + cuts[batch % len(cuts)]])
+                batch += 1
                 states = {n: "PROCESSING" if s == "BROADCAST" else s for n, s in (await chain.states()).items()}
                 expected = {n: "PROCESSING" if s == "BROADCAST" else s for n, s in chain.expected().items()}
                 assert states == expected
@@ -242,7 +242,7 @@ async def test_inputs_are_watched_until_their_deposit_is_too_deep_to_be_taken_ba
     assert await watched(chain.engine) == {one: height if height == 1 else None for one, height in everything.items()}
     await chain.connect([CHAIN[1], [], CHAIN[2]])
     assert set((await watched(chain.engine)).values()) == {1, 4}
-    monkeypatch.setattr("tests.unit.domain.test_watches.RULES", replace(RULES, max_reorg_blocks=3))
+    monkeypatch.setitem(globals(), "RULES", replace(RULES, max_reorg_blocks=3))
     await chain.connect([[]])
 
     assert set((await watched(chain.engine)).values()) == {4}

@@ -111,7 +111,7 @@ class Books:
 
 
 @dataclass
-class World:
+class Simulation:
     """The changes under test beside the chain as a list of blocks, each a list of txids."""
 
     spare: int = 10 * COIN
@@ -257,203 +257,205 @@ def stranger(coin: int) -> bytes:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def simulation() -> Simulation:
+    return Simulation()
 
 
-def test_a_mined_payment_is_confirmed_when_it_is_deep_enough(world: World) -> None:
-    world.connect(txid(SECOND))
-    assert world.told == [("PAYMENT_ON_CHAIN", 12)]
-    world.deepen(CONFIRMATIONS - 2)
-    assert world.states()[12] == "BROADCAST"
-    world.deepen(1)
+def test_a_mined_payment_is_confirmed_when_it_is_deep_enough(simulation: Simulation) -> None:
+    simulation.connect(txid(SECOND))
+    assert simulation.told == [("PAYMENT_ON_CHAIN", 12)]
+    simulation.deepen(CONFIRMATIONS - 2)
+    assert simulation.states()[12] == "BROADCAST"
+    simulation.deepen(1)
 
-    assert world.states()[12] == "CONFIRMED"
-    assert world.told == [("PAYMENT_ON_CHAIN", 12), ("PAYMENT_CONFIRMED", 12)]
-    world.check()
+    assert simulation.states()[12] == "CONFIRMED"
+    assert simulation.told == [("PAYMENT_ON_CHAIN", 12), ("PAYMENT_CONFIRMED", 12)]
+    simulation.check()
 
 
-def test_a_settled_payment_whose_block_goes_is_on_its_way_again_and_settles_again(world: World) -> None:
-    world.connect(txid(SECOND))
-    world.deepen()
+def test_a_settled_payment_whose_block_goes_is_on_its_way_again_and_settles_again(simulation: Simulation) -> None:
+    simulation.connect(txid(SECOND))
+    simulation.deepen()
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
-    assert world.states()[12] == "BROADCAST"
-    assert world.told[-1] == ("PAYMENT_UNCONFIRMED", 12)
-    world.check()
+        simulation.disconnect()
+    assert simulation.states()[12] == "BROADCAST"
+    assert simulation.told[-1] == ("PAYMENT_UNCONFIRMED", 12)
+    simulation.check()
 
-    world.connect(txid(SECOND))
-    world.deepen()
-    assert world.states()[12] == "CONFIRMED"
-    world.check()
-
-
-def test_a_payment_whose_coin_another_spends_is_released_only_when_that_is_deep(world: World) -> None:
-    world.connect(stranger(1))
-    world.deepen(CONFIRMATIONS - 2)
-    assert (world.states()[11], world.told) == ("CANCELLING", [])
-    world.connect(stranger(0))  # what cancels it is overtaken as well
-    world.deepen()
-
-    assert world.states()[11] == "FAILED"
-    assert world.told == [("PAYMENT_FAILED", 11)]
-    world.check()
+    simulation.connect(txid(SECOND))
+    simulation.deepen()
+    assert simulation.states()[12] == "CONFIRMED"
+    simulation.check()
 
 
-def test_all_payments_of_a_transaction_share_its_fate(world: World) -> None:
-    world.connect(stranger(3))
-    world.deepen()
+def test_a_payment_whose_coin_another_spends_is_released_only_when_that_is_deep(simulation: Simulation) -> None:
+    simulation.connect(stranger(1))
+    simulation.deepen(CONFIRMATIONS - 2)
+    assert (simulation.states()[11], simulation.told) == ("CANCELLING", [])
+    simulation.connect(stranger(0))  # what cancels it is overtaken as well
+    simulation.deepen()
 
-    assert (world.states()[13], world.states()[14]) == ("FAILED", "FAILED")
-    world.check()
+    assert simulation.states()[11] == "FAILED"
+    assert simulation.told == [("PAYMENT_FAILED", 11)]
+    simulation.check()
 
 
-def test_what_was_built_on_a_payment_that_can_no_longer_happen_falls_and_rises_with_it(world: World) -> None:
-    world.connect(stranger(2))
-    world.deepen()
-    assert [world.states()[number] for number in (12, 15, 16)] == ["FAILED"] * 3
-    world.check()
+def test_all_payments_of_a_transaction_share_its_fate(simulation: Simulation) -> None:
+    simulation.connect(stranger(3))
+    simulation.deepen()
+
+    assert (simulation.states()[13], simulation.states()[14]) == ("FAILED", "FAILED")
+    simulation.check()
+
+
+def test_what_was_built_on_a_payment_that_can_no_longer_happen_falls_and_rises_with_it(simulation: Simulation) -> None:
+    simulation.connect(stranger(2))
+    simulation.deepen()
+    assert [simulation.states()[number] for number in (12, 15, 16)] == ["FAILED"] * 3
+    simulation.check()
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
+        simulation.disconnect()
 
-    assert [world.states()[number] for number in (12, 15, 16)] == ["BROADCAST"] * 3
-    world.check()
+    assert [simulation.states()[number] for number in (12, 15, 16)] == ["BROADCAST"] * 3
+    simulation.check()
 
 
-def test_a_released_payment_that_is_mined_after_all_is_paid_once(world: World) -> None:
-    world.connect(stranger(2))
-    world.deepen()
-    assert world.states()[12] == "FAILED"
+def test_a_released_payment_that_is_mined_after_all_is_paid_once(simulation: Simulation) -> None:
+    simulation.connect(stranger(2))
+    simulation.deepen()
+    assert simulation.states()[12] == "FAILED"
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
-    assert world.states()[12] == "BROADCAST"
-    world.check()
+        simulation.disconnect()
+    assert simulation.states()[12] == "BROADCAST"
+    simulation.check()
 
-    world.connect(txid(SECOND))
-    world.deepen()
-    assert world.states()[12] == "CONFIRMED"
-    world.check()
-
-
-def test_a_cancellation_that_wins_voids_the_payment_at_the_cost_of_its_fee(world: World) -> None:
-    world.connect(txid(CANCEL))
-    world.deepen()
-
-    assert world.states()[11] == "VOIDED"
-    assert world.told == [("PAYMENT_VOIDED", 11)]
-    world.check()
+    simulation.connect(txid(SECOND))
+    simulation.deepen()
+    assert simulation.states()[12] == "CONFIRMED"
+    simulation.check()
 
 
-def test_a_cancellation_that_loses_changes_nothing(world: World) -> None:
-    world.connect(txid(FIRST))
-    world.deepen()
+def test_a_cancellation_that_wins_voids_the_payment_at_the_cost_of_its_fee(simulation: Simulation) -> None:
+    simulation.connect(txid(CANCEL))
+    simulation.deepen()
 
-    assert world.states()[11] == "CONFIRMED"
-    assert world.told == [("PAYMENT_ON_CHAIN", 11), ("PAYMENT_CONFIRMED", 11)]
-    world.check()
+    assert simulation.states()[11] == "VOIDED"
+    assert simulation.told == [("PAYMENT_VOIDED", 11)]
+    simulation.check()
+
+
+def test_a_cancellation_that_loses_changes_nothing(simulation: Simulation) -> None:
+    simulation.connect(txid(FIRST))
+    simulation.deepen()
+
+    assert simulation.states()[11] == "CONFIRMED"
+    assert simulation.told == [("PAYMENT_ON_CHAIN", 11), ("PAYMENT_CONFIRMED", 11)]
+    simulation.check()
 
 
 @pytest.mark.parametrize(("first", "then"), [(FIRST, CANCEL), (CANCEL, FIRST)])
-def test_what_won_can_lose_after_a_deep_reorg(world: World, first: int, then: int) -> None:
-    world.connect(txid(first))
-    world.deepen()
-    world.check()
+def test_what_won_can_lose_after_a_deep_reorg(simulation: Simulation, first: int, then: int) -> None:
+    simulation.connect(txid(first))
+    simulation.deepen()
+    simulation.check()
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
-    world.check()
+        simulation.disconnect()
+    simulation.check()
 
-    world.connect(txid(then))
-    world.check()
-    world.deepen()
-    world.check()
-    assert world.states()[11] == ("VOIDED" if then == CANCEL else "CONFIRMED")
+    simulation.connect(txid(then))
+    simulation.check()
+    simulation.deepen()
+    simulation.check()
+    assert simulation.states()[11] == ("VOIDED" if then == CANCEL else "CONFIRMED")
 
 
-def test_a_cancellation_that_comes_back_to_life_sets_the_payment_aside_again(world: World) -> None:
-    world.connect(stranger(1))
-    world.connect(stranger(0))
-    world.deepen()
-    assert world.states()[11] == "FAILED"
+def test_a_cancellation_that_comes_back_to_life_sets_the_payment_aside_again(simulation: Simulation) -> None:
+    simulation.connect(stranger(1))
+    simulation.connect(stranger(0))
+    simulation.deepen()
+    assert simulation.states()[11] == "FAILED"
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
+        simulation.disconnect()
 
-    assert world.states()[11] == "CANCELLING"
-    world.check()
-    world.connect(txid(CANCEL))
-    world.deepen()
-    assert world.states()[11] == "VOIDED"
-    world.check()
+    assert simulation.states()[11] == "CANCELLING"
+    simulation.check()
+    simulation.connect(txid(CANCEL))
+    simulation.deepen()
+    assert simulation.states()[11] == "VOIDED"
+    simulation.check()
 
 
-def test_a_voided_payment_that_is_mined_after_its_money_was_spent_is_charged_to_clawback(world: World) -> None:
-    world.connect(txid(CANCEL))
-    world.deepen()
-    world.spend_all()
+def test_a_voided_payment_that_is_mined_after_its_money_was_spent_is_charged_to_clawback(
+    simulation: Simulation,
+) -> None:
+    simulation.connect(txid(CANCEL))
+    simulation.deepen()
+    simulation.spend_all()
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
+        simulation.disconnect()
 
-    world.connect(txid(FIRST))
-    world.deepen()
+    simulation.connect(txid(FIRST))
+    simulation.deepen()
 
-    assert world.states()[11] == "CONFIRMED"
-    assert world.books.of(OWNER.id, "outgoing") == (AMOUNT + FEE) * 5
-    assert world.books.of(CLAWBACK) == -(AMOUNT + FEE - VOID_FEE)
-    world.check()
+    assert simulation.states()[11] == "CONFIRMED"
+    assert simulation.books.of(OWNER.id, "outgoing") == (AMOUNT + FEE) * 5
+    assert simulation.books.of(CLAWBACK) == -(AMOUNT + FEE - VOID_FEE)
+    simulation.check()
 
 
 def test_a_released_payment_that_rose_after_its_money_was_spent_repays_clawback_when_it_falls_again(
-    world: World,
+    simulation: Simulation,
 ) -> None:
-    world.connect(stranger(2))
-    world.deepen()
-    world.spend_all()
+    simulation.connect(stranger(2))
+    simulation.deepen()
+    simulation.spend_all()
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
+        simulation.disconnect()
     total = AMOUNT + FEE
-    assert world.books.of(CLAWBACK) == -3 * total
-    assert [world.owed()[number] for number in (11, 12, 15, 16)] == [0, total, total, total]
+    assert simulation.books.of(CLAWBACK) == -3 * total
+    assert [simulation.owed()[number] for number in (11, 12, 15, 16)] == [0, total, total, total]
 
-    world.connect(stranger(2))
-    world.deepen()
+    simulation.connect(stranger(2))
+    simulation.deepen()
 
-    assert (world.books.of(OWNER.id), world.books.of(CLAWBACK)) == (0, -COIN)
-    world.check()
+    assert (simulation.books.of(OWNER.id), simulation.books.of(CLAWBACK)) == (0, -COIN)
+    simulation.check()
 
 
-def test_a_cancellation_repays_clawback_before_it_gives_anything_back(world: World) -> None:
-    world.connect(stranger(1))
-    world.connect(stranger(0))
-    world.deepen()
-    world.spend_all()
+def test_a_cancellation_repays_clawback_before_it_gives_anything_back(simulation: Simulation) -> None:
+    simulation.connect(stranger(1))
+    simulation.connect(stranger(0))
+    simulation.deepen()
+    simulation.spend_all()
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
-    world.connect(txid(CANCEL))
-    world.deepen()
+        simulation.disconnect()
+    simulation.connect(txid(CANCEL))
+    simulation.deepen()
 
-    assert (world.books.of(OWNER.id), world.books.of(CLAWBACK)) == (0, -VOID_FEE - COIN)
-    assert world.owed()[11] == VOID_FEE
-    world.check()
+    assert (simulation.books.of(OWNER.id), simulation.books.of(CLAWBACK)) == (0, -VOID_FEE - COIN)
+    assert simulation.owed()[11] == VOID_FEE
+    simulation.check()
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
-    assert world.owed()[11] == AMOUNT + FEE
-    world.check()
+        simulation.disconnect()
+    assert simulation.owed()[11] == AMOUNT + FEE
+    simulation.check()
 
 
 @pytest.mark.parametrize(("kind", "state"), [("paytx", "PROCESSING"), ("pay", "CANCELLING")])
 def test_what_we_do_not_send_waits_for_its_caller_or_is_cancelled_when_it_rises_again(
-    world: World, kind: str, state: str
+    simulation: Simulation, kind: str, state: str
 ) -> None:
-    second = world.changes.sendings[SECOND]
+    second = simulation.changes.sendings[SECOND]
     kept = replace(second, sends=False, payments=tuple(replace(one, kind=kind) for one in second.payments))
-    world.changes.sendings[SECOND] = kept
-    world.connect(stranger(2))
-    world.deepen()
-    assert world.states()[12] == "FAILED"
+    simulation.changes.sendings[SECOND] = kept
+    simulation.connect(stranger(2))
+    simulation.deepen()
+    assert simulation.states()[12] == "FAILED"
     for _ in range(CONFIRMATIONS):
-        world.disconnect()
+        simulation.disconnect()
 
-    assert world.states()[12] == state
-    world.check()
+    assert simulation.states()[12] == state
+    simulation.check()
 
 
 SPENT = st.just("the customer spends all")
@@ -466,23 +468,23 @@ MOVES = st.lists(
 @given(MOVES)
 def test_payments_end_as_the_chain_says_whatever_it_does(moves: list[int | set[bytes] | str]) -> None:
     """A number goes back so many blocks; a set is a block with those of its transactions that are possible."""
-    world = World()
+    simulation = Simulation()
     for move in moves:
         if isinstance(move, str):
-            world.spend_all()
+            simulation.spend_all()
             continue
         if isinstance(move, int):
-            for _ in range(min(-move, len(world.chain))):
-                world.disconnect()
-                world.check()
+            for _ in range(min(-move, len(simulation.chain))):
+                simulation.disconnect()
+                simulation.check()
             continue
         chosen: list[bytes] = []
         for by in sorted(move):
             taken = {outpoint for one in chosen for outpoint in SPENDS[one]}
-            if world.possible(by) and not taken & set(SPENDS[by]):
+            if simulation.possible(by) and not taken & set(SPENDS[by]):
                 chosen.append(by)
-        world.connect(*chosen)
-        world.check()
+        simulation.connect(*chosen)
+        simulation.check()
 
 
 class Counted(dict[int, OwnTransaction]):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import accounts as account_rows
 from app.db.tables import balances, entries, postings, ready_keys
 from app.db.tables import escrows as rows
@@ -56,7 +56,7 @@ async def numbers(engine: AsyncEngine) -> dict[str, int]:
     return await funding.fund(engine, {"alice": 10_000, "bob": 0, "carol": 2_000}, GOLD)
 
 
-def wish(order_id: str = "order 1", **terms: Any) -> NewEscrow:
+def new_escrow(order_id: str = "order 1", **terms: Any) -> NewEscrow:
     return NewEscrow(**{"order_id": order_id, "buyer": "alice", "seller": "bob", "asset": GOLD, "amount": 10, **terms})
 
 
@@ -66,13 +66,13 @@ async def lock(engine: AsyncEngine, *wanted: NewEscrow) -> list[Escrow | Refusal
 
 
 async def locked(engine: AsyncEngine, order_id: str = "order 1", **terms: Any) -> Escrow:
-    [made] = await lock(engine, wish(order_id, **terms))
+    [made] = await lock(engine, new_escrow(order_id, **terms))
     return scenario.accepted(made)
 
 
-async def end(engine: AsyncEngine, *wishes: End) -> list[Escrow | Refusal]:
+async def end(engine: AsyncEngine, *orders: End) -> list[Escrow | Refusal]:
     async with engine.begin() as db:
-        return await escrows.end(db, wishes, PLATFORM)
+        return await escrows.end(db, orders, PLATFORM)
 
 
 async def ended(engine: AsyncEngine, given: End) -> Escrow:
@@ -124,7 +124,7 @@ async def test_what_is_locked_is_held_of_the_buyer_and_both_sides_are_told(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("fee", "wishes", "gold", "parts"), [
+@pytest.mark.parametrize(("fee", "states", "gold", "parts"), [
     ("2.5", ["RELEASED"], {"alice": (9000, 0), "bob": (750, 0), "platform": (250, 0)}, (750, 0, 250)),
     (0, ["RELEASED"], {"alice": (9000, 0), "bob": (1000, 0)}, (1000, 0, 0)),
     (10, ["RELEASED"], {"alice": (9000, 0), "platform": (1000, 0)}, (0, 0, 1000)),
@@ -140,13 +140,13 @@ async def test_who_gets_what_in_the_end(
     engine: AsyncEngine,
     numbers: dict[str, int],
     fee: Any,
-    wishes: Sequence[Any],
+    states: Sequence[Any],
     gold: dict[str, tuple[int, int]],
     parts: tuple[int, int, int],
 ) -> None:
     escrow = await locked(engine, fee=fee)
 
-    for state in wishes:
+    for state in states:
         given = End(escrow.id, state) if isinstance(state, str) else End(escrow.id, "RESOLVED", *state)
         escrow = await ended(engine, given)
 
@@ -226,8 +226,8 @@ async def test_without_a_key_for_the_platforms_account_nothing_is_released_yet(
     async with engine.begin() as db:
         await db.execute(sa.delete(ready_keys))
 
-    wishes = [End(free.id, "RELEASED"), End(priced.id, "RELEASED")]
-    outcomes = await together(GroupCommit(engine, lambda _: None), escrows.ending(*PLATFORM), wishes)
+    orders = [End(free.id, "RELEASED"), End(priced.id, "RELEASED")]
+    outcomes = await together(GroupCommit(engine, lambda _: None), escrows.ending(*PLATFORM), orders)
 
     assert [type(outcome) for outcome in outcomes] == [Escrow, NoReadyKeys]
     assert (await purses(engine))["alice"] == (8000, 1000)
@@ -257,7 +257,7 @@ async def test_a_hold_is_converted_once_and_then_neither_captured_nor_released_n
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     source = await hold(engine)
-    [first, second] = await lock(engine, wish("one", hold=source.id), wish("two", amount=5, hold=source.id))
+    [first, second] = await lock(engine, new_escrow("one", hold=source.id), new_escrow("two", amount=5, hold=source.id))
     await be_over(engine, source.id)
 
     async with engine.begin() as db:
@@ -283,26 +283,26 @@ async def close(engine: AsyncEngine, foreign_id: str) -> None:
 
 
 @pytest.mark.parametrize(("given", "refusal", "field"), [
-    (wish(buyer="nobody"), NoSuchAccount, "buyer"),
-    (wish(seller="nobody"), NoSuchAccount, "seller"),
-    (wish(buyer="closed"), AccountClosed, "buyer"),
-    (wish(seller="closed"), AccountClosed, "seller"),
-    (wish(seller="alice"), SameSides, "seller"),
-    (wish(asset="silver"), NoSuchAsset, "asset"),
-    (wish(amount=0), BadAmount, "amount"),
-    (wish(amount="0.001"), BadAmount, "amount"),
-    (wish(amount="92233720368547758.08"), BadAmount, "amount"),
-    (wish(fee="0.001"), BadAmount, "fee"),
-    (wish(fee=-1), BadAmount, "fee"),
-    (wish(fee="10.01"), FeeAboveAmount, "fee"),
-    (wish(amount="92.01"), Lacking, "amount"),
-    (wish("taken"), OrderTaken, "order_id"),
-    (wish(hold=99), NoSuchHold, "hold"),
-    (wish(hold=2), NoSuchHold, "hold"),  # Carol's
-    (wish(hold=3), HoldOver, "hold"),
-    (wish(hold=4), HoldOver, "hold"),
-    (wish(hold=1, asset="DOGE"), OtherAsset, "asset"),
-    (wish(hold=1, amount="5.01"), AboveHold, "amount"),
+    (new_escrow(buyer="nobody"), NoSuchAccount, "buyer"),
+    (new_escrow(seller="nobody"), NoSuchAccount, "seller"),
+    (new_escrow(buyer="closed"), AccountClosed, "buyer"),
+    (new_escrow(seller="closed"), AccountClosed, "seller"),
+    (new_escrow(seller="alice"), SameSides, "seller"),
+    (new_escrow(asset="silver"), NoSuchAsset, "asset"),
+    (new_escrow(amount=0), BadAmount, "amount"),
+    (new_escrow(amount="0.001"), BadAmount, "amount"),
+    (new_escrow(amount="92233720368547758.08"), BadAmount, "amount"),
+    (new_escrow(fee="0.001"), BadAmount, "fee"),
+    (new_escrow(fee=-1), BadAmount, "fee"),
+    (new_escrow(fee="10.01"), FeeAboveAmount, "fee"),
+    (new_escrow(amount="92.01"), Lacking, "amount"),
+    (new_escrow("taken"), OrderTaken, "order_id"),
+    (new_escrow(hold=99), NoSuchHold, "hold"),
+    (new_escrow(hold=2), NoSuchHold, "hold"),  # Carol's
+    (new_escrow(hold=3), HoldOver, "hold"),
+    (new_escrow(hold=4), HoldOver, "hold"),
+    (new_escrow(hold=1, asset="DOGE"), OtherAsset, "asset"),
+    (new_escrow(hold=1, amount="5.01"), AboveHold, "amount"),
     (End(99, "RELEASED"), NoSuchEscrow, "id"),
     (End(1, "RESOLVED", 4, 6), NotInThatState, "id"),
     (End(2, "RESOLVED", 0, "0.99"), OtherSum, "to_seller"),
@@ -346,7 +346,7 @@ OPERATIONS = st.one_of(
 def request_of(ids: dict[str, int], kind: str, order: int, second: Any, third: Any) -> Any:
     name = f"order {order}"
     if kind == "lock":
-        return wish(name, buyer=("alice", "carol")[second % 2], amount=second, fee=1, hold=third)
+        return new_escrow(name, buyer=("alice", "carol")[second % 2], amount=second, fee=1, hold=third)
     return End(ids.get(name, 99), second, third, 10 - third)
 
 
@@ -367,10 +367,10 @@ def by_order(given: Any) -> Any:
 
 
 async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_once: bool) -> Any:
-    """Everything that the batches leave and answer, each batch of one verb together or one after the other."""
-    verbs: dict[str, Any] = {"lock": locking.locking(), "end": escrows.ending(*PLATFORM)}
+    """Everything that the batches leave and answer, each batch of one command together or one after the other."""
+    commands: dict[str, Any] = {"lock": locking.locking(), "end": escrows.ending(*PLATFORM)}
     async with cloned(server) as url:
-        engine = bulk.engine(url)
+        engine = open_engine(url)
         try:
             await funding.fund(engine, {"alice": 12_000, "bob": 0, "carol": 5_000, "platform": 0}, GOLD)
             for amount, who in ((20, "alice"), (10, "carol"), (30, "alice")):
@@ -381,7 +381,7 @@ async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_
                 ids = await numbered(engine)
                 requests = [request_of(ids, *one) for one in plan]
                 for group in [requests] if at_once else [[one] for one in requests]:
-                    answers += [plain(said(one)) for one in await together(commits, verbs[kind], group)]
+                    answers += [plain(said(one)) for one in await together(commits, commands[kind], group)]
             await funding.the_books_are_right(engine)
             every = await funding.everything(engine, hold_rows, balances, entries, postings)
             return by_order([answers, every, await funding.stories(engine)])
@@ -424,8 +424,8 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(engine: AsyncEng
     answers = await asyncio.gather(
         together(one, holds.capturing(), [Capture(number, "bob") for number in ids]),
         together(other, holds.releasing(), [Release(number) for number in reversed(ids)]),
-        together(other, locking.locking(), [wish(f"order {n}", amount=1, hold=n) for n in reversed(ids)]),
-        together(one, locking.locking(), [wish(f"other {n}", amount=1, hold=n) for n in ids]),
+        together(other, locking.locking(), [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]),
+        together(one, locking.locking(), [new_escrow(f"other {n}", amount=1, hold=n) for n in ids]),
         expire(),
     )
     async with engine.begin() as db:
@@ -452,8 +452,8 @@ async def test_an_order_has_one_escrow_whoever_asks_at_once_and_however_its_end_
     orders = [f"order {n}" for n in range(8)]
 
     made = await asyncio.gather(
-        *(together(one, locking.locking(), [wish(order, amount=1) for order in orders]) for one in commits),
-        together(commits[0], locking.locking(), [wish(order, amount=1) for order in reversed(orders)]),
+        *(together(one, locking.locking(), [new_escrow(order, amount=1) for order in orders]) for one in commits),
+        together(commits[0], locking.locking(), [new_escrow(order, amount=1) for order in reversed(orders)]),
     )
     escrows_made = [one for some in made for one in some if isinstance(one, Escrow)]
     assert sorted(one.order_id for one in escrows_made) == orders
@@ -473,8 +473,8 @@ async def test_an_order_that_could_not_be_paid_is_free_for_whoever_waited_for_it
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     async with engine.begin() as db:
-        [refused] = await escrows.lock(db, [wish(amount=101)])
-        waiting = asyncio.create_task(lock(engine, wish(buyer="carol")))
+        [refused] = await escrows.lock(db, [new_escrow(amount=101)])
+        waiting = asyncio.create_task(lock(engine, new_escrow(buyer="carol")))
         await scenario.until_someone_waits(engine)
 
     assert isinstance(refused, Lacking)
@@ -485,13 +485,13 @@ async def test_an_order_that_could_not_be_paid_is_free_for_whoever_waited_for_it
 async def test_the_same_key_locks_and_ends_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
     commits = GroupCommit(engine, lambda _: None)
     steps: list[tuple[Any, Any]] = [
-        (locking.locking(), wish(fee=1)),
+        (locking.locking(), new_escrow(fee=1)),
         (escrows.ending(*PLATFORM), End(1, "RELEASED")),
     ]
-    for verb, wanted in steps:
-        claim = Claim("admin", verb.kind, b"same")
-        first = await commits.submit(verb, wanted, claim)
-        again = await asyncio.gather(*(commits.submit(verb, wanted, claim) for _ in range(3)))
+    for command, wanted in steps:
+        claim = Claim("admin", command.kind, b"same")
+        first = await commits.submit(command, wanted, claim)
+        again = await asyncio.gather(*(commits.submit(command, wanted, claim) for _ in range(3)))
 
         assert [(one.thing, one.replayed) for one in again] == [(first.thing, True)] * 3
     assert await purses(engine) == {"alice": (9000, 0), "bob": (900, 0), "carol": (2000, 0), "platform": (100, 0)}

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import accounts, balances, entries, postings
 from app.db.tables import holds as rows
 from app.domain import holds
 from app.domain.holds import AboveHold, Capture, Hold, HoldOver, NewHold, NoSuchHold, OwnHold, Release
-from app.domain.holds import release as hold_ends
+from app.domain.holds.release import release as release_holds
 from app.domain.idempotency import Claim
 from app.domain.ledger import BadAmount, NoSuchAsset, TooMuch
 from app.domain.owner import AccountClosed, NoSuchAccount
@@ -45,14 +45,14 @@ async def placed(engine: AsyncEngine, amount: int | str = 10, **terms: Any) -> H
     return scenario.accepted(made)
 
 
-async def release(engine: AsyncEngine, *wishes: Release) -> list[Hold | Refusal]:
+async def release(engine: AsyncEngine, *orders: Release) -> list[Hold | Refusal]:
     async with engine.begin() as db:
-        return await hold_ends.release(db, wishes)
+        return await release_holds(db, orders)
 
 
-async def capture(engine: AsyncEngine, *wishes: Capture) -> list[Hold | Refusal]:
+async def capture(engine: AsyncEngine, *orders: Capture) -> list[Hold | Refusal]:
     async with engine.begin() as db:
-        return await holds.capture(db, wishes)
+        return await holds.capture(db, orders)
 
 
 async def expire(engine: AsyncEngine) -> int:
@@ -197,7 +197,7 @@ async def test_a_hold_whose_time_is_over_is_refused_also_before_anybody_came_to_
     assert await funding.of(engine, numbers["alice"], GOLD) == (9000, 1000)
 
 
-@pytest.mark.parametrize(("wish", "refusal", "field"), [
+@pytest.mark.parametrize(("order", "refusal", "field"), [
     (NewHold("nobody", GOLD, 1), NoSuchAccount, "foreign_id"),
     (NewHold("closed", GOLD, 1), AccountClosed, "foreign_id"),
     (NewHold("alice", "silver", 1), NoSuchAsset, "asset"),
@@ -218,7 +218,7 @@ async def test_a_hold_whose_time_is_over_is_refused_also_before_anybody_came_to_
     (Capture(1, "alice"), OwnHold, "to"),
 ])  # fmt: skip
 async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
-    engine: AsyncEngine, numbers: dict[str, int], wish: Any, refusal: type[Refusal], field: str
+    engine: AsyncEngine, numbers: dict[str, int], order: Any, refusal: type[Refusal], field: str
 ) -> None:
     await scenario.open_account(engine, "closed")
     async with engine.begin() as db:
@@ -226,9 +226,9 @@ async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
     await placed(engine)
     await told(engine)
     before = await funding.everything(engine, rows, entries, postings)
-    run: Any = {NewHold: place, Release: release, Capture: capture}[type(wish)]
+    run: Any = {NewHold: place, Release: release, Capture: capture}[type(order)]
 
-    [refused] = await run(engine, wish)
+    [refused] = await run(engine, order)
 
     assert (type(refused), refused.field) == (refusal, field)
     assert await funding.everything(engine, rows, entries, postings) == before
@@ -283,21 +283,21 @@ def request_of(kind: str, what: Any, amount: int) -> Any:
 
 
 async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_once: bool) -> list[Any]:
-    """Everything that the batches leave and answer, each batch of one verb together or one after the other."""
-    verbs: dict[str, Any] = {
+    """Everything that the batches leave and answer, each batch of one command together or one after the other."""
+    commands: dict[str, Any] = {
         "place": holds.placing(),
         "release": holds.releasing(),
         "capture": holds.capturing(),
     }
     async with cloned(server) as url:
-        engine = bulk.engine(url)
+        engine = open_engine(url)
         try:
             await funding.fund(engine, {"alice": 10_000, "bob": 3_000}, GOLD)
             commits = GroupCommit(engine, lambda _: None)
             answers: list[Any] = []
             for kind, requests in batches:
                 for group in [requests] if at_once else [[one] for one in requests]:
-                    answers += [timeless(said(one)) for one in await together(commits, verbs[kind], group)]
+                    answers += [timeless(said(one)) for one in await together(commits, commands[kind], group)]
             await funding.the_books_are_right(engine)
             return [
                 answers,
@@ -319,7 +319,7 @@ def timeless(answer: Any) -> Any:
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(OPERATIONS, min_size=4, max_size=30))
 def test_holds_placed_and_ended_together_come_to_what_one_by_one_comes_to(server: str, plan: list[Any]) -> None:
-    """In a batch of one verb the order is that of the plan."""
+    """In a batch of one command the order is that of the plan."""
     start = [("place", "alice", amount) for amount in (30, 30, 30)]
     batches = [
         (kind, [request_of(*one) for one in [*start, *plan] if one[0] == kind])
@@ -379,15 +379,15 @@ async def test_the_clock_leaves_a_hold_that_somebody_has_in_hand(engine: AsyncEn
 
 async def test_the_same_key_places_releases_and_captures_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
     commits = GroupCommit(engine, lambda _: None)
-    wishes: list[tuple[Any, Any]] = [
+    orders: list[tuple[Any, Any]] = [
         (holds.placing(), NewHold("alice", GOLD, 10)),
         (holds.releasing(), Release(1, 3)),
         (holds.capturing(), Capture(1, "bob", 2)),
     ]
-    for verb, wish in wishes:
-        claim = Claim("admin", verb.kind, b"same")
-        first = await commits.submit(verb, wish, claim)
-        again = await asyncio.gather(*(commits.submit(verb, wish, claim) for _ in range(3)))
+    for command, order in orders:
+        claim = Claim("admin", command.kind, b"same")
+        first = await commits.submit(command, order, claim)
+        again = await asyncio.gather(*(commits.submit(command, order, claim) for _ in range(3)))
 
         assert [(one.thing.id, one.replayed) for one in again] == [(first.thing.id, True)] * 3
     assert await funding.of(engine, numbers["alice"], GOLD) == (9800, 0)

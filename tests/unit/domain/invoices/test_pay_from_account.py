@@ -28,9 +28,9 @@ async def rich(engine: AsyncEngine, amount: int = 100, name: str = "payer") -> C
     return chain
 
 
-async def settle(engine: AsyncEngine, *wishes: PayFromOrder) -> Sequence[Transfer | Refusal]:
+async def settle(engine: AsyncEngine, *orders: PayFromOrder) -> Sequence[Transfer | Refusal]:
     async with engine.begin() as db:
-        return await invoices.settle(db, wishes, REGTEST)
+        return await invoices.settle(db, orders, REGTEST)
 
 
 async def available(engine: AsyncEngine, *accounts: int) -> list[int]:
@@ -147,8 +147,8 @@ async def test_on_the_chain_the_same_is_missing_and_refused(engine: AsyncEngine)
     await settle(engine, PayFromOrder(paid.address, "payer"))
 
     async with engine.begin() as db:
-        wishes = [PayFromOrder(address, "payer") for address in (made.address, dust.address, paid.address, "junk")]
-        outcomes = await invoices.request(db, [*wishes, PayFromOrder(made.address, "nobody")], REGTEST)
+        orders = [PayFromOrder(address, "payer") for address in (made.address, dust.address, paid.address, "junk")]
+        outcomes = await invoices.request(db, [*orders, PayFromOrder(made.address, "nobody")], REGTEST)
 
     assert [type(one) for one in outcomes] == [Payment, Invalid, AlreadyPaid, NoSuchInvoice, NoSuchAccount]
     payment = accepted(outcomes[0])

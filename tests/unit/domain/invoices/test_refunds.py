@@ -44,14 +44,14 @@ async def paid(engine: AsyncEngine, chain: Chain) -> str:
     return made.address
 
 
-async def inside(engine: AsyncEngine, *wishes: Refund) -> Sequence[Transfer | Refusal]:
+async def inside(engine: AsyncEngine, *orders: Refund) -> Sequence[Transfer | Refusal]:
     async with engine.begin() as db:
-        return await invoices.refund_inside(db, wishes, REGTEST)
+        return await invoices.refund_inside(db, orders, REGTEST)
 
 
-async def outside(engine: AsyncEngine, *wishes: Refund) -> Sequence[Payment | Refusal]:
+async def outside(engine: AsyncEngine, *orders: Refund) -> Sequence[Payment | Refusal]:
     async with engine.begin() as db:
-        return await invoices.refund_on_chain(db, wishes, REGTEST)
+        return await invoices.refund_on_chain(db, orders, REGTEST)
 
 
 async def fail(engine: AsyncEngine, payment: Payment) -> None:
@@ -190,9 +190,9 @@ async def test_two_payments_back_of_one_invoice_do_not_share_a_batch(engine: Asy
     with pytest.raises(Twice):
         await outside(engine, Refund(paid, CUSTOMER, doge(8)), Refund(paid, CUSTOMER, doge(2)))
 
-    verb, commits = invoices.to_addresses(REGTEST), GroupCommit(engine, lambda _: None)
+    command, commits = invoices.to_addresses(REGTEST), GroupCommit(engine, lambda _: None)
     asked = [Refund(paid, CUSTOMER, doge(amount)) for amount in (1, 99, 2, 3)]
-    done = await asyncio.gather(*(commits.submit(verb, one) for one in asked), return_exceptions=True)
+    done = await asyncio.gather(*(commits.submit(command, one) for one in asked), return_exceptions=True)
 
     assert [type(one).__name__ for one in done] == ["Result", "AboveReceived", "Result", "Result"]
     assert (await shown(engine, paid)).refunded == doge(6)
@@ -237,11 +237,11 @@ async def test_everything_at_once_leaves_books_that_agree(engine: AsyncEngine, p
     async def settling() -> None:
         for one in reversed(made):
             async with engine.begin() as db:
-                wishes = [
+                orders = [
                     invoices.PayFromOrder(one.address, "customer"),
                     invoices.PayFromOrder(made[0].address, "customer"),
                 ]
-                await invoices.settle(db, wishes, REGTEST)
+                await invoices.settle(db, orders, REGTEST)
 
     async def refunding() -> None:
         for one in made:

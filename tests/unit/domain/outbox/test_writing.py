@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import engine as bulk
+from app.db.engine import open_engine
 from app.db.tables import NOBODY, events
 from app.db.tables import outbox as outbox_table
 from app.domain import outbox
@@ -104,7 +104,7 @@ async def test_a_fact_whose_transaction_is_undone_was_never_told(engine: AsyncEn
 
 
 async def test_readers_by_position_see_every_fact_of_50_late_writers_once_and_in_order(database: str) -> None:
-    engine = bulk.engine(database, connections=WRITERS + 6)  # so that all of them are in the middle of it at once
+    engine = open_engine(database, connections=WRITERS + 6)  # so that all of them are in the middle of it at once
     chance = random.Random(7)
     writing = asyncio.Event()
     told: list[str] = []

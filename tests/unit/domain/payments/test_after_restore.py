@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import db as bulk
 from app.chain.sent_marker import DatabaseBehind, HighWater
 from app.cli import maintenance
-from app.db import engine as bulk_module
+from app.db import Db
+from app.db.engine import open_engine
 from app.db.tables import NEVER
 from app.db.tables import accounts as account_rows
 from app.db.tables import installation as installation_row
@@ -31,38 +31,40 @@ from tests.scenario import doge
 
 
 @pytest.fixture
-async def till(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
+async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path) as made:
         await made.fund("shop", 100, 50, 30)
         yield made
 
 
-async def dumped(server: str, till: ChainHarness) -> str:
-    """A copy of the till's database as it is now; its name."""
+async def dumped(server: str, harness: ChainHarness) -> str:
+    """A copy of the harness's database as it is now; its name."""
     name = f"dump_{secrets.token_hex(8)}"
-    await till.engine.dispose()
-    await conftest._administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{till.engine.url.database}"')
+    await harness.engine.dispose()
+    await conftest._administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{harness.engine.url.database}"')
     return name
 
 
 @asynccontextmanager
-async def restored(server: str, till: ChainHarness, dump: str, home: Path | None = None) -> AsyncIterator[ChainHarness]:
+async def restored(
+    server: str, harness: ChainHarness, dump: str, home: Path | None = None
+) -> AsyncIterator[ChainHarness]:
     """The same node with a copy of the dump, in the same home or in another."""
     async with conftest.cloned(server, dump) as url:
-        engine = bulk_module.engine(url)
-        made = ChainHarness(engine, till.node, home or till.home, till.url)
+        engine = open_engine(url)
+        made = ChainHarness(engine, harness.node, home or harness.home, harness.url)
         yield made
         await made.close()
         await engine.dispose()
 
 
-async def go_on(till: ChainHarness) -> None:
+async def go_on(harness: ChainHarness) -> None:
     """What the operator does who has restored a database, and sees that payments may go on."""
-    await maintenance.restored(till.engine, till.home, REGTEST)
-    await till.follow()
-    async with till.engine.connect() as db:
+    await maintenance.restored(harness.engine, harness.home, REGTEST)
+    await harness.follow()
+    async with harness.engine.connect() as db:
         owing = await blocks.owing(db)
-    await maintenance.resume(till.engine, till.node, owing=owing)
+    await maintenance.resume(harness.engine, harness.node, owing=owing)
 
 
 async def answers(engine: AsyncEngine) -> list[str]:
@@ -78,27 +80,27 @@ async def answers(engine: AsyncEngine) -> list[str]:
     return [type(one).__name__ if not isinstance(one, Refusal) else str(one) for one in said]
 
 
-async def _invoice(db: bulk.Db) -> list[object]:
+async def _invoice(db: Db) -> list[object]:
     return list(await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token))
 
 
 GIVEN = ["Invoice", "str", "Account"]
 
 
-async def test_a_dump_that_is_restored_twice_pays_nobody_twice(till: ChainHarness, server: str) -> None:
-    first, second = await till.stranger(), await till.stranger()
-    payment = await till.pay(first, 10)
-    dump = await dumped(server, till)
-    await till.send()
-    await till.mine(2)
+async def test_a_dump_that_is_restored_twice_pays_nobody_twice(harness: ChainHarness, server: str) -> None:
+    first, second = await harness.stranger(), await harness.stranger()
+    payment = await harness.pay(first, 10)
+    dump = await dumped(server, harness)
+    await harness.send()
+    await harness.mine(2)
 
-    async with restored(server, till, dump) as once:
+    async with restored(server, harness, dump) as once:
         await go_on(once)
         assert await once.states(payment) == ["FAILED"]
         await once.pay(second, 5)
         await once.send()
         await once.mine(2)
-    async with restored(server, till, dump) as twice:
+    async with restored(server, harness, dump) as twice:
         with pytest.raises(DatabaseBehind, match=r"another history than sent\.json"):
             await twice.send()
         await go_on(twice)
@@ -111,14 +113,14 @@ async def test_a_dump_that_is_restored_twice_pays_nobody_twice(till: ChainHarnes
 
 
 async def test_no_two_histories_that_begin_with_the_same_dump_give_out_the_same_address_or_number(
-    till: ChainHarness, server: str
+    harness: ChainHarness, server: str
 ) -> None:
     """Nor does one that begins in the midst of the first of them."""
-    made = [await scenario.invoice(till.engine)]
-    first = await dumped(server, till)
+    made = [await scenario.invoice(harness.engine)]
+    first = await dumped(server, harness)
     second = ""
     for nth in range(4):
-        async with restored(server, till, second if nth == 2 else first) as older:
+        async with restored(server, harness, second if nth == 2 else first) as older:
             await maintenance.restored(older.engine, older.home, REGTEST, anyway=True)
             await older.follow()
             made.append(await scenario.invoice(older.engine))
@@ -127,22 +129,22 @@ async def test_no_two_histories_that_begin_with_the_same_dump_give_out_the_same_
 
     assert [one.index // 10_000 for one in made] == [0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert len({one.address for one in made}) == len(made)
-    assert json.loads((till.home / "sent.json").read_text())["restores"] == 4
+    assert json.loads((harness.home / "sent.json").read_text())["restores"] == 4
 
 
 async def test_after_a_restore_neither_a_payout_that_failed_nor_new_terms_begin_payouts_again(
-    till: ChainHarness, server: str
+    harness: ChainHarness, server: str
 ) -> None:
-    await till.fund("other", 100)
-    terms = {"payout_address": await till.stranger(), "payout_threshold": doge(50)}
-    payouts = Payouts(till.engine, REGTEST, till.committed)
-    async with till.engine.begin() as db:
+    await harness.fund("other", 100)
+    terms = {"payout_address": await harness.stranger(), "payout_threshold": doge(50)}
+    payouts = Payouts(harness.engine, REGTEST, harness.committed)
+    async with harness.engine.begin() as db:
         await accounts.put(db, [AccountOrder("shop", terms)], REGTEST)
     while await payouts.step():
         pass
-    dump = await dumped(server, till)
+    dump = await dumped(server, harness)
 
-    async with restored(server, till, dump) as older:
+    async with restored(server, harness, dump) as older:
         await maintenance.restored(older.engine, older.home, REGTEST, anyway=True)
         async with older.engine.begin() as db:
             await accounts.put(
@@ -157,53 +159,53 @@ async def test_after_a_restore_neither_a_payout_that_failed_nor_new_terms_begin_
 
 
 async def test_the_number_of_what_was_sent_never_falls_and_new_transactions_are_above_it(
-    till: ChainHarness, server: str
+    harness: ChainHarness, server: str
 ) -> None:
-    dump = await dumped(server, till)
+    dump = await dumped(server, harness)
     for _ in range(2):
-        await till.pay(await till.stranger(), 10)
-        await till.send()
-        await till.mine(2)
+        await harness.pay(await harness.stranger(), 10)
+        await harness.send()
+        await harness.mine(2)
 
-    async with restored(server, till, dump) as older:
+    async with restored(server, harness, dump) as older:
         await go_on(older)
-        assert HighWater(till.home / "sent.json").highest == 2
-        await older.pay(await till.stranger(), 5)
+        assert HighWater(harness.home / "sent.json").highest == 2
+        await older.pay(await harness.stranger(), 5)
         await older.send()
 
         assert [one["id"] > 2 for one in await older.sent()] == [True]
-        assert HighWater(till.home / "sent.json").highest > 2
+        assert HighWater(harness.home / "sent.json").highest > 2
 
 
-async def test_a_dump_from_after_a_restore_is_as_old_as_any(till: ChainHarness, server: str) -> None:
-    dump = await dumped(server, till)
-    await till.pay(await till.stranger(), 10)
-    await till.send()
+async def test_a_dump_from_after_a_restore_is_as_old_as_any(harness: ChainHarness, server: str) -> None:
+    dump = await dumped(server, harness)
+    await harness.pay(await harness.stranger(), 10)
+    await harness.send()
 
-    async with restored(server, till, dump) as older:
+    async with restored(server, harness, dump) as older:
         await go_on(older)
         later = await dumped(server, older)
-        await older.pay(await till.stranger(), 5)
+        await older.pay(await harness.stranger(), 5)
         await older.send()
-    async with restored(server, till, later) as oldest:
+    async with restored(server, harness, later) as oldest:
         with pytest.raises(DatabaseBehind, match=r"but .* was sent"):
             await oldest.send()
 
 
 async def test_on_a_new_machine_without_the_mark_nothing_is_signed_until_it_is_put_back(
-    till: ChainHarness, server: str, tmp_path: Path
+    harness: ChainHarness, server: str, tmp_path: Path
 ) -> None:
-    await till.send()
-    waiting = await till.pay(await till.stranger(), 10)
-    dump = await dumped(server, till)
+    await harness.send()
+    waiting = await harness.pay(await harness.stranger(), 10)
+    dump = await dumped(server, harness)
     machine = tmp_path / "machine"
     machine.mkdir()
 
-    async with restored(server, till, dump, machine) as moved:
+    async with restored(server, harness, dump, machine) as moved:
         with pytest.raises(DatabaseBehind, match=r"sent\.json is missing beside it"):
             await moved.send()
         assert all("missing" in said for said in await answers(moved.engine))
-        shutil.copy(till.home / "sent.json", machine)
+        shutil.copy(harness.home / "sent.json", machine)
         await moved.send()
 
         assert await moved.states(waiting) == ["BROADCAST"]
@@ -212,51 +214,51 @@ async def test_on_a_new_machine_without_the_mark_nothing_is_signed_until_it_is_p
 
 @pytest.mark.parametrize("sends", [False, True])
 async def test_without_the_mark_a_database_is_behind_that_has_transactions_or_was_ever_marked(
-    till: ChainHarness, server: str, tmp_path: Path, *, sends: bool
+    harness: ChainHarness, server: str, tmp_path: Path, *, sends: bool
 ) -> None:
     if sends:
-        await till.pay(await till.stranger(), 10)
-        await till.sender.step()
-        async with till.engine.begin() as db:
+        await harness.pay(await harness.stranger(), 10)
+        await harness.sender.step()
+        async with harness.engine.begin() as db:
             await db.execute(sa.update(installation_row).values(compared=None))  # as an older Kennel left it
-    await till.send()
-    dump = await dumped(server, till)
+    await harness.send()
+    dump = await dumped(server, harness)
     machine = tmp_path / "machine"
     machine.mkdir()
 
-    async with restored(server, till, dump, machine) as moved:
+    async with restored(server, harness, dump, machine) as moved:
         with pytest.raises(DatabaseBehind):
             await moved.sender.step()
 
 
-async def test_nothing_is_signed_until_the_ledger_has_been_at_the_nodes_tip(till: ChainHarness) -> None:
-    payment = await till.pay(await till.stranger(), 10)
-    await till.call("generatetoaddress", 2, chain_harness.NOWHERE)
+async def test_nothing_is_signed_until_the_ledger_has_been_at_the_nodes_tip(harness: ChainHarness) -> None:
+    payment = await harness.pay(await harness.stranger(), 10)
+    await harness.call("generatetoaddress", 2, chain_harness.NOWHERE)
 
-    assert await till.send() == 0
-    assert await till.states(payment) == ["PENDING"]
-    await till.follow()
-    await till.call("generatetoaddress", 1, chain_harness.NOWHERE)  # from now on a block to come stops nothing
-    await till.follow()
-    await till.send()
+    assert await harness.send() == 0
+    assert await harness.states(payment) == ["PENDING"]
+    await harness.follow()
+    await harness.call("generatetoaddress", 1, chain_harness.NOWHERE)  # from now on a block to come stops nothing
+    await harness.follow()
+    await harness.send()
 
-    assert await till.states(payment) == ["BROADCAST"]
+    assert await harness.states(payment) == ["BROADCAST"]
 
 
 async def test_an_old_home_that_is_put_back_as_a_whole_pays_nobody_twice(
-    till: ChainHarness, server: str, tmp_path: Path
+    harness: ChainHarness, server: str, tmp_path: Path
 ) -> None:
     """Then nothing but the chain knows what was sent."""
-    to = await till.stranger()
-    await till.send()
-    payment = await till.pay(to, 10)
-    shutil.copy(till.home / "sent.json", tmp_path / "kept.json")
-    dump = await dumped(server, till)
-    await till.send()
-    await till.mine(2)
+    to = await harness.stranger()
+    await harness.send()
+    payment = await harness.pay(to, 10)
+    shutil.copy(harness.home / "sent.json", tmp_path / "kept.json")
+    dump = await dumped(server, harness)
+    await harness.send()
+    await harness.mine(2)
 
-    shutil.copy(tmp_path / "kept.json", till.home / "sent.json")
-    async with restored(server, till, dump) as older:
+    shutil.copy(tmp_path / "kept.json", harness.home / "sent.json")
+    async with restored(server, harness, dump) as older:
         assert await older.send() == 0
         await older.follow()
         assert await older.send() == 0
@@ -265,16 +267,16 @@ async def test_an_old_home_that_is_put_back_as_a_whole_pays_nobody_twice(
 
 
 async def test_a_database_that_is_behind_gives_out_no_address_invoice_or_account_until_it_is_told_to_go_on(
-    till: ChainHarness, server: str
+    harness: ChainHarness, server: str
 ) -> None:
-    lost = [(await scenario.invoice(till.engine)).address for _ in range(3)]
-    await till.send()
-    dump = await dumped(server, till)
-    lost += [(await scenario.invoice(till.engine)).address for _ in range(3)]
-    await till.pay(await till.stranger(), 10)
-    await till.send()
+    lost = [(await scenario.invoice(harness.engine)).address for _ in range(3)]
+    await harness.send()
+    dump = await dumped(server, harness)
+    lost += [(await scenario.invoice(harness.engine)).address for _ in range(3)]
+    await harness.pay(await harness.stranger(), 10)
+    await harness.send()
 
-    async with restored(server, till, dump) as older:
+    async with restored(server, harness, dump) as older:
         assert all("has not looked at it yet" in said for said in await answers(older.engine))
         with pytest.raises(DatabaseBehind):
             await older.send()
@@ -287,11 +289,13 @@ async def test_a_database_that_is_behind_gives_out_no_address_invoice_or_account
         assert await answers(older.engine) == GIVEN
 
 
-async def test_a_database_that_was_moved_and_is_not_behind_goes_on_by_itself(till: ChainHarness, server: str) -> None:
-    await till.send()
-    dump = await dumped(server, till)
+async def test_a_database_that_was_moved_and_is_not_behind_goes_on_by_itself(
+    harness: ChainHarness, server: str
+) -> None:
+    await harness.send()
+    dump = await dumped(server, harness)
 
-    async with restored(server, till, dump) as moved:
+    async with restored(server, harness, dump) as moved:
         async with moved.engine.begin() as db:
             assert isinstance((await _invoice(db))[0], NotCurrent)
         await moved.sender.step()
@@ -300,52 +304,52 @@ async def test_a_database_that_was_moved_and_is_not_behind_goes_on_by_itself(til
 
 
 async def test_a_dump_that_is_restored_into_the_same_database_is_looked_at_before_anything_is_given_out(
-    till: ChainHarness,
+    harness: ChainHarness,
 ) -> None:
     """While Kennel runs: what tells is that its tables are others."""
-    await till.send()
+    await harness.send()
     again = """
         ALTER TABLE installation RENAME TO before;
         CREATE TABLE installation (LIKE before INCLUDING ALL);
         INSERT INTO installation SELECT * FROM before;
         DROP TABLE before
     """
-    async with till.engine.begin() as db:
+    async with harness.engine.begin() as db:
         for statement in again.split(";"):
             await db.execute(sa.text(statement))
 
-    assert all("has not looked at it yet" in said for said in await answers(till.engine))
-    await till.send()
-    assert await answers(till.engine) == GIVEN
+    assert all("has not looked at it yet" in said for said in await answers(harness.engine))
+    await harness.send()
+    assert await answers(harness.engine) == GIVEN
 
 
-async def test_what_an_older_kennel_left_goes_on_without_a_hand(till: ChainHarness) -> None:
-    await till.pay(await till.stranger(), 10)
-    await till.send()
-    mark = till.home / "sent.json"
+async def test_what_an_older_kennel_left_goes_on_without_a_hand(harness: ChainHarness) -> None:
+    await harness.pay(await harness.stranger(), 10)
+    await harness.send()
+    mark = harness.home / "sent.json"
     mark.write_text('{"highest_transaction": 1}')
-    async with till.engine.begin() as db:
+    async with harness.engine.begin() as db:
         await db.execute(sa.update(installation_row).values(compared=None))
-    till.sender = till.make_sender()
+    harness.sender = harness.make_sender()
 
-    payment = await till.pay(await till.stranger(), 5)
-    await till.send()
+    payment = await harness.pay(await harness.stranger(), 5)
+    await harness.send()
 
-    assert await till.states(payment) == ["BROADCAST"]
-    async with till.engine.connect() as db:
+    assert await harness.states(payment) == ["BROADCAST"]
+    async with harness.engine.connect() as db:
         database = await installation.read(db)
     assert json.loads(mark.read_text()) == {"highest_transaction": 2, "epoch": database.epoch, "restores": 0}
     assert database.compared
 
 
 async def test_a_way_back_that_was_killed_half_way_stays_closed_until_it_is_gone_again(
-    till: ChainHarness, server: str
+    harness: ChainHarness, server: str
 ) -> None:
-    payment = await till.pay(await till.stranger(), 10)
-    dump = await dumped(server, till)
-    await till.send()
+    payment = await harness.pay(await harness.stranger(), 10)
+    dump = await dumped(server, harness)
+    await harness.send()
 
-    async with restored(server, till, dump) as older:
+    async with restored(server, harness, dump) as older:
         async with older.engine.begin() as db:
             await payments.begin(db, Beginning("an epoch", 1, 1))
         with pytest.raises(DatabaseBehind, match="begun and has not ended"):

@@ -25,7 +25,6 @@ from app.domain.transfers import (
     Transfer,
     TransferOrder,
 )
-from app.domain.transfers import transfer as transfers_module
 from tests import scenario
 from tests.unit.domain.bank import GOLD, gold, make, opened, order
 
@@ -41,9 +40,9 @@ async def made(engine: AsyncEngine, wanted: TransferOrder) -> Transfer:
     return scenario.accepted(transfer)
 
 
-async def back(engine: AsyncEngine, *wishes: ReversalOrder) -> Sequence[Transfer | Refusal]:
+async def back(engine: AsyncEngine, *orders: ReversalOrder) -> Sequence[Transfer | Refusal]:
     async with engine.begin() as db:
-        return await transfers.reverse(db, wishes)
+        return await transfers.reverse(db, orders)
 
 
 async def shown(engine: AsyncEngine, number: int) -> Transfer:
@@ -76,7 +75,7 @@ async def test_a_transfer_goes_back_to_who_gave_it_whoever_has_the_name_by_now(b
 
     async with bank.begin() as db:  # as if all of that had come between two of its statements
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(transfers_module, "load", partial(_earlier, [transfer]))
+            patch.setattr(transfers.reversal, "load_transfers", partial(_earlier, [transfer]))
             [reversal] = await transfers.reverse(db, [ReversalOrder(transfer.id)])
 
     assert known.payer == "alicia"
