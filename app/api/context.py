@@ -59,16 +59,16 @@ class Program:
     capture_hold: Command[holds.Capture, holds.Hold]
     lock_escrow: Command[escrows.NewEscrow, escrows.Escrow]
     end_escrow: Command[escrows.End, escrows.Escrow]
-    webhooks: EndpointCommands
-    deliveries: DeliveryCommands
     open_items: bool
     pay_wait_seconds: float
     waiter: PaymentWaiter
     vitals: Vitals
     event_signal: EventSignal
-    audits: SharedRun[AuditReport]
+    webhooks: EndpointCommands = field(default_factory=EndpointCommands)
+    deliveries: DeliveryCommands = field(default_factory=DeliveryCommands)
+    audits: SharedRun[AuditReport] = field(default_factory=SharedRun)
     """An audit reads everything there is."""
-    painter: Painter
+    painter: Painter = field(default_factory=Painter)
 
     def for_payers(self, engine: AsyncEngine) -> "Program":
         """The same for the public listener, whose connections to the database are its own: nobody outside takes ours."""
@@ -127,15 +127,11 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         capture_hold=holds.capturing(),
         lock_escrow=locking.locking(),
         end_escrow=escrows.ending(network, terms.platform),
-        webhooks=EndpointCommands(),
-        deliveries=DeliveryCommands(),
         open_items=terms.open_items,
         pay_wait_seconds=terms.pay_wait_seconds,
         waiter=PaymentWaiter(reads),
         vitals=terms.vitals,
         event_signal=EventSignal(reads),
-        audits=SharedRun(),
-        painter=Painter(),
     )
 
 
