@@ -3,10 +3,11 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import uvloop
 
@@ -37,7 +38,10 @@ def as_by_ctrl_c() -> Iterator[None]:
 
 
 def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run until a signal sets the event; a second Ctrl-C does not wait for anything."""
+    """Run until a signal sets the event; a second Ctrl-C does not wait for anything.
+
+    Standard output may be closed at any moment, as it is with the terminal that it goes to: that alone ends nothing.
+    """
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -48,9 +52,41 @@ def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -
         await start(stop)
 
     try:
-        uvloop.run(main())
+        with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
+            uvloop.run(main())
     finally:
         _hear_no_more()  # what was opened before is closed now
+
+
+class _Output:
+    """A stream whose reader may go away: from then on nothing that is written to it goes anywhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the stream has beside."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, or forget it."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._let_go()
+            return len(text)
+
+    def flush(self) -> None:
+        """Send what was written, or forget it."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())  # what the stream still holds is written at the end, and must not fail
+        os.close(nowhere)
 
 
 def _heard() -> list[signal.Signals]:

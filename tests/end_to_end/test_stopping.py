@@ -76,3 +76,29 @@ def test_a_command_that_is_told_to_end_closes_what_it_opened_and_ends_by_that_si
 
         assert process.stdout.read() == "closed\n"
     assert process.returncode == -number
+
+
+WRITES_TO_NOBODY = """
+import asyncio
+from app.runtime import stopping
+
+async def start(stop):
+    for _ in range(100):
+        print("words", flush=True)
+    stop.set()
+
+stopping.until_stopped(start)
+"""
+
+
+def test_words_that_nobody_can_read_any_more_end_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITES_TO_NOBODY], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE
+    ) as program:
+        os.close(writing)
+        assert program.stderr is not None
+        assert program.stderr.read() == b""
+
+    assert program.returncode == 0
