@@ -9,7 +9,7 @@ import uvloop
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from app.api import parameters, responses
+from app.api import parameters, request_body, responses
 from app.api.invoices import CreatedInvoice, New
 from app.api.serving import serving
 
@@ -47,7 +47,7 @@ async def create_invoice(foreign_id: parameters.ForeignId, new: New) -> Response
 
 
 async def main() -> None:
-    async with serving(app, "127.0.0.1", 0) as port:
+    async with serving(request_body.Whole(app), "127.0.0.1", 0) as port:
         print(f"Bare API on port {port}.", flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
