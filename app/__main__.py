@@ -1,4 +1,4 @@
-"""The commands: serve, demo, devnet, migrate, audit, resume, cover, restored, consolidate, seed; and those of the `*_commands`."""
+"""The commands: serve, demo, devnet, migrate, audit, resume, cover, restored, consolidate, seed; and those of `app.cli`."""
 
 import asyncio
 import os

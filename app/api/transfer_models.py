@@ -1,4 +1,4 @@
-"""The shape of a transfer in answers, for whoever reads the API's description; `domain.transfer_text` writes them."""
+"""The shape of a transfer in answers, for whoever reads the API's description; `domain.transfers.json` writes them."""
 
 from pydantic import ConfigDict
 
