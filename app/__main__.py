@@ -54,7 +54,8 @@ def _say_version(asked: bool) -> None:
 @commands.callback()
 def kennel(
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end.")
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end."),
     ] = False,
 ) -> None:
     """Kennel takes, holds and sends Dogecoin for shops, platforms and exchanges."""
@@ -122,7 +123,9 @@ def audit() -> None:
 @commands.command()
 def resume(
     payouts: Annotated[bool, typer.Option("--payouts", help="After a restore: payouts too.")] = False,
-    owing: Annotated[str, typer.Option("--owing", help="What balances show beyond the coins, where they do.")] = "0",
+    owing: Annotated[
+        str, typer.Option("--owing", help="What balances show beyond the coins, where they do.")
+    ] = "0",
 ) -> None:
     """Let payments go on after something has paused them."""
     with _started(beside=True) as (settings, database):
@@ -139,22 +142,34 @@ def cover() -> None:
 
 @commands.command()
 def restored(
-    anyway: Annotated[bool, typer.Option("--anyway", help="Although nothing that was sent is missing.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Although nothing that was sent is missing.")
+    ] = False,
 ) -> None:
     """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
     with _started(beside=True) as (settings, database):
         home, network = settings.home, dogecoin.by_name(settings.network)
-        print(asyncio.run(_on(database, lambda engine: maintenance.restored(engine, home, network, anyway=anyway))))
+        print(
+            asyncio.run(
+                _on(database, lambda engine: maintenance.restored(engine, home, network, anyway=anyway))
+            )
+        )
 
 
 @commands.command()
 def consolidate(
-    at_most: Annotated[int, typer.Option("--at-most", min=2, max=payments.LARGEST, help="How many coins.")] = 500,
+    at_most: Annotated[
+        int, typer.Option("--at-most", min=2, max=payments.LARGEST, help="How many coins.")
+    ] = 500,
 ) -> None:
     """Merge the smallest coins into one, at the cost of KENNEL_PLATFORM_ACCOUNT."""
     with _started(beside=True) as (settings, database):
         network, payer = dogecoin.by_name(settings.network), settings.platform_account
-        print(asyncio.run(_on(database, lambda engine: maintenance.consolidate(engine, network, payer, at_most))))
+        print(
+            asyncio.run(
+                _on(database, lambda engine: maintenance.consolidate(engine, network, payer, at_most))
+            )
+        )
 
 
 @seed.command("show")
@@ -204,7 +219,10 @@ def _in_one_sentence() -> Iterator[None]:
 async def _serve(settings: Settings, database: Database, stop: asyncio.Event) -> None:
     ports.check(ports.of(settings))
     async with run.running(settings, database) as running:
-        print(f"Kennel runs: admin API on port {running.admin}, public API on port {running.public}.", flush=True)
+        print(
+            f"Kennel runs: admin API on port {running.admin}, public API on port {running.public}.",
+            flush=True,
+        )
         await stop.wait()
 
 
@@ -233,7 +251,9 @@ def _keys(settings: Settings) -> audit_checks.Keys | None:
 async def _resume(settings: Settings, database: Database, *, payouts: bool, owing: str) -> str:
     said = maintenance.amount(owing)
     async with run.node_beside(settings) as node:
-        return await _on(database, lambda engine: maintenance.resume(engine, node, with_payouts=payouts, owing=said))
+        return await _on(
+            database, lambda engine: maintenance.resume(engine, node, with_payouts=payouts, owing=said)
+        )
 
 
 async def _on(database: Database, do: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:

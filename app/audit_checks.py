@@ -131,14 +131,18 @@ async def _coins(sources: Sources, after: tuple[Any, ...]) -> Slice:
     following = tuple(given[-1][0]) if len(given) == audit.COINS else None
     said = await _asked(sources, [outpoint for outpoint, _ in given])
     if given and said is None:
-        return Slice(0, "", following, "the node did not answer, or its tip moved: coins were not looked for there")
+        return Slice(
+            0, "", following, "the node did not answer, or its tip moved: coins were not looked for there"
+        )
     if said is None or tip is None or said[0] != tip.hash:
         note = "the node and the ledger are at different blocks: coins were not looked for" if given else ""
         return Slice(0, "", following, note)
     return replace(audit.at_node(given, said[1]), next=following)
 
 
-async def _asked(sources: Sources, outpoints: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:
+async def _asked(
+    sources: Sources, outpoints: Sequence[Outpoint]
+) -> tuple[bytes, Sequence[int | None]] | None:
     milliseconds = sources.left.left
     try:
         async with asyncio.timeout(milliseconds and milliseconds / 1000):
@@ -149,12 +153,31 @@ async def _asked(sources: Sources, outpoints: Sequence[Outpoint]) -> tuple[bytes
 
 CHECKS: Final = (
     Check("entries balance", _rows(audit.entries_balance), tables.entries.c.id),
-    Check("balances equal their postings", _rows(audit.balances_equal_postings), tables.balances.c.account_id, ("",)),
-    Check("invoices equal their deposits", _rows(audit.invoices_equal_deposits), tables.invoices.c.account_id, (-1,)),
-    Check("invoices equal their entries", _rows(audit.invoices_equal_entries), tables.invoices.c.account_id, (-1,)),
+    Check(
+        "balances equal their postings",
+        _rows(audit.balances_equal_postings),
+        tables.balances.c.account_id,
+        ("",),
+    ),
+    Check(
+        "invoices equal their deposits",
+        _rows(audit.invoices_equal_deposits),
+        tables.invoices.c.account_id,
+        (-1,),
+    ),
+    Check(
+        "invoices equal their entries",
+        _rows(audit.invoices_equal_entries),
+        tables.invoices.c.account_id,
+        (-1,),
+    ),
     Check("payments equal their entries", _rows(audit.payments_equal_entries), tables.payments.c.id),
-    Check("outgoing is what payments reserve", _rows(audit.outgoing_is_payments), tables.balances.c.account_id),
-    Check("held is what holds and escrows keep", _rows(audit.held_is_kept), tables.balances.c.account_id, ("",)),
+    Check(
+        "outgoing is what payments reserve", _rows(audit.outgoing_is_payments), tables.balances.c.account_id
+    ),
+    Check(
+        "held is what holds and escrows keep", _rows(audit.held_is_kept), tables.balances.c.account_id, ("",)
+    ),
     Check("holds equal their entries", _rows(audit.holds_equal_entries), tables.holds.c.id),
     Check("escrows equal their entries", _rows(audit.escrows_equal_entries), tables.escrows.c.id),
     Check("clawback is what is owed", _rows(audit.clawback_is_owed)),

@@ -109,7 +109,11 @@ class GroupCommit:
     """
 
     def __init__(
-        self, engine: AsyncEngine, committed: Callable[[Command[Any, Any]], None], *, wait_seconds: float = WAIT_SECONDS
+        self,
+        engine: AsyncEngine,
+        committed: Callable[[Command[Any, Any]], None],
+        *,
+        wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._engine = engine
         self._committed = committed
@@ -137,7 +141,12 @@ class GroupCommit:
             await asyncio.wait(self._tasks, timeout=seconds)
 
     async def submit(
-        self, command: Command[Request, Resource], request: Request, claim: Claim | None = None, *, weight: int = 1
+        self,
+        command: Command[Request, Resource],
+        request: Request,
+        claim: Claim | None = None,
+        *,
+        weight: int = 1,
     ) -> Result[Resource]:
         """Return what the request made once that is committed, or raise its refusal.
 
@@ -157,7 +166,9 @@ class GroupCommit:
         They wait in a lane of their own, so that nobody who asks for one thing waits for a thousand.
         """
         outcomes: list[Result[Resource] | Exception] = []
-        for first in range(0, len(asked), BULK):  # one after the other: what comes first may pay for what follows
+        for first in range(
+            0, len(asked), BULK
+        ):  # one after the other: what comes first may pay for what follows
             number = 0 if first else len(asked)  # who was let in is not turned away half way
             lane = self._lane(command, BULK, number)
             part = asked[first : first + BULK]
@@ -212,7 +223,9 @@ class GroupCommit:
             for answer in (_answers([one], outcome) if isinstance(outcome, Exception) else outcome)
         ]
 
-    async def _attempt(self, command: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> Sequence[Any] | Exception:
+    async def _attempt(
+        self, command: Command[Any, Any], asked: Sequence[Submitted[Any]]
+    ) -> Sequence[Any] | Exception:
         """Return the outcomes once they are committed, or what went wrong with all of them."""
         try:
             return await self._transact(command, asked)

@@ -128,7 +128,9 @@ def _engine(stack: AsyncExitStack, database: Database, connections: int) -> Asyn
     return engine
 
 
-async def _listeners(stack: AsyncExitStack, shared: Shared, vitals: Vitals, database: Database) -> tuple[int, int]:
+async def _listeners(
+    stack: AsyncExitStack, shared: Shared, vitals: Vitals, database: Database
+) -> tuple[int, int]:
     settings = shared.settings
     if "http" not in settings.roles:
         return 0, 0
@@ -171,7 +173,10 @@ def _names(settings: Settings) -> frozenset[str]:
     """Return by which names callers may reach the listeners, beside loopback's and addresses."""
     binds = (settings.admin_bind.host, settings.public_bind.host)
     return origins.names_of(
-        socket.gethostname(), *binds, urlsplit(settings.public_url).hostname or "", *(settings.allowed_hosts or ())
+        socket.gethostname(),
+        *binds,
+        urlsplit(settings.public_url).hostname or "",
+        *(settings.allowed_hosts or ()),
     )
 
 
@@ -182,7 +187,9 @@ def _limits(settings: Settings) -> tuple[Limits, Limits]:
     per_address = settings.connections_per_address
     return (
         Limits(connections=admin, connections_per_address=per_address),
-        Limits(connections=public, connections_per_address=per_address, receive_buffer_bytes=PUBLIC_RECEIVE_BYTES),
+        Limits(
+            connections=public, connections_per_address=per_address, receive_buffer_bytes=PUBLIC_RECEIVE_BYTES
+        ),
     )
 
 

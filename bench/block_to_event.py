@@ -71,7 +71,12 @@ async def measure(testbed: Testbed) -> list[Figure]:
                 task.cancel()
     return [
         Figure(
-            "block_to_event", "ms, p99", max(_p99(one) for one in found.values()), LIMIT_MILLISECONDS, 1, at_most=True
+            "block_to_event",
+            "ms, p99",
+            max(_p99(one) for one in found.values()),
+            LIMIT_MILLISECONDS,
+            1,
+            at_most=True,
         ),
         *(
             Figure(f"block_to_{name}{suffix}", f"ms, {unit}", of(times), LIMIT_MILLISECONDS, 1, at_most=True)
@@ -106,7 +111,9 @@ async def _pay(node: Devnet, port: int, arrivals: Arrivals) -> dict[str, list[fl
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         (await client.post("/account/shop", json={})).raise_for_status()
         for number in range(BLOCKS):
-            invoice = (await client.post("/account/shop/invoice", content=invoices.BODY)).raise_for_status().json()
+            invoice = (
+                (await client.post("/account/shop/invoice", content=invoices.BODY)).raise_for_status().json()
+            )
             await node.ask("sendtoaddress", invoice["id"], invoice["total"])
             arrivals.clear()
             await node.ask("generate", 1)

@@ -8,7 +8,15 @@ import sqlalchemy as sa
 from app.chain import header, wire
 from app.chain.wire import Input, Output, Transaction
 from app.db import Db, bulk
-from app.db.tables import addresses, balances, coins, payment_outputs, payments, transaction_inputs, transactions
+from app.db.tables import (
+    addresses,
+    balances,
+    coins,
+    payment_outputs,
+    payments,
+    transaction_inputs,
+    transactions,
+)
 from app.domain import blocks
 from app.domain.blocks import Header
 from app.money import COIN
@@ -91,7 +99,8 @@ async def _send(db: Db, sent: Sequence[Sent]) -> None:
     numbers = [one.number + 1 for one in sent]
     whose = [{"account_id": one.account, "branch": 1, "index": one.number} for one in sent]
     change = [
-        {**place, "script": _change(one.number), "purpose": "change"} for place, one in zip(whose, sent, strict=True)
+        {**place, "script": _change(one.number), "purpose": "change"}
+        for place, one in zip(whose, sent, strict=True)
     ]
     await bulk.insert(db, addresses, change)
     plain = {"coinbase": False, "amount": COIN_KOINU, "height": 0, "change": False}
@@ -103,18 +112,32 @@ async def _send(db: Db, sent: Sequence[Sent]) -> None:
     await bulk.insert(db, coins, coins_spent)
     fresh = {"vout": 1, "amount": CHANGE, "coinbase": False, "change": True}
     await bulk.insert(
-        db, coins, [{**place, **fresh, "txid": one.transaction.txid} for place, one in zip(whose, sent, strict=True)]
+        db,
+        coins,
+        [{**place, **fresh, "txid": one.transaction.txid} for place, one in zip(whose, sent, strict=True)],
     )
     await bulk.insert(db, transactions, [_transaction_row(one) for one in sent])
     await bulk.insert(
         db,
         transaction_inputs,
-        [{**one.spent, "transaction_id": n, "amount": COIN_KOINU} for n, one in zip(numbers, sent, strict=True)],
+        [
+            {**one.spent, "transaction_id": n, "amount": COIN_KOINU}
+            for n, one in zip(numbers, sent, strict=True)
+        ],
     )
     await bulk.insert(db, payments, [_payment_row(one) for one in sent])
-    paid = {"number": 0, "address": "stranger", "script": chains.STRANGER, "amount": PAID, "share": 0, "paid": PAID}
+    paid = {
+        "number": 0,
+        "address": "stranger",
+        "script": chains.STRANGER,
+        "amount": PAID,
+        "share": 0,
+        "paid": PAID,
+    }
     await bulk.insert(
-        db, payment_outputs, [{**paid, "account_id": one.account, "payment_id": one.number + 1} for one in sent]
+        db,
+        payment_outputs,
+        [{**paid, "account_id": one.account, "payment_id": one.number + 1} for one in sent],
     )
 
 
@@ -124,6 +147,13 @@ def _transaction_row(one: Sent) -> dict[str, object]:
 
 
 def _payment_row(one: Sent) -> dict[str, object]:
-    amounts = {"amount": PAID, "reserved": PAID + FEE, "explicit_fee": 0, "max_fee": 0, "paid": PAID, "fee": FEE}
+    amounts = {
+        "amount": PAID,
+        "reserved": PAID + FEE,
+        "explicit_fee": 0,
+        "max_fee": 0,
+        "paid": PAID,
+        "fee": FEE,
+    }
     whose = {"account_id": one.account, "id": one.number + 1, "transaction_id": one.number + 1}
     return {**amounts, **whose, "kind": "pay", "state": "BROADCAST"}

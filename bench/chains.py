@@ -45,7 +45,9 @@ def store(home: Path, blocks: Iterable[Sequence[Transaction]]) -> None:
 def coinbase(height: int, outputs: int = TRANSACTIONS - 1) -> Transaction:
     """Make the first transaction of a block; strangers get all of it."""
     script = b"\x04" + height.to_bytes(4, "little")
-    return wire.assemble([Input(header.NO_HASH, 0xFFFFFFFF, script, 0xFFFFFFFF)], [Output(10**12, STRANGER)] * outputs)
+    return wire.assemble(
+        [Input(header.NO_HASH, 0xFFFFFFFF, script, 0xFFFFFFFF)], [Output(10**12, STRANGER)] * outputs
+    )
 
 
 def _paying(number: int, watched: Iterator[bytes], paying: Paying) -> Iterator[list[Transaction]]:
@@ -66,7 +68,9 @@ def _transactions(
     return [
         coinbase(height),
         *(
-            wire.assemble([Input(txid, vout, SIGNATURE, 0)], [Output(filling.TOTAL, to), Output(10**11, STRANGER)])
+            wire.assemble(
+                [Input(txid, vout, SIGNATURE, 0)], [Output(filling.TOTAL, to), Output(10**11, STRANGER)]
+            )
             for (txid, vout), to in zip(coins, paid, strict=True)
         ),
     ]

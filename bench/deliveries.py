@@ -104,7 +104,11 @@ async def _rate(testbed: Testbed, port: int, endpoints: int, dead: int) -> float
 async def _latency(testbed: Testbed, port: int, endpoints: int) -> list[Figure]:
     """Facts are committed one by one; an event's age when it comes is that of its fact. One endpoint of many is dead."""
     dead = int(endpoints > 1)
-    async with testbed.database() as url, programs.engine(url) as engine, httpx.AsyncClient(trust_env=False) as client:
+    async with (
+        testbed.database() as url,
+        programs.engine(url) as engine,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
         await _prepare(engine, port, endpoints, dead)
         await client.get(f"http://127.0.0.1:{port}/ages")
         async with _relaying(engine) as (poster, wake_up):
@@ -126,9 +130,13 @@ async def _latency(testbed: Testbed, port: int, endpoints: int) -> list[Figure]:
 
 async def _prepare(engine: AsyncEngine, port: int, endpoints: int, dead: int) -> None:
     async with engine.begin() as db:
-        await db.execute(_ENDPOINTS, {"dead": dead, "url": f"http://127.0.0.1:{port}/", "endpoints": endpoints})
+        await db.execute(
+            _ENDPOINTS, {"dead": dead, "url": f"http://127.0.0.1:{port}/", "endpoints": endpoints}
+        )
     async with engine.connect() as db:
-        await (await db.execution_options(isolation_level="AUTOCOMMIT")).execute(sa.text("ANALYZE webhook_endpoints"))
+        await (await db.execution_options(isolation_level="AUTOCOMMIT")).execute(
+            sa.text("ANALYZE webhook_endpoints")
+        )
 
 
 @asynccontextmanager
@@ -136,7 +144,9 @@ async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, 
     """The sequencer and the webhooks of one process, and the wake-up of the first."""
     facts, hooks, vitals = WakeUp(), WakeUp(), Vitals()
     with ThreadPoolExecutor(4) as threads:
-        poster = CountingPoster(address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE))
+        poster = CountingPoster(
+            address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE)
+        )
         sequencer = Sequencer(engine, "bench", hooks.wake)
         webhooks = Webhooks(engine, poster, WebhookTerms((60,)), hooks)
         loops = [

@@ -60,13 +60,17 @@ def of_rounds(terms: Terms, values: Sequence[float], limits: Sequence[float]) ->
     ratios = sorted(value / limit for value, limit in zip(values, limits, strict=True))
     paired = median(ratios)
     noise = (ratios[-1] - ratios[0]) / paired
-    return Figure(terms.name, terms.unit, median(values), median(limits), terms.goal, terms.at_most, paired, noise)
+    return Figure(
+        terms.name, terms.unit, median(values), median(limits), terms.goal, terms.at_most, paired, noise
+    )
 
 
 def keep(figures: Sequence[Figure]) -> None:
     """Write the figures into bench/results.json, beside those of other names that are there."""
     there = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps({**there, **{figure.name: _kept(figure) for figure in figures}}, indent=2) + "\n")
+    RESULTS.write_text(
+        json.dumps({**there, **{figure.name: _kept(figure) for figure in figures}}, indent=2) + "\n"
+    )
 
 
 def show(figures: Sequence[Figure], console: Console) -> None:
@@ -78,7 +82,14 @@ def show(figures: Sequence[Figure], console: Console) -> None:
         met = {True: "yes", False: "NO", None: ""}[figure.met]
         noise = "" if figure.noise is None else f"{figure.noise:.0%}"
         table.add_row(
-            figure.name, _short(figure.value), _short(figure.limit), figure.unit, _short(figure.ratio), goal, met, noise
+            figure.name,
+            _short(figure.value),
+            _short(figure.limit),
+            figure.unit,
+            _short(figure.ratio),
+            goal,
+            met,
+            noise,
         )
     whole = console.measure(table, options=console.options.update(width=WIDEST)).maximum
     console.width = max(console.width, whole)

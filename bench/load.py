@@ -114,5 +114,7 @@ async def shared(port: int, requests: Iterable[bytes], clients: int = CLIENTS) -
 
 
 async def _connect(port: int, requests: Iterator[bytes]) -> Client:
-    _, client = await asyncio.get_running_loop().create_connection(lambda: Client(requests), "127.0.0.1", port)
+    _, client = await asyncio.get_running_loop().create_connection(
+        lambda: Client(requests), "127.0.0.1", port
+    )
     return client

@@ -45,11 +45,15 @@ async def _pay(testbed: Testbed, *, batch: bool) -> tuple[float, float]:
         await node.ask("generate", MATURE_BLOCKS)
         port = kennel.port("admin API")
         await _fund(port, node)
-        await invoices.until(engine, sa.select(sa.exists().where(balances.c.available == COINS * COIN_DOGE * COIN)))
+        await invoices.until(
+            engine, sa.select(sa.exists().where(balances.c.available == COINS * COIN_DOGE * COIN))
+        )
         began = time.perf_counter()
         await load.shared(port, _requests(batch=batch))
         asked = time.perf_counter()
-        await invoices.until(engine, sa.select(sa.func.count() == PAYMENTS).where(payments.c.state == "BROADCAST"))
+        await invoices.until(
+            engine, sa.select(sa.func.count() == PAYMENTS).where(payments.c.state == "BROADCAST")
+        )
         return PAYMENTS / (asked - began), PAYMENTS / (time.perf_counter() - began)
 
 

@@ -40,7 +40,9 @@ async def measure(testbed: Testbed) -> list[Figure]:
         for accounts in (SMALL, LARGE):
             url = await stack.enter_async_context(testbed.database())
             samples = await _fill(url, accounts)
-            kennel = await stack.enter_async_context(programs.kennel(testbed.folder(), url, node, roles="http"))
+            kennel = await stack.enter_async_context(
+                programs.kennel(testbed.folder(), url, node, roles="http")
+            )
             sides.append((kennel.port("admin API"), samples))
         await testbed.administer("CHECKPOINT")
         figures = [await _compare(name, ask, sides) for name, ask in REQUESTS.items()]

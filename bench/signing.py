@@ -33,7 +33,9 @@ async def measure(_: Testbed) -> list[Figure]:
 
 
 def _rate(spent: list[bytes]) -> float:
-    built = signing.build([(bytes(32), index) for index in range(len(spent))], [wire.Output(COIN, spent[0])] * 2)
+    built = signing.build(
+        [(bytes(32), index) for index in range(len(spent))], [wire.Output(COIN, spent[0])] * 2
+    )
     began = time.perf_counter()
     signing.sign(built, spent, KEYS.__getitem__)
     return len(spent) / (time.perf_counter() - began)

@@ -75,7 +75,8 @@ class Bank:
         everybody = range(self.accounts)
         drawn = concerned < self.accounts
         bodies = [
-            self._bulk(self.chance.sample(everybody, concerned) if drawn else everybody) for _ in range(BULK_BODIES)
+            self._bulk(self.chance.sample(everybody, concerned) if drawn else everybody)
+            for _ in range(BULK_BODIES)
         ]
         return (self._post(body) for body in cycle(bodies))
 
@@ -89,7 +90,9 @@ class Bank:
         requests = self.bulk(concerned)
         await self.rest()
         clients = [requests] * (BULK_CLIENTS // len(self.ports))
-        return BULK * sum(await asyncio.gather(*(load.rate_of(port, clients, SECONDS) for port in self.ports)))
+        return BULK * sum(
+            await asyncio.gather(*(load.rate_of(port, clients, SECONDS) for port in self.ports))
+        )
 
     async def milliseconds(self) -> float:
         """Return how long a transfer takes that is alone."""
@@ -120,7 +123,9 @@ class Bank:
         return self.chance.sample(range(self.accounts), 2)
 
     def _bulk(self, accounts: Sequence[int]) -> bytes:
-        return json.dumps({"transfers": [_transfer(*self.chance.sample(accounts, 2)) for _ in range(BULK)]}).encode()
+        return json.dumps(
+            {"transfers": [_transfer(*self.chance.sample(accounts, 2)) for _ in range(BULK)]}
+        ).encode()
 
     def _post(self, body: bytes) -> bytes:
         return load.post("/transfers", body, key=str(next(self.keys)))
@@ -209,7 +214,9 @@ async def _bank(testbed: Testbed, node: Devnet, accounts: int) -> AsyncIterator[
         async with raw.connect() as db:
             await db.execute(sa.text("SET statement_timeout = 0"))
             await db.execute(sa.text("VACUUM ANALYZE"))
-        await stack.enter_async_context(programs.kennel(testbed.folder(), url, node, roles="follow,send,relay"))
+        await stack.enter_async_context(
+            programs.kennel(testbed.folder(), url, node, roles="follow,send,relay")
+        )
         answering = [
             await stack.enter_async_context(programs.kennel(testbed.folder(), url, node, roles="http"))
             for _ in range(PROCESSES)

@@ -105,7 +105,9 @@ class Chain:
         height = previous.height + 1 if previous else 0
         chainwork = (previous.chainwork if previous else 0) + work(header.bits)
         entry = Entry(header, height, chainwork, previous, len(self.entries), size)
-        times = sorted(ancestor.header.time for ancestor, _ in zip(entry.ancestors(), range(11), strict=False))
+        times = sorted(
+            ancestor.header.time for ancestor, _ in zip(entry.ancestors(), range(11), strict=False)
+        )
         entry.median_time = times[len(times) // 2]
         entry.invalid = previous is not None and previous.invalid
         self.entries[header.hash] = entry
@@ -176,7 +178,9 @@ class Chain:
     def _create(self, transaction: Transaction, height: int) -> None:
         txid, coinbase = transaction.txid, transaction.is_coinbase
         outputs = {
-            vout: output for vout, output in enumerate(transaction.outputs) if not script.is_unspendable(output.script)
+            vout: output
+            for vout, output in enumerate(transaction.outputs)
+            if not script.is_unspendable(output.script)
         }
         if outputs:
             self.coins[txid] = Coins(height, coinbase, transaction.version, outputs)

@@ -17,7 +17,9 @@ from devnet.notices import Notices
 from devnet.storage import Storage
 from devnet.terms import AS_USUAL, Terms
 
-FIRST_BLOCKS: Final = 100  # 61 would give the faucet one coin; this gives it 40, enough for many payments in one block
+FIRST_BLOCKS: Final = (
+    100  # 61 would give the faucet one coin; this gives it 40, enough for many payments in one block
+)
 FILE: Final = "devnet.sqlite"
 
 _Result = TypeVar("_Result")
@@ -48,7 +50,9 @@ class Devnet:
     While it is `leaving`, as on its way to its end, whoever asks is turned away.
     """
 
-    def __init__(self, home: Path, options: Options, clock: Callable[[], int], chance: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, home: Path, options: Options, clock: Callable[[], int], chance: Callable[[int], bytes]
+    ) -> None:
         """Open storage and sockets; raises `OSError` or `zmq.ZMQError` where an address is taken, `InUse` where `home` is."""
         home.mkdir(parents=True, exist_ok=True)
         self._options = options
@@ -65,7 +69,9 @@ class Devnet:
         self.stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.node.stop = self._stop_soon
-        self._server = http.server(http.Application(self._answer, options.user, options.password, lambda: self.leaving))
+        self._server = http.server(
+            http.Application(self._answer, options.user, options.password, lambda: self.leaving)
+        )
 
     @property
     def rpc_url(self) -> str:

@@ -26,7 +26,9 @@ Send = Callable[[Message], Awaitable[None]]
 class Application:
     """Checks path, method, password and size, and lets `answer` do the rest."""
 
-    def __init__(self, answer: Answer, user: str, password: str, leaving: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, answer: Answer, user: str, password: str, leaving: Callable[[], bool] = lambda: False
+    ) -> None:
         """Serve those who know `user` and `password`; while `leaving`, nobody."""
         self._answer = answer
         self._user = user

@@ -57,7 +57,10 @@ class Waiting:
         """Koinu-confirmations per byte at this tip (Core: `GetPriority`); no amount of money."""
         if not self.modified_size:
             return 0.0
-        return self.coin_age / self.modified_size + (height - self.height) * self.chain_value / self.modified_size
+        return (
+            self.coin_age / self.modified_size
+            + (height - self.height) * self.chain_value / self.modified_size
+        )
 
 
 class Mempool:
@@ -138,7 +141,10 @@ class Mempool:
     def to_front(self, txids: Iterable[bytes]) -> None:
         """Put transactions of a disconnected block before all others, which may build on them."""
         first = {txid: self.entries[txid] for txid in txids if txid in self.entries}
-        self.entries = {**first, **{txid: waiting for txid, waiting in self.entries.items() if txid not in first}}
+        self.entries = {
+            **first,
+            **{txid: waiting for txid, waiting in self.entries.items() if txid not in first},
+        }
 
     def _worth(self, waiting: Waiting) -> int:
         """What it pays a kB, or together with those that build on it where these pay more (Core: the descendant score)."""

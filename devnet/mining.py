@@ -70,7 +70,11 @@ def mine(template: Template, *, merged: bool = False, max_tries: int = 1_000_000
     proved = _merged_proof(top, max_tries) if merged else _proof(top, template.bits, max_tries)
     if proved is None:
         return None
-    return proved + wire.compact_size(len(transactions)) + b"".join(transaction.raw for transaction in transactions)
+    return (
+        proved
+        + wire.compact_size(len(transactions))
+        + b"".join(transaction.raw for transaction in transactions)
+    )
 
 
 def _proof(top: Header, bits: int, max_tries: int) -> bytes | None:
@@ -89,7 +93,9 @@ def _merged_proof(top: Header, max_tries: int) -> bytes | None:
     own = header.header_bytes(top)
     commitment = header.hash256(own)[::-1] + _ONE_CHAIN
     coinbase = wire.assemble([Input(header.NO_HASH, 0xFFFFFFFF, script.push(commitment), 0xFFFFFFFF)], [])
-    parent = replace(top, version=_PARENT_VERSION, previous=header.NO_HASH, merkle_root=coinbase.txid, time=0, bits=0)
+    parent = replace(
+        top, version=_PARENT_VERSION, previous=header.NO_HASH, merkle_root=coinbase.txid, time=0, bits=0
+    )
     proved = _proof(parent, top.bits, max_tries)
     if proved is None:
         return None
@@ -104,7 +110,9 @@ def _coinbase(template: Template) -> Transaction:
         if template.height <= 16
         else script.push(script.number(template.height))
     )
-    own = Input(header.NO_HASH, 0xFFFFFFFF, height + script.push(script.number(template.extra_nonce)), 0xFFFFFFFF)
+    own = Input(
+        header.NO_HASH, 0xFFFFFFFF, height + script.push(script.number(template.extra_nonce)), 0xFFFFFFFF
+    )
     root = wire.merkle_root([header.NO_HASH, *(transaction.txid for transaction in template.transactions)])
     commitment = b"\x6a\x24\xaa\x21\xa9\xed" + header.hash256(root + bytes(32))
     pays = Output(subsidy(template.height) + template.fees, template.output_script)

@@ -69,7 +69,9 @@ class Node:
         self.mempool = Mempool(terms.max_mempool_bytes)
         self.rules = Rules(self.chain, self.mempool)
         self.wallet = Wallet(storage, self.chain, self.mempool, chance)
-        self.syncing = True  # Core's "initial block download"; false once the tip was recent, and false for good
+        self.syncing = (
+            True  # Core's "initial block download"; false once the tip was recent, and false for good
+        )
         self.warming_up = ""  # what every method is told instead of an answer, while there is something
         self.stop: Callable[[], None] = lambda: None  # what the RPC's `stop` does
         self._unread = deque(storage.blocks())
@@ -95,7 +97,12 @@ class Node:
             raise Refused(validation.LOW_FEE, "mempool full")
 
     def generate(
-        self, output_script: bytes, *, merged: bool = False, bits: int = mining.EASY_BITS, max_tries: int = 1_000_000
+        self,
+        output_script: bytes,
+        *,
+        merged: bool = False,
+        bits: int = mining.EASY_BITS,
+        max_tries: int = 1_000_000,
     ) -> Entry | None:
         """Mine one block on the tip that pays `output_script`; None where `max_tries` hashes did not do."""
         chosen = mining.choose(self.mempool)
@@ -170,7 +177,9 @@ class Node:
             went_back = self.chain.tip is not fork
             while self.chain.tip is not fork:
                 self._disconnect()
-            path = [entry for entry, _ in zip(best.ancestors(), range(best.height - fork.height), strict=False)]
+            path = [
+                entry for entry, _ in zip(best.ancestors(), range(best.height - fork.height), strict=False)
+            ]
             for entry in reversed(path):
                 block = self.chain.block(entry)
                 self.chain.connect(entry, block)
@@ -285,7 +294,9 @@ class Node:
 
     def _begin(self) -> None:
         """Connect the first block, which Core announces like any other transaction."""
-        entry = self.chain.add(header.parse_header(mining.GENESIS[: header.HEADER_BYTES]), len(mining.GENESIS))
+        entry = self.chain.add(
+            header.parse_header(mining.GENESIS[: header.HEADER_BYTES]), len(mining.GENESIS)
+        )
         self.storage.add_block(entry.sequence, mining.GENESIS)
         block = wire.parse_block(mining.GENESIS)
         self.chain.connect(entry, block)

@@ -87,7 +87,9 @@ def _positional(method: Method, given: list[Any] | dict[str, Any]) -> Arguments:
     return placed
 
 
-def _reply(result: object = None, error: RpcError | None = None, identity: object = None) -> dict[str, object]:
+def _reply(
+    result: object = None, error: RpcError | None = None, identity: object = None
+) -> dict[str, object]:
     told = {"code": error.code, "message": error.message} if error else None
     return {"result": result, "error": told, "id": identity}
 

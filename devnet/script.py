@@ -69,7 +69,9 @@ def operations(script: bytes) -> Iterator[tuple[int, bytes | None]]:
 
 def push(content: bytes) -> bytes:
     """Write the shortest push of up to 255 bytes that are no small number."""
-    return (bytes((len(content),)) if len(content) < OP_PUSHDATA1 else bytes((OP_PUSHDATA1, len(content)))) + content
+    return (
+        bytes((len(content),)) if len(content) < OP_PUSHDATA1 else bytes((OP_PUSHDATA1, len(content)))
+    ) + content
 
 
 def number(value: int) -> bytes:
@@ -85,7 +87,9 @@ def is_minimal(opcode: int, content: bytes) -> bool:
         return False
     if len(content) < OP_PUSHDATA1:
         return opcode == len(content)
-    return opcode == OP_PUSHDATA1 if len(content) < 256 else opcode == OP_PUSHDATA1 + 1 or len(content) >= 2**16
+    return (
+        opcode == OP_PUSHDATA1 if len(content) < 256 else opcode == OP_PUSHDATA1 + 1 or len(content) >= 2**16
+    )
 
 
 def is_push_only(script: bytes) -> bool:
@@ -118,7 +122,11 @@ def classify(script: bytes) -> Class:
     address = dogecoin.to_address(network, script)
     if address is not None:
         return Class("scripthash" if script[0] == 0xA9 else "pubkeyhash", (address,), 1)
-    if 4 <= len(script) <= 42 and script[1] + 2 == len(script) and (script[0] == 0 or OP_1 <= script[0] <= OP_16):
+    if (
+        4 <= len(script) <= 42
+        and script[1] + 2 == len(script)
+        and (script[0] == 0 or OP_1 <= script[0] <= OP_16)
+    ):
         return Class(
             {22: "witness_v0_keyhash", 34: "witness_v0_scripthash"}.get(
                 len(script) if not script[0] else 0, "nonstandard"
@@ -126,7 +134,12 @@ def classify(script: bytes) -> Class:
         )
     if script[:1] == bytes((OP_RETURN,)):
         return Class("nulldata" if is_push_only(script[1:]) else "nonstandard")
-    if len(script) in (35, 67) and script[0] == len(script) - 2 and script[-1] == OP_CHECKSIG and _is_key(script[1:-1]):
+    if (
+        len(script) in (35, 67)
+        and script[0] == len(script) - 2
+        and script[-1] == OP_CHECKSIG
+        and _is_key(script[1:-1])
+    ):
         return Class("pubkey", (_address_of_key(script[1:-1]),), 1)
     return _multisig(script) or Class("nonstandard")
 
@@ -145,7 +158,9 @@ def is_standard(script: bytes) -> bool:
     found = classify(script)
     if found.name == "nulldata":
         return len(script) <= MAX_DATA_CARRIER_BYTES
-    return found.name != "nonstandard" and (found.name != "multisig" or len(found.addresses) <= MAX_MULTISIG_KEYS)
+    return found.name != "nonstandard" and (
+        found.name != "multisig" or len(found.addresses) <= MAX_MULTISIG_KEYS
+    )
 
 
 def _multisig(script: bytes) -> Class | None:

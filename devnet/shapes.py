@@ -85,7 +85,12 @@ def _coinbase(spent: Input) -> Shape:
 
 def _spend(spent: Input) -> Shape:
     signature = {"asm": script.asm(spent.script, signatures=True), "hex": spent.script.hex()}
-    return {"txid": display(spent.txid), "vout": spent.vout, "scriptSig": signature, "sequence": spent.sequence}
+    return {
+        "txid": display(spent.txid),
+        "vout": spent.vout,
+        "scriptSig": signature,
+        "sequence": spent.sequence,
+    }
 
 
 def _proof(entry: Entry) -> Shape:

@@ -30,7 +30,9 @@ class Fault:
 
 EMPTY_STACK = Fault("Operation not valid with the current stack size", mandatory=True)
 WRONG_KEY = Fault("Script failed an OP_EQUALVERIFY operation", mandatory=True)
-NO_SIGNATURE = Fault("Script evaluated without error but finished with a false/empty top stack element", mandatory=True)
+NO_SIGNATURE = Fault(
+    "Script evaluated without error but finished with a false/empty top stack element", mandatory=True
+)
 NOT_DER = Fault("Non-canonical DER signature", mandatory=True)
 HIGH_S = Fault("Non-canonical signature: S value is unnecessarily high", mandatory=False)
 BAD_HASH_TYPE = Fault("Signature hash type missing or not understood", mandatory=False)
@@ -64,18 +66,22 @@ class Key:
 
 def sign(transaction: Transaction, index: int, key: Key, hash_type: int = 1) -> Transaction:
     """Put the signature and the key into one input. Deterministic (RFC 6979), low S; txid and raw are made anew."""
-    signature = key.private.sign(wire.sighash(transaction, index, key.script, hash_type), hasher=None) + bytes(
-        (hash_type,)
-    )
+    signature = key.private.sign(
+        wire.sighash(transaction, index, key.script, hash_type), hasher=None
+    ) + bytes((hash_type,))
     inputs = list(transaction.inputs)
     inputs[index] = inputs[index]._replace(script=push(signature) + push(key.public))
-    return wire.assemble(inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time)
+    return wire.assemble(
+        inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time
+    )
 
 
 def with_high_s(transaction: Transaction) -> Transaction:
     """Write the signatures of a transaction that spends P2PKH as anybody can: with the other S, under another txid."""
     inputs = [spent._replace(script=_with_high_s(spent.script)) for spent in transaction.inputs]
-    return wire.assemble(inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time)
+    return wire.assemble(
+        inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time
+    )
 
 
 def _with_high_s(spending: bytes) -> bytes:
@@ -91,7 +97,9 @@ def _turned(signature: bytes) -> bytes:
     return bytes((0x30, len(both))) + both
 
 
-def fault(transaction: Transaction, index: int, output_script: bytes, *, in_block: bool = False) -> Fault | None:
+def fault(
+    transaction: Transaction, index: int, output_script: bytes, *, in_block: bool = False
+) -> Fault | None:
     """Say what is wrong with the spend of a P2PKH output, None if nothing is; a block may hold a high S."""
     try:
         pushed = list(operations(transaction.inputs[index].script))
@@ -121,7 +129,9 @@ def _signature_fault(signature: bytes) -> Fault | None:
     return None if signature[-1] in HASH_TYPES.values() else BAD_HASH_TYPE
 
 
-def _check(transaction: Transaction, index: int, output_script: bytes, signature: bytes, key: bytes) -> Fault | None:
+def _check(
+    transaction: Transaction, index: int, output_script: bytes, signature: bytes, key: bytes
+) -> Fault | None:
     if (len(key), key[:1]) not in ((33, b"\x02"), (33, b"\x03"), (65, b"\x04")):
         return BAD_KEY
     digest = wire.sighash(transaction, index, output_script, signature[-1])

@@ -81,13 +81,16 @@ class Storage:
 
     def add_waiting(self, txid: bytes, raw: bytes, time: int) -> None:
         """Keep a transaction of the mempool."""
-        self._db.execute("INSERT OR IGNORE INTO waiting (txid, raw, time) VALUES (?, ?, ?)", (txid, raw, time))
+        self._db.execute(
+            "INSERT OR IGNORE INTO waiting (txid, raw, time) VALUES (?, ?, ?)", (txid, raw, time)
+        )
 
     def move_to_front(self, txids: Sequence[bytes]) -> None:
         """Put transactions of the mempool before all others, in the given order."""
         for txid in reversed(txids):
             self._db.execute(
-                "UPDATE waiting SET position = (SELECT min(position) FROM waiting) - 1 WHERE txid = ?", (txid,)
+                "UPDATE waiting SET position = (SELECT min(position) FROM waiting) - 1 WHERE txid = ?",
+                (txid,),
             )
 
     def remove_waiting(self, txids: Iterable[bytes]) -> None:
@@ -109,11 +112,15 @@ class Storage:
 
     def add_key(self, secret: bytes, *, compressed: bool) -> None:
         """Keep a key that was imported."""
-        self._db.execute("INSERT OR IGNORE INTO keys (secret, compressed) VALUES (?, ?)", (secret, compressed))
+        self._db.execute(
+            "INSERT OR IGNORE INTO keys (secret, compressed) VALUES (?, ?)", (secret, compressed)
+        )
 
     def imported(self) -> list[tuple[bytes, bool]]:
         """Read the keys that were imported, and whether they are compressed."""
         return [
             (secret, bool(compressed))
-            for secret, compressed in self._db.execute("SELECT secret, compressed FROM keys ORDER BY position")
+            for secret, compressed in self._db.execute(
+                "SELECT secret, compressed FROM keys ORDER BY position"
+            )
         ]

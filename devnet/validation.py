@@ -90,11 +90,15 @@ class Rules:
         waiting = self._mempool.entries.get(txid)
         if waiting is None:
             return self._chain.coins.get(txid)
-        return Coins(MEMPOOL_HEIGHT, False, waiting.transaction.version, dict(enumerate(waiting.transaction.outputs)))
+        return Coins(
+            MEMPOOL_HEIGHT, False, waiting.transaction.version, dict(enumerate(waiting.transaction.outputs))
+        )
 
     def is_final(self, transaction: Transaction) -> bool:
         """Tell whether the next block may hold it as far as its lock time goes."""
-        limit = self._chain.height + 1 if transaction.lock_time < _LOCK_BY_TIME else self._chain.tip.median_time
+        limit = (
+            self._chain.height + 1 if transaction.lock_time < _LOCK_BY_TIME else self._chain.tip.median_time
+        )
         return transaction.lock_time < limit or all(spent.sequence == _FINAL for spent in transaction.inputs)
 
     def check_spends(
@@ -113,7 +117,9 @@ class Rules:
             fault = signatures.fault(transaction, at, output.script, in_block=in_block)
             if fault is not None:
                 code, kind = (INVALID, "mandatory") if fault.mandatory else (NON_STANDARD, "non-mandatory")
-                raise Refused(code, f"{kind}-script-verify-flag{'-failed' if fault.mandatory else ''} ({fault.reason})")
+                raise Refused(
+                    code, f"{kind}-script-verify-flag{'-failed' if fault.mandatory else ''} ({fault.reason})"
+                )
 
     def fees_in_block(self, transactions: Sequence[Transaction]) -> int:
         """Check the transactions of a block on the tip, in order; koinu they leave to it. Raises `Refused` or `MissingInputs`."""
@@ -131,7 +137,9 @@ class Rules:
             made[transaction.txid] = Coins(
                 self._chain.height + 1, False, transaction.version, dict(enumerate(transaction.outputs))
             )
-            fees += sum(output.value for _, output in coins) - sum(output.value for output in transaction.outputs)
+            fees += sum(output.value for _, output in coins) - sum(
+                output.value for output in transaction.outputs
+            )
         return fees
 
     def _replaceable(self, transaction: Transaction) -> list[bytes]:
@@ -182,7 +190,9 @@ class Rules:
 
     def _check_chain(self, waiting: Waiting, leaving: set[bytes]) -> None:
         """Refuse what would make a chain of unconfirmed transactions too long (the transaction itself counts)."""
-        ancestors = [entry for entry in self._mempool.ancestors(waiting.transaction) if entry.txid not in leaving]
+        ancestors = [
+            entry for entry in self._mempool.ancestors(waiting.transaction) if entry.txid not in leaving
+        ]
         too_long = (
             len(ancestors) + 1 > MAX_ANCESTORS
             or waiting.size + sum(entry.size for entry in ancestors) > MAX_CHAIN_BYTES
@@ -201,10 +211,14 @@ class Rules:
             direct = self._mempool.entries[txid]
             if waiting.fee * direct.size <= direct.fee * waiting.size:
                 raise Refused(LOW_FEE, "insufficient fee")
-            gone.update({entry.txid: entry for entry in (direct, *self._mempool.descendants(direct.transaction))})
+            gone.update(
+                {entry.txid: entry for entry in (direct, *self._mempool.descendants(direct.transaction))}
+            )
         if len(gone) > MAX_REPLACED:
             raise Refused(NON_STANDARD, "too many potential replacements")
-        if gone and waiting.fee < sum(entry.fee for entry in gone.values()) + rate(INCREMENTAL_PER_KB, waiting.size):
+        if gone and waiting.fee < sum(entry.fee for entry in gone.values()) + rate(
+            INCREMENTAL_PER_KB, waiting.size
+        ):
             raise Refused(LOW_FEE, "insufficient fee")
         if any(spent.txid in gone for spent in waiting.transaction.inputs):
             raise Refused(INVALID, "bad-txns-spends-conflicting-tx")
@@ -234,8 +248,14 @@ def check_standard(transaction: Transaction) -> None:
         (lambda: transaction.version not in (1, 2), "version"),
         (lambda: transaction.size >= MAX_STANDARD_BYTES, "tx-size"),
         (lambda: any(len(spent.script) > 1650 for spent in transaction.inputs), "scriptsig-size"),
-        (lambda: not all(script.is_push_only(spent.script) for spent in transaction.inputs), "scriptsig-not-pushonly"),
-        (lambda: not all(script.is_standard(output.script) for output in transaction.outputs), "scriptpubkey"),
+        (
+            lambda: not all(script.is_push_only(spent.script) for spent in transaction.inputs),
+            "scriptsig-not-pushonly",
+        ),
+        (
+            lambda: not all(script.is_standard(output.script) for output in transaction.outputs),
+            "scriptpubkey",
+        ),
         (lambda: any(_is_dust(output, HARD_DUST) for output in transaction.outputs), "dust"),
         (lambda: sum(output.script[:1] == b"\x6a" for output in transaction.outputs) > 1, "multi-op-return"),
     ]

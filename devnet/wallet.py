@@ -42,7 +42,9 @@ class Origin:
 class Wallet:
     """Keys, coins and payments. Key 0 is the faucet's; `getnewaddress` counts on from 1."""
 
-    def __init__(self, storage: Storage, chain: Chain, mempool: Mempool, chance: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, storage: Storage, chain: Chain, mempool: Mempool, chance: Callable[[int], bytes]
+    ) -> None:
         """Load the wallet, or make one from `chance(32)`."""
         self._storage = storage
         self._chain = chain
@@ -52,9 +54,9 @@ class Wallet:
             seed = chance(_SEED_BYTES)
             storage.keep("seed", seed)
         self._branch = _branch(seed)
-        self.master_id = dogecoin.hash160(Key.of(_extended(hmac.digest(b"Bitcoin seed", seed, "sha512"))[0]).public)[
-            ::-1
-        ].hex()
+        self.master_id = dogecoin.hash160(
+            Key.of(_extended(hmac.digest(b"Bitcoin seed", seed, "sha512"))[0]).public
+        )[::-1].hex()
         self._used = int.from_bytes(storage.kept("used") or b"\x01", "big")
         self.origins: dict[bytes, Origin] = {}
         for number in range(self._used):
@@ -148,7 +150,9 @@ class Wallet:
         mature = self._chain.height - COINBASE_MATURITY  # the wallet waits one block more than it must
         for output_script in self.origins:
             for outpoint, coin in self.watch(output_script).coins.items():
-                if outpoint not in self._mempool.spenders and coin.height <= (mature if coin.coinbase else highest):
+                if outpoint not in self._mempool.spenders and coin.height <= (
+                    mature if coin.coinbase else highest
+                ):
                     yield outpoint, coin
         yield from self._change(min_confirmations)
 

@@ -66,9 +66,15 @@ class ChainHarness:
     def make_follower(self, holder: str = "one") -> Follower:
         return Follower(self.engine, self.node, RULES, Lease(self.engine, "follow", holder), self.committed)
 
-    def make_sender(self, holder: str = "one", node: Node | None = None, high_water: HighWater | None = None) -> Sender:
-        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), high_water or HighWater(self.home / "sent.json"))
-        return Sender(self.engine, node or self.node, signer, Lease(self.engine, "send", holder), self.committed)
+    def make_sender(
+        self, holder: str = "one", node: Node | None = None, high_water: HighWater | None = None
+    ) -> Sender:
+        signer = Signer(
+            REGTEST, Keyring(REGTEST, scenario.WORDS), high_water or HighWater(self.home / "sent.json")
+        )
+        return Sender(
+            self.engine, node or self.node, signer, Lease(self.engine, "send", holder), self.committed
+        )
 
     def committed(self) -> None:
         self.commits += 1
@@ -143,7 +149,9 @@ class ChainHarness:
     ) -> str:
         """Sign a payment's transaction once more, as whoever has our keys can: with another hash type, or for other things."""
         was = wire.parse_transaction(payment.raw or b"")
-        unsigned = wire.assemble(was.inputs if inputs is None else inputs, was.outputs if outputs is None else outputs)
+        unsigned = wire.assemble(
+            was.inputs if inputs is None else inputs, was.outputs if outputs is None else outputs
+        )
         keys = Keyring(REGTEST, scenario.WORDS)
         for index, spent in enumerate(unsigned.inputs):
             same = sa.and_(coins.c.txid == spent.txid, coins.c.vout == spent.vout)
@@ -197,7 +205,9 @@ class ChainHarness:
 
     async def balance(self, foreign_id: str = "shop") -> Balance:
         async with self.engine.connect() as db:
-            number = await db.scalar(sa.text("SELECT id FROM accounts WHERE foreign_id = :f"), {"f": foreign_id})
+            number = await db.scalar(
+                sa.text("SELECT id FROM accounts WHERE foreign_id = :f"), {"f": foreign_id}
+            )
             return await ledger.balance(db, number)
 
     async def request(self, *orders: PayOrder) -> list[Payment | Refusal]:
@@ -240,7 +250,9 @@ class ChainHarness:
     async def free(self) -> list[int]:
         """Amounts of the coins that nothing spends."""
         async with self.engine.connect() as db:
-            unspent = sa.select(coins.c.amount).where(coins.c.spent_height.is_(None), coins.c.transaction_id.is_(None))
+            unspent = sa.select(coins.c.amount).where(
+                coins.c.spent_height.is_(None), coins.c.transaction_id.is_(None)
+            )
             return list(await db.scalars(unspent.order_by(coins.c.amount)))
 
     async def told(self, payment: Payment) -> list[str]:
@@ -265,7 +277,9 @@ def paid(payment: Payment) -> Koinu:
 
 
 @asynccontextmanager
-async def opened(engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_BYTES) -> AsyncIterator[ChainHarness]:
+async def opened(
+    engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_BYTES
+) -> AsyncIterator[ChainHarness]:
     """A harness on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
     async with (
         devnet.running(

@@ -71,7 +71,9 @@ def _plain(table: sa.Table) -> list[sa.Column[Any]]:
 async def stories(engine: AsyncEngine) -> list[tuple[str, str, dict[str, Any]]]:
     """What was told so far, but for balances and times: to whom, event, message."""
     async with engine.begin() as db:
-        rows = await db.execute(sa.select(outbox).where(outbox.c.type != "ACC_BALANCE_CHANGE").order_by(outbox.c.id))
+        rows = await db.execute(
+            sa.select(outbox).where(outbox.c.type != "ACC_BALANCE_CHANGE").order_by(outbox.c.id)
+        )
         return [(row.foreign_id, row.type, _timeless(json.loads(row.message))) for row in rows]
 
 
@@ -81,7 +83,10 @@ def _timeless(told: dict[str, Any]) -> dict[str, Any]:
 
 
 async def together(
-    commits: GroupCommit, command: Command[Any, Any], requests: Sequence[Any], claims: Sequence[Claim | None] = ()
+    commits: GroupCommit,
+    command: Command[Any, Any],
+    requests: Sequence[Any],
+    claims: Sequence[Claim | None] = (),
 ) -> list[Any]:
     """Submit all at once; outcomes in order, things and refusals."""
     given = zip(requests, claims or [None] * len(requests), strict=True)

@@ -69,7 +69,9 @@ class Listener:
 
     def agrees_with_itself(self, account: str) -> bool:
         """Whether ACC_PAYMENT alone comes to the same as the events of deposits and of payments."""
-        asked = sum(fate.amount for fate in self.payments.values() if fate.account == account and not fate.returned)
+        asked = sum(
+            fate.amount for fate in self.payments.values() if fate.account == account and not fate.returned
+        )
         return (self.flows[account, "in"], self.flows[account, "out"]) == (self.deposits[account], asked)
 
     # ------------------------------------------------------------ how
@@ -88,7 +90,9 @@ class Listener:
         total, returned = parse(message["total"]), parse(message.get("returned", "0"))
         cost = total - returned if message["state"] in (*RETURNED, "CONFIRMED") else 0
         asked = sum(parse(output["amount"]) for output in message["pay_to"])
-        self.payments[message["payment_id"]] = Fate(message["foreign_id"], asked, message["state"] in RETURNED, cost)
+        self.payments[message["payment_id"]] = Fate(
+            message["foreign_id"], asked, message["state"] in RETURNED, cost
+        )
 
     def _flow(self, _: str, message: Message) -> None:
         account, direction = message["foreign_id"], message["direction"]
@@ -106,16 +110,22 @@ class Listener:
 
     def _transfer(self, event: str, message: Message) -> None:
         amount = self._amount(message["amount"], message["asset"])
-        self.moved[message["foreign_id"], message["asset"]] += amount if event == "TRANSFER_RECEIVED" else -amount
+        self.moved[message["foreign_id"], message["asset"]] += (
+            amount if event == "TRANSFER_RECEIVED" else -amount
+        )
 
     def _capture(self, _: str, message: Message) -> None:
         asset = message["hold"]["asset"]
         amount = self._amount(message["amount"], asset)
-        self.moved[message["foreign_id"], asset] += amount if message["foreign_id"] == message["to"] else -amount
+        self.moved[message["foreign_id"], asset] += (
+            amount if message["foreign_id"] == message["to"] else -amount
+        )
 
     def _escrow(self, event: str, message: Message) -> None:
         escrow, account = message["escrow"], message["foreign_id"]
-        parts = {name: self._amount(escrow[name], escrow["asset"]) for name in ("amount", "to_buyer", "to_seller")}
+        parts = {
+            name: self._amount(escrow[name], escrow["asset"]) for name in ("amount", "to_buyer", "to_seller")
+        }
         if event == "ESCROW_FEE_EARNED":
             self.moved[account, escrow["asset"]] += self._amount(message["amount"], escrow["asset"])
         elif event not in ("ESCROW_LOCKED", "ESCROW_DISPUTED"):

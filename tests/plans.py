@@ -30,6 +30,8 @@ async def watched(db: Db) -> AsyncIterator[list[str]]:
 
     driver.add_log_listener(hear)
     yield plans
-    await db.execute(sa.text("RESET auto_explain.log_min_duration"))  # a plan is told when the next statement begins
+    await db.execute(
+        sa.text("RESET auto_explain.log_min_duration")
+    )  # a plan is told when the next statement begins
     await asyncio.sleep(0)  # it is told by the event loop
     driver.remove_log_listener(hear)

@@ -37,7 +37,11 @@ def running(folder: Path, database: str, **settings: str) -> Iterator[str]:
         **settings,
     }
     host = parse_qs(parts.query)["host"][0]
-    lines = ["[databases]", f"kennel = host={host} dbname={parts.path[1:]} user={parts.username}", "[pgbouncer]"]
+    lines = [
+        "[databases]",
+        f"kennel = host={host} dbname={parts.path[1:]} user={parts.username}",
+        "[pgbouncer]",
+    ]
     config = folder / "pgbouncer.ini"
     config.write_text("\n".join([*lines, *(f"{name} = {value}" for name, value in told.items())]) + "\n")
     with (folder / "pgbouncer.log").open("wb") as log:

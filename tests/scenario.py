@@ -33,7 +33,16 @@ COMPARED = {
     tables.balances: ("account_id", "available", "incoming", "seq"),
     tables.deposits: ("account_id", "txid", "state", "height", "confirm_height", "round", "owed"),
     tables.coins: ("txid", "height", "spent_height", "spends"),
-    tables.invoices: ("account_id", "index", "received", "confirmed", "detected", "settled", "unsettled", "late"),
+    tables.invoices: (
+        "account_id",
+        "index",
+        "received",
+        "confirmed",
+        "detected",
+        "settled",
+        "unsettled",
+        "late",
+    ),
     tables.chain_state: ("height", "owned", "kept", "payments_paused"),
     tables.watched_inputs: ("txid", "vout", "by", "height"),
     tables.blocks: ("height", "hash", "chainwork"),
@@ -58,7 +67,11 @@ async def make_ready(engine: AsyncEngine, number: int = 20) -> None:
     keys = Keyring(REGTEST, WORDS).account_xpubs(0, number)
     async with engine.begin() as db:
         given = [
-            {"number": key.number, "xpub": key.xpub, "address": dogecoin.to_address(REGTEST, key.address_script)}
+            {
+                "number": key.number,
+                "xpub": key.xpub,
+                "address": dogecoin.to_address(REGTEST, key.address_script),
+            }
             for key in keys
         ]
         await accounts.add(db, given)
@@ -73,7 +86,9 @@ async def open_account(engine: AsyncEngine, foreign_id: str = "shop", **changes:
     return accepted(account)
 
 
-async def invoice(engine: AsyncEngine, foreign_id: str = "shop", value: int | str = 10, **terms: Any) -> Invoice:
+async def invoice(
+    engine: AsyncEngine, foreign_id: str = "shop", value: int | str = 10, **terms: Any
+) -> Invoice:
     async with engine.begin() as db:
         order = InvoiceOrder(foreign_id, (item(value),), **terms)
         [made] = await invoices.create(db, [order], REGTEST, RULES.confirmations, token)
@@ -98,18 +113,25 @@ class Chain:
             await blocks.start(db, [Header(0, GENESIS, bytes(32), 0, 2)])
         return self
 
-    def block(self, paid: Iterable[tuple[str, int]] = (), spent: Sequence[Outpoint] = (), salt: str = "") -> Block:
+    def block(
+        self, paid: Iterable[tuple[str, int]] = (), spent: Sequence[Outpoint] = (), salt: str = ""
+    ) -> Block:
         """The next block: one transaction per payment (address, koinu) and per spent outpoint; not yet connected."""
         previous = self.blocks[-1].hash if self.blocks else GENESIS
         height = len(self.blocks) + 1
         outputs = [
             BlockOutput(
-                Outpoint(_id("tx", height, salt, n), 0), dogecoin.of_address(REGTEST, address), Koinu(amount), False
+                Outpoint(_id("tx", height, salt, n), 0),
+                dogecoin.of_address(REGTEST, address),
+                Koinu(amount),
+                False,
             )
             for n, (address, amount) in enumerate(paid)
         ]
         spends = [Spend(outpoint, _id("spend", height, salt, n)) for n, outpoint in enumerate(spent)]
-        block = Block(height, _id("block", previous, salt, repr(outputs)), previous, height, 2, outputs, spends)
+        block = Block(
+            height, _id("block", previous, salt, repr(outputs)), previous, height, 2, outputs, spends
+        )
         self.blocks.append(block)
         return block
 
@@ -150,7 +172,9 @@ async def said(engine: AsyncEngine, *prefixes: str) -> list[dict[str, Any]]:
     async with engine.begin() as db:
         found = (await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))).all()
         await db.execute(sa.delete(outbox))
-    return [json.loads(row.message) | {"type": row.type} for row in found if row.type.startswith(prefixes or "")]
+    return [
+        json.loads(row.message) | {"type": row.type} for row in found if row.type.startswith(prefixes or "")
+    ]
 
 
 async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:
@@ -160,7 +184,9 @@ async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:
         for table, names in COMPARED.items():
             columns = [table.c[name] for name in names]
             order = [table.c[name] for name in ORDERED.get(table, names)]
-            found[table.name] = [tuple(row) for row in await connection.execute(sa.select(*columns).order_by(*order))]
+            found[table.name] = [
+                tuple(row) for row in await connection.execute(sa.select(*columns).order_by(*order))
+            ]
     return found
 
 

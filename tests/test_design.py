@@ -45,7 +45,10 @@ def section(title: str) -> str:
 
 
 def fences(text: str, language: str) -> list[list[str]]:
-    return [block.splitlines() for block in re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+    return [
+        block.splitlines()
+        for block in re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    ]
 
 
 def first_cells(table: str) -> list[str]:
@@ -69,7 +72,11 @@ def tree() -> dict[str, str]:
 
 
 def packages() -> set[str]:
-    found = (path.parent.relative_to(ROOT) for top in ("app", "devnet") for path in (ROOT / top).rglob("__init__.py"))
+    found = (
+        path.parent.relative_to(ROOT)
+        for top in ("app", "devnet")
+        for path in (ROOT / top).rglob("__init__.py")
+    )
     return {f"{path.as_posix()}/" for path in found}
 
 
@@ -96,7 +103,9 @@ def test_the_table_of_tables_has_every_table_once() -> None:
 
 
 def test_the_life_of_money_has_every_kind_of_entry_once() -> None:
-    named = [kind for cell in first_cells(section("The life of money")) for kind in re.findall(r"`(\w+)`", cell)]
+    named = [
+        kind for cell in first_cells(section("The life of money")) for kind in re.findall(r"`(\w+)`", cell)
+    ]
 
     assert sorted(named) == sorted(ledger.KINDS)
 
@@ -170,7 +179,9 @@ def definition(place: str) -> ast.stmt:
 def imports(where: str) -> dict[str, str]:
     """What the module imports of ours, by its names for it: modules, and places, followed to where they are defined."""
     lines = [node for node in module(where).body if isinstance(node, ast.ImportFrom) and node.module]
-    pairs = [(line.module or "", alias) for line in lines for alias in line.names if file_of(line.module or "")]
+    pairs = [
+        (line.module or "", alias) for line in lines for alias in line.names if file_of(line.module or "")
+    ]
     return {alias.asname or alias.name: inside(source, alias.name) for source, alias in pairs}
 
 
@@ -230,7 +241,11 @@ def breaks(before: str, after: Step) -> Iterator[str]:
 def ends(place: str) -> bool:
     """Whether a chain may end here: at a statement, at what executes one, or WITHOUT_SQL."""
     statement = isinstance(definition(place), ast.Assign | ast.AnnAssign)
-    return statement or bool({name_of(one) for one in called(place)} & SQL) or place.partition(":")[0] in WITHOUT_SQL
+    return (
+        statement
+        or bool({name_of(one) for one in called(place)} & SQL)
+        or place.partition(":")[0] in WITHOUT_SQL
+    )
 
 
 def test_the_document_has_the_five_flows() -> None:

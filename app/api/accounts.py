@@ -106,7 +106,11 @@ class BalanceView(responses.View):
     @classmethod
     def of(cls, balance: ledger.Balance) -> "BalanceView":
         """Show the three buckets that GigaWallet knows."""
-        return cls(IncomingBalance=balance.incoming, CurrentBalance=balance.available, OutgoingBalance=balance.outgoing)
+        return cls(
+            IncomingBalance=balance.incoming,
+            CurrentBalance=balance.available,
+            OutgoingBalance=balance.outgoing,
+        )
 
 
 class ListedBalance(responses.View):
@@ -124,7 +128,9 @@ class ListedBalance(responses.View):
         """Show a balance in its asset's decimals; the total is the sum of its four buckets."""
         buckets = {bucket.value: holding.balance.of(bucket) for bucket in ledger.Bucket}
         amounts = buckets | {"total": sum(buckets.values())}
-        return cls(asset=holding.asset, **{name: money.show(one, holding.decimals) for name, one in amounts.items()})
+        return cls(
+            asset=holding.asset, **{name: money.show(one, holding.decimals) for name, one in amounts.items()}
+        )
 
 
 class BalanceList(responses.View):
@@ -182,7 +188,9 @@ async def put_account(
 
 
 @router.post("/account/{foreign_id}/close", response_model=AccountView, summary="Close an account")
-async def close_account(foreign_id: parameters.ForeignId, key: idempotency_keys.BodilessKey, given: Given) -> Response:
+async def close_account(
+    foreign_id: parameters.ForeignId, key: idempotency_keys.BodilessKey, given: Given
+) -> Response:
     """409 while it has money in any asset, or is to be paid; it can be opened again."""
     done = await given.commits.submit(given.close_account, foreign_id, key)
     return responses.show(AccountView.of(done.thing), replayed=done.replayed)
@@ -201,16 +209,24 @@ async def get_balance(foreign_id: parameters.ForeignId, db: Reading) -> Response
     return responses.show(BalanceView.of(await ledger.balance(db, account.id)))
 
 
-@router.get("/account/{foreign_id}/balances", response_model=BalanceList, summary="What an account has of every asset")
+@router.get(
+    "/account/{foreign_id}/balances", response_model=BalanceList, summary="What an account has of every asset"
+)
 async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parameters.At = None) -> Response:
     """Now, or at any moment before."""
     account = await accounts.fetch(db, foreign_id)
-    held = await ledger.at(db, account.id, at) if at else (await ledger.of_accounts(db, [account.id]))[account.id]
+    held = (
+        await ledger.at(db, account.id, at)
+        if at
+        else (await ledger.of_accounts(db, [account.id]))[account.id]
+    )
     return responses.show(BalanceList.of(held))
 
 
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
-async def list_accounts(db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10) -> Response:
+async def list_accounts(
+    db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10
+) -> Response:
     """Oldest first."""
     found = await accounts.page(db, cursor, limit + 1)
     held = await ledger.of_accounts(db, [account.id for account in found])

@@ -108,7 +108,10 @@ class DepositPage(responses.View):
     def of(cls, found: Sequence[Arrival], limit: int) -> "DepositPage":
         """Show at most `limit` of what was found; the cursor is empty unless there is more."""
         shown = [DepositView.of(arrival) for arrival in found[:limit]]
-        return cls(items=shown, cursor=parameters.opaque(_spoken(found[limit - 1].spot)) if len(found) > limit else "")
+        return cls(
+            items=shown,
+            cursor=parameters.opaque(_spoken(found[limit - 1].spot)) if len(found) > limit else "",
+        )
 
 
 def _spoken(spot: DepositCursor) -> str:
@@ -130,7 +133,9 @@ def _spot(key: str) -> DepositCursor:
     if not (found := _SPOT.fullmatch(key)):
         raise parameters.ForeignCursor
     outpoint = Outpoint(bytes.fromhex(found[3]), int(found[4]))
-    return DepositCursor(datetime.fromtimestamp(int(found[1]), UTC).replace(microsecond=int(found[2])), outpoint)
+    return DepositCursor(
+        datetime.fromtimestamp(int(found[1]), UTC).replace(microsecond=int(found[2])), outpoint
+    )
 
 
 Wanted = Annotated[WantedAddress, request_body.optional(WantedAddress)]

@@ -57,7 +57,9 @@ class Face:
     at_once: int | None = None
 
 
-def admin(program: Program, new_id: Callable[[], str], token: str = "", names: frozenset[str] = frozenset()) -> FastAPI:
+def admin(
+    program: Program, new_id: Callable[[], str], token: str = "", names: frozenset[str] = frozenset()
+) -> FastAPI:
     """Build the merchant's API, described at /docs; `token` locks it. `new_id` makes request ids of printable ASCII.
 
     It answers to `names`, beside loopback's names and addresses.
@@ -100,7 +102,11 @@ def public(program: Program, new_id: Callable[[], str], names: frozenset[str] = 
 
 
 def build(
-    title: str, routers: Sequence[APIRouter], new_id: Callable[[], str], face: Face, program: Program | None = None
+    title: str,
+    routers: Sequence[APIRouter],
+    new_id: Callable[[], str],
+    face: Face,
+    program: Program | None = None,
 ) -> FastAPI:
     """Build an application of `routers`. `new_id` makes request ids: short, of printable ASCII."""
     layers = [

@@ -48,7 +48,9 @@ def add(app: FastAPI) -> None:
     async def docs(request: Request) -> Response:
         if not written:
             written.append(page(app.openapi()))
-        return HTMLResponse(written[0], headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"})
+        return HTMLResponse(
+            written[0], headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+        )
 
     app.router.add_route(PATH, docs, methods=["GET"], include_in_schema=False)
 
@@ -85,7 +87,13 @@ def _operations(paths: Node) -> Iterator[str]:
 
 def _parameters(parameters: Any) -> str:
     rows = [
-        (one["name"], f"in the {one['in']}", one.get("required", False), one["schema"], one.get("description", ""))
+        (
+            one["name"],
+            f"in the {one['in']}",
+            one.get("required", False),
+            one["schema"],
+            one.get("description", ""),
+        )
         for one in parameters
     ]
     return "".join(
@@ -104,7 +112,10 @@ def _parameters(parameters: Any) -> str:
 def _bodies(operation: Node) -> str:
     """Write what the request's body and the answers are."""
     lines = []
-    for heading, shape in [("Body", operation.get("requestBody", {})), *operation.get("responses", {}).items()]:
+    for heading, shape in [
+        ("Body", operation.get("requestBody", {})),
+        *operation.get("responses", {}).items(),
+    ]:
         for media, content in shape.get("content", {}).items():
             kind = _kind(content.get("schema", {}))
             lines.append(f"<p>{escape(heading)}: {kind} <code>{escape(media)}</code></p>{_example(content)}")
@@ -150,4 +161,8 @@ def _default(shape: Node) -> str:
 
 def _example(shape: Node) -> str:
     example = shape.get("example", next(iter(shape.get("examples", ())), None))
-    return f"<pre>{escape(json.dumps(example, indent=2, ensure_ascii=False))}</pre>" if example is not None else ""
+    return (
+        f"<pre>{escape(json.dumps(example, indent=2, ensure_ascii=False))}</pre>"
+        if example is not None
+        else ""
+    )

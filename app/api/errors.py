@@ -76,7 +76,9 @@ def unexpected(error: Exception, request_id: str) -> Response:
         _log.error("request %s: %s (%s)", request_id, excuse, type(error).__name__)
         return responses.error("not-available", excuse, headers=_HEADERS["not-available"])
     _log.error("request %s failed", request_id, exc_info=error)
-    return responses.error("unknown-error", f"something went wrong here; the log knows more under {request_id}")
+    return responses.error(
+        "unknown-error", f"something went wrong here; the log knows more under {request_id}"
+    )
 
 
 def answer_to(refusal: refusals.Refusal) -> Response:

@@ -162,7 +162,12 @@ async def dispute_escrow(id: EscrowId, key: idempotency_keys.RequiredBodilessKey
 
 
 @router.post("/escrow/{id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
-async def resolve_escrow(id: EscrowId, split: Split, key: idempotency_keys.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def resolve_escrow(
+    id: EscrowId,  # noqa: A002  the path names it so
+    split: Split,
+    key: idempotency_keys.RequiredKey,
+    given: Given,
+) -> Response:
     """The fee is taken out of the seller's part, as far as that goes."""
     return await _end(given, End(id, "RESOLVED", split.to_seller, split.to_buyer), key)
 

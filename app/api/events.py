@@ -40,7 +40,10 @@ LastEventId = Annotated[
 ]
 From = Annotated[
     int | None,
-    Query(alias="cursor", description="Where to begin: a `cursor` of GET /events; absent: with what happens next"),
+    Query(
+        alias="cursor",
+        description="Where to begin: a `cursor` of GET /events; absent: with what happens next",
+    ),
     PlainValidator(parameters.position, json_schema_input_type=str),
 ]
 
@@ -58,7 +61,9 @@ async def list_events(
     return _page(await outbox.page(db, cursor, limit, types, foreign_id or None))
 
 
-@router.get("/events/stream", response_class=streams.Stream, status_code=200, summary="What happens, as it happens")
+@router.get(
+    "/events/stream", response_class=streams.Stream, status_code=200, summary="What happens, as it happens"
+)
 async def stream_events(
     given: Given,
     cursor: From = None,
@@ -72,7 +77,9 @@ async def stream_events(
     """
     field = "cursor" if last is None else "Last-Event-ID"
     position = await streams.begin(given.event_signal, cursor if last is None else last, field)
-    return streams.Stream(given.event_signal, streams.stream(given.event_signal, position, types, foreign_id or None))
+    return streams.Stream(
+        given.event_signal, streams.stream(given.event_signal, position, types, foreign_id or None)
+    )
 
 
 @router.get("/account/{foreign_id}/events", response_model=EventPage, summary="What happened to an account")

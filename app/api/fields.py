@@ -121,5 +121,7 @@ GivenIn = Annotated[
 ]
 """An amount of whatever asset the request names; `Asset.parse` reads it."""
 
-ShownOut = Annotated[str, WithJsonSchema({"type": "string", "description": "A decimal string", "examples": ["12.5"]})]
+ShownOut = Annotated[
+    str, WithJsonSchema({"type": "string", "description": "A decimal string", "examples": ["12.5"]})
+]
 """An amount as `Asset.show` shows it."""

@@ -50,7 +50,8 @@ class HistoryView(responses.View):
     def of(cls, line: StatementLine) -> "HistoryView":
         """Show a line; its id is its asset and its number there."""
         plain: dict[str, Any] = {
-            name: getattr(line, name) for name in ("entry", "type", "bucket", "debit", "credit", "balance_after")
+            name: getattr(line, name)
+            for name in ("entry", "type", "bucket", "debit", "credit", "balance_after")
         }
         place = line.place
         return cls(
@@ -96,7 +97,9 @@ def _type(given: str | None) -> str | None:
 
 
 Type = Annotated[
-    str | None, Query(alias="type", description="Only postings of this type, such as DEPOSIT"), AfterValidator(_type)
+    str | None,
+    Query(alias="type", description="Only postings of this type, such as DEPOSIT"),
+    AfterValidator(_type),
 ]
 Asset = Annotated[str, Query(max_length=32, description="Only this asset's"), AfterValidator(fields.decoded)]
 Format = Annotated[
@@ -142,7 +145,9 @@ async def get_history(
     if page.csv:
         await ledger.check_export(db, account.id, wanted)
         return _file(foreign_id, _rows(given, account.id, wanted))
-    return responses.show(HistoryPage.of(await statement.page(db, account.id, wanted, page.after, page.limit)))
+    return responses.show(
+        HistoryPage.of(await statement.page(db, account.id, wanted, page.after, page.limit))
+    )
 
 
 def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:

@@ -22,7 +22,9 @@ class HoldOrder(request_body.Body):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={
-            "examples": [{"asset": "DOGE", "amount": "12.5", "reference_type": "auction", "reference": "bid 7"}]
+            "examples": [
+                {"asset": "DOGE", "amount": "12.5", "reference_type": "auction", "reference": "bid 7"}
+            ]
         }
     )
 
@@ -49,7 +51,9 @@ class ReleaseOrder(request_body.Body):
 class CaptureOrder(request_body.Body):
     """Who gets how much; absent: all that is left."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{"to": "shop-1", "amount": "10"}]})
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"to": "shop-1", "amount": "10"}]}
+    )
 
     to: fields.Name
     amount: fields.GivenIn | None = None

@@ -88,7 +88,11 @@ async def pay_from(
     summary="Refund an invoice to an address",
 )
 async def refund_to_address(
-    invoice_id: parameters.InvoiceId, address: Payee, new: New, key: idempotency_keys.RequiredKey, given: Given
+    invoice_id: parameters.InvoiceId,
+    address: Payee,
+    new: New,
+    key: idempotency_keys.RequiredKey,
+    given: Given,
 ) -> Response:
     """A payment of the invoice's account, which bears the fee; never more than was confirmed and not given back."""
     done = await given.commits.submit(given.refund_to_address, new.refund(invoice_id, address), key)

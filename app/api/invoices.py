@@ -230,10 +230,15 @@ async def get_invoice(
 
 
 @admin.post(
-    "/account/{foreign_id}/invoice/{invoice_id}/cancel", response_model=AdminInvoice, summary="Cancel an invoice"
+    "/account/{foreign_id}/invoice/{invoice_id}/cancel",
+    response_model=AdminInvoice,
+    summary="Cancel an invoice",
 )
 async def cancel_invoice(
-    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, key: idempotency_keys.BodilessKey, given: Given
+    foreign_id: parameters.ForeignId,
+    invoice_id: parameters.InvoiceId,
+    key: idempotency_keys.BodilessKey,
+    given: Given,
 ) -> Response:
     """Refused once something was received; cancelling again changes nothing."""
     done = await given.commits.submit(given.cancel_invoice, invoices.CancelOrder(foreign_id, invoice_id), key)

@@ -170,4 +170,6 @@ def _refuse_constant(name: str) -> Never:
     raise Unreadable(reason=f"{name} is not a number")
 
 
-_DECODER: Final = json.JSONDecoder(parse_float=_decimal, parse_constant=_refuse_constant, object_pairs_hook=_object)
+_DECODER: Final = json.JSONDecoder(
+    parse_float=_decimal, parse_constant=_refuse_constant, object_pairs_hook=_object
+)

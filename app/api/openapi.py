@@ -38,7 +38,13 @@ _ERROR_SCHEMA: Final = {
         }
     },
     "examples": [
-        {"error": {"code": "bad-request", "message": "items.0.name must be a string", "field": "items.0.name"}}
+        {
+            "error": {
+                "code": "bad-request",
+                "message": "items.0.name must be a string",
+                "field": "items.0.name",
+            }
+        }
     ],
 }
 _ANYWHERE: Final = (400, 403, 408, 413, 431, 500, 503)
@@ -79,7 +85,13 @@ _SIGNED: Final = [
 ]
 
 
-_KINDS: Final[Mapping[str, type]] = {"string": str, "integer": int, "object": dict, "array": list, "boolean": bool}
+_KINDS: Final[Mapping[str, type]] = {
+    "string": str,
+    "integer": int,
+    "object": dict,
+    "array": list,
+    "boolean": bool,
+}
 
 
 def describe(app: FastAPI, *, locked: bool) -> None:
@@ -97,7 +109,9 @@ def describe(app: FastAPI, *, locked: bool) -> None:
 
 def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
     routes = [route for route in app.router.routes if isinstance(route, APIRoute) and route.include_in_schema]
-    models = {model.__name__: model for route in routes if (reader := _reader(route)) for model in reader.models}
+    models = {
+        model.__name__: model for route in routes if (reader := _reader(route)) for model in reader.models
+    }
     wanted: list[tuple[type[BaseModel], Literal["validation"]]] = [
         (models[name], "validation") for name in sorted(models)
     ]

@@ -92,7 +92,9 @@ class SystemBalances(responses.View):
         """Show the balances."""
         return cls(
             items=[
-                SystemBalanceView(account=one.account, asset=one.asset.code, balance=one.asset.show(one.amount))
+                SystemBalanceView(
+                    account=one.account, asset=one.asset.code, balance=one.asset.show(one.amount)
+                )
                 for one in found
             ]
         )
@@ -117,7 +119,8 @@ class AuditView(responses.View):
     def of(cls, report: audit.AuditReport, paused: str | None) -> "AuditView":
         """Show a report; the height is null before the first block, `paused` unless something stops payments."""
         checks = [
-            CheckView(name=one.name, ok=one.ok, checked=one.checked, detail=one.detail) for one in report.findings
+            CheckView(name=one.name, ok=one.ok, checked=one.checked, detail=one.detail)
+            for one in report.findings
         ]
         totals = [TotalsView.of(one) for one in report.totals]
         return cls(
@@ -139,7 +142,9 @@ async def get_audit(given: Given, part: parameters.Percent = None) -> Response:
     given: `detail` says so. `kennel audit` reads all.
     """
     percent = secrets.randbelow(100) if part is None else part
-    report = await given.audits.result(lambda: audit.run(given.engine, given.asking.coins, audit_checks.Part(percent)))
+    report = await given.audits.result(
+        lambda: audit.run(given.engine, given.asking.coins, audit_checks.Part(percent))
+    )
     async with given.reads.connect() as db:
         return responses.show(AuditView.of(report, await payments.reason(db)))
 
@@ -150,8 +155,12 @@ async def get_system_balances(db: Reading) -> Response:
     return responses.show(SystemBalances.of(await ledger.every(db)))
 
 
-@router.post("/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height")
-async def set_sync_height(blockheight: parameters.Height, key: idempotency_keys.BodilessKey, given: Given) -> Response:
+@router.post(
+    "/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height"
+)
+async def set_sync_height(
+    blockheight: parameters.Height, key: idempotency_keys.BodilessKey, given: Given
+) -> Response:
     """What was missed is booked, what is known is recognised; balances never wobble meanwhile.
 
     The deepest height that was asked for counts. Below what a pruned node still has it is refused.
@@ -172,7 +181,10 @@ async def get_ready(given: Given) -> Response:
 
     Coins that lack for the balances (`solvent`) leave it 200: no restart would bring them.
     """
-    loops = [LoopView(name=name, state=vital.state, reason=vital.reason) for name, vital in given.vitals.now().items()]
+    loops = [
+        LoopView(name=name, state=vital.state, reason=vital.reason)
+        for name, vital in given.vitals.now().items()
+    ]
     owing = await _owing(given)
     shown = Readiness(
         status=_status(given),

@@ -63,12 +63,16 @@ class Origins:
             elif name == b"sec-fetch-site":
                 site = value
         if host is not None and (len(host) > _LONGEST_HOST or not self._knows(host.decode("latin-1"))):
-            return "Kennel does not go by the name in Host here; if it is to, KENNEL_ALLOWED_HOSTS must have it"
+            return (
+                "Kennel does not go by the name in Host here; if it is to, KENNEL_ALLOWED_HOSTS must have it"
+            )
         if origin is None and site is None:
             return None
         return self._objection_to_page(scope["method"], host or b"", origin, site)
 
-    def _objection_to_page(self, method: str, host: bytes, origin: bytes | None, site: bytes | None) -> str | None:
+    def _objection_to_page(
+        self, method: str, host: bytes, origin: bytes | None, site: bytes | None
+    ) -> str | None:
         """Judge what a browser says of the page that asks; a link that leads here from the same site says no Origin."""
         safe = method in SAFE_METHODS
         if safe and self.callers.pages:

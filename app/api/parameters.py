@@ -70,7 +70,9 @@ def _limit(given: Any) -> int:
     if limit < 1:
         raise PydanticCustomError(validation_errors.LITERAL, "invalid limit in URL")
     if limit > MAX_PAGE:
-        raise PydanticCustomError(validation_errors.LITERAL, "invalid limit in URL (cannot be greater than 100)")
+        raise PydanticCustomError(
+            validation_errors.LITERAL, "invalid limit in URL (cannot be greater than 100)"
+        )
     return limit
 
 
@@ -139,7 +141,9 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_mom
 
 ForeignId = Annotated[
     str,
-    Path(min_length=1, max_length=255, description="The caller's own name for the account", examples=["shop-1"]),
+    Path(
+        min_length=1, max_length=255, description="The caller's own name for the account", examples=["shop-1"]
+    ),
     AfterValidator(fields.decoded),
 ]
 """1 to 255 characters of one line; the server has decoded it once, so that it holds no slash."""

@@ -186,18 +186,26 @@ async def wait_until_sent(program: Program, payment: payments.Payment) -> paymen
 
 
 @router.post("/account/{foreign_id}/pay", response_model=SentView, summary="Pay")
-async def pay(foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given) -> Response:
+async def pay(
+    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given
+) -> Response:
     """The balance falls in the same instant; the answer comes when the transaction is sent, or after a while without it."""
     return await carry_out(given, new.order(given, foreign_id, "pay"), key)
 
 
-@router.post("/account/{foreign_id}/paytx", response_model=SentView, summary="Sign a payment without sending it")
-async def paytx(foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given) -> Response:
+@router.post(
+    "/account/{foreign_id}/paytx", response_model=SentView, summary="Sign a payment without sending it"
+)
+async def paytx(
+    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given
+) -> Response:
     """The caller sends `tx` itself; unless a block or the node has seen it in time, it is cancelled."""
     return await carry_out(given, new.order(given, foreign_id, "paytx"), key)
 
 
-@router.post("/account/{foreign_id}/payment/{payment_id}/void", response_model=PaymentView, summary="Void a payment")
+@router.post(
+    "/account/{foreign_id}/payment/{payment_id}/void", response_model=PaymentView, summary="Void a payment"
+)
 async def void(
     foreign_id: parameters.ForeignId, payment_id: PaymentId, key: idempotency_keys.BodilessKey, given: Given
 ) -> Response:
@@ -212,7 +220,10 @@ async def void(
 
 @router.get("/account/{foreign_id}/payments", response_model=PaymentPage, summary="An account's payments")
 async def list_payments(
-    foreign_id: parameters.ForeignId, db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10
+    foreign_id: parameters.ForeignId,
+    db: Reading,
+    cursor: parameters.AfterNumber = -1,
+    limit: parameters.Limit = 10,
 ) -> Response:
     """Newest first."""
     before = cursor if cursor > 0 else 2**63 - 1

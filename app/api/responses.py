@@ -77,7 +77,9 @@ def show_all(texts: Iterable[str], cursor: str | None = None, *, replayed: bool 
     return show_written(f'{{"items":[{",".join(texts)}]{rest}}}', replayed=replayed)
 
 
-def error(code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> Json:
+def error(
+    code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None
+) -> Json:
     """Answer `{"error":{"code","message","field"?}}` with the status that belongs to the code."""
     return Json(fault_text(fault(code, message, field)).encode("utf-8", "replace"), STATUSES[code], headers)
 

@@ -21,7 +21,9 @@ MAX_HEX: Final = 1_000_000
 class RawTransaction(request_body.Body):
     """A transaction's bytes."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{"hex": "0100000001..."}]})
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"hex": "0100000001..."}]}
+    )
 
     hex: Annotated[str, Field(max_length=MAX_HEX)]
 

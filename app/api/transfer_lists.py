@@ -73,14 +73,20 @@ Limit = parameters.Limit
 
 
 @router.get("/transfers", response_model=TransferPage, summary="Transfers")
-async def list_transfers(db: Reading, wanted: Wanted, after: After, limit: Limit = parameters.DEFAULT_PAGE) -> Response:
+async def list_transfers(
+    db: Reading, wanted: Wanted, after: After, limit: Limit = parameters.DEFAULT_PAGE
+) -> Response:
     """Newest first."""
     return _show(await transfers.page(db, wanted, after, limit))
 
 
 @router.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")
 async def list_of_account(
-    foreign_id: parameters.ForeignId, db: Reading, wanted: Some, after: After, limit: Limit = parameters.DEFAULT_PAGE
+    foreign_id: parameters.ForeignId,
+    db: Reading,
+    wanted: Some,
+    after: After,
+    limit: Limit = parameters.DEFAULT_PAGE,
 ) -> Response:
     """Newest first, those that it gave and those that it got."""
     wanted = replace(wanted, foreign_id=foreign_id)

@@ -21,7 +21,13 @@ router = APIRouter()
 
 MANY: Final = 1_000
 """The most transfers of a request."""
-_EXAMPLE: Final[Any] = {"from": "alice", "to": "bob", "asset": "gold_coins", "amount": "12.5", "reference": "game-7"}
+_EXAMPLE: Final[Any] = {
+    "from": "alice",
+    "to": "bob",
+    "asset": "gold_coins",
+    "amount": "12.5",
+    "reference": "game-7",
+}
 _SHARES: Final[Any] = [{"account": "bob", "amount": "10"}, {"account": "carol", "amount": "2.5"}]
 
 
@@ -89,7 +95,12 @@ class NewSplit(_Described):
     def payees(self) -> tuple[Payee, ...]:
         """Those that get it."""
         return tuple(
-            Payee(share.account, share.amount, (f"to.{n}.account", f"to.{n}.amount", f"to.{n}.asset"), share.asset)
+            Payee(
+                share.account,
+                share.amount,
+                (f"to.{n}.account", f"to.{n}.amount", f"to.{n}.asset"),
+                share.asset,
+            )
             for n, share in enumerate(self.to)
         )
 
@@ -102,7 +113,11 @@ def _form(given: Any) -> str:
     """Tell the forms apart; names that begin with "<" are left out where a field is named."""
     if not isinstance(given, dict):
         return "<one>"
-    folded = given if given.keys() <= _SPELT else {**{name.lower(): value for name, value in given.items()}, **given}
+    folded = (
+        given
+        if given.keys() <= _SPELT
+        else {**{name.lower(): value for name, value in given.items()}, **given}
+    )
     if folded.get("transfers") is not None:
         return "<many>"
     return "<split>" if isinstance(folded.get("to"), list) else "<one>"
@@ -110,7 +125,9 @@ def _form(given: Any) -> str:
 
 _SPELT: Final = frozenset({"from", "to", "asset", "amount", "reference_type", "reference", "metadata"})
 """Fields as nearly all requests spell them."""
-One = Annotated[Annotated[NewTransfer, Tag("<one>")] | Annotated[NewSplit, Tag("<split>")], Discriminator(_form)]
+One = Annotated[
+    Annotated[NewTransfer, Tag("<one>")] | Annotated[NewSplit, Tag("<split>")], Discriminator(_form)
+]
 
 
 class NewTransfers(request_body.Body):
@@ -129,7 +146,9 @@ class NewTransfers(request_body.Body):
 
 
 Form = Annotated[
-    Annotated[NewTransfer, Tag("<one>")] | Annotated[NewSplit, Tag("<split>")] | Annotated[NewTransfers, Tag("<many>")],
+    Annotated[NewTransfer, Tag("<one>")]
+    | Annotated[NewSplit, Tag("<split>")]
+    | Annotated[NewTransfers, Tag("<many>")],
     Discriminator(_form),
 ]
 
@@ -142,7 +161,9 @@ class Reversal(request_body.Body):
     amount: fields.GivenIn | None = None
 
 
-New = Annotated[NewTransfer | NewSplit | NewTransfers, request_body.of_any(Form, NewTransfer, NewSplit, NewTransfers)]
+New = Annotated[
+    NewTransfer | NewSplit | NewTransfers, request_body.of_any(Form, NewTransfer, NewSplit, NewTransfers)
+]
 Back = Annotated[Reversal, request_body.optional(Reversal)]
 TransferId = Annotated[int, Path(description="The transfer's id", ge=1, le=2**63 - 1)]
 
@@ -175,7 +196,11 @@ async def _all_or_none(new: NewTransfers, key: idempotency_keys.Named, given: Pr
 
 
 def _shown(outcome: Result[Transfer] | Exception) -> str:
-    return json.shown(outcome.thing) if isinstance(outcome, Result) else responses.fault_text(errors.told(outcome))
+    return (
+        json.shown(outcome.thing)
+        if isinstance(outcome, Result)
+        else responses.fault_text(errors.told(outcome))
+    )
 
 
 @router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")

@@ -110,7 +110,9 @@ class ReplayView(responses.View):
 Wanted = Annotated[WantedReplay, request_body.of(WantedReplay)]
 
 
-@router.get("/webhooks/{webhook_id}/deliveries", response_model=DeliveryPage, summary="What became of each event")
+@router.get(
+    "/webhooks/{webhook_id}/deliveries", response_model=DeliveryPage, summary="What became of each event"
+)
 async def list_deliveries(
     webhook_id: WebhookId,
     db: Reading,
@@ -125,7 +127,9 @@ async def list_deliveries(
 
 
 @router.post(
-    "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", response_model=DeliveryView, summary="Send one again"
+    "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
+    response_model=DeliveryView,
+    summary="Send one again",
 )
 async def redeliver(
     webhook_id: WebhookId, delivery_id: DeliveryId, key: idempotency_keys.BodilessKey, given: Given
@@ -135,7 +139,9 @@ async def redeliver(
     return responses.show(DeliveryView.of(done.thing), replayed=done.replayed)
 
 
-@router.post("/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again")
+@router.post(
+    "/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again"
+)
 async def replay(webhook_id: WebhookId, wanted: Wanted, key: idempotency_keys.Key, given: Given) -> Response:
     """In the background, as far as the endpoint wants them now; also what it has had, and what was before it was made."""
     order = Range(webhook_id, wanted.after, wanted.before)

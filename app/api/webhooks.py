@@ -30,7 +30,9 @@ def _url(given: str) -> str:
 
 Url = Annotated[fields.Link, AfterValidator(_url)]
 Types = Annotated[
-    tuple[Annotated[str, Field(max_length=64)], ...], Field(min_length=1, max_length=_MOST_TYPES), Strict(strict=False)
+    tuple[Annotated[str, Field(max_length=64)], ...],
+    Field(min_length=1, max_length=_MOST_TYPES),
+    Strict(strict=False),
 ]
 Secret = Annotated[str, Field(max_length=webhooks.MOST_CHARACTERS)]
 Scheme = Literal["v1", "v1a"]
@@ -49,7 +51,11 @@ class NewWebhook(request_body.Body):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"url": "https://shop.example/dogecoin", "types": ["INV", "ACC_PAYMENT"], "description": "orders"},
+                {
+                    "url": "https://shop.example/dogecoin",
+                    "types": ["INV", "ACC_PAYMENT"],
+                    "description": "orders",
+                },
                 {"url": "https://tenant.example/hook", "foreign_id": "shop-1", "signature": "v1a"},
             ]
         }
@@ -79,7 +85,9 @@ class ChangedWebhook(request_body.Body):
     """What is to be different; what is absent stays. An empty `foreign_id` is every account."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"state": "active"}, {"types": ["INV"], "description": "orders only"}]}
+        json_schema_extra={
+            "examples": [{"state": "active"}, {"types": ["INV"], "description": "orders only"}]
+        }
     )
 
     url: Url | None = None
@@ -102,7 +110,9 @@ class ChangedWebhook(request_body.Body):
 class NewSecret(request_body.Body):
     """A rotation: the secret before signs too for so long; a secret of the caller's own, or one that is made."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"overlap_seconds": 3600}]})
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{}, {"overlap_seconds": 3600}]}
+    )
 
     overlap_seconds: Annotated[int, Field(ge=0, le=_LONGEST_OVERLAP_SECONDS)] = OVERLAP_SECONDS
     secret: Secret | None = None
@@ -150,7 +160,9 @@ class WebhookPage(responses.View):
     def of(cls, found: Sequence[Endpoint], limit: int) -> "WebhookPage":
         """Show at most `limit` of what was found; the cursor is empty unless there is more."""
         shown = [WebhookView.of(endpoint) for endpoint in found[:limit]]
-        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if len(found) > limit else "")
+        return cls(
+            items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if len(found) > limit else ""
+        )
 
 
 def secret_of(own: str | None, signature: str | None) -> str:
@@ -189,7 +201,9 @@ async def create_webhook(new: New, key: idempotency_keys.Key, given: Given) -> R
 
 
 @router.get("/webhooks", response_model=WebhookPage, summary="The webhook endpoints")
-async def list_webhooks(db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10) -> Response:
+async def list_webhooks(
+    db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10
+) -> Response:
     """Those of the configuration too, which have a name; oldest first."""
     return responses.show(WebhookPage.of(await webhooks.page(db, cursor, limit + 1), limit))
 
@@ -201,7 +215,9 @@ async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
 
 
 @router.patch(
-    "/webhooks/{webhook_id}", response_model=WebhookView, summary="Change, disable or enable a webhook endpoint"
+    "/webhooks/{webhook_id}",
+    response_model=WebhookView,
+    summary="Change, disable or enable a webhook endpoint",
 )
 async def change_webhook(webhook_id: WebhookId, changed: Changed, given: Given) -> Response:
     """Enabled again it goes on where it stopped. One of the configuration can only be enabled."""
@@ -217,9 +233,13 @@ async def delete_webhook(webhook_id: WebhookId, given: Given) -> Response:
 
 
 @router.post(
-    "/webhooks/{webhook_id}/rotate", response_model=SecretWebhookView, summary="Give a webhook endpoint a new secret"
+    "/webhooks/{webhook_id}/rotate",
+    response_model=SecretWebhookView,
+    summary="Give a webhook endpoint a new secret",
 )
-async def rotate_webhook(webhook_id: WebhookId, new: Rotated, key: idempotency_keys.Key, given: Given) -> Response:
+async def rotate_webhook(
+    webhook_id: WebhookId, new: Rotated, key: idempotency_keys.Key, given: Given
+) -> Response:
     """For `overlap_seconds` (a day) `webhook-signature` holds two signatures, of the new secret and of the one before."""
     scheme = new.signature or (None if new.secret else await _scheme(given, webhook_id))
     secret = secret_of(new.secret, scheme)
@@ -228,7 +248,9 @@ async def rotate_webhook(webhook_id: WebhookId, new: Rotated, key: idempotency_k
     return _shown_once(done.thing, replayed=done.replayed)
 
 
-@router.post("/webhooks/{webhook_id}/test", response_model=WebhookView, summary="Send a test to a webhook endpoint")
+@router.post(
+    "/webhooks/{webhook_id}/test", response_model=WebhookView, summary="Send a test to a webhook endpoint"
+)
 async def test_webhook(webhook_id: WebhookId, key: idempotency_keys.BodilessKey, given: Given) -> Response:
     """`SYS_WEBHOOK_TEST` goes to this endpoint, whatever its types are, and to no other; see its deliveries."""
     done = await given.commits.submit(given.webhooks.test, webhook_id, key)

@@ -32,7 +32,9 @@ def sign(signer: Signer, policy: fees.Policy, plan: Plan) -> list[Replacement]:
     made = []
     for stuck in plan.stuck:
         held = [changed.get(coin.outpoint.txid, coin) for coin in stuck.coins]
-        choice = fee_bumps.choose(stuck, held, Means(left, spare, policy), built_upon=plan.is_built_upon(stuck))
+        choice = fee_bumps.choose(
+            stuck, held, Means(left, spare, policy), built_upon=plan.is_built_upon(stuck)
+        )
         payments = fee_bumps.carried(stuck, choice.fee, left)
         signed = _signed(stuck, batch.sign(payments, choice, paths))
         made.append(Replacement(stuck, payments, signed))

@@ -134,11 +134,17 @@ class Follower:
         """Compare at the lower of the two heights: no hash of theirs at ours means that they are behind, not a fork."""
         at = f"the node is at block {theirs.height} and the ledger at block {ours.height}"
         if await self._same(ours, theirs):
-            self._lacks = f"{at}: the node has less work, and is waited for" if theirs.height < ours.height else ""
+            self._lacks = (
+                f"{at}: the node has less work, and is waited for" if theirs.height < ours.height else ""
+            )
             if ours.height < theirs.height:
                 first, last = ours.height + 1, theirs.height
-                return await self._connect(ours, await self._fetch(first, min(self._most, last - first + 1)), last)
-            return ours.rescan_height is not None and ours.height == theirs.height and await self._rescan(ours)
+                return await self._connect(
+                    ours, await self._fetch(first, min(self._most, last - first + 1)), last
+                )
+            return (
+                ours.rescan_height is not None and ours.height == theirs.height and await self._rescan(ours)
+            )
         if theirs.chainwork <= ours.chainwork:
             self._lacks = f"{at}: the node follows another chain that has no more work than the ledger's"
             return False
@@ -237,7 +243,9 @@ async def check_pruned(node: Node, first: int) -> None:
     """Raise Pruned where the node does not have the blocks from height `first` on any more."""
     kept = await kept_from(node)
     if first < kept:
-        raise Pruned(f"The node is pruned and has blocks from {kept} on only: {first} needs a node with all of them.")
+        raise Pruned(
+            f"The node is pruned and has blocks from {kept} on only: {first} needs a node with all of them."
+        )
 
 
 async def kept_from(node: Node) -> int:
@@ -261,7 +269,9 @@ def parse(height: int, block_hash: bytes, raw: bytes) -> Block:
         time=parsed.header.time,
         work=header.work(parsed.header.bits),
         outputs=[
-            BlockOutput(Outpoint(transaction.txid, vout), output.script, Koinu(output.value), transaction.is_coinbase)
+            BlockOutput(
+                Outpoint(transaction.txid, vout), output.script, Koinu(output.value), transaction.is_coinbase
+            )
             for transaction in parsed.transactions
             for vout, output in enumerate(transaction.outputs)
         ],
@@ -276,11 +286,16 @@ def parse(height: int, block_hash: bytes, raw: bytes) -> Block:
 
 
 def _bytes_of(raw: bytes, txid: bytes) -> bytes:
-    return next(transaction.raw for transaction in wire.parse_block(raw).transactions if transaction.txid == txid)
+    return next(
+        transaction.raw for transaction in wire.parse_block(raw).transactions if transaction.txid == txid
+    )
 
 
 def _parse_all(first: int, hashes: Sequence[bytes], raws: Sequence[bytes]) -> list[Block]:
-    return [parse(first + n, block_hash, raw) for n, (block_hash, raw) in enumerate(zip(hashes, raws, strict=True))]
+    return [
+        parse(first + n, block_hash, raw)
+        for n, (block_hash, raw) in enumerate(zip(hashes, raws, strict=True))
+    ]
 
 
 def linked(batch: Sequence[Block], previous: bytes) -> bool:

@@ -122,7 +122,9 @@ class GapSearch:
 
     def read(self, block: Block) -> None:
         """Keep what pays or spends us, if anything does."""
-        outputs = [output for output in block.outputs if output.script in self._ours or self._meets(output.script)]
+        outputs = [
+            output for output in block.outputs if output.script in self._ours or self._meets(output.script)
+        ]
         self._coins.update(output.outpoint for output in outputs)
         spends = [spend for spend in block.spends if spend.outpoint in self._coins]
         if outputs or spends:

@@ -79,4 +79,6 @@ def parse_header(raw: bytes) -> Header:
 
 def header_bytes(header: Header) -> bytes:
     """Write the 80 bytes, whatever `hash` says."""
-    return _HEADER.pack(header.version, header.previous, header.merkle_root, header.time, header.bits, header.nonce)
+    return _HEADER.pack(
+        header.version, header.previous, header.merkle_root, header.time, header.bits, header.nonce
+    )

@@ -21,7 +21,12 @@ class KeyPool:
     """Fills the pool to `READY` whenever it is half empty."""
 
     def __init__(
-        self, engine: AsyncEngine, network: Network, seed: tuple[SeedFile, Keyring], lease: Lease, ready: int = READY
+        self,
+        engine: AsyncEngine,
+        network: Network,
+        seed: tuple[SeedFile, Keyring],
+        lease: Lease,
+        ready: int = READY,
     ) -> None:
         self._engine = engine
         self._network = network

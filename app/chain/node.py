@@ -7,7 +7,15 @@ from typing import Any, Self
 
 from app.chain import rpc, wire
 from app.chain.header import Unreadable, display, internal
-from app.chain.rpc import NodeAway, NodeError, NodeNonsense, NodeOversize, NodeRefused, NodeTrouble, NodeWarmingUp
+from app.chain.rpc import (
+    NodeAway,
+    NodeError,
+    NodeNonsense,
+    NodeOversize,
+    NodeRefused,
+    NodeTrouble,
+    NodeWarmingUp,
+)
 from app.money import BadAmount, parse
 
 __all__ = [
@@ -77,7 +85,9 @@ class Node(rpc.Rpc):
     async def hashes(self, first: int, count: int) -> list[bytes]:
         """The hashes from height `first` on; fewer than `count` where the best chain ends before."""
         found = []
-        for outcome in await self.batch([("getblockhash", (height,)) for height in range(first, first + count)]):
+        for outcome in await self.batch(
+            [("getblockhash", (height,)) for height in range(first, first + count)]
+        ):
             if isinstance(outcome, NodeError) and outcome.code == OUT_OF_RANGE:
                 break
             found.append(_hash(_result(outcome)))

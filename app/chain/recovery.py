@@ -116,7 +116,9 @@ class Recovery:
     async def _keep(self) -> None:
         """Nobody else may move the ledger."""
         if not await self._lease.held():
-            raise Stopped("Kennel is running on this database: stop it for the time of the recovery, and begin again.")
+            raise Stopped(
+                "Kennel is running on this database: stop it for the time of the recovery, and begin again."
+            )
 
     async def _tip(self) -> Tip:
         """Bring the ledger, which has no accounts yet, to the node's tip."""
@@ -165,7 +167,9 @@ class Recovery:
                     await self._keep()
             if not search.extended:
                 return reading
-        raise Stopped("The chain's payments are in no order that this can follow: begin again with a wider gap.")
+        raise Stopped(
+            "The chain's payments are in no order that this can follow: begin again with a wider gap."
+        )
 
     async def _batches(self, first: int, tip: Tip) -> AsyncGenerator[list[Block]]:
         """Yield the node's blocks up to the tip, the next being fetched meanwhile; Stopped where they do not lead there."""
@@ -222,7 +226,9 @@ class Recovery:
                     await seed_claim.take_over(db, self._keyring)
                 await blocks.restore(db, self._rules, tip, wallets, found, handed_out)
         except TipMoved:
-            raise Stopped("Another Kennel has followed the chain meanwhile: stop it and begin again.") from None
+            raise Stopped(
+                "Another Kennel has followed the chain meanwhile: stop it and begin again."
+            ) from None
 
 
 def beyond(last: int, gap: int) -> int:

@@ -107,7 +107,9 @@ class Rpc:
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self.address = f"{parts.scheme}://{host}:{parts.port or 22555}"
         self._cookie = cookie
-        self._login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if cookie is None else None
+        self._login = (
+            f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if cookie is None else None
+        )
         self._timeout_seconds = timeout_seconds
         self._sleep = sleep
         self._url = url
@@ -152,10 +154,14 @@ class Rpc:
         outcomes: list[Any] = []
         for start in range(0, len(calls), size):
             questions = [self._question(call) for call in calls[start : start + size]]
-            replies = await self._ask(questions, again=all(question["method"] in IDEMPOTENT for question in questions))
+            replies = await self._ask(
+                questions, again=all(question["method"] in IDEMPOTENT for question in questions)
+            )
             if not isinstance(replies, list) or len(replies) != len(questions):
                 self._nonsense("as many replies as calls")
-            outcomes += [self._outcome(question, reply) for question, reply in zip(questions, replies, strict=True)]
+            outcomes += [
+                self._outcome(question, reply) for question, reply in zip(questions, replies, strict=True)
+            ]
         return outcomes
 
     def _question(self, call: Call) -> dict[str, Any]:
@@ -179,7 +185,9 @@ class Rpc:
         ):
             self._nonsense("a code and a message in the error")
         if error["code"] == WARMING_UP:
-            raise NodeWarmingUp(f"The node at {self.address} is starting: {error['message'][:MAX_MESSAGE_CHARACTERS]}")
+            raise NodeWarmingUp(
+                f"The node at {self.address} is starting: {error['message'][:MAX_MESSAGE_CHARACTERS]}"
+            )
         return NodeError(error["code"], error["message"][:MAX_MESSAGE_CHARACTERS])
 
     async def _ask(self, question: Any, *, again: bool) -> Any:
@@ -213,7 +221,9 @@ class Rpc:
         finally:
             self._turns.release()
         if status in (401, 403):
-            raise NodeRefused(f"The node at {self.address} refuses us: check the user and password, or the cookie.")
+            raise NodeRefused(
+                f"The node at {self.address} refuses us: check the user and password, or the cookie."
+            )
         return self._parsed(status, reply)
 
     async def _post(self, body: bytes) -> tuple[int, bytearray]:
@@ -227,7 +237,9 @@ class Rpc:
                 async for piece in reply.aiter_raw():
                     received += piece
                     if len(received) > MAX_REPLY_BYTES:
-                        raise NodeOversize(f"The node at {self.address} sent more than {MAX_REPLY_BYTES} bytes.")
+                        raise NodeOversize(
+                            f"The node at {self.address} sent more than {MAX_REPLY_BYTES} bytes."
+                        )
                 return reply.status_code, received
         except (TimeoutError, httpx.TimeoutException, httpx.ConnectError) as wrong:
             self._away(f"does not answer ({type(wrong).__name__})")
@@ -241,7 +253,9 @@ class Rpc:
                 with self._cookie.open() as file:
                     self._login = file.read(MAX_COOKIE_CHARACTERS).strip()
             except (OSError, UnicodeDecodeError):
-                raise NodeAway(f"The node's cookie {self._cookie} cannot be read: is the node running?") from None
+                raise NodeAway(
+                    f"The node's cookie {self._cookie} cannot be read: is the node running?"
+                ) from None
         return self._login or ":"
 
     def _parsed(self, status: int, body: bytearray) -> Any:

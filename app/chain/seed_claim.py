@@ -16,7 +16,10 @@ class OtherSeed(SeedRefused):
 
 
 async def open_or_create(
-    engine: AsyncEngine, seed_file: SeedFile, passphrase: str, birth_height: Callable[[], Awaitable[int | None]]
+    engine: AsyncEngine,
+    seed_file: SeedFile,
+    passphrase: str,
+    birth_height: Callable[[], Awaitable[int | None]],
 ) -> Keyring:
     """Open the seed, or make it where this database has none yet.
 
@@ -58,7 +61,9 @@ async def take_over(db: Db, keyring: Keyring) -> None:
     await installation.set_seed(db, keyring.fingerprint)
 
 
-async def _create(engine: AsyncEngine, seed_file: SeedFile, passphrase: str, birth_height: int | None) -> Keyring:
+async def _create(
+    engine: AsyncEngine, seed_file: SeedFile, passphrase: str, birth_height: int | None
+) -> Keyring:
     """Make the seed file while nobody else can: of two first starts at once one makes the seed, and the other stops."""
     async with engine.begin() as db:
         if await installation.seed(db, changes=True) is not None or await installation.known_keys(db):

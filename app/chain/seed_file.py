@@ -63,7 +63,9 @@ class SeedFile:
     network: Network
     cost: Cost = seed_record.STRONG
 
-    def create(self, passphrase: str, birth_height: int | None = None, words: str | None = None) -> keys.Keyring:
+    def create(
+        self, passphrase: str, birth_height: int | None = None, words: str | None = None
+    ) -> keys.Keyring:
         """Make the file from 24 fresh words, or from `words` to restore a lost one, and open it.
 
         `birth_height` is the tip when the seed was made: nothing before it can be ours. None says that it is unknown.
@@ -95,7 +97,9 @@ class SeedFile:
                 f"The seed file {self.path} is damaged ({fault}): restore it from a backup or from its words."
             ) from None
         if record.network != self.network.name:
-            raise WrongNetwork(f"The seed file {self.path} is for {record.network[:32]}, not for {self.network.name}.")
+            raise WrongNetwork(
+                f"The seed file {self.path} is for {record.network[:32]}, not for {self.network.name}."
+            )
         return record
 
     def raise_highest(self, number: int) -> None:
@@ -144,7 +148,9 @@ class SeedFile:
         seed_record.of_json(text)  # what cannot be read back must not replace what can
         fresh = self.path.with_name(f"{self.path.name}.new")
         with self._writing():
-            fresh.unlink(missing_ok=True)  # what a killed writer left; nobody else writes while we hold the lock
+            fresh.unlink(
+                missing_ok=True
+            )  # what a killed writer left; nobody else writes while we hold the lock
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(text)
                 file.flush()

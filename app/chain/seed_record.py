@@ -121,7 +121,9 @@ def of_json(text: bytes) -> SeedRecord:
             raise Malformed("its checksum is wrong")
         return _record(body)
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise Malformed(str(error) if isinstance(error, Malformed) else "it is not in the right form") from None
+        raise Malformed(
+            str(error) if isinstance(error, Malformed) else "it is not in the right form"
+        ) from None
 
 
 def _record(body: dict[str, Any]) -> SeedRecord:

@@ -236,11 +236,15 @@ class Sender:
     async def _give(self, waiting: Sequence[Unsent]) -> None:
         """Give the node these, in their order: what spends another one's change comes after it."""
         outcomes = await self._node.send([transaction.raw for transaction in waiting])
-        read = {given.id: broadcast_answers.read(outcome) for given, outcome in zip(waiting, outcomes, strict=True)}
+        read = {
+            given.id: broadcast_answers.read(outcome)
+            for given, outcome in zip(waiting, outcomes, strict=True)
+        }
         refused = {
             given.id: str(outcome)
             for given, outcome in zip(waiting, outcomes, strict=True)
-            if read[given.id] in (broadcast_answers.BroadcastAnswer.REFUSED, broadcast_answers.BroadcastAnswer.OUTBID)
+            if read[given.id]
+            in (broadcast_answers.BroadcastAnswer.REFUSED, broadcast_answers.BroadcastAnswer.OUTBID)
         }
         held, outbid = (
             [number for number, answer in read.items() if answer is wanted]

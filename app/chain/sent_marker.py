@@ -109,7 +109,9 @@ class HighWater:
             self._known = after
         except OSError as error:
             reason = error.strerror or error
-            raise NotRemembered(f"nothing is sent, because {self._path} cannot be written: {reason}") from error
+            raise NotRemembered(
+                f"nothing is sent, because {self._path} cannot be written: {reason}"
+            ) from error
 
     def _read(self) -> Mark | None:
         try:
@@ -126,7 +128,9 @@ class HighWater:
                 json.dump(asdict(mark), file)
                 file.flush()
                 os.fsync(file.fileno())
-                Path(file.name).replace(self._path)  # a file of its own: another process may write at the same time
+                Path(file.name).replace(
+                    self._path
+                )  # a file of its own: another process may write at the same time
             except OSError:
                 Path(file.name).unlink()
                 raise

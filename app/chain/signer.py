@@ -27,7 +27,9 @@ class Signer:
             return self.keyring.account_key(path.account)
         return self.keyring.private_key(path.account, path.branch, path.index)
 
-    def sign(self, choice: Choice, paths: Mapping[Outpoint, Path], outputs: Sequence[wire.Output]) -> wire.Transaction:
+    def sign(
+        self, choice: Choice, paths: Mapping[Outpoint, Path], outputs: Sequence[wire.Output]
+    ) -> wire.Transaction:
         """Return the signed transaction that spends the choice's coins, in their order, to the outputs."""
         return self.sign_coins([coin.outpoint for coin in choice.coins], paths, outputs)
 
@@ -37,4 +39,6 @@ class Signer:
         """Return the signed transaction that spends these coins, in their order, to the outputs."""
         spent = [paths[outpoint] for outpoint in coins]
         unsigned = signing.build(coins, outputs)
-        return signing.sign(unsigned, [path.script for path in spent], lambda index: self.key_of(spent[index]))
+        return signing.sign(
+            unsigned, [path.script for path in spent], lambda index: self.key_of(spent[index])
+        )

@@ -29,7 +29,9 @@ def build(coins: Iterable[tuple[bytes, int]], outputs: Iterable[wire.Output]) ->
 
 
 def sign(
-    transaction: wire.Transaction, output_scripts: Sequence[bytes], keys: Callable[[int], coincurve.PrivateKey]
+    transaction: wire.Transaction,
+    output_scripts: Sequence[bytes],
+    keys: Callable[[int], coincurve.PrivateKey],
 ) -> wire.Transaction:
     """Sign every input with SIGHASH_ALL: deterministic (RFC 6979), low S, compressed key, as Core does.
 
@@ -45,9 +47,13 @@ def sign(
     hashes = sighashes(transaction, output_scripts)
     signed = [
         spent._replace(script=_spend(index, keys(index), script, sighash))
-        for index, (spent, script, sighash) in enumerate(zip(transaction.inputs, output_scripts, hashes, strict=True))
+        for index, (spent, script, sighash) in enumerate(
+            zip(transaction.inputs, output_scripts, hashes, strict=True)
+        )
     ]
-    return wire.assemble(signed, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time)
+    return wire.assemble(
+        signed, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time
+    )
 
 
 def sighashes(transaction: wire.Transaction, script_codes: Iterable[bytes]) -> Iterator[bytes]:

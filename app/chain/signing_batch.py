@@ -53,7 +53,9 @@ class SigningBatch:
     _filled: bool = False
 
     @classmethod
-    async def begin(cls, db: Db, signer: Signer, policy: payments.Policy, groups: Sequence[Group]) -> "SigningBatch":
+    async def begin(
+        cls, db: Db, signer: Signer, policy: payments.Policy, groups: Sequence[Group]
+    ) -> "SigningBatch":
         """Read what all groups need of their own: the coins that they would spend, and where their change goes."""
         wanted = [one for group in groups for one in _wanted(group, policy)]
         pool = CoinPool()
@@ -81,14 +83,18 @@ class SigningBatch:
         """Sign what spends the chosen coins: to the outputs that the choice pays, and to fresh change."""
         change = self._change(group[0].owner.id) if choice.change else None
         scripts = [output.script for payment in group for output in payment.outputs] if choice.amounts else []
-        outputs = [wire.Output(amount, script) for amount, script in zip(choice.amounts, scripts, strict=True)]
+        outputs = [
+            wire.Output(amount, script) for amount, script in zip(choice.amounts, scripts, strict=True)
+        ]
         vout = len(outputs) if change is not None else None
         if change is not None:
             outputs.append(wire.Output(choice.change, change.script))
         transaction = self.signer.sign(choice, paths, outputs)
         sends = not choice.amounts or all(payment.kind != "paytx" for payment in group)
         below = self.pool.stands_on(choice.coins)
-        signed = Signed(transaction.txid, transaction.raw, choice, change, vout, sends=sends, ancestors=1 + len(below))
+        signed = Signed(
+            transaction.txid, transaction.raw, choice, change, vout, sends=sends, ancestors=1 + len(below)
+        )
         self._keep(signed, below)
         return signed
 
@@ -96,7 +102,9 @@ class SigningBatch:
         """Leave the spent coins out from now on; those who come next may spend the change."""
         self.pool.take(signed.choice.coins)
         if signed.change is not None and signed.change_vout is not None and signed.sends:
-            coin = Spendable(Outpoint(signed.txid, signed.change_vout), signed.choice.change, Tier.UNCONFIRMED)
+            coin = Spendable(
+                Outpoint(signed.txid, signed.change_vout), signed.choice.change, Tier.UNCONFIRMED
+            )
             self.pool.grow(coin, signed.change, {**below, signed.txid: len(signed.raw)})
 
     def _change(self, account: int) -> Path:

@@ -142,7 +142,14 @@ def serialise(transaction: Transaction) -> bytes:
     outputs = b"".join(map(_output_bytes, transaction.outputs))
     counts = compact_size(len(transaction.inputs)), compact_size(len(transaction.outputs))
     return b"".join(
-        (_I32_PACK(transaction.version), counts[0], inputs, counts[1], outputs, _U32_PACK(transaction.lock_time))
+        (
+            _I32_PACK(transaction.version),
+            counts[0],
+            inputs,
+            counts[1],
+            outputs,
+            _U32_PACK(transaction.lock_time),
+        )
     )
 
 
@@ -278,7 +285,9 @@ def _skip_auxpow(raw: bytes) -> int:
                 raise Unreadable(f"the merkle branch before byte {at} has {length} hashes")
             at += 32 * length + 4
     except (struct.error, IndexError):
-        raise Unreadable(f"the block ends inside the proof of work that begins at byte {HEADER_BYTES}") from None
+        raise Unreadable(
+            f"the block ends inside the proof of work that begins at byte {HEADER_BYTES}"
+        ) from None
     return at + HEADER_BYTES
 
 

@@ -17,7 +17,9 @@ def reached(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
     embedded server says.
     """
     if settings.database_url is not None:
-        named = Database(settings.database_url, settings.database_pooler, connections=settings.database_connections)
+        named = Database(
+            settings.database_url, settings.database_pooler, connections=settings.database_connections
+        )
         yield asyncio.run(named.check())
         return
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)

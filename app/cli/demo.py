@@ -38,7 +38,9 @@ async def show(settings: Settings, database: Database, stop: asyncio.Event) -> N
     console.print("Starting Kennel ...")
     async with AsyncExitStack() as stack:
         if own_broker:
-            await stack.enter_async_context(demo_broker.running(chosen.broker_bind.host, chosen.broker_bind.port))
+            await stack.enter_async_context(
+                demo_broker.running(chosen.broker_bind.host, chosen.broker_bind.port)
+            )
             chosen = dataclasses.replace(chosen, mqtt_url=f"mqtt://{chosen.broker_bind}")
         running = await stack.enter_async_context(run.running(chosen, database))
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_SECONDS, trust_env=False))
@@ -94,7 +96,9 @@ def _wallet(settings: Settings) -> tuple[str, str]:
         return "", ""
     if settings.node_url is None:
         login = Options()
-        return _reachable(settings.devnet_bind.host, settings.devnet_bind.port), f"--user {login.user}:{login.password}"
+        return _reachable(
+            settings.devnet_bind.host, settings.devnet_bind.port
+        ), f"--user {login.user}:{login.password}"
     if settings.node_cookie is not None:
         return _bare(settings.node_url), f'--user "$(cat {shlex.quote(str(settings.node_cookie))})"'
     user = quote(urlsplit(settings.node_url).username or "", safe="")

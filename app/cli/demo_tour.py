@@ -75,14 +75,18 @@ class Tour:
     async def _open_invoice(self) -> dict[str, Any] | None:
         """Return an unpaid invoice of an earlier run, so that starting again goes on with it."""
         page = await self._ask("GET", f"/account/{ACCOUNT}/invoices?limit={PAGE}")
-        unpaid = [item for item in page["items"] if item["state"] == "unpaid" and item["reference"] == "demo-order"]
+        unpaid = [
+            item for item in page["items"] if item["state"] == "unpaid" and item["reference"] == "demo-order"
+        ]
         return unpaid[-1] if unpaid else None
 
     async def _open_players(self) -> None:
         """Open accounts with credits from the treasury; those of an earlier run are left alone."""
         await self._ask("POST", "/assets", GOLD, fine=httpx.codes.CONFLICT)
         for name in PLAYERS:
-            await self._ask("POST", f"/account/{name}", {"opening": {GOLD["code"]: COINS}}, fine=httpx.codes.CONFLICT)
+            await self._ask(
+                "POST", f"/account/{name}", {"opening": {GOLD["code"]: COINS}}, fine=httpx.codes.CONFLICT
+            )
 
     async def _end_of_events(self) -> str:
         """Return the cursor after all that has happened; a class without events makes pages of many thousands."""
@@ -112,7 +116,9 @@ class Tour:
         until = loop.time() + READY_SECONDS
         while True:
             try:
-                answer = await self._client.request(method, self._places.admin + path, json=body, headers=headers)
+                answer = await self._client.request(
+                    method, self._places.admin + path, json=body, headers=headers
+                )
             except httpx.TransportError as error:
                 trouble = f"no answer ({type(error).__name__})"
             else:
@@ -122,7 +128,9 @@ class Tour:
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     raise TourEnds(f"The demo stops: {method} {path} was answered with {trouble}")
             if loop.time() > until:
-                raise TourEnds(f"The demo stops: {method} {path} got {trouble} for {READY_SECONDS:.0f} seconds.")
+                raise TourEnds(
+                    f"The demo stops: {method} {path} got {trouble} for {READY_SECONDS:.0f} seconds."
+                )
             await asyncio.sleep(RETRY_SECONDS)
 
     def _explain(self, invoice: dict[str, Any], friend: str) -> None:
@@ -201,15 +209,24 @@ _WORDS: Final = (
         "{foreign_id}: escrow {escrow[id]} of {escrow[amount]} {escrow[asset]} for {escrow[order_id]} is {escrow[state]}",
     ),
     ("refunded", "{invoice_id}: {amount} DOGE go back to {to}, {refunded} of {total_incoming} in all"),
-    ("invoice_total", "{invoice_id}: {total_incoming} of {invoice_total} received, {total_confirmed} confirmed"),
+    (
+        "invoice_total",
+        "{invoice_id}: {total_incoming} of {invoice_total} received, {total_confirmed} confirmed",
+    ),
     (
         "current_balance",
         "{foreign_id}: {current_balance} to spend, {incoming_balance} coming in, {outgoing_balance} going out",
     ),
     ("invoice_id", "{invoice_id}: {amount} DOGE to {to} are not given back{after_all}"),
     ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}{why}"),
-    ("vout", "{foreign_id}: {amount} DOGE to {address}, {confirmations} of {required_confirmations} confirmations"),
-    ("outpoint", "{amount} DOGE of {address} were spent by a transaction that Kennel did not make{after_all}"),
+    (
+        "vout",
+        "{foreign_id}: {amount} DOGE to {address}, {confirmations} of {required_confirmations} confirmations",
+    ),
+    (
+        "outpoint",
+        "{amount} DOGE of {address} were spent by a transaction that Kennel did not make{after_all}",
+    ),
     ("owing", "balances show {owing} DOGE more than there are coins"),
     ("owed", "{foreign_id}: {amount} DOGE, and {owed} are owed by then"),
     ("direction", "{foreign_id}: {amount} DOGE {direction} ({kind}){after_all}"),

@@ -33,7 +33,9 @@ CLASSES: Final = {
 def page() -> str:
     """Return the page as Markdown, in the order in which the types are listed."""
     grouped = groupby(outbox.TYPES, outbox.class_of)
-    sections = [f"## {CLASSES[name]}\n\n" + "\n".join(_entry(one) for one in types) for name, types in grouped]
+    sections = [
+        f"## {CLASSES[name]}\n\n" + "\n".join(_entry(one) for one in types) for name, types in grouped
+    ]
     return "\n".join([HEAD, *sections])
 
 

@@ -220,7 +220,9 @@ Started = Callable[[bool], AbstractContextManager[tuple[Settings, Database]]]
 """Settings and database for a command; called with whether one that a running Kennel has started will do."""
 
 New = Annotated[Path, typer.Argument(help="A new file; with .gz at its end it is compressed.")]
-Written = Annotated[Path, typer.Argument(help="What `kennel export` has written.", exists=True, dir_okay=False)]
+Written = Annotated[
+    Path, typer.Argument(help="What `kennel export` has written.", exists=True, dir_okay=False)
+]
 
 
 def register(commands: typer.Typer, started: Started) -> None:

@@ -21,7 +21,9 @@ class CannotBeDone(Exception):
     """What the operator asked for cannot be done; the message says why."""
 
 
-async def resume(engine: AsyncEngine, node: Node, *, with_payouts: bool = False, owing: Koinu | None = None) -> str:
+async def resume(
+    engine: AsyncEngine, node: Node, *, with_payouts: bool = False, owing: Koinu | None = None
+) -> str:
     """Let payments go on, after a restore only once the ledger is at the node's tip; returns what to tell.
 
     A restore stops payouts as well, and they go on only where they are meant too. Where balances show more than there are
@@ -50,7 +52,9 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     async with engine.connect() as db:
         database = await installation.read(db)
     if high_water.behind(database) is None and not anyway:
-        raise CannotBeDone("The database knows all that was sent; if it is an older one all the same, add --anyway.")
+        raise CannotBeDone(
+            "The database knows all that was sent; if it is an older one all the same, add --anyway."
+        )
     number = _count(SeedFile(home / "seed.json", network), max(database.restores, high_water.restores))
     epoch = secrets.token_hex(16)
     async with engine.begin() as db:
@@ -135,4 +139,6 @@ async def _check_tip(engine: AsyncEngine, node: Node) -> None:
         ours = await blocks.tip(db)
     if ours is None or ours.hash != theirs.hash:
         height = "no block" if ours is None else f"block {ours.height}"
-        raise CannotBeDone(f"The ledger is at {height} and the node at block {theirs.height}: wait until they agree.")
+        raise CannotBeDone(
+            f"The ledger is at {height} and the node at block {theirs.height}: wait until they agree."
+        )

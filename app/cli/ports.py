@@ -57,4 +57,6 @@ def check(wanted: Iterable[tuple[str, Bind]]) -> None:
 
 
 def _opened(bind: Bind) -> socket.socket:
-    return socket.create_server((bind.host, bind.port), family=socket.AF_INET6 if ":" in bind.host else socket.AF_INET)
+    return socket.create_server(
+        (bind.host, bind.port), family=socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    )

@@ -48,7 +48,8 @@ Started = Callable[[bool], AbstractContextManager[tuple[Settings, Database]]]
 
 From = Annotated[int, typer.Option("--from", help="The height of the first block to be read again.", min=0)]
 Birth = Annotated[
-    int | None, typer.Option("--from", help="The first block that can hold a payment; else the seed's birth.", min=0)
+    int | None,
+    typer.Option("--from", help="The first block that can hold a payment; else the seed's birth.", min=0),
 ]
 Accounts = Annotated[
     int | None,
@@ -62,7 +63,8 @@ Gap = Annotated[
     ),
 ]
 Words = Annotated[
-    bool, typer.Option("--words", help="Ask for the 24 words, and make the seed file from them: it is lost too.")
+    bool,
+    typer.Option("--words", help="Ask for the 24 words, and make the seed file from them: it is lost too."),
 ]
 
 
@@ -76,7 +78,9 @@ def register(commands: typer.Typer, started: Started) -> None:
             asyncio.run(_rescan(settings, database, height, _console()))
 
     @commands.command()
-    def recover(number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False) -> None:
+    def recover(
+        number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False
+    ) -> None:
         """Make a lost database again from the seed and the chain; the database must be empty."""
         with started(False) as (settings, database), _in_one_sentence():
             if words:
@@ -140,7 +144,9 @@ async def _until_read(engine: AsyncEngine, follower: Follower, height: int, tell
             tip = await blocks.tip(connection)
         if tip is None:
             raise Stopped("The database has no blocks any more.")
-        read_to = tip.height + 1 if tip.rescan_height is None else min(max(tip.rescan_height, height), tip.height)
+        read_to = (
+            tip.height + 1 if tip.rescan_height is None else min(max(tip.rescan_height, height), tip.height)
+        )
         tell("Reading blocks again", read_to - height, tip.height - height + 1)
         if tip.rescan_height is None:
             return tip.height
@@ -222,7 +228,9 @@ async def _rename(database: Database, old: str, new: str, platform: str) -> None
     if accounts.wrong(new):
         raise Stopped(f"The new name is not {values.FOREIGN_ID}.")
     if old == platform:
-        raise Stopped(f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it.")
+        raise Stopped(
+            f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it."
+        )
     try:
         async with database.patient() as engine, engine.begin() as transaction:
             await accounts.rename(transaction, old, new)

@@ -20,7 +20,9 @@ def of(settings: Settings) -> frozenset[Place]:
     urls = [urlsplit(url) for url in (settings.node_url, settings.node_zmq, settings.mqtt_url) if url]
     served = {(one.hostname or "", one.port or PORTS.get(one.scheme, 0)) for one in urls}
     listening = {(bind.host, bind.port) for bind in binds if bind.port}
-    return frozenset(place for place in listening | served | set(_database(settings.database_url)) if place[0])
+    return frozenset(
+        place for place in listening | served | set(_database(settings.database_url)) if place[0]
+    )
 
 
 def _database(url: str | None) -> Iterator[Place]:

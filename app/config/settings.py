@@ -43,7 +43,9 @@ class Settings:
     database_connections: int = _variable("40", values.whole(10, 1_000))
     pg_bindir: Path | None = _variable("", Path)
     network: str = _variable("regtest", values.one_of(*NETWORKS))
-    node_url: str | None = _variable("", values.url("http", "https"), secret=True)  # None: the built-in devnet
+    node_url: str | None = _variable(
+        "", values.url("http", "https"), secret=True
+    )  # None: the built-in devnet
     node_cookie: Path | None = _variable("", Path)
     node_zmq: str | None = _variable("", values.url("tcp", "ipc"))
     devnet_bind: Bind = _variable("127.0.0.1:18332", values.bind)
@@ -71,7 +73,9 @@ class Settings:
     mqtt_key: Path | None = _variable("", Path)
     mqtt_topic: str | None = _variable("kennel/{class}/{foreign_id}", values.own_topic)  # None: off
     broker_bind: Bind = _variable("127.0.0.1:1883", values.bind)
-    webhook_retries: tuple[int, ...] = _variable("5,300,1800,7200,18000,36000,50400,72000,86400", values.retries)
+    webhook_retries: tuple[int, ...] = _variable(
+        "5,300,1800,7200,18000,36000,50400,72000,86400", values.retries
+    )
     webhook_allow_private: tuple[Network, ...] = _variable("false", values.networks)
     event_retention_days: int = _variable("0", values.whole(0, 36_500))  # 0: kept for ever
     seed_passphrase: str | None = _variable("", values.text(1_024), secret=True)
@@ -96,9 +100,13 @@ def read(environ: Mapping[str, str], config_path: Path | None = None) -> Setting
     An empty variable is an unset one.
     """
     file = _load(_config_path(environ, config_path))
-    found = sections.read({name: file.pop(name) for name in sections.NAMES if isinstance(file.get(name), dict)})
+    found = sections.read(
+        {name: file.pop(name) for name in sections.NAMES if isinstance(file.get(name), dict)}
+    )
     texts = found.texts | _file_texts(file) | _environ_texts(environ)
-    settings = Settings(**_passphrase({name: _parse(name, text) for name, text in texts.items()}), **found.fields)
+    settings = Settings(
+        **_passphrase({name: _parse(name, text) for name, text in texts.items()}), **found.fields
+    )
     _check(settings, texts)
     return settings
 
@@ -212,7 +220,9 @@ def _check(settings: Settings, texts: Mapping[str, str]) -> None:
             "KENNEL_NODE_COOKIE is set but KENNEL_NODE_URL is not.",
         ),
         (
-            settings.node_url is not None and not values.has_login(settings.node_url) and settings.node_cookie is None,
+            settings.node_url is not None
+            and not values.has_login(settings.node_url)
+            and settings.node_cookie is None,
             "KENNEL_NODE_URL must be like http://user:password@host:port, or KENNEL_NODE_COOKIE must be set.",
         ),
         *_open_doors(settings),

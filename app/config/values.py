@@ -18,7 +18,16 @@ RETRIES = 50
 RETRY_SECONDS = range(1, 30 * 86_400 + 1)
 TYPES = 50
 NETWORKS = 50
-YES_OR_NO = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+YES_OR_NO = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
 HOSTS = 100
 FOREIGN_ID = "1 to 255 characters of one line without a slash"
 
@@ -146,7 +155,11 @@ def retries(written: str) -> tuple[int, ...]:
     """Seconds to wait before each further attempt; at most 50 of at most 30 days."""
     parts = [part.strip() for part in written.split(",")]
     numbers = tuple(int(part) for part in parts if re.fullmatch(r"\d{1,8}", part, re.ASCII))
-    if len(numbers) != len(parts) or len(parts) > RETRIES or any(number not in RETRY_SECONDS for number in numbers):
+    if (
+        len(numbers) != len(parts)
+        or len(parts) > RETRIES
+        or any(number not in RETRY_SECONDS for number in numbers)
+    ):
         raise WrongValueError(f"up to {RETRIES} whole numbers of seconds with commas between")
     return numbers
 
@@ -187,7 +200,9 @@ def url(*schemes: str) -> Callable[[str], str]:
         except ValueError:
             whole_url = False
         if not whole_url or parts.scheme not in schemes or characters.forbidden(written) or " " in written:
-            raise WrongValueError(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+            raise WrongValueError(
+                f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+            )
         return written
 
     return parse

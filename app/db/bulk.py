@@ -58,7 +58,9 @@ def rows(table: sa.Table, columns: Sequence[str], given: Sequence[Row]) -> sa.Ta
     return sa.func.unnest(*arrays).table_valued(*typed, name="given").render_derived()
 
 
-async def insert(db: Db, table: sa.Table, given: Sequence[Row], returning: tuple[str, ...] = ()) -> Sequence[Row]:
+async def insert(
+    db: Db, table: sa.Table, given: Sequence[Row], returning: tuple[str, ...] = ()
+) -> Sequence[Row]:
     """Insert all rows in one statement; every row has the columns of the first. Returns what is asked for of each."""
     columns = tuple(given[0])
     found = await db.execute(insertion(table, columns, returning), arrays(given))
@@ -84,7 +86,9 @@ def _array(values: Sequence[Any]) -> str:
         inner = _BYTES + f'",{_BYTES}'.join(map(bytes.hex, values)) + '"'
     elif kinds == {str}:
         together = "".join(values)
-        texts = [text.translate(_QUOTED) for text in values] if '"' in together or "\\" in together else values
+        texts = (
+            [text.translate(_QUOTED) for text in values] if '"' in together or "\\" in together else values
+        )
         inner = '"' + '","'.join(texts) + '"'
     else:
         inner = ",".join(map(_element, values))
@@ -155,7 +159,9 @@ async def new_ids(db: Db, table: sa.Table, count: int) -> list[int]:
 def _numbers(table: sa.Table) -> sa.Select[Sequence[int]]:
     sequence: sa.ColumnElement[str] = sa.literal_column(f"'{table.name}_id_seq'::regclass")
     all_of_them = sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer))
-    return sa.select(sa.func.array(sa.select(sa.func.nextval(sequence)).select_from(all_of_them).scalar_subquery()))
+    return sa.select(
+        sa.func.array(sa.select(sa.func.nextval(sequence)).select_from(all_of_them).scalar_subquery())
+    )
 
 
 async def meanwhile(work: Coroutine[Any, Any, object], steps: Iterable[Step]) -> list[Step]:

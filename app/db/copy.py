@@ -27,7 +27,9 @@ def text(table: sa.Table, columns: Columns, given: Sequence[tuple[object, ...]])
     marks = form.encode().translate(None, _ORDINARY)
     if plain.translate(None, _ORDINARY) == b"\n".join([marks] * len(given)):
         return plain
-    return "\n".join([form % tuple(str(value).translate(_SPECIAL) for value in row) for row in given]).encode()
+    return "\n".join(
+        [form % tuple(str(value).translate(_SPECIAL) for value in row) for row in given]
+    ).encode()
 
 
 async def send(db: Db, table: sa.Table, columns: Columns, rows: bytes) -> None:
@@ -40,7 +42,9 @@ async def send(db: Db, table: sa.Table, columns: Columns, rows: bytes) -> None:
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         if isinstance(error, TimeoutError):  # the server is silent: it would not hear of a rollback either
             driver.terminate()
-        raise DBAPIError(f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()) from error
+        raise DBAPIError(
+            f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()
+        ) from error
 
 
 _BEGIN: Final = sa.text("SELECT 1")

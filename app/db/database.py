@@ -96,7 +96,9 @@ class Database:
         except exc.ProgrammingError as error:
             if sqlstate(error) != _NOT_ALLOWED:
                 raise
-            raise DatabaseAway(f"its user may not make tables ({_first_line(error.orig)}): make it the owner") from None
+            raise DatabaseAway(
+                f"its user may not make tables ({_first_line(error.orig)}): make it the owner"
+            ) from None
 
 
 _ASKED: Final = sa.text(
@@ -159,7 +161,10 @@ def _of_driver(error: BaseException) -> str:
 
 _UNANSWERED: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
     (gaierror, "there is no host of this name: {0}"),
-    (ssl.SSLCertVerificationError, "the certificate of {0} does not prove who it is: see sslmode and sslrootcert"),
+    (
+        ssl.SSLCertVerificationError,
+        "the certificate of {0} does not prove who it is: see sslmode and sslrootcert",
+    ),
     (ssl.SSLError, "{0} and Kennel find no way to speak TLS"),
     ((ConnectionRefusedError, FileNotFoundError), "nobody listens at {0}"),
     (TimeoutError, "{0} does not answer"),

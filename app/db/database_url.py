@@ -99,7 +99,9 @@ class DatabaseUrl:
     @property
     def server_settings(self) -> dict[str, str]:
         """What the server is told about the session."""
-        name = self.options.get("application_name") or self.options.get("fallback_application_name") or "kennel"
+        name = (
+            self.options.get("application_name") or self.options.get("fallback_application_name") or "kennel"
+        )
         return {"application_name": name} | (
             {"options": self.options["options"]} if self.options.get("options") else {}
         )
@@ -166,7 +168,8 @@ def _options(query: str) -> dict[str, str]:
         _check(name, value)
         options[name] = f"{options[name]},{value}" if name == "host" and name in options else value
     if options.get("sslrootcert") == "system" and (
-        options.setdefault("sslmode", "verify-full") != "verify-full" or not options.keys().isdisjoint(_FILES[1:])
+        options.setdefault("sslmode", "verify-full") != "verify-full"
+        or not options.keys().isdisjoint(_FILES[1:])
     ):
         raise WrongUrl("a URL that has sslmode=verify-full and no files where it has sslrootcert=system")
     return options
@@ -198,7 +201,9 @@ def _hosts(place: str, ports: str) -> tuple[Host, ...]:
     others = others * len(found) if len(others) == 1 else others
     if len(others) != len(found) or None in found:
         raise WrongUrl("a URL with host:port, or several of them with commas between, behind the password")
-    return tuple((one[1].strip("[]"), _port(one[2] or other)) for one, other in zip(found, others, strict=True) if one)
+    return tuple(
+        (one[1].strip("[]"), _port(one[2] or other)) for one, other in zip(found, others, strict=True) if one
+    )
 
 
 def _port(written: str) -> int | None:

@@ -33,8 +33,12 @@ def open_engine(
     """
     where, pooled = database_url.parse(url), pooler == "transaction"
     host, port = where.hosts[0] if where.hosts else (None, None)
-    arguments: dict[str, Any] = {"async_creator_fn": opener(where, pooled=pooled, command_seconds=command_seconds)}
-    if pooled:  # a prepared statement without a name is parsed again where it is run, whatever connection that is
+    arguments: dict[str, Any] = {
+        "async_creator_fn": opener(where, pooled=pooled, command_seconds=command_seconds)
+    }
+    if (
+        pooled
+    ):  # a prepared statement without a name is parsed again where it is run, whatever connection that is
         arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
     made = create_async_engine(
         sa.URL.create("postgresql+asyncpg", where.user, where.password, host, port, where.database),

@@ -66,12 +66,18 @@ installation = sa.Table(
     "installation",
     metadata,
     sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
-    sa.Column("epoch", sa.Text, nullable=False),  # random: tells this history of the database from others of its dumps
+    sa.Column(
+        "epoch", sa.Text, nullable=False
+    ),  # random: tells this history of the database from others of its dumps
     _amount("sent"),  # transactions up to this number may have been sent, also those that are not here
     _amount("restores"),  # how often this history, or one that it was told from, was begun again
-    sa.Column("compared", sa.Text),  # the database that was last held against what was sent; null: none ever was
+    sa.Column(
+        "compared", sa.Text
+    ),  # the database that was last held against what was sent; null: none ever was
     sa.Column("behind", sa.Text),  # why it may be older than what was sent and given out, while that is so
-    sa.Column("seed", sa.Text),  # the fingerprint of the seed that all keys come from; null until one was here
+    sa.Column(
+        "seed", sa.Text
+    ),  # the fingerprint of the seed that all keys come from; null until one was here
     sa.CheckConstraint("id = 1", name="single"),
 )
 
@@ -96,14 +102,18 @@ accounts = sa.Table(
     _text("vendor_url"),
     _amount("accept_unconfirmed_below"),
     sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
-    sa.Column("payout_since", Time, nullable=False, server_default=NOW),  # the last payout, or when its terms were set
+    sa.Column(
+        "payout_since", Time, nullable=False, server_default=NOW
+    ),  # the last payout, or when its terms were set
     sa.Column("payout_after", Time),  # no payout before: the last one failed
     sa.Column("state", sa.Text, nullable=False, server_default="open"),
     _created(),
     sa.CheckConstraint("id >= 0", name="id"),
     sa.CheckConstraint("state IN ('open', 'closed')", name="state"),
     # With what is asked of names in every request, so that the wide row need not be read for it.
-    sa.UniqueConstraint("foreign_id", name="accounts_foreign_id_key", postgresql_include=["id", "address", "state"]),
+    sa.UniqueConstraint(
+        "foreign_id", name="accounts_foreign_id_key", postgresql_include=["id", "address", "state"]
+    ),
     sa.Index("accounts_payout_idx", "id", postgresql_where=sa.text("payout_address <> ''")),
     sa.Index("accounts_closed_idx", "id", postgresql_where=sa.text("state = 'closed'")),
 )
@@ -121,7 +131,9 @@ addresses = sa.Table(
     metadata,
     sa.Column("script", sa.LargeBinary, primary_key=True),
     sa.Column("account_id", sa.BigInteger, nullable=False),
-    sa.Column("branch", sa.SmallInteger, nullable=False),  # BIP44: 0 receives, 1 is change; 2 is the account key itself
+    sa.Column(
+        "branch", sa.SmallInteger, nullable=False
+    ),  # BIP44: 0 receives, 1 is change; 2 is the account key itself
     sa.Column("index", sa.BigInteger, nullable=False),
     sa.Column("purpose", sa.Text, nullable=False),
     _created(),
@@ -160,8 +172,12 @@ invoices = sa.Table(
     sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
     _amount("received"),  # in blocks, confirmed or not
     _amount("confirmed"),
-    sa.Column("detected", sa.Boolean, nullable=False, server_default="false"),  # TOTAL_PAYMENT_DETECTED was told
-    sa.Column("settled", sa.Boolean, nullable=False, server_default="false"),  # TOTAL_PAYMENT_CONFIRMED was told
+    sa.Column(
+        "detected", sa.Boolean, nullable=False, server_default="false"
+    ),  # TOTAL_PAYMENT_DETECTED was told
+    sa.Column(
+        "settled", sa.Boolean, nullable=False, server_default="false"
+    ),  # TOTAL_PAYMENT_CONFIRMED was told
     sa.Column("unsettled", sa.Boolean, nullable=False, server_default="false"),  # then PAYMENT_UNCONFIRMED
     sa.Column("expires", Time),
     sa.Column("expired", sa.Boolean, nullable=False, server_default="false"),  # EXPIRED was told
@@ -173,7 +189,9 @@ invoices = sa.Table(
     sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name="total"),
     sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name="received"),
     sa.CheckConstraint("settled_inside BETWEEN 0 AND confirmed AND refunded_inside >= 0", name="inside"),
-    sa.Index("invoices_open_idx", "account_id", postgresql_where=sa.text("NOT (expired OR cancelled OR settled)")),
+    sa.Index(
+        "invoices_open_idx", "account_id", postgresql_where=sa.text("NOT (expired OR cancelled OR settled)")
+    ),
     sa.Index("invoices_created_idx", "account_id", "created"),
     sa.Index("invoices_state_idx", "account_id", sa.text(f"({INVOICE_STATE})"), "index"),
     sa.Index(
@@ -212,10 +230,16 @@ chain_state = sa.Table(
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("start_height", sa.Integer, nullable=False),
     sa.Column("rescan_height", sa.Integer),  # the next block to read again, while a rescan runs
-    sa.Column("reorg_top", sa.Integer),  # where the tip was when blocks began to be taken back, until it is there again
+    sa.Column(
+        "reorg_top", sa.Integer
+    ),  # where the tip was when blocks began to be taken back, until it is there again
     sa.Column("payments_paused", sa.Text),  # why nothing is signed or sent, while that is so
-    sa.Column("owned", sa.Numeric(38, 0), nullable=False, server_default="0"),  # what blocks posted to customers and
-    sa.Column("kept", sa.Numeric(38, 0), nullable=False, server_default="0"),  # clawback; what they moved of our coins
+    sa.Column(
+        "owned", sa.Numeric(38, 0), nullable=False, server_default="0"
+    ),  # what blocks posted to customers and
+    sa.Column(
+        "kept", sa.Numeric(38, 0), nullable=False, server_default="0"
+    ),  # clawback; what they moved of our coins
     sa.CheckConstraint("id = 1", name="single"),
 )
 
@@ -233,7 +257,9 @@ deposits = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("height", sa.Integer),
     sa.Column("confirm_height", sa.Integer),
-    sa.Column("round", sa.Integer, nullable=False),  # how often a block has brought it: part of its entries' keys
+    sa.Column(
+        "round", sa.Integer, nullable=False
+    ),  # how often a block has brought it: part of its entries' keys
     _amount("owed"),  # what clawback still waits for from it
     _created(),
     sa.CheckConstraint("state IN ('incoming', 'confirmed', 'undone')", name="state"),
@@ -241,9 +267,13 @@ deposits = sa.Table(
     sa.Index("deposits_due_idx", "confirm_height", postgresql_where=sa.text("state = 'incoming'")),
     sa.Index("deposits_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
     sa.Index("deposits_created_idx", "account_id", "created"),
-    sa.Index("deposits_address_idx", "account_id", "branch", "index", postgresql_where=sa.text("invoice IS NULL")),
+    sa.Index(
+        "deposits_address_idx", "account_id", "branch", "index", postgresql_where=sa.text("invoice IS NULL")
+    ),
     sa.Index("deposits_owed_idx", "account_id", postgresql_where=sa.text("owed > 0")),
-    sa.Index("deposits_invoice_idx", "account_id", "invoice", postgresql_where=sa.text("invoice IS NOT NULL")),
+    sa.Index(
+        "deposits_invoice_idx", "account_id", "invoice", postgresql_where=sa.text("invoice IS NOT NULL")
+    ),
 )
 
 coins = sa.Table(
@@ -259,8 +289,12 @@ coins = sa.Table(
     sa.Column("height", sa.Integer),  # null: its block was disconnected
     sa.Column("spent_height", sa.Integer),
     sa.Column("spent_by", sa.LargeBinary),
-    sa.Column("spends", sa.Integer, nullable=False, server_default="0"),  # how often: part of the entries' keys
-    sa.Column("change", sa.Boolean, nullable=False, server_default="false"),  # of a transaction of ours: no deposit
+    sa.Column(
+        "spends", sa.Integer, nullable=False, server_default="0"
+    ),  # how often: part of the entries' keys
+    sa.Column(
+        "change", sa.Boolean, nullable=False, server_default="false"
+    ),  # of a transaction of ours: no deposit
     sa.Column("transaction_id", sa.BigInteger),  # the transaction of ours that is to spend it
     sa.CheckConstraint("(spent_height IS NULL) = (spent_by IS NULL)", name="spent"),
     sa.CheckConstraint("height IS NOT NULL OR spent_height IS NULL", name="height"),
@@ -272,8 +306,14 @@ coins = sa.Table(
         "amount",
         postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL"),
     ),
-    sa.Index("coins_free_idx", "amount", postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL")),
-    sa.Index("coins_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
+    sa.Index(
+        "coins_free_idx",
+        "amount",
+        postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL"),
+    ),
+    sa.Index(
+        "coins_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")
+    ),
 )
 
 watched_inputs = sa.Table(
@@ -281,8 +321,12 @@ watched_inputs = sa.Table(
     metadata,
     sa.Column("txid", sa.LargeBinary, primary_key=True),  # of a coinbase: zeros, and the block's height
     sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("by", sa.LargeBinary, primary_key=True),  # the transaction that spends it, and that a deposit rests on
-    sa.Column("height", sa.Integer, index=True),  # of the block that holds that one; null: it was disconnected
+    sa.Column(
+        "by", sa.LargeBinary, primary_key=True
+    ),  # the transaction that spends it, and that a deposit rests on
+    sa.Column(
+        "height", sa.Integer, index=True
+    ),  # of the block that holds that one; null: it was disconnected
     sa.Index("watched_inputs_nowhere_idx", "txid", "vout", postgresql_where=sa.text("height IS NULL")),
 )
 
@@ -316,13 +360,18 @@ payments = sa.Table(
     _created(),
     sa.CheckConstraint("kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation')", name="kind"),
     sa.CheckConstraint(
-        "state IN ('PENDING', 'PROCESSING', 'BROADCAST', 'CONFIRMED', 'FAILED', 'CANCELLING', 'VOIDED')", name="state"
+        "state IN ('PENDING', 'PROCESSING', 'BROADCAST', 'CONFIRMED', 'FAILED', 'CANCELLING', 'VOIDED')",
+        name="state",
     ),
-    sa.CheckConstraint("(amount > 0 OR amount = 0 AND kind = 'consolidation') AND reserved >= 0", name="amount"),
+    sa.CheckConstraint(
+        "(amount > 0 OR amount = 0 AND kind = 'consolidation') AND reserved >= 0", name="amount"
+    ),
     sa.CheckConstraint("(transaction_id IS NULL) = (fee IS NULL)", name="signed"),
     sa.Index("payments_id_idx", "id"),
     sa.Index("payments_pending_idx", "id", postgresql_where=sa.text("state = 'PENDING'")),
-    sa.Index("payments_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")),
+    sa.Index(
+        "payments_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")
+    ),
     sa.Index("payments_cancelling_idx", "id", postgresql_where=sa.text("state = 'CANCELLING'")),
     sa.Index("payments_owed_idx", "account_id", postgresql_where=sa.text("owed > 0")),
     sa.Index(
@@ -368,7 +417,9 @@ transactions = sa.Table(
     sa.Column("height", sa.Integer),
     sa.Column("confirm_height", sa.Integer),
     sa.Column("conflict_height", sa.Integer),  # where another transaction spent one of its inputs
-    sa.Column("round", sa.Integer, nullable=False, server_default="0"),  # how often it was mined: part of entries' keys
+    sa.Column(
+        "round", sa.Integer, nullable=False, server_default="0"
+    ),  # how often it was mined: part of entries' keys
     sa.Column(
         "ancestors", sa.Integer, nullable=False, server_default="1"
     ),  # unmined ones when it was signed, and itself
@@ -381,7 +432,11 @@ transactions = sa.Table(
     sa.Index("transactions_outbid_idx", "id", postgresql_where=sa.text("outbid")),
     sa.Index("transactions_due_idx", "confirm_height", postgresql_where=sa.text("state = 'mined'")),
     sa.Index("transactions_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
-    sa.Index("transactions_conflict_idx", "conflict_height", postgresql_where=sa.text("conflict_height IS NOT NULL")),
+    sa.Index(
+        "transactions_conflict_idx",
+        "conflict_height",
+        postgresql_where=sa.text("conflict_height IS NOT NULL"),
+    ),
 )
 
 transaction_inputs = sa.Table(
@@ -469,17 +524,23 @@ holds = sa.Table(
     sa.Column("remaining", Amount, nullable=False),  # still held
     _amount("captured"),
     sa.Column("state", sa.Text, nullable=False, server_default="HELD"),
-    sa.Column("moves", sa.Integer, nullable=False, server_default="0"),  # how often some of it moved: in entries' keys
+    sa.Column(
+        "moves", sa.Integer, nullable=False, server_default="0"
+    ),  # how often some of it moved: in entries' keys
     _text("reference_type"),
     _text("reference"),
     sa.Column("expires", Time),
     _created(),
     sa.CheckConstraint("state IN ('HELD', 'RELEASED', 'CAPTURED', 'CONVERTED', 'EXPIRED')", name="state"),
-    sa.CheckConstraint("remaining >= 0 AND captured >= 0 AND remaining + captured <= amount", name="remaining"),
+    sa.CheckConstraint(
+        "remaining >= 0 AND captured >= 0 AND remaining + captured <= amount", name="remaining"
+    ),
     sa.CheckConstraint("(state = 'HELD') = (remaining > 0)", name="held"),
     sa.Index("holds_id_idx", "id", unique=True),
     sa.Index("holds_state_idx", "account_id", "state", "id"),
-    sa.Index("holds_expires_idx", "expires", postgresql_where=sa.text("state = 'HELD' AND expires IS NOT NULL")),
+    sa.Index(
+        "holds_expires_idx", "expires", postgresql_where=sa.text("state = 'HELD' AND expires IS NOT NULL")
+    ),
 )
 
 escrows = sa.Table(
@@ -502,7 +563,9 @@ escrows = sa.Table(
     _created(),
     sa.CheckConstraint("state IN ('LOCKED', 'RELEASED', 'REFUNDED', 'DISPUTED', 'RESOLVED')", name="state"),
     sa.CheckConstraint("amount > 0 AND fee BETWEEN 0 AND amount", name="amount"),
-    sa.CheckConstraint("to_seller >= 0 AND to_buyer >= 0 AND amount - to_seller - to_buyer >= 0", name="parts"),
+    sa.CheckConstraint(
+        "to_seller >= 0 AND to_buyer >= 0 AND amount - to_seller - to_buyer >= 0", name="parts"
+    ),
     sa.CheckConstraint("account_id <> seller_id", name="sides"),
     sa.Index("escrows_id_idx", "id", unique=True),
     sa.Index("escrows_buyer_state_idx", "account_id", "state", "id"),
@@ -515,10 +578,14 @@ seals = sa.Table(
     "seals",
     metadata,
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("first_entry", sa.BigInteger, nullable=False),  # it covers the entries between the two, both included
+    sa.Column(
+        "first_entry", sa.BigInteger, nullable=False
+    ),  # it covers the entries between the two, both included
     sa.Column("last_entry", sa.BigInteger, nullable=False, unique=True),
     sa.Column("entries", sa.BigInteger, nullable=False),  # how many there are
-    sa.Column("hash", sa.LargeBinary, nullable=False),  # SHA-256 over the hash before it and those of the rows
+    sa.Column(
+        "hash", sa.LargeBinary, nullable=False
+    ),  # SHA-256 over the hash before it and those of the rows
     sa.Column(
         "marks", sa.LargeBinary, nullable=False
     ),  # the first 8 bytes of each row's hash: they tell which was changed
@@ -583,7 +650,9 @@ webhook_endpoints = sa.Table(
     sa.Column("foreign_id", sa.Text),  # null: of every account
     sa.Column("secret", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, server_default="active"),
-    sa.Column("position", sa.BigInteger, nullable=False),  # it hears of nothing up to here, but for its backlogs
+    sa.Column(
+        "position", sa.BigInteger, nullable=False
+    ),  # it hears of nothing up to here, but for its backlogs
     _created(),
     _text("description"),
     _text("previous_secret"),  # signs as well until the time beside it

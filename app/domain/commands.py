@@ -57,7 +57,11 @@ async def perform(
     foretell = command.foretell
     known = {claim: foretell(asked[place].request) if foretell else None for claim, place in places.items()}
     earlier = await idempotency.claim(db, command.kind, known, wait_seconds)
-    fresh = [n for n, (_, claim) in enumerate(asked) if claim is None or (claim not in earlier and places[claim] == n)]
+    fresh = [
+        n
+        for n, (_, claim) in enumerate(asked)
+        if claim is None or (claim not in earlier and places[claim] == n)
+    ]
     outcomes: dict[int, Result[Resource] | Refusal] = {}
     for place, made in zip(
         fresh, await command.run(db, [asked[n].request for n in fresh]) if fresh else [], strict=True
@@ -66,7 +70,9 @@ async def perform(
     await _settle(db, command, asked, outcomes)
     if len(outcomes) == len(asked):
         return list(outcomes.values())
-    return await _with_replays(db, command, asked, outcomes, {**earlier, **_twins(command, asked, places, outcomes)})
+    return await _with_replays(
+        db, command, asked, outcomes, {**earlier, **_twins(command, asked, places, outcomes)}
+    )
 
 
 async def _settle(
@@ -79,7 +85,9 @@ async def _settle(
     claims = [(asked[n].claim, outcome) for n, outcome in outcomes.items()]
     if command.foretell is None:
         made = {
-            claim: command.name(one.thing) for claim, one in claims if claim is not None and isinstance(one, Result)
+            claim: command.name(one.thing)
+            for claim, one in claims
+            if claim is not None and isinstance(one, Result)
         }
         await idempotency.fulfil(db, made)
     await idempotency.delete_expired(
@@ -109,7 +117,9 @@ async def _with_replays(
     answers: Mapping[Claim, str | Refusal],
 ) -> list[Result[Resource] | Refusal]:
     """Answer the repeated requests with the thing as it is now."""
-    repeated = {n: answers[one.claim] for n, one in enumerate(asked) if n not in outcomes and one.claim is not None}
+    repeated = {
+        n: answers[one.claim] for n, one in enumerate(asked) if n not in outcomes and one.claim is not None
+    }
     ids = [answer for answer in repeated.values() if isinstance(answer, str)]
     things = await command.load(db, ids) if ids else {}
     for place, answer in repeated.items():

@@ -39,13 +39,24 @@ ITEM: Final = {"type": "item", "name": "Doge plush", "sku": "D-1", "description"
 
 def all_types() -> Mapping[str, OutboxEvent]:
     """Return an example of each type, in the order in which they are documented."""
-    made = [*_accounts(), *_deposits(), *_invoices(), *_payments(), *_transfers(), *_holds(), *_escrows(), *_system()]
+    made = [
+        *_accounts(),
+        *_deposits(),
+        *_invoices(),
+        *_payments(),
+        *_transfers(),
+        *_holds(),
+        *_escrows(),
+        *_system(),
+    ]
     return {fact.type: fact for fact in made}
 
 
 def event(fact: OutboxEvent) -> Event:
     """Number an example as if it had been the first thing to happen to its account."""
-    return Event(42, fact.account_id, 3, fact.foreign_id, "5075987376cc0e765da04c79581afc94", *_told(fact), NOON)
+    return Event(
+        42, fact.account_id, 3, fact.foreign_id, "5075987376cc0e765da04c79581afc94", *_told(fact), NOON
+    )
 
 
 def _told(fact: OutboxEvent) -> tuple[str, str]:
@@ -99,9 +110,17 @@ def _invoices() -> list[OutboxEvent]:
         "INV_CANCELLED": (0, 0),
         "INV_LATE_PAYMENT_DETECTED": (part, 0),
     }
-    sums = {name: InvoiceSums(ADDRESSES[0], TEN, Koinu(come), Koinu(sure)) for name, (come, sure) in paid.items()}
-    refund = invoices.invoice_refunded(SHOP, InvoiceSums(ADDRESSES[0], TEN, whole, whole), whole, whole, ADDRESSES[1])
-    return [invoices.invoice_created(made), *(invoices.invoice_payment(SHOP, *one) for one in sums.items()), refund]
+    sums = {
+        name: InvoiceSums(ADDRESSES[0], TEN, Koinu(come), Koinu(sure)) for name, (come, sure) in paid.items()
+    }
+    refund = invoices.invoice_refunded(
+        SHOP, InvoiceSums(ADDRESSES[0], TEN, whole, whole), whole, whole, ADDRESSES[1]
+    )
+    return [
+        invoices.invoice_created(made),
+        *(invoices.invoice_payment(SHOP, *one) for one in sums.items()),
+        refund,
+    ]
 
 
 def _payments() -> list[OutboxEvent]:
@@ -115,12 +134,18 @@ def _payments() -> list[OutboxEvent]:
     states = {"PAYMENT_SENT": "BROADCAST", "PAYMENT_REPLACED": "BROADCAST", "PAYMENT_ON_CHAIN": "BROADCAST", "PAYMENT_CONFIRMED": "CONFIRMED",
               "PAYMENT_UNCONFIRMED": "BROADCAST", "PAYMENT_VOIDED": "VOIDED"}  # fmt: skip
     failed = replace(
-        sent, state="FAILED", error="Another transaction spent the coins of this payment.", returned=sent.total
+        sent,
+        state="FAILED",
+        error="Another transaction spent the coins of this payment.",
+        returned=sent.total,
     )
     refund = replace(failed, kind="refund", reference=ADDRESSES[0])
     return [
         payments.payment_event(asked, "PAYMENT_REQUESTED"),
-        *(payments.payment_event(replace(sent, state=state, returned=TEN), name) for name, state in states.items()),
+        *(
+            payments.payment_event(replace(sent, state=state, returned=TEN), name)
+            for name, state in states.items()
+        ),
         payments.payment_event(replace(sent, former=OTHER_TXID), outbox.TXID_CHANGED),
         payments.payment_event(failed, "PAYMENT_FAILED"),
         payments.refund_returned(refund),
@@ -135,7 +160,9 @@ def _transfers() -> list[OutboxEvent]:
     entry = Entry("TRANSFER", ("transfer", "x"), "x", postings)
     lines = (AppliedPosting(postings[0], Balance(75)), AppliedPosting(postings[1], Balance(25)))
     sides = (Share(CUSTOMER.foreign_id, 25),), (Share(SHOP.foreign_id, 25),)
-    transfer = Transfer(31, "x", "TRANSFER", *sides, GOLD.code, GOLD.decimals, 25, "order", "order-7", "{}", NOON)
+    transfer = Transfer(
+        31, "x", "TRANSFER", *sides, GOLD.code, GOLD.decimals, 25, "order", "order-7", "{}", NOON
+    )
     return transfers.told(Posted(entry, lines, 0, 31, NOON), transfer, {SHOP.id: SHOP, CUSTOMER.id: CUSTOMER})
 
 
@@ -155,9 +182,16 @@ def _holds() -> list[OutboxEvent]:
 def _escrows() -> list[OutboxEvent]:
     reference = ("order", "order-7")
     locked = Escrow(4, "order-7", CUSTOMER, SHOP, GOLD, 100, 5, None, "LOCKED", 0, 0, reference, "{}", NOON)
-    ended = {"LOCKED": (0, 0), "RELEASED": (95, 0), "REFUNDED": (0, 100), "DISPUTED": (0, 0), "RESOLVED": (55, 40)}
+    ended = {
+        "LOCKED": (0, 0),
+        "RELEASED": (95, 0),
+        "REFUNDED": (0, 100),
+        "DISPUTED": (0, 0),
+        "RESOLVED": (55, 40),
+    }
     escrows = [
-        replace(locked, state=state, to_seller=seller, to_buyer=buyer) for state, (seller, buyer) in ended.items()
+        replace(locked, state=state, to_seller=seller, to_buyer=buyer)
+        for state, (seller, buyer) in ended.items()
     ]
     balances = [Balance(75, held=0 if escrow.to_seller or escrow.to_buyer else 100) for escrow in escrows]
     fee = fee_earned(escrows[1], PLATFORM, locked.fee)

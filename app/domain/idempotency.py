@@ -78,7 +78,9 @@ async def forget_old(db: Db, limit: int = 1000) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return (await db.execute(sa.delete(idempotency).where(sa.tuple_(*idempotency.primary_key).in_(old)))).rowcount
+    return (
+        await db.execute(sa.delete(idempotency).where(sa.tuple_(*idempotency.primary_key).in_(old)))
+    ).rowcount
 
 
 _KEY: Final = ("scope", "key")
@@ -120,7 +122,9 @@ async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
 
     A key that another transaction holds is waited for. If that one commits, this one fails (SQLSTATE 23505), to be done again.
     """
-    rows = [(scope, key, fingerprint.hex(), kind, thing) for (scope, key, fingerprint), thing in claims.items()]
+    rows = [
+        (scope, key, fingerprint.hex(), kind, thing) for (scope, key, fingerprint), thing in claims.items()
+    ]
     foretold = all(thing is not None for thing in claims.values())
     if rows:
         columns = _TAKEN if foretold else _TAKEN[:-1]

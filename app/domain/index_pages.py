@@ -18,7 +18,9 @@ EMPTY: sa.ColumnElement[str] = sa.literal_column("''", sa.Text)
 Columns = Sequence[sa.ColumnElement[Any]]
 
 
-def newest(found: sa.Select[Any], columns: Columns, same: Sequence[Any], below: int, limit: int) -> sa.Select[Any]:
+def newest(
+    found: sa.Select[Any], columns: Columns, same: Sequence[Any], below: int, limit: int
+) -> sa.Select[Any]:
     """Take the last rows below a place: `same` is what all columns of the index but the last are, values or columns."""
     bounds = _typed(columns, (*same, below))
     found = found.where(sa.tuple_(*columns) < sa.tuple_(*bounds))
@@ -32,17 +34,23 @@ def oldest(
 ) -> sa.Select[Any]:
     """Take the first rows whose last column is between the two, both included."""
     low, high = (sa.tuple_(*_typed(columns, (*same, end))) for end in between)
-    return found.where(sa.tuple_(*columns) >= low, sa.tuple_(*columns) <= high).order_by(*columns).limit(limit)
+    return (
+        found.where(sa.tuple_(*columns) >= low, sa.tuple_(*columns) <= high).order_by(*columns).limit(limit)
+    )
 
 
 def texts(values: Sequence[str]) -> sa.TableValuedAlias:
     """Return the texts as rows with the column `text`: what lies apart in an index is looked up for each."""
     return (
-        sa.func.unnest(sa.literal(list(values), bulk.TEXTS)).table_valued(sa.column("text", sa.Text)).render_derived()
+        sa.func.unnest(sa.literal(list(values), bulk.TEXTS))
+        .table_valued(sa.column("text", sa.Text))
+        .render_derived()
     )
 
 
-def of_each(some: sa.TableValuedAlias, page: sa.Select[int], limit: int, *, newest_first: bool) -> sa.Select[int]:
+def of_each(
+    some: sa.TableValuedAlias, page: sa.Select[int], limit: int, *, newest_first: bool
+) -> sa.Select[int]:
     """Take from the pages that each of `some` has the first keys of all."""
     found = page.lateral()
     [key] = found.c
@@ -52,4 +60,6 @@ def of_each(some: sa.TableValuedAlias, page: sa.Select[int], limit: int, *, newe
 
 def _typed(columns: Columns, values: Sequence[Any]) -> list[sa.ColumnElement[Any]]:
     pairs = zip(columns, values, strict=True)
-    return [one if isinstance(one, sa.ColumnElement) else sa.literal(one, column.type) for column, one in pairs]
+    return [
+        one if isinstance(one, sa.ColumnElement) else sa.literal(one, column.type) for column, one in pairs
+    ]

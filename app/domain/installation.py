@@ -57,7 +57,9 @@ _THIS_DATABASE: Final = sa.literal_column(
     sa.Text,
 )
 _COMPARED: Final = sa.func.coalesce(installation.c.compared == _THIS_DATABASE, sa.false())
-HIGHEST: Final = sa.func.greatest(installation.c.sent, sa.select(sa.func.max(transactions.c.id)).scalar_subquery())
+HIGHEST: Final = sa.func.greatest(
+    installation.c.sent, sa.select(sa.func.max(transactions.c.id)).scalar_subquery()
+)
 """The highest number of a transaction that may have been sent; 0 if none. Of a statement that reads `installation`."""
 COLUMNS: Final = (
     installation.c.epoch,

@@ -24,7 +24,9 @@ NOBODYS: Final[tuple[Network, ...]] = (
     IPv4Network("168.63.129.16/32"),  # Azure's platform: keys and settings of the machine
     IPv4Network("192.0.0.0/24"),  # of protocols, with Oracle's metadata (192.0.0.192) and relays among them
     IPv4Network("192.88.99.0/24"),  # relays of 6to4
-    IPv4Network("100.64.0.0/10"),  # shared by a provider's customers, with Alibaba's metadata (100.100.100.200)
+    IPv4Network(
+        "100.64.0.0/10"
+    ),  # shared by a provider's customers, with Alibaba's metadata (100.100.100.200)
     IPv6Network("64:ff9b:1::/48"),  # NAT64 of one's own, whose IPv4 addresses may stand anywhere in it
     IPv6Network("fd00:ec2::/32"),  # Amazon's metadata
 )
@@ -89,7 +91,11 @@ class Guard:
         if not hosts:
             return False
         carried = _carried(address) or address
-        return host.lower() in hosts or str(carried) in hosts or (is_local(carried) and any(map(_names_this, hosts)))
+        return (
+            host.lower() in hosts
+            or str(carried) in hosts
+            or (is_local(carried) and any(map(_names_this, hosts)))
+        )
 
 
 def _names_this(host: str) -> bool:

@@ -47,7 +47,9 @@ class Bus:
         left = [event for event in page if event.position not in self.taken]
         for request in requests(left):
             refusals = await self._put(request)
-            self.taken |= {event.position for event, refusal in zip(request, refusals, strict=True) if not refusal}
+            self.taken |= {
+                event.position for event, refusal in zip(request, refusals, strict=True) if not refusal
+            }
             if any(refusals):
                 raise self._untold(page, next(filter(None, refusals)))
         self.taken.clear()
@@ -131,5 +133,7 @@ def _connect(region: str | None, endpoint: str | None) -> Any:
     from botocore.config import Config
     from botocore.session import Session
 
-    once = Config(connect_timeout=CONNECT_SECONDS, read_timeout=ANSWER_SECONDS, retries={"total_max_attempts": 1})
+    once = Config(
+        connect_timeout=CONNECT_SECONDS, read_timeout=ANSWER_SECONDS, retries={"total_max_attempts": 1}
+    )
     return Session().create_client("events", region_name=region, endpoint_url=endpoint, config=once)

@@ -19,7 +19,9 @@ MODE: Final = 0o640
 """Others than the owner and the group learn nothing of who was paid what."""
 
 
-def sink(name: str, file: "File", types: tuple[str, ...] = (outbox.ALL,), foreign_id: str | None = None) -> Sink:
+def sink(
+    name: str, file: "File", types: tuple[str, ...] = (outbox.ALL,), foreign_id: str | None = None
+) -> Sink:
     """Return the file as a place for events of these types, of one account where `foreign_id` is given."""
     return Sink(name, f"the log {file.path}", file.send, types, foreign_id, BATCH)
 

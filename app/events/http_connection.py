@@ -118,7 +118,9 @@ class Connection(asyncio.Protocol):
 
     def _settle(self) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(HttpAnswer(self._status, bytes(self._body[:ANSWER_BYTES]), self._retry_after))
+            self._answer.set_result(
+                HttpAnswer(self._status, bytes(self._body[:ANSWER_BYTES]), self._retry_after)
+            )
 
     def _end(self, reason: str, *, untouched: bool = False) -> None:
         if self._answer is not None and not self._answer.done():

@@ -33,7 +33,9 @@ def parse(url: str) -> WebhookTarget:
     """Take an http or https URL apart; ValueError says what is wrong, without the URL."""
     origin, parts = urls.parse(url)
     shown = f"[{origin.host}]" if ":" in origin.host else origin.host
-    path = quote(parts.path or "/", safe=TARGET) + (f"?{quote(parts.query, safe=TARGET)}" if parts.query else "")
+    path = quote(parts.path or "/", safe=TARGET) + (
+        f"?{quote(parts.query, safe=TARGET)}" if parts.query else ""
+    )
     head = f"POST {path} HTTP/1.1\r\nHost: {shown}{f':{parts.port}' if parts.port else ''}\r\n"
     return WebhookTarget(origin, head + _authorization(parts.username, parts.password))
 

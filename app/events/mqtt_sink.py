@@ -142,7 +142,9 @@ class Link:
         aiomqtt's semaphore is fair, so IN_FLIGHT are under way and their order is kept. A publish alone would wait for
         its time limit after the connection has ended.
         """
-        sends = [[self._send(target, outbox.envelope(event)) for target in where] for where, event in messages]
+        sends = [
+            [self._send(target, outbox.envelope(event)) for target in where] for where, event in messages
+        ]
         tasks = [task for of_event in sends for task in of_event]
         settled = asyncio.create_task(_settled(tasks))
         ends: list[asyncio.Future[Any]] = [settled, self._watch, self._trouble.first]
@@ -163,7 +165,9 @@ class Link:
             await self._stack.aclose()
 
     def _send(self, target: MqttTarget, payload: bytes) -> asyncio.Task[None]:
-        return asyncio.create_task(self._client.publish(target.topic, payload, qos=target.qos, retain=target.retain))
+        return asyncio.create_task(
+            self._client.publish(target.topic, payload, qos=target.qos, retain=target.retain)
+        )
 
     def _failure(self, results: Sequence[BaseException | None]) -> str:
         """Return what went wrong first; sends that were cancelled waited for an answer that does not come."""
@@ -199,8 +203,12 @@ def parse(
     if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
         raise ValueError("not an mqtt or mqtts URL")
     tls = (certificates or Certificates()) if parts.scheme == "mqtts" else None
-    username, password = (None if text is None else unquote(text) for text in (parts.username, parts.password))
-    return Broker(parts.hostname, parts.port or (8883 if tls else 1883), tls, username, password, client_id, protocol)
+    username, password = (
+        None if text is None else unquote(text) for text in (parts.username, parts.password)
+    )
+    return Broker(
+        parts.hostname, parts.port or (8883 if tls else 1883), tls, username, password, client_id, protocol
+    )
 
 
 def sink(broker: Broker, queues: Sequence[Queue]) -> Sink:
@@ -241,7 +249,9 @@ class _Publisher:
         """Publish each event to all its topics."""
         if self._link is None:
             raise UndeliveredEvents("not connected")
-        told, reason = await self._link.publish([(mqtt_topics.of(event, self._queues), event) for event in page])
+        told, reason = await self._link.publish(
+            [(mqtt_topics.of(event, self._queues), event) for event in page]
+        )
         if reason:
             raise UndeliveredEvents(reason, told)
 

@@ -13,7 +13,9 @@ PLACES: Final = ("{class}", "{type}", "{foreign_id}")
 PLACED: Final = 8
 """Places of one template: what is put into them must not outgrow a topic's 65,535 bytes."""
 BRACED: Final = re.compile(r"\{[^{}]*\}|[{}]")
-_NONE: Final = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_NONE: Final = "\ufdd0-\ufdef" + "".join(
+    chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
+)
 """Unicode's noncharacters: a broker may break the connection of whoever sends one in a topic, and mosquitto does."""
 ESCAPED: Final = re.compile(f"[/+#%\x00-\x1f\x7f-\x9f{_NONE}]")
 """What separates levels, is a wildcard, begins an escape or is forbidden in a topic (MQTT 3.1.1, 1.5.3 and 4.7)."""
@@ -85,4 +87,8 @@ def escape(level: str) -> str:
 
 def of(event: Event, queues: Sequence[Queue]) -> list[MqttTarget]:
     """Return every topic that the event goes to."""
-    return [MqttTarget(fill(queue.template, event), queue.qos, queue.retain) for queue in queues if queue.wants(event)]
+    return [
+        MqttTarget(fill(queue.template, event), queue.qos, queue.retain)
+        for queue in queues
+        if queue.wants(event)
+    ]

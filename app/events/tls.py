@@ -23,7 +23,9 @@ class Certificates:
             context = ssl.create_default_context(cafile=self.ca)
             context.sslsocket_class = _Socket
         except OSError as error:
-            raise Uncertified(f"KENNEL_MQTT_CA names {self.ca}, which is no file of certificates ({error}).") from None
+            raise Uncertified(
+                f"KENNEL_MQTT_CA names {self.ca}, which is no file of certificates ({error})."
+            ) from None
         if self.cert is not None:
             try:
                 context.load_cert_chain(self.cert, self.key, password="")

@@ -90,7 +90,9 @@ class Webhooks:
             each = max(1, min(EACH, free // LEFT))
             limit = free - free // LEFT
             claimed = await webhooks.claim(db, self._load(each), limit, self._terms.claim_seconds)
-        del self._ended[: len(ended)]  # only now: what a failed transaction did not record is recorded by the next
+        del self._ended[
+            : len(ended)
+        ]  # only now: what a failed transaction did not record is recorded by the next
         for delivery in claimed:
             self._start(delivery)
         return bool(outcomes or made or claimed)
@@ -117,7 +119,9 @@ class Webhooks:
     def _load(self, each: int) -> webhooks.Load:
         """What is being posted. An endpoint that fails is knocked at by one beside what was posted before: that may hang."""
         knocking = len(self._knocking)
-        return webhooks.Load(each, EACH, OF_HOST, OF_FAILING, LEFT, self._busy, self._hosts, self._knocking, knocking)
+        return webhooks.Load(
+            each, EACH, OF_HOST, OF_FAILING, LEFT, self._busy, self._hosts, self._knocking, knocking
+        )
 
     def _start(self, delivery: Delivery) -> None:
         task = asyncio.create_task(self._attempt(delivery))

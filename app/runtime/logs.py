@@ -10,7 +10,9 @@ QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.error", "alembic", "amqtt", "t
 def configure(level: str) -> None:
     """Say what is at `level` (debug, info, warning, error) or above."""
     stream = logging.StreamHandler(sys.stderr)
-    stream.setFormatter(logging.Formatter("%(asctime)s %(levelname)-8s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    stream.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)-8s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+    )
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -108,7 +108,9 @@ class Loop:
             except self.survives as error:
                 failures += 1
                 self._trouble(vitals, failures, error)
-                await self.wake_up.wait(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 10)))
+                await self.wake_up.wait(
+                    min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 10))
+                )
                 continue
             if failures:
                 _log.info("%s goes on", self.name)

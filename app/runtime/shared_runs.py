@@ -24,7 +24,9 @@ class SharedRun(Generic[Result]):
             self._next.add_done_callback(_heard)
         return await asyncio.shield(self._next)
 
-    async def _after(self, before: asyncio.Task[Result] | None, run: Callable[[], Awaitable[Result]]) -> Result:
+    async def _after(
+        self, before: asyncio.Task[Result] | None, run: Callable[[], Awaitable[Result]]
+    ) -> Result:
         if before is not None and not before.done():
             await asyncio.wait([before])
         self._running, self._next = self._next, None

@@ -85,7 +85,9 @@ class _Output:
 
     def _let_go(self) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())  # what the stream still holds is written at the end, and must not fail
+        os.dup2(
+            nowhere, self._stream.fileno()
+        )  # what the stream still holds is written at the end, and must not fail
         os.close(nowhere)
 
 

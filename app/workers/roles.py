@@ -116,8 +116,20 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     clocks = [
         Loop("lapses", lapsing.step, WakeUp(), EXPIRY_SECONDS, CHAIN_TROUBLE),
         Loop("payouts", paying_out.step, WakeUp(), PAYOUT_SECONDS, DATABASE_TROUBLE),
-        Loop("expiry", Expiry(shared.engine, shared.relay.wake).step, WakeUp(), EXPIRY_SECONDS, DATABASE_TROUBLE),
-        Loop("holds", HoldExpiry(shared.engine, shared.relay.wake).step, WakeUp(), EXPIRY_SECONDS, DATABASE_TROUBLE),
+        Loop(
+            "expiry",
+            Expiry(shared.engine, shared.relay.wake).step,
+            WakeUp(),
+            EXPIRY_SECONDS,
+            DATABASE_TROUBLE,
+        ),
+        Loop(
+            "holds",
+            HoldExpiry(shared.engine, shared.relay.wake).step,
+            WakeUp(),
+            EXPIRY_SECONDS,
+            DATABASE_TROUBLE,
+        ),
     ]
     try:
         signing = await _signing(stack, shared, network)
@@ -142,7 +154,9 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
         )
     seed_file = SeedFile(settings.home / "seed.json", network)
     passphrase = settings.seed_passphrase or ""
-    keyring = await seed_claim.open_or_create(shared.engine, seed_file, passphrase, partial(_birth_height, shared.node))
+    keyring = await seed_claim.open_or_create(
+        shared.engine, seed_file, passphrase, partial(_birth_height, shared.node)
+    )
     await _compare(shared)
     pool = KeyPool(shared.engine, network, (seed_file, keyring), shared.lease("keys"))
     stack.push_async_callback(pool.close)
@@ -189,7 +203,10 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         Loop("seals", _sealing(stack, shared), WakeUp(), SEAL_SECONDS, DATABASE_TROUBLE),
         Loop("tidy", _tidy(shared, [sink.name for sink in told]), WakeUp(), TIDY_SECONDS, DATABASE_TROUBLE),
     ]
-    return [*loops, *(_telling(stack, shared, sink, wake_up) for sink, wake_up in zip(told, wake_ups, strict=True))]
+    return [
+        *loops,
+        *(_telling(stack, shared, sink, wake_up) for sink, wake_up in zip(told, wake_ups, strict=True)),
+    ]
 
 
 def _telling(stack: AsyncExitStack, shared: Shared, sink: Sink, wake_up: WakeUp) -> Loop:
@@ -203,7 +220,9 @@ def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Callabl
     guard = Guard(shared.settings.webhook_allow_private, own_addresses.of(shared.settings))
     poster = Poster(address_filter.resolver(threads), guard=guard)
     stack.callback(poster.close)
-    hooks = webhooks.Webhooks(shared.engine, poster, webhooks.WebhookTerms(shared.settings.webhook_retries), wake_up)
+    hooks = webhooks.Webhooks(
+        shared.engine, poster, webhooks.WebhookTerms(shared.settings.webhook_retries), wake_up
+    )
     stack.push_async_callback(hooks.close)
     return hooks.step
 

@@ -58,4 +58,6 @@ def _buses(settings: Settings) -> list[Sink]:
             for one in settings.event_buses
         ]
     except eventbridge_sink.NotInstalled as missing:
-        raise SettingsError(f"[eventbridge.{settings.event_buses[0].name}] cannot be used: {missing.__doc__}") from None
+        raise SettingsError(
+            f"[eventbridge.{settings.event_buses[0].name}] cannot be used: {missing.__doc__}"
+        ) from None

@@ -36,7 +36,9 @@ def getblockchaininfo(node: Node, arguments: Arguments) -> Shape:
         "chainwork": f"{tip.chainwork:064x}",
         "size_on_disk": node.chain.bytes_stored,
         **_pruned(node),
-        "softforks": [{"id": name, "version": version, "reject": {"status": False}} for name, version in _SOFT_FORKS],
+        "softforks": [
+            {"id": name, "version": version, "reject": {"status": False}} for name, version in _SOFT_FORKS
+        ],
         "bip9_softforks": {"csv": fork, "segwit": fork},
         "warnings": WARNING,
     }
@@ -131,7 +133,9 @@ def getrawmempool(node: Node, arguments: Arguments) -> object:
     if not call.boolean(arguments[0], default=False):
         return [header.display(txid) for txid in entries]
     height = node.chain.height
-    return {header.display(txid): shapes.waiting(node.mempool, entry, height) for txid, entry in entries.items()}
+    return {
+        header.display(txid): shapes.waiting(node.mempool, entry, height) for txid, entry in entries.items()
+    }
 
 
 @call.method("getmempoolentry txid", "Shows a transaction that waits.")
@@ -143,7 +147,9 @@ def getmempoolentry(node: Node, arguments: Arguments) -> Shape:
     return shapes.waiting(node.mempool, entry, node.chain.height)
 
 
-@call.method("getmempoolinfo", "Counts the transactions that wait, and tells what they must pay at the least.")
+@call.method(
+    "getmempoolinfo", "Counts the transactions that wait, and tells what they must pay at the least."
+)
 def getmempoolinfo(node: Node, arguments: Arguments) -> Shape:
     """Count what waits."""
     total = sum(entry.size for entry in node.mempool.entries.values())
@@ -193,4 +199,9 @@ def _entry(node: Node, value: object) -> Entry:
 def _tip(node: Node, tip: Entry) -> Shape:
     status = "active" if tip is node.chain.tip else "invalid" if tip.invalid else "valid-fork"
     length = tip.height - node.chain.fork(tip).height
-    return {"height": tip.height, "hash": header.display(tip.header.hash), "branchlen": length, "status": status}
+    return {
+        "height": tip.height,
+        "hash": header.display(tip.header.hash),
+        "branchlen": length,
+        "status": status,
+    }

@@ -43,7 +43,9 @@ def generateharder(node: Node, arguments: Arguments) -> list[str]:
     return [header.display(entry.header.hash) for entry in made if entry]
 
 
-@call.method('generateblock "address" ["rawtx",...]', "Mines a block with exactly these transactions; this node only.")
+@call.method(
+    'generateblock "address" ["rawtx",...]', "Mines a block with exactly these transactions; this node only."
+)
 def generateblock(node: Node, arguments: Arguments) -> str:
     """Mine one block of the given transactions, also such as conflict with those that wait."""
     output_script = call.script_of(arguments[0], "Error: Invalid address")

@@ -31,14 +31,18 @@ def getbalance(node: Node, arguments: Arguments) -> Amount:
     return Amount(node.wallet.balance(call.integer(arguments[1], 1)))
 
 
-@call.method('getreceivedbyaddress "address" ( minconf )', "Tells what an address of the wallet ever received.")
+@call.method(
+    'getreceivedbyaddress "address" ( minconf )', "Tells what an address of the wallet ever received."
+)
 def getreceivedbyaddress(node: Node, arguments: Arguments) -> Amount:
     """Tell the sum of all that one address received, mined coins left out."""
     output_script = call.script_of(arguments[0], "Invalid Dogecoin address")
     return Amount(node.wallet.received(output_script, call.integer(arguments[1], 1)))
 
 
-@call.method('sendtoaddress "address" amount ( "comment" "comment_to" subtractfeefromamount )', "Pays an address.")
+@call.method(
+    'sendtoaddress "address" amount ( "comment" "comment_to" subtractfeefromamount )', "Pays an address."
+)
 def sendtoaddress(node: Node, arguments: Arguments) -> str:
     """Pay one address; tells the txid."""
     output_script = call.script_of(arguments[0], "Invalid Dogecoin address")
@@ -50,7 +54,9 @@ def sendtoaddress(node: Node, arguments: Arguments) -> str:
     return _send(node, [Output(value, output_script)])
 
 
-@call.method('sendmany "fromaccount" {"address":amount,...} ( minconf "comment" )', "Pays many addresses at once.")
+@call.method(
+    'sendmany "fromaccount" {"address":amount,...} ( minconf "comment" )', "Pays many addresses at once."
+)
 def sendmany(node: Node, arguments: Arguments) -> str:
     """Pay several addresses with one transaction; tells the txid."""
     call.text(arguments[0])
@@ -83,7 +89,9 @@ def importprivkey(node: Node, arguments: Arguments) -> None:
         raise RpcError(call.ADDRESS, "Invalid private key encoding") from None
 
 
-@call.method('validateaddress "address"', "Tells whether an address can be paid, and what the wallet knows of it.")
+@call.method(
+    'validateaddress "address"', "Tells whether an address can be paid, and what the wallet knows of it."
+)
 def validateaddress(node: Node, arguments: Arguments) -> Shape:
     """Tell what is known of an address; only `isvalid` where it is none of regtest."""
     try:

@@ -40,7 +40,8 @@ def decoderawtransaction(node: Node, arguments: Arguments) -> Shape:
 
 
 @call.method(
-    'getrawtransaction "txid" ( verbose )', "Shows a transaction that waits, or one of whose outputs is not spent."
+    'getrawtransaction "txid" ( verbose )',
+    "Shows a transaction that waits, or one of whose outputs is not spent.",
 )
 def getrawtransaction(node: Node, arguments: Arguments) -> object:
     """Show a transaction as far as a node without an index of them can."""
@@ -55,7 +56,9 @@ def getrawtransaction(node: Node, arguments: Arguments) -> object:
             "No such mempool transaction. Use -txindex to enable blockchain transaction queries. Use gettransaction for wallet transactions.",
         )
     entry = node.chain.active[coins.height]
-    mined = next(transaction for transaction in node.chain.block(entry).transactions if transaction.txid == txid)
+    mined = next(
+        transaction for transaction in node.chain.block(entry).transactions if transaction.txid == txid
+    )
     if not verbose:
         return mined.raw.hex()
     place: Shape = {
@@ -182,7 +185,9 @@ def _signed(
     """Sign one input if there is a key for it and it is not signed well already."""
     key = keys(output_script) if output_script else None
     if key is None or (
-        output_script and transaction.inputs[index].script and not signatures.fault(transaction, index, output_script)
+        output_script
+        and transaction.inputs[index].script
+        and not signatures.fault(transaction, index, output_script)
     ):
         return transaction
     return signatures.sign(transaction, index, key, hash_type)

@@ -49,7 +49,9 @@ def upgrade() -> None:
         sa.Column("vendor_url", sa.Text(), server_default="", nullable=False),
         sa.Column("accept_unconfirmed_below", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("state", sa.Text(), server_default="open", nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("state IN ('open', 'closed')", name=op.f("accounts_state_check")),
         sa.CheckConstraint("id >= 0", name=op.f("accounts_id_check")),
         sa.PrimaryKeyConstraint("id", name=op.f("accounts_pkey")),
@@ -62,19 +64,25 @@ def upgrade() -> None:
         sa.Column("branch", sa.SmallInteger(), nullable=False),
         sa.Column("index", sa.BigInteger(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint(
             "purpose IN ('invoice', 'deposit', 'change', 'account')", name=op.f("addresses_purpose_check")
         ),
         sa.PrimaryKeyConstraint("script", name=op.f("addresses_pkey")),
-        sa.UniqueConstraint("account_id", "branch", "index", name=op.f("addresses_account_id_branch_index_key")),
+        sa.UniqueConstraint(
+            "account_id", "branch", "index", name=op.f("addresses_account_id_branch_index_key")
+        ),
     )
     op.create_table(
         "assets",
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("decimals", sa.SmallInteger(), nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("code", name=op.f("assets_pkey")),
     )
     op.create_table(
@@ -97,7 +105,9 @@ def upgrade() -> None:
         sa.Column("held", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("outgoing", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("updated", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "updated", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint(
             "account_id < 0 OR (available >= 0 AND incoming >= 0 AND held >= 0 AND outgoing >= 0)",
             name=op.f("balances_floor_check"),
@@ -150,7 +160,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("spent_height IS NOT NULL"),
     )
     op.create_index(
-        "coins_unspent_idx", "coins", ["account_id"], unique=False, postgresql_where=sa.text("spent_height IS NULL")
+        "coins_unspent_idx",
+        "coins",
+        ["account_id"],
+        unique=False,
+        postgresql_where=sa.text("spent_height IS NULL"),
     )
     op.create_table(
         "cursors",
@@ -164,9 +178,13 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), server_default="due", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("next", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "next", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("state IN ('due', 'delivered', 'failed')", name=op.f("deliveries_state_check")),
         sa.PrimaryKeyConstraint("endpoint_id", "position", name=op.f("deliveries_pkey")),
     )
@@ -192,16 +210,26 @@ def upgrade() -> None:
         sa.Column("confirm_height", sa.Integer(), nullable=True),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("owed", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("(state = 'undone') = (height IS NULL)", name=op.f("deposits_height_check")),
         sa.CheckConstraint("state IN ('incoming', 'confirmed', 'undone')", name=op.f("deposits_state_check")),
         sa.PrimaryKeyConstraint("account_id", "txid", "vout", name=op.f("deposits_pkey")),
     )
     op.create_index(
-        "deposits_due_idx", "deposits", ["confirm_height"], unique=False, postgresql_where=sa.text("state = 'incoming'")
+        "deposits_due_idx",
+        "deposits",
+        ["confirm_height"],
+        unique=False,
+        postgresql_where=sa.text("state = 'incoming'"),
     )
     op.create_index(
-        "deposits_height_idx", "deposits", ["height"], unique=False, postgresql_where=sa.text("height IS NOT NULL")
+        "deposits_height_idx",
+        "deposits",
+        ["height"],
+        unique=False,
+        postgresql_where=sa.text("height IS NOT NULL"),
     )
     op.create_index(
         "deposits_invoice_idx",
@@ -220,7 +248,9 @@ def upgrade() -> None:
         sa.Column("reference", sa.Text(), server_default="", nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("metadata", sa.Text(), server_default="{}", nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("entries_pkey")),
         sa.UniqueConstraint("key", name=op.f("entries_key_key")),
     )
@@ -245,7 +275,9 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("thing", sa.Text(), nullable=True),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("scope", "key", name=op.f("idempotency_pkey")),
     )
     op.create_index(op.f("idempotency_created_idx"), "idempotency", ["created"], unique=False)
@@ -266,7 +298,9 @@ def upgrade() -> None:
         sa.Column("detected", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("settled", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("unsettled", sa.Boolean(), server_default="false", nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name=op.f("invoices_received_check")),
         sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name=op.f("invoices_total_check")),
         sa.PrimaryKeyConstraint("account_id", "index", name=op.f("invoices_pkey")),
@@ -286,7 +320,9 @@ def upgrade() -> None:
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
     )
     op.create_table(
@@ -332,7 +368,9 @@ def upgrade() -> None:
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="active", nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("state IN ('active', 'disabled')", name=op.f("webhook_endpoints_state_check")),
         sa.PrimaryKeyConstraint("id", name=op.f("webhook_endpoints_pkey")),
         sa.UniqueConstraint("name", name=op.f("webhook_endpoints_name_key")),

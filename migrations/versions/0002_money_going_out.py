@@ -40,7 +40,9 @@ def upgrade() -> None:
         sa.Column("reference", sa.Text(), server_default="", nullable=False),
         sa.Column("error", sa.Text(), server_default="", nullable=False),
         sa.Column("expires", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint(
             "kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation')", name=op.f("payments_kind_check")
         ),
@@ -53,7 +55,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("payments_pkey")),
     )
     op.create_index(
-        "payments_expires_idx", "payments", ["expires"], unique=False, postgresql_where=sa.text("expires IS NOT NULL")
+        "payments_expires_idx",
+        "payments",
+        ["expires"],
+        unique=False,
+        postgresql_where=sa.text("expires IS NOT NULL"),
     )
     op.create_index("payments_id_idx", "payments", ["id"], unique=False)
     op.create_index(
@@ -64,7 +70,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("invoice_index IS NOT NULL"),
     )
     op.create_index(
-        "payments_pending_idx", "payments", ["id"], unique=False, postgresql_where=sa.text("state = 'PENDING'")
+        "payments_pending_idx",
+        "payments",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'PENDING'"),
     )
     op.create_index(
         "payments_transaction_idx",
@@ -99,7 +109,9 @@ def upgrade() -> None:
         sa.Column("round", sa.Integer(), server_default="0", nullable=False),
         sa.Column("ancestors", sa.Integer(), server_default="1", nullable=False),
         sa.Column("tried", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint(
             "(state IN ('mined', 'settled')) = (height IS NOT NULL)", name=op.f("transactions_height_check")
         ),

@@ -25,7 +25,10 @@ def upgrade() -> None:
     ):
         columns = ["expires"] if name == "expires" else ["account_id", name]
         op.create_index(
-            f"invoices_{name}_idx", "invoices", columns, postgresql_where=None if where is None else sa.text(where)
+            f"invoices_{name}_idx",
+            "invoices",
+            columns,
+            postgresql_where=None if where is None else sa.text(where),
         )
     op.create_index(
         "addresses_deposit_idx",

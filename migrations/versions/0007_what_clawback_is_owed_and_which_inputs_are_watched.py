@@ -41,4 +41,6 @@ def watch_inputs() -> None:
     )
     op.create_index("watched_inputs_height_idx", "watched_inputs", ["height"])
     nowhere = sa.text("height IS NULL")
-    op.create_index("watched_inputs_nowhere_idx", "watched_inputs", ["txid", "vout"], postgresql_where=nowhere)
+    op.create_index(
+        "watched_inputs_nowhere_idx", "watched_inputs", ["txid", "vout"], postgresql_where=nowhere
+    )

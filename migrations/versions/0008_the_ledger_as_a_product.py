@@ -26,10 +26,12 @@ def upgrade() -> None:
         sa.Column("expires", sa.DateTime(timezone=True)),
         sa.Column("created", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         sa.CheckConstraint(
-            "state IN ('HELD', 'RELEASED', 'CAPTURED', 'CONVERTED', 'EXPIRED')", name=op.f("holds_state_check")
+            "state IN ('HELD', 'RELEASED', 'CAPTURED', 'CONVERTED', 'EXPIRED')",
+            name=op.f("holds_state_check"),
         ),
         sa.CheckConstraint(
-            "remaining >= 0 AND captured >= 0 AND remaining + captured <= amount", name=op.f("holds_remaining_check")
+            "remaining >= 0 AND captured >= 0 AND remaining + captured <= amount",
+            name=op.f("holds_remaining_check"),
         ),
         sa.CheckConstraint("(state = 'HELD') = (remaining > 0)", name=op.f("holds_held_check")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("holds_pkey")),
@@ -56,11 +58,13 @@ def upgrade() -> None:
         sa.Column("metadata", sa.Text(), server_default="{}", nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         sa.CheckConstraint(
-            "state IN ('LOCKED', 'RELEASED', 'REFUNDED', 'DISPUTED', 'RESOLVED')", name=op.f("escrows_state_check")
+            "state IN ('LOCKED', 'RELEASED', 'REFUNDED', 'DISPUTED', 'RESOLVED')",
+            name=op.f("escrows_state_check"),
         ),
         sa.CheckConstraint("amount > 0 AND fee BETWEEN 0 AND amount", name=op.f("escrows_amount_check")),
         sa.CheckConstraint(
-            "to_seller >= 0 AND to_buyer >= 0 AND amount - to_seller - to_buyer >= 0", name=op.f("escrows_parts_check")
+            "to_seller >= 0 AND to_buyer >= 0 AND amount - to_seller - to_buyer >= 0",
+            name=op.f("escrows_parts_check"),
         ),
         sa.CheckConstraint("account_id <> seller_id", name=op.f("escrows_sides_check")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("escrows_pkey")),

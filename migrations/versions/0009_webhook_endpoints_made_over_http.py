@@ -36,7 +36,9 @@ def _endpoints() -> None:
         op.add_column("webhook_endpoints", column)
     op.drop_constraint(op.f("webhook_endpoints_state_check"), "webhook_endpoints")
     op.create_check_constraint(
-        op.f("webhook_endpoints_state_check"), "webhook_endpoints", "state IN ('active', 'disabled', 'deleted')"
+        op.f("webhook_endpoints_state_check"),
+        "webhook_endpoints",
+        "state IN ('active', 'disabled', 'deleted')",
     )
     op.create_index(
         "webhook_endpoints_active_idx",
@@ -55,7 +57,11 @@ def _backlogs() -> None:
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("again", sa.Boolean(), nullable=False),
-        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("webhook_backlogs_pkey")),
     )
-    op.create_index(op.f("webhook_backlogs_endpoint_id_idx"), "webhook_backlogs", ["endpoint_id"], unique=False)
+    op.create_index(
+        op.f("webhook_backlogs_endpoint_id_idx"), "webhook_backlogs", ["endpoint_id"], unique=False
+    )

@@ -73,7 +73,9 @@ class Node:
     """The JSON-RPC of a node, as a person at its command line would use it."""
 
     def __init__(self, port: int) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=("kennel", "kennel"), timeout=60)
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", auth=("kennel", "kennel"), timeout=60
+        )
         self._mined_to = ""
 
     def __call__(self, method: str, *parameters: Any) -> Any:
@@ -225,7 +227,9 @@ class Program(Process):
     def start(self) -> Self:
         """Start it on its home, new or not, and return when both listeners answer."""
         self.spawn()
-        self.answers(lambda: all(client.get("/health").status_code == 200 for client in (self.admin, self.public)))
+        self.answers(
+            lambda: all(client.get("/health").status_code == 200 for client in (self.admin, self.public))
+        )
         return self
 
     def restart(self, **settings: str) -> None:

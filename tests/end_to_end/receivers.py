@@ -64,7 +64,9 @@ class _Taker(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.server.status == 200:
-            self.server.posts.append(Post({name.lower(): value for name, value in self.headers.items()}, body))
+            self.server.posts.append(
+                Post({name.lower(): value for name, value in self.headers.items()}, body)
+            )
         self.send_response(self.server.status)
         self.send_header("content-length", "0")
         self.end_headers()
@@ -120,7 +122,9 @@ class Broker(Process):
             f"async def main():\n async with demo_broker.running('127.0.0.1', {self.port}): await asyncio.Event().wait()\n"
             "asyncio.run(main())"
         )
-        self._command = ["mosquitto", "-c", str(config)] if self.installed else [sys.executable, "-c", embedded]
+        self._command = (
+            ["mosquitto", "-c", str(config)] if self.installed else [sys.executable, "-c", embedded]
+        )
 
     def up(self) -> None:
         self.spawn()

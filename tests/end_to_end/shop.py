@@ -41,7 +41,9 @@ class Shop:
         return self
 
     def invoice(self, value: str = "10", **terms: Any) -> dict[str, Any]:
-        made: dict[str, Any] = answered(self.program.admin.post(f"{self.path}/invoice", json=order(value, **terms)))
+        made: dict[str, Any] = answered(
+            self.program.admin.post(f"{self.path}/invoice", json=order(value, **terms))
+        )
         return made
 
     def shown(self, invoice: str) -> dict[str, Any]:
@@ -51,7 +53,12 @@ class Shop:
     def flags(self, invoice: str) -> dict[str, Any]:
         """What is told of an invoice's payment: only the flags that are up, and the sums."""
         found = self.shown(invoice)
-        flags = ("part_payment_detected", "total_payment_detected", "total_payment_confirmed", "payment_unconfirmed")
+        flags = (
+            "part_payment_detected",
+            "total_payment_detected",
+            "total_payment_confirmed",
+            "payment_unconfirmed",
+        )
         up = [flag for flag in flags if found[flag]]
         return {"up": up, "incoming": found["total_incoming"], "confirmed": found["total_confirmed"]}
 
@@ -82,5 +89,7 @@ class Shop:
 
     def message(self, event_type: str) -> dict[str, Any]:
         """What the last event of this type said."""
-        found: dict[str, Any] = self.program.events(foreign_id=self.foreign_id, types=event_type)[-1]["message"]
+        found: dict[str, Any] = self.program.events(foreign_id=self.foreign_id, types=event_type)[-1][
+            "message"
+        ]
         return found

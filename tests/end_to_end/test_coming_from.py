@@ -31,7 +31,11 @@ def _run(program: Program, line: str) -> tuple[int, str]:
     """Run it in a shell, as a reader would, against the program's own port."""
     command = line.replace("localhost:8081", str(program.admin.base_url).rstrip("/").removeprefix("http://"))
     done = subprocess.run(
-        ["/bin/bash", "-c", f"{command} -w '\\n%{{http_code}}'"], capture_output=True, text=True, timeout=60, check=True
+        ["/bin/bash", "-c", f"{command} -w '\\n%{{http_code}}'"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     answer, status = done.stdout.rsplit("\n", 1)
     json.loads(answer)

@@ -64,7 +64,12 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def demo(home: Path, **more: str) -> Iterator[Terminal]:
     command = [sys.executable, "-m", "app", "demo"]
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment(home, **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment(home, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         terminal = Terminal(process)
         try:
@@ -78,7 +83,10 @@ def demo(home: Path, **more: str) -> Iterator[Terminal]:
 def run(line: str) -> Any:
     """Do what a printed line of curl does, where there may be no curl."""
     words = iter(shlex.split(line)[1:])
-    asked: dict[str, Any] = {"method": "GET", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
+    asked: dict[str, Any] = {
+        "method": "GET",
+        "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+    }
     for word in words:
         if word == "-H":
             name, _, value = next(words).partition(": ")
@@ -144,5 +152,8 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(tmp_path: Path) -> None:
         with demo(tmp_path, KENNEL_BROKER_BIND=bind) as terminal:
             told = terminal.rest()
 
-    assert told == f"kennel: {bind} is taken: stop what listens there, or set KENNEL_BROKER_BIND to another host:port."
+    assert (
+        told
+        == f"kennel: {bind} is taken: stop what listens there, or set KENNEL_BROKER_BIND to another host:port."
+    )
     assert terminal.process.returncode == 1

@@ -60,7 +60,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, di
         keys = iter(range(100))
 
         def post(path: str, **body: Any) -> Any:
-            return answered(program.admin.post(path, json=body, headers={"Idempotency-Key": f"made {next(keys)}"}))
+            return answered(
+                program.admin.post(path, json=body, headers={"Idempotency-Key": f"made {next(keys)}"})
+            )
 
         post("/assets", code="gold", name="Gold", decimals=2)
         post("/account/buyer", opening={"gold": "100"})

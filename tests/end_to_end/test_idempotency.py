@@ -61,7 +61,9 @@ def test_the_same_body_written_otherwise_is_the_same_request(program: Program, s
     ]
     headers = {"Idempotency-Key": "written"}
 
-    made = [answered(program.admin.post(f"{shop.path}/invoice", content=text, headers=headers)) for text in texts]
+    made = [
+        answered(program.admin.post(f"{shop.path}/invoice", content=text, headers=headers)) for text in texts
+    ]
 
     assert made[0] == made[1]
     assert len(shop.invoices()) == 1

@@ -24,7 +24,9 @@ def test_callers_who_ask_nothing_do_not_keep_the_merchant_from_being_answered(tm
         for _ in range(SILENT):
             stack.enter_context(socket.create_connection(address))
 
-        answers = [client.get("/health").status_code for client in (program.admin, program.public) for _ in range(3)]
+        answers = [
+            client.get("/health").status_code for client in (program.admin, program.public) for _ in range(3)
+        ]
         opened = program.admin.post("/account/shop", json={})
 
         assert (answers, opened.status_code) == ([200] * 6, 200)

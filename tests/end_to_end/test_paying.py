@@ -103,8 +103,16 @@ def test_a_payment_is_answered_with_its_transaction_and_confirmed_by_blocks(
 
     reaches(shop, paid["id"], "CONFIRMED")
     assert shop.balance() == ("0", str(100 - amount - fee))
-    assert (received(program, to), received(program, other)) == (Decimal("12.5"), Decimal("0.5") if several else 0)
-    assert shop.told("PAYMENT") == ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
+    assert (received(program, to), received(program, other)) == (
+        Decimal("12.5"),
+        Decimal("0.5") if several else 0,
+    )
+    assert shop.told("PAYMENT") == [
+        "PAYMENT_REQUESTED",
+        "PAYMENT_SENT",
+        "PAYMENT_ON_CHAIN",
+        "PAYMENT_CONFIRMED",
+    ]
 
 
 def test_an_address_that_is_named_twice_is_paid_twice(program: Program, shop: Shop) -> None:
@@ -112,7 +120,10 @@ def test_an_address_that_is_named_twice_is_paid_twice(program: Program, shop: Sh
     to = stranger(program)
 
     paid = answered(
-        pay(shop, {"pay": [{"to": to, "amount": "12.5"}, {"to": to, "amount": "0.5"}, {"to": to, "amount": "0.5"}]})
+        pay(
+            shop,
+            {"pay": [{"to": to, "amount": "12.5"}, {"to": to, "amount": "0.5"}, {"to": to, "amount": "0.5"}]},
+        )
     )
     program.mine(6)
 
@@ -190,7 +201,9 @@ def test_who_does_not_wait_is_answered_before_the_transaction_is_made(tmp_path: 
         assert shown(shop, paid["id"])["hex"] in program.node("getrawmempool")
 
 
-def test_the_sweep_of_the_shop_plugin_leaves_the_balance_that_it_expects(program: Program, shop: Shop) -> None:
+def test_the_sweep_of_the_shop_plugin_leaves_the_balance_that_it_expects(
+    program: Program, shop: Shop
+) -> None:
     """It pays out the balance less 0.019, the fee taken from that, whenever money has come in."""
     to = stranger(program)
     swept = Decimal(0)
@@ -281,7 +294,9 @@ def test_our_own_change_is_no_payee(program: Program, shop: Shop) -> None:
     fund(shop, "100")
     paid = answered(pay(shop, {"to": NOBODYS, "amount": "10"}))
     outputs = program.node("decoderawtransaction", paid["tx"])["vout"]
-    [change] = [address for out in outputs for address in out["scriptPubKey"]["addresses"] if address != NOBODYS]
+    [change] = [
+        address for out in outputs for address in out["scriptPubKey"]["addresses"] if address != NOBODYS
+    ]
     before = balances(shop)
 
     refused = pay(shop, {"to": change, "amount": "1"})

@@ -65,15 +65,23 @@ def test_every_command_does_its_work_through_a_pooler(pooled: dict[str, str], tm
             "migrate",
         ]
         beside = [command(program, *words.split()) for words in rounds]
-        paid = answered(program.admin.post("/account/cafe/pay", json={"to": program.node.miner(), "amount": "2"}))
+        paid = answered(
+            program.admin.post("/account/cafe/pay", json={"to": program.node.miner(), "amount": "2"})
+        )
         assert program.audit()["payments_paused"] is None
-    after = [command(program, "restored", "--anyway"), command(program, "verify", books), command(program, "audit")]
+    after = [
+        command(program, "restored", "--anyway"),
+        command(program, "verify", books),
+        command(program, "audit"),
+    ]
 
     assert [done.stdout for done in (*before, *beside, *after) if done.returncode] == []
     assert paid["hex"]
 
 
-def test_many_clients_read_and_write_through_a_pooler_without_an_error(pooled: dict[str, str], tmp_path: Path) -> None:
+def test_many_clients_read_and_write_through_a_pooler_without_an_error(
+    pooled: dict[str, str], tmp_path: Path
+) -> None:
     with running(Program(tmp_path / "kennel", None, **pooled)) as program:
         answered(program.admin.post("/assets", json={"code": "gold", "name": "Gold", "decimals": 0}))
         shops = [Shop(program, f"shop{number}").open(opening={"gold": "1000000"}) for number in range(4)]

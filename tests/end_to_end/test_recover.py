@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.program import COMMAND_SECONDS, Devnet, Process, Program, command, devnet, running, until
+from tests.end_to_end.program import (
+    COMMAND_SECONDS,
+    Devnet,
+    Process,
+    Program,
+    command,
+    devnet,
+    running,
+    until,
+)
 from tests.end_to_end.shop import Shop, answered
 
 
@@ -93,9 +102,14 @@ def test_a_name_that_is_taken_or_none_is_refused_and_a_new_one_is_told(program: 
     own = command(program, "rename", "platform", new)
     done = command(program, "rename", shop.foreign_id, new)
 
-    assert (taken.returncode, taken.stdout) == (1, f"kennel: There is an account {other.foreign_id[:100]} already.\n")
+    assert (taken.returncode, taken.stdout) == (
+        1,
+        f"kennel: There is an account {other.foreign_id[:100]} already.\n",
+    )
     assert wrong.stdout == "kennel: The new name is not 1 to 255 characters of one line without a slash.\n"
-    assert system.stdout == "kennel: No account can be opened as treasury: it is the name of a system account.\n"
+    assert (
+        system.stdout == "kennel: No account can be opened as treasury: it is the name of a system account.\n"
+    )
     assert own.stdout.startswith("kennel: platform is where fees go: set KENNEL_PLATFORM_ACCOUNT")
     assert (done.returncode, done.stdout) == (0, f"{shop.foreign_id} is now called {new}.\n")
     assert answered(program.admin.get(f"/account/{new}"))["foreign_id"] == new
@@ -106,7 +120,9 @@ def test_a_name_that_is_taken_or_none_is_refused_and_a_new_one_is_told(program: 
 def test_words_alone_make_the_seed_file_again(tmp_path: Path) -> None:
     program = Program(tmp_path / "program")
 
-    made = command(program, "recover", "--words", "--accounts", "2", "--gap", "20", typed="abandon " * 11 + "about\n")
+    made = command(
+        program, "recover", "--words", "--accounts", "2", "--gap", "20", typed="abandon " * 11 + "about\n"
+    )
     shown = command(program, "seed", "show")
     again = command(program, "recover", "--words", typed="abandon " * 11 + "about\n")
 

@@ -29,7 +29,9 @@ def invoice(shop: Shop) -> Iterator[str]:
     shop.program.audit()
 
 
-def test_a_longer_branch_without_the_payment_takes_it_back(program: Program, shop: Shop, invoice: str) -> None:
+def test_a_longer_branch_without_the_payment_takes_it_back(
+    program: Program, shop: Shop, invoice: str
+) -> None:
     _fork(program)
     program.node.mine_empty(4)
     program.keep_up()
@@ -56,7 +58,9 @@ def test_a_node_that_went_back_changes_nothing_until_its_chain_has_more_work(
     assert shop.balance() == ("0", "0")
 
 
-def test_a_payment_that_is_mined_elsewhere_is_confirmed_again(program: Program, shop: Shop, invoice: str) -> None:
+def test_a_payment_that_is_mined_elsewhere_is_confirmed_again(
+    program: Program, shop: Shop, invoice: str
+) -> None:
     _fork(program)
     program.node.mine_empty(4)
     program.keep_up()
@@ -85,7 +89,9 @@ def test_the_old_branch_comes_back_with_its_payment(program: Program, shop: Shop
     shop.hears([CREATED, *PAID, CONFIRMED, *UNCONFIRMED, *PAID, CONFIRMED])
 
 
-def test_a_branch_that_only_loses_a_confirmation_makes_it_wait_for_that_one(program: Program, shop: Shop) -> None:
+def test_a_branch_that_only_loses_a_confirmation_makes_it_wait_for_that_one(
+    program: Program, shop: Shop
+) -> None:
     waiting = shop.invoice("10", required_confirmations=3)["id"]
     program.pay(waiting, "10")
     program.mine(3)
@@ -108,7 +114,9 @@ def test_a_branch_that_only_loses_a_confirmation_makes_it_wait_for_that_one(prog
     assert shop.balance() == ("0", "10")
 
 
-def test_money_that_was_spent_elsewhere_in_the_new_branch_is_gone_for_good(program: Program, shop: Shop) -> None:
+def test_money_that_was_spent_elsewhere_in_the_new_branch_is_gone_for_good(
+    program: Program, shop: Shop
+) -> None:
     invoice = shop.invoice("10", required_confirmations=1)["id"]
     txid = program.pay(invoice, "10")
     elsewhere = _spend_again(program, txid)
@@ -126,7 +134,9 @@ def test_money_that_was_spent_elsewhere_in_the_new_branch_is_gone_for_good(progr
     shop.hears([CREATED, *PAID, CONFIRMED, *UNCONFIRMED])
 
 
-def test_a_second_payment_makes_good_for_one_that_was_taken_back(program: Program, shop: Shop, invoice: str) -> None:
+def test_a_second_payment_makes_good_for_one_that_was_taken_back(
+    program: Program, shop: Shop, invoice: str
+) -> None:
     _fork(program)
     program.node.mine_empty(4)
     program.keep_up()

@@ -60,4 +60,10 @@ def _watch(shop: Shop, over: Event) -> set[tuple[str, str]]:
 
 
 def _state(program: Program, shop: Shop, invoices: list[str]) -> list[object]:
-    return [program.audit()["totals"], shop.balance(), *map(shop.flags, invoices), shop.told(), shop.told("ACC")]
+    return [
+        program.audit()["totals"],
+        shop.balance(),
+        *map(shop.flags, invoices),
+        shop.told(),
+        shop.told("ACC"),
+    ]

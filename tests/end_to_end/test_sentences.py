@@ -38,7 +38,11 @@ def run(command: str, variables: dict[str, str]) -> subprocess.CompletedProcess[
         ),
         ("serve", {"KENNEL_PUBLIC_BIND": "192.0.2.1:0"}, "192.0.2.1:0 is not an address of this machine: "),
         ("devnet", {"KENNEL_DEVNET_BIND": "192.0.2.1:0"}, "192.0.2.1:0 is not an address of this machine: "),
-        ("demo", {"KENNEL_ROLES": "relay"}, "The demo talks to Kennel over HTTP: KENNEL_ROLES must have http."),
+        (
+            "demo",
+            {"KENNEL_ROLES": "relay"},
+            "The demo talks to Kennel over HTTP: KENNEL_ROLES must have http.",
+        ),
         ("audit", {"KENNEL_NETWORK": "moon"}, "KENNEL_NETWORK must be one of main, test, regtest"),
         ("seed show", {}, "There is no seed file at "),
     ],
@@ -70,7 +74,9 @@ def test_a_wrong_passphrase_starts_nothing_and_is_not_repeated(database: str, tm
         done = run(command, variables)
 
         assert done.returncode == 1
-        assert done.stderr.endswith(f"kennel: The passphrase does not open the seed file {tmp_path / 'seed.json'}.\n")
+        assert done.stderr.endswith(
+            f"kennel: The passphrase does not open the seed file {tmp_path / 'seed.json'}.\n"
+        )
         assert "Traceback" not in done.stderr
         assert "hush" not in done.stdout + done.stderr
     assert sorted(tmp_path.iterdir()) == before

@@ -65,9 +65,15 @@ def test_a_terminal_that_is_closed_ends_it_and_its_postgresql(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_command_that_is_told_to_end_closes_what_it_opened_and_ends_by_that_signal(number: signal.Signals) -> None:
+def test_a_command_that_is_told_to_end_closes_what_it_opened_and_ends_by_that_signal(
+    number: signal.Signals,
+) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", OPEN_UNTIL_TOLD], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", OPEN_UNTIL_TOLD],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"

@@ -32,8 +32,12 @@ def test_an_account_is_opened_once_and_changed_by_what_is_sent_again(program: Pr
     shop.hears(["ACC_CREATED", "ACC_UPDATED", "ACC_UPDATED"], "ACC")
 
 
-def test_an_invoice_adds_up_exactly_and_nothing_is_seen_of_it_before_it_is_paid(program: Program, shop: Shop) -> None:
-    made = answered(program.admin.post(f"{shop.path}/invoice/", json={"items": ITEMS, "reference": "order-7"}))
+def test_an_invoice_adds_up_exactly_and_nothing_is_seen_of_it_before_it_is_paid(
+    program: Program, shop: Shop
+) -> None:
+    made = answered(
+        program.admin.post(f"{shop.path}/invoice/", json={"items": ITEMS, "reference": "order-7"})
+    )
 
     assert made["total"] == "30.00000001"
     assert made["id"] == made["pay_to_address"]
@@ -41,7 +45,11 @@ def test_an_invoice_adds_up_exactly_and_nothing_is_seen_of_it_before_it_is_paid(
     assert shown["account"] == answered(program.admin.get(shop.path))["id"]
     assert [item["value"] for item in shown["items"]] == ["12.5", "3.00000001", "2.5", "-0.5"]
     assert shop.flags(made["id"]) == {"up": [], "incoming": "0", "confirmed": "0"}
-    assert (shown["state"], shown["estimate_seconds_to_confirm"], shown["reference"]) == ("unpaid", 0, "order-7")
+    assert (shown["state"], shown["estimate_seconds_to_confirm"], shown["reference"]) == (
+        "unpaid",
+        0,
+        "order-7",
+    )
     assert shop.invoices() == [shown]
     shop.hears([CREATED])
     assert shop.message(CREATED)["total"] == "30.00000001"
@@ -74,7 +82,9 @@ def test_a_payer_finds_the_qr_code_and_nothing_of_the_merchants_api(program: Pro
     assert program.public.get(shop.path).status_code == 404
 
 
-def test_two_part_payments_pay_an_invoice_each_confirmed_at_its_own_depth(program: Program, shop: Shop) -> None:
+def test_two_part_payments_pay_an_invoice_each_confirmed_at_its_own_depth(
+    program: Program, shop: Shop
+) -> None:
     invoice = shop.invoice("10")["id"]
 
     program.pay(invoice, "4")
@@ -122,7 +132,11 @@ def test_a_payment_counts_from_its_first_block_and_not_before(program: Program, 
     assert shop.shown(invoice)["total_payment_confirmed"]
     shop.hears([CREATED, *PAID, "INV_TOTAL_PAYMENT_CONFIRMED"])
     message = shop.message("INV_TOTAL_PAYMENT_CONFIRMED")
-    assert (message["invoice_id"], message["invoice_total"], message["total_confirmed"]) == (invoice, "10", "10")
+    assert (message["invoice_id"], message["invoice_total"], message["total_confirmed"]) == (
+        invoice,
+        "10",
+        "10",
+    )
 
 
 def test_a_payment_tells_the_account_where_it_came_from(program: Program, shop: Shop) -> None:
@@ -132,7 +146,10 @@ def test_a_payment_tells_the_account_where_it_came_from(program: Program, shop: 
     [block_hash] = program.mine()
     program.mine()
 
-    shop.hears(["ACC_CREATED", "ACC_CHAIN_ACTIVITY", "ACC_BALANCE_CHANGE", "ACC_PAYMENT", "ACC_BALANCE_CHANGE"], "ACC")
+    shop.hears(
+        ["ACC_CREATED", "ACC_CHAIN_ACTIVITY", "ACC_BALANCE_CHANGE", "ACC_PAYMENT", "ACC_BALANCE_CHANGE"],
+        "ACC",
+    )
     activity, payment = shop.message("ACC_CHAIN_ACTIVITY"), shop.message("ACC_PAYMENT")
     assert (activity["block_hash"], activity["txids"], activity["connected"]) == (block_hash, [txid], True)
     assert (payment["kind"], payment["reference"], payment["txid"]) == ("invoice", invoice, txid)
@@ -185,7 +202,9 @@ def test_an_old_invoices_address_still_takes_payments_for_that_invoice(program: 
     assert shop.balance() == ("0", "11")
 
 
-def test_several_outputs_of_one_block_to_several_invoices_are_each_counted(program: Program, shop: Shop) -> None:
+def test_several_outputs_of_one_block_to_several_invoices_are_each_counted(
+    program: Program, shop: Shop
+) -> None:
     first, second = (shop.invoice("5", required_confirmations=1)["id"] for _ in range(2))
 
     program.node("sendmany", "", {first: 2, second: 5})
@@ -232,7 +251,9 @@ def test_an_invoice_is_confirmed_at_the_depth_that_it_asked_for(
 
 
 def test_a_tolerated_shortfall_pays_and_one_koinu_less_does_not(program: Program, shop: Shop) -> None:
-    enough, short = (shop.invoice("10", payment_tolerance=5, required_confirmations=1)["id"] for _ in range(2))
+    enough, short = (
+        shop.invoice("10", payment_tolerance=5, required_confirmations=1)["id"] for _ in range(2)
+    )
 
     program.pay(enough, "9.5")
     program.pay(short, "9.49999999")
@@ -240,7 +261,11 @@ def test_a_tolerated_shortfall_pays_and_one_koinu_less_does_not(program: Program
 
     paid = ["part_payment_detected", "total_payment_detected", "total_payment_confirmed"]
     assert shop.flags(enough) == {"up": paid, "incoming": "9.5", "confirmed": "9.5"}
-    assert shop.flags(short) == {"up": ["part_payment_detected"], "incoming": "9.49999999", "confirmed": "9.49999999"}
+    assert shop.flags(short) == {
+        "up": ["part_payment_detected"],
+        "incoming": "9.49999999",
+        "confirmed": "9.49999999",
+    }
     assert shop.balance() == ("0", "18.99999999")
 
 

@@ -45,7 +45,9 @@ def test_a_sale_is_told_by_webhook_and_mqtt_just_as_it_is_read_back(
     _sell(shop)
 
     events = telling.events(foreign_id=shop.foreign_id)
-    until(lambda: {event["position"] for event in events} <= set(receiver.positions) & set(subscriber.positions))
+    until(
+        lambda: {event["position"] for event in events} <= set(receiver.positions) & set(subscriber.positions)
+    )
     posted = {post.event["position"]: post.event for post in receiver.posts}
     heard = [(topic, event) for topic, event in subscriber.messages if event in events]
     assert [posted[event["position"]] for event in events] == events
@@ -115,4 +117,8 @@ def _sell(shop: Shop) -> None:
 
 def _of_invoice(shop: Shop, invoice: str) -> list[dict[str, Any]]:
     events = shop.program.events(foreign_id=shop.foreign_id, types="INV")
-    return [event for event in events if invoice in (event["message"].get("invoice_id"), event["message"].get("id"))]
+    return [
+        event
+        for event in events
+        if invoice in (event["message"].get("invoice_id"), event["message"].get("id"))
+    ]

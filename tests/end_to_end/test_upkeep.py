@@ -18,7 +18,9 @@ def test_small_coins_are_merged_beside_the_program_and_the_books_are_shown_to_ag
 
     merging = command(program, "consolidate", "--at-most", "2")
     merged = until(lambda: answered(program.admin.get(f"{platform.path}/payments"))["items"])[0]
-    until(lambda: answered(program.admin.get(f"{platform.path}/payment/{merged['id']}"))["state"] == "BROADCAST")
+    until(
+        lambda: answered(program.admin.get(f"{platform.path}/payment/{merged['id']}"))["state"] == "BROADCAST"
+    )
     program.mine(6)
     audit = command(program, "audit")
 
@@ -40,7 +42,10 @@ def test_payments_that_do_not_stand_still_are_left_alone(program: Program) -> No
     said = command(program, "resume", "--owing", "1")
 
     assert (resumed.returncode, resumed.stdout) == (0, "Payments were not paused.\n")
-    assert (covered.returncode, covered.stdout) == (0, "Every balance has its coins: there is nothing to bear.\n")
+    assert (covered.returncode, covered.stdout) == (
+        0,
+        "Every balance has its coins: there is nothing to bear.\n",
+    )
     assert (said.returncode, said.stdout) == (
         1,
         "kennel: Every balance has its coins: run `kennel resume` without --owing.\n",

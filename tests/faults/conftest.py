@@ -28,7 +28,9 @@ def node_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
 
 
 @pytest.fixture(scope="module")
-def following(tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, module_database: str) -> Iterator[Program]:
+def following(
+    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, module_database: str
+) -> Iterator[Program]:
     """A program that follows it."""
     home = tmp_path_factory.mktemp("program")
     settings = {"KENNEL_DATABASE_URL": module_database, **node_alone.settings}
@@ -55,7 +57,9 @@ def said() -> Iterator[Said]:
 
 
 @pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, following: Program) -> Iterator[Program]:
+def second(
+    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, following: Program
+) -> Iterator[Program]:
     """A second program on the same database; it holds no seed, and hears no announcements: it asks."""
     settings = {
         "KENNEL_DATABASE_URL": following.settings["KENNEL_DATABASE_URL"],

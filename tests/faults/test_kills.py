@@ -126,7 +126,9 @@ def test_a_stopped_program_ends_well_and_leaves_no_postgresql(program: Program) 
     program.audit()
 
 
-def test_whatever_died_every_event_came_to_the_webhook_and_to_mqtt(program: Program, audience: Audience) -> None:
+def test_whatever_died_every_event_came_to_the_webhook_and_to_mqtt(
+    program: Program, audience: Audience
+) -> None:
     audience.hears_all(program)
 
 

@@ -64,7 +64,9 @@ def test_a_program_that_starts_without_its_node_serves_and_follows_it_later(
     assert shop.balance() == ("0", "10")
 
 
-def test_a_killed_node_has_kept_its_chain_and_what_waited(program: Program, node_alone: Devnet, shop: Shop) -> None:
+def test_a_killed_node_has_kept_its_chain_and_what_waited(
+    program: Program, node_alone: Devnet, shop: Shop
+) -> None:
     invoice = shop.invoice("20", required_confirmations=1)["id"]
     program.pay(invoice, "5")
     program.node.mine(2)
@@ -80,7 +82,9 @@ def test_a_killed_node_has_kept_its_chain_and_what_waited(program: Program, node
     assert shop.shown(invoice)["total_confirmed"] == "20"
 
 
-def test_what_was_paid_while_the_program_was_away_is_credited_when_it_is_back(program: Program, shop: Shop) -> None:
+def test_what_was_paid_while_the_program_was_away_is_credited_when_it_is_back(
+    program: Program, shop: Shop
+) -> None:
     invoices = [shop.invoice("10")["id"] for _ in range(5)]
 
     program.stop()

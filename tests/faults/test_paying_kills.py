@@ -27,7 +27,15 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 async def killed(harness: ChainHarness, database: str, point: str) -> None:
     """Let another process send until it dies at this point."""
     await harness.sender.close()
-    command = [sys.executable, "-m", "tests.faults.killed_sender", database, harness.url, str(harness.home), point]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.faults.killed_sender",
+        database,
+        harness.url,
+        str(harness.home),
+        point,
+    ]
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
     _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == -signal.SIGKILL, said.decode()
@@ -57,7 +65,9 @@ async def test_payments_arrive_once_whenever_the_sender_is_killed(
     assert [await harness.told(payment) for payment in made] == [story] * 3
 
 
-async def test_killed_at_every_point_in_turn_a_payment_still_arrives_once(harness: ChainHarness, database: str) -> None:
+async def test_killed_at_every_point_in_turn_a_payment_still_arrives_once(
+    harness: ChainHarness, database: str
+) -> None:
     await harness.fund("shop", 100)
     to = await harness.stranger()
     payment = await harness.pay(to, 10)

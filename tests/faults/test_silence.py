@@ -130,11 +130,15 @@ async def test_no_connection_is_used_again_that_can_only_be_read_since_another_s
     engine: AsyncEngine, database: str
 ) -> None:
     name = engine.url.database
-    demoted, promoted = (f'ALTER DATABASE "{name}" SET default_transaction_read_only = {on}' for on in ("on", "off"))
+    demoted, promoted = (
+        f'ALTER DATABASE "{name}" SET default_transaction_read_only = {on}' for on in ("on", "off")
+    )
     servers = open_engine(database)
     async with engine.begin() as connection:
         await connection.execute(sa.text(demoted))
-    assert await asyncio.gather(*(_ask(servers) for _ in range(4))) == [1] * 4  # opened while nothing can be written
+    assert (
+        await asyncio.gather(*(_ask(servers) for _ in range(4))) == [1] * 4
+    )  # opened while nothing can be written
     async with engine.begin() as connection:
         await connection.execute(sa.text(promoted))
 

@@ -119,7 +119,11 @@ async def test_whoever_fails_hangs_or_dies_every_event_comes_to_webhook_mqtt_and
     fickle.calm = True
     total = opened + 2 * paid
 
-    for heard in (lambda: len(fickle.taken), lambda: len(set(subscriber.positions)), lambda: len(_logged(log))):
+    for heard in (
+        lambda: len(fickle.taken),
+        lambda: len(set(subscriber.positions)),
+        lambda: len(_logged(log)),
+    ):
         with suppress(NeverTrueError):  # what has not come is named below
             await asyncio.to_thread(until, partial(_reaches, heard, total), SETTLE_SECONDS)
     events = await asyncio.to_thread(program.events)
@@ -127,7 +131,9 @@ async def test_whoever_fails_hangs_or_dies_every_event_comes_to_webhook_mqtt_and
     assert_posted(fickle, events)
     assert_in_order([event for _, event in subscriber.messages], events)
     assert_in_order(_logged(log), events)
-    await asyncio.to_thread(until, lambda: not _deliveries(program, "due"), SETTLE_SECONDS)  # the receiver is to answer
+    await asyncio.to_thread(
+        until, lambda: not _deliveries(program, "due"), SETTLE_SECONDS
+    )  # the receiver is to answer
     assert not _deliveries(program, "failed")
     program.audit()
 
@@ -225,7 +231,9 @@ def _open(program: Program) -> int:
     for name in NAMES:
         Shop(program, name).open()
         gold = {"asset": "gold", "amount": "1000000", "type": "TOPUP"}
-        answered(program.admin.post(f"/account/{name}/transact", json=gold, headers={"Idempotency-Key": name}))
+        answered(
+            program.admin.post(f"/account/{name}/transact", json=gold, headers={"Idempotency-Key": name})
+        )
     return len(until(lambda: found if len(found := program.events()) == 2 * len(NAMES) else []))
 
 

@@ -117,7 +117,9 @@ def assert_nothing_lost_and_nothing_twice(traffic: Traffic) -> None:
 def assert_events_are_whole(program: Program) -> None:
     """The creation of every invoice that there is was told once, and everything under numbers without gaps."""
     accounts = answered(program.admin.get("/accounts?limit=100"))["items"]
-    made = [invoice["id"] for account in accounts for invoice in Shop(program, account["foreign_id"]).invoices()]
+    made = [
+        invoice["id"] for account in accounts for invoice in Shop(program, account["foreign_id"]).invoices()
+    ]
     until_equal(lambda: _created(program.events(types="INV_CREATED")), sorted(made))
     events = until(program.events)
     assert [event["position"] for event in events] == list(range(1, len(events) + 1))

@@ -41,12 +41,16 @@ class Keeping(Ground):
     @rule(wanted=st.lists(st.tuples(NTH, PART), min_size=1, max_size=3))
     def release(self, wanted: Sequence[tuple[int, int | None]]) -> None:
         """At once, the same one twice perhaps."""
-        self.ask(self.commands.release_hold, *(self._release(hold, part) for hold, part in self._holds(wanted)))
+        self.ask(
+            self.commands.release_hold, *(self._release(hold, part) for hold, part in self._holds(wanted))
+        )
 
     @precondition(lambda self: self.model.holds)
     @rule(wanted=st.lists(st.tuples(NTH, PART), min_size=1, max_size=3), to=WHO)
     def capture(self, wanted: Sequence[tuple[int, int | None]], to: str) -> None:
-        self.ask(self.commands.capture_hold, *(self._capture(hold, to, part) for hold, part in self._holds(wanted)))
+        self.ask(
+            self.commands.capture_hold, *(self._capture(hold, to, part) for hold, part in self._holds(wanted))
+        )
 
     @precondition(lambda self: any(one.ends for one in self.model.holds))
     @rule(n=NTH, to=WHO, then=st.sampled_from(("release", "capture", "lock", "")))
@@ -75,7 +79,9 @@ class Keeping(Ground):
         terms=PRICE,
         n=st.none() | NTH,
     )
-    def lock(self, orders: Sequence[int], sides: tuple[str, str], terms: tuple[str, int, int], n: int | None) -> None:
+    def lock(
+        self, orders: Sequence[int], sides: tuple[str, str], terms: tuple[str, int, int], n: int | None
+    ) -> None:
         """Two escrows at once, of one order perhaps, out of one hold perhaps; then by whoever holds it."""
         hold = None if n is None or not self.model.holds else self.nth(self.model.holds, n)
         asset, amount, fee = terms
@@ -92,7 +98,8 @@ class Keeping(Ground):
         """At once, the same one twice perhaps; the split is right where no amount is drawn."""
         known = tuple(self.model.escrows.values())
         self.ask(
-            self.commands.end_escrow, *(self._ending(self.nth(known, n), state, n, wrong) for n, state, wrong in wanted)
+            self.commands.end_escrow,
+            *(self._ending(self.nth(known, n), state, n, wrong) for n, state, wrong in wanted),
         )
 
     @precondition(lambda self: any(one.state == "LOCKED" for one in self.model.escrows.values()))
@@ -112,7 +119,9 @@ class Keeping(Ground):
         return Deed(Release(hold.id, self.part(hold.asset, part)), partial(self.model.release, hold, part))
 
     def _capture(self, hold: Hold, to: str, part: int | None) -> Deed:
-        return Deed(Capture(hold.id, to, self.part(hold.asset, part)), partial(self.model.capture, hold, to, part))
+        return Deed(
+            Capture(hold.id, to, self.part(hold.asset, part)), partial(self.model.capture, hold, to, part)
+        )
 
     def _lock(self, order: str, escrow: Escrow, hold: Hold | None) -> Deed:
         buyer, seller = escrow.sides

@@ -85,7 +85,10 @@ async def _prepare(url: str) -> None:
             if code != "DOGE":
                 await commands.commits.submit(commands.create_asset, NewAsset(code, code, decimals))
         opening = {code: show(BEGIN, decimals) for code, decimals in ASSETS.items() if code != "DOGE"}
-        made = [await commands.commits.submit(commands.put_account, AccountOrder(name, {}, opening)) for name in THERE]
+        made = [
+            await commands.commits.submit(commands.put_account, AccountOrder(name, {}, opening))
+            for name in THERE
+        ]
         await commands.commits.submit(commands.put_account, AccountOrder(POOR, {}))
         await chain.mine(*((done.thing.address, BEGIN) for done in made))
         await chain.deepen(scenario.RULES.confirmations)
@@ -165,7 +168,9 @@ class Ground(RuleBasedStateMachine):
     def nth(self, things: Sequence[Thing], n: int) -> Thing:
         return things[-1 - n % len(things)]
 
-    def ask(self, command: Command[Any, Any], *deeds: Deed, claims: Sequence[Claim] = (), bulk: bool = False) -> None:
+    def ask(
+        self, command: Command[Any, Any], *deeds: Deed, claims: Sequence[Claim] = (), bulk: bool = False
+    ) -> None:
         """Ask for all of it at once: what the model refuses must be refused, and if that is all, nothing changes."""
         asked = [
             Submitted(deed.request, claim)
@@ -235,7 +240,11 @@ class Ground(RuleBasedStateMachine):
         async with self.engine.begin() as connection:
             await truths.hold(connection)
             found = await truths.money(connection), await truths.states(connection)
-        money = {place: amount for place, amount in self.model.money.of.items() if amount and place[0] in self._names}
+        money = {
+            place: amount
+            for place, amount in self.model.money.of.items()
+            if amount and place[0] in self._names
+        }
         expected = {("hold", one.id): (one.left, one.state) for one in self.model.holds}
         expected |= {("escrow", one.id): (one.amount, one.state) for one in self.model.escrows.values()}
         assert found == (money, expected)

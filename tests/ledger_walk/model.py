@@ -109,7 +109,9 @@ class Model:
         return True if self.decimals.setdefault(code, decimals) == decimals and code != "DOGE" else None
 
     def open(self, account: str, opening: dict[str, int]) -> bool | None:
-        if opening and (account in self.accounts or "DOGE" in opening or opening.keys() - self.decimals.keys()):
+        if opening and (
+            account in self.accounts or "DOGE" in opening or opening.keys() - self.decimals.keys()
+        ):
             return None
         if any(not 0 < amount <= MOST for amount in opening.values()):
             return None
@@ -119,7 +121,9 @@ class Model:
         return True
 
     def close(self, account: str) -> bool | None:
-        waits = any(one.sides[1] == account and one.state in ("LOCKED", "DISPUTED") for one in self.escrows.values())
+        waits = any(
+            one.sides[1] == account and one.state in ("LOCKED", "DISPUTED") for one in self.escrows.values()
+        )
         has = any(amount for (owner, *_), amount in self.money.of.items() if owner == account)
         if account not in self.accounts or waits or has:
             return None
@@ -130,11 +134,17 @@ class Model:
 
     def transfer(self, payer: str, shares: Sequence[Share], asset: str) -> Transfer | None:
         payees = [payee for payee, _ in shares]
-        if asset not in self.decimals or not self.is_open(payer, *payees) or len({payer, *payees}) <= len(payees):
+        if (
+            asset not in self.decimals
+            or not self.is_open(payer, *payees)
+            or len({payer, *payees}) <= len(payees)
+        ):
             return None
         if any(not 0 < amount <= MOST for _, amount in shares) or sum(amount for _, amount in shares) > MOST:
             return None
-        if not self.money.move(asset, *((available(payer), available(payee), amount) for payee, amount in shares)):
+        if not self.money.move(
+            asset, *((available(payer), available(payee), amount) for payee, amount in shares)
+        ):
             return None
         self.transfers.append(Transfer(asset, payer=payer, shares=shares))
         return self.transfers[-1]
@@ -161,7 +171,9 @@ class Model:
         if amount < whole and len(one.shares) > 1:
             return None
         shares = one.shares if amount == whole else [(one.shares[0][0], amount)]
-        if not self.money.move(one.asset, *((available(to), available(one.payer), much) for to, much in shares)):
+        if not self.money.move(
+            one.asset, *((available(to), available(one.payer), much) for to, much in shares)
+        ):
             return None
         one.final = True
         self.transfers.append(Transfer(one.asset, final=True))
@@ -176,7 +188,9 @@ class Model:
         return self.holds[-1]
 
     def release(self, hold: Hold, part: int | None) -> Hold | None:
-        return None if (amount := self._part(hold, part)) is None else self._give_back(hold, amount, "RELEASED")
+        return (
+            None if (amount := self._part(hold, part)) is None else self._give_back(hold, amount, "RELEASED")
+        )
 
     def capture(self, hold: Hold, to: str, part: int | None) -> Hold | None:
         amount = self._part(hold, part)
@@ -210,14 +224,21 @@ class Model:
         return escrow
 
     def end(self, escrow: Escrow, state: str, parts: tuple[int, int]) -> Escrow | None:
-        if escrow.state not in {"DISPUTED": ["LOCKED"], "RESOLVED": ["DISPUTED"]}.get(state, ["LOCKED", "DISPUTED"]):
+        if escrow.state not in {"DISPUTED": ["LOCKED"], "RESOLVED": ["DISPUTED"]}.get(
+            state, ["LOCKED", "DISPUTED"]
+        ):
             return None
         if state != "DISPUTED":
-            to_seller, to_buyer = {"RELEASED": (escrow.amount, 0), "REFUNDED": (0, escrow.amount)}.get(state, parts)
+            to_seller, to_buyer = {"RELEASED": (escrow.amount, 0), "REFUNDED": (0, escrow.amount)}.get(
+                state, parts
+            )
             if min(to_seller, to_buyer) < 0 or to_seller + to_buyer != escrow.amount:
                 return None
             (buyer, seller), fee = escrow.sides, min(escrow.fee, to_seller)
-            back, paid = (held(buyer), available(buyer), to_buyer), (held(buyer), available(seller), to_seller)
+            back, paid = (
+                (held(buyer), available(buyer), to_buyer),
+                (held(buyer), available(seller), to_seller),
+            )
             self.money.move(escrow.asset, back, paid, (available(seller), available(PLATFORM), fee))
         escrow.state = state
         return escrow

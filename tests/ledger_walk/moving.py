@@ -92,7 +92,9 @@ class Moving(Ground):
     def _transfers(self, wanted: Sequence[Any], *, bulk: bool) -> None:
         claims = [self.key() for _ in wanted]
         orders = [self._order(claim, *one) for one, claim in zip(wanted, claims, strict=True)]
-        deeds = [Deed(order, partial(self.model.transfer, *one)) for order, one in zip(orders, wanted, strict=True)]
+        deeds = [
+            Deed(order, partial(self.model.transfer, *one)) for order, one in zip(orders, wanted, strict=True)
+        ]
         self.ask(self.commands.transfer, *deeds, claims=claims, bulk=bulk)
 
     def _trades(self, wanted: Sequence[Sequence[Any]]) -> None:
@@ -102,6 +104,8 @@ class Moving(Ground):
         )
         self.ask(self.commands.trade, *deeds)
 
-    def _order(self, claim: Claim, payer: str, shares: Sequence[tuple[str, int]], asset: str) -> TransferOrder:
+    def _order(
+        self, claim: Claim, payer: str, shares: Sequence[tuple[str, int]], asset: str
+    ) -> TransferOrder:
         payees = tuple(Payee(payee, self.given(asset, amount)) for payee, amount in shares)
         return TransferOrder(claim.key, payer, payees, asset)

@@ -56,7 +56,9 @@ async def hold(db: Db) -> None:
 
 async def everything(db: Db) -> str:
     """All that the database says, as a hash."""
-    return str(await db.scalar(sa.text(f"SELECT md5(string_agg(row, '' ORDER BY row)) FROM ({_ALL}) AS rows")))
+    return str(
+        await db.scalar(sa.text(f"SELECT md5(string_agg(row, '' ORDER BY row)) FROM ({_ALL}) AS rows"))
+    )
 
 
 async def money(db: Db) -> dict[tuple[str, str, str], int]:

@@ -22,7 +22,13 @@ class Recorder:
             return
         self.asked.append((scope["method"], path, scope["query_string"], scope["headers"], body))
         status = {b"/204": 204, b"/304": 304}.get(path, 200)
-        await send({"type": "http.response.start", "status": status, "headers": [] if path == b"/parts" else [LENGTH]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [] if path == b"/parts" else [LENGTH],
+            }
+        )
         if path == b"/breaks":
             raise ValueError("in the middle of the answer")
         await send({"type": "http.response.body", "body": b"ab", "more_body": True})

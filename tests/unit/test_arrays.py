@@ -70,8 +70,15 @@ def unescaped(text: str) -> str:
 async def test_a_text_that_is_copied_arrives_as_it_was(engine: AsyncEngine, text: str) -> None:
     columns = ("kind", "cause_type", "cause_id", "key", "reference")
     async with engine.begin() as db:
-        await copy.insert(db, entries, columns, [("K", "test", text, f"first {text}", text), ("K", "", "", "", "")])
+        await copy.insert(
+            db, entries, columns, [("K", "test", text, f"first {text}", text), ("K", "", "", "", "")]
+        )
 
     async with engine.connect() as db:
-        found = (await db.execute(sa.select(*(entries.c[name] for name in columns)).order_by(entries.c.id))).all()
-    assert [tuple(row) for row in found] == [("K", "test", text, f"first {text}", text), ("K", "", "", "", "")]
+        found = (
+            await db.execute(sa.select(*(entries.c[name] for name in columns)).order_by(entries.c.id))
+        ).all()
+    assert [tuple(row) for row in found] == [
+        ("K", "test", text, f"first {text}", text),
+        ("K", "", "", "", ""),
+    ]

@@ -16,7 +16,9 @@ async def test_a_caller_waits_for_a_frozen_node_only_so_long() -> None:
         asked = run.of(node, seconds=0.2)
 
         outcomes = await asyncio.gather(
-            *(asked.decode("00") for _ in range(8)), *(asked.holds(SOME) for _ in range(8)), return_exceptions=True
+            *(asked.decode("00") for _ in range(8)),
+            *(asked.holds(SOME) for _ in range(8)),
+            return_exceptions=True,
         )
 
     assert {type(outcome) for outcome in outcomes} == {NodeUnreachable}

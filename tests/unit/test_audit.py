@@ -61,7 +61,10 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
 @pytest.mark.parametrize(
     ("statement", "detail"),
     [
-        ("UPDATE postings SET amount = amount + 1 WHERE account_id = 0 AND seq = 1", "entry 1 sums to 1 in DOGE"),
+        (
+            "UPDATE postings SET amount = amount + 1 WHERE account_id = 0 AND seq = 1",
+            "entry 1 sums to 1 in DOGE",
+        ),
         (
             "UPDATE postings SET amount = amount + 10000 WHERE account_id = 0 AND seq = 1",
             "entry 1 sums to 10000 in DOGE",
@@ -73,7 +76,10 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
         ("DELETE FROM balances WHERE account_id = 0", "balance of account 0 in DOGE is not there"),
         ("DELETE FROM postings WHERE entry_id = 2", "entry 2 sums to nothing"),
         ("DELETE FROM entries WHERE id = 2", "entry 2 is not there, and postings of it are"),
-        ("UPDATE balances SET available = available + 1 WHERE account_id = 0", "balance of account 0 in DOGE"),
+        (
+            "UPDATE balances SET available = available + 1 WHERE account_id = 0",
+            "balance of account 0 in DOGE",
+        ),
         (
             "UPDATE postings SET held = 1 WHERE account_id = 0 AND seq = 2",
             "posting 2 of account 0 in DOGE does not follow",
@@ -92,18 +98,29 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
             "UPDATE invoices SET settled_inside = 4, received = received + 4, confirmed = confirmed + 4",
             "differs from what was posted for it",
         ),
-        ("UPDATE balances SET outgoing = 1 WHERE account_id = 0", "outgoing of account 0 differs from its payments"),
-        ("UPDATE addresses SET index = 7 WHERE branch = 0", "address 0/7 of account 0 is not of the account's key"),
+        (
+            "UPDATE balances SET outgoing = 1 WHERE account_id = 0",
+            "outgoing of account 0 differs from its payments",
+        ),
+        (
+            "UPDATE addresses SET index = 7 WHERE branch = 0",
+            "address 0/7 of account 0 is not of the account's key",
+        ),
         (
             "UPDATE addresses SET script = script || '1' WHERE branch = 2",
             "address 2/0 of account 0 is not of the account's key",
         ),
         ("UPDATE deposits SET owed = 5", "10 koinu are owed and clawback was charged 0"),
         ("UPDATE chain_state SET kept = kept + 1", "blocks posted 1100000000 koinu and moved 1100000001"),
-        ("UPDATE coins SET amount = amount - 5 WHERE height = 1", "DOGE: ownership differs from custody by 5"),
+        (
+            "UPDATE coins SET amount = amount - 5 WHERE height = 1",
+            "DOGE: ownership differs from custody by 5",
+        ),
     ],
 )
-async def test_a_row_that_was_changed_by_hand_is_named(engine: AsyncEngine, statement: str, detail: str) -> None:
+async def test_a_row_that_was_changed_by_hand_is_named(
+    engine: AsyncEngine, statement: str, detail: str
+) -> None:
     await paid(engine)
     async with engine.begin() as db:
         await db.execute(sa.text(SESSION))
@@ -118,7 +135,9 @@ async def test_a_row_that_was_changed_by_hand_is_named(engine: AsyncEngine, stat
 @pytest.mark.parametrize(
     ("statement", "number"), [("UPDATE accounts SET xpub = ", 0), ("UPDATE ready_keys SET xpub = ", 1)]
 )
-async def test_a_key_that_is_not_of_the_seed_is_named(engine: AsyncEngine, statement: str, number: int) -> None:
+async def test_a_key_that_is_not_of_the_seed_is_named(
+    engine: AsyncEngine, statement: str, number: int
+) -> None:
     await paid(engine)
     keys = Keyring(REGTEST, scenario.WORDS).xpubs
     before = await audit.run(engine, keys=keys)
@@ -163,7 +182,9 @@ async def test_coins_are_looked_for_at_a_node_with_our_tip(
 ) -> None:
     await paid(engine)
     async with engine.connect() as db:
-        amounts = {Outpoint(bytes(row.txid), row.vout): row.amount for row in await db.execute(sa.select(coins))}
+        amounts = {
+            Outpoint(bytes(row.txid), row.vout): row.amount for row in await db.execute(sa.select(coins))
+        }
         at = await blocks.tip(db)
     assert at is not None
 
@@ -185,7 +206,10 @@ async def test_a_balance_that_is_not_there_any_more_is_named_also_where_it_was_e
     await funding.fund(engine, {"alice": 10, "bob": 10, "carol": 10}, GOLD)
     async with engine.begin() as db:
         back = Entry(
-            "SPEND", ("test", ""), "x", (Posting(1, AVAILABLE, -10, GOLD), Posting(TREASURY, AVAILABLE, 10, GOLD))
+            "SPEND",
+            ("test", ""),
+            "x",
+            (Posting(1, AVAILABLE, -10, GOLD), Posting(TREASURY, AVAILABLE, 10, GOLD)),
         )
         await ledger.post(db, [back])
     monkeypatch.setattr(audit_of_ledger, "SLICE", size)
@@ -232,7 +256,9 @@ async def test_an_audit_whose_time_is_over_says_so_and_finds_nothing_wrong(engin
 
 
 def test_the_table_names_the_row_that_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = audit.Finding("payments equal their entries", 1_200, "payment 12 differs from what was posted for it")
+    wrong = audit.Finding(
+        "payments equal their entries", 1_200, "payment 12 differs from what was posted for it"
+    )
     total = Totals("DOGE", 8, doge(3), 0, doge(2), 0, 0, 0)
 
     audit_table.show(audit.AuditReport((wrong, audit.Finding("entries balance", 7, "")), (total,), 9))

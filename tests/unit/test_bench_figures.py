@@ -8,7 +8,9 @@ from bench.figures import Figure
 
 def test_the_table_is_printed_whole_where_no_terminal_says_how_wide_it_is() -> None:
     written = io.StringIO()
-    one = Figure("transfers_in_bulk_over_http_with_events", "transfers a second", 7_512, 11_023, 0.65, noise=0.123)
+    one = Figure(
+        "transfers_in_bulk_over_http_with_events", "transfers a second", 7_512, 11_023, 0.65, noise=0.123
+    )
 
     figures.show([one], Console(file=written, width=80))
 

@@ -66,15 +66,24 @@ async def refusal(url: str, between: str = "none") -> str:
 @pytest.mark.parametrize(
     ("rest", "sentence"),
     [
-        ("keen:nohush@{}/kennel", 'password authentication failed for user "keen": user or password are wrong.'),
+        (
+            "keen:nohush@{}/kennel",
+            'password authentication failed for user "keen": user or password are wrong.',
+        ),
         ("keen@{}/kennel", 'password authentication failed for user "keen": user or password are wrong.'),
         ("kennel:hush@{}/nowhere", 'database "nowhere" does not exist: make it with createdb.'),
         ("nobody:hush@{}/kennel", 'role "nobody" does not exist: the server takes no such user from here'),
         ("kennel:hush@{}:1/kennel", "nobody listens at {}:1."),
         ("kennel:hush@nowhere.invalid/kennel", "there is no host of this name: nowhere.invalid:5432."),
         ("kennel:hush@{}/kennel?sslmode=require", "{}:5432 speaks no TLS, which sslmode asks for."),
-        ("kennel:hush@{}/latin", "its encoding is LATIN1, and names would not fit in: make one with `createdb"),
-        ("kennel:hush@{}/kennel?options=-c%20nonsense%3D1", 'unrecognized configuration parameter "nonsense".'),
+        (
+            "kennel:hush@{}/latin",
+            "its encoding is LATIN1, and names would not fit in: make one with `createdb",
+        ),
+        (
+            "kennel:hush@{}/kennel?options=-c%20nonsense%3D1",
+            'unrecognized configuration parameter "nonsense".',
+        ),
         ("kennel:hush@/kennel?host=/nowhere", "nobody listens at /nowhere:5432."),
     ],
 )
@@ -107,7 +116,9 @@ def test_old_servers_other_encodings_and_standbys_are_unfit() -> None:
 
 
 async def test_the_url_s_options_reach_the_server(host: str) -> None:
-    engine = Database(f"postgresql://kennel@{host}/kennel?application_name=till&options=-c%20geqo%3Doff").engine(1)
+    engine = Database(
+        f"postgresql://kennel@{host}/kennel?application_name=till&options=-c%20geqo%3Doff"
+    ).engine(1)
     async with engine.connect() as connection:
         told = await connection.execute(
             sa.text(
@@ -125,7 +136,9 @@ async def test_an_engine_shows_no_password(engine: AsyncEngine) -> None:
 
 
 @pooler.needed
-async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(database: str, tmp_path: Path) -> None:
+async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(
+    database: str, tmp_path: Path
+) -> None:
     told = sa.text(
         "SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout'),"
         " current_setting('application_name'), (SELECT count(*) FROM pg_prepared_statements)"
@@ -161,7 +174,11 @@ async def _read(engine: AsyncEngine, number: int) -> None:
 async def test_tls_is_spoken_as_the_url_says(database: str, tmp_path: Path) -> None:
     ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
     cert, key = ours.sign("server")
-    tls = {"client_tls_sslmode": "require", "client_tls_cert_file": str(cert), "client_tls_key_file": str(key)}
+    tls = {
+        "client_tls_sslmode": "require",
+        "client_tls_cert_file": str(cert),
+        "client_tls_key_file": str(key),
+    }
     with pooler.running(tmp_path, database, **tls) as url:
         for good in (f"sslmode=verify-full&sslrootcert={ours.ca}", "sslmode=require", "sslmode=prefer"):
             await Database(f"{url}?{good}", "transaction").check()

@@ -24,7 +24,10 @@ def test_all_that_libpq_reads_and_kennel_does_is_taken(tmp_path: Path) -> None:
     assert (url.user, url.password, url.database) == ("me", "p@ss", "shop")
     assert url.server_settings == {"application_name": "till", "options": "-c geqo=off"}
     assert (url.connect_seconds, url.session, url.keep_alive) == (3, "primary", KeepAlive(60, 7, 2, 9000))
-    assert url.driver["dsn"] == f"postgresql://?sslmode=verify-full&sslrootcert={str(authority).replace('/', '%2F')}"
+    assert (
+        url.driver["dsn"]
+        == f"postgresql://?sslmode=verify-full&sslrootcert={str(authority).replace('/', '%2F')}"
+    )
 
 
 def test_hosts_may_be_options_and_sockets_and_are_none_where_libpq_would_look_itself() -> None:
@@ -43,14 +46,26 @@ def test_of_several_hosts_the_one_that_can_be_written_to_is_taken() -> None:
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("channel_binding=require", "channel_binding is disable or prefer: Kennel's driver cannot bind channels"),
-        ("target_session_attrs=standby", "target_session_attrs is any or primary or read-write: Kennel writes"),
+        (
+            "channel_binding=require",
+            "channel_binding is disable or prefer: Kennel's driver cannot bind channels",
+        ),
+        (
+            "target_session_attrs=standby",
+            "target_session_attrs is any or primary or read-write: Kennel writes",
+        ),
         ("connect_timeout=soon", "connect_timeout is a whole number"),
         ("sslmode=on", "sslmode is disable or allow or prefer or require or verify-ca or verify-full"),
         ("sslrootcert=/nowhere/root.crt", "sslrootcert is a file that is there"),
-        ("sslrootcert=system&sslmode=require", "sslmode=verify-full and no files where it has sslrootcert=system"),
+        (
+            "sslrootcert=system&sslmode=require",
+            "sslmode=verify-full and no files where it has sslrootcert=system",
+        ),
         ("hostaddr=10.0.0.1", "without hostaddr, which Kennel does not know: name the address as the host"),
-        ("pgbouncer=true", "without pgbouncer, which Kennel does not know: KENNEL_DATABASE_POOLER=transaction says"),
+        (
+            "pgbouncer=true",
+            "without pgbouncer, which Kennel does not know: KENNEL_DATABASE_POOLER=transaction says",
+        ),
         ("gssencmode=require", "gssencmode is disable or prefer"),
         ("require_auth=md5", "without require_auth, which Kennel does not know"),
         ("client_encoding=LATIN1", "client_encoding is UTF8"),

@@ -61,7 +61,9 @@ class Journal:
         self.command: Command[Note, Note] = Command("note", self.run, self.load, lambda note: note.text)
         self.writer = GroupCommit(self.engine, self.committed, wait_seconds=self.wait_seconds)
 
-    async def write(self, text: str, key: str | None = None, body: bytes = b"", account: int = 1) -> Result[Note]:
+    async def write(
+        self, text: str, key: str | None = None, body: bytes = b"", account: int = 1
+    ) -> Result[Note]:
         claim = None if key is None else Claim("shop", key, body or text.encode())
         return await self.writer.submit(self.command, Note(text, account), claim)
 
@@ -112,7 +114,9 @@ async def outcomes(*asked: Awaitable[Result[Note]]) -> list[Result[Note] | BaseE
 async def test_what_waits_together_is_committed_together_in_order(journal: Journal) -> None:
     done = await asyncio.gather(*(journal.write(f"n{number}") for number in range(450)))
 
-    assert [one.thing.text for one in done] == await journal.written() == [f"n{number}" for number in range(450)]
+    assert (
+        [one.thing.text for one in done] == await journal.written() == [f"n{number}" for number in range(450)]
+    )
     assert (journal.batches, journal.commits) == ([200, 200, 50], 3)
 
 
@@ -193,7 +197,9 @@ async def test_two_requests_under_one_key_in_one_batch_are_one_done_and_one_refu
     assert len(await journal.written()) == 2
 
 
-async def test_of_two_requests_under_one_key_the_second_is_done_where_the_first_is_refused(journal: Journal) -> None:
+async def test_of_two_requests_under_one_key_the_second_is_done_where_the_first_is_refused(
+    journal: Journal,
+) -> None:
     refused, done, free = await outcomes(
         journal.write("no a", "key"), journal.write("b", "key"), journal.write("c", "other")
     )
@@ -211,7 +217,9 @@ async def test_a_refusal_leaves_no_key_so_it_may_be_tried_again(journal: Journal
     assert await journal.written() == ["no a"]
 
 
-async def test_the_same_keys_at_two_processes_at_once_are_done_once_each(journal: Journal, other: Journal) -> None:
+async def test_the_same_keys_at_two_processes_at_once_are_done_once_each(
+    journal: Journal, other: Journal
+) -> None:
     keys = [f"k{number}" for number in range(20)]
 
     done = await asyncio.gather(
@@ -291,7 +299,9 @@ async def test_a_connection_that_dies_under_a_batch_is_an_error_for_all_and_noth
     assert await journal.write("n0", "k0") == Result(Note("n0"))
 
 
-async def test_a_commit_of_which_nobody_knows_whether_it_went_through_is_not_done_again(journal: Journal) -> None:
+async def test_a_commit_of_which_nobody_knows_whether_it_went_through_is_not_done_again(
+    journal: Journal,
+) -> None:
     async def doom(db: Db) -> None:
         for statement in KILL_AT_COMMIT.split(";\n"):
             await db.execute(sa.text(statement))
@@ -374,7 +384,9 @@ async def test_too_many_that_wait_are_turned_away(engine: AsyncEngine) -> None:
     command, writer = Command("number", run, load, str), GroupCommit(engine, lambda _: None)
     first = asyncio.create_task(writer.submit(command, 0))
     await running.wait()
-    waiting = [asyncio.create_task(writer.submit(command, number)) for number in range(1, group_commit.WAITING + 1)]
+    waiting = [
+        asyncio.create_task(writer.submit(command, number)) for number in range(1, group_commit.WAITING + 1)
+    ]
     await asyncio.sleep(0)
     with pytest.raises(group_commit.Overloaded):
         await writer.submit(command, -1)
@@ -423,7 +435,9 @@ async def test_each_of_one_callers_many_requests_has_its_own_outcome_in_order(jo
 
 
 async def test_of_one_callers_many_requests_a_poisonous_one_fails_alone(journal: Journal) -> None:
-    a, b, c = await journal.writer.submit_all(journal.command, [Submitted(Note(text)) for text in ("a", "b\0", "c")])
+    a, b, c = await journal.writer.submit_all(
+        journal.command, [Submitted(Note(text)) for text in ("a", "b\0", "c")]
+    )
 
     assert (a, c) == (Result(Note("a")), Result(Note("c")))
     assert isinstance(b, DBAPIError)
@@ -467,7 +481,9 @@ async def test_a_lone_request_does_not_wait_for_anothers_many(journal: Journal) 
     assert (await journal.written())[-1] == f"n{group_commit.BULK}"
 
 
-async def test_the_many_of_several_callers_are_all_done_and_those_of_one_follow_each_other(journal: Journal) -> None:
+async def test_the_many_of_several_callers_are_all_done_and_those_of_one_follow_each_other(
+    journal: Journal,
+) -> None:
     most = group_commit.BULK
     callers = [
         journal.writer.submit_all(
@@ -507,11 +523,15 @@ async def test_at_the_end_what_was_taken_in_is_committed_and_answered_and_nothin
     gate.set()
     await closing
 
-    assert [one.result().thing.text for one in taken] == await journal.written() == [f"n{n}" for n in range(250)]
+    assert (
+        [one.result().thing.text for one in taken] == await journal.written() == [f"n{n}" for n in range(250)]
+    )
     assert [type(one) for one in late] == [group_commit.Stopping]
 
 
-async def test_at_the_end_what_there_is_no_time_for_is_refused_and_what_has_begun_is_ended(journal: Journal) -> None:
+async def test_at_the_end_what_there_is_no_time_for_is_refused_and_what_has_begun_is_ended(
+    journal: Journal,
+) -> None:
     gate = asyncio.Event()
     journal.before = lambda _: gate.wait()
     taken = [asyncio.create_task(journal.write(f"n{number}")) for number in range(250)]

@@ -93,7 +93,9 @@ BROKEN_CHUNKS = {
 
 
 @pytest.mark.parametrize("request_", TWO_WAYS.values(), ids=TWO_WAYS)
-async def test_what_can_be_read_in_two_ways_is_400_and_the_application_does_not_hear_of_it(request_: bytes) -> None:
+async def test_what_can_be_read_in_two_ways_is_400_and_the_application_does_not_hear_of_it(
+    request_: bytes,
+) -> None:
     recorder = Recorder()
     async with listening(recorder) as port:
         answer = await spoken(port, request_ + END, half_closed=True)
@@ -150,7 +152,9 @@ async def test_a_client_of_http_1_0_is_sent_neither_chunks_nor_100() -> None:
 
 async def test_who_was_not_told_to_send_a_body_does_not_begin_another_request_in_its_place() -> None:
     recorder = Recorder()
-    head = asking(b"POST /unread HTTP/1.1\r\n", b"Expect: 100-continue\r\nContent-Length: %d\r\n" % len(END), b"")
+    head = asking(
+        b"POST /unread HTTP/1.1\r\n", b"Expect: 100-continue\r\nContent-Length: %d\r\n" % len(END), b""
+    )
     async with listening(recorder) as port, connected(port) as (reader, writer), asyncio.timeout(20):
         writer.write(head)
         answer = await reader.readuntil(b"abcd")
@@ -173,8 +177,12 @@ async def test_an_answer_that_breaks_off_ends_its_connection_and_nothing_follows
 
 # ---------------------------------------------------------------- however it is cut
 
-PIECES = st.lists(st.sampled_from([b"\r\n", b"0\r\n\r\n", b"\n", b"\r", b"{}", b"GET / HTTP/1.1\r\n"]), max_size=4)
-FIELDS = st.lists(st.sampled_from([b"A: b\r\n", b"Empty:\r\n", b"B: \xff  \r\n", b"Upgrade: h2c\r\n"]), max_size=3)
+PIECES = st.lists(
+    st.sampled_from([b"\r\n", b"0\r\n\r\n", b"\n", b"\r", b"{}", b"GET / HTTP/1.1\r\n"]), max_size=4
+)
+FIELDS = st.lists(
+    st.sampled_from([b"A: b\r\n", b"Empty:\r\n", b"B: \xff  \r\n", b"Upgrade: h2c\r\n"]), max_size=3
+)
 TRAILERS = st.sampled_from([b"", b"T: r\r\n", b"T:\r\nU: v\r\n"])
 EXTENSIONS = st.sampled_from([b"", b";a", b';a="b;c"', b";0"])
 
@@ -196,7 +204,18 @@ def requests(draw: st.DrawFn) -> bytes:
     target = draw(st.sampled_from([b"/", b"/parts", b"/204", b"/304", b"/unread", b"/a?b=%20c", b"//x/y"]))
     framing, body = draw(bodies())
     empty = draw(st.sampled_from([b"", b"\r\n"]))
-    return empty + method + b" " + target + b" HTTP/1.1\r\n" + HOST + b"".join(draw(FIELDS)) + framing + b"\r\n" + body
+    return (
+        empty
+        + method
+        + b" "
+        + target
+        + b" HTTP/1.1\r\n"
+        + HOST
+        + b"".join(draw(FIELDS))
+        + framing
+        + b"\r\n"
+        + body
+    )
 
 
 async def answered(stream: bytes, cuts: list[int]) -> tuple[bytes, list[Asked]]:

@@ -56,8 +56,14 @@ async def test_a_head_of_ordinary_size_is_taken(shop: Shop) -> None:
 
 async def test_who_takes_no_answers_is_not_read_from_and_is_cut_off(shop: Shop) -> None:
     sent = 200_000
-    async with listening(shop, write_seconds=0.1) as port, connected(port) as (_, writer), asyncio.timeout(60):
-        writer.write(ASKS * sent)  # 13 MB; the reader takes what it can hold without anybody asking, and no more
+    async with (
+        listening(shop, write_seconds=0.1) as port,
+        connected(port) as (_, writer),
+        asyncio.timeout(60),
+    ):
+        writer.write(
+            ASKS * sent
+        )  # 13 MB; the reader takes what it can hold without anybody asking, and no more
 
         with pytest.raises(ConnectionError):
             await writer.drain()
@@ -156,7 +162,9 @@ async def test_connections_that_are_being_answered_are_not_closed_for_a_new_one(
 
 
 @pytest.mark.parametrize("behind_a_proxy", [True, False])
-async def test_one_address_does_not_have_all_connections_but_a_proxy_may(shop: Shop, *, behind_a_proxy: bool) -> None:
+async def test_one_address_does_not_have_all_connections_but_a_proxy_may(
+    shop: Shop, *, behind_a_proxy: bool
+) -> None:
     shop.gate.clear()
     async with listening(shop, connections_per_address=2, shared=lambda _: behind_a_proxy) as port:
         paying = [asyncio.create_task(spoken(port, PAY, half_closed=True)) for _ in range(2)]
@@ -205,8 +213,12 @@ def test_the_limit_of_open_files_is_raised_and_connections_fit_into_it() -> None
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024)); from app.runtime import open_files; "
         "limit = open_files.raise_limit(); print(limit, *open_files.shares((1000, 2000), limit))"
     )
-    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
     assert ran.stdout.split() == ["1024", "170", "341"]
-    assert re.search(r"1024 files open: its listeners take 170 and 341 connections, not 1000 and 2000", ran.stderr)
+    assert re.search(
+        r"1024 files open: its listeners take 170 and 341 connections, not 1000 and 2000", ran.stderr
+    )
     assert open_files.shares((1000, 2000), 100_000) == [1000, 2000]

@@ -13,7 +13,9 @@ def shop() -> Shop:
     return Shop()
 
 
-@pytest.mark.parametrize("behind", [b"x", b"garbage\r\n\r\n", b"\x00" * 5000, b"}\r\nGET /health HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "behind", [b"x", b"garbage\r\n\r\n", b"\x00" * 5000, b"}\r\nGET /health HTTP/1.1\r\n\r\n"]
+)
 @pytest.mark.parametrize("together", [True, False])
 async def test_what_follows_a_request_does_not_take_its_answer_away(
     shop: Shop, behind: bytes, *, together: bool
@@ -86,7 +88,9 @@ async def test_what_is_no_request_is_refused_and_does_nothing(shop: Shop, reques
     assert shop.paid == []
 
 
-@pytest.mark.parametrize("sent", [PAY[:-1], PAY[:40], CHUNKED + b"2\r\n{}\r\n", CHUNKED + b"2\r\n{}\r\n0\r\n"])
+@pytest.mark.parametrize(
+    "sent", [PAY[:-1], PAY[:40], CHUNKED + b"2\r\n{}\r\n", CHUNKED + b"2\r\n{}\r\n0\r\n"]
+)
 async def test_a_request_that_breaks_off_does_nothing(shop: Shop, sent: bytes) -> None:
     async with listening(shop) as port:
         assert await spoken(port, sent, half_closed=True) == b""
@@ -149,7 +153,9 @@ async def test_a_megabyte_is_received_and_a_byte_more_is_413(shop: Shop) -> None
 
 
 async def test_who_asks_to_continue_is_told_to(shop: Shop) -> None:
-    head, body = PAY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n").split(b"\r\n\r\n")
+    head, body = PAY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n").split(
+        b"\r\n\r\n"
+    )
     async with listening(shop) as port, connected(port) as (reader, writer), asyncio.timeout(20):
         writer.write(head + b"\r\n\r\n")
         told = await reader.readuntil(b"\r\n\r\n")
@@ -161,7 +167,9 @@ async def test_who_asks_to_continue_is_told_to(shop: Shop) -> None:
 
 @pytest.mark.parametrize("offer", [b"h2c", b"websocket"])
 async def test_an_offer_to_change_the_protocol_is_not_taken(shop: Shop, offer: bytes) -> None:
-    upgrade = b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: " + offer + b"\r\nHTTP2-Settings: x\r\n\r\n"
+    upgrade = (
+        b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: " + offer + b"\r\nHTTP2-Settings: x\r\n\r\n"
+    )
     async with listening(shop) as port:
         answer = await spoken(port, PAY.replace(b"\r\n\r\n", upgrade) + LAST)
 

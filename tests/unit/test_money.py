@@ -42,7 +42,14 @@ def test_doge_is_shown_as_gigawallet_shows_it(amount: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "amount"),
-    [("12.5", 1_250_000_000), ("1e2", 10**10), ("1E-8", 1), ("+3", 3 * 10**8), (".5", 5 * 10**7), ("5.", 5 * 10**8)],
+    [
+        ("12.5", 1_250_000_000),
+        ("1e2", 10**10),
+        ("1E-8", 1),
+        ("+3", 3 * 10**8),
+        (".5", 5 * 10**7),
+        ("5.", 5 * 10**8),
+    ],
 )
 def test_decimal_text_is_taken_as_written(text: str, amount: int) -> None:
     assert parse(text) == amount
@@ -69,7 +76,9 @@ def test_noise_is_rounded_away_from_a_number_and_refused_in_text(printed: str, a
 
 
 @given(whole=st.integers(0, 10**9), zeros=st.integers(8, 50), digit=st.integers(1, 9))
-def test_text_with_a_decimal_too_many_is_refused_however_far_behind(whole: int, zeros: int, digit: int) -> None:
+def test_text_with_a_decimal_too_many_is_refused_however_far_behind(
+    whole: int, zeros: int, digit: int
+) -> None:
     with pytest.raises(BadAmount, match="at most 8 decimals"):
         parse(f"{whole}.{'0' * zeros}{digit}")
 
@@ -111,7 +120,9 @@ def test_what_is_no_decimal_number_is_refused(text: str) -> None:
         parse(text)
 
 
-@pytest.mark.parametrize("number", [Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity")])
+@pytest.mark.parametrize(
+    "number", [Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity")]
+)
 def test_what_is_not_finite_is_refused(number: Decimal) -> None:
     with pytest.raises(BadAmount, match="finite"):
         parse(number)

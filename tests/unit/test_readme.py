@@ -11,7 +11,9 @@ SET = {f"KENNEL_{name.upper()}": field.metadata["default"] for name, field in VA
 
 
 def test_the_readmes_table_has_every_setting_with_its_default() -> None:
-    rows = re.findall(r"^\| `(KENNEL_\w+)` \|(?: `([^`]*)`)? \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(KENNEL_\w+)` \|(?: `([^`]*)`)? \|", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
 
     assert dict(rows) == SET
     assert len(rows) == len(SET)

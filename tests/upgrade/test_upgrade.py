@@ -46,14 +46,20 @@ async def tables_of(engine: AsyncEngine) -> dict[str, Rows]:
     async with engine.connect() as connection:
         names = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
         return {
-            name: [dict(row) for row in (await connection.execute(sa.text(f'SELECT * FROM "{name}"'))).mappings()]
+            name: [
+                dict(row) for row in (await connection.execute(sa.text(f'SELECT * FROM "{name}"'))).mappings()
+            ]
             for name in names
         }
 
 
 def lost(before: Rows, after: Rows, may_change: frozenset[str]) -> list[dict[str, Any]]:
     """The old rows of which no row of today has the same values in the columns that both know."""
-    columns = [name for name in before[0] if after and name in after[0] and name not in may_change] if before else []
+    columns = (
+        [name for name in before[0] if after and name in after[0] and name not in may_change]
+        if before
+        else []
+    )
     known = {repr([row[name] for name in columns]) for row in after}
     return [row for row in before if repr([row[name] for name in columns]) not in known]
 
@@ -65,7 +71,9 @@ async def test_every_row_of_the_first_version_is_there_after_the_upgrade(old: As
     await old.dispose()  # what was prepared knows the old columns only
 
     after = await tables_of(old)
-    assert all(before[name] for name in ("entries", "invoices", "payments", "deposits", "events", "escrows", "holds"))
+    assert all(
+        before[name] for name in ("entries", "invoices", "payments", "deposits", "events", "escrows", "holds")
+    )
     for name, rows in before.items():
         assert lost(rows, after.get(name, []), MAY_CHANGE.get(name, frozenset())) == [], name
         assert len(after.get(name, [])) >= len(rows), name
@@ -74,7 +82,9 @@ async def test_every_row_of_the_first_version_is_there_after_the_upgrade(old: As
 async def test_no_column_of_the_first_version_is_lost(old: AsyncEngine) -> None:
     def columns(connection: sa.Connection) -> dict[str, set[str]]:
         inspector = sa.inspect(connection)
-        return {name: {c["name"] for c in inspector.get_columns(name)} for name in inspector.get_table_names()}
+        return {
+            name: {c["name"] for c in inspector.get_columns(name)} for name in inspector.get_table_names()
+        }
 
     async with old.connect() as connection:
         before = await connection.run_sync(columns)
@@ -82,7 +92,9 @@ async def test_no_column_of_the_first_version_is_lost(old: AsyncEngine) -> None:
     await migrate.upgrade(old)
 
     today = {table.name: {column.name for column in table.columns} for table in metadata.tables.values()}
-    assert {name: names - today[name] for name, names in before.items() if name in today and names - today[name]} == {}
+    assert {
+        name: names - today[name] for name, names in before.items() if name in today and names - today[name]
+    } == {}
 
 
 async def test_the_books_of_the_first_version_agree_after_the_upgrade(old: AsyncEngine) -> None:
@@ -92,4 +104,8 @@ async def test_the_books_of_the_first_version_agree_after_the_upgrade(old: Async
 
     assert [finding.detail for finding in report.findings if not finding.ok] == []
     [dogecoin] = [totals for totals in report.totals if totals.asset == DOGE]
-    assert (dogecoin.customers, dogecoin.clawback, dogecoin.coins) == (73_099_130_000, -4_500_000_000, 68_599_130_000)
+    assert (dogecoin.customers, dogecoin.clawback, dogecoin.coins) == (
+        73_099_130_000,
+        -4_500_000_000,
+        68_599_130_000,
+    )

@@ -104,17 +104,23 @@ class Blocks(Ground):
 
     async def _steal(self, n: int, *, wanted: bool) -> None:
         same = sa.and_(*(addresses.c[name] == coins.c[name] for name in ("account_id", "branch", "index")))
-        free = sa.and_(coins.c.spent_height.is_(None), coins.c.height.is_not(None), coins.c.amount > LEAST_STOLEN)
+        free = sa.and_(
+            coins.c.spent_height.is_(None), coins.c.height.is_not(None), coins.c.amount > LEAST_STOLEN
+        )
         order = coins.c.transaction_id.is_(None) if wanted else coins.c.transaction_id.is_not(None)
         found = sa.select(coins, addresses.c.script).join(addresses, same).where(free)
         async with self.engine.connect() as db:
             rows = (await db.execute(found.order_by(order, coins.c.txid, coins.c.vout))).mappings().all()
-        alike = [row for row in rows if (row["transaction_id"] is None) == (rows[0]["transaction_id"] is None)]
+        alike = [
+            row for row in rows if (row["transaction_id"] is None) == (rows[0]["transaction_id"] is None)
+        ]
         if alike:
             await self._try_only(self._theft(alike[n % len(alike)]))
 
     async def _mine_under_another_txid(self, n: int, hash_type: int) -> None:
-        waits = sa.select(transactions.c.raw).where(transactions.c.height.is_(None)).order_by(transactions.c.id)
+        waits = (
+            sa.select(transactions.c.raw).where(transactions.c.height.is_(None)).order_by(transactions.c.id)
+        )
         async with self.engine.connect() as db:
             ours = [wire.parse_transaction(bytes(raw)) for raw in await db.scalars(waits)]
         if not ours:
@@ -141,7 +147,11 @@ class Blocks(Ground):
 
     def _key(self, row: sa.RowMapping) -> coincurve.PrivateKey:
         path = row["account_id"], row["branch"], row["index"]
-        return self.keys.account_key(path[0]) if path[1] == accounts.ACCOUNT_KEY else self.keys.private_key(*path)
+        return (
+            self.keys.account_key(path[0])
+            if path[1] == accounts.ACCOUNT_KEY
+            else self.keys.private_key(*path)
+        )
 
     def _theft(self, row: sa.RowMapping) -> str:
         key = self._key(row)

@@ -89,7 +89,9 @@ class Coming(Ground):
     async def _refund_an_invoice(self, n: int, amount: int | None, to: str) -> None:
         address = await self._nth_invoice(PEOPLE[n % len(PEOPLE)], n)
         refund = Refund(
-            address, await self.harness.stranger() if to == "address" else to, None if amount is None else Koinu(amount)
+            address,
+            await self.harness.stranger() if to == "address" else to,
+            None if amount is None else Koinu(amount),
         )
         async with self.engine.begin() as db:
             if to == "address":

@@ -51,7 +51,9 @@ class Model:
     released: set[int] = field(default_factory=set)
     """Payments that were signed, and of which the money was given back."""
 
-    def compare(self, blocks: Sequence[tuple[bytes, Block]], books: Books, given: Sequence[Transaction]) -> "Now":
+    def compare(
+        self, blocks: Sequence[tuple[bytes, Block]], books: Books, given: Sequence[Transaction]
+    ) -> "Now":
         """Look at everything, or fail; returns what was looked at."""
         now = self._now(Branch(blocks), books)
         now.fresh = [own for txid, own in books.own.items() if txid not in self.known]
@@ -149,7 +151,9 @@ class Now:
 
     def transactions_pay_what_they_say(self, own: Own) -> None:
         """What leaves us by a transaction is what its payments say, within what was set aside for them."""
-        carried = [payment for payment in self.books.payments.values() if payment.txid == own.transaction.txid]
+        carried = [
+            payment for payment in self.books.payments.values() if payment.txid == own.transaction.txid
+        ]
         if not carried:  # it cancels, or another version has its place
             return
         assert own.pays, own.id
@@ -173,7 +177,9 @@ class Now:
         return spent - sum(one.value for one in own.transaction.outputs if self._is_change(one))
 
     def _cancels(self, payment: Payment) -> list[Own]:
-        return [own for own in self.books.own.values() if own.replaces == payment.transaction_id and not own.pays]
+        return [
+            own for own in self.books.own.values() if own.replaces == payment.transaction_id and not own.pays
+        ]
 
     def _is_change(self, output: wire.Output) -> bool:
         return output.script in self.books.places and self.books.places[output.script].change
@@ -188,7 +194,9 @@ class Now:
             found = self.books.balances.get(account)
             if found is None:
                 continue
-            waits = [p.amount for p in self.deposits.values() if p.place.account == account and not p.confirmed]
+            waits = [
+                p.amount for p in self.deposits.values() if p.place.account == account and not p.confirmed
+            ]
             assert found["incoming"] == sum(waits), (account, found, waits)
             assert found["outgoing"] == outgoing[account], (account, found, outgoing)
             more = sum(found[name] for name in ("available", "incoming", "held", "outgoing")) - due[account]

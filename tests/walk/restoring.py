@@ -141,7 +141,9 @@ class Restoring(RuleBasedStateMachine):
     async def _begin(self) -> None:
         self.home = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         shutil.copytree(self.prepared.home, self.home, dirs_exist_ok=True)
-        self.url = await self.stack.enter_async_context(conftest.cloned(self.prepared.server, self.prepared.database))
+        self.url = await self.stack.enter_async_context(
+            conftest.cloned(self.prepared.server, self.prepared.database)
+        )
         self.harness, _ = await self.stack.enter_async_context(_opened(self.url, self.home))
         self.seed_file = SeedFile(self.home / "seed.json", REGTEST, Cost(1 << 14, 1))
         self.keyring = self.seed_file.create("", words=scenario.WORDS)

@@ -132,7 +132,10 @@ async def read(db: Db) -> Books:
         payments={payment.id: payment for payment in await load_payments(db, sa.true())},
         own={one.transaction.txid: one for one in [_own(*row) for row in await db.execute(signed)]},
         places={bytes(row[0]): Place(*row[1:]) for row in known},
-        accounts={row.foreign_id: row.id for row in await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id))},
+        accounts={
+            row.foreign_id: row.id
+            for row in await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id))
+        },
     )
 
 

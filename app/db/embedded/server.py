@@ -101,7 +101,9 @@ class Embedded:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         self._owner.take(new)
-        options = f"-U {NAME} --encoding=UTF8 --locale=C --data-checksums --auth-local=trust --auth-host=reject"
+        options = (
+            f"-U {NAME} --encoding=UTF8 --locale=C --data-checksums --auth-local=trust --auth-host=reject"
+        )
         sync = ["--no-sync"] if "fsync" in self._settings else []
         self._run(["initdb", *options.split(), *sync], new)
         self._run(["postgres", "--single", "postgres"], new, f"CREATE DATABASE {NAME}\n")
@@ -112,7 +114,9 @@ class Embedded:
         process = self._owner.start([program, *command[1:]], folder, subprocess.PIPE, subprocess.PIPE)
         said = process.communicate(text.encode())[0].decode(errors="replace")
         if process.returncode != 0 or "ERROR:" in said:
-            raise programs.EmbeddedError(f"{command[0]} failed with {process.returncode}: {said.strip()[-300:]}")
+            raise programs.EmbeddedError(
+                f"{command[0]} failed with {process.returncode}: {said.strip()[-300:]}"
+            )
 
     def _check(self) -> None:
         made_by = (self._data / "PG_VERSION").read_text().strip()
@@ -135,7 +139,9 @@ class Embedded:
         options = [f"--{name}={value}" for name, value in settings.items()]
         program = self._binaries.folder / "postgres"
         with self._log.open("ab") as log:
-            self._process = self._owner.start([program, *options], self._data, subprocess.DEVNULL, log.fileno())
+            self._process = self._owner.start(
+                [program, *options], self._data, subprocess.DEVNULL, log.fileno()
+            )
 
     def _forget_recycled_pid(self) -> None:
         """After a reboot the number in postmaster.pid may be that of a stranger, whom PostgreSQL would take for itself."""

@@ -58,7 +58,9 @@ class NameTaken(Conflict):
     """There is an account {foreign_id} already."""
 
 
-_NAMED: Final = sa.select(accounts).where(accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS)))
+_NAMED: Final = sa.select(accounts).where(
+    accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS))
+)
 _OWNERS: Final = _NAMED.with_only_columns(
     *(bulk.gathered(accounts.c[name]) for name in ("id", "foreign_id", "address", "state"))
 )
@@ -128,7 +130,8 @@ async def rename(db: Db, old: str, new: str) -> Account:
 async def by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
     """Return those of the accounts that there are, by foreign_id."""
     return {
-        row["foreign_id"]: Account.of(row) for row in await bulk.fetch_all(db, _NAMED, {"names": list(foreign_ids)})
+        row["foreign_id"]: Account.of(row)
+        for row in await bulk.fetch_all(db, _NAMED, {"names": list(foreign_ids)})
     }
 
 

@@ -75,7 +75,11 @@ async def give(db: Db, orders: Sequence[Wanted], network: Network) -> list[str |
     for order in orders:
         name, account = order.foreign_id, locked.get(order.foreign_id)
         if account is None or account["state"] == "closed":
-            refused = AccountClosed(foreign_id=name, field="foreign_id") if account else NoSuchAccount(foreign_id=name)
+            refused = (
+                AccountClosed(foreign_id=name, field="foreign_id")
+                if account
+                else NoSuchAccount(foreign_id=name)
+            )
             outcomes.append(refused)
             continue
         if order.fresh or name not in current:
@@ -94,7 +98,9 @@ async def give(db: Db, orders: Sequence[Wanted], network: Network) -> list[str |
 async def check(db: Db, network: Network, address: str) -> None:
     """Refuse what is no deposit address of ours with NoSuchAddress."""
     script = dogecoin.known(network, address)
-    ours = sa.select(addresses.c.purpose).where(addresses.c.script == script, addresses.c.purpose == "deposit")
+    ours = sa.select(addresses.c.purpose).where(
+        addresses.c.script == script, addresses.c.purpose == "deposit"
+    )
     if script is None or (await db.execute(ours)).first() is None:
         raise NoSuchAddress(address=address, field="address")
 
@@ -103,7 +109,9 @@ async def page(db: Db, network: Network, foreign_id: str, after: AddressCursor, 
     """Return what the account has given out after a place, in the order of places: receiving, then its own address."""
     account = await fetch_account(db, foreign_id)
     found: list[Address] = []
-    for branch in GIVEN_BRANCHES:  # one after the other: between them lies change, of which there may be a million
+    for (
+        branch
+    ) in GIVEN_BRANCHES:  # one after the other: between them lies change, of which there may be a million
         if branch >= after.branch and len(found) < limit:
             low = after.index if branch == after.branch else -1
             rows = await bulk.fetch_all(db, _of_branch(account.id, branch, low, limit - len(found)))
@@ -139,7 +147,9 @@ async def _unused(db: Db, ids: Sequence[int]) -> Mapping[int, bytes]:
 
 def _used() -> sa.ColumnElement[bool]:
     """Say whether anything has come to an address; each side has its own index."""
-    of_invoice = sa.and_(deposits.c.account_id == addresses.c.account_id, deposits.c.invoice == addresses.c.index)
+    of_invoice = sa.and_(
+        deposits.c.account_id == addresses.c.account_id, deposits.c.invoice == addresses.c.index
+    )
     return sa.case(
         (addresses.c.purpose == "invoice", sa.exists().where(of_invoice)),
         else_=sa.exists().where(*_paid_directly(addresses)),

@@ -51,14 +51,20 @@ async def close(db: Db, foreign_ids: Sequence[str], platform: str = "") -> list[
     open_accounts = {account.id: account for account in accounts_by_name.values() if account.state == "open"}
     obstacles = await _obstacles(db, list(open_accounts)) if open_accounts else {}
     obstacles |= {account.id: _FEES for account in open_accounts.values() if account.foreign_id == platform}
-    closed = {a.foreign_id: replace(a, state="closed") for a in open_accounts.values() if a.id not in obstacles}
+    closed = {
+        a.foreign_id: replace(a, state="closed") for a in open_accounts.values() if a.id not in obstacles
+    }
     if closed:
-        await bulk.update(db, account_rows, ("id",), [{"id": a.id, "state": a.state} for a in closed.values()])
+        await bulk.update(
+            db, account_rows, ("id",), [{"id": a.id, "state": a.state} for a in closed.values()]
+        )
         await outbox.emit(db, [account_closed(account) for account in closed.values()])
     return [_outcome(name, accounts_by_name | closed, obstacles) for name in foreign_ids]
 
 
-def _outcome(name: str, accounts_by_name: Mapping[str, Account], obstacles: Mapping[int, str]) -> Account | Refusal:
+def _outcome(
+    name: str, accounts_by_name: Mapping[str, Account], obstacles: Mapping[int, str]
+) -> Account | Refusal:
     account = accounts_by_name.get(name)
     if account is None:
         return NoSuchAccount(foreign_id=name, field="foreign_id")
@@ -79,7 +85,9 @@ _NO_NEW_ASSETS: Final = sa.text("LOCK TABLE assets IN SHARE MODE")
 async def _balances(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     """Lock the balances in every asset there is, also where there is none yet: that one is made, and left no longer than this."""
     await db.execute(_NO_NEW_ASSETS)
-    decimals = {row.code: row.decimals for row in await db.execute(sa.select(assets.c.code, assets.c.decimals))}
+    decimals = {
+        row.code: row.decimals for row in await db.execute(sa.select(assets.c.code, assets.c.decimals))
+    }
     slots = sorted((number, code) for number in numbers for code in decimals)
     found: dict[int, list[str]] = {}
     locked = await balance_locks.lock(db, slots)
@@ -96,14 +104,20 @@ def _amounts(asset: str, balance: Balance, decimals: int) -> list[str]:
 
 async def _invoices(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     """Find an invoice that somebody may still pay; of one that was paid in part the money tells."""
-    waits = sa.and_(~(invoices.c.expired | invoices.c.cancelled | invoices.c.settled), invoices.c.received == 0)
+    waits = sa.and_(
+        ~(invoices.c.expired | invoices.c.cancelled | invoices.c.settled), invoices.c.received == 0
+    )
     rows = await _one_each(db, invoices.c.address, invoices.c.account_id, waits, numbers)
-    return {number: f"the invoice {address}, which is not paid: cancel it" for number, address in rows.items()}
+    return {
+        number: f"the invoice {address}, which is not paid: cancel it" for number, address in rows.items()
+    }
 
 
 async def _trades(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     """Find an escrow of which the account is to be paid."""
-    rows = await _one_each(db, escrows.c.id, escrows.c.seller_id, escrows.c.state.in_(tables.OPEN_ESCROWS), numbers)
+    rows = await _one_each(
+        db, escrows.c.id, escrows.c.seller_id, escrows.c.state.in_(tables.OPEN_ESCROWS), numbers
+    )
     return {number: f"the escrow {escrow} to be paid from" for number, escrow in rows.items()}
 
 

@@ -17,7 +17,9 @@ async def count(db: Db, limit: int) -> int:
 
 async def highest(db: Db) -> int:
     """Return the highest number that this database knows of, taken or ready; -1 if none."""
-    numbers = (sa.select(sa.func.max(column)).scalar_subquery() for column in (ready_keys.c.number, accounts.c.id))
+    numbers = (
+        sa.select(sa.func.max(column)).scalar_subquery() for column in (ready_keys.c.number, accounts.c.id)
+    )
     return int((await db.execute(sa.select(sa.func.greatest(*numbers, -1)))).scalar_one())
 
 

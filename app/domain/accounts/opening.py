@@ -57,7 +57,9 @@ class AccountOrder:
             except dogecoin.BadAddress as error:
                 raise Invalid(reason=str(error), field="payout_address") from None
         frequency = self.changes.get("payout_frequency")
-        if frequency and not (frequency.isascii() and frequency.isdigit() and len(frequency) <= FREQUENCY_DIGITS):
+        if frequency and not (
+            frequency.isascii() and frequency.isdigit() and len(frequency) <= FREQUENCY_DIGITS
+        ):
             raise Invalid(reason="payout_frequency is a whole number of seconds.", field="payout_frequency")
         for name in ("payout_threshold", "accept_unconfirmed_below"):
             if (self.changes.get(name) or 0) < 0:
@@ -73,7 +75,9 @@ CHANGEABLE: Final = tuple(
 async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
     """Open or change accounts, one order after the other; what changes nothing tells nothing."""
     returning = await _returning(db, orders, network)
-    outcomes = iter(await _put(db, [order for order, back in zip(orders, returning, strict=True) if not back], network))
+    outcomes = iter(
+        await _put(db, [order for order, back in zip(orders, returning, strict=True) if not back], network)
+    )
     return [PayoutComesBack(field="payout_address") if back else next(outcomes) for back in returning]
 
 
@@ -86,7 +90,10 @@ async def _returning(db: Db, orders: Sequence[AccountOrder], network: Network) -
     wanted = addresses.c.script == sa.any_(sa.literal([script for script in named if script], bulk.BYTES))
     rows = await db.execute(found.join(accounts, accounts.c.id == addresses.c.account_id).where(wanted))
     whose = {bytes(row.script): None if row.purpose == "change" else row.foreign_id for row in rows}
-    return [script in whose and whose[script] in (None, w.foreign_id) for script, w in zip(named, orders, strict=True)]
+    return [
+        script in whose and whose[script] in (None, w.foreign_id)
+        for script, w in zip(named, orders, strict=True)
+    ]
 
 
 async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
@@ -113,7 +120,10 @@ async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Seq
     numbers = [a.id for a in changed if a.payout_terms != terms.get(a.foreign_id)]
     if numbers:
         wanted = accounts.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS))
-        changed_terms = {"payout_since": NOW, "payout_after": sa.case((accounts.c.payout_after == NEVER, NEVER))}
+        changed_terms = {
+            "payout_since": NOW,
+            "payout_after": sa.case((accounts.c.payout_after == NEVER, NEVER)),
+        }
         await db.execute(sa.update(accounts).where(wanted).values(changed_terms))
 
 
@@ -154,7 +164,9 @@ def _changed(account: Account, changes: Mapping[str, Any]) -> Account:
 
 async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[str, Account]:
     """Open what nobody else is opening right now, as far as there are ready keys; the rest is left out."""
-    taken = sa.exists().where(accounts.c.id == ready_keys.c.number)  # a pool that was filled too slowly may hold one
+    taken = sa.exists().where(
+        accounts.c.id == ready_keys.c.number
+    )  # a pool that was filled too slowly may hold one
     free = sa.select(ready_keys).where(~taken).order_by(ready_keys.c.number).limit(len(foreign_ids))
     keys = await bulk.fetch_all(db, free.with_for_update(skip_locked=True, of=ready_keys))
     if not keys:
@@ -164,7 +176,11 @@ async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[st
         for name, key in zip(foreign_ids, keys, strict=False)
     ]
     source = sa.select(bulk.rows(accounts, list(rows[0]), rows))
-    made = insert(accounts).from_select(list(rows[0]), source).on_conflict_do_nothing(index_elements=["foreign_id"])
+    made = (
+        insert(accounts)
+        .from_select(list(rows[0]), source)
+        .on_conflict_do_nothing(index_elements=["foreign_id"])
+    )
     opened = [Account.of(row) for row in await bulk.fetch_all(db, made.returning(accounts))]
     if opened:
         numbers = sa.literal([account.id for account in opened], bulk.BIGINTS)
@@ -176,4 +192,10 @@ async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[st
 def _own_address(network: Network, account: Account) -> dict[str, object]:
     """The wire's id looks like an address, so it is watched and credited like one."""
     script = dogecoin.of_address(network, account.address)
-    return {"script": script, "account_id": account.id, "branch": ACCOUNT_KEY, "index": 0, "purpose": "account"}
+    return {
+        "script": script,
+        "account_id": account.id,
+        "branch": ACCOUNT_KEY,
+        "index": 0,
+        "purpose": "account",
+    }

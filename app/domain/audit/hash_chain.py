@@ -33,7 +33,11 @@ _CHECK: Final = sa.text(f"""
 async def hold(db: Db, after: tuple[Any, ...]) -> Slice:
     """Every seal is the hash of the seal before it and of its entries as they are now; seals and entries count from 1."""
     [number] = after or (0,)
-    if not after and (first := await db.scalar(sa.select(sa.func.min(entries.c.id)))) is not None and first < 1:
+    if (
+        not after
+        and (first := await db.scalar(sa.select(sa.func.min(entries.c.id)))) is not None
+        and first < 1
+    ):
         return Slice(1, f"entry {first} has a number that none is given")
     found = (await db.execute(_CHECK, {"after": number})).all()
     checked = sum(len(row.ids or ()) for row in found)

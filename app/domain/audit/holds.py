@@ -27,13 +27,17 @@ async def held_is_kept(db: Db, after: tuple[Any, ...]) -> Slice:
         holds.c.account_id == some.c.account_id, holds.c.state == "HELD", holds.c.asset == some.c.asset
     )
     locked = sa.select(_sum(escrows.c.amount)).where(
-        escrows.c.account_id == some.c.account_id, escrows.c.state.in_(OPEN_ESCROWS), escrows.c.asset == some.c.asset
+        escrows.c.account_id == some.c.account_id,
+        escrows.c.state.in_(OPEN_ESCROWS),
+        escrows.c.asset == some.c.asset,
     )
     differs = kept.scalar_subquery() + locked.scalar_subquery() != some.c.held
     fault = (await db.execute(sa.select(some).where(differs).limit(1))).first()
     rows = (await db.execute(sa.select(some.c.account_id, some.c.asset))).all()
     sentence = (
-        f"held of account {fault.account_id} in {fault.asset} differs from its holds and escrows" if fault else ""
+        f"held of account {fault.account_id} in {fault.asset} differs from its holds and escrows"
+        if fault
+        else ""
     )
     return Slice(len(rows), sentence, tuple(rows[-1]) if len(rows) == SLICE else None)
 
@@ -59,29 +63,44 @@ async def holds_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
     )
     same = [sums.c[name] == some.c[name] for name in ("amount", "remaining", "captured")]
     differs = ~sa.and_(sums.c.moves == some.c.moves + 1, *same)
-    fault = await db.scalar(sa.select(some.c.id).join(sums, sa.true()).where(differs).order_by(some.c.id).limit(1))
-    return await _slice(db, some, f"hold {fault} differs from what was posted for it" if fault is not None else "")
+    fault = await db.scalar(
+        sa.select(some.c.id).join(sums, sa.true()).where(differs).order_by(some.c.id).limit(1)
+    )
+    return await _slice(
+        db, some, f"hold {fault} differs from what was posted for it" if fault is not None else ""
+    )
 
 
 async def escrows_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
     """Of every escrow the amount was locked, and once it was over, each side was posted what the escrow says."""
     [last] = after or (0,)
     some = sa.select(escrows).where(escrows.c.id > last).order_by(escrows.c.id).limit(SLICE).subquery()
-    is_over, to_platform = some.c.state.not_in(OPEN_ESCROWS), some.c.amount - some.c.to_seller - some.c.to_buyer
+    is_over, to_platform = (
+        some.c.state.not_in(OPEN_ESCROWS),
+        some.c.amount - some.c.to_seller - some.c.to_buyer,
+    )
     sold = some.c.amount - some.c.to_buyer
     differs = sa.or_(
         ~_posted(some, "LOCKED", (some.c.account_id, "held", some.c.amount)),
         sa.and_(is_over, ~_posted(some, some.c.state, (some.c.account_id, "held", -some.c.amount))),
         _unpaid(some, (some.c.account_id, some.c.to_buyer)),
         sa.and_(is_over, _unpaid(some, (some.c.seller_id, sold))),
-        sa.and_(is_over, to_platform > 0, ~_posted(some, some.c.state, (some.c.seller_id, "available", -to_platform))),
+        sa.and_(
+            is_over,
+            to_platform > 0,
+            ~_posted(some, some.c.state, (some.c.seller_id, "available", -to_platform)),
+        ),
         sa.and_(~is_over, some.c.to_seller + some.c.to_buyer != 0),
     )
     fault = await db.scalar(sa.select(some.c.id).where(differs).order_by(some.c.id).limit(1))
-    return await _slice(db, some, f"escrow {fault} differs from what was posted for it" if fault is not None else "")
+    return await _slice(
+        db, some, f"escrow {fault} differs from what was posted for it" if fault is not None else ""
+    )
 
 
-def _unpaid(some: sa.Subquery, part: tuple[sa.ColumnElement[int], sa.ColumnElement[int]]) -> sa.ColumnElement[bool]:
+def _unpaid(
+    some: sa.Subquery, part: tuple[sa.ColumnElement[int], sa.ColumnElement[int]]
+) -> sa.ColumnElement[bool]:
     account, amount = part
     return sa.and_(amount > 0, ~_posted(some, some.c.state, (account, "available", amount)))
 

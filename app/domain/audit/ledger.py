@@ -99,7 +99,9 @@ _MOVED: Final = " AND ".join(
     f"{name}::numeric - lag({name}, 1, 0::bigint) OVER numbered = CASE bucket WHEN '{name}' THEN amount ELSE 0 END"
     for name in BUCKETS
 )
-_SUMS: Final = ", ".join(f"coalesce(sum(amount) FILTER (WHERE bucket = '{name}'), 0) AS {name}" for name in BUCKETS)
+_SUMS: Final = ", ".join(
+    f"coalesce(sum(amount) FILTER (WHERE bucket = '{name}'), 0) AS {name}" for name in BUCKETS
+)
 _DIFFERS: Final = " OR ".join(f"sums.{name} <> part.{name}" for name in BUCKETS)
 _UNEQUAL: Final = sa.text(f"""
     WITH part AS (
@@ -164,7 +166,9 @@ async def balances_equal_postings(db: Db, after: tuple[Any, ...]) -> Slice:
     given = {"account": account, "asset": asset, "last_account": last_account, "last_asset": last_asset}
     lost = (await db.execute(_LOST, given)).first()
     sentence = (
-        f"balance of account {lost.account_id} in {lost.asset} is not there, and postings of it are" if lost else ""
+        f"balance of account {lost.account_id} in {lost.asset} is not there, and postings of it are"
+        if lost
+        else ""
     )
     return Slice(len(rows), sentence, end)
 
@@ -191,8 +195,12 @@ async def invoices_equal_deposits(db: Db, after: tuple[Any, ...]) -> Slice:
         .lateral()
     )
     inside = some.c.settled_inside
-    differs = sa.or_(sums.c.received + inside != some.c.received, sums.c.confirmed + inside != some.c.confirmed)
-    fault = (await db.execute(sa.select(some.c.address).join(sums, sa.true()).where(differs).limit(1))).first()
+    differs = sa.or_(
+        sums.c.received + inside != some.c.received, sums.c.confirmed + inside != some.c.confirmed
+    )
+    fault = (
+        await db.execute(sa.select(some.c.address).join(sums, sa.true()).where(differs).limit(1))
+    ).first()
     rows = (await db.execute(sa.select(some.c.account_id, some.c.index))).all()
     sentence = f"invoice {fault.address} differs from its deposits" if fault else ""
     return Slice(len(rows), sentence, tuple(rows[-1]) if len(rows) == SLICE else None)
@@ -214,7 +222,9 @@ async def invoices_equal_entries(db: Db, after: tuple[Any, ...]) -> Slice:
     return Slice(len(rows), sentence, tuple(rows[-1]) if len(rows) == SLICE else None)
 
 
-def _unposted(kind: str, address: sa.ColumnElement[str], total: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+def _unposted(
+    kind: str, address: sa.ColumnElement[str], total: sa.ColumnElement[int]
+) -> sa.ColumnElement[bool]:
     key = sa.func.concat(f"{kind}:", address, ":", total)
     return sa.and_(total > 0, ~sa.exists().where(entries.c.key == key))
 

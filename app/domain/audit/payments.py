@@ -89,7 +89,9 @@ async def clawback_is_owed(db: Db, _: tuple[Any, ...]) -> Slice:
     owed = sa.func.coalesce(sa.func.sum(whole.c.owed), 0)
     row = (await db.execute(sa.select(sa.func.count(), owed.label("owed"), charged.label("charged")))).one()
     differs = row.owed != row.charged
-    return Slice(row[0], f"{row.owed} koinu are owed and clawback was charged {row.charged}" if differs else "")
+    return Slice(
+        row[0], f"{row.owed} koinu are owed and clawback was charged {row.charged}" if differs else ""
+    )
 
 
 def _key(payment: sa.ColumnElement[int], step: str | sa.ColumnElement[str]) -> sa.ColumnElement[str]:
@@ -111,7 +113,9 @@ def derived(rows: Sequence[Row]) -> Slice:
     for row in rows:
         account, branch, index = _place(row)
         if _script(row["xpub"], branch, index) != bytes(row["script"]):
-            return Slice(len(rows), f"address {branch}/{index} of account {account} is not of the account's key")
+            return Slice(
+                len(rows), f"address {branch}/{index} of account {account} is not of the account's key"
+            )
     return Slice(len(rows), next=_place(rows[-1]) if len(rows) == SLICE else None)
 
 

@@ -170,7 +170,9 @@ class BlockEffects:
         self.sendings.charge(charged["payment"])
 
     def _receive(self, step: Step, place: AddressOwner, output: BlockOutput) -> None:
-        coin = self.coins.get(output.outpoint) or Coin(output.outpoint, place, output.amount, output.coinbase, None)
+        coin = self.coins.get(output.outpoint) or Coin(
+            output.outpoint, place, output.amount, output.coinbase, None
+        )
         if coin.height is None:
             self._keep(replace(coin, height=step.height))
         if coin.change:
@@ -269,13 +271,17 @@ def _due(deposit: Deposit) -> tuple[int, int, Outpoint]:
     return deposit.confirm_height or 0, deposit.place.account, deposit.outpoint
 
 
-def chain_activity(owner: Owner, height: int, block_hash: str, txids: Sequence[str], *, connected: bool) -> OutboxEvent:
+def chain_activity(
+    owner: Owner, height: int, block_hash: str, txids: Sequence[str], *, connected: bool
+) -> OutboxEvent:
     """ACC_CHAIN_ACTIVITY: one per account and block that touches it, `connected` or taken back."""
     message = {"height": height, "block_hash": block_hash, "connected": connected, "txids": list(txids)}
     return of_account(owner, "ACC_CHAIN_ACTIVITY", message)
 
 
-def unknown_spend(address: str, amount: Koinu, outpoint: str, txid: str, *, back: bool = False) -> OutboxEvent:
+def unknown_spend(
+    address: str, amount: Koinu, outpoint: str, txid: str, *, back: bool = False
+) -> OutboxEvent:
     """SYS_UNKNOWN_SPEND: a coin of ours was spent by a transaction that we did not make; or `back`, that was undone."""
     message = {"address": address, "amount": show(amount), "outpoint": outpoint, "txid": txid}
     event = "SYS_UNKNOWN_SPEND_UNDONE" if back else "SYS_UNKNOWN_SPEND"

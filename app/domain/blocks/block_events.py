@@ -28,7 +28,9 @@ class _Grouped(NamedTuple):
     payments: Mapping[int, list[tuple[str, Payment]]]
 
 
-def told(changes: BlockEffects, posted: Mapping[str, Posted], owed: Mapping[int, int]) -> Iterator[list[OutboxEvent]]:
+def told(
+    changes: BlockEffects, posted: Mapping[str, Posted], owed: Mapping[int, int]
+) -> Iterator[list[OutboxEvent]]:
     """Yield what is told of each block; `posted` by the entries' keys, `owed` what accounts owe after all of them."""
     running = Debts(owed)
     made = [[posted[entry.key] for entry in step.entries] for step in changes.steps]
@@ -38,7 +40,9 @@ def told(changes: BlockEffects, posted: Mapping[str, Posted], owed: Mapping[int,
         yield list(_of_step(step, changes.owners, entries, running))
 
 
-def _of_step(step: Step, owners: Mapping[int, Owner], posted: list[Posted], running: Debts) -> Iterator[OutboxEvent]:
+def _of_step(
+    step: Step, owners: Mapping[int, Owner], posted: list[Posted], running: Debts
+) -> Iterator[OutboxEvent]:
     lines = [line for one in posted for line in one.lines]
     moved = {line.posting.account for line in lines if line.posting.account >= 0}
     balances = ledger.after(lines)
@@ -58,7 +62,9 @@ def _of_account(step: Step, owner: Owner, grouped: _Grouped) -> Iterator[OutboxE
     """The chain's activity, then its invoices, deposits and payments."""
     if txids := step.txids.get(owner.id):
         shown = [_display(txid) for txid in txids]
-        yield block_effects.chain_activity(owner, step.height, _display(step.hash), shown, connected=step.connected)
+        yield block_effects.chain_activity(
+            owner, step.height, _display(step.hash), shown, connected=step.connected
+        )
     for key in grouped.invoices.get(owner.id, ()):
         yield from (receipts.invoice_payment(owner, event, now.sums) for event, now in step.told[key])
     for deposit in grouped.confirmed.get(owner.id, ()):

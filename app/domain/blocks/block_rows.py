@@ -33,11 +33,16 @@ async def of_blocks(
     ours = [output for block in blocks for output in block.outputs if output.script in places]
     spends = [spend for block in blocks for spend in block.spends]
     watched = await double_spend_watch.find(db, (block.inputs for block in blocks), final)
-    sent = await own_transactions.of_blocks(db, spends, watched.lost, (confirm_to, confirm_to - confirmations + 1))
+    sent = await own_transactions.of_blocks(
+        db, spends, watched.lost, (confirm_to, confirm_to - confirmations + 1)
+    )
     watched.descendants = await double_spend_watch.descendants(
         db, [*watched.lost, *(sending.txid for sending in sent.values())]
     )
-    moved = [outpoint._asdict() for outpoint in (*(one.outpoint for one in ours), *(one.outpoint for one in spends))]
+    moved = [
+        outpoint._asdict()
+        for outpoint in (*(one.outpoint for one in ours), *(one.outpoint for one in spends))
+    ]
     kept = await _coins(db, network, _COINS_AMONG, bulk.arrays(moved)) if moved else {}
     there = await _deposits(db, network, _DEPOSITS_DUE, {"height": confirm_to})
     if ours:
@@ -48,7 +53,9 @@ async def of_blocks(
         there |= await _deposits(db, network, _DEPOSITS_OWING, {"accounts": list(payers)})
     if strange := twins.unknown(blocks, sent.values(), kept):
         change = await _coins(db, network, _CHANGE_OF, {"txids": [sending.txid for sending in sent.values()]})
-        same = await twins.recognise(db, network, twins.found(blocks, strange), sent.values(), change.values())
+        same = await twins.recognise(
+            db, network, twins.found(blocks, strange), sent.values(), change.values()
+        )
         sent, kept = sent | same[0], kept | same[1]
     changes = await _changes(db, rules, places, (kept, there, OwnTransactionEffects(sent, confirmations)))
     changes.watches = watched
@@ -80,7 +87,9 @@ async def write(db: Db, changes: BlockEffects) -> None:
 
 async def _places(db: Db, network: Network, blocks: Sequence[Block]) -> dict[bytes, AddressOwner]:
     """Match scripts in SQL, never against a cached set: an address committed before its payment is always seen."""
-    paid = {output.script for block in blocks for output in block.outputs if len(output.script) == P2PKH_BYTES}
+    paid = {
+        output.script for block in blocks for output in block.outputs if len(output.script) == P2PKH_BYTES
+    }
     given = bulk.rows(addresses, ["script"], [{"script": script} for script in paid])
     found = await bulk.fetch_all(db, sa.select(addresses).join(given, addresses.c.script == given.c.script))
     return {bytes(row["script"]): _place(network, row) for row in found}
@@ -111,28 +120,40 @@ def _locked(table: sa.Table) -> sa.Select[Any]:
 
 def _among(table: sa.Table) -> sa.ColumnElement[bool]:
     """Find the rows with the given keys: the whole primary key, or its index is read from end to end."""
-    return sa.tuple_(*table.primary_key).in_(sa.select(bulk.unnested(table, tuple(table.primary_key.columns.keys()))))
+    return sa.tuple_(*table.primary_key).in_(
+        sa.select(bulk.unnested(table, tuple(table.primary_key.columns.keys())))
+    )
 
 
 _HEIGHT: Final = sa.bindparam("height", type_=sa.Integer)
 _COINS_AMONG: Final = _locked(coins).where(_among(coins))
-_COINS_OF_HEIGHT: Final = _locked(coins).where(sa.or_(coins.c.height == _HEIGHT, coins.c.spent_height == _HEIGHT))
+_COINS_OF_HEIGHT: Final = _locked(coins).where(
+    sa.or_(coins.c.height == _HEIGHT, coins.c.spent_height == _HEIGHT)
+)
 _CHANGE_OF: Final = _locked(coins).where(
     coins.c.txid == sa.any_(sa.bindparam("txids", type_=bulk.BYTES)), coins.c.change
 )
 _DEPOSITS_AMONG: Final = _locked(deposits).where(_among(deposits))
-_DEPOSITS_DUE: Final = _locked(deposits).where(deposits.c.confirm_height <= _HEIGHT, deposits.c.state == "incoming")
+_DEPOSITS_DUE: Final = _locked(deposits).where(
+    deposits.c.confirm_height <= _HEIGHT, deposits.c.state == "incoming"
+)
 _ACCOUNTS: Final = sa.bindparam("accounts", type_=bulk.BIGINTS)
-_DEPOSITS_OWING: Final = _locked(deposits).where(deposits.c.account_id == sa.any_(_ACCOUNTS), deposits.c.owed > 0)
+_DEPOSITS_OWING: Final = _locked(deposits).where(
+    deposits.c.account_id == sa.any_(_ACCOUNTS), deposits.c.owed > 0
+)
 _DEPOSITS_OF_HEIGHT: Final = _locked(deposits).where(deposits.c.height == _HEIGHT)
 
 
-async def _coins(db: Db, network: Network, statement: sa.Select[Any], parameters: Row) -> dict[Outpoint, Coin]:
+async def _coins(
+    db: Db, network: Network, statement: sa.Select[Any], parameters: Row
+) -> dict[Outpoint, Coin]:
     rows = await bulk.fetch_all(db, statement, parameters)
     return {Outpoint(bytes(row["txid"]), row["vout"]): _coin(network, row) for row in rows}
 
 
-async def _deposits(db: Db, network: Network, statement: sa.Select[Any], parameters: Row) -> dict[Outpoint, Deposit]:
+async def _deposits(
+    db: Db, network: Network, statement: sa.Select[Any], parameters: Row
+) -> dict[Outpoint, Deposit]:
     """Twice for a block, so that each has its own index; the chain's lock is held, nobody else takes these in between."""
     rows = await bulk.fetch_all(db, statement, parameters)
     return {Outpoint(bytes(row["txid"]), row["vout"]): _deposit(network, row) for row in rows}
@@ -147,7 +168,8 @@ async def _receipts(db: Db, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Rece
     found = sa.select(*columns).join(given, same).order_by(invoices.c.account_id, invoices.c.index)
     rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, of=invoices))
     return {
-        (row["account_id"], row["index"]): Receipts(**{name: row[name] for name in Receipts.__slots__}) for row in rows
+        (row["account_id"], row["index"]): Receipts(**{name: row[name] for name in Receipts.__slots__})
+        for row in rows
     }
 
 

@@ -212,7 +212,9 @@ async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_h
 
 
 async def _chainwork(db: Db, height: int) -> int:
-    return int((await db.execute(sa.select(blocks.c.chainwork).where(blocks.c.height == height))).scalar_one())
+    return int(
+        (await db.execute(sa.select(blocks.c.chainwork).where(blocks.c.height == height))).scalar_one()
+    )
 
 
 def _headers(given: Sequence[Block], chainwork: int) -> list[dict[str, object]]:
@@ -239,7 +241,9 @@ async def _apply(db: Db, changes: BlockEffects) -> str:
     changes.charge(posted.values())
     await double_spend_watch.write(db, changes.watches)
     faults = [await _write(db, changes, [one.id for one in posted.values()])]
-    faults += [f"coin {coin.outpoint} was spent by a transaction that is not ours" for coin in changes.lost[:1]]
+    faults += [
+        f"coin {coin.outpoint} was spent by a transaction that is not ours" for coin in changes.lost[:1]
+    ]
     why = "; ".join(fault for fault in faults if fault)
     if why:
         why += "; look, then run `kennel resume`"
@@ -264,7 +268,9 @@ async def _write(db: Db, changes: BlockEffects, numbers: Sequence[int]) -> str:
         return ""
     before = await reserves.assets(db, changes)
     await block_rows.write(db, changes)
-    moved = ReserveChange(await reserves.liabilities(db, numbers), await reserves.assets(db, changes) - before)
+    moved = ReserveChange(
+        await reserves.liabilities(db, numbers), await reserves.assets(db, changes) - before
+    )
     sums = {"owned": chain_state.c.owned + moved.owned, "kept": chain_state.c.kept + moved.kept}
     await db.execute(sa.update(chain_state).values(sums))
     return moved.fault

@@ -64,11 +64,15 @@ def told(owner: Owner, more: int, owed: int) -> Iterator[OutboxEvent]:
 _ACCOUNTS: Final = sa.bindparam("accounts", type_=bulk.BIGINTS)
 _OWED: Final = sa.union_all(
     *(
-        sa.select(table.c.account_id, table.c.owed).where(table.c.account_id == sa.any_(_ACCOUNTS), table.c.owed > 0)
+        sa.select(table.c.account_id, table.c.owed).where(
+            table.c.account_id == sa.any_(_ACCOUNTS), table.c.owed > 0
+        )
         for table in (deposits, payments)
     )
 ).subquery()
-_SUMS: Final = sa.select(_OWED.c.account_id, sa.func.sum(_OWED.c.owed).label("owed")).group_by(_OWED.c.account_id)
+_SUMS: Final = sa.select(_OWED.c.account_id, sa.func.sum(_OWED.c.owed).label("owed")).group_by(
+    _OWED.c.account_id
+)
 
 
 async def of_accounts(db: Db, accounts: Sequence[int]) -> dict[int, int]:

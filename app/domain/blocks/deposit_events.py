@@ -37,4 +37,6 @@ def _deposit(owner: Owner, event: str, deposit: Deposit, confirmations: int) -> 
 def _flow(owner: Owner, deposit: Deposit, *, back: bool = False) -> OutboxEvent:
     kind = "deposit" if deposit.place.invoice is None else "invoice"
     txid = deposit.outpoint.txid[::-1].hex()
-    return outbox.account_payment(owner, Flow("in", kind, deposit.place.address, deposit.amount, txid), back=back)
+    return outbox.account_payment(
+        owner, Flow("in", kind, deposit.place.address, deposit.amount, txid), back=back
+    )

@@ -43,7 +43,9 @@ class Deposit:
     def seen(self, height: int, least_confirmations: int) -> "Deposit":
         """Return it in the block at `height`, that block counted as its first confirmation."""
         confirm_height = height + max(1, self.required_confirmations, least_confirmations) - 1
-        return replace(self, state="incoming", height=height, confirm_height=confirm_height, round=self.round + 1)
+        return replace(
+            self, state="incoming", height=height, confirm_height=confirm_height, round=self.round + 1
+        )
 
     def confirmed(self) -> "Deposit":
         """Return it deep enough; what it owed is paid."""

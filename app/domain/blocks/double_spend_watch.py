@@ -83,7 +83,9 @@ async def find(db: Db, blocks: Iterable[Spends], final: int) -> Watches:
     given = {f"given_{name}": [getattr(outpoint, name) for outpoint, _ in spends] for name in _KEY}
     for row in await bulk.fetch_all(db, _MATCHED, given):
         watches.waiting.setdefault(Outpoint(bytes(row["txid"]), row["vout"]), set()).add(bytes(row["by"]))
-    watches.lost = {rival for outpoint, by in spends for rival in watches.waiting.get(outpoint, ()) if rival != by}
+    watches.lost = {
+        rival for outpoint, by in spends for rival in watches.waiting.get(outpoint, ()) if rival != by
+    }
     return watches
 
 
@@ -112,8 +114,12 @@ async def write(db: Db, watches: Watches) -> None:
 
 
 _COLUMNS: Final = (*_KEY, "by", "height")
-_MADE: Final = insert(watched_inputs).from_select(_COLUMNS, sa.select(bulk.unnested(watched_inputs, _COLUMNS)))
+_MADE: Final = insert(watched_inputs).from_select(
+    _COLUMNS, sa.select(bulk.unnested(watched_inputs, _COLUMNS))
+)
 _KEEP: Final = _MADE.on_conflict_do_update(
     index_elements=[*_KEY, "by"], set_={"height": _MADE.excluded.height}
 )  # the deposit may be in another block than before
-_FORGET: Final = sa.delete(watched_inputs).where(watched_inputs.c.height <= sa.bindparam("final", type_=sa.Integer))
+_FORGET: Final = sa.delete(watched_inputs).where(
+    watched_inputs.c.height <= sa.bindparam("final", type_=sa.Integer)
+)

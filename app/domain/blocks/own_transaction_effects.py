@@ -63,10 +63,14 @@ class OwnTransactionEffects:
         if ours is not None and ours.height is None:
             self._mine(ours, step)
         rivals = self._of(self._index.spending(outpoint))
-        self._lose([one for one in rivals if one.txid != by and one.waits and one.conflict_height is None], step)
+        self._lose(
+            [one for one in rivals if one.txid != by and one.waits and one.conflict_height is None], step
+        )
         return ours
 
-    def overtake(self, dead: Collection[bytes], descendants: Mapping[bytes, Collection[bytes]], step: Step) -> None:
+    def overtake(
+        self, dead: Collection[bytes], descendants: Mapping[bytes, Collection[bytes]], step: Step
+    ) -> None:
         """Take that the `dead` can no longer be, nor what this block overtook, nor what is built on any of them.
 
         `descendants` are transactions of others in no block, by what they spend.
@@ -86,7 +90,9 @@ class OwnTransactionEffects:
         for sending in self._deep_enough(tip):
             step.entries += sending.settle(repay)
             self._pay(sending.settled(), "CONFIRMED" if sending.pays else "VOIDED", step)
-        for height in [height for height in sorted(self._conflicts) if height + self.confirmations - 1 <= tip]:
+        for height in [
+            height for height in sorted(self._conflicts) if height + self.confirmations - 1 <= tip
+        ]:
             for sending in self._overtaken(height):
                 if sending.waits:
                     self._put(replace(sending, state="dead"))
@@ -173,14 +179,22 @@ class OwnTransactionEffects:
 
     def _unmined_on(self, txid: bytes) -> list[bytes]:
         """Return those of ours that no block holds and that spend this transaction."""
-        return [descendant.txid for descendant in self._of(self._index.built_on(txid)) if descendant.height is None]
+        return [
+            descendant.txid
+            for descendant in self._of(self._index.built_on(txid))
+            if descendant.height is None
+        ]
 
     def _mine(self, sending: OwnTransaction, step: Step) -> None:
-        turn = 1 + max(one.round for one in self._rivals(sending))  # of all versions: it is part of the keys of entries
+        turn = 1 + max(
+            one.round for one in self._rivals(sending)
+        )  # of all versions: it is part of the keys of entries
         mined = replace(sending.mined(step.height, self.confirmations), round=turn)
         if sending.pays:
             told = [
-                repricing.renamed(one, sending.txid) for one in sending.payments if one.txid not in (None, sending.txid)
+                repricing.renamed(one, sending.txid)
+                for one in sending.payments
+                if one.txid not in (None, sending.txid)
             ]
             step.sent += [(TXID_CHANGED, payment) for payment in told]
             self._pay(self._price(mined, step), "BROADCAST", step, event="PAYMENT_ON_CHAIN")
@@ -201,7 +215,12 @@ class OwnTransactionEffects:
         if sending.state == "settled":
             step.entries += sending.settle(back=True)
         for twin in self._rivals(sending):  # nodes may not pass on the bytes that were mined
-            if sending.pays and twin.pays and twin.waits and (twin.inputs, twin.fee) == (sending.inputs, sending.fee):
+            if (
+                sending.pays
+                and twin.pays
+                and twin.waits
+                and (twin.inputs, twin.fee) == (sending.inputs, sending.fee)
+            ):
                 self._put(replace(twin, sends=True))
         self._put(sending.unmined())
         self._pay(sending.unmined(), self._on_its_way(sending), step, event=event)
@@ -240,7 +259,9 @@ class OwnTransactionEffects:
     def _is_released(self, sending: OwnTransaction) -> bool:
         return all(payment.state in ("FAILED", "VOIDED") for payment in sending.payments)
 
-    def _pay(self, sending: OwnTransaction, state: str, step: Step, error: str = "", event: str | None = None) -> None:
+    def _pay(
+        self, sending: OwnTransaction, state: str, step: Step, error: str = "", event: str | None = None
+    ) -> None:
         """Bring the payments of a transaction, and of its rivals, to `state`; tell it as `event` (PAYMENT_<state>)."""
         payments = tuple(replace(payment, state=state, error=error) for payment in sending.payments)
         self._put(replace(sending, payments=payments))

@@ -72,7 +72,9 @@ class OwnTransaction:
     def mined(self, height: int, confirmations: int) -> "OwnTransaction":
         """Return it in the block at `height`; whoever sent it, from now on we do."""
         deep = height + confirmations - 1
-        return replace(self, state="mined", height=height, confirm_height=deep, round=self.round + 1, sends=True)
+        return replace(
+            self, state="mined", height=height, confirm_height=deep, round=self.round + 1, sends=True
+        )
 
     def unmined(self) -> "OwnTransaction":
         """Return it without a block."""
@@ -86,7 +88,9 @@ class OwnTransaction:
         rooms = [repricing.largest_fee(one) - fee for one, fee in zip(self.payments, borne, strict=True)]
         enough = sum(borne) + sum(rooms) >= self.fee
         each = fees.reapportion(borne, self.fee, rooms if enough else [self.fee] * len(borne))
-        now = [repricing.priced(payment, fee, self.id) for payment, fee in zip(self.payments, each, strict=True)]
+        now = [
+            repricing.priced(payment, fee, self.id) for payment, fee in zip(self.payments, each, strict=True)
+        ]
         pairs = list(zip(self.payments, now, strict=True))
         entries = [entry for was, one in pairs if (entry := _set_aside(was, one)) is not None]
         return replace(self, payments=tuple(_paid_back(was, one, self.txid) for was, one in pairs)), entries
@@ -109,7 +113,9 @@ class OwnTransaction:
         if self.pays:
             return replace(self, state="settled")
         returned = zip(self.payments, self._fees(), strict=True)
-        return replace(self, state="settled", payments=tuple(_returned(one, one.total - fee) for one, fee in returned))
+        return replace(
+            self, state="settled", payments=tuple(_returned(one, one.total - fee) for one, fee in returned)
+        )
 
     def release(self, repay: Repay = no_debts, *, back: bool = False) -> list[Entry]:
         """Return the movements of payments that can no longer happen, or can again; clawback is repaid first."""
@@ -185,8 +191,12 @@ async def of_blocks(
     spenders = list({by for _, by in spends})
     same = sa.and_(inputs.c.txid == outpoints.c.txid, inputs.c.vout == outpoints.c.vout)
     taken = sa.select(inputs.c.transaction_id).join(outpoints, same)
-    mine = sa.select(transactions.c.id).where(transactions.c.txid == sa.any_(sa.literal(spenders, bulk.BYTES)))
-    due = sa.select(transactions.c.id).where(transactions.c.state == "mined", transactions.c.confirm_height <= tip)
+    mine = sa.select(transactions.c.id).where(
+        transactions.c.txid == sa.any_(sa.literal(spenders, bulk.BYTES))
+    )
+    due = sa.select(transactions.c.id).where(
+        transactions.c.state == "mined", transactions.c.confirm_height <= tip
+    )
     overtaken = sa.select(transactions.c.id).where(
         transactions.c.conflict_height <= final, transactions.c.state.in_(("signed", "sent"))
     )
@@ -218,16 +228,25 @@ async def write(db: Db, given: Sequence[OwnTransaction]) -> None:
     names = ("id", "sends", "state", "height", "confirm_height", "conflict_height", "round")
     await bulk.update(db, transactions, ("id",), [{n: getattr(one, n) for n in names} for one in given])
     changed = [
-        {"account_id": payment.owner.id, "id": payment.id} | {name: getattr(payment, name) for name in _WRITTEN}
+        {"account_id": payment.owner.id, "id": payment.id}
+        | {name: getattr(payment, name) for name in _WRITTEN}
         for one in given
         for payment in one.payments
     ]
     if changed:
         await bulk.update(db, payment_rows, ("account_id", "id"), changed)
-    deducting = (payment for one in given for payment in one.payments if payment.deducts and one.replaces is not None)
+    deducting = (
+        payment for one in given for payment in one.payments if payment.deducts and one.replaces is not None
+    )
     if outputs := repricing.paid_rows(deducting):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), outputs)
-    dead = [number for one in given if one.state == "dead" for number in (one.id, one.replaces) if number is not None]
+    dead = [
+        number
+        for one in given
+        if one.state == "dead"
+        for number in (one.id, one.replaces)
+        if number is not None
+    ]
     taken = coins.c.transaction_id == sa.any_(sa.literal(dead, bulk.BIGINTS))
     freed = sa.and_(taken, coins.c.spent_height.is_(None), ~_WANTED)
     await db.execute(sa.update(coins).where(freed).values(transaction_id=None))
@@ -243,7 +262,9 @@ async def write(db: Db, given: Sequence[OwnTransaction]) -> None:
     )
     first = sa.func.coalesce(transactions.c.replaces, transactions.c.id)
     await db.execute(
-        sa.update(coins).where(again, transactions.c.id == inputs.c.transaction_id).values(transaction_id=first)
+        sa.update(coins)
+        .where(again, transactions.c.id == inputs.c.transaction_id)
+        .values(transaction_id=first)
     )
 
 
@@ -265,7 +286,9 @@ async def _locked(
     carriers: dict[int | None, list[Payment]] = defaultdict(list)
     for payment in carried:
         carriers[payment.transaction_id].append(payment)
-    return {row["id"]: _sending(row, carriers[row["replaces"] or row["id"]], inputs[row["id"]]) for row in rows}
+    return {
+        row["id"]: _sending(row, carriers[row["replaces"] or row["id"]], inputs[row["id"]]) for row in rows
+    }
 
 
 async def _families(db: Db, numbers: Sequence[int]) -> list[int]:
@@ -281,14 +304,18 @@ async def _with_descendants(db: Db, ids: set[int], lost: Collection[bytes]) -> l
 
     They fall together; those of others that stand between are known where they brought a deposit.
     """
-    ours = sa.select(transactions.c.txid).where(transactions.c.id == sa.any_(sa.literal(sorted(ids), bulk.BIGINTS)))
+    ours = sa.select(transactions.c.txid).where(
+        transactions.c.id == sa.any_(sa.literal(sorted(ids), bulk.BIGINTS))
+    )
     others = sa.select(sa.func.unnest(sa.literal(list(lost), bulk.BYTES)))
     family = sa.select(ours.union(others).subquery().c.txid).cte("family", recursive=True)
     inputs, watched = transaction_inputs, watched_inputs
     spending = sa.select(transactions.c.txid).join(inputs, inputs.c.transaction_id == transactions.c.id)
     built = sa.union_all(
         spending.where(inputs.c.txid == family.c.txid, transactions.c.height.is_(None)).correlate(family),
-        sa.select(watched.c.by).where(watched.c.txid == family.c.txid, watched.c.height.is_(None)).correlate(family),
+        sa.select(watched.c.by)
+        .where(watched.c.txid == family.c.txid, watched.c.height.is_(None))
+        .correlate(family),
     ).lateral()
     family = family.union(sa.select(built.c.txid).select_from(family.join(built, sa.true())))
     found = sa.select(transactions.c.id).join(family, family.c.txid == transactions.c.txid)

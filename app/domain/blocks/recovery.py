@@ -84,7 +84,9 @@ async def _tell(db: Db, opened: Sequence[Account]) -> None:
         balances = await ledger.balances_of(db, [account.id for account in some])
         told = [account_created(account) for account in some]
         told += [
-            outbox.balance_change(Owner(account.id, account.foreign_id, account.address), balances[account.id])
+            outbox.balance_change(
+                Owner(account.id, account.foreign_id, account.address), balances[account.id]
+            )
             for account in some
             if account.id in balances
         ]
@@ -164,7 +166,9 @@ def _confirmed_early(changes: BlockEffects, coin: Coin) -> Iterator[Entry]:
 
 def _spent(entry: Entry, coin: Coin) -> Entry:
     out = Posting(coin.place.account, Bucket.AVAILABLE, -coin.amount)
-    return replace(entry, kind="SPENT_BEFORE_RECOVERY", postings=(out, Posting(WORLD, Bucket.AVAILABLE, coin.amount)))
+    return replace(
+        entry, kind="SPENT_BEFORE_RECOVERY", postings=(out, Posting(WORLD, Bucket.AVAILABLE, coin.amount))
+    )
 
 
 def _portions(given: Sequence[Block]) -> Iterator[list[Block]]:

@@ -62,7 +62,9 @@ _OWNED: Final = sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount).filter
 
 async def assets(db: Db, changes: BlockEffects) -> int:
     """Return what the rows that `changes` touches amount to, as they are written; read it before and after."""
-    given = {f"given_{name}": [getattr(outpoint, name) for outpoint in sorted(changes.moved)] for name in _KEYS}
+    given = {
+        f"given_{name}": [getattr(outpoint, name) for outpoint in sorted(changes.moved)] for name in _KEYS
+    }
     sent = [sending.id for sending in changes.sendings.changed]
     return int(await db.scalar(_KEPT, {**given, "transactions": sent}) or 0)
 

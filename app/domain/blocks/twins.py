@@ -31,7 +31,9 @@ class Found(NamedTuple):
     pays: tuple[Paid, ...]
 
 
-def unknown(blocks: Sequence[Block], sent: Collection[OwnTransaction], kept: Mapping[Outpoint, Coin]) -> set[bytes]:
+def unknown(
+    blocks: Sequence[Block], sent: Collection[OwnTransaction], kept: Mapping[Outpoint, Coin]
+) -> set[bytes]:
     """Return the transactions that we do not know and that spend what ours were to spend, `kept` being the coins of both."""
     if not sent:
         return set()
@@ -46,7 +48,11 @@ def unknown(blocks: Sequence[Block], sent: Collection[OwnTransaction], kept: Map
 
 
 async def recognise(
-    db: Db, network: Network, found: Iterable[Found], sent: Collection[OwnTransaction], change: Collection[Coin]
+    db: Db,
+    network: Network,
+    found: Iterable[Found],
+    sent: Collection[OwnTransaction],
+    change: Collection[Coin],
 ) -> tuple[dict[int, OwnTransaction], dict[Outpoint, Coin]]:
     """Keep those of the `found` that are twins of the transactions `sent`; returns them, and their change.
 

@@ -123,7 +123,9 @@ def _branch(key: ExtendedKey | str, branch: int) -> _Branch:
     return _Branch(found, coincurve.PublicKey(found.public_key))
 
 
-def _step(point: coincurve.PublicKey, public_key: bytes, chain_code: bytes, index: int) -> tuple[bytes, bytes]:
+def _step(
+    point: coincurve.PublicKey, public_key: bytes, chain_code: bytes, index: int
+) -> tuple[bytes, bytes]:
     """BIP32's CKDpub: the child's public key and chain code."""
     if not 0 <= index < HARDENED:
         raise ValueError(f"index {index} cannot be derived from a public key")

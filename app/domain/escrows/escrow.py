@@ -96,13 +96,19 @@ def _newest(
     """Ask for the newest of them: in every index but the keys the states lie apart, each of which has its newest."""
     found = sa.select(escrows.c.id)
     if wanted.order_id:  # has one escrow at most
-        more = [escrows.c.order_id == wanted.order_id, escrows.c.id < before, *(column == one for column, one in sides)]
+        more = [
+            escrows.c.order_id == wanted.order_id,
+            escrows.c.id < before,
+            *(column == one for column, one in sides),
+        ]
         return found.where(*more, *([escrows.c.state == wanted.state] if wanted.state else []))
     columns, same = [column for column, _ in sides], [one for _, one in sides]
     if not wanted.state and not wanted.seller:
         return index_pages.newest(found, [*columns, escrows.c.id], same, before, limit)
     state = index_pages.texts([wanted.state] if wanted.state else STATES)
-    page = index_pages.newest(found, [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text], before, limit)
+    page = index_pages.newest(
+        found, [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text], before, limit
+    )
     return index_pages.of_each(state, page, limit, newest_first=True)
 
 
@@ -128,7 +134,11 @@ async def claim(db: Db, rows: Mapping[str, Row]) -> dict[str, tuple[int, datetim
         return {}
     given = [rows[order_id] for order_id in sorted(rows)]
     source = sa.select(bulk.rows(escrows, list(given[0]), given))
-    made = insert(escrows).from_select(list(given[0]), source).on_conflict_do_nothing(index_elements=["order_id"])
+    made = (
+        insert(escrows)
+        .from_select(list(given[0]), source)
+        .on_conflict_do_nothing(index_elements=["order_id"])
+    )
     made_now = await db.execute(made.returning(escrows.c.order_id, escrows.c.id, escrows.c.created))
     return {row.order_id: (row.id, row.created) for row in made_now}
 
@@ -136,7 +146,9 @@ async def claim(db: Db, rows: Mapping[str, Row]) -> dict[str, tuple[int, datetim
 async def delete_expired(db: Db, ids: Sequence[int]) -> None:
     """Take back what this transaction has written and could not lock the money of."""
     if ids:
-        await db.execute(sa.delete(escrows).where(escrows.c.id == sa.any_(sa.literal(list(ids), bulk.BIGINTS))))
+        await db.execute(
+            sa.delete(escrows).where(escrows.c.id == sa.any_(sa.literal(list(ids), bulk.BIGINTS)))
+        )
 
 
 async def write(db: Db, changed: Sequence[Escrow]) -> None:
@@ -144,7 +156,8 @@ async def write(db: Db, changed: Sequence[Escrow]) -> None:
     if changed:
         columns = ("id", "state", "to_seller", "to_buyer")
         rows = [
-            {"account_id": escrow.buyer.id, **{name: getattr(escrow, name) for name in columns}} for escrow in changed
+            {"account_id": escrow.buyer.id, **{name: getattr(escrow, name) for name in columns}}
+            for escrow in changed
         ]
         await bulk.update(db, escrows, ("account_id", "id"), rows)
 
@@ -215,4 +228,6 @@ def told(escrow: "Escrow") -> tuple[TransferSides, TransferSides]:
 
 def fee_earned(escrow: "Escrow", platform: Owner, fee: int) -> TransferSides:
     """ESCROW_FEE_EARNED: to the platform, which may be buyer or seller of the order as well."""
-    return TransferSides(platform, "ESCROW_FEE_EARNED", {"amount": escrow.asset.show(fee), "escrow": shown(escrow)})
+    return TransferSides(
+        platform, "ESCROW_FEE_EARNED", {"amount": escrow.asset.show(fee), "escrow": shown(escrow)}
+    )

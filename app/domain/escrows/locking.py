@@ -177,7 +177,10 @@ def _side(name: str, field: str, owners: Mapping[str, Owner]) -> Owner:
 
 
 def _decide(
-    terms: EscrowTerms, claimed: Mapping[str, tuple[int, datetime]], now: dict[int, Hold], time: datetime | None
+    terms: EscrowTerms,
+    claimed: Mapping[str, tuple[int, datetime]],
+    now: dict[int, Hold],
+    time: datetime | None,
 ) -> LockedEscrow | Refusal:
     """Take the money from the hold, where one is named, else from what is available."""
     if terms.new.order_id not in claimed:

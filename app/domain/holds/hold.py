@@ -200,7 +200,9 @@ def of(row: Row) -> Hold:
     )
 
 
-def _new(number: int, new: NewHold, found: tuple[Owner | None, Asset | None], now: datetime) -> Hold | Refusal:
+def _new(
+    number: int, new: NewHold, found: tuple[Owner | None, Asset | None], now: datetime
+) -> Hold | Refusal:
     owner, asset = found
     if owner is None:
         return NoSuchAccount(foreign_id=new.foreign_id, field="foreign_id")

@@ -68,7 +68,9 @@ async def capture(db: Db, orders: Sequence[Capture]) -> list[Hold | Refusal]:
     payees = await accounts.owners(db, [order.to for order in orders])
     now = await holds.lock(db, [order.hold for order in orders])
     time = await holds.clock(db, now)
-    decided = [_keep(now, _capture(order, now.get(order.hold), payees.get(order.to), time)) for order in orders]
+    decided = [
+        _keep(now, _capture(order, now.get(order.hold), payees.get(order.to), time)) for order in orders
+    ]
     return await _carry_out(db, decided)
 
 

@@ -26,7 +26,9 @@ async def expire(db: Db, *, still: bool, limit: int = BATCH) -> int:
     stands `still` the clock decides. An invoice that somebody holds just now is left for the next time.
     """
     waiting = sa.not_(sa.or_(invoices.c.expired, invoices.c.cancelled, invoices.c.settled))
-    over = sa.and_(invoices.c.expires.is_not(None), invoices.c.expires <= (STATEMENT_NOW if still else _newest_block()))
+    over = sa.and_(
+        invoices.c.expires.is_not(None), invoices.c.expires <= (STATEMENT_NOW if still else _newest_block())
+    )
     found = receipts.select().where(waiting, over, invoices.c.received < invoices.c.due)
     found = found.order_by(invoices.c.expires).limit(limit)
     rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, skip_locked=True, of=invoices))
@@ -38,7 +40,9 @@ async def expire(db: Db, *, still: bool, limit: int = BATCH) -> int:
 
 def _newest_block() -> sa.ColumnElement[object]:
     """The time in our newest block's header, which may run ahead of the clock."""
-    time = sa.select(sa.func.to_timestamp(blocks.c.time)).join(chain_state, chain_state.c.height == blocks.c.height)
+    time = sa.select(sa.func.to_timestamp(blocks.c.time)).join(
+        chain_state, chain_state.c.height == blocks.c.height
+    )
     return sa.func.least(STATEMENT_NOW, time.scalar_subquery())
 
 

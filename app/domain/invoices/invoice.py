@@ -51,7 +51,9 @@ def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
 
 def invoice_created(invoice: "Invoice") -> OutboxEvent:
     """INV_CREATED."""
-    return OutboxEvent(invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", dumped(invoice_shown(invoice)))
+    return OutboxEvent(
+        invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", dumped(invoice_shown(invoice))
+    )
 
 
 class NoSuchInvoice(NotFound):
@@ -162,7 +164,9 @@ def select() -> sa.Select[Any]:
     )
     sent_back = (
         sa.select(sa.func.coalesce(sa.func.sum(payments.c.amount), 0))
-        .where(payments.c.invoice_account == invoices.c.account_id, payments.c.invoice_index == invoices.c.index)
+        .where(
+            payments.c.invoice_account == invoices.c.account_id, payments.c.invoice_index == invoices.c.index
+        )
         .where(payments.c.state.not_in(RETURNED))
         .scalar_subquery()
     )
@@ -179,7 +183,9 @@ def select() -> sa.Select[Any]:
 SHOWN: Final = select()
 _PAID_TO: Final = SHOWN.join(
     addresses, sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
-).where(addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES)), addresses.c.purpose == "invoice")
+).where(
+    addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES)), addresses.c.purpose == "invoice"
+)
 
 
 def of(network: Network, row: Row) -> Invoice:

@@ -57,7 +57,9 @@ class InvoiceOrder:
             raise Invalid(reason=f"expire_minutes is from 1 to {MINUTES}.", field="expire_minutes")
 
 
-def creating(network: Network, confirmations: int, token: Callable[[], str]) -> Command[InvoiceOrder, Invoice]:
+def creating(
+    network: Network, confirmations: int, token: Callable[[], str]
+) -> Command[InvoiceOrder, Invoice]:
     """Issue invoices; `confirmations` is the installation's default, `token` makes an unguessable word."""
     run = partial(create, network=network, confirmations=confirmations, token=token)
     return Command("invoice", run, partial(by_addresses, network=network), lambda invoice: invoice.address)
@@ -94,7 +96,9 @@ async def create(
         fixed = {"account_id": account["id"], "index": index, "address": address, "token": token()}
         outcomes.append((account, fixed | _row(order, confirmations, now)))
     rows = [outcome[1] for outcome in outcomes if not isinstance(outcome, Refusal)]
-    created = await _write(db, rows, given, [(locked[name]["id"], index) for name, index in next_index.items()])
+    created = await _write(
+        db, rows, given, [(locked[name]["id"], index) for name, index in next_index.items()]
+    )
     made = [o if isinstance(o, Refusal) else _made(*o, created[o[1]["address"]]) for o in outcomes]
     await outbox.emit(db, [invoice_created(invoice) for invoice in made if isinstance(invoice, Invoice)])
     return made
@@ -103,7 +107,11 @@ async def create(
 def _refusal(order: InvoiceOrder, account: Row | None) -> Refusal | None:
     if account is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
-    return AccountClosed(foreign_id=order.foreign_id, field="foreign_id") if account["state"] == "closed" else None
+    return (
+        AccountClosed(foreign_id=order.foreign_id, field="foreign_id")
+        if account["state"] == "closed"
+        else None
+    )
 
 
 async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:

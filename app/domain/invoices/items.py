@@ -41,7 +41,10 @@ class Item:
             return "type", "Invalid item type"
         if not 0 < self.quantity <= QUANTITY:
             zero = self.quantity <= 0
-            return "quantity", "Item quantity should be greater than zero" if zero else "Item quantity is too large"
+            return (
+                "quantity",
+                "Item quantity should be greater than zero" if zero else "Item quantity is too large",
+            )
         if self.type == "discount" and self.value >= 0:
             return "value", "Discount value should be less than zero"
         if self.type != "discount" and self.value <= 0:

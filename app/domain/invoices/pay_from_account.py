@@ -40,7 +40,9 @@ class PayFromOrder:
 
 def settling(network: Network) -> Command[PayFromOrder, Transfer]:
     """Settle invoices from accounts."""
-    return Command("payfrom", partial(settle, network=network), transfers.by_ids, lambda transfer: str(transfer.id))
+    return Command(
+        "payfrom", partial(settle, network=network), transfers.by_ids, lambda transfer: str(transfer.id)
+    )
 
 
 async def settle(db: Db, orders: Sequence[PayFromOrder], network: Network) -> list[Transfer | Refusal]:
@@ -66,7 +68,11 @@ async def settle(db: Db, orders: Sequence[PayFromOrder], network: Network) -> li
 def settling_on_chain(network: Network) -> Command[PayFromOrder, Payment]:
     """Settle invoices from accounts by transactions."""
     return Command(
-        "payfrom", partial(request, network=network), payments.by_ids, lambda payment: str(payment.id), pays=True
+        "payfrom",
+        partial(request, network=network),
+        payments.by_ids,
+        lambda payment: str(payment.id),
+        pays=True,
     )
 
 
@@ -92,7 +98,9 @@ def _order(network: Network, order: PayFromOrder, now: Sums | None) -> PayOrder 
     return PayOrder(order.foreign_id, (payee,), reference=now.address)
 
 
-def _judge(order: PayFromOrder, payer: Owner | None, now: Sums | None, left: Available) -> tuple[Sums, Move] | Refusal:
+def _judge(
+    order: PayFromOrder, payer: Owner | None, now: Sums | None, left: Available
+) -> tuple[Sums, Move] | Refusal:
     if payer is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if now is None:

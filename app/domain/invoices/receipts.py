@@ -72,7 +72,9 @@ class Receipts:
 
     def plus(self, received: int = 0, confirmed: int = 0) -> "Receipts":
         """Return the same with other sums; what is told of it is `judge`'s to say."""
-        return replace(self, received=Koinu(self.received + received), confirmed=Koinu(self.confirmed + confirmed))
+        return replace(
+            self, received=Koinu(self.received + received), confirmed=Koinu(self.confirmed + confirmed)
+        )
 
     @property
     def sums(self) -> InvoiceSums:
@@ -148,7 +150,9 @@ async def lock(db: Db, network: Network, given: Sequence[str]) -> dict[str, Sums
     """Lock the invoices to be paid to these addresses, by account and index; what is none is left out."""
     wanted = [script for address in given if (script := dogecoin.known(network, address)) is not None]
     same = sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
-    where = sa.and_(addresses.c.script == sa.any_(sa.literal(wanted, bulk.BYTES)), addresses.c.purpose == "invoice")
+    where = sa.and_(
+        addresses.c.script == sa.any_(sa.literal(wanted, bulk.BYTES)), addresses.c.purpose == "invoice"
+    )
     found = select().join(addresses, same).where(where).order_by(invoices.c.account_id, invoices.c.index)
     rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, of=invoices))
     return {row["address"]: of(row) for row in rows}
@@ -184,7 +188,9 @@ async def sent_back(db: Db, locked: Mapping[str, Sums]) -> dict[str, int]:
     names = ("invoice_account", "invoice_index")
     keys = bulk.rows(payments, names, given)
     found = (
-        sa.select(payments.c.invoice_account, payments.c.invoice_index, sa.func.sum(payments.c.amount).label("sum"))
+        sa.select(
+            payments.c.invoice_account, payments.c.invoice_index, sa.func.sum(payments.c.amount).label("sum")
+        )
         .join(keys, sa.and_(*(payments.c[name] == keys.c[name] for name in names)))
         .where(payments.c.state.not_in(RETURNED))
         .group_by(payments.c.invoice_account, payments.c.invoice_index)

@@ -59,13 +59,19 @@ class Refund:
 
 def to_accounts(network: Network) -> Command[Refund, Transfer]:
     """Give money back to accounts, in the ledger."""
-    return Command("refundtoacc", partial(refund_inside, network=network), transfers.by_ids, lambda one: str(one.id))
+    return Command(
+        "refundtoacc", partial(refund_inside, network=network), transfers.by_ids, lambda one: str(one.id)
+    )
 
 
 def to_addresses(network: Network) -> Command[Refund, Payment]:
     """Give money back to addresses, by payments."""
     return Command(
-        "refundtoaddr", partial(refund_on_chain, network=network), payments.by_ids, lambda one: str(one.id), pays=True
+        "refundtoaddr",
+        partial(refund_on_chain, network=network),
+        payments.by_ids,
+        lambda one: str(one.id),
+        pays=True,
     )
 
 
@@ -149,4 +155,6 @@ def _order(network: Network, order: Refund, now: Sums | None, sent_back: int) ->
 
 
 def _told(now: Sums, sent_back: int, amount: int, to: str) -> outbox.OutboxEvent:
-    return receipts.invoice_refunded(now.owner, now.receipts.sums, now.refunded_inside + sent_back, amount, to)
+    return receipts.invoice_refunded(
+        now.owner, now.receipts.sums, now.refunded_inside + sent_back, amount, to
+    )

@@ -34,7 +34,16 @@ from app.domain.ledger.journal import (
     TooMuch,
     after,
 )
-from app.domain.ledger.posting import Outcome, Pending, decide, decide_together, lock, post, post_together, write
+from app.domain.ledger.posting import (
+    Outcome,
+    Pending,
+    decide,
+    decide_together,
+    lock,
+    post,
+    post_together,
+    write,
+)
 from app.domain.ledger.statement import (
     KINDS,
     TYPES,

@@ -133,7 +133,9 @@ def read(asset: Asset, amount: Given, field: str = "amount") -> int | Refusal:
         return refusal
 
 
-COLUMNS: Final = tuple(assets.c[name].label(f"asset_{name}") for name in ("code", "name", "decimals", "created"))
+COLUMNS: Final = tuple(
+    assets.c[name].label(f"asset_{name}") for name in ("code", "name", "decimals", "created")
+)
 """What `joined` reads, for whoever selects things together with their asset."""
 
 

@@ -30,7 +30,9 @@ _MAKE: Final = (
     .on_conflict_do_nothing()
 )
 _ROWS: Final = sa.table(
-    "balances", sa.column("ctid", bulk.RowId()), *(sa.column(column.name, column.type) for column in balances.c)
+    "balances",
+    sa.column("ctid", bulk.RowId()),
+    *(sa.column(column.name, column.type) for column in balances.c),
 )
 """The balances, and where each lies."""
 
@@ -76,7 +78,9 @@ async def lock(db: Db, keys: Sequence[BalanceKey]) -> LockedBalances:
     made = await _locked(db, _LOCK_WITHOUT_WAITING, missing)
     if len(made.rows) < len(missing):
         raise to_be_done_again("balances were made and locked by others meanwhile")
-    return LockedBalances(locked.balances | made.balances, locked.rows | made.rows, max(locked.latest, made.latest))
+    return LockedBalances(
+        locked.balances | made.balances, locked.rows | made.rows, max(locked.latest, made.latest)
+    )
 
 
 async def forget_empty(db: Db, locked: LockedBalances) -> None:
@@ -96,12 +100,18 @@ async def _locked(db: Db, statement: sa.Select[Any], keys: Sequence[BalanceKey])
         return LockedBalances({}, {}, _NEVER)
     locked_keys = [keys[position - 1] for position in positions]
     return LockedBalances(
-        dict(zip(locked_keys, map(Balance, *buckets), strict=True)), dict(zip(locked_keys, rows, strict=True)), latest
+        dict(zip(locked_keys, map(Balance, *buckets), strict=True)),
+        dict(zip(locked_keys, rows, strict=True)),
+        latest,
     )
 
 
 async def move(
-    db: Db, rows: Mapping[BalanceKey, str], last: Mapping[BalanceKey, Balance], touched: Collection[str], time: datetime
+    db: Db,
+    rows: Mapping[BalanceKey, str],
+    last: Mapping[BalanceKey, Balance],
+    touched: Collection[str],
+    time: datetime,
 ) -> None:
     """Write what lies in the `touched` buckets of locked balances, as a rule all of one kind; `rows` says where they lie."""
     columns = tuple([name for name in Balance._fields if name in touched or name == "seq"])

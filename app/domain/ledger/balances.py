@@ -57,7 +57,9 @@ async def balance(db: Db, account: int, asset: str = DOGE) -> Balance:
 async def balances_of(db: Db, accounts: Sequence[int], asset: str = DOGE) -> Mapping[int, Balance]:
     """Return the balances of those of `accounts` that have one."""
     rows = await db.execute(_HELD, {"accounts": list(accounts), "asset": asset})
-    return {row.account_id: Balance(row.available, row.incoming, row.held, row.outgoing, row.seq) for row in rows}
+    return {
+        row.account_id: Balance(row.available, row.incoming, row.held, row.outgoing, row.seq) for row in rows
+    }
 
 
 async def of_accounts(db: Db, accounts: Sequence[int]) -> dict[int, list[Holding]]:

@@ -109,7 +109,9 @@ async def horizon(db: Db) -> SafeHorizon:
 
 async def is_past(db: Db, seen: SafeHorizon) -> bool:
     """Say whether all that ran at the horizon's moment has ended."""
-    running = sa.cast(sa.cast(sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger)
+    running = sa.cast(
+        sa.cast(sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger
+    )
     return bool(await db.scalar(sa.select(running >= seen.ends)))
 
 
@@ -137,4 +139,7 @@ async def page(db: Db, after: int, limit: int = 1, *, newest: bool = False) -> l
 
 async def lines(db: Db, after: int, until: int, limit: int = ENTRIES) -> list[tuple[int, str]]:
     """Return entries behind `after` up to `until`, each with its line, as it is sealed."""
-    return [(row.id, row.line) for row in await db.execute(_SOME, {"after": after, "until": until, "limit": limit})]
+    return [
+        (row.id, row.line)
+        for row in await db.execute(_SOME, {"after": after, "until": until, "limit": limit})
+    ]

@@ -197,7 +197,10 @@ class Journal:
 def balance_keys(new_entries: Iterable[Entry]) -> set[BalanceKey]:
     """Return every balance that the entries may touch. The treasury has no row, so that nothing waits for another there."""
     touched_keys = {
-        (account, asset) for entry in new_entries for account, _, _, asset in entry.postings if account != TREASURY
+        (account, asset)
+        for entry in new_entries
+        for account, _, _, asset in entry.postings
+        if account != TREASURY
     }
     return touched_keys | {
         (CLAWBACK, posting.asset) for entry in new_entries if entry.clawback for posting in entry.postings
@@ -217,7 +220,11 @@ def _with_clawback(held: Mapping[BalanceKey, Balance], entry: Entry) -> tuple[Po
     """Charge to clawback what a giving customer bucket lacks."""
     charged: list[Posting] = []
     for posting in entry.postings:
-        lacking = max(0, -posting.amount - held[posting.balance_key].of(posting.bucket)) if posting.account >= 0 else 0
+        lacking = (
+            max(0, -posting.amount - held[posting.balance_key].of(posting.bucket))
+            if posting.account >= 0
+            else 0
+        )
         parts = (
             Posting(posting.account, posting.bucket, posting.amount + lacking, posting.asset),
             Posting(CLAWBACK, Bucket.AVAILABLE, -lacking, posting.asset),

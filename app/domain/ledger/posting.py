@@ -93,7 +93,9 @@ async def decide(db: Db, new_entries: Sequence[Entry]) -> tuple[list[Outcome], P
     return numbered_outcomes, Pending(posted, opened.rows)
 
 
-async def decide_together(db: Db, groups: Sequence[Sequence[Entry]]) -> tuple[list[list[Posted] | Failed], Pending]:
+async def decide_together(
+    db: Db, groups: Sequence[Sequence[Entry]]
+) -> tuple[list[list[Posted] | Failed], Pending]:
     """Do all of `post_together` but the writing."""
     if not any(groups):
         return [[] for _ in groups], Pending([], {})
@@ -102,7 +104,9 @@ async def decide_together(db: Db, groups: Sequence[Sequence[Entry]]) -> tuple[li
     decided = [one for outcome in outcomes if not isinstance(outcome, Failed) for one in outcome]
     posted = await _number(db, opened, decided)
     numbered = iter(posted)
-    numbered_outcomes = [one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes]
+    numbered_outcomes = [
+        one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes
+    ]
     return numbered_outcomes, Pending(posted, opened.rows)
 
 
@@ -120,7 +124,10 @@ async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
     """Lock the balances first. Who posts the same key, or closes a credited account, locks them too: what they did shows here."""
     locked = await balance_locks.lock(db, sorted(journal.balance_keys(new_entries)))
     credited_accounts = {
-        account for entry in new_entries for account, _, amount, _ in entry.postings if account >= 0 and amount > 0
+        account
+        for entry in new_entries
+        for account, _, amount, _ in entry.postings
+        if account >= 0 and amount > 0
     }
     parameters = {"keys": [entry.key for entry in new_entries], "credited_accounts": list(credited_accounts)}
     clock, keys, closed = (await db.execute(_UNDER_LOCK, parameters)).one()
@@ -154,7 +161,8 @@ _UNDER_LOCK: Final = sa.select(
     sa.func.array(
         sa.select(accounts.c.id)
         .where(
-            accounts.c.id == sa.any_(sa.bindparam("credited_accounts", type_=bulk.BIGINTS)), accounts.c.state == _CLOSED
+            accounts.c.id == sa.any_(sa.bindparam("credited_accounts", type_=bulk.BIGINTS)),
+            accounts.c.state == _CLOSED,
         )
         .scalar_subquery()
     ),

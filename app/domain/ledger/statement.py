@@ -124,7 +124,9 @@ _NEWEST: Final = sa.text("""
 )
 
 
-async def page(db: Db, account: int, wanted: StatementFilter, after: StatementCursor | None, limit: int) -> Page:
+async def page(
+    db: Db, account: int, wanted: StatementFilter, after: StatementCursor | None, limit: int
+) -> Page:
     """Return up to `limit` of the postings wanted behind a place; NoSuchAsset where there is no such asset.
 
     Of one type it looks through some thousand postings at most: a page may be short, or empty, and still go on.
@@ -150,7 +152,9 @@ async def _spans(db: Db, account: int, wanted: StatementFilter, after: Statement
     """Turn the bounds in time into numbers of postings."""
     if wanted.asset is not None:
         await assets.fetch(db, wanted.asset)
-    last = {code: seq for code, seq in (await balances.last(db, account)).items() if wanted.asset in (None, code)}
+    last = {
+        code: seq for code, seq in (await balances.last(db, account)).items() if wanted.asset in (None, code)
+    }
     low = await balances.before(db, account, dict.fromkeys(last, wanted.start)) if wanted.start else {}
     ends = {code: end for code in last if (end := _end(code, wanted, after)) is not None}
     high = last | (await balances.before(db, account, ends) if ends else {})

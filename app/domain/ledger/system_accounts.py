@@ -53,11 +53,15 @@ async def treasury(db: Db, codes: Sequence[str] | None = None) -> dict[str, int]
     The last seal says how much it was up to there; what follows is found by the numbers of its postings, which are
     those of their entries.
     """
-    newest = sa.select(seals.c.last_entry, seals.c.treasury).order_by(seals.c.number.desc()).limit(1).subquery()
+    newest = (
+        sa.select(seals.c.last_entry, seals.c.treasury).order_by(seals.c.number.desc()).limit(1).subquery()
+    )
     after = sa.func.coalesce(sa.select(newest.c.last_entry).scalar_subquery(), 0)
     since = (
         sa.select(sa.func.sum(postings.c.amount))
-        .where(postings.c.account_id == TREASURY, postings.c.asset == asset_rows.c.code, postings.c.seq > after)
+        .where(
+            postings.c.account_id == TREASURY, postings.c.asset == asset_rows.c.code, postings.c.seq > after
+        )
         .scalar_subquery()
     )
     sealed = sa.cast(sa.select(newest.c.treasury).scalar_subquery()[asset_rows.c.code].astext, sa.Numeric)

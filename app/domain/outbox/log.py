@@ -100,7 +100,9 @@ async def check(db: Db, position: int, field: str = "cursor") -> None:
 async def at(db: Db, positions: Sequence[int]) -> list[Event]:
     """Return the events at these positions, in order."""
     wanted = sa.cast(list(positions), sa.ARRAY(sa.BigInteger))
-    return await _fetch(db, sa.select(events).where(events.c.position == sa.any_(wanted)).order_by(events.c.position))
+    return await _fetch(
+        db, sa.select(events).where(events.c.position == sa.any_(wanted)).order_by(events.c.position)
+    )
 
 
 async def position_before(db: Db, moment: datetime) -> int:
@@ -111,7 +113,12 @@ async def position_before(db: Db, moment: datetime) -> int:
     low, high = 0, await writing.last_position(db)
     while low < high:
         middle = (low + high + 1) // 2
-        there = sa.select(events.c.created).where(events.c.position >= middle).order_by(events.c.position).limit(1)
+        there = (
+            sa.select(events.c.created)
+            .where(events.c.position >= middle)
+            .order_by(events.c.position)
+            .limit(1)
+        )
         created = await db.scalar(there)
         low, high = (middle, high) if created is not None and created < moment else (low, middle - 1)
     return low

@@ -157,7 +157,12 @@ async def start(db: Db) -> int:
 
     Who adds a receiver to an installation of three years does not want to hear all three.
     """
-    marked = insert(cursors).values(name=FIRST_START, position=0).on_conflict_do_nothing().returning(cursors.c.name)
+    marked = (
+        insert(cursors)
+        .values(name=FIRST_START, position=0)
+        .on_conflict_do_nothing()
+        .returning(cursors.c.name)
+    )
     first = (await db.execute(marked)).first() is not None
     return 0 if first else await last_position(db)
 

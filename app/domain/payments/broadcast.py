@@ -20,7 +20,9 @@ _REFUSABLE: Final = ("BROADCAST", "CANCELLING")
 
 
 # The states are said, not given as parameters: otherwise the index of the few that wait could not be asked.
-_UNMINED: Final = transactions.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in ("signed", "sent")])
+_UNMINED: Final = transactions.c.state.in_(
+    [sa.literal_column(f"'{state}'", sa.Text) for state in ("signed", "sent")]
+)
 _LATELY: Final = transactions.c.tried > sa.func.clock_timestamp() - RESEND
 DUE: Final = sa.and_(_UNMINED, transactions.c.sends, sa.or_(transactions.c.tried.is_(None), ~_LATELY))
 """Transactions that no block holds, and that the node was not given lately."""
@@ -37,7 +39,9 @@ class Unsent(NamedTuple):
 async def unsent(db: Db, limit: int) -> list[Unsent]:
     """Return transactions that are DUE, oldest first: parents before children."""
     found = sa.select(transactions).where(DUE).order_by(transactions.c.id).limit(limit)
-    return [Unsent(row["id"], bytes(row["txid"]), bytes(row["raw"])) for row in await bulk.fetch_all(db, found)]
+    return [
+        Unsent(row["id"], bytes(row["txid"]), bytes(row["raw"])) for row in await bulk.fetch_all(db, found)
+    ]
 
 
 async def states(db: Db, numbers: Sequence[int]) -> dict[int, str]:
@@ -75,7 +79,9 @@ async def answered(
     return {number for number in refused if originals[number] in news}
 
 
-def _moved(carried: Sequence[Payment], held: Collection[int], reasons: Mapping[int, str]) -> list[tuple[Payment, str]]:
+def _moved(
+    carried: Sequence[Payment], held: Collection[int], reasons: Mapping[int, str]
+) -> list[tuple[Payment, str]]:
     """Return the payments that an answer about their transaction changes, each with the event that tells of it."""
     moved = []
     for payment in carried:
@@ -90,14 +96,18 @@ def _moved(carried: Sequence[Payment], held: Collection[int], reasons: Mapping[i
 
 
 _NUMBERS: Final = sa.bindparam("numbers", type_=bulk.BIGINTS)
-_STATES: Final = sa.select(payment_rows.c.id, payment_rows.c.state).where(payment_rows.c.id == sa.any_(_NUMBERS))
+_STATES: Final = sa.select(payment_rows.c.id, payment_rows.c.state).where(
+    payment_rows.c.id == sa.any_(_NUMBERS)
+)
 _GIVEN: Final = transactions.c.id == sa.any_(_NUMBERS)
 _HELD: Final = transactions.c.id == sa.any_(sa.bindparam("held", type_=bulk.BIGINTS))
 _ORIGINALS: Final = sa.select(
     transactions.c.id, sa.func.coalesce(transactions.c.replaces, transactions.c.id).label("original")
 ).where(_GIVEN)
 """The payments that a transaction carries, or that it cancels, are those of its original."""
-_LOCK: Final = sa.select(transactions.c.id).where(_GIVEN).order_by(transactions.c.id).with_for_update(key_share=True)
+_LOCK: Final = (
+    sa.select(transactions.c.id).where(_GIVEN).order_by(transactions.c.id).with_for_update(key_share=True)
+)
 _FIRST: Final = sa.and_(transactions.c.state == "signed", _HELD)
 _TRIED: Final = (
     sa.update(transactions)

@@ -18,7 +18,9 @@ from app.money import DUST, Koinu
 _P2PKH = bytes(25)
 
 _CANCELS: Final = sa.and_(
-    transactions.c.replaces == payment_rows.c.transaction_id, ~transactions.c.pays, transactions.c.state != "dead"
+    transactions.c.replaces == payment_rows.c.transaction_id,
+    ~transactions.c.pays,
+    transactions.c.state != "dead",
 )
 _RIVAL: Final = sa.exists().where(_CANCELS, transactions.c.sends, ~transactions.c.outbid)
 _OVERTAKEN: Final = sa.exists().where(

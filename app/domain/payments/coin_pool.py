@@ -93,7 +93,9 @@ class CoinPool:
 
     def _short_chains(self, fresh: Sequence[Spendable]) -> Iterator[list[Spendable]]:
         """Yield coins of which any number may be spent together: those with little below them, the largest, and none."""
-        yield self._together(sorted(fresh, key=lambda coin: (len(self.standing[coin.outpoint.txid]), -coin.amount)))
+        yield self._together(
+            sorted(fresh, key=lambda coin: (len(self.standing[coin.outpoint.txid]), -coin.amount))
+        )
         yield self._together(sorted(fresh, key=lambda coin: -coin.amount))
         yield []
 

@@ -75,7 +75,12 @@ class SelectionOrder:
     spare: Koinu = money.NOTHING
 
     def __post_init__(self) -> None:
-        if not self.amounts or len(self.scripts) != len(self.amounts) or min(self.amounts) < DUST or self.spare < 0:
+        if (
+            not self.amounts
+            or len(self.scripts) != len(self.amounts)
+            or min(self.amounts) < DUST
+            or self.spare < 0
+        ):
             raise ValueError("an order has outputs, each of 0.01 DOGE or more to a script")
         if len(self.shares) not in (0, len(self.amounts)):
             raise ValueError("every output has a share of the fee, or none has")
@@ -132,7 +137,9 @@ def choose(coins: Iterable[Spendable], order: SelectionOrder) -> Choice:
     raise _refusal(sums, reached)
 
 
-def consolidation(coins: Iterable[Spendable], terms: fees.FeeTerms, most_inputs: int = LARGEST) -> Choice | None:
+def consolidation(
+    coins: Iterable[Spendable], terms: fees.FeeTerms, most_inputs: int = LARGEST
+) -> Choice | None:
     """Choose small confirmed coins to merge into one output, `change`: the smallest first that are worth more than their fee.
 
     As many as `most_inputs`, the transaction's limit and `terms.most` allow; None where fewer than two are, or no 0.01 DOGE is left.
@@ -183,7 +190,9 @@ class _Sums:
 
     def change_fee(self, inputs: int) -> int:
         """What an output of change adds to the fee."""
-        return self.terms.asked(self.bytes(inputs, change=True)) - self.terms.asked(self.bytes(inputs, change=False))
+        return self.terms.asked(self.bytes(inputs, change=True)) - self.terms.asked(
+            self.bytes(inputs, change=False)
+        )
 
     def pays(self, inputs: int, total: int) -> bool:
         """Tell whether so many coins of `total` pay the order and leave no dust."""
@@ -193,7 +202,9 @@ class _Sums:
     def fewest(self, coins: Sequence[Spendable]) -> int | None:
         """Return how many of `coins`, the largest first, pay the order; None where no number does."""
         counted = enumerate(_totals(coins[: self.most_inputs]), 1)
-        return next((count for count, total in counted if total >= self.amount and self.pays(count, total)), None)
+        return next(
+            (count for count, total in counted if total >= self.amount and self.pays(count, total)), None
+        )
 
     def _most_inputs(self) -> int:
         count = max((self.terms.largest - self.bytes(0, change=False)) // fees.INPUT_BYTES, 0)
@@ -254,7 +265,9 @@ def _few(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
     held = sum(coin.amount for coin in kept)
     lacking = sums.need(count) - held
     end = bisect_left(coins, -lacking + 1, key=lambda coin: -coin.amount)
-    return next([*kept, coin] for coin in reversed(coins[count - 1 : end]) if sums.pays(count, held + coin.amount))
+    return next(
+        [*kept, coin] for coin in reversed(coins[count - 1 : end]) if sums.pays(count, held + coin.amount)
+    )
 
 
 def _exact(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:

@@ -76,7 +76,9 @@ def choose(stuck: Stuck, held: Sequence[Spendable], means: Means, *, built_upon:
     terms = fees.FeeTerms(means.policy, Koinu(most))
     for count in range(len(means.spare) + 1):
         coins = (*held, *means.spare[:count])
-        choice = _with_change(stuck, coins, terms) or (None if built_upon else _without_change(stuck, coins, terms))
+        choice = _with_change(stuck, coins, terms) or (
+            None if built_upon else _without_change(stuck, coins, terms)
+        )
         if choice is not None:
             if stuck.refused and choice.fee <= stuck.fee:
                 raise NotHigher
@@ -87,7 +89,9 @@ def choose(stuck: Stuck, held: Sequence[Spendable], means: Means, *, built_upon:
 def carried(stuck: Stuck, fee: Koinu, left: Mapping[int, int]) -> tuple[Payment, ...]:
     """Return its payments when it costs so much."""
     each = fees.reapportion([payment.fee or Koinu(0) for payment in stuck.payments], fee, rooms(stuck, left))
-    return tuple(repricing.priced(payment, share) for payment, share in zip(stuck.payments, each, strict=True))
+    return tuple(
+        repricing.priced(payment, share) for payment, share in zip(stuck.payments, each, strict=True)
+    )
 
 
 def _with_change(stuck: Stuck, coins: tuple[Spendable, ...], terms: fees.FeeTerms) -> Choice | None:

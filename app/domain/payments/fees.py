@@ -86,7 +86,9 @@ class FeeTerms:
             raise ValueError(f"a fee of {self.explicit}, at most {self.most} koinu")
 
     @classmethod
-    def of(cls, policy: Policy, explicit_fee: Koinu = money.NOTHING, max_fee: Koinu = money.NOTHING) -> "FeeTerms":
+    def of(
+        cls, policy: Policy, explicit_fee: Koinu = money.NOTHING, max_fee: Koinu = money.NOTHING
+    ) -> "FeeTerms":
         """Read a payment's `explicit_fee` and `max_fee`, where 0 or less means that it says nothing; else `FeeAboveLimit`."""
         wanted = explicit_fee if explicit_fee > 0 else max_fee if max_fee > 0 else USUAL_MAX_FEE
         if explicit_fee > HIGHEST_FEE:
@@ -118,7 +120,9 @@ class FeeTerms:
 
     def asked(self, size_bytes: int) -> Koinu:
         """Return what these terms offer for `size_bytes`, whether or not that reaches the floor."""
-        return self.explicit if self.explicit is not None else min(fee(size_bytes, self.policy.rate), self.most)
+        return (
+            self.explicit if self.explicit is not None else min(fee(size_bytes, self.policy.rate), self.most)
+        )
 
 
 def fee(size_bytes: int, rate: Koinu) -> Koinu:

@@ -5,7 +5,9 @@ import sqlalchemy as sa
 from app.db import Db
 from app.db.tables import chain_state
 
-RESTORED = "the database was restored from a backup: compare it with what was paid since, then run `kennel resume`"
+RESTORED = (
+    "the database was restored from a backup: compare it with what was paid since, then run `kennel resume`"
+)
 
 
 async def pause(db: Db, reason: str) -> None:

@@ -135,7 +135,9 @@ class Payment:
             return min(self.amount, self.reserved) if self.deducts else self.reserved
         return Koinu((self.paid or 0) + self.fee)
 
-    def entry(self, step: str, postings: Sequence[Posting], number: int = 1, *, clawback: bool = False) -> Entry:
+    def entry(
+        self, step: str, postings: Sequence[Posting], number: int = 1, *, clawback: bool = False
+    ) -> Entry:
         """Return a movement of this payment: `step` names it, `number` counts its repetitions."""
         return Entry(
             kind=f"PAYMENT_{step.upper()}",
@@ -205,7 +207,9 @@ async def _outputs(db: Db, keys: Sequence[tuple[int, int]]) -> dict[int, list[Pa
         payment_outputs.c.account_id == given.c.account_id, payment_outputs.c.payment_id == given.c.payment_id
     )
     found = (
-        sa.select(payment_outputs).join(given, same).order_by(payment_outputs.c.payment_id, payment_outputs.c.number)
+        sa.select(payment_outputs)
+        .join(given, same)
+        .order_by(payment_outputs.c.payment_id, payment_outputs.c.number)
     )
     outputs: dict[int, list[PaymentOutput]] = {number: [] for _, number in keys}
     for row in await bulk.fetch_all(db, found):
@@ -215,7 +219,9 @@ async def _outputs(db: Db, keys: Sequence[tuple[int, int]]) -> dict[int, list[Pa
 
 
 def _payment(row: Row, outputs: tuple[PaymentOutput, ...]) -> Payment:
-    plain = {name: row[name] for name in Payment.__slots__ if name in row and name not in ("owner", "outputs")}
+    plain = {
+        name: row[name] for name in Payment.__slots__ if name in row and name not in ("owner", "outputs")
+    }
     owner = Owner(row["account_id"], row["foreign_id"], row["address"])
     return Payment(owner=owner, outputs=outputs, **plain)
 
@@ -234,4 +240,6 @@ def signed(payment: Payment, amounts: Sequence[Koinu], fee: Koinu) -> Payment:
     """Return the payment as its transaction carries it: `amounts` to its outputs, and its share of the fee."""
     outputs = tuple(replace(output, paid=paid) for output, paid in zip(payment.outputs, amounts, strict=True))
     paid = Koinu(sum(amounts))
-    return replace(payment, state="PROCESSING", outputs=outputs, paid=paid, fee=fee, reserved=Koinu(paid + fee))
+    return replace(
+        payment, state="PROCESSING", outputs=outputs, paid=paid, fee=fee, reserved=Koinu(paid + fee)
+    )

@@ -77,7 +77,9 @@ async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
 
     The money leaves `available` in the same transaction, so that nobody, here or elsewhere, asks for it again.
     """
-    wanted = sa.select(*_PLANS).where(_OPEN, accounts.c.id == sa.any_(sa.literal(list(numbers), bulk.BIGINTS)))
+    wanted = sa.select(*_PLANS).where(
+        _OPEN, accounts.c.id == sa.any_(sa.literal(list(numbers), bulk.BIGINTS))
+    )
     rows = await bulk.fetch_all(db, wanted.order_by(accounts.c.id).with_for_update(key_share=True))
     if not rows:
         return 0
@@ -96,8 +98,12 @@ async def suspend_payouts(db: Db, numbers: Sequence[int]) -> None:
     """Let no payout of these accounts begin for a while: the last one came to nothing, and the next would as well."""
     if numbers:
         wanted = accounts.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
-        held_back = sa.func.greatest(accounts.c.payout_after, NOW + HELD_BACK)  # who is stopped for good stays so
-        locked = sa.select(accounts.c.id).where(wanted).order_by(accounts.c.id).with_for_update(key_share=True)
+        held_back = sa.func.greatest(
+            accounts.c.payout_after, NOW + HELD_BACK
+        )  # who is stopped for good stays so
+        locked = (
+            sa.select(accounts.c.id).where(wanted).order_by(accounts.c.id).with_for_update(key_share=True)
+        )
         await db.execute(sa.update(accounts).where(accounts.c.id.in_(locked)).values(payout_after=held_back))
 
 
@@ -117,7 +123,10 @@ _OPEN: Final = sa.and_(
     sa.or_(accounts.c.payout_after.is_(None), accounts.c.payout_after <= NOW),
 )
 _PLANS: Final = (
-    *(accounts.c[name] for name in ("id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency")),
+    *(
+        accounts.c[name]
+        for name in ("id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency")
+    ),
     accounts.c.payout_since,
     NOW.label("now"),
 )
@@ -133,4 +142,6 @@ def _order(network: Network, row: Row, available: int) -> PayOrder | None:
     if not is_due(plan, Koinu(available), row["payout_since"], row["now"], least):
         return None
     amount = Koinu(min(available, MAX_MONEY))
-    return PayOrder(row["foreign_id"], (Payee(plan.address, script, amount, 100 * fees.PERCENT),), kind=PAYOUT)
+    return PayOrder(
+        row["foreign_id"], (Payee(plan.address, script, amount, 100 * fees.PERCENT),), kind=PAYOUT
+    )

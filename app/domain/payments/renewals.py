@@ -48,7 +48,9 @@ def _first(table: sa.FromClause) -> sa.ColumnElement[int]:
 
 def _same(table: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether two are versions of the same payments, or one and the same; in the words of both indexes."""
-    return sa.and_(sa.or_(table.c.id == _first(other), table.c.replaces == _first(other)), table.c.pays == other.c.pays)
+    return sa.and_(
+        sa.or_(table.c.id == _first(other), table.c.replaces == _first(other)), table.c.pays == other.c.pays
+    )
 
 
 _parent, _twin, _living = (transactions.alias(name) for name in ("parent", "twin", "living"))
@@ -63,7 +65,9 @@ _LIVES: Final = sa.exists().where(_same(_living, transactions), _alive(_living))
 _GOES: Final = sa.exists().where(
     payment_rows.c.transaction_id == _first(transactions),
     transactions.c.id == versions.CURRENT,
-    payment_rows.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in ("PROCESSING", "BROADCAST")]),
+    payment_rows.c.state.in_(
+        [sa.literal_column(f"'{state}'", sa.Text) for state in ("PROCESSING", "BROADCAST")]
+    ),
 )
 WANTED: Final = (
     sa.select(transactions.c.id)
@@ -116,7 +120,10 @@ _SPENT: Final = (
         coins.c.vout.label("change_vout"),
         coins.c.amount.label("change"),
         *(
-            sa.select(figure).where(_inputs.c.transaction_id == transactions.c.id).scalar_subquery().label(name)
+            sa.select(figure)
+            .where(_inputs.c.transaction_id == transactions.c.id)
+            .scalar_subquery()
+            .label(name)
             for name, figure in (
                 ("inputs", sa.func.count()),
                 ("spent", sa.cast(sa.func.sum(_inputs.c.amount), sa.BigInteger)),
@@ -139,7 +146,9 @@ _NOW: Final = (
     .scalar_subquery()
 )
 """The txid under which what is spent can be mined now; of what is not ours there is none but its own."""
-_TAKEN: Final = sa.exists().where(_taker.c.id == coins.c.transaction_id, _first(_taker) != sa.bindparam("first"))
+_TAKEN: Final = sa.exists().where(
+    _taker.c.id == coins.c.transaction_id, _first(_taker) != sa.bindparam("first")
+)
 _SPENDS: Final = (
     sa.select(_inputs.c.txid.label("was_txid"), coins, addresses.c.script)
     .select_from(_inputs.join(_PLACED, sa.true()))
@@ -159,7 +168,10 @@ async def store(db: Db, renewal: Renewal, txid: bytes, raw: bytes) -> None:
     numbers = await twin_rows.insert(db, [Twin(renewal.id, txid, raw, "signed")])
     await _take(db, renewal.first, numbers[txid], list(renewal.spends.values()))
     await twin_rows.copy_change(db, renewal.id, txid, renewal.more)
-    rows = [{"account_id": one.owner.id, "id": one.id, "version_id": numbers[txid], "error": ""} for one in carried]
+    rows = [
+        {"account_id": one.owner.id, "id": one.id, "version_id": numbers[txid], "error": ""}
+        for one in carried
+    ]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
     told = [payment_event(repricing.renamed(payment, txid), outbox.TXID_CHANGED) for payment in carried]
     await outbox.emit(db, told)

@@ -28,7 +28,9 @@ from app.domain.refusals import Conflict
 SPARE: Final = 20
 """Coins that a replacement may spend besides."""
 _UNMINED: Final = ("signed", "sent")
-WANTED: Final = sa.select(transactions.c.id).where(transactions.c.outbid, transactions.c.pays, transactions.c.sends)
+WANTED: Final = sa.select(transactions.c.id).where(
+    transactions.c.outbid, transactions.c.pays, transactions.c.sends
+)
 """Transactions that the node has refused for their fee; of all versions of one only the last is sent."""
 
 
@@ -96,7 +98,11 @@ def check(plan: Plan) -> None:
 async def note(db: Db, stuck: Stuck, why: str) -> None:
     """Say beside what the node said what would help."""
     rows = [
-        {"account_id": one.owner.id, "id": one.id, "error": one.error.split(AFTER_REASON)[0] + AFTER_REASON + why}
+        {
+            "account_id": one.owner.id,
+            "id": one.id,
+            "error": one.error.split(AFTER_REASON)[0] + AFTER_REASON + why,
+        }
         for one in stuck.payments
     ]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
@@ -209,5 +215,7 @@ _INPUTS: Final = (
 )
 _FIRSTS: Final = sa.bindparam("firsts", type_=bulk.BIGINTS)
 _VERSIONS: Final = sa.or_(transactions.c.id == sa.any_(_FIRSTS), transactions.c.replaces == sa.any_(_FIRSTS))
-_LOCK: Final = sa.select(transactions).where(_VERSIONS).order_by(transactions.c.id).with_for_update(key_share=True)
+_LOCK: Final = (
+    sa.select(transactions).where(_VERSIONS).order_by(transactions.c.id).with_for_update(key_share=True)
+)
 _STOP: Final = sa.update(transactions).where(_VERSIONS, transactions.c.pays).values(sends=False, outbid=False)

@@ -29,7 +29,9 @@ def priced(payment: Payment, fee: Koinu, version: int | None = None) -> Payment:
     if not payment.deducts:
         total = Koinu((payment.paid or 0) + fee)
         return replace(payment, fee=fee, reserved=total, repriced=payment.repriced + 1)
-    deducted = Koinu(payment.amount - (payment.paid or 0) + fee - before)  # of what it left over none is an output's
+    deducted = Koinu(
+        payment.amount - (payment.paid or 0) + fee - before
+    )  # of what it left over none is an output's
     amounts = fees.deduct(
         [output.amount for output in payment.outputs], [output.share for output in payment.outputs], deducted
     )

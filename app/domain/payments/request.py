@@ -36,7 +36,9 @@ class Payee:
         except dogecoin.BadAddress as error:
             raise Invalid(reason=str(error), field=f"{place}to") from None
         if not DUST <= amount <= MAX_MONEY:
-            raise Invalid(reason=f"An amount is from {show(DUST)} to {show(MAX_MONEY)} DOGE.", field=f"{place}amount")
+            raise Invalid(
+                reason=f"An amount is from {show(DUST)} to {show(MAX_MONEY)} DOGE.", field=f"{place}amount"
+            )
         return cls(address, script, amount, share, place)
 
 

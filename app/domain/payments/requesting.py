@@ -66,10 +66,14 @@ async def _write(db: Db, accepted: Sequence[tuple[PayOrder, Owner, int]]) -> lis
         return []
     ids = await bulk.new_ids(db, payments, len(accepted))
     now = await db.scalar(sa.select(NOW)) if any(order.seconds for order, _, _ in accepted) else None
-    sharing = await accounts.sharing(db, [order.foreign_id for order, _, _ in accepted if order.batch is None])
+    sharing = await accounts.sharing(
+        db, [order.foreign_id for order, _, _ in accepted if order.batch is None]
+    )
     rows = [_row(number, now, sharing, *given) for number, given in zip(ids, accepted, strict=True)]
     await bulk.insert(db, payments, rows)
-    outputs = [row for number, given in zip(ids, accepted, strict=True) for row in _output_rows(number, *given[:2])]
+    outputs = [
+        row for number, given in zip(ids, accepted, strict=True) for row in _output_rows(number, *given[:2])
+    ]
     if outputs:
         await bulk.insert(db, payment_outputs, outputs)
     made = await load(db, payments.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
@@ -81,7 +85,9 @@ async def _write(db: Db, accepted: Sequence[tuple[PayOrder, Owner, int]]) -> lis
 
 def _set_aside(payment: Payment) -> Entry:
     account, amount = payment.owner.id, payment.reserved
-    return payment.entry("requested", (Posting(account, AVAILABLE, -amount), Posting(account, OUTGOING, amount)))
+    return payment.entry(
+        "requested", (Posting(account, AVAILABLE, -amount), Posting(account, OUTGOING, amount))
+    )
 
 
 async def _change_addresses(db: Db, orders: Sequence[PayOrder]) -> set[bytes]:

@@ -27,7 +27,10 @@ _PAUSED: Final = sa.select(chain_state.c.payments_paused).scalar_subquery()
 _LOOK: Final = sa.select(
     sa.case((_FOLLOWED, _PAUSED), else_=signing_queue.NOT_FOLLOWED).label("paused"),
     sa.or_(
-        _PENDING, sa.exists(cancelling_transaction.WANTED), sa.exists(replacements.WANTED), sa.exists(renewals.WANTED)
+        _PENDING,
+        sa.exists(cancelling_transaction.WANTED),
+        sa.exists(replacements.WANTED),
+        sa.exists(renewals.WANTED),
     ).label("signs"),
     sa.exists().where(broadcast.DUE).label("sends"),
     *installation.COLUMNS,

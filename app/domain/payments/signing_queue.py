@@ -76,7 +76,9 @@ async def pending(db: Db, after: int = 0, limit: int = BATCH_SIZE) -> list[Payme
     waiting = sa.and_(payment_rows.c.state == "PENDING", payment_rows.c.id > after)
     waiting_turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
     found = await load_payments(db, payment_rows.c.id.in_(waiting_turn), lock=True)
-    return [payment for payment in found if payment.state == "PENDING"]  # while it waited, others may have been first
+    return [
+        payment for payment in found if payment.state == "PENDING"
+    ]  # while it waited, others may have been first
 
 
 def groups(given: Sequence[Payment]) -> list[list[Payment]]:
@@ -234,7 +236,11 @@ async def move_change(db: Db, signed: Sequence[Signed], also: Sequence[int] = ()
             used.setdefault(one.change.account, []).append(one.change.index)
     if not used:
         return
-    locked = sa.select(accounts.c.id, accounts.c.next_change).order_by(accounts.c.id).with_for_update(key_share=True)
+    locked = (
+        sa.select(accounts.c.id, accounts.c.next_change)
+        .order_by(accounts.c.id)
+        .with_for_update(key_share=True)
+    )
     wanted = accounts.c.id == sa.any_(sa.literal(sorted({*used, *also}), bulk.BIGINTS))
     found = {row.id: row.next_change for row in await db.execute(locked.where(wanted))}
     if any(found[account] > min(indices) for account, indices in used.items()):

@@ -131,12 +131,16 @@ async def of_all_versions(db: Db, first: int) -> SpendableCoins:
         .subquery()
     )
     same = sa.and_(coins.c.txid == common.c.txid, coins.c.vout == common.c.vout)
-    found = sa.select(*_COLUMNS, _tier(Tier.OWN), coins.c.spent_height).select_from(_PLACED.join(common, same))
+    found = sa.select(*_COLUMNS, _tier(Tier.OWN), coins.c.spent_height).select_from(
+        _PLACED.join(common, same)
+    )
     rows = await bulk.fetch_all(db, found)
     return _spendable(rows if all(row["spent_height"] is None for row in rows) else ())
 
 
-def _spendable(rows: Sequence[Row], standing: Mapping[bytes, Mapping[bytes, int]] | None = None) -> SpendableCoins:
+def _spendable(
+    rows: Sequence[Row], standing: Mapping[bytes, Mapping[bytes, int]] | None = None
+) -> SpendableCoins:
     outpoints = [Outpoint(bytes(row["txid"]), row["vout"]) for row in rows]
     return SpendableCoins(
         tuple(
@@ -155,7 +159,9 @@ def _tier(tier: Tier) -> sa.Label[int]:
     return sa.literal(int(tier)).label("tier")
 
 
-async def take(db: Db, spent: Mapping[int, Sequence[Spendable]], first: Mapping[int, int] | None = None) -> None:
+async def take(
+    db: Db, spent: Mapping[int, Sequence[Spendable]], first: Mapping[int, int] | None = None
+) -> None:
     """Lock the coins of these transactions in order, then mark them: the count must match, or somebody else was first.
 
     `first` names the first transaction of the same payments, where one is not that itself: its number is the mark.
@@ -164,7 +170,9 @@ async def take(db: Db, spent: Mapping[int, Sequence[Spendable]], first: Mapping[
     await _hold_parents(db, {coin.outpoint.txid for coin in taken if coin.tier is Tier.UNCONFIRMED})
     given = [row for number, coins_of_one in spent.items() for row in _inputs(number, coins_of_one)]
     locked = (
-        await db.execute(_LOCK_FREE, bulk.arrays([{"txid": row["txid"], "vout": row["vout"]} for row in given]))
+        await db.execute(
+            _LOCK_FREE, bulk.arrays([{"txid": row["txid"], "vout": row["vout"]} for row in given])
+        )
     ).all()
     if len(locked) != len(taken):
         raise CoinTaken
@@ -185,7 +193,8 @@ async def share(db: Db, number: int, shared: Sequence[Spendable]) -> None:
 
 def _inputs(number: int, spent: Sequence[Spendable]) -> list[Row]:
     return [
-        {"txid": c.outpoint.txid, "vout": c.outpoint.vout, "transaction_id": number, "amount": c.amount} for c in spent
+        {"txid": c.outpoint.txid, "vout": c.outpoint.vout, "transaction_id": number, "amount": c.amount}
+        for c in spent
     ]
 
 
@@ -193,7 +202,9 @@ async def _hold_parents(db: Db, txids: Collection[bytes]) -> None:
     """Keep the transactions whose fresh change is spent from being voided meanwhile; that may have happened just before."""
     if not txids:
         return
-    wanted = sa.and_(transactions.c.txid == sa.any_(sa.literal(list(txids), bulk.BYTES)), transactions.c.sends)
+    wanted = sa.and_(
+        transactions.c.txid == sa.any_(sa.literal(list(txids), bulk.BYTES)), transactions.c.sends
+    )
     held = sa.select(transactions.c.id).where(wanted).order_by(transactions.c.id).with_for_update(read=True)
     if len((await db.execute(held)).all()) != len(txids):
         raise CoinTaken
@@ -225,7 +236,9 @@ def _confirmed_deposit() -> sa.ColumnElement[bool]:
     return sa.select(deposits.c.state).where(*same).scalar_subquery() == "confirmed"
 
 
-_SETTLED: Final = sa.and_(_FREE, sa.or_(sa.and_(coins.c.change, coins.c.height.is_not(None)), _confirmed_deposit()))
+_SETTLED: Final = sa.and_(
+    _FREE, sa.or_(sa.and_(coins.c.change, coins.c.height.is_not(None)), _confirmed_deposit())
+)
 _GIVEN: Final = bulk.unnested(coins, ("account_id", "amount"))
 _ACCOUNTS: Final = sa.select(_GIVEN.c.account_id).distinct().subquery("asking")
 _AMOUNTS: Final = sa.select(_GIVEN.c.amount).distinct().subquery("asked")
@@ -264,7 +277,9 @@ _FRESH: Final = (
     sa.select(*_COLUMNS, _tier(Tier.UNCONFIRMED))
     .select_from(_PLACED.join(transactions, transactions.c.txid == coins.c.txid))
     .where(_FREE, coins.c.change, coins.c.height.is_(None))
-    .where(_WAITS, transactions.c.sends, transactions.c.replaces.is_(None), transactions.c.ancestors < ANCESTORS)
+    .where(
+        _WAITS, transactions.c.sends, transactions.c.replaces.is_(None), transactions.c.ancestors < ANCESTORS
+    )
     .where(transactions.c.conflict_height.is_(None), ~transactions.c.outbid, ~versions.SIGNED_AGAIN)
     .order_by(_LARGEST_FIRST)
     .limit(UNCONFIRMED)

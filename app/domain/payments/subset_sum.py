@@ -51,7 +51,9 @@ class _Search:
         while at <= len(self._numbers) - left and self._numbers[at] * left >= lacking and not self._done():
             self._tries -= 1
             self.branch((*chosen, at), at + 1, lacking - self._numbers[at])
-            at = bisect_right(self._negative, self._negative[at], lo=at)  # an equal number leads to the same sums
+            at = bisect_right(
+                self._negative, self._negative[at], lo=at
+            )  # an equal number leads to the same sums
 
     def _close(self, chosen: tuple[int, ...], start: int, lacking: int) -> None:
         """Keep the smallest number that reaches the target, if that is better than the best so far."""

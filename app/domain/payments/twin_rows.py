@@ -51,11 +51,14 @@ _GIVEN: Final = sa.func.unnest(
     sa.column("state", sa.Text), name="given",
 ).render_derived()  # fmt: skip
 _FIRST: Final = sa.func.coalesce(transactions.c.replaces, transactions.c.id)
-_MADE: Final = sa.select(_GIVEN.c.txid, _GIVEN.c.raw, _GIVEN.c.state, _FIRST, *(transactions.c[n] for n in _COPIED))
+_MADE: Final = sa.select(
+    _GIVEN.c.txid, _GIVEN.c.raw, _GIVEN.c.state, _FIRST, *(transactions.c[n] for n in _COPIED)
+)
 _INSERT: Final = (
     sa.insert(transactions)
     .from_select(
-        ("txid", "raw", "state", "replaces", *_COPIED), _MADE.join(transactions, transactions.c.id == _GIVEN.c.same)
+        ("txid", "raw", "state", "replaces", *_COPIED),
+        _MADE.join(transactions, transactions.c.id == _GIVEN.c.same),
     )
     .returning(transactions.c.id, transactions.c.txid)
 )

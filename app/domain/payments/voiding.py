@@ -106,8 +106,12 @@ async def _carriers(db: Db, there: dict[int, Payment]) -> dict[int | None, Carri
     wanted = transactions.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
     locked = sa.select(transactions.c.id).where(wanted).order_by(transactions.c.id)
     await db.execute(locked.with_for_update(key_share=True))
-    count = sa.select(sa.func.count()).where(payment_rows.c.transaction_id == transactions.c.id).scalar_subquery()
-    found = sa.select(transactions.c.id, versions.MINED, count, versions.BUILT_UPON, versions.SHARES).where(wanted)
+    count = (
+        sa.select(sa.func.count()).where(payment_rows.c.transaction_id == transactions.c.id).scalar_subquery()
+    )
+    found = sa.select(transactions.c.id, versions.MINED, count, versions.BUILT_UPON, versions.SHARES).where(
+        wanted
+    )
     return {row[0]: Carrier(*row[1:]) for row in await db.execute(found)}
 
 
@@ -172,8 +176,12 @@ AT_ONCE: Final = 50
 async def due(db: Db, now: datetime | None = None) -> list[Payment]:
     """Return payments whose time is over at `now` (None: the database's clock) and that nobody has seen, the oldest first."""
     waits = sa.and_(payment_rows.c.expires.is_not(None), payment_rows.c.state.in_(("PENDING", "PROCESSING")))
-    over = sa.select(payment_rows.c.id).where(waits, payment_rows.c.expires <= (STATEMENT_NOW if now is None else now))
-    return await load_payments(db, payment_rows.c.id.in_(over.order_by(payment_rows.c.expires).limit(AT_ONCE)))
+    over = sa.select(payment_rows.c.id).where(
+        waits, payment_rows.c.expires <= (STATEMENT_NOW if now is None else now)
+    )
+    return await load_payments(
+        db, payment_rows.c.id.in_(over.order_by(payment_rows.c.expires).limit(AT_ONCE))
+    )
 
 
 async def seen(db: Db, transaction_id: int) -> None:
@@ -182,8 +190,12 @@ async def seen(db: Db, transaction_id: int) -> None:
     The payment is locked by then, and whoever voids it locks it as well.
     """
     await broadcast.answered(db, [transaction_id], {})
-    sent = sa.exists().where(payment_rows.c.transaction_id == transactions.c.id, payment_rows.c.state == "BROADCAST")
-    await db.execute(sa.update(transactions).where(transactions.c.id == transaction_id, sent).values(sends=True))
+    sent = sa.exists().where(
+        payment_rows.c.transaction_id == transactions.c.id, payment_rows.c.state == "BROADCAST"
+    )
+    await db.execute(
+        sa.update(transactions).where(transactions.c.id == transaction_id, sent).values(sends=True)
+    )
 
 
 async def unseen(db: Db, payment: Payment) -> None:

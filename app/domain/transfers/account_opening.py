@@ -33,7 +33,9 @@ async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[
     assets = await ledger.known(db, codes) if codes else {}
     refused = [_refusal(order, assets) for order in orders]
     put = iter(
-        await accounts.put(db, [order for order, no in zip(orders, refused, strict=True) if no is None], network)
+        await accounts.put(
+            db, [order for order, no in zip(orders, refused, strict=True) if no is None], network
+        )
     )
     outcomes = [next(put) if no is None else no for no in refused]
     opened = [
@@ -69,6 +71,8 @@ def _refusal(order: AccountOrder, assets: Mapping[str, Asset]) -> Refusal | None
 def _topups(order: AccountOrder, account: Account) -> list[TransferOrder]:
     """One transfer for each credit; an account is opened once, so its number makes their keys."""
     return [
-        TransferOrder(f"opening:{account.id}:{code}", ISSUER, (Payee(order.foreign_id, amount),), code, kind="TOPUP")
+        TransferOrder(
+            f"opening:{account.id}:{code}", ISSUER, (Payee(order.foreign_id, amount),), code, kind="TOPUP"
+        )
         for code, amount in sorted(order.opening.items())
     ]

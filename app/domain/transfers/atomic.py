@@ -31,10 +31,14 @@ async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade 
         db, [[plan.entry for plan in group] for group in plans if not isinstance(group, Refusal)]
     )
     posted = iter(decided)
-    judged = [group if isinstance(group, Refusal) else _verdict(group, next(posted), parties) for group in plans]
+    judged = [
+        group if isinstance(group, Refusal) else _verdict(group, next(posted), parties) for group in plans
+    ]
     made = [plan for group in judged if not isinstance(group, Refusal) for plan in group]
     transfers = iter(await post_orders(db, parties, made, pending))
-    return [group if isinstance(group, Refusal) else tuple(next(transfers) for _ in group) for group in judged]
+    return [
+        group if isinstance(group, Refusal) else tuple(next(transfers) for _ in group) for group in judged
+    ]
 
 
 def _plans(orders: Sequence[TransferOrder], parties: Parties) -> list[TransferPlan] | Refusal:

@@ -60,7 +60,9 @@ async def post_movements(db: Db, movements: Sequence[Movement]) -> list[Refusal 
     """
     outcomes = await ledger.post_together(db, [movement.entries for movement in movements])
     pairs = list(zip(movements, outcomes, strict=True))
-    refused = [_refusal(movement, outcome) if isinstance(outcome, Failed) else None for movement, outcome in pairs]
+    refused = [
+        _refusal(movement, outcome) if isinstance(outcome, Failed) else None for movement, outcome in pairs
+    ]
     made = [
         (movement, [line for posted in outcome for line in posted.lines])
         for movement, outcome in pairs
@@ -96,7 +98,11 @@ def fact(telling: TransferSides, asset: Asset, balance: Balance | None) -> Outbo
 
 
 def _balance(asset: Asset, balance: Balance | None) -> dict[str, dict[str, str]]:
-    return {} if balance is None else {"balance": {bucket.value: asset.show(balance.of(bucket)) for bucket in Bucket}}
+    return (
+        {}
+        if balance is None
+        else {"balance": {bucket.value: asset.show(balance.of(bucket)) for bucket in Bucket}}
+    )
 
 
 def _balances(made: Sequence[tuple[Movement, Sequence[AppliedPosting]]]) -> list[OutboxEvent]:
@@ -165,7 +171,9 @@ async def post_moves(db: Db, moves: Sequence[Move]) -> dict[str, Transfer]:
         if not isinstance(outcome, Posted):
             raise outcome if isinstance(outcome, Refusal) else AssertionError(outcome)
         made.append(outcome)
-    await outbox.emit(db, [*(event for move in moves for event in move.facts), *_balance_changes(moves, made)])
+    await outbox.emit(
+        db, [*(event for move in moves for event in move.facts), *_balance_changes(moves, made)]
+    )
     names = {owner.id: owner.foreign_id for move in moves for owner in (move.payer, move.payee)}
     return {posted.entry.key: transfer.made(posted, names, DOGE_DECIMALS) for posted in made}
 

@@ -46,7 +46,9 @@ def side(shares: Sequence[Share], decimals: int) -> str:
     """Name who gave or got; where there are several, each with its share."""
     if len(shares) == 1:
         return quoted(shares[0].account)
-    listed = (f'{{"account":{quoted(name)},"amount":"{money.show(amount, decimals)}"}}' for name, amount in shares)
+    listed = (
+        f'{{"account":{quoted(name)},"amount":"{money.show(amount, decimals)}"}}' for name, amount in shares
+    )
     return f"[{','.join(listed)}]"
 
 
@@ -63,7 +65,9 @@ def told(posted: Posted, transfer: Transfer, owners: Mapping[int, Owner]) -> lis
     ]
 
 
-def _fact(owner: Owner, line: AppliedPosting, decimals: int, shared: tuple[str, str, str, str]) -> OutboxEvent:
+def _fact(
+    owner: Owner, line: AppliedPosting, decimals: int, shared: tuple[str, str, str, str]
+) -> OutboxEvent:
     """Tell an account its own part: on its side of the transfer it hears of nobody else."""
     (_, _, amount, _), (available, incoming, held, outgoing, _) = line
     begins, gives, takes, ends = shared
@@ -75,4 +79,6 @@ def _fact(owner: Owner, line: AppliedPosting, decimals: int, shared: tuple[str, 
         f'"incoming":"{show(incoming, decimals)}","held":"{show(held, decimals)}",'
         f'"outgoing":"{show(outgoing, decimals)}"}}}}'
     )
-    return OutboxEvent(owner.id, owner.foreign_id, "TRANSFER_RECEIVED" if amount > 0 else "TRANSFER_SENT", message)
+    return OutboxEvent(
+        owner.id, owner.foreign_id, "TRANSFER_RECEIVED" if amount > 0 else "TRANSFER_SENT", message
+    )

@@ -132,14 +132,23 @@ _SEEK: Final = sa.text("""
 """).bindparams(sa.bindparam("until", type_=sa.DateTime(timezone=True)))
 
 
-async def _of_account(db: Db, account: int, wanted: TransferFilter, after: TransferCursor | None, limit: int) -> Page:
+async def _of_account(
+    db: Db, account: int, wanted: TransferFilter, after: TransferCursor | None, limit: int
+) -> Page:
     """By the account's postings: a transfer has one of them."""
     behind = after.created if after and after.created else FOREVER
     until = min(behind + INSTANT, wanted.end or FOREVER)
-    last = {code: seq for code, seq in (await balances.last(db, account)).items() if wanted.asset in ("", code)}
+    last = {
+        code: seq for code, seq in (await balances.last(db, account)).items() if wanted.asset in ("", code)
+    }
     highs = last | await ledger.before(db, account, dict.fromkeys(last, until)) if until < FOREVER else last
     parameters = {"account": account, "assets": list(highs), "highs": list(highs.values())}
-    parameters |= {"created": behind, "id": after.id if after else NEWEST, "start": wanted.start, "end": wanted.end}
+    parameters |= {
+        "created": behind,
+        "id": after.id if after else NEWEST,
+        "start": wanted.start,
+        "end": wanted.end,
+    }
     looked = _NOTHING
     for look in (2 * limit, LOOKED_AT):
         rows = await bulk.fetch_all(db, _OF_ACCOUNT, {**parameters, "limit": look}) if highs else ()
@@ -155,7 +164,9 @@ async def _of_entries(
     """By the entries' reference, or else all of them, newest first."""
     below = after.id if after else NEWEST
     if wanted.end is not None and not wanted.reference:
-        below = min(below, int(await db.scalar(_SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE}) or 0) + 1)
+        below = min(
+            below, int(await db.scalar(_SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE}) or 0) + 1
+        )
     looked = sa.select(entries)
     columns: index_pages.Columns = [entries.c.id]
     same: list[str] = []
@@ -165,7 +176,9 @@ async def _of_entries(
     scan = _NOTHING
     for look in (2 * limit, LOOKED_AT):
         seen = index_pages.newest(looked, columns, same, below, look).subquery()
-        statement = sa.select(seen.c.id.label("entry_id"), seen.c.created, _kept(seen, account, wanted).label("kept"))
+        statement = sa.select(
+            seen.c.id.label("entry_id"), seen.c.created, _kept(seen, account, wanted).label("kept")
+        )
         rows = await bulk.fetch_all(db, statement.order_by(seen.c.id.desc()))
         scan = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
         if scan.enough(limit):
@@ -187,7 +200,11 @@ def _kept(seen: sa.Subquery, account: int | None, wanted: TransferFilter) -> sa.
     if wanted.end is not None:
         conditions.append(seen.c.created < wanted.end)
     if account is not None:
-        conditions.append(sa.exists().where(postings.c.entry_id == seen.c.id, postings.c.account_id == account))
+        conditions.append(
+            sa.exists().where(postings.c.entry_id == seen.c.id, postings.c.account_id == account)
+        )
     if wanted.asset:
-        conditions.append(sa.exists().where(postings.c.entry_id == seen.c.id, postings.c.asset == wanted.asset))
+        conditions.append(
+            sa.exists().where(postings.c.entry_id == seen.c.id, postings.c.asset == wanted.asset)
+        )
     return sa.and_(*conditions)

@@ -133,7 +133,9 @@ def making(network: Network) -> Command[TransferOrder, Transfer]:
     return Command("transfer", run, transfers_by_keys, lambda transfer: transfer.key, _entry_key)
 
 
-async def open_and_make(db: Db, orders: Sequence[TransferOrder], network: Network) -> list[Transfer | Refusal]:
+async def open_and_make(
+    db: Db, orders: Sequence[TransferOrder], network: Network
+) -> list[Transfer | Refusal]:
     """Carry the orders out after opening what they name that is to be opened; where all those are refused, nothing is."""
     names = {order.opening for order in orders if order.opening}
     missing = names - (await accounts.owners(db, sorted(names))).keys() if names else set()
@@ -142,7 +144,9 @@ async def open_and_make(db: Db, orders: Sequence[TransferOrder], network: Networ
     async with db.begin_nested() as trial:
         outcomes = await _opening(db, orders, sorted(missing), network)
         opening = [order.opening in missing for order in orders]
-        if any(opens and isinstance(outcome, Transfer) for opens, outcome in zip(opening, outcomes, strict=True)):
+        if any(
+            opens and isinstance(outcome, Transfer) for opens, outcome in zip(opening, outcomes, strict=True)
+        ):
             return outcomes
         await trial.rollback()
     others = iter(await make(db, [order for order, opens in zip(orders, opening, strict=True) if not opens]))
@@ -154,7 +158,9 @@ async def _opening(
 ) -> list[Transfer | Refusal]:
     """Carry out what names no account that cannot be opened."""
     opened = await accounts.put(db, [AccountOrder(name, {}) for name in missing], network)
-    refused = {name: outcome for name, outcome in zip(missing, opened, strict=True) if isinstance(outcome, Refusal)}
+    refused = {
+        name: outcome for name, outcome in zip(missing, opened, strict=True) if isinstance(outcome, Refusal)
+    }
     made = iter(await make(db, [order for order in orders if order.opening not in refused]))
     return [refused[order.opening] if order.opening in refused else next(made) for order in orders]
 
@@ -163,10 +169,14 @@ async def make(db: Db, orders: Sequence[TransferOrder]) -> list[Transfer | Refus
     """Carry the orders out in their order, as far as each payer's money goes."""
     parties = await named(db, orders)
     plans = [plan(order, parties) for order in orders]
-    decided, pending = await ledger.decide(db, [item.entry for item in plans if isinstance(item, TransferPlan)])
+    decided, pending = await ledger.decide(
+        db, [item.entry for item in plans if isinstance(item, TransferPlan)]
+    )
     outcomes = iter(decided)
     judged = [item if isinstance(item, Refusal) else verdict(item, next(outcomes), parties) for item in plans]
-    made = iter(await post_orders(db, parties, [outcome for outcome in judged if isinstance(outcome, Made)], pending))
+    made = iter(
+        await post_orders(db, parties, [outcome for outcome in judged if isinstance(outcome, Made)], pending)
+    )
     return [outcome if isinstance(outcome, Refusal) else next(made) for outcome in judged]
 
 
@@ -193,7 +203,9 @@ def verdict(transfer_plan: TransferPlan, outcome: Outcome, parties: Parties) -> 
     if isinstance(outcome, Known):
         return KeyMade(field="Idempotency-Key")
     if isinstance(outcome, InsufficientFunds):
-        [name] = [owner.foreign_id for owner in parties.owners.values() if owner.id == outcome.facts["account"]]
+        [name] = [
+            owner.foreign_id for owner in parties.owners.values() if owner.id == outcome.facts["account"]
+        ]
         return lacking(name, transfer_plan.asset, outcome)
     return outcome if isinstance(outcome, AccountClosed) else outcome.about("amount")
 
@@ -218,7 +230,10 @@ def _told(parties: Parties, made: Sequence[Made]) -> Iterator[tuple[list[Transfe
     for first in range(0, len(made), SLICE):
         batch = made[first : first + SLICE]
         transfers = [transfer_made(posted, names, plan.asset.decimals) for plan, posted in batch]
-        events = [json.told(accepted.posted, shown, owners) for accepted, shown in zip(batch, transfers, strict=True)]
+        events = [
+            json.told(accepted.posted, shown, owners)
+            for accepted, shown in zip(batch, transfers, strict=True)
+        ]
         yield transfers, outbox.written(list(chain.from_iterable(events)))
 
 

@@ -64,13 +64,19 @@ def reversing() -> Command[ReversalOrder, Transfer]:
 
 async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
     """Reverse, one order after the other; the entry's key sees to it that each transfer goes back once."""
-    transfers_by_id = {transfer.id: transfer for transfer in await load_transfers(db, [order.id for order in orders])}
+    transfers_by_id = {
+        transfer.id: transfer for transfer in await load_transfers(db, [order.id for order in orders])
+    }
     parts = await _parts(db, list(transfers_by_id))
     owners = [part.owner for sides in parts.values() for part in sides if part.owner is not ISSUING]
     named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
     parties = Parties(named, await ledger.known(db, {item.asset for item in transfers_by_id.values()}))
-    plans = [_plan(order, transfers_by_id.get(order.id), parts.get(order.id, ()), parties) for order in orders]
-    decided, pending = await ledger.decide(db, [plan.entry for plan in plans if isinstance(plan, TransferPlan)])
+    plans = [
+        _plan(order, transfers_by_id.get(order.id), parts.get(order.id, ()), parties) for order in orders
+    ]
+    decided, pending = await ledger.decide(
+        db, [plan.entry for plan in plans if isinstance(plan, TransferPlan)]
+    )
     outcomes = iter(decided)
     judged = [
         plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), order, parties)
@@ -134,7 +140,10 @@ def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], ass
     amount = transfer.amount if order.amount is None else asset.parse(order.amount)
     if amount > transfer.amount:
         raise AboveTransfer(amount=asset.show(transfer.amount), asset=asset.code)
-    [back], receivers = [part.owner for part in parts if part.amount < 0], [part for part in parts if part.amount > 0]
+    [back], receivers = (
+        [part.owner for part in parts if part.amount < 0],
+        [part for part in parts if part.amount > 0],
+    )
     if amount < transfer.amount and len(receivers) > 1:
         raise PartOfSeveral
     if not back.open:

@@ -123,12 +123,23 @@ def reversal_key(number: int) -> str:
     return f"reverse:{number}"
 
 
-_KEYED: Final = sa.select(entries.c.id).where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
+_KEYED: Final = sa.select(entries.c.id).where(
+    entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS))
+)
 _FOUND: Final = (
     sa.select(
         *(
             entries.c[name]
-            for name in ("id", "key", "kind", "cause_id", "reference_type", "reference", "metadata", "created")
+            for name in (
+                "id",
+                "key",
+                "kind",
+                "cause_id",
+                "reference_type",
+                "reference",
+                "metadata",
+                "created",
+            )
         ),
         *(postings.c[name] for name in ("account_id", "asset", "amount")),
         sa.func.coalesce(accounts.c.foreign_id, "").label("name"),

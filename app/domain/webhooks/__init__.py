@@ -1,9 +1,25 @@
 """Webhook endpoints and what is delivered to them."""
 
-from app.domain.webhooks.changes import Change, EndpointCommands, NewEndpoint, Rotation, change, create, delete, rotate
+from app.domain.webhooks.changes import (
+    Change,
+    EndpointCommands,
+    NewEndpoint,
+    Rotation,
+    change,
+    create,
+    delete,
+    rotate,
+)
 from app.domain.webhooks.deliveries import Delivery, Key, Outcome, record, release
 from app.domain.webhooks.delivery_claims import Load, claim
-from app.domain.webhooks.delivery_listing import DeliveryCommands, DeliveryRecord, Range, Replay, redeliver, replay
+from app.domain.webhooks.delivery_listing import (
+    DeliveryCommands,
+    DeliveryRecord,
+    Range,
+    Replay,
+    redeliver,
+    replay,
+)
 from app.domain.webhooks.endpoints import (
     CURSOR,
     Callback,

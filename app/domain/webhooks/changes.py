@@ -128,7 +128,9 @@ async def delete(db: Db, endpoint_id: int) -> Endpoint | Refusal:
     row = sa.update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
     kept = sa.func.now() + idempotency.KEPT
     await db.execute(
-        row.values(state="deleted", secret="", previous_secret="", previous_until=kept, url="", foreign_id=None)
+        row.values(
+            state="deleted", secret="", previous_secret="", previous_until=kept, url="", foreign_id=None
+        )
     )
     return (await endpoints.by_ids(db, [str(endpoint_id)]))[str(endpoint_id)]
 

@@ -135,7 +135,9 @@ async def release(db: Db, claimed: Sequence[Delivery]) -> None:
     """Give back what was claimed and not tried, so that nobody waits for the claim to run out."""
     rows = await _locked(db, sorted(delivery.key for delivery in claimed))
     tokens = {delivery.key: delivery.claimed_until for delivery in claimed}
-    freed = {key: row._replace(claimed_until=None) for key, row in rows.items() if row.claimed_until == tokens[key]}
+    freed = {
+        key: row._replace(claimed_until=None) for key, row in rows.items() if row.claimed_until == tokens[key]
+    }
     if freed:
         await db.execute(_SETTLE, _columns(freed))
 

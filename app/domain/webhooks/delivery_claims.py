@@ -131,4 +131,6 @@ async def claim(db: Db, load: Load, limit: int, seconds: float) -> list[Delivery
 def _of(row: Any) -> Delivery:
     secrets = tuple(secret for secret in (row.secret, row.previous_secret) if secret)
     key = Key(row.endpoint_id, row.position)
-    return Delivery(key, row.claimed_until, row.url, secrets, outbox.of(row), row.legacy_base64_message, row.failing)
+    return Delivery(
+        key, row.claimed_until, row.url, secrets, outbox.of(row), row.legacy_base64_message, row.failing
+    )

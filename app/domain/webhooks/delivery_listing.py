@@ -97,7 +97,9 @@ _ATTEMPTS: Final = sa.text("""
 )
 
 
-async def page(db: Db, endpoint_id: int, before: int, limit: int, state: str | None = None) -> list[DeliveryRecord]:
+async def page(
+    db: Db, endpoint_id: int, before: int, limit: int, state: str | None = None
+) -> list[DeliveryRecord]:
     """Return at most `limit` deliveries before a position, newest first; NoSuchEndpoint where there is no endpoint."""
     await endpoints.fetch(db, endpoint_id)
     same: dict[str, int | str] = {"endpoint_id": endpoint_id} | ({} if state is None else {"state": state})
@@ -176,7 +178,9 @@ async def _records(db: Db, endpoint_id: int, rows: Sequence[Row]) -> list[Delive
 
 def _record(row: Row, tried: tuple[Attempt, ...]) -> DeliveryRecord:
     key, due = Key(row["endpoint_id"], row["position"]), row["state"] == "due"
-    return DeliveryRecord(key, row["event_id"], row["type"], row["state"], row["next"] if due else None, tried)
+    return DeliveryRecord(
+        key, row["event_id"], row["type"], row["state"], row["next"] if due else None, tried
+    )
 
 
 async def _by_names(db: Db, names: Sequence[str]) -> Mapping[str, DeliveryRecord]:
@@ -206,7 +210,9 @@ class DeliveryCommands:
     """The commands of deliveries; made once a program."""
 
     redeliver: Command[Key, DeliveryRecord] = field(
-        default_factory=lambda: one_by_one("redelivery", redeliver, _by_names, lambda record: _named(record.key))
+        default_factory=lambda: one_by_one(
+            "redelivery", redeliver, _by_names, lambda record: _named(record.key)
+        )
     )
     replay: Command[Range, Replay] = field(
         default_factory=lambda: one_by_one(

@@ -92,7 +92,9 @@ async def fetch(db: Db, endpoint_id: int) -> Endpoint:
 async def by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Endpoint]:
     """Return endpoints by their ids as text, also those that were deleted since."""
     wanted = sa.literal([int(one) for one in ids], bulk.BIGINTS)
-    found = await bulk.fetch_all(db, sa.select(webhook_endpoints).where(webhook_endpoints.c.id == sa.any_(wanted)))
+    found = await bulk.fetch_all(
+        db, sa.select(webhook_endpoints).where(webhook_endpoints.c.id == sa.any_(wanted))
+    )
     return {str(row["id"]): Endpoint.of(row) for row in found}
 
 
@@ -100,7 +102,9 @@ async def page(db: Db, after: int, limit: int) -> list[Endpoint]:
     """Return at most `limit` endpoints after an id, those of the configuration too, in the order in which they were made."""
     state = index_pages.texts(["active", "disabled"])
     columns = [webhook_endpoints.c.state, webhook_endpoints.c.id]
-    page = index_pages.oldest(sa.select(webhook_endpoints.c.id), columns, [state.c.text], (after + 1, 2**63 - 1), limit)
+    page = index_pages.oldest(
+        sa.select(webhook_endpoints.c.id), columns, [state.c.text], (after + 1, 2**63 - 1), limit
+    )
     ids = index_pages.of_each(state, page, limit, newest_first=False)
     found = _THERE.where(bulk.one_of(webhook_endpoints.c.id, ids)).order_by(webhook_endpoints.c.id)
     return [Endpoint.of(row) for row in await bulk.fetch_all(db, found)]
@@ -152,7 +156,11 @@ async def disable(db: Db, ids: Sequence[int], reason: str) -> list[Endpoint]:
         return []
     active = sa.and_(webhook_endpoints.c.id.in_(ids), webhook_endpoints.c.state == "active")
     here = sa.func.greatest(webhook_endpoints.c.position, _POSITION.scalar_subquery())
-    stopped = sa.update(webhook_endpoints).where(active).values(state="disabled", disabled_reason=reason, position=here)
+    stopped = (
+        sa.update(webhook_endpoints)
+        .where(active)
+        .values(state="disabled", disabled_reason=reason, position=here)
+    )
     return [Endpoint.of(row) for row in await bulk.fetch_all(db, stopped.returning(webhook_endpoints))]
 
 
@@ -163,22 +171,32 @@ async def reconcile(db: Db, callbacks: Sequence[Callback], start: int) -> None:
     section that comes back goes on where it stopped. One that was disabled because it failed stays so unless its URL is
     another now. Endpoints without a name were made over HTTP and are left alone.
     """
-    named = sa.select(webhook_endpoints).where(webhook_endpoints.c.name.is_not(None)).order_by(webhook_endpoints.c.id)
+    named = (
+        sa.select(webhook_endpoints)
+        .where(webhook_endpoints.c.name.is_not(None))
+        .order_by(webhook_endpoints.c.id)
+    )
     there = {row["name"]: row for row in await bulk.fetch_all(db, named.with_for_update(key_share=True))}
     if any(callback.name not in there for callback in callbacks):
         start = max(start, await lock_fan_out(db, start))
     for callback in sorted(callbacks, key=lambda callback: callback.name):
         await db.execute(_upsert(callback, start))
     known = {callback.name: callback for callback in callbacks}
-    await enable(db, [row["id"] for name, row in there.items() if name in known and _returns(row, known[name])])
+    await enable(
+        db, [row["id"] for name, row in there.items() if name in known and _returns(row, known[name])]
+    )
     await disable(db, [row["id"] for name, row in there.items() if name not in known], REMOVED)
 
 
 async def rename(db: Db, old: str, new: str) -> None:
     """Let the endpoints that hear of the account `old` alone hear of it under its name `new`."""
     of_account = sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.foreign_id == old)
-    ids = (await db.scalars(of_account.order_by(webhook_endpoints.c.id).with_for_update(key_share=True))).all()
-    await db.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.id.in_(ids)).values(foreign_id=new))
+    ids = (
+        await db.scalars(of_account.order_by(webhook_endpoints.c.id).with_for_update(key_share=True))
+    ).all()
+    await db.execute(
+        sa.update(webhook_endpoints).where(webhook_endpoints.c.id.in_(ids)).values(foreign_id=new)
+    )
 
 
 def _returns(row: Row, callback: Callback) -> bool:

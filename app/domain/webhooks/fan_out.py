@@ -25,7 +25,9 @@ _REACH: Final = sa.text("""
     FROM cursors CROSS JOIN sequencer
     WHERE cursors.name = :cursor AND sequencer.account_id = :positions
     FOR UPDATE OF cursors SKIP LOCKED
-""").bindparams(sa.bindparam("cursor", endpoints.CURSOR), sa.bindparam("positions", -(2**63), type_=sa.BigInteger))
+""").bindparams(
+    sa.bindparam("cursor", endpoints.CURSOR), sa.bindparam("positions", -(2**63), type_=sa.BigInteger)
+)
 
 # What is made is due from this transaction's beginning, so that it can be claimed in it.
 # Whoever wants one account's events is found by the account, so that the others' endpoints cost nothing; whoever wants

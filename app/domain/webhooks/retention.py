@@ -60,7 +60,10 @@ async def delete_expired(db: Db, age: timedelta, until: int | None) -> bool:
     """
     reached = sa.true() if until is None else events.c.position <= until
     oldest = (
-        sa.select(events.c.position, events.c.created).where(reached).order_by(events.c.position).limit(EVENTS_SLICE)
+        sa.select(events.c.position, events.c.created)
+        .where(reached)
+        .order_by(events.c.position)
+        .limit(EVENTS_SLICE)
     )
     seen = oldest.subquery()
     some = sa.select(seen.c.position).where(seen.c.created < STATEMENT_NOW - age)
@@ -77,12 +80,20 @@ async def _remove(db: Db, rows: sa.Table, first: int) -> int:
     What somebody records just now, who locks by key, is not waited for: its turn comes with the next step.
     """
     lies: sa.ColumnElement[str] = sa.literal_column(f"{rows.name}.ctid", bulk.RowId())
-    old = sa.select(lies.label("row")).where(rows.c.endpoint_id == webhook_endpoints.c.id, rows.c.position < first)
-    of_endpoint = old.order_by(rows.c.endpoint_id, rows.c.position).limit(ROWS).with_for_update(skip_locked=True)
+    old = sa.select(lies.label("row")).where(
+        rows.c.endpoint_id == webhook_endpoints.c.id, rows.c.position < first
+    )
+    of_endpoint = (
+        old.order_by(rows.c.endpoint_id, rows.c.position).limit(ROWS).with_for_update(skip_locked=True)
+    )
     found = of_endpoint.correlate(webhook_endpoints).lateral()
     there = webhook_endpoints.c.state != "deleted"  # those are removed with all they have
-    some = sa.select(found.c.row).select_from(webhook_endpoints.join(found, sa.true())).where(there).limit(ROWS)
-    return (await db.execute(sa.delete(rows).where(lies == sa.any_(sa.func.array(some.scalar_subquery()))))).rowcount
+    some = (
+        sa.select(found.c.row).select_from(webhook_endpoints.join(found, sa.true())).where(there).limit(ROWS)
+    )
+    return (
+        await db.execute(sa.delete(rows).where(lies == sa.any_(sa.func.array(some.scalar_subquery()))))
+    ).rowcount
 
 
 async def _delete(db: Db, gone: sa.Delete) -> int:
@@ -97,8 +108,12 @@ async def _delete(db: Db, gone: sa.Delete) -> int:
 
 async def _first_kept(db: Db) -> int:
     """Return the position of the oldest event, or of the next where none is left."""
-    next_one = sa.select(sequencer.c.last + 1).where(sequencer.c.account_id == outbox.POSITIONS).scalar_subquery()
-    return int((await db.execute(sa.select(sa.func.coalesce(sa.func.min(events.c.position), next_one)))).scalar_one())
+    next_one = (
+        sa.select(sequencer.c.last + 1).where(sequencer.c.account_id == outbox.POSITIONS).scalar_subquery()
+    )
+    return int(
+        (await db.execute(sa.select(sa.func.coalesce(sa.func.min(events.c.position), next_one)))).scalar_one()
+    )
 
 
 ENDPOINTS_SLICE: Final = 2_000
@@ -113,7 +128,9 @@ async def sweep(db: Db, limit: int = ENDPOINTS_SLICE) -> bool:
 
     The endpoint's own row goes last, and not before its Idempotency-Keys are forgotten, which answer with it.
     """
-    old = sa.select(webhook_endpoints.c.id).where(_OVER, webhook_endpoints.c.previous_secret != "").limit(limit)
+    old = (
+        sa.select(webhook_endpoints.c.id).where(_OVER, webhook_endpoints.c.previous_secret != "").limit(limit)
+    )
     some = (await db.scalars(old.with_for_update(skip_locked=True))).all()
     if some:
         rows = sa.update(webhook_endpoints).where(webhook_endpoints.c.id.in_(some))
@@ -125,7 +142,9 @@ async def sweep(db: Db, limit: int = ENDPOINTS_SLICE) -> bool:
     for table in (attempts, deliveries, webhook_backlogs):
         keys = sa.select(*table.primary_key).where(table.c.endpoint_id.in_(ended)).limit(limit)
         locked = keys.with_for_update(skip_locked=True)
-        removed += (await db.execute(sa.delete(table).where(sa.tuple_(*table.primary_key).in_(locked)))).rowcount
+        removed += (
+            await db.execute(sa.delete(table).where(sa.tuple_(*table.primary_key).in_(locked)))
+        ).rowcount
     if not removed:
         await db.execute(sa.delete(webhook_endpoints).where(webhook_endpoints.c.id.in_(ended), _OVER))
     return removed > 0

@@ -84,7 +84,9 @@ def _seed(secret: str) -> bytes | None:
     if key is None or len(key) != 2 * SEED_BYTES:
         return None
     seed, public = key[:SEED_BYTES], key[SEED_BYTES:]
-    return seed if Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw() == public else None
+    return (
+        seed if Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw() == public else None
+    )
 
 
 def _decoded(text: str) -> bytes | None:

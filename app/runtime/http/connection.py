@@ -111,7 +111,9 @@ class HttpConnection(asyncio.Protocol):
         if self._closing or self._exchange is not None or self._writable is not None:
             self.abort()
         elif self._begun:
-            self._refuse("timeout", f"the request did not arrive within {self._limits.head_seconds:g} seconds")
+            self._refuse(
+                "timeout", f"the request did not arrive within {self._limits.head_seconds:g} seconds"
+            )
         else:
             self._close()
 
@@ -209,7 +211,9 @@ class HttpConnection(asyncio.Protocol):
 
     def _begin(self, head: Head) -> None:
         """Start the application on a request whose head has arrived."""
-        exchange = Exchange(self, head.scope, keep_alive=head.keep_alive, expects_continue=head.expects_continue)
+        exchange = Exchange(
+            self, head.scope, keep_alive=head.keep_alive, expects_continue=head.expects_continue
+        )
         self._exchange = exchange
         self._unwanted_bytes = 0
         if head.whole:
@@ -265,7 +269,9 @@ class HttpConnection(asyncio.Protocol):
         """Give what is being waited for its time."""
         limits, exchange = self._limits, self._exchange
         if self._closing:  # an answer on its way has the time that every answer has
-            seconds = limits.write_seconds if self._transport.get_write_buffer_size() else limits.linger_seconds
+            seconds = (
+                limits.write_seconds if self._transport.get_write_buffer_size() else limits.linger_seconds
+            )
         elif self._writable is not None:
             seconds = limits.write_seconds
         elif exchange is None:

@@ -75,7 +75,9 @@ class Exchange:
         "whole",
     )
 
-    def __init__(self, line: Line, scope: dict[str, Any], *, keep_alive: bool, expects_continue: bool) -> None:
+    def __init__(
+        self, line: Line, scope: dict[str, Any], *, keep_alive: bool, expects_continue: bool
+    ) -> None:
         self._line = line
         self.scope = scope
         self.keep_alive = keep_alive
@@ -85,7 +87,9 @@ class Exchange:
         self._delivered = False
         self._waiter: asyncio.Future[None] | None = None
         self._head = b""
-        self._framing: bytes | None = None  # b"chunked", b"length", b"rest" of the connection, or None: no body is sent
+        self._framing: bytes | None = (
+            None  # b"chunked", b"length", b"rest" of the connection, or None: no body is sent
+        )
         self._left = 0
 
     # ---------------------------------------------------------------- what the connection says

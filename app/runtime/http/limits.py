@@ -166,7 +166,8 @@ class Connections:
         if reached not in self._told:
             self._told.add(reached)
             _log.warning(
-                "A listener has as many connections as it may have, %s: it closes those that ask nothing", reached
+                "A listener has as many connections as it may have, %s: it closes those that ask nothing",
+                reached,
             )
 
 

@@ -68,7 +68,9 @@ class RequestParser:
 
     def body(self, data: bytes, at: int) -> int:
         """Parse a part of the body from `at` on; returns where it ends. Raises Malformed."""
-        part = data[at : self._chunks.end_of_part(data, at) if self._remaining is None else at + self._remaining]
+        part = data[
+            at : self._chunks.end_of_part(data, at) if self._remaining is None else at + self._remaining
+        ]
         self._wire_bytes += len(part)
         if self._remaining is not None:
             self._remaining -= len(part)

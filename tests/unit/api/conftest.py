@@ -13,7 +13,16 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from app.api import application, context, fields, idempotency_keys, origins, parameters, request_body, responses
+from app.api import (
+    application,
+    context,
+    fields,
+    idempotency_keys,
+    origins,
+    parameters,
+    request_body,
+    responses,
+)
 from app.chain import keys
 from app.db.bulk import insert
 from app.db.engine import open_engine
@@ -69,7 +78,9 @@ async def post_sum(order: OrderBody) -> Response:
 
 
 @router.post("/keyed/{foreign_id}")
-async def post_keyed(foreign_id: parameters.ForeignId, order: OrderBody, once: idempotency_keys.Key) -> Response:
+async def post_keyed(
+    foreign_id: parameters.ForeignId, order: OrderBody, once: idempotency_keys.Key
+) -> Response:
     return Response(f"{once.scope} {once.key} {once.fingerprint.hex()}" if once else "none")
 
 
@@ -156,7 +167,11 @@ async def ready(engine: AsyncEngine) -> AsyncEngine:
     """The database with keys for a few accounts."""
     made = keys.Keyring(dogecoin.REGTEST, WORDS).account_xpubs(0, 15)
     rows = [
-        {"number": k.number, "xpub": k.xpub, "address": dogecoin.to_address(dogecoin.REGTEST, k.address_script)}
+        {
+            "number": k.number,
+            "xpub": k.xpub,
+            "address": dogecoin.to_address(dogecoin.REGTEST, k.address_script),
+        }
         for k in made
     ]
     async with engine.begin() as db:

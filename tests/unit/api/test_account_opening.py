@@ -48,7 +48,9 @@ async def test_an_account_opens_with_credits_that_are_topups_and_are_told(
     assert told == ["ACC_CREATED", "TRANSFER_RECEIVED", "TRANSFER_RECEIVED"]
 
 
-async def test_an_account_that_exists_takes_no_opening_and_no_other_change_with_it(wallet: httpx.AsyncClient) -> None:
+async def test_an_account_that_exists_takes_no_opening_and_no_other_change_with_it(
+    wallet: httpx.AsyncClient,
+) -> None:
     await post(wallet, {})
 
     refused = await post(wallet, OPENING | {"name": "Alice"})
@@ -66,10 +68,16 @@ async def test_many_that_open_one_account_at_once_open_it_once(wallet: httpx.Asy
 
     assert sorted(answer.status_code for answer in plain) == [200] + [409] * 9
     assert [answer.status_code for answer in replayed] == [200] * 10
-    assert await available(wallet) == await available(wallet, "bob") == {"DOGE": "0", "gems": "3", "gold": "12.5"}
+    assert (
+        await available(wallet)
+        == await available(wallet, "bob")
+        == {"DOGE": "0", "gems": "3", "gold": "12.5"}
+    )
 
 
-async def test_a_wrong_opening_is_named_and_opens_nothing(wallet: httpx.AsyncClient, ready: AsyncEngine) -> None:
+async def test_a_wrong_opening_is_named_and_opens_nothing(
+    wallet: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
     wrong: list[tuple[Any, int, str]] = [
         ({"DOGE": "1"}, 400, "opening.DOGE"),
         ({"silver": "1"}, 404, "opening.silver"),

@@ -17,7 +17,9 @@ WORDPRESS = {"payout_address": None, "payout_threshold": "0", "payout_frequency"
 
 
 async def told(client: httpx.AsyncClient, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
-    answer = await (client.get(path) if body is None else client.post(path, content=json.dumps(body), headers=headers))
+    answer = await (
+        client.get(path) if body is None else client.post(path, content=json.dumps(body), headers=headers)
+    )
     assert answer.status_code == 200, answer.text
     seen: dict[str, Any] = answer.json()
     return seen
@@ -38,7 +40,9 @@ async def test_a_second_post_changes_what_it_names_and_leaves_the_rest(admin: ht
         admin, "/account/shop", {"name": "Shibe Shop", "payout_threshold": 12.5, "Vendor_Name": "Shibe"}
     )
 
-    changed = await told(admin, "/account/shop", {"payout_threshold": "7", "name": None, "foreign_id": "ignored"})
+    changed = await told(
+        admin, "/account/shop", {"payout_threshold": "7", "name": None, "foreign_id": "ignored"}
+    )
 
     assert changed == {**opened, "payout_threshold": "7"}
     assert changed["name"] == "Shibe Shop"
@@ -73,7 +77,9 @@ async def test_the_list_of_accounts_goes_on_from_its_cursor(admin: httpx.AsyncCl
     first = await told(admin, "/accounts?limit=3")
     second = await told(admin, f"/accounts?limit=2&cursor={first['cursor']}")
 
-    assert [account["foreign_id"] for account in first["items"] + second["items"]] == [f"shop-{n}" for n in range(5)]
+    assert [account["foreign_id"] for account in first["items"] + second["items"]] == [
+        f"shop-{n}" for n in range(5)
+    ]
     assert second["cursor"] == ""
     zeros = dict.fromkeys(("available", "incoming", "held", "outgoing", "total"), "0")
     assert first["items"][0]["balances"] == [{"asset": "DOGE", **zeros}]
@@ -119,7 +125,9 @@ WRONG: list[tuple[Any, str]] = [
 ]
 
 
-async def test_a_wrong_field_is_named_and_opens_no_account(admin: httpx.AsyncClient, ready: AsyncEngine) -> None:
+async def test_a_wrong_field_is_named_and_opens_no_account(
+    admin: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
     for body, field in WRONG:
         answer = await admin.post("/account/shop", content=json.dumps(body))
 
@@ -147,7 +155,9 @@ async def test_a_request_that_comes_again_after_a_rename_is_answered_with_the_ac
     admin: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
     keys = {"/account/shop": "open-1", "/account/shop/close": "close-1"}
-    first = {path: await admin.post(path, json={}, headers={"Idempotency-Key": key}) for path, key in keys.items()}
+    first = {
+        path: await admin.post(path, json={}, headers={"Idempotency-Key": key}) for path, key in keys.items()
+    }
     async with ready.begin() as db:
         await rename(db, "shop", "store")
     await admin.post("/account/shop", json={})
@@ -198,7 +208,9 @@ async def test_an_account_is_closed_by_one_request_and_opened_by_another(admin: 
 
 async def test_an_account_with_an_open_invoice_is_not_closed(admin: httpx.AsyncClient) -> None:
     await told(admin, "/account/shop", {})
-    invoice = await told(admin, "/account/shop/invoice", {"items": [{"type": "item", "value": 1, "quantity": 1}]})
+    invoice = await told(
+        admin, "/account/shop/invoice", {"items": [{"type": "item", "value": 1, "quantity": 1}]}
+    )
 
     answer = await admin.post("/account/shop/close")
 

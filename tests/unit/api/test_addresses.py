@@ -114,7 +114,9 @@ async def test_a_cursor_of_another_making_is_refused(shop: httpx.AsyncClient, pa
     assert answer.json()["error"]["field"] == "cursor"
 
 
-async def test_only_deposit_addresses_have_a_qr_code_here(shop: httpx.AsyncClient, payer: httpx.AsyncClient) -> None:
+async def test_only_deposit_addresses_have_a_qr_code_here(
+    shop: httpx.AsyncClient, payer: httpx.AsyncClient
+) -> None:
     account = (await shop.get("/account/shop")).json()
 
     for address in (account["id"], "nonsense", "%00", "D" * 100):

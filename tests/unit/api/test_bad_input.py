@@ -23,11 +23,15 @@ LEAVES = st.one_of(
     st.integers(),
     st.decimals(),
     st.text(max_size=20),
-    st.sampled_from(["item", "discount", "1", "-1", "1e5", "0.00000001", 1, 2, "nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5"]),
+    st.sampled_from(
+        ["item", "discount", "1", "-1", "1e5", "0.00000001", 1, 2, "nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5"]
+    ),
 )
 OBJECTS = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), inner)
+    ),
     max_leaves=30,
 )
 
@@ -44,7 +48,9 @@ def refusal_of(call: Callable[[], object]) -> str:
 
 
 @given(
-    st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+    st.one_of(
+        st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
+    )
 )
 def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
     assert len(refusal_of(lambda: json_reader.canonical(json_reader.read(body)))) < 300

@@ -29,7 +29,9 @@ const shows = (url) => new Promise((told) => {{
 }})();
 </script>"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine; .ci/run installs it")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no chromium on this machine; .ci/run installs it"
+)
 
 
 class Site:
@@ -68,8 +70,13 @@ async def browsing(home: Path, url: str, *options: str) -> AsyncIterator[asyncio
         await process.communicate()
 
 
-async def test_a_name_that_was_made_to_lead_here_reads_nothing(kennel: context.Program, tmp_path: Path) -> None:
-    async with serving(application.admin(kennel, lambda: "id"), "127.0.0.1", 0) as admin, asyncio.timeout(SECONDS):
+async def test_a_name_that_was_made_to_lead_here_reads_nothing(
+    kennel: context.Program, tmp_path: Path
+) -> None:
+    async with (
+        serving(application.admin(kennel, lambda: "id"), "127.0.0.1", 0) as admin,
+        asyncio.timeout(SECONDS),
+    ):
         async with browsing(tmp_path / "a", f"http://127.0.0.1:{admin}/accounts", "--dump-dom") as shown:
             ours = await shown.read()
         async with browsing(tmp_path / "b", f"http://{SITE}:{admin}/accounts", "--dump-dom") as shown:
@@ -95,7 +102,10 @@ async def test_a_page_of_another_site_cannot_change_anything_and_shows_a_payers_
         address = (await shop.post("/account/shop/address", content="{}")).json()["address"]
         site.page = PAGE.format(admin=admin, public=public, site=SITE, address=address)
         port = server.sockets[0].getsockname()[1]
-        async with browsing(tmp_path, f"http://{SITE}:{port}/", "--remote-debugging-port=0"), asyncio.timeout(SECONDS):
+        async with (
+            browsing(tmp_path, f"http://{SITE}:{port}/", "--remote-debugging-port=0"),
+            asyncio.timeout(SECONDS),
+        ):
             told = await site.told
 
         accounts = [one["foreign_id"] for one in (await shop.get("/accounts")).json()["items"]]

@@ -9,7 +9,9 @@ async def test_a_refusal_is_its_sentence_code_and_field(client: httpx.AsyncClien
     answer = await client.get("/refused/funds")
 
     assert answer.status_code == 409
-    assert answer.json() == {"error": {"code": "insufficient-funds", "message": "Not enough doge.", "field": "amount"}}
+    assert answer.json() == {
+        "error": {"code": "insufficient-funds", "message": "Not enough doge.", "field": "amount"}
+    }
 
 
 async def test_errors_and_answers_are_json_that_nobody_stores(client: httpx.AsyncClient) -> None:
@@ -36,16 +38,22 @@ async def test_a_bug_answers_500_with_an_id_and_says_the_rest_in_the_log_only(
 
 
 @pytest.mark.parametrize("kind", ["down", "unconnected"])
-async def test_an_unreachable_database_is_503_and_worth_another_try(client: httpx.AsyncClient, kind: str) -> None:
+async def test_an_unreachable_database_is_503_and_worth_another_try(
+    client: httpx.AsyncClient, kind: str
+) -> None:
     answer = await client.get(f"/refused/{kind}")
 
     assert answer.status_code == 503
-    assert answer.json() == {"error": {"code": "not-available", "message": "the database is not available; try again"}}
+    assert answer.json() == {
+        "error": {"code": "not-available", "message": "the database is not available; try again"}
+    }
     assert answer.headers["retry-after"] == "1"
 
 
 async def test_every_answer_carries_the_id_of_its_request(client: httpx.AsyncClient) -> None:
-    ids = [(await client.get(path)).headers["x-request-id"] for path in ("/health", "/nowhere", "/account/%00")]
+    ids = [
+        (await client.get(path)).headers["x-request-id"] for path in ("/health", "/nowhere", "/account/%00")
+    ]
 
     assert ids == ["id-1", "id-2", "id-3"]
 
@@ -112,19 +120,27 @@ async def test_the_token_opens_and_the_scheme_has_any_case(locked: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("authorization", [b"Bearer such-token ", b" Bearer such-token\t"])
-async def test_blanks_around_the_token_are_no_part_of_it(locked: httpx.AsyncClient, authorization: bytes) -> None:
+async def test_blanks_around_the_token_are_no_part_of_it(
+    locked: httpx.AsyncClient, authorization: bytes
+) -> None:
     answer = await locked.get("/account/x", headers=[(b"Authorization", authorization)])
 
     assert answer.text == "x"
 
 
-async def test_without_a_token_an_unknown_path_is_404_and_options_tells_the_methods(locked: httpx.AsyncClient) -> None:
+async def test_without_a_token_an_unknown_path_is_404_and_options_tells_the_methods(
+    locked: httpx.AsyncClient,
+) -> None:
     unknown = [await locked.request(method, "/nothing/here") for method in ("GET", "POST", "OPTIONS")]
     options = await locked.options("/account/x")
     known = [await locked.request(method, "/account/x") for method in ("GET", "HEAD", "POST", "DELETE")]
 
     assert [answer.status_code for answer in unknown] == [404] * 3
-    assert (options.status_code, options.headers["allow"], options.content) == (200, "GET, HEAD, OPTIONS, POST", b"")
+    assert (options.status_code, options.headers["allow"], options.content) == (
+        200,
+        "GET, HEAD, OPTIONS, POST",
+        b"",
+    )
     assert [answer.status_code for answer in known] == [401] * 4
 
 
@@ -136,7 +152,9 @@ def test_openapi_describes_request_bodies_parameters_and_errors(described: dict[
     order = described["paths"]["/order"]["post"]
     schemas = described["components"]["schemas"]
 
-    assert order["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
+    assert order["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/Order"
+    }
     assert schemas["Order"]["properties"]["items"]["items"] == {"$ref": "#/components/schemas/Line"}
     assert {"type": "number"} in schemas["Line"]["properties"]["value"]["anyOf"]
     assert schemas["Sum"]["properties"]["total"]["type"] == "string"
@@ -144,7 +162,9 @@ def test_openapi_describes_request_bodies_parameters_and_errors(described: dict[
     for status in list(order["responses"])[1:]:
         refused = described["components"]["responses"][order["responses"][status]["$ref"].rsplit("/", 1)[1]]
         assert refused["content"]["application/json"]["schema"]["$ref"].endswith("/Error")
-    names = {parameter["name"] for parameter in described["paths"]["/keyed/{foreign_id}"]["post"]["parameters"]}
+    names = {
+        parameter["name"] for parameter in described["paths"]["/keyed/{foreign_id}"]["post"]["parameters"]
+    }
     assert names == {"foreign_id", "Idempotency-Key"}
 
 

@@ -42,7 +42,13 @@ async def test_an_escrow_is_shown_whole_and_found_again(bank: httpx.AsyncClient)
         "reference_type": "cart", "reference": "c1", "metadata": {"size": "L"},
     }  # fmt: skip
     assert (await bank.get(f"/escrow/{made['id']}")).json() == made
-    for query in ("order_id=order%207", "buyer=alice&state=LOCKED", "seller=bob", "buyer=alice&seller=bob", ""):
+    for query in (
+        "order_id=order%207",
+        "buyer=alice&state=LOCKED",
+        "seller=bob",
+        "buyer=alice&seller=bob",
+        "",
+    ):
         assert (await bank.get(f"/escrow?{query}")).json() == {"items": [made], "cursor": ""}
     for query in ("order_id=order%208", "buyer=bob", "seller=nobody", "state=RELEASED"):
         assert (await bank.get(f"/escrow?{query}")).json()["items"] == []
@@ -165,7 +171,11 @@ async def test_the_platforms_fee_has_its_name_also_where_it_buys_or_sells(
 
     lines = (await bank.get("/account/platform/history")).json()["items"]
 
-    gained = [line for line in lines if line["bucket"] == "available" and line["type"] not in ("TOPUP", "ESCROW_LOCK")]
+    gained = [
+        line
+        for line in lines
+        if line["bucket"] == "available" and line["type"] not in ("TOPUP", "ESCROW_LOCK")
+    ]
     assert [line["type"] for line in gained] == told
     assert {line["credit"] for line in gained if line["type"] == "FEE_CREDIT"} == {"1"}
 

@@ -16,7 +16,9 @@ async def read(client: httpx.AsyncClient, **query: Any) -> tuple[list[tuple[str,
     answer = await client.get("/events", params=query)
     assert answer.status_code == 200, answer.text
     page = answer.json()
-    return [(event["event_type"], event["position"], event["sequence"]) for event in page["items"]], page["cursor"]
+    return [(event["event_type"], event["position"], event["sequence"]) for event in page["items"]], page[
+        "cursor"
+    ]
 
 
 @pytest.fixture
@@ -94,7 +96,9 @@ async def test_a_cursor_beyond_the_last_event_is_refused_by_name(told: httpx.Asy
     assert "the last one is 4" in beyond.json()["error"]["message"]
 
 
-async def test_an_accounts_events_are_read_by_its_name_and_an_unknown_one_is_404(told: httpx.AsyncClient) -> None:
+async def test_an_accounts_events_are_read_by_its_name_and_an_unknown_one_is_404(
+    told: httpx.AsyncClient,
+) -> None:
     page = (await told.get("/account/a/events", params={"types": "INV"})).json()
     missing = await told.get("/account/nobody/events")
 
@@ -109,4 +113,7 @@ async def test_openapi_describes_what_is_posted_for_every_type_of_event(admin: h
     for name, webhook in described["webhooks"].items():
         content = webhook["post"]["requestBody"]["content"]["application/json"]
         assert content["example"]["event_type"] == name
-        assert content["schema"]["$ref"].removeprefix("#/components/schemas/") in described["components"]["schemas"]
+        assert (
+            content["schema"]["$ref"].removeprefix("#/components/schemas/")
+            in described["components"]["schemas"]
+        )

@@ -70,11 +70,15 @@ async def test_an_amount_is_read_exactly_from_a_string_or_a_number(
         '"' + "9" * 4000 + '"',
     ],
 )
-async def test_what_is_no_amount_is_refused_by_name_and_at_once(client: httpx.AsyncClient, given: str) -> None:
+async def test_what_is_no_amount_is_refused_by_name_and_at_once(
+    client: httpx.AsyncClient, given: str
+) -> None:
     began = time.perf_counter()
 
     answer = await total(client, given)
 
-    assert answer.startswith('400 {"error":{"code":"bad-request","message":"items.0.value is wrong: an amount')
+    assert answer.startswith(
+        '400 {"error":{"code":"bad-request","message":"items.0.value is wrong: an amount'
+    )
     assert '"field":"items.0.value"' in answer
     assert time.perf_counter() - began < 1

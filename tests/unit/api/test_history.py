@@ -89,7 +89,9 @@ async def test_a_history_says_of_each_posting_what_it_was_and_what_it_left(
     page = await get(shop, "/account/shop/history")
 
     assert [list(line) for line in page["items"]] == [FIELDS] * 3
-    told = [[line[name] for name in FIELDS if name not in ("entry", "created", "asset")] for line in page["items"]]
+    told = [
+        [line[name] for name in FIELDS if name not in ("entry", "created", "asset")] for line in page["items"]
+    ]
     assert told == [
         ["gold:3", "HOLD", "held", "0", "10", "10", "hold", "h"],
         ["gold:2", "HOLD", "available", "10", "0", "2.5", "hold", "h"],
@@ -102,7 +104,9 @@ async def test_pages_of_any_size_make_up_the_whole_while_more_is_written(
     shop: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
     chance = random.Random(4)
-    given = [chance.choice([topup(f"t{n}", 5), topup(f"g{n}", 1, "gems"), deposit(f"d{n}", 7)]) for n in range(30)]
+    given = [
+        chance.choice([topup(f"t{n}", 5), topup(f"g{n}", 1, "gems"), deposit(f"d{n}", 7)]) for n in range(30)
+    ]
     async with ready.begin() as db:  # one moment for many postings of several assets
         await ledger.post(db, given[:15])
     await post(ready, *given[15:])
@@ -194,10 +198,16 @@ async def test_the_balances_at_any_moment_are_what_the_postings_until_then_come_
     lines = (await get(shop, "/account/shop/history?limit=100"))["items"]
     moments = [datetime.fromisoformat(line["created"]) for line in chance.sample(lines, 20)]
 
-    for moment in [*moments, *(one - timedelta(microseconds=1) for one in moments), datetime(1970, 1, 1, tzinfo=UTC)]:
+    for moment in [
+        *moments,
+        *(one - timedelta(microseconds=1) for one in moments),
+        datetime(1970, 1, 1, tzinfo=UTC),
+    ]:
         answer = await shop.get("/account/shop/balances", params={"at": moment.isoformat()})
 
-        assert {item["asset"]: item["total"] for item in answer.json()["items"]} == await replayed(ready, moment)
+        assert {item["asset"]: item["total"] for item in answer.json()["items"]} == await replayed(
+            ready, moment
+        )
 
 
 async def replayed(engine: AsyncEngine, moment: datetime) -> dict[str, str]:
@@ -244,12 +254,17 @@ async def test_what_is_asked_wrongly_is_refused_by_its_name(shop: httpx.AsyncCli
     for path, params, status, field in wrong:
         answer = await shop.get(f"/account/shop/{path}", params=params)
 
-        assert (answer.status_code, answer.json()["error"].get("field")) == (status, field), (params, answer.text)
+        assert (answer.status_code, answer.json()["error"].get("field")) == (status, field), (
+            params,
+            answer.text,
+        )
     unknown = await asyncio.gather(*(shop.get(f"/account/nobody/{path}") for path in ("balances", "history")))
     assert [answer.status_code for answer in unknown] == [404, 404]
 
 
-async def test_of_an_escrow_the_seller_sees_a_sale_and_its_fee(shop: httpx.AsyncClient, ready: AsyncEngine) -> None:
+async def test_of_an_escrow_the_seller_sees_a_sale_and_its_fee(
+    shop: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
     row = {"account_id": 5, "order_id": "order", "seller_id": FIRST, "asset": "gold", "amount": 100, "fee": 3}
     sides = ((5, HELD, -100), (FIRST, AVAILABLE, 100), (FIRST, AVAILABLE, -3), (6, AVAILABLE, 3))
     lines = tuple(Posting(account, bucket, amount, "gold") for account, bucket, amount in sides)

@@ -32,7 +32,13 @@ async def placed(client: httpx.AsyncClient, amount: str = "10") -> dict[str, Any
 
 
 async def test_a_hold_is_shown_whole_and_found_again(bank: httpx.AsyncClient) -> None:
-    order = {"asset": GOLD, "amount": 12.5, "expires_in": 60, "reference_type": "auction", "reference": "bid 7"}
+    order = {
+        "asset": GOLD,
+        "amount": 12.5,
+        "expires_in": 60,
+        "reference_type": "auction",
+        "reference": "bid 7",
+    }
 
     made = (await ask(bank, "/account/alice/hold", order)).json()
 
@@ -50,7 +56,9 @@ async def test_a_hold_is_shown_whole_and_found_again(bank: httpx.AsyncClient) ->
     assert (await bank.get("/account/alice/holds?state=EXPIRED")).json() == {"items": [], "cursor": ""}
 
 
-async def test_release_without_a_body_gives_all_back_and_capture_names_who_gets_it(bank: httpx.AsyncClient) -> None:
+async def test_release_without_a_body_gives_all_back_and_capture_names_who_gets_it(
+    bank: httpx.AsyncClient,
+) -> None:
     one, other = await placed(bank), await placed(bank)
 
     released = await ask(bank, f"/hold/{one['id']}/release")

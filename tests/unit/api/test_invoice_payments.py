@@ -67,7 +67,9 @@ async def test_payfrom_answers_as_gigawallet_does_and_without_a_transaction(shop
     assert (await shop.get(f"/account/shop/invoice/{made}")).json()["state"] == "confirmed"
 
 
-async def test_a_paid_invoice_is_not_paid_again_unless_it_is_the_same_request(shop: httpx.AsyncClient) -> None:
+async def test_a_paid_invoice_is_not_paid_again_unless_it_is_the_same_request(
+    shop: httpx.AsyncClient,
+) -> None:
     path = f"/invoice/{await invoice(shop)}/payfrom/payer"
 
     first, same = [await asked(shop, path, key="pay") for _ in range(2)]
@@ -175,10 +177,15 @@ async def test_what_cannot_be_refunded_is_refused(shop: httpx.AsyncClient) -> No
     ):
         answer = await refund(shop, path, body)
 
-        assert (answer.status_code, answer.json()["error"].get("field")) == (status, field), (path, answer.text)
+        assert (answer.status_code, answer.json()["error"].get("field")) == (status, field), (
+            path,
+            answer.text,
+        )
 
 
-async def test_openapi_says_where_a_key_is_needed_and_which_bodies_may_be_missing(shop: httpx.AsyncClient) -> None:
+async def test_openapi_says_where_a_key_is_needed_and_which_bodies_may_be_missing(
+    shop: httpx.AsyncClient,
+) -> None:
     described = (await shop.get("/openapi.json")).json()["paths"]
 
     needed = {

@@ -15,9 +15,31 @@ from app.db.tables import accounts, invoices, outbox
 
 ITEM = {"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 2}
 DISCOUNT = {"type": "discount", "name": "Friend", "value": -1.5, "quantity": 1}
-PUBLIC = ["id", "items", "created", "total", "pay_to_address", "required_confirmations", "part_payment_detected"]
-PUBLIC += ["total_payment_detected", "total_payment_confirmed", "payment_unconfirmed", "estimate_seconds_to_confirm"]
-ADMIN = ["id", "account", "items", "required_confirmations", "created", "total", "total_incoming", "total_confirmed"]
+PUBLIC = [
+    "id",
+    "items",
+    "created",
+    "total",
+    "pay_to_address",
+    "required_confirmations",
+    "part_payment_detected",
+]
+PUBLIC += [
+    "total_payment_detected",
+    "total_payment_confirmed",
+    "payment_unconfirmed",
+    "estimate_seconds_to_confirm",
+]
+ADMIN = [
+    "id",
+    "account",
+    "items",
+    "required_confirmations",
+    "created",
+    "total",
+    "total_incoming",
+    "total_confirmed",
+]
 ADMIN += ["pay_to_address", *PUBLIC[6:]]
 ITEM_FIELDS = ["type", "name", "sku", "description", "value", "quantity", "image_link"]
 
@@ -57,7 +79,9 @@ async def test_an_invoice_is_issued_in_gigawallets_public_form(shop: httpx.Async
     assert not {"amount", "status", "foreign_id"} & set(invoice)
 
 
-async def test_the_readme_shows_the_first_account_and_invoice_as_they_are_answered(shop: httpx.AsyncClient) -> None:
+async def test_the_readme_shows_the_first_account_and_invoice_as_they_are_answered(
+    shop: httpx.AsyncClient,
+) -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     blocks = re.findall(r'^    (\{"id":.*?\})\n\n', readme, re.MULTILINE | re.DOTALL)
     account = (await shop.post("/account/shop", content="{}")).json()
@@ -85,13 +109,21 @@ async def test_the_merchant_sees_gigawallets_admin_form(shop: httpx.AsyncClient)
 async def test_metadata_goes_out_as_it_came_in_wherever_an_invoice_is_shown(
     shop: httpx.AsyncClient, payer: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
-    metadata = '"metadata":{"eth":1.000000000000000001,"big":9007199254740993.0,"said":"\\"metadata\\":\\"{}\\" é"}'
+    metadata = (
+        '"metadata":{"eth":1.000000000000000001,"big":9007199254740993.0,"said":"\\"metadata\\":\\"{}\\" é"}'
+    )
     body = f'{{"items":[{json.dumps(ITEM)}],{metadata}}}'
 
-    answers = [await shop.post("/account/shop/invoice", content=body, headers={"Idempotency-Key": "m"}) for _ in "12"]
+    answers = [
+        await shop.post("/account/shop/invoice", content=body, headers={"Idempotency-Key": "m"}) for _ in "12"
+    ]
     made = answers[0].json()
     path = f"/account/shop/invoice/{made['id']}"
-    answers += [await shop.get(path), await shop.get("/account/shop/invoices"), await shop.post(f"{path}/cancel")]
+    answers += [
+        await shop.get(path),
+        await shop.get("/account/shop/invoices"),
+        await shop.post(f"{path}/cancel"),
+    ]
     answers += [await payer.get(f"/invoice/{made['id']}", params={"token": made["token"]})]
     async with ready.connect() as db:
         told = await db.scalar(select(outbox.c.message).where(outbox.c.type == "INV_CREATED"))
@@ -102,7 +134,9 @@ async def test_metadata_goes_out_as_it_came_in_wherever_an_invoice_is_shown(
     assert json.loads(told)["items"] == made["items"]
 
 
-async def test_the_payer_sees_items_with_the_token_only(shop: httpx.AsyncClient, payer: httpx.AsyncClient) -> None:
+async def test_the_payer_sees_items_with_the_token_only(
+    shop: httpx.AsyncClient, payer: httpx.AsyncClient
+) -> None:
     made = await issued(shop, reference="order 7", metadata={"customer": "Shibe"})
 
     bare = (await payer.get(f"/invoice/{made['id']}")).json()
@@ -140,7 +174,9 @@ async def test_an_invoice_of_another_account_is_no_such_invoice(shop: httpx.Asyn
         assert "no such invoice" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/invoice/{}", "/invoice/{}/qr.png", "/invoice/nonsense", "/invoice/%00/qr.png"])
+@pytest.mark.parametrize(
+    "path", ["/invoice/{}", "/invoice/{}/qr.png", "/invoice/nonsense", "/invoice/%00/qr.png"]
+)
 async def test_an_unknown_invoice_is_404(payer: httpx.AsyncClient, path: str) -> None:
     answer = await payer.get(path.format("nXWd1WH3xAyaNJt3khVP3ZyJLYeEeC6Kk5"))
 
@@ -173,7 +209,10 @@ async def test_the_same_key_issues_one_invoice(shop: httpx.AsyncClient) -> None:
     headers = {"Idempotency-Key": "order 7"}
 
     answers = await asyncio.gather(
-        *(shop.post(f"/account/shop/invoice{slash}", content=body, headers=headers) for slash in ("", "/", ""))
+        *(
+            shop.post(f"/account/shop/invoice{slash}", content=body, headers=headers)
+            for slash in ("", "/", "")
+        )
     )
 
     assert len({answer.json()["id"] for answer in answers}) == 1

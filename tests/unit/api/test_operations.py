@@ -36,7 +36,9 @@ async def test_the_audit_of_a_new_installation_is_good(admin: httpx.AsyncClient)
     assert report["ok"] is True
     assert (report["solvent"], report["owing"]) == (True, "0")
     assert report["height"] is None
-    assert all(list(check) == ["name", "ok", "checked", "detail"] and check["ok"] for check in report["checks"])
+    assert all(
+        list(check) == ["name", "ok", "checked", "detail"] and check["ok"] for check in report["checks"]
+    )
 
 
 async def test_a_mismatch_is_200_and_says_where(admin: httpx.AsyncClient, tip: AsyncEngine) -> None:
@@ -66,7 +68,9 @@ async def test_the_system_accounts_are_the_other_side_of_the_books(
             (Posting(giver, Bucket.AVAILABLE, -amount, asset), Posting(0, Bucket.AVAILABLE, amount, asset))
             for asset, giver, amount in given
         ]
-        await ledger.post(db, [Entry("TOPUP", ("test", str(n)), f"t:{n}", lines) for n, lines in enumerate(moves)])
+        await ledger.post(
+            db, [Entry("TOPUP", ("test", str(n)), f"t:{n}", lines) for n, lines in enumerate(moves)]
+        )
 
     shown = (await admin.get("/balances/system")).json()["items"]
 
@@ -77,9 +81,9 @@ async def test_the_system_accounts_are_the_other_side_of_the_books(
         ("treasury", "gold", "-2.5"),
     ]
     report = (await admin.get("/audit")).json()
-    assert [(one["asset"], one["customers"], one["treasury"], one["difference"]) for one in report["totals"]][1:] == [
-        ("gold", "2.5", "-2.5", "0")
-    ]
+    assert [(one["asset"], one["customers"], one["treasury"], one["difference"]) for one in report["totals"]][
+        1:
+    ] == [("gold", "2.5", "-2.5", "0")]
 
 
 async def test_a_rescan_begins_at_the_deepest_height_that_was_asked_for(
@@ -95,7 +99,9 @@ async def test_a_rescan_begins_at_the_deepest_height_that_was_asked_for(
 
 
 @pytest.mark.parametrize("height", ["x", "-1", "1.5", "101", "99999999999", "9" * 30, "%00"])
-async def test_a_height_that_is_no_block_is_refused(admin: httpx.AsyncClient, tip: AsyncEngine, height: str) -> None:
+async def test_a_height_that_is_no_block_is_refused(
+    admin: httpx.AsyncClient, tip: AsyncEngine, height: str
+) -> None:
     answer = await admin.post(f"/admin/setsyncheight/{height}")
 
     assert answer.status_code == 400
@@ -118,7 +124,9 @@ async def test_a_loop_that_has_stopped_makes_the_program_not_ready_and_says_why(
 
     answer = await admin.get("/ready")
     assert answer.status_code == 503
-    assert answer.json()["loops"] == [{"name": "follow", "state": "stopped", "reason": "Block 7 cannot be read"}]
+    assert answer.json()["loops"] == [
+        {"name": "follow", "state": "stopped", "reason": "Block 7 cannot be read"}
+    ]
     assert (await admin.get("/health")).json() == {"status": "trouble"}
 
 
@@ -126,7 +134,10 @@ async def test_a_loop_that_has_stopped_makes_the_program_not_ready_and_says_why(
     ("path", "body"),
     [
         ("/account/new", {}),
-        ("/account/behind/invoice", {"items": [{"type": "item", "name": "Treat", "value": "1", "quantity": 1}]}),
+        (
+            "/account/behind/invoice",
+            {"items": [{"type": "item", "name": "Treat", "value": "1", "quantity": 1}]},
+        ),
         ("/account/behind/address", {"fresh": True}),
     ],
 )
@@ -166,7 +177,9 @@ async def test_whether_it_is_ready_is_answered_also_while_the_database_is_away(
     elsewhere = create_async_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     async with elsewhere.connect() as db:
         await db.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
-        await db.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"), {"n": name})
+        await db.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"), {"n": name}
+        )
         shown = await admin.get("/ready")
         await db.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
     await elsewhere.dispose()

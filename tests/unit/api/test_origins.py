@@ -56,7 +56,9 @@ async def test_a_page_of_another_site_changes_nothing(admin: httpx.AsyncClient, 
         {"Sec-Fetch-Site": "none"},
     ],
 )
-async def test_who_is_no_page_of_another_site_works_as_ever(admin: httpx.AsyncClient, page: dict[str, str]) -> None:
+async def test_who_is_no_page_of_another_site_works_as_ever(
+    admin: httpx.AsyncClient, page: dict[str, str]
+) -> None:
     answer = await admin.post("/account/shop", content="{}", headers=page)
 
     assert answer.status_code == 200
@@ -123,7 +125,9 @@ async def test_a_star_answers_to_every_name(kennel: context.Program) -> None:
         assert (await anybody.get("/health", headers={"Host": "what.ever"})).status_code == 200
 
 
-async def test_every_answer_tells_browsers_what_they_may_do(admin: httpx.AsyncClient, payer: httpx.AsyncClient) -> None:
+async def test_every_answer_tells_browsers_what_they_may_do(
+    admin: httpx.AsyncClient, payer: httpx.AsyncClient
+) -> None:
     headers = {"x-content-type-options", "x-frame-options", "referrer-policy", "cross-origin-resource-policy"}
 
     for client, method in product((admin, payer), ("GET", "HEAD", "POST", "OPTIONS")):
@@ -151,7 +155,9 @@ async def test_the_documentation_has_no_script_and_nothing_from_elsewhere(admin:
     assert "script-src" not in answer.headers["content-security-policy"]
 
 
-async def test_the_documentation_shows_every_route_and_every_field_of_a_body(admin: httpx.AsyncClient) -> None:
+async def test_the_documentation_shows_every_route_and_every_field_of_a_body(
+    admin: httpx.AsyncClient,
+) -> None:
     described = (await admin.get("/openapi.json")).json()
     page = (await admin.get("/docs")).text
 

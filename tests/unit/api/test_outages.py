@@ -34,7 +34,9 @@ INVOICE = '{"items":[{"type":"item","value":1,"quantity":1}]}'
         ("POST", "/admin/setsyncheight/1"),
     ],
 )
-async def test_without_a_database_every_request_is_503(homeless: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_without_a_database_every_request_is_503(
+    homeless: httpx.AsyncClient, method: str, path: str
+) -> None:
     answer = await homeless.request(method, path, content=INVOICE if method == "POST" else None)
 
     assert answer.status_code == 503

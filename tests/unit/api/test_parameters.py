@@ -29,9 +29,23 @@ async def test_a_foreign_id_is_decoded_once(client: httpx.AsyncClient, path: str
 
 @pytest.mark.parametrize(
     "path",
-    ["a%00b", "a%0A", "%1B", "%7F", "a%C2%85", "%FF", "x" * 256, "%E2%80%A8", "%E2%80%A9", "%EF%BF%BD", "a%ED%A0%80"],
+    [
+        "a%00b",
+        "a%0A",
+        "%1B",
+        "%7F",
+        "a%C2%85",
+        "%FF",
+        "x" * 256,
+        "%E2%80%A8",
+        "%E2%80%A9",
+        "%EF%BF%BD",
+        "a%ED%A0%80",
+    ],
 )
-async def test_a_foreign_id_of_other_characters_or_over_255_is_refused(client: httpx.AsyncClient, path: str) -> None:
+async def test_a_foreign_id_of_other_characters_or_over_255_is_refused(
+    client: httpx.AsyncClient, path: str
+) -> None:
     answer = await client.get(f"/account/{path}")
 
     assert answer.status_code == 400
@@ -48,7 +62,9 @@ async def test_a_foreign_id_holds_no_slash_and_is_not_empty(client: httpx.AsyncC
 
 
 @pytest.mark.parametrize("invoice_id", ["x" * 65, "a%20b", "%00", "D'", "%C3%BC", "..%00", "a.b"])
-async def test_what_cannot_be_an_address_is_no_such_invoice(client: httpx.AsyncClient, invoice_id: str) -> None:
+async def test_what_cannot_be_an_address_is_no_such_invoice(
+    client: httpx.AsyncClient, invoice_id: str
+) -> None:
     answer = await client.get(f"/invoice/{invoice_id}")
 
     assert answer.status_code == 404
@@ -60,7 +76,9 @@ async def test_what_cannot_be_an_address_is_no_such_invoice(client: httpx.AsyncC
     ("query", "read"),
     [("", "0 10"), ("?cursor=&limit=", "0 10"), ("?cursor=7&limit=100", "7 100"), ("?limit=%2B5", "0 5")],
 )
-async def test_gigawallets_cursor_and_limit_have_defaults(client: httpx.AsyncClient, query: str, read: str) -> None:
+async def test_gigawallets_cursor_and_limit_have_defaults(
+    client: httpx.AsyncClient, query: str, read: str
+) -> None:
     assert (await client.get(f"/list{query}")).text == read
 
 
@@ -121,7 +139,9 @@ async def test_both_listeners_describe_every_status_and_the_bounds_of_parameters
         headers = {"Authorization": "Bearer such-token-of-16"}
         admin = (await locked.get("/openapi.json", headers=headers)).json()["paths"]
     public = (await payer.get("/openapi.json")).json()["paths"]
-    operations = [(path, one) for path, methods in (*admin.items(), *public.items()) for one in methods.values()]
+    operations = [
+        (path, one) for path, methods in (*admin.items(), *public.items()) for one in methods.values()
+    ]
 
     assert len(operations) > 60
     for path, operation in operations:
@@ -131,11 +151,16 @@ async def test_both_listeners_describe_every_status_and_the_bounds_of_parameters
         if "limit" in bounds:
             assert (bounds["limit"]["minimum"], bounds["limit"]["maximum"]) == (1, 100)
         if "Idempotency-Key" in bounds:
-            assert (bounds["Idempotency-Key"]["minLength"], bounds["Idempotency-Key"]["maxLength"]) == (1, 255)
+            assert (bounds["Idempotency-Key"]["minLength"], bounds["Idempotency-Key"]["maxLength"]) == (
+                1,
+                255,
+            )
             assert {"409", "422"} <= operation["responses"].keys()
 
 
-async def test_a_client_that_sends_the_defaults_that_are_described_asks_for_the_same(admin: httpx.AsyncClient) -> None:
+async def test_a_client_that_sends_the_defaults_that_are_described_asks_for_the_same(
+    admin: httpx.AsyncClient,
+) -> None:
     """A cursor is a text, metadata an object; and of an account, what is absent stays."""
     described = (await admin.get("/openapi.json")).json()
     found = list(defaults(described))

@@ -61,7 +61,9 @@ def waiting(
 
 
 @asynccontextmanager
-async def served(engine: AsyncEngine, paid: Callable[[], Awaitable[None]]) -> AsyncIterator[httpx.AsyncClient]:
+async def served(
+    engine: AsyncEngine, paid: Callable[[], Awaitable[None]]
+) -> AsyncIterator[httpx.AsyncClient]:
     """An admin API whose callers wait for a second, and something that happens once a payment is committed."""
     tasks: list[asyncio.Future[None]] = []
 
@@ -85,7 +87,8 @@ async def paid(client: httpx.AsyncClient) -> httpx.Response:
 
 async def settled(client: httpx.AsyncClient) -> httpx.Response:
     made = await client.post(
-        "/account/payee/invoice", json={"items": [{"type": "item", "name": "Treat", "value": "10", "quantity": 1}]}
+        "/account/payee/invoice",
+        json={"items": [{"type": "item", "name": "Treat", "value": "10", "quantity": 1}]},
     )
     return await client.post(f"/invoice/{made.json()['id']}/payfrom/shop", json={"on_chain": True})
 

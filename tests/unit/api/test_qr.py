@@ -71,8 +71,14 @@ async def test_a_code_is_painted_once_in_a_thread_of_its_own_whatever_the_colour
     again = await painter.picture(URI, "000001", "ffff00")
 
     assert painted == ["painter"]
-    assert {colour for _, colour in opened(pictures[7]).getcolors() or []} == {(7, 0, 0, 255), (255, 255, 255, 255)}
-    assert {colour for _, colour in opened(bytes(again.body)).getcolors() or []} == {(0, 0, 1, 255), (255, 255, 0, 255)}
+    assert {colour for _, colour in opened(pictures[7]).getcolors() or []} == {
+        (7, 0, 0, 255),
+        (255, 255, 255, 255),
+    }
+    assert {colour for _, colour in opened(bytes(again.body)).getcolors() or []} == {
+        (0, 0, 1, 255),
+        (255, 255, 0, 255),
+    }
 
 
 async def test_who_wants_one_picture_too_many_is_turned_away_and_who_leaves_takes_it_from_nobody() -> None:

@@ -26,7 +26,9 @@ async def order(client: httpx.AsyncClient, body: bytes | str, **headers: str) ->
     return seen
 
 
-@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
 async def test_the_content_type_does_not_matter(client: httpx.AsyncClient, content_type: str) -> None:
     seen = await order(client, json.dumps({"items": [LINE]}), **{"content-type": content_type})
 
@@ -34,7 +36,9 @@ async def test_the_content_type_does_not_matter(client: httpx.AsyncClient, conte
 
 
 async def test_bytes_after_the_first_value_and_unknown_fields_are_ignored(client: httpx.AsyncClient) -> None:
-    seen = await order(client, ' \r\n{"items":[{"value":3,"quantity":1,"vendor":"x"}],"foreign_id":7} garbage \xff{')
+    seen = await order(
+        client, ' \r\n{"items":[{"value":3,"quantity":1,"vendor":"x"}],"foreign_id":7} garbage \xff{'
+    )
 
     assert seen["items"] == [["", "", "300000000", 1]]
 
@@ -99,7 +103,9 @@ async def test_what_is_no_json_of_ours_is_refused(client: httpx.AsyncClient, bod
 @pytest.mark.parametrize(
     ("body", "message"), [("[]", "object"), ('"x"', "object"), ("7", "object"), ("true", "object")]
 )
-async def test_a_body_that_is_no_object_is_refused(client: httpx.AsyncClient, body: str, message: str) -> None:
+async def test_a_body_that_is_no_object_is_refused(
+    client: httpx.AsyncClient, body: str, message: str
+) -> None:
     error = await refusal(client, body)
 
     assert error["message"] == f"the body must be an {message}"
@@ -205,7 +211,9 @@ async def test_an_escaped_pair_of_surrogates_is_text(client: httpx.AsyncClient) 
     assert seen["items"][0][0] == "\U0001f436 é"
 
 
-async def test_a_name_that_the_caller_invents_is_repeated_to_100_characters(client: httpx.AsyncClient) -> None:
+async def test_a_name_that_the_caller_invents_is_repeated_to_100_characters(
+    client: httpx.AsyncClient,
+) -> None:
     error = await refusal(client, json.dumps({"x" * 5000: "\ud800"}))
 
     assert error["field"] == "x" * 100
@@ -232,14 +240,18 @@ async def test_metadata_is_kept_with_its_numbers_exact(client: httpx.AsyncClient
     assert seen["metadata"] == metadata
 
 
-@pytest.mark.parametrize("metadata", ["[]", '"x"', json.dumps({"a": "x" * 8200}), json.dumps({"a": "ü" * 5000})])
+@pytest.mark.parametrize(
+    "metadata", ["[]", '"x"', json.dumps({"a": "x" * 8200}), json.dumps({"a": "ü" * 5000})]
+)
 async def test_metadata_is_an_object_of_at_most_8_kilobytes(client: httpx.AsyncClient, metadata: str) -> None:
     error = await refusal(client, f'{{"metadata":{metadata},"items":[{json.dumps(LINE)}]}}')
 
     assert error["field"] == "metadata"
 
 
-@pytest.mark.parametrize("number", ["1e308", "-1e400", "1" + "0" * 90 + ".5e300", "1" + "0" * 308, "-9" + "9" * 400])
+@pytest.mark.parametrize(
+    "number", ["1e308", "-1e400", "1" + "0" * 90 + ".5e300", "1" + "0" * 308, "-9" + "9" * 400]
+)
 async def test_metadata_holds_no_number_that_its_readers_would_take_for_infinite(
     client: httpx.AsyncClient, number: str
 ) -> None:
@@ -347,11 +359,14 @@ def test_a_number_is_another_request_than_the_same_digits_as_text(one: str, othe
 
 def test_the_fingerprint_of_a_body_without_fractions_is_that_of_the_first_release() -> None:
     """Requests that are sent again after an update are known by what the old version has stored."""
-    tree = json_reader.read(b'{"transfers":[{"from":"a","to":"b","asset":"x","amount":"1.50"}],"atomic":true}')
+    tree = json_reader.read(
+        b'{"transfers":[{"from":"a","to":"b","asset":"x","amount":"1.50"}],"atomic":true}'
+    )
 
     written = b'{"atomic":true,"transfers":[{"amount":"1.50","asset":"x","from":"a","to":"b"}]}'
     assert (
-        request_body.fingerprint("POST", "/transfers", tree) == hashlib.sha256(b"POST /transfers\n" + written).digest()
+        request_body.fingerprint("POST", "/transfers", tree)
+        == hashlib.sha256(b"POST /transfers\n" + written).digest()
     )
 
 
@@ -371,7 +386,9 @@ async def test_a_key_comes_with_the_fingerprint_of_its_request(client: httpx.Asy
 @pytest.mark.parametrize("key", [b"wd-901 ", b" wd-901", b"\twd-901 \t "])
 async def test_blanks_around_a_key_are_no_part_of_it(client: httpx.AsyncClient, key: bytes) -> None:
     async def claim(header: bytes) -> str:
-        return (await client.post("/keyed/a", json={"items": [LINE]}, headers=[(b"Idempotency-Key", header)])).text
+        return (
+            await client.post("/keyed/a", json={"items": [LINE]}, headers=[(b"Idempotency-Key", header)])
+        ).text
 
     assert await claim(key) == await claim(b"wd-901")
     assert await claim(b"wd 901") != await claim(b"wd-901")

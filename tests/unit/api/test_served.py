@@ -54,9 +54,7 @@ async def test_head_sends_the_length_and_nothing_more(port: int) -> None:
 
 async def test_a_key_with_a_blank_at_its_end_is_the_same_key(port: int) -> None:
     async def claim(key: bytes) -> bytes:
-        head = (
-            b"POST /keyed/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 38\r\nIdempotency-Key:"
-        )
+        head = b"POST /keyed/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 38\r\nIdempotency-Key:"
         answer = await spoken(port, head + key + b"\r\n\r\n" + b'{"items":[{"value":"1","quantity":1}]}')
         return answer.split(b"\r\n\r\n", 1)[1]
 
@@ -73,7 +71,9 @@ async def test_a_path_that_is_no_text_is_400(port: int, path: bytes) -> None:
 
 
 async def test_a_slash_in_a_foreign_id_is_no_account(port: int) -> None:
-    answer = await spoken(port, b"GET /account/a%2Fb HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    answer = await spoken(
+        port, b"GET /account/a%2Fb HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
 
     assert answer.startswith(b"HTTP/1.1 404")
     assert b'"code":"not-found"' in answer

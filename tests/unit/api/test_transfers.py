@@ -36,7 +36,9 @@ async def post(client: httpx.AsyncClient, path: str, body: Any, key: str | None 
     return await client.post(path, content=json.dumps(body), headers=headers)
 
 
-async def test_a_transfer_is_shown_as_it_is_and_can_be_looked_up(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_a_transfer_is_shown_as_it_is_and_can_be_looked_up(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
     described = {"reference_type": "order", "reference": "7", "metadata": {"a": 1}}
 
     made = await post(shop, "/transfers", GIFT | described)
@@ -79,7 +81,9 @@ async def test_every_answer_has_the_fields_that_are_described_and_metadata_as_it
     assert list(page) == list(TransferPage.model_fields)
 
 
-async def test_numbers_are_rounded_to_the_decimals_of_the_asset_wherever_they_stand(shop: httpx.AsyncClient) -> None:
+async def test_numbers_are_rounded_to_the_decimals_of_the_asset_wherever_they_stand(
+    shop: httpx.AsyncClient,
+) -> None:
     third = {"from": "alice", "to": "bob", "asset": "gold", "amount": 1 / 30}
     split = {
         **third,
@@ -111,7 +115,9 @@ async def test_numbers_are_rounded_to_the_decimals_of_the_asset_wherever_they_st
     assert (nothing.status_code, written.status_code) == (400, 400)
 
 
-async def test_the_same_request_again_is_the_same_transfer(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_the_same_request_again_is_the_same_transfer(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
     first, same = [await post(shop, "/transfers", GIFT, "key") for _ in range(2)]
     other = await post(shop, "/transfers", GIFT | {"amount": "0.4"}, "key")
     without = await shop.post("/transfers", content=json.dumps(GIFT))
@@ -175,7 +181,9 @@ async def test_too_little_money_is_said_in_the_decimals_of_the_asset(shop: httpx
     }  # fmt: skip
 
 
-async def test_of_many_each_has_its_own_outcome_in_order(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_of_many_each_has_its_own_outcome_in_order(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
     split = {"from": "alice", "to": [{"account": "carol", "amount": "0.5"}], "asset": "gold"}
     many = {"transfers": [GIFT, GIFT | {"amount": "9"}, split, GIFT]}
 
@@ -211,7 +219,9 @@ async def test_atomic_ones_are_all_made_or_none(shop: httpx.AsyncClient, engine:
 
     refused = await post(shop, "/transfers", {"transfers": swap, "atomic": True}, "swap")
     swap[1]["amount"] = "5"
-    made, same = [await post(shop, "/transfers", {"transfers": swap, "atomic": True}, "swap") for _ in range(2)]
+    made, same = [
+        await post(shop, "/transfers", {"transfers": swap, "atomic": True}, "swap") for _ in range(2)
+    ]
 
     assert (refused.status_code, refused.json()["error"]["field"]) == (409, "transfers.1.amount")
     assert [item["amount"] for item in made.json()["items"]] == ["0.5", "5"]
@@ -242,15 +252,22 @@ async def test_many_that_are_wrong_name_the_one(
     assert await bank.gold(engine, "alice", "bob") == [100, 100]
 
 
-async def test_many_that_are_named_twice_are_those_that_are_read(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_many_that_are_named_twice_are_those_that_are_read(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
     exact = await post(shop, "/transfers", {"transfers": [GIFT], "Transfers": [GIFT, GIFT]})
     last = await post(shop, "/transfers", {"TRANSFERS": [], "Transfers": [GIFT | {"amount": "0.25"}]})
 
-    assert [[item["amount"] for item in made.json()["items"]] for made in (exact, last)] == [["0.5"], ["0.25"]]
+    assert [[item["amount"] for item in made.json()["items"]] for made in (exact, last)] == [
+        ["0.5"],
+        ["0.25"],
+    ]
     assert await bank.gold(engine, "alice", "bob") == [25, 175]
 
 
-async def test_a_key_that_two_find_free_at_once_is_the_firsts(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_a_key_that_two_find_free_at_once_is_the_firsts(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
     """The name of an atomic one's part is also a key that a caller may choose; nothing else makes the two meet."""
     theirs = {"from": "carol", "to": "dave", "asset": "gold", "amount": "0.01"}
     await shop.post("/account/dave", content="{}")
@@ -279,9 +296,13 @@ async def test_a_transfer_is_taken_back_once(shop: httpx.AsyncClient, engine: As
     assert await bank.gold(engine, "alice", "bob") == [70, 130]
 
 
-async def test_credits_are_given_and_taken_and_never_doge(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_credits_are_given_and_taken_and_never_doge(
+    shop: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
     async def transact(kind: str, **change: Any) -> httpx.Response:
-        return await post(shop, "/account/alice/transact", {"asset": "gold", "amount": "2", "type": kind} | change)
+        return await post(
+            shop, "/account/alice/transact", {"asset": "gold", "amount": "2", "type": kind} | change
+        )
 
     done = [await transact(kind) for kind in ("TOPUP", "BONUS", "SPEND")]
     refused = [
@@ -357,7 +378,9 @@ async def test_lists_reach_from_one_end_of_the_calendar_to_the_other(shop: httpx
 
 async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: httpx.AsyncClient) -> None:
     made = [
-        (await post(shop, "/transfers", GIFT | {"amount": "0.01", "reference": str(n), "from": name})).json()["id"]
+        (await post(shop, "/transfers", GIFT | {"amount": "0.01", "reference": str(n), "from": name})).json()[
+            "id"
+        ]
         for n, name in enumerate(["alice", "carol", "alice"])
     ]
 
@@ -367,7 +390,13 @@ async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: http
     on = (await shop.get(f"/account/alice/transfers?limit=1&cursor={of_alice['cursor']}")).json()
     found = [
         [one["id"] for one in (await shop.get(f"/transfers?{query}")).json()["items"]]
-        for query in ("reference=1", "foreign_id=carol", "asset=gems", "foreign_id=alice&reference=1", "limit=3")
+        for query in (
+            "reference=1",
+            "foreign_id=carol",
+            "asset=gems",
+            "foreign_id=alice&reference=1",
+            "limit=3",
+        )
     ]
 
     assert [one["id"] for one in (*first["items"], *rest["items"])][:3] == made[::-1]
@@ -389,5 +418,7 @@ async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: http
         ("/transfers/x", 400),
     ],
 )
-async def test_a_list_of_nobody_or_from_nowhere_is_refused(shop: httpx.AsyncClient, path: str, status: int) -> None:
+async def test_a_list_of_nobody_or_from_nowhere_is_refused(
+    shop: httpx.AsyncClient, path: str, status: int
+) -> None:
     assert (await shop.get(path)).status_code == status

@@ -58,7 +58,8 @@ async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the
     number = await paid(api, harness)
 
     once, again = [
-        await api.post(f"/account/shop/payment/{number}/void", headers={"Idempotency-Key": "v"}) for _ in range(2)
+        await api.post(f"/account/shop/payment/{number}/void", headers={"Idempotency-Key": "v"})
+        for _ in range(2)
     ]
 
     assert (once.status_code, again.status_code) == (200, 200)
@@ -112,7 +113,9 @@ async def test_a_payment_of_which_the_node_holds_a_twin_of_any_version_is_not_vo
     assert await harness.states(payment) == ["CONFIRMED"]
 
 
-async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncClient, harness: ChainHarness) -> None:
+async def test_without_the_node_a_signed_payment_is_not_voided(
+    api: httpx.AsyncClient, harness: ChainHarness
+) -> None:
     number = await paid(api, harness, "paytx")
     await harness.send()
 
@@ -126,7 +129,9 @@ async def test_without_the_node_a_signed_payment_is_not_voided(api: httpx.AsyncC
     assert (voided.status_code, decoded.status_code) == (503, 503)
 
 
-async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClient, harness: ChainHarness) -> None:
+async def test_a_transaction_is_decoded_as_gigawallet_does(
+    api: httpx.AsyncClient, harness: ChainHarness
+) -> None:
     number = await paid(api, harness, "paytx")
     await harness.send()
     made = (await api.get(f"/account/shop/payment/{number}")).json()
@@ -142,7 +147,9 @@ async def test_a_transaction_is_decoded_as_gigawallet_does(api: httpx.AsyncClien
 
 
 @pytest.mark.parametrize("text", ["", "zz", "0100"])
-async def test_what_is_no_transaction_is_refused_in_gigawallets_words(api: httpx.AsyncClient, text: str) -> None:
+async def test_what_is_no_transaction_is_refused_in_gigawallets_words(
+    api: httpx.AsyncClient, text: str
+) -> None:
     answer = await api.post("/decode-txn", json={"hex": text})
 
     assert answer.status_code == 400

@@ -130,7 +130,12 @@ async def test_a_range_is_replayed_once_more_and_what_was_never_sent_for_the_fir
     busy = await admin.post("/webhooks/1/replay", json={"after": 0})
     assert busy.status_code == 409
     assert await work(ready) == [2, 3, 5]
-    assert await states(admin) == [(6, "delivered", 1), (5, "delivered", 2), (3, "delivered", 1), (2, "delivered", 1)]
+    assert await states(admin) == [
+        (6, "delivered", 1),
+        (5, "delivered", 2),
+        (3, "delivered", 1),
+        (2, "delivered", 1),
+    ]
     async with ready.connect() as db:
         assert await db.scalar(sa.select(sa.func.count()).select_from(webhook_backlogs)) == 0
 
@@ -143,7 +148,9 @@ async def test_a_replay_takes_times_too(hooked: httpx.AsyncClient, ready: AsyncE
         await db.execute(sa.update(event_rows).values(created=sa.literal(NOW) + minutes))
     after, before = (NOW + timedelta(minutes=minute) for minute in (3, 5))
 
-    answer = await hooked.post("/webhooks/1/replay", json={"after": after.isoformat(), "before": before.isoformat()})
+    answer = await hooked.post(
+        "/webhooks/1/replay", json={"after": after.isoformat(), "before": before.isoformat()}
+    )
 
     assert answer.json() == {"webhook_id": 1, "after": 2, "until": 4}
     assert await work(ready) == [3, 4]
@@ -200,7 +207,9 @@ async def test_what_cannot_be_sent_again_is_refused_by_name(
     assert (answer.status_code, answer.json()["error"]["field"]) == (status, field), answer.text
 
 
-async def test_a_disabled_endpoint_is_sent_nothing_again(hooked: httpx.AsyncClient, ready: AsyncEngine) -> None:
+async def test_a_disabled_endpoint_is_sent_nothing_again(
+    hooked: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
     await tell(ready, 1)
     await work(ready)
     await hooked.patch("/webhooks/1", json={"state": "disabled"})
@@ -239,7 +248,9 @@ async def test_whoever_joins_an_installation_that_told_nobody_hears_nothing_old(
     assert await work(ready) == [6]
 
 
-async def test_a_claim_costs_only_those_that_have_something_due(hooked: httpx.AsyncClient, ready: AsyncEngine) -> None:
+async def test_a_claim_costs_only_those_that_have_something_due(
+    hooked: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
     """Two of five hundred endpoints are found through the index of what is due, and each has room of its own."""
     async with ready.begin() as db:
         many = (
@@ -247,7 +258,9 @@ async def test_a_claim_costs_only_those_that_have_something_due(hooked: httpx.As
             "SELECT 'https://shop.example/', '{NET}', '', 0 FROM generate_series(1, 500)"
         )
         await db.execute(sa.text(many))
-        await db.execute(sa.text("INSERT INTO deliveries (endpoint_id, position) SELECT 1, generate_series(1, 300)"))
+        await db.execute(
+            sa.text("INSERT INTO deliveries (endpoint_id, position) SELECT 1, generate_series(1, 300)")
+        )
         await db.execute(sa.text("INSERT INTO deliveries (endpoint_id, position) VALUES (9, 7)"))
     await tell(ready, 300)
 

@@ -38,7 +38,9 @@ async def stored(engine: AsyncEngine, column: str) -> list[Any]:
 
 
 async def test_an_endpoint_is_made_with_a_secret_that_is_shown_once(shop: httpx.AsyncClient) -> None:
-    made = await make(shop, types=["INV", "payment", "ACC_PAYMENT", "INV"], foreign_id="shop", description="orders")
+    made = await make(
+        shop, types=["INV", "payment", "ACC_PAYMENT", "INV"], foreign_id="shop", description="orders"
+    )
 
     secret = made.pop("secret")
     assert secret.startswith("whsec_")
@@ -149,13 +151,21 @@ async def test_an_endpoint_is_changed_field_by_field(shop: httpx.AsyncClient) ->
         shown = made["url"].replace(":pass@", ":***@")
         assert answer.json() == {**made, "url": shown}, answer.text
 
-    for order in ({"url": "x"}, {"types": ["X"]}, {"state": "deleted"}, {"foreign_id": "nobody"}, {"types": []}):
+    for order in (
+        {"url": "x"},
+        {"types": ["X"]},
+        {"state": "deleted"},
+        {"foreign_id": "nobody"},
+        {"types": []},
+    ):
         answer = await shop.patch("/webhooks/1", json=order)
         assert answer.json()["error"]["field"].startswith(next(iter(order)))
     assert (await shop.get("/webhooks/1")).json() == made
 
 
-async def test_a_rotation_keeps_the_secret_before_for_a_while(shop: httpx.AsyncClient, ready: AsyncEngine) -> None:
+async def test_a_rotation_keeps_the_secret_before_for_a_while(
+    shop: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
     await make(shop, secret=OWN)
     first = (await shop.post("/webhooks/1/rotate")).json()["secret"]
     async with ready.connect() as db:
@@ -164,7 +174,9 @@ async def test_a_rotation_keeps_the_secret_before_for_a_while(shop: httpx.AsyncC
     assert until is not None
     assert 86_390 < until.total_seconds() <= 86_400
 
-    second = (await shop.post("/webhooks/1/rotate", json={"secret": OWN, "overlap_seconds": 0})).json()["secret"]
+    second = (await shop.post("/webhooks/1/rotate", json={"secret": OWN, "overlap_seconds": 0})).json()[
+        "secret"
+    ]
     third = (await shop.post("/webhooks/1/rotate", json={"signature": "v1a"})).json()["secret"]
     fourth = (await shop.post("/webhooks/1/rotate", json={"overlap_seconds": 60})).json()["secret"]
 
@@ -184,7 +196,9 @@ async def test_an_endpoint_of_the_configuration_is_listed_and_can_only_be_enable
     shop: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
     async with ready.begin() as db:
-        old = Callback("old-shop", URL, ("INV",), "config-secret", foreign_id="old", description="to be moved")
+        old = Callback(
+            "old-shop", URL, ("INV",), "config-secret", foreign_id="old", description="to be moved"
+        )
         for said in (Callback("old-shop", URL), old):  # first so, then so
             await webhooks.reconcile(db, [said], 0)
         await webhooks.disable(db, [1], "it failed")
@@ -203,13 +217,19 @@ async def test_an_endpoint_of_the_configuration_is_listed_and_can_only_be_enable
             "here it can only be enabled."
         )
     [listed] = (await shop.get("/webhooks")).json()["items"]
-    assert (listed["name"], listed["state"], listed["disabled_reason"]) == ("old-shop", "disabled", "it failed")
+    assert (listed["name"], listed["state"], listed["disabled_reason"]) == (
+        "old-shop",
+        "disabled",
+        "it failed",
+    )
     assert (listed["foreign_id"], listed["description"]) == ("old", "to be moved")
     enabled = await shop.patch("/webhooks/1", json={"state": "active"})
     assert (enabled.json()["state"], enabled.json()["disabled_reason"]) == ("active", "")
 
 
-async def test_a_deleted_endpoint_is_gone_with_its_secrets(shop: httpx.AsyncClient, ready: AsyncEngine) -> None:
+async def test_a_deleted_endpoint_is_gone_with_its_secrets(
+    shop: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
     await make(shop, secret=OWN)
     await shop.post("/webhooks/1/rotate")
 
@@ -224,7 +244,10 @@ async def test_a_deleted_endpoint_is_gone_with_its_secrets(shop: httpx.AsyncClie
         await shop.post("/webhooks/1/rotate"),
         await shop.post("/webhooks/1/test"),
     ):
-        assert (answer.status_code, answer.json()["error"]["message"]) == (404, "There is no webhook endpoint 1.")
+        assert (answer.status_code, answer.json()["error"]["message"]) == (
+            404,
+            "There is no webhook endpoint 1.",
+        )
     assert (await shop.get("/webhooks")).json()["items"] == []
     assert (await shop.get("/webhooks/x")).status_code == 400
 
@@ -247,7 +270,9 @@ async def test_endpoints_are_listed_page_by_page_and_an_account_has_twenty_at_th
         assert answer.json()["error"]["field"] == "foreign_id"
 
 
-async def test_a_test_happens_to_an_endpoint_that_is_enabled(shop: httpx.AsyncClient, ready: AsyncEngine) -> None:
+async def test_a_test_happens_to_an_endpoint_that_is_enabled(
+    shop: httpx.AsyncClient, ready: AsyncEngine
+) -> None:
     await make(shop, types=["INV"])
     asked = await shop.post("/webhooks/1/test")
     await shop.patch("/webhooks/1", json={"state": "disabled"})
@@ -257,7 +282,9 @@ async def test_a_test_happens_to_an_endpoint_that_is_enabled(shop: httpx.AsyncCl
         await outbox.sequence(db)
     told = (await shop.get("/events?types=SYS")).json()["items"]
     assert asked.status_code == 200
-    assert [(event["event_type"], event["message"]) for event in told] == [("SYS_WEBHOOK_TEST", {"webhook_id": 1})]
+    assert [(event["event_type"], event["message"]) for event in told] == [
+        ("SYS_WEBHOOK_TEST", {"webhook_id": 1})
+    ]
     assert refused.status_code == 409
     assert "is disabled (somebody asked for it)" in refused.json()["error"]["message"]
 

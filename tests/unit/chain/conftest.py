@@ -25,5 +25,7 @@ async def core() -> AsyncIterator[replay.Replay]:
 
 @pytest.fixture
 async def client(core: replay.Replay, naps: replay.Naps) -> AsyncIterator[node.Node]:
-    async with node.Node(f"http://user:pass%20word@127.0.0.1:{core.port}", timeout_seconds=1, sleep=naps) as found:
+    async with node.Node(
+        f"http://user:pass%20word@127.0.0.1:{core.port}", timeout_seconds=1, sleep=naps
+    ) as found:
         yield found

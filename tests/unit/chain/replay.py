@@ -71,7 +71,10 @@ class Replay:
         await say(writer, 200 if code is None else {-32601: 404, -32600: 400}.get(code, 500), text.encode())
 
     def text(self, question: dict[str, Any]) -> str:
-        text = self.texts.get(self.key(question)) or self.texts[UNKNOWN.get(question["method"], '["nosuchmethod", []]')]
+        text = (
+            self.texts.get(self.key(question))
+            or self.texts[UNKNOWN.get(question["method"], '["nosuchmethod", []]')]
+        )
         return text.rsplit('"id":', 1)[0] + f'"id":{question["id"]}}}'
 
 
@@ -93,7 +96,9 @@ def failing(code: int, message: str) -> Fault:
         error = {"code": code, "message": message}
         if isinstance(asked, list):  # Core answers batches with 200 also while it warms up
             await say(
-                writer, 200, json.dumps([{"result": None, "error": error, "id": one["id"]} for one in asked]).encode()
+                writer,
+                200,
+                json.dumps([{"result": None, "error": error, "id": one["id"]} for one in asked]).encode(),
             )
         else:
             await say(writer, 500, json.dumps({"result": None, "error": error, "id": asked["id"]}).encode())

@@ -69,7 +69,9 @@ async def test_what_nobody_sent_in_time_is_cancelled_on_the_chain(
     assert (await harness.balance())[:4] == (doge(100) - cancellation["fee"], 0, 0, 0)
 
 
-async def test_what_was_never_signed_is_voided_at_once(harness: ChainHarness, lapses: AbandonedPayments) -> None:
+async def test_what_was_never_signed_is_voided_at_once(
+    harness: ChainHarness, lapses: AbandonedPayments
+) -> None:
     payment = await paytx(harness)
     await pass_time(harness)
 
@@ -98,7 +100,9 @@ async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(
     assert await harness.states(payment) == ["CONFIRMED"]
 
 
-async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again(harness: ChainHarness) -> None:
+async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again(
+    harness: ChainHarness,
+) -> None:
     payment = await paytx(harness)
     await harness.send()
     [payment] = await harness.shown(payment)

@@ -58,7 +58,9 @@ def files(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
-async def test_what_cannot_be_remembered_is_not_sent_and_goes_out_when_there_is_room(harness: ChainHarness) -> None:
+async def test_what_cannot_be_remembered_is_not_sent_and_goes_out_when_there_is_room(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     await harness.send()
     before = files(harness.home)
@@ -136,7 +138,9 @@ class Liar:
         for question, reply in zip(asked, said, strict=True) if isinstance(asked, list) else [(asked, said)]:
             if question["method"] == self.about:
                 reply.update(result=self.result, error=None)
-        await replay.say(writer, truth.status_code, json.dumps(said).encode() if self.about else truth.content)
+        await replay.say(
+            writer, truth.status_code, json.dumps(said).encode() if self.about else truth.content
+        )
 
 
 @pytest.fixture
@@ -145,7 +149,9 @@ async def liar(harness: ChainHarness) -> AsyncIterator[tuple[Liar, Node]]:
     made = Liar(harness.url)
     server = await asyncio.start_server(made.listen, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with Node(f"http://kennel:kennel@127.0.0.1:{port}", timeout_seconds=0.2, sleep=replay.Naps()) as node:
+    async with Node(
+        f"http://kennel:kennel@127.0.0.1:{port}", timeout_seconds=0.2, sleep=replay.Naps()
+    ) as node:
         yield made, node
     server.close()
     await made.close()
@@ -234,9 +240,15 @@ async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(harne
 
     async with Forgetful(harness.node.address.replace("//", "//kennel:kennel@")) as node:
         follower = Follower(
-            harness.engine, node, chain_harness.RULES, Lease(harness.engine, "follow", "one"), harness.committed
+            harness.engine,
+            node,
+            chain_harness.RULES,
+            Lease(harness.engine, "follow", "one"),
+            harness.committed,
         )
-        with pytest.raises(Pruned, match=f"has blocks from {kept} on only: {kept - 2} needs a node with all") as raised:
+        with pytest.raises(
+            Pruned, match=f"has blocks from {kept} on only: {kept - 2} needs a node with all"
+        ) as raised:
             await follower.step()
 
     assert isinstance(raised.value, CHAIN_TROUBLE)

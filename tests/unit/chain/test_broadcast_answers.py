@@ -33,7 +33,9 @@ def test_an_answer_is_read_as_core_means_it(code: int, message: str, answer: Bro
     assert broadcast_answers.read(NodeError(code, message)) is answer
 
 
-@pytest.mark.parametrize(("code", "message"), [(-2, "Safe mode: Warning: ..."), (-31, "P2P functionality missing")])
+@pytest.mark.parametrize(
+    ("code", "message"), [(-2, "Safe mode: Warning: ..."), (-31, "P2P functionality missing")]
+)
 def test_a_node_that_sends_nothing_just_now_is_asked_later(code: int, message: str) -> None:
     with pytest.raises(NodeSendsNothing, match=message):
         broadcast_answers.read(NodeError(code, message))

@@ -54,7 +54,9 @@ async def inputs(harness: ChainHarness, number: int) -> set[tuple[str, int]]:
 
 async def free(harness: ChainHarness) -> list[int]:
     """Amounts of the coins in blocks that nothing spends."""
-    there = sa.and_(coins.c.height.is_not(None), coins.c.spent_height.is_(None), coins.c.transaction_id.is_(None))
+    there = sa.and_(
+        coins.c.height.is_not(None), coins.c.spent_height.is_(None), coins.c.transaction_id.is_(None)
+    )
     async with harness.engine.connect() as db:
         return list(await db.scalars(sa.select(coins.c.amount).where(there).order_by(coins.c.amount)))
 
@@ -63,7 +65,9 @@ def name(transaction: dict[str, Any]) -> str:
     return str(transaction["txid"][::-1].hex())
 
 
-async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_pays_once(harness: ChainHarness) -> None:
+async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_pays_once(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     to = await harness.stranger()
     payment = await harness.pay(to, 10)
@@ -285,7 +289,9 @@ async def test_what_stands_on_the_change_of_a_replaced_payment_is_replaced_with_
     assert (await harness.balance())[:4] == (doge(80) - spent, 0, 0, 0)
 
 
-async def test_what_stood_on_the_old_version_is_sent_again_where_that_was_mined(harness: ChainHarness) -> None:
+async def test_what_stood_on_the_old_version_is_sent_again_where_that_was_mined(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     first, second = [await harness.pay(await harness.stranger(), 10) for _ in range(2)]
     await harness.send()
@@ -302,7 +308,9 @@ async def test_what_stood_on_the_old_version_is_sent_again_where_that_was_mined(
     assert [one["state"] for one in await harness.sent()] == ["settled", "settled", "dead", "dead"]
 
 
-async def test_change_of_several_versions_is_spent_by_nobody_until_one_is_mined(harness: ChainHarness) -> None:
+async def test_change_of_several_versions_is_spent_by_nobody_until_one_is_mined(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     await harness.pay(await harness.stranger(), 10)
     await harness.send()

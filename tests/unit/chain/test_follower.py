@@ -146,7 +146,9 @@ async def first_unread(follower: Follower) -> int:
 
 
 @pytest.mark.parametrize("height", [0, 5, 130])
-async def test_a_new_installation_begins_at_the_tip_and_knows_some_blocks_before_it(net: Net, height: int) -> None:
+async def test_a_new_installation_begins_at_the_tip_and_knows_some_blocks_before_it(
+    net: Net, height: int
+) -> None:
     await net.mine(height)
     follower = net.follower()
 
@@ -158,7 +160,9 @@ async def test_a_new_installation_begins_at_the_tip_and_knows_some_blocks_before
     assert known == list(range(max(0, height - ANCHORS + 1), height + 1))
 
 
-async def test_blocks_are_connected_and_their_payments_booked(net: Net, follower: Follower, shop: str) -> None:
+async def test_blocks_are_connected_and_their_payments_booked(
+    net: Net, follower: Follower, shop: str
+) -> None:
     await net.mine(1, shop)
     await net.mine(2)
 
@@ -167,7 +171,9 @@ async def test_blocks_are_connected_and_their_payments_booked(net: Net, follower
     assert (await received(net.engine), net.commits) == ((1, 0), 1)
 
 
-async def test_a_fork_is_followed_and_what_it_left_out_is_undone(net: Net, follower: Follower, shop: str) -> None:
+async def test_a_fork_is_followed_and_what_it_left_out_is_undone(
+    net: Net, follower: Follower, shop: str
+) -> None:
     await net.mine(3)
     await net.mine(2, shop)
     await settle(follower)
@@ -239,7 +245,9 @@ async def test_a_reorg_deeper_than_allowed_stops_loudly_and_undoes_nothing(
     net: Net, shop: str, limit: int, height: int
 ) -> None:
     lease = Lease(net.engine, "follow", "one")
-    follower = Follower(net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=limit), lease, net.committed)
+    follower = Follower(
+        net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=limit), lease, net.committed
+    )
     assert await follower.step()
     await net.mine(10, shop)
     await settle(follower)
@@ -247,16 +255,22 @@ async def test_a_reorg_deeper_than_allowed_stops_loudly_and_undoes_nothing(
     await net.fork(height, 12 - height)
 
     for _ in range(2):
-        with pytest.raises(ReorgTooDeep, match=f"leaves ours {11 - height} blocks below the tip, .* allows {limit}:"):
+        with pytest.raises(
+            ReorgTooDeep, match=f"leaves ours {11 - height} blocks below the tip, .* allows {limit}:"
+        ):
             await follower.step()
 
     assert (await net.tip(), await received(net.engine)) == (before, (10, 0))
     await follower.close()
 
 
-async def test_a_reorg_as_deep_as_allowed_is_followed_and_does_not_count_for_the_next(net: Net, shop: str) -> None:
+async def test_a_reorg_as_deep_as_allowed_is_followed_and_does_not_count_for_the_next(
+    net: Net, shop: str
+) -> None:
     lease = Lease(net.engine, "follow", "one")
-    follower = Follower(net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=3), lease, net.committed)
+    follower = Follower(
+        net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=3), lease, net.committed
+    )
     assert await follower.step()
     await net.mine(10, shop)
     await settle(follower)
@@ -271,7 +285,9 @@ async def test_a_fork_that_turns_deeper_while_it_is_followed_is_counted_from_whe
     net: Net, shop: str
 ) -> None:
     lease = Lease(net.engine, "follow", "one")
-    follower = Follower(net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=3), lease, net.committed)
+    follower = Follower(
+        net.engine, net.node, replace(scenario.RULES, max_reorg_blocks=3), lease, net.committed
+    )
     assert await follower.step()
     await net.mine(10, shop)
     await settle(follower)
@@ -285,7 +301,9 @@ async def test_a_fork_that_turns_deeper_while_it_is_followed_is_counted_from_whe
     await follower.close()
 
 
-async def test_a_restart_in_the_middle_of_a_reorg_counts_its_depth_from_where_it_began(net: Net, shop: str) -> None:
+async def test_a_restart_in_the_middle_of_a_reorg_counts_its_depth_from_where_it_began(
+    net: Net, shop: str
+) -> None:
     rules = replace(scenario.RULES, max_reorg_blocks=3)
     follower = Follower(net.engine, net.node, rules, Lease(net.engine, "follow", "one"), net.committed)
     assert await follower.step()
@@ -323,7 +341,9 @@ async def test_a_reorg_is_over_when_the_tip_is_as_high_again_and_not_before(net:
     await follower.close()
 
 
-async def test_a_rescan_that_a_shorter_fork_overtakes_is_done(net: Net, follower: Follower, shop: str) -> None:
+async def test_a_rescan_that_a_shorter_fork_overtakes_is_done(
+    net: Net, follower: Follower, shop: str
+) -> None:
     await net.mine(10, shop)
     await settle(follower)
     await net.rescan(9)
@@ -383,7 +403,9 @@ async def test_another_block_than_was_asked_for_is_not_taken(net: Net, follower:
         await follower.step()
 
 
-async def test_a_node_that_forgot_between_two_answers_is_no_fork(net: Net, follower: Follower, shop: str) -> None:
+async def test_a_node_that_forgot_between_two_answers_is_no_fork(
+    net: Net, follower: Follower, shop: str
+) -> None:
     """Behind one address there may be two nodes, one of them behind: no hash at our height means wait."""
     await net.mine(3, shop)
     await settle(follower)
@@ -493,7 +515,9 @@ async def test_a_rescan_finds_what_was_paid_before_the_start_and_nothing_twice(n
     assert await received(net.engine) == (5, 0)
 
 
-async def test_blocks_that_come_during_a_rescan_are_taken_first(net: Net, follower: Follower, shop: str) -> None:
+async def test_blocks_that_come_during_a_rescan_are_taken_first(
+    net: Net, follower: Follower, shop: str
+) -> None:
     await net.mine(BATCH + 20, shop)
     await settle(follower)
     await net.rescan(1)
@@ -592,7 +616,9 @@ def test_the_anchors_come_in_one_batch() -> None:
     assert ANCHORS <= BATCH
 
 
-async def test_every_coin_is_found_at_the_node_while_its_tip_is_ours(net: Net, follower: Follower, shop: str) -> None:
+async def test_every_coin_is_found_at_the_node_while_its_tip_is_ours(
+    net: Net, follower: Follower, shop: str
+) -> None:
     await net.mine(3, shop)
     await settle(follower)
 

@@ -86,7 +86,9 @@ def test_only_what_pays_or_spends_us_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("index", "looked_at"), [(0, 1 + 6 + 1), (2, 1 + 6 + 3)])
-def test_a_payment_moves_the_end_of_its_branch_on_so_that_the_gap_follows_it(index: int, looked_at: int) -> None:
+def test_a_payment_moves_the_end_of_its_branch_on_so_that_the_gap_follows_it(
+    index: int, looked_at: int
+) -> None:
     looking = search(3)
     assert not looking.extended
 

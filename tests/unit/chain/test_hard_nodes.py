@@ -98,12 +98,17 @@ async def test_a_node_whose_chain_has_less_work_now_is_waited_for_and_that_is_sa
             f"the node is at block {top - 3} and the ledger at block {top}: the node has less work, and is waited for"
         )
         await harness.mine(3)
-        assert "the node follows another chain that has no more work than the ledger's" in harness.follower.lacks()
+        assert (
+            "the node follows another chain that has no more work than the ledger's"
+            in harness.follower.lacks()
+        )
         await harness.mine(1)
         assert (harness.follower.lacks(), await height(harness)) == ("", top + 1)
 
 
-async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_all_goes_on(place: Place) -> None:
+async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_all_goes_on(
+    place: Place,
+) -> None:
     async with place.running() as (_, harness):
         await begun(harness)
         payment, top = await paying(harness), await height(harness)
@@ -179,7 +184,9 @@ async def test_blocks_that_the_node_has_pruned_before_the_ledger_took_them_are_n
         assert (pruned, await height(harness)) == (top + 5, top)
 
 
-async def test_a_ledger_that_is_above_what_a_node_has_pruned_is_followed_through_a_reorg(place: Place) -> None:
+async def test_a_ledger_that_is_above_what_a_node_has_pruned_is_followed_through_a_reorg(
+    place: Place,
+) -> None:
     async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, harness):
         await begun(harness)
         await harness.call("pruneblockchain", await height(harness))

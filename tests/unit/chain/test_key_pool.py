@@ -74,11 +74,14 @@ async def test_ready_keys_are_those_of_the_seed(
     async with engine.connect() as db:
         rows = list(await db.execute(sa.select(ready_keys).order_by(ready_keys.c.number)))
     assert [(row.number, row.xpub, row.address) for row in rows] == [
-        (key.number, key.xpub, dogecoin.to_address(REGTEST, key.address_script)) for key in seed[1].account_xpubs(0, 7)
+        (key.number, key.xpub, dogecoin.to_address(REGTEST, key.address_script))
+        for key in seed[1].account_xpubs(0, 7)
     ]
 
 
-async def test_it_is_filled_again_when_it_is_half_empty_and_not_before(engine: AsyncEngine, pool: Pool) -> None:
+async def test_it_is_filled_again_when_it_is_half_empty_and_not_before(
+    engine: AsyncEngine, pool: Pool
+) -> None:
     filling = pool(20)
     await fill(filling)
 
@@ -89,7 +92,9 @@ async def test_it_is_filled_again_when_it_is_half_empty_and_not_before(engine: A
     assert await numbers(engine) == list(range(11, 31))
 
 
-async def test_after_a_restart_it_is_filled_whole_and_no_number_is_given_twice(engine: AsyncEngine, pool: Pool) -> None:
+async def test_after_a_restart_it_is_filled_whole_and_no_number_is_given_twice(
+    engine: AsyncEngine, pool: Pool
+) -> None:
     await fill(pool(20))
     await take(engine, 3)
 
@@ -144,7 +149,9 @@ async def test_one_fills_and_the_other_stands_by(engine: AsyncEngine, pool: Pool
     assert await fill(one) == 1
 
 
-async def test_two_that_both_believe_to_be_the_only_one_make_every_key_once(engine: AsyncEngine, pool: Pool) -> None:
+async def test_two_that_both_believe_to_be_the_only_one_make_every_key_once(
+    engine: AsyncEngine, pool: Pool
+) -> None:
     one, two = pool(40, "same"), pool(40, "same")
 
     await asyncio.gather(*(each.step() for each in (one, two) * 3))

@@ -16,12 +16,8 @@ from app.domain.dogecoin import MAIN, REGTEST, TEST, Network
 VECTORS = Path(__file__).parents[2] / "vectors"
 WORDS = "abandon " * 11 + "about"
 XPUB = "dgub8rUhDtD3YFGZTUphBfpBbzvFxSMKQXYLzg87Me2ta78r2SdVLmypBUkkxrrn9RTnchsyiJSkHZyLWxD13ibBiXtuFWktBoDaGaZjQUBLNLs"
-GIGAWALLET_MASTER = (
-    "dgpv51eADS3spNJh8h13wso3DdDAw3EJRqWvftZyjTNCFEG7gqV6zsZmucmJR6xZfvgfmzUthVC6LNicBeNNDQdLiqjQJjPeZnxG8uW3Q3gCA3e"
-)
-SECOND_GIGAWALLET_MASTER = (
-    "dgpv51eADS3spNJh7z2oc8LgNLeJiwiPNgdEFcdtAhtCqDQ76SwphcQq74jZCRTZ2nF5RpmKx9P4Mm55RTopNQePWiSBfzyJ3jgRoxVbVLF6BCY"
-)
+GIGAWALLET_MASTER = "dgpv51eADS3spNJh8h13wso3DdDAw3EJRqWvftZyjTNCFEG7gqV6zsZmucmJR6xZfvgfmzUthVC6LNicBeNNDQdLiqjQJjPeZnxG8uW3Q3gCA3e"
+SECOND_GIGAWALLET_MASTER = "dgpv51eADS3spNJh7z2oc8LgNLeJiwiPNgdEFcdtAhtCqDQ76SwphcQq74jZCRTZ2nF5RpmKx9P4Mm55RTopNQePWiSBfzyJ3jgRoxVbVLF6BCY"
 
 
 def base58_payload(text: str) -> bytes:
@@ -40,7 +36,9 @@ def address_of(network: Network, public_key: bytes) -> str | None:
 
 
 def oracle_account(network: Network, words: str, number: int) -> Bip32Slip10Secp256k1:
-    versions = Bip32KeyNetVersions(network.bip32_public.to_bytes(4, "big"), network.bip32_private.to_bytes(4, "big"))
+    versions = Bip32KeyNetVersions(
+        network.bip32_public.to_bytes(4, "big"), network.bip32_private.to_bytes(4, "big")
+    )
     master = Bip32Slip10Secp256k1.FromSeed(Bip39SeedGenerator(words).Generate(), versions)
     return master.DerivePath(f"44'/{network.coin_type}'/{number}'")
 
@@ -72,10 +70,22 @@ def test_a_gigawallet_master_key_gives_gigawallets_id_and_addresses() -> None:
     account = master.hardened(44).hardened(3).hardened(0).public()
 
     assert address_of(MAIN, master.public().public_key) == "DJWUvdpZ5k4Q8nwVrMCpWVdxy8D8kshdLy"
-    assert address_of(MAIN, dogecoin.address_key(account, dogecoin.RECEIVE, 0)) == "DCm7oSg95sxwn3sWxYUDHgKKbB2mDmuR3B"
-    assert address_of(MAIN, dogecoin.address_key(account, dogecoin.RECEIVE, 1)) == "D6Tvxs1CcWiFW2n1jyChsueSS6riruDLhy"
-    assert address_of(MAIN, dogecoin.address_key(account, dogecoin.CHANGE, 0)) == "D91jVi3CVGhRmyt83fhMdL4UJWtDuiTZET"
-    assert address_of(MAIN, dogecoin.address_key(account, dogecoin.CHANGE, 1)) == "DQTAj5PZpKT8YfGWg2cscLjT1aeLHLESKx"
+    assert (
+        address_of(MAIN, dogecoin.address_key(account, dogecoin.RECEIVE, 0))
+        == "DCm7oSg95sxwn3sWxYUDHgKKbB2mDmuR3B"
+    )
+    assert (
+        address_of(MAIN, dogecoin.address_key(account, dogecoin.RECEIVE, 1))
+        == "D6Tvxs1CcWiFW2n1jyChsueSS6riruDLhy"
+    )
+    assert (
+        address_of(MAIN, dogecoin.address_key(account, dogecoin.CHANGE, 0))
+        == "D91jVi3CVGhRmyt83fhMdL4UJWtDuiTZET"
+    )
+    assert (
+        address_of(MAIN, dogecoin.address_key(account, dogecoin.CHANGE, 1))
+        == "DQTAj5PZpKT8YfGWg2cscLjT1aeLHLESKx"
+    )
     second = master_of(SECOND_GIGAWALLET_MASTER).public()
     assert address_of(MAIN, second.public_key) == "DJt45oTXDxBiJBRZeMtXm4wu4kc5yPePYn"
 
@@ -83,7 +93,9 @@ def test_a_gigawallet_master_key_gives_gigawallets_id_and_addresses() -> None:
 def test_an_accounts_id_pays_the_accounts_own_key() -> None:
     [ready] = keys.Keyring(MAIN, WORDS).account_xpubs(5, 1)
 
-    assert dogecoin.to_address(MAIN, ready.address_script) == address_of(MAIN, dogecoin.parse(ready.xpub).public_key)
+    assert dogecoin.to_address(MAIN, ready.address_script) == address_of(
+        MAIN, dogecoin.parse(ready.xpub).public_key
+    )
 
 
 def test_core_gives_its_private_keys_the_addresses_we_do() -> None:
@@ -106,7 +118,9 @@ def test_core_gives_its_private_keys_the_addresses_we_do() -> None:
     branch=st.integers(0, 1),
     index=st.integers(0, dogecoin.HARDENED - 1),
 )
-def test_every_key_is_the_oracles_key(entropy: bytes, network: Network, number: int, branch: int, index: int) -> None:
+def test_every_key_is_the_oracles_key(
+    entropy: bytes, network: Network, number: int, branch: int, index: int
+) -> None:
     words = str(Bip39MnemonicGenerator().FromEntropy(entropy).ToStr())
     account = oracle_account(network, words, number)
 
@@ -142,7 +156,9 @@ def test_ten_thousand_ready_keys_cost_under_two_seconds() -> None:
     assert time.process_time() - started < 0.2
 
 
-@pytest.mark.parametrize(("first", "count"), [(-1, 1), (dogecoin.HARDENED, 1), (0, keys.MAX_BATCH + 1), (0, -1)])
+@pytest.mark.parametrize(
+    ("first", "count"), [(-1, 1), (dogecoin.HARDENED, 1), (0, keys.MAX_BATCH + 1), (0, -1)]
+)
 def test_there_are_no_accounts_beyond_the_tree(first: int, count: int) -> None:
     with pytest.raises(ValueError, match=r"hardened|more than"):
         keys.Keyring(MAIN, WORDS).account_xpubs(first, count)
@@ -157,7 +173,9 @@ def test_a_number_without_a_key_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
             raise dogecoin.InvalidChild
         return derive(parent, number)
 
-    monkeypatch.setattr(keys.SecretKey, "hardened", without_one)  # in nature one number in 2^127 is such a one
+    monkeypatch.setattr(
+        keys.SecretKey, "hardened", without_one
+    )  # in nature one number in 2^127 is such a one
 
     assert [key.number for key in keyring.account_xpubs(0, 3)] == [0, 2]
 
@@ -172,7 +190,9 @@ def test_reprs_show_no_secret_and_no_xpub() -> None:
     keyring = keys.Keyring(MAIN, WORDS)
     secret = keyring.private_key(0, 0, 0).secret
 
-    shown = f"{keyring!r} {keyring!s} {keyring.account_xpubs(0, 1)!r} {keys.master(WORDS)!r} {keyring._coin!r}"
+    shown = (
+        f"{keyring!r} {keyring!s} {keyring.account_xpubs(0, 1)!r} {keys.master(WORDS)!r} {keyring._coin!r}"
+    )
 
     assert "abandon" not in shown
     assert XPUB not in shown

@@ -94,7 +94,9 @@ async def test_after_a_restore_an_account_is_paid_out_again_only_once_that_is_me
     await harness.fund("shop", 100)
     to = await harness.stranger()
     async with harness.engine.begin() as db:
-        await accounts.put(db, [AccountOrder("shop", {"payout_address": to, "payout_threshold": doge(50)})], REGTEST)
+        await accounts.put(
+            db, [AccountOrder("shop", {"payout_address": to, "payout_threshold": doge(50)})], REGTEST
+        )
     dump = await dumped(server, harness)
     await Payouts(harness.engine, REGTEST, harness.committed).step()
     await harness.send()
@@ -144,7 +146,9 @@ async def test_a_database_that_is_not_behind_is_left_alone(harness: ChainHarness
     assert await harness.states(waiting) == ["PENDING"]
 
 
-async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looked(harness: ChainHarness) -> None:
+async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looked(
+    harness: ChainHarness,
+) -> None:
     addresses = await harness.fund("shop", 100, 50)
     await harness.mine_only(await harness.steal(addresses[0]))
     payment = await harness.pay(await harness.stranger(), 10)
@@ -152,13 +156,17 @@ async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looke
     assert await harness.send() == 0
     async with harness.engine.connect() as db:
         assert "spent by a transaction that is not ours" in (await payments.reason(db) or "")
-    with pytest.raises(CannotBeDone, match=r"100 DOGE more than there are coins.* `kennel resume --owing 100`"):
+    with pytest.raises(
+        CannotBeDone, match=r"100 DOGE more than there are coins.* `kennel resume --owing 100`"
+    ):
         await maintenance.resume(harness.engine, harness.node)
     with pytest.raises(CannotBeDone, match="--owing 100"):
         await maintenance.resume(harness.engine, harness.node, owing=doge(99))
     assert await harness.send() == 0
     assert "is not ours" in await maintenance.resume(harness.engine, harness.node, owing=doge(100))
-    assert await maintenance.resume(harness.engine, harness.node, owing=doge(100)) == "Payments were not paused."
+    assert (
+        await maintenance.resume(harness.engine, harness.node, owing=doge(100)) == "Payments were not paused."
+    )
     await harness.send()
 
     assert await harness.states(payment) == ["BROADCAST"]
@@ -181,7 +189,8 @@ async def test_what_somebody_stole_is_borne_by_the_platform_and_payments_go_on(h
         == "platform has borne 100 DOGE: every balance has its coins."
     )
     assert (
-        await maintenance.cover(harness.engine, "platform") == "Every balance has its coins: there is nothing to bear."
+        await maintenance.cover(harness.engine, "platform")
+        == "Every balance has its coins: there is nothing to bear."
     )
     assert "Payments go on" in await maintenance.resume(harness.engine, harness.node)
 

@@ -71,7 +71,9 @@ async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(harne
     ]
 
 
-async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_way_again(harness: ChainHarness) -> None:
+async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_way_again(
+    harness: ChainHarness,
+) -> None:
     payment = await harness.pay(await harness.stranger(), 10)
     await harness.send()
     await harness.mine()
@@ -83,7 +85,11 @@ async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_wa
     await harness.mine_only()
 
     [told] = await said(harness.engine, "PAYMENT_", "ACC_PAYMENT")
-    assert (told["type"], told["payment_id"], told["state"]) == ("PAYMENT_UNCONFIRMED", payment.id, "BROADCAST")
+    assert (told["type"], told["payment_id"], told["state"]) == (
+        "PAYMENT_UNCONFIRMED",
+        payment.id,
+        "BROADCAST",
+    )
 
 
 async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(harness: ChainHarness) -> None:

@@ -23,7 +23,9 @@ async def test_the_chain_state_is_what_core_said(client: node.Node) -> None:
     )
 
 
-async def test_hashes_come_in_one_request_and_end_where_the_chain_ends(client: node.Node, core: replay.Replay) -> None:
+async def test_hashes_come_in_one_request_and_end_where_the_chain_ends(
+    client: node.Node, core: replay.Replay
+) -> None:
     hashes = await client.hashes(0, 90)
 
     assert hashes == [GENESIS, *map(header.internal, replay.MINED)]
@@ -80,7 +82,9 @@ async def test_an_unknown_header_is_none(client: node.Node, core: replay.Replay)
 async def test_what_core_said_to_transactions_is_what_send_says(client: node.Node) -> None:
     sent = [call for call in replay.RECORDING["calls"] if call.get("method") == "sendrawtransaction"]
     first = {
-        call["params"][0]: json.loads(call["response_text"]) for call in reversed(sent) if len(call["params"]) == 1
+        call["params"][0]: json.loads(call["response_text"])
+        for call in reversed(sent)
+        if len(call["params"]) == 1
     }
 
     for raw, said in first.items():
@@ -90,10 +94,16 @@ async def test_what_core_said_to_transactions_is_what_send_says(client: node.Nod
 
 
 def shown(said: bytes | rpc.NodeError) -> object:
-    return {"code": said.code, "message": said.message} if isinstance(said, rpc.NodeError) else header.display(said)
+    return (
+        {"code": said.code, "message": said.message}
+        if isinstance(said, rpc.NodeError)
+        else header.display(said)
+    )
 
 
 async def test_amounts_are_exact(client: node.Node) -> None:
-    said = await client.call("gettxout", "8ba20c7256b3f633df25449fad633c2dab809d29981c34ab80f21a405712da13", 0, True)
+    said = await client.call(
+        "gettxout", "8ba20c7256b3f633df25449fad633c2dab809d29981c34ab80f21a405712da13", 0, True
+    )
 
     assert said["value"] == Decimal("123456.78901234")

@@ -62,7 +62,9 @@ class Net:
         await self.node.call("generatetoaddress", number, NOWHERE)
 
     async def follow(self, engine: AsyncEngine) -> None:
-        following = follower.Follower(engine, self.node, scenario.RULES, Lease(engine, "follow", "test"), lambda: None)
+        following = follower.Follower(
+            engine, self.node, scenario.RULES, Lease(engine, "follow", "test"), lambda: None
+        )
         while await following.step():
             pass
         await following.close()
@@ -116,12 +118,16 @@ async def issue(engine: AsyncEngine, numbers: Mapping[str, int]) -> dict[str, li
     await scenario.make_ready(engine, len(numbers))
     async with engine.begin() as connection:
         await accounts.put(connection, [AccountOrder(name, {}) for name in numbers], REGTEST)
-    orders = [InvoiceOrder(name, (scenario.item(1),)) for name, number in numbers.items() for _ in range(number)]
+    orders = [
+        InvoiceOrder(name, (scenario.item(1),)) for name, number in numbers.items() for _ in range(number)
+    ]
     found: dict[str, list[str]] = {name: [] for name in numbers}
     for start in range(0, len(orders), 5_000):
         async with engine.begin() as connection:
             part = orders[start : start + 5_000]
-            made = await invoices.create(connection, part, REGTEST, scenario.RULES.confirmations, scenario.token)
+            made = await invoices.create(
+                connection, part, REGTEST, scenario.RULES.confirmations, scenario.token
+            )
         for order, invoice in zip(part, made, strict=True):
             found[order.foreign_id].append(scenario.accepted(invoice).address)
     return found
@@ -156,7 +162,10 @@ async def test_hundreds_of_accounts_and_addresses_with_holes_between_come_back_a
     issued = await issue(before, numbers)
     early = [(all_[0], scenario.doge(2) + n) for n, all_ in enumerate(issued.values()) if all_ and n % 3]
     late = [
-        (all_[i], scenario.doge(3) + n) for n, all_ in enumerate(issued.values()) for i in (19, 40) if len(all_) == 41
+        (all_[i], scenario.doge(3) + n)
+        for n, all_ in enumerate(issued.values())
+        for i in (19, 40)
+        if len(all_) == 41
     ]
     owners = [(address(0, 0, 0), scenario.doge(5)), (KEYS_OF_ACCOUNTS[4], scenario.doge(6))]
     await net.pay([*late, *owners])
@@ -177,7 +186,9 @@ async def test_hundreds_of_accounts_and_addresses_with_holes_between_come_back_a
     assert report.deposits == len(early) + len(late) + len(owners) + 50
 
 
-KEYS_OF_ACCOUNTS = [dogecoin.to_address(REGTEST, key.address_script) or "" for key in KEYS.account_xpubs(0, 10)]
+KEYS_OF_ACCOUNTS = [
+    dogecoin.to_address(REGTEST, key.address_script) or "" for key in KEYS.account_xpubs(0, 10)
+]
 
 
 async def expected(engine: AsyncEngine, account: int, gap: int) -> tuple[str, int, int]:
@@ -185,7 +196,11 @@ async def expected(engine: AsyncEngine, account: int, gap: int) -> tuple[str, in
     paid = sa.select(sa.func.coalesce(sa.func.max(deposits.c.index), -1))
     async with engine.connect() as connection:
         last = await connection.scalar(paid.where(deposits.c.account_id == account, deposits.c.branch == 0))
-    return f"recovered-{account}", recovery.beyond(-1 if last is None else last, gap), recovery.beyond(-1, gap)
+    return (
+        f"recovered-{account}",
+        recovery.beyond(-1 if last is None else last, gap),
+        recovery.beyond(-1, gap),
+    )
 
 
 @pytest.mark.parametrize("order", [(0, 999, 1998), (1998, 999, 0), (999, 0, 1998)])
@@ -193,7 +208,9 @@ async def test_payments_at_the_end_of_each_gap_are_found_in_whatever_order_they_
     net: Net, order: tuple[int, ...]
 ) -> None:
     for n, index in enumerate(order):
-        await net.pay([(address(1, 0, index), scenario.doge(n + 1)), (address(1, 1, index), scenario.doge(10 + n))])
+        await net.pay(
+            [(address(1, 0, index), scenario.doge(n + 1)), (address(1, 1, index), scenario.doge(10 + n))]
+        )
     await net.mine(6)
 
     report = await net.recover(2, gap=1_000)
@@ -305,7 +322,9 @@ async def test_a_recovery_that_is_killed_while_it_writes_leaves_nothing_and_star
     assert await balances(net.engine) == {0: (scenario.doge(4), 0)}
 
 
-async def test_a_chain_that_changes_while_it_is_read_stops_the_recovery_which_then_starts_over(net: Net) -> None:
+async def test_a_chain_that_changes_while_it_is_read_stops_the_recovery_which_then_starts_over(
+    net: Net,
+) -> None:
     await net.pay([(address(0, 0, 0), scenario.doge(4))])
     await net.mine(8)
 
@@ -348,7 +367,9 @@ async def test_a_node_that_is_away_for_a_moment_is_waited_for(net: Net) -> None:
     assert await balances(net.engine) == {0: (scenario.doge(4), 0)}
 
 
-async def test_addresses_that_were_given_out_and_not_paid_go_on_crediting_and_are_not_given_out_again(net: Net) -> None:
+async def test_addresses_that_were_given_out_and_not_paid_go_on_crediting_and_are_not_given_out_again(
+    net: Net,
+) -> None:
     await net.pay([(address(0, 0, 3), scenario.doge(1))])
     await net.recover(2, gap=1_000)
 
@@ -487,7 +508,10 @@ async def test_a_pruned_node_is_refused(net: Net) -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "gap", "first_free"), [(-1, 1_000, 20), (0, 1_000, 21), (999, 1_000, 1_500), (99, 1_000, 200), (7, 2, 9)]
+    ("last", "gap", "first_free"),
+    [(-1, 1_000, 20), (0, 1_000, 21), (999, 1_000, 1_500), (99, 1_000, 200), (7, 2, 9)],
 )
-def test_as_many_addresses_as_were_used_count_as_given_out_beyond_them(last: int, gap: int, first_free: int) -> None:
+def test_as_many_addresses_as_were_used_count_as_given_out_beyond_them(
+    last: int, gap: int, first_free: int
+) -> None:
     assert recovery.beyond(last, gap) == first_free

@@ -41,7 +41,9 @@ async def test_what_must_not_happen_twice_is_not_asked_again_after_a_reset(
     assert not core.requests
 
 
-async def test_a_node_that_warms_up_says_so_to_calls_and_to_batches(client: node.Node, core: replay.Replay) -> None:
+async def test_a_node_that_warms_up_says_so_to_calls_and_to_batches(
+    client: node.Node, core: replay.Replay
+) -> None:
     core.faults += [replay.failing(-28, "Verifying blocks..."), replay.failing(-28, "Rewinding blocks...")]
 
     with pytest.raises(rpc.NodeWarmingUp, match="Verifying blocks"):
@@ -50,7 +52,9 @@ async def test_a_node_that_warms_up_says_so_to_calls_and_to_batches(client: node
         await client.hashes(0, 2)
 
 
-async def test_a_new_cookie_is_read_once_when_the_old_one_is_refused(core: replay.Replay, tmp_path: Path) -> None:
+async def test_a_new_cookie_is_read_once_when_the_old_one_is_refused(
+    core: replay.Replay, tmp_path: Path
+) -> None:
     cookie = tmp_path / ".cookie"
     cookie.write_text("user:pass word\n")
     async with node.Node(f"http://127.0.0.1:{core.port}", cookie) as client:
@@ -68,7 +72,9 @@ async def test_a_new_cookie_is_read_once_when_the_old_one_is_refused(core: repla
             await client.block_hash(0)
 
 
-async def test_a_wrong_password_is_refused_at_once_and_appears_nowhere(core: replay.Replay, naps: replay.Naps) -> None:
+async def test_a_wrong_password_is_refused_at_once_and_appears_nowhere(
+    core: replay.Replay, naps: replay.Naps
+) -> None:
     async with node.Node(f"http://user:hush@127.0.0.1:{core.port}", sleep=naps) as client:
         with pytest.raises(rpc.NodeRefused) as raised:
             await client.chain_state()
@@ -157,7 +163,9 @@ async def test_a_gateway_without_a_node_behind_it_is_away(client: node.Node, cor
 
 
 async def test_a_node_that_starts_or_stops_is_said_to(client: node.Node, core: replay.Replay) -> None:
-    core.faults.append(replay.saying(503, b"<HTML><HEAD><TITLE>503 Service Unavailable</TITLE></HEAD></HTML>"))
+    core.faults.append(
+        replay.saying(503, b"<HTML><HEAD><TITLE>503 Service Unavailable</TITLE></HEAD></HTML>")
+    )
 
     with pytest.raises(rpc.NodeAway, match=r"is starting or stopping \(HTTP 503\)\.$"):
         await client.chain_state()

@@ -104,7 +104,9 @@ async def test_a_database_that_has_no_keys_yet_is_that_of_the_first_seed_that_co
         await opened(engine, second)
 
 
-async def test_what_a_recovery_takes_over_holds_no_key_of_another_seed(engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_what_a_recovery_takes_over_holds_no_key_of_another_seed(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
     """Somebody started Kennel on the new database before the old seed was there."""
     new, old = seed_at(tmp_path / "new"), seed_at(tmp_path / "old", scenario.WORDS)
     started = pool(engine, new, await opened(engine, new))
@@ -120,7 +122,9 @@ async def test_what_a_recovery_takes_over_holds_no_key_of_another_seed(engine: A
     assert (await opened(engine, old)).fingerprint == old.open("").fingerprint
 
 
-async def test_a_recovery_keeps_the_keys_that_its_own_seed_made_ready(engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_a_recovery_keeps_the_keys_that_its_own_seed_made_ready(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
     file = seed_at(tmp_path / "home", scenario.WORDS)
     keyring = await opened(engine, file)
     await pool(engine, file, keyring).step()

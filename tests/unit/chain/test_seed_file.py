@@ -208,7 +208,9 @@ def alter(file: SeedFile, change: dict[str, Any]) -> None:
         {"highest_account": "5"},
     ],
 )
-def test_a_hostile_file_is_refused_before_anything_is_computed(file: SeedFile, change: dict[str, Any]) -> None:
+def test_a_hostile_file_is_refused_before_anything_is_computed(
+    file: SeedFile, change: dict[str, Any]
+) -> None:
     file.create(PASSPHRASE)
     alter(file, change)
 
@@ -216,7 +218,9 @@ def test_a_hostile_file_is_refused_before_anything_is_computed(file: SeedFile, c
         file.open(PASSPHRASE)
 
 
-@pytest.mark.parametrize("text", [b"", b"null", b"[]", b"[" * 16_000, b"{" * 17_000, b"\xff\xfe", b'{"checksum":1}'])
+@pytest.mark.parametrize(
+    "text", [b"", b"null", b"[]", b"[" * 16_000, b"{" * 17_000, b"\xff\xfe", b'{"checksum":1}']
+)
 def test_what_is_no_seed_file_is_refused(file: SeedFile, text: bytes) -> None:
     file.path.parent.mkdir()
     file.path.write_bytes(text)

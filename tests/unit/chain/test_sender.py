@@ -122,7 +122,9 @@ async def test_change_below_the_dust_limit_goes_to_the_fee(harness: ChainHarness
     assert await harness.states(payment) == ["CONFIRMED"]
 
 
-async def test_a_fee_above_its_limit_fails_the_payment_and_gives_the_money_back(harness: ChainHarness) -> None:
+async def test_a_fee_above_its_limit_fails_the_payment_and_gives_the_money_back(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", *[1] * 40)
 
     payment = await harness.pay(NOWHERE, 38, max_fee=doge("0.01"))
@@ -136,7 +138,9 @@ async def test_a_fee_above_its_limit_fails_the_payment_and_gives_the_money_back(
     assert await harness.send() == 0
 
 
-async def test_a_payment_whose_coins_are_not_there_waits_and_lets_the_next_one_pass(harness: ChainHarness) -> None:
+async def test_a_payment_whose_coins_are_not_there_waits_and_lets_the_next_one_pass(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     await harness.fund("other", 10)
     kept = await harness.pay(NOWHERE, 60, kind="paytx")
@@ -161,7 +165,9 @@ async def test_however_many_wait_for_their_coins_others_are_paid(harness: ChainH
     await harness.fund("other", 10)
     await harness.pay(NOWHERE, 1, kind="paytx")
     await harness.send()
-    waiting = [await harness.pay(NOWHERE, 11, max_fee=doge("0.1")) for _ in range(signing_queue.BATCH_SIZE + 1)]
+    waiting = [
+        await harness.pay(NOWHERE, 11, max_fee=doge("0.1")) for _ in range(signing_queue.BATCH_SIZE + 1)
+    ]
 
     passing = await harness.pay(NOWHERE, 5, "other")
     await harness.send()
@@ -261,7 +267,9 @@ async def test_a_block_that_comes_before_the_nodes_answer_was_noted_confirms_the
     assert await harness.send() == 0
 
 
-async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_mined(harness: ChainHarness) -> None:
+async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_mined(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     payment = await harness.pay(NOWHERE, 10)
     await harness.send()
@@ -281,7 +289,9 @@ async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_m
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(harness: ChainHarness, depth: int) -> None:
+async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(
+    harness: ChainHarness, depth: int
+) -> None:
     await harness.fund("shop", 100)
     to = await harness.stranger()
     payment = await harness.pay(to, 10)
@@ -324,7 +334,9 @@ async def test_batched_payments_share_one_transaction_and_its_fee(harness: Chain
     assert [await harness.received(to) for to in people] == [doge(1), doge(2), doge(3), doge(4)]
 
 
-async def test_a_batched_payment_whose_coins_are_not_there_does_not_hold_up_the_others(harness: ChainHarness) -> None:
+async def test_a_batched_payment_whose_coins_are_not_there_does_not_hold_up_the_others(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     await harness.fund("other", 10)
     await harness.pay(NOWHERE, 60, kind="paytx")
@@ -388,7 +400,9 @@ async def test_an_exact_fee_is_exact_where_there_is_another_coin(harness: ChainH
     assert (await harness.balance()).available == doge(30) - doge("9.995")
 
 
-async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment_once(harness: ChainHarness) -> None:
+async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment_once(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", *[20] * 8)
     other = harness.make_sender()
     to = await harness.stranger()
@@ -460,7 +474,9 @@ async def test_several_chains_of_change_never_meet_in_one_that_is_too_long(harne
     large = await harness.pay(NOWHERE, 6)
     await harness.send()
 
-    assert len(await harness.mempool()) == len([row for row in await harness.sent() if row["state"] == "sent"])
+    assert len(await harness.mempool()) == len(
+        [row for row in await harness.sent() if row["state"] == "sent"]
+    )
     await harness.mine()
     await harness.later()
     await harness.send()
@@ -490,7 +506,9 @@ async def test_a_payment_waits_where_it_would_join_two_chains_into_one_that_is_t
     assert await harness.states(*small, joining) == ["CONFIRMED"] * 27
 
 
-async def test_payments_that_wait_together_are_signed_in_one_transaction_of_the_database(harness: ChainHarness) -> None:
+async def test_payments_that_wait_together_are_signed_in_one_transaction_of_the_database(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", *[5] * 4)  # so that the others spend change of these
     await harness.fund("other", 20)
     made = [await harness.pay(NOWHERE, 1, who) for who in ["shop", "other"] * 6]
@@ -546,8 +564,15 @@ async def test_a_payment_that_the_database_does_not_take_stops_no_other(harness:
     stopped = await harness.pay(NOWHERE, 5)
     others = [await harness.pay(NOWHERE, 5, "other") for _ in range(2)]
     async with harness.engine.begin() as db:
-        account, xpub = (await db.execute(sa.text("SELECT id, xpub FROM accounts WHERE foreign_id = 'shop'"))).one()
-        taken = {"script": dogecoin.script_at(xpub, dogecoin.CHANGE, 0), "branch": 1, "index": 0, "purpose": "change"}
+        account, xpub = (
+            await db.execute(sa.text("SELECT id, xpub FROM accounts WHERE foreign_id = 'shop'"))
+        ).one()
+        taken = {
+            "script": dogecoin.script_at(xpub, dogecoin.CHANGE, 0),
+            "branch": 1,
+            "index": 0,
+            "purpose": "change",
+        }
         await db.execute(sa.insert(tables.addresses).values(account_id=account, **taken))
 
     for _ in range(8):
@@ -564,10 +589,14 @@ async def test_a_payment_that_the_database_does_not_take_stops_no_other(harness:
 async def rename(harness: ChainHarness, script: bytes, to: bytes) -> None:
     """Note another script for a path than its key has, as a database that fits another seed would."""
     async with harness.engine.begin() as db:
-        await db.execute(sa.update(tables.addresses).where(tables.addresses.c.script == script).values(script=to))
+        await db.execute(
+            sa.update(tables.addresses).where(tables.addresses.c.script == script).values(script=to)
+        )
 
 
-async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it(harness: ChainHarness) -> None:
+async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it(
+    harness: ChainHarness,
+) -> None:
     """What is left over is no change but fee, so that the fee is a koinu less than all that was set aside."""
     limit = doge("0.0025")
     await harness.fund("shop", money.show(3 * doge(1) + 3 * limit - 1), "0.5")
@@ -610,7 +639,9 @@ async def test_of_50_payments_at_once_as_many_are_accepted_as_there_is_money_for
     )
 
 
-async def test_money_comes_back_only_when_a_strangers_spend_of_its_coin_is_deep(harness: ChainHarness) -> None:
+async def test_money_comes_back_only_when_a_strangers_spend_of_its_coin_is_deep(
+    harness: ChainHarness,
+) -> None:
     [address] = await harness.fund("shop", 100)
     payment = await harness.pay(NOWHERE, 10)
     await harness.send()
@@ -626,7 +657,9 @@ async def test_money_comes_back_only_when_a_strangers_spend_of_its_coin_is_deep(
     assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_FAILED"]
 
 
-async def test_what_was_built_on_a_payment_that_can_no_longer_happen_is_released_as_well(harness: ChainHarness) -> None:
+async def test_what_was_built_on_a_payment_that_can_no_longer_happen_is_released_as_well(
+    harness: ChainHarness,
+) -> None:
     [address] = await harness.fund("shop", 100)
     first = await harness.pay(NOWHERE, 10)
     second = await harness.pay(NOWHERE, 20)
@@ -692,7 +725,9 @@ async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(har
     await harness.send()
     asked: list[str] = []
     sa.event.listen(
-        harness.engine.sync_engine, "before_cursor_execute", lambda _db, _cursor, statement, *_: asked.append(statement)
+        harness.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _db, _cursor, statement, *_: asked.append(statement),
     )
 
     assert [await harness.sender.step() for _ in range(3)] == [False] * 3
@@ -704,4 +739,6 @@ async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(har
 
     looked = [statement for statement in asked[:3] + asked[paused:] if " leases " not in statement]
     assert looked
-    assert [statement for statement in looked if not statement.startswith("SELECT") or " FOR " in statement] == []
+    assert [
+        statement for statement in looked if not statement.startswith("SELECT") or " FOR " in statement
+    ] == []

@@ -16,7 +16,9 @@ from app.domain import dogecoin, payments
 from app.money import COIN
 from devnet import signatures
 
-CALLS = json.loads((Path(__file__).parents[2] / "vectors" / "core-regtest-recording.json").read_text())["calls"]
+CALLS = json.loads((Path(__file__).parents[2] / "vectors" / "core-regtest-recording.json").read_text())[
+    "calls"
+]
 KEYS = [coincurve.PrivateKey(bytes(31) + bytes((number,))) for number in range(1, 6)]
 SECRET = bytes.fromhex("5ec4e7" * 10 + "0001")
 
@@ -69,7 +71,9 @@ def test_all_of_cores_recorded_signatures_are_compared() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.binary(min_size=32, max_size=32), st.integers(0, 2**32 - 1)), min_size=1, max_size=300),
+    st.lists(
+        st.tuples(st.binary(min_size=32, max_size=32), st.integers(0, 2**32 - 1)), min_size=1, max_size=300
+    ),
     st.lists(st.builds(wire.Output, st.integers(0, COIN), st.binary(max_size=300)), min_size=1, max_size=3),
     st.integers(0, 2**32 - 1),
 )
@@ -96,7 +100,9 @@ def test_the_node_finds_no_fault_in_what_is_signed_and_it_is_no_larger_than_was_
     signed = signing.sign(built, spent, lambda index: KEYS[index % 5])
 
     assert not any(
-        signatures.fault(signed, index, spent[index]) for index in {0, 1, count // 2, count - 1} if index < count
+        signatures.fault(signed, index, spent[index])
+        for index in {0, 1, count // 2, count - 1}
+        if index < count
     )
     assert {found.sequence for found in signed.inputs} == {0xFFFFFFFF}
     worst = payments.size(count, [output.script for output in outputs])
@@ -106,7 +112,9 @@ def test_the_node_finds_no_fault_in_what_is_signed_and_it_is_no_larger_than_was_
 def test_a_signature_at_its_longest_makes_the_size_that_is_paid_for() -> None:
     spent = [script_of(KEYS[0])]
     sizes = [
-        signing.sign(signing.build([(bytes(32), number)], [wire.Output(COIN, spent[0])]), spent, lambda _: KEYS[0]).size
+        signing.sign(
+            signing.build([(bytes(32), number)], [wire.Output(COIN, spent[0])]), spent, lambda _: KEYS[0]
+        ).size
         for number in range(64)
     ]
 
@@ -131,7 +139,9 @@ def test_a_key_of_another_coin_is_refused_without_a_word_of_it() -> None:
     wrong = coincurve.PrivateKey(SECRET)
     built = signing.build([(bytes(32), 0), (bytes(32), 1)], [wire.Output(COIN, script_of(KEYS[0]))])
 
-    with pytest.raises(signing.CannotSign, match="input 1 cannot be signed: the key is not the one") as refused:
+    with pytest.raises(
+        signing.CannotSign, match="input 1 cannot be signed: the key is not the one"
+    ) as refused:
         signing.sign(built, [script_of(KEYS[0])] * 2, lambda index: (KEYS[0], wrong)[index])
 
     text = "".join(traceback.format_exception(refused.value))

@@ -90,7 +90,9 @@ async def unspent(harness: ChainHarness) -> int:
     """What the coins that lie in blocks are worth."""
     there = sa.and_(coins.c.height.is_not(None), coins.c.spent_height.is_(None))
     async with harness.engine.connect() as db:
-        return int(await db.scalar(sa.select(sa.func.coalesce(sa.func.sum(coins.c.amount), 0)).where(there)) or 0)
+        return int(
+            await db.scalar(sa.select(sa.func.coalesce(sa.func.sum(coins.c.amount), 0)).where(there)) or 0
+        )
 
 
 def txid(raw: str) -> bytes:
@@ -330,7 +332,9 @@ async def test_what_was_built_on_the_version_in_a_block_is_signed_again_on_a_twi
     assert shown[1].txid != before.txid
 
 
-async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(harness: ChainHarness) -> None:
+async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 10, 50, 50)
     payment = await harness.pay(await harness.stranger(), "9.99")
     await harness.send()

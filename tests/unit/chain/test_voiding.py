@@ -26,7 +26,9 @@ async def void(harness: ChainHarness, payment: Payment, *, unseen: bool = True) 
     """Void it, the node having been asked for its transaction."""
     [now] = await harness.shown(payment)
     async with harness.engine.begin() as db:
-        [outcome] = await voiding.void(db, [voiding.VoidOrder("shop", payment.id, now.txid if unseen else None)])
+        [outcome] = await voiding.void(
+            db, [voiding.VoidOrder("shop", payment.id, now.txid if unseen else None)]
+        )
     return outcome
 
 
@@ -53,7 +55,9 @@ async def test_an_unsigned_payment_is_voided_at_once_and_once(harness: ChainHarn
     assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_VOIDED"]
 
 
-async def test_a_payment_that_is_voided_while_the_sender_waits_for_it_is_not_signed(harness: ChainHarness) -> None:
+async def test_a_payment_that_is_voided_while_the_sender_waits_for_it_is_not_signed(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     payment = await harness.pay(await harness.stranger(), 10)
 
@@ -68,13 +72,19 @@ async def test_a_payment_that_is_voided_while_the_sender_waits_for_it_is_not_sig
     assert await harness.sent() == []
 
 
-async def test_a_signed_payment_is_cancelled_by_a_transaction_that_is_deep_enough(harness: ChainHarness) -> None:
+async def test_a_signed_payment_is_cancelled_by_a_transaction_that_is_deep_enough(
+    harness: ChainHarness,
+) -> None:
     payment = await signed(harness)
 
     assert accepted(await void(harness, payment)).state == "CANCELLING"
     await harness.send()
     [original, cancellation] = await harness.sent()
-    assert (cancellation["replaces"], original["sends"], cancellation["sends"]) == (original["id"], False, True)
+    assert (cancellation["replaces"], original["sends"], cancellation["sends"]) == (
+        original["id"],
+        False,
+        True,
+    )
     assert await harness.mempool() == [cancellation["txid"][::-1].hex()]
     await harness.mine()
     assert await harness.states(payment) == ["CANCELLING"]
@@ -102,7 +112,9 @@ async def test_a_payment_that_wins_against_its_cancellation_is_confirmed(harness
     assert (await harness.balance())[:4] == (doge(90) - (payment.fee or 0), 0, 0, 0)
 
 
-async def test_a_cancellation_that_a_reorganisation_takes_back_is_undone_to_the_koinu(harness: ChainHarness) -> None:
+async def test_a_cancellation_that_a_reorganisation_takes_back_is_undone_to_the_koinu(
+    harness: ChainHarness,
+) -> None:
     payment = await signed(harness)
     before = await harness.balance()
     await void(harness, payment)

@@ -63,7 +63,9 @@ def test_a_recorded_block_reads_as_the_node_described_it(at: int) -> None:
 
 
 def test_every_field_of_every_transaction_is_as_the_node_described_it() -> None:
-    raw, told = next((raw, told) for raw, told in recorded_blocks() if isinstance(told.get("tx", [""])[0], dict))
+    raw, told = next(
+        (raw, told) for raw, told in recorded_blocks() if isinstance(told.get("tx", [""])[0], dict)
+    )
 
     block = wire.parse_block(raw)
 
@@ -73,7 +75,9 @@ def test_every_field_of_every_transaction_is_as_the_node_described_it() -> None:
             entry["version"],
             entry["locktime"],
         )
-        assert [paid.value for paid in transaction.outputs] == [int(out["value"] * 10**8) for out in entry["vout"]]
+        assert [paid.value for paid in transaction.outputs] == [
+            int(out["value"] * 10**8) for out in entry["vout"]
+        ]
         assert [paid.script.hex() for paid in transaction.outputs] == [
             out["scriptPubKey"]["hex"] for out in entry["vout"]
         ]

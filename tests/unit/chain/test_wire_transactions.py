@@ -34,7 +34,9 @@ COINBASE = wire.assemble(
 def block_of(transactions: list[wire.Transaction], root: bytes | None = None) -> bytes:
     root = wire.merkle_root([transaction.txid for transaction in transactions]) if root is None else root
     top = struct.pack("<i32s32sIII", 0x00620004, bytes(32), root, 0, 0x207FFFFF, 0)
-    return top + wire.compact_size(len(transactions)) + b"".join(transaction.raw for transaction in transactions)
+    return (
+        top + wire.compact_size(len(transactions)) + b"".join(transaction.raw for transaction in transactions)
+    )
 
 
 @given(TRANSACTIONS)
@@ -56,7 +58,9 @@ def test_a_block_that_was_written_is_read_back(transactions: list[wire.Transacti
 
 
 @given(TRANSACTIONS, st.data())
-def test_a_transaction_cut_short_or_continued_is_refused(transaction: wire.Transaction, data: st.DataObject) -> None:
+def test_a_transaction_cut_short_or_continued_is_refused(
+    transaction: wire.Transaction, data: st.DataObject
+) -> None:
     end = data.draw(st.integers(0, len(transaction.raw) - 1))
 
     with pytest.raises(header.Unreadable):
@@ -84,14 +88,18 @@ def test_a_hash_is_shown_and_read_back(hash_: bytes) -> None:
     assert header.display(hash_) == hash_[::-1].hex()
 
 
-@pytest.mark.parametrize("text", ["", "zz" * 32, "00" * 31, "00" * 33, "0" * 63 + " ", " " * 64, "00 " * 21 + "0"])
+@pytest.mark.parametrize(
+    "text", ["", "zz" * 32, "00" * 31, "00" * 33, "0" * 63 + " ", " " * 64, "00 " * 21 + "0"]
+)
 def test_what_is_no_hash_is_refused(text: str) -> None:
     with pytest.raises(header.Unreadable):
         header.internal(text)
 
 
 def test_a_list_that_repeats_its_end_is_refused_although_the_root_agrees() -> None:
-    others = [wire.assemble([wire.Input(bytes((n,)) * 32, 0, b"", 0)], [wire.Output(n, b"")]) for n in range(1, 3)]
+    others = [
+        wire.assemble([wire.Input(bytes((n,)) * 32, 0, b"", 0)], [wire.Output(n, b"")]) for n in range(1, 3)
+    ]
     honest = [COINBASE, *others]
     root = wire.merkle_root([transaction.txid for transaction in honest])
 
@@ -151,7 +159,11 @@ def test_the_signatures_that_the_node_made_fit_the_sighash() -> None:
     for transaction in transactions:
         for at, spent in enumerate(transaction.inputs):
             signature, key = spent.script[1 : spent.script[0] + 1], spent.script[spent.script[0] + 2 :]
-            code = b"\x76\xa9\x14" + hashlib.new("ripemd160", hashlib.sha256(key).digest()).digest() + b"\x88\xac"
+            code = (
+                b"\x76\xa9\x14"
+                + hashlib.new("ripemd160", hashlib.sha256(key).digest()).digest()
+                + b"\x88\xac"
+            )
             digest = wire.sighash(transaction, at, code)
             assert coincurve.PublicKey(key).verify(signature[:-1], digest, hasher=None)
     assert sum(len(transaction.inputs) for transaction in transactions) >= 11
@@ -165,7 +177,11 @@ def test_other_kinds_of_signature_leave_out_what_they_should() -> None:
     alone = wire.assemble(inputs[1:2], outputs)
 
     assert wire.sighash(whole, 0, b"", wire.SIGHASH_NONE) == wire.sighash(fewer, 0, b"", wire.SIGHASH_NONE)
-    assert wire.sighash(whole, 0, b"", wire.SIGHASH_SINGLE) == wire.sighash(fewer, 0, b"", wire.SIGHASH_SINGLE)
-    assert wire.sighash(whole, 1, b"", wire.SIGHASH_ALL | 0x80) == wire.sighash(alone, 0, b"", wire.SIGHASH_ALL | 0x80)
+    assert wire.sighash(whole, 0, b"", wire.SIGHASH_SINGLE) == wire.sighash(
+        fewer, 0, b"", wire.SIGHASH_SINGLE
+    )
+    assert wire.sighash(whole, 1, b"", wire.SIGHASH_ALL | 0x80) == wire.sighash(
+        alone, 0, b"", wire.SIGHASH_ALL | 0x80
+    )
     assert wire.sighash(whole, 2, b"", wire.SIGHASH_SINGLE) == b"\x01" + bytes(31)
     assert wire.sighash(whole, 0, b"") != wire.sighash(fewer, 0, b"")

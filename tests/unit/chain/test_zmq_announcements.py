@@ -100,7 +100,12 @@ async def test_what_is_no_announcement_wakes_nobody(publisher: Publisher) -> Non
     ear, last = Ear(), Ear()
 
     async with listening(publisher.address, hashblock=ear, hashtx=last):
-        for wrong in ([b"hashblock"], [b"hashblock", b"x", bytes(4)], [b"hashblock2", HASH, bytes(4)], [b"hash\xff"]):
+        for wrong in (
+            [b"hashblock"],
+            [b"hashblock", b"x", bytes(4)],
+            [b"hashblock2", HASH, bytes(4)],
+            [b"hash\xff"],
+        ):
             await publisher.socket.send_multipart(wrong)
             last.woken.clear()
             await publisher.say_until(last.woken, b"hashtx", HASH, bytes(4))

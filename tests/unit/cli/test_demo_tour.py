@@ -20,7 +20,9 @@ PLACES = TourUrls(admin="http://127.0.0.1:8081", public="http://127.0.0.1:8082",
 CREATED = "2026-01-02T03:04:05+00:00"
 OWNER = Owner(1, "shop", "nAccount")
 SUMS = InvoiceSums("nInvoice", Koinu(3 * COIN), Koinu(3 * COIN), Koinu(3 * COIN))
-DEPOSIT = Deposit(Outpoint(bytes(32), 0), AddressOwner(1, 0, 5, "deposit", "nAddress"), Koinu(2_489_000_000), 6)
+DEPOSIT = Deposit(
+    Outpoint(bytes(32), 0), AddressOwner(1, 0, 5, "deposit", "nAddress"), Koinu(2_489_000_000), 6
+)
 PAID = {
     "payment_id": 7,
     "foreign_id": "shop",
@@ -36,7 +38,11 @@ def wire(fact: OutboxEvent) -> dict[str, Any]:
 
 
 def test_an_event_of_an_unknown_kind_is_shown_as_its_json_and_cannot_move_the_cursor() -> None:
-    event = {"event_type": "SYS_NEWS", "created": CREATED, "message": {"word": "\x1b[2J wow", "long": "x" * 1_000}}
+    event = {
+        "event_type": "SYS_NEWS",
+        "created": CREATED,
+        "message": {"word": "\x1b[2J wow", "long": "x" * 1_000},
+    }
 
     shown = demo_tour.told(event).plain
 
@@ -70,7 +76,10 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
     [
         (PAYMENT, "shop: payment 7 of 12 DOGE to nOne and 1 more is BROADCAST"),
         (blocks.confirmed(OWNER, DEPOSIT, 6)[0], "shop: 24.89 DOGE to nAddress, 6 of 6 confirmations"),
-        (invoices.invoice_refunded(OWNER, SUMS, COIN, COIN, "nTo"), "nInvoice: 1 DOGE go back to nTo, 1 of 3 in all"),
+        (
+            invoices.invoice_refunded(OWNER, SUMS, COIN, COIN, "nTo"),
+            "nInvoice: 1 DOGE go back to nTo, 1 of 3 in all",
+        ),
         (
             blocks.unknown_spend("nAddress", COIN, "00:1", "11"),
             "1 DOGE of nAddress were spent by a transaction that Kennel did not make",
@@ -90,8 +99,16 @@ def test_of_a_transfer_to_several_the_first_is_named_and_how_many_more_there_are
     shares = [{"account": name, "amount": "1"} for name in ("bob", "carol", "dave")]
     message = {"transfer": 7, "foreign_id": "alice", "amount": "3", "asset": "gold", "type": "TRANSFER"}
 
-    sent = {"event_type": "TRANSFER_SENT", "created": CREATED, "message": message | {"from": "alice", "to": shares}}
-    back = {"event_type": "TRANSFER_SENT", "created": CREATED, "message": message | {"from": shares[:2], "to": "alice"}}
+    sent = {
+        "event_type": "TRANSFER_SENT",
+        "created": CREATED,
+        "message": message | {"from": "alice", "to": shares},
+    }
+    back = {
+        "event_type": "TRANSFER_SENT",
+        "created": CREATED,
+        "message": message | {"from": shares[:2], "to": "alice"},
+    }
 
     assert demo_tour.told(sent).plain.endswith("alice: 3 gold from alice to bob and 2 more (TRANSFER)")
     assert demo_tour.told(back).plain.endswith("alice: 3 gold from bob and 1 more to alice (TRANSFER)")

@@ -31,10 +31,14 @@ def test_every_type_has_an_example_that_the_code_made() -> None:
 
 def test_every_type_that_the_domain_names_is_in_the_catalog() -> None:
     named = {
-        name: path.name for path in (ROOT / "app" / "domain").rglob("*.py") for name in NAMED.findall(path.read_text())
+        name: path.name
+        for path in (ROOT / "app" / "domain").rglob("*.py")
+        for name in NAMED.findall(path.read_text())
     }
 
-    assert {name: file for name, file in named.items() if name not in outbox.TYPES.keys() | KINDS | BEGINNINGS} == {}
+    assert {
+        name: file for name, file in named.items() if name not in outbox.TYPES.keys() | KINDS | BEGINNINGS
+    } == {}
 
 
 def test_the_page_in_the_docs_is_what_make_docs_writes() -> None:

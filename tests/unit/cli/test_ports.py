@@ -12,7 +12,9 @@ def test_a_port_that_is_taken_is_named_with_its_variable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = Bind("127.0.0.1", taken.getsockname()[1])
 
-        with pytest.raises(ports.PortTaken, match=rf"{bind.port} is taken: .* set KENNEL_ADMIN_BIND to another"):
+        with pytest.raises(
+            ports.PortTaken, match=rf"{bind.port} is taken: .* set KENNEL_ADMIN_BIND to another"
+        ):
             ports.check([("KENNEL_ADMIN_BIND", bind)])
 
 

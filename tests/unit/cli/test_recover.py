@@ -20,7 +20,9 @@ def test_whoever_recovers_hears_of_what_the_chain_cannot_know(tmp_path: Path) ->
     assert "run `kennel restored` before `kennel serve`" in recover.unmined(tmp_path)
 
 
-def test_a_recovery_looks_beyond_what_was_left_out_after_restores_unless_told_otherwise(tmp_path: Path) -> None:
+def test_a_recovery_looks_beyond_what_was_left_out_after_restores_unless_told_otherwise(
+    tmp_path: Path,
+) -> None:
     file = SeedFile(tmp_path / "seed.json", REGTEST, Cost(1 << 14, 1))
     file.create("", birth_height=7)
     assert recover.reach_of(file.read(), (None, None, None)) == Reach(1_000, 1_000, 7)

@@ -75,7 +75,9 @@ def test_the_example_lists_every_variable_in_order_with_its_default_and_a_line_a
     lines = (ROOT / ".env.example").read_text().splitlines()
     shown = [line.split("=", 1) for line in lines if not line.startswith("#") and line]
 
-    expected = [[f"KENNEL_{name.upper()}", field.metadata["default"]] for name, field in settings.VARIABLES.items()]
+    expected = [
+        [f"KENNEL_{name.upper()}", field.metadata["default"]] for name, field in settings.VARIABLES.items()
+    ]
     assert shown == expected
     assert all(lines[lines.index("=".join(pair)) - 1].startswith("# ") for pair in shown)
     assert settings.read(dict(shown)) == settings.read({})
@@ -162,7 +164,9 @@ def test_a_misspelt_variable_is_refused_with_the_one_that_was_meant() -> None:
 def test_an_admin_api_that_others_can_reach_needs_a_token() -> None:
     for bind in ("0.0.0.0:8081", "[::]:8081", "shop.example:8081"):
         assert "KENNEL_ADMIN_TOKEN" in refusal({"KENNEL_ADMIN_BIND": bind})
-        assert settings.read({"KENNEL_ADMIN_BIND": bind, "KENNEL_ADMIN_TOKEN": "t" * 16}).admin_token == "t" * 16
+        assert (
+            settings.read({"KENNEL_ADMIN_BIND": bind, "KENNEL_ADMIN_TOKEN": "t" * 16}).admin_token == "t" * 16
+        )
 
 
 def test_a_token_that_others_can_guess_is_refused_where_they_can_try() -> None:
@@ -235,7 +239,10 @@ def test_a_callback_may_be_of_one_account_and_say_what_it_is_for(tmp_path: Path)
 
     [callback] = settings.read({}).callbacks
 
-    assert (callback.foreign_id, callback.description) == ("山田\u3000太郎 👨\u200d👧", "orders of the old\u200f shop")
+    assert (callback.foreign_id, callback.description) == (
+        "山田\u3000太郎 👨\u200d👧",
+        "orders of the old\u200f shop",
+    )
 
 
 def test_a_filter_takes_every_class_and_every_type_in_any_case(tmp_path: Path) -> None:
@@ -316,7 +323,10 @@ region = "eu-central-1"
         ("[mqtt.queues.a]\ntopicfilter = 'a/#'", "without wildcards"),
         ("[mqtt.queues.a]\ntypes = ['ACC']", "must have topicfilter"),
         ("[mqtt.queues.a]\ntopicfilter = 'a/{who}'", "{class}, {type}, {foreign_id}"),
-        ("[mqtt.queues.a]\ntopicfilter = 'a'\nqos = 3", "[mqtt.queues.a] must have qos as a whole number from 0 to 2"),
+        (
+            "[mqtt.queues.a]\ntopicfilter = 'a'\nqos = 3",
+            "[mqtt.queues.a] must have qos as a whole number from 0 to 2",
+        ),
         ("[mqtt.queues.a]\ntopicfilter = 'a'\nretain = 'x'", "must have retain as true or false"),
         ("[mqtt]\naddress = 'x'\ntopic = 'off'", "KENNEL_MQTT_TOPIC"),
         ("[mqtt]\naddress = 'x'\ntopic = 'a/{b}'", "KENNEL_MQTT_TOPIC"),

@@ -75,8 +75,12 @@ def test_the_history_is_one_line_from_one_beginning_to_one_end() -> None:
 
 
 @pytest.mark.parametrize(("table", "trigger"), GUARDED.items())
-async def test_what_may_never_change_is_guarded_by_a_trigger(engine: AsyncEngine, table: str, trigger: str) -> None:
-    query = sa.text("SELECT tgname FROM pg_trigger WHERE tgrelid = cast(:name AS regclass) AND tgenabled = 'O'")
+async def test_what_may_never_change_is_guarded_by_a_trigger(
+    engine: AsyncEngine, table: str, trigger: str
+) -> None:
+    query = sa.text(
+        "SELECT tgname FROM pg_trigger WHERE tgrelid = cast(:name AS regclass) AND tgenabled = 'O'"
+    )
 
     async with engine.connect() as db:
         assert list(await db.scalars(query, {"name": table})) == [trigger]
@@ -101,7 +105,9 @@ async def test_an_empty_database_is_migrated_once_by_all_who_start_together(engi
     assert await catalogue(engine) == before
 
 
-async def test_accounts_count_on_that_were_counted_before_events_counted_themselves(engine: AsyncEngine) -> None:
+async def test_accounts_count_on_that_were_counted_before_events_counted_themselves(
+    engine: AsyncEngine,
+) -> None:
     """Of the first account the oldest events were forgotten, of the second all; of the first one was told since."""
     before = """
         CREATE INDEX events_foreign_id_position_idx ON events (foreign_id, position);
@@ -170,7 +176,18 @@ async def test_requests_whose_keys_were_stored_with_a_blank_at_their_end_are_kno
         for statement in (module.KEYS, module.TRANSFERS):
             await db.execute(sa.text(statement))
         await idempotency.forget_old(db)
-        names = ("wd-901", "wd-901 ", "list:0", "list:1", "both", "plain", "in side", "old", "old list:7", "new")
+        names = (
+            "wd-901",
+            "wd-901 ",
+            "list:0",
+            "list:1",
+            "both",
+            "plain",
+            "in side",
+            "old",
+            "old list:7",
+            "new",
+        )
         claims = [Claim("admin", name, b"same") for name in names]
         known = await idempotency.claim(db, "payment", dict.fromkeys(claims))
 

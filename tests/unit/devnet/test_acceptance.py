@@ -31,7 +31,13 @@ def coinbase(node: Node, height: int) -> Transaction:
 
 
 def spend(
-    source: Transaction, outputs: list[Output], *, key: Key = KEY, sequence: int = FINAL, vout: int = 0, **more: int
+    source: Transaction,
+    outputs: list[Output],
+    *,
+    key: Key = KEY,
+    sequence: int = FINAL,
+    vout: int = 0,
+    **more: int,
 ) -> Transaction:
     return signatures.sign(wire.assemble([Input(source.txid, vout, b"", sequence)], outputs, **more), 0, key)
 
@@ -87,12 +93,17 @@ def test_standardness_comes_first(node: Node) -> None:
 
     for reason, transaction in refusals.items():
         assert refusal(node, transaction) == f"64: {reason}"
-    assert refusal(node, spend(source, [rest, Output(0, b"\x6a" + script.push(bytes(81)))])) == "64: scriptpubkey"
+    assert (
+        refusal(node, spend(source, [rest, Output(0, b"\x6a" + script.push(bytes(81)))]))
+        == "64: scriptpubkey"
+    )
     node.submit(spend(source, [rest, Output(0, b"\x6a" + script.push(bytes(80)))]))
 
 
 def test_a_lock_that_has_run_out_or_that_no_input_minds_is_no_obstacle(node: Node) -> None:
-    for height, (lock_time, sequence) in enumerate([(node.chain.height, 0), (node.chain.height + 500, FINAL)], start=1):
+    for height, (lock_time, sequence) in enumerate(
+        [(node.chain.height, 0), (node.chain.height + 500, FINAL)], start=1
+    ):
         source = coinbase(node, height)
         node.submit(spend(source, all_but(source, COIN), lock_time=lock_time, sequence=sequence))
 
@@ -138,7 +149,9 @@ def test_fees_are_checked_before_amounts_and_signatures(node: Node) -> None:
 def test_a_transaction_without_a_fee_is_taken_from_old_coins_only(node: Node) -> None:
     """The mempool of the node that is asked is laxer than the network: large or old coins may go without a fee."""
     source = coinbase(node, 1)
-    split = spend(source, [Output(source.outputs[0].value - 21 * COIN, KEY.script), Output(20 * COIN, KEY.script)])
+    split = spend(
+        source, [Output(source.outputs[0].value - 21 * COIN, KEY.script), Output(20 * COIN, KEY.script)]
+    )
     node.submit(split)
     node.generate(ELSEWHERE)
     small = spend(split, [Output(20 * COIN, ELSEWHERE)], vout=1)
@@ -185,11 +198,18 @@ def test_signatures_are_really_checked(node: Node) -> None:
     def scripted(*parts: bytes) -> str:
         return refusal(node, with_script(good, b"".join(script.push(part) for part in parts)))
 
-    mandatory, lax = "16: mandatory-script-verify-flag-failed ({})", "64: non-mandatory-script-verify-flag ({})"
+    mandatory, lax = (
+        "16: mandatory-script-verify-flag-failed ({})",
+        "64: non-mandatory-script-verify-flag ({})",
+    )
     wrong = mandatory.format("Signature must be zero for failed CHECK(MULTI)SIG operation")
     assert scripted(other, key) == wrong
-    assert refusal(node, with_script(spend(source, all_but(source, 2 * COIN)), good.inputs[0].script)) == wrong
-    assert scripted(signature, LONG_KEY.public) == mandatory.format("Script failed an OP_EQUALVERIFY operation")
+    assert (
+        refusal(node, with_script(spend(source, all_but(source, 2 * COIN)), good.inputs[0].script)) == wrong
+    )
+    assert scripted(signature, LONG_KEY.public) == mandatory.format(
+        "Script failed an OP_EQUALVERIFY operation"
+    )
     assert scripted(signature) == mandatory.format("Operation not valid with the current stack size")
     assert scripted() == mandatory.format("Operation not valid with the current stack size")
     assert scripted(b"", key) == mandatory.format(
@@ -199,7 +219,9 @@ def test_signatures_are_really_checked(node: Node) -> None:
     assert scripted(b"\x30" + bytes((len(body),)) + body + b"\x01", key) == lax.format(
         "Non-canonical signature: S value is unnecessarily high"
     )
-    assert scripted(signature[:-1] + b"\x05", key) == lax.format("Signature hash type missing or not understood")
+    assert scripted(signature[:-1] + b"\x05", key) == lax.format(
+        "Signature hash type missing or not understood"
+    )
     assert scripted(signature, signature, key) == lax.format("Extra items left on stack after execution")
     padded = b"\x4c" + bytes((len(signature),)) + signature + script.push(key)
     assert refusal(node, with_script(good, padded)) == lax.format("Data push larger than necessary")
@@ -214,7 +236,11 @@ def test_keys_in_the_long_form_sign_as_well(node: Node) -> None:
 
 def test_other_kinds_of_output_can_be_made_but_not_spent(node: Node) -> None:
     source = coinbase(node, 1)
-    kinds = [b"\xa9\x14" + bytes(20) + b"\x87", b"\x21" + KEY.public + b"\xac", b"\x51\x21" + KEY.public + b"\x51\xae"]
+    kinds = [
+        b"\xa9\x14" + bytes(20) + b"\x87",
+        b"\x21" + KEY.public + b"\xac",
+        b"\x51\x21" + KEY.public + b"\x51\xae",
+    ]
     made = spend(source, [*(Output(COIN, kind) for kind in kinds), Output(400_000 * COIN, ELSEWHERE)])
 
     node.submit(made, None)

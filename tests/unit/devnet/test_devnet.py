@@ -39,10 +39,14 @@ async def test_whole_blocks_and_transactions_are_announced_after_their_hashes(
     blocks = [wire.parse_block(body) for topic, body, _ in messages if topic == b"rawblock"]
     assert [header.display(block.header.hash) for block in blocks] == hashes
     assert [body.hex() for topic, body, _ in messages if topic == b"hashblock"] == hashes
-    assert [body for topic, body, _ in messages if topic == b"rawtx"] == [block.transactions[0].raw for block in blocks]
+    assert [body for topic, body, _ in messages if topic == b"rawtx"] == [
+        block.transactions[0].raw for block in blocks
+    ]
 
 
-async def test_an_address_or_directory_that_is_taken_stops_the_start_and_leaves_nothing_open(tmp_path: Path) -> None:
+async def test_an_address_or_directory_that_is_taken_stops_the_start_and_leaves_nothing_open(
+    tmp_path: Path,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         for options, error in (
@@ -61,7 +65,9 @@ async def test_an_address_or_directory_that_is_taken_stops_the_start_and_leaves_
         assert again.zmq_endpoint == ""
 
 
-async def test_the_faucet_has_coins_before_the_first_call_when_blocks_come_by_the_clock(tmp_path: Path) -> None:
+async def test_the_faucet_has_coins_before_the_first_call_when_blocks_come_by_the_clock(
+    tmp_path: Path,
+) -> None:
     options = devnet.Options("127.0.0.1:0", None, block_seconds=3600)
     async with devnet.running(tmp_path, options, clock=lambda: 1_900_000_000, chance=bytes) as running:
         async with httpx.AsyncClient(auth=("kennel", "kennel")) as client:
@@ -71,7 +77,10 @@ async def test_the_faucet_has_coins_before_the_first_call_when_blocks_come_by_th
 
 
 async def test_stop_ends_the_program(tmp_path: Path) -> None:
-    async with devnet.running(tmp_path, ANYWHERE) as running, httpx.AsyncClient(auth=("kennel", "kennel")) as client:
+    async with (
+        devnet.running(tmp_path, ANYWHERE) as running,
+        httpx.AsyncClient(auth=("kennel", "kennel")) as client,
+    ):
         response = await client.post(running.rpc_url, content='{"method": "stop"}')
         await running.stopping.wait()
 

@@ -93,4 +93,10 @@ def test_the_faucet_pays_what_a_full_mempool_takes(full: Node) -> None:
 
 
 def test_an_empty_mempool_asks_for_nothing(node: Node) -> None:
-    assert mempool_of(node) == {"size": 0, "bytes": 0, "usage": 0, "maxmempool": mempool.MAX_BYTES, "mempoolminfee": 0}
+    assert mempool_of(node) == {
+        "size": 0,
+        "bytes": 0,
+        "usage": 0,
+        "maxmempool": mempool.MAX_BYTES,
+        "mempoolminfee": 0,
+    }

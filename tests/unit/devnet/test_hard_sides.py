@@ -94,7 +94,9 @@ def test_what_cannot_be_pruned_is_refused_in_cores_words(tmp_path: Path) -> None
             ask("pruneblockchain", -1)
 
 
-def test_a_node_that_reads_its_blocks_again_grows_from_the_first_block_to_where_it_was(tmp_path: Path) -> None:
+def test_a_node_that_reads_its_blocks_again_grows_from_the_first_block_to_where_it_was(
+    tmp_path: Path,
+) -> None:
     with started(tmp_path) as node:
         ask = asking(node)
         ask("generate", 70)
@@ -122,7 +124,9 @@ async def test_while_it_starts_every_method_is_told_so(running: Devnet) -> None:
     running.node.warming_up = "Loading block index..."
     async with httpx.AsyncClient(base_url=running.rpc_url, auth=("kennel", "kennel")) as client:
         alone = await client.post("/", content=b'{"method":"help","id":3}')
-        batch = await client.post("/", content=b'[{"method":"getblockcount","id":1},{"method":"nonsense","id":2}]')
+        batch = await client.post(
+            "/", content=b'[{"method":"getblockcount","id":1},{"method":"nonsense","id":2}]'
+        )
         wrong = await client.post("/", content=b'{"id":4}')
 
     error = {"code": -28, "message": "Loading block index..."}
@@ -134,7 +138,9 @@ async def test_while_it_starts_every_method_is_told_so(running: Devnet) -> None:
 async def test_while_it_ends_everybody_is_turned_away_whatever_they_know(running: Devnet) -> None:
     running.leaving = True
     async with httpx.AsyncClient(base_url=running.rpc_url) as client:
-        answers = [await client.post("/", auth=auth, content=b"{}") for auth in (("kennel", "kennel"), ("a", "b"))]
+        answers = [
+            await client.post("/", auth=auth, content=b"{}") for auth in (("kennel", "kennel"), ("a", "b"))
+        ]
 
     assert {(one.status_code, one.headers["content-type"]) for one in answers} == {(503, "text/html")}
 

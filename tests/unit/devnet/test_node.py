@@ -44,13 +44,17 @@ class Bench:
     def open(self) -> None:
         self.heard = Heard()
         self.storage = Storage(self.path)
-        self.node = Node(self.storage, self.heard, Clock(lambda: self.now), lambda length: bytes(range(length)))
+        self.node = Node(
+            self.storage, self.heard, Clock(lambda: self.now), lambda length: bytes(range(length))
+        )
 
     def reopen(self) -> None:
         self.storage.close()
         self.open()
 
-    def mine(self, count: int = 1, output_script: bytes | None = None, bits: int = mining.EASY_BITS) -> list[Entry]:
+    def mine(
+        self, count: int = 1, output_script: bytes | None = None, bits: int = mining.EASY_BITS
+    ) -> list[Entry]:
         to = output_script or self.node.wallet.faucet_script()
         made = [self.node.generate(to, bits=bits) for _ in range(count)]
         return [entry for entry in made if entry is not None]
@@ -78,8 +82,16 @@ def fresh_coins(node: Node) -> Chain:
 
 
 def state(node: Node) -> tuple[object, ...]:
-    watched = {output_script: (watch.coins, watch.received) for output_script, watch in node.chain.watched.items()}
-    return node.chain.tip.header.hash, node.chain.coins, set(node.mempool.entries), watched, node.wallet.balance()
+    watched = {
+        output_script: (watch.coins, watch.received) for output_script, watch in node.chain.watched.items()
+    }
+    return (
+        node.chain.tip.header.hash,
+        node.chain.coins,
+        set(node.mempool.entries),
+        watched,
+        node.wallet.balance(),
+    )
 
 
 def test_the_first_block_is_that_of_regtest(bench: Bench) -> None:
@@ -90,7 +102,8 @@ def test_the_first_block_is_that_of_regtest(bench: Bench) -> None:
 
 def test_a_block_makes_what_regtest_allows() -> None:
     made = {
-        height: mining.subsidy(height) // COIN for height in (1, 149, 150, 299, 300, 450, 600, 750, 899, 900, 10**7)
+        height: mining.subsidy(height) // COIN
+        for height in (1, 149, 150, 299, 300, 450, 600, 750, 899, 900, 10**7)
     }
 
     assert list(made.values()) == [
@@ -136,7 +149,9 @@ def test_of_two_branches_with_equal_work_the_first_stays(bench: Bench) -> None:
     assert bench.node.chain.tips == {first, second}
 
 
-def test_two_blocks_on_the_same_parent_differ_even_at_the_same_second_to_the_same_address(bench: Bench) -> None:
+def test_two_blocks_on_the_same_parent_differ_even_at_the_same_second_to_the_same_address(
+    bench: Bench,
+) -> None:
     first = bench.mine()[0]
     bench.node.invalidate(first)
 
@@ -175,7 +190,9 @@ def test_nothing_tells_of_a_tip_that_only_went_back(bench: Bench) -> None:
     assert [kind for kind, _ in bench.heard.notes] == ["tx", "tx"]
 
 
-def test_a_block_that_spends_the_same_coin_throws_a_payment_out_and_it_is_announced_once_more(bench: Bench) -> None:
+def test_a_block_that_spends_the_same_coin_throws_a_payment_out_and_it_is_announced_once_more(
+    bench: Bench,
+) -> None:
     bench.mine(62)
     payment = bench.pay()
     child = wire.assemble(
@@ -196,11 +213,15 @@ def test_a_block_that_spends_the_same_coin_throws_a_payment_out_and_it_is_announ
     assert bench.heard.notes[3:] == [("tx", rival.txid), ("block", entry.header.hash)]
 
 
-def test_the_transactions_of_a_block_that_went_wait_again_before_those_that_build_on_them(bench: Bench) -> None:
+def test_the_transactions_of_a_block_that_went_wait_again_before_those_that_build_on_them(
+    bench: Bench,
+) -> None:
     bench.mine(62)
     parent = bench.pay()
     mined = bench.mine()[0]
-    child = wire.assemble([Input(parent.txid, 1, b"", 0xFFFFFFFF)], [Output(parent.outputs[1].value - COIN, ELSEWHERE)])
+    child = wire.assemble(
+        [Input(parent.txid, 1, b"", 0xFFFFFFFF)], [Output(parent.outputs[1].value - COIN, ELSEWHERE)]
+    )
     child = bench.node.wallet.sign(child)
     bench.node.submit(child)
 
@@ -265,7 +286,8 @@ def test_the_miner_leaves_out_what_pays_too_little_and_what_builds_on_it(bench: 
 
     assert [transaction.txid for transaction in block.transactions[1:]] == [good.txid]
     assert (
-        block.transactions[0].outputs[0].value == mining.subsidy(65) + coins[1].outputs[0].value - good.outputs[0].value
+        block.transactions[0].outputs[0].value
+        == mining.subsidy(65) + coins[1].outputs[0].value - good.outputs[0].value
     )
     assert list(bench.node.mempool.entries) == [cheap.txid, child.txid]
 
@@ -294,7 +316,9 @@ def test_coins_are_those_of_the_active_chain_whatever_happened_and_a_restart_cha
         step = chance.randrange(10)
         if step < 4:
             bench.now += chance.randrange(30)
-            bench.mine(chance.randrange(1, 3), bits=chance.choice([mining.EASY_BITS, mining.EASY_BITS, 0x203FFFFF]))
+            bench.mine(
+                chance.randrange(1, 3), bits=chance.choice([mining.EASY_BITS, mining.EASY_BITS, 0x203FFFFF])
+            )
         elif step < 8:
             bench.pay(chance.randrange(COIN, 600_000 * COIN))
         elif step == 8 and node.chain.height > 68:

@@ -74,7 +74,8 @@ class Pairs:
                 outputs = [
                     output._replace(
                         script=bytes(
-                            n if n != o else m for m, o, n in zip(output.script, old.script, new.script, strict=True)
+                            n if n != o else m
+                            for m, o, n in zip(output.script, old.script, new.script, strict=True)
                         )
                     )
                     for output, old, new in zip(mine.outputs, base.outputs, changed.outputs, strict=True)
@@ -119,7 +120,9 @@ class Pairs:
     def compare_raw(self, theirs: str, ours: str) -> None:
         """Compare what the bytes mean; their hashes are paired by it."""
         their, our = (
-            wire.parse_block(bytes.fromhex(text)) if text[:2] == "04" else wire.parse_transaction(bytes.fromhex(text))
+            wire.parse_block(bytes.fromhex(text))
+            if text[:2] == "04"
+            else wire.parse_transaction(bytes.fromhex(text))
             for text in (theirs, ours)
         )
         if isinstance(their, wire.Block) and isinstance(our, wire.Block):
@@ -185,7 +188,10 @@ async def test_devnet_answers_and_announces_as_the_recorded_node_did(
             compare_bodies(pairs, recorded["response_text"], response.text)
             for frame in (frame for frame in RECORDING["zmq"] if frame["after_call"] == at):
                 topic, body, counter = await announced.recv_multipart()
-                assert (topic.decode(), struct.unpack("<I", counter)[0]) == (frame["topic"], frame["counter"]), at
+                assert (topic.decode(), struct.unpack("<I", counter)[0]) == (
+                    frame["topic"],
+                    frame["counter"],
+                ), at
                 pairs.pair(frame["body_hex"], body.hex(), "announcement")
     assert not await announced.poll(200), "nothing was announced beyond what the node announced"
     assert len(pairs.ours) > 200

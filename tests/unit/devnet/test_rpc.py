@@ -61,7 +61,9 @@ async def test_a_bad_member_of_a_batch_fails_alone(running: devnet.Devnet) -> No
     response = await post(running, json.dumps(batch))
 
     assert response.status_code == 200
-    assert [(entry["result"], (entry["error"] or {}).get("code"), entry["id"]) for entry in response.json()] == [
+    assert [
+        (entry["result"], (entry["error"] or {}).get("code"), entry["id"]) for entry in response.json()
+    ] == [
         (None, -32600, None),
         (0, None, "a"),
         (None, -8, None),
@@ -71,7 +73,9 @@ async def test_a_bad_member_of_a_batch_fails_alone(running: devnet.Devnet) -> No
 async def test_arguments_may_be_named(running: devnet.Devnet, call: Call) -> None:
     genesis = await call("getbestblockhash")
 
-    response = await post(running, json.dumps({"method": "getblock", "params": {"verbosity": 0, "blockhash": genesis}}))
+    response = await post(
+        running, json.dumps({"method": "getblock", "params": {"verbosity": 0, "blockhash": genesis}})
+    )
 
     assert response.json()["result"].startswith("01000000")
 
@@ -194,7 +198,9 @@ async def test_signing_with_given_keys_and_outputs_needs_no_wallet(call: Call) -
     unknown = "11" * 32
     raw = await call("createrawtransaction", [{"txid": unknown, "vout": 3}], {NOBODY: 1, "data": "77"})
 
-    signed = await call("signrawtransaction", raw, [{"txid": unknown, "vout": 3, "scriptPubKey": script}], [key])
+    signed = await call(
+        "signrawtransaction", raw, [{"txid": unknown, "vout": 3, "scriptPubKey": script}], [key]
+    )
     unsigned = await call("signrawtransaction", raw)
     other = await call("signrawtransaction", raw, [{"txid": unknown, "vout": 3, "scriptPubKey": script}], [])
 

@@ -40,12 +40,23 @@ def multisig(required: int, keys: list[bytes], total: int | None = None) -> byte
         (b"\x4c", "nonstandard", 0, False),
     ],
 )
-def test_an_output_script_is_of_its_class(output_script: bytes, name: str, addresses: int, standard: bool) -> None:  # noqa: FBT001  a table's column
+def test_an_output_script_is_of_its_class(
+    output_script: bytes,
+    name: str,
+    addresses: int,
+    standard: bool,  # noqa: FBT001  a table of cases
+) -> None:
     found = script.classify(output_script)
 
-    assert (found.name, len(found.addresses), script.is_standard(output_script)) == (name, addresses, standard)
+    assert (found.name, len(found.addresses), script.is_standard(output_script)) == (
+        name,
+        addresses,
+        standard,
+    )
     shown = script.describe(output_script)
-    assert list(shown) == (["asm", "hex", "reqSigs", "type", "addresses"] if addresses else ["asm", "hex", "type"])
+    assert list(shown) == (
+        ["asm", "hex", "reqSigs", "type", "addresses"] if addresses else ["asm", "hex", "type"]
+    )
 
 
 @pytest.mark.parametrize(

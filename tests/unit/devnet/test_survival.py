@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[3]
 class Process:
     """A devnet that runs as a program, and a client for it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, client: httpx.AsyncClient, zmq_endpoint: str) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, client: httpx.AsyncClient, zmq_endpoint: str
+    ) -> None:
         self.process = process
         self.client = client
         self.zmq_endpoint = zmq_endpoint

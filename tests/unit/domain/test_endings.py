@@ -212,7 +212,12 @@ async def test_only_an_accounts_own_empty_invoice_is_cancelled(engine: AsyncEngi
         CancelOrder("shop", paid.address),
     )  # fmt: skip
 
-    assert [type(one) for one in outcomes] == [NoSuchAccount, NotInThisAccount, NoSuchInvoice, AlreadyReceived]
+    assert [type(one) for one in outcomes] == [
+        NoSuchAccount,
+        NotInThisAccount,
+        NoSuchInvoice,
+        AlreadyReceived,
+    ]
     assert (await shown(engine, made.address)).state == "unpaid"
 
 

@@ -7,7 +7,18 @@ from itertools import product
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import accounts, blocks, escrows, holds, invoices, ledger, outbox, payments, transfers, webhooks
+from app.domain import (
+    accounts,
+    blocks,
+    escrows,
+    holds,
+    invoices,
+    ledger,
+    outbox,
+    payments,
+    transfers,
+    webhooks,
+)
 from app.domain.accounts import AddressCursor, addresses
 from app.domain.dogecoin import REGTEST
 from app.domain.ledger import assets, statement
@@ -24,7 +35,13 @@ AS_OF_MILLIONS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off"
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 MIDDLE = BEGINNING + timedelta(seconds=ROWS // 2)
 LATER = BEGINNING + timedelta(days=3000)
-TIMES = ((None, None), (MIDDLE, None), (None, BEGINNING), (LATER, None), (MIDDLE, MIDDLE + timedelta(milliseconds=1)))
+TIMES = (
+    (None, None),
+    (MIDDLE, None),
+    (None, BEGINNING),
+    (LATER, None),
+    (MIDDLE, MIDDLE + timedelta(milliseconds=1)),
+)
 
 Call = tuple[Callable[..., Awaitable[object]], tuple[object, ...]]
 
@@ -55,13 +72,17 @@ def filtered() -> dict[str, Call]:
     for terms in product(orders, buyers, sellers, ("", "LOCKED", "DISPUTED")):
         wanted = escrows.EscrowFilter(*terms)
         found[str(wanted)] = (escrows.page, (wanted, LAST, LIMIT))
-    for state, reference, times in product(("", "unpaid", "cancelled", "expired"), ("", "same", "rare", "none"), TIMES):
+    for state, reference, times in product(
+        ("", "unpaid", "cancelled", "expired"), ("", "same", "rare", "none"), TIMES
+    ):
         asked = invoices.InvoiceFilter(state, reference, *times)
         found[str(asked)] = (invoices.page, (REGTEST, "shop-0", 0, LIMIT, asked))
     for asset, kind, times in product((None, "DOGE", "COIN_1"), (None, "TRANSFER", "BONUS"), TIMES):
         past = ledger.StatementFilter(asset, kind, *times)
         found[str(past)] = (statement.page, (0, past, None, LIMIT))
-    for name, code, reference, times in product(("", "shop-0", "shop-5"), ("", "COIN_1"), ("", "same", "rare"), TIMES):
+    for name, code, reference, times in product(
+        ("", "shop-0", "shop-5"), ("", "COIN_1"), ("", "same", "rare"), TIMES
+    ):
         some = transfers.TransferFilter(name, code, reference, *times)
         found[str(some)] = (transfers.page, (some, None, LIMIT))
     return found
@@ -80,7 +101,9 @@ async def test_a_page_of_any_list_with_any_filter_reads_few_rows(engine: AsyncEn
         async with engine.begin() as db:
             for setting in AS_OF_MILLIONS:
                 await db.execute(sa.text(f"SET LOCAL {setting}"))
-            before = await db.scalar(counted)  # of the connection's transactions before, which were not reported yet
+            before = await db.scalar(
+                counted
+            )  # of the connection's transactions before, which were not reported yet
             await page(db, *given)
             read[name] = int(await db.scalar(counted) - before)
 

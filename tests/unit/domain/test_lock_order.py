@@ -97,7 +97,9 @@ async def test_who_turns_a_hold_into_an_escrow_waits_for_the_hold_before_it_keep
     assert (await selling).state == "LOCKED"
 
 
-async def test_who_stores_what_was_signed_locks_all_accounts_at_once_and_in_order(engine: AsyncEngine) -> None:
+async def test_who_stores_what_was_signed_locks_all_accounts_at_once_and_in_order(
+    engine: AsyncEngine,
+) -> None:
     """Change of the second account was used, and a payout of the first has failed."""
     await scenario.open_account(engine, "first")
     await scenario.open_account(engine, "second")

@@ -34,7 +34,9 @@ async def test_a_name_that_no_account_can_have_is_refused(engine: AsyncEngine, n
             await accounts.rename(db, "one", name)
 
 
-async def test_a_name_that_another_has_and_an_account_that_is_not_there_are_refused(engine: AsyncEngine) -> None:
+async def test_a_name_that_another_has_and_an_account_that_is_not_there_are_refused(
+    engine: AsyncEngine,
+) -> None:
     await scenario.open_account(engine, "one")
     await scenario.open_account(engine, "two")
     await scenario.told(engine)
@@ -65,7 +67,9 @@ async def test_of_two_who_take_one_name_at_once_the_second_fails(engine: AsyncEn
 
 async def test_the_endpoints_of_an_account_go_on_hearing_of_it(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
-        await webhooks.reconcile(db, [Callback(name, "http://127.0.0.1/") for name in ("all", "one", "other")], 0)
+        await webhooks.reconcile(
+            db, [Callback(name, "http://127.0.0.1/") for name in ("all", "one", "other")], 0
+        )
         for name in ("one", "other"):
             of = sa.update(webhook_endpoints).where(webhook_endpoints.c.name == name)
             await db.execute(of.values(foreign_id=name))

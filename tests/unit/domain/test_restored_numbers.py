@@ -22,7 +22,9 @@ OWNERS = {0: "one", 1: "two", NOBODY: ""}
 async def tell(engine: AsyncEngine, *accounts: int) -> list[int]:
     """Tell a fact of each of these accounts; returns the positions of the events."""
     async with engine.begin() as db:
-        await outbox.emit(db, [OutboxEvent(account, OWNERS[account], "INV_CREATED", "{}") for account in accounts])
+        await outbox.emit(
+            db, [OutboxEvent(account, OWNERS[account], "INV_CREATED", "{}") for account in accounts]
+        )
     async with engine.begin() as db:
         before = await outbox.last_position(db)
         await outbox.sequence(db)

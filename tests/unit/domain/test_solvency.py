@@ -24,7 +24,10 @@ async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
     paying = await chain.mine((account.address, doge(10)))
     other = await scenario.open_account(engine, "other")
     async with engine.begin() as db:
-        spent = (Posting(account.id, Bucket.AVAILABLE, -doge(6)), Posting(other.id, Bucket.AVAILABLE, doge(6)))
+        spent = (
+            Posting(account.id, Bucket.AVAILABLE, -doge(6)),
+            Posting(other.id, Bucket.AVAILABLE, doge(6)),
+        )
         await ledger.post(db, [Entry("TRANSFER", ("test", "1"), "t", spent)])
     await told(engine)
     await chain.disconnect()
@@ -79,8 +82,17 @@ async def test_the_platform_bears_what_is_owed_and_that_is_told(engine: AsyncEng
     assert (done, await owing(engine)) == ([doge(6), 0], 0)
     assert await available(engine, 1, CLAWBACK) == [doge(2), 0]
     flow, change, solvent = await said(engine, "")
-    assert (flow["type"], flow["direction"], flow["kind"], flow["amount"]) == ("ACC_PAYMENT", "out", "cover", "6")
-    assert (flow["foreign_id"], change["current_balance"], solvent["type"]) == ("platform", "2", "SYS_SOLVENT")
+    assert (flow["type"], flow["direction"], flow["kind"], flow["amount"]) == (
+        "ACC_PAYMENT",
+        "out",
+        "cover",
+        "6",
+    )
+    assert (flow["foreign_id"], change["current_balance"], solvent["type"]) == (
+        "platform",
+        "2",
+        "SYS_SOLVENT",
+    )
     report = await audit.run(engine)
     assert (report.ok, report.solvent) == (True, True)
 
@@ -108,7 +120,10 @@ async def test_a_platform_that_has_too_little_bears_nothing(engine: AsyncEngine,
 
     refused = await cover(engine)
 
-    assert str(refused) == f"platform has {platform} DOGE, and accounts are owed 6 DOGE more than there are coins."
+    assert (
+        str(refused)
+        == f"platform has {platform} DOGE, and accounts are owed 6 DOGE more than there are coins."
+    )
     assert await available(engine, 1, CLAWBACK, WORLD) == [doge(platform), -doge(6), -doge(platform)]
 
 

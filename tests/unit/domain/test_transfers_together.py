@@ -41,7 +41,9 @@ def orders() -> st.SearchStrategy[Submitted[TransferOrder]]:
     split = st.tuples(st.sampled_from(NAMES), payees).map(lambda given: TransferOrder("", *given, GOLD))
     kinds = st.sampled_from(["TOPUP", "SPEND", "BONUS"])
     plain = st.just(("", "")), st.just("{}")
-    credit = st.builds(Credit, names, kinds, st.just(GOLD), amounts, *plain).map(lambda one: one.order("", "platform"))
+    credit = st.builds(Credit, names, kinds, st.just(GOLD), amounts, *plain).map(
+        lambda one: one.order("", "platform")
+    )
     return st.builds(asked, one | split | credit, st.sampled_from([f"k{n}" for n in range(8)]))
 
 
@@ -135,7 +137,9 @@ async def test_two_programs_never_spend_the_same_money(
         except Refusal as refusal:
             return refusal
 
-    asking = [ask(two[place], one) for n, one in enumerate(wanted) for place in ((0, 1) if n % 2 else (n // 2 % 2,))]
+    asking = [
+        ask(two[place], one) for n, one in enumerate(wanted) for place in ((0, 1) if n % 2 else (n // 2 % 2,))
+    ]
     many = [[asked(order(names[1], names[2], "0.01"), f"{n}:{m}") for m in range(30)] for n in range(2)]
     bulked = [commits.submit_all(command, some) for commits, some in zip(two, many, strict=True)]
     outcomes = await asyncio.gather(*asking, *bulked)
@@ -149,7 +153,9 @@ async def test_two_programs_never_spend_the_same_money(
             sa.select(sa.func.count()).select_from(entries).where(entries.c.key.like("transfer:shop:k%"))
         )
         told = await db.scalar(sa.select(sa.func.count()).select_from(outbox))
-        moved = await db.scalar(sa.select(sa.func.count()).select_from(entries).where(entries.c.kind == "TRANSFER"))
+        moved = await db.scalar(
+            sa.select(sa.func.count()).select_from(entries).where(entries.c.kind == "TRANSFER")
+        )
     assert done == len(made)
     assert told == 2 * (moved or 0)
     assert len(made) == 6 if hot else len(made) > 6

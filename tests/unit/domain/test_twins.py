@@ -73,7 +73,9 @@ def txid(raw: str) -> bytes:
     return wire.parse_transaction(bytes.fromhex(raw)).txid
 
 
-async def test_a_payment_that_is_mined_under_another_txid_is_confirmed_under_that(harness: ChainHarness) -> None:
+async def test_a_payment_that_is_mined_under_another_txid_is_confirmed_under_that(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     payment = await sent(harness)
     assert payment.fee is not None
@@ -145,7 +147,9 @@ async def test_the_twin_and_what_was_signed_replace_each_other_in_reorgs(harness
     assert (await harness.told(first)).count("PAYMENT_CONFIRMED") == 3
 
 
-async def test_payments_together_and_a_merging_of_coins_go_on_under_another_txid(harness: ChainHarness) -> None:
+async def test_payments_together_and_a_merging_of_coins_go_on_under_another_txid(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", *[10] * 10)
     together = [await harness.pay(await harness.stranger(), 3, batch=True) for _ in range(3)]
     await harness.send()
@@ -164,7 +168,9 @@ async def test_payments_together_and_a_merging_of_coins_go_on_under_another_txid
         assert await db.scalar(sa.select(sa.func.count()).select_from(deposits)) == 10
 
 
-async def test_a_cancellation_that_is_mined_under_another_txid_voids_the_payment(harness: ChainHarness) -> None:
+async def test_a_cancellation_that_is_mined_under_another_txid_voids_the_payment(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 100)
     payment = await harness.pay(await harness.stranger(), 40, kind="paytx")
     await harness.send()
@@ -217,7 +223,9 @@ async def test_what_spends_the_same_coins_and_pays_otherwise_is_no_twin(
             assert await payments.reason(db)
 
 
-async def test_a_payment_whose_twin_waits_at_the_node_cannot_be_voided_and_does_not_fail(harness: ChainHarness) -> None:
+async def test_a_payment_whose_twin_waits_at_the_node_cannot_be_voided_and_does_not_fail(
+    harness: ChainHarness,
+) -> None:
     await harness.fund("shop", 30, 30)
     payment = await harness.pay(await harness.stranger(), 40, kind="paytx")
     await harness.send()

@@ -37,7 +37,9 @@ class Authority:
         cert = self._store(f"{name}.pem", self._begun(subject, key).add_extension(here, critical=False))
         file = self._folder / f"{name}.key"
         no_password = serialization.NoEncryption()
-        file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_password))
+        file.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_password)
+        )
         return Signed(cert, file)
 
     def _begun(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

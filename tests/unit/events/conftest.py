@@ -34,7 +34,9 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def poster() -> AsyncIterator[Poster]:
     """Posts anywhere, also to this machine."""
     with ThreadPoolExecutor(4) as threads:
-        poster = Poster(address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE))
+        poster = Poster(
+            address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE)
+        )
         yield poster
         poster.close()
 

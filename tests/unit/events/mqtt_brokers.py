@@ -48,7 +48,9 @@ class TestBroker:
             return
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join([*await self._login(), *self.lines, *self._listeners()]) + "\n")
-        self._process = await asyncio.create_subprocess_exec("mosquitto", "-c", str(config), stdout=NULL, stderr=NULL)
+        self._process = await asyncio.create_subprocess_exec(
+            "mosquitto", "-c", str(config), stdout=NULL, stderr=NULL
+        )
         await _listening(self.port)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -62,7 +64,12 @@ class TestBroker:
         await self.stop(signal.SIGKILL)
 
     def _listeners(self) -> list[str]:
-        lines = ["persistence true", f"persistence_location {self.folder}/", "user root", "max_queued_messages 0"]
+        lines = [
+            "persistence true",
+            f"persistence_location {self.folder}/",
+            "user root",
+            "max_queued_messages 0",
+        ]
         lines += ["max_inflight_messages 0", f"listener {self.port} 127.0.0.1"]
         if self.secure is not None:
             ca, own = self.secure

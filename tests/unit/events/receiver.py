@@ -32,7 +32,9 @@ def status(code: int, header: str = "") -> Behaviour:
     more = f"{header}\r\n".encode() if header else b""
 
     def behave(request: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 %d X\r\nLocation: /elsewhere\r\n%bContent-Length: 4\r\n\r\nwow!" % (code, more))
+        writer.write(
+            b"HTTP/1.1 %d X\r\nLocation: /elsewhere\r\n%bContent-Length: 4\r\n\r\nwow!" % (code, more)
+        )
 
     return behave
 

@@ -46,7 +46,9 @@ def test_a_name_with_a_public_and_a_private_address_is_only_connected_to_the_pub
     [("10.1.2.3", True), ("10.2.0.1", False), ("fd00:1::5", True), ("::ffff:10.1.2.3", True), ("1.1.1.1", True),
      ("127.0.0.1", False), ("192.168.0.1", False)],
 )  # fmt: skip
-def test_private_addresses_are_let_through_in_the_networks_that_are_named(address: str, *, permitted: bool) -> None:
+def test_private_addresses_are_let_through_in_the_networks_that_are_named(
+    address: str, *, permitted: bool
+) -> None:
     guard = Guard((IPv4Network("10.1.0.0/16"), IPv6Network("fd00::/8")))
 
     assert guard.permits("shop.example", 80, ip_address(address)) is permitted

@@ -13,7 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.tables import deliveries, events, webhook_endpoints
 from app.domain import outbox
 from app.domain.refusals import Refusal
-from app.domain.webhooks import Callback, Change, Endpoint, NewEndpoint, Rotation, endpoints, health, retention
+from app.domain.webhooks import (
+    Callback,
+    Change,
+    Endpoint,
+    NewEndpoint,
+    Rotation,
+    endpoints,
+    health,
+    retention,
+)
 from app.domain.webhooks.changes import change as change_endpoint
 from app.domain.webhooks.changes import create, delete, rotate
 from app.domain.webhooks.changes import test as send_test_event
@@ -178,7 +187,9 @@ async def test_what_an_old_url_answered_says_nothing_of_the_new_one(
     assert (found.state, found.failing_since) == ("active", None)
 
 
-async def test_a_new_url_begins_without_the_failures_of_the_old_one(engine: AsyncEngine, receiver: Receiver) -> None:
+async def test_a_new_url_begins_without_the_failures_of_the_old_one(
+    engine: AsyncEngine, receiver: Receiver
+) -> None:
     async def failing(number: int) -> bool:
         async with engine.connect() as db:
             return (await endpoints.fetch(db, number)).failing_since is not None

@@ -43,7 +43,9 @@ class StandIn:
             return refused, {"__type": "AccessDeniedException", "message": "not you"}
         self.taken += [entry for place, entry in enumerate(entries) if place not in refused]
         answers = [
-            {"ErrorCode": "ThrottlingException", "ErrorMessage": "too much"} if place in refused else {"EventId": "1"}
+            {"ErrorCode": "ThrottlingException", "ErrorMessage": "too much"}
+            if place in refused
+            else {"EventId": "1"}
             for place in range(len(entries))
         ]
         return 200, {"FailedEntryCount": len(refused), "Entries": answers}
@@ -87,7 +89,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 
 
 def sink(to: StandIn) -> Sink:
-    return eventbridge_sink.sink("eventbridge.shop", Bus("shop", "eu-central-1", f"http://127.0.0.1:{to.port}"))
+    return eventbridge_sink.sink(
+        "eventbridge.shop", Bus("shop", "eu-central-1", f"http://127.0.0.1:{to.port}")
+    )
 
 
 async def telling(engine: AsyncEngine, one: Sink) -> SinkRunner:
@@ -157,9 +161,13 @@ def test_a_request_holds_no_more_than_eventbridge_takes_and_no_event_is_too_larg
     assert (told["message"], told["event_id"], told["position"]) == (None, "ab", 1)
 
 
-def test_without_the_extra_a_configuration_that_names_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_a_configuration_that_names_it_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "botocore", None)
     read = replace(settings.read({}), event_buses=(EventBus("shop", "bus"),))
 
-    with pytest.raises(SettingsError, match=r"^\[eventbridge.shop\] cannot be used: .*make eventbridge installs it\.$"):
+    with pytest.raises(
+        SettingsError, match=r"^\[eventbridge.shop\] cannot be used: .*make eventbridge installs it\.$"
+    ):
         sinks.of(read)

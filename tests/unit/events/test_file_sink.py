@@ -52,7 +52,9 @@ async def test_a_full_file_makes_room_and_the_oldest_go(engine: AsyncEngine, tmp
 
     folder = tmp_path / "logs"
     files = sorted(folder.iterdir(), key=lambda file: file.name, reverse=True)
-    assert [file.name for file in files] == ["events.log.3", "events.log.2", "events.log.1", "events.log"][: len(files)]
+    assert [file.name for file in files] == ["events.log.3", "events.log.2", "events.log.1", "events.log"][
+        : len(files)
+    ]
     assert len(files) == 4
     assert all(file.stat().st_size <= 5_000 for file in files)
     kept = [position for file in files for position in positions(file)]
@@ -99,7 +101,9 @@ async def test_half_a_line_alone_is_cut_off_too_and_a_file_that_is_moved_away_is
     assert positions(file) == list(range(11, 21))
 
 
-async def test_a_place_that_cannot_be_written_waits_and_loses_nothing(engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_a_place_that_cannot_be_written_waits_and_loses_nothing(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
     sink = of(tmp_path)
     (tmp_path / "logs").write_text("a file, where a folder is needed")
     await sequencer.prepare(engine, [], [sink])

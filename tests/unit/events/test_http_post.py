@@ -30,7 +30,9 @@ async def test_posts_share_a_connection_that_is_kept(receiver: Receiver, poster:
     assert (len(receiver.requests), receiver.connections) == (5, 1)
 
 
-async def test_a_kept_connection_that_the_receiver_closed_is_replaced(receiver: Receiver, poster: Poster) -> None:
+async def test_a_kept_connection_that_the_receiver_closed_is_replaced(
+    receiver: Receiver, poster: Poster
+) -> None:
     def answer_then_close(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         writer.close()
@@ -87,7 +89,9 @@ async def test_of_a_hundred_megabytes_four_kilobytes_are_read(receiver: Receiver
 
 
 @pytest.mark.parametrize("around", [b"0\r\nX-Trailer: ", b"1;"])
-async def test_what_stands_around_the_body_is_limited_too(receiver: Receiver, poster: Poster, around: bytes) -> None:
+async def test_what_stands_around_the_body_is_limited_too(
+    receiver: Receiver, poster: Poster, around: bytes
+) -> None:
     """The parser keeps a trailer's value as long as it goes on: 100 MB of it would be gathered, again and again."""
     sent = 0
 
@@ -117,7 +121,9 @@ async def test_what_stands_around_the_body_is_limited_too(receiver: Receiver, po
         (b"HTTP/1.1 200 O", "connection closed"),
     ],
 )
-async def test_what_is_no_answer_says_why(receiver: Receiver, poster: Poster, answer: bytes, reason: str) -> None:
+async def test_what_is_no_answer_says_why(
+    receiver: Receiver, poster: Poster, answer: bytes, reason: str
+) -> None:
     def behave(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
         writer.close()
@@ -139,7 +145,17 @@ async def test_a_connection_that_is_reset_or_refused_says_so(receiver: Receiver,
 
 
 @pytest.mark.parametrize(
-    "url", ["", "ftp://example.com/", "http://", "http:///x", "http://a b/", "http://host:99999/", "https://[::1/", "x"]
+    "url",
+    [
+        "",
+        "ftp://example.com/",
+        "http://",
+        "http:///x",
+        "http://a b/",
+        "http://host:99999/",
+        "https://[::1/",
+        "x",
+    ],
 )
 async def test_a_malformed_url_is_a_failure_of_the_attempt(poster: Poster, url: str) -> None:
     with pytest.raises(Unanswered, match="malformed"):
@@ -178,7 +194,9 @@ async def test_a_name_that_changes_after_it_was_checked_is_not_looked_up_again(r
         asked += 1
         return [answers.pop(0)]
 
-    poster = Poster(resolve, guard=address_filter.Guard((IPv4Network("127.0.0.1/32"), IPv4Network("127.0.0.3/32"))))
+    poster = Poster(
+        resolve, guard=address_filter.Guard((IPv4Network("127.0.0.1/32"), IPv4Network("127.0.0.3/32")))
+    )
     url = f"http://shop.example:{receiver.port}/hook"
     first = await poster.post(url, {}, b"{}")
     poster.close()

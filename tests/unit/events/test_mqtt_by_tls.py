@@ -39,7 +39,9 @@ async def secure(mqtt_broker: TestBroker, authority: Authority) -> TestBroker:
 async def publishing(
     engine: AsyncEngine, to: TestBroker, certificates: Certificates, protocol: str = "3.1.1"
 ) -> AsyncIterator[SinkRunner]:
-    broker = mqtt_sink.parse(f"mqtts://127.0.0.1:{to.secure_port}", protocol=protocol, certificates=certificates)
+    broker = mqtt_sink.parse(
+        f"mqtts://127.0.0.1:{to.secure_port}", protocol=protocol, certificates=certificates
+    )
     sink = mqtt_sink.sink(broker, [Queue(mqtt_topics.OWN)])
     await sequencer.prepare(engine, [], [sink])
     found = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
@@ -85,11 +87,21 @@ async def test_who_is_not_who_we_trust_and_who_does_not_trust_us_get_nothing_and
 
     assert not any(moved)
     told = [
-        one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING and one.name.startswith("app.")
+        one.getMessage()
+        for one in caplog.records
+        if one.levelno >= logging.WARNING and one.name.startswith("app.")
     ]
-    assert all(one.startswith(f"the MQTT broker 127.0.0.1:{secure.secure_port} does not take events") for one in told)
-    reason = {"authority": "certificate verify failed", "certificate": "unknown ca", "none": "certificate required"}
-    assert sum(reason[wrong] in one for one in told) == 1, told  # a broker that hangs up first may be told of as well
+    assert all(
+        one.startswith(f"the MQTT broker 127.0.0.1:{secure.secure_port} does not take events") for one in told
+    )
+    reason = {
+        "authority": "certificate verify failed",
+        "certificate": "unknown ca",
+        "none": "certificate required",
+    }
+    assert sum(reason[wrong] in one for one in told) == 1, (
+        told
+    )  # a broker that hangs up first may be told of as well
 
 
 async def test_renewed_certificates_are_taken_up_at_the_next_connection(

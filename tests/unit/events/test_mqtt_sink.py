@@ -63,7 +63,9 @@ async def test_events_arrive_at_qos_1_in_order_with_the_webhooks_body(
     assert await cursor(engine) == 200
 
 
-async def test_gigawallets_queues_get_their_literal_topics(engine: AsyncEngine, mqtt_broker: TestBroker) -> None:
+async def test_gigawallets_queues_get_their_literal_topics(
+    engine: AsyncEngine, mqtt_broker: TestBroker
+) -> None:
     await mqtt_broker.start()
     queues = (Queue("account", ("ACC",)), Queue("shop/invoices", ("INV",)))
     async with (
@@ -218,7 +220,10 @@ async def _at(engine: AsyncEngine, position: int) -> bool:
 async def test_the_embedded_broker_serves_the_demo(engine: AsyncEngine, mqtt_broker: TestBroker) -> None:
     mqtt_broker.embedded = True
     await mqtt_broker.start()
-    async with publishing(engine, mqtt_broker) as publisher, mqtt_brokers.subscribed(mqtt_broker.port) as subscriber:
+    async with (
+        publishing(engine, mqtt_broker) as publisher,
+        mqtt_brokers.subscribed(mqtt_broker.port) as subscriber,
+    ):
         await tell(engine, 50)
         await until(publisher.step, lambda: len(subscriber.messages) >= 50)
 

@@ -40,7 +40,10 @@ def test_each_queue_gets_its_types_and_its_account() -> None:
     )
     queues = [own, Queue("account", ("ACC",)), sent, Queue("pay", ("PAYMENT",)), one]
 
-    assert mqtt_topics.of(event("ACC_CREATED", "y"), queues) == [("kennel/acc/y", 1, False), ("account", 1, False)]
+    assert mqtt_topics.of(event("ACC_CREATED", "y"), queues) == [
+        ("kennel/acc/y", 1, False),
+        ("account", 1, False),
+    ]
     assert mqtt_topics.of(event("PAYMENT_SENT", "x"), queues) == [
         ("kennel/payment/x", 1, False),
         ("sent", 0, True),

@@ -77,7 +77,9 @@ async def test_tls_is_spoken_with_the_urls_name_though_an_address_is_connected_t
     poster.close()
 
 
-async def test_the_certificate_of_another_name_is_refused(secured: int, receiver: Receiver, certificate: Path) -> None:
+async def test_the_certificate_of_another_name_is_refused(
+    secured: int, receiver: Receiver, certificate: Path
+) -> None:
     poster = Poster(here, guard=address_filter.Guard(address_filter.EVERYWHERE), tls=trusting(certificate))
     with pytest.raises(Unanswered, match="TLS failed"):
         await poster.post(f"https://other.example:{secured}/hook", {}, b"{}")

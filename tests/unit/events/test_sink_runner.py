@@ -128,7 +128,9 @@ async def test_of_reasons_that_alternate_each_is_told_once_until_all_goes_well(
     assert (caplog.text.count("(full)"), caplog.text.count("(gone)")) == (2, 1)
 
 
-async def test_a_sink_is_sent_its_types_of_its_account_and_its_cursor_passes_the_rest(engine: AsyncEngine) -> None:
+async def test_a_sink_is_sent_its_types_of_its_account_and_its_cursor_passes_the_rest(
+    engine: AsyncEngine,
+) -> None:
     place = Place()
     async with engine.begin() as db:
         await db.execute(sa.insert(tables.accounts).values(id=2, foreign_id="shop-2", xpub="", address=""))

@@ -32,7 +32,9 @@ async def prepare(engine: AsyncEngine, *callbacks: Callback) -> None:
 
 
 @asynccontextmanager
-async def webhooks(engine: AsyncEngine, poster: Poster, terms: WebhookTerms = AT_ONCE) -> AsyncIterator[Webhooks]:
+async def webhooks(
+    engine: AsyncEngine, poster: Poster, terms: WebhookTerms = AT_ONCE
+) -> AsyncIterator[Webhooks]:
     found = Webhooks(engine, poster, terms, WakeUp())
     yield found
     await found.close()
@@ -58,7 +60,9 @@ async def deliver_all(engine: AsyncEngine, running: Webhooks, count: int) -> Non
     await until(running.step, delivered)
 
 
-async def test_an_event_is_posted_signed_in_both_ways(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+async def test_an_event_is_posted_signed_in_both_ways(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
     key = base64.b64encode(b"a key of 24 bytes or more").decode()
     await prepare(
         engine,
@@ -125,7 +129,9 @@ async def test_any_2xx_is_success(engine: AsyncEngine, receiver: Receiver, poste
     assert await states(engine) == {("delivered", 1): 3}
 
 
-async def test_the_schedule_decides_when_and_how_often(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+async def test_the_schedule_decides_when_and_how_often(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
     receiver.always["/hook"] = status(500)
     await prepare(engine, Callback("shop", receiver.url()))
     await tell(engine, 1)
@@ -165,13 +171,18 @@ async def test_each_endpoint_gets_its_types_and_its_account(
     async with webhooks(engine, poster) as running:
         await deliver_all(engine, running, 5 + 2 + 1 + 1)
 
-    got = {path: [r.event["event_type"] for r in receiver.of(path)] for path in ("/all", "/class", "/type", "/account")}
+    got = {
+        path: [r.event["event_type"] for r in receiver.of(path)]
+        for path in ("/all", "/class", "/type", "/account")
+    }
     assert sorted(got["/all"]) == ["ACC_CREATED", "ACC_UPDATED", "INV_CREATED", "NET_ODD", "PAYMENT_SENT"]
     assert sorted(got["/class"]) == ["INV_CREATED", "PAYMENT_SENT"]
     assert (got["/type"], got["/account"]) == (["ACC_CREATED"], ["NET_ODD"])
 
 
-async def test_a_dead_endpoint_delays_nobody_else(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+async def test_a_dead_endpoint_delays_nobody_else(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
     """It accepts and never answers; a thousand events wait for it before the other comes, and a thousand more after."""
     receiver.always["/dead"] = silent
     dead = Callback("dead", receiver.url("/dead"))
@@ -212,7 +223,9 @@ async def test_a_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_othe
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     receiver.always["/dead"] = silent
-    await prepare(engine, Callback("alive", receiver.url("/alive").replace("127.0.0.1", "localhost"), ("INV",)))
+    await prepare(
+        engine, Callback("alive", receiver.url("/alive").replace("127.0.0.1", "localhost"), ("INV",))
+    )
     async with engine.begin() as db:
         many = "INSERT INTO webhook_endpoints (url, types, secret, position) SELECT :url, '{PAYMENT}', '', 0"
         await db.execute(sa.text(f"{many} FROM generate_series(1, 1000)"), {"url": receiver.url("/dead")})
@@ -230,7 +243,9 @@ async def test_a_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_othe
     assert len(receiver.of("/alive")) == 100
 
 
-async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_hosts_are(engine: AsyncEngine) -> None:
+async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_hosts_are(
+    engine: AsyncEngine,
+) -> None:
     async with engine.begin() as db:
         many = (
             "INSERT INTO webhook_endpoints (url, types, secret, position, failing_since)"
@@ -238,10 +253,14 @@ async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_host
             " FROM generate_series(1, 500) AS n"
         )
         await db.execute(sa.text(many))
-        await db.execute(sa.text("INSERT INTO deliveries (endpoint_id, position) SELECT id, 1 FROM webhook_endpoints"))
+        await db.execute(
+            sa.text("INSERT INTO deliveries (endpoint_id, position) SELECT id, 1 FROM webhook_endpoints")
+        )
     await tell(engine, 1)
 
-    load = delivery_claims.Load(32, 32, OF_HOST, OF_FAILING, 4, {1: 32}, {"shop-2.example:80": OF_HOST}, failing=6)
+    load = delivery_claims.Load(
+        32, 32, OF_HOST, OF_FAILING, 4, {1: 32}, {"shop-2.example:80": OF_HOST}, failing=6
+    )
     async with engine.begin() as db:
         claimed = await delivery_claims.claim(db, load, LIMIT, 60)
 
@@ -320,10 +339,14 @@ async def test_what_a_killed_process_held_is_posted_when_its_claim_runs_out(
         assert not await running.step()  # still claimed
         await deliver_all(engine, running, 5)
 
-    assert Counter(request.event["position"] for request in receiver.requests) == dict.fromkeys(range(1, 6), 2)
+    assert Counter(request.event["position"] for request in receiver.requests) == dict.fromkeys(
+        range(1, 6), 2
+    )
 
 
-async def test_an_orderly_stop_gives_back_what_it_held(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
+async def test_an_orderly_stop_gives_back_what_it_held(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
     receiver.always["/hook"] = silent
     await prepare(engine, Callback("shop", receiver.url()))
     await tell(engine, 5)
@@ -345,7 +368,11 @@ async def test_two_processes_share_the_work_and_post_nothing_twice(
     await prepare(engine, Callback("one", receiver.url("/1")), Callback("two", receiver.url("/2")))
     await tell(engine, 300)
 
-    async with webhooks(engine, poster) as first, webhooks(engine, poster) as second, asyncio.TaskGroup() as group:
+    async with (
+        webhooks(engine, poster) as first,
+        webhooks(engine, poster) as second,
+        asyncio.TaskGroup() as group,
+    ):
         group.create_task(deliver_all(engine, first, 600))
         group.create_task(deliver_all(engine, second, 600))
 
@@ -375,7 +402,9 @@ async def test_an_endpoint_that_is_added_later_gets_what_happens_from_then_on(
 ) -> None:
     await prepare(engine, Callback("first", receiver.url("/first")))
     await tell(engine, 2)
-    await prepare(engine, Callback("first", receiver.url("/first")), Callback("later", receiver.url("/later")))
+    await prepare(
+        engine, Callback("first", receiver.url("/first")), Callback("later", receiver.url("/later"))
+    )
     await tell(engine, 2)
 
     async with webhooks(engine, poster) as running:
@@ -398,7 +427,9 @@ async def test_an_event_that_outlives_its_endpoint_is_forgotten(
     assert await tried(engine) == []
 
 
-async def test_a_fault_of_ours_in_one_delivery_stops_no_other(engine: AsyncEngine, receiver: Receiver) -> None:
+async def test_a_fault_of_ours_in_one_delivery_stops_no_other(
+    engine: AsyncEngine, receiver: Receiver
+) -> None:
     async def resolve(host: str, port: int) -> list[address_filter.Address]:
         if host == "odd.example":
             raise KeyError(host)

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.runtime.loop import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STEP_SECONDS, Loop, Vital, Vitals, WakeUp
+from app.runtime.loop import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    STEP_SECONDS,
+    Loop,
+    Vital,
+    Vitals,
+    WakeUp,
+)
 
 HOUR = 3600.0
 
@@ -133,7 +141,12 @@ async def test_a_trouble_is_said_once_and_a_new_one_again(caplog: pytest.LogCapt
     with pytest.raises(asyncio.CancelledError):
         await run(work, Patience())
 
-    assert caplog.messages == ["work waits: Away: a", "work waits: Away: b", "work goes on", "work waits: Away: b"]
+    assert caplog.messages == [
+        "work waits: Away: a",
+        "work waits: Away: b",
+        "work goes on",
+        "work waits: Away: b",
+    ]
 
 
 @pytest.mark.parametrize("error", [Away(), Away("\n"), Away("x" * 10_000)])
@@ -149,7 +162,9 @@ async def test_the_reason_of_a_trouble_is_one_short_line_whatever_it_says(error:
     assert len(reason) <= 300
 
 
-async def test_what_no_repetition_mends_ends_the_loop_loudly_and_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_no_repetition_mends_ends_the_loop_loudly_and_by_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     work = Work([True, Broken("the block is damaged"), True])
 
     await run(work, Patience())

@@ -126,7 +126,9 @@ async def test_what_would_be_dust_after_the_fee_stays(harness: ChainHarness, pay
     assert await asked(harness) == []
 
 
-async def test_a_payout_that_was_voided_is_not_asked_for_again_at_once(harness: ChainHarness, payouts: Payouts) -> None:
+async def test_a_payout_that_was_voided_is_not_asked_for_again_at_once(
+    harness: ChainHarness, payouts: Payouts
+) -> None:
     await harness.fund("shop", 10)
     await set_terms(harness, payout_address=await harness.stranger(), payout_threshold=doge(1))
     await payouts.step()
@@ -164,7 +166,9 @@ async def test_a_payout_that_failed_is_tried_again_after_an_hour_or_with_other_t
     assert len(await asked(harness)) == 3
 
 
-async def test_nothing_is_asked_for_while_payments_are_paused(harness: ChainHarness, payouts: Payouts) -> None:
+async def test_nothing_is_asked_for_while_payments_are_paused(
+    harness: ChainHarness, payouts: Payouts
+) -> None:
     await harness.fund("shop", 10)
     await set_terms(harness, payout_address=await harness.stranger(), payout_threshold=doge(1))
     async with harness.engine.begin() as db:

@@ -73,7 +73,9 @@ async def test_without_its_own_seed_the_sender_stops_and_nothing_is_made_and_the
     if words is not None:
         SeedFile(tmp_path / "seed.json", dogecoin.REGTEST, Cost(1 << 14, 1)).create("", words=words)
     before = files(tmp_path)
-    read = settings.read({"KENNEL_HOME": str(tmp_path), "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1"})
+    read = settings.read(
+        {"KENNEL_HOME": str(tmp_path), "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1"}
+    )
     vitals = Vitals()
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
@@ -100,7 +102,9 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
         assert "another history" in (await installation.unfit(db) or "")
 
 
-async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
     read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     async with Node(read.node_url or "") as node:
         shared = Shared(read, engine, node, "one")

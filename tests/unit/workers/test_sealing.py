@@ -152,12 +152,20 @@ AS_JSONB = """
 
 async def test_a_line_is_what_postgresql_writes_of_a_jsonb_array(engine: AsyncEngine) -> None:
     strange = 'all of it: " \\ / \b \f \n \r \t \x01 \x7f é ß \u2028 😀 \\u0041 ], [ null 1.0 {}'
-    postings = (Posting(WORLD, AVAILABLE, -(2**62)), Posting(7, Bucket.HELD, 2**62 - 1), Posting(8, AVAILABLE, 1))
-    entry = Entry("KIND", ("cause", strange), "k" + strange, postings, (strange, strange), f'{{"a":"{strange!r}"}}')
+    postings = (
+        Posting(WORLD, AVAILABLE, -(2**62)),
+        Posting(7, Bucket.HELD, 2**62 - 1),
+        Posting(8, AVAILABLE, 1),
+    )
+    entry = Entry(
+        "KIND", ("cause", strange), "k" + strange, postings, (strange, strange), f'{{"a":"{strange!r}"}}'
+    )
     await post(engine, gold(1), entry, doge(2))
     async with engine.begin() as db:
         await db.execute(sa.text("ALTER TABLE postings DISABLE TRIGGER USER"))
-        await db.execute(sa.text("UPDATE postings SET created = '2026-01-02 03:04:05+06' WHERE account_id = 8"))
+        await db.execute(
+            sa.text("UPDATE postings SET created = '2026-01-02 03:04:05+06' WHERE account_id = 8")
+        )
 
     async with engine.begin() as db:
         lines = await ledger.lines(db, 0, 100)
@@ -167,7 +175,9 @@ async def test_a_line_is_what_postgresql_writes_of_a_jsonb_array(engine: AsyncEn
     assert lines == [(row.id, row.line) for row in wanted]
 
 
-async def test_an_export_has_no_number_for_which_a_seal_would_wait(engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_an_export_has_no_number_for_which_a_seal_would_wait(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
     numbers: list[int] = []
     await post(engine, gold(1))
     await export.write_file(watched(engine, numbers), tmp_path / "books.jsonl", told)
@@ -189,9 +199,15 @@ async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
-        ("UPDATE postings SET amount = amount + 1 WHERE entry_id = 3 AND account_id = 7", "entry 3 was changed"),
+        (
+            "UPDATE postings SET amount = amount + 1 WHERE entry_id = 3 AND account_id = 7",
+            "entry 3 was changed",
+        ),
         ("UPDATE entries SET metadata = '{\"a\":1}' WHERE id = 2", "entry 2 was changed"),
-        ("UPDATE entries SET created = created + interval '1 microsecond' WHERE id = 4", "entry 4 was changed"),
+        (
+            "UPDATE entries SET created = created + interval '1 microsecond' WHERE id = 4",
+            "entry 4 was changed",
+        ),
         ("DELETE FROM entries WHERE id = 3", "an entry between 2 and 4 is missing"),
         ("UPDATE seals SET hash = sha256('x') WHERE number = 1", "seal 1 itself was changed"),
         ("DELETE FROM seals WHERE number = 1", "seal 1 is missing"),
@@ -202,7 +218,10 @@ async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
         ("DELETE FROM entries WHERE id IN (3, 4)", "an entry between 2 and 5 is missing (seal 1)"),
         ("DELETE FROM entries WHERE id IN (1, 3)", "an entry between 0 and 2 is missing (seal 1)"),
         ("DELETE FROM entries WHERE id < 5", "an entry between 0 and 5 is missing (seal 1)"),
-        ("UPDATE entries SET kind = CASE id WHEN 2 THEN 'X' ELSE 'Y' END WHERE id IN (2, 4)", "entry 2 was changed"),
+        (
+            "UPDATE entries SET kind = CASE id WHEN 2 THEN 'X' ELSE 'Y' END WHERE id IN (2, 4)",
+            "entry 2 was changed",
+        ),
         (
             "INSERT INTO entries (id, kind, cause_type, cause_id, key) OVERRIDING SYSTEM VALUE VALUES (0, 'X', '', '', 'x')",
             "entry 0 has a number that none is given",

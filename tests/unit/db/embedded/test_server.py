@@ -38,7 +38,10 @@ class Program:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", PROGRAM, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.url = self.read()
 
@@ -110,7 +113,8 @@ async def test_rows_are_there_at_the_next_start_and_nothing_runs_between(home: P
 async def test_it_has_no_port_checks_its_pages_and_speaks_utf8_in_a_fixed_order(home: Path) -> None:
     with program(home) as started:
         shown = [
-            await started.ask(f"SHOW {name}") for name in ("listen_addresses", "data_checksums", "server_encoding")
+            await started.ask(f"SHOW {name}")
+            for name in ("listen_addresses", "data_checksums", "server_encoding")
         ]
         order = await started.ask("SELECT datcollate FROM pg_database WHERE datname = 'kennel'")
 
@@ -150,7 +154,9 @@ async def test_a_killed_server_is_started_again_with_its_rows(home: Path) -> Non
         assert await asked_until_it_answers(started, "SELECT n FROM kept") == 7
 
 
-async def test_server_and_program_killed_together_start_again_while_orphans_hold_the_memory(home: Path) -> None:
+async def test_server_and_program_killed_together_start_again_while_orphans_hold_the_memory(
+    home: Path,
+) -> None:
     killed = Program(home)
     await killed.ask("CREATE TABLE kept AS SELECT 7 AS n")
     os.kill(killed.postmaster(), signal.SIGKILL)
@@ -197,7 +203,9 @@ async def test_a_start_that_was_cut_short_is_made_again_from_nothing(home: Path)
 def test_a_process_that_got_the_number_of_a_dead_server_does_not_stop_the_start(home: Path) -> None:
     with program(home):
         lock = (home / "postgres" / "postmaster.pid").read_text()
-    owner = programs.FileOwner.choose().uid if os.geteuid() == 0 else None  # PostgreSQL asks only after its own user
+    owner = (
+        programs.FileOwner.choose().uid if os.geteuid() == 0 else None
+    )  # PostgreSQL asks only after its own user
     stranger = subprocess.Popen(["sleep", "60"], user=owner)
     (home / "postgres" / "postmaster.pid").write_text(lock.replace(lock.split("\n")[0], str(stranger.pid), 1))
 

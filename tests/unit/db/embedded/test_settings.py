@@ -19,7 +19,9 @@ def test_what_may_lie_in_memory_is_at_least_what_is_kept_there() -> None:
     assert of_memory(GB // 4)["effective_cache_size"] == "256MB"
 
 
-@pytest.mark.parametrize(("said", "much"), [("536870912\n", 512 * 1024**2), ("max\n", None), (f"{2**62}\n", None)])
+@pytest.mark.parametrize(
+    ("said", "much"), [("536870912\n", 512 * 1024**2), ("max\n", None), (f"{2**62}\n", None)]
+)
 def test_a_containers_limit_counts_where_it_is_less(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, much: int | None
 ) -> None:

@@ -63,7 +63,9 @@ async def test_no_account_is_opened_under_the_name_of_a_system_account_or_one_th
     assert (await left(ready))[0] == 1
 
 
-async def test_an_account_that_has_the_name_of_a_system_account_already_goes_on_working(ready: AsyncEngine) -> None:
+async def test_an_account_that_has_the_name_of_a_system_account_already_goes_on_working(
+    ready: AsyncEngine,
+) -> None:
     await opened(ready, "old")
     async with ready.begin() as db:
         await db.execute(sa.update(account_rows).values(foreign_id="treasury"))
@@ -153,7 +155,9 @@ async def test_one_name_twice_in_a_batch_is_one_account_as_the_last_one_wants_it
 async def test_two_at_once_open_one_account_and_the_losers_key_stays_ready(ready: AsyncEngine) -> None:
     async with ready.connect() as first:
         [winner] = await accounts.put(first, [AccountOrder("shop", {"name": "first"})], REGTEST)
-        loser = asyncio.create_task(put(ready, AccountOrder("shop", {"name": "second"}), AccountOrder("mine", {})))
+        loser = asyncio.create_task(
+            put(ready, AccountOrder("shop", {"name": "second"}), AccountOrder("mine", {}))
+        )
         await scenario.until_someone_waits(ready)
         await first.commit()
         changed, mine = map(accepted, await loser)
@@ -168,7 +172,8 @@ async def test_batches_with_the_same_names_in_another_order_do_not_deadlock(read
     async with ready.connect() as first:
         await accounts.put(first, [AccountOrder("m", {})], REGTEST)
         others = [
-            asyncio.create_task(put(ready, *(AccountOrder(name, {}) for name in names))) for names in ("amz", "zma")
+            asyncio.create_task(put(ready, *(AccountOrder(name, {}) for name in names)))
+            for names in ("amz", "zma")
         ]
         await scenario.until_someone_waits(ready, 2)
         await first.commit()
@@ -178,7 +183,9 @@ async def test_batches_with_the_same_names_in_another_order_do_not_deadlock(read
     assert sorted({*one, *await left(ready)}) == list(range(20))
 
 
-async def test_when_the_keys_run_out_the_rest_is_refused_and_what_is_there_can_be_changed(engine: AsyncEngine) -> None:
+async def test_when_the_keys_run_out_the_rest_is_refused_and_what_is_there_can_be_changed(
+    engine: AsyncEngine,
+) -> None:
     await scenario.make_ready(engine, 1)
 
     a, b = await put(engine, AccountOrder("a", {}), AccountOrder("b", {}))
@@ -298,7 +305,9 @@ async def test_payouts_that_would_come_back_are_refused_and_change_nothing(ready
         AccountOrder("other", {"payout_address": invoice}),
     )
 
-    assert [(type(one), getattr(one, "field", "")) for one in made[:4]] == [(PayoutComesBack, "payout_address")] * 4
+    assert [(type(one), getattr(one, "field", "")) for one in made[:4]] == [
+        (PayoutComesBack, "payout_address")
+    ] * 4
     assert accepted(made[4]).payout_address == invoice
     assert await fetched(ready, "shop") == shop
     with pytest.raises(NoSuchAccount):

@@ -69,7 +69,11 @@ async def test_an_address_that_a_reorg_has_emptied_stays_used(engine: AsyncEngin
 async def test_invoices_and_deposits_share_the_counting_of_keys(engine: AsyncEngine) -> None:
     account = await scenario.open_account(engine)
 
-    made = [(await scenario.invoice(engine)).address, await given(engine), (await scenario.invoice(engine)).address]
+    made = [
+        (await scenario.invoice(engine)).address,
+        await given(engine),
+        (await scenario.invoice(engine)).address,
+    ]
 
     wake = Keyring(REGTEST, scenario.WORDS)
     keys = [wake.private_key(account.id, 0, index).public_key.format() for index in range(3)]

@@ -114,7 +114,9 @@ async def test_what_is_in_the_way_is_named_and_the_account_stays_open(
     assert "ACC_CLOSED" not in await told(engine)
 
 
-async def test_who_is_to_be_paid_from_an_escrow_stays_open_until_it_is_over(engine: AsyncEngine, shop: Account) -> None:
+async def test_who_is_to_be_paid_from_an_escrow_stays_open_until_it_is_over(
+    engine: AsyncEngine, shop: Account
+) -> None:
     row = {"account_id": 7, "order_id": "order", "seller_id": 0, "asset": "gold", "amount": 5, "fee": 0}
     async with engine.begin() as db:
         await db.execute(sa.insert(escrows).values(row))
@@ -155,7 +157,9 @@ async def test_a_closed_account_takes_nothing_more_but_what_comes_over_the_chain
 
     async with engine.begin() as db:
         outcomes: list[object] = [
-            *await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token),
+            *await invoices.create(
+                db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token
+            ),
             *await accounts.give(db, [Wanted("shop")], REGTEST),
             *await invoices.refund_inside(db, [Refund(paid.address, "shop")], REGTEST),
         ]
@@ -171,7 +175,9 @@ async def test_a_closed_account_takes_nothing_more_but_what_comes_over_the_chain
     assert accepted(payment).state == "PENDING"
 
 
-async def test_a_closed_account_is_changed_only_by_opening_it_again(engine: AsyncEngine, shop: Account) -> None:
+async def test_a_closed_account_is_changed_only_by_opening_it_again(
+    engine: AsyncEngine, shop: Account
+) -> None:
     await close(engine)
     await told(engine)
 
@@ -234,7 +240,9 @@ async def _transfer(engine: AsyncEngine, order: transfers.TransferOrder) -> obje
     return outcome
 
 
-async def test_an_escrow_that_waited_for_its_sellers_closing_is_refused(engine: AsyncEngine, shop: Account) -> None:
+async def test_an_escrow_that_waited_for_its_sellers_closing_is_refused(
+    engine: AsyncEngine, shop: Account
+) -> None:
     await scenario.make_ready(engine, 3)
     async with engine.begin() as db:
         await accounts.put(db, [AccountOrder("buyer", {})], REGTEST)
@@ -262,7 +270,10 @@ async def test_what_is_the_accounts_own_comes_back_to_it_also_when_it_is_closed(
     await close(engine)
 
     async with engine.begin() as db:
-        entries = [Entry("DEPOSIT", ("test", "1"), "in", lines), Entry("HOLD_RELEASE", ("test", "1"), "back", back)]
+        entries = [
+            Entry("DEPOSIT", ("test", "1"), "in", lines),
+            Entry("HOLD_RELEASE", ("test", "1"), "back", back),
+        ]
         assert [type(one) for one in await ledger.post(db, entries)] == [ledger.Posted] * 2
 
 
@@ -279,5 +290,7 @@ async def test_an_invoice_that_waited_for_the_closing_is_refused(engine: AsyncEn
 
 async def _late_invoice(engine: AsyncEngine) -> object:
     async with engine.begin() as db:
-        [outcome] = await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token)
+        [outcome] = await invoices.create(
+            db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token
+        )
     return outcome

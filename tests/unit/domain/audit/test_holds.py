@@ -68,7 +68,9 @@ async def test_books_that_are_right_are_found_right_also_in_small_slices(
     ("UPDATE escrows SET state = 'LOCKED' WHERE id = 2", "escrow 2 differs from what was posted for it"),
     ("UPDATE escrows SET state = 'RELEASED' WHERE id = 4", "escrow 4 differs from what was posted for it"),
 ])  # fmt: skip
-async def test_what_was_changed_by_hand_is_found_and_named(engine: AsyncEngine, statement: str, detail: str) -> None:
+async def test_what_was_changed_by_hand_is_found_and_named(
+    engine: AsyncEngine, statement: str, detail: str
+) -> None:
     await busy(engine)
     async with engine.begin() as db:
         await db.execute(sa.text(SESSION))

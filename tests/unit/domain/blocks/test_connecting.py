@@ -75,7 +75,9 @@ async def test_a_confirmed_deposit_is_told_as_it_is_listed(engine: AsyncEngine) 
     ]  # fmt: skip
 
 
-async def test_what_blocks_posted_is_found_by_their_entries_also_before_any_row_is_counted(engine: AsyncEngine) -> None:
+async def test_what_blocks_posted_is_found_by_their_entries_also_before_any_row_is_counted(
+    engine: AsyncEngine,
+) -> None:
     account = await scenario.open_account(engine)
     chain = await Chain(engine).start()
     await chain.connect(*(chain.block([(account.address, doge(1))] * 20) for _ in range(50)))
@@ -143,7 +145,9 @@ async def test_a_reorg_takes_back_a_confirmed_payment_and_brings_it_again(engine
     assert (await balance(engine, account.id))[:2] == (doge(10), 0)
     seen = await scenario.shown(engine, invoice.address)
     assert (seen.total_payment_confirmed, seen.payment_unconfirmed) == (True, False)
-    assert [event for event in await told(engine, "INV_") if "CONFIRMED" in event] == ["INV_TOTAL_PAYMENT_CONFIRMED"]
+    assert [event for event in await told(engine, "INV_") if "CONFIRMED" in event] == [
+        "INV_TOTAL_PAYMENT_CONFIRMED"
+    ]
 
 
 async def test_a_confirmed_deposit_that_a_reorg_takes_back_is_told_and_the_same_again_when_it_returns(
@@ -185,7 +189,10 @@ async def test_what_an_account_owes_for_an_undone_deposit_is_told_until_it_is_re
     chain = await Chain(engine, Rules(REGTEST, confirmations=1)).start()
     paying = await chain.mine((account.address, doge(10)))
     async with engine.begin() as db:
-        spent = (Posting(account.id, Bucket.AVAILABLE, -doge(gone)), Posting(WORLD, Bucket.AVAILABLE, doge(gone)))
+        spent = (
+            Posting(account.id, Bucket.AVAILABLE, -doge(gone)),
+            Posting(WORLD, Bucket.AVAILABLE, doge(gone)),
+        )
         await ledger.post(db, [Entry("TEST", ("test", "1"), "t", spent)])
 
     await chain.disconnect()
@@ -247,19 +254,30 @@ async def test_what_an_undone_deposit_paid_for_is_owed_until_it_returns(engine: 
     chain = await Chain(engine).start()
     paying = await chain.mine((invoice.address, doge(10)))
     async with engine.begin() as db:
-        spent = (Posting(account.id, Bucket.AVAILABLE, -doge(6)), Posting(other.id, Bucket.AVAILABLE, doge(6)))
+        spent = (
+            Posting(account.id, Bucket.AVAILABLE, -doge(6)),
+            Posting(other.id, Bucket.AVAILABLE, doge(6)),
+        )
         await ledger.post(db, [Entry("TEST", ("test", "1"), "t", spent)])
 
     await chain.disconnect()
-    assert ((await balance(engine, account.id)).available, (await balance(engine, CLAWBACK)).available) == (0, -doge(6))
+    assert ((await balance(engine, account.id)).available, (await balance(engine, CLAWBACK)).available) == (
+        0,
+        -doge(6),
+    )
     chain.blocks.append(paying)
     await chain.connect(paying)
 
-    assert ((await balance(engine, account.id)).available, (await balance(engine, CLAWBACK)).available) == (doge(4), 0)
+    assert ((await balance(engine, account.id)).available, (await balance(engine, CLAWBACK)).available) == (
+        doge(4),
+        0,
+    )
     assert (await balance(engine, WORLD)).available == -doge(10)
 
 
-async def test_a_spend_of_our_coin_that_we_do_not_know_is_told_and_borne_by_clawback(engine: AsyncEngine) -> None:
+async def test_a_spend_of_our_coin_that_we_do_not_know_is_told_and_borne_by_clawback(
+    engine: AsyncEngine,
+) -> None:
     account = await scenario.open_account(engine)
     invoice = await scenario.invoice(engine, value=10)
     chain = await Chain(engine).start()
@@ -306,7 +324,9 @@ async def test_a_coinbase_waits_for_its_maturity(engine: AsyncEngine) -> None:
     invoice = await scenario.invoice(engine, value=10, required_confirmations=1)
     chain = await Chain(engine).start()
     block = chain.block([(invoice.address, doge(10))])
-    block = type(block)(block.height, block.hash, block.previous, 0, 2, [block.outputs[0]._replace(coinbase=True)], ())
+    block = type(block)(
+        block.height, block.hash, block.previous, 0, 2, [block.outputs[0]._replace(coinbase=True)], ()
+    )
     await chain.connect(block)
 
     await chain.deepen(58)

@@ -66,7 +66,9 @@ class Branches:
         await Chain(self.engine, RULES).start()
         await scenario.open_account(self.engine)
         for name in DEPOSITS:
-            self.addresses[name] = (await scenario.invoice(self.engine, value=10, required_confirmations=1)).address
+            self.addresses[name] = (
+                await scenario.invoice(self.engine, value=10, required_confirmations=1)
+            ).address
         await self.connect([CHAIN[0]])
         await self.sign("payment")
         await self.connect([CHAIN[1]])
@@ -91,13 +93,18 @@ class Branches:
         previous = self.made[-1].hash if self.made else scenario.GENESIS
         outputs = [
             BlockOutput(
-                Outpoint(txid(name), 0), dogecoin.of_address(REGTEST, self.addresses[name]), doge(10), coinbase=False
+                Outpoint(txid(name), 0),
+                dogecoin.of_address(REGTEST, self.addresses[name]),
+                doge(10),
+                coinbase=False,
             )
             for name in names
             if name in DEPOSITS
         ]
         spends = [Spend(outpoint(one), txid(name)) for name in names for one in SPENDS[name]]
-        return Block(height, txid(f"{height} of {previous[:8]!r} {names}"[:32]), previous, 0, 2, outputs, spends)
+        return Block(
+            height, txid(f"{height} of {previous[:8]!r} {names}"[:32]), previous, 0, 2, outputs, spends
+        )
 
     async def connect(self, given: Sequence[Sequence[str]]) -> None:
         found = []
@@ -173,7 +180,9 @@ def possible(plan: Sequence[Sequence[str]]) -> list[list[str]]:
     return held
 
 
-async def follow(server: str, plan: list[list[str]], cuts: Sequence[int], *, back: bool) -> dict[str, list[Any]]:
+async def follow(
+    server: str, plan: list[list[str]], cuts: Sequence[int], *, back: bool
+) -> dict[str, list[Any]]:
     """Every table's rows after another branch was followed in transactions of `cuts` blocks each, in turn."""
     async with cloned(server) as url:
         engine = open_engine(url)
@@ -185,7 +194,9 @@ async def follow(server: str, plan: list[list[str]], cuts: Sequence[int], *, bac
                 at = len(chain.tip)
                 await chain.connect(plan[at : at + cuts[batch % len(cuts)]])
                 batch += 1
-                states = {n: "PROCESSING" if s == "BROADCAST" else s for n, s in (await chain.states()).items()}
+                states = {
+                    n: "PROCESSING" if s == "BROADCAST" else s for n, s in (await chain.states()).items()
+                }
                 expected = {n: "PROCESSING" if s == "BROADCAST" else s for n, s in chain.expected().items()}
                 assert states == expected
             found = await chain.rows()
@@ -218,7 +229,9 @@ def test_what_is_built_on_a_deposit_that_a_block_proves_dead_is_released_whateve
     server: str, plan: list[list[str]], cuts: list[int]
 ) -> None:
     there = possible(plan)
-    assert asyncio.run(follow(server, there, cuts, back=True)) == asyncio.run(follow(server, there, [1], back=False))
+    assert asyncio.run(follow(server, there, cuts, back=True)) == asyncio.run(
+        follow(server, there, [1], back=False)
+    )
 
 
 @pytest.fixture
@@ -228,7 +241,9 @@ async def chain(engine: AsyncEngine) -> Branches:
 
 async def watched(engine: AsyncEngine) -> dict[tuple[bytes, int], int | None]:
     async with engine.connect() as db:
-        return {(bytes(row.txid), row.vout): row.height for row in await db.execute(sa.select(watched_inputs))}
+        return {
+            (bytes(row.txid), row.vout): row.height for row in await db.execute(sa.select(watched_inputs))
+        }
 
 
 async def test_inputs_are_watched_until_their_deposit_is_too_deep_to_be_taken_back(
@@ -239,7 +254,9 @@ async def test_inputs_are_watched_until_their_deposit_is_too_deep_to_be_taken_ba
     }
     assert await watched(chain.engine) == everything
     await chain.disconnect(2)
-    assert await watched(chain.engine) == {one: height if height == 1 else None for one, height in everything.items()}
+    assert await watched(chain.engine) == {
+        one: height if height == 1 else None for one, height in everything.items()
+    }
     await chain.connect([CHAIN[1], [], CHAIN[2]])
     assert set((await watched(chain.engine)).values()) == {1, 4}
     monkeypatch.setitem(globals(), "RULES", replace(RULES, max_reorg_blocks=3))
@@ -300,4 +317,7 @@ def test_a_payer_in_the_same_block_is_watched_with_the_deposit_that_is_built_on_
     found = blocks.Watches()
 
     assert found.connect(7, spends, {txid("payer")}) == set()
-    assert found.kept == {(Outpoint(txid("x"), 0), txid("parent")): 7, (Outpoint(txid("parent"), 1), txid("payer")): 7}
+    assert found.kept == {
+        (Outpoint(txid("x"), 0), txid("parent")): 7,
+        (Outpoint(txid("parent"), 1), txid("payer")): 7,
+    }

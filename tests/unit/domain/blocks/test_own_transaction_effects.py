@@ -244,7 +244,9 @@ class Simulation:
             for number, fate in expected.items()
             if fate in ("FAILED", "VOIDED")
         )
-        assert self.books.of(NETWORK_FEES) == FEE * fates.count("CONFIRMED") + VOID_FEE * fates.count("VOIDED")
+        assert self.books.of(NETWORK_FEES) == FEE * fates.count("CONFIRMED") + VOID_FEE * fates.count(
+            "VOIDED"
+        )
         assert self.books.of(WORLD) == -self.owned + unknown + AMOUNT * fates.count("CONFIRMED")
 
     def deepen(self, number: int = CONFIRMATIONS - 1) -> None:
@@ -273,7 +275,9 @@ def test_a_mined_payment_is_confirmed_when_it_is_deep_enough(simulation: Simulat
     simulation.check()
 
 
-def test_a_settled_payment_whose_block_goes_is_on_its_way_again_and_settles_again(simulation: Simulation) -> None:
+def test_a_settled_payment_whose_block_goes_is_on_its_way_again_and_settles_again(
+    simulation: Simulation,
+) -> None:
     simulation.connect(txid(SECOND))
     simulation.deepen()
     for _ in range(CONFIRMATIONS):
@@ -288,7 +292,9 @@ def test_a_settled_payment_whose_block_goes_is_on_its_way_again_and_settles_agai
     simulation.check()
 
 
-def test_a_payment_whose_coin_another_spends_is_released_only_when_that_is_deep(simulation: Simulation) -> None:
+def test_a_payment_whose_coin_another_spends_is_released_only_when_that_is_deep(
+    simulation: Simulation,
+) -> None:
     simulation.connect(stranger(1))
     simulation.deepen(CONFIRMATIONS - 2)
     assert (simulation.states()[11], simulation.told) == ("CANCELLING", [])
@@ -308,7 +314,9 @@ def test_all_payments_of_a_transaction_share_its_fate(simulation: Simulation) ->
     simulation.check()
 
 
-def test_what_was_built_on_a_payment_that_can_no_longer_happen_falls_and_rises_with_it(simulation: Simulation) -> None:
+def test_what_was_built_on_a_payment_that_can_no_longer_happen_falls_and_rises_with_it(
+    simulation: Simulation,
+) -> None:
     simulation.connect(stranger(2))
     simulation.deepen()
     assert [simulation.states()[number] for number in (12, 15, 16)] == ["FAILED"] * 3

@@ -13,13 +13,30 @@ COIN = {"txid": b"c" * 32, "vout": 0}
 
 async def signed(engine: AsyncEngine, number: int, replaces: int | None = None) -> OwnTransaction:
     """A transaction that spends the coin, in the database."""
-    row = {"id": number, "txid": bytes([number]) * 32, "raw": b"", "fee": 1, "replaces": replaces, "sends": True}
+    row = {
+        "id": number,
+        "txid": bytes([number]) * 32,
+        "raw": b"",
+        "fee": 1,
+        "replaces": replaces,
+        "sends": True,
+    }
     row["pays"] = replaces is None
     async with engine.begin() as db:
         await db.execute(sa.insert(transactions).values(**row, state="sent"))
         await db.execute(sa.insert(transaction_inputs).values(**COIN, transaction_id=number, amount=9))
     return OwnTransaction(
-        number, bytes([number]) * 32, Koinu(1), replaces, True, "sent", None, None, None, 0, pays=replaces is None
+        number,
+        bytes([number]) * 32,
+        Koinu(1),
+        replaces,
+        True,
+        "sent",
+        None,
+        None,
+        None,
+        0,
+        pays=replaces is None,
     )
 
 

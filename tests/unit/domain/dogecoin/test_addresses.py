@@ -121,7 +121,9 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         ),
     ],
 )
-def test_a_bad_address_is_refused_with_the_reason(network: dogecoin.Network, text: str, sentence: str) -> None:
+def test_a_bad_address_is_refused_with_the_reason(
+    network: dogecoin.Network, text: str, sentence: str
+) -> None:
     with pytest.raises(dogecoin.BadAddress) as refusal:
         dogecoin.of_address(network, text)
 
@@ -130,7 +132,15 @@ def test_a_bad_address_is_refused_with_the_reason(network: dogecoin.Network, tex
 
 @pytest.mark.parametrize(
     "script",
-    ["", "6a", "00" * 25, f"76a914{'00' * 20}88", f"76a914{'00' * 20}88ad", f"a914{'00' * 20}88", f"a915{'00' * 20}87"],
+    [
+        "",
+        "6a",
+        "00" * 25,
+        f"76a914{'00' * 20}88",
+        f"76a914{'00' * 20}88ad",
+        f"a914{'00' * 20}88",
+        f"a915{'00' * 20}87",
+    ],
 )
 def test_other_scripts_have_no_address(script: str) -> None:
     assert dogecoin.to_address(MAIN, bytes.fromhex(script)) is None

@@ -41,7 +41,9 @@ RECEIVE_REGTEST = [
 
 
 def oracle(network: Network, seed: bytes) -> Bip32Slip10Secp256k1:
-    versions = Bip32KeyNetVersions(network.bip32_public.to_bytes(4, "big"), network.bip32_private.to_bytes(4, "big"))
+    versions = Bip32KeyNetVersions(
+        network.bip32_public.to_bytes(4, "big"), network.bip32_private.to_bytes(4, "big")
+    )
     return Bip32Slip10Secp256k1.FromSeed(seed, versions)
 
 
@@ -64,9 +66,12 @@ def test_an_account_has_the_addresses_every_bip44_wallet_gives_it(
 ) -> None:
     xpub = account_xpub(network, WORDS)
 
-    assert [dogecoin.to_address(network, dogecoin.script_at(xpub, branch, index)) for index in range(5)] == addresses
     assert [
-        dogecoin.to_address(network, dogecoin.script_at(dogecoin.parse(xpub), branch, index)) for index in range(5)
+        dogecoin.to_address(network, dogecoin.script_at(xpub, branch, index)) for index in range(5)
+    ] == addresses
+    assert [
+        dogecoin.to_address(network, dogecoin.script_at(dogecoin.parse(xpub), branch, index))
+        for index in range(5)
     ] == addresses
 
 
@@ -95,7 +100,9 @@ def test_children_are_the_oracles_children(seed: bytes, network: Network, branch
     derived = dogecoin.child(dogecoin.child(dogecoin.parse(xpub), branch), index)
 
     assert dogecoin.serialise(network, derived) == expected.ToExtended()
-    assert dogecoin.address_key(xpub, branch, index) == derived.public_key == expected.RawCompressed().ToBytes()
+    assert (
+        dogecoin.address_key(xpub, branch, index) == derived.public_key == expected.RawCompressed().ToBytes()
+    )
 
 
 def altered(first: int, replacement: bytes) -> str:

@@ -57,7 +57,9 @@ async def numbers(engine: AsyncEngine) -> dict[str, int]:
 
 
 def new_escrow(order_id: str = "order 1", **terms: Any) -> NewEscrow:
-    return NewEscrow(**{"order_id": order_id, "buyer": "alice", "seller": "bob", "asset": GOLD, "amount": 10, **terms})
+    return NewEscrow(
+        **{"order_id": order_id, "buyer": "alice", "seller": "bob", "asset": GOLD, "amount": 10, **terms}
+    )
 
 
 async def lock(engine: AsyncEngine, *wanted: NewEscrow) -> list[Escrow | Refusal]:
@@ -193,7 +195,9 @@ async def test_a_seller_that_was_closed_meanwhile_is_paid_all_the_same(
     assert (await purses(engine))["bob"] == (1900, 0)
 
 
-async def test_dogecoin_of_an_escrow_tells_each_account_its_balance_the_platforms_too(engine: AsyncEngine) -> None:
+async def test_dogecoin_of_an_escrow_tells_each_account_its_balance_the_platforms_too(
+    engine: AsyncEngine,
+) -> None:
     await funding.fund(engine, {"alice": 5 * 10**8, "bob": 0, "platform": 0})
     escrow = await locked(engine, asset="DOGE", amount=4, fee=1)
     assert await told(engine) == ["ESCROW_LOCKED", "ESCROW_LOCKED", "ACC_BALANCE_CHANGE"]
@@ -247,7 +251,9 @@ async def test_an_escrow_of_a_hold_takes_what_it_needs_and_the_rest_goes_back(
     assert await purses(engine) == {"alice": (9000, 1000), "carol": (2000, 0)}
     async with engine.connect() as db:
         converted = await holds.fetch(db, source.id)
-        kinds = await db.scalars(sa.select(entries.c.kind).where(entries.c.cause_type != "test").order_by(entries.c.id))
+        kinds = await db.scalars(
+            sa.select(entries.c.kind).where(entries.c.cause_type != "test").order_by(entries.c.id)
+        )
         assert list(kinds) == ["HOLD", "HOLD_RELEASE", "ESCROW_LOCK"]
     assert (converted.state, converted.remaining) == ("CONVERTED", 0)
     assert (await told(engine))[-2:] == ["ESCROW_LOCKED", "ESCROW_LOCKED"]
@@ -257,7 +263,9 @@ async def test_a_hold_is_converted_once_and_then_neither_captured_nor_released_n
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     source = await hold(engine)
-    [first, second] = await lock(engine, new_escrow("one", hold=source.id), new_escrow("two", amount=5, hold=source.id))
+    [first, second] = await lock(
+        engine, new_escrow("one", hold=source.id), new_escrow("two", amount=5, hold=source.id)
+    )
     await be_over(engine, source.id)
 
     async with engine.begin() as db:
@@ -337,7 +345,9 @@ async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
 
 
 OPERATIONS = st.one_of(
-    st.tuples(st.just("lock"), st.integers(0, 9), st.integers(0, 40), st.sampled_from([None, None, 1, 2, 3, 9])),
+    st.tuples(
+        st.just("lock"), st.integers(0, 9), st.integers(0, 40), st.sampled_from([None, None, 1, 2, 3, 9])
+    ),
     st.tuples(st.just("end"), st.integers(0, 9), st.sampled_from([*FROM, "DISPUTED"]), st.integers(0, 12)),
 )
 """Locks of an order, so much, out of a hold; ends of an order's escrow."""
@@ -359,7 +369,11 @@ async def numbered(engine: AsyncEngine) -> dict[str, int]:
 def by_order(given: Any) -> Any:
     """The same with the escrows' ids taken out."""
     if isinstance(given, dict):
-        return {name: by_order(value) for name, value in given.items() if (name, "order_id" in given) != ("id", True)}
+        return {
+            name: by_order(value)
+            for name, value in given.items()
+            if (name, "order_id" in given) != ("id", True)
+        }
     if isinstance(given, list | tuple):
         ours = len(given) > 2 and given[2] == "escrow"  # an entry, with its cause and its key
         return [by_order(value) for n, value in enumerate(given) if not (ours and n in (3, 6))]
@@ -399,14 +413,22 @@ def plain(answer: Any) -> Any:
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(OPERATIONS, min_size=4, max_size=30))
-def test_escrows_locked_and_ended_together_come_to_what_one_by_one_comes_to(server: str, plan: list[Any]) -> None:
+def test_escrows_locked_and_ended_together_come_to_what_one_by_one_comes_to(
+    server: str, plan: list[Any]
+) -> None:
     start = [("lock", n, 10, None) for n in (0, 9, 5)]
-    batches = [(kind, [one for one in [*start, *plan] if one[0] == kind]) for kind in ("lock", "end", "lock", "end")]
+    batches = [
+        (kind, [one for one in [*start, *plan] if one[0] == kind]) for kind in ("lock", "end", "lock", "end")
+    ]
 
-    assert asyncio.run(play(server, batches, at_once=True)) == asyncio.run(play(server, batches, at_once=False))
+    assert asyncio.run(play(server, batches, at_once=True)) == asyncio.run(
+        play(server, batches, at_once=False)
+    )
 
 
-async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
     """Two instances on one database, and a clock: captured, released, expired or converted."""
     made = [await hold(engine, 1) for _ in range(16)]
     one, other = GroupCommit(engine, lambda _: None), GroupCommit(engine, lambda _: None)
@@ -416,7 +438,9 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(engine: AsyncEng
         async with engine.begin() as db:
             late = hold_rows.c.id.in_(ids[::4])
             past = sa.func.clock_timestamp() - timedelta(1)
-            await db.execute(sa.update(hold_rows).where(late, hold_rows.c.state == "HELD").values(expires=past))
+            await db.execute(
+                sa.update(hold_rows).where(late, hold_rows.c.state == "HELD").values(expires=past)
+            )
         async with engine.begin() as db:
             await holds.expire(db)
         return []
@@ -424,7 +448,9 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(engine: AsyncEng
     answers = await asyncio.gather(
         together(one, holds.capturing(), [Capture(number, "bob") for number in ids]),
         together(other, holds.releasing(), [Release(number) for number in reversed(ids)]),
-        together(other, locking.locking(), [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]),
+        together(
+            other, locking.locking(), [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]
+        ),
         together(one, locking.locking(), [new_escrow(f"other {n}", amount=1, hold=n) for n in ids]),
         expire(),
     )
@@ -452,7 +478,10 @@ async def test_an_order_has_one_escrow_whoever_asks_at_once_and_however_its_end_
     orders = [f"order {n}" for n in range(8)]
 
     made = await asyncio.gather(
-        *(together(one, locking.locking(), [new_escrow(order, amount=1) for order in orders]) for one in commits),
+        *(
+            together(one, locking.locking(), [new_escrow(order, amount=1) for order in orders])
+            for one in commits
+        ),
         together(commits[0], locking.locking(), [new_escrow(order, amount=1) for order in reversed(orders)]),
     )
     escrows_made = [one for some in made for one in some if isinstance(one, Escrow)]
@@ -494,10 +523,17 @@ async def test_the_same_key_locks_and_ends_once(engine: AsyncEngine, numbers: di
         again = await asyncio.gather(*(commits.submit(command, wanted, claim) for _ in range(3)))
 
         assert [(one.thing, one.replayed) for one in again] == [(first.thing, True)] * 3
-    assert await purses(engine) == {"alice": (9000, 0), "bob": (900, 0), "carol": (2000, 0), "platform": (100, 0)}
+    assert await purses(engine) == {
+        "alice": (9000, 0),
+        "bob": (900, 0),
+        "carol": (2000, 0),
+        "platform": (100, 0),
+    }
 
 
-async def test_pages_are_newest_first_and_hold_what_is_asked_for(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+async def test_pages_are_newest_first_and_hold_what_is_asked_for(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
     made = [await locked(engine, f"order {n}", amount=1, buyer=("alice", "carol")[n % 2]) for n in range(6)]
     await end(engine, End(made[0].id, "DISPUTED"), End(made[1].id, "DISPUTED"))
 

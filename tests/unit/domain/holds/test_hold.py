@@ -63,7 +63,9 @@ async def expire(engine: AsyncEngine) -> int:
 async def be_over(engine: AsyncEngine, hold: Hold) -> None:
     """Let the hold's time be over, and nobody have come to say so."""
     async with engine.begin() as db:
-        await db.execute(sa.update(rows).where(rows.c.id == hold.id).values(expires=hold.created - timedelta(1)))
+        await db.execute(
+            sa.update(rows).where(rows.c.id == hold.id).values(expires=hold.created - timedelta(1))
+        )
 
 
 async def test_what_is_held_is_no_longer_available_and_still_the_accounts(
@@ -96,7 +98,13 @@ async def test_a_part_released_leaves_the_rest_held_and_a_part_captured_gives_th
 
     assert isinstance(less, Hold)
     assert isinstance(done, Hold)
-    assert (less.state, less.remaining, done.state, done.remaining, done.captured) == ("HELD", 750, "CAPTURED", 0, 400)
+    assert (less.state, less.remaining, done.state, done.remaining, done.captured) == (
+        "HELD",
+        750,
+        "CAPTURED",
+        0,
+        400,
+    )
     assert await funding.of(engine, numbers["alice"], GOLD) == (9600, 0)
     assert await funding.of(engine, numbers["bob"], GOLD) == (400, 0)
     heard = [
@@ -110,7 +118,9 @@ async def test_a_part_released_leaves_the_rest_held_and_a_part_captured_gives_th
     ]
     async with engine.connect() as db:
         found = await db.execute(
-            sa.select(entries.c.key, entries.c.kind).where(entries.c.cause_type == "hold").order_by(entries.c.id)
+            sa.select(entries.c.key, entries.c.kind)
+            .where(entries.c.cause_type == "hold")
+            .order_by(entries.c.id)
         )
         assert [tuple(row) for row in found] == [
             (f"hold:{hold.id}:{number}", kind)
@@ -126,8 +136,14 @@ async def test_dogecoin_that_is_held_changes_the_balance_that_is_told(engine: As
     assert await told(engine) == ["HOLD_CREATED", "HOLD_CREATED", "ACC_BALANCE_CHANGE"]
 
 
-async def test_a_hold_whose_time_is_over_goes_back_by_itself_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
-    late, _, early = await placed(engine, 10, seconds=60), await placed(engine, 20), await placed(engine, 5, seconds=60)
+async def test_a_hold_whose_time_is_over_goes_back_by_itself_once(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
+    late, _, early = (
+        await placed(engine, 10, seconds=60),
+        await placed(engine, 20),
+        await placed(engine, 5, seconds=60),
+    )
     await be_over(engine, late)
     await told(engine)
 
@@ -191,7 +207,10 @@ async def test_a_hold_whose_time_is_over_is_refused_also_before_anybody_came_to_
     hold = await placed(engine, seconds=60)
     await be_over(engine, hold)
 
-    for [refused] in (await capture(engine, Capture(hold.id, "bob")), await release(engine, Release(hold.id))):
+    for [refused] in (
+        await capture(engine, Capture(hold.id, "bob")),
+        await release(engine, Release(hold.id)),
+    ):
         assert isinstance(refused, HoldOver)
         assert "EXPIRED" in str(refused)
     assert await funding.of(engine, numbers["alice"], GOLD) == (9000, 1000)
@@ -235,18 +254,24 @@ async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
     assert await told(engine) == []
 
 
-async def test_want_of_money_is_said_in_the_assets_own_decimals(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+async def test_want_of_money_is_said_in_the_assets_own_decimals(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
     [refused] = await place(engine, NewHold("alice", GOLD, "100.01"))
 
     assert str(refused) == "alice has 100 gold, 100.01 needed."
 
 
-async def test_a_payee_that_can_hold_no_more_is_refused_alone(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+async def test_a_payee_that_can_hold_no_more_is_refused_alone(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
     await funding.fund(engine, {"rich": 2**63 - 1}, GOLD)
     one, other = await placed(engine), await placed(engine)
 
     outcomes = await together(
-        GroupCommit(engine, lambda _: None), holds.capturing(), [Capture(one.id, "rich"), Capture(other.id, "bob")]
+        GroupCommit(engine, lambda _: None),
+        holds.capturing(),
+        [Capture(one.id, "rich"), Capture(other.id, "bob")],
     )
 
     assert [type(outcome) for outcome in outcomes] == [TooMuch, Hold]
@@ -318,7 +343,9 @@ def timeless(answer: Any) -> Any:
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(OPERATIONS, min_size=4, max_size=30))
-def test_holds_placed_and_ended_together_come_to_what_one_by_one_comes_to(server: str, plan: list[Any]) -> None:
+def test_holds_placed_and_ended_together_come_to_what_one_by_one_comes_to(
+    server: str, plan: list[Any]
+) -> None:
     """In a batch of one command the order is that of the plan."""
     start = [("place", "alice", amount) for amount in (30, 30, 30)]
     batches = [
@@ -326,7 +353,9 @@ def test_holds_placed_and_ended_together_come_to_what_one_by_one_comes_to(server
         for kind in ("place", "release", "capture", "place")
     ]
 
-    assert asyncio.run(play(server, batches, at_once=True)) == asyncio.run(play(server, batches, at_once=False))
+    assert asyncio.run(play(server, batches, at_once=True)) == asyncio.run(
+        play(server, batches, at_once=False)
+    )
 
 
 async def test_of_all_who_would_end_a_hold_at_once_exactly_one_does(
@@ -366,7 +395,9 @@ async def test_a_capture_that_waits_for_the_clock_finds_the_hold_expired(
     assert await funding.of(engine, numbers["alice"], GOLD) == (10_000, 0)
 
 
-async def test_the_clock_leaves_a_hold_that_somebody_has_in_hand(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+async def test_the_clock_leaves_a_hold_that_somebody_has_in_hand(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
     hold = await placed(engine, seconds=60)
     await be_over(engine, hold)
 
@@ -377,7 +408,9 @@ async def test_the_clock_leaves_a_hold_that_somebody_has_in_hand(engine: AsyncEn
     assert await expire(engine) == 1
 
 
-async def test_the_same_key_places_releases_and_captures_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
+async def test_the_same_key_places_releases_and_captures_once(
+    engine: AsyncEngine, numbers: dict[str, int]
+) -> None:
     commits = GroupCommit(engine, lambda _: None)
     orders: list[tuple[Any, Any]] = [
         (holds.placing(), NewHold("alice", GOLD, 10)),

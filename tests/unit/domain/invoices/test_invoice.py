@@ -36,7 +36,9 @@ async def page(engine: AsyncEngine, first: int, limit: int) -> list[int]:
 
 async def close(engine: AsyncEngine, foreign_id: str) -> None:
     async with engine.begin() as db:
-        await db.execute(sa.update(account_rows).where(account_rows.c.foreign_id == foreign_id).values(state="closed"))
+        await db.execute(
+            sa.update(account_rows).where(account_rows.c.foreign_id == foreign_id).values(state="closed")
+        )
 
 
 def key_address(account: int, index: int) -> str | None:
@@ -64,7 +66,12 @@ async def test_an_invoice_is_kept_as_it_was_ordered(engine: AsyncEngine) -> None
     await scenario.open_account(engine)
 
     made = await scenario.invoice(
-        engine, value=10, required_confirmations=3, tolerance=Decimal("0.5"), reference="r", metadata='{"a":1}'
+        engine,
+        value=10,
+        required_confirmations=3,
+        tolerance=Decimal("0.5"),
+        reference="r",
+        metadata='{"a":1}',
     )
 
     assert (made.total, made.due, made.required_confirmations) == (doge(10), doge("9.95"), 3)
@@ -102,8 +109,16 @@ async def test_what_is_missing_within_the_tolerance_is_paid(engine: AsyncEngine)
     await chain.mine((made.address, doge("0.01")))
     enough = await scenario.shown(engine, made.address)
 
-    assert (short.state, short.part_payment_detected, short.total_payment_detected) == ("partial", True, False)
-    assert (enough.state, enough.part_payment_detected, enough.total_payment_confirmed) == ("confirmed", True, True)
+    assert (short.state, short.part_payment_detected, short.total_payment_detected) == (
+        "partial",
+        True,
+        False,
+    )
+    assert (enough.state, enough.part_payment_detected, enough.total_payment_confirmed) == (
+        "confirmed",
+        True,
+        True,
+    )
     assert enough.overpaid == 0
 
 
@@ -173,7 +188,9 @@ def test_an_order_that_can_be_no_invoice_cannot_be_built(terms: dict[str, Any], 
 
 
 @pytest.mark.parametrize("column", ["items", "total", "due", "address"])
-async def test_what_an_invoice_asks_for_cannot_be_changed_by_anybody(engine: AsyncEngine, column: str) -> None:
+async def test_what_an_invoice_asks_for_cannot_be_changed_by_anybody(
+    engine: AsyncEngine, column: str
+) -> None:
     await scenario.open_account(engine)
     await scenario.invoice(engine, value=10)
     new = doge(5) if column in ("total", "due") else "[]"
@@ -207,16 +224,32 @@ async def test_an_account_does_not_see_the_invoices_of_another(engine: AsyncEngi
 async def test_any_other_text_is_no_invoice(engine: AsyncEngine) -> None:
     account = await scenario.open_account(engine)
     made = await scenario.invoice(engine)
-    on_main = dogecoin.to_address(replace(REGTEST, p2pkh=30), dogecoin.of_address(REGTEST, made.address)) or ""
-    junk = ["", "junk", "\0", "\ud800", "D" * 10_000, "' OR 1=1", f" {made.address}", account.address, on_main]
+    on_main = (
+        dogecoin.to_address(replace(REGTEST, p2pkh=30), dogecoin.of_address(REGTEST, made.address)) or ""
+    )
+    junk = [
+        "",
+        "junk",
+        "\0",
+        "\ud800",
+        "D" * 10_000,
+        "' OR 1=1",
+        f" {made.address}",
+        account.address,
+        on_main,
+    ]
 
     async with engine.connect() as db:
-        assert await invoices.by_addresses(db, [*junk, made.address, made.address], REGTEST) == {made.address: made}
+        assert await invoices.by_addresses(db, [*junk, made.address, made.address], REGTEST) == {
+            made.address: made
+        }
         with pytest.raises(NoSuchInvoice, match="no such invoice: junk"):
             await invoices.fetch(db, REGTEST, "junk")
 
 
-async def test_the_seconds_until_it_is_confirmed_are_estimated_from_what_has_come(engine: AsyncEngine) -> None:
+async def test_the_seconds_until_it_is_confirmed_are_estimated_from_what_has_come(
+    engine: AsyncEngine,
+) -> None:
     await scenario.open_account(engine)
     made = await scenario.invoice(engine, value=10)
     chain = await Chain(engine).start()

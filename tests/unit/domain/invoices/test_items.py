@@ -54,7 +54,9 @@ def test_every_type_of_gigawallet_is_a_line(kind: str) -> None:
         (item(1, kind="discount"), "value", "Discount value should be less than zero"),
     ],
 )
-def test_a_wrong_line_is_refused_in_gigawallets_words_and_named(wrong: Item, field: str, sentence: str) -> None:
+def test_a_wrong_line_is_refused_in_gigawallets_words_and_named(
+    wrong: Item, field: str, sentence: str
+) -> None:
     assert refusal(item(), wrong) == (f"items.1.{field}", sentence)
 
 

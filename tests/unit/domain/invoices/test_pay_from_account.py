@@ -135,7 +135,13 @@ async def test_what_cannot_be_settled_is_refused_with_a_reason(engine: AsyncEngi
         PayFromOrder(dear.address, "payer"), PayFromOrder(over.address, "payer"),
     )  # fmt: skip
 
-    assert [type(one) for one in outcomes] == [NoSuchAccount, NoSuchInvoice, OwnInvoice, InsufficientFunds, NotOpen]
+    assert [type(one) for one in outcomes] == [
+        NoSuchAccount,
+        NoSuchInvoice,
+        OwnInvoice,
+        InsufficientFunds,
+        NotOpen,
+    ]
     assert str(outcomes[3]) == "The account has 100 of the 101 that are needed."
     assert await available(engine, 0, 1) == [0, doge(100)]
 
@@ -147,7 +153,9 @@ async def test_on_the_chain_the_same_is_missing_and_refused(engine: AsyncEngine)
     await settle(engine, PayFromOrder(paid.address, "payer"))
 
     async with engine.begin() as db:
-        orders = [PayFromOrder(address, "payer") for address in (made.address, dust.address, paid.address, "junk")]
+        orders = [
+            PayFromOrder(address, "payer") for address in (made.address, dust.address, paid.address, "junk")
+        ]
         outcomes = await invoices.request(db, [*orders, PayFromOrder(made.address, "nobody")], REGTEST)
 
     assert [type(one) for one in outcomes] == [Payment, Invalid, AlreadyPaid, NoSuchInvoice, NoSuchAccount]

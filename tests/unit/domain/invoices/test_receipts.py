@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from app.domain.invoices import Receipts, transition
 from app.money import Koinu
 
-NEW = Receipts("n", Koinu(10), Koinu(9), 6, Koinu(0), Koinu(0), detected=False, settled=False, unsettled=False)
+NEW = Receipts(
+    "n", Koinu(10), Koinu(9), 6, Koinu(0), Koinu(0), detected=False, settled=False, unsettled=False
+)
 """Asks for 10 and is content with 9."""
 
 
@@ -21,7 +23,8 @@ class Coming:
 
 
 BLOCKS = st.lists(
-    st.builds(Coming, st.lists(st.integers(1, 12), max_size=3), st.integers(0, 3), st.integers(0, 2)), max_size=25
+    st.builds(Coming, st.lists(st.integers(1, 12), max_size=3), st.integers(0, 3), st.integers(0, 2)),
+    max_size=25,
 )
 
 
@@ -111,7 +114,9 @@ def test_a_part_or_too_much_is_told_only_when_more_came(blocks: list[Coming]) ->
         (11, ["INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED", "INV_OVER_PAYMENT_DETECTED"]),
     ],
 )
-def test_within_the_tolerance_is_paid_and_only_above_the_total_is_too_much(received: int, told: list[str]) -> None:
+def test_within_the_tolerance_is_paid_and_only_above_the_total_is_too_much(
+    received: int, told: list[str]
+) -> None:
     assert transition(NEW, NEW.plus(received))[1] == told
 
 

@@ -64,11 +64,18 @@ async def void(engine: AsyncEngine, payment: Payment) -> None:
         accepted((await payments.void(db, [payments.VoidOrder("shop", payment.id)]))[0])
 
 
-async def test_a_refund_to_an_account_moves_money_in_the_ledger_and_is_told(engine: AsyncEngine, paid: str) -> None:
+async def test_a_refund_to_an_account_moves_money_in_the_ledger_and_is_told(
+    engine: AsyncEngine, paid: str
+) -> None:
     [done] = await inside(engine, Refund(paid, "customer", doge(4)))
 
     transfer = accepted(done)
-    assert (transfer.kind, transfer.payer, transfer.payee, transfer.amount) == ("REFUND", "shop", "customer", doge(4))
+    assert (transfer.kind, transfer.payer, transfer.payee, transfer.amount) == (
+        "REFUND",
+        "shop",
+        "customer",
+        doge(4),
+    )
     assert [(await balance(engine, n)).available for n in (0, 1)] == [doge(11), doge(4)]
     assert (await shown(engine, paid)).refunded == doge(4)
     async with engine.begin() as db:
@@ -86,11 +93,18 @@ async def test_a_refund_to_an_account_moves_money_in_the_ledger_and_is_told(engi
     assert (await audit.run(engine)).ok
 
 
-async def test_a_refund_to_an_address_is_a_payment_that_the_shop_bears(engine: AsyncEngine, paid: str) -> None:
+async def test_a_refund_to_an_address_is_a_payment_that_the_shop_bears(
+    engine: AsyncEngine, paid: str
+) -> None:
     [done] = await outside(engine, Refund(paid, CUSTOMER, doge(4)))
 
     payment = accepted(done)
-    assert (payment.kind, payment.state, payment.amount, payment.reference) == ("refund", "PENDING", doge(4), paid)
+    assert (payment.kind, payment.state, payment.amount, payment.reference) == (
+        "refund",
+        "PENDING",
+        doge(4),
+        paid,
+    )
     assert [output.address for output in payment.outputs] == [CUSTOMER]
     assert (await shown(engine, paid)).refunded == doge(4)
     now = await balance(engine, 0)
@@ -108,7 +122,9 @@ async def test_without_an_amount_all_that_is_left_goes_back(engine: AsyncEngine,
     assert [type(one) for one in await outside(engine, Refund(paid, CUSTOMER))] == [NothingToRefund]
 
 
-async def test_never_more_than_was_received_goes_back_whoever_asks_at_once(engine: AsyncEngine, paid: str) -> None:
+async def test_never_more_than_was_received_goes_back_whoever_asks_at_once(
+    engine: AsyncEngine, paid: str
+) -> None:
     there = [outside(engine, Refund(paid, CUSTOMER, doge(3))) for _ in range(6)]
     here = [inside(engine, Refund(paid, "customer", doge(3))) for _ in range(6)]
 
@@ -121,7 +137,10 @@ async def test_never_more_than_was_received_goes_back_whoever_asks_at_once(engin
 
 
 async def test_both_ways_at_once_share_what_is_left(engine: AsyncEngine, paid: str) -> None:
-    ways = [outside(engine, Refund(paid, CUSTOMER, doge(6))), inside(engine, Refund(paid, "customer", doge(6)))]
+    ways = [
+        outside(engine, Refund(paid, CUSTOMER, doge(6))),
+        inside(engine, Refund(paid, "customer", doge(6))),
+    ]
 
     outcomes = [one for [one] in await asyncio.gather(*ways)]
 
@@ -129,7 +148,9 @@ async def test_both_ways_at_once_share_what_is_left(engine: AsyncEngine, paid: s
 
 
 @pytest.mark.parametrize("end", [fail, void])
-async def test_a_refund_that_did_not_go_out_can_be_made_again(engine: AsyncEngine, paid: str, end: End) -> None:
+async def test_a_refund_that_did_not_go_out_can_be_made_again(
+    engine: AsyncEngine, paid: str, end: End
+) -> None:
     payment = accepted((await outside(engine, Refund(paid, CUSTOMER, doge(10))))[0])
 
     await end(engine, payment)
@@ -153,7 +174,9 @@ async def test_what_is_not_confirmed_cannot_go_back(engine: AsyncEngine, paid: s
     assert accepted(late).amount == doge(10)
 
 
-async def test_a_reorg_after_a_refund_leaves_nothing_to_refund(engine: AsyncEngine, paid: str, chain: Chain) -> None:
+async def test_a_reorg_after_a_refund_leaves_nothing_to_refund(
+    engine: AsyncEngine, paid: str, chain: Chain
+) -> None:
     await inside(engine, Refund(paid, "customer", doge(4)))
 
     await chain.disconnect()
@@ -203,7 +226,10 @@ async def test_a_shop_that_has_spent_the_money_cannot_refund_it(engine: AsyncEng
     async with engine.begin() as db:
         await invoices.settle(db, [invoices.PayFromOrder(made.address, "shop")], REGTEST)
 
-    refused = [*await inside(engine, Refund(paid, "customer")), *await outside(engine, Refund(paid, CUSTOMER))]
+    refused = [
+        *await inside(engine, Refund(paid, "customer")),
+        *await outside(engine, Refund(paid, CUSTOMER)),
+    ]
 
     assert [type(one) for one in refused] == [InsufficientFunds, InsufficientFunds]
     assert (await shown(engine, paid)).refunded == 0
@@ -223,8 +249,12 @@ async def test_a_refund_that_could_never_be_is_refused_at_birth(engine: AsyncEng
     ]  # fmt: skip
 
 
-async def test_everything_at_once_leaves_books_that_agree(engine: AsyncEngine, paid: str, chain: Chain) -> None:
-    made = [await scenario.invoice(engine, value=2, required_confirmations=1, expire_minutes=1) for _ in range(12)]
+async def test_everything_at_once_leaves_books_that_agree(
+    engine: AsyncEngine, paid: str, chain: Chain
+) -> None:
+    made = [
+        await scenario.invoice(engine, value=2, required_confirmations=1, expire_minutes=1) for _ in range(12)
+    ]
     await inside(engine, Refund(paid, "customer", doge(9)))
 
     async def blocks() -> None:
@@ -245,7 +275,9 @@ async def test_everything_at_once_leaves_books_that_agree(engine: AsyncEngine, p
 
     async def refunding() -> None:
         for one in made:
-            await inside(engine, Refund(one.address, "customer", doge(1)), Refund(made[-1].address, "customer"))
+            await inside(
+                engine, Refund(one.address, "customer", doge(1)), Refund(made[-1].address, "customer")
+            )
             await outside(engine, Refund(one.address, CUSTOMER, doge("0.5")))
 
     async def ending() -> None:

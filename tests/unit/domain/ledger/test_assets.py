@@ -21,7 +21,9 @@ async def make(engine: AsyncEngine, *wanted: NewAsset) -> list[object]:
 async def test_doge_is_built_in_and_an_asset_is_made_once(engine: AsyncEngine) -> None:
     gold = NewAsset("gold_coins", "Gold coins", 0)
 
-    made = await make(engine, gold, gold, NewAsset("gold_coins", "Gold coins", 2), NewAsset("DOGE", "Dogecoin", 8))
+    made = await make(
+        engine, gold, gold, NewAsset("gold_coins", "Gold coins", 2), NewAsset("DOGE", "Dogecoin", 8)
+    )
     again = await make(engine, gold)
 
     assert [type(one) for one in made] == [Asset, Asset, AssetTaken, Asset]
@@ -32,14 +34,20 @@ async def test_doge_is_built_in_and_an_asset_is_made_once(engine: AsyncEngine) -
             await ledger.fetch(db, "silver")
 
 
-async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_once(engine: AsyncEngine) -> None:
+async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_once(
+    engine: AsyncEngine,
+) -> None:
     async with engine.begin() as db:
         fill = "INSERT INTO assets (code, name, decimals) SELECT 'A' || n, '', 0 FROM generate_series(1, :free) AS n"
         await db.execute(sa.text(fill), {"free": ledger.MOST - 3})
 
-    made = await asyncio.gather(*(make(engine, NewAsset(f"b{n}", "", 0), NewAsset("A1", "", 0)) for n in range(4)))
+    made = await asyncio.gather(
+        *(make(engine, NewAsset(f"b{n}", "", 0), NewAsset("A1", "", 0)) for n in range(4))
+    )
 
-    assert sorted(type(one).__name__ for both in made for one in both) == ["Asset"] * 6 + ["TooManyAssets"] * 2
+    assert (
+        sorted(type(one).__name__ for both in made for one in both) == ["Asset"] * 6 + ["TooManyAssets"] * 2
+    )
     async with engine.connect() as db:
         assert await db.scalar(sa.text("SELECT count(*) FROM assets")) == ledger.MOST
 

@@ -42,7 +42,9 @@ async def test_a_posting_carries_the_balance_after_it(engine: AsyncEngine) -> No
     await post(engine, moved("a", 70, WORLD, 1), moved("b", 30, 1, 2))
 
     async with engine.begin() as db:
-        rows = (await db.execute(sa.select(postings).where(postings.c.account_id == 1).order_by(postings.c.seq))).all()
+        rows = (
+            await db.execute(sa.select(postings).where(postings.c.account_id == 1).order_by(postings.c.seq))
+        ).all()
     assert [(row.seq, row.amount, row.available) for row in rows] == [(1, 70, 70), (2, -30, 40)]
     assert await available(engine, WORLD) == -70
 
@@ -59,7 +61,9 @@ async def test_whether_takers_are_closed_is_asked_of_the_few_that_are(engine: As
     assert ["accounts_closed_idx" in plan for plan in seen if " accounts " in plan] == [True]
 
 
-async def test_what_would_go_below_zero_is_refused_and_leaves_its_neighbours_alone(engine: AsyncEngine) -> None:
+async def test_what_would_go_below_zero_is_refused_and_leaves_its_neighbours_alone(
+    engine: AsyncEngine,
+) -> None:
     outcomes = await post(engine, moved("a", 10, WORLD, 1), moved("b", 11, 1, 2), moved("c", 10, 1, 2))
 
     assert isinstance(outcomes[1], ledger.InsufficientFunds)
@@ -82,7 +86,11 @@ async def test_what_a_block_takes_back_and_is_not_there_is_owed_by_clawback(engi
 
     assert isinstance(outcome, ledger.Posted)
     assert outcome.charged == 60
-    assert (await available(engine, 1), await available(engine, CLAWBACK), await available(engine, WORLD)) == (
+    assert (
+        await available(engine, 1),
+        await available(engine, CLAWBACK),
+        await available(engine, WORLD),
+    ) == (
         0,
         -60,
         0,
@@ -108,7 +116,9 @@ async def test_many_at_once_on_one_account_neither_lose_nor_overdraw(engine: Asy
     assert sum([await available(engine, n) for n in (2, 3, 4)]) == 20
 
 
-async def test_batches_that_touch_the_same_accounts_in_other_orders_do_not_deadlock(engine: AsyncEngine) -> None:
+async def test_batches_that_touch_the_same_accounts_in_other_orders_do_not_deadlock(
+    engine: AsyncEngine,
+) -> None:
     await post(engine, *(moved(f"fund{n}", 1000, WORLD, n) for n in range(10)))
 
     await asyncio.gather(
@@ -121,7 +131,9 @@ async def test_batches_that_touch_the_same_accounts_in_other_orders_do_not_deadl
     assert sum([await available(engine, n) for n in range(10)]) == 10_000
 
 
-async def test_balances_that_many_need_for_the_first_time_are_made_without_deadlock(engine: AsyncEngine) -> None:
+async def test_balances_that_many_need_for_the_first_time_are_made_without_deadlock(
+    engine: AsyncEngine,
+) -> None:
     states: set[str | None] = set()
 
     async def surely(number: int) -> list[ledger.Outcome]:
@@ -188,8 +200,12 @@ async def test_a_balance_is_found_once_by_its_key_and_then_where_it_is_locked(en
     assert [("balances_pkey" in plan, "Tid Scan" in plan) for plan in told] == [(True, False), (False, True)]
 
 
-@pytest.mark.parametrize("statement", [sa.update(entries).values(kind="X"), sa.delete(postings), "TRUNCATE postings"])
-async def test_history_cannot_be_changed_by_anybody(engine: AsyncEngine, statement: sa.Executable | str) -> None:
+@pytest.mark.parametrize(
+    "statement", [sa.update(entries).values(kind="X"), sa.delete(postings), "TRUNCATE postings"]
+)
+async def test_history_cannot_be_changed_by_anybody(
+    engine: AsyncEngine, statement: sa.Executable | str
+) -> None:
     await post(engine, moved("a", 1, WORLD, 1))
 
     with pytest.raises(DBAPIError, match="cannot be changed"):

@@ -16,7 +16,9 @@ KIND = re.compile(r"[A-Z]+(_[A-Z]+)*")
 
 
 def strings(node: ast.AST) -> Iterator[str]:
-    yield from (one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str))
+    yield from (
+        one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    )
 
 
 def called(node: ast.Call) -> str:

@@ -94,7 +94,8 @@ async def test_an_account_is_read_from_any_position_whatever_was_forgotten_of_it
     chance = random.Random(11)
     async with told.begin() as db:
         facts = [
-            OutboxEvent(number := chance.choice([1, 1, 1, 3]), str(number), "ACC_UPDATED", "{}") for _ in range(60)
+            OutboxEvent(number := chance.choice([1, 1, 1, 3]), str(number), "ACC_UPDATED", "{}")
+            for _ in range(60)
         ]
         await outbox.emit(db, facts)
         await outbox.sequence(db)
@@ -106,7 +107,10 @@ async def test_an_account_is_read_from_any_position_whatever_was_forgotten_of_it
         for name, number in (("one", 1), ("three", 3)):
             own = [event.position for event in everything if event.account_id == number]
             for after in range(68):
-                assert positions(await page(told, after, 7, foreign_id=name)) == [at for at in own if at > after][:7]
+                assert (
+                    positions(await page(told, after, 7, foreign_id=name))
+                    == [at for at in own if at > after][:7]
+                )
 
 
 async def test_a_reader_never_goes_on_behind_what_it_was_shown(told: AsyncEngine) -> None:
@@ -146,7 +150,9 @@ async def test_a_reader_from_the_beginning_passes_what_is_forgotten_in_one_page(
 async def test_an_account_costs_its_reader_nothing_more_however_many_events_it_and_the_others_have(
     told: AsyncEngine,
 ) -> None:
-    looked = sa.text("SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname = 'events'")
+    looked = sa.text(
+        "SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname = 'events'"
+    )
 
     async def cost(foreign_id: str, after: int) -> int:
         async with told.connect() as db:
@@ -161,7 +167,9 @@ async def test_an_account_costs_its_reader_nothing_more_however_many_events_it_a
         await db.execute(sa.text("ANALYZE events"))
 
     looked_at = [await cost("two", 0), *[await cost("one", after) for after in (0, 5_000, 9_999)]]
-    assert max(looked_at) < 40  # both ends, 14 for halving ten thousand, the page itself, and what the planner asks
+    assert (
+        max(looked_at) < 40
+    )  # both ends, 14 for halving ten thousand, the page itself, and what the planner asks
 
 
 def test_the_message_leaves_as_it_was_written() -> None:
@@ -170,8 +178,17 @@ def test_the_message_leaves_as_it_was_written() -> None:
 
     rendered = outbox.envelope(event)
 
-    assert rendered.startswith(b'{"event_type":"ACC_UPDATED","message":' + message.encode() + b',"event_id":"ab12",')
-    assert list(json.loads(rendered)) == ["event_type", "message", "event_id", "sequence", "position", "created"]
+    assert rendered.startswith(
+        b'{"event_type":"ACC_UPDATED","message":' + message.encode() + b',"event_id":"ab12",'
+    )
+    assert list(json.loads(rendered)) == [
+        "event_type",
+        "message",
+        "event_id",
+        "sequence",
+        "position",
+        "created",
+    ]
     assert json.loads(rendered)["created"] == "2026-11-21T04:05:06.000789+00:00"
 
 

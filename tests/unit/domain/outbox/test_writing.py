@@ -104,14 +104,18 @@ async def test_a_fact_whose_transaction_is_undone_was_never_told(engine: AsyncEn
 
 
 async def test_readers_by_position_see_every_fact_of_50_late_writers_once_and_in_order(database: str) -> None:
-    engine = open_engine(database, connections=WRITERS + 6)  # so that all of them are in the middle of it at once
+    engine = open_engine(
+        database, connections=WRITERS + 6
+    )  # so that all of them are in the middle of it at once
     chance = random.Random(7)
     writing = asyncio.Event()
     told: list[str] = []
 
     async def write(writer: int) -> None:
         for number in range(8):
-            facts = [fact(writer % 5, writer * 1_000 + number * 10 + nth) for nth in range(chance.randint(1, 3))]
+            facts = [
+                fact(writer % 5, writer * 1_000 + number * 10 + nth) for nth in range(chance.randint(1, 3))
+            ]
             async with engine.connect() as db:
                 await outbox.emit(db, facts)
                 await asyncio.sleep(chance.random() * 0.05)  # ids are given, the commit comes late
@@ -169,7 +173,9 @@ def assert_once_and_in_order(seen: list[Event], told: list[str]) -> None:
 )
 async def test_a_fact_is_kept_as_it_was_written(engine: AsyncEngine, text: str) -> None:
     async with engine.begin() as db:
-        await outbox.emit(db, [OutboxEvent(7, text, "INV_CREATED", "{}"), OutboxEvent(-3, "plain", text, text)])
+        await outbox.emit(
+            db, [OutboxEvent(7, text, "INV_CREATED", "{}"), OutboxEvent(-3, "plain", text, text)]
+        )
 
     async with engine.connect() as db:
         columns = [outbox_table.c[name] for name in ("account_id", "foreign_id", "type", "message")]

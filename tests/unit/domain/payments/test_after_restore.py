@@ -81,7 +81,9 @@ async def answers(engine: AsyncEngine) -> list[str]:
 
 
 async def _invoice(db: Db) -> list[object]:
-    return list(await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token))
+    return list(
+        await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token)
+    )
 
 
 GIVEN = ["Invoice", "str", "Account"]
@@ -148,7 +150,9 @@ async def test_after_a_restore_neither_a_payout_that_failed_nor_new_terms_begin_
         await maintenance.restored(older.engine, older.home, REGTEST, anyway=True)
         async with older.engine.begin() as db:
             await accounts.put(
-                db, [AccountOrder("shop", {"payout_threshold": doge(20)}), AccountOrder("other", terms)], REGTEST
+                db,
+                [AccountOrder("shop", {"payout_threshold": doge(20)}), AccountOrder("other", terms)],
+                REGTEST,
             )
 
         async with older.engine.connect() as db:
@@ -238,7 +242,9 @@ async def test_nothing_is_signed_until_the_ledger_has_been_at_the_nodes_tip(harn
     assert await harness.send() == 0
     assert await harness.states(payment) == ["PENDING"]
     await harness.follow()
-    await harness.call("generatetoaddress", 1, chain_harness.NOWHERE)  # from now on a block to come stops nothing
+    await harness.call(
+        "generatetoaddress", 1, chain_harness.NOWHERE
+    )  # from now on a block to come stops nothing
     await harness.follow()
     await harness.send()
 

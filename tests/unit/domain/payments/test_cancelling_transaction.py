@@ -70,7 +70,10 @@ def test_the_fee_is_never_more_than_was_set_aside_and_waits_where_that_is_below_
     assert wanted is not None
     assert wanted.fee <= poor.total
     assert (
-        cancelling_transaction.choose(held, poor, payments.Policy(payments.HIGHEST_RATE, payments.HIGHEST_RATE)) is None
+        cancelling_transaction.choose(
+            held, poor, payments.Policy(payments.HIGHEST_RATE, payments.HIGHEST_RATE)
+        )
+        is None
     )
 
 

@@ -29,9 +29,13 @@ def order(amount: int) -> SelectionOrder:
     return SelectionOrder((Koinu(amount),), (SCRIPT,), payments.FeeTerms(payments.Policy()))
 
 
-def pool(*coins: Spendable, account: int = 1, standing: Mapping[bytes, Mapping[bytes, int]] | None = None) -> CoinPool:
+def pool(
+    *coins: Spendable, account: int = 1, standing: Mapping[bytes, Mapping[bytes, int]] | None = None
+) -> CoinPool:
     made = CoinPool()
-    made.add(SpendableCoins(coins, {coin.outpoint: Path(account, 0, 0, SCRIPT) for coin in coins}, standing or {}))
+    made.add(
+        SpendableCoins(coins, {coin.outpoint: Path(account, 0, 0, SCRIPT) for coin in coins}, standing or {})
+    )
     return made
 
 
@@ -65,7 +69,9 @@ def test_what_was_taken_is_not_chosen_again_though_it_is_read_again() -> None:
 def test_coins_of_others_are_spent_only_where_the_own_ones_do_not_do() -> None:
     mine = coin(1, 2 * COIN)
     held = pool(mine)
-    held.add(SpendableCoins((other := coin(2, 9 * COIN, Tier.POOL),), {other.outpoint: Path(2, 0, 0, SCRIPT)}))
+    held.add(
+        SpendableCoins((other := coin(2, 9 * COIN, Tier.POOL),), {other.outpoint: Path(2, 0, 0, SCRIPT)})
+    )
 
     assert held.choose(1, order(COIN)).coins == (mine,)
     assert held.choose_own(1, order(5 * COIN)) is None
@@ -103,11 +109,14 @@ def test_what_would_weigh_too_much_with_what_it_stands_on_waits() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 5), st.integers(1, ANCESTORS - 1)), min_size=1, max_size=8), st.integers(1, 12)
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, ANCESTORS - 1)), min_size=1, max_size=8),
+    st.integers(1, 12),
 )
 def test_nothing_ever_stands_on_more_than_nodes_take(ends: list[tuple[int, int]], amount: int) -> None:
     coins = [coin(n, doge * COIN, Tier.UNCONFIRMED) for n, (doge, _) in enumerate(ends, 1)]
-    held = pool(*coins, standing={one.outpoint.txid: chain(n, ends[n - 1][1]) for n, one in enumerate(coins, 1)})
+    held = pool(
+        *coins, standing={one.outpoint.txid: chain(n, ends[n - 1][1]) for n, one in enumerate(coins, 1)}
+    )
 
     try:
         choice = held.choose(1, order(amount * COIN))

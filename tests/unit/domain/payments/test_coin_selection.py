@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from app.domain import dogecoin, payments
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import Choice, InsufficientCoins, SelectionOrder, Spendable, Tier, TooLarge, coin_selection
+from app.domain.payments import (
+    Choice,
+    InsufficientCoins,
+    SelectionOrder,
+    Spendable,
+    Tier,
+    TooLarge,
+    coin_selection,
+)
 from app.domain.refusals import Refusal
 from app.money import COIN, DUST, Koinu
 
@@ -61,7 +69,9 @@ def candidates(draw: st.DrawFn, most: int) -> list[Spendable]:
 @st.composite
 def orders(draw: st.DrawFn) -> SelectionOrder:
     outputs = draw(st.lists(st.tuples(PAID, st.sampled_from([P2PKH, P2SH])), min_size=1, max_size=3))
-    shares = draw(st.just([]) | st.lists(st.integers(0, 9), min_size=len(outputs), max_size=len(outputs)).filter(any))
+    shares = draw(
+        st.just([]) | st.lists(st.integers(0, 9), min_size=len(outputs), max_size=len(outputs)).filter(any)
+    )
     return SelectionOrder(
         tuple(amount for amount, _ in outputs),
         tuple(script for _, script in outputs),
@@ -97,11 +107,15 @@ def pays(order: SelectionOrder, coins: Sequence[Spendable]) -> bool:
 
 
 def subsets(coins: Sequence[Spendable]) -> "itertools.chain[tuple[Spendable, ...]]":
-    return itertools.chain.from_iterable(itertools.combinations(coins, count) for count in range(1, len(coins) + 1))
+    return itertools.chain.from_iterable(
+        itertools.combinations(coins, count) for count in range(1, len(coins) + 1)
+    )
 
 
 def worthy(order: SelectionOrder, coins: Sequence[Spendable]) -> list[Spendable]:
-    cost = 0 if order.shares or order.terms.explicit else payments.INPUT_BYTES * order.terms.policy.rate // 1000
+    cost = (
+        0 if order.shares or order.terms.explicit else payments.INPUT_BYTES * order.terms.policy.rate // 1000
+    )
     return [coin for coin in coins if coin.amount > cost]
 
 
@@ -159,7 +173,9 @@ def test_a_way_is_found_wherever_there_is_one_and_later_tiers_only_where_earlier
 
 @given(candidates(7), orders())
 @settings(SELDOM)
-def test_there_is_no_change_where_one_tier_has_a_near_exact_set(coins: list[Spendable], order: SelectionOrder) -> None:
+def test_there_is_no_change_where_one_tier_has_a_near_exact_set(
+    coins: list[Spendable], order: SelectionOrder
+) -> None:
     alike = [coin._replace(tier=Tier.POOL) for coin in coins]
     choice = attempt(alike, order)
     assume(isinstance(choice, Choice))
@@ -168,17 +184,23 @@ def test_there_is_no_change_where_one_tier_has_a_near_exact_set(coins: list[Spen
     fewest = min(len(subset) for subset in subsets(worthy(order, alike)) if pays(order, subset))
     if choice.change:
         assert len(choice.coins) == fewest
-        assert not any(pays(order, subset) and _is_exact(order, subset) for subset in subsets(worthy(order, alike)))
+        assert not any(
+            pays(order, subset) and _is_exact(order, subset) for subset in subsets(worthy(order, alike))
+        )
 
 
 def _is_exact(order: SelectionOrder, coins: Sequence[Spendable]) -> bool:
     over = sum(coin.amount for coin in coins) - sum(order.amounts)
-    return over < DUST + (0 if order.shares else order.terms.asked(payments.size(len(coins), [*order.scripts, P2PKH])))
+    return over < DUST + (
+        0 if order.shares else order.terms.asked(payments.size(len(coins), [*order.scripts, P2PKH]))
+    )
 
 
 @given(candidates(7), orders())
 @settings(SELDOM)
-def test_as_few_coins_of_the_last_tier_as_will_do_make_change(coins: list[Spendable], order: SelectionOrder) -> None:
+def test_as_few_coins_of_the_last_tier_as_will_do_make_change(
+    coins: list[Spendable], order: SelectionOrder
+) -> None:
     choice = attempt(coins, order)
     assume(isinstance(choice, Choice))
     assert isinstance(choice, Choice)
@@ -214,7 +236,11 @@ def test_an_exact_coin_or_pair_pays_without_change() -> None:
     pair = coin_selection.choose(coins_of(10 * COIN, 2 * COIN, COIN + 400_000), paying(3 * COIN))
 
     assert ([coin.amount for coin in single.coins], single.change, single.fee) == ([need], 0, 192_000)
-    assert ([coin.amount for coin in pair.coins], pair.change, pair.fee) == ([2 * COIN, COIN + 400_000], 0, 400_000)
+    assert ([coin.amount for coin in pair.coins], pair.change, pair.fee) == (
+        [2 * COIN, COIN + 400_000],
+        0,
+        400_000,
+    )
 
 
 def test_change_that_would_be_dust_goes_to_the_fee_and_a_koinu_more_comes_back() -> None:
@@ -241,7 +267,10 @@ def test_own_coins_come_before_the_pools_and_unconfirmed_ones_last() -> None:
     unconfirmed = coins_of(1000 * COIN, 3 * COIN, tier=Tier.UNCONFIRMED, start=20)
 
     def amounts(paid: int) -> list[int]:
-        return [coin.amount // COIN for coin in coin_selection.choose([*unconfirmed, *pool, *own], paying(paid)).coins]
+        return [
+            coin.amount // COIN
+            for coin in coin_selection.choose([*unconfirmed, *pool, *own], paying(paid)).coins
+        ]
 
     assert amounts(3 * COIN) == [4]
     assert amounts(50 * COIN) == [100]
@@ -252,7 +281,9 @@ def test_own_coins_come_before_the_pools_and_unconfirmed_ones_last() -> None:
 def test_an_explicit_fee_is_paid_to_the_koinu() -> None:
     terms = payments.FeeTerms.of(PLAIN, explicit_fee=Koinu(COIN // 2))
 
-    choice = coin_selection.choose(coins_of(2 * COIN - 100, COIN), paying(COIN + COIN // 2 - 200, terms=terms))
+    choice = coin_selection.choose(
+        coins_of(2 * COIN - 100, COIN), paying(COIN + COIN // 2 - 200, terms=terms)
+    )
 
     assert choice.fee == COIN // 2
     assert choice.change == COIN + 100
@@ -337,7 +368,9 @@ def test_merging_takes_the_smallest_confirmed_coins_into_one(
 
 def test_merging_stays_within_what_is_relayed_and_what_may_be_paid() -> None:
     many = coins_of(*[COIN] * 900)
-    merged: Callable[[payments.FeeTerms], Choice | None] = lambda terms: coin_selection.consolidation(many, terms)  # noqa: E731
+
+    def merged(terms: payments.FeeTerms) -> Choice | None:
+        return coin_selection.consolidation(many, terms)
 
     whole, cheap = merged(payments.FeeTerms(PLAIN)), merged(payments.FeeTerms(PLAIN, Koinu(DUST)))
 

@@ -84,7 +84,9 @@ def test_an_explicit_fee_replaces_the_computed_one_within_bounds() -> None:
 
     assert payments.FeeTerms.of(policy, explicit_fee=COIN).fee(226) == COIN
     assert payments.FeeTerms.of(policy, explicit_fee=Koinu(226_000), max_fee=Koinu(1)).fee(226) == 226_000
-    with pytest.raises(payments.FeeAboveLimit, match=r"needs a fee of 0.00226; at most 0.00225999 may be paid"):
+    with pytest.raises(
+        payments.FeeAboveLimit, match=r"needs a fee of 0.00226; at most 0.00225999 may be paid"
+    ):
         payments.FeeTerms.of(policy, explicit_fee=Koinu(225_999)).fee(226)
     with pytest.raises(payments.FeeAboveLimit) as refused:
         payments.FeeTerms.of(policy, explicit_fee=Koinu(payments.HIGHEST_FEE + 1))
@@ -113,7 +115,10 @@ def test_no_more_is_paid_than_was_set_aside() -> None:
         payments.FeeTerms.of(payments.Policy(), explicit_fee=COIN).within(Koinu(COIN - 1))
 
 
-@given(total=AMOUNTS, weights=st.lists(st.integers(0, 100 * payments.PERCENT), min_size=1, max_size=20).filter(any))
+@given(
+    total=AMOUNTS,
+    weights=st.lists(st.integers(0, 100 * payments.PERCENT), min_size=1, max_size=20).filter(any),
+)
 def test_parts_sum_to_the_whole_and_differ_from_their_share_by_less_than_there_are_parts(
     total: Koinu, weights: list[int]
 ) -> None:
@@ -156,7 +161,9 @@ def test_what_rounding_leaves_goes_to_the_largest_share() -> None:
     paid=st.integers(0, COIN).map(Koinu),
 )
 @example(outputs=[(Koinu(DUST), 1)], paid=Koinu(1))
-def test_a_deducted_fee_is_taken_to_the_koinu_or_refused(outputs: list[tuple[Koinu, int]], paid: Koinu) -> None:
+def test_a_deducted_fee_is_taken_to_the_koinu_or_refused(
+    outputs: list[tuple[Koinu, int]], paid: Koinu
+) -> None:
     amounts = [amount for amount, _ in outputs]
     weights = [weight for _, weight in outputs]
     try:
@@ -174,7 +181,10 @@ def test_shares_of_the_fee_sum_to_a_hundred_percent_exactly() -> None:
     percent = payments.PERCENT
 
     assert payments.checked_shares([0, 0]) == ()
-    assert payments.checked_shares([33 * percent + 1, 67 * percent - 1]) == (33 * percent + 1, 67 * percent - 1)
+    assert payments.checked_shares([33 * percent + 1, 67 * percent - 1]) == (
+        33 * percent + 1,
+        67 * percent - 1,
+    )
     for wrong in ([33 * percent, 67 * percent - 1], [100 * percent, 1], [101 * percent, -percent], [-1, 1]):
         with pytest.raises(Invalid) as refused:
             payments.checked_shares(wrong)

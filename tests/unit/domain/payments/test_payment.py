@@ -25,7 +25,9 @@ LEAST = 192_000
 
 def payee(amount: int | str, number: int = 0, share: int = 0) -> Payee:
     script = dogecoin.p2pkh(number.to_bytes(20, "big"))
-    return Payee.of(REGTEST, "", dogecoin.to_address(REGTEST, script) or "", doge(amount), share * payments.PERCENT)
+    return Payee.of(
+        REGTEST, "", dogecoin.to_address(REGTEST, script) or "", doge(amount), share * payments.PERCENT
+    )
 
 
 def order(amount: int | str, foreign_id: str = "shop", *, share: int = 0, **terms: Any) -> PayOrder:
@@ -141,7 +143,10 @@ async def test_our_own_change_is_no_payee_and_our_invoices_are(engine: AsyncEngi
 
     [refused, accepted] = await ask(
         engine,
-        PayOrder("shop", (payee(1), Payee.of(REGTEST, "pay.1.", dogecoin.to_address(REGTEST, change) or "", doge(1)))),
+        PayOrder(
+            "shop",
+            (payee(1), Payee.of(REGTEST, "pay.1.", dogecoin.to_address(REGTEST, change) or "", doge(1))),
+        ),
         PayOrder("shop", (Payee.of(REGTEST, "", invoice.address, doge(1)),)),
     )
 
@@ -153,7 +158,9 @@ async def test_our_own_change_is_no_payee_and_our_invoices_are(engine: AsyncEngi
 async def test_payments_of_one_transaction_share_what_the_account_has(engine: AsyncEngine, shop: int) -> None:
     other = await funded(engine, "other", 5)
 
-    outcomes = await ask(engine, order(60), order(60), order(4, "other"), order(38), order(1, "other"), order(1))
+    outcomes = await ask(
+        engine, order(60), order(60), order(4, "other"), order(38), order(1, "other"), order(1)
+    )
 
     taken = [outcome.amount if isinstance(outcome, Payment) else 0 for outcome in outcomes]
     assert taken == [doge(60), 0, doge(4), doge(38), 0, 0]

@@ -27,7 +27,9 @@ def is_due(threshold: int, frequency: str, available: int, ago: timedelta) -> bo
     return payments.is_due(plan, Koinu(available), NOW - ago, NOW)
 
 
-@pytest.mark.parametrize(("available", "expected"), [(5 * COIN - 1, False), (5 * COIN, True), (9 * COIN, True)])
+@pytest.mark.parametrize(
+    ("available", "expected"), [(5 * COIN - 1, False), (5 * COIN, True), (9 * COIN, True)]
+)
 def test_a_balance_at_the_threshold_goes_out(available: int, *, expected: bool) -> None:
     assert is_due(5 * COIN, "", available, timedelta()) is expected
 
@@ -80,4 +82,6 @@ def test_the_schedule_says_when(plan: payments.PayoutPlan, available: Koinu, age
 
     if at is not None:
         assert payments.is_due(plan, available, NOW - age, at)
-        assert payments.is_due(plan, available, NOW - age, at - HOUR / 3600) == (0 < plan.threshold <= available)
+        assert payments.is_due(plan, available, NOW - age, at - HOUR / 3600) == (
+            0 < plan.threshold <= available
+        )

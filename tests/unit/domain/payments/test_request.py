@@ -29,7 +29,14 @@ def test_an_output_knows_its_script() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "nobody", ADDRESS[:-1], ADDRESS + "1", ADDRESS.lower(), dogecoin.to_address(MAIN, dogecoin.p2pkh(bytes(20)))],
+    [
+        "",
+        "nobody",
+        ADDRESS[:-1],
+        ADDRESS + "1",
+        ADDRESS.lower(),
+        dogecoin.to_address(MAIN, dogecoin.p2pkh(bytes(20))),
+    ],
 )
 def test_what_is_no_address_of_the_network_is_refused_by_its_field(address: str) -> None:
     with pytest.raises(Invalid) as refused:

@@ -26,6 +26,11 @@ async def test_what_waits_is_found_among_all_that_is_done_by_the_indexes_of_the_
         work = await sender_work.look(db)
 
     [plan] = [plan for plan in seen if "payments_paused" in plan]
-    used = ("payments_pending_idx", "payments_cancelling_idx", "transactions_unmined_idx", "transactions_pkey")
+    used = (
+        "payments_pending_idx",
+        "payments_cancelling_idx",
+        "transactions_unmined_idx",
+        "transactions_pkey",
+    )
     assert [index for index in used if index not in plan] == []
     assert (work.paused, work.signs, work.sends) == (payments.NOT_FOLLOWED, False, False)

@@ -32,7 +32,10 @@ async def made(engine: AsyncEngine) -> list[Transfer]:
             )
             for n in range(8)
         ]
-        orders = [type(one)(one.key, one.payer, one.payees, one.asset, reference=("r", one.key[2:])) for one in orders]
+        orders = [
+            type(one)(one.key, one.payer, one.payees, one.asset, reference=("r", one.key[2:]))
+            for one in orders
+        ]
         found += [scenario.accepted(one) for one in await make(engine, *orders)]
     return found
 
@@ -71,7 +74,9 @@ async def test_lists_show_what_is_asked_for_newest_first_and_once(
     everything = await listed(engine, TransferFilter(start=made[0].created))
     assert everything == expected()
     assert await listed(engine, TransferFilter(reference="3")) == expected(reference="3")
-    assert await listed(engine, TransferFilter("alice", reference="3")) == expected(name="alice", reference="3")
+    assert await listed(engine, TransferFilter("alice", reference="3")) == expected(
+        name="alice", reference="3"
+    )
     assert await listed(engine, TransferFilter(asset="gems", start=made[0].created)) == expected(asset="gems")
     of_bob = await listed(
         engine, TransferFilter("bob", start=made[0].created)
@@ -81,7 +86,9 @@ async def test_lists_show_what_is_asked_for_newest_first_and_once(
         name="bob", asset="gems"
     )
     within = {one.id for one in made if middle <= one.created < end}
-    assert await listed(engine, TransferFilter(start=middle, end=end)) == [one for one in everything if one in within]
+    assert await listed(engine, TransferFilter(start=middle, end=end)) == [
+        one for one in everything if one in within
+    ]
     assert await listed(engine, TransferFilter("bob", start=middle, end=end)) == [
         one for one in of_bob if one in within
     ]
@@ -101,7 +108,9 @@ async def test_a_list_of_nobody_and_of_nothing(engine: AsyncEngine, made: list[T
 
 async def test_entries_that_are_no_transfers_are_left_out(engine: AsyncEngine, made: list[Transfer]) -> None:
     async with engine.begin() as db:
-        held = sa.insert(entries).values(kind="HOLD", cause_type="hold", cause_id="1", key="hold:1", reference="3")
+        held = sa.insert(entries).values(
+            kind="HOLD", cause_type="hold", cause_id="1", key="hold:1", reference="3"
+        )
         number = (await db.execute(held.returning(entries.c.id))).scalar_one()
 
     assert number not in await listed(engine, TransferFilter(reference="3"))

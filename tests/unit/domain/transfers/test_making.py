@@ -10,7 +10,16 @@ from app.domain import transfers
 from app.domain.ledger import BadAmount, NoSuchAsset
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import Refusal
-from app.domain.transfers import KeyMade, Lacking, Payee, PayeeTwice, SameAccount, Share, TooMuchAtOnce, TransferOrder
+from app.domain.transfers import (
+    KeyMade,
+    Lacking,
+    Payee,
+    PayeeTwice,
+    SameAccount,
+    Share,
+    TooMuchAtOnce,
+    TransferOrder,
+)
 from tests import scenario
 from tests.unit.domain.bank import GOLD, gold, make, opened, order
 
@@ -28,14 +37,20 @@ async def told(engine: AsyncEngine) -> list[tuple[str, dict[str, object]]]:
 
 
 async def test_a_transfer_is_one_entry_and_each_side_is_told_its_balance_after(bank: AsyncEngine) -> None:
-    wanted = TransferOrder("k", "alice", (Payee("bob", "0.25"),), GOLD, reference=("order", "7"), metadata='{"a":1.10}')
+    wanted = TransferOrder(
+        "k", "alice", (Payee("bob", "0.25"),), GOLD, reference=("order", "7"), metadata='{"a":1.10}'
+    )
 
     [done] = await make(bank, wanted)
 
     transfer = scenario.accepted(done)
     async with bank.connect() as db:
         assert await transfers.fetch(db, transfer.id) == transfer
-    assert (transfer.givers, transfer.takers, transfer.amount) == ((Share("alice", 25),), (Share("bob", 25),), 25)
+    assert (transfer.givers, transfer.takers, transfer.amount) == (
+        (Share("alice", 25),),
+        (Share("bob", 25),),
+        25,
+    )
     assert (transfer.reference_type, transfer.reference, transfer.metadata) == ("order", "7", '{"a":1.10}')
     assert await gold(bank, "alice", "bob") == [75, 125]
     (sent, to_alice), (received, to_bob) = await told(bank)
@@ -51,14 +66,21 @@ async def test_a_transfer_is_one_entry_and_each_side_is_told_its_balance_after(b
 
 
 async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngine) -> None:
-    [short] = await make(bank, TransferOrder("k", "alice", (Payee("carol", "0.90"), Payee("bob", "0.2")), GOLD))
+    [short] = await make(
+        bank, TransferOrder("k", "alice", (Payee("carol", "0.90"), Payee("bob", "0.2")), GOLD)
+    )
     [done] = await make(bank, TransferOrder("k", "alice", (Payee("carol", "0.3"), Payee("bob", "0.2")), GOLD))
 
     assert str(short) == "alice has 1 gold, 1.1 needed."
     assert scenario.accepted(done).takers == (Share("bob", 20), Share("carol", 30))
     assert await gold(bank, "alice", "bob", "carol") == [50, 120, 130]
     assert [(kind, said["foreign_id"], said["to"], said["amount"]) for kind, said in await told(bank)] == [
-        ("TRANSFER_SENT", "alice", [{"account": "bob", "amount": "0.2"}, {"account": "carol", "amount": "0.3"}], "0.5"),
+        (
+            "TRANSFER_SENT",
+            "alice",
+            [{"account": "bob", "amount": "0.2"}, {"account": "carol", "amount": "0.3"}],
+            "0.5",
+        ),
         ("TRANSFER_RECEIVED", "carol", "carol", "0.3"),
         ("TRANSFER_RECEIVED", "bob", "bob", "0.2"),
     ]
@@ -82,7 +104,11 @@ async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngi
             PayeeTwice,
             "to.1.account",
         ),
-        (TransferOrder("k", "alice", (Payee("bob", 2**56), Payee("carol", 2**56)), GOLD), TooMuchAtOnce, "amount"),
+        (
+            TransferOrder("k", "alice", (Payee("bob", 2**56), Payee("carol", 2**56)), GOLD),
+            TooMuchAtOnce,
+            "amount",
+        ),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )

@@ -157,7 +157,10 @@ async def test_credits_come_from_the_treasury_and_go_back_to_it(bank: AsyncEngin
     spent = await made(bank, Credit("alice", "SPEND", GOLD, "0.5").order("b", "platform"))
     assert await gold(bank, "alice") == [250]
 
-    done = [scenario.accepted(one) for one in await back(bank, ReversalOrder(spent.id), ReversalOrder(bonus.id, "1.5"))]
+    done = [
+        scenario.accepted(one)
+        for one in await back(bank, ReversalOrder(spent.id), ReversalOrder(bonus.id, "1.5"))
+    ]
 
     assert [(one.payer, one.payee, one.amount) for one in (bonus, spent, *done)] == [
         ("treasury", "alice", 200), ("alice", "treasury", 50), ("treasury", "alice", 50), ("alice", "treasury", 150),

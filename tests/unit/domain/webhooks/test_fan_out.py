@@ -72,7 +72,9 @@ async def test_nothing_is_missed_by_an_endpoint_that_is_disabled_and_enabled_whi
     assert await positions(engine, other) == []
 
 
-async def test_an_endpoint_that_is_made_between_two_fan_outs_hears_all_that_follows(engine: AsyncEngine) -> None:
+async def test_an_endpoint_that_is_made_between_two_fan_outs_hears_all_that_follows(
+    engine: AsyncEngine,
+) -> None:
     first = await make(engine, "ALL")
     await tell(engine)
     second = await make(engine, "ALL")
@@ -105,7 +107,9 @@ async def test_an_endpoint_of_the_configuration_that_joins_while_others_hear_mis
 
     async with engine.connect() as db:
         [late] = [one for one in await webhooks.page(db, 0, 10) if one.name == "late"]
-        [place] = await db.scalars(sa.select(webhook_endpoints.c.position).where(webhook_endpoints.c.id == late.id))
+        [place] = await db.scalars(
+            sa.select(webhook_endpoints.c.position).where(webhook_endpoints.c.id == late.id)
+        )
     assert await positions(engine, late.id) == [*range(place + 1, 10)] == [7, 8, 9]
 
 

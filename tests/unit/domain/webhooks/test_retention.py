@@ -70,7 +70,9 @@ async def test_what_waits_to_be_delivered_stays_with_all_that_follows_it(told: A
     number = await endpoint(told, 10)
     states = {3: "delivered", 4: "failed", 6: "due", 7: "delivered"}
     async with told.begin() as db:
-        given = [{"endpoint_id": number, "position": place, "state": state} for place, state in states.items()]
+        given = [
+            {"endpoint_id": number, "position": place, "state": state} for place, state in states.items()
+        ]
         await db.execute(sa.insert(deliveries), given)
         tried = {"endpoint_id": number, "number": 1, "at": sa.func.now(), "milliseconds": 1, "response": ""}
         for place in states:
@@ -127,7 +129,10 @@ async def test_one_step_removes_so_many_deliveries_and_attempts_and_says_whether
     for _ in range(3):
         async with told.begin() as db:
             more = await webhooks.delete_expired(db, NOW, 0)
-            counts = [await db.scalar(sa.select(sa.func.count()).select_from(rows)) for rows in (deliveries, attempts)]
+            counts = [
+                await db.scalar(sa.select(sa.func.count()).select_from(rows))
+                for rows in (deliveries, attempts)
+            ]
             steps.append((more, *counts))
 
     assert steps == [(True, retention.ROWS, 0), (True, 0, 0), (False, 0, 0)]
