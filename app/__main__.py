@@ -148,7 +148,7 @@ def restored(
 ) -> None:
     """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
     with _started(beside=True) as (settings, database):
-        home, network = settings.home, dogecoin.by_name(settings.network)
+        home, network = settings.home, dogecoin.network_by_name(settings.network)
         print(
             asyncio.run(
                 _on(database, lambda engine: maintenance.restored(engine, home, network, anyway=anyway))
@@ -164,7 +164,7 @@ def consolidate(
 ) -> None:
     """Merge the smallest coins into one, at the cost of KENNEL_PLATFORM_ACCOUNT."""
     with _started(beside=True) as (settings, database):
-        network, payer = dogecoin.by_name(settings.network), settings.platform_account
+        network, payer = dogecoin.network_by_name(settings.network), settings.platform_account
         print(
             asyncio.run(
                 _on(database, lambda engine: maintenance.consolidate(engine, network, payer, at_most))
@@ -176,7 +176,7 @@ def consolidate(
 def show_seed(again: Again = False) -> None:
     """Print the 24 words, once: write them down, they restore every coin."""
     settings = _settings()
-    file = SeedFile(settings.home / "seed.json", dogecoin.by_name(settings.network))
+    file = SeedFile(settings.home / "seed.json", dogecoin.network_by_name(settings.network))
     with _in_one_sentence():
         print(file.show_once(settings.seed_passphrase or "", again=again))
 
@@ -241,7 +241,7 @@ async def _audit(settings: Settings, database: Database) -> AuditReport:
 
 def _keys(settings: Settings) -> audit_checks.Keys | None:
     """Return what derives accounts' keys, where the seed is here and can be opened."""
-    network = dogecoin.by_name(settings.network)
+    network = dogecoin.network_by_name(settings.network)
     file = SeedFile(settings.home / "seed.json", network)
     if not file.path.exists() or (settings.seed_passphrase is None and network != dogecoin.REGTEST):
         return None

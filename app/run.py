@@ -147,7 +147,7 @@ async def _listeners(
     engine = _engine(stack, database, database.shares.admin)
     commits = GroupCommit(engine, shared.performed)
     stack.push_async_callback(commits.close)
-    given = context.of(dogecoin.by_name(settings.network), engine, commits, terms)
+    given = context.of(dogecoin.network_by_name(settings.network), engine, commits, terms)
     stack.push_async_callback(given.audits.close)
     new_id = tokens.words(8, bytes.hex)
     names = _names(settings)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.chain import header, wire
 from app.chain.wire import Input, Output, Transaction
+from app.domain import dogecoin
 from bench import filling, node
 from devnet import devnet, mining
 from devnet.storage import Storage
@@ -34,11 +35,11 @@ def store(home: Path, blocks: Iterable[Sequence[Transaction]]) -> None:
     storage = Storage(folder / devnet.FILE)
     with storage.together():
         storage.add_block(0, mining.GENESIS)
-        previous = header.hash256(mining.GENESIS[: header.HEADER_BYTES])
+        previous = dogecoin.hash256(mining.GENESIS[: header.HEADER_BYTES])
         for height, transactions in enumerate(blocks, 1):
             raw = _block(previous, height, transactions)
             storage.add_block(height, raw)
-            previous = header.hash256(raw[: header.HEADER_BYTES])
+            previous = dogecoin.hash256(raw[: header.HEADER_BYTES])
     storage.close()
 
 

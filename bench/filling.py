@@ -54,7 +54,7 @@ async def fill(db: Db, accounts: int, each: int, named: Mapping[int, str]) -> No
 
 def address(index: int) -> str:
     """Return the address of the script of this key index."""
-    return dogecoin.encode(bytes([REGTEST.p2pkh]) + script(index)[3:23])
+    return dogecoin.base58_encode(bytes([REGTEST.p2pkh]) + script(index)[3:23])
 
 
 def script(index: int) -> bytes:

@@ -5,7 +5,7 @@ from statistics import median
 
 import coincurve
 
-from app.chain import header, signing, wire
+from app.chain import signing, wire
 from app.domain import dogecoin
 from app.money import COIN
 from bench.figures import Figure, Terms, of_rounds
@@ -20,7 +20,7 @@ KEYS = [coincurve.PrivateKey(number.to_bytes(32, "big")) for number in range(1, 
 async def measure(_: Testbed) -> list[Figure]:
     """In turn: the largest transaction, its hashes by coincurve alone, and small transactions."""
     spent = [dogecoin.p2pkh(dogecoin.hash160(key.public_key.format())) for key in KEYS]
-    hashes = [header.hash256(script) for script in spent]
+    hashes = [dogecoin.hash256(script) for script in spent]
     large, small, alone = [], [], []
     for _round in range(ROUNDS):
         alone.append(_alone(hashes))

@@ -9,6 +9,7 @@ from typing import Final
 from app.chain import header, wire
 from app.chain.header import Header
 from app.chain.wire import Input, Output, Transaction
+from app.domain import dogecoin
 from app.money import COIN
 from devnet import script
 from devnet.mempool import Mempool, Waiting
@@ -91,7 +92,7 @@ def _proof(top: Header, bits: int, max_tries: int) -> bytes | None:
 def _merged_proof(top: Header, max_tries: int) -> bytes | None:
     """Let a parent header prove the work for this one, which it names in its coinbase; returns the header and the proof."""
     own = header.header_bytes(top)
-    commitment = header.hash256(own)[::-1] + _ONE_CHAIN
+    commitment = dogecoin.hash256(own)[::-1] + _ONE_CHAIN
     coinbase = wire.assemble([Input(header.NO_HASH, 0xFFFFFFFF, script.push(commitment), 0xFFFFFFFF)], [])
     parent = replace(
         top, version=_PARENT_VERSION, previous=header.NO_HASH, merkle_root=coinbase.txid, time=0, bits=0
@@ -114,6 +115,6 @@ def _coinbase(template: Template) -> Transaction:
         header.NO_HASH, 0xFFFFFFFF, height + script.push(script.number(template.extra_nonce)), 0xFFFFFFFF
     )
     root = wire.merkle_root([header.NO_HASH, *(transaction.txid for transaction in template.transactions)])
-    commitment = b"\x6a\x24\xaa\x21\xa9\xed" + header.hash256(root + bytes(32))
+    commitment = b"\x6a\x24\xaa\x21\xa9\xed" + dogecoin.hash256(root + bytes(32))
     pays = Output(subsidy(template.height) + template.fees, template.output_script)
     return wire.assemble([own], [pays, Output(0, commitment)])

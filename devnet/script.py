@@ -182,7 +182,7 @@ def _is_key(content: bytes) -> bool:
 
 
 def _address_of_key(key: bytes) -> str:
-    return dogecoin.encode(bytes((dogecoin.REGTEST.p2pkh,)) + dogecoin.hash160(key))
+    return dogecoin.base58_encode(bytes((dogecoin.REGTEST.p2pkh,)) + dogecoin.hash160(key))
 
 
 def _name(opcode: int) -> str:

@@ -1,7 +1,8 @@
 """Blocks and transactions as the node's JSON shows them: its names, in its order."""
 
-from app.chain.header import HEADER_BYTES, NO_HASH, display, hash256
+from app.chain.header import HEADER_BYTES, NO_HASH, display
 from app.chain.wire import Block, Input, Transaction, assemble
+from app.domain import dogecoin
 from devnet import script
 from devnet.chainstate import Chain, Entry
 from devnet.json_text import Amount
@@ -121,7 +122,7 @@ def _auxpow(raw: bytes) -> Shape:
     spent = Input(NO_HASH, 0xFFFFFFFF, coinbase[42:-9], 0xFFFFFFFF)
     shown = transaction(assemble([spent], []))
     return {
-        "tx": {"hex": coinbase.hex(), **shown, "blockhash": display(hash256(parent))},
+        "tx": {"hex": coinbase.hex(), **shown, "blockhash": display(dogecoin.hash256(parent))},
         "index": 0,
         "chainindex": 0,
         "merklebranch": [],

@@ -185,7 +185,7 @@ class Wallet:
 
 def read_wif(wif: str) -> tuple[bytes, bool]:
     """Read the 32 bytes of a private key of regtest, and whether it is compressed; else `ValueError`, without the text."""
-    payload = dogecoin.decode(wif)
+    payload = dogecoin.base58_decode(wif)
     if isinstance(payload, str) or payload[0] != dogecoin.REGTEST.wif:
         raise ValueError("not a private key of regtest")
     if len(payload) == 34 and payload[-1] == 1:
@@ -197,7 +197,7 @@ def read_wif(wif: str) -> tuple[bytes, bool]:
 
 def write_wif(key: Key) -> str:
     """Write a private key as text."""
-    return dogecoin.encode(
+    return dogecoin.base58_encode(
         bytes((dogecoin.REGTEST.wif,)) + key.private.secret + (b"\x01" if len(key.public) == 33 else b"")
     )
 

@@ -124,7 +124,7 @@ class ChainHarness:
 
     async def steal(self, address: str) -> str:
         """Spend the coin that lies on an address of ours, by a transaction that the ledger does not know; returns it."""
-        return await self.steal_script(dogecoin.of_address(REGTEST, address))
+        return await self.steal_script(dogecoin.to_script(REGTEST, address))
 
     async def steal_script(self, script: bytes) -> str:
         """The same, by the script."""

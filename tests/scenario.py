@@ -122,7 +122,7 @@ class Chain:
         outputs = [
             BlockOutput(
                 Outpoint(_id("tx", height, salt, n), 0),
-                dogecoin.of_address(REGTEST, address),
+                dogecoin.to_script(REGTEST, address),
                 Koinu(amount),
                 False,
             )

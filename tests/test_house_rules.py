@@ -21,7 +21,6 @@ LONG_FILES = {
     **dict.fromkeys(
         (
             "app/chain/follower.py",
-            "app/chain/wire.py",
             "app/domain/blocks/own_transactions.py",
             "app/domain/payments/coin_selection.py",
             "app/domain/payments/spendable_coins.py",

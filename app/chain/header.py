@@ -1,23 +1,27 @@
-"""The 80 bytes that name a block, hashes, and what a block's difficulty is worth."""
+"""The 80-byte header that names a block, hashes as text, and the work behind a difficulty."""
 
+import re
 import struct
 from dataclasses import dataclass
-from hashlib import sha256
+from typing import Final
 
-AUXPOW_FLAG = 0x100
-HEADER_BYTES = 80
-NO_HASH = bytes(32)
+from app.domain.dogecoin import hash256
 
-_HEADER = struct.Struct("<i32s32sIII")
+AUXPOW_FLAG: Final = 0x100
+HEADER_BYTES: Final = 80
+NO_HASH: Final = bytes(32)
+
+_HEADER: Final = struct.Struct("<i32s32sIII")
+_HASH_TEXT: Final = re.compile("[0-9A-Fa-f]{64}")
 
 
 class Unreadable(Exception):
-    """The bytes are no block or transaction; the message says what is wrong, and where."""
+    """The bytes are no block or transaction; the message says what is wrong, and at which byte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The 80 bytes that name a block. `time` is in seconds since 1970."""
+    """The header of a block. `time` is in seconds since 1970; hashes are in internal order."""
 
     version: int
     previous: bytes
@@ -29,13 +33,8 @@ class Header:
 
     @property
     def is_auxpow(self) -> bool:
-        """Whether the block carries the proof of a parent chain. The flag decides, never the height."""
+        """True if the block carries the proof of a parent chain. The flag decides, never the height."""
         return bool(self.version & AUXPOW_FLAG)
-
-
-def hash256(raw: bytes) -> bytes:
-    """SHA-256 twice: names blocks and transactions, in internal order."""
-    return sha256(sha256(raw).digest()).digest()
 
 
 def display(hash_: bytes) -> str:
@@ -44,33 +43,27 @@ def display(hash_: bytes) -> str:
 
 
 def internal(text: str) -> bytes:
-    """Turn round `display`; anything but 64 hexadecimal digits raises `Unreadable`."""
-    if len(text) != 64:
+    """Read what `display` wrote; raise `Unreadable` for anything but 64 hexadecimal digits."""
+    if not _HASH_TEXT.fullmatch(text):
         raise Unreadable("a hash has 64 hexadecimal digits")
-    try:
-        hash_ = bytes.fromhex(text)
-    except ValueError:
-        raise Unreadable("a hash has 64 hexadecimal digits") from None
-    if len(hash_) != 32:  # fromhex passes over spaces
-        raise Unreadable("a hash has 64 hexadecimal digits")
-    return hash_[::-1]
+    return bytes.fromhex(text)[::-1]
 
 
 def target(bits: int) -> int:
-    """Unpack the number a proof of work must not exceed from its compact form; 0 where Core finds it negative or too large."""
+    """Unpack the highest number that proves the work; 0 where Core finds it negative or too large."""
     exponent, mantissa = bits >> 24, bits & 0x7FFFFF
     value = mantissa << 8 * (exponent - 3) if exponent > 3 else mantissa >> 8 * (3 - exponent)
     return 0 if bits & 0x800000 or value >= 2**256 else value
 
 
 def work(bits: int) -> int:
-    """Hashes that a block of this difficulty stands for (Core: `GetBlockProof`)."""
+    """Return the expected number of hashes behind a block of this difficulty (Core: `GetBlockProof`)."""
     limit = target(bits)
     return 2**256 // (limit + 1) if limit else 0
 
 
 def parse_header(raw: bytes) -> Header:
-    """Read exactly 80 bytes; raises `Unreadable`."""
+    """Read exactly 80 bytes; else raise `Unreadable`."""
     if len(raw) != HEADER_BYTES:
         raise Unreadable(f"a header has {HEADER_BYTES} bytes, not {len(raw)}")
     version, previous, merkle_root, time, bits, nonce = _HEADER.unpack(raw)
@@ -78,7 +71,7 @@ def parse_header(raw: bytes) -> Header:
 
 
 def header_bytes(header: Header) -> bytes:
-    """Write the 80 bytes, whatever `hash` says."""
+    """Write the 80 bytes; ignore the header's own `hash`."""
     return _HEADER.pack(
         header.version, header.previous, header.merkle_root, header.time, header.bits, header.nonce
     )

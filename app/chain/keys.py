@@ -127,7 +127,7 @@ class Keyring:
             with suppress(dogecoin.InvalidChild):
                 account = self._coin.hardened(number).public()
                 script = dogecoin.p2pkh(dogecoin.hash160(account.public_key))
-                yield ReadyKey(number, dogecoin.serialise(self._network, account), script)
+                yield ReadyKey(number, dogecoin.write_xpub(self._network, account), script)
 
 
 def _sum(key: coincurve.PrivateKey, tweak: bytes) -> coincurve.PrivateKey:

@@ -1,8 +1,8 @@
 """Blocks and transactions as bytes: read whole and exactly, or not at all.
 
-Hashes are `bytes` in internal order (as hashed and as on the wire); `display` and `internal` turn them round. The format is that of
-Dogecoin Core 1.14 (`primitives/block.h`, `primitives/transaction.h`, `auxpow.h`). Tuples, not dataclasses, where a block has
-thousands of them: they are made three times as fast. What `app.chain.header` has is part of this door.
+Hashes are `bytes` in internal order, as they are hashed and sent. The format is that of Dogecoin Core 1.14
+(`primitives/block.h`, `primitives/transaction.h`, `auxpow.h`). What a block has by the thousands is a tuple:
+it is made three times as fast as a dataclass.
 """
 
 import struct
@@ -10,31 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.chain.header import (
-    HEADER_BYTES,
-    NO_HASH,
-    Header,
-    Unreadable,
-    display,
-    hash256,
-    internal,
-    parse_header,
-    target,
-    work,
-)
+from app.chain.header import HEADER_BYTES, NO_HASH, Header, Unreadable, parse_header
+from app.domain.dogecoin import hash256
 from app.money import MAX_MONEY
 
-__all__ = [
-    "HEADER_BYTES", "MAX_BLOCK_BYTES", "NO_HASH", "SIGHASH_ALL", "SIGHASH_NONE", "SIGHASH_SINGLE", "Block", "Header", "Input", "Output",
-    "Transaction", "Unreadable", "assemble", "compact_size", "display", "hash256", "internal", "merkle_root", "parse_block", "parse_header",
-    "parse_transaction", "serialise", "sighash", "target", "work",
-]  # fmt: skip
-
 MAX_BLOCK_BYTES = 4_000_000  # Core: MAX_BLOCK_SERIALIZED_SIZE
-MAX_BRANCH = 30  # Core: MAX_CHAIN_MERKLE_BRANCH; a coinbase branch of 2^30 leaves is out of reach as well
+MAX_BRANCH = 30  # Core: MAX_CHAIN_MERKLE_BRANCH; a coinbase branch of 2^30 leaves is out of reach too
 SIGHASH_ALL, SIGHASH_NONE, SIGHASH_SINGLE = 1, 2, 3
 
-_ANY_VALUE = 2**64 - 1  # the parent of a merged block counts in a coin of its own
+_ANY_VALUE = 2**64 - 1  # the parent of a merged block counts in another coin
 _I32 = struct.Struct("<i").unpack_from
 _U32 = struct.Struct("<I").unpack_from
 _I32_PACK = struct.Struct("<i").pack
@@ -50,7 +34,7 @@ _LONG_SIZES: dict[int, tuple[Callable[[bytes, int], tuple[int]], int, int]] = {
 
 
 class Input(NamedTuple):
-    """What is spent: output `vout` of `txid`."""
+    """An input: it spends output `vout` of `txid`."""
 
     txid: bytes
     vout: int
@@ -59,14 +43,14 @@ class Input(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What is paid, in koinu, and the script that may spend it."""
+    """An output: the koinu that it pays, and the script that says who may spend them."""
 
     value: int
     script: bytes
 
 
 class Transaction(NamedTuple):
-    """A transaction in the legacy form, the only one Dogecoin has; `raw` are its bytes."""
+    """A transaction in the legacy form, the only form that Dogecoin has; `raw` has its bytes."""
 
     txid: bytes
     version: int
@@ -77,18 +61,18 @@ class Transaction(NamedTuple):
 
     @property
     def is_coinbase(self) -> bool:
-        """Whether it makes new money: one input that spends nothing."""
-        return len(self.inputs) == 1 and self.inputs[0].txid == NO_HASH and self.inputs[0].vout == 0xFFFFFFFF
+        """True if it makes new money: its only input spends nothing."""
+        return len(self.inputs) == 1 and self.inputs[0][:2] == (NO_HASH, 0xFFFFFFFF)
 
     @property
     def size(self) -> int:
-        """Bytes on the wire."""
+        """The number of bytes on the wire."""
         return len(self.raw)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A whole block. `auxpow` are the bytes between header and transactions, empty where there are none."""
+    """A whole block. `auxpow` has the bytes between the header and the transactions, if there are any."""
 
     header: Header
     transactions: tuple[Transaction, ...]
@@ -96,7 +80,7 @@ class Block:
 
 
 def merkle_root(txids: Sequence[bytes]) -> bytes:
-    """Root over at least one txid; a list that only repeats its own end (CVE-2012-2459) raises `Unreadable`."""
+    """Return the root over at least one txid; raise `Unreadable` if the end repeats (CVE-2012-2459)."""
     level = list(txids)
     while len(level) > 1:
         if any(left == right for left, right in zip(level[::2], level[1::2], strict=False)):
@@ -108,7 +92,7 @@ def merkle_root(txids: Sequence[bytes]) -> bytes:
 
 
 def parse_block(raw: bytes) -> Block:
-    """Read a block from all of `raw` and check its merkle root; raises `Unreadable`. Does not check the proof of work."""
+    """Read a block from all of `raw`, or raise `Unreadable`. Checks the merkle root, not the work."""
     if len(raw) > MAX_BLOCK_BYTES:
         raise Unreadable(f"a block of {len(raw)} bytes is larger than {MAX_BLOCK_BYTES}")
     header = parse_header(raw[:HEADER_BYTES])
@@ -124,7 +108,7 @@ def parse_block(raw: bytes) -> Block:
 
 
 def parse_transaction(raw: bytes) -> Transaction:
-    """Read one transaction in the legacy form from all of `raw`; raises `Unreadable`."""
+    """Read one transaction in the legacy form from all of `raw`, or raise `Unreadable`."""
     if len(raw) > MAX_BLOCK_BYTES:
         raise Unreadable(f"a transaction of {len(raw)} bytes is larger than {MAX_BLOCK_BYTES}")
     try:
@@ -137,17 +121,14 @@ def parse_transaction(raw: bytes) -> Transaction:
 
 
 def serialise(transaction: Transaction) -> bytes:
-    """Write the legacy form from the parts, whatever `raw` says."""
-    inputs = b"".join(map(_input_bytes, transaction.inputs))
-    outputs = b"".join(map(_output_bytes, transaction.outputs))
-    counts = compact_size(len(transaction.inputs)), compact_size(len(transaction.outputs))
+    """Write the legacy form of the parts; ignore the transaction's own `raw`."""
     return b"".join(
         (
             _I32_PACK(transaction.version),
-            counts[0],
-            inputs,
-            counts[1],
-            outputs,
+            compact_size(len(transaction.inputs)),
+            *map(_input_bytes, transaction.inputs),
+            compact_size(len(transaction.outputs)),
+            *map(_output_bytes, transaction.outputs),
             _U32_PACK(transaction.lock_time),
         )
     )
@@ -156,7 +137,7 @@ def serialise(transaction: Transaction) -> bytes:
 def assemble(
     inputs: Sequence[Input], outputs: Sequence[Output], *, version: int = 1, lock_time: int = 0
 ) -> Transaction:
-    """Make a transaction of its parts, with its bytes and txid."""
+    """Make a transaction from its parts, with its bytes and txid."""
     parts = Transaction(NO_HASH, version, tuple(inputs), tuple(outputs), lock_time, b"")
     raw = serialise(parts)
     return parts._replace(txid=hash256(raw), raw=raw)
@@ -172,17 +153,20 @@ def compact_size(size: int) -> bytes:
 
 
 def sighash(transaction: Transaction, index: int, script_code: bytes, hash_type: int = 1) -> bytes:
-    """Hash what a signature of input `index` signs, the legacy way (Core: `SignatureHash`); `script_code` has no OP_CODESEPARATOR."""
-    kind, alone = hash_type & 0x1F, hash_type & 0x80
+    """Hash what a signature of input `index` signs, the legacy way (Core: `SignatureHash`).
+
+    `script_code` must have no OP_CODESEPARATOR.
+    """
+    kind, anyone_can_pay = hash_type & 0x1F, hash_type & 0x80
     if index >= len(transaction.inputs) or (kind == SIGHASH_SINGLE and index >= len(transaction.outputs)):
         return (1).to_bytes(32, "little")  # what Core has always signed where there is nothing to sign
     inputs = [
         spent._replace(
-            script=script_code if at == index else b"",
-            sequence=spent.sequence if at == index or kind not in (SIGHASH_NONE, SIGHASH_SINGLE) else 0,
+            script=script_code if position == index else b"",
+            sequence=spent.sequence if position == index or kind not in (SIGHASH_NONE, SIGHASH_SINGLE) else 0,
         )
-        for at, spent in enumerate(transaction.inputs)
-        if at == index or not alone
+        for position, spent in enumerate(transaction.inputs)
+        if position == index or not anyone_can_pay
     ]
     outputs = transaction.outputs
     if kind == SIGHASH_NONE:
@@ -202,108 +186,105 @@ def _output_bytes(paid: Output) -> bytes:
     return _U64_PACK(paid.value) + compact_size(len(paid.script)) + paid.script
 
 
-def _size(raw: bytes, at: int) -> tuple[int, int]:
-    """Read a CompactSize at `at`: never longer than need be, never larger than what is left."""
-    first = raw[at]
+def _compact_size(raw: bytes, offset: int) -> tuple[int, int]:
+    """Read a CompactSize in its shortest form, no larger than the rest; return it and the next offset."""
+    first = raw[offset]
     if first < 253:
-        return first, at + 1
+        return first, offset + 1
     read, length, lowest = _LONG_SIZES[first]
-    size = read(raw, at + 1)[0]
+    size = read(raw, offset + 1)[0]
     if size < lowest:
-        raise Unreadable(f"the size at byte {at} is not written the shortest way")
-    if size > len(raw) - at:
-        raise Unreadable(f"the size {size} at byte {at} goes beyond the end")
-    return size, at + length
+        raise Unreadable(f"the size at byte {offset} is not written the shortest way")
+    if size > len(raw) - offset:
+        raise Unreadable(f"the size {size} at byte {offset} goes beyond the end")
+    return size, offset + length
 
 
 def _read_transactions(raw: bytes, start: int) -> tuple[tuple[Transaction, ...], int]:
-    at = start
+    offset = start
     try:
-        count, at = _size(raw, at)
+        count, offset = _compact_size(raw, offset)
         transactions = []
         for _ in range(count):
-            transaction, at = _read_transaction(raw, at)
+            transaction, offset = _read_transaction(raw, offset)
             transactions.append(transaction)
     except (struct.error, IndexError):
-        raise Unreadable(f"the block ends inside the transaction that begins at byte {at}") from None
+        raise Unreadable(f"the block ends inside the transaction that begins at byte {offset}") from None
     if not transactions:
         raise Unreadable(f"the block has no transactions at byte {start}")
-    return tuple(transactions), at
+    return tuple(transactions), offset
 
 
 def _read_transaction(raw: bytes, start: int) -> tuple[Transaction, int]:
-    """Read the legacy form. Slices may run over the end unseen: the numbers after them cannot."""
+    """Read the legacy form. A slice may run over the end unnoticed; the number behind it cannot."""
     version = _I32(raw, start)[0]
-    inputs, at = _read_inputs(raw, start + 4)
-    outputs, at = _read_outputs(raw, at, MAX_MONEY)
-    lock_time = _U32(raw, at)[0]
-    at += 4
+    inputs, offset = _read_inputs(raw, start + 4)
+    outputs, offset = _read_outputs(raw, offset, MAX_MONEY)
+    lock_time = _U32(raw, offset)[0]
+    offset += 4
     if not inputs or not outputs:
         raise Unreadable(f"the transaction at byte {start} lacks inputs or outputs")
-    own = raw[start:at]
-    return Transaction(hash256(own), version, inputs, outputs, lock_time, own), at
+    whole = raw[start:offset]
+    return Transaction(hash256(whole), version, inputs, outputs, lock_time, whole), offset
 
 
-def _read_inputs(raw: bytes, at: int) -> tuple[tuple[Input, ...], int]:
-    count, at = _size(raw, at)
+def _read_inputs(raw: bytes, offset: int) -> tuple[tuple[Input, ...], int]:
+    count, offset = _compact_size(raw, offset)
     inputs = []
     for _ in range(count):
-        txid, vout, length = _OUTPOINT(raw, at)
-        at += 37
+        txid, vout, length = _OUTPOINT(raw, offset)
+        offset += 37
         if length >= 253:
-            length, at = _size(raw, at - 1)
-        end = at + length
-        inputs.append(Input(txid, vout, raw[at:end], _U32(raw, end)[0]))
-        at = end + 4
-    return tuple(inputs), at
+            length, offset = _compact_size(raw, offset - 1)
+        end = offset + length
+        inputs.append(Input(txid, vout, raw[offset:end], _U32(raw, end)[0]))
+        offset = end + 4
+    return tuple(inputs), offset
 
 
-def _read_outputs(raw: bytes, at: int, highest: int) -> tuple[tuple[Output, ...], int]:
-    count, at = _size(raw, at)
+def _read_outputs(raw: bytes, offset: int, highest: int) -> tuple[tuple[Output, ...], int]:
+    count, offset = _compact_size(raw, offset)
     outputs = []
     for _ in range(count):
-        value, length = _VALUE(raw, at)
+        value, length = _VALUE(raw, offset)
         if value > highest:
-            raise Unreadable(f"the value at byte {at} is not between 0 and {highest} koinu")
-        at += 9
+            raise Unreadable(f"the value at byte {offset} is not between 0 and {highest} koinu")
+        offset += 9
         if length >= 253:
-            length, at = _size(raw, at - 1)
-        end = at + length
-        outputs.append(Output(value, raw[at:end]))
-        at = end
-    return tuple(outputs), at
+            length, offset = _compact_size(raw, offset - 1)
+        end = offset + length
+        outputs.append(Output(value, raw[offset:end]))
+        offset = end
+    return tuple(outputs), offset
 
 
 def _skip_auxpow(raw: bytes) -> int:
-    """Find the end of the proof that follows the header: nothing but reading it all tells its length."""
-    at = HEADER_BYTES
+    """Find the end of the proof that follows the header. Only reading all of it tells its length."""
     try:
-        at = _skip_parent_coinbase(raw, at) + 32  # and the parent's hash, which Core does not look at either
+        offset = _skip_parent_coinbase(raw, HEADER_BYTES) + 32  # the parent's hash, which Core ignores too
         for _ in range(2):
-            length, at = _size(raw, at)
+            length, offset = _compact_size(raw, offset)
             if length > MAX_BRANCH:
-                raise Unreadable(f"the merkle branch before byte {at} has {length} hashes")
-            at += 32 * length + 4
+                raise Unreadable(f"the merkle branch before byte {offset} has {length} hashes")
+            offset += 32 * length + 4
     except (struct.error, IndexError):
-        raise Unreadable(
-            f"the block ends inside the proof of work that begins at byte {HEADER_BYTES}"
-        ) from None
-    return at + HEADER_BYTES
+        raise Unreadable(f"the block ends inside the proof of work at byte {HEADER_BYTES}") from None
+    return offset + HEADER_BYTES
 
 
 def _skip_parent_coinbase(raw: bytes, start: int) -> int:
-    """Find its end. Parents may have SegWit (Litecoin has), so the witness form is read; regtest's has no outputs."""
-    at = start + 4
-    witness = raw[at] == 0
-    if witness and raw[at + 1] != 1:
+    """Find its end. It may have a witness, as Litecoin's has, and it may have no outputs, as on regtest."""
+    offset = start + 4
+    witness = raw[offset] == 0
+    if witness and raw[offset + 1] != 1:
         raise Unreadable(f"the parent coinbase at byte {start} has neither inputs nor a witness")
-    inputs, at = _read_inputs(raw, at + 2 if witness else at)
+    inputs, offset = _read_inputs(raw, offset + 2 if witness else offset)
     if not inputs:
         raise Unreadable(f"the parent coinbase at byte {start} has no inputs")
-    _, at = _read_outputs(raw, at, _ANY_VALUE)
+    _, offset = _read_outputs(raw, offset, _ANY_VALUE)
     for _ in inputs if witness else ():
-        items, at = _size(raw, at)
+        items, offset = _compact_size(raw, offset)
         for _ in range(items):
-            length, at = _size(raw, at)
-            at += length
-    return at + 4
+            length, offset = _compact_size(raw, offset)
+            offset += length
+    return offset + 4

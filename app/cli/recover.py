@@ -107,7 +107,7 @@ def _in_one_sentence() -> Iterator[None]:
 
 
 def _seed_file(settings: Settings) -> SeedFile:
-    return SeedFile(settings.home / "seed.json", dogecoin.by_name(settings.network))
+    return SeedFile(settings.home / "seed.json", dogecoin.network_by_name(settings.network))
 
 
 def _asked_words() -> str:
@@ -263,7 +263,9 @@ async def _node(stack: AsyncExitStack, settings: Settings) -> Node:
 
 
 def _rules(settings: Settings) -> Rules:
-    return Rules(dogecoin.by_name(settings.network), settings.confirmations, settings.max_reorg_blocks)
+    return Rules(
+        dogecoin.network_by_name(settings.network), settings.confirmations, settings.max_reorg_blocks
+    )
 
 
 def _lease(engine: AsyncEngine) -> Lease:

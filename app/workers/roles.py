@@ -100,7 +100,9 @@ class Shared:
 async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return the follower."""
     settings = shared.settings
-    rules = Rules(dogecoin.by_name(settings.network), settings.confirmations, settings.max_reorg_blocks)
+    rules = Rules(
+        dogecoin.network_by_name(settings.network), settings.confirmations, settings.max_reorg_blocks
+    )
     follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.relay.wake)
     stack.push_async_callback(follower.close)
     every = settings.poll_seconds
@@ -110,11 +112,11 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
 
 async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return what signs and sends, and the clocks; without the seed only these, and why the rest stands still."""
-    settings, network = shared.settings, dogecoin.by_name(shared.settings.network)
+    settings, network = shared.settings, dogecoin.network_by_name(shared.settings.network)
     paying_out = Payouts(shared.engine, network, shared.committed)
-    lapsing = AbandonedPayments(shared.engine, shared.node, shared.committed)
+    abandoned = AbandonedPayments(shared.engine, shared.node, shared.committed)
     clocks = [
-        Loop("lapses", lapsing.step, WakeUp(), EXPIRY_SECONDS, CHAIN_TROUBLE),
+        Loop("abandoned", abandoned.step, WakeUp(), EXPIRY_SECONDS, CHAIN_TROUBLE),
         Loop("payouts", paying_out.step, WakeUp(), PAYOUT_SECONDS, DATABASE_TROUBLE),
         Loop(
             "expiry",

@@ -141,7 +141,7 @@ def transaction(value: object) -> Transaction:
 def script_of(value: object, message: str) -> bytes:
     """Read an address of regtest as its output script; else error -5 with `message`."""
     try:
-        return dogecoin.of_address(dogecoin.REGTEST, text(value))
+        return dogecoin.to_script(dogecoin.REGTEST, text(value))
     except dogecoin.BadAddress:
         raise RpcError(ADDRESS, message) from None
 

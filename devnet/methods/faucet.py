@@ -95,7 +95,7 @@ def importprivkey(node: Node, arguments: Arguments) -> None:
 def validateaddress(node: Node, arguments: Arguments) -> Shape:
     """Tell what is known of an address; only `isvalid` where it is none of regtest."""
     try:
-        output_script = dogecoin.of_address(dogecoin.REGTEST, call.text(arguments[0]))
+        output_script = dogecoin.to_script(dogecoin.REGTEST, call.text(arguments[0]))
     except dogecoin.BadAddress:
         return {"isvalid": False}
     origin = node.wallet.origins.get(output_script)

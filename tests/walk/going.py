@@ -103,7 +103,7 @@ class Going(Ground):
         async with self.engine.begin() as db:
             late = sa.update(payment_rows).where(payment_rows.c.expires.is_not(None))
             await db.execute(late.values(expires=sa.func.now()))
-        while await self.program.lapses.step():
+        while await self.program.abandoned.step():
             pass
 
     async def _void(self, n: int, *, asks: bool) -> None:

@@ -283,7 +283,7 @@ class Ground(RuleBasedStateMachine):
                 await self.offer(given.raw.hex())
             await self.harness.resume()
             await self.harness.later()
-            while await self.program.lapses.step() or await self.program.sender.step():
+            while await self.program.abandoned.step() or await self.program.sender.step():
                 pass
             await self.generate(2)
             await self.follow()

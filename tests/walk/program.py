@@ -1,4 +1,4 @@
-"""The program as it walks: follower, sender, lapses and payouts, on a wire that fails them, and killed anywhere."""
+"""The program as it walks, killed anywhere: follower, sender and clocks on a wire that fails them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -93,7 +93,7 @@ class Program:
         engine, told = harness.engine, harness.committed
         self.follower = Follower(engine, wire, RULES, _lease(engine, "follow"), told)
         self.sender = Sender(engine, wire, signer, _lease(engine, "send"), told)
-        self.lapses = AbandonedPayments(engine, wire, told)
+        self.abandoned = AbandonedPayments(engine, wire, told)
         self.payouts = Payouts(engine, REGTEST, told)
 
     async def over(self, mood: str, steps: int, step: Callable[[], Awaitable[bool]]) -> bool:

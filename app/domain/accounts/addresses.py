@@ -97,7 +97,7 @@ async def give(db: Db, orders: Sequence[Wanted], network: Network) -> list[str |
 
 async def check(db: Db, network: Network, address: str) -> None:
     """Refuse what is no deposit address of ours with NoSuchAddress."""
-    script = dogecoin.known(network, address)
+    script = dogecoin.to_script_or_none(network, address)
     ours = sa.select(addresses.c.purpose).where(
         addresses.c.script == script, addresses.c.purpose == "deposit"
     )

@@ -53,7 +53,7 @@ class AccountOrder:
         payout = self.changes.get("payout_address")
         if payout:
             try:
-                dogecoin.of_address(network, payout)
+                dogecoin.to_script(network, payout)
             except dogecoin.BadAddress as error:
                 raise Invalid(reason=str(error), field="payout_address") from None
         frequency = self.changes.get("payout_frequency")
@@ -83,7 +83,9 @@ async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[
 
 async def _returning(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[bool]:
     """Say of each order whether its payouts would come back, each at the cost of a fee: to the account itself or to change."""
-    named = [dogecoin.known(network, order.changes.get("payout_address") or "") for order in orders]
+    named = [
+        dogecoin.to_script_or_none(network, order.changes.get("payout_address") or "") for order in orders
+    ]
     if not any(named):
         return [False] * len(orders)
     found = sa.select(addresses.c.script, addresses.c.purpose, accounts.c.foreign_id)
@@ -191,7 +193,7 @@ async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[st
 
 def _own_address(network: Network, account: Account) -> dict[str, object]:
     """The wire's id looks like an address, so it is watched and credited like one."""
-    script = dogecoin.of_address(network, account.address)
+    script = dogecoin.to_script(network, account.address)
     return {
         "script": script,
         "account_id": account.id,

@@ -142,7 +142,7 @@ def _place(row: Row) -> tuple[int, int, int]:
 
 def _script(xpub: str, branch: int, index: int) -> bytes:
     if branch == ACCOUNT_KEY:
-        return dogecoin.p2pkh(dogecoin.hash160(dogecoin.parse(xpub).public_key))
+        return dogecoin.p2pkh(dogecoin.hash160(dogecoin.parse_xpub(xpub).public_key))
     return dogecoin.script_at(xpub, branch, index)
 
 

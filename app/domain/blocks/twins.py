@@ -99,7 +99,7 @@ def _pays(network: Network, sending: OwnTransaction, change: Coin | None) -> tup
     carried = sending.priced()[0].payments if sending.pays else ()
     paid = [(output.script, output.paid or 0) for payment in carried for output in payment.outputs]
     if change is not None:
-        paid.append((dogecoin.of_address(network, change.place.address), change.amount))
+        paid.append((dogecoin.to_script(network, change.place.address), change.amount))
     return tuple(paid)
 
 

@@ -1,7 +1,7 @@
-"""Facts of the coin: networks, addresses and their scripts, outpoints, and keys derived from other keys. No SQL."""
+"""Facts of the coin: networks, addresses and their scripts, outpoints, and derived keys. No SQL."""
 
-from app.domain.dogecoin.addresses import BadAddress, known, of_address, p2pkh, p2sh, to_address
-from app.domain.dogecoin.base58 import decode, encode, hash160
+from app.domain.dogecoin.addresses import BadAddress, p2pkh, p2sh, to_address, to_script, to_script_or_none
+from app.domain.dogecoin.base58 import base58_decode, base58_encode, hash160, hash256
 from app.domain.dogecoin.hd_keys import (
     CHANGE,
     CURVE_ORDER,
@@ -11,21 +11,29 @@ from app.domain.dogecoin.hd_keys import (
     ExtendedKey,
     InvalidChild,
     address_key,
-    child,
+    child_key,
     next_script,
-    parse,
+    parse_xpub,
     script_at,
-    serialise,
+    write_xpub,
 )
-from app.domain.dogecoin.networks import ALL, MAIN, REGTEST, TEST, Network, UnknownNetwork, by_name
+from app.domain.dogecoin.networks import (
+    MAIN,
+    NETWORKS,
+    REGTEST,
+    TEST,
+    Network,
+    UnknownNetwork,
+    network_by_name,
+)
 from app.domain.dogecoin.outpoint import Outpoint
 
 __all__ = [
-    "ALL",
     "CHANGE",
     "CURVE_ORDER",
     "HARDENED",
     "MAIN",
+    "NETWORKS",
     "RECEIVE",
     "REGTEST",
     "TEST",
@@ -37,18 +45,19 @@ __all__ = [
     "Outpoint",
     "UnknownNetwork",
     "address_key",
-    "by_name",
-    "child",
-    "decode",
-    "encode",
+    "base58_decode",
+    "base58_encode",
+    "child_key",
     "hash160",
-    "known",
+    "hash256",
+    "network_by_name",
     "next_script",
-    "of_address",
     "p2pkh",
     "p2sh",
-    "parse",
+    "parse_xpub",
     "script_at",
-    "serialise",
     "to_address",
+    "to_script",
+    "to_script_or_none",
+    "write_xpub",
 ]

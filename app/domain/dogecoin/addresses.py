@@ -5,7 +5,7 @@ from app.domain.dogecoin.networks import Network
 
 _HASH_BYTES = 20
 _WIF_BYTES = (32, 33)  # without and with the mark of a compressed public key
-_OTHER_CHAINS = {0: "Bitcoin", 5: "Bitcoin", 48: "Litecoin", 50: "Litecoin"}
+_OTHER_COINS = {0: "Bitcoin", 5: "Bitcoin", 48: "Litecoin", 50: "Litecoin"}
 
 
 class BadAddress(ValueError):
@@ -13,23 +13,27 @@ class BadAddress(ValueError):
 
 
 def p2pkh(key_hash: bytes) -> bytes:
-    """Script that pays whoever has the key with this HASH160 (20 bytes)."""
+    """Write the script that pays the owner of the key with this HASH160 (20 bytes)."""
     return b"\x76\xa9\x14" + _checked(key_hash) + b"\x88\xac"
 
 
 def p2sh(script_hash: bytes) -> bytes:
-    """Script that pays whoever knows and meets the script with this HASH160 (20 bytes)."""
+    """Write the script that pays whoever knows and meets the script with this HASH160 (20 bytes)."""
     return b"\xa9\x14" + _checked(script_hash) + b"\x87"
 
 
-def of_address(network: Network, text: str) -> bytes:
-    """Output script that pays the address `text` on `network`; else `BadAddress`.
+def to_script(network: Network, address: str) -> bytes:
+    """Return the output script that pays `address` on `network`; else raise `BadAddress`.
 
     Accepts what Core accepts: Base58Check of 20 bytes behind one of the network's two version bytes.
     """
-    payload = _payload(text)
+    if not address:
+        raise BadAddress("The address is empty.")
+    payload = base58.base58_decode(address)
+    if isinstance(payload, str):
+        raise BadAddress(f"The address {payload}.")
     version, content = payload[0], payload[1:]
-    if len(content) in _WIF_BYTES and version in {known.wif for known in networks.ALL}:
+    if len(content) in _WIF_BYTES and version in {candidate.wif for candidate in networks.NETWORKS}:
         raise BadAddress("That is a private key, not an address: keep it to yourself.")
     if len(content) != _HASH_BYTES:
         raise BadAddress(f"The address stands for {len(content)} bytes; an address has {_HASH_BYTES}.")
@@ -37,23 +41,23 @@ def of_address(network: Network, text: str) -> bytes:
         return p2pkh(content)
     if version == network.p2sh:
         return p2sh(content)
-    raise BadAddress(f"The address is of {_home(version)}, not of Dogecoin's {network.name} network.")
+    raise BadAddress(f"The address is of {_owner(version)}, not of Dogecoin's {network.name} network.")
 
 
-def known(network: Network, text: str) -> bytes | None:
-    """Output script that pays the address `text` on `network`; None where it is no such address."""
+def to_script_or_none(network: Network, address: str) -> bytes | None:
+    """Return the output script that pays `address` on `network`; None where it is no such address."""
     try:
-        return of_address(network, text)
+        return to_script(network, address)
     except BadAddress:
         return None
 
 
 def to_address(network: Network, script: bytes) -> str | None:
-    """Address that a P2PKH or P2SH `script` pays on `network`; None for every other script."""
+    """Return the address that a P2PKH or P2SH `script` pays on `network`; None for every other script."""
     if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
-        return base58.encode(bytes([network.p2pkh]) + script[3:23])
+        return base58.base58_encode(bytes([network.p2pkh]) + script[3:23])
     if len(script) == 23 and script[:2] == b"\xa9\x14" and script[22:] == b"\x87":
-        return base58.encode(bytes([network.p2sh]) + script[2:22])
+        return base58.base58_encode(bytes([network.p2sh]) + script[2:22])
     return None
 
 
@@ -63,18 +67,11 @@ def _checked(digest: bytes) -> bytes:
     return digest
 
 
-def _payload(text: str) -> bytes:
-    if not text:
-        raise BadAddress("The address is empty.")
-    found = base58.decode(text)
-    if isinstance(found, str):
-        raise BadAddress(f"The address {found}.")
-    return found
-
-
-def _home(version: int) -> str:
-    """Name the network that uses this version byte, as far as it can be told."""
-    names = [known.name for known in networks.ALL if version in (known.p2pkh, known.p2sh)]
+def _owner(version: int) -> str:
+    """Name the network or coin that uses this version byte, if it is known."""
+    names = [
+        candidate.name for candidate in networks.NETWORKS if version in (candidate.p2pkh, candidate.p2sh)
+    ]
     if names:
         return f"Dogecoin's {' or '.join(names)} network"
-    return _OTHER_CHAINS.get(version, "another coin")
+    return _OTHER_COINS.get(version, "another coin")

@@ -12,7 +12,7 @@ _CHECKSUM_BYTES = 4
 
 
 def _ripemd160() -> Callable[[bytes], bytes]:
-    """Choose an implementation once: some builds of OpenSSL come without this hash."""
+    """Choose an implementation once: some builds of OpenSSL lack this hash."""
     with suppress(ValueError):
         hashlib.new("ripemd160", b"")
         return lambda message: hashlib.new("ripemd160", message).digest()
@@ -29,27 +29,27 @@ def hash160(message: bytes) -> bytes:
     return _ripemd160_of(hashlib.sha256(message).digest())
 
 
-def sha256d(message: bytes) -> bytes:
-    """SHA-256 of SHA-256: 32 bytes."""
+def hash256(message: bytes) -> bytes:
+    """SHA-256 of SHA-256: 32 bytes. Names blocks and transactions, in internal order."""
     return hashlib.sha256(hashlib.sha256(message).digest()).digest()
 
 
-def encode(payload: bytes) -> str:
+def base58_encode(payload: bytes) -> str:
     """Write `payload`, version bytes included, with its checksum."""
-    whole = payload + sha256d(payload)[:_CHECKSUM_BYTES]
-    number = int.from_bytes(whole, "big")
+    checked = payload + hash256(payload)[:_CHECKSUM_BYTES]
+    number = int.from_bytes(checked, "big")
     characters = []
     while number:
         number, value = divmod(number, 58)
         characters.append(ALPHABET[value])
-    zeros = len(whole) - len(whole.lstrip(b"\0"))
+    zeros = len(checked) - len(checked.lstrip(b"\0"))
     return "1" * zeros + "".join(reversed(characters))
 
 
-def decode(text: str) -> bytes | str:
-    """Read the payload, version bytes included; a `str` says in half a sentence what is wrong with the text instead.
+def base58_decode(text: str) -> bytes | str:
+    """Read the payload, version bytes included, or return a `str`: half a sentence that says what is wrong.
 
-    It never repeats the text, which may be somebody's private key.
+    It never repeats the text, which may be a private key.
     """
     if len(text) > MAX_CHARS:
         return f"is too long ({len(text)} characters)"
@@ -59,10 +59,10 @@ def decode(text: str) -> bytes | str:
             return f"is not Base58: it contains {character!r}"
         number = number * 58 + _VALUES[character]
     zeros = len(text) - len(text.lstrip("1"))
-    whole = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
-    payload, checksum = whole[:-_CHECKSUM_BYTES], whole[-_CHECKSUM_BYTES:]
+    checked = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    payload, checksum = checked[:-_CHECKSUM_BYTES], checked[-_CHECKSUM_BYTES:]
     if not payload:
         return "is too short"
-    if sha256d(payload)[:_CHECKSUM_BYTES] != checksum:
+    if hash256(payload)[:_CHECKSUM_BYTES] != checksum:
         return "has a wrong checksum: a character is mistyped or missing"
     return payload

@@ -16,21 +16,21 @@ MAX_DEPTH = 255
 RECEIVE = 0
 CHANGE = 1
 
-_BRANCHES_KEPT = 4096  # about 4 MB
+_CACHED_BRANCHES = 4096  # about 4 MB
 _SERIALISED_BYTES = 78
 
 
 class BadExtendedKey(ValueError):
-    """The text is no extended public key; the message is a sentence that says why and never repeats the text."""
+    """The text is no extended public key; the message is a sentence with the reason and without the text."""
 
 
 class InvalidChild(ValueError):
-    """This index has no key, one in 2^127 does not; callers skip it and take the next."""
+    """This index has no key, as one in 2^127; callers skip it and take the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExtendedKey:
-    """A public key (33 bytes) with the chain code (32 bytes) that its children are derived with, and its place."""
+    """A public key (33 bytes), the chain code (32 bytes) for its children, and its place in the tree."""
 
     public_key: bytes
     chain_code: bytes
@@ -45,15 +45,17 @@ class ExtendedKey:
             raise ValueError(f"depth {self.depth} or number {self.number} is out of range")
 
 
-def parse(xpub: str) -> ExtendedKey:
-    """Read an extended public key of any Dogecoin network (dgub..., tpub...); else `BadExtendedKey`."""
-    payload = base58.decode(xpub)
+def parse_xpub(xpub: str) -> ExtendedKey:
+    """Read an extended public key of any Dogecoin network (dgub..., tpub...); else raise `BadExtendedKey`."""
+    payload = base58.base58_decode(xpub)
     if isinstance(payload, str):
         raise BadExtendedKey(f"The extended key {payload}.")
     version = int.from_bytes(payload[:4], "big")
-    if version in {known.bip32_private for known in networks.ALL}:
+    if version in {candidate.bip32_private for candidate in networks.NETWORKS}:
         raise BadExtendedKey("That is an extended private key: keep it to yourself.")
-    if len(payload) != _SERIALISED_BYTES or version not in {known.bip32_public for known in networks.ALL}:
+    if len(payload) != _SERIALISED_BYTES or version not in {
+        candidate.bip32_public for candidate in networks.NETWORKS
+    }:
         raise BadExtendedKey("The extended key is of no Dogecoin network.")
     if not _is_point(payload[45:]):
         raise BadExtendedKey("The extended key holds no point of the curve.")
@@ -66,9 +68,9 @@ def parse(xpub: str) -> ExtendedKey:
     )
 
 
-def serialise(network: Network, key: ExtendedKey) -> str:
+def write_xpub(network: Network, key: ExtendedKey) -> str:
     """Write `key` the way Core reads it on `network`: dgub... on main, tpub... elsewhere."""
-    return base58.encode(
+    return base58.base58_encode(
         network.bip32_public.to_bytes(4, "big")
         + bytes([key.depth])
         + key.parent_fingerprint
@@ -78,9 +80,9 @@ def serialise(network: Network, key: ExtendedKey) -> str:
     )
 
 
-def child(key: ExtendedKey, index: int) -> ExtendedKey:
-    """Derive the child `index` (not hardened: below 2^31); `InvalidChild` where there is none."""
-    public_key, chain_code = _step(coincurve.PublicKey(key.public_key), key.public_key, key.chain_code, index)
+def child_key(key: ExtendedKey, index: int) -> ExtendedKey:
+    """Derive the child `index` (not hardened: below 2^31); raise `InvalidChild` where there is none."""
+    public_key, chain_code = _derive(key, coincurve.PublicKey(key.public_key), index)
     return ExtendedKey(
         public_key=public_key,
         chain_code=chain_code,
@@ -90,46 +92,37 @@ def child(key: ExtendedKey, index: int) -> ExtendedKey:
     )
 
 
-def address_key(key: ExtendedKey | str, branch: int, index: int) -> bytes:
-    """Derive the public key (33 bytes) of `branch`/`index` below an account's key or xpub."""
-    parent = _branch(key, branch)
-    return _step(parent.point, parent.key.public_key, parent.key.chain_code, index)[0]
+def address_key(xpub: str, branch: int, index: int) -> bytes:
+    """Derive the public key (33 bytes) of `branch`/`index` below an account's xpub."""
+    return _derive(*_branch(xpub, branch), index)[0]
 
 
-def script_at(key: ExtendedKey | str, branch: int, index: int) -> bytes:
-    """Derive the P2PKH output script of `branch`/`index` below an account's key or xpub."""
-    return addresses.p2pkh(base58.hash160(address_key(key, branch, index)))
+def script_at(xpub: str, branch: int, index: int) -> bytes:
+    """Derive the P2PKH output script of `branch`/`index` below an account's xpub."""
+    return addresses.p2pkh(base58.hash160(address_key(xpub, branch, index)))
 
 
-def next_script(key: ExtendedKey | str, branch: int, index: int) -> tuple[int, bytes]:
-    """Derive the script at `index`, or at the next that has a key; returns that index with it."""
+def next_script(xpub: str, branch: int, index: int) -> tuple[int, bytes]:
+    """Derive the script at `index`, or at the next index that has a key; return that index with it."""
     while True:
         try:
-            return index, script_at(key, branch, index)
+            return index, script_at(xpub, branch, index)
         except InvalidChild:
             index += 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Branch:
-    key: ExtendedKey
-    point: coincurve.PublicKey
+@lru_cache(maxsize=_CACHED_BRANCHES)
+def _branch(xpub: str, branch: int) -> tuple[ExtendedKey, coincurve.PublicKey]:
+    """Cache what thousands of addresses of one account share."""
+    key = child_key(parse_xpub(xpub), branch)
+    return key, coincurve.PublicKey(key.public_key)
 
 
-@lru_cache(maxsize=_BRANCHES_KEPT)
-def _branch(key: ExtendedKey | str, branch: int) -> _Branch:
-    """Keep what thousands of addresses of one account share."""
-    found = child(parse(key) if isinstance(key, str) else key, branch)
-    return _Branch(found, coincurve.PublicKey(found.public_key))
-
-
-def _step(
-    point: coincurve.PublicKey, public_key: bytes, chain_code: bytes, index: int
-) -> tuple[bytes, bytes]:
-    """BIP32's CKDpub: the child's public key and chain code."""
+def _derive(parent: ExtendedKey, point: coincurve.PublicKey, index: int) -> tuple[bytes, bytes]:
+    """Return the child's public key and chain code (BIP32's CKDpub); `point` is the parent's public key."""
     if not 0 <= index < HARDENED:
         raise ValueError(f"index {index} cannot be derived from a public key")
-    digest = hmac.digest(chain_code, public_key + index.to_bytes(4, "big"), "sha512")
+    digest = hmac.digest(parent.chain_code, parent.public_key + index.to_bytes(4, "big"), "sha512")
     if int.from_bytes(digest[:32], "big") >= CURVE_ORDER:
         raise InvalidChild(f"index {index} has no key")
     return point.add(digest[:32]).format(), digest[32:]

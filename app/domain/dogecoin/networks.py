@@ -1,4 +1,4 @@
-"""What the three Dogecoin networks differ in."""
+"""The three Dogecoin networks and their differences."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +10,10 @@ Name = Literal["main", "test", "regtest"]
 class Network:
     """Parameters of one network, as in Dogecoin Core's `chainparams.cpp`.
 
-    `p2pkh`, `p2sh` and `wif` are the version bytes of Base58Check texts, `bip32_public` and `bip32_private` the version
-    numbers (big-endian in the text) of extended keys. `genesis_hash` is hex as Core shows it. `coin_type` is SLIP-44's.
-    Block headers may carry an AuxPoW from height `auxpow_from`.
+    `p2pkh`, `p2sh` and `wif` are the version bytes of Base58Check texts. `bip32_public` and `bip32_private`
+    are the version numbers of extended keys, big-endian in the text. `genesis_hash` is hexadecimal as Core
+    shows it.
+    `coin_type` is that of SLIP-44. The `late_maturity` of a coinbase begins at height `late_maturity_from`.
     """
 
     name: Name
@@ -24,16 +25,14 @@ class Network:
     coin_type: int
     genesis_hash: str
     spacing_seconds: int
-    rpc_port: int
-    auxpow_from: int
     early_maturity: int
     late_maturity: int
     late_maturity_from: int
 
     def maturity(self, height: int) -> int:
-        """Say how many confirmations a coinbase mined at `height` needs before it can be spent.
+        """Return how many confirmations a coinbase mined at `height` needs before it can be spent.
 
-        Core looks the number up at the height of the coin, not of the spend (`CheckTxInputs`).
+        Core uses the height of the coin, not of the spend (`CheckTxInputs`).
         """
         return self.early_maturity if height < self.late_maturity_from else self.late_maturity
 
@@ -48,8 +47,6 @@ MAIN = Network(
     coin_type=3,
     genesis_hash="1a91e3dace36e2be3bf030a65679fe821aa1d6ef92e7c9902eb318182c355691",
     spacing_seconds=60,
-    rpc_port=22555,
-    auxpow_from=371_337,
     early_maturity=30,
     late_maturity=240,
     late_maturity_from=145_000,
@@ -64,8 +61,6 @@ TEST = Network(
     coin_type=1,
     genesis_hash="bb0a78264637406b6360aad926284d544d7049f45189db5664f3c4d07350559e",
     spacing_seconds=60,
-    rpc_port=44555,
-    auxpow_from=158_100,
     early_maturity=30,
     late_maturity=240,
     late_maturity_from=145_000,
@@ -80,22 +75,20 @@ REGTEST = Network(
     coin_type=1,
     genesis_hash="3d2160a3b5dc4a9d62e7e66a295f70313ac808440ef7400d6c0772171ce973a5",
     spacing_seconds=1,
-    rpc_port=18332,
-    auxpow_from=20,
     early_maturity=60,
     late_maturity=60,
     late_maturity_from=0,
 )
-ALL = (MAIN, TEST, REGTEST)
+NETWORKS = (MAIN, TEST, REGTEST)
 
 
 class UnknownNetwork(ValueError):
     """The network is not one of main, test and regtest."""
 
 
-def by_name(name: str) -> Network:
-    """Find the network called `name`, as `getblockchaininfo` and `KENNEL_NETWORK` call it; else `UnknownNetwork`."""
-    for network in ALL:
+def network_by_name(name: str) -> Network:
+    """Return the network that Core and `KENNEL_NETWORK` call `name`; else raise `UnknownNetwork`."""
+    for network in NETWORKS:
         if network.name == name:
             return network
     raise UnknownNetwork(f"There is no network {name[:32]!r}: use main, test or regtest.")

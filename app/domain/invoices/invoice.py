@@ -149,7 +149,9 @@ async def fetch_of(db: Db, network: Network, foreign_id: str, address: str) -> I
 
 async def by_addresses(db: Db, given: Sequence[str], network: Network) -> dict[str, Invoice]:
     """Return those of the addresses that are an invoice's; any other text is no address of ours."""
-    wanted = [script for address in given if (script := dogecoin.known(network, address)) is not None]
+    wanted = [
+        script for address in given if (script := dogecoin.to_script_or_none(network, address)) is not None
+    ]
     rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": wanted})
     return {row["address"]: of(network, row) for row in rows}
 

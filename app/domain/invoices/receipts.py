@@ -148,7 +148,9 @@ class Sums:
 
 async def lock(db: Db, network: Network, given: Sequence[str]) -> dict[str, Sums]:
     """Lock the invoices to be paid to these addresses, by account and index; what is none is left out."""
-    wanted = [script for address in given if (script := dogecoin.known(network, address)) is not None]
+    wanted = [
+        script for address in given if (script := dogecoin.to_script_or_none(network, address)) is not None
+    ]
     same = sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
     where = sa.and_(
         addresses.c.script == sa.any_(sa.literal(wanted, bulk.BYTES)), addresses.c.purpose == "invoice"

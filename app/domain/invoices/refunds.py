@@ -145,7 +145,7 @@ def _order(network: Network, order: Refund, now: Sums | None, sent_back: int) ->
     amount = order.amount_of(now, sent_back)
     if isinstance(amount, Refusal):
         return amount
-    if (script := dogecoin.known(network, order.to)) is None:
+    if (script := dogecoin.to_script_or_none(network, order.to)) is None:
         return Invalid(reason="The address cannot be paid on this network.", field="address")
     if amount < DUST:
         return Invalid(reason=f"An amount is at least {show(DUST)} DOGE.", field="amount")

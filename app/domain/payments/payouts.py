@@ -135,7 +135,7 @@ _PLANS: Final = (
 def _order(network: Network, row: Row, available: int) -> PayOrder | None:
     """Return what goes out of this balance now, if anything does: all of it, and the fee out of it."""
     plan = PayoutPlan.of(row["payout_address"], Koinu(row["payout_threshold"]), row["payout_frequency"])
-    script = dogecoin.known(network, plan.address)
+    script = dogecoin.to_script_or_none(network, plan.address)
     if script is None:
         return None
     least = Koinu(DUST + fees.fee(fees.size(1, [script]), fees.MINED_RATE))

@@ -32,7 +32,7 @@ class Payee:
     def of(cls, network: Network, place: str, address: str, amount: Koinu, share: int = 0) -> "Payee":
         """Check an output that the request names `place`; Invalid names the field."""
         try:
-            script = dogecoin.of_address(network, address)
+            script = dogecoin.to_script(network, address)
         except dogecoin.BadAddress as error:
             raise Invalid(reason=str(error), field=f"{place}to") from None
         if not DUST <= amount <= MAX_MONEY:

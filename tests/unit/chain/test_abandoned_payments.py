@@ -28,7 +28,7 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 
 
 @pytest.fixture
-def lapses(harness: ChainHarness) -> AbandonedPayments:
+def abandoned(harness: ChainHarness) -> AbandonedPayments:
     return AbandonedPayments(harness.engine, harness.node, harness.committed)
 
 
@@ -43,23 +43,23 @@ async def pass_time(harness: ChainHarness) -> None:
         await db.execute(sa.update(payment_rows).values(expires=ends))
 
 
-async def test_before_its_time_nothing_ends(harness: ChainHarness, lapses: AbandonedPayments) -> None:
+async def test_before_its_time_nothing_ends(harness: ChainHarness, abandoned: AbandonedPayments) -> None:
     payment = await paytx(harness)
     await harness.send()
 
-    assert not await lapses.step()
+    assert not await abandoned.step()
     assert await harness.states(payment) == ["PROCESSING"]
 
 
 async def test_what_nobody_sent_in_time_is_cancelled_on_the_chain(
-    harness: ChainHarness, lapses: AbandonedPayments
+    harness: ChainHarness, abandoned: AbandonedPayments
 ) -> None:
     payment = await paytx(harness)
     await harness.send()
     await pass_time(harness)
 
-    assert await lapses.step()
-    assert not await lapses.step()
+    assert await abandoned.step()
+    assert not await abandoned.step()
     assert await harness.states(payment) == ["CANCELLING"]
     await harness.send()
     await harness.mine(2)
@@ -70,19 +70,19 @@ async def test_what_nobody_sent_in_time_is_cancelled_on_the_chain(
 
 
 async def test_what_was_never_signed_is_voided_at_once(
-    harness: ChainHarness, lapses: AbandonedPayments
+    harness: ChainHarness, abandoned: AbandonedPayments
 ) -> None:
     payment = await paytx(harness)
     await pass_time(harness)
 
-    await lapses.step()
+    await abandoned.step()
 
     assert await harness.states(payment) == ["VOIDED"]
     assert await harness.send() == 0
 
 
 async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(
-    harness: ChainHarness, lapses: AbandonedPayments
+    harness: ChainHarness, abandoned: AbandonedPayments
 ) -> None:
     payment = await paytx(harness)
     await harness.send()
@@ -91,7 +91,7 @@ async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(
     await harness.call("sendrawtransaction", payment.raw.hex())
     await pass_time(harness)
 
-    await lapses.step()
+    await abandoned.step()
 
     assert await harness.states(payment) == ["BROADCAST"]
     assert [one["sends"] for one in await harness.sent()] == [True]
@@ -117,7 +117,7 @@ async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again
     assert [one["sends"] for one in await harness.sent()] == [False]
 
 
-async def test_what_a_block_holds_does_not_end(harness: ChainHarness, lapses: AbandonedPayments) -> None:
+async def test_what_a_block_holds_does_not_end(harness: ChainHarness, abandoned: AbandonedPayments) -> None:
     payment = await paytx(harness)
     await harness.send()
     [payment] = await harness.shown(payment)
@@ -125,6 +125,6 @@ async def test_what_a_block_holds_does_not_end(harness: ChainHarness, lapses: Ab
     await harness.mine_only(payment.raw.hex())
     await pass_time(harness)
 
-    assert not await lapses.step()
+    assert not await abandoned.step()
     await harness.mine()
     assert await harness.states(payment) == ["CONFIRMED"]

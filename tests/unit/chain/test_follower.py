@@ -379,7 +379,7 @@ async def test_a_damaged_block_stops_everything_and_is_never_skipped(
 
     def damage(raw: bytes) -> bytes:
         changed = bytearray(raw)
-        if header.hash256(raw[: header.HEADER_BYTES]) == bad:
+        if dogecoin.hash256(raw[: header.HEADER_BYTES]) == bad:
             changed[byte] ^= 1
         return bytes(changed)
 

@@ -543,7 +543,7 @@ async def test_a_coin_to_which_there_is_no_key_stops_no_payment_but_those_that_n
 ) -> None:
     [address] = await harness.fund("shop", 20)
     await harness.fund("other", 20)
-    there = dogecoin.of_address(REGTEST, address)
+    there = dogecoin.to_script(REGTEST, address)
     await rename(harness, there, bytes(25))
     stopped = await harness.pay(NOWHERE, 15)
 

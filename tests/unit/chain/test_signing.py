@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.chain import header, signing, wire
+from app.chain import signing, wire
 from app.domain import dogecoin, payments
 from app.money import COIN
 from devnet import signatures
@@ -33,7 +33,7 @@ def script_of(key: coincurve.PrivateKey) -> bytes:
 
 def recorded_keys() -> dict[bytes, coincurve.PrivateKey]:
     """Return the keys that `dumpprivkey` told, by the script that they spend."""
-    found = [dogecoin.decode(wif) for wif in answers("dumpprivkey")]
+    found = [dogecoin.base58_decode(wif) for wif in answers("dumpprivkey")]
     keys = [coincurve.PrivateKey(payload[1:33]) for payload in found if isinstance(payload, bytes)]
     return {script_of(key): key for key in keys}
 
@@ -60,7 +60,7 @@ def test_what_is_signed_is_byte_for_byte_what_core_signed(place: int) -> None:
 
     assert built.raw == given_
     assert signed.raw == expected
-    assert signed.txid == header.hash256(expected)
+    assert signed.txid == dogecoin.hash256(expected)
 
 
 def test_all_of_cores_recorded_signatures_are_compared() -> None:

@@ -47,7 +47,7 @@ def later(node: Node, hours: float) -> None:
 
 
 def refusal(node: Node, rate: int) -> str:
-    payment = node.wallet.pay([Output(COIN, dogecoin.of_address(dogecoin.REGTEST, TO))], rate)
+    payment = node.wallet.pay([Output(COIN, dogecoin.to_script(dogecoin.REGTEST, TO))], rate)
     with pytest.raises(RpcError) as refused:
         transactions.submit(node, payment, None)
     return refused.value.message

@@ -56,7 +56,7 @@ async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the
 
         await loops["send"].run(vitals)
 
-    assert list(loops) == ["send", "lapses", "payouts", "expiry", "holds"]
+    assert list(loops) == ["send", "abandoned", "payouts", "expiry", "holds"]
     assert not vitals.ok
     assert vitals.loops["send"] == Vital("stopped", vitals.loops["send"].reason)
     assert vitals.loops["send"].reason.startswith("KENNEL_SEED_PASSPHRASE is not set")
@@ -82,7 +82,7 @@ async def test_without_its_own_seed_the_sender_stops_and_nothing_is_made_and_the
         loops = {loop.name: loop for loop in await roles.send(stack, Shared(read, engine, node, "one"))}
         await loops["send"].run(vitals)
 
-    assert list(loops) == ["send", "lapses", "payouts", "expiry", "holds"]
+    assert list(loops) == ["send", "abandoned", "payouts", "expiry", "holds"]
     assert vitals.loops["send"].state == "stopped"
     assert reason in vitals.loops["send"].reason
     assert files(tmp_path) == before

@@ -80,7 +80,7 @@ async def test_an_account_is_opened_on_the_first_ready_key(ready: AsyncEngine) -
     account = await opened(ready, "shop", name="Shibe")
 
     assert (account.id, account.foreign_id, account.name, account.state) == (0, "shop", "Shibe", "open")
-    assert account.address == dogecoin.to_address(REGTEST, dogecoin.of_address(REGTEST, account.address))
+    assert account.address == dogecoin.to_address(REGTEST, dogecoin.to_script(REGTEST, account.address))
     assert await fetched(ready, "shop") == account
     assert (await left(ready))[0] == 1
     assert await told(ready) == ["ACC_CREATED"]
@@ -91,7 +91,7 @@ async def test_the_wires_id_is_watched_like_an_address(ready: AsyncEngine) -> No
 
     async with ready.connect() as db:
         [row] = (await db.execute(sa.select(addresses))).mappings()
-    assert row["script"] == dogecoin.of_address(REGTEST, account.address)
+    assert row["script"] == dogecoin.to_script(REGTEST, account.address)
     assert [row[name] for name in ("account_id", "branch", "index", "purpose")] == [
         0,
         accounts.ACCOUNT_KEY,

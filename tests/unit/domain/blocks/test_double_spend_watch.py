@@ -94,7 +94,7 @@ class Branches:
         outputs = [
             BlockOutput(
                 Outpoint(txid(name), 0),
-                dogecoin.of_address(REGTEST, self.addresses[name]),
+                dogecoin.to_script(REGTEST, self.addresses[name]),
                 doge(10),
                 coinbase=False,
             )

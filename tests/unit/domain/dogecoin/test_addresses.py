@@ -13,7 +13,7 @@ VECTORS = Path(__file__).parents[3] / "vectors"
 ON_MAIN = "DBus3bamQjgJULBJtYXpEzDWQRwF5iwxgC"
 ON_TEST = "nZVmfmUtKPmskB9Ds4P9GUJy9eYFqPKHqH"
 ON_REGTEST = "mkpZhYtJu2r87Js3pDiWJDmPte2NRZ8bJV"
-KEY_HASH = dogecoin.of_address(MAIN, ON_MAIN)[3:23]
+KEY_HASH = dogecoin.to_script(MAIN, ON_MAIN)[3:23]
 
 
 def outputs_in(answer: object) -> Iterator[tuple[str, str]]:
@@ -39,27 +39,27 @@ def test_scripts_and_addresses_are_what_core_says_they_are() -> None:
     assert len(outputs) >= 3
     for script, address in outputs:
         assert dogecoin.to_address(REGTEST, bytes.fromhex(script)) == address
-        assert dogecoin.of_address(REGTEST, address).hex() == script
+        assert dogecoin.to_script(REGTEST, address).hex() == script
 
 
 @pytest.mark.parametrize(
     ("network", "address", "first"), [(MAIN, ON_MAIN, "D"), (TEST, ON_TEST, "n"), (REGTEST, ON_REGTEST, "m")]
 )
 def test_an_address_of_the_network_is_payable(network: dogecoin.Network, address: str, first: str) -> None:
-    script = dogecoin.of_address(network, address)
+    script = dogecoin.to_script(network, address)
 
     assert len(script) == 25
     assert dogecoin.to_address(network, script) == address
     assert address[0] == first
 
 
-@given(digest=st.binary(min_size=20, max_size=20), network=st.sampled_from(dogecoin.ALL))
+@given(digest=st.binary(min_size=20, max_size=20), network=st.sampled_from(dogecoin.NETWORKS))
 def test_every_hash_survives_the_way_to_an_address_and_back(digest: bytes, network: dogecoin.Network) -> None:
     for script in (dogecoin.p2pkh(digest), dogecoin.p2sh(digest)):
         address = dogecoin.to_address(network, script)
 
         assert address is not None
-        assert dogecoin.of_address(network, address) == script
+        assert dogecoin.to_script(network, address) == script
 
 
 @given(digest=st.binary(min_size=20, max_size=20))
@@ -73,12 +73,12 @@ def test_an_address_begins_with_the_letter_people_know(digest: bytes) -> None:
 
 @given(payload=st.binary(min_size=1, max_size=80))
 def test_every_payload_survives_base58(payload: bytes) -> None:
-    assert dogecoin.decode(dogecoin.encode(payload)) == payload
+    assert dogecoin.base58_decode(dogecoin.base58_encode(payload)) == payload
 
 
 @given(text=st.text(max_size=150))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    assert isinstance(dogecoin.decode(text), (bytes, str))
+    assert isinstance(dogecoin.base58_decode(text), (bytes, str))
 
 
 @pytest.mark.parametrize(
@@ -94,29 +94,29 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         (MAIN, ON_REGTEST, "The address is of Dogecoin's regtest network, not of Dogecoin's main network."),
         (
             MAIN,
-            dogecoin.encode(bytes([196]) + KEY_HASH),
+            dogecoin.base58_encode(bytes([196]) + KEY_HASH),
             "The address is of Dogecoin's test or regtest network, not of Dogecoin's main network.",
         ),
         (REGTEST, ON_TEST, "The address is of Dogecoin's test network, not of Dogecoin's regtest network."),
         (REGTEST, ON_MAIN, "The address is of Dogecoin's main network, not of Dogecoin's regtest network."),
         (
             MAIN,
-            dogecoin.encode(bytes([0]) + KEY_HASH),
+            dogecoin.base58_encode(bytes([0]) + KEY_HASH),
             "The address is of Bitcoin, not of Dogecoin's main network.",
         ),
         (
             MAIN,
-            dogecoin.encode(bytes([77]) + KEY_HASH),
+            dogecoin.base58_encode(bytes([77]) + KEY_HASH),
             "The address is of another coin, not of Dogecoin's main network.",
         ),
         (
             MAIN,
-            dogecoin.encode(bytes([30]) + KEY_HASH + b"!"),
+            dogecoin.base58_encode(bytes([30]) + KEY_HASH + b"!"),
             "The address stands for 21 bytes; an address has 20.",
         ),
         (
             MAIN,
-            dogecoin.encode(bytes([158]) + bytes(32) + b"\1"),
+            dogecoin.base58_encode(bytes([158]) + bytes(32) + b"\1"),
             "That is a private key, not an address: keep it to yourself.",
         ),
     ],
@@ -125,7 +125,7 @@ def test_a_bad_address_is_refused_with_the_reason(
     network: dogecoin.Network, text: str, sentence: str
 ) -> None:
     with pytest.raises(dogecoin.BadAddress) as refusal:
-        dogecoin.of_address(network, text)
+        dogecoin.to_script(network, text)
 
     assert str(refusal.value) == sentence
 

@@ -22,9 +22,9 @@ def test_a_coinbase_matures_by_the_height_it_was_mined_at(
 
 
 def test_a_network_is_found_by_the_name_the_node_uses() -> None:
-    assert [dogecoin.by_name(name) for name in ("main", "test", "regtest")] == list(dogecoin.ALL)
+    assert [dogecoin.network_by_name(name) for name in ("main", "test", "regtest")] == list(dogecoin.NETWORKS)
 
 
 def test_an_unknown_network_is_refused_in_a_sentence() -> None:
     with pytest.raises(dogecoin.UnknownNetwork, match=r"^There is no network 'signet'"):
-        dogecoin.by_name("signet")
+        dogecoin.network_by_name("signet")

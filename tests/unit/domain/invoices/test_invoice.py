@@ -224,9 +224,7 @@ async def test_an_account_does_not_see_the_invoices_of_another(engine: AsyncEngi
 async def test_any_other_text_is_no_invoice(engine: AsyncEngine) -> None:
     account = await scenario.open_account(engine)
     made = await scenario.invoice(engine)
-    on_main = (
-        dogecoin.to_address(replace(REGTEST, p2pkh=30), dogecoin.of_address(REGTEST, made.address)) or ""
-    )
+    on_main = dogecoin.to_address(replace(REGTEST, p2pkh=30), dogecoin.to_script(REGTEST, made.address)) or ""
     junk = [
         "",
         "junk",
