@@ -289,6 +289,82 @@ def test_there_is_one_way_to_the_database() -> None:
     assert set(ways) == {f"{place}: {way}" for way, place in CONNECTING.items()}
 
 
+# ---------------------------------------------------------------- libraries
+
+FRAMEWORKS = ("fastapi", "starlette", "pydantic", "pydantic_core", "sqlalchemy")
+DOCUMENTED = {
+    *FRAMEWORKS,
+    "fastapi.exceptions",
+    "fastapi.routing",
+    "pydantic.json_schema",
+    "sqlalchemy.dialects",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.exc",
+    "sqlalchemy.ext.asyncio",
+    "sqlalchemy.pool",
+    "starlette.exceptions",
+    "starlette.middleware",
+    "starlette.requests",
+    "starlette.responses",
+    "starlette.types",
+}
+"""The modules of the frameworks that their reference documents, as far as we need them."""
+UNDOCUMENTED = {"dependant", "body_field", "response_field", "response_fields", "stream_item_field"}
+"""What FastAPI keeps of a route for itself."""
+CHANGING = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"}
+DOCUMENTED_PRIVATES = {"_asdict", "_exit", "_fields", "_make", "_replace"}
+"""What Python documents though it begins with an underscore: of named tuples, and of `os`."""
+PYTHONS = re.compile(r"__(?!pydantic|fastapi|starlette|sa_|fields)[a-z_]+__")
+
+
+def framework_imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            modules, names = [alias.name for alias in node.names], []
+        elif isinstance(node, ast.ImportFrom):
+            modules, names = [node.module or ""], [alias.name for alias in node.names]
+        else:
+            continue
+        modules = [module for module in modules if module.split(".")[0] in FRAMEWORKS]
+        yield from (module for module in modules if module not in DOCUMENTED)
+        yield from (f"{modules[0]}.{name}" for name in names if modules and name.startswith("_"))
+
+
+@cache
+def own_names() -> frozenset[str]:
+    """The names that Kennel itself gives to anything, in any file."""
+    nodes = [node for path in python("app", "devnet") for node in ast.walk(tree(path))]
+    return frozenset(
+        [node.name for node in nodes if isinstance(node, Function | ast.ClassDef)]
+        + [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+        + [node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
+    )
+
+
+def is_foreign(attribute: str) -> bool:
+    private = attribute.startswith("_") and attribute not in own_names() | DOCUMENTED_PRIVATES
+    return attribute in UNDOCUMENTED or (private and not PYTHONS.fullmatch(attribute))
+
+
+def inner_parts(path: Path) -> Iterator[str]:
+    """What a file takes of objects that hide it, and changes of a list of routes."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and is_foreign(node.attr):
+            yield ast.unparse(node)
+        if isinstance(node, ast.Call) and called(node) in ("getattr", "setattr", "hasattr", "attrgetter"):
+            texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
+            yield from (text for text in texts if isinstance(text, str) and is_foreign(text))
+        if isinstance(node, ast.Subscript | ast.Attribute) and ast.unparse(node.value).endswith(".routes"):
+            changes = node.attr in CHANGING if isinstance(node, ast.Attribute) else True
+            yield from [ast.unparse(node)] if changes else []
+
+
+def test_frameworks_are_entered_by_the_doors_that_they_document() -> None:
+    """Their inner parts change without notice: pyproject.toml could not let new versions in."""
+    assert found(python("app"), framework_imports) == []
+    assert found(python("app"), inner_parts) == []
+
+
 # ---------------------------------------------------------------- sizes and names
 
 

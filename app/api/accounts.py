@@ -16,7 +16,7 @@ from app.domain import accounts, ledger
 from app.domain.dogecoin import Network
 
 router = APIRouter()
-busy = APIRouter(route_class=fast_route.Straight)
+busy = APIRouter(route_class=fast_route.FastRoute)
 """What clients call every minute."""
 
 

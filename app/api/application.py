@@ -119,6 +119,8 @@ def build(
     if face.at_once is not None:
         layers.append(Middleware(middleware.AtOnce, limit=face.at_once))
     app = FastAPI(
+        # The routes themselves: include_router() would match each path twice.
+        routes=[route for router in routers for route in router.routes],
         title=title,
         version=VERSION,
         openapi_url="/openapi.json" if face.documented else None,
@@ -129,8 +131,6 @@ def build(
         telemetry=_QUIET,
     )
     app.state.program = program
-    # The routes themselves, not include_router(), which would match each path twice; before FastAPI's own.
-    app.router.routes[:0] = [route for router in routers for route in router.routes]
     openapi.describe(app, locked=bool(face.token))
     if face.documented:
         docs_page.add(app)

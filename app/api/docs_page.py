@@ -52,7 +52,7 @@ def add(app: FastAPI) -> None:
             written[0], headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
         )
 
-    app.router.add_route(PATH, docs, methods=["GET"], include_in_schema=False)
+    app.add_route(PATH, docs, methods=["GET"], include_in_schema=False)
 
 
 def page(description: Node) -> str:

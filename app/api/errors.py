@@ -117,7 +117,7 @@ async def _http(request: Request, error: HTTPException) -> Response:
 def _other_method(request: Request) -> Response:
     """Say which methods the path takes; that is also all that OPTIONS asks for."""
     allowed = {"OPTIONS"}
-    for route in request.app.router.routes:
+    for route in request.app.routes:
         match, _ = route.matches(dict(request.scope))
         if match.value and getattr(route, "methods", None):
             allowed |= route.methods | ({"HEAD"} if "GET" in route.methods else set())

@@ -1,50 +1,64 @@
-"""A route for what is called most: its arguments are resolved without FastAPI's general machinery."""
+"""A route for the busiest endpoints: it resolves their arguments without FastAPI's general machinery."""
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, get_args, get_type_hints
 
 from fastapi import Request
-from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
-Step = tuple[str, Callable[[Request], Awaitable[Any]]]
+Call = Callable[..., Any]
 
 
-class Straight(APIRoute):
-    """Takes path parameters, and dependencies that ask for the request only; OpenAPI sees a route like any other.
+class FastRoute(APIRoute):
+    """Resolves path parameters, and dependencies that take the request only. OpenAPI describes it as any route.
 
     Measured for an invoice, without the domain: 70 microseconds a request instead of 135.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request; anything that it could not resolve is refused when the route is made."""
-        path, steps, endpoint = self.dependant.path_params, _steps(self.dependant), self.endpoint
+        """Return the function that answers a request. Raises TypeError where the endpoint takes anything else."""
+        endpoint, calls = self.endpoint, dependencies(self.endpoint)
+        names = set(inspect.signature(endpoint).parameters) - calls.keys()
+        if names - self.param_convertors.keys() or not all(map(_takes_the_request, calls.values())):
+            raise TypeError(f"{endpoint} takes more than its path and what the request gives")
+        hints = get_type_hints(endpoint, include_extras=True)
+        readers = {name: TypeAdapter(hints[name]).validate_python for name in names}
 
         async def answer(request: Request) -> Response:
-            values: dict[str, Any] = {}
-            for field in path:
-                given = request.path_params[field.alias]
-                values[field.name], errors = field.validate(given, values, loc=("path", field.alias))
-                if errors:
-                    raise RequestValidationError(errors)
-            for name, ask in steps:
-                values[name] = await ask(request)
+            values = _path_values(readers, request.path_params)
+            for name, call in calls.items():
+                values[name] = await call(request)
             response: Response = await endpoint(**values)
             return response
 
         return answer
 
 
-def _steps(dependant: Dependant) -> list[Step]:
-    if dependant.query_params or dependant.header_params or dependant.cookie_params or dependant.body_params:
-        raise TypeError(f"{dependant.call} takes more than its path and what the request gives")
-    return [_step(one) for one in dependant.dependencies]
+def dependencies(endpoint: Call) -> dict[str, Call]:
+    """Return the function of each parameter that is annotated with `Depends(function)`, in their order."""
+    hints = get_type_hints(endpoint, include_extras=True)
+    marks = ((name, mark) for name, hint in hints.items() for mark in get_args(hint)[1:])
+    return {name: call for name, mark in marks if callable(call := getattr(mark, "dependency", None))}
 
 
-def _step(one: Dependant) -> Step:
-    nested = one.dependencies or one.path_params or one.query_params or one.header_params or one.body_params
-    if nested or one.call is None or one.name is None or one.request_param_name is None:
-        raise TypeError(f"{one.call} asks for more than the request")
-    return one.name, one.call
+def _path_values(readers: Mapping[str, Call], texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Read each path parameter; raises what FastAPI raises for a bad one."""
+    values = {}
+    for name, read in readers.items():
+        try:
+            values[name] = read(texts[name])
+        except ValidationError as error:
+            located = [
+                {**item, "loc": ("path", name, *item["loc"])} for item in error.errors(include_url=False)
+            ]
+            raise RequestValidationError(located) from None
+    return values
+
+
+def _takes_the_request(call: Call) -> bool:
+    """Tell whether a dependency takes nothing but the request."""
+    return [parameter.annotation for parameter in inspect.signature(call).parameters.values()] == [Request]

@@ -2,11 +2,10 @@
 
 import hmac
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from app.api import fast_route, fields, idempotency_keys, parameters, qr, request_body, responses
@@ -16,9 +15,11 @@ from app.domain import invoices
 
 admin = APIRouter()
 public = APIRouter()
-busy = APIRouter(route_class=fast_route.Straight)
+busy = APIRouter(route_class=fast_route.FastRoute)
 
-_EXAMPLE: JsonDict = {"items": [{"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 1}]}
+_EXAMPLE: Final[dict[str, Any]] = {
+    "items": [{"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 1}]
+}
 
 
 class NewItem(request_body.Body):

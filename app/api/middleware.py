@@ -147,5 +147,5 @@ class Bearer:
 
 def _tells_nothing(scope: Scope) -> bool:
     """Say whether the answer is the same for everybody: which methods a path takes, or that there is no such path."""
-    routes = scope["app"].router.routes
+    routes = scope["app"].routes
     return scope["method"] == "OPTIONS" or not any(route.matches(scope)[0].value for route in routes)

@@ -9,12 +9,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.api import idempotency_keys, middleware, request_body, responses
+from app.api import fast_route, idempotency_keys, middleware, request_body, responses
 from app.domain import event_examples, outbox
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
-_KEYED: Final = {
+_KEYED: Final[Mapping[fast_route.Call, bool]] = {
     idempotency_keys.with_body: False,
     idempotency_keys.without_body: False,
     idempotency_keys.required: True,
@@ -108,7 +108,7 @@ def describe(app: FastAPI, *, locked: bool) -> None:
 
 
 def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
-    routes = [route for route in app.router.routes if isinstance(route, APIRoute) and route.include_in_schema]
+    routes = [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
     models = {
         model.__name__: model for route in routes if (reader := _reader(route)) for model in reader.models
     }
@@ -136,8 +136,13 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
 
 
 def _reader(route: APIRoute) -> request_body.Reader[Any] | None:
-    readers = (dependency.call for dependency in route.dependant.dependencies)
-    return next((reader for reader in readers if isinstance(reader, request_body.Reader)), None)
+    calls = fast_route.dependencies(route.endpoint).values()
+    return next((call for call in calls if isinstance(call, request_body.Reader)), None)
+
+
+def _key(route: APIRoute) -> fast_route.Call | None:
+    calls = fast_route.dependencies(route.endpoint).values()
+    return next((call for call in calls if call in _KEYED), None)
 
 
 def _drop_unfit_default(shape: dict[str, Any]) -> None:
@@ -153,9 +158,9 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"].pop("422", None)
     if reader := _reader(route):
         operation["requestBody"] = _body(reader)
-    needed = [_KEYED[call] for one in route.dependant.dependencies if (call := one.call) in _KEYED]
-    if needed:
-        operation.setdefault("parameters", []).append({**idempotency_keys.PARAMETER, "required": needed[0]})
+    if key := _key(route):
+        parameter = {**idempotency_keys.PARAMETER, "required": _KEYED[key]}
+        operation.setdefault("parameters", []).append(parameter)
         operation["responses"]["200"]["headers"] = _REPLAYED
 
 
@@ -168,7 +173,7 @@ def _refusals(operation: Mapping[str, Any], route: APIRoute, method: str, *, loc
         yield 404
     if method != "GET":
         yield 409
-    if any(one.call in _KEYED for one in route.dependant.dependencies):
+    if _key(route):
         yield 422
 
 

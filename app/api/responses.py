@@ -62,8 +62,7 @@ class Json(Response):
 
 def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
     """Answer with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
-    encoded = view.__pydantic_serializer__.to_json(view).decode()
-    return _answer(fragments.placed(encoded).encode(), replayed=replayed, status=status)
+    return _answer(fragments.placed(view.model_dump_json()).encode(), replayed=replayed, status=status)
 
 
 def show_written(text: str, *, replayed: bool = False) -> Json:

@@ -16,7 +16,7 @@ from app.domain.idempotency import Claim
 from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder, json, making
 from app.domain.transfers import fetch as fetch_transfer
 
-busy = APIRouter(route_class=fast_route.Straight)
+busy = APIRouter(route_class=fast_route.FastRoute)
 router = APIRouter()
 
 MANY: Final = 1_000
@@ -216,7 +216,7 @@ async def get_transfer(id: TransferId, db: Reading) -> Response:  # noqa: A002  
     return responses.show_written(json.shown(await fetch_transfer(db, id)))
 
 
-crediting = APIRouter(route_class=fast_route.Straight)
+crediting = APIRouter(route_class=fast_route.FastRoute)
 
 
 class NewCredit(request_body.Body):

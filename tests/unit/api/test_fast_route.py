@@ -13,7 +13,7 @@ async def nested(q: str = "") -> str:
 
 @pytest.mark.parametrize("annotation", [Annotated[str, Query()], Annotated[str, Depends(nested)]])
 def test_a_straight_route_refuses_at_once_what_it_would_not_resolve(annotation: object) -> None:
-    router = APIRouter(route_class=fast_route.Straight)
+    router = APIRouter(route_class=fast_route.FastRoute)
 
     async def endpoint(given: str = "") -> Response:
         return Response(given)
