@@ -1,4 +1,5 @@
 # Kennel for production. What it keeps is in /data: the seed file, and the database where none is configured.
+# The test network is not in it: KENNEL_NODE_URL must name a Dogecoin Core node.
 FROM python:3.13-slim
 
 # With [eventbridge.NAME] in the configuration: --build-arg LOCK=requirements-eventbridge.lock
@@ -9,7 +10,6 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
         --require-hashes --requirement "$LOCK"
 COPY LICENSE README.md ./
 COPY migrations migrations
-COPY devnet devnet
 COPY app app
 
 RUN useradd --create-home --uid 10001 kennel && install -d -o kennel -g kennel -m 0700 /data

@@ -5,13 +5,12 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import VERSION, audit_checks, run
+from app import VERSION, audit_checks, configured_node, run
 from app.audit import AuditReport
 from app.audit import run as run_audit
 from app.chain.seed_file import SeedFile, SeedRefused
@@ -25,13 +24,12 @@ from app.cli.ports import PortTaken
 from app.config.settings import Settings
 from app.config.settings import read as read_settings
 from app.config.values import SettingsError
+from app.configured_node import NoNode
 from app.db.database import Database, DatabaseAway
 from app.db.embedded.programs import EmbeddedError
 from app.domain import dogecoin, payments
 from app.runtime import logs, stopping
 from app.runtime.http.server import CannotListen
-from devnet import devnet as nodes
-from devnet.storage import InUse
 
 commands = typer.Typer(
     add_completion=False,
@@ -67,7 +65,7 @@ TOLD = (
     SeedRefused,
     CannotListen,
     EmbeddedError,
-    InUse,
+    NoNode,
     PortTaken,
     TourEnds,
     CannotBeDone,
@@ -94,14 +92,9 @@ def demo() -> None:
 def devnet() -> None:
     """Run the regtest node alone, as a merchant's tests may want it."""
     settings = _settings()
-    options = nodes.Options(
-        rpc_bind=str(settings.devnet_bind),
-        zmq_bind=str(settings.devnet_zmq_bind),
-        block_seconds=settings.devnet_block_seconds,
-    )
     with _in_one_sentence():
         ports.check(ports.of_devnet(settings))
-        stopping.until_stopped(lambda stop: _devnet(settings.home / "devnet", options, stop))
+        stopping.until_stopped(lambda stop: _devnet(settings, stop))
 
 
 @commands.command()
@@ -192,9 +185,12 @@ def _settings() -> Settings:
 def _started(*, beside: bool = False) -> Iterator[tuple[Settings, Database]]:
     """Yield the settings and the database; PostgreSQL of our own runs meanwhile where none is configured.
 
-    With `beside`, one that a running Kennel has started on the same home will do.
+    With `beside`, one that a running Kennel has started on the same home will do. Without it the command needs a node.
     """
     settings = _settings()
+    if not beside:
+        with _in_one_sentence():
+            configured_node.check(settings)
     with _in_one_sentence(), databases.reached(settings, beside=beside) as database:
         yield settings, database
 
@@ -226,8 +222,8 @@ async def _serve(settings: Settings, database: Database, stop: asyncio.Event) ->
         await stop.wait()
 
 
-async def _devnet(home: Path, options: nodes.Options, stop: asyncio.Event) -> None:
-    async with nodes.running(home, options) as node:
+async def _devnet(settings: Settings, stop: asyncio.Event) -> None:
+    async with configured_node.devnet(settings) as node:
         print(f"Devnet runs: JSON-RPC on {node.rpc_url}, announcements on {node.zmq_endpoint}.", flush=True)
         await asyncio.wait([asyncio.ensure_future(stop.wait()), asyncio.ensure_future(node.stopping.wait())],
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
@@ -235,7 +231,7 @@ async def _devnet(home: Path, options: nodes.Options, stop: asyncio.Event) -> No
 
 async def _audit(settings: Settings, database: Database) -> AuditReport:
     keys = _keys(settings)
-    async with run.node_beside(settings) as node:
+    async with configured_node.beside(settings) as node:
         return await _on(database, lambda engine: run_audit(engine, run.coins_of(node), keys=keys))
 
 
@@ -250,7 +246,7 @@ def _keys(settings: Settings) -> audit_checks.Keys | None:
 
 async def _resume(settings: Settings, database: Database, *, payouts: bool, owing: str) -> str:
     said = maintenance.amount(owing)
-    async with run.node_beside(settings) as node:
+    async with configured_node.beside(settings) as node:
         return await _on(
             database, lambda engine: maintenance.resume(engine, node, with_payouts=payouts, owing=said)
         )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import configured_node
 from app.api import application, context, origins, tokens
 from app.api.node_queries import Asking, NodeUnreachable, Undecodable
 from app.api.serving import serving
@@ -30,7 +31,6 @@ from app.runtime.http.limits import Limits
 from app.runtime.loop import Loop, Vitals, WakeUp
 from app.workers import roles
 from app.workers.roles import Shared
-from devnet import devnet
 
 TEND_SECONDS: Final = 0.5
 PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
@@ -60,7 +60,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
     async with AsyncExitStack() as stack:
         await database.upgrade()
         engine = _engine(stack, database, database.shares.loops)
-        node, zmq = await _node(stack, settings)
+        node, zmq = await stack.enter_async_context(configured_node.running(settings))
         shared = Shared(settings, engine, node, _holder(database))
         vitals = Vitals()
         loops = [_tending(database.tend)] if database.tend is not None else []
@@ -88,29 +88,6 @@ def _holder(database: Database) -> str:
     Beside an embedded database there is only ever one, which after a kill takes up at once what it held before.
     """
     return "home" if database.tend is not None else secrets.token_hex(8)
-
-
-async def _node(stack: AsyncExitStack, settings: Settings) -> tuple[Node, str | None]:
-    """Return the node that is configured, or a devnet of our own, and where it announces blocks."""
-    if settings.node_url is not None:
-        node = Node(settings.node_url, settings.node_cookie)
-        return await stack.enter_async_context(node), settings.node_zmq
-    options = devnet.Options(
-        rpc_bind=str(settings.devnet_bind),
-        zmq_bind=str(settings.devnet_zmq_bind),
-        block_seconds=settings.devnet_block_seconds,
-    )
-    ours = await stack.enter_async_context(devnet.running(settings.home / "devnet", options))
-    node = Node(ours.rpc_url.replace("://", f"://{options.user}:{options.password}@", 1))
-    return await stack.enter_async_context(node), ours.zmq_endpoint
-
-
-def node_beside(settings: Settings) -> Node:
-    """Return the node that a Kennel with these settings runs with: of our own devnet where none is configured."""
-    if settings.node_url is not None:
-        return Node(settings.node_url, settings.node_cookie)
-    options = devnet.Options(str(settings.devnet_bind), None)
-    return Node(f"http://{options.user}:{options.password}@{settings.devnet_bind}")
 
 
 def _tending(tend: Callable[[], bool]) -> Loop:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 from rich.console import Console
 
-from app import run
+from app import configured_node, run
 from app.cli import demo_broker, ports
 from app.cli.demo_tour import Tour, TourUrls
 from app.config.settings import Settings
@@ -19,7 +19,6 @@ from app.config.values import Bind, SettingsError
 from app.db.database import Database
 from app.events.address_filter import EVERYWHERE
 from app.run import Running
-from devnet.devnet import Options
 
 REQUEST_SECONDS: Final = 10.0
 
@@ -95,10 +94,8 @@ def _wallet(settings: Settings) -> tuple[str, str]:
     if settings.network == "main":
         return "", ""
     if settings.node_url is None:
-        login = Options()
-        return _reachable(
-            settings.devnet_bind.host, settings.devnet_bind.port
-        ), f"--user {login.user}:{login.password}"
+        devnet = settings.devnet_bind
+        return _reachable(devnet.host, devnet.port), f"--user {configured_node.LOGIN}"
     if settings.node_cookie is not None:
         return _bare(settings.node_url), f'--user "$(cat {shlex.quote(str(settings.node_cookie))})"'
     user = quote(urlsplit(settings.node_url).username or "", safe="")

@@ -5,7 +5,7 @@ import getpass
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import configured_node
 from app.chain import follower as chain_follower
 from app.chain import recovery
 from app.chain.follower import Follower, Pruned, UnreadableBlock, WrongChain
@@ -34,7 +35,6 @@ from app.domain.blocks import Rules
 from app.domain.refusals import Refusal
 from app.runtime import lease as leases
 from app.runtime.lease import Lease
-from devnet import devnet
 
 WORDS_CHARACTERS: Final = 1_000
 LEASE_SECONDS: Final = leases.SECONDS + 2
@@ -242,24 +242,8 @@ async def _rename(database: Database, old: str, new: str, platform: str) -> None
 @asynccontextmanager
 async def _open(settings: Settings, database: Database) -> AsyncIterator[tuple[AsyncEngine, Node]]:
     """Yield the database, brought to this version's schema, and the node."""
-    async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(database.patient())
-        yield engine, await _node(stack, settings)
-
-
-async def _node(stack: AsyncExitStack, settings: Settings) -> Node:
-    """Return the node that is configured, or the devnet of a running Kennel, or else that of our home, mining nothing."""
-    if settings.node_url is not None:
-        return await stack.enter_async_context(Node(settings.node_url, settings.node_cookie))
-    options = devnet.Options(str(settings.devnet_bind), None)
-    login = f"http://{options.user}:{options.password}@"
-    running = await stack.enter_async_context(Node(f"{login}{options.rpc_bind}"))
-    try:
-        await running.chain_state()
-    except NodeTrouble:
-        ours = await stack.enter_async_context(devnet.running(settings.home / "devnet", options))
-        return await stack.enter_async_context(Node(ours.rpc_url.replace("http://", login, 1)))
-    return running
+    async with database.patient() as engine, configured_node.running_or_idle(settings) as node:
+        yield engine, node
 
 
 def _rules(settings: Settings) -> Rules:
