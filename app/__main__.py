@@ -25,7 +25,7 @@ from app.config.settings import Settings
 from app.config.settings import read as read_settings
 from app.config.values import SettingsError
 from app.configured_node import NoNode
-from app.db.database import Database, DatabaseAway
+from app.db.database import Database, DatabaseUnavailable
 from app.db.embedded.programs import EmbeddedError
 from app.domain import dogecoin, payments
 from app.runtime import logs, stopping
@@ -60,7 +60,7 @@ def kennel(
 
 
 TOLD = (
-    DatabaseAway,
+    DatabaseUnavailable,
     SettingsError,
     SeedRefused,
     CannotListen,
@@ -254,7 +254,7 @@ async def _resume(settings: Settings, database: Database, *, payouts: bool, owin
 
 async def _on(database: Database, do: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
     """Do something with the database, brought to the schema of this version."""
-    async with database.patient() as engine:
+    async with database.without_timeouts() as engine:
         return await do(engine)
 
 

@@ -63,7 +63,7 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         node, zmq = await stack.enter_async_context(configured_node.running(settings))
         shared = Shared(settings, engine, node, _holder(database))
         vitals = Vitals()
-        loops = [_tending(database.tend)] if database.tend is not None else []
+        loops = [_tending(database.restart)] if database.restart is not None else []
         for role in LOOPS.keys() & settings.roles:
             loops += await LOOPS[role](stack, shared)
         tasks = [loop.run(vitals) for loop in loops]
@@ -87,7 +87,7 @@ def _holder(database: Database) -> str:
 
     Beside an embedded database there is only ever one, which after a kill takes up at once what it held before.
     """
-    return "home" if database.tend is not None else secrets.token_hex(8)
+    return "home" if database.restart is not None else secrets.token_hex(8)
 
 
 def _tending(tend: Callable[[], bool]) -> Loop:

@@ -10,7 +10,7 @@ from alembic import context
 from app.cli import database as databases
 from app.config import settings
 from app.db import migrate
-from app.db.database import Database, DatabaseAway
+from app.db.database import Database, DatabaseUnavailable
 from app.db.embedded.programs import EmbeddedError
 from app.db.tables import metadata
 
@@ -39,7 +39,7 @@ def from_the_command_line() -> None:
     try:
         with databases.reached(settings.read(os.environ), beside=True) as database:
             asyncio.run(reach(database))
-    except (DatabaseAway, EmbeddedError) as error:
+    except (DatabaseUnavailable, EmbeddedError) as error:
         sys.exit(f"kennel: {error}")
 
 

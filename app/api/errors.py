@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from app import db
 from app.api import responses, validation_errors
-from app.db import bulk
 from app.domain import refusals
 
 _log = logging.getLogger(__name__)
@@ -132,7 +131,7 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
 
 
 def _excuse(error: Exception) -> str:
-    if db.sqlstate(error) == bulk.STOPPED:
+    if db.sqlstate(error) == db.QUERY_CANCELED:
         return "this took the database too long and was stopped; ask for less, or try again"
     return "the database is not available; try again"
 

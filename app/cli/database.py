@@ -13,7 +13,7 @@ from app.db.embedded import server
 def reached(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
     """Yield the database; PostgreSQL of our own runs within the block where none is configured.
 
-    With `beside`, one that a running Kennel has started on the same home will do. Raises DatabaseAway, or what the
+    With `beside`, one that a running Kennel has started on the same home will do. Raises DatabaseUnavailable, or what the
     embedded server says.
     """
     if settings.database_url is not None:
@@ -26,7 +26,7 @@ def reached(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
     with ExitStack() as stack:
         try:
             own = stack.enter_context(server.Embedded(settings.home, settings.pg_bindir))
-            database = Database(own.url, tend=own.step, connections=settings.database_connections)
+            database = Database(own.url, restart=own.step, connections=settings.database_connections)
         except server.HomeTaken:
             if not beside:
                 raise

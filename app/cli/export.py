@@ -256,5 +256,5 @@ def _console() -> Console:
 
 
 async def _write(database: Database, file: Path, tell: progress.Tell) -> Contents:
-    async with database.patient() as engine:
+    async with database.without_timeouts() as engine:
         return await write_file(engine, file, tell)

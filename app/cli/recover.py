@@ -232,7 +232,7 @@ async def _rename(database: Database, old: str, new: str, platform: str) -> None
             f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it."
         )
     try:
-        async with database.patient() as engine, engine.begin() as transaction:
+        async with database.without_timeouts() as engine, engine.begin() as transaction:
             await accounts.rename(transaction, old, new)
             await webhooks.rename(transaction, old, new)
     except exc.IntegrityError:
@@ -242,7 +242,7 @@ async def _rename(database: Database, old: str, new: str, platform: str) -> None
 @asynccontextmanager
 async def _open(settings: Settings, database: Database) -> AsyncIterator[tuple[AsyncEngine, Node]]:
     """Yield the database, brought to this version's schema, and the node."""
-    async with database.patient() as engine, configured_node.running_or_idle(settings) as node:
+    async with database.without_timeouts() as engine, configured_node.running_or_idle(settings) as node:
         yield engine, node
 
 

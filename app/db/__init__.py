@@ -1,13 +1,23 @@
-"""The database: its engine here, and beside it the set-based statements (`bulk`), the tables, COPY and the migrations."""
+"""The database: its engine; beside it set-based statements (`bulk`), COPY, the tables and the migrations."""
 
-from app.db.engine import LOCK_NOT_AVAILABLE, RETRIED, Db, Row, reads, sqlstate, to_be_done_again
+from app.db.engine import (
+    LOCK_NOT_AVAILABLE,
+    QUERY_CANCELED,
+    RETRIED,
+    Db,
+    Row,
+    reads,
+    serialization_failure,
+    sqlstate,
+)
 
 __all__ = [
     "LOCK_NOT_AVAILABLE",
+    "QUERY_CANCELED",
     "RETRIED",
     "Db",
     "Row",
     "reads",
+    "serialization_failure",
     "sqlstate",
-    "to_be_done_again",
 ]

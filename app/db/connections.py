@@ -1,4 +1,4 @@
-"""One connection to the database: every wait on it has its limit, a dead one is noticed, and a pooler may stand between."""
+"""One connection to the database: every wait has a limit, and a dead server is noticed."""
 
 import socket
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from app.db.database_url import DatabaseUrl, Host, KeepAlive
 
 STATEMENT_SECONDS: Final = 20
 COMMAND_SECONDS: Final = 25
-"""The server ends a statement before; where it has not, nobody is there any more."""
+"""The server ends a statement before; where it has not, it is gone."""
 
 assert COMMAND_SECONDS > STATEMENT_SECONDS  # noqa: S101  limits that depend on each other say so
 
@@ -20,20 +20,20 @@ _LIMITS: Final = {
     "idle_in_transaction_session_timeout": str(STATEMENT_SECONDS * 1000),
 }
 _SET_LIMITS: Final = "".join(f"SET LOCAL {name} = {value};" for name, value in _LIMITS.items())
-_TRIED_ELSEWHERE: Final = (OSError, asyncpg.TargetServerAttributeNotMatched, asyncpg.CannotConnectNowError)
-"""What one of several hosts may say while another one takes us."""
+_NEXT_HOST: Final = (OSError, asyncpg.TargetServerAttributeNotMatched, asyncpg.CannotConnectNowError)
+"""The errors of one host after which the next one is tried."""
 
-Opened = Callable[..., Awaitable[asyncpg.Connection]]
+Opener = Callable[..., Awaitable[asyncpg.Connection]]
 
 
-def opener(url: DatabaseUrl, *, pooled: bool, command_seconds: float | None) -> Opened:
-    """Return what opens a connection: to the first host that takes us.
+def opener(url: DatabaseUrl, *, pooled: bool, command_seconds: float | None) -> Opener:
+    """Return a coroutine function that connects to the first host that accepts us.
 
-    `pooled`: PgBouncer stands between in transaction mode, so nothing is kept in the session, and a transaction begins with
-    its limits. Who has waited `command_seconds` for the server gives it up; None is for statements that may take as long as
-    they take, which is said to the server as well.
+    `pooled`: PgBouncer stands between in transaction mode, so nothing is kept in the session, and each
+    transaction begins with its limits. A wait of `command_seconds` for the server ends with TimeoutError.
+    None is for statements of any length, which the server is told as well.
     """
-    told = url.driver | {
+    options = url.driver | {
         "timeout": url.connect_seconds,
         "command_timeout": command_seconds,
         "target_session_attrs": url.session,
@@ -41,26 +41,26 @@ def opener(url: DatabaseUrl, *, pooled: bool, command_seconds: float | None) -> 
         "server_settings": url.server_settings | ({} if pooled else _LIMITS),
     }
     if pooled:
-        told["statement_cache_size"] = 0
+        options["statement_cache_size"] = 0
 
-    async def opened(**_: Any) -> asyncpg.Connection:
-        """Open one; what SQLAlchemy would say is in the URL already."""
-        *others, last = url.hosts or (None,)
-        for host in others:
-            with suppress(*_TRIED_ELSEWHERE):
-                return await asyncpg.connect(**_at(host), **told)
-        return await asyncpg.connect(**_at(last), **told)
+    async def connect(**_: Any) -> asyncpg.Connection:
+        """Ignore SQLAlchemy's arguments: they are in the URL already."""
+        *first, last = url.hosts or (None,)
+        for host in first:
+            with suppress(*_NEXT_HOST):
+                return await asyncpg.connect(**_host_options(host), **options)
+        return await asyncpg.connect(**_host_options(last), **options)
 
-    return opened
+    return connect
 
 
-def _at(host: Host | None) -> dict[str, Any]:
+def _host_options(host: Host | None) -> dict[str, Any]:
     return {} if host is None else {"host": host[0], "port": host[1]}
 
 
 def _class(keep_alive: KeepAlive | None, *, limited: bool) -> type[asyncpg.Connection]:
-    class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg says nothing of its types
-        """Looks whether the other side is still there."""
+    class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+        """Has TCP watch whether the other side is still there."""
 
         def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
             if keep_alive is not None:
@@ -68,27 +68,27 @@ def _class(keep_alive: KeepAlive | None, *, limited: bool) -> type[asyncpg.Conne
             super().__init__(protocol, transport, *rest)
 
     class Limited(Connection):
-        """Says with each BEGIN what would otherwise be said once for the session, which is not ours here."""
+        """Sets the limits with each BEGIN, as the session behind a pooler is not ours."""
 
         async def execute(self, query: str, *args: Any, **rest: Any) -> str:
             if query.startswith("BEGIN"):
                 query = f"{query.rstrip(';')};{_SET_LIMITS}"
-            done: str = await super().execute(query, *args, **rest)
-            return done
+            status: str = await super().execute(query, *args, **rest)
+            return status
 
     return Limited if limited else Connection
 
 
-def _keep_alive(connected: Any, how: KeepAlive) -> None:
+def _keep_alive(connection: Any, options: KeepAlive) -> None:
     """Have TCP ask for a sign of life, and give up what is never acknowledged."""
-    if connected.family == socket.AF_UNIX:
+    if connection.family == socket.AF_UNIX:
         return
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (
-        ("TCP_KEEPIDLE", how.idle_seconds),
-        ("TCP_KEEPINTVL", how.interval_seconds),
-        ("TCP_KEEPCNT", how.count),
-        ("TCP_USER_TIMEOUT", how.user_timeout_milliseconds),
+        ("TCP_KEEPIDLE", options.idle_seconds),
+        ("TCP_KEEPINTVL", options.interval_seconds),
+        ("TCP_KEEPCNT", options.count),
+        ("TCP_USER_TIMEOUT", options.user_timeout_milliseconds),
     ):
         if value and hasattr(socket, option):
-            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

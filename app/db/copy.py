@@ -12,24 +12,23 @@ from app.db.engine import Db
 Columns = tuple[str, ...]
 
 
-async def insert(db: Db, table: sa.Table, columns: Columns, given: Sequence[tuple[object, ...]]) -> None:
-    """Insert the rows; what they may hold, `text` says."""
-    await send(db, table, columns, text(table, columns, given))
+async def insert(db: Db, table: sa.Table, columns: Columns, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert the rows; `text` says what they may hold."""
+    await send(db, table, columns, text(table, columns, rows))
 
 
-def text(table: sa.Table, columns: Columns, given: Sequence[tuple[object, ...]]) -> bytes:
-    """Write rows as COPY reads them: texts, whole numbers, times, and hex digits for binary strings; none of them null.
+def text(table: sa.Table, columns: Columns, rows: Sequence[tuple[object, ...]]) -> bytes:
+    """Write rows as COPY reads them: texts, whole numbers, times, hex digits for binary strings; no nulls.
 
-    Nearly always none needs an escape, which is seen at once for all of them.
+    Nearly always no value needs an escape: one look at the whole text shows it.
     """
     form = "\t".join([_HEX if isinstance(table.c[name].type, sa.LargeBinary) else "%s" for name in columns])
-    plain = "\n".join([form % row for row in given]).encode()
-    marks = form.encode().translate(None, _ORDINARY)
-    if plain.translate(None, _ORDINARY) == b"\n".join([marks] * len(given)):
+    plain = "\n".join([form % row for row in rows]).encode()
+    special = form.encode().translate(None, _ORDINARY)
+    if plain.translate(None, _ORDINARY) == b"\n".join([special] * len(rows)):
         return plain
-    return "\n".join(
-        [form % tuple(str(value).translate(_SPECIAL) for value in row) for row in given]
-    ).encode()
+    escaped = (form % tuple(str(value).translate(_ESCAPES) for value in row) for row in rows)
+    return "\n".join(escaped).encode()
 
 
 async def send(db: Db, table: sa.Table, columns: Columns, rows: bytes) -> None:
@@ -48,8 +47,8 @@ async def send(db: Db, table: sa.Table, columns: Columns, rows: bytes) -> None:
 
 
 _BEGIN: Final = sa.text("SELECT 1")
-"""SQLAlchemy begins with the first statement; COPY is none of its own."""
+"""SQLAlchemy begins a transaction with its first statement; it does not see the COPY."""
 _HEX: Final = r"\\x%s"
 """How COPY reads a binary string: the backslash before its hex digits is escaped."""
 _ORDINARY: Final = bytes(set(range(256)) - set(b"\\\t\n\r"))
-_SPECIAL: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

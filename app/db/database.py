@@ -1,4 +1,4 @@
-"""The database that the settings name: the one way to its connections, and why it cannot be used, in sentences."""
+"""The database that the settings name: the one way to its connections, and why it cannot be used."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +22,7 @@ ENCODING: Final = "UTF8"
 
 
 class Shares(NamedTuple):
-    """How many connections each part of a process has for itself: none waits for those of another."""
+    """How many connections each part of a process has for itself: no part waits for those of another."""
 
     loops: int
     admin: int
@@ -35,7 +35,7 @@ class Shares(NamedTuple):
         return cls(loops, connections - loops - public, public)
 
 
-class DatabaseAway(Exception):
+class DatabaseUnavailable(Exception):
     """The database of KENNEL_DATABASE_URL does not let us in: {0}."""
 
     def __str__(self) -> str:
@@ -45,11 +45,14 @@ class DatabaseAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the database is, and what stands between; `tend` starts an embedded one again that died, and says whether it did."""
+    """Where the database is, and the pooler between.
+
+    `restart` starts an embedded PostgreSQL again that has died, and returns whether it had.
+    """
 
     url: str = field(repr=False)
     pooler: str = "none"
-    tend: Callable[[], bool] | None = None
+    restart: Callable[[], bool] | None = None
     connections: int = CONNECTIONS
 
     @property
@@ -58,12 +61,12 @@ class Database:
         return Shares.of(self.connections)
 
     def engine(self, connections: int) -> AsyncEngine:
-        """Return up to so many connections, for what never takes long."""
+        """Return up to so many connections, for statements that never take long."""
         return open_engine(self.url, pooler=self.pooler, connections=connections)
 
     @asynccontextmanager
-    async def patient(self) -> AsyncIterator[AsyncEngine]:
-        """Yield connections for what may take long, to a database brought to this version's schema."""
+    async def without_timeouts(self) -> AsyncIterator[AsyncEngine]:
+        """Yield connections for statements that may take long, to a database of this version's schema."""
         engine = open_engine(self.url, pooler=self.pooler, command_seconds=None)
         try:
             await self._upgrade(engine)
@@ -73,42 +76,43 @@ class Database:
 
     async def upgrade(self) -> None:
         """Bring it to this version's schema."""
-        async with self.patient():
+        async with self.without_timeouts():
             pass
 
     async def check(self) -> Self:
-        """Connect once, so that what is wrong with it is told at the start; raises DatabaseAway."""
+        """Connect once, so that the start says what is wrong with it; raises DatabaseUnavailable."""
         engine = self.engine(1)
         try:
             async with engine.connect() as connection:
-                version, encoding, standby = (await connection.execute(_ASKED)).one()
+                version, encoding, standby = (await connection.execute(_SERVER)).one()
         except (exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-            raise DatabaseAway(reason(error, self.url)) from None
+            raise DatabaseUnavailable(reason(error, self.url)) from None
         finally:
             await engine.dispose()
-        if wrong := unfit(version, encoding, standby=standby):
-            raise DatabaseAway(wrong)
+        if fault := unfit(version, encoding, standby=standby):
+            raise DatabaseUnavailable(fault)
         return self
 
     async def _upgrade(self, engine: AsyncEngine) -> None:
         try:
             await migrate.upgrade(engine)
         except exc.ProgrammingError as error:
-            if sqlstate(error) != _NOT_ALLOWED:
+            if sqlstate(error) != _INSUFFICIENT_PRIVILEGE:
                 raise
-            raise DatabaseAway(
+            raise DatabaseUnavailable(
                 f"its user may not make tables ({_first_line(error.orig)}): make it the owner"
             ) from None
 
 
-_ASKED: Final = sa.text(
-    "SELECT current_setting('server_version_num')::integer, current_setting('server_encoding'), pg_is_in_recovery()"
+_SERVER: Final = sa.text(
+    "SELECT current_setting('server_version_num')::integer, current_setting('server_encoding'),"
+    " pg_is_in_recovery()"
 )
-_NOT_ALLOWED: Final = "42501"
+_INSUFFICIENT_PRIVILEGE: Final = "42501"
 
 
 def unfit(version: int, encoding: str, *, standby: bool) -> str:
-    """Say what keeps Kennel from using such a server (`version` as in server_version_num); nothing where it can."""
+    """Say why Kennel cannot use such a server (`version` as in server_version_num); "" where it can."""
     if version // 10_000 < LEAST_VERSION:
         return f"it is PostgreSQL {version // 10_000}, and Kennel needs {LEAST_VERSION} or later"
     if encoding != ENCODING:
@@ -121,42 +125,43 @@ def unfit(version: int, encoding: str, *, standby: bool) -> str:
 
 def reason(error: Exception, url: str) -> str:
     """Say in Kennel's words why connecting failed; never with the password."""
-    where = database_url.parse(url)
+    hosts = database_url.parse(url).shown
     cause = (error.orig and error.orig.__cause__) or error if isinstance(error, exc.DBAPIError) else error
     if isinstance(cause, asyncpg.PostgresError):
-        return _of_server(cause, where)
-    words = _NO_TLS if "rejected SSL upgrade" in str(cause) else _of_driver(cause)
-    return words.format(where.shown) if words else f"{where.shown}: {_first_line(cause)}"
+        return _of_server(cause, hosts)
+    sentence = _NO_TLS if "rejected SSL upgrade" in str(cause) else _of_driver(cause)
+    return sentence.format(hosts) if sentence else f"{hosts}: {_first_line(cause)}"
 
 
-def _of_server(error: asyncpg.PostgresError, where: database_url.DatabaseUrl) -> str:
-    """The server's own answer, with what is to be done about it."""
-    said = _first_line(error)
-    for words, advice in _POOLERS.items():
-        if words in said:
-            return f"{said}: {advice}"
-    if error.sqlstate in _SAID:
-        return f"{said}: {_SAID[error.sqlstate].format(where.shown)}"
-    return said
+def _of_server(error: asyncpg.PostgresError, hosts: str) -> str:
+    """Repeat the server's own answer, and advise what to do about it."""
+    message = _first_line(error)
+    for words, advice in _POOLER_ADVICE.items():
+        if words in message:
+            return f"{message}: {advice}"
+    advice = _ADVICE.get(error.sqlstate or "", "")
+    return f"{message}: {advice.format(hosts)}" if advice else message
 
 
-_POOLERS: Final = {
+_POOLER_ADVICE: Final = {
     "unsupported startup parameter": "where PgBouncer stands between, set KENNEL_DATABASE_POOLER=transaction",
     "SSL required": "say sslmode=require in the URL",
 }
-"""What PgBouncer says, with the same SQLSTATE whatever it is."""
-_SAID: Final = {
+"""By words of PgBouncer's message: it has the same SQLSTATE for everything."""
+_ADVICE: Final = {
     "28P01": "user or password are wrong",
-    "28000": "the server takes no such user from here, or only with TLS (sslmode=require); see its pg_hba.conf",
+    "28000": "the server takes no such user from here, or only with TLS (sslmode=require);"
+    " see its pg_hba.conf",
     "3D000": "make it with createdb",
     "53300": "all its connections are taken: raise its max_connections, or lower KENNEL_DATABASE_CONNECTIONS",
     "57P03": "{0} is starting or stopping; try again",
 }
+"""By PostgreSQL's SQLSTATE."""
 
 
 def _of_driver(error: BaseException) -> str:
-    """What the driver says before there was an answer."""
-    return next((words for kinds, words in _UNANSWERED if isinstance(error, kinds)), "")
+    """Say what the driver met before any answer; "" where we have no words for it."""
+    return next((sentence for kinds, sentence in _UNANSWERED if isinstance(error, kinds)), "")
 
 
 _UNANSWERED: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
@@ -170,8 +175,6 @@ _UNANSWERED: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], 
     (TimeoutError, "{0} does not answer"),
     (asyncpg.TargetServerAttributeNotMatched, "none of {0} can be written to"),
 )
-
-
 _NO_TLS: Final = "{0} speaks no TLS, which sslmode asks for"
 
 

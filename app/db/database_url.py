@@ -1,4 +1,4 @@
-"""A database's URL as libpq writes it: what Kennel takes of it, and the words in which it refuses the rest."""
+"""A database's URL as libpq writes it: what Kennel takes of it, and how it refuses the rest."""
 
 import re
 import ssl
@@ -16,15 +16,16 @@ CONNECT_SECONDS: Final = 10.0
 _FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _DRIVERS: Final = frozenset(
     {
-        *_FILES, "gsslib", "krbsrvname", "passfile", "service", "ssl_max_protocol_version", "ssl_min_protocol_version",
-        "sslmode", "sslnegotiation", "sslpassword",
+        *_FILES, "gsslib", "krbsrvname", "passfile", "service", "ssl_max_protocol_version",
+        "ssl_min_protocol_version", "sslmode", "sslnegotiation", "sslpassword",
     }
 )  # fmt: skip
 """What the driver reads as libpq does."""
 _WHERE: Final = frozenset({"host", "port", "dbname", "user", "password"})
 _NUMBERS: Final = frozenset(
     {
-        "connect_timeout", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"
+        "connect_timeout", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval",
+        "tcp_user_timeout",
     }
 )  # fmt: skip
 _TEXTS: Final = frozenset({"application_name", "fallback_application_name", "options"})
@@ -45,9 +46,10 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "sslcompression": ("0",),
     "sslsni": ("1",),
 }
-"""What some may say; from the third on it is as Kennel connects anyway."""
+"""The values of some options; from the third option on, the values are what Kennel does anyway."""
 _INSTEAD: Final[Mapping[str, str]] = {
-    "channel_binding": "Kennel's driver cannot bind channels, and sslmode=verify-full proves who the server is",
+    "channel_binding": "Kennel's driver cannot bind channels,"
+    " and sslmode=verify-full proves who the server is",
     "hostaddr": "name the address as the host",
     "pgbouncer": "KENNEL_DATABASE_POOLER=transaction says that PgBouncer stands between",
     "prepared_statement_cache_size": "KENNEL_DATABASE_POOLER=transaction says that PgBouncer stands between",
@@ -57,19 +59,19 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "target_session_attrs": "Kennel writes",
 }
 _ALIASES: Final[Mapping[str, str]] = {"ssl": "sslmode", "database": "dbname", "username": "user"}
-"""What the driver and SQLAlchemy call it."""
+"""The driver's and SQLAlchemy's names, with libpq's."""
 _HOST: Final = re.compile(r"(/[^,]*|\[[0-9A-Fa-f:.%\w]+\]|[^:,/\[\]\s]+)(?::(\d{1,5}))?")
 
 Host = tuple[str, int | None]
 
 
 class WrongUrl(ValueError):
-    """What the URL must be, in words that go on a sentence; they repeat nothing that could be a part of a password."""
+    """The message says what the URL must be, as the end of a sentence; it repeats no part of a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """After how many seconds of silence TCP asks for a sign of life, and when it gives the connection up; 0: the system's."""
+    """After how much silence TCP asks for a sign of life, and when it gives up; 0 leaves it to the system."""
 
     idle_seconds: int = 10
     interval_seconds: int = 5
@@ -79,7 +81,7 @@ class KeepAlive:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
-    """Where the database is and how it is reached. Without hosts the driver looks where libpq would."""
+    """Where the database is and how to reach it. Without hosts the driver looks where libpq would."""
 
     hosts: tuple[Host, ...]
     database: str | None
@@ -89,26 +91,25 @@ class DatabaseUrl:
 
     @property
     def driver(self) -> dict[str, Any]:
-        """What asyncpg's connect is told, but for the host."""
+        """The arguments of asyncpg's connect, but for the host."""
         query = {name: value for name, value in self.options.items() if name in _DRIVERS}
-        told = {"user": self.user, "password": self.password, "database": self.database}
+        login = {"user": self.user, "password": self.password, "database": self.database}
         if query.get("sslrootcert") == "system":
-            return told | {"ssl": ssl.create_default_context()}
-        return told | ({"dsn": f"postgresql://?{urlencode(query)}"} if query else {})
+            return login | {"ssl": ssl.create_default_context()}
+        return login | ({"dsn": f"postgresql://?{urlencode(query)}"} if query else {})
 
     @property
     def server_settings(self) -> dict[str, str]:
-        """What the server is told about the session."""
-        name = (
-            self.options.get("application_name") or self.options.get("fallback_application_name") or "kennel"
-        )
+        """The session's settings at the server."""
+        options = self.options
+        name = options.get("application_name") or options.get("fallback_application_name") or "kennel"
         return {"application_name": name} | (
-            {"options": self.options["options"]} if self.options.get("options") else {}
+            {"options": options["options"]} if options.get("options") else {}
         )
 
     @property
     def session(self) -> str:
-        """What the server must be: of several hosts the one that can be written to."""
+        """The kind of server that will do: of several hosts the one that can be written to."""
         return self.options.get("target_session_attrs", "read-write" if len(self.hosts) > 1 else "any")
 
     @property
@@ -118,15 +119,15 @@ class DatabaseUrl:
 
     @property
     def keep_alive(self) -> KeepAlive | None:
-        """How a dead connection is noticed; None where the URL says that TCP is not to look."""
+        """How TCP notices a dead connection; None where the URL switches that off."""
         if self.options.get("keepalives") == "0":
             return None
-        usual = KeepAlive()
+        default = KeepAlive()
         return KeepAlive(
-            int(self.options.get("keepalives_idle", usual.idle_seconds)),
-            int(self.options.get("keepalives_interval", usual.interval_seconds)),
-            int(self.options.get("keepalives_count", usual.count)),
-            int(self.options.get("tcp_user_timeout", usual.user_timeout_milliseconds)),
+            int(self.options.get("keepalives_idle", default.idle_seconds)),
+            int(self.options.get("keepalives_interval", default.interval_seconds)),
+            int(self.options.get("keepalives_count", default.count)),
+            int(self.options.get("tcp_user_timeout", default.user_timeout_milliseconds)),
         )
 
     @property
@@ -146,10 +147,10 @@ def parse(written: str) -> DatabaseUrl:
     if parts.fragment or ("@" not in parts.netloc and "@" in parts.path + parts.query):
         raise WrongUrl("a URL whose password has %2F for /, %3F for ?, %23 for #, %40 for @ and %3A for :")
     options = _options(parts.query)
-    login, _, place = parts.netloc.rpartition("@")
+    login, _, hosts = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
     return DatabaseUrl(
-        hosts=_hosts(unquote(place) or options.get("host", ""), options.get("port", "")),
+        hosts=_hosts(unquote(hosts) or options.get("host", ""), options.get("port", "")),
         database=unquote(parts.path[1:]) or options.get("dbname"),
         user=unquote(user) or options.get("user"),
         password=unquote(password) or options.get("password"),
@@ -176,7 +177,7 @@ def _options(query: str) -> dict[str, str]:
 
 
 def _check(name: str, value: str) -> None:
-    """Refuse an option that Kennel does not know, or that asks for something else than it does."""
+    """Refuse an option that Kennel does not know, or a value that it does not support."""
     instead = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
     if name in _WORDS:
         if value not in _WORDS[name]:
@@ -192,17 +193,17 @@ def _check(name: str, value: str) -> None:
         raise WrongUrl(f"a URL without {known}, which Kennel does not know{instead}")
 
 
-def _hosts(place: str, ports: str) -> tuple[Host, ...]:
-    """Read `host`, `host:port` or several of them with commas between, and the option `port` for one or each of them."""
-    if not place:
+def _hosts(text: str, ports_option: str) -> tuple[Host, ...]:
+    """Read `host` or `host:port`, or several with commas between, and the option `port` for all or each."""
+    if not text:
         return ()
-    found = [_HOST.fullmatch(host) for host in place.split(",")]
-    others = ports.split(",") if ports else [""]
-    others = others * len(found) if len(others) == 1 else others
-    if len(others) != len(found) or None in found:
+    hosts = [_HOST.fullmatch(host) for host in text.split(",")]
+    ports = ports_option.split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    if len(ports) != len(hosts) or None in hosts:
         raise WrongUrl("a URL with host:port, or several of them with commas between, behind the password")
     return tuple(
-        (one[1].strip("[]"), _port(one[2] or other)) for one, other in zip(found, others, strict=True) if one
+        (host[1].strip("[]"), _port(host[2] or port)) for host, port in zip(hosts, ports, strict=True) if host
     )
 
 

@@ -11,15 +11,20 @@ from app.db import database_url
 from app.db.connections import COMMAND_SECONDS, opener
 
 Db = AsyncConnection
-"""An open transaction; whoever holds one may not wait for the network."""
+"""An open transaction; its holder may not wait for the network."""
 
 Row = Mapping[str, Any]
 
 RETRIED: Final = frozenset({"40P01", "40001", "23505"})
-"""Deadlock, serialisation failure, and a key that another wrote meanwhile: the same work done again may succeed, or finds it there."""
+"""Deadlock, serialization failure, and a key that another transaction wrote meanwhile.
+
+A retry of the same work may succeed, or find the other's row.
+"""
 LOCK_NOT_AVAILABLE: Final = "55P03"
+QUERY_CANCELED: Final = "57014"
+"""A statement took longer than its time limit, or an operator has cancelled it."""
 READ_ONLY: Final = "25006"
-"""What a standby says to whoever writes, as a server does that another one has taken over from."""
+"""A write met a standby, or a server that another one has taken over from."""
 _POOLED: Final = "kennel_pooled"
 
 
@@ -28,20 +33,19 @@ def open_engine(
 ) -> AsyncEngine:
     """Connect lazily to `url`, with at most so many connections, half of which stay open.
 
-    With `pooler="transaction"` PgBouncer may stand between. A server that has not answered for `command_seconds` is given up:
-    TimeoutError, and no connection that was open then is used again. None is for commands, whose statements may take long.
+    With `pooler="transaction"` PgBouncer may stand between. A server that has not answered for
+    `command_seconds` is given up: TimeoutError, and no connection that was open then is used again. None is
+    for commands, whose statements may take long.
     """
-    where, pooled = database_url.parse(url), pooler == "transaction"
-    host, port = where.hosts[0] if where.hosts else (None, None)
+    parsed, pooled = database_url.parse(url), pooler == "transaction"
+    host, port = parsed.hosts[0] if parsed.hosts else (None, None)
     arguments: dict[str, Any] = {
-        "async_creator_fn": opener(where, pooled=pooled, command_seconds=command_seconds)
+        "async_creator_fn": opener(parsed, pooled=pooled, command_seconds=command_seconds)
     }
-    if (
-        pooled
-    ):  # a prepared statement without a name is parsed again where it is run, whatever connection that is
+    if pooled:  # an unnamed prepared statement is parsed again where it is run, on whatever connection
         arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
-    made = create_async_engine(
-        sa.URL.create("postgresql+asyncpg", where.user, where.password, host, port, where.database),
+    engine = create_async_engine(
+        sa.URL.create("postgresql+asyncpg", parsed.user, parsed.password, host, port, parsed.database),
         pool_size=-(-connections // 2),
         max_overflow=connections // 2,
         pool_timeout=10,
@@ -49,32 +53,33 @@ def open_engine(
         execution_options={_POOLED: pooled},
         hide_parameters=True,  # an error that prints them would print secrets
     )
-    sa.event.listen(made.sync_engine, "handle_error", _give_up_what_is_dead)
-    return made
+    sa.event.listen(engine.sync_engine, "handle_error", _invalidate_dead)
+    return engine
 
 
 def reads(engine: AsyncEngine) -> AsyncEngine:
-    """Return the same database for single statements that only read: without a transaction, where none is needed for limits."""
+    """Return the same database for single statements that only read.
+
+    They run without a transaction, unless a pooler needs one for the time limits.
+    """
     pooled = engine.sync_engine.get_execution_options()[_POOLED]
     return engine if pooled else engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _give_up_what_is_dead(context: sa.engine.ExceptionContext) -> None:
-    """Use no connection again that was open when a server fell silent, or when it became one that cannot be written to."""
+def _invalidate_dead(context: sa.engine.ExceptionContext) -> None:
+    """Reuse no connection that was open when a server fell silent, or when it became read-only."""
     error = context.original_exception
     if isinstance(error, TimeoutError) or sqlstate(error) == READ_ONLY:
         context.is_disconnect = context.invalidate_pool_on_disconnect = True
 
 
-class _Contention(Exception):
-    """What PostgreSQL would call a serialization failure."""
-
+class _SerializationFailure(Exception):
     sqlstate = "40001"
 
 
-def to_be_done_again(why: str) -> DBAPIError:
-    """Return the error of a transaction that met others and is worth doing again, as one of RETRIED."""
-    return DBAPIError(None, None, _Contention(why))
+def serialization_failure(reason: str) -> DBAPIError:
+    """Return the error of a transaction that met others and is worth a retry: one of RETRIED."""
+    return DBAPIError(None, None, _SerializationFailure(reason))
 
 
 def sqlstate(error: BaseException) -> str | None:

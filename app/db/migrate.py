@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this program, once, whoever starts at the same time."""
+"""Brings a database to the schema of this program, once, however many processes start at the same time."""
 
 from pathlib import Path
 from typing import Final
@@ -14,14 +14,14 @@ _LOCK: Final = 0x4B454E4E454C
 
 
 async def upgrade(engine: AsyncEngine) -> None:
-    """Apply what is missing, in one transaction, behind whoever is doing the same."""
+    """Apply the missing migrations in one transaction, after any other process that does the same."""
     async with engine.begin() as db:
         await lock(db)
         await db.run_sync(_apply)
 
 
 async def lock(db: AsyncConnection) -> None:
-    """Wait for whoever migrates this database, and let this transaction take as long as it needs."""
+    """Wait for any other migration of this database, and lift this transaction's time limit."""
     await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
     await db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 

@@ -1,4 +1,4 @@
-"""Every table, constraint and index. Amounts are koinu or the asset's smallest unit; hashes are in internal byte order."""
+"""Tables and indexes. Amounts are in koinu or the asset's smallest unit; hashes in internal byte order."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 OPEN_ESCROWS: Final = ("LOCKED", "DISPUTED")
-"""States in which the money is locked."""
+"""The states in which the money is locked."""
 
 metadata = sa.MetaData(
     naming_convention={
@@ -18,34 +18,40 @@ metadata = sa.MetaData(
 )
 
 WORLD: Final = -1
-"""The chain outside; gives what is deposited, takes what is paid."""
+"""The chain outside: deposits come from it, payments go to it."""
 NETWORK_FEES: Final = -2
 CLAWBACK: Final = -3
-"""What deposits undone by a reorg, or spends of our coins that we do not know, still owe (negative)."""
+"""What deposits that a reorg undid, and unknown spends of our coins, still owe (negative)."""
 TREASURY: Final = -4
-"""Issues the operator's credits, never DOGE."""
+"""Issues the operator's credits, and never DOGE."""
 NOBODY: Final = -9
-"""Stands in events that concern no account (SYS_*)."""
+"""The account of events that concern no account (SYS_*)."""
 
 Amount = sa.BigInteger
 Time = sa.DateTime(timezone=True)
 NOW = sa.func.clock_timestamp()
 NEVER = sa.literal_column("'infinity'::timestamptz", sa.DateTime(timezone=True))
 STATEMENT_NOW = sa.func.statement_timestamp()
-"""When the statement began: the same for all of its rows, so that an index may be asked what is older."""
-COUNTED_SELDOM: Final = {"autovacuum_analyze_scale_factor": 1}
-"""Found by their keys however many there are: counting them at each tenth more took 5 % of a processor under load."""
-ROOMY: Final = {"fillfactor": 80, **COUNTED_SELDOM}
-"""Pages with room for new versions of their rows, for what is changed all the time: then no index is written."""
-HISTORY: Final = {
+"""When the statement began: the same for all of its rows, so that an index can find what is older."""
+RARELY_ANALYZED: Final = {"autovacuum_analyze_scale_factor": 1}
+"""For tables whose rows are found by their keys, however many there are.
+
+Counting them anew at each tenth more took 5 % of a processor under load.
+"""
+UPDATED_OFTEN: Final = {"fillfactor": 80, **RARELY_ANALYZED}
+"""For rows that change all the time: pages have room for new versions of rows, and no index is written."""
+APPEND_ONLY: Final = {
     "autovacuum_vacuum_insert_scale_factor": 0,
     "autovacuum_vacuum_insert_threshold": 20_000,
     "autovacuum_freeze_min_age": 0,
-    **COUNTED_SELDOM,
+    **RARELY_ANALYZED,
 }
-"""Rows that stay as they are until they are deleted. Vacuum marks their pages as visible to all and frozen, once for ever; by
-default it waits until a fifth more are there. After a checkpoint it writes each page whole to the log: that took it five
-times as long under bulks of transfers."""
+"""For rows that stay as they are until they are deleted.
+
+Vacuum marks their pages as visible to all and frozen, once for ever; by default it waits until a fifth more
+are there. After a checkpoint it writes each page whole to the log: under bulks of transfers that took five
+times as long.
+"""
 
 
 def _text(name: str, **options: Any) -> sa.Column[str]:
@@ -60,24 +66,26 @@ def _created() -> sa.Column[Any]:
     return sa.Column("created", Time, nullable=False, server_default=NOW)
 
 
+def _index(name: str, *columns: Any, where: str) -> sa.Index:
+    """Index the rows of which `where` is true."""
+    return sa.Index(name, *columns, postgresql_where=sa.text(where))
+
+
 # ---------------------------------------------------------------- the installation
 
 installation = sa.Table(
     "installation",
     metadata,
     sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
-    sa.Column(
-        "epoch", sa.Text, nullable=False
-    ),  # random: tells this history of the database from others of its dumps
-    _amount("sent"),  # transactions up to this number may have been sent, also those that are not here
-    _amount("restores"),  # how often this history, or one that it was told from, was begun again
-    sa.Column(
-        "compared", sa.Text
-    ),  # the database that was last held against what was sent; null: none ever was
-    sa.Column("behind", sa.Text),  # why it may be older than what was sent and given out, while that is so
-    sa.Column(
-        "seed", sa.Text
-    ),  # the fingerprint of the seed that all keys come from; null until one was here
+    # Random: distinguishes this history of the database from others that began with the same dump.
+    sa.Column("epoch", sa.Text, nullable=False),
+    _amount("sent"),  # transactions up to this id may have been sent, also those that are not here
+    _amount("restores"),  # how often this history, or one before it, began again
+    # The database that was last compared with what was sent; null: none ever was.
+    sa.Column("compared", sa.Text),
+    sa.Column("behind", sa.Text),  # why it may be older than what was sent and given out; null: it is not
+    # The fingerprint of the seed of all keys; null until there was a seed.
+    sa.Column("seed", sa.Text),
     sa.CheckConstraint("id = 1", name="single"),
 )
 
@@ -102,20 +110,19 @@ accounts = sa.Table(
     _text("vendor_url"),
     _amount("accept_unconfirmed_below"),
     sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
-    sa.Column(
-        "payout_since", Time, nullable=False, server_default=NOW
-    ),  # the last payout, or when its terms were set
+    # When the last payout was, or when the payout's terms were set.
+    sa.Column("payout_since", Time, nullable=False, server_default=NOW),
     sa.Column("payout_after", Time),  # no payout before: the last one failed
     sa.Column("state", sa.Text, nullable=False, server_default="open"),
     _created(),
     sa.CheckConstraint("id >= 0", name="id"),
     sa.CheckConstraint("state IN ('open', 'closed')", name="state"),
-    # With what is asked of names in every request, so that the wide row need not be read for it.
+    # Includes what every request asks of a name, so that PostgreSQL need not read the wide row.
     sa.UniqueConstraint(
         "foreign_id", name="accounts_foreign_id_key", postgresql_include=["id", "address", "state"]
     ),
-    sa.Index("accounts_payout_idx", "id", postgresql_where=sa.text("payout_address <> ''")),
-    sa.Index("accounts_closed_idx", "id", postgresql_where=sa.text("state = 'closed'")),
+    _index("accounts_payout_idx", "id", where="payout_address <> ''"),
+    _index("accounts_closed_idx", "id", where="state = 'closed'"),
 )
 
 ready_keys = sa.Table(
@@ -131,16 +138,15 @@ addresses = sa.Table(
     metadata,
     sa.Column("script", sa.LargeBinary, primary_key=True),
     sa.Column("account_id", sa.BigInteger, nullable=False),
-    sa.Column(
-        "branch", sa.SmallInteger, nullable=False
-    ),  # BIP44: 0 receives, 1 is change; 2 is the account key itself
+    # BIP44: 0 receives, 1 is change; 2 is the account key itself.
+    sa.Column("branch", sa.SmallInteger, nullable=False),
     sa.Column("index", sa.BigInteger, nullable=False),
     sa.Column("purpose", sa.Text, nullable=False),
     _created(),
     sa.UniqueConstraint("account_id", "branch", "index"),
-    sa.Index("addresses_deposit_idx", "account_id", "index", postgresql_where=sa.text("purpose = 'deposit'")),
+    _index("addresses_deposit_idx", "account_id", "index", where="purpose = 'deposit'"),
     sa.CheckConstraint("purpose IN ('invoice', 'deposit', 'change', 'account')", name="purpose"),
-    postgresql_with=HISTORY,
+    postgresql_with=APPEND_ONLY,
 )
 
 # ---------------------------------------------------------------- invoices
@@ -155,7 +161,7 @@ CASE
     WHEN received > 0 THEN 'partial'::text
     ELSE 'unpaid'::text
 END"""
-"""The rule of `Invoice.state`, in PostgreSQL's own spelling, by which Alembic tells that an index holds it."""
+"""The rule of `Invoice.state` in PostgreSQL's own spelling: Alembic compares it with that of the index."""
 
 invoices = sa.Table(
     "invoices",
@@ -172,42 +178,39 @@ invoices = sa.Table(
     sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
     _amount("received"),  # in blocks, confirmed or not
     _amount("confirmed"),
-    sa.Column(
-        "detected", sa.Boolean, nullable=False, server_default="false"
-    ),  # TOTAL_PAYMENT_DETECTED was told
-    sa.Column(
-        "settled", sa.Boolean, nullable=False, server_default="false"
-    ),  # TOTAL_PAYMENT_CONFIRMED was told
-    sa.Column("unsettled", sa.Boolean, nullable=False, server_default="false"),  # then PAYMENT_UNCONFIRMED
+    # INV_TOTAL_PAYMENT_DETECTED was emitted.
+    sa.Column("detected", sa.Boolean, nullable=False, server_default="false"),
+    # INV_TOTAL_PAYMENT_CONFIRMED was emitted.
+    sa.Column("settled", sa.Boolean, nullable=False, server_default="false"),
+    # INV_PAYMENT_UNCONFIRMED was emitted after that.
+    sa.Column("unsettled", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("expires", Time),
-    sa.Column("expired", sa.Boolean, nullable=False, server_default="false"),  # EXPIRED was told
-    sa.Column("cancelled", sa.Boolean, nullable=False, server_default="false"),  # CANCELLED was told
+    sa.Column("expired", sa.Boolean, nullable=False, server_default="false"),  # INV_EXPIRED was emitted
+    sa.Column("cancelled", sa.Boolean, nullable=False, server_default="false"),  # INV_CANCELLED was emitted
     sa.Column("late", sa.Boolean, nullable=False, server_default="false"),  # money came after either
-    _amount("settled_inside"),  # of received and confirmed: what came in the ledger and not on the chain
-    _amount("refunded_inside"),  # to accounts; what went to addresses is its refund payments
+    _amount("settled_inside"),  # the part of received and confirmed that came in the ledger, not on the chain
+    _amount("refunded_inside"),  # to accounts; refunds to addresses are payments
     _created(),
     sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name="total"),
     sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name="received"),
     sa.CheckConstraint("settled_inside BETWEEN 0 AND confirmed AND refunded_inside >= 0", name="inside"),
-    sa.Index(
-        "invoices_open_idx", "account_id", postgresql_where=sa.text("NOT (expired OR cancelled OR settled)")
-    ),
+    _index("invoices_open_idx", "account_id", where="NOT (expired OR cancelled OR settled)"),
     sa.Index("invoices_created_idx", "account_id", "created"),
     sa.Index("invoices_state_idx", "account_id", sa.text(f"({INVOICE_STATE})"), "index"),
-    sa.Index(
+    _index(
         "invoices_reference_state_idx",
         "account_id",
         "reference",
         sa.text(f"({INVOICE_STATE})"),
         "index",
-        postgresql_where=sa.text("reference <> ''"),
+        where="reference <> ''",
     ),
-    sa.Index(
+    _index(
         "invoices_expires_idx",
         "expires",
-        postgresql_where=sa.text("expires IS NOT NULL AND NOT (expired OR cancelled OR settled)"),
+        where="expires IS NOT NULL AND NOT (expired OR cancelled OR settled)",
     ),
-    postgresql_with=COUNTED_SELDOM,
+    postgresql_with=RARELY_ANALYZED,
 )
 
 # ---------------------------------------------------------------- the chain
@@ -230,16 +233,12 @@ chain_state = sa.Table(
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("start_height", sa.Integer, nullable=False),
     sa.Column("rescan_height", sa.Integer),  # the next block to read again, while a rescan runs
-    sa.Column(
-        "reorg_top", sa.Integer
-    ),  # where the tip was when blocks began to be taken back, until it is there again
-    sa.Column("payments_paused", sa.Text),  # why nothing is signed or sent, while that is so
-    sa.Column(
-        "owned", sa.Numeric(38, 0), nullable=False, server_default="0"
-    ),  # what blocks posted to customers and
-    sa.Column(
-        "kept", sa.Numeric(38, 0), nullable=False, server_default="0"
-    ),  # clawback; what they moved of our coins
+    # The tip's height when a reorg began, until the tip is as high again.
+    sa.Column("reorg_top", sa.Integer),
+    sa.Column("payments_paused", sa.Text),  # why nothing is signed or sent; null: payments go on
+    # What blocks posted to customers and clawback, and by how much they changed our coins.
+    sa.Column("owned", sa.Numeric(38, 0), nullable=False, server_default="0"),
+    sa.Column("kept", sa.Numeric(38, 0), nullable=False, server_default="0"),
     sa.CheckConstraint("id = 1", name="single"),
 )
 
@@ -257,23 +256,18 @@ deposits = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("height", sa.Integer),
     sa.Column("confirm_height", sa.Integer),
-    sa.Column(
-        "round", sa.Integer, nullable=False
-    ),  # how often a block has brought it: part of its entries' keys
-    _amount("owed"),  # what clawback still waits for from it
+    # How often a block has contained it: part of its entries' keys.
+    sa.Column("round", sa.Integer, nullable=False),
+    _amount("owed"),  # what it still owes clawback
     _created(),
     sa.CheckConstraint("state IN ('incoming', 'confirmed', 'undone')", name="state"),
     sa.CheckConstraint("(state = 'undone') = (height IS NULL)", name="height"),
-    sa.Index("deposits_due_idx", "confirm_height", postgresql_where=sa.text("state = 'incoming'")),
-    sa.Index("deposits_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
+    _index("deposits_due_idx", "confirm_height", where="state = 'incoming'"),
+    _index("deposits_height_idx", "height", where="height IS NOT NULL"),
     sa.Index("deposits_created_idx", "account_id", "created"),
-    sa.Index(
-        "deposits_address_idx", "account_id", "branch", "index", postgresql_where=sa.text("invoice IS NULL")
-    ),
-    sa.Index("deposits_owed_idx", "account_id", postgresql_where=sa.text("owed > 0")),
-    sa.Index(
-        "deposits_invoice_idx", "account_id", "invoice", postgresql_where=sa.text("invoice IS NOT NULL")
-    ),
+    _index("deposits_address_idx", "account_id", "branch", "index", where="invoice IS NULL"),
+    _index("deposits_owed_idx", "account_id", where="owed > 0"),
+    _index("deposits_invoice_idx", "account_id", "invoice", where="invoice IS NOT NULL"),
 )
 
 coins = sa.Table(
@@ -289,31 +283,23 @@ coins = sa.Table(
     sa.Column("height", sa.Integer),  # null: its block was disconnected
     sa.Column("spent_height", sa.Integer),
     sa.Column("spent_by", sa.LargeBinary),
-    sa.Column(
-        "spends", sa.Integer, nullable=False, server_default="0"
-    ),  # how often: part of the entries' keys
-    sa.Column(
-        "change", sa.Boolean, nullable=False, server_default="false"
-    ),  # of a transaction of ours: no deposit
+    # How often it was spent: part of the entries' keys.
+    sa.Column("spends", sa.Integer, nullable=False, server_default="0"),
+    # Change of a transaction of ours: no deposit.
+    sa.Column("change", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("transaction_id", sa.BigInteger),  # the transaction of ours that is to spend it
     sa.CheckConstraint("(spent_height IS NULL) = (spent_by IS NULL)", name="spent"),
     sa.CheckConstraint("height IS NOT NULL OR spent_height IS NULL", name="height"),
     sa.Index("coins_height_idx", "height"),
-    sa.Index("coins_spent_height_idx", "spent_height", postgresql_where=sa.text("spent_height IS NOT NULL")),
-    sa.Index(
+    _index("coins_spent_height_idx", "spent_height", where="spent_height IS NOT NULL"),
+    _index(
         "coins_free_of_account_idx",
         "account_id",
         "amount",
-        postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL"),
+        where="spent_height IS NULL AND transaction_id IS NULL",
     ),
-    sa.Index(
-        "coins_free_idx",
-        "amount",
-        postgresql_where=sa.text("spent_height IS NULL AND transaction_id IS NULL"),
-    ),
-    sa.Index(
-        "coins_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")
-    ),
+    _index("coins_free_idx", "amount", where="spent_height IS NULL AND transaction_id IS NULL"),
+    _index("coins_transaction_idx", "transaction_id", where="transaction_id IS NOT NULL"),
 )
 
 watched_inputs = sa.Table(
@@ -321,13 +307,11 @@ watched_inputs = sa.Table(
     metadata,
     sa.Column("txid", sa.LargeBinary, primary_key=True),  # of a coinbase: zeros, and the block's height
     sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column(
-        "by", sa.LargeBinary, primary_key=True
-    ),  # the transaction that spends it, and that a deposit rests on
-    sa.Column(
-        "height", sa.Integer, index=True
-    ),  # of the block that holds that one; null: it was disconnected
-    sa.Index("watched_inputs_nowhere_idx", "txid", "vout", postgresql_where=sa.text("height IS NULL")),
+    # The transaction that spends it, and that a deposit depends on.
+    sa.Column("by", sa.LargeBinary, primary_key=True),
+    # Of the block with that transaction; null: it was disconnected.
+    sa.Column("height", sa.Integer, index=True),
+    _index("watched_inputs_nowhere_idx", "txid", "vout", where="height IS NULL"),
 )
 
 # ---------------------------------------------------------------- money going out
@@ -339,20 +323,19 @@ payments = sa.Table(
     sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("amount", Amount, nullable=False),  # as asked for, before a fee is deducted from it
-    sa.Column("reserved", Amount, nullable=False),  # what lies in outgoing for it
-    sa.Column("explicit_fee", Amount, nullable=False),  # 0: none asked for
+    sa.Column("amount", Amount, nullable=False),  # as requested, before a fee is deducted from it
+    sa.Column("reserved", Amount, nullable=False),  # its part of the account's outgoing
+    sa.Column("explicit_fee", Amount, nullable=False),  # 0: none was requested
     sa.Column("max_fee", Amount, nullable=False),
     sa.Column("paid", Amount),  # to the outputs, once signed
     sa.Column("fee", Amount),  # its share of the transaction's, once signed
-    sa.Column(
-        "repriced", sa.Integer, nullable=False, server_default="0"
-    ),  # how often that changed: part of entries' keys
-    sa.Column("transaction_id", sa.BigInteger),  # the first that was signed for it
-    sa.Column("version_id", sa.BigInteger),  # the one whose fee it has, where that is another
+    # How often the fee changed: part of the entries' keys.
+    sa.Column("repriced", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("transaction_id", sa.BigInteger),  # the first transaction that was signed for it
+    sa.Column("version_id", sa.BigInteger),  # the transaction whose fee it has, where that is another
     sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
-    _amount("owed"),  # what clawback still waits for from it
-    sa.Column("invoice_account", sa.BigInteger),  # of the invoice that a refund gives back
+    _amount("owed"),  # what it still owes clawback
+    sa.Column("invoice_account", sa.BigInteger),  # of the invoice that it refunds
     sa.Column("invoice_index", sa.BigInteger),
     _text("reference"),
     _text("error"),
@@ -368,23 +351,14 @@ payments = sa.Table(
     ),
     sa.CheckConstraint("(transaction_id IS NULL) = (fee IS NULL)", name="signed"),
     sa.Index("payments_id_idx", "id"),
-    sa.Index("payments_pending_idx", "id", postgresql_where=sa.text("state = 'PENDING'")),
-    sa.Index(
-        "payments_transaction_idx", "transaction_id", postgresql_where=sa.text("transaction_id IS NOT NULL")
+    _index("payments_pending_idx", "id", where="state = 'PENDING'"),
+    _index("payments_transaction_idx", "transaction_id", where="transaction_id IS NOT NULL"),
+    _index("payments_cancelling_idx", "id", where="state = 'CANCELLING'"),
+    _index("payments_owed_idx", "account_id", where="owed > 0"),
+    _index(
+        "payments_expires_idx", "expires", where="expires IS NOT NULL AND state IN ('PENDING', 'PROCESSING')"
     ),
-    sa.Index("payments_cancelling_idx", "id", postgresql_where=sa.text("state = 'CANCELLING'")),
-    sa.Index("payments_owed_idx", "account_id", postgresql_where=sa.text("owed > 0")),
-    sa.Index(
-        "payments_expires_idx",
-        "expires",
-        postgresql_where=sa.text("expires IS NOT NULL AND state IN ('PENDING', 'PROCESSING')"),
-    ),
-    sa.Index(
-        "payments_invoice_idx",
-        "invoice_account",
-        "invoice_index",
-        postgresql_where=sa.text("invoice_index IS NOT NULL"),
-    ),
+    _index("payments_invoice_idx", "invoice_account", "invoice_index", where="invoice_index IS NOT NULL"),
 )
 
 payment_outputs = sa.Table(
@@ -406,37 +380,30 @@ transactions = sa.Table(
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
     sa.Column("txid", sa.LargeBinary, nullable=False, unique=True),
-    sa.Column("raw", sa.LargeBinary, nullable=False),  # signed: from now on only these bytes are ever sent
+    sa.Column("raw", sa.LargeBinary, nullable=False),  # signed: only these bytes are ever sent
     sa.Column("fee", Amount, nullable=False),
-    sa.Column(
-        "replaces", sa.BigInteger, index=True
-    ),  # the first transaction of these payments: pays them too, or cancels it
+    # The first transaction of the same payments, which this one replaces or cancels.
+    sa.Column("replaces", sa.BigInteger, index=True),
     sa.Column("pays", sa.Boolean, nullable=False, server_default="true"),  # false: it cancels
     sa.Column("sends", sa.Boolean, nullable=False),  # false for paytx: the caller sends it
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("height", sa.Integer),
     sa.Column("confirm_height", sa.Integer),
     sa.Column("conflict_height", sa.Integer),  # where another transaction spent one of its inputs
-    sa.Column(
-        "round", sa.Integer, nullable=False, server_default="0"
-    ),  # how often it was mined: part of entries' keys
-    sa.Column(
-        "ancestors", sa.Integer, nullable=False, server_default="1"
-    ),  # unmined ones when it was signed, and itself
-    sa.Column("tried", Time),  # when it was last given to the node
-    sa.Column("outbid", sa.Boolean, nullable=False, server_default="false"),  # then the node refused its fee
+    # How often it was mined: part of the entries' keys.
+    sa.Column("round", sa.Integer, nullable=False, server_default="0"),
+    # How many unmined ancestors it had when it was signed, itself included.
+    sa.Column("ancestors", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("tried", Time),  # when it was last offered to the node
+    sa.Column("outbid", sa.Boolean, nullable=False, server_default="false"),  # the node refused its fee
     _created(),
     sa.CheckConstraint("state IN ('signed', 'sent', 'mined', 'settled', 'dead')", name="state"),
     sa.CheckConstraint("(state IN ('mined', 'settled')) = (height IS NOT NULL)", name="height"),
-    sa.Index("transactions_unmined_idx", "tried", postgresql_where=sa.text("state IN ('signed', 'sent')")),
-    sa.Index("transactions_outbid_idx", "id", postgresql_where=sa.text("outbid")),
-    sa.Index("transactions_due_idx", "confirm_height", postgresql_where=sa.text("state = 'mined'")),
-    sa.Index("transactions_height_idx", "height", postgresql_where=sa.text("height IS NOT NULL")),
-    sa.Index(
-        "transactions_conflict_idx",
-        "conflict_height",
-        postgresql_where=sa.text("conflict_height IS NOT NULL"),
-    ),
+    _index("transactions_unmined_idx", "tried", where="state IN ('signed', 'sent')"),
+    _index("transactions_outbid_idx", "id", where="outbid"),
+    _index("transactions_due_idx", "confirm_height", where="state = 'mined'"),
+    _index("transactions_height_idx", "height", where="height IS NOT NULL"),
+    _index("transactions_conflict_idx", "conflict_height", where="conflict_height IS NOT NULL"),
 )
 
 transaction_inputs = sa.Table(
@@ -473,10 +440,10 @@ balances = sa.Table(
     sa.CheckConstraint(
         "account_id < 0 OR (available >= 0 AND incoming >= 0 AND held >= 0 AND outgoing >= 0)", name="floor"
     ),
-    postgresql_with=ROOMY,
+    postgresql_with=UPDATED_OFTEN,
 )
 
-# No foreign keys on entries and postings: their one writer holds the rows that they refer to.
+# Entries and postings have no foreign keys: their one writer locks the rows that they refer to.
 entries = sa.Table(
     "entries",
     metadata,
@@ -489,8 +456,8 @@ entries = sa.Table(
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
     _created(),
-    sa.Index("entries_reference_idx", "reference", "id", postgresql_where=sa.text("reference <> ''")),
-    postgresql_with=HISTORY,
+    _index("entries_reference_idx", "reference", "id", where="reference <> ''"),
+    postgresql_with=APPEND_ONLY,
 )
 
 postings = sa.Table(
@@ -509,7 +476,7 @@ postings = sa.Table(
     sa.Column("created", Time, nullable=False),
     sa.CheckConstraint("amount <> 0", name="amount"),
     sa.CheckConstraint("bucket IN ('available', 'incoming', 'held', 'outgoing')", name="bucket"),
-    postgresql_with=HISTORY,
+    postgresql_with=APPEND_ONLY,
 )
 
 # ---------------------------------------------------------------- money set aside
@@ -524,9 +491,8 @@ holds = sa.Table(
     sa.Column("remaining", Amount, nullable=False),  # still held
     _amount("captured"),
     sa.Column("state", sa.Text, nullable=False, server_default="HELD"),
-    sa.Column(
-        "moves", sa.Integer, nullable=False, server_default="0"
-    ),  # how often some of it moved: in entries' keys
+    # How often a part of it moved: part of the entries' keys.
+    sa.Column("moves", sa.Integer, nullable=False, server_default="0"),
     _text("reference_type"),
     _text("reference"),
     sa.Column("expires", Time),
@@ -538,9 +504,7 @@ holds = sa.Table(
     sa.CheckConstraint("(state = 'HELD') = (remaining > 0)", name="held"),
     sa.Index("holds_id_idx", "id", unique=True),
     sa.Index("holds_state_idx", "account_id", "state", "id"),
-    sa.Index(
-        "holds_expires_idx", "expires", postgresql_where=sa.text("state = 'HELD' AND expires IS NOT NULL")
-    ),
+    _index("holds_expires_idx", "expires", where="state = 'HELD' AND expires IS NOT NULL"),
 )
 
 escrows = sa.Table(
@@ -553,9 +517,9 @@ escrows = sa.Table(
     sa.Column("asset", sa.Text, nullable=False),
     sa.Column("amount", Amount, nullable=False),
     sa.Column("fee", Amount, nullable=False),  # the platform's, out of what the seller gets
-    sa.Column("hold_id", sa.BigInteger),  # what it was converted from
+    sa.Column("hold_id", sa.BigInteger),  # the hold that it was converted from
     sa.Column("state", sa.Text, nullable=False, server_default="LOCKED"),
-    _amount("to_seller"),  # what each got of it in the end; the platform got the rest
+    _amount("to_seller"),  # what each side got in the end; the platform got the rest
     _amount("to_buyer"),
     _text("reference_type"),
     _text("reference"),
@@ -578,18 +542,15 @@ seals = sa.Table(
     "seals",
     metadata,
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column(
-        "first_entry", sa.BigInteger, nullable=False
-    ),  # it covers the entries between the two, both included
+    # The seal covers the entries from this one to the last, both included.
+    sa.Column("first_entry", sa.BigInteger, nullable=False),
     sa.Column("last_entry", sa.BigInteger, nullable=False, unique=True),
     sa.Column("entries", sa.BigInteger, nullable=False),  # how many there are
-    sa.Column(
-        "hash", sa.LargeBinary, nullable=False
-    ),  # SHA-256 over the hash before it and those of the rows
-    sa.Column(
-        "marks", sa.LargeBinary, nullable=False
-    ),  # the first 8 bytes of each row's hash: they tell which was changed
-    sa.Column("treasury", JSONB, nullable=False),  # its balance up to here, by asset
+    # SHA-256 over the hash of the seal before and the hashes of the rows.
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    # The first 8 bytes of each row's hash: they show which row was changed.
+    sa.Column("marks", sa.LargeBinary, nullable=False),
+    sa.Column("treasury", JSONB, nullable=False),  # the treasury's balance up to here, by asset
     _created(),
 )
 
@@ -602,7 +563,7 @@ idempotency = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("thing", sa.Text),  # its id; null only inside the transaction that makes it
     sa.Column("created", Time, nullable=False, server_default=NOW, index=True),
-    postgresql_with=HISTORY,
+    postgresql_with=APPEND_ONLY,
 )
 
 # ---------------------------------------------------------------- events
@@ -630,7 +591,7 @@ events = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("created", Time, nullable=False),
-    postgresql_with=HISTORY,
+    postgresql_with=APPEND_ONLY,
 )
 
 sequencer = sa.Table(
@@ -650,19 +611,18 @@ webhook_endpoints = sa.Table(
     sa.Column("foreign_id", sa.Text),  # null: of every account
     sa.Column("secret", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, server_default="active"),
-    sa.Column(
-        "position", sa.BigInteger, nullable=False
-    ),  # it hears of nothing up to here, but for its backlogs
+    # It gets events after this position, and those of its backlogs.
+    sa.Column("position", sa.BigInteger, nullable=False),
     _created(),
     _text("description"),
-    _text("previous_secret"),  # signs as well until the time beside it
+    _text("previous_secret"),  # signs as well until previous_until
     sa.Column("previous_until", Time),
     sa.Column("legacy_base64_message", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("failing_since", Time),  # the first failure since the last success
     _text("disabled_reason"),
     sa.CheckConstraint("state IN ('active', 'disabled', 'deleted')", name="state"),
     sa.Index("webhook_endpoints_state_idx", "state", "id"),
-    sa.Index("webhook_endpoints_active_idx", "foreign_id", postgresql_where=sa.text("state = 'active'")),
+    _index("webhook_endpoints_active_idx", "foreign_id", where="state = 'active'"),
 )
 
 webhook_backlogs = sa.Table(
@@ -671,8 +631,8 @@ webhook_backlogs = sa.Table(
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("endpoint_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("position", sa.BigInteger, nullable=False),  # events up to here are done
-    sa.Column("until", sa.BigInteger, nullable=False),  # and this is the last of them
-    sa.Column("again", sa.Boolean, nullable=False),  # also what was delivered before
+    sa.Column("until", sa.BigInteger, nullable=False),  # the last event of the backlog
+    sa.Column("again", sa.Boolean, nullable=False),  # delivers again what was delivered before
     _created(),
 )
 
@@ -688,7 +648,7 @@ deliveries = sa.Table(
     _created(),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # attempts since it was last made due
     sa.CheckConstraint("state IN ('due', 'delivered', 'failed')", name="state"),
-    sa.Index("deliveries_due_idx", "endpoint_id", "next", postgresql_where=sa.text("state = 'due'")),
+    _index("deliveries_due_idx", "endpoint_id", "next", where="state = 'due'"),
     sa.Index("deliveries_state_idx", "endpoint_id", "state", "position"),
 )
 
@@ -701,7 +661,7 @@ attempts = sa.Table(
     sa.Column("at", Time, nullable=False),
     sa.Column("status", sa.Integer),  # null: no answer came
     sa.Column("milliseconds", sa.Integer, nullable=False),
-    sa.Column("response", sa.Text, nullable=False),  # the head of the answer, or what went wrong
+    sa.Column("response", sa.Text, nullable=False),  # the head of the answer, or the error
 )
 
 cursors = sa.Table(

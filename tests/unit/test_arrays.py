@@ -16,10 +16,10 @@ HOSTILE = ['"', "\\", '\\"', "", "NULL", "null", "{x,y}", "a,b", " a ", "é\n\t\
 
 
 async def back(engine: AsyncEngine, item: sa.types.TypeEngine[Any], values: list[Any]) -> list[Any]:
-    """What PostgreSQL makes of an array."""
-    asked = sa.select(sa.func.unnest(sa.literal(values, bulk.Array(item))).column_valued("value"))
+    """Return an array as PostgreSQL sends it back."""
+    query = sa.select(sa.func.unnest(sa.literal(values, bulk.Array(item))).column_valued("value"))
     async with engine.connect() as db:
-        return [bytes(one) if isinstance(one, memoryview) else one for one in await db.scalars(asked)]
+        return [bytes(value) if isinstance(value, memoryview) else value for value in await db.scalars(query)]
 
 
 @pytest.mark.parametrize(
@@ -69,16 +69,10 @@ def unescaped(text: str) -> str:
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_a_text_that_is_copied_arrives_as_it_was(engine: AsyncEngine, text: str) -> None:
     columns = ("kind", "cause_type", "cause_id", "key", "reference")
+    rows = [("K", "test", text, f"first {text}", text), ("K", "", "", "", "")]
+    stored = sa.select(*(entries.c[name] for name in columns)).order_by(entries.c.id)
     async with engine.begin() as db:
-        await copy.insert(
-            db, entries, columns, [("K", "test", text, f"first {text}", text), ("K", "", "", "", "")]
-        )
+        await copy.insert(db, entries, columns, rows)
 
     async with engine.connect() as db:
-        found = (
-            await db.execute(sa.select(*(entries.c[name] for name in columns)).order_by(entries.c.id))
-        ).all()
-    assert [tuple(row) for row in found] == [
-        ("K", "test", text, f"first {text}", text),
-        ("K", "", "", "", ""),
-    ]
+        assert [tuple(row) for row in await db.execute(stored)] == rows

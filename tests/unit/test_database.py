@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.db import reads
-from app.db.database import Database, DatabaseAway, unfit
+from app.db.database import Database, DatabaseUnavailable, unfit
 from app.db.embedded import server as postgres
 from app.db.engine import open_engine
 from tests import pooler, proxy
@@ -23,7 +23,7 @@ local all all trust
 host all keen 127.0.0.0/8 scram-sha-256
 host all all 127.0.0.0/8 trust
 """
-MADE = (
+SETUP = (
     "CREATE ROLE keen LOGIN PASSWORD 'hush'",
     "CREATE ROLE guest LOGIN",
     "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
@@ -33,28 +33,28 @@ MADE = (
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a PostgreSQL listens that asks one user for a password, and does not speak TLS."""
+    """The host of a PostgreSQL that asks one user for a password and does not speak TLS."""
     address = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
     home = tmp_path_factory.mktemp("guarded")
     server = postgres.Embedded(home, durable=False)
     server._settings["listen_addresses"] = address
     with server:
         (home / "postgres" / "pg_hba.conf").write_text(ACCESS)
-        asyncio.run(_made(server.url))
+        asyncio.run(_set_up(server.url))
         yield address
 
 
-async def _made(url: str) -> None:
+async def _set_up(url: str) -> None:
     engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
-        for statement in MADE:
+        for statement in SETUP:
             await connection.execute(sa.text(statement))
     await engine.dispose()
 
 
-async def refusal(url: str, between: str = "none") -> str:
-    with pytest.raises(DatabaseAway) as refused:
-        await Database(url, between).check()
+async def refusal(url: str, pooler_mode: str = "none") -> str:
+    with pytest.raises(DatabaseUnavailable) as refused:
+        await Database(url, pooler_mode).check()
     sentence = str(refused.value)
     assert sentence.startswith("The database of KENNEL_DATABASE_URL does not let us in: ")
     assert "\n" not in sentence
@@ -95,15 +95,15 @@ async def test_who_may_not_make_tables_is_told_to_own_the_database(host: str) ->
     guest = Database(f"postgresql://guest:hush@{host}/kennel")
     await guest.check()
 
-    with pytest.raises(DatabaseAway, match=r"its user may not make tables .*: make it the owner"):
+    with pytest.raises(DatabaseUnavailable, match=r"its user may not make tables .*: make it the owner"):
         await guest.upgrade()
 
 
 async def test_a_host_that_never_answers_is_given_up_and_the_next_one_is_asked(host: str) -> None:
     async with proxy.nobody() as (port, _):
         sentence = await refusal(f"postgresql://kennel:hush@127.0.0.1:{port}/kennel?connect_timeout=1")
-        both = f"postgresql://kennel:hush@127.0.0.1:{port},127.0.0.1:{free_ports(1)[0]},{host}/kennel?connect_timeout=1"
-        await Database(both).check()
+        hosts = f"127.0.0.1:{port},127.0.0.1:{free_ports(1)[0]},{host}"
+        await Database(f"postgresql://kennel:hush@{hosts}/kennel?connect_timeout=1").check()
 
     assert sentence == f"127.0.0.1:{port} does not answer."
 
@@ -116,17 +116,16 @@ def test_old_servers_other_encodings_and_standbys_are_unfit() -> None:
 
 
 async def test_the_url_s_options_reach_the_server(host: str) -> None:
-    engine = Database(
-        f"postgresql://kennel@{host}/kennel?application_name=till&options=-c%20geqo%3Doff"
-    ).engine(1)
+    options = "application_name=shop&options=-c%20geqo%3Doff"
+    engine = Database(f"postgresql://kennel@{host}/kennel?{options}").engine(1)
     async with engine.connect() as connection:
-        told = await connection.execute(
-            sa.text(
-                "SELECT current_setting('application_name'), current_setting('geqo'), current_setting('statement_timeout')"
-            )
-        )
-        assert tuple(told.one()) == ("till", "off", "20s")
+        shown = [
+            await connection.scalar(sa.text(f"SHOW {name}"))
+            for name in ("application_name", "geqo", "statement_timeout")
+        ]
     await engine.dispose()
+
+    assert shown == ["shop", "off", "20s"]
 
 
 async def test_an_engine_shows_no_password(engine: AsyncEngine) -> None:
@@ -139,7 +138,7 @@ async def test_an_engine_shows_no_password(engine: AsyncEngine) -> None:
 async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(
     database: str, tmp_path: Path
 ) -> None:
-    told = sa.text(
+    session = sa.text(
         "SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout'),"
         " current_setting('application_name'), (SELECT count(*) FROM pg_prepared_statements)"
     )
@@ -147,27 +146,27 @@ async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(
         engine = Database(url, "transaction").engine(40)
 
         async def ask(number: int) -> tuple[object, ...]:
-            async with reads(engine).connect() as one, engine.begin() as other:
-                assert await one.scalar(sa.text("SELECT :n + 0"), {"n": number}) == number
-                await other.execute(sa.text("SET LOCAL statement_timeout = 1234567"))
-                await one.rollback()
-                return tuple((await one.execute(told)).one())
+            async with reads(engine).connect() as reader, engine.begin() as writer:
+                assert await reader.scalar(sa.text("SELECT :n + 0"), {"n": number}) == number
+                await writer.execute(sa.text("SET LOCAL statement_timeout = 1234567"))
+                await reader.rollback()
+                return tuple((await reader.execute(session)).one())
 
-        found = {await ask(number) for number in range(5)}
+        sessions = {await ask(number) for number in range(5)}
         async with engine.connect() as connection:
-            found.add(tuple((await connection.execute(told)).one()))
+            sessions.add(tuple((await connection.execute(session)).one()))
         await asyncio.gather(*(_read(engine, number) for number in range(40)))
         await engine.dispose()
 
-    assert found == {("20s", "20s", "kennel", 0)}
+    assert sessions == {("20s", "20s", "kennel", 0)}
 
 
 async def _read(engine: AsyncEngine, number: int) -> None:
-    """Ask again and again what nobody else asks; one who is handed another's statement gets another's answer."""
+    """Run a statement that nobody else runs, again and again: another's statement would give another's answer."""
     for step in range(20):
         async with reads(engine).connect() as connection:
-            asked = sa.text(f"SELECT :given || ' {number}'")
-            assert await connection.scalar(asked, {"given": str(step)}) == f"{step} {number}"
+            query = sa.text(f"SELECT :step || ' {number}'")
+            assert await connection.scalar(query, {"step": str(step)}) == f"{step} {number}"
 
 
 @pooler.needed

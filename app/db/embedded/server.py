@@ -1,4 +1,4 @@
-"""The PostgreSQL that runs where no database is configured: a child of this process, reached by a socket only."""
+"""The PostgreSQL that runs where no database is configured: a child of this process behind a Unix socket."""
 
 import fcntl
 import os
@@ -22,11 +22,12 @@ ORPHAN_SECONDS = 15.0  # how long the remains of a killed predecessor may hold t
 STOP_SECONDS = 60.0
 PROBE_SECONDS = 0.02
 LOG_BYTES = 1 << 20
+INITDB = f"-U {NAME} --encoding=UTF8 --locale=C --data-checksums --auth-local=trust --auth-host=reject"
 REMAINS = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 
 
 class HomeTaken(programs.EmbeddedError):
-    """Another program runs a PostgreSQL under the same home."""
+    """Another process runs a PostgreSQL under the same home."""
 
 
 class Embedded:
@@ -35,8 +36,8 @@ class Embedded:
     def __init__(self, home: Path, bindir: Path | None = None, *, durable: bool = True) -> None:
         self.home = home.resolve()
         self._binaries = programs.find(bindir)
-        told = postgres_settings.of_memory(postgres_settings.memory_bytes())
-        self._settings = {**told, **({} if durable else postgres_settings.FORGETFUL)}
+        sized = postgres_settings.of_memory(postgres_settings.memory_bytes())
+        self._settings = {**sized, **({} if durable else postgres_settings.FORGETFUL)}
         self._owner = programs.FileOwner.choose()
         self._data = self.home / "postgres"
         self._log = self.home / "postgres.log"
@@ -46,7 +47,7 @@ class Embedded:
 
     @property
     def url(self) -> str:
-        """For SQLAlchemy."""
+        """The database's URL, for SQLAlchemy."""
         return _url(self._sockets)
 
     def __enter__(self) -> Self:
@@ -61,7 +62,7 @@ class Embedded:
         self.stop()
 
     def start(self) -> None:
-        """Make the database if there is none, start it, and return when it answers; EmbeddedError says why not."""
+        """Create the database if there is none, start it and wait until it answers; raises EmbeddedError."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(self.home)
         self._sockets = _socket_folder(self.home, self._owner)
@@ -75,14 +76,14 @@ class Embedded:
         self._wait()
 
     def step(self) -> bool:
-        """Start the server again if it has ended; True if it had. From the main thread, like all starts."""
+        """Start the server again if it has ended, and return whether it had. Call it from the main thread."""
         if self._process is None or self._process.poll() is None:
             return False
         self._spawn()
         return True
 
     def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back, nothing is replayed at the next start."""
+        """Shut down fast: open transactions are rolled back, and the next start has nothing to replay."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -96,34 +97,30 @@ class Embedded:
         self._process = self._lock = None
 
     def _create(self) -> None:
-        """In a folder of another name, so that a start that was cut short is made again from nothing."""
+        """Create the data in a folder of another name, so that a start that was cut short begins again."""
         new = self.home / "postgres.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         self._owner.take(new)
-        options = (
-            f"-U {NAME} --encoding=UTF8 --locale=C --data-checksums --auth-local=trust --auth-host=reject"
-        )
         sync = ["--no-sync"] if "fsync" in self._settings else []
-        self._run(["initdb", *options.split(), *sync], new)
+        self._run(["initdb", *INITDB.split(), *sync], new)
         self._run(["postgres", "--single", "postgres"], new, f"CREATE DATABASE {NAME}\n")
         new.rename(self._data)
 
     def _run(self, command: list[str], folder: Path, text: str = "") -> None:
         program = self._binaries.folder / command[0]
         process = self._owner.start([program, *command[1:]], folder, subprocess.PIPE, subprocess.PIPE)
-        said = process.communicate(text.encode())[0].decode(errors="replace")
-        if process.returncode != 0 or "ERROR:" in said:
-            raise programs.EmbeddedError(
-                f"{command[0]} failed with {process.returncode}: {said.strip()[-300:]}"
-            )
+        output = process.communicate(text.encode())[0].decode(errors="replace").strip()
+        if process.returncode != 0 or "ERROR:" in output:
+            raise programs.EmbeddedError(f"{command[0]} failed with {process.returncode}: {output[-300:]}")
 
     def _check(self) -> None:
-        made_by = (self._data / "PG_VERSION").read_text().strip()
-        if made_by != self._binaries.major:
+        version, binaries = (self._data / "PG_VERSION").read_text().strip(), self._binaries
+        if version != binaries.major:
             raise programs.EmbeddedError(
-                f"The database in {self._data} is of PostgreSQL {made_by} and the programs in {self._binaries.folder} are "
-                f"{self._binaries.version}: set KENNEL_PG_BINDIR to those of {made_by}, or move the database with pg_dump."
+                f"The database in {self._data} is of PostgreSQL {version}"
+                f" and the programs in {binaries.folder} are {binaries.version}:"
+                f" set KENNEL_PG_BINDIR to those of {version}, or move the database with pg_dump."
             )
         if self._data.stat().st_uid == self._owner.uid:
             return
@@ -134,7 +131,7 @@ class Embedded:
         self._owner.take(self._data)
 
     def _spawn(self) -> None:
-        self._forget_recycled_pid()
+        self._remove_recycled_pid()
         settings = {**self._settings, "unix_socket_directories": str(self._sockets)}
         options = [f"--{name}={value}" for name, value in settings.items()]
         program = self._binaries.folder / "postgres"
@@ -143,8 +140,8 @@ class Embedded:
                 [program, *options], self._data, subprocess.DEVNULL, log.fileno()
             )
 
-    def _forget_recycled_pid(self) -> None:
-        """After a reboot the number in postmaster.pid may be that of a stranger, whom PostgreSQL would take for itself."""
+    def _remove_recycled_pid(self) -> None:
+        """Remove a postmaster.pid with the number of another program: PostgreSQL would take it for itself."""
         program = Path(f"/proc/{self._pid()}/comm")
         if program.exists() and program.read_text().strip() != "postgres":
             (self._data / "postmaster.pid").unlink()
@@ -160,10 +157,10 @@ class Embedded:
         while not self._answers():
             waited = time.monotonic() - began
             if self._ended():
-                said = self._log.read_text(errors="replace")[-1000:]
-                if waited > ORPHAN_SECONDS or not any(remains in said for remains in REMAINS):
+                log = self._log.read_text(errors="replace")[-1000:]
+                if waited > ORPHAN_SECONDS or not any(remains in log for remains in REMAINS):
                     raise programs.EmbeddedError(
-                        f"PostgreSQL does not start, its log {self._log} ends with: {said[-300:].strip()}"
+                        f"PostgreSQL does not start, its log {self._log} ends with: {log[-300:].strip()}"
                     )
                 time.sleep(PROBE_SECONDS)
                 self._spawn()
@@ -177,15 +174,15 @@ class Embedded:
         return self._process is None or self._process.poll() is not None
 
     def _answers(self) -> bool:
-        """Whether our own child, not a predecessor that is shutting down, lets us in."""
+        """Whether our own child, and not a predecessor that is shutting down, lets us in."""
         if self._process is None or self._pid() != self._process.pid:
             return False
-        words = b"user\0" + NAME.encode() + b"\0database\0" + NAME.encode() + b"\0\0"
+        parameters = b"user\0%b\0database\0%b\0\0" % (NAME.encode(), NAME.encode())
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(1)
             try:
                 probe.connect(str(self._sockets / ".s.PGSQL.5432"))
-                probe.sendall(struct.pack("!II", len(words) + 8, 3 << 16) + words)
+                probe.sendall(struct.pack("!II", len(parameters) + 8, 3 << 16) + parameters)
                 return probe.recv(1) == b"R"
             except OSError:
                 return False
@@ -199,7 +196,7 @@ def running(home: Path, bindir: Path | None = None, *, durable: bool = True) -> 
 
 
 def url_of_another(home: Path) -> str:
-    """Return the URL of the PostgreSQL that another program runs under `home`: for commands that run beside it."""
+    """Return the URL of the PostgreSQL that another process runs under `home`, for commands beside it."""
     return _url(_socket_path(home.resolve()))
 
 
@@ -220,7 +217,7 @@ def _lock(home: Path) -> int:
 
 
 def _socket_folder(home: Path, owner: programs.FileOwner) -> Path:
-    """Make one with a short path (a socket's is at most 107 bytes), of this home only, and closed to others."""
+    """Make a folder of this home with a short path (a socket's is at most 107 bytes), closed to others."""
     folder = _socket_path(home)
     folder.mkdir(mode=0o700, exist_ok=True)
     programs.trust(folder, {os.geteuid(), owner.uid})

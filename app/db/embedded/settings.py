@@ -1,4 +1,4 @@
-"""What the embedded PostgreSQL is told on its command line, so that an upgrade of Kennel upgrades it."""
+"""The settings on the embedded PostgreSQL's command line: an upgrade of Kennel upgrades them."""
 
 import os
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Final
 
 _MB: Final = 1024 * 1024
 LEAST_BUFFERS, MOST_BUFFERS = 128 * _MB, 4096 * _MB
-"""PostgreSQL's own default, and what the balances and indexes of a few million accounts fit into, beside all that is written about them."""
+"""PostgreSQL's own default; and enough for the balances and indexes of a few million accounts under load."""
 LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where a container finds how much memory it may use (cgroup v2, and v1)."""
+"""The files with a container's memory limit (cgroup v2, and v1)."""
 
 # Statements stay out of the log (log_min_messages).
 _ALWAYS: Final = {
@@ -17,10 +17,10 @@ _ALWAYS: Final = {
     "unix_socket_permissions": "0700",
     "max_connections": "100",
     "random_page_cost": "1.1",
-    "max_wal_size": "2GB",  # only a great load writes so much between two checkpoints; more of those would cost it half
-    "wal_compression": "on",  # a whole page, as it is written after a checkpoint, takes a fifth of the bytes, and 0.15 ms
+    "max_wal_size": "2GB",  # a great load would run at half speed with more checkpoints
+    "wal_compression": "on",  # a page after a checkpoint takes a fifth of the bytes, and 0.15 ms
     "jit": "off",
-    "autovacuum_naptime": "5s",  # the outbox is emptied all the time, and history vacuumed best before a checkpoint
+    "autovacuum_naptime": "5s",  # the outbox empties all the time; vacuum is best before a checkpoint
     "max_parallel_workers_per_gather": "0",  # /dev/shm of a container is 64 MB
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -28,14 +28,14 @@ _ALWAYS: Final = {
     "log_checkpoints": "off",
 }
 FORGETFUL: Final = {"fsync": "off", "full_page_writes": "off"}
-"""Survives the death of every process, not of the machine."""
+"""Committed rows survive the death of every process, not of the machine."""
 
 
 def of_memory(size_bytes: int) -> Mapping[str, str]:
     """Return the settings for a machine with so much memory.
 
-    An eighth of it for PostgreSQL's own cache, half of what its manual proposes where it has the machine to itself
-    ("shared_buffers"): too little, and each transfer among a million accounts reads and writes pages again and again.
+    PostgreSQL's own cache gets an eighth of it: half of what its manual proposes for a machine of its own
+    ("shared_buffers"). With too little, each transfer among a million accounts reads and writes pages again.
     """
     buffers = min(max(size_bytes // 8, LEAST_BUFFERS), MOST_BUFFERS)
     cached = max(size_bytes // 2, 2 * buffers)
@@ -43,14 +43,14 @@ def of_memory(size_bytes: int) -> Mapping[str, str]:
 
 
 def memory_bytes() -> int:
-    """Return how much memory there is for all that runs here: the machine's, or less in a container with a limit."""
+    """Return the memory of the machine, or of the container where that is less."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min([machine, *filter(None, map(_limit, LIMITS))])
 
 
-def _limit(told: Path) -> int:
+def _limit(file: Path) -> int:
     """Read a limit; 0 where there is none."""
     try:
-        return int(told.read_text())
+        return int(file.read_text())
     except (OSError, ValueError):  # no such file, or "max"
         return 0

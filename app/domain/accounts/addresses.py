@@ -122,7 +122,7 @@ async def page(db: Db, network: Network, foreign_id: str, after: AddressCursor, 
 def _of_branch(account: int, branch: int, after: int, limit: int) -> sa.Select[Any]:
     here = (addresses.c.account_id == account, addresses.c.branch == branch, addresses.c.index > after)
     page = sa.select(addresses.c.index).where(*here).order_by(addresses.c.index).limit(limit)
-    shown = sa.select(addresses, _used().label("used")).where(*here, bulk.one_of(addresses.c.index, page))
+    shown = sa.select(addresses, _used().label("used")).where(*here, bulk.among(addresses.c.index, page))
     return shown.order_by(addresses.c.index)
 
 

@@ -80,7 +80,7 @@ async def find(db: Db, blocks: Iterable[Spends], final: int) -> Watches:
     if not await db.scalar(_ANY):
         return watches
     spends = [spend for block in blocks for spend in block]
-    given = {f"given_{name}": [getattr(outpoint, name) for outpoint, _ in spends] for name in _KEY}
+    given = {f"input_{name}": [getattr(outpoint, name) for outpoint, _ in spends] for name in _KEY}
     for row in await bulk.fetch_all(db, _MATCHED, given):
         watches.waiting.setdefault(Outpoint(bytes(row["txid"]), row["vout"]), set()).add(bytes(row["by"]))
     watches.lost = {

@@ -63,7 +63,7 @@ _OWNED: Final = sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount).filter
 async def assets(db: Db, changes: BlockEffects) -> int:
     """Return what the rows that `changes` touches amount to, as they are written; read it before and after."""
     given = {
-        f"given_{name}": [getattr(outpoint, name) for outpoint in sorted(changes.moved)] for name in _KEYS
+        f"input_{name}": [getattr(outpoint, name) for outpoint in sorted(changes.moved)] for name in _KEYS
     }
     sent = [sending.id for sending in changes.sendings.changed]
     return int(await db.scalar(_KEPT, {**given, "transactions": sent}) or 0)
@@ -71,7 +71,7 @@ async def assets(db: Db, changes: BlockEffects) -> int:
 
 async def liabilities(db: Db, numbers: Sequence[int]) -> int:
     """Return by how much the entries with these numbers changed what customers and clawback own."""
-    return int(await db.scalar(_OWNED, {"given_entry_id": list(numbers)}) or 0)
+    return int(await db.scalar(_OWNED, {"input_entry_id": list(numbers)}) or 0)
 
 
 async def moved(db: Db) -> ReserveChange | None:

@@ -86,7 +86,7 @@ async def page(db: Db, wanted: EscrowFilter, before: int, limit: int) -> list[Es
     if any(name and name not in owners for _, name in sides):
         return []
     known = [(column, owners[name].id) for column, name in sides if name]
-    shown = bulk.one_of(escrows.c.id, _newest(wanted, known, before, limit))
+    shown = bulk.among(escrows.c.id, _newest(wanted, known, before, limit))
     return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(escrows.c.id.desc()))]
 
 

@@ -142,7 +142,7 @@ async def page(db: Db, foreign_id: str, before: int, limit: int, state: str = ""
     same: dict[str, int | str] = {"account_id": account.id} | ({"state": state} if state else {})
     columns = [holds.c[name] for name in (*same, "id")]
     found = index_pages.newest(sa.select(holds.c.id), columns, [*same.values()], before, limit)
-    shown = bulk.one_of(holds.c.id, found)
+    shown = bulk.among(holds.c.id, found)
     return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(holds.c.id.desc()))]
 
 

@@ -38,7 +38,7 @@ async def page(
     """Return the account's invoices from key index `first` on, in that order."""
     account = await accounts.fetch(db, foreign_id)
     found = await _indexes(db, account.id, first, limit, wanted)
-    shown = invoice.SHOWN.where(invoices.c.account_id == account.id, bulk.one_of(invoices.c.index, found))
+    shown = invoice.SHOWN.where(invoices.c.account_id == account.id, bulk.among(invoices.c.index, found))
     return [invoice.of(network, row) for row in await bulk.fetch_all(db, shown.order_by(invoices.c.index))]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, bulk, to_be_done_again
+from app.db import Db, bulk, serialization_failure
 from app.db.tables import Time, balances
 from app.domain.ledger.journal import Balance, BalanceKey
 
@@ -77,7 +77,7 @@ async def lock(db: Db, keys: Sequence[BalanceKey]) -> LockedBalances:
     await db.execute(_MAKE, bulk.columns(_KEY, missing))
     made = await _locked(db, _LOCK_WITHOUT_WAITING, missing)
     if len(made.rows) < len(missing):
-        raise to_be_done_again("balances were made and locked by others meanwhile")
+        raise serialization_failure("balances were made and locked by others meanwhile")
     return LockedBalances(
         locked.balances | made.balances, locked.rows | made.rows, max(locked.latest, made.latest)
     )
@@ -124,10 +124,10 @@ async def move(
 
 @cache
 def _moving(columns: tuple[str, ...]) -> sa.Update:
-    rows = sa.bindparam("given_row", type_=bulk.Array(bulk.RowId()))
-    values = [sa.bindparam(f"given_{name}", type_=bulk.BIGINTS) for name in columns]
+    rows = sa.bindparam("input_row", type_=bulk.Array(bulk.RowId()))
+    values = [sa.bindparam(f"input_{name}", type_=bulk.BIGINTS) for name in columns]
     typed: list[sa.ColumnClause[Any]] = [sa.column("row", bulk.RowId())]
     typed += [sa.column(name, sa.BigInteger) for name in columns]
-    new_values = sa.func.unnest(rows, *values).table_valued(*typed, name="given").render_derived()
+    new_values = sa.func.unnest(rows, *values).table_valued(*typed, name="input").render_derived()
     new = {name: new_values.c[name] for name in columns} | {"updated": sa.bindparam("time", type_=Time)}
     return sa.update(_ROWS).values(new).where(_ROWS.c.ctid == new_values.c.row)

@@ -42,13 +42,13 @@ async def keep_change(db: Db, numbers: Sequence[int]) -> None:
 
 _COPIED: Final = ("fee", "pays", "sends", "ancestors")
 _GIVEN: Final = sa.func.unnest(
-    sa.bindparam("given_same", type_=bulk.BIGINTS),
-    sa.bindparam("given_txid", type_=bulk.BYTES),
-    sa.bindparam("given_raw", type_=bulk.BYTES),
-    sa.bindparam("given_state", type_=bulk.TEXTS),
+    sa.bindparam("input_same", type_=bulk.BIGINTS),
+    sa.bindparam("input_txid", type_=bulk.BYTES),
+    sa.bindparam("input_raw", type_=bulk.BYTES),
+    sa.bindparam("input_state", type_=bulk.TEXTS),
 ).table_valued(
     sa.column("same", sa.BigInteger), sa.column("txid", sa.LargeBinary), sa.column("raw", sa.LargeBinary),
-    sa.column("state", sa.Text), name="given",
+    sa.column("state", sa.Text), name="input",
 ).render_derived()  # fmt: skip
 _FIRST: Final = sa.func.coalesce(transactions.c.replaces, transactions.c.id)
 _MADE: Final = sa.select(

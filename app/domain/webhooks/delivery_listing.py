@@ -105,7 +105,7 @@ async def page(
     same: dict[str, int | str] = {"endpoint_id": endpoint_id} | ({} if state is None else {"state": state})
     columns = [deliveries.c[name] for name in (*same, "position")]
     page = index_pages.newest(sa.select(deliveries.c.position), columns, [*same.values()], before, limit)
-    shown = _SHOWN.where(deliveries.c.endpoint_id == endpoint_id, bulk.one_of(deliveries.c.position, page))
+    shown = _SHOWN.where(deliveries.c.endpoint_id == endpoint_id, bulk.among(deliveries.c.position, page))
     rows = await bulk.fetch_all(db, shown.order_by(deliveries.c.position.desc()))
     return await _records(db, endpoint_id, rows)
 

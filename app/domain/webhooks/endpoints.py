@@ -106,7 +106,7 @@ async def page(db: Db, after: int, limit: int) -> list[Endpoint]:
         sa.select(webhook_endpoints.c.id), columns, [state.c.text], (after + 1, 2**63 - 1), limit
     )
     ids = index_pages.of_each(state, page, limit, newest_first=False)
-    found = _THERE.where(bulk.one_of(webhook_endpoints.c.id, ids)).order_by(webhook_endpoints.c.id)
+    found = _THERE.where(bulk.among(webhook_endpoints.c.id, ids)).order_by(webhook_endpoints.c.id)
     return [Endpoint.of(row) for row in await bulk.fetch_all(db, found)]
 
 

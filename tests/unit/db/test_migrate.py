@@ -25,7 +25,8 @@ CATALOGUE = (
     """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
        WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
     "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
-    """SELECT relname, unnest(reloptions) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2""",
+    """SELECT relname, unnest(reloptions) FROM pg_class
+       WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2""",
 )
 GUARDED = {
     "entries": "entries_append_only",
@@ -37,10 +38,10 @@ GUARDED = {
 
 
 async def catalogue(engine: AsyncEngine) -> list[Sequence[sa.Row[tuple[object, ...]]]]:
-    """Every column, constraint, index and storage parameter, as PostgreSQL writes them; of the migrations' own table nothing."""
+    """Every column, constraint, index and storage parameter as PostgreSQL writes it, without Alembic's table."""
     async with engine.connect() as db:
-        found = [(await db.execute(sa.text(query))).all() for query in CATALOGUE]
-    return [[row for row in rows if row[0] != "alembic_version"] for rows in found]
+        relations = [(await db.execute(sa.text(query))).all() for query in CATALOGUE]
+    return [[row for row in rows if row[0] != "alembic_version"] for rows in relations]
 
 
 async def test_the_migrations_build_exactly_what_the_tables_of_the_code_say(engine: AsyncEngine) -> None:
@@ -108,7 +109,7 @@ async def test_an_empty_database_is_migrated_once_by_all_who_start_together(engi
 async def test_accounts_count_on_that_were_counted_before_events_counted_themselves(
     engine: AsyncEngine,
 ) -> None:
-    """Of the first account the oldest events were forgotten, of the second all; of the first one was told since."""
+    """Account 1 lost its oldest events and has one since; account 2 lost them all."""
     before = """
         CREATE INDEX events_foreign_id_position_idx ON events (foreign_id, position);
         INSERT INTO sequencer (account_id, last) VALUES (1, 7), (2, 5);
@@ -139,18 +140,19 @@ def _migration(revision: str) -> Any:
 
 async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(engine: AsyncEngine) -> None:
     module = _migration("0007")
-    made = """
+    inserts = """
         INSERT INTO accounts (id, foreign_id, xpub, address) VALUES (0, 'shop', '', '');
         INSERT INTO payments (account_id, id, kind, state, amount, reserved, explicit_fee, max_fee)
         SELECT 0, n, 'pay', 'BROADCAST', 9, 9, 0, 1 FROM generate_series(1, 3) n;
         INSERT INTO entries (kind, cause_type, cause_id, key) VALUES
             ('PAYMENT_REVIVED', 'payment', '2', 'a'), ('PAYMENT_REVIVED', 'payment', '2', 'b'),
             ('DEPOSIT_UNDONE', 'deposit', 'ab:0', 'c'), ('PAYMENT_REVIVED', 'payment', '3', 'd');
-        INSERT INTO postings SELECT -3, 'DOGE', id, id, 'available', -id, 0, 0, 0, 0, now() FROM entries WHERE key <> 'd'
+        INSERT INTO postings SELECT -3, 'DOGE', id, id, 'available', -id, 0, 0, 0, 0, now()
+        FROM entries WHERE key <> 'd'
     """
 
     async with engine.begin() as db:
-        for statement in made.split(";"):
+        for statement in inserts.split(";"):
             await db.execute(sa.text(statement))
         await db.execute(module.OWED.bindparams(clawback=module.CLAWBACK))
         owed = list(await db.scalars(sa.text("SELECT owed FROM payments ORDER BY id")))
@@ -161,34 +163,26 @@ async def test_what_clawback_was_charged_for_payments_before_is_owed_by_them(eng
 async def test_requests_whose_keys_were_stored_with_a_blank_at_their_end_are_known_without_it(
     engine: AsyncEngine,
 ) -> None:
-    """Of the last two only the ledger remembers the keys; it never forgets, and so nothing is transferred twice."""
+    """Only the ledger remembers the last two keys; it never forgets, so nothing is transferred twice."""
     module = _migration("0021")
-    made = """
-        INSERT INTO idempotency (scope, key, fingerprint, kind, thing) SELECT 'admin', key, 'same', 'payment', key
-        FROM unnest(ARRAY['wd-901 ', 'list  :0', 'list  :1', 'both', 'both ', 'plain', 'in side']) AS key;
+    inserts = """
+        INSERT INTO idempotency (scope, key, fingerprint, kind, thing)
+        SELECT 'admin', key, 'same', 'payment', key FROM unnest(ARRAY['wd-901 ', 'list  :0', 'list  :1', 'both', 'both ', 'plain', 'in side']) AS key;
         INSERT INTO entries (kind, cause_type, cause_id, key) VALUES
-            ('TRANSFER', 'request', 'x', 'transfer:admin:old '), ('TRANSFER', 'request', 'x', 'transfer:admin:old list :7')
+            ('TRANSFER', 'request', 'x', 'transfer:admin:old '),
+            ('TRANSFER', 'request', 'x', 'transfer:admin:old list :7')
     """
 
     async with engine.begin() as db:
-        for statement in made.split(";"):
+        for statement in inserts.split(";"):
             await db.exec_driver_sql(statement)
         for statement in (module.KEYS, module.TRANSFERS):
             await db.execute(sa.text(statement))
         await idempotency.forget_old(db)
-        names = (
-            "wd-901",
-            "wd-901 ",
-            "list:0",
-            "list:1",
-            "both",
-            "plain",
-            "in side",
-            "old",
-            "old list:7",
-            "new",
-        )
-        claims = [Claim("admin", name, b"same") for name in names]
+        keys = [
+            "wd-901", "wd-901 ", "list:0", "list:1", "both", "plain", "in side", "old", "old list:7", "new"
+        ]  # fmt: skip
+        claims = [Claim("admin", key, b"same") for key in keys]
         known = await idempotency.claim(db, "payment", dict.fromkeys(claims))
 
     assert {claim.key: str(outcome) for claim, outcome in known.items()} == {

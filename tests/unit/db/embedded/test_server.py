@@ -33,7 +33,7 @@ except programs.EmbeddedError as sentence:
 
 
 class Program:
-    """A program that keeps a PostgreSQL under `home` until it is told to stop."""
+    """A program that runs a PostgreSQL under `home` until its input ends."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -70,7 +70,7 @@ class Program:
 
 @contextmanager
 def program(home: Path) -> Iterator[Program]:
-    """Started, and stopped by the end of its input."""
+    """Start a program, and end its input after the block."""
     started = Program(home)
     try:
         yield started
@@ -78,10 +78,10 @@ def program(home: Path) -> Iterator[Program]:
         started.process.communicate(timeout=60)
 
 
-def comes_true(claim: Callable[[], bool], seconds: float = 20) -> bool:
+def comes_true(condition: Callable[[], bool], seconds: float = 20) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if claim():
+        if condition():
             return True
         time.sleep(0.01)
     return False
@@ -96,7 +96,7 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """So deep that no socket could lie in it."""
+    """A path that is too long for a socket."""
     return tmp_path / ("a" * 60) / ("b" * 60) / ".kennel"
 
 
@@ -151,7 +151,7 @@ async def test_a_killed_server_is_started_again_with_its_rows(home: Path) -> Non
         os.kill(started.postmaster(), signal.SIGKILL)
 
         assert comes_true(started.step)
-        assert await asked_until_it_answers(started, "SELECT n FROM kept") == 7
+        assert await ask_until_it_answers(started, "SELECT n FROM kept") == 7
 
 
 async def test_server_and_program_killed_together_start_again_while_orphans_hold_the_memory(
@@ -167,7 +167,7 @@ async def test_server_and_program_killed_together_start_again_while_orphans_hold
         assert await restarted.ask("SELECT n FROM kept") == 7
 
 
-async def asked_until_it_answers(started: Program, question: str) -> object:
+async def ask_until_it_answers(started: Program, question: str) -> object:
     deadline = time.monotonic() + 20
     while True:
         try:
@@ -203,9 +203,8 @@ async def test_a_start_that_was_cut_short_is_made_again_from_nothing(home: Path)
 def test_a_process_that_got_the_number_of_a_dead_server_does_not_stop_the_start(home: Path) -> None:
     with program(home):
         lock = (home / "postgres" / "postmaster.pid").read_text()
-    owner = (
-        programs.FileOwner.choose().uid if os.geteuid() == 0 else None
-    )  # PostgreSQL asks only after its own user
+    # PostgreSQL looks only for processes of its own user.
+    owner = programs.FileOwner.choose().uid if os.geteuid() == 0 else None
     stranger = subprocess.Popen(["sleep", "60"], user=owner)
     (home / "postgres" / "postmaster.pid").write_text(lock.replace(lock.split("\n")[0], str(stranger.pid), 1))
 

@@ -20,16 +20,16 @@ def test_what_may_lie_in_memory_is_at_least_what_is_kept_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "much"), [("536870912\n", 512 * 1024**2), ("max\n", None), (f"{2**62}\n", None)]
+    ("limit", "expected"), [("536870912\n", 512 * 1024**2), ("max\n", None), (f"{2**62}\n", None)]
 )
 def test_a_containers_limit_counts_where_it_is_less(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, much: int | None
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: str, expected: int | None
 ) -> None:
     monkeypatch.setattr(settings, "LIMITS", (tmp_path / "nowhere",))
     machine = settings.memory_bytes()
-    (tmp_path / "limit").write_text(said)
+    (tmp_path / "limit").write_text(limit)
     monkeypatch.setattr(settings, "LIMITS", (tmp_path / "nowhere", tmp_path / "limit"))
 
-    found = settings.memory_bytes()
+    memory = settings.memory_bytes()
 
-    assert found == (much or machine)
+    assert memory == (expected or machine)
