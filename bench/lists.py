@@ -9,7 +9,8 @@ from statistics import median, quantiles
 import sqlalchemy as sa
 from rich.console import Console
 
-from app.api import parameters
+from app.api import addresses, assets, cursors
+from app.domain.accounts import AddressCursor
 from bench import load, many_rows, programs
 from bench.figures import Figure
 from bench.programs import Testbed
@@ -23,7 +24,7 @@ LIMIT_MS = 100.0
 
 _TIMES = ("", "from=2026-01-05T00:00:00Z", "to=2025-01-01T00:00:00Z", "from=2030-01-01T00:00:00Z",
           "from=2026-01-05T00:00:00Z&to=2026-01-05T00:00:01Z", "from=2026-01-05T00:00:00.1Z&to=2026-01-05T00:00:00.2Z")  # fmt: skip
-_MIDDLE = ("", f"cursor={parameters.opaque(str(ROWS // 2))}")
+_MIDDLE = ("", f"cursor={cursors.IDS.write(ROWS // 2)}")
 _TYPES = ("", "types=INV", "types=ACC_CREATED", "types=DEPOSIT_CONFIRMED")
 
 
@@ -43,8 +44,8 @@ _TRANSFERS = (_REFERENCES, _named("asset", "DOGE", "COIN_1"), _TIMES)
 
 LISTS: Mapping[str, Sequence[str]] = {
     "accounts": _all_of("/accounts", _MIDDLE),
-    "addresses": _all_of(f"{_OF_SHOP}/addresses", ["", f"cursor={parameters.opaque(f'0 {ROWS - 1}')}"]),
-    "assets": _all_of("/assets", ["", f"cursor={parameters.opaque('COIN_5')}"]),
+    "addresses": _all_of(f"{_OF_SHOP}/addresses", ["", f"cursor={addresses.ADDRESSES.write(AddressCursor(0, ROWS - 1))}"]),
+    "assets": _all_of("/assets", ["", f"cursor={assets.CURSORS.write('COIN_5')}"]),
     "balances": [f"{_OF_SHOP}/balances", f"{_OF_SHOP}/balances?at=2026-01-05T00:00:00Z", "/balances/system"],
     "deliveries": _all_of("/webhooks/1/deliveries", _MIDDLE, _named("state", "delivered", "failed", "due")),
     "deposits": _all_of(f"{_OF_SHOP}/deposits"),

@@ -8,7 +8,7 @@ from statistics import median
 
 import sqlalchemy as sa
 
-from app.api import parameters
+from app.api import cursors
 from bench import filling, invoices, load, programs
 from bench.figures import Figure
 from bench.programs import Testbed
@@ -28,7 +28,7 @@ REQUESTS: Mapping[str, Ask] = {
     "get_balance": lambda n, _: load.get(f"/account/shop-{n}/balance"),
     "get_account": lambda n, _: load.get(f"/account/shop-{n}"),
     "list_invoices": lambda n, _: load.get(f"/account/shop-{n}/invoices"),
-    "list_accounts": lambda n, _: load.get(f"/accounts?limit=10&cursor={parameters.opaque(str(n))}"),
+    "list_accounts": lambda n, _: load.get(f"/accounts?limit=10&cursor={cursors.IDS.write(n)}"),
 }
 
 

@@ -1,7 +1,7 @@
 """Accounts over HTTP."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastapi import APIRouter
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from app import money
-from app.api import fast_route, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fast_route, idempotency_keys, parameters, request_body, responses
 from app.api.context import Given, Reading
 from app.api.fields import GivenIn, KoinuIn, KoinuOut, Label, Link, ShownOut, Text
 from app.domain import accounts, ledger
@@ -150,23 +150,8 @@ class ListedAccount(AccountView):
     balances: list[ListedBalance]
 
 
-class AccountPage(responses.View):
+class AccountPage(cursors.Page[ListedAccount]):
     """A page of accounts, oldest first."""
-
-    items: list[ListedAccount]
-    cursor: str
-
-    @classmethod
-    def of(
-        cls, found: Sequence[accounts.Account], held: Mapping[int, Sequence[ledger.Holding]], limit: int
-    ) -> "AccountPage":
-        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
-        more = len(found) > limit
-        shown = [
-            ListedAccount(**_fields(account), balances=BalanceList.of(held[account.id]).items)
-            for account in found[:limit]
-        ]
-        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
 
 
 def _fields(account: accounts.Account) -> dict[str, Any]:
@@ -224,10 +209,12 @@ async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parame
 
 
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
-async def list_accounts(
-    db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10
-) -> Response:
+async def list_accounts(db: Reading, request: cursors.ById) -> Response:
     """Oldest first."""
-    found = await accounts.page(db, cursor, limit + 1)
-    held = await ledger.of_accounts(db, [account.id for account in found])
-    return responses.show(AccountPage.of(found, held, limit))
+    page = await accounts.page(db, request)
+    holdings = await ledger.of_accounts(db, [account.id for account in page.items])
+
+    def listed(account: accounts.Account) -> ListedAccount:
+        return ListedAccount(**_fields(account), balances=BalanceList.of(holdings[account.id]).items)
+
+    return responses.show(AccountPage.of(page, listed, cursors.IDS))

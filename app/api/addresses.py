@@ -1,28 +1,32 @@
 """Deposit addresses over HTTP, and what came to an account."""
 
-import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import ConfigDict
 from starlette.responses import Response
 
-from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.context import Given, Reading
 from app.api.qr import PNG_RESPONSE, ColourText, payment_uri
 from app.domain import accounts, blocks
 from app.domain.accounts import Address, AddressCursor, addresses
-from app.domain.blocks import NEWEST, Arrival, DepositCursor
-from app.domain.dogecoin import Outpoint
+from app.domain.blocks import Arrival, DepositCursor
+from app.domain.pages import PageRequest
 
 admin = APIRouter()
 public = APIRouter()
 
-_FIRST: Final = AddressCursor(0, -1)
-_PLACE: Final = re.compile(r"([0-9]) ([0-9]{1,10})", re.ASCII)
-_SPOT: Final = re.compile(r"([0-9]{1,10}) ([0-9]{1,6}) ([0-9a-f]{64}) ([0-9]{1,9})", re.ASCII)
+ADDRESSES: Final = cursors.Cursor(r"([0-9]) ([0-9]{1,10})", AddressCursor, cursors.NUMBER, cursors.NUMBER)
+DEPOSITS: Final = cursors.Cursor(
+    r"([0-9]{1,10} [0-9]{1,6}) ([0-9a-f]{64}) ([0-9]{1,9})",
+    DepositCursor,
+    cursors.SECONDS,
+    cursors.HEX,
+    cursors.NUMBER,
+)
+ByPlace = Annotated[PageRequest[AddressCursor], Depends(ADDRESSES.request)]
+ByTime = Annotated[PageRequest[DepositCursor], Depends(DEPOSITS.request)]
 
 
 class WantedAddress(request_body.Body):
@@ -55,22 +59,14 @@ class AddressView(responses.View):
     used: bool
     created: responses.Time
 
-
-class AddressPage(responses.View):
-    """A page of addresses, in the order of their key indices."""
-
-    items: list[AddressView]
-    cursor: str
-
     @classmethod
-    def of(cls, found: Sequence[Address], limit: int) -> "AddressPage":
-        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
-        names = AddressView.model_fields
-        shown = [AddressView(**{name: getattr(one, name) for name in names}) for one in found[:limit]]
-        if len(found) <= limit:
-            return cls(items=shown, cursor="")
-        last = found[limit - 1].place
-        return cls(items=shown, cursor=parameters.opaque(f"{last.branch} {last.index}"))
+    def of(cls, address: Address) -> "AddressView":
+        """Show an address."""
+        return cls(**{name: getattr(address, name) for name in cls.model_fields})
+
+
+class AddressPage(cursors.Page[AddressView]):
+    """A page of addresses, in the order of their key indices."""
 
 
 class DepositView(responses.View):
@@ -98,44 +94,8 @@ class DepositView(responses.View):
         )
 
 
-class DepositPage(responses.View):
+class DepositPage(cursors.Page[DepositView]):
     """A page of deposits, newest first."""
-
-    items: list[DepositView]
-    cursor: str
-
-    @classmethod
-    def of(cls, found: Sequence[Arrival], limit: int) -> "DepositPage":
-        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
-        shown = [DepositView.of(arrival) for arrival in found[:limit]]
-        return cls(
-            items=shown,
-            cursor=parameters.opaque(_spoken(found[limit - 1].spot)) if len(found) > limit else "",
-        )
-
-
-def _spoken(spot: DepositCursor) -> str:
-    created = spot.created
-    return f"{int(created.timestamp())} {created.microsecond} {spot.outpoint.txid.hex()} {spot.outpoint.vout}"
-
-
-def _place(key: str) -> AddressCursor:
-    if not key:
-        return _FIRST
-    if not (found := _PLACE.fullmatch(key)):
-        raise parameters.ForeignCursor
-    return AddressCursor(int(found[1]), int(found[2]))
-
-
-def _spot(key: str) -> DepositCursor:
-    if not key:
-        return NEWEST
-    if not (found := _SPOT.fullmatch(key)):
-        raise parameters.ForeignCursor
-    outpoint = Outpoint(bytes.fromhex(found[3]), int(found[4]))
-    return DepositCursor(
-        datetime.fromtimestamp(int(found[1]), UTC).replace(microsecond=int(found[2])), outpoint
-    )
 
 
 Wanted = Annotated[WantedAddress, request_body.optional(WantedAddress)]
@@ -153,28 +113,20 @@ async def give_address(
 
 @admin.get("/account/{foreign_id}/addresses", response_model=AddressPage, summary="An account's addresses")
 async def list_addresses(
-    foreign_id: parameters.ForeignId,
-    given: Given,
-    db: Reading,
-    cursor: parameters.After = "",
-    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    foreign_id: parameters.ForeignId, given: Given, db: Reading, request: ByPlace
 ) -> Response:
     """All that were ever given out, for invoices and deposits, then the account's own; change is not among them."""
-    found = await addresses.page(db, given.network, foreign_id, _place(cursor), limit + 1)
-    return responses.show(AddressPage.of(found, limit))
+    page = await addresses.page(db, given.network, foreign_id, request)
+    return responses.show(AddressPage.of(page, AddressView.of, ADDRESSES))
 
 
 @admin.get("/account/{foreign_id}/deposits", response_model=DepositPage, summary="What came to an account")
 async def list_deposits(
-    foreign_id: parameters.ForeignId,
-    given: Given,
-    db: Reading,
-    cursor: parameters.After = "",
-    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    foreign_id: parameters.ForeignId, given: Given, db: Reading, request: ByTime
 ) -> Response:
     """Newest first."""
-    found = await blocks.page(db, given.network, foreign_id, _spot(cursor), limit + 1)
-    return responses.show(DepositPage.of(found, limit))
+    page = await blocks.page(db, given.network, foreign_id, request)
+    return responses.show(DepositPage.of(page, DepositView.of, DEPOSITS))
 
 
 @public.get(

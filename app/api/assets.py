@@ -3,14 +3,15 @@
 import re
 from typing import Annotated, Any, ClassVar, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, ConfigDict, Field
 from starlette.responses import Response
 
-from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fields, idempotency_keys, request_body, responses
 from app.api.context import Given, Reading
 from app.domain import ledger
 from app.domain.ledger import assets
+from app.domain.pages import PageRequest
 
 router = APIRouter()
 
@@ -50,13 +51,12 @@ class AssetView(responses.View):
         return cls(**shown)
 
 
-class AssetPage(responses.View):
+class AssetPage(cursors.Page[AssetView]):
     """A page of assets, in the order of their codes."""
 
-    items: list[AssetView]
-    cursor: str
 
-
+CURSORS: Final = cursors.Cursor(r"([A-Za-z0-9_-]{1,32})", str, cursors.TEXT)
+ByCode = Annotated[PageRequest[str], Depends(CURSORS.request)]
 Fields = Annotated[NewAsset, request_body.of(NewAsset)]
 
 
@@ -69,10 +69,7 @@ async def create_asset(new: Fields, key: idempotency_keys.Key, given: Given) -> 
 
 
 @router.get("/assets", response_model=AssetPage, summary="All assets")
-async def list_assets(
-    db: Reading, cursor: parameters.After = "", limit: parameters.Limit = parameters.DEFAULT_PAGE
-) -> Response:
+async def list_assets(db: Reading, request: ByCode) -> Response:
     """In the order of their codes, DOGE among them."""
-    found = await assets.page(db, cursor, limit + 1)
-    more = parameters.opaque(found[limit - 1].code) if len(found) > limit else ""
-    return responses.show(AssetPage(items=[AssetView.of(asset) for asset in found[:limit]], cursor=more))
+    page = await assets.page(db, request)
+    return responses.show(AssetPage.of(page, AssetView.of, CURSORS))

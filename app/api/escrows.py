@@ -1,13 +1,12 @@
 """Escrows over HTTP: money locked for an order, and who gets it in the end."""
 
-from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator, ConfigDict, Field
 from starlette.responses import Response
 
-from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fields, idempotency_keys, request_body, responses
 from app.api.context import Given, Program, Reading
 from app.domain import escrows
 from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow
@@ -99,18 +98,8 @@ class EscrowView(responses.View):
         return cls(**escrows.shown(escrow) | {"metadata": escrow.metadata})
 
 
-class EscrowPage(responses.View):
+class EscrowPage(cursors.Page[EscrowView]):
     """A page of escrows, newest first."""
-
-    items: list[EscrowView]
-    cursor: str
-
-    @classmethod
-    def of(cls, found: Sequence[Escrow], limit: int) -> "EscrowPage":
-        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
-        more = len(found) > limit
-        shown = [EscrowView.of(escrow) for escrow in found[:limit]]
-        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
 
 
 New = Annotated[EscrowOrder, request_body.of(EscrowOrder)]
@@ -173,13 +162,10 @@ async def resolve_escrow(
 
 
 @router.get("/escrow", response_model=EscrowPage, summary="Escrows")
-async def list_escrows(
-    db: Reading, wanted: Wanted, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10
-) -> Response:
+async def list_escrows(db: Reading, wanted: Wanted, request: cursors.ById) -> Response:
     """Newest first."""
-    before = cursor if cursor > 0 else 2**63 - 1
-    found = await escrows.page(db, wanted, before, limit + 1)
-    return responses.show(EscrowPage.of(found, limit))
+    page = await escrows.page(db, wanted, request)
+    return responses.show(EscrowPage.of(page, EscrowView.of, cursors.IDS))
 
 
 @router.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")

@@ -5,26 +5,30 @@ import io
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator
 from starlette.responses import Response, StreamingResponse
 
-from app.api import fields, parameters, responses
+from app.api import cursors, fields, parameters, responses
 from app.api.context import Given, Program, Reading
 from app.domain import accounts, ledger
 from app.domain.ledger import StatementCursor, StatementFilter, StatementLine, statement
+from app.domain.pages import PageRequest
 
 router = APIRouter()
 
 PORTION: Final = 1_000
 """Rows of CSV that are read at once; between them no connection is held."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_INSTANT: Final = timedelta(microseconds=1)
-_KEY: Final = re.compile(r"([0-9]{1,17}) ([A-Za-z0-9_-]{1,32}) ([0-9]{1,18})", re.ASCII)
+CURSORS: Final = cursors.Cursor(
+    r"([0-9]{1,17}) ([A-Za-z0-9_-]{1,32}) ([0-9]{1,18})",
+    StatementCursor,
+    cursors.MOMENT,
+    cursors.TEXT,
+    cursors.NUMBER,
+)
 _FORMULA: Final = frozenset("=+-@")
 _BEGINNINGS: Final = re.compile(r"['\s]")
 """A cell that begins so is escaped: with an apostrophe, so that an escaped cell looks like no other, and with white space,
@@ -64,30 +68,8 @@ class HistoryView(responses.View):
         )
 
 
-class HistoryPage(responses.View):
+class HistoryPage(cursors.Page[HistoryView]):
     """A page of postings, newest first; where one type is asked for it may be short, and still go on."""
-
-    items: list[HistoryView]
-    cursor: str
-
-    @classmethod
-    def of(cls, page: ledger.Page) -> "HistoryPage":
-        """Show a page."""
-        rest = parameters.opaque(_key(page.rest)) if page.rest else ""
-        return cls(items=[HistoryView.of(line) for line in page.lines], cursor=rest)
-
-
-def _key(place: StatementCursor) -> str:
-    return f"{(place.created - _EPOCH) // _INSTANT} {place.asset} {place.seq}"
-
-
-def _place(key: str) -> StatementCursor | None:
-    """Read a cursor's key; ForeignCursor for one of another list."""
-    if not key:
-        return None
-    if not (found := _KEY.fullmatch(key)):
-        raise parameters.ForeignCursor
-    return StatementCursor(_EPOCH + int(found[1]) * _INSTANT, found[2], int(found[3]))
 
 
 def _type(given: str | None) -> str | None:
@@ -107,20 +89,6 @@ Format = Annotated[
 ]
 
 
-class HistoryQuery(NamedTuple):
-    """How much of it is wanted: a page behind a place, or all as CSV."""
-
-    after: StatementCursor | None
-    limit: int
-    csv: bool
-
-
-async def _asked(
-    cursor: parameters.After = "", limit: parameters.Limit = parameters.DEFAULT_PAGE, shape: Format = ""
-) -> HistoryQuery:
-    return HistoryQuery(_place(cursor), limit, shape == "csv")
-
-
 async def _filter(
     asset: Asset = "", kind: Type = None, start: parameters.Start = None, end: parameters.End = None
 ) -> StatementFilter:
@@ -138,16 +106,16 @@ async def get_history(
     given: Given,
     db: Reading,
     wanted: Annotated[StatementFilter, Depends(_filter)],
-    page: Annotated[HistoryQuery, Depends(_asked)],
+    request: Annotated[PageRequest[StatementCursor], Depends(CURSORS.request)],
+    shape: Format = "",
 ) -> Response:
     """Postings, newest first; with `format=csv` all of them, whatever `cursor` and `limit` say."""
     account = await accounts.fetch(db, foreign_id)
-    if page.csv:
+    if shape == "csv":
         await ledger.check_export(db, account.id, wanted)
         return _file(foreign_id, _rows(given, account.id, wanted))
-    return responses.show(
-        HistoryPage.of(await statement.page(db, account.id, wanted, page.after, page.limit))
-    )
+    page = await statement.page(db, account.id, wanted, request)
+    return responses.show(HistoryPage.of(page, HistoryView.of, CURSORS))
 
 
 def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:
@@ -160,13 +128,12 @@ def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:
 async def _rows(given: Program, account: int, wanted: StatementFilter) -> AsyncIterator[bytes]:
     """Read portion by portion: somebody slow holds no connection."""
     yield _csv([list(HistoryView.model_fields)])
-    page = ledger.Page((), None)
-    first = True
-    while first or page.rest:
+    request: PageRequest[StatementCursor] | None = PageRequest(None, PORTION)
+    while request:
         async with given.reads.connect() as db:
-            page = await statement.page(db, account, wanted, page.rest, PORTION)
-        first = False
-        yield _csv(map(_cells, page.lines))
+            page = await statement.page(db, account, wanted, request)
+        yield _csv(map(_cells, page.items))
+        request = request._replace(after=page.rest) if page.rest else None
 
 
 def _cells(line: StatementLine) -> Sequence[str]:

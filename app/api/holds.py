@@ -1,13 +1,12 @@
 """Holds over HTTP: money set aside, given back, and given on."""
 
-from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.context import Given, Reading
 from app.domain import holds
 from app.domain.holds import Capture, Hold, NewHold, Release
@@ -80,18 +79,8 @@ class HoldView(responses.View):
         return cls(**holds.shown(hold))
 
 
-class HoldPage(responses.View):
+class HoldPage(cursors.Page[HoldView]):
     """A page of an account's holds, newest first."""
-
-    items: list[HoldView]
-    cursor: str
-
-    @classmethod
-    def of(cls, found: Sequence[Hold], limit: int) -> "HoldPage":
-        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
-        more = len(found) > limit
-        shown = [HoldView.of(hold) for hold in found[:limit]]
-        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
 
 
 New = Annotated[HoldOrder, request_body.of(HoldOrder)]
@@ -126,15 +115,11 @@ async def capture_hold(id: HoldId, on: On, key: idempotency_keys.RequiredKey, gi
 
 @router.get("/account/{foreign_id}/holds", response_model=HoldPage, summary="An account's holds")
 async def list_holds(
-    foreign_id: parameters.ForeignId,
-    db: Reading,
-    state: InState = "",
-    cursor: parameters.AfterNumber = -1,
-    limit: parameters.Limit = 10,
+    foreign_id: parameters.ForeignId, db: Reading, request: cursors.ById, state: InState = ""
 ) -> Response:
     """Newest first."""
-    before = cursor if cursor > 0 else 2**63 - 1
-    return responses.show(HoldPage.of(await holds.page(db, foreign_id, before, limit + 1, state), limit))
+    page = await holds.page(db, foreign_id, request, state)
+    return responses.show(HoldPage.of(page, HoldView.of, cursors.IDS))
 
 
 @router.get("/hold/{id}", response_model=HoldView, summary="A hold")

@@ -1,6 +1,5 @@
 """Path, query and header parameters, as types that FastAPI checks."""
 
-import base64
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Plai
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from app.api import fields, validation_errors
-from app.domain import accounts, characters, invoices, outbox, refusals
+from app.domain import accounts, invoices, outbox
 from app.domain.outbox import types as event_types
 
 MAX_PAGE: Final = 100
@@ -19,19 +18,12 @@ MAX_HEIGHT: Final = 2**31 - 1
 MAX_CURSOR: Final = 10**18 - 1
 _MAX_TYPES: Final = 100
 _MAX_ADDRESS: Final = 64
-_MAX_CURSOR: Final = 400
 
 # At most 18 digits fit into 64 bits, and into every column that is compared with them.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9._]*\s*")
 _TYPE: Final = re.compile(r"[A-Za-z_]{1,64}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
-
-
-class ForeignCursor(refusals.Invalid):
-    """The cursor is not one that a list has given."""
-
-    field = "cursor"
 
 
 def _whole(given: Any, otherwise: int, message: str) -> int:
@@ -93,32 +85,6 @@ def _address(given: str) -> str:
     if len(given) > _MAX_ADDRESS or not _ADDRESS.fullmatch(given):
         raise accounts.NoSuchAddress(address=given, field="address")
     return given
-
-
-def opaque(key: str) -> str:
-    """Make the cursor of a new list from the key of its last row; "" where the list has ended."""
-    return base64.urlsafe_b64encode(key.encode()).rstrip(b"=").decode()
-
-
-def key_of(cursor: Any) -> str:
-    """Read the key back from a cursor of ours; anything else is refused."""
-    try:
-        text = cursor if isinstance(cursor, str) and len(cursor) <= _MAX_CURSOR else "!"
-        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        key = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    except ValueError:
-        key = "\0"
-    if characters.forbidden(key):
-        raise ValueError("it is not a cursor that a list has given")
-    return key
-
-
-def _number_of(cursor: Any) -> int:
-    """Read a cursor whose key is a whole number; the empty one comes before all."""
-    key = key_of(cursor)
-    if key and not (_WHOLE.fullmatch(key) and key.isascii()):
-        raise ValueError("it is not a cursor that a list has given")
-    return int(key or -1)
 
 
 def _moment(given: datetime) -> datetime:
@@ -199,20 +165,6 @@ Limit = Annotated[
     PlainValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1, le=MAX_PAGE)]),
 ]
 """How many rows; "" is 10."""
-
-After = Annotated[
-    str,
-    Query(description="Where to go on: the `cursor` of the page before"),
-    PlainValidator(key_of, json_schema_input_type=str),
-]
-"""The key that an opaque cursor stands for; "" begins at the beginning."""
-
-AfterNumber = Annotated[
-    int,
-    Query(description="Where to go on: the `cursor` of the page before"),
-    PlainValidator(_number_of, json_schema_input_type=str),
-]
-"""The same where the key is a number from 0 up; -1 begins at the beginning."""
 
 Account = Annotated[
     str | None,

@@ -1,13 +1,12 @@
 """Money going out over HTTP: paying, and looking at what was paid."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Field, Strict
 from starlette.responses import Response
 
-from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.context import Given, Program, Reading
 from app.domain import payments
 from app.domain.idempotency import Claim
@@ -127,18 +126,8 @@ class PaymentView(responses.View):
         return cls(**_fields(payment))
 
 
-class PaymentPage(responses.View):
+class PaymentPage(cursors.Page[PaymentView]):
     """A page of an account's payments, newest first."""
-
-    items: list[PaymentView]
-    cursor: str
-
-    @classmethod
-    def of(cls, found: Sequence[payments.Payment], limit: int) -> "PaymentPage":
-        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
-        more = len(found) > limit
-        shown = [PaymentView.of(payment) for payment in found[:limit]]
-        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if more else "")
 
 
 def _fields(payment: payments.Payment) -> dict[str, Any]:
@@ -219,15 +208,10 @@ async def void(
 
 
 @router.get("/account/{foreign_id}/payments", response_model=PaymentPage, summary="An account's payments")
-async def list_payments(
-    foreign_id: parameters.ForeignId,
-    db: Reading,
-    cursor: parameters.AfterNumber = -1,
-    limit: parameters.Limit = 10,
-) -> Response:
+async def list_payments(foreign_id: parameters.ForeignId, db: Reading, request: cursors.ById) -> Response:
     """Newest first."""
-    before = cursor if cursor > 0 else 2**63 - 1
-    return responses.show(PaymentPage.of(await payments.page(db, foreign_id, before, limit + 1), limit))
+    page = await payments.page(db, foreign_id, request)
+    return responses.show(PaymentPage.of(page, PaymentView.of, cursors.IDS))
 
 
 @router.get("/account/{foreign_id}/payment/{payment_id}", response_model=PaymentView, summary="A payment")

@@ -1,6 +1,5 @@
 """Deliveries over HTTP: what became of each event at an endpoint, and sending it again."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, PlainValidator, WithJsonSchema
 from starlette.responses import Response
 
-from app.api import idempotency_keys, parameters, request_body, responses
+from app.api import cursors, idempotency_keys, request_body, responses
 from app.api.context import Given, Reading
 from app.api.webhooks import WebhookId
 from app.domain.webhooks import DeliveryRecord, Key, Range, Replay, delivery_listing
@@ -80,18 +79,8 @@ class DeliveryView(responses.View):
         return cls(id=record.key.position, attempts=tried, **given)
 
 
-class DeliveryPage(responses.View):
+class DeliveryPage(cursors.Page[DeliveryView]):
     """A page of deliveries, newest first."""
-
-    items: list[DeliveryView]
-    cursor: str
-
-    @classmethod
-    def of(cls, found: Sequence[DeliveryRecord], limit: int) -> "DeliveryPage":
-        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
-        shown = [DeliveryView.of(record) for record in found[:limit]]
-        more = len(found) > limit
-        return cls(items=shown, cursor=parameters.opaque(str(found[limit - 1].key.position)) if more else "")
 
 
 class ReplayView(responses.View):
@@ -114,16 +103,11 @@ Wanted = Annotated[WantedReplay, request_body.of(WantedReplay)]
     "/webhooks/{webhook_id}/deliveries", response_model=DeliveryPage, summary="What became of each event"
 )
 async def list_deliveries(
-    webhook_id: WebhookId,
-    db: Reading,
-    cursor: parameters.AfterNumber = -1,
-    limit: parameters.Limit = parameters.DEFAULT_PAGE,
-    state: State = None,
+    webhook_id: WebhookId, db: Reading, request: cursors.ById, state: State = None
 ) -> Response:
     """Newest first."""
-    before = cursor if cursor > 0 else 2**63 - 1
-    found = await delivery_listing.page(db, webhook_id, before, limit + 1, state)
-    return responses.show(DeliveryPage.of(found, limit))
+    page = await delivery_listing.page(db, webhook_id, request, state)
+    return responses.show(DeliveryPage.of(page, DeliveryView.of, cursors.IDS))
 
 
 @router.post(

@@ -1,7 +1,6 @@
 """Webhook endpoints over HTTP: where events are posted to."""
 
 import secrets
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, Strict
 from starlette.responses import Response
 
 from app import urls
-from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fields, idempotency_keys, request_body, responses
 from app.api.context import Given, Program, Reading
 from app.domain import outbox, refusals, webhooks
 from app.domain.outbox import types as event_types
@@ -150,19 +149,8 @@ class SecretWebhookView(WebhookView):
     secret: str
 
 
-class WebhookPage(responses.View):
+class WebhookPage(cursors.Page[WebhookView]):
     """A page of endpoints, in the order in which they were made."""
-
-    items: list[WebhookView]
-    cursor: str
-
-    @classmethod
-    def of(cls, found: Sequence[Endpoint], limit: int) -> "WebhookPage":
-        """Show at most `limit` of what was found; the cursor is empty unless there is more."""
-        shown = [WebhookView.of(endpoint) for endpoint in found[:limit]]
-        return cls(
-            items=shown, cursor=parameters.opaque(str(found[limit - 1].id)) if len(found) > limit else ""
-        )
 
 
 def secret_of(own: str | None, signature: str | None) -> str:
@@ -201,11 +189,10 @@ async def create_webhook(new: New, key: idempotency_keys.Key, given: Given) -> R
 
 
 @router.get("/webhooks", response_model=WebhookPage, summary="The webhook endpoints")
-async def list_webhooks(
-    db: Reading, cursor: parameters.AfterNumber = -1, limit: parameters.Limit = 10
-) -> Response:
+async def list_webhooks(db: Reading, request: cursors.ById) -> Response:
     """Those of the configuration too, which have a name; oldest first."""
-    return responses.show(WebhookPage.of(await webhooks.page(db, cursor, limit + 1), limit))
+    page = await webhooks.page(db, request)
+    return responses.show(WebhookPage.of(page, WebhookView.of, cursors.IDS))
 
 
 @router.get("/webhooks/{webhook_id}", response_model=WebhookView, summary="A webhook endpoint")

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import accounts
 from app.db.tables import accounts as rows
-from app.domain import outbox
+from app.domain import outbox, pages
 from app.domain.accounts import names as account_names
 from app.domain.outbox import OutboxEvent
 from app.domain.outbox.payload import dumped
 from app.domain.owner import NoSuchAccount, Owner
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict
 from app.money import Koinu, show
 
@@ -92,10 +93,12 @@ async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:
     return set(await db.scalars(sa.select(accounts.c.foreign_id).where(wanted, accounts.c.batch)))
 
 
-async def page(db: Db, after: int, limit: int) -> list[Account]:
-    """Return the accounts with numbers above `after`, in order."""
-    statement = sa.select(accounts).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
-    return [Account.of(row) for row in await bulk.fetch_all(db, statement)]
+async def page(db: Db, request: PageRequest[int]) -> Page[Account, int]:
+    """Return some of the accounts, oldest first."""
+    behind = accounts.c.id > request.after_or(pages.BEFORE_IDS)
+    statement = sa.select(accounts).where(behind).order_by(accounts.c.id).limit(request.rows)
+    listed = [Account.of(row) for row in await bulk.fetch_all(db, statement)]
+    return request.page(listed, lambda account: account.id)
 
 
 async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,6 +19,7 @@ from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.installation import NotCurrent
 from app.domain.owner import AccountClosed, NoSuchAccount
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import NotFound, Refusal
 
 GIVEN_BRANCHES: Final = (dogecoin.RECEIVE, ACCOUNT_KEY)
@@ -37,12 +38,14 @@ class Wanted:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AddressCursor:
-    """Where an address stands in its account; places are listed in this order."""
+class AddressCursor(NamedTuple):
+    """Where an address stands in its account's list, which is in this order."""
 
     branch: int
-    index: int
+    key_index: int
+
+
+BEFORE_ALL: Final = AddressCursor(0, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +108,20 @@ async def check(db: Db, network: Network, address: str) -> None:
         raise NoSuchAddress(address=address, field="address")
 
 
-async def page(db: Db, network: Network, foreign_id: str, after: AddressCursor, limit: int) -> list[Address]:
-    """Return what the account has given out after a place, in the order of places: receiving, then its own address."""
+async def page(
+    db: Db, network: Network, foreign_id: str, request: PageRequest[AddressCursor]
+) -> Page[Address, AddressCursor]:
+    """Return some of what the account has given out: addresses to receive on by their indices, then its own."""
     account = await fetch_account(db, foreign_id)
-    found: list[Address] = []
-    for (
-        branch
-    ) in GIVEN_BRANCHES:  # one after the other: between them lies change, of which there may be a million
-        if branch >= after.branch and len(found) < limit:
-            low = after.index if branch == after.branch else -1
-            rows = await bulk.fetch_all(db, _of_branch(account.id, branch, low, limit - len(found)))
-            found += [_of(network, row) for row in rows]
-    return found
+    after = request.after_or(BEFORE_ALL)
+    listed: list[Address] = []
+    # One branch after the other: between them lies change, of which there may be a million.
+    for branch in GIVEN_BRANCHES:
+        if branch >= after.branch and len(listed) < request.rows:
+            low = after.key_index if branch == after.branch else -1
+            rows = await bulk.fetch_all(db, _of_branch(account.id, branch, low, request.rows - len(listed)))
+            listed += [_of(network, row) for row in rows]
+    return request.page(listed, lambda address: address.place)
 
 
 def _of_branch(account: int, branch: int, after: int, limit: int) -> sa.Select[Any]:
@@ -165,5 +170,5 @@ def _of(network: Network, row: Row) -> Address:
     place = AddressCursor(row["branch"], row["index"])
     above = f"m/44'/{network.coin_type}'/{row['account_id']}'"
     plain: dict[str, Any] = {name: row[name] for name in ("purpose", "used", "created")}
-    path = above if place.branch == ACCOUNT_KEY else f"{above}/{place.branch}/{place.index}"
+    path = above if place.branch == ACCOUNT_KEY else f"{above}/{place.branch}/{place.key_index}"
     return Address(dogecoin.to_address(network, bytes(row["script"])) or "", place, path, **plain)

@@ -21,7 +21,7 @@ from app.domain.blocks.connecting import (
 )
 from app.domain.blocks.debts import told
 from app.domain.blocks.deposit_events import confirmed, unconfirmed
-from app.domain.blocks.deposit_listing import NEWEST, Arrival, DepositCursor, page
+from app.domain.blocks.deposit_listing import Arrival, DepositCursor, page
 from app.domain.blocks.deposits import AddressOwner, Coin, Deposit
 from app.domain.blocks.double_spend_watch import INPUTS, Watches
 from app.domain.blocks.own_transaction_effects import TURNED, OwnTransactionEffects
@@ -32,7 +32,6 @@ from app.domain.blocks.solvency import cover, owing, turned
 
 __all__ = [
     "INPUTS",
-    "NEWEST",
     "TURNED",
     "UNSPENT",
     "AddressOwner",

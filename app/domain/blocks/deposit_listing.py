@@ -10,18 +10,19 @@ from app.db import Db, Row, bulk
 from app.db.tables import addresses, chain_state, deposits
 from app.domain import accounts, dogecoin
 from app.domain.dogecoin import Network, Outpoint
+from app.domain.pages import Page, PageRequest
 from app.money import Koinu
 
 
 class DepositCursor(NamedTuple):
-    """Where a deposit stands in the list."""
+    """Where a deposit stands in its account's list."""
 
     created: datetime
-    outpoint: Outpoint
+    txid: bytes
+    vout: int
 
 
-NEWEST: Final = DepositCursor(datetime(9999, 1, 1, tzinfo=UTC), Outpoint(b"", 0))
-"""Before all of them."""
+_BEFORE_ALL: Final = DepositCursor(datetime(9999, 1, 1, tzinfo=UTC), b"", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +39,23 @@ class Arrival:
     created: datetime
 
     @property
-    def spot(self) -> DepositCursor:
-        """Its place in the list."""
-        return DepositCursor(self.created, self.outpoint)
+    def place(self) -> DepositCursor:
+        """Where it stands in its account's list."""
+        return DepositCursor(self.created, *self.outpoint)
 
 
-async def page(db: Db, network: Network, foreign_id: str, after: DepositCursor, limit: int) -> list[Arrival]:
-    """Return the account's deposits that come after a spot, newest first."""
+async def page(
+    db: Db, network: Network, foreign_id: str, request: PageRequest[DepositCursor]
+) -> Page[Arrival, DepositCursor]:
+    """Return some of the account's deposits, newest first."""
     account = await accounts.fetch(db, foreign_id)
-    order = (deposits.c.created, deposits.c.txid, deposits.c.vout)
-    spot = (after.created, after.outpoint.txid, after.outpoint.vout)
-    before = sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(spot, order, strict=True)))
-    found = (
-        _select()
-        .where(deposits.c.account_id == account.id, sa.tuple_(*order) < before)
-        .order_by(*(column.desc() for column in order))
-        .limit(limit)
-    )
-    return [_of(network, row) for row in await bulk.fetch_all(db, found)]
+    order = [deposits.c[name] for name in DepositCursor._fields]
+    after = zip(request.after_or(_BEFORE_ALL), order, strict=True)
+    before = sa.tuple_(*(sa.literal(value, column.type) for value, column in after))
+    statement = _select().where(deposits.c.account_id == account.id, sa.tuple_(*order) < before)
+    statement = statement.order_by(*(column.desc() for column in order)).limit(request.rows)
+    listed = [_of(network, row) for row in await bulk.fetch_all(db, statement)]
+    return request.page(listed, lambda arrival: arrival.place)
 
 
 def _select() -> sa.Select[Any]:

@@ -13,9 +13,10 @@ from app.db.fragments import fragment
 from app.db.tables import OPEN_ESCROWS, escrows
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
-from app.domain import accounts, index_pages, ledger
+from app.domain import accounts, ledger, pages
 from app.domain.ledger import Asset, Entry, Posting
 from app.domain.owner import Owner
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import NotFound
 from app.domain.transfers import TransferSides
 
@@ -79,37 +80,34 @@ async def fetch(db: Db, escrow_id: int) -> Escrow:
     return found[str(escrow_id)]
 
 
-async def page(db: Db, wanted: EscrowFilter, before: int, limit: int) -> list[Escrow]:
-    """Return the escrows that are asked for with ids below `before`, newest first."""
+async def page(db: Db, wanted: EscrowFilter, request: PageRequest[int]) -> Page[Escrow, int]:
+    """Return some of the escrows that are asked for, newest first."""
     owners = await accounts.owners(db, [name for name in (wanted.buyer, wanted.seller) if name])
     sides = ((_BUYER, wanted.buyer), (_SELLER, wanted.seller))
     if any(name and name not in owners for _, name in sides):
-        return []
+        return Page([], None)
     known = [(column, owners[name].id) for column, name in sides if name]
-    shown = bulk.among(escrows.c.id, _newest(wanted, known, before, limit))
-    return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(escrows.c.id.desc()))]
+    ids = _newest(wanted, known, request.after_or(pages.BEHIND_IDS), request.rows)
+    statement = SELECT.where(bulk.among(escrows.c.id, ids)).order_by(escrows.c.id.desc())
+    return request.page([of(row) for row in await bulk.fetch_all(db, statement)], lambda escrow: escrow.id)
 
 
 def _newest(
     wanted: EscrowFilter, sides: Sequence[tuple[sa.Column[int], int]], before: int, limit: int
 ) -> sa.Select[int]:
-    """Ask for the newest of them: in every index but the keys the states lie apart, each of which has its newest."""
-    found = sa.select(escrows.c.id)
+    """Ask for the newest of them: every index but that of the ids has the states apart, each with its newest."""
+    ids = sa.select(escrows.c.id)
     if wanted.order_id:  # has one escrow at most
-        more = [
-            escrows.c.order_id == wanted.order_id,
-            escrows.c.id < before,
-            *(column == one for column, one in sides),
-        ]
-        return found.where(*more, *([escrows.c.state == wanted.state] if wanted.state else []))
-    columns, same = [column for column, _ in sides], [one for _, one in sides]
+        ids = ids.where(escrows.c.order_id == wanted.order_id, escrows.c.id < before)
+        ids = ids.where(*(column == account for column, account in sides))
+        return ids.where(escrows.c.state == wanted.state) if wanted.state else ids
+    columns: pages.Columns = [column for column, _ in sides]
+    same: list[Any] = [account for _, account in sides]
     if not wanted.state and not wanted.seller:
-        return index_pages.newest(found, [*columns, escrows.c.id], same, before, limit)
-    state = index_pages.texts([wanted.state] if wanted.state else STATES)
-    page = index_pages.newest(
-        found, [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text], before, limit
-    )
-    return index_pages.of_each(state, page, limit, newest_first=True)
+        return pages.newest(ids, [*columns, escrows.c.id], same, before, limit)
+    state = pages.texts([wanted.state] if wanted.state else STATES)
+    columns, same = [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text]
+    return pages.of_each(state, pages.newest(ids, columns, same, before, limit), limit, newest_first=True)
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Escrow]:

@@ -11,10 +11,11 @@ from app.db import Db, Row, bulk
 from app.db.tables import NOW, holds
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
-from app.domain import accounts, index_pages, ledger, transfers
+from app.domain import accounts, ledger, pages, transfers
 from app.domain.commands import Command
 from app.domain.ledger import Asset, Bucket, Entry, Given, NoSuchAsset, Posting
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, NotFound, Refusal
 from app.domain.transfers import Movement, TransferSides
 
@@ -136,14 +137,15 @@ async def fetch(db: Db, hold_id: int) -> Hold:
     return found[str(hold_id)]
 
 
-async def page(db: Db, foreign_id: str, before: int, limit: int, state: str = "") -> list[Hold]:
-    """Return the account's holds with ids below `before`, newest first; in that state, where one is named."""
+async def page(db: Db, foreign_id: str, request: PageRequest[int], state: str = "") -> Page[Hold, int]:
+    """Return some of the account's holds, newest first; in that state, where one is named."""
     account = await accounts.fetch(db, foreign_id)
     same: dict[str, int | str] = {"account_id": account.id} | ({"state": state} if state else {})
     columns = [holds.c[name] for name in (*same, "id")]
-    found = index_pages.newest(sa.select(holds.c.id), columns, [*same.values()], before, limit)
-    shown = bulk.among(holds.c.id, found)
-    return [of(row) for row in await bulk.fetch_all(db, SELECT.where(shown).order_by(holds.c.id.desc()))]
+    before = request.after_or(pages.BEHIND_IDS)
+    ids = pages.newest(sa.select(holds.c.id), columns, [*same.values()], before, request.rows)
+    statement = SELECT.where(bulk.among(holds.c.id, ids)).order_by(holds.c.id.desc())
+    return request.page([of(row) for row in await bulk.fetch_all(db, statement)], lambda hold: hold.id)
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Hold]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import INVOICE_STATE, INVOICE_STATES, invoices
-from app.domain import accounts, index_pages
+from app.domain import accounts, pages
 from app.domain.dogecoin import Network
 from app.domain.invoices import invoice
 from app.domain.invoices.invoice import Invoice
@@ -26,7 +26,6 @@ class InvoiceFilter:
 
 ALL: Final = InvoiceFilter()
 _STATE: Final = sa.literal_column(f"({INVOICE_STATE})", sa.Text)
-_LAST: Final = 2**63 - 1
 _LATE: Final = timedelta(seconds=60)
 """By so much an invoice may be older than one before it, should the database's clock be put back."""
 _FIRST_TIME, _LAST_TIME = datetime.min.replace(tzinfo=UTC) + _LATE, datetime.max.replace(tzinfo=UTC) - _LATE
@@ -53,14 +52,14 @@ async def _indexes(db: Db, account: int, first: int, limit: int, wanted: Invoice
     if not wanted.state and not wanted.reference:
         here = invoices.c.index.between(max(first, low), high)
         return asked.where(here).order_by(invoices.c.index).limit(limit)
-    state = index_pages.texts([wanted.state] if wanted.state else INVOICE_STATES)
-    columns: index_pages.Columns = [_STATE, invoices.c.index]
+    state = pages.texts([wanted.state] if wanted.state else INVOICE_STATES)
+    columns: pages.Columns = [_STATE, invoices.c.index]
     same: list[Any] = [state.c.text]
     if wanted.reference:
         columns, same = [invoices.c.reference, *columns], [wanted.reference, *same]
-        asked = asked.where(invoices.c.reference != index_pages.EMPTY)  # the index is of those that have one
-    page = index_pages.oldest(asked, columns, same, (max(first, low), high), limit)
-    return index_pages.of_each(state, page, limit, newest_first=False)
+        asked = asked.where(invoices.c.reference != pages.EMPTY)  # the index is of those that have one
+    of_state = pages.oldest(asked, columns, same, (max(first, low), high), limit)
+    return pages.of_each(state, of_state, limit, newest_first=False)
 
 
 async def _reach(db: Db, account: int, wanted: InvoiceFilter) -> tuple[int, int]:
@@ -73,7 +72,7 @@ async def _reach(db: Db, account: int, wanted: InvoiceFilter) -> tuple[int, int]
     if wanted.end is not None:
         newer = of_account.where(invoices.c.created > min(wanted.end, _LAST_TIME) + _LATE)
         high = await db.scalar(newer.order_by(invoices.c.created).limit(1))
-    return low or 0, _LAST if high is None else high
+    return low or 0, pages.BEHIND_IDS if high is None else high
 
 
 def _between(wanted: InvoiceFilter) -> list[sa.ColumnElement[bool]]:

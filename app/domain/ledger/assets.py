@@ -13,6 +13,7 @@ from app.db import Db, Row, bulk
 from app.db.tables import assets
 from app.domain.commands import Command
 from app.domain.ledger import journal
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 
 MAX_DECIMALS: Final = 18
@@ -159,7 +160,9 @@ async def fetch(db: Db, code: str) -> Asset:
     return existing[code]
 
 
-async def page(db: Db, after: str, limit: int) -> list[Asset]:
-    """Return the assets behind `after` in the order of their codes."""
-    statement = sa.select(assets).where(assets.c.code > after).order_by(assets.c.code).limit(limit)
-    return [Asset(**row) for row in await bulk.fetch_all(db, statement)]
+async def page(db: Db, request: PageRequest[str]) -> Page[Asset, str]:
+    """Return some of the assets, in the order of their codes."""
+    behind = assets.c.code > request.after_or("")
+    statement = sa.select(assets).where(behind).order_by(assets.c.code).limit(request.rows)
+    listed = [Asset(**row) for row in await bulk.fetch_all(db, statement)]
+    return request.page(listed, lambda asset: asset.code)

@@ -11,6 +11,7 @@ from app.db import Db, Row, bulk
 from app.domain.ledger import assets, balances
 from app.domain.ledger.balances import INSTANT
 from app.domain.ledger.journal import Bucket
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Invalid
 from app.money import show
 
@@ -23,8 +24,7 @@ Spans = Mapping[str, tuple[int, int]]
 """By asset: the postings wanted are numbered above the first and up to the second."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatementCursor:
+class StatementCursor(NamedTuple):
     """Where a posting stands in a history: newest first, those of one moment by asset, then the last first."""
 
     created: datetime
@@ -72,14 +72,6 @@ class StatementLine:
         return show(self.balance, self.decimals)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some of a history, and the place after which it goes on; None at its end."""
-
-    lines: Sequence[StatementLine]
-    rest: StatementCursor | None
-
-
 class TooLong(Invalid):
     """The history between these times has {found} postings, and one export at most {most}: ask for less time."""
 
@@ -125,19 +117,18 @@ _NEWEST: Final = sa.text("""
 
 
 async def page(
-    db: Db, account: int, wanted: StatementFilter, after: StatementCursor | None, limit: int
-) -> Page:
-    """Return up to `limit` of the postings wanted behind a place; NoSuchAsset where there is no such asset.
+    db: Db, account: int, wanted: StatementFilter, request: PageRequest[StatementCursor]
+) -> Page[StatementLine, StatementCursor]:
+    """Return some of the postings wanted, newest first; NoSuchAsset where there is no such asset.
 
     Of one type it looks through some thousand postings at most: a page may be short, or empty, and still go on.
     """
-    spans = await _spans(db, account, wanted, after)
-    look = LOOKED_AT if wanted.type else limit + 1
+    spans = await _spans(db, account, wanted, request.after)
+    look = LOOKED_AT if wanted.type else request.rows
     rows = await _newest(db, account, spans, look)
     lines = [line for line in map(_line, rows) if wanted.type in (None, line.type)]
-    if len(lines) > limit:
-        return Page(lines[:limit], lines[limit - 1].place)
-    return Page(lines, _line(rows[-1]).place if len(rows) == look else None)
+    page = request.page(lines, lambda line: line.place)
+    return page if page.rest or len(rows) < look else Page(lines, _line(rows[-1]).place)
 
 
 async def check_export(db: Db, account: int, wanted: StatementFilter) -> None:

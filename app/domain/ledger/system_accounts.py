@@ -12,6 +12,7 @@ from app.db.tables import assets as asset_rows
 from app.domain.ledger import assets, balances
 from app.domain.ledger.assets import Asset
 from app.domain.ledger.journal import Balance, Bucket
+from app.domain.pages import PageRequest
 from app.money import DOGE
 
 SYSTEM: Final[Mapping[int, str]] = {
@@ -40,7 +41,9 @@ class SystemBalance:
 async def every(db: Db) -> list[SystemBalance]:
     """Return those of the chain's side in DOGE, then the treasury in every credit."""
     doge = await assets.fetch(db, DOGE)
-    credit = [asset for asset in await assets.page(db, "", LIMIT) if asset.code != DOGE]
+    credit = [
+        asset for asset in (await assets.page(db, PageRequest(None, LIMIT))).items if asset.code != DOGE
+    ]
     held = await balances.balances_of(db, list(CHAIN))
     issued = await treasury(db, [asset.code for asset in credit])
     chain = [SystemBalance(SYSTEM[number], doge, _whole(held.get(number, Balance()))) for number in CHAIN]

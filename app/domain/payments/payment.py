@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import chain_state, payment_outputs, payments, transactions
-from app.domain import accounts
+from app.domain import accounts, pages
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.outbox import OutboxEvent
 from app.domain.outbox.payload import TXID_CHANGED, dumped
 from app.domain.owner import Owner
+from app.domain.pages import Page, PageRequest
 from app.domain.payments import versions
 from app.domain.refusals import NotFound
 from app.money import NOTHING, Koinu, show
@@ -163,13 +164,14 @@ async def fetch(db: Db, foreign_id: str, payment_id: int) -> Payment:
     return found[0]
 
 
-async def page(db: Db, foreign_id: str, before: int, limit: int) -> list[Payment]:
-    """Return the account's payments with ids below `before`, newest first."""
+async def page(db: Db, foreign_id: str, request: PageRequest[int]) -> Page[Payment, int]:
+    """Return some of the account's payments, newest first."""
     account = await accounts.fetch(db, foreign_id)
-    some = sa.select(payments.c.id).where(payments.c.account_id == account.id, payments.c.id < before)
-    some = some.order_by(payments.c.id.desc()).limit(limit)
-    found = await load(db, sa.and_(payments.c.account_id == account.id, payments.c.id.in_(some)))
-    return found[::-1]
+    of_account, before = payments.c.account_id == account.id, request.after_or(pages.BEHIND_IDS)
+    ids = sa.select(payments.c.id).where(of_account, payments.c.id < before)
+    ids = ids.order_by(payments.c.id.desc()).limit(request.rows)
+    listed = await load(db, sa.and_(of_account, payments.c.id.in_(ids)))
+    return request.page(listed[::-1], lambda payment: payment.id)
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Payment]:

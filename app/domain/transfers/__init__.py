@@ -15,7 +15,7 @@ from app.domain.transfers.grouped import (
     post_moves,
 )
 from app.domain.transfers.json import shown, told
-from app.domain.transfers.listing import Page, TransferCursor, TransferFilter, page
+from app.domain.transfers.listing import TransferCursor, TransferFilter, page
 from app.domain.transfers.making import (
     ISSUER,
     PAYEES,
@@ -53,7 +53,6 @@ __all__ = [
     "Movement",
     "NoSuchTransfer",
     "NotReversible",
-    "Page",
     "PartOfSeveral",
     "Payee",
     "PayeeTwice",

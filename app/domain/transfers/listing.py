@@ -1,6 +1,6 @@
 """Lists of transfers: of all accounts, of one, or by reference; newest first, and nothing else is looked through."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
 from app.db.tables import entries, postings
-from app.domain import accounts, index_pages, ledger
+from app.domain import accounts, ledger, pages
 from app.domain.ledger import INSTANT, balances
+from app.domain.pages import Page, PageRequest
 from app.domain.transfers import transfer
 from app.domain.transfers.transfer import KINDS, Transfer
 
@@ -18,7 +19,6 @@ LOOKED_AT: Final = 1_000
 """Entries or postings that one page looks through."""
 LATE: Final = timedelta(seconds=60)
 """By so much an entry may be older than one before it, or its postings older than itself: longer than a transaction."""
-NEWEST: Final = 2**63 - 1
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 """The ends of the calendar."""
 FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -42,57 +42,61 @@ class TransferFilter:
     end: datetime | None = None
 
 
-class Page(NamedTuple):
-    """Some transfers, and where the list goes on; None at its end. It may be short, or empty, and still go on."""
+class _Scan(NamedTuple):
+    """A statement that looks through `limit` entries, newest first, and says of each whether it is `wanted`.
 
-    transfers: list[Transfer]
-    rest: TransferCursor | None
+    `timed` says that the list goes by the time of an account's postings, else it goes by the entries' ids.
+    """
 
+    statement: sa.Executable
+    parameters: Mapping[str, object]
+    timed: bool
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """Rows that were looked at, newest first, and whether there may be more behind them."""
-
-    rows: Sequence[Row]
-    more: bool
-
-    @classmethod
-    def of(cls, rows: Sequence[Row], look: int, start: datetime | None) -> "_Looked":
-        """Leave out what is older than `start`: behind it there is nothing that is wanted."""
-        new = [row for row in rows if start is None or row["created"] >= start]
-        return cls(new, more=len(new) == look)
-
-    def enough(self, limit: int) -> bool:
-        """Whether they fill a page, or there is no more."""
-        return not self.more or sum(row["kept"] for row in self.rows) > limit
-
-    def cut(self, limit: int, *, timed: bool) -> tuple[list[int], TransferCursor | None]:
-        """Return the entries of a page, and where the list goes on; `timed` says that it goes by time."""
-        matching = [row for row in self.rows if row["kept"]]
-        ids = [row["entry_id"] for row in matching[:limit]]
-        if len(matching) <= limit and not self.more:
-            return ids, None
-        last = matching[limit - 1] if len(matching) > limit else self.rows[-1]
-        return ids, TransferCursor(last["entry_id"], last["created"] if timed else None)
+    def cursor(self, row: Row) -> TransferCursor:
+        """Where the list goes on behind an entry."""
+        return TransferCursor(row["entry_id"], row["created"] if self.timed else None)
 
 
-_NOTHING: Final = _Looked((), more=False)
+async def page(
+    db: Db, wanted: TransferFilter, request: PageRequest[TransferCursor]
+) -> Page[Transfer, TransferCursor]:
+    """Return some transfers, newest first; NoSuchAccount and NoSuchAsset where there is no such one.
 
-
-async def page(db: Db, wanted: TransferFilter, after: TransferCursor | None, limit: int) -> Page:
-    """Return up to `limit` transfers behind a place, newest first; NoSuchAccount and NoSuchAsset where there is no such one."""
+    A page may be short, or empty, and still go on.
+    """
     if wanted.asset:
         await ledger.fetch(db, wanted.asset)
     account = (await accounts.fetch(db, wanted.foreign_id)).id if wanted.foreign_id else None
     if account is not None and not wanted.reference:
-        return await _of_account(db, account, wanted, after, limit)
-    return await _of_entries(db, account, wanted, after, limit)
+        scan = await _of_account(db, account, wanted, request.after)
+    else:
+        scan = await _of_entries(db, account, wanted, request.after)
+    rows, more = await _look(db, scan, wanted.start, request.limit)
+    page = request.page([row for row in rows if row["wanted"]], scan.cursor)
+    ids = [str(row["entry_id"]) for row in page.items]
+    transfers = await transfer.by_ids(db, ids) if ids else {}
+    rest = page.rest or (scan.cursor(rows[-1]) if more else None)
+    return Page([transfers[number] for number in ids], rest)
+
+
+async def _look(db: Db, scan: _Scan, start: datetime | None, limit: int) -> tuple[Sequence[Row], bool]:
+    """Look at few entries, and at more where few fill no page; returns them, and whether more may lie behind them."""
+    earliest = start and max(start, _FIRST + LATE) - LATE
+    rows: list[Row] = []
+    more = False
+    for look in (2 * limit, LOOKED_AT):
+        seen = await bulk.fetch_all(db, scan.statement, {**scan.parameters, "limit": look})
+        rows = [row for row in seen if earliest is None or row["created"] >= earliest]
+        more = len(rows) == look
+        if not more or sum(row["wanted"] for row in rows) > limit:
+            break
+    return rows, more
 
 
 # Each asset's newest first, by the primary key; only those that are looked at look their entries up.
 _OF_ACCOUNT: Final = sa.text("""
     SELECT newest.entry_id, newest.created, entries.kind = ANY(:kinds)
-        AND entries.created >= coalesce(:start, entries.created) AND entries.created < coalesce(:end, 'infinity') AS kept
+        AND entries.created >= coalesce(:start, entries.created) AND entries.created < coalesce(:end, 'infinity') AS wanted
     FROM (
         SELECT found.entry_id, found.created FROM unnest(:assets, :highs) AS given (asset, high)
         CROSS JOIN LATERAL (
@@ -132,79 +136,57 @@ _SEEK: Final = sa.text("""
 """).bindparams(sa.bindparam("until", type_=sa.DateTime(timezone=True)))
 
 
-async def _of_account(
-    db: Db, account: int, wanted: TransferFilter, after: TransferCursor | None, limit: int
-) -> Page:
+async def _of_account(db: Db, account: int, wanted: TransferFilter, after: TransferCursor | None) -> _Scan:
     """By the account's postings: a transfer has one of them."""
     behind = after.created if after and after.created else FOREVER
     until = min(behind + INSTANT, wanted.end or FOREVER)
-    last = {
-        code: seq for code, seq in (await balances.last(db, account)).items() if wanted.asset in ("", code)
-    }
-    highs = last | await ledger.before(db, account, dict.fromkeys(last, until)) if until < FOREVER else last
-    parameters = {"account": account, "assets": list(highs), "highs": list(highs.values())}
-    parameters |= {
+    last = await balances.last(db, account)
+    highs = {code: seq for code, seq in last.items() if wanted.asset in ("", code)}
+    if until < FOREVER:
+        highs |= await ledger.before(db, account, dict.fromkeys(highs, until))
+    parameters = {
+        "account": account,
+        "assets": list(highs),
+        "highs": list(highs.values()),
         "created": behind,
-        "id": after.id if after else NEWEST,
+        "id": after.id if after else pages.BEHIND_IDS,
         "start": wanted.start,
         "end": wanted.end,
     }
-    looked = _NOTHING
-    for look in (2 * limit, LOOKED_AT):
-        rows = await bulk.fetch_all(db, _OF_ACCOUNT, {**parameters, "limit": look}) if highs else ()
-        looked = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
-        if looked.enough(limit):
-            break
-    return await _page(db, *looked.cut(limit, timed=True))
+    return _Scan(_OF_ACCOUNT, parameters, timed=True)
 
 
 async def _of_entries(
-    db: Db, account: int | None, wanted: TransferFilter, after: TransferCursor | None, limit: int
-) -> Page:
+    db: Db, account: int | None, wanted: TransferFilter, after: TransferCursor | None
+) -> _Scan:
     """By the entries' reference, or else all of them, newest first."""
-    below = after.id if after else NEWEST
+    below = after.id if after else pages.BEHIND_IDS
     if wanted.end is not None and not wanted.reference:
-        below = min(
-            below, int(await db.scalar(_SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE}) or 0) + 1
-        )
-    looked = sa.select(entries)
-    columns: index_pages.Columns = [entries.c.id]
+        last = await db.scalar(_SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE})
+        below = min(below, int(last or 0) + 1)
+    seen = sa.select(entries)
+    columns: pages.Columns = [entries.c.id]
     same: list[str] = []
     if wanted.reference:  # the index is of those that have one
-        looked = looked.where(entries.c.reference != index_pages.EMPTY)
+        seen = seen.where(entries.c.reference != pages.EMPTY)
         columns, same = [entries.c.reference, entries.c.id], [wanted.reference]
-    scan = _NOTHING
-    for look in (2 * limit, LOOKED_AT):
-        seen = index_pages.newest(looked, columns, same, below, look).subquery()
-        statement = sa.select(
-            seen.c.id.label("entry_id"), seen.c.created, _kept(seen, account, wanted).label("kept")
-        )
-        rows = await bulk.fetch_all(db, statement.order_by(seen.c.id.desc()))
-        scan = _Looked.of(rows, look, wanted.start and max(wanted.start, _FIRST + LATE) - LATE)
-        if scan.enough(limit):
-            break
-    return await _page(db, *scan.cut(limit, timed=False))
+    newest = pages.newest(seen, columns, same, below, sa.bindparam("limit", type_=sa.BigInteger)).subquery()
+    statement = sa.select(
+        newest.c.id.label("entry_id"), newest.c.created, _wanted(newest, account, wanted).label("wanted")
+    )
+    return _Scan(statement.order_by(newest.c.id.desc()), {}, timed=False)
 
 
-async def _page(db: Db, ids: Sequence[int], rest: TransferCursor | None) -> Page:
-    """Read the transfers, in the order of their entries."""
-    transfers = await transfer.by_ids(db, [str(number) for number in ids]) if ids else {}
-    return Page([transfers[str(number)] for number in ids], rest)
-
-
-def _kept(seen: sa.Subquery, account: int | None, wanted: TransferFilter) -> sa.ColumnElement[bool]:
+def _wanted(seen: sa.Subquery, account: int | None, wanted: TransferFilter) -> sa.ColumnElement[bool]:
     """Say of an entry that was looked at whether it is wanted."""
+    posting = sa.exists().where(postings.c.entry_id == seen.c.id)
     conditions = [seen.c.kind == sa.any_(sa.literal(list(KINDS), bulk.TEXTS))]
     if wanted.start is not None:
         conditions.append(seen.c.created >= wanted.start)
     if wanted.end is not None:
         conditions.append(seen.c.created < wanted.end)
     if account is not None:
-        conditions.append(
-            sa.exists().where(postings.c.entry_id == seen.c.id, postings.c.account_id == account)
-        )
+        conditions.append(posting.where(postings.c.account_id == account))
     if wanted.asset:
-        conditions.append(
-            sa.exists().where(postings.c.entry_id == seen.c.id, postings.c.asset == wanted.asset)
-        )
+        conditions.append(posting.where(postings.c.asset == wanted.asset))
     return sa.and_(*conditions)

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import deliveries, webhook_backlogs
 from app.db.tables import events as event_rows
-from app.domain import index_pages, outbox
+from app.domain import outbox, pages
 from app.domain.commands import Command
 from app.domain.outbox import BeyondTheEnd
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 from app.domain.webhooks import changes, endpoints
 from app.domain.webhooks.changes import one_by_one
@@ -98,16 +99,17 @@ _ATTEMPTS: Final = sa.text("""
 
 
 async def page(
-    db: Db, endpoint_id: int, before: int, limit: int, state: str | None = None
-) -> list[DeliveryRecord]:
-    """Return at most `limit` deliveries before a position, newest first; NoSuchEndpoint where there is no endpoint."""
+    db: Db, endpoint_id: int, request: PageRequest[int], state: str | None = None
+) -> Page[DeliveryRecord, int]:
+    """Return some of the deliveries, newest first; NoSuchEndpoint where there is no endpoint."""
     await endpoints.fetch(db, endpoint_id)
     same: dict[str, int | str] = {"endpoint_id": endpoint_id} | ({} if state is None else {"state": state})
     columns = [deliveries.c[name] for name in (*same, "position")]
-    page = index_pages.newest(sa.select(deliveries.c.position), columns, [*same.values()], before, limit)
-    shown = _SHOWN.where(deliveries.c.endpoint_id == endpoint_id, bulk.among(deliveries.c.position, page))
-    rows = await bulk.fetch_all(db, shown.order_by(deliveries.c.position.desc()))
-    return await _records(db, endpoint_id, rows)
+    key, before = deliveries.c.position, request.after_or(pages.BEHIND_IDS)
+    positions = pages.newest(sa.select(key), columns, [*same.values()], before, request.rows)
+    shown = _SHOWN.where(deliveries.c.endpoint_id == endpoint_id, bulk.among(key, positions))
+    rows = await bulk.fetch_all(db, shown.order_by(key.desc()))
+    return request.page(await _records(db, endpoint_id, rows), lambda record: record.key.position)
 
 
 async def redeliver(db: Db, key: Key) -> DeliveryRecord | Refusal:

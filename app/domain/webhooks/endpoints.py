@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from app.db import Db, Row, bulk
 from app.db.tables import cursors as cursor_rows
 from app.db.tables import webhook_backlogs, webhook_endpoints
-from app.domain import index_pages, outbox
+from app.domain import outbox, pages
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import NotFound
 from app.domain.webhooks import secrets
 
@@ -98,16 +99,16 @@ async def by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Endpoint]:
     return {str(row["id"]): Endpoint.of(row) for row in found}
 
 
-async def page(db: Db, after: int, limit: int) -> list[Endpoint]:
-    """Return at most `limit` endpoints after an id, those of the configuration too, in the order in which they were made."""
-    state = index_pages.texts(["active", "disabled"])
-    columns = [webhook_endpoints.c.state, webhook_endpoints.c.id]
-    page = index_pages.oldest(
-        sa.select(webhook_endpoints.c.id), columns, [state.c.text], (after + 1, 2**63 - 1), limit
-    )
-    ids = index_pages.of_each(state, page, limit, newest_first=False)
-    found = _THERE.where(bulk.among(webhook_endpoints.c.id, ids)).order_by(webhook_endpoints.c.id)
-    return [Endpoint.of(row) for row in await bulk.fetch_all(db, found)]
+async def page(db: Db, request: PageRequest[int]) -> Page[Endpoint, int]:
+    """Return some of the endpoints, those of the configuration too, in the order in which they were made."""
+    key = webhook_endpoints.c.id
+    state = pages.texts(["active", "disabled"])
+    between = (request.after_or(pages.BEFORE_IDS) + 1, pages.BEHIND_IDS)
+    columns = [webhook_endpoints.c.state, key]
+    of_state = pages.oldest(sa.select(key), columns, [state.c.text], between, request.rows)
+    ids = pages.of_each(state, of_state, request.rows, newest_first=False)
+    rows = await bulk.fetch_all(db, _THERE.where(bulk.among(key, ids)).order_by(key))
+    return request.page([Endpoint.of(row) for row in rows], lambda endpoint: endpoint.id)
 
 
 async def lock(db: Db, endpoint_id: int) -> Endpoint | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 import sqlalchemy.exc
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app.api import (
     application,
     context,
+    cursors,
     fields,
     idempotency_keys,
     origins,
@@ -28,9 +29,11 @@ from app.db.bulk import insert
 from app.db.engine import open_engine
 from app.db.tables import ready_keys
 from app.domain import dogecoin, refusals
+from app.domain.pages import PageRequest
 from app.group_commit import GroupCommit
 
 TOKEN = "such-token"
+TEXTS = cursors.Cursor(r"([^\0]{1,300})", str, cursors.TEXT)
 
 
 class Line(request_body.Body):
@@ -105,8 +108,10 @@ async def get_list(cursor: parameters.Cursor = 0, limit: parameters.Limit = 10) 
 
 
 @router.get("/after")
-async def get_after(cursor: parameters.After = "", foreign_id: parameters.Account = None) -> Response:
-    return Response(f"{cursor}|{foreign_id}")
+async def get_after(
+    request: Annotated[PageRequest[str], Depends(TEXTS.request)], foreign_id: parameters.Account = None
+) -> Response:
+    return Response(f"{request.after}|{foreign_id}")
 
 
 @router.get("/refused/{kind}")

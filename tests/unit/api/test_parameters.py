@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api import application, context, parameters
+from app.api import application, context
 from tests.unit.api.conftest import client_of
 
 
@@ -103,21 +103,6 @@ async def test_a_bad_cursor_or_limit_is_refused_in_gigawallets_words(
 
     assert answer.status_code == 400
     assert answer.json() == {"error": {"code": "bad-request", "message": message, "field": field}}
-
-
-@pytest.mark.parametrize("key", ["", "17", "2026-11-21T03:50:00Z 17", "ü🐕"])
-async def test_an_opaque_cursor_gives_its_key_back(client: httpx.AsyncClient, key: str) -> None:
-    answer = await client.get("/after", params={"cursor": parameters.opaque(key)})
-
-    assert answer.text == f"{key}|None"
-
-
-@pytest.mark.parametrize("cursor", ["!", "a", "%00", "_w", "AA", "x" * 401, "QUFB" * 101, "QQ QQ"])
-async def test_a_cursor_that_no_list_gave_is_refused(client: httpx.AsyncClient, cursor: str) -> None:
-    answer = await client.get(f"/after?cursor={cursor}")
-
-    assert answer.status_code == 400
-    assert answer.json()["error"]["field"] == "cursor"
 
 
 def defaults(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,6 +23,7 @@ from app.domain import (
 from app.domain.accounts import AddressCursor, addresses
 from app.domain.dogecoin import REGTEST
 from app.domain.ledger import assets, statement
+from app.domain.pages import PageRequest
 from app.domain.webhooks import delivery_listing
 from bench import many_rows
 
@@ -29,7 +31,7 @@ ROWS = 20_000
 READ = 9_500
 """Rows that a page may read; those that look through their entries look through two thousand, and each has a posting."""
 LIMIT = 10
-LAST = 2**63 - 1
+FIRST: PageRequest[Any] = PageRequest(None, LIMIT)
 AS_OF_MILLIONS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off")
 """So few rows PostgreSQL may read and sort all of; and nothing that it knows of what is asked for helps it."""
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,16 +50,17 @@ Call = tuple[Callable[..., Awaitable[object]], tuple[object, ...]]
 
 def plain() -> dict[str, Call]:
     """Lists without filters."""
+    last_address = PageRequest(AddressCursor(0, ROWS - 1), LIMIT)
     return {
-        "accounts": (accounts.page, (ROWS // 2, LIMIT)),
-        "addresses": (addresses.page, (REGTEST, "shop-0", AddressCursor(0, -1), LIMIT)),
-        "addresses, the last": (addresses.page, (REGTEST, "shop-0", AddressCursor(0, ROWS - 1), LIMIT)),
-        "assets": (assets.page, ("C", LIMIT)),
-        "deposits": (blocks.page, (REGTEST, "shop-0", blocks.NEWEST, LIMIT)),
+        "accounts": (accounts.page, (PageRequest(ROWS // 2, LIMIT),)),
+        "addresses": (addresses.page, (REGTEST, "shop-0", FIRST)),
+        "addresses, the last": (addresses.page, (REGTEST, "shop-0", last_address)),
+        "assets": (assets.page, (PageRequest("C", LIMIT),)),
+        "deposits": (blocks.page, (REGTEST, "shop-0", FIRST)),
         "events": (outbox.page, (0, LIMIT)),
         "events of an account": (outbox.page, (ROWS // 2, LIMIT, ("ALL",), "shop-0")),
-        "payments": (payments.page, ("shop-0", LAST, LIMIT)),
-        "webhooks": (webhooks.page, (-1, LIMIT)),
+        "payments": (payments.page, ("shop-0", FIRST)),
+        "webhooks": (webhooks.page, (FIRST,)),
     }
 
 
@@ -65,13 +68,13 @@ def filtered() -> dict[str, Call]:
     """Lists with every combination of their filters, each of which finds many, few or none."""
     found: dict[str, Call] = {}
     for state in ("delivered", "failed", "due", None):
-        found[f"deliveries {state}"] = (delivery_listing.page, (1, LAST, LIMIT, state))
+        found[f"deliveries {state}"] = (delivery_listing.page, (1, FIRST, state))
     for state in ("RELEASED", "HELD", "CAPTURED", ""):
-        found[f"holds {state}"] = (holds.page, ("shop-0", LAST, LIMIT, state))
+        found[f"holds {state}"] = (holds.page, ("shop-0", FIRST, state))
     orders, buyers, sellers = ("", "order-7", "none"), ("", "shop-0", "shop-5"), ("", "shop-3", "shop-1")
     for terms in product(orders, buyers, sellers, ("", "LOCKED", "DISPUTED")):
         wanted = escrows.EscrowFilter(*terms)
-        found[str(wanted)] = (escrows.page, (wanted, LAST, LIMIT))
+        found[str(wanted)] = (escrows.page, (wanted, FIRST))
     for state, reference, times in product(
         ("", "unpaid", "cancelled", "expired"), ("", "same", "rare", "none"), TIMES
     ):
@@ -79,12 +82,12 @@ def filtered() -> dict[str, Call]:
         found[str(asked)] = (invoices.page, (REGTEST, "shop-0", 0, LIMIT, asked))
     for asset, kind, times in product((None, "DOGE", "COIN_1"), (None, "TRANSFER", "BONUS"), TIMES):
         past = ledger.StatementFilter(asset, kind, *times)
-        found[str(past)] = (statement.page, (0, past, None, LIMIT))
+        found[str(past)] = (statement.page, (0, past, FIRST))
     for name, code, reference, times in product(
         ("", "shop-0", "shop-5"), ("", "COIN_1"), ("", "same", "rare"), TIMES
     ):
         some = transfers.TransferFilter(name, code, reference, *times)
-        found[str(some)] = (transfers.page, (some, None, LIMIT))
+        found[str(some)] = (transfers.page, (some, FIRST))
     return found
 
 

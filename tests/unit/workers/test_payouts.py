@@ -14,6 +14,7 @@ from app.db.tables import accounts as account_rows
 from app.domain import accounts, payments
 from app.domain.accounts import AccountOrder
 from app.domain.dogecoin import REGTEST
+from app.domain.pages import PageRequest
 from app.domain.payments import Payment, pause
 from app.workers.clocks import Payouts
 from tests import chain_harness, scenario
@@ -41,7 +42,7 @@ async def set_terms(harness: ChainHarness, foreign_id: str = "shop", **terms: An
 
 async def asked(harness: ChainHarness, foreign_id: str = "shop") -> list[Payment]:
     async with harness.engine.connect() as db:
-        return await payments.page(db, foreign_id, 2**63 - 1, 10)
+        return list((await payments.page(db, foreign_id, PageRequest(None, 10))).items)
 
 
 async def pass_time(harness: ChainHarness, hours: int) -> None:

@@ -13,6 +13,7 @@ from app.domain import accounts, dogecoin
 from app.domain.accounts import Account, AccountOrder, NoReadyKeys, NotForAccounts, PayoutComesBack
 from app.domain.dogecoin import MAIN, REGTEST
 from app.domain.owner import NoSuchAccount, Owner
+from app.domain.pages import PageRequest
 from app.domain.refusals import Invalid, Refusal
 from tests import plans, scenario
 from tests.scenario import accepted, doge, told
@@ -217,9 +218,9 @@ async def test_accounts_are_paged_by_their_number(ready: AsyncEngine) -> None:
     await put(ready, *(AccountOrder(name, {}) for name in "edcba"))
 
     async with ready.connect() as db:
-        first = await accounts.page(db, -1, 3)
-        rest = await accounts.page(db, first[-1].id, 3)
-    assert [account.id for account in first + rest] == [0, 1, 2, 3, 4]
+        first = await accounts.page(db, PageRequest(None, 3))
+        rest = await accounts.page(db, PageRequest(first.rest, 3))
+    assert [account.id for account in (*first.items, *rest.items)] == [0, 1, 2, 3, 4]
 
 
 async def test_a_key_whose_number_is_taken_is_not_made_ready_again(ready: AsyncEngine) -> None:

@@ -8,14 +8,13 @@ from app.chain.keys import Keyring
 from app.db.tables import accounts
 from app.domain import blocks, dogecoin
 from app.domain.accounts import Address, AddressCursor, NoSuchAddress, Wanted, addresses
-from app.domain.blocks import NEWEST, Arrival
+from app.domain.blocks import Arrival, DepositCursor
 from app.domain.dogecoin import REGTEST
 from app.domain.owner import AccountClosed, NoSuchAccount
+from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Refusal
 from tests import scenario
 from tests.scenario import Chain, accepted, balance, doge
-
-FIRST = AddressCursor(0, -1)
 
 
 async def give(engine: AsyncEngine, *orders: Wanted) -> list[str | Refusal]:
@@ -28,18 +27,24 @@ async def given(engine: AsyncEngine, *, fresh: bool = False) -> str:
     return accepted(address)
 
 
-async def listed(engine: AsyncEngine, after: AddressCursor = FIRST, limit: int = 100) -> list[Address]:
+async def listed(
+    engine: AsyncEngine, after: AddressCursor | None = None, limit: int = 100
+) -> Page[Address, AddressCursor]:
     async with engine.connect() as db:
-        return await addresses.page(db, REGTEST, "shop", after, limit)
+        return await addresses.page(db, REGTEST, "shop", PageRequest(after, limit))
 
 
 async def arrived(engine: AsyncEngine, limit: int = 100) -> list[Arrival]:
     """All arrivals, page by page."""
-    found: list[Arrival] = []
+    arrivals: list[Arrival] = []
+    request: PageRequest[DepositCursor] = PageRequest(None, limit)
     async with engine.connect() as db:
-        while page := await blocks.page(db, REGTEST, "shop", found[-1].spot if found else NEWEST, limit):
-            found += page
-    return found
+        while True:
+            page = await blocks.page(db, REGTEST, "shop", request)
+            arrivals += page.items
+            if page.rest is None:
+                return arrivals
+            request = PageRequest(page.rest, limit)
 
 
 async def test_the_last_address_is_given_again_until_something_has_come_to_it(engine: AsyncEngine) -> None:
@@ -126,15 +131,15 @@ async def test_the_list_has_all_that_was_given_out_with_its_path(engine: AsyncEn
     deposit = await given(engine)
     await chain.mine((invoice.address, doge(1)))
 
-    found = await listed(engine)
+    found = (await listed(engine)).items
 
     assert [(one.address, one.purpose, one.used) for one in found] == [
         (invoice.address, "invoice", True), (deposit, "deposit", False), (account.address, "account", False),
     ]  # fmt: skip
     assert [one.path for one in found] == [f"m/44'/1'/{account.id}'{rest}" for rest in ("/0/0", "/0/1", "")]
     await chain.mine((deposit, doge(1)), (account.address, doge(1)))
-    assert [one.used for one in await listed(engine)] == [True] * 3
-    assert await listed(engine, found[0].place, 1) == [(await listed(engine))[1]]
+    assert [address.used for address in (await listed(engine)).items] == [True] * 3
+    assert (await listed(engine, found[0].place, 1)).items == [(await listed(engine)).items[1]]
 
 
 async def test_arrivals_are_listed_newest_first_and_each_once(engine: AsyncEngine) -> None:

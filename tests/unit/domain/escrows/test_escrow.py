@@ -39,6 +39,7 @@ from app.domain.holds import AboveHold, Capture, Hold, HoldOver, NewHold, NoSuch
 from app.domain.idempotency import Claim
 from app.domain.ledger import BadAmount, NoSuchAsset
 from app.domain.owner import AccountClosed, NoSuchAccount
+from app.domain.pages import PageRequest
 from app.domain.refusals import Refusal
 from app.domain.transfers import Lacking
 from app.group_commit import GroupCommit
@@ -277,7 +278,7 @@ async def test_a_hold_is_converted_once_and_then_neither_captured_nor_released_n
         assert isinstance(refused, HoldOver)
         assert "CONVERTED" in str(refused)
     async with engine.connect() as db:
-        assert len(await escrows.page(db, EscrowFilter(), 2**63 - 1, 10)) == 1
+        assert len((await escrows.page(db, EscrowFilter(), PageRequest(None, 10))).items) == 1
 
 
 # ---------------------------------------------------------------- what is refused
@@ -537,13 +538,13 @@ async def test_pages_are_newest_first_and_hold_what_is_asked_for(
     made = [await locked(engine, f"order {n}", amount=1, buyer=("alice", "carol")[n % 2]) for n in range(6)]
     await end(engine, End(made[0].id, "DISPUTED"), End(made[1].id, "DISPUTED"))
 
-    async def found(before: int = 2**63 - 1, limit: int = 10, **terms: str) -> list[int]:
+    async def found(after: int | None = None, limit: int = 10, **terms: str) -> list[int]:
         async with engine.connect() as db:
-            page = await escrows.page(db, EscrowFilter(**terms), before, limit)
-        return [int(escrow.order_id[-1]) for escrow in page]
+            page = await escrows.page(db, EscrowFilter(**terms), PageRequest(after, limit))
+        return [int(escrow.order_id[-1]) for escrow in page.items]
 
     assert await found(limit=4) == [5, 4, 3, 2]
-    assert await found(before=made[2].id) == [1, 0]
+    assert await found(after=made[2].id) == [1, 0]
     assert await found(order_id="order 3") == [3]
     assert await found(buyer="carol", state="LOCKED") == [5, 3]
     assert await found(seller="bob", state="DISPUTED") == [1, 0]

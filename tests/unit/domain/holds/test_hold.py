@@ -20,6 +20,7 @@ from app.domain.holds.release import release as release_holds
 from app.domain.idempotency import Claim
 from app.domain.ledger import BadAmount, NoSuchAsset, TooMuch
 from app.domain.owner import AccountClosed, NoSuchAccount
+from app.domain.pages import PageRequest
 from app.domain.refusals import Refusal
 from app.domain.transfers import Lacking
 from app.group_commit import GroupCommit
@@ -434,11 +435,12 @@ async def test_pages_are_newest_first_end_and_show_one_state_where_one_is_named(
     await release(engine, Release(made[1]), Release(made[3]))
 
     async with engine.connect() as db:
-        first = await holds.page(db, "alice", 2**63 - 1, 3)
-        rest = await holds.page(db, "alice", first[-1].id, 3)
-        released = await holds.page(db, "alice", 2**63 - 1, 10, "RELEASED")
+        first = await holds.page(db, "alice", PageRequest(None, 3))
+        rest = await holds.page(db, "alice", PageRequest(first.rest, 3))
+        released = await holds.page(db, "alice", PageRequest(None, 10), "RELEASED")
         with pytest.raises(NoSuchAccount):
-            await holds.page(db, "nobody", 2**63 - 1, 3)
+            await holds.page(db, "nobody", PageRequest(None, 3))
 
-    assert [hold.id for hold in (*first, *rest)] == made[::-1]
-    assert [hold.id for hold in released] == [made[3], made[1]]
+    assert [hold.id for hold in (*first.items, *rest.items)] == made[::-1]
+    assert (first.rest, rest.rest) == (made[2], None)
+    assert [hold.id for hold in released.items] == [made[3], made[1]]

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import ledger
 from app.domain.ledger import Asset, AssetTaken, BadAmount, NewAsset, NoSuchAsset, assets
+from app.domain.pages import PageRequest
 
 GOLD = Asset("gold_coins", "Gold coins", 2, datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -29,7 +30,10 @@ async def test_doge_is_built_in_and_an_asset_is_made_once(engine: AsyncEngine) -
     assert [type(one) for one in made] == [Asset, Asset, AssetTaken, Asset]
     assert made[0] == made[1] == again[0]
     async with engine.connect() as db:
-        assert [asset.code for asset in await assets.page(db, "", 10)] == ["DOGE", "gold_coins"]
+        assert [asset.code for asset in (await assets.page(db, PageRequest(None, 10))).items] == [
+            "DOGE",
+            "gold_coins",
+        ]
         with pytest.raises(NoSuchAsset):
             await ledger.fetch(db, "silver")
 

@@ -13,6 +13,7 @@ from app.domain import accounts, dogecoin, ledger, payments
 from app.domain.dogecoin import REGTEST
 from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting
 from app.domain.owner import NoSuchAccount
+from app.domain.pages import PageRequest
 from app.domain.payments import NoSuchPayment, Payee, Payment, PayOrder, requesting
 from app.domain.refusals import Invalid, Refusal
 from app.money import DUST, Koinu
@@ -205,11 +206,12 @@ async def test_pages_are_newest_first_and_end(engine: AsyncEngine, shop: int) ->
     own = [payment.id for payment in made if payment.owner.foreign_id == "shop"]
 
     async with engine.connect() as db:
-        first = await payments.page(db, "shop", 2**63 - 1, 3)
-        rest = await payments.page(db, "shop", first[-1].id, 3)
+        first = await payments.page(db, "shop", PageRequest(None, 3))
+        rest = await payments.page(db, "shop", PageRequest(first.rest, 3))
 
-    assert [payment.id for payment in (*first, *rest)] == own[::-1]
-    assert first[0].outputs == made[5].outputs
+    assert [payment.id for payment in (*first.items, *rest.items)] == own[::-1]
+    assert rest.rest is None
+    assert first.items[0].outputs == made[5].outputs
 
 
 async def test_a_payment_is_shown_to_its_own_account_only(engine: AsyncEngine, shop: int) -> None:
@@ -222,7 +224,7 @@ async def test_a_payment_is_shown_to_its_own_account_only(engine: AsyncEngine, s
             with pytest.raises(NoSuchPayment):
                 await payments.fetch(db, foreign_id, number)
         with pytest.raises(NoSuchAccount):
-            await payments.page(db, "nobody", 2**63 - 1, 10)
+            await payments.page(db, "nobody", PageRequest(None, 10))
         assert (await accounts.fetch(db, "shop")).id == shop
 
 

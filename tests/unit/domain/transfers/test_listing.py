@@ -8,6 +8,7 @@ from app.db.tables import entries
 from app.domain import transfers
 from app.domain.ledger import NoSuchAsset
 from app.domain.owner import NoSuchAccount
+from app.domain.pages import PageRequest
 from app.domain.transfers import Credit, Transfer, TransferCursor, TransferFilter, listing
 from tests import scenario
 from tests.unit.domain.bank import GOLD, make, opened, order
@@ -43,15 +44,15 @@ async def made(engine: AsyncEngine) -> list[Transfer]:
 async def listed(engine: AsyncEngine, wanted: TransferFilter, limit: int = 3) -> list[int]:
     """Every page of a list, one behind the other."""
     found: list[int] = []
-    after: TransferCursor | None = None
+    request: PageRequest[TransferCursor] = PageRequest(None, limit)
     for _ in range(1000):
         async with engine.connect() as db:
-            page = await transfers.page(db, wanted, after, limit)
-        found += [transfer.id for transfer in page.transfers]
-        assert len(page.transfers) <= limit
+            page = await transfers.page(db, wanted, request)
+        found += [transfer.id for transfer in page.items]
+        assert len(page.items) <= limit
         if page.rest is None:
             return found
-        after = page.rest
+        request = PageRequest(page.rest, limit)
     raise AssertionError("it never ends")
 
 

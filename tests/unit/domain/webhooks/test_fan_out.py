@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.tables import deliveries, events, sequencer, webhook_endpoints
 from app.domain import accounts, outbox, webhooks
 from app.domain.outbox import OutboxEvent
+from app.domain.pages import PageRequest
 from app.domain.webhooks import Callback, Change, Endpoint, Load, NewEndpoint, Outcome, Range, fan_out
 from tests import scenario
 
@@ -106,7 +107,7 @@ async def test_an_endpoint_of_the_configuration_that_joins_while_others_hear_mis
         pass
 
     async with engine.connect() as db:
-        [late] = [one for one in await webhooks.page(db, 0, 10) if one.name == "late"]
+        [late] = [one for one in (await webhooks.page(db, PageRequest(None, 10))).items if one.name == "late"]
         [place] = await db.scalars(
             sa.select(webhook_endpoints.c.position).where(webhook_endpoints.c.id == late.id)
         )

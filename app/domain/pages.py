@@ -1,0 +1,100 @@
+"""Pages of lists: how one is asked for, what it is, and how it is read from one index.
+
+What is the same in all rows of an index is asked for as a range, and sorted by. Asked for by `=` it would be no part of the
+order. PostgreSQL could then read another index that has the last column in order, above all the primary key, and pass by
+all rows between: it does so where it expects many rows to be alike, and where it does not know the values yet.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from app.db import bulk
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+BEFORE_IDS: Final = -1
+"""Comes before every id."""
+BEHIND_IDS: Final = 2**63 - 1
+"""Comes behind every id."""
+EMPTY: sa.ColumnElement[str] = sa.literal_column("''", sa.Text)
+"""As SQL and no parameter: otherwise PostgreSQL could not take an index of what is not empty."""
+
+Columns = Sequence[sa.ColumnElement[Any]]
+
+
+class Page(NamedTuple, Generic[Item, Key]):
+    """Some items of a list, and the key behind which it goes on; None at its end."""
+
+    items: Sequence[Item]
+    rest: Key | None
+
+
+class PageRequest(NamedTuple, Generic[Key]):
+    """Asks for at most `limit` items that come behind a key; None asks for the first ones."""
+
+    after: Key | None
+    limit: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows to read: one more than the page holds tells whether the list goes on."""
+        return self.limit + 1
+
+    def after_or(self, first: Key) -> Key:
+        """Return the key behind which the page begins; `first` comes before the whole list."""
+        return first if self.after is None else self.after
+
+    def page(self, items: Sequence[Item], key: Callable[[Item], Key]) -> Page[Item, Key]:
+        """Cut the page out of what `rows` rows gave; `key` tells an item's key."""
+        more = len(items) > self.limit
+        return Page(items[: self.limit], key(items[self.limit - 1]) if more else None)
+
+
+def newest(
+    rows: sa.Select[Any],
+    columns: Columns,
+    same: Sequence[Any],
+    below: int,
+    limit: int | sa.BindParameter[int],
+) -> sa.Select[Any]:
+    """Take the last rows below a number: `same` is what all columns of the index but the last are, values or columns."""
+    bounds = _typed(columns, (*same, below))
+    rows = rows.where(sa.tuple_(*columns) < sa.tuple_(*bounds))
+    if same:
+        rows = rows.where(sa.tuple_(*columns[:-1]) >= sa.tuple_(*bounds[:-1]))
+    return rows.order_by(*(column.desc() for column in columns)).limit(limit)
+
+
+def oldest(
+    rows: sa.Select[Any], columns: Columns, same: Sequence[Any], between: tuple[int, int], limit: int
+) -> sa.Select[Any]:
+    """Take the first rows whose last column is between the two numbers, both included."""
+    low, high = (sa.tuple_(*_typed(columns, (*same, end))) for end in between)
+    rows = rows.where(sa.tuple_(*columns) >= low, sa.tuple_(*columns) <= high)
+    return rows.order_by(*columns).limit(limit)
+
+
+def texts(values: Sequence[str]) -> sa.TableValuedAlias:
+    """Return the texts as rows with the column `text`: what lies apart in an index is looked up for each."""
+    array = sa.literal(list(values), bulk.TEXTS)
+    return sa.func.unnest(array).table_valued(sa.column("text", sa.Text)).render_derived()
+
+
+def of_each(
+    states: sa.TableValuedAlias, page: sa.Select[int], limit: int, *, newest_first: bool
+) -> sa.Select[int]:
+    """Take the first keys from the pages of all `states`."""
+    each = page.lateral()
+    [key] = each.c
+    keys = sa.select(key).select_from(states.join(each, sa.true()))
+    return keys.order_by(key.desc() if newest_first else key).limit(limit)
+
+
+def _typed(columns: Columns, values: Sequence[Any]) -> list[sa.ColumnElement[Any]]:
+    return [
+        value if isinstance(value, sa.ColumnElement) else sa.literal(value, column.type)
+        for column, value in zip(columns, values, strict=True)
+    ]
