@@ -10,11 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, bulk
 from app.db.tables import NEVER, NOW, accounts, addresses, ready_keys
-from app.domain import dogecoin, installation, outbox
+from app.domain import batch, dogecoin, installation, outbox
 from app.domain.accounts import names as account_names
 from app.domain.accounts.account import ACCOUNT_KEY, Account, account_created, account_updated, lock
+from app.domain.batch import Step
 from app.domain.dogecoin import Network
 from app.domain.installation import NotCurrent
+from app.domain.outbox import OutboxEvent
 from app.domain.owner import AccountClosed
 from app.domain.refusals import Conflict, Invalid, Refusal
 
@@ -74,11 +76,11 @@ CHANGEABLE: Final = tuple(
 
 async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
     """Open or change accounts, one order after the other; what changes nothing tells nothing."""
-    returning = await _returning(db, orders, network)
-    outcomes = iter(
-        await _put(db, [order for order, back in zip(orders, returning, strict=True) if not back], network)
-    )
-    return [PayoutComesBack(field="payout_address") if back else next(outcomes) for back in returning]
+    decided = [
+        PayoutComesBack(field="payout_address") if returns else order
+        for order, returns in zip(orders, await _returning(db, orders, network), strict=True)
+    ]
+    return batch.outcomes(decided, await _put(db, batch.accepted(decided), network))
 
 
 async def _returning(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[bool]:
@@ -107,13 +109,21 @@ async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list
     opened = await _open(db, network, missing) if missing and unfit is None else {}
     raced = [name for name in missing if name not in opened]
     existing |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
-    result, events, changed = _apply(orders, existing | opened, set(opened))
-    if changed:
+    before = existing | opened
+    decided = batch.decide(
+        orders,
+        {name: (account, name in opened) for name, account in before.items()},
+        lambda order: order.foreign_id,
+        lambda order, state: _apply(order, state, unfit),
+    )
+    steps = batch.accepted(decided)
+    last = {account.foreign_id: account for (account, _), _ in steps}
+    if changed := [account for name, account in last.items() if account != before[name]]:
         rows = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
         await bulk.update(db, accounts, ("id",), rows)
         await _restart_schedules(db, existing, changed)
-    await outbox.emit(db, events)
-    return [NotCurrent(reason=unfit) if unfit and isinstance(made, NoReadyKeys) else made for made in result]
+    await outbox.emit(db, [event for _, event in steps if event is not None])
+    return batch.outcomes(decided, [account for (account, _), _ in steps])
 
 
 async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Sequence[Account]) -> None:
@@ -130,33 +140,24 @@ async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Seq
 
 
 def _apply(
-    orders: Sequence[AccountOrder], now: dict[str, Account], opened: set[str]
-) -> tuple[list[Account | Refusal], list[outbox.OutboxEvent], list[Account]]:
-    """Judge each order on what the ones before it left: outcomes, events, and the accounts to be written."""
-    result: list[Account | Refusal] = []
-    events: list[outbox.OutboxEvent] = []
-    changed: dict[int, Account] = {}
-    for order in orders:
-        account = now.get(order.foreign_id)
-        if account is None:
-            result.append(account_names.reserved(order.foreign_id) or NoReadyKeys())
-            continue
-        if order.opening and order.foreign_id not in opened:
-            result.append(OpenAlready(foreign_id=order.foreign_id))
-            continue
-        wanted = _changed(account, order.changes)
-        if wanted != account and wanted.state == "closed":
-            result.append(AccountClosed(foreign_id=order.foreign_id, field="foreign_id"))
-            continue
-        if wanted != account:
-            now[order.foreign_id] = changed[account.id] = wanted
-        if order.foreign_id in opened:
-            events.append(account_created(wanted))
-            opened.discard(order.foreign_id)
-        elif wanted != account:
-            events.append(account_updated(wanted))
-        result.append(wanted)
-    return result, events, list(changed.values())
+    order: AccountOrder, state: tuple[Account, bool] | None, unfit: str | None
+) -> Step[tuple[Account, bool], OutboxEvent | None] | Refusal:
+    """Return the account as the order changes it, and its event, if any.
+
+    The account stands beside whether it was opened for this order; `unfit` is why none can be opened.
+    """
+    if state is None:
+        cannot_open = NotCurrent(reason=unfit) if unfit else NoReadyKeys()
+        return account_names.reserved(order.foreign_id) or cannot_open
+    account, is_new = state
+    if order.opening and not is_new:
+        return OpenAlready(foreign_id=order.foreign_id)
+    after = _changed(account, order.changes)
+    if after != account and after.state == "closed":
+        return AccountClosed(foreign_id=order.foreign_id, field="foreign_id")
+    if is_new:
+        return Step((after, False), account_created(after))
+    return Step((after, False), None if after == account else account_updated(after))
 
 
 def _changed(account: Account, changes: Mapping[str, Any]) -> Account:

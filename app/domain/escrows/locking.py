@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.db import Db
-from app.domain import accounts, holds, ledger, transfers
+from app.domain import accounts, batch, holds, ledger, transfers
 from app.domain.commands import Command
 from app.domain.escrows import escrow as escrows
 from app.domain.escrows.escrow import Escrow
@@ -130,19 +130,20 @@ async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     owners = await accounts.owners(db, [name for new in wanted for name in (new.buyer, new.seller)])
     known = await ledger.known(db, [new.asset for new in wanted])
     terms = [agreed(new, owners, known) for new in wanted]
-    rows = {one.new.order_id: one.row() for one in terms if isinstance(one, EscrowTerms)}
-    if len(rows) < sum(isinstance(one, EscrowTerms) for one in terms):
+    accepted = batch.accepted(terms)
+    rows = {accepted_terms.new.order_id: accepted_terms.row() for accepted_terms in accepted}
+    if len(rows) < len(accepted):
         raise SameOrder
     time = await holds.clock(db, now)
     claimed = await escrows.claim(db, rows)
-    decided = [one if isinstance(one, Refusal) else _decide(one, claimed, now, time) for one in terms]
-    steps = [one for one in decided if isinstance(one, LockedEscrow)]
-    refused = iter(await transfers.post_movements(db, [one.movement for one in steps]))
-    outcomes = [one if isinstance(one, Refusal) else next(refused) or one.escrow for one in decided]
-    await holds.write(db, [one.hold for one in steps if one.hold is not None])
-    made = {one.id for one in outcomes if isinstance(one, Escrow)}
+    decided = [_decide(accepted_terms, claimed, now, time) for accepted_terms in accepted]
+    steps = batch.accepted(decided)
+    refusals = await transfers.post_movements(db, [step.movement for step in steps])
+    locked = [refusal or step.escrow for refusal, step in zip(refusals, steps, strict=True)]
+    await holds.write(db, [step.hold for step in steps if step.hold is not None])
+    made = {escrow.id for escrow in batch.accepted(locked)}
     await escrows.delete_expired(db, [number for number, _ in claimed.values() if number not in made])
-    return outcomes
+    return batch.outcomes(terms, batch.outcomes(decided, locked))
 
 
 def agreed(new: NewEscrow, owners: Mapping[str, Owner], known: Mapping[str, Asset]) -> EscrowTerms | Refusal:

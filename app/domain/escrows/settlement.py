@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from app.db import Db
 from app.db.tables import OPEN_ESCROWS
-from app.domain import accounts, transfers
+from app.domain import accounts, batch, transfers
 from app.domain.accounts import AccountOrder
+from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.escrows import escrow as escrows
@@ -77,19 +78,14 @@ def ending(network: Network, platform: str) -> Command[End, Escrow]:
 
 async def end(db: Db, orders: Sequence[End], platform: Platform) -> list[Escrow | Refusal]:
     """Bring escrows to their states, one order after the other. A seller that was closed meanwhile is paid all the same."""
-    now = await escrows.lock(db, [order.escrow for order in orders])
-    decided: list[tuple[Escrow, Parts | None] | Refusal] = []
-    for order in orders:
-        outcome = _decide(order, now.get(order.escrow))
-        if not isinstance(outcome, Refusal):
-            now[order.escrow] = outcome[0]
-        decided.append(outcome)
-    steps = [one for one in decided if not isinstance(one, Refusal)]
+    locked = await escrows.lock(db, [order.escrow for order in orders])
+    decided = batch.decide(orders, locked, lambda order: order.escrow, _decide)
+    steps = batch.accepted(decided)
     earns = any(parts is not None and parts.fee for _, parts in steps)
     payee = await _open(db, platform) if earns else None
     await transfers.post_movements(db, [_movement(escrow, parts, payee) for escrow, parts in steps])
     await escrows.write(db, list({escrow.id: escrow for escrow, _ in steps}.values()))
-    return [one if isinstance(one, Refusal) else one[0] for one in decided]
+    return batch.outcomes(decided, [escrow for escrow, _ in steps])
 
 
 async def _open(db: Db, platform: Platform) -> Owner:
@@ -103,18 +99,19 @@ async def _open(db: Db, platform: Platform) -> Owner:
     return Owner(account.id, account.foreign_id, account.address)
 
 
-def _decide(order: End, escrow: Escrow | None) -> tuple[Escrow, Parts | None] | Refusal:
+def _decide(order: End, escrow: Escrow | None) -> Step[Escrow, Parts | None] | Refusal:
     """Return the escrow as it will be, and who gets what (None: nobody anything yet)."""
     if escrow is None:
         return NoSuchEscrow(id=order.escrow, field="id")
     if escrow.state not in FROM[order.state]:
         return NotInThatState(id=escrow.id, state=escrow.state, wanted=order.state)
     if order.state == "DISPUTED":
-        return replace(escrow, state=order.state), None
+        return Step(replace(escrow, state=order.state), None)
     parts = _parts(order, escrow)
     if isinstance(parts, Refusal):
         return parts
-    return replace(escrow, state=order.state, to_seller=parts.seller - parts.fee, to_buyer=parts.buyer), parts
+    ended = replace(escrow, state=order.state, to_seller=parts.seller - parts.fee, to_buyer=parts.buyer)
+    return Step(ended, parts)
 
 
 def _parts(order: End, escrow: Escrow) -> Parts | Refusal:

@@ -11,7 +11,7 @@ from app.db import Db, Row, bulk
 from app.db.tables import NOW, holds
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
-from app.domain import accounts, ledger, pages, transfers
+from app.domain import accounts, batch, ledger, pages, transfers
 from app.domain.commands import Command
 from app.domain.ledger import Asset, Bucket, Entry, Given, NoSuchAsset, Posting
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
@@ -116,17 +116,16 @@ async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
     known = await ledger.known(db, [new.asset for new in wanted])
     now: datetime = (await db.execute(sa.select(NOW))).scalar_one()
     ids = await bulk.new_ids(db, holds, len(wanted))
-    judged = [
+    decided = [
         _new(number, new, (owners.get(new.foreign_id), known.get(new.asset)), now)
         for number, new in zip(ids, wanted, strict=True)
     ]
-    made = [one for one in judged if isinstance(one, Hold)]
-    refused = iter(await transfers.post_movements(db, [_set_aside(hold) for hold in made]))
-    outcomes = [one if isinstance(one, Refusal) else next(refused) or one for one in judged]
-    rows = [_row(one) for one in outcomes if isinstance(one, Hold)]
-    if rows:
+    accepted = batch.accepted(decided)
+    refusals = await transfers.post_movements(db, [_set_aside(hold) for hold in accepted])
+    placed = [refusal or hold for refusal, hold in zip(refusals, accepted, strict=True)]
+    if rows := [_row(hold) for hold in batch.accepted(placed)]:
         await bulk.insert(db, holds, rows)
-    return outcomes
+    return batch.outcomes(decided, placed)
 
 
 async def fetch(db: Db, hold_id: int) -> Hold:

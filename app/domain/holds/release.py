@@ -1,6 +1,6 @@
 """How holds end, in whole or in part: released, captured by an account, or expired."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import holds as rows
-from app.domain import accounts, transfers
+from app.domain import accounts, batch, transfers
+from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.holds import hold as holds
 from app.domain.holds.hold import Hold, NoSuchHold
@@ -20,7 +21,7 @@ from app.domain.transfers import Movement
 
 BATCH: Final = 500
 
-Step = tuple[Hold, Movement]
+HoldStep = Step[Hold, Movement]
 """The hold as it is after a movement, and the movement."""
 
 
@@ -57,21 +58,26 @@ def capturing() -> Command[Capture, Hold]:
 
 async def release(db: Db, orders: Sequence[Release]) -> list[Hold | Refusal]:
     """Release, one order after the other; what is released of a hold in part leaves the rest held."""
-    now = await holds.lock(db, [order.hold for order in orders])
-    time = await holds.clock(db, now)
-    decided = [_keep(now, _release(order, now.get(order.hold), time)) for order in orders]
-    return await _carry_out(db, decided)
+    locked = await holds.lock(db, [order.hold for order in orders])
+    time = await holds.clock(db, locked)
+    decided = batch.decide(
+        orders, locked, lambda order: order.hold, lambda order, hold: _release(order, hold, time)
+    )
+    return batch.outcomes(decided, await _post(db, batch.accepted(decided)))
 
 
 async def capture(db: Db, orders: Sequence[Capture]) -> list[Hold | Refusal]:
     """Capture, one order after the other; a hold is captured once, and what is not captured then goes back."""
     payees = await accounts.owners(db, [order.to for order in orders])
-    now = await holds.lock(db, [order.hold for order in orders])
-    time = await holds.clock(db, now)
-    decided = [
-        _keep(now, _capture(order, now.get(order.hold), payees.get(order.to), time)) for order in orders
-    ]
-    return await _carry_out(db, decided)
+    locked = await holds.lock(db, [order.hold for order in orders])
+    time = await holds.clock(db, locked)
+    decided = batch.decide(
+        orders,
+        locked,
+        lambda order: order.hold,
+        lambda order, hold: _capture(order, hold, payees.get(order.to), time),
+    )
+    return batch.outcomes(decided, await _post(db, batch.accepted(decided)))
 
 
 async def expire(db: Db, limit: int = BATCH) -> int:
@@ -83,28 +89,23 @@ async def expire(db: Db, limit: int = BATCH) -> int:
     late = sa.and_(rows.c.state == "HELD", rows.c.expires <= sa.func.statement_timestamp())
     found = holds.SELECT.where(late).order_by(rows.c.expires).limit(limit)
     locked = await bulk.fetch_all(db, found.with_for_update(key_share=True, skip_locked=True, of=rows))
-    await _carry_out(db, [_expire(holds.of(row)) for row in locked])
+    await _post(db, [_expire(holds.of(row)) for row in locked])
     return len(locked)
 
 
-def _keep(now: dict[int, Hold], decided: Step | Refusal) -> Step | Refusal:
-    """Let what comes later in the batch find the hold as this leaves it."""
-    if not isinstance(decided, Refusal):
-        now[decided[0].id] = decided[0]
-    return decided
-
-
-def _release(order: Release, hold: Hold | None, time: datetime | None) -> Step | Refusal:
+def _release(order: Release, hold: Hold | None, time: datetime | None) -> HoldStep | Refusal:
     if hold is None:
         return NoSuchHold(id=order.hold, field="id")
     amount = hold.over(time) or hold.part(order.amount)
     if isinstance(amount, Refusal):
         return amount
     after, entry = hold.given_back(amount, "RELEASED")
-    return after, Movement(hold.asset, (entry,), (holds.released(after, amount),))
+    return Step(after, Movement(hold.asset, (entry,), (holds.released(after, amount),)))
 
 
-def _capture(order: Capture, hold: Hold | None, payee: Owner | None, time: datetime | None) -> Step | Refusal:
+def _capture(
+    order: Capture, hold: Hold | None, payee: Owner | None, time: datetime | None
+) -> HoldStep | Refusal:
     if hold is None:
         return NoSuchHold(id=order.hold, field="id")
     amount = hold.over(time) or hold.part(order.amount)
@@ -121,18 +122,17 @@ def _capture(order: Capture, hold: Hold | None, payee: Owner | None, time: datet
     if after.remaining:
         after, rest = after.given_back(after.remaining, "CAPTURED")
         entries.append(rest)
-    return after, Movement(hold.asset, tuple(entries), holds.captured(after, payee, amount))
+    return Step(after, Movement(hold.asset, tuple(entries), holds.captured(after, payee, amount)))
 
 
-def _expire(hold: Hold) -> Step:
+def _expire(hold: Hold) -> HoldStep:
     amount = hold.remaining
     after, entry = hold.given_back(amount, "EXPIRED")
-    return after, Movement(hold.asset, (entry,), (holds.expired(after, amount),))
+    return Step(after, Movement(hold.asset, (entry,), (holds.expired(after, amount),)))
 
 
-async def _carry_out(db: Db, decided: Sequence[Step | Refusal]) -> list[Hold | Refusal]:
-    steps = [one for one in decided if not isinstance(one, Refusal)]
+async def _post(db: Db, steps: Sequence[HoldStep]) -> list[Hold]:
+    """Post the movements and write the holds; returns each hold as it is after its movement."""
     await transfers.post_movements(db, [movement for _, movement in steps])
-    last: Mapping[int, Hold] = {after.id: after for after, _ in steps}
-    await holds.write(db, list(last.values()))
-    return [one if isinstance(one, Refusal) else one[0] for one in decided]
+    await holds.write(db, list({hold.id: hold for hold, _ in steps}.values()))
+    return [hold for hold, _ in steps]

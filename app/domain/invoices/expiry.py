@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import STATEMENT_NOW, blocks, chain_state, invoices
-from app.domain import accounts, outbox, owner
+from app.domain import accounts, batch, outbox, owner
+from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.invoices import invoice, receipts
 from app.domain.invoices.invoice import Invoice, NoSuchInvoice, NotInThisAccount
+from app.domain.outbox import OutboxEvent
 from app.domain.refusals import Conflict, Refusal
 
 BATCH: Final = 500
@@ -70,29 +72,31 @@ def cancelling(network: Network) -> Command[CancelOrder, Invoice]:
 
 async def cancel(db: Db, orders: Sequence[CancelOrder], network: Network) -> list[Invoice | Refusal]:
     """Cancel what has received nothing, one order after the other."""
-    there = await accounts.owners(db, [order.foreign_id for order in orders])
+    owners = await accounts.owners(db, [order.foreign_id for order in orders])
     locked = await receipts.lock(db, network, [order.address for order in orders])
-    refused: dict[int, Refusal] = {}
-    changed: dict[str, receipts.Sums] = {}
-    told: list[outbox.OutboxEvent] = []
-    for n, order in enumerate(orders):
-        now = changed.get(order.address) or locked.get(order.address)
-        if (refusal := _refusal(order, now, known=order.foreign_id in there)) is not None or now is None:
-            refused[n] = refusal or NoSuchInvoice(address=order.address, field="id")
-        elif not now.receipts.cancelled:
-            changed[order.address], fact = now.cancelled()
-            told.append(fact)
-    await receipts.write(db, [changed[address] for address in locked if address in changed])
-    await outbox.emit(db, told)
+    decided = batch.decide(
+        orders,
+        locked,
+        lambda order: order.address,
+        lambda order, now: _cancel(order, now, known=order.foreign_id in owners),
+    )
+    steps = batch.accepted(decided)
+    await receipts.write(db, [after for after, event in steps if event is not None])
+    await outbox.emit(db, [event for _, event in steps if event is not None])
     shown = await invoice.by_addresses(db, [order.address for order in orders], network)
-    return [refused[n] if n in refused else shown[order.address] for n, order in enumerate(orders)]
+    return batch.outcomes(decided, [shown[after.address] for after, _ in steps])
 
 
-def _refusal(order: CancelOrder, now: receipts.Sums | None, *, known: bool) -> Refusal | None:
+def _cancel(
+    order: CancelOrder, now: receipts.Sums | None, *, known: bool
+) -> Step[receipts.Sums, OutboxEvent | None] | Refusal:
+    """Return the invoice cancelled, and the event; none of one that is cancelled already."""
     if not known:
         return owner.NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if now is None:
         return NoSuchInvoice(address=order.address, field="id")
     if now.owner.foreign_id != order.foreign_id:
         return NotInThisAccount(field="id")
-    return AlreadyReceived(field="id") if now.receipts.received else None
+    if now.receipts.received:
+        return AlreadyReceived(field="id")
+    return Step(now, None) if now.receipts.cancelled else Step(*now.cancelled())

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.db import Db
-from app.domain import accounts, payments, transfers
+from app.domain import accounts, batch, ledger, payments, transfers
+from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.invoices import receipts
@@ -49,20 +50,18 @@ async def settle(db: Db, orders: Sequence[PayFromOrder], network: Network) -> li
     """Pay what each invoice still lacks, one order after the other, as far as each account's money goes."""
     payers = await accounts.owners(db, [order.foreign_id for order in orders])
     locked = await receipts.lock(db, network, [order.address for order in orders])
-    left = await transfers.available(db, [*payers.values(), *(one.owner for one in locked.values())])
-    outcomes: list[Move | Refusal] = []
-    changed: dict[str, Sums] = {}
-    for order in orders:
-        now = changed.get(order.address) or locked.get(order.address)
-        outcome = _judge(order, payers.get(order.foreign_id), now, left)
-        if isinstance(outcome, Refusal):
-            outcomes.append(outcome)
-        else:
-            changed[order.address], move = outcome
-            outcomes.append(move)
-    made = await transfers.post_moves(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
-    await receipts.write(db, [changed[address] for address in locked if address in changed])
-    return [made[outcome.key] if isinstance(outcome, Move) else outcome for outcome in outcomes]
+    owners = [*payers.values(), *(invoice.owner for invoice in locked.values())]
+    available = await ledger.lock_available(db, [owner.id for owner in owners])
+    decided = batch.decide(
+        orders,
+        locked,
+        lambda order: order.address,
+        lambda order, invoice: _decide(order, payers.get(order.foreign_id), invoice, available),
+    )
+    steps = batch.accepted(decided)
+    made = await transfers.post_moves(db, [move for _, move in steps])
+    await receipts.write(db, list({invoice.address: invoice for invoice, _ in steps}.values()))
+    return batch.outcomes(decided, made)
 
 
 def settling_on_chain(network: Network) -> Command[PayFromOrder, Payment]:
@@ -80,8 +79,7 @@ async def request(db: Db, orders: Sequence[PayFromOrder], network: Network) -> l
     """Ask for payments of what each invoice lacks just now; it counts as received once a block has it."""
     locked = await receipts.lock(db, network, [order.address for order in orders])
     decided = [_order(network, order, locked.get(order.address)) for order in orders]
-    made = iter(await requesting.request(db, [one for one in decided if isinstance(one, PayOrder)]))
-    return [one if isinstance(one, Refusal) else next(made) for one in decided]
+    return batch.outcomes(decided, await requesting.request(db, batch.accepted(decided)))
 
 
 def _order(network: Network, order: PayFromOrder, now: Sums | None) -> PayOrder | Refusal:
@@ -98,9 +96,9 @@ def _order(network: Network, order: PayFromOrder, now: Sums | None) -> PayOrder 
     return PayOrder(order.foreign_id, (payee,), reference=now.address)
 
 
-def _judge(
-    order: PayFromOrder, payer: Owner | None, now: Sums | None, left: Available
-) -> tuple[Sums, Move] | Refusal:
+def _decide(
+    order: PayFromOrder, payer: Owner | None, now: Sums | None, available: Available
+) -> Step[Sums, Move] | Refusal:
     if payer is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if now is None:
@@ -113,7 +111,7 @@ def _judge(
     after, told = now.settled(amount)
     key = f"payfrom:{now.address}:{after.settled_inside}"
     move = Move("PAYFROM", key, payer, now.owner, amount, now.address, tuple(told))
-    return transfers.decide(left, move) or (after, move)
+    return transfers.decide(available, move) or Step(after, move)
 
 
 def _closed(now: Sums) -> Refusal | None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from app.db import Db
-from app.domain import accounts, dogecoin, outbox, payments, transfers
+from app.domain import accounts, batch, dogecoin, ledger, outbox, payments, transfers
+from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.invoices import receipts
@@ -80,20 +81,20 @@ async def refund_inside(db: Db, orders: Sequence[Refund], network: Network) -> l
     payees = await accounts.owners(db, [order.to for order in orders])
     locked = await receipts.lock(db, network, [order.invoice for order in orders])
     sent_back = await receipts.sent_back(db, locked)
-    left = await transfers.available(db, [*payees.values(), *(one.owner for one in locked.values())])
-    outcomes: list[Move | Refusal] = []
-    changed: dict[str, Sums] = {}
-    for order in orders:
-        now = changed.get(order.invoice) or locked.get(order.invoice)
-        outcome = _judge(order, payees.get(order.to), (now, sent_back.get(order.invoice, 0)), left)
-        if isinstance(outcome, Refusal):
-            outcomes.append(outcome)
-        else:
-            changed[order.invoice], move = outcome
-            outcomes.append(move)
-    made = await transfers.post_moves(db, [outcome for outcome in outcomes if isinstance(outcome, Move)])
-    await receipts.write(db, [changed[address] for address in locked if address in changed])
-    return [made[outcome.key] if isinstance(outcome, Move) else outcome for outcome in outcomes]
+    owners = [*payees.values(), *(invoice.owner for invoice in locked.values())]
+    available = await ledger.lock_available(db, [owner.id for owner in owners])
+    decided = batch.decide(
+        orders,
+        locked,
+        lambda order: order.invoice,
+        lambda order, invoice: _decide(
+            order, payees.get(order.to), (invoice, sent_back.get(order.invoice, 0)), available
+        ),
+    )
+    steps = batch.accepted(decided)
+    made = await transfers.post_moves(db, [move for _, move in steps])
+    await receipts.write(db, list({invoice.address: invoice for invoice, _ in steps}.values()))
+    return batch.outcomes(decided, made)
 
 
 async def refund_on_chain(db: Db, orders: Sequence[Refund], network: Network) -> list[Payment | Refusal]:
@@ -106,8 +107,7 @@ async def refund_on_chain(db: Db, orders: Sequence[Refund], network: Network) ->
     locked = await receipts.lock(db, network, [order.invoice for order in orders])
     sent_back = await receipts.sent_back(db, locked)
     decided = [_order(network, w, locked.get(w.invoice), sent_back.get(w.invoice, 0)) for w in orders]
-    requested = iter(await requesting.request(db, [one for one in decided if isinstance(one, PayOrder)]))
-    outcomes = [one if isinstance(one, Refusal) else next(requested) for one in decided]
+    outcomes = batch.outcomes(decided, await requesting.request(db, batch.accepted(decided)))
     told = [
         _told(locked[order.invoice], sent_back[order.invoice] + outcome.amount, outcome.amount, order.to)
         for order, outcome in zip(orders, outcomes, strict=True)
@@ -117,9 +117,9 @@ async def refund_on_chain(db: Db, orders: Sequence[Refund], network: Network) ->
     return outcomes
 
 
-def _judge(
-    order: Refund, payee: Owner | None, given: tuple[Sums | None, int], left: Available
-) -> tuple[Sums, Move] | Refusal:
+def _decide(
+    order: Refund, payee: Owner | None, given: tuple[Sums | None, int], available: Available
+) -> Step[Sums, Move] | Refusal:
     now, sent_back = given
     if now is None:
         return NoSuchInvoice(address=order.invoice, field="id")
@@ -136,7 +136,7 @@ def _judge(
     told = _told(after, sent_back, amount, order.to)
     key = f"refund:{now.address}:{after.refunded_inside}"
     move = Move("REFUND", key, now.owner, payee, amount, now.address, (told,))
-    return transfers.decide(left, move) or (after, move)
+    return transfers.decide(available, move) or Step(after, move)
 
 
 def _order(network: Network, order: Refund, now: Sums | None, sent_back: int) -> PayOrder | Refusal:

@@ -1,6 +1,6 @@
 """The double-entry ledger: money moves by balanced entries only, and `post` is their one writer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -26,6 +26,7 @@ from app.domain.ledger.journal import (
     TooMuch,
 )
 from app.domain.refusals import Refusal
+from app.money import DOGE
 
 __all__ = [
     "MAX_BALANCE",
@@ -44,6 +45,7 @@ __all__ = [
     "decide",
     "decide_together",
     "lock",
+    "lock_available",
     "post",
     "post_together",
     "write",
@@ -179,6 +181,12 @@ async def lock(db: Db, balance_keys: Sequence[BalanceKey]) -> dict[BalanceKey, B
     `balance_keys` are sorted. Those that have no row yet, as few have, get one.
     """
     return (await balance_locks.lock(db, balance_keys)).balances
+
+
+async def lock_available(db: Db, accounts: Iterable[int]) -> dict[int, int]:
+    """Lock the Dogecoin balances of the accounts, and return what each can spend, in koinu."""
+    balances = await lock(db, sorted({(account, DOGE) for account in accounts}))
+    return {account: balance.available for (account, _), balance in balances.items()}
 
 
 async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:

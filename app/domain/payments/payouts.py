@@ -83,8 +83,8 @@ async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
     rows = await bulk.fetch_all(db, wanted.order_by(accounts.c.id).with_for_update(key_share=True))
     if not rows:
         return 0
-    held = await ledger.lock(db, [(row["id"], DOGE) for row in rows])
-    orders = {row["id"]: _order(network, row, held[(row["id"], DOGE)].available) for row in rows}
+    available = await ledger.lock_available(db, [row["id"] for row in rows])
+    orders = {row["id"]: _order(network, row, available[row["id"]]) for row in rows}
     due = {number: order for number, order in orders.items() if order is not None}
     outcomes = await requesting.request(db, list(due.values())) if due else []
     refused = [number for number, made in zip(due, outcomes, strict=True) if isinstance(made, Refusal)]

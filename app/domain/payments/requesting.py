@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import NOW, addresses, payment_outputs, payments
-from app.domain import accounts, ledger, outbox
+from app.domain import accounts, batch, ledger, outbox
+from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.ledger import Entry, InsufficientFunds, Posting
 from app.domain.owner import NoSuchAccount, Owner
@@ -16,7 +17,15 @@ from app.domain.payments import payment_events
 from app.domain.payments.payment import AVAILABLE, OUTGOING, Payment, by_ids, load
 from app.domain.payments.request import PayOrder
 from app.domain.refusals import Invalid, Refusal
-from app.money import DOGE, DUST, show
+from app.money import DUST, show
+
+
+class Reservation(NamedTuple):
+    """An order that was accepted, its account, and what is set aside for it, in koinu."""
+
+    order: PayOrder
+    owner: Owner
+    reserved: int
 
 
 def requesting() -> Command[PayOrder, Payment]:
@@ -28,39 +37,36 @@ async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]
     """Accept payments in order as far as each account's money goes; what is accepted lies in `outgoing` at once."""
     owners = await accounts.owners(db, [order.foreign_id for order in orders])
     change = await _change_addresses(db, orders)
-    slots = sorted({(owner.id, DOGE) for owner in owners.values()})
-    left = {account: balance.available for (account, _), balance in (await ledger.lock(db, slots)).items()}
-    outcomes: list[Refusal | tuple[PayOrder, Owner, int]] = []
-    for order in orders:
-        outcome = _judge(order, owners.get(order.foreign_id), left, change)
-        if not isinstance(outcome, Refusal):
-            left[outcome[1].id] -= outcome[2]
-        outcomes.append(outcome)
-    accepted = [outcome for outcome in outcomes if not isinstance(outcome, Refusal)]
-    made = iter(await _write(db, accepted))
-    return [outcome if isinstance(outcome, Refusal) else next(made) for outcome in outcomes]
+    available = await ledger.lock_available(db, [owner.id for owner in owners.values()])
+    decided = batch.decide(
+        orders,
+        {name: available[owner.id] for name, owner in owners.items()},
+        lambda order: order.foreign_id,
+        lambda order, available: _decide(order, owners.get(order.foreign_id), available, change),
+    )
+    return batch.outcomes(decided, await _write(db, [step.effect for step in batch.accepted(decided)]))
 
 
-def _judge(
-    order: PayOrder, owner: Owner | None, left: dict[int, int], change: set[bytes]
-) -> Refusal | tuple[PayOrder, Owner, int]:
-    """Say what is to be set aside: the outputs and the fee's limit, as far as the account has it."""
-    if owner is None:
+def _decide(
+    order: PayOrder, owner: Owner | None, available: int | None, change: set[bytes]
+) -> Step[int, Reservation] | Refusal:
+    """Set aside the outputs and the fee's limit, as far as the account has it."""
+    if owner is None or available is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     for payee in order.payees:
         if payee.script in change:
             return Invalid(reason="That is a change address of this installation.", field=f"{payee.place}to")
-    available = left[owner.id]
     exact = order.deducts or order.explicit_fee
     borne = 0 if order.deducts else order.largest_fee
     least = borne if exact else order.least_fee
     if available < order.amount + least:
         return InsufficientFunds(available=show(max(0, available)), needed=show(order.amount + least))
     spare = DUST - 1 if exact else 0  # what may be left over and be too small for change
-    return order, owner, min(available, order.amount + borne + spare)
+    reserved = min(available, order.amount + borne + spare)
+    return Step(available - reserved, Reservation(order, owner, reserved))
 
 
-async def _write(db: Db, accepted: Sequence[tuple[PayOrder, Owner, int]]) -> list[Payment]:
+async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
     """Insert the payments, move their money, and tell of both."""
     if not accepted:
         return []
@@ -69,11 +75,11 @@ async def _write(db: Db, accepted: Sequence[tuple[PayOrder, Owner, int]]) -> lis
     sharing = await accounts.sharing(
         db, [order.foreign_id for order, _, _ in accepted if order.batch is None]
     )
-    rows = [_row(number, now, sharing, *given) for number, given in zip(ids, accepted, strict=True)]
-    await bulk.insert(db, payments, rows)
-    outputs = [
-        row for number, given in zip(ids, accepted, strict=True) for row in _output_rows(number, *given[:2])
-    ]
+    pairs = list(zip(ids, accepted, strict=True))
+    await bulk.insert(
+        db, payments, [_row(number, now, sharing, *reservation) for number, reservation in pairs]
+    )
+    outputs = [row for number, (order, owner, _) in pairs for row in _output_rows(number, order, owner)]
     if outputs:
         await bulk.insert(db, payment_outputs, outputs)
     made = await load(db, payments.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))

@@ -1,6 +1,6 @@
 """Voiding: a payment that is no longer wanted ends at once, or once it is signed by a transaction that cancels it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from app.db import Db, bulk
 from app.db.tables import STATEMENT_NOW, transactions
 from app.db.tables import payments as payment_rows
-from app.domain import ledger, outbox
+from app.domain import batch, ledger, outbox
+from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.payments import broadcast, payment_events, payouts, versions
 from app.domain.payments.payment import NoSuchPayment, Payment, unsent, with_state
@@ -72,21 +73,14 @@ def voiding() -> Command[VoidOrder, Payment]:
 
 async def void(db: Db, orders: Sequence[VoidOrder]) -> list[Payment | Refusal]:
     """Void, one order after the other: unsigned payments at once; of the others the sender signs a cancellation."""
-    there = await lock(db, [order.id for order in orders])
-    carriers = await _carriers(db, there)
-    outcomes: list[Payment | Refusal] = []
-    changed: dict[int, Payment] = {}
-    for order in orders:
-        payment = there.get(order.id)
-        if payment is None or payment.owner.foreign_id != order.foreign_id:
-            outcomes.append(NoSuchPayment(id=order.id, field="id"))
-            continue
-        refusal = _refusal(payment, carriers.get(payment.transaction_id), order.unseen)
-        if refusal is None:
-            there[order.id] = changed[order.id] = _voided(payment)
-        outcomes.append(refusal or there[order.id])
-    await _write(db, list(changed.values()))
-    return outcomes
+    locked = await lock(db, [order.id for order in orders])
+    carriers = await _carriers(db, locked)
+    decided = batch.decide(
+        orders, locked, lambda order: order.id, lambda order, payment: _void(order, payment, carriers)
+    )
+    voided = [payment for payment, _ in batch.accepted(decided)]
+    await _write(db, voided)
+    return batch.outcomes(decided, voided)
 
 
 async def lock(db: Db, ids: Sequence[int]) -> dict[int, Payment]:
@@ -113,6 +107,15 @@ async def _carriers(db: Db, there: dict[int, Payment]) -> dict[int | None, Carri
         wanted
     )
     return {row[0]: Carrier(*row[1:]) for row in await db.execute(found)}
+
+
+def _void(
+    order: VoidOrder, payment: Payment | None, carriers: Mapping[int | None, Carrier]
+) -> Step[Payment, None] | Refusal:
+    if payment is None or payment.owner.foreign_id != order.foreign_id:
+        return NoSuchPayment(id=order.id, field="id")
+    refusal = _refusal(payment, carriers.get(payment.transaction_id), order.unseen)
+    return refusal or Step(_voided(payment), None)
 
 
 def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) -> Refusal | None:

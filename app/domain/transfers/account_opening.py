@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from app.db import Db
-from app.domain import accounts, ledger
+from app.domain import accounts, batch, ledger
 from app.domain.accounts import Account, AccountOrder
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
@@ -31,13 +31,8 @@ async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[
     """
     codes = {code for order in orders for code in order.opening}
     assets = await ledger.known(db, codes) if codes else {}
-    refused = [_refusal(order, assets) for order in orders]
-    put = iter(
-        await accounts.put(
-            db, [order for order, no in zip(orders, refused, strict=True) if no is None], network
-        )
-    )
-    outcomes = [next(put) if no is None else no for no in refused]
+    decided = [_refusal(order, assets) or order for order in orders]
+    outcomes = batch.outcomes(decided, await accounts.put(db, batch.accepted(decided), network))
     opened = [
         (order, outcome)
         for order, outcome in zip(orders, outcomes, strict=True)

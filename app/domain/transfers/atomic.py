@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from app.db import Db
-from app.domain import ledger
+from app.domain import batch, ledger
 from app.domain.commands import Command
 from app.domain.idempotency import KeyReused
 from app.domain.ledger import Failed, Posted
@@ -27,18 +27,15 @@ async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade 
     """Make the groups in their order; a refusal names the first transfer of a group that cannot be made."""
     parties = await parties_named(db, [order for orders in wanted for order in orders])
     plans = [_plans(orders, parties) for orders in wanted]
+    accepted = batch.accepted(plans)
     decided, pending = await ledger.decide_together(
-        db, [[plan.entry for plan in group] for group in plans if not isinstance(group, Refusal)]
+        db, [[plan.entry for plan in group] for group in accepted]
     )
-    posted = iter(decided)
-    judged = [
-        group if isinstance(group, Refusal) else _verdict(group, next(posted), parties) for group in plans
-    ]
-    made = [plan for group in judged if not isinstance(group, Refusal) for plan in group]
-    transfers = iter(await post_orders(db, parties, made, pending))
-    return [
-        group if isinstance(group, Refusal) else tuple(next(transfers) for _ in group) for group in judged
-    ]
+    verdicts = [_verdict(group, outcome, parties) for group, outcome in zip(accepted, decided, strict=True)]
+    made = batch.accepted(verdicts)
+    transfers = iter(await post_orders(db, parties, [plan for group in made for plan in group], pending))
+    trades = [tuple(next(transfers) for _ in group) for group in made]
+    return batch.outcomes(plans, batch.outcomes(verdicts, trades))
 
 
 def _plans(orders: Sequence[TransferOrder], parties: Parties) -> list[TransferPlan] | Refusal:

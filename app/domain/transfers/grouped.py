@@ -149,12 +149,6 @@ class Move:
         )
 
 
-async def available(db: Db, owners: Sequence[Owner]) -> Available:
-    """Lock the balances of those whose money may move, and return what each can spend."""
-    slots = sorted({(owner.id, DOGE) for owner in owners})
-    return {account: balance.available for (account, _), balance in (await ledger.lock(db, slots)).items()}
-
-
 def decide(left: Available, move: Move) -> Refusal | None:
     """Take the move's money from what is left, or refuse."""
     if left[move.payer.id] < move.amount:
@@ -164,8 +158,8 @@ def decide(left: Available, move: Move) -> Refusal | None:
     return None
 
 
-async def post_moves(db: Db, moves: Sequence[Move]) -> dict[str, Transfer]:
-    """Post the moves, which were decided on under their balances' locks, and tell of them; by key."""
+async def post_moves(db: Db, moves: Sequence[Move]) -> list[Transfer]:
+    """Post the moves, which were decided on under their balances' locks, and tell of them."""
     made: list[Posted] = []
     for outcome in await ledger.post(db, [move.entry for move in moves]):
         if not isinstance(outcome, Posted):
@@ -175,7 +169,7 @@ async def post_moves(db: Db, moves: Sequence[Move]) -> dict[str, Transfer]:
         db, [*(event for move in moves for event in move.facts), *_balance_changes(moves, made)]
     )
     names = {owner.id: owner.foreign_id for move in moves for owner in (move.payer, move.payee)}
-    return {posted.entry.key: transfer.made(posted, names, DOGE_DECIMALS) for posted in made}
+    return [transfer.made(posted, names, DOGE_DECIMALS) for posted in made]
 
 
 def _balance_changes(moves: Sequence[Move], made: Sequence[Posted]) -> list[OutboxEvent]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from app.db import Db, bulk
 from app.db.tables import TREASURY
-from app.domain import accounts, ledger, outbox
+from app.domain import accounts, batch, ledger, outbox
 from app.domain.accounts import AccountOrder
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
@@ -143,14 +143,15 @@ async def open_and_make(
         return await make(db, orders)
     async with db.begin_nested() as trial:
         outcomes = await _opening(db, orders, sorted(missing), network)
-        opening = [order.opening in missing for order in orders]
-        if any(
-            opens and isinstance(outcome, Transfer) for opens, outcome in zip(opening, outcomes, strict=True)
-        ):
+        pairs = list(zip(orders, outcomes, strict=True))
+        if any(order.opening in missing and isinstance(outcome, Transfer) for order, outcome in pairs):
             return outcomes
         await trial.rollback()
-    others = iter(await make(db, [order for order, opens in zip(orders, opening, strict=True) if not opens]))
-    return [outcome if opens else next(others) for outcome, opens in zip(outcomes, opening, strict=True)]
+    decided = [
+        outcome if order.opening in missing and isinstance(outcome, Refusal) else order
+        for order, outcome in pairs
+    ]
+    return batch.outcomes(decided, await make(db, batch.accepted(decided)))
 
 
 async def _opening(
@@ -161,23 +162,19 @@ async def _opening(
     refused = {
         name: outcome for name, outcome in zip(missing, opened, strict=True) if isinstance(outcome, Refusal)
     }
-    made = iter(await make(db, [order for order in orders if order.opening not in refused]))
-    return [refused[order.opening] if order.opening in refused else next(made) for order in orders]
+    decided = [refused.get(order.opening, order) for order in orders]
+    return batch.outcomes(decided, await make(db, batch.accepted(decided)))
 
 
 async def make(db: Db, orders: Sequence[TransferOrder]) -> list[Transfer | Refusal]:
     """Carry the orders out in their order, as far as each payer's money goes."""
     parties = await named(db, orders)
     plans = [plan(order, parties) for order in orders]
-    decided, pending = await ledger.decide(
-        db, [item.entry for item in plans if isinstance(item, TransferPlan)]
-    )
-    outcomes = iter(decided)
-    judged = [item if isinstance(item, Refusal) else verdict(item, next(outcomes), parties) for item in plans]
-    made = iter(
-        await post_orders(db, parties, [outcome for outcome in judged if isinstance(outcome, Made)], pending)
-    )
-    return [outcome if isinstance(outcome, Refusal) else next(made) for outcome in judged]
+    accepted = batch.accepted(plans)
+    decided, pending = await ledger.decide(db, [item.entry for item in accepted])
+    verdicts = [verdict(item, outcome, parties) for item, outcome in zip(accepted, decided, strict=True)]
+    transfers = await post_orders(db, parties, batch.accepted(verdicts), pending)
+    return batch.outcomes(plans, batch.outcomes(verdicts, transfers))
 
 
 async def named(db: Db, orders: Sequence[TransferOrder]) -> Parties:
@@ -228,11 +225,10 @@ def _told(parties: Parties, made: Sequence[Made]) -> Iterator[tuple[list[Transfe
     owners = {owner.id: owner for owner in parties.owners.values()}
     names = {number: owner.foreign_id for number, owner in owners.items()}
     for first in range(0, len(made), SLICE):
-        batch = made[first : first + SLICE]
-        transfers = [transfer_made(posted, names, plan.asset.decimals) for plan, posted in batch]
+        part = made[first : first + SLICE]
+        transfers = [transfer_made(posted, names, plan.asset.decimals) for plan, posted in part]
         events = [
-            json.told(accepted.posted, shown, owners)
-            for accepted, shown in zip(batch, transfers, strict=True)
+            json.told(accepted.posted, shown, owners) for accepted, shown in zip(part, transfers, strict=True)
         ]
         yield transfers, outbox.written(list(chain.from_iterable(events)))
 

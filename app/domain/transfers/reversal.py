@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import TREASURY, accounts, postings
-from app.domain import ledger
+from app.domain import batch, ledger
 from app.domain.commands import Command
 from app.domain.ledger import Asset, Bucket, Entry, Given, Known, Outcome, Posting
 from app.domain.owner import AccountClosed, Owner
@@ -74,17 +74,11 @@ async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Re
     plans = [
         _plan(order, transfers_by_id.get(order.id), parts.get(order.id, ()), parties) for order in orders
     ]
-    decided, pending = await ledger.decide(
-        db, [plan.entry for plan in plans if isinstance(plan, TransferPlan)]
-    )
-    outcomes = iter(decided)
-    judged = [
-        plan if isinstance(plan, Refusal) else _verdict(plan, next(outcomes), order, parties)
-        for order, plan in zip(orders, plans, strict=True)
-    ]
-    made = [item for item in judged if isinstance(item, Made)]
-    reversals = iter(await making.post_orders(db, parties, made, pending))
-    return [item if isinstance(item, Refusal) else next(reversals) for item in judged]
+    accepted = batch.accepted(plans)
+    decided, pending = await ledger.decide(db, [plan.entry for plan in accepted])
+    verdicts = [_verdict(plan, outcome, parties) for plan, outcome in zip(accepted, decided, strict=True)]
+    reversals = await making.post_orders(db, parties, batch.accepted(verdicts), pending)
+    return batch.outcomes(plans, batch.outcomes(verdicts, reversals))
 
 
 class _Part(NamedTuple):
@@ -115,9 +109,9 @@ async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
     return parts_of
 
 
-def _verdict(plan: TransferPlan, outcome: Outcome, order: ReversalOrder, parties: Parties) -> Made | Refusal:
+def _verdict(plan: TransferPlan, outcome: Outcome, parties: Parties) -> Made | Refusal:
     if isinstance(outcome, Known):
-        return AlreadyReversed(id=order.id)
+        return AlreadyReversed(id=plan.entry.cause[1])
     return making.verdict(plan, outcome, parties)
 
 
