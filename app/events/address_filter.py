@@ -58,6 +58,11 @@ def _carried(address: Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
+def canonical(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 one carries; any other address as it is."""
+    return _carried(address) or address
+
+
 def is_local(address: Address) -> bool:
     """Say whether the address is this machine's: only one of its own can be bound to, and 0.0.0.0 leads to it."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -83,14 +88,16 @@ class Guard:
         """Say whether a connection to this address of the host may be made."""
         if self._is_own(host, port, address):
             return False
-        addresses = (address, _carried(address) or address)
-        return is_public(address) or any(one in network for one in addresses for network in self.networks)
+        addresses = (address, canonical(address))
+        return is_public(address) or any(
+            address in network for address in addresses for network in self.networks
+        )
 
     def _is_own(self, host: str, port: int, address: Address) -> bool:
         hosts = {own for own, own_port in self.own if own_port == port}
         if not hosts:
             return False
-        carried = _carried(address) or address
+        carried = canonical(address)
         return (
             host.lower() in hosts
             or str(carried) in hosts

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, cast
 
 import httptools
@@ -41,7 +42,8 @@ class HttpAnswer:
 class Connection(asyncio.Protocol):
     """The transport calls what it received, and httptools, which parses that, the methods that begin with `on_`."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: IPv4Address | IPv6Address) -> None:
+        self.address = address
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[HttpAnswer] | None = None

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from app import urls
 from app.events import address_filter
 from app.events.address_filter import Address, Guard, Resolve
+from app.events.address_limit import AddressLimit, AddressLimited
 from app.events.http_connection import Connection, HttpAnswer, Idle, Unanswered
 from app.urls import Origin
 
@@ -58,53 +59,74 @@ class Poster:
         self._resolve = resolve
         self._guard = guard
         self._tls = tls
+        self._limit = AddressLimit()
         self._idle = Idle(asyncio.get_running_loop().time)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Return the answer, or raise Unanswered with a reason that holds no secret; the caller sets the time limit."""
+        """Return the answer, or raise AddressLimited, or Unanswered with a reason that holds no secret.
+
+        The caller sets the time limit.
+        """
         try:
             target = parse(url)
         except ValueError as wrong:
             raise Unanswered(str(wrong)) from None
         request = _request(target.head, headers, body)
-        kept = self._idle.take(target.origin)
-        if kept is not None:
-            try:
-                return await self._exchange(target.origin, kept, request)
-            except Unanswered as error:
-                if not error.untouched:
-                    raise  # else the receiver had closed it just then: a new one may do
-        return await self._exchange(target.origin, await self._open(target.origin), request)
+        with self._limit.post():
+            idle = self._take_idle(target.origin)
+            if idle is not None:
+                try:
+                    return await self._exchange(target.origin, idle, request)
+                except Unanswered as error:
+                    if not error.untouched:
+                        raise  # else the receiver had closed it just then: a new one may do
+            return await self._exchange(target.origin, await self._open(target.origin), request)
+
+    def room(self, address: Address) -> int:
+        """Return how many more posts the address may have now."""
+        return self._limit.room(address)
 
     def close(self) -> None:
         """Close what waits."""
         self._idle.close()
 
     async def _exchange(self, origin: Origin, connection: Connection, request: bytes) -> HttpAnswer:
-        answer = await connection.post(request)
+        with self._limit.to(connection.address):
+            answer = await connection.post(request)
         self._idle.put(origin, connection)
         return answer
 
+    def _take_idle(self, origin: Origin) -> Connection | None:
+        connection = self._idle.take(origin)
+        if connection is not None and self._limit.room(connection.address) <= 0:
+            self._idle.put(origin, connection)
+            raise AddressLimited(connection.address)
+        return connection
+
     async def _open(self, origin: Origin) -> Connection:
         scheme, host, port = origin
-        reason = "no connection"
+        reason, limited = "no connection", None
         for address in address_filter.permitted(origin, await self._resolve(host, port), self._guard):
+            if self._limit.room(address) <= 0:
+                limited = AddressLimited(address)
+                continue
             try:
-                async with asyncio.timeout(CONNECT_SECONDS):
+                with self._limit.to(address):
                     return await self._connect(address, port, host if scheme == "https" else None)
             except ssl.SSLError as error:
                 reason = f"TLS failed ({error.reason or type(error).__name__})"
             except OSError as error:
                 reason = f"no connection ({error.strerror or type(error).__name__})"
-        raise Unanswered(reason)
+        raise limited or Unanswered(reason)
 
     async def _connect(self, address: Address, port: int, server_name: str | None) -> Connection:
         """Connect to the address itself; the certificate must be that of the name."""
         loop = asyncio.get_running_loop()
         tls = self._certificates() if server_name else None
-        _, connection = await loop.create_connection(
-            Connection, str(address), port, ssl=tls, server_hostname=server_name
-        )
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, connection = await loop.create_connection(
+                lambda: Connection(address), str(address), port, ssl=tls, server_hostname=server_name
+            )
         return connection
 
     def _certificates(self) -> ssl.SSLContext:

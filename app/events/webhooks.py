@@ -5,7 +5,7 @@ import logging
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,7 @@ from app.db import reads
 from app.domain import webhooks
 from app.domain.webhooks import Delivery, Outcome
 from app.events import signatures
+from app.events.address_limit import LIMIT, AddressLimited, LimitedHosts
 from app.events.http_connection import HttpAnswer, Unanswered
 from app.events.http_post import Poster
 from app.runtime.loop import WakeUp
@@ -30,8 +31,6 @@ OF_HOST: Final = 128
 """Posts to one host at a time, whichever endpoints they are of: five thousand may lie behind one that hangs."""
 OF_FAILING: Final = 64
 """Posts at a time to all endpoints that fail."""
-LIMIT: Final = 384
-"""Posts at a time in this process; with the idle connections below the 1,024 files that a process may open."""
 LEFT: Final = 4
 """One part in so many of what is free is left for who comes next, and is what an endpoint may have at the most: however
 many hang at once, there is room for the others."""
@@ -39,6 +38,8 @@ RESPONSE_CHARACTERS: Final = 1_000
 GRACE_SECONDS: Final = 2
 
 Counted = TypeVar("Counted")
+Attempt = asyncio.Task[Outcome | Delivery]
+"""What came of a delivery, or the delivery itself where its address had no room."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,11 +69,12 @@ class Webhooks:
         self._poster = poster
         self._terms = terms
         self._wake_up = wake_up
-        self._posting: dict[asyncio.Task[Outcome], Delivery] = {}
-        self._ended: list[asyncio.Task[Outcome]] = []
+        self._posting: dict[Attempt, Delivery] = {}
+        self._ended: list[Attempt] = []
         self._busy: Counter[int] = Counter()
         self._hosts: Counter[str] = Counter()
-        self._knocking: dict[int, asyncio.Task[Outcome]] = {}
+        self._limited = LimitedHosts()
+        self._knocking: dict[int, Attempt] = {}
 
     async def step(self) -> bool:
         """Record what has ended, fan out, claim and start posting; say whether there was any of it.
@@ -80,11 +82,11 @@ class Webhooks:
         One transaction, and a handful of statements whatever the number of deliveries.
         """
         ended = self._ended[:]
-        outcomes = [task.result() for task in ended]
+        outcomes, unsent = _results(ended)
         if not ended and not await self._anybody():
             return False
         async with self._engine.begin() as db:
-            await webhooks.record(db, outcomes, self._terms.retries, self._terms.chance)
+            await webhooks.record(db, outcomes, unsent, self._terms.retries, self._terms.chance)
             made = await webhooks.step(db)
             free = LIMIT - len(self._posting)
             each = max(1, min(EACH, free // LEFT))
@@ -106,10 +108,10 @@ class Webhooks:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         self._poster.close()
-        ended = [task.result() for task in self._ended if not task.cancelled()]
+        outcomes, unsent = _results(task for task in self._ended if not task.cancelled())
         async with self._engine.begin() as db:
-            await webhooks.record(db, ended, self._terms.retries, self._terms.chance)
-            await webhooks.release(db, list(left.values()))
+            unsent += left.values()
+            await webhooks.record(db, outcomes, unsent, self._terms.retries, self._terms.chance)
         self._ended.clear()
 
     async def _anybody(self) -> bool:
@@ -120,8 +122,23 @@ class Webhooks:
         """What is being posted. An endpoint that fails is knocked at by one beside what was posted before: that may hang."""
         knocking = len(self._knocking)
         return webhooks.Load(
-            each, EACH, OF_HOST, OF_FAILING, LEFT, self._busy, self._hosts, self._knocking, knocking
+            each,
+            EACH,
+            OF_HOST,
+            OF_FAILING,
+            LEFT,
+            self._busy,
+            self._posts_of_hosts(),
+            self._knocking,
+            knocking,
         )
+
+    def _posts_of_hosts(self) -> dict[str, int]:
+        """Return the posts of each host; a host that waits for its address counts as full but for its share."""
+        posts = dict(self._hosts)
+        for host, share in self._limited.share_out(self._poster.room).items():
+            posts[host] = max(posts.get(host, 0), OF_HOST - share)
+        return posts
 
     def _start(self, delivery: Delivery) -> None:
         task = asyncio.create_task(self._attempt(delivery))
@@ -132,7 +149,7 @@ class Webhooks:
             self._knocking[delivery.key.endpoint_id] = task
         task.add_done_callback(self._end)
 
-    def _end(self, task: asyncio.Task[Outcome]) -> None:
+    def _end(self, task: Attempt) -> None:
         delivery = self._posting.pop(task)
         endpoint = delivery.key.endpoint_id
         _take_one(self._busy, endpoint)
@@ -142,7 +159,7 @@ class Webhooks:
         self._ended.append(task)
         self._wake_up.wake()
 
-    async def _attempt(self, delivery: Delivery) -> Outcome:
+    async def _attempt(self, delivery: Delivery) -> Outcome | Delivery:
         loop = asyncio.get_running_loop()
         at, started, later = datetime.now(UTC), loop.time(), 0
         try:
@@ -150,6 +167,9 @@ class Webhooks:
                 answer = await self._post(delivery, int(at.timestamp()))
         except TimeoutError:
             status, response = None, f"no answer within {self._terms.timeout_seconds:g} seconds"
+        except AddressLimited as error:
+            self._limited.add(delivery.host, error.address)
+            return delivery
         except Unanswered as error:
             status, response = None, str(error)
         except Exception as error:  # noqa: BLE001  a fault of ours in one delivery stops neither the others nor the program
@@ -164,6 +184,17 @@ class Webhooks:
         body = delivery.body
         headers = signatures.headers(delivery.secrets, delivery.event.event_id, timestamp, body)
         return await self._poster.post(delivery.url, headers, body)
+
+
+def _results(
+    tasks: Iterable[Attempt],
+) -> tuple[list[Outcome], list[Delivery]]:
+    """Part what was tried from what was not sent."""
+    results = [task.result() for task in tasks]
+    return (
+        [result for result in results if isinstance(result, Outcome)],
+        [result for result in results if isinstance(result, Delivery)],
+    )
 
 
 def _take_one(counted: Counter[Counted], one: Counted) -> None:

@@ -10,7 +10,7 @@ from app.domain.webhooks.changes import (
     delete,
     rotate,
 )
-from app.domain.webhooks.deliveries import Delivery, Key, Outcome, record, release
+from app.domain.webhooks.deliveries import Delivery, Key, Outcome, record
 from app.domain.webhooks.delivery_claims import Load, claim
 from app.domain.webhooks.delivery_listing import (
     DeliveryCommands,
@@ -92,7 +92,6 @@ __all__ = [
     "reconcile",
     "record",
     "redeliver",
-    "release",
     "rename",
     "replay",
     "rotate",

@@ -85,27 +85,37 @@ _SETTLE: Final = sa.text("""
 
 
 async def record(
-    db: Db, outcomes: Sequence[Outcome], retries: Sequence[int], chance: Callable[[], float]
-) -> dict[Key, str]:
-    """Record the attempts, settle their deliveries, and disable endpoints that have failed for too long; return what ended.
+    db: Db,
+    outcomes: Sequence[Outcome],
+    unsent: Sequence[Delivery],
+    retries: Sequence[int],
+    chance: Callable[[], float],
+) -> None:
+    """Record the attempts, settle their deliveries, and disable endpoints that have failed for too long.
 
     After the n-th failure a delivery waits `retries[n - 1]` seconds, more or less (`chance()` is in [0, 1)); when the
     schedule is used up it has failed. What another claimed meanwhile stays with the other unless it was delivered.
+    The claims of `unsent`, which were not tried, end, so that nobody waits for them to run out.
     """
-    if not outcomes:
-        return {}
-    rows = await _locked(db, sorted({outcome.delivery.key for outcome in outcomes}))
+    keys = {outcome.delivery.key for outcome in outcomes} | {delivery.key for delivery in unsent}
+    if not keys:
+        return
+    rows = await _locked(db, sorted(keys))
+    for delivery in unsent:
+        row = rows.get(delivery.key)
+        if row is not None and row.claimed_until == delivery.claimed_until:
+            rows[delivery.key] = row._replace(claimed_until=None)
     tried: list[Row] = []
     for outcome in outcomes:
         key = outcome.delivery.key
         if key in rows:  # else the endpoint was deleted
             rows[key] = after(rows[key], outcome, retries, chance())
             tried.append(_attempt(outcome, rows[key].attempts))
-    if tried:
+    if rows:
         await db.execute(_SETTLE, _columns(rows))
+    if tried:
         await bulk.insert(db, attempts, tried)
         await health.note(db, [_sign(outcome) for outcome in outcomes])
-    return {key: row.state for key, row in rows.items() if row.state != "due"}
 
 
 class Standing(NamedTuple):
@@ -129,17 +139,6 @@ def after(standing: Standing, outcome: Outcome, retries: Sequence[int], chance: 
         return Standing("failed", number, tries, None)
     wait = retries[tries - 1] * (1 + JITTER * (chance - 0.5))
     return Standing("due", number, tries, None, max(wait, outcome.retry_after))
-
-
-async def release(db: Db, claimed: Sequence[Delivery]) -> None:
-    """Give back what was claimed and not tried, so that nobody waits for the claim to run out."""
-    rows = await _locked(db, sorted(delivery.key for delivery in claimed))
-    tokens = {delivery.key: delivery.claimed_until for delivery in claimed}
-    freed = {
-        key: row._replace(claimed_until=None) for key, row in rows.items() if row.claimed_until == tokens[key]
-    }
-    if freed:
-        await db.execute(_SETTLE, _columns(freed))
 
 
 async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, Standing]:

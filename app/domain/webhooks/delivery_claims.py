@@ -53,7 +53,9 @@ _CLAIM: Final = sa.text("""
             lower(substring(url FROM '//(?:[^/?]*@)?([^/?]*)')) AS host
         FROM waiting JOIN webhook_endpoints ON id = waiting.endpoint_id LEFT JOIN busy ON busy.endpoint_id = id
         WHERE state = 'active' AND (
-            SELECT next FROM deliveries WHERE endpoint_id = id AND state = 'due' ORDER BY next LIMIT 1
+            SELECT next FROM deliveries
+            WHERE endpoint_id = id AND state = 'due' AND (claimed_until IS NULL OR claimed_until <= now())
+            ORDER BY next LIMIT 1
         ) <= now()
     ), roomy AS (
         SELECT id, failing, lot, due.host, :of_host - coalesce(hosts.number, 0) AS free,

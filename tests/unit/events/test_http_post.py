@@ -1,10 +1,12 @@
 import asyncio
+from contextlib import ExitStack
 from ipaddress import IPv4Network, ip_address
 
 import pytest
 
 from app.events import address_filter, http_post
 from app.events.address_filter import Address
+from app.events.address_limit import LIMIT, AddressLimited
 from app.events.http_connection import ANSWER_BYTES, Idle, Unanswered
 from app.events.http_post import Poster
 from app.urls import Origin
@@ -217,6 +219,31 @@ async def test_an_address_that_does_not_answer_makes_way_for_the_next(receiver: 
 
     assert answer.status == 200
     poster.close()
+
+
+async def test_a_full_address_makes_way_for_the_next_and_is_refused_where_it_is_the_only_one(
+    receiver: Receiver,
+) -> None:
+    addresses = [ip_address("127.0.0.2"), ip_address("127.0.0.1")]
+
+    async def resolve(host: str, port: int) -> list[Address]:
+        return addresses
+
+    poster = Poster(resolve, guard=address_filter.Guard(address_filter.EVERYWHERE))
+    url = f"http://shop.example:{receiver.port}/hook"
+    with ExitStack() as posts:
+        for _ in range(LIMIT):
+            posts.enter_context(poster._limit.to(addresses[0]))
+        assert (await poster.post(url, {}, b"{}")).status == 200
+
+        for _ in range(LIMIT):
+            posts.enter_context(poster._limit.to(addresses[1]))
+        for _ in range(2):  # over the idle connection, and over a new one
+            with pytest.raises(AddressLimited):
+                await poster.post(url, {}, b"{}")
+            poster.close()
+
+    assert len(receiver.requests) == 1
 
 
 async def test_idle_connections_have_a_limit_and_an_age(receiver: Receiver, poster: Poster) -> None:

@@ -17,8 +17,10 @@ from app.domain import outbox
 from app.domain.outbox import OutboxEvent
 from app.domain.webhooks import Callback, delivery_claims
 from app.events import address_filter, sequencer, signatures
+from app.events.address_filter import Address
+from app.events.address_limit import LIMIT
 from app.events.http_post import Poster
-from app.events.webhooks import EACH, LIMIT, OF_FAILING, OF_HOST, Webhooks, WebhookTerms
+from app.events.webhooks import EACH, OF_FAILING, OF_HOST, Webhooks, WebhookTerms
 from app.runtime.loop import WakeUp
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
 from tests.unit.events.steps import tell, until
@@ -219,7 +221,7 @@ async def test_many_that_hang_at_once_leave_room_for_the_others(
     assert len(receiver.of("/alive")) == 100
 
 
-async def test_a_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_others(
+async def test_five_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_others(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     receiver.always["/dead"] = silent
@@ -228,7 +230,7 @@ async def test_a_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_othe
     )
     async with engine.begin() as db:
         many = "INSERT INTO webhook_endpoints (url, types, secret, position) SELECT :url, '{PAYMENT}', '', 0"
-        await db.execute(sa.text(f"{many} FROM generate_series(1, 1000)"), {"url": receiver.url("/dead")})
+        await db.execute(sa.text(f"{many} FROM generate_series(1, 5000)"), {"url": receiver.url("/dead")})
     await tell(engine, 1, type="PAYMENT_SENT")
     running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     while await running.step():
@@ -241,6 +243,40 @@ async def test_a_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_othe
 
     assert hanging == OF_HOST
     assert len(receiver.of("/alive")) == 100
+
+
+async def test_a_thousand_names_of_an_address_that_hangs_leave_room_for_the_others(
+    engine: AsyncEngine, receiver: Receiver
+) -> None:
+    """Nobody has failed yet, and each name is a host of its own: only their address tells that they are one."""
+
+    async def resolve(host: str, port: int) -> list[Address]:
+        return [ip_address("127.0.0.1" if host == "alive.example" else "127.0.0.2")]
+
+    hanging = await asyncio.start_server(receiver.serve, "127.0.0.2", receiver.port)
+    receiver.always["/dead"] = silent
+    poster = Poster(resolve, guard=address_filter.Guard(address_filter.EVERYWHERE))
+    await prepare(engine, Callback("alive", f"http://alive.example:{receiver.port}/alive", ("INV",)))
+    async with engine.begin() as db:
+        many = (
+            "INSERT INTO webhook_endpoints (url, types, secret, position)"
+            " SELECT 'http://dead-' || n || :rest, '{PAYMENT}', '', 0 FROM generate_series(1, 1000) AS n"
+        )
+        await db.execute(sa.text(many), {"rest": f".example:{receiver.port}/dead"})
+    await tell(engine, 1, type="PAYMENT_SENT")
+    running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
+    while await running.step():
+        pass
+    await until(running.step, lambda: len(running._posting) == len(receiver.of("/dead")))
+
+    assert len(running._posting) == LIMIT // 2
+    await tell(engine, 100, type="INV_CREATED")
+    await deliver_all(engine, running, 100)
+    await running.close()
+    hanging.close()
+
+    assert len(receiver.of("/alive")) == 100
+    assert await states(engine) == {("delivered", 1): 100, ("due", 0): 1_000}
 
 
 async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_hosts_are(
@@ -430,7 +466,7 @@ async def test_an_event_that_outlives_its_endpoint_is_forgotten(
 async def test_a_fault_of_ours_in_one_delivery_stops_no_other(
     engine: AsyncEngine, receiver: Receiver
 ) -> None:
-    async def resolve(host: str, port: int) -> list[address_filter.Address]:
+    async def resolve(host: str, port: int) -> list[Address]:
         if host == "odd.example":
             raise KeyError(host)
         return [ip_address("127.0.0.1")]

@@ -165,7 +165,7 @@ async def test_whoever_records_an_attempt_and_whoever_sends_it_again_do_not_wait
             while not await recording.scalar(sa.text(f"SELECT count(*) FROM pg_locks WHERE {blocked}")):
                 pass
             failed = Outcome(claimed, datetime.now(UTC), 500, 1, "")
-            await webhooks.record(recording, [failed], [60], lambda: 0.5)
+            await webhooks.record(recording, [failed], [], [60], lambda: 0.5)
         record = scenario.accepted(await again)
 
     assert (record.key.endpoint_id, record.state) == (endpoint, "due")
