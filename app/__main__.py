@@ -262,5 +262,5 @@ recover.register(commands, lambda beside: _started(beside=beside))
 export.register(commands, lambda beside: _started(beside=beside))
 
 if __name__ == "__main__":
-    with stopping.as_by_ctrl_c():
+    with stopping.interrupted_by_signals():
         commands(prog_name="kennel")

@@ -28,7 +28,7 @@ from app.domain.dogecoin import Outpoint
 from app.group_commit import GroupCommit
 from app.runtime import open_files
 from app.runtime.http.limits import Limits
-from app.runtime.loop import Loop, Vitals, WakeUp
+from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from app.workers import roles
 from app.workers.roles import Shared
 
@@ -47,7 +47,7 @@ class Running:
 
     admin: int
     public: int
-    vitals: Vitals
+    health: ProcessHealth
     engine: AsyncEngine
 
 
@@ -62,17 +62,17 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         engine = _engine(stack, database, database.shares.loops)
         node, zmq = await stack.enter_async_context(configured_node.running(settings))
         shared = Shared(settings, engine, node, _holder(database))
-        vitals = Vitals()
+        health = ProcessHealth()
         loops = [_tending(database.restart)] if database.restart is not None else []
         for role in LOOPS.keys() & settings.roles:
             loops += await LOOPS[role](stack, shared)
-        tasks = [loop.run(vitals) for loop in loops]
+        tasks = [loop.run(health) for loop in loops]
         if zmq and "follow" in settings.roles:
             tasks.append(zmq_announcements.listen(zmq, {"hashblock": lambda _: shared.follow.wake()}))
         await stack.enter_async_context(_together(tasks))
-        admin, public = await _listeners(stack, shared, vitals, database)
+        admin, public = await _listeners(stack, shared, health, database)
         collect_less()
-        yield Running(admin, public, vitals, engine)
+        yield Running(admin, public, health, engine)
 
 
 def collect_less() -> None:
@@ -106,7 +106,7 @@ def _engine(stack: AsyncExitStack, database: Database, connections: int) -> Asyn
 
 
 async def _listeners(
-    stack: AsyncExitStack, shared: Shared, vitals: Vitals, database: Database
+    stack: AsyncExitStack, shared: Shared, health: ProcessHealth, database: Database
 ) -> tuple[int, int]:
     settings = shared.settings
     if "http" not in settings.roles:
@@ -116,7 +116,7 @@ async def _listeners(
         token=tokens.words(16, tokens.urlsafe),
         open_items=settings.public_items == "open",
         pay_wait_seconds=settings.pay_wait_seconds,
-        vitals=vitals,
+        health=health,
         asking=of(await stack.enter_async_context(shared.node.apart(CALLERS_SLOTS))),
         paytx_minutes=settings.paytx_minutes,
         platform=settings.platform_account,
@@ -135,7 +135,7 @@ async def _listeners(
         Loop("streams", given.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", given.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
-    await stack.enter_async_context(_together([loop.run(vitals) for loop in loops]))
+    await stack.enter_async_context(_together([loop.run(health) for loop in loops]))
     for_admin, for_public = _limits(settings)
     listening = (
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),

@@ -17,7 +17,7 @@ from app.events.http_connection import HttpAnswer
 from app.events.http_post import Poster
 from app.events.sequencer import Sequencer
 from app.events.webhooks import Webhooks, WebhookTerms
-from app.runtime.loop import Loop, Vitals, WakeUp
+from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from bench import figures, programs
 from bench.figures import Figure
 from bench.programs import Testbed
@@ -142,7 +142,7 @@ async def _prepare(engine: AsyncEngine, port: int, endpoints: int, dead: int) ->
 @asynccontextmanager
 async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, WakeUp]]:
     """The sequencer and the webhooks of one process, and the wake-up of the first."""
-    facts, hooks, vitals = WakeUp(), WakeUp(), Vitals()
+    facts, hooks, health = WakeUp(), WakeUp(), ProcessHealth()
     with ThreadPoolExecutor(4) as threads:
         poster = CountingPoster(
             address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE)
@@ -153,7 +153,7 @@ async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, 
             Loop("sequencer", sequencer.step, facts, IDLE_SECONDS, ()),
             Loop("webhooks", webhooks.step, hooks, IDLE_SECONDS, ()),
         ]
-        tasks = [asyncio.create_task(loop.run(vitals)) for loop in loops]
+        tasks = [asyncio.create_task(loop.run(health)) for loop in loops]
         try:
             yield poster, facts
         finally:

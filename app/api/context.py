@@ -23,7 +23,7 @@ from app.domain.payments import PayOrder, requesting, voiding
 from app.domain.transfers import Transfer, atomic, making
 from app.domain.webhooks import DeliveryCommands, EndpointCommands
 from app.group_commit import GroupCommit
-from app.runtime.loop import Vitals
+from app.runtime.loop import ProcessHealth
 from app.runtime.shared_runs import SharedRun
 
 
@@ -62,7 +62,7 @@ class Program:
     open_items: bool
     pay_wait_seconds: float
     waiter: PaymentWaiter
-    vitals: Vitals
+    health: ProcessHealth
     event_signal: EventSignal
     webhooks: EndpointCommands = field(default_factory=EndpointCommands)
     deliveries: DeliveryCommands = field(default_factory=DeliveryCommands)
@@ -81,7 +81,7 @@ class Terms:
 
     `confirmations` is the default, `token` makes an unguessable word, `open_items` shows an invoice's items to whoever
     knows its address; `pay_wait_seconds` is how long a payment's caller is kept waiting for the transaction.
-    `vitals` are those of this process's loops; `asking` asks the node. After `paytx_minutes` an unseen transaction is cancelled.
+    `health` are those of this process's loops; `asking` asks the node. After `paytx_minutes` an unseen transaction is cancelled.
     `platform` is the foreign_id of the account that takes the platform's own money.
     """
 
@@ -89,7 +89,7 @@ class Terms:
     token: Callable[[], str]
     open_items: bool = False
     pay_wait_seconds: float = 10
-    vitals: Vitals = field(default_factory=Vitals)
+    health: ProcessHealth = field(default_factory=ProcessHealth)
     asking: Asking = field(default_factory=Asking)
     paytx_minutes: int = 60
     platform: str = "platform"
@@ -130,7 +130,7 @@ def of(network: Network, engine: AsyncEngine, commits: GroupCommit, terms: Terms
         open_items=terms.open_items,
         pay_wait_seconds=terms.pay_wait_seconds,
         waiter=PaymentWaiter(reads),
-        vitals=terms.vitals,
+        health=terms.health,
         event_signal=EventSignal(reads),
     )
 

@@ -182,8 +182,7 @@ async def get_ready(given: Given) -> Response:
     Coins that lack for the balances (`solvent`) leave it 200: no restart would bring them.
     """
     loops = [
-        LoopView(name=name, state=vital.state, reason=vital.reason)
-        for name, vital in given.vitals.now().items()
+        LoopView(name=name, state=loop.state, reason=loop.reason) for name, loop in given.health.now().items()
     ]
     owing = await _owing(given)
     shown = Readiness(
@@ -192,7 +191,7 @@ async def get_ready(given: Given) -> Response:
         solvent=None if owing is None else not owing,
         owing=None if owing is None else show(owing),
     )
-    return responses.show(shown, status=200 if given.vitals.ok else 503)
+    return responses.show(shown, status=200 if given.health.ok else 503)
 
 
 async def _owing(given: Program) -> Koinu | None:
@@ -211,4 +210,4 @@ async def get_health(given: Given) -> Response:
 
 
 def _status(given: Program) -> str:
-    return "ok" if given.vitals.ok else "trouble"
+    return "ok" if given.health.ok else "trouble"

@@ -132,7 +132,7 @@ class SinkRunner:
         """Wait for it as long as the lease is ours, which is looked after meanwhile."""
         task = asyncio.create_task(sending)
         try:
-            while not (await asyncio.wait({task}, timeout=lease.KEPT_SECONDS))[0]:
+            while not (await asyncio.wait({task}, timeout=lease.RENEW_SECONDS))[0]:
                 if not await self._lease.held():
                     raise UndeliveredEvents("another process has taken over")
             await task

@@ -1,4 +1,7 @@
-"""Leases: rows that keep two instances from doing the same work; they only save work, the guards keep it right."""
+"""Leases: rows that keep two instances from doing the same work.
+
+They only save work; locks and guarded statements keep the result right without them.
+"""
 
 import asyncio
 import time
@@ -16,33 +19,33 @@ from app.db import Db
 from app.db.tables import leases
 
 SECONDS: Final = 6
-KEPT_SECONDS: Final = 2
-"""So long after it was taken nobody is asked again, which would be a write; the rest of the time is for a step that takes long."""
-ASKED_SECONDS: Final = 1
-"""Who stands by asks so often."""
+RENEW_SECONDS: Final = 2
+"""The holder renews its lease no sooner, as each renewal is a write; the rest is for a long step."""
+RETRY_SECONDS: Final = 1
+"""An instance without the lease asks for it so often."""
 RELEASE_SECONDS: Final = 2
-"""So long the program's end waits for each."""
+"""The end of the program waits so long for each release."""
 
 
-async def hold(db: Db, name: str, holder: str, time: timedelta) -> bool:
-    """Take or keep the lease `name` for `time`; False while another holder's has not run out."""
-    until = sa.func.clock_timestamp() + time
-    given = insert(leases).values(name=name, holder=holder, expires=until)
-    taken = given.on_conflict_do_update(
+async def acquire(db: Db, name: str, holder: str, duration: timedelta) -> bool:
+    """Take or renew the lease `name`; False while another holder's has not run out."""
+    values = {"name": name, "holder": holder, "expires": sa.func.clock_timestamp() + duration}
+    row = insert(leases).values(values)
+    acquired = row.on_conflict_do_update(
         index_elements=[leases.c.name],
-        set_={"holder": given.excluded.holder, "expires": given.excluded.expires},
+        set_={"holder": row.excluded.holder, "expires": row.excluded.expires},
         where=sa.or_(leases.c.holder == holder, leases.c.expires < sa.func.clock_timestamp()),
-    ).returning(leases.c.name)
-    return (await db.execute(taken)).first() is not None
+    )
+    return (await db.execute(acquired.returning(leases.c.name))).first() is not None
 
 
 async def release(db: Db, name: str, holder: str) -> None:
-    """Give the lease back, so that another need not wait until it runs out."""
+    """Give the lease back, so that another holder need not wait until it runs out."""
     await db.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))
 
 
 class Lease:
-    """Held by one `holder` at a time. A holder's name that survives a restart takes up at once what it held before."""
+    """A lease has one `holder` at a time. A holder that has the same name after a restart has it at once."""
 
     def __init__(
         self, engine: AsyncEngine, name: str, holder: str, *, clock: Callable[[], float] = time.monotonic
@@ -52,19 +55,19 @@ class Lease:
         self._holder = holder
         self._clock = clock
         self._held = False
-        self._ask_at = clock()
+        self._renew_at = clock()
 
     async def held(self) -> bool:
-        """Say whether it is ours now."""
+        """Return whether it is ours now."""
         now = self._clock()
-        if now >= self._ask_at:
+        if now >= self._renew_at:
             async with self._engine.begin() as db:
-                self._held = await hold(db, self._name, self._holder, timedelta(seconds=SECONDS))
-            self._ask_at = now + (KEPT_SECONDS if self._held else ASKED_SECONDS)
+                self._held = await acquire(db, self._name, self._holder, timedelta(seconds=SECONDS))
+            self._renew_at = now + (RENEW_SECONDS if self._held else RETRY_SECONDS)
         return self._held
 
     async def release(self) -> None:
-        """Give it back, so that who stands by need not wait; where the database is away it runs out by itself."""
+        """Give it back at once; without a database it runs out by itself."""
         if self._held:
             self._held = False
             with suppress(exc.DBAPIError, exc.TimeoutError, OSError):

@@ -8,7 +8,7 @@ from typing import Final
 _log = logging.getLogger(__name__)
 
 RESERVED: Final = 512
-"""Kept for connections to the database, the node, the broker and the receivers of webhooks, and for files."""
+"""For connections to the database, the node, the broker and the receivers of webhooks, and for files."""
 
 
 def raise_limit() -> int:
@@ -21,13 +21,14 @@ def raise_limit() -> int:
 
 
 def shares(wanted: Sequence[int], limit: int) -> list[int]:
-    """Return how many connections each listener may have, in proportion to what is wanted where not all fit."""
+    """Return how many connections each listener may have: in proportion to `wanted` where not all fit."""
     room = max(limit - min(RESERVED, limit // 2), len(wanted))
     if sum(wanted) <= room:
         return list(wanted)
     cut = [max(1, count * room // sum(wanted)) for count in wanted]
     _log.warning(
-        "This process may have %d files open: its listeners take %s connections, not %s (see LimitNOFILE in systemd, ulimit -n)",
+        "This process may have %d files open: its listeners take %s connections, not %s"
+        " (see LimitNOFILE in systemd, ulimit -n)",
         limit,
         " and ".join(map(str, cut)),
         " and ".join(map(str, wanted)),

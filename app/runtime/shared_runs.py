@@ -1,4 +1,4 @@
-"""One run for all who wait for it, of something that takes long and costs much."""
+"""One run of a long and costly function for all callers who wait for its result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,9 +8,10 @@ Result = TypeVar("Result")
 
 
 class SharedRun(Generic[Result]):
-    """Who asks while nothing runs starts it; all who ask meanwhile get the result of one more run, which begins after it.
+    """The first caller starts a run; all who call while it runs share one more run, which begins after it.
 
-    So what anybody is told was looked at after they asked, one runs at a time, and never more than one waits.
+    So each result was computed after its callers asked for it. One run goes on at a time, and at most one
+    waits.
     """
 
     def __init__(self) -> None:
@@ -18,29 +19,32 @@ class SharedRun(Generic[Result]):
         self._next: asyncio.Task[Result] | None = None
 
     async def result(self, run: Callable[[], Awaitable[Result]]) -> Result:
-        """Return what the next run comes to: `run` of the first who asked for it. Who leaves takes it from nobody."""
+        """Return the result of the next run, which is the first caller's `run`.
+
+        A caller that is cancelled does not cancel the run.
+        """
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._running, run))
-            self._next.add_done_callback(_heard)
+            self._next.add_done_callback(_retrieve_error)
         return await asyncio.shield(self._next)
 
     async def _after(
-        self, before: asyncio.Task[Result] | None, run: Callable[[], Awaitable[Result]]
+        self, previous: asyncio.Task[Result] | None, run: Callable[[], Awaitable[Result]]
     ) -> Result:
-        if before is not None and not before.done():
-            await asyncio.wait([before])
+        if previous is not None and not previous.done():
+            await asyncio.wait([previous])
         self._running, self._next = self._next, None
         return await run()
 
     async def close(self) -> None:
-        """Break off what runs, and what waits."""
+        """Cancel the run that goes on, and the one that waits."""
         tasks = [task for task in (self._running, self._next) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _heard(run: asyncio.Task[Result]) -> None:
-    """Take note of an error although everybody may have left."""
+def _retrieve_error(run: asyncio.Task[Result]) -> None:
+    """Mark an error as seen, although all callers may be gone."""
     if not run.cancelled():
         run.exception()

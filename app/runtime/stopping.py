@@ -1,4 +1,4 @@
-"""How the program is told to stop: by Ctrl-C, by the SIGTERM of a supervisor, by the SIGHUP of a terminal that was closed."""
+"""How the program stops: by Ctrl-C, a supervisor's SIGTERM, or the SIGHUP of a terminal that was closed."""
 
 import asyncio
 import os
@@ -11,43 +11,43 @@ from typing import Any, Final, TextIO, cast
 
 import uvloop
 
-ASKED: Final = (signal.SIGTERM, signal.SIGHUP)
-"""They mean the same however often they come: `make` passes on what its whole group was sent, so that each comes twice."""
-HURRIED: Final = 130
-"""The exit code of what Ctrl-C broke off."""
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+"""A second signal changes nothing: `make` passes on what its whole group gets, so that each comes twice."""
+INTERRUPTED: Final = 130
+"""The exit code after a second Ctrl-C."""
 
 
 @contextmanager
-def as_by_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP break the block off as Ctrl-C does: what was opened is closed; then the program ends by them."""
-    came: list[int] = []
+def interrupted_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP interrupt the block as Ctrl-C does; after it the program ends by the signal."""
+    received: list[int] = []
 
-    def end(number: int, _: FrameType | None) -> None:
-        _hear_no_more()
-        came.append(number)
+    def interrupt(number: int, _: FrameType | None) -> None:
+        _ignore_stop_signals()
+        received.append(number)
         raise KeyboardInterrupt
 
-    for number in _heard():
-        signal.signal(number, end)
+    for number in _handled():
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        if came:
-            signal.signal(came[0], signal.SIG_DFL)
-            signal.raise_signal(came[0])
+        if received:
+            signal.signal(received[0], signal.SIG_DFL)
+            signal.raise_signal(received[0])
 
 
 def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run until a signal sets the event; a second Ctrl-C does not wait for anything.
+    """Run until a signal sets the event; a second Ctrl-C ends the program at once.
 
-    Standard output may be closed at any moment, as it is with the terminal that it goes to: that alone ends nothing.
+    Standard output may close at any moment, as it does with its terminal: that alone ends nothing.
     """
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, _interrupt, stop)
-        for number in _heard():
+        for number in _handled():
             loop.add_signal_handler(number, stop.set)
         await start(stop)
 
@@ -55,53 +55,52 @@ def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -
         with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
             uvloop.run(main())
     finally:
-        _hear_no_more()  # what was opened before is closed now
+        _ignore_stop_signals()  # what was opened before is closed now
 
 
 class _Output:
-    """A stream whose reader may go away: from then on nothing that is written to it goes anywhere."""
+    """A stream whose reader may go away: what is written after that is discarded."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the stream has beside."""
+        """Return the stream's other attributes."""
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or forget it."""
+        """Write, or discard."""
         try:
             return self._stream.write(text)
         except OSError:
-            self._let_go()
+            self._discard()
             return len(text)
 
     def flush(self) -> None:
-        """Send what was written, or forget it."""
+        """Send what was written, or discard it."""
         try:
             self._stream.flush()
         except OSError:
-            self._let_go()
+            self._discard()
 
-    def _let_go(self) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(
-            nowhere, self._stream.fileno()
-        )  # what the stream still holds is written at the end, and must not fail
-        os.close(nowhere)
-
-
-def _heard() -> list[signal.Signals]:
-    """But for what the caller has asked to ignore, as nohup does with SIGHUP."""
-    return [number for number in ASKED if signal.getsignal(number) is not signal.SIG_IGN]
+    def _discard(self) -> None:
+        """Send the stream to /dev/null: what it still buffers is written at the end, and must not fail."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._stream.fileno())
+        os.close(null)
 
 
-def _hear_no_more() -> None:
-    for number in ASKED:
+def _handled() -> list[signal.Signals]:
+    """Return the stop signals but those that the caller has us ignore, as nohup does with SIGHUP."""
+    return [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _ignore_stop_signals() -> None:
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(stop: asyncio.Event) -> None:
     if stop.is_set():
-        os._exit(HURRIED)
+        os._exit(INTERRUPTED)
     stop.set()

@@ -107,7 +107,7 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     stack.push_async_callback(follower.close)
     every = settings.poll_seconds
     errors = CHAIN_TROUBLE, NO_REPETITION_MENDS
-    return [Loop("follow", follower.step, shared.follow, every, *errors, lacks=follower.lacks)]
+    return [Loop("follow", follower.step, shared.follow, every, *errors, waits_for=follower.lacks)]
 
 
 async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
@@ -214,7 +214,7 @@ async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
 def _telling(stack: AsyncExitStack, shared: Shared, sink: Sink, wake_up: WakeUp) -> Loop:
     telling = SinkRunner(shared.engine, sink, shared.holder)
     stack.push_async_callback(telling.close)
-    return Loop(sink.name, telling.step, wake_up, RELAY_SECONDS, DATABASE_TROUBLE, lacks=telling.trouble)
+    return Loop(sink.name, telling.step, wake_up, RELAY_SECONDS, DATABASE_TROUBLE, waits_for=telling.trouble)
 
 
 def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Callable[[], Awaitable[bool]]:

@@ -14,7 +14,7 @@ from tests.end_to_end.program import ROOT, Program
 OPEN_UNTIL_TOLD = """
 import time
 from app.runtime import stopping
-with stopping.as_by_ctrl_c():
+with stopping.interrupted_by_signals():
     try:
         print("open", flush=True)
         time.sleep(60)

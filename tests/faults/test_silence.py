@@ -20,7 +20,7 @@ from app.db.tables import leases as lease_rows
 from app.domain.blocks import Rules
 from app.domain.dogecoin import REGTEST
 from app.runtime.lease import Lease
-from app.runtime.loop import STEP_SECONDS, Loop, Vitals, WakeUp
+from app.runtime.loop import STEP_SECONDS, Loop, ProcessHealth, WakeUp
 from tests import proxy
 from tests.proxy import Proxy
 from tests.unit.api.conftest import client_of, program_on
@@ -84,7 +84,7 @@ async def test_a_copy_to_a_silent_database_ends(way: tuple[Proxy, AsyncEngine]) 
 
 async def test_a_loop_that_waits_for_a_silent_database_is_in_trouble_before_it_is_told(database: str) -> None:
     clock = Clock()
-    vitals = Vitals(clock=clock)
+    health = ProcessHealth(clock=clock)
     async with proxy.before(database) as (before, url):
         engine = open_engine(url)
         lease = Lease(engine, "send", "me", clock=clock)
@@ -93,11 +93,11 @@ async def test_a_loop_that_waits_for_a_silent_database_is_in_trouble_before_it_i
         before.silence()
         clock.seconds += STEP_SECONDS
 
-        waiting = asyncio.create_task(loop.run(vitals))
+        waiting = asyncio.create_task(loop.run(health))
         await asyncio.sleep(0)
-        in_time = vitals.ok
+        in_time = health.ok
         clock.seconds += STEP_SECONDS + 1
-        late = vitals.now()["send"]
+        late = health.now()["send"]
         waiting.cancel()
         await asyncio.wait([waiting])
         await engine.dispose()
@@ -107,19 +107,19 @@ async def test_a_loop_that_waits_for_a_silent_database_is_in_trouble_before_it_i
         "trouble",
         "a step has taken 31 s so far: does the database or the node not answer?",
     )
-    assert vitals.begun == {}
+    assert health.step_began == {}
 
 
 async def test_a_follower_that_waits_for_a_frozen_node_is_in_trouble(engine: AsyncEngine) -> None:
     clock = Clock()
-    vitals = Vitals(clock=clock)
+    health = ProcessHealth(clock=clock)
     async with proxy.nobody() as (port, asked), Node(f"http://kennel:kennel@127.0.0.1:{port}") as node:
         follower = Follower(engine, node, Rules(REGTEST, 6, 240), Lease(engine, "follow", "me"), lambda: None)
 
-        waiting = asyncio.create_task(Loop("follow", follower.step, WakeUp(), 1, (OSError,)).run(vitals))
+        waiting = asyncio.create_task(Loop("follow", follower.step, WakeUp(), 1, (OSError,)).run(health))
         await asked.wait()
         clock.seconds = STEP_SECONDS + 1
-        late = vitals.now()["follow"].state
+        late = health.now()["follow"].state
         waiting.cancel()
         await asyncio.wait([waiting])
 

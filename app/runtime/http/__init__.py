@@ -1,1 +1,1 @@
-"""The HTTP server: connections, requests and answers, with a limit on each; the API stands behind it as an ASGI application."""
+"""The HTTP server: connections, requests and answers, with limits; the API is its ASGI application."""

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message
 _log = logging.getLogger(__name__)
 
 BODY_AHEAD_BYTES: Final = 64 * 1024
-"""So much of a body is received before the application asks for it."""
+"""How much of a body is received before the application asks for it."""
 _DISCONNECT: Final[Message] = {"type": "http.disconnect"}
 _BODILESS: Final = (204, 304)
 
@@ -27,47 +27,47 @@ def _status_line(status: int) -> bytes:
 STATUS_LINES: Final = {status: _status_line(status) for status in range(100, 600)}
 
 
-class Line(Protocol):
-    """What an exchange needs of the connection that it is on."""
+class Channel(Protocol):
+    """What an exchange needs of its connection."""
 
     @property
     def date(self) -> bytes:
-        """The time as a header has it."""
+        """The time as the Date header has it."""
 
     @property
     def is_full(self) -> bool:
-        """Whether the peer does not take what is sent."""
+        """Whether the peer does not read what is sent."""
 
     def write(self, data: bytes) -> None:
         """Send."""
 
     async def drained(self) -> None:
-        """Wait until the peer has taken most of what was sent, or is gone."""
+        """Wait until the peer has read most of what was sent, or is gone."""
 
-    def body_taken(self) -> None:
-        """Hear that the application has received what there was."""
+    def body_consumed(self) -> None:
+        """Note that the application has the whole body so far."""
 
     def answered(self) -> None:
-        """Hear that the answer is complete, or never will be."""
+        """Note that the answer is complete, or never will be."""
 
 
 class Exchange:
-    """A request that arrives (`feed`, `complete`, `break_off`, `lose`) and an answer that is sent.
+    """A request that arrives (`feed`, `complete`, `break_off`, `disconnect`), and its answer.
 
-    `keep_alive` says whether another request may follow on the connection; `whole` whether all of this one has arrived.
+    `keep_alive`: another request may follow on the connection. `whole`: all of this one has arrived.
     """
 
     __slots__ = (
         "_body",
+        "_channel",
         "_delivered",
         "_framing",
         "_head",
-        "_left",
-        "_line",
+        "_remaining",
         "_waiter",
         "broken",
+        "disconnected",
         "expects_continue",
-        "gone",
         "keep_alive",
         "scope",
         "sent",
@@ -76,23 +76,21 @@ class Exchange:
     )
 
     def __init__(
-        self, line: Line, scope: dict[str, Any], *, keep_alive: bool, expects_continue: bool
+        self, channel: Channel, scope: dict[str, Any], *, keep_alive: bool, expects_continue: bool
     ) -> None:
-        self._line = line
+        self._channel = channel
         self.scope = scope
         self.keep_alive = keep_alive
         self.expects_continue = expects_continue
-        self.whole = self.broken = self.gone = self.started = self.sent = False
+        self.whole = self.broken = self.disconnected = self.started = self.sent = False
         self._body = bytearray()
         self._delivered = False
         self._waiter: asyncio.Future[None] | None = None
         self._head = b""
-        self._framing: bytes | None = (
-            None  # b"chunked", b"length", b"rest" of the connection, or None: no body is sent
-        )
-        self._left = 0
+        self._framing: bytes | None = None  # chunked, length, rest (of the connection); None: no body is sent
+        self._remaining = 0
 
-    # ---------------------------------------------------------------- what the connection says
+    # ---------------------------------------------------------------- what the connection calls
 
     def feed(self, body: bytes) -> None:
         """Add to the body."""
@@ -100,19 +98,19 @@ class Exchange:
         self._wake()
 
     def complete(self) -> None:
-        """Say that the request is whole."""
+        """Note that the request is whole."""
         self.whole = True
         self._wake()
 
     def break_off(self) -> None:
-        """Say that the rest of the body will never come; the request can still be answered, as the last."""
+        """Note that the rest of the body will never come; the request can still get the last answer."""
         self.broken = True
         self.keep_alive = False
         self._wake()
 
-    def lose(self) -> None:
-        """Say that the caller is gone."""
-        self.gone = True
+    def disconnect(self) -> None:
+        """Note that the caller is gone."""
+        self.disconnected = True
         self._wake()
 
     @property
@@ -128,23 +126,23 @@ class Exchange:
     # ---------------------------------------------------------------- ASGI
 
     async def run(self, app: ASGIApp) -> None:
-        """Let the application answer. What it does not catch ends the connection: the answer is not whole."""
+        """Let the application answer. An error that it does not catch ends the connection."""
         try:
             await app(self.scope, self.receive, self.send)
-            if not self.sent and not self.gone:
+            if not self.sent and not self.disconnected:
                 _log.error("%s %a was not answered", self.scope["method"], self.scope["path"])
         except Exception:  # noqa: BLE001  the application's last resort: it ends this connection and no other
             _log.exception("%s %a broke off", self.scope["method"], self.scope["path"])
         finally:
             if not self.sent:
                 self.keep_alive = False
-                self._line.answered()
+                self._channel.answered()
 
     async def receive(self) -> Message:
         """Return the next part of the body, then wait for the caller to leave."""
-        if self.expects_continue and not (self.started or self.gone or self.whole):
+        if self.expects_continue and not (self.started or self.disconnected or self.whole):
             self.expects_continue = False
-            self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._channel.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not self._is_over():
             if not self._delivered and (self._body or self.whole):
                 return self._part()
@@ -154,12 +152,12 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Send the next part of the answer; the head goes out with the first part of the body."""
-        if self._line.is_full:
-            await self._line.drained()
-        if self.gone:
+        if self._channel.is_full:
+            await self._channel.drained()
+        if self.disconnected:
             return
         if message["type"] == "http.response.start":
-            if self.expects_continue and not self.whole:  # nobody knows whether the body will come
+            if self.expects_continue and not self.whole:  # the body may come or not
                 self.keep_alive = False
             self._start(message["status"], message.get("headers", ()))
         elif message["type"] == "http.response.body" and self.started and not self.sent:
@@ -171,11 +169,11 @@ class Exchange:
         body, last = bytes(self._body), self.whole
         self._body.clear()
         self._delivered = last
-        self._line.body_taken()  # which may bring the next part, and the end
+        self._channel.body_consumed()  # which may bring the next part, and the end
         return {"type": "http.request", "body": body, "more_body": not last}
 
     def _is_over(self) -> bool:
-        return self.gone or self.sent or (self.broken and not self.whole)
+        return self.disconnected or self.sent or (self.broken and not self.whole)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -184,14 +182,14 @@ class Exchange:
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         if self.started:
             raise RuntimeError("an answer begins once")
-        parts = [STATUS_LINES[status], b"date: ", self._line.date, b"\r\n"]
+        parts = [STATUS_LINES[status], b"date: ", self._channel.date, b"\r\n"]
         lines = 3  # those of the status and the date, and the empty one
         for name, value in headers:
             if name == b"connection":
                 self.keep_alive = self.keep_alive and value.lower() != b"close"
                 continue
             if name == b"content-length":
-                self._framing, self._left = b"length", int(value)
+                self._framing, self._remaining = b"length", int(value)
             parts += (name, b": ", value, b"\r\n")
             lines += 1
         if self._framing is None and status not in _BODILESS:
@@ -216,14 +214,14 @@ class Exchange:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             body = body if more else body + b"0\r\n\r\n"
         elif self._framing == b"length":
-            self._left -= len(body)
-            if self._left < 0 or (self._left and not more):
+            self._remaining -= len(body)
+            if self._remaining < 0 or (self._remaining and not more):
                 raise RuntimeError("the answer is not as long as its Content-Length")
         elif self._framing is None:
             body = b""
         if head or body:
-            self._line.write(head + body)
+            self._channel.write(head + body)
         if not more:
             self.sent = True
             self._wake()
-            self._line.answered()
+            self._channel.answered()

@@ -1,4 +1,4 @@
-"""What one HTTP listener bears: the size of a head, how long each part may take, and how many connections there are."""
+"""The limits of one HTTP listener: the size of a head, the time of each part, the number of connections."""
 
 import asyncio
 import ipaddress
@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 _log = logging.getLogger(__name__)
 
 WHOLE_NETWORK: Final = 64
-"""The bits of an IPv6 address that one customer of a provider has for himself."""
+"""The bits of an IPv6 address that a provider gives to one customer."""
 
 
 def is_shared(host: str) -> bool:
@@ -28,8 +28,8 @@ def is_shared(host: str) -> bool:
 class Limits:
     """The limits of a listener. Each connection answers one request at a time.
 
-    `shared` says of which addresses connections are not counted. `receive_buffer_bytes` is the kernel's for each
-    connection; None leaves it to the kernel.
+    Connections from `shared` addresses are not counted by address. `receive_buffer_bytes` is the size of each
+    connection's buffer in the kernel; None leaves it to the kernel.
     """
 
     connections: int = 1_000
@@ -46,7 +46,7 @@ class Limits:
 
 
 class Connection(Protocol):
-    """What a connection lets the listener do with it."""
+    """What the listener needs of a connection."""
 
     @property
     def host(self) -> str:
@@ -54,20 +54,20 @@ class Connection(Protocol):
 
     @property
     def deadline(self) -> float:
-        """When its time is over, by the event loop's clock."""
+        """When its time limit ends, by the event loop's clock."""
 
     def expire(self) -> None:
-        """End it, or go over to the last part of its end: its time is over."""
+        """End it, or the wait for its end: its time is over."""
 
     def abort(self) -> None:
         """End it at once."""
 
     def finish(self) -> None:
-        """End it when what it does is done."""
+        """End it after the current request."""
 
 
 class Connections:
-    """The connections of one listener: all of them, and those without a whole request, the longest waiting first."""
+    """The connections of one listener: all, and those without a whole request, the longest waiting first."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -79,18 +79,18 @@ class Connections:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: dict[Connection, None] = {}
         self._counts: dict[str, int] = {}
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     def admit(self, connection: Connection) -> bool:
-        """Take a new connection in, if need be in the place of one that has asked for nothing; False: there is no room."""
-        limits, address = self.limits, self._counted(connection)
+        """Admit a connection, if need be instead of one without a request; False: there is no room."""
+        limits, address = self.limits, self._counting_key(connection)
         if address and self._counts.get(address, 0) >= limits.connections_per_address:
-            self._tell(f"{limits.connections_per_address} from one address (KENNEL_CONNECTIONS_PER_ADDRESS)")
+            self._warn(f"{limits.connections_per_address} from one address (KENNEL_CONNECTIONS_PER_ADDRESS)")
             self._evict(address)
             if self._counts.get(address, 0) >= limits.connections_per_address:
                 return False
         if len(self.all) >= limits.connections:
-            self._tell(f"{limits.connections} at once")
+            self._warn(f"{limits.connections} at once")
             self._evict("")
             if len(self.all) >= limits.connections:
                 return False
@@ -102,35 +102,35 @@ class Connections:
         return True
 
     def busy(self, connection: Connection) -> None:
-        """Note that it has sent a whole request: it is not evicted until that is answered."""
+        """Note that it has sent a whole request: it is not evicted before the answer."""
         self._waiting.pop(connection, None)
 
-    def waits(self, connection: Connection) -> None:
-        """Note that nothing of its is being done."""
+    def idle(self, connection: Connection) -> None:
+        """Note that it has no request to be answered."""
         self._waiting[connection] = None
 
     def remove(self, connection: Connection) -> None:
-        """Forget a connection that is closed."""
+        """Remove a connection that is closed."""
         if connection not in self.all:
             return
         self.all.discard(connection)
         if not self.all:
             self._empty.set()
         self._waiting.pop(connection, None)
-        address = self._counted(connection)
+        address = self._counting_key(connection)
         if address and self._counts[address] > 1:
             self._counts[address] -= 1
         else:
             self._counts.pop(address, None)
 
     def start(self, answering: Coroutine[Any, Any, None]) -> None:
-        """Let a request be answered."""
+        """Start the answer to a request."""
         task = self._loop.create_task(answering)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def end(self, grace_seconds: float) -> None:
-        """End all connections, those that are being answered after that; what takes longer than the grace is cancelled."""
+        """End all connections, each after its answer; cancel what takes longer than the grace."""
         for connection in list(self.all):
             connection.finish()
         with suppress(TimeoutError):
@@ -144,36 +144,36 @@ class Connections:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def tick(self, now: float) -> None:
-        """Once a second: note the date, and end what has taken too long by `now`, which is the event loop's time."""
+        """Each second, set the date, and end what has taken too long by `now`, the event loop's time."""
         self.date = formatdate(usegmt=True).encode()
-        for connection in [one for one in self.all if one.deadline <= now]:
+        for connection in [connection for connection in self.all if connection.deadline <= now]:
             connection.expire()
 
     def _evict(self, address: str) -> None:
-        """Close the one that has waited longest, of this address where one is named."""
+        """Abort the connection that has waited longest, of this address unless it is ""."""
         for connection in self._waiting:
-            if not address or self._counted(connection) == address:
+            if not address or self._counting_key(connection) == address:
                 connection.abort()
                 self.remove(connection)
                 return
 
-    def _counted(self, connection: Connection) -> str:
-        """Return under which address the connection is counted, "" under none."""
-        return "" if self.limits.shared(connection.host) else _counted_as(connection.host)
+    def _counting_key(self, connection: Connection) -> str:
+        """Return the address under which the connection is counted, "" for none."""
+        return "" if self.limits.shared(connection.host) else _network(connection.host)
 
-    def _tell(self, reached: str) -> None:
-        """Say once that a limit is reached, not at each connection."""
-        if reached not in self._told:
-            self._told.add(reached)
+    def _warn(self, limit: str) -> None:
+        """Log once that a limit is reached, not at each connection."""
+        if limit not in self._warned:
+            self._warned.add(limit)
             _log.warning(
                 "A listener has as many connections as it may have, %s: it closes those that ask nothing",
-                reached,
+                limit,
             )
 
 
 @lru_cache(maxsize=4096)
-def _counted_as(host: str) -> str:
-    """Return an IPv4 address as it is, and of an IPv6 address the network that is one customer's."""
+def _network(host: str) -> str:
+    """Return an IPv4 address as it is, and for an IPv6 address the customer's whole network."""
     address = ipaddress.ip_address(host.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
         return str(ipaddress.ip_network((address, WHOLE_NETWORK), strict=False))

@@ -1,4 +1,4 @@
-"""What a connection refuses by itself, before there is a request that the application could."""
+"""What a connection refuses by itself, before there is a request for the application."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -7,8 +7,8 @@ from app.runtime.http.exchange import STATUS_LINES
 from app.runtime.http.requests import Headers
 
 Refusal = Literal["bad-request", "headers-too-large", "timeout", "not-available"]
-Refusing = Callable[[Refusal, str], tuple[int, Headers, bytes]]
-"""Writes a refusal of a kind, with its message: its status, headers and body."""
+Refuse = Callable[[Refusal, str], tuple[int, Headers, bytes]]
+"""Renders a refusal of a kind with its message: its status, headers and body."""
 
 
 def as_answer(refusal: tuple[int, Headers, bytes], date: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 requests out of bytes: what the parser is strict about, and what it leaves to us."""
+"""HTTP/1.1 requests parsed from bytes: httptools, and the checks that it leaves to us."""
 
 import re
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from app.runtime.http.chunks import Chunks, Malformed
 
 FRAMING_BYTES: Final = 64 * 1024
 FRAMING_FACTOR: Final = 16
-"""A body may take so many bytes on the wire, and so many for each of its own: chunks of one byte take six."""
+"""On the wire a body may take FRAMING_BYTES, and FRAMING_FACTOR a byte of its own: chunks of one take six."""
 _REQUEST_LINE: Final = re.compile(rb"[A-Z-]+ [^ ]+ HTTP/1\.[01]\r\n")
-"""The parser also takes more blanks, and the protocols RTSP and ICE."""
+"""The parser alone would accept more blanks, and the protocols RTSP and ICE."""
 _ABSOLUTE: Final = re.compile(rb"(?i)https?://([^/?@]+)(?=/)")
-"""What a target begins with where it names the host too, as it is sent to a proxy."""
+"""The beginning of a target in absolute form, as clients send it to a proxy."""
 _UPGRADE: Final = re.compile(rb"(?i)\nupgrade(?=:)")
-"""An offer that we do not take (RFC 9110, 7.8); the parser would take what follows for another protocol."""
+"""An offer that we ignore (RFC 9110, 7.8); the parser would take what follows for another protocol."""
 _NOT_TAKEN: Final = b"upgrade-not-taken"
-"""The offer's name for the parser, which looks at its value all the same; the application does not see it."""
+"""The parser sees the offer under this name, and checks its value; the application does not see it."""
 _WHITE: Final = b" \t"
 _FRAMING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
-"""The headers that say whom a request is for and how it is framed: each once."""
+"""The headers that say for which host a request is and how it is framed: each may stand once."""
 
 Headers = list[tuple[bytes, bytes]]
 Address = tuple[str, int]
@@ -33,7 +33,7 @@ class TooManyHeaders(Exception):
 
 
 class Head(NamedTuple):
-    """What a request is before its body, as ASGI describes it; `whole` says that no body follows."""
+    """A request before its body, as ASGI describes it; `whole` says that no body follows."""
 
     scope: dict[str, Any]
     whole: bool
@@ -42,9 +42,9 @@ class Head(NamedTuple):
 
 
 class RequestParser:
-    """Parses one request after another. `on_body` is given the bodies' bytes as they come.
+    """Parses one request after another, and calls `on_body` with the bodies' bytes as they come.
 
-    A head is parsed at once, and a body to its end and not farther; `ended` says that the end was reached.
+    A head is parsed at once. A body is parsed up to its end, and `ended` says that the end was reached.
     """
 
     def __init__(self, on_body: Callable[[bytes], None], most_headers: int) -> None:
@@ -55,7 +55,7 @@ class RequestParser:
         self._begin()
 
     def head(self, data: bytes, client: Address, server: Address) -> Head:
-        """Parse a whole head, which ends with an empty line; raises Malformed or TooManyHeaders."""
+        """Parse a whole head with the empty line at its end; raises Malformed or TooManyHeaders."""
         self._begin()
         if not _REQUEST_LINE.match(data):
             raise Malformed
@@ -68,9 +68,8 @@ class RequestParser:
 
     def body(self, data: bytes, at: int) -> int:
         """Parse a part of the body from `at` on; returns where it ends. Raises Malformed."""
-        part = data[
-            at : self._chunks.end_of_part(data, at) if self._remaining is None else at + self._remaining
-        ]
+        end = self._chunks.end_of_part(data, at) if self._remaining is None else at + self._remaining
+        part = data[at:end]
         self._wire_bytes += len(part)
         if self._remaining is not None:
             self._remaining -= len(part)
@@ -81,7 +80,7 @@ class RequestParser:
 
     def _begin(self) -> None:
         self._chunks = Chunks()
-        self._remaining: int | None = 0  # bytes of the body that are to come; None: as its chunks say
+        self._remaining: int | None = 0  # bytes of the body to come; None: it is chunked
         self._wire_bytes = self._body_bytes = 0
         self.ended = self._head_ended = False
         self._url = b""
@@ -96,16 +95,16 @@ class RequestParser:
     # ---------------------------------------------------------------- httptools
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the target."""
+        """Add a part of the target."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers are left out."""
+        """Add a header, and ignore trailers."""
         if not self._head_ended and (lower := name.lower()) != _NOT_TAKEN:
             self._headers.append((lower, value))
 
     def on_headers_complete(self) -> None:
-        """Read what the parser forgets at the end of the request."""
+        """Read what the parser loses at the end of the request."""
         self._head_ended = True
         self._keep_alive = self._parser.should_keep_alive()
         self._version = self._parser.get_http_version()
@@ -123,13 +122,13 @@ class RequestParser:
     # ---------------------------------------------------------------- the head
 
     def _described(self, client: Address, server: Address) -> Head:
-        said: dict[bytes, bytes] = {}
+        framing: dict[bytes, bytes] = {}
         for name, value in self._headers:
             if name in _FRAMING:
-                if name in said:
+                if name in framing:
                     raise Malformed
-                said[name] = value.strip(_WHITE)
-        host, encoding = said.get(b"host"), said.get(b"transfer-encoding")
+                framing[name] = value.strip(_WHITE)
+        host, encoding = framing.get(b"host"), framing.get(b"transfer-encoding")
         if not self._is_allowed(host, encoding):
             raise Malformed
         scope = {
@@ -145,22 +144,23 @@ class RequestParser:
             "server": server,
             "state": {},
         }
-        self._remaining = int(said.get(b"content-length", b"0")) if encoding is None else None
+        self._remaining = int(framing.get(b"content-length", b"0")) if encoding is None else None
         return Head(
             scope,
             whole=self.ended,
             keep_alive=self._keep_alive and self._version == "1.1",
-            expects_continue=said.get(b"expect", b"").lower() == b"100-continue" and self._version == "1.1",
+            expects_continue=framing.get(b"expect", b"").lower() == b"100-continue"
+            and self._version == "1.1",
         )
 
     def _is_allowed(self, host: bytes | None, encoding: bytes | None) -> bool:
-        """Whether the head is one that HTTP allows: what a proxy before us might read in another way is none (RFC 9112)."""
+        """Whether HTTP allows the head: a proxy before us might read any other in its own way (RFC 9112)."""
         if host is None and self._version == "1.1":
             return False
         return encoding is None or (encoding.lower() == b"chunked" and self._version == "1.1")
 
     def _target(self, host: bytes | None) -> dict[str, Any]:
-        """Read the target; where it names a host, Host names the same: else we and a proxy might go by different ones."""
+        """Read the target. Its host, where it names one, must be that of Host: a proxy might go by either."""
         url = self._url
         if absolute := _ABSOLUTE.match(url):
             url = url[absolute.end() :]

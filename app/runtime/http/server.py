@@ -10,10 +10,10 @@ from starlette.types import ASGIApp
 
 from app.runtime.http.connection import HttpConnection
 from app.runtime.http.limits import Connections, Limits
-from app.runtime.http.refusals import Refusing
+from app.runtime.http.refusals import Refuse
 
 GRACE_SECONDS: Final = 5
-"""How long requests may take to end when the program stops."""
+"""How long requests may take to end after the program was told to stop."""
 BACKLOG: Final = 2048
 TICK_SECONDS: Final = 1.0
 
@@ -28,13 +28,13 @@ class CannotListen(Exception):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, host: str, port: int, refusing: Refusing, limits: Limits | None = None
+    app: ASGIApp, host: str, port: int, refuse: Refuse, limits: Limits | None = None
 ) -> AsyncIterator[int]:
-    """Serve `app` within the block; yields the port, which is a free one where 0 was asked for."""
+    """Serve `app` within the block; yields the port, a free one for the port 0."""
     connections = Connections(limits or Limits())
     listener = _listen(host, port, connections.limits)
     server = await asyncio.get_running_loop().create_server(
-        lambda: HttpConnection(app, connections, refusing), sock=listener, backlog=BACKLOG
+        lambda: HttpConnection(app, connections, refuse), sock=listener, backlog=BACKLOG
     )
     ticking = asyncio.create_task(_tick(connections))
     try:
@@ -53,11 +53,11 @@ async def _tick(connections: Connections) -> None:
 
 
 def _listen(host: str, port: int, limits: Limits) -> socket.socket:
-    """Open a listener that says it is TCP: asyncio switches Nagle's algorithm off only where it knows."""
+    """Open a listener that names TCP: asyncio switches Nagle's algorithm off only where it is named."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if limits.receive_buffer_bytes is not None:  # the connections have what their listener has
+    if limits.receive_buffer_bytes is not None:  # connections inherit it from their listener
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.receive_buffer_bytes)
     try:
         listener.bind((host, port))

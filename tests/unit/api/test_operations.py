@@ -14,7 +14,7 @@ from app.db.tables import CLAWBACK, TREASURY, WORLD, assets, balances, blocks, c
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
 from app.money import COIN
-from app.runtime.loop import Vital
+from app.runtime.loop import LoopHealth
 from app.runtime.shared_runs import SharedRun
 from tests.unit.api.conftest import client_of, program_on
 
@@ -117,10 +117,10 @@ async def test_a_rescan_may_carry_a_key(admin: httpx.AsyncClient, tip: AsyncEngi
 async def test_a_loop_that_has_stopped_makes_the_program_not_ready_and_says_why(
     admin: httpx.AsyncClient, kennel: context.Program
 ) -> None:
-    kennel.vitals.loops["follow"] = Vital("running")
+    kennel.health.loops["follow"] = LoopHealth("running")
     assert (await admin.get("/ready")).status_code == 200
 
-    kennel.vitals.loops["follow"] = Vital("stopped", "Block 7 cannot be read")
+    kennel.health.loops["follow"] = LoopHealth("stopped", "Block 7 cannot be read")
 
     answer = await admin.get("/ready")
     assert answer.status_code == 503

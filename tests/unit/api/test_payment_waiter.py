@@ -17,7 +17,7 @@ from app.domain import dogecoin
 from app.domain.commands import Command
 from app.domain.payments import Payment
 from app.group_commit import GroupCommit
-from app.runtime.loop import Loop, Vitals, WakeUp
+from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from app.workers.roles import DATABASE_TROUBLE
 from tests import scenario
 from tests.chain_harness import NOWHERE, ask, order
@@ -75,7 +75,7 @@ async def served(
     kennel = context.of(dogecoin.REGTEST, engine, commits, terms)
     loop = Loop("waiters", kennel.waiter.step, WakeUp(), 0.01, DATABASE_TROUBLE)
     async with client_of(application.admin(kennel, lambda: "id")) as client:
-        running = asyncio.create_task(loop.run(Vitals()))
+        running = asyncio.create_task(loop.run(ProcessHealth()))
         yield client
         running.cancel()
         await asyncio.gather(*tasks)

@@ -19,7 +19,7 @@ async def port(plain: FastAPI) -> AsyncIterator[int]:
         yield port
 
 
-async def spoken(port: int, request: bytes) -> bytes:
+async def speak(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(ADDRESS, port)
     writer.write(request)
     await writer.drain()
@@ -44,7 +44,7 @@ async def test_a_body_of_ten_megabytes_is_answered_413(port: int, *, chunked: bo
 
 
 async def test_head_sends_the_length_and_nothing_more(port: int) -> None:
-    answer = await spoken(port, b"HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    answer = await speak(port, b"HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
     head, body = answer.split(b"\r\n\r\n", 1)
     assert head.startswith(b"HTTP/1.1 200")
@@ -55,7 +55,7 @@ async def test_head_sends_the_length_and_nothing_more(port: int) -> None:
 async def test_a_key_with_a_blank_at_its_end_is_the_same_key(port: int) -> None:
     async def claim(key: bytes) -> bytes:
         head = b"POST /keyed/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 38\r\nIdempotency-Key:"
-        answer = await spoken(port, head + key + b"\r\n\r\n" + b'{"items":[{"value":"1","quantity":1}]}')
+        answer = await speak(port, head + key + b"\r\n\r\n" + b'{"items":[{"value":"1","quantity":1}]}')
         return answer.split(b"\r\n\r\n", 1)[1]
 
     assert (await claim(b" wd-901")).startswith(b"admin wd-901 ")
@@ -64,16 +64,14 @@ async def test_a_key_with_a_blank_at_its_end_is_the_same_key(port: int) -> None:
 
 @pytest.mark.parametrize("path", [b"/account/%ff", b"/account/%00", b"/account/a%0ab", b"/account/%ed%a0%80"])
 async def test_a_path_that_is_no_text_is_400(port: int, path: bytes) -> None:
-    answer = await spoken(port, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    answer = await speak(port, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 400")
     assert b'"field":"foreign_id"' in answer
 
 
 async def test_a_slash_in_a_foreign_id_is_no_account(port: int) -> None:
-    answer = await spoken(
-        port, b"GET /account/a%2Fb HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )
+    answer = await speak(port, b"GET /account/a%2Fb HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 404")
     assert b'"code":"not-found"' in answer

@@ -15,7 +15,7 @@ from app.chain.rpc import NodeAway, NodeWarmingUp
 from app.config import settings
 from app.domain import blocks
 from app.domain.payments import Payment
-from app.runtime.loop import Vital, Vitals, WakeUp
+from app.runtime.loop import LoopHealth, ProcessHealth, WakeUp
 from app.workers import roles
 from app.workers.roles import Shared
 from devnet import devnet
@@ -224,10 +224,10 @@ async def test_whoever_asks_whether_the_follower_runs_hears_what_it_waits_for(pl
         read = settings.read({"KENNEL_HOME": str(place.home), "KENNEL_NODE_URL": harness.url})
         shared = Shared(read, harness.engine, harness.node, "another")
         [loop] = await roles.follow(stack, shared)
-        vitals = Vitals()
+        health = ProcessHealth()
 
         with pytest.raises(Ended):
-            await replace(loop, wake_up=Once()).run(vitals)
+            await replace(loop, wake_up=Once()).run(health)
 
-        assert vitals.loops["follow"] == Vital("trouble", vitals.loops["follow"].reason)
-        assert "the node has less work, and is waited for" in vitals.loops["follow"].reason
+        assert health.loops["follow"] == LoopHealth("trouble", health.loops["follow"].reason)
+        assert "the node has less work, and is waited for" in health.loops["follow"].reason

@@ -174,7 +174,7 @@ async def test_whoever_loses_the_lease_while_it_sends_stops_sending(engine: Asyn
         await place.asked.wait()
         async with engine.begin() as db:  # as if it had run out, and another had taken it
             await lease.release(db, "place", "one")
-            await lease.hold(db, "place", "two", timedelta(seconds=60))
+            await lease.acquire(db, "place", "two", timedelta(seconds=60))
         async with asyncio.timeout(10):
             assert not await step
 
@@ -192,7 +192,7 @@ async def test_a_slow_place_keeps_its_lease(engine: AsyncEngine) -> None:
         step = asyncio.create_task(teller.step())
         await place.asked.wait()
         taken = await expiry(engine)
-        await asyncio.sleep(lease.KEPT_SECONDS + 0.3)
+        await asyncio.sleep(lease.RENEW_SECONDS + 0.3)
 
         assert await expiry(engine) > taken
         slow.set_result(None)

@@ -11,8 +11,8 @@ from app.runtime.loop import (
     LONGEST_PAUSE_SECONDS,
     STEP_SECONDS,
     Loop,
-    Vital,
-    Vitals,
+    LoopHealth,
+    ProcessHealth,
     WakeUp,
 )
 
@@ -20,15 +20,15 @@ HOUR = 3600.0
 
 
 class Away(Exception):
-    """What is outlasted."""
+    """A trouble that passes."""
 
 
 class Broken(Exception):
-    """What no repetition mends."""
+    """An error that no retry mends."""
 
 
 class Patience(WakeUp):
-    """A wake-up that writes down how long it was to be waited for, and wakes as soon as it has been."""
+    """A wake-up that records the time of each wait, and ends it at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Patience(WakeUp):
 
 
 class Rest(WakeUp):
-    """A wake-up that nobody calls, and that tells when somebody waits for it."""
+    """A wake-up that nobody calls; `begun` says that the loop waits for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,15 +53,15 @@ class Rest(WakeUp):
 
 @dataclass
 class Work:
-    """A step that does what the list says: True, False, or raises; at its end the loop is cancelled."""
+    """A step with a script: it returns True or False, or raises; after the script the loop is cancelled."""
 
     script: list[bool | Exception]
     done: list[bool | Exception] = field(default_factory=list)
-    vitals: Vitals = field(default_factory=Vitals)
-    seen: list[Vital | None] = field(default_factory=list)
+    health: ProcessHealth = field(default_factory=ProcessHealth)
+    seen: list[LoopHealth | None] = field(default_factory=list)
 
     async def step(self) -> bool:
-        self.seen.append(self.vitals.loops.get("work"))
+        self.seen.append(self.health.loops.get("work"))
         if not self.script:
             raise asyncio.CancelledError
         self.done.append(self.script.pop(0))
@@ -71,7 +71,7 @@ class Work:
 
 
 async def run(work: Work, wake_up: WakeUp) -> None:
-    await Loop("work", work.step, wake_up, HOUR, (Away,), (Broken,)).run(work.vitals)
+    await Loop("work", work.step, wake_up, HOUR, (Away,), (Broken,)).run(work.health)
 
 
 async def test_a_loop_goes_on_at_once_while_there_is_work_and_waits_when_there_is_none() -> None:
@@ -82,31 +82,31 @@ async def test_a_loop_goes_on_at_once_while_there_is_work_and_waits_when_there_i
 
     assert len(work.done) == 5
     assert wake_up.waits == [HOUR, HOUR]
-    assert work.vitals == Vitals({"work": Vital("running")})
-    assert work.vitals.ok
+    assert work.health == ProcessHealth({"work": LoopHealth("running")})
+    assert work.health.ok
 
 
 async def test_a_step_that_takes_too_long_is_trouble_until_it_is_over() -> None:
     seconds = [0.0]
-    vitals = Vitals({"other": Vital("running")}, clock=lambda: seconds[0])
+    health = ProcessHealth({"other": LoopHealth("running")}, clock=lambda: seconds[0])
     over, rest = asyncio.Event(), Rest()
 
     async def step() -> bool:
         return not await over.wait()
 
-    working = asyncio.create_task(Loop("work", step, rest, HOUR, ()).run(vitals))
+    working = asyncio.create_task(Loop("work", step, rest, HOUR, ()).run(health))
     await asyncio.sleep(0)
     seconds[0] = STEP_SECONDS
-    in_time = vitals.ok
+    in_time = health.ok
     seconds[0] += 1
-    late = dict(vitals.now())
+    late = dict(health.now())
     over.set()
     await rest.begun.wait()
-    after = vitals.ok
+    after = health.ok
     working.cancel()
 
     assert (in_time, after) == (True, True)
-    assert {name: vital.state for name, vital in late.items()} == {"other": "running", "work": "trouble"}
+    assert {name: loop.state for name, loop in late.items()} == {"other": "running", "work": "trouble"}
     assert late["work"].reason.startswith("a step has taken 31 s so far")
 
 
@@ -118,8 +118,8 @@ async def test_a_trouble_is_outlasted_with_longer_and_longer_pauses() -> None:
 
     doubled = [FIRST_PAUSE_SECONDS * 2**n for n in range(6)]
     assert wake_up.waits == [*doubled, *[LONGEST_PAUSE_SECONDS] * 3]
-    assert work.vitals.loops == {"work": Vital("trouble", "Away: the node is away")}
-    assert not work.vitals.ok
+    assert work.health.loops == {"work": LoopHealth("trouble", "Away: the node is away")}
+    assert not work.health.ok
 
 
 async def test_after_a_trouble_the_pauses_begin_anew_and_all_is_well() -> None:
@@ -129,7 +129,7 @@ async def test_after_a_trouble_the_pauses_begin_anew_and_all_is_well() -> None:
         await run(work, wake_up)
 
     assert wake_up.waits == [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS, HOUR]
-    assert [vital.state if vital else None for vital in work.seen] == [
+    assert [loop.state if loop else None for loop in work.seen] == [
         None, "trouble", "trouble", "running", "trouble", "running",
     ]  # fmt: skip
 
@@ -156,7 +156,7 @@ async def test_the_reason_of_a_trouble_is_one_short_line_whatever_it_says(error:
     with pytest.raises(asyncio.CancelledError):
         await run(work, Patience())
 
-    reason = work.vitals.loops["work"].reason
+    reason = work.health.loops["work"].reason
     assert reason.startswith("Away:")
     assert "\n" not in reason
     assert len(reason) <= 300
@@ -169,7 +169,7 @@ async def test_what_no_repetition_mends_ends_the_loop_loudly_and_by_itself(
 
     await run(work, Patience())
 
-    assert work.vitals.loops == {"work": Vital("stopped", "the block is damaged")}
+    assert work.health.loops == {"work": LoopHealth("stopped", "the block is damaged")}
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("CRITICAL", "work has stopped: the block is damaged")
     ]
@@ -186,13 +186,13 @@ async def started(step: Callable[[], bool], wake_up: WakeUp) -> AsyncIterator[as
     async def work() -> bool:
         return step()
 
-    task = asyncio.create_task(Loop("work", work, wake_up, HOUR, (Away,)).run(Vitals()))
+    task = asyncio.create_task(Loop("work", work, wake_up, HOUR, (Away,)).run(ProcessHealth()))
     yield task
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_ring_wakes_a_loop_that_waits_and_also_one_that_is_in_trouble() -> None:
+async def test_a_wake_up_wakes_a_loop_that_waits_and_also_one_that_is_in_trouble() -> None:
     steps: list[int] = []
     ran, wake_up = asyncio.Event(), WakeUp()
 
@@ -211,14 +211,14 @@ async def test_a_ring_wakes_a_loop_that_waits_and_also_one_that_is_in_trouble() 
             wake_up.wake()
 
 
-async def test_a_loop_that_is_rung_and_cancelled_at_once_ends() -> None:
+async def test_a_loop_that_is_woken_and_cancelled_at_once_ends() -> None:
     wake_up, ran = WakeUp(), asyncio.Event()
 
     async def step() -> bool:
         ran.set()
         return False
 
-    task = asyncio.create_task(Loop("work", step, wake_up, HOUR, (Away,)).run(Vitals()))
+    task = asyncio.create_task(Loop("work", step, wake_up, HOUR, (Away,)).run(ProcessHealth()))
     await ran.wait()
     await asyncio.sleep(0)
     wake_up.wake()
@@ -229,7 +229,7 @@ async def test_a_loop_that_is_rung_and_cancelled_at_once_ends() -> None:
     assert task.cancelled()
 
 
-async def test_a_ring_while_the_loop_works_is_not_slept_through() -> None:
+async def test_a_wake_up_while_the_loop_works_ends_its_next_wait() -> None:
     wake_up, ran, steps = WakeUp(), asyncio.Event(), list[int]()
 
     def step() -> bool:
@@ -246,7 +246,7 @@ async def test_a_ring_while_the_loop_works_is_not_slept_through() -> None:
     assert len(steps) == 2
 
 
-async def test_a_bell_that_nobody_rings_is_waited_for_no_longer_than_asked() -> None:
+async def test_a_wake_up_that_nobody_calls_is_waited_for_no_longer_than_the_timeout() -> None:
     wake_up = WakeUp()
 
     async with asyncio.timeout(5):
@@ -257,5 +257,5 @@ async def test_a_bell_that_nobody_rings_is_waited_for_no_longer_than_asked() -> 
         waiting = asyncio.create_task(wake_up.wait(HOUR))
         await asyncio.sleep(0)
 
-    assert not waiting.done()  # many rings wake once
+    assert not waiting.done()  # many calls wake once
     waiting.cancel()

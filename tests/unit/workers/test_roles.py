@@ -16,7 +16,7 @@ from app.config import settings
 from app.domain import dogecoin, installation
 from app.domain.commands import Command
 from app.group_commit import GroupCommit
-from app.runtime.loop import Vital, Vitals, WakeUp
+from app.runtime.loop import LoopHealth, ProcessHealth, WakeUp
 from app.workers import roles
 from app.workers.roles import Shared
 from tests import scenario
@@ -49,17 +49,17 @@ async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the
     engine: AsyncEngine, tmp_path: Path
 ) -> None:
     read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
-    vitals = Vitals()
+    health = ProcessHealth()
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
         shared = Shared(read, engine, node, "one")
         loops = {loop.name: loop for loop in await roles.send(stack, shared)}
 
-        await loops["send"].run(vitals)
+        await loops["send"].run(health)
 
     assert list(loops) == ["send", "abandoned", "payouts", "expiry", "holds"]
-    assert not vitals.ok
-    assert vitals.loops["send"] == Vital("stopped", vitals.loops["send"].reason)
-    assert vitals.loops["send"].reason.startswith("KENNEL_SEED_PASSPHRASE is not set")
+    assert not health.ok
+    assert health.loops["send"] == LoopHealth("stopped", health.loops["send"].reason)
+    assert health.loops["send"].reason.startswith("KENNEL_SEED_PASSPHRASE is not set")
     assert files(tmp_path) == []
 
 
@@ -76,15 +76,15 @@ async def test_without_its_own_seed_the_sender_stops_and_nothing_is_made_and_the
     read = settings.read(
         {"KENNEL_HOME": str(tmp_path), "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1"}
     )
-    vitals = Vitals()
+    health = ProcessHealth()
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
         loops = {loop.name: loop for loop in await roles.send(stack, Shared(read, engine, node, "one"))}
-        await loops["send"].run(vitals)
+        await loops["send"].run(health)
 
     assert list(loops) == ["send", "abandoned", "payouts", "expiry", "holds"]
-    assert vitals.loops["send"].state == "stopped"
-    assert reason in vitals.loops["send"].reason
+    assert health.loops["send"].state == "stopped"
+    assert reason in health.loops["send"].reason
     assert files(tmp_path) == before
 
 

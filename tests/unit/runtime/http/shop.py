@@ -1,4 +1,4 @@
-"""A small application behind the real server on a real socket, and who speaks to it byte by byte."""
+"""A small application behind the real server on a real socket, and a client that sends bytes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,11 +25,11 @@ LAST = b"GET /health HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
 
 
 class Shop:
-    """What the application did, and a gate that keeps it from answering."""
+    """Records what the application did; a gate delays its answers."""
 
     def __init__(self) -> None:
         self.paid: list[bytes] = []
-        self.asked = self.waiting = self.most_waiting = 0
+        self.health_requests = self.waiting = self.most_waiting = 0
         self.began = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -56,7 +56,7 @@ class Shop:
 
         @router.get("/health")
         async def health() -> Response:
-            self.asked += 1
+            self.health_requests += 1
             return Response("well")
 
         @router.get("/drops")
@@ -89,8 +89,8 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
             await writer.wait_closed()
 
 
-async def spoken(port: int, *parts: bytes, half_closed: bool = False) -> bytes:
-    """What is answered until the server closes."""
+async def speak(port: int, *parts: bytes, half_closed: bool = False) -> bytes:
+    """Send the parts; return what is answered until the server closes."""
     async with connected(port) as (reader, writer), asyncio.timeout(20):
         for part in parts:
             writer.write(part)

@@ -1,4 +1,4 @@
-"""What the API asks the node for its callers."""
+"""The API's queries to the node for its callers."""
 
 import asyncio
 
@@ -8,16 +8,16 @@ from app.chain import signing, wire
 from app.chain.node import Node
 from tests import proxy
 
-SOME = signing.build([(bytes(32), 0)], [wire.Output(1, b"")]).raw
+RAW = signing.build([(bytes(32), 0)], [wire.Output(1, b"")]).raw
 
 
 async def test_a_caller_waits_for_a_frozen_node_only_so_long() -> None:
     async with proxy.nobody() as (port, _), Node(f"http://kennel:kennel@127.0.0.1:{port}") as node:
-        asked = run.of(node, seconds=0.2)
+        queries = run.of(node, seconds=0.2)
 
         outcomes = await asyncio.gather(
-            *(asked.decode("00") for _ in range(8)),
-            *(asked.holds(SOME) for _ in range(8)),
+            *(queries.decode("00") for _ in range(8)),
+            *(queries.holds(RAW) for _ in range(8)),
             return_exceptions=True,
         )
 

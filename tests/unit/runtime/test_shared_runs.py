@@ -8,21 +8,21 @@ from app.runtime.shared_runs import SharedRun
 
 @dataclass
 class Work:
-    """Something that takes until it is let go; `begun` counts how often."""
+    """A run that waits for its gate; `begun` counts the runs."""
 
     begun: int = 0
-    going: int = 0
-    most: int = 0
+    running: int = 0
+    most_running: int = 0
     gates: list[asyncio.Event] = field(default_factory=list)
 
     async def run(self) -> int:
         self.begun += 1
         number = self.begun
-        self.going += 1
-        self.most = max(self.most, self.going)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
         self.gates.append(asyncio.Event())
         await self.gates[-1].wait()
-        self.going -= 1
+        self.running -= 1
         return number
 
 
@@ -36,7 +36,7 @@ async def test_all_who_come_while_one_runs_share_the_next_one() -> None:
     first = asyncio.create_task(shared.result(work.run))
     await _settle()
 
-    others = [asyncio.create_task(shared.result(work.run)) for _ in range(50)]
+    waiters = [asyncio.create_task(shared.result(work.run)) for _ in range(50)]
     await _settle()
     work.gates[0].set()
     await _settle()
@@ -46,9 +46,9 @@ async def test_all_who_come_while_one_runs_share_the_next_one() -> None:
     work.gates[2].set()
 
     assert await first == 1
-    assert set(await asyncio.gather(*others)) == {2}
+    assert set(await asyncio.gather(*waiters)) == {2}
     assert await late == 3
-    assert (work.begun, work.most) == (3, 1)
+    assert (work.begun, work.most_running) == (3, 1)
 
 
 async def test_who_leaves_takes_the_run_from_nobody_and_the_next_begins_anew() -> None:
