@@ -4,13 +4,13 @@ import hmac
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+import orjson
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import fast_route, fields, idempotency_keys, parameters, qr, request_body, responses
 from app.api.context import Given, Program, Reading
-from app.db import fragments
 from app.domain import invoices
 
 admin = APIRouter()
@@ -65,7 +65,7 @@ class NewInvoice(request_body.Body):
 
 Items = Annotated[
     str,
-    PlainSerializer(fragments.fragment),
+    PlainSerializer(orjson.Fragment, return_type=Any),
     WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}}),
 ]
 """Items as the JSON text in which they are kept."""

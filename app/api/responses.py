@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+import orjson
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from starlette.responses import Response
-
-from app.db import fragments
 
 STATUSES: Final[Mapping[str, int]] = {
     "bad-request": 400,
@@ -39,8 +38,10 @@ Time = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
 """A moment as RFC 3339 text with its offset, the same text as in events."""
 
 
-JsonObject = Annotated[str, PlainSerializer(fragments.fragment), WithJsonSchema({"type": "object"})]
-"""An object as the JSON text in which it is kept."""
+JsonObject = Annotated[
+    str, PlainSerializer(orjson.Fragment, return_type=Any), WithJsonSchema({"type": "object"})
+]
+"""An object as the JSON text in which it is stored: it goes out as it came in."""
 
 
 class View(BaseModel):
@@ -62,7 +63,7 @@ class Json(Response):
 
 def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
     """Answer with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
-    return _answer(fragments.placed(view.model_dump_json()).encode(), replayed=replayed, status=status)
+    return _answer(orjson.dumps(view.model_dump()), replayed=replayed, status=status)
 
 
 def show_written(text: str, *, replayed: bool = False) -> Json:

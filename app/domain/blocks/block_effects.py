@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from app.db.tables import NOBODY
 from app.domain.blocks.deposits import AddressOwner, Coin, Deposit
 from app.domain.blocks.double_spend_watch import Watches
 from app.domain.blocks.own_transaction_effects import OwnTransactionEffects
@@ -13,7 +12,7 @@ from app.domain.dogecoin import Outpoint
 from app.domain.invoices import Receipts, transition
 from app.domain.ledger import Entry, Posted
 from app.domain.outbox import OutboxEvent
-from app.domain.outbox.payload import dumped, of_account
+from app.domain.outbox.payload import of_account, of_nobody
 from app.domain.owner import Owner
 from app.domain.payments import Payment
 from app.money import Koinu, show
@@ -285,4 +284,4 @@ def unknown_spend(
     """SYS_UNKNOWN_SPEND: a coin of ours was spent by a transaction that we did not make; or `back`, that was undone."""
     message = {"address": address, "amount": show(amount), "outpoint": outpoint, "txid": txid}
     event = "SYS_UNKNOWN_SPEND_UNDONE" if back else "SYS_UNKNOWN_SPEND"
-    return OutboxEvent(NOBODY, "", event, dumped(message))
+    return of_nobody(event, message)

@@ -4,14 +4,13 @@ Customers and clawback together are what there is, coins in blocks and what is i
 balances show so much more than there are coins, whether a deposit that may return would repay it or nobody ever will.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
 import sqlalchemy as sa
 
 from app.db import Db
-from app.db.tables import CLAWBACK, NOBODY, balances
+from app.db.tables import CLAWBACK, balances
 from app.domain import accounts, ledger, outbox
 from app.domain.ledger import AppliedPosting, Bucket, Entry, Posted, Posting
 from app.domain.outbox import Flow, OutboxEvent
@@ -44,8 +43,8 @@ def turned(lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
     before, after = own[0].balance.available - own[0].posting.amount, own[-1].balance.available
     if (before < 0) == (after < 0):
         return []
-    message = json.dumps({"owing": show(max(0, -after))}, separators=(",", ":"))
-    return [OutboxEvent(NOBODY, "", "SYS_INSOLVENT" if after < 0 else "SYS_SOLVENT", message)]
+    event = "SYS_INSOLVENT" if after < 0 else "SYS_SOLVENT"
+    return [outbox.of_nobody(event, {"owing": show(max(0, -after))})]
 
 
 async def cover(db: Db, platform: str) -> Koinu | Refusal:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Row, bulk
-from app.db.fragments import fragment
 from app.db.tables import OPEN_ESCROWS, escrows
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
@@ -212,7 +212,7 @@ def shown(escrow: "Escrow") -> dict[str, Any]:
         "to_platform": asset.show(escrow.to_platform),
         "reference_type": escrow.reference[0],
         "reference": escrow.reference[1],
-        "metadata": fragment(escrow.metadata),
+        "metadata": orjson.Fragment(escrow.metadata),
         "created": escrow.created.isoformat(),
     }
 

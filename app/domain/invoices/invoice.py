@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
 import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
-from app.db.fragments import fragment
 from app.db.tables import accounts as account_rows
 from app.db.tables import addresses, chain_state, deposits, invoices, payments
 from app.domain import accounts, dogecoin
@@ -26,7 +26,7 @@ def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
     return {
         "id": invoice.address,
         "account": invoice.owner.address,
-        "items": fragment(invoice.items),
+        "items": orjson.Fragment(invoice.items),
         "required_confirmations": invoice.required_confirmations,
         "created": invoice.created.isoformat(),
         "total": show(invoice.total),
@@ -41,7 +41,7 @@ def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
         "token": invoice.token,
         "state": invoice.state,
         "reference": invoice.reference,
-        "metadata": fragment(invoice.metadata),
+        "metadata": orjson.Fragment(invoice.metadata),
         "overpaid": show(invoice.overpaid),
         "expires": invoice.expires and invoice.expires.isoformat(),
         "late": invoice.late,

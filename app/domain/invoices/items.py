@@ -1,10 +1,11 @@
 """What an invoice asks money for: its items, and what they come to."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
+
+import orjson
 
 from app.domain.refusals import Invalid
 from app.money import COIN, MAX_MONEY, Koinu, show
@@ -15,7 +16,6 @@ QUANTITY: Final = 10**9
 LEAST_TOTAL: Final = Koinu(COIN // 100)
 """An output of less costs its sender extra (dust)."""
 HUNDRED: Final = Decimal(100)
-_JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def due(total: Koinu, tolerance_percent: Decimal) -> Koinu:
 
 def shown(items: Sequence[Item]) -> str:
     """Render the items as JSON in GigaWallet's order of fields."""
-    return _JSON.encode([_shown(item) for item in items])
+    return orjson.dumps([_shown(item) for item in items]).decode()
 
 
 def _shown(item: Item) -> dict[str, object]:

@@ -16,7 +16,14 @@ from app.domain.outbox.log import (
     page,
     position_before,
 )
-from app.domain.outbox.payload import TXID_CHANGED, Flow, account_payment, balance_change, of_account
+from app.domain.outbox.payload import (
+    TXID_CHANGED,
+    Flow,
+    account_payment,
+    balance_change,
+    of_account,
+    of_nobody,
+)
 from app.domain.outbox.types import TYPES, WEBHOOK_DISABLED, WEBHOOK_TEST, UnknownType, known
 from app.domain.outbox.writing import (
     BATCH,
@@ -67,6 +74,7 @@ __all__ = [
     "matches_filter",
     "of",
     "of_account",
+    "of_nobody",
     "page",
     "position_before",
     "read",

@@ -1,12 +1,12 @@
 """Events as they are read back: in the order of their positions, by type and by account."""
 
 import base64
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import orjson
 import sqlalchemy as sa
 
 from app.db import Db
@@ -60,17 +60,20 @@ def envelope(event: Event) -> bytes:
 
     The message is put in as it was stored. Parsing it again could change it: `1.0` and `1`, the order of its keys.
     """
-    before = f'{{"event_type":{json.dumps(event.type)},"message":'
-    after = (
-        f',"event_id":{json.dumps(event.event_id)},"sequence":{event.sequence},"position":{event.position}'
-        f',"created":{json.dumps(event.created.isoformat())}}}'
-    )
-    return b"".join((before.encode(), event.message.encode(), after.encode()))
+    fields = {
+        "event_type": event.type,
+        "message": orjson.Fragment(event.message),
+        "event_id": event.event_id,
+        "sequence": event.sequence,
+        "position": event.position,
+        "created": event.created.isoformat(),
+    }
+    return orjson.dumps(fields)
 
 
 def in_base64(event: Event) -> Event:
     """Return the event as GigaWallet told it before September 2023: its message is a string, base64 of the JSON."""
-    return replace(event, message=json.dumps(base64.b64encode(event.message.encode()).decode()))
+    return replace(event, message=f'"{base64.b64encode(event.message.encode()).decode()}"')
 
 
 async def page(

@@ -1,17 +1,16 @@
 """Payloads that several nouns share: each event's name and fields, as GigaWallet names them and api.md adds."""
 
-import json
 from typing import Any, Final, NamedTuple
 
-from app.db.fragments import placed
+import orjson
+
+from app.db.tables import NOBODY
 from app.domain.ledger import Balance
 from app.domain.outbox.writing import OutboxEvent
 from app.domain.owner import Owner
 from app.money import Koinu, show
 
 TXID_CHANGED: Final = "PAYMENT_TXID_CHANGED"
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-"""Made once: `json.dumps` with arguments makes an encoder at each call, which takes longer than the encoding."""
 
 
 class Flow(NamedTuple):
@@ -54,6 +53,11 @@ def of_account(owner: Owner, event: str, message: dict[str, Any]) -> OutboxEvent
     return OutboxEvent(owner.id, owner.foreign_id, event, dumped(whole))
 
 
+def of_nobody(event: str, message: dict[str, Any]) -> OutboxEvent:
+    """An event of the installation, about no account."""
+    return OutboxEvent(NOBODY, "", event, dumped(message))
+
+
 def dumped(message: dict[str, Any]) -> str:
-    """Return the message as JSON text."""
-    return placed(_ENCODE(message))
+    """Return the message as JSON text; an `orjson.Fragment` in it stands there as it is."""
+    return orjson.dumps(message).decode()

@@ -1,6 +1,5 @@
 """How endpoints are: since when each one fails, and when that is enough to disable it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db, bulk
-from app.db.tables import NOBODY, webhook_endpoints
+from app.db.tables import webhook_endpoints
 from app.domain import outbox
 from app.domain.outbox import WEBHOOK_DISABLED, WEBHOOK_TEST, OutboxEvent
 from app.domain.webhooks import endpoints
@@ -73,7 +72,7 @@ async def _set(db: Db, ids: Sequence[int], failing_since: object) -> None:
 
 def test(endpoint: Endpoint) -> OutboxEvent:
     """SYS_WEBHOOK_TEST: the endpoint that it names gets it, whatever its types are, and no other endpoint does."""
-    return _of_nobody(WEBHOOK_TEST, {"webhook_id": endpoint.id})
+    return outbox.of_nobody(WEBHOOK_TEST, {"webhook_id": endpoint.id})
 
 
 def disabled(endpoint: Endpoint) -> OutboxEvent:
@@ -86,8 +85,4 @@ def disabled(endpoint: Endpoint) -> OutboxEvent:
         "reason": endpoint.disabled_reason,
         "failing_since": endpoint.failing_since and endpoint.failing_since.isoformat(),
     }
-    return _of_nobody(WEBHOOK_DISABLED, message)
-
-
-def _of_nobody(event: str, message: dict[str, object]) -> OutboxEvent:
-    return OutboxEvent(NOBODY, "", event, json.dumps(message, separators=(",", ":"), ensure_ascii=False))
+    return outbox.of_nobody(WEBHOOK_DISABLED, message)

@@ -232,8 +232,9 @@ async def test_more_than_500_items_are_refused(client: httpx.AsyncClient) -> Non
     assert error["message"] == "items must have at most 500 entries"
 
 
-async def test_metadata_is_kept_with_its_numbers_exact(client: httpx.AsyncClient) -> None:
-    metadata = '{"a":1.10000000000000000001,"b":[null,true,{"ü":1E+3}],"c":"\\"\\n"}'
+async def test_metadata_is_kept_with_its_numbers_as_they_were_written(client: httpx.AsyncClient) -> None:
+    numbers = "1.10000000000000000001,1E+3,1e3,1.50E-07,0.0000001,-0.0"
+    metadata = f'{{"a":[{numbers}],"b":[null,true,{{"ü":2e2}}],"c":"\\"\\n"}}'
 
     seen = await order(client, f'{{"metadata":{metadata},"items":[{json.dumps(LINE)}]}}')
 
