@@ -17,7 +17,7 @@ from app.api import application, context, origins, tokens
 from app.api.node_queries import Asking, NodeUnreachable, Undecodable
 from app.api.serving import serving
 from app.audit_checks import AtNode
-from app.chain import follower, zmq_announcements
+from app.chain import block_reader, zmq_announcements
 from app.chain.node import Node
 from app.chain.rpc import CALLERS_SLOTS, NodeError, NodeTrouble
 from app.config.settings import Settings
@@ -117,7 +117,7 @@ async def _listeners(
         open_items=settings.public_items == "open",
         pay_wait_seconds=settings.pay_wait_seconds,
         health=health,
-        asking=of(await stack.enter_async_context(shared.node.apart(CALLERS_SLOTS))),
+        asking=of(await stack.enter_async_context(shared.node.with_slots(CALLERS_SLOTS))),
         paytx_minutes=settings.paytx_minutes,
         platform=settings.platform_account,
     )
@@ -188,7 +188,7 @@ def of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> Asking:
     async def holds(raw: bytes) -> bool:
         try:
             async with asyncio.timeout(seconds):
-                return await node.holds_same(raw)
+                return await node.mempool_spends(raw)
         except (NodeTrouble, NodeError, TimeoutError) as error:
             raise NodeUnreachable from error
 
@@ -203,7 +203,7 @@ def of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> Asking:
 
     async def kept_from() -> int:
         try:
-            return await follower.kept_from(node)
+            return await block_reader.lowest_height(node)
         except (NodeTrouble, NodeError) as error:
             raise NodeUnreachable from error
 

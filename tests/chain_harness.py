@@ -15,7 +15,7 @@ from app.chain.follower import Follower
 from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.sender import Sender
-from app.chain.sent_marker import HighWater
+from app.chain.sent_marker import SentMarker
 from app.chain.signer import Signer
 from app.db.tables import addresses, chain_state, coins, entries, outbox, transactions
 from app.domain import dogecoin, ledger, payments
@@ -67,10 +67,10 @@ class ChainHarness:
         return Follower(self.engine, self.node, RULES, Lease(self.engine, "follow", holder), self.committed)
 
     def make_sender(
-        self, holder: str = "one", node: Node | None = None, high_water: HighWater | None = None
+        self, holder: str = "one", node: Node | None = None, marker: SentMarker | None = None
     ) -> Sender:
         signer = Signer(
-            REGTEST, Keyring(REGTEST, scenario.WORDS), high_water or HighWater(self.home / "sent.json")
+            REGTEST, Keyring(REGTEST, scenario.WORDS), marker or SentMarker(self.home / "sent.json")
         )
         return Sender(
             self.engine, node or self.node, signer, Lease(self.engine, "send", holder), self.committed

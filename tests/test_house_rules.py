@@ -20,7 +20,6 @@ LONG_FILES = {
     "app/db/tables.py": "one page of schema",
     **dict.fromkeys(
         (
-            "app/chain/follower.py",
             "app/domain/blocks/own_transactions.py",
             "app/domain/payments/coin_selection.py",
             "app/domain/payments/spendable_coins.py",

@@ -1,4 +1,4 @@
-"""Cancels transactions that their callers wanted to send and that the node has not seen in time."""
+"""Cancels transactions that their callers wanted to send, and that the node has not seen in time."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,10 @@ from app.domain.payments import Payment
 
 
 class AbandonedPayments:
-    """Any number may run: the statements decide again. `committed` is called after each transaction of the database."""
+    """Any number of processes may run this, since the statements decide again.
+
+    `committed` is called after each transaction of the database.
+    """
 
     def __init__(self, engine: AsyncEngine, node: Node, committed: Callable[[], None]) -> None:
         self._engine = engine
@@ -18,7 +21,7 @@ class AbandonedPayments:
         self._committed = committed
 
     async def step(self) -> bool:
-        """End what is due; says whether there was anything. Raises the node's and the database's troubles."""
+        """End what is due; return whether anything was. Raises the errors of the node and of the database."""
         async with self._engine.connect() as db:
             due = await payments.due(db)
         for payment in due:
@@ -26,10 +29,10 @@ class AbandonedPayments:
         return bool(due)
 
     async def _end(self, payment: Payment) -> None:
-        """Ask the node, holding nothing, then decide."""
-        held = payment.raw is not None and await self._node.holds_same(payment.raw)
+        """Ask the node while no transaction is open, then decide."""
+        in_mempool = payment.raw is not None and await self._node.mempool_spends(payment.raw)
         async with self._engine.begin() as db:
-            if held and payment.transaction_id is not None:
+            if in_mempool and payment.transaction_id is not None:
                 await payments.seen(db, payment.transaction_id)
             else:
                 await payments.unseen(db, payment)

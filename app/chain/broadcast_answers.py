@@ -1,4 +1,4 @@
-"""What the node's answer to a transaction of ours means: no answer proves that it can never be mined."""
+"""What the node's answer to a transaction of ours means. No answer proves that it can never be mined."""
 
 from enum import Enum
 from typing import Final
@@ -7,17 +7,17 @@ from app.chain.rpc import NodeError, NodeTrouble
 
 _SAFE_MODE: Final = -2
 _NO_NETWORK: Final = -31
-_AMBIGUOUS: Final = -25
-"""Missing inputs: of what never was, was spent elsewhere, or was mined long ago and is all spent."""
+_MISSING_INPUTS: Final = -25
+"""Its inputs never existed, were spent elsewhere, or it was mined long ago and is spent itself."""
 _IN_CHAIN: Final = -27
 _FEE_REFUSED: Final = ("66: mempool min fee not met", "66: mempool full", "66: insufficient priority")
-_KNOWN: Final = "257:"  # reject code of what the mempool has already, after Core's -26
+_KNOWN: Final = "257:"  # reject code of what the mempool has already, behind Core's -26
 
 
 class BroadcastAnswer(Enum):
-    """`HELD`: the node has it, or a block does. `UNSURE`: our own blocks will tell. `REFUSED`: not now, for its reason.
+    """`HELD`: the node has it, or a block has. `UNSURE`: our own blocks will tell.
 
-    `OUTBID`: refused, because others pay more.
+    `REFUSED`: the node does not take it now. `OUTBID`: the same, because others pay more.
     """
 
     HELD = 1
@@ -30,14 +30,17 @@ class NodeSendsNothing(NodeTrouble):
     """The node takes no transactions now: it is in safe mode, or without its network."""
 
 
-def read(said: bytes | NodeError) -> BroadcastAnswer:
-    """Read what sendrawtransaction said (Core 1.14, src/rpc/rawtransaction.cpp); NodeSendsNothing is for a later time."""
-    if isinstance(said, bytes):
+def read(outcome: bytes | NodeError) -> BroadcastAnswer:
+    """Read the outcome of sendrawtransaction (Core 1.14, src/rpc/rawtransaction.cpp).
+
+    Raises NodeSendsNothing where the transaction is to be sent at a later time.
+    """
+    if isinstance(outcome, bytes):
         return BroadcastAnswer.HELD
-    if said.code in (_SAFE_MODE, _NO_NETWORK):
-        raise NodeSendsNothing(str(said)) from said
-    if said.code == _IN_CHAIN or said.message.startswith(_KNOWN):
+    if outcome.code in (_SAFE_MODE, _NO_NETWORK):
+        raise NodeSendsNothing(str(outcome)) from outcome
+    if outcome.code == _IN_CHAIN or outcome.message.startswith(_KNOWN):
         return BroadcastAnswer.HELD
-    if said.code == _AMBIGUOUS:
+    if outcome.code == _MISSING_INPUTS:
         return BroadcastAnswer.UNSURE
-    return BroadcastAnswer.OUTBID if said.message.startswith(_FEE_REFUSED) else BroadcastAnswer.REFUSED
+    return BroadcastAnswer.OUTBID if outcome.message.startswith(_FEE_REFUSED) else BroadcastAnswer.REFUSED

@@ -1,4 +1,4 @@
-"""Which of a seed's addresses the chain has paid, found block by block; it reads neither node nor database."""
+"""Finds which of a seed's addresses the chain has paid. It is given blocks, and reads nothing by itself."""
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
@@ -15,15 +15,15 @@ from app.domain.dogecoin import Outpoint
 
 BRANCHES: Final = (dogecoin.RECEIVE, dogecoin.CHANGE)
 _HASH_BYTES: Final = 20
-_BUCKETS_BITS: Final = 12
-_MARK_BITS: Final = 30
+_BUCKET_BITS: Final = 12
+_TAG_BITS: Final = 30
 _NUMBER_BITS: Final = 34
 MAX_ADDRESSES: Final = 100_000_000
 """More would take a gigabyte of memory and an hour of computing."""
 
 
-class Window(NamedTuple):
-    """Addresses in a row: m/.../branch/first and the following of an account."""
+class AddressRange(NamedTuple):
+    """Addresses in a row: m/.../branch/first of an account, and those that follow."""
 
     account: int
     branch: int
@@ -31,8 +31,8 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """Where an address stands: m/.../branch/index of an account."""
+class AddressPath:
+    """The place of an address: m/.../branch/index of an account."""
 
     account: int
     branch: int
@@ -40,138 +40,143 @@ class Key:
 
 
 def key_hashes(xpub: str, branch: int, first: int, count: int) -> bytes:
-    """Derive HASH160 of `count` keys from index `first` on, 20 bytes each; an index without a key leaves zeros."""
-    found = bytearray(_HASH_BYTES * count)
+    """Derive HASH160 of `count` keys from index `first` on, 20 bytes each; zeros if an index has no key."""
+    hashes = bytearray(_HASH_BYTES * count)
     for n in range(count):
         with suppress(dogecoin.InvalidChild):
-            found[n * _HASH_BYTES : (n + 1) * _HASH_BYTES] = dogecoin.script_at(xpub, branch, first + n)[3:23]
-    return bytes(found)
+            script = dogecoin.script_at(xpub, branch, first + n)
+            hashes[n * _HASH_BYTES : (n + 1) * _HASH_BYTES] = script[3:23]
+    return bytes(hashes)
 
 
 class Candidates:
-    """Addresses that may be ours, 8 bytes each: 30 bits of the hash (12 more choose the bucket) and a running number."""
+    """Addresses that may be ours, in 8 bytes each.
+
+    12 bits of the hash choose a bucket; 30 more bits of it, the tag, and a running number are stored there.
+    """
 
     def __init__(self) -> None:
-        self._buckets = [array("Q") for _ in range(1 << _BUCKETS_BITS)]
+        self._buckets = [array("Q") for _ in range(1 << _BUCKET_BITS)]
         self._starts: list[int] = []
-        self._windows: list[Window] = []
+        self._ranges: list[AddressRange] = []
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, window: Window, hashes: bytes) -> None:
-        """Take what `key_hashes` made of the window."""
+    def add(self, addresses: AddressRange, hashes: bytes) -> None:
+        """Add the addresses, whose hashes `key_hashes` derived."""
         self._starts.append(self._count)
-        self._windows.append(window)
+        self._ranges.append(addresses)
         for offset in range(0, len(hashes), _HASH_BYTES):
-            bucket, mark = _split(hashes[offset : offset + _HASH_BYTES])
-            insort(self._buckets[bucket], mark << _NUMBER_BITS | self._count)
+            bucket, tag = _split(hashes[offset : offset + _HASH_BYTES])
+            insort(self._buckets[bucket], tag << _NUMBER_BITS | self._count)
             self._count += 1
 
-    def alike(self, key_hash: bytes) -> Iterator[Key]:
-        """Yield the places of addresses whose hashes begin alike: with 20 million, one stranger in 10,000 has one."""
-        number, mark = _split(key_hash)
+    def matches(self, key_hash: bytes) -> Iterator[AddressPath]:
+        """Yield the addresses whose hashes begin alike: of 20 million, one of 10,000 strangers meets one."""
+        number, tag = _split(key_hash)
         bucket = self._buckets[number]
-        place = bisect_left(bucket, mark << _NUMBER_BITS)
-        while place < len(bucket) and bucket[place] >> _NUMBER_BITS == mark:
-            yield self._key(bucket[place] & ((1 << _NUMBER_BITS) - 1))
-            place += 1
+        position = bisect_left(bucket, tag << _NUMBER_BITS)
+        while position < len(bucket) and bucket[position] >> _NUMBER_BITS == tag:
+            yield self._path(bucket[position] & ((1 << _NUMBER_BITS) - 1))
+            position += 1
 
-    def _key(self, number: int) -> Key:
+    def _path(self, number: int) -> AddressPath:
         nth = bisect_right(self._starts, number) - 1
-        account, branch, first = self._windows[nth]
-        return Key(account, branch, first + number - self._starts[nth])
+        account, branch, first = self._ranges[nth]
+        return AddressPath(account, branch, first + number - self._starts[nth])
 
 
 class GapSearch:
-    """Looks for payments to the accounts' addresses, and on each branch `gap` addresses beyond the last that was paid.
+    """Looks for payments to the accounts' addresses: on each branch, `gap` beyond the last that was paid.
 
-    An address that is taken up while blocks are read was not looked for in the blocks before: then `extended` is set,
-    and all must be read again.
+    `last_used` has the highest index that was paid, by account and branch. `blocks` has what pays or spends
+    us, by height. An address that is added while blocks are read was not looked for in the blocks before:
+    then `extended` is set, and all must be read again.
     """
 
     def __init__(self, gap: int) -> None:
         self.extended = False
-        self.used: dict[tuple[int, int], int] = {}
+        self.last_used: dict[tuple[int, int], int] = {}
         self.blocks: dict[int, Block] = {}
         self._gap = gap
         self._keys: dict[int, ReadyKey] = {}
         self._ends: dict[tuple[int, int], int] = {}
         self._candidates = Candidates()
-        self._ours: set[bytes] = set()
+        self._scripts: set[bytes] = set()
         self._coins: set[Outpoint] = set()
 
     @property
-    def looked_at(self) -> int:
+    def address_count(self) -> int:
         """The number of addresses so far."""
         return len(self._candidates)
 
-    def open(self, key: ReadyKey, receive: bytes, change: bytes) -> None:
+    def add_account(self, key: ReadyKey, receive: bytes, change: bytes) -> None:
         """Begin to look for an account: its own key, and the first `gap` hashes of both branches."""
         self._keys[key.number] = key
-        self._candidates.add(Window(key.number, ACCOUNT_KEY, 0), key.address_script[3:23])
+        self._candidates.add(AddressRange(key.number, ACCOUNT_KEY, 0), key.address_script[3:23])
         for branch, hashes in zip(BRANCHES, (receive, change), strict=True):
-            self._candidates.add(Window(key.number, branch, 0), hashes)
+            self._candidates.add(AddressRange(key.number, branch, 0), hashes)
             self._ends[key.number, branch] = len(hashes) // _HASH_BYTES
 
-    def forget_blocks(self) -> None:
-        """Begin again with the blocks; the addresses stay."""
+    def restart(self) -> None:
+        """Begin with the first block again; the addresses stay."""
         self.extended = False
         self.blocks.clear()
 
     def read(self, block: Block) -> None:
-        """Keep what pays or spends us, if anything does."""
-        outputs = [
-            output for output in block.outputs if output.script in self._ours or self._meets(output.script)
-        ]
+        """Store what pays or spends us, if anything does."""
+        outputs = [output for output in block.outputs if self._is_ours(output.script)]
         self._coins.update(output.outpoint for output in outputs)
         spends = [spend for spend in block.spends if spend.outpoint in self._coins]
         if outputs or spends:
             self.blocks[block.height] = replace(block, outputs=outputs, spends=spends)
 
     def key(self, account: int) -> ReadyKey:
-        """Return the key of an account that was opened."""
+        """Return the key of an account that was added."""
         return self._keys[account]
 
-    def numbers(self, last: int) -> list[int]:
-        """Return the accounts that were opened, up to number `last`."""
+    def accounts(self, last: int) -> list[int]:
+        """Return the numbers of the accounts that were added, up to `last`."""
         return sorted(number for number in self._keys if number <= last)
 
-    def script(self, key: Key) -> bytes | None:
+    def script(self, path: AddressPath) -> bytes | None:
         """Return the output script of an address, or None for an index without a key."""
-        ready = self._keys[key.account]
-        if key.branch == ACCOUNT_KEY:
-            return ready.address_script
+        key = self._keys[path.account]
+        if path.branch == ACCOUNT_KEY:
+            return key.address_script
         with suppress(dogecoin.InvalidChild):
-            return dogecoin.script_at(ready.xpub, key.branch, key.index)
+            return dogecoin.script_at(key.xpub, path.branch, path.index)
         return None
 
-    def _meets(self, script: bytes) -> bool:
+    def _is_ours(self, script: bytes) -> bool:
+        if script in self._scripts:
+            return True
         if len(script) != 25 or script[:3] != b"\x76\xa9\x14":
             return False
-        for key in self._candidates.alike(script[3:23]):
-            if self.script(key) == script:
-                self._ours.add(script)
-                self._use(key)
+        for path in self._candidates.matches(script[3:23]):
+            if self.script(path) == script:
+                self._scripts.add(script)
+                self._use(path)
                 return True
         return False
 
-    def _use(self, key: Key) -> None:
-        branch = key.account, key.branch
-        self.used[branch] = max(self.used.get(branch, -1), key.index)
-        if key.branch == ACCOUNT_KEY:
+    def _use(self, path: AddressPath) -> None:
+        branch = path.account, path.branch
+        self.last_used[branch] = max(self.last_used.get(branch, -1), path.index)
+        if path.branch == ACCOUNT_KEY:
             return
-        end, needed = self._ends[branch], key.index + 1 + self._gap
+        end, needed = self._ends[branch], path.index + 1 + self._gap
         if needed > end:
-            hashes = key_hashes(self._keys[key.account].xpub, key.branch, end, needed - end)
-            self._candidates.add(Window(*branch, end), hashes)
+            hashes = key_hashes(self._keys[path.account].xpub, path.branch, end, needed - end)
+            self._candidates.add(AddressRange(*branch, end), hashes)
             self._ends[branch] = needed
             self.extended = True
 
 
 def _split(key_hash: bytes) -> tuple[int, int]:
-    """Return the bucket and the mark of a hash."""
+    """Return the bucket and the tag of a hash."""
     head = int.from_bytes(key_hash[:8], "big")
-    mark = head >> (64 - _BUCKETS_BITS - _MARK_BITS) & ((1 << _MARK_BITS) - 1)
-    return head >> (64 - _BUCKETS_BITS), mark
+    tag = head >> (64 - _BUCKET_BITS - _TAG_BITS) & ((1 << _TAG_BITS) - 1)
+    return head >> (64 - _BUCKET_BITS), tag

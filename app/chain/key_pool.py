@@ -14,7 +14,7 @@ from app.runtime.lease import Lease
 
 READY: Final = 10_000
 CHUNK: Final = 500
-"""Keys in one step: the first accounts of a new installation can be opened at once."""
+"""Keys in one step, so that the first accounts of a new installation can be opened at once."""
 
 
 class KeyPool:
@@ -36,36 +36,34 @@ class KeyPool:
         self._filling = True
 
     async def step(self) -> bool:
-        """Make one chunk of keys ready where it is time to; False when there are enough.
+        """Make one chunk of keys ready if the pool is to be filled; False when there are enough.
 
-        The seed file learns of the numbers before the database does: whoever recovers from the seed scans them all. Raises
-        OtherSeed where the database has become another seed's meanwhile.
+        The numbers are written to the seed file before the database, because a recovery from the seed scans
+        all of them. Raises OtherSeed if the database belongs to another seed by now.
         """
         if not await self._lease.held():
             return False
         async with self._engine.connect() as db:
-            there = await accounts.count(db, self._ready)
-            self._filling = there < (self._ready if self._filling else self._ready // 2)
-            known = await accounts.highest(db)
+            ready = await accounts.count(db, self._ready)
+            self._filling = ready < (self._ready if self._filling else self._ready // 2)
+            highest = await accounts.highest(db)
         if not self._filling:
             return False
-        count = min(CHUNK, self._ready - there)
-        made = await asyncio.to_thread(self._derive, known, count)
+        count = min(CHUNK, self._ready - ready)
+        keys = await asyncio.to_thread(self._derive, highest, count)
         async with self._engine.begin() as db:
-            self._check(await installation.seed(db))
-            await accounts.add(db, [self._row(key) for key in made])
+            fingerprint = await installation.seed(db)
+            if fingerprint is not None:
+                seed_claim.check(fingerprint, self._seed_file, self._keyring)
+            await accounts.add(db, [self._row(key) for key in keys])
         return True
 
     async def close(self) -> None:
-        """Let another take over."""
+        """Release the lease, so that another can take over."""
         await self._lease.release()
 
-    def _check(self, known: str | None) -> None:
-        if known is not None:
-            seed_claim.check(known, self._seed_file, self._keyring)
-
-    def _derive(self, known: int, count: int) -> list[ReadyKey]:
-        first = max(known, self._seed_file.read().highest_account) + 1
+    def _derive(self, highest: int, count: int) -> list[ReadyKey]:
+        first = max(highest, self._seed_file.read().highest_account) + 1
         self._seed_file.raise_highest(first + count - 1)
         return self._keyring.account_xpubs(first, count)
 

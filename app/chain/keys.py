@@ -1,4 +1,4 @@
-"""The keys of every account, derived from one mnemonic; only the sender and the pool of ready xpubs may look in here."""
+"""The keys of every account, derived from one mnemonic, for the sender and the pool of ready keys only."""
 
 import hashlib
 import hmac
@@ -18,9 +18,9 @@ MAX_BATCH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ReadyKey:
-    """What opening account `number` takes: its xpub, and the P2PKH script of the account key itself.
+    """What opens account `number`: its xpub, and the P2PKH script of the account key itself.
 
-    The xpub stays out of the repr: it shows all addresses of the account to whoever reads it.
+    The repr leaves out the xpub, because it shows all addresses of the account.
     """
 
     number: int
@@ -45,12 +45,12 @@ class SecretKey:
         )
 
     def child(self, index: int) -> "SecretKey":
-        """Derive child `index`, hardened from 2^31 on; `hd.InvalidChild` where there is none."""
+        """Derive child `index`, hardened from 2^31 on; raise `dogecoin.InvalidChild` where there is none."""
         public_key = self.key.public_key.format()
         parent = b"\0" + self.key.secret if index >= dogecoin.HARDENED else public_key
         digest = hmac.digest(self.chain_code, parent + index.to_bytes(4, "big"), "sha512")
         return SecretKey(
-            key=_sum(self.key, digest[:32]),
+            key=_add(self.key, digest[:32]),
             chain_code=digest[32:],
             depth=self.depth + 1,
             parent_fingerprint=dogecoin.hash160(public_key)[:4],
@@ -65,25 +65,25 @@ class SecretKey:
 
 
 def master(words: str) -> SecretKey:
-    """Derive the master key of a BIP39 mnemonic without a password of its own, as BIP39 and BIP32 say."""
-    seed = hashlib.pbkdf2_hmac("sha512", normal(words).encode(), b"mnemonic", 2048)
+    """Derive the master key of a BIP39 mnemonic that has no password of its own, as BIP39 and BIP32 say."""
+    seed = hashlib.pbkdf2_hmac("sha512", normalise(words).encode(), b"mnemonic", 2048)
     digest = hmac.digest(b"Bitcoin seed", seed, "sha512")
     return SecretKey(coincurve.PrivateKey(digest[:32]), digest[32:])
 
 
-def normal(words: str) -> str:
-    """Write a mnemonic with single spaces, in the Unicode form that BIP39 asks for."""
+def normalise(words: str) -> str:
+    """Write a mnemonic with single spaces, in the Unicode form that BIP39 demands."""
     return " ".join(unicodedata.normalize("NFKD", words).split())
 
 
 class Keyring:
-    """The installation's mnemonic and what follows from it on one network. It shows nothing and cannot be pickled."""
+    """The installation's mnemonic, and its keys on one network. It shows nothing and cannot be pickled."""
 
     __slots__ = ("_coin", "_network", "_words")
 
     def __init__(self, network: Network, words: str) -> None:
         self._network = network
-        self._words = normal(words)
+        self._words = normalise(words)
         self._coin = master(words).hardened(PURPOSE).hardened(network.coin_type)
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ class Keyring:
 
     @property
     def fingerprint(self) -> str:
-        """Tell this seed on this network from any other, and nothing else about it."""
+        """What tells this seed on this network from any other, and nothing else about it."""
         return dogecoin.hash160(self._coin.public().public_key).hex()
 
     def mnemonic(self) -> str:
@@ -102,16 +102,16 @@ class Keyring:
         return self._words
 
     def account_xpubs(self, first: int, count: int) -> list[ReadyKey]:
-        """Derive `count` accounts from number `first` on, leaving out a number that has no key.
+        """Derive `count` accounts from number `first` on, without the numbers that have no key.
 
-        At most `MAX_BATCH` at once; they take about half a second of computing: call it in a thread.
+        At most `MAX_BATCH` at once. That many take about half a second, so call it in a thread.
         """
         if not 0 <= count <= MAX_BATCH:
             raise ValueError(f"{count} accounts are more than {MAX_BATCH}")
         return list(self._ready(range(first, first + count)))
 
     def xpubs(self, numbers: Iterable[int]) -> dict[int, str]:
-        """Derive these accounts' xpubs, by number, 50 µs each: call it in a thread."""
+        """Derive these accounts' xpubs, by number. Each takes 50 µs, so call it in a thread."""
         return {key.number: key.xpub for key in self._ready(numbers)}
 
     def private_key(self, account: int, branch: int, index: int) -> coincurve.PrivateKey:
@@ -119,7 +119,7 @@ class Keyring:
         return self._coin.hardened(account).child(branch).child(index).key
 
     def account_key(self, account: int) -> coincurve.PrivateKey:
-        """Derive the key that signs for what was paid to the account's own id."""
+        """Derive the key that signs for what was paid to the account's own address."""
         return self._coin.hardened(account).key
 
     def _ready(self, numbers: Iterable[int]) -> Iterator[ReadyKey]:
@@ -130,8 +130,8 @@ class Keyring:
                 yield ReadyKey(number, dogecoin.write_xpub(self._network, account), script)
 
 
-def _sum(key: coincurve.PrivateKey, tweak: bytes) -> coincurve.PrivateKey:
-    """BIP32's parse256(IL) + k mod n; a sum of zero and a tweak beyond the order have no key."""
+def _add(key: coincurve.PrivateKey, tweak: bytes) -> coincurve.PrivateKey:
+    """Return BIP32's parse256(IL) + k mod n; raise `InvalidChild` for a sum of 0 and for a tweak beyond n."""
     with suppress(ValueError):
         return key.add(tweak)
     raise dogecoin.InvalidChild("this index has no key")

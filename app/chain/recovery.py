@@ -1,4 +1,4 @@
-"""Makes a lost database again from the seed and the chain: looks for what was paid, then writes it down at once."""
+"""Makes a lost database again from the seed and the chain: finds what was paid, then writes all at once."""
 
 import asyncio
 import os
@@ -10,9 +10,9 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain import follower, gap_search, seed_claim
+from app.chain import block_reader, gap_search, seed_claim
 from app.chain.follower import BATCH, Follower
-from app.chain.gap_search import GapSearch, Key
+from app.chain.gap_search import AddressPath, GapSearch
 from app.chain.keys import Keyring, ReadyKey
 from app.chain.node import Node
 from app.chain.rpc import NodeTrouble
@@ -25,54 +25,56 @@ from app.runtime.lease import Lease
 ACCOUNTS: Final = 1_000
 GAP: Final = 1_000
 SPARE: Final = 20
-"""As many addresses at least count as given out beyond the last that was paid."""
+"""Addresses beyond the last that was paid which count as given out, at least."""
 DERIVED_AT_ONCE: Final = 20_000
-PATIENCE_SECONDS: Final = (1, 2, 5, 10, 20, 30, 30, 30, 30, 30)
-"""How long is waited for a node that is away, again and again."""
+RETRY_SECONDS: Final = (1, 2, 5, 10, 20, 30, 30, 30, 30, 30)
+"""The waits for a node that is away."""
 READINGS: Final = 100
+_CHAIN_CHANGED: Final = "The node's chain has changed below what was read; begin again."
 
 
 class Stopped(Exception):
     """A recovery cannot begin or go on; the message is a sentence for the operator."""
 
 
-Tell = Callable[[str, int, int], None]
-"""Hears of a stage by name how much is done, and of how much."""
+Progress = Callable[[str, int, int], None]
+"""Is called with the name of a stage, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How far is looked: accounts from 0 on, addresses beyond the last used one, and blocks from height `first` on."""
+class SearchScope:
+    """What is searched: so many accounts, `gap` unpaid addresses in a row, blocks from height `first` on."""
 
     accounts: int
     gap: int
     first: int
 
     def __post_init__(self) -> None:
-        """Refuse what would look nowhere, or for longer than anybody waits."""
+        """Refuse a scope that is empty, or that takes longer than anybody waits."""
         if self.accounts < 1 or self.gap < 1 or self.first < 0:
             raise Stopped("Accounts and gap are at least 1, and the height at least 0.")
         if (addresses := self.accounts * 2 * self.gap) > gap_search.MAX_ADDRESSES:
-            most = gap_search.MAX_ADDRESSES
+            limit = gap_search.MAX_ADDRESSES
             raise Stopped(
-                f"That would be {addresses:,} addresses at least; {most:,} are the most: lower --accounts or --gap."
+                f"That would be {addresses:,} addresses at least; {limit:,} are the most: "
+                "lower --accounts or --gap."
             )
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What was found: accounts (`used` of them were ever paid), addresses looked at, readings of the chain, payments."""
+    """What was found. `used` accounts were ever paid; the chain was read `readings` times."""
 
     accounts: int
     used: int
-    looked_at: int
+    addresses: int
     readings: int
     deposits: int
     spends: int
 
 
 class Recovery:
-    """One recovery; `lease` is the follower's: nobody else may move the ledger meanwhile."""
+    """One recovery. `lease` is the follower's, so that nobody else moves the ledger meanwhile."""
 
     def __init__(
         self, engine: AsyncEngine, node: Node, rules: Rules, seed: tuple[SeedFile, Keyring], lease: Lease
@@ -84,87 +86,82 @@ class Recovery:
         self._lease = lease
         self._follower = Follower(engine, node, rules, lease, lambda: None)
 
-    async def run(self, reach: Reach, tell: Tell) -> RecoveryReport:
-        """Recover what can be found within `reach`. Killed at any moment, all of it is written or nothing.
+    async def run(self, scope: SearchScope, progress: Progress) -> RecoveryReport:
+        """Recover what `scope` finds. After a kill at any moment, all of it is written or nothing.
 
-        Raises Stopped and the domain's NotEmpty, which are sentences for the operator, and the node's troubles.
+        Raises Stopped and the domain's NotEmpty, which are sentences for the operator, and the node's errors.
         """
-        await self._keep()
+        await self._hold_lease()
         async with self._engine.begin() as db:
             await blocks.check_empty(db)
-        tip = await self._tip()
-        await self._check(reach, tip)
-        search = GapSearch(reach.gap)
-        await self._derive(search, reach, tell)
-        readings = await self._search(search, reach, tip, tell)
-        wallets = await asyncio.to_thread(self._wallets, search, reach.gap)
-        await self._write(search, tip, wallets, reach)
-        found = search.blocks.values()
+        tip = await self._follow_to_tip()
+        if scope.first > tip.height:
+            raise Stopped(f"The chain has no block {scope.first} yet; its tip is block {tip.height}.")
+        await block_reader.check_pruned(self._node, scope.first)
+        search = GapSearch(scope.gap)
+        await self._derive(search, scope, progress)
+        readings = await self._search(search, scope, tip, progress)
+        wallets = await asyncio.to_thread(self._wallets, search, scope.gap)
+        await self._write(search, tip, wallets, scope)
         return RecoveryReport(
             accounts=len(wallets),
-            used=len({account for account, _ in search.used}),
-            looked_at=search.looked_at,
+            used=len({account for account, _ in search.last_used}),
+            addresses=search.address_count,
             readings=readings,
-            deposits=sum(len(block.outputs) for block in found),
-            spends=sum(len(block.spends) for block in found),
+            deposits=sum(len(block.outputs) for block in search.blocks.values()),
+            spends=sum(len(block.spends) for block in search.blocks.values()),
         )
 
     async def close(self) -> None:
         """Let a follower begin."""
         await self._follower.close()
 
-    async def _keep(self) -> None:
-        """Nobody else may move the ledger."""
+    async def _hold_lease(self) -> None:
         if not await self._lease.held():
             raise Stopped(
                 "Kennel is running on this database: stop it for the time of the recovery, and begin again."
             )
 
-    async def _tip(self) -> Tip:
+    async def _follow_to_tip(self) -> Tip:
         """Bring the ledger, which has no accounts yet, to the node's tip."""
-        for _ in range(3):  # a block may come between the last step and the question
+        for _ in range(3):  # a block may come after the last step
             while await self._follower.step():
                 pass
-            theirs = await self._node.chain_state()
+            best = await self._node.chain_state()
             async with self._engine.connect() as db:
-                ours = await blocks.tip(db)
-            if ours is not None and ours.hash == theirs.hash:
-                return ours
+                tip = await blocks.tip(db)
+            if tip is not None and tip.hash == best.hash:
+                return tip
         raise Stopped("The node has not read the whole chain yet; begin again when it has.")
 
-    async def _check(self, reach: Reach, tip: Tip) -> None:
-        if reach.first > tip.height:
-            raise Stopped(f"The chain has no block {reach.first} yet; its tip is block {tip.height}.")
-        await follower.check_pruned(self._node, reach.first)
-
-    async def _derive(self, search: GapSearch, reach: Reach, tell: Tell) -> None:
-        """Derive the first addresses of every account; the curve's arithmetic lets other threads run beside it."""
-        at_once = max(1, DERIVED_AT_ONCE // (2 * reach.gap))
+    async def _derive(self, search: GapSearch, scope: SearchScope, progress: Progress) -> None:
+        """Derive the first addresses of every account, in all threads: they run beside each other."""
+        accounts_at_once = max(1, DERIVED_AT_ONCE // (2 * scope.gap))
         loop = asyncio.get_running_loop()
         threads = ThreadPoolExecutor(os.cpu_count())
         try:
-            for first in range(0, reach.accounts, at_once):
-                count = min(at_once, reach.accounts - first)
+            for first in range(0, scope.accounts, accounts_at_once):
+                count = min(accounts_at_once, scope.accounts - first)
                 keys = await asyncio.to_thread(self._keyring.account_xpubs, first, count)
-                made = [loop.run_in_executor(threads, _branches, key, reach.gap) for key in keys]
-                for key, branches in zip(keys, await asyncio.gather(*made), strict=True):
-                    search.open(key, *branches)
-                tell("Deriving addresses", search.looked_at, reach.accounts * (2 * reach.gap + 1))
-                await self._keep()
+                deriving = [loop.run_in_executor(threads, _branches, key, scope.gap) for key in keys]
+                for key, branches in zip(keys, await asyncio.gather(*deriving), strict=True):
+                    search.add_account(key, *branches)
+                progress("Deriving addresses", search.address_count, scope.accounts * (2 * scope.gap + 1))
+                await self._hold_lease()
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _search(self, search: GapSearch, reach: Reach, tip: Tip, tell: Tell) -> int:
-        """Read the chain until a reading takes up no address that it has not looked for from the start."""
+    async def _search(self, search: GapSearch, scope: SearchScope, tip: Tip, progress: Progress) -> int:
+        """Read the chain until a reading adds no address that it did not look for from the first block on."""
         for reading in range(1, READINGS + 1):
-            search.forget_blocks()
-            async with aclosing(self._batches(reach.first, tip)) as batches:
+            search.restart()
+            async with aclosing(self._batches(scope.first, tip)) as batches:
                 async for batch in batches:
                     for block in batch:
                         search.read(block)
-                    done = batch[-1].height - reach.first + 1
-                    tell(f"Reading blocks, pass {reading}", done, tip.height - reach.first + 1)
-                    await self._keep()
+                    done = batch[-1].height - scope.first + 1
+                    progress(f"Reading blocks, pass {reading}", done, tip.height - scope.first + 1)
+                    await self._hold_lease()
             if not search.extended:
                 return reading
         raise Stopped(
@@ -172,19 +169,19 @@ class Recovery:
         )
 
     async def _batches(self, first: int, tip: Tip) -> AsyncGenerator[list[Block]]:
-        """Yield the node's blocks up to the tip, the next being fetched meanwhile; Stopped where they do not lead there."""
+        """Yield the node's blocks up to the tip, fetching the next meanwhile; Stopped if they lead elsewhere."""
         fetching = asyncio.create_task(self._fetch(first, tip.height))
         previous = None
         try:
             while True:
                 batch = await fetching
-                if not follower.linked(batch, previous or batch[0].previous):
-                    raise Stopped("The node's chain has changed below what was read; begin again.")
+                if not batch or not block_reader.is_linked(batch, previous or batch[0].previous):
+                    raise Stopped(_CHAIN_CHANGED)
                 previous, height = batch[-1].hash, batch[-1].height
                 if height < tip.height:
                     fetching = asyncio.create_task(self._fetch(height + 1, tip.height))
                 elif previous != tip.hash:
-                    raise Stopped("The node's chain has changed below what was read; begin again.")
+                    raise Stopped(_CHAIN_CHANGED)
                 yield batch
                 if height == tip.height:
                     return
@@ -192,34 +189,37 @@ class Recovery:
             fetching.cancel()
 
     async def _fetch(self, first: int, last: int) -> list[Block]:
-        """Read some blocks; hours of work are not given up because the node is started again."""
-        for pause in PATIENCE_SECONDS:
+        """Read some blocks. A node that is started again must not end hours of work, so it is waited for."""
+        count = min(BATCH, last - first + 1)
+        for seconds in RETRY_SECONDS:
             try:
-                return await follower.fetch(self._node, first, min(BATCH, last - first + 1))
+                return await block_reader.fetch(self._node, first, count)
             except NodeTrouble:
-                await asyncio.sleep(pause)
-        return await follower.fetch(self._node, first, min(BATCH, last - first + 1))
+                await asyncio.sleep(seconds)
+        return await block_reader.fetch(self._node, first, count)
 
     def _wallets(self, search: GapSearch, gap: int) -> list[Wallet]:
-        """All accounts up to the last that was ever paid: they were opened one after the other."""
-        last = max((account for account, _ in search.used), default=-1)
-        return [self._wallet(search, number, gap) for number in search.numbers(last)]
+        """Return all accounts up to the last that was ever paid: accounts are opened one after the other."""
+        last = max((account for account, _ in search.last_used), default=-1)
+        return [self._wallet(search, number, gap) for number in search.accounts(last)]
 
     def _wallet(self, search: GapSearch, number: int, gap: int) -> Wallet:
-        ends = [beyond(search.used.get((number, branch), -1), gap) for branch in gap_search.BRANCHES]
-        ready = search.key(number)
-        found = [("account", ACCOUNT_KEY, 0, ready.address_script)]
+        ends = [beyond(search.last_used.get((number, branch), -1), gap) for branch in gap_search.BRANCHES]
+        key = search.key(number)
+        scripts = [("account", ACCOUNT_KEY, 0, key.address_script)]
         for purpose, branch, end in zip(("deposit", "change"), gap_search.BRANCHES, ends, strict=True):
-            found += [(purpose, branch, index, script) for index in range(end)
-                      if (script := search.script(Key(number, branch, index)))]  # fmt: skip
-        address = dogecoin.to_address(self._rules.network, ready.address_script) or ""
-        return Wallet(number, ready.xpub, address, ends[0], ends[1], found)
+            scripts += [(purpose, branch, index, script) for index in range(end)
+                        if (script := search.script(AddressPath(number, branch, index)))]  # fmt: skip
+        address = dogecoin.to_address(self._rules.network, key.address_script) or ""
+        return Wallet(number, key.xpub, address, ends[0], ends[1], scripts)
 
-    async def _write(self, search: GapSearch, tip: Tip, wallets: Sequence[Wallet], reach: Reach) -> None:
-        handed_out = reach.accounts - 1
+    async def _write(
+        self, search: GapSearch, tip: Tip, wallets: Sequence[Wallet], scope: SearchScope
+    ) -> None:
+        handed_out = scope.accounts - 1
         await asyncio.to_thread(self._seed_file.raise_highest, handed_out)
         found = [search.blocks[height] for height in sorted(search.blocks)]
-        await self._keep()
+        await self._hold_lease()
         try:
             async with self._engine.begin() as db:
                 if wallets:
@@ -232,10 +232,10 @@ class Recovery:
 
 
 def beyond(last: int, gap: int) -> int:
-    """Return the first index that is free for new invoices where `last` was the last to be paid (-1: none was).
+    """Return the first index that is free for new invoices if `last` was the last that was paid (-1: none).
 
-    Some addresses beyond it had been given out and not been paid yet. So as many as were used, at least 20, count as
-    given out: what reaches them is credited as a deposit. Half of the gap is left to a later recovery.
+    Some addresses beyond it were given out and are not paid yet. So as many as were used, at least 20, count
+    as given out: a payment to them is credited as a deposit. Half of the gap is left to a later recovery.
     """
     return last + 1 + min(max(SPARE, last + 1), gap // 2)
 

@@ -1,4 +1,4 @@
-"""How deep a reorg may go: decided before the first block is taken back."""
+"""How deep a reorg may go, decided before the first block is disconnected."""
 
 from typing import Final
 
@@ -13,49 +13,41 @@ BATCH: Final = 100
 
 
 class ReorgTooDeep(Exception):
-    """The node's chain leaves ours {0} below the tip, and KENNEL_MAX_REORG_BLOCKS allows {1}: look, then raise it."""
-
-    def __str__(self) -> str:
-        """Say how deep, and what is allowed."""
-        depth, limit = self.args
-        known = f"{depth} blocks" if depth is not None else "deeper than all blocks that we know"
-        return (self.__doc__ or "").format(known, limit)
+    """The node's chain leaves ours too far below the tip; the message is a sentence for the operator."""
 
 
-class Reorgs:
-    """Allows what is at most `limit` blocks deep, counted from where the taking back began: the ledger knows."""
+async def check(engine: AsyncEngine, node: Node, limit: int, tip: Tip, best: ChainState) -> None:
+    """Raise ReorgTooDeep if the node's `best` chain leaves ours deeper than `limit` blocks; change nothing.
 
-    def __init__(self, engine: AsyncEngine, node: Node, limit: int) -> None:
-        self._engine = engine
-        self._node = node
-        self._limit = limit
+    The depth counts from where the disconnecting began, which the ledger's `tip` knows. The block just below
+    the deepest one that may be disconnected decides: it is on the node's chain, or the reorg is too deep.
+    """
+    top = tip.height if tip.reorg_top is None else tip.reorg_top
+    floor = max(0, top - limit)
+    async with engine.connect() as db:
+        our_hash = await blocks.hash_at(db, floor)
+    their_hash = await node.block_hash(floor) if floor <= best.height else b""
+    if their_hash is None:
+        raise TipMoved
+    if our_hash is not None and their_hash != our_hash:
+        depth = await _depth(engine, node, top, min(floor, best.height))
+        raise ReorgTooDeep(
+            f"The node's chain leaves ours {depth} below the tip, and KENNEL_MAX_REORG_BLOCKS allows "
+            f"{limit}: look, then raise it."
+        )
 
-    async def check(self, ours: Tip, theirs: ChainState) -> None:
-        """Raise ReorgTooDeep if the way from the tip `ours` to the node's chain is too long; changes nothing.
 
-        The block just below the deepest that may be taken back decides: it is of the node's chain, or it is too deep.
-        """
-        top = ours.height if ours.reorg_top is None else ours.reorg_top
-        floor = max(0, top - self._limit)
-        async with self._engine.connect() as db:
-            kept = await blocks.hash_at(db, floor)
-        there = await self._node.block_hash(floor) if floor <= theirs.height else b""
-        if there is None:
-            raise TipMoved
-        if kept is not None and there != kept:
-            raise ReorgTooDeep(await self._depth(top, min(floor, theirs.height)), self._limit)
-
-    async def _depth(self, top: int, last: int) -> int | None:
-        """Look for the highest block at or below `last` that both have; None if we know none."""
-        while last >= 0:
-            first = max(0, last - BATCH + 1)
-            async with self._engine.connect() as db:
-                known = await blocks.hashes(db, first, last)
-            if not known:
-                return None
-            theirs = dict(enumerate(await self._node.hashes(first, last - first + 1), first))
-            common = [height for height, ours in known.items() if theirs.get(height) == ours]
-            if common:
-                return top - max(common)
-            last = first - 1
-        return None
+async def _depth(engine: AsyncEngine, node: Node, top: int, last: int) -> str:
+    """Say how far below `top` the highest block is that both chains have, at or below height `last`."""
+    while last >= 0:
+        first = max(0, last - BATCH + 1)
+        async with engine.connect() as db:
+            ours = await blocks.hashes(db, first, last)
+        if not ours:
+            break
+        theirs = dict(enumerate(await node.hashes(first, last - first + 1), first))
+        common = [height for height, block_hash in ours.items() if theirs.get(height) == block_hash]
+        if common:
+            return f"{top - max(common)} blocks"
+        last = first - 1
+    return "deeper than all blocks that we know"

@@ -1,27 +1,27 @@
-"""Whether the database is as new as what was sent: asked once in each database, before anything is signed or given out."""
+"""Whether the database is as new as what was sent: compared once, before anything is signed or given out."""
 
 import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain.sent_marker import DatabaseBehind, HighWater
+from app.chain.sent_marker import DatabaseBehind, SentMarker
 from app.domain import installation
 
 
-async def compare(engine: AsyncEngine, high_water: HighWater) -> None:
-    """Hold the database against what was sent, and note in it what came of that: those who give out addresses read it there.
+async def compare(engine: AsyncEngine, marker: SentMarker) -> None:
+    """Compare the database with what was sent, and note the result in it for those who give out addresses.
 
-    Raises DatabaseBehind, and NotRemembered where the file cannot be written. It is written before the database is marked:
-    otherwise a kill between the two would leave a database that misses its file.
+    Raises DatabaseBehind, and NotRemembered where the file cannot be written. The file is written before the
+    database is marked: otherwise a kill between the two would leave a database that misses its file.
     """
-    await asyncio.to_thread(high_water.refresh)
+    await asyncio.to_thread(marker.refresh)
     async with engine.begin() as db:
         database = await installation.lock(db)
-        reason = high_water.behind(database)
+        reason = marker.behind(database)
         if reason is not None:
             await installation.set_behind(db, reason)
     if reason is not None:
-        raise DatabaseBehind(reason)
-    await asyncio.to_thread(high_water.belong_to, database.epoch, database.restores)
+        raise DatabaseBehind(f"The database is or may be older than what was sent: {reason}.")
+    await asyncio.to_thread(marker.belong_to, database.epoch, database.restores)
     async with engine.begin() as db:
         await installation.set_compared(db, database.epoch)

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+DEFAULT_PORT = 22555  # Core: of mainnet
 CALLS_AT_ONCE = 4  # Core: -rpcthreads; its queue holds 16 and refuses the rest
 CALLS_PER_BATCH = 2_000
 MAX_REPLY_BYTES = 16 << 20
@@ -23,17 +24,20 @@ PAUSES_SECONDS = (0.05, 0.2, 0.8, 2.0)
 WARMING_UP = -28
 QUEUE_OVERFLOW = b"Work queue depth exceeded"
 
-# What may be asked again when it is not known whether it arrived. Core answers the same to the same raw transaction.
 IDEMPOTENT = frozenset(
     {
-        "decoderawtransaction", "getbestblockhash", "getblock", "getblockchaininfo", "getblockcount", "getblockhash", "getblockheader",
-        "getmempoolentry", "getnetworkinfo", "getrawmempool", "getrawtransaction", "gettxout", "sendrawtransaction", "validateaddress",
+        "decoderawtransaction", "getblock", "getblockchaininfo", "getblockhash", "getmempoolentry",
+        "getnetworkinfo", "gettxout", "sendrawtransaction",
     }
 )  # fmt: skip
+"""What may be called again when nobody knows whether the first call arrived.
+
+Core gives the same answer to the same raw transaction.
+"""
 
 
 class Slots(NamedTuple):
-    """How many calls are made at once, and how many may wait; one more is NodeAway."""
+    """How many calls are made at once, and how many may wait; the next one raises NodeAway."""
 
     at_once: int
     waiting: int
@@ -41,7 +45,7 @@ class Slots(NamedTuple):
 
 OWN_SLOTS: Final = Slots(CALLS_AT_ONCE, 1_000)
 CALLERS_SLOTS: Final = Slots(2, 50)
-"""Of those who ask by HTTP: Core's threads are not all theirs, however many they are."""
+"""For callers of the HTTP API: however many they are, they do not take all of Core's threads."""
 
 Call = tuple[str, tuple[Any, ...]]
 Sleep = Callable[[float], Awaitable[object]]
@@ -60,15 +64,15 @@ class NodeError(Exception):
 
 
 class NodeTrouble(Exception):
-    """No answer was to be had; asking later may help."""
+    """There is no answer now; a later call may get one."""
 
 
 class NodeAway(NodeTrouble):
-    """Nobody answers, or not in time, or too many ask."""
+    """Nobody answers, or not in time, or too many calls wait."""
 
 
 class NodeWarmingUp(NodeTrouble):
-    """The node has started but answers no question yet."""
+    """The node has started but answers no calls yet."""
 
 
 class NodeRefused(NodeTrouble):
@@ -76,23 +80,23 @@ class NodeRefused(NodeTrouble):
 
 
 class NodeNonsense(NodeTrouble):
-    """What came back is not what Dogecoin Core answers."""
+    """The reply is not what Dogecoin Core replies."""
 
 
 class NodeOversize(NodeNonsense):
-    """The reply was cut off at our limit: ask for less at once."""
+    """The reply was cut off at our limit, so less must be called for at once."""
 
 
-class _Lost(Exception):
-    """The connection ended before the reply did: nobody knows whether the call was made."""
+class _ConnectionLost(Exception):
+    """The connection ended before the reply: nobody knows whether the call was made."""
 
 
-class _Full(Exception):
+class _QueueFull(Exception):
     """The node's queue was full: the call was not made."""
 
 
 class Rpc:
-    """One node by its URL `http://user:password@host:port`, or without a login and with the path of Core's cookie file."""
+    """One node, by its URL `http://user:password@host:port`; or without a login, by its cookie file."""
 
     def __init__(
         self,
@@ -105,7 +109,7 @@ class Rpc:
     ) -> None:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        self.address = f"{parts.scheme}://{host}:{parts.port or 22555}"
+        self.address = f"{parts.scheme}://{host}:{parts.port or DEFAULT_PORT}"
         self._cookie = cookie
         self._login = (
             f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if cookie is None else None
@@ -114,9 +118,9 @@ class Rpc:
         self._sleep = sleep
         self._url = url
         self._slots = slots
-        self._turns = asyncio.Semaphore(slots.at_once)
+        self._semaphore = asyncio.Semaphore(slots.at_once)
         self._waiting = 0
-        self._asked = 0
+        self._last_id = 0
         self._client = httpx.AsyncClient(
             trust_env=False,
             timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
@@ -127,8 +131,8 @@ class Rpc:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address})"
 
-    def apart(self, slots: Slots) -> Self:
-        """The same node by connections of their own: whoever uses these up takes none of ours."""
+    def with_slots(self, slots: Slots) -> Self:
+        """Return the same node with connections and slots of its own, so that it takes none of these."""
         return type(self)(
             self._url, self._cookie, timeout_seconds=self._timeout_seconds, sleep=self._sleep, slots=slots
         )
@@ -138,41 +142,38 @@ class Rpc:
         await self._client.aclose()
 
     async def call(self, method: str, *params: Any) -> Any:
-        """The result of one call, its amounts as Decimal; raises NodeError or a NodeTrouble."""
-        question = self._question((method, params))
-        reply = await self._ask(question, again=method in IDEMPOTENT)
-        outcome = self._outcome(question, reply)
+        """Return the result of one call, its amounts as Decimal; raise NodeError or a NodeTrouble."""
+        request = self._request((method, params))
+        reply = await self._send(request, repeat=method in IDEMPOTENT)
+        outcome = self._outcome(request, reply)
         if isinstance(outcome, NodeError):
             raise outcome
         return outcome
 
     async def batch(self, calls: Sequence[Call], size: int = CALLS_PER_BATCH) -> list[Any]:
-        """The outcome of each call in order, a result or a NodeError, asked `size` at a time.
+        """Return the outcome of each call in order, a result or a NodeError; `size` calls share a request.
 
         It is no snapshot: the tip can move between two calls.
         """
         outcomes: list[Any] = []
         for start in range(0, len(calls), size):
-            questions = [self._question(call) for call in calls[start : start + size]]
-            replies = await self._ask(
-                questions, again=all(question["method"] in IDEMPOTENT for question in questions)
-            )
-            if not isinstance(replies, list) or len(replies) != len(questions):
+            requests = [self._request(call) for call in calls[start : start + size]]
+            repeat = all(request["method"] in IDEMPOTENT for request in requests)
+            replies = await self._send(requests, repeat=repeat)
+            if not isinstance(replies, list) or len(replies) != len(requests):
                 self._nonsense("as many replies as calls")
-            outcomes += [
-                self._outcome(question, reply) for question, reply in zip(questions, replies, strict=True)
-            ]
+            outcomes += map(self._outcome, requests, replies)
         return outcomes
 
-    def _question(self, call: Call) -> dict[str, Any]:
-        self._asked += 1
-        return {"id": self._asked, "method": call[0], "params": call[1]}
+    def _request(self, call: Call) -> dict[str, Any]:
+        self._last_id += 1
+        return {"id": self._last_id, "method": call[0], "params": call[1]}
 
-    def _outcome(self, question: dict[str, Any], reply: Any) -> Any:
+    def _outcome(self, request: dict[str, Any], reply: Any) -> Any:
         if (
             not isinstance(reply, dict)
             or not reply.keys() >= {"result", "error", "id"}
-            or reply["id"] != question["id"]
+            or reply["id"] != request["id"]
         ):
             self._nonsense("a result, an error and our id")
         error = reply["error"]
@@ -184,33 +185,32 @@ class Rpc:
             or not isinstance(error.get("message"), str)
         ):
             self._nonsense("a code and a message in the error")
+        message = error["message"][:MAX_MESSAGE_CHARACTERS]
         if error["code"] == WARMING_UP:
-            raise NodeWarmingUp(
-                f"The node at {self.address} is starting: {error['message'][:MAX_MESSAGE_CHARACTERS]}"
-            )
-        return NodeError(error["code"], error["message"][:MAX_MESSAGE_CHARACTERS])
+            raise NodeWarmingUp(f"The node at {self.address} is starting: {message}")
+        return NodeError(error["code"], message)
 
-    async def _ask(self, question: Any, *, again: bool) -> Any:
-        """Post until there is a reply: a full queue is always tried again, a lost connection if `again`."""
-        body = json.dumps(question).encode()
+    async def _send(self, request: Any, *, repeat: bool) -> Any:
+        """Post until there is a reply: again after a full queue, and after a lost connection if `repeat`."""
+        body = json.dumps(request).encode()
         pauses = list(PAUSES_SECONDS)
         while True:
             try:
-                return await self._ask_in_turn(body)
-            except _Full:
+                return await self._post_in_slot(body)
+            except _QueueFull:
                 if not pauses:
                     self._away("has too much to do")
-            except _Lost:
-                if not pauses or not again:
+            except _ConnectionLost:
+                if not pauses or not repeat:
                     self._away("lost the connection")
             await self._sleep(pauses.pop(0))
 
-    async def _ask_in_turn(self, body: bytes) -> Any:
+    async def _post_in_slot(self, body: bytes) -> Any:
         if self._waiting >= self._slots.waiting:
             self._away("is asked for too much at once")
         self._waiting += 1
         try:
-            await self._turns.acquire()
+            await self._semaphore.acquire()
         finally:
             self._waiting -= 1
         try:
@@ -219,12 +219,12 @@ class Rpc:
                 self._login = None
                 status, reply = await self._post(body)
         finally:
-            self._turns.release()
+            self._semaphore.release()
         if status in (401, 403):
             raise NodeRefused(
                 f"The node at {self.address} refuses us: check the user and password, or the cookie."
             )
-        return self._parsed(status, reply)
+        return self._parse(status, reply)
 
     async def _post(self, body: bytes) -> tuple[int, bytearray]:
         headers = {"Authorization": "Basic " + b64encode(self._credentials().encode()).decode()}
@@ -234,20 +234,20 @@ class Rpc:
                 asyncio.timeout(self._timeout_seconds),
                 self._client.stream("POST", self.address, content=body, headers=headers) as reply,
             ):
-                async for piece in reply.aiter_raw():
-                    received += piece
+                async for chunk in reply.aiter_raw():
+                    received += chunk
                     if len(received) > MAX_REPLY_BYTES:
                         raise NodeOversize(
                             f"The node at {self.address} sent more than {MAX_REPLY_BYTES} bytes."
                         )
                 return reply.status_code, received
-        except (TimeoutError, httpx.TimeoutException, httpx.ConnectError) as wrong:
-            self._away(f"does not answer ({type(wrong).__name__})")
+        except (TimeoutError, httpx.TimeoutException, httpx.ConnectError) as error:
+            self._away(f"does not answer ({type(error).__name__})")
         except httpx.TransportError:
-            raise _Lost from None
+            raise _ConnectionLost from None
 
     def _credentials(self) -> str:
-        """The login; with a cookie, its file's content as last read."""
+        """Return the login; with a cookie, the content of its file as last read."""
         if self._login is None and self._cookie is not None:
             try:
                 with self._cookie.open() as file:
@@ -258,21 +258,21 @@ class Rpc:
                 ) from None
         return self._login or ":"
 
-    def _parsed(self, status: int, body: bytearray) -> Any:
-        """Core answers errors as JSON with HTTP 500, 404 and 400, so the body decides and not the status."""
+    def _parse(self, status: int, body: bytearray) -> Any:
+        """Core sends errors as JSON with HTTP 500, 404 and 400, so the body decides and not the status."""
         try:
             return json.loads(body, parse_float=Decimal, parse_constant=lambda _: self._nonsense("numbers"))
         except (ValueError, RecursionError):
             if QUEUE_OVERFLOW in body:
-                raise _Full from None
-        if status == 503:  # what Core itself answers while it does not take requests yet, or no longer
+                raise _QueueFull from None
+        if status == 503:  # from Core itself, while it does not take requests yet or no longer
             self._away("is starting or stopping (HTTP 503)")
         if status in (502, 504):
             self._away(f"is behind a gateway that says {status}")
         return self._nonsense(f"JSON with HTTP {status}")
 
-    def _away(self, what: str) -> Never:
-        raise NodeAway(f"The node at {self.address} {what}.") from None
+    def _away(self, reason: str) -> Never:
+        raise NodeAway(f"The node at {self.address} {reason}.") from None
 
-    def _nonsense(self, wanted: str) -> Never:
-        raise NodeNonsense(f"The node at {self.address} did not answer with {wanted}.") from None
+    def _nonsense(self, expected: str) -> Never:
+        raise NodeNonsense(f"The node at {self.address} did not answer with {expected}.") from None

@@ -1,4 +1,4 @@
-"""Which seed a database's keys come from: made once, on the very first start, and never another after that."""
+"""Which seed a database's keys come from: one seed, made on the very first start, and never another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,9 +21,9 @@ async def open_or_create(
     passphrase: str,
     birth_height: Callable[[], Awaitable[int | None]],
 ) -> Keyring:
-    """Open the seed, or make it where this database has none yet.
+    """Open the seed, or make it if this database has none yet.
 
-    Raises OtherSeed, SeedFileMissing where the database has keys of a seed that is not here, and what the file refuses.
+    Raises OtherSeed, SeedFileMissing if the database has keys of a seed that is not here, and SeedRefused.
     """
     if seed_file.path.exists():
         keyring = await asyncio.to_thread(seed_file.open, passphrase)
@@ -34,27 +34,27 @@ async def open_or_create(
 
 
 async def claim(db: Db, seed_file: SeedFile, keyring: Keyring) -> None:
-    """Note that the database's keys come from this seed, or raise OtherSeed. One that is not known is known by its keys."""
-    known = await installation.seed(db, changes=True)
-    if known is None:
+    """Note that the database's keys come from this seed, or raise OtherSeed. At first, its keys decide."""
+    fingerprint = await installation.seed(db, changes=True)
+    if fingerprint is None:
         keys = await installation.known_keys(db)
         if await asyncio.to_thread(keyring.xpubs, keys) == keys:
             await installation.set_seed(db, keyring.fingerprint)
             return
-    check(known, seed_file, keyring)
+    check(fingerprint, seed_file, keyring)
 
 
-def check(known: str | None, seed_file: SeedFile, keyring: Keyring) -> None:
-    """Raise OtherSeed unless the database's keys are `known` to come from this seed."""
-    if known != keyring.fingerprint:
+def check(fingerprint: str | None, seed_file: SeedFile, keyring: Keyring) -> None:
+    """Raise OtherSeed unless `fingerprint`, that of the database's seed, is that of this seed."""
+    if fingerprint != keyring.fingerprint:
         raise OtherSeed(
-            f"The seed file {seed_file.path} is of another installation than the database: nothing is signed and no keys "
-            "are made until the right one is there, or KENNEL_DATABASE_URL names its database."
+            f"The seed file {seed_file.path} is of another installation than the database: nothing is signed "
+            "and no keys are made until the right one is there, or KENNEL_DATABASE_URL names its database."
         )
 
 
 async def take_over(db: Db, keyring: Keyring) -> None:
-    """Let a database that has no accounts yet be this seed's. Keys that another one made ready open nothing any more."""
+    """Give this seed a database that has no accounts yet; forget the ready keys of another seed."""
     keys = await installation.known_keys(db)
     if await installation.seed(db, changes=True) != keyring.fingerprint and keyring.xpubs(keys) != keys:
         await accounts.forget(db)
@@ -64,12 +64,13 @@ async def take_over(db: Db, keyring: Keyring) -> None:
 async def _create(
     engine: AsyncEngine, seed_file: SeedFile, passphrase: str, birth_height: int | None
 ) -> Keyring:
-    """Make the seed file while nobody else can: of two first starts at once one makes the seed, and the other stops."""
+    """Make the seed file under a lock: of two first starts at once, one makes it and the other stops."""
     async with engine.begin() as db:
         if await installation.seed(db, changes=True) is not None or await installation.known_keys(db):
             raise SeedFileMissing(
-                f"There is no seed file at {seed_file.path}, and the database has keys of a seed: nothing is signed and none "
-                "is made until you put your copy of it there, or make it from its words with `kennel recover --words`."
+                f"There is no seed file at {seed_file.path}, and the database has keys of a seed: nothing is "
+                "signed and none is made until you put your copy of it there, or make it from its words with "
+                "`kennel recover --words`."
             )
         keyring = await asyncio.to_thread(seed_file.create, passphrase, birth_height)
         await installation.set_seed(db, keyring.fingerprint)

@@ -16,48 +16,24 @@ ENTROPY_BYTES = 32  # 24 words
 
 
 class SeedRefused(Exception):
-    """Something about the seed file stands in the way; the message is a sentence for the operator."""
-
-
-class SeedFileExists(SeedRefused):
-    """There is a seed file already; it is never overwritten."""
+    """The seed file cannot be used as it is; the message is a sentence for the operator."""
 
 
 class SeedFileMissing(SeedRefused):
     """There is no seed file."""
 
 
-class SeedFileDamaged(SeedRefused):
-    """The seed file cannot be read."""
-
-
 class SeedFileNotWritten(SeedRefused, OSError):
     """The seed file cannot be written, and is as it was."""
-
-
-class WrongPassphrase(SeedRefused):
-    """The passphrase does not open the seed file."""
 
 
 class PassphraseMissing(SeedRefused):
     """Off regtest the seed needs a passphrase."""
 
 
-class WrongNetwork(SeedRefused):
-    """The seed file was made for another network."""
-
-
-class AlreadyShown(SeedRefused):
-    """The words were shown before."""
-
-
-class BadMnemonic(SeedRefused):
-    """The words are no BIP39 mnemonic."""
-
-
 @dataclass(frozen=True, slots=True)
 class SeedFile:
-    """The seed file at `path`, for one network. All methods block on the disk; `create` and `open` compute as well."""
+    """The seed file at `path`, for one network. All methods block on the disk; some also compute for long."""
 
     path: Path
     network: Network
@@ -66,44 +42,44 @@ class SeedFile:
     def create(
         self, passphrase: str, birth_height: int | None = None, words: str | None = None
     ) -> keys.Keyring:
-        """Make the file from 24 fresh words, or from `words` to restore a lost one, and open it.
+        """Make the file from 24 new words, or from `words` to restore a lost one, and open it.
 
-        `birth_height` is the tip when the seed was made: nothing before it can be ours. None says that it is unknown.
-        Raises `SeedFileExists`, `PassphraseMissing` (off regtest) and `BadMnemonic`.
+        `birth_height` is the tip when the seed was made, so no block before it can pay us; None if it is
+        unknown. Raises `SeedRefused`, and `PassphraseMissing` off regtest.
         """
         self._check(passphrase)
-        words = _fresh_words() if words is None else _checked_words(words)
+        words = _new_words() if words is None else _checked_words(words)
         with self._writing():
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked():
             if self.path.exists():
-                raise SeedFileExists(f"There is a seed file at {self.path} already; it is never overwritten.")
+                raise SeedRefused(f"There is a seed file at {self.path} already; it is never overwritten.")
             self._write(seed_record.lock(words, passphrase, self.network.name, birth_height, self.cost))
         return keys.Keyring(self.network, words)
 
     def open(self, passphrase: str) -> keys.Keyring:
-        """Decrypt the file: `WrongPassphrase`, `SeedFileMissing`, `SeedFileDamaged` or `WrongNetwork` where it cannot."""
+        """Decrypt the file, or raise `SeedRefused`."""
         return keys.Keyring(self.network, self._words(self.read(), passphrase))
 
     def read(self) -> SeedRecord:
-        """Read what needs no passphrase: `birth_height`, `highest_account` (-1: none yet), `shown`, `skipped`."""
+        """Read the record. All of it but the mnemonic is known without a passphrase."""
         try:
             with self.path.open("rb") as file:
                 record = seed_record.of_json(file.read(seed_record.MAX_BYTES + 1))
         except FileNotFoundError:
             raise SeedFileMissing(f"There is no seed file at {self.path}.") from None
-        except seed_record.Malformed as fault:
-            raise SeedFileDamaged(
-                f"The seed file {self.path} is damaged ({fault}): restore it from a backup or from its words."
+        except seed_record.Malformed as error:
+            raise SeedRefused(
+                f"The seed file {self.path} is damaged ({error}): restore it from a backup or from its words."
             ) from None
         if record.network != self.network.name:
-            raise WrongNetwork(
+            raise SeedRefused(
                 f"The seed file {self.path} is for {record.network[:32]}, not for {self.network.name}."
             )
         return record
 
     def raise_highest(self, number: int) -> None:
-        """Remember that accounts up to `number` were handed out; never lowers. On disk when it returns."""
+        """Remember that accounts up to `number` were handed out, never fewer. On disk when it returns."""
         if not 0 <= number <= seed_record.MAX_NUMBER:
             raise ValueError(f"there is no account number {number}")
         with self._locked():
@@ -118,12 +94,13 @@ class SeedFile:
             self._write(replace(record, skipped=record.skipped + number))
 
     def show_once(self, passphrase: str, *, again: bool = False) -> str:
-        """Return the words and remember that they were shown; the second time `AlreadyShown`, unless `again`."""
+        """Return the words and remember that they were shown; else raise `SeedRefused`, unless `again`."""
         with self._locked():
             record = self.read()
             if record.shown and not again:
-                raise AlreadyShown(
-                    "The words of this seed were shown before: `kennel seed show --again` shows them once more."
+                raise SeedRefused(
+                    "The words of this seed were shown before: `kennel seed show --again` shows them once "
+                    "more."
                 )
             words = self._words(record, passphrase)
             self._write(replace(record, shown=True))
@@ -133,24 +110,23 @@ class SeedFile:
         if not passphrase and self.network != REGTEST:
             raise PassphraseMissing(f"A seed on {self.network.name} needs a passphrase.")
         if len(passphrase) > seed_record.MAX_PASSPHRASE_CHARS:
-            raise WrongPassphrase(f"A passphrase has at most {seed_record.MAX_PASSPHRASE_CHARS} characters.")
+            raise SeedRefused(f"A passphrase has at most {seed_record.MAX_PASSPHRASE_CHARS} characters.")
 
     def _words(self, record: SeedRecord, passphrase: str) -> str:
         self._check(passphrase)
         try:
             return record.words(passphrase)
         except seed_record.Unopened:
-            raise WrongPassphrase(f"The passphrase does not open the seed file {self.path}.") from None
+            raise SeedRefused(f"The passphrase does not open the seed file {self.path}.") from None
 
     def _write(self, record: SeedRecord) -> None:
-        """Replace the file as a whole: after a kill at any instant the old or the new one is there."""
+        """Replace the whole file: after a kill at any instant, the old file or the new one is there."""
         text = record.to_json()
         seed_record.of_json(text)  # what cannot be read back must not replace what can
         fresh = self.path.with_name(f"{self.path.name}.new")
         with self._writing():
-            fresh.unlink(
-                missing_ok=True
-            )  # what a killed writer left; nobody else writes while we hold the lock
+            # A killed writer may have left one; nobody else writes while we hold the lock.
+            fresh.unlink(missing_ok=True)
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(text)
                 file.flush()
@@ -164,7 +140,7 @@ class SeedFile:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Say in a sentence that the disk is full, or whatever else is in the way."""
+        """Turn an error of the disk into a sentence for the operator."""
         try:
             yield
         except OSError as error:
@@ -173,7 +149,7 @@ class SeedFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold other processes and threads off; the lock dies with its holder."""
+        """Keep other processes and threads out; the lock ends with its holder."""
         if not self.path.parent.is_dir():
             raise SeedFileMissing(f"There is no seed file at {self.path}.")
         with self._writing():
@@ -185,7 +161,7 @@ class SeedFile:
             os.close(descriptor)
 
 
-def _fresh_words() -> str:
+def _new_words() -> str:
     from bip_utils import Bip39MnemonicGenerator
 
     return str(Bip39MnemonicGenerator().FromEntropy(secrets.token_bytes(ENTROPY_BYTES)).ToStr())
@@ -194,7 +170,7 @@ def _fresh_words() -> str:
 def _checked_words(words: str) -> str:
     from bip_utils import Bip39Languages, Bip39MnemonicValidator
 
-    normal = keys.normal(words).lower()
-    if not Bip39MnemonicValidator(Bip39Languages.ENGLISH).IsValid(normal):
-        raise BadMnemonic("Those words are no English BIP39 mnemonic: check their spelling and order.")
-    return normal
+    mnemonic = keys.normalise(words).lower()
+    if not Bip39MnemonicValidator(Bip39Languages.ENGLISH).IsValid(mnemonic):
+        raise SeedRefused("Those words are no English BIP39 mnemonic: check their spelling and order.")
+    return mnemonic

@@ -1,4 +1,4 @@
-"""What the seed file says: a mnemonic under a passphrase, and plain facts about it."""
+"""The content of the seed file: a mnemonic encrypted with a passphrase, and plain facts about it."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ NO_ACCOUNT = -1
 
 _VERSION = 1
 _BLOCK_SIZE = 8  # scrypt's r
-_MAX_MEMORY_BYTES = 256 * 1024 * 1024  # a hostile file may not take the machine's memory
+_MAX_MEMORY_BYTES = 256 * 1024 * 1024  # a hostile file must not take all memory
 _MAX_RUNS = 16
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
@@ -29,14 +29,15 @@ class Malformed(ValueError):
 
 
 class Unopened(ValueError):
-    """The passphrase does not fit."""
+    """The passphrase does not decrypt the mnemonic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one guess at the passphrase takes: scrypt with `n` KiB of memory, `p` times over.
+    """The cost of one guess at the passphrase: scrypt with `n` KiB of memory, `p` times.
 
-    The default is one of the settings that OWASP's password storage cheat sheet calls equal, that with 32 MiB.
+    The default is one of the settings that OWASP's password storage cheat sheet calls equal: the one with 32
+    MiB.
     """
 
     n: int = 1 << 15
@@ -50,7 +51,7 @@ class Cost:
             raise ValueError(f"scrypt's p cannot be {self.p}")
 
     def cipher(self, passphrase: str, salt: bytes) -> AESGCM:
-        """Stretch a passphrase to a key; takes a quarter of a second on purpose."""
+        """Derive the cipher from a passphrase. It takes a quarter of a second on purpose."""
         secret = unicodedata.normalize("NFKD", passphrase).encode(errors="surrogatepass")
         return AESGCM(Scrypt(salt=salt, length=32, n=self.n, r=_BLOCK_SIZE, p=self.p).derive(secret))
 
@@ -60,11 +61,11 @@ STRONG = Cost()
 
 @dataclass(frozen=True, slots=True)
 class SeedRecord:
-    """The seed file's contents.
+    """What the seed file holds.
 
-    The cipher also vouches for the network, the birth height (None: unknown) and the cost. The highest account number
-    handed out (-1: none), whether the words were shown, and how many addresses of every account were left out after
-    restores change without the passphrase.
+    The cipher also authenticates the network, the birth height (None: unknown) and the cost. Without the
+    passphrase these may change: the highest account number that was handed out (-1: none), whether the words
+    were shown, and how many addresses of every account were left out after restores.
     """
 
     network: str
@@ -78,17 +79,16 @@ class SeedRecord:
     skipped: int = 0
 
     def words(self, passphrase: str) -> str:
-        """Decrypt the mnemonic; `Unopened` where the passphrase does not fit."""
+        """Decrypt the mnemonic, or raise `Unopened`."""
         cipher = self.cost.cipher(passphrase, self.salt)
         try:
-            return cipher.decrypt(
-                self.nonce, self.ciphertext, _vouched(self.network, self.birth_height, self.cost)
-            ).decode()
+            authenticated = _authenticated(self.network, self.birth_height, self.cost)
+            return cipher.decrypt(self.nonce, self.ciphertext, authenticated).decode()
         except InvalidTag:
             raise Unopened from None
 
     def to_json(self) -> bytes:
-        """Write the record as JSON with a checksum, so that damage is told from a wrong passphrase."""
+        """Write the record as JSON. A checksum tells damage from a wrong passphrase."""
         body = {
             "version": _VERSION,
             "network": self.network,
@@ -103,15 +103,15 @@ class SeedRecord:
 
 
 def lock(words: str, passphrase: str, network: str, birth_height: int | None, cost: Cost) -> SeedRecord:
-    """Encrypt a mnemonic with fresh salt and nonce."""
+    """Encrypt a mnemonic with a new salt and nonce."""
     salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
-    vouched = _vouched(network, birth_height, cost)
-    ciphertext = cost.cipher(passphrase, salt).encrypt(nonce, words.encode(), vouched)
+    authenticated = _authenticated(network, birth_height, cost)
+    ciphertext = cost.cipher(passphrase, salt).encrypt(nonce, words.encode(), authenticated)
     return SeedRecord(network, birth_height, cost, salt, nonce, ciphertext)
 
 
 def of_json(text: bytes) -> SeedRecord:
-    """Read what `to_json` wrote, trusting none of it; else `Malformed`."""
+    """Read what `to_json` wrote and check all of it, or raise `Malformed`."""
     if len(text) > MAX_BYTES:
         raise Malformed("it is too long")
     try:
@@ -144,7 +144,7 @@ def _record(body: dict[str, Any]) -> SeedRecord:
     )
 
 
-def _vouched(network: str, birth_height: int | None, cost: Cost) -> bytes:
+def _authenticated(network: str, birth_height: int | None, cost: Cost) -> bytes:
     return json.dumps([_VERSION, network, birth_height, cost.n, _BLOCK_SIZE, cost.p]).encode()
 
 
@@ -165,7 +165,7 @@ def _text(value: Any) -> str:
 
 
 def _exactly(size: int, value: Any) -> bytes:
-    found = bytes.fromhex(_text(value))
-    if len(found) != size:
+    content = bytes.fromhex(_text(value))
+    if len(content) != size:
         raise Malformed("a number of bytes in it is wrong")
-    return found
+    return content

@@ -1,4 +1,4 @@
-"""A signing batch: coins chosen and transactions signed for several payments, in memory, to be stored at once."""
+"""Chooses coins and signs transactions for several payments, in memory, to be stored at once."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,7 @@ from app.chain.signing import CannotSign
 from app.db import Db
 from app.domain import dogecoin, payments
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import (
-    CONSOLIDATION,
-    ChangeKey,
-    Choice,
-    CoinPool,
-    Draft,
-    InsufficientCoins,
-    Path,
-    Payment,
-    SelectionOrder,
-    Signed,
-    Spendable,
-    Tier,
-    Wanted,
-    consolidation,
-)
+from app.domain.payments import Choice, Path, Payment, Signed, Wanted, consolidation
 from app.domain.refusals import Refusal
 from app.money import NOTHING
 
@@ -34,117 +19,118 @@ Group = Sequence[Payment]
 
 @dataclass(slots=True)
 class SigningBatch:
-    """What was signed so far, and what can never be; whose coins are not there yet waits. `signing_queue.store` takes both.
+    """What was signed (`drafts`), and what never can be (`failed`), for `signing_queue.store`.
 
-    `stuck` are payments, by their number, to whose coins there are no keys.
+    A payment whose coins are not there yet waits, and is in neither. `unsignable` says of payments, by their
+    id, why there is no key to their coins. `known` are the accounts whose own coins are in the pool.
 
     Nothing that is signed here leaves the house before that is committed.
     """
 
     signer: Signer
     policy: payments.Policy
-    pool: CoinPool
+    pool: payments.CoinPool
     wanted: Sequence[Wanted]
-    change_keys: dict[int, ChangeKey]
+    change_keys: dict[int, payments.ChangeKey]
     known: set[int]
-    drafts: list[Draft] = field(default_factory=list)
+    drafts: list[payments.Draft] = field(default_factory=list)
     failed: list[tuple[Payment, Refusal]] = field(default_factory=list)
-    stuck: dict[int, str] = field(default_factory=dict)
-    _filled: bool = False
+    unsignable: dict[int, str] = field(default_factory=dict)
+    _has_all_coins: bool = False
 
     @classmethod
     async def begin(
         cls, db: Db, signer: Signer, policy: payments.Policy, groups: Sequence[Group]
     ) -> "SigningBatch":
-        """Read what all groups need of their own: the coins that they would spend, and where their change goes."""
-        wanted = [one for group in groups for one in _wanted(group, policy)]
-        pool = CoinPool()
+        """Read what all groups need: the coins of their own accounts, and where their change goes."""
+        wanted = [need for group in groups for need in _wanted(group, policy)]
+        pool = payments.CoinPool()
         pool.add(await payments.own(db, wanted))
         keys = await payments.change_keys(db, {payment.owner.id for group in groups for payment in group})
-        return cls(signer, policy, pool, wanted, keys, {one.account for one in wanted})
+        return cls(signer, policy, pool, wanted, keys, {need.account for need in wanted})
 
-    async def serve(self, db: Db, group: Group) -> None:
-        """Sign for a group; where it cannot go as one, for its halves: a payment that must wait holds up no other."""
-        await asyncio.sleep(0)  # choosing and signing take their time, and others have theirs
+    async def sign_group(self, db: Db, group: Group) -> None:
+        """Sign a transaction for a group, or for its halves, so that a payment that waits stops no other."""
+        await asyncio.sleep(0)  # choosing and signing take long, and other tasks want to run
         try:
-            choice, paths = await self._choice(db, group)
-            self.drafts.append(Draft(group, self.sign(group, choice, paths)))
+            choice, paths = await self._choose(db, group)
+            self.drafts.append(payments.Draft(group, self.sign(group, choice, paths)))
         except Refusal as refusal:
             if len(group) > 1:
-                await self.serve(db, group[: len(group) // 2])
-                await self.serve(db, group[len(group) // 2 :])
-            elif not isinstance(refusal, InsufficientCoins) and not self.pool.taken:
+                await self.sign_group(db, group[: len(group) // 2])
+                await self.sign_group(db, group[len(group) // 2 :])
+            elif not isinstance(refusal, payments.InsufficientCoins) and not self.pool.taken:
                 self.failed.append((group[0], refusal))
         except CannotSign as error:
-            self.stuck[group[0].id] = str(error)
+            self.unsignable[group[0].id] = str(error)
             self.pool.take(choice.coins)
 
     def sign(self, group: Group, choice: Choice, paths: Mapping[Outpoint, Path]) -> Signed:
         """Sign what spends the chosen coins: to the outputs that the choice pays, and to fresh change."""
-        change = self._change(group[0].owner.id) if choice.change else None
         scripts = [output.script for payment in group for output in payment.outputs] if choice.amounts else []
         outputs = [
             wire.Output(amount, script) for amount, script in zip(choice.amounts, scripts, strict=True)
         ]
+        change = self._next_change(group[0].owner.id) if choice.change else None
         vout = len(outputs) if change is not None else None
         if change is not None:
             outputs.append(wire.Output(choice.change, change.script))
-        transaction = self.signer.sign(choice, paths, outputs)
+        transaction = self.signer.sign([coin.outpoint for coin in choice.coins], paths, outputs)
         sends = not choice.amounts or all(payment.kind != "paytx" for payment in group)
-        below = self.pool.stands_on(choice.coins)
+        ancestors = self.pool.stands_on(choice.coins)
         signed = Signed(
-            transaction.txid, transaction.raw, choice, change, vout, sends=sends, ancestors=1 + len(below)
+            transaction.txid, transaction.raw, choice, change, vout, sends=sends, ancestors=1 + len(ancestors)
         )
-        self._keep(signed, below)
+        self._spend(signed, ancestors)
         return signed
 
-    def _keep(self, signed: Signed, below: Mapping[bytes, int]) -> None:
-        """Leave the spent coins out from now on; those who come next may spend the change."""
+    def _spend(self, signed: Signed, ancestors: Mapping[bytes, int]) -> None:
+        """Take the spent coins out of the pool, and put the change in for the next groups."""
         self.pool.take(signed.choice.coins)
         if signed.change is not None and signed.change_vout is not None and signed.sends:
-            coin = Spendable(
-                Outpoint(signed.txid, signed.change_vout), signed.choice.change, Tier.UNCONFIRMED
-            )
-            self.pool.grow(coin, signed.change, {**below, signed.txid: len(signed.raw)})
+            outpoint = Outpoint(signed.txid, signed.change_vout)
+            coin = payments.Spendable(outpoint, signed.choice.change, payments.Tier.UNCONFIRMED)
+            self.pool.grow(coin, signed.change, {**ancestors, signed.txid: len(signed.raw)})
 
-    def _change(self, account: int) -> Path:
+    def _next_change(self, account: int) -> Path:
         xpub, first = self.change_keys[account]
         index, script = dogecoin.next_script(xpub, dogecoin.CHANGE, first)
-        self.change_keys[account] = ChangeKey(xpub, index + 1)
+        self.change_keys[account] = payments.ChangeKey(xpub, index + 1)
         return Path(account, dogecoin.CHANGE, index, script)
 
-    async def _choice(self, db: Db, group: Group) -> tuple[Choice, Mapping[Outpoint, Path]]:
-        first = group[0]
-        if first.kind == CONSOLIDATION:
-            found = await payments.smallest(db, payments.LARGEST)
-            free = [coin for coin in found.coins if coin.outpoint not in self.pool.taken]
-            return consolidation.choose(free, first.reserved, self.policy), found.paths
-        return await self._paying(db, first.owner.id, payments.order(group, self.policy)), self.pool.paths
+    async def _choose(self, db: Db, group: Group) -> tuple[Choice, Mapping[Outpoint, Path]]:
+        payment = group[0]
+        if payment.kind == payments.CONSOLIDATION:
+            smallest = await payments.smallest(db, payments.LARGEST)
+            free = [coin for coin in smallest.coins if coin.outpoint not in self.pool.taken]
+            return consolidation.choose(free, payment.reserved, self.policy), smallest.paths
+        order = payments.order(group, self.policy)
+        return await self._choose_from_pool(db, payment.owner.id, order), self.pool.paths
 
-    async def _paying(self, db: Db, account: int, wanted: SelectionOrder) -> Choice:
-        """Choose among the account's own coins, and read those of the others only where these do not do."""
-        if account not in self.known:  # it comes first only where its group went apart
+    async def _choose_from_pool(self, db: Db, account: int, order: payments.SelectionOrder) -> Choice:
+        """Choose among the account's own coins; read those of other accounts only where these do not do."""
+        if account not in self.known:  # it comes first only where its group was split
             self.known.add(account)
-            self.pool.add(await payments.own(db, [Wanted(account, payments.alone(wanted))]))
-        bare = replace(wanted, spare=NOTHING)
-        choice = self.pool.choose_own(account, bare)
+            self.pool.add(await payments.own(db, [Wanted(account, payments.alone(order))]))
+        without_spare = replace(order, spare=NOTHING)
+        choice = self.pool.choose_own(account, without_spare)
         if choice is not None:
             return choice
-        if not self._filled:
+        if not self._has_all_coins:
             self.pool.add(await payments.everybodys(db, self.wanted))
-            self._filled = True
+            self._has_all_coins = True
         try:
-            return self.pool.choose(account, bare)
-        except InsufficientCoins:
-            if not wanted.spare:
+            return self.pool.choose(account, without_spare)
+        except payments.InsufficientCoins:
+            if not order.spare:
                 raise
-            return self.pool.choose(account, wanted)  # what is left over is too small for change
+            return self.pool.choose(account, order)  # the remainder is too small for change
 
 
 def _wanted(group: Group, policy: payments.Policy) -> list[Wanted]:
-    if group[0].kind == CONSOLIDATION:
+    if group[0].kind == payments.CONSOLIDATION:
         return []
     try:
         return [Wanted(group[0].owner.id, payments.alone(payments.order(group, policy)))]
-    except Refusal:  # its turn will tell
+    except Refusal:  # it is refused again when the group is signed
         return []

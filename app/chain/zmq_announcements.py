@@ -1,4 +1,4 @@
-"""The node's ZMQ messages, which only ever wake somebody: what they say is asked again over JSON-RPC."""
+"""The node's ZMQ messages. They only wake a loop, which then queries the node over JSON-RPC."""
 
 import asyncio
 import logging
@@ -26,17 +26,17 @@ async def listen(
 ) -> None:
     """Call `wakes[topic]` with the hash, in internal order, of each hashblock or hashtx; until cancelled.
 
-    libzmq connects again by itself. A publisher that is silent, dead or wrong harms nothing: nobody is woken.
+    libzmq connects again by itself. A publisher that is silent, dead or wrong only wakes nobody.
     """
     while True:
         try:
-            await _hear(address, wakes)
-        except zmq.ZMQError as wrong:
-            _log.warning("no announcements from %s: %s", address, wrong)
+            await _receive(address, wakes)
+        except zmq.ZMQError as error:
+            _log.warning("no announcements from %s: %s", address, error)
             await sleep(PAUSE_SECONDS)
 
 
-async def _hear(address: str, wakes: Mapping[str, Callable[[bytes], object]]) -> None:
+async def _receive(address: str, wakes: Mapping[str, Callable[[bytes], object]]) -> None:
     context = zmq.asyncio.Context()
     try:
         with _subscriber(context, wakes) as subscriber:
@@ -65,7 +65,7 @@ def _subscriber(context: zmq.asyncio.Context, topics: Mapping[str, object]) -> z
 
 
 def _wake(frames: list[bytes], wakes: Mapping[str, Callable[[bytes], object]]) -> None:
-    """Core sends topic, hash in display order, and a counter per topic; a topic matches by its beginning."""
+    """Core sends topic, hash in display order, and a counter. ZMQ matches a topic by its beginning."""
     wake = wakes.get(frames[0].decode(errors="replace"))
     if wake is not None and len(frames) == 3 and len(frames[1]) == HASH_BYTES:
         wake(frames[1][::-1])

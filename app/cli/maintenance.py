@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain.node import Node
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
-from app.chain.sent_marker import SENT, HighWater
+from app.chain.sent_marker import SENT_FILE, SentMarker
 from app.domain import blocks, installation, payments
 from app.domain.dogecoin import Network
 from app.domain.installation import Beginning
@@ -48,22 +48,22 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     there is one in `home`, learns of those first: whoever recovers from it looks beyond them. Killed anywhere in it, the
     database stays behind until it was run to its end.
     """
-    high_water = HighWater(home / SENT)
+    marker = SentMarker(home / SENT_FILE)
     async with engine.connect() as db:
         database = await installation.read(db)
-    if high_water.behind(database) is None and not anyway:
+    if marker.behind(database) is None and not anyway:
         raise CannotBeDone(
             "The database knows all that was sent; if it is an older one all the same, add --anyway."
         )
-    number = _count(SeedFile(home / "seed.json", network), max(database.restores, high_water.restores))
+    number = _count(SeedFile(home / "seed.json", network), max(database.restores, marker.restores))
     epoch = secrets.token_hex(16)
     async with engine.begin() as db:
-        highest = await payments.begin(db, Beginning(epoch, high_water.highest, number))
+        highest = await payments.begin(db, Beginning(epoch, marker.highest, number))
     ended = 0
     while some := await _end_some(engine):
         ended += some
-    high_water.raise_to(highest)
-    high_water.belong_to(epoch, number)
+    marker.raise_to(highest)
+    marker.belong_to(epoch, number)
     async with engine.begin() as db:
         await installation.go_on(db, epoch)
     return (

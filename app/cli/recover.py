@@ -15,16 +15,16 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
-from app.chain import follower as chain_follower
-from app.chain import recovery
-from app.chain.follower import Follower, Pruned, UnreadableBlock, WrongChain
+from app.chain import block_reader, recovery
+from app.chain.block_reader import Pruned, UnreadableBlock
+from app.chain.follower import Follower, WrongChain
 from app.chain.keys import Keyring
 from app.chain.node import Node
-from app.chain.recovery import Reach, Recovery, RecoveryReport, Stopped
+from app.chain.recovery import Recovery, RecoveryReport, SearchScope, Stopped
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import SeedRecord
-from app.chain.sent_marker import SENT
+from app.chain.sent_marker import SENT_FILE
 from app.cli import progress
 from app.cli.progress import Tell
 from app.config import values
@@ -123,9 +123,9 @@ def _console() -> Console:
 
 async def _rescan(settings: Settings, database: Database, height: int, console: Console) -> None:
     async with _open(settings, database) as (engine, node):
-        kept_from = await chain_follower.kept_from(node)
+        lowest = await block_reader.lowest_height(node)
         async with engine.begin() as transaction:
-            asked = await blocks.rescan_from(transaction, height, kept_from)
+            asked = await blocks.rescan_from(transaction, height, lowest)
         if isinstance(asked, Refusal):
             raise asked
         follower = Follower(engine, node, _rules(settings), _lease(engine), lambda: None)
@@ -176,10 +176,10 @@ async def _recover(settings: Settings, database: Database, asked: Asked, console
             console.print(unmined(settings.home))
 
 
-def reach_of(record: SeedRecord, asked: Asked) -> Reach:
+def reach_of(record: SeedRecord, asked: Asked) -> SearchScope:
     """Return how far is looked: as asked for, else as far as the seed file tells."""
     number, gap, height = asked
-    return Reach(
+    return SearchScope(
         accounts=max(recovery.ACCOUNTS, record.highest_account + 1) if number is None else number,
         gap=recovery.GAP + record.skipped if gap is None else gap,
         first=(record.birth_height or 0) if height is None else height,
@@ -195,31 +195,31 @@ async def _wait_for(lease: Lease) -> None:
 
 
 _REMEMBERED: Final = (
-    f"{SENT} remembers payments that the lost database had sent, so the sender would stop: run `kennel restored` before "
+    f"{SENT_FILE} remembers payments that the lost database had sent, so the sender would stop: run `kennel restored` before "
     "`kennel serve`. Then nothing is sent until you have seen that they are all in the chain and run `kennel resume`. It also "
     "leaves out 10,000 addresses of every account, and notes that in the seed file for another recovery."
 )
 _FORGOTTEN: Final = (
-    f"There is no {SENT} that would tell what the lost database had sent. If payments may have been on their way, run "
+    f"There is no {SENT_FILE} that would tell what the lost database had sent. If payments may have been on their way, run "
     "`kennel restored --anyway` before `kennel serve`: then nothing is sent until you have looked and run `kennel resume`."
 )
 
 
 def unmined(home: Path) -> str:
     """Say what is to be done about payments that no block holds yet: the chain does not know them."""
-    return _REMEMBERED if (home / SENT).exists() else _FORGOTTEN
+    return _REMEMBERED if (home / SENT_FILE).exists() else _FORGOTTEN
 
 
-def said(report: RecoveryReport, reach: Reach) -> str:
+def said(report: RecoveryReport, reach: SearchScope) -> str:
     """Say in a few lines what a recovery has found."""
     return (
-        f"Looked for {report.looked_at:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
+        f"Looked for {report.addresses:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
         f"with a gap of {reach.gap:,}.\n"
         f"Found {report.deposits:,} payments to {report.used:,} accounts, of which {report.spends:,} are spent again. "
         f"The chain was read {report.readings} times.\n"
         f"Accounts recovered-0 to recovered-{report.accounts - 1} are open: give them their names with `kennel rename`."
         if report.accounts
-        else f"Looked for {report.looked_at:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
+        else f"Looked for {report.addresses:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
         f"with a gap of {reach.gap:,}: none was ever paid, and nothing was written."
     )
 

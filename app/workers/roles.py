@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import restore_check, seed_claim
 from app.chain.abandoned_payments import AbandonedPayments
-from app.chain.follower import Follower, UnreadableBlock, WrongChain
+from app.chain.block_reader import UnreadableBlock
+from app.chain.follower import Follower, WrongChain
 from app.chain.key_pool import KeyPool
 from app.chain.node import Node
 from app.chain.reorgs import ReorgTooDeep
@@ -21,7 +22,7 @@ from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_claim import OtherSeed
 from app.chain.seed_file import PassphraseMissing, SeedFile, SeedFileMissing, SeedRefused
 from app.chain.sender import Sender
-from app.chain.sent_marker import SENT, DatabaseBehind, HighWater, NotRemembered
+from app.chain.sent_marker import SENT_FILE, DatabaseBehind, NotRemembered, SentMarker
 from app.chain.signer import Signer
 from app.config import own_addresses
 from app.config.settings import Settings
@@ -107,7 +108,7 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     stack.push_async_callback(follower.close)
     every = settings.poll_seconds
     errors = CHAIN_TROUBLE, NO_REPETITION_MENDS
-    return [Loop("follow", follower.step, shared.follow, every, *errors, waits_for=follower.lacks)]
+    return [Loop("follow", follower.step, shared.follow, every, *errors, waits_for=follower.waits_for)]
 
 
 async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
@@ -136,7 +137,7 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     try:
         signing = await _signing(stack, shared, network)
     except NO_SEED as refusal:
-        if (settings.home / SENT).exists():  # otherwise this process has never sent, and knows nothing
+        if (settings.home / SENT_FILE).exists():  # otherwise this process has never sent, and knows nothing
             await _compare(shared)
         signing = [Loop("send", partial(_stopped_by, refusal), WakeUp(), SEND_SECONDS, (), NO_SEED)]
     return [*signing, *clocks]
@@ -163,7 +164,7 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
     pool = KeyPool(shared.engine, network, (seed_file, keyring), shared.lease("keys"))
     stack.push_async_callback(pool.close)
     await pool.step()  # the first accounts can be opened with the first request
-    signer = Signer(network, keyring, HighWater(settings.home / SENT))
+    signer = Signer(network, keyring, SentMarker(settings.home / SENT_FILE))
     sender = Sender(shared.engine, shared.node, signer, shared.lease("send"), shared.sent)
     stack.push_async_callback(sender.close)
     return [
@@ -176,7 +177,7 @@ async def _compare(shared: Shared) -> None:
     """Know whether the database is behind before the first address is given out; the sender says it where it stands."""
     if await shared.lease("send").held():
         with suppress(DatabaseBehind, NotRemembered):
-            await restore_check.compare(shared.engine, HighWater(shared.settings.home / SENT))
+            await restore_check.compare(shared.engine, SentMarker(shared.settings.home / SENT_FILE))
 
 
 async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:

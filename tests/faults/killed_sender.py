@@ -1,6 +1,6 @@
 """Runs a follower and a sender until there is nothing to do, and kills itself where it was told to.
 
-Arguments: the database's URL, the node's, the folder of the high-water mark, and the point (see `POINTS`).
+Arguments: the database's URL, the node's, the folder of the marker, and the point (see `POINTS`).
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.rpc import NodeError
 from app.chain.sender import Sender
-from app.chain.sent_marker import HighWater
+from app.chain.sent_marker import SentMarker
 from app.chain.signer import Signer
 from app.db.engine import open_engine
 from app.domain.dogecoin import REGTEST
@@ -30,8 +30,8 @@ POINTS: Final = (
     "before the signed transaction is stored",
     "before the commit that stores it",
     "after the commit that stores it",
-    "before the high-water mark is written",
-    "after the high-water mark is written",
+    "before the marker is written",
+    "after the marker is written",
     "before it is broadcast",
     "after it is broadcast",
     "before the commit that marks it",
@@ -69,15 +69,15 @@ class DeadlyNode(Node):
         return said
 
 
-class DeadlyMark(HighWater):
-    """A high-water mark that is written for the last time."""
+class DeadlyMarker(SentMarker):
+    """A marker that is written for the last time."""
 
     point: Point
 
     def raise_to(self, number: int) -> None:
-        self.point("before the high-water mark is written")
+        self.point("before the marker is written")
         super().raise_to(number)
-        self.point("after the high-water mark is written")
+        self.point("after the marker is written")
 
 
 def watch(engine: AsyncEngine, point: Point) -> None:
@@ -103,15 +103,15 @@ def watch(engine: AsyncEngine, point: Point) -> None:
 async def deadly(url: str, node_url: str, home: Path, point: Point) -> AsyncIterator[Sender]:
     engine = open_engine(url)
     watch(engine, point)
-    mark = DeadlyMark(home / "sent.json")
-    mark.point = point
+    marker = DeadlyMarker(home / "sent.json")
+    marker.point = point
 
     def committed() -> None:
         point("after the commit that marks it")
 
     async with DeadlyNode(node_url) as node:
         node.point = point
-        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), mark)
+        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), marker)
         yield Sender(engine, node, signer, Lease(engine, "send", "one"), committed)
     await engine.dispose()
 

@@ -12,7 +12,7 @@ from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.rpc import NodeAway, NodeError, NodeTrouble
 from app.chain.sender import Sender
-from app.chain.sent_marker import HighWater
+from app.chain.sent_marker import SentMarker
 from app.chain.signer import Signer
 from app.domain.dogecoin import REGTEST
 from app.runtime.lease import Lease
@@ -89,7 +89,7 @@ class Program:
 
     def __init__(self, harness: ChainHarness, wire: Wire) -> None:
         self.wire = wire
-        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), HighWater(harness.home / "sent.json"))
+        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), SentMarker(harness.home / "sent.json"))
         engine, told = harness.engine, harness.committed
         self.follower = Follower(engine, wire, RULES, _lease(engine, "follow"), told)
         self.sender = Sender(engine, wire, signer, _lease(engine, "send"), told)

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from app.chain.key_pool import KeyPool
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
-from app.chain.sent_marker import DatabaseBehind, HighWater
+from app.chain.sent_marker import DatabaseBehind, SentMarker
 from app.cli import maintenance
 from app.db.engine import open_engine
 from app.domain import accounts, blocks, installation, payments
@@ -227,7 +227,7 @@ class Restoring(RuleBasedStateMachine):
         assert await self._gives_nothing()
         async with self.harness.engine.connect() as connection:
             known = (await installation.read(connection)).highest
-        is_behind = dump.restores != self.restores or known < HighWater(self.home / "sent.json").highest
+        is_behind = dump.restores != self.restores or known < SentMarker(self.home / "sent.json").highest
         type(self).behind += is_behind
 
         assert await self._stops() == is_behind

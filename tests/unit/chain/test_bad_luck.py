@@ -16,12 +16,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import header
-from app.chain.follower import Follower, Pruned
+from app.chain.block_reader import Pruned
+from app.chain.follower import Follower
 from app.chain.node import ChainState, Node
 from app.chain.rpc import NodeError
 from app.chain.seed_file import SeedFile, SeedFileNotWritten
 from app.chain.seed_record import Cost
-from app.chain.sent_marker import HighWater, NotReadable, NotRemembered
+from app.chain.sent_marker import NotReadable, NotRemembered, SentMarker
 from app.domain.dogecoin import REGTEST
 from app.runtime.lease import Lease
 from app.workers.roles import CHAIN_TROUBLE, DATABASE_TROUBLE
@@ -82,7 +83,7 @@ async def test_what_cannot_be_remembered_is_not_sent_and_goes_out_when_there_is_
     assert files(harness.home) == before
     await harness.send()
     assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]
-    assert HighWater(harness.home / "sent.json").highest == 2
+    assert SentMarker(harness.home / "sent.json").highest == 2
 
 
 def test_a_seed_file_that_cannot_be_written_says_so_and_stays_as_it_was(tmp_path: Path) -> None:
@@ -261,4 +262,4 @@ def test_a_mark_that_somebody_has_spoilt_is_named_in_a_sentence(tmp_path: Path, 
     (tmp_path / "sent.json").write_text(text)
 
     with pytest.raises(NotReadable, match=r"sent\.json is not what Kennel has written"):
-        HighWater(tmp_path / "sent.json")
+        SentMarker(tmp_path / "sent.json")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.chain.fee_rates import ASKED_SECONDS, FeeRates
+from app.chain.fee_rates import REFRESH_SECONDS, FeeRates
 from app.chain.node import Node
 from app.domain.payments import MINED_RATE, Policy
 from app.money import COIN
@@ -44,7 +44,7 @@ async def test_the_rate_is_asked_for_now_and_then_and_at_once_where_a_fee_was_re
     rates.outdated()
     asked = await rates.policy()
     await node.call("fillmempool", "0.8")
-    now = ASKED_SECONDS
+    now = REFRESH_SECONDS
     later = await rates.policy()
 
     assert before == known == Policy(MINED_RATE, MINED_RATE)

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit, run
 from app.chain import header
-from app.chain.follower import ANCHORS, BATCH, Follower, UnreadableBlock, WrongChain
+from app.chain.block_reader import UnreadableBlock
+from app.chain.follower import ANCHORS, BATCH, Follower, WrongChain
 from app.chain.node import Node
 from app.chain.reorgs import ReorgTooDeep
 from app.db.engine import open_engine
@@ -140,9 +141,9 @@ async def received(engine: AsyncEngine) -> tuple[int, int]:
 
 async def first_unread(follower: Follower) -> int:
     """Wait for the batch that is fetched ahead, and return its first height."""
-    assert follower._ahead is not None
-    await asyncio.wait([follower._ahead.fetched])
-    return follower._ahead.first
+    assert follower._prefetch is not None
+    await asyncio.wait([follower._prefetch.task])
+    return follower._prefetch.first
 
 
 @pytest.mark.parametrize("height", [0, 5, 130])
@@ -605,11 +606,11 @@ async def test_closing_stops_what_is_fetched_ahead(net: Net, follower: Follower)
     await net.mine(BATCH + 5)
     net.node.gate = asyncio.Event()
     await follower.step()
-    assert follower._ahead is not None
+    assert follower._prefetch is not None
 
     await follower.close()
 
-    assert follower._ahead.fetched.cancelled()
+    assert follower._prefetch.task.cancelled()
 
 
 def test_the_anchors_come_in_one_batch() -> None:

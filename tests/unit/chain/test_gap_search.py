@@ -1,7 +1,7 @@
 import pytest
 
 from app.chain import gap_search
-from app.chain.gap_search import Candidates, GapSearch, Key, Window
+from app.chain.gap_search import AddressPath, AddressRange, Candidates, GapSearch
 from app.chain.keys import Keyring
 from app.domain import dogecoin
 from app.domain.blocks import Block, BlockOutput, Spend
@@ -28,29 +28,33 @@ def block(*paid: bytes, height: int = 1, spends: tuple[Spend, ...] = ()) -> Bloc
 
 def search(gap: int) -> GapSearch:
     made = GapSearch(gap)
-    made.open(ACCOUNT, hashes(0, 0, gap), hashes(1, 0, gap))
+    made.add_account(ACCOUNT, hashes(0, 0, gap), hashes(1, 0, gap))
     return made
 
 
 def test_hashes_that_begin_alike_are_told_by_their_places_and_others_are_not() -> None:
     candidates = Candidates()
     alike = [b"alike678" + bytes([n] * 12) for n in range(3)]
-    candidates.add(Window(7, 0, 100), b"".join([alike[0], b"different" + bytes(11), alike[1]]))
-    candidates.add(Window(8, 1, 5), alike[2])
+    candidates.add(AddressRange(7, 0, 100), b"".join([alike[0], b"different" + bytes(11), alike[1]]))
+    candidates.add(AddressRange(8, 1, 5), alike[2])
 
-    assert list(candidates.alike(alike[1])) == [Key(7, 0, 100), Key(7, 0, 102), Key(8, 1, 5)]
-    assert list(candidates.alike(b"different" + bytes(11))) == [Key(7, 0, 101)]
-    assert not list(candidates.alike(b"elsewhere" + bytes(11)))
+    assert list(candidates.matches(alike[1])) == [
+        AddressPath(7, 0, 100),
+        AddressPath(7, 0, 102),
+        AddressPath(8, 1, 5),
+    ]
+    assert list(candidates.matches(b"different" + bytes(11))) == [AddressPath(7, 0, 101)]
+    assert not list(candidates.matches(b"elsewhere" + bytes(11)))
     assert len(candidates) == 4
 
 
 def test_of_thousands_each_is_found() -> None:
     candidates = Candidates()
-    candidates.add(Window(0, 0, 0), hashes(0, 0, 3_000))
+    candidates.add(AddressRange(0, 0, 0), hashes(0, 0, 3_000))
 
-    found = [list(candidates.alike(hashes(0, index, 1))) for index in range(3_000)]
+    found = [list(candidates.matches(hashes(0, index, 1))) for index in range(3_000)]
 
-    assert found == [[Key(0, 0, index)] for index in range(3_000)]
+    assert found == [[AddressPath(0, 0, index)] for index in range(3_000)]
 
 
 def test_a_stranger_whose_hash_begins_like_one_of_ours_is_no_payment() -> None:
@@ -59,12 +63,12 @@ def test_a_stranger_whose_hash_begins_like_one_of_ours_is_no_payment() -> None:
     looking.read(block(dogecoin.p2pkh(hashes(0, 1, 1)[:8] + bytes(12)), dogecoin.p2sh(hashes(0, 1, 1)), b""))
 
     assert not looking.blocks
-    assert not looking.used
+    assert not looking.last_used
 
 
 def test_an_index_without_a_key_is_no_address_that_anybody_could_pay() -> None:
     looking = GapSearch(1)
-    looking.open(ACCOUNT, bytes(20), bytes(20))
+    looking.add_account(ACCOUNT, bytes(20), bytes(20))
 
     looking.read(block(dogecoin.p2pkh(bytes(20))))
 
@@ -94,8 +98,8 @@ def test_a_payment_moves_the_end_of_its_branch_on_so_that_the_gap_follows_it(
 
     looking.read(block(script(0, index)))
 
-    assert (looking.looked_at, looking.extended) == (looked_at, True)
-    assert looking.used == {(0, 0): index}
+    assert (looking.address_count, looking.extended) == (looked_at, True)
+    assert looking.last_used == {(0, 0): index}
 
 
 def test_the_account_key_s_own_address_is_looked_for_and_moves_nothing() -> None:
@@ -103,5 +107,5 @@ def test_the_account_key_s_own_address_is_looked_for_and_moves_nothing() -> None
 
     looking.read(block(ACCOUNT.address_script))
 
-    assert (looking.looked_at, looking.extended) == (7, False)
+    assert (looking.address_count, looking.extended) == (7, False)
     assert sorted(looking.blocks) == [1]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain.follower import Pruned
+from app.chain.block_reader import Pruned
 from app.chain.node import Node
 from app.chain.rpc import NodeAway, NodeWarmingUp
 from app.config import settings
@@ -94,16 +94,16 @@ async def test_a_node_whose_chain_has_less_work_now_is_waited_for_and_that_is_sa
         await harness.follow()
 
         assert (await height(harness), (await harness.balance()).available) == (top, doge(100))
-        assert harness.follower.lacks() == (
+        assert harness.follower.waits_for() == (
             f"the node is at block {top - 3} and the ledger at block {top}: the node has less work, and is waited for"
         )
         await harness.mine(3)
         assert (
             "the node follows another chain that has no more work than the ledger's"
-            in harness.follower.lacks()
+            in harness.follower.waits_for()
         )
         await harness.mine(1)
-        assert (harness.follower.lacks(), await height(harness)) == ("", top + 1)
+        assert (harness.follower.waits_for(), await height(harness)) == ("", top + 1)
 
 
 async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_all_goes_on(
@@ -120,14 +120,14 @@ async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_
             await harness.later()
             await harness.send()
 
-            assert f"the node is at block {read} and the ledger at block {top}" in harness.follower.lacks()
+            assert f"the node is at block {read} and the ledger at block {top}" in harness.follower.waits_for()
             assert (await height(harness), await harness.states(payment)) == (top, ["BROADCAST"])
         await net.do(lambda: net.node.read_on(top))
         await harness.later()
         await harness.send()
         await harness.mine(2)
 
-        assert (harness.follower.lacks(), await harness.states(payment)) == ("", ["CONFIRMED"])
+        assert (harness.follower.waits_for(), await harness.states(payment)) == ("", ["CONFIRMED"])
         await harness.audit()
 
 
@@ -194,7 +194,7 @@ async def test_a_ledger_that_is_above_what_a_node_has_pruned_is_followed_through
 
         await harness.mine(9)
 
-        assert (harness.follower.lacks(), (await harness.balance()).available) == ("", doge(100))
+        assert (harness.follower.waits_for(), (await harness.balance()).available) == ("", doge(100))
 
 
 async def test_what_the_node_has_forgotten_after_a_day_is_sent_again(place: Place) -> None:

@@ -183,7 +183,7 @@ def test_a_number_without_a_key_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("tweak", [b"\xff" * 32, dogecoin.CURVE_ORDER.to_bytes(32, "big")])
 def test_a_tweak_beyond_the_order_has_no_key(tweak: bytes) -> None:
     with pytest.raises(dogecoin.InvalidChild):
-        keys._sum(coincurve.PrivateKey(b"\1" * 32), tweak)
+        keys._add(coincurve.PrivateKey(b"\1" * 32), tweak)
 
 
 def test_reprs_show_no_secret_and_no_xpub() -> None:

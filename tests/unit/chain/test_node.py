@@ -16,7 +16,6 @@ async def test_the_chain_state_is_what_core_said(client: node.Node) -> None:
         height=0,
         hash=GENESIS,
         chainwork=2,
-        chain="regtest",
         initial_block_download=True,
         pruned=False,
         prune_height=None,
@@ -60,23 +59,6 @@ async def test_a_block_that_the_node_lacks_is_its_error_with_code_and_message(cl
         await client.blocks([GENESIS, bytes(32)])
 
     assert (raised.value.code, raised.value.message) == (-5, "Block not found")
-
-
-async def test_headers_are_known_off_the_best_chain_too(client: node.Node) -> None:
-    stale = header.internal("b331a3a8bc8efa7188f5de1534ee1cbb60ae056c57997100a26399e766b90c2a")
-
-    found, first = await client.header(stale), await client.header(GENESIS)
-
-    assert found is not None
-    assert (found.hash, found.height, found.confirmations) == (stale, 75, -1)
-    assert first is not None
-    assert (first.previous, first.chainwork) == (None, 2)
-
-
-async def test_an_unknown_header_is_none(client: node.Node, core: replay.Replay) -> None:
-    core.faults.append(replay.failing(-5, "Block not found"))
-
-    assert await client.header(bytes(32)) is None
 
 
 async def test_what_core_said_to_transactions_is_what_send_says(client: node.Node) -> None:

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.audit import run as run_audit
-from app.chain import follower, recovery
+from app.chain import block_reader, follower, recovery
 from app.chain.keys import Keyring
 from app.chain.node import ChainState, Node
-from app.chain.recovery import Reach, Recovery, RecoveryReport, Stopped
+from app.chain.recovery import Recovery, RecoveryReport, SearchScope, Stopped
 from app.chain.rpc import NodeAway
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
@@ -70,13 +70,19 @@ class Net:
         await following.close()
 
     async def recover(
-        self, number: int, gap: int, first: int = 0, *, tell: recovery.Tell = silent, node: Node | None = None
+        self,
+        number: int,
+        gap: int,
+        first: int = 0,
+        *,
+        tell: recovery.Progress = silent,
+        node: Node | None = None,
     ) -> RecoveryReport:
         """Recover `number` accounts into the test's database."""
         lease = Lease(self.engine, "follow", "recovery")
         recovering = Recovery(self.engine, node or self.node, scenario.RULES, self.seed, lease)
         try:
-            return await recovering.run(Reach(number, gap, first), tell)
+            return await recovering.run(SearchScope(number, gap, first), tell)
         finally:
             await recovering.close()
 
@@ -217,7 +223,7 @@ async def test_payments_at_the_end_of_each_gap_are_found_in_whatever_order_they_
 
     assert await balances(net.engine) == {1: (scenario.doge(1 + 2 + 3 + 10 + 11 + 12), 0)}
     assert await opened(net.engine) == {0: ("recovered-0", 20, 20), 1: ("recovered-1", 2_499, 2_499)}
-    assert report.looked_at == 2 * (1 + 2 * 1_000) + 2 * 1_999
+    assert report.addresses == 2 * (1 + 2 * 1_000) + 2 * 1_999
     await net.audit()
 
 
@@ -230,7 +236,7 @@ async def test_a_gap_smaller_than_a_hole_misses_what_comes_after_and_says_how_ma
     report = await net.recover(5, gap=29)
 
     assert await balances(net.engine) == {0: (scenario.doge(1), 0)}
-    assert (report.looked_at, report.deposits) == (5 * (1 + 2 * 29) + 1, 1)
+    assert (report.addresses, report.deposits) == (5 * (1 + 2 * 29) + 1, 1)
 
 
 async def test_a_hole_as_wide_as_the_gap_allows_is_crossed(net: Net) -> None:
@@ -286,7 +292,7 @@ async def test_a_recovery_that_is_killed_anywhere_leaves_nothing_and_starts_over
     class KilledError(Exception):
         pass
 
-    def kill_at(stage: str) -> recovery.Tell:
+    def kill_at(stage: str) -> recovery.Progress:
         def tell(at: str, done: int, total: int) -> None:
             stages.append(at)
             if at == stage:
@@ -457,7 +463,7 @@ async def test_an_account_that_is_opened_meanwhile_is_not_written_over(net: Net)
     assert not await custody(net.engine)
 
 
-async def recover_after(net: Net, opening: list[Any], tell: recovery.Tell) -> None:
+async def recover_after(net: Net, opening: list[Any], tell: recovery.Progress) -> None:
     """Recover, with what `tell` began being over before the writing begins."""
     heard = 0
 
@@ -488,7 +494,7 @@ async def test_a_running_kennel_is_left_alone(net: Net) -> None:
 @pytest.mark.parametrize("wrong", [(0, 1, 0), (1, 0, 0), (1, 1, -1), (1_000_000, 1_000, 0)])
 def test_a_reach_that_makes_no_sense_is_refused(wrong: tuple[int, int, int]) -> None:
     with pytest.raises(Stopped):
-        Reach(*wrong)
+        SearchScope(*wrong)
 
 
 async def test_a_height_above_the_tip_is_refused(net: Net) -> None:
@@ -502,7 +508,7 @@ async def test_a_pruned_node_is_refused(net: Net) -> None:
             return replace(await super().chain_state(), pruned=True, prune_height=40)
 
     async with Forgetful(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
-        with pytest.raises(follower.Pruned, match="needs a node with all of them"):
+        with pytest.raises(block_reader.Pruned, match="needs a node with all of them"):
             await net.recover(2, gap=20, first=39, node=node)
         await net.recover(2, gap=20, first=40, node=node)
 

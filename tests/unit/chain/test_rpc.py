@@ -187,7 +187,7 @@ async def test_those_who_ask_by_http_take_no_turn_of_the_programs_own(core: repl
 
     core.faults += [hang] * rpc.CALLERS_SLOTS.at_once
     url = f"http://user:pass%20word@127.0.0.1:{core.port}"
-    async with node.Node(url) as own, own.apart(rpc.CALLERS_SLOTS) as callers:
+    async with node.Node(url) as own, own.with_slots(rpc.CALLERS_SLOTS) as callers:
         waiting = [asyncio.create_task(callers.block_hash(0)) for _ in range(sum(rpc.CALLERS_SLOTS))]
         await full.wait()
 

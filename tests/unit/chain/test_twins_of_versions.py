@@ -255,12 +255,12 @@ async def test_a_payment_cannot_be_voided_while_the_node_holds_a_twin_of_the_ver
     await harness.forget_mempool()
     old, new = [one["raw"] for one in await harness.sent()]
     twin = await harness.signed_again(replace(payment, raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
-    assert not await harness.node.holds_same(new)
+    assert not await harness.node.mempool_spends(new)
     await clear(harness)
 
     await harness.call("sendrawtransaction", twin)
 
-    assert await harness.node.holds_same(new)
+    assert await harness.node.mempool_spends(new)
     await mine(harness, twin)
     assert (await now(harness, payment)).txid == txid(twin)
 

@@ -230,13 +230,13 @@ async def test_a_payment_whose_twin_waits_at_the_node_cannot_be_voided_and_does_
     payment = await harness.pay(await harness.stranger(), 40, kind="paytx")
     await harness.send()
     payment = await now(harness, payment)
-    assert not await harness.node.holds_same(payment.raw or b"")
+    assert not await harness.node.mempool_spends(payment.raw or b"")
     twin = await harness.signed_again(payment, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
 
     await harness.call("sendrawtransaction", twin)
 
-    assert not await harness.node.holds(payment.txid or b"")
-    assert await harness.node.holds_same(payment.raw or b"")
+    assert await harness.mempool() == [wire.parse_transaction(bytes.fromhex(twin)).txid[::-1].hex()]
+    assert await harness.node.mempool_spends(payment.raw or b"")
     [refusal] = await harness.node.send([payment.raw or b""])
     assert isinstance(refusal, NodeError)
     assert "txn-mempool-conflict" in str(refusal)

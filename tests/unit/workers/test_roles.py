@@ -11,7 +11,7 @@ from app.api import context
 from app.chain.node import Node
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
-from app.chain.sent_marker import SENT
+from app.chain.sent_marker import SENT_FILE
 from app.config import settings
 from app.domain import dogecoin, installation
 from app.domain.commands import Command
@@ -92,7 +92,7 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
     engine: AsyncEngine, tmp_path: Path
 ) -> None:
     """With the seed or without it: the file that remembers what was sent needs none."""
-    (tmp_path / SENT).write_text('{"highest_transaction": 7, "epoch": "another"}')
+    (tmp_path / SENT_FILE).write_text('{"highest_transaction": 7, "epoch": "another"}')
     read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain.sent_marker import DatabaseBehind, HighWater
+from app.chain.sent_marker import DatabaseBehind, SentMarker
 from app.cli import maintenance
 from app.db import Db
 from app.db.engine import open_engine
@@ -173,12 +173,12 @@ async def test_the_number_of_what_was_sent_never_falls_and_new_transactions_are_
 
     async with restored(server, harness, dump) as older:
         await go_on(older)
-        assert HighWater(harness.home / "sent.json").highest == 2
+        assert SentMarker(harness.home / "sent.json").highest == 2
         await older.pay(await harness.stranger(), 5)
         await older.send()
 
         assert [one["id"] > 2 for one in await older.sent()] == [True]
-        assert HighWater(harness.home / "sent.json").highest > 2
+        assert SentMarker(harness.home / "sent.json").highest > 2
 
 
 async def test_a_dump_from_after_a_restore_is_as_old_as_any(harness: ChainHarness, server: str) -> None:

@@ -1,0 +1,107 @@
+"""Reads blocks of the node's best chain, as the ledger sees them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from app.chain import header, wire
+from app.chain.node import Node
+from app.chain.rpc import NodeError, NodeTrouble
+from app.domain.blocks import Block, BlockOutput, Spend
+from app.domain.dogecoin import Outpoint
+from app.money import Koinu
+
+
+class UnreadableBlock(Exception):
+    """A block of the best chain cannot be read. It is never skipped: nothing is credited until it is read."""
+
+    def __init__(self, height: int, block_hash: bytes, reason: object) -> None:
+        block = f"Block {height} ({header.display(block_hash)})"
+        super().__init__(f"{block} cannot be read, and is never skipped: {reason}")
+
+
+class Pruned(NodeTrouble):
+    """The node has deleted blocks that are needed; the message is a sentence for the operator."""
+
+
+async def fetch(node: Node, first: int, count: int) -> list[Block]:
+    """Read up to `count` blocks of the node's best chain. A thread parses them, so that other tasks can run.
+
+    Raises Pruned where the node has deleted some of them, and UnreadableBlock.
+    """
+    hashes = await node.hashes(first, count)
+    try:
+        raws = await node.blocks(hashes)
+    except NodeError:
+        await check_pruned(node, first)
+        raise
+    return await asyncio.to_thread(_parse_all, first, hashes, raws)
+
+
+async def check_pruned(node: Node, first: int) -> None:
+    """Raise Pruned if the node has deleted the block at height `first`."""
+    lowest = await lowest_height(node)
+    if first < lowest:
+        raise Pruned(
+            f"The node is pruned and has blocks from {lowest} on only: {first} needs a node with all of them."
+        )
+
+
+async def lowest_height(node: Node) -> int:
+    """Return the height from which on the node has blocks: 0 unless it is pruned."""
+    state = await node.chain_state()
+    return state.prune_height or 0 if state.pruned else 0
+
+
+def is_linked(blocks: Sequence[Block], previous: bytes) -> bool:
+    """Say whether there are blocks that follow `previous` and one another.
+
+    They may not: the node may have switched chains between two answers.
+    """
+    for block in blocks:
+        if block.previous != previous:
+            return False
+        previous = block.hash
+    return bool(blocks)
+
+
+def _parse_all(first: int, hashes: Sequence[bytes], raws: Sequence[bytes]) -> list[Block]:
+    return [
+        _parse(height, block_hash, raw)
+        for height, (block_hash, raw) in enumerate(zip(hashes, raws, strict=True), first)
+    ]
+
+
+def _parse(height: int, block_hash: bytes, raw: bytes) -> Block:
+    try:
+        parsed = wire.parse_block(raw)
+    except header.Unreadable as error:
+        raise UnreadableBlock(height, block_hash, error) from error
+    if parsed.header.hash != block_hash:
+        raise UnreadableBlock(height, block_hash, "its header hashes to something else")
+    return Block(
+        height=height,
+        hash=parsed.header.hash,
+        previous=parsed.header.previous,
+        time=parsed.header.time,
+        work=header.work(parsed.header.bits),
+        outputs=[
+            BlockOutput(
+                Outpoint(transaction.txid, vout), output.script, Koinu(output.value), transaction.is_coinbase
+            )
+            for transaction in parsed.transactions
+            for vout, output in enumerate(transaction.outputs)
+        ],
+        spends=[
+            Spend(Outpoint(spent.txid, spent.vout), transaction.txid)
+            for transaction in parsed.transactions
+            if not transaction.is_coinbase
+            for spent in transaction.inputs
+        ],
+        bytes_of=lambda txid: _bytes_of(raw, txid),
+    )
+
+
+def _bytes_of(raw: bytes, txid: bytes) -> bytes:
+    return next(
+        transaction.raw for transaction in wire.parse_block(raw).transactions if transaction.txid == txid
+    )
