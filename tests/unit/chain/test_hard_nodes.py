@@ -120,7 +120,9 @@ async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_
             await harness.later()
             await harness.send()
 
-            assert f"the node is at block {read} and the ledger at block {top}" in harness.follower.waits_for()
+            assert (
+                f"the node is at block {read} and the ledger at block {top}" in harness.follower.waits_for()
+            )
             assert (await height(harness), await harness.states(payment)) == (top, ["BROADCAST"])
         await net.do(lambda: net.node.read_on(top))
         await harness.later()
