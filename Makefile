@@ -48,9 +48,11 @@ format: $(VENV)/dev
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-# What is made from the code: the catalog of events.
+# What is made from the code: the catalog of events, and the settings.
 docs: $(VENV)/run
 	$(BIN)/python -m app.cli.event_catalog > docs/events.md
+	$(BIN)/python -m app.cli.settings_catalog > docs/settings.md
+	$(BIN)/python -m app.cli.settings_catalog env > .env.example
 
 # The lock files hold hashes and name no index and no host.
 lock: $(VENV)/dev

@@ -21,8 +21,8 @@ from app.cli.demo import show as show_demo
 from app.cli.demo_tour import TourEnds
 from app.cli.maintenance import CannotBeDone
 from app.cli.ports import PortTaken
+from app.config import sources
 from app.config.settings import Settings
-from app.config.settings import read as read_settings
 from app.config.values import SettingsError
 from app.configured_node import NoNode
 from app.db.database import Database, DatabaseUnavailable
@@ -176,7 +176,7 @@ def show_seed(again: Again = False) -> None:
 
 def _settings() -> Settings:
     with _in_one_sentence():
-        settings = read_settings(os.environ)
+        settings = sources.read(os.environ)
     logs.configure(settings.log_level)
     return settings
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import context
 
 from app.cli import database as databases
-from app.config import settings
+from app.config import sources
 from app.db import migrate
 from app.db.database import Database, DatabaseUnavailable
 from app.db.embedded.programs import EmbeddedError
@@ -37,7 +37,7 @@ def from_the_command_line() -> None:
     if context.is_offline_mode():
         sys.exit("kennel: migrations read the database that they change: leave out --sql")
     try:
-        with databases.reached(settings.read(os.environ), beside=True) as database:
+        with databases.reached(sources.read(os.environ), beside=True) as database:
             asyncio.run(reach(database))
     except (DatabaseUnavailable, EmbeddedError) as error:
         sys.exit(f"kennel: {error}")

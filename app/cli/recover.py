@@ -226,7 +226,7 @@ def said(report: RecoveryReport, reach: SearchScope) -> str:
 
 async def _rename(database: Database, old: str, new: str, platform: str) -> None:
     if accounts.wrong(new):
-        raise Stopped(f"The new name is not {values.FOREIGN_ID}.")
+        raise Stopped(f"The new name is not {values.FOREIGN_ID_WORDS}.")
     if old == platform:
         raise Stopped(
             f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it."

@@ -1,4 +1,4 @@
-"""Where Kennel listens, and where it is served: hosts and ports that no webhook may go to, as far as the settings tell."""
+"""The hosts and ports of Kennel itself and of what serves it, as far as the settings tell: no webhook may go there."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,28 +7,29 @@ from urllib.parse import parse_qs, urlsplit
 from app.config.settings import Settings
 
 PORTS: Final = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
-"""What a URL means that names none."""
+"""The port of a URL that names none."""
 POSTGRESQL: Final = 5432
 
-Place = tuple[str, int]
+Address = tuple[str, int]
 
 
-def of(settings: Settings) -> frozenset[Place]:
-    """Return the listeners, the devnet's and the broker's among them, and the node, the database and the broker."""
+def of(settings: Settings) -> frozenset[Address]:
+    """Return where Kennel, the devnet and the demo's broker listen, and the node, the database and the broker."""
     devnet = () if settings.node_url else (settings.devnet_bind, settings.devnet_zmq_bind)
     binds = (settings.admin_bind, settings.public_bind, settings.broker_bind, *devnet)
     urls = [urlsplit(url) for url in (settings.node_url, settings.node_zmq, settings.mqtt_url) if url]
-    served = {(one.hostname or "", one.port or PORTS.get(one.scheme, 0)) for one in urls}
-    listening = {(bind.host, bind.port) for bind in binds if bind.port}
-    return frozenset(
-        place for place in listening | served | set(_database(settings.database_url)) if place[0]
-    )
+    addresses = {
+        *(bind.address for bind in binds if bind.port),
+        *((url.hostname or "", url.port or PORTS.get(url.scheme, 0)) for url in urls),
+        *_database(settings.database_url),
+    }
+    return frozenset(address for address in addresses if address[0])
 
 
-def _database(url: str | None) -> Iterator[Place]:
-    """An embedded one is reached by a socket only; there may be several, in the URL's place for one or in its query."""
+def _database(url: str | None) -> Iterator[Address]:
+    """Yield its hosts: the URL may have several, as its host or in its query. An embedded one has a socket only."""
     parts = urlsplit(url or "")
-    named = parse_qs(parts.query).get("host", [])
-    for host in ",".join([parts.netloc.rpartition("@")[2], *named]).split(","):
+    in_query = parse_qs(parts.query).get("host", [])
+    for host in ",".join([parts.netloc.rpartition("@")[2], *in_query]).split(","):
         name, _, port = host.rpartition(":")
         yield (name.strip("[]"), int(port)) if name and port.isdigit() else (host.strip("[]"), POSTGRESQL)

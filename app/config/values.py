@@ -1,35 +1,32 @@
-"""What the text of a setting may say, each rule with the words that complete `KENNEL_X must be ...`."""
+"""What a setting may say: each rule reads a value, and has the words that complete `KENNEL_X must be ...`."""
 
 import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from app.db.database_url import WrongUrl, parse
+from app.db.database_url import WrongUrl
+from app.db.database_url import parse as parse_database_url
 from app.domain import accounts, characters, outbox
 from app.events import mqtt_topics
 from app.events.address_filter import EVERYWHERE, Network
+from app.events.mqtt_topics import WrongTemplate
 
-PORTS = range(65_536)
-RETRIES = 50
-RETRY_SECONDS = range(1, 30 * 86_400 + 1)
-TYPES = 50
-NETWORKS = 50
-YES_OR_NO = {
-    "true": True,
-    "1": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-}
-HOSTS = 100
-FOREIGN_ID = "1 to 255 characters of one line without a slash"
+PORTS: Final = range(65_536)
+RETRIES: Final = 50
+RETRY_SECONDS: Final = range(1, 30 * 86_400 + 1)
+EVENT_TYPES: Final = 50
+NETWORKS: Final = 50
+HOSTS: Final = 100
+YES_OR_NO: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
+    ("false", "0", "no", "off"), False
+)
+FOREIGN_ID_WORDS: Final = "1 to 255 characters of one line without a slash"
+
+Value = TypeVar("Value")
 
 
 class SettingsError(Exception):
@@ -38,6 +35,23 @@ class SettingsError(Exception):
 
 class WrongValueError(ValueError):
     """What the value must be, in words that go on a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[Value]):
+    """What a value may be. `parse` raises WrongValueError, or any ValueError or LookupError that `words` explain."""
+
+    words: str
+    parse: Callable[[Any], Value]
+
+    def read(self, written: Any) -> Value:
+        """Return the value; raises WrongValueError."""
+        try:
+            return self.parse(written)
+        except (WrongValueError, WrongUrl, WrongTemplate) as wrong:
+            raise WrongValueError(str(wrong)) from None
+        except (ValueError, LookupError):
+            raise WrongValueError(self.words) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,162 +80,64 @@ class Bind:
             return False
 
 
-def bind(written: str) -> Bind:
-    """`host:port`, with `[]` around an IPv6 host; port 0 takes a free one."""
-    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", written, re.ASCII)
-    if found is None or int(found[2]) not in PORTS:
-        raise WrongValueError("host:port")
-    return Bind(found[1].strip("[]"), int(found[2]))
-
-
-def one_of(*words: str) -> Callable[[str], str]:
+def one_of(*words: str) -> Rule[str]:
     """One of the words, in any case."""
-
-    def parse(written: str) -> str:
-        if written.lower() not in words:
-            raise WrongValueError(f"one of {', '.join(words)}")
-        return written.lower()
-
-    return parse
+    return Rule(f"one of {', '.join(words)}", lambda written: words[words.index(written.lower())])
 
 
-def some_of(*words: str) -> Callable[[str], frozenset[str]]:
+def some_of(*words: str) -> Rule[frozenset[str]]:
     """One or more of the words, with commas between."""
 
     def parse(written: str) -> frozenset[str]:
-        chosen = frozenset(word.strip().lower() for word in written.split(",") if word.strip())
-        if not chosen or not chosen <= set(words):
-            raise WrongValueError(f"some of {','.join(words)}")
+        chosen = frozenset(words[words.index(part)] for part in _parts(written.lower()) if part)
+        _require(chosen)
         return chosen
 
-    return parse
+    return Rule(f"some of {','.join(words)}", parse)
 
 
-def hosts(written: str) -> frozenset[str]:
-    """Names of hosts with commas between, or `*` for all."""
-    names = frozenset(name.strip().lower() for name in written.split(",") if name.strip())
-    if len(names) > HOSTS or not all(re.fullmatch(r"\*|[\w.-]{1,255}", name, re.ASCII) for name in names):
-        raise WrongValueError(f"up to {HOSTS} names of hosts with commas between, without a port, or *")
-    return names
-
-
-def yes_or_no(written: str) -> bool:
-    """`true` or `false`, and what else people write for them."""
-    if written.lower() not in YES_OR_NO:
-        raise WrongValueError("true or false")
-    return YES_OR_NO[written.lower()]
-
-
-def networks(written: str) -> tuple[Network, ...]:
-    """`true` (all that there are), `false` (none), or networks such as `10.0.0.0/8` with commas between."""
-    if written.lower() in YES_OR_NO:
-        return EVERYWHERE if YES_OR_NO[written.lower()] else ()
-    try:
-        found = tuple(ipaddress.ip_network(part.strip()) for part in written.split(","))
-    except ValueError:
-        found = ()
-    if not 0 < len(found) <= NETWORKS:
-        raise WrongValueError("true, false, or networks such as 10.0.0.0/8,fd00::/8")
-    return found
-
-
-def whole(least: int, most: int) -> Callable[[str], int]:
+def whole(least: int, most: int) -> Rule[int]:
     """A whole number between the two, both included."""
 
-    def parse(written: str) -> int:
-        if re.fullmatch(r"\d{1,18}", written, re.ASCII) is None or not least <= int(written) <= most:
-            raise WrongValueError(f"a whole number from {least} to {most}")
+    def parse(written: Any) -> int:
+        _require(re.fullmatch(r"\d{1,18}", str(written), re.ASCII) and least <= int(written) <= most)
         return int(written)
 
-    return parse
+    return Rule(f"a whole number from {least} to {most}", parse)
 
 
-def seconds(least: float, most: float) -> Callable[[str], float]:
+def seconds(least: float, most: float) -> Rule[float]:
     """A time in seconds between the two, both included."""
 
     def parse(written: str) -> float:
-        try:
-            number = float(written)
-        except ValueError:
-            number = float("nan")
-        if not isfinite(number) or not least <= number <= most:
-            raise WrongValueError(f"a number of seconds from {least} to {most}")
+        number = float(written)
+        _require(least <= number <= most)  # which nan is not
         return number
 
-    return parse
+    return Rule(f"a number of seconds from {least} to {most}", parse)
 
 
-def retries(written: str) -> tuple[int, ...]:
-    """Seconds to wait before each further attempt; at most 50 of at most 30 days."""
-    parts = [part.strip() for part in written.split(",")]
-    numbers = tuple(int(part) for part in parts if re.fullmatch(r"\d{1,8}", part, re.ASCII))
-    if (
-        len(numbers) != len(parts)
-        or len(parts) > RETRIES
-        or any(number not in RETRY_SECONDS for number in numbers)
-    ):
-        raise WrongValueError(f"up to {RETRIES} whole numbers of seconds with commas between")
-    return numbers
-
-
-def text(longest: int) -> Callable[[str], str]:
+def text(longest: int) -> Rule[str]:
     """Any text of one line."""
 
     def parse(written: str) -> str:
-        if len(written) > longest or characters.forbidden(written):
-            raise WrongValueError(f"one line of at most {longest} characters")
+        _require(len(written) <= longest and not characters.forbidden(written))
         return written
 
-    return parse
+    return Rule(f"one line of at most {longest} characters", parse)
 
 
-def foreign_id(written: str) -> str:
-    """What may name an account (the API's limits)."""
-    if written and accounts.wrong(written):
-        raise WrongValueError(FOREIGN_ID)
-    return written
-
-
-def new_foreign_id(written: str) -> str:
-    """What an account may be opened as."""
-    refusal = accounts.reserved(foreign_id(written))
-    if refusal is not None:
-        raise WrongValueError(f"another name, because {refusal.facts['reason']}")
-    return written
-
-
-def url(*schemes: str) -> Callable[[str], str]:
+def url(*schemes: str) -> Rule[str]:
     """A URL of one of the schemes, with a host (or, for ipc, a path)."""
 
     def parse(written: str) -> str:
-        try:
-            parts = urlsplit(written)
-            whole_url = parts.port != 0 and bool(parts.hostname or (parts.scheme == "ipc" and parts.path))
-        except ValueError:
-            whole_url = False
-        if not whole_url or parts.scheme not in schemes or characters.forbidden(written) or " " in written:
-            raise WrongValueError(
-                f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
-            )
+        parts = urlsplit(written)
+        _require(parts.scheme in schemes and parts.port != 0)
+        _require(parts.hostname or (parts.scheme == "ipc" and parts.path))
+        _require(not characters.forbidden(written) and " " not in written)
         return written
 
-    return parse
-
-
-def base_url(written: str) -> str:
-    """A URL that paths are put behind."""
-    return url("http", "https")(written).rstrip("/")
-
-
-def database_url(written: str) -> str | None:
-    """`embedded` (None), or a PostgreSQL URL in any of its usual spellings."""
-    if written == "embedded":
-        return None
-    try:
-        parse(written)
-    except WrongUrl as wrong:
-        raise WrongValueError(str(wrong)) from None
-    return written
+    return Rule(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}", parse)
 
 
 def has_login(written: str) -> bool:
@@ -230,56 +146,108 @@ def has_login(written: str) -> bool:
     return bool(parts.username and parts.password)
 
 
-def types(written: Any) -> tuple[str, ...]:
-    """Event types and classes, in any case: a list in the file, or a single one."""
-    given = [written] if isinstance(written, str) else written
-    if not isinstance(given, list) or not 0 < len(given) <= TYPES:
-        raise WrongValueError("a list of event types")
-    if not all(isinstance(item, str) and re.fullmatch(r"[A-Za-z_]{1,64}", item) for item in given):
-        raise WrongValueError("a list of event types")
-    for item in given:
-        if not outbox.known(item.upper()):
-            known = ", ".join(sorted(outbox.TYPES))
-            raise WrongValueError(
-                f"ALL, classes as INV, or event types, of which there is no {item}: there are {known}"
-            )
-    return tuple(item.upper() for item in given)
+def limited(longest: int, rule: Rule[Value]) -> Rule[Value]:
+    """The same rule for a value of the file that must be text."""
 
-
-def said(longest: int, parse: Callable[[str], str]) -> Callable[[Any], str]:
-    """What `parse` says, of a value of the file that must be text."""
-
-    def check(written: Any) -> str:
+    def parse(written: Any) -> Value:
         if not isinstance(written, str) or len(written) > longest:
             raise WrongValueError(f"text of at most {longest} characters")
-        return parse(written)
+        return rule.read(written)
 
-    return check
-
-
-def number(least: int, most: int) -> Callable[[Any], int]:
-    """A whole number of the file between the two, both included."""
-
-    def parse(written: Any) -> int:
-        return whole(least, most)(str(written))
-
-    return parse
+    return Rule(rule.words, parse)
 
 
-def flag(written: Any) -> bool:
-    """True or false, in the file."""
-    return yes_or_no(str(written))
+def _require(condition: object) -> None:
+    if not condition:
+        raise ValueError
 
 
-def topic(written: str) -> str:
-    """A topic that can be published to, or the template of one."""
-    try:
-        mqtt_topics.check(written)
-    except mqtt_topics.WrongTemplate as wrong:
-        raise WrongValueError(str(wrong)) from None
+def _parts(written: str) -> list[str]:
+    return [part.strip() for part in written.split(",")]
+
+
+def _bind(written: str) -> Bind:
+    """Port 0 takes a free one."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", written, re.ASCII)
+    if match is None or int(match[2]) not in PORTS:
+        raise ValueError
+    return Bind(match[1].strip("[]"), int(match[2]))
+
+
+def _hosts(written: str) -> frozenset[str]:
+    names = frozenset(part.lower() for part in _parts(written) if part)
+    _require(len(names) <= HOSTS)
+    _require(all(re.fullmatch(r"\*|[\w.-]{1,255}", name, re.ASCII) for name in names))
+    return names
+
+
+def _networks(written: str) -> tuple[Network, ...]:
+    if written.lower() in YES_OR_NO:
+        return EVERYWHERE if YES_OR_NO[written.lower()] else ()
+    _require(written.count(",") < NETWORKS)
+    return tuple(ipaddress.ip_network(part) for part in _parts(written))
+
+
+def _retries(written: str) -> tuple[int, ...]:
+    parts = _parts(written)
+    _require(len(parts) <= RETRIES and all(re.fullmatch(r"\d{1,8}", part, re.ASCII) for part in parts))
+    _require(all(int(part) in RETRY_SECONDS for part in parts))
+    return tuple(int(part) for part in parts)
+
+
+def _foreign_id(written: str) -> str:
+    _require(not written or not accounts.wrong(written))
     return written
 
 
-def own_topic(written: str) -> str | None:
-    """A topic, or `off` (None)."""
-    return None if written.lower() == "off" else topic(written)
+def _new_foreign_id(written: str) -> str:
+    refusal = accounts.reserved(FOREIGN_ID.read(written))
+    if refusal is not None:
+        raise WrongValueError(f"another name, because {refusal.facts['reason']}")
+    return written
+
+
+def _database_url(written: str) -> str | None:
+    """`embedded` is None."""
+    if written == "embedded":
+        return None
+    parse_database_url(written)
+    return written
+
+
+def _event_types(written: Any) -> tuple[str, ...]:
+    """In any case: a list in the file, or a single one."""
+    names = [written] if isinstance(written, str) else written
+    _require(isinstance(names, list) and 0 < len(names) <= EVENT_TYPES)
+    _require(all(isinstance(name, str) and re.fullmatch(r"[A-Za-z_]{1,64}", name) for name in names))
+    for name in names:
+        if not outbox.known(name.upper()):
+            known = ", ".join(sorted(outbox.TYPES))
+            raise WrongValueError(
+                f"ALL, classes as INV, or event types, of which there is no {name}: there are {known}"
+            )
+    return tuple(name.upper() for name in names)
+
+
+def _topic(written: str) -> str:
+    mqtt_topics.check(written)
+    return written
+
+
+PATH: Final = Rule("a path", Path)
+BIND: Final = Rule("host:port", _bind)
+FLAG: Final = Rule("true or false", lambda written: YES_OR_NO[str(written).lower()])
+HOST_NAMES: Final = Rule(f"up to {HOSTS} names of hosts with commas between, without a port, or *", _hosts)
+ADDRESSES: Final = Rule("true, false, or networks such as 10.0.0.0/8,fd00::/8", _networks)
+RETRY_TIMES: Final = Rule(f"up to {RETRIES} whole numbers of seconds with commas between", _retries)
+FOREIGN_ID: Final = Rule(FOREIGN_ID_WORDS, _foreign_id)
+NEW_FOREIGN_ID: Final = Rule(FOREIGN_ID_WORDS, _new_foreign_id)
+BASE_URL: Final = Rule(
+    url("http", "https").words, lambda written: url("http", "https").read(written).rstrip("/")
+)
+DATABASE_URL: Final = Rule("the word embedded, or a URL that begins with postgresql://", _database_url)
+TYPES: Final = Rule("a list of event types", _event_types)
+TOPIC: Final = Rule("a topic without wildcards", _topic)
+TOPIC_OR_OFF: Final = Rule(
+    "a topic without wildcards, or off", lambda written: None if written.lower() == "off" else _topic(written)
+)

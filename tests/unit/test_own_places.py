@@ -1,4 +1,4 @@
-from app.config import own_addresses, settings
+from app.config import own_addresses, sources
 
 OF_THE_DEMO = {
     ("127.0.0.1", 8081),
@@ -17,9 +17,9 @@ def test_own_places_are_the_listeners_and_what_serves_kennel() -> None:
         "KENNEL_MQTT_URL": "mqtt://broker.example",
     }
 
-    found = own_addresses.of(settings.read(remote))
+    found = own_addresses.of(sources.read(remote))
 
-    assert own_addresses.of(settings.read({})) == OF_THE_DEMO
+    assert own_addresses.of(sources.read({})) == OF_THE_DEMO
     served = {("node.example", 22555), ("10.0.0.2", 28332), ("db.example", 5432), ("broker.example", 1883)}
     assert {(host.lower(), port) for host, port in found} == OF_THE_DEMO - {
         ("127.0.0.1", 18332),
@@ -29,7 +29,7 @@ def test_own_places_are_the_listeners_and_what_serves_kennel() -> None:
 
 def test_each_of_several_databases_is_one() -> None:
     found = own_addresses.of(
-        settings.read({"KENNEL_DATABASE_URL": "postgresql://u@one.example:5433,two.example/kennel"})
+        sources.read({"KENNEL_DATABASE_URL": "postgresql://u@one.example:5433,two.example/kennel"})
     )
 
     assert {("one.example", 5433), ("two.example", 5432)} <= found

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from app import run
-from app.config import settings
+from app.config import sources
 from app.db.database import Database, Shares
 
 ANYWHERE = {
@@ -21,7 +21,7 @@ ANYWHERE = {
 
 
 async def test_neither_listener_needs_the_connections_of_the_loops(database: str, tmp_path: Path) -> None:
-    read = settings.read({**ANYWHERE, "KENNEL_HOME": str(tmp_path)})
+    read = sources.read({**ANYWHERE, "KENNEL_HOME": str(tmp_path)})
     named = Database(database, connections=10)
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(run.running(read, named))

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain.block_reader import Pruned
 from app.chain.node import Node
 from app.chain.rpc import NodeAway, NodeWarmingUp
-from app.config import settings
+from app.config import sources
 from app.domain import blocks
 from app.domain.payments import Payment
 from app.runtime.loop import LoopHealth, ProcessHealth, WakeUp
@@ -223,7 +223,7 @@ async def test_whoever_asks_whether_the_follower_runs_hears_what_it_waits_for(pl
         await begun(harness)
         await harness.follower.close()
         await harness.back(3)
-        read = settings.read({"KENNEL_HOME": str(place.home), "KENNEL_NODE_URL": harness.url})
+        read = sources.read({"KENNEL_HOME": str(place.home), "KENNEL_NODE_URL": harness.url})
         shared = Shared(read, harness.engine, harness.node, "another")
         [loop] = await roles.follow(stack, shared)
         health = ProcessHealth()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.config import settings
+from app.config import sources
 from app.config.sections import EventBus, Logger, Queue
+from app.config.settings import VARIABLES
 from app.config.values import SettingsError
 from app.db import database_url
 from app.events.address_filter import EVERYWHERE
@@ -57,34 +58,32 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refusal(environ: dict[str, str]) -> str:
     with pytest.raises(SettingsError) as raised:
-        settings.read(environ)
+        sources.read(environ)
     return str(raised.value)
 
 
 def test_nothing_set_is_the_designs_defaults() -> None:
-    read = settings.read({"PATH": "/bin"})
+    read = sources.read({"PATH": "/bin"})
 
     assert (read.network, read.database_url, read.node_url) == ("regtest", None, None)
     assert (str(read.admin_bind), str(read.public_bind)) == ("127.0.0.1:8081", "127.0.0.1:8082")
     assert read.webhook_retries == (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     assert read.roles == {"http", "follow", "send", "relay"}
-    assert read == settings.read({f"KENNEL_{name.upper()}": "" for name in settings.VARIABLES})
+    assert read == sources.read({f"KENNEL_{name.upper()}": "" for name in VARIABLES})
 
 
 def test_the_example_lists_every_variable_in_order_with_its_default_and_a_line_about_it() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     shown = [line.split("=", 1) for line in lines if not line.startswith("#") and line]
 
-    expected = [
-        [f"KENNEL_{name.upper()}", field.metadata["default"]] for name, field in settings.VARIABLES.items()
-    ]
+    expected = [[f"KENNEL_{name.upper()}", field.metadata["default"]] for name, field in VARIABLES.items()]
     assert shown == expected
     assert all(lines[lines.index("=".join(pair)) - 1].startswith("# ") for pair in shown)
-    assert settings.read(dict(shown)) == settings.read({})
+    assert sources.read(dict(shown)) == sources.read({})
 
 
 def test_the_main_network_starts_when_its_variables_are_set() -> None:
-    read = settings.read(MAIN | {"KENNEL_ADMIN_BIND": "[::1]:0", "KENNEL_PUBLIC_URL": "https://pay.example/"})
+    read = sources.read(MAIN | {"KENNEL_ADMIN_BIND": "[::1]:0", "KENNEL_PUBLIC_URL": "https://pay.example/"})
 
     assert read.database_url == "postgresql://kennel:hush1@db/kennel"
     assert read.seed_passphrase == "hush3"
@@ -97,7 +96,7 @@ def test_the_main_network_does_not_start_without_each_of_its_variables(missing: 
 
 
 def test_the_main_network_may_have_the_embedded_database_by_its_name() -> None:
-    assert settings.read(MAIN | {"KENNEL_DATABASE_URL": "embedded"}).database_url is None
+    assert sources.read(MAIN | {"KENNEL_DATABASE_URL": "embedded"}).database_url is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_the_main_network_may_have_the_embedded_database_by_its_name() -> None:
     ],
 )
 def test_a_database_url_has_any_usual_spelling(url: str) -> None:
-    found = database_url.parse(settings.read({"KENNEL_DATABASE_URL": url}).database_url or "")
+    found = database_url.parse(sources.read({"KENNEL_DATABASE_URL": url}).database_url or "")
 
     assert (found.hosts, found.user, found.password, found.database) == ((("h", 5),), "a", "b", "d")
     assert found.driver["dsn"] == "postgresql://?sslmode=require"
@@ -165,7 +164,7 @@ def test_an_admin_api_that_others_can_reach_needs_a_token() -> None:
     for bind in ("0.0.0.0:8081", "[::]:8081", "shop.example:8081"):
         assert "KENNEL_ADMIN_TOKEN" in refusal({"KENNEL_ADMIN_BIND": bind})
         assert (
-            settings.read({"KENNEL_ADMIN_BIND": bind, "KENNEL_ADMIN_TOKEN": "t" * 16}).admin_token == "t" * 16
+            sources.read({"KENNEL_ADMIN_BIND": bind, "KENNEL_ADMIN_TOKEN": "t" * 16}).admin_token == "t" * 16
         )
 
 
@@ -173,7 +172,7 @@ def test_a_token_that_others_can_guess_is_refused_where_they_can_try() -> None:
     short = {"KENNEL_ADMIN_TOKEN": "t" * 15}
 
     assert "16 characters or more" in refusal(short | {"KENNEL_ADMIN_BIND": "0.0.0.0:8081"})
-    assert settings.read(short).admin_token == "t" * 15
+    assert sources.read(short).admin_token == "t" * 15
 
 
 @pytest.mark.parametrize("network", ["main", "test"])
@@ -181,11 +180,11 @@ def test_no_admin_api_is_open_where_coins_are_real(network: str) -> None:
     real = MAIN | {"KENNEL_NETWORK": network, "KENNEL_ADMIN_TOKEN": ""}
 
     assert "KENNEL_ADMIN_TOKEN must be set" in refusal(real)
-    assert settings.read(real | {"KENNEL_ROLES": "follow,send,relay"}).admin_token is None
+    assert sources.read(real | {"KENNEL_ROLES": "follow,send,relay"}).admin_token is None
 
 
 def test_names_of_hosts_come_with_commas_between() -> None:
-    assert settings.read({"KENNEL_ALLOWED_HOSTS": "Pay.example, kennel"}).allowed_hosts == frozenset(
+    assert sources.read({"KENNEL_ALLOWED_HOSTS": "Pay.example, kennel"}).allowed_hosts == frozenset(
         ("pay.example", "kennel")
     )
     for wrong in ("http://pay.example", "pay.example:8082", "a b", "*.example"):
@@ -197,7 +196,7 @@ def test_the_passphrase_comes_from_a_file_but_not_from_two_places(tmp_path: Path
     path.write_text("correct horse\n")
     named = {"KENNEL_SEED_PASSPHRASE_FILE": str(path)}
 
-    assert settings.read(named).seed_passphrase == "correct horse"
+    assert sources.read(named).seed_passphrase == "correct horse"
     assert "both" in refusal(named | {"KENNEL_SEED_PASSPHRASE": "x"})
     path.write_text("\n")
     assert "empty" in refusal(named)
@@ -208,7 +207,7 @@ def test_no_secret_is_in_a_repr_or_in_a_refusal(tmp_path: Path) -> None:
     path.write_text(GIGAWALLET)
     secrets = MAIN | {"KENNEL_ADMIN_TOKEN": "hush6"}
 
-    assert "hush" not in repr(settings.read(secrets, path))
+    assert "hush" not in repr(sources.read(secrets, path))
     for variable in ("DATABASE_URL", "NODE_URL", "MQTT_URL", "ADMIN_TOKEN", "SEED_PASSPHRASE"):
         assert "hush" not in refusal({f"KENNEL_{variable}": "ftp://u:hush\x01@h"})
 
@@ -216,7 +215,7 @@ def test_no_secret_is_in_a_repr_or_in_a_refusal(tmp_path: Path) -> None:
 def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_wins(tmp_path: Path) -> None:
     (tmp_path / "kennel.toml").write_text(GIGAWALLET)
 
-    read = settings.read({"KENNEL_CONFIRMATIONS": "3"})
+    read = sources.read({"KENNEL_CONFIRMATIONS": "3"})
 
     shop, everything = read.callbacks
     assert (shop.name, shop.path, shop.types, shop.hmacsecret) == (
@@ -226,18 +225,18 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
         "hush4",
     )
     assert (everything.types, everything.hmacsecret) == (("ALL",), None)
-    assert read.queues == (Queue("Accounts", "account", ("ACC", "PAYMENT")),)
+    assert read.queues == (Queue("Accounts", "account", types=("ACC", "PAYMENT")),)
     assert read.loggers == (Logger("events", "/var/log/events.log"),)
     assert (read.mqtt_url, read.mqtt_client_id) == ("mqtt://us%20er:hush5%2F%40@broker:1883", "shop")
     assert (read.confirmations, read.webhook_retries, read.webhook_allow_private) == (3, (1, 2), EVERYWHERE)
-    assert settings.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
+    assert sources.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
 
 
 def test_a_callback_may_be_of_one_account_and_say_what_it_is_for(tmp_path: Path) -> None:
     named = 'foreign_id = "山田\u3000太郎 👨\u200d👧"\ndescription = "orders of the old\u200f shop"'
     (tmp_path / "kennel.toml").write_text(f'[callbacks.a]\npath = "http://x"\n{named}\n')
 
-    [callback] = settings.read({}).callbacks
+    [callback] = sources.read({}).callbacks
 
     assert (callback.foreign_id, callback.description) == (
         "山田\u3000太郎 👨\u200d👧",
@@ -252,7 +251,7 @@ path = "a.log"
 types = ["all", "SYS", "net", "Acc", "INV", "PAYMENT", "deposit", "payment_sent", "INV_CREATED"]
 """)
 
-    [logger] = settings.read({}).loggers
+    [logger] = sources.read({}).loggers
 
     assert logger.types[4:] == ("INV", "PAYMENT", "DEPOSIT", "PAYMENT_SENT", "INV_CREATED")
 
@@ -283,7 +282,7 @@ bus = "shop"
 region = "eu-central-1"
 """)
 
-    read = settings.read({"KENNEL_MQTT_CA": "/etc/other.pem"})
+    read = sources.read({"KENNEL_MQTT_CA": "/etc/other.pem"})
 
     assert read.mqtt_url == "mqtts://shop:@broker:8884"
     assert (str(read.mqtt_ca), str(read.mqtt_cert), str(read.mqtt_key)) == (
@@ -292,8 +291,10 @@ region = "eu-central-1"
         "/etc/shop.key",
     )
     assert (read.mqtt_protocol, read.mqtt_topic) == ("5", None)
-    assert read.queues == (Queue("one", "shop/{class}/{type}/{foreign_id}", ("INV",), "one", 2, retain=True),)
-    assert read.loggers == (Logger("one", "one.log", ("ALL",), "one", 1, 2),)
+    assert read.queues == (
+        Queue("one", "shop/{class}/{type}/{foreign_id}", 2, retain=True, types=("INV",), foreign_id="one"),
+    )
+    assert read.loggers == (Logger("one", "one.log", 1, 2, foreign_id="one"),)
     assert read.event_buses == (EventBus("one", "shop", region="eu-central-1"),)
 
 
@@ -348,7 +349,7 @@ def test_a_wrong_file_is_one_sentence_that_names_the_place(tmp_path: Path, file:
     path.write_text(file)
 
     with pytest.raises(SettingsError) as raised:
-        settings.read({}, path)
+        sources.read({}, path)
 
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -356,7 +357,7 @@ def test_a_wrong_file_is_one_sentence_that_names_the_place(tmp_path: Path, file:
 
 def test_an_auth_that_is_required_needs_a_token() -> None:
     with pytest.raises(SettingsError, match="KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required"):
-        settings.read({"KENNEL_AUTH": "required"})
+        sources.read({"KENNEL_AUTH": "required"})
 
 
 def test_webhooks_may_go_to_the_networks_that_are_named() -> None:
@@ -367,4 +368,4 @@ def test_webhooks_may_go_to_the_networks_that_are_named() -> None:
     }
 
     for text, networks in written.items():
-        assert settings.read({"KENNEL_WEBHOOK_ALLOW_PRIVATE": text}).webhook_allow_private == networks
+        assert sources.read({"KENNEL_WEBHOOK_ALLOW_PRIVATE": text}).webhook_allow_private == networks

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import settings
+from app.config import sources
 from app.config.values import SettingsError
 from app.db import database_url
 from app.db.database_url import KeepAlive, WrongUrl
@@ -74,7 +74,7 @@ def test_of_several_hosts_the_one_that_can_be_written_to_is_taken() -> None:
 )
 def test_what_cannot_be_kept_is_named_in_a_sentence(query: str, sentence: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        settings.read({"KENNEL_DATABASE_URL": f"postgresql://me:hush@db/shop?{query}"})
+        sources.read({"KENNEL_DATABASE_URL": f"postgresql://me:hush@db/shop?{query}"})
 
     assert str(refused.value).startswith("KENNEL_DATABASE_URL must be a URL ")
     assert sentence in str(refused.value)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import settings
+from app.config import sources
 from app.config.sections import EventBus
 from app.config.values import SettingsError
 from app.domain.outbox import Event
@@ -165,7 +165,7 @@ def test_without_the_extra_a_configuration_that_names_it_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "botocore", None)
-    read = replace(settings.read({}), event_buses=(EventBus("shop", "bus"),))
+    read = replace(sources.read({}), event_buses=(EventBus("shop", "bus"),))
 
     with pytest.raises(
         SettingsError, match=r"^\[eventbridge.shop\] cannot be used: .*make eventbridge installs it\.$"

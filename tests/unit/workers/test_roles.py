@@ -12,7 +12,7 @@ from app.chain.node import Node
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
 from app.chain.sent_marker import SENT_FILE
-from app.config import settings
+from app.config import sources
 from app.domain import dogecoin, installation
 from app.domain.commands import Command
 from app.group_commit import GroupCommit
@@ -48,7 +48,7 @@ def files(folder: Path) -> list[Path]:
 async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the_clocks_go_on(
     engine: AsyncEngine, tmp_path: Path
 ) -> None:
-    read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
+    read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     health = ProcessHealth()
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
         shared = Shared(read, engine, node, "one")
@@ -73,9 +73,7 @@ async def test_without_its_own_seed_the_sender_stops_and_nothing_is_made_and_the
     if words is not None:
         SeedFile(tmp_path / "seed.json", dogecoin.REGTEST, Cost(1 << 14, 1)).create("", words=words)
     before = files(tmp_path)
-    read = settings.read(
-        {"KENNEL_HOME": str(tmp_path), "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1"}
-    )
+    read = sources.read({"KENNEL_HOME": str(tmp_path), "KENNEL_NODE_URL": "http://user:password@127.0.0.1:1"})
     health = ProcessHealth()
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
@@ -93,7 +91,7 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
 ) -> None:
     """With the seed or without it: the file that remembers what was sent needs none."""
     (tmp_path / SENT_FILE).write_text('{"highest_transaction": 7, "epoch": "another"}')
-    read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
+    read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
         await roles.send(stack, Shared(read, engine, node, "one"))
@@ -105,7 +103,7 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
 async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(
     engine: AsyncEngine, tmp_path: Path
 ) -> None:
-    read = settings.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
+    read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     async with Node(read.node_url or "") as node:
         shared = Shared(read, engine, node, "one")
         terms = context.Terms(confirmations=6, token=str)

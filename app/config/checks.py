@@ -1,0 +1,72 @@
+"""What the settings ask of one another, each rule with its sentence."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from app.config import values
+from app.config.settings import Settings
+
+TOKEN_CHARACTERS: Final = 16
+"""The fewest of a token that others can try to guess."""
+EMBEDDED_CONNECTIONS: Final = 80
+"""Of the 100 that PostgreSQL allows: commands beside Kennel need some, and PostgreSQL reserves three."""
+
+
+def faults(settings: Settings, named: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each thing that is wrong; `named` are the settings that are not left to their default."""
+    yield from _database(settings, named)
+    yield from _node(settings)
+    yield from _admin_api(settings)
+    yield from _mqtt(settings)
+    paths = [logger.path for logger in settings.loggers]
+    if len(set(paths)) < len(paths):
+        yield "Two of [loggers] have the same path."
+
+
+def _database(settings: Settings, named: Collection[str]) -> Iterator[str]:
+    if settings.network == "main" and "database_url" not in named:
+        yield "KENNEL_DATABASE_URL must be set on main (the word embedded is allowed)."
+    if settings.database_url is None and settings.database_connections > EMBEDDED_CONNECTIONS:
+        yield f"KENNEL_DATABASE_CONNECTIONS must be at most {EMBEDDED_CONNECTIONS} with the embedded database."
+
+
+def _node(settings: Settings) -> Iterator[str]:
+    url, cookie = settings.node_url, settings.node_cookie
+    if url is None and settings.network != "regtest":
+        yield f"KENNEL_NODE_URL must be set on {settings.network}."
+    if url is None and settings.node_zmq is not None:
+        yield "KENNEL_NODE_ZMQ is set but KENNEL_NODE_URL is not."
+    if url is None and cookie is not None:
+        yield "KENNEL_NODE_COOKIE is set but KENNEL_NODE_URL is not."
+    if url is not None and cookie is None and not values.has_login(url):
+        yield "KENNEL_NODE_URL must be like http://user:password@host:port, or KENNEL_NODE_COOKIE must be set."
+
+
+def _admin_api(settings: Settings) -> Iterator[str]:
+    """Nobody but its owner may use it."""
+    bind, token = settings.admin_bind, settings.admin_token
+    if token is None and not bind.loopback:
+        yield f"KENNEL_ADMIN_TOKEN must be set while KENNEL_ADMIN_BIND is {bind}, which is not loopback."
+    if token is None and settings.network != "regtest" and "http" in settings.roles:
+        yield (
+            f"KENNEL_ADMIN_TOKEN must be set on {settings.network}: "
+            "without it, what can reach the admin API can pay."
+        )
+    if token is not None and len(token) < TOKEN_CHARACTERS and not bind.loopback:
+        yield (
+            f"KENNEL_ADMIN_TOKEN must have {TOKEN_CHARACTERS} characters or more: "
+            f"KENNEL_ADMIN_BIND {bind} is not loopback."
+        )
+    if token is None and settings.auth == "required":
+        yield "KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required."
+
+
+def _mqtt(settings: Settings) -> Iterator[str]:
+    if not (settings.mqtt_url or "").startswith("mqtts:"):
+        for name in ("mqtt_ca", "mqtt_cert", "mqtt_key"):
+            if getattr(settings, name) is not None:
+                yield f"KENNEL_{name.upper()} is set but KENNEL_MQTT_URL is not an mqtts:// URL."
+    if settings.mqtt_key is not None and settings.mqtt_cert is None:
+        yield "KENNEL_MQTT_KEY is set but KENNEL_MQTT_CERT is not."
+    if settings.mqtt_url is not None and settings.mqtt_topic is None and not settings.queues:
+        yield "KENNEL_MQTT_TOPIC is off and there is no [mqtt.queues.NAME]: nothing would be published."
