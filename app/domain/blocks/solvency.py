@@ -69,10 +69,9 @@ async def cover(db: Db, platform: str) -> Koinu | Refusal:
 
 async def _post(db: Db, payer: Owner, amount: Koinu, number: int) -> None:
     lines = (Posting(payer.id, Bucket.AVAILABLE, -amount), Posting(CLAWBACK, Bucket.AVAILABLE, amount))
-    [posted] = await ledger.post(db, [Entry("COVER", (COVER, str(number)), f"cover:{number}", lines)])
+    entry = Entry("COVER", (COVER, str(number)), f"cover:{number}", lines)
+    flow = Flow("out" if amount > 0 else "in", COVER, "", Koinu(abs(amount)))
+    [posted] = await outbox.post_and_emit(db, [entry], [outbox.account_payment(payer, flow)], [payer])
     if not isinstance(posted, Posted):
         raise AssertionError(posted)  # noqa: TRY004  both balances are locked: the books are wrong, not a type
-    flow = Flow("out" if amount > 0 else "in", COVER, "", Koinu(abs(amount)))
-    balance = next(line.balance for line in posted.lines if line.posting.account == payer.id)
-    told = [outbox.account_payment(payer, flow), outbox.balance_change(payer, balance)]
-    await outbox.emit(db, [*told, *turned(posted.lines)])
+    await outbox.emit(db, turned(posted.lines))

@@ -24,6 +24,7 @@ from app.domain.outbox.payload import (
     of_account,
     of_nobody,
 )
+from app.domain.outbox.posting import balance_changes, post_and_emit
 from app.domain.outbox.types import TYPES, WEBHOOK_DISABLED, WEBHOOK_TEST, UnknownType, known
 from app.domain.outbox.writing import (
     BATCH,
@@ -61,6 +62,7 @@ __all__ = [
     "account_payment",
     "advance",
     "balance_change",
+    "balance_changes",
     "begin",
     "check",
     "class_of",
@@ -77,6 +79,7 @@ __all__ = [
     "of_nobody",
     "page",
     "position_before",
+    "post_and_emit",
     "read",
     "save_sequences",
     "sequence",

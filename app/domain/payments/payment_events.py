@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.domain import ledger, outbox
+from app.domain import outbox
 from app.domain.outbox import Flow, OutboxEvent
 from app.domain.payments.payment import Payment, payment_event
 from app.money import show
@@ -42,11 +42,3 @@ def refund_returned(payment: "Payment") -> OutboxEvent:
         "reversed": not payment.is_returned,
     }
     return outbox.of_account(payment.owner, "INV_REFUND_RETURNED", message)
-
-
-def balance_changes(given: Sequence["Payment"], outcomes: Sequence[ledger.Outcome]) -> list[OutboxEvent]:
-    """Tell each account's balance after all that was posted: once per account."""
-    owners = {payment.owner.id: payment.owner for payment in given}
-    lines = [line for outcome in outcomes if isinstance(outcome, ledger.Posted) for line in outcome.lines]
-    last = {line.posting.account: line.balance for line in lines if line.posting.account in owners}
-    return [outbox.balance_change(owners[account], balance) for account, balance in sorted(last.items())]

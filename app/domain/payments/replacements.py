@@ -15,7 +15,7 @@ from app.db.tables import payment_outputs, transaction_inputs, transactions
 from app.db.tables import payments as payment_rows
 from app.domain import ledger, outbox
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import payment_events, repricing, signing_queue, spendable_coins
+from app.domain.payments import repricing, signing_queue, spendable_coins
 from app.domain.payments.broadcast import AFTER_REASON
 from app.domain.payments.coin_selection import Spendable
 from app.domain.payments.fee_bumps import Stuck
@@ -125,11 +125,10 @@ async def store(db: Db, given: Sequence[Replacement]) -> None:
     await _reprice(db, [now for _, now in pairs])
     await signing_queue.move_change(db, [one.signed for one in given])
     entries = [entry for was, now in pairs if (entry := repricing.set_aside(was, now)) is not None]
-    outcomes = await ledger.post(db, entries)
+    events = [payment_event(now, "PAYMENT_REPLACED") for _, now in pairs]
+    outcomes = await outbox.post_and_emit(db, entries, events, [now.owner for _, now in pairs])
     if not all(isinstance(outcome, ledger.Posted) for outcome in outcomes):
         raise PaymentTaken  # the money went elsewhere meanwhile
-    told = [payment_event(now, "PAYMENT_REPLACED") for _, now in pairs]
-    await outbox.emit(db, [*told, *payment_events.balance_changes([now for _, now in pairs], outcomes)])
 
 
 async def _plan(db: Db, rows: Sequence[Row], carried: Sequence[Payment]) -> Plan:

@@ -83,9 +83,9 @@ async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
     if outputs:
         await bulk.insert(db, payment_outputs, outputs)
     made = await load(db, payments.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
-    outcomes = await ledger.post(db, [_set_aside(payment) for payment in made])
-    told = [fact for payment in made for fact in payment_events.requested(payment)]
-    await outbox.emit(db, [*told, *payment_events.balance_changes(made, outcomes)])
+    entries = [_set_aside(payment) for payment in made]
+    events = [event for payment in made for event in payment_events.requested(payment)]
+    await outbox.post_and_emit(db, entries, events, [payment.owner for payment in made])
     return made
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import accounts, addresses, chain_state, coins, payment_outputs, transactions
 from app.db.tables import payments as payment_rows
-from app.domain import ledger, outbox
+from app.domain import outbox
 from app.domain.payments import coin_selection, fees, payment_events, payouts, repricing, spendable_coins
 from app.domain.payments.coin_selection import Choice
 from app.domain.payments.payment import Payment, unsent
@@ -147,9 +147,8 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
         if was.reserved != now.reserved
     ]
     entries += [payment.give_back("failed", payment.reserved) for payment in ended]
-    outcomes = await ledger.post(db, entries)
-    told = payment_events.ended(ended, "PAYMENT_FAILED")
-    await outbox.emit(db, [*told, *payment_events.balance_changes([*carried, *ended], outcomes)])
+    events = payment_events.ended(ended, "PAYMENT_FAILED")
+    await outbox.post_and_emit(db, entries, events, [payment.owner for payment in [*carried, *ended]])
 
 
 async def _store_signed(db: Db, drafts: Sequence[Draft], carried: Sequence[Payment]) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from app.db import Db, bulk
 from app.db.tables import STATEMENT_NOW, transactions
 from app.db.tables import payments as payment_rows
-from app.domain import batch, ledger, outbox
+from app.domain import batch, outbox
 from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.payments import broadcast, payment_events, payouts, versions
@@ -168,9 +168,9 @@ async def _write(db: Db, changed: Sequence[Payment]) -> None:
         stopped = sa.update(transactions).where(sa.or_(transactions.c.id == sa.any_(firsts), again))
         await db.execute(stopped.values(sends=False))
     await payouts.suspend_payouts(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
-    outcomes = await ledger.post(db, [payment.give_back("voided", payment.reserved) for payment in over])
-    told = payment_events.ended(over, "PAYMENT_VOIDED")
-    await outbox.emit(db, [*told, *payment_events.balance_changes(over, outcomes)])
+    entries = [payment.give_back("voided", payment.reserved) for payment in over]
+    events = payment_events.ended(over, "PAYMENT_VOIDED")
+    await outbox.post_and_emit(db, entries, events, [payment.owner for payment in over])
 
 
 AT_ONCE: Final = 50

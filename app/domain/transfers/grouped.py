@@ -23,7 +23,7 @@ from app.domain.owner import Owner
 from app.domain.refusals import Refusal
 from app.domain.transfers import making, transfer
 from app.domain.transfers.transfer import Transfer
-from app.money import DOGE, DOGE_DECIMALS, Koinu, show
+from app.money import DOGE_DECIMALS, Koinu, show
 
 
 class TransferSides(NamedTuple):
@@ -47,11 +47,6 @@ class Movement:
     told: tuple[TransferSides, ...]
     alone: bool = False
 
-    @property
-    def owners(self) -> tuple[Owner, ...]:
-        """Whose balance it may move."""
-        return tuple(telling.owner for telling in self.told)
-
 
 async def post_movements(db: Db, movements: Sequence[Movement]) -> list[Refusal | None]:
     """Post the movements in order and tell of them; returns which were refused.
@@ -69,7 +64,9 @@ async def post_movements(db: Db, movements: Sequence[Movement]) -> list[Refusal 
         if not isinstance(outcome, Failed)
     ]
     events = [event for movement, lines in made for event in _told(movement, lines)]
-    await outbox.emit(db, [*events, *_balances(made)])
+    owners = [telling.owner for movement, _ in made for telling in movement.told]
+    balances = outbox.balance_changes(owners, [line for _, lines in made for line in lines])
+    await outbox.emit(db, [*events, *balances])
     return refused
 
 
@@ -103,14 +100,6 @@ def _balance(asset: Asset, balance: Balance | None) -> dict[str, dict[str, str]]
         if balance is None
         else {"balance": {bucket.value: asset.show(balance.of(bucket)) for bucket in Bucket}}
     )
-
-
-def _balances(made: Sequence[tuple[Movement, Sequence[AppliedPosting]]]) -> list[OutboxEvent]:
-    """Tell each account's Dogecoin after all of them, once."""
-    owners = {owner.id: owner for movement, _ in made for owner in movement.owners}
-    lines = [line for _, lines in made for line in lines if line.posting.asset == DOGE]
-    last = {line.posting.account: line.balance for line in lines}
-    return [outbox.balance_change(owners[account], balance) for account, balance in sorted(last.items())]
 
 
 Available = dict[int, int]
@@ -160,20 +149,13 @@ def decide(left: Available, move: Move) -> Refusal | None:
 
 async def post_moves(db: Db, moves: Sequence[Move]) -> list[Transfer]:
     """Post the moves, which were decided on under their balances' locks, and tell of them."""
+    entries = [move.entry for move in moves]
+    events = [event for move in moves for event in move.facts]
+    owners = [owner for move in moves for owner in (move.payer, move.payee)]
     made: list[Posted] = []
-    for outcome in await ledger.post(db, [move.entry for move in moves]):
+    for outcome in await outbox.post_and_emit(db, entries, events, owners):
         if not isinstance(outcome, Posted):
             raise outcome if isinstance(outcome, Refusal) else AssertionError(outcome)
         made.append(outcome)
-    await outbox.emit(
-        db, [*(event for move in moves for event in move.facts), *_balance_changes(moves, made)]
-    )
-    names = {owner.id: owner.foreign_id for move in moves for owner in (move.payer, move.payee)}
+    names = {owner.id: owner.foreign_id for owner in owners}
     return [transfer.made(posted, names, DOGE_DECIMALS) for posted in made]
-
-
-def _balance_changes(moves: Sequence[Move], made: Sequence[Posted]) -> list[OutboxEvent]:
-    """Tell each account's balance after all of them: once per account."""
-    owners = {owner.id: owner for move in moves for owner in (move.payer, move.payee)}
-    last = {line.posting.account: line.balance for posted in made for line in posted.lines}
-    return [outbox.balance_change(owners[account], balance) for account, balance in sorted(last.items())]
