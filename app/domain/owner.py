@@ -1,8 +1,9 @@
 """The owner of what a rule is about: an account as others name it, and the refusals where there is none or it is closed."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from app.domain.refusals import Conflict, NotFound
+from app.domain.refusals import Conflict, NotFound, Refusal
 
 
 class NoSuchAccount(NotFound):
@@ -20,3 +21,11 @@ class Owner(NamedTuple):
     foreign_id: str
     address: str
     open: bool = True
+
+
+def find_open(owners: Mapping[str, Owner], foreign_id: str, field: str) -> Owner | Refusal:
+    """Return the owner of that name, or refuse: there is none, or it is closed; the request has the name in `field`."""
+    owner = owners.get(foreign_id)
+    if owner is None:
+        return NoSuchAccount(foreign_id=foreign_id, field=field)
+    return owner if owner.open else AccountClosed(foreign_id=foreign_id, field=field)

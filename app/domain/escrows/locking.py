@@ -12,7 +12,7 @@ from app.domain.escrows import escrow as escrows
 from app.domain.escrows.escrow import Escrow
 from app.domain.holds import AVAILABLE, HELD, Hold, NoSuchHold
 from app.domain.ledger import Asset, Given, NoSuchAsset, Posting
-from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.owner import Owner, find_open
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import Movement
 
@@ -169,11 +169,9 @@ def _agreed(new: NewEscrow, owners: Mapping[str, Owner], known: Mapping[str, Ass
 
 
 def _side(name: str, field: str, owners: Mapping[str, Owner]) -> Owner:
-    owner = owners.get(name)
-    if owner is None:
-        raise NoSuchAccount(foreign_id=name, field=field)
-    if not owner.open:
-        raise AccountClosed(foreign_id=name, field=field)
+    owner = find_open(owners, name, field)
+    if isinstance(owner, Refusal):
+        raise owner
     return owner
 
 

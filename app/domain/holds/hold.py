@@ -14,7 +14,7 @@ from app.db.tables import assets as asset_rows
 from app.domain import accounts, batch, ledger, pages, transfers
 from app.domain.commands import Command
 from app.domain.ledger import Asset, Bucket, Entry, Given, NoSuchAsset, Posting
-from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.owner import Owner, find_open
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, NotFound, Refusal
 from app.domain.transfers import Movement, TransferSides
@@ -117,8 +117,7 @@ async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
     now: datetime = (await db.execute(sa.select(NOW))).scalar_one()
     ids = await bulk.new_ids(db, holds, len(wanted))
     decided = [
-        _new(number, new, (owners.get(new.foreign_id), known.get(new.asset)), now)
-        for number, new in zip(ids, wanted, strict=True)
+        _new(number, new, owners, known.get(new.asset), now) for number, new in zip(ids, wanted, strict=True)
     ]
     accepted = batch.accepted(decided)
     refusals = await transfers.post_movements(db, [_set_aside(hold) for hold in accepted])
@@ -202,13 +201,11 @@ def of(row: Row) -> Hold:
 
 
 def _new(
-    number: int, new: NewHold, found: tuple[Owner | None, Asset | None], now: datetime
+    number: int, new: NewHold, owners: Mapping[str, Owner], asset: Asset | None, now: datetime
 ) -> Hold | Refusal:
-    owner, asset = found
-    if owner is None:
-        return NoSuchAccount(foreign_id=new.foreign_id, field="foreign_id")
-    if not owner.open:
-        return AccountClosed(foreign_id=new.foreign_id, field="foreign_id")
+    owner = find_open(owners, new.foreign_id, "foreign_id")
+    if isinstance(owner, Refusal):
+        return owner
     if asset is None:
         return NoSuchAsset(code=new.asset)
     amount = ledger.read(asset, new.amount)

@@ -1,6 +1,6 @@
 """How holds end, in whole or in part: released, captured by an account, or expired."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,7 @@ from app.domain.commands import Command
 from app.domain.holds import hold as holds
 from app.domain.holds.hold import Hold, NoSuchHold
 from app.domain.ledger import Given
-from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.owner import Owner, find_open
 from app.domain.refusals import Invalid, Refusal
 from app.domain.transfers import Movement
 
@@ -75,7 +75,7 @@ async def capture(db: Db, orders: Sequence[Capture]) -> list[Hold | Refusal]:
         orders,
         locked,
         lambda order: order.hold,
-        lambda order, hold: _capture(order, hold, payees.get(order.to), time),
+        lambda order, hold: _capture(order, hold, payees, time),
     )
     return batch.outcomes(decided, await _post(db, batch.accepted(decided)))
 
@@ -104,17 +104,16 @@ def _release(order: Release, hold: Hold | None, time: datetime | None) -> HoldSt
 
 
 def _capture(
-    order: Capture, hold: Hold | None, payee: Owner | None, time: datetime | None
+    order: Capture, hold: Hold | None, payees: Mapping[str, Owner], time: datetime | None
 ) -> HoldStep | Refusal:
     if hold is None:
         return NoSuchHold(id=order.hold, field="id")
     amount = hold.over(time) or hold.part(order.amount)
     if isinstance(amount, Refusal):
         return amount
-    if payee is None:
-        return NoSuchAccount(foreign_id=order.to, field="to")
-    if not payee.open:
-        return AccountClosed(foreign_id=order.to, field="to")
+    payee = find_open(payees, order.to, "to")
+    if isinstance(payee, Refusal):
+        return payee
     if payee.id == hold.owner.id:
         return OwnHold(foreign_id=order.to, field="to")
     after, entry = hold.taken(amount, payee)
