@@ -36,7 +36,7 @@ TEND_SECONDS: Final = 0.5
 PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
-LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relaying}
+LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relay}
 NODE_ANSWER_SECONDS: Final = 10.0
 """How long a caller is kept waiting for the node, its turn to ask included."""
 

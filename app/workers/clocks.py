@@ -1,42 +1,56 @@
-"""The clocks: loops that end what has run out of time, start the payouts that are due, and seal old entries."""
+"""The clocks: what ends at its time, payouts that are due, seals over old entries, and the clean-up."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import blocks, holds, invoices, ledger, payments
+from app.db import Db
+from app.domain import blocks, idempotency, invoices, ledger, payments
 from app.domain.blocks import Tip
 from app.domain.dogecoin import Network
 from app.domain.ledger import SafeHorizon
 from app.domain.payments import payouts
+from app.domain.webhooks import retention
 from app.runtime.lease import Lease
 
+Step = Callable[[], Awaitable[bool]]
+"""What a loop repeats: it says whether it moved anything."""
 STILL_SECONDS: Final = 10
-"""A chain whose tip stood for so long is not being caught up with."""
+"""The follower is not catching up when the tip has stood for so long."""
 
 
-class Expiry:
-    """Any number may run: what one holds, the others leave. `woken` is called when something was told."""
+def in_batches(
+    engine: AsyncEngine, work: Callable[[Db], Awaitable[int]], committed: Callable[[], None]
+) -> Step:
+    """Return a step that does one batch of `work` in a transaction, and calls `committed` if there was any.
 
-    def __init__(
-        self, engine: AsyncEngine, woken: Callable[[], None], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._engine = engine
-        self._woken = woken
+    Any number of processes may run it: `work` passes over rows that another transaction has locked.
+    """
+
+    async def step() -> bool:
+        async with engine.begin() as db:
+            count = await work(db)
+        if count:
+            committed()
+        return count > 0
+
+    return step
+
+
+class InvoiceExpiry:
+    """Expires invoices; it watches the tip, because the clock counts only while the chain stands still."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._tip: Tip | None = None
         self._since = clock()
 
-    async def step(self) -> bool:
-        """Expire a batch; says whether there was anything."""
-        async with self._engine.begin() as db:
-            ended = await invoices.expire(db, still=self._still(await blocks.tip(db)))
-        if ended:
-            self._woken()
-        return ended > 0
+    async def expire(self, db: Db) -> int:
+        """Expire a batch; returns how many."""
+        return await invoices.expire(db, still=self._still(await blocks.tip(db)))
 
     def _still(self, tip: Tip | None) -> bool:
         if tip != self._tip:
@@ -44,24 +58,8 @@ class Expiry:
         return self._clock() - self._since >= STILL_SECONDS
 
 
-class HoldExpiry:
-    """Any number may run: what one holds, the others leave. `woken` is called when something was told."""
-
-    def __init__(self, engine: AsyncEngine, woken: Callable[[], None]) -> None:
-        self._engine = engine
-        self._woken = woken
-
-    async def step(self) -> bool:
-        """Expire a batch; says whether there was anything."""
-        async with self._engine.begin() as db:
-            ended = await holds.expire(db)
-        if ended:
-            self._woken()
-        return ended > 0
-
-
 class Payouts:
-    """Any number may run: what one has asked for, the others find gone. `committed` is called when something was asked for."""
+    """Starts payouts. Any number of processes may: a payout takes the money, so the others find none."""
 
     def __init__(self, engine: AsyncEngine, network: Network, committed: Callable[[], None]) -> None:
         self._engine = engine
@@ -70,7 +68,7 @@ class Payouts:
         self._after = -1
 
     async def step(self) -> bool:
-        """Look at one window; False once the last was looked at, or while payments are paused."""
+        """Look at one window of accounts; False after the last window, or while payments are paused."""
         async with self._engine.connect() as db:
             if await payments.reason(db) is not None:
                 return False
@@ -84,7 +82,7 @@ class Payouts:
 
 
 class Sealing:
-    """One at a time by lease, which only saves work: two make the same seals."""
+    """Seals old entries. The lease only saves work: two processes would make the same seals."""
 
     def __init__(
         self,
@@ -102,7 +100,7 @@ class Sealing:
         self._since = clock()
 
     async def step(self) -> bool:
-        """Look at where the entries end; once that is old, and all that ran then is over, seal up to there."""
+        """Note the last entry; seal up to it once it is old, and every transaction of that time has ended."""
         if not await self._lease.held():
             return False
         async with self._engine.begin() as db:
@@ -117,5 +115,23 @@ class Sealing:
         return sealed
 
     async def close(self) -> None:
-        """Let another go on."""
+        """Let another process go on."""
         await self._lease.release()
+
+
+def tidying(engine: AsyncEngine, age: timedelta, sinks: Sequence[str]) -> Step:
+    """Return a step that deletes old idempotency keys, rows of deleted endpoints, and old events.
+
+    An event is old after `age`, once each of the `sinks` was told; an `age` of zero keeps all.
+    """
+
+    async def step() -> bool:
+        async with engine.begin() as db:
+            moved = await idempotency.forget_old(db) > 0
+            moved = await retention.sweep(db) or moved
+        if not age:
+            return moved
+        async with engine.begin() as db:
+            return await retention.delete_expired(db, age, await retention.told_up_to(db, sinks)) or moved
+
+    return step

@@ -1,6 +1,5 @@
-"""The loops of each role: `follow` keeps up with the chain, `send` holds the seed, `relay` tells what happened."""
+"""The loops of each role: `follow` follows the chain, `send` signs and sends, `relay` tells events."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -26,11 +25,11 @@ from app.chain.sent_marker import SENT_FILE, DatabaseBehind, NotRemembered, Sent
 from app.chain.signer import Signer
 from app.config import own_addresses
 from app.config.settings import Settings
-from app.domain import dogecoin, idempotency
+from app.domain import dogecoin, holds
 from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
-from app.domain.webhooks import Callback, retention
+from app.domain.webhooks import Callback
 from app.events import address_filter, webhooks
 from app.events.address_filter import Guard
 from app.events.http_post import Poster
@@ -38,14 +37,14 @@ from app.events.sequencer import Sequencer
 from app.events.sequencer import prepare as prepare_sequencer
 from app.events.sink_runner import Sink, SinkRunner
 from app.runtime.lease import Lease
-from app.runtime.loop import Loop, WakeUp
-from app.workers import sinks
-from app.workers.clocks import Expiry, HoldExpiry, Payouts, Sealing
+from app.runtime.loop import Errors, Loop, WakeUp
+from app.workers import clocks, sinks
+from app.workers.clocks import InvoiceExpiry, Payouts, Sealing, Step
 
 DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
 CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
 NO_SEED: Final = (PassphraseMissing, SeedFileMissing, OtherSeed)
-"""Why a process signs nothing, and does all else."""
+"""With one of these a process signs nothing, and does everything else."""
 NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, ReorgTooDeep, BeforeTheStart, BooksDisagree)
 POOL_SECONDS: Final = 5.0
 SEND_SECONDS: Final = 0.2
@@ -54,17 +53,14 @@ PAYOUT_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
 SEAL_SECONDS: Final = 5.0
 RELAY_SECONDS: Final = 0.2
-"""How often is looked for what another process wrote; what this one wrote wakes the loop."""
+"""How often a loop looks for what another process wrote; what this process writes wakes it."""
 RESOLVERS: Final = 32
-"""Threads that look names up: those of dead hosts take their time."""
+"""Threads that look host names up: those of dead hosts take long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the roles share: the settings, the database, the node, and the bells between the loops.
-
-    `holder` names this process in leases.
-    """
+    """What the roles share. `holder` names this process in leases; then come the wake-ups of the loops."""
 
     settings: Settings
     engine: AsyncEngine
@@ -77,24 +73,24 @@ class Shared:
     payments: WakeUp = field(default_factory=WakeUp)
 
     def committed(self) -> None:
-        """Wake whoever may have something to do after payments were asked for, changed or called off."""
+        """Wake the loops that have work after payments were requested, changed or voided."""
         self.relay.wake()
         self.send.wake()
 
     def performed(self, command: Command[Any, Any]) -> None:
-        """Wake whoever may have something to do after requests were committed: not the sender for what pays nobody."""
+        """Wake the loops that have work after requests of the command were committed."""
         if command.pays:
             self.committed()
         else:
             self.relay.wake()
 
     def sent(self) -> None:
-        """Wake whoever waits for payments to be signed or sent."""
+        """Wake the loops and requests that wait until payments are signed or sent."""
         self.relay.wake()
         self.payments.wake()
 
     def lease(self, name: str) -> Lease:
-        """Return this process's hand on the lease `name`."""
+        """Return the lease `name`, for this process."""
         return Lease(self.engine, name, self.holder)
 
 
@@ -112,27 +108,17 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
 
 
 async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
-    """Return what signs and sends, and the clocks; without the seed only these, and why the rest stands still."""
-    settings, network = shared.settings, dogecoin.network_by_name(shared.settings.network)
-    paying_out = Payouts(shared.engine, network, shared.committed)
-    abandoned = AbandonedPayments(shared.engine, shared.node, shared.committed)
-    clocks = [
-        Loop("abandoned", abandoned.step, WakeUp(), EXPIRY_SECONDS, CHAIN_TROUBLE),
-        Loop("payouts", paying_out.step, WakeUp(), PAYOUT_SECONDS, DATABASE_TROUBLE),
-        Loop(
-            "expiry",
-            Expiry(shared.engine, shared.relay.wake).step,
-            WakeUp(),
-            EXPIRY_SECONDS,
-            DATABASE_TROUBLE,
-        ),
-        Loop(
-            "holds",
-            HoldExpiry(shared.engine, shared.relay.wake).step,
-            WakeUp(),
-            EXPIRY_SECONDS,
-            DATABASE_TROUBLE,
-        ),
+    """Return the sender and the clocks; without the seed a loop that says so in place of the sender."""
+    engine, settings = shared.engine, shared.settings
+    network = dogecoin.network_by_name(settings.network)
+    abandoned = AbandonedPayments(engine, shared.node, shared.committed)
+    expire_invoices = clocks.in_batches(engine, InvoiceExpiry().expire, shared.relay.wake)
+    expire_holds = clocks.in_batches(engine, holds.expire, shared.relay.wake)
+    timed = [
+        _clock("abandoned", abandoned.step, EXPIRY_SECONDS, CHAIN_TROUBLE),
+        _clock("payouts", Payouts(engine, network, shared.committed).step, PAYOUT_SECONDS),
+        _clock("expiry", expire_invoices, EXPIRY_SECONDS),
+        _clock("holds", expire_holds, EXPIRY_SECONDS),
     ]
     try:
         signing = await _signing(stack, shared, network)
@@ -140,7 +126,12 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         if (settings.home / SENT_FILE).exists():  # otherwise this process has never sent, and knows nothing
             await _compare(shared)
         signing = [Loop("send", partial(_stopped_by, refusal), WakeUp(), SEND_SECONDS, (), NO_SEED)]
-    return [*signing, *clocks]
+    return [*signing, *timed]
+
+
+def _clock(name: str, step: Step, seconds: float, survives: Errors = DATABASE_TROUBLE) -> Loop:
+    """Return a loop that only the time wakes."""
+    return Loop(name, step, WakeUp(), seconds, survives)
 
 
 async def _stopped_by(refusal: SeedRefused) -> bool:
@@ -148,12 +139,12 @@ async def _stopped_by(refusal: SeedRefused) -> bool:
 
 
 async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> list[Loop]:
-    """Open the seed, or make it on the very first start, and return what keeps account keys ready, and the sender."""
+    """Open the seed, or make it at the first start; return the key pool and the sender, which need it."""
     settings = shared.settings
     if settings.seed_passphrase is None and network != dogecoin.REGTEST:
         raise PassphraseMissing(
-            "KENNEL_SEED_PASSPHRASE is not set: nothing is signed, and no keys for new accounts are made, until Kennel is "
-            "started with it"
+            "KENNEL_SEED_PASSPHRASE is not set: nothing is signed, and no keys for new accounts are made, "
+            "until Kennel is started with it"
         )
     seed_file = SeedFile(settings.home / "seed.json", network)
     passphrase = settings.seed_passphrase or ""
@@ -174,51 +165,50 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
 
 
 async def _compare(shared: Shared) -> None:
-    """Know whether the database is behind before the first address is given out; the sender says it where it stands."""
+    """Note whether the database is behind before an address is given out. The sender reports it later."""
     if await shared.lease("send").held():
         with suppress(DatabaseBehind, NotRemembered):
             await restore_check.compare(shared.engine, SentMarker(shared.settings.home / SENT_FILE))
 
 
-async def relaying(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
-    """Return what numbers events, what tells them, and what forgets old keys."""
+async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
+    """Return the sequencer, the webhooks and the sinks, the sealing, and the clean-up."""
     settings = shared.settings
     callbacks = [
         Callback(
-            name=one.name,
-            url=one.path,
-            types=one.types,
-            secret=one.hmacsecret or "",
-            legacy_base64_message=one.legacy_base64_message,
-            foreign_id=one.foreign_id,
-            description=one.description,
+            name=callback.name,
+            url=callback.path,
+            types=callback.types,
+            secret=callback.hmacsecret or "",
+            legacy_base64_message=callback.legacy_base64_message,
+            foreign_id=callback.foreign_id,
+            description=callback.description,
         )
-        for one in settings.callbacks
+        for callback in settings.callbacks
     ]
-    told = sinks.of(settings)
-    await prepare_sequencer(shared.engine, callbacks, told)
-    hooks, wake_ups = WakeUp(), [WakeUp() for _ in told]
-    sequencer = Sequencer(shared.engine, shared.holder, partial(_ring, hooks, *wake_ups, shared.streams))
+    all_sinks = sinks.of(settings)
+    await prepare_sequencer(shared.engine, callbacks, all_sinks)
+    hooks, wake_ups = WakeUp(), [WakeUp() for _ in all_sinks]
+    sequencer = Sequencer(shared.engine, shared.holder, partial(_wake_all, hooks, *wake_ups, shared.streams))
     stack.push_async_callback(sequencer.close)
-    loops = [
+    age = timedelta(days=settings.event_retention_days)
+    tidy = clocks.tidying(shared.engine, age, [sink.name for sink in all_sinks])
+    return [
         Loop("sequencer", sequencer.step, shared.relay, RELAY_SECONDS, DATABASE_TROUBLE),
         Loop("webhooks", _webhooks(stack, shared, hooks), hooks, RELAY_SECONDS, DATABASE_TROUBLE),
-        Loop("seals", _sealing(stack, shared), WakeUp(), SEAL_SECONDS, DATABASE_TROUBLE),
-        Loop("tidy", _tidy(shared, [sink.name for sink in told]), WakeUp(), TIDY_SECONDS, DATABASE_TROUBLE),
-    ]
-    return [
-        *loops,
-        *(_telling(stack, shared, sink, wake_up) for sink, wake_up in zip(told, wake_ups, strict=True)),
+        _clock("seals", _sealing(stack, shared), SEAL_SECONDS),
+        _clock("tidy", tidy, TIDY_SECONDS),
+        *(_sink(stack, shared, sink, wake_up) for sink, wake_up in zip(all_sinks, wake_ups, strict=True)),
     ]
 
 
-def _telling(stack: AsyncExitStack, shared: Shared, sink: Sink, wake_up: WakeUp) -> Loop:
-    telling = SinkRunner(shared.engine, sink, shared.holder)
-    stack.push_async_callback(telling.close)
-    return Loop(sink.name, telling.step, wake_up, RELAY_SECONDS, DATABASE_TROUBLE, waits_for=telling.trouble)
+def _sink(stack: AsyncExitStack, shared: Shared, sink: Sink, wake_up: WakeUp) -> Loop:
+    runner = SinkRunner(shared.engine, sink, shared.holder)
+    stack.push_async_callback(runner.close)
+    return Loop(sink.name, runner.step, wake_up, RELAY_SECONDS, DATABASE_TROUBLE, waits_for=runner.trouble)
 
 
-def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Callable[[], Awaitable[bool]]:
+def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Step:
     threads = stack.enter_context(ThreadPoolExecutor(RESOLVERS, "resolver"))
     guard = Guard(shared.settings.webhook_allow_private, own_addresses.of(shared.settings))
     poster = Poster(address_filter.resolver(threads), guard=guard)
@@ -230,35 +220,19 @@ def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Callabl
     return hooks.step
 
 
-def _sealing(stack: AsyncExitStack, shared: Shared) -> Callable[[], Awaitable[bool]]:
+def _sealing(stack: AsyncExitStack, shared: Shared) -> Step:
     sealing = Sealing(shared.engine, shared.lease("seals"))
     stack.push_async_callback(sealing.close)
     return sealing.step
 
 
-def _ring(*wake_ups: WakeUp) -> None:
+def _wake_all(*wake_ups: WakeUp) -> None:
     for wake_up in wake_ups:
         wake_up.wake()
 
 
-def _tidy(shared: Shared, places: Sequence[str]) -> Callable[[], Awaitable[bool]]:
-    """Forget old keys, and old events that were told in all `places`."""
-    age = timedelta(days=shared.settings.event_retention_days)
-
-    async def step() -> bool:
-        async with shared.engine.begin() as db:
-            moved = await idempotency.forget_old(db) > 0
-            moved = await retention.sweep(db) or moved
-        if not age:
-            return moved
-        async with shared.engine.begin() as db:
-            return await retention.delete_expired(db, age, await retention.told_up_to(db, places)) or moved
-
-    return step
-
-
 async def _birth_height(node: Node) -> int | None:
-    """Return the tip's height, or None where the node does not answer: then a recovery begins at the first block."""
+    """Return the tip's height; None if the node does not answer: recoveries then begin at the first block."""
     try:
         return (await node.chain_state()).height
     except (NodeTrouble, NodeError):

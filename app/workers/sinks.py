@@ -13,8 +13,8 @@ MEGABYTE: Final = 1_000_000
 
 
 def of(settings: Settings) -> list[Sink]:
-    """Return them all, each under the name of its section; SettingsError where one could never take anything."""
-    return [*_mqtt(settings), *_logs(settings), *_buses(settings)]
+    """Return the sinks, each named as its section. Raises SettingsError for one that can never work."""
+    return [*_mqtt(settings), *_files(settings), *_buses(settings)]
 
 
 def _mqtt(settings: Settings) -> list[Sink]:
@@ -29,20 +29,20 @@ def _mqtt(settings: Settings) -> list[Sink]:
     broker = mqtt_sink.parse(settings.mqtt_url, settings.mqtt_client_id, settings.mqtt_protocol, certificates)
     try:
         broker.context()
-    except Uncertified as wrong:
-        raise SettingsError(str(wrong)) from None
+    except Uncertified as error:
+        raise SettingsError(str(error)) from None
     return [mqtt_sink.sink(broker, [*own, *queues])]
 
 
-def _logs(settings: Settings) -> list[Sink]:
+def _files(settings: Settings) -> list[Sink]:
     return [
         file_sink.sink(
-            f"loggers.{one.name}",
-            file_sink.File(Path(one.path), one.megabytes * MEGABYTE, one.files),
-            one.types,
-            one.foreign_id,
+            f"loggers.{logger.name}",
+            file_sink.File(Path(logger.path), logger.megabytes * MEGABYTE, logger.files),
+            logger.types,
+            logger.foreign_id,
         )
-        for one in settings.loggers
+        for logger in settings.loggers
     ]
 
 
@@ -50,14 +50,14 @@ def _buses(settings: Settings) -> list[Sink]:
     try:
         return [
             eventbridge_sink.sink(
-                f"eventbridge.{one.name}",
-                eventbridge_sink.Bus(one.bus, one.region, one.endpoint),
-                one.types,
-                one.foreign_id,
+                f"eventbridge.{bus.name}",
+                eventbridge_sink.Bus(bus.bus, bus.region, bus.endpoint),
+                bus.types,
+                bus.foreign_id,
             )
-            for one in settings.event_buses
+            for bus in settings.event_buses
         ]
-    except eventbridge_sink.NotInstalled as missing:
+    except eventbridge_sink.NotInstalled as error:
         raise SettingsError(
-            f"[eventbridge.{settings.event_buses[0].name}] cannot be used: {missing.__doc__}"
+            f"[eventbridge.{settings.event_buses[0].name}] cannot be used: {error.__doc__}"
         ) from None

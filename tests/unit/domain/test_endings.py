@@ -25,7 +25,7 @@ from app.domain.invoices import (
 )
 from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
-from app.workers.clocks import STILL_SECONDS, Expiry
+from app.workers.clocks import STILL_SECONDS, InvoiceExpiry, in_batches
 from tests import scenario
 from tests.scenario import Chain, accepted, balance, doge, item, shown, told
 
@@ -127,14 +127,14 @@ async def test_the_clock_decides_once_the_chain_stands_still(engine: AsyncEngine
     await overdue(engine)
     chain = await Chain(engine).start()
     now, woken = [0.0], []
-    clock = Expiry(engine, lambda: woken.append(1), clock=lambda: now[0])
+    step = in_batches(engine, InvoiceExpiry(lambda: now[0]).expire, lambda: woken.append(1))
     moved = []
 
     for seconds, block in ((0, True), (STILL_SECONDS, True), (STILL_SECONDS, False), (1, False)):
         now[0] += seconds
         if block:
             await chain.mine()
-        moved.append(await clock.step())
+        moved.append(await step())
 
     assert moved == [False, False, True, False]
     assert woken == [1]
