@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, ConfigDict, Field
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app import money
 from app.api import cursors, fast_route, idempotency_keys, parameters, request_body, responses
 from app.api.context import Given, Reading
-from app.api.fields import GivenIn, KoinuIn, KoinuOut, Label, Link, ShownOut, Text
+from app.api.fields import GivenIn, KoinuIn, KoinuOut, KoinuShown, Label, Link, ShownOut, Text
 from app.domain import accounts, ledger
 from app.domain.dogecoin import Network
 
@@ -78,7 +78,7 @@ class AccountView(responses.View):
     id: str
     foreign_id: str
     payout_address: str
-    payout_threshold: KoinuOut
+    payout_threshold: KoinuShown
     payout_frequency: str
     name: str
     state: str
@@ -87,13 +87,13 @@ class AccountView(responses.View):
     vendor_icon: str
     vendor_address: str
     vendor_url: str
-    accept_unconfirmed_below: KoinuOut
+    accept_unconfirmed_below: KoinuShown
     batch: bool
 
     @classmethod
-    def of(cls, account: accounts.Account) -> "AccountView":
-        """Show `account`; its id on the wire is the address of its key."""
-        return cls(**_fields(account))
+    def of(cls, account: accounts.Account, **more: Any) -> Self:
+        """Show it as events do."""
+        return cls(**accounts.account_shown(account), **more)
 
 
 class BalanceView(responses.View):
@@ -154,11 +154,6 @@ class AccountPage(cursors.Page[ListedAccount]):
     """A page of accounts, oldest first."""
 
 
-def _fields(account: accounts.Account) -> dict[str, Any]:
-    shown = {name: getattr(account, name) for name in AccountView.model_fields if name != "id"}
-    return {"id": account.address, **shown}
-
-
 Fields = Annotated[AccountFields, request_body.of(AccountFields)]
 
 
@@ -215,6 +210,6 @@ async def list_accounts(db: Reading, request: cursors.ById) -> Response:
     holdings = await ledger.of_accounts(db, [account.id for account in page.items])
 
     def listed(account: accounts.Account) -> ListedAccount:
-        return ListedAccount(**_fields(account), balances=BalanceList.of(holdings[account.id]).items)
+        return ListedAccount.of(account, balances=BalanceList.of(holdings[account.id]).items)
 
     return responses.show(AccountPage.of(page, listed, cursors.IDS))

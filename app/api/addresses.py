@@ -1,16 +1,15 @@
 """Deposit addresses over HTTP, and what came to an account."""
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
-from pydantic import ConfigDict
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.context import Given, Reading
 from app.api.qr import PNG_RESPONSE, ColourText, payment_uri
 from app.domain import accounts, blocks
-from app.domain.accounts import Address, AddressCursor, addresses
+from app.domain.accounts import AddressCursor, addresses
 from app.domain.blocks import Arrival, DepositCursor
 from app.domain.pages import PageRequest
 
@@ -32,7 +31,7 @@ ByTime = Annotated[PageRequest[DepositCursor], Depends(DEPOSITS.request)]
 class WantedAddress(request_body.Body):
     """`fresh` asks for a new address also where nothing has come to the last one."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"fresh": True}]})
+    model_config = request_body.examples({}, {"fresh": True})
 
     fresh: bool = False
 
@@ -59,11 +58,6 @@ class AddressView(responses.View):
     used: bool
     created: responses.Time
 
-    @classmethod
-    def of(cls, address: Address) -> "AddressView":
-        """Show an address."""
-        return cls(**{name: getattr(address, name) for name in cls.model_fields})
-
 
 class AddressPage(cursors.Page[AddressView]):
     """A page of addresses, in the order of their key indices."""
@@ -85,13 +79,9 @@ class DepositView(responses.View):
     @classmethod
     def of(cls, arrival: Arrival) -> "DepositView":
         """Show a deposit, its txid as explorers do."""
-        names = ("address", "amount", "confirmations", "required_confirmations", "state", "created")
-        return cls(
-            txid=arrival.outpoint.txid[::-1].hex(),
-            vout=arrival.outpoint.vout,
-            invoice=arrival.address if arrival.invoice else "",
-            **{name: getattr(arrival, name) for name in names},
-        )
+        invoice = arrival.address if arrival.invoice else ""
+        txid, vout = arrival.outpoint
+        return cls.showing(arrival, txid=txid[::-1].hex(), vout=vout, invoice=invoice)
 
 
 class DepositPage(cursors.Page[DepositView]):
@@ -117,7 +107,7 @@ async def list_addresses(
 ) -> Response:
     """All that were ever given out, for invoices and deposits, then the account's own; change is not among them."""
     page = await addresses.page(db, given.network, foreign_id, request)
-    return responses.show(AddressPage.of(page, AddressView.of, ADDRESSES))
+    return responses.show(AddressPage.of(page, AddressView.showing, ADDRESSES))
 
 
 @admin.get("/account/{foreign_id}/deposits", response_model=DepositPage, summary="What came to an account")

@@ -1,10 +1,10 @@
 """Assets over HTTP: what is counted besides Dogecoin."""
 
 import re
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, request_body, responses
@@ -27,9 +27,7 @@ def _code(given: str) -> str:
 class NewAsset(request_body.Body):
     """An asset of the operator's own."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"code": "gold_coins", "name": "Gold coins", "decimals": 0}]}
-    )
+    model_config = request_body.examples({"code": "gold_coins", "name": "Gold coins", "decimals": 0})
 
     code: Annotated[str, AfterValidator(_code)]
     name: fields.Label = ""
@@ -43,12 +41,6 @@ class AssetView(responses.View):
     name: str
     decimals: int
     created: responses.Time
-
-    @classmethod
-    def of(cls, asset: ledger.Asset) -> "AssetView":
-        """Show `asset`."""
-        shown: dict[str, Any] = {name: getattr(asset, name) for name in cls.model_fields}
-        return cls(**shown)
 
 
 class AssetPage(cursors.Page[AssetView]):
@@ -65,11 +57,11 @@ async def create_asset(new: Fields, key: idempotency_keys.Key, given: Given) -> 
     """The same again is the same; its decimals never change."""
     wanted = ledger.NewAsset(new.code, new.name, new.decimals)
     done = await given.commits.submit(given.create_asset, wanted, key)
-    return responses.show(AssetView.of(done.thing), replayed=done.replayed)
+    return responses.show(AssetView.showing(done.thing), replayed=done.replayed)
 
 
 @router.get("/assets", response_model=AssetPage, summary="All assets")
 async def list_assets(db: Reading, request: ByCode) -> Response:
     """In the order of their codes, DOGE among them."""
     page = await assets.page(db, request)
-    return responses.show(AssetPage.of(page, AssetView.of, CURSORS))
+    return responses.show(AssetPage.of(page, AssetView.showing, CURSORS))

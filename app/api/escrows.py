@@ -1,9 +1,9 @@
 """Escrows over HTTP: money locked for an order, and who gets it in the end."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, request_body, responses
@@ -20,18 +20,14 @@ State = Literal["LOCKED", "RELEASED", "REFUNDED", "DISPUTED", "RESOLVED"]
 class EscrowOrder(request_body.Body):
     """The money to be locked, and for what; from what the buyer has available, or from a `hold` of the buyer's."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "order_id": "order-7",
-                    "buyer": "alice",
-                    "seller": "shibe-shop",
-                    "asset": "DOGE",
-                    "amount": "100",
-                    "fee": "2.5",
-                }
-            ]
+    model_config = request_body.examples(
+        {
+            "order_id": "order-7",
+            "buyer": "alice",
+            "seller": "shibe-shop",
+            "asset": "DOGE",
+            "amount": "100",
+            "fee": "2.5",
         }
     )
 
@@ -64,9 +60,7 @@ class EscrowOrder(request_body.Body):
 class Resolution(request_body.Body):
     """What the seller gets, out of which the fee is taken, and what the buyer gets back: together all of it."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"to_seller": "60", "to_buyer": "40"}]}
-    )
+    model_config = request_body.examples({"to_seller": "60", "to_buyer": "40"})
 
     to_seller: fields.GivenIn
     to_buyer: fields.GivenIn
@@ -95,7 +89,7 @@ class EscrowView(responses.View):
     @classmethod
     def of(cls, escrow: Escrow) -> "EscrowView":
         """Show it as events do."""
-        return cls(**escrows.shown(escrow) | {"metadata": escrow.metadata})
+        return cls(**escrows.shown(escrow))
 
 
 class EscrowPage(cursors.Page[EscrowView]):

@@ -90,6 +90,9 @@ KoinuIn = Annotated[int, PlainValidator(_parse), WithJsonSchema(_SCHEMA_IN)]
 KoinuOut = Annotated[int, PlainSerializer(money.show, return_type=str), WithJsonSchema(_SCHEMA_OUT)]
 """Koinu in a response, shown as GigaWallet shows them: "24.89774"."""
 
+KoinuShown = Annotated[str, WithJsonSchema(_SCHEMA_OUT)]
+"""The same where the domain has shown it already."""
+
 PercentIn = Annotated[
     Decimal, PlainValidator(_percent), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})
 ]

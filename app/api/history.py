@@ -5,7 +5,7 @@ import io
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
@@ -53,19 +53,9 @@ class HistoryView(responses.View):
     @classmethod
     def of(cls, line: StatementLine) -> "HistoryView":
         """Show a line; its id is its asset and its number there."""
-        plain: dict[str, Any] = {
-            name: getattr(line, name)
-            for name in ("entry", "type", "bucket", "debit", "credit", "balance_after")
-        }
-        place = line.place
-        return cls(
-            id=f"{place.asset}:{place.seq}",
-            asset=place.asset,
-            created=place.created,
-            reference_type=line.reference_type,
-            reference_id=line.reference,
-            **plain,
-        )
+        created, asset, seq = line.place
+        number = f"{asset}:{seq}"
+        return cls.showing(line, id=number, asset=asset, created=created, reference_id=line.reference)
 
 
 class HistoryPage(cursors.Page[HistoryView]):

@@ -1,9 +1,9 @@
 """Holds over HTTP: money set aside, given back, and given on."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
@@ -19,12 +19,8 @@ State = Literal["HELD", "RELEASED", "CAPTURED", "CONVERTED", "EXPIRED"]
 class HoldOrder(request_body.Body):
     """What is to be set aside; `expires_in` in seconds, absent for never."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"asset": "DOGE", "amount": "12.5", "reference_type": "auction", "reference": "bid 7"}
-            ]
-        }
+    model_config = request_body.examples(
+        {"asset": "DOGE", "amount": "12.5", "reference_type": "auction", "reference": "bid 7"}
     )
 
     asset: fields.Name
@@ -42,7 +38,7 @@ class HoldOrder(request_body.Body):
 class ReleaseOrder(request_body.Body):
     """How much goes back; absent: all that is left."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"amount": "2.5"}]})
+    model_config = request_body.examples({}, {"amount": "2.5"})
 
     amount: fields.GivenIn | None = None
 
@@ -50,9 +46,7 @@ class ReleaseOrder(request_body.Body):
 class CaptureOrder(request_body.Body):
     """Who gets how much; absent: all that is left."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"to": "shop-1", "amount": "10"}]}
-    )
+    model_config = request_body.examples({"to": "shop-1", "amount": "10"})
 
     to: fields.Name
     amount: fields.GivenIn | None = None

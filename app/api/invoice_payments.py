@@ -1,9 +1,9 @@
 """Money of invoices over HTTP: paid from another account, and given back."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
@@ -20,7 +20,7 @@ router = APIRouter()
 class PayFrom(request_body.Body):
     """`on_chain` asks for a transaction instead of a transfer in the ledger."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"on_chain": True}]})
+    model_config = request_body.examples({}, {"on_chain": True})
 
     on_chain: bool = False
 
@@ -28,7 +28,7 @@ class PayFrom(request_body.Body):
 class NewRefund(request_body.Body):
     """How much goes back; absent: all that was confirmed and has not gone back yet."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"amount": "12.5"}]})
+    model_config = request_body.examples({}, {"amount": "12.5"})
 
     amount: fields.KoinuIn | None = None
 

@@ -2,11 +2,10 @@
 
 import hmac
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-import orjson
 from fastapi import APIRouter, Depends, Query
-from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import fast_route, fields, idempotency_keys, parameters, qr, request_body, responses
@@ -41,7 +40,7 @@ class NewItem(request_body.Body):
 class NewInvoice(request_body.Body):
     """What is to be paid, and when it counts as paid."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = request_body.examples(_EXAMPLE)
 
     items: Annotated[list[NewItem], Field(min_length=1, max_length=invoices.ITEMS)]
     required_confirmations: int = -1
@@ -63,12 +62,8 @@ class NewInvoice(request_body.Body):
         )
 
 
-Items = Annotated[
-    str,
-    PlainSerializer(orjson.Fragment, return_type=Any),
-    WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}}),
-]
-"""Items as the JSON text in which they are kept."""
+Items = Annotated[Any, WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}})]
+"""Items as an `orjson.Fragment` of the JSON text in which they are stored."""
 
 
 class PublicInvoice(responses.View):
@@ -77,7 +72,7 @@ class PublicInvoice(responses.View):
     id: str
     items: Items
     created: responses.Time
-    total: fields.KoinuOut
+    total: fields.KoinuShown
     pay_to_address: str
     required_confirmations: int
     part_payment_detected: bool
@@ -88,10 +83,10 @@ class PublicInvoice(responses.View):
     state: str
     reference: str
     metadata: responses.JsonObject
-    overpaid: fields.KoinuOut
+    overpaid: fields.KoinuShown
     expires: responses.Time | None
     late: bool
-    refunded: fields.KoinuOut
+    refunded: fields.KoinuShown
     uri: str
 
     @classmethod
@@ -102,7 +97,7 @@ class PublicInvoice(responses.View):
     @classmethod
     def bare(cls, invoice: invoices.Invoice) -> "PublicInvoice":
         """Show what is for anyone who saw the payment on the chain: nothing of what was bought, and for what order."""
-        return cls(**_fields(cls, invoice) | {"items": "[]", "reference": "", "metadata": "{}"})
+        return cls(**_fields(cls, invoice) | {"items": [], "reference": "", "metadata": {}})
 
 
 class CreatedInvoice(PublicInvoice):
@@ -119,9 +114,9 @@ class AdminInvoice(responses.View):
     items: Items
     required_confirmations: int
     created: responses.Time
-    total: fields.KoinuOut
-    total_incoming: fields.KoinuOut
-    total_confirmed: fields.KoinuOut
+    total: fields.KoinuShown
+    total_incoming: fields.KoinuShown
+    total_confirmed: fields.KoinuShown
     pay_to_address: str
     part_payment_detected: bool
     total_payment_detected: bool
@@ -132,10 +127,10 @@ class AdminInvoice(responses.View):
     state: str
     reference: str
     metadata: responses.JsonObject
-    overpaid: fields.KoinuOut
+    overpaid: fields.KoinuShown
     expires: responses.Time | None
     late: bool
-    refunded: fields.KoinuOut
+    refunded: fields.KoinuShown
     uri: str
 
     @classmethod
@@ -158,16 +153,8 @@ class InvoicePage(responses.View):
 
 
 def _fields(view: type[responses.View], invoice: invoices.Invoice) -> dict[str, Any]:
-    """Take the view's fields from the invoice, under the wire's names."""
-    named: dict[str, Any] = {
-        "id": invoice.address,
-        "account": invoice.owner.address,
-        "pay_to_address": invoice.address,
-        "total_incoming": invoice.received,
-        "total_confirmed": invoice.confirmed,
-        "uri": qr.payment_uri(invoice.address, invoice.total),
-    }
-    return {name: named[name] if name in named else getattr(invoice, name) for name in view.model_fields}
+    shown = invoices.invoice_shown(invoice) | {"uri": qr.payment_uri(invoice.address, invoice.total)}
+    return {name: shown[name] for name in view.model_fields}
 
 
 def _seen_by(program: Program, invoice: invoices.Invoice, token: str) -> PublicInvoice:

@@ -81,6 +81,12 @@ class SystemBalanceView(responses.View):
     asset: str
     balance: fields.ShownOut
 
+    @classmethod
+    def of(cls, balance: SystemBalance) -> "SystemBalanceView":
+        """Show a balance."""
+        asset = balance.asset
+        return cls(account=balance.account, asset=asset.code, balance=asset.show(balance.amount))
+
 
 class SystemBalances(responses.View):
     """World, network fees and clawback in DOGE, then the treasury in every credit."""
@@ -88,16 +94,9 @@ class SystemBalances(responses.View):
     items: list[SystemBalanceView]
 
     @classmethod
-    def of(cls, found: Sequence[SystemBalance]) -> "SystemBalances":
+    def of(cls, balances: Sequence[SystemBalance]) -> "SystemBalances":
         """Show the balances."""
-        return cls(
-            items=[
-                SystemBalanceView(
-                    account=one.account, asset=one.asset.code, balance=one.asset.show(one.amount)
-                )
-                for one in found
-            ]
-        )
+        return cls(items=[SystemBalanceView.of(balance) for balance in balances])
 
 
 class AuditView(responses.View):
@@ -118,20 +117,10 @@ class AuditView(responses.View):
     @classmethod
     def of(cls, report: audit.AuditReport, paused: str | None) -> "AuditView":
         """Show a report; the height is null before the first block, `paused` unless something stops payments."""
-        checks = [
-            CheckView(name=one.name, ok=one.ok, checked=one.checked, detail=one.detail)
-            for one in report.findings
-        ]
-        totals = [TotalsView.of(one) for one in report.totals]
-        return cls(
-            ok=report.ok,
-            solvent=report.solvent,
-            owing=show(report.owing),
-            checks=checks,
-            height=report.height,
-            totals=totals,
-            payments_paused=paused,
-        )
+        checks = [CheckView.showing(finding) for finding in report.findings]
+        totals = [TotalsView.of(sums) for sums in report.totals]
+        owing = show(report.owing)
+        return cls.showing(report, owing=owing, checks=checks, totals=totals, payments_paused=paused)
 
 
 @router.get("/audit", response_model=AuditView, summary="Hold the books against each other")

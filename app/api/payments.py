@@ -1,9 +1,9 @@
 """Money going out over HTTP: paying, and looking at what was paid."""
 
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path
-from pydantic import ConfigDict, Field, Strict
+from pydantic import Field, Strict
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
@@ -36,13 +36,9 @@ class NewPayee(request_body.Body):
 class NewPayment(request_body.Body):
     """One output by `to` and `amount`, or several in `pay`; fees in DOGE, 0 says nothing."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"to": _EXAMPLE, "amount": "12.5"},
-                {"pay": [{"to": _EXAMPLE, "amount": "12.5", "deduct_fee_percent": "100"}]},
-            ]
-        }
+    model_config = request_body.examples(
+        {"to": _EXAMPLE, "amount": "12.5"},
+        {"pay": [{"to": _EXAMPLE, "amount": "12.5", "deduct_fee_percent": "100"}]},
     )
 
     to: fields.Label = ""
@@ -82,17 +78,17 @@ class PayToView(responses.View):
     """One output as it was asked for."""
 
     to: str
-    amount: fields.KoinuOut
-    deduct_fee_percent: fields.KoinuOut
+    amount: fields.KoinuShown
+    deduct_fee_percent: fields.KoinuShown
 
 
 class SentView(responses.View):
     """GigaWallet's answer to a payment (`hex` is the txid, `tx` the transaction), then ours."""
 
     hex: str
-    total: fields.KoinuOut
-    paid: fields.KoinuOut
-    fee: fields.KoinuOut
+    total: fields.KoinuShown
+    paid: fields.KoinuShown
+    fee: fields.KoinuShown
     tx: str
     id: int
     state: str
@@ -100,7 +96,8 @@ class SentView(responses.View):
     @classmethod
     def of(cls, payment: payments.Payment) -> "SentView":
         """Show a payment to whoever asked for it; unsigned it has no transaction yet."""
-        return cls(**{name: value for name, value in _fields(payment).items() if name in cls.model_fields})
+        shown = payments.payment_shown(payment)
+        return cls(**{name: shown[name] for name in cls.model_fields})
 
 
 class PaymentView(responses.View):
@@ -110,9 +107,9 @@ class PaymentView(responses.View):
     foreign_id: str
     state: str
     pay_to: list[PayToView]
-    total: fields.KoinuOut
-    paid: fields.KoinuOut
-    fee: fields.KoinuOut
+    total: fields.KoinuShown
+    paid: fields.KoinuShown
+    fee: fields.KoinuShown
     hex: str
     tx: str
     confirmations: int
@@ -123,33 +120,11 @@ class PaymentView(responses.View):
     @classmethod
     def of(cls, payment: payments.Payment) -> "PaymentView":
         """Show it whole."""
-        return cls(**_fields(payment))
+        return cls(**payments.payment_shown(payment))
 
 
 class PaymentPage(cursors.Page[PaymentView]):
     """A page of an account's payments, newest first."""
-
-
-def _fields(payment: payments.Payment) -> dict[str, Any]:
-    pay_to = [
-        PayToView(to=output.address, amount=output.amount, deduct_fee_percent=output.share)
-        for output in payment.outputs
-    ]
-    return {
-        "id": payment.id,
-        "foreign_id": payment.owner.foreign_id,
-        "state": payment.state,
-        "pay_to": pay_to,
-        "total": payment.total,
-        "paid": payment.paid or 0,
-        "fee": payment.fee or 0,
-        "hex": payment.txid[::-1].hex() if payment.txid else "",
-        "tx": payment.raw.hex() if payment.raw else "",
-        "confirmations": max(0, payment.confirmations),
-        "created": payment.created,
-        "reference": payment.reference,
-        "error": payment.error,
-    }
 
 
 New = Annotated[NewPayment, request_body.of(NewPayment)]

@@ -84,6 +84,11 @@ class Body(BaseModel):
         return folded
 
 
+def examples(*bodies: dict[str, Any]) -> ConfigDict:
+    """Return the `model_config` of a model that is described with these bodies."""
+    return ConfigDict(json_schema_extra={"examples": list(bodies)})
+
+
 def meant(tree: Mapping[str, Any], name: str) -> Any:
     """Return what a body has under a name in whatever case, as a model reads it; KeyError where it has nothing."""
     folded = {field.lower(): value for field, value in tree.items() if value is not None}

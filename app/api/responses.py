@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from starlette.responses import Response
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -34,20 +34,23 @@ STATUSES: Final[Mapping[str, int]] = {
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
 
 
-Time = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
+Time = Annotated[datetime | str, WithJsonSchema({"type": "string"})]
 """A moment as RFC 3339 text with its offset, the same text as in events."""
 
-
-JsonObject = Annotated[
-    str, PlainSerializer(orjson.Fragment, return_type=Any), WithJsonSchema({"type": "object"})
-]
-"""An object as the JSON text in which it is stored: it goes out as it came in."""
+JsonObject = Annotated[Any, WithJsonSchema({"type": "object"})]
+"""An object as an `orjson.Fragment` of the JSON text in which it is stored: it goes out as it came in."""
 
 
 class View(BaseModel):
-    """What every response model is: fields in the order in which they are shown, built by us and not checked again."""
+    """What every response model is: fields in the order in which they are shown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def showing(cls, source: object, **others: Any) -> Self:
+        """Show what `source` has under the fields' names; `others` are the fields that it has not, or in another form."""
+        same = {name: getattr(source, name) for name in cls.model_fields if name not in others}
+        return cls(**same, **others)
 
 
 class Json(Response):

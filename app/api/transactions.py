@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from app import money
@@ -21,9 +21,7 @@ MAX_HEX: Final = 1_000_000
 class RawTransaction(request_body.Body):
     """A transaction's bytes."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"hex": "0100000001..."}]}
-    )
+    model_config = request_body.examples({"hex": "0100000001..."})
 
     hex: Annotated[str, Field(max_length=MAX_HEX)]
 

@@ -1,10 +1,10 @@
 """Transfers over HTTP: money between accounts, one or many in a request."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
 from app.api import errors, fast_route, fields, idempotency_keys, parameters, request_body, responses
@@ -64,7 +64,7 @@ class _Described(request_body.Body):
 class NewTransfer(_Described):
     """Money from one account to another."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = request_body.examples(_EXAMPLE)
 
     to: fields.Name
     amount: fields.GivenIn
@@ -85,9 +85,7 @@ class NewShare(request_body.Body):
 class NewSplit(_Described):
     """Money from one account to several: one entry, all of it or nothing. `amount`, where it is said, is what they get together."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"from": "alice", "to": _SHARES, "asset": "gold_coins"}]}
-    )
+    model_config = request_body.examples({"from": "alice", "to": _SHARES, "asset": "gold_coins"})
 
     to: Annotated[list[NewShare], Field(min_length=1, max_length=making.PAYEES)]
     amount: fields.GivenIn | None = None
@@ -133,9 +131,7 @@ One = Annotated[
 class NewTransfers(request_body.Body):
     """Many transfers, each for itself; `atomic` ones are all made or none is."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"transfers": [_EXAMPLE], "atomic": False}]}
-    )
+    model_config = request_body.examples({"transfers": [_EXAMPLE], "atomic": False})
 
     transfers: Annotated[list[One], Field(min_length=1, max_length=MANY)]
     atomic: bool = False
@@ -156,7 +152,7 @@ Form = Annotated[
 class Reversal(request_body.Body):
     """How much goes back; absent: all."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{}, {"amount": "2.5"}]})
+    model_config = request_body.examples({}, {"amount": "2.5"})
 
     amount: fields.GivenIn | None = None
 
@@ -222,9 +218,7 @@ crediting = APIRouter(route_class=fast_route.FastRoute)
 class NewCredit(request_body.Body):
     """What an account is to get from the operator (TOPUP, BONUS), or to give (SPEND)."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"asset": "gold_coins", "amount": "100", "type": "TOPUP"}]}
-    )
+    model_config = request_body.examples({"asset": "gold_coins", "amount": "100", "type": "TOPUP"})
 
     asset: fields.Name
     amount: fields.GivenIn

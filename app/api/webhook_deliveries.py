@@ -1,10 +1,10 @@
 """Deliveries over HTTP: what became of each event at an endpoint, and sending it again."""
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import ConfigDict, PlainValidator, WithJsonSchema
+from pydantic import PlainValidator, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import cursors, idempotency_keys, request_body, responses
@@ -43,9 +43,7 @@ State = Annotated[Literal["due", "delivered", "failed"] | None, Query(descriptio
 class WantedReplay(request_body.Body):
     """Which events to send again: positions as cursors are, or times; without `before` all until now."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{"after": 1200, "before": 1500}, {"after": "2026-11-20T00:00:00Z"}]}
-    )
+    model_config = request_body.examples({"after": 1200, "before": 1500}, {"after": "2026-11-20T00:00:00Z"})
 
     after: Moment
     before: Moment | None = None
@@ -73,10 +71,8 @@ class DeliveryView(responses.View):
     @classmethod
     def of(cls, record: DeliveryRecord) -> "DeliveryView":
         """Show a delivery."""
-        names = AttemptView.model_fields
-        tried = [AttemptView(**{name: getattr(one, name) for name in names}) for one in record.attempts]
-        given = {name: getattr(record, name) for name in ("event_id", "event_type", "state", "next")}
-        return cls(id=record.key.position, attempts=tried, **given)
+        attempts = [AttemptView.showing(attempt) for attempt in record.attempts]
+        return cls.showing(record, id=record.key.position, attempts=attempts)
 
 
 class DeliveryPage(cursors.Page[DeliveryView]):
@@ -93,7 +89,7 @@ class ReplayView(responses.View):
     @classmethod
     def of(cls, replay: Replay) -> "ReplayView":
         """Show a replay."""
-        return cls(webhook_id=replay.endpoint_id, after=replay.after, until=replay.until)
+        return cls.showing(replay, webhook_id=replay.endpoint_id)
 
 
 Wanted = Annotated[WantedReplay, request_body.of(WantedReplay)]

@@ -2,10 +2,10 @@
 
 import secrets
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import AfterValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, Field, Strict
 from starlette.responses import Response
 
 from app import urls
@@ -47,17 +47,13 @@ class OtherSecret(refusals.Invalid):
 class NewWebhook(request_body.Body):
     """An endpoint; without a secret of the caller's own one is made, for `signature`."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "url": "https://shop.example/dogecoin",
-                    "types": ["INV", "ACC_PAYMENT"],
-                    "description": "orders",
-                },
-                {"url": "https://tenant.example/hook", "foreign_id": "shop-1", "signature": "v1a"},
-            ]
-        }
+    model_config = request_body.examples(
+        {
+            "url": "https://shop.example/dogecoin",
+            "types": ["INV", "ACC_PAYMENT"],
+            "description": "orders",
+        },
+        {"url": "https://tenant.example/hook", "foreign_id": "shop-1", "signature": "v1a"},
     )
 
     url: Url
@@ -83,10 +79,8 @@ class NewWebhook(request_body.Body):
 class ChangedWebhook(request_body.Body):
     """What is to be different; what is absent stays. An empty `foreign_id` is every account."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={
-            "examples": [{"state": "active"}, {"types": ["INV"], "description": "orders only"}]
-        }
+    model_config = request_body.examples(
+        {"state": "active"}, {"types": ["INV"], "description": "orders only"}
     )
 
     url: Url | None = None
@@ -109,9 +103,7 @@ class ChangedWebhook(request_body.Body):
 class NewSecret(request_body.Body):
     """A rotation: the secret before signs too for so long; a secret of the caller's own, or one that is made."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"examples": [{}, {"overlap_seconds": 3600}]}
-    )
+    model_config = request_body.examples({}, {"overlap_seconds": 3600})
 
     overlap_seconds: Annotated[int, Field(ge=0, le=_LONGEST_OVERLAP_SECONDS)] = OVERLAP_SECONDS
     secret: Secret | None = None
@@ -138,9 +130,8 @@ class WebhookView(responses.View):
     @classmethod
     def of(cls, endpoint: Endpoint, **more: Any) -> "WebhookView":
         """Show an endpoint, without its secret and the password in its URL."""
-        shown = {name: getattr(endpoint, name) for name in WebhookView.model_fields}
-        shown |= {"url": urls.without_password(endpoint.url), "types": list(endpoint.types)}
-        return cls(**shown | {"name": endpoint.name or ""} | more)
+        url = urls.without_password(endpoint.url)
+        return cls.showing(endpoint, url=url, types=list(endpoint.types), name=endpoint.name or "", **more)
 
 
 class SecretWebhookView(WebhookView):

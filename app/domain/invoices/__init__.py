@@ -9,6 +9,7 @@ from app.domain.invoices.invoice import (
     fetch,
     fetch_of,
     invoice_created,
+    invoice_shown,
 )
 from app.domain.invoices.issuing import MINUTES, InvoiceOrder, create, creating
 from app.domain.invoices.items import ITEMS, LEAST_TOTAL, TYPES, Item, due, shown, total
@@ -69,6 +70,7 @@ __all__ = [
     "invoice_created",
     "invoice_payment",
     "invoice_refunded",
+    "invoice_shown",
     "page",
     "refund_inside",
     "refund_on_chain",

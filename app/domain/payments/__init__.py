@@ -48,6 +48,7 @@ from app.domain.payments.payment import (
     load,
     page,
     payment_event,
+    payment_shown,
 )
 from app.domain.payments.payment_events import refund_returned, turned
 from app.domain.payments.payouts import PayoutPlan, is_due, next_at, pay_out, start_all, suspend_payouts
@@ -194,6 +195,7 @@ __all__ = [
     "paused",
     "pay_out",
     "payment_event",
+    "payment_shown",
     "pending",
     "priced",
     "reapportion",

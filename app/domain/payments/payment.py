@@ -22,7 +22,7 @@ from app.money import NOTHING, Koinu, show
 
 
 def payment_shown(payment: "Payment") -> dict[str, Any]:
-    """The payment as api.md has it."""
+    """The payment as the API shows it; unsigned it has no txid and no transaction."""
     return {
         "id": payment.id,
         "foreign_id": payment.owner.foreign_id,
@@ -33,7 +33,7 @@ def payment_shown(payment: "Payment") -> dict[str, Any]:
         "fee": show(payment.fee or 0),
         "hex": payment.txid[::-1].hex() if payment.txid else "",
         "tx": payment.raw.hex() if payment.raw else "",
-        "confirmations": payment.confirmations,
+        "confirmations": max(0, payment.confirmations),
         "created": payment.created.isoformat(),
         "reference": payment.reference,
         "error": payment.error,
