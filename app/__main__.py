@@ -232,10 +232,10 @@ async def _devnet(settings: Settings, stop: asyncio.Event) -> None:
 async def _audit(settings: Settings, database: Database) -> AuditReport:
     keys = _keys(settings)
     async with configured_node.beside(settings) as node:
-        return await _on(database, lambda engine: run_audit(engine, run.coins_of(node), keys=keys))
+        return await _on(database, lambda engine: run_audit(engine, run.coins_of(node), derive_xpubs=keys))
 
 
-def _keys(settings: Settings) -> audit_checks.Keys | None:
+def _keys(settings: Settings) -> audit_checks.DeriveXpubs | None:
     """Return what derives accounts' keys, where the seed is here and can be opened."""
     network = dogecoin.network_by_name(settings.network)
     file = SeedFile(settings.home / "seed.json", network)

@@ -1,4 +1,4 @@
-"""What an audit looks at: each thing that must be true, what reads a slice of it, and by what it goes on from there."""
+"""The checks of an audit: what must be true, how a slice of it is read, and where the next slice begins."""
 
 import asyncio
 import time
@@ -11,178 +11,159 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db, tables
 from app.domain import audit, blocks
-from app.domain.audit import Slice
+from app.domain.audit import Position, Slice
 from app.domain.dogecoin import Outpoint
 
-AtNode = Callable[[Sequence[Outpoint]], Awaitable[tuple[bytes, Sequence[int | None]] | None]]
-"""Asks the node for coins: its best block, and what each holds (None: no such coin); None while it cannot say."""
+FetchCoins = Callable[[Sequence[Outpoint]], Awaitable[tuple[bytes, Sequence[int | None]] | None]]
+"""Returns the node's best block and the amount of each coin (None: no such coin); None from a silent node."""
 
-Keys = Callable[[Sequence[int]], Mapping[int, str]]
-"""Derives the xpubs of accounts from the seed, by number."""
+DeriveXpubs = Callable[[Sequence[int]], Mapping[int, str]]
+"""Derives the xpubs of accounts from the seed, by account number."""
 
 SECONDS: Final = 15
-"""For a part of the books."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the books, for who cannot wait: of each check the oldest slice, and one that begins `percent` of the way on.
+class Sample:
+    """A part of each check for callers who cannot wait: its first slice, and one after `percent` of it.
 
-    All of it within `seconds`.
+    The whole audit takes at most `seconds`.
     """
 
     percent: int
     seconds: int = SECONDS
 
 
-class Time:
-    """What is left of it; without end for a whole audit."""
+class Deadline:
+    """The end of a sample's time; a whole audit has none."""
 
-    def __init__(self, part: Part | None) -> None:
-        self._end = time.monotonic() + part.seconds if part else None
+    def __init__(self, sample: Sample | None) -> None:
+        self._end = time.monotonic() + sample.seconds if sample else None
 
     @property
-    def left(self) -> int | None:
-        """Milliseconds, at least 1; None: no end."""
-        return None if self._end is None else max(1, int(1000 * (self._end - time.monotonic())))
+    def seconds(self) -> float | None:
+        """The time that remains, at least a millisecond; None: no end."""
+        return None if self._end is None else max(0.001, self._end - time.monotonic())
 
     async def limit(self, db: Db) -> None:
-        """Give each statement of the transaction no longer than what is left."""
-        await db.execute(sa.text(f"SET LOCAL statement_timeout = {self.left or 0}"))
+        """Give each statement of the transaction no more than the time that remains."""
+        milliseconds = int(1000 * (self.seconds or 0))
+        await db.execute(sa.text(f"SET LOCAL statement_timeout = {milliseconds}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What an audit reads: the database, each transaction of `moments` one moment of it; where there are, node and seed."""
+    """What an audit reads: the database, whose `snapshots` each see one moment, the node and the seed."""
 
-    moments: AsyncEngine
-    left: Time
-    ask: AtNode | None = None
-    keys: Keys | None = None
+    snapshots: AsyncEngine
+    deadline: Deadline
+    fetch_coins: FetchCoins | None = None
+    derive_xpubs: DeriveXpubs | None = None
 
 
-Look = Callable[[Sources, tuple[Any, ...]], Awaitable[Slice]]
+ReadSlice = Callable[[Sources, Position], Awaitable[Slice]]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must be true, by its name on the wire; `look` reads a slice of it.
+    """Something that must be true, by its name in the API; `read` checks the slice after a position.
 
-    From slice to slice it goes on by columns of which `key` is the first, and `least` the least that the others can be.
+    A position has the column `key`, then columns whose least values are `least`.
     """
 
     name: str
-    look: Look
+    read: ReadSlice
     key: sa.Column[int] | None = None
     least: tuple[Any, ...] = ()
 
-    async def start(self, engine: AsyncEngine, part: Part) -> tuple[Any, ...]:
-        """Return where the second slice of a part begins."""
+    async def start(self, engine: AsyncEngine, sample: Sample) -> Position:
+        """Return the position after which the second slice of a sample begins."""
         if self.key is None:
-            return (bytes([255 * part.percent // 100]), 0)  # a coin's txid, which is as good as random
+            return (bytes([255 * sample.percent // 100]), 0)  # a coin's txid, which is as good as random
         async with engine.connect() as db:
             last = await db.scalar(sa.select(sa.func.max(self.key))) or 0
-        return (last * part.percent // 100, *self.least)
+        return (last * sample.percent // 100, *self.least)
 
 
 def of(sources: Sources) -> list[Check]:
-    """Return the checks for which there is something to read."""
+    """Return the checks whose sources there are."""
     return [
         *CHECKS,
-        *[SEED][: sources.keys is not None],
-        *[COINS][: sources.ask is not None],
+        *[SEED][: sources.derive_xpubs is not None],
+        *[COINS][: sources.fetch_coins is not None],
     ]
 
 
-def _rows(read: Callable[[Db, tuple[Any, ...]], Awaitable[Slice]]) -> Look:
-    """Read rows, and nothing else."""
+def _rows(check: Callable[[Db, Position], Awaitable[Slice]]) -> ReadSlice:
+    """Check rows of the database, and nothing else."""
 
-    async def look(sources: Sources, after: tuple[Any, ...]) -> Slice:
-        async with sources.moments.begin() as db:
-            await sources.left.limit(db)
-            return await read(db, after)
+    async def read(sources: Sources, after: Position) -> Slice:
+        async with sources.snapshots.begin() as db:
+            await sources.deadline.limit(db)
+            return await check(db, after)
 
-    return look
+    return read
 
 
-async def _addresses(sources: Sources, after: tuple[Any, ...]) -> Slice:
+async def _addresses(sources: Sources, after: Position) -> Slice:
     """Derive addresses again, in a thread and outside of any transaction."""
-    async with sources.moments.begin() as db:
-        await sources.left.limit(db)
-        rows = await audit.some_addresses(db, after)
-    return await asyncio.to_thread(audit.derived, rows)
+    async with sources.snapshots.begin() as db:
+        await sources.deadline.limit(db)
+        rows = await audit.address_slice(db, after)
+    return await asyncio.to_thread(audit.check_addresses, rows)
 
 
-async def _accounts(sources: Sources, after: tuple[Any, ...]) -> Slice:
+async def _accounts(sources: Sources, after: Position) -> Slice:
     """Derive accounts' keys again, in the same way."""
-    async with sources.moments.begin() as db:
-        await sources.left.limit(db)
-        rows = await audit.some_accounts(db, after)
-    derive = sources.keys or (lambda _: {})
-    return audit.of_seed(rows, await asyncio.to_thread(derive, [row["number"] for row in rows]))
+    async with sources.snapshots.begin() as db:
+        await sources.deadline.limit(db)
+        rows = await audit.account_slice(db, after)
+    derive = sources.derive_xpubs or (lambda _: {})
+    return audit.check_accounts(rows, await asyncio.to_thread(derive, [row["number"] for row in rows]))
 
 
-async def _coins(sources: Sources, after: tuple[Any, ...]) -> Slice:
-    """Look for coins at the node; what it says counts only while its best block is our tip."""
-    async with sources.moments.begin() as db:
-        await sources.left.limit(db)
+async def _coins(sources: Sources, after: Position) -> Slice:
+    """Compare coins with the node; its answer counts only while its best block is our tip."""
+    async with sources.snapshots.begin() as db:
+        await sources.deadline.limit(db)
         tip = await blocks.tip(db)
-        given = await audit.some_coins(db, after)
-    following = tuple(given[-1][0]) if len(given) == audit.COINS else None
-    said = await _asked(sources, [outpoint for outpoint, _ in given])
-    if given and said is None:
-        return Slice(
-            0, "", following, "the node did not answer, or its tip moved: coins were not looked for there"
-        )
-    if said is None or tip is None or said[0] != tip.hash:
-        note = "the node and the ledger are at different blocks: coins were not looked for" if given else ""
-        return Slice(0, "", following, note)
-    return replace(audit.at_node(given, said[1]), next=following)
+        coins = await audit.coin_slice(db, after)
+    if not coins:
+        return Slice(0)
+    following = tuple(coins[-1][0]) if len(coins) == audit.COINS else None
+    answer = await _fetch(sources, [outpoint for outpoint, _ in coins])
+    if answer is None:
+        note = "the node did not answer, or its tip moved: coins were not looked for there"
+    elif tip is None or answer[0] != tip.hash:
+        note = "the node and the ledger are at different blocks: coins were not looked for"
+    else:
+        return replace(audit.check_coins(coins, answer[1]), next=following)
+    return Slice(0, "", following, note)
 
 
-async def _asked(
-    sources: Sources, outpoints: Sequence[Outpoint]
-) -> tuple[bytes, Sequence[int | None]] | None:
-    milliseconds = sources.left.left
+async def _fetch(sources: Sources, coins: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:
     try:
-        async with asyncio.timeout(milliseconds and milliseconds / 1000):
-            return await sources.ask(outpoints) if outpoints and sources.ask else None
+        async with asyncio.timeout(sources.deadline.seconds):
+            return await sources.fetch_coins(coins) if sources.fetch_coins else None
     except TimeoutError:
         return None
 
 
+_BALANCE: Final = tables.balances.c.account_id
+_INVOICE: Final = tables.invoices.c.account_id
 CHECKS: Final = (
     Check("entries balance", _rows(audit.entries_balance), tables.entries.c.id),
-    Check(
-        "balances equal their postings",
-        _rows(audit.balances_equal_postings),
-        tables.balances.c.account_id,
-        ("",),
-    ),
-    Check(
-        "invoices equal their deposits",
-        _rows(audit.invoices_equal_deposits),
-        tables.invoices.c.account_id,
-        (-1,),
-    ),
-    Check(
-        "invoices equal their entries",
-        _rows(audit.invoices_equal_entries),
-        tables.invoices.c.account_id,
-        (-1,),
-    ),
+    Check("balances equal their postings", _rows(audit.balances_equal_postings), _BALANCE, ("",)),
+    Check("invoices equal their deposits", _rows(audit.invoices_equal_deposits), _INVOICE, (-1,)),
+    Check("invoices equal their entries", _rows(audit.invoices_equal_entries), _INVOICE, (-1,)),
     Check("payments equal their entries", _rows(audit.payments_equal_entries), tables.payments.c.id),
-    Check(
-        "outgoing is what payments reserve", _rows(audit.outgoing_is_payments), tables.balances.c.account_id
-    ),
-    Check(
-        "held is what holds and escrows keep", _rows(audit.held_is_kept), tables.balances.c.account_id, ("",)
-    ),
+    Check("outgoing is what payments reserve", _rows(audit.outgoing_equals_payments), _BALANCE),
+    Check("held is what holds and escrows keep", _rows(audit.held_equals_holds), _BALANCE, ("",)),
     Check("holds equal their entries", _rows(audit.holds_equal_entries), tables.holds.c.id),
     Check("escrows equal their entries", _rows(audit.escrows_equal_entries), tables.escrows.c.id),
-    Check("clawback is what is owed", _rows(audit.clawback_is_owed)),
-    Check("blocks move what they post", _rows(audit.blocks_agree)),
-    Check("entries are as they were sealed", _rows(audit.hold), tables.seals.c.number),
+    Check("clawback is what is owed", _rows(audit.clawback_equals_debts)),
+    Check("blocks move what they post", _rows(audit.blocks_equal_entries)),
+    Check("entries are as they were sealed", _rows(audit.entries_equal_seals), tables.seals.c.number),
     Check("addresses are of their accounts' keys", _addresses, tables.addresses.c.account_id, (-1, -1)),
 )
 SEED: Final = Check("accounts' keys are of the seed", _accounts, tables.accounts.c.id)

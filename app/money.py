@@ -1,4 +1,4 @@
-"""Amounts: whole numbers of an asset's smallest unit inside, decimal text outside; the only place that knows 10^8."""
+"""Amounts: whole numbers of an asset's smallest unit inside, decimal text outside; 10^8 stands only here."""
 
 import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
@@ -22,42 +22,43 @@ DUST: Final = Koinu(COIN // 100)
 
 _MAX_TEXT: Final = 64
 _SIMPLE: Final = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
-"""What nearly all amounts look like: read without Decimal, in a third of the time."""
+"""The form of nearly all amounts: read without Decimal, in a third of the time."""
 _EXACT: Final = Context(prec=2 * _MAX_TEXT)
-"""Holds every amount that is read without rounding it; the default context would drop the 29th digit unsaid."""
+"""Holds every amount without rounding; the default context would silently drop the 29th digit."""
 _ZERO: Final = Decimal(0)
 
 
 class BadAmount(ValueError):
-    """What was given is no amount; the message says why."""
+    """This is no amount; the message says why."""
 
 
-def parse(given: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
-    """Read decimal text or a JSON number (a Decimal where it has a fraction or an exponent), in the smallest unit.
+def parse(value: str | int | Decimal, decimals: int = DOGE_DECIMALS) -> int:
+    """Read decimal text or a JSON number, as an amount in the smallest unit; raises BadAmount.
 
-    Text is taken as written: more decimals than the asset has are refused. A number with a fraction is what a client's
-    float made of an amount, and is rounded half-even to the asset's decimals.
+    A JSON number with a fraction or an exponent is a Decimal. Text is taken as written: more decimals than
+    the asset has are refused. A number with a fraction is a client's float, and is rounded half-even to the
+    asset's decimals.
     """
-    if type(given) is str and (simple := _SIMPLE.fullmatch(given)):
-        whole, part = simple.groups("")
+    if type(value) is str and (simple := _SIMPLE.fullmatch(value)):
+        units, part = simple.groups("")
         part = part.rstrip("0")
         if len(part) <= decimals:
-            return int(whole + part.ljust(decimals, "0"))
-    if isinstance(given, bool) or not isinstance(given, str | int | Decimal):
+            return int(units + part.ljust(decimals, "0"))
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise BadAmount("an amount is a decimal string or a number")
-    number = _number(given)
+    number = _number(value)
     exact = number.scaleb(decimals, _EXACT)
     if exact == exact.to_integral_value():
         return int(exact)
-    if isinstance(given, Decimal):
+    if isinstance(value, Decimal):
         return int(exact.to_integral_value(ROUND_HALF_EVEN))
     raise BadAmount(f"an amount has at most {decimals} decimals")
 
 
 def show(amount: int, decimals: int = DOGE_DECIMALS) -> str:
-    """Plain decimal text without trailing zeros or exponent, as GigaWallet prints it: "24.89774", "0", "-5"."""
+    """Return decimal text without trailing zeros or exponent, as GigaWallet does: "24.89774", "0", "-5"."""
     if not amount:
-        return "0"  # most of what an account's buckets hold, and worth the line: events show ten amounts for a transfer
+        return "0"  # most buckets are empty, and events show ten amounts for a transfer
     sign = "-" if amount < 0 else ""
     digits = str(abs(amount)).zfill(decimals + 1)
     point = len(digits) - decimals
@@ -65,14 +66,14 @@ def show(amount: int, decimals: int = DOGE_DECIMALS) -> str:
     return f"{sign}{digits[:point]}.{fraction}" if fraction else f"{sign}{digits[:point]}"
 
 
-def _number(given: str | int | Decimal) -> Decimal:
-    """Bounded, finite, and cheap: a hostile exponent never becomes a long integer."""
-    if isinstance(given, str) and (len(given) > _MAX_TEXT or not _plain(given)):
+def _number(value: str | int | Decimal) -> Decimal:
+    """Return a bounded, finite number: a hostile exponent never becomes a long integer."""
+    if isinstance(value, str) and (len(value) > _MAX_TEXT or not _plain(value)):
         raise BadAmount("an amount is a decimal number such as 12.5")
-    if isinstance(given, int) and given.bit_length() > 4 * _MAX_TEXT:
+    if isinstance(value, int) and value.bit_length() > 4 * _MAX_TEXT:
         raise BadAmount("an amount is too large")
     try:
-        number = Decimal(given)
+        number = Decimal(value)
     except InvalidOperation:
         raise BadAmount("an amount is a decimal number such as 12.5") from None
     if not number.is_finite():
@@ -82,7 +83,7 @@ def _number(given: str | int | Decimal) -> Decimal:
     if number.adjusted() > 18:
         raise BadAmount("an amount is too large")
     if number.adjusted() < -_MAX_TEXT:
-        if isinstance(given, Decimal):
+        if isinstance(value, Decimal):
             return _ZERO
         raise BadAmount("an amount is too small")
     return number

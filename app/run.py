@@ -16,7 +16,7 @@ from app import configured_node
 from app.api import application, context, origins, tokens
 from app.api.node_queries import Asking, NodeUnreachable, Undecodable
 from app.api.serving import serving
-from app.audit_checks import AtNode
+from app.audit_checks import FetchCoins
 from app.chain import block_reader, zmq_announcements
 from app.chain.node import Node
 from app.chain.rpc import CALLERS_SLOTS, NodeError, NodeTrouble
@@ -210,7 +210,7 @@ def of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> Asking:
     return Asking(holds, decode, coins_of(node), kept_from)
 
 
-def coins_of(node: Node) -> AtNode:
+def coins_of(node: Node) -> FetchCoins:
     """Ask this node for coins."""
 
     async def coins(outpoints: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:

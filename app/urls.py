@@ -1,14 +1,14 @@
-"""Where a request of ours may go: an http or https URL, taken apart."""
+"""The parts of an http or https URL that our requests may go to."""
 
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 STARS: Final = "***"
-"""What is shown instead of a password; as one it would be what somebody was shown and sent back."""
+"""Shown instead of a password. As a password it is refused: a caller has sent back what was shown."""
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port; the host as the network writes it (IDNA), without the brackets of IPv6."""
+    """Scheme, host and port; the host in IDNA's form, without the brackets of IPv6."""
 
     scheme: str
     host: str
@@ -16,7 +16,7 @@ class Origin(NamedTuple):
 
 
 def parse(url: str) -> tuple[Origin, SplitResult]:
-    """Return where an http or https URL leads, and its parts; ValueError says what is wrong, without the URL."""
+    """Return an http or https URL's origin, and its parts; ValueError says what is wrong, without the URL."""
     try:
         parts = urlsplit(url)
         name = parts.hostname or ""
@@ -32,7 +32,7 @@ def parse(url: str) -> tuple[Origin, SplitResult]:
 
 
 def without_password(url: str) -> str:
-    """Return the URL as it may be shown: three stars for its password."""
+    """Return the URL with stars for its password."""
     parts = urlsplit(url)
     if not parts.password:
         return url

@@ -1,4 +1,4 @@
-"""Alembic's entry: over the connection that a start has opened and locked, or from Alembic's own command line."""
+"""Alembic's entry: with the connection that a start has opened and locked, or from Alembic's command line."""
 
 import asyncio
 import os
@@ -15,35 +15,35 @@ from app.db.embedded.programs import EmbeddedError
 from app.db.tables import metadata
 
 
-def over(connection: sa.Connection) -> None:
+def migrate_over(connection: sa.Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, compare_server_default=False)
     with context.begin_transaction():
         context.run_migrations()
 
 
-async def reach(database: Database) -> None:
-    """One transaction and one lock, as a start takes them: whoever does the same waits."""
+async def migrate_database(database: Database) -> None:
+    """Migrate in one transaction with the lock that a start takes: other migrations wait."""
     engine = database.engine(1)
     try:
         async with engine.begin() as db:
             await migrate.lock(db)
-            await db.run_sync(over)
+            await db.run_sync(migrate_over)
     finally:
         await engine.dispose()
 
 
 def from_the_command_line() -> None:
-    """The database is that of the settings: `alembic upgrade head`, `current` and `check` need no URL of their own."""
+    """Migrate the database of the settings: `alembic upgrade head`, `current` and `check` need no URL."""
     if context.is_offline_mode():
         sys.exit("kennel: migrations read the database that they change: leave out --sql")
     try:
         with databases.reached(sources.read(os.environ), beside=True) as database:
-            asyncio.run(reach(database))
+            asyncio.run(migrate_database(database))
     except (DatabaseUnavailable, EmbeddedError) as error:
         sys.exit(f"kennel: {error}")
 
 
-if (opened := context.config.attributes.get("connection")) is not None:
-    over(opened)
+if (connection := context.config.attributes.get("connection")) is not None:
+    migrate_over(connection)
 else:
     from_the_command_line()

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from app.audit_checks import AtNode
+from app.audit_checks import FetchCoins
 from app.domain.refusals import Invalid, Refusal
 
 
@@ -39,5 +39,5 @@ class Asking:
 
     holds: Callable[[bytes], Awaitable[bool]] = _nobody
     decode: Callable[[str], Awaitable[dict[str, Any]]] = _nobody
-    coins: AtNode | None = None
+    coins: FetchCoins | None = None
     kept_from: Callable[[], Awaitable[int]] = _all

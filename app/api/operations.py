@@ -119,7 +119,7 @@ class AuditView(responses.View):
         """Show a report; the height is null before the first block, `paused` unless something stops payments."""
         checks = [CheckView.showing(finding) for finding in report.findings]
         totals = [TotalsView.of(sums) for sums in report.totals]
-        owing = show(report.owing)
+        owing = show(report.shortfall)
         return cls.showing(report, owing=owing, checks=checks, totals=totals, payments_paused=paused)
 
 
@@ -132,7 +132,7 @@ async def get_audit(given: Given, part: parameters.Percent = None) -> Response:
     """
     percent = secrets.randbelow(100) if part is None else part
     report = await given.audits.result(
-        lambda: audit.run(given.engine, given.asking.coins, audit_checks.Part(percent))
+        lambda: audit.run(given.engine, given.asking.coins, audit_checks.Sample(percent))
     )
     async with given.reads.connect() as db:
         return responses.show(AuditView.of(report, await payments.reason(db)))
@@ -187,7 +187,7 @@ async def _owing(given: Program) -> Koinu | None:
     """Return by how much coins lack; None where the database does not say so at once."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS), given.reads.connect() as db:
-            return await blocks.owing(db)
+            return await blocks.shortfall(db)
     except (TimeoutError, SQLAlchemyError, OSError):
         return None
 

@@ -23,8 +23,8 @@ def show(report: AuditReport) -> None:
         names = ("customers", "clawback", "coins", "in_transit", "treasury", "difference")
         sums.add_row(Text(one.asset), *map(one.shown, names))
     console.print(checks, sums)
-    if report.owing:
-        owing = f"NOT SOLVENT: balances show {money.show(report.owing)} DOGE more than there are coins."
+    if report.shortfall:
+        owing = f"NOT SOLVENT: balances show {money.show(report.shortfall)} DOGE more than there are coins."
         console.print(Text(owing, "bold red"))
 
 
@@ -32,4 +32,4 @@ def exit_code(report: AuditReport) -> int:
     """Return 1 where the books are wrong, else 2 where coins lack for the balances."""
     if not report.ok:
         return 1
-    return 2 if report.owing else 0
+    return 2 if report.shortfall else 0

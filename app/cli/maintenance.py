@@ -35,7 +35,7 @@ async def resume(
         await _check_tip(engine, node)
     async with engine.begin() as db:
         why = await payments.resume(db)
-        _check_owing(await blocks.owing(db), owing)
+        _check_owing(await blocks.shortfall(db), owing)
         if with_payouts:
             await payments.start_all(db)
     return f"Payments go on. They were paused because {why}." if why else "Payments were not paused."

@@ -1,3 +1,5 @@
+"""The audit finds nothing wrong with a right ledger, and names each row that was changed by hand."""
+
 from collections.abc import Sequence
 
 import pytest
@@ -19,8 +21,8 @@ from tests.funding import GOLD
 from tests.scenario import Chain, doge
 
 AVAILABLE = Bucket.AVAILABLE
-SESSION = "SET session_replication_role = replica"
-"""Whoever changes history by hand has to switch its triggers off first."""
+WITHOUT_TRIGGERS = "SET session_replication_role = replica"
+"""A change of history by hand has to switch its triggers off first."""
 
 
 async def paid(engine: AsyncEngine) -> None:
@@ -70,7 +72,8 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
             "entry 1 sums to 10000 in DOGE",
         ),
         (
-            "INSERT INTO entries (id, kind, cause_type, cause_id, key) OVERRIDING SYSTEM VALUE VALUES (-1, 'X', '', '', 'x')",
+            """INSERT INTO entries (id, kind, cause_type, cause_id, key) OVERRIDING SYSTEM VALUE
+               VALUES (-1, 'X', '', '', 'x')""",
             "entry -1 sums to nothing",
         ),
         ("DELETE FROM balances WHERE account_id = 0", "balance of account 0 in DOGE is not there"),
@@ -123,7 +126,7 @@ async def test_a_row_that_was_changed_by_hand_is_named(
 ) -> None:
     await paid(engine)
     async with engine.begin() as db:
-        await db.execute(sa.text(SESSION))
+        await db.execute(sa.text(WITHOUT_TRIGGERS))
         await db.execute(sa.text(statement))
 
     report = await audit.run(engine)
@@ -140,17 +143,17 @@ async def test_a_key_that_is_not_of_the_seed_is_named(
 ) -> None:
     await paid(engine)
     keys = Keyring(REGTEST, scenario.WORDS).xpubs
-    before = await audit.run(engine, keys=keys)
+    before = await audit.run(engine, derive_xpubs=keys)
     foreign = Keyring(REGTEST, "zoo " * 11 + "wrong").xpubs([number])[number]
     async with engine.begin() as db:
         where = f" WHERE {'id' if number == 0 else 'number'} = {number}"
         await db.execute(sa.text(f"{statement}'{foreign}'{where}"))
 
-    report = await audit.run(engine, keys=keys)
+    report = await audit.run(engine, derive_xpubs=keys)
 
     assert before.ok
-    [found] = [finding for finding in report.findings if finding.name == audit_checks.SEED.name]
-    assert (found.checked, found.fault) == (20, f"the key of account {number} is not of the seed")
+    [finding] = [finding for finding in report.findings if finding.name == audit_checks.SEED.name]
+    assert (finding.checked, finding.fault) == (20, f"the key of account {number} is not of the seed")
 
 
 @pytest.mark.parametrize("change", ["reserved = reserved + 1", "paid = 5, fee = 5, transaction_id = 1"])
@@ -185,18 +188,18 @@ async def test_coins_are_looked_for_at_a_node_with_our_tip(
         amounts = {
             Outpoint(bytes(row.txid), row.vout): row.amount for row in await db.execute(sa.select(coins))
         }
-        at = await blocks.tip(db)
-    assert at is not None
+        ledger_tip = await blocks.tip(db)
+    assert ledger_tip is not None
 
-    async def ask(given: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:
-        there = [None if n < lacking else amounts[outpoint] for n, outpoint in enumerate(given)]
-        return None if tip == "none" else (at.hash if tip == "ours" else bytes(32), there)
+    async def fetch_coins(outpoints: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:
+        at_node = [None if n < lacking else amounts[outpoint] for n, outpoint in enumerate(outpoints)]
+        return None if tip == "none" else (ledger_tip.hash if tip == "ours" else bytes(32), at_node)
 
-    found = (await audit.run(engine, ask)).findings[-2]
+    finding = (await audit.run(engine, fetch_coins)).findings[-2]
 
-    assert (found.name, found.checked, found.ok) == ("coins are at the node", checked, ok)
-    assert found.detail.endswith(detail)
-    assert bool(found.detail) == bool(detail)
+    assert (finding.name, finding.checked, finding.ok) == ("coins are at the node", checked, ok)
+    assert finding.detail.endswith(detail)
+    assert bool(finding.detail) == bool(detail)
 
 
 @pytest.mark.parametrize("size", [1, 2, 20_000])
@@ -205,13 +208,8 @@ async def test_a_balance_that_is_not_there_any_more_is_named_also_where_it_was_e
 ) -> None:
     await funding.fund(engine, {"alice": 10, "bob": 10, "carol": 10}, GOLD)
     async with engine.begin() as db:
-        back = Entry(
-            "SPEND",
-            ("test", ""),
-            "x",
-            (Posting(1, AVAILABLE, -10, GOLD), Posting(TREASURY, AVAILABLE, 10, GOLD)),
-        )
-        await ledger.post(db, [back])
+        postings = (Posting(1, AVAILABLE, -10, GOLD), Posting(TREASURY, AVAILABLE, 10, GOLD))
+        await ledger.post(db, [Entry("SPEND", ("test", ""), "x", postings)])
     monkeypatch.setattr(audit_of_ledger, "SLICE", size)
     before = await audit.run(engine)
 
@@ -220,26 +218,29 @@ async def test_a_balance_that_is_not_there_any_more_is_named_also_where_it_was_e
     after = await audit.run(engine)
 
     assert before.ok, before.findings
-    assert [(one.name, one.fault) for one in after.findings if not one.ok] == [
+    assert [(finding.name, finding.fault) for finding in after.findings if not finding.ok] == [
         ("balances equal their postings", "balance of account 1 in gold is not there, and postings of it are")
     ]
 
 
-@pytest.mark.parametrize(("percent", "found"), [(80, True), (20, False)])
+@pytest.mark.parametrize(("percent", "in_sample"), [(80, True), (20, False)])
 async def test_a_part_of_large_books_is_looked_at_where_it_was_asked_for(
-    engine: AsyncEngine, percent: int, *, found: bool
+    engine: AsyncEngine, percent: int, *, in_sample: bool
 ) -> None:
-    many = "INSERT INTO balances (account_id, asset, available) SELECT n, 'DOGE', (n = 45000)::int FROM generate_series(1, 50000) n"
+    insert = """
+        INSERT INTO balances (account_id, asset, available)
+        SELECT n, 'DOGE', (n = 45000)::int FROM generate_series(1, 50000) n
+    """
     async with engine.begin() as db:
-        await db.execute(sa.text(many))
+        await db.execute(sa.text(insert))
 
-    balances = (await audit.run(engine, part=audit_checks.Part(percent))).findings[1]
+    balances = (await audit.run(engine, sample=audit_checks.Sample(percent))).findings[1]
 
-    assert balances.checked == (30_001 if found else 40_000)
-    assert balances.ok is not found
+    assert balances.checked == (30_001 if in_sample else 40_000)
+    assert balances.ok is not in_sample
     assert balances.detail == (
         "balance of account 45000 in DOGE differs from its postings"
-        if found
+        if in_sample
         else "only a part was looked at: `kennel audit` looks at all"
     )
 
@@ -247,9 +248,9 @@ async def test_a_part_of_large_books_is_looked_at_where_it_was_asked_for(
 async def test_an_audit_whose_time_is_over_says_so_and_finds_nothing_wrong(engine: AsyncEngine) -> None:
     await paid(engine)
 
-    async with engine.begin() as other:
-        await other.execute(sa.text("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"))
-        report = await audit.run(engine, part=audit_checks.Part(0, seconds=1))
+    async with engine.begin() as locking:
+        await locking.execute(sa.text("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"))
+        report = await audit.run(engine, sample=audit_checks.Sample(0, seconds=1))
 
     assert report.ok
     assert "the time was over" in report.findings[0].detail
@@ -263,20 +264,21 @@ def test_the_table_names_the_row_that_is_wrong(capsys: pytest.CaptureFixture[str
 
     audit_table.show(audit.AuditReport((wrong, audit.Finding("entries balance", 7, "")), (total,), 9))
 
-    said = capsys.readouterr().out
-    assert "1,200 │ WRONG │ payment 12 differs from what was posted for it" in said
-    assert "entries balance" in said
+    table = capsys.readouterr().out
+    assert "1,200 │ WRONG │ payment 12 differs from what was posted for it" in table
+    assert "entries balance" in table
 
 
 @pytest.mark.parametrize(
-    ("fault", "owing", "code"), [("", 0, 0), ("", 5, 2), ("entry 1 sums to 1 in DOGE", 0, 1), ("wrong", 5, 1)]
+    ("fault", "shortfall", "code"),
+    [("", 0, 0), ("", 5, 2), ("entry 1 sums to 1 in DOGE", 0, 1), ("wrong", 5, 1)],
 )
 def test_what_the_audit_came_to_is_its_exit_code(
-    capsys: pytest.CaptureFixture[str], fault: str, owing: int, code: int
+    capsys: pytest.CaptureFixture[str], fault: str, shortfall: int, code: int
 ) -> None:
-    report = audit.AuditReport((audit.Finding("entries balance", 7, fault),), (), 9, doge(owing))
+    report = audit.AuditReport((audit.Finding("entries balance", 7, fault),), (), 9, doge(shortfall))
 
     audit_table.show(report)
 
-    said = "NOT SOLVENT: balances show 5 DOGE more than there are coins." in capsys.readouterr().out
-    assert (audit_table.exit_code(report), said) == (code, bool(owing))
+    warned = "NOT SOLVENT: balances show 5 DOGE more than there are coins." in capsys.readouterr().out
+    assert (audit_table.exit_code(report), warned) == (code, bool(shortfall))

@@ -217,7 +217,7 @@ class Restoring(RuleBasedStateMachine):
         self.restores += 1
         await self.harness.follow()
         async with engine.connect() as connection:
-            owing = await blocks.owing(connection)
+            owing = await blocks.shortfall(connection)
         await maintenance.resume(engine, self.harness.node, owing=owing)
         await self.harness.audit()
         type(self).restored += 1

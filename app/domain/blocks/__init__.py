@@ -28,7 +28,7 @@ from app.domain.blocks.own_transaction_effects import TURNED, OwnTransactionEffe
 from app.domain.blocks.own_transactions import OwnTransaction, write
 from app.domain.blocks.recovery import NotEmpty, Wallet, check_empty, restore
 from app.domain.blocks.reserves import UNSPENT, ReserveChange, in_transit, moved, unspent
-from app.domain.blocks.solvency import cover, owing, turned
+from app.domain.blocks.solvency import cover, shortfall, turned
 
 __all__ = [
     "INPUTS",
@@ -65,12 +65,12 @@ __all__ = [
     "hashes",
     "in_transit",
     "moved",
-    "owing",
     "page",
     "rescan",
     "rescan_from",
     "rescanning",
     "restore",
+    "shortfall",
     "start",
     "tip",
     "told",

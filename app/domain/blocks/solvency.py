@@ -29,7 +29,7 @@ class PlatformTooPoor(Conflict):
     code = "insufficient-funds"
 
 
-async def owing(db: Db) -> Koinu:
+async def shortfall(db: Db) -> Koinu:
     """Return by how much all balances together exceed what there is; zero is solvent."""
     mine = sa.select(balances.c.available).where(balances.c.account_id == CLAWBACK, balances.c.asset == DOGE)
     return Koinu(max(0, -(await db.scalar(mine) or 0)))
@@ -55,7 +55,7 @@ async def cover(db: Db, platform: str) -> Koinu | Refusal:
     """
     found = await accounts.owners(db, [platform])
     if (payer := found.get(platform)) is None:
-        lacking = await owing(db)
+        lacking = await shortfall(db)
         return PlatformTooPoor(account=platform, available="0", owing=show(lacking)) if lacking else lacking
     locked = await ledger.lock(db, sorted([_CLAWBACK, (payer.id, DOGE)]))
     clawback, available = locked[_CLAWBACK], locked[payer.id, DOGE].available

@@ -36,7 +36,7 @@ async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
 
 async def owing(engine: AsyncEngine) -> int:
     async with engine.connect() as db:
-        return await blocks.owing(db)
+        return await blocks.shortfall(db)
 
 
 async def cover(engine: AsyncEngine) -> int | Refusal:
@@ -56,7 +56,7 @@ async def test_right_books_may_say_that_coins_lack_and_both_turns_are_told_once(
     await chain.connect(paying)
     await chain.deepen(1)
 
-    assert (report.ok, report.solvent, report.owing, await owing(engine)) == (True, False, doge(6), 0)
+    assert (report.ok, report.solvent, report.shortfall, await owing(engine)) == (True, False, doge(6), 0)
     assert [(one["type"], one["owing"]) for one in await said(engine, "SYS_")] == [
         ("SYS_INSOLVENT", "6"),
         ("SYS_SOLVENT", "0"),

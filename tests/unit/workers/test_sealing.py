@@ -61,7 +61,7 @@ async def seal(engine: AsyncEngine) -> int:
 
 async def fault(engine: AsyncEngine) -> str:
     async with engine.connect() as db:
-        return (await audit.hold(db, ())).fault
+        return (await audit.entries_equal_seals(db, ())).fault
 
 
 async def by_hand(engine: AsyncEngine, statement: str) -> None:

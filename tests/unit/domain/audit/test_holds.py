@@ -1,4 +1,4 @@
-"""The audit of what is set aside: right books are found right, and each thing that was changed by hand is named."""
+"""The audit of holds and escrows: nothing is wrong with a right ledger, and each change by hand is named."""
 
 import pytest
 import sqlalchemy as sa
@@ -15,12 +15,16 @@ from tests import funding
 from tests.funding import GOLD
 
 PLATFORM = Platform(REGTEST, "platform")
-SESSION = "SET session_replication_role = replica"
-"""Whoever changes history by hand has to switch its triggers off first."""
+WITHOUT_TRIGGERS = "SET session_replication_role = replica"
+"""A change of history by hand has to switch its triggers off first."""
 
 
 async def busy(engine: AsyncEngine) -> None:
-    """Holds 1 to 4 (held, released in part and held, captured, converted) and escrows 1 to 4 (each end, and a locked one)."""
+    """Make holds and escrows in all states.
+
+    Holds 1 to 4 are held, released in part and held, captured, converted; escrows 1 to 4 are ended and
+    locked.
+    """
     await funding.fund(engine, {"alice": 100_000, "bob": 0}, GOLD)
     async with engine.begin() as db:
         await holds.place(db, [NewHold("alice", GOLD, 10) for _ in range(4)])
@@ -29,8 +33,8 @@ async def busy(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
         await holds.capture(db, [Capture(3, "bob", 4)])
     async with engine.begin() as db:
-        wanted = [NewEscrow(f"order {n}", "alice", "bob", GOLD, 10, fee=1) for n in range(3)]
-        await escrows.lock(db, [*wanted, NewEscrow("order 3", "alice", "bob", GOLD, 8, hold=4)])
+        orders = [NewEscrow(f"order {n}", "alice", "bob", GOLD, 10, fee=1) for n in range(3)]
+        await escrows.lock(db, [*orders, NewEscrow("order 3", "alice", "bob", GOLD, 8, hold=4)])
     async with engine.begin() as db:
         ends = [End(1, "RELEASED"), End(2, "REFUNDED"), End(3, "DISPUTED"), End(3, "RESOLVED", 6, 4)]
         await escrows.end(db, ends, PLATFORM)
@@ -51,11 +55,13 @@ async def test_books_that_are_right_are_found_right_also_in_small_slices(
         report = await audit.run(engine)
 
         assert report.ok, [finding for finding in report.findings if not finding.ok]
-        assert {one.name: one.checked for one in report.findings if one.name in checked} == checked
+        assert {
+            finding.name: finding.checked for finding in report.findings if finding.name in checked
+        } == checked
 
 
 @pytest.mark.parametrize(("statement", "detail"), [
-    ("UPDATE balances SET held = held + 1 WHERE account_id = 0", "held of account 0 in gold differs from its holds"),
+    ("UPDATE balances SET held = held + 1 WHERE account_id = 0", "held of account 0 in gold differs"),
     ("UPDATE holds SET remaining = 999 WHERE id = 1", "hold 1 differs from what was posted for it"),
     ("UPDATE holds SET amount = 1001 WHERE id = 2", "hold 2 differs from what was posted for it"),
     ("UPDATE holds SET captured = 401 WHERE id = 3", "hold 3 differs from what was posted for it"),
@@ -64,7 +70,7 @@ async def test_books_that_are_right_are_found_right_also_in_small_slices(
     ("DELETE FROM holds WHERE id = 1", "held of account 0 in gold differs from its holds"),
     ("UPDATE escrows SET amount = 801 WHERE id = 4", "escrow 4 differs from what was posted for it"),
     ("UPDATE escrows SET to_seller = 899 WHERE id = 1", "escrow 1 differs from what was posted for it"),
-    ("UPDATE escrows SET to_seller = 400, to_buyer = 500 WHERE id = 3", "escrow 3 differs from what was posted"),
+    ("UPDATE escrows SET to_seller = 400, to_buyer = 500 WHERE id = 3", "escrow 3 differs from what was"),
     ("UPDATE escrows SET state = 'LOCKED' WHERE id = 2", "escrow 2 differs from what was posted for it"),
     ("UPDATE escrows SET state = 'RELEASED' WHERE id = 4", "escrow 4 differs from what was posted for it"),
 ])  # fmt: skip
@@ -73,7 +79,7 @@ async def test_what_was_changed_by_hand_is_found_and_named(
 ) -> None:
     await busy(engine)
     async with engine.begin() as db:
-        await db.execute(sa.text(SESSION))
+        await db.execute(sa.text(WITHOUT_TRIGGERS))
         await db.execute(sa.text(statement))
 
     report = await audit.run(engine)

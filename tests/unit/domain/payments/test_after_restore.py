@@ -63,7 +63,7 @@ async def go_on(harness: ChainHarness) -> None:
     await maintenance.restored(harness.engine, harness.home, REGTEST)
     await harness.follow()
     async with harness.engine.connect() as db:
-        owing = await blocks.owing(db)
+        owing = await blocks.shortfall(db)
     await maintenance.resume(harness.engine, harness.node, owing=owing)
 
 
