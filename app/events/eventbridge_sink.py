@@ -1,4 +1,4 @@
-"""Amazon EventBridge as a place for events, ten a request. It needs botocore, an extra that nothing else needs."""
+"""Amazon EventBridge as a sink, ten events a request. It needs the optional package botocore."""
 
 import asyncio
 import dataclasses
@@ -13,9 +13,9 @@ from app.events.sink_runner import Sink, UndeliveredEvents
 
 SOURCE: Final = "kennel"
 ENTRIES: Final = 10
-"""Of one PutEvents."""
+"""Of one PutEvents request."""
 REQUEST_BYTES: Final = 256 * 1024
-"""All entries of one PutEvents together, and so also a single one."""
+"""Of all entries of one PutEvents request together, and so of a single one too."""
 TIME_BYTES: Final = 14
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 10
@@ -27,15 +27,15 @@ class NotInstalled(Exception):
 
 @dataclass(slots=True)
 class Bus:
-    """An event bus (its name or ARN); without region or endpoint as AWS's own variables and files have it.
+    """An event bus, by its name or ARN. Without region or endpoint those of AWS's variables and files are used.
 
-    `taken` are positions that it took behind one that it refused, so that they are not sent again.
+    `accepted` are positions behind one that was refused; they are not sent again.
     """
 
     bus: str
     region: str | None = None
     endpoint: str | None = None
-    taken: set[int] = field(default_factory=set)
+    accepted: set[int] = field(default_factory=set)
     _client: Any = None
 
     def __post_init__(self) -> None:
@@ -43,26 +43,25 @@ class Bus:
             raise NotInstalled
 
     async def send(self, page: Sequence[Event]) -> None:
-        """Put the events in order; what is refused is told, and tried again by whoever calls."""
-        left = [event for event in page if event.position not in self.taken]
-        for request in requests(left):
+        """Put the events in order, or raise UndeliveredEvents with the first refusal; the caller tries again."""
+        for request in requests([event for event in page if event.position not in self.accepted]):
             refusals = await self._put(request)
-            self.taken |= {
+            self.accepted |= {
                 event.position for event, refusal in zip(request, refusals, strict=True) if not refusal
             }
             if any(refusals):
-                raise self._untold(page, next(filter(None, refusals)))
-        self.taken.clear()
+                raise self._undelivered(page, next(filter(None, refusals)))
+        self.accepted.clear()
 
     async def _put(self, request: Sequence[Event]) -> list[str]:
-        """Return for each event why it was refused, empty for those that were taken."""
-        answer = await asyncio.to_thread(self._ask, [_entry(self.bus, event) for event in request])
+        """Return for each event why it was refused; empty for those that were accepted."""
+        answer = await asyncio.to_thread(self._put_events, [_entry(self.bus, event) for event in request])
         if isinstance(answer, str):
             return [answer] * len(request)
         return [_refusal(entry) for entry in answer["Entries"]]
 
-    def _ask(self, entries: list[dict[str, Any]]) -> Any:
-        """Return the answer, or why there is none; in a thread, for botocore waits for the network."""
+    def _put_events(self, entries: list[dict[str, Any]]) -> Any:
+        """Return the answer, or why there is none. It runs in a thread, because botocore blocks."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -72,43 +71,43 @@ class Bus:
         except (BotoCoreError, ClientError) as error:
             return str(error)
 
-    def _untold(self, page: Sequence[Event], reason: str) -> UndeliveredEvents:
-        """Count what was taken without a gap, and remember what was taken behind it."""
-        told = [*(event.position in self.taken for event in page), False].index(False)
-        self.taken -= {event.position for event in page[:told]}
-        return UndeliveredEvents(reason, told)
+    def _undelivered(self, page: Sequence[Event], reason: str) -> UndeliveredEvents:
+        """Count the events up to the first that was refused, and remember those that were accepted behind it."""
+        delivered = [*(event.position in self.accepted for event in page), False].index(False)
+        self.accepted -= {event.position for event in page[:delivered]}
+        return UndeliveredEvents(reason, delivered)
 
 
 def sink(name: str, bus: Bus, types: tuple[str, ...] = (outbox.ALL,), foreign_id: str | None = None) -> Sink:
-    """Return the bus as a place for events of these types, of one account where `foreign_id` is given."""
+    """Return the bus as a sink for events of these types, of one account where `foreign_id` is given."""
     return Sink(name, f"the event bus {bus.bus}", bus.send, types, foreign_id)
 
 
 def requests(page: Sequence[Event]) -> Iterator[list[Event]]:
-    """Cut a page into what one PutEvents may hold."""
+    """Cut a page into requests that PutEvents accepts."""
     request: list[Event] = []
     size = 0
     for event in page:
-        more = _size(event)
-        if request and (len(request) == ENTRIES or size + more > REQUEST_BYTES):
+        event_bytes = _size(event)
+        if request and (len(request) == ENTRIES or size + event_bytes > REQUEST_BYTES):
             yield request
             request, size = [], 0
         request.append(event)
-        size += more
+        size += event_bytes
     if request:
         yield request
 
 
 def detail(event: Event) -> str:
-    """Return the envelope; one that is too large for EventBridge comes without its message, never not at all."""
-    whole = outbox.envelope(event)
-    if len(whole) > REQUEST_BYTES - TIME_BYTES - len(SOURCE) - len(event.type):
-        whole = outbox.envelope(dataclasses.replace(event, message="null"))
-    return whole.decode()
+    """Return the envelope; where it is too large for EventBridge, its message is null."""
+    envelope = outbox.envelope(event)
+    if len(envelope) > REQUEST_BYTES - TIME_BYTES - len(SOURCE) - len(event.type):
+        envelope = outbox.envelope(dataclasses.replace(event, message="null"))
+    return envelope.decode()
 
 
 def _size(event: Event) -> int:
-    """Count as EventBridge does: what is text in UTF-8, and the time."""
+    """Count as EventBridge does: text as UTF-8, and the time."""
     return TIME_BYTES + len(SOURCE) + len(event.type) + len(detail(event).encode())
 
 
@@ -129,7 +128,7 @@ def _refusal(entry: dict[str, Any]) -> str:
 
 
 def _connect(region: str | None, endpoint: str | None) -> Any:
-    """Return a client that tries once: trying again, in order, is the loop's business."""
+    """Return a client that tries once: the loop tries again, in order."""
     from botocore.config import Config
     from botocore.session import Session
 

@@ -1,4 +1,4 @@
-"""A file as a place for events: one JSON object a line, on the disk before the cursor moves, rotated by size."""
+"""A file as a sink: one JSON object a line, on the disk before the cursor moves, rotated by size."""
 
 import asyncio
 import os
@@ -16,23 +16,23 @@ BATCH: Final = 500
 """Lines of one fsync."""
 BLOCK_BYTES: Final = 65_536
 MODE: Final = 0o640
-"""Others than the owner and the group learn nothing of who was paid what."""
+"""Only the owner and the group may read who was paid what."""
 
 
 def sink(
     name: str, file: "File", types: tuple[str, ...] = (outbox.ALL,), foreign_id: str | None = None
 ) -> Sink:
-    """Return the file as a place for events of these types, of one account where `foreign_id` is given."""
+    """Return the file as a sink for events of these types, of one account where `foreign_id` is given."""
     return Sink(name, f"the log {file.path}", file.send, types, foreign_id, BATCH)
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of at most `limit_bytes`, unless one batch is larger, and `kept` older ones: `path.1` is the newest."""
+    """A file of at most `limit_bytes`, unless one batch is larger, and `older` files: `path.1` is the newest of them."""
 
     path: Path
     limit_bytes: int
-    kept: int
+    older: int
     lock: Lock = field(default_factory=Lock)
 
     async def send(self, page: Sequence[Event]) -> None:
@@ -44,26 +44,26 @@ class File:
             raise UndeliveredEvents(f"{type(error).__name__}: {error.strerror}") from None
 
     def _append(self, lines: bytes) -> None:
-        """Nothing stays open, so that the file may be moved away; the lock, because who was cancelled still writes."""
+        """Write and close the file, so that it may be moved away. The lock is for a thread whose task was cancelled."""
         with self.lock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if _whole_bytes(self.path) + len(lines) > self.limit_bytes:
-                _rotate(self.path, self.kept)
-            new = not self.path.exists()
+                _rotate(self.path, self.older)
+            is_new = not self.path.exists()
             file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, MODE)
             try:
                 _write(file, lines)
                 os.fsync(file)
             finally:
                 os.close(file)
-            if new:
+            if is_new:
                 _sync_folder(self.path.parent)
 
 
 def _whole_bytes(path: Path) -> int:
-    """Cut off the half line that a crash or a full disk left, and return how long the file is.
+    """Cut off the half line that a crash or a full disk left, and return the length of the file.
 
-    Its event was not acknowledged, and comes again.
+    The event of that line was not acknowledged, and comes again.
     """
     if not path.exists():
         return 0
@@ -81,25 +81,25 @@ def _whole_bytes(path: Path) -> int:
     return end
 
 
-def _rotate(path: Path, kept: int) -> None:
-    """Make room at `path`; only as many files move on as must, so that a crash between two moves costs none."""
+def _rotate(path: Path, older: int) -> None:
+    """Make room at `path`. Only files up to the first free number move, so a crash between two moves loses none."""
     if not path.exists():
         return
-    older = [path.with_name(f"{path.name}.{number}") for number in range(1, kept + 1)]
-    free = next((place for place, file in enumerate(older) if not file.exists()), kept - 1)
-    for place in range(free, 0, -1):
-        older[place - 1].replace(older[place])
-    path.replace(older[0])
+    files = [path.with_name(f"{path.name}.{number}") for number in range(1, older + 1)]
+    free = next((index for index, file in enumerate(files) if not file.exists()), older - 1)
+    for index in range(free, 0, -1):
+        files[index - 1].replace(files[index])
+    path.replace(files[0])
 
 
 def _write(file: int, lines: bytes) -> None:
-    left = memoryview(lines)
-    while left:
-        left = left[os.write(file, left) :]
+    unwritten = memoryview(lines)
+    while unwritten:
+        unwritten = unwritten[os.write(file, unwritten) :]
 
 
 def _sync_folder(folder: Path) -> None:
-    """A file that was made or moved is found again after a power cut."""
+    """Let a file that was made or moved survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -16,20 +16,20 @@ from app.domain.outbox import Event
 from app.events import mqtt_topics
 from app.events.mqtt_topics import MqttTarget, Queue
 from app.events.sink_runner import Sink, UndeliveredEvents
-from app.events.tls import Certificates, Uncertified
+from app.events.tls import BadCertificate, Certificates
 
 IN_FLIGHT: Final = 20
 ANSWER_SECONDS: Final = 5
 KEEP_ALIVE_SECONDS: Final = 20
-"""Of silence until the broker is asked whether it is there; a TLS handshake may take so long too."""
+"""Of silence until the broker is pinged; a TLS handshake may take so long too."""
 PROTOCOLS: Final = {"3.1.1": aiomqtt.ProtocolVersion.V311, "5": aiomqtt.ProtocolVersion.V5}
 NAME: Final = "mqtt"
 MESSAGES: Final = 400
-"""Published between two moves of the cursor."""
+"""Published in one batch, after which the cursor moves."""
 _log = logging.getLogger(__name__)
 
 
-class LinkLost(Exception):
+class ConnectionLost(Exception):
     """There is no connection: the message says why."""
 
 
@@ -49,12 +49,12 @@ class Broker:
         return f"{self.host}:{self.port}"
 
     def context(self) -> ssl.SSLContext | None:
-        """Return what TLS needs; Uncertified where a file is unusable."""
+        """Return what TLS needs; BadCertificate where a file is unusable."""
         return None if self.certificates is None else self.certificates.context()
 
 
-class _Trouble(logging.Handler):
-    """The first trouble of a connection that aiomqtt does not tell: paho only logs why the socket has failed."""
+class _FirstError(logging.Handler):
+    """The first error of a connection that aiomqtt does not raise: paho only logs why the socket failed."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -62,25 +62,25 @@ class _Trouble(logging.Handler):
         self.first: asyncio.Future[str] = self._loop.create_future()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take what paho logs, in whichever thread."""
-        self._loop.call_soon_threadsafe(self.tell, record.getMessage())
+        """Take what paho logs, from any thread."""
+        self._loop.call_soon_threadsafe(self.report, record.getMessage())
 
-    def tell(self, reason: str) -> None:
-        """Take a reason, unless there is one."""
+    def report(self, reason: str) -> None:
+        """Remember the reason, unless there is one already."""
         if not self.first.done():
             self.first.set_result(reason)
 
     def logger(self) -> logging.Logger:
-        """Return a logger that nobody else hears."""
-        found = logging.Logger("mqtt", logging.ERROR)  # noqa: LOG001  one for each connection
-        found.addHandler(self)
-        return found
+        """Return a logger that only this handler hears."""
+        logger = logging.Logger("mqtt", logging.ERROR)  # noqa: LOG001  one for each connection
+        logger.addHandler(self)
+        return logger
 
 
 class _Client(aiomqtt.Client):
-    """A client that takes a refusal for no receipt: a broker of MQTT 5 may answer a message with a reason against it."""
+    """A client that tells refusals from receipts: a broker of MQTT 5 may refuse a message in its answer."""
 
-    def __init__(self, broker: Broker, trouble: _Trouble) -> None:
+    def __init__(self, broker: Broker, first_error: _FirstError) -> None:
         super().__init__(
             broker.host,
             broker.port,
@@ -92,44 +92,44 @@ class _Client(aiomqtt.Client):
             keepalive=KEEP_ALIVE_SECONDS,
             max_concurrent_outgoing_calls=IN_FLIGHT,
             tls_context=broker.context(),
-            logger=trouble.logger(),
+            logger=first_error.logger(),
         )
-        self._trouble = trouble
+        self._first_error = first_error
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         if reason_code.is_failure:
-            self._trouble.tell(f"it refuses a message: {reason_code}")
+            self._first_error.report(f"it refuses a message: {reason_code}")
         else:
             super()._on_publish(client, userdata, mid, reason_code, properties)
 
 
-class Link:
+class Connection:
     """A connection to the broker, with a task that ends when the connection does."""
 
-    def __init__(self, client: _Client, stack: AsyncExitStack, trouble: _Trouble) -> None:
+    def __init__(self, client: _Client, stack: AsyncExitStack, first_error: _FirstError) -> None:
         self._client = client
         self._stack = stack
-        self._trouble = trouble
+        self._first_error = first_error
         self._watch = asyncio.create_task(_until_lost(client))
 
     @classmethod
-    async def open(cls, broker: Broker) -> "Link":
-        """Log in, or raise LinkLost, or Uncertified."""
-        trouble, stack = _Trouble(), AsyncExitStack()
-        client = _Client(broker, trouble)
+    async def open(cls, broker: Broker) -> "Connection":
+        """Log in, or raise ConnectionLost, or BadCertificate."""
+        first_error, stack = _FirstError(), AsyncExitStack()
+        client = _Client(broker, first_error)
         entering = asyncio.create_task(stack.enter_async_context(client))
-        ends: list[asyncio.Future[Any]] = [entering, trouble.first]
+        ends: list[asyncio.Future[Any]] = [entering, first_error.first]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not entering.done():
-                raise LinkLost(trouble.first.result())
+                raise ConnectionLost(first_error.first.result())
             entering.result()
         except (aiomqtt.MqttError, OSError, ValueError) as error:
-            raise LinkLost(str(error)) from None
+            raise ConnectionLost(str(error)) from None
         finally:
             entering.cancel()
             await asyncio.gather(entering, return_exceptions=True)
-        return cls(client, stack, trouble)
+        return cls(client, stack, first_error)
 
     @property
     def lost(self) -> bool:
@@ -137,17 +137,17 @@ class Link:
         return self._watch.done()
 
     async def publish(self, messages: Sequence[tuple[list[MqttTarget], Event]]) -> tuple[int, str]:
-        """Publish in order; return how many events, from the first on, the broker has in all their topics, and why no more.
+        """Publish in order. Return how many events, from the first on, are in all their topics, and why no more are.
 
-        aiomqtt's semaphore is fair, so IN_FLIGHT are under way and their order is kept. A publish alone would wait for
-        its time limit after the connection has ended.
+        aiomqtt's semaphore is fair, so IN_FLIGHT messages are under way and keep their order. A publish alone would
+        wait for its time limit after the connection has ended.
         """
         sends = [
-            [self._send(target, outbox.envelope(event)) for target in where] for where, event in messages
+            [self._send(target, outbox.envelope(event)) for target in targets] for targets, event in messages
         ]
         tasks = [task for of_event in sends for task in of_event]
         settled = asyncio.create_task(_settled(tasks))
-        ends: list[asyncio.Future[Any]] = [settled, self._watch, self._trouble.first]
+        ends: list[asyncio.Future[Any]] = [settled, self._watch, self._first_error.first]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -170,14 +170,14 @@ class Link:
         )
 
     def _failure(self, results: Sequence[BaseException | None]) -> str:
-        """Return what went wrong first; sends that were cancelled waited for an answer that does not come."""
-        wrong = [result for result in results if result is not None]
-        named = [error for error in wrong if isinstance(error, Exception)]
-        if not wrong:
+        """Return the first error; sends that were cancelled waited for an answer that does not come."""
+        failed = [result for result in results if result is not None]
+        errors = [error for error in failed if isinstance(error, Exception)]
+        if not failed:
             return ""
-        if self._trouble.first.done():
-            return self._trouble.first.result()
-        return str(named[0]) if named else "the connection was lost"
+        if self._first_error.first.done():
+            return self._first_error.first.result()
+        return str(errors[0]) if errors else "the connection was lost"
 
 
 async def _until_lost(client: aiomqtt.Client) -> None:
@@ -212,7 +212,7 @@ def parse(
 
 
 def sink(broker: Broker, queues: Sequence[Queue]) -> Sink:
-    """Return the broker as a place for events. Nothing is accepted over MQTT: it subscribes to nothing."""
+    """Return the broker as a sink. Nothing is accepted over MQTT: it subscribes to no topic."""
     publisher = _Publisher(broker, queues)
     return Sink(
         NAME,
@@ -220,43 +220,43 @@ def sink(broker: Broker, queues: Sequence[Queue]) -> Sink:
         publisher.send,
         types=tuple(sorted({kind for queue in queues for kind in queue.types})),
         batch=max(1, MESSAGES // max(1, len(queues))),
-        ready=publisher.ready,
-        rest=publisher.rest,
+        connect=publisher.connect,
+        disconnect=publisher.disconnect,
     )
 
 
 class _Publisher:
-    """A connection to the broker that is made when it is needed, and made anew when it was lost."""
+    """Publishes over a connection that is opened when it is needed, and again after it was lost."""
 
     def __init__(self, broker: Broker, queues: Sequence[Queue]) -> None:
         self._broker = broker
         self._queues = queues
-        self._link: Link | None = None
+        self._connection: Connection | None = None
 
-    async def ready(self) -> None:
-        """Connect, unless we are."""
-        if self._link is not None and self._link.lost:
-            await self.rest()
-        if self._link is not None:
+    async def connect(self) -> None:
+        """Connect, unless there is a connection."""
+        if self._connection is not None and self._connection.lost:
+            await self.disconnect()
+        if self._connection is not None:
             return
         try:
-            self._link = await Link.open(self._broker)
-        except (LinkLost, Uncertified) as error:
+            self._connection = await Connection.open(self._broker)
+        except (ConnectionLost, BadCertificate) as error:
             raise UndeliveredEvents(str(error)) from None
         _log.info("connected to the MQTT broker %s", self._broker)
 
     async def send(self, page: Sequence[Event]) -> None:
         """Publish each event to all its topics."""
-        if self._link is None:
+        if self._connection is None:
             raise UndeliveredEvents("not connected")
-        told, reason = await self._link.publish(
+        delivered, reason = await self._connection.publish(
             [(mqtt_topics.of(event, self._queues), event) for event in page]
         )
         if reason:
-            raise UndeliveredEvents(reason, told)
+            raise UndeliveredEvents(reason, delivered)
 
-    async def rest(self) -> None:
+    async def disconnect(self) -> None:
         """Log out."""
-        if self._link is not None:
-            link, self._link = self._link, None
-            await link.close()
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()

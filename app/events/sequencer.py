@@ -11,9 +11,15 @@ from app.domain.webhooks import Callback
 from app.events.sink_runner import Sink
 from app.runtime.lease import Lease
 
+PAUSE_SECONDS: Final = 0.025
+"""After a batch: events that are committed meanwhile are numbered together. A lone event does not wait."""
+MANY_EVENTS: Final = 1_000
+MANY_EVENTS_PAUSE_SECONDS: Final = 0.1
+"""After a batch of MANY_EVENTS: a larger batch has more events of each account, and an event costs a third less."""
+
 
 async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], sinks: Sequence[Sink]) -> None:
-    """Bring what the configuration says into the database, before the loops begin and anything can happen."""
+    """Write the endpoints and sinks of the configuration into the database, before the loops begin."""
     async with engine.begin() as db:
         start = await outbox.start(db)
         await webhooks.reconcile(db, callbacks, start)
@@ -21,33 +27,26 @@ async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], sinks: Seq
             await outbox.begin(db, sink.name, start)
 
 
-REST_SECONDS: Final = 0.025
-"""Between two batches: what is committed meanwhile is numbered together; a lone event never waits for it."""
-MANY: Final = 1_000
-MANY_REST_SECONDS: Final = 0.1
-"""After a batch of MANY: where so much is told, each account has more of it to be counted at once, and one takes 2/3 of the time."""
-
-
 class Sequencer:
-    """One at a time by lease, which only saves work: the numbers are right with two as well."""
+    """Numbers events. A lease lets one process do so at a time; that only saves work, two number rightly too."""
 
     def __init__(
         self,
         engine: AsyncEngine,
         holder: str,
         numbered: Callable[[], object],
-        rest: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._engine = engine
         self._lease = Lease(engine, "sequencer", holder)
         self._numbered = numbered
-        self._rest = rest
+        self._sleep = sleep
         self._more = False
 
     async def step(self) -> bool:
-        """Number one batch of events, wake the sinks, and say whether there may be more.
+        """Number one batch of events, wake the sinks, and say whether there are more.
 
-        There were more than the batch, or whoever wrote more has woken this meanwhile; looking again would cost as much as this.
+        Only a full batch says so. Otherwise a new event wakes this loop, which costs less than looking again.
         """
         if not await self._lease.held():
             return False
@@ -57,9 +56,9 @@ class Sequencer:
         if moved:
             self._numbered()
         if moved and not self._more:
-            await self._rest(MANY_REST_SECONDS if moved >= MANY else REST_SECONDS)
+            await self._sleep(MANY_EVENTS_PAUSE_SECONDS if moved >= MANY_EVENTS else PAUSE_SECONDS)
         return self._more
 
     async def close(self) -> None:
-        """Let another take over."""
+        """Let another process take over."""
         await self._lease.release()

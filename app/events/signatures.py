@@ -9,26 +9,28 @@ from typing import Final
 from app.domain import webhooks
 from app.domain.webhooks import ASYMMETRIC, SYMMETRIC
 
-PLAIN: Final = {"Content-Type": "application/json", "User-Agent": "Kennel"}
+UNSIGNED: Final = {"Content-Type": "application/json", "User-Agent": "Kennel"}
 
 
 def headers(secrets: Sequence[str], event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """Return the headers of one attempt at `timestamp` (unix seconds); nothing is signed without secrets.
 
-    The first secret is the endpoint's, those after it are on their way out: `webhook-signature` holds one signature of each,
-    with spaces between. GigaWallet's header has room for one, that of the first secret, unless that is an ed25519 key.
+    The first secret is the endpoint's, the second the one that it replaced a short while ago. `webhook-signature`
+    holds a signature of each, with a space between. GigaWallet's header has one signature, that of the first secret,
+    unless that is an ed25519 key.
     """
-    found = {
-        **PLAIN,
+    headers = {
+        **UNSIGNED,
         "X-Giga-Timestamp": str(timestamp),
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
     }
     if secrets:
-        found["webhook-signature"] = " ".join(standard(one, event_id, timestamp, body) for one in secrets)
+        signatures = (standard(secret, event_id, timestamp, body) for secret in secrets)
+        headers["webhook-signature"] = " ".join(signatures)
         if webhooks.scheme_of(secrets[0]) == SYMMETRIC:
-            found["X-Giga-Signature"] = f"sha256={giga(secrets[0], timestamp, body)}"
-    return found
+            headers["X-Giga-Signature"] = f"sha256={giga(secrets[0], timestamp, body)}"
+    return headers
 
 
 def giga(secret: str, timestamp: int, body: bytes) -> str:
@@ -37,7 +39,10 @@ def giga(secret: str, timestamp: int, body: bytes) -> str:
 
 
 def standard(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
-    """Standard Webhooks, over `id.timestamp.body`: `v1,` and the HMAC-SHA256, or `v1a,` and the ed25519 signature, in base64."""
+    """Standard Webhooks' signature over `id.timestamp.body`, in base64.
+
+    It is `v1,` and the HMAC-SHA256, or `v1a,` and the ed25519 signature.
+    """
     signed = b"%b.%d.%b" % (event_id.encode(), timestamp, body)
     scheme = webhooks.scheme_of(secret)
     if scheme == ASYMMETRIC:

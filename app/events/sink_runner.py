@@ -1,4 +1,4 @@
-"""Sinks: places that are told every event in order. Each is a function that sends; what they share is this loop."""
+"""Sinks get every event in order. Each is a function that sends events; this loop calls it."""
 
 import asyncio
 import logging
@@ -17,48 +17,48 @@ from app.runtime.lease import Lease
 
 BATCH: Final = 100
 REASONS: Final = 100
-"""That are remembered as told; one that is never twice the same would fill the memory."""
+"""Reasons that are remembered as logged. Reasons that never repeat would else fill the memory."""
 WAITS_SECONDS: Final = (0.25, 0.5, 1, 2, 5, 10, 30)
-"""After one failure after another; the last is repeated."""
+"""The pause after each failure in a row; the last one repeats."""
 
 _log = logging.getLogger(__name__)
 
 
 class UndeliveredEvents(Exception):
-    """Why a place did not take all that it was sent; `told` events, from the first on, it has taken."""
+    """Why a sink did not take all events. It has taken the first `delivered` of them."""
 
-    def __init__(self, reason: str, told: int = 0) -> None:
+    def __init__(self, reason: str, delivered: int = 0) -> None:
         super().__init__(reason)
-        self.told = told
+        self.delivered = delivered
 
 
-async def _nothing() -> None:
-    """A place that keeps nothing open."""
+async def _do_nothing() -> None:
+    """For a sink that keeps nothing open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """A place, and how it is sent events.
+    """A destination of events, and the functions that send them there.
 
-    `send` is given at most `batch` events, oldest first, and returns when the place has them for good, or raises
-    Untold; it may be cancelled. What it did not take it is given again, later. `name` is that of its cursor and its
-    lease. `ready`, before every batch, connects or raises Untold; `rest` lets go of what is open, until `ready` again.
+    `send` gets at most `batch` events, oldest first. It returns when the destination has stored them all, else it
+    raises UndeliveredEvents. It may be cancelled. What was not taken is sent again later. `name` names the cursor and
+    the lease. `connect` is called before every batch and may raise UndeliveredEvents. `disconnect` closes what is open.
     """
 
     name: str
-    place: str
+    destination: str
     send: Callable[[Sequence[Event]], Coroutine[Any, Any, None]]
     types: tuple[str, ...] = (outbox.ALL,)
     foreign_id: str | None = None
     batch: int = BATCH
-    ready: Callable[[], Awaitable[None]] = _nothing
-    rest: Callable[[], Awaitable[None]] = _nothing
+    connect: Callable[[], Awaitable[None]] = _do_nothing
+    disconnect: Callable[[], Awaitable[None]] = _do_nothing
 
 
 class SinkRunner:
-    """Tells one sink, one process at a time by lease, on from its cursor, which moves behind what was taken.
+    """Sends the events behind a cursor to one sink. A lease lets one process do so at a time.
 
-    Nothing is held but the batch that is being sent, however long the place is away.
+    The cursor moves on when the sink has taken events. Only one batch is in memory, however long the sink is down.
     """
 
     def __init__(
@@ -79,46 +79,46 @@ class SinkRunner:
         self._not_before = clock()
         self._failures = 0
         self._trouble = ""
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def trouble(self) -> str:
-        """Return why the place takes nothing just now; empty while it does."""
+        """Return why the sink takes nothing now; empty while it does."""
         return self._trouble
 
     async def step(self) -> bool:
-        """Send the next events and say whether it moved; a place that is away is tried again later."""
+        """Send the next events and say whether the cursor moved; a sink that is down is tried again later."""
         if self._clock() < self._not_before:
             return False
         if not await self._lease.held():
-            self._failures, self._trouble, self._told = 0, "", set()
-            await self._sink.rest()
+            self._forget_failures()
+            await self._sink.disconnect()
             return False
         try:
-            await _asked(self._sink.ready())
-            moved = await self._tell()
+            await _call(self._sink.connect())
+            moved = await self._send_page()
         except UndeliveredEvents as error:
             await self._failed(error)
-            return error.told > 0
-        self._went_well()
+            return error.delivered > 0
+        self._succeeded()
         return moved
 
     async def close(self) -> None:
-        """Let go of what is open, and let another take over."""
-        await self._sink.rest()
+        """Close what is open, and let another process take over."""
+        await self._sink.disconnect()
         await self._lease.release()
 
-    async def _tell(self) -> bool:
-        """Send one page; the cursor moves behind what was taken, also where the rest was not."""
+    async def _send_page(self) -> bool:
+        """Send one page; the cursor moves behind the events that were taken, also where others were not."""
         sink = self._sink
         async with self._reads.connect() as db:
             after = await outbox.read(db, sink.name)
             page = await outbox.page(db, after, sink.batch, sink.types, sink.foreign_id)
         try:
             if page.events:
-                await self._while_held(_asked(sink.send(page.events)))
+                await self._while_held(_call(sink.send(page.events)))
         except UndeliveredEvents as error:
-            if error.told:
-                await self._advance(page.events[error.told - 1].position)
+            if error.delivered:
+                await self._advance(page.events[error.delivered - 1].position)
             raise
         if page.position > after:
             await self._advance(page.position)
@@ -129,7 +129,7 @@ class SinkRunner:
             await outbox.advance(db, self._sink.name, position)
 
     async def _while_held(self, sending: Coroutine[Any, Any, None]) -> None:
-        """Wait for it as long as the lease is ours, which is looked after meanwhile."""
+        """Wait for `sending` as long as the lease is ours, and renew the lease meanwhile."""
         task = asyncio.create_task(sending)
         try:
             while not (await asyncio.wait({task}, timeout=lease.RENEW_SECONDS))[0]:
@@ -141,23 +141,26 @@ class SinkRunner:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _failed(self, error: UndeliveredEvents) -> None:
-        """Wait longer each time; each reason is told once until all goes well again, also where two of them alternate."""
-        await self._sink.rest()
+        """Wait longer each time. Each reason is logged once until the sink takes events again."""
+        await self._sink.disconnect()
         self._not_before = self._clock() + self._waits[min(self._failures, len(self._waits) - 1)]
         self._failures += 1
         self._trouble = str(error)
-        if self._trouble not in self._told:
-            self._told = {*self._told, self._trouble} if len(self._told) < REASONS else {self._trouble}
-            _log.warning("%s does not take events (%s); trying again", self._sink.place, error)
+        if self._trouble not in self._logged:
+            self._logged = {*self._logged, self._trouble} if len(self._logged) < REASONS else {self._trouble}
+            _log.warning("%s does not take events (%s); trying again", self._sink.destination, error)
 
-    def _went_well(self) -> None:
+    def _succeeded(self) -> None:
         if self._trouble:
-            _log.info("%s takes events again", self._sink.place)
-        self._failures, self._trouble, self._told = 0, "", set()
+            _log.info("%s takes events again", self._sink.destination)
+        self._forget_failures()
+
+    def _forget_failures(self) -> None:
+        self._failures, self._trouble, self._logged = 0, "", set()
 
 
-async def _asked(call: Awaitable[None]) -> None:
-    """Await what a sink does: a fault of ours in one stops neither the others nor the program."""
+async def _call(call: Awaitable[None]) -> None:
+    """Await a function of a sink: a fault in one sink stops neither the others nor the program."""
     try:
         await call
     except UndeliveredEvents:

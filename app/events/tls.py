@@ -1,38 +1,41 @@
-"""The files of certificates with which TLS is spoken to a broker."""
+"""The certificates for TLS with a broker."""
 
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 
-class Uncertified(Exception):
-    """A file of certificates or keys cannot be used: a sentence that names it."""
+class BadCertificate(Exception):
+    """A file of certificates or keys cannot be used: the sentence names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files in PEM: the authorities that the broker's certificate is checked against (None: the system's), and ours."""
+    """Files in PEM: authorities that the broker's certificate is checked against, and our certificate and key.
+
+    Without `ca` the system's authorities are used.
+    """
 
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Read the files, at each connection, so that renewed ones are taken up; Uncertified where one is unusable."""
+        """Read the files, or raise BadCertificate. Each connection reads them, so that renewed ones are used."""
         try:
             context = ssl.create_default_context(cafile=self.ca)
             context.sslsocket_class = _Socket
         except OSError as error:
-            raise Uncertified(
+            raise BadCertificate(
                 f"KENNEL_MQTT_CA names {self.ca}, which is no file of certificates ({error})."
             ) from None
         if self.cert is not None:
             try:
                 context.load_cert_chain(self.cert, self.key, password="")
             except (OSError, ValueError) as error:
-                raise Uncertified(
-                    f"KENNEL_MQTT_CERT names {self.cert}, which is not a certificate and a key that belong together "
-                    f"({type(error).__name__})."
+                raise BadCertificate(
+                    f"KENNEL_MQTT_CERT names {self.cert}, which is not a certificate and a key "
+                    f"that belong together ({type(error).__name__})."
                 ) from None
         return context
 

@@ -7,7 +7,7 @@ from app.config.settings import Settings
 from app.config.values import SettingsError
 from app.events import eventbridge_sink, file_sink, mqtt_sink, mqtt_topics
 from app.events.sink_runner import Sink
-from app.events.tls import Certificates, Uncertified
+from app.events.tls import BadCertificate, Certificates
 
 MEGABYTE: Final = 1_000_000
 
@@ -29,7 +29,7 @@ def _mqtt(settings: Settings) -> list[Sink]:
     broker = mqtt_sink.parse(settings.mqtt_url, settings.mqtt_client_id, settings.mqtt_protocol, certificates)
     try:
         broker.context()
-    except Uncertified as error:
+    except BadCertificate as error:
         raise SettingsError(str(error)) from None
     return [mqtt_sink.sink(broker, [*own, *queues])]
 

@@ -16,7 +16,7 @@ from app.events.mqtt_topics import Queue
 from app.events.sink_runner import SinkRunner
 from tests.unit.events import mqtt_brokers
 from tests.unit.events.mqtt_brokers import Subscriber, TestBroker
-from tests.unit.events.steps import free_port, tell, until
+from tests.unit.events.steps import emit, free_port, until
 
 EVENTS = 10_000
 PART = 1_000
@@ -35,22 +35,22 @@ async def test_ten_thousand_events_outlive_a_broker_that_is_stopped_and_one_that
     engine: AsyncEngine, broker: TestBroker
 ) -> None:
     """What a broker has taken and is killed with, before it passed it on, it alone can lose: nobody sends that again."""
-    sink = mqtt_sink.sink(mqtt_sink.parse(f"mqtt://127.0.0.1:{broker.port}"), [Queue(mqtt_topics.OWN)])
+    sink = mqtt_sink.sink(mqtt_sink.parse(f"mqtt://127.0.0.1:{broker.port}"), [Queue(mqtt_topics.DEFAULT)])
     await sequencer.prepare(engine, [], [sink])
     for _ in range(EVENTS // PART):
-        await tell(engine, PART)
-    telling = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
+        await emit(engine, PART)
+    runner = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
     async with mqtt_brokers.subscribed(broker.port) as subscriber:
         for heard, end in ((2_000, broker.stop), (5_000, broker.kill)):
-            await until(telling.step, partial(_has_heard, subscriber, heard))
+            await until(runner.step, partial(_has_heard, subscriber, heard))
             before = set(subscriber.positions())
             assert len(before) < EVENTS
-            await _while_telling(telling, end)
+            await _while_telling(runner, end)
             taken = await _taken(engine)
-            await _while_telling(telling, broker.start)
+            await _while_telling(runner, broker.start)
         needed = before | set(range(taken + 1, EVENTS + 1))
-        await until(telling.step, lambda: needed <= set(subscriber.positions()))
-    await telling.close()
+        await until(runner.step, lambda: needed <= set(subscriber.positions()))
+    await runner.close()
 
     first_sights = list(dict.fromkeys(subscriber.positions()))
     assert first_sights == sorted(first_sights)
@@ -58,9 +58,9 @@ async def test_ten_thousand_events_outlive_a_broker_that_is_stopped_and_one_that
     assert await _taken(engine) == EVENTS
 
 
-async def _while_telling(telling: SinkRunner, happens: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _while_telling(runner: SinkRunner, happens: Callable[[], Coroutine[Any, Any, None]]) -> None:
     happening = asyncio.create_task(happens())
-    await until(telling.step, happening.done)
+    await until(runner.step, happening.done)
 
 
 async def _taken(engine: AsyncEngine) -> int:

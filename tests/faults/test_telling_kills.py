@@ -25,7 +25,7 @@ from tests.faults.fickle import Fickle
 
 EVENTS: Final = 20_000
 KILLS: Final = 2
-"""At the least: a fast machine is given more to tell meanwhile."""
+"""At the least: a fast machine is given more to emit meanwhile."""
 PART: Final = 250
 """Transfers of a request; each is told to both of its accounts."""
 AHEAD: Final = 5_000

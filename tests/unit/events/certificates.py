@@ -25,16 +25,16 @@ class Authority:
         self._folder = folder
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
-        made = self._begun(self._name, self._key).add_extension(
+        certificate = self._begun(self._name, self._key).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
-        self.ca = self._store(f"{name}.ca.pem", made)
+        self.ca = self._store(f"{name}.ca.pem", certificate)
 
     def sign(self, name: str) -> Signed:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-        cert = self._store(f"{name}.pem", self._begun(subject, key).add_extension(here, critical=False))
+        loopback = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+        cert = self._store(f"{name}.pem", self._begun(subject, key).add_extension(loopback, critical=False))
         file = self._folder / f"{name}.key"
         no_password = serialization.NoEncryption()
         file.write_bytes(
@@ -54,7 +54,7 @@ class Authority:
             .not_valid_after(now + timedelta(days=1))
         )
 
-    def _store(self, name: str, made: x509.CertificateBuilder) -> Path:
+    def _store(self, name: str, builder: x509.CertificateBuilder) -> Path:
         file = self._folder / name
-        file.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        file.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return file

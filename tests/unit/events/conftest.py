@@ -14,16 +14,16 @@ from tests.unit.events.steps import free_port
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    found = Receiver()
+    receiver = Receiver()
     serving: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(found.serve(reader, writer))
+        task = asyncio.create_task(receiver.serve(reader, writer))
         serving.add(task)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
-    yield found
+    receiver.port = server.sockets[0].getsockname()[1]
+    yield receiver
     server.close()
     for task in serving:
         task.cancel()
@@ -43,6 +43,6 @@ async def poster() -> AsyncIterator[Poster]:
 
 @pytest.fixture
 async def mqtt_broker(tmp_path: Path) -> AsyncIterator[TestBroker]:
-    found = TestBroker(tmp_path, free_port(), free_port())
-    yield found
-    await found.stop()
+    broker = TestBroker(tmp_path, free_port(), free_port())
+    yield broker
+    await broker.stop()

@@ -82,8 +82,8 @@ class TestBroker:
             return ["allow_anonymous true"]
         passwords = self.folder / "passwords"
         passwords.unlink(missing_ok=True)
-        made = ["mosquitto_passwd", "-c", "-b", str(passwords), "kennel", self.password]
-        await (await asyncio.create_subprocess_exec(*made, stderr=NULL)).wait()
+        command = ["mosquitto_passwd", "-c", "-b", str(passwords), "kennel", self.password]
+        await (await asyncio.create_subprocess_exec(*command, stderr=NULL)).wait()
         return [f"password_file {passwords}"]
 
 
@@ -134,12 +134,12 @@ class Subscriber:
 
 @asynccontextmanager
 async def subscribed(port: int, name: str = "subscriber") -> AsyncIterator[Subscriber]:
-    found = Subscriber(port, name)
-    task = asyncio.create_task(found.run())
+    subscriber = Subscriber(port, name)
+    task = asyncio.create_task(subscriber.run())
     async with asyncio.timeout(DEADLINE_SECONDS):
-        await found.subscribed.wait()
+        await subscriber.subscribed.wait()
     try:
-        yield found
+        yield subscriber
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -20,8 +20,8 @@ class Request:
 
     @property
     def event(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.body)
-        return found
+        event: dict[str, Any] = json.loads(self.body)
+        return event
 
 
 Behaviour = Callable[[Request, asyncio.StreamWriter], Any]
@@ -29,11 +29,11 @@ Behaviour = Callable[[Request, asyncio.StreamWriter], Any]
 
 def status(code: int, header: str = "") -> Behaviour:
     """Answer with this status, a Location that nobody should follow, and perhaps another header."""
-    more = f"{header}\r\n".encode() if header else b""
+    line = f"{header}\r\n".encode() if header else b""
 
     def behave(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(
-            b"HTTP/1.1 %d X\r\nLocation: /elsewhere\r\n%bContent-Length: 4\r\n\r\nwow!" % (code, more)
+            b"HTTP/1.1 %d X\r\nLocation: /elsewhere\r\n%bContent-Length: 4\r\n\r\nwow!" % (code, line)
         )
 
     return behave
@@ -54,7 +54,7 @@ def cut_off(request: Request, writer: asyncio.StreamWriter) -> None:
 
 @dataclass(slots=True)
 class Receiver:
-    """An HTTP server that answers 200 unless a path was told to behave otherwise, once for each given behaviour."""
+    """An HTTP server that answers 200. A path may behave otherwise, once for each of its behaviours, or always."""
 
     port: int = 0
     requests: list[Request] = field(default_factory=list)

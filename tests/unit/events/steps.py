@@ -1,4 +1,4 @@
-"""What tests do: let events happen, and step until something is so."""
+"""What tests do: emit events, and step until a condition holds."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from app.runtime.loop import WakeUp
 DEADLINE_SECONDS = 60
 
 
-async def tell(
+async def emit(
     engine: AsyncEngine,
     count: int,
     *,
@@ -22,10 +22,10 @@ async def tell(
     type: str = "ACC_UPDATED",  # noqa: A002
     foreign_id: str | None = None,
 ) -> None:
-    """Let `count` facts happen, and number them."""
-    named = f"shop-{account}" if foreign_id is None else foreign_id
+    """Emit `count` events, and number them."""
+    foreign_id = f"shop-{account}" if foreign_id is None else foreign_id
     async with engine.begin() as db:
-        await outbox.emit(db, [OutboxEvent(account, named, type, f'{{"n":{n}}}') for n in range(count)])
+        await outbox.emit(db, [OutboxEvent(account, foreign_id, type, f'{{"n":{n}}}') for n in range(count)])
         await outbox.sequence(db)
 
 
@@ -39,8 +39,8 @@ async def until(step: Callable[[], Any], condition: Callable[[], Any], wake_up: 
 
 
 async def _value(condition: Callable[[], Any]) -> Any:
-    found = condition()
-    return await found if asyncio.iscoroutine(found) else found
+    value = condition()
+    return await value if asyncio.iscoroutine(value) else value
 
 
 def free_port() -> int:

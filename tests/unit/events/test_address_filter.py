@@ -36,9 +36,9 @@ def test_public_addresses_are_let_through(address: str) -> None:
 
 
 def test_a_name_with_a_public_and_a_private_address_is_only_connected_to_the_public_one() -> None:
-    found = [ip_address("10.0.0.1"), ip_address("1.1.1.1")]
+    resolved = [ip_address("10.0.0.1"), ip_address("1.1.1.1")]
 
-    assert address_filter.permitted(SHOP, found, Guard()) == [ip_address("1.1.1.1")]
+    assert address_filter.permitted(SHOP, resolved, Guard()) == [ip_address("1.1.1.1")]
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,13 @@ from app.events import eventbridge_sink, sequencer
 from app.events.eventbridge_sink import Bus
 from app.events.sink_runner import Sink, SinkRunner
 from app.workers import sinks
-from tests.unit.events.steps import tell, until
+from tests.unit.events.steps import emit, until
 
 SECRET = "such-secret-words"
 
 
 @dataclass
-class StandIn:
+class FakeEventBridge:
     """An EventBridge on loopback: it takes what the script does not refuse, request by request."""
 
     script: list[set[int] | int] = field(default_factory=list)
@@ -34,19 +34,19 @@ class StandIn:
     port: int = 0
 
     def answer(self, target: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        """A number of the script is a status, a set the places of the entries that are refused."""
+        """A number of the script is a status; a set holds the indexes of the entries that are refused."""
         self.targets.add(target)
         entries = json.loads(body)["Entries"]
         self.requests.append(entries)
         refused = self.script.pop(0) if self.script else set()
         if isinstance(refused, int):
             return refused, {"__type": "AccessDeniedException", "message": "not you"}
-        self.taken += [entry for place, entry in enumerate(entries) if place not in refused]
+        self.taken += [entry for index, entry in enumerate(entries) if index not in refused]
         answers = [
             {"ErrorCode": "ThrottlingException", "ErrorMessage": "too much"}
-            if place in refused
+            if index in refused
             else {"EventId": "1"}
-            for place in range(len(entries))
+            for index in range(len(entries))
         ]
         return 200, {"FailedEntryCount": len(refused), "Entries": answers}
 
@@ -55,18 +55,18 @@ class StandIn:
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEventBridge]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "shibe")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    found = StandIn()
+    fake = FakeEventBridge()
 
-    class Taker(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            status, answered = found.answer(self.headers["x-amz-target"], body)
+            status, answered = fake.answer(self.headers["x-amz-target"], body)
             shown = json.dumps(answered).encode()
             self.send_response(status)
             self.send_header("content-type", "application/x-amz-json-1.1")
@@ -77,75 +77,75 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    found.port = server.server_address[1]
+    fake.port = server.server_address[1]
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    yield found
+    yield fake
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def sink(to: StandIn) -> Sink:
+def sink(to: FakeEventBridge) -> Sink:
     return eventbridge_sink.sink(
         "eventbridge.shop", Bus("shop", "eu-central-1", f"http://127.0.0.1:{to.port}")
     )
 
 
-async def telling(engine: AsyncEngine, one: Sink) -> SinkRunner:
-    await sequencer.prepare(engine, [], [one])
-    return SinkRunner(engine, one, "one", waits_seconds=(0,))
+async def started(engine: AsyncEngine, sink: Sink) -> SinkRunner:
+    await sequencer.prepare(engine, [], [sink])
+    return SinkRunner(engine, sink, "one", waits_seconds=(0,))
 
 
-async def test_events_go_to_the_bus_in_order_ten_a_request(engine: AsyncEngine, stand_in: StandIn) -> None:
-    teller = await telling(engine, sink(stand_in))
-    await tell(engine, 25)
-    await until(teller.step, lambda: len(stand_in.taken) >= 25)
-    await teller.close()
+async def test_events_go_to_the_bus_in_order_ten_a_request(engine: AsyncEngine, bus: FakeEventBridge) -> None:
+    runner = await started(engine, sink(bus))
+    await emit(engine, 25)
+    await until(runner.step, lambda: len(bus.taken) >= 25)
+    await runner.close()
 
-    assert stand_in.positions() == list(range(1, 26))
-    assert [len(request) for request in stand_in.requests] == [10, 10, 5]
-    assert stand_in.targets == {"AWSEvents.PutEvents"}
-    first = stand_in.taken[0]
+    assert bus.positions() == list(range(1, 26))
+    assert [len(request) for request in bus.requests] == [10, 10, 5]
+    assert bus.targets == {"AWSEvents.PutEvents"}
+    first = bus.taken[0]
     assert (first["EventBusName"], first["Source"], first["DetailType"]) == ("shop", "kennel", "ACC_UPDATED")
     assert json.loads(first["Detail"])["message"] == {"n": 0}
 
 
-async def test_what_is_refused_is_sent_again_and_what_was_taken_beside_it_is_not(
-    engine: AsyncEngine, stand_in: StandIn, caplog: pytest.LogCaptureFixture
+async def test_events_that_are_refused_are_sent_again_and_those_that_were_taken_are_not(
+    engine: AsyncEngine, bus: FakeEventBridge, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stand_in.script = [set(), {2, 5}, {0}]
-    teller = await telling(engine, sink(stand_in))
-    await tell(engine, 22)
-    await until(teller.step, lambda: len(stand_in.taken) >= 22)
-    await teller.close()
+    bus.script = [set(), {2, 5}, {0}]
+    runner = await started(engine, sink(bus))
+    await emit(engine, 22)
+    await until(runner.step, lambda: len(bus.taken) >= 22)
+    await runner.close()
 
-    assert sorted(stand_in.positions()) == list(range(1, 23))
-    assert [len(request) for request in stand_in.requests] == [10, 10, 4, 1]
+    assert sorted(bus.positions()) == list(range(1, 23))
+    assert [len(request) for request in bus.requests] == [10, 10, 4, 1]
     assert caplog.text.count("does not take events (ThrottlingException: too much)") == 1
 
 
-async def test_a_bus_that_is_away_or_does_not_let_us_in_is_tried_again_without_showing_the_key(
-    engine: AsyncEngine, stand_in: StandIn, caplog: pytest.LogCaptureFixture
+async def test_a_bus_that_is_down_or_denies_access_is_tried_again_and_the_key_is_not_logged(
+    engine: AsyncEngine, bus: FakeEventBridge, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stand_in.script = [403]
-    teller = await telling(engine, sink(stand_in))
-    away = await telling(
+    bus.script = [403]
+    runner = await started(engine, sink(bus))
+    away = await started(
         engine, eventbridge_sink.sink("eventbridge.away", Bus("shop", "eu-central-1", "http://127.0.0.1:9"))
     )
-    await tell(engine, 3)
+    await emit(engine, 3)
 
-    assert not await teller.step()
-    assert "AccessDeniedException" in teller.trouble()
-    await until(teller.step, lambda: len(stand_in.taken) >= 3)
-    assert stand_in.positions() == [1, 2, 3]
+    assert not await runner.step()
+    assert "AccessDeniedException" in runner.trouble()
+    await until(runner.step, lambda: len(bus.taken) >= 3)
+    assert bus.positions() == [1, 2, 3]
     assert not await away.step()
     assert "Could not connect" in away.trouble()
     assert SECRET not in caplog.text
-    for one in (teller, away):
-        await one.close()
+    await runner.close()
+    await away.close()
 
 
 def test_a_request_holds_no_more_than_eventbridge_takes_and_no_event_is_too_large() -> None:
@@ -157,8 +157,8 @@ def test_a_request_holds_no_more_than_eventbridge_takes_and_no_event_is_too_larg
 
     assert cut == [10, 3, 2]
     assert json.loads(eventbridge_sink.detail(big))["message"] == "x" * 100_000
-    told = json.loads(eventbridge_sink.detail(huge))
-    assert (told["message"], told["event_id"], told["position"]) == (None, "ab", 1)
+    envelope = json.loads(eventbridge_sink.detail(huge))
+    assert (envelope["message"], envelope["event_id"], envelope["position"]) == (None, "ab", 1)
 
 
 def test_without_the_extra_a_configuration_that_names_it_is_one_sentence(

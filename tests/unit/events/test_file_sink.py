@@ -12,13 +12,13 @@ from app.domain import outbox
 from app.events import file_sink, sequencer
 from app.events.file_sink import File
 from app.events.sink_runner import Sink, SinkRunner
-from tests.unit.events.steps import tell, until
+from tests.unit.events.steps import emit, until
 
 MEGABYTE = 1_000_000
 
 
-def of(folder: Path, limit_bytes: int = MEGABYTE, kept: int = 3) -> Sink:
-    return file_sink.sink("loggers.all", File(folder / "logs" / "events.log", limit_bytes, kept))
+def of(folder: Path, limit_bytes: int = MEGABYTE, older: int = 3) -> Sink:
+    return file_sink.sink("loggers.all", File(folder / "logs" / "events.log", limit_bytes, older))
 
 
 def positions(file: Path) -> list[int]:
@@ -28,12 +28,12 @@ def positions(file: Path) -> list[int]:
 async def logged(engine: AsyncEngine, sink: Sink, count: int, batch: int = 10) -> None:
     """Let `count` events happen, in batches of their own, and have all of them logged."""
     await sequencer.prepare(engine, [], [sink])
-    telling = SinkRunner(engine, sink, "one", waits_seconds=(0,))
+    runner = SinkRunner(engine, sink, "one", waits_seconds=(0,))
     for _ in range(0, count, batch):
-        await tell(engine, min(batch, count))
-        await telling.step()
-    await until(telling.step, lambda: not telling.trouble())
-    await telling.close()
+        await emit(engine, min(batch, count))
+        await runner.step()
+    await until(runner.step, lambda: not runner.trouble())
+    await runner.close()
 
 
 async def test_every_event_is_a_line_as_webhooks_carry_it(engine: AsyncEngine, tmp_path: Path) -> None:
@@ -47,8 +47,8 @@ async def test_every_event_is_a_line_as_webhooks_carry_it(engine: AsyncEngine, t
     assert file.stat().st_mode & 0o777 == 0o640
 
 
-async def test_a_full_file_makes_room_and_the_oldest_go(engine: AsyncEngine, tmp_path: Path) -> None:
-    await logged(engine, of(tmp_path, limit_bytes=5_000, kept=3), 200)
+async def test_a_full_file_is_rotated_and_the_oldest_is_deleted(engine: AsyncEngine, tmp_path: Path) -> None:
+    await logged(engine, of(tmp_path, limit_bytes=5_000, older=3), 200)
 
     folder = tmp_path / "logs"
     files = sorted(folder.iterdir(), key=lambda file: file.name, reverse=True)
@@ -57,20 +57,22 @@ async def test_a_full_file_makes_room_and_the_oldest_go(engine: AsyncEngine, tmp
     ]
     assert len(files) == 4
     assert all(file.stat().st_size <= 5_000 for file in files)
-    kept = [position for file in files for position in positions(file)]
-    assert kept == list(range(kept[0], 201))
-    assert kept[0] > 1
+    logged_positions = [position for file in files for position in positions(file)]
+    assert logged_positions == list(range(logged_positions[0], 201))
+    assert logged_positions[0] > 1
 
 
-async def test_a_crash_while_files_move_on_costs_none_of_them(engine: AsyncEngine, tmp_path: Path) -> None:
-    await logged(engine, of(tmp_path, limit_bytes=5_000, kept=5), 80)
+async def test_a_crash_while_files_are_rotated_loses_none_of_them(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    await logged(engine, of(tmp_path, limit_bytes=5_000, older=5), 80)
     folder = tmp_path / "logs"
-    before = sorted(line for file in folder.iterdir() for line in positions(file))
+    lines = sorted(line for file in folder.iterdir() for line in positions(file))
     (folder / "events.log.1").rename(folder / "events.log.3")  # it died between two moves
 
-    await logged(engine, of(tmp_path, limit_bytes=5_000, kept=5), 20)
+    await logged(engine, of(tmp_path, limit_bytes=5_000, older=5), 20)
 
-    assert sorted(line for file in folder.iterdir() for line in positions(file)) == [*before, *range(81, 101)]
+    assert sorted(line for file in folder.iterdir() for line in positions(file)) == [*lines, *range(81, 101)]
 
 
 @pytest.mark.parametrize("half", [b'{"event_type":"ACC_UPD', b'{"' + b"x" * 200_000, b"\0" * 5_000])
@@ -101,22 +103,22 @@ async def test_half_a_line_alone_is_cut_off_too_and_a_file_that_is_moved_away_is
     assert positions(file) == list(range(11, 21))
 
 
-async def test_a_place_that_cannot_be_written_waits_and_loses_nothing(
+async def test_a_file_that_cannot_be_written_is_tried_again_and_loses_nothing(
     engine: AsyncEngine, tmp_path: Path
 ) -> None:
     sink = of(tmp_path)
     (tmp_path / "logs").write_text("a file, where a folder is needed")
     await sequencer.prepare(engine, [], [sink])
-    telling = SinkRunner(engine, sink, "one", waits_seconds=(0,))
-    await tell(engine, 5)
+    runner = SinkRunner(engine, sink, "one", waits_seconds=(0,))
+    await emit(engine, 5)
 
-    assert not await telling.step()
-    assert telling.trouble() == "FileExistsError: File exists"
+    assert not await runner.step()
+    assert runner.trouble() == "FileExistsError: File exists"
     (tmp_path / "logs").unlink()
-    await until(telling.step, lambda: not telling.trouble())
+    await until(runner.step, lambda: not runner.trouble())
 
     assert positions(tmp_path / "logs" / "events.log") == [1, 2, 3, 4, 5]
-    await telling.close()
+    await runner.close()
 
 
 async def test_a_full_disk_leaves_no_half_line_behind(engine: AsyncEngine, tmp_path: Path) -> None:
@@ -125,21 +127,20 @@ async def test_a_full_disk_leaves_no_half_line_behind(engine: AsyncEngine, tmp_p
     file = tmp_path / "logs" / "events.log"
     limit = file.stat().st_size + 300
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        await tell(engine, 10)
-        telling = SinkRunner(engine, sink, "one", waits_seconds=(0,))
+        await emit(engine, 10)
+        runner = SinkRunner(engine, sink, "one", waits_seconds=(0,))
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
-        moved = await telling.step()
-        trouble = telling.trouble()
+        moved = await runner.step()
+        trouble = runner.trouble()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-        signal.signal(signal.SIGXFSZ, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
     assert not moved
     assert os.strerror(errno.EFBIG) in trouble
     assert file.stat().st_size == limit
-    await until(telling.step, lambda: not telling.trouble())
-    found = positions(file)
-    assert list(dict.fromkeys(found)) == list(range(1, 21))
-    await telling.close()
+    await until(runner.step, lambda: not runner.trouble())
+    assert list(dict.fromkeys(positions(file))) == list(range(1, 21))
+    await runner.close()

@@ -65,9 +65,9 @@ async def test_every_form_of_an_answer_is_understood(
             writer.close()
 
     receiver.always["/hook"] = behave
-    found = await poster.post(receiver.url(), {}, b"{}")
+    received = await poster.post(receiver.url(), {}, b"{}")
 
-    assert (found.status, found.body) == (status, body)
+    assert (received.status, received.body) == (status, body)
     assert not receiver.of("/elsewhere")
 
 
@@ -94,7 +94,7 @@ async def test_of_a_hundred_megabytes_four_kilobytes_are_read(receiver: Receiver
 async def test_what_stands_around_the_body_is_limited_too(
     receiver: Receiver, poster: Poster, around: bytes
 ) -> None:
-    """The parser keeps a trailer's value as long as it goes on: 100 MB of it would be gathered, again and again."""
+    """The parser gathers the value of a trailer, however long it is."""
     sent = 0
 
     async def flood(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -189,11 +189,11 @@ async def test_a_name_that_changes_after_it_was_checked_is_not_looked_up_again(r
     """Here 127.0.0.1 plays the public address, and 127.0.0.2 the private one to which the name moves."""
     private = await asyncio.start_server(receiver.serve, "127.0.0.2", receiver.port)
     answers = [ip_address("127.0.0.1"), ip_address("127.0.0.2"), ip_address("127.0.0.2")]
-    asked = 0
+    lookups = 0
 
     async def resolve(host: str, port: int) -> list[Address]:
-        nonlocal asked
-        asked += 1
+        nonlocal lookups
+        lookups += 1
         return [answers.pop(0)]
 
     poster = Poster(
@@ -205,7 +205,7 @@ async def test_a_name_that_changes_after_it_was_checked_is_not_looked_up_again(r
     with pytest.raises(Unanswered, match="not public"):
         await poster.post(url, {}, b"{}")
 
-    assert (first.status, asked, receiver.connections) == (200, 2, 1)
+    assert (first.status, lookups, receiver.connections) == (200, 2, 1)
     assert receiver.requests[0].headers["host"] == f"shop.example:{receiver.port}"
     private.close()
 

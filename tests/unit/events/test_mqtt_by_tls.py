@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.events import mqtt_sink, mqtt_topics, sequencer
 from app.events.mqtt_topics import Queue
 from app.events.sink_runner import SinkRunner
-from app.events.tls import Certificates, Uncertified
+from app.events.tls import BadCertificate, Certificates
 from tests.unit.events import mqtt_brokers
 from tests.unit.events.certificates import Authority
 from tests.unit.events.mqtt_brokers import TestBroker
-from tests.unit.events.steps import tell, until
+from tests.unit.events.steps import emit, until
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ async def publishing(
     broker = mqtt_sink.parse(
         f"mqtts://127.0.0.1:{to.secure_port}", protocol=protocol, certificates=certificates
     )
-    sink = mqtt_sink.sink(broker, [Queue(mqtt_topics.OWN)])
+    sink = mqtt_sink.sink(broker, [Queue(mqtt_topics.DEFAULT)])
     await sequencer.prepare(engine, [], [sink])
-    found = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
-    yield found
-    await found.close()
+    runner = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
+    yield runner
+    await runner.close()
 
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])
@@ -58,14 +58,14 @@ async def test_both_versions_of_mqtt_go_by_tls_with_a_certificate_of_ours(
         publishing(engine, secure, ours, protocol) as publisher,
         mqtt_brokers.subscribed(secure.port) as subscriber,
     ):
-        await tell(engine, 300)
+        await emit(engine, 300)
         await until(publisher.step, lambda: len(subscriber.messages) >= 300)
 
     assert subscriber.positions() == list(range(1, 301))
 
 
 @pytest.mark.parametrize("wrong", ["authority", "certificate", "none"])
-async def test_who_is_not_who_we_trust_and_who_does_not_trust_us_get_nothing_and_that_is_told_once(
+async def test_a_broker_that_we_do_not_trust_or_that_does_not_trust_us_gets_nothing_and_is_logged_once(
     engine: AsyncEngine,
     secure: TestBroker,
     authority: Authority,
@@ -79,29 +79,27 @@ async def test_who_is_not_who_we_trust_and_who_does_not_trust_us_get_nothing_and
         "none": Certificates(authority.ca),
     }[wrong]
     async with publishing(engine, secure, certificates) as publisher:
-        await tell(engine, 1)
+        await emit(engine, 1)
         moved = []
         for _ in range(5):
             await asyncio.sleep(0.03)
             moved.append(await publisher.step())
 
     assert not any(moved)
-    told = [
-        one.getMessage()
-        for one in caplog.records
-        if one.levelno >= logging.WARNING and one.name.startswith("app.")
+    warnings = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and record.name.startswith("app.")
     ]
-    assert all(
-        one.startswith(f"the MQTT broker 127.0.0.1:{secure.secure_port} does not take events") for one in told
-    )
+    beginning = f"the MQTT broker 127.0.0.1:{secure.secure_port} does not take events"
+    assert all(warning.startswith(beginning) for warning in warnings)
     reason = {
         "authority": "certificate verify failed",
         "certificate": "unknown ca",
         "none": "certificate required",
     }
-    assert sum(reason[wrong] in one for one in told) == 1, (
-        told
-    )  # a broker that hangs up first may be told of as well
+    # A broker that hangs up first may be logged as well.
+    assert sum(reason[wrong] in warning for warning in warnings) == 1, warnings
 
 
 async def test_renewed_certificates_are_taken_up_at_the_next_connection(
@@ -117,7 +115,7 @@ async def test_renewed_certificates_are_taken_up_at_the_next_connection(
         publishing(engine, secure, used) as publisher,
         mqtt_brokers.subscribed(secure.port) as subscriber,
     ):
-        await tell(engine, 1)
+        await emit(engine, 1)
         await until(publisher.step, publisher.trouble)
         for file, of in ((used.cert, ours.cert), (used.key, ours.key)):
             file.write_bytes(of.read_bytes())
@@ -137,6 +135,6 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, authority: Authorit
         (Certificates(authority.ca, ours.cert, other.key), "KENNEL_MQTT_CERT names .*kennel.pem"),
         (Certificates(authority.ca, tmp_path / "none"), "KENNEL_MQTT_CERT names .*none"),
     ):
-        with pytest.raises(Uncertified, match=named):
+        with pytest.raises(BadCertificate, match=named):
             wrong.context()
     assert isinstance(Certificates(authority.ca, *ours).context(), ssl.SSLContext)

@@ -13,9 +13,9 @@ from app.events.mqtt_topics import Queue
 from app.events.sink_runner import SinkRunner
 from tests.unit.events import mqtt_brokers
 from tests.unit.events.mqtt_brokers import TestBroker
-from tests.unit.events.steps import tell, until
+from tests.unit.events.steps import emit, until
 
-OWN = Queue(mqtt_topics.OWN)
+DEFAULT = Queue(mqtt_topics.DEFAULT)
 
 
 @asynccontextmanager
@@ -28,11 +28,11 @@ async def publishing(
     protocol: str = "3.1.1",
 ) -> AsyncIterator[SinkRunner]:
     broker = mqtt_sink.parse(f"mqtt://{login}127.0.0.1:{to.port}", protocol=protocol)
-    sink = mqtt_sink.sink(broker, [OWN, *queues])
+    sink = mqtt_sink.sink(broker, [DEFAULT, *queues])
     await sequencer.prepare(engine, [], [sink])
-    found = SinkRunner(engine, sink, holder, waits_seconds=(0.02,))
-    yield found
-    await found.close()
+    runner = SinkRunner(engine, sink, holder, waits_seconds=(0.02,))
+    yield runner
+    await runner.close()
 
 
 async def cursor(engine: AsyncEngine) -> int:
@@ -51,8 +51,8 @@ async def test_events_arrive_at_qos_1_in_order_with_the_webhooks_body(
         publishing(engine, mqtt_broker, protocol=protocol) as publisher,
         mqtt_brokers.subscribed(mqtt_broker.port) as subscriber,
     ):
-        await tell(engine, 150)
-        await tell(engine, 50, account=2, type="INV_CREATED")
+        await emit(engine, 150)
+        await emit(engine, 50, account=2, type="INV_CREATED")
         await until(publisher.step, lambda: len(subscriber.messages) >= 200)
 
     assert subscriber.positions() == list(range(1, 201))
@@ -72,8 +72,8 @@ async def test_gigawallets_queues_get_their_literal_topics(
         publishing(engine, mqtt_broker, *queues) as publisher,
         mqtt_brokers.subscribed(mqtt_broker.port) as subscriber,
     ):
-        await tell(engine, 2)
-        await tell(engine, 1, type="INV_CREATED")
+        await emit(engine, 2)
+        await emit(engine, 1, type="INV_CREATED")
         await until(publisher.step, lambda: len(subscriber.messages) >= 6)
 
     topics = subscriber.topics()
@@ -86,16 +86,16 @@ async def test_a_publisher_goes_on_exactly_where_the_last_one_stopped(
     await mqtt_broker.start()
     async with mqtt_brokers.subscribed(mqtt_broker.port) as subscriber:
         async with publishing(engine, mqtt_broker) as publisher:
-            await tell(engine, 10)
+            await emit(engine, 10)
             await until(publisher.step, lambda: len(subscriber.messages) >= 10)
-        await tell(engine, 10)
+        await emit(engine, 10)
         async with publishing(engine, mqtt_broker, holder="two") as publisher:
             await until(publisher.step, lambda: len(subscriber.messages) >= 20)
 
     assert subscriber.positions() == list(range(1, 21))
 
 
-async def test_a_queue_has_its_own_template_quality_and_account_and_may_be_kept_by_the_broker(
+async def test_a_queue_has_its_own_template_qos_and_account_and_may_be_retained(
     engine: AsyncEngine, mqtt_broker: TestBroker
 ) -> None:
     await mqtt_broker.start()
@@ -107,15 +107,15 @@ async def test_a_queue_has_its_own_template_quality_and_account_and_may_be_kept_
         publishing(engine, mqtt_broker, *queues) as publisher,
         mqtt_brokers.subscribed(mqtt_broker.port) as subscriber,
     ):
-        await tell(engine, 2, foreign_id="a/b")
-        await tell(engine, 1, account=2)
-        await tell(engine, 1, type="INV_CREATED")
+        await emit(engine, 2, foreign_id="a/b")
+        await emit(engine, 1, account=2)
+        await emit(engine, 1, type="INV_CREATED")
         await until(publisher.step, lambda: len(subscriber.messages) >= 7)
         async with mqtt_brokers.subscribed(mqtt_broker.port, "later") as later:
             await until(publisher.step, lambda: later.messages)
 
     sent = {(str(message.topic), message.qos) for message in subscriber.messages}
-    assert {one for one in sent if not one[0].startswith("kennel/")} == {
+    assert {(topic, qos) for topic, qos in sent if not topic.startswith("kennel/")} == {
         ("by/INV_CREATED/inv/shop-1", 0),
         ("last/a%2Fb", 2),
     }
@@ -123,7 +123,7 @@ async def test_a_queue_has_its_own_template_quality_and_account_and_may_be_kept_
     assert later.positions() == [2]
 
 
-async def test_what_a_broker_of_mqtt_5_refuses_is_told_and_comes_once_it_is_let_in(
+async def test_what_a_broker_of_mqtt_5_refuses_is_logged_and_comes_once_it_is_allowed(
     engine: AsyncEngine, mqtt_broker: TestBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     if not mqtt_broker.real:
@@ -133,9 +133,9 @@ async def test_what_a_broker_of_mqtt_5_refuses_is_told_and_comes_once_it_is_let_
     mqtt_broker.lines.append(f"acl_file {allowed}")
     await mqtt_broker.start()
     async with publishing(engine, mqtt_broker, protocol="5") as publisher:
-        await tell(engine, 2)
-        await tell(engine, 1, type="INV_CREATED")
-        await tell(engine, 1)
+        await emit(engine, 2)
+        await emit(engine, 1, type="INV_CREATED")
+        await emit(engine, 1)
         await until(publisher.step, publisher.trouble)
         await _after_a_wait(publisher)
 
@@ -159,7 +159,7 @@ async def test_only_one_publisher_publishes(engine: AsyncEngine, mqtt_broker: Te
         publishing(engine, mqtt_broker, holder="two") as second,
         mqtt_brokers.subscribed(mqtt_broker.port) as subscriber,
     ):
-        await tell(engine, 500)
+        await emit(engine, 500)
 
         async def both() -> bool:
             moved = await asyncio.gather(first.step(), second.step())
@@ -171,12 +171,12 @@ async def test_only_one_publisher_publishes(engine: AsyncEngine, mqtt_broker: Te
     assert subscriber.positions() == list(range(1, 501))
 
 
-async def test_a_broker_that_was_never_there_is_waited_for_and_told_of_once(
+async def test_a_broker_that_is_down_is_waited_for_and_logged_once(
     engine: AsyncEngine, mqtt_broker: TestBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "app.events")
     async with publishing(engine, mqtt_broker) as publisher:
-        await tell(engine, 3)
+        await emit(engine, 3)
         failed = [await _after_a_wait(publisher) for _ in range(5)]
         warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
         await mqtt_broker.start()
@@ -188,7 +188,7 @@ async def test_a_broker_that_was_never_there_is_waited_for_and_told_of_once(
     assert "connected to the MQTT broker" in caplog.text
 
 
-async def test_a_refused_login_is_survived_and_told_of_once_without_the_password(
+async def test_a_refused_login_is_logged_once_without_the_password(
     engine: AsyncEngine, mqtt_broker: TestBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     if not mqtt_broker.real:
@@ -196,7 +196,7 @@ async def test_a_refused_login_is_survived_and_told_of_once_without_the_password
     mqtt_broker.password = "such-secret"
     await mqtt_broker.start()
     async with publishing(engine, mqtt_broker, login="kennel:wrong-word@") as publisher:
-        await tell(engine, 1)
+        await emit(engine, 1)
         failed = [await _after_a_wait(publisher) for _ in range(5)]
     warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
     async with publishing(engine, mqtt_broker, login="kennel:such-secret@", holder="two") as publisher:
@@ -224,7 +224,7 @@ async def test_the_embedded_broker_serves_the_demo(engine: AsyncEngine, mqtt_bro
         publishing(engine, mqtt_broker) as publisher,
         mqtt_brokers.subscribed(mqtt_broker.port) as subscriber,
     ):
-        await tell(engine, 50)
+        await emit(engine, 50)
         await until(publisher.step, lambda: len(subscriber.messages) >= 50)
 
     assert subscriber.positions() == list(range(1, 51))

@@ -29,16 +29,16 @@ def event(event_type: str, foreign_id: str) -> Event:
 def test_a_topic_is_the_class_and_the_account_with_what_mqtt_forbids_escaped(
     event_type: str, foreign_id: str, topic: str
 ) -> None:
-    assert mqtt_topics.fill(mqtt_topics.OWN, event(event_type, foreign_id)) == topic
+    assert mqtt_topics.fill(mqtt_topics.DEFAULT, event(event_type, foreign_id)) == topic
 
 
 def test_each_queue_gets_its_types_and_its_account() -> None:
-    own, sent, one = (
-        Queue(mqtt_topics.OWN),
+    default, sent, of_account = (
+        Queue(mqtt_topics.DEFAULT),
         Queue("sent", ("PAYMENT_SENT",), 0, retain=True),
         Queue("x", foreign_id="x"),
     )
-    queues = [own, Queue("account", ("ACC",)), sent, Queue("pay", ("PAYMENT",)), one]
+    queues = [default, Queue("account", ("ACC",)), sent, Queue("pay", ("PAYMENT",)), of_account]
 
     assert mqtt_topics.of(event("ACC_CREATED", "y"), queues) == [
         ("kennel/acc/y", 1, False),

@@ -26,7 +26,7 @@ def certificate(tmp_path: Path) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     now = datetime.now(UTC)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -42,7 +42,7 @@ def certificate(tmp_path: Path) -> Path:
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    file.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    file.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
     return file
 
 
@@ -56,7 +56,7 @@ async def secured(certificate: Path, receiver: Receiver) -> AsyncIterator[int]:
     server.close()
 
 
-async def here(host: str, port: int) -> list[Address]:
+async def resolve(host: str, port: int) -> list[Address]:
     return [ip_address("127.0.0.1")]
 
 
@@ -67,7 +67,7 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 async def test_tls_is_spoken_with_the_urls_name_though_an_address_is_connected_to(
     secured: int, receiver: Receiver, certificate: Path
 ) -> None:
-    poster = Poster(here, guard=address_filter.Guard(address_filter.EVERYWHERE), tls=trusting(certificate))
+    poster = Poster(resolve, guard=address_filter.Guard(address_filter.EVERYWHERE), tls=trusting(certificate))
     for _ in range(2):
         answer = await poster.post(f"https://{NAME}:{secured}/hook", {}, b"{}")
 
@@ -80,7 +80,7 @@ async def test_tls_is_spoken_with_the_urls_name_though_an_address_is_connected_t
 async def test_the_certificate_of_another_name_is_refused(
     secured: int, receiver: Receiver, certificate: Path
 ) -> None:
-    poster = Poster(here, guard=address_filter.Guard(address_filter.EVERYWHERE), tls=trusting(certificate))
+    poster = Poster(resolve, guard=address_filter.Guard(address_filter.EVERYWHERE), tls=trusting(certificate))
     with pytest.raises(Unanswered, match="TLS failed"):
         await poster.post(f"https://other.example:{secured}/hook", {}, b"{}")
 
@@ -88,7 +88,7 @@ async def test_the_certificate_of_another_name_is_refused(
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(secured: int, receiver: Receiver) -> None:
-    poster = Poster(here, guard=address_filter.Guard(address_filter.EVERYWHERE))
+    poster = Poster(resolve, guard=address_filter.Guard(address_filter.EVERYWHERE))
     with pytest.raises(Unanswered, match="TLS failed"):
         await poster.post(f"https://{NAME}:{secured}/hook", {}, b"{}")
 

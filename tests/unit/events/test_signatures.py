@@ -37,8 +37,6 @@ def test_the_vectors_of_the_standard_webhooks_libraries_hold() -> None:
 
 
 def test_a_secret_in_plain_text_is_its_own_bytes() -> None:
-    digest = hmac.new(b"such-secret", b"an-id.1700000000.{}", hashlib.sha256).digest()
-
     for secret in ("such-secret", "whsec_such-secret"):  # the second is no base64: plain text as well
         key = secret.encode()
         digest = hmac.new(key, b"an-id.1700000000.{}", hashlib.sha256).digest()
@@ -110,14 +108,14 @@ def test_the_lines_of_the_documentation_tell_what_is_genuine(monkeypatch: pytest
     """They are run as they stand there."""
     document = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
     [lines] = re.findall(r"^    import base64.*?(?=^`X-Giga)", document, re.MULTILINE | re.DOTALL)
-    found: dict[str, Any] = {}
-    exec(textwrap.dedent(lines), found)  # what users will run
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent(lines), names)  # what users will run
     monkeypatch.setattr(time, "time", lambda: 1614265400)
 
     for secret in ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "plain text is a secret too"):
         headers = signatures.headers([PRIVATE, secret], *MESSAGE)
-        assert found["genuine"](secret, headers, MESSAGE[2])
-        assert not found["genuine"](secret, headers, MESSAGE[2] + b" ")
-        assert not found["genuine"](secret[:-1] + "x", headers, MESSAGE[2])
+        assert names["genuine"](secret, headers, MESSAGE[2])
+        assert not names["genuine"](secret, headers, MESSAGE[2] + b" ")
+        assert not names["genuine"](secret[:-1] + "x", headers, MESSAGE[2])
         late = signatures.headers([secret], MESSAGE[0], MESSAGE[1] - 400, MESSAGE[2])
-        assert not found["genuine"](secret, late, MESSAGE[2])
+        assert not names["genuine"](secret, late, MESSAGE[2])

@@ -23,7 +23,7 @@ from app.events.http_post import Poster
 from app.events.webhooks import EACH, OF_FAILING, OF_HOST, Webhooks, WebhookTerms
 from app.runtime.loop import WakeUp
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
-from tests.unit.events.steps import tell, until
+from tests.unit.events.steps import emit, until
 
 AT_ONCE = WebhookTerms((0,) * 9, chance=lambda: 0.5)
 NEVER = WebhookTerms((86_400,), chance=lambda: 0.5)
@@ -37,9 +37,9 @@ async def prepare(engine: AsyncEngine, *callbacks: Callback) -> None:
 async def webhooks(
     engine: AsyncEngine, poster: Poster, terms: WebhookTerms = AT_ONCE
 ) -> AsyncIterator[Webhooks]:
-    found = Webhooks(engine, poster, terms, WakeUp())
-    yield found
-    await found.close()
+    webhooks = Webhooks(engine, poster, terms, WakeUp())
+    yield webhooks
+    await webhooks.close()
 
 
 async def states(engine: AsyncEngine) -> Counter[tuple[str, int]]:
@@ -56,8 +56,8 @@ async def tried(engine: AsyncEngine) -> list[Any]:
 
 async def deliver_all(engine: AsyncEngine, running: Webhooks, count: int) -> None:
     async def delivered() -> bool:
-        found = await states(engine)
-        return sum(number for (state, _), number in found.items() if state == "delivered") == count
+        counts = await states(engine)
+        return sum(number for (state, _), number in counts.items() if state == "delivered") == count
 
     await until(running.step, delivered)
 
@@ -71,7 +71,7 @@ async def test_an_event_is_posted_signed_in_both_ways(
         Callback("giga", receiver.url("/giga"), secret="such-secret"),
         Callback("standard", receiver.url("/standard"), secret=f"whsec_{key}"),
     )
-    await tell(engine, 1)
+    await emit(engine, 1)
 
     async with webhooks(engine, poster) as running:
         await deliver_all(engine, running, 2)
@@ -107,7 +107,7 @@ async def test_what_fails_is_tried_again_until_it_arrives(
     receiver.behaviours["/hook"] = [behaviour, behaviour]
     seconds = 0.2 if behaviour is silent else 10
     await prepare(engine, Callback("shop", receiver.url()))
-    await tell(engine, 1)
+    await emit(engine, 1)
 
     async with webhooks(engine, poster, WebhookTerms((0, 0), seconds, chance=lambda: 0.5)) as running:
         await deliver_all(engine, running, 1)
@@ -123,7 +123,7 @@ async def test_what_fails_is_tried_again_until_it_arrives(
 async def test_any_2xx_is_success(engine: AsyncEngine, receiver: Receiver, poster: Poster) -> None:
     receiver.behaviours["/hook"] = [status(201), status(204), status(299)]
     await prepare(engine, Callback("shop", receiver.url()))
-    await tell(engine, 3)
+    await emit(engine, 3)
 
     async with webhooks(engine, poster) as running:
         await deliver_all(engine, running, 3)
@@ -136,7 +136,7 @@ async def test_the_schedule_decides_when_and_how_often(
 ) -> None:
     receiver.always["/hook"] = status(500)
     await prepare(engine, Callback("shop", receiver.url()))
-    await tell(engine, 1)
+    await emit(engine, 1)
 
     async with webhooks(engine, poster, WebhookTerms((0, 1000), chance=lambda: 1.0)) as running:
         await until(running.step, lambda: is_so(engine, ("due", 2)))
@@ -167,8 +167,8 @@ async def test_each_endpoint_gets_its_types_and_its_account(
         Callback("account", receiver.url("/account"), foreign_id="shop-2"),
     )
     for kind in ("ACC_CREATED", "ACC_UPDATED", "INV_CREATED", "PAYMENT_SENT"):
-        await tell(engine, 1, type=kind)
-    await tell(engine, 1, account=2, type="NET_ODD")
+        await emit(engine, 1, type=kind)
+    await emit(engine, 1, account=2, type="NET_ODD")
 
     async with webhooks(engine, poster) as running:
         await deliver_all(engine, running, 5 + 2 + 1 + 1)
@@ -185,16 +185,16 @@ async def test_each_endpoint_gets_its_types_and_its_account(
 async def test_a_dead_endpoint_delays_nobody_else(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
-    """It accepts and never answers; a thousand events wait for it before the other comes, and a thousand more after."""
+    """It accepts and never answers. A thousand events wait for it before the other is made, a thousand more after."""
     receiver.always["/dead"] = silent
     dead = Callback("dead", receiver.url("/dead"))
     await prepare(engine, dead)
-    await tell(engine, 1_000)
+    await emit(engine, 1_000)
     running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     await until(running.step, lambda: len(running._posting) == len(receiver.requests) > 0)
 
     await prepare(engine, dead, Callback("alive", receiver.url("/alive")))
-    await tell(engine, 1_000)
+    await emit(engine, 1_000)
     await deliver_all(engine, running, 1_000)
     await running.close()
 
@@ -205,16 +205,16 @@ async def test_a_dead_endpoint_delays_nobody_else(
 async def test_many_that_hang_at_once_leave_room_for_the_others(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
-    """Nobody has failed yet, so that each of them may have many posts at a time: together more than there are."""
+    """None has failed yet, so each may have many posts at a time, together more than the limit."""
     receiver.always["/dead"] = silent
     dead = [Callback(f"dead-{n}", receiver.url("/dead"), ("PAYMENT",)) for n in range(2 * LIMIT // EACH)]
     await prepare(engine, *dead, Callback("alive", receiver.url("/alive"), ("INV",)))
-    await tell(engine, EACH, type="PAYMENT_SENT")
+    await emit(engine, EACH, type="PAYMENT_SENT")
     running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     while await running.step():
         pass
 
-    await tell(engine, 100, type="INV_CREATED")
+    await emit(engine, 100, type="INV_CREATED")
     await deliver_all(engine, running, 100)
     await running.close()
 
@@ -231,12 +231,12 @@ async def test_five_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_o
     async with engine.begin() as db:
         many = "INSERT INTO webhook_endpoints (url, types, secret, position) SELECT :url, '{PAYMENT}', '', 0"
         await db.execute(sa.text(f"{many} FROM generate_series(1, 5000)"), {"url": receiver.url("/dead")})
-    await tell(engine, 1, type="PAYMENT_SENT")
+    await emit(engine, 1, type="PAYMENT_SENT")
     running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     while await running.step():
         pass
 
-    await tell(engine, 100, type="INV_CREATED")
+    await emit(engine, 100, type="INV_CREATED")
     await deliver_all(engine, running, 100)
     hanging = len(running._posting)
     await running.close()
@@ -248,7 +248,7 @@ async def test_five_thousand_endpoints_of_a_host_that_hangs_leave_room_for_the_o
 async def test_a_thousand_names_of_an_address_that_hangs_leave_room_for_the_others(
     engine: AsyncEngine, receiver: Receiver
 ) -> None:
-    """Nobody has failed yet, and each name is a host of its own: only their address tells that they are one."""
+    """None has failed yet, and each name is a host of its own: only the address is the same."""
 
     async def resolve(host: str, port: int) -> list[Address]:
         return [ip_address("127.0.0.1" if host == "alive.example" else "127.0.0.2")]
@@ -263,14 +263,14 @@ async def test_a_thousand_names_of_an_address_that_hangs_leave_room_for_the_othe
             " SELECT 'http://dead-' || n || :rest, '{PAYMENT}', '', 0 FROM generate_series(1, 1000) AS n"
         )
         await db.execute(sa.text(many), {"rest": f".example:{receiver.port}/dead"})
-    await tell(engine, 1, type="PAYMENT_SENT")
+    await emit(engine, 1, type="PAYMENT_SENT")
     running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     while await running.step():
         pass
     await until(running.step, lambda: len(running._posting) == len(receiver.of("/dead")))
 
     assert len(running._posting) == LIMIT // 2
-    await tell(engine, 100, type="INV_CREATED")
+    await emit(engine, 100, type="INV_CREATED")
     await deliver_all(engine, running, 100)
     await running.close()
     hanging.close()
@@ -285,14 +285,14 @@ async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_host
     async with engine.begin() as db:
         many = (
             "INSERT INTO webhook_endpoints (url, types, secret, position, failing_since)"
-            " SELECT 'http://user@Shop-' || n || '.example:80/?a@b', '{ALL}', '', 0, CASE WHEN n > 9 THEN now() END"
-            " FROM generate_series(1, 500) AS n"
+            " SELECT 'http://user@Shop-' || n || '.example:80/?a@b', '{ALL}', '', 0,"
+            " CASE WHEN n > 9 THEN now() END FROM generate_series(1, 500) AS n"
         )
         await db.execute(sa.text(many))
         await db.execute(
             sa.text("INSERT INTO deliveries (endpoint_id, position) SELECT id, 1 FROM webhook_endpoints")
         )
-    await tell(engine, 1)
+    await emit(engine, 1)
 
     load = delivery_claims.Load(
         32, 32, OF_HOST, OF_FAILING, 4, {1: 32}, {"shop-2.example:80": OF_HOST}, failing=6
@@ -300,10 +300,10 @@ async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_host
     async with engine.begin() as db:
         claimed = await delivery_claims.claim(db, load, LIMIT, 60)
 
-    failing = [one.key.endpoint_id for one in claimed if one.failing]
+    failing = [delivery.key.endpoint_id for delivery in claimed if delivery.failing]
     assert len(failing) == OF_FAILING - 6
-    assert sorted({one.key.endpoint_id for one in claimed} - set(failing)) == [3, 4, 5, 6, 7, 8, 9]
-    assert {one.host for one in claimed} == {f"shop-{one.key.endpoint_id}.example:80" for one in claimed}
+    assert sorted({delivery.key.endpoint_id for delivery in claimed} - set(failing)) == [3, 4, 5, 6, 7, 8, 9]
+    assert all(delivery.host == f"shop-{delivery.key.endpoint_id}.example:80" for delivery in claimed)
 
 
 async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
@@ -322,11 +322,11 @@ async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
 
     receiver.always["/hook"] = behave
     await prepare(engine, Callback("shop", receiver.url()))
-    await tell(engine, 1)
+    await emit(engine, 1)
 
     async with webhooks(engine, poster, WebhookTerms((0,) * 1_000, chance=lambda: 0.5)) as running:
         await until(running.step, lambda: len(receiver.requests) > 1)
-        await tell(engine, 50)
+        await emit(engine, 50)
         await until(running.step, lambda: len(receiver.requests) > 10)
         while_failing = highest
         well = True
@@ -352,7 +352,7 @@ async def test_a_post_that_hangs_keeps_nothing_from_an_endpoint_that_answers_the
 
     receiver.always["/hook"] = behave
     await prepare(engine, Callback("shop", receiver.url()))
-    await tell(engine, 200)
+    await emit(engine, 200)
 
     running = Webhooks(engine, poster, WebhookTerms((0,) * 9, timeout_seconds=60, claim_seconds=70), WakeUp())
     await deliver_all(engine, running, 199)
@@ -364,7 +364,7 @@ async def test_what_a_killed_process_held_is_posted_when_its_claim_runs_out(
 ) -> None:
     receiver.always["/hook"] = silent
     await prepare(engine, Callback("shop", receiver.url()))
-    await tell(engine, 5)
+    await emit(engine, 5)
     killed = Webhooks(engine, poster, WebhookTerms((), claim_seconds=0.3), WakeUp())
     await until(killed.step, lambda: len(receiver.requests) == 5)
     for task in killed._posting:
@@ -385,7 +385,7 @@ async def test_an_orderly_stop_gives_back_what_it_held(
 ) -> None:
     receiver.always["/hook"] = silent
     await prepare(engine, Callback("shop", receiver.url()))
-    await tell(engine, 5)
+    await emit(engine, 5)
     stopped = Webhooks(engine, poster, AT_ONCE, WakeUp())
     await until(stopped.step, lambda: len(receiver.requests) == 5)
     await stopped.close()
@@ -402,7 +402,7 @@ async def test_two_processes_share_the_work_and_post_nothing_twice(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     await prepare(engine, Callback("one", receiver.url("/1")), Callback("two", receiver.url("/2")))
-    await tell(engine, 300)
+    await emit(engine, 300)
 
     async with (
         webhooks(engine, poster) as first,
@@ -421,11 +421,11 @@ async def test_a_disabled_endpoint_gets_nothing_and_goes_on_where_it_stopped(
 ) -> None:
     shop = Callback("shop", receiver.url())
     await prepare(engine, shop)
-    await tell(engine, 2)
+    await emit(engine, 2)
     async with webhooks(engine, poster) as running:
         await deliver_all(engine, running, 2)
         await prepare(engine)
-        await tell(engine, 3)
+        await emit(engine, 3)
         assert not await running.step()
         await prepare(engine, shop)
         await deliver_all(engine, running, 5)
@@ -437,11 +437,11 @@ async def test_an_endpoint_that_is_added_later_gets_what_happens_from_then_on(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     await prepare(engine, Callback("first", receiver.url("/first")))
-    await tell(engine, 2)
+    await emit(engine, 2)
     await prepare(
         engine, Callback("first", receiver.url("/first")), Callback("later", receiver.url("/later"))
     )
-    await tell(engine, 2)
+    await emit(engine, 2)
 
     async with webhooks(engine, poster) as running:
         await deliver_all(engine, running, 6)
@@ -453,7 +453,7 @@ async def test_an_event_that_outlives_its_endpoint_is_forgotten(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     await prepare(engine, Callback("shop", receiver.url()))
-    await tell(engine, 1)
+    await emit(engine, 1)
     async with webhooks(engine, poster) as running:
         await until(running.step, lambda: len(receiver.requests) == 1)
         async with engine.begin() as db:
@@ -473,7 +473,7 @@ async def test_a_fault_of_ours_in_one_delivery_stops_no_other(
 
     poster = Poster(resolve, guard=address_filter.Guard(address_filter.EVERYWHERE))
     await prepare(engine, Callback("odd", "http://odd.example/"), Callback("shop", receiver.url()))
-    await tell(engine, 1)
+    await emit(engine, 1)
     async with webhooks(engine, poster, WebhookTerms(())) as running:
         await deliver_all(engine, running, 1)
         await until(running.step, lambda: not running._posting and not running._ended)
@@ -494,7 +494,7 @@ async def test_every_event_arrives_though_the_receiver_fails_at_random_and_the_r
     receiver.always["/hook"] = moody
     await prepare(engine, Callback("shop", receiver.url()))
     for killed_after in (3, 5, 8):
-        await tell(engine, 60)
+        await emit(engine, 60)
         doomed = Webhooks(engine, poster, WebhookTerms((0,) * 50, claim_seconds=0.2), WakeUp())
         for _ in range(killed_after):
             await doomed.step()
@@ -536,17 +536,19 @@ async def test_the_sequencer_numbers_and_rings_and_a_second_stands_by(engine: As
 async def test_the_sequencer_lets_facts_gather_longer_where_many_are_told_and_not_where_more_are_there(
     engine: AsyncEngine,
 ) -> None:
-    rests: list[float] = []
+    pauses: list[float] = []
 
-    async def rest(seconds: float) -> None:
-        rests.append(seconds)
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
 
-    numbering = sequencer.Sequencer(engine, "first", lambda: None, rest)
-    for count in (sequencer.MANY - 1, sequencer.MANY, outbox.BATCH, outbox.BATCH + 1):
+    numbering = sequencer.Sequencer(engine, "first", lambda: None, sleep)
+    many = sequencer.MANY_EVENTS
+    for count in (many - 1, many, outbox.BATCH, outbox.BATCH + 1):
         async with engine.begin() as db:
             await outbox.emit(db, [OutboxEvent(n % 9, "one", "ACC_UPDATED", "{}") for n in range(count)])
         while await numbering.step():
             pass
 
-    assert rests == [sequencer.REST_SECONDS, sequencer.MANY_REST_SECONDS, sequencer.REST_SECONDS]
+    pause = sequencer.PAUSE_SECONDS
+    assert pauses == [pause, sequencer.MANY_EVENTS_PAUSE_SECONDS, pause]
     assert not await numbering.step()
