@@ -61,7 +61,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEventBridge]:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     fake = FakeEventBridge()
 
-    class Handler(BaseHTTPRequestHandler):
+    class PutEvents(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -77,7 +77,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEventBridge]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), PutEvents)
     server.daemon_threads = True
     fake.port = server.server_address[1]
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
