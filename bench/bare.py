@@ -47,7 +47,7 @@ async def create_invoice(foreign_id: parameters.ForeignId, new: New) -> Response
 
 
 async def main() -> None:
-    async with serving(request_body.Whole(app), "127.0.0.1", 0) as port:
+    async with serving(request_body.WholeBody(app), "127.0.0.1", 0) as port:
         print(f"Bare API on port {port}.", flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app import money
 from app.api import cursors, fast_route, idempotency_keys, parameters, request_body, responses
 from app.api.context import Given, Reading
-from app.api.fields import GivenIn, KoinuIn, KoinuOut, KoinuShown, Label, Link, ShownOut, Text
+from app.api.fields import AmountIn, AmountOut, KoinuIn, KoinuOut, KoinuShown, Label, Link, Text
 from app.domain import accounts, ledger
 from app.domain.dogecoin import Network
 
@@ -64,7 +64,7 @@ class AccountFields(request_body.Body):
     accept_unconfirmed_below: KoinuIn = 0
     batch: bool = False
     state: Literal["open"] = "open"
-    opening: Annotated[dict[str, GivenIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
+    opening: Annotated[dict[str, AmountIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
 
     def order(self, foreign_id: str, network: Network) -> accounts.AccountOrder:
         """Say what the caller wants of the account; refuses a payout that could never be paid."""
@@ -117,11 +117,11 @@ class ListedBalance(responses.View):
     """What an account has of one asset."""
 
     asset: str
-    available: ShownOut
-    incoming: ShownOut
-    held: ShownOut
-    outgoing: ShownOut
-    total: ShownOut
+    available: AmountOut
+    incoming: AmountOut
+    held: AmountOut
+    outgoing: AmountOut
+    total: AmountOut
 
     @classmethod
     def of(cls, holding: ledger.Holding) -> "ListedBalance":

@@ -115,9 +115,9 @@ def build(
     ]
     if face.token:
         layers.append(Middleware(middleware.Bearer, token=face.token))
-    layers.append(Middleware(request_body.Whole, max_bytes=face.body_bytes))
+    layers.append(Middleware(request_body.WholeBody, max_bytes=face.body_bytes))
     if face.at_once is not None:
-        layers.append(Middleware(middleware.AtOnce, limit=face.at_once))
+        layers.append(Middleware(middleware.ConcurrencyLimit, limit=face.at_once))
     app = FastAPI(
         # The routes themselves: include_router() would match each path twice.
         routes=[route for router in routers for route in router.routes],

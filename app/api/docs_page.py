@@ -1,4 +1,4 @@
-"""The page at /docs: the OpenAPI description as plain HTML, with no script in it and nothing from elsewhere."""
+"""The page at /docs: the OpenAPI description as plain HTML, without scripts and without other sites."""
 
 import base64
 import hashlib
@@ -42,7 +42,7 @@ Node = Mapping[str, Any]
 
 
 def add(app: FastAPI) -> None:
-    """Serve the page at PATH; it is written at the first request."""
+    """Serve the page at PATH; the first request makes it."""
     written: list[str] = []
 
     async def docs(request: Request) -> Response:
@@ -56,7 +56,7 @@ def add(app: FastAPI) -> None:
 
 
 def page(description: Node) -> str:
-    """Write an OpenAPI description as HTML."""
+    """Return an OpenAPI description as HTML."""
     info = description["info"]
     title = escape(f"{info['title']} {info['version']}")
     parts = [
@@ -87,30 +87,16 @@ def _operations(paths: Node) -> Iterator[str]:
 
 def _parameters(parameters: Any) -> str:
     rows = [
-        (
-            one["name"],
-            f"in the {one['in']}",
-            one.get("required", False),
-            one["schema"],
-            one.get("description", ""),
-        )
-        for one in parameters
+        f"<tr><td><code>{escape(parameter['name'])}</code></td><td>in the {escape(parameter['in'])}"
+        f"{', required' if parameter.get('required') else ''}</td><td>{_kind(parameter['schema'])}</td>"
+        f"<td>{escape(parameter.get('description', ''))}</td></tr>"
+        for parameter in parameters
     ]
-    return "".join(
-        [
-            "<table>" if rows else "",
-            *(
-                f"<tr><td><code>{escape(name)}</code></td><td>{escape(place)}{', required' if required else ''}</td>"
-                f"<td>{_kind(schema)}</td><td>{escape(about)}</td></tr>"
-                for name, place, required, schema, about in rows
-            ),
-            "</table>" if rows else "",
-        ]
-    )
+    return f"<table>{''.join(rows)}</table>" if rows else ""
 
 
 def _bodies(operation: Node) -> str:
-    """Write what the request's body and the answers are."""
+    """Describe the request's body and the answers."""
     lines = []
     for heading, shape in [
         ("Body", operation.get("requestBody", {})),
@@ -133,13 +119,14 @@ def _schema(name: str, schema: Node) -> str:
         for field, shape in schema.get("properties", {}).items()
     ]
     return (
-        f'<details id="{escape(name)}"><summary><code>{escape(name)}</code> {escape(schema.get("description", ""))}'
-        f"</summary><table>{''.join(rows)}</table>{_example(schema)}</details>"
+        f'<details id="{escape(name)}"><summary><code>{escape(name)}</code> '
+        f"{escape(schema.get('description', ''))}</summary>"
+        f"<table>{''.join(rows)}</table>{_example(schema)}</details>"
     )
 
 
 def _kind(shape: Node) -> str:
-    """Say what a value is, with a link to its schema if it has a name."""
+    """Describe the type of a value, with a link if its schema has a name."""
     reference = shape.get("$ref", "").removeprefix(_REFERENCE)
     if reference:
         return f'<a href="#{escape(reference)}">{escape(reference)}</a>'

@@ -1,4 +1,4 @@
-"""One table from what went wrong to what the caller is told."""
+"""Which answer each error gets."""
 
 import logging
 from collections.abc import Mapping
@@ -38,13 +38,16 @@ _UNREACHABLE: Final = (
     sqlalchemy.exc.TimeoutError,
     OSError,
 )
-"""What the engine raises while the database is down, starting, or has no connection to spare."""
-_PASSING: Final = frozenset({"08", "40", "53", "55", "57"})
-"""Classes of SQLSTATE that another try may outlive: lost connections, conflicts, shortage, locks, shutdown, time-outs."""
+"""The errors of the engine while the database is down or starting, or has no free connection."""
+_TRANSIENT: Final = frozenset({"08", "40", "53", "55", "57"})
+"""Classes of SQLSTATE after which another try may succeed.
+
+Lost connections, conflicts, shortage, locks, shutdown, time-outs.
+"""
 
 
 def tables() -> dict[Any, Any]:
-    """Return the exception handlers that FastAPI is to call; all else reaches `unexpected`."""
+    """Return the exception handlers for FastAPI; every other error goes to `unexpected`."""
     return {
         refusals.Refusal: _refused,
         RequestValidationError: _invalid,
@@ -58,22 +61,22 @@ def code_of(refusal: refusals.Refusal) -> str:
     return refusal.code or next((code for kind, code in _KINDS if isinstance(refusal, kind)), "bad-request")
 
 
-def told(error: Exception) -> dict[str, str]:
-    """Say what came in the place of one of many things that a request asked for; what was not expected is logged."""
+def fault_of(error: Exception) -> dict[str, str]:
+    """Return the members of "error" for one item of a request with many; logs an unexpected error."""
     if isinstance(error, refusals.Refusal):
         return responses.fault(code_of(error), str(error), error.field)
     if is_outage(error):
-        return responses.fault("not-available", _excuse(error))
+        return responses.fault("not-available", _outage(error))
     _log.error("one of many failed", exc_info=error)
     return responses.fault("unknown-error", "something went wrong here; the log knows more")
 
 
 def unexpected(error: Exception, request_id: str) -> Response:
-    """Answer for an exception that nothing expected; only the log says what it was."""
+    """Answer to an exception that no rule expects; only the log has its text."""
     if is_outage(error):
-        excuse = _excuse(error)
-        _log.error("request %s: %s (%s)", request_id, excuse, type(error).__name__)
-        return responses.error("not-available", excuse, headers=_HEADERS["not-available"])
+        reason = _outage(error)
+        _log.error("request %s: %s (%s)", request_id, reason, type(error).__name__)
+        return responses.error("not-available", reason, headers=_HEADERS["not-available"])
     _log.error("request %s failed", request_id, exc_info=error)
     return responses.error(
         "unknown-error", f"something went wrong here; the log knows more under {request_id}"
@@ -81,17 +84,17 @@ def unexpected(error: Exception, request_id: str) -> Response:
 
 
 def answer_to(refusal: refusals.Refusal) -> Response:
-    """Answer with a refusal."""
+    """Answer to a refusal."""
     return answer_of(code_of(refusal), str(refusal), refusal.field)
 
 
 def answer_of(code: str, message: str, field: str | None = None) -> Response:
-    """Answer with a code, and with the headers that belong to it."""
+    """Answer with a code, a message and the headers of the code."""
     return responses.error(code, message, field, _HEADERS.get(code))
 
 
 def broken_off() -> Response:
-    """Answer to a body that broke off; who left while sending does not hear it."""
+    """Answer to a body that broke off; a caller who has disconnected does not receive it."""
     return responses.error("bad-request", "the request body broke off")
 
 
@@ -100,9 +103,9 @@ async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    """Path, query and header parameters; their location begins with where they stand."""
-    relative = [{**one, "loc": one["loc"][1:]} for one in error.errors()]
-    field, sentence = validation_errors.of_errors(relative)
+    """Path, query and header parameters: the first step of their location is the kind of parameter."""
+    relative = [{**item, "loc": item["loc"][1:]} for item in error.errors()]
+    field, sentence = validation_errors.first(relative)
     return responses.error("bad-request", sentence, field)
 
 
@@ -114,7 +117,7 @@ async def _http(request: Request, error: HTTPException) -> Response:
 
 
 def _other_method(request: Request) -> Response:
-    """Say which methods the path takes; that is also all that OPTIONS asks for."""
+    """Return the methods of the path in `Allow`: with 405, or with 200 to OPTIONS."""
     allowed = {"OPTIONS"}
     for route in request.app.routes:
         match, _ = route.matches(dict(request.scope))
@@ -130,13 +133,13 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
     return broken_off()
 
 
-def _excuse(error: Exception) -> str:
+def _outage(error: Exception) -> str:
     if db.sqlstate(error) == db.QUERY_CANCELED:
         return "this took the database too long and was stopped; ask for less, or try again"
     return "the database is not available; try again"
 
 
 def is_outage(error: Exception) -> bool:
-    """Say whether the database is away, or has no connection to spare: another try may outlive that."""
+    """Whether the database is down or has no free connection, so that another try may succeed."""
     lost = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, _UNREACHABLE) or (db.sqlstate(error) or "")[:2] in _PASSING
+    return lost or isinstance(error, _UNREACHABLE) or (db.sqlstate(error) or "")[:2] in _TRANSIENT

@@ -35,8 +35,8 @@ class EscrowOrder(request_body.Body):
     buyer: fields.Name
     seller: fields.Name
     asset: fields.Name
-    amount: fields.GivenIn
-    fee: fields.GivenIn = 0
+    amount: fields.AmountIn
+    fee: fields.AmountIn = 0
     hold: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     reference_type: fields.Label = ""
     reference: fields.Label = ""
@@ -62,8 +62,8 @@ class Resolution(request_body.Body):
 
     model_config = request_body.examples({"to_seller": "60", "to_buyer": "40"})
 
-    to_seller: fields.GivenIn
-    to_buyer: fields.GivenIn
+    to_seller: fields.AmountIn
+    to_buyer: fields.AmountIn
 
 
 class EscrowView(responses.View):
@@ -74,13 +74,13 @@ class EscrowView(responses.View):
     buyer: str
     seller: str
     asset: str
-    amount: fields.ShownOut
-    fee: fields.ShownOut
+    amount: fields.AmountOut
+    fee: fields.AmountOut
     hold: int | None
     state: State
-    to_seller: fields.ShownOut
-    to_buyer: fields.ShownOut
-    to_platform: fields.ShownOut
+    to_seller: fields.AmountOut
+    to_buyer: fields.AmountOut
+    to_platform: fields.AmountOut
     reference_type: str
     reference: str
     metadata: responses.JsonObject

@@ -14,13 +14,15 @@ Call = Callable[..., Any]
 
 
 class FastRoute(APIRoute):
-    """Resolves path parameters, and dependencies that take the request only. OpenAPI describes it as any route.
+    """Resolves path parameters and the dependencies that take only the request.
+
+    OpenAPI describes it as any other route.
 
     Measured for an invoice, without the domain: 70 microseconds a request instead of 135.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the function that answers a request. Raises TypeError where the endpoint takes anything else."""
+        """Return the function that answers a request; TypeError if the endpoint takes anything else."""
         endpoint, calls = self.endpoint, dependencies(self.endpoint)
         names = set(inspect.signature(endpoint).parameters) - calls.keys()
         if names - self.param_convertors.keys() or not all(map(_takes_the_request, calls.values())):
@@ -39,14 +41,14 @@ class FastRoute(APIRoute):
 
 
 def dependencies(endpoint: Call) -> dict[str, Call]:
-    """Return the function of each parameter that is annotated with `Depends(function)`, in their order."""
+    """Return, for each parameter that is annotated with `Depends(function)`, that function."""
     hints = get_type_hints(endpoint, include_extras=True)
     marks = ((name, mark) for name, hint in hints.items() for mark in get_args(hint)[1:])
     return {name: call for name, mark in marks if callable(call := getattr(mark, "dependency", None))}
 
 
 def _path_values(readers: Mapping[str, Call], texts: Mapping[str, Any]) -> dict[str, Any]:
-    """Read each path parameter; raises what FastAPI raises for a bad one."""
+    """Read the path parameters; raises RequestValidationError, as FastAPI does."""
     values = {}
     for name, read in readers.items():
         try:

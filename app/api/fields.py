@@ -1,4 +1,4 @@
-"""Fields of requests and responses: amounts, and text, how long it may be and without control characters."""
+"""Types of the fields in requests and responses: amounts and texts, with their limits."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -16,14 +16,14 @@ MAX_METADATA_BYTES: Final = 8 * 1024
 
 
 def line(text: str) -> str:
-    """Accept text of one line."""
+    """Accept text without control characters and line ends."""
     if characters.forbidden(text):
         raise ValueError("it holds control characters or ends of lines")
     return text
 
 
 def decoded(text: str) -> str:
-    """Accept one line of a URL; bytes of it that were no UTF-8 have become U+FFFD, and two such texts would be one."""
+    """Accept one line of a URL; refuses bytes that were not UTF-8: all of them become the same U+FFFD."""
     if "\ufffd" in text:
         raise ValueError("it is not UTF-8")
     return line(text)
@@ -35,30 +35,30 @@ def _lines(text: str) -> str:
     return text
 
 
-def _metadata(given: Any) -> str:
-    """Accept an object of at most 8 KB; the result is JSON text, numbers exactly as they were sent."""
-    if not isinstance(given, dict):
+def _metadata(tree: Any) -> str:
+    """Accept an object of at most 8 KB; returns it as JSON text, with numbers as the caller wrote them."""
+    if not isinstance(tree, dict):
         raise ValueError("it must be an object")  # noqa: TRY004  pydantic collects ValueError only
-    text = json_reader.exact(given)
+    text = json_reader.exact(tree)
     if len(text.encode()) > MAX_METADATA_BYTES:
         raise ValueError(f"it must be at most {MAX_METADATA_BYTES} bytes of JSON")
     return text
 
 
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_lines)]
-"""A description: several lines are welcome."""
+"""A text of several lines."""
 
 Link = Annotated[str, Field(max_length=MAX_LINK), AfterValidator(line)]
-"""A URL; shown to others, never fetched."""
+"""A URL that Kennel shows and never fetches."""
 
 Label = Annotated[str, Field(max_length=MAX_LABEL), AfterValidator(line)]
-"""A reference, key or code of the caller's own: one line."""
+"""A reference, key or code of the caller: one line."""
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_LABEL), AfterValidator(line)]
 """A label that is not empty: an account's foreign_id, an asset's code."""
 
 Metadata = Annotated[str, PlainValidator(_metadata), WithJsonSchema({"type": "object"})]
-"""Whatever the caller wants back; kept as JSON text."""
+"""Data of the caller, stored and returned as JSON text."""
 
 _SCHEMA_IN: Final = {
     "anyOf": [{"type": "string"}, {"type": "number"}],
@@ -68,10 +68,10 @@ _SCHEMA_IN: Final = {
 _SCHEMA_OUT: Final = {"type": "string", "description": "DOGE as a decimal string", "examples": ["12.5"]}
 
 
-def _parse(given: Any) -> int:
-    """Read koinu; at most 10,000,000,000 DOGE either way (what one invoice or output may be worth)."""
+def _koinu(value: Any) -> int:
+    """Read DOGE as koinu: at most 10,000,000,000 DOGE, as an invoice or an output; it may be negative."""
     try:
-        amount = money.parse(given)
+        amount = money.parse(value)
     except money.BadAmount as error:
         raise ValueError(str(error)) from None
     if abs(amount) > money.MAX_MONEY:
@@ -79,19 +79,19 @@ def _parse(given: Any) -> int:
     return amount
 
 
-def _percent(given: Any) -> Decimal:
-    """Read a percentage exactly; at most 8 decimals, like an amount."""
-    return Decimal(_parse(given)).scaleb(-money.DOGE_DECIMALS)
+def _percent(value: Any) -> Decimal:
+    """Read a percentage of at most 8 decimals, exactly."""
+    return Decimal(_koinu(value)).scaleb(-money.DOGE_DECIMALS)
 
 
-KoinuIn = Annotated[int, PlainValidator(_parse), WithJsonSchema(_SCHEMA_IN)]
-"""An amount of DOGE in a request, as koinu; either sign."""
+KoinuIn = Annotated[int, PlainValidator(_koinu), WithJsonSchema(_SCHEMA_IN)]
+"""An amount of DOGE in a request, as koinu; it may be negative."""
 
 KoinuOut = Annotated[int, PlainSerializer(money.show, return_type=str), WithJsonSchema(_SCHEMA_OUT)]
-"""Koinu in a response, shown as GigaWallet shows them: "24.89774"."""
+"""Koinu in a response, written as GigaWallet writes DOGE: "24.89774"."""
 
 KoinuShown = Annotated[str, WithJsonSchema(_SCHEMA_OUT)]
-"""The same where the domain has shown it already."""
+"""The same as text that the domain has written."""
 
 PercentIn = Annotated[
     Decimal, PlainValidator(_percent), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})
@@ -101,30 +101,30 @@ PercentIn = Annotated[
 NO_PERCENT: Final = Decimal(0)
 
 
-def _given(given: Any) -> str | int | Decimal:
-    """Take an amount whose asset is not known yet; what cannot be one of any asset is refused here."""
+def _amount(value: Any) -> Any:
+    """Accept an amount whose asset is not known yet; refuses a value that is no amount of any asset."""
     try:
-        money.parse(given, ledger.MAX_DECIMALS)
+        money.parse(value, ledger.MAX_DECIMALS)
     except money.BadAmount as error:
         raise ValueError(str(error)) from None
-    taken: str | int | Decimal = given
-    return taken
+    return value
 
 
-GivenIn = Annotated[
+AmountIn = Annotated[
     str | int | Decimal,
-    PlainValidator(_given),
+    PlainValidator(_amount),
     WithJsonSchema(
         {
             "anyOf": [{"type": "string"}, {"type": "number"}],
-            "description": "An amount of the asset as a decimal string (exact) or a number (rounded to the asset's decimals)",
+            "description": "An amount of the asset as a decimal string (exact)"
+            " or a number (rounded to the asset's decimals)",
             "examples": ["12.5"],
         }
     ),
 ]
-"""An amount of whatever asset the request names; `Asset.parse` reads it."""
+"""An amount of the asset that the request names; `Asset.parse` reads it."""
 
-ShownOut = Annotated[
+AmountOut = Annotated[
     str, WithJsonSchema({"type": "string", "description": "A decimal string", "examples": ["12.5"]})
 ]
-"""An amount as `Asset.show` shows it."""
+"""An amount as `Asset.show` writes it."""

@@ -24,7 +24,7 @@ class HoldOrder(request_body.Body):
     )
 
     asset: fields.Name
-    amount: fields.GivenIn
+    amount: fields.AmountIn
     expires_in: Annotated[int | None, Field(ge=1, le=holds.LONGEST_SECONDS)] = None
     reference_type: fields.Label = ""
     reference: fields.Label = ""
@@ -40,7 +40,7 @@ class ReleaseOrder(request_body.Body):
 
     model_config = request_body.examples({}, {"amount": "2.5"})
 
-    amount: fields.GivenIn | None = None
+    amount: fields.AmountIn | None = None
 
 
 class CaptureOrder(request_body.Body):
@@ -49,7 +49,7 @@ class CaptureOrder(request_body.Body):
     model_config = request_body.examples({"to": "shop-1", "amount": "10"})
 
     to: fields.Name
-    amount: fields.GivenIn | None = None
+    amount: fields.AmountIn | None = None
 
 
 class HoldView(responses.View):
@@ -58,9 +58,9 @@ class HoldView(responses.View):
     id: int
     foreign_id: str
     asset: str
-    amount: fields.ShownOut
-    remaining: fields.ShownOut
-    captured: fields.ShownOut
+    amount: fields.AmountOut
+    remaining: fields.AmountOut
+    captured: fields.AmountOut
     state: State
     reference_type: str
     reference: str

@@ -82,7 +82,7 @@ class Named:
         """Claim `KEY:0`, `KEY:1` and so on for what the list `name` in the body asks for."""
         return [
             Claim(SCOPE, f"{self.key}:{n}", request_body.fingerprint(self.method, self.path, one))
-            for n, one in enumerate(request_body.meant(self.tree, name))
+            for n, one in enumerate(request_body.value_of(self.tree, name))
         ]
 
 

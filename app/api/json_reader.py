@@ -1,7 +1,7 @@
-"""JSON as clients send it: numbers exact, trailing bytes ignored, and nothing in it that could not be stored.
+"""Reads JSON as clients send it: numbers are exact, and text that the database cannot store is refused.
 
-Python's decoder reads it: orjson takes 0.5 microseconds for an invoice and this 2.8, but orjson makes floats of
-numbers, and takes an object that names a field twice.
+It uses Python's decoder. orjson would read an invoice in 0.5 microseconds instead of 2.8, but orjson turns
+numbers into floats and accepts an object that names a field twice.
 """
 
 import json
@@ -14,18 +14,18 @@ from app.api import validation_errors
 from app.domain import refusals
 
 MAX_DEPTH: Final = 32
-"""Levels of lists and objects; the deepest shape of ours has five."""
+"""Levels of lists and objects; the deepest request model has five."""
 MAX_VALUES: Final = 150_000
-"""Values in a body, with the levels counted twice: more of them take long to look at, and none of ours has so many."""
+"""Values in a body, with lists and objects counted twice: a limit on the time of the checks."""
 _MAX_DIGITS: Final = 100
 _MAX_EXPONENT: Final = 307
-"""What every reader of JSON can hold: a larger number is Infinity to most of them, which cannot be told on as JSON."""
+"""The largest exponent of a number: most readers of JSON take a larger number as Infinity."""
 _TOO_LARGE: Final = 10 ** (_MAX_EXPONENT + 1)
 _SPACE: Final = " \t\n\r"
-_HOLDERS: Final = (dict, list)
+_CONTAINERS: Final = (dict, list)
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_DOUBTFUL: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-"""What may be an escape of NUL or of a half of a surrogate pair."""
+_SUSPICIOUS: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""A possible escape of NUL or of half of a surrogate pair."""
 
 
 class Unreadable(refusals.Invalid):
@@ -45,9 +45,10 @@ class Number(Decimal):
 def read(body: bytes) -> Any:
     """Parse the first JSON value of `body`; numbers with a fraction or exponent become Number.
 
-    Takes a fraction of a second for a body of any shape. Raises Unreadable for what is no JSON (also NaN, an object that
-    names a field twice, nesting over 32 levels, more than MAX_VALUES values)
-    and Unstorable, which names the field, for text that PostgreSQL cannot hold.
+    Bytes after the value are ignored. Any body takes less than a second. Raises Unreadable for text that is
+    no JSON, for NaN and Infinity, for an object that names a field twice, for more than MAX_DEPTH levels and
+    for more than MAX_VALUES values. Raises Unstorable, which names the field, for text that PostgreSQL cannot
+    store.
     """
     text = body.decode("utf-8", "surrogateescape").lstrip(_SPACE)
     if not text:
@@ -67,12 +68,12 @@ def read(body: bytes) -> Any:
 
 
 def canonical(tree: Any) -> bytes:
-    """Write a parsed value so that equal values have equal bytes, and others have not: keys sorted, no spaces, ASCII."""
+    """Return the same bytes for equal values, and other bytes for others: keys sorted, no spaces, ASCII."""
     return _CANONICAL(tree).encode()
 
 
 def exact(node: Any) -> str:
-    """Write a parsed value as JSON text in its own order, with each number as it was written.
+    """Return a parsed value as JSON text: its keys in their order, each number as the caller wrote it.
 
     Raises ValueError for a number of more than 308 digits before the point.
     """
@@ -94,17 +95,19 @@ def _separators(text: str) -> int:
 
 
 def _check(tree: Any, text: str) -> None:
-    """Look into the tree only where its text leaves a doubt, which that of ordinary requests does not."""
+    """Check depth and strings; walks through the tree only if the text is suspicious, which is rare."""
     if text.count("{") + text.count("[") > MAX_DEPTH:
         _check_depth(tree)
-    if (_DOUBTFUL.search(text) or not _is_unicode(text)) and any(map(_is_unfit, _strings(tree))):
-        name = validation_errors.path(next(where for where, string in _placed(tree, ()) if _is_unfit(string)))
+    if (_SUSPICIOUS.search(text) or not _is_unicode(text)) and any(map(_is_unstorable, _strings(tree))):
+        name = validation_errors.path(
+            next(where for where, string in _located(tree, ()) if _is_unstorable(string))
+        )
         raise Unstorable(where=name or "the body", field=name)
 
 
 def _check_depth(tree: Any) -> None:
-    """Go down level by level, over what holds others only."""
-    level = [tree] if isinstance(tree, dict | list) else []
+    """Raise Unreadable for more than MAX_DEPTH levels; it goes down level by level."""
+    level = [tree] if isinstance(tree, _CONTAINERS) else []
     for _ in range(MAX_DEPTH + 1):
         if not level:
             return
@@ -112,7 +115,7 @@ def _check_depth(tree: Any) -> None:
             child
             for node in level
             for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, _HOLDERS)
+            if isinstance(child, _CONTAINERS)
         ]
     raise Unreadable(reason="nested too deeply")
 
@@ -125,12 +128,12 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _is_unfit(string: str) -> bool:
+def _is_unstorable(string: str) -> bool:
     return "\0" in string or not _is_unicode(string)
 
 
 def _strings(tree: Any) -> Iterator[str]:
-    """Every string in the tree, names included, level by level."""
+    """Yield every string in the tree, also names, level by level."""
     level = [tree]
     while level:
         yield from (node for node in level if isinstance(node, str))
@@ -140,34 +143,34 @@ def _strings(tree: Any) -> Iterator[str]:
         level += [child for node in objects for child in node.values()]
 
 
-def _placed(node: Any, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every string in the tree with its place, in the order of the text; the depth is bounded before."""
+def _located(node: Any, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield each string of the tree with its path, in the order of the text; the depth is checked before."""
     if isinstance(node, str):
         yield where, node
     elif isinstance(node, dict):
         for name, value in node.items():
             yield where, name
-            yield from _placed(value, (*where, name))
+            yield from _located(value, (*where, name))
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            yield from _placed(value, (*where, index))
+            yield from _located(value, (*where, index))
 
 
 def _canonical_number(number: Decimal) -> dict[str, str]:
-    """Stand for a number with a fraction: no text that was read holds NUL, so nothing else is written like this."""
+    """Encode a number with a fraction; no other value looks like this, since no text contains NUL."""
     return {"\0": str(number)}
 
 
 _SCALAR: Final = json.JSONEncoder(ensure_ascii=False).encode
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_canonical_number).encode
-"""Made once, like the one before: `json.dumps` makes an encoder at each call."""
+"""Both encoders are made once: `json.dumps` with options makes one at each call."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise Unreadable(reason="an object names a field twice")
-    return made
+    return members
 
 
 def _number(text: str) -> Number:

@@ -1,4 +1,4 @@
-"""The outermost layers of both listeners: every request gets an id and an answer, and not too many are answered at once."""
+"""The outermost layers of both listeners: request ids, errors, concurrency and the bearer token."""
 
 import asyncio
 import hashlib
@@ -14,37 +14,38 @@ from app.api import errors, responses
 Headers = list[tuple[bytes, bytes]]
 
 POLICY: Final = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""What a browser may do with an answer that it shows: nothing more."""
-SECURITY: Final = (
+"""What a browser may load or do for an answer that it shows: nothing."""
+SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
-"""What every answer tells browsers; a Content-Security-Policy stands beside it."""
+"""The headers of every answer for browsers, beside a Content-Security-Policy."""
 
 HEAD: Final = "kennel.head"
-"""In the scope of a request that wants no body: what would go on for ever ends at once."""
+"""A key in the scope of a HEAD request: an endless answer ends after its headers."""
 _BLANKS: Final = b" \t"
-"""What may stand around a header's value and is no part of it (RFC 9110, 5.5); the server leaves it at the end."""
+"""White space around a header's value is no part of it (RFC 9110, 5.5); the server keeps it at the end."""
 OPEN_PATHS: Final = frozenset({"/health"})
-"""Asked by supervisors, which have no token; it tells nothing."""
+"""Supervisors have no token; the answer has no secrets."""
 
 
 class Edge:
-    """An ASGI layer that names each request, answers HEAD as GET (the server keeps the body back), and lets no exception out.
+    """An ASGI layer that gives each request an id, answers HEAD as GET, and answers to every exception.
 
-    `embedded` says that pages of others may show what is answered, as they do with images.
+    The server omits the body of an answer to HEAD. With `embedded`, pages of other sites may show the
+    answers, as they show images.
     """
 
     def __init__(self, app: ASGIApp, new_id: Callable[[], str], *, embedded: bool = False) -> None:
         self.app = app
         self.new_id = new_id
         resource = b"cross-origin" if embedded else b"same-origin"
-        self._headers = [*SECURITY, (b"cross-origin-resource-policy", resource)]
+        self._headers = [*SECURITY_HEADERS, (b"cross-origin-resource-policy", resource)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; what it raises is logged under the request's id and answered with 500 or 503."""
+        """Pass the request on; an exception is logged with the request's id and answered with 500 or 503."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -54,17 +55,17 @@ class Edge:
             scope = {**scope, "method": "GET", HEAD: True}
         try:
             await self.app(scope, receive, answer.send)
-        except Exception as error:  # the edge is where nothing may get past
+        except Exception as error:  # no exception may leave the outermost layer
             response = errors.unexpected(error, answer.request_id)
             if answer.started:
                 raise
             await response(scope, receive, answer.send)
 
 
-class AtOnce:
-    """An ASGI layer that lets `limit` requests be answered at once; the others wait for their turn, first come first served.
+class ConcurrencyLimit:
+    """An ASGI layer that answers at most `limit` requests at a time; the others wait in order of arrival.
 
-    The event loop serves all that can go on before it serves anything again: what few do, the others hardly feel.
+    The event loop runs every ready task before it runs one again: few tasks hardly delay other requests.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -72,20 +73,20 @@ class AtOnce:
         self._free = asyncio.Semaphore(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on when it is its turn."""
+        """Wait for a free place and pass the request on."""
         async with self._free:
             await self.app(scope, receive, send)
 
 
 def refusal(code: str, message: str) -> tuple[int, Headers, bytes]:
-    """Write what the server refuses before there is a request: status, headers and body."""
+    """Return status, headers and body of a refusal by the server, before there is a request."""
     response = errors.answer_of(code, message)
-    headers = [*response.raw_headers, *SECURITY, (b"content-security-policy", POLICY)]
+    headers = [*response.raw_headers, *SECURITY_HEADERS, (b"content-security-policy", POLICY)]
     return response.status_code, headers, bytes(response.body)
 
 
 class _Answer:
-    """What is sent back for one request."""
+    """The answer to one request: it adds the headers that every answer has."""
 
     __slots__ = ("headers", "onward", "request_id", "started")
 
@@ -109,13 +110,13 @@ class _Answer:
 
 
 def _without_host(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Lead to a path alone: behind a proxy with TLS we do not know how the caller reaches us."""
+    """Reduce a redirect to its path: behind a proxy with TLS we do not know our public URL."""
     name, value = header
     return (name, b"/" + value.split(b"/", 3)[3]) if name == b"location" else header
 
 
 class Bearer:
-    """An ASGI layer that lets through what carries `Authorization: Bearer TOKEN`; the token is kept as a hash."""
+    """An ASGI layer that requires `Authorization: Bearer TOKEN`; it stores only the token's hash."""
 
     def __init__(self, app: ASGIApp, token: str, open_paths: Collection[str] = OPEN_PATHS) -> None:
         self.app = app
@@ -123,21 +124,21 @@ class Bearer:
         self._digest = hashlib.sha256(token.encode()).digest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 in GigaWallet's words, or pass the request on, also where its answer tells nothing."""
+        """Answer 401 in GigaWallet's words, or pass the request on; a public answer needs no token."""
         if scope["type"] == "http" and scope["path"] not in self.open_paths:
             message = self._objection(scope)
-            if message is not None and not _tells_nothing(scope):
+            if message is not None and not _is_public(scope):
                 response = responses.error("unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
                 await response(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
     def _objection(self, scope: Scope) -> str | None:
-        """GigaWallet's words for what is wrong with the header, or None; the comparison takes the same time always."""
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-        if not given:
+        """Return GigaWallet's words for a wrong header, or None; the comparison takes constant time."""
+        header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        if not header:
             return "Authorization header required"
-        parts = given.split(b" ")
+        parts = header.split(b" ")
         if len(parts) != 2 or parts[0].lower() != b"bearer":
             return "Invalid authorization format, expected 'Bearer TOKEN'"
         if not hmac.compare_digest(hashlib.sha256(parts[1]).digest(), self._digest):
@@ -145,7 +146,7 @@ class Bearer:
         return None
 
 
-def _tells_nothing(scope: Scope) -> bool:
-    """Say whether the answer is the same for everybody: which methods a path takes, or that there is no such path."""
+def _is_public(scope: Scope) -> bool:
+    """Whether everybody gets the same answer: the methods of a path, or that there is no such path."""
     routes = scope["app"].routes
     return scope["method"] == "OPTIONS" or not any(route.matches(scope)[0].value for route in routes)

@@ -1,4 +1,4 @@
-"""The OpenAPI description: FastAPI's, with the bodies that our own dependency reads."""
+"""The OpenAPI description: that of FastAPI, completed with request bodies, keys and errors."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _KEYED: Final[Mapping[fast_route.Call, bool]] = {
     idempotency_keys.required_without_body: True,
     idempotency_keys.named: True,
 }
-"""What reads an Idempotency-Key, and whether there must be one."""
+"""The dependencies that read an Idempotency-Key, and whether each requires one."""
 
 _ERROR_SCHEMA: Final = {
     "type": "object",
@@ -48,7 +48,7 @@ _ERROR_SCHEMA: Final = {
     ],
 }
 _ANYWHERE: Final = (400, 403, 408, 413, 431, 500, 503)
-"""What may come instead of any answer: it is about the request itself, or nobody is there to answer it."""
+"""Errors that any operation may answer with: the request itself is wrong, or the service is not available."""
 _MEANINGS: Final[Mapping[int, str]] = {
     400: "Something in the request is wrong; `field` says what",
     401: "The token is missing or wrong",
@@ -60,7 +60,8 @@ _MEANINGS: Final[Mapping[int, str]] = {
     422: "The Idempotency-Key was used for another request",
     431: "The headers are too large",
     500: "Our fault; the log knows more under `x-request-id`",
-    503: "The database or the node is away, or too much is asked at once: try again after `Retry-After` seconds",
+    503: "The database or the node is away, or too much is asked at once:"
+    " try again after `Retry-After` seconds",
 }
 _REPLAYED: Final = {
     "Idempotent-Replayed": {
@@ -95,7 +96,7 @@ _KINDS: Final[Mapping[str, type]] = {
 
 
 def describe(app: FastAPI, *, locked: bool) -> None:
-    """Make `app.openapi()` complete: request bodies with their examples, one error shape, the bearer token."""
+    """Complete `app.openapi()`: request bodies with their examples, one error shape, the bearer token."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -146,7 +147,7 @@ def _key(route: APIRoute) -> fast_route.Call | None:
 
 
 def _drop_unfit_default(shape: dict[str, Any]) -> None:
-    """A default as it is inside is none that a client may send, where outside it is of another type (a cursor, metadata)."""
+    """Remove a default of another type than the schema's: cursors and metadata have another type inside."""
     kind = _KINDS.get(str(shape.get("type")))
     if kind is not None and not isinstance(shape.get("default", kind()), kind):
         del shape["default"]
@@ -165,7 +166,7 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
 
 
 def _refusals(operation: Mapping[str, Any], route: APIRoute, method: str, *, locked: bool) -> Iterator[int]:
-    """Yield every status with which this operation may be refused."""
+    """Yield the status of each error that this operation may answer with."""
     yield from _ANYWHERE
     if locked and route.path_format not in middleware.OPEN_PATHS:
         yield 401
@@ -185,7 +186,7 @@ def _refused(status: int) -> dict[str, Any]:
 
 
 def _webhook(name: str) -> dict[str, Any]:
-    """Describe what is posted to a webhook for events of this type, with the example of the docs."""
+    """Describe the request to a webhook for this type of event, with the example of the docs."""
     example = json.loads(outbox.envelope(event_examples.event(event_examples.all_types()[name])))
     content = {"schema": {"$ref": _REFERENCE.format(model="EventView")}, "example": example}
     posted = {

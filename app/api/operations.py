@@ -44,7 +44,7 @@ class Readiness(Health):
 
     loops: list[LoopView]
     solvent: bool | None
-    owing: fields.ShownOut | None
+    owing: fields.AmountOut | None
 
 
 class CheckView(responses.View):
@@ -60,12 +60,12 @@ class TotalsView(responses.View):
     """Who owns and who holds, per asset; the difference is always zero."""
 
     asset: str
-    customers: fields.ShownOut
-    clawback: fields.ShownOut
-    coins: fields.ShownOut
-    in_transit: fields.ShownOut
-    difference: fields.ShownOut
-    treasury: fields.ShownOut
+    customers: fields.AmountOut
+    clawback: fields.AmountOut
+    coins: fields.AmountOut
+    in_transit: fields.AmountOut
+    difference: fields.AmountOut
+    treasury: fields.AmountOut
 
     @classmethod
     def of(cls, totals: Totals) -> "TotalsView":
@@ -79,7 +79,7 @@ class SystemBalanceView(responses.View):
 
     account: str
     asset: str
-    balance: fields.ShownOut
+    balance: fields.AmountOut
 
     @classmethod
     def of(cls, balance: SystemBalance) -> "SystemBalanceView":
@@ -108,7 +108,7 @@ class AuditView(responses.View):
 
     ok: bool
     solvent: bool
-    owing: fields.ShownOut
+    owing: fields.AmountOut
     checks: list[CheckView]
     height: int | None
     totals: list[TotalsView]

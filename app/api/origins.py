@@ -1,4 +1,7 @@
-"""Which names a listener answers to, and which web pages may ask it: a browser sends what any page tells it to send."""
+"""The host names that a listener accepts, and the web pages that may call it.
+
+A browser sends whatever request a page makes.
+"""
 
 import ipaddress
 from dataclasses import dataclass
@@ -10,43 +13,44 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api import responses
 
 ANY: Final = "*"
-"""Instead of names: answer to all of them."""
+"""In place of names: accept any name."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Those that change nothing."""
+"""The methods that change nothing."""
 _LONGEST_HOST: Final = 300
 _OWN: Final = frozenset({b"same-origin", b"none"})
-"""What Sec-Fetch-Site says of a page of ours, and of what the user typed."""
+"""Sec-Fetch-Site of our own pages, and of an address that the user typed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Who may ask a listener: by one of these `names`, by loopback's or by an address; never from a page of another site.
+    """Who may call a listener: by one of the `names`, by a name of loopback or by an address.
 
-    With `pages` any page may read: the answers are for the public. No page of another site may change anything.
+    A page of another site may not. With `pages` it may read, because the answers are public, and not
+    change anything.
     """
 
     names: frozenset[str] = frozenset()
     pages: bool = False
 
-    def knows(self, host: str) -> bool:
-        """Whether a Host header names us.
+    def accepts(self, host: str) -> bool:
+        """Whether a Host header has a name of ours, or an address.
 
-        An address does: no page's own name can be made to lead to us then, as a name's owner could (DNS rebinding).
+        An address is safe: DNS rebinding works only with a name, which its owner points at us.
         """
         name = _name(host)
         return ANY in self.names or name in self.names or _is_local(name)
 
 
 class Origins:
-    """An ASGI layer that answers 403 to other names than ours, and to the pages of other sites."""
+    """An ASGI layer that answers 403 to requests for other names, and to pages of other sites."""
 
     def __init__(self, app: ASGIApp, callers: Callers) -> None:
         self.app = app
         self.callers = callers
-        self._knows = lru_cache(maxsize=1024)(callers.knows)
+        self._accepts = lru_cache(maxsize=1024)(callers.accepts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or pass the request on."""
+        """Refuse the request, or pass it on."""
         message = self._objection(scope) if scope["type"] == "http" else None
         if message is None:
             await self.app(scope, receive, send)
@@ -62,7 +66,7 @@ class Origins:
                 origin = value
             elif name == b"sec-fetch-site":
                 site = value
-        if host is not None and (len(host) > _LONGEST_HOST or not self._knows(host.decode("latin-1"))):
+        if host is not None and (len(host) > _LONGEST_HOST or not self._accepts(host.decode("latin-1"))):
             return (
                 "Kennel does not go by the name in Host here; if it is to, KENNEL_ALLOWED_HOSTS must have it"
             )
@@ -73,7 +77,7 @@ class Origins:
     def _objection_to_page(
         self, method: str, host: bytes, origin: bytes | None, site: bytes | None
     ) -> str | None:
-        """Judge what a browser says of the page that asks; a link that leads here from the same site says no Origin."""
+        """Judge the headers about the calling page; a link on a page of the same site sends no Origin."""
         safe = method in SAFE_METHODS
         if safe and self.callers.pages:
             return None
@@ -84,18 +88,18 @@ class Origins:
 
 
 def names_of(*hosts: str) -> frozenset[str]:
-    """Return the names of hosts as `Callers` has them: as in a Host header, with or without a port."""
+    """Return the names of `hosts`, which have the form of a Host header, with or without a port."""
     return frozenset(_name(host) for host in hosts)
 
 
 def _name(host: str) -> str:
-    """Return the name without the port, in lower case and without the root's dot."""
+    """Return the name without the port and the final dot, in lower case."""
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     return name.strip("[]").rstrip(".").lower()
 
 
 def _is_local(name: str) -> bool:
-    """Whether the name is one of this machine's for itself, or an address."""
+    """Whether the name is one of loopback, or an address."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

@@ -20,45 +20,45 @@ _MAX_TYPES: Final = 100
 _MAX_ADDRESS: Final = 64
 
 # At most 18 digits fit into 64 bits, and into every column that is compared with them.
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9._]*\s*")
 _TYPE: Final = re.compile(r"[A-Za-z_]{1,64}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
 
 
-def _whole(given: Any, otherwise: int, message: str) -> int:
+def _integer(value: Any, default: int, message: str) -> int:
     """Read a query parameter as GigaWallet does: the empty text is the default."""
-    if given == "":
-        return otherwise
-    if isinstance(given, int):
-        return given
-    if not isinstance(given, str) or not _WHOLE.fullmatch(given) or not given.isascii():
+    if value == "":
+        return default
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, str) or not _INTEGER.fullmatch(value) or not value.isascii():
         raise PydanticCustomError(validation_errors.LITERAL, message)
-    return int(given)
+    return int(value)
 
 
-def _cursor(given: Any) -> int:
-    index = _whole(given, 0, "invalid cursor in URL")
+def _cursor(value: Any) -> int:
+    index = _integer(value, 0, "invalid cursor in URL")
     if index < 0:
         raise PydanticCustomError(validation_errors.LITERAL, "invalid cursor in URL")
     return index
 
 
-def position(given: Any) -> int | None:
-    """Read a position of an event where it may be missing; "" is none."""
-    return None if given == "" else _cursor(given)
+def position(value: Any) -> int | None:
+    """Read the position of an event; "" is None."""
+    return None if value == "" else _cursor(value)
 
 
-def _types(given: Any) -> frozenset[str]:
-    """Read "ACC,inv_created", once or several times; empty is ALL. FastAPI gives a list, as for every collection."""
-    types = {one for one in ",".join(given).split(",") if one}
-    if len(types) > _MAX_TYPES or any(not _TYPE.fullmatch(one) for one in types):
+def _types(texts: Any) -> frozenset[str]:
+    """Read a list of texts such as "ACC,inv_created", one for each such parameter; empty is ALL."""
+    types = {name for name in ",".join(texts).split(",") if name}
+    if len(types) > _MAX_TYPES or not all(map(_TYPE.fullmatch, types)):
         raise ValueError("it is a list of event types and classes such as ACC,INV_CREATED")
     return frozenset(event_types.read(types)) or frozenset({outbox.ALL})
 
 
-def _limit(given: Any) -> int:
-    limit = _whole(given, DEFAULT_PAGE, "invalid limit in URL")
+def _limit(value: Any) -> int:
+    limit = _integer(value, DEFAULT_PAGE, "invalid limit in URL")
     if limit < 1:
         raise PydanticCustomError(validation_errors.LITERAL, "invalid limit in URL")
     if limit > MAX_PAGE:
@@ -68,41 +68,41 @@ def _limit(given: Any) -> int:
     return limit
 
 
-def _height(given: Any) -> int:
-    height = _whole(given, -1, "blockheight invalid, must convert to int64")
+def _height(value: Any) -> int:
+    height = _integer(value, -1, "blockheight invalid, must convert to int64")
     if not 0 <= height <= MAX_HEIGHT:
         raise PydanticCustomError(validation_errors.LITERAL, "blockheight invalid, must be 0 to 2147483647")
     return height
 
 
-def _invoice_id(given: str) -> str:
-    if len(given) > _MAX_ADDRESS or not _ADDRESS.fullmatch(given):
-        raise invoices.NoSuchInvoice(address=given, field="id")
-    return given
+def _invoice_id(text: str) -> str:
+    if len(text) > _MAX_ADDRESS or not _ADDRESS.fullmatch(text):
+        raise invoices.NoSuchInvoice(address=text, field="id")
+    return text
 
 
-def _address(given: str) -> str:
-    if len(given) > _MAX_ADDRESS or not _ADDRESS.fullmatch(given):
-        raise accounts.NoSuchAddress(address=given, field="address")
-    return given
+def _address(text: str) -> str:
+    if len(text) > _MAX_ADDRESS or not _ADDRESS.fullmatch(text):
+        raise accounts.NoSuchAddress(address=text, field="address")
+    return text
 
 
-def _moment(given: datetime) -> datetime:
-    """Return it in UTC: a zone may move the first and the last days of the calendar out of it."""
+def _in_utc(time: datetime) -> datetime:
+    """Return the time in UTC; on the first and the last day of the calendar it may have none."""
     try:
-        return given.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
         raise ValueError("it is out of reach") from None
 
 
-def _written(given: Any) -> Any:
-    """Take no bare number: it would be read as seconds since 1970."""
-    if isinstance(given, str) and _NUMBER.fullmatch(given):
+def _no_number(value: Any) -> Any:
+    """Refuse a bare number: pydantic would read it as seconds since 1970."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         raise PydanticKnownError("datetime_type")
-    return given
+    return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_moment)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
 """A time with its zone."""
 
 ForeignId = Annotated[
@@ -112,7 +112,7 @@ ForeignId = Annotated[
     ),
     AfterValidator(fields.decoded),
 ]
-"""1 to 255 characters of one line; the server has decoded it once, so that it holds no slash."""
+"""1 to 255 characters of one line, and no slash: the server has decoded the path once."""
 
 InvoiceId = Annotated[
     str,
@@ -120,7 +120,7 @@ InvoiceId = Annotated[
     AfterValidator(_invoice_id),
     WithJsonSchema({"type": "string", "maxLength": _MAX_ADDRESS}),
 ]
-"""What cannot be an address is answered like an unknown invoice."""
+"""A text that is no address gets the answer for an unknown invoice."""
 
 DepositAddress = Annotated[
     str,
@@ -128,20 +128,20 @@ DepositAddress = Annotated[
     AfterValidator(_address),
     WithJsonSchema({"type": "string", "maxLength": _MAX_ADDRESS}),
 ]
-"""What cannot be an address is answered like an unknown one."""
+"""A text that is no address gets the answer for an unknown address."""
 
 Start = Annotated[Moment | None, Query(alias="from", description="Only what was made at this time or later")]
 End = Annotated[Moment | None, Query(alias="to", description="Only what was made before this time")]
 
 At = Annotated[Moment | None, Query(description="A moment that is over; without it: now")]
-"""A moment for which something is asked."""
+"""The time of the state that the caller asks for."""
 
 Types = Annotated[
     frozenset[str],
     Query(description="Event types, or classes of them: `ACC,INV_CREATED`; all without"),
     PlainValidator(_types, json_schema_input_type=str),
 ]
-"""A filter of events, as events.page takes it."""
+"""A filter of events, for `outbox.page`."""
 
 Height = Annotated[
     int,
@@ -150,25 +150,25 @@ Height = Annotated[
 ]
 
 Percent = Annotated[int | None, Query(ge=0, le=99, description="How far on, 0 to 99")]
-"""A place in something long; None: none was given."""
+"""How far a long task is; None without the parameter."""
 
 Cursor = Annotated[
     int,
     Query(description="Where to go on: the `cursor` of the page before"),
     PlainValidator(_cursor, json_schema_input_type=Annotated[int, Field(ge=0, le=MAX_CURSOR)]),
 ]
-"""A cursor that is a number: GigaWallet's, and the position of an event; "" is 0."""
+"""A cursor that is a number: a cursor of GigaWallet, or the position of an event; "" is 0."""
 
 Limit = Annotated[
     int,
     Query(description="Rows on the page, 1 to 100"),
     PlainValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1, le=MAX_PAGE)]),
 ]
-"""How many rows; "" is 10."""
+"""The number of rows; "" is 10."""
 
 Account = Annotated[
     str | None,
     Query(alias="foreign_id", max_length=255, description="Only this account's"),
-    AfterValidator(lambda given: given and fields.decoded(given)),
+    AfterValidator(lambda name: name and fields.decoded(name)),
 ]
-"""A filter by account; absent or empty for all."""
+"""A filter by account; absent or empty is all accounts."""

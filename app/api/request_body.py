@@ -1,4 +1,4 @@
-"""Request bodies: received whole and within limits, matched to a model by names in any case, fingerprinted for replays."""
+"""Request bodies: received whole, within limits, and read into a model; field names are in any case."""
 
 import asyncio
 import hashlib
@@ -16,9 +16,12 @@ from app.domain import refusals
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_SECONDS: Final = 20
-"""How long a caller may take to send a body."""
+"""A caller has this time to send a body."""
 _DRAINED: Final = 16
-"""A body up to so many times its limit is received to its end before it is refused, so that the caller can read the answer."""
+"""A body of up to this many times the limit is received whole and then refused.
+
+A caller who is still sending cannot read the answer.
+"""
 _CONTENT: Final = "kennel.content"
 _TREE: Final = "kennel.body"
 _ANNOUNCED: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -27,30 +30,33 @@ Model = TypeVar("Model", bound="Body")
 
 
 class TooLarge(refusals.Invalid):
-    """the request body is larger than {limit} bytes"""  # noqa: D400, D415  shown as it is
+    """the request body is larger than {limit} bytes"""  # noqa: D400, D415  the sentence of the answer
 
     code = "too-large"
 
 
 class TooSlow(refusals.Invalid):
-    """the request body did not arrive within {seconds} seconds"""  # noqa: D400, D415  shown as it is
+    """the request body did not arrive within {seconds} seconds"""  # noqa: D400, D415  the answer
 
     code = "timeout"
 
 
 class BadField(refusals.Invalid):
-    """{sentence}"""  # noqa: D400, D415  shown as it is
+    """{sentence}"""  # noqa: D400, D415  the sentence of the answer
 
 
-class Whole:
-    """An ASGI layer that receives a body of at most `max_bytes` before anything is done: what is not whole has no effect."""
+class WholeBody:
+    """An ASGI layer that receives the whole body, at most `max_bytes`, before the request goes on.
+
+    A body that broke off has no effect.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES) -> None:
         self.app = app
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a body that is too large, too slow or broken off, or pass the request on."""
+        """Refuse a body that is too large, too slow or broken off; pass any other request on."""
         if scope["type"] == "http" and any(name in _ANNOUNCED for name, _ in scope["headers"]):
             try:
                 scope[_CONTENT] = await raw(receive, self.max_bytes)
@@ -64,41 +70,44 @@ class Whole:
 
 
 class Body(BaseModel):
-    """What every request model is: strict types, names in any case, null means absent, the unknown ignored."""
+    """The base of all request models.
+
+    Types are strict, names are in any case, null means absent, and unknown fields are ignored.
+    """
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, validate_by_name=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _fold(cls, given: Any) -> Any:
-        """Rename fields that are spelled in another case, as Go's decoder does; the exact name wins."""
-        if not isinstance(given, dict):
-            return {} if given is None else given
+    def _fold(cls, tree: Any) -> Any:
+        """Rename fields that are in another case, as Go's decoder does; the exact name wins."""
+        if not isinstance(tree, dict):
+            return {} if tree is None else tree
         names = _names(cls)
-        folded = {name: value for name, value in given.items() if name in names and value is not None}
-        if len(folded) != len(given):
-            for name, value in given.items():
+        folded = {name: value for name, value in tree.items() if name in names and value is not None}
+        if len(folded) != len(tree):
+            for name, value in tree.items():
                 known = name.lower()
-                if known in names and known not in given and value is not None:
+                if known in names and known not in tree and value is not None:
                     folded[known] = value
         return folded
 
 
 def examples(*bodies: dict[str, Any]) -> ConfigDict:
-    """Return the `model_config` of a model that is described with these bodies."""
+    """Return the `model_config` of a model whose description has these example bodies."""
     return ConfigDict(json_schema_extra={"examples": list(bodies)})
 
 
-def meant(tree: Mapping[str, Any], name: str) -> Any:
-    """Return what a body has under a name in whatever case, as a model reads it; KeyError where it has nothing."""
+def value_of(tree: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a field whose name may be in any case; KeyError if the body does not have it."""
     folded = {field.lower(): value for field, value in tree.items() if value is not None}
     return tree[name] if name in tree else folded[name]
 
 
 class Reader(Generic[Model]):
-    """A dependency that gives an endpoint the request's body; OpenAPI documents it from here.
+    """A dependency that reads the request's body for an endpoint; `openapi` describes the body by it.
 
-    It is the one model, or one of several; then `form` is the pydantic type that tells them apart.
+    The body has one of the `models`. For several, `form` is the pydantic type that distinguishes them.
     """
 
     def __init__(self, *models: type[Model], required: bool = True, form: Any = None) -> None:
@@ -107,32 +116,32 @@ class Reader(Generic[Model]):
         self._read = TypeAdapter(form or models[0]).validate_python
 
     async def __call__(self, request: Request) -> Model:
-        """Read, parse and validate; what is wrong is refused in one sentence that names the field."""
+        """Parse and validate the body; raises BadField, whose sentence names the field."""
         tree = await parsed(request, required=self.required)
         try:
             return self._read(tree)
         except ValidationError as error:
-            complaint = validation_errors.of_errors(error.errors(include_url=False, include_input=False))
-            raise BadField(sentence=complaint.sentence, field=complaint.field) from None
+            fault = validation_errors.first(error.errors(include_url=False, include_input=False))
+            raise BadField(sentence=fault.sentence, field=fault.field) from None
 
 
 def of(model: type[Body]) -> Any:
-    """Mark an endpoint's parameter as its body: `new: Annotated[NewInvoice, request_body.of(NewInvoice)]`."""
+    """Mark a parameter as the body: `new: Annotated[NewInvoice, request_body.of(NewInvoice)]`."""
     return Depends(Reader(model))
 
 
 def of_any(form: Any, *models: type[Body]) -> Any:
-    """Mark a parameter as a body of one of several models; `form` is the pydantic type that tells them apart."""
+    """Mark a parameter as a body of one of several models, which the pydantic type `form` distinguishes."""
     return Depends(Reader(*models, form=form))
 
 
 def optional(model: type[Body]) -> Any:
-    """Mark a parameter as a body that may be missing; it stands before the request's key, which reads it too."""
+    """Mark a parameter as a body that may be absent; it comes before the key, which reads the body too."""
     return Depends(Reader(model, required=False))
 
 
 async def parsed(request: Request, *, required: bool = True) -> Any:
-    """Return the body's first JSON value, parsed once a request; refusals as json_text.read."""
+    """Return the body's first JSON value, parsed once for the request; raises as json_reader.read."""
     scope = request.scope
     if _TREE not in scope:
         content = scope.get(_CONTENT, b"")
@@ -141,7 +150,10 @@ async def parsed(request: Request, *, required: bool = True) -> Any:
 
 
 async def raw(receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:
-    """Receive a body of at most `max_bytes` within MAX_SECONDS, however it is framed; raises TooLarge and TooSlow."""
+    """Receive a body of at most `max_bytes` within MAX_SECONDS.
+
+    Raises TooLarge, TooSlow and ClientDisconnect.
+    """
     try:
         async with asyncio.timeout(MAX_SECONDS):
             return await _collect(receive, max_bytes)
@@ -150,7 +162,7 @@ async def raw(receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:
 
 
 def fingerprint(method: str, path: str, tree: Any) -> bytes:
-    """Hash what makes two requests the same (32 bytes): method, path and canonical body; None for no body."""
+    """Hash method, path and canonical body to 32 bytes: equal requests have equal ones; None is no body."""
     return hashlib.sha256(f"{method} {path}\n".encode() + json_reader.canonical(tree)).digest()
 
 

@@ -29,53 +29,53 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown-error": 500,
     "not-available": 503,
 }
-"""Every code that an error may carry, and its HTTP status."""
+"""The codes of errors, and the HTTP status of each."""
 
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
 
 
 Time = Annotated[datetime | str, WithJsonSchema({"type": "string"})]
-"""A moment as RFC 3339 text with its offset, the same text as in events."""
+"""A time as RFC 3339 text with its offset, the same text as in events."""
 
 JsonObject = Annotated[Any, WithJsonSchema({"type": "object"})]
-"""An object as an `orjson.Fragment` of the JSON text in which it is stored: it goes out as it came in."""
+"""An object as an `orjson.Fragment` of the JSON text that the database has: it goes out as it came in."""
 
 
 class View(BaseModel):
-    """What every response model is: fields in the order in which they are shown."""
+    """The base of all response models; the order of the fields is that of the answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def showing(cls, source: object, **others: Any) -> Self:
-        """Show what `source` has under the fields' names; `others` are the fields that it has not, or in another form."""
+        """Take the fields from the attributes of `source`; `others` are the fields that differ from those."""
         same = {name: getattr(source, name) for name in cls.model_fields if name not in others}
         return cls(**same, **others)
 
 
 class Json(Response):
-    """A response whose content is JSON bytes already."""
+    """A response whose content is already JSON bytes."""
 
     media_type = "application/json"
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        """Say the content's type and length, and that it is never to be stored."""
+        """Add the content's type and length, and forbid caches to store it."""
         super().init_headers(headers)
         self.raw_headers.append((b"cache-control", b"no-store"))
 
 
 def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
-    """Answer with the view as JSON; `replayed` says that an Idempotency-Key had made it before."""
+    """Answer with the view as JSON; `replayed` if an earlier request with this Idempotency-Key made it."""
     return _answer(orjson.dumps(view.model_dump()), replayed=replayed, status=status)
 
 
 def show_written(text: str, *, replayed: bool = False) -> Json:
-    """Answer 200 with what is JSON text already."""
+    """Answer 200 with JSON text."""
     return _answer(text.encode(), replayed=replayed)
 
 
 def show_all(texts: Iterable[str], cursor: str | None = None, *, replayed: bool = False) -> Json:
-    """Answer 200 with what is JSON text already, as `{"items":[...]}`, and where to go on if it is a page."""
+    """Answer 200 with JSON texts as `{"items":[...]}`; a page has the `cursor` of the next one too."""
     rest = "" if cursor is None else f',"cursor":{json.dumps(cursor)}'
     return show_written(f'{{"items":[{",".join(texts)}]{rest}}}', replayed=replayed)
 
@@ -83,19 +83,19 @@ def show_all(texts: Iterable[str], cursor: str | None = None, *, replayed: bool 
 def error(
     code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Json:
-    """Answer `{"error":{"code","message","field"?}}` with the status that belongs to the code."""
+    """Answer `{"error":{"code","message","field"?}}` with the status of the code."""
     return Json(fault_text(fault(code, message, field)).encode("utf-8", "replace"), STATUSES[code], headers)
 
 
-def fault_text(inner: Mapping[str, str]) -> str:
-    """Write a fault as JSON, under "error"."""
-    return json.dumps({"error": inner}, ensure_ascii=False, separators=(",", ":"))
+def fault_text(members: Mapping[str, str]) -> str:
+    """Return a fault as JSON text under "error"."""
+    return json.dumps({"error": members}, ensure_ascii=False, separators=(",", ":"))
 
 
 def fault(code: str, message: str, field: str | None = None) -> dict[str, str]:
-    """Return what stands under "error"."""
-    inner = {"code": code, "message": message}
-    return inner if field is None else inner | {"field": field}
+    """Return the members of "error"."""
+    members = {"code": code, "message": message}
+    return members if field is None else members | {"field": field}
 
 
 def _answer(content: bytes, *, replayed: bool, status: int = 200) -> Json:

@@ -1,4 +1,4 @@
-"""Serves an API: what the HTTP server refuses by itself is answered as the API answers its own refusals."""
+"""Serves an API over HTTP; the server's own refusals look like those of the API."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -12,5 +12,5 @@ from app.runtime.http.limits import Limits
 def serving(
     app: ASGIApp, host: str, port: int, limits: Limits | None = None
 ) -> AbstractAsyncContextManager[int]:
-    """Serve `app` within the block; yields the port, which is a free one where 0 was asked for."""
+    """Serve `app` within the block and yield its port; with port 0 the system chooses a free one."""
     return server.serving(app, host, port, middleware.refusal, limits)

@@ -9,7 +9,7 @@ class ShareView(responses.View):
     """What one of several accounts gave or got."""
 
     account: str
-    amount: fields.ShownOut
+    amount: fields.AmountOut
 
 
 class TransferView(responses.View):
@@ -20,11 +20,11 @@ class TransferView(responses.View):
     from_: str | list[ShareView]
     to: str | list[ShareView]
     asset: str
-    amount: fields.ShownOut
+    amount: fields.AmountOut
     reference_type: str
     reference: str
     metadata: responses.JsonObject
-    reversed: fields.ShownOut
+    reversed: fields.AmountOut
     reverses: int | None
     created: responses.Time
 

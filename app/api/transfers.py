@@ -67,7 +67,7 @@ class NewTransfer(_Described):
     model_config = request_body.examples(_EXAMPLE)
 
     to: fields.Name
-    amount: fields.GivenIn
+    amount: fields.AmountIn
 
     def payees(self) -> tuple[Payee, ...]:
         """The one that gets it."""
@@ -78,7 +78,7 @@ class NewShare(request_body.Body):
     """What one of several payees is to get; an asset that is named here must be that of all."""
 
     account: fields.Name
-    amount: fields.GivenIn
+    amount: fields.AmountIn
     asset: fields.Name | None = None
 
 
@@ -88,7 +88,7 @@ class NewSplit(_Described):
     model_config = request_body.examples({"from": "alice", "to": _SHARES, "asset": "gold_coins"})
 
     to: Annotated[list[NewShare], Field(min_length=1, max_length=making.PAYEES)]
-    amount: fields.GivenIn | None = None
+    amount: fields.AmountIn | None = None
 
     def payees(self) -> tuple[Payee, ...]:
         """Those that get it."""
@@ -154,7 +154,7 @@ class Reversal(request_body.Body):
 
     model_config = request_body.examples({}, {"amount": "2.5"})
 
-    amount: fields.GivenIn | None = None
+    amount: fields.AmountIn | None = None
 
 
 New = Annotated[
@@ -195,7 +195,7 @@ def _shown(outcome: Result[Transfer] | Exception) -> str:
     return (
         json.shown(outcome.thing)
         if isinstance(outcome, Result)
-        else responses.fault_text(errors.told(outcome))
+        else responses.fault_text(errors.fault_of(outcome))
     )
 
 
@@ -221,7 +221,7 @@ class NewCredit(request_body.Body):
     model_config = request_body.examples({"asset": "gold_coins", "amount": "100", "type": "TOPUP"})
 
     asset: fields.Name
-    amount: fields.GivenIn
+    amount: fields.AmountIn
     type: Literal["TOPUP", "SPEND", "BONUS"]
     reference_type: fields.Label = ""
     reference: fields.Label = ""

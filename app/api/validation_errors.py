@@ -1,24 +1,24 @@
-"""What pydantic found wrong, said as one sentence that names the field and repeats nothing of the value."""
+"""One sentence for a validation error of pydantic: it names the field and never repeats the value."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 
-class Complaint(NamedTuple):
-    """The sentence for the caller, and the field at fault: "items.0.value", or none for the body as a whole."""
+class Fault(NamedTuple):
+    """The sentence for the caller and the field at fault, as "items.0.value"; None is the body as a whole."""
 
     field: str | None
     sentence: str
 
 
 LITERAL: Final = "kennel_literal"
-"""The type of a PydanticCustomError whose message is shown as it is."""
+"""The type of a PydanticCustomError whose message the caller sees unchanged."""
 
 _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("items", "missing"): "missing 'items' in JSON body",
     ("items", "too_short"): "missing 'items' in JSON body",
 }
-"""GigaWallet's own words, by field and error; its clients may look for them."""
+"""GigaWallet's own sentences, by field and error: its clients may search for them."""
 
 _PREDICATES: Final[Mapping[str, str]] = {
     "missing": "is required",
@@ -52,22 +52,25 @@ _PREDICATES: Final[Mapping[str, str]] = {
 }
 
 
-def of_errors(errors: Sequence[Any]) -> Complaint:
-    """Describe the first of pydantic's errors (at least one; locations are relative to the body or parameter)."""
-    first = errors[0]
-    field = path(first["loc"])
-    kind: str = first["type"]
+def first(errors: Sequence[Any]) -> Fault:
+    """Describe the first of pydantic's errors.
+
+    There is at least one. Their locations are relative to the body or the parameter.
+    """
+    error = errors[0]
+    field = path(error["loc"])
+    kind: str = error["type"]
     if kind == LITERAL:
-        return Complaint(field, first["msg"])
-    last = str(first["loc"][-1]) if first["loc"] else ""
+        return Fault(field, error["msg"])
+    last = str(error["loc"][-1]) if error["loc"] else ""
     literal = _SENTENCES.get((last, kind))
-    predicate = _PREDICATES.get(kind, "is not valid").format_map(first.get("ctx") or {})
-    return Complaint(field, literal or f"{field or 'the body'} {predicate}")
+    predicate = _PREDICATES.get(kind, "is not valid").format_map(error.get("ctx") or {})
+    return Fault(field, literal or f"{field or 'the body'} {predicate}")
 
 
 def path(location: Sequence[str | int]) -> str | None:
-    """Write ("items", 0, "value") as "items.0.value"; names that the caller chose are cut at 100 characters.
+    """Write ("items", 0, "value") as "items.0.value"; each step is cut at 100 characters.
 
-    Which of several forms a thing was read as ("<split>") is left out.
+    A step that only names the form of the value ("<split>") is omitted.
     """
     return ".".join(str(step)[:100] for step in location if not str(step).startswith("<")) or None

@@ -43,7 +43,7 @@ def refusal_of(call: Callable[[], object]) -> str:
     except refusals.Refusal as refusal:
         return str(refusal)
     except ValidationError as error:
-        return validation_errors.of_errors(error.errors(include_url=False, include_input=False)).sentence
+        return validation_errors.first(error.errors(include_url=False, include_input=False)).sentence
     return ""
 
 

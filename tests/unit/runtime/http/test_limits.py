@@ -192,7 +192,7 @@ def test_an_address_of_this_network_may_be_a_proxys(address: str, *, shared: boo
 
 async def test_so_many_requests_are_answered_at_once_and_the_others_in_their_turn(shop: Shop) -> None:
     shop.gate.clear()
-    application = middleware.AtOnce(shop.application(), 3)
+    application = middleware.ConcurrencyLimit(shop.application(), 3)
     async with listening(application) as port:
         paying = [asyncio.create_task(speak(port, PAY, half_closed=True)) for _ in range(10)]
         await shop.waits_for(3)
