@@ -232,7 +232,9 @@ async def _devnet(settings: Settings, stop: asyncio.Event) -> None:
 async def _audit(settings: Settings, database: Database) -> AuditReport:
     keys = _keys(settings)
     async with configured_node.beside(settings) as node:
-        return await _on(database, lambda engine: run_audit(engine, run.coins_of(node), derive_xpubs=keys))
+        return await _on(
+            database, lambda engine: run_audit(engine, run.coin_query_of(node), derive_xpubs=keys)
+        )
 
 
 def _keys(settings: Settings) -> audit_checks.DeriveXpubs | None:

@@ -14,6 +14,7 @@ from app.db import LOCK_NOT_AVAILABLE, RETRIED, sqlstate
 from app.domain import commands
 from app.domain.commands import Command, Result, Submitted
 from app.domain.idempotency import WAIT_SECONDS, Claim, StillRunning
+from app.domain.installation import Installation
 from app.domain.refusals import Refusal
 
 Request = TypeVar("Request")
@@ -111,10 +112,12 @@ class GroupCommit:
     def __init__(
         self,
         engine: AsyncEngine,
+        installation: Installation,
         committed: Callable[[Command[Any, Any]], None],
         *,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
+        self.installation = installation
         self._engine = engine
         self._committed = committed
         self._wait_seconds = wait_seconds
@@ -237,7 +240,9 @@ class GroupCommit:
             outcomes = None
             try:
                 async with self._engine.begin() as db:
-                    outcomes = await commands.perform(db, command, asked, self._wait_seconds)
+                    outcomes = await commands.perform(
+                        db, self.installation, command, asked, self._wait_seconds
+                    )
             except (DBAPIError, OSError) as error:
                 if outcomes is not None and not _surely_undone(error):
                     raise _CommitBrokeOffError from error

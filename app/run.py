@@ -6,7 +6,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
 from app.api import application, context, origins, tokens
-from app.api.node_queries import Asking, NodeUnreachable, Undecodable
+from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
 from app.api.serving import serving
 from app.audit_checks import FetchCoins
 from app.chain import block_reader, zmq_announcements
@@ -25,6 +25,7 @@ from app.db.database import Database
 from app.db.embedded.programs import EmbeddedError
 from app.domain import dogecoin
 from app.domain.dogecoin import Outpoint
+from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from app.runtime import open_files
 from app.runtime.http.limits import Limits
@@ -111,29 +112,15 @@ async def _listeners(
     settings = shared.settings
     if "http" not in settings.roles:
         return 0, 0
-    terms = context.Terms(
-        confirmations=settings.confirmations,
-        token=tokens.words(16, tokens.urlsafe),
-        open_items=settings.public_items == "open",
-        pay_wait_seconds=settings.pay_wait_seconds,
-        health=health,
-        asking=of(await stack.enter_async_context(shared.node.with_slots(CALLERS_SLOTS))),
-        paytx_minutes=settings.paytx_minutes,
-        platform=settings.platform_account,
-    )
-    engine = _engine(stack, database, database.shares.admin)
-    commits = GroupCommit(engine, shared.performed)
-    stack.push_async_callback(commits.close)
-    given = context.of(dogecoin.network_by_name(settings.network), engine, commits, terms)
-    stack.push_async_callback(given.audits.close)
+    api = await _context(stack, shared, health, database)
     new_id = tokens.words(8, bytes.hex)
     names = _names(settings)
-    admin = application.admin(given, new_id, settings.admin_token or "", names)
-    payers = given.for_payers(_engine(stack, database, database.shares.public))
+    admin = application.admin(api, new_id, settings.admin_token or "", names)
+    payers = api.for_payers(_engine(stack, database, database.shares.public))
     public = application.public(payers, new_id, names)
     loops = (
-        Loop("streams", given.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
-        Loop("waiters", given.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
+        Loop("streams", api.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
+        Loop("waiters", api.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
     await stack.enter_async_context(_together([loop.run(health) for loop in loops]))
     for_admin, for_public = _limits(settings)
@@ -141,9 +128,36 @@ async def _listeners(
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
         await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
     )
-    stack.callback(given.event_signal.end)
-    stack.callback(given.waiter.end)
+    stack.callback(api.event_signal.end)
+    stack.callback(api.waiter.end)
     return listening
+
+
+async def _context(
+    stack: AsyncExitStack, shared: Shared, health: ProcessHealth, database: Database
+) -> context.AppContext:
+    """Return what requests share, as the settings have it."""
+    settings = shared.settings
+    engine = _engine(stack, database, database.shares.admin)
+    installation = Installation(
+        dogecoin.network_by_name(settings.network),
+        settings.confirmations,
+        tokens.words(16, tokens.urlsafe),
+        settings.platform_account,
+    )
+    commits = GroupCommit(engine, installation, shared.performed)
+    stack.push_async_callback(commits.close)
+    node = await stack.enter_async_context(shared.node.with_slots(CALLERS_SLOTS))
+    api = replace(
+        context.of(engine, commits),
+        node_queries=node_queries_of(node),
+        health=health,
+        open_items=settings.public_items == "open",
+        pay_wait_seconds=settings.pay_wait_seconds,
+        paytx_minutes=settings.paytx_minutes,
+    )
+    stack.push_async_callback(api.audits.close)
+    return api
 
 
 def _names(settings: Settings) -> frozenset[str]:
@@ -182,7 +196,7 @@ async def _together(tasks: Sequence[Coroutine[None, None, None]]) -> AsyncIterat
                 task.cancel()
 
 
-def of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> Asking:
+def node_queries_of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> NodeQueries:
     """Ask this node, for `seconds` at most but where it is asked for coins."""
 
     async def holds(raw: bytes) -> bool:
@@ -207,10 +221,10 @@ def of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> Asking:
         except (NodeTrouble, NodeError) as error:
             raise NodeUnreachable from error
 
-    return Asking(holds, decode, coins_of(node), kept_from)
+    return NodeQueries(holds, decode, coin_query_of(node), kept_from)
 
 
-def coins_of(node: Node) -> FetchCoins:
+def coin_query_of(node: Node) -> FetchCoins:
     """Ask this node for coins."""
 
     async def coins(outpoints: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:

@@ -98,7 +98,7 @@ async def together(
 def _thing(answer: Any) -> Any:
     if isinstance(answer, BaseException):
         raise answer
-    return answer.thing
+    return answer.resource
 
 
 def said(outcome: Any) -> object:

@@ -17,8 +17,10 @@ from app.domain import accounts, blocks, dogecoin, invoices, ledger
 from app.domain.accounts import Account, AccountOrder
 from app.domain.blocks import Block, BlockOutput, Header, Rules, Spend
 from app.domain.dogecoin import REGTEST, Outpoint
+from app.domain.installation import Installation
 from app.domain.invoices import Invoice, InvoiceOrder, Item
 from app.domain.refusals import Refusal
+from app.group_commit import GroupCommit
 from app.money import COIN, Koinu
 
 WORDS = "abandon " * 11 + "about"
@@ -53,6 +55,14 @@ ORDERED = {tables.entries: ("id",), outbox: ("id",)}
 
 def token() -> str:
     return f"token-{next(TOKENS)}"
+
+
+INSTALLATION = Installation(REGTEST, RULES.confirmations, token)
+
+
+def commits(engine: AsyncEngine) -> GroupCommit:
+    """A group commit that wakes nobody."""
+    return GroupCommit(engine, INSTALLATION, lambda _: None)
 
 
 def doge(amount: int | str) -> Koinu:
@@ -91,7 +101,7 @@ async def invoice(
 ) -> Invoice:
     async with engine.begin() as db:
         order = InvoiceOrder(foreign_id, (item(value),), **terms)
-        [made] = await invoices.create(db, [order], REGTEST, RULES.confirmations, token)
+        [made] = await invoices.create(db, [order], INSTALLATION)
     return accepted(made)
 
 

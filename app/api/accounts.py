@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from app import money
 from app.api import cursors, fast_route, idempotency_keys, parameters, request_body, responses
-from app.api.context import Given, Reading
+from app.api.context import Commits, Reading
 from app.api.fields import AmountIn, AmountOut, KoinuIn, KoinuOut, KoinuShown, Label, Link, Text
-from app.domain import accounts, ledger
+from app.domain import accounts, ledger, transfers
 from app.domain.dogecoin import Network
 
 router = APIRouter()
@@ -159,21 +159,21 @@ Fields = Annotated[AccountFields, request_body.of(AccountFields)]
 
 @busy.post("/account/{foreign_id}", response_model=AccountView, summary="Open an account or change it")
 async def put_account(
-    foreign_id: parameters.ForeignId, fields: Fields, key: idempotency_keys.Key, given: Given
+    foreign_id: parameters.ForeignId, fields: Fields, key: idempotency_keys.Key, commits: Commits
 ) -> Response:
     """A field that is absent or null stays as it is; nothing is told where nothing changes."""
-    order = fields.order(foreign_id, given.network)
-    done = await given.commits.submit(given.put_account, order, key)
-    return responses.show(AccountView.of(done.thing), replayed=done.replayed)
+    order = fields.order(foreign_id, commits.installation.network)
+    result = await commits.submit(transfers.PUT_ACCOUNT, order, key)
+    return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/account/{foreign_id}/close", response_model=AccountView, summary="Close an account")
 async def close_account(
-    foreign_id: parameters.ForeignId, key: idempotency_keys.BodilessKey, given: Given
+    foreign_id: parameters.ForeignId, key: idempotency_keys.BodilessKey, commits: Commits
 ) -> Response:
     """409 while it has money in any asset, or is to be paid; it can be opened again."""
-    done = await given.commits.submit(given.close_account, foreign_id, key)
-    return responses.show(AccountView.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(accounts.CLOSE, foreign_id, key)
+    return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 
 
 @router.get("/account/{foreign_id}", response_model=AccountView, summary="An account")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Given, Reading
+from app.api.context import Commits, Context, Reading
 from app.api.qr import PNG_RESPONSE, ColourText, payment_uri
 from app.domain import accounts, blocks
 from app.domain.accounts import AddressCursor, addresses
@@ -93,29 +93,29 @@ Wanted = Annotated[WantedAddress, request_body.optional(WantedAddress)]
 
 @admin.post("/account/{foreign_id}/address", response_model=GivenAddress, summary="A deposit address")
 async def give_address(
-    foreign_id: parameters.ForeignId, wanted: Wanted, key: idempotency_keys.Key, given: Given
+    foreign_id: parameters.ForeignId, wanted: Wanted, key: idempotency_keys.Key, commits: Commits
 ) -> Response:
     """The last one while nothing has come to it, unless a fresh one is asked for."""
     order = accounts.Wanted(foreign_id, wanted.fresh)
-    done = await given.commits.submit(given.give_address, order, key)
-    return responses.show(GivenAddress.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(accounts.GIVE_ADDRESS, order, key)
+    return responses.show(GivenAddress.of(result.resource), replayed=result.replayed)
 
 
 @admin.get("/account/{foreign_id}/addresses", response_model=AddressPage, summary="An account's addresses")
 async def list_addresses(
-    foreign_id: parameters.ForeignId, given: Given, db: Reading, request: ByPlace
+    foreign_id: parameters.ForeignId, context: Context, db: Reading, request: ByPlace
 ) -> Response:
     """All that were ever given out, for invoices and deposits, then the account's own; change is not among them."""
-    page = await addresses.page(db, given.network, foreign_id, request)
+    page = await addresses.page(db, context.network, foreign_id, request)
     return responses.show(AddressPage.of(page, AddressView.showing, ADDRESSES))
 
 
 @admin.get("/account/{foreign_id}/deposits", response_model=DepositPage, summary="What came to an account")
 async def list_deposits(
-    foreign_id: parameters.ForeignId, given: Given, db: Reading, request: ByTime
+    foreign_id: parameters.ForeignId, context: Context, db: Reading, request: ByTime
 ) -> Response:
     """Newest first."""
-    page = await blocks.page(db, given.network, foreign_id, request)
+    page = await blocks.page(db, context.network, foreign_id, request)
     return responses.show(DepositPage.of(page, DepositView.of, DEPOSITS))
 
 
@@ -126,9 +126,9 @@ async def list_deposits(
     summary="The QR code of a deposit address",
 )
 async def get_qr(
-    address: parameters.DepositAddress, given: Given, fg: ColourText = None, bg: ColourText = None
+    address: parameters.DepositAddress, context: Context, fg: ColourText = None, bg: ColourText = None
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
-    async with given.reads.connect() as db:  # painting needs none
-        await accounts.check(db, given.network, address)
-    return await given.painter.picture(payment_uri(address), fg, bg)
+    async with context.reads.connect() as db:  # painting needs none
+        await accounts.check(db, context.network, address)
+    return await context.painter.picture(payment_uri(address), fg, bg)

@@ -32,7 +32,7 @@ from app.api import (
     webhook_deliveries,
     webhooks,
 )
-from app.api.context import Program
+from app.api.context import AppContext
 
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own telemetry would carry request bodies to whatever is configured in the environment."""
@@ -58,7 +58,7 @@ class Face:
 
 
 def admin(
-    program: Program, new_id: Callable[[], str], token: str = "", names: frozenset[str] = frozenset()
+    context: AppContext, new_id: Callable[[], str], token: str = "", names: frozenset[str] = frozenset()
 ) -> FastAPI:
     """Build the merchant's API, described at /docs; `token` locks it. `new_id` makes request ids of printable ASCII.
 
@@ -88,17 +88,17 @@ def admin(
         operations.router,
     ]
     face = Face(callers=origins.Callers(names), token=token, documented=True)
-    return build("Kennel", [*routers, operations.health], new_id, face, program)
+    return build("Kennel", [*routers, operations.health], new_id, face, context)
 
 
-def public(program: Program, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
+def public(context: AppContext, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
     """Build the payer's API, which knows nothing but invoices and deposit addresses; any page may show what it says.
 
     It is described at /docs, as the merchant's is.
     """
     callers = origins.Callers(names, pages=True)
     face = Face(callers=callers, documented=True, body_bytes=_PUBLIC_BODY_BYTES, at_once=_PUBLIC_AT_ONCE)
-    return build("Kennel", [invoices.public, addresses.public, operations.health], new_id, face, program)
+    return build("Kennel", [invoices.public, addresses.public, operations.health], new_id, face, context)
 
 
 def build(
@@ -106,7 +106,7 @@ def build(
     routers: Sequence[APIRouter],
     new_id: Callable[[], str],
     face: Face,
-    program: Program | None = None,
+    context: AppContext | None = None,
 ) -> FastAPI:
     """Build an application of `routers`. `new_id` makes request ids: short, of printable ASCII."""
     layers = [
@@ -130,7 +130,7 @@ def build(
         exception_handlers=errors.tables(),
         telemetry=_QUIET,
     )
-    app.state.program = program
+    app.state.context = context
     openapi.describe(app, locked=bool(face.token))
     if face.documented:
         docs_page.add(app)

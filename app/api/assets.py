@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, request_body, responses
-from app.api.context import Given, Reading
+from app.api.context import Commits, Reading
 from app.domain import ledger
 from app.domain.ledger import assets
 from app.domain.pages import PageRequest
@@ -53,11 +53,11 @@ Fields = Annotated[NewAsset, request_body.of(NewAsset)]
 
 
 @router.post("/assets", response_model=AssetView, summary="Make an asset")
-async def create_asset(new: Fields, key: idempotency_keys.Key, given: Given) -> Response:
+async def create_asset(new: Fields, key: idempotency_keys.Key, commits: Commits) -> Response:
     """The same again is the same; its decimals never change."""
     wanted = ledger.NewAsset(new.code, new.name, new.decimals)
-    done = await given.commits.submit(given.create_asset, wanted, key)
-    return responses.show(AssetView.showing(done.thing), replayed=done.replayed)
+    result = await commits.submit(ledger.CREATE_ASSET, wanted, key)
+    return responses.show(AssetView.showing(result.resource), replayed=result.replayed)
 
 
 @router.get("/assets", response_model=AssetPage, summary="All assets")

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, request_body, responses
-from app.api.context import Given, Program, Reading
+from app.api.context import Commits, Reading
 from app.domain import escrows
 from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow
 from app.domain.idempotency import Claim
@@ -114,34 +114,46 @@ def _wanted(order_id: Only = "", buyer: Only = "", seller: Only = "", state: InS
 Wanted = Annotated[EscrowFilter, Depends(_wanted)]
 
 
-async def _end(program: Program, order: End, key: Claim) -> Response:
-    done = await program.commits.submit(program.end_escrow, order, key)
-    return responses.show(EscrowView.of(done.thing), replayed=done.replayed)
+async def _end(commits: Commits, order: End, key: Claim) -> Response:
+    result = await commits.submit(escrows.END, order, key)
+    return responses.show(EscrowView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/escrow", response_model=EscrowView, summary="Lock money for an order")
-async def lock_escrow(new: New, key: idempotency_keys.RequiredKey, given: Given) -> Response:
+async def lock_escrow(new: New, key: idempotency_keys.RequiredKey, commits: Commits) -> Response:
     """One for an order; 409 where it has one."""
-    done = await given.commits.submit(given.lock_escrow, new.escrow(), key)
-    return responses.show(EscrowView.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(escrows.LOCK, new.escrow(), key)
+    return responses.show(EscrowView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/escrow/{id}/release", response_model=EscrowView, summary="Pay the seller")
-async def release_escrow(id: EscrowId, key: idempotency_keys.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def release_escrow(
+    id: EscrowId,  # noqa: A002  the path's name
+    key: idempotency_keys.RequiredBodilessKey,
+    commits: Commits,
+) -> Response:
     """The seller gets the amount less the fee, the platform's account the fee."""
-    return await _end(given, End(id, "RELEASED"), key)
+    return await _end(commits, End(id, "RELEASED"), key)
 
 
 @router.post("/escrow/{id}/refund", response_model=EscrowView, summary="Pay the buyer back")
-async def refund_escrow(id: EscrowId, key: idempotency_keys.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def refund_escrow(
+    id: EscrowId,  # noqa: A002  the path's name
+    key: idempotency_keys.RequiredBodilessKey,
+    commits: Commits,
+) -> Response:
     """All of it, and no fee is taken."""
-    return await _end(given, End(id, "REFUNDED"), key)
+    return await _end(commits, End(id, "REFUNDED"), key)
 
 
 @router.post("/escrow/{id}/dispute", response_model=EscrowView, summary="Mark an escrow disputed")
-async def dispute_escrow(id: EscrowId, key: idempotency_keys.RequiredBodilessKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def dispute_escrow(
+    id: EscrowId,  # noqa: A002  the path's name
+    key: idempotency_keys.RequiredBodilessKey,
+    commits: Commits,
+) -> Response:
     """The money stays locked; now it can be split as well."""
-    return await _end(given, End(id, "DISPUTED"), key)
+    return await _end(commits, End(id, "DISPUTED"), key)
 
 
 @router.post("/escrow/{id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
@@ -149,10 +161,10 @@ async def resolve_escrow(
     id: EscrowId,  # noqa: A002  the path names it so
     split: Split,
     key: idempotency_keys.RequiredKey,
-    given: Given,
+    commits: Commits,
 ) -> Response:
     """The fee is taken out of the seller's part, as far as that goes."""
-    return await _end(given, End(id, "RESOLVED", split.to_seller, split.to_buyer), key)
+    return await _end(commits, End(id, "RESOLVED", split.to_seller, split.to_buyer), key)
 
 
 @router.get("/escrow", response_model=EscrowPage, summary="Escrows")

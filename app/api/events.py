@@ -7,7 +7,7 @@ from pydantic import PlainValidator
 from starlette.responses import Response
 
 from app.api import parameters, responses, streams
-from app.api.context import Given, Reading
+from app.api.context import Context, Reading
 from app.domain import accounts, outbox
 
 router = APIRouter()
@@ -65,7 +65,7 @@ async def list_events(
     "/events/stream", response_class=streams.Stream, status_code=200, summary="What happens, as it happens"
 )
 async def stream_events(
-    given: Given,
+    context: Context,
     cursor: From = None,
     last: LastEventId = None,
     types: parameters.Types = _ALL,
@@ -76,9 +76,9 @@ async def stream_events(
     A cursor or Last-Event-ID beyond the last event is refused.
     """
     field = "cursor" if last is None else "Last-Event-ID"
-    position = await streams.begin(given.event_signal, cursor if last is None else last, field)
+    position = await streams.begin(context.event_signal, cursor if last is None else last, field)
     return streams.Stream(
-        given.event_signal, streams.stream(given.event_signal, position, types, foreign_id or None)
+        context.event_signal, streams.stream(context.event_signal, position, types, foreign_id or None)
     )
 
 

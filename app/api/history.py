@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 from starlette.responses import Response, StreamingResponse
 
 from app.api import cursors, fields, parameters, responses
-from app.api.context import Given, Program, Reading
+from app.api.context import Context, Reading
 from app.domain import accounts, ledger
 from app.domain.ledger import StatementCursor, StatementFilter, StatementLine, statement
 from app.domain.pages import PageRequest
@@ -93,7 +93,7 @@ async def _filter(
 )
 async def get_history(
     foreign_id: parameters.ForeignId,
-    given: Given,
+    context: Context,
     db: Reading,
     wanted: Annotated[StatementFilter, Depends(_filter)],
     request: Annotated[PageRequest[StatementCursor], Depends(CURSORS.request)],
@@ -103,7 +103,7 @@ async def get_history(
     account = await accounts.fetch(db, foreign_id)
     if shape == "csv":
         await ledger.check_export(db, account.id, wanted)
-        return _file(foreign_id, _rows(given, account.id, wanted))
+        return _file(foreign_id, _rows(context, account.id, wanted))
     page = await statement.page(db, account.id, wanted, request)
     return responses.show(HistoryPage.of(page, HistoryView.of, CURSORS))
 
@@ -115,12 +115,12 @@ def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:
     return StreamingResponse(content, media_type="text/csv; charset=utf-8; header=present", headers=headers)
 
 
-async def _rows(given: Program, account: int, wanted: StatementFilter) -> AsyncIterator[bytes]:
+async def _rows(context: Context, account: int, wanted: StatementFilter) -> AsyncIterator[bytes]:
     """Read portion by portion: somebody slow holds no connection."""
     yield _csv([list(HistoryView.model_fields)])
     request: PageRequest[StatementCursor] | None = PageRequest(None, PORTION)
     while request:
-        async with given.reads.connect() as db:
+        async with context.reads.connect() as db:
             page = await statement.page(db, account, wanted, request)
         yield _csv(map(_cells, page.items))
         request = request._replace(after=page.rest) if page.rest else None

@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Given, Reading
+from app.api.context import Commits, Reading
 from app.domain import holds
 from app.domain.holds import Capture, Hold, NewHold, Release
 
@@ -86,25 +86,30 @@ InState = Annotated[State | Literal[""], Query(description="Only those in this s
 
 @router.post("/account/{foreign_id}/hold", response_model=HoldView, summary="Set money aside")
 async def place_hold(
-    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.RequiredKey, given: Given
+    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.RequiredKey, commits: Commits
 ) -> Response:
     """It leaves `available` at once, and nobody can spend it until it is released, captured, or expires."""
-    done = await given.commits.submit(given.place_hold, new.hold(foreign_id), key)
-    return responses.show(HoldView.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(holds.PLACE, new.hold(foreign_id), key)
+    return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/hold/{id}/release", response_model=HoldView, summary="Give what is held back")
-async def release_hold(id: HoldId, back: Back, key: idempotency_keys.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def release_hold(
+    id: HoldId,  # noqa: A002  the path's name
+    back: Back,
+    key: idempotency_keys.RequiredKey,
+    commits: Commits,
+) -> Response:
     """A part leaves the rest held."""
-    done = await given.commits.submit(given.release_hold, Release(id, back.amount), key)
-    return responses.show(HoldView.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(holds.RELEASE, Release(id, back.amount), key)
+    return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/hold/{id}/capture", response_model=HoldView, summary="Give what is held to an account")
-async def capture_hold(id: HoldId, on: On, key: idempotency_keys.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def capture_hold(id: HoldId, on: On, key: idempotency_keys.RequiredKey, commits: Commits) -> Response:  # noqa: A002  the path's name
     """Once: what is not captured goes back."""
-    done = await given.commits.submit(given.capture_hold, Capture(id, on.to, on.amount), key)
-    return responses.show(HoldView.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(holds.CAPTURE, Capture(id, on.to, on.amount), key)
+    return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 
 @router.get("/account/{foreign_id}/holds", response_model=HoldPage, summary="An account's holds")

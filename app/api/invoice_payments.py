@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
-from app.api.context import Given
+from app.api.context import Commits, Context
 from app.api.transfer_models import TransferView
 from app.domain import invoices, transfers
 from app.domain.invoices import Refund
@@ -68,18 +68,18 @@ async def pay_from(
     foreign_id: parameters.ForeignId,
     asked: From,
     key: idempotency_keys.Key,
-    given: Given,
+    context: Context,
     *,
     on_chain: OnChain = False,
 ) -> Response:
     """What the invoice still lacks, at once and free; refused where it is paid. With `on_chain`, by a transaction."""
     order = invoices.PayFromOrder(invoice_id, foreign_id)
     if on_chain or asked.on_chain:
-        sent = await given.commits.submit(given.settle_on_chain, order, key)
-        payment = await payments.wait_until_sent(given, sent.thing)
+        sent = await context.commits.submit(invoices.PAY_FROM_ON_CHAIN, order, key)
+        payment = await payments.wait_until_sent(context, sent.resource)
         return responses.show(payments.SentView.of(payment), replayed=sent.replayed)
-    done = await given.commits.submit(given.settle_invoice, order, key)
-    return responses.show(PaidView.of(done.thing), replayed=done.replayed)
+    result = await context.commits.submit(invoices.PAY_FROM, order, key)
+    return responses.show(PaidView.of(result.resource), replayed=result.replayed)
 
 
 @router.post(
@@ -92,12 +92,12 @@ async def refund_to_address(
     address: Payee,
     new: New,
     key: idempotency_keys.RequiredKey,
-    given: Given,
+    context: Context,
 ) -> Response:
     """A payment of the invoice's account, which bears the fee; never more than was confirmed and not given back."""
-    done = await given.commits.submit(given.refund_to_address, new.refund(invoice_id, address), key)
-    payment = await payments.wait_until_sent(given, done.thing)
-    return responses.show(payments.PaymentView.of(payment), replayed=done.replayed)
+    result = await context.commits.submit(invoices.REFUND_TO_ADDRESS, new.refund(invoice_id, address), key)
+    payment = await payments.wait_until_sent(context, result.resource)
+    return responses.show(payments.PaymentView.of(payment), replayed=result.replayed)
 
 
 @router.post(
@@ -110,8 +110,8 @@ async def refund_to_account(
     foreign_id: parameters.ForeignId,
     new: New,
     key: idempotency_keys.RequiredKey,
-    given: Given,
+    commits: Commits,
 ) -> Response:
     """In the ledger, at once and free."""
-    done = await given.commits.submit(given.refund_to_account, new.refund(invoice_id, foreign_id), key)
-    return responses.show_written(transfers.shown(done.thing), replayed=done.replayed)
+    result = await commits.submit(invoices.REFUND_TO_ACCOUNT, new.refund(invoice_id, foreign_id), key)
+    return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)

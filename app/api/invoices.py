@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import fast_route, fields, idempotency_keys, parameters, qr, request_body, responses
-from app.api.context import Given, Program, Reading
+from app.api.context import Commits, Context, Reading
 from app.domain import invoices
 
 admin = APIRouter()
@@ -157,10 +157,10 @@ def _fields(view: type[responses.View], invoice: invoices.Invoice) -> dict[str, 
     return {name: shown[name] for name in view.model_fields}
 
 
-def _seen_by(program: Program, invoice: invoices.Invoice, token: str) -> PublicInvoice:
+def _seen_by(context: Context, invoice: invoices.Invoice, token: str) -> PublicInvoice:
     """All of it for the token's holder; comparing takes the same time whatever was guessed."""
     known = hmac.compare_digest(token.encode(), invoice.token.encode())
-    return PublicInvoice.of(invoice) if known or program.open_items else PublicInvoice.bare(invoice)
+    return PublicInvoice.of(invoice) if known or context.open_items else PublicInvoice.bare(invoice)
 
 
 State = Annotated[
@@ -188,33 +188,35 @@ Token = Annotated[str, Query(description="Opens the items", max_length=fields.MA
 @busy.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
 @busy.post("/account/{foreign_id}/invoice/", include_in_schema=False)
 async def create_invoice(
-    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given
+    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, commits: Commits
 ) -> Response:
     """The invoice's id is the fresh address to which it is to be paid."""
-    done = await given.commits.submit(given.create_invoice, new.order(foreign_id), key)
-    return responses.show(CreatedInvoice.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(invoices.CREATE, new.order(foreign_id), key)
+    return responses.show(CreatedInvoice.of(result.resource), replayed=result.replayed)
 
 
 @admin.get("/account/{foreign_id}/invoices", response_model=InvoicePage, summary="An account's invoices")
 async def list_invoices(
     foreign_id: parameters.ForeignId,
-    given: Given,
+    context: Context,
     db: Reading,
     cursor: parameters.Cursor = 0,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     wanted: Wanted = invoices.ALL,
 ) -> Response:
     """Oldest first."""
-    found = await invoices.page(db, given.network, foreign_id, cursor, limit, wanted)
+    found = await invoices.page(db, context.network, foreign_id, cursor, limit, wanted)
     return responses.show(InvoicePage.of(found, limit))
 
 
 @admin.get("/account/{foreign_id}/invoice/{invoice_id}", response_model=AdminInvoice, summary="An invoice")
 async def get_invoice(
-    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, given: Given, db: Reading
+    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, context: Context, db: Reading
 ) -> Response:
     """404 also where the invoice is another account's."""
-    return responses.show(AdminInvoice.of(await invoices.fetch_of(db, given.network, foreign_id, invoice_id)))
+    return responses.show(
+        AdminInvoice.of(await invoices.fetch_of(db, context.network, foreign_id, invoice_id))
+    )
 
 
 @admin.post(
@@ -226,19 +228,19 @@ async def cancel_invoice(
     foreign_id: parameters.ForeignId,
     invoice_id: parameters.InvoiceId,
     key: idempotency_keys.BodilessKey,
-    given: Given,
+    commits: Commits,
 ) -> Response:
     """Refused once something was received; cancelling again changes nothing."""
-    done = await given.commits.submit(given.cancel_invoice, invoices.CancelOrder(foreign_id, invoice_id), key)
-    return responses.show(AdminInvoice.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(invoices.CANCEL, invoices.CancelOrder(foreign_id, invoice_id), key)
+    return responses.show(AdminInvoice.of(result.resource), replayed=result.replayed)
 
 
 @public.get("/invoice/{invoice_id}", response_model=PublicInvoice, summary="An invoice, for its payer")
 async def get_public_invoice(
-    invoice_id: parameters.InvoiceId, given: Given, db: Reading, token: Token = ""
+    invoice_id: parameters.InvoiceId, context: Context, db: Reading, token: Token = ""
 ) -> Response:
     """Without the token there are no items: whoever sees a payment on the chain knows the address."""
-    return responses.show(_seen_by(given, await invoices.fetch(db, given.network, invoice_id), token))
+    return responses.show(_seen_by(context, await invoices.fetch(db, context.network, invoice_id), token))
 
 
 @public.get(
@@ -248,9 +250,9 @@ async def get_public_invoice(
     summary="The QR code to pay an invoice",
 )
 async def get_qr(
-    invoice_id: parameters.InvoiceId, given: Given, fg: qr.ColourText = None, bg: qr.ColourText = None
+    invoice_id: parameters.InvoiceId, context: Context, fg: qr.ColourText = None, bg: qr.ColourText = None
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
-    async with given.reads.connect() as db:  # painting needs none
-        invoice = await invoices.fetch(db, given.network, invoice_id)
-    return await given.painter.picture(qr.payment_uri(invoice.address, invoice.total), fg, bg)
+    async with context.reads.connect() as db:  # painting needs none
+        invoice = await invoices.fetch(db, context.network, invoice_id)
+    return await context.painter.picture(qr.payment_uri(invoice.address, invoice.total), fg, bg)

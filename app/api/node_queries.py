@@ -29,7 +29,7 @@ async def _all() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class NodeQueries:
     """Each raises NodeUnreachable where there is no answer, but for `coins`, which says None then.
 
     `holds` says whether the node's mempool holds a transaction of these bytes, or one that spends a coin of it; `decode`

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app import audit, audit_checks
 from app.api import fields, idempotency_keys, parameters, responses
-from app.api.context import Given, Program, Reading
+from app.api.context import Context, Reading
 from app.domain import blocks, ledger, payments
 from app.domain.audit import Totals
 from app.domain.blocks import Rescan
@@ -124,17 +124,17 @@ class AuditView(responses.View):
 
 
 @router.get("/audit", response_model=AuditView, summary="Hold the books against each other")
-async def get_audit(given: Given, part: parameters.Percent = None) -> Response:
+async def get_audit(context: Context, part: parameters.Percent = None) -> Response:
     """Always 200; one audit runs at a time, for 15 s at most, and those who come meanwhile share the next one.
 
     Of large books each check reads the oldest rows, and more from `part` percent of the way on, by chance where it is not
     given: `detail` says so. `kennel audit` reads all.
     """
     percent = secrets.randbelow(100) if part is None else part
-    report = await given.audits.result(
-        lambda: audit.run(given.engine, given.asking.coins, audit_checks.Sample(percent))
+    report = await context.audits.result(
+        lambda: audit.run(context.engine, context.node_queries.coins, audit_checks.Sample(percent))
     )
-    async with given.reads.connect() as db:
+    async with context.reads.connect() as db:
         return responses.show(AuditView.of(report, await payments.reason(db)))
 
 
@@ -148,15 +148,15 @@ async def get_system_balances(db: Reading) -> Response:
     "/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height"
 )
 async def set_sync_height(
-    blockheight: parameters.Height, key: idempotency_keys.BodilessKey, given: Given
+    blockheight: parameters.Height, key: idempotency_keys.BodilessKey, context: Context
 ) -> Response:
     """What was missed is booked, what is known is recognised; balances never wobble meanwhile.
 
     The deepest height that was asked for counts. Below what a pruned node still has it is refused.
     """
-    wanted = Rescan(blockheight, await given.asking.kept_from())
-    done = await given.commits.submit(given.rescan, wanted, key)
-    return responses.show_written('"Set sync height"', replayed=done.replayed)
+    wanted = Rescan(blockheight, await context.node_queries.kept_from())
+    result = await context.commits.submit(blocks.RESCAN, wanted, key)
+    return responses.show_written('"Set sync height"', replayed=result.replayed)
 
 
 @router.get(
@@ -165,38 +165,39 @@ async def set_sync_height(
     responses={503: {"model": Readiness}},
     summary="Whether the program's loops run, and why not",
 )
-async def get_ready(given: Given) -> Response:
+async def get_ready(context: Context) -> Response:
     """503 while a loop is in trouble or has stopped: the chain is not followed, or nothing is sent or told.
 
     Coins that lack for the balances (`solvent`) leave it 200: no restart would bring them.
     """
     loops = [
-        LoopView(name=name, state=loop.state, reason=loop.reason) for name, loop in given.health.now().items()
+        LoopView(name=name, state=loop.state, reason=loop.reason)
+        for name, loop in context.health.now().items()
     ]
-    owing = await _owing(given)
+    owing = await _owing(context)
     shown = Readiness(
-        status=_status(given),
+        status=_status(context),
         loops=sorted(loops, key=lambda loop: loop.name),
         solvent=None if owing is None else not owing,
         owing=None if owing is None else show(owing),
     )
-    return responses.show(shown, status=200 if given.health.ok else 503)
+    return responses.show(shown, status=200 if context.health.ok else 503)
 
 
-async def _owing(given: Program) -> Koinu | None:
+async def _owing(context: Context) -> Koinu | None:
     """Return by how much coins lack; None where the database does not say so at once."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS), given.reads.connect() as db:
+        async with asyncio.timeout(PATIENCE_SECONDS), context.reads.connect() as db:
             return await blocks.shortfall(db)
     except (TimeoutError, SQLAlchemyError, OSError):
         return None
 
 
 @health.get("/health", response_model=Health, summary="Whether the program answers")
-async def get_health(given: Given) -> Response:
+async def get_health(context: Context) -> Response:
     """Always 200, and asks nothing of the database: a supervisor restarts what does not answer, which mends no database."""
-    return responses.show(Health(status=_status(given)))
+    return responses.show(Health(status=_status(context)))
 
 
-def _status(given: Program) -> str:
-    return "ok" if given.health.ok else "trouble"
+def _status(context: Context) -> str:
+    return "ok" if context.health.ok else "trouble"

@@ -7,7 +7,7 @@ from pydantic import Field, Strict
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Given, Program, Reading
+from app.api.context import Context, Reading
 from app.domain import payments
 from app.domain.idempotency import Claim
 from app.domain.payments import PERCENT, Payee, PayOrder, VoidOrder
@@ -49,7 +49,7 @@ class NewPayment(request_body.Body):
     batch: bool | None = None
     reference: fields.Label = ""
 
-    def order(self, program: Program, foreign_id: str, kind: str) -> PayOrder:
+    def order(self, context: Context, foreign_id: str, kind: str) -> PayOrder:
         """The payment that is wanted; refuses what could never be paid."""
         if not self.pay and not self.to:
             raise Invalid(reason="missing 'pay', or 'to' and 'amount', in JSON body", field="pay")
@@ -57,7 +57,7 @@ class NewPayment(request_body.Body):
             raise Invalid(reason="Name the payees in 'pay', or one in 'to': not both.", field="to")
         if self.pay and self.amount and self.amount != sum(payee.amount for payee in self.pay):
             raise Invalid(reason="The amount is not what those in 'pay' get together.", field="amount")
-        network = program.network
+        network = context.network
         payees = [
             Payee.of(network, f"pay.{n}.", one.to, Koinu(one.amount), int(one.deduct_fee_percent * PERCENT))
             for n, one in enumerate(self.pay)
@@ -70,7 +70,7 @@ class NewPayment(request_body.Body):
             max_fee=Koinu(self.max_fee),
             batch=self.batch,
             reference=self.reference,
-            seconds=program.paytx_minutes * _MINUTE_SECONDS if kind == "paytx" else None,
+            seconds=context.paytx_minutes * _MINUTE_SECONDS if kind == "paytx" else None,
         )
 
 
@@ -131,19 +131,21 @@ New = Annotated[NewPayment, request_body.of(NewPayment)]
 PaymentId = Annotated[int, Path(description="The payment's id", ge=1, le=2**63 - 1)]
 
 
-async def carry_out(program: Program, order: PayOrder, key: Claim | None) -> Response:
+async def carry_out(context: Context, order: PayOrder, key: Claim | None) -> Response:
     """Set the money aside, then wait a while, holding nothing, for the sender."""
-    done = await program.commits.submit(program.request_payment, order, key)
-    return responses.show(SentView.of(await wait_until_sent(program, done.thing)), replayed=done.replayed)
+    result = await context.commits.submit(payments.REQUEST, order, key)
+    return responses.show(
+        SentView.of(await wait_until_sent(context, result.resource)), replayed=result.replayed
+    )
 
 
-async def wait_until_sent(program: Program, payment: payments.Payment) -> payments.Payment:
+async def wait_until_sent(context: Context, payment: payments.Payment) -> payments.Payment:
     """Return the payment once it is sent (of `paytx`: signed), or as it is when the wait is over; refuse if it failed.
 
     It is committed already: whatever happens meanwhile, its caller must not hear that it is to be asked for again.
     """
     waits = ("PENDING",) if payment.kind == "paytx" else ("PENDING", "PROCESSING")
-    payment = await program.waiter.wait(payment, waits, program.pay_wait_seconds)
+    payment = await context.waiter.wait(payment, waits, context.pay_wait_seconds)
     if payment.state == "FAILED":
         raise PaymentFailed(error=payment.error)
     return payment
@@ -151,35 +153,38 @@ async def wait_until_sent(program: Program, payment: payments.Payment) -> paymen
 
 @router.post("/account/{foreign_id}/pay", response_model=SentView, summary="Pay")
 async def pay(
-    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given
+    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, context: Context
 ) -> Response:
     """The balance falls in the same instant; the answer comes when the transaction is sent, or after a while without it."""
-    return await carry_out(given, new.order(given, foreign_id, "pay"), key)
+    return await carry_out(context, new.order(context, foreign_id, "pay"), key)
 
 
 @router.post(
     "/account/{foreign_id}/paytx", response_model=SentView, summary="Sign a payment without sending it"
 )
 async def paytx(
-    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, given: Given
+    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, context: Context
 ) -> Response:
     """The caller sends `tx` itself; unless a block or the node has seen it in time, it is cancelled."""
-    return await carry_out(given, new.order(given, foreign_id, "paytx"), key)
+    return await carry_out(context, new.order(context, foreign_id, "paytx"), key)
 
 
 @router.post(
     "/account/{foreign_id}/payment/{payment_id}/void", response_model=PaymentView, summary="Void a payment"
 )
 async def void(
-    foreign_id: parameters.ForeignId, payment_id: PaymentId, key: idempotency_keys.BodilessKey, given: Given
+    foreign_id: parameters.ForeignId,
+    payment_id: PaymentId,
+    key: idempotency_keys.BodilessKey,
+    context: Context,
 ) -> Response:
     """At once while it is unsigned; else it is CANCELLING until a transaction that cancels it is deep enough."""
-    async with given.reads.connect() as db:
+    async with context.reads.connect() as db:
         payment = await payments.fetch(db, foreign_id, payment_id)
     raw = payment.raw if payment.state in payments.LIVE else None
-    unseen = payment.txid if raw is not None and not await given.asking.holds(raw) else None
-    done = await given.commits.submit(given.void_payment, VoidOrder(foreign_id, payment_id, unseen), key)
-    return responses.show(PaymentView.of(done.thing), replayed=done.replayed)
+    unseen = payment.txid if raw is not None and not await context.node_queries.holds(raw) else None
+    result = await context.commits.submit(payments.VOID, VoidOrder(foreign_id, payment_id, unseen), key)
+    return responses.show(PaymentView.of(result.resource), replayed=result.replayed)
 
 
 @router.get("/account/{foreign_id}/payments", response_model=PaymentPage, summary="An account's payments")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app import money
 from app.api import request_body, responses
-from app.api.context import Given
+from app.api.context import Context
 from app.money import Koinu
 
 router = APIRouter()
@@ -108,6 +108,8 @@ def _shown(value: Decimal | int) -> str:
 
 
 @router.post("/decode-txn", response_model=TransactionView, summary="Look into a raw transaction")
-async def decode(raw: Annotated[RawTransaction, request_body.of(RawTransaction)], given: Given) -> Response:
+async def decode(
+    raw: Annotated[RawTransaction, request_body.of(RawTransaction)], context: Context
+) -> Response:
     """The node decodes it; nothing is sent, signed or kept."""
-    return responses.show(TransactionView.of(await given.asking.decode(raw.hex)))
+    return responses.show(TransactionView.of(await context.node_queries.decode(raw.hex)))

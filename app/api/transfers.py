@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
 from app.api import errors, fast_route, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Given, Program, Reading
+from app.api.context import Commits, Reading
 from app.api.transfer_models import TransferList, TransferView
 from app.domain import ledger, transfers
 from app.domain.commands import Result, Submitted
@@ -165,45 +165,45 @@ TransferId = Annotated[int, Path(description="The transfer's id", ge=1, le=2**63
 
 
 @busy.post("/transfers", response_model=TransferView | TransferList, summary="Move money between accounts")
-async def transfer(new: New, key: idempotency_keys.NamedKey, given: Given) -> Response:
+async def transfer(new: New, key: idempotency_keys.NamedKey, commits: Commits) -> Response:
     """At once and without a fee; one, or up to 1,000 in `transfers`. `to` may be a list: what all of them get is one transfer."""
     if isinstance(new, NewTransfers):
-        return await (_all_or_none if new.atomic else _each)(new, key, given)
+        return await (_all_or_none if new.atomic else _each)(new, key, commits)
     claim = key.whole()
     order = new.order(claim)
-    done = await given.commits.submit(given.transfer, order, claim, weight=len(order.payees))
-    return responses.show_written(json.shown(done.thing), replayed=done.replayed)
+    result = await commits.submit(transfers.MAKE, order, claim, weight=len(order.payees))
+    return responses.show_written(json.shown(result.resource), replayed=result.replayed)
 
 
-async def _each(new: NewTransfers, key: idempotency_keys.Named, given: Program) -> Response:
+async def _each(new: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
     """The key of each is the request's with its place behind it, so that the refused ones may be tried again."""
     claims = key.each("transfers")
     asked = [Submitted(order, claim) for order, claim in zip(new.orders(claims), claims, strict=True)]
-    outcomes = await given.commits.submit_all(given.transfer, asked)
+    outcomes = await commits.submit_all(transfers.MAKE, asked)
     replayed = all(isinstance(one, Result) and one.replayed for one in outcomes)
     return responses.show_all(map(_shown, outcomes), replayed=replayed)
 
 
-async def _all_or_none(new: NewTransfers, key: idempotency_keys.Named, given: Program) -> Response:
+async def _all_or_none(new: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
     orders = new.orders(key.each("transfers"))
     weight = sum(len(order.payees) for order in orders)
-    done = await given.commits.submit(given.trade, orders, key.whole(), weight=weight)
-    return responses.show_all(map(json.shown, done.thing), replayed=done.replayed)
+    result = await commits.submit(transfers.MAKE_ATOMIC, orders, key.whole(), weight=weight)
+    return responses.show_all(map(json.shown, result.resource), replayed=result.replayed)
 
 
 def _shown(outcome: Result[Transfer] | Exception) -> str:
     return (
-        json.shown(outcome.thing)
+        json.shown(outcome.resource)
         if isinstance(outcome, Result)
         else responses.fault_text(errors.fault_of(outcome))
     )
 
 
 @router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
-async def reverse(id: TransferId, new: Back, key: idempotency_keys.RequiredKey, given: Given) -> Response:  # noqa: A002  the path's name
+async def reverse(id: TransferId, new: Back, key: idempotency_keys.RequiredKey, commits: Commits) -> Response:  # noqa: A002  the path's name
     """Once, in full or in part, as far as the payee has it; the answer is the transfer that goes back."""
-    done = await given.commits.submit(given.reverse, ReversalOrder(id, new.amount), key)
-    return responses.show_written(json.shown(done.thing), replayed=done.replayed)
+    result = await commits.submit(transfers.REVERSE, ReversalOrder(id, new.amount), key)
+    return responses.show_written(json.shown(result.resource), replayed=result.replayed)
 
 
 @router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
@@ -239,8 +239,10 @@ Crediting = Annotated[NewCredit, request_body.of(NewCredit)]
 
 @crediting.post("/account/{foreign_id}/transact", response_model=TransferView, summary="Give or take credits")
 async def transact(
-    foreign_id: parameters.ForeignId, credit: Crediting, key: idempotency_keys.RequiredKey, given: Given
+    foreign_id: parameters.ForeignId, credit: Crediting, key: idempotency_keys.RequiredKey, commits: Commits
 ) -> Response:
     """TOPUP and BONUS come from the treasury, SPEND goes there; DOGE cannot be issued, and is spent to the platform."""
-    done = await given.commits.submit(given.transfer, credit.order(foreign_id, key, given.platform), key)
-    return responses.show_written(transfers.shown(done.thing), replayed=done.replayed)
+    result = await commits.submit(
+        transfers.MAKE, credit.order(foreign_id, key, commits.installation.platform), key
+    )
+    return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)

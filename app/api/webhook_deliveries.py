@@ -8,8 +8,9 @@ from pydantic import PlainValidator, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import cursors, idempotency_keys, request_body, responses
-from app.api.context import Given, Reading
+from app.api.context import Commits, Reading
 from app.api.webhooks import WebhookId
+from app.domain import webhooks
 from app.domain.webhooks import DeliveryRecord, Key, Range, Replay, delivery_listing
 
 router = APIRouter()
@@ -112,18 +113,20 @@ async def list_deliveries(
     summary="Send one again",
 )
 async def redeliver(
-    webhook_id: WebhookId, delivery_id: DeliveryId, key: idempotency_keys.BodilessKey, given: Given
+    webhook_id: WebhookId, delivery_id: DeliveryId, key: idempotency_keys.BodilessKey, commits: Commits
 ) -> Response:
     """At once, and if it fails as often again as the first time."""
-    done = await given.commits.submit(given.deliveries.redeliver, Key(webhook_id, delivery_id), key)
-    return responses.show(DeliveryView.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(webhooks.REDELIVER, Key(webhook_id, delivery_id), key)
+    return responses.show(DeliveryView.of(result.resource), replayed=result.replayed)
 
 
 @router.post(
     "/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again"
 )
-async def replay(webhook_id: WebhookId, wanted: Wanted, key: idempotency_keys.Key, given: Given) -> Response:
+async def replay(
+    webhook_id: WebhookId, wanted: Wanted, key: idempotency_keys.Key, commits: Commits
+) -> Response:
     """In the background, as far as the endpoint wants them now; also what it has had, and what was before it was made."""
     order = Range(webhook_id, wanted.after, wanted.before)
-    done = await given.commits.submit(given.deliveries.replay, order, key)
-    return responses.show(ReplayView.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(webhooks.REPLAY, order, key)
+    return responses.show(ReplayView.of(result.resource), replayed=result.replayed)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app import urls
 from app.api import cursors, fields, idempotency_keys, request_body, responses
-from app.api.context import Given, Program, Reading
+from app.api.context import Commits, Context, Reading
 from app.domain import outbox, refusals, webhooks
 from app.domain.outbox import types as event_types
 from app.domain.webhooks import SYMMETRIC, Change, Endpoint, NewEndpoint, Rotation
@@ -161,9 +161,9 @@ def _shown_once(endpoint: Endpoint, *, replayed: bool) -> Response:
     return responses.show(view, replayed=replayed)
 
 
-async def _scheme(given: Program, webhook_id: int) -> str | None:
+async def _scheme(context: Context, webhook_id: int) -> str | None:
     """Return how the endpoint signs now, so that a new secret signs in the same way."""
-    async with given.reads.connect() as db:
+    async with context.reads.connect() as db:
         return (await webhooks.fetch(db, webhook_id)).signature or None
 
 
@@ -173,10 +173,10 @@ Rotated = Annotated[NewSecret, request_body.optional(NewSecret)]
 
 
 @router.post("/webhooks", response_model=SecretWebhookView, summary="Make a webhook endpoint")
-async def create_webhook(new: New, key: idempotency_keys.Key, given: Given) -> Response:
+async def create_webhook(new: New, key: idempotency_keys.Key, commits: Commits) -> Response:
     """It gets what happens from now on. The secret is shown here and never again."""
-    done = await given.commits.submit(given.webhooks.create, new.endpoint(), key)
-    return _shown_once(done.thing, replayed=done.replayed)
+    result = await commits.submit(webhooks.CREATE, new.endpoint(), key)
+    return _shown_once(result.resource, replayed=result.replayed)
 
 
 @router.get("/webhooks", response_model=WebhookPage, summary="The webhook endpoints")
@@ -197,17 +197,17 @@ async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
     response_model=WebhookView,
     summary="Change, disable or enable a webhook endpoint",
 )
-async def change_webhook(webhook_id: WebhookId, changed: Changed, given: Given) -> Response:
+async def change_webhook(webhook_id: WebhookId, changed: Changed, commits: Commits) -> Response:
     """Enabled again it goes on where it stopped. One of the configuration can only be enabled."""
-    done = await given.commits.submit(given.webhooks.change, changed.change(webhook_id))
-    return responses.show(WebhookView.of(done.thing))
+    result = await commits.submit(webhooks.CHANGE, changed.change(webhook_id))
+    return responses.show(WebhookView.of(result.resource))
 
 
 @router.delete("/webhooks/{webhook_id}", response_model=WebhookView, summary="Delete a webhook endpoint")
-async def delete_webhook(webhook_id: WebhookId, given: Given) -> Response:
+async def delete_webhook(webhook_id: WebhookId, commits: Commits) -> Response:
     """At once; the record of its deliveries goes a little later."""
-    done = await given.commits.submit(given.webhooks.delete, webhook_id)
-    return responses.show(WebhookView.of(done.thing))
+    result = await commits.submit(webhooks.DELETE, webhook_id)
+    return responses.show(WebhookView.of(result.resource))
 
 
 @router.post(
@@ -216,20 +216,22 @@ async def delete_webhook(webhook_id: WebhookId, given: Given) -> Response:
     summary="Give a webhook endpoint a new secret",
 )
 async def rotate_webhook(
-    webhook_id: WebhookId, new: Rotated, key: idempotency_keys.Key, given: Given
+    webhook_id: WebhookId, new: Rotated, key: idempotency_keys.Key, context: Context
 ) -> Response:
     """For `overlap_seconds` (a day) `webhook-signature` holds two signatures, of the new secret and of the one before."""
-    scheme = new.signature or (None if new.secret else await _scheme(given, webhook_id))
+    scheme = new.signature or (None if new.secret else await _scheme(context, webhook_id))
     secret = secret_of(new.secret, scheme)
     order = Rotation(webhook_id, secret, timedelta(seconds=new.overlap_seconds))
-    done = await given.commits.submit(given.webhooks.rotate, order, key)
-    return _shown_once(done.thing, replayed=done.replayed)
+    result = await context.commits.submit(webhooks.ROTATE, order, key)
+    return _shown_once(result.resource, replayed=result.replayed)
 
 
 @router.post(
     "/webhooks/{webhook_id}/test", response_model=WebhookView, summary="Send a test to a webhook endpoint"
 )
-async def test_webhook(webhook_id: WebhookId, key: idempotency_keys.BodilessKey, given: Given) -> Response:
+async def test_webhook(
+    webhook_id: WebhookId, key: idempotency_keys.BodilessKey, commits: Commits
+) -> Response:
     """`SYS_WEBHOOK_TEST` goes to this endpoint, whatever its types are, and to no other; see its deliveries."""
-    done = await given.commits.submit(given.webhooks.test, webhook_id, key)
-    return responses.show(WebhookView.of(done.thing), replayed=done.replayed)
+    result = await commits.submit(webhooks.TEST, webhook_id, key)
+    return responses.show(WebhookView.of(result.resource), replayed=result.replayed)

@@ -20,6 +20,7 @@ from app.chain.signing_batch import SigningBatch
 from app.db import Db, reads
 from app.domain import blocks, installation, payments
 from app.domain.dogecoin import Outpoint
+from app.domain.installation import InstallationState
 from app.domain.payments import cancelling_transaction, renewals, replacements, sender_work, signing_queue
 from app.domain.refusals import Refusal
 from app.runtime.lease import Lease
@@ -128,7 +129,7 @@ class Sender:
             self._committed()
         return moved
 
-    def _is_current(self, database: installation.Installation) -> bool:
+    def _is_current(self, database: InstallationState) -> bool:
         """Say whether this very database was compared with the marker, and is not behind it."""
         return self._signer.sent_marker.knows(database)
 

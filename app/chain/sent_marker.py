@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 from typing import Final
 
 from app.domain import installation
-from app.domain.installation import Installation
+from app.domain.installation import InstallationState
 
 SENT_FILE: Final = "sent.json"
 """The marker's file in KENNEL_HOME."""
@@ -57,12 +57,12 @@ class SentMarker:
         """How often a database was restored that belonged to this file."""
         return self._record.restores if self._record else 0
 
-    def knows(self, database: Installation) -> bool:
+    def knows(self, database: InstallationState) -> bool:
         """Say whether this very database was compared with the file, and is of its history and not behind."""
         same_history = self._record is not None and self._record.epoch == database.epoch
         return same_history and database.compared and self.behind(database) is None
 
-    def behind(self, database: Installation) -> str | None:
+    def behind(self, database: InstallationState) -> str | None:
         """Return why the database is or may be older than what was sent; None where it is not.
 
         A reason that was found once stays, whatever another file says. A database that was used has a file:

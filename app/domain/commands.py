@@ -7,26 +7,36 @@ from typing import Generic, NamedTuple, TypeVar
 from app.db import Db
 from app.domain import idempotency
 from app.domain.idempotency import Claim
+from app.domain.installation import Installation
 from app.domain.refusals import Refusal
 
 Request = TypeVar("Request")
 Resource = TypeVar("Resource")
+Argument = TypeVar("Argument")
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Command(Generic[Request, Resource]):
-    """`run` makes or refuses things in the order of the requests; `load` finds things by the ids that `name` gives them.
+    """`run` makes or refuses resources in the order of the requests; `load` finds them by the ids of `id_of`.
 
-    `foretell` says before what `name` will say of what a request makes: then its key need not be written twice.
-    `pays`: its things are payments, which the sender carries out.
+    `predict_id` says what `id_of` will return for a request: then its key need not be written twice.
+    `pays`: its resources are payments, which the sender carries out.
     """
 
     kind: str
-    run: Callable[[Db, Sequence[Request]], Awaitable[Sequence[Resource | Refusal]]]
-    load: Callable[[Db, Sequence[str]], Awaitable[Mapping[str, Resource]]]
-    name: Callable[[Resource], str]
-    foretell: Callable[[Request], str] | None = None
+    run: Callable[[Db, Sequence[Request], Installation], Awaitable[Sequence[Resource | Refusal]]]
+    load: Callable[[Db, Sequence[str], Installation], Awaitable[Mapping[str, Resource]]]
+    id_of: Callable[[Resource], str]
+    predict_id: Callable[[Request], str] | None = None
     pays: bool = False
+
+
+def plain(
+    rule: Callable[[Db, Argument], Awaitable[Outcome]],
+) -> Callable[[Db, Argument, Installation], Awaitable[Outcome]]:
+    """Return a `run` or a `load` that needs nothing of the installation."""
+    return lambda db, argument, _: rule(db, argument)
 
 
 class Submitted(NamedTuple, Generic[Request]):
@@ -39,89 +49,92 @@ class Submitted(NamedTuple, Generic[Request]):
 class Result(NamedTuple, Generic[Resource]):
     """What a request made, or what the same request made before."""
 
-    thing: Resource
+    resource: Resource
     replayed: bool = False
 
 
 async def perform(
     db: Db,
+    installation: Installation,
     command: Command[Request, Resource],
-    asked: Sequence[Submitted[Request]],
+    submitted: Sequence[Submitted[Request]],
     wait_seconds: float = idempotency.WAIT_SECONDS,
 ) -> list[Result[Resource] | Refusal]:
-    """Do what was asked. A key commits with its effect; a refusal leaves none, so it may be tried again."""
-    places: dict[Claim, int] = {}
-    for place, (_, claim) in enumerate(asked):
+    """Carry the requests out. A key commits with its effect; a refusal leaves none, so it may be tried again."""
+    first: dict[Claim, int] = {}
+    for index, (_, claim) in enumerate(submitted):
         if claim is not None:
-            places.setdefault(claim, place)
-    foretell = command.foretell
-    known = {claim: foretell(asked[place].request) if foretell else None for claim, place in places.items()}
-    earlier = await idempotency.claim(db, command.kind, known, wait_seconds)
+            first.setdefault(claim, index)
+    predict = command.predict_id
+    ids = {claim: predict(submitted[index].request) if predict else None for claim, index in first.items()}
+    earlier = await idempotency.claim(db, command.kind, ids, wait_seconds)
     fresh = [
-        n
-        for n, (_, claim) in enumerate(asked)
-        if claim is None or (claim not in earlier and places[claim] == n)
+        index
+        for index, (_, claim) in enumerate(submitted)
+        if claim is None or (claim not in earlier and first[claim] == index)
     ]
-    outcomes: dict[int, Result[Resource] | Refusal] = {}
-    for place, made in zip(
-        fresh, await command.run(db, [asked[n].request for n in fresh]) if fresh else [], strict=True
-    ):
-        outcomes[place] = made if isinstance(made, Refusal) else Result(made)
-    await _settle(db, command, asked, outcomes)
-    if len(outcomes) == len(asked):
+    requests = [submitted[index].request for index in fresh]
+    made = await command.run(db, requests, installation) if requests else []
+    outcomes: dict[int, Result[Resource] | Refusal] = {
+        index: outcome if isinstance(outcome, Refusal) else Result(outcome)
+        for index, outcome in zip(fresh, made, strict=True)
+    }
+    await _settle(db, command, submitted, outcomes)
+    if len(outcomes) == len(submitted):
         return list(outcomes.values())
-    return await _with_replays(
-        db, command, asked, outcomes, {**earlier, **_twins(command, asked, places, outcomes)}
-    )
+    answers = {**earlier, **_answers(command, first, outcomes)}
+    return await _with_replays(db, installation, command, submitted, outcomes, answers)
 
 
 async def _settle(
     db: Db,
     command: Command[Request, Resource],
-    asked: Sequence[Submitted[Request]],
+    submitted: Sequence[Submitted[Request]],
     outcomes: Mapping[int, Result[Resource] | Refusal],
 ) -> None:
     """Write beside each key what it made, and take back the keys of what was refused."""
-    claims = [(asked[n].claim, outcome) for n, outcome in outcomes.items()]
-    if command.foretell is None:
+    claims = [
+        (claim, outcome)
+        for index, outcome in outcomes.items()
+        if (claim := submitted[index].claim) is not None
+    ]
+    if command.predict_id is None:
         made = {
-            claim: command.name(one.thing)
-            for claim, one in claims
-            if claim is not None and isinstance(one, Result)
+            claim: command.id_of(outcome.resource) for claim, outcome in claims if isinstance(outcome, Result)
         }
         await idempotency.fulfil(db, made)
-    await idempotency.delete_expired(
-        db, [claim for claim, one in claims if claim is not None and not isinstance(one, Result)]
-    )
+    await idempotency.release(db, [claim for claim, outcome in claims if isinstance(outcome, Refusal)])
 
 
-def _twins(
+def _answers(
     command: Command[Request, Resource],
-    asked: Sequence[Submitted[Request]],
-    places: Mapping[Claim, int],
+    first: Mapping[Claim, int],
     outcomes: Mapping[int, Result[Resource] | Refusal],
 ) -> dict[Claim, str | Refusal]:
-    """Return what the first request of a key came to, for the others of the same batch."""
-    found: dict[Claim, str | Refusal] = {}
-    for claim, place in places.items():
-        if (outcome := outcomes.get(place)) is not None:
-            found[claim] = command.name(outcome.thing) if isinstance(outcome, Result) else outcome
-    return found
+    """Return what the first request of a key came to, for the others of the same batch: an id or a refusal."""
+    return {
+        claim: command.id_of(outcome.resource) if isinstance(outcome, Result) else outcome
+        for claim, index in first.items()
+        if (outcome := outcomes.get(index)) is not None
+    }
 
 
 async def _with_replays(
     db: Db,
+    installation: Installation,
     command: Command[Request, Resource],
-    asked: Sequence[Submitted[Request]],
+    submitted: Sequence[Submitted[Request]],
     outcomes: dict[int, Result[Resource] | Refusal],
     answers: Mapping[Claim, str | Refusal],
 ) -> list[Result[Resource] | Refusal]:
-    """Answer the repeated requests with the thing as it is now."""
+    """Answer the repeated requests with the resource as it is now."""
     repeated = {
-        n: answers[one.claim] for n, one in enumerate(asked) if n not in outcomes and one.claim is not None
+        index: answers[claim]
+        for index, (_, claim) in enumerate(submitted)
+        if index not in outcomes and claim is not None
     }
     ids = [answer for answer in repeated.values() if isinstance(answer, str)]
-    things = await command.load(db, ids) if ids else {}
-    for place, answer in repeated.items():
-        outcomes[place] = answer if isinstance(answer, Refusal) else Result(things[answer], replayed=True)
-    return [outcomes[n] for n in range(len(asked))]
+    resources = await command.load(db, ids, installation) if ids else {}
+    for index, answer in repeated.items():
+        outcomes[index] = answer if isinstance(answer, Refusal) else Result(resources[answer], replayed=True)
+    return [outcomes[index] for index in range(len(submitted))]

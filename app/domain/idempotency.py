@@ -64,7 +64,7 @@ async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
         await bulk.update(db, idempotency, ("scope", "key"), given)
 
 
-async def delete_expired(db: Db, claims: Sequence[Claim]) -> None:
+async def release(db: Db, claims: Sequence[Claim]) -> None:
     """Take keys back that this transaction took and whose request was refused."""
     if claims:
         await db.execute(_FORGET, bulk.columns(_KEY, [one[:2] for one in claims]))

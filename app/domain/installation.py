@@ -1,11 +1,14 @@
-"""The installation: which history this database is, whether it may be behind, and which seed its keys come from."""
+"""The installation: its terms, which history its database is, whether that may be behind, and its seed."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from app.db import Db
 from app.db.tables import accounts, installation, ready_keys, transactions
+from app.domain.dogecoin import Network
 from app.domain.refusals import Refusal
 
 UNDER_WAY: Final = "`kennel restored` was begun and has not ended; run `kennel restored` again"
@@ -20,7 +23,21 @@ class NotCurrent(Refusal):
     code: ClassVar[str | None] = "not-available"
 
 
-class Installation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the operator has set, and the rules need.
+
+    `confirmations` is what an invoice asks for by default; `token` makes an unguessable word; `platform` is the
+    foreign_id of the account that takes the platform's own money.
+    """
+
+    network: Network
+    confirmations: int
+    token: Callable[[], str]
+    platform: str = "platform"
+
+
+class InstallationState(NamedTuple):
     """The installation as this database knows it.
 
     `highest` is the highest number of a transaction that may have been sent, `restores` how often it was begun again. `marked`: a sender has held a database of this
@@ -69,7 +86,7 @@ COLUMNS: Final = (
     _COMPARED.label("compared"),
     installation.c.behind,
 )
-"""What an `Installation` is made of, in its order."""
+"""What an `InstallationState` is made of, in its order."""
 
 
 _READ: Final = sa.select(*COLUMNS)
@@ -77,14 +94,15 @@ _ELSEWHERE: Final = sa.and_(installation.c.compared.is_not(None), ~_COMPARED)
 _UNFIT: Final = sa.select(sa.func.coalesce(installation.c.behind, sa.case((_ELSEWHERE, NOT_COMPARED))))
 
 
-async def read(db: Db) -> Installation:
+async def read(db: Db) -> InstallationState:
     """Return the installation."""
-    return Installation(*(await db.execute(_READ)).one())
+    return InstallationState(*(await db.execute(_READ)).one())
 
 
-async def lock(db: Db) -> Installation:
+async def lock(db: Db) -> InstallationState:
     """Return the installation, and let nobody else change it until the transaction ends; before its other locks."""
-    return Installation(*(await db.execute(sa.select(*COLUMNS).with_for_update(of=installation))).one())
+    row = (await db.execute(sa.select(*COLUMNS).with_for_update(of=installation))).one()
+    return InstallationState(*row)
 
 
 async def set_behind(db: Db, reason: str) -> None:

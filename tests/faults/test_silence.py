@@ -23,7 +23,7 @@ from app.runtime.lease import Lease
 from app.runtime.loop import STEP_SECONDS, Loop, ProcessHealth, WakeUp
 from tests import proxy
 from tests.proxy import Proxy
-from tests.unit.api.conftest import client_of, program_on
+from tests.unit.api.conftest import client_of, context_on
 
 SECONDS = 1.5
 PATIENCE_SECONDS = 20
@@ -58,7 +58,7 @@ async def test_a_request_on_a_silent_database_is_503_and_the_same_request_is_don
 ) -> None:
     before, engine = way
     made = {"code": "gold", "name": "Gold", "decimals": 0}
-    async with client_of(application.admin(program_on(engine), lambda: "id")) as admin:
+    async with client_of(application.admin(context_on(engine), lambda: "id")) as admin:
         assert (await admin.get("/assets")).status_code == 200
 
         before.silence()

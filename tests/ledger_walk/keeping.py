@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from app.domain import holds
+from app.domain import escrows, holds
 from app.domain.escrows import End, NewEscrow
 from app.domain.holds import Capture, NewHold, Release
 from tests.ledger_walk.machine import AMOUNT, ASSETS, NTH, PART, THERE, WHAT, WHO, Deed, Ground
@@ -35,22 +35,18 @@ class Keeping(Ground):
             )
             for who, asset, amount, ends in wanted
         ]
-        self.ask(self.commands.place_hold, *deeds)
+        self.ask(holds.PLACE, *deeds)
 
     @precondition(lambda self: self.model.holds)
     @rule(wanted=st.lists(st.tuples(NTH, PART), min_size=1, max_size=3))
     def release(self, wanted: Sequence[tuple[int, int | None]]) -> None:
         """At once, the same one twice perhaps."""
-        self.ask(
-            self.commands.release_hold, *(self._release(hold, part) for hold, part in self._holds(wanted))
-        )
+        self.ask(holds.RELEASE, *(self._release(hold, part) for hold, part in self._holds(wanted)))
 
     @precondition(lambda self: self.model.holds)
     @rule(wanted=st.lists(st.tuples(NTH, PART), min_size=1, max_size=3), to=WHO)
     def capture(self, wanted: Sequence[tuple[int, int | None]], to: str) -> None:
-        self.ask(
-            self.commands.capture_hold, *(self._capture(hold, to, part) for hold, part in self._holds(wanted))
-        )
+        self.ask(holds.CAPTURE, *(self._capture(hold, to, part) for hold, part in self._holds(wanted)))
 
     @precondition(lambda self: any(one.ends for one in self.model.holds))
     @rule(n=NTH, to=WHO, then=st.sampled_from(("release", "capture", "lock", "")))
@@ -60,12 +56,12 @@ class Keeping(Ground):
         hold.late = True
         self.run(self._be_late(hold.id))
         if then == "release":
-            self.ask(self.commands.release_hold, self._release(hold, None))
+            self.ask(holds.RELEASE, self._release(hold, None))
         if then == "capture":
-            self.ask(self.commands.capture_hold, self._capture(hold, to, None))
+            self.ask(holds.CAPTURE, self._capture(hold, to, None))
         if then == "lock":
             escrow = Escrow(hold.asset, 0, (hold.owner, to), hold.left, 0)
-            self.ask(self.commands.lock_escrow, self._lock(f"late {n}", escrow, hold))
+            self.ask(escrows.LOCK, self._lock(f"late {n}", escrow, hold))
 
     @precondition(lambda self: any(one.late for one in self.model.holds))
     @rule()
@@ -88,7 +84,7 @@ class Keeping(Ground):
         if hold is not None:
             sides, asset = (hold.owner if amount % 4 else sides[0], sides[1]), hold.asset
         self.ask(
-            self.commands.lock_escrow,
+            escrows.LOCK,
             *(self._lock(str(order), Escrow(asset, 0, sides, amount, fee), hold) for order in orders),
         )
 
@@ -98,7 +94,7 @@ class Keeping(Ground):
         """At once, the same one twice perhaps; the split is right where no amount is drawn."""
         known = tuple(self.model.escrows.values())
         self.ask(
-            self.commands.end_escrow,
+            escrows.END,
             *(self._ending(self.nth(known, n), state, n, wrong) for n, state, wrong in wanted),
         )
 
@@ -107,7 +103,7 @@ class Keeping(Ground):
     def quarrel(self, n: int, to_seller: int) -> None:
         escrow = self.nth([one for one in self.model.escrows.values() if one.state == "LOCKED"], n)
         for state in ("DISPUTED", "RESOLVED"):
-            self.ask(self.commands.end_escrow, self._ending(escrow, state, to_seller, None))
+            self.ask(escrows.END, self._ending(escrow, state, to_seller, None))
 
     # ------------------------------------------------------------ how
 

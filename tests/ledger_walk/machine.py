@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
@@ -13,14 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
-from app.api import context
 from app.db.engine import open_engine
 from app.domain.accounts import AccountOrder
 from app.domain.commands import Command, Result, Submitted
-from app.domain.dogecoin import REGTEST
 from app.domain.idempotency import Claim, KeyReused
-from app.domain.ledger import NewAsset
+from app.domain.ledger import CREATE_ASSET, NewAsset
 from app.domain.refusals import Refusal
+from app.domain.transfers import PUT_ACCOUNT
 from app.group_commit import GroupCommit
 from app.money import show
 from tests import scenario
@@ -39,7 +38,7 @@ NEW: Final = "clay"
 BEGIN: Final = 200
 """What each has of each asset, in its smallest unit."""
 
-TERMS: Final = context.Terms(confirmations=6, token=scenario.token, platform=PLATFORM)
+INSTALLATION: Final = replace(scenario.INSTALLATION, platform=PLATFORM)
 
 WHO = st.sampled_from((*THERE, *THERE, *THERE, *MAYBE, "nobody"))
 WHAT = st.sampled_from((*ASSETS, *ASSETS, *ASSETS, *ASSETS, NEW))
@@ -78,20 +77,21 @@ def prepared(server: str) -> Iterator[Prepared]:
 
 async def _prepare(url: str) -> None:
     async with _opened(url) as engine:
-        commands = context.of(REGTEST, engine, GroupCommit(engine, lambda _: None), TERMS)
+        commits = _commits(engine)
         await scenario.make_ready(engine)
         chain = await scenario.Chain(engine).start()
         for code, decimals in ASSETS.items():
             if code != "DOGE":
-                await commands.commits.submit(commands.create_asset, NewAsset(code, code, decimals))
+                await commits.submit(CREATE_ASSET, NewAsset(code, code, decimals))
         opening = {code: show(BEGIN, decimals) for code, decimals in ASSETS.items() if code != "DOGE"}
-        made = [
-            await commands.commits.submit(commands.put_account, AccountOrder(name, {}, opening))
-            for name in THERE
-        ]
-        await commands.commits.submit(commands.put_account, AccountOrder(POOR, {}))
-        await chain.mine(*((done.thing.address, BEGIN) for done in made))
+        made = [await commits.submit(PUT_ACCOUNT, AccountOrder(name, {}, opening)) for name in THERE]
+        await commits.submit(PUT_ACCOUNT, AccountOrder(POOR, {}))
+        await chain.mine(*((done.resource.address, BEGIN) for done in made))
         await chain.deepen(scenario.RULES.confirmations)
+
+
+def _commits(engine: AsyncEngine) -> GroupCommit:
+    return GroupCommit(engine, INSTALLATION, lambda _: None)
 
 
 @asynccontextmanager
@@ -187,8 +187,8 @@ class Ground(RuleBasedStateMachine):
             type(self).done.setdefault(command.kind, [0, 0])[isinstance(outcome, Result)] += 1
             if isinstance(outcome, Result):
                 assert not outcome.replayed, one
-                self._learn(wanted, outcome.thing)
-                self.past.append((command, one, command.name(outcome.thing)))
+                self._learn(wanted, outcome.resource)
+                self.past.append((command, one, command.id_of(outcome.resource)))
         assert self.changed or before == self.run(self._everything()), asked
 
     @precondition(lambda self: self.past)
@@ -204,27 +204,22 @@ class Ground(RuleBasedStateMachine):
             assert isinstance(outcome, KeyReused), outcome
         else:
             assert isinstance(outcome, Result), outcome
-            assert (outcome.replayed, command.name(outcome.thing)) == (True, name)
+            assert (outcome.replayed, command.id_of(outcome.resource)) == (True, name)
         assert before == self.run(self._everything())
 
     # ------------------------------------------------------------ how
 
-    @property
-    def engine(self) -> AsyncEngine:
-        return self.commands.engine
-
     async def _begin(self) -> None:
         url = await self.stack.enter_async_context(cloned(self.prepared.server, self.prepared.database))
-        engine = await self.stack.enter_async_context(_opened(url))
-        commits = GroupCommit(engine, lambda _: None)
-        self.commands = context.of(REGTEST, engine, commits, TERMS)
+        self.engine = await self.stack.enter_async_context(_opened(url))
+        self.commits = _commits(self.engine)
 
     async def _submit(
         self, command: Command[Any, Any], asked: Sequence[Submitted[Any]], *, bulk: bool = False
     ) -> Sequence[Any]:
         if bulk:
-            return await self.commands.commits.submit_all(command, asked)
-        waiting = (self.commands.commits.submit(command, one.request, one.claim) for one in asked)
+            return await self.commits.submit_all(command, asked)
+        waiting = (self.commits.submit(command, one.request, one.claim) for one in asked)
         outcomes: list[Any] = await asyncio.gather(*waiting, return_exceptions=True)
         return outcomes
 

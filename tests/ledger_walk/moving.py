@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from app.domain import accounts, ledger, transfers
 from app.domain.accounts import AccountOrder
 from app.domain.idempotency import Claim
 from app.domain.ledger import NewAsset
@@ -32,17 +33,17 @@ class Moving(Ground):
     @rule(name=st.sampled_from(MAYBE), opening=st.just({}) | st.dictionaries(WHAT, AMOUNT, max_size=2))
     def open(self, name: str, opening: dict[str, int]) -> None:
         opened = AccountOrder(name, {}, {code: self.given(code, amount) for code, amount in opening.items()})
-        self.ask(self.commands.put_account, Deed(opened, lambda: self.model.open(name, opening)))
+        self.ask(transfers.PUT_ACCOUNT, Deed(opened, lambda: self.model.open(name, opening)))
 
     @rule(name=st.sampled_from((*MAYBE, *MAYBE, "ann", "nobody")))
     def close(self, name: str) -> None:
-        self.ask(self.commands.close_account, Deed(name, lambda: self.model.close(name)))
+        self.ask(accounts.CLOSE, Deed(name, lambda: self.model.close(name)))
 
     @rule(code=st.sampled_from((NEW, *ASSETS)), decimals=st.integers(0, 2))
     def make_asset(self, code: str, decimals: int) -> None:
         """The same one again is the one that is there."""
         new = NewAsset(code, code, decimals)
-        self.ask(self.commands.create_asset, Deed(new, lambda: self.model.make_asset(code, decimals)))
+        self.ask(ledger.CREATE_ASSET, Deed(new, lambda: self.model.make_asset(code, decimals)))
 
     @rule(wanted=WANTED)
     def transfer(self, wanted: Any) -> None:
@@ -73,7 +74,7 @@ class Moving(Ground):
             assert self.model.credit(who, kind, asset, amount) is None
             return
         deed = Deed(order, lambda: self.model.credit(who, kind, asset, amount))
-        self.ask(self.commands.transfer, deed, claims=[claim])
+        self.ask(transfers.MAKE, deed, claims=[claim])
 
     @precondition(lambda self: self.model.transfers)
     @rule(wanted=st.lists(st.tuples(NTH, PART), min_size=1, max_size=3))
@@ -85,7 +86,7 @@ class Moving(Ground):
             Deed(ReversalOrder(one.id, self.part(one.asset, part)), partial(self.model.reverse, one, part))
             for one, part in found
         )
-        self.ask(self.commands.reverse, *deeds)
+        self.ask(transfers.REVERSE, *deeds)
 
     # ------------------------------------------------------------ how
 
@@ -95,14 +96,14 @@ class Moving(Ground):
         deeds = [
             Deed(order, partial(self.model.transfer, *one)) for order, one in zip(orders, wanted, strict=True)
         ]
-        self.ask(self.commands.transfer, *deeds, claims=claims, bulk=bulk)
+        self.ask(transfers.MAKE, *deeds, claims=claims, bulk=bulk)
 
     def _trades(self, wanted: Sequence[Sequence[Any]]) -> None:
         deeds = (
             Deed([self._order(self.key(), *one) for one in orders], partial(self.model.trade, orders))
             for orders in wanted
         )
-        self.ask(self.commands.trade, *deeds)
+        self.ask(transfers.MAKE_ATOMIC, *deeds)
 
     def _order(
         self, claim: Claim, payer: str, shares: Sequence[tuple[str, int]], asset: str

@@ -14,7 +14,7 @@ from app.db.engine import open_engine
 from app.db.tables import idempotency
 from app.db.tables import outbox as outbox_table
 from app.domain import outbox
-from app.domain.commands import Command, Result, Submitted
+from app.domain.commands import Command, Result, Submitted, plain
 from app.domain.idempotency import Claim, KeyReused, StillRunning
 from app.domain.outbox import OutboxEvent
 from app.domain.refusals import Conflict, Refusal
@@ -58,8 +58,12 @@ class Journal:
     commits: int = 0
 
     def __post_init__(self) -> None:
-        self.command: Command[Note, Note] = Command("note", self.run, self.load, lambda note: note.text)
-        self.writer = GroupCommit(self.engine, self.committed, wait_seconds=self.wait_seconds)
+        self.command: Command[Note, Note] = Command(
+            "note", plain(self.run), plain(self.load), lambda note: note.text
+        )
+        self.writer = GroupCommit(
+            self.engine, scenario.INSTALLATION, self.committed, wait_seconds=self.wait_seconds
+        )
 
     async def write(
         self, text: str, key: str | None = None, body: bytes = b"", account: int = 1
@@ -115,7 +119,9 @@ async def test_what_waits_together_is_committed_together_in_order(journal: Journ
     done = await asyncio.gather(*(journal.write(f"n{number}") for number in range(450)))
 
     assert (
-        [one.thing.text for one in done] == await journal.written() == [f"n{number}" for number in range(450)]
+        [one.resource.text for one in done]
+        == await journal.written()
+        == [f"n{number}" for number in range(450)]
     )
     assert (journal.batches, journal.commits) == ([200, 200, 50], 3)
 
@@ -381,7 +387,7 @@ async def test_too_many_that_wait_are_turned_away(engine: AsyncEngine) -> None:
     async def load(db: Db, ids: Sequence[str]) -> dict[str, int]:
         return {}
 
-    command, writer = Command("number", run, load, str), GroupCommit(engine, lambda _: None)
+    command, writer = Command("number", plain(run), plain(load), str), scenario.commits(engine)
     first = asyncio.create_task(writer.submit(command, 0))
     await running.wait()
     waiting = [
@@ -524,7 +530,9 @@ async def test_at_the_end_what_was_taken_in_is_committed_and_answered_and_nothin
     await closing
 
     assert (
-        [one.result().thing.text for one in taken] == await journal.written() == [f"n{n}" for n in range(250)]
+        [one.result().resource.text for one in taken]
+        == await journal.written()
+        == [f"n{n}" for n in range(250)]
     )
     assert [type(one) for one in late] == [group_commit.Stopping]
 

@@ -65,7 +65,7 @@ class Coming(Ground):
 
     async def _pay_a_deposit_address(self, who: str, amount: str) -> None:
         async with self.engine.begin() as db:
-            [address] = await give_addresses(db, [Wanted(who)], REGTEST)
+            [address] = await give_addresses(db, [Wanted(who)], scenario.INSTALLATION)
         await self.paid_by_faucet(scenario.accepted(address), amount)
 
     async def _pay_any_address_of_ours(self, n: int, amount: str) -> None:
@@ -77,12 +77,12 @@ class Coming(Ground):
     async def _cancel_an_invoice(self, who: str, n: int) -> None:
         address = await self._nth_invoice(who, n)
         async with self.engine.begin() as db:
-            await invoices.cancel(db, [invoices.CancelOrder(who, address)], REGTEST)
+            await invoices.cancel(db, [invoices.CancelOrder(who, address)], scenario.INSTALLATION)
 
     async def _settle_an_invoice(self, who: str, n: int) -> None:
         address = await self._nth_invoice(PEOPLE[n % len(PEOPLE)], n)
         async with self.engine.begin() as db:
-            [made] = await invoices.settle(db, [invoices.PayFromOrder(address, who)], REGTEST)
+            [made] = await invoices.settle(db, [invoices.PayFromOrder(address, who)], scenario.INSTALLATION)
         if isinstance(made, Transfer):
             await self._moved(made.payer, made.payee, made.amount)
 
@@ -95,9 +95,9 @@ class Coming(Ground):
         )
         async with self.engine.begin() as db:
             if to == "address":
-                self.accepted(await invoices.refund_on_chain(db, [refund], REGTEST))
+                self.accepted(await invoices.refund_on_chain(db, [refund], scenario.INSTALLATION))
                 return
-            [made] = await invoices.refund_inside(db, [refund], REGTEST)
+            [made] = await invoices.refund_inside(db, [refund], scenario.INSTALLATION)
         if isinstance(made, Transfer):
             await self._moved(made.payer, made.payee, made.amount)
 

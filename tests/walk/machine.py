@@ -24,7 +24,7 @@ from app.db.engine import open_engine
 from app.db.tables import chain_state
 from app.domain.dogecoin import REGTEST
 from app.domain.payments import Payment
-from app.run import coins_of
+from app.run import coin_query_of
 from devnet import devnet
 from devnet.terms import Terms
 from tests import chain_harness, scenario
@@ -289,6 +289,6 @@ class Ground(RuleBasedStateMachine):
             await self.follow()
             if (now := await self._agree()).has_ended:
                 break
-        report = await audit.run(self.engine, coins_of(self.harness.node))
+        report = await audit.run(self.engine, coin_query_of(self.harness.node))
         assert report.ok, [finding for finding in report.findings if not finding.ok]
         now.end()

@@ -172,7 +172,7 @@ class Restoring(RuleBasedStateMachine):
 
     async def _give_address(self, who: str) -> str:
         async with self.harness.engine.begin() as transaction:
-            [address] = await accounts.give(transaction, [Wanted(who, fresh=True)], REGTEST)
+            [address] = await accounts.give(transaction, [Wanted(who, fresh=True)], scenario.INSTALLATION)
         return self._is_new(scenario.accepted(address))
 
     async def _give_invoice(self, who: str) -> None:

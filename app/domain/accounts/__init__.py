@@ -18,8 +18,16 @@ from app.domain.accounts.account import (
     rename,
     sharing,
 )
-from app.domain.accounts.addresses import Address, AddressCursor, NoSuchAddress, Wanted, check, give, giving
-from app.domain.accounts.closing import StillInUse, close
+from app.domain.accounts.addresses import (
+    GIVE_ADDRESS,
+    Address,
+    AddressCursor,
+    NoSuchAddress,
+    Wanted,
+    check,
+    give,
+)
+from app.domain.accounts.closing import CLOSE, StillInUse, close
 from app.domain.accounts.key_pool import add, count, forget, highest
 from app.domain.accounts.names import NotForAccounts, reserved, wrong
 from app.domain.accounts.opening import CHANGEABLE, AccountOrder, NoReadyKeys, PayoutComesBack, put
@@ -27,6 +35,8 @@ from app.domain.accounts.opening import CHANGEABLE, AccountOrder, NoReadyKeys, P
 __all__ = [
     "ACCOUNT_KEY",
     "CHANGEABLE",
+    "CLOSE",
+    "GIVE_ADDRESS",
     "Account",
     "AccountOrder",
     "Address",
@@ -49,7 +59,6 @@ __all__ = [
     "fetch",
     "forget",
     "give",
-    "giving",
     "highest",
     "keep_open",
     "load",

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -11,13 +10,13 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import addresses, deposits
-from app.domain import dogecoin, installation
+from app.domain import dogecoin
 from app.domain.accounts.account import ACCOUNT_KEY
 from app.domain.accounts.account import fetch as fetch_account
 from app.domain.accounts.account import lock as lock_accounts
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
-from app.domain.installation import NotCurrent
+from app.domain.installation import Installation, NotCurrent, unfit
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import NotFound, Refusal
@@ -60,15 +59,10 @@ class Address:
     created: datetime
 
 
-def giving(network: Network) -> Command[Wanted, str]:
-    """Give deposit addresses; an address is its own id."""
-    return Command("address", partial(give, network=network), _themselves, str)
-
-
-async def give(db: Db, orders: Sequence[Wanted], network: Network) -> list[str | Refusal]:
+async def give(db: Db, orders: Sequence[Wanted], installation: Installation) -> list[str | Refusal]:
     """Return an address for each order, its index counted together with those of invoices; NotCurrent as for those."""
-    if (unfit := await installation.unfit(db)) is not None:
-        return [NotCurrent(reason=unfit) for _ in orders]
+    if (reason := await unfit(db)) is not None:
+        return [NotCurrent(reason=reason) for _ in orders]
     locked = await lock_accounts(db, list({order.foreign_id for order in orders}))
     names = {row["id"]: name for name, row in locked.items()}
     current = {names[account]: script for account, script in (await _unused(db, list(names))).items()}
@@ -90,7 +84,7 @@ async def give(db: Db, orders: Sequence[Wanted], network: Network) -> list[str |
             current[name], next_index[name] = script, index + 1
             place = {"account_id": account["id"], "branch": dogecoin.RECEIVE, "index": index}
             made.append({"script": script, **place, "purpose": "deposit"})
-        outcomes.append(dogecoin.to_address(network, current[name]) or "")
+        outcomes.append(dogecoin.to_address(installation.network, current[name]) or "")
     if made:
         moved = [{"id": locked[name]["id"], "next_index": index} for name, index in next_index.items()]
         await bulk.update(db, account_rows, ("id",), sorted(moved, key=lambda row: row["id"]))
@@ -132,7 +126,11 @@ def _of_branch(account: int, branch: int, after: int, limit: int) -> sa.Select[A
 
 
 async def _themselves(_: Db, ids: Sequence[str]) -> dict[str, str]:
+    """An address is its own id."""
     return {address: address for address in ids}
+
+
+GIVE_ADDRESS: Final = Command("address", give, plain(_themselves), str)
 
 
 async def _unused(db: Db, ids: Sequence[int]) -> Mapping[int, bytes]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,7 +15,8 @@ from app.domain.accounts.account import Account, account_closed
 from app.domain.accounts.account import load as load_accounts
 from app.domain.accounts.account import lock as lock_accounts
 from app.domain.accounts.account import name as account_name
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
+from app.domain.installation import Installation
 from app.domain.ledger import Balance, Bucket, balance_locks
 from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Conflict, Refusal
@@ -35,13 +35,8 @@ class StillInUse(Conflict):
     field = "foreign_id"
 
 
-def closing(platform: str) -> Command[str, Account]:
-    """Close accounts by their foreign_ids; `platform` is the installation's own."""
-    return Command("close", partial(close, platform=platform), load_accounts, account_name)
-
-
-async def close(db: Db, foreign_ids: Sequence[str], platform: str = "") -> list[Account | Refusal]:
-    """Close what is open and in nobody's way; one that is closed stays so, and the installation's own stays open.
+async def close(db: Db, foreign_ids: Sequence[str], installation: Installation) -> list[Account | Refusal]:
+    """Close what is open and in nobody's way; one that is closed stays so, and the platform's stays open.
 
     Under the account's lock nobody issues an invoice, and under its balances' locks nobody moves its money: whoever
     waits for them meanwhile finds it closed.
@@ -50,6 +45,7 @@ async def close(db: Db, foreign_ids: Sequence[str], platform: str = "") -> list[
     accounts_by_name = {name: Account.of(row) for name, row in locked.items()}
     open_accounts = {account.id: account for account in accounts_by_name.values() if account.state == "open"}
     obstacles = await _obstacles(db, list(open_accounts)) if open_accounts else {}
+    platform = installation.platform
     obstacles |= {account.id: _FEES for account in open_accounts.values() if account.foreign_id == platform}
     closed = {
         a.foreign_id: replace(a, state="closed") for a in open_accounts.values() if a.id not in obstacles
@@ -60,6 +56,9 @@ async def close(db: Db, foreign_ids: Sequence[str], platform: str = "") -> list[
         )
         await outbox.emit(db, [account_closed(account) for account in closed.values()])
     return [_outcome(name, accounts_by_name | closed, obstacles) for name in foreign_ids]
+
+
+CLOSE: Final = Command("close", close, plain(load_accounts), account_name)
 
 
 def _outcome(

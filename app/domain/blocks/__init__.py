@@ -2,6 +2,7 @@
 
 from app.domain.blocks.block_effects import Block, BlockOutput, Spend, chain_activity, unknown_spend
 from app.domain.blocks.connecting import (
+    RESCAN,
     BeforeTheStart,
     BooksDisagree,
     Header,
@@ -15,7 +16,6 @@ from app.domain.blocks.connecting import (
     hashes,
     rescan,
     rescan_from,
-    rescanning,
     start,
     tip,
 )
@@ -32,6 +32,7 @@ from app.domain.blocks.solvency import cover, shortfall, turned
 
 __all__ = [
     "INPUTS",
+    "RESCAN",
     "TURNED",
     "UNSPENT",
     "AddressOwner",
@@ -68,7 +69,6 @@ __all__ = [
     "page",
     "rescan",
     "rescan_from",
-    "rescanning",
     "restore",
     "shortfall",
     "start",

@@ -14,7 +14,7 @@ from app.domain import ledger, outbox
 from app.domain.blocks import block_events, block_rows, debts, double_spend_watch, reserves
 from app.domain.blocks.block_effects import Block, BlockEffects
 from app.domain.blocks.reserves import ReserveChange
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
 from app.domain.ledger import Posted
 from app.domain.payments import pause
@@ -149,17 +149,16 @@ class Deleted(Invalid):
     field = "blockheight"
 
 
-def rescanning() -> Command[Rescan, int]:
-    """Ask for rescans; the deepest that was asked for counts."""
-    return Command("rescan", _rescan_from_all, _heights, str)
-
-
-async def _rescan_from_all(db: Db, asked: Sequence[Rescan]) -> list[int | Refusal]:
-    return [await rescan_from(db, *one) for one in asked]
+async def _rescan_from_all(db: Db, rescans: Sequence[Rescan]) -> list[int | Refusal]:
+    """The deepest that was asked for counts."""
+    return [await rescan_from(db, *rescan) for rescan in rescans]
 
 
 async def _heights(_: Db, ids: Sequence[str]) -> dict[str, int]:
     return {text: int(text) for text in ids}
+
+
+RESCAN: Final = Command("rescan", plain(_rescan_from_all), plain(_heights), str)
 
 
 async def rescan_from(db: Db, height: int, kept_from: int = 0) -> int | Refusal:

@@ -1,11 +1,21 @@
 """Escrows: a buyer's money locked for an order, until it is clear who gets it."""
 
 from app.domain.escrows.escrow import Escrow, EscrowFilter, NoSuchEscrow, fee_earned, fetch, page, shown, told
-from app.domain.escrows.locking import FeeAboveAmount, NewEscrow, OrderTaken, OtherAsset, SameSides, lock
-from app.domain.escrows.settlement import FROM, End, NotInThatState, OtherSum, Platform, end, ending
+from app.domain.escrows.locking import (
+    LOCK,
+    FeeAboveAmount,
+    NewEscrow,
+    OrderTaken,
+    OtherAsset,
+    SameSides,
+    lock,
+)
+from app.domain.escrows.settlement import END, FROM, End, NotInThatState, OtherSum, end
 
 __all__ = [
+    "END",
     "FROM",
+    "LOCK",
     "End",
     "Escrow",
     "EscrowFilter",
@@ -16,10 +26,8 @@ __all__ = [
     "OrderTaken",
     "OtherAsset",
     "OtherSum",
-    "Platform",
     "SameSides",
     "end",
-    "ending",
     "fee_earned",
     "fetch",
     "lock",

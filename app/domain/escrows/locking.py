@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from app.db import Db
 from app.domain import accounts, batch, holds, ledger, transfers
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.escrows import escrow as escrows
 from app.domain.escrows.escrow import Escrow
 from app.domain.holds import AVAILABLE, HELD, Hold, NoSuchHold
@@ -114,11 +114,6 @@ class LockedEscrow(NamedTuple):
     hold: Hold | None
 
 
-def locking() -> Command[NewEscrow, Escrow]:
-    """Lock money for orders."""
-    return Command("escrow", lock, escrows.by_ids, lambda escrow: str(escrow.id))
-
-
 async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     """Lock, one order after the other, as far as each buyer's money and holds go.
 
@@ -144,6 +139,9 @@ async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     made = {escrow.id for escrow in batch.accepted(locked)}
     await escrows.delete_expired(db, [number for number, _ in claimed.values() if number not in made])
     return batch.outcomes(terms, batch.outcomes(decided, locked))
+
+
+LOCK: Final = Command("escrow", plain(lock), plain(escrows.by_ids), lambda escrow: str(escrow.id))
 
 
 def agreed(new: NewEscrow, owners: Mapping[str, Owner], known: Mapping[str, Asset]) -> EscrowTerms | Refusal:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final, NamedTuple
 
 from app.db import Db
@@ -10,11 +9,11 @@ from app.db.tables import OPEN_ESCROWS
 from app.domain import accounts, batch, transfers
 from app.domain.accounts import AccountOrder
 from app.domain.batch import Step
-from app.domain.commands import Command
-from app.domain.dogecoin import Network
+from app.domain.commands import Command, plain
 from app.domain.escrows import escrow as escrows
 from app.domain.escrows.escrow import Escrow, NoSuchEscrow
 from app.domain.holds import AVAILABLE, HELD
+from app.domain.installation import Installation
 from app.domain.ledger import BadAmount, Given, Posting
 from app.domain.owner import Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
@@ -43,13 +42,6 @@ class End:
     to_buyer: Given = 0
 
 
-class Platform(NamedTuple):
-    """The account that has the fees, by its foreign_id; it is opened with the first, where there is none."""
-
-    network: Network
-    foreign_id: str
-
-
 class Parts(NamedTuple):
     """What the seller and the buyer are to have, and the fee that is taken from the seller's."""
 
@@ -70,30 +62,33 @@ KINDS: Final = {"RELEASED": "ESCROW_RELEASE", "REFUNDED": "ESCROW_REFUND", "RESO
 """The entry that brings it there."""
 
 
-def ending(network: Network, platform: str) -> Command[End, Escrow]:
-    """Release, refund, dispute and resolve escrows; fees go to the account `platform`."""
-    run = partial(end, platform=Platform(network, platform))
-    return Command("escrow-end", run, escrows.by_ids, lambda escrow: str(escrow.id))
+async def end(db: Db, orders: Sequence[End], installation: Installation) -> list[Escrow | Refusal]:
+    """Bring escrows to their states, one order after the other: released, refunded, disputed or resolved.
 
-
-async def end(db: Db, orders: Sequence[End], platform: Platform) -> list[Escrow | Refusal]:
-    """Bring escrows to their states, one order after the other. A seller that was closed meanwhile is paid all the same."""
+    Fees go to the platform's account. A seller that was closed meanwhile is paid all the same.
+    """
     locked = await escrows.lock(db, [order.escrow for order in orders])
     decided = batch.decide(orders, locked, lambda order: order.escrow, _decide)
     steps = batch.accepted(decided)
     earns = any(parts is not None and parts.fee for _, parts in steps)
-    payee = await _open(db, platform) if earns else None
+    payee = await _platform(db, installation) if earns else None
     await transfers.post_movements(db, [_movement(escrow, parts, payee) for escrow, parts in steps])
     await escrows.write(db, list({escrow.id: escrow for escrow, _ in steps}.values()))
     return batch.outcomes(decided, [escrow for escrow, _ in steps])
 
 
-async def _open(db: Db, platform: Platform) -> Owner:
-    """Return the account that has the fees, which two may open at once; refuses where no key is ready for it."""
-    found = await accounts.owners(db, [platform.foreign_id])
-    if platform.foreign_id in found:
-        return found[platform.foreign_id]
-    [account] = await accounts.put(db, [AccountOrder(platform.foreign_id, {})], platform.network)
+END: Final = Command("escrow-end", end, plain(escrows.by_ids), lambda escrow: str(escrow.id))
+
+
+async def _platform(db: Db, installation: Installation) -> Owner:
+    """Return the account that has the fees; it is opened with the first fee, also by two at once.
+
+    Refuses where no key is ready for it.
+    """
+    foreign_id = installation.platform
+    if (owner := (await accounts.owners(db, [foreign_id])).get(foreign_id)) is not None:
+        return owner
+    [account] = await accounts.put(db, [AccountOrder(foreign_id, {})], installation.network)
     if isinstance(account, Refusal):
         raise account
     return Owner(account.id, account.foreign_id, account.address)

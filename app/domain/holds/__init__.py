@@ -4,6 +4,7 @@ from app.domain.holds.hold import (
     AVAILABLE,
     HELD,
     LONGEST_SECONDS,
+    PLACE,
     AboveHold,
     Hold,
     HoldOver,
@@ -18,17 +19,19 @@ from app.domain.holds.hold import (
     lock,
     page,
     place,
-    placing,
     released,
     shown,
     write,
 )
-from app.domain.holds.release import Capture, OwnHold, Release, capture, capturing, expire, releasing
+from app.domain.holds.release import CAPTURE, RELEASE, Capture, OwnHold, Release, capture, expire
 
 __all__ = [
     "AVAILABLE",
+    "CAPTURE",
     "HELD",
     "LONGEST_SECONDS",
+    "PLACE",
+    "RELEASE",
     "AboveHold",
     "Capture",
     "Hold",
@@ -40,7 +43,6 @@ __all__ = [
     "by_ids",
     "capture",
     "captured",
-    "capturing",
     "clock",
     "created",
     "expire",
@@ -49,9 +51,7 @@ __all__ = [
     "lock",
     "page",
     "place",
-    "placing",
     "released",
-    "releasing",
     "shown",
     "write",
 ]

@@ -12,7 +12,7 @@ from app.db.tables import NOW, holds
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
 from app.domain import accounts, batch, ledger, pages, transfers
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.ledger import Asset, Bucket, Entry, Given, NoSuchAsset, Posting
 from app.domain.owner import Owner, find_open
 from app.domain.pages import Page, PageRequest
@@ -105,11 +105,6 @@ class NewHold:
     reference: tuple[str, str] = ("", "")
 
 
-def placing() -> Command[NewHold, Hold]:
-    """Set money aside."""
-    return Command("hold", place, by_ids, lambda hold: str(hold.id))
-
-
 async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
     """Set aside, one order after the other, as far as each account's money goes."""
     owners = await accounts.owners(db, [new.foreign_id for new in wanted])
@@ -150,6 +145,9 @@ async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Hold]:
     """Return those of the holds that there are."""
     rows = await bulk.fetch_all(db, _BY_IDS, {"ids": [int(text) for text in ids]})
     return {str(row["id"]): of(row) for row in rows}
+
+
+PLACE: Final = Command("hold", plain(place), plain(by_ids), lambda hold: str(hold.id))
 
 
 async def lock(db: Db, ids: Sequence[int]) -> dict[int, Hold]:

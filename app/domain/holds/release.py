@@ -11,7 +11,7 @@ from app.db import Db, bulk
 from app.db.tables import holds as rows
 from app.domain import accounts, batch, transfers
 from app.domain.batch import Step
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.holds import hold as holds
 from app.domain.holds.hold import Hold, NoSuchHold
 from app.domain.ledger import Given
@@ -46,16 +46,6 @@ class Capture:
     amount: Given | None = None
 
 
-def releasing() -> Command[Release, Hold]:
-    """Give what is held back."""
-    return Command("release", release, holds.by_ids, lambda hold: str(hold.id))
-
-
-def capturing() -> Command[Capture, Hold]:
-    """Give what is held to others."""
-    return Command("capture", capture, holds.by_ids, lambda hold: str(hold.id))
-
-
 async def release(db: Db, orders: Sequence[Release]) -> list[Hold | Refusal]:
     """Release, one order after the other; what is released of a hold in part leaves the rest held."""
     locked = await holds.lock(db, [order.hold for order in orders])
@@ -64,6 +54,9 @@ async def release(db: Db, orders: Sequence[Release]) -> list[Hold | Refusal]:
         orders, locked, lambda order: order.hold, lambda order, hold: _release(order, hold, time)
     )
     return batch.outcomes(decided, await _post(db, batch.accepted(decided)))
+
+
+RELEASE: Final = Command("release", plain(release), plain(holds.by_ids), lambda hold: str(hold.id))
 
 
 async def capture(db: Db, orders: Sequence[Capture]) -> list[Hold | Refusal]:
@@ -78,6 +71,9 @@ async def capture(db: Db, orders: Sequence[Capture]) -> list[Hold | Refusal]:
         lambda order, hold: _capture(order, hold, payees, time),
     )
     return batch.outcomes(decided, await _post(db, batch.accepted(decided)))
+
+
+CAPTURE: Final = Command("capture", plain(capture), plain(holds.by_ids), lambda hold: str(hold.id))
 
 
 async def expire(db: Db, limit: int = BATCH) -> int:

@@ -1,6 +1,6 @@
 """Invoices: issuing them, what they have received, paying them from an account, refunds, and their end."""
 
-from app.domain.invoices.expiry import AlreadyReceived, CancelOrder, cancel, cancelling, expire
+from app.domain.invoices.expiry import CANCEL, AlreadyReceived, CancelOrder, cancel, expire
 from app.domain.invoices.invoice import (
     Invoice,
     NoSuchInvoice,
@@ -11,35 +11,41 @@ from app.domain.invoices.invoice import (
     invoice_created,
     invoice_shown,
 )
-from app.domain.invoices.issuing import MINUTES, InvoiceOrder, create, creating
+from app.domain.invoices.issuing import CREATE, MINUTES, InvoiceOrder, create
 from app.domain.invoices.items import ITEMS, LEAST_TOTAL, TYPES, Item, due, shown, total
 from app.domain.invoices.listing import ALL, InvoiceFilter, page
 from app.domain.invoices.pay_from_account import (
+    PAY_FROM,
+    PAY_FROM_ON_CHAIN,
     AlreadyPaid,
     NotOpen,
     PayFromOrder,
     request,
     settle,
-    settling,
-    settling_on_chain,
 )
 from app.domain.invoices.receipts import InvoiceSums, Receipts, invoice_payment, invoice_refunded, transition
 from app.domain.invoices.refunds import (
+    REFUND_TO_ACCOUNT,
+    REFUND_TO_ADDRESS,
     AboveReceived,
     NothingToRefund,
     Refund,
     Twice,
     refund_inside,
     refund_on_chain,
-    to_accounts,
-    to_addresses,
 )
 
 __all__ = [
     "ALL",
+    "CANCEL",
+    "CREATE",
     "ITEMS",
     "LEAST_TOTAL",
     "MINUTES",
+    "PAY_FROM",
+    "PAY_FROM_ON_CHAIN",
+    "REFUND_TO_ACCOUNT",
+    "REFUND_TO_ADDRESS",
     "TYPES",
     "AboveReceived",
     "AlreadyPaid",
@@ -60,9 +66,7 @@ __all__ = [
     "Twice",
     "by_addresses",
     "cancel",
-    "cancelling",
     "create",
-    "creating",
     "due",
     "expire",
     "fetch",
@@ -76,11 +80,7 @@ __all__ = [
     "refund_on_chain",
     "request",
     "settle",
-    "settling",
-    "settling_on_chain",
     "shown",
-    "to_accounts",
-    "to_addresses",
     "total",
     "transition",
 ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -12,7 +11,7 @@ from app.db.tables import STATEMENT_NOW, blocks, chain_state, invoices
 from app.domain import accounts, batch, outbox, owner
 from app.domain.batch import Step
 from app.domain.commands import Command
-from app.domain.dogecoin import Network
+from app.domain.installation import Installation
 from app.domain.invoices import invoice, receipts
 from app.domain.invoices.invoice import Invoice, NoSuchInvoice, NotInThisAccount
 from app.domain.outbox import OutboxEvent
@@ -60,20 +59,15 @@ class CancelOrder:
     address: str
 
 
-def cancelling(network: Network) -> Command[CancelOrder, Invoice]:
-    """Cancel invoices; what is cancelled already stays so, and tells nothing."""
-    return Command(
-        "cancel",
-        partial(cancel, network=network),
-        partial(invoice.by_addresses, network=network),
-        lambda one: one.address,
-    )
+async def cancel(
+    db: Db, orders: Sequence[CancelOrder], installation: Installation
+) -> list[Invoice | Refusal]:
+    """Cancel what has received nothing, one order after the other.
 
-
-async def cancel(db: Db, orders: Sequence[CancelOrder], network: Network) -> list[Invoice | Refusal]:
-    """Cancel what has received nothing, one order after the other."""
+    What is cancelled already stays so, and tells nothing.
+    """
     owners = await accounts.owners(db, [order.foreign_id for order in orders])
-    locked = await receipts.lock(db, network, [order.address for order in orders])
+    locked = await receipts.lock(db, installation.network, [order.address for order in orders])
     decided = batch.decide(
         orders,
         locked,
@@ -83,8 +77,11 @@ async def cancel(db: Db, orders: Sequence[CancelOrder], network: Network) -> lis
     steps = batch.accepted(decided)
     await receipts.write(db, [after for after, event in steps if event is not None])
     await outbox.emit(db, [event for _, event in steps if event is not None])
-    shown = await invoice.by_addresses(db, [order.address for order in orders], network)
+    shown = await invoice.load(db, [order.address for order in orders], installation)
     return batch.outcomes(decided, [shown[after.address] for after, _ in steps])
+
+
+CANCEL: Final = Command("cancel", cancel, invoice.load, lambda cancelled: cancelled.address)
 
 
 def _cancel(

@@ -13,6 +13,7 @@ from app.db.tables import accounts as account_rows
 from app.db.tables import addresses, chain_state, deposits, invoices, payments
 from app.domain import accounts, dogecoin
 from app.domain.dogecoin import Network
+from app.domain.installation import Installation
 from app.domain.outbox import OutboxEvent
 from app.domain.outbox.payload import dumped
 from app.domain.owner import Owner
@@ -147,12 +148,15 @@ async def fetch_of(db: Db, network: Network, foreign_id: str, address: str) -> I
     return invoice
 
 
-async def by_addresses(db: Db, given: Sequence[str], network: Network) -> dict[str, Invoice]:
-    """Return those of the addresses that are an invoice's; any other text is no address of ours."""
-    wanted = [
-        script for address in given if (script := dogecoin.to_script_or_none(network, address)) is not None
-    ]
-    rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": wanted})
+async def load(db: Db, ids: Sequence[str], installation: Installation) -> dict[str, Invoice]:
+    """Return the invoices by their ids, which are their addresses."""
+    return await by_addresses(db, ids, installation.network)
+
+
+async def by_addresses(db: Db, texts: Sequence[str], network: Network) -> dict[str, Invoice]:
+    """Return the invoices that are paid to these addresses; any other text is no address of ours."""
+    scripts = [script for text in texts if (script := dogecoin.to_script_or_none(network, text)) is not None]
+    rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": scripts})
     return {row["address"]: of(network, row) for row in rows}
 
 

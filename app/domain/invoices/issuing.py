@@ -1,10 +1,9 @@
 """Issuing an invoice: its terms, the next address of its account, and its row, in one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,12 +11,11 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import NOW, addresses, invoices
 from app.db.tables import accounts as account_rows
-from app.domain import accounts, dogecoin, installation, outbox
+from app.domain import accounts, dogecoin, outbox
 from app.domain.commands import Command
-from app.domain.dogecoin import Network
-from app.domain.installation import NotCurrent
+from app.domain.installation import Installation, NotCurrent, unfit
 from app.domain.invoices import items as invoice_items
-from app.domain.invoices.invoice import Invoice, by_addresses, invoice_created
+from app.domain.invoices.invoice import Invoice, invoice_created, load
 from app.domain.invoices.items import Item
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.refusals import Invalid, Refusal
@@ -57,20 +55,12 @@ class InvoiceOrder:
             raise Invalid(reason=f"expire_minutes is from 1 to {MINUTES}.", field="expire_minutes")
 
 
-def creating(
-    network: Network, confirmations: int, token: Callable[[], str]
-) -> Command[InvoiceOrder, Invoice]:
-    """Issue invoices; `confirmations` is the installation's default, `token` makes an unguessable word."""
-    run = partial(create, network=network, confirmations=confirmations, token=token)
-    return Command("invoice", run, partial(by_addresses, network=network), lambda invoice: invoice.address)
-
-
 async def create(
-    db: Db, orders: Sequence[InvoiceOrder], network: Network, confirmations: int, token: Callable[[], str]
+    db: Db, orders: Sequence[InvoiceOrder], installation: Installation
 ) -> list[Invoice | Refusal]:
     """Issue each invoice on the next address of its account; NotCurrent while that may be in use already."""
-    if (unfit := await installation.unfit(db)) is not None:
-        return [NotCurrent(reason=unfit) for _ in orders]
+    if (reason := await unfit(db)) is not None:
+        return [NotCurrent(reason=reason) for _ in orders]
     locked = await accounts.lock(db, list({order.foreign_id for order in orders}))
     next_index = {name: row["next_index"] for name, row in locked.items()}
     now = await _now(db, orders)
@@ -92,9 +82,9 @@ async def create(
                 "purpose": "invoice",
             }
         )
-        address = dogecoin.to_address(network, script)
-        fixed = {"account_id": account["id"], "index": index, "address": address, "token": token()}
-        outcomes.append((account, fixed | _row(order, confirmations, now)))
+        address = dogecoin.to_address(installation.network, script)
+        key = {"account_id": account["id"], "index": index, "address": address}
+        outcomes.append((account, key | {"token": installation.token()} | _row(order, installation, now)))
     rows = [outcome[1] for outcome in outcomes if not isinstance(outcome, Refusal)]
     created = await _write(
         db, rows, given, [(locked[name]["id"], index) for name, index in next_index.items()]
@@ -102,6 +92,9 @@ async def create(
     made = [o if isinstance(o, Refusal) else _made(*o, created[o[1]["address"]]) for o in outcomes]
     await outbox.emit(db, [invoice_created(invoice) for invoice in made if isinstance(invoice, Invoice)])
     return made
+
+
+CREATE: Final = Command("invoice", create, load, lambda invoice: invoice.address)
 
 
 def _refusal(order: InvoiceOrder, account: Row | None) -> Refusal | None:
@@ -119,14 +112,14 @@ async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:
     return await db.scalar(sa.select(NOW)) if any(order.expire_minutes for order in orders) else None
 
 
-def _row(order: InvoiceOrder, confirmations: int, now: datetime | None) -> dict[str, object]:
+def _row(order: InvoiceOrder, installation: Installation, now: datetime | None) -> dict[str, object]:
     total = invoice_items.total(order.items)
-    asked = order.required_confirmations
+    depth = order.required_confirmations
     return {
         "items": invoice_items.shown(order.items),
         "total": total,
         "due": invoice_items.due(total, order.tolerance),
-        "required_confirmations": confirmations if asked is None or asked < 0 else asked,
+        "required_confirmations": installation.confirmations if depth is None or depth < 0 else depth,
         "reference": order.reference,
         "metadata": order.metadata,
         "expires": now + timedelta(minutes=order.expire_minutes) if now and order.expire_minutes else None,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Final
 
 from app.db import Db
 from app.domain import accounts, batch, ledger, payments, transfers
 from app.domain.batch import Step
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
+from app.domain.installation import Installation
 from app.domain.invoices import receipts
 from app.domain.invoices.invoice import NoSuchInvoice
 from app.domain.invoices.receipts import Sums
@@ -39,17 +40,12 @@ class PayFromOrder:
     foreign_id: str
 
 
-def settling(network: Network) -> Command[PayFromOrder, Transfer]:
-    """Settle invoices from accounts."""
-    return Command(
-        "payfrom", partial(settle, network=network), transfers.by_ids, lambda transfer: str(transfer.id)
-    )
-
-
-async def settle(db: Db, orders: Sequence[PayFromOrder], network: Network) -> list[Transfer | Refusal]:
+async def settle(
+    db: Db, orders: Sequence[PayFromOrder], installation: Installation
+) -> list[Transfer | Refusal]:
     """Pay what each invoice still lacks, one order after the other, as far as each account's money goes."""
     payers = await accounts.owners(db, [order.foreign_id for order in orders])
-    locked = await receipts.lock(db, network, [order.address for order in orders])
+    locked = await receipts.lock(db, installation.network, [order.address for order in orders])
     owners = [*payers.values(), *(invoice.owner for invoice in locked.values())]
     available = await ledger.lock_available(db, [owner.id for owner in owners])
     decided = batch.decide(
@@ -64,22 +60,21 @@ async def settle(db: Db, orders: Sequence[PayFromOrder], network: Network) -> li
     return batch.outcomes(decided, made)
 
 
-def settling_on_chain(network: Network) -> Command[PayFromOrder, Payment]:
-    """Settle invoices from accounts by transactions."""
-    return Command(
-        "payfrom",
-        partial(request, network=network),
-        payments.by_ids,
-        lambda payment: str(payment.id),
-        pays=True,
-    )
+PAY_FROM: Final = Command("payfrom", settle, plain(transfers.by_ids), lambda transfer: str(transfer.id))
 
 
-async def request(db: Db, orders: Sequence[PayFromOrder], network: Network) -> list[Payment | Refusal]:
+async def request(
+    db: Db, orders: Sequence[PayFromOrder], installation: Installation
+) -> list[Payment | Refusal]:
     """Ask for payments of what each invoice lacks just now; it counts as received once a block has it."""
-    locked = await receipts.lock(db, network, [order.address for order in orders])
-    decided = [_order(network, order, locked.get(order.address)) for order in orders]
+    locked = await receipts.lock(db, installation.network, [order.address for order in orders])
+    decided = [_order(installation.network, order, locked.get(order.address)) for order in orders]
     return batch.outcomes(decided, await requesting.request(db, batch.accepted(decided)))
+
+
+PAY_FROM_ON_CHAIN: Final = Command(
+    "payfrom", request, plain(payments.by_ids), lambda payment: str(payment.id), pays=True
+)
 
 
 def _order(network: Network, order: PayFromOrder, now: Sums | None) -> PayOrder | Refusal:

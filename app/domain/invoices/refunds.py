@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Final
 
 from app.db import Db
 from app.domain import accounts, batch, dogecoin, ledger, outbox, payments, transfers
 from app.domain.batch import Step
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
+from app.domain.installation import Installation
 from app.domain.invoices import receipts
 from app.domain.invoices.invoice import NoSuchInvoice
 from app.domain.invoices.receipts import Sums
@@ -58,28 +59,12 @@ class Refund:
         return self.amount or Koinu(left)
 
 
-def to_accounts(network: Network) -> Command[Refund, Transfer]:
-    """Give money back to accounts, in the ledger."""
-    return Command(
-        "refundtoacc", partial(refund_inside, network=network), transfers.by_ids, lambda one: str(one.id)
-    )
-
-
-def to_addresses(network: Network) -> Command[Refund, Payment]:
-    """Give money back to addresses, by payments."""
-    return Command(
-        "refundtoaddr",
-        partial(refund_on_chain, network=network),
-        payments.by_ids,
-        lambda one: str(one.id),
-        pays=True,
-    )
-
-
-async def refund_inside(db: Db, orders: Sequence[Refund], network: Network) -> list[Transfer | Refusal]:
+async def refund_inside(
+    db: Db, orders: Sequence[Refund], installation: Installation
+) -> list[Transfer | Refusal]:
     """Give back, one order after the other, as far as each invoice and its account's money goes."""
     payees = await accounts.owners(db, [order.to for order in orders])
-    locked = await receipts.lock(db, network, [order.invoice for order in orders])
+    locked = await receipts.lock(db, installation.network, [order.invoice for order in orders])
     sent_back = await receipts.sent_back(db, locked)
     owners = [*payees.values(), *(invoice.owner for invoice in locked.values())]
     available = await ledger.lock_available(db, [owner.id for owner in owners])
@@ -97,16 +82,26 @@ async def refund_inside(db: Db, orders: Sequence[Refund], network: Network) -> l
     return batch.outcomes(decided, made)
 
 
-async def refund_on_chain(db: Db, orders: Sequence[Refund], network: Network) -> list[Payment | Refusal]:
+REFUND_TO_ACCOUNT: Final = Command(
+    "refundtoacc", refund_inside, plain(transfers.by_ids), lambda transfer: str(transfer.id)
+)
+
+
+async def refund_on_chain(
+    db: Db, orders: Sequence[Refund], installation: Installation
+) -> list[Payment | Refusal]:
     """Ask for the payments under the invoices' locks; the invoice's account bears the fee.
 
     What a payment gives back counts while it is not failed or voided: nothing has to be taken back then.
     """
     if len({order.invoice for order in orders}) < len(orders):
         raise Twice
-    locked = await receipts.lock(db, network, [order.invoice for order in orders])
+    locked = await receipts.lock(db, installation.network, [order.invoice for order in orders])
     sent_back = await receipts.sent_back(db, locked)
-    decided = [_order(network, w, locked.get(w.invoice), sent_back.get(w.invoice, 0)) for w in orders]
+    decided = [
+        _order(installation.network, order, locked.get(order.invoice), sent_back.get(order.invoice, 0))
+        for order in orders
+    ]
     outcomes = batch.outcomes(decided, await requesting.request(db, batch.accepted(decided)))
     told = [
         _told(locked[order.invoice], sent_back[order.invoice] + outcome.amount, outcome.amount, order.to)
@@ -115,6 +110,11 @@ async def refund_on_chain(db: Db, orders: Sequence[Refund], network: Network) ->
     ]
     await outbox.emit(db, told)
     return outcomes
+
+
+REFUND_TO_ADDRESS: Final = Command(
+    "refundtoaddr", refund_on_chain, plain(payments.by_ids), lambda payment: str(payment.id), pays=True
+)
 
 
 def _decide(

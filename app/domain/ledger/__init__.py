@@ -2,6 +2,7 @@
 
 from app.domain.ledger.assets import (
     COLUMNS,
+    CREATE_ASSET,
     MAX_DECIMALS,
     MOST,
     Asset,
@@ -11,7 +12,6 @@ from app.domain.ledger.assets import (
     NewAsset,
     NoSuchAsset,
     create,
-    creating,
     fetch,
     joined,
     known,
@@ -60,6 +60,7 @@ from app.domain.ledger.system_accounts import LIMIT, SYSTEM, SystemBalance, ever
 __all__ = [
     "AFTER",
     "COLUMNS",
+    "CREATE_ASSET",
     "INSTANT",
     "KINDS",
     "LIMIT",
@@ -101,7 +102,6 @@ __all__ = [
     "before",
     "check_export",
     "create",
-    "creating",
     "decide",
     "decide_together",
     "every",

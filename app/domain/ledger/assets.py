@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app import money
 from app.db import Db, Row, bulk
 from app.db.tables import assets
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.ledger import journal
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
@@ -88,11 +88,6 @@ class NewAsset:
     decimals: int
 
 
-def creating() -> Command[NewAsset, Asset]:
-    """Make assets; the same one again is the one that is there."""
-    return Command("asset", create, known, lambda asset: asset.code)
-
-
 async def create(db: Db, wanted: Sequence[NewAsset]) -> list[Asset | Refusal]:
     """Make those that are missing; refuse those that are there otherwise, and what would be more than MOST."""
     existing = await known(db, [new.code for new in wanted])
@@ -150,6 +145,9 @@ async def known(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:
     wanted = sa.literal(sorted(set(codes)), bulk.TEXTS)
     rows = await bulk.fetch_all(db, sa.select(assets).where(assets.c.code == sa.any_(wanted)))
     return {row["code"]: Asset(**row) for row in rows}
+
+
+CREATE_ASSET: Final = Command("asset", plain(create), plain(known), lambda asset: asset.code)
 
 
 async def fetch(db: Db, code: str) -> Asset:

@@ -55,6 +55,7 @@ from app.domain.payments.payouts import PayoutPlan, is_due, next_at, pay_out, st
 from app.domain.payments.replacements import Plan, Replacement, check, note
 from app.domain.payments.repricing import largest_fee, paid_rows, priced, renamed
 from app.domain.payments.request import CONSOLIDATION, PAYEES, PAYOUT, Payee, PayOrder
+from app.domain.payments.requesting import REQUEST
 from app.domain.payments.sender_work import Work
 from app.domain.payments.signing_queue import (
     BATCH_SIZE,
@@ -85,6 +86,7 @@ from app.domain.payments.spendable_coins import (
 from app.domain.payments.subset_sum import Bounds, find
 from app.domain.payments.twin_rows import Twin, copy_inputs, insert, keep_change
 from app.domain.payments.voiding import (
+    VOID,
     AlreadyOver,
     BuiltUpon,
     InABlock,
@@ -114,12 +116,14 @@ __all__ = [
     "PAYEES",
     "PAYOUT",
     "PERCENT",
+    "REQUEST",
     "RESTORED",
     "RETURNED",
     "SKIPPED",
     "SKIPPED_NUMBERS",
     "SMALLEST",
     "USUAL_MAX_FEE",
+    "VOID",
     "AlreadyOver",
     "BelowDust",
     "Bounds",

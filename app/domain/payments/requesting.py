@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -10,7 +10,7 @@ from app.db import Db, bulk
 from app.db.tables import NOW, addresses, payment_outputs, payments
 from app.domain import accounts, batch, ledger, outbox
 from app.domain.batch import Step
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.ledger import Entry, InsufficientFunds, Posting
 from app.domain.owner import NoSuchAccount, Owner
 from app.domain.payments import payment_events
@@ -28,11 +28,6 @@ class Reservation(NamedTuple):
     reserved: int
 
 
-def requesting() -> Command[PayOrder, Payment]:
-    """Set money aside for payments; the sender does the rest."""
-    return Command("payment", request, by_ids, lambda payment: str(payment.id), pays=True)
-
-
 async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]:
     """Accept payments in order as far as each account's money goes; what is accepted lies in `outgoing` at once."""
     owners = await accounts.owners(db, [order.foreign_id for order in orders])
@@ -45,6 +40,9 @@ async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]
         lambda order, available: _decide(order, owners.get(order.foreign_id), available, change),
     )
     return batch.outcomes(decided, await _write(db, [step.effect for step in batch.accepted(decided)]))
+
+
+REQUEST: Final = Command("payment", plain(request), plain(by_ids), lambda payment: str(payment.id), pays=True)
 
 
 def _decide(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from app.db import Db
 from app.db.tables import chain_state, payments
 from app.domain import installation
-from app.domain.installation import Installation
+from app.domain.installation import InstallationState
 from app.domain.payments import broadcast, cancelling_transaction, renewals, replacements, signing_queue
 
 
@@ -15,7 +15,7 @@ class Work(NamedTuple):
     """Why nothing may be signed or sent (None: it may), which database this is, and what there is to do."""
 
     paused: str | None
-    database: Installation
+    database: InstallationState
     signs: bool
     sends: bool
 
@@ -40,4 +40,4 @@ _LOOK: Final = sa.select(
 async def look(db: Db) -> Work:
     """Return what there is to do just now; whoever does it asks again under the locks that it needs."""
     paused, signs, sends, *database = (await db.execute(_LOOK)).one()
-    return Work(paused, Installation(*database), signs, sends)
+    return Work(paused, InstallationState(*database), signs, sends)

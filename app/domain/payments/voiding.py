@@ -12,7 +12,7 @@ from app.db.tables import STATEMENT_NOW, transactions
 from app.db.tables import payments as payment_rows
 from app.domain import batch, outbox
 from app.domain.batch import Step
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.payments import broadcast, payment_events, payouts, versions
 from app.domain.payments.payment import NoSuchPayment, Payment, unsent, with_state
 from app.domain.payments.payment import by_ids as payments_by_ids
@@ -66,11 +66,6 @@ class Carrier(NamedTuple):
     shares: bool
 
 
-def voiding() -> Command[VoidOrder, Payment]:
-    """Void payments."""
-    return Command("void", void, payments_by_ids, lambda payment: str(payment.id), pays=True)
-
-
 async def void(db: Db, orders: Sequence[VoidOrder]) -> list[Payment | Refusal]:
     """Void, one order after the other: unsigned payments at once; of the others the sender signs a cancellation."""
     locked = await lock(db, [order.id for order in orders])
@@ -81,6 +76,9 @@ async def void(db: Db, orders: Sequence[VoidOrder]) -> list[Payment | Refusal]:
     voided = [payment for payment, _ in batch.accepted(decided)]
     await _write(db, voided)
     return batch.outcomes(decided, voided)
+
+
+VOID: Final = Command("void", plain(void), plain(payments_by_ids), lambda payment: str(payment.id), pays=True)
 
 
 async def lock(db: Db, ids: Sequence[int]) -> dict[int, Payment]:

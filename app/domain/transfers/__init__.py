@@ -1,7 +1,7 @@
 """Transfers: money between accounts in the ledger, single, in bulk or all at once, and credits of the operator's own assets."""
 
-from app.domain.transfers.account_opening import putting
-from app.domain.transfers.atomic import Trade
+from app.domain.transfers.account_opening import PUT_ACCOUNT
+from app.domain.transfers.atomic import MAKE_ATOMIC, Trade
 from app.domain.transfers.credit import Credit
 from app.domain.transfers.grouped import (
     Available,
@@ -17,6 +17,7 @@ from app.domain.transfers.json import shown, told
 from app.domain.transfers.listing import TransferCursor, TransferFilter, page
 from app.domain.transfers.making import (
     ISSUER,
+    MAKE,
     PAYEES,
     KeyMade,
     Lacking,
@@ -29,19 +30,23 @@ from app.domain.transfers.making import (
     open_and_make,
 )
 from app.domain.transfers.reversal import (
+    REVERSE,
     AboveTransfer,
     AlreadyReversed,
     NotReversible,
     PartOfSeveral,
     ReversalOrder,
     reverse,
-    reversing,
 )
 from app.domain.transfers.transfer import NoSuchTransfer, Share, Transfer, by_ids, fetch
 
 __all__ = [
     "ISSUER",
+    "MAKE",
+    "MAKE_ATOMIC",
     "PAYEES",
+    "PUT_ACCOUNT",
+    "REVERSE",
     "AboveTransfer",
     "AlreadyReversed",
     "Available",
@@ -74,9 +79,7 @@ __all__ = [
     "page",
     "post_movements",
     "post_moves",
-    "putting",
     "reverse",
-    "reversing",
     "shown",
     "told",
 ]

@@ -1,13 +1,13 @@
 """Opening accounts: they are opened, with credits from the treasury where that is asked for, or changed."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from typing import Final
 
 from app.db import Db
 from app.domain import accounts, batch, ledger
 from app.domain.accounts import Account, AccountOrder
-from app.domain.commands import Command
-from app.domain.dogecoin import Network
+from app.domain.commands import Command, plain
+from app.domain.installation import Installation
 from app.domain.ledger import Asset, BadAmount, NoSuchAsset
 from app.domain.refusals import Invalid, Refusal
 from app.domain.transfers import making
@@ -19,12 +19,7 @@ class NoDogecoin(Invalid):
     """Dogecoin comes from the chain: an account opens with credits only."""
 
 
-def putting(network: Network) -> Command[AccountOrder, Account]:
-    """Open the accounts that are missing and change the others."""
-    return Command("account", partial(put, network=network), accounts.load, accounts.name)
-
-
-async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
+async def put(db: Db, orders: Sequence[AccountOrder], installation: Installation) -> list[Account | Refusal]:
     """Put accounts as `accounts.put` does, and top those up that open with something, in the same transaction.
 
     What a wrong opening is asked for is not opened.
@@ -32,7 +27,7 @@ async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[
     codes = {code for order in orders for code in order.opening}
     assets = await ledger.known(db, codes) if codes else {}
     decided = [_refusal(order, assets) or order for order in orders]
-    outcomes = batch.outcomes(decided, await accounts.put(db, batch.accepted(decided), network))
+    outcomes = batch.outcomes(decided, await accounts.put(db, batch.accepted(decided), installation.network))
     opened = [
         (order, outcome)
         for order, outcome in zip(orders, outcomes, strict=True)
@@ -41,6 +36,9 @@ async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[
     if opened:
         await _top_up(db, [top_up for order, account in opened for top_up in _topups(order, account)])
     return outcomes
+
+
+PUT_ACCOUNT: Final = Command("account", put, plain(accounts.load), accounts.name)
 
 
 async def _top_up(db: Db, top_ups: Sequence[TransferOrder]) -> None:

@@ -1,10 +1,11 @@
 """Atomic transfers: they stand together, all of them or none; two of two assets are an exchange."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from app.db import Db
 from app.domain import batch, ledger
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.idempotency import KeyReused
 from app.domain.ledger import Failed, Posted
 from app.domain.refusals import Refusal
@@ -16,11 +17,6 @@ from app.domain.transfers.transfer import Transfer
 from app.domain.transfers.transfer import by_ids as transfers_by_ids
 
 Trade = tuple[Transfer, ...]
-
-
-def making() -> Command[Sequence[TransferOrder], Trade]:
-    """Make groups of transfers; a group is known by the ids of all of its transfers."""
-    return Command("trade", make, _by_ids, lambda trade: ",".join(str(transfer.id) for transfer in trade))
 
 
 async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade | Refusal]:
@@ -69,3 +65,11 @@ async def _by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Trade]:
     wanted = {trade_id: trade_id.split(",") for trade_id in ids}
     transfers = await transfers_by_ids(db, [number for numbers in wanted.values() for number in numbers])
     return {trade_id: tuple(transfers[number] for number in numbers) for trade_id, numbers in wanted.items()}
+
+
+def _id(trade: Trade) -> str:
+    """A group is known by the ids of all of its transfers."""
+    return ",".join(str(transfer.id) for transfer in trade)
+
+
+MAKE_ATOMIC: Final = Command("trade", plain(make), plain(_by_ids), _id)

@@ -1,7 +1,6 @@
 """Transfer orders: what callers want moved, judged and posted together, each with its own outcome."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -9,9 +8,9 @@ from app.db import Db, bulk
 from app.db.tables import TREASURY
 from app.domain import accounts, batch, ledger, outbox
 from app.domain.accounts import AccountOrder
-from app.domain.commands import Command
-from app.domain.dogecoin import Network
+from app.domain.commands import Command, plain
 from app.domain.idempotency import KeyReused
+from app.domain.installation import Installation
 from app.domain.ledger import (
     MAX_BALANCE,
     Asset,
@@ -127,14 +126,8 @@ class Parties(NamedTuple):
     assets: Mapping[str, Asset]
 
 
-def making(network: Network) -> Command[TransferOrder, Transfer]:
-    """Carry transfers and credits out."""
-    run = partial(open_and_make, network=network)
-    return Command("transfer", run, transfers_by_keys, lambda transfer: transfer.key, _entry_key)
-
-
 async def open_and_make(
-    db: Db, orders: Sequence[TransferOrder], network: Network
+    db: Db, orders: Sequence[TransferOrder], installation: Installation
 ) -> list[Transfer | Refusal]:
     """Carry the orders out after opening what they name that is to be opened; where all those are refused, nothing is."""
     names = {order.opening for order in orders if order.opening}
@@ -142,7 +135,7 @@ async def open_and_make(
     if not missing:
         return await make(db, orders)
     async with db.begin_nested() as trial:
-        outcomes = await _opening(db, orders, sorted(missing), network)
+        outcomes = await _opening(db, orders, sorted(missing), installation)
         pairs = list(zip(orders, outcomes, strict=True))
         if any(order.opening in missing and isinstance(outcome, Transfer) for order, outcome in pairs):
             return outcomes
@@ -155,10 +148,10 @@ async def open_and_make(
 
 
 async def _opening(
-    db: Db, orders: Sequence[TransferOrder], missing: Sequence[str], network: Network
+    db: Db, orders: Sequence[TransferOrder], missing: Sequence[str], installation: Installation
 ) -> list[Transfer | Refusal]:
     """Carry out what names no account that cannot be opened."""
-    opened = await accounts.put(db, [AccountOrder(name, {}) for name in missing], network)
+    opened = await accounts.put(db, [AccountOrder(name, {}) for name in missing], installation.network)
     refused = {
         name: outcome for name, outcome in zip(missing, opened, strict=True) if isinstance(outcome, Refusal)
     }
@@ -256,6 +249,11 @@ def _plan(order: TransferOrder, parties: Parties) -> TransferPlan:
 
 def _entry_key(order: TransferOrder) -> str:
     return f"transfer:{order.key}"
+
+
+MAKE: Final = Command(
+    "transfer", open_and_make, plain(transfers_by_keys), lambda transfer: transfer.key, _entry_key
+)
 
 
 def _once_each(payees: Sequence[Payee]) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app.db import Db, bulk
 from app.db.tables import TREASURY, accounts, postings
 from app.domain import batch, ledger
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.ledger import Asset, Bucket, Entry, Given, Known, Outcome, Posting
 from app.domain.owner import AccountClosed, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
@@ -57,11 +57,6 @@ class ReversalOrder(NamedTuple):
     amount: Given | None = None
 
 
-def reversing() -> Command[ReversalOrder, Transfer]:
-    """Reverse transfers."""
-    return Command("reversal", reverse, transfers_by_ids, lambda transfer: str(transfer.id))
-
-
 async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
     """Reverse, one order after the other; the entry's key sees to it that each transfer goes back once."""
     transfers_by_id = {
@@ -79,6 +74,11 @@ async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Re
     verdicts = [_verdict(plan, outcome, parties) for plan, outcome in zip(accepted, decided, strict=True)]
     reversals = await making.post_orders(db, parties, batch.accepted(verdicts), pending)
     return batch.outcomes(plans, batch.outcomes(verdicts, reversals))
+
+
+REVERSE: Final = Command(
+    "reversal", plain(reverse), plain(transfers_by_ids), lambda transfer: str(transfer.id)
+)
 
 
 class _Part(NamedTuple):

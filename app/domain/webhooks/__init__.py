@@ -1,8 +1,12 @@
 """Webhook endpoints and what is delivered to them."""
 
 from app.domain.webhooks.changes import (
+    CHANGE,
+    CREATE,
+    DELETE,
+    ROTATE,
+    TEST,
     Change,
-    EndpointCommands,
     NewEndpoint,
     Rotation,
     change,
@@ -13,7 +17,8 @@ from app.domain.webhooks.changes import (
 from app.domain.webhooks.deliveries import Delivery, Key, Outcome, record
 from app.domain.webhooks.delivery_claims import Load, claim
 from app.domain.webhooks.delivery_listing import (
-    DeliveryCommands,
+    REDELIVER,
+    REPLAY,
     DeliveryRecord,
     Range,
     Replay,
@@ -51,21 +56,26 @@ from app.domain.webhooks.secrets import (
 
 __all__ = [
     "ASYMMETRIC",
+    "CHANGE",
+    "CREATE",
     "CURSOR",
+    "DELETE",
     "EVENTS_SLICE",
     "MOST_CHARACTERS",
     "OF_ACCOUNT",
     "PATIENCE",
+    "REDELIVER",
+    "REPLAY",
+    "ROTATE",
     "SEED_BYTES",
     "SYMMETRIC",
+    "TEST",
     "BadSecret",
     "Callback",
     "Change",
     "Delivery",
-    "DeliveryCommands",
     "DeliveryRecord",
     "Endpoint",
-    "EndpointCommands",
     "Key",
     "Load",
     "NewEndpoint",

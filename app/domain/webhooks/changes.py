@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from app.db import Db, bulk
 from app.db.tables import webhook_endpoints
 from app.domain import accounts, idempotency, outbox
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
+from app.domain.installation import Installation
 from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Conflict, Refusal
 from app.domain.webhooks import endpoints, fan_out, health
@@ -170,39 +171,23 @@ async def _room(db: Db, foreign_id: str | None) -> Refusal | None:
 
 
 def one_by_one(
-    kind: str,
-    act: Callable[[Db, Order], Awaitable[Resource | Refusal]],
-    load: Callable[[Db, Sequence[str]], Awaitable[Mapping[str, Resource]]],
-    name: Callable[[Resource], str],
-) -> Command[Order, Resource]:
-    """Make a command of what is asked for so rarely that each request may have statements of its own."""
+    rule: Callable[[Db, Order], Awaitable[Resource | Refusal]],
+) -> Callable[[Db, Sequence[Order], Installation], Awaitable[Sequence[Resource | Refusal]]]:
+    """Make a command's `run` of what is asked for so rarely that each request may have statements of its own."""
 
-    async def run(db: Db, orders: Sequence[Order]) -> list[Resource | Refusal]:
-        return [await act(db, order) for order in orders]
+    async def run(db: Db, orders: Sequence[Order], _: Installation) -> list[Resource | Refusal]:
+        return [await rule(db, order) for order in orders]
 
-    return Command(kind, run, load, name)
+    return run
 
 
-def _named(endpoint: Endpoint) -> str:
+def _id(endpoint: Endpoint) -> str:
     return str(endpoint.id)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EndpointCommands:
-    """The commands of endpoints; made once a program, since a command's requests wait by its identity."""
-
-    create: Command[NewEndpoint, Endpoint] = field(
-        default_factory=lambda: one_by_one("webhook", create, endpoints.by_ids, _named)
-    )
-    change: Command[Change, Endpoint] = field(
-        default_factory=lambda: one_by_one("webhook-change", change, endpoints.by_ids, _named)
-    )
-    rotate: Command[Rotation, Endpoint] = field(
-        default_factory=lambda: one_by_one("webhook-rotation", rotate, endpoints.by_ids, _named)
-    )
-    test: Command[int, Endpoint] = field(
-        default_factory=lambda: one_by_one("webhook-test", test, endpoints.by_ids, _named)
-    )
-    delete: Command[int, Endpoint] = field(
-        default_factory=lambda: one_by_one("webhook-end", delete, endpoints.by_ids, _named)
-    )
+_LOAD: Final = plain(endpoints.by_ids)
+CREATE: Final = Command("webhook", one_by_one(create), _LOAD, _id)
+CHANGE: Final = Command("webhook-change", one_by_one(change), _LOAD, _id)
+ROTATE: Final = Command("webhook-rotation", one_by_one(rotate), _LOAD, _id)
+TEST: Final = Command("webhook-test", one_by_one(test), _LOAD, _id)
+DELETE: Final = Command("webhook-end", one_by_one(delete), _LOAD, _id)

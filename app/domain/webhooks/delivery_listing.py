@@ -1,7 +1,7 @@
 """Deliveries as they are looked at, and sent again: one, or a range of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +11,7 @@ from app.db import Db, Row, bulk
 from app.db.tables import deliveries, webhook_backlogs
 from app.db.tables import events as event_rows
 from app.domain import outbox, pages
-from app.domain.commands import Command
+from app.domain.commands import Command, plain
 from app.domain.outbox import BeyondTheEnd
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
@@ -207,17 +207,12 @@ def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
     return deliveries.c.endpoint_id == key.endpoint_id, deliveries.c.position == key.position
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DeliveryCommands:
-    """The commands of deliveries; made once a program."""
-
-    redeliver: Command[Key, DeliveryRecord] = field(
-        default_factory=lambda: one_by_one(
-            "redelivery", redeliver, _by_names, lambda record: _named(record.key)
-        )
-    )
-    replay: Command[Range, Replay] = field(
-        default_factory=lambda: one_by_one(
-            "webhook-replay", replay, _replays, lambda made: f"{made.endpoint_id} {made.after} {made.until}"
-        )
-    )
+REDELIVER: Final = Command(
+    "redelivery", one_by_one(redeliver), plain(_by_names), lambda delivery: _named(delivery.key)
+)
+REPLAY: Final = Command(
+    "webhook-replay",
+    one_by_one(replay),
+    plain(_replays),
+    lambda replay: f"{replay.endpoint_id} {replay.after} {replay.until}",
+)

@@ -29,6 +29,7 @@ from app.db.bulk import insert
 from app.db.engine import open_engine
 from app.db.tables import ready_keys
 from app.domain import dogecoin, refusals
+from app.domain.installation import Installation
 from app.domain.pages import PageRequest
 from app.group_commit import GroupCommit
 
@@ -184,33 +185,33 @@ async def ready(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-def program_on(engine: AsyncEngine) -> context.Program:
+def context_on(engine: AsyncEngine) -> context.AppContext:
     tokens = itertools.count(1)
-    terms = context.Terms(confirmations=6, token=lambda: f"token-{next(tokens)}")
-    return context.of(dogecoin.REGTEST, engine, GroupCommit(engine, lambda _: None), terms)
+    installation = Installation(dogecoin.REGTEST, 6, lambda: f"token-{next(tokens)}")
+    return context.of(engine, GroupCommit(engine, installation, lambda _: None))
 
 
 @pytest.fixture
-async def kennel(ready: AsyncEngine) -> context.Program:
-    return program_on(ready)
+async def kennel(ready: AsyncEngine) -> context.AppContext:
+    return context_on(ready)
 
 
 @pytest.fixture
 async def homeless(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """An admin API whose database is nowhere."""
     engine = open_engine(f"postgresql+asyncpg://kennel@/kennel?host={tmp_path}")
-    async with client_of(application.admin(program_on(engine), lambda: "id")) as opened:
+    async with client_of(application.admin(context_on(engine), lambda: "id")) as opened:
         yield opened
     await engine.dispose()
 
 
 @pytest.fixture
-async def admin(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
+async def admin(kennel: context.AppContext) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(application.admin(kennel, lambda: "id")) as opened:
         yield opened
 
 
 @pytest.fixture
-async def payer(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
+async def payer(kennel: context.AppContext) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(application.public(kennel, lambda: "id")) as opened:
         yield opened

@@ -71,7 +71,7 @@ async def browsing(home: Path, url: str, *options: str) -> AsyncIterator[asyncio
 
 
 async def test_a_name_that_was_made_to_lead_here_reads_nothing(
-    kennel: context.Program, tmp_path: Path
+    kennel: context.AppContext, tmp_path: Path
 ) -> None:
     async with (
         serving(application.admin(kennel, lambda: "id"), "127.0.0.1", 0) as admin,
@@ -88,7 +88,7 @@ async def test_a_name_that_was_made_to_lead_here_reads_nothing(
 
 
 async def test_a_page_of_another_site_cannot_change_anything_and_shows_a_payers_image(
-    kennel: context.Program, tmp_path: Path
+    kennel: context.AppContext, tmp_path: Path
 ) -> None:
     site = Site()
     admin_app, public_app = application.admin(kennel, lambda: "id"), application.public(kennel, lambda: "id")

@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -8,11 +9,10 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api import application, context
+from app.api import application
 from app.domain import dogecoin
-from app.group_commit import GroupCommit
 from tests.scenario import Chain, doge
-from tests.unit.api.conftest import client_of
+from tests.unit.api.conftest import client_of, context_on
 
 CUSTOMER = dogecoin.to_address(dogecoin.REGTEST, dogecoin.p2pkh(bytes(20))) or ""
 KEYS = count()
@@ -21,8 +21,7 @@ KEYS = count()
 @pytest.fixture
 async def shop(ready: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
     """An admin API that waits for no sender, with an empty shop and a payer who has 100 DOGE."""
-    terms = context.Terms(confirmations=6, token=lambda: "token", pay_wait_seconds=0)
-    kennel = context.of(dogecoin.REGTEST, ready, GroupCommit(ready, lambda _: None), terms)
+    kennel = replace(context_on(ready), pay_wait_seconds=0)
     async with client_of(application.admin(kennel, lambda: "id")) as opened:
         payer = (await asked(opened, "/account/payer")).json()
         await asked(opened, "/account/shop")

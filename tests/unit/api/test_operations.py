@@ -16,7 +16,7 @@ from app.domain.ledger import Bucket, Entry, Posting
 from app.money import COIN
 from app.runtime.loop import LoopHealth
 from app.runtime.shared_runs import SharedRun
-from tests.unit.api.conftest import client_of, program_on
+from tests.unit.api.conftest import client_of, context_on
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def test_a_rescan_may_carry_a_key(admin: httpx.AsyncClient, tip: AsyncEngi
 
 
 async def test_a_loop_that_has_stopped_makes_the_program_not_ready_and_says_why(
-    admin: httpx.AsyncClient, kennel: context.Program
+    admin: httpx.AsyncClient, kennel: context.AppContext
 ) -> None:
     kennel.health.loops["follow"] = LoopHealth("running")
     assert (await admin.get("/ready")).status_code == 200
@@ -202,7 +202,7 @@ class Counted(SharedRun[AuditReport]):
 
 async def test_audits_that_many_ask_for_at_once_are_shared(tip: AsyncEngine) -> None:
     counted = Counted()
-    kennel = replace(program_on(tip), audits=counted)
+    kennel = replace(context_on(tip), audits=counted)
     async with client_of(application.admin(kennel, lambda: "id")) as admin:
         answers = await asyncio.gather(*(admin.get("/audit") for _ in range(20)))
 

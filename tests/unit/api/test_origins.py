@@ -16,7 +16,7 @@ ELSEWHERE = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site", **
 
 
 @pytest.fixture
-async def named(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
+async def named(kennel: context.AppContext) -> AsyncIterator[httpx.AsyncClient]:
     names = origins.names_of("pay.example", "kennel")
     async with client_of(application.admin(kennel, lambda: "id", names=names)) as opened:
         yield opened
@@ -120,7 +120,7 @@ async def test_our_names_and_addresses_are_answered(named: httpx.AsyncClient, ho
     assert (await named.get("/health", headers={"Host": host})).status_code == 200
 
 
-async def test_a_star_answers_to_every_name(kennel: context.Program) -> None:
+async def test_a_star_answers_to_every_name(kennel: context.AppContext) -> None:
     async with client_of(application.public(kennel, lambda: "id", frozenset({origins.ANY}))) as anybody:
         assert (await anybody.get("/health", headers={"Host": "what.ever"})).status_code == 200
 

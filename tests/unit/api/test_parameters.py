@@ -118,7 +118,7 @@ def defaults(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 async def test_both_listeners_describe_every_status_and_the_bounds_of_parameters(
-    kennel: context.Program, payer: httpx.AsyncClient
+    kennel: context.AppContext, payer: httpx.AsyncClient
 ) -> None:
     async with client_of(application.admin(kennel, lambda: "id", token="such-token-of-16")) as locked:
         headers = {"Authorization": "Bearer such-token-of-16"}

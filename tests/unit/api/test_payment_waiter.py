@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,7 +14,6 @@ from sqlalchemy.pool import NullPool
 
 from app.api import application, context, payment_waiter
 from app.db.tables import payments as payment_rows
-from app.domain import dogecoin
 from app.domain.commands import Command
 from app.domain.payments import Payment
 from app.group_commit import GroupCommit
@@ -70,9 +70,8 @@ async def served(
     def committed(command: Command[Any, Any]) -> None:
         tasks.extend([asyncio.ensure_future(paid())] if command.pays else [])
 
-    commits = GroupCommit(engine, committed)
-    terms = context.Terms(confirmations=6, token=lambda: "token", pay_wait_seconds=1)
-    kennel = context.of(dogecoin.REGTEST, engine, commits, terms)
+    commits = GroupCommit(engine, scenario.INSTALLATION, committed)
+    kennel = replace(context.of(engine, commits), pay_wait_seconds=1)
     loop = Loop("waiters", kennel.waiter.step, WakeUp(), 0.01, DATABASE_TROUBLE)
     async with client_of(application.admin(kennel, lambda: "id")) as client:
         running = asyncio.create_task(loop.run(ProcessHealth()))

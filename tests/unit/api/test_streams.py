@@ -20,7 +20,7 @@ Heard = tuple[int, str]
 
 
 @pytest.fixture
-async def client(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
+async def client(kennel: context.AppContext) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         serving(application.admin(kennel, lambda: "id"), "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as opened,
@@ -29,7 +29,7 @@ async def client(kennel: context.Program) -> AsyncIterator[httpx.AsyncClient]:
         kennel.event_signal.end()
 
 
-async def happen(engine: AsyncEngine, kennel: context.Program, *types: str, account: int = 1) -> None:
+async def happen(engine: AsyncEngine, kennel: context.AppContext, *types: str, account: int = 1) -> None:
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(account, "", one, '{"a":"b\\n"}') for one in types])
         await outbox.sequence(db)
@@ -65,7 +65,7 @@ async def heard(events: AsyncIterator[Heard], count: int) -> list[Heard]:
 
 
 async def test_a_stream_begins_with_what_happens_next(
-    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine
+    client: httpx.AsyncClient, kennel: context.AppContext, engine: AsyncEngine
 ) -> None:
     await happen(engine, kennel, "INV_CREATED")
 
@@ -78,7 +78,7 @@ async def test_a_stream_begins_with_what_happens_next(
 
 @pytest.mark.parametrize("how", ["header", "cursor", "both"])
 async def test_a_listener_that_comes_again_goes_on_where_it_was(
-    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine, how: str
+    client: httpx.AsyncClient, kennel: context.AppContext, engine: AsyncEngine, how: str
 ) -> None:
     await happen(engine, kennel, *["INV_CREATED"] * 150)
     query = {"header": "", "cursor": "?cursor=20", "both": "?cursor=5"}[how]
@@ -88,7 +88,7 @@ async def test_a_listener_that_comes_again_goes_on_where_it_was(
 
 
 async def test_a_stream_is_filtered_by_type_and_account(
-    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine
+    client: httpx.AsyncClient, kennel: context.AppContext, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as db:
         await db.execute(sa.insert(accounts).values(id=2, foreign_id="cafe", xpub="", address=""))
@@ -100,7 +100,7 @@ async def test_a_stream_is_filtered_by_type_and_account(
 
 
 async def test_what_sounds_while_nothing_happens_keeps_the_connection(
-    client: httpx.AsyncClient, kennel: context.Program
+    client: httpx.AsyncClient, kennel: context.AppContext
 ) -> None:
     kennel.event_signal.beat_seconds = 0.01
 
@@ -116,7 +116,7 @@ async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
         yield await anext(lines)
 
 
-async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: context.Program) -> None:
+async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: context.AppContext) -> None:
     async with listening(client) as events:
         kennel.event_signal.end()
 
@@ -124,7 +124,7 @@ async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: c
 
 
 async def test_too_many_streams_are_turned_away_until_one_is_closed(
-    client: httpx.AsyncClient, kennel: context.Program
+    client: httpx.AsyncClient, kennel: context.AppContext
 ) -> None:
     with ExitStack() as stack:
         for _ in range(streams.LISTENERS):
@@ -145,7 +145,7 @@ async def test_who_wants_only_the_head_of_a_stream_gets_it_and_opens_none(client
 
 
 async def test_streams_that_catch_up_together_use_few_connections(
-    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine
+    client: httpx.AsyncClient, kennel: context.AppContext, engine: AsyncEngine
 ) -> None:
     await happen(engine, kennel, *["INV_CREATED"] * 250)
     out = most = 0
@@ -172,7 +172,10 @@ async def test_streams_that_catch_up_together_use_few_connections(
 
 
 async def test_a_stream_that_the_database_breaks_ends_with_one_line_in_the_log(
-    client: httpx.AsyncClient, kennel: context.Program, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
+    client: httpx.AsyncClient,
+    kennel: context.AppContext,
+    engine: AsyncEngine,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     await happen(engine, kennel, "INV_CREATED")
 
@@ -225,7 +228,7 @@ async def test_a_wrong_place_or_filter_is_refused_by_name(
 
 
 async def test_nobody_asks_where_the_events_end_while_nobody_listens(
-    kennel: context.Program, engine: AsyncEngine
+    kennel: context.AppContext, engine: AsyncEngine
 ) -> None:
     await happen(engine, kennel, "INV_CREATED")
 

@@ -13,10 +13,10 @@ from app.api import application
 from app.api.transfer_models import ShareView, TransferPage, TransferView
 from app.db.tables import ready_keys
 from app.domain import transfers
-from app.domain.dogecoin import REGTEST
 from app.domain.transfers import Credit, Lacking, Transfer
+from tests import scenario
 from tests.scenario import Chain, doge
-from tests.unit.api.conftest import client_of, program_on
+from tests.unit.api.conftest import client_of, context_on
 from tests.unit.domain import bank
 
 KEYS = count()
@@ -27,7 +27,7 @@ GIFT = {"from": "alice", "to": "bob", "asset": "gold", "amount": "0.5"}
 async def shop(engine: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
     """An admin API of a bank in which alice and bob have a coin each."""
     await bank.opened(engine, "alice", "bob", "carol")
-    async with client_of(application.admin(program_on(engine), lambda: "id")) as opened:
+    async with client_of(application.admin(context_on(engine), lambda: "id")) as opened:
         yield opened
 
 
@@ -343,7 +343,7 @@ async def test_doge_that_is_spent_in_vain_opens_no_account_and_disturbs_nobody(
         crediting = [Credit(name, kind, asset, "1").order(name, "platform") for name, kind, asset in (
             ("alice", "SPEND", "DOGE"), ("bob", "SPEND", "gold"), ("carol", "TOPUP", "gold"),
         )]  # fmt: skip
-        lacking, *made = await transfers.open_and_make(db, crediting, REGTEST)
+        lacking, *made = await transfers.open_and_make(db, crediting, scenario.INSTALLATION)
 
     assert [one.json()["error"]["code"] for one in (refused, unknown)] == ["insufficient-funds", "not-found"]
     assert isinstance(lacking, Lacking)

@@ -1,7 +1,6 @@
 """Voiding and looking into transactions over HTTP, with a real node to be asked."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import run
 from app.api import application, context
 from app.chain.node import Node
-from app.domain.dogecoin import REGTEST
-from app.group_commit import GroupCommit
 from devnet import signatures
-from tests import chain_harness
+from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
 from tests.scenario import doge
 from tests.unit.api.conftest import client_of
@@ -31,12 +28,9 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 
 
 def api_on(harness: ChainHarness, node: Node) -> httpx.AsyncClient:
-    tokens = itertools.count(1)
-    terms = context.Terms(
-        confirmations=2, token=lambda: f"token-{next(tokens)}", pay_wait_seconds=0, asking=run.of(node)
-    )
-    given = context.of(REGTEST, harness.engine, GroupCommit(harness.engine, lambda _: None), terms)
-    return client_of(application.admin(given, lambda: "id"))
+    api = context.of(harness.engine, scenario.commits(harness.engine))
+    api = replace(api, pay_wait_seconds=0, node_queries=run.node_queries_of(node))
+    return client_of(application.admin(api, lambda: "id"))
 
 
 @pytest.fixture

@@ -624,7 +624,7 @@ async def test_every_coin_is_found_at_the_node_while_its_tip_is_ours(
     await settle(follower)
 
     async def found() -> audit.Finding:
-        report = await audit.run(net.engine, run.coins_of(net.node))
+        report = await audit.run(net.engine, run.coin_query_of(net.node))
         return next(finding for finding in report.findings if finding.name == "coins are at the node")
 
     assert (await found()) == audit.Finding("coins are at the node", 3, "")

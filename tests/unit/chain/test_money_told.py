@@ -8,11 +8,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import invoices, payments
-from app.domain.dogecoin import REGTEST
 from app.domain.invoices import Refund
 from app.domain.payments import Payment
 from app.money import parse, show
-from tests import chain_harness
+from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
 from tests.scenario import accepted, doge, said
 
@@ -96,7 +95,7 @@ async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(harnes
     [invoice] = await harness.fund("shop", 20)
     to = await harness.stranger()
     async with harness.engine.begin() as db:
-        [asked] = await invoices.refund_on_chain(db, [Refund(invoice, to, doge(5))], REGTEST)
+        [asked] = await invoices.refund_on_chain(db, [Refund(invoice, to, doge(5))], scenario.INSTALLATION)
     payment = accepted(asked)
 
     await void(harness, payment)

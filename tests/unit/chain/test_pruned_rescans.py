@@ -1,6 +1,7 @@
 """Reading the chain again from blocks that the node has deleted: refused, and what was asked for before is replaced."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,12 +13,10 @@ from app import run
 from app.api import application, context
 from app.chain.node import Node
 from app.db.tables import chain_state
-from app.domain.dogecoin import REGTEST
-from app.group_commit import GroupCommit
 from devnet import devnet
 from devnet.pruning import Margins
 from devnet.terms import Terms
-from tests import chain_harness
+from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
 
 KEPT_FROM = 51
@@ -40,9 +39,9 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 
 async def asked(harness: ChainHarness, height: int, node: Node | None = None) -> httpx.Response:
     """Ask for a rescan over HTTP."""
-    terms = context.Terms(confirmations=1, token=str, asking=run.of(node or harness.node))
-    given = context.of(REGTEST, harness.engine, GroupCommit(harness.engine, lambda _: None), terms)
-    transport = httpx.ASGITransport(application.admin(given, lambda: "id"))
+    api = context.of(harness.engine, scenario.commits(harness.engine))
+    api = replace(api, node_queries=run.node_queries_of(node or harness.node))
+    transport = httpx.ASGITransport(application.admin(api, lambda: "id"))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as admin:
         return await admin.post(f"/admin/setsyncheight/{height}")
 

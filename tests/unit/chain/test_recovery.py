@@ -131,9 +131,7 @@ async def issue(engine: AsyncEngine, numbers: Mapping[str, int]) -> dict[str, li
     for start in range(0, len(orders), 5_000):
         async with engine.begin() as connection:
             part = orders[start : start + 5_000]
-            made = await invoices.create(
-                connection, part, REGTEST, scenario.RULES.confirmations, scenario.token
-            )
+            made = await invoices.create(connection, part, scenario.INSTALLATION)
         for order, invoice in zip(part, made, strict=True):
             found[order.foreign_id].append(scenario.accepted(invoice).address)
     return found

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.engine import open_engine
 from app.domain import invoices
-from app.domain.dogecoin import REGTEST
 from tests import scenario
 from tests.conftest import cloned
 from tests.scenario import Chain, doge
@@ -42,7 +41,9 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
             chain = await Chain(engine).start()
             shops = [await invoice(engine, n) for n in range(4)]
             async with engine.begin() as connection:
-                await invoices.cancel(connection, [invoices.CancelOrder("shop1", shops[3])], REGTEST)
+                await invoices.cancel(
+                    connection, [invoices.CancelOrder("shop1", shops[3])], scenario.INSTALLATION
+                )
             await scenario.told(engine)
             given = []
             for paid, spends in plan.blocks:

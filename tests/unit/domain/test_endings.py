@@ -46,7 +46,7 @@ async def expire(engine: AsyncEngine, *, still: bool = True) -> int:
 
 async def cancel(engine: AsyncEngine, *orders: CancelOrder) -> list[Invoice | Refusal]:
     async with engine.begin() as db:
-        return await invoices.cancel(db, orders, REGTEST)
+        return await invoices.cancel(db, orders, scenario.INSTALLATION)
 
 
 async def listed(engine: AsyncEngine, wanted: InvoiceFilter) -> list[int]:

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.engine import open_engine
 from app.db.tables import balances, entries, idempotency, outbox, postings
 from app.domain.commands import Result, Submitted
-from app.domain.dogecoin import REGTEST
 from app.domain.idempotency import Claim
 from app.domain.refusals import Refusal
-from app.domain.transfers import Credit, Payee, Transfer, TransferOrder, making
+from app.domain.transfers import MAKE, Credit, Payee, Transfer, TransferOrder
 from app.group_commit import GroupCommit
+from tests import scenario
 from tests.conftest import cloned
 from tests.unit.domain.bank import GOLD, all_gold, opened, order
 
@@ -52,7 +52,7 @@ def shown(outcome: Outcome) -> Any:
     if isinstance(outcome, Refusal):
         return type(outcome), str(outcome), outcome.field
     assert isinstance(outcome, Result), outcome
-    one = outcome.thing
+    one = outcome.resource
     return outcome.replayed, one.kind, one.givers, one.takers, one.amount, one.asset
 
 
@@ -72,7 +72,7 @@ async def left(engine: AsyncEngine) -> list[Any]:
 
 async def played(engine: AsyncEngine, batches: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
     """Ask each batch at once, of a group commit of its own; then say what came of it all."""
-    commits, command = GroupCommit(engine, lambda _: None), making.making(REGTEST)
+    commits, command = scenario.commits(engine), MAKE
     found: list[Any] = []
     for batch in batches:
         found += map(shown, await commits.submit_all(command, batch))
@@ -113,7 +113,7 @@ def test_many_transfers_at_once_come_to_what_one_by_one_comes_to(
 async def two(database: str) -> AsyncIterator[tuple[GroupCommit, GroupCommit]]:
     """Two programs on one database."""
     engines = [open_engine(database), open_engine(database)]
-    one, other = (GroupCommit(engine, lambda _: None) for engine in engines)
+    one, other = (scenario.commits(engine) for engine in engines)
     yield one, other
     for engine in engines:
         await engine.dispose()
@@ -126,7 +126,7 @@ async def test_two_programs_never_spend_the_same_money(
     """Half of the requests are sent to both programs."""
     names = [f"u{n}" for n in range(8)]
     await opened(engine, *names, gold=20)
-    command = making.making(REGTEST)
+    command = MAKE
     before = await all_gold(engine)
     pairs = [(0, n % 7 + 1) if hot else (n % 8, (n + 1) % 8) for n in range(240)]
     wanted = [asked(order(names[a], names[b], "0.03"), f"k{n}") for n, (a, b) in enumerate(pairs)]
@@ -146,7 +146,7 @@ async def test_two_programs_never_spend_the_same_money(
 
     singles = [one for one in outcomes if not isinstance(one, list)]
     assert all(isinstance(one, Result | Refusal) for one in singles)
-    made = {one.thing.id for one in singles if isinstance(one, Result)}
+    made = {one.resource.id for one in singles if isinstance(one, Result)}
     assert await all_gold(engine) == before
     async with engine.connect() as db:
         done = await db.scalar(

@@ -1,13 +1,15 @@
 """What a process can do without what it lacks."""
 
 from contextlib import AsyncExitStack
-from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api import context
+from app import domain
 from app.chain.node import Node
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
@@ -15,7 +17,6 @@ from app.chain.sent_marker import SENT_FILE
 from app.config import sources
 from app.domain import dogecoin, installation
 from app.domain.commands import Command
-from app.group_commit import GroupCommit
 from app.runtime.loop import LoopHealth, ProcessHealth, WakeUp
 from app.workers import roles
 from app.workers.roles import Shared
@@ -100,21 +101,33 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
         assert "another history" in (await installation.unfit(db) or "")
 
 
+def commands() -> dict[str, Command[Any, Any]]:
+    """Every command of the domain, by its package and name."""
+    packages = [import_module(found.name) for found in iter_modules(domain.__path__, "app.domain.")]
+    return {
+        f"{package.__name__.removeprefix('app.domain.')}.{name}": value
+        for package in packages
+        for name, value in vars(package).items()
+        if isinstance(value, Command)
+    }
+
+
 async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(
     engine: AsyncEngine, tmp_path: Path
 ) -> None:
     read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     async with Node(read.node_url or "") as node:
         shared = Shared(read, engine, node, "one")
-        terms = context.Terms(confirmations=6, token=str)
-        given = context.of(dogecoin.MAIN, engine, GroupCommit(engine, shared.performed), terms)
-        by_name = {field.name: getattr(given, field.name) for field in fields(given)}
         woken = {}
-        for name, command in by_name.items():
-            if isinstance(command, Command):
-                shared.performed(command)
-                woken[name] = (is_rung(shared.relay), is_rung(shared.send))
+        for name, command in commands().items():
+            shared.performed(command)
+            woken[name] = (is_rung(shared.relay), is_rung(shared.send))
 
     paying = {name for name, (_, send) in woken.items() if send}
     assert all(relay for relay, _ in woken.values())
-    assert paying == {"request_payment", "settle_on_chain", "refund_to_address", "void_payment"}
+    assert paying == {
+        "payments.REQUEST",
+        "payments.VOID",
+        "invoices.PAY_FROM_ON_CHAIN",
+        "invoices.REFUND_TO_ADDRESS",
+    }

@@ -19,7 +19,7 @@ from tests.scenario import Chain, accepted, balance, doge
 
 async def give(engine: AsyncEngine, *orders: Wanted) -> list[str | Refusal]:
     async with engine.begin() as db:
-        return await addresses.give(db, orders, REGTEST)
+        return await addresses.give(db, orders, scenario.INSTALLATION)
 
 
 async def given(engine: AsyncEngine, *, fresh: bool = False) -> str:

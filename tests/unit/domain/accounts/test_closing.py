@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -43,7 +44,7 @@ async def shop(engine: AsyncEngine, chain: Chain) -> Account:
 
 async def close(engine: AsyncEngine, *foreign_ids: str) -> list[Account | Refusal]:
     async with engine.begin() as db:
-        return await accounts.close(db, foreign_ids or ("shop",))
+        return await accounts.close(db, foreign_ids or ("shop",), scenario.INSTALLATION)
 
 
 async def change(engine: AsyncEngine, **changes: object) -> Account | Refusal:
@@ -72,7 +73,7 @@ async def test_an_account_is_closed_once_and_told_once(engine: AsyncEngine, shop
 
 async def test_the_account_that_fees_go_to_stays_open(engine: AsyncEngine, shop: Account) -> None:
     async with engine.begin() as db:
-        [outcome] = await accounts.close(db, ["shop"], platform="shop")
+        [outcome] = await accounts.close(db, ["shop"], replace(scenario.INSTALLATION, platform="shop"))
 
     assert isinstance(outcome, StillInUse)
     assert "the installation's fees to take" in str(outcome)
@@ -157,15 +158,17 @@ async def test_a_closed_account_takes_nothing_more_but_what_comes_over_the_chain
 
     async with engine.begin() as db:
         outcomes: list[object] = [
-            *await invoices.create(
-                db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token
-            ),
-            *await accounts.give(db, [Wanted("shop")], REGTEST),
-            *await invoices.refund_inside(db, [Refund(paid.address, "shop")], REGTEST),
+            *await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION),
+            *await accounts.give(db, [Wanted("shop")], scenario.INSTALLATION),
+            *await invoices.refund_inside(db, [Refund(paid.address, "shop")], scenario.INSTALLATION),
         ]
     async with engine.begin() as db:
-        outcomes += await invoices.settle(db, [invoices.PayFromOrder(owing.address, "other")], REGTEST)
-        outcomes += await invoices.request(db, [invoices.PayFromOrder(owing.address, "other")], REGTEST)
+        outcomes += await invoices.settle(
+            db, [invoices.PayFromOrder(owing.address, "other")], scenario.INSTALLATION
+        )
+        outcomes += await invoices.request(
+            db, [invoices.PayFromOrder(owing.address, "other")], scenario.INSTALLATION
+        )
     await chain.mine((shop.address, doge(5)))
     await chain.deepen(6)
 
@@ -193,7 +196,7 @@ async def test_a_closed_account_is_changed_only_by_opening_it_again(
 
 
 async def issue(db: Db) -> None:
-    await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token)
+    await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION)
 
 
 async def pay_in(db: Db) -> None:
@@ -225,7 +228,7 @@ async def test_a_transfer_that_waited_for_the_closing_is_refused_also_in_an_asse
 ) -> None:
     order = transfers.TransferOrder("1", ISSUER, (Payee("shop", "2.5"),), "gold", kind="TOPUP")
     async with engine.begin() as db:
-        await accounts.close(db, ["shop"])
+        await accounts.close(db, ["shop"], scenario.INSTALLATION)
         late = asyncio.create_task(_transfer(engine, order))
         await scenario.until_someone_waits(engine)
 
@@ -247,7 +250,7 @@ async def test_an_escrow_that_waited_for_its_sellers_closing_is_refused(
     async with engine.begin() as db:
         await accounts.put(db, [AccountOrder("buyer", {})], REGTEST)
     async with engine.begin() as db:
-        await accounts.close(db, ["shop"])
+        await accounts.close(db, ["shop"], scenario.INSTALLATION)
         late = asyncio.create_task(_late_escrow(engine))
         await scenario.until_someone_waits(engine)
 
@@ -279,7 +282,7 @@ async def test_what_is_the_accounts_own_comes_back_to_it_also_when_it_is_closed(
 
 async def test_an_invoice_that_waited_for_the_closing_is_refused(engine: AsyncEngine, shop: Account) -> None:
     async with engine.begin() as db:
-        await accounts.close(db, ["shop"])
+        await accounts.close(db, ["shop"], scenario.INSTALLATION)
         late = asyncio.create_task(asyncio.wait_for(_late_invoice(engine), 20))
         await scenario.until_someone_waits(engine)
 
@@ -291,6 +294,6 @@ async def test_an_invoice_that_waited_for_the_closing_is_refused(engine: AsyncEn
 async def _late_invoice(engine: AsyncEngine) -> object:
     async with engine.begin() as db:
         [outcome] = await invoices.create(
-            db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token
+            db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION
         )
     return outcome

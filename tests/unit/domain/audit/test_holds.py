@@ -8,13 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import audit
 from app.domain import escrows, holds
 from app.domain.audit import holds as audit_of_holds
-from app.domain.dogecoin import REGTEST
-from app.domain.escrows import End, NewEscrow, Platform
+from app.domain.escrows import End, NewEscrow
 from app.domain.holds import Capture, NewHold, Release, release
-from tests import funding
+from tests import funding, scenario
 from tests.funding import GOLD
 
-PLATFORM = Platform(REGTEST, "platform")
 WITHOUT_TRIGGERS = "SET session_replication_role = replica"
 """A change of history by hand has to switch its triggers off first."""
 
@@ -37,7 +35,7 @@ async def busy(engine: AsyncEngine) -> None:
         await escrows.lock(db, [*orders, NewEscrow("order 3", "alice", "bob", GOLD, 8, hold=4)])
     async with engine.begin() as db:
         ends = [End(1, "RELEASED"), End(2, "REFUNDED"), End(3, "DISPUTED"), End(3, "RESOLVED", 6, 4)]
-        await escrows.end(db, ends, PLATFORM)
+        await escrows.end(db, ends, scenario.INSTALLATION)
 
 
 async def test_books_that_are_right_are_found_right_also_in_small_slices(

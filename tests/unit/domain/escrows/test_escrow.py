@@ -18,7 +18,6 @@ from app.db.tables import escrows as rows
 from app.db.tables import holds as hold_rows
 from app.domain import accounts, escrows, holds
 from app.domain.accounts import NoReadyKeys
-from app.domain.dogecoin import REGTEST
 from app.domain.escrows import (
     FROM,
     End,
@@ -31,9 +30,7 @@ from app.domain.escrows import (
     OrderTaken,
     OtherAsset,
     OtherSum,
-    Platform,
     SameSides,
-    locking,
 )
 from app.domain.holds import AboveHold, Capture, Hold, HoldOver, NewHold, NoSuchHold, Release, release
 from app.domain.idempotency import Claim
@@ -42,13 +39,10 @@ from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import PageRequest
 from app.domain.refusals import Refusal
 from app.domain.transfers import Lacking
-from app.group_commit import GroupCommit
 from tests import funding, scenario
 from tests.conftest import cloned
 from tests.funding import GOLD, said, together
 from tests.scenario import told
-
-PLATFORM = Platform(REGTEST, "platform")
 
 
 @pytest.fixture
@@ -75,7 +69,7 @@ async def locked(engine: AsyncEngine, order_id: str = "order 1", **terms: Any) -
 
 async def end(engine: AsyncEngine, *orders: End) -> list[Escrow | Refusal]:
     async with engine.begin() as db:
-        return await escrows.end(db, orders, PLATFORM)
+        return await escrows.end(db, orders, scenario.INSTALLATION)
 
 
 async def ended(engine: AsyncEngine, given: End) -> Escrow:
@@ -232,7 +226,7 @@ async def test_without_a_key_for_the_platforms_account_nothing_is_released_yet(
         await db.execute(sa.delete(ready_keys))
 
     orders = [End(free.id, "RELEASED"), End(priced.id, "RELEASED")]
-    outcomes = await together(GroupCommit(engine, lambda _: None), escrows.ending(*PLATFORM), orders)
+    outcomes = await together(scenario.commits(engine), escrows.END, orders)
 
     assert [type(outcome) for outcome in outcomes] == [Escrow, NoReadyKeys]
     assert (await purses(engine))["alice"] == (8000, 1000)
@@ -383,14 +377,14 @@ def by_order(given: Any) -> Any:
 
 async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_once: bool) -> Any:
     """Everything that the batches leave and answer, each batch of one command together or one after the other."""
-    commands: dict[str, Any] = {"lock": locking.locking(), "end": escrows.ending(*PLATFORM)}
+    commands: dict[str, Any] = {"lock": escrows.LOCK, "end": escrows.END}
     async with cloned(server) as url:
         engine = open_engine(url)
         try:
             await funding.fund(engine, {"alice": 12_000, "bob": 0, "carol": 5_000, "platform": 0}, GOLD)
             for amount, who in ((20, "alice"), (10, "carol"), (30, "alice")):
                 await hold(engine, amount, who)
-            commits = GroupCommit(engine, lambda _: None)
+            commits = scenario.commits(engine)
             answers: list[Any] = []
             for kind, plan in batches:
                 ids = await numbered(engine)
@@ -432,7 +426,7 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
 ) -> None:
     """Two instances on one database, and a clock: captured, released, expired or converted."""
     made = [await hold(engine, 1) for _ in range(16)]
-    one, other = GroupCommit(engine, lambda _: None), GroupCommit(engine, lambda _: None)
+    one, other = scenario.commits(engine), scenario.commits(engine)
     ids = [source.id for source in made]
 
     async def expire() -> list[Any]:
@@ -447,12 +441,10 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
         return []
 
     answers = await asyncio.gather(
-        together(one, holds.capturing(), [Capture(number, "bob") for number in ids]),
-        together(other, holds.releasing(), [Release(number) for number in reversed(ids)]),
-        together(
-            other, locking.locking(), [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]
-        ),
-        together(one, locking.locking(), [new_escrow(f"other {n}", amount=1, hold=n) for n in ids]),
+        together(one, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
+        together(other, holds.RELEASE, [Release(number) for number in reversed(ids)]),
+        together(other, escrows.LOCK, [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]),
+        together(one, escrows.LOCK, [new_escrow(f"other {n}", amount=1, hold=n) for n in ids]),
         expire(),
     )
     async with engine.begin() as db:
@@ -475,22 +467,19 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
 async def test_an_order_has_one_escrow_whoever_asks_at_once_and_however_its_end_is_raced_for(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
-    commits = [GroupCommit(engine, lambda _: None) for _ in range(3)]
+    commits = [scenario.commits(engine) for _ in range(3)]
     orders = [f"order {n}" for n in range(8)]
 
     made = await asyncio.gather(
-        *(
-            together(one, locking.locking(), [new_escrow(order, amount=1) for order in orders])
-            for one in commits
-        ),
-        together(commits[0], locking.locking(), [new_escrow(order, amount=1) for order in reversed(orders)]),
+        *(together(one, escrows.LOCK, [new_escrow(order, amount=1) for order in orders]) for one in commits),
+        together(commits[0], escrows.LOCK, [new_escrow(order, amount=1) for order in reversed(orders)]),
     )
     escrows_made = [one for some in made for one in some if isinstance(one, Escrow)]
     assert sorted(one.order_id for one in escrows_made) == orders
     assert {type(one) for some in made for one in some} == {Escrow, OrderTaken}
 
     ends = await asyncio.gather(*(
-        together(one, escrows.ending(*PLATFORM), [End(escrow.id, state) for escrow in escrows_made])
+        together(one, escrows.END, [End(escrow.id, state) for escrow in escrows_made])
         for one, state in zip(commits, ("RELEASED", "REFUNDED", "RELEASED"), strict=True)
     ))  # fmt: skip
 
@@ -513,17 +502,17 @@ async def test_an_order_that_could_not_be_paid_is_free_for_whoever_waited_for_it
 
 
 async def test_the_same_key_locks_and_ends_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
-    commits = GroupCommit(engine, lambda _: None)
+    commits = scenario.commits(engine)
     steps: list[tuple[Any, Any]] = [
-        (locking.locking(), new_escrow(fee=1)),
-        (escrows.ending(*PLATFORM), End(1, "RELEASED")),
+        (escrows.LOCK, new_escrow(fee=1)),
+        (escrows.END, End(1, "RELEASED")),
     ]
     for command, wanted in steps:
         claim = Claim("admin", command.kind, b"same")
         first = await commits.submit(command, wanted, claim)
         again = await asyncio.gather(*(commits.submit(command, wanted, claim) for _ in range(3)))
 
-        assert [(one.thing, one.replayed) for one in again] == [(first.thing, True)] * 3
+        assert [(one.resource, one.replayed) for one in again] == [(first.resource, True)] * 3
     assert await purses(engine) == {
         "alice": (9000, 0),
         "bob": (900, 0),

@@ -23,7 +23,6 @@ from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import PageRequest
 from app.domain.refusals import Refusal
 from app.domain.transfers import Lacking
-from app.group_commit import GroupCommit
 from tests import funding, scenario
 from tests.conftest import cloned
 from tests.funding import GOLD, said, together
@@ -270,8 +269,8 @@ async def test_a_payee_that_can_hold_no_more_is_refused_alone(
     one, other = await placed(engine), await placed(engine)
 
     outcomes = await together(
-        GroupCommit(engine, lambda _: None),
-        holds.capturing(),
+        scenario.commits(engine),
+        holds.CAPTURE,
         [Capture(one.id, "rich"), Capture(other.id, "bob")],
     )
 
@@ -311,15 +310,15 @@ def request_of(kind: str, what: Any, amount: int) -> Any:
 async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_once: bool) -> list[Any]:
     """Everything that the batches leave and answer, each batch of one command together or one after the other."""
     commands: dict[str, Any] = {
-        "place": holds.placing(),
-        "release": holds.releasing(),
-        "capture": holds.capturing(),
+        "place": holds.PLACE,
+        "release": holds.RELEASE,
+        "capture": holds.CAPTURE,
     }
     async with cloned(server) as url:
         engine = open_engine(url)
         try:
             await funding.fund(engine, {"alice": 10_000, "bob": 3_000}, GOLD)
-            commits = GroupCommit(engine, lambda _: None)
+            commits = scenario.commits(engine)
             answers: list[Any] = []
             for kind, requests in batches:
                 for group in [requests] if at_once else [[one] for one in requests]:
@@ -364,13 +363,13 @@ async def test_of_all_who_would_end_a_hold_at_once_exactly_one_does(
 ) -> None:
     """Two instances on one database, and the clock."""
     made = [await placed(engine, 1) for _ in range(20)]
-    one, other = GroupCommit(engine, lambda _: None), GroupCommit(engine, lambda _: None)
+    one, other = scenario.commits(engine), scenario.commits(engine)
     ids = [hold.id for hold in made]
 
     answers = await asyncio.gather(
-        together(one, holds.capturing(), [Capture(number, "bob") for number in ids]),
-        together(other, holds.releasing(), [Release(number) for number in reversed(ids)]),
-        together(other, holds.capturing(), [Capture(number, "bob") for number in reversed(ids)]),
+        together(one, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
+        together(other, holds.RELEASE, [Release(number) for number in reversed(ids)]),
+        together(other, holds.CAPTURE, [Capture(number, "bob") for number in reversed(ids)]),
     )
 
     winners = [outcome.id for outcomes in answers for outcome in outcomes if isinstance(outcome, Hold)]
@@ -412,18 +411,18 @@ async def test_the_clock_leaves_a_hold_that_somebody_has_in_hand(
 async def test_the_same_key_places_releases_and_captures_once(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
-    commits = GroupCommit(engine, lambda _: None)
+    commits = scenario.commits(engine)
     orders: list[tuple[Any, Any]] = [
-        (holds.placing(), NewHold("alice", GOLD, 10)),
-        (holds.releasing(), Release(1, 3)),
-        (holds.capturing(), Capture(1, "bob", 2)),
+        (holds.PLACE, NewHold("alice", GOLD, 10)),
+        (holds.RELEASE, Release(1, 3)),
+        (holds.CAPTURE, Capture(1, "bob", 2)),
     ]
     for command, order in orders:
         claim = Claim("admin", command.kind, b"same")
         first = await commits.submit(command, order, claim)
         again = await asyncio.gather(*(commits.submit(command, order, claim) for _ in range(3)))
 
-        assert [(one.thing.id, one.replayed) for one in again] == [(first.thing.id, True)] * 3
+        assert [(one.resource.id, one.replayed) for one in again] == [(first.resource.id, True)] * 3
     assert await funding.of(engine, numbers["alice"], GOLD) == (9800, 0)
     assert await funding.of(engine, numbers["bob"], GOLD) == (200, 0)
 

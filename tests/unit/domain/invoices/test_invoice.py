@@ -17,16 +17,13 @@ from app.domain.idempotency import Claim
 from app.domain.invoices import Invoice, InvoiceOrder, NoSuchInvoice, NotInThisAccount
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
-from app.group_commit import GroupCommit
 from tests import scenario
 from tests.scenario import Chain, accepted, doge, item, told
-
-CREATING = invoices.creating(REGTEST, 6, scenario.token)
 
 
 async def create(engine: AsyncEngine, *orders: InvoiceOrder) -> list[Invoice | Refusal]:
     async with engine.begin() as db:
-        return list(await CREATING.run(db, orders))
+        return list(await invoices.create(db, orders, scenario.INSTALLATION))
 
 
 async def page(engine: AsyncEngine, first: int, limit: int) -> list[int]:
@@ -134,12 +131,12 @@ async def test_fifty_at_once_on_one_account_have_fifty_addresses_without_a_gap(e
 
 async def test_the_same_order_under_one_key_is_one_invoice(engine: AsyncEngine) -> None:
     await scenario.open_account(engine)
-    writer = GroupCommit(engine, lambda _: None)
+    writer = scenario.commits(engine)
     claim = Claim("shop", "key", b"order")
 
-    done = await asyncio.gather(*(writer.submit(CREATING, order(), claim) for _ in range(5)))
+    done = await asyncio.gather(*(writer.submit(invoices.CREATE, order(), claim) for _ in range(5)))
 
-    assert {one.thing for one in done} == {await scenario.shown(engine, done[0].thing.address)}
+    assert {one.resource for one in done} == {await scenario.shown(engine, done[0].resource.address)}
     assert [one.replayed for one in done] == [False, True, True, True, True]
     assert await page(engine, 0, 100) == [0]
 

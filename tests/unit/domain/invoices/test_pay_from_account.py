@@ -5,7 +5,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
 from app.domain import blocks, invoices
-from app.domain.dogecoin import REGTEST
 from app.domain.invoices import AlreadyPaid, NoSuchInvoice, NotOpen, PayFromOrder
 from app.domain.invoices.pay_from_account import OwnInvoice
 from app.domain.ledger import InsufficientFunds
@@ -30,7 +29,7 @@ async def rich(engine: AsyncEngine, amount: int = 100, name: str = "payer") -> C
 
 async def settle(engine: AsyncEngine, *orders: PayFromOrder) -> Sequence[Transfer | Refusal]:
     async with engine.begin() as db:
-        return await invoices.settle(db, orders, REGTEST)
+        return await invoices.settle(db, orders, scenario.INSTALLATION)
 
 
 async def available(engine: AsyncEngine, *accounts: int) -> list[int]:
@@ -128,7 +127,7 @@ async def test_what_cannot_be_settled_is_refused_with_a_reason(engine: AsyncEngi
         await scenario.invoice(engine),
     )
     async with engine.begin() as db:
-        await invoices.cancel(db, [invoices.CancelOrder("shop", over.address)], REGTEST)
+        await invoices.cancel(db, [invoices.CancelOrder("shop", over.address)], scenario.INSTALLATION)
 
     outcomes = await settle(
         engine, PayFromOrder(made.address, "nobody"), PayFromOrder("junk", "payer"), PayFromOrder(made.address, "shop"),
@@ -156,7 +155,9 @@ async def test_on_the_chain_the_same_is_missing_and_refused(engine: AsyncEngine)
         orders = [
             PayFromOrder(address, "payer") for address in (made.address, dust.address, paid.address, "junk")
         ]
-        outcomes = await invoices.request(db, [*orders, PayFromOrder(made.address, "nobody")], REGTEST)
+        outcomes = await invoices.request(
+            db, [*orders, PayFromOrder(made.address, "nobody")], scenario.INSTALLATION
+        )
 
     assert [type(one) for one in outcomes] == [Payment, Invalid, AlreadyPaid, NoSuchInvoice, NoSuchAccount]
     payment = accepted(outcomes[0])

@@ -17,7 +17,6 @@ from app.domain.owner import NoSuchAccount
 from app.domain.payments import Payment, signing_queue
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import Transfer
-from app.group_commit import GroupCommit
 from tests import scenario
 from tests.scenario import Chain, accepted, balance, doge, shown, told
 
@@ -46,12 +45,12 @@ async def paid(engine: AsyncEngine, chain: Chain) -> str:
 
 async def inside(engine: AsyncEngine, *orders: Refund) -> Sequence[Transfer | Refusal]:
     async with engine.begin() as db:
-        return await invoices.refund_inside(db, orders, REGTEST)
+        return await invoices.refund_inside(db, orders, scenario.INSTALLATION)
 
 
 async def outside(engine: AsyncEngine, *orders: Refund) -> Sequence[Payment | Refusal]:
     async with engine.begin() as db:
-        return await invoices.refund_on_chain(db, orders, REGTEST)
+        return await invoices.refund_on_chain(db, orders, scenario.INSTALLATION)
 
 
 async def fail(engine: AsyncEngine, payment: Payment) -> None:
@@ -189,7 +188,7 @@ async def test_a_reorg_after_a_refund_leaves_nothing_to_refund(
 async def test_what_was_settled_inside_can_go_back(engine: AsyncEngine, paid: str) -> None:
     made = await scenario.invoice(engine, "customer", value=12)
     async with engine.begin() as db:
-        await invoices.settle(db, [invoices.PayFromOrder(made.address, "shop")], REGTEST)
+        await invoices.settle(db, [invoices.PayFromOrder(made.address, "shop")], scenario.INSTALLATION)
 
     [done] = await inside(engine, Refund(made.address, "shop"))
 
@@ -213,7 +212,7 @@ async def test_two_payments_back_of_one_invoice_do_not_share_a_batch(engine: Asy
     with pytest.raises(Twice):
         await outside(engine, Refund(paid, CUSTOMER, doge(8)), Refund(paid, CUSTOMER, doge(2)))
 
-    command, commits = invoices.to_addresses(REGTEST), GroupCommit(engine, lambda _: None)
+    command, commits = invoices.REFUND_TO_ADDRESS, scenario.commits(engine)
     asked = [Refund(paid, CUSTOMER, doge(amount)) for amount in (1, 99, 2, 3)]
     done = await asyncio.gather(*(commits.submit(command, one) for one in asked), return_exceptions=True)
 
@@ -224,7 +223,7 @@ async def test_two_payments_back_of_one_invoice_do_not_share_a_batch(engine: Asy
 async def test_a_shop_that_has_spent_the_money_cannot_refund_it(engine: AsyncEngine, paid: str) -> None:
     made = await scenario.invoice(engine, "customer", value=12)
     async with engine.begin() as db:
-        await invoices.settle(db, [invoices.PayFromOrder(made.address, "shop")], REGTEST)
+        await invoices.settle(db, [invoices.PayFromOrder(made.address, "shop")], scenario.INSTALLATION)
 
     refused = [
         *await inside(engine, Refund(paid, "customer")),
@@ -271,7 +270,7 @@ async def test_everything_at_once_leaves_books_that_agree(
                     invoices.PayFromOrder(one.address, "customer"),
                     invoices.PayFromOrder(made[0].address, "customer"),
                 ]
-                await invoices.settle(db, orders, REGTEST)
+                await invoices.settle(db, orders, scenario.INSTALLATION)
 
     async def refunding() -> None:
         for one in made:
@@ -283,7 +282,7 @@ async def test_everything_at_once_leaves_books_that_agree(
     async def ending() -> None:
         for one in made:
             async with engine.begin() as db:
-                await invoices.cancel(db, [invoices.CancelOrder("shop", one.address)], REGTEST)
+                await invoices.cancel(db, [invoices.CancelOrder("shop", one.address)], scenario.INSTALLATION)
                 await invoices.expire(db, still=True)
 
     await asyncio.gather(blocks(), settling(), refunding(), ending())

@@ -72,7 +72,7 @@ async def answers(engine: AsyncEngine) -> list[str]:
     said: list[object] = []
     for give in (
         _invoice,
-        lambda db: accounts.give(db, [Wanted("shop", fresh=True)], REGTEST),
+        lambda db: accounts.give(db, [Wanted("shop", fresh=True)], scenario.INSTALLATION),
         lambda db: accounts.put(db, [AccountOrder(f"new-{secrets.token_hex(4)}", {})], REGTEST),
     ):
         async with engine.begin() as db:
@@ -81,9 +81,7 @@ async def answers(engine: AsyncEngine) -> list[str]:
 
 
 async def _invoice(db: Db) -> list[object]:
-    return list(
-        await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], REGTEST, 6, scenario.token)
-    )
+    return list(await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION))
 
 
 GIVEN = ["Invoice", "str", "Account"]
