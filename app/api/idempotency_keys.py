@@ -1,4 +1,4 @@
-"""The Idempotency-Key of a request, and what makes another request the same."""
+"""The Idempotency-Key of a request, and which requests count as the same."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from app.domain import characters, refusals
 from app.domain.idempotency import Claim
 
 SCOPE: Final = "admin"
-"""Whose keys these are: the admin token's holder."""
+"""The keys belong to the holder of the admin token."""
 HEADER: Final = "Idempotency-Key"
 PARAMETER: Final[Mapping[str, Any]] = {
     "name": HEADER,
@@ -20,7 +20,7 @@ PARAMETER: Final[Mapping[str, Any]] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": fields.MAX_LABEL},
     "description": "A request that is sent again with the same key is done once",
 }
-"""How OpenAPI describes it; FastAPI's own header parameter costs every request 15 microseconds."""
+"""How OpenAPI describes the key. FastAPI's own header parameter costs every request 15 microseconds."""
 
 _HEADER_BYTES: Final = HEADER.lower().encode()
 
@@ -38,36 +38,30 @@ class MissingKey(refusals.Invalid):
 
 
 async def with_body(request: Request) -> Claim | None:
-    """Read the key of a request whose body is part of what was asked; None where there is no key."""
+    """Claim the key of a request together with its body; None where there is no key."""
     key = _key(request)
     return None if key is None else _claim(request, key, await request_body.parsed(request))
 
 
-async def required(request: Request) -> Claim:
-    """Read the key of a request that is refused without one."""
-    claim = await with_body(request)
-    if claim is None:
-        raise MissingKey
-    return claim
-
-
-async def required_without_body(request: Request) -> Claim:
-    """Read the key of a request whose body is ignored and that is refused without one."""
-    claim = await without_body(request)
-    if claim is None:
-        raise MissingKey
-    return claim
-
-
 async def without_body(request: Request) -> Claim | None:
-    """Read the key of a request whose body is ignored; None where there is no key."""
+    """Claim the key of a request whose body is ignored; None where there is no key."""
     key = _key(request)
     return None if key is None else _claim(request, key, None)
 
 
+async def required(request: Request) -> Claim:
+    """Claim as `with_body` does; MissingKey where there is no key."""
+    return _required(await with_body(request))
+
+
+async def required_without_body(request: Request) -> Claim:
+    """Claim as `without_body` does; MissingKey where there is no key."""
+    return _required(await without_body(request))
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The key of a request that asks for one thing or for many, and what it asks for."""
+    """The key and the body of a request that may hold one order or many."""
 
     key: str
     method: str
@@ -79,15 +73,15 @@ class Named:
         return Claim(SCOPE, self.key, request_body.fingerprint(self.method, self.path, self.tree))
 
     def each(self, name: str) -> list[Claim]:
-        """Claim `KEY:0`, `KEY:1` and so on for what the list `name` in the body asks for."""
+        """Claim `KEY:0`, `KEY:1` and so on for the items of the list `name` in the body."""
         return [
-            Claim(SCOPE, f"{self.key}:{n}", request_body.fingerprint(self.method, self.path, one))
-            for n, one in enumerate(request_body.value_of(self.tree, name))
+            Claim(SCOPE, f"{self.key}:{n}", request_body.fingerprint(self.method, self.path, item))
+            for n, item in enumerate(request_body.value_of(self.tree, name))
         ]
 
 
 async def named(request: Request) -> Named:
-    """Read the key of a request that is refused without one."""
+    """Read the key of a request that may hold many orders; MissingKey where there is no key."""
     key = _key(request)
     if key is None:
         raise MissingKey
@@ -95,7 +89,7 @@ async def named(request: Request) -> Named:
 
 
 def _key(request: Request) -> str | None:
-    """Return the key as Latin-1 shows its bytes, as keys always were stored, whatever its text is encoded in."""
+    """Return the key's bytes as Latin-1 text, whatever their encoding: keys were always stored so."""
     values = {value for name, value in request.scope["headers"] if name == _HEADER_BYTES}
     if not values:
         return None
@@ -112,28 +106,34 @@ def _decoded(key: bytes) -> str:
         return key.decode("latin-1")
 
 
+def _required(claim: Claim | None) -> Claim:
+    if claim is None:
+        raise MissingKey
+    return claim
+
+
 def _claim(request: Request, key: str, tree: object) -> Claim:
     return Claim(SCOPE, key, request_body.fingerprint(request.method, _path(request), tree))
 
 
 def _path(request: Request) -> str:
-    """A path with and without a slash at its end is the same; one with another query is another."""
+    """Return the path with its query; a slash at the path's end makes no difference."""
     path: str = request.scope["path"].rstrip("/")
     query = request.scope["query_string"]
     return f"{path}?{query.decode('latin-1')}" if query else path
 
 
 Key = Annotated[Claim | None, Depends(with_body)]
-"""The request's key where it carries one; an endpoint with a body."""
+"""The key of a request with a body; the key may be missing."""
 
 RequiredKey = Annotated[Claim, Depends(required)]
-"""The request's key, without which it is refused; an endpoint with a body."""
+"""The key of a request with a body; the key is required."""
 
 NamedKey = Annotated[Named, Depends(named)]
-"""The request's key, without which it is refused, for one thing or for many."""
+"""The key of a request that may hold many orders; the key is required."""
 
 BodilessKey = Annotated[Claim | None, Depends(without_body)]
-"""The request's key where it carries one; an endpoint that ignores the body."""
+"""The key of a request whose body is ignored; the key may be missing."""
 
 RequiredBodilessKey = Annotated[Claim, Depends(required_without_body)]
-"""The request's key, without which it is refused; an endpoint that ignores the body."""
+"""The key of a request whose body is ignored; the key is required."""

@@ -1,4 +1,4 @@
-"""Callers that wait until their payment is sent: one reader in each process looks for all of them."""
+"""Callers that wait until their payment is sent: each process has one reader for all of them."""
 
 import asyncio
 from collections.abc import Collection
@@ -11,12 +11,12 @@ from app.domain import payments
 from app.domain.payments import Payment
 
 MOST: Final = 1_000
-"""Callers that wait at once in one process; more are answered at once with what is known."""
+"""How many callers may wait at once in one process; any other gets the payment as it is."""
 
 
 @dataclass(slots=True, eq=False)
 class _Caller:
-    """Waits while `payment`, which is as it was last read, is in one of the `states`."""
+    """Waits while `payment`, as it was last read, is in one of the `states`."""
 
     payment: Payment
     states: Collection[str]
@@ -29,10 +29,11 @@ class _Caller:
 
 
 class PaymentWaiter:
-    """One statement looks for all callers; the sender's wake-up calls for it, and a calm clock where the sender is elsewhere.
+    """Reads the payments of all callers in one statement.
 
-    What a caller asked for is committed before it waits here. So nothing that fails here is the caller's error: it gets the
-    payment as it was last known.
+    The sender's wake-up starts a step; where the sender runs in another process, a slow clock does.
+    A caller's payment is committed before the caller waits here. So no failure here is the caller's error:
+    the caller gets the payment as it was last read.
     """
 
     def __init__(self, reads: AsyncEngine) -> None:
@@ -41,7 +42,7 @@ class PaymentWaiter:
         self._ended = False
 
     async def wait(self, payment: Payment, states: Collection[str], seconds: float) -> Payment:
-        """Return the payment once it is in none of the `states`, or as it was last known when `seconds` are over."""
+        """Return the payment once it is in none of the `states`, or as it was last read after `seconds`."""
         if payment.state not in states or seconds <= 0 or self._ended or len(self._callers) >= MOST:
             return payment
         caller = _Caller(payment, states, asyncio.Event())
@@ -56,19 +57,23 @@ class PaymentWaiter:
         return caller.payment
 
     async def step(self) -> bool:
-        """Look what became of the payments that are waited for, and tell their callers; nothing is asked while nobody waits."""
-        callers = list(self._callers)  # who comes meanwhile may know more than is read here
+        """Read the callers' payments and tell each its own; without callers the database is not asked."""
+        callers = list(self._callers)  # a caller that comes meanwhile may know more than is read here
         if callers:
             async with self._reads.connect() as db:
                 states = await payments.states(db, list({caller.payment.id for caller in callers}))
-                moved = {one.payment.id for one in callers if states[one.payment.id] != one.payment.state}
-                found = await payments.by_ids(db, list(map(str, moved))) if moved else {}
+                moved = {
+                    str(caller.payment.id)
+                    for caller in callers
+                    if caller.payment.state != states[caller.payment.id]
+                }
+                current = await payments.by_ids(db, list(moved)) if moved else {}
             for caller in callers:
-                caller.hear(found.get(str(caller.payment.id), caller.payment))
+                caller.hear(current.get(str(caller.payment.id), caller.payment))
         return False
 
     def end(self) -> None:
-        """Let every caller go with what is known: the program stops."""
+        """Let every caller go with the payment as it was last read: the program stops."""
         self._ended = True
         for caller in self._callers:
             caller.over.set()

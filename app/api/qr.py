@@ -21,9 +21,10 @@ PIXELS: Final = 512
 _QUIET_ZONE: Final = 4
 """Empty modules around the code (ISO/IEC 18004)."""
 _COLOUR: Final = re.compile(r"[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?")
-KEPT: Final = 256
-WANTED: Final = 64
-"""Codes that wait to be painted, or are; who wants one more is turned away."""
+CACHED: Final = 256
+"""Codes that are kept; the oldest goes first."""
+QUEUED: Final = 64
+"""Codes that may wait to be painted; one more is refused with TooManyPictures."""
 
 ColourText = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
 """A colour in a request."""
@@ -47,25 +48,25 @@ WHITE: Final = Colour(255, 255, 255)
 
 
 def payment_uri(address: str, amount: int | None = None) -> str:
-    """Say "pay `amount` koinu (None: whatever you like) to `address`" as wallets read it (BIP21, Dogecoin's scheme)."""
+    """Return the URI by which wallets pay `amount` koinu (None: any) to `address` (BIP21, `dogecoin:`)."""
     return f"dogecoin:{address}" if amount is None else f"dogecoin:{address}?amount={money.show(amount)}"
 
 
 def colour(text: str | None, otherwise: Colour) -> Colour:
-    """Read hex RRGGBB or RRGGBBAA; anything else is `otherwise`, as in GigaWallet."""
+    """Read hex RRGGBB or RRGGBBAA. Anything else gives `otherwise`, as in GigaWallet."""
     if text is None or not _COLOUR.fullmatch(text):
         return otherwise
     return Colour(*bytes.fromhex(text))
 
 
 class Code(NamedTuple):
-    """A painted QR code without its colours: the PNG's bytes before its palette, and behind it."""
+    """A painted QR code without its colours: the bytes of the PNG before its palette, and those behind it."""
 
     head: bytes
     body: bytes
 
     def png(self, foreground: Colour = BLACK, background: Colour = WHITE) -> bytes:
-        """Put the colours in, which takes microseconds."""
+        """Return the PNG in these colours; takes microseconds."""
         palette = (background, foreground)
         colours = b"".join(bytes(colour[:3]) for colour in palette)
         opacity = bytes(colour.alpha for colour in palette)
@@ -73,7 +74,7 @@ class Code(NamedTuple):
 
 
 def code(content: str) -> Code:
-    """Paint `content` as a QR code of PIXELS x PIXELS, error correction M; takes milliseconds, so use a thread."""
+    """Paint `content` as a code of PIXELS x PIXELS, error correction M; takes milliseconds: use a thread."""
     matrix = segno.make_qr(content, error="m", boost_error=False).matrix
     size = len(matrix)
     scale = PIXELS // (size + 2 * _QUIET_ZONE)
@@ -101,33 +102,33 @@ class TooManyPictures(Refusal):
 
 
 class Painter:
-    """Paints for payers in a thread of its own, each code once however many ask for it, and in whatever colours."""
+    """Paints in a thread of its own: a code once, however many callers want it, in whatever colours."""
 
     def __init__(self, paint: Callable[[str], Code] = code) -> None:
-        self._do = paint
+        self._paint = paint
         self._thread = ThreadPoolExecutor(1, "painter")
-        self._kept: dict[str, Code] = {}
-        self._wanted: dict[str, asyncio.Future[Code]] = {}
+        self._cache: dict[str, Code] = {}
+        self._queue: dict[str, asyncio.Future[Code]] = {}
 
     async def picture(self, content: str, foreground: str | None, background: str | None) -> Response:
-        """Answer with the code as a PNG, black on white where no colours are given."""
-        painted = self._kept.get(content) or await self._paint(content)
+        """Answer with the code as a PNG; without colours it is black on white."""
+        painted = self._cache.get(content) or await self._painted(content)
         png = painted.png(colour(foreground, BLACK), colour(background, WHITE))
         return Response(png, media_type="image/png", headers=HEADERS)
 
-    async def _paint(self, content: str) -> Code:
-        """Share what is being painted already; one who leaves takes it from nobody else."""
-        if content not in self._wanted:
-            if len(self._wanted) >= WANTED:
-                raise TooManyPictures(limit=WANTED)
-            painting = asyncio.get_running_loop().run_in_executor(self._thread, self._do, content)
-            self._wanted[content] = painting
+    async def _painted(self, content: str) -> Code:
+        """Return the code once it is painted. Callers share a painting; one that leaves does not stop it."""
+        if content not in self._queue:
+            if len(self._queue) >= QUEUED:
+                raise TooManyPictures(limit=QUEUED)
+            painting = asyncio.get_running_loop().run_in_executor(self._thread, self._paint, content)
+            self._queue[content] = painting
             painting.add_done_callback(partial(self._keep, content))
-        return await asyncio.shield(self._wanted[content])
+        return await asyncio.shield(self._queue[content])
 
     def _keep(self, content: str, painted: asyncio.Future[Code]) -> None:
-        del self._wanted[content]
+        del self._queue[content]
         if not painted.cancelled() and painted.exception() is None:
-            self._kept[content] = painted.result()
-        if len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+            self._cache[content] = painted.result()
+        if len(self._cache) > CACHED:
+            del self._cache[next(iter(self._cache))]

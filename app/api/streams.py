@@ -18,13 +18,13 @@ from app.domain.refusals import Refusal
 _log = logging.getLogger(__name__)
 
 LISTENERS: Final = 200
-"""Streams at once in one process; more are turned away."""
+"""How many streams one process holds at once; one more is refused with TooManyStreams."""
 CATCHING_UP: Final = 4
-"""Streams that read from the database at the same instant; the others wait their turn: connections are for everybody."""
+"""How many streams read from the database at once. The others wait: requests need connections too."""
 BEAT_SECONDS: Final = 15
-"""A comment is sent so often while nothing happens, so that proxies keep the connection and dead ones are noticed."""
-AGAIN_MILLISECONDS: Final = 1_000
-"""How soon a listener that lost its connection comes again."""
+"""How often a comment is sent while nothing happens: a proxy keeps the connection, a dead one is noticed."""
+RETRY_MILLISECONDS: Final = 1_000
+"""How soon a listener that lost its connection opens another one."""
 
 
 class TooManyStreams(Refusal):
@@ -34,7 +34,7 @@ class TooManyStreams(Refusal):
 
 
 class EventSignal:
-    """Where the events end now: looked up once for all listeners of this process, and not at all while there is none."""
+    """Tells listeners how far the events reach: it looks once for all, and only while it has one."""
 
     def __init__(self, reads: AsyncEngine, beat_seconds: float = BEAT_SECONDS) -> None:
         self.beat_seconds = beat_seconds
@@ -47,12 +47,12 @@ class EventSignal:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Db]:
-        """Lend a connection within the block to CATCHING_UP streams at once, in the order in which they came."""
+        """Lend a connection within the block: to CATCHING_UP streams at once, first come, first served."""
         async with self._turns, self._reads.connect() as db:
             yield db
 
     async def step(self) -> bool:
-        """Look where the events end, and wake the listeners if that is farther than before."""
+        """Look up the last position, and wake the listeners where it has risen."""
         if not self._listeners:
             return False
         async with self._reads.connect() as db:
@@ -63,13 +63,13 @@ class EventSignal:
         return False
 
     def end(self) -> None:
-        """Let every listener go: the program stops."""
+        """End every stream: the program stops."""
         self._ended = True
         self._wake()
 
     @contextmanager
     def listener(self) -> Iterator[None]:
-        """Be one of the listeners within the block, or be refused."""
+        """Count as a listener within the block; TooManyStreams where there are LISTENERS already."""
         if self._listeners >= LISTENERS:
             raise TooManyStreams(limit=LISTENERS)
         self._listeners += 1
@@ -79,7 +79,7 @@ class EventSignal:
             self._listeners -= 1
 
     async def rises(self, position: int, seconds: float) -> bool | None:
-        """Wait until there are events behind `position`: True, False after `seconds` without one, None at the end."""
+        """Wait for events behind `position`: True if there are, False after `seconds`, None at the end."""
         while not self._ended:
             if self._position > position:
                 return True
@@ -96,7 +96,7 @@ class EventSignal:
 
 
 class Stream(StreamingResponse):
-    """An answer that goes on until the listener leaves."""
+    """A response that goes on until the listener leaves."""
 
     media_type = "text/event-stream"
 
@@ -105,7 +105,7 @@ class Stream(StreamingResponse):
         self._event_signal = event_signal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the listener leaves or the program stops; refused before a byte is sent where there are too many."""
+        """Send until the listener leaves or the program stops; TooManyStreams before the first byte."""
         if middleware.HEAD in scope:
             await Response(headers=dict(self.headers))(scope, receive, send)
             return
@@ -114,9 +114,9 @@ class Stream(StreamingResponse):
 
 
 async def begin(event_signal: EventSignal, position: int | None, field: str) -> int:
-    """Return the position behind which a stream begins; one that names none tells what happens from now on.
+    """Return the position behind which a stream begins; without a `position` it is that of the last event.
 
-    One that lies beyond the last event is refused, naming the `field` that it came in.
+    A position beyond the last event is refused as one of the request's `field`.
     """
     async with event_signal.reading() as db:
         if position is None:
@@ -130,10 +130,10 @@ async def stream(
 ) -> AsyncIterator[bytes]:
     """Yield the events behind the position as server-sent events, then each as it happens.
 
-    What waits for a slow listener waits in the database. Where that does not answer, the stream ends: its listener comes
-    again where it was.
+    A slow listener's events wait in the database. Where the database does not answer, the stream ends, and
+    its listener comes again at the position where it was.
     """
-    yield b"retry: %d\nid: %d\n\n" % (AGAIN_MILLISECONDS, position)
+    yield b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, position)
     try:
         async for page in _pages(event_signal, position, types, foreign_id):
             position = page.position
@@ -150,7 +150,7 @@ async def stream(
 async def _pages(
     event_signal: EventSignal, position: int, types: Collection[str], foreign_id: str | None
 ) -> AsyncIterator[outbox.Page]:
-    """Yield what is there page by page, then what comes; and now and then a page without events, so that something is said."""
+    """Yield the events page by page as they come, and a page without events at each beat without one."""
     while True:
         async with event_signal.reading() as db:
             page = await outbox.page(db, position, outbox.PAGE, types, foreign_id)

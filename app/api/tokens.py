@@ -1,4 +1,4 @@
-"""Random words, drawn from the system's source many at once: to ask it for each took a hundredth of a request."""
+"""Random words, whose bytes are drawn many at once: a draw for each took a hundredth of a request."""
 
 import base64
 import secrets
@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-AT_ONCE: Final = 256
+DRAWN: Final = 256
+"""Words whose bytes are drawn together."""
 
 
 def words(size: int, write: Callable[[bytes], str]) -> Callable[[], str]:
-    """Return what draws a word of `size` random bytes at each call, written by `write`; for one thread."""
+    """Return a function that gives a word of `size` random bytes, as `write` writes them; for one thread."""
     return partial(next, map(write, _draws(size)))
 
 
@@ -21,6 +22,6 @@ def urlsafe(drawn: bytes) -> str:
 
 def _draws(size: int) -> Iterator[bytes]:
     while True:
-        many = secrets.token_bytes(size * AT_ONCE)
-        for start in range(0, len(many), size):
-            yield many[start : start + size]
+        drawn = secrets.token_bytes(size * DRAWN)
+        for start in range(0, len(drawn), size):
+            yield drawn[start : start + size]

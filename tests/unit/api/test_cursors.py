@@ -13,6 +13,10 @@ from app.domain.ledger import StatementCursor
 from app.domain.transfers import TransferCursor
 from tests.unit.api.conftest import TEXTS
 
+DEPOSIT_CURSOR = (
+    "MTc5NTIzMzAwMCAxNyAwMDAxMDIwMzA0MDUwNjA3MDgwOTBhMGIwYzBkMGUwZjEw"
+    "MTExMjEzMTQxNTE2MTcxODE5MWExYjFjMWQxZTFmIDE"
+)
 MOMENT = datetime(2026, 11, 21, 3, 50, 0, 17, UTC)
 
 
@@ -40,7 +44,7 @@ async def test_a_cursor_that_no_list_gave_is_refused(client: httpx.AsyncClient, 
         (
             addresses.DEPOSITS,
             DepositCursor(MOMENT, bytes(range(32)), 1),
-            "MTc5NTIzMzAwMCAxNyAwMDAxMDIwMzA0MDUwNjA3MDgwOTBhMGIwYzBkMGUwZjEwMTExMjEzMTQxNTE2MTcxODE5MWExYjFjMWQxZTFmIDE",
+            DEPOSIT_CURSOR,
         ),
         (history.CURSORS, StatementCursor(MOMENT, "DOGE", 17), "MTc5NTIzMzAwMDAwMDAxNyBET0dFIDE3"),
         (transfer_lists.CURSORS, TransferCursor(17), "MTc"),

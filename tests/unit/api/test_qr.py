@@ -89,7 +89,7 @@ async def test_who_wants_one_picture_too_many_is_turned_away_and_who_leaves_take
         return qr.code(content)
 
     painter = qr.Painter(paint)
-    waiting = [asyncio.create_task(painter.picture(str(n), None, None)) for n in range(qr.WANTED)]
+    waiting = [asyncio.create_task(painter.picture(str(n), None, None)) for n in range(qr.QUEUED)]
     beside = asyncio.create_task(painter.picture("0", "ff0000", None))
     await asyncio.sleep(0)
     with pytest.raises(qr.TooManyPictures):
@@ -98,14 +98,14 @@ async def test_who_wants_one_picture_too_many_is_turned_away_and_who_leaves_take
     go.set()
 
     assert (await beside).status_code == 200
-    assert len(await asyncio.gather(*waiting[1:])) == qr.WANTED - 1
+    assert len(await asyncio.gather(*waiting[1:])) == qr.QUEUED - 1
     assert (await painter.picture("one more", None, None)).status_code == 200
 
 
 async def test_no_more_codes_are_kept_than_fit() -> None:
     painter = qr.Painter(lambda content: qr.Code(content.encode(), b""))
 
-    for number in range(qr.KEPT + 5):
+    for number in range(qr.CACHED + 5):
         await painter.picture(str(number), None, None)
 
-    assert list(painter._kept) == [str(number) for number in range(5, qr.KEPT + 5)]
+    assert list(painter._cache) == [str(number) for number in range(5, qr.CACHED + 5)]

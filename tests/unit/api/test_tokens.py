@@ -7,7 +7,7 @@ from app.api import tokens
 
 def test_each_word_is_another_of_its_size_also_beyond_what_is_drawn_at_once() -> None:
     token, hexadecimal = tokens.words(16, tokens.urlsafe), tokens.words(8, bytes.hex)
-    count = 3 * tokens.AT_ONCE + 1
+    count = 3 * tokens.DRAWN + 1
 
     words = {token() for _ in range(count)}
     ids = {hexadecimal() for _ in range(count)}
