@@ -54,7 +54,7 @@ class Stopping(Refusal):
 class _Waiting(Generic[Request, Resource]):
     """What one caller asks for, and where it hears what came of it; an exception is no refusal but a fault."""
 
-    asked: Sequence[Submitted[Request]]
+    submitted: Sequence[Submitted[Request]]
     weight: int
     outcomes: asyncio.Future[Sequence[Result[Resource] | Exception]]
 
@@ -74,12 +74,12 @@ class _Lane:
     waiting: int = 0
     moving: bool = False
 
-    def put(self, asked: Sequence[Submitted[Any]], weight: int) -> _Waiting[Any, Any]:
+    def put(self, submitted: Sequence[Submitted[Any]], weight: int) -> _Waiting[Any, Any]:
         """Let them wait for the same transaction."""
-        one: _Waiting[Any, Any] = _Waiting(asked, weight, asyncio.get_running_loop().create_future())
-        self.waiting += len(asked)
-        self.queue.append(one)
-        return one
+        caller: _Waiting[Any, Any] = _Waiting(submitted, weight, asyncio.get_running_loop().create_future())
+        self.waiting += len(submitted)
+        self.queue.append(caller)
+        return caller
 
     def take(self) -> list[_Waiting[Any, Any]]:
         """Return those whose requests are the next transaction; one that is heavier than all of it goes alone."""
@@ -88,14 +88,14 @@ class _Lane:
         while self.queue and (not batch or self.queue[0].weight <= room):
             batch.append(self.queue.popleft())
             room -= batch[-1].weight
-        self.waiting -= sum(len(one.asked) for one in batch)
+        self.waiting -= sum(len(caller.submitted) for caller in batch)
         return batch
 
     def refuse(self) -> None:
         """Turn away all that wait; nothing of theirs was begun."""
         while self.queue:
-            for one in self.take():
-                one.settle([Stopping() for _ in one.asked])
+            for caller in self.take():
+                caller.settle([Stopping() for _ in caller.submitted])
 
 
 class _CommitBrokeOffError(Exception):
@@ -105,8 +105,8 @@ class _CommitBrokeOffError(Exception):
 class GroupCommit:
     """One writer per command, another for its bulks; while a transaction runs, the next batch gathers.
 
-    `committed` is called after each that made anything, with its command. Who uses a key that another transaction holds waits
-    for at most `wait_seconds`.
+    Each rule gets the `installation`. `committed` is called after each transaction that made anything, with its command.
+    A request whose key another transaction holds waits for at most `wait_seconds`.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class GroupCommit:
         return done
 
     async def submit_all(
-        self, command: Command[Request, Resource], asked: Sequence[Submitted[Request]]
+        self, command: Command[Request, Resource], submitted: Sequence[Submitted[Request]]
     ) -> Sequence[Result[Resource] | Exception]:
         """Return what each of one caller's requests came to, in order: each commits for itself, or is refused or fails.
 
@@ -170,11 +170,11 @@ class GroupCommit:
         """
         outcomes: list[Result[Resource] | Exception] = []
         for first in range(
-            0, len(asked), BULK
+            0, len(submitted), BULK
         ):  # one after the other: what comes first may pay for what follows
-            number = 0 if first else len(asked)  # who was let in is not turned away half way
+            number = 0 if first else len(submitted)  # who was let in is not turned away half way
             lane = self._lane(command, BULK, number)
-            part = asked[first : first + BULK]
+            part = submitted[first : first + BULK]
             outcomes += await lane.put(part, len(part)).outcomes
         return outcomes
 
@@ -200,48 +200,50 @@ class GroupCommit:
                     await self._commit(lane.command, batch)
                 finally:  # whoever is cut off hears of it; to all others this says nothing
                     for waiting in batch:
-                        waiting.settle([PerhapsDone() for _ in waiting.asked])
+                        waiting.settle([PerhapsDone() for _ in waiting.submitted])
         finally:
             lane.moving = False
 
     async def _commit(self, command: Command[Any, Any], batch: Sequence[_Waiting[Any, Any]]) -> None:
         """A batch that fails as a whole is run again item by item, so that a poisonous request fails alone."""
-        asked = [one for waiting in batch for one in waiting.asked]
-        outcomes = await self._attempt(command, asked)
-        if len(asked) > 1 and isinstance(outcomes, Exception) and _surely_undone(outcomes):
-            alone = [(waiting, await self._each(command, waiting.asked)) for waiting in batch]
+        submitted = [request for waiting in batch for request in waiting.submitted]
+        outcomes = await self._attempt(command, submitted)
+        if len(submitted) > 1 and isinstance(outcomes, Exception) and _surely_undone(outcomes):
+            answered = [(waiting, await self._each(command, waiting.submitted)) for waiting in batch]
         else:
-            rest = iter(_answers(asked, outcomes) if isinstance(outcomes, Exception) else outcomes)
-            alone = [(waiting, [next(rest) for _ in waiting.asked]) for waiting in batch]
-        for waiting, its in alone:
-            waiting.settle(its)
-        if any(isinstance(one, Result) for _, its in alone for one in its):
+            rest = iter(_answers(submitted, outcomes) if isinstance(outcomes, Exception) else outcomes)
+            answered = [(waiting, [next(rest) for _ in waiting.submitted]) for waiting in batch]
+        for waiting, answers in answered:
+            waiting.settle(answers)
+        if any(isinstance(answer, Result) for _, answers in answered for answer in answers):
             self._committed(command)  # at the very end: nothing that is committed is ever done again
 
-    async def _each(self, command: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> list[Any]:
-        outcomes = [await self._attempt(command, [one]) for one in asked]
+    async def _each(self, command: Command[Any, Any], submitted: Sequence[Submitted[Any]]) -> list[Any]:
+        outcomes = [await self._attempt(command, [request]) for request in submitted]
         return [
             answer
-            for one, outcome in zip(asked, outcomes, strict=True)
-            for answer in (_answers([one], outcome) if isinstance(outcome, Exception) else outcome)
+            for request, outcome in zip(submitted, outcomes, strict=True)
+            for answer in (_answers([request], outcome) if isinstance(outcome, Exception) else outcome)
         ]
 
     async def _attempt(
-        self, command: Command[Any, Any], asked: Sequence[Submitted[Any]]
+        self, command: Command[Any, Any], submitted: Sequence[Submitted[Any]]
     ) -> Sequence[Any] | Exception:
         """Return the outcomes once they are committed, or what went wrong with all of them."""
         try:
-            return await self._transact(command, asked)
+            return await self._transact(command, submitted)
         except Exception as error:  # noqa: BLE001  whatever it is, the callers must hear of it
             return error
 
-    async def _transact(self, command: Command[Any, Any], asked: Sequence[Submitted[Any]]) -> Sequence[Any]:
+    async def _transact(
+        self, command: Command[Any, Any], submitted: Sequence[Submitted[Any]]
+    ) -> Sequence[Any]:
         for attempt in range(1, TRIES + 1):
             outcomes = None
             try:
                 async with self._engine.begin() as db:
                     outcomes = await commands.perform(
-                        db, self.installation, command, asked, self._wait_seconds
+                        db, self.installation, command, submitted, self._wait_seconds
                     )
             except (DBAPIError, OSError) as error:
                 if outcomes is not None and not _surely_undone(error):
@@ -264,14 +266,14 @@ def _surely_undone(error: Exception) -> bool:
     return not isinstance(error, OSError | PoolTimeout | _CommitBrokeOffError)
 
 
-def _answers(asked: Sequence[Submitted[Any]], error: Exception) -> list[Exception]:
+def _answers(submitted: Sequence[Submitted[Any]], error: Exception) -> list[Exception]:
     """Say what went wrong with each. Another request that holds the same key for too long is an answer, not a fault.
 
-    Where nobody knows whether it was committed, only who asked with a key may be told to try again.
+    Where nobody knows whether it was committed, only a request with a key may be told to try again.
     """
     if sqlstate(error) == LOCK_NOT_AVAILABLE:
-        return [StillRunning(field="Idempotency-Key")] * len(asked)
+        return [StillRunning(field="Idempotency-Key")] * len(submitted)
     if isinstance(error, _CommitBrokeOffError):
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-        return [PerhapsDone() if one.claim is None else cause for one in asked]
-    return [error] * len(asked)
+        return [PerhapsDone() if request.claim is None else cause for request in submitted]
+    return [error] * len(submitted)

@@ -117,7 +117,8 @@ class Step(NamedTuple):
     """A definition in a chain: how it is reached from the one before it, and the places in between that name it.
 
     `->` is a call, `~>` a function or a statement that is handed on, `=>` a call under another name (`alias`): there the
-    places of `by` name one another, and the last of them names the definition.
+    places of `by` name one another, and the last of them names the definition. An endpoint names a command's constant,
+    and that constant names the rule: then the rule is called as `run`.
     """
 
     arrow: str

@@ -66,7 +66,7 @@ Payee = Annotated[str, Path(description="Who gets it", max_length=64), AfterVali
 async def pay_from(
     invoice_id: parameters.InvoiceId,
     foreign_id: parameters.ForeignId,
-    asked: From,
+    body: From,
     key: idempotency_keys.Key,
     context: Context,
     *,
@@ -74,7 +74,7 @@ async def pay_from(
 ) -> Response:
     """What the invoice still lacks, at once and free; refused where it is paid. With `on_chain`, by a transaction."""
     order = invoices.PayFromOrder(invoice_id, foreign_id)
-    if on_chain or asked.on_chain:
+    if on_chain or body.on_chain:
         sent = await context.commits.submit(invoices.PAY_FROM_ON_CHAIN, order, key)
         payment = await payments.wait_until_sent(context, sent.resource)
         return responses.show(payments.SentView.of(payment), replayed=sent.replayed)

@@ -178,9 +178,9 @@ async def transfer(new: New, key: idempotency_keys.NamedKey, commits: Commits) -
 async def _each(new: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
     """The key of each is the request's with its place behind it, so that the refused ones may be tried again."""
     claims = key.each("transfers")
-    asked = [Submitted(order, claim) for order, claim in zip(new.orders(claims), claims, strict=True)]
-    outcomes = await commits.submit_all(transfers.MAKE, asked)
-    replayed = all(isinstance(one, Result) and one.replayed for one in outcomes)
+    submitted = [Submitted(order, claim) for order, claim in zip(new.orders(claims), claims, strict=True)]
+    outcomes = await commits.submit_all(transfers.MAKE, submitted)
+    replayed = all(isinstance(outcome, Result) and outcome.replayed for outcome in outcomes)
     return responses.show_all(map(_shown, outcomes), replayed=replayed)
 
 
