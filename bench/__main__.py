@@ -46,26 +46,26 @@ MEASUREMENTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
     "lists": lists.measure,
 }
 TOGETHER = {"memory": "invoices"}
-"""What is measured with another."""
+"""Figures that another measurement brings too."""
 
 
 async def measure(testbed: Testbed, names: list[str], console: Console) -> list[Figure]:
     await testbed.prepare()
     run.collect_less()  # much of the program is measured in this process
-    found = []
+    measured = []
     for name in names:
         began, load = time.monotonic(), os.getloadavg()[0]
         with console.status(f"{name} ..."):
-            found += await MEASUREMENTS[name](testbed)
+            measured += await MEASUREMENTS[name](testbed)
         console.print(
-            f"{name}: {time.monotonic() - began:.0f} s, {load:.1f} others ran on {os.cpu_count()} cores before it"
+            f"{name}: {time.monotonic() - began:.0f} s, after a load of {load:.1f} on {os.cpu_count()} cores"
         )
-    return found
+    return measured
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     console = Console()
-    names = list(dict.fromkeys(TOGETHER.get(word, word) for word in words)) or list(MEASUREMENTS)
+    names = list(dict.fromkeys(TOGETHER.get(name, name) for name in arguments)) or list(MEASUREMENTS)
     if unknown := [name for name in names if name not in MEASUREMENTS]:
         console.print(f"There is no {unknown[0]}: {', '.join(MEASUREMENTS)}.")
         return 2
@@ -75,10 +75,10 @@ def main(words: list[str]) -> int:
             postgres.running(Path(home) / "server") as server,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            found = runner.run(measure(Testbed(Path(home), server), names, console))
-    figures.keep(found)
-    figures.show(found, console)
-    return 0 if all(figure.met is not False for figure in found) else 1
+            measured = runner.run(measure(Testbed(Path(home), server), names, console))
+    figures.keep(measured)
+    figures.show(measured, console)
+    return 0 if all(figure.met is not False for figure in measured) else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The limit of creating invoices: the same server, request and response models, and nothing between."""
+"""The limit for creating invoices: the same server, request and response models, and nothing between."""
 
 import asyncio
 import sys
@@ -33,7 +33,8 @@ FIXED: dict[str, Any] = {
     "refunded": 0,
     "uri": "dogecoin:n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb?amount=42",
     "token": "0123456789abcdef",
-    "items": '[{"type":"item","name":"Plush","sku":"P1","description":"","value":"10","quantity":3,"image_link":""},'
+    "items": "["
+    '{"type":"item","name":"Plush","sku":"P1","description":"","value":"10","quantity":3,"image_link":""},'
     '{"type":"shipping","name":"Post","sku":"","description":"","value":"2","quantity":1,"image_link":""},'
     '{"type":"tax","name":"Tax","sku":"","description":"","value":"10","quantity":1,"image_link":""}]',
 }

@@ -1,4 +1,4 @@
-"""Milliseconds from a block at the node to what is told of it, at a webhook's receiver and at an MQTT subscriber."""
+"""Milliseconds from a block at the node to its event, at a webhook's receiver and at an MQTT subscriber."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from bench.programs import Devnet, Testbed
 
 BLOCKS = 200
 MATURE_BLOCKS = 120
-"""So that the faucet has coins to pay with."""
+"""The faucet has coins to pay with after these."""
 LIMIT_MILLISECONDS = 250
 PATIENCE_SECONDS = 10
 EVENT = "INV_TOTAL_PAYMENT_DETECTED"
@@ -30,13 +30,13 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 @dataclass(slots=True)
 class Arrivals:
-    """When the block and what is told of it came, in seconds of one clock; `complete` once all have."""
+    """When the block and its events came, in seconds of one clock; `complete` once all have."""
 
     times: dict[str, float] = field(default_factory=dict)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def note(self, what: str) -> None:
-        self.times.setdefault(what, time.perf_counter())
+    def note(self, event: str) -> None:
+        self.times.setdefault(event, time.perf_counter())
         if len(self.times) == 3:
             self.complete.set()
 
@@ -46,7 +46,7 @@ class Arrivals:
 
 
 async def measure(testbed: Testbed) -> list[Figure]:
-    """One block after the other, each with the payment of one invoice."""
+    """Mine one block after the other, each with the payment of one invoice."""
     arrivals = Arrivals()
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(programs.devnet(testbed.folder()))
@@ -62,10 +62,10 @@ async def measure(testbed: Testbed) -> list[Figure]:
         url = await stack.enter_async_context(testbed.database())
         kennel = await stack.enter_async_context(programs.kennel(home, url, node, **settings))
         await _keys(url)
-        hearing = [_subscribe(broker.port("port"), arrivals), _hear(node, arrivals)]
-        tasks = [asyncio.create_task(one) for one in hearing]
+        listeners = [_subscribe(broker.port("port"), arrivals), _hear(node, arrivals)]
+        tasks = [asyncio.create_task(listener) for listener in listeners]
         try:
-            found = await _pay(node, kennel.port("admin API"), arrivals)
+            milliseconds = await _pay(node, kennel.port("admin API"), arrivals)
         finally:
             for task in tasks:
                 task.cancel()
@@ -73,14 +73,14 @@ async def measure(testbed: Testbed) -> list[Figure]:
         Figure(
             "block_to_event",
             "ms, p99",
-            max(_p99(one) for one in found.values()),
+            max(_p99(listener) for listener in milliseconds.values()),
             LIMIT_MILLISECONDS,
             1,
             at_most=True,
         ),
         *(
             Figure(f"block_to_{name}{suffix}", f"ms, {unit}", of(times), LIMIT_MILLISECONDS, 1, at_most=True)
-            for name, times in found.items()
+            for name, times in milliseconds.items()
             for suffix, unit, of in (("", "p99", _p99), ("_median", "p50", _p50))
         ),
     ]
@@ -106,8 +106,8 @@ async def _keys(url: str) -> None:
 
 
 async def _pay(node: Devnet, port: int, arrivals: Arrivals) -> dict[str, list[float]]:
-    """Return the milliseconds of each way, of every block."""
-    found: dict[str, list[float]] = {"webhook": [], "mqtt": []}
+    """Return the milliseconds to the webhook and to MQTT, of every block."""
+    milliseconds: dict[str, list[float]] = {"webhook": [], "mqtt": []}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         (await client.post("/account/shop", json={})).raise_for_status()
         for number in range(BLOCKS):
@@ -118,13 +118,13 @@ async def _pay(node: Devnet, port: int, arrivals: Arrivals) -> dict[str, list[fl
             arrivals.clear()
             await node.ask("generate", 1)
             await asyncio.wait_for(arrivals.complete.wait(), PATIENCE_SECONDS)
-            for name, times in found.items() if number else ():  # the first makes connections and statements
+            for name, times in milliseconds.items() if number else ():  # the first block opens connections
                 times.append(1_000 * (arrivals.times[name] - arrivals.times["block"]))
-    return found
+    return milliseconds
 
 
 async def _hear(node: Devnet, arrivals: Arrivals) -> None:
-    """A block is at the node when the node says so."""
+    """Note when the node announces a block."""
     await zmq_announcements.listen(node.zmq, {"hashblock": lambda _: arrivals.note("block")})
 
 
@@ -138,7 +138,7 @@ async def _subscribe(port: int, arrivals: Arrivals) -> None:
 
 @asynccontextmanager
 async def _receiver(note: Callable[[], None]) -> AsyncIterator[int]:
-    """A server that answers every request with 200; the port."""
+    """Yield the port of a server that answers every request with 200."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):

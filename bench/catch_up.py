@@ -1,4 +1,4 @@
-"""Blocks and transactions per second while catching up, against a loop that fetches them and throws them away."""
+"""Blocks and transactions per second while catching up, against a loop that only fetches the blocks."""
 
 import time
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from itertools import count
 from app.chain import header
 from app.chain.follower import BATCH, Follower
 from app.chain.node import Node
+from app.db import Db
 from app.domain import blocks
 from app.domain.blocks import Header, Rules
 from app.domain.dogecoin import REGTEST
@@ -23,11 +24,11 @@ FILLED = "template_watched"
 
 
 async def measure(testbed: Testbed) -> list[Figure]:
-    """Limit and value in turn, each value on a fresh copy of the database with 100,000 watched addresses.
+    """Measure limit and value in turn, each value on a fresh copy of the database with 100,000 addresses.
 
-    With a node that checks each block that it reads, as Core does: a shop's two days away, with a payment in every fifth
-    block, and an exchange's, with two in each. And once with the devnet, which only reads the blocks and so serves them
-    several times as fast as any real node.
+    The node checks each block that it reads, as Core does. A shop's two days away have a payment in every
+    fifth block, an exchange's two in each. The devnet without the check serves blocks several times as fast
+    as any real node.
     """
     await _fill(testbed)
     shop, exchange = testbed.folder(), testbed.folder()
@@ -39,26 +40,26 @@ async def measure(testbed: Testbed) -> list[Figure]:
         busy = await rounds(testbed, devnet)
     async with programs.devnet(shop) as devnet:
         fast = await rounds(testbed, devnet)
-    each = [chains.TRANSACTIONS * rate for rate in values], [chains.TRANSACTIONS * rate for rate in limits]
+    transaction_rates = [[chains.TRANSACTIONS * rate for rate in rates] for rates in (values, limits)]
     return [
         of_rounds(Terms("catch_up", "blocks/s", 0.5), values, limits),
-        of_rounds(Terms("catch_up_transactions", "1/s", 0.5), *each),
+        of_rounds(Terms("catch_up_transactions", "1/s", 0.5), *transaction_rates),
         of_rounds(Terms("catch_up_exchange", "blocks/s"), busy[1], busy[0]),
         of_rounds(Terms("catch_up_devnet", "blocks/s"), fast[1], fast[0]),
     ]
 
 
 def _watched() -> Iterator[bytes]:
-    """Yield addresses of all accounts in turn: a block seldom pays the same account twice."""
+    """Yield the scripts of all accounts in turn, so that a block seldom pays the same account twice."""
     for number in count():
         yield filling.script(number % ACCOUNTS * filling.STRIDE + number // ACCOUNTS)
 
 
 async def rounds(testbed: Testbed, devnet: Devnet, template: str = FILLED) -> tuple[list[float], list[float]]:
-    """Return the rates of throwing away, and of following on fresh copies of the database `template`."""
+    """Return the rates of fetching, and of following on fresh copies of the database `template`."""
     limits, values = [], []
     for _ in range(ROUNDS):
-        limits.append(await _throw_away(devnet.url))
+        limits.append(await _fetch(devnet.url))
         async with testbed.database(template) as url:
             values.append(await _follow(devnet.url, url))
     return limits, values
@@ -68,17 +69,21 @@ async def _fill(testbed: Testbed) -> None:
     async with testbed.database() as url:
         async with programs.engine(url) as engine, engine.begin() as db:
             await filling.fill(db, ACCOUNTS, EACH, {})
-            first = mining.GENESIS[: header.HEADER_BYTES]
-            top = header.parse_header(first)
-            await blocks.start(db, [Header(0, top.hash, top.previous, top.time, header.work(top.bits))])
+            await begin(db)
         await testbed.administer(f"CREATE DATABASE {FILLED} TEMPLATE {url_name(url)}")
+
+
+async def begin(db: Db) -> None:
+    """Begin to follow at the first block of regtest."""
+    first = header.parse_header(mining.GENESIS[: header.HEADER_BYTES])
+    await blocks.start(db, [Header(0, first.hash, first.previous, first.time, header.work(first.bits))])
 
 
 def url_name(url: str) -> str:
     return url.split("?", maxsplit=1)[0].rpartition("/")[2]
 
 
-async def _throw_away(node_url: str) -> float:
+async def _fetch(node_url: str) -> float:
     """Fetch all blocks in the follower's batches; returns blocks per second."""
     async with Node(node_url) as node:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Milliseconds to choose coins among 100,000: of the candidates that the database would give, and of all of them."""
+"""Milliseconds to choose coins among 100,000: from the database's candidates, and from all of them."""
 
 import random
 import time
@@ -14,7 +14,7 @@ from bench.programs import Testbed
 SEED = 20_260_101
 COINS = 100_000
 PAYMENTS = 40
-WHOLE = 3
+ALL_COINS_PAYMENTS = 3
 MOST_MS = 10.0
 
 
@@ -25,12 +25,12 @@ async def measure(_: Testbed) -> list[Figure]:
     coins = [Spendable(Outpoint(chance.randbytes(32), 0), amount, Tier.OWN) for amount in amounts]
     coins.sort(key=lambda coin: coin.amount)
     orders = [_order(Koinu(int(10 ** chance.uniform(0, 3.5) * COIN))) for _ in range(PAYMENTS)]
-    chosen = [_milliseconds(_candidates(coins, order), order) for order in orders]
-    whole = [_milliseconds(coins, order) for order in orders[:WHOLE]]
+    of_candidates = [_milliseconds(_candidates(coins, order), order) for order in orders]
+    of_all = [_milliseconds(coins, order) for order in orders[:ALL_COINS_PAYMENTS]]
     return [
-        Figure("coin_choice", "ms", median(chosen), MOST_MS, 1.0, at_most=True),
-        Figure("coin_choice_worst", "ms", max(chosen)),
-        Figure("coin_choice_whole", "ms", median(whole)),
+        Figure("coin_choice", "ms", median(of_candidates), MOST_MS, 1.0, at_most=True),
+        Figure("coin_choice_worst", "ms", max(of_candidates)),
+        Figure("coin_choice_whole", "ms", median(of_all)),
     ]
 
 
@@ -39,7 +39,7 @@ def _order(amount: Koinu) -> SelectionOrder:
 
 
 def _candidates(coins: list[Spendable], order: SelectionOrder) -> list[Spendable]:
-    """Take what `coin_choice.choose` asks for of coins in order of their amounts."""
+    """Take the candidates that `coin_selection.choose` asks for, from coins in the order of their amounts."""
     alone, near = payments.alone(order), payments.NEAREST
     at = sum(coin.amount < alone for coin in coins)
     return [*coins[: payments.SMALLEST], *coins[max(at - near, 0) : at + near], *coins[-payments.LARGEST :]]

@@ -1,4 +1,4 @@
-"""Webhooks of one process: deliveries a second from commit to answer, what a dead endpoint costs the others, and latency."""
+"""Webhooks of one process: deliveries a second from commit to answer, what a dead endpoint costs, latency."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -33,7 +33,8 @@ IDLE_SECONDS = 0.2
 
 _ENDPOINTS = sa.text("""
     INSERT INTO webhook_endpoints (url, types, foreign_id, secret, position)
-    SELECT CASE WHEN n < :dead THEN :url || 'dead' ELSE :url END, '{ALL}', 'shop-' || n, 'whsec_' || repeat('a', 32), 0
+    SELECT CASE WHEN n < :dead THEN :url || 'dead' ELSE :url END, '{ALL}', 'shop-' || n,
+        'whsec_' || repeat('a', 32), 0
     FROM generate_series(0, :endpoints - 1) AS n
 """).bindparams(
     sa.bindparam("dead", type_=sa.Integer),
@@ -42,35 +43,36 @@ _ENDPOINTS = sa.text("""
 )
 _FILL = sa.text("""
     INSERT INTO outbox (account_id, foreign_id, event_id, type, message)
-    SELECT n % :endpoints, 'shop-' || n % :endpoints, md5(n::text), 'INV_CREATED', '"' || repeat('x', 500) || '"'
+    SELECT n % :endpoints, 'shop-' || n % :endpoints, md5(n::text), 'INV_CREATED',
+        '"' || repeat('x', 500) || '"'
     FROM generate_series(1, :events) AS n
 """).bindparams(sa.bindparam("endpoints", type_=sa.Integer), sa.bindparam("events", type_=sa.Integer))
 
 
 class CountingPoster(Poster):
-    """Says when as many answers have come as are waited for."""
+    """Counts the answers to its posts."""
 
     answers = 0
     awaited = 0
-    there: asyncio.Event
+    reached: asyncio.Event
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         answer = await super().post(url, headers, body)
         self.answers += 1
         if self.answers == self.awaited:
-            self.there.set()
+            self.reached.set()
         return answer
 
     async def hears(self, count: int) -> None:
         """Wait until `count` posts were answered."""
-        self.there, self.awaited = asyncio.Event(), count
+        self.reached, self.awaited = asyncio.Event(), count
         if self.answers < count:
-            await self.there.wait()
+            await self.reached.wait()
 
 
 async def measure(testbed: Testbed) -> list[Figure]:
-    """Each endpoint hears of an account of its own; the dead one takes its posts and never answers."""
-    found: list[Figure] = []
+    """Each endpoint has an account of its own; the dead one takes its posts and never answers."""
+    measured: list[Figure] = []
     async with programs.running("bench.receiver") as receiver:
         port = receiver.port("port")
         for endpoints in ENDPOINTS:
@@ -80,16 +82,16 @@ async def measure(testbed: Testbed) -> list[Figure]:
                 if endpoints > 1:
                     one_dead.append(await _rate(testbed, port, endpoints, 1))
             goal = figures.Terms(f"deliveries_{endpoints}", "deliveries/s", 1)
-            found.append(figures.of_rounds(goal, alive, [A_SECOND] * ROUNDS))
+            measured.append(figures.of_rounds(goal, alive, [A_SECOND] * ROUNDS))
             if one_dead:
                 dead = figures.Terms(f"deliveries_{endpoints}_one_dead", "deliveries/s", 0.95)
-                found.append(figures.of_rounds(dead, one_dead, alive))
-            found += await _latency(testbed, port, endpoints)
-    return found
+                measured.append(figures.of_rounds(dead, one_dead, alive))
+            measured += await _latency(testbed, port, endpoints)
+    return measured
 
 
 async def _rate(testbed: Testbed, port: int, endpoints: int, dead: int) -> float:
-    """Return how many deliveries a second the living endpoints get, from the commit of all events on."""
+    """Return the deliveries a second to the living endpoints, from the commit of all events on."""
     living = EVENTS - EVENTS // endpoints * dead
     async with testbed.database() as url, programs.engine(url) as engine:
         await _prepare(engine, port, endpoints, dead)
@@ -102,7 +104,7 @@ async def _rate(testbed: Testbed, port: int, endpoints: int, dead: int) -> float
 
 
 async def _latency(testbed: Testbed, port: int, endpoints: int) -> list[Figure]:
-    """Facts are committed one by one; an event's age when it comes is that of its fact. One endpoint of many is dead."""
+    """Commit events one by one, and measure the age of each when it comes. One endpoint of many is dead."""
     dead = int(endpoints > 1)
     async with (
         testbed.database() as url,

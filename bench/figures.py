@@ -1,4 +1,4 @@
-"""What was measured: a value beside its limit, and whether it is good enough."""
+"""A figure: a measured value beside its limit, and whether it is good enough."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ WIDEST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value and its limit in `unit`; `goal` is of their ratio, from below, or from above with `at_most`.
+    """A value and its limit in `unit`; `goal` is the least ratio of the two, or the greatest with `at_most`.
 
-    Of rounds in which value and limit were measured side by side, `paired` is the median of their ratios, which a machine
-    that is slower now and then does not touch as much, and `noise` the range of the ratios as a part of it.
+    In rounds that measured value and limit side by side, `paired` is the median of their ratios, which
+    suffers less from a machine that is slow now and then; `noise` is the range of the ratios as a part of it.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The value in parts of the limit."""
+        """The value as a part of the limit."""
         if self.paired is not None:
             return self.paired
         return self.value / self.limit if self.limit else None
@@ -47,7 +47,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What makes a figure of rounds: its name, unit and goal."""
+    """The name, unit and goal of a figure of rounds."""
 
     name: str
     unit: str
@@ -67,14 +67,14 @@ def of_rounds(terms: Terms, values: Sequence[float], limits: Sequence[float]) ->
 
 def keep(figures: Sequence[Figure]) -> None:
     """Write the figures into bench/results.json, beside those of other names that are there."""
-    there = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.write_text(
-        json.dumps({**there, **{figure.name: _kept(figure) for figure in figures}}, indent=2) + "\n"
+        json.dumps({**results, **{figure.name: _result(figure) for figure in figures}}, indent=2) + "\n"
     )
 
 
 def show(figures: Sequence[Figure], console: Console) -> None:
-    """Print the figures as a table, whole also where the width of a terminal is not known."""
+    """Print the figures as a table, whole even where the terminal's width is not known."""
     names = ("name", "value", "limit", "unit", "ratio", "goal", "met", "noise")
     table = Table(*(Column(name, no_wrap=True) for name in names))
     for figure in figures:
@@ -91,8 +91,8 @@ def show(figures: Sequence[Figure], console: Console) -> None:
             met,
             noise,
         )
-    whole = console.measure(table, options=console.options.update(width=WIDEST)).maximum
-    console.width = max(console.width, whole)
+    width = console.measure(table, options=console.options.update(width=WIDEST)).maximum
+    console.width = max(console.width, width)
     console.print(table)
 
 
@@ -102,7 +102,7 @@ def _short(number: float | None) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
-def _kept(figure: Figure) -> Mapping[str, float | None]:
+def _result(figure: Figure) -> Mapping[str, float | None]:
     return {
         "value": _rounded(figure.value),
         "limit": _rounded(figure.limit),

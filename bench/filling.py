@@ -11,13 +11,14 @@ from app.domain import dogecoin
 from app.domain.dogecoin import REGTEST
 
 STRIDE = 1_000
-"""Key indexes of an account, so that invoices of all accounts can be derived from one xpub without meeting."""
+"""Key indexes of an account: the invoices of all accounts come from one xpub, and no two have the same."""
 TOTAL = 1_000_000_000
 WORDS = "abandon " * 11 + "about"
 
 _FILL = """
     INSERT INTO accounts (id, foreign_id, xpub, address, next_index)
-    SELECT n, 'shop-' || n, '{xpub}', 'address-' || n, n * {stride} + {each} FROM generate_series(0, {accounts} - 1) AS n;
+    SELECT n, 'shop-' || n, '{xpub}', 'address-' || n, n * {stride} + {each}
+    FROM generate_series(0, {accounts} - 1) AS n;
 
     INSERT INTO balances (account_id, asset, available, seq)
     SELECT n, 'DOGE', n, 0 FROM generate_series(0, {accounts} - 1) AS n;
@@ -29,17 +30,19 @@ _FILL = """
 """
 _INVOICES = """
     INSERT INTO invoices (account_id, index, address, items, total, due, required_confirmations, token)
-    SELECT n / {each}, n / {each} * {stride} + n % {each}, coalesce(named.address, 'invoice-' || n), '[]', {total}, {total}, 6, 't'
+    SELECT n / {each}, n / {each} * {stride} + n % {each}, coalesce(named.address, 'invoice-' || n), '[]',
+        {total}, {total}, 6, 't'
     FROM generate_series(0, {accounts}::bigint * {each} - 1) AS n
-    LEFT JOIN unnest(:indexes, :addresses) AS named (index, address) ON named.index = n / {each} * {stride} + n % {each}
+    LEFT JOIN unnest(:indexes, :addresses) AS named (index, address)
+        ON named.index = n / {each} * {stride} + n % {each}
 """
 
 
 async def fill(db: Db, accounts: int, each: int, named: Mapping[int, str]) -> None:
     """Write accounts `shop-0`, `shop-1`, ... with `each` invoices.
 
-    The invoices with the key indexes in `named` get these addresses, the others one that is none: making a million
-    real ones takes a minute.
+    The invoices with the key indexes in `named` get these addresses, the others no real one: a million real
+    ones take a minute.
     """
     [key] = Keyring(REGTEST, WORDS).account_xpubs(0, 1)
     values = {"xpub": key.xpub, "stride": STRIDE, "accounts": accounts, "each": each, "total": TOTAL}

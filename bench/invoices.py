@@ -29,7 +29,7 @@ BODY = json.dumps(
 
 
 async def measure(testbed: Testbed) -> list[Figure]:
-    """Limit, one account and many accounts in turn."""
+    """Measure the limit, one account and many accounts in turn."""
     one = [load.post("/account/shop-0/invoice", BODY)]
     many = [load.post(f"/account/shop-{n}/invoice", BODY) for n in range(ACCOUNTS)]
     limits, hot, spread = [], [], []
@@ -57,7 +57,7 @@ async def measure(testbed: Testbed) -> list[Figure]:
 
 
 async def until(engine: AsyncEngine, condition: sa.Select[bool]) -> None:
-    """Wait until the program has done what it does beside requests."""
+    """Wait until the program has done the work behind its requests."""
     for _ in range(600):
         async with engine.connect() as db:
             if await db.scalar(condition):

@@ -1,12 +1,10 @@
-"""Every list with a million rows in each table, each with filters that find many, few and none of them, against 100 ms."""
+"""Every list with a million rows in each table, with filters that match many, few, none, against 100 ms."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from itertools import pairwise, product
+from itertools import product, repeat
 from statistics import median, quantiles
 
-import sqlalchemy as sa
 from rich.console import Console
 
 from app.api import addresses, assets, cursors
@@ -17,19 +15,20 @@ from bench.programs import Testbed
 
 ROWS = 1_000_000
 SAMPLES, FEW = 100, 9
-"""How often the slowest of a list is asked for, and each other before that is known."""
+"""How often the slowest request of a list is sent, and each other before that is known."""
 WARM = 8
-"""Requests before those that are timed: PostgreSQL settles on its plan at the sixth."""
+"""Requests before those that are timed: PostgreSQL settles on a plan at the sixth."""
 LIMIT_MS = 100.0
 
 _TIMES = ("", "from=2026-01-05T00:00:00Z", "to=2025-01-01T00:00:00Z", "from=2030-01-01T00:00:00Z",
-          "from=2026-01-05T00:00:00Z&to=2026-01-05T00:00:01Z", "from=2026-01-05T00:00:00.1Z&to=2026-01-05T00:00:00.2Z")  # fmt: skip
+          "from=2026-01-05T00:00:00Z&to=2026-01-05T00:00:01Z",
+          "from=2026-01-05T00:00:00.1Z&to=2026-01-05T00:00:00.2Z")  # fmt: skip
 _MIDDLE = ("", f"cursor={cursors.IDS.write(ROWS // 2)}")
 _TYPES = ("", "types=INV", "types=ACC_CREATED", "types=DEPOSIT_CONFIRMED")
 
 
 def _all_of(path: str, *filters: Sequence[str]) -> list[str]:
-    """Ask with each of the first filters and each of the second, and so on."""
+    """Combine each of the first filters with each of the second, and so on."""
     return [f"{path}?limit=100&{'&'.join(filter(None, chosen))}" for chosen in product(*filters)]
 
 
@@ -44,17 +43,21 @@ _TRANSFERS = (_REFERENCES, _named("asset", "DOGE", "COIN_1"), _TIMES)
 
 LISTS: Mapping[str, Sequence[str]] = {
     "accounts": _all_of("/accounts", _MIDDLE),
-    "addresses": _all_of(f"{_OF_SHOP}/addresses", ["", f"cursor={addresses.ADDRESSES.write(AddressCursor(0, ROWS - 1))}"]),
+    "addresses": _all_of(f"{_OF_SHOP}/addresses",
+                         ["", f"cursor={addresses.ADDRESSES.write(AddressCursor(0, ROWS - 1))}"]),
     "assets": _all_of("/assets", ["", f"cursor={assets.CURSORS.write('COIN_5')}"]),
     "balances": [f"{_OF_SHOP}/balances", f"{_OF_SHOP}/balances?at=2026-01-05T00:00:00Z", "/balances/system"],
     "deliveries": _all_of("/webhooks/1/deliveries", _MIDDLE, _named("state", "delivered", "failed", "due")),
     "deposits": _all_of(f"{_OF_SHOP}/deposits"),
     "escrows": _all_of("/escrow", _MIDDLE, _named("buyer", "shop-0", "shop-2", "shop-5"),
-                       _named("seller", "shop-1", "shop-3", "shop-5"), _named("state", "RELEASED", "LOCKED", "DISPUTED"),
+                       _named("seller", "shop-1", "shop-3", "shop-5"),
+                       _named("state", "RELEASED", "LOCKED", "DISPUTED"),
                        _named("order_id", "order-7", "none")),
-    "events": _all_of("/events", ["", "cursor=500000"], _TYPES, _named("foreign_id", many_rows.SHOP, "shop-5")),
+    "events": _all_of("/events", ["", "cursor=500000"], _TYPES,
+                      _named("foreign_id", many_rows.SHOP, "shop-5")),
     "events_of_account": _all_of(f"{_OF_SHOP}/events", ["", "cursor=500000"], _TYPES),
-    "history": _all_of(f"{_OF_SHOP}/history", _named("asset", "DOGE", "COIN_1"), _named("type", "TRANSFER", "BONUS"), _TIMES),
+    "history": _all_of(f"{_OF_SHOP}/history", _named("asset", "DOGE", "COIN_1"),
+                       _named("type", "TRANSFER", "BONUS"), _TIMES),
     "holds": _all_of(f"{_OF_SHOP}/holds", _MIDDLE, _named("state", "RELEASED", "HELD", "CAPTURED")),
     "invoices": _all_of(f"{_OF_SHOP}/invoices", ["", "cursor=500000"], _INVOICE_STATES, _REFERENCES, _TIMES),
     "payments": _all_of(f"{_OF_SHOP}/payments", _MIDDLE),
@@ -65,7 +68,7 @@ LISTS: Mapping[str, Sequence[str]] = {
 
 
 async def measure(testbed: Testbed) -> list[Figure]:
-    """Fill a database and ask each list with each of its filters; the slowest of them stands for the list."""
+    """Fill a database, and request each list with each of its filters; the slowest stands for the list."""
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(programs.devnet(testbed.folder()))
         url = await stack.enter_async_context(testbed.database())
@@ -92,30 +95,17 @@ def _p99(times: Sequence[float]) -> float:
 
 async def _slowest(port: int, paths: Sequence[str]) -> tuple[str, list[float]]:
     """Return the path whose median is the highest, and its times in milliseconds."""
-    found = [(median(await _times(port, path, FEW)), path) for path in paths]
-    path = max(found)[1]
+    medians = [(median(await _times(port, path, FEW)), path) for path in paths]
+    path = max(medians)[1]
     return path, await _times(port, path, SAMPLES)
 
 
 async def _times(port: int, path: str, samples: int) -> list[float]:
-    """Ask one after the other on one connection; milliseconds."""
-    marks: list[float] = []
-
-    def marked() -> Iterator[bytes]:
-        for _ in range(WARM + samples):
-            marks.append(time.perf_counter())
-            yield load.get(path)
-        marks.append(time.perf_counter())
-
-    await load.once(port, marked())
-    return [1_000 * (after - before) for before, after in pairwise(marks)][WARM:]
+    return (await load.milliseconds(port, repeat(load.get(path), WARM + samples)))[WARM:]
 
 
 async def _fill(url: str) -> None:
     async with programs.engine(url) as engine:
         async with engine.begin() as db:
             await many_rows.fill(db, ROWS)
-        raw = engine.execution_options(isolation_level="AUTOCOMMIT")
-        async with raw.connect() as db:
-            await db.execute(sa.text("SET statement_timeout = 0"))
-            await db.execute(sa.text("VACUUM ANALYZE"))
+        await programs.vacuum(engine)

@@ -1,9 +1,9 @@
-"""A load generator that is lean enough not to be the bottleneck: keep-alive clients, one request at a time each."""
+"""A load generator that is no bottleneck: keep-alive clients, each with one request at a time."""
 
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 from typing import cast
 
 CLIENTS = 64
@@ -48,7 +48,7 @@ class Client(asyncio.Protocol):
             self.ended.set_result(None)
 
     def _ask(self, transport: asyncio.Transport) -> None:
-        """Send the next request; whoever has no more hangs up."""
+        """Send the next request; close after the last one."""
         request = next(self._requests, None)
         if request is None:
             transport.close()
@@ -74,12 +74,12 @@ def get(path: str) -> bytes:
 
 
 async def rate(port: int, requests: Sequence[bytes], seconds: float, clients: int = CLIENTS) -> float:
-    """Return the answers per second over `seconds`, where everybody sends the same again and again."""
+    """Return the answers per second over `seconds`; each client sends the same requests again and again."""
     return await rate_of(port, [islice(cycle(requests), n, None) for n in range(clients)], seconds)
 
 
 async def rate_of(port: int, clients: Sequence[Iterator[bytes]], seconds: float) -> float:
-    """Return the answers per second over `seconds`, after a moment to get going."""
+    """Return the answers per second over `seconds`, after WARM_SECONDS."""
     running = [await _connect(port, requests) for requests in clients]
     await asyncio.sleep(WARM_SECONDS)
     before, began = sum(client.answers for client in running), time.perf_counter()
@@ -102,10 +102,24 @@ async def once(port: int, requests: Iterable[bytes]) -> None:
         raise RuntimeError(client.failure[:1000])
 
 
+async def milliseconds(port: int, requests: Iterable[bytes]) -> list[float]:
+    """Send each request once, one after the other, and return the milliseconds of each."""
+    times: list[float] = []
+
+    def timed() -> Iterator[bytes]:
+        for request in requests:
+            times.append(time.perf_counter())
+            yield request
+        times.append(time.perf_counter())
+
+    await once(port, timed())
+    return [1_000 * (after - before) for before, after in pairwise(times)]
+
+
 async def shared(port: int, requests: Iterable[bytes], clients: int = CLIENTS) -> None:
-    """Send each request once; the clients take them from one pile."""
-    pile = iter(requests)
-    running = [await _connect(port, pile) for _ in range(clients)]
+    """Send each request once; the clients take them from one queue."""
+    queue = iter(requests)
+    running = [await _connect(port, queue) for _ in range(clients)]
     for client in running:
         await client.ended
     failures = [client.failure for client in running if client.failure]

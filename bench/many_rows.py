@@ -1,6 +1,6 @@
-"""A database with a million rows in each table, written by SQL: nearly all of them one account's, and all alike.
+"""A database with a million rows in each table, written by SQL: nearly all are one account's, and all alike.
 
-What is alike is what an index by it finds too much of; what a filter asks for beside it is rare, or not there.
+So an index finds too many rows for the common value, and a filter's other value is rare or in no row.
 """
 
 import sqlalchemy as sa
@@ -13,17 +13,19 @@ from bench import filling
 
 ASSETS = 1_000
 SHOP = "shop-0"
-"""Has a million of everything; account n is `shop-n`."""
+"""This account has a million of everything; account n is `shop-n`."""
 RARE = 3
-"""So many of the oldest rows are not like the others."""
+"""How many of the oldest rows differ from the others."""
 START = "timestamptz '2026-01-01Z'"
 """When the first row was made; each other a second later."""
 
 _FILL = f"""
     INSERT INTO accounts (id, foreign_id, xpub, address, next_index)
-    SELECT n, 'shop-' || n, :xpub, 'address-' || n, CASE n WHEN 0 THEN :rows ELSE 0 END FROM generate_series(0, :rows - 1) AS n;
+    SELECT n, 'shop-' || n, :xpub, 'address-' || n, CASE n WHEN 0 THEN :rows ELSE 0 END
+    FROM generate_series(0, :rows - 1) AS n;
 
-    INSERT INTO assets (code, name, decimals) SELECT 'COIN_' || n, 'Coin', 2 FROM generate_series(1, :assets - 1) AS n;
+    INSERT INTO assets (code, name, decimals)
+    SELECT 'COIN_' || n, 'Coin', 2 FROM generate_series(1, :assets - 1) AS n;
 
     INSERT INTO balances (account_id, asset, available, seq)
     SELECT n, 'DOGE', n, CASE WHEN n < 2 THEN :rows ELSE 1 END FROM generate_series(0, :rows - 1) AS n
@@ -32,14 +34,17 @@ _FILL = f"""
     INSERT INTO addresses (script, account_id, branch, index, purpose)
     SELECT '\\x76a914' || substr(sha256(int8send(branch * :rows + n)), 1, 20) || '\\x88ac', 0, branch, n,
         CASE branch WHEN 0 THEN 'invoice' WHEN 1 THEN 'change' ELSE 'account' END
-    FROM generate_series(0, 2) AS branch, generate_series(0, CASE branch WHEN 2 THEN 0 ELSE :rows - 1 END) AS n;
+    FROM generate_series(0, 2) AS branch,
+        generate_series(0, CASE branch WHEN 2 THEN 0 ELSE :rows - 1 END) AS n;
 
-    INSERT INTO invoices (account_id, index, address, items, total, due, required_confirmations, token, reference, cancelled, created)
-    SELECT 0, n, 'invoice-' || n, '[]', 9, 9, 6, 't', CASE WHEN n < :rare THEN 'rare' ELSE 'same' END, n < :rare,
-        {START} + make_interval(secs => n)
+    INSERT INTO invoices (account_id, index, address, items, total, due, required_confirmations, token,
+        reference, cancelled, created)
+    SELECT 0, n, 'invoice-' || n, '[]', 9, 9, 6, 't', CASE WHEN n < :rare THEN 'rare' ELSE 'same' END,
+        n < :rare, {START} + make_interval(secs => n)
     FROM generate_series(0, :rows - 1) AS n;
 
-    INSERT INTO deposits (account_id, txid, vout, branch, index, invoice, amount, required_confirmations, state, height, round, created)
+    INSERT INTO deposits (account_id, txid, vout, branch, index, invoice, amount, required_confirmations,
+        state, height, round, created)
     SELECT 0, sha256(int8send(n)), 0, 0, n, n, 9, 6, 'confirmed', 1, 1, {START} + make_interval(secs => n)
     FROM generate_series(0, :rows - 1) AS n;
 
@@ -50,18 +55,23 @@ _FILL = f"""
     SELECT 0, n, 0, 'payee', '', 9, 0 FROM generate_series(1, :rows) AS n;
 
     INSERT INTO entries (id, kind, cause_type, cause_id, reference, key, created) OVERRIDING SYSTEM VALUE
-    SELECT n, 'TRANSFER', 'transfer', n, CASE WHEN n <= :rare THEN 'rare' ELSE 'same' END, n, {START} + make_interval(secs => n)
+    SELECT n, 'TRANSFER', 'transfer', n, CASE WHEN n <= :rare THEN 'rare' ELSE 'same' END, n,
+        {START} + make_interval(secs => n)
     FROM generate_series(1, :rows) AS n;
 
-    INSERT INTO postings (account_id, asset, seq, entry_id, bucket, amount, available, incoming, held, outgoing, created)
+    INSERT INTO postings (account_id, asset, seq, entry_id, bucket, amount, available, incoming, held,
+        outgoing, created)
     SELECT side, 'DOGE', n, n, 'available', 2 * side - 1, 9, 0, 0, 0, {START} + make_interval(secs => n)
     FROM generate_series(0, 1) AS side, generate_series(1, :rows) AS n;
 
-    INSERT INTO postings (account_id, asset, seq, entry_id, bucket, amount, available, incoming, held, outgoing, created)
-    SELECT 0, 'COIN_' || n, 1, n, 'available', 1, 1, 0, 0, 0, {START} FROM generate_series(1, :assets - 1) AS n;
+    INSERT INTO postings (account_id, asset, seq, entry_id, bucket, amount, available, incoming, held,
+        outgoing, created)
+    SELECT 0, 'COIN_' || n, 1, n, 'available', 1, 1, 0, 0, 0, {START}
+    FROM generate_series(1, :assets - 1) AS n;
 
     INSERT INTO holds (account_id, id, asset, amount, remaining, state)
-    SELECT 0, n, 'DOGE', 9, CASE WHEN n <= :rare THEN 9 ELSE 0 END, CASE WHEN n <= :rare THEN 'HELD' ELSE 'RELEASED' END
+    SELECT 0, n, 'DOGE', 9, CASE WHEN n <= :rare THEN 9 ELSE 0 END,
+        CASE WHEN n <= :rare THEN 'HELD' ELSE 'RELEASED' END
     FROM generate_series(1, :rows) AS n;
 
     INSERT INTO escrows (account_id, seller_id, id, order_id, asset, amount, fee, state, to_seller)
@@ -82,7 +92,8 @@ _FILL = f"""
     FROM generate_series(1, :rows) AS n;
 
     INSERT INTO deliveries (endpoint_id, position, state, attempts)
-    SELECT 1, n, CASE WHEN n <= :rare THEN 'failed' ELSE 'delivered' END, 1 FROM generate_series(1, :rows) AS n;
+    SELECT 1, n, CASE WHEN n <= :rare THEN 'failed' ELSE 'delivered' END, 1
+    FROM generate_series(1, :rows) AS n;
 
     INSERT INTO attempts (endpoint_id, position, number, at, status, milliseconds, response)
     SELECT 1, n, 1, {START}, 200, 9, 'ok' FROM generate_series(1, :rows) AS n
@@ -90,7 +101,7 @@ _FILL = f"""
 
 
 async def fill(db: Db, rows: int) -> None:
-    """Write `rows` rows into each table that a list reads, but for assets: of those there are few."""
+    """Write `rows` rows into each table that a list reads, and few assets."""
     [key] = Keyring(REGTEST, filling.WORDS).account_xpubs(0, 1)
     await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
     await db.execute(sa.text("SET LOCAL synchronous_commit = off"))

@@ -1,4 +1,4 @@
-"""The devnet, which when asked for a block checks its proof of work first, as Core does with each that it reads."""
+"""A devnet that checks the proof of work of each block that it reads, as Core does."""
 
 import asyncio
 import hashlib

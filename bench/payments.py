@@ -1,4 +1,4 @@
-"""Payments per second, from the first request until the node has the last one's transaction: each alone, and batched."""
+"""Payments per second, from the first request until the node has the last transaction: single and batched."""
 
 import asyncio
 import json
@@ -22,18 +22,18 @@ MATURE_BLOCKS = 120
 
 
 async def measure(testbed: Testbed) -> list[Figure]:
-    """There is no limit to hold them against: the figures are for watching."""
-    asked, alone = await _pay(testbed, batch=False)
+    """Measure figures that have no limit, for watching."""
+    requested, alone = await _pay(testbed, batch=False)
     _, batched = await _pay(testbed, batch=True)
     return [
         Figure("payments", "1/s", alone),
         Figure("payments_batched", "1/s", batched),
-        Figure("payments_asked", "1/s", asked),
+        Figure("payments_asked", "1/s", requested),
     ]
 
 
 async def _pay(testbed: Testbed, *, batch: bool) -> tuple[float, float]:
-    """Return the payments per second, until the last one was answered and until the last one was sent."""
+    """Return the payments per second until the last answer, and until the last broadcast."""
     settings = {"confirmations": 1, "pay_wait_seconds": 0}
     async with (
         testbed.database() as url,
@@ -50,11 +50,11 @@ async def _pay(testbed: Testbed, *, batch: bool) -> tuple[float, float]:
         )
         began = time.perf_counter()
         await load.shared(port, _requests(batch=batch))
-        asked = time.perf_counter()
+        requested = time.perf_counter()
         await invoices.until(
             engine, sa.select(sa.func.count() == PAYMENTS).where(payments.c.state == "BROADCAST")
         )
-        return PAYMENTS / (asked - began), PAYMENTS / (time.perf_counter() - began)
+        return PAYMENTS / (requested - began), PAYMENTS / (time.perf_counter() - began)
 
 
 def _requests(*, batch: bool) -> Sequence[bytes]:
@@ -67,7 +67,7 @@ async def _fund(port: int, node: Devnet) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         (await client.post("/account/shop", json={})).raise_for_status()
         for _ in range(COINS // AT_ONCE):
-            asked = [client.post("/account/shop/address", json={"fresh": True}) for _ in range(AT_ONCE)]
-            answers = [answer.raise_for_status().json() for answer in await asyncio.gather(*asked)]
+            requested = [client.post("/account/shop/address", json={"fresh": True}) for _ in range(AT_ONCE)]
+            answers = [answer.raise_for_status().json() for answer in await asyncio.gather(*requested)]
             await node.ask("sendmany", "", {answer["address"]: COIN_DOGE for answer in answers})
     await node.ask("generate", 1)

@@ -26,7 +26,7 @@ TEMPLATE = "template_bench"
 
 @dataclass(frozen=True, slots=True)
 class Testbed:
-    """Where the measurements take place: an empty folder, and the URL of a PostgreSQL that syncs what it commits."""
+    """The place of the measurements: an empty folder, and the URL of a PostgreSQL that syncs its commits."""
 
     home: Path
     server: str
@@ -42,7 +42,7 @@ class Testbed:
         return sa.make_url(self.server).set(database=database).render_as_string(hide_password=False)
 
     async def administer(self, *statements: str) -> None:
-        """Run statements that are no transaction."""
+        """Run statements outside of a transaction."""
         engine = create_async_engine(self.server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         async with engine.connect() as connection:
             for statement in statements:
@@ -62,18 +62,25 @@ class Testbed:
     async def prepare(self) -> None:
         """Make the template that has the schema and nothing in it."""
         await self.administer(f"CREATE DATABASE {TEMPLATE}")
-        async with engine(self.url(TEMPLATE)) as made:
-            await migrate.upgrade(made)
+        async with engine(self.url(TEMPLATE)) as schema_engine:
+            await migrate.upgrade(schema_engine)
 
 
 @asynccontextmanager
 async def engine(url: str) -> AsyncIterator[AsyncEngine]:
-    """Connections as the program's commands have them: what fills a database may take long."""
-    made = open_engine(url, command_seconds=None)
+    """Yield an engine without time limits, as commands have it: filling a database takes long."""
+    opened = open_engine(url, command_seconds=None)
     try:
-        yield made
+        yield opened
     finally:
-        await made.dispose()
+        await opened.dispose()
+
+
+async def vacuum(engine: AsyncEngine) -> None:
+    """Vacuum and analyze all tables."""
+    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as db:
+        await db.execute(sa.text("SET statement_timeout = 0"))
+        await db.execute(sa.text("VACUUM ANALYZE"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +88,14 @@ class Process:
     """A program that runs, and the first line that it printed."""
 
     pid: int
-    said: str
+    first_line: str
 
     def port(self, of: str) -> int:
-        """Read from the line the port that stands behind the words `of`."""
-        found = re.search(rf"{of}\D*?(\d+)", self.said)
-        if found is None:
-            raise RuntimeError(self.said)
-        return int(found[1])
+        """Read the port that stands after the words `of` in the first line."""
+        port = re.search(rf"{of}\D*?(\d+)", self.first_line)
+        if port is None:
+            raise RuntimeError(self.first_line)
+        return int(port[1])
 
     def resident_bytes(self) -> int:
         """How much memory it has."""
@@ -98,7 +105,7 @@ class Process:
 
 @asynccontextmanager
 async def running(*words: str, settings: Mapping[str, object] | None = None) -> AsyncIterator[Process]:
-    """Run `python -m WORDS` with these KENNEL_ settings; it runs when it has printed a line."""
+    """Run `python -m WORDS` with these KENNEL_ settings, once it has printed a line."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
     environment |= {f"KENNEL_{name.upper()}": str(value) for name, value in (settings or {}).items()}
     process = await asyncio.create_subprocess_exec(
@@ -106,10 +113,10 @@ async def running(*words: str, settings: Mapping[str, object] | None = None) -> 
     )
     assert process.stdout is not None
     try:
-        said = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
-        if not said:
+        first_line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        if not first_line:
             raise RuntimeError(f"{' '.join(words)} did not start")
-        yield Process(process.pid, said.decode())
+        yield Process(process.pid, first_line.decode())
     finally:
         if process.returncode is None:
             process.terminate()
@@ -160,7 +167,7 @@ def _devnet(process: Process) -> Devnet:
 @asynccontextmanager
 async def kennel(home: Path, database: str, node: Devnet, **settings: object) -> AsyncIterator[Process]:
     """Run the whole program, with every role unless told otherwise."""
-    given = {
+    defaults = {
         "home": home,
         "database_url": database,
         "node_url": node.url,
@@ -169,5 +176,5 @@ async def kennel(home: Path, database: str, node: Devnet, **settings: object) ->
         "public_bind": "127.0.0.1:0",
         "log_level": "warning",
     }
-    async with running("app", "serve", settings={**given, **settings}) as process:
+    async with running("app", "serve", settings={**defaults, **settings}) as process:
         yield process

@@ -1,4 +1,4 @@
-"""A receiver of webhooks in a process of its own: it notes how old each event is when it comes; `/dead` never answers."""
+"""A receiver of webhooks in a process of its own: it notes each event.s age; `/dead` never answers."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ CREATED: Final = b'"created":"'
 
 
 class Receiver(asyncio.Protocol):
-    """One connection; `GET /ages` answers with the milliseconds of all since the last time it was asked."""
+    """One connection; `GET /ages` answers with the ages in milliseconds since the last such request."""
 
     ages: Final[list[float]] = []
 

@@ -1,12 +1,8 @@
 """Requests with 1,000,000 accounts and invoices, against the same requests with 1,000."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from itertools import pairwise
 from statistics import median
-
-import sqlalchemy as sa
 
 from app.api import cursors
 from bench import filling, invoices, load, programs
@@ -51,27 +47,13 @@ async def measure(testbed: Testbed) -> list[Figure]:
 
 
 async def _compare(name: str, ask: Ask, sides: Sequence[tuple[int, Sequence[tuple[int, str]]]]) -> Figure:
-    """Ask both sides the same in turn; the medians in milliseconds, with 1,000,000 as the value."""
+    """Send both sides the same requests in turn; the value is the median in milliseconds with 1,000,000."""
     times: list[list[float]] = [[], []]
     for _ in range(ROUNDS):
         for (port, samples), of_side in zip(sides, times, strict=True):
-            of_side.extend(await _latencies(port, [ask(*sample) for sample in samples]))
-    small, large = (1_000 * median(found) for found in times)
+            of_side.extend(await load.milliseconds(port, (ask(*sample) for sample in samples)))
+    small, large = map(median, times)
     return Figure(f"scale_{name}", "ms", large, small, GOAL, at_most=True)
-
-
-async def _latencies(port: int, requests: Sequence[bytes]) -> list[float]:
-    """Seconds of each request, one at a time on one connection."""
-    marks: list[float] = []
-
-    def marked() -> Iterator[bytes]:
-        for request in requests:
-            marks.append(time.perf_counter())
-            yield request
-        marks.append(time.perf_counter())
-
-    await load.once(port, marked())
-    return [after - before for before, after in pairwise(marks)]
 
 
 async def _fill(url: str, accounts: int) -> list[tuple[int, str]]:
@@ -81,8 +63,5 @@ async def _fill(url: str, accounts: int) -> list[tuple[int, str]]:
     async with programs.engine(url) as engine:
         async with engine.begin() as db:
             await filling.fill(db, accounts, 1, {n * filling.STRIDE: address for n, address in samples})
-        raw = engine.execution_options(isolation_level="AUTOCOMMIT")
-        async with raw.connect() as db:
-            await db.execute(sa.text("SET statement_timeout = 0"))
-            await db.execute(sa.text("VACUUM ANALYZE"))
+        await programs.vacuum(engine)
     return samples

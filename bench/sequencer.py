@@ -22,15 +22,15 @@ _FILL = sa.text("""
 
 
 async def measure(testbed: Testbed) -> list[Figure]:
-    """There is no limit to hold it against: the figure is for watching."""
+    """Measure a figure that has no limit, for watching."""
     rates = []
     async with testbed.database() as url, programs.engine(url) as engine:
         for _ in range(ROUNDS):
             async with engine.begin() as db:
                 await db.execute(_FILL, {"accounts": ACCOUNTS, "events": EVENTS})
-            began, moved = time.perf_counter(), 1
-            while moved:
+            began, sequenced = time.perf_counter(), 1
+            while sequenced:
                 async with engine.begin() as db:
-                    moved = await outbox.sequence(db)
+                    sequenced = await outbox.sequence(db)
             rates.append(EVENTS / (time.perf_counter() - began))
     return [Figure("sequencer", "events/s", median(rates), noise=(max(rates) - min(rates)) / median(rates))]

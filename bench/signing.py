@@ -1,4 +1,4 @@
-"""Inputs signed per second, beside coincurve doing nothing but sign and verify as many hashes."""
+"""Inputs signed per second, beside coincurve that only signs and verifies as many hashes."""
 
 import time
 from statistics import median
@@ -18,7 +18,7 @@ KEYS = [coincurve.PrivateKey(number.to_bytes(32, "big")) for number in range(1, 
 
 
 async def measure(_: Testbed) -> list[Figure]:
-    """In turn: the largest transaction, its hashes by coincurve alone, and small transactions."""
+    """Measure in turn the largest transaction, its hashes by coincurve alone, and small transactions."""
     spent = [dogecoin.p2pkh(dogecoin.hash160(key.public_key.format())) for key in KEYS]
     hashes = [dogecoin.hash256(script) for script in spent]
     large, small, alone = [], [], []

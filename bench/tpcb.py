@@ -1,4 +1,4 @@
-"""What the same PostgreSQL does with nothing before it: `pgbench`, its TPC-B transaction, prepared."""
+"""What the same PostgreSQL does without Kennel: `pgbench` with its TPC-B transaction, prepared."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ from app.db.embedded import programs
 from bench.programs import Testbed
 
 SCALE = 64
-"""Branches: not fewer than clients, who would wait for each other's otherwise."""
+"""Branches: as many as clients or more, so that no client waits for another's branch."""
 THREADS = 2
 
 
@@ -25,27 +25,27 @@ class Tpcb:
 
     async def rate(self, clients: int, seconds: int) -> float:
         """Return the transactions per second."""
-        said = await self._run("-c", clients, "-j", min(clients, THREADS), "-T", seconds)
-        return _number(r"tps = ([\d.]+)", said)
+        output = await self._run("-c", clients, "-j", min(clients, THREADS), "-T", seconds)
+        return _number(r"tps = ([\d.]+)", output)
 
     async def milliseconds(self, transactions: int) -> float:
-        """Return how long one takes that is alone."""
+        """Return the milliseconds of a transaction when only one runs."""
         return _number(r"latency average = ([\d.]+) ms", await self._run("-c", 1, "-t", transactions))
 
     async def fill(self) -> None:
         """Make pgbench's tables."""
-        await self._run("-i", "-q", "-s", SCALE, "-I", "dtGvp", terms=())
+        await self._run("-i", "-q", "-s", SCALE, "-I", "dtGvp", mode=())
 
-    async def _run(self, *words: object, terms: tuple[str, ...] = ("-n", "-M", "prepared")) -> str:
+    async def _run(self, *options: object, mode: tuple[str, ...] = ("-n", "-M", "prepared")) -> str:
         program = programs.find(None).folder / "pgbench"
-        where = ("-h", str(self.url.query["host"]), "-U", str(self.url.username), str(self.url.database))
+        login = ("-h", str(self.url.query["host"]), "-U", str(self.url.username), str(self.url.database))
         process = await asyncio.create_subprocess_exec(
-            program, *terms, *map(str, words), *where, stdout=PIPE, stderr=STDOUT
+            program, *mode, *map(str, options), *login, stdout=PIPE, stderr=STDOUT
         )
-        said, _ = await process.communicate()
+        output, _ = await process.communicate()
         if process.returncode:
-            raise RuntimeError(said.decode())
-        return said.decode()
+            raise RuntimeError(output.decode())
+        return output.decode()
 
 
 @asynccontextmanager
@@ -57,8 +57,8 @@ async def prepared(testbed: Testbed) -> AsyncIterator[Tpcb]:
         yield tpcb
 
 
-def _number(pattern: str, said: str) -> float:
-    found = re.search(pattern, said)
-    if found is None:
-        raise RuntimeError(said)
-    return float(found[1])
+def _number(pattern: str, output: str) -> float:
+    match = re.search(pattern, output)
+    if match is None:
+        raise RuntimeError(output)
+    return float(match[1])

@@ -1,17 +1,16 @@
-"""Transfers over HTTP beside what the same PostgreSQL does with nothing before it, with few accounts and with many.
+"""Transfers over HTTP beside what the same PostgreSQL does without Kennel, with few accounts and with many.
 
-One process answers HTTP, for bulks two do, another numbers the events and does all else; they, PostgreSQL, pgbench and
-who asks share the machine. Every transfer writes its two events.
+One process answers HTTP (two for bulks), another numbers the events and does all else. They share the machine
+with PostgreSQL, pgbench and the load generator. Every transfer writes its two events.
 """
 
 import asyncio
 import json
 import random
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count, cycle, pairwise
+from itertools import count, cycle, islice
 from statistics import median
 from typing import Any
 
@@ -26,16 +25,16 @@ from bench.tpcb import Tpcb, prepared
 
 SMALL, LARGE = 1_000, 1_000_000
 CONCERNED = SMALL
-"""Accounts that a bulk of a million's has to do with, to be the same request as one of a thousand's: others each time.
+"""How many accounts a bulk among a million is drawn from, so that it moves as many as one among a thousand.
 
-Among all of a million it finds 2.3 times as many different ones, and moves as many balances more: what that takes is measured
-too, but it is not what having many accounts takes.
+A bulk among all of a million finds 2.3 times as many different accounts and moves as many balances more. That
+is measured too, but it is not the cost of having many accounts.
 """
 ROUNDS = 7
 SECONDS = 3
 BULK, BULK_CLIENTS, BULK_BODIES = 1_000, 4, 64
 PROCESSES = 2
-"""That answer HTTP: the first alone for single transfers, all for bulks, each with as many clients."""
+"""Processes that answer HTTP: the first one for single transfers, all of them for bulks."""
 LONE = 300
 ASSET = "gold"
 
@@ -48,7 +47,7 @@ _FILL = f"""
 
 @dataclass(slots=True)
 class Bank:
-    """A program whose accounts all have enough, and what it was asked so far; it answers at `ports`."""
+    """A running program whose accounts all have enough; it answers at `ports`."""
 
     ports: Sequence[int]
     accounts: int
@@ -67,21 +66,21 @@ class Bank:
             yield self._post(json.dumps(_transfer(0, self.chance.randrange(1, self.accounts))).encode())
 
     def bulk(self, concerned: int) -> Iterator[bytes]:
-        """Yield requests of many transfers, each among so many accounts that were drawn for it.
+        """Yield requests of many transfers, each among `concerned` accounts that are drawn for it.
 
-        They are written beforehand, but anew for each time that they are measured: accounts that were asked before are
-        in the processor's caches.
+        They are written before the measurement, and anew for each one: the processor's caches hold accounts
+        that were read before.
         """
-        everybody = range(self.accounts)
+        accounts = range(self.accounts)
         drawn = concerned < self.accounts
         bodies = [
-            self._bulk(self.chance.sample(everybody, concerned) if drawn else everybody)
+            self._bulk(self.chance.sample(accounts, concerned) if drawn else accounts)
             for _ in range(BULK_BODIES)
         ]
         return (self._post(body) for body in cycle(bodies))
 
     async def rate(self, requests: Iterator[bytes]) -> float:
-        """Return the answers per second, after all that was told before is numbered."""
+        """Return the answers per second, after all events so far are numbered."""
         await self.rest()
         return await load.rate_of(self.ports[0], [requests] * load.CLIENTS, SECONDS)
 
@@ -95,25 +94,16 @@ class Bank:
         )
 
     async def milliseconds(self) -> float:
-        """Return how long a transfer takes that is alone."""
+        """Return the milliseconds of a transfer when only one runs."""
         await self.rest()
-        marks: list[float] = []
-
-        def marked() -> Iterator[bytes]:
-            for _, request in zip(range(LONE), self.spread(), strict=False):
-                marks.append(time.perf_counter())
-                yield request
-            marks.append(time.perf_counter())
-
-        await load.once(self.ports[0], marked())
-        return 1_000 * median(after - before for before, after in pairwise(marks))
+        return median(await load.milliseconds(self.ports[0], islice(self.spread(), LONE)))
 
     async def rest(self) -> None:
-        """Wait until the relay has numbered everything."""
+        """Wait until the sequencer has numbered everything."""
         await invoices.until(self.engine, sa.select(~sa.exists().select_from(outbox)))
 
     async def try_out(self) -> None:
-        """Make sure that what is measured is done, not refused."""
+        """Raise where a transfer would be refused."""
         await load.once(self.ports[0], [next(self.bulk(self.accounts))])
         async with self.engine.connect() as db:
             if await db.scalar(sa.select(sa.func.count()).select_from(entries)) != BULK:
@@ -137,7 +127,7 @@ def _transfer(payer: int, payee: int) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Round:
-    """What one round measured: per second, and milliseconds."""
+    """What one round measured, per second and in milliseconds."""
 
     tpcb: float
     tpcb_lone: float
@@ -165,7 +155,7 @@ async def measure(testbed: Testbed) -> list[Figure]:
 
 
 async def _round(limit: Tpcb, small: Bank, large: Bank) -> Round:
-    """Measure each beside what it is held against."""
+    """Measure each figure beside the one that it is compared with."""
     return Round(
         hot=await small.rate(small.hot()),
         spread=await small.rate(small.spread()),
@@ -182,7 +172,7 @@ async def _round(limit: Tpcb, small: Bank, large: Bank) -> Round:
 
 def _figures(rounds: Sequence[Round]) -> list[Figure]:
     def of(name: str) -> list[float]:
-        return [getattr(one, name) for one in rounds]
+        return [getattr(round_, name) for round_ in rounds]
 
     def inverse(name: str) -> list[float]:
         return [1_000 / value for value in of(name)]
@@ -202,7 +192,7 @@ def _figures(rounds: Sequence[Round]) -> list[Figure]:
 
 @asynccontextmanager
 async def _bank(testbed: Testbed, node: Devnet, accounts: int) -> AsyncIterator[Bank]:
-    """Fill a database and run the program on it, as some that answer and one that does the rest."""
+    """Fill a database and run the program on it: processes that answer HTTP, and one that does the rest."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(testbed.database())
         engine = await stack.enter_async_context(programs.engine(url))
@@ -210,10 +200,7 @@ async def _bank(testbed: Testbed, node: Devnet, accounts: int) -> AsyncIterator[
             await filling.fill(db, accounts, 1, {})
             for statement in _FILL.split(";"):
                 await db.execute(sa.text(statement))
-        raw = engine.execution_options(isolation_level="AUTOCOMMIT")
-        async with raw.connect() as db:
-            await db.execute(sa.text("SET statement_timeout = 0"))
-            await db.execute(sa.text("VACUUM ANALYZE"))
+        await programs.vacuum(engine)
         await stack.enter_async_context(
             programs.kennel(testbed.folder(), url, node, roles="follow,send,relay")
         )
