@@ -33,7 +33,7 @@ def store(home: Path, blocks: Iterable[Sequence[Transaction]]) -> None:
     folder = home / "devnet"
     folder.mkdir()
     storage = Storage(folder / devnet.FILE)
-    with storage.together():
+    with storage.transaction():
         storage.add_block(0, mining.GENESIS)
         previous = dogecoin.hash256(mining.GENESIS[: header.HEADER_BYTES])
         for height, transactions in enumerate(blocks, 1):

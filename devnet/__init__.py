@@ -1,1 +1,1 @@
-"""A small Dogecoin regtest node of our own: the RPC and the announcements of Dogecoin Core, for the demo and for tests."""
+"""A small regtest node of our own with the RPC and the announcements of Dogecoin Core, for demo and tests."""

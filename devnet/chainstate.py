@@ -1,4 +1,4 @@
-"""The blocks that are known, the chain with the most work among them, and the coins it leaves."""
+"""The blocks that are known, the chain with the most work among them, and the coins of that chain."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Outpoint = tuple[bytes, int]
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A block's place in the tree. `sequence` counts arrivals, `undo` holds what it spent while it is connected."""
+    """A block's place in the tree. `sequence` counts arrivals; `undo` has what a connected block spent."""
 
     header: Header
     height: int
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Coins:
-    """What is left of one transaction's outputs."""
+    """The unspent outputs of one transaction."""
 
     height: int
     coinbase: bool
@@ -45,7 +45,7 @@ class Coins:
 
 
 class Spent(NamedTuple):
-    """A coin that a block has spent, as it must come back."""
+    """A coin that a block has spent, as it must be restored."""
 
     txid: bytes
     vout: int
@@ -65,14 +65,14 @@ class Coin(NamedTuple):
 
 @dataclass(slots=True)
 class Watch:
-    """What a script of the wallet holds now, and all it ever received on the active chain."""
+    """What a script of the wallet has now, and all that it ever received on the active chain."""
 
     coins: dict[Outpoint, Coin] = field(default_factory=dict)
     received: dict[Outpoint, Coin] = field(default_factory=dict)
 
 
 class Chain:
-    """The tree of blocks and the coins at the tip of its active chain. Blocks are trusted: they were checked when they were made."""
+    """The tree of blocks, and the coins at the tip of the active chain. Blocks are checked elsewhere."""
 
     def __init__(self, read: Callable[[Entry], bytes]) -> None:
         """Start empty; `read` fetches the bytes of a block."""
@@ -92,15 +92,15 @@ class Chain:
 
     @property
     def height(self) -> int:
-        """How many blocks came after the first."""
+        """The number of blocks after the first."""
         return len(self.active) - 1
 
     def is_active(self, entry: Entry) -> bool:
-        """Tell whether the block is in the active chain."""
+        """Say whether the block is in the active chain."""
         return entry.height < len(self.active) and self.active[entry.height] is entry
 
     def add(self, header: Header, size: int) -> Entry:
-        """Put a block whose parent is known into the tree."""
+        """Add a block whose parent is in the tree."""
         previous = self.entries.get(header.previous)
         height = previous.height + 1 if previous else 0
         chainwork = (previous.chainwork if previous else 0) + work(header.bits)
@@ -119,7 +119,7 @@ class Chain:
         return entry
 
     def best(self) -> Entry:
-        """Find the valid block with the most work; of equals, the one that came first."""
+        """Find the valid block with the most work; of several, the one that came first."""
         candidates = (next(entry for entry in tip.ancestors() if not entry.invalid) for tip in self.tips)
         return max(candidates, key=lambda entry: (entry.chainwork, -entry.sequence))
 
@@ -143,7 +143,7 @@ class Chain:
         self.active.append(entry)
 
     def disconnect(self) -> Block:
-        """Take the tip off; its parent is the tip again. Returns the block that went."""
+        """Disconnect the tip, so that its parent is the tip again; return the block."""
         entry = self.active.pop()
         block = self.block(entry)
         undo = list(entry.undo)
@@ -156,7 +156,7 @@ class Chain:
         return block
 
     def watch(self, output_script: bytes, *, scan: bool) -> None:
-        """Keep account of a script from now on; `scan` looks for the coins it has already, a new key has none."""
+        """Track a script from now on; `scan` looks for coins that it has already, as a new key has none."""
         if output_script in self.watched:
             return
         watch = self.watched[output_script] = Watch()
@@ -169,11 +169,11 @@ class Chain:
 
     def branch(self, entry: Entry) -> set[Entry]:
         """Collect a block and all that build on it, directly or not."""
-        found = {entry}
-        for other in self.entries.values():  # in order of arrival: parents first
-            if other.previous in found:
-                found.add(other)
-        return found
+        branch = {entry}
+        for candidate in self.entries.values():  # in order of arrival: parents first
+            if candidate.previous in branch:
+                branch.add(candidate)
+        return branch
 
     def _create(self, transaction: Transaction, height: int) -> None:
         txid, coinbase = transaction.txid, transaction.is_coinbase

@@ -1,4 +1,4 @@
-"""The least rate that a full mempool takes: it rises above what was evicted, and halves again and again once a block came.
+"""The lowest rate that a full mempool takes: it rises above what was evicted, and halves after a block.
 
 Core: `CTxMemPool::GetMinFee` and `trackPackageRemoved`. Rates are koinu per 1,000 bytes.
 """
@@ -8,12 +8,12 @@ from typing import Final
 
 HALF_LIFE_SECONDS: Final = 12 * 60 * 60  # Core: ROLLING_FEE_HALFLIFE
 PAUSE_SECONDS: Final = 10
-"""It is computed anew no more often than this."""
+"""The shortest time between two computations."""
 
 
 @dataclass(slots=True)
 class FeeFloor:
-    """`step` is what a transaction pays above those that had to go for it; what is below half of that is nothing."""
+    """`step` is what a transaction pays more than those that it evicts; a rate below half of it is 0."""
 
     step: int
     _rate: float = 0.0
@@ -21,18 +21,21 @@ class FeeFloor:
     _falls: bool = False
 
     def evicted(self, rate: int) -> None:
-        """Rise above what was evicted, and stay there until the next block."""
+        """Rise above the rate of what was evicted, and stay there until the next block."""
         if rate + self.step > self._rate:
             self._rate = rate + self.step
             self._falls = False
 
     def block(self, now: int) -> None:
-        """From a block on it falls."""
+        """Begin to fall, because a block came."""
         self._updated = now
         self._falls = True
 
     def rate(self, now: int, used: int, limit: int) -> int:
-        """Return it at a time in seconds; it falls faster where less than a half, or a quarter, of the mempool is used."""
+        """Return the rate at a time in seconds.
+
+        It falls faster where less than a half, or a quarter, of the mempool is used.
+        """
         if not self._falls or not self._rate:
             return int(self._rate)
         if now > self._updated + PAUSE_SECONDS:

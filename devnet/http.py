@@ -12,8 +12,9 @@ from devnet import rpc
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 WRONG_PASSWORD_SECONDS: Final = 0.25  # as long as Core waits, so that guessing is slow
 
-_UNAVAILABLE: Final = (  # libevent's page: Core's server, once interrupted, lets it answer before anything is looked at
-    b"<HTML><HEAD>\n<TITLE>503 Service Unavailable</TITLE>\n</HEAD><BODY>\n<H1>Service Unavailable</H1>\n</BODY></HTML>\n"
+_UNAVAILABLE: Final = (  # libevent's page, with which Core answers everything while it shuts down
+    b"<HTML><HEAD>\n<TITLE>503 Service Unavailable</TITLE>\n</HEAD><BODY>\n<H1>Service Unavailable</H1>\n"
+    b"</BODY></HTML>\n"
 )
 _TYPES: Final = {b"{": b"application/json", b"[": b"application/json", b"<": b"text/html"}
 
@@ -24,16 +25,14 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Application:
-    """Checks path, method, password and size, and lets `answer` do the rest."""
+    """Checks path, method, password and size; `answer` does the rest."""
 
-    def __init__(
-        self, answer: Answer, user: str, password: str, leaving: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Serve those who know `user` and `password`; while `leaving`, nobody."""
+    def __init__(self, answer: Answer, user: str, password: str, shutting_down: Callable[[], bool]) -> None:
+        """Serve those who know `user` and `password`; nobody while `shutting_down`."""
         self._answer = answer
         self._user = user
         self._password = password
-        self._leaving = leaving
+        self._shutting_down = shutting_down
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Speak ASGI."""
@@ -46,26 +45,26 @@ class Application:
         await send({"type": "http.response.body", "body": body})
 
     async def _respond(self, scope: Message, receive: Receive) -> tuple[int, bytes]:
-        if self._leaving():
+        if self._shutting_down():
             return 503, _UNAVAILABLE
         if scope["path"] != "/":
             return 404, b""
         if scope["method"] != "POST":
             return 405, b"JSONRPC server handles only POST requests"
-        given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        if not rpc.is_authorised(given, self._user, self._password):
-            await asyncio.sleep(WRONG_PASSWORD_SECONDS if given else 0)
+        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        if not rpc.is_authorised(authorization, self._user, self._password):
+            await asyncio.sleep(WRONG_PASSWORD_SECONDS if authorization else 0)
             return 401, b""
         body = await _body(receive)
         return (413, b"") if body is None else await self._answer(body)
 
 
 class Server(uvicorn.Server):
-    """Uvicorn inside a program that has its own say about signals."""
+    """Uvicorn inside a program that handles signals itself."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave them to whoever started us."""
+        """Leave the signals to the program."""
         yield
 
 
@@ -84,7 +83,7 @@ def server(application: Application) -> Server:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """Read the whole body; None where it is larger than is allowed."""
+    """Read the whole body; None if it is too large."""
     parts: list[bytes] = []
     size = 0
     while True:

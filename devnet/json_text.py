@@ -1,4 +1,4 @@
-"""JSON as the node writes it: no spaces, amounts with exactly eight decimals, other numbers with up to 16 digits."""
+"""JSON as the node writes it: no spaces, amounts with eight decimals, other numbers with up to 16 digits."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def write(value: object) -> str:
 
 
 def read(text: bytes) -> Any:
-    """Read JSON, fractions as `Decimal`; raises `Malformed`."""
+    """Read JSON, fractions as `Decimal`; raise `Malformed`."""
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError):

@@ -1,12 +1,13 @@
 """The transactions that wait for a block."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.chain.wire import Transaction
 from app.money import COIN
 from devnet.chainstate import Outpoint
 from devnet.fee_floor import FeeFloor
+from devnet.storage import Storage
 
 EXPIRY_SECONDS = 24 * 60 * 60  # Core: DEFAULT_MEMPOOL_EXPIRY, of Dogecoin
 MAX_BYTES = 300_000_000  # Core: -maxmempool, in megabytes
@@ -15,10 +16,11 @@ OVERHEAD_BYTES = 700  # what an entry takes in Core's memory beside its transact
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class MempoolEntry:
     """A transaction in the mempool: its fee in koinu, when and at which height it came.
 
-    `coin_age` is the sum of value times confirmations over its inputs in the chain, `chain_value` the sum of their values.
+    `coin_age` is the sum of value times confirmations over its inputs in the chain, `chain_value` the sum of
+    their values.
     """
 
     transaction: Transaction
@@ -30,31 +32,31 @@ class Waiting:
 
     @property
     def txid(self) -> bytes:
-        """The transaction's."""
+        """The txid of the transaction."""
         return self.transaction.txid
 
     @property
     def size(self) -> int:
-        """The transaction's, in bytes."""
-        return len(self.transaction.raw)
+        """The transaction's bytes."""
+        return self.transaction.size
 
     @property
     def usage(self) -> int:
-        """Bytes of memory that it takes."""
+        """The bytes of memory that it takes."""
         return self.size + OVERHEAD_BYTES
 
     @property
     def modified_size(self) -> int:
-        """Bytes without what an input needs at the least (Core: `CalculateModifiedSize`)."""
-        spared = 0
+        """The bytes beyond those that each input needs at least (Core: `CalculateModifiedSize`)."""
+        size = self.size
         for spent in self.transaction.inputs:
             offset = 41 + min(110, len(spent.script))
-            if self.size - spared > offset:
-                spared += offset
-        return self.size - spared
+            if size > offset:
+                size -= offset
+        return size
 
     def priority(self, height: int) -> float:
-        """Koinu-confirmations per byte at this tip (Core: `GetPriority`); no amount of money."""
+        """Return koinu-confirmations per byte at this tip (Core: `GetPriority`); no amount of money."""
         if not self.modified_size:
             return 0.0
         return (
@@ -64,102 +66,108 @@ class Waiting:
 
 
 class Mempool:
-    """Waiting transactions in order of arrival, parents before children, and what they spend."""
+    """The entries in order of arrival, parents before children, and what they spend; the same on the disk.
 
-    def __init__(self, limit: int = MAX_BYTES) -> None:
+    `usage` is the memory that all of them take, in bytes.
+    """
+
+    def __init__(self, storage: Storage, limit: int) -> None:
         """Start empty, with room for `limit` bytes of memory."""
         self.limit = limit
-        self.usage = 0  # bytes of memory that all take
+        self.usage = 0
         self.floor = FeeFloor(INCREMENTAL_PER_KB)
-        self.entries: dict[bytes, Waiting] = {}
+        self.entries: dict[bytes, MempoolEntry] = {}
         self.spenders: dict[Outpoint, bytes] = {}
+        self._storage = storage
 
     def min_rate(self, now: int) -> int:
-        """Koinu per 1,000 bytes that it takes at the least, at a time in seconds."""
+        """Return the lowest rate that it takes at a time in seconds, in koinu per 1,000 bytes."""
         return self.floor.rate(now, self.usage, self.limit)
 
-    def trim(self) -> list[Waiting]:
-        """Take out what pays least, with all that builds on it, until there is room again (Core: `TrimToSize`)."""
-        gone: list[Waiting] = []
+    def trim(self) -> None:
+        """Remove what pays least, with all that builds on it, until there is room (Core: `TrimToSize`)."""
         while self.entries and self.usage > self.limit:
             lowest = min(self.entries.values(), key=self._worth)
             self.floor.evicted(self._rate_with_descendants(lowest))
-            gone += self.remove_all(lowest.transaction)
-        return gone
+            self.remove_all(lowest.transaction)
 
-    def add(self, waiting: Waiting) -> None:
-        """Take in a transaction that conflicts with none here."""
-        self.entries[waiting.txid] = waiting
-        self.usage += waiting.usage
-        for spent in waiting.transaction.inputs:
-            self.spenders[spent.txid, spent.vout] = waiting.txid
+    def add(self, entry: MempoolEntry) -> None:
+        """Add a transaction that conflicts with none here."""
+        self.entries[entry.txid] = entry
+        self.usage += entry.usage
+        for spent in entry.transaction.inputs:
+            self.spenders[spent.txid, spent.vout] = entry.txid
+        self._storage.add_waiting(entry.txid, entry.transaction.raw, entry.time)
 
     def conflicts(self, transaction: Transaction) -> list[bytes]:
-        """List who spends the same coins, the transaction itself left out."""
-        found = (self.spenders.get((spent.txid, spent.vout)) for spent in transaction.inputs)
-        return list(dict.fromkeys(txid for txid in found if txid is not None and txid != transaction.txid))
+        """List the txids that spend the same coins, without the transaction itself."""
+        spenders = (self.spenders.get((spent.txid, spent.vout)) for spent in transaction.inputs)
+        return _unique(txid for txid in spenders if txid != transaction.txid)
 
     def parents(self, transaction: Transaction) -> list[bytes]:
-        """List which of its inputs' transactions wait here."""
-        return list(dict.fromkeys(spent.txid for spent in transaction.inputs if spent.txid in self.entries))
+        """List the txids of its inputs that are here."""
+        return _unique(spent.txid for spent in transaction.inputs if spent.txid in self.entries)
 
     def children(self, transaction: Transaction) -> list[bytes]:
-        """List who spends its outputs."""
-        found = (self.spenders.get((transaction.txid, vout)) for vout in range(len(transaction.outputs)))
-        return list(dict.fromkeys(txid for txid in found if txid is not None))
+        """List the txids that spend its outputs."""
+        outputs = range(len(transaction.outputs))
+        return _unique(self.spenders.get((transaction.txid, vout)) for vout in outputs)
 
-    def ancestors(self, transaction: Transaction) -> list[Waiting]:
-        """List all that must be mined before it, itself left out."""
+    def ancestors(self, transaction: Transaction) -> list[MempoolEntry]:
+        """List all that must be mined before it, without itself."""
         return self._reach(self.parents(transaction), self.parents)
 
-    def descendants(self, transaction: Transaction) -> list[Waiting]:
-        """List all that falls with it, itself left out."""
+    def descendants(self, transaction: Transaction) -> list[MempoolEntry]:
+        """List all that builds on it, without itself."""
         return self._reach(self.children(transaction), self.children)
 
     def remove(self, txid: bytes) -> None:
-        """Take out one transaction, for example because it was mined."""
-        waiting = self.entries.pop(txid, None)
-        if waiting is None:
+        """Remove a transaction, if it is here; for example because it was mined."""
+        entry = self.entries.pop(txid, None)
+        if entry is None:
             return
-        self.usage -= waiting.usage
-        for spent in waiting.transaction.inputs:
+        self.usage -= entry.usage
+        for spent in entry.transaction.inputs:
             if self.spenders.get((spent.txid, spent.vout)) == txid:
                 del self.spenders[spent.txid, spent.vout]
+        self._storage.remove_waiting(txid)
 
-    def remove_all(self, transaction: Transaction) -> list[Waiting]:
-        """Take out a transaction and all that builds on it; it need not wait here itself. Returns what went."""
+    def remove_all(self, transaction: Transaction) -> list[MempoolEntry]:
+        """Remove a transaction, if it is here, and all that builds on it; return what was removed."""
         own = self.entries.get(transaction.txid)
-        gone = [*([own] if own else []), *self.descendants(transaction)]
-        for waiting in gone:
-            self.remove(waiting.txid)
-        return gone
+        removed = [*([own] if own else []), *self.descendants(transaction)]
+        for entry in removed:
+            self.remove(entry.txid)
+        return removed
 
-    def expired(self, now: int) -> list[Waiting]:
+    def expired(self, now: int) -> list[MempoolEntry]:
         """List what has waited for too long."""
-        return [waiting for waiting in self.entries.values() if waiting.time < now - EXPIRY_SECONDS]
+        return [entry for entry in self.entries.values() if entry.time < now - EXPIRY_SECONDS]
 
-    def to_front(self, txids: Iterable[bytes]) -> None:
+    def move_to_front(self, txids: Sequence[bytes]) -> None:
         """Put transactions of a disconnected block before all others, which may build on them."""
         first = {txid: self.entries[txid] for txid in txids if txid in self.entries}
-        self.entries = {
-            **first,
-            **{txid: waiting for txid, waiting in self.entries.items() if txid not in first},
-        }
+        self.entries = first | {txid: entry for txid, entry in self.entries.items() if txid not in first}
+        self._storage.move_to_front(txids)
 
-    def _worth(self, waiting: Waiting) -> int:
-        """What it pays a kB, or together with those that build on it where these pay more (Core: the descendant score)."""
-        return max(waiting.fee * 1000 // waiting.size, self._rate_with_descendants(waiting))
+    def _worth(self, entry: MempoolEntry) -> int:
+        """Return its rate, or that of it and its descendants if higher (Core: the descendant score)."""
+        return max(entry.fee * 1000 // entry.size, self._rate_with_descendants(entry))
 
-    def _rate_with_descendants(self, waiting: Waiting) -> int:
-        family = [waiting, *self.descendants(waiting.transaction)]
-        return sum(entry.fee for entry in family) * 1000 // sum(entry.size for entry in family)
+    def _rate_with_descendants(self, entry: MempoolEntry) -> int:
+        family = [entry, *self.descendants(entry.transaction)]
+        return sum(member.fee for member in family) * 1000 // sum(member.size for member in family)
 
-    def _reach(self, start: Iterable[bytes], step: Callable[[Transaction], list[bytes]]) -> list[Waiting]:
-        found: dict[bytes, Waiting] = {}
-        ahead = list(start)
-        while ahead:
-            txid = ahead.pop()
-            if txid not in found:
-                found[txid] = self.entries[txid]
-                ahead.extend(step(found[txid].transaction))
-        return list(found.values())
+    def _reach(self, start: list[bytes], step: Callable[[Transaction], list[bytes]]) -> list[MempoolEntry]:
+        reached: dict[bytes, MempoolEntry] = {}
+        txids = list(start)
+        while txids:
+            txid = txids.pop()
+            if txid not in reached:
+                reached[txid] = self.entries[txid]
+                txids.extend(step(reached[txid].transaction))
+        return list(reached.values())
+
+
+def _unique(txids: Iterable[bytes | None]) -> list[bytes]:
+    return list(dict.fromkeys(txid for txid in txids if txid is not None))

@@ -1,4 +1,7 @@
-"""Making blocks: coinbase, merkle root, and a proof of work that regtest asks for, plain or merged (Core: `miner.cpp`, `auxpow.cpp`)."""
+"""Makes blocks: coinbase, merkle root, and regtest's proof of work, plain or merged.
+
+Core: `miner.cpp`, `auxpow.cpp`.
+"""
 
 import hashlib
 import struct
@@ -12,18 +15,19 @@ from app.chain.wire import Input, Output, Transaction
 from app.domain import dogecoin
 from app.money import COIN
 from devnet import script
-from devnet.mempool import Mempool, Waiting
+from devnet.mempool import Mempool, MempoolEntry
 
 EASY_BITS: Final = 0x207FFFFF
 VERSION: Final = 0x00620004  # base version 4, chain id 0x62
-AUXPOW_FROM: Final = 20
+AUXPOW_HEIGHT: Final = 20
 MIN_FEE_PER_KB: Final = COIN // 100  # Core: -blockmintxfee, without its area for old coins
 MAX_MINED_BYTES: Final = 750_000
 GENESIS: Final = bytes.fromhex(
-    "010000000000000000000000000000000000000000000000000000000000000000000000696ad20e2dd4365c7459b4a4a5af743d5e92c6da3229e6532cd605f6533f2a5b"
-    "dae5494dffff7f20020000000101000000010000000000000000000000000000000000000000000000000000000000000000ffffffff1004ffff001d0104084e696e746f"
-    "6e646fffffffff010058850c020000004341040184710fa689ad5023690c80f3a49c8f13f8d45b8c857fbcbc8bc4a8e4d3eb4b10f4d4604fa08dce601aaf0f470216fe1b"
-    "51850b4acf21b179c45070ac7b03a9ac00000000"
+    "010000000000000000000000000000000000000000000000000000000000000000000000696ad20e2dd4365c7459b4a4a5af743d"
+    "5e92c6da3229e6532cd605f6533f2a5bdae5494dffff7f20020000000101000000010000000000000000000000000000000000"
+    "000000000000000000000000000000ffffffff1004ffff001d0104084e696e746f6e646fffffffff010058850c02000000434104"
+    "0184710fa689ad5023690c80f3a49c8f13f8d45b8c857fbcbc8bc4a8e4d3eb4b10f4d4604fa08dce601aaf0f470216fe1b51850b"
+    "4acf21b179c45070ac7b03a9ac00000000"
 )
 
 _PARENT_VERSION = 1
@@ -32,7 +36,7 @@ _ONE_CHAIN = struct.pack("<II", 1, 0)  # how many chains are merged, and the non
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What a block is to be made of. `previous` is a hash, `extra_nonce` tells rivals of the same parent apart."""
+    """What a block is made of. `previous` is a hash; `extra_nonce` differs among children of one parent."""
 
     previous: bytes
     height: int
@@ -45,13 +49,13 @@ class Template:
 
 
 def subsidy(height: int) -> int:
-    """Koinu that a block of regtest makes (Core: `GetDogecoinBlockSubsidy`)."""
+    """Return the koinu that a block of regtest makes (Core: `GetDogecoinBlockSubsidy`)."""
     return (500_000 * COIN) >> (height // 150) if height < 900 else 10_000 * COIN
 
 
-def choose(mempool: Mempool) -> list[Waiting]:
-    """Choose what goes into a block: all that pays 0.01 DOGE/kB and builds on nothing that is left out."""
-    chosen: dict[bytes, Waiting] = {}
+def choose(mempool: Mempool) -> list[MempoolEntry]:
+    """Choose the entries for a block: all that pay 0.01 DOGE/kB and whose parents are chosen or mined."""
+    chosen: dict[bytes, MempoolEntry] = {}
     room = MAX_MINED_BYTES - 1000
     for waiting in mempool.entries.values():
         missing = any(parent not in chosen for parent in mempool.parents(waiting.transaction))
@@ -63,7 +67,7 @@ def choose(mempool: Mempool) -> list[Waiting]:
 
 
 def mine(template: Template, *, merged: bool = False, max_tries: int = 1_000_000) -> bytes | None:
-    """Make the block's bytes; None where `max_tries` hashes did not do."""
+    """Make the block's bytes; None if `max_tries` hashes were too few."""
     transactions = [_coinbase(template), *template.transactions]
     root = wire.merkle_root([transaction.txid for transaction in transactions])
     version = VERSION | header.AUXPOW_FLAG if merged else VERSION
@@ -79,7 +83,7 @@ def mine(template: Template, *, merged: bool = False, max_tries: int = 1_000_000
 
 
 def _proof(top: Header, bits: int, max_tries: int) -> bytes | None:
-    """Count the nonce up until the header's scrypt hash meets the target of `bits`; returns the header."""
+    """Count the nonce up until the header's scrypt hash meets the target of `bits`; return the header."""
     limit = header.target(bits)
     head = header.header_bytes(top)[:76]
     for nonce in range(min(max_tries, 2**32)):
@@ -90,7 +94,7 @@ def _proof(top: Header, bits: int, max_tries: int) -> bytes | None:
 
 
 def _merged_proof(top: Header, max_tries: int) -> bytes | None:
-    """Let a parent header prove the work for this one, which it names in its coinbase; returns the header and the proof."""
+    """Let a parent header, whose coinbase names this one, prove the work; return the header and the proof."""
     own = header.header_bytes(top)
     commitment = dogecoin.hash256(own)[::-1] + _ONE_CHAIN
     coinbase = wire.assemble([Input(header.NO_HASH, 0xFFFFFFFF, script.push(commitment), 0xFFFFFFFF)], [])
@@ -100,12 +104,15 @@ def _merged_proof(top: Header, max_tries: int) -> bytes | None:
     proved = _proof(parent, top.bits, max_tries)
     if proved is None:
         return None
-    no_branch = bytes(1 + 4)  # no hashes, at place 0: once for the coinbase, once for the chain
+    no_branch = bytes(1 + 4)  # no hashes, at index 0: once for the coinbase, once for the chain
     return own + coinbase.raw + header.NO_HASH + no_branch + no_branch + proved
 
 
 def _coinbase(template: Template) -> Transaction:
-    """Pay subsidy and fees; the script has the height (BIP34) and the extra nonce, the second output commits to the witnesses."""
+    """Pay subsidy and fees. The script has the height (BIP34) and the extra nonce.
+
+    The second output commits to the witnesses.
+    """
     height = (
         bytes((script.OP_1 + template.height - 1,))
         if template.height <= 16

@@ -1,4 +1,4 @@
-"""Pruning: old blocks are deleted, and only their headers stay, and what they left."""
+"""Pruning: old blocks are deleted, and only their headers and their coins stay."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,63 +6,60 @@ from typing import Final
 from devnet.chainstate import Chain, Entry
 from devnet.storage import Storage
 
-KEPT: Final = 1440  # Core: MIN_BLOCKS_TO_KEEP, of Dogecoin
-LEAST: Final = 1000  # Core: nPruneAfterHeight, of regtest
-_FACT: Final = "pruned"
+_STORED_AS: Final = "pruned"
 
 
 @dataclass(frozen=True, slots=True)
-class Margins:
-    """How many blocks stay at the least, and from which height of the chain on any may go. Core's own unless a test is in a hurry."""
+class PruneLimits:
+    """How many blocks stay at least, and from which height of the chain on any may go; as in Core."""
 
-    keeps: int = KEPT
-    least: int = LEAST
+    min_kept: int = 1440  # Core: MIN_BLOCKS_TO_KEEP, of Dogecoin
+    min_height: int = 1000  # Core: nPruneAfterHeight, of regtest
 
 
 class CannotPrune(Exception):
-    """Nothing can be pruned; the message is Core's, and `asked` says whether the height that was asked for is to blame."""
+    """Nothing can be pruned, for Core's reason; `bad_height` if the requested height is the reason."""
 
-    def __init__(self, message: str, *, asked: bool = False) -> None:
-        """Keep both."""
+    def __init__(self, message: str, *, bad_height: bool = False) -> None:
         super().__init__(message)
-        self.asked = asked
+        self.bad_height = bad_height
 
 
 class Pruning:
-    """Which blocks of a node are gone: those up to a height, of whatever branch. It outlives a restart."""
+    """Which blocks of a node are deleted: those up to a height, of every branch. It outlives a restart."""
 
-    def __init__(self, storage: Storage, chain: Chain, margins: Margins | None) -> None:
-        """Find out what is gone; without `margins` the node was not started to prune."""
+    def __init__(self, storage: Storage, chain: Chain, limits: PruneLimits | None) -> None:
+        """Read what is deleted. Without `limits` the node was not started to prune."""
         self._storage = storage
         self._chain = chain
-        self._margins = margins
-        self._gone = int.from_bytes(storage.kept(_FACT) or b"")
+        self._limits = limits
+        self._deleted_to = int.from_bytes(storage.value(_STORED_AS) or b"")
 
     @property
     def enabled(self) -> bool:
-        """Whether the node prunes at all."""
-        return self._margins is not None
+        """True if the node prunes."""
+        return self._limits is not None
 
     @property
     def lowest(self) -> int:
-        """The height of the lowest block that is there (Core: `pruneheight`)."""
-        return self._gone + 1 if self._gone else 0
+        """The height of the lowest block that the node has (Core: `pruneheight`)."""
+        return self._deleted_to + 1 if self._deleted_to else 0
 
     def holds(self, entry: Entry) -> bool:
-        """Whether the bytes of the block are there."""
+        """Say whether the node has the bytes of the block."""
         return entry.height >= self.lowest
 
     def prune(self, height: int) -> int:
-        """Delete what lies at or below a height, but for the blocks that stay; returns up to where. Raises `CannotPrune`."""
-        if self._margins is None:
+        """Delete the blocks up to a height, or as far as allowed; return that height. Raises CannotPrune."""
+        if self._limits is None:
             raise CannotPrune("Cannot prune blocks because node is not in prune mode.")
         if height < 0:
-            raise CannotPrune("Negative block height.", asked=True)
-        if self._chain.height < self._margins.least:
+            raise CannotPrune("Negative block height.", bad_height=True)
+        if self._chain.height < self._limits.min_height:
             raise CannotPrune("Blockchain is too short for pruning.")
         if height > self._chain.height:
-            raise CannotPrune("Blockchain is shorter than the attempted prune height.", asked=True)
-        height = max(0, min(height, self._chain.height - self._margins.keeps))
-        self._gone = max(self._gone, height)
-        self._storage.keep(_FACT, self._gone.to_bytes(4))
+            raise CannotPrune("Blockchain is shorter than the attempted prune height.", bad_height=True)
+        height = max(0, min(height, self._chain.height - self._limits.min_kept))
+        self._deleted_to = max(self._deleted_to, height)
+        self._storage.set_value(_STORED_AS, self._deleted_to.to_bytes(4))
         return height

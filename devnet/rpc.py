@@ -1,4 +1,4 @@
-"""JSON-RPC: a request's bytes in, status and bytes out, as Core's `httprpc.cpp` and `rpc/server.cpp` have it."""
+"""JSON-RPC: a request's bytes in, status and bytes out, as in Core's `httprpc.cpp` and `rpc/server.cpp`."""
 
 import base64
 import hmac
@@ -16,15 +16,15 @@ _STATUS: Final = {call.INVALID_REQUEST: BAD_REQUEST, call.NO_METHOD: NOT_FOUND}
 
 
 def _methods(modules: Iterable[ModuleType]) -> dict[str, Method]:
-    found = [entry for module in modules for entry in vars(module).values() if isinstance(entry, Method)]
-    return {method.name: method for method in found}
+    methods = [value for module in modules for value in vars(module).values() if isinstance(value, Method)]
+    return {method.name: method for method in methods}
 
 
 METHODS: Final[Mapping[str, Method]] = _methods((blockchain, control, faucet, transactions))
 
 
 def is_authorised(header: str, user: str, password: str) -> bool:
-    """Check an Authorization header; takes as long whatever it says."""
+    """Check an Authorization header, in constant time."""
     expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
     return hmac.compare_digest(header.encode("utf-8", "surrogateescape"), expected.encode())
 
@@ -61,37 +61,37 @@ def _call(node: Node, request: object) -> object:
         raise RpcError(call.INVALID_REQUEST, "Missing method")
     if not isinstance(name, str):
         raise RpcError(call.INVALID_REQUEST, "Method must be a string")
-    given = request.get("params")
-    if given is not None and not isinstance(given, list | dict):
+    params = request.get("params")
+    if params is not None and not isinstance(params, list | dict):
         raise RpcError(call.INVALID_REQUEST, "Params must be an array or object")
     if node.warming_up:
         raise RpcError(call.WARMING_UP, node.warming_up)
     method = METHODS.get(name)
     if name == "help":
-        return "\n".join(sorted(known.usage for known in METHODS.values()))
+        return "\n".join(sorted(entry.usage for entry in METHODS.values()))
     if method is None:
         raise RpcError(call.NO_METHOD, "Method not found")
-    return method.call(node, _positional(method, given or []))
+    return method.call(node, _positional(method, params or []))
 
 
-def _positional(method: Method, given: list[Any] | dict[str, Any]) -> Arguments:
-    """Put named arguments in their places."""
-    if isinstance(given, list):
-        return given
-    unknown = next((name for name in given if name not in method.arguments), None)
+def _positional(method: Method, params: list[Any] | dict[str, Any]) -> Arguments:
+    """Put named arguments in their order."""
+    if isinstance(params, list):
+        return params
+    unknown = next((name for name in params if name not in method.arguments), None)
     if unknown is not None:
         raise RpcError(call.PARAMETER, f"Unknown named parameter {unknown[:100]}")
-    placed = [given.get(name) for name in method.arguments]
-    while placed and placed[-1] is None:
-        placed.pop()
-    return placed
+    arguments = [params.get(name) for name in method.arguments]
+    while arguments and arguments[-1] is None:
+        arguments.pop()
+    return arguments
 
 
 def _reply(
     result: object = None, error: RpcError | None = None, identity: object = None
 ) -> dict[str, object]:
-    told = {"code": error.code, "message": error.message} if error else None
-    return {"result": result, "error": told, "id": identity}
+    failure = {"code": error.code, "message": error.message} if error else None
+    return {"result": result, "error": failure, "id": identity}
 
 
 def _text(reply: object) -> bytes:

@@ -1,4 +1,4 @@
-"""Scripts as the node shows and classes them (Core: `core_write.cpp`, `script/standard.cpp`)."""
+"""Scripts as the node shows and classifies them (Core: `core_write.cpp`, `script/standard.cpp`)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,22 +25,24 @@ _HASH_TYPES = {
     0x83: "SINGLE|ANYONECANPAY",
 }
 _WORDS = (
-    "NOP VER IF NOTIF VERIF VERNOTIF ELSE ENDIF VERIFY RETURN TOALTSTACK FROMALTSTACK 2DROP 2DUP 3DUP 2OVER 2ROT 2SWAP IFDUP DEPTH DROP "
-    "DUP NIP OVER PICK ROLL ROT SWAP TUCK CAT SUBSTR LEFT RIGHT SIZE INVERT AND OR XOR EQUAL EQUALVERIFY RESERVED1 RESERVED2 1ADD 1SUB "
-    "2MUL 2DIV NEGATE ABS NOT 0NOTEQUAL ADD SUB MUL DIV MOD LSHIFT RSHIFT BOOLAND BOOLOR NUMEQUAL NUMEQUALVERIFY NUMNOTEQUAL LESSTHAN "
-    "GREATERTHAN LESSTHANOREQUAL GREATERTHANOREQUAL MIN MAX WITHIN RIPEMD160 SHA1 SHA256 HASH160 HASH256 CODESEPARATOR CHECKSIG "
-    "CHECKSIGVERIFY CHECKMULTISIG CHECKMULTISIGVERIFY NOP1 CHECKLOCKTIMEVERIFY CHECKSEQUENCEVERIFY NOP4 NOP5 NOP6 NOP7 NOP8 NOP9 NOP10"
+    "NOP VER IF NOTIF VERIF VERNOTIF ELSE ENDIF VERIFY RETURN TOALTSTACK FROMALTSTACK 2DROP 2DUP 3DUP "
+    "2OVER 2ROT 2SWAP IFDUP DEPTH DROP DUP NIP OVER PICK ROLL ROT SWAP TUCK CAT SUBSTR LEFT RIGHT SIZE "
+    "INVERT AND OR XOR EQUAL EQUALVERIFY RESERVED1 RESERVED2 1ADD 1SUB 2MUL 2DIV NEGATE ABS NOT 0NOTEQUAL "
+    "ADD SUB MUL DIV MOD LSHIFT RSHIFT BOOLAND BOOLOR NUMEQUAL NUMEQUALVERIFY NUMNOTEQUAL LESSTHAN "
+    "GREATERTHAN LESSTHANOREQUAL GREATERTHANOREQUAL MIN MAX WITHIN RIPEMD160 SHA1 SHA256 HASH160 HASH256 "
+    "CODESEPARATOR CHECKSIG CHECKSIGVERIFY CHECKMULTISIG CHECKMULTISIGVERIFY NOP1 CHECKLOCKTIMEVERIFY "
+    "CHECKSEQUENCEVERIFY NOP4 NOP5 NOP6 NOP7 NOP8 NOP9 NOP10"
 )
 _NAMES = dict(enumerate(_WORDS.split(), start=0x61))
 
 
 class Malformed(Exception):
-    """A push runs over the script's end."""
+    """A push goes beyond the script's end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
-    """What an output script is: the node's word for it, the keys or scripts it pays, and how many of them must sign."""
+class ScriptClass:
+    """The kind of an output script in Core's word, the addresses that it pays, and how many must sign."""
 
     name: str
     addresses: tuple[str, ...] = ()
@@ -48,39 +50,38 @@ class Class:
 
 
 def operations(script: bytes) -> Iterator[tuple[int, bytes | None]]:
-    """Yield each opcode with what it pushes, None where it pushes nothing; raises `Malformed` where a push is cut short."""
-    at = 0
-    while at < len(script):
-        opcode = script[at]
-        at += 1
+    """Yield each opcode with what it pushes, or None; raise `Malformed` where a push is cut off."""
+    offset = 0
+    while offset < len(script):
+        opcode = script[offset]
+        offset += 1
         if opcode >= 0x4F:
             yield opcode, None
             continue
         length = opcode
         if opcode >= OP_PUSHDATA1:
             width = 1 << (opcode - OP_PUSHDATA1)
-            length = int.from_bytes(script[at : at + width], "little")
-            at += width
-        if at + length > len(script):
+            length = int.from_bytes(script[offset : offset + width], "little")
+            offset += width
+        if offset + length > len(script):
             raise Malformed
-        yield opcode, script[at : at + length]
-        at += length
+        yield opcode, script[offset : offset + length]
+        offset += length
 
 
 def push(content: bytes) -> bytes:
     """Write the shortest push of up to 255 bytes that are no small number."""
-    return (
-        bytes((len(content),)) if len(content) < OP_PUSHDATA1 else bytes((OP_PUSHDATA1, len(content)))
-    ) + content
+    size = (len(content),) if len(content) < OP_PUSHDATA1 else (OP_PUSHDATA1, len(content))
+    return bytes(size) + content
 
 
 def number(value: int) -> bytes:
-    """Write a script number of at least 0 as it is pushed: little-endian, with room for the sign."""
+    """Write a script number of at least 0: little-endian, with room for the sign."""
     return value.to_bytes((value.bit_length() + 8) // 8, "little") if value else b""
 
 
 def is_minimal(opcode: int, content: bytes) -> bool:
-    """Tell whether this is the shortest way to push `content` (Core: `CheckMinimalPush`)."""
+    """Say whether this is the shortest way to push `content` (Core: `CheckMinimalPush`)."""
     if not content:
         return opcode == 0
     if len(content) == 1 and (1 <= content[0] <= 16 or content[0] == 0x81):
@@ -93,7 +94,7 @@ def is_minimal(opcode: int, content: bytes) -> bool:
 
 
 def is_push_only(script: bytes) -> bool:
-    """Tell whether the script does nothing but push."""
+    """Say whether the script does nothing but push."""
     try:
         return all(opcode <= OP_16 for opcode, _ in operations(script))
     except Malformed:
@@ -101,12 +102,12 @@ def is_push_only(script: bytes) -> bool:
 
 
 def is_unspendable(script: bytes) -> bool:
-    """Tell whether nobody can ever spend this output, so that it is no coin."""
+    """Say whether nobody can ever spend this output, so that it is no coin."""
     return script[:1] == bytes((OP_RETURN,)) or len(script) > 10_000
 
 
 def asm(script: bytes, *, signatures: bool = False) -> str:
-    """Write the script in words; with `signatures`, those are shown with the name of their hash type."""
+    """Write the script in words; with `signatures`, show those with the name of their hash type."""
     words = []
     try:
         for opcode, content in operations(script):
@@ -116,65 +117,50 @@ def asm(script: bytes, *, signatures: bool = False) -> str:
     return " ".join(words)
 
 
-def classify(script: bytes) -> Class:
-    """Find the standard form of an output script, `nonstandard` where it has none."""
-    network = dogecoin.REGTEST
-    address = dogecoin.to_address(network, script)
+def classify(script: bytes) -> ScriptClass:
+    """Return the standard form of an output script, or `nonstandard`."""
+    address = dogecoin.to_address(dogecoin.REGTEST, script)
     if address is not None:
-        return Class("scripthash" if script[0] == 0xA9 else "pubkeyhash", (address,), 1)
-    if (
-        4 <= len(script) <= 42
-        and script[1] + 2 == len(script)
-        and (script[0] == 0 or OP_1 <= script[0] <= OP_16)
-    ):
-        return Class(
-            {22: "witness_v0_keyhash", 34: "witness_v0_scripthash"}.get(
-                len(script) if not script[0] else 0, "nonstandard"
-            )
-        )
+        return ScriptClass("scripthash" if script[0] == 0xA9 else "pubkeyhash", (address,), 1)
+    if script[:2] in (b"\x00\x14", b"\x00\x20") and script[1] + 2 == len(script):
+        return ScriptClass("witness_v0_keyhash" if script[1] == 20 else "witness_v0_scripthash")
     if script[:1] == bytes((OP_RETURN,)):
-        return Class("nulldata" if is_push_only(script[1:]) else "nonstandard")
-    if (
-        len(script) in (35, 67)
-        and script[0] == len(script) - 2
-        and script[-1] == OP_CHECKSIG
-        and _is_key(script[1:-1])
-    ):
-        return Class("pubkey", (_address_of_key(script[1:-1]),), 1)
-    return _multisig(script) or Class("nonstandard")
+        return ScriptClass("nulldata" if is_push_only(script[1:]) else "nonstandard")
+    key = script[1:-1]
+    if _is_key(key) and script[0] == len(key) and script[-1] == OP_CHECKSIG:
+        return ScriptClass("pubkey", (_address_of_key(key),), 1)
+    return _multisig(script) or ScriptClass("nonstandard")
 
 
 def describe(script: bytes) -> dict[str, object]:
-    """Shape an output script as the node's JSON has it; `reqSigs` and `addresses` only where there are addresses."""
-    found = classify(script)
-    shown: dict[str, object] = {"asm": asm(script), "hex": script.hex()}
-    if not found.addresses:
-        return {**shown, "type": found.name}
-    return {**shown, "reqSigs": found.required, "type": found.name, "addresses": list(found.addresses)}
+    """Shape an output script as in the node's JSON; `reqSigs` and `addresses` only if it has addresses."""
+    kind = classify(script)
+    shape: dict[str, object] = {"asm": asm(script), "hex": script.hex()}
+    if not kind.addresses:
+        return {**shape, "type": kind.name}
+    return {**shape, "reqSigs": kind.required, "type": kind.name, "addresses": list(kind.addresses)}
 
 
 def is_standard(script: bytes) -> bool:
-    """Tell whether the node passes on payments to this script (Core: `IsStandard`, on regtest)."""
-    found = classify(script)
-    if found.name == "nulldata":
+    """Say whether the node relays payments to this script (Core: `IsStandard`, on regtest)."""
+    kind = classify(script)
+    if kind.name == "nulldata":
         return len(script) <= MAX_DATA_CARRIER_BYTES
-    return found.name != "nonstandard" and (
-        found.name != "multisig" or len(found.addresses) <= MAX_MULTISIG_KEYS
-    )
+    return kind.name != "nonstandard" and len(kind.addresses) <= MAX_MULTISIG_KEYS
 
 
-def _multisig(script: bytes) -> Class | None:
+def _multisig(script: bytes) -> ScriptClass | None:
     try:
-        found = list(operations(script))
+        parts = list(operations(script))
     except Malformed:
         return None
-    if len(found) < 4 or found[-1][0] != OP_CHECKMULTISIG:
+    if len(parts) < 4 or parts[-1][0] != OP_CHECKMULTISIG:
         return None
-    keys = [content for _, content in found[1:-2] if content is not None and _is_key(content)]
-    required, total = found[0][0] - OP_1 + 1, found[-2][0] - OP_1 + 1
-    if len(keys) != len(found) - 3 or len(keys) != total or not 1 <= required <= total <= 16:
+    keys = [content for _, content in parts[1:-2] if content is not None and _is_key(content)]
+    required, total = parts[0][0] - OP_1 + 1, parts[-2][0] - OP_1 + 1
+    if len(keys) != len(parts) - 3 or len(keys) != total or not 1 <= required <= total <= 16:
         return None
-    return Class("multisig", tuple(_address_of_key(key) for key in keys), required)
+    return ScriptClass("multisig", tuple(_address_of_key(key) for key in keys), required)
 
 
 def _is_key(content: bytes) -> bool:

@@ -6,21 +6,21 @@ from app.domain import dogecoin
 from devnet import script
 from devnet.chainstate import Chain, Entry
 from devnet.json_text import Amount
-from devnet.mempool import Mempool, Waiting
+from devnet.mempool import Mempool, MempoolEntry
 
 Shape = dict[str, object]
 
 
-def transaction(shown: Transaction) -> Shape:
+def transaction(content: Transaction) -> Shape:
     """Shape a transaction."""
-    txid = display(shown.txid)
-    sizes = {"txid": txid, "hash": txid, "size": shown.size, "vsize": shown.size}
-    spends = [_coinbase(spent) if shown.is_coinbase else _spend(spent) for spent in shown.inputs]
+    txid = display(content.txid)
+    sizes = {"txid": txid, "hash": txid, "size": content.size, "vsize": content.size}
+    spends = [_coinbase(spent) if content.is_coinbase else _spend(spent) for spent in content.inputs]
     pays = [
         {"value": Amount(output.value), "n": vout, "scriptPubKey": script.describe(output.script)}
-        for vout, output in enumerate(shown.outputs)
+        for vout, output in enumerate(content.outputs)
     ]
-    return {**sizes, "version": shown.version, "locktime": shown.lock_time, "vin": spends, "vout": pays}
+    return {**sizes, "version": content.version, "locktime": content.lock_time, "vin": spends, "vout": pays}
 
 
 def header(chain: Chain, entry: Entry) -> Shape:
@@ -37,20 +37,20 @@ def header(chain: Chain, entry: Entry) -> Shape:
     return {**shape, **_proof(entry), **_neighbours(chain, entry)}
 
 
-def block(chain: Chain, entry: Entry, content: Block, *, whole: bool) -> Shape:
-    """Shape a block; `whole` shows its transactions, else only their txids."""
+def block(chain: Chain, entry: Entry, content: Block, *, with_transactions: bool) -> Shape:
+    """Shape a block, with its transactions or only with their txids."""
     top = header(chain, entry)
     stripped = entry.size
     sizes = {"strippedsize": stripped, "size": entry.size, "weight": stripped * 3 + entry.size}
-    txs = [transaction(shown) if whole else display(shown.txid) for shown in content.transactions]
+    txs = [transaction(tx) if with_transactions else display(tx.txid) for tx in content.transactions]
     first = {name: top[name] for name in ("hash", "confirmations")}
     second = {name: top[name] for name in ("height", "version", "versionHex", "merkleroot")}
     merged = {"auxpow": _auxpow(content.auxpow)} if content.auxpow else {}
     return {**first, **sizes, **second, "tx": txs, **_proof(entry), **merged, **_neighbours(chain, entry)}
 
 
-def waiting(mempool: Mempool, entry: Waiting, height: int) -> Shape:
-    """Shape an entry of the mempool; what ancestors and descendants pay is in koinu, as with Core."""
+def mempool_entry(mempool: Mempool, entry: MempoolEntry, height: int) -> Shape:
+    """Shape an entry of the mempool. As with Core, the fees of ancestors and descendants are in koinu."""
     above, below = mempool.ancestors(entry.transaction), mempool.descendants(entry.transaction)
     return {
         "size": entry.size,
@@ -61,11 +61,11 @@ def waiting(mempool: Mempool, entry: Waiting, height: int) -> Shape:
         "startingpriority": entry.priority(entry.height),
         "currentpriority": entry.priority(height),
         "descendantcount": len(below) + 1,
-        "descendantsize": entry.size + sum(other.size for other in below),
-        "descendantfees": entry.fee + sum(other.fee for other in below),
+        "descendantsize": entry.size + sum(relative.size for relative in below),
+        "descendantfees": entry.fee + sum(relative.fee for relative in below),
         "ancestorcount": len(above) + 1,
-        "ancestorsize": entry.size + sum(other.size for other in above),
-        "ancestorfees": entry.fee + sum(other.fee for other in above),
+        "ancestorsize": entry.size + sum(relative.size for relative in above),
+        "ancestorfees": entry.fee + sum(relative.fee for relative in above),
         "depends": [display(txid) for txid in mempool.parents(entry.transaction)],
     }
 
@@ -76,7 +76,7 @@ def confirmations(chain: Chain, entry: Entry) -> int:
 
 
 def difficulty(bits: int) -> float:
-    """Say how much harder than difficulty 1 it is to find a block (Core: `GetDifficulty`)."""
+    """Return how much harder it is to find a block than at difficulty 1 (Core: `GetDifficulty`)."""
     return 0xFFFF / (bits & 0xFFFFFF) * 256.0 ** (29 - (bits >> 24))
 
 
@@ -116,13 +116,13 @@ def _neighbours(chain: Chain, entry: Entry) -> Shape:
 
 
 def _auxpow(raw: bytes) -> Shape:
-    """Shape a proof that this node made: its coinbase has no outputs, its branches are empty."""
+    """Shape a proof that this node made: its coinbase has no outputs, and its branches are empty."""
     parent = raw[-HEADER_BYTES:]
     coinbase = raw[: len(raw) - HEADER_BYTES - 10 - 32]
     spent = Input(NO_HASH, 0xFFFFFFFF, coinbase[42:-9], 0xFFFFFFFF)
-    shown = transaction(assemble([spent], []))
+    parent_coinbase = transaction(assemble([spent], []))
     return {
-        "tx": {"hex": coinbase.hex(), **shown, "blockhash": display(dogecoin.hash256(parent))},
+        "tx": {"hex": coinbase.hex(), **parent_coinbase, "blockhash": display(dogecoin.hash256(parent))},
         "index": 0,
         "chainindex": 0,
         "merklebranch": [],

@@ -17,12 +17,11 @@ HASH_TYPES = {
     "NONE|ANYONECANPAY": 0x82,
     "SINGLE|ANYONECANPAY": 0x83,
 }
-_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a script fails, in Core's words; `mandatory` where even a block may not hold it."""
+    """Why a script fails, in Core's words; `mandatory` if even a block must not hold it."""
 
     reason: str
     mandatory: bool
@@ -44,7 +43,7 @@ NOT_CLEAN = Fault("Extra items left on stack after execution", mandatory=False)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A private key of the wallet; its repr tells only the public half."""
+    """A private key of the wallet; its repr shows only the public key."""
 
     public: bytes
     private: coincurve.PrivateKey
@@ -54,53 +53,56 @@ class Key:
 
     @classmethod
     def of(cls, secret: bytes, *, compressed: bool = True) -> "Key":
-        """Make a key of 32 bytes; raises `ValueError` where they are no key."""
+        """Make a key of 32 bytes, or raise `ValueError`."""
         private = coincurve.PrivateKey(secret)
         return cls(private.public_key.format(compressed=compressed), private)
 
     @property
     def script(self) -> bytes:
         """The P2PKH output script that pays it."""
-        return b"\x76\xa9\x14" + dogecoin.hash160(self.public) + b"\x88\xac"
+        return dogecoin.p2pkh(dogecoin.hash160(self.public))
 
 
 def sign(transaction: Transaction, index: int, key: Key, hash_type: int = 1) -> Transaction:
-    """Put the signature and the key into one input. Deterministic (RFC 6979), low S; txid and raw are made anew."""
-    signature = key.private.sign(
-        wire.sighash(transaction, index, key.script, hash_type), hasher=None
-    ) + bytes((hash_type,))
-    inputs = list(transaction.inputs)
-    inputs[index] = inputs[index]._replace(script=push(signature) + push(key.public))
-    return wire.assemble(
-        inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time
-    )
+    """Put the signature and the key into one input, with a new txid. Deterministic (RFC 6979), low S."""
+    sighash = wire.sighash(transaction, index, key.script, hash_type)
+    signature = key.private.sign(sighash, hasher=None) + bytes((hash_type,))
+    scripts = [spent.script for spent in transaction.inputs]
+    scripts[index] = push(signature) + push(key.public)
+    return _with_scripts(transaction, scripts)
 
 
 def with_high_s(transaction: Transaction) -> Transaction:
-    """Write the signatures of a transaction that spends P2PKH as anybody can: with the other S, under another txid."""
-    inputs = [spent._replace(script=_with_high_s(spent.script)) for spent in transaction.inputs]
+    """Write a transaction that spends P2PKH with the other S, under another txid, as anybody can."""
+    return _with_scripts(transaction, [_script_with_high_s(spent.script) for spent in transaction.inputs])
+
+
+def _with_scripts(transaction: Transaction, scripts: list[bytes]) -> Transaction:
+    inputs = [
+        spent._replace(script=script) for spent, script in zip(transaction.inputs, scripts, strict=True)
+    ]
     return wire.assemble(
         inputs, transaction.outputs, version=transaction.version, lock_time=transaction.lock_time
     )
 
 
-def _with_high_s(spending: bytes) -> bytes:
-    signature, key = (content or b"" for _, content in operations(spending))
-    return push(_turned(signature[:-1]) + signature[-1:]) + push(key)
+def _script_with_high_s(input_script: bytes) -> bytes:
+    signature, key = (content or b"" for _, content in operations(input_script))
+    return push(_with_other_s(signature)) + push(key)
 
 
-def _turned(signature: bytes) -> bytes:
-    """Write a DER signature with order less S, which signs the same (Core: `CPubKey::Verify` takes both)."""
+def _with_other_s(signature: bytes) -> bytes:
+    """Write a DER signature with the order less S, which is valid too (Core: `CPubKey::Verify`)."""
     r = signature[2 : 4 + signature[3]]
-    s = number(_ORDER - int.from_bytes(signature[len(r) + 4 :], "big"))[::-1]
+    s = number(dogecoin.CURVE_ORDER - _s(signature))[::-1]
     both = r + bytes((2, len(s))) + s
-    return bytes((0x30, len(both))) + both
+    return bytes((0x30, len(both))) + both + signature[-1:]
 
 
 def fault(
     transaction: Transaction, index: int, output_script: bytes, *, in_block: bool = False
 ) -> Fault | None:
-    """Say what is wrong with the spend of a P2PKH output, None if nothing is; a block may hold a high S."""
+    """Return the fault of a spend of a P2PKH output, or None. A block may hold a high S."""
     try:
         pushed = list(operations(transaction.inputs[index].script))
     except Malformed:
@@ -113,10 +115,13 @@ def fault(
     signature, key = stack[-2:]
     if dogecoin.hash160(key) != output_script[3:23]:
         return WRONG_KEY
-    if in_block and _is_der(signature[:-1]) and _s(signature) > _ORDER // 2:
-        signature = _turned(signature[:-1]) + signature[-1:]
-    wrong = _signature_fault(signature) or _check(transaction, index, output_script, signature, key)
-    return wrong or (NOT_CLEAN if len(stack) > 2 else None)
+    if in_block and _is_der(signature[:-1]) and _s(signature) > dogecoin.CURVE_ORDER // 2:
+        signature = _with_other_s(signature)
+    return (
+        _signature_fault(signature)
+        or _verify(transaction, index, output_script, signature, key)
+        or (NOT_CLEAN if len(stack) > 2 else None)
+    )
 
 
 def _signature_fault(signature: bytes) -> Fault | None:
@@ -124,26 +129,26 @@ def _signature_fault(signature: bytes) -> Fault | None:
         return NO_SIGNATURE
     if not _is_der(signature[:-1]):
         return NOT_DER
-    if _s(signature) > _ORDER // 2:
+    if _s(signature) > dogecoin.CURVE_ORDER // 2:
         return HIGH_S
     return None if signature[-1] in HASH_TYPES.values() else BAD_HASH_TYPE
 
 
-def _check(
+def _verify(
     transaction: Transaction, index: int, output_script: bytes, signature: bytes, key: bytes
 ) -> Fault | None:
     if (len(key), key[:1]) not in ((33, b"\x02"), (33, b"\x03"), (65, b"\x04")):
         return BAD_KEY
     digest = wire.sighash(transaction, index, output_script, signature[-1])
     try:
-        good = coincurve.PublicKey(key).verify(signature[:-1], digest, hasher=None)
+        is_valid = coincurve.PublicKey(key).verify(signature[:-1], digest, hasher=None)
     except ValueError:
-        good = False
-    return None if good else WRONG_SIGNATURE
+        is_valid = False
+    return None if is_valid else WRONG_SIGNATURE
 
 
 def _is_der(signature: bytes) -> bool:
-    """Tell whether this is strict DER of two positive numbers, without hash type (BIP66)."""
+    """Say whether this is strict DER of two positive numbers, without a hash type (BIP66)."""
     if not 8 <= len(signature) <= 72 or signature[0] != 0x30 or signature[1] != len(signature) - 2:
         return False
     r_length = signature[3]

@@ -1,4 +1,4 @@
-"""What must survive a kill: blocks, marks of invalid ones, waiting transactions, and the wallet's keys, in one SQLite file.
+"""What must survive a kill, in one SQLite file: blocks, invalid marks, the mempool and the wallet's keys.
 
 A block reaches the operating system before it is announced; only a crash of the machine itself can lose one.
 """
@@ -11,9 +11,13 @@ from pathlib import Path
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS blocks (sequence INTEGER PRIMARY KEY, raw BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS invalid (hash BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS waiting (position INTEGER PRIMARY KEY, txid BLOB NOT NULL UNIQUE, raw BLOB NOT NULL, time INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS waiting (
+    position INTEGER PRIMARY KEY, txid BLOB NOT NULL UNIQUE, raw BLOB NOT NULL, time INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS wallet (name TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS keys (position INTEGER PRIMARY KEY, secret BLOB NOT NULL UNIQUE, compressed INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS keys (
+    position INTEGER PRIMARY KEY, secret BLOB NOT NULL UNIQUE, compressed INTEGER NOT NULL
+);
 """
 
 
@@ -35,18 +39,18 @@ class Storage:
             raise InUse(f"another devnet runs in {path.parent}: {error}") from None
 
     def _prepare(self) -> None:
-        """Take the file for ourselves: the lock lasts until it is closed, or its owner dies."""
+        """Lock the file: the lock lasts until it is closed, or its owner dies."""
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, and so unlock it."""
         self._db.close()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Store all that is stored inside, or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -57,11 +61,11 @@ class Storage:
         self._db.execute("COMMIT")
 
     def add_block(self, sequence: int, raw: bytes) -> None:
-        """Keep a block."""
+        """Store a block."""
         self._db.execute("INSERT INTO blocks VALUES (?, ?)", (sequence, raw))
 
     def block(self, sequence: int) -> bytes:
-        """Read a block that is kept."""
+        """Read a block that is stored."""
         raw: bytes = self._db.execute("SELECT raw FROM blocks WHERE sequence = ?", (sequence,)).fetchone()[0]
         return raw
 
@@ -71,7 +75,7 @@ class Storage:
             yield raw
 
     def set_invalid(self, hashes: Iterable[bytes]) -> None:
-        """Keep which blocks are marked invalid, and no others."""
+        """Store which blocks are marked invalid, instead of the marks before."""
         self._db.execute("DELETE FROM invalid")
         self._db.executemany("INSERT INTO invalid VALUES (?)", ((hash_,) for hash_ in hashes))
 
@@ -80,47 +84,43 @@ class Storage:
         return {hash_ for (hash_,) in self._db.execute("SELECT hash FROM invalid")}
 
     def add_waiting(self, txid: bytes, raw: bytes, time: int) -> None:
-        """Keep a transaction of the mempool."""
+        """Store a transaction of the mempool."""
         self._db.execute(
             "INSERT OR IGNORE INTO waiting (txid, raw, time) VALUES (?, ?, ?)", (txid, raw, time)
         )
 
     def move_to_front(self, txids: Sequence[bytes]) -> None:
-        """Put transactions of the mempool before all others, in the given order."""
+        """Put transactions of the mempool before all others, in this order."""
         for txid in reversed(txids):
             self._db.execute(
                 "UPDATE waiting SET position = (SELECT min(position) FROM waiting) - 1 WHERE txid = ?",
                 (txid,),
             )
 
-    def remove_waiting(self, txids: Iterable[bytes]) -> None:
-        """Forget transactions of the mempool."""
-        self._db.executemany("DELETE FROM waiting WHERE txid = ?", ((txid,) for txid in txids))
+    def remove_waiting(self, txid: bytes) -> None:
+        """Delete a transaction of the mempool."""
+        self._db.execute("DELETE FROM waiting WHERE txid = ?", (txid,))
 
     def waiting(self) -> list[tuple[bytes, int]]:
         """Read the mempool's transactions and when they came, in order of arrival."""
         return self._db.execute("SELECT raw, time FROM waiting ORDER BY position").fetchall()
 
-    def keep(self, name: str, content: bytes) -> None:
-        """Keep a fact of the wallet, instead of the one of the same name."""
+    def set_value(self, name: str, content: bytes) -> None:
+        """Store a value under a name, instead of the value before."""
         self._db.execute("INSERT OR REPLACE INTO wallet VALUES (?, ?)", (name, content))
 
-    def kept(self, name: str) -> bytes | None:
-        """Read a fact of the wallet."""
+    def value(self, name: str) -> bytes | None:
+        """Read the value that is stored under a name."""
         row = self._db.execute("SELECT content FROM wallet WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
     def add_key(self, secret: bytes, *, compressed: bool) -> None:
-        """Keep a key that was imported."""
+        """Store a key that was imported."""
         self._db.execute(
             "INSERT OR IGNORE INTO keys (secret, compressed) VALUES (?, ?)", (secret, compressed)
         )
 
     def imported(self) -> list[tuple[bytes, bool]]:
         """Read the keys that were imported, and whether they are compressed."""
-        return [
-            (secret, bool(compressed))
-            for secret, compressed in self._db.execute(
-                "SELECT secret, compressed FROM keys ORDER BY position"
-            )
-        ]
+        rows = self._db.execute("SELECT secret, compressed FROM keys ORDER BY position")
+        return [(secret, bool(compressed)) for secret, compressed in rows]

@@ -1,6 +1,6 @@
-"""What a transaction must be like to wait in the mempool: the checks of Core's `AcceptToMemoryPool`, in its order.
+"""What the mempool accepts: the checks of Core's `AcceptToMemoryPool`, in its order.
 
-The node runs as with `-acceptnonstdtxn=0`, so that it is as strict as mainnet. Of all outputs it can spend P2PKH only.
+The node runs as with `-acceptnonstdtxn=0`, so it is as strict as mainnet. It can spend P2PKH outputs only.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +10,10 @@ from typing import Final
 from app.chain import header
 from app.chain.wire import Output, Transaction
 from app.domain import dogecoin
-from app.money import COIN, DUST, MAX_MONEY
+from app.money import COIN, MAX_MONEY
 from devnet import script, signatures
 from devnet.chainstate import Chain, Coins, Outpoint
-from devnet.mempool import INCREMENTAL_PER_KB, Mempool, Waiting
+from devnet.mempool import INCREMENTAL_PER_KB, Mempool, MempoolEntry
 
 MEMPOOL_HEIGHT: Final = 0x7FFFFFFF
 MIN_RELAY_PER_KB: Final = COIN // 1000
@@ -34,10 +34,9 @@ _NO_RELATIVE_LOCK, _RELATIVE_TIME = 1 << 31, 1 << 22
 
 
 class Refused(Exception):
-    """The transaction may not wait here: Core's reject code and reason."""
+    """The mempool does not accept the transaction: Core's reject code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
-        """Say it as the node does, "64: dust"."""
         super().__init__(f"{code}: {reason}")
 
 
@@ -47,64 +46,60 @@ class MissingInputs(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A transaction that may wait, and those that have to go for it."""
+    """A transaction that the mempool accepts, and those that it replaces."""
 
-    waiting: Waiting
-    replaced: tuple[Waiting, ...]
+    entry: MempoolEntry
+    replaced: tuple[MempoolEntry, ...]
 
 
 class Rules:
     """The checks, over one chain and one mempool."""
 
     def __init__(self, chain: Chain, mempool: Mempool) -> None:
-        """Look at the chain and the mempool as they are whenever something is checked."""
+        """Use the chain and the mempool as they are at each check."""
         self._chain = chain
         self._mempool = mempool
 
     def accept(
         self, transaction: Transaction, now: int, max_fee: int | None = MAX_FEE, *, limited: bool = True
     ) -> Accepted:
-        """Decide whether it may wait, `now` in seconds; raises `Refused` or `MissingInputs`. Changes nothing.
+        """Decide whether the mempool accepts it, `now` in seconds, or raise `Refused` or `MissingInputs`.
 
-        What comes back from a block is not `limited` by what a full mempool takes.
+        Changes nothing. What comes back from a block is not `limited` by the lowest rate of a full mempool.
         """
-        check_alone(transaction)
-        check_standard(transaction)
+        _check_transaction(transaction)
+        _check_standard(transaction)
         if not self.is_final(transaction):
             raise Refused(NON_STANDARD, "non-final")
         conflicts = self._replaceable(transaction)
-        spent = _available(transaction, self.find)
-        if not self._is_due(transaction, spent):
+        coins = _available(transaction, self.find)
+        if not self._is_due(transaction, coins):
             raise Refused(NON_STANDARD, "non-BIP68-final")
-        waiting = self._weigh(transaction, spent, now)
+        entry = self._entry(transaction, coins, now)
         if limited:
-            self._check_floor(waiting, now)
-        self._check_fee(waiting, max_fee)
-        replaced = self._replaced(waiting, conflicts)
-        self._check_chain(waiting, {gone.txid for gone in replaced})
-        self.check_spends(transaction, spent)
-        return Accepted(waiting, replaced)
+            self._check_floor(entry, now)
+        self._check_fee(entry, max_fee)
+        replaced = self._replaced(entry, conflicts)
+        self._check_chain(entry, {other.txid for other in replaced})
+        self._check_spends(transaction, coins)
+        return Accepted(entry, replaced)
 
     def find(self, txid: bytes) -> Coins | None:
-        """Look up what is left of a transaction's outputs, in the mempool or in the chain."""
-        waiting = self._mempool.entries.get(txid)
-        if waiting is None:
-            return self._chain.coins.get(txid)
-        return Coins(
-            MEMPOOL_HEIGHT, False, waiting.transaction.version, dict(enumerate(waiting.transaction.outputs))
-        )
+        """Return the unspent outputs of a transaction in the mempool or in the chain."""
+        entry = self._mempool.entries.get(txid)
+        return _coins(entry.transaction, MEMPOOL_HEIGHT) if entry else self._chain.coins.get(txid)
 
     def is_final(self, transaction: Transaction) -> bool:
-        """Tell whether the next block may hold it as far as its lock time goes."""
+        """Say whether its lock time allows it in the next block."""
         limit = (
             self._chain.height + 1 if transaction.lock_time < _LOCK_BY_TIME else self._chain.tip.median_time
         )
         return transaction.lock_time < limit or all(spent.sequence == _FINAL for spent in transaction.inputs)
 
-    def check_spends(
+    def _check_spends(
         self, transaction: Transaction, coins: list[tuple[Coins, Output]], *, in_block: bool = False
     ) -> None:
-        """Check maturity, amounts and signatures; raises `Refused`."""
+        """Check maturity, amounts and signatures; raise `Refused`."""
         for coin, _ in coins:
             if coin.coinbase and self._chain.height + 1 - coin.height < COINBASE_MATURITY:
                 raise Refused(INVALID, "bad-txns-premature-spend-of-coinbase")
@@ -113,8 +108,8 @@ class Rules:
             raise Refused(INVALID, "bad-txns-inputvalues-outofrange")
         if value < sum(output.value for output in transaction.outputs):
             raise Refused(INVALID, "bad-txns-in-belowout")
-        for at, (_, output) in enumerate(coins):
-            fault = signatures.fault(transaction, at, output.script, in_block=in_block)
+        for index, (_, output) in enumerate(coins):
+            fault = signatures.fault(transaction, index, output.script, in_block=in_block)
             if fault is not None:
                 code, kind = (INVALID, "mandatory") if fault.mandatory else (NON_STANDARD, "non-mandatory")
                 raise Refused(
@@ -122,8 +117,11 @@ class Rules:
                 )
 
     def fees_in_block(self, transactions: Sequence[Transaction]) -> int:
-        """Check the transactions of a block on the tip, in order; koinu they leave to it. Raises `Refused` or `MissingInputs`."""
-        made: dict[bytes, Coins] = {}
+        """Check the transactions of a block on the tip, in order; return their fees in koinu.
+
+        Raises `Refused` or `MissingInputs`.
+        """
+        created: dict[bytes, Coins] = {}
         spent_here: set[Outpoint] = set()
         fees = 0
         for transaction in transactions:
@@ -131,19 +129,15 @@ class Rules:
             if not spent_here.isdisjoint(outpoints):
                 raise MissingInputs
             spent_here.update(outpoints)
-            coins = _available(transaction, lambda txid: made.get(txid) or self._chain.coins.get(txid))
-            check_alone(transaction)
-            self.check_spends(transaction, coins, in_block=True)
-            made[transaction.txid] = Coins(
-                self._chain.height + 1, False, transaction.version, dict(enumerate(transaction.outputs))
-            )
-            fees += sum(output.value for _, output in coins) - sum(
-                output.value for output in transaction.outputs
-            )
+            coins = _available(transaction, lambda txid: created.get(txid) or self._chain.coins.get(txid))
+            _check_transaction(transaction)
+            self._check_spends(transaction, coins, in_block=True)
+            created[transaction.txid] = _coins(transaction, self._chain.height + 1)
+            fees += _fee(transaction, coins)
         return fees
 
     def _replaceable(self, transaction: Transaction) -> list[bytes]:
-        """Who has to go; refuses where one of them does not signal that it may be replaced (BIP125)."""
+        """Return its conflicts; refuse if one of them does not signal that it may be replaced (BIP125)."""
         conflicts = self._mempool.conflicts(transaction)
         for txid in conflicts:
             if all(spent.sequence >= _FINAL - 1 for spent in self._mempool.entries[txid].transaction.inputs):
@@ -151,7 +145,7 @@ class Rules:
         return conflicts
 
     def _is_due(self, transaction: Transaction, coins: list[tuple[Coins, Output]]) -> bool:
-        """Tell whether the relative locks of BIP68 have run out for the next block."""
+        """Say whether the relative locks of BIP68 allow it in the next block."""
         if transaction.version < 2:
             return True
         for spent, (coin, _) in zip(transaction.inputs, coins, strict=True):
@@ -166,72 +160,75 @@ class Rules:
                 return False
         return True
 
-    def _weigh(self, transaction: Transaction, coins: list[tuple[Coins, Output]], now: int) -> Waiting:
+    def _entry(self, transaction: Transaction, coins: list[tuple[Coins, Output]], now: int) -> MempoolEntry:
         height = self._chain.height
-        fee = sum(output.value for _, output in coins) - sum(output.value for output in transaction.outputs)
         mined = [(coin.height, output.value) for coin, output in coins if coin.height <= height]
-        age = sum(value * (height - at) for at, value in mined)
-        return Waiting(transaction, fee, now, height, age, sum(value for _, value in mined))
+        coin_age = sum(value * (height - mined_at) for mined_at, value in mined)
+        value = sum(value for _, value in mined)
+        return MempoolEntry(transaction, _fee(transaction, coins), now, height, coin_age, value)
 
-    def _check_floor(self, waiting: Waiting, now: int) -> None:
-        least = self._mempool.min_rate(now)
-        if least and waiting.fee < rate(least, waiting.size):
+    def _check_floor(self, entry: MempoolEntry, now: int) -> None:
+        min_rate = self._mempool.min_rate(now)
+        if min_rate and entry.fee < _fee_at(min_rate, entry.size):
             raise Refused(LOW_FEE, "mempool min fee not met")
 
-    def _check_fee(self, waiting: Waiting, max_fee: int | None) -> None:
-        """The fee that sendrawtransaction asks for: less than peers do, nothing at all of old and large coins."""
+    def _check_fee(self, entry: MempoolEntry, max_fee: int | None) -> None:
+        """Check the fee as sendrawtransaction does: peers demand more; old and large coins need none."""
         if (
-            waiting.fee < rate(MIN_RELAY_PER_KB, waiting.size)
-            and waiting.priority(self._chain.height + 1) <= FREE_PRIORITY
+            entry.fee < _fee_at(MIN_RELAY_PER_KB, entry.size)
+            and entry.priority(self._chain.height + 1) <= FREE_PRIORITY
         ):
             raise Refused(LOW_FEE, "insufficient priority")
-        if max_fee is not None and waiting.fee > max_fee:
+        if max_fee is not None and entry.fee > max_fee:
             raise Refused(HIGH_FEE, "absurdly-high-fee")
 
-    def _check_chain(self, waiting: Waiting, leaving: set[bytes]) -> None:
-        """Refuse what would make a chain of unconfirmed transactions too long (the transaction itself counts)."""
+    def _check_chain(self, entry: MempoolEntry, replaced: set[bytes]) -> None:
+        """Refuse what would make a chain of unconfirmed transactions, itself included, too long."""
         ancestors = [
-            entry for entry in self._mempool.ancestors(waiting.transaction) if entry.txid not in leaving
+            ancestor
+            for ancestor in self._mempool.ancestors(entry.transaction)
+            if ancestor.txid not in replaced
         ]
-        too_long = (
-            len(ancestors) + 1 > MAX_ANCESTORS
-            or waiting.size + sum(entry.size for entry in ancestors) > MAX_CHAIN_BYTES
-        )
-        for ancestor in ancestors:
-            below = self._mempool.descendants(ancestor.transaction)
-            size = ancestor.size + waiting.size + sum(entry.size for entry in below)
-            too_long = too_long or len(below) + 2 > MAX_ANCESTORS or size > MAX_CHAIN_BYTES
-        if too_long:
-            raise Refused(NON_STANDARD, "too-long-mempool-chain")
+        families = ([ancestor, *self._mempool.descendants(ancestor.transaction)] for ancestor in ancestors)
+        for chain in (ancestors, *families):
+            size = entry.size + sum(member.size for member in chain)
+            if len(chain) + 1 > MAX_ANCESTORS or size > MAX_CHAIN_BYTES:
+                raise Refused(NON_STANDARD, "too-long-mempool-chain")
 
-    def _replaced(self, waiting: Waiting, conflicts: list[bytes]) -> tuple[Waiting, ...]:
-        """List who has to go; refuses a replacement that does not pay for it."""
-        gone: dict[bytes, Waiting] = {}
+    def _replaced(self, entry: MempoolEntry, conflicts: list[bytes]) -> tuple[MempoolEntry, ...]:
+        """Return what it replaces; refuse a replacement that pays too little."""
+        replaced: dict[bytes, MempoolEntry] = {}
         for txid in conflicts:
-            direct = self._mempool.entries[txid]
-            if waiting.fee * direct.size <= direct.fee * waiting.size:
+            conflict = self._mempool.entries[txid]
+            if entry.fee * conflict.size <= conflict.fee * entry.size:
                 raise Refused(LOW_FEE, "insufficient fee")
-            gone.update(
-                {entry.txid: entry for entry in (direct, *self._mempool.descendants(direct.transaction))}
-            )
-        if len(gone) > MAX_REPLACED:
+            family = (conflict, *self._mempool.descendants(conflict.transaction))
+            replaced |= {member.txid: member for member in family}
+        if len(replaced) > MAX_REPLACED:
             raise Refused(NON_STANDARD, "too many potential replacements")
-        if gone and waiting.fee < sum(entry.fee for entry in gone.values()) + rate(
-            INCREMENTAL_PER_KB, waiting.size
-        ):
+        fees = sum(member.fee for member in replaced.values())
+        if replaced and entry.fee < fees + _fee_at(INCREMENTAL_PER_KB, entry.size):
             raise Refused(LOW_FEE, "insufficient fee")
-        if any(spent.txid in gone for spent in waiting.transaction.inputs):
+        if any(spent.txid in replaced for spent in entry.transaction.inputs):
             raise Refused(INVALID, "bad-txns-spends-conflicting-tx")
-        return tuple(gone.values())
+        return tuple(replaced.values())
 
 
-def rate(per_kb: int, size: int) -> int:
-    """Koinu for `size` bytes at a rate per 1,000 bytes, never less than 1 (Core: `CFeeRate::GetFee`)."""
+def _fee_at(per_kb: int, size: int) -> int:
+    """Return the koinu for `size` bytes at a rate per 1,000 bytes, at least 1 (Core: `CFeeRate::GetFee`)."""
     return max(per_kb * size // 1000, 1)
 
 
-def check_alone(transaction: Transaction) -> None:
-    """Check what needs no other knowledge (Core: `CheckTransaction`); raises `Refused`."""
+def _fee(transaction: Transaction, coins: list[tuple[Coins, Output]]) -> int:
+    return sum(output.value for _, output in coins) - sum(output.value for output in transaction.outputs)
+
+
+def _coins(transaction: Transaction, height: int) -> Coins:
+    return Coins(height, False, transaction.version, dict(enumerate(transaction.outputs)))
+
+
+def _check_transaction(transaction: Transaction) -> None:
+    """Check the transaction by itself (Core: `CheckTransaction`); raise `Refused`."""
     if sum(output.value for output in transaction.outputs) > MAX_MONEY:
         raise Refused(INVALID, "bad-txns-txouttotal-toolarge")
     if len({(spent.txid, spent.vout) for spent in transaction.inputs}) < len(transaction.inputs):
@@ -242,8 +239,8 @@ def check_alone(transaction: Transaction) -> None:
         raise Refused(INVALID, "bad-txns-prevout-null")
 
 
-def check_standard(transaction: Transaction) -> None:
-    """Check the form that nodes pass on (Core: `IsStandardTx`); raises `Refused`."""
+def _check_standard(transaction: Transaction) -> None:
+    """Check the form that nodes relay (Core: `IsStandardTx`); raise `Refused`."""
     rules: list[tuple[Callable[[], bool], str]] = [
         (lambda: transaction.version not in (1, 2), "version"),
         (lambda: transaction.size >= MAX_STANDARD_BYTES, "tx-size"),
@@ -256,7 +253,7 @@ def check_standard(transaction: Transaction) -> None:
             lambda: not all(script.is_standard(output.script) for output in transaction.outputs),
             "scriptpubkey",
         ),
-        (lambda: any(_is_dust(output, HARD_DUST) for output in transaction.outputs), "dust"),
+        (lambda: any(map(_is_dust, transaction.outputs)), "dust"),
         (lambda: sum(output.script[:1] == b"\x6a" for output in transaction.outputs) > 1, "multi-op-return"),
     ]
     for breaks, reason in rules:
@@ -264,25 +261,21 @@ def check_standard(transaction: Transaction) -> None:
             raise Refused(NON_STANDARD, reason)
 
 
-def relay_fee(transaction: Transaction) -> int:
-    """What peers ask for passing it on, in koinu: the minimum, and the dust limit for each output below it."""
-    return rate(MIN_RELAY_PER_KB, transaction.size) + DUST * sum(
-        _is_dust(output, DUST) for output in transaction.outputs
-    )
-
-
-def _is_dust(output: Output, limit: int) -> bool:
-    return output.value < limit and not script.is_unspendable(output.script)
+def _is_dust(output: Output) -> bool:
+    return output.value < HARD_DUST and not script.is_unspendable(output.script)
 
 
 def _available(transaction: Transaction, find: Callable[[bytes], Coins | None]) -> list[tuple[Coins, Output]]:
-    """Look up what the inputs spend; raises `MissingInputs`, or `Refused` for what is spent already or is not P2PKH."""
-    found = [(find(spent.txid), spent.vout) for spent in transaction.inputs]
-    if any(coins is None for coins, _ in found):
+    """Return what the inputs spend; raise `MissingInputs`, or `Refused` if that is spent or is not P2PKH."""
+    parents = [coins for spent in transaction.inputs if (coins := find(spent.txid)) is not None]
+    if len(parents) < len(transaction.inputs):
         raise MissingInputs
-    known = [(coins, coins.outputs.get(vout)) for coins, vout in found if coins is not None]
-    available = [(coins, output) for coins, output in known if output is not None]
-    if len(available) < len(known):
+    outputs = [
+        (coins, coins.outputs.get(spent.vout))
+        for coins, spent in zip(parents, transaction.inputs, strict=True)
+    ]
+    available = [(coins, output) for coins, output in outputs if output is not None]
+    if len(available) < len(outputs):
         raise Refused(DUPLICATE, "bad-txns-inputs-spent")
     if any(script.classify(output.script).name != "pubkeyhash" for _, output in available):
         raise Refused(NON_STANDARD, "bad-txns-nonstandard-inputs")

@@ -28,7 +28,7 @@ from app.money import COIN, Koinu, parse, show
 from app.runtime.lease import Lease
 from devnet import devnet, signatures
 from devnet.mempool import EXPIRY_SECONDS, MAX_BYTES
-from devnet.terms import Terms
+from devnet.node_options import NodeOptions
 from tests import scenario
 
 NOWHERE = dogecoin.to_address(REGTEST, dogecoin.p2sh(bytes(20))) or ""
@@ -283,7 +283,7 @@ async def opened(
     """A harness on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
     async with (
         devnet.running(
-            home, devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=max_mempool_bytes))
+            home, devnet.Options("127.0.0.1:0", None, node=NodeOptions(max_mempool_bytes=max_mempool_bytes))
         ) as running,
         Node(url := running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
     ):

@@ -23,7 +23,6 @@ LONG_FILES = {
             "app/domain/blocks/own_transactions.py",
             "app/domain/payments/coin_selection.py",
             "app/domain/payments/spendable_coins.py",
-            "devnet/node.py",
         ),
         "grown by narrower lines",
     ),

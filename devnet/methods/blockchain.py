@@ -44,27 +44,27 @@ def getblockchaininfo(node: Node, arguments: Arguments) -> Shape:
     }
 
 
-@call.method("getblockcount", "Tells the height of the tip.")
+@call.method("getblockcount", "Returns the height of the tip.")
 def getblockcount(node: Node, arguments: Arguments) -> int:
-    """Tell the tip's height."""
+    """Return the tip's height."""
     return node.chain.height
 
 
-@call.method("getbestblockhash", "Tells the hash of the tip.")
+@call.method("getbestblockhash", "Returns the hash of the tip.")
 def getbestblockhash(node: Node, arguments: Arguments) -> str:
-    """Tell the tip's hash."""
+    """Return the tip's hash."""
     return header.display(node.chain.tip.header.hash)
 
 
-@call.method("getdifficulty", "Tells the difficulty of the tip.")
+@call.method("getdifficulty", "Returns the difficulty of the tip.")
 def getdifficulty(node: Node, arguments: Arguments) -> float:
-    """Tell the tip's difficulty."""
+    """Return the tip's difficulty."""
     return shapes.difficulty(node.chain.tip.header.bits)
 
 
-@call.method("getblockhash height", "Tells the hash of the block at this height of the active chain.")
+@call.method("getblockhash height", "Returns the hash of the block at this height of the active chain.")
 def getblockhash(node: Node, arguments: Arguments) -> str:
-    """Tell the hash at a height; -8 beyond the tip."""
+    """Return the hash at a height; error -8 above the tip."""
     height = call.integer(arguments[0])
     if not 0 <= height <= node.chain.height:
         raise RpcError(call.PARAMETER, "Block height out of range")
@@ -76,7 +76,7 @@ def getblockhash(node: Node, arguments: Arguments) -> str:
     "Shows a block: 0 or false its bytes, 1 or true its txids, 2 its transactions.",
 )
 def getblock(node: Node, arguments: Arguments) -> object:
-    """Show a block, also one that is not in the active chain; -5 where it is unknown."""
+    """Show a block, even outside of the active chain; error -5 if it is unknown."""
     entry = _entry(node, arguments[0])
     verbosity = call.flag(arguments[1], 1)
     if not node.pruning.holds(entry):
@@ -84,12 +84,12 @@ def getblock(node: Node, arguments: Arguments) -> object:
     raw = node.chain.read(entry)
     if verbosity <= 0:
         return raw.hex()
-    return shapes.block(node.chain, entry, wire.parse_block(raw), whole=verbosity > 1)
+    return shapes.block(node.chain, entry, wire.parse_block(raw), with_transactions=verbosity > 1)
 
 
 @call.method('getblockheader "hash" ( verbose )', "Shows a block's header.")
 def getblockheader(node: Node, arguments: Arguments) -> object:
-    """Show a header; not verbose: its bytes with the proof of a parent chain, if it has one."""
+    """Show a header. Not verbose, it is the bytes with the proof of a parent chain, if there is one."""
     entry = _entry(node, arguments[0])
     if call.boolean(arguments[1], default=True):
         return shapes.header(node.chain, entry)
@@ -101,7 +101,7 @@ def getblockheader(node: Node, arguments: Arguments) -> object:
 
 @call.method("getchaintips", "Lists the ends of all branches.")
 def getchaintips(node: Node, arguments: Arguments) -> list[Shape]:
-    """List the tips, the highest first, with the length of their branch and whether they are valid."""
+    """List the tips, the highest first, with the length and the status of their branches."""
     tips = {node.chain.tip, *node.chain.tips}
     ends = [tip for tip in tips if tip is node.chain.tip or not node.chain.is_active(tip)]
     return [_tip(node, tip) for tip in sorted(ends, key=lambda tip: (-tip.height, tip.sequence))]
@@ -109,7 +109,7 @@ def getchaintips(node: Node, arguments: Arguments) -> list[Shape]:
 
 @call.method('gettxout "txid" n ( include_mempool )', "Shows an output that is not spent.")
 def gettxout(node: Node, arguments: Arguments) -> Shape | None:
-    """Show a coin; null where there is none, and unless told otherwise also where the mempool spends it."""
+    """Show a coin, or null. By default, a coin that the mempool spends is null too."""
     txid, vout = call.loose_hash(arguments[0]), call.integer(arguments[1])
     with_mempool = call.boolean(arguments[2], default=True)
     coins = node.rules.find(txid) if with_mempool else node.chain.coins.get(txid)
@@ -134,52 +134,54 @@ def getrawmempool(node: Node, arguments: Arguments) -> object:
         return [header.display(txid) for txid in entries]
     height = node.chain.height
     return {
-        header.display(txid): shapes.waiting(node.mempool, entry, height) for txid, entry in entries.items()
+        header.display(txid): shapes.mempool_entry(node.mempool, entry, height)
+        for txid, entry in entries.items()
     }
 
 
 @call.method("getmempoolentry txid", "Shows a transaction that waits.")
 def getmempoolentry(node: Node, arguments: Arguments) -> Shape:
-    """Show a waiting transaction; -5 where it does not wait."""
+    """Show a transaction that waits; error -5 if it does not."""
     entry = node.mempool.entries.get(call.hash_of(arguments[0], "parameter 1"))
     if entry is None:
         raise RpcError(call.ADDRESS, "Transaction not in mempool")
-    return shapes.waiting(node.mempool, entry, node.chain.height)
+    return shapes.mempool_entry(node.mempool, entry, node.chain.height)
 
 
-@call.method(
-    "getmempoolinfo", "Counts the transactions that wait, and tells what they must pay at the least."
-)
+@call.method("getmempoolinfo", "Counts the transactions that wait, and says what they must pay at least.")
 def getmempoolinfo(node: Node, arguments: Arguments) -> Shape:
     """Count what waits."""
-    total = sum(entry.size for entry in node.mempool.entries.values())
-    sizes = {"size": len(node.mempool.entries), "bytes": total, "usage": node.mempool.usage}
-    least = Amount(node.mempool.min_rate(node.clock.now()))
-    return {**sizes, "maxmempool": node.mempool.limit, "mempoolminfee": least}
+    return {
+        "size": len(node.mempool.entries),
+        "bytes": sum(entry.size for entry in node.mempool.entries.values()),
+        "usage": node.mempool.usage,
+        "maxmempool": node.mempool.limit,
+        "mempoolminfee": Amount(node.mempool.min_rate(node.clock.now())),
+    }
 
 
 @call.method("pruneblockchain height", "Deletes old blocks.")
 def pruneblockchain(node: Node, arguments: Arguments) -> int:
-    """Delete the blocks up to a height, as far as they may go; tells how far that was."""
+    """Delete the blocks up to a height, or as far as allowed; return that height."""
     call.expect(arguments, int)
     try:
         return node.pruning.prune(call.integer(arguments[0]))
     except CannotPrune as error:
-        raise RpcError(call.PARAMETER if error.asked else call.MISC, str(error)) from None
+        raise RpcError(call.PARAMETER if error.bad_height else call.MISC, str(error)) from None
 
 
-@call.method('invalidateblock "hash"', "Treats a block as invalid.")
+@call.method('invalidateblock "hash"', "Marks a block as invalid.")
 def invalidateblock(node: Node, arguments: Arguments) -> None:
-    """Go back behind a block and to the best chain that is left."""
+    """Mark a block as invalid, and go to the best chain of the others."""
     entry = _entry(node, arguments[0])
     if entry.previous is None:
         raise RpcError(call.MISC, "The first block cannot be invalid")
     node.invalidate(entry)
 
 
-@call.method('reconsiderblock "hash"', "Takes back invalidateblock.")
+@call.method('reconsiderblock "hash"', "Undoes invalidateblock.")
 def reconsiderblock(node: Node, arguments: Arguments) -> None:
-    """Let a block, its ancestors and its descendants count again."""
+    """Mark a block, its ancestors and its descendants as valid again."""
     node.reconsider(_entry(node, arguments[0]))
 
 

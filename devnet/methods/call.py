@@ -1,4 +1,4 @@
-"""What a method is, and how its arguments are read: the node's errors, word for word."""
+"""What a method is, and how its arguments are read, with the node's errors word for word."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,6 @@ class RpcError(Exception):
     """A call failed: the node's code and message."""
 
     def __init__(self, code: int, message: str) -> None:
-        """Keep both."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -32,10 +31,10 @@ class RpcError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method: its usage line names the arguments, those in parentheses may be left out."""
+    """One method. Its usage line names the arguments; those in parentheses may be left out."""
 
     usage: str
-    says: str
+    help: str
     run: Run
 
     @property
@@ -50,19 +49,19 @@ class Method:
 
     @property
     def required(self) -> int:
-        """How many arguments must be given."""
+        """The number of arguments that must be there."""
         return len(Method(self.usage.split(" (")[0], "", self.run).arguments)
 
     def call(self, node: Node, arguments: Arguments) -> object:
-        """Run with as many arguments as the usage has, None for those left out; a wrong number gets the help text."""
+        """Run with all arguments of the usage, None if left out; a wrong number is answered with the help."""
         if not self.required <= len(arguments) <= len(self.arguments):
-            raise RpcError(MISC, f"{self.usage}\n\n{self.says}\n")
+            raise RpcError(MISC, f"{self.usage}\n\n{self.help}\n")
         return self.run(node, [*arguments, *[None] * (len(self.arguments) - len(arguments))])
 
 
-def method(usage: str, says: str) -> Callable[[Run], Method]:
+def method(usage: str, help_text: str) -> Callable[[Run], Method]:
     """Make a method of a function of node and arguments."""
-    return lambda run: Method(usage, says, run)
+    return lambda run: Method(usage, help_text, run)
 
 
 def integer(value: object, default: int | None = None) -> int:
@@ -76,7 +75,7 @@ def integer(value: object, default: int | None = None) -> int:
     return value
 
 
-def boolean(value: object, default: bool | None = None) -> bool:  # noqa: FBT001  a value like those of the other readers
+def boolean(value: object, default: bool | None = None) -> bool:  # noqa: FBT001  a value like the others
     """Read true or false."""
     if value is None and default is not None:
         return default
@@ -100,7 +99,7 @@ def text(value: object, default: str | None = None) -> str:
 
 
 def amount(value: object) -> int:
-    """Read koinu from a number or a string of DOGE."""
+    """Read koinu from a number or a text in DOGE."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise RpcError(TYPE, "Amount is not a number or string")
     try:
@@ -114,16 +113,16 @@ def amount(value: object) -> int:
 
 def hash_of(value: object, name: str) -> bytes:
     """Read a hash, strictly; `name` is what Core calls the argument."""
-    given = text(value)
-    if not given or len(given) % 2 or set(given) - set("0123456789abcdefABCDEF"):
-        raise RpcError(PARAMETER, f"{name} must be hexadecimal string (not '{given[:100]}')")
-    if len(given) != 64:
-        raise RpcError(PARAMETER, f"{name} must be of length 64 (not {len(given)})")
-    return header.internal(given)
+    digits = text(value)
+    if not digits or len(digits) % 2 or set(digits) - set("0123456789abcdefABCDEF"):
+        raise RpcError(PARAMETER, f"{name} must be hexadecimal string (not '{digits[:100]}')")
+    if len(digits) != 64:
+        raise RpcError(PARAMETER, f"{name} must be of length 64 (not {len(digits)})")
+    return header.internal(digits)
 
 
 def loose_hash(value: object) -> bytes:
-    """Read a hash where Core does not mind its form: what is none is a hash that nothing has."""
+    """Read a hash where Core does not check its form: other text becomes a hash that nothing has."""
     try:
         return header.internal(text(value))
     except header.Unreadable:
@@ -139,7 +138,7 @@ def transaction(value: object) -> Transaction:
 
 
 def script_of(value: object, message: str) -> bytes:
-    """Read an address of regtest as its output script; else error -5 with `message`."""
+    """Read an address of regtest as its output script; else raise error -5 with `message`."""
     try:
         return dogecoin.to_script(dogecoin.REGTEST, text(value))
     except dogecoin.BadAddress:
@@ -147,7 +146,7 @@ def script_of(value: object, message: str) -> bytes:
 
 
 def expect(arguments: Arguments, *kinds: type) -> None:
-    """Check the arguments' JSON types where Core does so before all else; what was left out passes."""
+    """Check the JSON types of the arguments that are there, where Core does so before anything else."""
     for value, kind in zip(arguments, kinds, strict=False):
         if value is not None and _json_type(value) != _TYPE_NAMES[kind]:
             raise RpcError(TYPE, f"Expected type {_TYPE_NAMES[kind]}, got {_json_type(value)}")

@@ -1,4 +1,4 @@
-"""Methods that mine, that tell of the network and the fees, and that steer the node."""
+"""Methods that mine, that describe the network and the fees, and that control the node."""
 
 from app.chain import header
 from app.money import DUST
@@ -18,7 +18,7 @@ _OTHER_NETWORKS = (("ipv4", True), ("ipv6", True), ("onion", False))
 
 @call.method('generatetoaddress nblocks "address" ( maxtries auxpow )', "Mines blocks that pay an address.")
 def generatetoaddress(node: Node, arguments: Arguments) -> list[str]:
-    """Mine blocks on the tip; `auxpow` proves them by a parent chain, which regtest takes from height 20."""
+    """Mine blocks on the tip; `auxpow` proves them by a parent chain, as regtest allows from height 20."""
     output_script = call.script_of(arguments[1], "Error: Invalid address")
     return _generate(node, arguments[0], output_script, arguments[2:4])
 
@@ -31,7 +31,7 @@ def generate(node: Node, arguments: Arguments) -> list[str]:
 
 @call.method('generateharder nblocks "address" bits', "Mines blocks of another difficulty; this node only.")
 def generateharder(node: Node, arguments: Arguments) -> list[str]:
-    """Mine blocks that are worth more work than their number says; `bits` is compact, in hexadecimal, such as "1f7fffff"."""
+    """Mine blocks that are worth more work; `bits` is compact, in hexadecimal, such as "1f7fffff"."""
     output_script = call.script_of(arguments[1], "Error: Invalid address")
     try:
         bits = int(call.text(arguments[2]), 16)
@@ -39,15 +39,15 @@ def generateharder(node: Node, arguments: Arguments) -> list[str]:
         raise RpcError(call.PARAMETER, "bits must be hexadecimal") from None
     if not 0 < header.target(bits) <= header.target(mining.EASY_BITS) or header.work(bits) > MAX_HARDENING:
         raise RpcError(call.PARAMETER, "bits are easier than regtest's, or too hard")
-    made = (node.generate(output_script, bits=bits) for _ in range(_count(arguments[0])))
-    return [header.display(entry.header.hash) for entry in made if entry]
+    mined = (node.generate(output_script, bits=bits) for _ in range(_count(arguments[0])))
+    return [header.display(entry.header.hash) for entry in mined if entry]
 
 
 @call.method(
     'generateblock "address" ["rawtx",...]', "Mines a block with exactly these transactions; this node only."
 )
 def generateblock(node: Node, arguments: Arguments) -> str:
-    """Mine one block of the given transactions, also such as conflict with those that wait."""
+    """Mine one block of these transactions, even if they conflict with some that wait."""
     output_script = call.script_of(arguments[0], "Error: Invalid address")
     if not isinstance(arguments[1], list):
         raise RpcError(call.MISC, "JSON value is not an array as expected")
@@ -64,22 +64,22 @@ def generateblock(node: Node, arguments: Arguments) -> str:
 
 @call.method('malleate "rawtx"', "Writes a transaction under another txid; this node only.")
 def malleate(node: Node, arguments: Arguments) -> str:
-    """Give its signatures the high S: nodes do not pass that on, and any miner can do it, for `generateblock` too."""
+    """Give its signatures the high S, as any miner can. Nodes do not relay that; `generateblock` takes it."""
     return signatures.with_high_s(call.transaction(arguments[0])).raw.hex()
 
 
-@call.method("getmininginfo", "Tells what the miner does.")
+@call.method("getmininginfo", "Shows what the miner does.")
 def getmininginfo(node: Node, arguments: Arguments) -> Shape:
-    """Tell difficulty and size of the mempool."""
+    """Show the difficulty and the size of the mempool."""
     tip = node.chain.tip
     sizes: Shape = {"blocks": tip.height, "currentblocksize": 0, "currentblockweight": 0, "currentblocktx": 0}
     shape = {**sizes, "difficulty": difficulty(tip.header.bits), "errors": WARNING, "networkhashps": 0}
     return {**shape, "pooledtx": len(node.mempool.entries), "chain": "regtest"}
 
 
-@call.method("getnetworkinfo", "Tells version, fees and limits of the node.")
+@call.method("getnetworkinfo", "Shows version, fees and limits of the node.")
 def getnetworkinfo(node: Node, arguments: Arguments) -> Shape:
-    """Tell what Core tells; there are no peers."""
+    """Show what Core shows; there are no peers."""
     networks = [
         {
             "name": name,
@@ -111,20 +111,20 @@ def getnetworkinfo(node: Node, arguments: Arguments) -> Shape:
 
 @call.method("getconnectioncount", "Counts the peers.")
 def getconnectioncount(node: Node, arguments: Arguments) -> int:
-    """Count the peers, of whom there are none."""
+    """Count the peers; there are none."""
     return 0
 
 
 @call.method("estimatefee nblocks", "Estimates a fee, of which this node knows too little.")
 def estimatefee(node: Node, arguments: Arguments) -> int:
-    """Tell that nothing is known, as a fresh regtest node does."""
+    """Say that nothing is known, as a new regtest node does."""
     call.expect(arguments, int)
     return -1
 
 
 @call.method("estimatesmartfee nblocks", "Estimates a fee, of which this node knows too little.")
 def estimatesmartfee(node: Node, arguments: Arguments) -> Shape:
-    """Tell that nothing is known, as a fresh regtest node does."""
+    """Say that nothing is known, as a new regtest node does."""
     call.expect(arguments, int)
     target = call.integer(arguments[0])
     return {"feerate": -1, "blocks": MAX_FEE_TARGET if 0 < target <= MAX_FEE_TARGET else target}
@@ -142,21 +142,21 @@ def setmocktime(node: Node, arguments: Arguments) -> None:
 
 @call.method("stop", "Stops the node.")
 def stop(node: Node, arguments: Arguments) -> str:
-    """Stop the node once this is answered."""
+    """Stop the node after the answer to this."""
     node.stop()
     return "Dogecoin server stopping"
 
 
 def _generate(node: Node, count: object, output_script: bytes, options: Arguments) -> list[str]:
-    wanted, tries = _count(count), call.integer(options[0], 1_000_000)
-    if node.reads:
+    blocks, max_tries = _count(count), call.integer(options[0], 1_000_000)
+    if node.is_reindexing:
         raise RpcError(call.DOWNLOADING, "Dogecoin is downloading blocks...")
     merged = call.flag(options[1]) != 0
     hashes: list[str] = []
-    for _ in range(wanted):
-        if merged and node.chain.height + 1 < mining.AUXPOW_FROM:
+    for _ in range(blocks):
+        if merged and node.chain.height + 1 < mining.AUXPOW_HEIGHT:
             raise RpcError(-32603, "ProcessNewBlock, block not accepted")
-        entry = node.generate(output_script, merged=merged, max_tries=tries)
+        entry = node.generate(output_script, merged=merged, max_tries=max_tries)
         if entry is None:
             break
         hashes.append(header.display(entry.header.hash))

@@ -14,28 +14,28 @@ from devnet.node import Node
 from devnet.shapes import Shape
 
 NOBODY: Final = dogecoin.p2sh(bytes(20))
-FILLING_OUTPUTS: Final = 2_500  # 80,000 bytes, of which one alone may build on another
+FILLING_OUTPUTS: Final = 2_500  # 80,000 bytes: a second one that builds on it would be too much
 
 
-@call.method('getnewaddress ( "account" )', "Hands out a new address.")
+@call.method('getnewaddress ( "account" )', "Returns a new address.")
 def getnewaddress(node: Node, arguments: Arguments) -> str:
-    """Hand out an address of the wallet that was never handed out."""
+    """Return an address of the wallet that was never given out."""
     call.text(arguments[0], "")
     return node.wallet.new_address()
 
 
-@call.method('getbalance ( "account" minconf )', "Tells what can be spent.")
+@call.method('getbalance ( "account" minconf )', "Returns what can be spent.")
 def getbalance(node: Node, arguments: Arguments) -> Amount:
-    """Tell the sum of the wallet's mature coins, and of its own change."""
+    """Return the sum of the wallet's mature coins and of its own change."""
     call.text(arguments[0], "*")
     return Amount(node.wallet.balance(call.integer(arguments[1], 1)))
 
 
 @call.method(
-    'getreceivedbyaddress "address" ( minconf )', "Tells what an address of the wallet ever received."
+    'getreceivedbyaddress "address" ( minconf )', "Returns what an address of the wallet ever received."
 )
 def getreceivedbyaddress(node: Node, arguments: Arguments) -> Amount:
-    """Tell the sum of all that one address received, mined coins left out."""
+    """Return the sum of all that an address received, without mined coins."""
     output_script = call.script_of(arguments[0], "Invalid Dogecoin address")
     return Amount(node.wallet.received(output_script, call.integer(arguments[1], 1)))
 
@@ -44,7 +44,7 @@ def getreceivedbyaddress(node: Node, arguments: Arguments) -> Amount:
     'sendtoaddress "address" amount ( "comment" "comment_to" subtractfeefromamount )', "Pays an address."
 )
 def sendtoaddress(node: Node, arguments: Arguments) -> str:
-    """Pay one address; tells the txid."""
+    """Pay one address; return the txid."""
     output_script = call.script_of(arguments[0], "Invalid Dogecoin address")
     value = call.amount(arguments[1])
     if value <= 0:
@@ -58,7 +58,7 @@ def sendtoaddress(node: Node, arguments: Arguments) -> str:
     'sendmany "fromaccount" {"address":amount,...} ( minconf "comment" )', "Pays many addresses at once."
 )
 def sendmany(node: Node, arguments: Arguments) -> str:
-    """Pay several addresses with one transaction; tells the txid."""
+    """Pay several addresses with one transaction; return the txid."""
     call.text(arguments[0])
     if not isinstance(arguments[1], dict):
         raise RpcError(call.MISC, "JSON value is not an object as expected")
@@ -71,18 +71,18 @@ def sendmany(node: Node, arguments: Arguments) -> str:
     return _send(node, outputs)
 
 
-@call.method('dumpprivkey "address"', "Tells the private key of an address of the wallet.")
+@call.method('dumpprivkey "address"', "Returns the private key of an address of the wallet.")
 def dumpprivkey(node: Node, arguments: Arguments) -> str:
-    """Tell a private key as text; -4 where the wallet does not have it."""
+    """Return a private key as text; error -4 if the wallet does not have it."""
     key = node.wallet.key(call.script_of(arguments[0], "Invalid Dogecoin address"))
     if key is None:
         raise RpcError(call.WALLET, f"Private key for address {arguments[0]} is not known")
     return wallet.write_wif(key)
 
 
-@call.method('importprivkey "privkey" ( "label" rescan )', "Takes a private key into the wallet.")
+@call.method('importprivkey "privkey" ( "label" rescan )', "Adds a private key to the wallet.")
 def importprivkey(node: Node, arguments: Arguments) -> None:
-    """Take in a key, and the coins that it has now."""
+    """Add a key, and the coins that it has now."""
     try:
         node.wallet.import_key(call.text(arguments[0]))
     except ValueError:
@@ -90,10 +90,10 @@ def importprivkey(node: Node, arguments: Arguments) -> None:
 
 
 @call.method(
-    'validateaddress "address"', "Tells whether an address can be paid, and what the wallet knows of it."
+    'validateaddress "address"', "Says whether an address can be paid, and what the wallet knows of it."
 )
 def validateaddress(node: Node, arguments: Arguments) -> Shape:
-    """Tell what is known of an address; only `isvalid` where it is none of regtest."""
+    """Show what is known of an address; only `isvalid` if it is none of regtest."""
     try:
         output_script = dogecoin.to_script(dogecoin.REGTEST, call.text(arguments[0]))
     except dogecoin.BadAddress:
@@ -123,20 +123,23 @@ def validateaddress(node: Node, arguments: Arguments) -> Shape:
 
 @call.method("fillmempool feerate", "Fills the mempool with payments at this rate a kB; this node only.")
 def fillmempool(node: Node, arguments: Arguments) -> list[str]:
-    """Pay nobody until the mempool is full and takes nothing that pays less; tells the txids. Much room takes many coins."""
+    """Pay nobody until the mempool is full of this rate; return the txids.
+
+    The more room there is, the more coins that takes.
+    """
     rate = call.amount(arguments[0])
     txids: list[str] = []
     while node.mempool.min_rate(node.clock.now()) < rate:
         try:
             txids.append(_send(node, [Output(DUST, NOBODY)] * FILLING_OUTPUTS, rate))
-        except RpcError as full:  # the last one itself paid least
+        except RpcError:  # the last one itself paid least
             if node.mempool.min_rate(node.clock.now()) < rate:
-                raise full from None
+                raise
     return txids
 
 
 def _send(node: Node, outputs: list[Output], rate: int = wallet.FEE_PER_KB) -> str:
-    """Pay from the wallet, with a refusal told as Core's wallet does; never less than the mempool takes."""
+    """Pay from the wallet, at least what the mempool takes; a refusal has the words of Core's wallet."""
     rate = max(rate, node.mempool.min_rate(node.clock.now()))
     try:
         payment = node.wallet.pay(outputs, rate)

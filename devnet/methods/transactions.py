@@ -20,7 +20,7 @@ MAX_PARTS = 10_000  # inputs or outputs in one call
     "Makes a transaction that is not signed.",
 )
 def createrawtransaction(node: Node, arguments: Arguments) -> str:
-    """Write a transaction of the given inputs and outputs, unsigned, in hexadecimal."""
+    """Write a transaction of these inputs and outputs, unsigned, in hexadecimal."""
     call.expect(arguments, list, dict, int)
     lock_time = arguments[2] or 0
     if not isinstance(lock_time, int) or not 0 <= lock_time < 2**32:
@@ -34,7 +34,7 @@ def createrawtransaction(node: Node, arguments: Arguments) -> str:
 
 @call.method('decoderawtransaction "hexstring"', "Shows a transaction.")
 def decoderawtransaction(node: Node, arguments: Arguments) -> Shape:
-    """Show the transaction that these bytes are."""
+    """Show the transaction in these bytes."""
     call.expect(arguments, str)
     return shapes.transaction(call.transaction(arguments[0]))
 
@@ -44,16 +44,17 @@ def decoderawtransaction(node: Node, arguments: Arguments) -> Shape:
     "Shows a transaction that waits, or one of whose outputs is not spent.",
 )
 def getrawtransaction(node: Node, arguments: Arguments) -> object:
-    """Show a transaction as far as a node without an index of them can."""
+    """Show a transaction, as far as a node can without an index of transactions."""
     txid, verbose = call.hash_of(arguments[0], "parameter 1"), call.flag(arguments[1])
-    found = node.mempool.entries.get(txid)
-    if found is not None:
-        return _shown(found.transaction, {}) if verbose else found.transaction.raw.hex()
+    waiting = node.mempool.entries.get(txid)
+    if waiting is not None:
+        return _shape(waiting.transaction, {}) if verbose else waiting.transaction.raw.hex()
     coins = node.chain.coins.get(txid)
     if coins is None:
         raise RpcError(
             call.ADDRESS,
-            "No such mempool transaction. Use -txindex to enable blockchain transaction queries. Use gettransaction for wallet transactions.",
+            "No such mempool transaction. Use -txindex to enable blockchain transaction queries. "
+            "Use gettransaction for wallet transactions.",
         )
     entry = node.chain.active[coins.height]
     mined = next(
@@ -61,29 +62,30 @@ def getrawtransaction(node: Node, arguments: Arguments) -> object:
     )
     if not verbose:
         return mined.raw.hex()
-    place: Shape = {
+    position: Shape = {
         "blockhash": header.display(entry.header.hash),
         "confirmations": node.chain.height - entry.height + 1,
     }
-    return _shown(mined, {**place, "time": entry.header.time, "blocktime": entry.header.time})
+    return _shape(mined, {**position, "time": entry.header.time, "blocktime": entry.header.time})
 
 
 @call.method(
-    'signrawtransaction "hexstring" ( [{"txid":"id","vout":n,"scriptPubKey":"hex"},...] ["privatekey",...] sighashtype )',
+    'signrawtransaction "hexstring" ( [{"txid":"id","vout":n,"scriptPubKey":"hex"},...] '
+    '["privatekey",...] sighashtype )',
     "Signs what it can of a transaction.",
 )
 def signrawtransaction(node: Node, arguments: Arguments) -> Shape:
-    """Sign with the wallet's keys, or only with those given; tell whether nothing is left to sign."""
+    """Sign with the wallet's keys, or only with those in the call; say whether all is signed."""
     call.expect(arguments, str, list, list, str)
     transaction = call.transaction(arguments[0])
-    given = _given_outputs(arguments[1] or [])
-    keys = node.wallet.key if arguments[2] is None else _given_keys(arguments[2])
+    scripts = _scripts(arguments[1] or [])
+    keys = node.wallet.key if arguments[2] is None else _keys(arguments[2])
     kind = call.text(arguments[3], "ALL")
     if kind not in signatures.HASH_TYPES:
         raise RpcError(call.PARAMETER, "Invalid sighash param")
     errors = []
     for index, spent in enumerate(transaction.inputs):
-        output_script = given.get((spent.txid, spent.vout)) or _script_at(node, spent)
+        output_script = scripts.get((spent.txid, spent.vout)) or _script_at(node, spent)
         transaction = _signed(transaction, index, output_script, keys, signatures.HASH_TYPES[kind])
         reason = _reason(transaction, index, output_script)
         if reason is not None:
@@ -94,7 +96,7 @@ def signrawtransaction(node: Node, arguments: Arguments) -> Shape:
 
 @call.method('sendrawtransaction "hexstring" ( allowhighfees )', "Takes a transaction into the mempool.")
 def sendrawtransaction(node: Node, arguments: Arguments) -> str:
-    """Send a transaction; one that waits already is no error, one that was mined is -27."""
+    """Send a transaction. One that waits already is no error; one that was mined is error -27."""
     call.expect(arguments, str, bool)
     transaction = call.transaction(arguments[0])
     if transaction.txid not in node.mempool.entries:
@@ -105,7 +107,7 @@ def sendrawtransaction(node: Node, arguments: Arguments) -> str:
 
 
 def submit(node: Node, transaction: Transaction, max_fee: int | None) -> None:
-    """Take a transaction in, its refusal told as the RPC does."""
+    """Take a transaction into the mempool; a refusal becomes an error of the RPC."""
     try:
         node.submit(transaction, max_fee)
     except validation.Refused as refused:
@@ -140,12 +142,12 @@ def _output(name: str, value: object) -> Output:
     return Output(0, bytes((script.OP_RETURN,)) + script.push(content))
 
 
-def _shown(transaction: Transaction, place: Shape) -> Shape:
-    return {"hex": transaction.raw.hex(), **shapes.transaction(transaction), **place}
+def _shape(transaction: Transaction, position: Shape) -> Shape:
+    return {"hex": transaction.raw.hex(), **shapes.transaction(transaction), **position}
 
 
-def _given_outputs(entries: list[Any]) -> dict[tuple[bytes, int], bytes]:
-    found = {}
+def _scripts(entries: list[Any]) -> dict[tuple[bytes, int], bytes]:
+    scripts = {}
     for entry in entries:
         if not isinstance(entry, dict):
             raise RpcError(call.DECODE, 'expected object with {"txid\'","vout","scriptPubKey"}')
@@ -153,15 +155,15 @@ def _given_outputs(entries: list[Any]) -> dict[tuple[bytes, int], bytes]:
             output_script = bytes.fromhex(call.text(entry.get("scriptPubKey")))
         except ValueError:
             raise RpcError(call.PARAMETER, "scriptPubKey must be hexadecimal string") from None
-        found[call.hash_of(entry.get("txid"), "txid"), call.integer(entry.get("vout"))] = output_script
-    return found
+        scripts[call.hash_of(entry.get("txid"), "txid"), call.integer(entry.get("vout"))] = output_script
+    return scripts
 
 
-def _given_keys(texts: list[Any]) -> Callable[[bytes], Key | None]:
+def _keys(wifs: list[Any]) -> Callable[[bytes], Key | None]:
     keys = {}
-    for given in texts:
+    for wif in wifs:
         try:
-            secret, compressed = wallet.read_wif(call.text(given))
+            secret, compressed = wallet.read_wif(call.text(wif))
             key = Key.of(secret, compressed=compressed)
         except ValueError:
             raise RpcError(call.ADDRESS, "Invalid private key") from None
@@ -182,7 +184,7 @@ def _signed(
     keys: Callable[[bytes], Key | None],
     hash_type: int,
 ) -> Transaction:
-    """Sign one input if there is a key for it and it is not signed well already."""
+    """Sign one input if there is a key for it, and no good signature yet."""
     key = keys(output_script) if output_script else None
     if key is None or (
         output_script

@@ -26,7 +26,7 @@ from app.domain.dogecoin import REGTEST
 from app.domain.payments import Payment
 from app.run import coin_query_of
 from devnet import devnet
-from devnet.terms import Terms
+from devnet.node_options import NodeOptions
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
 from tests.conftest import cloned
@@ -73,9 +73,9 @@ class Prepared:
 @asynccontextmanager
 async def _opened(url: str, home: Path) -> AsyncIterator[tuple[ChainHarness, Wire]]:
     engine = open_engine(url, connections=10)
-    options = devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=ROOM))
+    options = devnet.Options("127.0.0.1:0", None, node=NodeOptions(max_mempool_bytes=ROOM))
     try:
-        async with devnet.running(home, options, clock=lambda: BORN, chance=bytes) as running:
+        async with devnet.running(home, options, clock=lambda: BORN, random_bytes=bytes) as running:
             address = running.rpc_url.replace("http://", "http://kennel:kennel@")
             async with Node(address) as node, Wire(address) as wire:
                 wire.fate = Fate(engine)

@@ -10,14 +10,14 @@ from app.chain.node import Node
 from app.domain.payments import MINED_RATE, Policy
 from app.money import COIN
 from devnet import devnet
-from devnet.terms import Terms
+from devnet.node_options import NodeOptions
 
 ROOM = 500_000
 
 
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    options = devnet.Options("127.0.0.1:0", None, terms=Terms(max_mempool_bytes=ROOM))
+    options = devnet.Options("127.0.0.1:0", None, node=NodeOptions(max_mempool_bytes=ROOM))
     async with (
         devnet.running(tmp_path, options) as running,
         Node(running.rpc_url.replace("http://", "http://kennel:kennel@")) as opened,

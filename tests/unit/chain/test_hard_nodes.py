@@ -21,8 +21,8 @@ from app.workers.roles import Shared
 from devnet import devnet
 from devnet.devnet import Devnet
 from devnet.mempool import EXPIRY_SECONDS
-from devnet.pruning import Margins
-from devnet.terms import AS_USUAL, Terms
+from devnet.node_options import DEFAULTS, NodeOptions
+from devnet.pruning import PruneLimits
 from tests import chain_harness
 from tests.chain_harness import ChainHarness
 from tests.scenario import doge
@@ -37,8 +37,8 @@ class Place:
     bind: str = "127.0.0.1:0"
 
     @asynccontextmanager
-    async def running(self, terms: Terms = AS_USUAL) -> AsyncIterator[tuple[Devnet, ChainHarness]]:
-        async with devnet.running(self.home, devnet.Options(self.bind, None, terms=terms)) as running:
+    async def running(self, terms: NodeOptions = DEFAULTS) -> AsyncIterator[tuple[Devnet, ChainHarness]]:
+        async with devnet.running(self.home, devnet.Options(self.bind, None, node=terms)) as running:
             self.bind = running.rpc_url.removeprefix("http://")
             url = f"http://kennel:kennel@{self.bind}"
             async with Node(url) as node:
@@ -113,9 +113,9 @@ async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_
         await begun(harness)
         payment, top = await paying(harness), await height(harness)
 
-    async with place.running(Terms(reindex=True)) as (net, harness):
+    async with place.running(NodeOptions(reindex=True)) as (net, harness):
         for read in (0, 60):
-            await net.do(partial(net.node.read_on, read))
+            await net.in_node_thread(partial(net.node.reindex, read))
             await harness.follow()
             await harness.later()
             await harness.send()
@@ -124,7 +124,7 @@ async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_
                 f"the node is at block {read} and the ledger at block {top}" in harness.follower.waits_for()
             )
             assert (await height(harness), await harness.states(payment)) == (top, ["BROADCAST"])
-        await net.do(lambda: net.node.read_on(top))
+        await net.in_node_thread(lambda: net.node.reindex(top))
         await harness.later()
         await harness.send()
         await harness.mine(2)
@@ -157,12 +157,12 @@ async def test_a_node_that_ends_and_turns_callers_away_is_away(place: Place) -> 
         await begun(harness)
         payment = await harness.pay(await harness.stranger(), 10)
 
-        net.leaving = True
+        net.shutting_down = True
         with pytest.raises(NodeAway):
             await harness.follow()
         with pytest.raises(NodeAway):
             await harness.send()
-        net.leaving = False
+        net.shutting_down = False
         await harness.send()
         await harness.mine(2)
 
@@ -172,7 +172,7 @@ async def test_a_node_that_ends_and_turns_callers_away_is_away(place: Place) -> 
 async def test_blocks_that_the_node_has_pruned_before_the_ledger_took_them_are_named_and_never_skipped(
     place: Place,
 ) -> None:
-    async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, harness):
+    async with place.running(NodeOptions(pruning=PruneLimits(min_kept=10, min_height=20))) as (_, harness):
         await begun(harness)
         top = await height(harness)
         await harness.call("generate", 40)
@@ -189,7 +189,7 @@ async def test_blocks_that_the_node_has_pruned_before_the_ledger_took_them_are_n
 async def test_a_ledger_that_is_above_what_a_node_has_pruned_is_followed_through_a_reorg(
     place: Place,
 ) -> None:
-    async with place.running(Terms(pruning=Margins(keeps=10, least=20))) as (_, harness):
+    async with place.running(NodeOptions(pruning=PruneLimits(min_kept=10, min_height=20))) as (_, harness):
         await begun(harness)
         await harness.call("pruneblockchain", await height(harness))
         await harness.back(8)

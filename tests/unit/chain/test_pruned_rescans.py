@@ -14,8 +14,8 @@ from app.api import application, context
 from app.chain.node import Node
 from app.db.tables import chain_state
 from devnet import devnet
-from devnet.pruning import Margins
-from devnet.terms import Terms
+from devnet.node_options import NodeOptions
+from devnet.pruning import PruneLimits
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
 
@@ -25,8 +25,8 @@ KEPT_FROM = 51
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     """At the tip of a node that has the blocks from KEPT_FROM on."""
-    terms = Terms(pruning=Margins(keeps=10, least=50))
-    async with devnet.running(tmp_path, devnet.Options("127.0.0.1:0", None, terms=terms)) as running:
+    terms = NodeOptions(pruning=PruneLimits(min_kept=10, min_height=50))
+    async with devnet.running(tmp_path, devnet.Options("127.0.0.1:0", None, node=terms)) as running:
         url = running.rpc_url.replace("://", "://kennel:kennel@")
         async with Node(url) as node:
             await node.call("generatetoaddress", 100, chain_harness.NOWHERE)

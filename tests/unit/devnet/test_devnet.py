@@ -69,7 +69,7 @@ async def test_the_faucet_has_coins_before_the_first_call_when_blocks_come_by_th
     tmp_path: Path,
 ) -> None:
     options = devnet.Options("127.0.0.1:0", None, block_seconds=3600)
-    async with devnet.running(tmp_path, options, clock=lambda: 1_900_000_000, chance=bytes) as running:
+    async with devnet.running(tmp_path, options, clock=lambda: 1_900_000_000, random_bytes=bytes) as running:
         async with httpx.AsyncClient(auth=("kennel", "kennel")) as client:
             response = await client.post(running.rpc_url, content='{"method": "getbalance"}')
 

@@ -13,8 +13,8 @@ from devnet import mempool
 from devnet.methods import blockchain, faucet, transactions
 from devnet.methods.call import RpcError
 from devnet.node import Clock, Node
+from devnet.node_options import NodeOptions
 from devnet.storage import Storage
-from devnet.terms import Terms
 from tests.unit.devnet.conftest import Deaf
 
 ROOM = 500_000
@@ -27,7 +27,7 @@ TO = "2MsFDzHRUAMpjHxKyoEHU3aMCMsVtXMsfu8"
 def full(tmp_path: Path) -> Iterator[Node]:
     """A node with little room, which is full of what pays 0.4 DOGE/kB."""
     storage = Storage(tmp_path / "devnet.sqlite")
-    node = Node(storage, Deaf(), Clock(lambda: NOW), lambda length: bytes(range(length)), Terms(ROOM))
+    node = Node(storage, Deaf(), Clock(lambda: NOW), lambda length: bytes(range(length)), NodeOptions(ROOM))
     for _ in range(100):
         node.generate(node.wallet.faucet_script())
     faucet.fillmempool.call(node, ["0.4"])

@@ -12,14 +12,14 @@ import pytest
 from devnet import rpc
 from devnet.devnet import Devnet
 from devnet.node import Clock, Node
-from devnet.pruning import Margins
+from devnet.node_options import DEFAULTS, NodeOptions
+from devnet.pruning import PruneLimits
 from devnet.storage import Storage
-from devnet.terms import AS_USUAL, Terms
 from tests.chain_harness import NOWHERE
 from tests.unit.devnet.conftest import Deaf
 
 NOW = 1_800_000_000
-HASTY = Terms(pruning=Margins(keeps=10, least=20))
+HASTY = NodeOptions(pruning=PruneLimits(min_kept=10, min_height=20))
 
 
 class Failed(Exception):
@@ -27,7 +27,7 @@ class Failed(Exception):
 
 
 @contextmanager
-def started(home: Path, terms: Terms = AS_USUAL) -> Iterator[Node]:
+def started(home: Path, terms: NodeOptions = DEFAULTS) -> Iterator[Node]:
     home.mkdir(exist_ok=True)
     storage = Storage(home / "devnet.sqlite")
     yield Node(storage, Deaf(), Clock(lambda: NOW), lambda length: bytes(range(length)), terms)
@@ -103,14 +103,14 @@ def test_a_node_that_reads_its_blocks_again_grows_from_the_first_block_to_where_
         txid = ask("sendtoaddress", NOWHERE, 5)
         before = ask("getblockchaininfo")
 
-    with started(tmp_path, Terms(reindex=True)) as node:
+    with started(tmp_path, NodeOptions(reindex=True)) as node:
         ask = asking(node)
         heights = [ask("getblockcount")]
         with pytest.raises(Failed, match=r"-10, 'Dogecoin is downloading blocks\.\.\.'"):
             ask("generate", 1)
         assert (ask("getblockchaininfo")["initialblockdownload"], ask("getrawmempool")) == (True, [])
         for _ in range(3):
-            node.read_on(30)
+            node.reindex(30)
             heights.append(ask("getblockcount"))
 
         assert heights == [0, 30, 60, 70]
@@ -136,7 +136,7 @@ async def test_while_it_starts_every_method_is_told_so(running: Devnet) -> None:
 
 
 async def test_while_it_ends_everybody_is_turned_away_whatever_they_know(running: Devnet) -> None:
-    running.leaving = True
+    running.shutting_down = True
     async with httpx.AsyncClient(base_url=running.rpc_url) as client:
         answers = [
             await client.post("/", auth=auth, content=b"{}") for auth in (("kennel", "kennel"), ("a", "b"))
@@ -150,4 +150,4 @@ async def test_once_it_was_told_to_stop_it_turns_callers_away(running: Devnet) -
         said = await client.post("/", content=b'{"method":"stop","id":1}')
 
     await running.stopping.wait()
-    assert (said.json()["result"], running.leaving) == ("Dogecoin server stopping", True)
+    assert (said.json()["result"], running.shutting_down) == ("Dogecoin server stopping", True)

@@ -9,11 +9,11 @@ from app.chain.wire import Transaction
 _COUNTERS = 2**32
 
 
-class Notices:
-    """A publishing socket with one counter per topic, from 0 at every start. Slow readers lose messages; nobody waits for them."""
+class ZmqPublisher:
+    """A publishing socket with one counter per topic, from 0 at every start. A slow reader loses messages."""
 
     def __init__(self, bind: str | None) -> None:
-        """Listen on `bind` ("127.0.0.1:28332", port 0 for any free one), on nothing if it is None."""
+        """Listen on `bind` ("127.0.0.1:28332", port 0 for any free one); on nothing if it is None."""
         self._counters = dict.fromkeys((b"hashblock", b"hashtx", b"rawblock", b"rawtx"), 0)
         self._context = zmq.Context() if bind else None
         self._socket: zmq.Socket[bytes] | None = None
@@ -37,12 +37,12 @@ class Notices:
             self._context.term()
 
     def transaction(self, transaction: Transaction) -> None:
-        """Announce a transaction, its hash as people write it."""
+        """Announce a transaction, its hash in display order."""
         self._publish(b"hashtx", transaction.txid[::-1])
         self._publish(b"rawtx", transaction.raw)
 
     def block(self, header_hash: bytes, raw: bytes) -> None:
-        """Announce a tip, its hash as people write it."""
+        """Announce a tip, its hash in display order."""
         self._publish(b"hashblock", header_hash[::-1])
         self._publish(b"rawblock", raw)
 

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from devnet import mempool
-from devnet.pruning import Margins
+from devnet.pruning import PruneLimits
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """Room for what waits (Core: -maxmempool); what may be pruned (-prune=1), None: nothing; whether all is read again (-reindex)."""
+class NodeOptions:
+    """Core's -maxmempool, -prune=1 (nothing is pruned if None) and -reindex (all blocks are read again)."""
 
     max_mempool_bytes: int = mempool.MAX_BYTES
-    pruning: Margins | None = None
+    pruning: PruneLimits | None = None
     reindex: bool = False
 
 
-AS_USUAL: Final = Terms()
+DEFAULTS: Final = NodeOptions()
