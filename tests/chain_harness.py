@@ -267,7 +267,7 @@ class ChainHarness:
         report = await run_audit(self.engine)
         assert report.ok, [*(finding for finding in report.findings if not finding.ok), *report.totals]
         async with self.engine.connect() as db:
-            assert set(await db.scalars(sa.select(entries.c.kind).distinct())) <= ledger.KINDS
+            assert set(await db.scalars(sa.select(entries.c.kind).distinct())) <= ledger.ENTRY_KINDS
 
 
 def paid(payment: Payment) -> Koinu:

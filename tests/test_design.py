@@ -107,7 +107,7 @@ def test_the_life_of_money_has_every_kind_of_entry_once() -> None:
         kind for cell in first_cells(section("The life of money")) for kind in re.findall(r"`(\w+)`", cell)
     ]
 
-    assert sorted(named) == sorted(ledger.KINDS)
+    assert sorted(named) == sorted(ledger.ENTRY_KINDS)
 
 
 # ---------------------------------------------------------------- the flows

@@ -124,7 +124,7 @@ class ListedBalance(responses.View):
     total: AmountOut
 
     @classmethod
-    def of(cls, holding: ledger.Holding) -> "ListedBalance":
+    def of(cls, holding: ledger.AssetBalance) -> "ListedBalance":
         """Show a balance in its asset's decimals; the total is the sum of its four buckets."""
         buckets = {bucket.value: holding.balance.of(bucket) for bucket in ledger.Bucket}
         amounts = buckets | {"total": sum(buckets.values())}
@@ -139,7 +139,7 @@ class BalanceList(responses.View):
     items: list[ListedBalance]
 
     @classmethod
-    def of(cls, held: Sequence[ledger.Holding]) -> "BalanceList":
+    def of(cls, held: Sequence[ledger.AssetBalance]) -> "BalanceList":
         """Show balances in their order."""
         return cls(items=[ListedBalance.of(holding) for holding in held])
 
@@ -196,9 +196,9 @@ async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parame
     """Now, or at any moment before."""
     account = await accounts.fetch(db, foreign_id)
     held = (
-        await ledger.at(db, account.id, at)
+        await ledger.asset_balances_at(db, account.id, at)
         if at
-        else (await ledger.of_accounts(db, [account.id]))[account.id]
+        else (await ledger.asset_balances(db, [account.id]))[account.id]
     )
     return responses.show(BalanceList.of(held))
 
@@ -207,7 +207,7 @@ async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parame
 async def list_accounts(db: Reading, request: cursors.ById) -> Response:
     """Oldest first."""
     page = await accounts.page(db, request)
-    holdings = await ledger.of_accounts(db, [account.id for account in page.items])
+    holdings = await ledger.asset_balances(db, [account.id for account in page.items])
 
     def listed(account: accounts.Account) -> ListedAccount:
         return ListedAccount.of(account, balances=BalanceList.of(holdings[account.id]).items)

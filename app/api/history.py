@@ -53,7 +53,7 @@ class HistoryView(responses.View):
     @classmethod
     def of(cls, line: StatementLine) -> "HistoryView":
         """Show a line; its id is its asset and its number there."""
-        created, asset, seq = line.place
+        created, asset, seq = line.cursor
         number = f"{asset}:{seq}"
         return cls.showing(line, id=number, asset=asset, created=created, reference_id=line.reference)
 
@@ -63,8 +63,8 @@ class HistoryPage(cursors.Page[HistoryView]):
 
 
 def _type(given: str | None) -> str | None:
-    if given and given not in ledger.TYPES:
-        raise ValueError(f"it is one of {', '.join(sorted(ledger.TYPES))}")
+    if given and given not in ledger.STATEMENT_TYPES:
+        raise ValueError(f"it is one of {', '.join(sorted(ledger.STATEMENT_TYPES))}")
     return given or None
 
 

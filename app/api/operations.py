@@ -141,7 +141,7 @@ async def get_audit(context: Context, part: parameters.Percent = None) -> Respon
 @router.get("/balances/system", response_model=SystemBalances, summary="What the system accounts have")
 async def get_system_balances(db: Reading) -> Response:
     """What came from the chain and what was issued is below zero: each asset sums to zero with its customers."""
-    return responses.show(SystemBalances.of(await ledger.every(db)))
+    return responses.show(SystemBalances.of(await ledger.system_balances(db)))
 
 
 @router.post(

@@ -44,7 +44,7 @@ class _Described(request_body.Body):
         """Who gets how much."""
         raise NotImplementedError
 
-    def total(self) -> ledger.Given | None:
+    def total(self) -> ledger.RawAmount | None:
         """What all of them get together, where that is said besides."""
         return None
 
@@ -102,7 +102,7 @@ class NewSplit(_Described):
             for n, share in enumerate(self.to)
         )
 
-    def total(self) -> ledger.Given | None:
+    def total(self) -> ledger.RawAmount | None:
         """What they are to get together."""
         return self.amount
 

@@ -72,7 +72,7 @@ async def write_file(engine: AsyncEngine, path: Path, tell: Tell) -> Contents:
 
 
 async def _write_entries(db: Db, file: IO[bytes], tell: Tell) -> Contents:
-    end = await ledger.newest(db)
+    end = await ledger.last_entry(db)
     sealed = unsealed = number = after = 0
     head = FIRST
     _put(file, json.dumps(HEADER))
@@ -94,9 +94,9 @@ async def _parts(db: Db, end: int) -> AsyncIterator[tuple[Seal | None, list[tupl
     number = after = 0
     while found := await hash_chain.page(db, number, limit=100):
         for seal in found:
-            yield seal, await ledger.lines(db, seal.first_entry - 1, seal.last_entry, seal.entries + 1)
+            yield seal, await ledger.sealed_lines(db, seal.first_entry - 1, seal.last_entry, seal.entries + 1)
         number, after = found[-1].number, found[-1].last_entry
-    while lines := await ledger.lines(db, after, end):
+    while lines := await ledger.sealed_lines(db, after, end):
         yield None, lines
         after = lines[-1][0]
 

@@ -119,24 +119,17 @@ _QUOTED: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 
 @cache
-def unnested(table: sa.Table, columns: tuple[str, ...], ordinality: str | None = None) -> sa.TableValuedAlias:
-    """Return rows with these columns of `table` as a FROM element named "input"; `arrays` are its parameters.
-
-    `ordinality` names one more column, which counts the rows from 1.
-    """
+def unnested(table: sa.Table, columns: tuple[str, ...]) -> sa.TableValuedAlias:
+    """Return rows with these columns of `table` as a FROM element named "input"; `arrays` are its parameters."""
     parameters = [sa.bindparam(f"input_{name}", type_=Array(table.c[name].type)) for name in columns]
-    return _unnest(table, columns, parameters, ordinality)
+    return _unnest(table, columns, parameters)
 
 
 def _unnest(
-    table: sa.Table,
-    columns: Sequence[str],
-    arrays: Sequence[sa.ColumnElement[Any]],
-    ordinality: str | None = None,
+    table: sa.Table, columns: Sequence[str], arrays: Sequence[sa.ColumnElement[Any]]
 ) -> sa.TableValuedAlias:
     typed = [sa.column(name, table.c[name].type) for name in columns]
-    unnest = sa.func.unnest(*arrays)
-    return unnest.table_valued(*typed, with_ordinality=ordinality, name="input").render_derived()
+    return sa.func.unnest(*arrays).table_valued(*typed, name="input").render_derived()
 
 
 def gathered(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

@@ -89,7 +89,7 @@ class Sealing:
         engine: AsyncEngine,
         lease: Lease,
         *,
-        after: timedelta = ledger.AFTER,
+        after: timedelta = ledger.SEAL_AFTER,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -105,7 +105,7 @@ class Sealing:
             return False
         async with self._engine.begin() as db:
             if self._seen is None:
-                self._seen, self._since = await ledger.horizon(db), self._clock()
+                self._seen, self._since = await ledger.safe_horizon(db), self._clock()
                 return False
             if self._clock() - self._since < self._after or not await ledger.is_past(db, self._seen):
                 return False

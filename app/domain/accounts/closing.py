@@ -90,7 +90,7 @@ async def _balances(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     slots = sorted((number, code) for number in numbers for code in decimals)
     found: dict[int, list[str]] = {}
     locked = await balance_locks.lock(db, slots)
-    await ledger.forget_empty(db, locked)
+    await ledger.delete_unused(db, locked)
     for (account, asset), balance in locked.balances.items():
         found.setdefault(account, []).extend(_amounts(asset, balance, decimals[asset]))
     return {number: " and ".join(amounts[:NAMED]) for number, amounts in found.items() if amounts}

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from app.domain import characters
-from app.domain.ledger.system_accounts import SYSTEM
+from app.domain.ledger.system_accounts import SYSTEM_ACCOUNTS
 from app.domain.refusals import Invalid
 
 MOST_CHARACTERS: Final = 255
@@ -25,7 +25,7 @@ def wrong(foreign_id: str) -> bool:
 
 def reserved(foreign_id: str) -> NotForAccounts | None:
     """Return why no account can be opened under this name; one that has it since an older version goes on working."""
-    if foreign_id in SYSTEM.values():
+    if foreign_id in SYSTEM_ACCOUNTS.values():
         return NotForAccounts(foreign_id=foreign_id, reason="it is the name of a system account")
     if _FOLDED.fullmatch(foreign_id):
         return NotForAccounts(foreign_id=foreign_id, reason="URLs cannot hold it")

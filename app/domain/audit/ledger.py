@@ -231,7 +231,7 @@ async def totals(db: Db) -> list[Totals]:
     """Sum liabilities and reserves by asset; the transaction sees one moment."""
     balance = balances.c.available + balances.c.incoming + balances.c.held + balances.c.outgoing
     is_doge = balances.c.asset == DOGE
-    issued = await ledger.treasury(db)
+    issued = await ledger.treasury_balances(db)
     system = {"clawback": CLAWBACK, "world": WORLD, "network_fees": NETWORK_FEES}
     sums = {
         "customers": sum_of(balance, balances.c.account_id >= 0),

@@ -45,7 +45,7 @@ def _of_step(
 ) -> Iterator[OutboxEvent]:
     lines = [line for one in posted for line in one.lines]
     moved = {line.posting.account for line in lines if line.posting.account >= 0}
-    balances = ledger.after(lines)
+    balances = ledger.balances_after(lines)
     changed = running.take(posted)
     grouped = _by_account(step)
     for account in sorted(moved | set(changed) | set(step.txids) | set(grouped.payments)):

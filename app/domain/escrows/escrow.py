@@ -171,7 +171,7 @@ def _party(rows: sa.FromClause, name: str) -> list[sa.ColumnElement[Any]]:
 
 
 SELECT: Final = (
-    sa.select(escrows, *_party(_buyers, "buyer"), *_party(_sellers, "seller"), *ledger.COLUMNS)
+    sa.select(escrows, *_party(_buyers, "buyer"), *_party(_sellers, "seller"), *ledger.ASSET_COLUMNS)
     .join(_buyers, _buyers.c.id == _BUYER)
     .join(_sellers, _sellers.c.id == _SELLER)
     .join(asset_rows, asset_rows.c.code == escrows.c.asset)
@@ -187,7 +187,7 @@ def of(row: Row) -> Escrow:
     return Escrow(
         buyer=Owner(row["account_id"], row["buyer_foreign_id"], row["buyer_address"], row["buyer_open"]),
         seller=Owner(row["seller_id"], row["seller_foreign_id"], row["seller_address"], row["seller_open"]),
-        asset=ledger.joined(row),
+        asset=ledger.asset_of(row),
         hold=row["hold_id"],
         reference=(row["reference_type"], row["reference"]),
         **plain,

@@ -11,7 +11,7 @@ from app.domain.commands import Command, plain
 from app.domain.escrows import escrow as escrows
 from app.domain.escrows.escrow import Escrow
 from app.domain.holds import AVAILABLE, HELD, Hold, NoSuchHold
-from app.domain.ledger import Asset, Given, NoSuchAsset, Posting
+from app.domain.ledger import Asset, NoSuchAsset, Posting, RawAmount
 from app.domain.owner import Owner, find_open
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import Movement
@@ -53,8 +53,8 @@ class NewEscrow:
     buyer: str
     seller: str
     asset: str
-    amount: Given
-    fee: Given = 0
+    amount: RawAmount
+    fee: RawAmount = 0
     hold: int | None = None
     reference: tuple[str, str] = ("", "")
     metadata: str = "{}"
@@ -123,7 +123,7 @@ async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     now = await holds.lock(db, [new.hold for new in wanted if new.hold is not None])
     await accounts.keep_open(db, [new.seller for new in wanted])
     owners = await accounts.owners(db, [name for new in wanted for name in (new.buyer, new.seller)])
-    known = await ledger.known(db, [new.asset for new in wanted])
+    known = await ledger.assets_by_code(db, [new.asset for new in wanted])
     terms = [agreed(new, owners, known) for new in wanted]
     accepted = batch.accepted(terms)
     rows = {accepted_terms.new.order_id: accepted_terms.row() for accepted_terms in accepted}

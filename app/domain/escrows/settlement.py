@@ -14,7 +14,7 @@ from app.domain.escrows import escrow as escrows
 from app.domain.escrows.escrow import Escrow, NoSuchEscrow
 from app.domain.holds import AVAILABLE, HELD
 from app.domain.installation import Installation
-from app.domain.ledger import BadAmount, Given, Posting
+from app.domain.ledger import BadAmount, Posting, RawAmount
 from app.domain.owner import Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import Movement, TransferSides
@@ -38,8 +38,8 @@ class End:
 
     escrow: int
     state: str
-    to_seller: Given = 0
-    to_buyer: Given = 0
+    to_seller: RawAmount = 0
+    to_buyer: RawAmount = 0
 
 
 class Parts(NamedTuple):

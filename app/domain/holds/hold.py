@@ -13,7 +13,7 @@ from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
 from app.domain import accounts, batch, ledger, pages, transfers
 from app.domain.commands import Command, plain
-from app.domain.ledger import Asset, Bucket, Entry, Given, NoSuchAsset, Posting
+from app.domain.ledger import Asset, Bucket, Entry, NoSuchAsset, Posting, RawAmount
 from app.domain.owner import Owner, find_open
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, NotFound, Refusal
@@ -59,9 +59,9 @@ class Hold:
             return None
         return HoldOver(id=self.id, state="EXPIRED" if self.state == "HELD" else self.state, field="id")
 
-    def part(self, given: Given | None) -> int | Refusal:
+    def part(self, given: RawAmount | None) -> int | Refusal:
         """Read how much of it is meant: all that is left, or what was given as far as it is there."""
-        amount = self.remaining if given is None else ledger.read(self.asset, given)
+        amount = self.remaining if given is None else ledger.parse_amount(self.asset, given)
         return amount if isinstance(amount, Refusal) else self.lacks(amount) or amount
 
     def lacks(self, amount: int) -> Refusal | None:
@@ -100,7 +100,7 @@ class NewHold:
 
     foreign_id: str
     asset: str
-    amount: Given
+    amount: RawAmount
     seconds: int | None = None
     reference: tuple[str, str] = ("", "")
 
@@ -108,7 +108,7 @@ class NewHold:
 async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
     """Set aside, one order after the other, as far as each account's money goes."""
     owners = await accounts.owners(db, [new.foreign_id for new in wanted])
-    known = await ledger.known(db, [new.asset for new in wanted])
+    known = await ledger.assets_by_code(db, [new.asset for new in wanted])
     now: datetime = (await db.execute(sa.select(NOW))).scalar_one()
     ids = await bulk.new_ids(db, holds, len(wanted))
     decided = [
@@ -178,7 +178,7 @@ SELECT: Final = (
         account_rows.c.foreign_id,
         account_rows.c.address,
         (account_rows.c.state == "open").label("open"),
-        *ledger.COLUMNS,
+        *ledger.ASSET_COLUMNS,
     )
     .join(account_rows, account_rows.c.id == holds.c.account_id)
     .join(asset_rows, asset_rows.c.code == holds.c.asset)
@@ -192,7 +192,7 @@ def of(row: Row) -> Hold:
     plain = {name: row[name] for name in Hold.__slots__ if name not in ("owner", "asset", "reference")}
     return Hold(
         owner=Owner(row["account_id"], row["foreign_id"], row["address"], row["open"]),
-        asset=ledger.joined(row),
+        asset=ledger.asset_of(row),
         reference=(row["reference_type"], row["reference"]),
         **plain,
     )
@@ -206,7 +206,7 @@ def _new(
         return owner
     if asset is None:
         return NoSuchAsset(code=new.asset)
-    amount = ledger.read(asset, new.amount)
+    amount = ledger.parse_amount(asset, new.amount)
     if isinstance(amount, Refusal):
         return amount
     expires = None if new.seconds is None else now + timedelta(seconds=new.seconds)

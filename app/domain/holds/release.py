@@ -14,7 +14,7 @@ from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.holds import hold as holds
 from app.domain.holds.hold import Hold, NoSuchHold
-from app.domain.ledger import Given
+from app.domain.ledger import RawAmount
 from app.domain.owner import Owner, find_open
 from app.domain.refusals import Invalid, Refusal
 from app.domain.transfers import Movement
@@ -34,7 +34,7 @@ class Release:
     """Give back so much of the hold (None: all that is left)."""
 
     hold: int
-    amount: Given | None = None
+    amount: RawAmount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Capture:
 
     hold: int
     to: str
-    amount: Given | None = None
+    amount: RawAmount | None = None
 
 
 async def release(db: Db, orders: Sequence[Release]) -> list[Hold | Refusal]:

@@ -1,7 +1,7 @@
-"""Assets: what the ledger counts. DOGE is built in; the others are credits of the operator's, whose decimals never change."""
+"""Assets: what the ledger counts. DOGE is built in; the others are the operator's credits."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -19,16 +19,16 @@ from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 MAX_DECIMALS: Final = 18
 """One unit of an asset with 18 decimals still fits nine times into 64 bits."""
 
-MOST: Final = 1_000
-"""Assets, DOGE among them: closing an account looks at its balance in each, and what was issued is shown of all."""
+MAX_ASSETS: Final = 1_000
+"""The most assets, with DOGE: whoever closes an account looks at its balance in each."""
 
-Given = str | int | Decimal
-"""An amount as a request has it; what it is in the smallest unit depends on the asset."""
+RawAmount = str | int | Decimal
+"""An amount as a request has it: text or a number, in whole units of an asset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """What is counted; its smallest unit is 10^-`decimals`."""
+    """What is counted, in a smallest unit of 10^-`decimals`. The decimals never change."""
 
     code: str
     name: str
@@ -39,17 +39,17 @@ class Asset:
         """Return the amount, in the smallest unit, as decimal text."""
         return money.show(amount, self.decimals)
 
-    def parse(self, given: Given, field: str = "amount") -> int:
-        """Return what was given in the smallest unit; above zero and within 64 bits, or refused with BadAmount."""
-        amount = self.parse_any(given, field)
+    def parse(self, raw: RawAmount, field: str = "amount") -> int:
+        """Return the amount in the smallest unit, above zero and within 64 bits; refuses with BadAmount."""
+        amount = self.parse_any(raw, field)
         if amount <= 0:
             raise BadAmount(reason=f"{field} must be above zero.", field=field)
         return amount
 
-    def parse_any(self, given: Given, field: str = "amount") -> int:
-        """Return what was given in the smallest unit; not below zero and within 64 bits, or refused with BadAmount."""
+    def parse_any(self, raw: RawAmount, field: str = "amount") -> int:
+        """Return the amount in the smallest unit, zero or more and within 64 bits; refuses with BadAmount."""
         try:
-            amount = money.parse(given, self.decimals)
+            amount = money.parse(raw, self.decimals)
         except money.BadAmount as error:
             raise BadAmount(reason=f"{field}: {error} ({self.code}).", field=field) from None
         if not 0 <= amount <= journal.MAX_BALANCE:
@@ -88,78 +88,78 @@ class NewAsset:
     decimals: int
 
 
-async def create(db: Db, wanted: Sequence[NewAsset]) -> list[Asset | Refusal]:
-    """Make those that are missing; refuse those that are there otherwise, and what would be more than MOST."""
-    existing = await known(db, [new.code for new in wanted])
-    if any(new.code not in existing for new in wanted):
-        await db.execute(_ALONE)
-        existing = await _add(db, wanted)
-    return [_outcome(new, existing.get(new.code)) for new in wanted]
+async def create(db: Db, orders: Sequence[NewAsset]) -> list[Asset | Refusal]:
+    """Create the assets that are missing, up to MAX_ASSETS; refuse those that exist with other terms."""
+    existing = await assets_by_code(db, [order.code for order in orders])
+    if any(order.code not in existing for order in orders):
+        await db.execute(_ONE_AT_A_TIME)
+        existing = await _add(db, orders)
+    return [_outcome(order, existing.get(order.code)) for order in orders]
 
 
-# One at a time: otherwise two that count together would make one too many.
-_ALONE: Final = sa.text("LOCK TABLE assets IN SHARE ROW EXCLUSIVE MODE")
+# Otherwise two transactions that count at the same time could create one asset too many.
+_ONE_AT_A_TIME: Final = sa.text("LOCK TABLE assets IN SHARE ROW EXCLUSIVE MODE")
 
 
-async def _add(db: Db, wanted: Sequence[NewAsset]) -> Mapping[str, Asset]:
-    """Make those that are missing, as far as there is room, and return all that are there then."""
-    existing = await known(db, [new.code for new in wanted])
-    missing = {new.code: new for new in reversed(wanted) if new.code not in existing}
-    room = max(0, MOST - (await db.execute(sa.select(sa.func.count()).select_from(assets))).scalar_one())
-    rows = [
-        {"code": new.code, "name": new.name, "decimals": new.decimals}
-        for new in list(reversed(missing.values()))[:room]
-    ]
-    if rows:
+async def _add(db: Db, orders: Sequence[NewAsset]) -> Mapping[str, Asset]:
+    """Insert the first of each code that is missing, up to MAX_ASSETS; return those that exist then."""
+    existing = await assets_by_code(db, [order.code for order in orders])
+    missing: dict[str, NewAsset] = {}
+    for order in orders:
+        if order.code not in existing:
+            missing.setdefault(order.code, order)
+    count = (await db.execute(sa.select(sa.func.count()).select_from(assets))).scalar_one()
+    if rows := [asdict(order) for order in missing.values()][: max(0, MAX_ASSETS - count)]:
         await bulk.insert(db, assets, rows)
-    return await known(db, [new.code for new in wanted])
+    return await assets_by_code(db, [order.code for order in orders])
 
 
-def _outcome(new: NewAsset, asset: Asset | None) -> Asset | Refusal:
+def _outcome(order: NewAsset, asset: Asset | None) -> Asset | Refusal:
     if asset is None:
-        return TooManyAssets(count=MOST, code=new.code)
-    return asset if (asset.name, asset.decimals) == (new.name, new.decimals) else AssetTaken(code=new.code)
+        return TooManyAssets(count=MAX_ASSETS, code=order.code)
+    same = (asset.name, asset.decimals) == (order.name, order.decimals)
+    return asset if same else AssetTaken(code=order.code)
 
 
-def read(asset: Asset, amount: Given, field: str = "amount") -> int | Refusal:
-    """Return what was given in the smallest unit, as `Asset.parse`, or why it is no amount."""
+def parse_amount(asset: Asset, raw: RawAmount) -> int | Refusal:
+    """Return the amount as `Asset.parse` does, or its refusal."""
     try:
-        return asset.parse(amount, field)
+        return asset.parse(raw)
     except BadAmount as refusal:
         return refusal
 
 
-COLUMNS: Final = tuple(
+ASSET_COLUMNS: Final = tuple(
     assets.c[name].label(f"asset_{name}") for name in ("code", "name", "decimals", "created")
 )
-"""What `joined` reads, for whoever selects things together with their asset."""
+"""The columns that `asset_of` reads, for a SELECT that joins assets."""
 
 
-def joined(row: Row) -> Asset:
-    """Return the asset that stands in a row beside something else."""
+def asset_of(row: Row) -> Asset:
+    """Return the asset in a row that has ASSET_COLUMNS."""
     return Asset(row["asset_code"], row["asset_name"], row["asset_decimals"], row["asset_created"])
 
 
-async def known(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:
-    """Return those of these assets that there are, by code."""
+async def assets_by_code(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:
+    """Return the assets with these codes, by code; a code of no asset is left out."""
     wanted = sa.literal(sorted(set(codes)), bulk.TEXTS)
     rows = await bulk.fetch_all(db, sa.select(assets).where(assets.c.code == sa.any_(wanted)))
     return {row["code"]: Asset(**row) for row in rows}
 
 
-CREATE_ASSET: Final = Command("asset", plain(create), plain(known), lambda asset: asset.code)
+CREATE_ASSET: Final = Command("asset", plain(create), plain(assets_by_code), lambda asset: asset.code)
 
 
-async def fetch(db: Db, code: str) -> Asset:
+async def fetch_asset(db: Db, code: str) -> Asset:
     """Return the asset, or refuse with NoSuchAsset."""
-    existing = await known(db, [code])
-    if code not in existing:
+    by_code = await assets_by_code(db, [code])
+    if code not in by_code:
         raise NoSuchAsset(code=code)
-    return existing[code]
+    return by_code[code]
 
 
 async def page(db: Db, request: PageRequest[str]) -> Page[Asset, str]:
-    """Return some of the assets, in the order of their codes."""
+    """Return a page of the assets, in the order of their codes."""
     behind = assets.c.code > request.after_or("")
     statement = sa.select(assets).where(behind).order_by(assets.c.code).limit(request.rows)
     listed = [Asset(**row) for row in await bulk.fetch_all(db, statement)]

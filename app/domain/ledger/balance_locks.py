@@ -1,4 +1,4 @@
-"""Rows of balances: locked in one order, made where they are missing, and written where they lie."""
+"""Balance rows: locked in one order, made where they are missing, and written by their row ids."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from app.domain.ledger.journal import Balance, BalanceKey
 
 
 class LockedBalances(NamedTuple):
-    """Balances, where they lie, and when any of them moved last."""
+    """Balances and their row ids by key, and when any of them moved last."""
 
     balances: dict[BalanceKey, Balance]
     rows: dict[BalanceKey, str]
@@ -23,10 +23,10 @@ class LockedBalances(NamedTuple):
 
 
 _KEY: Final = ("account_id", "asset")
-_GIVEN: Final = bulk.unnested(balances, _KEY)
+_INPUT: Final = bulk.unnested(balances, _KEY)
 _MAKE: Final = (
     insert(balances)
-    .from_select(_KEY, sa.select(_GIVEN).order_by(_GIVEN.c.account_id, _GIVEN.c.asset))
+    .from_select(_KEY, sa.select(_INPUT).order_by(_INPUT.c.account_id, _INPUT.c.asset))
     .on_conflict_do_nothing()
 )
 _ROWS: Final = sa.table(
@@ -34,39 +34,38 @@ _ROWS: Final = sa.table(
     sa.column("ctid", bulk.RowId()),
     *(sa.column(column.name, column.type) for column in balances.c),
 )
-"""The balances, and where each lies."""
+"""The table with its row ids."""
 
 
-def _locking(*, skip_locked: bool = False) -> sa.Select[Any]:
-    """Lock those of the balances that there are, in the order of their keys, and return them as one row of arrays."""
-    wanted = bulk.unnested(balances, _KEY, "place")
-    same = sa.and_(_ROWS.c.account_id == wanted.c.account_id, _ROWS.c.asset == wanted.c.asset)
-    locked = (
-        sa.select(
-            wanted.c.place,
-            sa.cast(_ROWS.c.ctid, sa.Text).label("row"),
-            *(_ROWS.c[name] for name in (*Balance._fields, "updated")),
-        )
-        .join(wanted, same)
-        .order_by(_ROWS.c.account_id, _ROWS.c.asset)
-        .with_for_update(key_share=True, of=_ROWS, skip_locked=skip_locked)
-        .subquery("locked")
+def _locking(*, wait: bool) -> sa.TextClause:
+    """Lock the existing rows in the order of their keys; return arrays, first the numbers of the keys."""
+    return sa.text(f"""
+        SELECT array_agg(number), array_agg(row), array_agg(available), array_agg(incoming), array_agg(held),
+            array_agg(outgoing), array_agg(seq), max(updated)
+        FROM (
+            SELECT number, balances.ctid::text AS row, available, incoming, held, outgoing, seq, updated
+            FROM unnest(:input_account_id, :input_asset) WITH ORDINALITY AS input (account_id, asset, number)
+            JOIN balances USING (account_id, asset)
+            ORDER BY account_id, asset
+            FOR NO KEY UPDATE OF balances {"" if wait else "SKIP LOCKED"}
+        ) AS locked
+    """).bindparams(  # noqa: S608  nothing of a caller's
+        sa.bindparam("input_account_id", type_=bulk.BIGINTS), sa.bindparam("input_asset", type_=bulk.TEXTS)
     )
-    arrays = [bulk.gathered(locked.c[name]) for name in ("place", "row", *Balance._fields)]
-    return sa.select(*arrays, sa.func.max(locked.c.updated))
 
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-_LOCK: Final = _locking()
-_LOCK_WITHOUT_WAITING: Final = _locking(skip_locked=True)
+_LOCK: Final = _locking(wait=True)
+_LOCK_WITHOUT_WAITING: Final = _locking(wait=False)
 
 
 async def lock(db: Db, keys: Sequence[BalanceKey]) -> LockedBalances:
-    """Lock the balances of `keys`, which are sorted; those that have no row yet, as few have, get one.
+    """Lock the balances of `keys`, which are sorted; make the rows that are missing, as few are.
 
-    Nobody waits in a circle: rows that are there are waited for in order; then whoever is making the same missing rows,
-    in order too, and who does that waits for no row that is there. So a row that another has made meanwhile, and a third
-    holds by now, is not waited for: all is to be done again, and finds it there.
+    Transactions never wait in a circle. A transaction waits for existing rows in order, then for others that
+    make the same missing rows, in order too. After that it waits for no row: another may have made a missing
+    row meanwhile, and a third may hold it. Then this raises a serialization failure, so that the whole
+    transaction is run again.
     """
     if not keys:
         return LockedBalances({}, {}, _NEVER)
@@ -78,27 +77,23 @@ async def lock(db: Db, keys: Sequence[BalanceKey]) -> LockedBalances:
     made = await _locked(db, _LOCK_WITHOUT_WAITING, missing)
     if len(made.rows) < len(missing):
         raise serialization_failure("balances were made and locked by others meanwhile")
-    return LockedBalances(
-        locked.balances | made.balances, locked.rows | made.rows, max(locked.latest, made.latest)
-    )
+    latest = max(locked.latest, made.latest)
+    return LockedBalances(locked.balances | made.balances, locked.rows | made.rows, latest)
 
 
-async def forget_empty(db: Db, locked: LockedBalances) -> None:
-    """Remove those of the locked rows on which nothing was ever posted.
-
-    Whoever makes one of them meanwhile waits for this transaction as for one that is there, and makes it then.
-    """
-    empty = [locked.rows[key] for key, balance in locked.balances.items() if not balance.seq]
-    if empty:
-        lies = _ROWS.c.ctid == sa.any_(sa.bindparam("rows", type_=bulk.Array(bulk.RowId())))
-        await db.execute(sa.delete(_ROWS).where(lies), {"rows": empty})
+async def delete_unused(db: Db, locked: LockedBalances) -> None:
+    """Delete the locked rows that have no posting. Who makes one meanwhile waits until this commits."""
+    unused = [locked.rows[key] for key, balance in locked.balances.items() if not balance.seq]
+    if unused:
+        named = _ROWS.c.ctid == sa.any_(sa.bindparam("rows", type_=bulk.Array(bulk.RowId())))
+        await db.execute(sa.delete(_ROWS).where(named), {"rows": unused})
 
 
-async def _locked(db: Db, statement: sa.Select[Any], keys: Sequence[BalanceKey]) -> LockedBalances:
-    positions, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, keys))).one()
-    if positions is None:
+async def _locked(db: Db, statement: sa.TextClause, keys: Sequence[BalanceKey]) -> LockedBalances:
+    numbers, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, keys))).one()
+    if numbers is None:
         return LockedBalances({}, {}, _NEVER)
-    locked_keys = [keys[position - 1] for position in positions]
+    locked_keys = [keys[number - 1] for number in numbers]
     return LockedBalances(
         dict(zip(locked_keys, map(Balance, *buckets), strict=True)),
         dict(zip(locked_keys, rows, strict=True)),
@@ -113,7 +108,7 @@ async def move(
     touched: Collection[str],
     time: datetime,
 ) -> None:
-    """Write what lies in the `touched` buckets of locked balances, as a rule all of one kind; `rows` says where they lie."""
+    """Write the `touched` buckets of locked balances, whose row ids are `rows`."""
     columns = tuple([name for name in Balance._fields if name in touched or name == "seq"])
     values = attrgetter(*columns)
     moved = [(rows[key], *values(balance)) for key, balance in last.items()]

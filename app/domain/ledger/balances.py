@@ -1,4 +1,4 @@
-"""Balances: what accounts have, now or at any moment before, read without a lock."""
+"""Balances: what accounts have now, or had at any time before, read without a lock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from app.domain.refusals import Invalid
 from app.money import DOGE, DOGE_DECIMALS
 
 INSTANT: Final = timedelta(microseconds=1)
-"""What tells two moments apart, in PostgreSQL as in Python."""
+"""The smallest difference between two times, in PostgreSQL and in Python."""
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class AssetBalance:
     """What an account has of an asset."""
 
     asset: str
@@ -62,55 +62,57 @@ async def balances_of(db: Db, accounts: Sequence[int], asset: str = DOGE) -> Map
     }
 
 
-async def of_accounts(db: Db, accounts: Sequence[int]) -> dict[int, list[Holding]]:
-    """Return what each account has now: Dogecoin first, then what else it ever had, by code."""
+async def asset_balances(db: Db, accounts: Sequence[int]) -> dict[int, list[AssetBalance]]:
+    """Return each account's balances now: Dogecoin first, then each other asset that it ever had, by code."""
     rows_of: dict[int, list[Row]] = {account: [] for account in accounts}
     for row in await bulk.fetch_all(db, _ALL, {"accounts": list(accounts)}):
         rows_of[row["account_id"]].append(row)
     return {account: _listed(rows) for account, rows in rows_of.items()}
 
 
-async def at(db: Db, account: int, moment: datetime) -> list[Holding]:
-    """Return what the account had at that moment, listed as `of_accounts` does; NotYet in the future.
+async def asset_balances_at(db: Db, account: int, moment: datetime) -> list[AssetBalance]:
+    """Return the account's balances at that moment, in the same order; refuses with NotYet in the future.
 
-    What is being committed just now may still fall into the last seconds.
+    Balances of the last seconds may change: a transaction that runs now may commit postings of that time.
     """
     if await db.scalar(sa.select(sa.literal(moment) > NOW)):
         raise NotYet
-    last_seqs = await last(db, account)
-    seqs = await before(db, account, dict.fromkeys(last_seqs, moment + INSTANT))
+    last = await last_seqs(db, account)
+    seqs = await seqs_before(db, account, dict.fromkeys(last, moment + INSTANT))
     keys = [{"account_id": account, "asset": asset, "seq": seq} for asset, seq in seqs.items() if seq]
     return _listed(await bulk.fetch_all(db, _POSTED, bulk.arrays(keys)) if keys else [])
 
 
-def _listed(rows: Sequence[Row]) -> list[Holding]:
-    held = {row["asset"]: _holding(row) for row in rows}
-    first = held.pop(DOGE, Holding(DOGE, DOGE_DECIMALS, Balance()))
-    return [first, *(held[asset] for asset in sorted(held))]
+def _listed(rows: Sequence[Row]) -> list[AssetBalance]:
+    by_asset = {row["asset"]: _asset_balance(row) for row in rows}
+    doge = by_asset.pop(DOGE, AssetBalance(DOGE, DOGE_DECIMALS, Balance()))
+    return [doge, *(by_asset[asset] for asset in sorted(by_asset))]
 
 
-def _holding(row: Row) -> Holding:
+def _asset_balance(row: Row) -> AssetBalance:
     buckets: dict[str, Any] = {name: row[name] for name in Balance._fields}
-    return Holding(row["asset"], row["decimals"], Balance(**buckets))
+    return AssetBalance(row["asset"], row["decimals"], Balance(**buckets))
 
 
-# The postings of a balance key are numbered from 1 without a gap, and their times never run back. So halving finds the place
-# in the primary key, 20 rows looked at for a million; an index by time would cost each posting that is written.
+# The postings of a balance are numbered from 1 without a gap, and their times never run back. So a binary
+# search by the primary key finds a time: of a million postings it reads 20. An index by time would cost each
+# posting that is written.
 _BEFORE: Final = sa.text("""
     WITH RECURSIVE halves (asset, until, low, high) AS (
         SELECT given.asset, given.until, 0::bigint, balances.seq
         FROM unnest(:assets, :untils) AS given (asset, until)
         JOIN balances ON balances.account_id = :account AND balances.asset = given.asset
     UNION ALL
-        SELECT asset, until, CASE WHEN earlier THEN middle ELSE low END, CASE WHEN earlier THEN high ELSE middle - 1 END
+        SELECT asset, until, CASE WHEN earlier THEN middle ELSE low END,
+            CASE WHEN earlier THEN high ELSE middle - 1 END
         FROM halves
         CROSS JOIN LATERAL (SELECT low + (high - low + 1) / 2 AS middle) AS half
         CROSS JOIN LATERAL (
             SELECT (
                 SELECT created FROM postings
-                WHERE postings.account_id = :account AND postings.asset = halves.asset AND postings.seq = middle
+                WHERE account_id = :account AND postings.asset = halves.asset AND seq = middle
             ) < until AS earlier
-            OFFSET 0  -- asked once, used twice
+            OFFSET 0  -- so that it is computed once and used twice
         ) AS looked
         WHERE low < high
     )
@@ -125,12 +127,12 @@ _LAST: Final = sa.select(balances.c.asset, balances.c.seq).where(
 )
 
 
-async def last(db: Db, account: int) -> dict[str, int]:
+async def last_seqs(db: Db, account: int) -> dict[str, int]:
     """Return the number of the account's last posting in each asset that it ever had."""
     return {row.asset: row.seq for row in await db.execute(_LAST, {"account": account})}
 
 
-async def before(db: Db, account: int, until: Mapping[str, datetime]) -> dict[str, int]:
+async def seqs_before(db: Db, account: int, until: Mapping[str, datetime]) -> dict[str, int]:
     """Return the number of the account's last posting before a time, by asset; 0 where there is none."""
     parameters = {"account": account, "assets": list(until), "untils": list(until.values())}
     return {row.asset: row.seq for row in await db.execute(_BEFORE, parameters)}

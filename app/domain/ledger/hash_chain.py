@@ -1,4 +1,4 @@
-"""The hash chain: seals chained over old entries, so that a change by hand in the database is found, and named."""
+"""The hash chain: seals over old entries, each over the one before, so that a change by hand is found."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,35 +10,41 @@ from app.db import Db
 from app.db.tables import TREASURY, entries, seals
 
 ENTRIES: Final = 1_000
-"""In one seal at most."""
+"""The most entries in one seal."""
 MARK: Final = 8
-"""Bytes of each row's hash that are kept: enough to tell which row was changed; the seal's own hash is whole."""
-AFTER: Final = timedelta(seconds=60)
-"""Entries younger than this are not sealed yet: a commit can be late."""
+"""Bytes of each entry's hash in a seal: enough to tell which entry was changed."""
+SEAL_AFTER: Final = timedelta(seconds=60)
+"""The age at which entries are sealed: a commit can be late."""
 
-# An entry with its postings as one line of JSON: an array, so that nothing in a text can be taken for a border between
-# two, in the one form in which PostgreSQL writes jsonb. Times are UTC with microseconds. It is put together as text: made
-# as jsonb and then written, the same took twice as long, and every entry is sealed.
+# An entry with its postings as one line: a JSON array, so that no text can look like a border between two
+# values, in the form in which PostgreSQL writes jsonb. Times are UTC with microseconds. It is concatenated as
+# text: made as jsonb and then written, it took twice as long, and every entry is sealed.
 _MOMENT: Final = """to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _POSTING: Final = """
     concat(
-        '[', account_id, ', ', to_json(asset), ', ', seq, ', ', to_json(bucket), ', ', amount, ', ', available, ', ',
-        incoming, ', ', held, ', ', outgoing, ', "', CASE WHEN p.created = e.created THEN moment ELSE {moment} END, '"]'
+        '[', account_id, ', ', to_json(asset), ', ', seq, ', ', to_json(bucket), ', ', amount, ', ',
+        available, ', ', incoming, ', ', held, ', ', outgoing, ', "',
+        CASE WHEN p.created = e.created THEN moment ELSE {moment} END, '"]'
     )
 """.format(moment=_MOMENT.format(time="p.created"))
 LINES: Final = f"""
     SELECT e.id, concat(
         '[', id, ', ', to_json(kind), ', ', to_json(cause_type), ', ', to_json(cause_id), ', ',
-        to_json(reference_type), ', ', to_json(reference), ', ', to_json(key), ', ', to_json(metadata), ', "', moment, '", ',
+        to_json(reference_type), ', ', to_json(reference), ', ', to_json(key), ', ', to_json(metadata), ', "',
+        moment, '", ',
         (
             SELECT concat('[', string_agg({_POSTING}, ', ' ORDER BY account_id, asset, seq), ']')
             FROM postings AS p WHERE p.entry_id = e.id
         ), ']'
     ) AS line
-    FROM entries AS e CROSS JOIN LATERAL (SELECT {_MOMENT.format(time="e.created")} AS moment OFFSET 0) AS said
+    FROM entries AS e
+    CROSS JOIN LATERAL (SELECT {_MOMENT.format(time="e.created")} AS moment OFFSET 0) AS created_text
     WHERE e.id > {{after}} AND e.id <= {{until}} ORDER BY e.id {{limit}}
 """  # noqa: S608  made of this module's constants
 
+_NEXT_LINES: Final = LINES.format(
+    after="(SELECT last_entry FROM previous)", until=":until", limit=f"LIMIT {ENTRIES}"
+)
 _SEAL: Final = sa.text(f"""
     WITH previous AS (
         SELECT number, last_entry, hash, treasury FROM seals
@@ -46,7 +52,7 @@ _SEAL: Final = sa.text(f"""
         ORDER BY number DESC LIMIT 1
     ), leaves AS MATERIALIZED (
         SELECT id, sha256(convert_to(line, 'UTF8')) AS leaf
-        FROM ({LINES.format(after="(SELECT last_entry FROM previous)", until=":until", limit=f"LIMIT {ENTRIES}")}) AS lines
+        FROM ({_NEXT_LINES}) AS lines
     ), summed AS (
         SELECT count(*) AS entries, max(id) AS last_entry, string_agg(leaf, '' ORDER BY id) AS leaves,
             string_agg(substring(leaf FOR {MARK}), '' ORDER BY id) AS marks
@@ -60,12 +66,13 @@ _SEAL: Final = sa.text(f"""
     )
     INSERT INTO seals (number, first_entry, last_entry, entries, hash, marks, treasury)
     SELECT previous.number + 1, previous.last_entry + 1, summed.last_entry, summed.entries,
-        sha256(previous.hash || leaves), marks, coalesce((SELECT jsonb_object_agg(asset, amount) FROM issued), '{{}}')
+        sha256(previous.hash || leaves), marks,
+        coalesce((SELECT jsonb_object_agg(asset, amount) FROM issued), '{{}}')
     FROM previous, summed WHERE summed.entries > 0
     ON CONFLICT DO NOTHING
 """).bindparams(sa.bindparam("until", type_=sa.BigInteger))  # noqa: S608  made of this module's constants
 
-_SOME: Final = sa.text(LINES.format(after=":after", until=":until", limit="LIMIT :limit")).bindparams(
+_LINES: Final = sa.text(LINES.format(after=":after", until=":until", limit="LIMIT :limit")).bindparams(
     sa.bindparam("after", type_=sa.BigInteger),
     sa.bindparam("until", type_=sa.BigInteger),
     sa.bindparam("limit", type_=sa.BigInteger),
@@ -73,10 +80,10 @@ _SOME: Final = sa.text(LINES.format(after=":after", until=":until", limit="LIMIT
 
 
 class SafeHorizon(NamedTuple):
-    """The highest entry at some moment, and what tells when all that ran at that moment has ended."""
+    """The last entry at a moment. No earlier one can come once all transactions below `xid` have ended."""
 
     entry: int
-    ends: int
+    xid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,35 +97,33 @@ class Seal:
     hash: bytes
 
 
-async def newest(db: Db) -> int:
-    """Return the highest number of an entry that is there; 0 if none."""
+async def last_entry(db: Db) -> int:
+    """Return the number of the last entry; 0 if there is none."""
     return int((await db.execute(sa.select(sa.func.coalesce(sa.func.max(entries.c.id), 0)))).scalar_one())
 
 
-async def horizon(db: Db) -> SafeHorizon:
-    """Return the horizon of this moment. Whoever waits for it to pass waits for `db` too: a transaction that ends at once.
+async def safe_horizon(db: Db) -> SafeHorizon:
+    """Return the horizon of this moment. It cannot pass before the transaction of `db` ends.
 
-    Whoever inserts an entry had a transaction number before the entry had its own, since balances are locked first. The
-    number that is taken here comes after all of those (what a snapshot calls its end does not: it is only behind the
-    last that has ended): once all below `ends` are over, no entry up to `entry` can come any more.
+    A transaction that inserts an entry locks balances first, so it has a transaction id before the entry has
+    its number. The transaction id that is taken here comes after all of those. The end of a snapshot would
+    not do: it comes only after the last transaction that has ended.
     """
-    entry = await newest(db)
-    ends = sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
-    return SafeHorizon(entry, int((await db.execute(sa.select(ends))).scalar_one()))
+    entry = await last_entry(db)
+    return SafeHorizon(entry, int(await db.scalar(sa.text("SELECT pg_current_xact_id()::text::bigint")) or 0))
 
 
-async def is_past(db: Db, seen: SafeHorizon) -> bool:
-    """Say whether all that ran at the horizon's moment has ended."""
-    running = sa.cast(
-        sa.cast(sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger
-    )
-    return bool(await db.scalar(sa.select(running >= seen.ends)))
+async def is_past(db: Db, horizon: SafeHorizon) -> bool:
+    """Say whether all transactions that ran at the horizon's moment have ended."""
+    oldest = sa.text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    return int(await db.scalar(oldest) or 0) >= horizon.xid
 
 
 async def seal(db: Db, until: int) -> bool:
-    """Seal at most ENTRIES entries up to the number `until`, which no late commit undercuts; says whether there were any.
+    """Seal at most ENTRIES entries up to `until`, where a past horizon ends; False if there are none.
 
-    One statement, over the last seal and what follows it: two at once make the same seal, and one of them stands.
+    It is one statement over the last seal and what follows it. Two at once make the same seal, and one is
+    stored.
     """
     return (await db.execute(_SEAL, {"until": until})).rowcount > 0
 
@@ -130,16 +135,14 @@ async def last(db: Db) -> Seal | None:
 
 
 async def page(db: Db, after: int, limit: int = 1, *, newest: bool = False) -> list[Seal]:
-    """Return the seals behind the number `after` in order, or from the `newest` back."""
+    """Return the seals after the number `after` in order, or the newest first."""
     columns = [seals.c[name] for name in Seal.__slots__]
     order = seals.c.number.desc() if newest else seals.c.number
     found = await db.execute(sa.select(*columns).where(seals.c.number > after).order_by(order).limit(limit))
     return [Seal(row.number, row.first_entry, row.last_entry, row.entries, bytes(row.hash)) for row in found]
 
 
-async def lines(db: Db, after: int, until: int, limit: int = ENTRIES) -> list[tuple[int, str]]:
-    """Return entries behind `after` up to `until`, each with its line, as it is sealed."""
-    return [
-        (row.id, row.line)
-        for row in await db.execute(_SOME, {"after": after, "until": until, "limit": limit})
-    ]
+async def sealed_lines(db: Db, after: int, until: int, limit: int = ENTRIES) -> list[tuple[int, str]]:
+    """Return the numbers of entries after `after` up to `until`, each with its line as a seal hashes it."""
+    rows = await db.execute(_LINES, {"after": after, "until": until, "limit": limit})
+    return [(row.id, row.line) for row in rows]

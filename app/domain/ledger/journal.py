@@ -1,4 +1,4 @@
-"""The journal: balances as they are under a lock, moved on entry by entry; no entry is half done, and nothing falls below zero."""
+"""The journal: decides entries in memory, one after the other, on balances that are locked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from app.domain.refusals import Conflict, Refusal
 from app.money import DOGE
 
 MAX_BALANCE: Final = 2**63 - 1
-"""What an account can have of an asset, its buckets together (BIGINT): what moves between them always fits."""
+"""The most that the buckets of a balance hold together (BIGINT), so that each of them fits too."""
 
 
 class Bucket(StrEnum):
-    """Where in an account money lies."""
+    """The part of a balance that money lies in."""
 
     AVAILABLE = "available"
     INCOMING = "incoming"
@@ -24,12 +24,12 @@ class Bucket(StrEnum):
     OUTGOING = "outgoing"
 
 
-_PLACES: Final = {bucket: place for place, bucket in enumerate(Bucket)}
-_SEQ: Final = len(_PLACES)
+_INDEX: Final = {bucket: index for index, bucket in enumerate(Bucket)}
+_SEQ: Final = len(_INDEX)
 
 
 BalanceKey = tuple[int, str]
-"""An account's number and an asset: what has one balance row. Their order is the order in which rows are locked."""
+"""An account's number and an asset: the key of a balance row. Rows are locked in the order of their keys."""
 
 
 class Balance(NamedTuple):
@@ -42,19 +42,19 @@ class Balance(NamedTuple):
     seq: int = 0
 
     def of(self, bucket: Bucket) -> int:
-        """Return what lies in `bucket`."""
-        return self[_PLACES[bucket]]
+        """Return the amount in `bucket`."""
+        return self[_INDEX[bucket]]
 
     def after(self, bucket: Bucket, amount: int) -> "Balance":
-        """Return the balance that one more posting leaves."""
+        """Return the balance after one more posting."""
         moved = [*self]
-        moved[_PLACES[bucket]] += amount
+        moved[_INDEX[bucket]] += amount
         moved[_SEQ] += 1
         return Balance._make(moved)
 
 
 class Posting(NamedTuple):
-    """What a bucket gains (+) or gives (-)."""
+    """What a bucket gains (+) or gives (-), in the asset's smallest unit."""
 
     account: int
     bucket: Bucket
@@ -69,10 +69,10 @@ class Posting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A balanced movement. `key` is the fact's own name: what was posted once is never posted again.
+    """A balanced movement. `key` names the fact: an entry with the same key is never posted again.
 
-    `cause` is the type and id of what made it. With `clawback`, what a giving bucket lacks is charged to the clawback
-    account instead of the entry being refused: blocks do not ask. With `promised`, accounts get it that were closed since.
+    `cause` is the type and id of what made it. With `clawback`, what a bucket lacks is charged to the clawback
+    account: a block cannot be refused. With `promised`, it also credits accounts that were closed.
     """
 
     kind: str
@@ -85,7 +85,7 @@ class Entry:
     promised: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what does not balance in every asset, or moves nothing, and whoever would mint Dogecoin."""
+        """Raise ValueError for what does not balance in each asset, moves nothing, or makes Dogecoin."""
         sums: dict[str, int] = {}
         for account, _, amount, asset in self.postings:
             sums[asset] = sums.get(asset, 0) + amount
@@ -97,7 +97,7 @@ class Entry:
             raise ValueError(f"unbalanced entry: {self}")
 
     def credited_accounts(self) -> set[int]:
-        """Who has more by it than before, and must be open for that; the chain asks nobody."""
+        """Return the accounts that gain by it, which must be open; none if the chain moves the money."""
         gained: dict[BalanceKey, int] = {}
         if self.promised:
             return set()
@@ -114,19 +114,19 @@ class InsufficientFunds(Conflict):
     code = "insufficient-funds"
 
 
-class TooMuch(Conflict):
+class BalanceTooLarge(Conflict):
     """The account would hold more than can be counted."""
 
 
 class AppliedPosting(NamedTuple):
-    """A posting as it was written, with the balance after it (of the treasury: zeros)."""
+    """A posting with the balance after it; zeros for the treasury, which has no balance row."""
 
     posting: Posting
     balance: Balance
 
 
 class Decided(NamedTuple):
-    """An entry that can be written; `charged` is what clawback is charged."""
+    """An entry that can be written; `charged` is the amount that clawback bears."""
 
     entry: Entry
     lines: tuple[AppliedPosting, ...]
@@ -134,7 +134,7 @@ class Decided(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """The entry was written, under the number `id` and at the time `created`; `charged` is what clawback was charged."""
+    """An entry that was written, with its number and time; `charged` is the amount that clawback bears."""
 
     entry: Entry
     lines: tuple[AppliedPosting, ...]
@@ -144,58 +144,58 @@ class Posted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """The entry's key was written before; nothing moved."""
+class AlreadyPosted:
+    """An entry with this key was written before; nothing moved."""
 
     entry: Entry
 
 
 class Failed(NamedTuple):
-    """Of entries that stand together, the first that could not be written, and why: none was."""
+    """None of a group was written: the place in it of the first entry that could not be, and why."""
 
-    place: int
-    outcome: Known | Refusal
+    position: int
+    outcome: AlreadyPosted | Refusal
 
 
 @dataclass(slots=True)
 class Journal:
-    """Balances that are locked, the keys of entries that were written, and of the credited accounts the names of those closed."""
+    """Locked balances, the keys that were posted before, and the names of closed accounts by number."""
 
     balances: dict[BalanceKey, Balance]
     keys: set[str] = field(default_factory=set)
     closed: Mapping[int, str] = field(default_factory=dict)
 
-    def decide(self, entry: Entry) -> Decided | Known | Refusal:
-        """Move the balances by `entry`, or say why not."""
+    def decide(self, entry: Entry) -> Decided | AlreadyPosted | Refusal:
+        """Move the balances by all of `entry`, or refuse and move nothing."""
         if entry.key in self.keys:
-            return Known(entry)
+            return AlreadyPosted(entry)
         if self.closed and (barred := self.closed.keys() & entry.credited_accounts()):
             return AccountClosed(foreign_id=self.closed[min(barred)], field="to")
         moves = _with_clawback(self.balances, entry) if entry.clawback else entry.postings
-        now: dict[BalanceKey, Balance] = {}
-        lines = _lines(self.balances, moves, now)
+        changed: dict[BalanceKey, Balance] = {}
+        lines = _lines(self.balances, moves, changed)
         if isinstance(lines, Refusal):
             return lines
         self.keys.add(entry.key)
-        self.balances.update(now)
+        self.balances.update(changed)
         charged = _charged(entry.postings) - _charged(moves) if entry.clawback else 0
         return Decided(entry, lines, charged)
 
-    def decide_together(self, given: Sequence[Entry]) -> list[Decided] | Failed:
-        """Move the balances by all of the entries, in order, or by none."""
+    def decide_together(self, group: Sequence[Entry]) -> list[Decided] | Failed:
+        """Move the balances by all entries of the group, in order, or by none."""
         trial = Journal(dict(self.balances), set(self.keys), self.closed)
         decided: list[Decided] = []
-        for place, entry in enumerate(given):
+        for position, entry in enumerate(group):
             outcome = trial.decide(entry)
             if not isinstance(outcome, Decided):
-                return Failed(place, outcome)
+                return Failed(position, outcome)
             decided.append(outcome)
         self.balances, self.keys = trial.balances, trial.keys
         return decided
 
 
 def balance_keys(new_entries: Iterable[Entry]) -> set[BalanceKey]:
-    """Return every balance that the entries may touch. The treasury has no row, so that nothing waits for another there."""
+    """Return the keys of the balances that the entries may change; the treasury has no balance row."""
     touched_keys = {
         (account, asset)
         for entry in new_entries
@@ -207,21 +207,21 @@ def balance_keys(new_entries: Iterable[Entry]) -> set[BalanceKey]:
     }
 
 
-def after(lines: Iterable[AppliedPosting]) -> dict[BalanceKey, Balance]:
-    """Return the balance of each key after its last line."""
+def balances_after(lines: Iterable[AppliedPosting]) -> dict[BalanceKey, Balance]:
+    """Return each balance after its last posting, without the treasury's."""
     return {(account, asset): balance for (account, _, _, asset), balance in lines if account != TREASURY}
 
 
-def _charged(charges: Sequence[Posting]) -> int:
-    return sum(posting.amount for posting in charges if posting.account == CLAWBACK)
+def _charged(moves: Sequence[Posting]) -> int:
+    return sum(posting.amount for posting in moves if posting.account == CLAWBACK)
 
 
-def _with_clawback(held: Mapping[BalanceKey, Balance], entry: Entry) -> tuple[Posting, ...]:
-    """Charge to clawback what a giving customer bucket lacks."""
+def _with_clawback(balances: Mapping[BalanceKey, Balance], entry: Entry) -> tuple[Posting, ...]:
+    """Charge to clawback what a customer's bucket lacks."""
     charged: list[Posting] = []
     for posting in entry.postings:
         lacking = (
-            max(0, -posting.amount - held[posting.balance_key].of(posting.bucket))
+            max(0, -posting.amount - balances[posting.balance_key].of(posting.bucket))
             if posting.account >= 0
             else 0
         )
@@ -234,9 +234,9 @@ def _with_clawback(held: Mapping[BalanceKey, Balance], entry: Entry) -> tuple[Po
 
 
 def _lines(
-    held: Mapping[BalanceKey, Balance], moves: Sequence[Posting], now: dict[BalanceKey, Balance]
+    balances: Mapping[BalanceKey, Balance], moves: Sequence[Posting], changed: dict[BalanceKey, Balance]
 ) -> tuple[AppliedPosting, ...] | Refusal:
-    """Judge the postings one after the other; `now` takes the balances that they touch as they are then."""
+    """Apply the postings one after the other; the balances after them go into `changed`."""
     lines = []
     for posting in moves:
         account, bucket, amount, asset = posting
@@ -244,12 +244,12 @@ def _lines(
             lines.append(AppliedPosting(posting, Balance()))
             continue
         balance_key = account, asset
-        before = now.get(balance_key) or held[balance_key]
+        before = changed.get(balance_key) or balances[balance_key]
         moved = before.after(bucket, amount)
         if account >= 0 and moved.of(bucket) < 0:
             return InsufficientFunds(available=before.of(bucket), needed=-amount, account=account)
         if abs(sum(moved[:_SEQ])) > MAX_BALANCE:
-            return TooMuch()
-        now[balance_key] = moved
+            return BalanceTooLarge()
+        changed[balance_key] = moved
         lines.append(AppliedPosting(posting, moved))
     return tuple(lines)

@@ -1,4 +1,4 @@
-"""The double-entry ledger: money moves by balanced entries only, and `post` is their one writer."""
+"""Posting: entries are written here and nowhere else, and the balances that they move."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -10,66 +10,34 @@ from app.db import Db, bulk, copy
 from app.db.tables import NOW, TREASURY, accounts, entries, postings
 from app.domain.ledger import balance_locks, journal
 from app.domain.ledger.journal import (
-    MAX_BALANCE,
+    AlreadyPosted,
     AppliedPosting,
     Balance,
     BalanceKey,
-    Bucket,
     Decided,
     Entry,
     Failed,
-    InsufficientFunds,
     Journal,
-    Known,
     Posted,
-    Posting,
-    TooMuch,
 )
 from app.domain.refusals import Refusal
 from app.money import DOGE
 
-__all__ = [
-    "MAX_BALANCE",
-    "AppliedPosting",
-    "Balance",
-    "BalanceKey",
-    "Bucket",
-    "Entry",
-    "InsufficientFunds",
-    "Known",
-    "Outcome",
-    "Pending",
-    "Posted",
-    "Posting",
-    "TooMuch",
-    "decide",
-    "decide_together",
-    "lock",
-    "lock_available",
-    "post",
-    "post_together",
-    "write",
-]
-"""What the journal is made of is named here too: whoever posts needs both."""
-
-Outcome = Posted | Known | Refusal
+Outcome = Posted | AlreadyPosted | Refusal
 
 
 class Pending(NamedTuple):
-    """Entries that were decided on under the balances' locks, and have their numbers: the same transaction writes them.
-
-    `rows` says where the locked balances lie.
-    """
+    """Entries that are decided and numbered, but not written; `rows` are the row ids of their balances."""
 
     posted: Sequence[Posted]
     rows: Mapping[BalanceKey, str]
 
 
 async def post(db: Db, new_entries: Sequence[Entry]) -> list[Outcome]:
-    """Write the entries in order, each whole or not at all; the outcomes stand in the same order.
+    """Write the entries in order, each whole or not at all; return their outcomes in the same order.
 
-    A handful of statements, whatever the number of entries. A transaction calls this once: balances are locked here,
-    in key order, after everything else that the transaction locks.
+    It takes a few statements, however many entries there are. A transaction calls this once: it locks the
+    balances here, in the order of their keys, after everything else that it locks.
     """
     outcomes, pending = await decide(db, new_entries)
     await write(db, pending)
@@ -77,14 +45,14 @@ async def post(db: Db, new_entries: Sequence[Entry]) -> list[Outcome]:
 
 
 async def post_together(db: Db, groups: Sequence[Sequence[Entry]]) -> list[list[Posted] | Failed]:
-    """Write groups of entries in order, each group whole or not at all; otherwise as `post`."""
+    """Write groups of entries as `post` writes entries: in order, each group whole or not at all."""
     outcomes, pending = await decide_together(db, groups)
     await write(db, pending)
     return outcomes
 
 
 async def decide(db: Db, new_entries: Sequence[Entry]) -> tuple[list[Outcome], Pending]:
-    """Do all of `post` but the writing, for whoever has something to prepare while `write` does that."""
+    """Do the first half of `post`; `write` is the second, during which the caller can prepare something."""
     if not new_entries:
         return [], Pending([], {})
     opened = await _open(db, new_entries)
@@ -98,22 +66,22 @@ async def decide(db: Db, new_entries: Sequence[Entry]) -> tuple[list[Outcome], P
 async def decide_together(
     db: Db, groups: Sequence[Sequence[Entry]]
 ) -> tuple[list[list[Posted] | Failed], Pending]:
-    """Do all of `post_together` but the writing."""
+    """Do the first half of `post_together`; `write` is the second."""
     if not any(groups):
         return [[] for _ in groups], Pending([], {})
     opened = await _open(db, [entry for group in groups for entry in group])
     outcomes = [opened.journal.decide_together(group) for group in groups]
-    decided = [one for outcome in outcomes if not isinstance(outcome, Failed) for one in outcome]
+    decided = [item for group in outcomes if not isinstance(group, Failed) for item in group]
     posted = await _number(db, opened, decided)
     numbered = iter(posted)
     numbered_outcomes = [
-        one if isinstance(one, Failed) else [next(numbered) for _ in one] for one in outcomes
+        group if isinstance(group, Failed) else [next(numbered) for _ in group] for group in outcomes
     ]
     return numbered_outcomes, Pending(posted, opened.rows)
 
 
 async def write(db: Db, pending: Pending) -> None:
-    """Move the balances, and write the entries and their postings: three statements for all."""
+    """Write balances, entries and postings, with one statement each."""
     posted = pending.posted
     if not posted:
         return
@@ -123,7 +91,11 @@ async def write(db: Db, pending: Pending) -> None:
 
 
 async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
-    """Lock the balances first. Who posts the same key, or closes a credited account, locks them too: what they did shows here."""
+    """Lock the balances, then read what depends on their locks.
+
+    A transaction that posted the same key, or closed a credited account, held the same locks. So this reads
+    what it did.
+    """
     locked = await balance_locks.lock(db, sorted(journal.balance_keys(new_entries)))
     credited_accounts = {
         account
@@ -137,22 +109,22 @@ async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
     return _Opened(Journal(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
 
 
-async def _names(db: Db, numbers: Sequence[int]) -> dict[int, str]:
-    rows = await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id).where(accounts.c.id.in_(numbers)))
+async def _names(db: Db, ids: Sequence[int]) -> dict[int, str]:
+    rows = await db.execute(sa.select(accounts.c.id, accounts.c.foreign_id).where(accounts.c.id.in_(ids)))
     return {row.id: row.foreign_id for row in rows}
 
 
 class _Opened(NamedTuple):
-    """The journal, where its balances lie, and the time of all that is written in it now."""
+    """A journal, the row ids of its balances, and the time of all entries that it decides."""
 
     journal: Journal
     rows: Mapping[BalanceKey, str]
     time: datetime
 
 
-# Said, not given as a parameter: otherwise the index of the few closed accounts could not be asked.
+# A literal and no parameter: otherwise PostgreSQL could not use the index of the few closed accounts.
 _CLOSED: Final = sa.literal_column("'closed'", sa.Text)
-# In one round trip: the time, which keys were posted before, and which of the credited accounts are closed.
+# The time, the keys that were posted before, and the credited accounts that are closed, in one round trip.
 _UNDER_LOCK: Final = sa.select(
     NOW,
     sa.func.array(
@@ -176,36 +148,32 @@ _WRITTEN: Final = ("account_id", "asset", "entry_id", "bucket", "amount", *Balan
 
 
 async def lock(db: Db, balance_keys: Sequence[BalanceKey]) -> dict[BalanceKey, Balance]:
-    """Lock the balances and return them: for whoever must know them before it can say what to post.
-
-    `balance_keys` are sorted. Those that have no row yet, as few have, get one.
-    """
+    """Lock the balances and return them, for a caller that must know them first; the keys are sorted."""
     return (await balance_locks.lock(db, balance_keys)).balances
 
 
 async def lock_available(db: Db, accounts: Iterable[int]) -> dict[int, int]:
-    """Lock the Dogecoin balances of the accounts, and return what each can spend, in koinu."""
+    """Lock the Dogecoin balances of the accounts; return what each can spend, in koinu."""
     balances = await lock(db, sorted({(account, DOGE) for account in accounts}))
     return {account: balance.available for (account, _), balance in balances.items()}
 
 
 async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
-    """Give the entries their numbers, of which those that are refused would leave gaps, and one time.
-
-    It is the database's under the lock, and never runs back on an account.
-    """
+    """Give the entries numbers and one time, read under the locks: it never runs back on an account."""
     numbers = await bulk.new_ids(db, entries, len(decided))
-    return [Posted(*one, number, opened.time) for one, number in zip(decided, numbers, strict=True)]
+    return [Posted(*entry, number, opened.time) for entry, number in zip(decided, numbers, strict=True)]
 
 
 async def _move(db: Db, pending: Pending) -> None:
     lines = [line for entry in pending.posted for line in entry.lines]
     touched = {line.posting.bucket for line in lines}
-    await balance_locks.move(db, pending.rows, journal.after(lines), touched, pending.posted[0].created)
+    await balance_locks.move(
+        db, pending.rows, journal.balances_after(lines), touched, pending.posted[0].created
+    )
 
 
 def _texts(posted: Sequence[Posted]) -> Iterator[bytes]:
-    """Write the entries, then their postings."""
+    """Yield the rows of the entries, then those of their postings."""
     time = posted[0].created.isoformat()
     yield copy.text(entries, _ENTERED, [(*_entry_row(entry), time) for entry in posted])
     rows = [(*_posting_row(line, entry.id), time) for entry in posted for line in entry.lines]
@@ -218,7 +186,7 @@ def _entry_row(posted: Posted) -> tuple[object, ...]:
 
 
 def _posting_row(line: AppliedPosting, entry_id: int) -> tuple[object, ...]:
-    """The treasury's postings, which no lock counts, are numbered by their entries."""
+    """A posting of the treasury, where no lock counts them, has the number of its entry."""
     posting, balance = line
     account, bucket, amount, asset = posting
     after = balance._replace(seq=entry_id) if account == TREASURY else balance

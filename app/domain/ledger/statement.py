@@ -15,17 +15,17 @@ from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Invalid
 from app.money import show
 
-LOOKED_AT: Final = 1_000
-"""Postings that one page of a filtered history looks through."""
-EXPORTED: Final = 100_000
-"""Postings that one export looks through."""
+PAGE_READS: Final = 1_000
+"""The most postings that one page of a filtered statement reads."""
+EXPORT_READS: Final = 100_000
+"""The most postings that one export reads."""
 
 Spans = Mapping[str, tuple[int, int]]
-"""By asset: the postings wanted are numbered above the first and up to the second."""
+"""By asset: the postings wanted have numbers above the first and up to the second."""
 
 
 class StatementCursor(NamedTuple):
-    """Where a posting stands in a history: newest first, those of one moment by asset, then the last first."""
+    """The place of a posting in a statement: the newest first, in one moment by asset, the last first."""
 
     created: datetime
     asset: str
@@ -34,7 +34,7 @@ class StatementCursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StatementFilter:
-    """Which postings are wanted: of one asset, of one type, made at `start` or later and before `end`; None for all."""
+    """Which postings are wanted: of an asset, of a type, from `start` on, before `end`; None is any."""
 
     asset: str | None = None
     type: str | None = None
@@ -44,9 +44,9 @@ class StatementFilter:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """A posting; amounts in the asset's smallest unit, `balance` is what its bucket held after it."""
+    """A posting, in the asset's smallest unit; `balance` is what its bucket had after it."""
 
-    place: StatementCursor
+    cursor: StatementCursor
     entry: int
     type: str
     decimals: int
@@ -68,7 +68,7 @@ class StatementLine:
 
     @property
     def balance_after(self) -> str:
-        """What the bucket held after it."""
+        """What the bucket had after it."""
         return show(self.balance, self.decimals)
 
 
@@ -78,9 +78,9 @@ class TooLong(Invalid):
     field = "from"
 
 
-# Each asset's newest first, by the primary key; only those that are left of them look their entries up, one by one:
-# a join would let the planner read all entries. What an escrow gives is told from its fee by the amount, as the platform
-# may be its buyer or seller too.
+# The newest postings of each asset, by the primary key; then only those on the page look up their entries,
+# one by one: a join would let the planner read all entries. An escrow's share is told from its fee by the
+# amount, because the platform can be its buyer or seller too.
 _NEWEST: Final = sa.text("""
     SELECT newest.*, entry.*, assets.decimals,
         (
@@ -92,13 +92,13 @@ _NEWEST: Final = sa.text("""
             FROM escrows WHERE escrows.id = entry.escrow
         ) AS side
     FROM (
-        SELECT found.* FROM unnest(:assets, :lows, :highs) AS given (asset, low, high)
+        SELECT of_asset.* FROM unnest(:assets, :lows, :highs) AS span (asset, low, high)
         CROSS JOIN LATERAL (
             SELECT * FROM postings
-            WHERE account_id = :account AND postings.asset = given.asset AND seq > low AND seq <= high
+            WHERE account_id = :account AND postings.asset = span.asset AND seq > low AND seq <= high
             ORDER BY seq DESC LIMIT :limit
-        ) AS found
-        ORDER BY found.created DESC, found.asset COLLATE "C", found.seq DESC LIMIT :limit
+        ) AS of_asset
+        ORDER BY of_asset.created DESC, of_asset.asset COLLATE "C", of_asset.seq DESC LIMIT :limit
     ) AS newest
     CROSS JOIN LATERAL (
         SELECT kind, reference_type, reference, cause_type, cause_id,
@@ -119,84 +119,84 @@ _NEWEST: Final = sa.text("""
 async def page(
     db: Db, account: int, wanted: StatementFilter, request: PageRequest[StatementCursor]
 ) -> Page[StatementLine, StatementCursor]:
-    """Return some of the postings wanted, newest first; NoSuchAsset where there is no such asset.
+    """Return a page of the postings wanted, newest first; refuses with NoSuchAsset.
 
-    Of one type it looks through some thousand postings at most: a page may be short, or empty, and still go on.
+    A filter by type reads PAGE_READS postings at most, so a page may be short or empty and the list still
+    goes on.
     """
     spans = await _spans(db, account, wanted, request.after)
-    look = LOOKED_AT if wanted.type else request.rows
-    rows = await _newest(db, account, spans, look)
+    limit = PAGE_READS if wanted.type else request.rows
+    rows = await _newest(db, account, spans, limit)
     lines = [line for line in map(_line, rows) if wanted.type in (None, line.type)]
-    page = request.page(lines, lambda line: line.place)
-    return page if page.rest or len(rows) < look else Page(lines, _line(rows[-1]).place)
+    page = request.page(lines, lambda line: line.cursor)
+    return page if page.rest or len(rows) < limit else Page(lines, _line(rows[-1]).cursor)
 
 
 async def check_export(db: Db, account: int, wanted: StatementFilter) -> None:
-    """Refuse what is too long for one export with TooLong; counted by the postings' numbers, without reading them."""
+    """Refuse with TooLong what is too long for one export. The postings' numbers tell how many there are."""
     spans = await _spans(db, account, wanted, None)
     count = sum(max(0, high - low) for low, high in spans.values())
-    if count > EXPORTED:
-        raise TooLong(found=count, most=EXPORTED)
+    if count > EXPORT_READS:
+        raise TooLong(found=count, most=EXPORT_READS)
 
 
 async def _spans(db: Db, account: int, wanted: StatementFilter, after: StatementCursor | None) -> Spans:
-    """Turn the bounds in time into numbers of postings."""
+    """Return the numbers of the postings wanted, from the bounds in time."""
     if wanted.asset is not None:
-        await assets.fetch(db, wanted.asset)
-    last = {
-        code: seq for code, seq in (await balances.last(db, account)).items() if wanted.asset in (None, code)
-    }
-    low = await balances.before(db, account, dict.fromkeys(last, wanted.start)) if wanted.start else {}
+        await assets.fetch_asset(db, wanted.asset)
+    seqs = await balances.last_seqs(db, account)
+    last = {code: seq for code, seq in seqs.items() if wanted.asset in (None, code)}
+    low = await balances.seqs_before(db, account, dict.fromkeys(last, wanted.start)) if wanted.start else {}
     ends = {code: end for code in last if (end := _end(code, wanted, after)) is not None}
-    high = last | (await balances.before(db, account, ends) if ends else {})
+    high = last | (await balances.seqs_before(db, account, ends) if ends else {})
     if after is not None and after.asset in high:
         high[after.asset] = min(high[after.asset], after.seq - 1)
     return {code: (low.get(code, 0), high[code]) for code in last}
 
 
 def _end(asset: str, wanted: StatementFilter, after: StatementCursor | None) -> datetime | None:
-    """Return the time before which an asset's postings are wanted; of the place's own moment some were shown."""
+    """Return the time before which an asset's postings are wanted; of the cursor's moment some were shown."""
     if after is None:
         return wanted.end
-    behind = after.created + INSTANT if asset >= after.asset else after.created
-    return min(behind, wanted.end or behind)
+    end = after.created + INSTANT if asset >= after.asset else after.created
+    return min(end, wanted.end or end)
 
 
 async def _newest(db: Db, account: int, spans: Spans, limit: int) -> Sequence[Row]:
-    given = {
+    parameters = {
         "account": account,
         "assets": list(spans),
         "lows": [low for low, _ in spans.values()],
         "highs": [high for _, high in spans.values()],
         "limit": limit,
     }
-    return await bulk.fetch_all(db, _NEWEST, given) if spans else ()
+    return await bulk.fetch_all(db, _NEWEST, parameters) if spans else ()
 
 
 def _line(row: Row) -> StatementLine:
-    named = row["reference_type"] or row["reference"]
+    referenced = row["reference_type"] or row["reference"]
     return StatementLine(
         StatementCursor(row["created"], row["asset"], row["seq"]),
         row["entry_id"],
-        word(Leg(row["kind"], row["bucket"], row["amount"], row["side"])),
+        type_of(Leg(row["kind"], row["bucket"], row["amount"], row["side"])),
         row["decimals"],
         row["bucket"],
         row["amount"],
         row[row["bucket"]],
-        row["reference_type"] if named else row["cause_type"],
-        row["reference"] if named else row["cause_id"],
+        row["reference_type"] if referenced else row["cause_type"],
+        row["reference"] if referenced else row["cause_id"],
     )
 
 
-WITHDRAWAL: Final = ("REQUESTED", "SIGNED", "REPRICED", "CONFIRMED", "UNCONFIRMED", "UNVOIDED", "REVIVED")
-GIVEN_BACK: Final = ("FAILED", "VOIDED", "RELEASED")
+_WITHDRAWN: Final = ("REQUESTED", "SIGNED", "REPRICED", "CONFIRMED", "UNCONFIRMED", "UNVOIDED", "REVIVED")
+_RETURNED: Final = ("FAILED", "VOIDED", "RELEASED")
 
 _TYPES: Final[Mapping[str, str]] = {
     "DEPOSIT": "DEPOSIT",
     "DEPOSIT_CONFIRMED": "DEPOSIT",
     "DEPOSIT_UNDONE": "REVERSAL",
-    **{f"PAYMENT_{step}": "WITHDRAWAL" for step in WITHDRAWAL},
-    **{f"PAYMENT_{step}": "REVERSAL" for step in GIVEN_BACK},
+    **{f"PAYMENT_{step}": "WITHDRAWAL" for step in _WITHDRAWN},
+    **{f"PAYMENT_{step}": "REVERSAL" for step in _RETURNED},
     "SPENT_BEFORE_RECOVERY": "WITHDRAWAL",
     "UNKNOWN_SPENT": "WITHDRAWAL",
     "UNKNOWN_UNSPENT": "REVERSAL",
@@ -217,20 +217,19 @@ _TYPES: Final[Mapping[str, str]] = {
     "ESCROW_REFUND": "REFUND",
     "ESCROW_RESOLVE": "ESCROW_RELEASE",
 }
-KINDS: Final = frozenset(_TYPES)
-"""Every kind of entry that there is."""
+ENTRY_KINDS: Final = frozenset(_TYPES)
+"""All kinds of entries."""
 
-_SETTLED: Final = ("ESCROW_RELEASE", "ESCROW_RESOLVE")
-"""Entries in which an escrow's money leaves the buyer's `held`."""
+_ESCROW_ENDS: Final = ("ESCROW_RELEASE", "ESCROW_RESOLVE")
+_ESCROW_CREDITS: Final = {"buyer": "REFUND", "seller": "SALE_CREDIT", "platform": "FEE_CREDIT"}
+"""What each side of an escrow gets at its end."""
 
-_GETS: Final = {"buyer": "REFUND", "platform": "FEE_CREDIT"}
-
-TYPES: Final = frozenset(_TYPES.values()) | frozenset(_GETS.values()) | {"SALE_CREDIT", "FEE_DEBIT"}
-"""Every word that a history may hold."""
+STATEMENT_TYPES: Final = frozenset(_TYPES.values()) | frozenset(_ESCROW_CREDITS.values()) | {"FEE_DEBIT"}
+"""All types of lines."""
 
 
 class Leg(NamedTuple):
-    """A posting as its account sees it; what it gets of an escrow, it gets as `side`: buyer, seller or platform."""
+    """A posting with its entry's kind; of an escrow also the side that gets it: buyer, seller or platform."""
 
     kind: str
     bucket: str
@@ -238,17 +237,10 @@ class Leg(NamedTuple):
     side: str | None = None
 
 
-def word(leg: Leg) -> str:
-    """Return the posting's type; a kind that is not known yet stands for itself."""
-    if leg.kind in _SETTLED and leg.bucket == Bucket.AVAILABLE:
-        return _settled(leg)
+def type_of(leg: Leg) -> str:
+    """Return the type of the posting's line: the kind itself where it is not known."""
+    if leg.kind in _ESCROW_ENDS and leg.bucket == Bucket.AVAILABLE:
+        return "FEE_DEBIT" if leg.amount < 0 else _ESCROW_CREDITS[leg.side or "seller"]
     if leg.kind == "ESCROW_LOCK" and leg.bucket == Bucket.AVAILABLE and leg.amount > 0:
         return "RELEASE"  # what a hold had above its escrow
     return _TYPES.get(leg.kind, leg.kind)
-
-
-def _settled(leg: Leg) -> str:
-    """Say what whoever gets something of an escrow gets."""
-    if leg.amount < 0:
-        return "FEE_DEBIT"
-    return _GETS.get(leg.side or "", "SALE_CREDIT")

@@ -29,7 +29,7 @@ def balance_changes(owners: Iterable[Owner], lines: Iterable[AppliedPosting]) ->
     owner_by_id = {owner.id: owner for owner in owners}
     last = {
         account: balance
-        for (account, asset), balance in ledger.after(lines).items()
+        for (account, asset), balance in ledger.balances_after(lines).items()
         if account >= 0 and asset == DOGE
     }
     return [balance_change(owner_by_id[account], balance) for account, balance in sorted(last.items())]

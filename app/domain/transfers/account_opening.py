@@ -25,7 +25,7 @@ async def put(db: Db, orders: Sequence[AccountOrder], installation: Installation
     What a wrong opening is asked for is not opened.
     """
     codes = {code for order in orders for code in order.opening}
-    assets = await ledger.known(db, codes) if codes else {}
+    assets = await ledger.assets_by_code(db, codes) if codes else {}
     decided = [_refusal(order, assets) or order for order in orders]
     outcomes = batch.outcomes(decided, await accounts.put(db, batch.accepted(decided), installation.network))
     opened = [

@@ -48,8 +48,8 @@ def _verdict(
     plans: Sequence[TransferPlan], outcome: Sequence[Posted] | Failed, parties: Parties
 ) -> list[Made] | Refusal:
     if isinstance(outcome, Failed):
-        refusal = verdict_on_transfer(plans[outcome.place], outcome.outcome, parties)
-        return _at(outcome.place, refusal) if isinstance(refusal, Refusal) else [refusal]
+        refusal = verdict_on_transfer(plans[outcome.position], outcome.outcome, parties)
+        return _at(outcome.position, refusal) if isinstance(refusal, Refusal) else [refusal]
     return [Made(plan, posted) for plan, posted in zip(plans, outcome, strict=True)]
 
 

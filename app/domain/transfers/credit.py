@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from app.domain.ledger import Given
+from app.domain.ledger import RawAmount
 from app.domain.refusals import Invalid
 from app.domain.transfers.making import ISSUER, Payee, TransferOrder
 from app.money import DOGE
@@ -22,7 +22,7 @@ class Credit(NamedTuple):
     foreign_id: str
     kind: str
     asset: str
-    amount: Given
+    amount: RawAmount
     reference: tuple[str, str] = ("", "")
     metadata: str = "{}"
 

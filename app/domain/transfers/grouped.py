@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from app.db import Db
 from app.domain import ledger, outbox
 from app.domain.ledger import (
+    AlreadyPosted,
     AppliedPosting,
     Asset,
     Balance,
@@ -14,7 +15,6 @@ from app.domain.ledger import (
     Entry,
     Failed,
     InsufficientFunds,
-    Known,
     Posted,
     Posting,
 )
@@ -73,7 +73,7 @@ async def post_movements(db: Db, movements: Sequence[Movement]) -> list[Refusal 
 def _refusal(movement: Movement, failed: Failed) -> Refusal:
     """Put it in the caller's words: the ledger counts in the smallest unit, people do not."""
     outcome = failed.outcome
-    if isinstance(outcome, Known):
+    if isinstance(outcome, AlreadyPosted):
         raise AssertionError(f"posted before: {outcome.entry.key}")  # noqa: TRY004  the books are wrong, not a type
     if isinstance(outcome, InsufficientFunds):
         outcome = making.lacking(movement.told[0].owner.foreign_id, movement.asset, outcome)
@@ -84,7 +84,7 @@ def _refusal(movement: Movement, failed: Failed) -> Refusal:
 
 def _told(movement: Movement, lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
     """Each account's own balance stands in what it is told."""
-    after, asset = ledger.after(lines), movement.asset
+    after, asset = ledger.balances_after(lines), movement.asset
     return [fact(sides, asset, after.get((sides.owner.id, asset.code))) for sides in movement.told]
 
 

@@ -65,7 +65,7 @@ async def page(
     A page may be short, or empty, and still go on.
     """
     if wanted.asset:
-        await ledger.fetch(db, wanted.asset)
+        await ledger.fetch_asset(db, wanted.asset)
     account = (await accounts.fetch(db, wanted.foreign_id)).id if wanted.foreign_id else None
     if account is not None and not wanted.reference:
         scan = await _of_account(db, account, wanted, request.after)
@@ -140,10 +140,10 @@ async def _of_account(db: Db, account: int, wanted: TransferFilter, after: Trans
     """By the account's postings: a transfer has one of them."""
     behind = after.created if after and after.created else FOREVER
     until = min(behind + INSTANT, wanted.end or FOREVER)
-    last = await balances.last(db, account)
+    last = await balances.last_seqs(db, account)
     highs = {code: seq for code, seq in last.items() if wanted.asset in ("", code)}
     if until < FOREVER:
-        highs |= await ledger.before(db, account, dict.fromkeys(highs, until))
+        highs |= await ledger.seqs_before(db, account, dict.fromkeys(highs, until))
     parameters = {
         "account": account,
         "assets": list(highs),

@@ -13,17 +13,17 @@ from app.domain.idempotency import KeyReused
 from app.domain.installation import Installation
 from app.domain.ledger import (
     MAX_BALANCE,
+    AlreadyPosted,
     Asset,
     Bucket,
     Entry,
-    Given,
     InsufficientFunds,
-    Known,
     NoSuchAsset,
     Outcome,
     Pending,
     Posted,
     Posting,
+    RawAmount,
 )
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
@@ -77,7 +77,7 @@ class Payee(NamedTuple):
     """Who is to get how much; `asset` may be said again. `fields` are the names under which the request has the three."""
 
     account: str | None
-    amount: Given
+    amount: RawAmount
     fields: tuple[str, str, str] = ("to", "amount", "asset")
     asset: str | None = None
 
@@ -98,7 +98,7 @@ class TransferOrder(NamedTuple):
     metadata: str = "{}"
     field: str = "from"
     opening: str = ""
-    total: Given | None = None
+    total: RawAmount | None = None
 
 
 class KeyMade(KeyReused):
@@ -175,7 +175,7 @@ async def named(db: Db, orders: Sequence[TransferOrder]) -> Parties:
     names = {order.payer for order in orders} | {payee.account for order in orders for payee in order.payees}
     owners: dict[str | None, Owner] = {ISSUER: ISSUING}
     owners.update(await accounts.owners(db, [name for name in names if name is not None]))
-    return Parties(owners, await ledger.known(db, {order.asset for order in orders}))
+    return Parties(owners, await ledger.assets_by_code(db, {order.asset for order in orders}))
 
 
 def plan(order: TransferOrder, parties: Parties) -> TransferPlan | Refusal:
@@ -190,7 +190,7 @@ def verdict(transfer_plan: TransferPlan, outcome: Outcome, parties: Parties) -> 
     """Put what the ledger said in the caller's words."""
     if isinstance(outcome, Posted):
         return Made(transfer_plan, outcome)
-    if isinstance(outcome, Known):
+    if isinstance(outcome, AlreadyPosted):
         return KeyMade(field="Idempotency-Key")
     if isinstance(outcome, InsufficientFunds):
         [name] = [

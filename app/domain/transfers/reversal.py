@@ -9,7 +9,7 @@ from app.db import Db, bulk
 from app.db.tables import TREASURY, accounts, postings
 from app.domain import batch, ledger
 from app.domain.commands import Command, plain
-from app.domain.ledger import Asset, Bucket, Entry, Given, Known, Outcome, Posting
+from app.domain.ledger import AlreadyPosted, Asset, Bucket, Entry, Outcome, Posting, RawAmount
 from app.domain.owner import AccountClosed, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import making
@@ -54,7 +54,7 @@ class ReversalOrder(NamedTuple):
     """The transfer that is to go back, and how much of it; None: all."""
 
     id: int
-    amount: Given | None = None
+    amount: RawAmount | None = None
 
 
 async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
@@ -65,7 +65,9 @@ async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Re
     parts = await _parts(db, list(transfers_by_id))
     owners = [part.owner for sides in parts.values() for part in sides if part.owner is not ISSUING]
     named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
-    parties = Parties(named, await ledger.known(db, {item.asset for item in transfers_by_id.values()}))
+    parties = Parties(
+        named, await ledger.assets_by_code(db, {item.asset for item in transfers_by_id.values()})
+    )
     plans = [
         _plan(order, transfers_by_id.get(order.id), parts.get(order.id, ()), parties) for order in orders
     ]
@@ -110,7 +112,7 @@ async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
 
 
 def _verdict(plan: TransferPlan, outcome: Outcome, parties: Parties) -> Made | Refusal:
-    if isinstance(outcome, Known):
+    if isinstance(outcome, AlreadyPosted):
         return AlreadyReversed(id=plan.entry.cause[1])
     return making.verdict(plan, outcome, parties)
 

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from app import money
 from app.db import Db, Row, bulk
 from app.db.tables import TREASURY, accounts, assets, entries, postings
-from app.domain.ledger import SYSTEM, Posted
+from app.domain.ledger import SYSTEM_ACCOUNTS, Posted
 from app.domain.refusals import NotFound
 
-TREASURY_NAME: Final = SYSTEM[TREASURY]
+TREASURY_NAME: Final = SYSTEM_ACCOUNTS[TREASURY]
 """How the account is shown that issues credits; an account of that name, which an older version may have opened, is another."""
 KINDS: Final = ("TRANSFER", "REVERSAL", "TOPUP", "SPEND", "BONUS", "PAYFROM", "REFUND")
 """Entries that are transfers."""

@@ -50,7 +50,7 @@ async def post(engine: AsyncEngine, *given: Entry) -> None:
 async def seal(engine: AsyncEngine) -> int:
     """Seal all there is; returns how many seals it took."""
     async with engine.connect() as db:
-        end = (await ledger.horizon(db)).entry
+        end = (await ledger.safe_horizon(db)).entry
     made = 0
     while True:
         async with engine.begin() as db:
@@ -122,7 +122,7 @@ async def test_whoever_began_after_all_that_had_ended_is_waited_for_too(engine: 
         await ledger.post(first, [doge(1)])  # entry 3
         await first.commit()
 
-        seen = await ledger.horizon(db)
+        seen = await ledger.safe_horizon(db)
         await db.commit()
 
         assert seen.entry == 3
@@ -168,7 +168,7 @@ async def test_a_line_is_what_postgresql_writes_of_a_jsonb_array(engine: AsyncEn
         )
 
     async with engine.begin() as db:
-        lines = await ledger.lines(db, 0, 100)
+        lines = await ledger.sealed_lines(db, 0, 100)
         wanted = (await db.execute(sa.text(AS_JSONB))).all()
 
     assert len(lines) == 3
@@ -272,8 +272,8 @@ async def test_the_treasury_is_what_the_last_seal_says_and_what_followed(engine:
     await post(engine, gold(4))
 
     async with engine.connect() as db:
-        assert await ledger.treasury(db) == {"DOGE": 0, "gold": -20}
-        every = await ledger.every(db)
+        assert await ledger.treasury_balances(db) == {"DOGE": 0, "gold": -20}
+        every = await ledger.system_balances(db)
     assert [(one.account, one.asset.code, one.amount) for one in every] == [
         ("world", "DOGE", 0),
         ("network_fees", "DOGE", 0),

@@ -288,7 +288,7 @@ async def test_an_invoice_that_waited_for_the_closing_is_refused(engine: AsyncEn
 
     assert isinstance(await late, AccountClosed)
     async with engine.connect() as db:
-        assert [held.asset for held in (await ledger.of_accounts(db, [0]))[0]] == ["DOGE"]
+        assert [held.asset for held in (await ledger.asset_balances(db, [0]))[0]] == ["DOGE"]
 
 
 async def _late_invoice(engine: AsyncEngine) -> object:

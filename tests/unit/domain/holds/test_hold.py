@@ -18,7 +18,7 @@ from app.domain import holds
 from app.domain.holds import AboveHold, Capture, Hold, HoldOver, NewHold, NoSuchHold, OwnHold, Release
 from app.domain.holds.release import release as release_holds
 from app.domain.idempotency import Claim
-from app.domain.ledger import BadAmount, NoSuchAsset, TooMuch
+from app.domain.ledger import BadAmount, BalanceTooLarge, NoSuchAsset
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import PageRequest
 from app.domain.refusals import Refusal
@@ -274,7 +274,7 @@ async def test_a_payee_that_can_hold_no_more_is_refused_alone(
         [Capture(one.id, "rich"), Capture(other.id, "bob")],
     )
 
-    assert [type(outcome) for outcome in outcomes] == [TooMuch, Hold]
+    assert [type(outcome) for outcome in outcomes] == [BalanceTooLarge, Hold]
     assert await funding.of(engine, numbers["alice"], GOLD) == (8000, 1000)
 
 
@@ -286,7 +286,7 @@ async def test_what_an_account_holds_can_always_be_given_back_to_it(engine: Asyn
     more = await funding.credit(engine, numbers["alice"], 1, GOLD, "more")
     [back] = await release(engine, Release(hold.id))
 
-    assert isinstance(more, TooMuch)
+    assert isinstance(more, BalanceTooLarge)
     assert isinstance(back, Hold)
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import ledger
-from app.domain.ledger import Asset, AssetTaken, BadAmount, NewAsset, NoSuchAsset, assets
+from app.domain.ledger import Asset, AssetTaken, BadAmount, NewAsset, NoSuchAsset, assets, system_accounts
 from app.domain.pages import PageRequest
 
 GOLD = Asset("gold_coins", "Gold coins", 2, datetime(2026, 1, 1, tzinfo=UTC))
@@ -35,7 +35,7 @@ async def test_doge_is_built_in_and_an_asset_is_made_once(engine: AsyncEngine) -
             "gold_coins",
         ]
         with pytest.raises(NoSuchAsset):
-            await ledger.fetch(db, "silver")
+            await ledger.fetch_asset(db, "silver")
 
 
 async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_once(
@@ -43,7 +43,7 @@ async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_
 ) -> None:
     async with engine.begin() as db:
         fill = "INSERT INTO assets (code, name, decimals) SELECT 'A' || n, '', 0 FROM generate_series(1, :free) AS n"
-        await db.execute(sa.text(fill), {"free": ledger.MOST - 3})
+        await db.execute(sa.text(fill), {"free": assets.MAX_ASSETS - 3})
 
     made = await asyncio.gather(
         *(make(engine, NewAsset(f"b{n}", "", 0), NewAsset("A1", "", 0)) for n in range(4))
@@ -53,19 +53,19 @@ async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_
         sorted(type(one).__name__ for both in made for one in both) == ["Asset"] * 6 + ["TooManyAssets"] * 2
     )
     async with engine.connect() as db:
-        assert await db.scalar(sa.text("SELECT count(*) FROM assets")) == ledger.MOST
+        assert await db.scalar(sa.text("SELECT count(*) FROM assets")) == assets.MAX_ASSETS
 
 
 async def test_more_assets_than_are_shown_leave_the_system_accounts_readable(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
         fill = "INSERT INTO assets (code, name, decimals) SELECT 'A' || n, '', 0 FROM generate_series(1, :most) AS n"
-        await db.execute(sa.text(fill), {"most": ledger.LIMIT + 5})
+        await db.execute(sa.text(fill), {"most": system_accounts.MAX_SHOWN + 5})
 
     async with engine.connect() as db:
-        every = await ledger.every(db)
+        every = await ledger.system_balances(db)
 
     assert [one.asset.code for one in every[:4]] == ["DOGE", "DOGE", "DOGE", "A1"]
-    assert len(every) == ledger.LIMIT + 3
+    assert len(every) == system_accounts.MAX_SHOWN + 3
 
 
 async def test_the_same_assets_in_any_order_at_once_do_not_deadlock(engine: AsyncEngine) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import sqlstate
 from app.db.tables import CLAWBACK, TREASURY, WORLD, balances, entries, postings
 from app.domain import ledger
-from app.domain.ledger import Bucket, Entry, Known, Posted, Posting
+from app.domain.ledger import AlreadyPosted, Bucket, Entry, Posted, Posting
 from app.money import DOGE
 from tests import plans, scenario
 
@@ -75,7 +75,11 @@ async def test_a_key_is_posted_once_also_within_one_batch(engine: AsyncEngine) -
     first = await post(engine, moved("a", 5, WORLD, 1), moved("a", 5, WORLD, 1))
     again = await post(engine, moved("a", 5, WORLD, 1))
 
-    assert [type(outcome) for outcome in first + again] == [ledger.Posted, ledger.Known, ledger.Known]
+    assert [type(outcome) for outcome in first + again] == [
+        ledger.Posted,
+        ledger.AlreadyPosted,
+        ledger.AlreadyPosted,
+    ]
     assert await available(engine, 1) == 5
 
 
@@ -102,7 +106,7 @@ async def test_a_balance_cannot_outgrow_64_bits(engine: AsyncEngine) -> None:
 
     [outcome] = await post(engine, moved("b", 2**62, WORLD, 1))
 
-    assert isinstance(outcome, ledger.TooMuch)
+    assert isinstance(outcome, ledger.BalanceTooLarge)
 
 
 async def test_many_at_once_on_one_account_neither_lose_nor_overdraw(engine: AsyncEngine) -> None:
@@ -245,7 +249,7 @@ async def test_the_treasury_issues_credits_without_a_balance_row_and_never_doge(
             sa.select(sa.func.count()).select_from(balances).where(balances.c.account_id == TREASURY)
         )
         assert (await ledger.balance(db, 1, "gold")).available == 12
-    assert [type(outcome) for outcome in [*outcomes, *again]] == [Posted, Posted, Known]
+    assert [type(outcome) for outcome in [*outcomes, *again]] == [Posted, Posted, AlreadyPosted]
     assert [(line.seq == line.entry_id, line.amount) for line in lines] == [(True, -5), (True, -7)]
     assert rows == 0
     with pytest.raises(ValueError, match="treasury"):

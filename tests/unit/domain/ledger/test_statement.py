@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.domain import ledger
-from app.domain.ledger import Leg, statement
+from app.domain.ledger import statement
+from app.domain.ledger.statement import Leg
 
 DOMAIN = Path(statement.__file__).parents[1]
 MAKERS = ("Entry", "Move", "Movement", "replace")
@@ -40,7 +41,7 @@ def kinds() -> set[str]:
 
 def test_every_kind_that_is_written_where_an_entry_is_made_is_known() -> None:
     assert {"PAYFROM", "REFUND", "SPENT_BEFORE_RECOVERY", "PAYMENT_VOIDED"} <= kinds()
-    assert kinds() - ledger.KINDS == set()
+    assert kinds() - ledger.ENTRY_KINDS == set()
 
 
 @pytest.mark.parametrize(
@@ -59,4 +60,4 @@ def test_every_kind_that_is_written_where_an_entry_is_made_is_known() -> None:
     ],
 )
 def test_a_posting_has_the_word_of_its_side(leg: Leg, word: str) -> None:
-    assert ledger.word(leg) == word
+    assert statement.type_of(leg) == word
