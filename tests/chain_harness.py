@@ -1,4 +1,4 @@
-"""A whole Kennel for tests: a devnet, a follower and a sender on a real database, moved by steps and by nothing else."""
+"""A whole Kennel for tests: a devnet, a follower and a sender on a real database, which only steps move."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ from app.chain.node import Node
 from app.chain.sender import Sender
 from app.chain.sent_marker import SentMarker
 from app.chain.signer import Signer
-from app.db.tables import addresses, chain_state, coins, entries, outbox, transactions
+from app.db.tables import accounts, addresses, chain_state, coins, entries, outbox, transactions
 from app.domain import dogecoin, ledger, payments
 from app.domain.blocks import Rules
 from app.domain.dogecoin import REGTEST
@@ -34,7 +34,7 @@ from tests import scenario
 NOWHERE = dogecoin.to_address(REGTEST, dogecoin.p2sh(bytes(20))) or ""
 RULES = Rules(REGTEST, confirmations=2)
 MATURE = 100
-"""Blocks after which the faucet has coins to give."""
+"""After so many blocks the faucet has coins."""
 
 
 def order(to: str, amount: int | str, foreign_id: str = "shop", **terms: Any) -> PayOrder:
@@ -44,14 +44,14 @@ def order(to: str, amount: int | str, foreign_id: str = "shop", **terms: Any) ->
 
 
 async def ask(engine: AsyncEngine, *orders: PayOrder) -> list[Payment | Refusal]:
-    """Ask for payments in one transaction."""
+    """Request payments in one transaction."""
     async with engine.begin() as db:
         return await requesting.request(db, orders)
 
 
 @dataclass
 class ChainHarness:
-    """What moves money in and out. `node` is the sender's and the follower's way to the chain."""
+    """Moves money in and out. The sender and the follower use `node`."""
 
     engine: AsyncEngine
     node: Node
@@ -89,68 +89,65 @@ class ChainHarness:
         return await self.node.call(method, *params)
 
     async def mine(self, number: int = 1) -> list[str]:
-        """Mine blocks of what waits, and let the ledger take them."""
-        found: list[str] = await self.call("generatetoaddress", number, NOWHERE)
+        """Mine blocks of the mempool, and let the ledger follow."""
+        hashes: list[str] = await self.call("generatetoaddress", number, NOWHERE)
         await self.follow()
-        return found
+        return hashes
 
     async def mine_only(self, *raws: str) -> str:
-        """Mine one block of exactly these transactions, and let the ledger take it."""
-        found: str = await self.call("generateblock", NOWHERE, list(raws))
+        """Mine one block of exactly these transactions, and let the ledger follow."""
+        block_hash: str = await self.call("generateblock", NOWHERE, list(raws))
         await self.follow()
-        return found
+        return block_hash
 
     async def follow(self) -> None:
         while await self.follower.step():
             pass
 
     async def back(self, depth: int) -> str:
-        """Send the node back so many blocks; the ledger waits for a better chain. Returns the lowest block."""
+        """Invalidate so many blocks at the node, return the lowest; the ledger waits for a better chain."""
         height = await self.call("getblockcount")
         lowest: str = await self.call("getblockhash", height - depth + 1)
         await self.call("invalidateblock", lowest)
         return lowest
 
     async def mempool(self) -> list[str]:
-        found: list[str] = await self.call("getrawmempool")
-        return found
+        txids: list[str] = await self.call("getrawmempool")
+        return txids
 
-    async def forget_mempool(self) -> None:
-        """Let the node forget what waits, as it does after a day."""
+    async def expire_mempool(self) -> None:
+        """Let the node drop its mempool, as it does after a day."""
         now = (await self.call("getblock", await self.call("getbestblockhash")))["time"]
         await self.call("setmocktime", now + 2 * EXPIRY_SECONDS)
         await self.call("invalidateblock", await self.call("generateblock", NOWHERE, []))
         await self.call("setmocktime", 0)
 
     async def steal(self, address: str) -> str:
-        """Spend the coin that lies on an address of ours, by a transaction that the ledger does not know; returns it."""
+        """Return a transaction that spends the coin of an address of ours, unknown to the ledger."""
         return await self.steal_script(dogecoin.to_script(REGTEST, address))
 
     async def steal_script(self, script: bytes) -> str:
-        """The same, by the script."""
+        """Return the same, by the script."""
+        same = (addresses.c[name] == coins.c[name] for name in ("account_id", "branch", "index"))
         async with self.engine.connect() as db:
-            found = sa.select(coins, addresses.c.script).join(
-                addresses,
-                sa.and_(*(addresses.c[name] == coins.c[name] for name in ("account_id", "branch", "index"))),
-            )
-            [row] = (await db.execute(found.where(addresses.c.script == script))).mappings()
+            query = sa.select(coins, addresses.c.script).join(addresses, sa.and_(*same))
+            [row] = (await db.execute(query.where(addresses.c.script == script))).mappings()
         key = Keyring(REGTEST, scenario.WORDS).private_key(row["account_id"], row["branch"], row["index"])
-        unsigned = signing.build(
-            [(bytes(row["txid"]), row["vout"])], [wire.Output(row["amount"] - COIN, dogecoin.p2sh(bytes(20)))]
-        )
+        output = wire.Output(row["amount"] - COIN, dogecoin.p2sh(bytes(20)))
+        unsigned = signing.build([(bytes(row["txid"]), row["vout"])], [output])
         return signing.sign(unsigned, [script], lambda _: key).raw.hex()
 
-    async def signed_again(
+    async def sign_again(
         self,
         payment: Payment,
         hash_type: int,
         inputs: Sequence[wire.Input] | None = None,
         outputs: Sequence[wire.Output] | None = None,
     ) -> str:
-        """Sign a payment's transaction once more, as whoever has our keys can: with another hash type, or for other things."""
-        was = wire.parse_transaction(payment.raw or b"")
+        """Sign a payment's transaction once more, with another hash type, or other inputs or outputs."""
+        signed = wire.parse_transaction(payment.raw or b"")
         unsigned = wire.assemble(
-            was.inputs if inputs is None else inputs, was.outputs if outputs is None else outputs
+            signed.inputs if inputs is None else inputs, signed.outputs if outputs is None else outputs
         )
         keys = Keyring(REGTEST, scenario.WORDS)
         for index, spent in enumerate(unsigned.inputs):
@@ -162,11 +159,11 @@ class ChainHarness:
         return unsigned.raw.hex()
 
     async def resume(self) -> None:
-        """Let payments go on after a spend that we do not know paused them."""
+        """Let payments go on after an unknown spend paused them."""
         async with self.engine.begin() as db:
             await db.execute(sa.update(chain_state).values(payments_paused=None))
 
-    async def everything(self) -> list[str]:
+    async def event_types(self) -> list[str]:
         """The types of all events."""
         async with self.engine.connect() as db:
             return list(await db.scalars(sa.select(outbox.c.type).order_by(outbox.c.id)))
@@ -176,94 +173,93 @@ class ChainHarness:
             return await ledger.balance(db, account)
 
     async def received(self, address: str, confirmations: int = 1) -> int:
-        """What an address of the node's wallet ever got, in koinu."""
+        """What an address of the node's wallet has received, in koinu."""
         return parse(await self.call("getreceivedbyaddress", address, confirmations))
 
     async def stranger(self) -> str:
         """An address of the node's wallet."""
-        found: str = await self.call("getnewaddress")
-        return found
+        address: str = await self.call("getnewaddress")
+        return address
 
     # ------------------------------------------------------------ accounts
 
     async def fund(self, foreign_id: str, *amounts: int | str) -> list[str]:
-        """Bring the account so many coins, confirmed; returns the addresses that received them."""
-        given = []
-        async with self.engine.connect() as db:
-            known = (
-                await db.execute(sa.text("SELECT 1 FROM accounts WHERE foreign_id = :f"), {"f": foreign_id})
-            ).first()
-        if known is None:
+        """Give the account such coins, confirmed; returns the addresses that received them."""
+        received = []
+        if await self._account(foreign_id) is None:
             await scenario.open_account(self.engine, foreign_id)
         for amount in amounts:
-            made = await scenario.invoice(self.engine, foreign_id, value=amount, required_confirmations=1)
-            given.append(made.address)
-        outputs = {to: show(scenario.doge(amount)) for to, amount in zip(given, amounts, strict=True)}
+            invoice = await scenario.invoice(self.engine, foreign_id, value=amount, required_confirmations=1)
+            received.append(invoice.address)
+        outputs = {to: show(scenario.doge(amount)) for to, amount in zip(received, amounts, strict=True)}
         await self.call("sendmany", "", outputs)
         await self.mine()
-        return given
+        return received
 
     async def balance(self, foreign_id: str = "shop") -> Balance:
+        account = await self._account(foreign_id)
+        assert account is not None
+        return await self.balance_of(account)
+
+    async def _account(self, foreign_id: str) -> int | None:
+        query = sa.select(accounts.c.id).where(accounts.c.foreign_id == foreign_id)
         async with self.engine.connect() as db:
-            number = await db.scalar(
-                sa.text("SELECT id FROM accounts WHERE foreign_id = :f"), {"f": foreign_id}
-            )
-            return await ledger.balance(db, number)
+            return await db.scalar(query)
 
     async def request(self, *orders: PayOrder) -> list[Payment | Refusal]:
         return await ask(self.engine, *orders)
 
     async def pay(self, to: str, amount: int | str, foreign_id: str = "shop", **terms: Any) -> Payment:
-        """Ask for one payment that must be accepted."""
-        [made] = await self.request(order(to, amount, foreign_id, **terms))
-        return scenario.accepted(made)
+        """Request one payment, which must be accepted."""
+        [outcome] = await self.request(order(to, amount, foreign_id, **terms))
+        return scenario.accepted(outcome)
 
-    async def shown(self, *given: Payment) -> list[Payment]:
+    async def shown(self, *requested: Payment) -> list[Payment]:
         """The payments as they are now."""
         async with self.engine.connect() as db:
-            found = await payments.by_ids(db, [str(payment.id) for payment in given])
-        return [found[str(payment.id)] for payment in given]
+            current = await payments.by_ids(db, [str(payment.id) for payment in requested])
+        return [current[str(payment.id)] for payment in requested]
 
-    async def states(self, *given: Payment) -> list[str]:
-        return [payment.state for payment in await self.shown(*given)]
+    async def states(self, *requested: Payment) -> list[str]:
+        return [payment.state for payment in await self.shown(*requested)]
 
     # ------------------------------------------------------------ the sender
 
     async def send(self) -> int:
-        """Step the sender until there is nothing to do; how often there was."""
-        moved = 0
+        """Step the sender until it has nothing to do; returns the number of steps."""
+        steps = 0
         while await self.sender.step():
-            moved += 1
-        return moved
+            steps += 1
+        return steps
 
     async def later(self) -> None:
-        """Let the time pass after which transactions are offered to the node again."""
+        """Let so much time pass that the sender offers transactions to the node again."""
         async with self.engine.begin() as db:
             await db.execute(sa.update(transactions).values(tried=None))
 
     async def sent(self) -> list[dict[str, Any]]:
         """Our transactions, by id."""
         async with self.engine.connect() as db:
-            found = await db.execute(sa.select(transactions).order_by(transactions.c.id))
-            return [dict(row) for row in found.mappings()]
+            rows = await db.execute(sa.select(transactions).order_by(transactions.c.id))
+            return [dict(row) for row in rows.mappings()]
 
     async def free(self) -> list[int]:
-        """Amounts of the coins that nothing spends."""
+        """The amounts of the coins that nothing spends."""
         async with self.engine.connect() as db:
             unspent = sa.select(coins.c.amount).where(
                 coins.c.spent_height.is_(None), coins.c.transaction_id.is_(None)
             )
             return list(await db.scalars(unspent.order_by(coins.c.amount)))
 
-    async def told(self, payment: Payment) -> list[str]:
-        """What was told of a payment, in order."""
+    async def payment_events(self, payment: Payment) -> list[str]:
+        """The types of a payment's events, in order."""
         async with self.engine.connect() as db:
             rows = await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))
-        wanted = f'"payment_id":{payment.id},'
-        return [row.type for row in rows if wanted in row.message.replace(" ", "")]
+        key = f'"payment_id":{payment.id},'
+        return [row.type for row in rows if key in row.message.replace(" ", "")]
 
     async def audit(self) -> None:
-        """Hold the books against each other."""
+        """Run the audit, which must find nothing."""
         report = await run_audit(self.engine)
         assert report.ok, [*(finding for finding in report.findings if not finding.ok), *report.totals]
         async with self.engine.connect() as db:
@@ -271,7 +267,7 @@ class ChainHarness:
 
 
 def paid(payment: Payment) -> Koinu:
-    """What the outputs of a signed payment get."""
+    """The amount of a signed payment's outputs."""
     assert payment.paid is not None
     return payment.paid
 
@@ -280,11 +276,10 @@ def paid(payment: Payment) -> Koinu:
 async def opened(
     engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_BYTES
 ) -> AsyncIterator[ChainHarness]:
-    """A harness on a devnet of its own, whose faucet can pay, with a ledger at its tip."""
+    """Yield a harness on a devnet of its own whose faucet can pay, with a ledger at its tip."""
+    options = devnet.Options("127.0.0.1:0", None, node=NodeOptions(max_mempool_bytes=max_mempool_bytes))
     async with (
-        devnet.running(
-            home, devnet.Options("127.0.0.1:0", None, node=NodeOptions(max_mempool_bytes=max_mempool_bytes))
-        ) as running,
+        devnet.running(home, options) as running,
         Node(url := running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
     ):
         await node.call("generate", MATURE)
@@ -295,5 +290,5 @@ async def opened(
 
 
 def coins_of(raw: dict[str, Any]) -> Sequence[tuple[str, int]]:
-    """What a decoded transaction spends."""
+    """The outpoints that a decoded transaction spends."""
     return [(spent["txid"], spent["vout"]) for spent in raw["vin"]]

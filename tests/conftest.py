@@ -1,4 +1,4 @@
-"""What every test may ask for: a real PostgreSQL, and in it a database of its own with the schema in it."""
+"""The fixtures of all tests: a real PostgreSQL, and for each test a database of its own with the schema."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ TEMPLATE = "template_kennel"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL that lives as long as the tests; nothing that it holds must outlive a power cut."""
+    """Yield the URL of a PostgreSQL for the whole session; its rows need not survive a power cut."""
     with postgres.running(tmp_path_factory.mktemp("kennel"), durable=False) as url:
         asyncio.run(_build_template(url))
         yield url
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @asynccontextmanager
 async def cloned(server: str, template: str = TEMPLATE) -> AsyncIterator[str]:
-    """The URL of a fresh database, cloned from one that the migrations built, or from another that nobody uses."""
+    """Yield the URL of a fresh database, cloned from the one that the migrations built, or from another."""
     name = f"test_{secrets.token_hex(8)}"
     await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {template}')
     yield _named(server, name)
@@ -37,14 +37,14 @@ async def cloned(server: str, template: str = TEMPLATE) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def database(server: str) -> AsyncIterator[str]:
-    """The URL of a database of the test's own."""
+    """Yield the URL of a database for this test."""
     async with cloned(server) as url:
         yield url
 
 
 @pytest.fixture
 async def engine(database: str) -> AsyncIterator[AsyncEngine]:
-    """Connections to the test's database; what is committed is really committed."""
+    """Yield an engine of the test's database; its commits are real."""
     engine = open_engine(database, connections=40)
     yield engine
     await engine.dispose()
@@ -52,7 +52,7 @@ async def engine(database: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture(scope="session")
 def vectors() -> Path:
-    """The folder of what real software answered."""
+    """Return the folder of real software's answers."""
     return Path(__file__).parent / "vectors"
 
 

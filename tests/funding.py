@@ -1,4 +1,4 @@
-"""Accounts with money in them, in assets of any kind; and what became of it."""
+"""Accounts with money in assets of any kind, and what became of it."""
 
 import asyncio
 import json
@@ -23,19 +23,19 @@ GOLD = "gold"
 
 
 async def fund(engine: AsyncEngine, amounts: dict[str, int], asset: str = DOGE) -> dict[str, int]:
-    """Open these accounts and give each so many of the asset's smallest unit; returns their numbers."""
+    """Open these accounts and credit each with an amount in the asset's smallest unit; returns their ids."""
     async with engine.begin() as db:
         await ledger.create(db, [NewAsset(GOLD, "Gold", 2)])
     numbers = {name: (await scenario.open_account(engine, name)).id for name in amounts}
     for name, amount in amounts.items():
         if amount:
             await credit(engine, numbers[name], amount, asset, f"fund:{asset}:{name}")
-    await scenario.told(engine)
+    await scenario.event_types(engine)
     return numbers
 
 
 async def credit(engine: AsyncEngine, account: int, amount: int, asset: str, key: str) -> ledger.Outcome:
-    """Let the world or the treasury give an account so much."""
+    """Credit an account with an amount from the world or the treasury."""
     source = WORLD if asset == DOGE else TREASURY
     entry = Entry("TEST", ("test", ""), key, (_part(source, asset, -amount), _part(account, asset, amount)))
     async with engine.begin() as db:
@@ -50,13 +50,13 @@ def _part(account: int, asset: str, amount: int) -> Posting:
 async def of(engine: AsyncEngine, account: int, asset: str = DOGE) -> tuple[int, int]:
     """What an account has available and held."""
     async with engine.begin() as db:
-        where = sa.and_(balances.c.account_id == account, balances.c.asset == asset)
-        row = (await db.execute(sa.select(balances.c.available, balances.c.held).where(where))).first()
+        key = sa.and_(balances.c.account_id == account, balances.c.asset == asset)
+        row = (await db.execute(sa.select(balances.c.available, balances.c.held).where(key))).first()
         return (row.available, row.held) if row else (0, 0)
 
 
-async def everything(engine: AsyncEngine, *tables: sa.Table) -> list[list[tuple[object, ...]]]:
-    """All rows of these tables, but for times."""
+async def all_rows(engine: AsyncEngine, *tables: sa.Table) -> list[list[tuple[object, ...]]]:
+    """All rows of these tables, without times."""
     async with engine.begin() as db:
         return [
             [tuple(row) for row in await db.execute(sa.select(*_plain(table)).order_by(*table.primary_key))]
@@ -68,8 +68,8 @@ def _plain(table: sa.Table) -> list[sa.Column[Any]]:
     return [column for column in table.columns if not isinstance(column.type, sa.DateTime)]
 
 
-async def stories(engine: AsyncEngine) -> list[tuple[str, str, dict[str, Any]]]:
-    """What was told so far, but for balances and times: to whom, event, message."""
+async def messages(engine: AsyncEngine) -> list[tuple[str, str, dict[str, Any]]]:
+    """The events so far, without balances and times: account, type, message."""
     async with engine.begin() as db:
         rows = await db.execute(
             sa.select(outbox).where(outbox.c.type != "ACC_BALANCE_CHANGE").order_by(outbox.c.id)
@@ -77,39 +77,39 @@ async def stories(engine: AsyncEngine) -> list[tuple[str, str, dict[str, Any]]]:
         return [(row.foreign_id, row.type, _timeless(json.loads(row.message))) for row in rows]
 
 
-def _timeless(told: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: _timeless(value) if isinstance(value, dict) else value for name, value in told.items()}
-    return {name: value for name, value in shown.items() if name not in ("created", "expires")}
+def _timeless(message: dict[str, Any]) -> dict[str, Any]:
+    nested = {name: _timeless(value) if isinstance(value, dict) else value for name, value in message.items()}
+    return {name: value for name, value in nested.items() if name not in ("created", "expires")}
 
 
-async def together(
+async def submit_together(
     commits: GroupCommit,
     command: Command[Any, Any],
     requests: Sequence[Any],
     claims: Sequence[Claim | None] = (),
 ) -> list[Any]:
-    """Submit all at once; outcomes in order, things and refusals."""
-    given = zip(requests, claims or [None] * len(requests), strict=True)
-    waiting = (commits.submit(command, request, claim) for request, claim in given)
+    """Submit all at once; returns the resources and refusals in order."""
+    pairs = zip(requests, claims or [None] * len(requests), strict=True)
+    waiting = (commits.submit(command, request, claim) for request, claim in pairs)
     answers = await asyncio.gather(*waiting, return_exceptions=True)
-    return [answer if isinstance(answer, Refusal) else _thing(answer) for answer in answers]
+    return [answer if isinstance(answer, Refusal) else _resource(answer) for answer in answers]
 
 
-def _thing(answer: Any) -> Any:
+def _resource(answer: Any) -> Any:
     if isinstance(answer, BaseException):
         raise answer
     return answer.resource
 
 
-def said(outcome: Any) -> object:
-    """An outcome in a form that compares: a refusal by its kind, sentence and field."""
+def comparable(outcome: Any) -> object:
+    """Return an outcome in a form that compares: a refusal by its kind, sentence and field."""
     return (type(outcome), str(outcome), outcome.field) if isinstance(outcome, Refusal) else outcome
 
 
-async def the_books_are_right(engine: AsyncEngine) -> None:
+async def check_ledger(engine: AsyncEngine) -> None:
     """Every balance is the sum of its postings, and none is below zero."""
     async with engine.begin() as db:
-        found = await db.execute(
+        differing = await db.execute(
             sa.text("""
             SELECT b.account_id, b.asset FROM balances b LEFT JOIN LATERAL (
                 SELECT coalesce(sum(amount) FILTER (WHERE bucket = 'available'), 0) AS available,
@@ -118,11 +118,12 @@ async def the_books_are_right(engine: AsyncEngine) -> None:
             ) s ON true
             WHERE (b.available, b.held) <> (s.available, s.held)
                OR b.account_id >= 0 AND b.held <> (
-                SELECT coalesce(sum(remaining), 0) FROM holds h WHERE h.account_id = b.account_id AND h.asset = b.asset
+                SELECT coalesce(sum(remaining), 0) FROM holds h
+                WHERE h.account_id = b.account_id AND h.asset = b.asset
                ) + (
                 SELECT coalesce(sum(amount), 0) FROM escrows e
                 WHERE e.account_id = b.account_id AND e.asset = b.asset AND state IN ('LOCKED', 'DISPUTED')
                )
         """)
         )
-        assert found.all() == []
+        assert differing.all() == []

@@ -1,4 +1,4 @@
-"""A real PgBouncer before a real PostgreSQL, in transaction mode, with so few connections that they go from hand to hand."""
+"""A real PgBouncer before a real PostgreSQL, in transaction mode, with fewer connections than clients."""
 
 import os
 import pwd
@@ -23,10 +23,10 @@ needed = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed"
 
 @contextmanager
 def running(folder: Path, database: str, **settings: str) -> Iterator[str]:
-    """Run it within the block before the database of this URL; yields the URL that leads through it."""
+    """Run it within the block before the database of this URL; yields the URL through it."""
     parts = urlsplit(database)
     [port] = free_ports(1)
-    told = {
+    options = {
         "listen_addr": "127.0.0.1",
         "listen_port": str(port),
         "unix_socket_dir": "",
@@ -43,9 +43,9 @@ def running(folder: Path, database: str, **settings: str) -> Iterator[str]:
         "[pgbouncer]",
     ]
     config = folder / "pgbouncer.ini"
-    config.write_text("\n".join([*lines, *(f"{name} = {value}" for name, value in told.items())]) + "\n")
+    config.write_text("\n".join([*lines, *(f"{name} = {value}" for name, value in options.items())]) + "\n")
     with (folder / "pgbouncer.log").open("wb") as log:
-        process = subprocess.Popen([str(PROGRAM), *_as_whom(), str(config)], stdout=log, stderr=log)
+        process = subprocess.Popen([str(PROGRAM), *_user(), str(config)], stdout=log, stderr=log)
     try:
         until(lambda: _listens(port) or process.poll() is not None)
         assert process.poll() is None, (folder / "pgbouncer.log").read_text()
@@ -55,8 +55,8 @@ def running(folder: Path, database: str, **settings: str) -> Iterator[str]:
         process.wait()
 
 
-def _as_whom() -> list[str]:
-    """Like PostgreSQL it does not run as root, and only PostgreSQL's owner may open its socket."""
+def _user() -> list[str]:
+    """Run as PostgreSQL's owner, who alone may open its socket: PgBouncer does not run as root."""
     owner = programs.FileOwner.choose()
     return ["-u", pwd.getpwuid(owner.uid).pw_name] if owner.dropped else []
 

@@ -1,4 +1,4 @@
-"""A way by TCP that can fall silent: nothing gets through any more, and nobody is told."""
+"""A TCP proxy that can fall silent: it forwards nothing any more, and no side notices."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(slots=True)
 class Proxy:
-    """Leads to a socket of PostgreSQL. `silence` swallows what goes over the connections that there are."""
+    """Forwards to a socket of PostgreSQL. `silence` stops that for all open connections."""
 
     target: str
     port: int = 0
@@ -17,18 +17,18 @@ class Proxy:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def silence(self) -> None:
-        """Let nothing through any more on what is open, as a NAT does that forgets, or a host that has lost its power."""
-        for passing in self._open:
-            passing.clear()
+        """Forward nothing on open connections, as a NAT after its timeout, or a host without power."""
+        for open_gate in self._open:
+            open_gate.clear()
         self._open = set()
 
-    async def lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        passing = asyncio.Event()
-        passing.set()
-        self._open.add(passing)
-        there, back = await asyncio.open_unix_connection(self.target)
-        for source, sink in ((reader, back), (there, writer)):
-            task = asyncio.create_task(_pass_on(source, sink, passing))
+    async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_gate = asyncio.Event()
+        open_gate.set()
+        self._open.add(open_gate)
+        server_reader, server_writer = await asyncio.open_unix_connection(self.target)
+        for source, sink in ((reader, server_writer), (server_reader, writer)):
+            task = asyncio.create_task(_pass_on(source, sink, open_gate))
             self._tasks.add(task)
 
     async def close(self) -> None:
@@ -37,24 +37,26 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, passing: asyncio.Event) -> None:
+async def _pass_on(
+    source: asyncio.StreamReader, sink: asyncio.StreamWriter, open_gate: asyncio.Event
+) -> None:
     with suppress(ConnectionError):
         try:
             while piece := await source.read(1 << 16):
-                await passing.wait()
+                await open_gate.wait()
                 sink.write(piece)
                 await sink.drain()
-            await passing.wait()
+            await open_gate.wait()
         finally:
             sink.close()
 
 
 @asynccontextmanager
 async def before(database: str) -> AsyncIterator[tuple[Proxy, str]]:
-    """Lead to the database of this URL; yields the proxy, and the URL that leads through it."""
+    """Forward to the database of this URL; yields the proxy, and the URL through it."""
     parts = urlsplit(database)
     proxy = Proxy(f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432")
-    server = await asyncio.start_server(proxy.lead, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy.forward, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
         yield proxy, f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}"
@@ -65,17 +67,17 @@ async def before(database: str) -> AsyncIterator[tuple[Proxy, str]]:
 
 @asynccontextmanager
 async def nobody() -> AsyncIterator[tuple[int, asyncio.Event]]:
-    """Listen, take connections and never say a word; yields the port, and what tells that somebody has come."""
-    come, gone = asyncio.Event(), asyncio.Event()
+    """Accept connections and never answer; yields the port, and an event for the first connection."""
+    connected, closing = asyncio.Event(), asyncio.Event()
 
     async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        come.set()
-        await gone.wait()
+        connected.set()
+        await closing.wait()
         writer.close()
 
     server = await asyncio.start_server(hold, "127.0.0.1", 0)
     try:
-        yield int(server.sockets[0].getsockname()[1]), come
+        yield int(server.sockets[0].getsockname()[1]), connected
     finally:
-        gone.set()
+        closing.set()
         server.close()

@@ -1,4 +1,4 @@
-"""Small scenarios for tests of the rules: accounts with real keys, invoices, and blocks made of nothing but outputs."""
+"""Small scenarios for tests of the rules: accounts with real keys, invoices, blocks of outputs and spends."""
 
 import hashlib
 import json
@@ -29,22 +29,14 @@ GENESIS = bytes.fromhex(REGTEST.genesis_hash)[::-1]
 TOKENS = count()
 Thing = TypeVar("Thing")
 
+INVOICE_FLAGS = ("detected", "settled", "unsettled", "late")
 COMPARED = {
     tables.entries: ("kind", "cause_type", "cause_id", "reference", "key"),
     tables.postings: ("account_id", "seq", "bucket", "amount", "available", "incoming"),
     tables.balances: ("account_id", "available", "incoming", "seq"),
     tables.deposits: ("account_id", "txid", "state", "height", "confirm_height", "round", "owed"),
     tables.coins: ("txid", "height", "spent_height", "spends"),
-    tables.invoices: (
-        "account_id",
-        "index",
-        "received",
-        "confirmed",
-        "detected",
-        "settled",
-        "unsettled",
-        "late",
-    ),
+    tables.invoices: ("account_id", "index", "received", "confirmed", *INVOICE_FLAGS),
     tables.chain_state: ("height", "owned", "kept", "payments_paused"),
     tables.watched_inputs: ("txid", "vout", "by", "height"),
     tables.blocks: ("height", "hash", "chainwork"),
@@ -61,7 +53,7 @@ INSTALLATION = Installation(REGTEST, RULES.confirmations, token)
 
 
 def commits(engine: AsyncEngine) -> GroupCommit:
-    """A group commit that wakes nobody."""
+    """Return a group commit that wakes no loop."""
     return GroupCommit(engine, INSTALLATION, lambda _: None)
 
 
@@ -75,16 +67,12 @@ def item(value: int | str = 1, quantity: int = 1, kind: str = "item") -> Item:
 
 async def make_ready(engine: AsyncEngine, number: int = 20) -> None:
     keys = Keyring(REGTEST, WORDS).account_xpubs(0, number)
+    ready = [
+        {"number": key.number, "xpub": key.xpub, "address": dogecoin.to_address(REGTEST, key.address_script)}
+        for key in keys
+    ]
     async with engine.begin() as db:
-        given = [
-            {
-                "number": key.number,
-                "xpub": key.xpub,
-                "address": dogecoin.to_address(REGTEST, key.address_script),
-            }
-            for key in keys
-        ]
-        await accounts.add(db, given)
+        await accounts.add(db, ready)
 
 
 async def open_account(engine: AsyncEngine, foreign_id: str = "shop", **changes: Any) -> Account:
@@ -101,8 +89,8 @@ async def invoice(
 ) -> Invoice:
     async with engine.begin() as db:
         order = InvoiceOrder(foreign_id, (item(value),), **terms)
-        [made] = await invoices.create(db, [order], INSTALLATION)
-    return accepted(made)
+        [outcome] = await invoices.create(db, [order], INSTALLATION)
+    return accepted(outcome)
 
 
 def accepted(outcome: Thing | Refusal) -> Thing:
@@ -111,7 +99,7 @@ def accepted(outcome: Thing | Refusal) -> Thing:
 
 
 class Chain:
-    """A chain of our own making, from its start at height 0; hashes depend on what a block holds and on `salt`."""
+    """A made-up chain from its start at height 0; a block's hash depends on its content and on `salt`."""
 
     def __init__(self, engine: AsyncEngine, rules: Rules = RULES) -> None:
         self.engine = engine
@@ -126,7 +114,7 @@ class Chain:
     def block(
         self, paid: Iterable[tuple[str, int]] = (), spent: Sequence[Outpoint] = (), salt: str = ""
     ) -> Block:
-        """The next block: one transaction per payment (address, koinu) and per spent outpoint; not yet connected."""
+        """Make the next block: one transaction per payment (address, koinu) and per spent outpoint."""
         previous = self.blocks[-1].hash if self.blocks else GENESIS
         height = len(self.blocks) + 1
         outputs = [
@@ -145,9 +133,9 @@ class Chain:
         self.blocks.append(block)
         return block
 
-    async def connect(self, *given: Block) -> None:
+    async def connect(self, *taken: Block) -> None:
         async with self.engine.begin() as db:
-            await blocks.connect(db, self.rules, given)
+            await blocks.connect(db, self.rules, taken)
 
     async def mine(self, *paid: tuple[str, int], spent: Sequence[Outpoint] = (), salt: str = "") -> Block:
         block = self.block(paid, spent, salt)
@@ -169,40 +157,43 @@ async def balance(engine: AsyncEngine, account: int) -> ledger.Balance:
         return await ledger.balance(db, account)
 
 
-async def told(engine: AsyncEngine, prefix: str = "") -> list[str]:
-    """The types of all events so far, in order; and from then on they count as read."""
+async def event_types(engine: AsyncEngine, prefix: str = "") -> list[str]:
+    """The types of all events in order; each event is read once."""
     async with engine.begin() as db:
-        found = (await db.execute(sa.select(outbox.c.type).order_by(outbox.c.id))).scalars().all()
+        types = (await db.execute(sa.select(outbox.c.type).order_by(outbox.c.id))).scalars().all()
         await db.execute(sa.delete(outbox))
-    return [event for event in found if event.startswith(prefix)]
+    return [event for event in types if event.startswith(prefix)]
 
 
-async def said(engine: AsyncEngine, *prefixes: str) -> list[dict[str, Any]]:
-    """The messages of events of these types, each with its `type`, in order; and from then on all count as read."""
+async def event_messages(engine: AsyncEngine, *prefixes: str) -> list[dict[str, Any]]:
+    """The messages of events of these types, each with its `type`, in order; each event is read once."""
     async with engine.begin() as db:
-        found = (await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))).all()
+        events = (await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))).all()
         await db.execute(sa.delete(outbox))
     return [
-        json.loads(row.message) | {"type": row.type} for row in found if row.type.startswith(prefixes or "")
+        json.loads(row.message) | {"type": row.type} for row in events if row.type.startswith(prefixes or "")
     ]
 
 
 async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:
-    """What blocks leave in every table, but for ids and times."""
-    found = {}
+    """The rows that blocks leave in every table, without ids and times."""
+    contents = {}
     async with engine.begin() as connection:
         for table, names in COMPARED.items():
             columns = [table.c[name] for name in names]
             order = [table.c[name] for name in ORDERED.get(table, names)]
-            found[table.name] = [
+            contents[table.name] = [
                 tuple(row) for row in await connection.execute(sa.select(*columns).order_by(*order))
             ]
-    return found
+    return contents
 
 
 async def until_someone_waits(engine: AsyncEngine, number: int = 1) -> None:
     """Return as soon as `number` transactions wait for the locks of others."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()
+    """
     async with engine.connect() as db:
         watching = await db.execution_options(isolation_level="AUTOCOMMIT")
         while await watching.scalar(sa.text(waiting)) < number:

@@ -1,4 +1,4 @@
-"""How machines walk at random: the same way in every run of the tests, and for as long as asked where somebody soaks."""
+"""Random walks of state machines: the same in every run of the tests, and new ones for SOAK_SECONDS."""
 
 import os
 import random
@@ -16,21 +16,21 @@ SETTINGS: Final = settings(
     database=None,
     deadline=None,  # a step is as slow as the machine
     phases=(Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),  # walks are long and draw much: that is what they are for
+    suppress_health_check=list(HealthCheck),  # walks are long and draw much on purpose
     print_blob=True,
 )
 
 
 def walk(machine: type[RuleBasedStateMachine], terms: settings) -> None:
-    """Walk as always, and then as often as asked; Hypothesis looks for the shortest way to a failure, and prints it."""
+    """Walk the fixed way, then the random ones; Hypothesis prints the shortest way to a failure."""
     run_state_machine_as_test(machine, settings=settings(terms, derandomize=True))
     for number in _seeds():
-        print(f"make soak SEED={number}", flush=True)  # noqa: T201  whoever soaks wants to know
+        print(f"make soak SEED={number}", flush=True)  # noqa: T201  the seed repeats the walk
         run_state_machine_as_test(seed(number)(machine), settings=terms)
 
 
 def _seeds() -> Iterator[int]:
-    """The one that was asked for; or any, for as long as was asked."""
+    """Yield SOAK_SEED; or random seeds for SOAK_SECONDS."""
     if SEED:
         yield int(SEED)
         return

@@ -24,7 +24,7 @@ WITHOUT_SQL = {
     "app.domain.ledger.journal": "a plain rule",
     "app.events.http_connection": "a socket to a receiver",
 }
-"""Where a chain may end besides at a statement."""
+"""The modules where a chain may end without a statement."""
 FLOWS = {
     "Create an invoice",
     "Connect a block",
@@ -39,9 +39,9 @@ FLOWS = {
 
 def section(title: str) -> str:
     """The text under a heading of the second or third level, up to the next one of its level or above."""
-    found = re.search(rf"^(##+) {re.escape(title)}$", DESIGN, re.MULTILINE)
-    assert found, f"docs/design.md has no section {title}"
-    return re.split(rf"^#{{1,{len(found[1])}}} ", DESIGN[found.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+    match = re.search(rf"^(##+) {re.escape(title)}$", DESIGN, re.MULTILINE)
+    assert match, f"docs/design.md has no section {title}"
+    return re.split(rf"^#{{1,{len(match[1])}}} ", DESIGN[match.end() :], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def fences(text: str, language: str) -> list[list[str]]:
@@ -72,18 +72,18 @@ def tree() -> dict[str, str]:
 
 
 def packages() -> set[str]:
-    found = (
+    paths = (
         path.parent.relative_to(ROOT)
         for top in ("app", "devnet")
         for path in (ROOT / top).rglob("__init__.py")
     )
-    return {f"{path.as_posix()}/" for path in found}
+    return {f"{path.as_posix()}/" for path in paths}
 
 
 def named_files() -> set[str]:
     """Every file of the domain, and those that lie beside the rooms."""
-    found = [*(ROOT / "app" / "domain").rglob("*.py"), *(ROOT / "app").glob("*.py")]
-    return {path.relative_to(ROOT).as_posix() for path in found if path.name != "__init__.py"}
+    paths = [*(ROOT / "app" / "domain").rglob("*.py"), *(ROOT / "app").glob("*.py")]
+    return {path.relative_to(ROOT).as_posix() for path in paths if path.name != "__init__.py"}
 
 
 def test_the_tree_has_every_package_and_no_other() -> None:
@@ -114,25 +114,25 @@ def test_the_life_of_money_has_every_kind_of_entry_once() -> None:
 
 
 class Step(NamedTuple):
-    """A definition in a chain: how it is reached from the one before it, and the places in between that name it.
+    """A symbol in a chain: how it is reached from the one before, and the symbols between that name it.
 
-    `->` is a call, `~>` a function or a statement that is handed on, `=>` a call under another name (`alias`): there the
-    places of `by` name one another, and the last of them names the definition. An endpoint names a command's constant,
-    and that constant names the rule: then the rule is called as `run`.
+    `->` is a call, `~>` a function or a statement that is handed on, `=>` a call under another name
+    (`alias`): there the symbols of `by` name one another, and the last of them names this one. An
+    endpoint names a command's constant, and that constant names the rule: then the rule is called as `run`.
     """
 
     arrow: str
-    place: str
+    symbol: str
     alias: str = ""
     by: tuple[str, ...] = ()
 
 
 def step(line: str) -> Step:
-    found = re.fullmatch(r"(?:(->|~>|=>) )?([\w.]+:[\w.]+)(?:  \(as (\w+), by ([\w.: >]+)\))?", line)
-    assert found, f"no step of a chain: {line}"
-    arrow, place, alias, by = found.groups(default="")
+    match = re.fullmatch(r"(?:(->|~>|=>) )?([\w.]+:[\w.]+)(?:  \(as (\w+), by ([\w.: >]+)\))?", line)
+    assert match, f"no step of a chain: {line}"
+    arrow, symbol, alias, by = match.groups(default="")
     assert bool(alias) == (arrow == "=>"), line
-    return Step(arrow, place, alias, tuple(by.split(" > ")) if by else ())
+    return Step(arrow, symbol, alias, tuple(by.split(" > ")) if by else ())
 
 
 def chains(flow: str) -> list[list[Step]]:
@@ -159,46 +159,52 @@ def names(node: ast.stmt) -> set[str]:
     return {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else set()
 
 
-def find(place: str) -> ast.stmt | None:
-    where, _, path = place.partition(":")
-    body: list[ast.stmt] = module(where).body
-    found: ast.stmt | None = None
+def find(symbol: str) -> ast.stmt | None:
+    module_name, _, path = symbol.partition(":")
+    body: list[ast.stmt] = module(module_name).body
+    statement: ast.stmt | None = None
     for name in path.split("."):
-        found = next((node for node in body if name in names(node)), None)
-        body = found.body if isinstance(found, ast.ClassDef) else []
-    return found
+        statement = next((node for node in body if name in names(node)), None)
+        body = statement.body if isinstance(statement, ast.ClassDef) else []
+    return statement
 
 
-def definition(place: str) -> ast.stmt:
+def definition(symbol: str) -> ast.stmt:
     """Find what `module:name` or `module:Class.method` names."""
-    found = find(place)
-    assert found, f"there is no {place}"
-    return found
+    node = find(symbol)
+    assert node, f"there is no {symbol}"
+    return node
 
 
 @cache
-def imports(where: str) -> dict[str, str]:
-    """What the module imports of ours, by its names for it: modules, and places, followed to where they are defined."""
-    lines = [node for node in module(where).body if isinstance(node, ast.ImportFrom) and node.module]
+def imports(module_name: str) -> dict[str, str]:
+    """What the module imports of ours, by its names for it: modules, and symbols as they are defined."""
+    lines = [node for node in module(module_name).body if isinstance(node, ast.ImportFrom) and node.module]
     pairs = [
         (line.module or "", alias) for line in lines for alias in line.names if file_of(line.module or "")
     ]
     return {alias.asname or alias.name: inside(source, alias.name) for source, alias in pairs}
 
 
-def inside(where: str, name: str) -> str:
+def inside(module_name: str, name: str) -> str:
     """Return what a module or a package has under a name; nothing where that is not known."""
-    if find(f"{where}:{name}"):
-        return f"{where}:{name}"
-    return imports(where).get(name) or (f"{where}.{name}" if file_of(f"{where}.{name}") else "")
+    if find(f"{module_name}:{name}"):
+        return f"{module_name}:{name}"
+    return imports(module_name).get(name) or (
+        f"{module_name}.{name}" if file_of(f"{module_name}.{name}") else ""
+    )
 
 
-def origin(place: str, node: ast.AST) -> str:
-    """Return the place, or the module, that an expression in the definition at `place` stands for; nothing for an object's."""
-    where, _, path = place.partition(":")
+def origin(symbol: str, node: ast.AST) -> str:
+    """Return the symbol, or the module, of an expression in the body of `symbol`; "" for an object's."""
+    module_name, _, path = symbol.partition(":")
     if isinstance(node, ast.Name):
-        return f"{where}:{path.partition('.')[0]}" if node.id in ("self", "cls") else inside(where, node.id)
-    base = origin(place, node.value) if isinstance(node, ast.Attribute) else ""
+        return (
+            f"{module_name}:{path.partition('.')[0]}"
+            if node.id in ("self", "cls")
+            else inside(module_name, node.id)
+        )
+    base = origin(symbol, node.value) if isinstance(node, ast.Attribute) else ""
     if not isinstance(node, ast.Attribute) or not base:
         return ""
     if ":" not in base:
@@ -212,40 +218,40 @@ def last_name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def places(place: str, nodes: Iterable[ast.AST]) -> set[str]:
-    """Return where they are defined; of the attributes of objects, whose class is not known here, the names."""
-    return {origin(place, node) or last_name(node) for node in nodes}
+def symbols(symbol: str, nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the symbols of expressions; of an object's attribute, whose class is unknown here, the name."""
+    return {origin(symbol, node) or last_name(node) for node in nodes}
 
 
-def called(place: str) -> set[str]:
-    return places(place, [node.func for node in ast.walk(definition(place)) if isinstance(node, ast.Call)])
+def called(symbol: str) -> set[str]:
+    return symbols(symbol, [node.func for node in ast.walk(definition(symbol)) if isinstance(node, ast.Call)])
 
 
-def mentioned(place: str) -> set[str]:
-    return places(place, ast.walk(definition(place)))
+def mentioned(symbol: str) -> set[str]:
+    return symbols(symbol, ast.walk(definition(symbol)))
 
 
-def name_of(place: str) -> str:
-    return re.split(r"[:.]", place)[-1]
+def name_of(symbol: str) -> str:
+    return re.split(r"[:.]", symbol)[-1]
 
 
 def breaks(before: str, after: Step) -> Iterator[str]:
     """Say where the code does not go from one step of a chain to the next."""
     reached = mentioned(before) if after.arrow == "~>" else called(before)
-    if after.alias not in map(name_of, reached) and not reached & {after.place, name_of(after.place)}:
-        yield f"{before} {after.arrow} {after.alias or after.place}"
-    for one, other in pairwise((*after.by, after.place)):
-        if not mentioned(one) & {other, name_of(other)}:
-            yield f"{one} > {other}"
+    if after.alias not in map(name_of, reached) and not reached & {after.symbol, name_of(after.symbol)}:
+        yield f"{before} {after.arrow} {after.alias or after.symbol}"
+    for naming, named in pairwise((*after.by, after.symbol)):
+        if not mentioned(naming) & {named, name_of(named)}:
+            yield f"{naming} > {named}"
 
 
-def ends(place: str) -> bool:
+def ends(symbol: str) -> bool:
     """Whether a chain may end here: at a statement, at what executes one, or WITHOUT_SQL."""
-    statement = isinstance(definition(place), ast.Assign | ast.AnnAssign)
+    statement = isinstance(definition(symbol), ast.Assign | ast.AnnAssign)
     return (
         statement
-        or bool({name_of(one) for one in called(place)} & SQL)
-        or place.partition(":")[0] in WITHOUT_SQL
+        or bool({name_of(callee) for callee in called(symbol)} & SQL)
+        or symbol.partition(":")[0] in WITHOUT_SQL
     )
 
 
@@ -255,7 +261,7 @@ def test_the_document_has_the_five_flows() -> None:
 
 @pytest.mark.parametrize("flow", sorted(FLOWS))
 def test_each_function_of_a_flow_calls_the_next(flow: str) -> None:
-    pairs = [(before.place, after) for chain in chains(flow) for before, after in pairwise(chain)]
+    pairs = [(before.symbol, after) for chain in chains(flow) for before, after in pairwise(chain)]
 
     assert pairs
     assert [fault for before, after in pairs for fault in breaks(before, after)] == []
@@ -265,7 +271,7 @@ def test_each_function_of_a_flow_calls_the_next(flow: str) -> None:
 def test_a_flow_begins_at_the_edge_and_each_chain_ends_where_something_is_done(flow: str) -> None:
     seen: set[str] = set()
     for first, *rest in chains(flow):
-        edge = first.place.startswith("app.api.") or first.place == "app.runtime.loop:Loop.run"
-        assert edge or first.place in seen, f"{first.place} is no edge, and no chain before it has it"
-        assert ends(rest[-1].place), f"{rest[-1].place} does nothing itself"
-        seen |= {one.place for one in (first, *rest)}
+        edge = first.symbol.startswith("app.api.") or first.symbol == "app.runtime.loop:Loop.run"
+        assert edge or first.symbol in seen, f"{first.symbol} is no edge, and no chain before it has it"
+        assert ends(rest[-1].symbol), f"{rest[-1].symbol} does nothing itself"
+        seen |= {later.symbol for later in (first, *rest)}

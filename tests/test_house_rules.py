@@ -28,8 +28,8 @@ LONG_FILES = {
     ),
 }
 VAGUE = {
-    "service", "services", "manager", "helper", "helpers", "util", "utils", "common", "misc", "base", "handler", "processor", "data",
-    "info",
+    "service", "services", "manager", "helper", "helpers", "util", "utils", "common", "misc", "base",
+    "handler", "processor", "data", "info",
 }  # fmt: skip
 
 NEAR_MONEY = [APP / "money.py", APP / "api" / "fields.py", *sorted(DOMAIN.rglob("*.py"))]
@@ -166,9 +166,9 @@ def called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def found(paths: list[Path], wrong: Callable[[Path], Iterator[str]]) -> list[str]:
+def violations(paths: list[Path], rule: Callable[[Path], Iterator[str]]) -> list[str]:
     assert paths
-    return [f"{name(path)}: {what}" for path in paths for what in wrong(path)]
+    return [f"{name(path)}: {violation}" for path in paths for violation in rule(path)]
 
 
 # ---------------------------------------------------------------- the domain
@@ -176,8 +176,8 @@ def found(paths: list[Path], wrong: Callable[[Path], Iterator[str]]) -> list[str
 
 def without_db_first(path: Path) -> Iterator[str]:
     for function in functions(path):
-        given = [*function.args.posonlyargs, *function.args.args]
-        first = given[0].annotation if given else None
+        parameters = [*function.args.posonlyargs, *function.args.args]
+        first = parameters[0].annotation if parameters else None
         if isinstance(function, ast.AsyncFunctionDef) and not (
             isinstance(first, ast.Name) and first.id == "Db"
         ):
@@ -185,7 +185,7 @@ def without_db_first(path: Path) -> Iterator[str]:
 
 
 def test_a_coroutine_of_the_domain_takes_the_open_transaction_first() -> None:
-    assert found(python("app/domain"), without_db_first) == []
+    assert violations(python("app/domain"), without_db_first) == []
 
 
 @cache
@@ -201,17 +201,18 @@ def classes(folder: str) -> frozenset[str]:
 def catching(path: Path) -> Iterator[str]:
     own = classes("app/domain")
     for function in functions(path):
-        for tried in (node for node in ast.walk(function) if isinstance(node, ast.Try)):
+        for block in (node for node in ast.walk(function) if isinstance(node, ast.Try)):
             caught = [
-                ast.unparse(one.type).split(".")[-1] if one.type else "anything" for one in tried.handlers
+                ast.unparse(handler.type).split(".")[-1] if handler.type else "anything"
+                for handler in block.handlers
             ]
-            if isinstance(function, ast.AsyncFunctionDef) or tried.finalbody or not set(caught) <= own:
+            if isinstance(function, ast.AsyncFunctionDef) or block.finalbody or not set(caught) <= own:
                 yield f"{function.name} catches {', '.join(caught)}"
 
 
 def test_the_domain_catches_nothing_but_what_its_own_pure_rules_say() -> None:
     """A `try` around SQL would go on in a transaction that PostgreSQL has given up."""
-    assert found(python("app/domain"), catching) == []
+    assert violations(python("app/domain"), catching) == []
 
 
 def floats(path: Path) -> Iterator[str]:
@@ -223,11 +224,11 @@ def floats(path: Path) -> Iterator[str]:
 
 
 def test_there_is_no_float_near_money() -> None:
-    assert found([path for path in NEAR_MONEY if name(path) not in FLOATS], floats) == []
+    assert violations([path for path in NEAR_MONEY if name(path) not in FLOATS], floats) == []
 
 
 def written(path: Path) -> Iterator[str]:
-    """The tables that a module writes, by the calls that are given one and by SQL text."""
+    """The tables that a module writes, by its calls and by SQL text."""
     module = tree(path)
     imported = {
         alias.asname or alias.name: alias.name
@@ -237,17 +238,19 @@ def written(path: Path) -> Iterator[str]:
     }
     for node in ast.walk(module):
         if isinstance(node, ast.Call) and WRITING.search(called(node)):
-            given = {
-                part.id
+            arguments = {
+                inner.id
                 for argument in node.args[:2]
-                for part in ast.walk(argument)
-                if isinstance(part, ast.Name)
+                for inner in ast.walk(argument)
+                if isinstance(inner, ast.Name)
             }
             yield from (
-                imported[one] for one in given & imported.keys() if imported[one] in tables.metadata.tables
+                imported[table]
+                for table in arguments & imported.keys()
+                if imported[table] in tables.metadata.tables
             )
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from (one for one in WRITING_SQL.findall(node.value) if one in tables.metadata.tables)
+            yield from (table for table in WRITING_SQL.findall(node.value) if table in tables.metadata.tables)
 
 
 def test_every_table_has_one_writer() -> None:
@@ -281,9 +284,9 @@ def connecting(path: Path) -> Iterator[str]:
 
 
 def test_there_is_one_way_to_the_database() -> None:
-    ways = found(python("app"), connecting)
+    ways = violations(python("app"), connecting)
 
-    assert set(ways) == {f"{place}: {way}" for way, place in CONNECTING.items()}
+    assert set(ways) == {f"{file}: {way}" for way, file in CONNECTING.items()}
 
 
 # ---------------------------------------------------------------- libraries
@@ -358,8 +361,8 @@ def inner_parts(path: Path) -> Iterator[str]:
 
 def test_frameworks_are_entered_by_the_doors_that_they_document() -> None:
     """Their inner parts change without notice: pyproject.toml could not let new versions in."""
-    assert found(python("app"), framework_imports) == []
-    assert found(python("app"), inner_parts) == []
+    assert violations(python("app"), framework_imports) == []
+    assert violations(python("app"), inner_parts) == []
 
 
 # ---------------------------------------------------------------- sizes and names
@@ -375,44 +378,48 @@ def too_long(path: Path) -> Iterator[str]:
 
 
 def test_no_function_is_over_50_lines_and_no_file_over_300() -> None:
-    assert found(python("app", "devnet", "bench"), too_long) == []
+    assert violations(python("app", "devnet", "bench"), too_long) == []
 
 
 def test_no_test_is_over_50_lines() -> None:
     assert [
-        one for one in found(python("tests"), too_long) if not one.endswith(": lines") and " has " in one
+        violation
+        for violation in violations(python("tests"), too_long)
+        if not violation.endswith(": lines") and " has " in violation
     ] == []
 
 
 def too_many_arguments(path: Path) -> Iterator[str]:
     for function in functions(path):
-        given = function.args
-        names = [one.arg for one in [*given.posonlyargs, *given.args, *given.kwonlyargs]]
-        if len([one for one in names if one not in ("self", "cls")]) > ARGUMENTS:
+        arguments = function.args
+        names = [
+            argument.arg for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        ]
+        if len([argument for argument in names if argument not in ("self", "cls")]) > ARGUMENTS:
             yield function.name
 
 
 def test_no_function_has_more_than_six_arguments() -> None:
-    assert found(python("app", "devnet", "bench"), too_many_arguments) == []
+    assert violations(python("app", "devnet", "bench"), too_many_arguments) == []
 
 
 OTHERS_NAMES = {
     "get_route_handler": "FastAPI's",
     "data_received": "asyncio's",
-    "base_url": "what everybody calls the part of a URL that the others are appended to",
+    "base_url": "the usual name of the part of a URL that the others are appended to",
 }
 
 
 def vague(path: Path) -> Iterator[str]:
     defined = (node.name for node in ast.walk(tree(path)) if isinstance(node, Function | ast.ClassDef))
-    for one in (path.stem, path.parent.name, *defined):
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", one).lower().split("_")
-        if VAGUE & set(words) and one not in OTHERS_NAMES:
-            yield one
+    for identifier in (path.stem, path.parent.name, *defined):
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier).lower().split("_")
+        if VAGUE & set(words) and identifier not in OTHERS_NAMES:
+            yield identifier
 
 
 def test_no_file_class_or_function_has_a_name_that_says_nothing() -> None:
-    assert found(python("app", "devnet", "bench", "tests"), vague) == []
+    assert violations(python("app", "devnet", "bench", "tests"), vague) == []
 
 
 def without_docstring(path: Path) -> Iterator[str]:
@@ -421,7 +428,7 @@ def without_docstring(path: Path) -> Iterator[str]:
 
 
 def test_every_file_opens_with_what_it_is() -> None:
-    assert found(python("app", "devnet", "bench", "migrations"), without_docstring) == []
+    assert violations(python("app", "devnet", "bench", "migrations"), without_docstring) == []
 
 
 # ---------------------------------------------------------------- tests
@@ -474,12 +481,12 @@ LUCKY = {
 
 
 def lucky(path: Path) -> Iterator[str]:
-    used = {one for one in dotted(path) if one.startswith((*LUCK, *PASSED_OVER))}
-    yield from (one for one in sorted(used) if (name(path), one) not in LUCKY)
+    used = {use for use in dotted(path) if use.startswith((*LUCK, *PASSED_OVER))}
+    yield from (use for use in sorted(used) if (name(path), use) not in LUCKY)
 
 
 def test_no_test_sleeps_for_luck_mocks_or_is_passed_over() -> None:
-    assert found(python("tests"), lucky) == []
+    assert violations(python("tests"), lucky) == []
 
 
 def asserts(function: Function, known: frozenset[str]) -> bool:
@@ -491,10 +498,12 @@ def asserts(function: Function, known: frozenset[str]) -> bool:
 
 
 def claims(paths: list[Path]) -> frozenset[str]:
-    """The names of the functions beside the tests that assert, themselves or by calling one that does."""
-    beside = [one for path in paths for one in functions(path) if not one.name.startswith("test_")]
+    """The names of the functions beside the tests that assert, or call one that does."""
+    beside = [
+        function for path in paths for function in functions(path) if not function.name.startswith("test_")
+    ]
     known: frozenset[str] = frozenset()
-    while (more := frozenset(one.name for one in beside if asserts(one, known))) != known:
+    while (more := frozenset(function.name for function in beside if asserts(function, known))) != known:
         known = more
     return known
 
@@ -505,20 +514,22 @@ def test_every_test_asserts_something() -> None:
 
     def empty(path: Path) -> Iterator[str]:
         yield from (
-            one.name for one in functions(path) if one.name.startswith("test_") and not asserts(one, known)
+            function.name
+            for function in functions(path)
+            if function.name.startswith("test_") and not asserts(function, known)
         )
 
-    assert found(paths, empty) == []
+    assert violations(paths, empty) == []
 
 
 def test_no_name_of_a_test_is_given_twice_in_a_file() -> None:
     """The second would silently replace the first."""
 
     def doubled(path: Path) -> Iterator[str]:
-        names = sorted(one.name for one in functions(path) if one.name.startswith("test_"))
-        yield from (one for one, other in pairwise(names) if one == other)
+        names = sorted(function.name for function in functions(path) if function.name.startswith("test_"))
+        yield from (first for first, second in pairwise(names) if first == second)
 
-    assert found(python("tests"), doubled) == []
+    assert violations(python("tests"), doubled) == []
 
 
 # ---------------------------------------------------------------- the tree
@@ -558,7 +569,7 @@ TEXTS = {
 
 def texts() -> list[Path]:
     """Every text of the tree that is not built from another."""
-    found_texts = []
+    files = []
     for path in sorted(ROOT.rglob("*")):
         inside = path.relative_to(ROOT).parts
         if (
@@ -567,8 +578,8 @@ def texts() -> list[Path]:
             and path.suffix in TEXTS
             and path != Path(__file__).resolve()
         ):
-            found_texts.append(path)
-    return found_texts
+            files.append(path)
+    return files
 
 
 def unsaid(path: Path) -> Iterator[str]:
@@ -580,7 +591,7 @@ def unsaid(path: Path) -> Iterator[str]:
 
 
 def test_nothing_is_left_to_be_done_and_no_machine_is_named() -> None:
-    assert found(texts(), unsaid) == []
+    assert violations(texts(), unsaid) == []
 
 
 def unreadable(path: Path) -> Iterator[str]:
@@ -593,7 +604,7 @@ def unreadable(path: Path) -> Iterator[str]:
 def test_the_tree_holds_nothing_but_text() -> None:
     files = [path for path in sorted(ROOT.rglob("*")) if not BUILT & set(path.relative_to(ROOT).parts)]
 
-    assert found([path for path in files if path.is_file()], unreadable) == []
+    assert violations([path for path in files if path.is_file()], unreadable) == []
 
 
 @pytest.mark.parametrize(

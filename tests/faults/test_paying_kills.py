@@ -62,7 +62,7 @@ async def test_payments_arrive_once_whenever_the_sender_is_killed(
     assert [await harness.received(to) for to in people] == [doge(10)] * 3
     assert [row["state"] for row in await harness.sent()] == ["settled"] * 3
     story = ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
-    assert [await harness.told(payment) for payment in made] == [story] * 3
+    assert [await harness.payment_events(payment) for payment in made] == [story] * 3
 
 
 async def test_killed_at_every_point_in_turn_a_payment_still_arrives_once(

@@ -65,7 +65,7 @@ class Blocks(Ground):
 
     @deed()
     def forget_what_waits(self, then: str) -> None:
-        self.run(self.harness.forget_mempool(), then)
+        self.run(self.harness.expire_mempool(), then)
 
     @deed(rate=RATES)
     def fill_the_mempool(self, rate: str, then: str) -> None:
@@ -95,7 +95,7 @@ class Blocks(Ground):
     async def _reorganise(self, depth: int, empty: int, *, forgets: bool) -> None:
         await self.harness.back(depth)
         if forgets:
-            await self.harness.forget_mempool()
+            await self.harness.expire_mempool()
         for _ in range(empty):
             await self._mine_only()
         if empty <= depth:

@@ -95,7 +95,7 @@ async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(
 
     assert await harness.states(payment) == ["BROADCAST"]
     assert [one["sends"] for one in await harness.sent()] == [True]
-    assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
+    assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
     await harness.mine(2)
     assert await harness.states(payment) == ["CONFIRMED"]
 

@@ -98,7 +98,7 @@ async def test_a_refusal_of_what_was_sent_before_is_forgotten_when_the_node_take
         errors += [(one.state, one.error) for one in await harness.shown(payment)]
 
     assert errors == [("BROADCAST", "258: txn-mempool-conflict (-26)"), ("BROADCAST", "")]
-    assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
+    assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
 
 
 async def test_missing_inputs_decide_nothing(harness: ChainHarness, node: Answering) -> None:

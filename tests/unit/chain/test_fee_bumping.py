@@ -91,7 +91,7 @@ async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_p
     assert await harness.received(to) == doge(10)
     assert (await harness.balance())[:4] == (doge(90) - new["fee"], 0, 0, 0)
     assert [one["state"] for one in await harness.sent()] == ["dead", "settled"]
-    assert await harness.told(payment) == [
+    assert await harness.payment_events(payment) == [
         "PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_REPLACED", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED",
     ]  # fmt: skip
 
@@ -360,7 +360,7 @@ async def test_a_payment_that_was_replaced_can_be_voided_and_what_cancels_it_kee
     await harness.send()
     await crowd(harness)
     await harness.send()
-    await harness.forget_mempool()
+    await harness.expire_mempool()
 
     assert accepted(await void(harness, payment)).state == "CANCELLING"
     await clear(harness)
@@ -379,7 +379,7 @@ async def test_a_payment_that_was_replaced_can_be_voided_and_what_cancels_it_kee
 
 
 @pytest.mark.parametrize("wins", [1, 2])
-async def test_what_cancels_a_payment_is_signed_again_too_where_its_fee_is_refused(
+async def test_what_cancels_a_payment_is_sign_again_too_where_its_fee_is_refused(
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
@@ -400,7 +400,7 @@ async def test_what_cancels_a_payment_is_signed_again_too_where_its_fee_is_refus
     assert (await harness.balance())[:4] == (doge(100) - made[wins]["fee"], 0, 0, 0)
 
 
-async def test_what_its_caller_sends_is_not_signed_again(harness: ChainHarness) -> None:
+async def test_what_its_caller_sends_is_not_sign_again(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
     payment = await harness.pay(await harness.stranger(), 10, kind="paytx")
     await harness.send()

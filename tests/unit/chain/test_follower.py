@@ -439,7 +439,7 @@ async def test_catching_up_in_batches_leaves_what_one_by_one_leaves(net: Net, se
         for engine in (net.engine, late):
             await scenario.open_account(engine)
             shop = (await scenario.invoice(engine, required_confirmations=2)).address
-            await scenario.told(engine)
+            await scenario.event_types(engine)
         early_one, late_one = net.follower(), net.follower("two", late)
         assert await early_one.step()
         assert await late_one.step()

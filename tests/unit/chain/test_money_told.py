@@ -13,14 +13,14 @@ from app.domain.payments import Payment
 from app.money import parse, show
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
-from tests.scenario import accepted, doge, said
+from tests.scenario import accepted, doge, event_messages
 
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
     async with chain_harness.opened(engine, tmp_path) as made:
         await made.fund("shop", 100)
-        await said(engine)
+        await event_messages(engine)
         yield made
         await made.audit()
 
@@ -39,7 +39,7 @@ async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
 
     await void(harness, payment)
 
-    told = await said(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
+    told = await event_messages(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
     assert [one["type"] for one in told] == ["ACC_PAYMENT", "PAYMENT_VOIDED", "ACC_PAYMENT"]
     assert told[1]["returned"] == told[1]["total"]
     assert told[2] == told[0] | {"reversed": True}
@@ -53,7 +53,7 @@ async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(harne
     await harness.mine(2)
     [_, cancellation] = await harness.sent()
 
-    told = await said(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
+    told = await event_messages(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
     await harness.back(2)
     await harness.call("generateblock", chain_harness.NOWHERE, [])
     await harness.mine(2)
@@ -61,7 +61,7 @@ async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(harne
     assert [one["reversed"] for one in told if one["type"] == "ACC_PAYMENT"] == [False, True]
     [voided] = [one for one in told if one["type"] == "PAYMENT_VOIDED"]
     assert parse(voided["total"]) - parse(voided["returned"]) == cancellation["fee"]
-    again = await said(harness.engine, "PAYMENT_", "ACC_PAYMENT")
+    again = await event_messages(harness.engine, "PAYMENT_", "ACC_PAYMENT")
     assert [(one["type"], one.get("reversed")) for one in again] == [
         ("PAYMENT_UNCONFIRMED", None),
         ("ACC_PAYMENT", False),
@@ -76,14 +76,14 @@ async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_wa
     payment = await harness.pay(await harness.stranger(), 10)
     await harness.send()
     await harness.mine()
-    await said(harness.engine)
+    await event_messages(harness.engine)
 
     await harness.back(1)
-    await harness.forget_mempool()
+    await harness.expire_mempool()
     await harness.mine_only()
     await harness.mine_only()
 
-    [told] = await said(harness.engine, "PAYMENT_", "ACC_PAYMENT")
+    [told] = await event_messages(harness.engine, "PAYMENT_", "ACC_PAYMENT")
     assert (told["type"], told["payment_id"], told["state"]) == (
         "PAYMENT_UNCONFIRMED",
         payment.id,
@@ -100,7 +100,7 @@ async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(harnes
 
     await void(harness, payment)
 
-    told = await said(harness.engine, "INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED")
+    told = await event_messages(harness.engine, "INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED")
     assert [one["type"] for one in told] == ["INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED"]
     names = ("invoice_id", "payment_id", "amount", "to", "reversed")
     assert [told[1][name] for name in names] == [invoice, payment.id, show(doge(5)), to, False]

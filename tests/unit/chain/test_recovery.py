@@ -402,7 +402,7 @@ async def test_of_the_past_only_accounts_and_balances_are_told(net: Net) -> None
 
     await net.recover(3, gap=20)
 
-    assert await scenario.told(net.engine) == ["ACC_CREATED", "ACC_CREATED", "ACC_BALANCE_CHANGE"]
+    assert await scenario.event_types(net.engine) == ["ACC_CREATED", "ACC_CREATED", "ACC_BALANCE_CHANGE"]
 
 
 async def test_reading_the_chain_again_after_a_recovery_changes_nothing(net: Net) -> None:

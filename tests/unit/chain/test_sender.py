@@ -72,7 +72,7 @@ async def test_a_payment_arrives_once_and_costs_its_fee(harness: ChainHarness) -
     assert await harness.states(payment) == ["CONFIRMED"]
     assert (await harness.balance())[:4] == (doge(90) - payment.fee, 0, 0, 0)
     assert await harness.received(to) == doge(10)
-    assert await harness.told(payment) == TOLD
+    assert await harness.payment_events(payment) == TOLD
     await harness.later()
     assert await harness.send() == 0
 
@@ -134,7 +134,7 @@ async def test_a_fee_above_its_limit_fails_the_payment_and_gives_the_money_back(
     assert payment.state == "FAILED"
     assert "fee" in payment.error
     assert (await harness.balance())[:4] == (doge(40), 0, 0, 0)
-    assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_FAILED"]
+    assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_FAILED"]
     assert await harness.send() == 0
 
 
@@ -274,7 +274,7 @@ async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_m
     payment = await harness.pay(NOWHERE, 10)
     await harness.send()
     for _ in range(2):
-        await harness.forget_mempool()
+        await harness.expire_mempool()
         assert await harness.mempool() == []
         assert await harness.send() == 0  # not before its time
         await harness.later()
@@ -285,7 +285,7 @@ async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_m
     await harness.later()
 
     assert (await harness.states(payment), await harness.send()) == (["CONFIRMED"], 0)
-    assert await harness.told(payment) == TOLD
+    assert await harness.payment_events(payment) == TOLD
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -298,7 +298,7 @@ async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(
     await harness.send()
     await harness.mine(depth)
     await harness.back(depth)
-    await harness.forget_mempool()
+    await harness.expire_mempool()
     for _ in range(depth + 1):
         await harness.mine_only()
 
@@ -649,12 +649,12 @@ async def test_money_comes_back_only_when_a_strangers_spend_of_its_coin_is_deep(
     await harness.mine_only(await harness.steal(address))
 
     assert await harness.states(payment) == ["BROADCAST"]
-    assert "SYS_UNKNOWN_SPEND" in await harness.everything()
+    assert "SYS_UNKNOWN_SPEND" in await harness.event_types()
     await harness.mine_only()
     [payment] = await harness.shown(payment)
     assert (payment.state, (await harness.balance()).available) == ("FAILED", doge(100))
     assert (await harness.balance_of(tables.CLAWBACK)).available == -doge(100)
-    assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_FAILED"]
+    assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_FAILED"]
 
 
 async def test_what_was_built_on_a_payment_that_can_no_longer_happen_is_released_as_well(
@@ -705,7 +705,7 @@ async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_
     assert await harness.states(second) == ["BROADCAST"]
 
     await harness.back(2)
-    await harness.forget_mempool()
+    await harness.expire_mempool()
     for _ in range(3):
         await harness.mine_only()
     assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]

@@ -155,7 +155,7 @@ async def test_a_twin_of_either_version_confirms_a_payment_at_the_price_of_that_
 
 
 @pytest.mark.parametrize("wins", [0, 1])
-async def test_a_batch_that_was_signed_again_goes_on_as_a_twin_of_either_version(
+async def test_a_batch_that_was_sign_again_goes_on_as_a_twin_of_either_version(
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
@@ -182,7 +182,7 @@ async def test_a_batch_that_was_signed_again_goes_on_as_a_twin_of_either_version
         assert await unspent(harness) == doge(170) - fees[at]
 
 
-async def test_what_cancels_a_payment_that_was_signed_again_voids_it_under_another_txid_too(
+async def test_what_cancels_a_payment_that_was_sign_again_voids_it_under_another_txid_too(
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
@@ -190,7 +190,7 @@ async def test_what_cancels_a_payment_that_was_signed_again_voids_it_under_anoth
     payment = await harness.pay(to, 10)
     await harness.send()
     await outbid(harness)
-    await harness.forget_mempool()
+    await harness.expire_mempool()
     shown = await now(harness, payment)
     async with harness.engine.begin() as db:
         await payments.void(db, [payments.VoidOrder("shop", payment.id, shown.txid)])
@@ -216,7 +216,7 @@ async def test_what_cancels_a_payment_that_was_signed_again_voids_it_under_anoth
 
 
 @pytest.mark.parametrize("wins", [0, 2])
-async def test_what_stands_on_a_version_is_signed_again_at_its_own_price_on_a_twin_of_either(
+async def test_what_stands_on_a_version_is_sign_again_at_its_own_price_on_a_twin_of_either(
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
@@ -252,9 +252,9 @@ async def test_a_payment_cannot_be_voided_while_the_node_holds_a_twin_of_the_ver
     payment = await harness.pay(await harness.stranger(), 40)
     await harness.send()
     await outbid(harness)
-    await harness.forget_mempool()
+    await harness.expire_mempool()
     old, new = [one["raw"] for one in await harness.sent()]
-    twin = await harness.signed_again(replace(payment, raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
+    twin = await harness.sign_again(replace(payment, raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
     assert not await harness.node.mempool_spends(new)
     await clear(harness)
 
@@ -300,7 +300,7 @@ async def test_what_stands_on_a_payment_moves_from_version_to_version_and_twin_t
 
 
 @pytest.mark.parametrize("wins", [0, 1])
-async def test_what_was_built_on_the_version_in_a_block_is_signed_again_on_a_twin_of_the_other(
+async def test_what_was_built_on_the_version_in_a_block_is_sign_again_on_a_twin_of_the_other(
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
@@ -341,7 +341,7 @@ async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(
     raw = (await harness.sent())[0]["raw"].hex()
     [twin] = await twins(harness)
     await harness.mine_only(twin)
-    await harness.forget_mempool()
+    await harness.expire_mempool()
     await turn(harness)
     assert [one["sends"] for one in await harness.sent()] == [True, True]
 
@@ -349,7 +349,7 @@ async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(
 
     made = await harness.sent()
     assert [one["sends"] for one in made] == [False, False, True]
-    assert await harness.told(payment) == [
+    assert await harness.payment_events(payment) == [
         "PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_TXID_CHANGED", "PAYMENT_ON_CHAIN", "PAYMENT_UNCONFIRMED",
         "PAYMENT_REPLACED",
     ]  # fmt: skip
@@ -358,14 +358,14 @@ async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(
     assert await unspent(harness) == doge("100.01") - made[0]["fee"]
 
 
-async def test_what_stands_on_a_payment_under_two_txids_is_signed_again_once(harness: ChainHarness) -> None:
+async def test_what_stands_on_a_payment_under_two_txids_is_sign_again_once(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
     people = [await harness.stranger() for _ in range(2)]
     first, second = [await harness.pay(to, 10) for to in people]
     await harness.send()
     parent = (await harness.sent())[0]["raw"].hex()
     await harness.mine_only(parent, (await twins(harness))[1])
-    await harness.forget_mempool()
+    await harness.expire_mempool()
     await turn(harness)
     assert [one["sends"] for one in await harness.sent()] == [True, True, True]
 

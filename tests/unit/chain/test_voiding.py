@@ -52,7 +52,7 @@ async def test_an_unsigned_payment_is_voided_at_once_and_once(harness: ChainHarn
     assert isinstance(await void(harness, payment), voiding.AlreadyOver)
     assert await harness.send() == 0
     assert await harness.sent() == []
-    assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_VOIDED"]
+    assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_VOIDED"]
 
 
 async def test_a_payment_that_is_voided_while_the_sender_waits_for_it_is_not_signed(
@@ -93,7 +93,7 @@ async def test_a_signed_payment_is_cancelled_by_a_transaction_that_is_deep_enoug
     assert await harness.states(payment) == ["VOIDED"]
     assert (await harness.balance())[:4] == (doge(100) - cancellation["fee"], 0, 0, 0)
     assert [one["state"] for one in await harness.sent()] == ["dead", "settled"]
-    assert await harness.told(payment) == ["PAYMENT_REQUESTED", "PAYMENT_VOIDED"]
+    assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_VOIDED"]
     assert await harness.send() == 0
 
 
@@ -129,7 +129,7 @@ async def test_a_cancellation_that_a_reorganisation_takes_back_is_undone_to_the_
 
     assert await harness.states(payment) == ["CONFIRMED"]
     assert (await harness.balance()).available == before.available
-    assert await harness.told(payment) == [
+    assert await harness.payment_events(payment) == [
         "PAYMENT_REQUESTED", "PAYMENT_VOIDED", "PAYMENT_UNCONFIRMED", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED",
     ]  # fmt: skip
 

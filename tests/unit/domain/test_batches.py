@@ -44,7 +44,7 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
                 await invoices.cancel(
                     connection, [invoices.CancelOrder("shop1", shops[3])], scenario.INSTALLATION
                 )
-            await scenario.told(engine)
+            await scenario.event_types(engine)
             given = []
             for paid, spends in plan.blocks:
                 earlier = [output.outpoint for block in chain.blocks for output in block.outputs][:1]

@@ -27,7 +27,7 @@ from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
 from app.workers.clocks import STILL_SECONDS, InvoiceExpiry, in_batches
 from tests import scenario
-from tests.scenario import Chain, accepted, balance, doge, item, shown, told
+from tests.scenario import Chain, accepted, balance, doge, event_types, item, shown
 
 
 async def overdue(engine: AsyncEngine, **terms: Any) -> Invoice:
@@ -78,13 +78,13 @@ async def test_what_is_overdue_and_unpaid_expires_and_that_is_told_once(engine: 
     await scenario.open_account(engine)
     gone = await overdue(engine)
     kept = await scenario.invoice(engine, expire_minutes=10)
-    await told(engine)
+    await event_types(engine)
 
     ended = await asyncio.gather(*(expire(engine) for _ in range(5)))
 
     assert sum(ended) == 1
     assert [(await shown(engine, one.address)).state for one in (gone, kept)] == ["expired", "unpaid"]
-    assert await told(engine) == ["INV_EXPIRED"]
+    assert await event_types(engine) == ["INV_EXPIRED"]
     assert await expire(engine) == 0
 
 
@@ -145,17 +145,17 @@ async def test_money_that_comes_late_is_credited_and_told_as_late_each_time(engi
     made = await overdue(engine, value=10, required_confirmations=1)
     chain = await Chain(engine).start()
     await expire(engine)
-    await told(engine)
+    await event_types(engine)
 
     await chain.mine((made.address, doge(4)))
-    part, events = await shown(engine, made.address), await told(engine, "INV_")
+    part, events = await shown(engine, made.address), await event_types(engine, "INV_")
     await chain.mine((made.address, doge(6)))
     whole = await shown(engine, made.address)
 
     assert (part.state, part.late) == ("expired", True)
     assert events == ["INV_BALANCE_CHANGED", "INV_LATE_PAYMENT_DETECTED", "INV_PART_PAYMENT_DETECTED"]
     assert (whole.state, whole.late) == ("confirmed", True)
-    assert await told(engine, "INV_") == [
+    assert await event_types(engine, "INV_") == [
         "INV_BALANCE_CHANGED", "INV_LATE_PAYMENT_DETECTED", "INV_TOTAL_PAYMENT_DETECTED", "INV_TOTAL_PAYMENT_CONFIRMED",
     ]  # fmt: skip
     assert (await balance(engine, account.id)).available == doge(10)
@@ -176,7 +176,7 @@ async def test_what_came_in_time_is_not_late_when_it_is_confirmed(engine: AsyncE
 async def test_an_invoice_without_money_is_cancelled_once(engine: AsyncEngine) -> None:
     await scenario.open_account(engine)
     made = await scenario.invoice(engine)
-    await told(engine)
+    await event_types(engine)
 
     first, again = await cancel(engine, CancelOrder("shop", made.address), CancelOrder("shop", made.address))
 
@@ -184,7 +184,7 @@ async def test_an_invoice_without_money_is_cancelled_once(engine: AsyncEngine) -
     async with engine.begin() as db:
         [message] = await db.scalars(sa.select(outbox.c.message))
     assert json.loads(message)["invoice_id"] == made.address
-    assert await told(engine) == ["INV_CANCELLED"]
+    assert await event_types(engine) == ["INV_CANCELLED"]
 
 
 async def test_a_cancelled_invoice_does_not_expire_and_its_money_is_late(engine: AsyncEngine) -> None:

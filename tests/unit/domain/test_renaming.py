@@ -12,7 +12,7 @@ from tests import scenario
 
 async def test_a_renamed_account_is_found_by_its_new_name_only_and_that_is_told(engine: AsyncEngine) -> None:
     before = await scenario.open_account(engine, "recovered-0", name="Shop")
-    await scenario.told(engine)
+    await scenario.event_types(engine)
 
     async with engine.begin() as db:
         renamed = await accounts.rename(db, "recovered-0", "shop")
@@ -22,7 +22,7 @@ async def test_a_renamed_account_is_found_by_its_new_name_only_and_that_is_told(
         with pytest.raises(owner.NoSuchAccount):
             await accounts.fetch(db, "recovered-0")
     assert (renamed.id, renamed.name, renamed.foreign_id) == (before.id, "Shop", "shop")
-    assert await scenario.told(engine) == ["ACC_UPDATED"]
+    assert await scenario.event_types(engine) == ["ACC_UPDATED"]
 
 
 @pytest.mark.parametrize("name", ["treasury", "world", ".."])
@@ -39,7 +39,7 @@ async def test_a_name_that_another_has_and_an_account_that_is_not_there_are_refu
 ) -> None:
     await scenario.open_account(engine, "one")
     await scenario.open_account(engine, "two")
-    await scenario.told(engine)
+    await scenario.event_types(engine)
 
     async with engine.begin() as db:
         with pytest.raises(accounts.NameTaken, match="There is an account two already"):
@@ -47,7 +47,7 @@ async def test_a_name_that_another_has_and_an_account_that_is_not_there_are_refu
         with pytest.raises(owner.NoSuchAccount):
             await accounts.rename(db, "three", "four")
 
-    assert await scenario.told(engine) == []
+    assert await scenario.event_types(engine) == []
 
 
 async def test_of_two_who_take_one_name_at_once_the_second_fails(engine: AsyncEngine) -> None:

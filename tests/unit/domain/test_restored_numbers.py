@@ -58,7 +58,7 @@ async def told(engine: AsyncEngine) -> AsyncEngine:
     """A database that was restored after six events, when more had been told, and told two of each account since."""
     for name in ("one", "two"):
         await scenario.open_account(engine, name)
-    await scenario.told(engine)
+    await scenario.event_types(engine)
     await tell(engine, 0, 1, NOBODY, 0, 0, 1)
     await restore(engine)
     await tell(engine, 1, 0, 0, 1)
@@ -98,7 +98,7 @@ async def test_sequences_are_left_out_as_positions_are_also_of_those_who_were_to
     told: AsyncEngine,
 ) -> None:
     third = (await scenario.open_account(told, "three")).id
-    await scenario.told(told)
+    await scenario.event_types(told)
     OWNERS[third] = "three"
     await restore(told)
     await tell(told, 0, NOBODY, third)
@@ -116,7 +116,7 @@ async def test_fan_out_passes_what_was_left_out_in_one_step_and_an_endpoint_hear
     engine: AsyncEngine,
 ) -> None:
     await scenario.open_account(engine, "one")
-    await scenario.told(engine)
+    await scenario.event_types(engine)
     async with engine.begin() as db:
         made = await webhooks.create(db, NewEndpoint("http://shop.example/", ("ALL",), "x" * 24))
         assert isinstance(made, Endpoint)

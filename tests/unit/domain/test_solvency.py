@@ -11,7 +11,7 @@ from app.domain.dogecoin import REGTEST
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.refusals import Refusal
 from tests import scenario
-from tests.scenario import Chain, balance, doge, said, told
+from tests.scenario import Chain, balance, doge, event_messages, event_types
 
 
 async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
@@ -29,7 +29,7 @@ async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
             Posting(other.id, Bucket.AVAILABLE, doge(6)),
         )
         await ledger.post(db, [Entry("TRANSFER", ("test", "1"), "t", spent)])
-    await told(engine)
+    await event_types(engine)
     await chain.disconnect()
     return chain, paying
 
@@ -57,7 +57,7 @@ async def test_right_books_may_say_that_coins_lack_and_both_turns_are_told_once(
     await chain.deepen(1)
 
     assert (report.ok, report.solvent, report.shortfall, await owing(engine)) == (True, False, doge(6), 0)
-    assert [(one["type"], one["owing"]) for one in await said(engine, "SYS_")] == [
+    assert [(one["type"], one["owing"]) for one in await event_messages(engine, "SYS_")] == [
         ("SYS_INSOLVENT", "6"),
         ("SYS_SOLVENT", "0"),
     ]
@@ -70,18 +70,18 @@ async def test_what_more_is_owed_by_one_that_is_insolvent_is_not_told_again(engi
     await chain.mine(spent=[coin])
 
     assert await owing(engine) == doge(11)
-    assert await told(engine, "SYS_") == ["SYS_INSOLVENT", "SYS_UNKNOWN_SPEND"]
+    assert await event_types(engine, "SYS_") == ["SYS_INSOLVENT", "SYS_UNKNOWN_SPEND"]
 
 
 async def test_the_platform_bears_what_is_owed_and_that_is_told(engine: AsyncEngine) -> None:
     await lost(engine, platform=8)
-    await told(engine)
+    await event_types(engine)
 
     done = [await cover(engine), await cover(engine)]
 
     assert (done, await owing(engine)) == ([doge(6), 0], 0)
     assert await available(engine, 1, CLAWBACK) == [doge(2), 0]
-    flow, change, solvent = await said(engine, "")
+    flow, change, solvent = await event_messages(engine, "")
     assert (flow["type"], flow["direction"], flow["kind"], flow["amount"]) == (
         "ACC_PAYMENT",
         "out",
@@ -103,13 +103,13 @@ async def test_what_was_borne_and_is_repaid_later_is_the_platforms_again(engine:
     chain.blocks.append(paying)
     await chain.connect(paying)
     before = await available(engine, 0, 1, CLAWBACK)
-    await told(engine)
+    await event_types(engine)
 
     done = [await cover(engine), await cover(engine)]
 
     assert before == [doge(4), doge(2), doge(6)]
     assert (done, await available(engine, 0, 1, CLAWBACK)) == ([-doge(6), 0], [doge(4), doge(8), 0])
-    [flow, _] = await said(engine, "")
+    [flow, _] = await event_messages(engine, "")
     assert (flow["direction"], flow["kind"], flow["amount"]) == ("in", "cover", "6")
     assert (await audit.run(engine)).ok
 

@@ -87,14 +87,14 @@ async def test_a_payment_that_is_mined_under_another_txid_is_confirmed_under_tha
     after = await now(harness, payment)
     assert (after.state, after.txid, after.raw) == ("CONFIRMED", txid(twin), bytes.fromhex(twin))
     assert txid(twin) != payment.txid
-    assert await harness.told(payment) == [
+    assert await harness.payment_events(payment) == [
         "PAYMENT_REQUESTED", "PAYMENT_SENT", CHANGED, "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED",
     ]  # fmt: skip
     assert (await harness.balance())[:4] == (doge(60) - payment.fee, 0, 0, 0)
     assert await unspent(harness) == [doge(60) - payment.fee]
 
 
-async def test_what_was_built_on_the_change_is_signed_again_and_paid_once(harness: ChainHarness) -> None:
+async def test_what_was_built_on_the_change_is_sign_again_and_paid_once(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
     first = await sent(harness)
     second = await sent(harness, 20)
@@ -105,7 +105,7 @@ async def test_what_was_built_on_the_change_is_signed_again_and_paid_once(harnes
     assert await harness.send() > 0
     assert await harness.states(first, second, third) == ["BROADCAST"] * 3
     assert (await now(harness, second)).txid != second.txid
-    assert CHANGED in await harness.told(third)
+    assert CHANGED in await harness.payment_events(third)
     await harness.mine(3)
 
     assert await harness.states(first, second, third) == ["CONFIRMED"] * 3
@@ -143,8 +143,8 @@ async def test_the_twin_and_what_was_signed_replace_each_other_in_reorgs(harness
     fees = sum(payment.fee or 0 for payment in (first, second))
     assert (await harness.balance())[:4] == (doge(40) - fees, 0, 0, 0)
     assert await unspent(harness) == [doge(40) - fees]
-    assert (await harness.told(first)).count(CHANGED) == 5
-    assert (await harness.told(first)).count("PAYMENT_CONFIRMED") == 3
+    assert (await harness.payment_events(first)).count(CHANGED) == 5
+    assert (await harness.payment_events(first)).count("PAYMENT_CONFIRMED") == 3
 
 
 async def test_payments_together_and_a_merging_of_coins_go_on_under_another_txid(
@@ -161,7 +161,7 @@ async def test_payments_together_and_a_merging_of_coins_go_on_under_another_txid
     await harness.mine(3)
 
     assert await harness.states(*together, merging) == ["CONFIRMED"] * 4
-    assert {CHANGED in await harness.told(payment) for payment in (*together, merging)} == {True}
+    assert {CHANGED in await harness.payment_events(payment) for payment in (*together, merging)} == {True}
     fees = sum(payment.fee or 0 for payment in await harness.shown(*together, merging))
     assert (await harness.balance())[:4] == (doge(91) - fees, 0, 0, 0)
     async with harness.engine.connect() as db:
@@ -192,7 +192,7 @@ async def test_a_cancellation_that_is_mined_under_another_txid_voids_the_payment
 async def test_a_twin_signed_with_another_hash_type_is_the_payment_too(harness: ChainHarness) -> None:
     await harness.fund("shop", 30, 30)
     payment = await sent(harness)
-    twin = await harness.signed_again(payment, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
+    twin = await harness.sign_again(payment, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
 
     await harness.mine_only(twin)
     await harness.mine(3)
@@ -210,7 +210,7 @@ async def test_what_spends_the_same_coins_and_pays_otherwise_is_no_twin(
         payment = await sent(harness)
         before = wire.parse_transaction(payment.raw or b"")
         outputs = [before.outputs[0]._replace(value=before.outputs[0].value - 1), *before.outputs[1:]]
-        other = await harness.signed_again(
+        other = await harness.sign_again(
             payment, 1, inputs=before.inputs[1:] if difference == "an input" else before.inputs,
             outputs=outputs if difference == "an output" else [before.outputs[0]._replace(value=doge(29))],
         )  # fmt: skip
@@ -231,7 +231,7 @@ async def test_a_payment_whose_twin_waits_at_the_node_cannot_be_voided_and_does_
     await harness.send()
     payment = await now(harness, payment)
     assert not await harness.node.mempool_spends(payment.raw or b"")
-    twin = await harness.signed_again(payment, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
+    twin = await harness.sign_again(payment, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
 
     await harness.call("sendrawtransaction", twin)
 

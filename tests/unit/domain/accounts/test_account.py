@@ -16,7 +16,7 @@ from app.domain.owner import NoSuchAccount, Owner
 from app.domain.pages import PageRequest
 from app.domain.refusals import Invalid, Refusal
 from tests import plans, scenario
-from tests.scenario import accepted, doge, told
+from tests.scenario import accepted, doge, event_types
 
 PAYOUT = "mkpZhYtJu2r87Js3pDiWJDmPte2NRZ8bJV"
 
@@ -60,7 +60,7 @@ async def test_no_account_is_opened_under_the_name_of_a_system_account_or_one_th
 
     assert isinstance(refused, NotForAccounts)
     assert (refused.field, accepted(accepted_beside).foreign_id) == ("foreign_id", "Treasury")
-    assert await told(ready) == ["ACC_CREATED"]
+    assert await event_types(ready) == ["ACC_CREATED"]
     assert (await left(ready))[0] == 1
 
 
@@ -84,7 +84,7 @@ async def test_an_account_is_opened_on_the_first_ready_key(ready: AsyncEngine) -
     assert account.address == dogecoin.to_address(REGTEST, dogecoin.to_script(REGTEST, account.address))
     assert await fetched(ready, "shop") == account
     assert (await left(ready))[0] == 1
-    assert await told(ready) == ["ACC_CREATED"]
+    assert await event_types(ready) == ["ACC_CREATED"]
 
 
 async def test_the_wires_id_is_watched_like_an_address(ready: AsyncEngine) -> None:
@@ -106,7 +106,7 @@ async def test_a_change_leaves_what_it_does_not_name(ready: AsyncEngine) -> None
     after = await opened(ready, "shop", vendor_name="Such Shop")
 
     assert after == replace(before, vendor_name="Such Shop") == await fetched(ready, "shop")
-    assert await told(ready) == ["ACC_CREATED", "ACC_UPDATED"]
+    assert await event_types(ready) == ["ACC_CREATED", "ACC_UPDATED"]
 
 
 @pytest.mark.parametrize("name", [name for name in accounts.CHANGEABLE if name != "state"])
@@ -130,10 +130,10 @@ async def test_an_empty_text_clears_a_field_and_null_leaves_it(ready: AsyncEngin
 @pytest.mark.parametrize("changes", [{}, {"name": "Shibe"}, {"name": None}])
 async def test_what_changes_nothing_tells_nothing(ready: AsyncEngine, changes: dict[str, Any]) -> None:
     before = await opened(ready, "shop", name="Shibe")
-    await told(ready)
+    await event_types(ready)
 
     assert await opened(ready, "shop", **changes) == before
-    assert await told(ready) == []
+    assert await event_types(ready) == []
 
 
 async def test_one_name_twice_in_a_batch_is_one_account_as_the_last_one_wants_it(ready: AsyncEngine) -> None:
@@ -149,7 +149,7 @@ async def test_one_name_twice_in_a_batch_is_one_account_as_the_last_one_wants_it
     assert first.id == second.id != other.id
     assert [first.name, second.name, third.name] == ["a", "b", "b"]
     assert await fetched(ready, "shop") == second
-    assert await told(ready) == ["ACC_CREATED", "ACC_CREATED", "ACC_UPDATED"]
+    assert await event_types(ready) == ["ACC_CREATED", "ACC_CREATED", "ACC_UPDATED"]
     assert len(await left(ready)) == 18
 
 
@@ -166,7 +166,7 @@ async def test_two_at_once_open_one_account_and_the_losers_key_stays_ready(ready
     assert changed == replace(accepted(winner), name="second")
     assert sorted({changed.id, mine.id} | set(await left(ready))) == list(range(20))
     assert len(await left(ready)) == 18
-    assert sorted(await told(ready)) == ["ACC_CREATED", "ACC_CREATED", "ACC_UPDATED"]
+    assert sorted(await event_types(ready)) == ["ACC_CREATED", "ACC_CREATED", "ACC_UPDATED"]
 
 
 async def test_batches_with_the_same_names_in_another_order_do_not_deadlock(ready: AsyncEngine) -> None:
@@ -196,7 +196,7 @@ async def test_when_the_keys_run_out_the_rest_is_refused_and_what_is_there_can_b
     assert isinstance(b, NoReadyKeys)
     assert isinstance(refused, NoReadyKeys)
     assert (refused.code, await left(engine)) == ("not-available", [])
-    assert await told(engine) == ["ACC_CREATED", "ACC_UPDATED"]
+    assert await event_types(engine) == ["ACC_CREATED", "ACC_UPDATED"]
 
 
 async def test_an_account_that_is_undone_gives_its_key_back(ready: AsyncEngine) -> None:
@@ -296,7 +296,7 @@ async def test_payouts_that_would_come_back_are_refused_and_change_nothing(ready
     async with ready.begin() as db:
         row = {"script": change, "account_id": other.id, "branch": 1, "index": 0, "purpose": "change"}
         await db.execute(sa.insert(addresses).values(row))
-    await told(ready)
+    await event_types(ready)
     to_change = dogecoin.to_address(REGTEST, change) or ""
 
     made = await put(
@@ -313,7 +313,7 @@ async def test_payouts_that_would_come_back_are_refused_and_change_nothing(ready
     assert await fetched(ready, "shop") == shop
     with pytest.raises(NoSuchAccount):
         await fetched(ready, "new")
-    assert await told(ready) == ["ACC_UPDATED"]
+    assert await event_types(ready) == ["ACC_UPDATED"]
 
 
 async def test_a_key_that_was_taken_and_is_in_the_pool_again_stops_nobody(engine: AsyncEngine) -> None:

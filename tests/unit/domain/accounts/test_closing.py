@@ -22,7 +22,7 @@ from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import Refusal
 from app.domain.transfers import ISSUER, Payee
 from tests import chain_harness, scenario
-from tests.scenario import Chain, accepted, doge, told
+from tests.scenario import Chain, accepted, doge, event_types
 
 AVAILABLE, HELD = Bucket.AVAILABLE, Bucket.HELD
 
@@ -38,7 +38,7 @@ async def shop(engine: AsyncEngine, chain: Chain) -> Account:
     async with engine.begin() as db:
         await ledger.create(db, [NewAsset("gold", "Gold", 2)])
     opened = await scenario.open_account(engine)
-    await told(engine)
+    await event_types(engine)
     return opened
 
 
@@ -68,7 +68,7 @@ async def test_an_account_is_closed_once_and_told_once(engine: AsyncEngine, shop
 
     assert isinstance(nobody, NoSuchAccount)
     assert [accepted(one).state for one in (first, twice, *again)] == ["closed"] * 3
-    assert await told(engine) == ["ACC_CLOSED"]
+    assert await event_types(engine) == ["ACC_CLOSED"]
 
 
 async def test_the_account_that_fees_go_to_stays_open(engine: AsyncEngine, shop: Account) -> None:
@@ -77,7 +77,7 @@ async def test_the_account_that_fees_go_to_stays_open(engine: AsyncEngine, shop:
 
     assert isinstance(outcome, StillInUse)
     assert "the installation's fees to take" in str(outcome)
-    assert await told(engine) == []
+    assert await event_types(engine) == []
 
 
 async def test_closing_leaves_no_balance_in_an_asset_that_the_account_never_had(
@@ -112,7 +112,7 @@ async def test_what_is_in_the_way_is_named_and_the_account_stays_open(
     assert str(held).endswith("it has 3 DOGE incoming and 1.5 gold held.")
     async with engine.connect() as db:
         assert (await accounts.fetch(db, "shop")).state == "open"
-    assert "ACC_CLOSED" not in await told(engine)
+    assert "ACC_CLOSED" not in await event_types(engine)
 
 
 async def test_who_is_to_be_paid_from_an_escrow_stays_open_until_it_is_over(
@@ -182,17 +182,17 @@ async def test_a_closed_account_is_changed_only_by_opening_it_again(
     engine: AsyncEngine, shop: Account
 ) -> None:
     await close(engine)
-    await told(engine)
+    await event_types(engine)
 
     same = [await change(engine), await change(engine, name="")]
     refused = await change(engine, name="Shibe")
-    nothing_told = await told(engine)
+    nothing_told = await event_types(engine)
     opened = await change(engine, state="open", name="Shibe")
 
     assert [accepted(one).state for one in same] == ["closed", "closed"]
     assert isinstance(refused, AccountClosed)
     assert (accepted(opened).state, accepted(opened).name) == ("open", "Shibe")
-    assert (nothing_told, await told(engine)) == ([], ["ACC_UPDATED"])
+    assert (nothing_told, await event_types(engine)) == ([], ["ACC_UPDATED"])
 
 
 async def issue(db: Db) -> None:

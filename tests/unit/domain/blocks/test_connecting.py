@@ -13,7 +13,7 @@ from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.refusals import Invalid
 from tests import plans, scenario
-from tests.scenario import Chain, balance, doge, said, told
+from tests.scenario import Chain, balance, doge, event_messages, event_types
 
 
 async def test_a_deposit_comes_in_with_its_block_and_is_available_with_its_sixth(engine: AsyncEngine) -> None:
@@ -33,19 +33,19 @@ async def test_the_story_of_a_payment_is_told_in_gigawallets_order(engine: Async
     await scenario.open_account(engine)
     invoice = await scenario.invoice(engine, value=10, required_confirmations=2)
     chain = await Chain(engine).start()
-    await told(engine)
+    await event_types(engine)
 
     await chain.mine((invoice.address, doge(4)))
-    assert await told(engine) == [
+    assert await event_types(engine) == [
         "ACC_CHAIN_ACTIVITY", "INV_BALANCE_CHANGED", "INV_PART_PAYMENT_DETECTED", "ACC_BALANCE_CHANGE",
     ]  # fmt: skip
     await chain.mine((invoice.address, doge(7)))
-    assert await told(engine) == [
+    assert await event_types(engine) == [
         "ACC_CHAIN_ACTIVITY", "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED", "INV_OVER_PAYMENT_DETECTED",
         "DEPOSIT_CONFIRMED", "ACC_PAYMENT", "ACC_BALANCE_CHANGE",
     ]  # fmt: skip
     await chain.deepen(1)
-    assert await told(engine) == [
+    assert await event_types(engine) == [
         "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_CONFIRMED", "INV_OVER_PAYMENT_CONFIRMED", "DEPOSIT_CONFIRMED",
         "ACC_PAYMENT", "ACC_BALANCE_CHANGE",
     ]  # fmt: skip
@@ -59,11 +59,13 @@ async def test_a_confirmed_deposit_is_told_as_it_is_listed(engine: AsyncEngine) 
     await chain.deepen(5)
 
     async with engine.begin() as db:
-        said = await db.scalars(sa.select(outbox.c.message).where(outbox.c.type == "DEPOSIT_CONFIRMED"))
-        told = [json.loads(message) for message in said]
+        event_messages = await db.scalars(
+            sa.select(outbox.c.message).where(outbox.c.type == "DEPOSIT_CONFIRMED")
+        )
+        event_types = [json.loads(message) for message in event_messages]
     whose = {"account_id": account.address, "foreign_id": "shop", "vout": 0, "state": "confirmed"}
     txids = [output.outpoint.txid[::-1].hex() for output in paying.outputs]
-    assert told == [
+    assert event_types == [
         whose | {
             "txid": txids[0], "address": invoice.address, "invoice": invoice.address, "amount": "4",
             "confirmations": 2, "required_confirmations": 2,
@@ -85,8 +87,10 @@ async def test_what_blocks_posted_is_found_by_their_entries_also_before_any_row_
     async with engine.begin() as db, plans.watched(db) as seen:
         await connecting.connect(db, scenario.RULES, [chain.block([(account.address, doge(1))])])
 
-    told = [plan for plan in seen if "sum(postings.amount)" in plan]
-    assert [("postings_entry_id_idx" in plan, "postings_pkey" in plan) for plan in told] == [(True, False)]
+    event_types = [plan for plan in seen if "sum(postings.amount)" in plan]
+    assert [("postings_entry_id_idx" in plan, "postings_pkey" in plan) for plan in event_types] == [
+        (True, False)
+    ]
 
 
 class Watched(list[Block]):
@@ -130,14 +134,14 @@ async def test_a_reorg_takes_back_a_confirmed_payment_and_brings_it_again(engine
     chain = await Chain(engine).start()
     paying = await chain.mine((invoice.address, doge(10)))
     assert (await scenario.shown(engine, invoice.address)).total_payment_confirmed
-    await told(engine)
+    await event_types(engine)
 
     await chain.disconnect()
 
     assert (await balance(engine, account.id))[:2] == (0, 0)
     seen = await scenario.shown(engine, invoice.address)
     assert (seen.received, seen.total_payment_confirmed, seen.payment_unconfirmed) == (0, False, True)
-    assert "INV_PAYMENT_UNCONFIRMED" in await told(engine)
+    assert "INV_PAYMENT_UNCONFIRMED" in await event_types(engine)
 
     chain.blocks.append(paying)
     await chain.connect(paying)
@@ -145,7 +149,7 @@ async def test_a_reorg_takes_back_a_confirmed_payment_and_brings_it_again(engine
     assert (await balance(engine, account.id))[:2] == (doge(10), 0)
     seen = await scenario.shown(engine, invoice.address)
     assert (seen.total_payment_confirmed, seen.payment_unconfirmed) == (True, False)
-    assert [event for event in await told(engine, "INV_") if "CONFIRMED" in event] == [
+    assert [event for event in await event_types(engine, "INV_") if "CONFIRMED" in event] == [
         "INV_TOTAL_PAYMENT_CONFIRMED"
     ]
 
@@ -156,19 +160,19 @@ async def test_a_confirmed_deposit_that_a_reorg_takes_back_is_told_and_the_same_
     account = await scenario.open_account(engine)
     chain = await Chain(engine, Rules(REGTEST, confirmations=1)).start()
     paying = await chain.mine((account.address, doge(10)))
-    [came, flow] = await said(engine, "DEPOSIT_", "ACC_PAYMENT")
+    [came, flow] = await event_messages(engine, "DEPOSIT_", "ACC_PAYMENT")
     assert (came["type"], flow["reversed"]) == ("DEPOSIT_CONFIRMED", False)
 
     await chain.disconnect()
 
-    [gone, back] = await said(engine, "DEPOSIT_", "ACC_PAYMENT")
+    [gone, back] = await event_messages(engine, "DEPOSIT_", "ACC_PAYMENT")
     assert gone == came | {"type": "DEPOSIT_UNCONFIRMED", "confirmations": 0, "state": "undone"}
     assert back == flow | {"reversed": True}
 
     chain.blocks.append(paying)
     await chain.connect(paying)
 
-    assert await said(engine, "DEPOSIT_", "ACC_PAYMENT") == [came, flow]
+    assert await event_messages(engine, "DEPOSIT_", "ACC_PAYMENT") == [came, flow]
 
 
 async def test_a_deposit_that_was_never_confirmed_is_taken_back_in_silence(engine: AsyncEngine) -> None:
@@ -178,7 +182,7 @@ async def test_a_deposit_that_was_never_confirmed_is_taken_back_in_silence(engin
 
     await chain.disconnect()
 
-    assert await said(engine, "DEPOSIT_", "ACC_PAYMENT") == []
+    assert await event_messages(engine, "DEPOSIT_", "ACC_PAYMENT") == []
 
 
 @pytest.mark.parametrize("gone", [6, 10])
@@ -199,7 +203,7 @@ async def test_what_an_account_owes_for_an_undone_deposit_is_told_until_it_is_re
     chain.blocks.append(paying)
     await chain.connect(paying)
 
-    owed = [(one["type"], one["amount"], one["owed"]) for one in await said(engine, "ACC_DEBT")]
+    owed = [(one["type"], one["amount"], one["owed"]) for one in await event_messages(engine, "ACC_DEBT")]
     assert owed == [("ACC_DEBT_INCURRED", f"{gone}", f"{gone}"), ("ACC_DEBT_REPAID", f"{gone}", "0")]
 
 
@@ -282,15 +286,15 @@ async def test_a_spend_of_our_coin_that_we_do_not_know_is_told_and_borne_by_claw
     invoice = await scenario.invoice(engine, value=10)
     chain = await Chain(engine).start()
     paying = await chain.mine((invoice.address, doge(10)))
-    await told(engine)
+    await event_types(engine)
 
     await chain.mine(spent=[paying.outputs[0].outpoint])
-    assert await told(engine, "SYS_") == ["SYS_UNKNOWN_SPEND", "SYS_INSOLVENT"]
+    assert await event_types(engine, "SYS_") == ["SYS_UNKNOWN_SPEND", "SYS_INSOLVENT"]
     assert (await balance(engine, CLAWBACK)).available == -doge(10)
     assert (await balance(engine, WORLD)).available == 0
 
     await chain.disconnect()
-    assert await told(engine, "SYS_") == ["SYS_UNKNOWN_SPEND_UNDONE", "SYS_SOLVENT"]
+    assert await event_types(engine, "SYS_") == ["SYS_UNKNOWN_SPEND_UNDONE", "SYS_SOLVENT"]
     assert (await balance(engine, CLAWBACK)).available == 0
     await chain.mine(spent=[paying.outputs[0].outpoint], salt="again")
     assert (await balance(engine, CLAWBACK)).available == -doge(10)

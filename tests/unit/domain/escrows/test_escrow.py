@@ -41,8 +41,8 @@ from app.domain.refusals import Refusal
 from app.domain.transfers import Lacking
 from tests import funding, scenario
 from tests.conftest import cloned
-from tests.funding import GOLD, said, together
-from tests.scenario import told
+from tests.funding import GOLD, comparable, submit_together
+from tests.scenario import event_types
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_what_is_locked_is_held_of_the_buyer_and_both_sides_are_told(
 
     assert (escrow.state, escrow.amount, escrow.fee, escrow.to_platform) == ("LOCKED", 1000, 50, 0)
     assert await purses(engine) == {"alice": (9000, 1000), "carol": (2000, 0)}
-    stories = await funding.stories(engine)
+    stories = await funding.messages(engine)
     assert [(who, event, sorted(told_to)) for who, event, told_to in stories] == [
         ("alice", "ESCROW_LOCKED", ["account_id", "balance", "escrow", "foreign_id"]),
         ("bob", "ESCROW_LOCKED", ["account_id", "escrow", "foreign_id"]),
@@ -151,11 +151,11 @@ async def test_who_gets_what_in_the_end(
     assert (escrow.to_seller, escrow.to_buyer, escrow.to_platform) == parts
     async with engine.connect() as db:
         assert await escrows.fetch(db, escrow.id) == escrow
-    events = [(who, event) for who, event, _ in await funding.stories(engine) if event.startswith("ESCROW")]
+    events = [(who, event) for who, event, _ in await funding.messages(engine) if event.startswith("ESCROW")]
     fee_earned = [("platform", "ESCROW_FEE_EARNED")] if escrow.to_platform else []
     ended_for = [(who, f"ESCROW_{escrow.state}") for who in ("alice", "bob")]
     assert events[-2 - len(fee_earned) :] == ended_for + fee_earned
-    await funding.the_books_are_right(engine)
+    await funding.check_ledger(engine)
 
 
 @pytest.mark.parametrize("second", FROM)
@@ -167,7 +167,7 @@ async def test_every_step_that_is_not_allowed_is_refused_and_moves_nothing(
     escrow = await locked(engine)
     for state in first:
         escrow = await ended(engine, End(escrow.id, state, 4, 6))
-    before = await funding.everything(engine, rows, balances, entries)
+    before = await funding.all_rows(engine, rows, balances, entries)
 
     [outcome] = await end(engine, End(escrow.id, second, 4, 6))
 
@@ -176,7 +176,7 @@ async def test_every_step_that_is_not_allowed_is_refused_and_moves_nothing(
         return
     assert isinstance(outcome, NotInThatState)
     assert str(outcome) == f"The escrow {escrow.id} is {escrow.state}: it cannot be {second}."
-    assert await funding.everything(engine, rows, balances, entries) == before
+    assert await funding.all_rows(engine, rows, balances, entries) == before
 
 
 async def test_a_seller_that_was_closed_meanwhile_is_paid_all_the_same(
@@ -195,11 +195,11 @@ async def test_dogecoin_of_an_escrow_tells_each_account_its_balance_the_platform
 ) -> None:
     await funding.fund(engine, {"alice": 5 * 10**8, "bob": 0, "platform": 0})
     escrow = await locked(engine, asset="DOGE", amount=4, fee=1)
-    assert await told(engine) == ["ESCROW_LOCKED", "ESCROW_LOCKED", "ACC_BALANCE_CHANGE"]
+    assert await event_types(engine) == ["ESCROW_LOCKED", "ESCROW_LOCKED", "ACC_BALANCE_CHANGE"]
 
     await end(engine, End(escrow.id, "RELEASED"))
 
-    assert await told(engine) == [
+    assert await event_types(engine) == [
         "ESCROW_RELEASED",
         "ESCROW_RELEASED",
         "ESCROW_FEE_EARNED",
@@ -215,7 +215,7 @@ async def test_the_platforms_account_is_opened_with_the_first_fee_once_also_by_t
     await asyncio.gather(*(end(engine, End(escrow.id, "RELEASED")) for escrow in made))
 
     assert (await purses(engine))["platform"] == (300, 0)
-    assert (await told(engine, "ACC_CREATED")) == ["ACC_CREATED"]
+    assert (await event_types(engine, "ACC_CREATED")) == ["ACC_CREATED"]
 
 
 async def test_without_a_key_for_the_platforms_account_nothing_is_released_yet(
@@ -226,7 +226,7 @@ async def test_without_a_key_for_the_platforms_account_nothing_is_released_yet(
         await db.execute(sa.delete(ready_keys))
 
     orders = [End(free.id, "RELEASED"), End(priced.id, "RELEASED")]
-    outcomes = await together(scenario.commits(engine), escrows.END, orders)
+    outcomes = await submit_together(scenario.commits(engine), escrows.END, orders)
 
     assert [type(outcome) for outcome in outcomes] == [Escrow, NoReadyKeys]
     assert (await purses(engine))["alice"] == (8000, 1000)
@@ -251,7 +251,7 @@ async def test_an_escrow_of_a_hold_takes_what_it_needs_and_the_rest_goes_back(
         )
         assert list(kinds) == ["HOLD", "HOLD_RELEASE", "ESCROW_LOCK"]
     assert (converted.state, converted.remaining) == ("CONVERTED", 0)
-    assert (await told(engine))[-2:] == ["ESCROW_LOCKED", "ESCROW_LOCKED"]
+    assert (await event_types(engine))[-2:] == ["ESCROW_LOCKED", "ESCROW_LOCKED"]
 
 
 async def test_a_hold_is_converted_once_and_then_neither_captured_nor_released_nor_expired(
@@ -325,15 +325,15 @@ async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
         await release.release(db, [Release(4)])
     await locked(engine, "taken", amount=1)
     await ended(engine, End((await locked(engine, "disputed", amount=1)).id, "DISPUTED"))
-    await told(engine)
-    before = await funding.everything(engine, rows, hold_rows, entries, postings)
+    await event_types(engine)
+    before = await funding.all_rows(engine, rows, hold_rows, entries, postings)
 
     [refused] = await (end(engine, given) if isinstance(given, End) else lock(engine, given))
 
     assert isinstance(refused, refusal)
     assert refused.field == field
-    assert await funding.everything(engine, rows, hold_rows, entries, postings) == before
-    assert await told(engine) == []
+    assert await funding.all_rows(engine, rows, hold_rows, entries, postings) == before
+    assert await event_types(engine) == []
 
 
 # ---------------------------------------------------------------- many at once
@@ -390,10 +390,13 @@ async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_
                 ids = await numbered(engine)
                 requests = [request_of(ids, *one) for one in plan]
                 for group in [requests] if at_once else [[one] for one in requests]:
-                    answers += [plain(said(one)) for one in await together(commits, commands[kind], group)]
-            await funding.the_books_are_right(engine)
-            every = await funding.everything(engine, hold_rows, balances, entries, postings)
-            return by_order([answers, every, await funding.stories(engine)])
+                    answers += [
+                        plain(comparable(one))
+                        for one in await submit_together(commits, commands[kind], group)
+                    ]
+            await funding.check_ledger(engine)
+            every = await funding.all_rows(engine, hold_rows, balances, entries, postings)
+            return by_order([answers, every, await funding.messages(engine)])
         finally:
             await engine.dispose()
 
@@ -441,10 +444,12 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
         return []
 
     answers = await asyncio.gather(
-        together(one, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
-        together(other, holds.RELEASE, [Release(number) for number in reversed(ids)]),
-        together(other, escrows.LOCK, [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]),
-        together(one, escrows.LOCK, [new_escrow(f"other {n}", amount=1, hold=n) for n in ids]),
+        submit_together(one, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
+        submit_together(other, holds.RELEASE, [Release(number) for number in reversed(ids)]),
+        submit_together(
+            other, escrows.LOCK, [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]
+        ),
+        submit_together(one, escrows.LOCK, [new_escrow(f"other {n}", amount=1, hold=n) for n in ids]),
         expire(),
     )
     async with engine.begin() as db:
@@ -461,7 +466,7 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
     assert "HELD" not in states
     assert len(winners) + states.count("EXPIRED") == len(set(winners)) + states.count("EXPIRED") == 16
     assert {type(outcome) for outcome in outcomes} <= {Hold, Escrow, HoldOver}
-    await funding.the_books_are_right(engine)
+    await funding.check_ledger(engine)
 
 
 async def test_an_order_has_one_escrow_whoever_asks_at_once_and_however_its_end_is_raced_for(
@@ -471,21 +476,26 @@ async def test_an_order_has_one_escrow_whoever_asks_at_once_and_however_its_end_
     orders = [f"order {n}" for n in range(8)]
 
     made = await asyncio.gather(
-        *(together(one, escrows.LOCK, [new_escrow(order, amount=1) for order in orders]) for one in commits),
-        together(commits[0], escrows.LOCK, [new_escrow(order, amount=1) for order in reversed(orders)]),
+        *(
+            submit_together(one, escrows.LOCK, [new_escrow(order, amount=1) for order in orders])
+            for one in commits
+        ),
+        submit_together(
+            commits[0], escrows.LOCK, [new_escrow(order, amount=1) for order in reversed(orders)]
+        ),
     )
     escrows_made = [one for some in made for one in some if isinstance(one, Escrow)]
     assert sorted(one.order_id for one in escrows_made) == orders
     assert {type(one) for some in made for one in some} == {Escrow, OrderTaken}
 
     ends = await asyncio.gather(*(
-        together(one, escrows.END, [End(escrow.id, state) for escrow in escrows_made])
+        submit_together(one, escrows.END, [End(escrow.id, state) for escrow in escrows_made])
         for one, state in zip(commits, ("RELEASED", "REFUNDED", "RELEASED"), strict=True)
     ))  # fmt: skip
 
     assert sorted(one.order_id for some in ends for one in some if isinstance(one, Escrow)) == orders
     assert (await purses(engine))["alice"][1] == 0
-    await funding.the_books_are_right(engine)
+    await funding.check_ledger(engine)
 
 
 async def test_an_order_that_could_not_be_paid_is_free_for_whoever_waited_for_it(

@@ -25,8 +25,8 @@ from app.domain.refusals import Refusal
 from app.domain.transfers import Lacking
 from tests import funding, scenario
 from tests.conftest import cloned
-from tests.funding import GOLD, said, together
-from tests.scenario import told
+from tests.funding import GOLD, comparable, submit_together
+from tests.scenario import event_types
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_what_is_held_is_no_longer_available_and_still_the_accounts(
     assert (hold.amount, hold.remaining, hold.captured, hold.state) == (1250, 1250, 0, "HELD")
     assert hold.expires == hold.created + timedelta(seconds=60)
     assert await funding.of(engine, numbers["alice"], GOLD) == (8750, 1250)
-    [(who, event, message)] = await funding.stories(engine)
+    [(who, event, message)] = await funding.messages(engine)
     assert (who, event, message["amount"], message["balance"]["available"], message["balance"]["held"]) == (
         "alice", "HOLD_CREATED", "12.5", "87.5", "12.5",
     )  # fmt: skip
@@ -109,7 +109,7 @@ async def test_a_part_released_leaves_the_rest_held_and_a_part_captured_gives_th
     assert await funding.of(engine, numbers["bob"], GOLD) == (400, 0)
     heard = [
         (who, event, m["amount"], m["balance"]["available"], m["balance"]["held"])
-        for who, event, m in await funding.stories(engine)
+        for who, event, m in await funding.messages(engine)
     ]
     assert heard[1:] == [
         ("alice", "HOLD_RELEASED", "2.5", "92.5", "7.5"),
@@ -133,7 +133,7 @@ async def test_dogecoin_that_is_held_changes_the_balance_that_is_told(engine: As
 
     await place(engine, NewHold("alice", "DOGE", "0.000001"), NewHold("alice", "DOGE", "0.000002"))
 
-    assert await told(engine) == ["HOLD_CREATED", "HOLD_CREATED", "ACC_BALANCE_CHANGE"]
+    assert await event_types(engine) == ["HOLD_CREATED", "HOLD_CREATED", "ACC_BALANCE_CHANGE"]
 
 
 async def test_a_hold_whose_time_is_over_goes_back_by_itself_once(
@@ -145,7 +145,7 @@ async def test_a_hold_whose_time_is_over_goes_back_by_itself_once(
         await placed(engine, 5, seconds=60),
     )
     await be_over(engine, late)
-    await told(engine)
+    await event_types(engine)
 
     assert [await expire(engine), await expire(engine)] == [1, 0]
 
@@ -153,7 +153,7 @@ async def test_a_hold_whose_time_is_over_goes_back_by_itself_once(
         found = await holds.by_ids(db, [str(late.id), str(early.id)])
         assert [found[str(one.id)].state for one in (late, early)] == ["EXPIRED", "HELD"]
     assert await funding.of(engine, numbers["alice"], GOLD) == (7500, 2500)
-    assert await told(engine) == ["HOLD_EXPIRED"]
+    assert await event_types(engine) == ["HOLD_EXPIRED"]
 
 
 async def test_two_who_let_holds_expire_share_the_work_and_do_nothing_twice(
@@ -165,7 +165,7 @@ async def test_two_who_let_holds_expire_share_the_work_and_do_nothing_twice(
     assert sum(await asyncio.gather(*(expire(engine) for _ in range(4)))) == 30
 
     assert await funding.of(engine, numbers["alice"], GOLD) == (10_000, 0)
-    await funding.the_books_are_right(engine)
+    await funding.check_ledger(engine)
 
 
 # ---------------------------------------------------------------- what is allowed, and what is refused
@@ -191,14 +191,14 @@ async def test_a_hold_ends_once_and_whoever_comes_later_hears_how(
 ) -> None:
     hold = await placed(engine)
     assert not isinstance(await end(engine, first, hold), Refusal)
-    before = await funding.everything(engine, rows, balances, entries)
+    before = await funding.all_rows(engine, rows, balances, entries)
 
     refused = await end(engine, second, hold)
 
     assert isinstance(refused, HoldOver)
     if second != "expire":
         assert str(refused) == f"The hold {hold.id} is {ENDS[first]}: nothing of it is held any more."
-    assert await funding.everything(engine, rows, balances, entries) == before
+    assert await funding.all_rows(engine, rows, balances, entries) == before
 
 
 async def test_a_hold_whose_time_is_over_is_refused_also_before_anybody_came_to_end_it(
@@ -243,15 +243,15 @@ async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
     async with engine.begin() as db:
         await db.execute(sa.update(accounts).where(accounts.c.foreign_id == "closed").values(state="closed"))
     await placed(engine)
-    await told(engine)
-    before = await funding.everything(engine, rows, entries, postings)
+    await event_types(engine)
+    before = await funding.all_rows(engine, rows, entries, postings)
     run: Any = {NewHold: place, Release: release, Capture: capture}[type(order)]
 
     [refused] = await run(engine, order)
 
     assert (type(refused), refused.field) == (refusal, field)
-    assert await funding.everything(engine, rows, entries, postings) == before
-    assert await told(engine) == []
+    assert await funding.all_rows(engine, rows, entries, postings) == before
+    assert await event_types(engine) == []
 
 
 async def test_want_of_money_is_said_in_the_assets_own_decimals(
@@ -268,7 +268,7 @@ async def test_a_payee_that_can_hold_no_more_is_refused_alone(
     await funding.fund(engine, {"rich": 2**63 - 1}, GOLD)
     one, other = await placed(engine), await placed(engine)
 
-    outcomes = await together(
+    outcomes = await submit_together(
         scenario.commits(engine),
         holds.CAPTURE,
         [Capture(one.id, "rich"), Capture(other.id, "bob")],
@@ -322,12 +322,15 @@ async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_
             answers: list[Any] = []
             for kind, requests in batches:
                 for group in [requests] if at_once else [[one] for one in requests]:
-                    answers += [timeless(said(one)) for one in await together(commits, commands[kind], group)]
-            await funding.the_books_are_right(engine)
+                    answers += [
+                        timeless(comparable(one))
+                        for one in await submit_together(commits, commands[kind], group)
+                    ]
+            await funding.check_ledger(engine)
             return [
                 answers,
-                await funding.everything(engine, rows, balances, entries, postings),
-                await funding.stories(engine),
+                await funding.all_rows(engine, rows, balances, entries, postings),
+                await funding.messages(engine),
             ]
         finally:
             await engine.dispose()
@@ -367,9 +370,9 @@ async def test_of_all_who_would_end_a_hold_at_once_exactly_one_does(
     ids = [hold.id for hold in made]
 
     answers = await asyncio.gather(
-        together(one, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
-        together(other, holds.RELEASE, [Release(number) for number in reversed(ids)]),
-        together(other, holds.CAPTURE, [Capture(number, "bob") for number in reversed(ids)]),
+        submit_together(one, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
+        submit_together(other, holds.RELEASE, [Release(number) for number in reversed(ids)]),
+        submit_together(other, holds.CAPTURE, [Capture(number, "bob") for number in reversed(ids)]),
     )
 
     winners = [outcome.id for outcomes in answers for outcome in outcomes if isinstance(outcome, Hold)]
@@ -377,7 +380,7 @@ async def test_of_all_who_would_end_a_hold_at_once_exactly_one_does(
     assert {type(outcome) for outcomes in answers for outcome in outcomes} == {Hold, HoldOver}
     available, held = await funding.of(engine, numbers["alice"], GOLD)
     assert (available + (await funding.of(engine, numbers["bob"], GOLD))[0], held) == (10_000, 0)
-    await funding.the_books_are_right(engine)
+    await funding.check_ledger(engine)
 
 
 async def test_a_capture_that_waits_for_the_clock_finds_the_hold_expired(

@@ -18,7 +18,7 @@ from app.domain.invoices import Invoice, InvoiceOrder, NoSuchInvoice, NotInThisA
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
 from tests import scenario
-from tests.scenario import Chain, accepted, doge, item, told
+from tests.scenario import Chain, accepted, doge, event_types, item
 
 
 async def create(engine: AsyncEngine, *orders: InvoiceOrder) -> list[Invoice | Refusal]:
@@ -74,7 +74,7 @@ async def test_an_invoice_is_kept_as_it_was_ordered(engine: AsyncEngine) -> None
     assert (made.total, made.due, made.required_confirmations) == (doge(10), doge("9.95"), 3)
     assert (made.reference, made.metadata, made.state, made.received) == ("r", '{"a":1}', "unpaid", 0)
     assert await scenario.shown(engine, made.address) == made
-    assert await told(engine) == ["ACC_CREATED", "INV_CREATED"]
+    assert await event_types(engine) == ["ACC_CREATED", "INV_CREATED"]
 
 
 @pytest.mark.parametrize(("asked", "kept"), [(None, 6), (-1, 6), (0, 0), (1, 1), (1000, 1000)])
@@ -145,7 +145,7 @@ async def test_a_refused_order_takes_no_address_and_disturbs_nobody(engine: Asyn
     await scenario.open_account(engine)
     await scenario.open_account(engine, "closed")
     await close(engine, "closed")
-    await told(engine)
+    await event_types(engine)
 
     made = await create(engine, order(), order(foreign_id="nobody"), order(foreign_id="closed"), order())
 
@@ -153,7 +153,7 @@ async def test_a_refused_order_takes_no_address_and_disturbs_nobody(engine: Asyn
     assert str(made[2]) == "The account closed is closed."
     assert [one.field for one in made if isinstance(one, NoSuchAccount)] == ["foreign_id"]
     assert await page(engine, 0, 10) == [0, 1]
-    assert await told(engine) == ["INV_CREATED", "INV_CREATED"]
+    assert await event_types(engine) == ["INV_CREATED", "INV_CREATED"]
 
 
 async def test_when_all_are_refused_nothing_is_written(engine: AsyncEngine) -> None:
@@ -163,7 +163,7 @@ async def test_when_all_are_refused_nothing_is_written(engine: AsyncEngine) -> N
     [refused] = await create(engine, order(foreign_id="closed"))
 
     assert isinstance(refused, AccountClosed)
-    assert await told(engine, "INV_") == []
+    assert await event_types(engine, "INV_") == []
 
 
 @pytest.mark.parametrize(

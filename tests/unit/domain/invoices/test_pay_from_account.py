@@ -13,7 +13,7 @@ from app.domain.payments import Payment
 from app.domain.refusals import Invalid, Refusal
 from app.domain.transfers import Transfer
 from tests import scenario
-from tests.scenario import Chain, accepted, balance, doge, shown, told
+from tests.scenario import Chain, accepted, balance, doge, event_types, shown
 
 
 async def rich(engine: AsyncEngine, amount: int = 100, name: str = "payer") -> Chain:
@@ -23,7 +23,7 @@ async def rich(engine: AsyncEngine, amount: int = 100, name: str = "payer") -> C
     chain = await Chain(engine).start()
     await chain.mine((payer.address, doge(amount)))
     await chain.deepen(5)
-    await told(engine)
+    await event_types(engine)
     return chain
 
 
@@ -39,7 +39,7 @@ async def available(engine: AsyncEngine, *accounts: int) -> list[int]:
 async def test_an_invoice_is_settled_at_once_and_free_and_both_are_told(engine: AsyncEngine) -> None:
     await rich(engine)
     made = await scenario.invoice(engine, value=10)
-    await told(engine)
+    await event_types(engine)
 
     [done] = await settle(engine, PayFromOrder(made.address, "payer"))
 
@@ -50,7 +50,7 @@ async def test_an_invoice_is_settled_at_once_and_free_and_both_are_told(engine: 
     now = await shown(engine, made.address)
     assert (now.state, now.received, now.confirmed) == ("confirmed", doge(10), doge(10))
     assert await available(engine, 0, 1) == [doge(10), doge(90)]
-    assert await told(engine) == [
+    assert await event_types(engine) == [
         "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED", "INV_TOTAL_PAYMENT_CONFIRMED",
         "ACC_PAYMENT", "ACC_PAYMENT", "ACC_BALANCE_CHANGE", "ACC_BALANCE_CHANGE",
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from app.domain.payments import Payment, signing_queue
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import Transfer
 from tests import scenario
-from tests.scenario import Chain, accepted, balance, doge, shown, told
+from tests.scenario import Chain, accepted, balance, doge, event_types, shown
 
 End = Callable[[AsyncEngine, Payment], Awaitable[None]]
 
@@ -39,7 +39,7 @@ async def paid(engine: AsyncEngine, chain: Chain) -> str:
     await chain.mine((shop.address, doge(5)))
     await chain.deepen(5)
     await chain.mine((made.address, doge(10)))
-    await told(engine)
+    await event_types(engine)
     return made.address
 
 
@@ -86,7 +86,7 @@ async def test_a_refund_to_an_account_moves_money_in_the_ledger_and_is_told(
         "customer",
         paid,
     )
-    assert await told(engine) == [
+    assert await event_types(engine) == [
         "INV_PAYMENT_REFUNDED", "ACC_PAYMENT", "ACC_PAYMENT", "ACC_BALANCE_CHANGE", "ACC_BALANCE_CHANGE",
     ]  # fmt: skip
     assert (await audit.run(engine)).ok
@@ -108,7 +108,7 @@ async def test_a_refund_to_an_address_is_a_payment_that_the_shop_bears(
     assert (await shown(engine, paid)).refunded == doge(4)
     now = await balance(engine, 0)
     assert (now.outgoing, now.available) == (doge(5), doge(10))
-    assert "INV_PAYMENT_REFUNDED" in await told(engine)
+    assert "INV_PAYMENT_REFUNDED" in await event_types(engine)
     assert (await audit.run(engine)).ok
 
 

@@ -18,7 +18,7 @@ from app.domain.payments import NoSuchPayment, Payee, Payment, PayOrder, request
 from app.domain.refusals import Invalid, Refusal
 from app.money import DUST, Koinu
 from tests import scenario
-from tests.scenario import balance, doge, told
+from tests.scenario import balance, doge, event_types
 
 LEAST = 192_000
 """Koinu that the smallest payment to one P2PKH address costs."""
@@ -59,7 +59,7 @@ async def funded(engine: AsyncEngine, foreign_id: str, amount: int | str) -> int
     )
     async with engine.begin() as db:
         await ledger.post(db, [Entry("TEST", ("test", ""), f"fund:{foreign_id}", postings)])
-    await told(engine)
+    await event_types(engine)
     return account.id
 
 
@@ -73,7 +73,7 @@ async def test_amount_and_fee_limit_are_set_aside_at_once_and_told(engine: Async
         "bill 7",
     )
     assert (await balance(engine, shop))[:4] == (doge(89), 0, 0, doge(11))
-    assert await told(engine) == ["PAYMENT_REQUESTED", "ACC_PAYMENT", "ACC_BALANCE_CHANGE"]
+    assert await event_types(engine) == ["PAYMENT_REQUESTED", "ACC_PAYMENT", "ACC_BALANCE_CHANGE"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_too_little_money_is_refused_with_the_numbers(
     assert isinstance(refused, InsufficientFunds)
     assert str(refused) == f"The account has 100 of the {needed} that are needed."
     assert (await balance(engine, shop))[:4] == (doge(100), 0, 0, 0)
-    assert await told(engine) == []
+    assert await event_types(engine) == []
 
 
 async def test_nobody_pays_from_an_account_that_is_not_there(engine: AsyncEngine, shop: int) -> None:
@@ -168,7 +168,7 @@ async def test_payments_of_one_transaction_share_what_the_account_has(engine: As
     assert str(outcomes[1]) == "The account has 39 of the 60.00192 that are needed."
     assert (await balance(engine, shop))[:4] == (0, 0, 0, doge(100))
     assert (await balance(engine, other))[:4] == (0, 0, 0, doge(5))
-    assert (await told(engine)).count("ACC_BALANCE_CHANGE") == 2
+    assert (await event_types(engine)).count("ACC_BALANCE_CHANGE") == 2
 
 
 async def test_of_50_requests_at_once_as_many_are_accepted_as_there_is_money_for(

@@ -130,7 +130,7 @@ async def test_an_endpoint_of_an_account_that_is_renamed_hears_also_what_was_tol
     engine: AsyncEngine,
 ) -> None:
     account = await scenario.open_account(engine, "recovered-0")
-    await scenario.told(engine)
+    await scenario.event_types(engine)
     async with engine.begin() as db:
         new = NewEndpoint("http://shop.example/", ("ALL",), "x" * 24, "recovered-0")
         made = scenario.accepted(await webhooks.create(db, new))
