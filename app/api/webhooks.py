@@ -147,7 +147,7 @@ class WebhookPage(cursors.Page[WebhookView]):
 def secret_of(own: str | None, signature: str | None) -> str:
     """Return the caller's own secret if it is good, else a new one; refusals as webhook_secrets.check, and OtherSecret."""
     if own is None:
-        return webhooks.made(signature or SYMMETRIC, secrets.token_bytes(webhooks.SEED_BYTES))
+        return webhooks.generate(signature or SYMMETRIC, secrets.token_bytes(webhooks.SEED_BYTES))
     webhooks.check(own)
     scheme = webhooks.scheme_of(own)
     if signature not in (None, scheme):

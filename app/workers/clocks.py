@@ -8,12 +8,11 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
-from app.domain import blocks, idempotency, invoices, ledger, payments
+from app.domain import blocks, idempotency, invoices, ledger, payments, webhooks
 from app.domain.blocks import Tip
 from app.domain.dogecoin import Network
 from app.domain.ledger import SafeHorizon
 from app.domain.payments import payouts
-from app.domain.webhooks import retention
 from app.runtime.lease import Lease
 
 Step = Callable[[], Awaitable[bool]]
@@ -128,10 +127,10 @@ def tidying(engine: AsyncEngine, age: timedelta, sinks: Sequence[str]) -> Step:
     async def step() -> bool:
         async with engine.begin() as db:
             moved = await idempotency.forget_old(db) > 0
-            moved = await retention.sweep(db) or moved
+            moved = await webhooks.sweep(db) or moved
         if not age:
             return moved
         async with engine.begin() as db:
-            return await retention.delete_expired(db, age, await retention.told_up_to(db, sinks)) or moved
+            return await webhooks.delete_expired(db, age, await webhooks.delivered_up_to(db, sinks)) or moved
 
     return step

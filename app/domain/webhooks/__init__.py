@@ -15,7 +15,7 @@ from app.domain.webhooks.changes import (
     rotate,
 )
 from app.domain.webhooks.deliveries import Delivery, Key, Outcome, record
-from app.domain.webhooks.delivery_claims import Load, claim
+from app.domain.webhooks.delivery_claims import OF_ENDPOINT, OF_FAILING, OF_HOST, Load, claim
 from app.domain.webhooks.delivery_listing import (
     REDELIVER,
     REPLAY,
@@ -38,8 +38,8 @@ from app.domain.webhooks.endpoints import (
     rename,
 )
 from app.domain.webhooks.fan_out import OF_ACCOUNT, step
-from app.domain.webhooks.health import PATIENCE, Sign, disabled, note
-from app.domain.webhooks.retention import EVENTS_SLICE, delete_expired, sweep, told_up_to
+from app.domain.webhooks.health import disabled
+from app.domain.webhooks.retention import EVENTS_SLICE, delete_expired, delivered_up_to, sweep
 from app.domain.webhooks.secrets import (
     ASYMMETRIC,
     MOST_CHARACTERS,
@@ -47,7 +47,7 @@ from app.domain.webhooks.secrets import (
     SYMMETRIC,
     BadSecret,
     check,
-    made,
+    generate,
     public_key,
     scheme_of,
     signing_key,
@@ -63,7 +63,9 @@ __all__ = [
     "EVENTS_SLICE",
     "MOST_CHARACTERS",
     "OF_ACCOUNT",
-    "PATIENCE",
+    "OF_ENDPOINT",
+    "OF_FAILING",
+    "OF_HOST",
     "REDELIVER",
     "REPLAY",
     "ROTATE",
@@ -83,7 +85,6 @@ __all__ = [
     "Range",
     "Replay",
     "Rotation",
-    "Sign",
     "any_active_endpoint",
     "by_ids",
     "change",
@@ -92,11 +93,11 @@ __all__ = [
     "create",
     "delete",
     "delete_expired",
+    "delivered_up_to",
     "disable",
     "disabled",
     "fetch",
-    "made",
-    "note",
+    "generate",
     "page",
     "public_key",
     "reconcile",
@@ -110,5 +111,4 @@ __all__ = [
     "step",
     "sweep",
     "symmetric_key",
-    "told_up_to",
 ]

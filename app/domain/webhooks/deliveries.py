@@ -14,11 +14,11 @@ from app.domain.outbox import Event
 from app.domain.webhooks import health
 
 JITTER: Final = 0.2
-"""A wait is longer or shorter by up to a tenth, so that what failed together does not come back together."""
+"""A wait is up to a tenth longer or shorter, so that deliveries that failed together are not retried together."""
 
 
 class Key(NamedTuple):
-    """What a delivery is known by."""
+    """The key of a delivery."""
 
     endpoint_id: int
     position: int
@@ -26,32 +26,34 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An event that is ours to post until `claimed_until`, which is also the claim's token."""
+    """An event that this process may post until `claimed_until`, which is also the token of the claim."""
 
     key: Key
     claimed_until: datetime
     url: str = field(repr=False)
-    secrets: tuple[str, ...] = field(
-        repr=False
-    )  # the endpoint's first, then the one that it replaced a short while ago
+    # The endpoint's secret, then the one that it replaced a short while ago.
+    secrets: tuple[str, ...] = field(repr=False)
     event: Event = field(repr=False)
     legacy_base64_message: bool = False
-    failing: bool = False  # the endpoint has not answered well since it last failed
+    failing: bool = False  # the endpoint has not succeeded since it last failed
 
     @property
     def host(self) -> str:
-        """Whom it is posted to, as the claim tells hosts apart."""
+        """The host and port that it is posted to, as the claim tells hosts apart."""
         return self.url.partition("//")[2].partition("/")[0].partition("?")[0].rpartition("@")[2].lower()
 
     @property
     def body(self) -> bytes:
-        """What is posted."""
+        """The body that is posted."""
         return outbox.envelope(outbox.in_base64(self.event) if self.legacy_base64_message else self.event)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attempt came to: `status` is None where no answer came; `response` is its head, or what went wrong."""
+    """The result of an attempt.
+
+    `status` is None where no answer came. `response` is the head of the answer, or what went wrong.
+    """
 
     delivery: Delivery
     at: datetime
@@ -62,17 +64,17 @@ class Outcome:
 
     @property
     def delivered(self) -> bool:
-        """Any 2xx; a redirect is not followed and counts as a failure."""
+        """True for any 2xx; a redirect is not followed and counts as a failure."""
         return self.status is not None and 200 <= self.status < 300
 
 
 _SETTLE: Final = sa.text("""
     UPDATE deliveries AS delivery
-    SET state = given.state, attempts = given.attempts, tries = given.tries, claimed_until = given.claimed_until,
-        next = CASE WHEN given.wait IS NULL THEN delivery.next ELSE now() + make_interval(secs => given.wait) END
+    SET state = new.state, attempts = new.attempts, tries = new.tries, claimed_until = new.claimed_until,
+        next = CASE WHEN new.wait IS NULL THEN delivery.next ELSE now() + make_interval(secs => new.wait) END
     FROM unnest(:endpoint_ids, :positions, :states, :attempts, :tries, :claims, :waits)
-        AS given (endpoint_id, position, state, attempts, tries, claimed_until, wait)
-    WHERE delivery.endpoint_id = given.endpoint_id AND delivery.position = given.position
+        AS new (endpoint_id, position, state, attempts, tries, claimed_until, wait)
+    WHERE delivery.endpoint_id = new.endpoint_id AND delivery.position = new.position
 """).bindparams(
     sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),
     sa.bindparam("positions", type_=bulk.BIGINTS),
@@ -91,11 +93,11 @@ async def record(
     retries: Sequence[int],
     chance: Callable[[], float],
 ) -> None:
-    """Record the attempts, settle their deliveries, and disable endpoints that have failed for too long.
+    """Record the attempts, update their deliveries, and disable endpoints that have failed for too long.
 
-    After the n-th failure a delivery waits `retries[n - 1]` seconds, more or less (`chance()` is in [0, 1)); when the
-    schedule is used up it has failed. What another claimed meanwhile stays with the other unless it was delivered.
-    The claims of `unsent`, which were not tried, end, so that nobody waits for them to run out.
+    After the n-th failure a delivery waits about `retries[n - 1]` seconds (`chance()` is in [0, 1)). After the last
+    retry it has failed. A delivery that another process has claimed meanwhile changes only if it was delivered. The
+    claims of `unsent`, which were not tried, end at once.
     """
     keys = {outcome.delivery.key for outcome in outcomes} | {delivery.key for delivery in unsent}
     if not keys:
@@ -105,21 +107,21 @@ async def record(
         row = rows.get(delivery.key)
         if row is not None and row.claimed_until == delivery.claimed_until:
             rows[delivery.key] = row._replace(claimed_until=None)
-    tried: list[Row] = []
+    attempt_rows: list[Row] = []
     for outcome in outcomes:
         key = outcome.delivery.key
         if key in rows:  # else the endpoint was deleted
-            rows[key] = after(rows[key], outcome, retries, chance())
-            tried.append(_attempt(outcome, rows[key].attempts))
+            rows[key] = after_attempt(rows[key], outcome, retries, chance())
+            attempt_rows.append(_attempt(outcome, rows[key].attempts))
     if rows:
         await db.execute(_SETTLE, _columns(rows))
-    if tried:
-        await bulk.insert(db, attempts, tried)
-        await health.note(db, [_sign(outcome) for outcome in outcomes])
+    if attempt_rows:
+        await bulk.insert(db, attempts, attempt_rows)
+        await health.update(db, [_result(outcome) for outcome in outcomes])
 
 
-class Standing(NamedTuple):
-    """What a delivery's row says; `wait` is the seconds until it may be tried again, None where that stays."""
+class DeliveryRow(NamedTuple):
+    """What changes of a delivery. `wait` is the seconds until it may be tried again; None keeps that time."""
 
     state: str
     attempts: int
@@ -128,42 +130,46 @@ class Standing(NamedTuple):
     wait: float | None = None
 
 
-def after(standing: Standing, outcome: Outcome, retries: Sequence[int], chance: float) -> Standing:
-    """Return what an attempt leaves."""
-    number, tries = standing.attempts + 1, standing.tries + 1
+def after_attempt(row: DeliveryRow, outcome: Outcome, retries: Sequence[int], chance: float) -> DeliveryRow:
+    """Return the delivery as it is after an attempt."""
+    number, tries = row.attempts + 1, row.tries + 1
     if outcome.delivered:
-        return Standing("delivered", number, tries, None)
-    if standing.state != "due" or standing.claimed_until != outcome.delivery.claimed_until:
-        return standing._replace(attempts=number)
+        return DeliveryRow("delivered", number, tries, None)
+    if row.state != "due" or row.claimed_until != outcome.delivery.claimed_until:
+        return row._replace(attempts=number)
     if tries > len(retries):
-        return Standing("failed", number, tries, None)
+        return DeliveryRow("failed", number, tries, None)
     wait = retries[tries - 1] * (1 + JITTER * (chance - 0.5))
-    return Standing("due", number, tries, None, max(wait, outcome.retry_after))
+    return DeliveryRow("due", number, tries, None, max(wait, outcome.retry_after))
 
 
-async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, Standing]:
-    """Lock in the order of the keys, as everyone who waits for such locks does."""
-    given = bulk.rows(deliveries, Key._fields, [key._asdict() for key in keys])
-    same = sa.and_(deliveries.c.endpoint_id == given.c.endpoint_id, deliveries.c.position == given.c.position)
-    found = await db.execute(
+async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, DeliveryRow]:
+    """Lock in the order of the keys, as every statement that waits for these locks does."""
+    wanted = bulk.rows(deliveries, Key._fields, [key._asdict() for key in keys])
+    same = sa.and_(
+        deliveries.c.endpoint_id == wanted.c.endpoint_id, deliveries.c.position == wanted.c.position
+    )
+    rows = await db.execute(
         sa.select(deliveries)
-        .join(given, same)
+        .join(wanted, same)
         .order_by(deliveries.c.endpoint_id, deliveries.c.position)
         .with_for_update(of=deliveries)
     )
     return {
-        Key(row.endpoint_id, row.position): Standing(row.state, row.attempts, row.tries, row.claimed_until)
-        for row in found
+        Key(row.endpoint_id, row.position): DeliveryRow(row.state, row.attempts, row.tries, row.claimed_until)
+        for row in rows
     }
 
 
-def _sign(outcome: Outcome) -> health.Sign:
+def _result(outcome: Outcome) -> health.AttemptResult:
     delivery = outcome.delivery
     gone = outcome.status == health.GONE
-    return health.Sign(delivery.key.endpoint_id, delivery.url, well=outcome.delivered, gone=gone)
+    return health.AttemptResult(
+        delivery.key.endpoint_id, delivery.url, succeeded=outcome.delivered, gone=gone
+    )
 
 
-def _columns(rows: Mapping[Key, Standing]) -> dict[str, Any]:
+def _columns(rows: Mapping[Key, DeliveryRow]) -> dict[str, Any]:
     return {
         "endpoint_ids": [key.endpoint_id for key in rows],
         "positions": [key.position for key in rows],

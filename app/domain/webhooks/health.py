@@ -1,4 +1,4 @@
-"""How endpoints are: since when each one fails, and when that is enough to disable it."""
+"""The health of endpoints: since when each one fails, and when it is disabled for that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,52 +15,55 @@ from app.domain.webhooks import endpoints
 from app.domain.webhooks.endpoints import Endpoint
 
 PATIENCE: Final = timedelta(days=5)
-"""How long an endpoint may fail without a success between."""
+"""How long an endpoint may fail without a success."""
 GONE: Final = 410
-"""The status by which a receiver says that it wants no more."""
-WANTS_NO_MORE: Final = "it answered 410 Gone"
+"""The status that asks us to stop."""
+ANSWERED_GONE: Final = "it answered 410 Gone"
 FAILED: Final = f"every attempt has failed for {PATIENCE.days} days"
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """What one attempt says of an endpoint, as long as that has still this URL."""
+class AttemptResult:
+    """What one attempt says of an endpoint while the endpoint has this URL."""
 
     endpoint_id: int
     url: str = field(repr=False)
-    well: bool = False
+    succeeded: bool = False
     gone: bool = False
 
 
-# Only rows that may change are locked, all of them at once and in order: whoever waits for one of them holds none behind it.
+# Only rows that may change are locked, in the order of their ids and by one statement.
 _CHANGING: Final = sa.text("""
-    SELECT id, url, failing_since, coalesce(failing_since <= now() - CAST(:patience AS interval), false) AS too_long
+    SELECT id, url, failing_since,
+        coalesce(failing_since <= now() - CAST(:patience AS interval), false) AS too_long
     FROM webhook_endpoints
-    WHERE id = ANY(:well) AND failing_since IS NOT NULL OR id = ANY(:gone) OR id = ANY(:sick) AND state = 'active'
-        AND (failing_since IS NULL OR failing_since <= now() - CAST(:patience AS interval))
+    WHERE id = ANY(:succeeded) AND failing_since IS NOT NULL
+        OR id = ANY(:gone)
+        OR id = ANY(:failed) AND state = 'active'
+            AND (failing_since IS NULL OR failing_since <= now() - CAST(:patience AS interval))
     ORDER BY id
     FOR NO KEY UPDATE
 """).bindparams(
-    *(sa.bindparam(name, type_=bulk.BIGINTS) for name in ("well", "sick", "gone")),
+    *(sa.bindparam(name, type_=bulk.BIGINTS) for name in ("succeeded", "failed", "gone")),
     sa.bindparam("patience", PATIENCE, type_=sa.Interval),
 )
 
 
-async def note(db: Db, signs: Sequence[Sign]) -> None:
-    """Note who is well and who fails; disable, and tell it, who wants no more or has failed for PATIENCE.
+async def update(db: Db, results: Sequence[AttemptResult]) -> None:
+    """Update since when endpoints fail. Disable those that answered 410 or failed for PATIENCE, and emit that.
 
-    One success among the attempts of an endpoint is enough to be well. Rows change only where that changes.
+    One success among the attempts of an endpoint is a success. Only rows that change are written.
     """
-    well = {sign.endpoint_id for sign in signs if sign.well}
-    sick = {sign.endpoint_id: sign for sign in signs if sign.endpoint_id not in well}
-    gone = {sign.endpoint_id: sign for sign in signs if sign.gone and sign.endpoint_id not in well}
-    asked = {"well": sorted(well), "sick": sorted(sick), "gone": sorted(gone)}
-    rows = list(await db.execute(_CHANGING, asked)) if signs else []
-    await _set(db, [row.id for row in rows if row.id in well], None)
-    same = [row for row in rows if row.id in sick and row.url == sick[row.id].url]
-    await _set(db, [row.id for row in same if row.failing_since is None], sa.func.now())
-    stopped = await endpoints.disable(db, [row.id for row in same if row.id in gone], WANTS_NO_MORE)
-    stopped += await endpoints.disable(db, [row.id for row in same if row.too_long], FAILED)
+    succeeded = {result.endpoint_id for result in results if result.succeeded}
+    failed = {result.endpoint_id: result for result in results if result.endpoint_id not in succeeded}
+    gone = {result.endpoint_id for result in results if result.gone} - succeeded
+    ids = {"succeeded": sorted(succeeded), "failed": sorted(failed), "gone": sorted(gone)}
+    rows = (await db.execute(_CHANGING, ids)).all()
+    await _set(db, [row.id for row in rows if row.id in succeeded], None)
+    same_url = [row for row in rows if row.id in failed and row.url == failed[row.id].url]
+    await _set(db, [row.id for row in same_url if row.failing_since is None], sa.func.now())
+    stopped = await endpoints.disable(db, [row.id for row in same_url if row.id in gone], ANSWERED_GONE)
+    stopped += await endpoints.disable(db, [row.id for row in same_url if row.too_long], FAILED)
     await outbox.emit(db, [disabled(endpoint) for endpoint in stopped])
 
 
@@ -71,7 +74,7 @@ async def _set(db: Db, ids: Sequence[int], failing_since: object) -> None:
 
 
 def test(endpoint: Endpoint) -> OutboxEvent:
-    """SYS_WEBHOOK_TEST: the endpoint that it names gets it, whatever its types are, and no other endpoint does."""
+    """SYS_WEBHOOK_TEST: only the endpoint that it names gets it, whatever its types are."""
     return outbox.of_nobody(WEBHOOK_TEST, {"webhook_id": endpoint.id})
 
 

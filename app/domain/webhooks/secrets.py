@@ -1,4 +1,4 @@
-"""Webhook secrets: `whsec_...` or plain text for HMAC (v1), and `whsk_...` for ed25519 (v1a), as Standard Webhooks has them."""
+"""Webhook secrets of Standard Webhooks: `whsec_...` or plain text for HMAC (v1), `whsk_...` for ed25519 (v1a)."""
 
 import base64
 import re
@@ -18,8 +18,9 @@ PUBLIC_PREFIX: Final = "whpk_"
 SEED_BYTES: Final = 32
 LEAST_BYTES: Final = 24
 MOST_BYTES: Final = 64
-"""The specification's bounds of a symmetric secret: 192 to 512 bits; plain text may be as long as a setting."""
+"""The specification's bounds of a symmetric secret: 192 to 512 bits."""
 MOST_CHARACTERS: Final = 255
+"""Of a secret in plain text."""
 
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -30,16 +31,16 @@ class BadSecret(Invalid):
     field = "secret"
 
 
-def made(scheme: str, chance: bytes) -> str:
-    """Return the secret of `scheme` that these 32 random bytes make."""
+def generate(scheme: str, seed: bytes) -> str:
+    """Return a secret of `scheme` from 32 random bytes."""
     if scheme == ASYMMETRIC:
-        public = Ed25519PrivateKey.from_private_bytes(chance).public_key().public_bytes_raw()
-        return PRIVATE_PREFIX + base64.b64encode(chance + public).decode()
-    return SYMMETRIC_PREFIX + base64.b64encode(chance).decode()
+        public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+        return PRIVATE_PREFIX + base64.b64encode(seed + public).decode()
+    return SYMMETRIC_PREFIX + base64.b64encode(seed).decode()
 
 
 def check(secret: str) -> None:
-    """Refuse a caller's own secret that is too short, or does not hold what its prefix says; never repeats it."""
+    """Refuse a secret that is too short, or is not what its prefix says; the refusal does not repeat it."""
     if secret.startswith(PUBLIC_PREFIX):
         raise BadSecret(reason="The secret is a public key; the private one begins with whsk_.")
     if secret.startswith(PRIVATE_PREFIX):
@@ -59,16 +60,16 @@ def scheme_of(secret: str) -> str:
 
 
 def public_key(secret: str) -> str:
-    """Return what verifies the signatures of an ed25519 key, `whpk_...`; "" for other secrets."""
+    """Return the public key of an ed25519 key, `whpk_...`; "" for other secrets."""
     if _seed(secret) is None:
         return ""
     return PUBLIC_PREFIX + base64.b64encode(signing_key(secret).public_key().public_bytes_raw()).decode()
 
 
 def symmetric_key(secret: str) -> bytes:
-    """Return what stands in base64 after `whsec_`, or the secret's own bytes where it is plain text."""
-    found = _decoded(secret.removeprefix(SYMMETRIC_PREFIX)) if secret.startswith(SYMMETRIC_PREFIX) else None
-    return secret.encode() if found is None else found
+    """Return the bytes that follow `whsec_` in base64, or the bytes of a secret in plain text."""
+    key = _decoded(secret.removeprefix(SYMMETRIC_PREFIX)) if secret.startswith(SYMMETRIC_PREFIX) else None
+    return secret.encode() if key is None else key
 
 
 @lru_cache(1_024)
@@ -79,7 +80,7 @@ def signing_key(secret: str) -> Ed25519PrivateKey:
 
 @lru_cache(1_024)
 def _seed(secret: str) -> bytes | None:
-    """Return the seed of an ed25519 key, which its public key must follow, as the reference implementation writes it."""
+    """Return the seed of an ed25519 key. Its public key must follow it, as in the reference implementation."""
     key = _decoded(secret.removeprefix(PRIVATE_PREFIX)) if secret.startswith(PRIVATE_PREFIX) else None
     if key is None or len(key) != 2 * SEED_BYTES:
         return None

@@ -1,6 +1,5 @@
 """Deliveries over HTTP: looked at, sent again, and replayed."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,18 +26,13 @@ async def tell(engine: AsyncEngine, count: int, kind: str = "ACC_UPDATED") -> No
         await outbox.sequence(db)
 
 
-def load(each: int, busy: Mapping[int, int] | None = None) -> Load:
-    """How much there is room for, of which only the endpoints' own has an end here."""
-    return Load(each, each, 10_000, 10_000, 4, busy or {}, {})
-
-
 async def work(engine: AsyncEngine, status: int | None = 200) -> list[int]:
     """Fan out, claim what is due, and let each attempt come to `status`; the positions."""
     async with engine.begin() as db:
         while await webhooks.step(db):
             pass
         tried: list[Delivery] = []
-        while claimed := await webhooks.claim(db, load(100), 1_000, 60):  # one that fails gets one at a time
+        while claimed := await webhooks.claim(db, Load(), 1_000, 60):  # one that fails gets one at a time
             outcomes = [Outcome(one, NOW, status, 12, "the head") for one in claimed]
             await webhooks.record(db, outcomes, [], RETRIES, lambda: 0.5)
             tried += claimed
@@ -265,8 +259,8 @@ async def test_a_claim_costs_only_those_that_have_something_due(
     await tell(ready, 300)
 
     async with ready.begin() as db:
-        first = await webhooks.claim(db, load(32), 384, 60)
-        second = await webhooks.claim(db, load(32, {1: 32}), 384, 60)
+        first = await webhooks.claim(db, Load(), 384, 60)
+        second = await webhooks.claim(db, Load({1: 32}), 384, 60)
 
     assert sorted(delivery.key for delivery in first) == [*(Key(1, n) for n in range(1, 33)), Key(9, 7)]
     assert second == []

@@ -67,7 +67,7 @@ async def test_an_endpoint_is_made_with_a_secret_that_is_shown_once(shop: httpx.
 async def test_an_own_secret_is_taken_and_ed25519_shows_its_public_key(shop: httpx.AsyncClient) -> None:
     own = await make(shop, secret=OWN)
     asymmetric = await make(shop, signature="v1a")
-    key = webhooks.made("v1a", bytes(range(32)))
+    key = webhooks.generate("v1a", bytes(range(32)))
     brought = await make(shop, secret=key)
 
     assert (own["secret"], own["signature"]) == (OWN, "v1")

@@ -13,7 +13,7 @@ from app.domain.escrows import Escrow, NewEscrow
 from app.domain.holds import NewHold
 from app.domain.ledger import Bucket, Entry, NewAsset, Posting, post
 from app.domain.payments import Choice, Path, Signed
-from app.domain.webhooks import Sign
+from app.domain.webhooks import health
 from tests import scenario
 
 
@@ -34,11 +34,11 @@ async def lock_endpoint(db: Db, number: int) -> None:
 
 async def test_who_notes_how_endpoints_are_locks_them_by_their_numbers(engine: AsyncEngine) -> None:
     await two_endpoints(engine)
-    signs = [Sign(number, "http://x") for number in (2, 1)]
+    results = [health.AttemptResult(number, "http://x") for number in (2, 1)]
 
     async def note() -> None:
         async with engine.begin() as db:
-            await webhooks.note(db, signs)
+            await health.update(db, results)
 
     async with engine.begin() as db:
         await lock_endpoint(db, 1)

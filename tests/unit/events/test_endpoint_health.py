@@ -174,13 +174,12 @@ async def test_five_days_without_a_success_disable_and_one_success_begins_anew(
         assert (await endpoints.fetch(db, 1)).state == "active"
 
 
-async def test_what_an_old_url_answered_says_nothing_of_the_new_one(
+async def test_the_answer_of_an_old_url_does_not_count_for_the_new_one(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     endpoint = await new(engine, receiver.url())
     async with engine.begin() as db:
-        signs = [health.Sign(endpoint.id, "https://old.example/", gone=True)]
-        await health.note(db, signs)
+        await health.update(db, [health.AttemptResult(endpoint.id, "https://old.example/", gone=True)])
         endpoint = await endpoints.fetch(db, endpoint.id)
 
     assert (endpoint.state, endpoint.failing_since) == ("active", None)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.events import webhooks
+from app.events import retry_after
 
 NOW = datetime(2026, 11, 21, 7, 0, 0, tzinfo=UTC)
 
@@ -28,4 +28,4 @@ NOW = datetime(2026, 11, 21, 7, 0, 0, tzinfo=UTC)
     ],
 )
 def test_a_wait_is_read_as_seconds_or_a_date_and_never_longer_than_a_day(header: str, seconds: int) -> None:
-    assert webhooks.seconds(header, NOW) == seconds
+    assert retry_after.seconds(header, NOW) == seconds

@@ -96,7 +96,7 @@ def test_a_secret_that_is_too_short_or_not_what_it_says_is_refused_without_repea
 
 def test_what_is_made_is_good_and_says_what_it_is() -> None:
     for scheme, prefix in (("v1", "whsec_"), ("v1a", "whsk_")):
-        secret = webhooks.made(scheme, bytes(range(32)))
+        secret = webhooks.generate(scheme, bytes(range(32)))
         webhooks.check(secret)
         assert secret.startswith(prefix)
         assert webhooks.scheme_of(secret) == scheme

@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.tables import attempts, deliveries
 from app.domain import outbox
 from app.domain.outbox import OutboxEvent
-from app.domain.webhooks import Callback, delivery_claims
+from app.domain.webhooks import OF_ENDPOINT, OF_FAILING, OF_HOST, Callback, Load
+from app.domain.webhooks import claim as claim_deliveries
 from app.events import address_filter, sequencer, signatures
 from app.events.address_filter import Address
 from app.events.address_limit import LIMIT
 from app.events.http_post import Poster
-from app.events.webhooks import EACH, OF_FAILING, OF_HOST, Webhooks, WebhookTerms
+from app.events.webhooks import Webhooks, WebhookTerms
 from app.runtime.loop import WakeUp
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
 from tests.unit.events.steps import emit, until
@@ -198,7 +199,7 @@ async def test_a_dead_endpoint_delays_nobody_else(
     await deliver_all(engine, running, 1_000)
     await running.close()
 
-    assert len(receiver.of("/dead")) <= EACH
+    assert len(receiver.of("/dead")) <= OF_ENDPOINT
     assert {request.event["position"] for request in receiver.of("/alive")} == set(range(1_001, 2_001))
 
 
@@ -207,9 +208,11 @@ async def test_many_that_hang_at_once_leave_room_for_the_others(
 ) -> None:
     """None has failed yet, so each may have many posts at a time, together more than the limit."""
     receiver.always["/dead"] = silent
-    dead = [Callback(f"dead-{n}", receiver.url("/dead"), ("PAYMENT",)) for n in range(2 * LIMIT // EACH)]
+    dead = [
+        Callback(f"dead-{n}", receiver.url("/dead"), ("PAYMENT",)) for n in range(2 * LIMIT // OF_ENDPOINT)
+    ]
     await prepare(engine, *dead, Callback("alive", receiver.url("/alive"), ("INV",)))
-    await emit(engine, EACH, type="PAYMENT_SENT")
+    await emit(engine, OF_ENDPOINT, type="PAYMENT_SENT")
     running = Webhooks(engine, poster, WebhookTerms((), timeout_seconds=60, claim_seconds=60), WakeUp())
     while await running.step():
         pass
@@ -294,11 +297,9 @@ async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_host
         )
     await emit(engine, 1)
 
-    load = delivery_claims.Load(
-        32, 32, OF_HOST, OF_FAILING, 4, {1: 32}, {"shop-2.example:80": OF_HOST}, failing=6
-    )
+    load = Load({1: OF_ENDPOINT}, {"shop-2.example:80": OF_HOST}, range(-6, 0))
     async with engine.begin() as db:
-        claimed = await delivery_claims.claim(db, load, LIMIT, 60)
+        claimed = await claim_deliveries(db, load, LIMIT, 60)
 
     failing = [delivery.key.endpoint_id for delivery in claimed if delivery.failing]
     assert len(failing) == OF_FAILING - 6

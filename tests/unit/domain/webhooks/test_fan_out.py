@@ -159,7 +159,7 @@ async def test_whoever_records_an_attempt_and_whoever_sends_it_again_do_not_wait
 
     async with engine.connect() as other:
         async with engine.begin() as recording:
-            [claimed] = await webhooks.claim(recording, Load(1, 1, 1, 1, 4, {}, {}), 1, 60)
+            [claimed] = await webhooks.claim(recording, Load(), 1, 60)
             again = asyncio.create_task(webhooks.redeliver(other, claimed.key))
             blocked = "NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
             while not await recording.scalar(sa.text(f"SELECT count(*) FROM pg_locks WHERE {blocked}")):

@@ -39,7 +39,7 @@ async def endpoint(engine: AsyncEngine, position: int, state: str = "active") ->
 async def forgotten(engine: AsyncEngine, age: timedelta = timedelta(days=6), *places: str) -> list[int]:
     """Forget, and return the positions that are left."""
     async with engine.begin() as db:
-        await webhooks.delete_expired(db, age, await webhooks.told_up_to(db, places))
+        await webhooks.delete_expired(db, age, await webhooks.delivered_up_to(db, places))
         return [event.position for event in (await outbox.page(db, 0)).events]
 
 
@@ -191,5 +191,7 @@ async def test_what_is_kept_and_what_is_due_cost_nothing_however_much_it_is(told
     counted = sa.text("SELECT sum(seq_tup_read + idx_tup_fetch + idx_scan) FROM pg_stat_xact_user_tables")
 
     async with told.begin() as db:
-        assert not await webhooks.delete_expired(db, timedelta(days=6), await webhooks.told_up_to(db, []))
+        assert not await webhooks.delete_expired(
+            db, timedelta(days=6), await webhooks.delivered_up_to(db, [])
+        )
         assert (await db.execute(counted)).scalar_one() < 3 * webhooks.EVENTS_SLICE
