@@ -5,18 +5,19 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import uvloop
 from fastapi import FastAPI
 from starlette.responses import Response
 
 from app.api import parameters, request_body, responses
-from app.api.invoices import CreatedInvoice, New
+from app.api.invoices import CreatedInvoice, InvoiceBody
 from app.api.serving import serving
 
 FIXED: dict[str, Any] = {
     "id": "n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb",
     "created": datetime(2026, 1, 1, tzinfo=UTC),
-    "total": 4_200_000_000,
+    "total": "42",
     "pay_to_address": "n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb",
     "required_confirmations": 6,
     "part_payment_detected": False,
@@ -26,24 +27,26 @@ FIXED: dict[str, Any] = {
     "estimate_seconds_to_confirm": 0,
     "state": "unpaid",
     "reference": "",
-    "metadata": "{}",
-    "overpaid": 0,
+    "metadata": orjson.Fragment("{}"),
+    "overpaid": "0",
     "expires": None,
     "late": False,
-    "refunded": 0,
+    "refunded": "0",
     "uri": "dogecoin:n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb?amount=42",
     "token": "0123456789abcdef",
-    "items": "["
-    '{"type":"item","name":"Plush","sku":"P1","description":"","value":"10","quantity":3,"image_link":""},'
-    '{"type":"shipping","name":"Post","sku":"","description":"","value":"2","quantity":1,"image_link":""},'
-    '{"type":"tax","name":"Tax","sku":"","description":"","value":"10","quantity":1,"image_link":""}]',
+    "items": orjson.Fragment(
+        "["
+        '{"type":"item","name":"Plush","sku":"P1","description":"","value":"10","quantity":3,"image_link":""},'
+        '{"type":"shipping","name":"Post","sku":"","description":"","value":"2","quantity":1,"image_link":""},'
+        '{"type":"tax","name":"Tax","sku":"","description":"","value":"10","quantity":1,"image_link":""}]'
+    ),
 }
 
 app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False})
 
 
 @app.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice)
-async def create_invoice(foreign_id: parameters.ForeignId, new: New) -> Response:
+async def create_invoice(foreign_id: parameters.ForeignId, body: InvoiceBody) -> Response:
     return responses.show(CreatedInvoice(**FIXED))
 
 

@@ -1,4 +1,4 @@
-"""Accounts over HTTP."""
+"""Accounts and their balances over HTTP."""
 
 import re
 from collections.abc import Sequence
@@ -17,13 +17,12 @@ from app.domain.dogecoin import Network
 
 router = APIRouter()
 busy = APIRouter(route_class=fast_route.FastRoute)
-"""What clients call every minute."""
-
+"""The busiest endpoint of accounts."""
 
 MAX_OPENING: Final = 100
-"""Credits with which one account opens."""
-
-
+"""The most assets of which an account gets a first balance."""
+_PLACEHOLDER: Final = re.compile(r"D[xX]{24,34}")
+"""GigaWallet's plugin for WordPress posts a `D` and 33 `x`, its shop for Dogebox 32: never an address."""
 _EXAMPLES: Final[list[Any]] = [
     {},
     {"payout_address": "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv", "name": "Shibe Shop"},
@@ -32,19 +31,17 @@ _EXAMPLES: Final[list[Any]] = [
 
 
 def _configured(payout_address: str) -> str:
-    """Read what a shop's plugin posts before anyone has set it up as no address; any other that is wrong is refused."""
+    """Read the placeholder of a shop's plugin that nobody has set up yet as no address."""
     return "" if _PLACEHOLDER.fullmatch(payout_address) else payout_address
 
 
-_PLACEHOLDER: Final = re.compile(r"D[xX]{24,34}")
-"""GigaWallet's plugin for WordPress posts a `D` and 33 `x`, its shop for Dogebox 32: as long as an address, and never one."""
 Payout = Annotated[Label, AfterValidator(_configured)]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
-    """A client that sent what is absent by its default would change the account."""
-    for shape in schema["properties"].values():
-        shape.pop("default", None)
+    """Describe no defaults: a client that sent them would change the account."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
     schema["examples"] = _EXAMPLES
 
 
@@ -67,7 +64,7 @@ class AccountFields(request_body.Body):
     opening: Annotated[dict[str, AmountIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
 
     def order(self, foreign_id: str, network: Network) -> accounts.AccountOrder:
-        """Say what the caller wants of the account; refuses a payout that could never be paid."""
+        """Return the order to open or change the account; refuses a payout that could never be paid."""
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"opening"}}
         return accounts.AccountOrder(foreign_id, changes, self.opening).checked(network)
 
@@ -128,20 +125,19 @@ class ListedBalance(responses.View):
         """Show a balance in its asset's decimals; the total is the sum of its four buckets."""
         buckets = {bucket.value: holding.balance.of(bucket) for bucket in ledger.Bucket}
         amounts = buckets | {"total": sum(buckets.values())}
-        return cls(
-            asset=holding.asset, **{name: money.show(one, holding.decimals) for name, one in amounts.items()}
-        )
+        shown = {name: money.show(amount, holding.decimals) for name, amount in amounts.items()}
+        return cls(asset=holding.asset, **shown)
 
 
 class BalanceList(responses.View):
-    """What an account has of every asset: Dogecoin first, then what else it ever had, by code."""
+    """What an account has of each asset: DOGE first, then the assets that it ever had, by code."""
 
     items: list[ListedBalance]
 
     @classmethod
-    def of(cls, held: Sequence[ledger.AssetBalance]) -> "BalanceList":
+    def of(cls, balances: Sequence[ledger.AssetBalance]) -> "BalanceList":
         """Show balances in their order."""
-        return cls(items=[ListedBalance.of(holding) for holding in held])
+        return cls(items=[ListedBalance.of(balance) for balance in balances])
 
 
 class ListedAccount(AccountView):
@@ -154,15 +150,15 @@ class AccountPage(cursors.Page[ListedAccount]):
     """A page of accounts, oldest first."""
 
 
-Fields = Annotated[AccountFields, request_body.of(AccountFields)]
+AccountBody = Annotated[AccountFields, request_body.of(AccountFields)]
 
 
 @busy.post("/account/{foreign_id}", response_model=AccountView, summary="Open an account or change it")
 async def put_account(
-    foreign_id: parameters.ForeignId, fields: Fields, key: idempotency_keys.Key, commits: Commits
+    foreign_id: parameters.ForeignId, body: AccountBody, key: idempotency_keys.Key, commits: Commits
 ) -> Response:
-    """A field that is absent or null stays as it is; nothing is told where nothing changes."""
-    order = fields.order(foreign_id, commits.installation.network)
+    """A field that is absent or null stays as it is. Where nothing changes there is no event."""
+    order = body.order(foreign_id, commits.installation.network)
     result = await commits.submit(transfers.PUT_ACCOUNT, order, key)
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 
@@ -171,7 +167,7 @@ async def put_account(
 async def close_account(
     foreign_id: parameters.ForeignId, key: idempotency_keys.BodilessKey, commits: Commits
 ) -> Response:
-    """409 while it has money in any asset, or is to be paid; it can be opened again."""
+    """409 while it has money in any asset, or money is to come to it. It can be opened again."""
     result = await commits.submit(accounts.CLOSE, foreign_id, key)
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 
@@ -184,7 +180,7 @@ async def get_account(foreign_id: parameters.ForeignId, db: Reading) -> Response
 
 @router.get("/account/{foreign_id}/balance", response_model=BalanceView, summary="An account's DOGE")
 async def get_balance(foreign_id: parameters.ForeignId, db: Reading) -> Response:
-    """What can be spent, what is coming in and what is going out."""
+    """What can be spent, what is coming in, and what is going out."""
     account = await accounts.fetch(db, foreign_id)
     return responses.show(BalanceView.of(await ledger.balance(db, account.id)))
 
@@ -195,21 +191,19 @@ async def get_balance(foreign_id: parameters.ForeignId, db: Reading) -> Response
 async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parameters.At = None) -> Response:
     """Now, or at any moment before."""
     account = await accounts.fetch(db, foreign_id)
-    held = (
-        await ledger.asset_balances_at(db, account.id, at)
-        if at
-        else (await ledger.asset_balances(db, [account.id]))[account.id]
-    )
-    return responses.show(BalanceList.of(held))
+    if at:
+        return responses.show(BalanceList.of(await ledger.asset_balances_at(db, account.id, at)))
+    balances = await ledger.asset_balances(db, [account.id])
+    return responses.show(BalanceList.of(balances[account.id]))
 
 
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
 async def list_accounts(db: Reading, request: cursors.ById) -> Response:
     """Oldest first."""
     page = await accounts.page(db, request)
-    holdings = await ledger.asset_balances(db, [account.id for account in page.items])
+    balances = await ledger.asset_balances(db, [account.id for account in page.items])
 
     def listed(account: accounts.Account) -> ListedAccount:
-        return ListedAccount.of(account, balances=BalanceList.of(holdings[account.id]).items)
+        return ListedAccount.of(account, balances=BalanceList.of(balances[account.id]).items)
 
     return responses.show(AccountPage.of(page, listed, cursors.IDS))

@@ -1,4 +1,4 @@
-"""Deposit addresses over HTTP, and what came to an account."""
+"""Deposit addresses over HTTP, and the deposits of an account."""
 
 from typing import Annotated, Final
 
@@ -29,7 +29,7 @@ ByTime = Annotated[PageRequest[DepositCursor], Depends(DEPOSITS.request)]
 
 
 class WantedAddress(request_body.Body):
-    """`fresh` asks for a new address also where nothing has come to the last one."""
+    """`fresh` asks for a new address, even where nothing has come to the last one."""
 
     model_config = request_body.examples({}, {"fresh": True})
 
@@ -37,7 +37,7 @@ class WantedAddress(request_body.Body):
 
 
 class GivenAddress(responses.View):
-    """An address to be paid any number of times, as a URI, and where the public listener paints it."""
+    """An address that can be paid any number of times; `qr` is the path of its QR code for payers."""
 
     address: str
     uri: str
@@ -45,12 +45,12 @@ class GivenAddress(responses.View):
 
     @classmethod
     def of(cls, address: str) -> "GivenAddress":
-        """Show an address; `qr` is a path of the public listener."""
+        """Show an address."""
         return cls(address=address, uri=payment_uri(address), qr=f"/address/{address}/qr.png")
 
 
 class AddressView(responses.View):
-    """An address that was given out; whatever comes to it is credited, also years later."""
+    """An address that was given out. Every deposit to it is credited, years later too."""
 
     address: str
     path: str
@@ -64,7 +64,7 @@ class AddressPage(cursors.Page[AddressView]):
 
 
 class DepositView(responses.View):
-    """A deposit; `invoice` is the invoice that it pays, empty where its address is none's."""
+    """A deposit; `invoice` is the invoice that it pays, empty where its address is not an invoice's."""
 
     txid: str
     vout: int
@@ -78,7 +78,7 @@ class DepositView(responses.View):
 
     @classmethod
     def of(cls, arrival: Arrival) -> "DepositView":
-        """Show a deposit, its txid as explorers do."""
+        """Show a deposit; its txid is written as block explorers write it."""
         invoice = arrival.address if arrival.invoice else ""
         txid, vout = arrival.outpoint
         return cls.showing(arrival, txid=txid[::-1].hex(), vout=vout, invoice=invoice)
@@ -88,15 +88,15 @@ class DepositPage(cursors.Page[DepositView]):
     """A page of deposits, newest first."""
 
 
-Wanted = Annotated[WantedAddress, request_body.optional(WantedAddress)]
+AddressBody = Annotated[WantedAddress, request_body.optional(WantedAddress)]
 
 
 @admin.post("/account/{foreign_id}/address", response_model=GivenAddress, summary="A deposit address")
 async def give_address(
-    foreign_id: parameters.ForeignId, wanted: Wanted, key: idempotency_keys.Key, commits: Commits
+    foreign_id: parameters.ForeignId, body: AddressBody, key: idempotency_keys.Key, commits: Commits
 ) -> Response:
-    """The last one while nothing has come to it, unless a fresh one is asked for."""
-    order = accounts.Wanted(foreign_id, wanted.fresh)
+    """The last one while nothing has come to it, unless the caller asks for a fresh one."""
+    order = accounts.Wanted(foreign_id, body.fresh)
     result = await commits.submit(accounts.GIVE_ADDRESS, order, key)
     return responses.show(GivenAddress.of(result.resource), replayed=result.replayed)
 
@@ -105,7 +105,7 @@ async def give_address(
 async def list_addresses(
     foreign_id: parameters.ForeignId, context: Context, db: Reading, request: ByPlace
 ) -> Response:
-    """All that were ever given out, for invoices and deposits, then the account's own; change is not among them."""
+    """All that were ever given out, for invoices and deposits, then the account's own; none of change."""
     page = await addresses.page(db, context.network, foreign_id, request)
     return responses.show(AddressPage.of(page, AddressView.showing, ADDRESSES))
 
@@ -129,6 +129,6 @@ async def get_qr(
     address: parameters.DepositAddress, context: Context, fg: ColourText = None, bg: ColourText = None
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
-    async with context.reads.connect() as db:  # painting needs none
+    async with context.reads.connect() as db:  # painting needs no connection
         await accounts.check(db, context.network, address)
     return await context.painter.picture(payment_uri(address), fg, bg)

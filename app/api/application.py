@@ -1,4 +1,4 @@
-"""The two HTTP applications, admin and public, built from the values they are given."""
+"""The two HTTP applications: admin for the merchant, public for payers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from app.api import (
     payments,
     request_body,
     transactions,
-    transfer_lists,
+    transfer_views,
     transfers,
     webhook_deliveries,
     webhooks,
@@ -35,19 +35,17 @@ from app.api import (
 from app.api.context import AppContext
 
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""FastAPI's own telemetry would carry request bodies to whatever is configured in the environment."""
-
-
+"""FastAPI's own telemetry would send request bodies to the collector that the environment names."""
 _PUBLIC_AT_ONCE: Final = 32
 _PUBLIC_BODY_BYTES: Final = 16 * 1024
-"""No route of the payers' takes a body."""
+"""No endpoint for payers takes a body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """How a listener meets its callers: `token` locks it, `documented` serves /docs and /openapi.json.
+    """How a listener treats its callers: `token` locks it, `documented` serves /docs and /openapi.json.
 
-    A request has at most `body_bytes`, and `at_once` are answered at a time; None: as many as come.
+    A body has at most `body_bytes`. At most `at_once` requests are answered at a time; None is no limit.
     """
 
     callers: origins.Callers
@@ -60,15 +58,15 @@ class Face:
 def admin(
     context: AppContext, new_id: Callable[[], str], token: str = "", names: frozenset[str] = frozenset()
 ) -> FastAPI:
-    """Build the merchant's API, described at /docs; `token` locks it. `new_id` makes request ids of printable ASCII.
+    """Build the merchant's API, described at /docs; `token` locks it.
 
-    It answers to `names`, beside loopback's names and addresses.
+    `new_id` makes request ids of printable ASCII. The API answers to `names`, to loopback's names and to
+    addresses.
     """
-    # Paths are tried in this order: what is called most comes first.
+    # Paths are tried in this order: the busiest come first.
     routers = [
         invoices.busy,
         transfers.busy,
-        transfers.crediting,
         accounts.busy,
         invoices.admin,
         accounts.router,
@@ -77,7 +75,7 @@ def admin(
         addresses.admin,
         invoice_payments.router,
         transfers.router,
-        transfer_lists.router,
+        transfer_views.router,
         assets.router,
         history.router,
         holds.router,
@@ -92,7 +90,7 @@ def admin(
 
 
 def public(context: AppContext, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
-    """Build the payer's API, which knows nothing but invoices and deposit addresses; any page may show what it says.
+    """Build the payer's API: invoices and QR codes only, and any web page may show its answers.
 
     It is described at /docs, as the merchant's is.
     """

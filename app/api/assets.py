@@ -1,4 +1,4 @@
-"""Assets over HTTP: what is counted besides Dogecoin."""
+"""Assets over HTTP: DOGE and the operator's own."""
 
 import re
 from typing import Annotated, Final
@@ -18,10 +18,10 @@ router = APIRouter()
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
 
 
-def _code(given: str) -> str:
-    if not _CODE.fullmatch(given):
+def _code(text: str) -> str:
+    if not _CODE.fullmatch(text):
         raise ValueError("it has 1 to 32 letters, digits, _ and -, and begins with a letter")
-    return given
+    return text
 
 
 class NewAsset(request_body.Body):
@@ -49,14 +49,14 @@ class AssetPage(cursors.Page[AssetView]):
 
 CURSORS: Final = cursors.Cursor(r"([A-Za-z0-9_-]{1,32})", str, cursors.TEXT)
 ByCode = Annotated[PageRequest[str], Depends(CURSORS.request)]
-Fields = Annotated[NewAsset, request_body.of(NewAsset)]
+AssetBody = Annotated[NewAsset, request_body.of(NewAsset)]
 
 
 @router.post("/assets", response_model=AssetView, summary="Make an asset")
-async def create_asset(new: Fields, key: idempotency_keys.Key, commits: Commits) -> Response:
-    """The same again is the same; its decimals never change."""
-    wanted = ledger.NewAsset(new.code, new.name, new.decimals)
-    result = await commits.submit(ledger.CREATE_ASSET, wanted, key)
+async def create_asset(body: AssetBody, key: idempotency_keys.Key, commits: Commits) -> Response:
+    """Posted again it stays the same asset; its decimals never change."""
+    asset = ledger.NewAsset(body.code, body.name, body.decimals)
+    result = await commits.submit(ledger.CREATE_ASSET, asset, key)
     return responses.show(AssetView.showing(result.resource), replayed=result.replayed)
 
 

@@ -25,8 +25,8 @@ class AppContext:
     """Shared by all requests.
 
     `reads` answers single statements, each on its own; `commits` runs the commands; `health` is that of this
-    process's loops. `open_items` shows an invoice's items to whoever knows its address. `pay_wait_seconds` is how long
-    a payment's caller is kept waiting for the transaction. After `paytx_minutes` an unseen transaction is cancelled.
+    process's loops. `open_items` shows an invoice's items to all who know its address. `pay_wait_seconds` is
+    how long a payment's caller waits for the transaction. After `paytx_minutes` an unseen one is cancelled.
     """
 
     engine: AsyncEngine
@@ -49,7 +49,7 @@ class AppContext:
         return self.commits.installation.network
 
     def for_payers(self, engine: AsyncEngine) -> "AppContext":
-        """The same for the public listener, whose connections to the database are its own: nobody outside takes ours."""
+        """The same for the public listener, with its own database connections: payers take none of ours."""
         return replace(self, engine=engine, reads=reading_engine(engine))
 
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from app.api import cursors, fields, idempotency_keys, request_body, responses
+from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.context import Commits, Reading
 from app.domain import escrows
 from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow
@@ -18,7 +18,7 @@ State = Literal["LOCKED", "RELEASED", "REFUNDED", "DISPUTED", "RESOLVED"]
 
 
 class EscrowOrder(request_body.Body):
-    """The money to be locked, and for what; from what the buyer has available, or from a `hold` of the buyer's."""
+    """The money to be locked, and for what. It is taken from the buyer's `available`, or from a `hold`."""
 
     model_config = request_body.examples(
         {
@@ -43,7 +43,7 @@ class EscrowOrder(request_body.Body):
     metadata: fields.Metadata = "{}"
 
     def escrow(self) -> NewEscrow:
-        """The escrow that is wanted."""
+        """Return the escrow to be locked."""
         return NewEscrow(
             order_id=self.order_id,
             buyer=self.buyer,
@@ -58,7 +58,7 @@ class EscrowOrder(request_body.Body):
 
 
 class Resolution(request_body.Body):
-    """What the seller gets, out of which the fee is taken, and what the buyer gets back: together all of it."""
+    """What the seller gets, less the fee, and what the buyer gets back; together it is the whole amount."""
 
     model_config = request_body.examples({"to_seller": "60", "to_buyer": "40"})
 
@@ -96,22 +96,24 @@ class EscrowPage(cursors.Page[EscrowView]):
     """A page of escrows, newest first."""
 
 
-New = Annotated[EscrowOrder, request_body.of(EscrowOrder)]
-Split = Annotated[Resolution, request_body.of(Resolution)]
-EscrowId = Annotated[int, Path(description="The escrow's id", ge=1, le=2**63 - 1)]
+LockBody = Annotated[EscrowOrder, request_body.of(EscrowOrder)]
+ResolveBody = Annotated[Resolution, request_body.of(Resolution)]
+EscrowId = Annotated[int, parameters.row_id("The escrow's id")]
 InState = Annotated[State | Literal[""], Query(description="Only those in this state")]
-Only = Annotated[
+Name = Annotated[
     str,
     Query(max_length=fields.MAX_LABEL, description="Only those with this one; empty for all"),
     AfterValidator(fields.decoded),
 ]
 
 
-def _wanted(order_id: Only = "", buyer: Only = "", seller: Only = "", state: InState = "") -> EscrowFilter:
+async def _filters(
+    order_id: Name = "", buyer: Name = "", seller: Name = "", state: InState = ""
+) -> EscrowFilter:
     return EscrowFilter(order_id, buyer, seller, state)
 
 
-Wanted = Annotated[EscrowFilter, Depends(_wanted)]
+Filters = Annotated[EscrowFilter, Depends(_filters)]
 
 
 async def _end(commits: Commits, order: End, key: Claim) -> Response:
@@ -120,37 +122,31 @@ async def _end(commits: Commits, order: End, key: Claim) -> Response:
 
 
 @router.post("/escrow", response_model=EscrowView, summary="Lock money for an order")
-async def lock_escrow(new: New, key: idempotency_keys.RequiredKey, commits: Commits) -> Response:
-    """One for an order; 409 where it has one."""
-    result = await commits.submit(escrows.LOCK, new.escrow(), key)
+async def lock_escrow(body: LockBody, key: idempotency_keys.RequiredKey, commits: Commits) -> Response:
+    """An order has one escrow at most; 409 where it has one already."""
+    result = await commits.submit(escrows.LOCK, body.escrow(), key)
     return responses.show(EscrowView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/escrow/{id}/release", response_model=EscrowView, summary="Pay the seller")
 async def release_escrow(
-    id: EscrowId,  # noqa: A002  the path's name
-    key: idempotency_keys.RequiredBodilessKey,
-    commits: Commits,
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, commits: Commits
 ) -> Response:
-    """The seller gets the amount less the fee, the platform's account the fee."""
+    """The seller gets the amount less the fee, and the platform's account gets the fee."""
     return await _end(commits, End(id, "RELEASED"), key)
 
 
 @router.post("/escrow/{id}/refund", response_model=EscrowView, summary="Pay the buyer back")
 async def refund_escrow(
-    id: EscrowId,  # noqa: A002  the path's name
-    key: idempotency_keys.RequiredBodilessKey,
-    commits: Commits,
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, commits: Commits
 ) -> Response:
-    """All of it, and no fee is taken."""
+    """The buyer gets all of it; no fee is taken."""
     return await _end(commits, End(id, "REFUNDED"), key)
 
 
 @router.post("/escrow/{id}/dispute", response_model=EscrowView, summary="Mark an escrow disputed")
 async def dispute_escrow(
-    id: EscrowId,  # noqa: A002  the path's name
-    key: idempotency_keys.RequiredBodilessKey,
-    commits: Commits,
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, commits: Commits
 ) -> Response:
     """The money stays locked; now it can be split as well."""
     return await _end(commits, End(id, "DISPUTED"), key)
@@ -158,23 +154,20 @@ async def dispute_escrow(
 
 @router.post("/escrow/{id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
 async def resolve_escrow(
-    id: EscrowId,  # noqa: A002  the path names it so
-    split: Split,
-    key: idempotency_keys.RequiredKey,
-    commits: Commits,
+    id: EscrowId, body: ResolveBody, key: idempotency_keys.RequiredKey, commits: Commits
 ) -> Response:
-    """The fee is taken out of the seller's part, as far as that goes."""
-    return await _end(commits, End(id, "RESOLVED", split.to_seller, split.to_buyer), key)
+    """The fee is taken out of the seller's part: all of that part where it is smaller than the fee."""
+    return await _end(commits, End(id, "RESOLVED", body.to_seller, body.to_buyer), key)
 
 
 @router.get("/escrow", response_model=EscrowPage, summary="Escrows")
-async def list_escrows(db: Reading, wanted: Wanted, request: cursors.ById) -> Response:
+async def list_escrows(db: Reading, filters: Filters, request: cursors.ById) -> Response:
     """Newest first."""
-    page = await escrows.page(db, wanted, request)
+    page = await escrows.page(db, filters, request)
     return responses.show(EscrowPage.of(page, EscrowView.of, cursors.IDS))
 
 
 @router.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")
-async def get_escrow(id: EscrowId, db: Reading) -> Response:  # noqa: A002  the path's name
-    """404 where there is none with this id."""
+async def get_escrow(id: EscrowId, db: Reading) -> Response:
+    """404 where no escrow has this id."""
     return responses.show(EscrowView.of(await escrows.fetch(db, id)))

@@ -1,4 +1,4 @@
-"""Events read back over HTTP, in the form in which they left."""
+"""Events over HTTP, in the form in which webhooks and the sinks get them."""
 
 from typing import Annotated, Any, Final
 
@@ -27,7 +27,7 @@ class EventView(responses.View):
 
 
 class EventPage(responses.View):
-    """A page of events, oldest first; the cursor is never empty: it is where to go on when more has happened."""
+    """A page of events, oldest first. The cursor is never empty: behind it the next events will come."""
 
     items: list[EventView]
     cursor: str
@@ -38,7 +38,7 @@ LastEventId = Annotated[
     Header(alias="Last-Event-ID", description="Where to go on: the `id` of the last event that was heard"),
     PlainValidator(parameters.position, json_schema_input_type=str),
 ]
-From = Annotated[
+Begin = Annotated[
     int | None,
     Query(
         alias="cursor",
@@ -56,7 +56,7 @@ async def list_events(
     types: parameters.Types = _ALL,
     foreign_id: parameters.Account = None,
 ) -> Response:
-    """The messages are the very bytes that webhooks and MQTT carry. A cursor beyond the last event is refused."""
+    """The messages are the same bytes as in webhooks and MQTT. A cursor beyond the last event is refused."""
     await outbox.check(db, cursor)
     return _page(await outbox.page(db, cursor, limit, types, foreign_id or None))
 
@@ -66,17 +66,19 @@ async def list_events(
 )
 async def stream_events(
     context: Context,
-    cursor: From = None,
-    last: LastEventId = None,
+    cursor: Begin = None,
+    last_event_id: LastEventId = None,
     types: parameters.Types = _ALL,
     foreign_id: parameters.Account = None,
 ) -> Response:
-    """Server-sent events; `id` is the cursor. A browser's EventSource comes back by itself where it was.
+    """Server-sent events; `id` is the cursor. A browser's EventSource goes on where it was by itself.
 
     A cursor or Last-Event-ID beyond the last event is refused.
     """
-    field = "cursor" if last is None else "Last-Event-ID"
-    position = await streams.begin(context.event_signal, cursor if last is None else last, field)
+    field = "cursor" if last_event_id is None else "Last-Event-ID"
+    position = await streams.begin(
+        context.event_signal, cursor if last_event_id is None else last_event_id, field
+    )
     return streams.Stream(
         context.event_signal, streams.stream(context.event_signal, position, types, foreign_id or None)
     )

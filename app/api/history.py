@@ -1,4 +1,4 @@
-"""An account's history over HTTP: a list that goes on from its cursor, or all of it as CSV."""
+"""An account's history over HTTP, as pages of JSON or all of it as CSV."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from app.domain.pages import PageRequest
 router = APIRouter()
 
 PORTION: Final = 1_000
-"""Rows of CSV that are read at once; between them no connection is held."""
+"""Rows of CSV that are read at once; no connection is held between two portions."""
 CURSORS: Final = cursors.Cursor(
     r"([0-9]{1,17}) ([A-Za-z0-9_-]{1,32}) ([0-9]{1,18})",
     StatementCursor,
@@ -31,8 +31,8 @@ CURSORS: Final = cursors.Cursor(
 )
 _FORMULA: Final = frozenset("=+-@")
 _BEGINNINGS: Final = re.compile(r"['\s]")
-"""A cell that begins so is escaped: with an apostrophe, so that an escaped cell looks like no other, and with white space,
-because spreadsheets calculate what stands behind it."""
+"""Cells that begin so are escaped too: with an apostrophe, so that no cell looks like an escaped one; with
+white space, because spreadsheets calculate what stands behind it."""
 
 
 class HistoryView(responses.View):
@@ -52,20 +52,20 @@ class HistoryView(responses.View):
 
     @classmethod
     def of(cls, line: StatementLine) -> "HistoryView":
-        """Show a line; its id is its asset and its number there."""
+        """Show a line; its id is its asset and its number among the account's postings in that asset."""
         created, asset, seq = line.cursor
         number = f"{asset}:{seq}"
         return cls.showing(line, id=number, asset=asset, created=created, reference_id=line.reference)
 
 
 class HistoryPage(cursors.Page[HistoryView]):
-    """A page of postings, newest first; where one type is asked for it may be short, and still go on."""
+    """A page of postings, newest first. With a filter by type it may be short although the list goes on."""
 
 
-def _type(given: str | None) -> str | None:
-    if given and given not in ledger.STATEMENT_TYPES:
+def _type(text: str | None) -> str | None:
+    if text and text not in ledger.STATEMENT_TYPES:
         raise ValueError(f"it is one of {', '.join(sorted(ledger.STATEMENT_TYPES))}")
-    return given or None
+    return text or None
 
 
 Type = Annotated[
@@ -75,11 +75,11 @@ Type = Annotated[
 ]
 Asset = Annotated[str, Query(max_length=32, description="Only this asset's"), AfterValidator(fields.decoded)]
 Format = Annotated[
-    Literal["", "json", "csv"], Query(alias="format", description="`csv`: all that is wanted, as a file")
+    Literal["", "json", "csv"], Query(alias="format", description="`csv`: all that is filters, as a file")
 ]
 
 
-async def _filter(
+async def _filters(
     asset: Asset = "", kind: Type = None, start: parameters.Start = None, end: parameters.End = None
 ) -> StatementFilter:
     return StatementFilter(asset or None, kind, start, end)
@@ -95,33 +95,33 @@ async def get_history(
     foreign_id: parameters.ForeignId,
     context: Context,
     db: Reading,
-    wanted: Annotated[StatementFilter, Depends(_filter)],
+    filters: Annotated[StatementFilter, Depends(_filters)],
     request: Annotated[PageRequest[StatementCursor], Depends(CURSORS.request)],
-    shape: Format = "",
+    file_format: Format = "",
 ) -> Response:
     """Postings, newest first; with `format=csv` all of them, whatever `cursor` and `limit` say."""
     account = await accounts.fetch(db, foreign_id)
-    if shape == "csv":
-        await ledger.check_export(db, account.id, wanted)
-        return _file(foreign_id, _rows(context, account.id, wanted))
-    page = await statement.page(db, account.id, wanted, request)
+    if file_format == "csv":
+        await ledger.check_export(db, account.id, filters)
+        return _file(foreign_id, _rows(context, account.id, filters))
+    page = await statement.page(db, account.id, filters, request)
     return responses.show(HistoryPage.of(page, HistoryView.of, CURSORS))
 
 
 def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:
-    """Send CSV under a name that is safe in a header and in a folder."""
+    """Send CSV under a file name that is safe in a header and in a folder."""
     name = f"history-{quote(foreign_id, safe='')}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingResponse(content, media_type="text/csv; charset=utf-8; header=present", headers=headers)
 
 
-async def _rows(context: Context, account: int, wanted: StatementFilter) -> AsyncIterator[bytes]:
-    """Read portion by portion: somebody slow holds no connection."""
+async def _rows(context: Context, account: int, filters: StatementFilter) -> AsyncIterator[bytes]:
+    """Yield the file in portions, so that a slow caller holds no connection."""
     yield _csv([list(HistoryView.model_fields)])
     request: PageRequest[StatementCursor] | None = PageRequest(None, PORTION)
     while request:
         async with context.reads.connect() as db:
-            page = await statement.page(db, account, wanted, request)
+            page = await statement.page(db, account, filters, request)
         yield _csv(map(_cells, page.items))
         request = request._replace(after=page.rest) if page.rest else None
 
@@ -132,9 +132,9 @@ def _cells(line: StatementLine) -> Sequence[str]:
 
 
 def _safe(cell: str) -> str:
-    """Keep what a caller wrote from being calculated: whoever takes one apostrophe from a cell's begin has it back.
+    """Put an apostrophe before a cell that a spreadsheet would calculate; without it the cell is as it was.
 
-    Spreadsheets take `=` and its like in any width (their compatibility form is the same).
+    Spreadsheets read `=` and the like in any width; their compatibility form (NFKC) is the same.
     """
     formula = unicodedata.normalize("NFKC", cell[:1]) in _FORMULA
     return f"'{cell}" if formula or _BEGINNINGS.match(cell) else cell

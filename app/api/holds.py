@@ -1,8 +1,8 @@
-"""Holds over HTTP: money set aside, given back, and given on."""
+"""Holds over HTTP: money that is set aside, then released or captured."""
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -17,7 +17,7 @@ State = Literal["HELD", "RELEASED", "CAPTURED", "CONVERTED", "EXPIRED"]
 
 
 class HoldOrder(request_body.Body):
-    """What is to be set aside; `expires_in` in seconds, absent for never."""
+    """What is to be set aside; `expires_in` in seconds, without it the hold never expires."""
 
     model_config = request_body.examples(
         {"asset": "DOGE", "amount": "12.5", "reference_type": "auction", "reference": "bid 7"}
@@ -30,13 +30,13 @@ class HoldOrder(request_body.Body):
     reference: fields.Label = ""
 
     def hold(self, foreign_id: str) -> NewHold:
-        """The hold that is wanted."""
+        """Return the hold to be placed."""
         reference = (self.reference_type, self.reference)
         return NewHold(foreign_id, self.asset, self.amount, self.expires_in, reference)
 
 
 class ReleaseOrder(request_body.Body):
-    """How much goes back; absent: all that is left."""
+    """How much goes back; without an amount all that is held."""
 
     model_config = request_body.examples({}, {"amount": "2.5"})
 
@@ -44,7 +44,7 @@ class ReleaseOrder(request_body.Body):
 
 
 class CaptureOrder(request_body.Body):
-    """Who gets how much; absent: all that is left."""
+    """Who gets how much; without an amount all that is held."""
 
     model_config = request_body.examples({"to": "shop-1", "amount": "10"})
 
@@ -77,38 +77,37 @@ class HoldPage(cursors.Page[HoldView]):
     """A page of an account's holds, newest first."""
 
 
-New = Annotated[HoldOrder, request_body.of(HoldOrder)]
-Back = Annotated[ReleaseOrder, request_body.optional(ReleaseOrder)]
-On = Annotated[CaptureOrder, request_body.of(CaptureOrder)]
-HoldId = Annotated[int, Path(description="The hold's id", ge=1, le=2**63 - 1)]
+PlaceBody = Annotated[HoldOrder, request_body.of(HoldOrder)]
+ReleaseBody = Annotated[ReleaseOrder, request_body.optional(ReleaseOrder)]
+CaptureBody = Annotated[CaptureOrder, request_body.of(CaptureOrder)]
+HoldId = Annotated[int, parameters.row_id("The hold's id")]
 InState = Annotated[State | Literal[""], Query(description="Only those in this state")]
 
 
 @router.post("/account/{foreign_id}/hold", response_model=HoldView, summary="Set money aside")
 async def place_hold(
-    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.RequiredKey, commits: Commits
+    foreign_id: parameters.ForeignId, body: PlaceBody, key: idempotency_keys.RequiredKey, commits: Commits
 ) -> Response:
-    """It leaves `available` at once, and nobody can spend it until it is released, captured, or expires."""
-    result = await commits.submit(holds.PLACE, new.hold(foreign_id), key)
+    """It leaves `available` at once. Nobody can spend it until it is released or captured, or expires."""
+    result = await commits.submit(holds.PLACE, body.hold(foreign_id), key)
     return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/hold/{id}/release", response_model=HoldView, summary="Give what is held back")
 async def release_hold(
-    id: HoldId,  # noqa: A002  the path's name
-    back: Back,
-    key: idempotency_keys.RequiredKey,
-    commits: Commits,
+    id: HoldId, body: ReleaseBody, key: idempotency_keys.RequiredKey, commits: Commits
 ) -> Response:
     """A part leaves the rest held."""
-    result = await commits.submit(holds.RELEASE, Release(id, back.amount), key)
+    result = await commits.submit(holds.RELEASE, Release(id, body.amount), key)
     return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/hold/{id}/capture", response_model=HoldView, summary="Give what is held to an account")
-async def capture_hold(id: HoldId, on: On, key: idempotency_keys.RequiredKey, commits: Commits) -> Response:  # noqa: A002  the path's name
+async def capture_hold(
+    id: HoldId, body: CaptureBody, key: idempotency_keys.RequiredKey, commits: Commits
+) -> Response:
     """Once: what is not captured goes back."""
-    result = await commits.submit(holds.CAPTURE, Capture(id, on.to, on.amount), key)
+    result = await commits.submit(holds.CAPTURE, Capture(id, body.to, body.amount), key)
     return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 
@@ -122,6 +121,6 @@ async def list_holds(
 
 
 @router.get("/hold/{id}", response_model=HoldView, summary="A hold")
-async def get_hold(id: HoldId, db: Reading) -> Response:  # noqa: A002  the path's name
-    """404 where there is none with this id."""
+async def get_hold(id: HoldId, db: Reading) -> Response:
+    """404 where no hold has this id."""
     return responses.show(HoldView.of(await holds.fetch(db, id)))

@@ -1,4 +1,4 @@
-"""Money of invoices over HTTP: paid from another account, and given back."""
+"""Invoices over HTTP: paying them from another account, and refunds."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
 from app.api.context import Commits, Context
-from app.api.transfer_models import TransferView
+from app.api.transfer_views import TransferView
 from app.domain import invoices, transfers
 from app.domain.invoices import Refund
 from app.domain.transfers import Transfer
@@ -26,19 +26,19 @@ class PayFrom(request_body.Body):
 
 
 class NewRefund(request_body.Body):
-    """How much goes back; absent: all that was confirmed and has not gone back yet."""
+    """How much goes back; without an amount all that was confirmed and not refunded yet."""
 
     model_config = request_body.examples({}, {"amount": "12.5"})
 
     amount: fields.KoinuIn | None = None
 
     def refund(self, invoice: str, to: str) -> Refund:
-        """The refund that is wanted; refuses what is no amount."""
+        """Return the refund to be made."""
         return Refund(invoice, to, None if self.amount is None else Koinu(self.amount))
 
 
 class PaidView(responses.View):
-    """GigaWallet's answer to a payment; of a transfer in the ledger there is no transaction, and no fee."""
+    """GigaWallet's answer to a payment; a transfer in the ledger has no transaction and no fee."""
 
     hex: str
     total: fields.KoinuOut
@@ -52,8 +52,8 @@ class PaidView(responses.View):
         return cls(hex="", total=transfer.amount, paid=transfer.amount, fee=0, tx="")
 
 
-From = Annotated[PayFrom, request_body.optional(PayFrom)]
-New = Annotated[NewRefund, request_body.optional(NewRefund)]
+PayFromBody = Annotated[PayFrom, request_body.optional(PayFrom)]
+RefundBody = Annotated[NewRefund, request_body.optional(NewRefund)]
 OnChain = Annotated[bool, Query(description="Pay by a transaction")]
 Payee = Annotated[str, Path(description="Who gets it", max_length=64), AfterValidator(fields.decoded)]
 
@@ -66,13 +66,13 @@ Payee = Annotated[str, Path(description="Who gets it", max_length=64), AfterVali
 async def pay_from(
     invoice_id: parameters.InvoiceId,
     foreign_id: parameters.ForeignId,
-    body: From,
+    body: PayFromBody,
     key: idempotency_keys.Key,
     context: Context,
     *,
     on_chain: OnChain = False,
 ) -> Response:
-    """What the invoice still lacks, at once and free; refused where it is paid. With `on_chain`, by a transaction."""
+    """What the invoice still lacks, at once and free; 409 if it is paid. With `on_chain` by a transaction."""
     order = invoices.PayFromOrder(invoice_id, foreign_id)
     if on_chain or body.on_chain:
         sent = await context.commits.submit(invoices.PAY_FROM_ON_CHAIN, order, key)
@@ -90,12 +90,12 @@ async def pay_from(
 async def refund_to_address(
     invoice_id: parameters.InvoiceId,
     address: Payee,
-    new: New,
+    body: RefundBody,
     key: idempotency_keys.RequiredKey,
     context: Context,
 ) -> Response:
-    """A payment of the invoice's account, which bears the fee; never more than was confirmed and not given back."""
-    result = await context.commits.submit(invoices.REFUND_TO_ADDRESS, new.refund(invoice_id, address), key)
+    """A payment of the invoice's account, it bears the fee; at most what was confirmed and not refunded."""
+    result = await context.commits.submit(invoices.REFUND_TO_ADDRESS, body.refund(invoice_id, address), key)
     payment = await payments.wait_until_sent(context, result.resource)
     return responses.show(payments.PaymentView.of(payment), replayed=result.replayed)
 
@@ -108,10 +108,10 @@ async def refund_to_address(
 async def refund_to_account(
     invoice_id: parameters.InvoiceId,
     foreign_id: parameters.ForeignId,
-    new: New,
+    body: RefundBody,
     key: idempotency_keys.RequiredKey,
     commits: Commits,
 ) -> Response:
     """In the ledger, at once and free."""
-    result = await commits.submit(invoices.REFUND_TO_ACCOUNT, new.refund(invoice_id, foreign_id), key)
+    result = await commits.submit(invoices.REFUND_TO_ACCOUNT, body.refund(invoice_id, foreign_id), key)
     return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import fast_route, fields, idempotency_keys, parameters, qr, request_body, responses
@@ -22,7 +22,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
 
 
 class NewItem(request_body.Body):
-    """One line of an invoice; `value` is the unit price, below zero for a discount."""
+    """One line of an invoice; `value` is the price of one unit, negative for a discount."""
 
     type: fields.Label
     name: fields.Text = ""
@@ -33,12 +33,12 @@ class NewItem(request_body.Body):
     image_link: fields.Link = ""
 
     def item(self) -> invoices.Item:
-        """The line as the domain judges it."""
+        """Return the line of the invoice."""
         return invoices.Item(**{name: getattr(self, name) for name in NewItem.model_fields})
 
 
 class NewInvoice(request_body.Body):
-    """What is to be paid, and when it counts as paid."""
+    """What is to be paid, and from when on it counts as paid."""
 
     model_config = request_body.examples(_EXAMPLE)
 
@@ -50,7 +50,7 @@ class NewInvoice(request_body.Body):
     expire_minutes: int | None = None
 
     def order(self, foreign_id: str) -> invoices.InvoiceOrder:
-        """The invoice that is wanted; refuses what can never be one."""
+        """Return the invoice to be issued; refuses what can never be one."""
         return invoices.InvoiceOrder(
             foreign_id,
             tuple(item.item() for item in self.items),
@@ -91,12 +91,12 @@ class PublicInvoice(responses.View):
 
     @classmethod
     def of(cls, invoice: invoices.Invoice) -> "PublicInvoice":
-        """Show all of it, to whoever may see it."""
+        """Show all of it."""
         return cls(**_fields(cls, invoice))
 
     @classmethod
     def bare(cls, invoice: invoices.Invoice) -> "PublicInvoice":
-        """Show what is for anyone who saw the payment on the chain: nothing of what was bought, and for what order."""
+        """Show what anyone may know who saw the payment on the chain: no items, reference or metadata."""
         return cls(**_fields(cls, invoice) | {"items": [], "reference": "", "metadata": {}})
 
 
@@ -146,10 +146,10 @@ class InvoicePage(responses.View):
     cursor: int
 
     @classmethod
-    def of(cls, found: Sequence[invoices.Invoice], limit: int) -> "InvoicePage":
-        """Show them; the cursor is the next key index, or 0 where the page was not filled."""
-        cursor = found[-1].index + 1 if len(found) == limit else 0
-        return cls(items=[AdminInvoice.of(invoice) for invoice in found], cursor=cursor)
+    def of(cls, page: Sequence[invoices.Invoice], limit: int) -> "InvoicePage":
+        """Show invoices; the cursor is the next key index, or 0 where the page is not full."""
+        cursor = page[-1].index + 1 if len(page) == limit else 0
+        return cls(items=[AdminInvoice.of(invoice) for invoice in page], cursor=cursor)
 
 
 def _fields(view: type[responses.View], invoice: invoices.Invoice) -> dict[str, Any]:
@@ -157,41 +157,39 @@ def _fields(view: type[responses.View], invoice: invoices.Invoice) -> dict[str, 
     return {name: shown[name] for name in view.model_fields}
 
 
-def _seen_by(context: Context, invoice: invoices.Invoice, token: str) -> PublicInvoice:
-    """All of it for the token's holder; comparing takes the same time whatever was guessed."""
-    known = hmac.compare_digest(token.encode(), invoice.token.encode())
-    return PublicInvoice.of(invoice) if known or context.open_items else PublicInvoice.bare(invoice)
+def _for_payer(context: Context, invoice: invoices.Invoice, token: str) -> PublicInvoice:
+    """Show all of it to the token's holder; the comparison takes the same time for every wrong token."""
+    matches = hmac.compare_digest(token.encode(), invoice.token.encode())
+    return PublicInvoice.of(invoice) if matches or context.open_items else PublicInvoice.bare(invoice)
 
 
 State = Annotated[
     Literal["", "unpaid", "seen", "partial", "detected", "confirmed", "expired", "cancelled"],
     Query(description="Only those in this state"),
 ]
-Reference = Annotated[
-    str,
-    Query(description="Only those with this reference", max_length=fields.MAX_LABEL),
-    AfterValidator(fields.decoded),
-]
 
 
-def _wanted(
-    state: State = "", reference: Reference = "", start: parameters.Start = None, end: parameters.End = None
+async def _filters(
+    state: State = "",
+    reference: parameters.Reference = "",
+    start: parameters.Start = None,
+    end: parameters.End = None,
 ) -> invoices.InvoiceFilter:
     return invoices.InvoiceFilter(state, reference, start, end)
 
 
-Wanted = Annotated[invoices.InvoiceFilter, Depends(_wanted)]
-New = Annotated[NewInvoice, request_body.of(NewInvoice)]
+Filters = Annotated[invoices.InvoiceFilter, Depends(_filters)]
+InvoiceBody = Annotated[NewInvoice, request_body.of(NewInvoice)]
 Token = Annotated[str, Query(description="Opens the items", max_length=fields.MAX_LABEL)]
 
 
 @busy.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
 @busy.post("/account/{foreign_id}/invoice/", include_in_schema=False)
 async def create_invoice(
-    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, commits: Commits
+    foreign_id: parameters.ForeignId, body: InvoiceBody, key: idempotency_keys.Key, commits: Commits
 ) -> Response:
-    """The invoice's id is the fresh address to which it is to be paid."""
-    result = await commits.submit(invoices.CREATE, new.order(foreign_id), key)
+    """The invoice's id is the fresh address at which it is paid."""
+    result = await commits.submit(invoices.CREATE, body.order(foreign_id), key)
     return responses.show(CreatedInvoice.of(result.resource), replayed=result.replayed)
 
 
@@ -202,11 +200,11 @@ async def list_invoices(
     db: Reading,
     cursor: parameters.Cursor = 0,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
-    wanted: Wanted = invoices.ALL,
+    filters: Filters = invoices.ALL,
 ) -> Response:
     """Oldest first."""
-    found = await invoices.page(db, context.network, foreign_id, cursor, limit, wanted)
-    return responses.show(InvoicePage.of(found, limit))
+    page = await invoices.page(db, context.network, foreign_id, cursor, limit, filters)
+    return responses.show(InvoicePage.of(page, limit))
 
 
 @admin.get("/account/{foreign_id}/invoice/{invoice_id}", response_model=AdminInvoice, summary="An invoice")
@@ -230,7 +228,7 @@ async def cancel_invoice(
     key: idempotency_keys.BodilessKey,
     commits: Commits,
 ) -> Response:
-    """Refused once something was received; cancelling again changes nothing."""
+    """409 once something was received; cancelling again changes nothing."""
     result = await commits.submit(invoices.CANCEL, invoices.CancelOrder(foreign_id, invoice_id), key)
     return responses.show(AdminInvoice.of(result.resource), replayed=result.replayed)
 
@@ -239,8 +237,8 @@ async def cancel_invoice(
 async def get_public_invoice(
     invoice_id: parameters.InvoiceId, context: Context, db: Reading, token: Token = ""
 ) -> Response:
-    """Without the token there are no items: whoever sees a payment on the chain knows the address."""
-    return responses.show(_seen_by(context, await invoices.fetch(db, context.network, invoice_id), token))
+    """Without the token there are no items: everyone who sees a payment on the chain knows the address."""
+    return responses.show(_for_payer(context, await invoices.fetch(db, context.network, invoice_id), token))
 
 
 @public.get(
@@ -253,6 +251,6 @@ async def get_qr(
     invoice_id: parameters.InvoiceId, context: Context, fg: qr.ColourText = None, bg: qr.ColourText = None
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
-    async with context.reads.connect() as db:  # painting needs none
+    async with context.reads.connect() as db:  # painting needs no connection
         invoice = await invoices.fetch(db, context.network, invoice_id)
     return await context.painter.picture(qr.payment_uri(invoice.address, invoice.total), fg, bg)

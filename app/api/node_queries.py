@@ -1,4 +1,4 @@
-"""What endpoints ask the node, before and outside of any transaction; the program gives the functions."""
+"""What endpoints ask the node, outside of any transaction; `run` gives the functions."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ async def _all() -> int:
 
 @dataclass(frozen=True, slots=True)
 class NodeQueries:
-    """Each raises NodeUnreachable where there is no answer, but for `coins`, which says None then.
+    """Each raises NodeUnreachable where the node does not answer; only `coins` returns None then.
 
-    `holds` says whether the node's mempool holds a transaction of these bytes, or one that spends a coin of it; `decode`
-    shows a transaction's hexadecimal as Core's decoderawtransaction does, amounts as Decimal, or refuses with Undecodable.
-    `kept_from` says from which height on the node has blocks.
+    `holds`: whether the mempool has a transaction of these bytes, or one that spends one of its coins.
+    `decode`: a transaction's hex as Core's decoderawtransaction shows it, amounts as Decimal; or Undecodable.
+    `kept_from`: the lowest height whose block the node has.
     """
 
     holds: Callable[[bytes], Awaitable[bool]] = _nobody

@@ -1,4 +1,4 @@
-"""What an operator asks: whether the program answers, whether the books agree, and to read the chain again."""
+"""The operator's endpoints: health, readiness, audit, system balances, and reading the chain again."""
 
 import asyncio
 import secrets
@@ -19,14 +19,14 @@ from app.domain.ledger import SystemBalance
 from app.money import Koinu, show
 
 PATIENCE_SECONDS: Final = 1.0
-"""For what the database says beside the loops: whoever asks whether Kennel is ready shall not wait for it."""
+"""How long readiness waits for the database: the answer on the loops must come at once."""
 
 router = APIRouter()
 health = APIRouter()
 
 
 class LoopView(responses.View):
-    """One of the program's loops: `running`, in `trouble` that it tries to outlast, or `stopped` for good; and why."""
+    """A loop: `running`, in `trouble` while it tries again, or `stopped` for good; and the reason."""
 
     name: str
     state: str
@@ -40,7 +40,7 @@ class Health(responses.View):
 
 
 class Readiness(Health):
-    """The same, with each loop, and whether balances have their coins; null while the database does not say."""
+    """The status with each loop, and whether the coins cover the balances; null if the database is silent."""
 
     loops: list[LoopView]
     solvent: bool | None
@@ -48,7 +48,7 @@ class Readiness(Health):
 
 
 class CheckView(responses.View):
-    """One check: how many rows it looked at, and the first that is wrong, or while `ok` what was not looked at and why."""
+    """One check: how many rows it read. `detail` names the first wrong row, or if `ok` what was not read."""
 
     name: str
     ok: bool
@@ -100,9 +100,9 @@ class SystemBalances(responses.View):
 
 
 class AuditView(responses.View):
-    """What an audit came to; a mismatch is `"ok":false`, not an error.
+    """The result of an audit; a mismatch is `"ok":false`, not an error.
 
-    `ok` is about the books. They may be right and say that balances show more than there are coins, by `owing`: then
+    `ok` is about the books. Right books may still show more balances than there are coins, by `owing`: then
     `solvent` is false.
     """
 
@@ -116,7 +116,7 @@ class AuditView(responses.View):
 
     @classmethod
     def of(cls, report: audit.AuditReport, paused: str | None) -> "AuditView":
-        """Show a report; the height is null before the first block, `paused` unless something stops payments."""
+        """Show a report. `height` is null before the first block; `paused` says why payments are stopped."""
         checks = [CheckView.showing(finding) for finding in report.findings]
         totals = [TotalsView.of(sums) for sums in report.totals]
         owing = show(report.shortfall)
@@ -125,10 +125,10 @@ class AuditView(responses.View):
 
 @router.get("/audit", response_model=AuditView, summary="Hold the books against each other")
 async def get_audit(context: Context, part: parameters.Percent = None) -> Response:
-    """Always 200; one audit runs at a time, for 15 s at most, and those who come meanwhile share the next one.
+    """Always 200. One audit runs at a time, for 15 s at most; callers that come meanwhile share the next one.
 
-    Of large books each check reads the oldest rows, and more from `part` percent of the way on, by chance where it is not
-    given: `detail` says so. `kennel audit` reads all.
+    Of large books each check reads the oldest rows, and others from `part` percent of the way on (without it:
+    by chance); `detail` says so. `kennel audit` reads all.
     """
     percent = secrets.randbelow(100) if part is None else part
     report = await context.audits.result(
@@ -140,7 +140,7 @@ async def get_audit(context: Context, part: parameters.Percent = None) -> Respon
 
 @router.get("/balances/system", response_model=SystemBalances, summary="What the system accounts have")
 async def get_system_balances(db: Reading) -> Response:
-    """What came from the chain and what was issued is below zero: each asset sums to zero with its customers."""
+    """What came from the chain or was issued is negative: with the customers each asset sums to zero."""
     return responses.show(SystemBalances.of(await ledger.system_balances(db)))
 
 
@@ -150,12 +150,12 @@ async def get_system_balances(db: Reading) -> Response:
 async def set_sync_height(
     blockheight: parameters.Height, key: idempotency_keys.BodilessKey, context: Context
 ) -> Response:
-    """What was missed is booked, what is known is recognised; balances never wobble meanwhile.
+    """Missed deposits are posted, known ones are recognised; balances do not change meanwhile.
 
-    The deepest height that was asked for counts. Below what a pruned node still has it is refused.
+    The lowest height of all requests counts. A height whose blocks a pruned node has removed is refused.
     """
-    wanted = Rescan(blockheight, await context.node_queries.kept_from())
-    result = await context.commits.submit(blocks.RESCAN, wanted, key)
+    rescan = Rescan(blockheight, await context.node_queries.kept_from())
+    result = await context.commits.submit(blocks.RESCAN, rescan, key)
     return responses.show_written('"Set sync height"', replayed=result.replayed)
 
 
@@ -166,9 +166,9 @@ async def set_sync_height(
     summary="Whether the program's loops run, and why not",
 )
 async def get_ready(context: Context) -> Response:
-    """503 while a loop is in trouble or has stopped: the chain is not followed, or nothing is sent or told.
+    """503 while a loop is in trouble or has stopped: blocks are not read, or payments or events are not sent.
 
-    Coins that lack for the balances (`solvent`) leave it 200: no restart would bring them.
+    With too few coins for the balances (`solvent` is false) it is still 200: a restart would not bring them.
     """
     loops = [
         LoopView(name=name, state=loop.state, reason=loop.reason)
@@ -185,7 +185,7 @@ async def get_ready(context: Context) -> Response:
 
 
 async def _owing(context: Context) -> Koinu | None:
-    """Return by how much coins lack; None where the database does not say so at once."""
+    """Return by how much the coins fall short of the balances; None if the database is slow or away."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS), context.reads.connect() as db:
             return await blocks.shortfall(db)
@@ -195,7 +195,7 @@ async def _owing(context: Context) -> Koinu | None:
 
 @health.get("/health", response_model=Health, summary="Whether the program answers")
 async def get_health(context: Context) -> Response:
-    """Always 200, and asks nothing of the database: a supervisor restarts what does not answer, which mends no database."""
+    """Always 200, without the database: a supervisor's restart would not mend the database."""
     return responses.show(Health(status=_status(context)))
 
 

@@ -105,6 +105,12 @@ def _no_number(value: Any) -> Any:
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
 """A time with its zone."""
 
+
+def row_id(description: str) -> Any:
+    """Mark a path parameter as the id of a row: a whole number from 1 up."""
+    return Path(description=description, ge=1, le=2**63 - 1)
+
+
 ForeignId = Annotated[
     str,
     Path(
@@ -165,6 +171,13 @@ Limit = Annotated[
     PlainValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1, le=MAX_PAGE)]),
 ]
 """The number of rows; "" is 10."""
+
+Reference = Annotated[
+    str,
+    Query(max_length=fields.MAX_LABEL, description="Only those with this reference"),
+    AfterValidator(fields.decoded),
+]
+"""A filter by reference; empty is all."""
 
 Account = Annotated[
     str | None,

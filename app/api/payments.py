@@ -1,14 +1,16 @@
-"""Money going out over HTTP: paying, and looking at what was paid."""
+"""Payments over HTTP: asking for them, voiding and listing them."""
 
+from collections.abc import Iterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import Field, Strict
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.context import Context, Reading
 from app.domain import payments
+from app.domain.dogecoin import Network
 from app.domain.idempotency import Claim
 from app.domain.payments import PERCENT, Payee, PayOrder, VoidOrder
 from app.domain.refusals import Conflict, Invalid
@@ -26,7 +28,7 @@ class PaymentFailed(Conflict):
 
 
 class NewPayee(request_body.Body):
-    """One output of a payment; who bears the fee bears it by percent, all together 100."""
+    """One output of a payment; `deduct_fee_percent` is its part of the fee, together 100 or 0."""
 
     to: fields.Label
     amount: fields.KoinuIn
@@ -34,7 +36,7 @@ class NewPayee(request_body.Body):
 
 
 class NewPayment(request_body.Body):
-    """One output by `to` and `amount`, or several in `pay`; fees in DOGE, 0 says nothing."""
+    """One output by `to` and `amount`, or several in `pay`; fees in DOGE, 0 as if absent."""
 
     model_config = request_body.examples(
         {"to": _EXAMPLE, "amount": "12.5"},
@@ -50,21 +52,16 @@ class NewPayment(request_body.Body):
     reference: fields.Label = ""
 
     def order(self, context: Context, foreign_id: str, kind: str) -> PayOrder:
-        """The payment that is wanted; refuses what could never be paid."""
+        """Return the payment to be made; refuses what could never be paid."""
         if not self.pay and not self.to:
             raise Invalid(reason="missing 'pay', or 'to' and 'amount', in JSON body", field="pay")
         if self.pay and self.to:
             raise Invalid(reason="Name the payees in 'pay', or one in 'to': not both.", field="to")
         if self.pay and self.amount and self.amount != sum(payee.amount for payee in self.pay):
             raise Invalid(reason="The amount is not what those in 'pay' get together.", field="amount")
-        network = context.network
-        payees = [
-            Payee.of(network, f"pay.{n}.", one.to, Koinu(one.amount), int(one.deduct_fee_percent * PERCENT))
-            for n, one in enumerate(self.pay)
-        ] or [Payee.of(network, "", self.to, Koinu(self.amount))]
         return PayOrder(
             foreign_id,
-            tuple(payees),
+            tuple(self._payees(context.network)),
             kind=kind,
             explicit_fee=Koinu(self.explicit_fee),
             max_fee=Koinu(self.max_fee),
@@ -72,6 +69,13 @@ class NewPayment(request_body.Body):
             reference=self.reference,
             seconds=context.paytx_minutes * _MINUTE_SECONDS if kind == "paytx" else None,
         )
+
+    def _payees(self, network: Network) -> Iterator[Payee]:
+        if not self.pay:
+            yield Payee.of(network, "", self.to, Koinu(self.amount))
+        for n, payee in enumerate(self.pay):
+            share = int(payee.deduct_fee_percent * PERCENT)
+            yield Payee.of(network, f"pay.{n}.", payee.to, Koinu(payee.amount), share)
 
 
 class PayToView(responses.View):
@@ -95,7 +99,7 @@ class SentView(responses.View):
 
     @classmethod
     def of(cls, payment: payments.Payment) -> "SentView":
-        """Show a payment to whoever asked for it; unsigned it has no transaction yet."""
+        """Show a payment to its caller."""
         shown = payments.payment_shown(payment)
         return cls(**{name: shown[name] for name in cls.model_fields})
 
@@ -127,22 +131,21 @@ class PaymentPage(cursors.Page[PaymentView]):
     """A page of an account's payments, newest first."""
 
 
-New = Annotated[NewPayment, request_body.of(NewPayment)]
-PaymentId = Annotated[int, Path(description="The payment's id", ge=1, le=2**63 - 1)]
+PaymentBody = Annotated[NewPayment, request_body.of(NewPayment)]
+PaymentId = Annotated[int, parameters.row_id("The payment's id")]
 
 
-async def carry_out(context: Context, order: PayOrder, key: Claim | None) -> Response:
-    """Set the money aside, then wait a while, holding nothing, for the sender."""
+async def submit_and_wait(context: Context, order: PayOrder, key: Claim | None) -> Response:
+    """Set the money aside, then wait a while for the sender; no connection or lock is held meanwhile."""
     result = await context.commits.submit(payments.REQUEST, order, key)
-    return responses.show(
-        SentView.of(await wait_until_sent(context, result.resource)), replayed=result.replayed
-    )
+    payment = await wait_until_sent(context, result.resource)
+    return responses.show(SentView.of(payment), replayed=result.replayed)
 
 
 async def wait_until_sent(context: Context, payment: payments.Payment) -> payments.Payment:
-    """Return the payment once it is sent (of `paytx`: signed), or as it is when the wait is over; refuse if it failed.
+    """Return the payment once it is sent (of `paytx`: signed), or as it is after the wait; or PaymentFailed.
 
-    It is committed already: whatever happens meanwhile, its caller must not hear that it is to be asked for again.
+    It is committed already: whatever happens meanwhile, its caller must not be told to try again.
     """
     waits = ("PENDING",) if payment.kind == "paytx" else ("PENDING", "PROCESSING")
     payment = await context.waiter.wait(payment, waits, context.pay_wait_seconds)
@@ -153,20 +156,20 @@ async def wait_until_sent(context: Context, payment: payments.Payment) -> paymen
 
 @router.post("/account/{foreign_id}/pay", response_model=SentView, summary="Pay")
 async def pay(
-    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, context: Context
+    foreign_id: parameters.ForeignId, body: PaymentBody, key: idempotency_keys.Key, context: Context
 ) -> Response:
-    """The balance falls in the same instant; the answer comes when the transaction is sent, or after a while without it."""
-    return await carry_out(context, new.order(context, foreign_id, "pay"), key)
+    """The balance falls at once. The answer comes when the payment is sent, or after a while without."""
+    return await submit_and_wait(context, body.order(context, foreign_id, "pay"), key)
 
 
 @router.post(
     "/account/{foreign_id}/paytx", response_model=SentView, summary="Sign a payment without sending it"
 )
 async def paytx(
-    foreign_id: parameters.ForeignId, new: New, key: idempotency_keys.Key, context: Context
+    foreign_id: parameters.ForeignId, body: PaymentBody, key: idempotency_keys.Key, context: Context
 ) -> Response:
-    """The caller sends `tx` itself; unless a block or the node has seen it in time, it is cancelled."""
-    return await carry_out(context, new.order(context, foreign_id, "paytx"), key)
+    """The caller sends `tx`. Unless a block or the node has seen it in time, it is cancelled."""
+    return await submit_and_wait(context, body.order(context, foreign_id, "paytx"), key)
 
 
 @router.post(
@@ -178,7 +181,7 @@ async def void(
     key: idempotency_keys.BodilessKey,
     context: Context,
 ) -> Response:
-    """At once while it is unsigned; else it is CANCELLING until a transaction that cancels it is deep enough."""
+    """At once while it is unsigned; else it is CANCELLING until what cancels it is deep enough."""
     async with context.reads.connect() as db:
         payment = await payments.fetch(db, foreign_id, payment_id)
     raw = payment.raw if payment.state in payments.LIVE else None

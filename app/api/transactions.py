@@ -1,4 +1,4 @@
-"""Raw transactions over HTTP: what is in one, as GigaWallet shows it."""
+"""Raw transactions over HTTP, decoded as GigaWallet shows them."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -34,7 +34,7 @@ class ScriptSigView(responses.View):
 
 
 class VinView(responses.View):
-    """An input; of a coinbase all is empty but the sequence."""
+    """An input; that of a coinbase has only a sequence."""
 
     txid: str
     vout: int
@@ -74,25 +74,25 @@ class TransactionView(responses.View):
     vout: list[VoutView]
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> "TransactionView":
-        """Show what the node said, every field always there."""
-        plain = {name: said[name] for name in ("txid", "hash", "size", "vsize", "version", "locktime")}
-        return cls(**plain, vin=[_vin(one) for one in said["vin"]], vout=[_vout(one) for one in said["vout"]])
+    def of(cls, decoded: Mapping[str, Any]) -> "TransactionView":
+        """Show what the node decoded; a field that the node leaves out is empty."""
+        plain = {name: decoded[name] for name in ("txid", "hash", "size", "vsize", "version", "locktime")}
+        return cls(**plain, vin=list(map(_vin, decoded["vin"])), vout=list(map(_vout, decoded["vout"])))
 
 
-def _vin(said: Mapping[str, Any]) -> VinView:
-    script = said.get("scriptSig", {})
+def _vin(decoded: Mapping[str, Any]) -> VinView:
+    script = decoded.get("scriptSig", {})
     return VinView(
-        txid=said.get("txid", ""),
-        vout=said.get("vout", 0),
+        txid=decoded.get("txid", ""),
+        vout=decoded.get("vout", 0),
         scriptSig=ScriptSigView(asm=script.get("asm", ""), hex=script.get("hex", "")),
-        txinwitness=said.get("txinwitness"),
-        sequence=said["sequence"],
+        txinwitness=decoded.get("txinwitness"),
+        sequence=decoded["sequence"],
     )
 
 
-def _vout(said: Mapping[str, Any]) -> VoutView:
-    script = said["scriptPubKey"]
+def _vout(decoded: Mapping[str, Any]) -> VoutView:
+    script = decoded["scriptPubKey"]
     shown = ScriptPubKeyView(
         asm=script["asm"],
         hex=script["hex"],
@@ -100,7 +100,7 @@ def _vout(said: Mapping[str, Any]) -> VoutView:
         type=script["type"],
         addresses=script.get("addresses"),
     )
-    return VoutView(value=_shown(said["value"]), n=said["n"], scriptPubKey=shown)
+    return VoutView(value=_shown(decoded["value"]), n=decoded["n"], scriptPubKey=shown)
 
 
 def _shown(value: Decimal | int) -> str:
@@ -111,5 +111,5 @@ def _shown(value: Decimal | int) -> str:
 async def decode(
     raw: Annotated[RawTransaction, request_body.of(RawTransaction)], context: Context
 ) -> Response:
-    """The node decodes it; nothing is sent, signed or kept."""
+    """The node decodes it; nothing is sent, signed or stored."""
     return responses.show(TransactionView.of(await context.node_queries.decode(raw.hex)))

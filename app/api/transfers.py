@@ -1,20 +1,19 @@
-"""Transfers over HTTP: money between accounts, one or many in a request."""
+"""Making transfers over HTTP: one or many in a request, credits, and reversals."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
 from app.api import errors, fast_route, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Commits, Reading
-from app.api.transfer_models import TransferList, TransferView
+from app.api.context import Commits
+from app.api.transfer_views import TransferId, TransferView
 from app.domain import ledger, transfers
 from app.domain.commands import Result, Submitted
 from app.domain.idempotency import Claim
-from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder, json, making
-from app.domain.transfers import fetch as fetch_transfer
+from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder, making
 
 busy = APIRouter(route_class=fast_route.FastRoute)
 router = APIRouter()
@@ -32,7 +31,7 @@ _SHARES: Final[Any] = [{"account": "bob", "amount": "10"}, {"account": "carol", 
 
 
 class _Described(request_body.Body):
-    """What both forms of a transfer have."""
+    """The fields that both forms of a transfer have."""
 
     payer: fields.Name = Field(alias="from")
     asset: fields.Name
@@ -45,11 +44,11 @@ class _Described(request_body.Body):
         raise NotImplementedError
 
     def total(self) -> ledger.RawAmount | None:
-        """What all of them get together, where that is said besides."""
+        """What all payees get together, where the caller says so."""
         return None
 
     def order(self, claim: Claim) -> TransferOrder:
-        """The transfer that is wanted, under the name of its key."""
+        """Return the order of this transfer, whose key in the ledger is that of the request."""
         return TransferOrder(
             f"{claim.scope}:{claim.key}",
             self.payer,
@@ -70,12 +69,12 @@ class NewTransfer(_Described):
     amount: fields.AmountIn
 
     def payees(self) -> tuple[Payee, ...]:
-        """The one that gets it."""
+        """The one payee."""
         return (Payee(self.to, self.amount),)
 
 
 class NewShare(request_body.Body):
-    """What one of several payees is to get; an asset that is named here must be that of all."""
+    """What one of several payees gets; an `asset` here must be that of the transfer."""
 
     account: fields.Name
     amount: fields.AmountIn
@@ -83,7 +82,7 @@ class NewShare(request_body.Body):
 
 
 class NewSplit(_Described):
-    """Money from one account to several: one entry, all of it or nothing. `amount`, where it is said, is what they get together."""
+    """Money from one account to several, all of it or nothing; an `amount` here is what they get together."""
 
     model_config = request_body.examples({"from": "alice", "to": _SHARES, "asset": "gold_coins"})
 
@@ -91,7 +90,7 @@ class NewSplit(_Described):
     amount: fields.AmountIn | None = None
 
     def payees(self) -> tuple[Payee, ...]:
-        """Those that get it."""
+        """The payees; a refusal names the fields of its payee."""
         return tuple(
             Payee(
                 share.account,
@@ -103,33 +102,31 @@ class NewSplit(_Described):
         )
 
     def total(self) -> ledger.RawAmount | None:
-        """What they are to get together."""
+        """What they get together."""
         return self.amount
 
 
-def _form(given: Any) -> str:
-    """Tell the forms apart; names that begin with "<" are left out where a field is named."""
-    if not isinstance(given, dict):
+def _form(body: Any) -> str:
+    """Tell which form a body has. A form's name begins with "<", so that no refusal takes it for a field."""
+    if not isinstance(body, dict):
         return "<one>"
-    folded = (
-        given
-        if given.keys() <= _SPELT
-        else {**{name.lower(): value for name, value in given.items()}, **given}
-    )
+    folded = body
+    if not body.keys() <= _USUAL_NAMES:
+        folded = {**{name.lower(): value for name, value in body.items()}, **body}
     if folded.get("transfers") is not None:
         return "<many>"
     return "<split>" if isinstance(folded.get("to"), list) else "<one>"
 
 
-_SPELT: Final = frozenset({"from", "to", "asset", "amount", "reference_type", "reference", "metadata"})
-"""Fields as nearly all requests spell them."""
+_USUAL_NAMES: Final = frozenset({"from", "to", "asset", "amount", "reference_type", "reference", "metadata"})
+"""The fields of one transfer, in the case in which nearly all requests write them."""
 One = Annotated[
     Annotated[NewTransfer, Tag("<one>")] | Annotated[NewSplit, Tag("<split>")], Discriminator(_form)
 ]
 
 
 class NewTransfers(request_body.Body):
-    """Many transfers, each for itself; `atomic` ones are all made or none is."""
+    """Many transfers. Each is made or refused by itself; with `atomic` either all are made or none is."""
 
     model_config = request_body.examples({"transfers": [_EXAMPLE], "atomic": False})
 
@@ -137,7 +134,7 @@ class NewTransfers(request_body.Body):
     atomic: bool = False
 
     def orders(self, claims: Iterable[Claim]) -> list[TransferOrder]:
-        """What is wanted."""
+        """Return the order of each transfer."""
         return [new.order(claim) for new, claim in zip(self.transfers, claims, strict=True)]
 
 
@@ -150,73 +147,15 @@ Form = Annotated[
 
 
 class Reversal(request_body.Body):
-    """How much goes back; absent: all."""
+    """How much goes back; without an amount all of it."""
 
     model_config = request_body.examples({}, {"amount": "2.5"})
 
     amount: fields.AmountIn | None = None
 
 
-New = Annotated[
-    NewTransfer | NewSplit | NewTransfers, request_body.of_any(Form, NewTransfer, NewSplit, NewTransfers)
-]
-Back = Annotated[Reversal, request_body.optional(Reversal)]
-TransferId = Annotated[int, Path(description="The transfer's id", ge=1, le=2**63 - 1)]
-
-
-@busy.post("/transfers", response_model=TransferView | TransferList, summary="Move money between accounts")
-async def transfer(new: New, key: idempotency_keys.NamedKey, commits: Commits) -> Response:
-    """At once and without a fee; one, or up to 1,000 in `transfers`. `to` may be a list: what all of them get is one transfer."""
-    if isinstance(new, NewTransfers):
-        return await (_all_or_none if new.atomic else _each)(new, key, commits)
-    claim = key.whole()
-    order = new.order(claim)
-    result = await commits.submit(transfers.MAKE, order, claim, weight=len(order.payees))
-    return responses.show_written(json.shown(result.resource), replayed=result.replayed)
-
-
-async def _each(new: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
-    """The key of each is the request's with its place behind it, so that the refused ones may be tried again."""
-    claims = key.each("transfers")
-    submitted = [Submitted(order, claim) for order, claim in zip(new.orders(claims), claims, strict=True)]
-    outcomes = await commits.submit_all(transfers.MAKE, submitted)
-    replayed = all(isinstance(outcome, Result) and outcome.replayed for outcome in outcomes)
-    return responses.show_all(map(_shown, outcomes), replayed=replayed)
-
-
-async def _all_or_none(new: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
-    orders = new.orders(key.each("transfers"))
-    weight = sum(len(order.payees) for order in orders)
-    result = await commits.submit(transfers.MAKE_ATOMIC, orders, key.whole(), weight=weight)
-    return responses.show_all(map(json.shown, result.resource), replayed=result.replayed)
-
-
-def _shown(outcome: Result[Transfer] | Exception) -> str:
-    return (
-        json.shown(outcome.resource)
-        if isinstance(outcome, Result)
-        else responses.fault_text(errors.fault_of(outcome))
-    )
-
-
-@router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
-async def reverse(id: TransferId, new: Back, key: idempotency_keys.RequiredKey, commits: Commits) -> Response:  # noqa: A002  the path's name
-    """Once, in full or in part, as far as the payee has it; the answer is the transfer that goes back."""
-    result = await commits.submit(transfers.REVERSE, ReversalOrder(id, new.amount), key)
-    return responses.show_written(json.shown(result.resource), replayed=result.replayed)
-
-
-@router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
-async def get_transfer(id: TransferId, db: Reading) -> Response:  # noqa: A002  the path's name for it
-    """Also credits, reversals, and what invoices moved between accounts."""
-    return responses.show_written(json.shown(await fetch_transfer(db, id)))
-
-
-crediting = APIRouter(route_class=fast_route.FastRoute)
-
-
 class NewCredit(request_body.Body):
-    """What an account is to get from the operator (TOPUP, BONUS), or to give (SPEND)."""
+    """What an account gets from the operator (TOPUP, BONUS), or gives (SPEND)."""
 
     model_config = request_body.examples({"asset": "gold_coins", "amount": "100", "type": "TOPUP"})
 
@@ -228,21 +167,78 @@ class NewCredit(request_body.Body):
     metadata: fields.Metadata = "{}"
 
     def order(self, foreign_id: str, claim: Claim, platform: str) -> TransferOrder:
-        """The transfer that it is."""
+        """Return the order of the transfer."""
         reference = (self.reference_type, self.reference)
         credit = Credit(foreign_id, self.type, self.asset, self.amount, reference, self.metadata)
         return credit.order(f"{claim.scope}:{claim.key}", platform)
 
 
-Crediting = Annotated[NewCredit, request_body.of(NewCredit)]
+class Refused(responses.View):
+    """A transfer of many that was not made."""
+
+    error: dict[str, str]
 
 
-@crediting.post("/account/{foreign_id}/transact", response_model=TransferView, summary="Give or take credits")
-async def transact(
-    foreign_id: parameters.ForeignId, credit: Crediting, key: idempotency_keys.RequiredKey, commits: Commits
+class TransferList(responses.View):
+    """What came of many transfers, in their order."""
+
+    items: list[TransferView | Refused]
+
+
+TransferBody = Annotated[
+    NewTransfer | NewSplit | NewTransfers, request_body.of_any(Form, NewTransfer, NewSplit, NewTransfers)
+]
+ReversalBody = Annotated[Reversal, request_body.optional(Reversal)]
+CreditBody = Annotated[NewCredit, request_body.of(NewCredit)]
+
+
+@busy.post("/transfers", response_model=TransferView | TransferList, summary="Move money between accounts")
+async def transfer(body: TransferBody, key: idempotency_keys.NamedKey, commits: Commits) -> Response:
+    """At once and without a fee: one transfer, or up to 1,000 in `transfers`. `to` may be a list."""
+    if isinstance(body, NewTransfers):
+        return await (_all_or_none if body.atomic else _each)(body, key, commits)
+    claim = key.whole()
+    order = body.order(claim)
+    result = await commits.submit(transfers.MAKE, order, claim, weight=len(order.payees))
+    return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)
+
+
+async def _each(body: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
+    """Make each transfer under the request's key and its number, so that refused ones may be tried again."""
+    claims = key.each("transfers")
+    submitted = [Submitted(order, claim) for order, claim in zip(body.orders(claims), claims, strict=True)]
+    outcomes = await commits.submit_all(transfers.MAKE, submitted)
+    replayed = all(isinstance(outcome, Result) and outcome.replayed for outcome in outcomes)
+    return responses.show_all(map(_outcome, outcomes), replayed=replayed)
+
+
+async def _all_or_none(body: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
+    orders = body.orders(key.each("transfers"))
+    weight = sum(len(order.payees) for order in orders)
+    result = await commits.submit(transfers.MAKE_ATOMIC, orders, key.whole(), weight=weight)
+    return responses.show_all(map(transfers.shown, result.resource), replayed=result.replayed)
+
+
+def _outcome(outcome: Result[Transfer] | Exception) -> str:
+    if isinstance(outcome, Result):
+        return transfers.shown(outcome.resource)
+    return responses.fault_text(errors.fault_of(outcome))
+
+
+@router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
+async def reverse(
+    id: TransferId, body: ReversalBody, key: idempotency_keys.RequiredKey, commits: Commits
 ) -> Response:
-    """TOPUP and BONUS come from the treasury, SPEND goes there; DOGE cannot be issued, and is spent to the platform."""
-    result = await commits.submit(
-        transfers.MAKE, credit.order(foreign_id, key, commits.installation.platform), key
-    )
+    """Once, in full or in part, as far as the payee has the money; the answer is the transfer back."""
+    result = await commits.submit(transfers.REVERSE, ReversalOrder(id, body.amount), key)
+    return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)
+
+
+@busy.post("/account/{foreign_id}/transact", response_model=TransferView, summary="Give or take credits")
+async def transact(
+    foreign_id: parameters.ForeignId, body: CreditBody, key: idempotency_keys.RequiredKey, commits: Commits
+) -> Response:
+    """TOPUP and BONUS come from the treasury, SPEND goes there; of DOGE only SPEND, to the platform."""
+    order = body.order(foreign_id, key, commits.installation.platform)
+    result = await commits.submit(transfers.MAKE, order, key)
     return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)

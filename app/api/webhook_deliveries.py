@@ -1,13 +1,13 @@
-"""Deliveries over HTTP: what became of each event at an endpoint, and sending it again."""
+"""Webhook deliveries over HTTP: the state of each event at an endpoint, and sending events again."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import PlainValidator, WithJsonSchema
 from starlette.responses import Response
 
-from app.api import cursors, idempotency_keys, request_body, responses
+from app.api import cursors, idempotency_keys, parameters, request_body, responses
 from app.api.context import Commits, Reading
 from app.api.webhooks import WebhookId
 from app.domain import webhooks
@@ -18,9 +18,9 @@ router = APIRouter()
 _DIGITS: Final = 18
 
 
-def _moment(given: Any) -> int | datetime:
-    """Read a position, also as the text that cursors are, or an RFC 3339 time."""
-    text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+def _moment(value: Any) -> int | datetime:
+    """Read a position, as a number or as the text of a cursor, or an RFC 3339 time."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= _DIGITS:
         return int(text)
     moment = _time(text) if isinstance(text, str) else None
@@ -37,12 +37,12 @@ def _time(text: str) -> datetime | None:
 
 
 Moment = Annotated[int | datetime, PlainValidator(_moment), WithJsonSchema({"type": ["integer", "string"]})]
-DeliveryId = Annotated[int, Path(description="The delivery's id: its event's position", ge=1, le=2**63 - 1)]
+DeliveryId = Annotated[int, parameters.row_id("The delivery's id: its event's position")]
 State = Annotated[Literal["due", "delivered", "failed"] | None, Query(description="Only those in this state")]
 
 
 class WantedReplay(request_body.Body):
-    """Which events to send again: positions as cursors are, or times; without `before` all until now."""
+    """Which events to send again, by position (an events' cursor) or time; without `before` all until now."""
 
     model_config = request_body.examples({"after": 1200, "before": 1500}, {"after": "2026-11-20T00:00:00Z"})
 
@@ -51,7 +51,7 @@ class WantedReplay(request_body.Body):
 
 
 class AttemptView(responses.View):
-    """One post: `status` is null where no answer came; `response` is its head, or what went wrong."""
+    """One post: `status` is null without an answer; `response` is its beginning, or what went wrong."""
 
     at: responses.Time
     status: int | None
@@ -60,7 +60,7 @@ class AttemptView(responses.View):
 
 
 class DeliveryView(responses.View):
-    """An event on its way to an endpoint, with its last attempts, oldest first; `next` is null unless it is due."""
+    """An event for an endpoint, with its last attempts, oldest first; `next` is null unless it is due."""
 
     id: int
     event_id: str
@@ -81,7 +81,7 @@ class DeliveryPage(cursors.Page[DeliveryView]):
 
 
 class ReplayView(responses.View):
-    """What is being sent again: events after the first position, up to the second."""
+    """The events that are sent again: those after the position `after`, up to the position `until`."""
 
     webhook_id: int
     after: int
@@ -93,7 +93,7 @@ class ReplayView(responses.View):
         return cls.showing(replay, webhook_id=replay.endpoint_id)
 
 
-Wanted = Annotated[WantedReplay, request_body.of(WantedReplay)]
+ReplayBody = Annotated[WantedReplay, request_body.of(WantedReplay)]
 
 
 @router.get(
@@ -115,7 +115,7 @@ async def list_deliveries(
 async def redeliver(
     webhook_id: WebhookId, delivery_id: DeliveryId, key: idempotency_keys.BodilessKey, commits: Commits
 ) -> Response:
-    """At once, and if it fails as often again as the first time."""
+    """At once; if it fails, it is tried again as often as the first time."""
     result = await commits.submit(webhooks.REDELIVER, Key(webhook_id, delivery_id), key)
     return responses.show(DeliveryView.of(result.resource), replayed=result.replayed)
 
@@ -124,9 +124,9 @@ async def redeliver(
     "/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again"
 )
 async def replay(
-    webhook_id: WebhookId, wanted: Wanted, key: idempotency_keys.Key, commits: Commits
+    webhook_id: WebhookId, body: ReplayBody, key: idempotency_keys.Key, commits: Commits
 ) -> Response:
-    """In the background, as far as the endpoint wants them now; also what it has had, and what was before it was made."""
-    order = Range(webhook_id, wanted.after, wanted.before)
+    """In the background, by the endpoint's filter of now; also events that it has had, or older than it."""
+    order = Range(webhook_id, body.after, body.before)
     result = await commits.submit(webhooks.REPLAY, order, key)
     return responses.show(ReplayView.of(result.resource), replayed=result.replayed)

@@ -4,12 +4,12 @@ import secrets
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import AfterValidator, Field, Strict
 from starlette.responses import Response
 
 from app import urls
-from app.api import cursors, fields, idempotency_keys, request_body, responses
+from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.context import Commits, Context, Reading
 from app.domain import outbox, refusals, webhooks
 from app.domain.outbox import types as event_types
@@ -22,9 +22,9 @@ _LONGEST_OVERLAP_SECONDS: Final = 30 * 86_400
 _MOST_TYPES: Final = 100
 
 
-def _url(given: str) -> str:
-    urls.parse(given)
-    return given
+def _url(text: str) -> str:
+    urls.parse(text)
+    return text
 
 
 Url = Annotated[fields.Link, AfterValidator(_url)]
@@ -35,7 +35,7 @@ Types = Annotated[
 ]
 Secret = Annotated[str, Field(max_length=webhooks.MOST_CHARACTERS)]
 Scheme = Literal["v1", "v1a"]
-WebhookId = Annotated[int, Path(description="The endpoint's id", ge=1, le=2**63 - 1)]
+WebhookId = Annotated[int, parameters.row_id("The endpoint's id")]
 
 
 class OtherSecret(refusals.Invalid):
@@ -45,7 +45,7 @@ class OtherSecret(refusals.Invalid):
 
 
 class NewWebhook(request_body.Body):
-    """An endpoint; without a secret of the caller's own one is made, for `signature`."""
+    """An endpoint. Without a `secret` of the caller one is made, of the kind that `signature` names."""
 
     model_config = request_body.examples(
         {
@@ -65,7 +65,7 @@ class NewWebhook(request_body.Body):
     legacy_base64_message: bool = False
 
     def endpoint(self) -> NewEndpoint:
-        """The endpoint that is wanted, with its secret."""
+        """Return the endpoint to be made, with its secret."""
         return NewEndpoint(
             self.url,
             event_types.read(self.types),
@@ -77,7 +77,7 @@ class NewWebhook(request_body.Body):
 
 
 class ChangedWebhook(request_body.Body):
-    """What is to be different; what is absent stays. An empty `foreign_id` is every account."""
+    """The fields to be changed; what is absent stays. An empty `foreign_id` means every account."""
 
     model_config = request_body.examples(
         {"state": "active"}, {"types": ["INV"], "description": "orders only"}
@@ -91,17 +91,17 @@ class ChangedWebhook(request_body.Body):
     state: Literal["active", "disabled"] | None = None
 
     def change(self, endpoint_id: int) -> Change:
-        """The change that is wanted, by column."""
-        given: dict[str, Any] = {name: value for name, value in self if value is not None}
+        """Return the change, by column."""
+        columns: dict[str, Any] = {name: value for name, value in self if value is not None}
         if self.types is not None:
-            given["types"] = list(event_types.read(self.types))
+            columns["types"] = list(event_types.read(self.types))
         if self.foreign_id is not None:
-            given["foreign_id"] = self.foreign_id or None
-        return Change(endpoint_id, given)
+            columns["foreign_id"] = self.foreign_id or None
+        return Change(endpoint_id, columns)
 
 
 class NewSecret(request_body.Body):
-    """A rotation: the secret before signs too for so long; a secret of the caller's own, or one that is made."""
+    """The new secret: the caller's, or one that is made. For `overlap_seconds` the old secret signs too."""
 
     model_config = request_body.examples({}, {"overlap_seconds": 3600})
 
@@ -111,7 +111,7 @@ class NewSecret(request_body.Body):
 
 
 class WebhookView(responses.View):
-    """An endpoint; `name` is its section's in the configuration, `public_key` verifies signatures of v1a."""
+    """An endpoint; `name` is its section's in the configuration, `public_key` verifies v1a signatures."""
 
     id: int
     url: str
@@ -135,7 +135,7 @@ class WebhookView(responses.View):
 
 
 class SecretWebhookView(WebhookView):
-    """The same with its secret, which is never shown again."""
+    """An endpoint with its secret, which is never shown again."""
 
     secret: str
 
@@ -145,7 +145,7 @@ class WebhookPage(cursors.Page[WebhookView]):
 
 
 def secret_of(own: str | None, signature: str | None) -> str:
-    """Return the caller's own secret if it is good, else a new one; refusals as webhook_secrets.check, and OtherSecret."""
+    """Return the caller's secret, checked, or a new one; OtherSecret where `signature` is of another kind."""
     if own is None:
         return webhooks.generate(signature or SYMMETRIC, secrets.token_bytes(webhooks.SEED_BYTES))
     webhooks.check(own)
@@ -156,39 +156,39 @@ def secret_of(own: str | None, signature: str | None) -> str:
 
 
 def _shown_once(endpoint: Endpoint, *, replayed: bool) -> Response:
-    """Show the secret to whoever made it, and to nobody who asks again."""
+    """Show the secret in the first answer, and in no answer to the same request again."""
     view = WebhookView.of(endpoint) if replayed else SecretWebhookView.of(endpoint, secret=endpoint.secret)
     return responses.show(view, replayed=replayed)
 
 
 async def _scheme(context: Context, webhook_id: int) -> str | None:
-    """Return how the endpoint signs now, so that a new secret signs in the same way."""
+    """Return the scheme of the endpoint's signatures now: a new secret keeps it."""
     async with context.reads.connect() as db:
         return (await webhooks.fetch(db, webhook_id)).signature or None
 
 
-New = Annotated[NewWebhook, request_body.of(NewWebhook)]
-Changed = Annotated[ChangedWebhook, request_body.of(ChangedWebhook)]
-Rotated = Annotated[NewSecret, request_body.optional(NewSecret)]
+WebhookBody = Annotated[NewWebhook, request_body.of(NewWebhook)]
+ChangeBody = Annotated[ChangedWebhook, request_body.of(ChangedWebhook)]
+RotationBody = Annotated[NewSecret, request_body.optional(NewSecret)]
 
 
 @router.post("/webhooks", response_model=SecretWebhookView, summary="Make a webhook endpoint")
-async def create_webhook(new: New, key: idempotency_keys.Key, commits: Commits) -> Response:
-    """It gets what happens from now on. The secret is shown here and never again."""
-    result = await commits.submit(webhooks.CREATE, new.endpoint(), key)
+async def create_webhook(body: WebhookBody, key: idempotency_keys.Key, commits: Commits) -> Response:
+    """It gets the events from now on. The secret is shown here and never again."""
+    result = await commits.submit(webhooks.CREATE, body.endpoint(), key)
     return _shown_once(result.resource, replayed=result.replayed)
 
 
 @router.get("/webhooks", response_model=WebhookPage, summary="The webhook endpoints")
 async def list_webhooks(db: Reading, request: cursors.ById) -> Response:
-    """Those of the configuration too, which have a name; oldest first."""
+    """Oldest first, with those of the configuration, which have a name."""
     page = await webhooks.page(db, request)
     return responses.show(WebhookPage.of(page, WebhookView.of, cursors.IDS))
 
 
 @router.get("/webhooks/{webhook_id}", response_model=WebhookView, summary="A webhook endpoint")
 async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
-    """Without its secret; whoever has lost it rotates."""
+    """Without its secret; a lost secret is replaced by a rotation."""
     return responses.show(WebhookView.of(await webhooks.fetch(db, webhook_id)))
 
 
@@ -197,15 +197,15 @@ async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
     response_model=WebhookView,
     summary="Change, disable or enable a webhook endpoint",
 )
-async def change_webhook(webhook_id: WebhookId, changed: Changed, commits: Commits) -> Response:
-    """Enabled again it goes on where it stopped. One of the configuration can only be enabled."""
-    result = await commits.submit(webhooks.CHANGE, changed.change(webhook_id))
+async def change_webhook(webhook_id: WebhookId, body: ChangeBody, commits: Commits) -> Response:
+    """Enabled again it goes on where it stopped. An endpoint of the configuration can only be enabled."""
+    result = await commits.submit(webhooks.CHANGE, body.change(webhook_id))
     return responses.show(WebhookView.of(result.resource))
 
 
 @router.delete("/webhooks/{webhook_id}", response_model=WebhookView, summary="Delete a webhook endpoint")
 async def delete_webhook(webhook_id: WebhookId, commits: Commits) -> Response:
-    """At once; the record of its deliveries goes a little later."""
+    """At once; the record of its deliveries is removed a little later."""
     result = await commits.submit(webhooks.DELETE, webhook_id)
     return responses.show(WebhookView.of(result.resource))
 
@@ -216,12 +216,12 @@ async def delete_webhook(webhook_id: WebhookId, commits: Commits) -> Response:
     summary="Give a webhook endpoint a new secret",
 )
 async def rotate_webhook(
-    webhook_id: WebhookId, new: Rotated, key: idempotency_keys.Key, context: Context
+    webhook_id: WebhookId, body: RotationBody, key: idempotency_keys.Key, context: Context
 ) -> Response:
-    """For `overlap_seconds` (a day) `webhook-signature` holds two signatures, of the new secret and of the one before."""
-    scheme = new.signature or (None if new.secret else await _scheme(context, webhook_id))
-    secret = secret_of(new.secret, scheme)
-    order = Rotation(webhook_id, secret, timedelta(seconds=new.overlap_seconds))
+    """For `overlap_seconds` (a day) `webhook-signature` has two signatures, of the new and the old secret."""
+    scheme = body.signature or (None if body.secret else await _scheme(context, webhook_id))
+    secret = secret_of(body.secret, scheme)
+    order = Rotation(webhook_id, secret, timedelta(seconds=body.overlap_seconds))
     result = await context.commits.submit(webhooks.ROTATE, order, key)
     return _shown_once(result.resource, replayed=result.replayed)
 
@@ -232,6 +232,6 @@ async def rotate_webhook(
 async def test_webhook(
     webhook_id: WebhookId, key: idempotency_keys.BodilessKey, commits: Commits
 ) -> Response:
-    """`SYS_WEBHOOK_TEST` goes to this endpoint, whatever its types are, and to no other; see its deliveries."""
+    """`SYS_WEBHOOK_TEST` goes to this endpoint only, whatever its types are; see its deliveries."""
     result = await commits.submit(webhooks.TEST, webhook_id, key)
     return responses.show(WebhookView.of(result.resource), replayed=result.replayed)

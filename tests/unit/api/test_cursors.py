@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api import addresses, assets, cursors, history, transfer_lists
+from app.api import addresses, assets, cursors, history, transfer_views
 from app.domain.accounts import AddressCursor
 from app.domain.blocks import DepositCursor
 from app.domain.ledger import StatementCursor
@@ -47,8 +47,8 @@ async def test_a_cursor_that_no_list_gave_is_refused(client: httpx.AsyncClient, 
             DEPOSIT_CURSOR,
         ),
         (history.CURSORS, StatementCursor(MOMENT, "DOGE", 17), "MTc5NTIzMzAwMDAwMDAxNyBET0dFIDE3"),
-        (transfer_lists.CURSORS, TransferCursor(17), "MTc"),
-        (transfer_lists.CURSORS, TransferCursor(17, MOMENT), "MTcgMTc5NTIzMzAwMDAwMDAxNw"),
+        (transfer_views.CURSORS, TransferCursor(17), "MTc"),
+        (transfer_views.CURSORS, TransferCursor(17, MOMENT), "MTcgMTc5NTIzMzAwMDAwMDAxNw"),
     ],
 )
 def test_a_cursor_keeps_its_text(of_list: cursors.Cursor[Any], key: object, cursor: str) -> None:

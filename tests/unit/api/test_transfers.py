@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application
-from app.api.transfer_models import ShareView, TransferPage, TransferView
+from app.api.transfer_views import ShareView, TransferPage, TransferView
 from app.db.tables import ready_keys
 from app.domain import transfers
 from app.domain.transfers import Credit, Lacking, Transfer

@@ -1,0 +1,93 @@
+"""Transfers over HTTP as they are shown: one, and lists of them."""
+
+from dataclasses import replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AfterValidator, Field
+from starlette.responses import Response
+
+from app.api import cursors, fields, parameters, responses
+from app.api.context import Reading
+from app.domain import transfers
+from app.domain.pages import Page, PageRequest
+from app.domain.transfers import Transfer, TransferCursor, TransferFilter
+
+router = APIRouter()
+
+CURSORS: Final = cursors.Cursor(
+    r"([0-9]{1,18})(?: ([0-9]{1,17}))?", TransferCursor, cursors.NUMBER, cursors.MOMENT
+)
+
+
+class ShareView(responses.View):
+    """What one of several accounts gave or got."""
+
+    account: str
+    amount: fields.AmountOut
+
+
+class TransferView(responses.View):
+    """Money from one account to another; of several, each with its share. `reversed` is what came back."""
+
+    id: int
+    type: str
+    givers: str | list[ShareView] = Field(alias="from")
+    to: str | list[ShareView]
+    asset: str
+    amount: fields.AmountOut
+    reference_type: str
+    reference: str
+    metadata: responses.JsonObject
+    reversed: fields.AmountOut
+    reverses: int | None
+    created: responses.Time
+
+
+class TransferPage(cursors.Page[TransferView]):
+    """A page of transfers, newest first. With filters it may be short although the list goes on."""
+
+
+TransferId = Annotated[int, parameters.row_id("The transfer's id")]
+Asset = Annotated[
+    str, Query(max_length=fields.MAX_LABEL, description="Only this asset's"), AfterValidator(fields.decoded)
+]
+
+
+async def _filters(
+    asset: Asset = "",
+    reference: parameters.Reference = "",
+    start: parameters.Start = None,
+    end: parameters.End = None,
+) -> TransferFilter:
+    return TransferFilter("", asset, reference, start, end)
+
+
+Filters = Annotated[TransferFilter, Depends(_filters)]
+Request = Annotated[PageRequest[TransferCursor], Depends(CURSORS.request)]
+
+
+@router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
+async def get_transfer(id: TransferId, db: Reading) -> Response:
+    """Credits, reversals and what invoices moved between accounts are transfers too."""
+    return responses.show_written(transfers.shown(await transfers.fetch(db, id)))
+
+
+@router.get("/transfers", response_model=TransferPage, summary="Transfers")
+async def list_transfers(
+    db: Reading, filters: Filters, request: Request, foreign_id: parameters.Account = None
+) -> Response:
+    """Newest first."""
+    return _show(await transfers.page(db, replace(filters, foreign_id=foreign_id or ""), request))
+
+
+@router.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")
+async def list_of_account(
+    foreign_id: parameters.ForeignId, db: Reading, filters: Filters, request: Request
+) -> Response:
+    """Newest first, those that it gave and those that it got."""
+    return _show(await transfers.page(db, replace(filters, foreign_id=foreign_id), request))
+
+
+def _show(page: Page[Transfer, TransferCursor]) -> Response:
+    return responses.show_all(map(transfers.shown, page.items), CURSORS.write(page.rest))
