@@ -146,8 +146,8 @@ async def test_a_key_that_is_not_of_the_seed_is_named(
     before = await audit.run(engine, derive_xpubs=keys)
     foreign = Keyring(REGTEST, "zoo " * 11 + "wrong").xpubs([number])[number]
     async with engine.begin() as db:
-        where = f" WHERE {'id' if number == 0 else 'number'} = {number}"
-        await db.execute(sa.text(f"{statement}'{foreign}'{where}"))
+        condition = f" WHERE {'id' if number == 0 else 'number'} = {number}"
+        await db.execute(sa.text(f"{statement}'{foreign}'{condition}"))
 
     report = await audit.run(engine, derive_xpubs=keys)
 

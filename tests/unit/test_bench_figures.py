@@ -8,12 +8,12 @@ from bench.figures import Figure
 
 def test_the_table_is_printed_whole_where_no_terminal_says_how_wide_it_is() -> None:
     written = io.StringIO()
-    one = Figure(
+    figure = Figure(
         "transfers_in_bulk_over_http_with_events", "transfers a second", 7_512, 11_023, 0.65, noise=0.123
     )
 
-    figures.show([one], Console(file=written, width=80))
+    figures.show([figure], Console(file=written, width=80))
 
     row = written.getvalue().splitlines()[3]
-    words = [one.name, "7,512", "11,023", one.unit, "0.681", ">= 0.65", "yes", "12%"]
-    assert [cell.strip() for cell in row.strip("│").split("│")] == words
+    expected = [figure.name, "7,512", "11,023", figure.unit, "0.681", ">= 0.65", "yes", "12%"]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == expected

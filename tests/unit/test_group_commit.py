@@ -47,7 +47,7 @@ class Note:
 
 @dataclass
 class Journal:
-    """A command that writes notes, each time anew, so that doing twice shows; `batches` are the sizes it was run with."""
+    """A command that writes new notes each time, so that a repeat shows; `batches` are its sizes."""
 
     engine: AsyncEngine
     wait_seconds: float = 5
@@ -75,13 +75,15 @@ class Journal:
         self.batches.append(len(notes))
         if self.before:
             await self.before(db)
-        made = [Unwanted(text=note.text) if note.text.startswith(self.unwanted) else note for note in notes]
+        results = [
+            Unwanted(text=note.text) if note.text.startswith(self.unwanted) else note for note in notes
+        ]
         await outbox.emit(
-            db, [OutboxEvent(note.account, "", note.text, "{}") for note in made if isinstance(note, Note)]
+            db, [OutboxEvent(note.account, "", note.text, "{}") for note in results if isinstance(note, Note)]
         )
         if self.after:
             await self.after(db)
-        return made
+        return results
 
     async def load(self, db: Db, texts: Sequence[str]) -> dict[str, Note]:
         return {text: Note(text) for text in await self.read(db) if text in texts}
@@ -104,22 +106,22 @@ def journal(engine: AsyncEngine) -> Journal:
 
 
 @pytest.fixture
-async def other(database: str) -> AsyncIterator[Journal]:
+async def other_journal(database: str) -> AsyncIterator[Journal]:
     """The same in another process."""
     engine = open_engine(database)
     yield Journal(engine)
     await engine.dispose()
 
 
-async def outcomes(*asked: Awaitable[Result[Note]]) -> list[Result[Note] | BaseException]:
-    return await asyncio.gather(*asked, return_exceptions=True)
+async def outcomes(*waiting: Awaitable[Result[Note]]) -> list[Result[Note] | BaseException]:
+    return await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_what_waits_together_is_committed_together_in_order(journal: Journal) -> None:
     done = await asyncio.gather(*(journal.write(f"n{number}") for number in range(450)))
 
     assert (
-        [one.resource.text for one in done]
+        [outcome.resource.text for outcome in done]
         == await journal.written()
         == [f"n{number}" for number in range(450)]
     )
@@ -199,7 +201,7 @@ async def test_another_request_under_the_same_key_is_refused_and_does_nothing(jo
 async def test_two_requests_under_one_key_in_one_batch_are_one_done_and_one_refused(journal: Journal) -> None:
     done = await outcomes(journal.write("a", "key"), journal.write("b", "key"), journal.write("c", "other"))
 
-    assert [type(one) for one in done].count(KeyReused) == 1
+    assert [type(outcome) for outcome in done].count(KeyReused) == 1
     assert len(await journal.written()) == 2
 
 
@@ -216,7 +218,7 @@ async def test_of_two_requests_under_one_key_the_second_is_done_where_the_first_
 
 async def test_a_refusal_leaves_no_key_so_it_may_be_tried_again(journal: Journal) -> None:
     refused = await outcomes(journal.write("no a", "key"), journal.write("no a", "key"))
-    assert [type(one) for one in refused] == [Unwanted, Unwanted]
+    assert [type(outcome) for outcome in refused] == [Unwanted, Unwanted]
 
     journal.unwanted = "never"
     assert await journal.write("no a", "key") == Result(Note("no a"))
@@ -224,16 +226,16 @@ async def test_a_refusal_leaves_no_key_so_it_may_be_tried_again(journal: Journal
 
 
 async def test_the_same_keys_at_two_processes_at_once_are_done_once_each(
-    journal: Journal, other: Journal
+    journal: Journal, other_journal: Journal
 ) -> None:
     keys = [f"k{number}" for number in range(20)]
 
     done = await asyncio.gather(
-        *(journal.write(key, key) for key in keys), *(other.write(key, key) for key in reversed(keys))
+        *(journal.write(key, key) for key in keys), *(other_journal.write(key, key) for key in reversed(keys))
     )
 
     assert sorted(await journal.written()) == sorted(keys)
-    assert sum(one.replayed for one in done) == len(keys)
+    assert sum(outcome.replayed for outcome in done) == len(keys)
 
 
 async def test_who_waits_too_long_for_the_holder_of_a_key_is_told_so_and_alone(engine: AsyncEngine) -> None:
@@ -299,7 +301,7 @@ async def test_a_connection_that_dies_under_a_batch_is_an_error_for_all_and_noth
     journal.after = kill
     done = await outcomes(*(journal.write(f"n{number}", f"k{number}") for number in range(5)))
 
-    assert all(isinstance(one, DBAPIError) for one in done)
+    assert all(isinstance(outcome, DBAPIError) for outcome in done)
     assert (await journal.written(), journal.commits) == ([], 0)
     journal.after = None
     assert await journal.write("n0", "k0") == Result(Note("n0"))
@@ -315,7 +317,7 @@ async def test_a_commit_of_which_nobody_knows_whether_it_went_through_is_not_don
     journal.after = doom
     done = await outcomes(*(journal.write(f"n{number}") for number in range(3)))
 
-    assert all(isinstance(one, PerhapsDone) for one in done)
+    assert all(isinstance(outcome, PerhapsDone) for outcome in done)
     assert journal.batches == [3]
 
 
@@ -530,11 +532,11 @@ async def test_at_the_end_what_was_taken_in_is_committed_and_answered_and_nothin
     await closing
 
     assert (
-        [one.result().resource.text for one in taken]
+        [outcome.result().resource.text for outcome in taken]
         == await journal.written()
         == [f"n{n}" for n in range(250)]
     )
-    assert [type(one) for one in late] == [group_commit.Stopping]
+    assert [type(outcome) for outcome in late] == [group_commit.Stopping]
 
 
 async def test_at_the_end_what_there_is_no_time_for_is_refused_and_what_has_begun_is_ended(
@@ -551,8 +553,8 @@ async def test_at_the_end_what_there_is_no_time_for_is_refused_and_what_has_begu
     done = await outcomes(*taken[:200])
     await closing
 
-    assert {type(one) for one in refused} == {group_commit.Stopping}
-    assert all(isinstance(one, Result) for one in done)
+    assert {type(outcome) for outcome in refused} == {group_commit.Stopping}
+    assert all(isinstance(outcome, Result) for outcome in done)
     assert await journal.written() == [f"n{number}" for number in range(200)]
 
 
@@ -566,7 +568,7 @@ async def test_at_the_end_a_transaction_that_does_not_end_is_cut_off_and_its_cal
 
     await journal.writer.close(seconds=0, last_seconds=0)
 
-    assert {type(one) for one in await outcomes(*taken)} == {group_commit.PerhapsDone}
+    assert {type(outcome) for outcome in await outcomes(*taken)} == {group_commit.PerhapsDone}
     assert await journal.written() == []
 
 

@@ -77,12 +77,12 @@ def test_noise_is_rounded_away_from_a_number_and_refused_in_text(printed: str, a
         parse(printed)
 
 
-@given(whole=st.integers(0, 10**9), zeros=st.integers(8, 50), digit=st.integers(1, 9))
+@given(units=st.integers(0, 10**9), zeros=st.integers(8, 50), digit=st.integers(1, 9))
 def test_text_with_a_decimal_too_many_is_refused_however_far_behind(
-    whole: int, zeros: int, digit: int
+    units: int, zeros: int, digit: int
 ) -> None:
     with pytest.raises(BadAmount, match="at most 8 decimals"):
-        parse(f"{whole}.{'0' * zeros}{digit}")
+        parse(f"{units}.{'0' * zeros}{digit}")
 
 
 @pytest.mark.parametrize(

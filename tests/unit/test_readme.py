@@ -67,16 +67,16 @@ def test_documents_name_no_command_and_no_target_of_make_that_there_is_not() -> 
     targets = re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
     named = set(re.findall(r"(?:\./|`)kennel ([a-z]+)", text))
-    made = set(re.findall(r"(?:`|^    )make ([\w-]+)", text, re.MULTILINE))
+    make_targets = set(re.findall(r"(?:`|^    )make ([\w-]+)", text, re.MULTILINE))
 
     assert len(named) >= 14
     assert named <= getattr(group, "commands").keys()  # noqa: B009  typer's group is one of its own click
-    assert {"run", "test", "install"} <= made
-    assert made <= {*targets}
+    assert {"run", "test", "install"} <= make_targets
+    assert make_targets <= {*targets}
 
 
 def test_the_version_is_the_same_wherever_it_is_said() -> None:
-    [said] = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    [version] = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     versions = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
-    assert said == VERSION == versions[0]
+    assert version == VERSION == versions[0]

@@ -9,7 +9,7 @@ OF_THE_DEMO = {
 }
 
 
-def test_own_places_are_the_listeners_and_what_serves_kennel() -> None:
+def test_own_addresses_are_the_listeners_and_what_serves_kennel() -> None:
     remote = {
         "KENNEL_NODE_URL": "http://u:p@node.example:22555",
         "KENNEL_NODE_ZMQ": "tcp://10.0.0.2:28332",
@@ -17,19 +17,19 @@ def test_own_places_are_the_listeners_and_what_serves_kennel() -> None:
         "KENNEL_MQTT_URL": "mqtt://broker.example",
     }
 
-    found = own_addresses.of(sources.read(remote))
+    addresses = own_addresses.of(sources.read(remote))
 
     assert own_addresses.of(sources.read({})) == OF_THE_DEMO
     served = {("node.example", 22555), ("10.0.0.2", 28332), ("db.example", 5432), ("broker.example", 1883)}
-    assert {(host.lower(), port) for host, port in found} == OF_THE_DEMO - {
+    assert {(host.lower(), port) for host, port in addresses} == OF_THE_DEMO - {
         ("127.0.0.1", 18332),
         ("127.0.0.1", 28332),
     } | served
 
 
 def test_each_of_several_databases_is_one() -> None:
-    found = own_addresses.of(
+    addresses = own_addresses.of(
         sources.read({"KENNEL_DATABASE_URL": "postgresql://u@one.example:5433,two.example/kennel"})
     )
 
-    assert {("one.example", 5433), ("two.example", 5432)} <= found
+    assert {("one.example", 5433), ("two.example", 5432)} <= addresses
