@@ -72,12 +72,12 @@ async def make_ready(engine: AsyncEngine, number: int = 20) -> None:
         for key in keys
     ]
     async with engine.begin() as db:
-        await accounts.add(db, ready)
+        await accounts.add_ready_keys(db, ready)
 
 
 async def open_account(engine: AsyncEngine, foreign_id: str = "shop", **changes: Any) -> Account:
     async with engine.begin() as db:
-        if await accounts.count(db, 1) == 0:
+        if await accounts.count_ready_keys(db, 1) == 0:
             await make_ready(engine)
     async with engine.begin() as db:
         [account] = await accounts.put(db, [AccountOrder(foreign_id, changes)], REGTEST)

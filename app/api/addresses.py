@@ -96,7 +96,7 @@ async def give_address(
     foreign_id: parameters.ForeignId, body: AddressBody, key: idempotency_keys.Key, commits: Commits
 ) -> Response:
     """The last one while nothing has come to it, unless the caller asks for a fresh one."""
-    order = accounts.Wanted(foreign_id, body.fresh)
+    order = accounts.AddressOrder(foreign_id, body.fresh)
     result = await commits.submit(accounts.GIVE_ADDRESS, order, key)
     return responses.show(GivenAddress.of(result.resource), replayed=result.replayed)
 

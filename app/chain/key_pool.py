@@ -44,9 +44,9 @@ class KeyPool:
         if not await self._lease.held():
             return False
         async with self._engine.connect() as db:
-            ready = await accounts.count(db, self._ready)
+            ready = await accounts.count_ready_keys(db, self._ready)
             self._filling = ready < (self._ready if self._filling else self._ready // 2)
-            highest = await accounts.highest(db)
+            highest = await accounts.highest_number(db)
         if not self._filling:
             return False
         count = min(CHUNK, self._ready - ready)
@@ -55,7 +55,7 @@ class KeyPool:
             fingerprint = await installation.seed(db)
             if fingerprint is not None:
                 seed_claim.check(fingerprint, self._seed_file, self._keyring)
-            await accounts.add(db, [self._row(key) for key in keys])
+            await accounts.add_ready_keys(db, [self._row(key) for key in keys])
         return True
 
     async def close(self) -> None:

@@ -57,7 +57,7 @@ async def take_over(db: Db, keyring: Keyring) -> None:
     """Give this seed a database that has no accounts yet; forget the ready keys of another seed."""
     keys = await installation.known_keys(db)
     if await installation.seed(db, changes=True) != keyring.fingerprint and keyring.xpubs(keys) != keys:
-        await accounts.forget(db)
+        await accounts.delete_ready_keys(db)
     await installation.set_seed(db, keyring.fingerprint)
 
 

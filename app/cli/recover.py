@@ -225,7 +225,7 @@ def said(report: RecoveryReport, reach: SearchScope) -> str:
 
 
 async def _rename(database: Database, old: str, new: str, platform: str) -> None:
-    if accounts.wrong(new):
+    if accounts.is_malformed(new):
         raise Stopped(f"The new name is not {values.FOREIGN_ID_WORDS}.")
     if old == platform:
         raise Stopped(

@@ -196,7 +196,7 @@ def _retries(written: str) -> tuple[int, ...]:
 
 
 def _foreign_id(written: str) -> str:
-    _require(not written or not accounts.wrong(written))
+    _require(not written or not accounts.is_malformed(written))
     return written
 
 

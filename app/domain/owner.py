@@ -1,4 +1,4 @@
-"""The owner of what a rule is about: an account as others name it, and the refusals where there is none or it is closed."""
+"""The account that a rule is about, and the refusals when it is missing or closed."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class AccountClosed(Conflict):
 
 
 class Owner(NamedTuple):
-    """Whom an event is about: the account's number, its foreign_id, and its address (the wire's id); whether it is open."""
+    """An account: its number, its foreign_id, its address (its id in the API), and whether it is open."""
 
     id: int
     foreign_id: str
@@ -24,7 +24,7 @@ class Owner(NamedTuple):
 
 
 def find_open(owners: Mapping[str, Owner], foreign_id: str, field: str) -> Owner | Refusal:
-    """Return the owner of that name, or refuse: there is none, or it is closed; the request has the name in `field`."""
+    """Return the owner of that name, or refuse: it is missing or closed; `field` is the request's."""
     owner = owners.get(foreign_id)
     if owner is None:
         return NoSuchAccount(foreign_id=foreign_id, field=field)

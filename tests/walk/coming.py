@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.db.tables import accounts, addresses
 from app.domain import dogecoin, invoices, ledger, transfers
-from app.domain.accounts import Wanted
+from app.domain.accounts import AddressOrder
 from app.domain.accounts import give as give_addresses
 from app.domain.dogecoin import REGTEST
 from app.domain.invoices import Invoice, Refund
@@ -65,7 +65,7 @@ class Coming(Ground):
 
     async def _pay_a_deposit_address(self, who: str, amount: str) -> None:
         async with self.engine.begin() as db:
-            [address] = await give_addresses(db, [Wanted(who)], scenario.INSTALLATION)
+            [address] = await give_addresses(db, [AddressOrder(who)], scenario.INSTALLATION)
         await self.paid_by_faucet(scenario.accepted(address), amount)
 
     async def _pay_any_address_of_ours(self, n: int, amount: str) -> None:

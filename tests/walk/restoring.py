@@ -21,7 +21,7 @@ from app.chain.sent_marker import DatabaseBehind, SentMarker
 from app.cli import maintenance
 from app.db.engine import open_engine
 from app.domain import accounts, blocks, installation, payments
-from app.domain.accounts import Wanted
+from app.domain.accounts import AddressOrder
 from app.domain.dogecoin import REGTEST
 from app.domain.payments import Payment
 from app.runtime.lease import Lease
@@ -172,7 +172,9 @@ class Restoring(RuleBasedStateMachine):
 
     async def _give_address(self, who: str) -> str:
         async with self.harness.engine.begin() as transaction:
-            [address] = await accounts.give(transaction, [Wanted(who, fresh=True)], scenario.INSTALLATION)
+            [address] = await accounts.give(
+                transaction, [AddressOrder(who, fresh=True)], scenario.INSTALLATION
+            )
         return self._is_new(scenario.accepted(address))
 
     async def _give_invoice(self, who: str) -> None:

@@ -1,4 +1,4 @@
-"""Accounts: opening, changing and closing them, their addresses, and the keys that are kept ready for new ones."""
+"""Accounts: how they are opened, changed and closed, their addresses, and ready keys for new ones."""
 
 from app.domain.accounts.account import (
     ACCOUNT_KEY,
@@ -8,29 +8,30 @@ from app.domain.accounts.account import (
     account_created,
     account_shown,
     account_updated,
+    batching,
     fetch,
     keep_open,
+    key_of,
     load,
     lock,
-    name,
     owners,
     page,
     rename,
-    sharing,
 )
 from app.domain.accounts.addresses import (
     GIVE_ADDRESS,
     Address,
     AddressCursor,
+    AddressOrder,
     NoSuchAddress,
-    Wanted,
     check,
     give,
 )
 from app.domain.accounts.closing import CLOSE, StillInUse, close
-from app.domain.accounts.key_pool import add, count, forget, highest
-from app.domain.accounts.names import NotForAccounts, reserved, wrong
+from app.domain.accounts.key_pool import add_ready_keys, count_ready_keys, delete_ready_keys, highest_number
+from app.domain.accounts.names import NotForAccounts, is_malformed, reserved
 from app.domain.accounts.opening import CHANGEABLE, AccountOrder, NoReadyKeys, PayoutComesBack, put
+from app.domain.accounts.receiving import ReceivingBranch, lock_branches, write_addresses
 
 __all__ = [
     "ACCOUNT_KEY",
@@ -41,34 +42,37 @@ __all__ = [
     "AccountOrder",
     "Address",
     "AddressCursor",
+    "AddressOrder",
     "NameTaken",
     "NoReadyKeys",
     "NoSuchAddress",
     "NotForAccounts",
     "PayoutComesBack",
+    "ReceivingBranch",
     "StillInUse",
-    "Wanted",
     "account_closed",
     "account_created",
     "account_shown",
     "account_updated",
-    "add",
+    "add_ready_keys",
+    "batching",
     "check",
     "close",
-    "count",
+    "count_ready_keys",
+    "delete_ready_keys",
     "fetch",
-    "forget",
     "give",
-    "highest",
+    "highest_number",
+    "is_malformed",
     "keep_open",
+    "key_of",
     "load",
     "lock",
-    "name",
+    "lock_branches",
     "owners",
     "page",
     "put",
     "rename",
     "reserved",
-    "sharing",
-    "wrong",
+    "write_addresses",
 ]

@@ -1,4 +1,4 @@
-"""Accounts: what a foreign_id names, opened from a ready key and changed by its owner."""
+"""Accounts: what a foreign_id names, how it is found, locked, renamed and told."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
 from app.db.tables import accounts
-from app.db.tables import accounts as rows
 from app.domain import outbox, pages
 from app.domain.accounts import names as account_names
 from app.domain.outbox import OutboxEvent
@@ -20,12 +19,12 @@ from app.domain.refusals import Conflict
 from app.money import Koinu, show
 
 ACCOUNT_KEY: Final = 2
-"""The branch under which the account key's own address is kept (0 receives, 1 is change)."""
+"""The branch of the account key's own address in `addresses`; 0 receives, 1 is change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as it is; `address` is the wire's id; `batch`: its payments may share transactions. Amounts in koinu."""
+    """An account. `address` is its id in the API; `batch`: its payments can share transactions. Koinu."""
 
     id: int
     foreign_id: str
@@ -46,7 +45,7 @@ class Account:
 
     @property
     def payout_terms(self) -> tuple[str, Koinu, str]:
-        """Where payouts go, and when."""
+        """The terms on which payouts are made."""
         return self.payout_address, self.payout_threshold, self.payout_frequency
 
     @classmethod
@@ -77,7 +76,7 @@ async def fetch(db: Db, foreign_id: str) -> Account:
 
 
 async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
-    """Return whom these names stand for; a name that is no account's is left out."""
+    """Return the accounts with these names as owners, by name; a name of no account is left out."""
     ids, names, addresses, states = (await db.execute(_OWNERS, {"names": list(foreign_ids)})).one()
     if ids is None:
         return {}
@@ -85,8 +84,8 @@ async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
     return dict(zip(names, map(Owner, ids, names, addresses, are_open), strict=True))
 
 
-async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:
-    """Return those of the accounts whose payments may share transactions unless they say otherwise."""
+async def batching(db: Db, foreign_ids: Sequence[str]) -> set[str]:
+    """Return those of the names whose accounts let payments share transactions, if an order does not say."""
     if not foreign_ids:
         return set()
     wanted = accounts.c.foreign_id == sa.any_(sa.literal(list(foreign_ids), bulk.TEXTS))
@@ -94,7 +93,7 @@ async def sharing(db: Db, foreign_ids: Sequence[str]) -> set[str]:
 
 
 async def page(db: Db, request: PageRequest[int]) -> Page[Account, int]:
-    """Return some of the accounts, oldest first."""
+    """Return a page of the accounts, the oldest first."""
     behind = accounts.c.id > request.after_or(pages.BEFORE_IDS)
     statement = sa.select(accounts).where(behind).order_by(accounts.c.id).limit(request.rows)
     listed = [Account.of(row) for row in await bulk.fetch_all(db, statement)]
@@ -102,20 +101,20 @@ async def page(db: Db, request: PageRequest[int]) -> Page[Account, int]:
 
 
 async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
-    """Lock the accounts by id, for whoever moves their `next_index` or changes them; by foreign_id."""
+    """Lock the accounts, in the order of their ids, to change them; return their rows, by foreign_id."""
     return {row["foreign_id"]: row for row in await bulk.fetch_all(db, _LOCK, {"names": list(foreign_ids)})}
 
 
 async def keep_open(db: Db, foreign_ids: Sequence[str]) -> None:
-    """Let nobody close or change the accounts until the transaction ends; before its other locks, as `lock`."""
+    """Lock the accounts, in the order of `lock`, so that nobody closes or changes them meanwhile."""
     statement = _NAMED.with_only_columns(accounts.c.id).order_by(accounts.c.id).with_for_update(read=True)
     await db.execute(statement, {"names": list(foreign_ids)})
 
 
 async def rename(db: Db, old: str, new: str) -> Account:
-    """Call the account `old` by the name `new`, and tell it; refuses with NoSuchAccount, NameTaken and NotForAccounts.
+    """Rename the account, and tell it; refuses with NoSuchAccount, NameTaken and NotForAccounts.
 
-    What was told before stays under the old name. Where two take one name at once, the second fails on its constraint.
+    Earlier events keep the old name. Of two that take one name at once, the second fails on its constraint.
     """
     if refusal := account_names.reserved(new):
         raise refusal
@@ -131,14 +130,12 @@ async def rename(db: Db, old: str, new: str) -> Account:
 
 
 async def by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
-    """Return those of the accounts that there are, by foreign_id."""
-    return {
-        row["foreign_id"]: Account.of(row)
-        for row in await bulk.fetch_all(db, _NAMED, {"names": list(foreign_ids)})
-    }
+    """Return the accounts with these names, by foreign_id; a name of no account is left out."""
+    rows = await bulk.fetch_all(db, _NAMED, {"names": list(foreign_ids)})
+    return {row["foreign_id"]: Account.of(row) for row in rows}
 
 
-def account_shown(account: "Account") -> dict[str, Any]:
+def account_shown(account: Account) -> dict[str, Any]:
     """GigaWallet's five fields, then ours."""
     return {
         "id": account.address,
@@ -158,34 +155,34 @@ def account_shown(account: "Account") -> dict[str, Any]:
     }
 
 
-def account_created(account: "Account") -> OutboxEvent:
+def account_created(account: Account) -> OutboxEvent:
     """ACC_CREATED."""
     return OutboxEvent(account.id, account.foreign_id, "ACC_CREATED", dumped(account_shown(account)))
 
 
-def account_updated(account: "Account") -> OutboxEvent:
+def account_updated(account: Account) -> OutboxEvent:
     """ACC_UPDATED."""
     return OutboxEvent(account.id, account.foreign_id, "ACC_UPDATED", dumped(account_shown(account)))
 
 
-def account_closed(account: "Account") -> OutboxEvent:
+def account_closed(account: Account) -> OutboxEvent:
     """ACC_CLOSED."""
     return OutboxEvent(account.id, account.foreign_id, "ACC_CLOSED", dumped(account_shown(account)))
 
 
-_NUMBER: Final = "\N{INFORMATION SEPARATOR ONE}"
-"""Begins no name: names can be printed."""
+_BY_ID: Final = "\N{INFORMATION SEPARATOR ONE}"
+"""No foreign_id begins with it: a foreign_id has only printable characters."""
 
 
-def name(account: Account) -> str:
-    """Name the account for a key."""
-    return f"{_NUMBER}{account.id}"
+def key_of(account: Account) -> str:
+    """Return what an idempotency key stores of the account."""
+    return f"{_BY_ID}{account.id}"
 
 
-async def load(db: Db, names: Sequence[str]) -> dict[str, Account]:
-    """Return those of the accounts that there are, by `name`; the version before used their foreign_ids."""
-    numbers = [int(text.removeprefix(_NUMBER)) for text in names if text.startswith(_NUMBER)]
-    numbered = sa.select(rows).where(rows.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS)))
-    numbered_accounts = [Account.of(row) for row in await bulk.fetch_all(db, numbered)] if numbers else []
-    foreign_ids = [text for text in names if not text.startswith(_NUMBER)]
-    return {name(account): account for account in numbered_accounts} | (await by_names(db, foreign_ids))
+async def load(db: Db, keys: Sequence[str]) -> dict[str, Account]:
+    """Return the accounts, by `key_of`. An older version stored their foreign_ids, so these are found too."""
+    ids = [int(key.removeprefix(_BY_ID)) for key in keys if key.startswith(_BY_ID)]
+    wanted = sa.select(accounts).where(accounts.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
+    by_id = [Account.of(row) for row in await bulk.fetch_all(db, wanted)] if ids else []
+    foreign_ids = [key for key in keys if not key.startswith(_BY_ID)]
+    return {key_of(account): account for account in by_id} | (await by_names(db, foreign_ids))

@@ -1,4 +1,4 @@
-"""Closing: an account that has nothing and waits for nothing can be closed; what comes over the chain is credited still."""
+"""Closing: an account that has nothing and waits for nothing can be closed. The chain still credits it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,10 +11,9 @@ from app.db import Db, bulk, tables
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets, escrows, invoices
 from app.domain import ledger, outbox
-from app.domain.accounts.account import Account, account_closed
+from app.domain.accounts.account import Account, account_closed, key_of
 from app.domain.accounts.account import load as load_accounts
 from app.domain.accounts.account import lock as lock_accounts
-from app.domain.accounts.account import name as account_name
 from app.domain.commands import Command, plain
 from app.domain.installation import Installation
 from app.domain.ledger import Balance, Bucket, balance_locks
@@ -22,11 +21,9 @@ from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Conflict, Refusal
 
 NAMED: Final = 3
-"""Balances that a refusal names; there may be more."""
-
-
+"""The most balances that a refusal names."""
 _FEES: Final = "the installation's fees to take, as KENNEL_PLATFORM_ACCOUNT says"
-"""What keeps the platform's account open: escrows end into it, and SPEND of Dogecoin goes there."""
+"""The platform's account stays open: fees of escrows and SPEND of Dogecoin go there."""
 
 
 class StillInUse(Conflict):
@@ -36,10 +33,10 @@ class StillInUse(Conflict):
 
 
 async def close(db: Db, foreign_ids: Sequence[str], installation: Installation) -> list[Account | Refusal]:
-    """Close what is open and in nobody's way; one that is closed stays so, and the platform's stays open.
+    """Close the accounts that can be closed; a closed one stays closed.
 
-    Under the account's lock nobody issues an invoice, and under its balances' locks nobody moves its money: whoever
-    waits for them meanwhile finds it closed.
+    Whoever issues an invoice waits for the account's lock, and whoever moves its money for the locks of its
+    balances. After that they find it closed.
     """
     locked = await lock_accounts(db, list(foreign_ids))
     accounts_by_name = {name: Account.of(row) for name, row in locked.items()}
@@ -58,7 +55,7 @@ async def close(db: Db, foreign_ids: Sequence[str], installation: Installation) 
     return [_outcome(name, accounts_by_name | closed, obstacles) for name in foreign_ids]
 
 
-CLOSE: Final = Command("close", close, plain(load_accounts), account_name)
+CLOSE: Final = Command("close", close, plain(load_accounts), key_of)
 
 
 def _outcome(
@@ -71,60 +68,61 @@ def _outcome(
     return StillInUse(foreign_id=name, what=what) if what else account
 
 
-async def _obstacles(db: Db, numbers: Sequence[int]) -> dict[int, str]:
-    """Say of each account what keeps it open, where anything does: its money first."""
-    held = await _balances(db, numbers)
-    return await _trades(db, numbers) | await _invoices(db, numbers) | held
+async def _obstacles(db: Db, ids: Sequence[int]) -> dict[int, str]:
+    """Return what keeps each account open, if anything: money is named first, then invoices, then escrows."""
+    balances = await _balances(db, ids)
+    return await _escrows(db, ids) | await _invoices(db, ids) | balances
 
 
-# No asset is made meanwhile: a balance in it would be one that is not locked here.
+# A balance in an asset that is created meanwhile would not be locked here.
 _NO_NEW_ASSETS: Final = sa.text("LOCK TABLE assets IN SHARE MODE")
 
 
-async def _balances(db: Db, numbers: Sequence[int]) -> dict[int, str]:
-    """Lock the balances in every asset there is, also where there is none yet: that one is made, and left no longer than this."""
+async def _balances(db: Db, ids: Sequence[int]) -> dict[int, str]:
+    """Lock the balances in all assets; rows that are missing are made for that, and deleted again."""
     await db.execute(_NO_NEW_ASSETS)
     decimals = {
         row.code: row.decimals for row in await db.execute(sa.select(assets.c.code, assets.c.decimals))
     }
-    slots = sorted((number, code) for number in numbers for code in decimals)
-    found: dict[int, list[str]] = {}
-    locked = await balance_locks.lock(db, slots)
+    locked = await balance_locks.lock(db, sorted((account, code) for account in ids for code in decimals))
     await ledger.delete_unused(db, locked)
+    amounts_of: dict[int, list[str]] = {}
     for (account, asset), balance in locked.balances.items():
-        found.setdefault(account, []).extend(_amounts(asset, balance, decimals[asset]))
-    return {number: " and ".join(amounts[:NAMED]) for number, amounts in found.items() if amounts}
+        amounts_of.setdefault(account, []).extend(_amounts(asset, balance, decimals[asset]))
+    return {account: " and ".join(amounts[:NAMED]) for account, amounts in amounts_of.items() if amounts}
 
 
 def _amounts(asset: str, balance: Balance, decimals: int) -> list[str]:
-    lying = {bucket: balance.of(bucket) for bucket in Bucket}
-    return [f"{money.show(amount, decimals)} {asset} {bucket}" for bucket, amount in lying.items() if amount]
+    amounts = {bucket: balance.of(bucket) for bucket in Bucket}
+    return [
+        f"{money.show(amount, decimals)} {asset} {bucket}" for bucket, amount in amounts.items() if amount
+    ]
 
 
-async def _invoices(db: Db, numbers: Sequence[int]) -> dict[int, str]:
-    """Find an invoice that somebody may still pay; of one that was paid in part the money tells."""
-    waits = sa.and_(
-        ~(invoices.c.expired | invoices.c.cancelled | invoices.c.settled), invoices.c.received == 0
-    )
-    rows = await _one_each(db, invoices.c.address, invoices.c.account_id, waits, numbers)
+async def _invoices(db: Db, ids: Sequence[int]) -> dict[int, str]:
+    """Find invoices that somebody may still pay. One that was paid in part shows as a balance."""
+    is_over = invoices.c.expired | invoices.c.cancelled | invoices.c.settled
+    unpaid = sa.and_(~is_over, invoices.c.received == 0)
+    rows = await _one_each(db, invoices.c.address, invoices.c.account_id, unpaid, ids)
     return {
-        number: f"the invoice {address}, which is not paid: cancel it" for number, address in rows.items()
+        account: f"the invoice {address}, which is not paid: cancel it" for account, address in rows.items()
     }
 
 
-async def _trades(db: Db, numbers: Sequence[int]) -> dict[int, str]:
-    """Find an escrow of which the account is to be paid."""
-    rows = await _one_each(
-        db, escrows.c.id, escrows.c.seller_id, escrows.c.state.in_(tables.OPEN_ESCROWS), numbers
-    )
-    return {number: f"the escrow {escrow} to be paid from" for number, escrow in rows.items()}
+async def _escrows(db: Db, ids: Sequence[int]) -> dict[int, str]:
+    """Find escrows of which the account is the seller."""
+    is_open = escrows.c.state.in_(tables.OPEN_ESCROWS)
+    rows = await _one_each(db, escrows.c.id, escrows.c.seller_id, is_open, ids)
+    return {account: f"the escrow {escrow} to be paid from" for account, escrow in rows.items()}
 
 
 async def _one_each(
-    db: Db, shown: sa.Column[Any], owner: sa.Column[int], rule: sa.ColumnElement[bool], numbers: Sequence[int]
+    db: Db, shown: sa.Column[Any], owner: sa.Column[int], rule: sa.ColumnElement[bool], ids: Sequence[int]
 ) -> dict[int, Any]:
-    """Find one row of each account for which the rule is true, however many there are."""
-    account = sa.func.unnest(sa.literal(list(numbers), bulk.BIGINTS)).table_valued("id").render_derived()
-    one = sa.select(shown.label("shown")).where(owner == account.c.id, rule).limit(1).lateral()
-    found = await db.execute(sa.select(account.c.id, one.c.shown).select_from(account.join(one, sa.true())))
-    return {row.id: row.shown for row in found}
+    """Return the column `shown` of one row that matches the rule, by account."""
+    account = sa.func.unnest(sa.literal(list(ids), bulk.BIGINTS)).table_valued("id").render_derived()
+    first = sa.select(shown.label("shown")).where(owner == account.c.id, rule).limit(1).lateral()
+    rows = await db.execute(
+        sa.select(account.c.id, first.c.shown).select_from(account.join(first, sa.true()))
+    )
+    return {row.id: row.shown for row in rows}

@@ -1,4 +1,4 @@
-"""The pool of ready account keys: opening an account takes one, and needs no seed."""
+"""The pool of ready account keys: whoever opens an account takes one, and needs no seed."""
 
 from collections.abc import Sequence
 
@@ -9,28 +9,28 @@ from app.db import Db, Row, bulk
 from app.db.tables import accounts, ready_keys
 
 
-async def count(db: Db, limit: int) -> int:
-    """Return how many are ready, counted up to `limit`."""
+async def count_ready_keys(db: Db, limit: int) -> int:
+    """Return how many keys are ready, counted up to `limit`."""
     first_keys = sa.select(ready_keys.c.number).limit(limit).subquery()
     return int((await db.execute(sa.select(sa.func.count()).select_from(first_keys))).scalar_one())
 
 
-async def highest(db: Db) -> int:
-    """Return the highest number that this database knows of, taken or ready; -1 if none."""
+async def highest_number(db: Db) -> int:
+    """Return the highest number of an account or a ready key; -1 if there is none."""
     numbers = (
         sa.select(sa.func.max(column)).scalar_subquery() for column in (ready_keys.c.number, accounts.c.id)
     )
     return int((await db.execute(sa.select(sa.func.greatest(*numbers, -1)))).scalar_one())
 
 
-async def add(db: Db, keys: Sequence[Row]) -> None:
-    """Make keys ready (`number`, `xpub`, `address` each); a number that is ready or taken stays as it is."""
+async def add_ready_keys(db: Db, keys: Sequence[Row]) -> None:
+    """Add ready keys (`number`, `xpub`, `address` each); a number that is ready or taken stays as it is."""
     source = bulk.rows(ready_keys, ["number", "xpub", "address"], keys)
     free = sa.select(source).where(~sa.exists().where(accounts.c.id == source.c.number))
     made = insert(ready_keys).from_select(["number", "xpub", "address"], free)
     await db.execute(made.on_conflict_do_nothing())
 
 
-async def forget(db: Db) -> None:
-    """Forget all that opened nothing yet; new ones begin above what the seed file says was ever ready."""
+async def delete_ready_keys(db: Db) -> None:
+    """Delete all ready keys; new ones begin above the highest number in the seed file."""
     await db.execute(sa.delete(ready_keys))

@@ -1,8 +1,7 @@
-"""Opening and changing accounts: a ready key becomes an account with an address of its own, in one transaction."""
+"""Opening and changing accounts: a ready key becomes an account with its own address, in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from app.domain.accounts.account import ACCOUNT_KEY, Account, account_created, a
 from app.domain.batch import Step
 from app.domain.dogecoin import Network
 from app.domain.installation import NotCurrent
+from app.domain.ledger import RawAmount
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import AccountClosed
 from app.domain.refusals import Conflict, Invalid, Refusal
@@ -41,17 +41,17 @@ class NoReadyKeys(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class AccountOrder:
-    """The account that a caller wants: what `changes` names, by column; the rest stays or takes its default.
+    """The account that a caller wants: `changes` by column; other columns stay, or take their defaults.
 
-    `opening` is what it is to have from the treasury, by asset, as the request says it; only a new one can open.
+    `opening` is what a new account gets from the treasury, by asset.
     """
 
     foreign_id: str
     changes: Mapping[str, Any]
-    opening: Mapping[str, str | int | Decimal] = field(default_factory=dict)
+    opening: Mapping[str, RawAmount] = field(default_factory=dict)
 
     def checked(self, network: Network) -> "AccountOrder":
-        """Refuse a payout that could never be paid; returns itself."""
+        """Return the order, or refuse with Invalid what it can never have."""
         payout = self.changes.get("payout_address")
         if payout:
             try:
@@ -75,7 +75,7 @@ CHANGEABLE: Final = tuple(
 
 
 async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:
-    """Open or change accounts, one order after the other; what changes nothing tells nothing."""
+    """Open or change accounts, one order after the other; an order that changes nothing tells nothing."""
     decided = [
         PayoutComesBack(field="payout_address") if returns else order
         for order, returns in zip(orders, await _returning(db, orders, network), strict=True)
@@ -84,19 +84,19 @@ async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[
 
 
 async def _returning(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[bool]:
-    """Say of each order whether its payouts would come back, each at the cost of a fee: to the account itself or to change."""
-    named = [
+    """Say of each order whether its payouts would come back, less fees: to its account, or as change."""
+    scripts = [
         dogecoin.to_script_or_none(network, order.changes.get("payout_address") or "") for order in orders
     ]
-    if not any(named):
+    if not any(scripts):
         return [False] * len(orders)
-    found = sa.select(addresses.c.script, addresses.c.purpose, accounts.c.foreign_id)
-    wanted = addresses.c.script == sa.any_(sa.literal([script for script in named if script], bulk.BYTES))
-    rows = await db.execute(found.join(accounts, accounts.c.id == addresses.c.account_id).where(wanted))
-    whose = {bytes(row.script): None if row.purpose == "change" else row.foreign_id for row in rows}
+    wanted = addresses.c.script == sa.any_(sa.literal([script for script in scripts if script], bulk.BYTES))
+    ours = sa.select(addresses.c.script, addresses.c.purpose, accounts.c.foreign_id).where(wanted)
+    rows = await db.execute(ours.join(accounts, accounts.c.id == addresses.c.account_id))
+    owner_of = {bytes(row.script): None if row.purpose == "change" else row.foreign_id for row in rows}
     return [
-        script in whose and whose[script] in (None, w.foreign_id)
-        for script, w in zip(named, orders, strict=True)
+        script in owner_of and owner_of[script] in (None, order.foreign_id)
+        for script, order in zip(scripts, orders, strict=True)
     ]
 
 
@@ -127,16 +127,13 @@ async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list
 
 
 async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Sequence[Account]) -> None:
-    """Count a schedule that was set from now on, and forget that the payouts of other terms failed, but not a restore."""
+    """Begin new payout terms now, as if no payout had failed. What a restore has stopped stays stopped."""
     terms = {name: account.payout_terms for name, account in before.items()}
-    numbers = [a.id for a in changed if a.payout_terms != terms.get(a.foreign_id)]
-    if numbers:
-        wanted = accounts.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS))
-        changed_terms = {
-            "payout_since": NOW,
-            "payout_after": sa.case((accounts.c.payout_after == NEVER, NEVER)),
-        }
-        await db.execute(sa.update(accounts).where(wanted).values(changed_terms))
+    ids = [a.id for a in changed if a.payout_terms != terms.get(a.foreign_id)]
+    if ids:
+        wanted = accounts.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS))
+        after = sa.case((accounts.c.payout_after == NEVER, NEVER))
+        await db.execute(sa.update(accounts).where(wanted).values(payout_since=NOW, payout_after=after))
 
 
 def _apply(
@@ -144,7 +141,7 @@ def _apply(
 ) -> Step[tuple[Account, bool], OutboxEvent | None] | Refusal:
     """Return the account as the order changes it, and its event, if any.
 
-    The account stands beside whether it was opened for this order; `unfit` is why none can be opened.
+    `state` is the account, and whether it was just opened for this order; `unfit` is why none can be opened.
     """
     if state is None:
         cannot_open = NotCurrent(reason=unfit) if unfit else NoReadyKeys()
@@ -166,10 +163,10 @@ def _changed(account: Account, changes: Mapping[str, Any]) -> Account:
 
 
 async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[str, Account]:
-    """Open what nobody else is opening right now, as far as there are ready keys; the rest is left out."""
+    """Open accounts while there are ready keys, without those that another transaction opens just now."""
     taken = sa.exists().where(
         accounts.c.id == ready_keys.c.number
-    )  # a pool that was filled too slowly may hold one
+    )  # the pool may hold one, if it filled late
     free = sa.select(ready_keys).where(~taken).order_by(ready_keys.c.number).limit(len(foreign_ids))
     keys = await bulk.fetch_all(db, free.with_for_update(skip_locked=True, of=ready_keys))
     if not keys:
@@ -186,14 +183,14 @@ async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[st
     )
     opened = [Account.of(row) for row in await bulk.fetch_all(db, made.returning(accounts))]
     if opened:
-        numbers = sa.literal([account.id for account in opened], bulk.BIGINTS)
-        await db.execute(sa.delete(ready_keys).where(ready_keys.c.number == sa.any_(numbers)))
+        ids = sa.literal([account.id for account in opened], bulk.BIGINTS)
+        await db.execute(sa.delete(ready_keys).where(ready_keys.c.number == sa.any_(ids)))
         await bulk.insert(db, addresses, [_own_address(network, account) for account in opened])
     return {account.foreign_id: account for account in opened}
 
 
 def _own_address(network: Network, account: Account) -> dict[str, object]:
-    """The wire's id looks like an address, so it is watched and credited like one."""
+    """Return the row of the account's own address: its id is an address, so it is watched and credited."""
     script = dogecoin.to_script(network, account.address)
     return {
         "script": script,

@@ -9,9 +9,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
-from app.db.tables import NOW, addresses, invoices
-from app.db.tables import accounts as account_rows
-from app.domain import accounts, dogecoin, outbox
+from app.db.tables import NOW, invoices
+from app.domain import accounts, batch, dogecoin, outbox
+from app.domain.accounts import ReceivingBranch
+from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.installation import Installation, NotCurrent, unfit
 from app.domain.invoices import items as invoice_items
@@ -61,50 +62,42 @@ async def create(
     """Issue each invoice on the next address of its account; NotCurrent while that may be in use already."""
     if (reason := await unfit(db)) is not None:
         return [NotCurrent(reason=reason) for _ in orders]
-    locked = await accounts.lock(db, list({order.foreign_id for order in orders}))
-    next_index = {name: row["next_index"] for name, row in locked.items()}
+    branches = await accounts.lock_branches(db, [order.foreign_id for order in orders])
     now = await _now(db, orders)
-    outcomes: list[Refusal | tuple[Row, dict[str, Any]]] = []
-    given: list[dict[str, object]] = []
-    for order in orders:
-        account = locked.get(order.foreign_id)
-        if (refusal := _refusal(order, account)) or account is None:
-            outcomes.append(refusal or NoSuchAccount(foreign_id=order.foreign_id))
-            continue
-        index, script = dogecoin.next_script(account["xpub"], dogecoin.RECEIVE, next_index[order.foreign_id])
-        next_index[order.foreign_id] = index + 1
-        given.append(
-            {
-                "script": script,
-                "account_id": account["id"],
-                "branch": dogecoin.RECEIVE,
-                "index": index,
-                "purpose": "invoice",
-            }
-        )
-        address = dogecoin.to_address(installation.network, script)
-        key = {"account_id": account["id"], "index": index, "address": address}
-        outcomes.append((account, key | {"token": installation.token()} | _row(order, installation, now)))
-    rows = [outcome[1] for outcome in outcomes if not isinstance(outcome, Refusal)]
-    created = await _write(
-        db, rows, given, [(locked[name]["id"], index) for name, index in next_index.items()]
+    decided = batch.decide(
+        orders,
+        branches,
+        lambda order: order.foreign_id,
+        lambda order, branch: _issue(order, branch, installation, now),
     )
-    made = [o if isinstance(o, Refusal) else _made(*o, created[o[1]["address"]]) for o in outcomes]
-    await outbox.emit(db, [invoice_created(invoice) for invoice in made if isinstance(invoice, Invoice)])
-    return made
+    steps = batch.accepted(decided)
+    created = await _write(db, steps)
+    made = [_made(branch.owner, row, created[row["address"]]) for branch, (_, row) in steps]
+    await outbox.emit(db, [invoice_created(invoice) for invoice in made])
+    return batch.outcomes(decided, made)
 
 
 CREATE: Final = Command("invoice", create, load, lambda invoice: invoice.address)
 
+IssueStep = Step[ReceivingBranch, tuple[Row, Row]]
+"""The branch after the invoice's address; the address and the invoice as rows."""
 
-def _refusal(order: InvoiceOrder, account: Row | None) -> Refusal | None:
-    if account is None:
+
+def _issue(
+    order: InvoiceOrder, branch: ReceivingBranch | None, installation: Installation, now: datetime | None
+) -> IssueStep | Refusal:
+    if branch is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
-    return (
-        AccountClosed(foreign_id=order.foreign_id, field="foreign_id")
-        if account["state"] == "closed"
-        else None
-    )
+    if not branch.owner.open:
+        return AccountClosed(foreign_id=order.foreign_id, field="foreign_id")
+    after, address = branch.next_address("invoice")
+    row = {
+        "account_id": branch.owner.id,
+        "index": address["index"],
+        "address": dogecoin.to_address(installation.network, address["script"]),
+        "token": installation.token(),
+    }
+    return Step(after, (address, row | _row(order, installation, now)))
 
 
 async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:
@@ -126,22 +119,19 @@ def _row(order: InvoiceOrder, installation: Installation, now: datetime | None) 
     }
 
 
-async def _write(
-    db: Db, rows: Sequence[Row], given: Sequence[Row], next_index: Sequence[tuple[int, int]]
-) -> Mapping[str, datetime]:
-    """Three statements for any number of invoices; returns when each was created."""
-    if not rows:
+async def _write(db: Db, steps: Sequence[IssueStep]) -> Mapping[str, datetime]:
+    """Write accounts, addresses and invoices, a statement each; return their times, by address."""
+    if not steps:
         return {}
-    moved = [{"id": account, "next_index": index} for account, index in sorted(next_index)]
-    await bulk.update(db, account_rows, ("id",), moved)
-    await bulk.insert(db, addresses, given)
-    written = await bulk.insert(db, invoices, rows, ("address", "created"))
+    await accounts.write_addresses(
+        db, [branch for branch, _ in steps], [address for _, (address, _) in steps]
+    )
+    written = await bulk.insert(db, invoices, [row for _, (_, row) in steps], ("address", "created"))
     return {row["address"]: row["created"] for row in written}
 
 
-def _made(account: Row, row: dict[str, Any], created: datetime) -> Invoice:
-    owner = Owner(account["id"], account["foreign_id"], account["address"])
-    values = {name: value for name, value in row.items() if name != "account_id"}
+def _made(owner: Owner, row: Row, created: datetime) -> Invoice:
+    values: dict[str, Any] = {name: value for name, value in row.items() if name != "account_id"}
     none = Koinu(0)
     return Invoice(
         owner=owner, created=created, received=none, confirmed=none, settled=False, unsettled=False, **values

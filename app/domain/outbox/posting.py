@@ -1,4 +1,4 @@
-"""Entries with their events: what is posted is told in the same transaction, and each balance that it moves once."""
+"""Entries with their events: each balance that the entries move is told once."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,7 +25,7 @@ async def post_and_emit(
 
 
 def balance_changes(owners: Iterable[Owner], lines: Iterable[AppliedPosting]) -> list[OutboxEvent]:
-    """Return ACC_BALANCE_CHANGE of each account whose Dogecoin the lines move: its last balance, once, by number."""
+    """Return ACC_BALANCE_CHANGE of each account whose Dogecoin moved, once, in the order of the numbers."""
     owner_by_id = {owner.id: owner for owner in owners}
     last = {
         account: balance

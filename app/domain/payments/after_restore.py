@@ -46,7 +46,7 @@ async def begin(db: Db, begun: Beginning) -> int:
     moved = {name: accounts.c[name] + times * SKIPPED for name in ("next_index", "next_change")}
     await db.execute(sa.update(accounts).values(moved))
     await payouts.stop_all(db)
-    await key_pool.forget(db)
+    await key_pool.delete_ready_keys(db)
     await outbox.leave_out(db, times * SKIPPED_NUMBERS)
     await db.execute(_LEAVE_OUT, {"number": times * SKIPPED_NUMBERS, "sent": highest})
     return highest

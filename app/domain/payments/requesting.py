@@ -70,7 +70,7 @@ async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
         return []
     ids = await bulk.new_ids(db, payments, len(accepted))
     now = await db.scalar(sa.select(NOW)) if any(order.seconds for order, _, _ in accepted) else None
-    sharing = await accounts.sharing(
+    sharing = await accounts.batching(
         db, [order.foreign_id for order, _, _ in accepted if order.batch is None]
     )
     pairs = list(zip(ids, accepted, strict=True))

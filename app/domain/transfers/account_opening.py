@@ -38,7 +38,7 @@ async def put(db: Db, orders: Sequence[AccountOrder], installation: Installation
     return outcomes
 
 
-PUT_ACCOUNT: Final = Command("account", put, plain(accounts.load), accounts.name)
+PUT_ACCOUNT: Final = Command("account", put, plain(accounts.load), accounts.key_of)
 
 
 async def _top_up(db: Db, top_ups: Sequence[TransferOrder]) -> None:

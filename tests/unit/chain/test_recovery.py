@@ -427,7 +427,7 @@ async def test_numbers_that_were_looked_at_are_never_ready_for_new_accounts(net:
     await net.recover(20, gap=20)
 
     async with net.engine.connect() as connection:
-        assert await accounts.count(connection, 100) == 10
+        assert await accounts.count_ready_keys(connection, 100) == 10
     assert net.seed[0].read().highest_account == 19
     account = await scenario.open_account(net.engine, "new")
     assert account.id == 20

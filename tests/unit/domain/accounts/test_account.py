@@ -230,7 +230,7 @@ async def test_a_key_whose_number_is_taken_is_not_made_ready_again(ready: AsyncE
 
     assert await left(ready) == list(range(1, 21))
     async with ready.connect() as db:
-        assert (await accounts.highest(db), await accounts.count(db, 5)) == (20, 5)
+        assert (await accounts.highest_number(db), await accounts.count_ready_keys(db, 5)) == (20, 5)
 
 
 async def test_whom_names_stand_for_is_read_from_their_index_alone(engine: AsyncEngine) -> None:

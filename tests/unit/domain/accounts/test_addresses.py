@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain.keys import Keyring
 from app.db.tables import accounts
 from app.domain import blocks, dogecoin
-from app.domain.accounts import Address, AddressCursor, NoSuchAddress, Wanted, addresses
+from app.domain.accounts import Address, AddressCursor, AddressOrder, NoSuchAddress, addresses
 from app.domain.blocks import Arrival, DepositCursor
 from app.domain.dogecoin import REGTEST
 from app.domain.owner import AccountClosed, NoSuchAccount
@@ -17,13 +17,13 @@ from tests import scenario
 from tests.scenario import Chain, accepted, balance, doge
 
 
-async def give(engine: AsyncEngine, *orders: Wanted) -> list[str | Refusal]:
+async def give(engine: AsyncEngine, *orders: AddressOrder) -> list[str | Refusal]:
     async with engine.begin() as db:
         return await addresses.give(db, orders, scenario.INSTALLATION)
 
 
 async def given(engine: AsyncEngine, *, fresh: bool = False) -> str:
-    [address] = await give(engine, Wanted("shop", fresh))
+    [address] = await give(engine, AddressOrder("shop", fresh))
     return accepted(address)
 
 
@@ -103,8 +103,8 @@ async def test_wishes_of_one_batch_are_judged_in_order(engine: AsyncEngine) -> N
         await db.execute(sa.update(accounts).where(accounts.c.foreign_id == "closed").values(state="closed"))
 
     made = await give(
-        engine, Wanted("shop"), Wanted("shop"), Wanted("nobody"), Wanted("closed"), Wanted("shop", fresh=True),
-        Wanted("shop"),
+        engine, AddressOrder("shop"), AddressOrder("shop"), AddressOrder("nobody"), AddressOrder("closed"), AddressOrder("shop", fresh=True),
+        AddressOrder("shop"),
     )  # fmt: skip
 
     assert [type(one) for one in made] == [str, str, NoSuchAccount, AccountClosed, str, str]
@@ -139,7 +139,7 @@ async def test_the_list_has_all_that_was_given_out_with_its_path(engine: AsyncEn
     assert [one.path for one in found] == [f"m/44'/1'/{account.id}'{rest}" for rest in ("/0/0", "/0/1", "")]
     await chain.mine((deposit, doge(1)), (account.address, doge(1)))
     assert [address.used for address in (await listed(engine)).items] == [True] * 3
-    assert (await listed(engine, found[0].place, 1)).items == [(await listed(engine)).items[1]]
+    assert (await listed(engine, found[0].cursor, 1)).items == [(await listed(engine)).items[1]]
 
 
 async def test_arrivals_are_listed_newest_first_and_each_once(engine: AsyncEngine) -> None:

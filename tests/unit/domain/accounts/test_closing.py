@@ -13,7 +13,7 @@ from app.db import Db
 from app.db.tables import TREASURY, WORLD, balances, escrows
 from app.db.tables import invoices as invoice_rows
 from app.domain import accounts, invoices, ledger, transfers
-from app.domain.accounts import Account, AccountOrder, StillInUse, Wanted
+from app.domain.accounts import Account, AccountOrder, AddressOrder, StillInUse
 from app.domain.dogecoin import REGTEST
 from app.domain.escrows import NewEscrow, locking
 from app.domain.invoices import InvoiceOrder, Refund
@@ -159,7 +159,7 @@ async def test_a_closed_account_takes_nothing_more_but_what_comes_over_the_chain
     async with engine.begin() as db:
         outcomes: list[object] = [
             *await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION),
-            *await accounts.give(db, [Wanted("shop")], scenario.INSTALLATION),
+            *await accounts.give(db, [AddressOrder("shop")], scenario.INSTALLATION),
             *await invoices.refund_inside(db, [Refund(paid.address, "shop")], scenario.INSTALLATION),
         ]
     async with engine.begin() as db:

@@ -19,7 +19,7 @@ from app.db.tables import NEVER
 from app.db.tables import accounts as account_rows
 from app.db.tables import installation as installation_row
 from app.domain import accounts, blocks, installation, invoices, payments
-from app.domain.accounts import AccountOrder, Wanted
+from app.domain.accounts import AccountOrder, AddressOrder
 from app.domain.dogecoin import REGTEST
 from app.domain.installation import Beginning, NotCurrent
 from app.domain.invoices import InvoiceOrder
@@ -72,7 +72,7 @@ async def answers(engine: AsyncEngine) -> list[str]:
     said: list[object] = []
     for give in (
         _invoice,
-        lambda db: accounts.give(db, [Wanted("shop", fresh=True)], scenario.INSTALLATION),
+        lambda db: accounts.give(db, [AddressOrder("shop", fresh=True)], scenario.INSTALLATION),
         lambda db: accounts.put(db, [AccountOrder(f"new-{secrets.token_hex(4)}", {})], REGTEST),
     ):
         async with engine.begin() as db:
