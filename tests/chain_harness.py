@@ -43,7 +43,7 @@ def order(to: str, amount: int | str, foreign_id: str = "shop", **terms: Any) ->
     return PayOrder(foreign_id, (Payee.of(REGTEST, "", to, scenario.doge(amount), share),), **terms)
 
 
-async def ask(engine: AsyncEngine, *orders: PayOrder) -> list[Payment | Refusal]:
+async def request(engine: AsyncEngine, *orders: PayOrder) -> list[Payment | Refusal]:
     """Request payments in one transaction."""
     async with engine.begin() as db:
         return await requesting.request(db, orders)
@@ -104,7 +104,7 @@ class ChainHarness:
         while await self.follower.step():
             pass
 
-    async def back(self, depth: int) -> str:
+    async def invalidate_blocks(self, depth: int) -> str:
         """Invalidate so many blocks at the node, return the lowest; the ledger waits for a better chain."""
         height = await self.call("getblockcount")
         lowest: str = await self.call("getblockhash", height - depth + 1)
@@ -176,7 +176,7 @@ class ChainHarness:
         """What an address of the node's wallet has received, in koinu."""
         return parse(await self.call("getreceivedbyaddress", address, confirmations))
 
-    async def stranger(self) -> str:
+    async def node_address(self) -> str:
         """An address of the node's wallet."""
         address: str = await self.call("getnewaddress")
         return address
@@ -207,21 +207,21 @@ class ChainHarness:
             return await db.scalar(query)
 
     async def request(self, *orders: PayOrder) -> list[Payment | Refusal]:
-        return await ask(self.engine, *orders)
+        return await request(self.engine, *orders)
 
     async def pay(self, to: str, amount: int | str, foreign_id: str = "shop", **terms: Any) -> Payment:
         """Request one payment, which must be accepted."""
         [outcome] = await self.request(order(to, amount, foreign_id, **terms))
         return scenario.accepted(outcome)
 
-    async def shown(self, *requested: Payment) -> list[Payment]:
+    async def reload(self, *requested: Payment) -> list[Payment]:
         """The payments as they are now."""
         async with self.engine.connect() as db:
             current = await payments.by_ids(db, [str(payment.id) for payment in requested])
         return [current[str(payment.id)] for payment in requested]
 
     async def states(self, *requested: Payment) -> list[str]:
-        return [payment.state for payment in await self.shown(*requested)]
+        return [payment.state for payment in await self.reload(*requested)]
 
     # ------------------------------------------------------------ the sender
 
@@ -232,18 +232,18 @@ class ChainHarness:
             steps += 1
         return steps
 
-    async def later(self) -> None:
+    async def make_due(self) -> None:
         """Let so much time pass that the sender offers transactions to the node again."""
         async with self.engine.begin() as db:
             await db.execute(sa.update(transactions).values(tried=None))
 
-    async def sent(self) -> list[dict[str, Any]]:
+    async def transactions(self) -> list[dict[str, Any]]:
         """Our transactions, by id."""
         async with self.engine.connect() as db:
             rows = await db.execute(sa.select(transactions).order_by(transactions.c.id))
             return [dict(row) for row in rows.mappings()]
 
-    async def free(self) -> list[int]:
+    async def free_amounts(self) -> list[int]:
         """The amounts of the coins that nothing spends."""
         async with self.engine.connect() as db:
             unspent = sa.select(coins.c.amount).where(

@@ -47,20 +47,20 @@ async def test_payments_arrive_once_whenever_the_sender_is_killed(
 ) -> None:
     """Three that are signed together, each with the change of the one before."""
     await harness.fund("shop", 100)
-    people = [await harness.stranger() for _ in range(3)]
+    people = [await harness.node_address() for _ in range(3)]
     made = [await harness.pay(to, 10) for to in people]
 
     await killed(harness, database, point)
     await harness.audit()
     harness.sender = harness.make_sender()  # "one" again: it takes its lease up at once
     await harness.send()
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
 
     assert await harness.states(*made) == ["CONFIRMED"] * 3
     assert [await harness.received(to) for to in people] == [doge(10)] * 3
-    assert [row["state"] for row in await harness.sent()] == ["settled"] * 3
+    assert [row["state"] for row in await harness.transactions()] == ["settled"] * 3
     story = ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
     assert [await harness.payment_events(payment) for payment in made] == [story] * 3
 
@@ -69,11 +69,11 @@ async def test_killed_at_every_point_in_turn_a_payment_still_arrives_once(
     harness: ChainHarness, database: str
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
 
     for point in POINTS[:2] + POINTS[3:]:  # what is stored is not stored again
-        await harness.later()
+        await harness.make_due()
         await killed(harness, database, point)
     harness.sender = harness.make_sender()
     await harness.send()

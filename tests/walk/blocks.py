@@ -82,7 +82,7 @@ class Blocks(Ground):
     async def _fill_the_mempool(self, rate: str) -> None:
         with suppress(NodeError):  # the faucet's coins all wait
             await self.call("fillmempool", rate)
-        await self.harness.later()
+        await self.harness.make_due()
 
     async def _mine(self, number: int, batch: int) -> None:
         for _ in range(number // batch):
@@ -93,7 +93,7 @@ class Blocks(Ground):
         await self.call("generateblock", NOWHERE, list(raws))
 
     async def _reorganise(self, depth: int, empty: int, *, forgets: bool) -> None:
-        await self.harness.back(depth)
+        await self.harness.invalidate_blocks(depth)
         if forgets:
             await self.harness.expire_mempool()
         for _ in range(empty):
@@ -176,9 +176,9 @@ class Blocks(Ground):
         gone = rows[n % len(rows)]
         known = self.model.known[bytes(gone["txid"])]  # the node has it no more if all of it is spent
         inputs = [{"txid": spent.txid[::-1].hex(), "vout": spent.vout} for spent in known.inputs]
-        other = await self.call("createrawtransaction", inputs, {await self.harness.stranger(): 1})
+        other = await self.call("createrawtransaction", inputs, {await self.harness.node_address(): 1})
         depth = height - gone["height"] + 1
-        await self.harness.back(depth)
+        await self.harness.invalidate_blocks(depth)
         signed = await self.call("signrawtransaction", other)
         if signed["complete"]:
             await self._mine_only(signed["hex"])

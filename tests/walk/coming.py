@@ -90,7 +90,7 @@ class Coming(Ground):
         address = await self._nth_invoice(PEOPLE[n % len(PEOPLE)], n)
         refund = Refund(
             address,
-            await self.harness.stranger() if to == "address" else to,
+            await self.harness.node_address() if to == "address" else to,
             None if amount is None else Koinu(amount),
         )
         async with self.engine.begin() as db:

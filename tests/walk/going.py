@@ -87,7 +87,7 @@ class Going(Ground):
 
     async def _pay(self, orders: Sequence[tuple[str, str]], **terms: Any) -> None:
         """Each to an address that nothing else pays."""
-        wanted = [order(await self.harness.stranger(), amount, who, **terms) for who, amount in orders]
+        wanted = [order(await self.harness.node_address(), amount, who, **terms) for who, amount in orders]
         self.accepted(await self.harness.request(*wanted))
 
     async def _pay_ourselves(self, who: str, n: int) -> None:
@@ -118,7 +118,7 @@ class Going(Ground):
 
     async def _pay_out(self, who: str, threshold: int) -> None:
         """All that the account has goes to a new address, once; then no more goes."""
-        to = {"payout_address": await self.harness.stranger(), "payout_threshold": threshold}
+        to = {"payout_address": await self.harness.node_address(), "payout_threshold": threshold}
         for changes in (to, {"payout_address": ""}):
             async with self.engine.begin() as db:
                 [account] = await accounts.put(db, [accounts.AccountOrder(who, changes)], REGTEST)

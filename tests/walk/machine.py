@@ -202,7 +202,7 @@ class Ground(RuleBasedStateMachine):
 
     async def now(self, payment: Payment) -> Payment:
         """The payment as it is now."""
-        [shown] = await self.harness.shown(payment)
+        [shown] = await self.harness.reload(payment)
         return shown
 
     async def offer(self, raw: str) -> None:
@@ -219,7 +219,7 @@ class Ground(RuleBasedStateMachine):
         await self.call("setmocktime", now + DAYS)
         await self.call("getmempoolinfo")
         await self.call("setmocktime", 0)
-        await self.harness.later()
+        await self.harness.make_due()
 
     async def paid_by_faucet(self, address: str, amount: str) -> None:
         try:
@@ -282,7 +282,7 @@ class Ground(RuleBasedStateMachine):
             for given in self.given:
                 await self.offer(given.raw.hex())
             await self.harness.resume()
-            await self.harness.later()
+            await self.harness.make_due()
             while await self.program.abandoned.step() or await self.program.sender.step():
                 pass
             await self.generate(2)

@@ -152,7 +152,7 @@ class Restoring(RuleBasedStateMachine):
         await self._dump()
 
     async def _pay(self, who: str, amount: str) -> None:
-        payee = await self.harness.stranger()
+        payee = await self.harness.node_address()
         self.wanted[payee] = scenario.doge(amount)
         made = await self.harness.request(order(payee, amount, who))
         self.payments += [one for one in made if isinstance(one, Payment)]
@@ -249,7 +249,7 @@ class Restoring(RuleBasedStateMachine):
     async def _end(self) -> None:
         """Blocks come until no payment is on its way that can arrive; those that did pay exactly once."""
         for _ in range(ROUNDS):
-            await self.harness.later()
+            await self.harness.make_due()
             await self.harness.send()
             await self.harness.mine(2)
         await self.harness.audit()

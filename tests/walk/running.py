@@ -45,7 +45,7 @@ class Running(Ground):
     @rule()
     def wait_a_minute(self) -> None:
         """Then transactions are offered again."""
-        self.run(self.harness.later())
+        self.run(self.harness.make_due())
 
     # ------------------------------------------------------------ how
 

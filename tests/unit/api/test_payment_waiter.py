@@ -20,7 +20,7 @@ from app.group_commit import GroupCommit
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from app.workers.roles import DATABASE_TROUBLE
 from tests import scenario
-from tests.chain_harness import NOWHERE, ask, order
+from tests.chain_harness import NOWHERE, order, request
 from tests.scenario import Chain, doge
 from tests.unit.api.conftest import client_of
 
@@ -37,7 +37,7 @@ async def rich_shop(engine: AsyncEngine) -> None:
 
 async def requested(engine: AsyncEngine, number: int = 1) -> list[Payment]:
     await rich_shop(engine)
-    made = await ask(engine, *(order(NOWHERE, 1) for _ in range(number)))
+    made = await request(engine, *(order(NOWHERE, 1) for _ in range(number)))
     return [scenario.accepted(payment) for payment in made]
 
 

@@ -40,7 +40,9 @@ async def api(harness: ChainHarness) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def paid(api: httpx.AsyncClient, harness: ChainHarness, verb: str = "pay") -> int:
-    answer = await api.post(f"/account/shop/{verb}", json={"to": await harness.stranger(), "amount": "10"})
+    answer = await api.post(
+        f"/account/shop/{verb}", json={"to": await harness.node_address(), "amount": "10"}
+    )
     assert answer.status_code == 200, answer.text
     number: int = answer.json()["id"]
     return number
@@ -81,12 +83,12 @@ async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never
 async def test_a_payment_of_which_the_node_holds_a_twin_of_any_version_is_not_voided(
     api: httpx.AsyncClient, harness: ChainHarness, version: int
 ) -> None:
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     await harness.send()
     await harness.call("fillmempool", "0.4")
-    await harness.later()
+    await harness.make_due()
     await harness.send()
-    raws = [one["raw"] for one in await harness.sent()]
+    raws = [one["raw"] for one in await harness.transactions()]
     await harness.expire_mempool()
     await harness.mine(3)
     now = (await harness.call("getblock", await harness.call("getbestblockhash")))["time"]

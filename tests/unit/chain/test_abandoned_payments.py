@@ -33,7 +33,7 @@ def abandoned(harness: ChainHarness) -> AbandonedPayments:
 
 
 async def paytx(harness: ChainHarness) -> Payment:
-    return await harness.pay(await harness.stranger(), 10, kind="paytx", seconds=MINUTES * 60)
+    return await harness.pay(await harness.node_address(), 10, kind="paytx", seconds=MINUTES * 60)
 
 
 async def pass_time(harness: ChainHarness) -> None:
@@ -65,7 +65,7 @@ async def test_what_nobody_sent_in_time_is_cancelled_on_the_chain(
     await harness.mine(2)
 
     assert await harness.states(payment) == ["VOIDED"]
-    [_, cancellation] = await harness.sent()
+    [_, cancellation] = await harness.transactions()
     assert (await harness.balance())[:4] == (doge(100) - cancellation["fee"], 0, 0, 0)
 
 
@@ -86,7 +86,7 @@ async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(
 ) -> None:
     payment = await paytx(harness)
     await harness.send()
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert payment.raw is not None
     await harness.call("sendrawtransaction", payment.raw.hex())
     await pass_time(harness)
@@ -94,7 +94,7 @@ async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(
     await abandoned.step()
 
     assert await harness.states(payment) == ["BROADCAST"]
-    assert [one["sends"] for one in await harness.sent()] == [True]
+    assert [one["sends"] for one in await harness.transactions()] == [True]
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
     await harness.mine(2)
     assert await harness.states(payment) == ["CONFIRMED"]
@@ -105,7 +105,7 @@ async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again
 ) -> None:
     payment = await paytx(harness)
     await harness.send()
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert payment.transaction_id is not None
     async with harness.engine.begin() as db:
         await payments.void(db, [payments.VoidOrder("shop", payment.id, payment.txid)])
@@ -114,13 +114,13 @@ async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again
         await payments.seen(db, payment.transaction_id)
 
     assert await harness.states(payment) == ["CANCELLING"]
-    assert [one["sends"] for one in await harness.sent()] == [False]
+    assert [one["sends"] for one in await harness.transactions()] == [False]
 
 
 async def test_what_a_block_holds_does_not_end(harness: ChainHarness, abandoned: AbandonedPayments) -> None:
     payment = await paytx(harness)
     await harness.send()
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert payment.raw is not None
     await harness.mine_only(payment.raw.hex())
     await pass_time(harness)

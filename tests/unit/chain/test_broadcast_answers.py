@@ -69,51 +69,51 @@ async def test_a_refusal_is_shown_with_the_payment_said_once_and_gone_when_the_n
     harness: ChainHarness, node: Answering, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "app.chain.sender")
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     node.answer = NodeError(-26, "66: mempool full")
     for _ in range(3):
         await harness.send()
-        await harness.later()
+        await harness.make_due()
 
-    [refused] = await harness.shown(payment)
+    [refused] = await harness.reload(payment)
     assert (refused.state, refused.error) == ("PROCESSING", "66: mempool full (-26)")
     assert len(caplog.records) == 1
     node.answer = None
     await harness.send()
-    [taken] = await harness.shown(payment)
+    [taken] = await harness.reload(payment)
     assert (taken.state, taken.error) == ("BROADCAST", "")
 
 
 async def test_a_refusal_of_what_was_sent_before_is_forgotten_when_the_node_takes_it_again(
     harness: ChainHarness, node: Answering
 ) -> None:
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     await harness.send()
     errors = []
 
     for answer in (NodeError(-26, "258: txn-mempool-conflict"), None):
         node.answer = answer
-        await harness.later()
+        await harness.make_due()
         await harness.send()
-        errors += [(one.state, one.error) for one in await harness.shown(payment)]
+        errors += [(one.state, one.error) for one in await harness.reload(payment)]
 
     assert errors == [("BROADCAST", "258: txn-mempool-conflict (-26)"), ("BROADCAST", "")]
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
 
 
 async def test_missing_inputs_decide_nothing(harness: ChainHarness, node: Answering) -> None:
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     node.answer = NodeError(-25, "Missing inputs")
 
     await harness.send()
 
-    [unsure] = await harness.shown(payment)
+    [unsure] = await harness.reload(payment)
     assert (unsure.state, unsure.error) == ("PROCESSING", "")
     assert await harness.send() == 0
 
 
 async def test_what_is_in_the_chain_already_is_sent(harness: ChainHarness, node: Answering) -> None:
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     node.answer = NodeError(-27, "transaction already in block chain")
 
     await harness.send()
@@ -122,7 +122,7 @@ async def test_what_is_in_the_chain_already_is_sent(harness: ChainHarness, node:
 
 
 async def test_in_safe_mode_payments_are_signed_and_wait(harness: ChainHarness, node: Answering) -> None:
-    payments = [await harness.pay(await harness.stranger(), 10) for _ in range(2)]
+    payments = [await harness.pay(await harness.node_address(), 10) for _ in range(2)]
     node.answer = NodeError(-2, "Safe mode: Warning: ...")
 
     with pytest.raises(NodeSendsNothing):

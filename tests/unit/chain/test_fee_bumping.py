@@ -31,7 +31,7 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 async def crowd(harness: ChainHarness, rate: str = RATE) -> None:
     """Others fill the mempool with what pays more than ours, which has to go; and the time comes to offer ours again."""
     await harness.call("fillmempool", rate)
-    await harness.later()
+    await harness.make_due()
 
 
 async def clear(harness: ChainHarness) -> None:
@@ -44,7 +44,7 @@ async def clear(harness: ChainHarness) -> None:
 
 async def raw(harness: ChainHarness, number: int) -> str:
     """The bytes of the n-th transaction that we signed."""
-    return bytes((await harness.sent())[number]["raw"]).hex()
+    return bytes((await harness.transactions())[number]["raw"]).hex()
 
 
 async def inputs(harness: ChainHarness, number: int) -> set[tuple[str, int]]:
@@ -69,16 +69,16 @@ async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_p
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     await harness.send()
-    [before] = await harness.shown(payment)
+    [before] = await harness.reload(payment)
 
     await crowd(harness)
     await harness.send()
 
-    [now] = await harness.shown(payment)
-    old, new = await harness.sent()
+    [now] = await harness.reload(payment)
+    old, new = await harness.transactions()
     assert (now.state, now.error, now.txid) == ("BROADCAST", "", new["txid"])
     assert (await harness.mempool()).count(name(new)) == 1
     assert (new["replaces"], new["pays"], old["sends"], new["sends"]) == (old["id"], True, False, True)
@@ -90,7 +90,7 @@ async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_p
     assert await harness.states(payment) == ["CONFIRMED"]
     assert await harness.received(to) == doge(10)
     assert (await harness.balance())[:4] == (doge(90) - new["fee"], 0, 0, 0)
-    assert [one["state"] for one in await harness.sent()] == ["dead", "settled"]
+    assert [one["state"] for one in await harness.transactions()] == ["dead", "settled"]
     assert await harness.payment_events(payment) == [
         "PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_REPLACED", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED",
     ]  # fmt: skip
@@ -100,15 +100,15 @@ async def test_the_old_version_may_be_mined_all_the_same_and_the_account_gets_th
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     await harness.send()
     await crowd(harness)
     await harness.send()
-    old, new = await harness.sent()
+    old, new = await harness.transactions()
 
     await harness.mine_only(await raw(harness, 0))
-    [now] = await harness.shown(payment)
+    [now] = await harness.reload(payment)
     assert (now.state, now.txid, now.fee) == ("BROADCAST", old["txid"], old["fee"])
     assert (await harness.balance())[:4] == (doge(90) - old["fee"], 0, 0, doge(10) + old["fee"])
     await harness.mine()
@@ -116,7 +116,7 @@ async def test_the_old_version_may_be_mined_all_the_same_and_the_account_gets_th
     assert await harness.states(payment) == ["CONFIRMED"]
     assert (await harness.balance())[:4] == (doge(90) - old["fee"], 0, 0, 0)
     assert await harness.received(to) == doge(10)
-    assert [one["state"] for one in await harness.sent()] == ["settled", "dead"]
+    assert [one["state"] for one in await harness.transactions()] == ["settled", "dead"]
     assert await free(harness) == [doge(90) - old["fee"]]
     assert new["fee"] > old["fee"]
 
@@ -125,21 +125,21 @@ async def test_reorganisations_that_go_from_one_version_to_the_other_and_back_mo
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     await harness.send()
     await crowd(harness)
     await harness.send()
-    fees = [one["fee"] for one in await harness.sent()]
+    fees = [one["fee"] for one in await harness.transactions()]
     versions = [await raw(harness, 0), await raw(harness, 1)]
 
     for depth, at in enumerate([0, 1, 0, 1]):
         if depth:
-            await harness.back(depth + 1)
+            await harness.invalidate_blocks(depth + 1)
         await harness.mine_only(versions[at])
         await harness.mine(depth + 1)
         await harness.audit()
-        [now] = await harness.shown(payment)
+        [now] = await harness.reload(payment)
         assert (now.state, now.fee) == ("CONFIRMED", fees[at])
         assert (await harness.balance())[:4] == (doge(90) - fees[at], 0, 0, 0)
         assert await harness.received(to) == doge(10)
@@ -156,7 +156,7 @@ async def test_a_payment_whose_limit_is_too_low_says_what_would_help_and_is_offe
     harness: ChainHarness, terms: dict[str, Any], sentence: str
 ) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10, **terms)
+    payment = await harness.pay(await harness.node_address(), 10, **terms)
     await harness.send()
     before = await harness.balance()
 
@@ -164,13 +164,13 @@ async def test_a_payment_whose_limit_is_too_low_says_what_would_help_and_is_offe
         await crowd(harness)
         await harness.send()
 
-    [now] = await harness.shown(payment)
+    [now] = await harness.reload(payment)
     assert now.error.startswith("66: mempool min fee not met (-26); it needs a fee of 0.09")
     assert sentence in now.error
-    assert (now.state, len(await harness.sent()), await harness.balance()) == ("BROADCAST", 1, before)
+    assert (now.state, len(await harness.transactions()), await harness.balance()) == ("BROADCAST", 1, before)
     assert await harness.send() == 0
     await clear(harness)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
     assert await harness.states(payment) == ["CONFIRMED"]
@@ -181,23 +181,23 @@ async def test_an_account_without_money_for_the_higher_fee_is_told_so_and_its_pa
 ) -> None:
     await harness.fund("shop", 100)
     await harness.fund("rich", 50)
-    payment = await harness.pay(await harness.stranger(), "99.95")
+    payment = await harness.pay(await harness.node_address(), "99.95")
     await harness.send()
 
     await crowd(harness)
     await harness.send()
-    [told] = await harness.shown(payment)
-    alone = len(await harness.sent())
+    [told] = await harness.reload(payment)
+    alone = len(await harness.transactions())
     async with harness.engine.begin() as db:
         made = [transfers.TransferOrder("key", "rich", (transfers.Payee("shop", "10"),), "DOGE")]
         await transfers.make(db, made)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
 
     assert "and the account has" in told.error
     assert alone == 1
-    [now] = await harness.shown(payment)
-    assert (now.error, len(await harness.sent())) == ("", 2)
+    [now] = await harness.reload(payment)
+    assert (now.error, len(await harness.transactions())) == ("", 2)
     await harness.mine(2)
     assert await harness.states(payment) == ["CONFIRMED"]
 
@@ -205,15 +205,15 @@ async def test_an_account_without_money_for_the_higher_fee_is_told_so_and_its_pa
 async def test_payments_that_share_a_transaction_bear_no_more_than_each_allows(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
     await harness.fund("other", 100)
-    low = await harness.pay(await harness.stranger(), 10, batch=True, max_fee=doge("0.01"))
-    high = await harness.pay(await harness.stranger(), 10, "other", batch=True, max_fee=doge(2))
+    low = await harness.pay(await harness.node_address(), 10, batch=True, max_fee=doge("0.01"))
+    high = await harness.pay(await harness.node_address(), 10, "other", batch=True, max_fee=doge(2))
     await harness.send()
 
     await crowd(harness)
     await harness.send()
 
-    old, new = await harness.sent()
-    one, other = await harness.shown(low, high)
+    old, new = await harness.transactions()
+    one, other = await harness.reload(low, high)
     assert one.transaction_id == other.transaction_id == old["id"]
     assert (one.fee or 0) + (other.fee or 0) == new["fee"] > old["fee"]
     assert (one.fee or 0) <= doge("0.01")
@@ -224,7 +224,7 @@ async def test_payments_that_share_a_transaction_bear_no_more_than_each_allows(h
 
 async def test_where_the_payee_bears_the_fee_it_bears_the_higher_one_too(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10, share=payments.PERCENT * 100)
     await harness.send()
 
@@ -232,8 +232,8 @@ async def test_where_the_payee_bears_the_fee_it_bears_the_higher_one_too(harness
     await harness.send()
     await harness.mine(2)
 
-    _, new = await harness.sent()
-    [now] = await harness.shown(payment)
+    _, new = await harness.transactions()
+    [now] = await harness.reload(payment)
     assert (now.state, now.paid, now.fee) == ("CONFIRMED", doge(10) - new["fee"], new["fee"])
     assert await harness.received(to) == doge(10) - new["fee"]
     assert (await harness.balance())[:4] == (doge(90), 0, 0, 0)
@@ -244,7 +244,7 @@ async def test_where_change_does_not_reach_another_coin_is_spent_too_and_is_free
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 10, 50)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, "9.99")
     await harness.send()
     assert len(await inputs(harness, 0)) == 1
@@ -259,7 +259,7 @@ async def test_where_change_does_not_reach_another_coin_is_spent_too_and_is_free
     assert await harness.states(payment) == ["CONFIRMED"]
     assert await harness.received(to) == doge("9.99")
     assert len(await free(harness)) == 1
-    other = await harness.pay(await harness.stranger(), 40)
+    other = await harness.pay(await harness.node_address(), 40)
     await harness.send()
     assert await harness.states(other) == ["BROADCAST"]
 
@@ -269,15 +269,15 @@ async def test_what_stands_on_the_change_of_a_replaced_payment_is_replaced_with_
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
-    people = [await harness.stranger() for _ in range(2)]
+    people = [await harness.node_address() for _ in range(2)]
     first, second = [await harness.pay(to, 10) for to in people]
     await harness.send()
-    assert (await inputs(harness, 1)) == {(name((await harness.sent())[0]), 1)}
+    assert (await inputs(harness, 1)) == {(name((await harness.transactions())[0]), 1)}
 
     await crowd(harness)
     await harness.send()
 
-    made = await harness.sent()
+    made = await harness.transactions()
     assert [one["replaces"] for one in made] == [None, None, made[0]["id"], made[1]["id"]]
     assert await inputs(harness, 3) == {(name(made[2]), 1)}
     assert {name(made[2]), name(made[3])} <= set(await harness.mempool())
@@ -285,7 +285,7 @@ async def test_what_stands_on_the_change_of_a_replaced_payment_is_replaced_with_
     await harness.mine()
     assert await harness.states(first, second) == ["CONFIRMED", "CONFIRMED"]
     assert [await harness.received(to) for to in people] == [doge(10), doge(10)]
-    spent = sum(one["fee"] for one in (await harness.sent())[wins : wins + 2])
+    spent = sum(one["fee"] for one in (await harness.transactions())[wins : wins + 2])
     assert (await harness.balance())[:4] == (doge(80) - spent, 0, 0, 0)
 
 
@@ -293,31 +293,31 @@ async def test_what_stood_on_the_old_version_is_sent_again_where_that_was_mined(
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    first, second = [await harness.pay(await harness.stranger(), 10) for _ in range(2)]
+    first, second = [await harness.pay(await harness.node_address(), 10) for _ in range(2)]
     await harness.send()
     await crowd(harness)
     await harness.send()
 
     await harness.mine_only(await raw(harness, 0))
     await clear(harness)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
 
     assert await harness.states(first, second) == ["CONFIRMED", "CONFIRMED"]
-    assert [one["state"] for one in await harness.sent()] == ["settled", "settled", "dead", "dead"]
+    assert [one["state"] for one in await harness.transactions()] == ["settled", "settled", "dead", "dead"]
 
 
 async def test_change_of_several_versions_is_spent_by_nobody_until_one_is_mined(
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    await harness.pay(await harness.stranger(), 10)
+    await harness.pay(await harness.node_address(), 10)
     await harness.send()
     await crowd(harness)
     await harness.send()
 
-    later = await harness.pay(await harness.stranger(), 10)
+    later = await harness.pay(await harness.node_address(), 10)
     await harness.send()
 
     assert await harness.states(later) == ["PENDING"]
@@ -328,25 +328,25 @@ async def test_change_of_several_versions_is_spent_by_nobody_until_one_is_mined(
 
 async def test_it_is_replaced_again_where_the_node_asks_for_still_more(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     await harness.send()
     for rate in ("0.1", "0.4", "0.9"):
         await crowd(harness, rate)
         await harness.send()
 
-    made = await harness.sent()
+    made = await harness.transactions()
     assert [one["replaces"] for one in made] == [None, *[made[0]["id"]] * 3]
     assert [one["sends"] for one in made] == [False, False, False, True]
     assert [one["fee"] for one in made] == sorted({one["fee"] for one in made})
     await harness.mine_only(await raw(harness, 1))
     await harness.mine()
-    [now] = await harness.shown(payment)
+    [now] = await harness.reload(payment)
     assert (now.state, now.fee) == ("CONFIRMED", made[1]["fee"])
-    assert [one["state"] for one in await harness.sent()] == ["dead", "settled", "dead", "dead"]
+    assert [one["state"] for one in await harness.transactions()] == ["dead", "settled", "dead", "dead"]
 
 
 async def void(harness: ChainHarness, payment: Payment) -> Payment | Refusal:
-    [now] = await harness.shown(payment)
+    [now] = await harness.reload(payment)
     async with harness.engine.begin() as db:
         [outcome] = await payments.void(db, [payments.VoidOrder("shop", payment.id, now.txid)])
     return outcome
@@ -356,7 +356,7 @@ async def test_a_payment_that_was_replaced_can_be_voided_and_what_cancels_it_kee
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 10, 50)
-    payment = await harness.pay(await harness.stranger(), "9.99")
+    payment = await harness.pay(await harness.node_address(), "9.99")
     await harness.send()
     await crowd(harness)
     await harness.send()
@@ -364,17 +364,17 @@ async def test_a_payment_that_was_replaced_can_be_voided_and_what_cancels_it_kee
 
     assert accepted(await void(harness, payment)).state == "CANCELLING"
     await clear(harness)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
 
-    [*versions, cancellation] = await harness.sent()
+    [*versions, cancellation] = await harness.transactions()
     assert (cancellation["pays"], [one["sends"] for one in versions]) == (False, [False, False])
     spent = await inputs(harness, 2)
     assert spent <= await inputs(harness, 0)
     assert spent <= await inputs(harness, 1)
     await harness.mine(2)
     assert await harness.states(payment) == ["VOIDED"]
-    assert [one["state"] for one in await harness.sent()] == ["dead", "dead", "settled"]
+    assert [one["state"] for one in await harness.transactions()] == ["dead", "dead", "settled"]
     assert (await harness.balance())[:4] == (doge(60) - cancellation["fee"], 0, 0, 0)
 
 
@@ -383,7 +383,7 @@ async def test_what_cancels_a_payment_is_sign_again_too_where_its_fee_is_refused
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10, kind="paytx")
+    payment = await harness.pay(await harness.node_address(), 10, kind="paytx")
     await harness.send()
     accepted(await void(harness, payment))
     await harness.send()
@@ -391,7 +391,7 @@ async def test_what_cancels_a_payment_is_sign_again_too_where_its_fee_is_refused
     await crowd(harness)
     await harness.send()
 
-    made = await harness.sent()
+    made = await harness.transactions()
     assert [(one["pays"], one["sends"]) for one in made] == [(True, False), (False, False), (False, True)]
     assert name(made[2]) in await harness.mempool()
     await harness.mine_only(await raw(harness, wins))
@@ -402,19 +402,19 @@ async def test_what_cancels_a_payment_is_sign_again_too_where_its_fee_is_refused
 
 async def test_what_its_caller_sends_is_not_sign_again(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10, kind="paytx")
+    payment = await harness.pay(await harness.node_address(), 10, kind="paytx")
     await harness.send()
 
     await crowd(harness)
     await harness.send()
 
     assert await harness.states(payment) == ["PROCESSING"]
-    assert len(await harness.sent()) == 1
+    assert len(await harness.transactions()) == 1
 
 
 async def test_two_senders_replace_a_payment_once(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     await harness.send()
     await crowd(harness)
     await harness.sender.step()  # it is offered, and refused
@@ -423,7 +423,7 @@ async def test_two_senders_replace_a_payment_once(harness: ChainHarness) -> None
     await asyncio.gather(*(sender.step() for sender in senders))
     await harness.send()
 
-    assert len(await harness.sent()) == 2
+    assert len(await harness.transactions()) == 2
     await harness.mine(2)
     assert await harness.states(payment) == ["CONFIRMED"]
 
@@ -432,22 +432,22 @@ async def test_where_the_coin_that_was_added_goes_elsewhere_the_old_version_is_s
     harness: ChainHarness,
 ) -> None:
     _, added = await harness.fund("shop", 10, 50)
-    payment = await harness.pay(await harness.stranger(), "9.99")
+    payment = await harness.pay(await harness.node_address(), "9.99")
     await harness.send()
     await crowd(harness)
     await harness.send()
-    old, _ = await harness.sent()
+    old, _ = await harness.transactions()
     assert await free(harness) == []
 
     await harness.mine_only(await harness.steal(added))
 
-    [now] = await harness.shown(payment)
+    [now] = await harness.reload(payment)
     assert (now.txid, now.fee, now.state) == (old["txid"], old["fee"], "BROADCAST")
-    assert [one["sends"] for one in await harness.sent()] == [True, False]
+    assert [one["sends"] for one in await harness.transactions()] == [True, False]
     assert (await harness.balance()).outgoing == doge("9.99") + old["fee"]
     await harness.resume()
     await clear(harness)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
     assert await harness.states(payment) == ["CONFIRMED"]

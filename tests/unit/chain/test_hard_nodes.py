@@ -79,7 +79,7 @@ async def height(harness: ChainHarness) -> int:
 
 async def paying(harness: ChainHarness) -> Payment:
     """A payment that the node has."""
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     await harness.send()
     assert await harness.mempool() != []
     return payment
@@ -90,7 +90,7 @@ async def test_a_node_whose_chain_has_less_work_now_is_waited_for_and_that_is_sa
         await begun(harness)
         top = await height(harness)
 
-        await harness.back(3)
+        await harness.invalidate_blocks(3)
         await harness.follow()
 
         assert (await height(harness), (await harness.balance()).available) == (top, doge(100))
@@ -117,7 +117,7 @@ async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_
         for read in (0, 60):
             await net.in_node_thread(partial(net.node.reindex, read))
             await harness.follow()
-            await harness.later()
+            await harness.make_due()
             await harness.send()
 
             assert (
@@ -125,7 +125,7 @@ async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_
             )
             assert (await height(harness), await harness.states(payment)) == (top, ["BROADCAST"])
         await net.in_node_thread(lambda: net.node.reindex(top))
-        await harness.later()
+        await harness.make_due()
         await harness.send()
         await harness.mine(2)
 
@@ -136,7 +136,7 @@ async def test_while_the_node_reads_its_blocks_again_nothing_is_undone_and_then_
 async def test_a_node_that_starts_is_waited_for_and_what_was_signed_meanwhile_is_sent(place: Place) -> None:
     async with place.running() as (net, harness):
         await begun(harness)
-        payment = await harness.pay(await harness.stranger(), 10)
+        payment = await harness.pay(await harness.node_address(), 10)
         await harness.call("generate", 1)
 
         net.node.warming_up = "Loading block index..."
@@ -155,7 +155,7 @@ async def test_a_node_that_starts_is_waited_for_and_what_was_signed_meanwhile_is
 async def test_a_node_that_ends_and_turns_callers_away_is_away(place: Place) -> None:
     async with place.running() as (net, harness):
         await begun(harness)
-        payment = await harness.pay(await harness.stranger(), 10)
+        payment = await harness.pay(await harness.node_address(), 10)
 
         net.shutting_down = True
         with pytest.raises(NodeAway):
@@ -192,7 +192,7 @@ async def test_a_ledger_that_is_above_what_a_node_has_pruned_is_followed_through
     async with place.running(NodeOptions(pruning=PruneLimits(min_kept=10, min_height=20))) as (_, harness):
         await begun(harness)
         await harness.call("pruneblockchain", await height(harness))
-        await harness.back(8)
+        await harness.invalidate_blocks(8)
 
         await harness.mine(9)
 
@@ -208,7 +208,7 @@ async def test_what_the_node_has_forgotten_after_a_day_is_sent_again(place: Plac
         await harness.call("setmocktime", now + EXPIRY_SECONDS + 60)
         await harness.mine_only()
         forgotten = await harness.mempool()
-        await harness.later()
+        await harness.make_due()
         await harness.send()
         again = await harness.mempool()
         await harness.call("setmocktime", 0)
@@ -222,7 +222,7 @@ async def test_whoever_asks_whether_the_follower_runs_hears_what_it_waits_for(pl
     async with place.running() as (_, harness), AsyncExitStack() as stack:
         await begun(harness)
         await harness.follower.close()
-        await harness.back(3)
+        await harness.invalidate_blocks(3)
         read = sources.read({"KENNEL_HOME": str(place.home), "KENNEL_NODE_URL": harness.url})
         shared = Shared(read, harness.engine, harness.node, "another")
         [loop] = await roles.follow(stack, shared)

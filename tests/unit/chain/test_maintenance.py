@@ -52,7 +52,7 @@ async def test_an_older_database_stops_the_sender_until_it_is_told_to_go_on_and_
     harness: ChainHarness, server: str
 ) -> None:
     await harness.fund("shop", 100, 50)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     dump = await dumped(server, harness)
     await harness.send()
@@ -92,7 +92,7 @@ async def test_after_a_restore_an_account_is_paid_out_again_only_once_that_is_me
     harness: ChainHarness, server: str
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     async with harness.engine.begin() as db:
         await accounts.put(
             db, [AccountOrder("shop", {"payout_address": to, "payout_threshold": doge(50)})], REGTEST
@@ -122,7 +122,7 @@ async def test_what_was_signed_before_the_backup_is_sent_as_it_was_and_arrives_o
     harness: ChainHarness, server: str
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     await harness.sender.step()
     dump = await dumped(server, harness)
@@ -138,7 +138,7 @@ async def test_what_was_signed_before_the_backup_is_sent_as_it_was_and_arrives_o
 
 async def test_a_database_that_is_not_behind_is_left_alone(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    waiting = await harness.pay(await harness.stranger(), 10)
+    waiting = await harness.pay(await harness.node_address(), 10)
 
     with pytest.raises(CannotBeDone, match="--anyway"):
         await maintenance.restored(harness.engine, harness.home, REGTEST)
@@ -151,7 +151,7 @@ async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looke
 ) -> None:
     addresses = await harness.fund("shop", 100, 50)
     await harness.mine_only(await harness.steal(addresses[0]))
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
 
     assert await harness.send() == 0
     async with harness.engine.connect() as db:
@@ -207,8 +207,8 @@ async def test_small_coins_are_merged_at_the_cost_of_the_platform(harness: Chain
     await harness.send()
     await harness.mine(2)
 
-    [merging] = await harness.sent()
-    assert await harness.free() == [doge(8) - merging["fee"]]
+    [merging] = await harness.transactions()
+    assert await harness.free_amounts() == [doge(8) - merging["fee"]]
     assert (await harness.balance("platform"))[:4] == (doge(2) - merging["fee"], 0, 0, 0)
     assert (await harness.balance())[:4] == (doge(6), 0, 0, 0)
     assert merging["fee"] < doge("0.02")
@@ -221,7 +221,12 @@ async def test_at_most_so_many_coins_are_merged_and_the_smallest(harness: ChainH
     await maintenance.consolidate(harness.engine, REGTEST, "platform", 2)
     await harness.send()
 
-    assert await harness.free() == [doge(3) - (await harness.sent())[0]["fee"], doge(3), doge(5), doge(50)]
+    assert await harness.free_amounts() == [
+        doge(3) - (await harness.transactions())[0]["fee"],
+        doge(3),
+        doge(5),
+        doge(50),
+    ]
 
 
 @pytest.mark.parametrize(("coins", "sentence"), [([5, 5], "has 0 of the"), ([5], "no two coins")])

@@ -26,7 +26,7 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 
 
 async def void(harness: ChainHarness, payment: Payment) -> None:
-    [now] = await harness.shown(payment)
+    [now] = await harness.reload(payment)
     async with harness.engine.begin() as db:
         accepted((await payments.void(db, [payments.VoidOrder("shop", payment.id, now.txid)]))[0])
 
@@ -35,7 +35,7 @@ async def void(harness: ChainHarness, payment: Payment) -> None:
 async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
     harness: ChainHarness, terms: dict[str, Any]
 ) -> None:
-    payment = await harness.pay(await harness.stranger(), 10, **terms)
+    payment = await harness.pay(await harness.node_address(), 10, **terms)
 
     await void(harness, payment)
 
@@ -46,15 +46,15 @@ async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
 
 
 async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(harness: ChainHarness) -> None:
-    payment = await harness.pay(await harness.stranger(), 10, kind="paytx")
+    payment = await harness.pay(await harness.node_address(), 10, kind="paytx")
     await harness.send()
     await void(harness, payment)
     await harness.send()
     await harness.mine(2)
-    [_, cancellation] = await harness.sent()
+    [_, cancellation] = await harness.transactions()
 
     told = await event_messages(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
-    await harness.back(2)
+    await harness.invalidate_blocks(2)
     await harness.call("generateblock", chain_harness.NOWHERE, [])
     await harness.mine(2)
 
@@ -73,12 +73,12 @@ async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(harne
 async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_way_again(
     harness: ChainHarness,
 ) -> None:
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     await harness.send()
     await harness.mine()
     await event_messages(harness.engine)
 
-    await harness.back(1)
+    await harness.invalidate_blocks(1)
     await harness.expire_mempool()
     await harness.mine_only()
     await harness.mine_only()
@@ -93,7 +93,7 @@ async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_wa
 
 async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(harness: ChainHarness) -> None:
     [invoice] = await harness.fund("shop", 20)
-    to = await harness.stranger()
+    to = await harness.node_address()
     async with harness.engine.begin() as db:
         [asked] = await invoices.refund_on_chain(db, [Refund(invoice, to, doge(5))], scenario.INSTALLATION)
     payment = accepted(asked)

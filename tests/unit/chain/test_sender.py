@@ -47,7 +47,7 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 
 async def decoded(harness: ChainHarness, payment: Payment) -> dict[str, Any]:
     """The transaction of a payment, as the node reads it."""
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert payment.raw is not None
     found: dict[str, Any] = await harness.call("decoderawtransaction", payment.raw.hex())
     return found
@@ -55,12 +55,12 @@ async def decoded(harness: ChainHarness, payment: Payment) -> dict[str, Any]:
 
 async def test_a_payment_arrives_once_and_costs_its_fee(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
 
     payment = await harness.pay(to, 10)
     assert (await harness.balance())[:4] == (doge(89), 0, 0, doge(11))
     await harness.send()
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert (payment.state, payment.paid) == ("BROADCAST", doge(10))
     assert payment.fee is not None
     assert 0 < payment.fee < DUST
@@ -73,13 +73,13 @@ async def test_a_payment_arrives_once_and_costs_its_fee(harness: ChainHarness) -
     assert (await harness.balance())[:4] == (doge(90) - payment.fee, 0, 0, 0)
     assert await harness.received(to) == doge(10)
     assert await harness.payment_events(payment) == TOLD
-    await harness.later()
+    await harness.make_due()
     assert await harness.send() == 0
 
 
 async def test_a_script_hash_and_many_outputs_are_paid(harness: ChainHarness) -> None:
     await harness.fund("shop", 1000)
-    people = [await harness.stranger() for _ in range(30)]
+    people = [await harness.node_address() for _ in range(30)]
     payees = [Payee.of(REGTEST, "", to, doge(n + 1)) for n, to in enumerate(people)]
     payees.append(Payee.of(REGTEST, "", NOWHERE, doge(5)))
 
@@ -96,7 +96,7 @@ async def test_a_script_hash_and_many_outputs_are_paid(harness: ChainHarness) ->
 
 async def test_hundreds_of_small_coins_pay_one_large_payment(harness: ChainHarness) -> None:
     await harness.fund("shop", *[1] * 300)
-    to = await harness.stranger()
+    to = await harness.node_address()
 
     payment = await harness.pay(to, 299)
     await harness.send()
@@ -113,7 +113,7 @@ async def test_change_below_the_dust_limit_goes_to_the_fee(harness: ChainHarness
 
     payment = await harness.pay(NOWHERE, money.show(doge(10) - fee - doge(left)))
     await harness.send()
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
 
     assert payment.fee == fee + doge(left)
     assert len((await decoded(harness, payment))["vout"]) == 1
@@ -130,7 +130,7 @@ async def test_a_fee_above_its_limit_fails_the_payment_and_gives_the_money_back(
     payment = await harness.pay(NOWHERE, 38, max_fee=doge("0.01"))
     await harness.send()
 
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert payment.state == "FAILED"
     assert "fee" in payment.error
     assert (await harness.balance())[:4] == (doge(40), 0, 0, 0)
@@ -151,7 +151,7 @@ async def test_a_payment_whose_coins_are_not_there_waits_and_lets_the_next_one_p
     await harness.send()
 
     assert await harness.states(kept, waiting, passing) == ["PROCESSING", "PENDING", "BROADCAST"]
-    [kept] = await harness.shown(kept)
+    [kept] = await harness.reload(kept)
     assert kept.raw is not None
     await harness.call("sendrawtransaction", kept.raw.hex())
     await harness.mine()
@@ -213,7 +213,7 @@ async def test_what_was_signed_while_the_node_is_away_is_sent_when_it_is_back(
     harness: ChainHarness, unreachable: Unreachable
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     unreachable.away = True
 
@@ -233,7 +233,7 @@ async def test_what_the_node_took_without_an_answer_is_sent_again_and_paid_once(
     harness: ChainHarness, unreachable: Unreachable
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     unreachable.mute = True
 
@@ -247,7 +247,7 @@ async def test_what_the_node_took_without_an_answer_is_sent_again_and_paid_once(
     await harness.mine(2)
 
     assert (await harness.states(payment), await harness.received(to)) == (["CONFIRMED"], doge(10))
-    assert len(await harness.sent()) == 1
+    assert len(await harness.transactions()) == 1
 
 
 async def test_a_block_that_comes_before_the_nodes_answer_was_noted_confirms_the_payment(
@@ -277,12 +277,12 @@ async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_m
         await harness.expire_mempool()
         assert await harness.mempool() == []
         assert await harness.send() == 0  # not before its time
-        await harness.later()
+        await harness.make_due()
         await harness.send()
         assert len(await harness.mempool()) == 1
 
     await harness.mine(2)
-    await harness.later()
+    await harness.make_due()
 
     assert (await harness.states(payment), await harness.send()) == (["CONFIRMED"], 0)
     assert await harness.payment_events(payment) == TOLD
@@ -293,11 +293,11 @@ async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(
     harness: ChainHarness, depth: int
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     await harness.send()
     await harness.mine(depth)
-    await harness.back(depth)
+    await harness.invalidate_blocks(depth)
     await harness.expire_mempool()
     for _ in range(depth + 1):
         await harness.mine_only()
@@ -305,7 +305,7 @@ async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(
     assert await harness.states(payment) == ["BROADCAST"]
     assert (await harness.balance()).outgoing > doge(10)
     assert await harness.received(to) == 0
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
 
@@ -315,7 +315,7 @@ async def test_a_payment_whose_block_goes_is_sent_again_and_mined_again(
 async def test_batched_payments_share_one_transaction_and_its_fee(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
     await harness.fund("other", 100)
-    people = [await harness.stranger() for _ in range(4)]
+    people = [await harness.node_address() for _ in range(4)]
     alone = await harness.pay(people[3], 4)
     shared = [
         await harness.pay(to, n + 1, "shop" if n else "other", batch=True, max_fee=doge("0.2") * (n + 1))
@@ -324,10 +324,10 @@ async def test_batched_payments_share_one_transaction_and_its_fee(harness: Chain
 
     await harness.send()
 
-    shared = await harness.shown(*shared)
+    shared = await harness.reload(*shared)
     assert len({payment.txid for payment in shared}) == 1
-    assert len(await harness.sent()) == 2
-    assert sum(payment.fee or 0 for payment in shared) == (await harness.sent())[1]["fee"]
+    assert len(await harness.transactions()) == 2
+    assert sum(payment.fee or 0 for payment in shared) == (await harness.transactions())[1]["fee"]
     assert all(payment.fee for payment in shared)
     await harness.mine(2)
     assert await harness.states(alone, *shared) == ["CONFIRMED"] * 4
@@ -360,7 +360,7 @@ async def test_a_consolidation_shares_its_transaction_with_nobody(harness: Chain
     await harness.send()
 
     assert await harness.states(made[0], sent) == ["BROADCAST"] * 2
-    assert len(await harness.sent()) == 2
+    assert len(await harness.transactions()) == 2
 
 
 async def test_a_paytx_shares_its_transaction_with_nobody(harness: ChainHarness) -> None:
@@ -384,7 +384,7 @@ async def test_what_is_too_small_for_change_goes_to_an_exact_fee_as_well(
 
     await harness.send()
 
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert (payment.state, payment.total) == ("BROADCAST", doge(10))
     assert (await harness.balance())[:4] == (0, 0, 0, doge(10))
 
@@ -395,7 +395,7 @@ async def test_an_exact_fee_is_exact_where_there_is_another_coin(harness: ChainH
 
     await harness.send()
 
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert (payment.state, payment.fee) == ("BROADCAST", doge("0.01"))
     assert (await harness.balance()).available == doge(30) - doge("9.995")
 
@@ -405,7 +405,7 @@ async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment
 ) -> None:
     await harness.fund("shop", *[20] * 8)
     other = harness.make_sender()
-    to = await harness.stranger()
+    to = await harness.node_address()
     payments = [await harness.pay(to, 10) for _ in range(6)]
 
     for _ in range(12):
@@ -415,7 +415,7 @@ async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment
 
     assert await harness.states(*payments) == ["CONFIRMED"] * 6
     assert await harness.received(to) == doge(60)
-    assert len(await harness.sent()) == 6
+    assert len(await harness.transactions()) == 6
 
 
 async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neither_signed_nor_failed(
@@ -423,9 +423,9 @@ async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neithe
 ) -> None:
     """As if nothing were locked: what was read is acted upon after the other one's commit."""
     await harness.fund("shop", 50, 50)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
-    stale = await harness.shown(payment)
+    stale = await harness.reload(payment)
     await harness.send()
     async with harness.engine.connect() as db:
         free = await spendable_coins.smallest(db, 1)
@@ -439,7 +439,11 @@ async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neithe
         async with harness.engine.begin() as db:
             await signing_queue.store(db, (), [(stale[0], InsufficientFunds(available=0, needed=0))])
 
-    assert (await harness.states(payment), len(await harness.sent()), len(await harness.free())) == (
+    assert (
+        await harness.states(payment),
+        len(await harness.transactions()),
+        len(await harness.free_amounts()),
+    ) == (
         ["BROADCAST"],
         1,
         2,
@@ -450,7 +454,7 @@ async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neithe
 
 async def test_fresh_change_is_spent_as_far_as_nodes_take_chains(harness: ChainHarness) -> None:
     await harness.fund("shop", 1000)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payments = [await harness.pay(to, 1) for _ in range(spendable_coins.ANCESTORS + 6)]
 
     await harness.send()
@@ -475,10 +479,10 @@ async def test_several_chains_of_change_never_meet_in_one_that_is_too_long(harne
     await harness.send()
 
     assert len(await harness.mempool()) == len(
-        [row for row in await harness.sent() if row["state"] == "sent"]
+        [row for row in await harness.transactions() if row["state"] == "sent"]
     )
     await harness.mine()
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
     assert await harness.states(*small, large) == ["CONFIRMED"] * 49
@@ -499,7 +503,7 @@ async def test_a_payment_waits_where_it_would_join_two_chains_into_one_that_is_t
     await harness.send()
 
     assert await harness.states(*small, joining) == ["BROADCAST"] * 26 + ["PENDING"]
-    assert max(row["ancestors"] for row in await harness.sent()) == 13
+    assert max(row["ancestors"] for row in await harness.transactions()) == 13
     await harness.mine()
     await harness.send()
     await harness.mine(2)
@@ -516,9 +520,9 @@ async def test_payments_that_wait_together_are_signed_in_one_transaction_of_the_
 
     assert await harness.sender.step()
 
-    shown = await harness.shown(*made)
+    shown = await harness.reload(*made)
     assert (harness.commits - before, {payment.state for payment in shown}) == (1, {"PROCESSING"})
-    assert [row["txid"] for row in await harness.sent()] == [payment.txid for payment in shown]
+    assert [row["txid"] for row in await harness.transactions()] == [payment.txid for payment in shown]
     await harness.send()
     assert len(await harness.mempool()) == 12
     await harness.mine(2)
@@ -600,12 +604,12 @@ async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it
     """What is left over is no change but fee, so that the fee is a koinu less than all that was set aside."""
     limit = doge("0.0025")
     await harness.fund("shop", money.show(3 * doge(1) + 3 * limit - 1), "0.5")
-    people = [await harness.stranger() for _ in range(3)]
+    people = [await harness.node_address() for _ in range(3)]
     payments = [await harness.pay(to, 1, batch=True, max_fee=limit) for to in people]
 
     await harness.send()
 
-    shown = await harness.shown(*payments)
+    shown = await harness.reload(*payments)
     assert len({payment.txid for payment in shown}) == 1
     assert [payment.state for payment in shown] == ["BROADCAST"] * 3
     assert sum(payment.fee or 0 for payment in shown) == 3 * limit - 1
@@ -620,7 +624,7 @@ async def test_of_50_payments_at_once_as_many_are_accepted_as_there_is_money_for
     harness: ChainHarness, coins: list[str]
 ) -> None:
     await harness.fund("shop", *coins)
-    to = await harness.stranger()
+    to = await harness.node_address()
     asked = [order(to, 10, max_fee=doge("0.5")) for _ in range(50)]
 
     answers = [one for [one] in await asyncio.gather(*(harness.request(each) for each in asked))]
@@ -634,7 +638,7 @@ async def test_of_50_payments_at_once_as_many_are_accepted_as_there_is_money_for
     assert await harness.states(*accepted) == ["CONFIRMED"] * 20
     assert (
         await harness.received(to)
-        == sum(chain_harness.paid(payment) for payment in await harness.shown(*accepted))
+        == sum(chain_harness.paid(payment) for payment in await harness.reload(*accepted))
         == doge(200)
     )
 
@@ -651,7 +655,7 @@ async def test_money_comes_back_only_when_a_strangers_spend_of_its_coin_is_deep(
     assert await harness.states(payment) == ["BROADCAST"]
     assert "SYS_UNKNOWN_SPEND" in await harness.event_types()
     await harness.mine_only()
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert (payment.state, (await harness.balance()).available) == ("FAILED", doge(100))
     assert (await harness.balance_of(tables.CLAWBACK)).available == -doge(100)
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_FAILED"]
@@ -704,12 +708,12 @@ async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_
     await harness.send()
     assert await harness.states(second) == ["BROADCAST"]
 
-    await harness.back(2)
+    await harness.invalidate_blocks(2)
     await harness.expire_mempool()
     for _ in range(3):
         await harness.mine_only()
     assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]
-    [kept] = await harness.shown(second)
+    [kept] = await harness.reload(second)
     assert kept.raw is not None
     await harness.mine_only(kept.raw.hex())
     await harness.mine_only()
@@ -721,7 +725,7 @@ async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_
 async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(harness: ChainHarness) -> None:
     """Five times a second, for as long as an installation runs."""
     await harness.fund("shop", 100)
-    await harness.pay(await harness.stranger(), 10)
+    await harness.pay(await harness.node_address(), 10)
     await harness.send()
     asked: list[str] = []
     sa.event.listen(

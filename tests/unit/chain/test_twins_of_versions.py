@@ -39,7 +39,7 @@ async def check(harness: ChainHarness) -> None:
 async def outbid(harness: ChainHarness) -> None:
     """Others fill the mempool with what pays more, and what is ours is signed again with a higher fee."""
     await harness.call("fillmempool", RATE)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await check(harness)
 
@@ -54,7 +54,7 @@ async def clear(harness: ChainHarness) -> None:
 
 async def twins(harness: ChainHarness) -> list[str]:
     """Our transactions, by id, each as a miner may have changed it."""
-    return [await harness.call("malleate", one["raw"].hex()) for one in await harness.sent()]
+    return [await harness.call("malleate", one["raw"].hex()) for one in await harness.transactions()]
 
 
 async def mine(harness: ChainHarness, *raws: str) -> None:
@@ -69,7 +69,7 @@ async def mine(harness: ChainHarness, *raws: str) -> None:
 async def turn(harness: ChainHarness, *raws: str, late: bool = False) -> None:
     """A longer chain has these instead of what the blocks had since nothing of ours was in one: at its begin, or its end."""
     height, root = await harness.call("getblockcount"), min(await mined_at(harness)) - 1
-    await harness.back(height - root)
+    await harness.invalidate_blocks(height - root)
     empty: list[list[str]] = [[] for _ in range(height - root)]
     for held in (*empty, list(raws)) if late else (list(raws), *empty):
         await harness.call("generateblock", chain_harness.NOWHERE, held)
@@ -78,11 +78,11 @@ async def turn(harness: ChainHarness, *raws: str, late: bool = False) -> None:
 
 
 async def mined_at(harness: ChainHarness) -> list[int]:
-    return [one["height"] for one in await harness.sent() if one["height"] is not None]
+    return [one["height"] for one in await harness.transactions() if one["height"] is not None]
 
 
 async def now(harness: ChainHarness, payment: Payment) -> Payment:
-    [shown] = await harness.shown(payment)
+    [shown] = await harness.reload(payment)
     return shown
 
 
@@ -104,12 +104,12 @@ async def test_where_the_payee_bears_the_fee_a_twin_of_either_version_pays_what_
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10, share=ALL_OUTPUTS)
     await harness.send()
     await outbid(harness)
-    fees = [one["fee"] for one in await harness.sent()]
-    raws = [one["raw"].hex() for one in await harness.sent()]
+    fees = [one["fee"] for one in await harness.transactions()]
+    raws = [one["raw"].hex() for one in await harness.transactions()]
     changed = await twins(harness)
 
     await mine(harness, changed[wins])
@@ -132,11 +132,11 @@ async def test_a_twin_of_either_version_confirms_a_payment_at_the_price_of_that_
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 10, 50)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, "9.99")
     await harness.send()
     await outbid(harness)
-    fees = [one["fee"] for one in await harness.sent()]
+    fees = [one["fee"] for one in await harness.transactions()]
     changed = await twins(harness)
 
     await mine(harness, changed[wins])
@@ -148,7 +148,7 @@ async def test_a_twin_of_either_version_confirms_a_payment_at_the_price_of_that_
     assert await harness.received(to) == doge("9.99")
     assert (await harness.balance())[:4] == (doge("50.01") - fees[wins], 0, 0, 0)
     assert await unspent(harness) == doge("50.01") - fees[wins]
-    other = await harness.pay(await harness.stranger(), 40)
+    other = await harness.pay(await harness.node_address(), 40)
     await clear(harness)
     await harness.send()
     assert await harness.states(other) == ["BROADCAST"]
@@ -160,18 +160,18 @@ async def test_a_batch_that_was_sign_again_goes_on_as_a_twin_of_either_version(
 ) -> None:
     await harness.fund("shop", 100)
     await harness.fund("other", 100)
-    people = [await harness.stranger() for _ in range(2)]
+    people = [await harness.node_address() for _ in range(2)]
     low = await harness.pay(people[0], 10, batch=True, max_fee=doge("0.01"))
     high = await harness.pay(people[1], 20, "other", batch=True, max_fee=doge(2))
     await harness.send()
     await outbid(harness)
-    fees = [one["fee"] for one in await harness.sent()]
+    fees = [one["fee"] for one in await harness.transactions()]
     changed = await twins(harness)
 
     await mine(harness, changed[wins])
     for at in (1 - wins, wins):
         await turn(harness, changed[at])
-        shown = await harness.shown(low, high)
+        shown = await harness.reload(low, high)
         assert [one.state for one in shown] == ["CONFIRMED", "CONFIRMED"]
         assert {one.txid for one in shown} == {txid(changed[at])}
         assert sum(one.fee or 0 for one in shown) == fees[at]
@@ -186,7 +186,7 @@ async def test_what_cancels_a_payment_that_was_sign_again_voids_it_under_another
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    to = await harness.stranger()
+    to = await harness.node_address()
     payment = await harness.pay(to, 10)
     await harness.send()
     await outbid(harness)
@@ -195,9 +195,9 @@ async def test_what_cancels_a_payment_that_was_sign_again_voids_it_under_another
     async with harness.engine.begin() as db:
         await payments.void(db, [payments.VoidOrder("shop", payment.id, shown.txid)])
     await clear(harness)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
-    made = await harness.sent()
+    made = await harness.transactions()
     assert [one["pays"] for one in made] == [True, True, False]
     changed = await twins(harness)
 
@@ -220,11 +220,11 @@ async def test_what_stands_on_a_version_is_sign_again_at_its_own_price_on_a_twin
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
-    people = [await harness.stranger() for _ in range(2)]
+    people = [await harness.node_address() for _ in range(2)]
     first, second = [await harness.pay(to, 10) for to in people]
     await harness.send()
     await outbid(harness)
-    made = await harness.sent()
+    made = await harness.transactions()
     assert [one["replaces"] for one in made] == [None, None, made[0]["id"], made[1]["id"]]
     changed = await twins(harness)
 
@@ -234,13 +234,13 @@ async def test_what_stands_on_a_version_is_sign_again_at_its_own_price_on_a_twin
     assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]
     await check(harness)
     await clear(harness)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
 
     assert await harness.states(first, second) == ["CONFIRMED", "CONFIRMED"]
     assert [await harness.received(to) for to in people] == [doge(10), doge(10)]
-    spent = sum(one.fee or 0 for one in await harness.shown(first, second))
+    spent = sum(one.fee or 0 for one in await harness.reload(first, second))
     assert (await harness.balance())[:4] == (doge(80) - spent, 0, 0, 0)
     assert await unspent(harness) == doge(80) - spent
 
@@ -249,11 +249,11 @@ async def test_a_payment_cannot_be_voided_while_the_node_holds_a_twin_of_the_ver
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 30, 30)
-    payment = await harness.pay(await harness.stranger(), 40)
+    payment = await harness.pay(await harness.node_address(), 40)
     await harness.send()
     await outbid(harness)
     await harness.expire_mempool()
-    old, new = [one["raw"] for one in await harness.sent()]
+    old, new = [one["raw"] for one in await harness.transactions()]
     twin = await harness.sign_again(replace(payment, raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
     assert not await harness.node.mempool_spends(new)
     await clear(harness)
@@ -269,29 +269,29 @@ async def test_what_stands_on_a_payment_moves_from_version_to_version_and_twin_t
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    people = [await harness.stranger() for _ in range(2)]
+    people = [await harness.node_address() for _ in range(2)]
     first = await harness.pay(people[0], 10)
     second = await harness.pay(people[1], 20, share=ALL_OUTPUTS)
     await harness.send()
     await outbid(harness)
-    raws = [one["raw"].hex() for one in await harness.sent()]
+    raws = [one["raw"].hex() for one in await harness.transactions()]
     changed = await twins(harness)
     await harness.call("generateblock", chain_harness.NOWHERE, [raws[0]])
     await harness.follow()
 
     for held in (changed[2], raws[2], changed[0], changed[2], changed[0]):
         await turn(harness, held, late=True)
-        await harness.later()
+        await harness.make_due()
         await harness.send()
         await check(harness)
         assert (await now(harness, first)).txid == txid(held)
         assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]
     await clear(harness)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
 
-    one, other = await harness.shown(first, second)
+    one, other = await harness.reload(first, second)
     assert (one.state, other.state) == ("CONFIRMED", "CONFIRMED")
     assert [await harness.received(to) for to in people] == [doge(10), other.paid]
     assert other.paid == doge(20) - (other.fee or 0)
@@ -304,27 +304,27 @@ async def test_what_was_built_on_the_version_in_a_block_is_sign_again_on_a_twin_
     harness: ChainHarness, wins: int
 ) -> None:
     await harness.fund("shop", 100)
-    first = await harness.pay(await harness.stranger(), 10)
+    first = await harness.pay(await harness.node_address(), 10)
     await harness.send()
     await outbid(harness)
-    raws = [one["raw"].hex() for one in await harness.sent()]
+    raws = [one["raw"].hex() for one in await harness.transactions()]
     changed = await twins(harness)
     await harness.mine_only(raws[1 - wins])
-    second = await harness.pay(await harness.stranger(), 20)
+    second = await harness.pay(await harness.node_address(), 20)
     await harness.send()
     before = await now(harness, second)
     assert before.state in ("PROCESSING", "BROADCAST")
 
     await turn(harness, changed[wins], late=True)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await check(harness)
     await clear(harness)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(2)
 
-    shown = await harness.shown(first, second)
+    shown = await harness.reload(first, second)
     assert [one.state for one in shown] == ["CONFIRMED", "CONFIRMED"]
     spent = sum(one.fee or 0 for one in shown)
     assert (await harness.balance())[:4] == (doge(70) - spent, 0, 0, 0)
@@ -336,18 +336,18 @@ async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 10, 50, 50)
-    payment = await harness.pay(await harness.stranger(), "9.99")
+    payment = await harness.pay(await harness.node_address(), "9.99")
     await harness.send()
-    raw = (await harness.sent())[0]["raw"].hex()
+    raw = (await harness.transactions())[0]["raw"].hex()
     [twin] = await twins(harness)
     await harness.mine_only(twin)
     await harness.expire_mempool()
     await turn(harness)
-    assert [one["sends"] for one in await harness.sent()] == [True, True]
+    assert [one["sends"] for one in await harness.transactions()] == [True, True]
 
     await outbid(harness)
 
-    made = await harness.sent()
+    made = await harness.transactions()
     assert [one["sends"] for one in made] == [False, False, True]
     assert await harness.payment_events(payment) == [
         "PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_TXID_CHANGED", "PAYMENT_ON_CHAIN", "PAYMENT_UNCONFIRMED",
@@ -360,21 +360,21 @@ async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(
 
 async def test_what_stands_on_a_payment_under_two_txids_is_sign_again_once(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    people = [await harness.stranger() for _ in range(2)]
+    people = [await harness.node_address() for _ in range(2)]
     first, second = [await harness.pay(to, 10) for to in people]
     await harness.send()
-    parent = (await harness.sent())[0]["raw"].hex()
+    parent = (await harness.transactions())[0]["raw"].hex()
     await harness.mine_only(parent, (await twins(harness))[1])
     await harness.expire_mempool()
     await turn(harness)
-    assert [one["sends"] for one in await harness.sent()] == [True, True, True]
+    assert [one["sends"] for one in await harness.transactions()] == [True, True, True]
 
     await outbid(harness)
 
-    assert [one["sends"] for one in await harness.sent()] == [False, False, False, True, True]
+    assert [one["sends"] for one in await harness.transactions()] == [False, False, False, True, True]
     await harness.mine(2)
     assert await harness.states(first, second) == ["CONFIRMED", "CONFIRMED"]
     assert [await harness.received(to) for to in people] == [doge(10), doge(10)]
-    spent = sum(one.fee or 0 for one in await harness.shown(first, second))
+    spent = sum(one.fee or 0 for one in await harness.reload(first, second))
     assert (await harness.balance())[:4] == (doge(80) - spent, 0, 0, 0)
     assert await unspent(harness) == doge(80) - spent

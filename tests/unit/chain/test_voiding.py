@@ -24,7 +24,7 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 
 async def void(harness: ChainHarness, payment: Payment, *, unseen: bool = True) -> Payment | Refusal:
     """Void it, the node having been asked for its transaction."""
-    [now] = await harness.shown(payment)
+    [now] = await harness.reload(payment)
     async with harness.engine.begin() as db:
         [outcome] = await voiding.void(
             db, [voiding.VoidOrder("shop", payment.id, now.txid if unseen else None)]
@@ -35,23 +35,23 @@ async def void(harness: ChainHarness, payment: Payment, *, unseen: bool = True) 
 async def signed(harness: ChainHarness, **terms: Any) -> Payment:
     """A payment that is signed and that the node was not given."""
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10, kind="paytx", **terms)
+    payment = await harness.pay(await harness.node_address(), 10, kind="paytx", **terms)
     await harness.send()
-    [payment] = await harness.shown(payment)
+    [payment] = await harness.reload(payment)
     assert payment.state == "PROCESSING"
     return payment
 
 
 async def test_an_unsigned_payment_is_voided_at_once_and_once(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
 
     assert accepted(await void(harness, payment)).state == "VOIDED"
 
     assert (await harness.balance())[:4] == (doge(100), 0, 0, 0)
     assert isinstance(await void(harness, payment), voiding.AlreadyOver)
     assert await harness.send() == 0
-    assert await harness.sent() == []
+    assert await harness.transactions() == []
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_VOIDED"]
 
 
@@ -59,7 +59,7 @@ async def test_a_payment_that_is_voided_while_the_sender_waits_for_it_is_not_sig
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
 
     async with harness.engine.begin() as db:
         await voiding.void(db, [voiding.VoidOrder("shop", payment.id)])
@@ -69,7 +69,7 @@ async def test_a_payment_that_is_voided_while_the_sender_waits_for_it_is_not_sig
     await harness.send()
 
     assert await harness.states(payment) == ["VOIDED"]
-    assert await harness.sent() == []
+    assert await harness.transactions() == []
 
 
 async def test_a_signed_payment_is_cancelled_by_a_transaction_that_is_deep_enough(
@@ -79,7 +79,7 @@ async def test_a_signed_payment_is_cancelled_by_a_transaction_that_is_deep_enoug
 
     assert accepted(await void(harness, payment)).state == "CANCELLING"
     await harness.send()
-    [original, cancellation] = await harness.sent()
+    [original, cancellation] = await harness.transactions()
     assert (cancellation["replaces"], original["sends"], cancellation["sends"]) == (
         original["id"],
         False,
@@ -92,7 +92,7 @@ async def test_a_signed_payment_is_cancelled_by_a_transaction_that_is_deep_enoug
 
     assert await harness.states(payment) == ["VOIDED"]
     assert (await harness.balance())[:4] == (doge(100) - cancellation["fee"], 0, 0, 0)
-    assert [one["state"] for one in await harness.sent()] == ["dead", "settled"]
+    assert [one["state"] for one in await harness.transactions()] == ["dead", "settled"]
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_VOIDED"]
     assert await harness.send() == 0
 
@@ -108,7 +108,7 @@ async def test_a_payment_that_wins_against_its_cancellation_is_confirmed(harness
     await harness.mine()
 
     assert await harness.states(payment) == ["CONFIRMED"]
-    assert [one["state"] for one in await harness.sent()] == ["settled", "dead"]
+    assert [one["state"] for one in await harness.transactions()] == ["settled", "dead"]
     assert (await harness.balance())[:4] == (doge(90) - (payment.fee or 0), 0, 0, 0)
 
 
@@ -122,7 +122,7 @@ async def test_a_cancellation_that_a_reorganisation_takes_back_is_undone_to_the_
     await harness.mine(2)
     assert await harness.states(payment) == ["VOIDED"]
 
-    await harness.back(2)
+    await harness.invalidate_blocks(2)
     assert payment.raw is not None
     await harness.call("generateblock", chain_harness.NOWHERE, [payment.raw.hex()])
     await harness.mine(2)
@@ -136,7 +136,7 @@ async def test_a_cancellation_that_a_reorganisation_takes_back_is_undone_to_the_
 
 async def test_what_the_node_has_seen_cannot_be_voided(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     await harness.send()
 
     assert isinstance(await void(harness, payment, unseen=False), voiding.OnItsWay)
@@ -148,7 +148,7 @@ async def test_what_the_node_has_seen_cannot_be_voided(harness: ChainHarness) ->
 
 async def test_a_payment_that_shares_its_transaction_cannot_be_voided_alone(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    payments = [await harness.pay(await harness.stranger(), 10, batch=True) for _ in range(2)]
+    payments = [await harness.pay(await harness.node_address(), 10, batch=True) for _ in range(2)]
     await harness.send()
 
     assert isinstance(await void(harness, payments[0]), voiding.NotAlone)
@@ -156,7 +156,7 @@ async def test_a_payment_that_shares_its_transaction_cannot_be_voided_alone(harn
 
 async def test_a_payment_whose_change_is_spent_cannot_be_voided(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    first, second = [await harness.pay(await harness.stranger(), 10) for _ in range(2)]
+    first, second = [await harness.pay(await harness.node_address(), 10) for _ in range(2)]
     await harness.send()
 
     assert isinstance(await void(harness, first), voiding.BuiltUpon)
@@ -167,10 +167,10 @@ async def test_change_that_is_about_to_be_spent_while_its_payment_is_voided_is_l
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    first = await harness.pay(await harness.stranger(), 10)
+    first = await harness.pay(await harness.node_address(), 10)
     await harness.sender.step()
-    second = await harness.pay(await harness.stranger(), 10)
-    [signed_first] = await harness.shown(first)
+    second = await harness.pay(await harness.node_address(), 10)
+    [signed_first] = await harness.reload(first)
     harness.sender = harness.make_sender()  # it signs before it sends
 
     async with harness.engine.begin() as db:
@@ -188,7 +188,7 @@ async def test_change_that_is_about_to_be_spent_while_its_payment_is_voided_is_l
 
 async def test_another_accounts_payment_is_not_found(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
 
     async with harness.engine.begin() as db:
         [outcome] = await voiding.void(db, [voiding.VoidOrder("other", payment.id)])

@@ -32,13 +32,13 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 
 
 async def sent(harness: ChainHarness, amount: int | str = 40) -> Payment:
-    payment = await harness.pay(await harness.stranger(), amount)
+    payment = await harness.pay(await harness.node_address(), amount)
     await harness.send()
     return await now(harness, payment)
 
 
 async def now(harness: ChainHarness, payment: Payment) -> Payment:
-    [shown] = await harness.shown(payment)
+    [shown] = await harness.reload(payment)
     return shown
 
 
@@ -54,7 +54,7 @@ async def branch(harness: ChainHarness, root: int, *raws: str, deep: bool) -> No
     """Replace the chain above the height `root` by a longer one, with these in a block each: at its begin, or at its end."""
     height = await harness.call("getblockcount")
     if height > root:
-        await harness.back(height - root)
+        await harness.invalidate_blocks(height - root)
     empty: list[list[str]] = [[] for _ in range(height - root + 2)]
     held = [[raw] for raw in raws]
     for transactions in (*held, *empty) if deep else (*empty, *held):
@@ -125,7 +125,7 @@ async def test_the_twin_and_what_was_signed_replace_each_other_in_reorgs(harness
 
     for _ in range(2):
         await branch(harness, root, twin, deep=False)
-        await harness.later()
+        await harness.make_due()
         await harness.send()
         assert (await now(harness, first)).txid == txid(twin)
         assert (await now(harness, second)).txid != second.txid
@@ -135,7 +135,7 @@ async def test_the_twin_and_what_was_signed_replace_each_other_in_reorgs(harness
         assert await harness.states(first, second) == ["CONFIRMED"] * 2
         await harness.audit()
     await branch(harness, root, twin, deep=False)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     await harness.mine(4)
 
@@ -151,7 +151,7 @@ async def test_payments_together_and_a_merging_of_coins_go_on_under_another_txid
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", *[10] * 10)
-    together = [await harness.pay(await harness.stranger(), 3, batch=True) for _ in range(3)]
+    together = [await harness.pay(await harness.node_address(), 3, batch=True) for _ in range(3)]
     await harness.send()
     await harness.mine_only(await twin_of(harness, together[0]))
     async with harness.engine.begin() as db:
@@ -162,7 +162,7 @@ async def test_payments_together_and_a_merging_of_coins_go_on_under_another_txid
 
     assert await harness.states(*together, merging) == ["CONFIRMED"] * 4
     assert {CHANGED in await harness.payment_events(payment) for payment in (*together, merging)} == {True}
-    fees = sum(payment.fee or 0 for payment in await harness.shown(*together, merging))
+    fees = sum(payment.fee or 0 for payment in await harness.reload(*together, merging))
     assert (await harness.balance())[:4] == (doge(91) - fees, 0, 0, 0)
     async with harness.engine.connect() as db:
         assert await db.scalar(sa.select(sa.func.count()).select_from(deposits)) == 10
@@ -172,13 +172,13 @@ async def test_a_cancellation_that_is_mined_under_another_txid_voids_the_payment
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 100)
-    payment = await harness.pay(await harness.stranger(), 40, kind="paytx")
+    payment = await harness.pay(await harness.node_address(), 40, kind="paytx")
     await harness.send()
     payment = await now(harness, payment)
     async with harness.engine.begin() as db:
         await payments.void(db, [payments.VoidOrder("shop", payment.id, payment.txid)])
     await harness.send()
-    [_, cancelling] = await harness.sent()
+    [_, cancelling] = await harness.transactions()
     twin = await harness.call("malleate", cancelling["raw"].hex())
 
     await harness.mine_only(twin)
@@ -227,7 +227,7 @@ async def test_a_payment_whose_twin_waits_at_the_node_cannot_be_voided_and_does_
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", 30, 30)
-    payment = await harness.pay(await harness.stranger(), 40, kind="paytx")
+    payment = await harness.pay(await harness.node_address(), 40, kind="paytx")
     await harness.send()
     payment = await now(harness, payment)
     assert not await harness.node.mempool_spends(payment.raw or b"")
@@ -240,7 +240,7 @@ async def test_a_payment_whose_twin_waits_at_the_node_cannot_be_voided_and_does_
     [refusal] = await harness.node.send([payment.raw or b""])
     assert isinstance(refusal, NodeError)
     assert "txn-mempool-conflict" in str(refusal)
-    await harness.later()
+    await harness.make_due()
     await harness.send()
     assert await harness.states(payment) == ["PROCESSING"]
     await harness.mine(3)

@@ -57,7 +57,7 @@ async def test_all_that_is_available_goes_out_at_the_threshold_once_and_bears_it
     harness: ChainHarness, payouts: Payouts
 ) -> None:
     await harness.fund("shop", 60)
-    to = await harness.stranger()
+    to = await harness.node_address()
     await set_terms(harness, payout_address=to, payout_threshold=doge(100))
     await payouts.step()
     assert await asked(harness) == []
@@ -77,7 +77,7 @@ async def test_all_that_is_available_goes_out_at_the_threshold_once_and_bears_it
 
 async def test_many_that_ask_at_the_same_time_ask_once(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
-    await set_terms(harness, payout_address=await harness.stranger(), payout_threshold=doge(1))
+    await set_terms(harness, payout_address=await harness.node_address(), payout_threshold=doge(1))
 
     await asyncio.gather(*(Payouts(harness.engine, REGTEST, harness.committed).step() for _ in range(8)))
 
@@ -89,7 +89,7 @@ async def test_a_schedule_counts_from_when_it_was_set_and_then_from_the_last_pay
 ) -> None:
     await harness.fund("shop", 10)
     await pass_time(harness, 1000)
-    await set_terms(harness, payout_address=await harness.stranger(), payout_frequency="7200")
+    await set_terms(harness, payout_address=await harness.node_address(), payout_frequency="7200")
     counts = []
 
     for hours in (0, 1, 1, 1, 1):
@@ -110,7 +110,7 @@ async def test_what_is_switched_off_pays_nothing_out(
     harness: ChainHarness, payouts: Payouts, terms: dict[str, Any]
 ) -> None:
     await harness.fund("shop", 10)
-    await set_terms(harness, **{"payout_address": await harness.stranger(), **terms})
+    await set_terms(harness, **{"payout_address": await harness.node_address(), **terms})
     await pass_time(harness, 1000)
 
     await payouts.step()
@@ -120,7 +120,7 @@ async def test_what_is_switched_off_pays_nothing_out(
 
 async def test_what_would_be_dust_after_the_fee_stays(harness: ChainHarness, payouts: Payouts) -> None:
     await harness.fund("shop", "0.011")
-    await set_terms(harness, payout_address=await harness.stranger(), payout_threshold=1)
+    await set_terms(harness, payout_address=await harness.node_address(), payout_threshold=1)
 
     await payouts.step()
 
@@ -131,7 +131,7 @@ async def test_a_payout_that_was_voided_is_not_asked_for_again_at_once(
     harness: ChainHarness, payouts: Payouts
 ) -> None:
     await harness.fund("shop", 10)
-    await set_terms(harness, payout_address=await harness.stranger(), payout_threshold=doge(1))
+    await set_terms(harness, payout_address=await harness.node_address(), payout_threshold=doge(1))
     await payouts.step()
     [payment] = await asked(harness)
     async with harness.engine.begin() as db:
@@ -152,7 +152,7 @@ async def test_a_payout_that_failed_is_tried_again_after_an_hour_or_with_other_t
     for _ in range(2):  # two inputs, whose fee leaves dust
         await harness.call("sendtoaddress", account.address, "0.0063")
     await harness.mine(2)
-    await set_terms(harness, payout_address=await harness.stranger(), payout_threshold=1)
+    await set_terms(harness, payout_address=await harness.node_address(), payout_threshold=1)
     states = []
 
     for hours in (0, 0, 2):
@@ -171,7 +171,7 @@ async def test_nothing_is_asked_for_while_payments_are_paused(
     harness: ChainHarness, payouts: Payouts
 ) -> None:
     await harness.fund("shop", 10)
-    await set_terms(harness, payout_address=await harness.stranger(), payout_threshold=doge(1))
+    await set_terms(harness, payout_address=await harness.node_address(), payout_threshold=doge(1))
     async with harness.engine.begin() as db:
         await pause.pause(db, "of a test")
 
@@ -187,7 +187,7 @@ async def test_windows_follow_each_other_until_every_account_was_looked_at(
     names = [f"shop-{n}" for n in range(5)]
     for name in names:
         await harness.fund(name, 10)
-        await set_terms(harness, name, payout_address=await harness.stranger(), payout_threshold=doge(1))
+        await set_terms(harness, name, payout_address=await harness.node_address(), payout_threshold=doge(1))
 
     moved = [await payouts.step() for _ in range(3)]
 

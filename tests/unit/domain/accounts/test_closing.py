@@ -174,7 +174,7 @@ async def test_a_closed_account_takes_nothing_more_but_what_comes_over_the_chain
 
     assert [type(one) for one in outcomes] == [AccountClosed] * 5
     assert (await scenario.balance(engine, 0)).available == doge(5)
-    [payment] = await chain_harness.ask(engine, chain_harness.order(chain_harness.NOWHERE, 2))
+    [payment] = await chain_harness.request(engine, chain_harness.order(chain_harness.NOWHERE, 2))
     assert accepted(payment).state == "PENDING"
 
 

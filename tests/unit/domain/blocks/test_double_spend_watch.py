@@ -79,7 +79,7 @@ class Branches:
 
     async def sign(self, name: str) -> None:
         amount = 10 * len(SPENDS[name]) - 1
-        [payment] = await chain_harness.ask(
+        [payment] = await chain_harness.request(
             self.engine, chain_harness.order(chain_harness.NOWHERE, amount, max_fee=doge(1))
         )
         coins = tuple(Spendable(outpoint(one), doge(10), Tier.OWN) for one in SPENDS[name])

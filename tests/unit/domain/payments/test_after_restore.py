@@ -88,7 +88,7 @@ GIVEN = ["Invoice", "str", "Account"]
 
 
 async def test_a_dump_that_is_restored_twice_pays_nobody_twice(harness: ChainHarness, server: str) -> None:
-    first, second = await harness.stranger(), await harness.stranger()
+    first, second = await harness.node_address(), await harness.node_address()
     payment = await harness.pay(first, 10)
     dump = await dumped(server, harness)
     await harness.send()
@@ -136,7 +136,7 @@ async def test_after_a_restore_neither_a_payout_that_failed_nor_new_terms_begin_
     harness: ChainHarness, server: str
 ) -> None:
     await harness.fund("other", 100)
-    terms = {"payout_address": await harness.stranger(), "payout_threshold": doge(50)}
+    terms = {"payout_address": await harness.node_address(), "payout_threshold": doge(50)}
     payouts = Payouts(harness.engine, REGTEST, harness.committed)
     async with harness.engine.begin() as db:
         await accounts.put(db, [AccountOrder("shop", terms)], REGTEST)
@@ -165,29 +165,29 @@ async def test_the_number_of_what_was_sent_never_falls_and_new_transactions_are_
 ) -> None:
     dump = await dumped(server, harness)
     for _ in range(2):
-        await harness.pay(await harness.stranger(), 10)
+        await harness.pay(await harness.node_address(), 10)
         await harness.send()
         await harness.mine(2)
 
     async with restored(server, harness, dump) as older:
         await go_on(older)
         assert SentMarker(harness.home / "sent.json").highest == 2
-        await older.pay(await harness.stranger(), 5)
+        await older.pay(await harness.node_address(), 5)
         await older.send()
 
-        assert [one["id"] > 2 for one in await older.sent()] == [True]
+        assert [one["id"] > 2 for one in await older.transactions()] == [True]
         assert SentMarker(harness.home / "sent.json").highest > 2
 
 
 async def test_a_dump_from_after_a_restore_is_as_old_as_any(harness: ChainHarness, server: str) -> None:
     dump = await dumped(server, harness)
-    await harness.pay(await harness.stranger(), 10)
+    await harness.pay(await harness.node_address(), 10)
     await harness.send()
 
     async with restored(server, harness, dump) as older:
         await go_on(older)
         later = await dumped(server, older)
-        await older.pay(await harness.stranger(), 5)
+        await older.pay(await harness.node_address(), 5)
         await older.send()
     async with restored(server, harness, later) as oldest:
         with pytest.raises(DatabaseBehind, match=r"but .* was sent"):
@@ -198,7 +198,7 @@ async def test_on_a_new_machine_without_the_mark_nothing_is_signed_until_it_is_p
     harness: ChainHarness, server: str, tmp_path: Path
 ) -> None:
     await harness.send()
-    waiting = await harness.pay(await harness.stranger(), 10)
+    waiting = await harness.pay(await harness.node_address(), 10)
     dump = await dumped(server, harness)
     machine = tmp_path / "machine"
     machine.mkdir()
@@ -219,7 +219,7 @@ async def test_without_the_mark_a_database_is_behind_that_has_transactions_or_wa
     harness: ChainHarness, server: str, tmp_path: Path, *, sends: bool
 ) -> None:
     if sends:
-        await harness.pay(await harness.stranger(), 10)
+        await harness.pay(await harness.node_address(), 10)
         await harness.sender.step()
         async with harness.engine.begin() as db:
             await db.execute(sa.update(installation_row).values(compared=None))  # as an older Kennel left it
@@ -234,7 +234,7 @@ async def test_without_the_mark_a_database_is_behind_that_has_transactions_or_wa
 
 
 async def test_nothing_is_signed_until_the_ledger_has_been_at_the_nodes_tip(harness: ChainHarness) -> None:
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     await harness.call("generatetoaddress", 2, chain_harness.NOWHERE)
 
     assert await harness.send() == 0
@@ -253,7 +253,7 @@ async def test_an_old_home_that_is_put_back_as_a_whole_pays_nobody_twice(
     harness: ChainHarness, server: str, tmp_path: Path
 ) -> None:
     """Then nothing but the chain knows what was sent."""
-    to = await harness.stranger()
+    to = await harness.node_address()
     await harness.send()
     payment = await harness.pay(to, 10)
     shutil.copy(harness.home / "sent.json", tmp_path / "kept.json")
@@ -277,7 +277,7 @@ async def test_a_database_that_is_behind_gives_out_no_address_invoice_or_account
     await harness.send()
     dump = await dumped(server, harness)
     lost += [(await scenario.invoice(harness.engine)).address for _ in range(3)]
-    await harness.pay(await harness.stranger(), 10)
+    await harness.pay(await harness.node_address(), 10)
     await harness.send()
 
     async with restored(server, harness, dump) as older:
@@ -328,7 +328,7 @@ async def test_a_dump_that_is_restored_into_the_same_database_is_looked_at_befor
 
 
 async def test_what_an_older_kennel_left_goes_on_without_a_hand(harness: ChainHarness) -> None:
-    await harness.pay(await harness.stranger(), 10)
+    await harness.pay(await harness.node_address(), 10)
     await harness.send()
     mark = harness.home / "sent.json"
     mark.write_text('{"highest_transaction": 1}')
@@ -336,7 +336,7 @@ async def test_what_an_older_kennel_left_goes_on_without_a_hand(harness: ChainHa
         await db.execute(sa.update(installation_row).values(compared=None))
     harness.sender = harness.make_sender()
 
-    payment = await harness.pay(await harness.stranger(), 5)
+    payment = await harness.pay(await harness.node_address(), 5)
     await harness.send()
 
     assert await harness.states(payment) == ["BROADCAST"]
@@ -349,7 +349,7 @@ async def test_what_an_older_kennel_left_goes_on_without_a_hand(harness: ChainHa
 async def test_a_way_back_that_was_killed_half_way_stays_closed_until_it_is_gone_again(
     harness: ChainHarness, server: str
 ) -> None:
-    payment = await harness.pay(await harness.stranger(), 10)
+    payment = await harness.pay(await harness.node_address(), 10)
     dump = await dumped(server, harness)
     await harness.send()
 
