@@ -1,4 +1,4 @@
-"""The node of an installation: Dogecoin Core, or the built-in devnet. No other module of `app` imports devnet."""
+"""The node: Dogecoin Core, or the built-in devnet. No other module of `app` imports devnet."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ async def running(settings: Settings) -> AsyncIterator[tuple[Node, str | None]]:
 
 @asynccontextmanager
 async def running_or_idle(settings: Settings) -> AsyncIterator[Node]:
-    """Yield the node that a running Kennel uses. Where that is a devnet that does not run, run it without mining."""
+    """Yield the node that a running Kennel uses. A devnet that does not run is run, without mining."""
     async with beside(settings) as node:
         if settings.node_url is not None or await _answers(node):
             yield node
@@ -69,7 +69,7 @@ def beside(settings: Settings) -> Node:
 
 @asynccontextmanager
 async def devnet(settings: Settings, *, idle: bool = False) -> AsyncIterator["Devnet"]:
-    """Run the devnet of this home. An `idle` one neither mines nor announces. Raises NoNode where it cannot run."""
+    """Run the devnet of this home; an `idle` one neither mines nor announces. Raises NoNode if it cannot."""
     if find_spec("devnet") is None:
         raise NoNode(NO_DEVNET)
     from devnet.devnet import Options, running

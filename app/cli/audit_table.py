@@ -8,20 +8,20 @@ from app import money
 from app.audit import AuditReport
 
 WIDTH = 160
-"""Of a pipe, where nobody knows: a sentence that names a row stays on one line."""
+"""The width where the output is no terminal: a sentence that names a row stays on one line."""
 
 
 def show(report: AuditReport) -> None:
-    """Print the checks with the first row that is wrong in each or what was not looked at, then the sums of each asset."""
+    """Print each check with its first wrong row, or what it did not look at; then the sums of each asset."""
     console = Console(soft_wrap=True) if Console().is_terminal else Console(width=WIDTH)
     checks = Table("check", "rows", "", "what is wrong, or was not looked at")
     for finding in report.findings:
         verdict = Text("ok", "green") if finding.ok else Text("WRONG", "bold red")
         checks.add_row(finding.name, f"{finding.checked:,}", verdict, Text(finding.detail))
     sums = Table("asset", "customers", "clawback", "coins", "in transit", "treasury", "difference")
-    for one in report.totals:
+    for total in report.totals:
         names = ("customers", "clawback", "coins", "in_transit", "treasury", "difference")
-        sums.add_row(Text(one.asset), *map(one.shown, names))
+        sums.add_row(Text(total.asset), *map(total.shown, names))
     console.print(checks, sums)
     if report.shortfall:
         owing = f"NOT SOLVENT: balances show {money.show(report.shortfall)} DOGE more than there are coins."

@@ -13,14 +13,14 @@ from app.db.embedded import server
 def reached(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
     """Yield the database; PostgreSQL of our own runs within the block where none is configured.
 
-    With `beside`, one that a running Kennel has started on the same home will do. Raises DatabaseUnavailable, or what the
-    embedded server says.
+    With `beside`, one that a running Kennel has started on the same home will do. Raises DatabaseUnavailable,
+    or an EmbeddedError.
     """
     if settings.database_url is not None:
-        named = Database(
+        configured = Database(
             settings.database_url, settings.database_pooler, connections=settings.database_connections
         )
-        yield asyncio.run(named.check())
+        yield asyncio.run(configured.check())
         return
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:

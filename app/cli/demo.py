@@ -30,50 +30,48 @@ async def show(settings: Settings, database: Database, stop: asyncio.Event) -> N
     """
     if "http" not in settings.roles:
         raise SettingsError("The demo talks to Kennel over HTTP: KENNEL_ROLES must have http.")
-    chosen = _settled(settings)
-    own_broker = chosen.mqtt_url is None and "relay" in chosen.roles
-    ports.check(ports.of(chosen, own_broker=own_broker))
+    settings = _with_real_ports(settings)
+    own_broker = settings.mqtt_url is None and "relay" in settings.roles
+    ports.check(ports.of(settings, own_broker=own_broker))
     console = Console(highlight=False)
     console.print("Starting Kennel ...")
     async with AsyncExitStack() as stack:
         if own_broker:
-            await stack.enter_async_context(
-                demo_broker.running(chosen.broker_bind.host, chosen.broker_bind.port)
-            )
-            chosen = dataclasses.replace(chosen, mqtt_url=f"mqtt://{chosen.broker_bind}")
-        running = await stack.enter_async_context(run.running(chosen, database))
+            await stack.enter_async_context(demo_broker.running(*settings.broker_bind.address))
+            settings = dataclasses.replace(settings, mqtt_url=f"mqtt://{settings.broker_bind}")
+        running = await stack.enter_async_context(run.running(settings, database))
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_SECONDS, trust_env=False))
-        tour = Tour(_places(chosen, running), console, client)
+        tour = Tour(_urls(settings, running), console, client)
         await _until(stop, tour.run())
 
 
-async def _until(stop: asyncio.Event, shown: Coroutine[Any, Any, None]) -> None:
-    """Run until it ends by an error, which is raised, or until `stop` is set."""
-    tour, stopped = asyncio.create_task(shown), asyncio.create_task(stop.wait())
+async def _until(stop: asyncio.Event, tour: Coroutine[Any, Any, None]) -> None:
+    """Run the tour until `stop` is set, or until the tour ends by an error, which is raised."""
+    touring, stopping = asyncio.create_task(tour), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait((tour, stopped), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((touring, stopping), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        stopped.cancel()
-        tour.cancel()
+        stopping.cancel()
+        touring.cancel()
     if not stop.is_set():
-        await tour
+        await touring
 
 
-def _settled(settings: Settings) -> Settings:
-    """Return the settings with real ports, so that all can be shown, and on regtest with webhooks to this machine."""
+def _with_real_ports(settings: Settings) -> Settings:
+    """Return the settings with real ports, which can be shown; on regtest webhooks may go to this machine."""
     names = ("devnet_bind", "devnet_zmq_bind", "broker_bind")
-    chosen: dict[str, Any] = {name: ports.choose(getattr(settings, name)) for name in names}
+    changes: dict[str, Any] = {name: ports.choose(getattr(settings, name)) for name in names}
     if settings.network == "regtest":
-        chosen["webhook_allow_private"] = EVERYWHERE
-    return dataclasses.replace(settings, **chosen)
+        changes["webhook_allow_private"] = EVERYWHERE
+    return dataclasses.replace(settings, **changes)
 
 
-def _places(settings: Settings, running: Running) -> TourUrls:
+def _urls(settings: Settings, running: Running) -> TourUrls:
     node, login = _wallet(settings)
     return TourUrls(
         admin=_reachable(settings.admin_bind.host, running.admin),
         public=_reachable(settings.public_bind.host, running.public),
-        mqtt=_bare(settings.mqtt_url or ""),
+        mqtt=_without_login(settings.mqtt_url or ""),
         node=node,
         node_login=login,
         token=settings.admin_token or "",
@@ -87,9 +85,9 @@ def _reachable(host: str, port: int) -> str:
 
 
 def _wallet(settings: Settings) -> tuple[str, str]:
-    """Return the URL of a node whose wallet may pay, and curl's words for its login; nothing where money is real.
+    """Return the URL of a node whose wallet may pay, and curl's option for its login; nothing on main.
 
-    A password of the operator's is not printed: curl asks for it.
+    The operator's password is not in it: curl asks for it.
     """
     if settings.network == "main":
         return "", ""
@@ -97,12 +95,11 @@ def _wallet(settings: Settings) -> tuple[str, str]:
         devnet = settings.devnet_bind
         return _reachable(devnet.host, devnet.port), f"--user {configured_node.LOGIN}"
     if settings.node_cookie is not None:
-        return _bare(settings.node_url), f'--user "$(cat {shlex.quote(str(settings.node_cookie))})"'
+        return _without_login(settings.node_url), f'--user "$(cat {shlex.quote(str(settings.node_cookie))})"'
     user = quote(urlsplit(settings.node_url).username or "", safe="")
-    return _bare(settings.node_url), f"--user {user}"
+    return _without_login(settings.node_url), f"--user {user}"
 
 
-def _bare(url: str) -> str:
-    """Return the URL without user and password."""
+def _without_login(url: str) -> str:
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

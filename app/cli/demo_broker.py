@@ -1,4 +1,4 @@
-"""An MQTT broker inside the process, for the demo: it keeps nothing, and is no proof of how a real one behaves."""
+"""An MQTT broker inside the process, for the demo. It stores nothing, and a real one may behave otherwise."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def running(host: str, port: int) -> AsyncIterator[None]:
-    """Run amqtt on this address, open to whoever reaches it, until the context ends."""
+    """Run amqtt on this address, open to everybody, until the context ends."""
     from amqtt.broker import Broker
     from amqtt.contexts import BrokerConfig, ListenerConfig
 

@@ -1,4 +1,4 @@
-"""A tour of the running program: as a shop would, it opens an account, issues an invoice, and hears what happens."""
+"""A tour of the running program. Like a shop it opens an account, issues an invoice, and shows the events."""
 
 import asyncio
 import json
@@ -27,10 +27,10 @@ PLAYERS: Final = ("alice", "bob")
 COINS: Final = "100"
 READY_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 0.25
-LOOK_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 0.25
 PAGE: Final = 100
-NO_EVENTS: Final = "NET"  # a class that filters know, and in which nothing is told
-LINE: Final = 160
+NO_EVENTS: Final = "NET"  # a class that filters take, and that has no events
+LINE_CHARACTERS: Final = 160
 
 
 class TourEnds(Exception):
@@ -39,9 +39,10 @@ class TourEnds(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TourUrls:
-    """Where the parts of the running program are for somebody at this machine; `node` is where a wallet can be asked to pay.
+    """Where the parts of the running program are, seen from this machine. `node` has a wallet that can pay.
 
-    `node_login` is what curl needs for it. `token` is the admin API's; the printed lines take it from the environment.
+    `node_login` is curl's option for it. `token` is the admin API's; the printed lines take it from the
+    environment.
     """
 
     admin: str
@@ -55,13 +56,13 @@ class TourUrls:
 class Tour:
     """Talks to the program over HTTP as a shop would, and to the reader on `console`."""
 
-    def __init__(self, places: TourUrls, console: Console, client: httpx.AsyncClient) -> None:
-        self._places = places
+    def __init__(self, urls: TourUrls, console: Console, client: httpx.AsyncClient) -> None:
+        self._urls = urls
         self._console = console
         self._client = client
 
     async def run(self) -> None:
-        """Go on until cancelled; raises TourEnds where the program does not answer as it should."""
+        """Run until cancelled; raises TourEnds where the program does not answer as it should."""
         cursor = await self._end_of_events()
         await self._ask("POST", f"/account/{ACCOUNT}", {})
         invoice = await self._open_invoice() or await self._ask("POST", f"/account/{ACCOUNT}/invoice", ORDER)
@@ -81,103 +82,108 @@ class Tour:
         return unpaid[-1] if unpaid else None
 
     async def _open_players(self) -> None:
-        """Open accounts with credits from the treasury; those of an earlier run are left alone."""
-        await self._ask("POST", "/assets", GOLD, fine=httpx.codes.CONFLICT)
+        """Open accounts with credits from the treasury; those of an earlier run stay as they are."""
+        await self._ask("POST", "/assets", GOLD, accepted=httpx.codes.CONFLICT)
         for name in PLAYERS:
             await self._ask(
-                "POST", f"/account/{name}", {"opening": {GOLD["code"]: COINS}}, fine=httpx.codes.CONFLICT
+                "POST", f"/account/{name}", {"opening": {GOLD["code"]: COINS}}, accepted=httpx.codes.CONFLICT
             )
 
     async def _end_of_events(self) -> str:
-        """Return the cursor after all that has happened; a class without events makes pages of many thousands."""
+        """Return the cursor after all events; a request for a class without events skips many thousands."""
         cursor, before = "0", ""
         while cursor != before:
-            cursor, before = (
-                str((await self._ask("GET", f"/events?types={NO_EVENTS}&cursor={cursor}"))["cursor"]),
-                cursor,
-            )
+            page = await self._ask("GET", f"/events?types={NO_EVENTS}&cursor={cursor}")
+            cursor, before = str(page["cursor"]), cursor
         return cursor
 
     async def _show_events(self, cursor: str) -> str:
-        """Show what happened after the cursor, waiting a moment where nothing did; returns the cursor to go on at."""
+        """Show the events after the cursor, wait a moment if they are few, and return the next cursor."""
         page = await self._ask("GET", f"/events?cursor={cursor}&limit={PAGE}")
         for event in page["items"]:
-            self._console.print(told(event), soft_wrap=True)
+            self._print(line_of(event))
         if len(page["items"]) < PAGE:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
         return str(page["cursor"])
 
     async def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None, fine: int = httpx.codes.OK
+        self, method: str, path: str, body: dict[str, Any] | None = None, accepted: int = httpx.codes.OK
     ) -> dict[str, Any]:
-        """Ask the admin API; again and again while it is starting, at most READY_SECONDS. Also `fine` is no trouble."""
-        headers = {"Authorization": f"Bearer {self._places.token}"} if self._places.token else {}
+        """Ask the admin API, and while it is starting again, for READY_SECONDS at most.
+
+        Raises TourEnds for any status but a success and `accepted`.
+        """
+        headers = {"Authorization": f"Bearer {self._urls.token}"} if self._urls.token else {}
         loop = asyncio.get_running_loop()
-        until = loop.time() + READY_SECONDS
+        deadline = loop.time() + READY_SECONDS
         while True:
             try:
                 answer = await self._client.request(
-                    method, self._places.admin + path, json=body, headers=headers
+                    method, self._urls.admin + path, json=body, headers=headers
                 )
             except httpx.TransportError as error:
                 trouble = f"no answer ({type(error).__name__})"
             else:
-                if answer.is_success or answer.status_code == fine:
+                if answer.is_success or answer.status_code == accepted:
                     return dict(answer.json())
                 trouble = f"{answer.status_code} {answer.text[:300]}"
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     raise TourEnds(f"The demo stops: {method} {path} was answered with {trouble}")
-            if loop.time() > until:
+            if loop.time() > deadline:
                 raise TourEnds(
                     f"The demo stops: {method} {path} got {trouble} for {READY_SECONDS:.0f} seconds."
                 )
             await asyncio.sleep(RETRY_SECONDS)
 
     def _explain(self, invoice: dict[str, Any], friend: str) -> None:
-        """Say what runs where, and what to try."""
-        say, places = self._console, self._places
-        say.print(Text("\nKennel is running.", style="bold yellow"), soft_wrap=True)
+        """Print what runs where, and what to try."""
+        urls = self._urls
+        self._print(Text("\nKennel is running.", style="bold yellow"))
         rows = [
-            ("admin API", f"{places.admin}  (all routes: {places.admin}/docs)"),
-            ("public API", places.public),
-            ("MQTT", f"{places.mqtt}  (topics kennel/#)" if places.mqtt else "none"),
-            ("node", places.node or "none"),
+            ("admin API", f"{urls.admin}  (all routes: {urls.admin}/docs)"),
+            ("public API", urls.public),
+            ("MQTT", f"{urls.mqtt}  (topics kennel/#)" if urls.mqtt else "none"),
+            ("node", urls.node or "none"),
             ("account", ACCOUNT),
             ("credits", f"{COINS} {GOLD['code']} each for {' and '.join(PLAYERS)}, from the treasury"),
             ("invoice", f"{invoice['id']}, {invoice['total']} DOGE"),
-            ("its QR code", f"{places.public}/invoice/{invoice['id']}/qr.png"),
+            ("its QR code", f"{urls.public}/invoice/{invoice['id']}/qr.png"),
         ]
         for name, value in rows:
-            say.print(Text.assemble((f"  {name:<12}", "bold"), value), soft_wrap=True)
-        for order, line in tries(places, str(invoice["id"]), str(invoice["total"]), friend):
-            say.print(Text(f"\n# {order}", style="green"), soft_wrap=True)
-            say.print(Text(line), soft_wrap=True)
-        say.print(Text("\nWhat happens (Ctrl-C stops everything; starting again goes on):", style="bold"))
+            self._print(Text.assemble((f"  {name:<12}", "bold"), value))
+        for purpose, line in shell_lines(urls, str(invoice["id"]), str(invoice["total"]), friend):
+            self._print(Text(f"\n# {purpose}", style="green"))
+            self._print(Text(line))
+        self._print(Text("\nWhat happens (Ctrl-C stops everything; starting again goes on):", style="bold"))
+
+    def _print(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)
 
 
-def tries(places: TourUrls, invoice: str, total: str, friend: str) -> list[tuple[str, str]]:
-    """Return lines for a shell, each with what it does: issue an invoice, look at one, pay it from the faucet, pay out, refund.
+def shell_lines(urls: TourUrls, invoice: str, total: str, friend: str) -> list[tuple[str, str]]:
+    """Return lines for a shell, each with its purpose: issue, look at and pay an invoice, pay out, refund.
 
-    `friend` is the address that these go to, another account's.
+    `friend` is an address of another account, to which the last two go. Without a node's wallet the third
+    line, the payment URI, is the last.
     """
-    key = '-H "Authorization: Bearer $KENNEL_ADMIN_TOKEN" ' if places.token else ""
-    account = f"{places.admin}/account/{ACCOUNT}"
+    key = '-H "Authorization: Bearer $KENNEL_ADMIN_TOKEN" ' if urls.token else ""
+    account = f"{urls.admin}/account/{ACCOUNT}"
     lines = [
         ("Issue an invoice.", f"curl -s {key}{account}/invoice -d {shlex.quote(json.dumps(EXAMPLE))}"),
         ("Look at the invoice above.", f"curl -s {key}{account}/invoice/{invoice}"),
     ]
-    if not places.node:
+    if not urls.node:
         return [*lines, ("Pay it with any wallet.", f"dogecoin:{invoice}?amount={total}")]
     call = f'{{"method":"sendtoaddress","params":["{invoice}",{total}]}}'
-    once = f"curl -s {key}-H 'Idempotency-Key: demo-refund' {places.admin}/invoice/{invoice}/refundtoaddr/{friend}"
+    refund = f"{urls.admin}/invoice/{invoice}/refundtoaddr/{friend} -d {_body(amount='1')}"
     return [
         *lines,
-        ("Pay it from the faucet.", f"curl -s {places.node_login} {places.node} -d {shlex.quote(call)}"),
+        ("Pay it from the faucet.", f"curl -s {urls.node_login} {urls.node} -d {shlex.quote(call)}"),
         (
             f"Once it is confirmed, send some of it to {FRIEND}.",
             f"curl -s {key}{account}/pay -d {_body(to=friend, amount='5')}",
         ),
-        ("Give some of it back.", f"{once} -d {_body(amount='1')}"),
+        ("Give some of it back.", f"curl -s {key}-H 'Idempotency-Key: demo-refund' {refund}"),
     ]
 
 
@@ -185,15 +191,15 @@ def _body(**members: str) -> str:
     return shlex.quote(json.dumps(members))
 
 
-def told(event: dict[str, Any]) -> Text:
-    """Return an event in one line: when, what, and of its message what matters most."""
+def line_of(event: dict[str, Any]) -> Text:
+    """Return an event in one line: when, what, and the main fields of its message."""
     name, message = str(event["event_type"]), event["message"]
     when = datetime.fromisoformat(event["created"]).astimezone().strftime("%H:%M:%S")
     style = "green" if name.endswith("CONFIRMED") and "UN" not in name else "cyan"
     style = "red" if name.startswith("SYS") or name.endswith("UNCONFIRMED") else style
     words = _words(message, undone=name.endswith("UNDONE")) if isinstance(message, dict) else str(message)
     words = "".join(letter if letter.isprintable() else " " for letter in words)
-    return Text.assemble((f"{when} ", "dim"), (f"{name:<29} ", style), words[:LINE])
+    return Text.assemble((f"{when} ", "dim"), (f"{name:<29} ", style), words[:LINE_CHARACTERS])
 
 
 _WORDS: Final = (
@@ -202,11 +208,17 @@ _WORDS: Final = (
     ("from", "{foreign_id}: {amount} {hold[asset]} of hold {hold[id]} from {from} to {to}"),
     (
         "hold",
-        "{foreign_id}: {amount} {hold[asset]}, hold {hold[id]} is {hold[state]} with {hold[remaining]} left in it",
+        (
+            "{foreign_id}: {amount} {hold[asset]}, "
+            "hold {hold[id]} is {hold[state]} with {hold[remaining]} left in it"
+        ),
     ),
     (
         "escrow",
-        "{foreign_id}: escrow {escrow[id]} of {escrow[amount]} {escrow[asset]} for {escrow[order_id]} is {escrow[state]}",
+        (
+            "{foreign_id}: escrow {escrow[id]} of {escrow[amount]} {escrow[asset]} "
+            "for {escrow[order_id]} is {escrow[state]}"
+        ),
     ),
     ("refunded", "{invoice_id}: {amount} DOGE go back to {to}, {refunded} of {total_incoming} in all"),
     (
@@ -215,7 +227,10 @@ _WORDS: Final = (
     ),
     (
         "current_balance",
-        "{foreign_id}: {current_balance} to spend, {incoming_balance} coming in, {outgoing_balance} going out",
+        (
+            "{foreign_id}: {current_balance} to spend, {incoming_balance} coming in, "
+            "{outgoing_balance} going out"
+        ),
     ),
     ("invoice_id", "{invoice_id}: {amount} DOGE to {to} are not given back{after_all}"),
     ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}{why}"),
@@ -234,26 +249,27 @@ _WORDS: Final = (
     ("webhook_id", "a test of webhook endpoint {webhook_id}"),
     ("payout_address", "{foreign_id}"),
 )
-"""What matters of a message, by a field that only its kind has."""
+"""The main fields of a message in words, by a field that only its kind has."""
 
 
 def _words(message: dict[str, Any], *, undone: bool = False) -> str:
-    """Return what matters of a message; of an unknown one its JSON."""
+    """Return the main fields of a message in words; an unknown message as JSON."""
     if "block_hash" in message:
         verb = "connected" if message["connected"] else "taken back"
         return f"{message['foreign_id']}: block {message['height']} {verb}"
-    found = next((words for field_name, words in _WORDS if field_name in message), None)
-    if found is None:
+    template = next((words for field_name, words in _WORDS if field_name in message), None)
+    if template is None:
         return json.dumps(message, ensure_ascii=True)
     why = f": {message['error']}" if message.get("error") else ""
     sides = {name: _several(message.get(name, ""), "account") for name in ("from", "to")}
     payees = _several(message.get("pay_to", []), "to")
     after_all = ", which was taken back" if undone or message.get("reversed") else ""
-    return found.format_map({**message, **sides, "payees": payees, "why": why, "after_all": after_all})
+    return template.format_map({**message, **sides, "payees": payees, "why": why, "after_all": after_all})
 
 
-def _several(named: str | list[dict[str, str]], name: str) -> str:
-    """Name the first of several, and say how many more there are."""
-    if not isinstance(named, list):
-        return named
-    return named[0][name] + (f" and {len(named) - 1} more" if len(named) > 1 else "") if named else "nobody"
+def _several(parties: str | list[dict[str, str]], key: str) -> str:
+    """Name the first of several by its `key`, and say how many more there are."""
+    if not isinstance(parties, list):
+        return parties
+    more = f" and {len(parties) - 1} more" if len(parties) > 1 else ""
+    return parties[0][key] + more if parties else "nobody"

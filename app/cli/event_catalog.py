@@ -1,4 +1,4 @@
-"""The catalog of all events as a page of the docs: `make docs` writes docs/events.md from what the program itself tells."""
+"""The catalog of all events, made from the code that tells them: `make docs` writes docs/events.md."""
 
 import json
 import sys
@@ -10,13 +10,13 @@ from app.domain import event_examples, outbox
 HEAD: Final = """\
 # The events
 
-Every type of event, with an example. This page is made by `make docs` from the code that tells the events; the fields may
-become more, their names never change. How they are delivered: [api.md](api.md). Filters take single types, their classes
-(what stands before the first `_`: `INV`), and `ALL`; in any case.
+Every type of event, with an example. This page is made by `make docs` from the code that tells the events.
+New fields may be added; the names of fields never change. How events are delivered: [api.md](api.md). Filters
+take single types, classes of types (the part before the first `_`, such as `INV`), and `ALL`, in any case.
 
-Every event has the same envelope: `event_type`, `message`, `event_id` (the same however often it is sent), `sequence` (counts the
-events of one account, without a gap), `position` (counts all events, without a gap) and `created`. A restore from a backup
-leaves one gap in both: [api.md](api.md#events).
+Every event has the same envelope: `event_type`, `message`, `event_id` (the same however often it is sent),
+`sequence` (counts the events of one account, without a gap), `position` (counts all events, without a gap)
+and `created`. A restore from a backup leaves one gap in both: [api.md](api.md#events).
 """
 CLASSES: Final = {
     "ACC": "Accounts",
@@ -34,7 +34,8 @@ def page() -> str:
     """Return the page as Markdown, in the order in which the types are listed."""
     grouped = groupby(outbox.TYPES, outbox.class_of)
     sections = [
-        f"## {CLASSES[name]}\n\n" + "\n".join(_entry(one) for one in types) for name, types in grouped
+        f"## {CLASSES[name]}\n\n" + "\n".join(_entry(event_type) for event_type in types)
+        for name, types in grouped
     ]
     return "\n".join([HEAD, *sections])
 

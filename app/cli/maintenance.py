@@ -1,4 +1,4 @@
-"""What an operator does now and then, beside the running program: let payments go on, after a restore too, and merge coins."""
+"""The commands that change the database beside a running Kennel: resume, restored, cover and consolidate."""
 
 import secrets
 from pathlib import Path
@@ -24,29 +24,30 @@ class CannotBeDone(Exception):
 async def resume(
     engine: AsyncEngine, node: Node, *, with_payouts: bool = False, owing: Koinu | None = None
 ) -> str:
-    """Let payments go on, after a restore only once the ledger is at the node's tip; returns what to tell.
+    """Let payments go on, after a restore only once the ledger is at the node's tip; returns what to print.
 
-    A restore stops payouts as well, and they go on only where they are meant too. Where balances show more than there are
-    coins, whoever pays out first has all and the last have nothing: only who says that amount, as `owing`, may go on.
+    A restore stops payouts as well; `with_payouts` starts them. Where balances show more than there are
+    coins, whoever pays out first takes the coins of the others. So `owing` must be that amount; raises
+    CannotBeDone otherwise.
     """
     async with engine.connect() as db:
         restored = await payments.reason(db) == payments.RESTORED
     if restored:
         await _check_tip(engine, node)
     async with engine.begin() as db:
-        why = await payments.resume(db)
+        reason = await payments.resume(db)
         _check_owing(await blocks.shortfall(db), owing)
         if with_payouts:
             await payments.start_all(db)
-    return f"Payments go on. They were paused because {why}." if why else "Payments were not paused."
+    return f"Payments go on. They were paused because {reason}." if reason else "Payments were not paused."
 
 
 async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway: bool = False) -> str:
-    """Go on with a database that is older than what was sent; returns what to tell.
+    """Go on with a database that is older than what was sent; returns what to print.
 
-    `anyway`: also where its transactions are not behind, for the addresses that it has forgotten. The seed file, where
-    there is one in `home`, learns of those first: whoever recovers from it looks beyond them. Killed anywhere in it, the
-    database stays behind until it was run to its end.
+    `anyway`: also where the database knows all transactions, because it has forgotten addresses. The seed
+    file in `home`, if there is one, notes first what is left out, so that a recovery searches beyond it. If
+    the command is killed, the database stays behind until the command has run to its end.
     """
     marker = SentMarker(home / SENT_FILE)
     async with engine.connect() as db:
@@ -60,22 +61,22 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     async with engine.begin() as db:
         highest = await payments.begin(db, Beginning(epoch, marker.highest, number))
     ended = 0
-    while some := await _end_some(engine):
-        ended += some
+    while batch := await _end_some(engine):
+        ended += batch
     marker.raise_to(highest)
     marker.belong_to(epoch, number)
     async with engine.begin() as db:
         await installation.go_on(db, epoch)
     return (
-        f"Ended {ended} payments that may have been sent since the backup, and left out {payments.SKIPPED} addresses of every "
-        "account. Start Kennel again; payments stay paused. When it has caught up with the chain, compare the accounts with "
-        "what was paid since the backup, then run `kennel resume`, and with --payouts once no account seems to have "
-        "what it was paid out already."
+        f"Ended {ended} payments that may have been sent since the backup, and left out {payments.SKIPPED} "
+        "addresses of every account. Start Kennel again; payments stay paused. When it has caught up with "
+        "the chain, compare the accounts with what was paid since the backup, then run `kennel resume`, and with "
+        "--payouts once no account seems to have what it was paid out already."
     )
 
 
 def amount(text: str) -> Koinu:
-    """Read an amount of DOGE as somebody typed it."""
+    """Read an amount of DOGE as the operator typed it."""
     try:
         return Koinu(parse(text))
     except BadAmount as error:
@@ -83,7 +84,7 @@ def amount(text: str) -> Koinu:
 
 
 async def cover(engine: AsyncEngine, platform: str) -> str:
-    """Let the account `platform` bear what is owed; returns what to tell."""
+    """Let the account `platform` bear what is owed; returns what to print."""
     async with engine.begin() as db:
         covered = await blocks.cover(db, platform)
     if isinstance(covered, Refusal):
@@ -96,27 +97,28 @@ async def cover(engine: AsyncEngine, platform: str) -> str:
 
 
 async def consolidate(engine: AsyncEngine, network: Network, payer: str, at_most: int) -> str:
-    """Have the sender merge small coins at the cost of the account `payer`; returns what to tell."""
+    """Have the sender merge small coins at the cost of the account `payer`; returns what to print."""
     async with engine.begin() as db:
-        asked = await consolidation.request(db, network, payer, at_most)
-        if isinstance(asked, Refusal):
-            raise CannotBeDone(f"{payer}: {asked}")
-    payment, count = asked
+        requested = await consolidation.request(db, network, payer, at_most)
+        if isinstance(requested, Refusal):
+            raise CannotBeDone(f"{payer}: {requested}")
+    payment, count = requested
     return f"Payment {payment.id} of {payer} merges {count} coins as soon as the sender comes to it."
 
 
-def _check_owing(owing: Koinu, said: Koinu | None) -> None:
-    if owing and said != owing:
+def _check_owing(owing: Koinu, named: Koinu | None) -> None:
+    if owing and named != owing:
         raise CannotBeDone(
-            f"Balances show {show(owing)} DOGE more than there are coins: whoever is paid first takes that from the others. "
-            f"Bear it with `kennel cover`, or go on as it is with `kennel resume --owing {show(owing)}`."
+            f"Balances show {show(owing)} DOGE more than there are coins: whoever is paid first takes that "
+            "from the others. Bear it with `kennel cover`, or go on as it is with "
+            f"`kennel resume --owing {show(owing)}`."
         )
-    if said and not owing:
+    if named and not owing:
         raise CannotBeDone("Every balance has its coins: run `kennel resume` without --owing.")
 
 
 def _count(seed_file: SeedFile, known: int) -> int:
-    """Return the number of this restore, above those that are `known`; the seed file, where there is one, counts them too."""
+    """Return the number of this restore, above those that are `known` and those that the seed file counts."""
     if not seed_file.path.exists():
         return known + 1
     skipped = seed_file.read().skipped

@@ -1,4 +1,4 @@
-"""Whether the ports that the program will listen on are free, asked before anything starts."""
+"""Checks that the program can listen on its ports, before anything starts."""
 
 import errno
 import socket
@@ -39,17 +39,17 @@ def _named(settings: Settings, names: Iterable[str]) -> list[tuple[str, Bind]]:
     return [(PREFIX + name.upper(), getattr(settings, name)) for name in names]
 
 
-def choose(wanted: Bind) -> Bind:
-    """Return the address, with a port that is free just now where port 0 asks for any."""
-    if wanted.port:
-        return wanted
-    with _opened(wanted) as probe:
-        return Bind(wanted.host, probe.getsockname()[1])
+def choose(bind: Bind) -> Bind:
+    """Return the address, with a port that is free just now where its port is 0."""
+    if bind.port:
+        return bind
+    with _opened(bind) as probe:
+        return Bind(bind.host, probe.getsockname()[1])
 
 
-def check(wanted: Iterable[tuple[str, Bind]]) -> None:
-    """Open and close each address, given with the variable that sets it; raises PortTaken at the first that fails."""
-    for variable, bind in wanted:
+def check(binds: Iterable[tuple[str, Bind]]) -> None:
+    """Open and close each address; raises PortTaken, with the variable beside it, at the first that fails."""
+    for variable, bind in binds:
         try:
             _opened(bind).close()
         except OSError as error:

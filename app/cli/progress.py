@@ -1,4 +1,4 @@
-"""How far a long work has come: a bar with rate and time left on a terminal, else a line from time to time."""
+"""The progress of a long work: a bar with rate and time left on a terminal, else a line from time to time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +12,15 @@ from rich.text import Text
 
 LINE_SECONDS: Final = 10.0
 
-Tell = Callable[[str, int, int], None]
-"""Called with the stage's name, how much of it is done, and how much there is."""
+Advance = Callable[[str, int, int], None]
+"""Called with the name of the stage, how much of it is done, and how much there is."""
 
 
 @contextmanager
-def shown(console: Console, clock: Callable[[], float] = time.monotonic) -> Iterator[Tell]:
-    """Yield what is to be called with the progress."""
+def shown(console: Console, clock: Callable[[], float] = time.monotonic) -> Iterator[Advance]:
+    """Yield the function to call with the progress."""
     if not console.is_terminal:
-        yield _Lines(console, clock).tell
+        yield _Lines(console, clock).advance
         return
     with Progress(
         TextColumn("{task.description}"),
@@ -30,11 +30,11 @@ def shown(console: Console, clock: Callable[[], float] = time.monotonic) -> Iter
         TimeRemainingColumn(),
         console=console,
     ) as bars:
-        yield _Bars(bars).tell
+        yield _Bars(bars).advance
 
 
 class _Rate(ProgressColumn):
-    """So many a second."""
+    """The rate a second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -48,7 +48,7 @@ class _Bars:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
 
-    def tell(self, stage: str, done: int, total: int) -> None:
+    def advance(self, stage: str, done: int, total: int) -> None:
         """Move the stage's bar."""
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total)
@@ -62,23 +62,23 @@ class _Lines:
         self._console = console
         self._clock = clock
         self._stage = ""
-        self._begun = (0.0, 0)
-        self._said = 0.0
+        self._start = (0.0, 0)
+        self._printed_at = 0.0
 
-    def tell(self, stage: str, done: int, total: int) -> None:
+    def advance(self, stage: str, done: int, total: int) -> None:
         """Print the line if it is time."""
         now = self._clock()
         begins = stage != self._stage
         if begins:
-            self._stage, self._begun = stage, (now, done)
-        if begins or done >= total or now - self._said >= LINE_SECONDS:
-            self._said = now
+            self._stage, self._start = stage, (now, done)
+        if begins or done >= total or now - self._printed_at >= LINE_SECONDS:
+            self._printed_at = now
             self._console.print(f"{stage}: {done:,} of {total:,}{self._pace(now, done, total)}")
 
     def _pace(self, now: float, done: int, total: int) -> str:
-        began, first = self._begun
-        if now <= began or done <= first:
+        started_at, first = self._start
+        if now <= started_at or done <= first:
             return ""
-        rate = (done - first) / (now - began)
-        left = f", {timedelta(seconds=round((total - done) / rate))} left" if done < total else ""
-        return f", {rate:,.0f}/s{left}"
+        rate = (done - first) / (now - started_at)
+        remaining = f", {timedelta(seconds=round((total - done) / rate))} left" if done < total else ""
+        return f", {rate:,.0f}/s{remaining}"

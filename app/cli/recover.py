@@ -1,11 +1,11 @@
-"""The commands that read the chain again (`rescan`), make a lost database from it (`recover`), and name what was found."""
+"""The commands `rescan` (read the chain again), `recover` (make a lost database from it) and `rename`."""
 
 import asyncio
 import getpass
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -22,11 +22,11 @@ from app.chain.keys import Keyring
 from app.chain.node import Node
 from app.chain.recovery import Recovery, RecoveryReport, SearchScope, Stopped
 from app.chain.rpc import NodeError, NodeTrouble
-from app.chain.seed_file import SeedFile
 from app.chain.seed_record import SeedRecord
 from app.chain.sent_marker import SENT_FILE
 from app.cli import progress
-from app.cli.progress import Tell
+from app.cli.command import seed_file, started
+from app.cli.progress import Advance
 from app.config import values
 from app.config.settings import Settings
 from app.db.database import Database
@@ -38,13 +38,11 @@ from app.runtime.lease import Lease
 
 WORDS_CHARACTERS: Final = 1_000
 LEASE_SECONDS: Final = leases.SECONDS + 2
-LOOK_SECONDS: Final = 0.25
-"""How often is looked how far another process has come."""
+POLL_SECONDS: Final = 0.25
+"""How often the command looks how far another process has come."""
 
-Asked = tuple[int | None, int | None, int | None]
-"""Accounts, gap and the first block, where they were named."""
-Started = Callable[[bool], AbstractContextManager[tuple[Settings, Database]]]
-"""Settings and database for a command; called with whether one that a running Kennel has started will do."""
+ScopeOptions = tuple[int | None, int | None, int | None]
+"""Accounts, gap and the first block; None where the operator left one out."""
 
 From = Annotated[int, typer.Option("--from", help="The height of the first block to be read again.", min=0)]
 Birth = Annotated[
@@ -53,13 +51,16 @@ Birth = Annotated[
 ]
 Accounts = Annotated[
     int | None,
-    typer.Option("--accounts", help=f"How many accounts to look at; else all of the seed file, {recovery.ACCOUNTS:,} at least.")
-]  # fmt: skip
+    typer.Option(
+        "--accounts",
+        help=f"How many accounts to look at; else all of the seed file, {recovery.ACCOUNTS:,} at least.",
+    ),
+]
 Gap = Annotated[
     int | None,
     typer.Option(
-        help=f"How many unpaid addresses may follow one another before the next paid one; else {recovery.GAP:,}, and what "
-        "`kennel restored` has left out."
+        help="How many unpaid addresses may follow one another before the next paid one; "
+        f"else {recovery.GAP:,}, and what `kennel restored` has left out."
     ),
 ]
 Words = Annotated[
@@ -68,36 +69,30 @@ Words = Annotated[
 ]
 
 
-def register(commands: typer.Typer, started: Started) -> None:
-    """Add the commands."""
+def rescan(height: From) -> None:
+    """Read the blocks from a height on again, beside a running Kennel or without one."""
+    with started(beside=True) as (settings, database), _errors_in_one_sentence():
+        asyncio.run(_rescan(settings, database, height, _console()))
 
-    @commands.command()
-    def rescan(height: From) -> None:
-        """Read the blocks from a height on again, beside a running Kennel or without one."""
-        with started(True) as (settings, database), _in_one_sentence():
-            asyncio.run(_rescan(settings, database, height, _console()))
 
-    @commands.command()
-    def recover(
-        number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False
-    ) -> None:
-        """Make a lost database again from the seed and the chain; the database must be empty."""
-        with started(False) as (settings, database), _in_one_sentence():
-            if words:
-                _seed_file(settings).create(settings.seed_passphrase or "", height, _asked_words())
-            asyncio.run(_recover(settings, database, (number, gap, height), _console()))
+def recover(number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False) -> None:
+    """Make a lost database again from the seed and the chain; the database must be empty."""
+    with started() as (settings, database), _errors_in_one_sentence():
+        if words:
+            seed_file(settings).create(settings.seed_passphrase or "", height, _typed_words())
+        asyncio.run(_recover(settings, database, (number, gap, height), _console()))
 
-    @commands.command()
-    def rename(old: str, new: str) -> None:
-        """Give an account another foreign_id."""
-        with started(True) as (settings, database), _in_one_sentence():
-            asyncio.run(_rename(database, old, new, settings.platform_account))
-            _console().print(f"{old} is now called {new}.")
+
+def rename(old: str, new: str) -> None:
+    """Give an account another foreign_id."""
+    with started(beside=True) as (settings, database), _errors_in_one_sentence():
+        asyncio.run(_rename(database, old, new, settings.platform_account))
+        _console().print(f"{old} is now called {new}.")
 
 
 @contextmanager
-def _in_one_sentence() -> Iterator[None]:
-    """What an operator can mend is said in a sentence, not in a traceback."""
+def _errors_in_one_sentence() -> Iterator[None]:
+    """End the program with a sentence where the chain or the node stands in the way."""
     try:
         yield
     except (Stopped, Refusal, Pruned, UnreadableBlock, WrongChain) as error:
@@ -106,11 +101,7 @@ def _in_one_sentence() -> Iterator[None]:
         sys.exit(f"kennel: The node does not answer as it should: {error}")
 
 
-def _seed_file(settings: Settings) -> SeedFile:
-    return SeedFile(settings.home / "seed.json", dogecoin.network_by_name(settings.network))
-
-
-def _asked_words() -> str:
+def _typed_words() -> str:
     """Read the words without showing them; from a pipe, its first line."""
     if sys.stdin.isatty():
         return getpass.getpass("The 24 words, with spaces between: ")
@@ -125,60 +116,60 @@ async def _rescan(settings: Settings, database: Database, height: int, console: 
     async with _open(settings, database) as (engine, node):
         lowest = await block_reader.lowest_height(node)
         async with engine.begin() as transaction:
-            asked = await blocks.rescan_from(transaction, height, lowest)
-        if isinstance(asked, Refusal):
-            raise asked
+            accepted = await blocks.rescan_from(transaction, height, lowest)
+        if isinstance(accepted, Refusal):
+            raise accepted
         follower = Follower(engine, node, _rules(settings), _lease(engine), lambda: None)
         try:
-            with progress.shown(console) as tell:
-                tip = await _until_read(engine, follower, height, tell)
+            with progress.shown(console) as advance:
+                tip = await _until_read(engine, follower, height, advance)
         finally:
             await follower.close()
         console.print(f"The blocks from {height} to {tip} have been read again.")
 
 
-async def _until_read(engine: AsyncEngine, follower: Follower, height: int, tell: Tell) -> int:
-    """Take the steps ourselves as long as no other follower does; return the tip's height at the end."""
+async def _until_read(engine: AsyncEngine, follower: Follower, height: int, advance: Advance) -> int:
+    """Do the follower's steps as long as no other process does; return the tip's height at the end."""
     while True:
         async with engine.connect() as connection:
             tip = await blocks.tip(connection)
         if tip is None:
             raise Stopped("The database has no blocks any more.")
-        read_to = (
-            tip.height + 1 if tip.rescan_height is None else min(max(tip.rescan_height, height), tip.height)
-        )
-        tell("Reading blocks again", read_to - height, tip.height - height + 1)
+        next_height = tip.height + 1
+        if tip.rescan_height is not None:
+            next_height = min(max(tip.rescan_height, height), tip.height)
+        advance("Reading blocks again", next_height - height, tip.height - height + 1)
         if tip.rescan_height is None:
             return tip.height
         if not await follower.step():
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
-async def _recover(settings: Settings, database: Database, asked: Asked, console: Console) -> None:
-    """Recover, and say what was found."""
-    file = _seed_file(settings)
+async def _recover(settings: Settings, database: Database, options: ScopeOptions, console: Console) -> None:
+    """Recover, and print what was found."""
+    file = seed_file(settings)
     keyring: Keyring = await asyncio.to_thread(file.open, settings.seed_passphrase or "")
     record = file.read()
     if record.skipped:
         console.print(f"`kennel restored` has left out {record.skipped:,} addresses of every account.")
-    reach = reach_of(record, asked)
+    scope = scope_of(record, options)
     async with _open(settings, database) as (engine, node):
         lease = _lease(engine)
         await _wait_for(lease)
         recovering = Recovery(engine, node, _rules(settings), (file, keyring), lease)
         try:
-            with progress.shown(console) as tell:
-                report = await recovering.run(reach, tell)
+            with progress.shown(console) as advance:
+                report = await recovering.run(scope, advance)
         finally:
             await recovering.close()
-        console.print(said(report, reach))
+        console.print(summary(report, scope))
         if report.accounts:
-            console.print(unmined(settings.home))
+            console.print(next_command(settings.home))
 
 
-def reach_of(record: SeedRecord, asked: Asked) -> SearchScope:
-    """Return how far is looked: as asked for, else as far as the seed file tells."""
-    number, gap, height = asked
+def scope_of(record: SeedRecord, options: ScopeOptions) -> SearchScope:
+    """Return how far to search: as the options say, else as far as the seed file tells."""
+    number, gap, height = options
     return SearchScope(
         accounts=max(recovery.ACCOUNTS, record.highest_account + 1) if number is None else number,
         gap=recovery.GAP + record.skipped if gap is None else gap,
@@ -187,46 +178,51 @@ def reach_of(record: SeedRecord, asked: Asked) -> SearchScope:
 
 
 async def _wait_for(lease: Lease) -> None:
-    """A lease whose holder was killed runs out by itself; one whose holder lives does not."""
+    """Wait until the lease of a killed process has run out. The lease of a living one does not."""
     for _ in range(LEASE_SECONDS):
         if await lease.held():
             return
         await asyncio.sleep(1)
 
 
-_REMEMBERED: Final = (
-    f"{SENT_FILE} remembers payments that the lost database had sent, so the sender would stop: run `kennel restored` before "
-    "`kennel serve`. Then nothing is sent until you have seen that they are all in the chain and run `kennel resume`. It also "
-    "leaves out 10,000 addresses of every account, and notes that in the seed file for another recovery."
+_WITH_SENT_FILE: Final = (
+    f"{SENT_FILE} remembers payments that the lost database had sent, so the sender would stop: run "
+    "`kennel restored` before `kennel serve`. Then nothing is sent until you have seen that they are all in "
+    "the chain and run `kennel resume`. It also leaves out 10,000 addresses of every account, and notes that "
+    "in the seed file for another recovery."
 )
-_FORGOTTEN: Final = (
-    f"There is no {SENT_FILE} that would tell what the lost database had sent. If payments may have been on their way, run "
-    "`kennel restored --anyway` before `kennel serve`: then nothing is sent until you have looked and run `kennel resume`."
+_WITHOUT_SENT_FILE: Final = (
+    f"There is no {SENT_FILE} that would tell what the lost database had sent. If payments may have been on "
+    "their way, run `kennel restored --anyway` before `kennel serve`: then nothing is sent until you have "
+    "looked and run `kennel resume`."
 )
 
 
-def unmined(home: Path) -> str:
-    """Say what is to be done about payments that no block holds yet: the chain does not know them."""
-    return _REMEMBERED if (home / SENT_FILE).exists() else _FORGOTTEN
+def next_command(home: Path) -> str:
+    """Say what to do about payments that no block holds yet: the chain does not know them."""
+    return _WITH_SENT_FILE if (home / SENT_FILE).exists() else _WITHOUT_SENT_FILE
 
 
-def said(report: RecoveryReport, reach: SearchScope) -> str:
+def summary(report: RecoveryReport, scope: SearchScope) -> str:
     """Say in a few lines what a recovery has found."""
+    searched = (
+        f"Looked for {report.addresses:,} addresses of {scope.accounts:,} accounts from block "
+        f"{scope.first:,} on, with a gap of {scope.gap:,}"
+    )
+    if not report.accounts:
+        return f"{searched}: none was ever paid, and nothing was written."
     return (
-        f"Looked for {report.addresses:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
-        f"with a gap of {reach.gap:,}.\n"
-        f"Found {report.deposits:,} payments to {report.used:,} accounts, of which {report.spends:,} are spent again. "
-        f"The chain was read {report.readings} times.\n"
-        f"Accounts recovered-0 to recovered-{report.accounts - 1} are open: give them their names with `kennel rename`."
-        if report.accounts
-        else f"Looked for {report.addresses:,} addresses of {reach.accounts:,} accounts from block {reach.first:,} on, "
-        f"with a gap of {reach.gap:,}: none was ever paid, and nothing was written."
+        f"{searched}.\n"
+        f"Found {report.deposits:,} payments to {report.used:,} accounts, of which {report.spends:,} are "
+        f"spent again. The chain was read {report.readings} times.\n"
+        f"Accounts recovered-0 to recovered-{report.accounts - 1} are open: give them their names with "
+        "`kennel rename`."
     )
 
 
 async def _rename(database: Database, old: str, new: str, platform: str) -> None:
     if accounts.is_malformed(new):
-        raise Stopped(f"The new name is not {values.FOREIGN_ID_WORDS}.")
+        raise Stopped(f"The new name is not {values.FOREIGN_ID.words}.")
     if old == platform:
         raise Stopped(
             f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it."
@@ -247,9 +243,8 @@ async def _open(settings: Settings, database: Database) -> AsyncIterator[tuple[A
 
 
 def _rules(settings: Settings) -> Rules:
-    return Rules(
-        dogecoin.network_by_name(settings.network), settings.confirmations, settings.max_reorg_blocks
-    )
+    network = dogecoin.network_by_name(settings.network)
+    return Rules(network, settings.confirmations, settings.max_reorg_blocks)
 
 
 def _lease(engine: AsyncEngine) -> Lease:

@@ -1,4 +1,4 @@
-"""The settings as a page of the docs, and as an example of an environment: `make docs` writes both from the code."""
+"""The settings as a page of the docs and as an example of an environment; `make docs` writes both."""
 
 import ast
 import dataclasses
@@ -17,10 +17,10 @@ HEAD: Final = """\
 
 This page is made by `make docs` from the settings themselves.
 
-Kennel reads its settings from environment variables, and from a TOML file: `kennel.toml` in the folder where you
-start it, or the file that `KENNEL_CONFIG` names. In the file a setting has the name of its variable in lower case,
-without `KENNEL_`. The environment wins over the file. An empty variable is an unset one. A name that Kennel does not
-know stops the start. `.env.example` has all variables with their defaults.
+Kennel reads its settings from environment variables, and from a TOML file: `kennel.toml` in the folder where
+you start it, or the file that `KENNEL_CONFIG` names. In the file a setting has the name of its variable in
+lower case, without `KENNEL_`. The environment wins over the file. An empty variable is an unset one. A name
+that Kennel does not know stops the start. `.env.example` has all variables with their defaults.
 
     network = "main"                   # the same as KENNEL_NETWORK=main
     webhook_retries = [5, 60, 3600]    # a list, where the variable has commas
@@ -48,8 +48,8 @@ GROUPS: Final = {
 MQTT: Final = """\
 ## Sections of the file
 
-`[callbacks.NAME]`, `[loggers.NAME]`, `[mqtt]` and `[mqtt.queues.NAME]` are GigaWallet's sections, and Kennel reads them
-as GigaWallet wrote them. You choose each `NAME`. The case of a key does not matter.
+`[callbacks.NAME]`, `[loggers.NAME]`, `[mqtt]` and `[mqtt.queues.NAME]` are GigaWallet's sections, and Kennel
+reads them as GigaWallet wrote them. You choose each `NAME`. The case of a key does not matter.
 
 ### [mqtt]
 """

@@ -13,7 +13,7 @@ EMBEDDED_CONNECTIONS: Final = 80
 
 
 def faults(settings: Settings, named: Collection[str]) -> Iterator[str]:
-    """Yield a sentence for each thing that is wrong; `named` are the settings that are not left to their default."""
+    """Yield a sentence for each thing that is wrong; `named` are the settings that the operator has named."""
     yield from _database(settings, named)
     yield from _node(settings)
     yield from _admin_api(settings)
@@ -27,7 +27,8 @@ def _database(settings: Settings, named: Collection[str]) -> Iterator[str]:
     if settings.network == "main" and "database_url" not in named:
         yield "KENNEL_DATABASE_URL must be set on main (the word embedded is allowed)."
     if settings.database_url is None and settings.database_connections > EMBEDDED_CONNECTIONS:
-        yield f"KENNEL_DATABASE_CONNECTIONS must be at most {EMBEDDED_CONNECTIONS} with the embedded database."
+        most = EMBEDDED_CONNECTIONS
+        yield f"KENNEL_DATABASE_CONNECTIONS must be at most {most} with the embedded database."
 
 
 def _node(settings: Settings) -> Iterator[str]:
@@ -39,7 +40,8 @@ def _node(settings: Settings) -> Iterator[str]:
     if url is None and cookie is not None:
         yield "KENNEL_NODE_COOKIE is set but KENNEL_NODE_URL is not."
     if url is not None and cookie is None and not values.has_login(url):
-        yield "KENNEL_NODE_URL must be like http://user:password@host:port, or KENNEL_NODE_COOKIE must be set."
+        like = "http://user:password@host:port"
+        yield f"KENNEL_NODE_URL must be like {like}, or KENNEL_NODE_COOKIE must be set."
 
 
 def _admin_api(settings: Settings) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The hosts and ports of Kennel itself and of what serves it, as far as the settings tell: no webhook may go there."""
+"""The hosts and ports of Kennel and of what serves it, as the settings tell them: no webhook may go there."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,7 +14,7 @@ Address = tuple[str, int]
 
 
 def of(settings: Settings) -> frozenset[Address]:
-    """Return where Kennel, the devnet and the demo's broker listen, and the node, the database and the broker."""
+    """Return where Kennel, devnet and the demo's broker listen, and the node, the database and the broker."""
     devnet = () if settings.node_url else (settings.devnet_bind, settings.devnet_zmq_bind)
     binds = (settings.admin_bind, settings.public_bind, settings.broker_bind, *devnet)
     urls = [urlsplit(url) for url in (settings.node_url, settings.node_zmq, settings.mqtt_url) if url]
@@ -27,7 +27,7 @@ def of(settings: Settings) -> frozenset[Address]:
 
 
 def _database(url: str | None) -> Iterator[Address]:
-    """Yield its hosts: the URL may have several, as its host or in its query. An embedded one has a socket only."""
+    """Yield its hosts: the URL may have several, also in its query. An embedded one has a socket only."""
     parts = urlsplit(url or "")
     in_query = parse_qs(parts.query).get("host", [])
     for host in ",".join([parts.netloc.rpartition("@")[2], *in_query]).split(","):

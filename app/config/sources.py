@@ -1,4 +1,4 @@
-"""Where settings come from: environment variables over a TOML file over the defaults, read once and checked as a whole."""
+"""The sources of the settings: environment variables over a TOML file over the defaults."""
 
 import difflib
 import tomllib
@@ -18,8 +18,8 @@ VALUE_CHARACTERS: Final = 8192
 def read(environ: Mapping[str, str], config_path: Path | None = None) -> Settings:
     """Read everything and check it; SettingsError at the first thing that is wrong.
 
-    `config_path` wins over KENNEL_CONFIG, and the file of either must exist; else `kennel.toml` is read if it is there.
-    An empty variable is an unset one.
+    `config_path` wins over KENNEL_CONFIG, and the file of either must exist; else `kennel.toml` is read if it
+    is there. An empty variable is an unset one.
     """
     file = _load(_config_path(environ, config_path))
     names = [name for name in sections.NAMES if isinstance(file.get(name), dict)]

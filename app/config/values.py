@@ -24,7 +24,6 @@ HOSTS: Final = 100
 YES_OR_NO: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
     ("false", "0", "no", "off"), False
 )
-FOREIGN_ID_WORDS: Final = "1 to 255 characters of one line without a slash"
 
 Value = TypeVar("Value")
 
@@ -39,7 +38,10 @@ class WrongValueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[Value]):
-    """What a value may be. `parse` raises WrongValueError, or any ValueError or LookupError that `words` explain."""
+    """What a value may be.
+
+    `parse` raises WrongValueError, or a ValueError or LookupError that `words` explain.
+    """
 
     words: str
     parse: Callable[[Any], Value]
@@ -89,9 +91,9 @@ def some_of(*words: str) -> Rule[frozenset[str]]:
     """One or more of the words, with commas between."""
 
     def parse(written: str) -> frozenset[str]:
-        chosen = frozenset(words[words.index(part)] for part in _parts(written.lower()) if part)
-        _require(chosen)
-        return chosen
+        members = frozenset(words[words.index(part)] for part in _parts(written.lower()) if part)
+        _require(members)
+        return members
 
     return Rule(f"some of {','.join(words)}", parse)
 
@@ -240,8 +242,8 @@ FLAG: Final = Rule("true or false", lambda written: YES_OR_NO[str(written).lower
 HOST_NAMES: Final = Rule(f"up to {HOSTS} names of hosts with commas between, without a port, or *", _hosts)
 ADDRESSES: Final = Rule("true, false, or networks such as 10.0.0.0/8,fd00::/8", _networks)
 RETRY_TIMES: Final = Rule(f"up to {RETRIES} whole numbers of seconds with commas between", _retries)
-FOREIGN_ID: Final = Rule(FOREIGN_ID_WORDS, _foreign_id)
-NEW_FOREIGN_ID: Final = Rule(FOREIGN_ID_WORDS, _new_foreign_id)
+FOREIGN_ID: Final = Rule("1 to 255 characters of one line without a slash", _foreign_id)
+NEW_FOREIGN_ID: Final = Rule(FOREIGN_ID.words, _new_foreign_id)
 BASE_URL: Final = Rule(
     url("http", "https").words, lambda written: url("http", "https").read(written).rstrip("/")
 )

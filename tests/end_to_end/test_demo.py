@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).parents[2]
-DOORS = ("ADMIN", "PUBLIC", "DEVNET", "DEVNET_ZMQ", "BROKER")
+LISTENERS = ("ADMIN", "PUBLIC", "DEVNET", "DEVNET_ZMQ", "BROKER")
 SECONDS = 60
 
 
@@ -44,8 +44,8 @@ class Terminal:
                 seen.append(self._lines.get(timeout=SECONDS))
             except Empty:
                 raise AssertionError("\n".join([f"no {pattern!r} in", *seen])) from None
-            if found := re.search(pattern, seen[-1]):
-                return found
+            if match := re.search(pattern, seen[-1]):
+                return match
 
     def rest(self) -> str:
         """What it still prints until it ends."""
@@ -55,9 +55,9 @@ class Terminal:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
-    binds = {f"KENNEL_{door}_BIND": "127.0.0.1:0" for door in DOORS}
-    return {**kept, **binds, "KENNEL_HOME": str(home), "KENNEL_DEVNET_BLOCK_SECONDS": "0.5", **more}
+    other = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
+    binds = {f"KENNEL_{name}_BIND": "127.0.0.1:0" for name in LISTENERS}
+    return {**other, **binds, "KENNEL_HOME": str(home), "KENNEL_DEVNET_BLOCK_SECONDS": "0.5", **more}
 
 
 @contextmanager
@@ -83,21 +83,21 @@ def demo(home: Path, **more: str) -> Iterator[Terminal]:
 def run(line: str) -> Any:
     """Do what a printed line of curl does, where there may be no curl."""
     words = iter(shlex.split(line)[1:])
-    asked: dict[str, Any] = {
+    request: dict[str, Any] = {
         "method": "GET",
         "headers": {"Content-Type": "application/x-www-form-urlencoded"},
     }
     for word in words:
         if word == "-H":
             name, _, value = next(words).partition(": ")
-            asked["headers"][name] = value
+            request["headers"][name] = value
         elif word == "-d":
-            asked |= {"method": "POST", "content": next(words)}
+            request |= {"method": "POST", "content": next(words)}
         elif word == "--user":
-            asked["auth"] = tuple(next(words).split(":"))
+            request["auth"] = tuple(next(words).split(":"))
         elif word != "-s":
-            asked["url"] = word
-    answer = httpx.request(**asked, trust_env=False)
+            request["url"] = word
+    answer = httpx.request(**request, trust_env=False)
     assert answer.status_code == httpx.codes.OK, answer.text
     return answer.json()
 
@@ -150,10 +150,8 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(tmp_path: Path) -> None:
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
 
         with demo(tmp_path, KENNEL_BROKER_BIND=bind) as terminal:
-            told = terminal.rest()
+            output = terminal.rest()
 
-    assert (
-        told
-        == f"kennel: {bind} is taken: stop what listens there, or set KENNEL_BROKER_BIND to another host:port."
-    )
+    remedy = "stop what listens there, or set KENNEL_BROKER_BIND to another host:port."
+    assert output == f"kennel: {bind} is taken: {remedy}"
     assert terminal.process.returncode == 1

@@ -39,14 +39,14 @@ def test_payments_that_do_not_stand_still_are_left_alone(program: Program) -> No
     resumed = command(program, "resume")
     restored = command(program, "restored")
     covered = command(program, "cover")
-    said = command(program, "resume", "--owing", "1")
+    owing = command(program, "resume", "--owing", "1")
 
     assert (resumed.returncode, resumed.stdout) == (0, "Payments were not paused.\n")
     assert (covered.returncode, covered.stdout) == (
         0,
         "Every balance has its coins: there is nothing to bear.\n",
     )
-    assert (said.returncode, said.stdout) == (
+    assert (owing.returncode, owing.stdout) == (
         1,
         "kennel: Every balance has its coins: run `kennel resume` without --owing.\n",
     )

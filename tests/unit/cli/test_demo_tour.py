@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from app import __main__
-from app.cli import demo_tour
+from app.cli import command, demo_tour
 from app.cli.demo_tour import TourUrls
 from app.domain import blocks, event_examples, invoices
 from app.domain.blocks import AddressOwner, Deposit
@@ -16,7 +15,7 @@ from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
 from app.money import COIN, Koinu
 
-PLACES = TourUrls(admin="http://127.0.0.1:8081", public="http://127.0.0.1:8082", token="open-sesame")
+URLS = TourUrls(admin="http://127.0.0.1:8081", public="http://127.0.0.1:8082", token="open-sesame")
 CREATED = "2026-01-02T03:04:05+00:00"
 OWNER = Owner(1, "shop", "nAccount")
 SUMS = InvoiceSums("nInvoice", Koinu(3 * COIN), Koinu(3 * COIN), Koinu(3 * COIN))
@@ -33,8 +32,8 @@ PAID = {
 PAYMENT = OutboxEvent(1, "shop", "PAYMENT_SENT", json.dumps(PAID))
 
 
-def wire(fact: OutboxEvent) -> dict[str, Any]:
-    return {"event_type": fact.type, "created": CREATED, "message": json.loads(fact.message)}
+def wire(event: OutboxEvent) -> dict[str, Any]:
+    return {"event_type": event.type, "created": CREATED, "message": json.loads(event.message)}
 
 
 def test_an_event_of_an_unknown_kind_is_shown_as_its_json_and_cannot_move_the_cursor() -> None:
@@ -44,7 +43,7 @@ def test_an_event_of_an_unknown_kind_is_shown_as_its_json_and_cannot_move_the_cu
         "message": {"word": "\x1b[2J wow", "long": "x" * 1_000},
     }
 
-    shown = demo_tour.told(event).plain
+    shown = demo_tour.line_of(event).plain
 
     assert '"\\u001b[2J wow"' in shown
     assert len(shown) < 250
@@ -53,19 +52,21 @@ def test_an_event_of_an_unknown_kind_is_shown_as_its_json_and_cannot_move_the_cu
 def test_a_block_taken_back_is_told_as_such() -> None:
     message = {"foreign_id": "shop", "height": 7, "block_hash": "00", "connected": False}
 
-    shown = demo_tour.told({"event_type": "ACC_CHAIN_ACTIVITY", "created": CREATED, "message": message}).plain
+    shown = demo_tour.line_of(
+        {"event_type": "ACC_CHAIN_ACTIVITY", "created": CREATED, "message": message}
+    ).plain
 
     assert shown.endswith("shop: block 7 taken back")
 
 
 def test_a_token_is_neither_printed_nor_shown_in_a_traceback() -> None:
-    lines = demo_tour.tries(PLACES, "nAddress", "1.5", "nFriend")
+    lines = demo_tour.shell_lines(URLS, "nAddress", "1.5", "nFriend")
 
-    assert PLACES.token not in repr(PLACES) + repr(lines)
+    assert URLS.token not in repr(URLS) + repr(lines)
 
 
 def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
-    assert demo_tour.tries(PLACES, "DAddress", "1.5", "DFriend")[-1] == (
+    assert demo_tour.shell_lines(URLS, "DAddress", "1.5", "DFriend")[-1] == (
         "Pay it with any wallet.",
         "dogecoin:DAddress?amount=1.5",
     )
@@ -92,7 +93,7 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
     ],
 )
 def test_money_that_comes_and_goes_is_told_in_words(message: OutboxEvent, words: str) -> None:
-    assert demo_tour.told(wire(message)).plain.endswith(words)
+    assert demo_tour.line_of(wire(message)).plain.endswith(words)
 
 
 def test_of_a_transfer_to_several_the_first_is_named_and_how_many_more_there_are() -> None:
@@ -110,12 +111,12 @@ def test_of_a_transfer_to_several_the_first_is_named_and_how_many_more_there_are
         "message": message | {"from": shares[:2], "to": "alice"},
     }
 
-    assert demo_tour.told(sent).plain.endswith("alice: 3 gold from alice to bob and 2 more (TRANSFER)")
-    assert demo_tour.told(back).plain.endswith("alice: 3 gold from bob and 1 more to alice (TRANSFER)")
+    assert demo_tour.line_of(sent).plain.endswith("alice: 3 gold from alice to bob and 2 more (TRANSFER)")
+    assert demo_tour.line_of(back).plain.endswith("alice: 3 gold from bob and 1 more to alice (TRANSFER)")
 
 
 def test_every_type_of_event_is_told_in_words() -> None:
-    shown = {name: demo_tour.told(wire(fact)).plain for name, fact in event_examples.all_types().items()}
+    shown = {name: demo_tour.line_of(wire(event)).plain for name, event in event_examples.all_types().items()}
 
     assert [line for line in shown.values() if "{" in line] == []
     assert shown["HOLD_CAPTURED"].endswith("alice: 25 gold_coins of hold 9 from alice to shibe-shop")
@@ -127,11 +128,11 @@ def test_a_payment_that_failed_says_why() -> None:
         1, "shop", "PAYMENT_FAILED", json.dumps(PAID | {"state": "FAILED", "error": "No coins.\x1b[2J"})
     )
 
-    assert demo_tour.told(wire(failed)).plain.endswith("to nOne and 1 more is FAILED: No coins. [2J")
+    assert demo_tour.line_of(wire(failed)).plain.endswith("to nOne and 1 more is FAILED: No coins. [2J")
 
 
 def test_why_the_tour_ends_is_said_in_a_sentence_however_deep_in_groups_it_lies() -> None:
     ends = demo_tour.TourEnds("The demo stops.")
 
-    with pytest.raises(SystemExit, match=r"kennel: The demo stops\.$"), __main__._in_one_sentence():
+    with pytest.raises(SystemExit, match=r"kennel: The demo stops\.$"), command.errors_in_one_sentence():
         raise ExceptionGroup("program", [ExceptionGroup("parts", [ends])])

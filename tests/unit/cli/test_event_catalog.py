@@ -26,7 +26,7 @@ def test_every_type_has_an_example_that_the_code_made() -> None:
     examples = event_examples.all_types()
 
     assert examples.keys() == outbox.TYPES.keys()
-    assert all(isinstance(json.loads(fact.message), dict) for fact in examples.values())
+    assert all(isinstance(json.loads(event.message), dict) for event in examples.values())
 
 
 def test_every_type_that_the_domain_names_is_in_the_catalog() -> None:

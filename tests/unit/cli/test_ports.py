@@ -12,9 +12,8 @@ def test_a_port_that_is_taken_is_named_with_its_variable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = Bind("127.0.0.1", taken.getsockname()[1])
 
-        with pytest.raises(
-            ports.PortTaken, match=rf"{bind.port} is taken: .* set KENNEL_ADMIN_BIND to another"
-        ):
+        sentence = rf"{bind.port} is taken: .* set KENNEL_ADMIN_BIND to another"
+        with pytest.raises(ports.PortTaken, match=sentence):
             ports.check([("KENNEL_ADMIN_BIND", bind)])
 
 
@@ -24,8 +23,8 @@ def test_an_address_of_another_machine_is_told_as_such() -> None:
 
 
 def test_port_0_becomes_a_free_port_and_any_other_stays() -> None:
-    chosen = ports.choose(Bind("127.0.0.1", 0))
+    bind = ports.choose(Bind("127.0.0.1", 0))
 
-    assert chosen.port > 0
-    assert ports.choose(chosen) == chosen
-    ports.check([("KENNEL_ADMIN_BIND", chosen)])
+    assert bind.port > 0
+    assert ports.choose(bind) == bind
+    ports.check([("KENNEL_ADMIN_BIND", bind)])

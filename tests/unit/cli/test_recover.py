@@ -13,11 +13,11 @@ from app.domain.dogecoin import REGTEST
 
 
 def test_whoever_recovers_hears_of_what_the_chain_cannot_know(tmp_path: Path) -> None:
-    assert f"There is no {SENT_FILE}" in recover.unmined(tmp_path)
+    assert f"There is no {SENT_FILE}" in recover.next_command(tmp_path)
 
     (tmp_path / SENT_FILE).write_text('{"highest_transaction": 7}')
 
-    assert "run `kennel restored` before `kennel serve`" in recover.unmined(tmp_path)
+    assert "run `kennel restored` before `kennel serve`" in recover.next_command(tmp_path)
 
 
 def test_a_recovery_looks_beyond_what_was_left_out_after_restores_unless_told_otherwise(
@@ -25,12 +25,12 @@ def test_a_recovery_looks_beyond_what_was_left_out_after_restores_unless_told_ot
 ) -> None:
     file = SeedFile(tmp_path / "seed.json", REGTEST, Cost(1 << 14, 1))
     file.create("", birth_height=7)
-    assert recover.reach_of(file.read(), (None, None, None)) == SearchScope(1_000, 1_000, 7)
+    assert recover.scope_of(file.read(), (None, None, None)) == SearchScope(1_000, 1_000, 7)
     file.raise_highest(3_000)
     file.skip(10_000)
 
-    assert recover.reach_of(file.read(), (None, None, None)) == SearchScope(3_001, 11_000, 7)
-    assert recover.reach_of(file.read(), (5, 20, 0)) == SearchScope(5, 20, 0)
+    assert recover.scope_of(file.read(), (None, None, None)) == SearchScope(3_001, 11_000, 7)
+    assert recover.scope_of(file.read(), (5, 20, 0)) == SearchScope(5, 20, 0)
     file.raise_highest(9_999)
     with pytest.raises(Stopped, match="lower --accounts or --gap"):
-        recover.reach_of(file.read(), (None, None, None))
+        recover.scope_of(file.read(), (None, None, None))

@@ -1,0 +1,93 @@
+"""What every command begins with: the settings, the database, and errors that are told in one sentence."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import configured_node
+from app.chain.seed_file import SeedFile, SeedRefused
+from app.chain.sent_marker import NotReadable
+from app.cli import database as databases
+from app.cli.demo_tour import TourEnds
+from app.cli.maintenance import CannotBeDone
+from app.cli.ports import PortTaken
+from app.config import sources
+from app.config.settings import Settings
+from app.config.values import SettingsError
+from app.configured_node import NoNode
+from app.db.database import Database, DatabaseUnavailable
+from app.db.embedded.programs import EmbeddedError
+from app.domain import dogecoin
+from app.runtime import logs
+from app.runtime.http.server import CannotListen
+
+Result = TypeVar("Result")
+
+SENTENCES: Final = (
+    DatabaseUnavailable,
+    SettingsError,
+    SeedRefused,
+    CannotListen,
+    EmbeddedError,
+    NoNode,
+    PortTaken,
+    TourEnds,
+    CannotBeDone,
+    NotReadable,
+)
+"""Errors whose messages are sentences for the operator."""
+
+
+def read_settings() -> Settings:
+    """Read the settings, and log as they say."""
+    with errors_in_one_sentence():
+        settings = sources.read(os.environ)
+    logs.configure(settings.log_level)
+    return settings
+
+
+@contextmanager
+def started(*, beside: bool = False) -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database; PostgreSQL of our own runs meanwhile where none is configured.
+
+    With `beside`, one that a running Kennel has started on the same home will do. Without it the command
+    needs a node.
+    """
+    settings = read_settings()
+    with errors_in_one_sentence():
+        if not beside:
+            configured_node.check(settings)
+        with databases.reached(settings, beside=beside) as database:
+            yield settings, database
+
+
+@contextmanager
+def errors_in_one_sentence() -> Iterator[None]:
+    """End the program with a sentence where the operator can mend what is wrong, and not with a traceback."""
+    try:
+        yield
+    except SENTENCES as error:
+        sys.exit(f"kennel: {error}")
+    except ExceptionGroup as group:
+        sentences, others = group.split(SENTENCES)
+        if others is not None or sentences is None:
+            raise
+        first: BaseException = sentences
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        sys.exit(f"kennel: {first}")
+
+
+async def on_database(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
+    """Do the work on the database, after it was brought to the schema of this version."""
+    async with database.without_timeouts() as engine:
+        return await work(engine)
+
+
+def seed_file(settings: Settings) -> SeedFile:
+    """Return the seed file of this home, which may not exist."""
+    return SeedFile(settings.home / "seed.json", dogecoin.network_by_name(settings.network))
