@@ -27,7 +27,7 @@ from app.domain.blocks.double_spend_watch import INPUTS, Watches
 from app.domain.blocks.own_transaction_effects import TURNED, OwnTransactionEffects
 from app.domain.blocks.own_transactions import OwnTransaction, write
 from app.domain.blocks.recovery import NotEmpty, Wallet, check_empty, restore
-from app.domain.blocks.reserves import UNSPENT, ReserveChange, in_transit, moved, unspent
+from app.domain.blocks.reserves import UNSPENT, in_transit, moved, unspent
 from app.domain.blocks.solvency import cover, shortfall, turned
 
 __all__ = [
@@ -49,7 +49,6 @@ __all__ = [
     "OwnTransaction",
     "OwnTransactionEffects",
     "Rescan",
-    "ReserveChange",
     "Rules",
     "Spend",
     "Tip",

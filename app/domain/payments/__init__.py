@@ -16,7 +16,7 @@ from app.domain.payments.coin_selection import (
     TooLarge,
     alone,
 )
-from app.domain.payments.fee_bumps import Means, NotHigher, Stuck, carried
+from app.domain.payments.fee_bumps import Means, NotHigher, Stuck
 from app.domain.payments.fees import (
     HIGHEST_FEE,
     HIGHEST_RATE,
@@ -50,13 +50,11 @@ from app.domain.payments.payment import (
     payment_event,
     payment_shown,
 )
-from app.domain.payments.payment_events import refund_returned, turned
+from app.domain.payments.payment_events import refund_returned
 from app.domain.payments.payouts import PayoutPlan, is_due, next_at, pay_out, start_all, suspend_payouts
-from app.domain.payments.replacements import Plan, Replacement, check, note
-from app.domain.payments.repricing import largest_fee, paid_rows, priced, renamed
+from app.domain.payments.replacements import Plan, Replacement, note
 from app.domain.payments.request import CONSOLIDATION, PAYEES, PAYOUT, Payee, PayOrder
 from app.domain.payments.requesting import REQUEST
-from app.domain.payments.sender_work import Work
 from app.domain.payments.signing_queue import (
     BATCH_SIZE,
     NOT_FOLLOWED,
@@ -84,14 +82,9 @@ from app.domain.payments.spendable_coins import (
     smallest,
 )
 from app.domain.payments.subset_sum import Bounds, find
-from app.domain.payments.twin_rows import Twin, copy_inputs, insert, keep_change
+from app.domain.payments.twin_rows import Twin, copy_inputs, insert
 from app.domain.payments.voiding import (
     VOID,
-    AlreadyOver,
-    BuiltUpon,
-    InABlock,
-    NotAlone,
-    OnItsWay,
     VoidOrder,
     due,
     seen,
@@ -124,10 +117,8 @@ __all__ = [
     "SMALLEST",
     "USUAL_MAX_FEE",
     "VOID",
-    "AlreadyOver",
     "BelowDust",
     "Bounds",
-    "BuiltUpon",
     "ChainsTooLong",
     "ChangeKey",
     "Choice",
@@ -136,13 +127,10 @@ __all__ = [
     "Draft",
     "FeeAboveLimit",
     "FeeTerms",
-    "InABlock",
     "InsufficientCoins",
     "Means",
     "NoSuchPayment",
-    "NotAlone",
     "NotHigher",
-    "OnItsWay",
     "Path",
     "PayOrder",
     "Payee",
@@ -164,15 +152,12 @@ __all__ = [
     "Unsent",
     "VoidOrder",
     "Wanted",
-    "Work",
     "alone",
     "answered",
     "apportion",
     "begin",
     "by_ids",
-    "carried",
     "change_keys",
-    "check",
     "checked_shares",
     "copy_inputs",
     "deduct",
@@ -185,8 +170,6 @@ __all__ = [
     "groups",
     "insert",
     "is_due",
-    "keep_change",
-    "largest_fee",
     "load",
     "move_change",
     "next_at",
@@ -195,18 +178,15 @@ __all__ = [
     "order",
     "own",
     "page",
-    "paid_rows",
     "paused",
     "pay_out",
     "payment_event",
     "payment_shown",
     "pending",
-    "priced",
     "reapportion",
     "reason",
     "refund_returned",
     "refused_fee",
-    "renamed",
     "resume",
     "seen",
     "size",
@@ -214,7 +194,6 @@ __all__ = [
     "start_all",
     "states",
     "suspend_payouts",
-    "turned",
     "unseen",
     "unsent",
     "void",

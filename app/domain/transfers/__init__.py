@@ -1,7 +1,7 @@
 """Transfers: money between accounts in the ledger, single, in bulk or all at once, and credits of the operator's own assets."""
 
 from app.domain.transfers.account_opening import PUT_ACCOUNT
-from app.domain.transfers.atomic import MAKE_ATOMIC, Trade
+from app.domain.transfers.atomic import MAKE_ATOMIC
 from app.domain.transfers.credit import Credit
 from app.domain.transfers.grouped import (
     Available,
@@ -18,7 +18,6 @@ from app.domain.transfers.listing import TransferCursor, TransferFilter, page
 from app.domain.transfers.making import (
     ISSUER,
     MAKE,
-    PAYEES,
     KeyMade,
     Lacking,
     Payee,
@@ -44,7 +43,6 @@ __all__ = [
     "ISSUER",
     "MAKE",
     "MAKE_ATOMIC",
-    "PAYEES",
     "PUT_ACCOUNT",
     "REVERSE",
     "AboveTransfer",
@@ -64,7 +62,6 @@ __all__ = [
     "SameAccount",
     "Share",
     "TooMuchAtOnce",
-    "Trade",
     "Transfer",
     "TransferCursor",
     "TransferFilter",

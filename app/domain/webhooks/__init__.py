@@ -11,8 +11,6 @@ from app.domain.webhooks.changes import (
     Rotation,
     change,
     create,
-    delete,
-    rotate,
 )
 from app.domain.webhooks.deliveries import Delivery, Key, Outcome, record
 from app.domain.webhooks.delivery_claims import OF_ENDPOINT, OF_FAILING, OF_HOST, Load, claim
@@ -30,7 +28,6 @@ from app.domain.webhooks.endpoints import (
     Callback,
     Endpoint,
     any_active_endpoint,
-    by_ids,
     disable,
     fetch,
     page,
@@ -86,12 +83,10 @@ __all__ = [
     "Replay",
     "Rotation",
     "any_active_endpoint",
-    "by_ids",
     "change",
     "check",
     "claim",
     "create",
-    "delete",
     "delete_expired",
     "delivered_up_to",
     "disable",
@@ -105,7 +100,6 @@ __all__ = [
     "redeliver",
     "rename",
     "replay",
-    "rotate",
     "scheme_of",
     "signing_key",
     "step",
