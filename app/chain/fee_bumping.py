@@ -17,7 +17,7 @@ def sign(signer: Signer, policy: payments.Policy, plan: payments.Plan) -> list[R
     """
     replacements.check(plan)
     batch = SigningBatch(signer, policy, payments.CoinPool(), (), plan.change_keys, set())
-    paths, balances, spare = dict(plan.paths), dict(plan.left), list(plan.spare)
+    paths, balances, spare = dict(plan.paths), dict(plan.spendable), list(plan.spare)
     new_change: dict[bytes, payments.Spendable] = {}
     signed_again = []
     for stuck in plan.stuck:

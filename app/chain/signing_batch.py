@@ -10,7 +10,7 @@ from app.chain.signing import CannotSign
 from app.db import Db
 from app.domain import dogecoin, payments
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import Choice, Path, Payment, Signed, Wanted, consolidation
+from app.domain.payments import Choice, Path, Payment, PaymentNeed, Signed, consolidation
 from app.domain.refusals import Refusal
 from app.money import NOTHING
 
@@ -30,7 +30,7 @@ class SigningBatch:
     signer: Signer
     policy: payments.Policy
     pool: payments.CoinPool
-    wanted: Sequence[Wanted]
+    wanted: Sequence[PaymentNeed]
     change_keys: dict[int, payments.ChangeKey]
     known: set[int]
     drafts: list[payments.Draft] = field(default_factory=list)
@@ -111,7 +111,7 @@ class SigningBatch:
         """Choose among the account's own coins; read those of other accounts only where these do not do."""
         if account not in self.known:  # it comes first only where its group was split
             self.known.add(account)
-            self.pool.add(await payments.own(db, [Wanted(account, payments.alone(order))]))
+            self.pool.add(await payments.own(db, [PaymentNeed(account, payments.alone(order))]))
         without_spare = replace(order, spare=NOTHING)
         choice = self.pool.choose_own(account, without_spare)
         if choice is not None:
@@ -127,10 +127,10 @@ class SigningBatch:
             return self.pool.choose(account, order)  # the remainder is too small for change
 
 
-def _wanted(group: Group, policy: payments.Policy) -> list[Wanted]:
+def _wanted(group: Group, policy: payments.Policy) -> list[PaymentNeed]:
     if group[0].kind == payments.CONSOLIDATION:
         return []
     try:
-        return [Wanted(group[0].owner.id, payments.alone(payments.order(group, policy)))]
+        return [PaymentNeed(group[0].owner.id, payments.alone(payments.order(group, policy)))]
     except Refusal:  # it is refused again when the group is signed
         return []

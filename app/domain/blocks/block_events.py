@@ -13,7 +13,7 @@ from app.domain.invoices import receipts
 from app.domain.ledger import Posted
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
-from app.domain.payments import Payment, payment_event, payment_events
+from app.domain.payments import Payment, payment_event, turn_events
 from app.money import DOGE
 
 Thing = TypeVar("Thing")
@@ -72,7 +72,7 @@ def _of_account(step: Step, owner: Owner, grouped: _Grouped) -> Iterator[OutboxE
     for deposit in grouped.unconfirmed.get(owner.id, ()):
         yield from deposit_events.unconfirmed(owner, deposit)
     for event, payment in grouped.payments.get(owner.id, ()):
-        yield from payment_events.turned(payment) if event == TURNED else [payment_event(payment, event)]
+        yield from turn_events(payment) if event == TURNED else [payment_event(payment, event)]
 
 
 def _by_account(step: Step) -> _Grouped:

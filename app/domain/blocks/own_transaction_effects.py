@@ -10,7 +10,7 @@ from app.domain.blocks.own_transactions import OwnTransaction, Repay, no_debts
 from app.domain.dogecoin import Outpoint
 from app.domain.ledger import Entry
 from app.domain.outbox import TXID_CHANGED
-from app.domain.payments import Payment, repricing
+from app.domain.payments import Payment, fee_bumps
 
 TURNED = "TURNED"
 """Stands for what is told beside a payment's own event when its money came back, or goes out after all."""
@@ -192,7 +192,7 @@ class OwnTransactionEffects:
         mined = replace(sending.mined(step.height, self.confirmations), round=turn)
         if sending.pays:
             told = [
-                repricing.renamed(one, sending.txid)
+                fee_bumps.renamed(one, sending.txid)
                 for one in sending.payments
                 if one.txid not in (None, sending.txid)
             ]

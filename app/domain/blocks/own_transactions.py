@@ -22,7 +22,7 @@ from app.db.tables import payments as payment_rows
 from app.domain.blocks.double_spend_watch import Spends
 from app.domain.dogecoin import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
-from app.domain.payments import Payment, fees, repricing, twin_rows
+from app.domain.payments import Payment, fee_bumps, fees, versions
 from app.domain.payments import load as load_payments
 from app.money import NOTHING, Koinu
 
@@ -85,11 +85,11 @@ class OwnTransaction:
         if not self.pays or all((one.version_id or one.transaction_id) == self.id for one in self.payments):
             return self, []
         borne = [payment.fee or NOTHING for payment in self.payments]
-        rooms = [repricing.largest_fee(one) - fee for one, fee in zip(self.payments, borne, strict=True)]
+        rooms = [fee_bumps.largest_fee(one) - fee for one, fee in zip(self.payments, borne, strict=True)]
         enough = sum(borne) + sum(rooms) >= self.fee
         each = fees.reapportion(borne, self.fee, rooms if enough else [self.fee] * len(borne))
         now = [
-            repricing.priced(payment, fee, self.id) for payment, fee in zip(self.payments, each, strict=True)
+            fee_bumps.priced(payment, fee, self.id) for payment, fee in zip(self.payments, each, strict=True)
         ]
         pairs = list(zip(self.payments, now, strict=True))
         entries = [entry for was, one in pairs if (entry := _set_aside(was, one)) is not None]
@@ -238,7 +238,7 @@ async def write(db: Db, given: Sequence[OwnTransaction]) -> None:
     deducting = (
         payment for one in given for payment in one.payments if payment.deducts and one.replaces is not None
     )
-    if outputs := repricing.paid_rows(deducting):
+    if outputs := fee_bumps.paid_rows(deducting):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), outputs)
     dead = [
         number
@@ -251,7 +251,7 @@ async def write(db: Db, given: Sequence[OwnTransaction]) -> None:
     freed = sa.and_(taken, coins.c.spent_height.is_(None), ~_WANTED)
     await db.execute(sa.update(coins).where(freed).values(transaction_id=None))
     if any(one.replaces for one in given):
-        await twin_rows.keep_change(db, [one.id for one in given if one.state == "mined"])
+        await versions.keep_change(db, [one.id for one in given if one.state == "mined"])
     waiting = sa.literal([one.id for one in given if one.waits and one.pays], bulk.BIGINTS)
     inputs = transaction_inputs
     again = sa.and_(

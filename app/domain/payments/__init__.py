@@ -1,6 +1,5 @@
 """Payments: requests, fees, coins, signing, broadcast, voiding, payouts, and the pause."""
 
-from app.domain.payments.after_restore import SKIPPED, SKIPPED_NUMBERS, begin, end_waiting
 from app.domain.payments.broadcast import Unsent, answered, states, unsent
 from app.domain.payments.cancelling_transaction import refused_fee
 from app.domain.payments.coin_pool import ChainsTooLong, CoinPool
@@ -36,7 +35,7 @@ from app.domain.payments.fees import (
     reapportion,
     size,
 )
-from app.domain.payments.pause import RESTORED, reason, resume
+from app.domain.payments.pause import RESTORED, SKIPPED, SKIPPED_NUMBERS, begin, end_waiting, reason, resume
 from app.domain.payments.payment import (
     LIVE,
     RETURNED,
@@ -49,12 +48,12 @@ from app.domain.payments.payment import (
     page,
     payment_event,
     payment_shown,
+    refund_returned,
+    turn_events,
 )
-from app.domain.payments.payment_events import refund_returned
 from app.domain.payments.payouts import PayoutPlan, is_due, next_at, pay_out, start_all, suspend_payouts
 from app.domain.payments.replacements import Plan, Replacement, note
-from app.domain.payments.request import CONSOLIDATION, PAYEES, PAYOUT, Payee, PayOrder
-from app.domain.payments.requesting import REQUEST
+from app.domain.payments.requesting import CONSOLIDATION, PAYEES, PAYOUT, REQUEST, Payee, PayOrder
 from app.domain.payments.signing_queue import (
     BATCH_SIZE,
     NOT_FOLLOWED,
@@ -74,15 +73,15 @@ from app.domain.payments.spendable_coins import (
     CHAIN_BYTES,
     CoinTaken,
     Path,
+    PaymentNeed,
     SpendableCoins,
-    Wanted,
     everybodys,
     of_all_versions,
     own,
     smallest,
 )
 from app.domain.payments.subset_sum import Bounds, find
-from app.domain.payments.twin_rows import Twin, copy_inputs, insert
+from app.domain.payments.versions import Twin, copy_inputs, insert
 from app.domain.payments.voiding import (
     VOID,
     VoidOrder,
@@ -135,6 +134,7 @@ __all__ = [
     "PayOrder",
     "Payee",
     "Payment",
+    "PaymentNeed",
     "PaymentOutput",
     "PaymentTaken",
     "PayoutPlan",
@@ -151,7 +151,6 @@ __all__ = [
     "Twin",
     "Unsent",
     "VoidOrder",
-    "Wanted",
     "alone",
     "answered",
     "apportion",
@@ -194,6 +193,7 @@ __all__ = [
     "start_all",
     "states",
     "suspend_payouts",
+    "turn_events",
     "unseen",
     "unsent",
     "void",

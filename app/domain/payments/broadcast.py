@@ -38,16 +38,14 @@ class Unsent(NamedTuple):
 
 async def unsent(db: Db, limit: int) -> list[Unsent]:
     """Return transactions that are DUE, oldest first: parents before children."""
-    found = sa.select(transactions).where(DUE).order_by(transactions.c.id).limit(limit)
-    return [
-        Unsent(row["id"], bytes(row["txid"]), bytes(row["raw"])) for row in await bulk.fetch_all(db, found)
-    ]
+    due = sa.select(transactions).where(DUE).order_by(transactions.c.id).limit(limit)
+    return [Unsent(row["id"], bytes(row["txid"]), bytes(row["raw"])) for row in await bulk.fetch_all(db, due)]
 
 
 async def states(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     """Return the states of these payments, by their numbers."""
-    found = await db.execute(_STATES, {"numbers": numbers})
-    return {row.id: row.state for row in found}
+    rows = await db.execute(_STATES, {"numbers": numbers})
+    return {row.id: row.state for row in rows}
 
 
 async def answered(
@@ -65,8 +63,8 @@ async def answered(
     """
     numbers = sorted({*held, *refused, *unsure})
     originals = {row.id: row.original for row in await db.execute(_ORIGINALS, {"numbers": numbers})}
-    wanted = sa.literal(sorted(set(originals.values())), bulk.BIGINTS)
-    carried = await load_payments(db, payment_rows.c.transaction_id == sa.any_(wanted), lock=True)
+    first_ids = sa.literal(sorted(set(originals.values())), bulk.BIGINTS)
+    carried = await load_payments(db, payment_rows.c.transaction_id == sa.any_(first_ids), lock=True)
     await db.execute(_LOCK, {"numbers": numbers})
     await db.execute(_TRIED, {"numbers": numbers, "held": sorted(held), "outbid": sorted(outbid)})
     reasons = {originals[number]: reason for number, reason in refused.items()}
@@ -99,19 +97,19 @@ _NUMBERS: Final = sa.bindparam("numbers", type_=bulk.BIGINTS)
 _STATES: Final = sa.select(payment_rows.c.id, payment_rows.c.state).where(
     payment_rows.c.id == sa.any_(_NUMBERS)
 )
-_GIVEN: Final = transactions.c.id == sa.any_(_NUMBERS)
+_NAMED: Final = transactions.c.id == sa.any_(_NUMBERS)
 _HELD: Final = transactions.c.id == sa.any_(sa.bindparam("held", type_=bulk.BIGINTS))
 _ORIGINALS: Final = sa.select(
     transactions.c.id, sa.func.coalesce(transactions.c.replaces, transactions.c.id).label("original")
-).where(_GIVEN)
+).where(_NAMED)
 """The payments that a transaction carries, or that it cancels, are those of its original."""
 _LOCK: Final = (
-    sa.select(transactions.c.id).where(_GIVEN).order_by(transactions.c.id).with_for_update(key_share=True)
+    sa.select(transactions.c.id).where(_NAMED).order_by(transactions.c.id).with_for_update(key_share=True)
 )
 _FIRST: Final = sa.and_(transactions.c.state == "signed", _HELD)
 _TRIED: Final = (
     sa.update(transactions)
-    .where(_GIVEN)
+    .where(_NAMED)
     .values(
         tried=sa.func.clock_timestamp(),
         state=sa.case((_FIRST, "sent"), else_=transactions.c.state),

@@ -32,15 +32,15 @@ class CoinPool:
     _own: dict[int, dict[Outpoint, Spendable]] = field(default_factory=dict)
     _others: dict[Outpoint, Spendable] = field(default_factory=dict)
 
-    def add(self, found: SpendableCoins) -> None:
+    def add(self, spendable: SpendableCoins) -> None:
         """Put coins in: those of a tier of their own count as their account's, the others as everybody's."""
-        self.paths.update(found.paths)
-        self.standing.update(found.standing)
-        for coin in found.coins:
+        self.paths.update(spendable.paths)
+        self.standing.update(spendable.standing)
+        for coin in spendable.coins:
             if coin.outpoint in self.taken:
                 continue
             if coin.tier is Tier.OWN:
-                self._own.setdefault(found.paths[coin.outpoint].account, {})[coin.outpoint] = coin
+                self._own.setdefault(spendable.paths[coin.outpoint].account, {})[coin.outpoint] = coin
             else:
                 self._others[coin.outpoint] = coin
 
@@ -72,19 +72,19 @@ class CoinPool:
         choice = coin_selection.choose([*settled, *fresh], order)
         if self._is_taken_by_nodes(choice, order):
             return choice
-        for some in self._short_chains(fresh):
+        for unconfirmed in self._short_chains(fresh):
             with suppress(Refusal):
-                choice = coin_selection.choose([*settled, *some], order)
+                choice = coin_selection.choose([*settled, *unconfirmed], order)
                 if self._is_taken_by_nodes(choice, order):
                     return choice
         raise ChainsTooLong
 
     def stands_on(self, coins: Sequence[Spendable]) -> dict[bytes, int]:
         """Return the unmined transactions that one which spends these coins stands on, each once, with their bytes."""
-        found: dict[bytes, int] = {}
+        ancestors: dict[bytes, int] = {}
         for coin in coins:
-            found.update(self.standing.get(coin.outpoint.txid, {}))
-        return found
+            ancestors.update(self.standing.get(coin.outpoint.txid, {}))
+        return ancestors
 
     def _is_taken_by_nodes(self, choice: Choice, order: SelectionOrder) -> bool:
         below = self.stands_on(choice.coins)
@@ -101,10 +101,10 @@ class CoinPool:
 
     def _together(self, fresh: Sequence[Spendable]) -> list[Spendable]:
         below: dict[bytes, int] = {}
-        kept = []
+        chosen = []
         for coin in fresh:
             more = {**below, **self.standing[coin.outpoint.txid]}
             if len(more) < ANCESTORS:
                 below = more
-                kept.append(coin)
-        return kept
+                chosen.append(coin)
+        return chosen

@@ -130,9 +130,9 @@ def choose(coins: Iterable[Spendable], order: SelectionOrder) -> Choice:
     sums = _Sums(order)
     reached: list[Spendable] = []
     for tier in _tiers(coins, order.terms.input_fee if not order.shares else 0):
-        found = _among(sums, reached, tier)
-        if found is not None:
-            return _choice(sums, found)
+        chosen = _among(sums, reached, tier)
+        if chosen is not None:
+            return _choice(sums, chosen)
         reached = _joined(reached, tier)
     raise _refusal(sums, reached)
 
@@ -217,8 +217,8 @@ def _tiers(coins: Iterable[Spendable], worth: int) -> Iterator[list[Spendable]]:
     """Yield the coins of each tier that has some, the largest first, leaving out what costs as much as it holds."""
     worthy = sorted({coin.outpoint: coin for coin in coins if coin.amount > worth}.values(), key=_by_size)
     for tier in Tier:
-        if found := [coin for coin in worthy if coin.tier is tier]:
-            yield found
+        if coins_of_tier := [coin for coin in worthy if coin.tier is tier]:
+            yield coins_of_tier
 
 
 def _by_size(coin: Spendable) -> tuple[int, Outpoint]:
@@ -261,12 +261,12 @@ def _few(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
     count = sums.fewest(coins)
     if count is None:
         return None
-    kept = list(coins[: count - 1])
-    held = sum(coin.amount for coin in kept)
+    largest = list(coins[: count - 1])
+    held = sum(coin.amount for coin in largest)
     lacking = sums.need(count) - held
     end = bisect_left(coins, -lacking + 1, key=lambda coin: -coin.amount)
     return next(
-        [*kept, coin] for coin in reversed(coins[count - 1 : end]) if sums.pays(count, held + coin.amount)
+        [*largest, coin] for coin in reversed(coins[count - 1 : end]) if sums.pays(count, held + coin.amount)
     )
 
 
@@ -276,9 +276,9 @@ def _exact(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
     enough = sums.terms.input_fee  # what change would cost when it is spent
     for count in range(1, min(EXACT_INPUTS, sums.most_inputs, len(coins)) + 1):
         bounds = subset_sum.Bounds(count, sums.need(count), sums.room(count), enough, TRIES)
-        found = subset_sum.find(amounts, bounds)
-        if found is not None:
-            return [coins[at] for at in found]
+        positions = subset_sum.find(amounts, bounds)
+        if positions is not None:
+            return [coins[at] for at in positions]
     return None
 
 

@@ -11,7 +11,7 @@ from app.domain.ledger import InsufficientFunds
 from app.domain.payments import coin_selection, fees, requesting, spendable_coins
 from app.domain.payments.coin_selection import Choice, Spendable
 from app.domain.payments.payment import Payment
-from app.domain.payments.request import CONSOLIDATION, PayOrder
+from app.domain.payments.requesting import CONSOLIDATION, PayOrder
 from app.domain.refusals import Conflict, Refusal
 from app.money import Koinu, show
 
@@ -39,8 +39,8 @@ async def request(db: Db, network: Network, foreign_id: str, at_most: int) -> tu
     [account] = await accounts.put(db, [AccountOrder(foreign_id, {})], network)
     if isinstance(account, Refusal):
         return account
-    found = await spendable_coins.smallest(db, min(at_most, coin_selection.LARGEST))
-    choice = coin_selection.consolidation(found.coins, fees.FeeTerms(fees.Policy()))
+    smallest = await spendable_coins.smallest(db, min(at_most, coin_selection.LARGEST))
+    choice = coin_selection.consolidation(smallest.coins, fees.FeeTerms(fees.Policy()))
     if choice is None:
         return NothingToMerge()
     available = (await ledger.balance(db, account.id)).available

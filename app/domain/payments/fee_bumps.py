@@ -4,14 +4,68 @@ It spends all that the one before spends, or the change of what that one's paren
 mined. More coins are added where its change does not reach.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from app.domain.payments import fees, repricing
+from app.db import Row
+from app.domain.ledger import Bucket, Entry, Posting
+from app.domain.payments import fees
 from app.domain.payments.coin_selection import Choice, InsufficientCoins, Spendable
 from app.domain.payments.payment import Payment
+from app.domain.payments.requesting import CONSOLIDATION
 from app.domain.refusals import Conflict
-from app.money import DUST, Koinu, show
+from app.money import DUST, NOTHING, Koinu, show
+
+AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
+
+
+def largest_fee(payment: Payment) -> Koinu:
+    """Return what a signed payment may cost: an exact fee stays, and so does that of a transaction which pays nobody."""
+    if payment.explicit_fee or payment.kind == CONSOLIDATION:
+        return payment.fee or NOTHING
+    return Koinu(max(payment.fee or 0, fees.FeeTerms.of(fees.Policy(), max_fee=payment.max_fee).most))
+
+
+def priced(payment: Payment, fee: Koinu, version: int | None = None) -> Payment:
+    """Return a signed payment with another fee, of another `version`: its account bears the difference, or its outputs do."""
+    payment = replace(payment, version_id=version or payment.version_id)
+    before = payment.fee or NOTHING
+    if fee == before:
+        return payment
+    if not payment.deducts:
+        total = Koinu((payment.paid or 0) + fee)
+        return replace(payment, fee=fee, reserved=total, repriced=payment.repriced + 1)
+    deducted = Koinu(
+        payment.amount - (payment.paid or 0) + fee - before
+    )  # of what it left over none is an output's
+    amounts = fees.deduct(
+        [output.amount for output in payment.outputs], [output.share for output in payment.outputs], deducted
+    )
+    outputs = tuple(replace(output, paid=paid) for output, paid in zip(payment.outputs, amounts, strict=True))
+    return replace(payment, fee=fee, paid=Koinu(sum(amounts)), outputs=outputs)
+
+
+def set_aside(before: Payment, now: Payment) -> Entry | None:
+    """Return the movement of what the higher fee takes from what the account can spend; None where nothing moves."""
+    more = now.reserved - before.reserved
+    account = now.owner.id
+    postings = (Posting(account, AVAILABLE, -more), Posting(account, OUTGOING, more))
+    return now.entry("repriced", postings, now.repriced) if more else None
+
+
+def renamed(payment: Payment, txid: bytes) -> Payment:
+    """Return the payment as it goes on under another txid, at the same price."""
+    return replace(payment, txid=txid, former=payment.txid)
+
+
+def paid_rows(carried: Iterable[Payment]) -> list[Row]:
+    """Return what each output of these gets, as rows of payment_outputs."""
+    return [
+        {"account_id": payment.owner.id, "payment_id": payment.id, "number": number, "paid": output.paid}
+        for payment in carried
+        for number, output in enumerate(payment.outputs)
+    ]
+
 
 _P2PKH = bytes(25)
 
@@ -47,32 +101,37 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What may be spent on it: by account what can be spent, and coins that nothing spends, the largest first."""
+    """What may be spent on a replacement: what each account can spend in koinu, and free coins.
 
-    left: Mapping[int, int]
+    The `spare` coins are spent by nothing; the largest come first.
+    """
+
+    spendable: Mapping[int, int]
     spare: Sequence[Spendable]
     policy: fees.Policy
 
 
-def rooms(stuck: Stuck, left: Mapping[int, int]) -> list[int]:
+def rooms(stuck: Stuck, spendable: Mapping[int, int]) -> list[int]:
     """Return by how much each payment's fee may grow: within its limit, and as far as its account has the money."""
-    rest = dict(left)
-    found = []
+    rest = dict(spendable)
+    rooms_left = []
     for payment in stuck.payments:
-        room = repricing.largest_fee(payment) - (payment.fee or 0)
+        room = largest_fee(payment) - (payment.fee or 0)
         if not payment.deducts:
             room = max(0, min(room, rest.get(payment.owner.id, 0)))
             rest[payment.owner.id] = rest.get(payment.owner.id, 0) - room
-        found.append(room)
-    return found
+        rooms_left.append(room)
+    return rooms_left
 
 
 def choose(stuck: Stuck, held: Sequence[Spendable], means: Means, *, built_upon: bool) -> Choice:
-    """Choose the coins, the fee and the change; `held` is what it spends in any case, and what it is `built_upon` needs change.
+    """Choose the coins, the fee and the change.
+
+    It spends the coins `held` in any case. It needs change where another transaction is `built_upon` it.
 
     Raises LimitTooLow, TooLittleMoney, NotHigher or InsufficientCoins where that cannot be, or BelowDust.
     """
-    most = min(_borne(stuck) + sum(rooms(stuck, means.left)), fees.HIGHEST_FEE)
+    most = min(_borne(stuck) + sum(rooms(stuck, means.spendable)), fees.HIGHEST_FEE)
     terms = fees.FeeTerms(means.policy, Koinu(most))
     for count in range(len(means.spare) + 1):
         coins = (*held, *means.spare[:count])
@@ -86,12 +145,12 @@ def choose(stuck: Stuck, held: Sequence[Spendable], means: Means, *, built_upon:
     raise InsufficientCoins(available=show(sum(coin.amount for coin in held)), needed="more")
 
 
-def carried(stuck: Stuck, fee: Koinu, left: Mapping[int, int]) -> tuple[Payment, ...]:
+def carried(stuck: Stuck, fee: Koinu, spendable: Mapping[int, int]) -> tuple[Payment, ...]:
     """Return its payments when it costs so much."""
-    each = fees.reapportion([payment.fee or Koinu(0) for payment in stuck.payments], fee, rooms(stuck, left))
-    return tuple(
-        repricing.priced(payment, share) for payment, share in zip(stuck.payments, each, strict=True)
+    each = fees.reapportion(
+        [payment.fee or Koinu(0) for payment in stuck.payments], fee, rooms(stuck, spendable)
     )
+    return tuple(priced(payment, share) for payment, share in zip(stuck.payments, each, strict=True))
 
 
 def _with_change(stuck: Stuck, coins: tuple[Spendable, ...], terms: fees.FeeTerms) -> Choice | None:
@@ -120,7 +179,7 @@ def _fee(stuck: Stuck, terms: fees.FeeTerms, size: int) -> Koinu:
 
 
 def _too_little(stuck: Stuck, needed: int, most: Koinu) -> Conflict:
-    limit = min(sum(map(repricing.largest_fee, stuck.payments)), fees.HIGHEST_FEE)
+    limit = min(sum(map(largest_fee, stuck.payments)), fees.HIGHEST_FEE)
     if needed > limit:
         return LimitTooLow(needed=show(needed), limit=show(limit))
     return TooLittleMoney(needed=show(needed), available=show(most - _borne(stuck)))
@@ -135,7 +194,7 @@ def _amounts(stuck: Stuck, fee: Koinu) -> tuple[Koinu, ...]:
     """Return what the outputs get when it costs so much: less only where they bear the fee, and then there is one payment."""
     payments = stuck.payments
     if len(payments) == 1 and payments[0].deducts:
-        payments = (repricing.priced(payments[0], fee),)
+        payments = (priced(payments[0], fee),)
     return tuple(output.paid or output.amount for payment in payments for output in payment.outputs)
 
 

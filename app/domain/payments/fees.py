@@ -90,10 +90,10 @@ class FeeTerms:
         cls, policy: Policy, explicit_fee: Koinu = money.NOTHING, max_fee: Koinu = money.NOTHING
     ) -> "FeeTerms":
         """Read a payment's `explicit_fee` and `max_fee`, where 0 or less means that it says nothing; else `FeeAboveLimit`."""
-        wanted = explicit_fee if explicit_fee > 0 else max_fee if max_fee > 0 else USUAL_MAX_FEE
+        limit = explicit_fee if explicit_fee > 0 else max_fee if max_fee > 0 else USUAL_MAX_FEE
         if explicit_fee > HIGHEST_FEE:
             raise above_limit(explicit_fee, HIGHEST_FEE).about("explicit_fee")
-        most = Koinu(min(wanted, HIGHEST_FEE))
+        most = Koinu(min(limit, HIGHEST_FEE))
         return cls(policy, most, most if explicit_fee > 0 else None)
 
     def within(self, reserved: Koinu) -> "FeeTerms":
@@ -150,11 +150,11 @@ def deduct(amounts: Sequence[Koinu], shares: Sequence[int], paid: Koinu) -> list
 
     To the koinu: what is taken sums to `paid`. `BelowDust` where an output that bears a share would be left with less than 0.01 DOGE.
     """
-    left = [Koinu(amount - part) for amount, part in zip(amounts, apportion(paid, shares), strict=True)]
-    for requested, amount in zip(amounts, left, strict=True):
+    remaining = [Koinu(amount - part) for amount, part in zip(amounts, apportion(paid, shares), strict=True)]
+    for requested, amount in zip(amounts, remaining, strict=True):
         if amount < DUST:
             raise BelowDust(amount=money.show(amount), requested=money.show(requested), dust=money.show(DUST))
-    return left
+    return remaining
 
 
 def apportion(total: Koinu, weights: Sequence[int]) -> list[Koinu]:

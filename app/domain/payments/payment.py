@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import chain_state, payment_outputs, payments, transactions
-from app.domain import accounts, pages
+from app.domain import accounts, outbox, pages
 from app.domain.ledger import Bucket, Entry, Posting
-from app.domain.outbox import OutboxEvent
+from app.domain.outbox import Flow, OutboxEvent
 from app.domain.outbox.payload import TXID_CHANGED, dumped
 from app.domain.owner import Owner
 from app.domain.pages import Page, PageRequest
@@ -158,10 +158,10 @@ class Payment:
 async def fetch(db: Db, foreign_id: str, payment_id: int) -> Payment:
     """Return the account's payment, or refuse."""
     account = await accounts.fetch(db, foreign_id)
-    found = await load(db, sa.and_(payments.c.account_id == account.id, payments.c.id == payment_id))
-    if not found:
+    payments_found = await load(db, sa.and_(payments.c.account_id == account.id, payments.c.id == payment_id))
+    if not payments_found:
         raise NoSuchPayment(id=payment_id, field="id")
-    return found[0]
+    return payments_found[0]
 
 
 async def page(db: Db, foreign_id: str, request: PageRequest[int]) -> Page[Payment, int]:
@@ -176,14 +176,14 @@ async def page(db: Db, foreign_id: str, request: PageRequest[int]) -> Page[Payme
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Payment]:
     """Return the payments with these ids."""
-    wanted = sa.literal([int(text) for text in ids], bulk.BIGINTS)
-    return {str(payment.id): payment for payment in await load(db, payments.c.id == sa.any_(wanted))}
+    numbers = sa.literal([int(text) for text in ids], bulk.BIGINTS)
+    return {str(payment.id): payment for payment in await load(db, payments.c.id == sa.any_(numbers))}
 
 
 async def load(db: Db, where: sa.ColumnElement[bool], *, lock: bool = False) -> list[Payment]:
     """Return the payments that `where` names, by id, with their outputs and transaction; locked if asked for."""
     tip = sa.select(chain_state.c.height).scalar_subquery()
-    found = (
+    selected = (
         sa.select(
             payments,
             account_rows.c.foreign_id,
@@ -197,24 +197,27 @@ async def load(db: Db, where: sa.ColumnElement[bool], *, lock: bool = False) -> 
         .where(where)
         .order_by(payments.c.id)
     )
-    rows = await bulk.fetch_all(db, found.with_for_update(key_share=True, of=payments) if lock else found)
+    rows = await bulk.fetch_all(
+        db, selected.with_for_update(key_share=True, of=payments) if lock else selected
+    )
     outputs = await _outputs(db, [(row["account_id"], row["id"]) for row in rows])
     return [_payment(row, tuple(outputs[row["id"]])) for row in rows]
 
 
 async def _outputs(db: Db, keys: Sequence[tuple[int, int]]) -> dict[int, list[PaymentOutput]]:
-    wanted = [{"account_id": account, "payment_id": number} for account, number in keys]
-    given = bulk.rows(payment_outputs, ["account_id", "payment_id"], wanted)
+    pairs = [{"account_id": account, "payment_id": number} for account, number in keys]
+    wanted_keys = bulk.rows(payment_outputs, ["account_id", "payment_id"], pairs)
     same = sa.and_(
-        payment_outputs.c.account_id == given.c.account_id, payment_outputs.c.payment_id == given.c.payment_id
+        payment_outputs.c.account_id == wanted_keys.c.account_id,
+        payment_outputs.c.payment_id == wanted_keys.c.payment_id,
     )
-    found = (
+    selected = (
         sa.select(payment_outputs)
-        .join(given, same)
+        .join(wanted_keys, same)
         .order_by(payment_outputs.c.payment_id, payment_outputs.c.number)
     )
     outputs: dict[int, list[PaymentOutput]] = {number: [] for _, number in keys}
-    for row in await bulk.fetch_all(db, found):
+    for row in await bulk.fetch_all(db, selected):
         shown = {name: row[name] for name in ("address", "script", "amount", "share", "paid")}
         outputs[row["payment_id"]].append(PaymentOutput(**shown))
     return outputs
@@ -245,3 +248,43 @@ def signed(payment: Payment, amounts: Sequence[Koinu], fee: Koinu) -> Payment:
     return replace(
         payment, state="PROCESSING", outputs=outputs, paid=paid, fee=fee, reserved=Koinu(paid + fee)
     )
+
+
+def request_events(payment: "Payment") -> tuple[OutboxEvent, OutboxEvent]:
+    """Tell that money was set aside for it."""
+    return payment_event(payment, "PAYMENT_REQUESTED"), _flow(payment)
+
+
+def end_events(payments: Sequence["Payment"], event: str) -> list[OutboxEvent]:
+    """Tell of payments that ended unpaid, and that their money does not go out."""
+    return [
+        event_of_payment
+        for payment in payments
+        for event_of_payment in (payment_event(payment, event), *turn_events(payment))
+    ]
+
+
+def turn_events(payment: "Payment") -> list[OutboxEvent]:
+    """Tell that its money came back, or goes out after all: to its account, and for a refund's invoice."""
+    return [_flow(payment), refund_returned(payment)] if payment.kind == "refund" else [_flow(payment)]
+
+
+def _flow(payment: "Payment") -> OutboxEvent:
+    """ACC_PAYMENT of money that is to go out, or `reversed` once that came back.
+
+    Which transaction carries it, and its fee, is told by PAYMENT_SENT.
+    """
+    out = Flow("out", "payment", payment.reference or str(payment.id), payment.amount)
+    return outbox.account_payment(payment.owner, out, back=payment.is_returned)
+
+
+def refund_returned(payment: "Payment") -> OutboxEvent:
+    """INV_REFUND_RETURNED: a refund was not paid, or `reversed` goes out after all."""
+    message = {
+        "invoice_id": payment.reference,
+        "payment_id": payment.id,
+        "amount": show(payment.amount),
+        "to": payment.outputs[0].address,
+        "reversed": not payment.is_returned,
+    }
+    return outbox.of_account(payment.owner, "INV_REFUND_RETURNED", message)

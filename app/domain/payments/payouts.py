@@ -12,7 +12,7 @@ from app.db.tables import NEVER, NOW, accounts, balances
 from app.domain import dogecoin, ledger
 from app.domain.dogecoin import Network
 from app.domain.payments import fees, requesting
-from app.domain.payments.request import PAYOUT, Payee, PayOrder
+from app.domain.payments.requesting import PAYOUT, Payee, PayOrder
 from app.domain.refusals import Refusal
 from app.money import DOGE, DUST, MAX_MONEY, Koinu
 
@@ -65,9 +65,9 @@ async def look(db: Db, network: Network, after: int) -> tuple[list[int], int | N
     Returns the numbers of those that seem to be due, and where to go on (None: that was the last of them).
     """
     same = sa.and_(balances.c.account_id == accounts.c.id, balances.c.asset == DOGE)
-    found = sa.select(*_PLANS, sa.func.coalesce(balances.c.available, 0).label("available"))
-    found = found.select_from(accounts.outerjoin(balances, same)).where(_OPEN, accounts.c.id > after)
-    rows = await bulk.fetch_all(db, found.order_by(accounts.c.id).limit(WINDOW))
+    plans = sa.select(*_PLANS, sa.func.coalesce(balances.c.available, 0).label("available"))
+    plans = plans.select_from(accounts.outerjoin(balances, same)).where(_OPEN, accounts.c.id > after)
+    rows = await bulk.fetch_all(db, plans.order_by(accounts.c.id).limit(WINDOW))
     due = [row["id"] for row in rows if _order(network, row, row["available"]) is not None]
     return due, rows[-1]["id"] if len(rows) == WINDOW else None
 
@@ -77,10 +77,10 @@ async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
 
     The money leaves `available` in the same transaction, so that nobody, here or elsewhere, asks for it again.
     """
-    wanted = sa.select(*_PLANS).where(
+    still_due = sa.select(*_PLANS).where(
         _OPEN, accounts.c.id == sa.any_(sa.literal(list(numbers), bulk.BIGINTS))
     )
-    rows = await bulk.fetch_all(db, wanted.order_by(accounts.c.id).with_for_update(key_share=True))
+    rows = await bulk.fetch_all(db, still_due.order_by(accounts.c.id).with_for_update(key_share=True))
     if not rows:
         return 0
     available = await ledger.lock_available(db, [row["id"] for row in rows])
@@ -89,20 +89,20 @@ async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
     outcomes = await requesting.request(db, list(due.values())) if due else []
     refused = [number for number, made in zip(due, outcomes, strict=True) if isinstance(made, Refusal)]
     await suspend_payouts(db, refused)
-    asked = sa.literal([number for number in due if number not in refused], bulk.BIGINTS)
-    await db.execute(sa.update(accounts).where(accounts.c.id == sa.any_(asked)).values(payout_since=NOW))
+    requested = sa.literal([number for number in due if number not in refused], bulk.BIGINTS)
+    await db.execute(sa.update(accounts).where(accounts.c.id == sa.any_(requested)).values(payout_since=NOW))
     return len(due) - len(refused)
 
 
 async def suspend_payouts(db: Db, numbers: Sequence[int]) -> None:
     """Let no payout of these accounts begin for a while: the last one came to nothing, and the next would as well."""
     if numbers:
-        wanted = accounts.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
+        suspended = accounts.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
         held_back = sa.func.greatest(
             accounts.c.payout_after, NOW + HELD_BACK
         )  # who is stopped for good stays so
         locked = (
-            sa.select(accounts.c.id).where(wanted).order_by(accounts.c.id).with_for_update(key_share=True)
+            sa.select(accounts.c.id).where(suspended).order_by(accounts.c.id).with_for_update(key_share=True)
         )
         await db.execute(sa.update(accounts).where(accounts.c.id.in_(locked)).values(payout_after=held_back))
 

@@ -11,12 +11,12 @@ from app.db.tables import addresses, coins, transaction_inputs, transactions
 from app.db.tables import payments as payment_rows
 from app.domain import outbox
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import repricing, spendable_coins, twin_rows, versions
+from app.domain.payments import fee_bumps, spendable_coins, versions
 from app.domain.payments.coin_selection import Spendable, Tier
 from app.domain.payments.payment import load as load_payments
 from app.domain.payments.payment import payment_event
 from app.domain.payments.spendable_coins import CoinTaken, Path
-from app.domain.payments.twin_rows import Twin
+from app.domain.payments.versions import Twin
 from app.money import DUST, Koinu
 
 
@@ -95,15 +95,15 @@ async def wanted(db: Db) -> list[Renewal]:
 async def _renewal(db: Db, number: int) -> Renewal | None:
     [row] = await bulk.fetch_all(db, _SPENT, {"number": number})
     rows = await bulk.fetch_all(db, _SPENDS, {"number": number, "first": row["first"]})
-    spends = {Outpoint(bytes(one["was_txid"]), one["vout"]): _coin(one) for one in rows}
+    spends = {Outpoint(bytes(spend["was_txid"]), spend["vout"]): _coin(spend) for spend in rows}
     more = Koinu(sum(coin.amount for coin in spends.values()) - row["spent"])
     if len(spends) != row["inputs"] or (more and (row["change"] or 0) + more < DUST):
         return None
     paths = {
-        spends[Outpoint(bytes(one["was_txid"]), one["vout"])].outpoint: Path(
-            one["account_id"], one["branch"], one["index"], bytes(one["script"])
+        spends[Outpoint(bytes(spend["was_txid"]), spend["vout"])].outpoint: Path(
+            spend["account_id"], spend["branch"], spend["index"], bytes(spend["script"])
         )
-        for one in rows
+        for spend in rows
     }
     return Renewal(number, row["first"], bytes(row["raw"]), row["change_vout"], more, spends, paths)
 
@@ -165,24 +165,24 @@ _SPENDS: Final = (
 async def store(db: Db, renewal: Renewal, txid: bytes, raw: bytes) -> None:
     """Keep what was signed again as a twin of what it was, under which its payments go on; CoinTaken if somebody was first."""
     carried = await load_payments(db, payment_rows.c.transaction_id == renewal.first, lock=True)
-    numbers = await twin_rows.insert(db, [Twin(renewal.id, txid, raw, "signed")])
+    numbers = await versions.insert(db, [Twin(renewal.id, txid, raw, "signed")])
     await _take(db, renewal.first, numbers[txid], list(renewal.spends.values()))
-    await twin_rows.copy_change(db, renewal.id, txid, renewal.more)
+    await versions.copy_change(db, renewal.id, txid, renewal.more)
     rows = [
-        {"account_id": one.owner.id, "id": one.id, "version_id": numbers[txid], "error": ""}
-        for one in carried
+        {"account_id": payment.owner.id, "id": payment.id, "version_id": numbers[txid], "error": ""}
+        for payment in carried
     ]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
-    told = [payment_event(repricing.renamed(payment, txid), outbox.TXID_CHANGED) for payment in carried]
-    await outbox.emit(db, told)
+    events = [payment_event(fee_bumps.renamed(payment, txid), outbox.TXID_CHANGED) for payment in carried]
+    await outbox.emit(db, events)
 
 
 async def _take(db: Db, first: int, number: int, spends: Sequence[Spendable]) -> None:
     """The coins are its family's; who was to spend them was of it, or nobody."""
     keys = [coin.outpoint._asdict() for coin in spends]
-    given = bulk.rows(coins, ["txid", "vout"], keys)
-    same = sa.and_(coins.c.txid == given.c.txid, coins.c.vout == given.c.vout, coins.c.spent_height.is_(None))
-    locked = sa.select(coins.c.vout).join(given, same).order_by(coins.c.txid, coins.c.vout)
+    taken = bulk.rows(coins, ["txid", "vout"], keys)
+    same = sa.and_(coins.c.txid == taken.c.txid, coins.c.vout == taken.c.vout, coins.c.spent_height.is_(None))
+    locked = sa.select(coins.c.vout).join(taken, same).order_by(coins.c.txid, coins.c.vout)
     if len((await db.execute(locked.with_for_update(key_share=True, of=coins))).all()) != len(spends):
         raise CoinTaken
     await bulk.update(db, coins, ("txid", "vout"), [{**key, "transaction_id": first} for key in keys])

@@ -15,7 +15,7 @@ from app.db.tables import payment_outputs, transaction_inputs, transactions
 from app.db.tables import payments as payment_rows
 from app.domain import ledger, outbox
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import repricing, signing_queue, spendable_coins
+from app.domain.payments import fee_bumps, signing_queue, spendable_coins
 from app.domain.payments.broadcast import AFTER_REASON
 from app.domain.payments.coin_selection import Spendable
 from app.domain.payments.fee_bumps import Stuck
@@ -40,17 +40,20 @@ class NotOurs(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be signed again, parents first, and with what: `left` is what the accounts can spend."""
+    """What is to be signed again, parents first, and with which coins.
+
+    `spendable` is what each account can spend, in koinu.
+    """
 
     stuck: Sequence[Stuck]
     paths: Mapping[Outpoint, Path]
     spare: Sequence[Spendable]
-    left: Mapping[int, int]
+    spendable: Mapping[int, int]
     change_keys: dict[int, ChangeKey]
 
     def is_built_upon(self, stuck: Stuck) -> bool:
         """Say whether another one spends its change."""
-        return any(coin.outpoint.txid == stuck.txid for one in self.stuck for coin in one.coins)
+        return any(coin.outpoint.txid == stuck.txid for other in self.stuck for coin in other.coins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,10 @@ def _last(rows: Sequence[Row]) -> list[Row]:
 
 def check(plan: Plan) -> None:
     """Refuse with NotOurs where not all of it is ours to send again, or some of it is being cancelled or decided by a block."""
-    for one in plan.stuck:
-        if not one.coins or any(payment.state not in ("PROCESSING", "BROADCAST") for payment in one.payments):
+    for stuck in plan.stuck:
+        if not stuck.coins or any(
+            payment.state not in ("PROCESSING", "BROADCAST") for payment in stuck.payments
+        ):
             raise NotOurs
 
 
@@ -99,32 +104,35 @@ async def note(db: Db, stuck: Stuck, why: str) -> None:
     """Say beside what the node said what would help."""
     rows = [
         {
-            "account_id": one.owner.id,
-            "id": one.id,
-            "error": one.error.split(AFTER_REASON)[0] + AFTER_REASON + why,
+            "account_id": payment.owner.id,
+            "id": payment.id,
+            "error": payment.error.split(AFTER_REASON)[0] + AFTER_REASON + why,
         }
-        for one in stuck.payments
+        for payment in stuck.payments
     ]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
 
 
-async def store(db: Db, given: Sequence[Replacement]) -> None:
+async def store(db: Db, replacements: Sequence[Replacement]) -> None:
     """Keep the new bytes, and set aside what the higher fees take; from here on these are sent instead of all other versions.
 
     Raises CoinTaken or PaymentTaken where somebody else was first.
     """
-    await db.execute(_STOP, {"firsts": [one.stuck.first for one in given]})
-    numbers = await signing_queue.insert(db, [one.signed for one in given])
-    for one in given:
-        await _spend(db, numbers[one.signed.txid], one)
+    await db.execute(_STOP, {"firsts": [replacement.stuck.first for replacement in replacements]})
+    numbers = await signing_queue.insert(db, [replacement.signed for replacement in replacements])
+    for replacement in replacements:
+        await _spend(db, numbers[replacement.signed.txid], replacement)
     pairs = [
-        (was, replace(now, version_id=numbers[one.signed.txid], txid=one.signed.txid, error=""))
-        for one in given
-        for was, now in zip(one.stuck.payments, one.payments, strict=True)
+        (
+            was,
+            replace(now, version_id=numbers[replacement.signed.txid], txid=replacement.signed.txid, error=""),
+        )
+        for replacement in replacements
+        for was, now in zip(replacement.stuck.payments, replacement.payments, strict=True)
     ]
     await _reprice(db, [now for _, now in pairs])
-    await signing_queue.move_change(db, [one.signed for one in given])
-    entries = [entry for was, now in pairs if (entry := repricing.set_aside(was, now)) is not None]
+    await signing_queue.move_change(db, [replacement.signed for replacement in replacements])
+    entries = [entry for was, now in pairs if (entry := fee_bumps.set_aside(was, now)) is not None]
     events = [payment_event(now, "PAYMENT_REPLACED") for _, now in pairs]
     outcomes = await outbox.post_and_emit(db, entries, events, [now.owner for _, now in pairs])
     if not all(isinstance(outcome, ledger.Posted) for outcome in outcomes):
@@ -140,12 +148,12 @@ async def _plan(db: Db, rows: Sequence[Row], carried: Sequence[Payment]) -> Plan
     spare = await spendable_coins.largest(db, SPARE)
     return Plan(
         stuck=[
-            _stuck(row, one.coins if len(one.coins) == count[row["id"]] else (), carried)
-            for row, one in zip(rows, held, strict=True)
+            _stuck(row, spendable.coins if len(spendable.coins) == count[row["id"]] else (), carried)
+            for row, spendable in zip(rows, held, strict=True)
         ],
-        paths={outpoint: path for one in (*held, spare) for outpoint, path in one.paths.items()},
+        paths={outpoint: path for spendable in (*held, spare) for outpoint, path in spendable.paths.items()},
         spare=spare.coins,
-        left={account: balance.available for account, balance in balances.items()},
+        spendable={account: balance.available for account, balance in balances.items()},
         change_keys=await signing_queue.change_keys(db, accounts),
     )
 
@@ -166,24 +174,24 @@ def _stuck(row: Row, held: tuple[Spendable, ...], carried: Sequence[Payment]) ->
     )
 
 
-async def _spend(db: Db, number: int, one: Replacement) -> None:
-    """Note what it spends; what the stuck one did not is taken for its family."""
-    before = set(one.stuck.coins)
-    spent = one.signed.choice.coins
+async def _spend(db: Db, number: int, replacement: Replacement) -> None:
+    """Note what it spends; what the stuck transaction did not is taken for its family."""
+    before = set(replacement.stuck.coins)
+    spent = replacement.signed.choice.coins
     await spendable_coins.share(db, number, [coin for coin in spent if coin in before])
     if added := [coin for coin in spent if coin not in before]:
-        await spendable_coins.take(db, {number: added}, {number: one.stuck.first})
+        await spendable_coins.take(db, {number: added}, {number: replacement.stuck.first})
 
 
-async def _reprice(db: Db, now: Sequence[Payment]) -> None:
+async def _reprice(db: Db, payments: Sequence[Payment]) -> None:
     """Write what each payment costs now, and what its outputs get."""
     rows = [
-        {"account_id": one.owner.id, "id": one.id, "error": ""}
-        | {name: getattr(one, name) for name in ("paid", "fee", "reserved", "repriced", "version_id")}
-        for one in now
+        {"account_id": payment.owner.id, "id": payment.id, "error": ""}
+        | {name: getattr(payment, name) for name in ("paid", "fee", "reserved", "repriced", "version_id")}
+        for payment in payments
     ]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
-    if outputs := repricing.paid_rows(one for one in now if one.deducts):
+    if outputs := fee_bumps.paid_rows(payment for payment in payments if payment.deducts):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), outputs)
 
 

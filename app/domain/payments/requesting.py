@@ -1,6 +1,7 @@
-"""Requesting a payment: the money is set aside at once, and the sender does the rest."""
+"""A payment that a caller wants: checked at birth, its money set aside at once; the sender does the rest."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -8,16 +9,109 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import NOW, addresses, payment_outputs, payments
-from app.domain import accounts, batch, ledger, outbox
+from app.domain import accounts, batch, dogecoin, ledger, outbox
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
+from app.domain.dogecoin import Network
 from app.domain.ledger import Entry, InsufficientFunds, Posting
 from app.domain.owner import NoSuchAccount, Owner
-from app.domain.payments import payment_events
-from app.domain.payments.payment import AVAILABLE, OUTGOING, Payment, by_ids, load
-from app.domain.payments.request import PayOrder
+from app.domain.payments import fees
+from app.domain.payments.payment import AVAILABLE, OUTGOING, Payment, by_ids, load, request_events
 from app.domain.refusals import Invalid, Refusal
-from app.money import DUST, show
+from app.money import DUST, MAX_MONEY, NOTHING, Koinu, show
+
+PAYEES: Final = 250
+"""Outputs of one payment: well within one transaction, and within one byte of count."""
+PAYOUT: Final = "payout"
+"""The kind that an account's payout settings ask for."""
+CONSOLIDATION: Final = "consolidation"
+"""The kind that pays nobody: it merges coins of ours, and its fee is all that leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """One output: `share` of the fee in `fees.PERCENT`, 0 where the payer bears it; `field` is its prefix in the request's names."""
+
+    address: str
+    script: bytes
+    amount: Koinu
+    share: int = 0
+    field: str = ""
+
+    @classmethod
+    def of(cls, network: Network, field: str, address: str, amount: Koinu, share: int = 0) -> "Payee":
+        """Check an output that the request names `field`; Invalid names the field."""
+        try:
+            script = dogecoin.to_script(network, address)
+        except dogecoin.BadAddress as error:
+            raise Invalid(reason=str(error), field=f"{field}to") from None
+        if not DUST <= amount <= MAX_MONEY:
+            raise Invalid(
+                reason=f"An amount is from {show(DUST)} to {show(MAX_MONEY)} DOGE.", field=f"{field}amount"
+            )
+        return cls(address, script, amount, share, field)
+
+
+@dataclass(frozen=True, slots=True)
+class PayOrder:
+    """A payment that is wanted. Fees of zero say nothing (GigaWallet).
+
+    `batch` lets it share a transaction; None: as the account says.
+    `invoice` is the (account, index) of the invoice that a refund gives back; `seconds` how long an unsent transaction
+    of `paytx` may wait.
+    """
+
+    foreign_id: str
+    payees: tuple[Payee, ...]
+    kind: str = "pay"
+    explicit_fee: Koinu = NOTHING
+    max_fee: Koinu = NOTHING
+    batch: bool | None = None
+    reference: str = ""
+    invoice: tuple[int, int] | None = None
+    seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be paid."""
+        if not (self.kind != CONSOLIDATION) <= len(self.payees) <= PAYEES:
+            raise Invalid(reason=f"A payment has from 1 to {PAYEES} outputs.", field="pay")
+        if self.amount > MAX_MONEY:
+            raise Invalid(reason=f"A payment is at most {show(MAX_MONEY)} DOGE.", field="pay")
+        for name in ("explicit_fee", "max_fee"):
+            if getattr(self, name) < 0:
+                raise Invalid(reason=f"{name} is not below zero.", field=name)
+        if self.explicit_fee > self.max_fee > 0:
+            raise Invalid(reason="explicit_fee is above max_fee.", field="explicit_fee")
+        fees.checked_shares(self.shares)
+        if self.largest_fee < self.least_fee:
+            raise fees.above_limit(self.least_fee, self.largest_fee).about(
+                "explicit_fee" if self.explicit_fee else "max_fee"
+            )
+
+    @property
+    def amount(self) -> Koinu:
+        """The sum of the outputs as asked for."""
+        return Koinu(sum(payee.amount for payee in self.payees))
+
+    @property
+    def shares(self) -> Sequence[int]:
+        """Who bears the fee."""
+        return [payee.share for payee in self.payees]
+
+    @property
+    def deducts(self) -> bool:
+        """Whether the fee comes out of the outputs."""
+        return any(self.shares)
+
+    @property
+    def largest_fee(self) -> Koinu:
+        """What the fee may be at most."""
+        return fees.FeeTerms.of(fees.Policy(), self.explicit_fee, self.max_fee).most
+
+    @property
+    def least_fee(self) -> Koinu:
+        """What the smallest transaction that does this pays: one input and no change."""
+        return fees.fee(fees.size(1, [payee.script for payee in self.payees]), fees.MINED_RATE)
 
 
 class Reservation(NamedTuple):
@@ -53,7 +147,7 @@ def _decide(
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     for payee in order.payees:
         if payee.script in change:
-            return Invalid(reason="That is a change address of this installation.", field=f"{payee.place}to")
+            return Invalid(reason="That is a change address of this installation.", field=f"{payee.field}to")
     exact = order.deducts or order.explicit_fee
     borne = 0 if order.deducts else order.largest_fee
     least = borne if exact else order.least_fee
@@ -82,7 +176,7 @@ async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
         await bulk.insert(db, payment_outputs, outputs)
     made = await load(db, payments.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
     entries = [_set_aside(payment) for payment in made]
-    events = [event for payment in made for event in payment_events.requested(payment)]
+    events = [event for payment in made for event in request_events(payment)]
     await outbox.post_and_emit(db, entries, events, [payment.owner for payment in made])
     return made
 

@@ -10,12 +10,12 @@ from app.db import Db, Row, bulk
 from app.db.tables import accounts, addresses, chain_state, coins, payment_outputs, transactions
 from app.db.tables import payments as payment_rows
 from app.domain import outbox
-from app.domain.payments import coin_selection, fees, payment_events, payouts, repricing, spendable_coins
+from app.domain.payments import coin_selection, fee_bumps, fees, payouts, spendable_coins
 from app.domain.payments.coin_selection import Choice
-from app.domain.payments.payment import Payment, unsent
+from app.domain.payments.payment import Payment, end_events, unsent
 from app.domain.payments.payment import load as load_payments
 from app.domain.payments.payment import signed as with_signature
-from app.domain.payments.request import CONSOLIDATION, PAYOUT
+from app.domain.payments.requesting import CONSOLIDATION, PAYOUT
 from app.domain.payments.spendable_coins import Path
 from app.domain.refusals import Refusal
 from app.money import Koinu
@@ -66,8 +66,8 @@ class ChangeKey(NamedTuple):
 
 async def paused(db: Db) -> str | None:
     """Return why nothing is signed; None where it may be. Keeps blocks away until the transaction ends."""
-    found = sa.select(chain_state.c.payments_paused).with_for_update(read=True)
-    row = (await db.execute(found)).first()
+    reason = sa.select(chain_state.c.payments_paused).with_for_update(read=True)
+    row = (await db.execute(reason)).first()
     return NOT_FOLLOWED if row is None else row.payments_paused
 
 
@@ -75,20 +75,20 @@ async def pending(db: Db, after: int = 0, limit: int = BATCH_SIZE) -> list[Payme
     """Lock the payments whose turn it is: unsigned ones, oldest first, from the one `after` this on."""
     waiting = sa.and_(payment_rows.c.state == "PENDING", payment_rows.c.id > after)
     waiting_turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
-    found = await load_payments(db, payment_rows.c.id.in_(waiting_turn), lock=True)
+    payments = await load_payments(db, payment_rows.c.id.in_(waiting_turn), lock=True)
     return [
-        payment for payment in found if payment.state == "PENDING"
+        payment for payment in payments if payment.state == "PENDING"
     ]  # while it waited, others may have been first
 
 
-def groups(given: Sequence[Payment]) -> list[list[Payment]]:
+def groups(payments: Sequence[Payment]) -> list[list[Payment]]:
     """Say which payments go together: those that asked to, and bear their fee themselves; each other one alone.
 
     What a caller sends itself goes alone: it would take the others along, or leave them.
     """
-    shared = [payment for payment in given if payment.batch and _can_share(payment)]
+    shared = [payment for payment in payments if payment.batch and _can_share(payment)]
     together = [shared[start : start + TOGETHER] for start in range(0, len(shared), TOGETHER)]
-    alone = [[payment] for payment in given if not (payment.batch and _can_share(payment))]
+    alone = [[payment] for payment in payments if not (payment.batch and _can_share(payment))]
     return sorted([*together, *alone], key=lambda group: group[0].id)
 
 
@@ -120,8 +120,8 @@ def order(group: Sequence[Payment], policy: fees.Policy) -> coin_selection.Selec
 
 async def change_keys(db: Db, owners: Collection[int]) -> dict[int, ChangeKey]:
     """Return where these accounts' next change goes. Locks nothing: `store` looks whether it is still so."""
-    found = sa.select(accounts.c.id, accounts.c.xpub, accounts.c.next_change)
-    rows = await db.execute(found.where(accounts.c.id == sa.any_(sa.literal(sorted(owners), bulk.BIGINTS))))
+    keys = sa.select(accounts.c.id, accounts.c.xpub, accounts.c.next_change)
+    rows = await db.execute(keys.where(accounts.c.id == sa.any_(sa.literal(sorted(owners), bulk.BIGINTS))))
     return {row.id: ChangeKey(row.xpub, row.next_change) for row in rows}
 
 
@@ -131,14 +131,16 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
     `drafts` stand in the order in which they were signed: one may spend the change of those before it. The `failed` ones can
     never be signed; their money is back. Raises CoinTaken or PaymentTaken where somebody else was first.
     """
-    carried = [one for draft in drafts for one in _carried(draft.payments, draft.signed.choice)]
+    carried = [payment for draft in drafts for payment in _carried(draft.payments, draft.signed.choice)]
     before = [payment for draft in drafts for payment in draft.payments]
     ended = [unsent(payment, "FAILED", str(refusal)) for payment, refusal in failed]
     held_back = [payment.owner.id for payment in ended if payment.kind == PAYOUT]
     if drafts:
         await _store_signed(db, drafts, carried)
     if ended:
-        await _end_waiting(db, [_row(payment) | {"error": payment.error, "reserved": 0} for payment in ended])
+        await _end_waiting(
+            db, [_state_columns(payment) | {"error": payment.error, "reserved": 0} for payment in ended]
+        )
     await move_change(db, [draft.signed for draft in drafts], held_back)
     await payouts.suspend_payouts(db, held_back)
     entries = [
@@ -147,7 +149,7 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
         if was.reserved != now.reserved
     ]
     entries += [payment.give_back("failed", payment.reserved) for payment in ended]
-    events = payment_events.ended(ended, "PAYMENT_FAILED")
+    events = end_events(ended, "PAYMENT_FAILED")
     await outbox.post_and_emit(db, entries, events, [payment.owner for payment in [*carried, *ended]])
 
 
@@ -155,19 +157,21 @@ async def _store_signed(db: Db, drafts: Sequence[Draft], carried: Sequence[Payme
     """Write the transactions, what they spend, their change, and the payments that they carry; no account is locked yet."""
     signed = [draft.signed for draft in drafts]
     numbers = await insert(db, signed)
-    await spendable_coins.take(db, {numbers[one.txid]: one.choice.coins for one in signed})
+    await spendable_coins.take(
+        db, {numbers[transaction.txid]: transaction.choice.coins for transaction in signed}
+    )
     whose = [numbers[draft.signed.txid] for draft in drafts for _ in draft.payments]
     rows = [
-        _row(payment)
+        _state_columns(payment)
         | {"paid": payment.paid, "fee": payment.fee, "reserved": payment.reserved, "transaction_id": number}
         for payment, number in zip(carried, whose, strict=True)
     ]
     await _end_waiting(db, rows)
-    if paid := repricing.paid_rows(carried):
+    if paid := fee_bumps.paid_rows(carried):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), paid)
 
 
-def _row(payment: Payment) -> dict[str, object]:
+def _state_columns(payment: Payment) -> dict[str, object]:
     return {"account_id": payment.owner.id, "id": payment.id, "state": payment.state}
 
 
@@ -199,23 +203,32 @@ def _shares(paid: Koinu, limits: Sequence[int]) -> list[Koinu]:
     return [Koinu(limit - part) for limit, part in zip(limits, saved, strict=True)]
 
 
+_COPIED: Final = ("txid", "raw", "replaces", "pays", "sends", "ancestors")
+
+
 async def insert(db: Db, signed: Sequence[Signed]) -> dict[bytes, int]:
     """Keep the signed bytes, and their change, which no block holds yet; returns each transaction's number by its txid."""
     rows = [
-        {"txid": s.txid, "raw": s.raw, "fee": s.choice.fee, "replaces": s.replaces, "pays": s.pays, "sends": s.sends,
-         "state": "signed", "ancestors": s.ancestors}
-        for s in signed
-    ]  # fmt: skip
+        {name: getattr(transaction, name) for name in _COPIED}
+        | {"fee": transaction.choice.fee, "state": "signed"}
+        for transaction in signed
+    ]
     written = await bulk.insert(db, transactions, rows, ("id", "txid"))
-    if change := [(one, one.change) for one in signed if one.change is not None]:
+    if change := [
+        (transaction, transaction.change) for transaction in signed if transaction.change is not None
+    ]:
         await bulk.insert(
-            db, addresses, [_place(path) | {"script": path.script, "purpose": "change"} for _, path in change]
+            db,
+            addresses,
+            [_path_columns(path) | {"script": path.script, "purpose": "change"} for _, path in change],
         )
-        await bulk.insert(db, coins, [_place(path) | _change_coin(one) for one, path in change])
+        await bulk.insert(
+            db, coins, [_path_columns(path) | _change_coin(transaction) for transaction, path in change]
+        )
     return {bytes(row["txid"]): row["id"] for row in written}
 
 
-def _place(path: Path) -> dict[str, object]:
+def _path_columns(path: Path) -> dict[str, object]:
     return {"account_id": path.account, "branch": path.branch, "index": path.index}
 
 
@@ -230,9 +243,9 @@ async def move_change(db: Db, signed: Sequence[Signed], also: Sequence[int] = ()
     The accounts that are `also` changed later are locked here, with the others and in order.
     """
     used: dict[int, list[int]] = {}
-    for one in signed:
-        if one.change is not None:
-            used.setdefault(one.change.account, []).append(one.change.index)
+    for transaction in signed:
+        if transaction.change is not None:
+            used.setdefault(transaction.change.account, []).append(transaction.change.index)
     if not used:
         return
     locked = (
@@ -240,9 +253,9 @@ async def move_change(db: Db, signed: Sequence[Signed], also: Sequence[int] = ()
         .order_by(accounts.c.id)
         .with_for_update(key_share=True)
     )
-    wanted = accounts.c.id == sa.any_(sa.literal(sorted({*used, *also}), bulk.BIGINTS))
-    found = {row.id: row.next_change for row in await db.execute(locked.where(wanted))}
-    if any(found[account] > min(indices) for account, indices in used.items()):
+    touched = accounts.c.id == sa.any_(sa.literal(sorted({*used, *also}), bulk.BIGINTS))
+    next_change = {row.id: row.next_change for row in await db.execute(locked.where(touched))}
+    if any(next_change[account] > min(indices) for account, indices in used.items()):
         raise PaymentTaken
     rows = [{"id": account, "next_change": max(indices) + 1} for account, indices in used.items()]
     await bulk.update(db, accounts, ("id",), rows)

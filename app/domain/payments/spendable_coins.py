@@ -52,63 +52,65 @@ class SpendableCoins:
     standing: Mapping[bytes, Mapping[bytes, int]] = field(default_factory=dict)
 
 
-class Wanted(NamedTuple):
+class PaymentNeed(NamedTuple):
     """What an account wants to pay: `near` is the amount of a coin that would pay it alone."""
 
     account: int
     near: int
 
 
-async def own(db: Db, wanted: Collection[Wanted]) -> SpendableCoins:
+async def own(db: Db, needs: Collection[PaymentNeed]) -> SpendableCoins:
     """Return the accounts' own coins that are deep enough, as far as they are worth looking at."""
-    return _spendable(await bulk.fetch_all(db, _OWN, _parameters(wanted))) if wanted else _spendable(())
+    return _spendable(await bulk.fetch_all(db, _OWN, _parameters(needs))) if needs else _spendable(())
 
 
-async def everybodys(db: Db, wanted: Collection[Wanted]) -> SpendableCoins:
+async def everybodys(db: Db, needs: Collection[PaymentNeed]) -> SpendableCoins:
     """Return coins of whatever account that are deep enough, as far as they are worth looking at, and fresh change."""
-    settled = await bulk.fetch_all(db, _POOL, _parameters(wanted)) if wanted else ()
+    settled = await bulk.fetch_all(db, _POOL, _parameters(needs)) if needs else ()
     fresh = await bulk.fetch_all(db, _FRESH)
     standing = await _standing(db, {bytes(row["txid"]) for row in fresh})
     return _spendable([*settled, *fresh], standing)
 
 
-def _parameters(wanted: Collection[Wanted]) -> dict[str, object]:
+def _parameters(needs: Collection[PaymentNeed]) -> dict[str, object]:
     """Many payments at once look at fewer coins each: all of them see the same largest and smallest."""
-    pairs = sorted(set(wanted))
-    given = bulk.arrays([{"account_id": one.account, "amount": min(one.near, MAX_MONEY)} for one in pairs])
-    return {**given, "nearest": max(coin_selection.NEAREST // len(pairs), LEAST_NEAREST)}
+    pairs = sorted(set(needs))
+    arrays = bulk.arrays(
+        [{"account_id": need.account, "amount": min(need.near, MAX_MONEY)} for need in pairs]
+    )
+    return {**arrays, "nearest": max(coin_selection.NEAREST // len(pairs), LEAST_NEAREST)}
 
 
 async def _standing(db: Db, txids: Collection[bytes]) -> dict[bytes, dict[bytes, int]]:
     """Return what unmined transactions stand on: the unmined ones, themselves included, and their bytes."""
-    found: dict[bytes, dict[bytes, int]] = {txid: {} for txid in txids}
+    ancestors: dict[bytes, dict[bytes, int]] = {txid: {} for txid in txids}
     if txids:
         for row in await bulk.fetch_all(db, _BELOW, {"txids": list(txids)}):
-            found[bytes(row["txid"])][bytes(row["below"])] = row["bytes"]
-    return found
+            ancestors[bytes(row["txid"])][bytes(row["below"])] = row["bytes"]
+    return ancestors
 
 
 async def smallest(db: Db, limit: int) -> SpendableCoins:
     """Return the smallest free coins that are deep enough, of whatever account: they are worth merging."""
-    found = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_SETTLED)
-    return _spendable(await bulk.fetch_all(db, found.order_by(coins.c.amount).limit(limit)))
+    free = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_SETTLED)
+    return _spendable(await bulk.fetch_all(db, free.order_by(coins.c.amount).limit(limit)))
 
 
 async def largest(db: Db, limit: int) -> SpendableCoins:
     """Return the largest free coins that are deep enough, of whatever account."""
-    found = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_SETTLED)
-    return _spendable(await bulk.fetch_all(db, found.order_by(coins.c.amount.desc()).limit(limit)))
+    free = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_PLACED).where(_SETTLED)
+    return _spendable(await bulk.fetch_all(db, free.order_by(coins.c.amount.desc()).limit(limit)))
 
 
 async def of_transaction(db: Db, number: int) -> SpendableCoins:
     """Return the coins that a transaction of ours spends; none where a block has spent one of them already."""
     same = sa.and_(coins.c.txid == transaction_inputs.c.txid, coins.c.vout == transaction_inputs.c.vout)
-    found = (
+    spent = (
         sa.select(*_COLUMNS, _tier(Tier.OWN), coins.c.spent_height)
         .select_from(_PLACED.join(transaction_inputs, same))
         .where(transaction_inputs.c.transaction_id == number)
     )
-    rows = await bulk.fetch_all(db, found)
+    rows = await bulk.fetch_all(db, spent)
     return _spendable(rows if all(row["spent_height"] is None for row in rows) else ())
 
 
@@ -131,10 +133,10 @@ async def of_all_versions(db: Db, first: int) -> SpendableCoins:
         .subquery()
     )
     same = sa.and_(coins.c.txid == common.c.txid, coins.c.vout == common.c.vout)
-    found = sa.select(*_COLUMNS, _tier(Tier.OWN), coins.c.spent_height).select_from(
+    spent = sa.select(*_COLUMNS, _tier(Tier.OWN), coins.c.spent_height).select_from(
         _PLACED.join(common, same)
     )
-    rows = await bulk.fetch_all(db, found)
+    rows = await bulk.fetch_all(db, spent)
     return _spendable(rows if all(row["spent_height"] is None for row in rows) else ())
 
 
@@ -166,12 +168,12 @@ async def take(
 
     `first` names the first transaction of the same payments, where one is not that itself: its number is the mark.
     """
-    taken = [coin for coins_of_one in spent.values() for coin in coins_of_one]
+    taken = [coin for spent_coins in spent.values() for coin in spent_coins]
     await _hold_parents(db, {coin.outpoint.txid for coin in taken if coin.tier is Tier.UNCONFIRMED})
-    given = [row for number, coins_of_one in spent.items() for row in _inputs(number, coins_of_one)]
+    inputs = [row for number, spent_coins in spent.items() for row in _inputs(number, spent_coins)]
     locked = (
         await db.execute(
-            _LOCK_FREE, bulk.arrays([{"txid": row["txid"], "vout": row["vout"]} for row in given])
+            _LOCK_FREE, bulk.arrays([{"txid": row["txid"], "vout": row["vout"]} for row in inputs])
         )
     ).all()
     if len(locked) != len(taken):
@@ -179,10 +181,10 @@ async def take(
     marks = [
         {name: row[name] for name in ("txid", "vout")}
         | {"transaction_id": (first or {}).get(row["transaction_id"], row["transaction_id"])}
-        for row in given
+        for row in inputs
     ]
     await bulk.update(db, coins, ("txid", "vout"), marks)
-    await bulk.insert(db, transaction_inputs, given)
+    await bulk.insert(db, transaction_inputs, inputs)
 
 
 async def share(db: Db, number: int, shared: Sequence[Spendable]) -> None:
@@ -193,8 +195,13 @@ async def share(db: Db, number: int, shared: Sequence[Spendable]) -> None:
 
 def _inputs(number: int, spent: Sequence[Spendable]) -> list[Row]:
     return [
-        {"txid": c.outpoint.txid, "vout": c.outpoint.vout, "transaction_id": number, "amount": c.amount}
-        for c in spent
+        {
+            "txid": coin.outpoint.txid,
+            "vout": coin.outpoint.vout,
+            "transaction_id": number,
+            "amount": coin.amount,
+        }
+        for coin in spent
     ]
 
 
@@ -202,10 +209,10 @@ async def _hold_parents(db: Db, txids: Collection[bytes]) -> None:
     """Keep the transactions whose fresh change is spent from being voided meanwhile; that may have happened just before."""
     if not txids:
         return
-    wanted = sa.and_(
+    parents = sa.and_(
         transactions.c.txid == sa.any_(sa.literal(list(txids), bulk.BYTES)), transactions.c.sends
     )
-    held = sa.select(transactions.c.id).where(wanted).order_by(transactions.c.id).with_for_update(read=True)
+    held = sa.select(transactions.c.id).where(parents).order_by(transactions.c.id).with_for_update(read=True)
     if len((await db.execute(held)).all()) != len(txids):
         raise CoinTaken
 
@@ -239,39 +246,39 @@ def _confirmed_deposit() -> sa.ColumnElement[bool]:
 _SETTLED: Final = sa.and_(
     _FREE, sa.or_(sa.and_(coins.c.change, coins.c.height.is_not(None)), _confirmed_deposit())
 )
-_GIVEN: Final = bulk.unnested(coins, ("account_id", "amount"))
-_ACCOUNTS: Final = sa.select(_GIVEN.c.account_id).distinct().subquery("asking")
-_AMOUNTS: Final = sa.select(_GIVEN.c.amount).distinct().subquery("asked")
+_NEEDS: Final = bulk.unnested(coins, ("account_id", "amount"))
+_ACCOUNTS: Final = sa.select(_NEEDS.c.account_id).distinct().subquery("paying")
+_AMOUNTS: Final = sa.select(_NEEDS.c.amount).distinct().subquery("amounts_paid")
 _LARGEST_FIRST: Final = coins.c.amount.desc()
 
 
-def _some(tier: Tier, asking: sa.FromClause | None, near: sa.FromClause) -> sa.CompoundSelect[Any]:
+def _candidates(tier: Tier, accounts: sa.FromClause | None, near: sa.FromClause) -> sa.CompoundSelect[Any]:
     """The largest, the smallest and the nearest to each amount on either side: enough for a good choice.
 
-    `asking` has the accounts whose own coins these are, `near` the amounts, and of whose coins where `asking` is there.
+    `accounts` has those whose own coins these are (None: anybody's). `near` has the amounts, and the account of each where `accounts` is given.
     """
     every = sa.select(*_COLUMNS, _tier(tier)).select_from(_PLACED).where(_SETTLED)
-    of_one = every if asking is None else every.where(coins.c.account_id == asking.c.account_id)
-    about = every if asking is None else every.where(coins.c.account_id == near.c.account_id)
+    of_one = every if accounts is None else every.where(coins.c.account_id == accounts.c.account_id)
+    about = every if accounts is None else every.where(coins.c.account_id == near.c.account_id)
     nearest = sa.bindparam("nearest", type_=sa.BigInteger)
     return sa.union(
-        _of_each(asking, of_one.order_by(_LARGEST_FIRST).limit(coin_selection.LARGEST)),
-        _of_each(asking, of_one.order_by(coins.c.amount).limit(coin_selection.SMALLEST)),
+        _of_each(accounts, of_one.order_by(_LARGEST_FIRST).limit(coin_selection.LARGEST)),
+        _of_each(accounts, of_one.order_by(coins.c.amount).limit(coin_selection.SMALLEST)),
         _of_each(near, about.where(coins.c.amount >= near.c.amount).order_by(coins.c.amount).limit(nearest)),
         _of_each(near, about.where(coins.c.amount < near.c.amount).order_by(_LARGEST_FIRST).limit(nearest)),
     )
 
 
-def _of_each(given: sa.FromClause | None, some: sa.Select[Any]) -> sa.Select[Any]:
-    """What a select finds for each row given."""
-    if given is None:
-        return some
-    each = some.lateral()
-    return sa.select(*each.c).select_from(given.join(each, sa.true()))
+def _of_each(rows: sa.FromClause | None, candidates: sa.Select[Any]) -> sa.Select[Any]:
+    """What a select finds for each of the rows."""
+    if rows is None:
+        return candidates
+    each = candidates.lateral()
+    return sa.select(*each.c).select_from(rows.join(each, sa.true()))
 
 
-_OWN: Final = _some(Tier.OWN, _ACCOUNTS, _GIVEN)
-_POOL: Final = _some(Tier.POOL, None, _AMOUNTS)
+_OWN: Final = _candidates(Tier.OWN, _ACCOUNTS, _NEEDS)
+_POOL: Final = _candidates(Tier.POOL, None, _AMOUNTS)
 _WAITS: Final = transactions.c.state.in_(("signed", "sent"))
 _FRESH: Final = (
     sa.select(*_COLUMNS, _tier(Tier.UNCONFIRMED))
@@ -293,8 +300,8 @@ _FRESH: Final = (
 def _below() -> sa.Select[Any]:
     """Of each of some transactions, the unmined ones that it stands on, and itself."""
     root = sa.select(transactions.c.txid.label("txid"), transactions.c.id, transactions.c.txid.label("below"))
-    given = transactions.c.txid == sa.any_(sa.bindparam("txids", type_=bulk.BYTES))
-    chain = root.where(given, _WAITS).cte("chain", recursive=True)
+    roots = transactions.c.txid == sa.any_(sa.bindparam("txids", type_=bulk.BYTES))
+    chain = root.where(roots, _WAITS).cte("chain", recursive=True)
     parents = (
         sa.select(chain.c.txid, transactions.c.id, transactions.c.txid)
         .join(transaction_inputs, transaction_inputs.c.transaction_id == chain.c.id)

@@ -43,12 +43,16 @@ class _Search:
 
     def branch(self, chosen: tuple[int, ...], start: int, lacking: int) -> None:
         """Try each next number that is not too large with the smallest ones, nor too small with as large ones after it."""
-        left = self._bounds.how_many - len(chosen)
-        if left == 1:
+        lacking_numbers = self._bounds.how_many - len(chosen)
+        if lacking_numbers == 1:
             self._close(chosen, start, lacking)
             return
-        at = bisect_left(self._negative, self._smallest[left - 1] - lacking - self._room, lo=start)
-        while at <= len(self._numbers) - left and self._numbers[at] * left >= lacking and not self._done():
+        at = bisect_left(self._negative, self._smallest[lacking_numbers - 1] - lacking - self._room, lo=start)
+        while (
+            at <= len(self._numbers) - lacking_numbers
+            and self._numbers[at] * lacking_numbers >= lacking
+            and not self._done()
+        ):
             self._tries -= 1
             self.branch((*chosen, at), at + 1, lacking - self._numbers[at])
             at = bisect_right(

@@ -13,11 +13,11 @@ from app.db.tables import payments as payment_rows
 from app.domain import batch, outbox
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
-from app.domain.payments import broadcast, payment_events, payouts, versions
-from app.domain.payments.payment import NoSuchPayment, Payment, unsent, with_state
+from app.domain.payments import broadcast, payouts, versions
+from app.domain.payments.payment import NoSuchPayment, Payment, end_events, unsent, with_state
 from app.domain.payments.payment import by_ids as payments_by_ids
 from app.domain.payments.payment import load as load_payments
-from app.domain.payments.request import PAYOUT
+from app.domain.payments.requesting import PAYOUT
 from app.domain.refusals import Conflict, Refusal
 
 
@@ -83,28 +83,28 @@ VOID: Final = Command("void", plain(void), plain(payments_by_ids), lambda paymen
 
 async def lock(db: Db, ids: Sequence[int]) -> dict[int, Payment]:
     """Lock the payments, then read them: a statement that does both joins what was before it waited."""
-    wanted = payment_rows.c.id == sa.any_(sa.literal(sorted(set(ids)), bulk.BIGINTS))
+    named = payment_rows.c.id == sa.any_(sa.literal(sorted(set(ids)), bulk.BIGINTS))
     await db.execute(
-        sa.select(payment_rows.c.id).where(wanted).order_by(payment_rows.c.id).with_for_update(key_share=True)
+        sa.select(payment_rows.c.id).where(named).order_by(payment_rows.c.id).with_for_update(key_share=True)
     )
-    return {payment.id: payment for payment in await load_payments(db, wanted)}
+    return {payment.id: payment for payment in await load_payments(db, named)}
 
 
-async def _carriers(db: Db, there: dict[int, Payment]) -> dict[int | None, Carrier]:
+async def _carriers(db: Db, payments: dict[int, Payment]) -> dict[int | None, Carrier]:
     """Lock the transactions, so that nobody begins to spend their change, then look at what hangs on them."""
-    numbers = {payment.transaction_id for payment in there.values() if payment.transaction_id is not None}
+    numbers = {payment.transaction_id for payment in payments.values() if payment.transaction_id is not None}
     if not numbers:
         return {}
-    wanted = transactions.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
-    locked = sa.select(transactions.c.id).where(wanted).order_by(transactions.c.id)
+    carrying = transactions.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
+    locked = sa.select(transactions.c.id).where(carrying).order_by(transactions.c.id)
     await db.execute(locked.with_for_update(key_share=True))
     count = (
         sa.select(sa.func.count()).where(payment_rows.c.transaction_id == transactions.c.id).scalar_subquery()
     )
-    found = sa.select(transactions.c.id, versions.MINED, count, versions.BUILT_UPON, versions.SHARES).where(
-        wanted
-    )
-    return {row[0]: Carrier(*row[1:]) for row in await db.execute(found)}
+    carriers = sa.select(
+        transactions.c.id, versions.MINED, count, versions.BUILT_UPON, versions.SHARES
+    ).where(carrying)
+    return {row[0]: Carrier(*row[1:]) for row in await db.execute(carriers)}
 
 
 def _void(
@@ -150,13 +150,13 @@ async def _write(db: Db, changed: Sequence[Payment]) -> None:
     over = [payment for payment in changed if payment.state == "VOIDED"]
     rows = [
         {
-            "account_id": p.owner.id,
-            "id": p.id,
-            "state": p.state,
+            "account_id": payment.owner.id,
+            "id": payment.id,
+            "state": payment.state,
             "error": "",
-            "reserved": 0 if p in over else p.reserved,
+            "reserved": 0 if payment in over else payment.reserved,
         }
-        for p in changed
+        for payment in changed
     ]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
     signed = [payment.transaction_id for payment in changed if payment.transaction_id is not None]
@@ -167,7 +167,7 @@ async def _write(db: Db, changed: Sequence[Payment]) -> None:
         await db.execute(stopped.values(sends=False))
     await payouts.suspend_payouts(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
     entries = [payment.give_back("voided", payment.reserved) for payment in over]
-    events = payment_events.ended(over, "PAYMENT_VOIDED")
+    events = end_events(over, "PAYMENT_VOIDED")
     await outbox.post_and_emit(db, entries, events, [payment.owner for payment in over])
 
 
