@@ -2,8 +2,10 @@
 
 import asyncio
 import secrets
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,21 +18,35 @@ from app.db.embedded import server as postgres
 from app.db.engine import open_engine
 
 TEMPLATE = "template_kennel"
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 1024**3
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the URL of a PostgreSQL for the whole session; its rows need not survive a power cut."""
-    with postgres.running(tmp_path_factory.mktemp("kennel"), durable=False) as url:
-        asyncio.run(_build_template(url))
-        yield url
+    with _in_memory() as memory:
+        folder = memory or tmp_path_factory.mktemp("kennel")
+        with postgres.running(folder / "server", durable=False) as url:
+            asyncio.run(_build_template(url))
+            yield url
+
+
+@contextmanager
+def _in_memory() -> Iterator[Path | None]:
+    """Yield a folder in memory, where there is room: a database is cloned there in a tenth of the time."""
+    if not (MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="kennel-tests-", dir=MEMORY) as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL runs as another user than root
+        yield Path(folder)
 
 
 @asynccontextmanager
 async def cloned(server: str, template: str = TEMPLATE) -> AsyncIterator[str]:
     """Yield the URL of a fresh database, cloned from the one that the migrations built, or from another."""
     name = f"test_{secrets.token_hex(8)}"
-    await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {template}')
+    await _administer(server, f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY file_copy')
     yield _named(server, name)
     await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
