@@ -47,7 +47,7 @@ WRITERS = {
         "blocks/recovery": "puts back what the seed alone still knows",
         "payments/signing_queue": "moves next_change, in the transaction that pays the change",
         "payments/payouts": "writes when the last payout was, and before when there is no other",
-        "payments/after_restore": "skips what a lost database may have given out",
+        "payments/pause": "skips what a lost database may have given out",
     },
     "addresses": {
         "accounts/opening": "the account's own, with the account",
@@ -64,7 +64,7 @@ WRITERS = {
         "payments/signing_queue": "change that no block holds yet",
         "payments/spendable_coins": "marks what a transaction is to spend",
         "blocks/own_transactions": "gives back what a dead transaction was to spend",
-        "payments/twin_rows": "the change of what goes on under another txid",
+        "payments/versions": "the change of what goes on under another txid",
         "payments/renewals": "takes what is to be spent under another txid",
     },
     "invoices": {
@@ -76,11 +76,11 @@ WRITERS = {
         "accounts/key_pool": "makes keys ready",
         "accounts/opening": "takes them, in the transaction that opens the account",
         "blocks/recovery": "takes those of the accounts that it puts back",
-        "payments/after_restore": "forgets those that a lost database may have used",
+        "payments/pause": "forgets those that a lost database may have used",
     },
     "transaction_inputs": {
         "payments/spendable_coins": "what a signed transaction spends",
-        "payments/twin_rows": "the same for one under another txid",
+        "payments/versions": "the same for one under another txid",
     },
     "payments": {
         "payments/requesting": "makes them",
@@ -103,7 +103,7 @@ WRITERS = {
         "blocks/own_transactions": "writes what blocks did to them",
         "payments/voiding": "stops sending what is to be cancelled; sends what its caller has sent before",
         "payments/replacements": "stops sending what was signed again",
-        "payments/twin_rows": "stores them under another txid",
+        "payments/versions": "stores them under another txid",
         "payments/cancelling_transaction": "stops sending what cancels with too low a fee",
     },
     "events": {
