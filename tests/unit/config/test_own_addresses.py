@@ -1,3 +1,5 @@
+"""The addresses of Kennel and of what serves it, to which no webhook may go."""
+
 from app.config import own_addresses, sources
 
 OF_THE_DEMO = {
