@@ -121,12 +121,12 @@ class ListedBalance(responses.View):
     total: AmountOut
 
     @classmethod
-    def of(cls, holding: ledger.AssetBalance) -> "ListedBalance":
+    def of(cls, asset_balance: ledger.AssetBalance) -> "ListedBalance":
         """Show a balance in its asset's decimals; the total is the sum of its four buckets."""
-        buckets = {bucket.value: holding.balance.of(bucket) for bucket in ledger.Bucket}
+        buckets = {bucket.value: asset_balance.balance.of(bucket) for bucket in ledger.Bucket}
         amounts = buckets | {"total": sum(buckets.values())}
-        shown = {name: money.show(amount, holding.decimals) for name, amount in amounts.items()}
-        return cls(asset=holding.asset, **shown)
+        shown = {name: money.show(amount, asset_balance.decimals) for name, amount in amounts.items()}
+        return cls(asset=asset_balance.asset, **shown)
 
 
 class BalanceList(responses.View):

@@ -38,14 +38,14 @@ async def test_an_account_opens_with_credits_that_are_topups_and_are_told(
 
     history = (await wallet.get("/account/alice/history")).json()["items"]
     async with ready.connect() as db:
-        told = list(await db.scalars(sa.select(outbox.c.type).order_by(outbox.c.id)))
+        types = list(await db.scalars(sa.select(outbox.c.type).order_by(outbox.c.id)))
     assert (opened.status_code, opened.json()["name"]) == (200, "Alice")
     assert await available(wallet) == {"DOGE": "0", "gems": "3", "gold": "12.5"}
     assert sorted((line["type"], line["asset"], line["credit"]) for line in history) == [
         ("TOPUP", "gems", "3"),
         ("TOPUP", "gold", "12.5"),
     ]
-    assert told == ["ACC_CREATED", "TRANSFER_RECEIVED", "TRANSFER_RECEIVED"]
+    assert types == ["ACC_CREATED", "TRANSFER_RECEIVED", "TRANSFER_RECEIVED"]
 
 
 async def test_an_account_that_exists_takes_no_opening_and_no_other_change_with_it(
@@ -92,11 +92,11 @@ async def test_a_wrong_opening_is_named_and_opens_nothing(
     ]
 
     beside = [post(wallet, OPENING, f"good-{number}") for number in range(2)]
-    answers = await asyncio.gather(*(post(wallet, {"opening": given}) for given, _, _ in wrong), *beside)
+    answers = await asyncio.gather(*(post(wallet, {"opening": opening}) for opening, _, _ in wrong), *beside)
 
-    named = [(one.status_code, one.json()["error"]["field"]) for one in answers[: len(wrong)]]
+    named = [(answer.status_code, answer.json()["error"]["field"]) for answer in answers[: len(wrong)]]
     assert named == [(status, field) for _, status, field in wrong]
-    assert [one.status_code for one in answers[len(wrong) :]] == [200, 200]
+    assert [answer.status_code for answer in answers[len(wrong) :]] == [200, 200]
     async with ready.connect() as db:
         assert sorted(await db.scalars(sa.select(accounts.c.foreign_id))) == ["good-0", "good-1"]
         assert await db.scalar(sa.select(sa.func.count()).select_from(entries)) == 4

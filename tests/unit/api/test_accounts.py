@@ -16,31 +16,31 @@ OWN = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
 WORDPRESS = {"payout_address": None, "payout_threshold": "0", "payout_frequency": "0"}
 
 
-async def told(client: httpx.AsyncClient, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
+async def fetched(client: httpx.AsyncClient, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
     answer = await (
         client.get(path) if body is None else client.post(path, content=json.dumps(body), headers=headers)
     )
     assert answer.status_code == 200, answer.text
-    seen: dict[str, Any] = answer.json()
-    return seen
+    content: dict[str, Any] = answer.json()
+    return content
 
 
 async def test_an_account_is_opened_and_shown_in_gigawallets_order(admin: httpx.AsyncClient) -> None:
-    opened = await told(admin, "/account/shop-1", {})
+    opened = await fetched(admin, "/account/shop-1", {})
 
     assert list(opened) == [*FIELDS, *ADDED, "accept_unconfirmed_below", "batch"]
     assert opened["foreign_id"] == "shop-1"
     assert opened["payout_threshold"] == "0"
     assert opened["state"] == "open"
-    assert await told(admin, "/account/shop-1") == opened
+    assert await fetched(admin, "/account/shop-1") == opened
 
 
 async def test_a_second_post_changes_what_it_names_and_leaves_the_rest(admin: httpx.AsyncClient) -> None:
-    opened = await told(
+    opened = await fetched(
         admin, "/account/shop", {"name": "Shibe Shop", "payout_threshold": 12.5, "Vendor_Name": "Shibe"}
     )
 
-    changed = await told(
+    changed = await fetched(
         admin, "/account/shop", {"payout_threshold": "7", "name": None, "foreign_id": "ignored"}
     )
 
@@ -50,32 +50,32 @@ async def test_a_second_post_changes_what_it_names_and_leaves_the_rest(admin: ht
 
 
 async def test_the_wordpress_plugin_may_post_its_account_every_minute(admin: httpx.AsyncClient) -> None:
-    first = await told(admin, "/account/wordpress", WORDPRESS)
+    first = await fetched(admin, "/account/wordpress", WORDPRESS)
 
-    assert await told(admin, "/account/wordpress", WORDPRESS) == first
+    assert await fetched(admin, "/account/wordpress", WORDPRESS) == first
     assert first["payout_frequency"] == "0"
 
 
 async def test_one_account_asked_for_many_times_at_once_is_one_account(admin: httpx.AsyncClient) -> None:
-    opened = await asyncio.gather(*(told(admin, "/account/same", {}) for _ in range(20)))
+    opened = await asyncio.gather(*(fetched(admin, "/account/same", {}) for _ in range(20)))
 
     assert len({account["id"] for account in opened}) == 1
 
 
 async def test_a_new_account_has_a_balance_of_zeros_with_gigawallets_names(admin: httpx.AsyncClient) -> None:
-    await told(admin, "/account/shop", {})
+    await fetched(admin, "/account/shop", {})
 
-    balance = await told(admin, "/account/shop/balance")
+    balance = await fetched(admin, "/account/shop/balance")
 
     assert balance == {"IncomingBalance": "0", "CurrentBalance": "0", "OutgoingBalance": "0"}
 
 
 async def test_the_list_of_accounts_goes_on_from_its_cursor(admin: httpx.AsyncClient) -> None:
     for number in range(5):
-        await told(admin, f"/account/shop-{number}", {})
+        await fetched(admin, f"/account/shop-{number}", {})
 
-    first = await told(admin, "/accounts?limit=3")
-    second = await told(admin, f"/accounts?limit=2&cursor={first['cursor']}")
+    first = await fetched(admin, "/accounts?limit=3")
+    second = await fetched(admin, f"/accounts?limit=2&cursor={first['cursor']}")
 
     assert [account["foreign_id"] for account in first["items"] + second["items"]] == [
         f"shop-{n}" for n in range(5)
@@ -97,9 +97,9 @@ async def test_an_unknown_account_is_404_in_gigawallets_words(admin: httpx.Async
 async def test_a_plugin_that_is_not_set_up_yet_opens_its_account_without_a_payout_address(
     admin: httpx.AsyncClient, placeholder: str
 ) -> None:
-    opened = await told(admin, "/account/wordpress", WORDPRESS | {"payout_address": placeholder})
-    await told(admin, "/account/wordpress", {"payout_address": OWN})
-    again = await told(admin, "/account/wordpress", WORDPRESS | {"payout_address": placeholder})
+    opened = await fetched(admin, "/account/wordpress", WORDPRESS | {"payout_address": placeholder})
+    await fetched(admin, "/account/wordpress", {"payout_address": OWN})
+    again = await fetched(admin, "/account/wordpress", WORDPRESS | {"payout_address": placeholder})
 
     assert (opened["payout_address"], again["payout_address"]) == ("", "")
 
@@ -139,8 +139,8 @@ async def test_a_wrong_field_is_named_and_opens_no_account(
 
 async def test_the_same_key_and_body_is_done_once_and_another_body_is_422(admin: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "first"}
-    opened = await told(admin, "/account/shop", {"name": "One"}, **key)
-    await told(admin, "/account/shop", {"name": "Two"})
+    opened = await fetched(admin, "/account/shop", {"name": "One"}, **key)
+    await fetched(admin, "/account/shop", {"name": "Two"})
 
     again = await admin.post("/account/shop", content='{ "name" : "One" }', headers=key)
     other = await admin.post("/account/shop", content='{"name":"Three"}', headers=key)
@@ -164,9 +164,11 @@ async def test_a_request_that_comes_again_after_a_rename_is_answered_with_the_ac
 
     again = [await admin.post(path, json={}, headers={"Idempotency-Key": key}) for path, key in keys.items()]
 
-    assert [one.status_code for one in (*first.values(), *again)] == [200] * 4
-    assert [(one.json()["foreign_id"], one.json()["state"]) for one in again] == [("store", "closed")] * 2
-    assert [one.headers["Idempotent-Replayed"] for one in again] == ["true"] * 2
+    assert [answer.status_code for answer in (*first.values(), *again)] == [200] * 4
+    assert [(answer.json()["foreign_id"], answer.json()["state"]) for answer in again] == [
+        ("store", "closed")
+    ] * 2
+    assert [answer.headers["Idempotent-Replayed"] for answer in again] == ["true"] * 2
 
 
 async def test_a_refused_request_leaves_its_key_unused(admin: httpx.AsyncClient) -> None:
@@ -174,7 +176,7 @@ async def test_a_refused_request_leaves_its_key_unused(admin: httpx.AsyncClient)
     refused = await admin.post(
         "/account/a/invoice", content='{"items":[{"type":"item","value":1,"quantity":1}]}', headers=key
     )
-    await told(admin, "/account/a", {})
+    await fetched(admin, "/account/a", {})
 
     retried = await admin.post(
         "/account/a/invoice", content='{"items":[{"type":"item","value":1,"quantity":1}]}', headers=key
@@ -194,11 +196,11 @@ async def test_without_ready_keys_no_account_is_opened_just_now(admin: httpx.Asy
 
 
 async def test_an_account_is_closed_by_one_request_and_opened_by_another(admin: httpx.AsyncClient) -> None:
-    opened = await told(admin, "/account/shop", {"name": "Shibe"})
+    opened = await fetched(admin, "/account/shop", {"name": "Shibe"})
 
-    closed = [await told(admin, "/account/shop/close", {}) for _ in range(2)]
+    closed = [await fetched(admin, "/account/shop/close", {}) for _ in range(2)]
     refused = await admin.post("/account/shop", content='{"name":"Other"}')
-    again = await told(admin, "/account/shop", {"state": "open"})
+    again = await fetched(admin, "/account/shop", {"state": "open"})
 
     assert closed == [opened | {"state": "closed"}] * 2
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
@@ -207,8 +209,8 @@ async def test_an_account_is_closed_by_one_request_and_opened_by_another(admin: 
 
 
 async def test_an_account_with_an_open_invoice_is_not_closed(admin: httpx.AsyncClient) -> None:
-    await told(admin, "/account/shop", {})
-    invoice = await told(
+    await fetched(admin, "/account/shop", {})
+    invoice = await fetched(
         admin, "/account/shop/invoice", {"items": [{"type": "item", "value": 1, "quantity": 1}]}
     )
 
@@ -216,4 +218,4 @@ async def test_an_account_with_an_open_invoice_is_not_closed(admin: httpx.AsyncC
 
     assert (answer.status_code, answer.json()["error"]["field"]) == (409, "foreign_id")
     assert invoice["id"] in answer.json()["error"]["message"]
-    assert (await told(admin, "/account/shop"))["state"] == "open"
+    assert (await fetched(admin, "/account/shop"))["state"] == "open"

@@ -16,29 +16,29 @@ async def shop(admin: httpx.AsyncClient) -> httpx.AsyncClient:
     return admin
 
 
-async def given(shop: httpx.AsyncClient, content: str = "", **headers: str) -> dict[str, Any]:
+async def give_address(shop: httpx.AsyncClient, content: str = "", **headers: str) -> dict[str, Any]:
     answer = await shop.post("/account/shop/address", content=content, headers=headers)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    address: dict[str, Any] = answer.json()
+    return address
 
 
 async def pages(shop: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
     """All items of a list, two by two."""
-    found, cursor = [], ""
+    items, cursor = [], ""
     while True:
         answer = await shop.get(path, params={"cursor": cursor, "limit": 2})
         assert answer.status_code == 200, answer.text
         page = answer.json()
-        found += page["items"]
+        items += page["items"]
         if not (cursor := page["cursor"]):
-            return found
+            return items
 
 
 async def test_a_deposit_address_comes_with_its_uri_and_qr_code(
     shop: httpx.AsyncClient, payer: httpx.AsyncClient
 ) -> None:
-    made = await given(shop)
+    made = await give_address(shop)
 
     assert list(made) == ["address", "uri", "qr"]
     assert made["uri"] == f"dogecoin:{made['address']}"
@@ -50,14 +50,16 @@ async def test_a_deposit_address_comes_with_its_uri_and_qr_code(
 async def test_it_stays_the_same_until_a_fresh_one_is_asked_for(shop: httpx.AsyncClient) -> None:
     bodies = ["", "{}", '{"fresh":false}', '{"fresh":true}', "{}"]
 
-    made = [(await given(shop, body))["address"] for body in bodies]
+    made = [(await give_address(shop, body))["address"] for body in bodies]
 
     assert made[0] == made[1] == made[2]
     assert made[3] == made[4] != made[0]
 
 
 async def test_the_same_key_gives_one_address(shop: httpx.AsyncClient) -> None:
-    fresh = [await given(shop, '{"fresh":true}', **{"Idempotency-Key": key}) for key in ("a", "a", "b")]
+    fresh = [
+        await give_address(shop, '{"fresh":true}', **{"Idempotency-Key": key}) for key in ("a", "a", "b")
+    ]
 
     assert fresh[0] == fresh[1] != fresh[2]
 
@@ -74,18 +76,18 @@ async def test_an_unknown_account_has_no_addresses_and_no_deposits(admin: httpx.
 
 
 async def test_addresses_are_listed_page_by_page(shop: httpx.AsyncClient) -> None:
-    made = [(await given(shop, '{"fresh":true}'))["address"] for _ in range(4)]
+    made = [(await give_address(shop, '{"fresh":true}'))["address"] for _ in range(4)]
     account = (await shop.get("/account/shop")).json()
 
-    found = await pages(shop, "/account/shop/addresses")
+    listed = await pages(shop, "/account/shop/addresses")
 
-    assert [one["address"] for one in found] == [*made, account["id"]]
-    assert list(found[0]) == ["address", "path", "purpose", "used", "created"]
-    assert [one["path"] for one in found[:2]] == ["m/44'/1'/0'/0/0", "m/44'/1'/0'/0/1"]
+    assert [address["address"] for address in listed] == [*made, account["id"]]
+    assert list(listed[0]) == ["address", "path", "purpose", "used", "created"]
+    assert [address["path"] for address in listed[:2]] == ["m/44'/1'/0'/0/0", "m/44'/1'/0'/0/1"]
 
 
 async def test_deposits_are_listed_page_by_page(shop: httpx.AsyncClient, ready: AsyncEngine) -> None:
-    made = await given(shop)
+    made = await give_address(shop)
     item = {"type": "item", "name": "Treat", "value": "1", "quantity": 1}
     invoice = (await shop.post("/account/shop/invoice", content=json.dumps({"items": [item]}))).json()
     chain = await Chain(ready).start()
@@ -93,15 +95,15 @@ async def test_deposits_are_listed_page_by_page(shop: httpx.AsyncClient, ready: 
         await chain.mine((made["address"], doge(amount)))
     await chain.mine((invoice["id"], doge(4)))
 
-    found = await pages(shop, "/account/shop/deposits")
+    deposits = await pages(shop, "/account/shop/deposits")
 
-    assert [one["amount"] for one in found] == ["4", "3", "2", "1"]
-    assert [one["confirmations"] for one in found] == [1, 2, 3, 4]
-    assert [one["invoice"] for one in found] == [invoice["id"], "", "", ""]
-    assert found[1] == {
+    assert [deposit["amount"] for deposit in deposits] == ["4", "3", "2", "1"]
+    assert [deposit["confirmations"] for deposit in deposits] == [1, 2, 3, 4]
+    assert [deposit["invoice"] for deposit in deposits] == [invoice["id"], "", "", ""]
+    assert deposits[1] == {
         "txid": chain.blocks[2].outputs[0].outpoint.txid[::-1].hex(), "vout": 0, "address": made["address"],
         "invoice": "", "amount": "3", "confirmations": 2, "required_confirmations": 6, "state": "incoming",
-        "created": found[1]["created"],
+        "created": deposits[1]["created"],
     }  # fmt: skip
 
 
@@ -124,4 +126,4 @@ async def test_only_deposit_addresses_have_a_qr_code_here(
 
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "not-found"
-    assert (await shop.get(f"/address/{(await given(shop))['address']}/qr.png")).status_code == 404
+    assert (await shop.get(f"/address/{(await give_address(shop))['address']}/qr.png")).status_code == 404

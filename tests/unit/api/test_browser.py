@@ -18,8 +18,9 @@ SITE = "evil.example"
 SECONDS = 120
 PAGE = """<!doctype html><title>Kittens</title><script>
 const post = (url) => fetch(url, {{mode: "no-cors", method: "POST", body: "{{}}"}}).catch(() => null);
-const shows = (url) => new Promise((told) => {{
-    const image = new Image(); image.onload = () => told("shown"); image.onerror = () => told("not shown"); image.src = url;
+const shows = (url) => new Promise((report) => {{
+    const image = new Image(); image.onload = () => report("shown");
+    image.onerror = () => report("not shown"); image.src = url;
 }});
 (async () => {{
     await post("http://127.0.0.1:{admin}/account/stolen");
@@ -39,14 +40,17 @@ class Site:
 
     def __init__(self) -> None:
         self.page = ""
-        self.told: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+        self.report: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = urlsplit((await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode())
-        if target.path == "/done" and not self.told.done():
-            self.told.set_result({name: values[0] for name, values in parse_qs(target.query).items()})
+        if target.path == "/done" and not self.report.done():
+            self.report.set_result({name: values[0] for name, values in parse_qs(target.query).items()})
         page = self.page.encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: {len(page)}\r\n\r\n"
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
+            f"Content-Length: {len(page)}\r\n\r\n"
+        )
         writer.write(head.encode() + page)
         await writer.drain()
         writer.close()
@@ -106,9 +110,9 @@ async def test_a_page_of_another_site_cannot_change_anything_and_shows_a_payers_
             browsing(tmp_path, f"http://{SITE}:{port}/", "--remote-debugging-port=0"),
             asyncio.timeout(SECONDS),
         ):
-            told = await site.told
+            report = await site.report
 
-        accounts = [one["foreign_id"] for one in (await shop.get("/accounts")).json()["items"]]
+        accounts = [account["foreign_id"] for account in (await shop.get("/accounts")).json()["items"]]
 
     assert accounts == ["shop"]
-    assert told == {"image": "shown"}
+    assert report == {"image": "shown"}

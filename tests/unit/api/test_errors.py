@@ -60,12 +60,12 @@ async def test_every_answer_carries_the_id_of_its_request(client: httpx.AsyncCli
 
 async def test_another_method_is_405_and_options_says_which_there_are(client: httpx.AsyncClient) -> None:
     wrong = await client.delete("/account/x")
-    asked = await client.options("/account/x")
+    options = await client.options("/account/x")
 
     assert wrong.status_code == 405
     assert wrong.json()["error"]["code"] == "method-not-allowed"
-    assert wrong.headers["allow"] == asked.headers["allow"] == "GET, HEAD, OPTIONS, POST"
-    assert asked.status_code == 200
+    assert wrong.headers["allow"] == options.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert options.status_code == 200
 
 
 async def test_head_is_get_without_its_body(client: httpx.AsyncClient) -> None:

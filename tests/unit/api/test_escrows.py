@@ -38,7 +38,8 @@ async def test_an_escrow_is_shown_whole_and_found_again(bank: httpx.AsyncClient)
     made = await locked(bank, fee=0.5, reference_type="cart", reference="c1", metadata={"size": "L"})
 
     assert {name: made[name] for name in list(made)[1:-1]} == {
-        **ORDER, "fee": "0.5", "hold": None, "state": "LOCKED", "to_seller": "0", "to_buyer": "0", "to_platform": "0",
+        **ORDER, "fee": "0.5", "hold": None, "state": "LOCKED",
+        "to_seller": "0", "to_buyer": "0", "to_platform": "0",
         "reference_type": "cart", "reference": "c1", "metadata": {"size": "L"},
     }  # fmt: skip
     assert (await bank.get(f"/escrow/{made['id']}")).json() == made
@@ -64,10 +65,10 @@ async def test_metadata_goes_out_as_it_came_in_wherever_an_escrow_is_shown(
     path = f"/escrow/{made.json()['id']}"
     answers = [made, await bank.get(path), await bank.get("/escrow"), await ask(bank, f"{path}/release")]
     async with ready.connect() as db:
-        told = list(await db.scalars(select(outbox.c.message).where(outbox.c.type.startswith("ESCROW_"))))
+        messages = list(await db.scalars(select(outbox.c.message).where(outbox.c.type.startswith("ESCROW_"))))
 
     assert [metadata in answer.text for answer in answers] == [True] * 4
-    assert [metadata in message for message in told] == [True] * 4
+    assert [metadata in message for message in messages] == [True] * 4
 
 
 async def test_an_order_goes_from_a_hold_over_a_dispute_to_a_split(bank: httpx.AsyncClient) -> None:
@@ -91,7 +92,8 @@ async def test_an_order_goes_from_a_hold_over_a_dispute_to_a_split(bank: httpx.A
     )  # fmt: skip
     assert (await bank.get(f"/hold/{hold['id']}")).json()["state"] == "CONVERTED"
     platform = (await bank.get("/account/platform/balances")).json()["items"]
-    assert [(one["asset"], one["available"]) for one in platform if one["available"] != "0"] == [(GOLD, "1")]
+    available = {balance["asset"]: balance["available"] for balance in platform}
+    assert {asset: amount for asset, amount in available.items() if amount != "0"} == {GOLD: "1"}
 
 
 async def test_an_order_has_one_escrow_and_the_same_key_is_the_same_request(bank: httpx.AsyncClient) -> None:
@@ -152,7 +154,7 @@ async def test_bad_input_is_named_and_moves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("buyer", "seller", "end", "told"),
+    ("buyer", "seller", "end", "types"),
     [
         ("alice", "platform", "release", ["FEE_CREDIT", "FEE_DEBIT", "SALE_CREDIT"]),
         ("platform", "bob", "release", ["FEE_CREDIT"]),
@@ -160,7 +162,7 @@ async def test_bad_input_is_named_and_moves_nothing(
     ],
 )
 async def test_the_platforms_fee_has_its_name_also_where_it_buys_or_sells(
-    bank: httpx.AsyncClient, buyer: str, seller: str, end: str, told: list[str]
+    bank: httpx.AsyncClient, buyer: str, seller: str, end: str, types: list[str]
 ) -> None:
     assert (await bank.post("/account/platform", json={"opening": {GOLD: "20"}})).status_code == 200
     made = await locked(bank, buyer=buyer, seller=seller, fee="1")
@@ -176,7 +178,7 @@ async def test_the_platforms_fee_has_its_name_also_where_it_buys_or_sells(
         for line in lines
         if line["bucket"] == "available" and line["type"] not in ("TOPUP", "ESCROW_LOCK")
     ]
-    assert [line["type"] for line in gained] == told
+    assert [line["type"] for line in gained] == types
     assert {line["credit"] for line in gained if line["type"] == "FEE_CREDIT"} == {"1"}
 
 
@@ -186,7 +188,7 @@ async def test_pages_go_on_where_the_one_before_ended(bank: httpx.AsyncClient) -
     first = (await bank.get("/escrow?limit=2")).json()
     rest = (await bank.get(f"/escrow?limit=2&cursor={first['cursor']}")).json()
 
-    assert [one["id"] for page in (first, rest) for one in page["items"]] == ids[::-1]
+    assert [escrow["id"] for page in (first, rest) for escrow in page["items"]] == ids[::-1]
     assert rest["cursor"] == ""
     assert len((await bank.get("/escrow?state=&buyer=")).json()["items"]) == 3
     assert (await bank.get("/escrow?state=GONE")).status_code == 400

@@ -15,10 +15,10 @@ async def nested(q: str = "") -> str:
 def test_a_straight_route_refuses_at_once_what_it_would_not_resolve(annotation: object) -> None:
     router = APIRouter(route_class=fast_route.FastRoute)
 
-    async def endpoint(given: str = "") -> Response:
-        return Response(given)
+    async def endpoint(query: str = "") -> Response:
+        return Response(query)
 
-    endpoint.__annotations__["given"] = annotation
+    endpoint.__annotations__["query"] = annotation
 
     with pytest.raises(TypeError):
         router.get("/x")(endpoint)

@@ -10,7 +10,7 @@ async def total(client: httpx.AsyncClient, value: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("amount", "shown"),
     [
         ('"10"', "10"),
         ("10", "10"),
@@ -34,13 +34,13 @@ async def total(client: httpx.AsyncClient, value: str) -> str:
     ],
 )
 async def test_an_amount_is_read_exactly_from_a_string_or_a_number(
-    client: httpx.AsyncClient, given: str, shown: str
+    client: httpx.AsyncClient, amount: str, shown: str
 ) -> None:
-    assert await total(client, given) == shown
+    assert await total(client, amount) == shown
 
 
 @pytest.mark.parametrize(
-    "given",
+    "amount",
     [
         '""',
         '" 1"',
@@ -71,11 +71,11 @@ async def test_an_amount_is_read_exactly_from_a_string_or_a_number(
     ],
 )
 async def test_what_is_no_amount_is_refused_by_name_and_at_once(
-    client: httpx.AsyncClient, given: str
+    client: httpx.AsyncClient, amount: str
 ) -> None:
     began = time.perf_counter()
 
-    answer = await total(client, given)
+    answer = await total(client, amount)
 
     assert answer.startswith(
         '400 {"error":{"code":"bad-request","message":"items.0.value is wrong: an amount'

@@ -22,7 +22,8 @@ from app.domain.ledger import Bucket, Entry, Posting
 
 AVAILABLE, HELD = Bucket.AVAILABLE, Bucket.HELD
 FIELDS = [
-    "id", "entry", "type", "asset", "bucket", "debit", "credit", "balance_after", "reference_type", "reference_id",
+    "id", "entry", "type", "asset", "bucket", "debit", "credit", "balance_after",
+    "reference_type", "reference_id",
     "created",
 ]  # fmt: skip
 FIRST = 0
@@ -35,8 +36,8 @@ async def get(admin: httpx.AsyncClient, path: str) -> Any:
     return answer.json()
 
 
-async def post(engine: AsyncEngine, *given: Entry) -> None:
-    for entry in given:
+async def post(engine: AsyncEngine, *entries: Entry) -> None:
+    for entry in entries:
         async with engine.begin() as db:
             await ledger.post(db, [entry])
 
@@ -89,10 +90,10 @@ async def test_a_history_says_of_each_posting_what_it_was_and_what_it_left(
     page = await get(shop, "/account/shop/history")
 
     assert [list(line) for line in page["items"]] == [FIELDS] * 3
-    told = [
+    events = [
         [line[name] for name in FIELDS if name not in ("entry", "created", "asset")] for line in page["items"]
     ]
-    assert told == [
+    assert events == [
         ["gold:3", "HOLD", "held", "0", "10", "10", "hold", "h"],
         ["gold:2", "HOLD", "available", "10", "0", "2.5", "hold", "h"],
         ["gold:1", "TOPUP", "available", "0", "12.5", "12.5", "order", "7"],
@@ -104,24 +105,24 @@ async def test_pages_of_any_size_make_up_the_whole_while_more_is_written(
     shop: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
     chance = random.Random(4)
-    given = [
+    entries = [
         chance.choice([topup(f"t{n}", 5), topup(f"g{n}", 1, "gems"), deposit(f"d{n}", 7)]) for n in range(30)
     ]
     async with ready.begin() as db:  # one moment for many postings of several assets
-        await ledger.post(db, given[:15])
-    await post(ready, *given[15:])
+        await ledger.post(db, entries[:15])
+    await post(ready, *entries[15:])
     whole = [line["id"] for line in (await get(shop, "/account/shop/history?limit=100"))["items"]]
     assert len(whole) == 30
 
-    seen: list[str] = []
+    ids: list[str] = []
     cursor, number = "", 0
-    while not seen or cursor:
+    while not ids or cursor:
         page = await get(shop, f"/account/shop/history?limit={chance.randint(1, 5)}&cursor={cursor}")
-        seen += [line["id"] for line in page["items"]]
+        ids += [line["id"] for line in page["items"]]
         cursor, number = page["cursor"], number + 1
         await post(ready, topup(f"more{number}", 1))
 
-    assert seen == whole
+    assert ids == whole
 
 
 async def test_filters_by_asset_type_and_time_agree_with_looking_at_all(
@@ -166,7 +167,8 @@ async def test_csv_has_every_posting_in_order_and_no_cell_that_a_spreadsheet_cal
 
 
 CELLS = (
-    "=1", "+1", "-1", "@x", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "\ufe621", " =1", "\u3000=1", "\t=1", "\r=1", "'=1", "''=1",
+    "=1", "+1", "-1", "@x", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "\ufe621", " =1",
+    "\u3000=1", "\t=1", "\r=1", "'=1", "''=1",
     "'plain", "'", "",
 )  # fmt: skip
 
@@ -178,12 +180,12 @@ def test_a_cell_that_a_spreadsheet_calculates_is_escaped_and_the_escape_can_be_t
     assert written == (f"'{cell}" if cell else "")
 
 
-@given(one=st.text(max_size=4) | st.sampled_from(CELLS), other=st.text(max_size=4) | st.sampled_from(CELLS))
-def test_two_cells_that_are_not_the_same_never_look_the_same(one: str, other: str) -> None:
-    written = history._safe(one)
+@given(cell=st.text(max_size=4) | st.sampled_from(CELLS), other=st.text(max_size=4) | st.sampled_from(CELLS))
+def test_two_cells_that_are_not_the_same_never_look_the_same(cell: str, other: str) -> None:
+    written = history._safe(cell)
 
-    assert written.removeprefix("'") == one
-    assert (written == history._safe(other)) == (one == other)
+    assert written.removeprefix("'") == cell
+    assert (written == history._safe(other)) == (cell == other)
     assert unicodedata.normalize("NFKC", written[:1]) not in {"=", "+", "-", "@"}
 
 
@@ -200,7 +202,7 @@ async def test_the_balances_at_any_moment_are_what_the_postings_until_then_come_
 
     for moment in [
         *moments,
-        *(one - timedelta(microseconds=1) for one in moments),
+        *(moment - timedelta(microseconds=1) for moment in moments),
         datetime(1970, 1, 1, tzinfo=UTC),
     ]:
         answer = await shop.get("/account/shop/balances", params={"at": moment.isoformat()})
@@ -213,7 +215,8 @@ async def test_the_balances_at_any_moment_are_what_the_postings_until_then_come_
 async def replayed(engine: AsyncEngine, moment: datetime) -> dict[str, str]:
     """Sum all postings up to a moment: the slow way."""
     statement = sa.text(
-        "SELECT asset, sum(amount) AS total FROM postings WHERE account_id = 0 AND created <= :at GROUP BY asset"
+        "SELECT asset, sum(amount) AS total FROM postings"
+        " WHERE account_id = 0 AND created <= :at GROUP BY asset"
     )
     async with engine.connect() as db:
         sums = {row.asset: int(row.total) for row in await db.execute(statement, {"at": moment})}

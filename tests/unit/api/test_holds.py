@@ -43,7 +43,8 @@ async def test_a_hold_is_shown_whole_and_found_again(bank: httpx.AsyncClient) ->
     made = (await ask(bank, "/account/alice/hold", order)).json()
 
     assert list(made) == [
-        "id", "foreign_id", "asset", "amount", "remaining", "captured", "state", "reference_type", "reference", "expires",
+        "id", "foreign_id", "asset", "amount", "remaining", "captured", "state",
+        "reference_type", "reference", "expires",
         "created",
     ]  # fmt: skip
     assert [made[name] for name in list(made)[1:9]] == [
@@ -59,9 +60,9 @@ async def test_a_hold_is_shown_whole_and_found_again(bank: httpx.AsyncClient) ->
 async def test_release_without_a_body_gives_all_back_and_capture_names_who_gets_it(
     bank: httpx.AsyncClient,
 ) -> None:
-    one, other = await placed(bank), await placed(bank)
+    hold, other = await placed(bank), await placed(bank)
 
-    released = await ask(bank, f"/hold/{one['id']}/release")
+    released = await ask(bank, f"/hold/{hold['id']}/release")
     captured = await ask(bank, f"/hold/{other['id']}/capture", {"to": "bob", "amount": "4"})
 
     assert [released.json()[name] for name in ("state", "remaining", "captured", "expires")] == [
@@ -125,7 +126,7 @@ async def test_pages_go_on_where_the_one_before_ended(bank: httpx.AsyncClient) -
     first = (await bank.get("/account/alice/holds?limit=2")).json()
     rest = (await bank.get(f"/account/alice/holds?limit=2&cursor={first['cursor']}")).json()
 
-    assert [one["id"] for page in (first, rest) for one in page["items"]] == ids[::-1]
+    assert [hold["id"] for page in (first, rest) for hold in page["items"]] == ids[::-1]
     assert rest["cursor"] == ""
     assert (await bank.get("/account/alice/holds?state=GONE")).status_code == 400
     assert (await bank.get("/hold/99")).status_code == 404

@@ -23,22 +23,22 @@ async def shop(ready: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
     """An admin API that waits for no sender, with an empty shop and a payer who has 100 DOGE."""
     kennel = replace(context_on(ready), pay_wait_seconds=0)
     async with client_of(application.admin(kennel, lambda: "id")) as opened:
-        payer = (await asked(opened, "/account/payer")).json()
-        await asked(opened, "/account/shop")
+        payer = (await request(opened, "/account/payer")).json()
+        await request(opened, "/account/shop")
         chain = await Chain(ready).start()
         await chain.mine((payer["id"], doge(100)))
         await chain.deepen(5)
         yield opened
 
 
-async def asked(client: httpx.AsyncClient, path: str, body: Any = None, key: str = "") -> httpx.Response:
+async def request(client: httpx.AsyncClient, path: str, body: Any = None, key: str = "") -> httpx.Response:
     headers = {"Idempotency-Key": key} if key else {}
     return await client.post(path, content=json.dumps(body or {}), headers=headers)
 
 
 async def invoice(shop: httpx.AsyncClient, value: str = "10") -> str:
     item = {"type": "item", "name": "Treat", "value": value, "quantity": 1}
-    made = await asked(shop, "/account/shop/invoice", {"items": [item]})
+    made = await request(shop, "/account/shop/invoice", {"items": [item]})
     return str(made.json()["id"])
 
 
@@ -53,7 +53,7 @@ async def balance(shop: httpx.AsyncClient, name: str) -> list[str]:
 
 
 async def refund(shop: httpx.AsyncClient, path: str, body: Any = None) -> httpx.Response:
-    return await asked(shop, path, body, f"key-{next(KEYS)}")
+    return await request(shop, path, body, f"key-{next(KEYS)}")
 
 
 async def test_payfrom_answers_as_gigawallet_does_and_without_a_transaction(shop: httpx.AsyncClient) -> None:
@@ -71,13 +71,13 @@ async def test_a_paid_invoice_is_not_paid_again_unless_it_is_the_same_request(
 ) -> None:
     path = f"/invoice/{await invoice(shop)}/payfrom/payer"
 
-    first, same = [await asked(shop, path, key="pay") for _ in range(2)]
-    again = await asked(shop, path)
-    by_chain = await asked(shop, path, {"on_chain": True})
+    first, same = [await request(shop, path, key="pay") for _ in range(2)]
+    again = await request(shop, path)
+    by_chain = await request(shop, path, {"on_chain": True})
 
     assert same.json() == first.json()
     assert same.headers["idempotent-replayed"] == "true"
-    assert [one.status_code for one in (again, by_chain)] == [409, 409]
+    assert [answer.status_code for answer in (again, by_chain)] == [409, 409]
     assert (await balance(shop, "payer"))[1] == "90"
 
 
@@ -85,7 +85,7 @@ async def test_a_paid_invoice_is_not_paid_again_unless_it_is_the_same_request(
 async def test_on_the_chain_it_is_a_payment(shop: httpx.AsyncClient, query: str, body: Any) -> None:
     made = await invoice(shop)
 
-    answer = await asked(shop, f"/invoice/{made}/payfrom/payer{query}", body)
+    answer = await request(shop, f"/invoice/{made}/payfrom/payer{query}", body)
 
     payment = (await shop.get(f"/account/payer/payment/{answer.json()['id']}")).json()
     assert payment["pay_to"] == [{"to": made, "amount": "10", "deduct_fee_percent": "0"}]
@@ -96,9 +96,9 @@ async def test_on_the_chain_it_is_a_payment(shop: httpx.AsyncClient, query: str,
 async def test_one_key_with_and_without_the_query_is_another_request(shop: httpx.AsyncClient) -> None:
     path = f"/invoice/{await invoice(shop)}/payfrom/payer"
 
-    first, other = [await asked(shop, path + query, key="pay") for query in ("?on_chain=true", "")]
+    first, other = [await request(shop, path + query, key="pay") for query in ("?on_chain=true", "")]
     await shop.post(path)
-    same = await asked(shop, f"{path}?on_chain=true", key="pay")
+    same = await request(shop, f"{path}?on_chain=true", key="pay")
 
     assert [answer.status_code for answer in (first, other, same)] == [200, 422, 200]
     assert same.json() == first.json()
@@ -127,8 +127,10 @@ async def test_a_refund_to_an_account_is_a_transfer(shop: httpx.AsyncClient) -> 
     answer = await refund(shop, f"/invoice/{made}/refundtoacc/payer", {"amount": "4"})
 
     assert answer.json() == {
-        "id": answer.json()["id"], "type": "REFUND", "from": "shop", "to": "payer", "asset": "DOGE", "amount": "4",
-        "reference_type": "invoice", "reference": made, "metadata": {}, "reversed": "0", "reverses": None, "created": answer.json()["created"],
+        "id": answer.json()["id"], "type": "REFUND",
+        "from": "shop", "to": "payer", "asset": "DOGE", "amount": "4",
+        "reference_type": "invoice", "reference": made, "metadata": {},
+        "reversed": "0", "reverses": None, "created": answer.json()["created"],
     }  # fmt: skip
     assert (await balance(shop, "payer"))[1] == "94"
     assert (await shop.get(f"/account/shop/invoice/{made}")).json()["refunded"] == "4"
@@ -149,9 +151,9 @@ async def test_a_refund_to_an_address_is_a_payment(shop: httpx.AsyncClient) -> N
 async def test_a_refund_needs_a_key_and_with_it_happens_once(shop: httpx.AsyncClient, to: str) -> None:
     path = f"/invoice/{await paid(shop)}/{to}"
 
-    keyless = await asked(shop, path, {"amount": 4})
-    answers = await asyncio.gather(*(asked(shop, path, {"amount": 4}, "refund") for _ in range(4)))
-    other = await asked(shop, path, {"amount": 5}, "refund")
+    keyless = await request(shop, path, {"amount": 4})
+    answers = await asyncio.gather(*(request(shop, path, {"amount": 4}, "refund") for _ in range(4)))
+    other = await request(shop, path, {"amount": 5}, "refund")
 
     assert keyless.status_code == 400
     assert keyless.json()["error"]["field"] == "Idempotency-Key"
@@ -188,7 +190,11 @@ async def test_openapi_says_where_a_key_is_needed_and_which_bodies_may_be_missin
     described = (await shop.get("/openapi.json")).json()["paths"]
 
     needed = {
-        path: next(one["required"] for one in described[path]["post"]["parameters"] if one["in"] == "header")
+        path: next(
+            parameter["required"]
+            for parameter in described[path]["post"]["parameters"]
+            if parameter["in"] == "header"
+        )
         for path in (
             "/invoice/{invoice_id}/refundtoacc/{foreign_id}",
             "/escrow/{id}/release",

@@ -95,15 +95,15 @@ async def test_the_merchant_sees_gigawallets_admin_form(shop: httpx.AsyncClient)
     made = await issued(shop, reference="order 7", metadata={"basket": [1, 2.5]}, required_confirmations=0)
     account = (await shop.get("/account/shop")).json()
 
-    seen = (await shop.get(f"/account/shop/invoice/{made['id']}")).json()
+    shown = (await shop.get(f"/account/shop/invoice/{made['id']}")).json()
 
-    assert list(seen)[: len(ADMIN)] == ADMIN
-    assert seen["account"] == account["id"]
-    assert seen["pay_to_address"] == made["id"]
-    assert seen["required_confirmations"] == 0
-    assert (seen["reference"], seen["metadata"]) == ("order 7", {"basket": [1, 2.5]})
-    assert seen["token"] == made["token"]
-    assert seen["created"] == made["created"]
+    assert list(shown)[: len(ADMIN)] == ADMIN
+    assert shown["account"] == account["id"]
+    assert shown["pay_to_address"] == made["id"]
+    assert shown["required_confirmations"] == 0
+    assert (shown["reference"], shown["metadata"]) == ("order 7", {"basket": [1, 2.5]})
+    assert shown["token"] == made["token"]
+    assert shown["created"] == made["created"]
 
 
 async def test_metadata_goes_out_as_it_came_in_wherever_an_invoice_is_shown(
@@ -126,12 +126,12 @@ async def test_metadata_goes_out_as_it_came_in_wherever_an_invoice_is_shown(
     ]
     answers += [await payer.get(f"/invoice/{made['id']}", params={"token": made["token"]})]
     async with ready.connect() as db:
-        told = await db.scalar(select(outbox.c.message).where(outbox.c.type == "INV_CREATED"))
+        message = await db.scalar(select(outbox.c.message).where(outbox.c.type == "INV_CREATED"))
 
     assert [metadata in answer.text for answer in answers] == [True] * 6
-    assert told is not None
-    assert metadata in told
-    assert json.loads(told)["items"] == made["items"]
+    assert message is not None
+    assert metadata in message
+    assert json.loads(message)["items"] == made["items"]
 
 
 async def test_the_payer_sees_items_with_the_token_only(
@@ -285,7 +285,7 @@ async def test_invoices_are_listed_by_state_reference_and_time(shop: httpx.Async
 
     async def listed(**query: str) -> list[str]:
         answer = await shop.get("/account/shop/invoices", params=query)
-        return [one["reference"] for one in answer.json()["items"]]
+        return [invoice["reference"] for invoice in answer.json()["items"]]
 
     assert await listed(state="cancelled") == ["order 1"]
     assert await listed(state="unpaid", reference="order 2") == ["order 2"]

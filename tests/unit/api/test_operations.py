@@ -61,12 +61,12 @@ async def test_a_mismatch_is_200_and_says_where(admin: httpx.AsyncClient, tip: A
 async def test_the_system_accounts_are_the_other_side_of_the_books(
     admin: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
-    given = (("gold", TREASURY, 250), ("DOGE", WORLD, 5))
+    issued = (("gold", TREASURY, 250), ("DOGE", WORLD, 5))
     async with ready.begin() as db:
         await db.execute(insert(assets).values(code="gold", name="Gold coins", decimals=2))
         moves = [
             (Posting(giver, Bucket.AVAILABLE, -amount, asset), Posting(0, Bucket.AVAILABLE, amount, asset))
-            for asset, giver, amount in given
+            for asset, giver, amount in issued
         ]
         await ledger.post(
             db, [Entry("TOPUP", ("test", str(n)), f"t:{n}", lines) for n, lines in enumerate(moves)]
@@ -74,16 +74,17 @@ async def test_the_system_accounts_are_the_other_side_of_the_books(
 
     shown = (await admin.get("/balances/system")).json()["items"]
 
-    assert [(one["account"], one["asset"], one["balance"]) for one in shown] == [
+    assert [(balance["account"], balance["asset"], balance["balance"]) for balance in shown] == [
         ("world", "DOGE", "-0.00000005"),
         ("network_fees", "DOGE", "0"),
         ("clawback", "DOGE", "0"),
         ("treasury", "gold", "-2.5"),
     ]
     report = (await admin.get("/audit")).json()
-    assert [(one["asset"], one["customers"], one["treasury"], one["difference"]) for one in report["totals"]][
-        1:
-    ] == [("gold", "2.5", "-2.5", "0")]
+    assert [
+        tuple(total[name] for name in ("asset", "customers", "treasury", "difference"))
+        for total in report["totals"]
+    ][1:] == [("gold", "2.5", "-2.5", "0")]
 
 
 async def test_a_rescan_begins_at_the_deepest_height_that_was_asked_for(

@@ -1,4 +1,4 @@
-"""What a web page can make a browser send, which names we answer to, and what every answer tells a browser."""
+"""What a web page can make a browser send, which names we answer to, and what we tell every browser."""
 
 import re
 from collections.abc import AsyncIterator

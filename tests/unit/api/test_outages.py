@@ -14,11 +14,15 @@ CANCEL = sa.text(
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
+NO_ROOM = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+    AS $$BEGIN RAISE 'No space left' USING ERRCODE = 'disk_full'; END$$
+"""
 FULL = (
-    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'No space left' USING ERRCODE = 'disk_full'; END$$",
+    NO_ROOM,
     "CREATE TRIGGER no_room BEFORE INSERT ON outbox EXECUTE FUNCTION refuse()",
 )
-"""What a server without room says to whoever writes."""
+"""Let each statement that writes fail as on a server whose disk is full."""
 INVOICE = '{"items":[{"type":"item","value":1,"quantity":1}]}'
 
 
@@ -56,7 +60,8 @@ async def test_connections_that_the_database_ends_are_replaced(
     other = create_async_engine(database, poolclass=NullPool)
     async with other.begin() as db:
         ended = sa.text(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
         )
         await db.execute(ended)
     await other.dispose()
@@ -73,12 +78,12 @@ async def test_a_statement_that_the_database_cancels_is_503_and_leaves_nothing(
     await admin.post("/account/a", content="{}")
     async with ready.begin() as blocker:
         await blocker.execute(sa.text("SELECT 1 FROM accounts FOR UPDATE"))
-        asked = asyncio.create_task(admin.post("/account/a/invoice", content=INVOICE))
+        request = asyncio.create_task(admin.post("/account/a/invoice", content=INVOICE))
         async with ready.connect() as db:
             while not (await db.execute(CANCEL)).all():
                 await db.rollback()  # the activity that a transaction sees does not change
 
-    answer = await asked
+    answer = await request
 
     assert answer.status_code == 503
     assert "took the database too long" in answer.json()["error"]["message"]

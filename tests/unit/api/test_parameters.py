@@ -125,14 +125,16 @@ async def test_both_listeners_describe_every_status_and_the_bounds_of_parameters
         admin = (await locked.get("/openapi.json", headers=headers)).json()["paths"]
     public = (await payer.get("/openapi.json")).json()["paths"]
     operations = [
-        (path, one) for path, methods in (*admin.items(), *public.items()) for one in methods.values()
+        (path, operation)
+        for path, methods in (*admin.items(), *public.items())
+        for operation in methods.values()
     ]
 
     assert len(operations) > 60
     for path, operation in operations:
         assert {"200", "400", "403", "500", "503"} <= operation["responses"].keys()
         assert ("401" in operation["responses"]) == (path in admin and path != "/health")
-        bounds = {one["name"]: one["schema"] for one in operation.get("parameters", ())}
+        bounds = {parameter["name"]: parameter["schema"] for parameter in operation.get("parameters", ())}
         if "limit" in bounds:
             assert (bounds["limit"]["minimum"], bounds["limit"]["maximum"]) == (1, 100)
         if "Idempotency-Key" in bounds:
@@ -148,9 +150,9 @@ async def test_a_client_that_sends_the_defaults_that_are_described_asks_for_the_
 ) -> None:
     """A cursor is a text, metadata an object; and of an account, what is absent stays."""
     described = (await admin.get("/openapi.json")).json()
-    found = list(defaults(described))
+    found_defaults = list(defaults(described))
 
-    assert {default for name, default in found if name == "cursor"} == {"", 0}
-    assert [default for name, default in found if name == "metadata"] == []
+    assert {default for name, default in found_defaults if name == "cursor"} == {"", 0}
+    assert [default for name, default in found_defaults if name == "metadata"] == []
     assert list(defaults(described["components"]["schemas"]["AccountFields"])) == []
-    assert len(found) > 20
+    assert len(found_defaults) > 20

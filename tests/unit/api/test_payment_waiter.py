@@ -64,7 +64,7 @@ def waiting(
 async def served(
     engine: AsyncEngine, paid: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """An admin API whose callers wait for a second, and something that happens once a payment is committed."""
+    """An admin API whose callers wait for a second, and what happens once a payment is committed."""
     tasks: list[asyncio.Future[None]] = []
 
     def committed(command: Command[Any, Any]) -> None:
@@ -102,10 +102,10 @@ async def test_a_payment_is_answered_with_200_though_the_database_goes_away_whil
     await rich_shop(engine)
     await scenario.open_account(engine, "payee")
     name = sa.make_url(database).database
-    there = create_async_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    administration = create_async_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     async def leave() -> None:
-        async with there.connect() as db:
+        async with administration.connect() as db:
             await db.execute(sa.text(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false'))
             await db.execute(
                 sa.text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
@@ -113,9 +113,9 @@ async def test_a_payment_is_answered_with_200_though_the_database_goes_away_whil
 
     async with served(engine, leave) as client:
         answer = await request_of(client)
-    async with there.connect() as db:
+    async with administration.connect() as db:
         await db.execute(sa.text(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true'))
-    await there.dispose()
+    await administration.dispose()
 
     assert answer.status_code == 200
     assert (answer.json()["state"], answer.json()["hex"]) == ("PENDING", "")
@@ -176,15 +176,15 @@ async def test_however_many_wait_one_statement_looks_for_all_of_them_and_none_wh
     engine: AsyncEngine, waiter: payment_waiter.PaymentWaiter
 ) -> None:
     made = await requested(engine, 64)
-    asked: list[str] = []
-    sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *seen: asked.append(seen[2]))
+    statements: list[str] = []
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
 
     await waiter.step()
-    unasked = list(asked)
+    unasked = list(statements)
     tasks = [waiting(waiter, payment) for payment in made]
     await asyncio.sleep(0)
     await waiter.step()
-    looked = list(asked)
+    looked = list(statements)
     waiter.end()
     await asyncio.gather(*tasks)
 

@@ -66,8 +66,8 @@ async def test_a_code_is_painted_once_in_a_thread_of_its_own_whatever_the_colour
         return qr.code(content)
 
     painter = qr.Painter(paint)
-    asked = [painter.picture(URI, f"{red:02x}0000", None) for red in range(50)]
-    pictures = [bytes(answer.body) for answer in await asyncio.gather(*asked)]
+    paintings = [painter.picture(URI, f"{red:02x}0000", None) for red in range(50)]
+    pictures = [bytes(answer.body) for answer in await asyncio.gather(*paintings)]
     again = await painter.picture(URI, "000001", "ffff00")
 
     assert painted == ["painter"]

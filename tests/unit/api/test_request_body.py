@@ -22,32 +22,32 @@ async def refusal(client: httpx.AsyncClient, body: bytes | str, status: int = 40
 async def order(client: httpx.AsyncClient, body: bytes | str, **headers: str) -> dict[str, Any]:
     answer = await client.post("/order", content=body, headers=headers)
     assert answer.status_code == 200, answer.text
-    seen: dict[str, Any] = answer.json()
-    return seen
+    shown: dict[str, Any] = answer.json()
+    return shown
 
 
 @pytest.mark.parametrize(
     "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )
 async def test_the_content_type_does_not_matter(client: httpx.AsyncClient, content_type: str) -> None:
-    seen = await order(client, json.dumps({"items": [LINE]}), **{"content-type": content_type})
+    shown = await order(client, json.dumps({"items": [LINE]}), **{"content-type": content_type})
 
-    assert seen["items"] == [["", "", "150000000", 2]]
+    assert shown["items"] == [["", "", "150000000", 2]]
 
 
 async def test_bytes_after_the_first_value_and_unknown_fields_are_ignored(client: httpx.AsyncClient) -> None:
-    seen = await order(
+    shown = await order(
         client, ' \r\n{"items":[{"value":3,"quantity":1,"vendor":"x"}],"foreign_id":7} garbage \xff{'
     )
 
-    assert seen["items"] == [["", "", "300000000", 1]]
+    assert shown["items"] == [["", "", "300000000", 1]]
 
 
 async def test_names_are_matched_in_any_case_at_every_level(client: httpx.AsyncClient) -> None:
-    seen = await order(client, '{"ITEMS":[{"Value":3,"qUANTITY":1,"Name":"x"}],"Confirmations":9}')
+    shown = await order(client, '{"ITEMS":[{"Value":3,"qUANTITY":1,"Name":"x"}],"Confirmations":9}')
 
-    assert seen["items"] == [["x", "", "300000000", 1]]
-    assert seen["confirmations"] == 9
+    assert shown["items"] == [["x", "", "300000000", 1]]
+    assert shown["confirmations"] == 9
 
 
 async def test_the_exact_name_wins_over_another_spelling(client: httpx.AsyncClient) -> None:
@@ -58,10 +58,10 @@ async def test_the_exact_name_wins_over_another_spelling(client: httpx.AsyncClie
 
 
 async def test_null_leaves_a_field_at_its_default(client: httpx.AsyncClient) -> None:
-    seen = await order(client, '{"confirmations":null,"items":[{"value":3,"quantity":1,"name":null}]}')
+    shown = await order(client, '{"confirmations":null,"items":[{"value":3,"quantity":1,"name":null}]}')
 
-    assert seen["confirmations"] == -1
-    assert seen["items"][0][0] == ""
+    assert shown["confirmations"] == -1
+    assert shown["items"][0][0] == ""
 
 
 @pytest.mark.parametrize("body", ["", "  \n"])
@@ -168,12 +168,12 @@ NAMES = (
 async def test_names_of_people_are_taken_as_they_are_written(
     client: httpx.AsyncClient, name: str, *, escaped: bool
 ) -> None:
-    seen = await order(client, json.dumps({"items": [{**LINE, "name": name}]}, ensure_ascii=escaped))
+    shown = await order(client, json.dumps({"items": [{**LINE, "name": name}]}, ensure_ascii=escaped))
 
-    assert seen["items"][0][0] == name
+    assert shown["items"][0][0] == name
 
 
-@pytest.mark.parametrize("key", [name.encode() for name in NAMES] + [b"k" * 255, "ü".encode() * 255, b"\xfc"])
+@pytest.mark.parametrize("key", [*map(str.encode, NAMES), b"k" * 255, "ü".encode() * 255, b"\xfc"])
 async def test_a_key_is_any_text_of_one_line(client: httpx.AsyncClient, key: bytes) -> None:
     answer = await client.post("/keyed/a", json={"items": [LINE]}, headers=[(b"Idempotency-Key", key)])
 
@@ -181,9 +181,9 @@ async def test_a_key_is_any_text_of_one_line(client: httpx.AsyncClient, key: byt
 
 
 async def test_a_description_may_have_lines(client: httpx.AsyncClient) -> None:
-    seen = await order(client, json.dumps({"items": [{**LINE, "description": "one\n\ttwo\r\n\U0001f415"}]}))
+    shown = await order(client, json.dumps({"items": [{**LINE, "description": "one\n\ttwo\r\n\U0001f415"}]}))
 
-    assert seen["items"][0][1] == "one\n\ttwo\r\n\U0001f415"
+    assert shown["items"][0][1] == "one\n\ttwo\r\n\U0001f415"
 
 
 @pytest.mark.parametrize(
@@ -206,9 +206,9 @@ async def test_text_that_no_database_holds_is_refused_by_name(
 
 
 async def test_an_escaped_pair_of_surrogates_is_text(client: httpx.AsyncClient) -> None:
-    seen = await order(client, b'{"items":[{"name":"\\ud83d\\udc36 \\u00e9","value":1,"quantity":1}]}')
+    shown = await order(client, b'{"items":[{"name":"\\ud83d\\udc36 \\u00e9","value":1,"quantity":1}]}')
 
-    assert seen["items"][0][0] == "\U0001f436 é"
+    assert shown["items"][0][0] == "\U0001f436 é"
 
 
 async def test_a_name_that_the_caller_invents_is_repeated_to_100_characters(
@@ -236,9 +236,9 @@ async def test_metadata_is_kept_with_its_numbers_as_they_were_written(client: ht
     numbers = "1.10000000000000000001,1E+3,1e3,1.50E-07,0.0000001,-0.0"
     metadata = f'{{"a":[{numbers}],"b":[null,true,{{"ü":2e2}}],"c":"\\"\\n"}}'
 
-    seen = await order(client, f'{{"metadata":{metadata},"items":[{json.dumps(LINE)}]}}')
+    shown = await order(client, f'{{"metadata":{metadata},"items":[{json.dumps(LINE)}]}}')
 
-    assert seen["metadata"] == metadata
+    assert shown["metadata"] == metadata
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_equal_requests_have_equal_fingerprints_and_others_do_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("number", "text"),
     [
         ('{"amount":1.5}', '{"amount":"1.5"}'),
         ('{"metadata":{"a":[1.5]}}', '{"metadata":{"a":["1.5"]}}'),
@@ -352,8 +352,8 @@ def test_equal_requests_have_equal_fingerprints_and_others_do_not() -> None:
         ('{"a":true}', '{"a":"true"}'),
     ],
 )
-def test_a_number_is_another_request_than_the_same_digits_as_text(one: str, other: str) -> None:
-    trees = [json_reader.read(text.encode()) for text in (one, other)]
+def test_a_number_is_another_request_than_the_same_digits_as_text(number: str, text: str) -> None:
+    trees = [json_reader.read(body.encode()) for body in (number, text)]
 
     assert len({request_body.fingerprint("POST", "/x", tree) for tree in trees}) == 2
 

@@ -54,7 +54,10 @@ async def test_head_sends_the_length_and_nothing_more(port: int) -> None:
 
 async def test_a_key_with_a_blank_at_its_end_is_the_same_key(port: int) -> None:
     async def claim(key: bytes) -> bytes:
-        head = b"POST /keyed/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 38\r\nIdempotency-Key:"
+        head = (
+            b"POST /keyed/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            b"Content-Length: 38\r\nIdempotency-Key:"
+        )
         answer = await speak(port, head + key + b"\r\n\r\n" + b'{"items":[{"value":"1","quantity":1}]}')
         return answer.split(b"\r\n\r\n", 1)[1]
 

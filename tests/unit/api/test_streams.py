@@ -31,7 +31,7 @@ async def client(kennel: context.AppContext) -> AsyncIterator[httpx.AsyncClient]
 
 async def happen(engine: AsyncEngine, kennel: context.AppContext, *types: str, account: int = 1) -> None:
     async with engine.begin() as db:
-        await outbox.emit(db, [OutboxEvent(account, "", one, '{"a":"b\\n"}') for one in types])
+        await outbox.emit(db, [OutboxEvent(account, "", kind, '{"a":"b\\n"}') for kind in types])
         await outbox.sequence(db)
     await kennel.event_signal.step()
 
@@ -120,7 +120,7 @@ async def test_streams_end_with_the_program(client: httpx.AsyncClient, kennel: c
     async with listening(client) as events:
         kennel.event_signal.end()
 
-        assert [one async for one in events] == []
+        assert [event async for event in events] == []
 
 
 async def test_too_many_streams_are_turned_away_until_one_is_closed(
@@ -195,9 +195,9 @@ async def test_a_stream_that_the_database_breaks_ends_with_one_line_in_the_log(
                 while not (await db.execute(ended)).all():
                     await db.rollback()  # the activity that a transaction sees does not change
 
-        assert [one async for one in events] == []
+        assert [event async for event in events] == []
 
-    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("WARNING", None)]
+    assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)]
     assert "a stream of events broke off behind position 1" in caplog.text
 
 

@@ -18,9 +18,9 @@ def test_each_word_is_another_of_its_size_also_beyond_what_is_drawn_at_once() ->
 
 
 def test_what_two_draw_differs() -> None:
-    one, other = (tokens.words(16, tokens.urlsafe) for _ in range(2))
+    first, second = (tokens.words(16, tokens.urlsafe) for _ in range(2))
 
-    assert not {one() for _ in range(100)} & {other() for _ in range(100)}
+    assert not {first() for _ in range(100)} & {second() for _ in range(100)}
 
 
 def test_a_word_is_written_as_secrets_writes_it() -> None:

@@ -46,7 +46,8 @@ async def test_a_transfer_is_shown_as_it_is_and_can_be_looked_up(
     shown = made.json()
     assert made.status_code == 200
     assert shown == {
-        "id": shown["id"], "type": "TRANSFER", **GIFT, **described, "reversed": "0", "reverses": None, "created": shown["created"],
+        "id": shown["id"], "type": "TRANSFER", **GIFT, **described,
+        "reversed": "0", "reverses": None, "created": shown["created"],
     }  # fmt: skip
     assert list(shown)[:7] == ["id", "type", "from", "to", "asset", "amount", "reference_type"]
     assert (await shop.get(f"/transfers/{shown['id']}")).json() == shown
@@ -66,18 +67,18 @@ async def test_every_answer_has_the_fields_that_are_described_and_metadata_as_it
         "amount": None,
     }
 
-    one = await shop.post("/transfers", content=body, headers={"Idempotency-Key": "one"})
+    single = await shop.post("/transfers", content=body, headers={"Idempotency-Key": "one"})
     many = (await post(shop, "/transfers", {"transfers": [GIFT | {"amount": "0.1"}, split]})).json()["items"]
-    back = (await post(shop, f"/transfers/{one.json()['id']}/reverse", {})).json()
+    reversal = (await post(shop, f"/transfers/{single.json()['id']}/reverse", {})).json()
     page = (await shop.get("/transfers?limit=4")).json()
 
     described = list(TransferView.model_json_schema(mode="serialization")["properties"])
-    for shown in (one.json(), *many, back, *page["items"]):
+    for shown in (single.json(), *many, reversal, *page["items"]):
         assert list(shown) == described
-    assert f'"metadata":{exact}' in one.text
-    assert f'"metadata":{exact}' in (await shop.get(f"/transfers/{one.json()['id']}")).text
+    assert f'"metadata":{exact}' in single.text
+    assert f'"metadata":{exact}' in (await shop.get(f"/transfers/{single.json()['id']}")).text
     assert list(many[1]["to"][0]) == list(ShareView.model_fields)
-    assert back["reverses"] == one.json()["id"]
+    assert reversal["reverses"] == single.json()["id"]
     assert list(page) == list(TransferPage.model_fields)
 
 
@@ -91,7 +92,7 @@ async def test_numbers_are_rounded_to_the_decimals_of_the_asset_wherever_they_st
         "amount": 0.1 / 3 + 0.015,
     }
 
-    one = await post(shop, "/transfers", third)
+    single = await post(shop, "/transfers", third)
     many = await post(shop, "/transfers", {"transfers": [third, split]})
     held = await post(shop, "/account/alice/hold", {"asset": "gold", "amount": 168.01 / 0.25157 / 10_000})
     bought = {
@@ -106,7 +107,7 @@ async def test_numbers_are_rounded_to_the_decimals_of_the_asset_wherever_they_st
     nothing = await post(shop, "/transfers", third | {"amount": 0.004})
     written = await post(shop, "/transfers", third | {"amount": "0.033"})
 
-    assert one.json()["amount"] == "0.03"
+    assert single.json()["amount"] == "0.03"
     assert [(made["amount"], made["to"]) for made in many.json()["items"]] == [
         ("0.03", "bob"),
         ("0.05", [{"account": "bob", "amount": "0.03"}, {"account": "carol", "amount": "0.02"}]),
@@ -133,10 +134,10 @@ async def test_several_payees_are_one_transfer(shop: httpx.AsyncClient) -> None:
     shares = [{"account": "bob", "amount": "0.1"}, {"account": "carol", "amount": "0.2"}]
 
     made = await post(shop, "/transfers", {"from": "alice", "to": shares, "asset": "gold"})
-    said = await post(shop, "/transfers", {"from": "alice", "to": shares, "asset": "gold", "amount": 0.30})
+    summed = await post(shop, "/transfers", {"from": "alice", "to": shares, "asset": "gold", "amount": 0.30})
 
     assert (made.json()["to"], made.json()["amount"]) == (shares, "0.3")
-    assert (said.json()["to"], said.json()["amount"]) == (shares, "0.3")
+    assert (summed.json()["to"], summed.json()["amount"]) == (shares, "0.3")
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ async def test_many_that_are_named_twice_are_those_that_are_read(
 async def test_a_key_that_two_find_free_at_once_is_the_firsts(
     shop: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
-    """The name of an atomic one's part is also a key that a caller may choose; nothing else makes the two meet."""
+    """A caller may choose the key that a transfer of an atomic request has: two requests may have one key."""
     theirs = {"from": "carol", "to": "dave", "asset": "gold", "amount": "0.01"}
     await shop.post("/account/dave", content="{}")
 
@@ -278,17 +279,17 @@ async def test_a_key_that_two_find_free_at_once_is_the_firsts(
             post(shop, "/transfers", {"transfers": [theirs], "atomic": True}, f"{n}"),
         )
 
-        assert sorted(one.status_code for one in both) == [200, 422]
+        assert sorted(answer.status_code for answer in both) == [200, 422]
     assert sum(await bank.gold(engine, "bob", "dave")) == 105
 
 
 async def test_a_transfer_is_taken_back_once(shop: httpx.AsyncClient, engine: AsyncEngine) -> None:
     made = (await post(shop, "/transfers", GIFT)).json()
 
-    back = await post(shop, f"/transfers/{made['id']}/reverse", {"amount": "0.2"})
+    reversal = await post(shop, f"/transfers/{made['id']}/reverse", {"amount": "0.2"})
     again = await post(shop, f"/transfers/{made['id']}/reverse", {})
 
-    assert {name: back.json()[name] for name in ("type", "from", "to", "amount", "reverses")} == {
+    assert {name: reversal.json()[name] for name in ("type", "from", "to", "amount", "reverses")} == {
         "type": "REVERSAL", "from": "bob", "to": "alice", "amount": "0.2", "reverses": made["id"],
     }  # fmt: skip
     assert (again.status_code, again.json()["error"]["field"]) == (409, "id")
@@ -306,14 +307,15 @@ async def test_credits_are_given_and_taken_and_never_doge(
 
     done = [await transact(kind) for kind in ("TOPUP", "BONUS", "SPEND")]
     refused = [
-        await transact("SPEND", amount="9"), await transact("TOPUP", asset="DOGE"), await transact("BONUS", asset="DOGE"),
-        await transact("GIFT"), await post(shop, "/account/nobody/transact", {"asset": "gold", "amount": 1, "type": "SPEND"}),
+        await transact("SPEND", amount="9"), await transact("TOPUP", asset="DOGE"),
+        await transact("BONUS", asset="DOGE"), await transact("GIFT"),
+        await post(shop, "/account/nobody/transact", {"asset": "gold", "amount": 1, "type": "SPEND"}),
     ]  # fmt: skip
 
-    assert [(one.json()["from"], one.json()["to"]) for one in done] == [
+    assert [(answer.json()["from"], answer.json()["to"]) for answer in done] == [
         ("treasury", "alice"), ("treasury", "alice"), ("alice", "treasury"),
     ]  # fmt: skip
-    assert [(one.status_code, one.json()["error"]["field"]) for one in refused] == [
+    assert [(answer.status_code, answer.json()["error"]["field"]) for answer in refused] == [
         (409, "amount"), (400, "asset"), (400, "asset"), (400, "type"), (404, "foreign_id"),
     ]  # fmt: skip
     assert await bank.gold(engine, "alice") == [300]
@@ -345,9 +347,12 @@ async def test_doge_that_is_spent_in_vain_opens_no_account_and_disturbs_nobody(
         )]  # fmt: skip
         lacking, *made = await transfers.open_and_make(db, crediting, scenario.INSTALLATION)
 
-    assert [one.json()["error"]["code"] for one in (refused, unknown)] == ["insufficient-funds", "not-found"]
+    assert [answer.json()["error"]["code"] for answer in (refused, unknown)] == [
+        "insufficient-funds",
+        "not-found",
+    ]
     assert isinstance(lacking, Lacking)
-    assert [isinstance(one, Transfer) for one in made] == [True, True]
+    assert [isinstance(outcome, Transfer) for outcome in made] == [True, True]
     assert (await shop.get("/account/platform")).status_code == 404
     assert await bank.gold(engine, "alice", "bob", "carol") == [100, 0, 200]
 
@@ -372,8 +377,8 @@ async def test_lists_reach_from_one_end_of_the_calendar_to_the_other(shop: httpx
         ("/transfers", {"reference": "r"}),
         ("/account/bob/transfers", {}),
     ):
-        found = await shop.get(path, params=ever | more)
-        assert [one["id"] for one in found.json()["items"]][:1] == [made["id"]], found.text
+        answer = await shop.get(path, params=ever | more)
+        assert [transfer["id"] for transfer in answer.json()["items"]][:1] == [made["id"]], answer.text
 
 
 async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: httpx.AsyncClient) -> None:
@@ -387,9 +392,9 @@ async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: http
     first = (await shop.get("/transfers?limit=2")).json()
     rest = (await shop.get(f"/transfers?limit=2&cursor={first['cursor']}")).json()
     of_alice = (await shop.get("/account/alice/transfers?limit=1")).json()
-    on = (await shop.get(f"/account/alice/transfers?limit=1&cursor={of_alice['cursor']}")).json()
-    found = [
-        [one["id"] for one in (await shop.get(f"/transfers?{query}")).json()["items"]]
+    next_page = (await shop.get(f"/account/alice/transfers?limit=1&cursor={of_alice['cursor']}")).json()
+    filtered = [
+        [transfer["id"] for transfer in (await shop.get(f"/transfers?{query}")).json()["items"]]
         for query in (
             "reference=1",
             "foreign_id=carol",
@@ -399,11 +404,11 @@ async def test_transfers_are_listed_in_pages_and_by_what_is_asked_for(shop: http
         )
     ]
 
-    assert [one["id"] for one in (*first["items"], *rest["items"])][:3] == made[::-1]
-    assert [one["id"] for one in (*of_alice["items"], *on["items"])] == [made[2], made[0]]
-    assert found[0] == [made[1]]
-    assert found[1][0] == made[1]
-    assert found[2:] == [[], [], made[::-1]]
+    assert [transfer["id"] for transfer in (*first["items"], *rest["items"])][:3] == made[::-1]
+    assert [transfer["id"] for transfer in (*of_alice["items"], *next_page["items"])] == [made[2], made[0]]
+    assert filtered[0] == [made[1]]
+    assert filtered[1][0] == made[1]
+    assert filtered[2:] == [[], [], made[::-1]]
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,11 @@ async def test_voiding_an_unsigned_payment_answers_with_it_and_a_key_repeats_the
 async def test_a_payment_that_the_node_holds_is_not_voided_and_one_that_it_never_saw_is(
     api: httpx.AsyncClient, harness: ChainHarness
 ) -> None:
-    sent, kept = await paid(api, harness), await paid(api, harness, "paytx")
+    sent, signed = await paid(api, harness), await paid(api, harness, "paytx")
     await harness.send()
 
     refused = await api.post(f"/account/shop/payment/{sent}/void")
-    accepted = await api.post(f"/account/shop/payment/{kept}/void")
+    accepted = await api.post(f"/account/shop/payment/{signed}/void")
 
     assert refused.status_code == 409
     assert "mempool" in refused.json()["error"]["message"]
@@ -88,7 +88,7 @@ async def test_a_payment_of_which_the_node_holds_a_twin_of_any_version_is_not_vo
     await harness.call("fillmempool", "0.4")
     await harness.make_due()
     await harness.send()
-    raws = [one["raw"] for one in await harness.transactions()]
+    raws = [transaction["raw"] for transaction in await harness.transactions()]
     await harness.expire_mempool()
     await harness.mine(3)
     now = (await harness.call("getblock", await harness.call("getbestblockhash")))["time"]

@@ -33,7 +33,7 @@ async def work(engine: AsyncEngine, status: int | None = 200) -> list[int]:
             pass
         tried: list[Delivery] = []
         while claimed := await webhooks.claim(db, Load(), 1_000, 60):  # one that fails gets one at a time
-            outcomes = [Outcome(one, NOW, status, 12, "the head") for one in claimed]
+            outcomes = [Outcome(delivery, NOW, status, 12, "the head") for delivery in claimed]
             await webhooks.record(db, outcomes, [], RETRIES, lambda: 0.5)
             tried += claimed
     return sorted(delivery.key.position for delivery in tried)
@@ -47,7 +47,9 @@ async def due_now(engine: AsyncEngine) -> None:
 async def states(client: httpx.AsyncClient, query: str = "", number: int = 1) -> list[tuple[int, str, int]]:
     answer = await client.get(f"/webhooks/{number}/deliveries?limit=100{query}")
     assert answer.status_code == 200, answer.text
-    return [(one["id"], one["state"], len(one["attempts"])) for one in answer.json()["items"]]
+    return [
+        (delivery["id"], delivery["state"], len(delivery["attempts"])) for delivery in answer.json()["items"]
+    ]
 
 
 @pytest.fixture
@@ -71,9 +73,9 @@ async def test_deliveries_are_shown_newest_first_with_their_attempts(
 
     assert await states(hooked) == [(3, "due", 1), (2, "delivered", 1), (1, "failed", 2)]
     for state, number in (("due", 3), ("delivered", 2), ("failed", 1)):
-        assert [one[0] for one in await states(hooked, f"&state={state}")] == [number]
+        assert [state_row[0] for state_row in await states(hooked, f"&state={state}")] == [number]
     page = (await hooked.get("/webhooks/1/deliveries?limit=2")).json()
-    assert [one["id"] for one in page["items"]] == [3, 2]
+    assert [delivery["id"] for delivery in page["items"]] == [3, 2]
     [oldest] = (await hooked.get(f"/webhooks/1/deliveries?cursor={page['cursor']}")).json()["items"]
     assert oldest["event_type"] == "ACC_UPDATED"
     assert oldest["next"] is None
@@ -226,10 +228,10 @@ async def test_what_happened_while_an_endpoint_was_disabled_comes_once_when_it_i
         await hooked.patch("/webhooks/1", json={"state": "active"})
         await tell(ready, 1)
 
-    found = []
+    positions = []
     while sent := await work(ready):
-        found += sent
-    assert sorted(found) == list(range(3, 9))
+        positions += sent
+    assert sorted(positions) == list(range(3, 9))
 
 
 async def test_whoever_joins_an_installation_that_told_nobody_hears_nothing_old(
@@ -245,7 +247,7 @@ async def test_whoever_joins_an_installation_that_told_nobody_hears_nothing_old(
 async def test_a_claim_costs_only_those_that_have_something_due(
     hooked: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
-    """Two of five hundred endpoints are found through the index of what is due, and each has room of its own."""
+    """Two of five hundred endpoints are found by the index of due deliveries; each has a share of its own."""
     async with ready.begin() as db:
         many = (
             "INSERT INTO webhook_endpoints (url, types, secret, position) "

@@ -25,8 +25,8 @@ async def shop(admin: httpx.AsyncClient) -> httpx.AsyncClient:
     return admin
 
 
-async def make(client: httpx.AsyncClient, **given: Any) -> dict[str, Any]:
-    answer = await client.post("/webhooks", json={"url": URL, **given})
+async def make(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
+    answer = await client.post("/webhooks", json={"url": URL, **fields})
     assert answer.status_code == 200, answer.text
     made: dict[str, Any] = answer.json()
     return made
@@ -77,7 +77,7 @@ async def test_an_own_secret_is_taken_and_ed25519_shows_its_public_key(shop: htt
 
 
 @pytest.mark.parametrize(
-    ("given", "field", "says"),
+    ("body", "field", "says"),
     [
         ({}, "url", "url is required"),
         ({"url": "https://user:***@shop.example/"}, "url", "stars for its password"),
@@ -100,9 +100,9 @@ async def test_an_own_secret_is_taken_and_ed25519_shows_its_public_key(shop: htt
     ],
 )
 async def test_what_is_wrong_is_refused_by_name_and_changes_nothing(
-    shop: httpx.AsyncClient, ready: AsyncEngine, given: dict[str, Any], field: str, says: str
+    shop: httpx.AsyncClient, ready: AsyncEngine, body: dict[str, Any], field: str, says: str
 ) -> None:
-    answer = await shop.post("/webhooks", json=given)
+    answer = await shop.post("/webhooks", json=body)
 
     error = answer.json()["error"]
     assert 400 <= answer.status_code < 500
@@ -199,8 +199,8 @@ async def test_an_endpoint_of_the_configuration_is_listed_and_can_only_be_enable
         old = Callback(
             "old-shop", URL, ("INV",), "config-secret", foreign_id="old", description="to be moved"
         )
-        for said in (Callback("old-shop", URL), old):  # first so, then so
-            await webhooks.reconcile(db, [said], 0)
+        for callback in (Callback("old-shop", URL), old):  # first so, then so
+            await webhooks.reconcile(db, [callback], 0)
         await webhooks.disable(db, [1], "it failed")
 
     answers = [
@@ -274,15 +274,15 @@ async def test_a_test_happens_to_an_endpoint_that_is_enabled(
     shop: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
     await make(shop, types=["INV"])
-    asked = await shop.post("/webhooks/1/test")
+    answer = await shop.post("/webhooks/1/test")
     await shop.patch("/webhooks/1", json={"state": "disabled"})
     refused = await shop.post("/webhooks/1/test")
 
     async with ready.begin() as db:
         await outbox.sequence(db)
-    told = (await shop.get("/events?types=SYS")).json()["items"]
-    assert asked.status_code == 200
-    assert [(event["event_type"], event["message"]) for event in told] == [
+    events = (await shop.get("/events?types=SYS")).json()["items"]
+    assert answer.status_code == 200
+    assert [(event["event_type"], event["message"]) for event in events] == [
         ("SYS_WEBHOOK_TEST", {"webhook_id": 1})
     ]
     assert refused.status_code == 409
