@@ -1,1 +1,1 @@
-"""The HTTP API: one file a noun. An endpoint parses the request, submits one command of the domain, and shows its result."""
+"""The HTTP API, one file a noun. An endpoint reads the request, submits a command, and shows its result."""
