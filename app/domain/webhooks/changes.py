@@ -1,4 +1,4 @@
-"""What callers do to webhook endpoints: make, change, rotate, test and delete them."""
+"""What callers do with webhook endpoints: create, change, rotate, test and delete them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ from app.domain.webhooks import endpoints, fan_out, health
 from app.domain.webhooks.endpoints import Endpoint, NoSuchEndpoint
 
 ENDPOINTS: Final = 10_000
-"""All together; each costs a little memory and a look at each type of event."""
-ASKED: Final = "somebody asked for it"
+"""In all; each costs a little memory, and is compared with each type of event."""
+BY_REQUEST: Final = "somebody asked for it"
 
 Order = TypeVar("Order")
 Resource = TypeVar("Resource")
@@ -39,7 +39,7 @@ class Disabled(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
-    """An endpoint to be made; it hears of what happens from now on. `foreign_id` is None for every account."""
+    """An endpoint to create; it gets the events from now on. `foreign_id` is None for every account."""
 
     url: str = field(repr=False)
     types: tuple[str, ...]
@@ -51,7 +51,7 @@ class NewEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an endpoint is to be, by column; `state` is `active` or `disabled`."""
+    """New values of an endpoint, by column; `state` is `active` or `disabled`."""
 
     id: int
     changes: Mapping[str, Any] = field(repr=False)
@@ -59,7 +59,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """A new secret; the one before signs as well for `overlap`."""
+    """A new secret; the previous one signs too for `overlap`."""
 
     id: int
     secret: str = field(repr=False)
@@ -67,53 +67,55 @@ class Rotation:
 
 
 async def create(db: Db, new: NewEndpoint) -> Endpoint | Refusal:
-    """Make an endpoint; its account must be there, and neither it nor all have too many."""
+    """Create an endpoint. Its account must exist, and there is a limit for the account and one for all."""
     if new.foreign_id is not None and not await accounts.owners(db, [new.foreign_id]):
         return NoSuchAccount(foreign_id=new.foreign_id, field="foreign_id")
     await endpoints.lock_fan_out(db)  # one at a time
-    if (refusal := await _room(db, new.foreign_id)) is not None:
+    if (refusal := await _refuse_too_many(db, new.foreign_id)) is not None:
         return refusal
-    given = {name: getattr(new, name) for name in new.__slots__} | {"types": list(new.types)}
-    made = sa.insert(webhook_endpoints).values(position=await outbox.last_position(db), **given)
-    return Endpoint.of((await bulk.fetch_all(db, made.returning(webhook_endpoints)))[0])
+    values = {name: getattr(new, name) for name in new.__slots__} | {"types": list(new.types)}
+    row = sa.insert(webhook_endpoints).values(position=await outbox.last_position(db), **values)
+    return Endpoint.of((await bulk.fetch_all(db, row.returning(webhook_endpoints)))[0])
 
 
 async def change(db: Db, order: Change) -> Endpoint | Refusal:
-    """Change an endpoint; disabled it hears nothing, and enabled again it goes on where it stopped."""
-    given = {name: value for name, value in order.changes.items() if name != "state"}
+    """Change an endpoint. While it is disabled it gets nothing; enabled again it goes on where it stopped."""
+    values = {name: value for name, value in order.changes.items() if name != "state"}
     endpoint = await endpoints.lock(db, order.id)
     if endpoint is None:
         return NoSuchEndpoint(id=order.id, field="id")
-    if endpoint.name is not None and (given or order.changes.get("state") == "disabled"):
+    if endpoint.name is not None and (values or order.changes.get("state") == "disabled"):
         return OfTheConfiguration(name=endpoint.name)
-    if (refusal := await _elsewhere(db, endpoint, given)) is not None:
+    if (refusal := await _refuse_account(db, endpoint, values)) is not None:
         return refusal
-    if given.get("url", endpoint.url) != endpoint.url:
-        given["failing_since"] = None  # what failed elsewhere says nothing of another URL
-    if given:
-        await db.execute(sa.update(webhook_endpoints).where(webhook_endpoints.c.id == order.id).values(given))
+    if values.get("url", endpoint.url) != endpoint.url:
+        values["failing_since"] = None  # failures of the old URL do not count for the new one
+    if values:
+        await db.execute(
+            sa.update(webhook_endpoints).where(webhook_endpoints.c.id == order.id).values(values)
+        )
     match order.changes.get("state"):
         case "active":
             await endpoints.enable(db, [order.id])
         case "disabled":
-            await endpoints.disable(db, [order.id], ASKED)
+            await endpoints.disable(db, [order.id], BY_REQUEST)
     return await endpoints.fetch(db, order.id)
 
 
 async def rotate(db: Db, order: Rotation) -> Endpoint | Refusal:
-    """Give an endpoint another secret; what an earlier rotation left to overlap ends here."""
+    """Give an endpoint another secret; the overlap of an earlier rotation ends."""
     endpoint = await endpoints.lock(db, order.id)
-    if (refusal := _fixed(order.id, endpoint)) is not None or endpoint is None:
+    if (refusal := _unchangeable(order.id, endpoint)) is not None or endpoint is None:
         return refusal or NoSuchEndpoint(id=order.id, field="id")
-    kept = endpoint.secret if order.overlap else ""
+    previous = endpoint.secret if order.overlap else ""
     row = sa.update(webhook_endpoints).where(webhook_endpoints.c.id == order.id)
     until = sa.func.now() + order.overlap
-    await db.execute(row.values(secret=order.secret, previous_secret=kept, previous_until=until))
+    await db.execute(row.values(secret=order.secret, previous_secret=previous, previous_until=until))
     return await endpoints.fetch(db, order.id)
 
 
 async def test(db: Db, endpoint_id: int) -> Endpoint | Refusal:
-    """Let something happen that this endpoint alone is told, as it is told everything else."""
+    """Emit an event that only this endpoint gets, in the way of all others."""
     endpoint = await endpoints.lock(db, endpoint_id)
     if (refusal := unusable(endpoint_id, endpoint)) is not None or endpoint is None:
         return refusal or NoSuchEndpoint(id=endpoint_id, field="id")
@@ -122,49 +124,50 @@ async def test(db: Db, endpoint_id: int) -> Endpoint | Refusal:
 
 
 async def delete(db: Db, endpoint_id: int) -> Endpoint | Refusal:
-    """End an endpoint at once, and forget its secrets; the record of its deliveries goes in slices (endpoint_ends)."""
+    """Delete an endpoint and its secrets at once; `retention.sweep` deletes its deliveries in slices."""
     endpoint = await endpoints.lock(db, endpoint_id)
-    if (refusal := _fixed(endpoint_id, endpoint)) is not None:
+    if (refusal := _unchangeable(endpoint_id, endpoint)) is not None:
         return refusal
     row = sa.update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
-    kept = sa.func.now() + idempotency.KEPT
+    until = sa.func.now() + idempotency.KEPT
     await db.execute(
         row.values(
-            state="deleted", secret="", previous_secret="", previous_until=kept, url="", foreign_id=None
+            state="deleted", secret="", previous_secret="", previous_until=until, url="", foreign_id=None
         )
     )
     return (await endpoints.by_ids(db, [str(endpoint_id)]))[str(endpoint_id)]
 
 
 def unusable(endpoint_id: int, endpoint: Endpoint | None) -> Refusal | None:
-    """Refuse what cannot be asked of an endpoint that is not there, or is disabled."""
+    """Refuse an endpoint that does not exist or is disabled."""
     if endpoint is None:
         return NoSuchEndpoint(id=endpoint_id, field="id")
     return Disabled(id=endpoint_id, reason=endpoint.disabled_reason) if endpoint.state == "disabled" else None
 
 
-def _fixed(endpoint_id: int, endpoint: Endpoint | None) -> Refusal | None:
+def _unchangeable(endpoint_id: int, endpoint: Endpoint | None) -> Refusal | None:
+    """Refuse an endpoint that does not exist or is of the configuration."""
     if endpoint is None:
         return NoSuchEndpoint(id=endpoint_id, field="id")
     return OfTheConfiguration(name=endpoint.name) if endpoint.name is not None else None
 
 
-async def _elsewhere(db: Db, endpoint: Endpoint, given: Mapping[str, Any]) -> Refusal | None:
-    """Refuse a move to an account that is not there, or has too many endpoints."""
-    name = given.get("foreign_id")
+async def _refuse_account(db: Db, endpoint: Endpoint, values: Mapping[str, Any]) -> Refusal | None:
+    """Refuse a new account that does not exist, or has too many endpoints."""
+    name = values.get("foreign_id")
     if name is None or name == endpoint.foreign_id:
         return None
     if not await accounts.owners(db, [name]):
         return NoSuchAccount(foreign_id=name, field="foreign_id")
     await endpoints.lock_fan_out(db)
-    return await _room(db, name)
+    return await _refuse_too_many(db, name)
 
 
-async def _room(db: Db, foreign_id: str | None) -> Refusal | None:
-    there = sa.select(sa.func.count()).where(webhook_endpoints.c.state != "deleted")
-    if (await db.execute(there)).scalar_one() >= ENDPOINTS:
+async def _refuse_too_many(db: Db, foreign_id: str | None) -> Refusal | None:
+    count = sa.select(sa.func.count()).where(webhook_endpoints.c.state != "deleted")
+    if (await db.execute(count)).scalar_one() >= ENDPOINTS:
         return TooMany(count=ENDPOINTS, whose="in all")
-    of_account = there.where(webhook_endpoints.c.foreign_id == foreign_id)
+    of_account = count.where(webhook_endpoints.c.foreign_id == foreign_id)
     if foreign_id is not None and (await db.execute(of_account)).scalar_one() >= fan_out.OF_ACCOUNT:
         return TooMany(count=fan_out.OF_ACCOUNT, whose="of this account", field="foreign_id")
     return None
@@ -173,7 +176,7 @@ async def _room(db: Db, foreign_id: str | None) -> Refusal | None:
 def one_by_one(
     rule: Callable[[Db, Order], Awaitable[Resource | Refusal]],
 ) -> Callable[[Db, Sequence[Order], Installation], Awaitable[Sequence[Resource | Refusal]]]:
-    """Make a command's `run` of what is asked for so rarely that each request may have statements of its own."""
+    """Make the `run` of a command that is so rare that each request may have statements of its own."""
 
     async def run(db: Db, orders: Sequence[Order], _: Installation) -> list[Resource | Refusal]:
         return [await rule(db, order) for order in orders]

@@ -1,4 +1,4 @@
-"""Deliveries as they are looked at, and sent again: one, or a range of them."""
+"""Lists of deliveries, and deliveries that are sent again: one, or a range of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from app.domain.webhooks.changes import one_by_one
 from app.domain.webhooks.deliveries import Key
 
 ATTEMPTS: Final = 20
-"""The last of each delivery that are shown."""
+"""Shown of each delivery: the last ones."""
 FORGOTTEN: Final = "forgotten"
-"""What a delivery is that was removed meanwhile, where a repeated request asks for it."""
+"""The state of a deleted delivery in the answer to a repeated request."""
 
 
 class NoSuchDelivery(NotFound):
@@ -41,7 +41,7 @@ class NothingBetween(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One post: `status` is None where no answer came; `response` is its head, or what went wrong."""
+    """One post. `status` is None where no answer came; `response` is the head of the answer, or what went wrong."""
 
     at: datetime
     status: int | None
@@ -63,7 +63,7 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What is to be sent again: events after a position or from a time on, and before another; None is the end."""
+    """The events to send again: after a position or from a time on, and before another; None is the end."""
 
     endpoint_id: int
     after: int | datetime
@@ -72,7 +72,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The positions that are sent again: those after the first, up to the second."""
+    """The positions that are sent again: after `after`, up to `until`."""
 
     endpoint_id: int
     after: int
@@ -86,11 +86,11 @@ _SHOWN: Final = sa.select(
 ).select_from(deliveries.outerjoin(event_rows, event_rows.c.position == deliveries.c.position))
 
 _ATTEMPTS: Final = sa.text("""
-    SELECT tried.* FROM unnest(:positions) AS given (position) CROSS JOIN LATERAL (
-        SELECT * FROM attempts WHERE endpoint_id = :endpoint_id AND position = given.position
+    SELECT newest.* FROM unnest(:positions) AS wanted (position) CROSS JOIN LATERAL (
+        SELECT * FROM attempts WHERE endpoint_id = :endpoint_id AND position = wanted.position
         ORDER BY number DESC LIMIT :limit
-    ) AS tried
-    ORDER BY tried.position, tried.number
+    ) AS newest
+    ORDER BY newest.position, newest.number
 """).bindparams(
     sa.bindparam("positions", type_=bulk.BIGINTS),
     sa.bindparam("endpoint_id", type_=sa.BigInteger),
@@ -113,27 +113,27 @@ async def page(
 
 
 async def redeliver(db: Db, key: Key) -> DeliveryRecord | Refusal:
-    """Make one delivery due at once, whatever became of it, with a schedule of its own from the beginning.
+    """Make one delivery due at once, whatever its state, with a new schedule of retries.
 
-    The endpoint is not locked: whoever records attempts locks their deliveries first. One that is disabled or deleted
-    meanwhile has one more that is due, and is as well off with it.
+    The endpoint is not locked, because `deliveries.record` locks deliveries before endpoints. An endpoint that is
+    disabled or deleted meanwhile has one more due delivery, which does no harm.
     """
     endpoint = (await endpoints.by_ids(db, [str(key.endpoint_id)])).get(str(key.endpoint_id))
     if endpoint is not None and endpoint.state == "deleted":
         endpoint = None
     if (refusal := changes.unusable(key.endpoint_id, endpoint)) is not None:
         return refusal
-    kept = sa.exists().where(event_rows.c.position == key.position)
-    one = sa.update(deliveries).where(*_is(key), kept).values(state="due", tries=0, next=sa.func.now())
-    if (await db.execute(one)).rowcount == 0:
+    has_event = sa.exists().where(event_rows.c.position == key.position)
+    due = sa.update(deliveries).where(*_is(key), has_event).values(state="due", tries=0, next=sa.func.now())
+    if (await db.execute(due)).rowcount == 0:
         return NoSuchDelivery(id=key.endpoint_id, position=key.position, field="delivery_id")
-    return (await _by_names(db, [_named(key)]))[_named(key)]
+    return (await _by_names(db, [_name(key)]))[_name(key)]
 
 
 async def replay(db: Db, order: Range) -> Replay | Refusal:
-    """Have a range of events sent again, or for the first time, as far as the endpoint wants them; one range at a time.
+    """Send a range of events again, or for the first time, as far as they match the filter; one range at a time.
 
-    Here it is only noted: fan_out makes the deliveries a slice at a time, however many they are.
+    This only stores the range: `fan_out` makes the deliveries in slices, however many they are.
     """
     endpoint = await endpoints.lock(db, order.endpoint_id)
     if (refusal := changes.unusable(order.endpoint_id, endpoint)) is not None:
@@ -156,7 +156,7 @@ async def replay(db: Db, order: Range) -> Replay | Refusal:
 
 
 def _beyond(order: Range, last: int) -> Refusal | None:
-    """Refuse positions that no event has yet: whoever names one knows another history of the database."""
+    """Refuse positions that no event has yet: the caller knows them from another database."""
     for name, position, most in (("after", order.after, last), ("before", order.before, last + 1)):
         if isinstance(position, int) and position > most:
             return BeyondTheEnd(position=position, last=last, field=name)
@@ -170,36 +170,36 @@ async def _until(db: Db, before: int | datetime | None, last: int) -> int:
 
 
 async def _records(db: Db, endpoint_id: int, rows: Sequence[Row]) -> list[DeliveryRecord]:
-    given = {"positions": [row["position"] for row in rows], "endpoint_id": endpoint_id}
-    tried: dict[int, list[Attempt]] = {}
-    for one in await db.execute(_ATTEMPTS, given) if rows else ():
-        attempt = Attempt(one.at, one.status, one.milliseconds, one.response)
-        tried.setdefault(one.position, []).append(attempt)
-    return [_record(row, tuple(tried.get(row["position"], ()))) for row in rows]
+    wanted = {"positions": [row["position"] for row in rows], "endpoint_id": endpoint_id}
+    attempts: dict[int, list[Attempt]] = {}
+    for row in await db.execute(_ATTEMPTS, wanted) if rows else ():
+        attempt = Attempt(row.at, row.status, row.milliseconds, row.response)
+        attempts.setdefault(row.position, []).append(attempt)
+    return [_record(row, tuple(attempts.get(row["position"], ()))) for row in rows]
 
 
-def _record(row: Row, tried: tuple[Attempt, ...]) -> DeliveryRecord:
+def _record(row: Row, attempts: tuple[Attempt, ...]) -> DeliveryRecord:
     key, due = Key(row["endpoint_id"], row["position"]), row["state"] == "due"
     return DeliveryRecord(
-        key, row["event_id"], row["type"], row["state"], row["next"] if due else None, tried
+        key, row["event_id"], row["type"], row["state"], row["next"] if due else None, attempts
     )
 
 
 async def _by_names(db: Db, names: Sequence[str]) -> Mapping[str, DeliveryRecord]:
-    found: dict[str, DeliveryRecord] = {}
+    named: dict[str, DeliveryRecord] = {}
     for name in names:
         key = Key(*map(int, name.split()))
-        there = await _records(db, key.endpoint_id, await bulk.fetch_all(db, _SHOWN.where(*_is(key))))
-        found[name] = there[0] if there else DeliveryRecord(key, "", "", FORGOTTEN, None, ())
-    return found
+        records = await _records(db, key.endpoint_id, await bulk.fetch_all(db, _SHOWN.where(*_is(key))))
+        named[name] = records[0] if records else DeliveryRecord(key, "", "", FORGOTTEN, None, ())
+    return named
 
 
 async def _replays(_: Db, names: Sequence[str]) -> Mapping[str, Replay]:
-    """A replay is its own name: what is noted of it is gone once it is done."""
+    """Read replays from their names: their rows are deleted when they are done."""
     return {name: Replay(*map(int, name.split())) for name in names}
 
 
-def _named(key: Key) -> str:
+def _name(key: Key) -> str:
     return f"{key.endpoint_id} {key.position}"
 
 
@@ -208,7 +208,7 @@ def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 REDELIVER: Final = Command(
-    "redelivery", one_by_one(redeliver), plain(_by_names), lambda delivery: _named(delivery.key)
+    "redelivery", one_by_one(redeliver), plain(_by_names), lambda delivery: _name(delivery.key)
 )
 REPLAY: Final = Command(
     "webhook-replay",

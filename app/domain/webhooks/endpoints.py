@@ -1,4 +1,4 @@
-"""Webhook endpoints: where events are posted to, which of them, and from where on."""
+"""Webhook endpoints: the URLs that events are posted to, with filters and positions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ from app.domain.refusals import NotFound
 from app.domain.webhooks import secrets
 
 CURSOR: Final = "webhooks"
-"""The cursor of all endpoints: events up to there have their deliveries."""
+"""The cursor of all endpoints: events up to its position have their deliveries."""
 REMOVED: Final = "its section is not in the configuration"
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """An endpoint of the configuration, known by its section's name; without a secret its requests are not signed."""
+    """An endpoint of the configuration, by the name of its section. Without a secret requests are not signed."""
 
     name: str
     url: str = field(repr=False)  # some put a token into it
@@ -36,7 +36,7 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint as it is; `name` is that of its section in the configuration, `foreign_id` empty for every account."""
+    """An endpoint. `name` is that of its section in the configuration; `foreign_id` is empty for every account."""
 
     id: int
     name: str | None
@@ -58,45 +58,45 @@ class Endpoint:
 
     @property
     def public_key(self) -> str:
-        """What verifies the signatures of `v1a`."""
+        """The key that verifies signatures of `v1a`; empty for `v1`."""
         return secrets.public_key(self.secret)
 
     @classmethod
     def of(cls, row: Row) -> "Endpoint":
         """Read a row of `webhook_endpoints`."""
-        given = {name: row[name] for name in cls.__slots__}
-        return cls(**given | {"types": tuple(row["types"]), "foreign_id": row["foreign_id"] or ""})
+        values = {name: row[name] for name in cls.__slots__}
+        return cls(**values | {"types": tuple(row["types"]), "foreign_id": row["foreign_id"] or ""})
 
 
 class NoSuchEndpoint(NotFound):
     """There is no webhook endpoint {id}."""
 
 
-_THERE: Final = sa.select(webhook_endpoints).where(webhook_endpoints.c.state != "deleted")
-_ANYBODY: Final = sa.select(sa.exists().where(webhook_endpoints.c.state == "active"))
+_NOT_DELETED: Final = sa.select(webhook_endpoints).where(webhook_endpoints.c.state != "deleted")
+_ANY_ACTIVE: Final = sa.select(sa.exists().where(webhook_endpoints.c.state == "active"))
 _POSITION: Final = sa.select(cursor_rows.c.position).where(cursor_rows.c.name == CURSOR)
 
 
 async def any_active_endpoint(db: Db) -> bool:
-    """Whether any endpoint wants to hear anything: without one there is nothing to fan out or claim."""
-    return bool(await db.scalar(_ANYBODY))
+    """Say whether any endpoint is active: without one there is nothing to fan out or claim."""
+    return bool(await db.scalar(_ANY_ACTIVE))
 
 
 async def fetch(db: Db, endpoint_id: int) -> Endpoint:
     """Return the endpoint, or raise NoSuchEndpoint."""
-    found = await bulk.fetch_all(db, _THERE.where(webhook_endpoints.c.id == endpoint_id))
-    if not found:
+    rows = await bulk.fetch_all(db, _NOT_DELETED.where(webhook_endpoints.c.id == endpoint_id))
+    if not rows:
         raise NoSuchEndpoint(id=endpoint_id, field="id")
-    return Endpoint.of(found[0])
+    return Endpoint.of(rows[0])
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Endpoint]:
-    """Return endpoints by their ids as text, also those that were deleted since."""
-    wanted = sa.literal([int(one) for one in ids], bulk.BIGINTS)
-    found = await bulk.fetch_all(
+    """Return endpoints by their ids as text, also deleted ones."""
+    wanted = sa.literal([int(text) for text in ids], bulk.BIGINTS)
+    rows = await bulk.fetch_all(
         db, sa.select(webhook_endpoints).where(webhook_endpoints.c.id == sa.any_(wanted))
     )
-    return {str(row["id"]): Endpoint.of(row) for row in found}
+    return {str(row["id"]): Endpoint.of(row) for row in rows}
 
 
 async def page(db: Db, request: PageRequest[int]) -> Page[Endpoint, int]:
@@ -107,23 +107,23 @@ async def page(db: Db, request: PageRequest[int]) -> Page[Endpoint, int]:
     columns = [webhook_endpoints.c.state, key]
     of_state = pages.oldest(sa.select(key), columns, [state.c.text], between, request.rows)
     ids = pages.of_each(state, of_state, request.rows, newest_first=False)
-    rows = await bulk.fetch_all(db, _THERE.where(bulk.among(key, ids)).order_by(key))
+    rows = await bulk.fetch_all(db, _NOT_DELETED.where(bulk.among(key, ids)).order_by(key))
     return request.page([Endpoint.of(row) for row in rows], lambda endpoint: endpoint.id)
 
 
 async def lock(db: Db, endpoint_id: int) -> Endpoint | None:
     """Return the endpoint for changing, or None where there is none."""
-    found = await bulk.fetch_all(
-        db, _THERE.where(webhook_endpoints.c.id == endpoint_id).with_for_update(key_share=True)
+    rows = await bulk.fetch_all(
+        db, _NOT_DELETED.where(webhook_endpoints.c.id == endpoint_id).with_for_update(key_share=True)
     )
-    return Endpoint.of(found[0]) if found else None
+    return Endpoint.of(rows[0]) if rows else None
 
 
 async def lock_fan_out(db: Db, start: int | None = None) -> int:
-    """Hold back the fan-out until the end of this transaction, so that an endpoint can join; return up to where it is.
+    """Stop the fan-out until the end of this transaction, so that an endpoint can join; return its position.
 
-    While nobody listens it stands still. Then it goes on at `start`, without one at the end: who joins now asks for
-    nothing that was before.
+    Without an active endpoint it does not move. Then it goes on at `start`, or at the last event: an endpoint that
+    joins now gets no event from before.
     """
     position = int((await db.execute(_POSITION.with_for_update())).scalar_one())
     if await any_active_endpoint(db):
@@ -134,17 +134,17 @@ async def lock_fan_out(db: Db, start: int | None = None) -> int:
 
 
 async def enable(db: Db, ids: Sequence[int]) -> None:
-    """Let the endpoints go on where they stopped: what they did not hear meanwhile is theirs as backlog."""
+    """Let the endpoints go on where they stopped: a backlog brings the events that they missed."""
     if not ids:
         return
     position = await lock_fan_out(db)
     disabled = sa.and_(webhook_endpoints.c.id.in_(ids), webhook_endpoints.c.state == "disabled")
-    woken = sa.update(webhook_endpoints).where(disabled)
-    woken = woken.values(state="active", disabled_reason="", failing_since=None)
-    stopped = await bulk.fetch_all(db, woken.returning(webhook_endpoints.c.id, webhook_endpoints.c.position))
+    enabled = sa.update(webhook_endpoints).where(disabled)
+    enabled = enabled.values(state="active", disabled_reason="", failing_since=None)
+    rows = await bulk.fetch_all(db, enabled.returning(webhook_endpoints.c.id, webhook_endpoints.c.position))
     missed = [
         {"endpoint_id": row["id"], "position": row["position"], "until": position, "again": False}
-        for row in stopped
+        for row in rows
         if row["position"] < position
     ]
     if missed:
@@ -152,15 +152,15 @@ async def enable(db: Db, ids: Sequence[int]) -> None:
 
 
 async def disable(db: Db, ids: Sequence[int], reason: str) -> list[Endpoint]:
-    """Stop active endpoints where they are, and return them; whoever wants them told tells it."""
+    """Disable active endpoints at their positions, and return them; no event is emitted."""
     if not ids:
         return []
     active = sa.and_(webhook_endpoints.c.id.in_(ids), webhook_endpoints.c.state == "active")
-    here = sa.func.greatest(webhook_endpoints.c.position, _POSITION.scalar_subquery())
+    position = sa.func.greatest(webhook_endpoints.c.position, _POSITION.scalar_subquery())
     stopped = (
         sa.update(webhook_endpoints)
         .where(active)
-        .values(state="disabled", disabled_reason=reason, position=here)
+        .values(state="disabled", disabled_reason=reason, position=position)
     )
     return [Endpoint.of(row) for row in await bulk.fetch_all(db, stopped.returning(webhook_endpoints))]
 
@@ -168,29 +168,30 @@ async def disable(db: Db, ids: Sequence[int], reason: str) -> list[Endpoint]:
 async def reconcile(db: Db, callbacks: Sequence[Callback], start: int) -> None:
     """Make the named endpoints as the configuration has them.
 
-    A new one begins after the position `start`, or after what was fanned out without it since. One whose section is gone is disabled and keeps its place, so that a
-    section that comes back goes on where it stopped. One that was disabled because it failed stays so unless its URL is
-    another now. Endpoints without a name were made over HTTP and are left alone.
+    A new endpoint begins after the position `start`, or after the fan-out where that is further. An endpoint whose
+    section is gone is disabled and keeps its position, so that a section that comes back goes on where it stopped.
+    One that was disabled because it failed stays disabled unless its URL is a new one. Endpoints without a name were
+    created over HTTP and stay as they are.
     """
     named = (
         sa.select(webhook_endpoints)
         .where(webhook_endpoints.c.name.is_not(None))
         .order_by(webhook_endpoints.c.id)
     )
-    there = {row["name"]: row for row in await bulk.fetch_all(db, named.with_for_update(key_share=True))}
-    if any(callback.name not in there for callback in callbacks):
+    rows = {row["name"]: row for row in await bulk.fetch_all(db, named.with_for_update(key_share=True))}
+    if any(callback.name not in rows for callback in callbacks):
         start = max(start, await lock_fan_out(db, start))
     for callback in sorted(callbacks, key=lambda callback: callback.name):
         await db.execute(_upsert(callback, start))
     known = {callback.name: callback for callback in callbacks}
     await enable(
-        db, [row["id"] for name, row in there.items() if name in known and _returns(row, known[name])]
+        db, [row["id"] for name, row in rows.items() if name in known and _returns(row, known[name])]
     )
-    await disable(db, [row["id"] for name, row in there.items() if name not in known], REMOVED)
+    await disable(db, [row["id"] for name, row in rows.items() if name not in known], REMOVED)
 
 
 async def rename(db: Db, old: str, new: str) -> None:
-    """Let the endpoints that hear of the account `old` alone hear of it under its name `new`."""
+    """Give the endpoints of the account `old` its name `new`."""
     of_account = sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.foreign_id == old)
     ids = (
         await db.scalars(of_account.order_by(webhook_endpoints.c.id).with_for_update(key_share=True))
@@ -201,8 +202,8 @@ async def rename(db: Db, old: str, new: str) -> None:
 
 
 def _returns(row: Row, callback: Callback) -> bool:
-    wanted: bool = row["disabled_reason"] == REMOVED or row["url"] != callback.url
-    return wanted and row["state"] == "disabled"
+    enables: bool = row["disabled_reason"] == REMOVED or row["url"] != callback.url
+    return enables and row["state"] == "disabled"
 
 
 def _upsert(callback: Callback, start: int) -> sa.Insert:
@@ -214,7 +215,7 @@ def _upsert(callback: Callback, start: int) -> sa.Insert:
         "foreign_id": callback.foreign_id,
         "description": callback.description,
     }
-    given = insert(webhook_endpoints).values(name=callback.name, position=start, **settings)
-    same = webhook_endpoints.c.url == given.excluded.url  # what failed elsewhere says nothing of another URL
+    row = insert(webhook_endpoints).values(name=callback.name, position=start, **settings)
+    same = webhook_endpoints.c.url == row.excluded.url  # failures of the old URL do not count for a new one
     settings["failing_since"] = sa.case((same, webhook_endpoints.c.failing_since))
-    return given.on_conflict_do_update(index_elements=[webhook_endpoints.c.name], set_=settings)
+    return row.on_conflict_do_update(index_elements=[webhook_endpoints.c.name], set_=settings)
