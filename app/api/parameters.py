@@ -54,7 +54,7 @@ def _types(texts: Any) -> frozenset[str]:
     types = {name for name in ",".join(texts).split(",") if name}
     if len(types) > _MAX_TYPES or not all(map(_TYPE.fullmatch, types)):
         raise ValueError("it is a list of event types and classes such as ACC,INV_CREATED")
-    return frozenset(event_types.read(types)) or frozenset({outbox.ALL})
+    return frozenset(event_types.parse_filter(types)) or frozenset({outbox.ALL})
 
 
 def _limit(value: Any) -> int:

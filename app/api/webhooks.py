@@ -68,7 +68,7 @@ class NewWebhook(request_body.Body):
         """Return the endpoint to be made, with its secret."""
         return NewEndpoint(
             self.url,
-            event_types.read(self.types),
+            event_types.parse_filter(self.types),
             secret_of(self.secret, self.signature),
             self.foreign_id or None,
             self.description,
@@ -94,7 +94,7 @@ class ChangedWebhook(request_body.Body):
         """Return the change, by column."""
         columns: dict[str, Any] = {name: value for name, value in self if value is not None}
         if self.types is not None:
-            columns["types"] = list(event_types.read(self.types))
+            columns["types"] = list(event_types.parse_filter(self.types))
         if self.foreign_id is not None:
             columns["foreign_id"] = self.foreign_id or None
         return Change(endpoint_id, columns)

@@ -1,1 +1,1 @@
-"""Telling the outside: the sequencer, webhooks and MQTT; each a loop of steps that the database can resume."""
+"""Sending events outside: sequencer, webhooks, MQTT, files, EventBridge, each a loop that can resume."""

@@ -1,4 +1,4 @@
-"""Which addresses a webhook may go to: names are resolved here, and what is connected to is what was checked."""
+"""Which addresses a webhook may go to. Names are resolved here; only checked addresses are connected to."""
 
 import asyncio
 import socket
@@ -15,36 +15,36 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
 
-TRIED: Final = 4
+MOST_ADDRESSES: Final = 4
 """Addresses of one name that are tried."""
 NAT64: Final = IPv6Network("64:ff9b::/96")
 ISATAP: Final = 0x5EFE
-"""Stands before an IPv4 address in an IPv6 one (RFC 5214), after a bit that says whether it is the internet's."""
-NOBODYS: Final[tuple[Network, ...]] = (
+"""The 32 bits before the IPv4 address in an address of ISATAP (RFC 5214), without the bit for global ones."""
+CLOUDS: Final[tuple[Network, ...]] = (
     IPv4Network("168.63.129.16/32"),  # Azure's platform: keys and settings of the machine
-    IPv4Network("192.0.0.0/24"),  # of protocols, with Oracle's metadata (192.0.0.192) and relays among them
+    IPv4Network("192.0.0.0/24"),  # of protocols, with Oracle's metadata (192.0.0.192) and relays
     IPv4Network("192.88.99.0/24"),  # relays of 6to4
     IPv4Network(
         "100.64.0.0/10"
-    ),  # shared by a provider's customers, with Alibaba's metadata (100.100.100.200)
-    IPv6Network("64:ff9b:1::/48"),  # NAT64 of one's own, whose IPv4 addresses may stand anywhere in it
+    ),  # shared by customers of a provider, with Alibaba's metadata (100.100.100.200)
+    IPv6Network("64:ff9b:1::/48"),  # local NAT64, which may have IPv4 addresses anywhere in it
     IPv6Network("fd00:ec2::/32"),  # Amazon's metadata
 )
-"""Addresses that look like the internet's, here or there, and lead into the cloud that a machine runs in."""
+"""Networks that may count as public, and lead into the cloud that a machine runs in."""
 
 EVERYWHERE: Final[tuple[Network, ...]] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
 
 def is_public(address: Address) -> bool:
-    """Say whether the address is the public internet's: not private, loopback, link-local, multicast, reserved or a cloud's.
+    """Say whether the address is public: not private, local, multicast, reserved or of a cloud.
 
-    An IPv6 address that carries an IPv4 address (mapped, 6to4, Teredo, NAT64, ISATAP) is what it carries.
+    An IPv6 address that carries an IPv4 address (mapped, 6to4, Teredo, NAT64, ISATAP) counts as that address.
     """
     if (carried := _carried(address)) is not None:
         return is_public(carried)
     if isinstance(address, IPv6Address) and address.is_site_local:
-        return False  # fec0::/10: private before there was fc00::/7, and still routed here and there
-    if any(address in network for network in NOBODYS):
+        return False  # fec0::/10: private before fc00::/7, and still routed in some networks
+    if any(address in network for network in CLOUDS):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
@@ -64,7 +64,7 @@ def canonical(address: Address) -> Address:
 
 
 def is_local(address: Address) -> bool:
-    """Say whether the address is this machine's: only one of its own can be bound to, and 0.0.0.0 leads to it."""
+    """Say whether the address is of this machine: only such an address can be bound to, and 0.0.0.0."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
@@ -76,9 +76,9 @@ def is_local(address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Where a webhook may go: to public addresses and to these networks, but nowhere that Kennel itself listens or is served.
+    """A webhook may go to public addresses and to `networks`, but not to Kennel itself or what it uses.
 
-    `own` are hosts and ports: Kennel's listeners, its node, its database and its broker.
+    `own` are hosts and ports of Kennel's listeners, its node, its database and its broker.
     """
 
     networks: tuple[Network, ...] = ()
@@ -94,18 +94,18 @@ class Guard:
         )
 
     def _is_own(self, host: str, port: int, address: Address) -> bool:
-        hosts = {own for own, own_port in self.own if own_port == port}
+        hosts = {own_host for own_host, own_port in self.own if own_port == port}
         if not hosts:
             return False
         carried = canonical(address)
         return (
             host.lower() in hosts
             or str(carried) in hosts
-            or (is_local(carried) and any(map(_names_this, hosts)))
+            or (is_local(carried) and any(map(_is_this_machine, hosts)))
         )
 
 
-def _names_this(host: str) -> bool:
+def _is_this_machine(host: str) -> bool:
     try:
         return is_local(ip_address(host))
     except ValueError:
@@ -113,22 +113,24 @@ def _names_this(host: str) -> bool:
 
 
 def resolver(threads: Executor) -> Resolve:
-    """Return a resolver with threads of its own, so that slow names keep nothing else in the process waiting."""
+    """Return a resolver with threads of its own, so that slow names delay nothing else in the process."""
 
     async def resolve(host: str, port: int) -> list[Address]:
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(threads, _getaddrinfo, host, port)
+            addresses = await loop.run_in_executor(threads, _getaddrinfo, host, port)
         except (OSError, UnicodeError):
             raise Unanswered("the name does not resolve") from None
-        return [ip_address(address) for address in dict.fromkeys(found)]
+        return [ip_address(address) for address in dict.fromkeys(addresses)]
 
     return resolve
 
 
-def permitted(origin: Origin, found: list[Address], guard: Guard) -> list[Address]:
-    """Return the addresses that may be connected to; Unanswered where there is none."""
-    good = [address for address in found if guard.permits(origin.host, origin.port, address)][:TRIED]
+def permitted(origin: Origin, resolved: list[Address], guard: Guard) -> list[Address]:
+    """Return the addresses that may be connected to, or raise Unanswered where there is none."""
+    good = [address for address in resolved if guard.permits(origin.host, origin.port, address)][
+        :MOST_ADDRESSES
+    ]
     if not good:
         raise Unanswered("the address is not public")
     return good

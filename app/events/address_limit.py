@@ -10,10 +10,10 @@ from app.events import address_filter
 from app.events.address_filter import Address
 
 LIMIT: Final = 384
-"""Posts at a time in this process; with the idle connections below the 1,024 files that a process may open."""
+"""Posts at a time in this process. With the idle connections they stay below 1,024 open files."""
 
 HOSTS: Final = 10_000
-"""Hosts that wait; as many as there may be endpoints."""
+"""Hosts that may wait, as many as there may be endpoints."""
 
 
 class AddressLimited(Exception):
@@ -27,8 +27,8 @@ class AddressLimited(Exception):
 class AddressLimit:
     """Counts the posts under way, and those of each address.
 
-    An address may have as many posts as are free for all others. So one address that never answers holds half of
-    all posts, two hold a third each, and so on: some stay free however many hang.
+    An address may have as many posts as are free for all others. So one address that never answers holds half
+    of all posts, two hold a third each, and so on: some stay free however many hang.
     """
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ class NotInstalled(Exception):
 
 @dataclass(slots=True)
 class Bus:
-    """An event bus, by its name or ARN. Without region or endpoint those of AWS's variables and files are used.
+    """An event bus, by its name or ARN. Without region or endpoint AWS's variables and files count.
 
     `accepted` are positions behind one that was refused; they are not sent again.
     """
@@ -43,7 +43,7 @@ class Bus:
             raise NotInstalled
 
     async def send(self, page: Sequence[Event]) -> None:
-        """Put the events in order, or raise UndeliveredEvents with the first refusal; the caller tries again."""
+        """Put the events in order, or raise UndeliveredEvents with the first refusal."""
         for request in requests([event for event in page if event.position not in self.accepted]):
             refusals = await self._put(request)
             self.accepted |= {
@@ -72,7 +72,7 @@ class Bus:
             return str(error)
 
     def _undelivered(self, page: Sequence[Event], reason: str) -> UndeliveredEvents:
-        """Count the events up to the first that was refused, and remember those that were accepted behind it."""
+        """Count the events before the first refused one, and remember those that were accepted behind it."""
         delivered = [*(event.position in self.accepted for event in page), False].index(False)
         self.accepted -= {event.position for event in page[:delivered]}
         return UndeliveredEvents(reason, delivered)

@@ -28,7 +28,7 @@ def sink(
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of at most `limit_bytes`, unless one batch is larger, and `older` files: `path.1` is the newest of them."""
+    """A file of at most `limit_bytes`, unless a batch is larger, and `older` ones; `path.1` is the newest."""
 
     path: Path
     limit_bytes: int
@@ -44,7 +44,7 @@ class File:
             raise UndeliveredEvents(f"{type(error).__name__}: {error.strerror}") from None
 
     def _append(self, lines: bytes) -> None:
-        """Write and close the file, so that it may be moved away. The lock is for a thread whose task was cancelled."""
+        """Write and close the file, which may be moved away; a cancelled task's thread may hold the lock."""
         with self.lock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if _whole_bytes(self.path) + len(lines) > self.limit_bytes:
@@ -82,7 +82,7 @@ def _whole_bytes(path: Path) -> int:
 
 
 def _rotate(path: Path, older: int) -> None:
-    """Make room at `path`. Only files up to the first free number move, so a crash between two moves loses none."""
+    """Make room at `path`. Only files up to the first free number move, so a crash loses none."""
     if not path.exists():
         return
     files = [path.with_name(f"{path.name}.{number}") for number in range(1, older + 1)]

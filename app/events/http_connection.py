@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to a webhook's receiver: it posts one request at a time and reads little of the answer."""
+"""One HTTP/1.1 connection to a receiver of webhooks: it posts one request at a time and limits the answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,19 +11,19 @@ import httptools
 from app.urls import Origin
 
 ANSWER_BYTES: Final = 4_096
-"""Of the answer's body; whoever sends more is cut off."""
+"""Of the answer's body; a longer answer closes the connection."""
 RECEIVED_BYTES: Final = 65_536
-"""Of the whole answer: its headers, and what stands around the body, such as trailers, which the parser gathers."""
+"""Of the whole answer with its headers, and with trailers and chunk sizes, which the parser gathers."""
 RETRY_AFTER_BYTES: Final = 100
 FINAL: Final = 200
-"""A status below it announces another."""
+"""The lowest status of a final answer; others announce one."""
 IDLE_CONNECTIONS: Final = 256
 IDLE_SECONDS: Final = 20
-"""Shorter than servers and routers commonly wait before they forget a connection."""
+"""Shorter than the time after which servers and routers commonly drop a connection."""
 
 
 class Unanswered(Exception):
-    """No answer came: the message says why. `untouched`: not one byte of it came."""
+    """No answer came: the message says why. `untouched` says that not one byte came."""
 
     def __init__(self, reason: str, *, untouched: bool = False) -> None:
         super().__init__(reason)
@@ -32,7 +32,7 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """The status, the first 4 KiB of the body, and the header that says when to come back."""
+    """The status, the first 4 KiB of the body, and the header Retry-After."""
 
     status: int
     body: bytes
@@ -40,7 +40,7 @@ class HttpAnswer:
 
 
 class Connection(asyncio.Protocol):
-    """The transport calls what it received, and httptools, which parses that, the methods that begin with `on_`."""
+    """A connection as asyncio's protocol. httptools parses the answer and calls the methods `on_...`."""
 
     def __init__(self, address: IPv4Address | IPv6Address) -> None:
         self.address = address
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
         self.usable = True
 
     async def post(self, request: bytes) -> HttpAnswer:
-        """Send a whole request and return the answer, or raise Unanswered; a cancelled post closes the connection."""
+        """Send a request and return the answer, or raise Unanswered. Cancelling closes the connection."""
         if self._transport is None or not self.usable:
             raise Unanswered("connection closed", untouched=True)
         self._answer = asyncio.get_running_loop().create_future()
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; more than was asked for, or no HTTP, ends the connection."""
+        """Parse what came; what is no HTTP, or too long, closes the connection."""
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -89,19 +89,19 @@ class Connection(asyncio.Protocol):
             self._end("the answer's headers are too long")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """An answer that has its status is whole enough; else there is none."""
+        """Answer the post if the status has come, else fail it."""
         if self._status:
             self._settle()
         reason = "connection closed" if error is None else f"connection lost ({type(error).__name__})"
         self._end(reason, untouched=not self._received)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the one header that is asked for."""
+        """Keep Retry-After."""
         if name.lower() == b"retry-after":
             self._retry_after = value[:RETRY_AFTER_BYTES].decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        """Note the status, unless another is to come."""
+        """Keep the status, unless another one is to come."""
         status = self._parser.get_status_code()
         self._status = status if status >= FINAL else 0
 
@@ -131,52 +131,52 @@ class Connection(asyncio.Protocol):
 
 
 class Idle:
-    """What was put back last is taken first; the one that waited longest makes way."""
+    """Idle connections: the one that was put back last is taken first, the oldest is closed first."""
 
     def __init__(self, clock: Callable[[], float], limit: int = IDLE_CONNECTIONS) -> None:
         self._clock = clock
         self._limit = limit
-        self._waiting: dict[Connection, tuple[Origin, float]] = {}
-        self._of: dict[Origin, list[Connection]] = {}
-
-    def __len__(self) -> int:
-        return len(self._waiting)
+        self._connections: dict[Connection, tuple[Origin, float]] = {}
+        self._of_origin: dict[Origin, list[Connection]] = {}
 
     def take(self, origin: Origin) -> Connection | None:
-        """Return a connection that is open as far as one can know, or None."""
+        """Return a connection that seems to be open, or None."""
         self._close_old()
-        while waiting := self._of.get(origin):
-            connection = waiting[-1]
-            self._forget(connection)
+        while idle := self._of_origin.get(origin):
+            connection = idle[-1]
+            self._remove(connection)
             if connection.usable:
                 return connection
         return None
 
     def put(self, origin: Origin, connection: Connection) -> None:
-        """Keep it for the next request, if it may have one."""
+        """Keep the connection for the next request, if it may have one."""
         if not connection.usable:
             connection.close()
             return
-        self._waiting[connection] = (origin, self._clock())
-        self._of.setdefault(origin, []).append(connection)
+        self._connections[connection] = (origin, self._clock())
+        self._of_origin.setdefault(origin, []).append(connection)
         self._close_old()
 
     def close(self) -> None:
         """Close them all."""
-        for connection in list(self._waiting):
-            self._forget(connection)
+        for connection in list(self._connections):
+            self._remove(connection)
             connection.close()
 
     def _close_old(self) -> None:
-        while self._waiting:
-            oldest = next(iter(self._waiting))
-            if len(self._waiting) <= self._limit and self._waiting[oldest][1] > self._clock() - IDLE_SECONDS:
+        while self._connections:
+            oldest = next(iter(self._connections))
+            if (
+                len(self._connections) <= self._limit
+                and self._connections[oldest][1] > self._clock() - IDLE_SECONDS
+            ):
                 return
-            self._forget(oldest)
+            self._remove(oldest)
             oldest.close()
 
-    def _forget(self, connection: Connection) -> None:
-        origin, _ = self._waiting.pop(connection)
-        self._of[origin].remove(connection)
-        if not self._of[origin]:
-            del self._of[origin]
+    def _remove(self, connection: Connection) -> None:
+        origin, _ = self._connections.pop(connection)
+        self._of_origin[origin].remove(connection)
+        if not self._of_origin[origin]:
+            del self._of_origin[origin]

@@ -1,4 +1,8 @@
-"""Posting to a URL: the request's bytes, and a connection to an address that was checked."""
+"""Posting to a URL: the bytes of the request, and a connection to a checked address.
+
+Not aiohttp 3.14: `bench deliveries` was 0.63 to 0.79 of ours with it (265 microseconds of CPU a delivery, not 164). It
+also cannot limit idle connections, and loses the body of an answer that is cut off.
+"""
 
 import asyncio
 import base64
@@ -16,37 +20,35 @@ from app.events.http_connection import Connection, HttpAnswer, Idle, Unanswered
 from app.urls import Origin
 
 TARGET: Final = "/%:@!$&'()*+,;=~?-._"
-"""What stays as it is in a request's first line; everything else is percent-encoded, above all spaces and new lines."""
+"""Characters that a request's first line may hold; all others are percent-encoded, above all new lines."""
 
 CONNECT_SECONDS: Final = 4
-"""To one address; the next is tried then."""
+"""For one address; then the next is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """A URL taken apart; `head` is the request up to its own headers, and may hold a password."""
+    """The parts of a URL. `head` is the request up to its own headers, and may hold a password."""
 
     origin: Origin
     head: str
 
 
 def parse(url: str) -> WebhookTarget:
-    """Take an http or https URL apart; ValueError says what is wrong, without the URL."""
+    """Parse an http or https URL; ValueError says what is wrong, without the URL."""
     origin, parts = urls.parse(url)
-    shown = f"[{origin.host}]" if ":" in origin.host else origin.host
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
     path = quote(parts.path or "/", safe=TARGET) + (
         f"?{quote(parts.query, safe=TARGET)}" if parts.query else ""
     )
-    head = f"POST {path} HTTP/1.1\r\nHost: {shown}{f':{parts.port}' if parts.port else ''}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}{f':{parts.port}' if parts.port else ''}\r\n"
     return WebhookTarget(origin, head + _authorization(parts.username, parts.password))
 
 
 class Poster:
-    """Posts by HTTP/1.1 and keeps connections open between posts. It follows no redirect and knows no proxy.
+    """Posts by HTTP/1.1 and keeps connections open between posts. It follows no redirect and uses no proxy.
 
-    An own client of httptools, because httpx took 1.6 ms of CPU for a post and this takes 0.03: one process has to do
-    1,000 a second. And because the check of the address belongs where the connection is made: a name is resolved once,
-    and connected to is an address that the guard permits, never the name again.
+    A name is resolved once, and only an address that the guard permits is connected to, never the name again.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Poster:
                     return await self._exchange(target.origin, idle, request)
                 except Unanswered as error:
                     if not error.untouched:
-                        raise  # else the receiver had closed it just then: a new one may do
+                        raise  # else the receiver has closed it just now: a new connection may do
             return await self._exchange(target.origin, await self._open(target.origin), request)
 
     def room(self, address: Address) -> int:
@@ -87,7 +89,7 @@ class Poster:
         return self._limit.room(address)
 
     def close(self) -> None:
-        """Close what waits."""
+        """Close the idle connections."""
         self._idle.close()
 
     async def _exchange(self, origin: Origin, connection: Connection, request: bytes) -> HttpAnswer:
@@ -120,7 +122,7 @@ class Poster:
         raise limited or Unanswered(reason)
 
     async def _connect(self, address: Address, port: int, server_name: str | None) -> Connection:
-        """Connect to the address itself; the certificate must be that of the name."""
+        """Connect to the address; the certificate must be that of the name."""
         loop = asyncio.get_running_loop()
         tls = self._certificates() if server_name else None
         async with asyncio.timeout(CONNECT_SECONDS):

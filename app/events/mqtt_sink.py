@@ -137,10 +137,10 @@ class Connection:
         return self._watch.done()
 
     async def publish(self, messages: Sequence[tuple[list[MqttTarget], Event]]) -> tuple[int, str]:
-        """Publish in order. Return how many events, from the first on, are in all their topics, and why no more are.
+        """Publish in order. Return how many events, from the first on, are published, and why no more are.
 
-        aiomqtt's semaphore is fair, so IN_FLIGHT messages are under way and keep their order. A publish alone would
-        wait for its time limit after the connection has ended.
+        aiomqtt's semaphore is fair, so IN_FLIGHT messages are under way and keep their order. A publish alone
+        would wait for its time limit after the connection has ended.
         """
         sends = [
             [self._send(target, outbox.envelope(event)) for target in targets] for targets, event in messages

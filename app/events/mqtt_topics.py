@@ -16,9 +16,9 @@ BRACED: Final = re.compile(r"\{[^{}]*\}|[{}]")
 _NONCHARACTERS: Final = "\ufdd0-\ufdef" + "".join(
     chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
 )
-"""Unicode's noncharacters: a broker may close the connection that sends one in a topic, and mosquitto does."""
+"""Unicode's noncharacters: a broker may close a connection that sends one in a topic, as mosquitto does."""
 ESCAPED: Final = re.compile(f"[/+#%\x00-\x1f\x7f-\x9f{_NONCHARACTERS}]")
-"""Separates levels, is a wildcard, begins an escape or is forbidden in a topic (MQTT 3.1.1, 1.5.3 and 4.7)."""
+"""Separates levels, is a wildcard, begins an escape or is forbidden (MQTT 3.1.1, 1.5.3 and 4.7)."""
 FORBIDDEN: Final = re.compile(f"[+#{_NONCHARACTERS}]")
 """Forbidden in a template, beside control characters."""
 
@@ -67,10 +67,10 @@ def check(template: str) -> None:
 
 
 def fill(template: str, event: Event) -> str:
-    """Return the template with the class in lower case, the type as it is, and the foreign_id percent-encoded.
+    """Return the template filled with the class in lower case, the type, and the percent-encoded foreign_id.
 
-    An event of no account leaves the level of its foreign_id out: `kennel/sys`. A `$` of an account at the beginning
-    of a topic is encoded too: topics such as `$SYS` are the broker's own (MQTT 3.1.1, 4.7.2).
+    An event of no account leaves the level of its foreign_id out: `kennel/sys`. A `$` of an account at the
+    beginning of a topic is encoded too: topics such as `$SYS` are the broker's own (MQTT 3.1.1, 4.7.2).
     """
     values = {
         "{class}": outbox.class_of(event.type).lower(),

@@ -11,7 +11,7 @@ _DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def seconds(header: str, now: datetime) -> int:
-    """Return the wait that the header asks for, 0 to LONGEST_SECONDS; 0 for what is neither a number nor a date."""
+    """Return the wait that the header asks for, at most LONGEST_SECONDS; 0 for other text."""
     text = header.strip()
     if _DIGITS.fullmatch(text):
         return min(int(text), LONGEST_SECONDS)

@@ -15,7 +15,7 @@ PAUSE_SECONDS: Final = 0.025
 """After a batch: events that are committed meanwhile are numbered together. A lone event does not wait."""
 MANY_EVENTS: Final = 1_000
 MANY_EVENTS_PAUSE_SECONDS: Final = 0.1
-"""After a batch of MANY_EVENTS: a larger batch has more events of each account, and an event costs a third less."""
+"""After a batch of MANY_EVENTS: larger batches have more events of each account, and cost a third less."""
 
 
 async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], sinks: Sequence[Sink]) -> None:
@@ -24,11 +24,11 @@ async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], sinks: Seq
         start = await outbox.start(db)
         await webhooks.reconcile(db, callbacks, start)
         for sink in sorted(sinks, key=lambda sink: sink.name):
-            await outbox.begin(db, sink.name, start)
+            await outbox.create_cursor(db, sink.name, start)
 
 
 class Sequencer:
-    """Numbers events. A lease lets one process do so at a time; that only saves work, two number rightly too."""
+    """Numbers events. A lease lets one process do so at a time, which only saves work."""
 
     def __init__(
         self,

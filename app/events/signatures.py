@@ -1,4 +1,4 @@
-"""The headers of a webhook: GigaWallet's and those of Standard Webhooks, with signatures that its receiver can verify."""
+"""The headers of a webhook, with signatures: GigaWallet's and those of Standard Webhooks."""
 
 import base64
 import hashlib
@@ -15,9 +15,9 @@ UNSIGNED: Final = {"Content-Type": "application/json", "User-Agent": "Kennel"}
 def headers(secrets: Sequence[str], event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """Return the headers of one attempt at `timestamp` (unix seconds); nothing is signed without secrets.
 
-    The first secret is the endpoint's, the second the one that it replaced a short while ago. `webhook-signature`
-    holds a signature of each, with a space between. GigaWallet's header has one signature, that of the first secret,
-    unless that is an ed25519 key.
+    The first secret is the endpoint's, the second the one that it replaced a short while ago.
+    `webhook-signature` holds a signature of each, with a space between. GigaWallet's header has one
+    signature, that of the first secret, unless that is an ed25519 key.
     """
     headers = {
         **UNSIGNED,

@@ -40,9 +40,10 @@ async def _do_nothing() -> None:
 class Sink:
     """A destination of events, and the functions that send them there.
 
-    `send` gets at most `batch` events, oldest first. It returns when the destination has stored them all, else it
-    raises UndeliveredEvents. It may be cancelled. What was not taken is sent again later. `name` names the cursor and
-    the lease. `connect` is called before every batch and may raise UndeliveredEvents. `disconnect` closes what is open.
+    `send` gets at most `batch` events, oldest first. It returns when the destination has stored them all,
+    else it raises UndeliveredEvents. It may be cancelled. What was not taken is sent again later. `name`
+    names the cursor and the lease. `connect` is called before every batch and may raise UndeliveredEvents.
+    `disconnect` closes what is open.
     """
 
     name: str
@@ -58,7 +59,8 @@ class Sink:
 class SinkRunner:
     """Sends the events behind a cursor to one sink. A lease lets one process do so at a time.
 
-    The cursor moves on when the sink has taken events. Only one batch is in memory, however long the sink is down.
+    The cursor moves on when the sink has taken events. Only one batch is in memory, however long the sink is
+    down.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class SinkRunner:
         """Send one page; the cursor moves behind the events that were taken, also where others were not."""
         sink = self._sink
         async with self._reads.connect() as db:
-            after = await outbox.read(db, sink.name)
+            after = await outbox.cursor_position(db, sink.name)
             page = await outbox.page(db, after, sink.batch, sink.types, sink.foreign_id)
         try:
             if page.events:

@@ -11,7 +11,7 @@ class BadCertificate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files in PEM: authorities that the broker's certificate is checked against, and our certificate and key.
+    """Files in PEM: the authorities for the broker's certificate, and our certificate and key.
 
     Without `ca` the system's authorities are used.
     """
@@ -21,7 +21,7 @@ class Certificates:
     key: Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Read the files, or raise BadCertificate. Each connection reads them, so that renewed ones are used."""
+        """Read the files, or raise BadCertificate. Each connection reads them: they may have been renewed."""
         try:
             context = ssl.create_default_context(cafile=self.ca)
             context.sslsocket_class = _Socket
@@ -43,7 +43,7 @@ class Certificates:
 class _Socket(ssl.SSLSocket):
     """A socket that a failed handshake closes; paho leaves it open."""
 
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  as the standard library has it
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  as in ssl
         try:
             super().do_handshake(block)
         except OSError:

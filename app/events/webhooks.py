@@ -22,7 +22,7 @@ from app.runtime.loop import WakeUp
 
 TIMEOUT_SECONDS: Final = 15
 CLAIM_SECONDS: Final = 20
-"""Longer than an attempt takes, so that no other process posts the same. What a killed process claimed waits so long."""
+"""Longer than an attempt, so that no other process posts the same. Claims of a killed process last it out."""
 RESPONSE_CHARACTERS: Final = 1_000
 GRACE_SECONDS: Final = 2
 
@@ -85,7 +85,7 @@ class Webhooks:
         return bool(outcomes or fanned_out or claimed)
 
     async def close(self) -> None:
-        """Wait a little for the posts under way, record those that ended, and end the claims of the others."""
+        """Wait a little for the posts under way, record what ended, and end the other claims."""
         if self._posting:
             await asyncio.wait(list(self._posting), timeout=GRACE_SECONDS)
         cancelled = dict(self._posting)

@@ -65,7 +65,7 @@ async def _while_telling(runner: SinkRunner, happens: Callable[[], Coroutine[Any
 
 async def _taken(engine: AsyncEngine) -> int:
     async with engine.connect() as db:
-        return await outbox.read(db, mqtt_sink.NAME)
+        return await outbox.cursor_position(db, mqtt_sink.NAME)
 
 
 def _has_heard(subscriber: Subscriber, count: int) -> bool:

@@ -12,7 +12,7 @@ from app.db.tables import accounts
 from app.domain import outbox, pages
 from app.domain.accounts import names as account_names
 from app.domain.outbox import OutboxEvent
-from app.domain.outbox.payload import dumped
+from app.domain.outbox.payload import json_text
 from app.domain.owner import NoSuchAccount, Owner
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict
@@ -157,17 +157,17 @@ def account_shown(account: Account) -> dict[str, Any]:
 
 def account_created(account: Account) -> OutboxEvent:
     """ACC_CREATED."""
-    return OutboxEvent(account.id, account.foreign_id, "ACC_CREATED", dumped(account_shown(account)))
+    return OutboxEvent(account.id, account.foreign_id, "ACC_CREATED", json_text(account_shown(account)))
 
 
 def account_updated(account: Account) -> OutboxEvent:
     """ACC_UPDATED."""
-    return OutboxEvent(account.id, account.foreign_id, "ACC_UPDATED", dumped(account_shown(account)))
+    return OutboxEvent(account.id, account.foreign_id, "ACC_UPDATED", json_text(account_shown(account)))
 
 
 def account_closed(account: Account) -> OutboxEvent:
     """ACC_CLOSED."""
-    return OutboxEvent(account.id, account.foreign_id, "ACC_CLOSED", dumped(account_shown(account)))
+    return OutboxEvent(account.id, account.foreign_id, "ACC_CLOSED", json_text(account_shown(account)))
 
 
 _BY_ID: Final = "\N{INFORMATION SEPARATOR ONE}"

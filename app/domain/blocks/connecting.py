@@ -256,9 +256,9 @@ async def _tell(db: Db, changes: BlockEffects, posted: Mapping[str, Posted]) -> 
     owed = await debts.of_accounts(db, sorted(debts.borrowers(posted.values())))
     parts = []
     for told in block_events.told(changes, posted, owed):
-        parts += [outbox.written(told)] if told else []
+        parts += [outbox.encode(told)] if told else []
         await asyncio.sleep(_OTHERS_RUN)
-    await outbox.emit_written(db, parts)
+    await outbox.emit_encoded(db, parts)
 
 
 async def _write(db: Db, changes: BlockEffects, numbers: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from app.domain import accounts, dogecoin
 from app.domain.dogecoin import Network
 from app.domain.installation import Installation
 from app.domain.outbox import OutboxEvent
-from app.domain.outbox.payload import dumped
+from app.domain.outbox.payload import json_text
 from app.domain.owner import Owner
 from app.domain.payments import RETURNED
 from app.domain.refusals import NotFound
@@ -53,7 +53,7 @@ def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
 def invoice_created(invoice: "Invoice") -> OutboxEvent:
     """INV_CREATED."""
     return OutboxEvent(
-        invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", dumped(invoice_shown(invoice))
+        invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", json_text(invoice_shown(invoice))
     )
 
 

@@ -11,7 +11,7 @@ from app.db.tables import accounts, addresses, invoices, payments
 from app.domain import dogecoin
 from app.domain.dogecoin import Network
 from app.domain.outbox import OutboxEvent
-from app.domain.outbox.payload import dumped
+from app.domain.outbox.payload import json_text
 from app.domain.owner import Owner
 from app.domain.payments import RETURNED
 from app.money import Koinu, show
@@ -32,14 +32,14 @@ def invoice_payment(owner: Owner, event: str, sums: InvoiceSums) -> OutboxEvent:
     if event.startswith("INV_OVER_PAYMENT"):
         message["overpayment_incoming"] = show(max(0, sums.received - sums.total))
         message["overpayment_confirmed"] = show(max(0, sums.confirmed - sums.total))
-    return OutboxEvent(owner.id, owner.foreign_id, event, dumped(message))
+    return OutboxEvent(owner.id, owner.foreign_id, event, json_text(message))
 
 
 def invoice_refunded(owner: Owner, sums: InvoiceSums, refunded: int, amount: int, to: str) -> OutboxEvent:
     """INV_PAYMENT_REFUNDED: what goes back `to` an address or account now, and all that went back by then."""
     message = _invoice_sums(owner, sums)
     message |= {"refunded": show(refunded), "amount": show(amount), "to": to}
-    return OutboxEvent(owner.id, owner.foreign_id, "INV_PAYMENT_REFUNDED", dumped(message))
+    return OutboxEvent(owner.id, owner.foreign_id, "INV_PAYMENT_REFUNDED", json_text(message))
 
 
 def _invoice_sums(owner: Owner, sums: InvoiceSums) -> dict[str, str]:

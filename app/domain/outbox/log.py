@@ -17,12 +17,12 @@ from app.domain.refusals import Invalid
 ALL: Final = "ALL"
 PAGE: Final = 100
 WINDOW: Final = 20_000
-"""Events that one page looks through at most, so that rare types cost no long scan."""
+"""Events that one page reads at most, so that rare types cost no long scan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event with its numbers; `message` is the JSON text that was rendered when it happened."""
+    """An event with its numbers; `message` is the JSON text that was written when it happened."""
 
     position: int
     account_id: int
@@ -35,7 +35,7 @@ class Event:
 
 
 class Page(NamedTuple):
-    """Events, oldest first, and the position to go on after: it moves also where nothing in the window was asked for."""
+    """Events, oldest first, and the position to go on after, which moves also where no event matched."""
 
     events: list[Event]
     position: int
@@ -46,19 +46,20 @@ class BeyondTheEnd(Invalid):
 
 
 def class_of(event_type: str) -> str:
-    """Return what GigaWallet filters by: `ACC` of `ACC_CREATED`."""
+    """Return the class of a type, by which GigaWallet filters: `ACC` of `ACC_CREATED`."""
     return event_type.partition("_")[0]
 
 
 def matches_filter(types: Collection[str], event_type: str) -> bool:
-    """Say whether a filter of `ALL`, classes and single types lets this type through."""
+    """Say whether a type matches a filter of `ALL`, classes and single types."""
     return ALL in types or event_type in types or class_of(event_type) in types
 
 
 def envelope(event: Event) -> bytes:
-    """Render the one form in which every event leaves: GigaWallet's three fields first, then ours.
+    """Return the JSON that is sent of an event everywhere: GigaWallet's three fields first, then ours.
 
-    The message is put in as it was stored. Parsing it again could change it: `1.0` and `1`, the order of its keys.
+    The message is put in as it was stored. Parsing it again could change it: `1.0` and `1`, the order of its
+    keys.
     """
     fields = {
         "event_type": event.type,
@@ -72,29 +73,29 @@ def envelope(event: Event) -> bytes:
 
 
 def in_base64(event: Event) -> Event:
-    """Return the event as GigaWallet told it before September 2023: its message is a string, base64 of the JSON."""
+    """Return the event as GigaWallet sent it before September 2023: the message is base64 of the JSON."""
     return replace(event, message=f'"{base64.b64encode(event.message.encode()).decode()}"')
 
 
 async def page(
     db: Db, after: int, limit: int = PAGE, types: Collection[str] = (ALL,), foreign_id: str | None = None
 ) -> Page:
-    """Return at most `limit` events after a position, oldest first; of one account where `foreign_id` is given.
+    """Return at most `limit` events after a position, oldest first, of one account or of all.
 
-    A page that is not full has seen all there is, unless more than WINDOW events were looked through for their types.
+    A page that is not full ends at the last event, or after WINDOW events that were searched for their types.
     """
-    last = await writing.last_position(db)  # first: what it counts is there for the statement after it
-    counted = events.c.position if foreign_id is None else events.c.sequence
+    last = await writing.last_position(db)  # before the others: they can read all events up to it
+    number = events.c.position if foreign_id is None else events.c.sequence
     behind = sa.select(events).where(await _behind(db, after, foreign_id), events.c.position <= last)
-    listed = await _fetch(db, _of_types(behind, types, counted).limit(limit))
+    listed = await _fetch(db, _of_types(behind, types, number).limit(limit))
     if len(listed) == limit:
         return Page(listed, listed[-1].position)
-    seen: int | None = None if ALL in types else await db.scalar(_nth(behind, counted, WINDOW))
-    return Page(listed, max(after, last) if seen is None else seen)
+    reached: int | None = None if ALL in types else await db.scalar(_nth(behind, number, WINDOW))
+    return Page(listed, max(after, last) if reached is None else reached)
 
 
 async def check(db: Db, position: int, field: str = "cursor") -> None:
-    """Refuse with BeyondTheEnd where nothing has this position yet: whoever waits behind it misses what comes before it."""
+    """Raise BeyondTheEnd where no event has this position yet: its reader would miss the events before it."""
     last = await writing.last_position(db) if position else 0
     if position > last:
         raise BeyondTheEnd(position=position, last=last, field=field)
@@ -109,45 +110,46 @@ async def at(db: Db, positions: Sequence[int]) -> list[Event]:
 
 
 async def position_before(db: Db, moment: datetime) -> int:
-    """Return about the last position before a time, found by halving: what happened later has a greater position.
+    """Return about the last position before a time, found by halving: later events have greater positions.
 
-    "About", because events are numbered in the order of their commits: those that overlapped may have changed places.
+    It is not exact, because events are numbered in the order of their commits.
     """
     low, high = 0, await writing.last_position(db)
     while low < high:
         middle = (low + high + 1) // 2
-        there = (
-            sa.select(events.c.created)
-            .where(events.c.position >= middle)
-            .order_by(events.c.position)
-            .limit(1)
-        )
-        created = await db.scalar(there)
+        first = sa.select(events.c.created).where(events.c.position >= middle)
+        created = await db.scalar(first.order_by(events.c.position).limit(1))
         low, high = (middle, high) if created is not None and created < moment else (low, middle - 1)
     return low
 
 
-# An account's events are numbered in the order of their positions, without a gap but for what a restore leaves out, and
-# forgotten from the oldest on. So halving finds the place in the primary key, 20 rows looked at for a million; an index by
-# position would cost each event that is written. The name is that of now: the account may have been renamed since.
+# The events of an account have their sequences in the order of their positions, and the oldest are deleted
+# first. So halving finds the sequence by the primary key, and reads 20 rows of a million. An index by
+# position would cost each event that is written. The account may have been renamed since: its name of now
+# counts.
 _FIRST_BEHIND: Final = sa.text("""
     WITH RECURSIVE halves (account_id, low, high) AS (
         SELECT accounts.id, oldest.sequence, newest.sequence + 1
         FROM accounts
-        CROSS JOIN LATERAL (SELECT sequence FROM events WHERE account_id = accounts.id ORDER BY 1 LIMIT 1) AS oldest
-        CROSS JOIN LATERAL (SELECT sequence FROM events WHERE account_id = accounts.id ORDER BY 1 DESC LIMIT 1) AS newest
+        CROSS JOIN LATERAL (
+            SELECT sequence FROM events WHERE account_id = accounts.id ORDER BY 1 LIMIT 1
+        ) AS oldest
+        CROSS JOIN LATERAL (
+            SELECT sequence FROM events WHERE account_id = accounts.id ORDER BY 1 DESC LIMIT 1
+        ) AS newest
         WHERE accounts.foreign_id = :foreign_id
     UNION ALL
-        SELECT account_id, CASE WHEN seen THEN middle + 1 ELSE low END, CASE WHEN seen THEN high ELSE middle END
+        SELECT account_id,
+            CASE WHEN before THEN middle + 1 ELSE low END, CASE WHEN before THEN high ELSE middle END
         FROM halves
         CROSS JOIN LATERAL (SELECT low + (high - low) / 2 AS middle) AS half
         CROSS JOIN LATERAL (
             SELECT (
                 SELECT position FROM events WHERE events.account_id = halves.account_id AND sequence >= middle
                 ORDER BY sequence LIMIT 1
-            ) <= :after AS seen
-            OFFSET 0  -- asked once, used twice
-        ) AS looked
+            ) <= :after AS before
+            OFFSET 0  -- computed once, used twice
+        ) AS compared
         WHERE low < high
     )
     SELECT account_id, low AS sequence FROM halves WHERE low = high
@@ -155,7 +157,7 @@ _FIRST_BEHIND: Final = sa.text("""
 
 
 async def _behind(db: Db, after: int, foreign_id: str | None) -> sa.ColumnElement[bool]:
-    """Ask for what is behind a position; of one account, by its own numbers."""
+    """Return the condition of events behind a position; for one account by its sequences."""
     if foreign_id is None:
         return events.c.position > after
     first = (await db.execute(_FIRST_BEHIND, {"foreign_id": foreign_id, "after": after})).one_or_none()
@@ -164,28 +166,28 @@ async def _behind(db: Db, after: int, foreign_id: str | None) -> sa.ColumnElemen
     return sa.and_(events.c.account_id == first.account_id, events.c.sequence >= first.sequence)
 
 
-def _of_types(there: sa.Select[Any], types: Collection[str], counted: sa.Column[int]) -> sa.Select[Any]:
-    """Order the events, and let through those of these types among the first WINDOW."""
+def _of_types(behind: sa.Select[Any], types: Collection[str], number: sa.Column[int]) -> sa.Select[Any]:
+    """Order the events, and keep those of these types among the first WINDOW."""
     if ALL in types:
-        return there.order_by(counted)
-    seen = there.order_by(counted).limit(WINDOW).subquery()
+        return behind.order_by(number)
+    window = behind.order_by(number).limit(WINDOW).subquery()
     wanted = sa.cast(sorted(types), sa.ARRAY(sa.Text))
-    event_class = sa.func.split_part(seen.c.type, "_", 1)
-    named = sa.or_(seen.c.type == sa.any_(wanted), event_class == sa.any_(wanted))
-    return sa.select(seen).where(named).order_by(seen.c.position)
+    event_class = sa.func.split_part(window.c.type, "_", 1)
+    matches = sa.or_(window.c.type == sa.any_(wanted), event_class == sa.any_(wanted))
+    return sa.select(window).where(matches).order_by(window.c.position)
 
 
-def _nth(there: sa.Select[Any], counted: sa.Column[int], number: int) -> sa.Select[Any]:
-    """Ask for the position of the n-th event."""
-    return there.with_only_columns(events.c.position).order_by(counted).offset(number - 1).limit(1)
+def _nth(behind: sa.Select[Any], number: sa.Column[int], nth: int) -> sa.Select[Any]:
+    """Select the position of the n-th event."""
+    return behind.with_only_columns(events.c.position).order_by(number).offset(nth - 1).limit(1)
 
 
-async def _fetch(db: Db, asked: sa.Select[Any]) -> list[Event]:
-    return [of(row) for row in await db.execute(asked)]
+async def _fetch(db: Db, query: sa.Select[Any]) -> list[Event]:
+    return [event_of(row) for row in await db.execute(query)]
 
 
-def of(row: Any) -> Event:
-    """Make an event of a row that has its columns."""
+def event_of(row: Any) -> Event:
+    """Return the event of a row."""
     return Event(
         row.position,
         row.account_id,

@@ -1,4 +1,4 @@
-"""Payloads that several nouns share: each event's name and fields, as GigaWallet names them and api.md adds."""
+"""Payloads that several nouns share: names and fields of events, as GigaWallet and docs/api.md have them."""
 
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +14,7 @@ TXID_CHANGED: Final = "PAYMENT_TXID_CHANGED"
 
 
 class Flow(NamedTuple):
-    """Money that comes to an account (`in`) or goes from it (`out`), as ACC_PAYMENT tells it."""
+    """Money that comes to an account (`in`) or goes from it (`out`), as ACC_PAYMENT shows it."""
 
     direction: str
     kind: str
@@ -34,7 +34,7 @@ def balance_change(owner: Owner, balance: "Balance") -> OutboxEvent:
 
 
 def account_payment(owner: Owner, flow: Flow, *, back: bool = False) -> OutboxEvent:
-    """ACC_PAYMENT; `back` takes back one that was told before."""
+    """ACC_PAYMENT; `back` takes back one that was emitted before."""
     message = {
         "direction": flow.direction,
         "kind": flow.kind,
@@ -48,16 +48,16 @@ def account_payment(owner: Owner, flow: Flow, *, back: bool = False) -> OutboxEv
 
 
 def of_account(owner: Owner, event: str, message: dict[str, Any]) -> OutboxEvent:
-    """An event whose message begins with whom it is about."""
-    whole = {"account_id": owner.address, "foreign_id": owner.foreign_id, **message}
-    return OutboxEvent(owner.id, owner.foreign_id, event, dumped(whole))
+    """Return an event whose message begins with its account."""
+    of_owner = {"account_id": owner.address, "foreign_id": owner.foreign_id}
+    return OutboxEvent(owner.id, owner.foreign_id, event, json_text(of_owner | message))
 
 
 def of_nobody(event: str, message: dict[str, Any]) -> OutboxEvent:
-    """An event of the installation, about no account."""
-    return OutboxEvent(NOBODY, "", event, dumped(message))
+    """Return an event of the installation, which is about no account."""
+    return OutboxEvent(NOBODY, "", event, json_text(message))
 
 
-def dumped(message: dict[str, Any]) -> str:
-    """Return the message as JSON text; an `orjson.Fragment` in it stands there as it is."""
+def json_text(message: dict[str, Any]) -> str:
+    """Return the message as JSON text; an `orjson.Fragment` in it stays as it is."""
     return orjson.dumps(message).decode()

@@ -1,4 +1,4 @@
-"""The types of events there are, each with what it says; filters may name them, their classes, or all."""
+"""The types of events with their meanings. A filter names types, their classes, or `ALL`."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -14,7 +14,8 @@ TYPES: Final[Mapping[str, str]] = {
     "ACC_UPDATED": "An account was changed.",
     "ACC_CLOSED": "An account was closed.",
     "ACC_BALANCE_CHANGE": "An account's balance changed.",
-    "ACC_PAYMENT": "Money came to an account, or is to leave it; `reversed` takes back one that was told before.",
+    "ACC_PAYMENT": "Money came to an account, or is to leave it; "
+    "`reversed` takes back one that was told before.",
     "ACC_DEBT_INCURRED": "A reorganisation took back more than an account still had: it owes the rest.",
     "ACC_DEBT_REPAID": "What came back to an account has paid what it owed.",
     "ACC_CHAIN_ACTIVITY": "A block touches an account.",
@@ -35,11 +36,13 @@ TYPES: Final[Mapping[str, str]] = {
     "INV_REFUND_RETURNED": "A refund was not paid, and can be made again; `reversed`: it is paid after all.",
     "PAYMENT_REQUESTED": "Money was set aside to be paid.",
     "PAYMENT_SENT": "The node has a payment.",
-    "PAYMENT_REPLACED": "The node refused a payment's fee: another transaction pays the same with a higher one, and only one of them can be mined.",
+    "PAYMENT_REPLACED": "The node refused a payment's fee: another transaction pays the same with a "
+    "higher one, and only one of them can be mined.",
     "PAYMENT_ON_CHAIN": "A block holds a payment.",
     "PAYMENT_TXID_CHANGED": "A payment's transaction goes on under another txid; it pays the same.",
     "PAYMENT_CONFIRMED": "A payment has its confirmations.",
-    "PAYMENT_UNCONFIRMED": "A reorganisation took a payment, or what ended it, back out of its block: it is on its way again.",
+    "PAYMENT_UNCONFIRMED": "A reorganisation took a payment, or what ended it, back out of its block: "
+    "it is on its way again.",
     "PAYMENT_FAILED": "A payment failed; its money is available again.",
     "PAYMENT_VOIDED": "A payment was voided; its money is available again.",
     "TRANSFER_SENT": "Money went to another account.",
@@ -63,7 +66,7 @@ TYPES: Final[Mapping[str, str]] = {
 }
 
 FOREIGN_CLASSES: Final = frozenset({"NET"})
-"""GigaWallet's filters know this class too; nothing was ever told in it."""
+"""GigaWallet's filters know this class too, but it has no event."""
 
 
 class UnknownType(Invalid):
@@ -73,12 +76,12 @@ class UnknownType(Invalid):
 
 
 def known(name: str) -> bool:
-    """Say whether a filter may name it: a type, a class of types, or all."""
+    """Say whether a filter may name it: a type, a class, or `ALL`."""
     return name in TYPES or name in _WORDS
 
 
-def read(names: Collection[str]) -> tuple[str, ...]:
-    """Return a filter's names in upper case, each once; refuse the first that is neither a type, nor a class, nor `ALL`."""
+def parse_filter(names: Collection[str]) -> tuple[str, ...]:
+    """Return the names of a filter in upper case, each once; refuse the first that is unknown."""
     for name in names:
         if not known(name.upper()):
             raise UnknownType(type=name)

@@ -1,4 +1,4 @@
-"""The outbox: events are written where they happened, then moved into `events` under numbers without a gap."""
+"""The outbox: events are written in the transaction that causes them, then numbered into `events`."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from app.db import Db, bulk, copy
 from app.db.tables import NOBODY, cursors, outbox, sequencer
 
 POSITIONS: Final = -(2**63)
-"""The sequencer's row that holds the last position; the others, where accounts count on that have no event which tells it."""
+"""The row of `sequencer` with the last position; others have last sequences of accounts without events."""
 BATCH: Final = 8_000
 
 
 class OutboxEvent(NamedTuple):
-    """What happened to an account (`tables.NOBODY`: to none); `message` is JSON text, rendered once."""
+    """An event of an account, or of none (`tables.NOBODY`); `message` is JSON text."""
 
     account_id: int
     foreign_id: str
@@ -26,19 +26,21 @@ class OutboxEvent(NamedTuple):
 
 _LAST: Final = sa.select(sequencer.c.last).where(sequencer.c.account_id == POSITIONS)
 
-# No event, no row: a lock would be a write, five times a second. The first one is asked for by its number: the table
-# begins with rows that are gone, all of which would be looked at until they are vacuumed, and the index knows them.
+# Without an event there is no row to lock: a lock would be a write, five times a second. The first event is
+# looked up by the index, because the table begins with deleted rows, which a scan would read until they are
+# vacuumed.
 _FIRST: Final = sa.select(outbox.c.id).order_by(outbox.c.id).limit(1).scalar_subquery()
 _LOCKED: Final = _LAST.with_for_update()
 _NEXT: Final = _LOCKED.where(_FIRST.is_not(None))
 
-# One statement, whatever the number of events. `= ANY(ARRAY(...))`, because `IN (SELECT ... LIMIT)` under a generic plan
-# was measured 30 times slower. No other transaction counts at the same time: the positions' row is locked before.
-# Only numbers are sorted: sorting whole messages, three times, took a sixth of the statement.
+# One statement for any number of events. `= ANY(ARRAY(...))`, because `IN (SELECT ... LIMIT)` under a generic
+# plan was measured 30 times slower. No other transaction numbers at the same time: the row of the positions
+# is locked before. Only numbers are sorted: sorting whole messages, three times, took a sixth of the
+# statement.
 #
-# The outbox is empty whenever PostgreSQL counts its rows, and two tables of one row each it would join by comparing each
-# with each: two thousand events took half a second, until it counted again.
-_NOT_EACH_WITH_EACH: Final = sa.text("SET LOCAL enable_nestloop = off")
+# The outbox is empty whenever PostgreSQL analyzes it. So it plans nested loops, as for one row; two thousand
+# events took half a second in that way.
+_NO_NESTED_LOOPS: Final = sa.text("SET LOCAL enable_nestloop = off")
 _MOVE: Final = sa.text("""
     WITH taken AS (
         DELETE FROM outbox WHERE id = ANY(ARRAY(SELECT id FROM outbox ORDER BY id LIMIT :limit)) RETURNING *
@@ -49,11 +51,12 @@ _MOVE: Final = sa.text("""
         FROM taken
     ), before AS MATERIALIZED (
         SELECT account_id, greatest(
-            (SELECT sequence FROM events WHERE events.account_id = told.account_id ORDER BY sequence DESC LIMIT 1),
-            (SELECT last FROM sequencer WHERE sequencer.account_id = told.account_id), 0
+            (SELECT sequence FROM events
+             WHERE events.account_id = account.account_id ORDER BY sequence DESC LIMIT 1),
+            (SELECT last FROM sequencer WHERE sequencer.account_id = account.account_id), 0
         ) AS last
-        FROM (SELECT DISTINCT account_id FROM taken) AS told
-    ), placed AS MATERIALIZED (
+        FROM (SELECT DISTINCT account_id FROM taken) AS account
+    ), positions AS MATERIALIZED (
         SELECT id, before.last + nth_of_account AS sequence, :last + nth AS position
         FROM numbered JOIN before USING (account_id)
     ), positioned AS (
@@ -61,7 +64,7 @@ _MOVE: Final = sa.text("""
     )
     INSERT INTO events (account_id, sequence, position, foreign_id, event_id, type, message, created)
     SELECT account_id, sequence, position, foreign_id, event_id, type, message, created
-    FROM taken JOIN placed USING (id)
+    FROM taken JOIN positions USING (id)
 """).bindparams(
     sa.bindparam("limit", type_=sa.BigInteger),
     sa.bindparam("last", type_=sa.BigInteger),
@@ -69,13 +72,14 @@ _MOVE: Final = sa.text("""
 )
 
 
-_LEAVE_OUT_POSITIONS: Final = sa.text(
+_SKIP_POSITIONS: Final = sa.text(
     "UPDATE sequencer SET last = last + :number WHERE account_id = :positions"
 ).bindparams(sa.bindparam("positions", POSITIONS, sa.BigInteger), sa.bindparam("number", type_=sa.BigInteger))
-_LEAVE_OUT_SEQUENCES: Final = sa.text("""
+_SKIP_SEQUENCES: Final = sa.text("""
     INSERT INTO sequencer (account_id, last)
     SELECT account_id, :number + greatest(
-        (SELECT sequence FROM events WHERE events.account_id = counted.account_id ORDER BY sequence DESC LIMIT 1),
+        (SELECT sequence FROM events
+         WHERE events.account_id = counted.account_id ORDER BY sequence DESC LIMIT 1),
         (SELECT last FROM sequencer WHERE sequencer.account_id = counted.account_id), 0
     )
     FROM (
@@ -90,62 +94,62 @@ _LEAVE_OUT_SEQUENCES: Final = sa.text("""
 )
 
 
-_WRITTEN: Final = (*OutboxEvent._fields, "event_id")
+_COLUMNS: Final = (*OutboxEvent._fields, "event_id")
 
 
-_COUNT: Final = ("account_id", "last")
-_KEPT: Final = insert(sequencer).from_select(_COUNT, sa.select(bulk.unnested(sequencer, _COUNT)))
-_KEEP: Final = _KEPT.on_conflict_do_update(
-    index_elements=["account_id"], set_={"last": sa.func.greatest(sequencer.c.last, _KEPT.excluded.last)}
+_SEQUENCE: Final = ("account_id", "last")
+_INSERT: Final = insert(sequencer).from_select(_SEQUENCE, sa.select(bulk.unnested(sequencer, _SEQUENCE)))
+_SAVE: Final = _INSERT.on_conflict_do_update(
+    index_elements=["account_id"], set_={"last": sa.func.greatest(sequencer.c.last, _INSERT.excluded.last)}
 )
 
 
 async def emit(db: Db, new_events: Sequence[OutboxEvent]) -> None:
-    """Write the events in order, in the transaction that made them true: one statement, none for an empty list."""
-    await emit_written(db, [written(new_events)] if new_events else [])
+    """Write the events in order, in the transaction that causes them: one statement, none without events."""
+    await emit_encoded(db, [encode(new_events)] if new_events else [])
 
 
-def written(new_events: Sequence[OutboxEvent]) -> bytes:
-    """Write the events for `emit_written`, while the database is at something else."""
+def encode(new_events: Sequence[OutboxEvent]) -> bytes:
+    """Encode the events for `emit_encoded`; the database may work at something else meanwhile."""
     ids = secrets.token_hex(16 * len(new_events))
     rows = [(*event, ids[32 * n : 32 * n + 32]) for n, event in enumerate(new_events)]
-    return copy.text(outbox, _WRITTEN, rows)
+    return copy.text(outbox, _COLUMNS, rows)
 
 
-async def emit_written(db: Db, parts: Sequence[bytes]) -> None:
+async def emit_encoded(db: Db, parts: Sequence[bytes]) -> None:
     """Emit the events of all parts, in order."""
     if parts:
-        await copy.send(db, outbox, _WRITTEN, b"\n".join(parts))
+        await copy.send(db, outbox, _COLUMNS, b"\n".join(parts))
 
 
 async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False) -> int:
-    """Move up to `limit` outbox rows into `events`, oldest first, and return how many. Where some are `likely`, none are asked for first.
+    """Move up to `limit` outbox rows into `events`, oldest first, and return how many.
 
-    The positions' row is locked by a statement of its own, so that the next one reads all that earlier sequencers did:
-    events become visible in the order of their positions, and whoever keeps a position never misses an event that was
-    committed late.
+    A statement of its own locks the row of the positions, so that the next one reads what earlier sequencers
+    wrote. So events become visible in the order of their positions, and no reader misses an event that was
+    committed late. Where events are `likely`, it is not looked first whether there is any.
     """
     last = await db.scalar(_LOCKED if likely else _NEXT)
     if last is None:
         return 0
-    await db.execute(_NOT_EACH_WITH_EACH)
+    await db.execute(_NO_NESTED_LOOPS)
     return (await db.execute(_MOVE, {"limit": limit, "last": last})).rowcount
 
 
-async def save_sequences(db: Db, counted: Mapping[int, int]) -> None:
-    """Remember the last sequences of accounts whose events are deleted in this transaction; of the others, their events tell."""
-    if counted:
-        await db.execute(_KEEP, bulk.columns(_COUNT, sorted(counted.items())))
+async def save_sequences(db: Db, last: Mapping[int, int]) -> None:
+    """Save the last sequences of accounts whose events this transaction deletes."""
+    if last:
+        await db.execute(_SAVE, bulk.columns(_SEQUENCE, sorted(last.items())))
 
 
-async def leave_out(db: Db, number: int) -> None:
-    """Count on so much higher, positions and the sequences of all: a lost database may have told the numbers between."""
-    await db.execute(_LEAVE_OUT_POSITIONS, {"number": number})
-    await db.execute(_LEAVE_OUT_SEQUENCES, {"number": number})
+async def skip_numbers(db: Db, number: int) -> None:
+    """Raise the last position and all sequences by `number`: a lost database may have used those numbers."""
+    await db.execute(_SKIP_POSITIONS, {"number": number})
+    await db.execute(_SKIP_SEQUENCES, {"number": number})
 
 
 async def last_position(db: Db) -> int:
-    """Return the position up to which every event is there to be read."""
+    """Return the position up to which every event can be read."""
     return int((await db.execute(_LAST)).scalar_one())
 
 
@@ -153,31 +157,31 @@ FIRST_START = "first start"
 
 
 async def start(db: Db) -> int:
-    """Return where a receiver that is new now begins: at 0 in the installation's first start, else at the last event.
+    """Return the position at which a new receiver begins: 0 in the first start, later the last event.
 
-    Who adds a receiver to an installation of three years does not want to hear all three.
+    A receiver that is added after three years shall not get the events of all three.
     """
-    marked = (
+    mark = (
         insert(cursors)
         .values(name=FIRST_START, position=0)
         .on_conflict_do_nothing()
         .returning(cursors.c.name)
     )
-    first = (await db.execute(marked)).first() is not None
+    first = (await db.execute(mark)).first() is not None
     return 0 if first else await last_position(db)
 
 
-async def begin(db: Db, name: str, position: int) -> None:
-    """Make the cursor at `position`; one that exists goes on where it was."""
+async def create_cursor(db: Db, name: str, position: int) -> None:
+    """Create the cursor at `position`; one that exists stays where it is."""
     await db.execute(insert(cursors).values(name=name, position=position).on_conflict_do_nothing())
 
 
-async def read(db: Db, name: str) -> int:
+async def cursor_position(db: Db, name: str) -> int:
     """Return the position up to which the events were sent."""
     return int((await db.execute(sa.select(cursors.c.position).where(cursors.c.name == name))).scalar_one())
 
 
 async def advance(db: Db, name: str, position: int) -> None:
-    """Move the cursor on; never back, whoever else moved it meanwhile."""
+    """Move the cursor on, never back."""
     behind = sa.and_(cursors.c.name == name, cursors.c.position < position)
     await db.execute(sa.update(cursors).where(behind).values(position=position))

@@ -13,7 +13,7 @@ from app.db.tables import chain_state, payment_outputs, payments, transactions
 from app.domain import accounts, outbox, pages
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.outbox import Flow, OutboxEvent
-from app.domain.outbox.payload import TXID_CHANGED, dumped
+from app.domain.outbox.payload import TXID_CHANGED, json_text
 from app.domain.owner import Owner
 from app.domain.pages import Page, PageRequest
 from app.domain.payments import versions
@@ -58,7 +58,7 @@ def payment_event(payment: "Payment", event: str) -> OutboxEvent:
         message["returned"] = show(payment.returned)
     if payment.error:
         message["error"] = payment.error
-    return OutboxEvent(payment.owner.id, payment.owner.foreign_id, event, dumped(message))
+    return OutboxEvent(payment.owner.id, payment.owner.foreign_id, event, json_text(message))
 
 
 def _pay_to(payment: "Payment") -> list[dict[str, str]]:

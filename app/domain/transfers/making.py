@@ -209,7 +209,7 @@ def lacking(name: str, asset: Asset, refusal: InsufficientFunds) -> Lacking:
 async def post_orders(db: Db, parties: Parties, made: Sequence[Made], pending: Pending) -> list[Transfer]:
     """Write what was decided, tell of the transfers that were made, and return them."""
     parts = await bulk.meanwhile(ledger.write(db, pending), _told(parties, made))
-    await outbox.emit_written(db, [events for _, events in parts])
+    await outbox.emit_encoded(db, [events for _, events in parts])
     return [transfer for transfers, _ in parts for transfer in transfers]
 
 
@@ -223,7 +223,7 @@ def _told(parties: Parties, made: Sequence[Made]) -> Iterator[tuple[list[Transfe
         events = [
             json.told(accepted.posted, shown, owners) for accepted, shown in zip(part, transfers, strict=True)
         ]
-        yield transfers, outbox.written(list(chain.from_iterable(events)))
+        yield transfers, outbox.encode(list(chain.from_iterable(events)))
 
 
 def _plan(order: TransferOrder, parties: Parties) -> TransferPlan:

@@ -14,7 +14,7 @@ from app.domain.outbox import Event
 from app.domain.webhooks import health
 
 JITTER: Final = 0.2
-"""A wait is up to a tenth longer or shorter, so that deliveries that failed together are not retried together."""
+"""A wait is up to a tenth longer or shorter: deliveries that failed together are not retried together."""
 
 
 class Key(NamedTuple):
@@ -95,9 +95,9 @@ async def record(
 ) -> None:
     """Record the attempts, update their deliveries, and disable endpoints that have failed for too long.
 
-    After the n-th failure a delivery waits about `retries[n - 1]` seconds (`chance()` is in [0, 1)). After the last
-    retry it has failed. A delivery that another process has claimed meanwhile changes only if it was delivered. The
-    claims of `unsent`, which were not tried, end at once.
+    After the n-th failure a delivery waits about `retries[n - 1]` seconds (`chance()` is in [0, 1)). After
+    the last retry it has failed. A delivery that another process has claimed meanwhile changes only if it was
+    delivered. The claims of `unsent`, which were not tried, end at once.
     """
     keys = {outcome.delivery.key for outcome in outcomes} | {delivery.key for delivery in unsent}
     if not keys:

@@ -11,13 +11,13 @@ from app.domain import outbox
 from app.domain.webhooks.deliveries import Delivery, Key
 
 OF_ENDPOINT: Final = 32
-"""Posts to one endpoint at a time. An endpoint whose last attempt failed gets one new post, a probe, at a time."""
+"""Posts to one endpoint at a time. A failing endpoint gets one new post at a time, a probe."""
 OF_HOST: Final = 128
 """Posts to one host at a time, whichever endpoints they are of."""
 OF_FAILING: Final = 64
 """Probes at a time to all endpoints that fail."""
 PART: Final = 4
-"""One fourth of what is free is the most that one claim gives an endpoint, and stays free: others may come next."""
+"""A claim gives an endpoint at most a fourth of what is free, and leaves a fourth free for later ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Load:
     probed: Collection[int] = ()
 
 
-# Only endpoints that have a due delivery are looked at: the index of due deliveries leads from one to the next.
-# Each endpoint has room of its own. Where all rooms together are more than the limit, each gets less in proportion.
-# Endpoints with the most room come first, so that a long queue leaves the others their share. Before that, the
-# endpoints of one host, and those that fail, are cut in a random order to what they may have together: however many
-# of them hang, there is room for the others.
-# The lock and the conditions are in one statement: PostgreSQL checks the conditions again once it has the lock.
+# Only endpoints that have a due delivery are looked at: the index of due deliveries leads from one to the
+# next. Each endpoint has room of its own. Where all rooms together are more than the limit, each gets less in
+# proportion. Endpoints with the most room come first, so that a long queue leaves the others their share.
+# Before that, the endpoints of one host, and those that fail, are cut in a random order to what they may have
+# together: however many of them hang, there is room for the others. The lock and the conditions are in one
+# statement: PostgreSQL checks the conditions again once it has the lock.
 _CLAIM: Final = sa.text("""
     WITH RECURSIVE waiting AS (
         (SELECT endpoint_id FROM deliveries WHERE state = 'due' ORDER BY endpoint_id LIMIT 1)
@@ -104,7 +104,8 @@ _CLAIM: Final = sa.text("""
     )
     SELECT claimed.endpoint_id, claimed.claimed_until, endpoint.url, endpoint.secret,
         endpoint.legacy_base64_message, endpoint.failing_since IS NOT NULL AS failing,
-        CASE WHEN endpoint.previous_until > now() THEN endpoint.previous_secret ELSE '' END AS previous_secret,
+        CASE WHEN endpoint.previous_until > now() THEN endpoint.previous_secret ELSE '' END
+            AS previous_secret,
         events.*
     FROM claimed JOIN events USING (position)
     JOIN webhook_endpoints AS endpoint ON endpoint.id = claimed.endpoint_id
@@ -146,5 +147,5 @@ def _of(row: Any) -> Delivery:
     secrets = tuple(secret for secret in (row.secret, row.previous_secret) if secret)
     key = Key(row.endpoint_id, row.position)
     return Delivery(
-        key, row.claimed_until, row.url, secrets, outbox.of(row), row.legacy_base64_message, row.failing
+        key, row.claimed_until, row.url, secrets, outbox.event_of(row), row.legacy_base64_message, row.failing
     )

@@ -41,7 +41,7 @@ class NothingBetween(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One post. `status` is None where no answer came; `response` is the head of the answer, or what went wrong."""
+    """One post. `status` is None without an answer; `response` is the answer's head, or what went wrong."""
 
     at: datetime
     status: int | None
@@ -115,8 +115,8 @@ async def page(
 async def redeliver(db: Db, key: Key) -> DeliveryRecord | Refusal:
     """Make one delivery due at once, whatever its state, with a new schedule of retries.
 
-    The endpoint is not locked, because `deliveries.record` locks deliveries before endpoints. An endpoint that is
-    disabled or deleted meanwhile has one more due delivery, which does no harm.
+    The endpoint is not locked, because `deliveries.record` locks deliveries before endpoints. An endpoint
+    that is disabled or deleted meanwhile has one more due delivery, which does no harm.
     """
     endpoint = (await endpoints.by_ids(db, [str(key.endpoint_id)])).get(str(key.endpoint_id))
     if endpoint is not None and endpoint.state == "deleted":
@@ -131,7 +131,7 @@ async def redeliver(db: Db, key: Key) -> DeliveryRecord | Refusal:
 
 
 async def replay(db: Db, order: Range) -> Replay | Refusal:
-    """Send a range of events again, or for the first time, as far as they match the filter; one range at a time.
+    """Send a range of events again, or for the first time, as far as they match; one range at a time.
 
     This only stores the range: `fan_out` makes the deliveries in slices, however many they are.
     """

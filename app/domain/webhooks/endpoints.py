@@ -23,7 +23,7 @@ REMOVED: Final = "its section is not in the configuration"
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """An endpoint of the configuration, by the name of its section. Without a secret requests are not signed."""
+    """An endpoint of the configuration, named like its section. Without a secret nothing is signed."""
 
     name: str
     url: str = field(repr=False)  # some put a token into it
@@ -36,7 +36,7 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint. `name` is that of its section in the configuration; `foreign_id` is empty for every account."""
+    """An endpoint. `name` is its section in the configuration; `foreign_id` is empty for every account."""
 
     id: int
     name: str | None
@@ -122,8 +122,8 @@ async def lock(db: Db, endpoint_id: int) -> Endpoint | None:
 async def lock_fan_out(db: Db, start: int | None = None) -> int:
     """Stop the fan-out until the end of this transaction, so that an endpoint can join; return its position.
 
-    Without an active endpoint it does not move. Then it goes on at `start`, or at the last event: an endpoint that
-    joins now gets no event from before.
+    Without an active endpoint it does not move. Then it goes on at `start`, or at the last event: an endpoint
+    that joins now gets no event from before.
     """
     position = int((await db.execute(_POSITION.with_for_update())).scalar_one())
     if await any_active_endpoint(db):
@@ -168,10 +168,10 @@ async def disable(db: Db, ids: Sequence[int], reason: str) -> list[Endpoint]:
 async def reconcile(db: Db, callbacks: Sequence[Callback], start: int) -> None:
     """Make the named endpoints as the configuration has them.
 
-    A new endpoint begins after the position `start`, or after the fan-out where that is further. An endpoint whose
-    section is gone is disabled and keeps its position, so that a section that comes back goes on where it stopped.
-    One that was disabled because it failed stays disabled unless its URL is a new one. Endpoints without a name were
-    created over HTTP and stay as they are.
+    A new endpoint begins after the position `start`, or after the fan-out where that is further. An endpoint
+    whose section is gone is disabled and keeps its position, so that a section that comes back goes on where
+    it stopped. One that was disabled because it failed stays disabled unless its URL is a new one. Endpoints
+    without a name were created over HTTP and stay as they are.
     """
     named = (
         sa.select(webhook_endpoints)

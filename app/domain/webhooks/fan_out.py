@@ -22,7 +22,8 @@ _REACH: Final = sa.text("""
         (SELECT events.position FROM events WHERE events.position > cursors.position ORDER BY 1 LIMIT 1)
             AS first,
         EXISTS (SELECT FROM webhook_backlogs) AS backlogs,
-        (SELECT count(*) FROM webhook_endpoints WHERE state = 'active' AND foreign_id IS NULL) AS of_all_accounts
+        (SELECT count(*) FROM webhook_endpoints WHERE state = 'active' AND foreign_id IS NULL)
+            AS of_all_accounts
     FROM cursors CROSS JOIN sequencer
     WHERE cursors.name = :cursor AND sequencer.account_id = :positions
     FOR UPDATE OF cursors SKIP LOCKED
@@ -30,14 +31,15 @@ _REACH: Final = sa.text("""
     sa.bindparam("cursor", endpoints.CURSOR), sa.bindparam("positions", -(2**63), type_=sa.BigInteger)
 )
 
-# Deliveries are due from the beginning of this transaction, so that it can claim them too.
-# Endpoints of one account are looked up by the account, so that those of other accounts cost nothing. Endpoints of all
-# accounts are compared with each type once, not with each event. An account may have been renamed since the event: its
-# name of now counts.
+# Deliveries are due from the beginning of this transaction, so that it can claim them too. Endpoints of one
+# account are looked up by the account, so that those of other accounts cost nothing. Endpoints of all
+# accounts are compared with each type once, not with each event. An account may have been renamed since the
+# event: its name of now counts.
 _NEW: Final = sa.text("""
     WITH fresh AS MATERIALIZED (
         SELECT position, type, message, coalesce(
-            (SELECT accounts.foreign_id FROM accounts WHERE accounts.id = events.account_id), events.foreign_id
+            (SELECT accounts.foreign_id FROM accounts WHERE accounts.id = events.account_id),
+            events.foreign_id
         ) AS foreign_id
         FROM events WHERE position > :position AND position <= :until
     ), filtered AS MATERIALIZED (
@@ -78,7 +80,8 @@ _OLD: Final = sa.text("""
                 (SELECT events.position - 1 FROM events WHERE events.position > backlog.position
                  ORDER BY events.position LIMIT 1), backlog.until
             ) + :slice, backlog.until) AS reached
-        FROM webhook_backlogs AS backlog JOIN webhook_endpoints AS endpoint ON endpoint.id = backlog.endpoint_id
+        FROM webhook_backlogs AS backlog
+        JOIN webhook_endpoints AS endpoint ON endpoint.id = backlog.endpoint_id
         WHERE endpoint.state = 'active' AND (
             SELECT count(*) FROM (
                 SELECT FROM deliveries WHERE endpoint_id = backlog.endpoint_id AND state = 'due' LIMIT :slice
@@ -97,7 +100,8 @@ _OLD: Final = sa.text("""
         SELECT DISTINCT chosen.endpoint_id, events.position
         FROM chosen JOIN events ON events.position > chosen.position AND events.position <= chosen.reached
         WHERE CASE
-                WHEN events.type = :test THEN (events.message::json ->> 'webhook_id')::bigint = chosen.endpoint_id
+                WHEN events.type = :test
+                THEN (events.message::json ->> 'webhook_id')::bigint = chosen.endpoint_id
                 ELSE chosen.types && ARRAY['ALL', events.type, split_part(events.type, '_', 1)]
                     AND (chosen.foreign_id IS NULL OR chosen.foreign_id = coalesce(
                         (SELECT accounts.foreign_id FROM accounts WHERE accounts.id = events.account_id),
@@ -125,8 +129,8 @@ _OLD: Final = sa.text("""
 async def step(db: Db) -> bool:
     """Make deliveries of new events, and of a slice of the backlogs; say whether there may be more.
 
-    The cursor moves in the same transaction, so a crash loses and doubles nothing. One process at a time fans out;
-    others skip it.
+    The cursor moves in the same transaction, so a crash loses and doubles nothing. One process at a time fans
+    out; others skip it.
     """
     reach = (await db.execute(_REACH)).one_or_none()
     if reach is None:

@@ -50,7 +50,7 @@ _CHANGING: Final = sa.text("""
 
 
 async def update(db: Db, results: Sequence[AttemptResult]) -> None:
-    """Update since when endpoints fail. Disable those that answered 410 or failed for PATIENCE, and emit that.
+    """Update since when endpoints fail. Disable those that answered 410 or failed too long, and emit that.
 
     One success among the attempts of an endpoint is a success. Only rows that change are written.
     """

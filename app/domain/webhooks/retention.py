@@ -29,7 +29,7 @@ ROWS: Final = 10_000
 
 
 async def delivered_up_to(db: Db, sinks: Collection[str]) -> int | None:
-    """Return the position up to which all active endpoints and the `sinks` have got the events; None: all of them.
+    """Return the position up to which all active endpoints and the `sinks` have got the events; None: all.
 
     A due delivery counts as not delivered, also one that is sent again. Disabled endpoints do not count.
     """
@@ -53,10 +53,10 @@ async def delivered_up_to(db: Db, sinks: Collection[str]) -> int | None:
 
 
 async def delete_expired(db: Db, age: timedelta, until: int | None) -> bool:
-    """Delete up to EVENTS_SLICE events that are older than `age`, up to the position `until`; say whether to go on.
+    """Delete some events older than `age`, up to the position `until`; say whether there may be more.
 
-    Only the oldest are looked at, because there is no index by age. Up to ROWS deliveries of deleted events go as
-    well, also those that were made meanwhile: they would stay due for ever, and hold back all later events.
+    Only the EVENTS_SLICE oldest are read, because there is no index by age. Up to ROWS deliveries of deleted
+    events go as well, also those made meanwhile: they would stay due for ever, and hold back all later events.
     """
     reached = sa.true() if until is None else events.c.position <= until
     oldest = (
@@ -75,7 +75,7 @@ async def delete_expired(db: Db, age: timedelta, until: int | None) -> bool:
 
 
 async def _delete_before(db: Db, table: sa.Table, first: int) -> int:
-    """Delete up to ROWS rows of events before the position `first`, endpoint by endpoint, and return how many.
+    """Delete up to ROWS rows of events before the position `first`, and return how many there were.
 
     Rows that another transaction has locked are skipped: the next step deletes them.
     """
@@ -113,7 +113,7 @@ _OVER: Final = webhook_endpoints.c.previous_until <= sa.func.now()
 
 
 async def sweep(db: Db, limit: int = ENDPOINTS_SLICE) -> bool:
-    """Erase old secrets, and delete up to `limit` rows of each table that deleted endpoints left; say whether any.
+    """Erase old secrets, and delete up to `limit` rows of each table of deleted endpoints; say whether any.
 
     The row of the endpoint goes last, when its Idempotency-Keys are forgotten: their answers show it.
     """

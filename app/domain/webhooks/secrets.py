@@ -1,4 +1,4 @@
-"""Webhook secrets of Standard Webhooks: `whsec_...` or plain text for HMAC (v1), `whsk_...` for ed25519 (v1a)."""
+"""Secrets as in Standard Webhooks: `whsec_...` or plain text for HMAC (v1), `whsk_...` for ed25519 (v1a)."""
 
 import base64
 import re
@@ -80,7 +80,7 @@ def signing_key(secret: str) -> Ed25519PrivateKey:
 
 @lru_cache(1_024)
 def _seed(secret: str) -> bytes | None:
-    """Return the seed of an ed25519 key. Its public key must follow it, as in the reference implementation."""
+    """Return the seed of an ed25519 key. The public key follows it, as in the reference implementation."""
     key = _decoded(secret.removeprefix(PRIVATE_PREFIX)) if secret.startswith(PRIVATE_PREFIX) else None
     if key is None or len(key) != 2 * SEED_BYTES:
         return None

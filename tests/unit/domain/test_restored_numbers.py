@@ -134,7 +134,7 @@ async def test_fan_out_passes_what_was_left_out_in_one_step_and_an_endpoint_hear
     async with engine.connect() as db:
         rows = await db.execute(sa.select(deliveries.c.position).order_by(deliveries.c.position))
         assert [row.position for row in rows] == [*before, *since]
-        assert await outbox.read(db, webhooks.CURSOR) == since[0]
+        assert await outbox.cursor_position(db, webhooks.CURSOR) == since[0]
 
 
 async def test_no_number_of_a_hold_or_an_entry_is_given_twice(engine: AsyncEngine) -> None:

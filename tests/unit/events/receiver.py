@@ -54,7 +54,7 @@ def cut_off(request: Request, writer: asyncio.StreamWriter) -> None:
 
 @dataclass(slots=True)
 class Receiver:
-    """An HTTP server that answers 200. A path may behave otherwise, once for each of its behaviours, or always."""
+    """An HTTP server that answers 200. A path may behave otherwise, once for each behaviour, or always."""
 
     port: int = 0
     requests: list[Request] = field(default_factory=list)

@@ -37,7 +37,7 @@ async def publishing(
 
 async def cursor(engine: AsyncEngine) -> int:
     async with engine.connect() as db:
-        return await outbox.read(db, mqtt_sink.NAME)
+        return await outbox.cursor_position(db, mqtt_sink.NAME)
 
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])

@@ -21,7 +21,7 @@ NAME = "place"
 
 @dataclass
 class FakeSink:
-    """Each number of the script is how many events of a page are taken before a refusal; after the script, all are."""
+    """Each number of the script is how many events of a page it takes; after the script it takes all."""
 
     script: list[int] = field(default_factory=list)
     taken: list[Event] = field(default_factory=list)
@@ -79,7 +79,7 @@ async def running(
 
 async def cursor(engine: AsyncEngine) -> int:
     async with engine.connect() as db:
-        return await outbox.read(db, NAME)
+        return await outbox.cursor_position(db, NAME)
 
 
 async def test_what_was_taken_is_not_sent_again_and_what_was_not_is_in_order(engine: AsyncEngine) -> None:

@@ -186,7 +186,7 @@ async def test_each_endpoint_gets_its_types_and_its_account(
 async def test_a_dead_endpoint_delays_nobody_else(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
-    """It accepts and never answers. A thousand events wait for it before the other is made, a thousand more after."""
+    """It accepts and never answers. A thousand events wait for it before the other is made, and more after."""
     receiver.always["/dead"] = silent
     dead = Callback("dead", receiver.url("/dead"))
     await prepare(engine, dead)

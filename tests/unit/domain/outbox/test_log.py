@@ -195,13 +195,13 @@ def test_the_message_leaves_as_it_was_written() -> None:
 async def test_new_receivers_begin_at_zero_in_the_first_start_and_at_the_end_later(told: AsyncEngine) -> None:
     async with told.begin() as db:
         starts = [await outbox.start(db), await outbox.start(db)]
-        await outbox.begin(db, "mqtt", 3)
-        await outbox.begin(db, "mqtt", 6)
+        await outbox.create_cursor(db, "mqtt", 3)
+        await outbox.create_cursor(db, "mqtt", 6)
         await outbox.advance(db, "mqtt", 5)
         await outbox.advance(db, "mqtt", 4)
 
         assert starts == [0, 6]
-        assert await outbox.read(db, "mqtt") == 5
+        assert await outbox.cursor_position(db, "mqtt") == 5
 
 
 async def test_endpoints_follow_the_configuration_and_keep_their_place(engine: AsyncEngine) -> None:

@@ -26,7 +26,7 @@ def test_stored_json_stands_in_a_message_as_it_was_written(tree: object, around:
     first, second = json.dumps(tree, indent=1), json.dumps(other, ensure_ascii=False)
     whole = {around: around, "a": orjson.Fragment(first), "b": [around, orjson.Fragment(second)]}
 
-    message = payload.dumped(whole)
+    message = payload.json_text(whole)
     sent = outbox.envelope(replace(EVENT, message=message))
 
     assert message.endswith(f'"b":[{json.dumps(around, ensure_ascii=False)},{second}]}}')
@@ -40,4 +40,4 @@ def test_stored_json_stands_in_a_message_as_it_was_written(tree: object, around:
 def test_numbers_that_no_float_holds_are_kept_to_the_last_digit() -> None:
     text = '{"eth":1.000000000000000001,"big":9007199254740993.0,"far":1E+300,"huge":12345678901234567890123}'
 
-    assert payload.dumped({"metadata": orjson.Fragment(text)}) == f'{{"metadata":{text}}}'
+    assert payload.json_text({"metadata": orjson.Fragment(text)}) == f'{{"metadata":{text}}}'

@@ -29,8 +29,12 @@ def test_every_type_that_the_rules_tell_is_in_the_list() -> None:
 def test_a_filter_names_types_classes_or_all_and_an_unknown_one_is_refused_by_name() -> None:
     names = ["ALL", "NET", "PAYMENT", *outbox.TYPES, *map(outbox.class_of, outbox.TYPES)]
 
-    assert types.read(names) == types.read([*map(str.lower, names), *names]) == tuple(dict.fromkeys(names))
+    assert (
+        types.parse_filter(names)
+        == types.parse_filter([*map(str.lower, names), *names])
+        == tuple(dict.fromkeys(names))
+    )
     for name in ("", "INV_", "INV_PAID", "ALL "):
         with pytest.raises(UnknownType, match=f"There is no event type {name}:") as refused:
-            types.read(["INV", name])
+            types.parse_filter(["INV", name])
         assert refused.value.field == "types"

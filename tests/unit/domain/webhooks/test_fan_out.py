@@ -193,7 +193,7 @@ async def test_one_fan_out_makes_no_more_deliveries_than_its_limit_and_goes_on_w
 
     async with engine.begin() as db:
         assert await webhooks.step(db)
-        assert await outbox.read(db, webhooks.CURSOR) == fan_out.ROWS // (webhooks.OF_ACCOUNT + 1)
+        assert await outbox.cursor_position(db, webhooks.CURSOR) == fan_out.ROWS // (webhooks.OF_ACCOUNT + 1)
     while await step(engine):
         pass
 

@@ -53,8 +53,8 @@ async def test_what_an_active_endpoint_or_a_place_has_not_been_told_stays(told: 
     await endpoint(told, 5)
     await endpoint(told, 2, "disabled")
     async with told.begin() as db:
-        await outbox.begin(db, "mqtt", 3)
-        await outbox.begin(db, "gone", 1)
+        await outbox.create_cursor(db, "mqtt", 3)
+        await outbox.create_cursor(db, "gone", 1)
 
         backlog = {"endpoint_id": 1, "position": 2, "until": 5, "again": False}
         await db.execute(sa.insert(webhook_backlogs).values(backlog))
@@ -139,7 +139,7 @@ async def test_one_step_removes_so_many_deliveries_and_attempts_and_says_whether
 
 
 async def test_forgetting_waits_for_no_delivery_that_somebody_records(told: AsyncEngine) -> None:
-    """Whoever records locks several, by their keys: one that waited in another order would end in a deadlock."""
+    """Recording locks several rows by their keys: waiting in another order would end in a deadlock."""
     number = await endpoint(told, 10)
     rows = [{"endpoint_id": number, "position": place, "state": "delivered"} for place in (3, 4)]
     async with told.begin() as db:
