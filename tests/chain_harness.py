@@ -117,8 +117,8 @@ class ChainHarness:
 
     async def expire_mempool(self) -> None:
         """Let the node drop its mempool, as it does after a day."""
-        now = (await self.call("getblock", await self.call("getbestblockhash")))["time"]
-        await self.call("setmocktime", now + 2 * EXPIRY_SECONDS)
+        tip_time = (await self.call("getblock", await self.call("getbestblockhash")))["time"]
+        await self.call("setmocktime", tip_time + 2 * EXPIRY_SECONDS)
         await self.call("invalidateblock", await self.call("generateblock", NOWHERE, []))
         await self.call("setmocktime", 0)
 
@@ -164,7 +164,7 @@ class ChainHarness:
             await db.execute(sa.update(chain_state).values(payments_paused=None))
 
     async def event_types(self) -> list[str]:
-        """The types of all events."""
+        """Return the types of all events."""
         async with self.engine.connect() as db:
             return list(await db.scalars(sa.select(outbox.c.type).order_by(outbox.c.id)))
 
@@ -173,11 +173,11 @@ class ChainHarness:
             return await ledger.balance(db, account)
 
     async def received(self, address: str, confirmations: int = 1) -> int:
-        """What an address of the node's wallet has received, in koinu."""
+        """Return what an address of the node's wallet has received, in koinu."""
         return parse(await self.call("getreceivedbyaddress", address, confirmations))
 
     async def node_address(self) -> str:
-        """An address of the node's wallet."""
+        """Return a new address of the node's wallet."""
         address: str = await self.call("getnewaddress")
         return address
 
@@ -215,7 +215,7 @@ class ChainHarness:
         return scenario.accepted(outcome)
 
     async def reload(self, *requested: Payment) -> list[Payment]:
-        """The payments as they are now."""
+        """Return the payments as they are now."""
         async with self.engine.connect() as db:
             current = await payments.by_ids(db, [str(payment.id) for payment in requested])
         return [current[str(payment.id)] for payment in requested]
@@ -233,18 +233,18 @@ class ChainHarness:
         return steps
 
     async def make_due(self) -> None:
-        """Let so much time pass that the sender offers transactions to the node again."""
+        """Make all transactions due to be broadcast again."""
         async with self.engine.begin() as db:
             await db.execute(sa.update(transactions).values(tried=None))
 
     async def transactions(self) -> list[dict[str, Any]]:
-        """Our transactions, by id."""
+        """Return our transactions, by id."""
         async with self.engine.connect() as db:
             rows = await db.execute(sa.select(transactions).order_by(transactions.c.id))
             return [dict(row) for row in rows.mappings()]
 
     async def free_amounts(self) -> list[int]:
-        """The amounts of the coins that nothing spends."""
+        """Return the amounts of the coins that nothing spends."""
         async with self.engine.connect() as db:
             unspent = sa.select(coins.c.amount).where(
                 coins.c.spent_height.is_(None), coins.c.transaction_id.is_(None)
@@ -252,7 +252,7 @@ class ChainHarness:
             return list(await db.scalars(unspent.order_by(coins.c.amount)))
 
     async def payment_events(self, payment: Payment) -> list[str]:
-        """The types of a payment's events, in order."""
+        """Return the types of a payment's events, in order."""
         async with self.engine.connect() as db:
             rows = await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))
         key = f'"payment_id":{payment.id},'
@@ -267,7 +267,7 @@ class ChainHarness:
 
 
 def paid(payment: Payment) -> Koinu:
-    """The amount of a signed payment's outputs."""
+    """Return the amount of a signed payment's outputs."""
     assert payment.paid is not None
     return payment.paid
 
@@ -290,5 +290,5 @@ async def opened(
 
 
 def coins_of(raw: dict[str, Any]) -> Sequence[tuple[str, int]]:
-    """The outpoints that a decoded transaction spends."""
+    """Return the outpoints that a decoded transaction spends."""
     return [(spent["txid"], spent["vout"]) for spent in raw["vin"]]

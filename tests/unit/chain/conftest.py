@@ -10,8 +10,8 @@ from tests.unit.chain import replay
 
 
 @pytest.fixture
-def naps() -> replay.Naps:
-    return replay.Naps()
+def sleeps() -> replay.RecordedSleeps:
+    return replay.RecordedSleeps()
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ async def core() -> AsyncIterator[replay.Replay]:
 
 
 @pytest.fixture
-async def client(core: replay.Replay, naps: replay.Naps) -> AsyncIterator[node.Node]:
+async def client(core: replay.Replay, sleeps: replay.RecordedSleeps) -> AsyncIterator[node.Node]:
     async with node.Node(
-        f"http://user:pass%20word@127.0.0.1:{core.port}", timeout_seconds=1, sleep=naps
-    ) as found:
-        yield found
+        f"http://user:pass%20word@127.0.0.1:{core.port}", timeout_seconds=1, sleep=sleeps
+    ) as client:
+        yield client

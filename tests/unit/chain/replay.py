@@ -20,7 +20,7 @@ Fault = Callable[[asyncio.StreamWriter, bytes], Awaitable[None]]
 
 
 class Replay:
-    """Answers each method and parameters with what Core said first; scripted faults come before that."""
+    """Answers each call with the first answer that was recorded of Core; scripted faults come before."""
 
     def __init__(self) -> None:
         self.faults: deque[Fault] = deque()
@@ -92,16 +92,18 @@ def saying(status: int, body: bytes) -> Fault:
 
 def failing(code: int, message: str) -> Fault:
     async def fault(writer: asyncio.StreamWriter, body: bytes) -> None:
-        asked = json.loads(body)
+        request = json.loads(body)
         error = {"code": code, "message": message}
-        if isinstance(asked, list):  # Core answers batches with 200 also while it warms up
+        if isinstance(request, list):  # Core answers batches with 200 also while it warms up
             await say(
                 writer,
                 200,
-                json.dumps([{"result": None, "error": error, "id": one["id"]} for one in asked]).encode(),
+                json.dumps(
+                    [{"result": None, "error": error, "id": single["id"]} for single in request]
+                ).encode(),
             )
         else:
-            await say(writer, 500, json.dumps({"result": None, "error": error, "id": asked["id"]}).encode())
+            await say(writer, 500, json.dumps({"result": None, "error": error, "id": request["id"]}).encode())
 
     return fault
 
@@ -138,8 +140,8 @@ async def flood(writer: asyncio.StreamWriter, _: bytes) -> None:
 OVERFLOW = saying(500, b"Work queue depth exceeded")
 
 
-class Naps:
-    """Passes the time at once and remembers how much."""
+class RecordedSleeps:
+    """Records each sleep instead of sleeping."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []

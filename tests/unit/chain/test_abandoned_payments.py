@@ -21,10 +21,10 @@ MINUTES = 60
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    async with chain_harness.opened(engine, tmp_path) as made:
-        await made.fund("shop", 100)
-        yield made
-        await made.audit()
+    async with chain_harness.opened(engine, tmp_path) as harness:
+        await harness.fund("shop", 100)
+        yield harness
+        await harness.audit()
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def paytx(harness: ChainHarness) -> Payment:
 
 
 async def pass_time(harness: ChainHarness) -> None:
-    """Move the ends of all payments so far back as if their time had passed."""
+    """Move the expiry of all payments back by as much time as they have."""
     async with harness.engine.begin() as db:
         ends = payment_rows.c.expires - timedelta(minutes=MINUTES)
         await db.execute(sa.update(payment_rows).values(expires=ends))
@@ -94,7 +94,7 @@ async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(
     await abandoned.step()
 
     assert await harness.states(payment) == ["BROADCAST"]
-    assert [one["sends"] for one in await harness.transactions()] == [True]
+    assert [row["sends"] for row in await harness.transactions()] == [True]
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
     await harness.mine(2)
     assert await harness.states(payment) == ["CONFIRMED"]
@@ -114,7 +114,7 @@ async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again
         await payments.seen(db, payment.transaction_id)
 
     assert await harness.states(payment) == ["CANCELLING"]
-    assert [one["sends"] for one in await harness.transactions()] == [False]
+    assert [row["sends"] for row in await harness.transactions()] == [False]
 
 
 async def test_what_a_block_holds_does_not_end(harness: ChainHarness, abandoned: AbandonedPayments) -> None:

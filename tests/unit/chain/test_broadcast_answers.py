@@ -41,8 +41,8 @@ def test_a_node_that_sends_nothing_just_now_is_asked_later(code: int, message: s
         broadcast_answers.read(NodeError(code, message))
 
 
-class Answering(Node):
-    """A node that answers what is set here; None: what it really answers."""
+class ScriptedNode(Node):
+    """A node that answers what is set here; if None, what the node answers."""
 
     answer: NodeError | None = None
 
@@ -52,21 +52,21 @@ class Answering(Node):
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    async with chain_harness.opened(engine, tmp_path) as made:
-        await made.fund("shop", 100)
-        yield made
-        await made.audit()
+    async with chain_harness.opened(engine, tmp_path) as harness:
+        await harness.fund("shop", 100)
+        yield harness
+        await harness.audit()
 
 
 @pytest.fixture
-async def node(harness: ChainHarness) -> AsyncIterator[Answering]:
-    async with Answering(harness.url) as made:
-        harness.sender = harness.make_sender(node=made)
-        yield made
+async def node(harness: ChainHarness) -> AsyncIterator[ScriptedNode]:
+    async with ScriptedNode(harness.url) as node:
+        harness.sender = harness.make_sender(node=node)
+        yield node
 
 
 async def test_a_refusal_is_shown_with_the_payment_said_once_and_gone_when_the_node_takes_it(
-    harness: ChainHarness, node: Answering, caplog: pytest.LogCaptureFixture
+    harness: ChainHarness, node: ScriptedNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "app.chain.sender")
     payment = await harness.pay(await harness.node_address(), 10)
@@ -80,12 +80,12 @@ async def test_a_refusal_is_shown_with_the_payment_said_once_and_gone_when_the_n
     assert len(caplog.records) == 1
     node.answer = None
     await harness.send()
-    [taken] = await harness.reload(payment)
-    assert (taken.state, taken.error) == ("BROADCAST", "")
+    [accepted] = await harness.reload(payment)
+    assert (accepted.state, accepted.error) == ("BROADCAST", "")
 
 
 async def test_a_refusal_of_what_was_sent_before_is_forgotten_when_the_node_takes_it_again(
-    harness: ChainHarness, node: Answering
+    harness: ChainHarness, node: ScriptedNode
 ) -> None:
     payment = await harness.pay(await harness.node_address(), 10)
     await harness.send()
@@ -95,13 +95,13 @@ async def test_a_refusal_of_what_was_sent_before_is_forgotten_when_the_node_take
         node.answer = answer
         await harness.make_due()
         await harness.send()
-        errors += [(one.state, one.error) for one in await harness.reload(payment)]
+        errors += [(payment.state, payment.error) for payment in await harness.reload(payment)]
 
     assert errors == [("BROADCAST", "258: txn-mempool-conflict (-26)"), ("BROADCAST", "")]
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
 
 
-async def test_missing_inputs_decide_nothing(harness: ChainHarness, node: Answering) -> None:
+async def test_missing_inputs_decide_nothing(harness: ChainHarness, node: ScriptedNode) -> None:
     payment = await harness.pay(await harness.node_address(), 10)
     node.answer = NodeError(-25, "Missing inputs")
 
@@ -112,7 +112,7 @@ async def test_missing_inputs_decide_nothing(harness: ChainHarness, node: Answer
     assert await harness.send() == 0
 
 
-async def test_what_is_in_the_chain_already_is_sent(harness: ChainHarness, node: Answering) -> None:
+async def test_what_is_in_the_chain_already_is_sent(harness: ChainHarness, node: ScriptedNode) -> None:
     payment = await harness.pay(await harness.node_address(), 10)
     node.answer = NodeError(-27, "transaction already in block chain")
 
@@ -121,7 +121,7 @@ async def test_what_is_in_the_chain_already_is_sent(harness: ChainHarness, node:
     assert await harness.states(payment) == ["BROADCAST"]
 
 
-async def test_in_safe_mode_payments_are_signed_and_wait(harness: ChainHarness, node: Answering) -> None:
+async def test_in_safe_mode_payments_are_signed_and_wait(harness: ChainHarness, node: ScriptedNode) -> None:
     payments = [await harness.pay(await harness.node_address(), 10) for _ in range(2)]
     node.answer = NodeError(-2, "Safe mode: Warning: ...")
 

@@ -37,15 +37,15 @@ async def test_what_a_full_mempool_asks_for_is_paid(node: Node) -> None:
 async def test_the_rate_is_asked_for_now_and_then_and_at_once_where_a_fee_was_refused(node: Node) -> None:
     now = 0.0
     rates = FeeRates(node, clock=lambda: now)
-    before = await rates.policy()
+    first = await rates.policy()
     await node.call("fillmempool", "0.4")
 
-    known = await rates.policy()
+    unchanged = await rates.policy()
     rates.outdated()
-    asked = await rates.policy()
+    refreshed = await rates.policy()
     await node.call("fillmempool", "0.8")
     now = REFRESH_SECONDS
     later = await rates.policy()
 
-    assert before == known == Policy(MINED_RATE, MINED_RATE)
-    assert known.floor < asked.floor < later.floor
+    assert first == unchanged == Policy(MINED_RATE, MINED_RATE)
+    assert unchanged.floor < refreshed.floor < later.floor

@@ -34,20 +34,20 @@ HARDER_BITS = "1f7fffff"
 """A block of this difficulty is worth 2^15 of regtest's."""
 
 
-class Fickle(Node):
-    """A node that can be made to lie: what is set here is done to its answers."""
+class FaultyNode(Node):
+    """A node whose answers can be damaged, held back or left out."""
 
     damage: Callable[[bytes], bytes] | None = None
-    forgets: bool = False
+    lacks_hashes: bool = False
     gate: asyncio.Event | None = None
 
     async def block_hash(self, height: int) -> bytes | None:
-        return None if self.forgets and height else await super().block_hash(height)
+        return None if self.lacks_hashes and height else await super().block_hash(height)
 
     async def hashes(self, first: int, count: int) -> list[bytes]:
         if self.gate is not None and first > 1:
             await self.gate.wait()
-        return [] if self.forgets and first else await super().hashes(first, count)
+        return [] if self.lacks_hashes and first else await super().hashes(first, count)
 
     async def blocks(self, hashes: Sequence[bytes]) -> list[bytes]:
         raws = await super().blocks(hashes)
@@ -56,9 +56,9 @@ class Fickle(Node):
 
 @dataclass
 class Net:
-    """A devnet with a node to talk to it, and what a follower makes of it."""
+    """A devnet with a client, and the database of a follower."""
 
-    node: Fickle
+    node: FaultyNode
     engine: AsyncEngine
     commits: int = 0
 
@@ -70,28 +70,28 @@ class Net:
         self.commits += 1
 
     async def mine(self, number: int, address: str = NOWHERE) -> list[str]:
-        found: list[str] = await self.node.call("generatetoaddress", number, address)
-        return found
+        hashes: list[str] = await self.node.call("generatetoaddress", number, address)
+        return hashes
 
     async def call(self, method: str, *params: Any) -> Any:
         return await self.node.call(method, *params)
 
     async def fork(self, height: int, number: int) -> str:
-        """Replace the chain from `height` on by `number` other blocks, and return what was there."""
-        there: str = await self.call("getblockhash", height)
-        await self.call("invalidateblock", there)
+        """Replace the chain from `height` on by `number` other blocks; return the old block at `height`."""
+        old: str = await self.call("getblockhash", height)
+        await self.call("invalidateblock", old)
         await self.mine(number)
-        return there
+        return old
 
     async def at_the_nodes_tip(self) -> bool:
-        ours, theirs = await self.tip(), await self.node.chain_state()
-        return (ours.height, ours.hash, ours.chainwork) == (theirs.height, theirs.hash, theirs.chainwork)
+        tip, best = await self.tip(), await self.node.chain_state()
+        return (tip.height, tip.hash, tip.chainwork) == (best.height, best.hash, best.chainwork)
 
     async def tip(self) -> connecting.Tip:
         async with self.engine.connect() as db:
-            found = await connecting.tip(db)
-        assert found is not None
-        return found
+            tip = await connecting.tip(db)
+        assert tip is not None
+        return tip
 
     async def rescan(self, height: int) -> None:
         async with self.engine.begin() as db:
@@ -103,7 +103,7 @@ async def net(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Net]:
     options = devnet.Options("127.0.0.1:0", None)
     async with (
         devnet.running(tmp_path, options) as running,
-        Fickle(running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
+        FaultyNode(running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
     ):
         yield Net(node, engine)
 
@@ -118,14 +118,14 @@ async def shop(engine: AsyncEngine) -> str:
 @pytest.fixture
 async def follower(net: Net) -> AsyncIterator[Follower]:
     """A follower that has begun at the first block."""
-    made = net.follower()
-    assert await made.step()
-    yield made
-    await made.close()
+    follower = net.follower()
+    assert await follower.step()
+    yield follower
+    await follower.close()
 
 
 async def settle(follower: Follower) -> int:
-    """Step until there is nothing to do; how often there was."""
+    """Step until there is nothing to do; return the number of steps."""
     moved = 0
     while await follower.step():
         moved += 1
@@ -133,7 +133,7 @@ async def settle(follower: Follower) -> int:
 
 
 async def received(engine: AsyncEngine) -> tuple[int, int]:
-    """How many deposits are in blocks, and how many were undone."""
+    """Return how many deposits are in blocks, and how many were undone."""
     async with engine.connect() as db:
         states = list(await db.scalars(sa.select(deposits.c.state)))
     return len(states) - states.count("undone"), states.count("undone")
@@ -207,12 +207,12 @@ async def test_a_node_that_is_behind_is_waited_for(net: Net, follower: Follower,
     await net.mine(5, shop)
     await settle(follower)
     before = await net.tip()
-    there = await net.call("getblockhash", 3)
-    await net.call("invalidateblock", there)
+    third = await net.call("getblockhash", 3)
+    await net.call("invalidateblock", third)
 
     assert await settle(follower) == 0
     assert await net.tip() == before
-    await net.call("reconsiderblock", there)
+    await net.call("reconsiderblock", third)
     await net.mine(1)
     assert await settle(follower) == 1
     assert await received(net.engine) == (5, 0)
@@ -396,9 +396,9 @@ async def test_a_damaged_block_stops_everything_and_is_never_skipped(
 
 
 async def test_another_block_than_was_asked_for_is_not_taken(net: Net, follower: Follower) -> None:
-    other = await net.node.blocks([scenario.GENESIS])
+    genesis = await net.node.blocks([scenario.GENESIS])
     await net.mine(1)
-    net.node.damage = lambda _: other[0]
+    net.node.damage = lambda _: genesis[0]
 
     with pytest.raises(UnreadableBlock, match="hashes to something else"):
         await follower.step()
@@ -407,16 +407,16 @@ async def test_another_block_than_was_asked_for_is_not_taken(net: Net, follower:
 async def test_a_node_that_forgot_between_two_answers_is_no_fork(
     net: Net, follower: Follower, shop: str
 ) -> None:
-    """Behind one address there may be two nodes, one of them behind: no hash at our height means wait."""
+    """Two nodes may share an address, and one may be behind: without a hash at our height we wait."""
     await net.mine(3, shop)
     await settle(follower)
     await net.mine(2)
     before = await net.tip()
-    net.node.forgets = True
+    net.node.lacks_hashes = True
 
     assert await settle(follower) == 0
     assert await net.tip() == before
-    net.node.forgets = False
+    net.node.lacks_hashes = False
     assert await settle(follower) == 1
     assert await received(net.engine) == (3, 0)
 
@@ -425,10 +425,10 @@ async def test_a_rescan_waits_for_a_node_that_forgot(net: Net, follower: Followe
     await net.mine(3, shop)
     await settle(follower)
     await net.rescan(1)
-    net.node.forgets = True
+    net.node.lacks_hashes = True
 
     assert await settle(follower) == 0
-    net.node.forgets = False
+    net.node.lacks_hashes = False
     assert await settle(follower) == 1
     assert (await net.tip()).rescan_height is None
 
@@ -440,19 +440,19 @@ async def test_catching_up_in_batches_leaves_what_one_by_one_leaves(net: Net, se
             await scenario.open_account(engine)
             shop = (await scenario.invoice(engine, required_confirmations=2)).address
             await scenario.event_types(engine)
-        early_one, late_one = net.follower(), net.follower("two", late)
-        assert await early_one.step()
-        assert await late_one.step()
+        early_follower, late_follower = net.follower(), net.follower("two", late)
+        assert await early_follower.step()
+        assert await late_follower.step()
 
         for number in range(BATCH + 20):
             await net.mine(1, shop if number % 7 == 0 else NOWHERE)
             if number % 30 == 0 or number > BATCH - 10:  # in batches of other sizes first, then one by one
-                await early_one.step()
-        await settle(early_one)
+                await early_follower.step()
+        await settle(early_follower)
 
-        assert await settle(late_one) == 2
+        assert await settle(late_follower) == 2
         assert await scenario.rows(late) == await scenario.rows(net.engine)
-        await late_one.close()
+        await late_follower.close()
         await late.dispose()
     assert await received(net.engine) == (18, 0)
 
@@ -533,16 +533,16 @@ async def test_blocks_that_come_during_a_rescan_are_taken_first(
 
 
 async def test_two_that_both_believe_to_be_the_only_one_take_each_block_once(net: Net, shop: str) -> None:
-    one, two = net.follower("same"), net.follower("same")
-    await one.step()
+    first, second = net.follower("same"), net.follower("same")
+    await first.step()
     for _ in range(10):
         await net.mine(3, shop)
-        await asyncio.gather(one.step(), two.step())
+        await asyncio.gather(first.step(), second.step())
         await net.fork((await net.node.chain_state()).height, 2)
-        await asyncio.gather(one.step(), two.step(), one.step(), two.step())
-    await settle(one)
+        await asyncio.gather(first.step(), second.step(), first.step(), second.step())
+    await settle(first)
 
-    assert await settle(two) == 0
+    assert await settle(second) == 0
     assert await net.at_the_nodes_tip()
     assert (await received(net.engine))[0] == 20
 
@@ -623,13 +623,13 @@ async def test_every_coin_is_found_at_the_node_while_its_tip_is_ours(
     await net.mine(3, shop)
     await settle(follower)
 
-    async def found() -> audit.Finding:
+    async def coins_finding() -> audit.Finding:
         report = await audit.run(net.engine, run.coin_query_of(net.node))
         return next(finding for finding in report.findings if finding.name == "coins are at the node")
 
-    assert (await found()) == audit.Finding("coins are at the node", 3, "")
+    assert (await coins_finding()) == audit.Finding("coins are at the node", 3, "")
     async with net.engine.begin() as db:
         await db.execute(sa.text("UPDATE coins SET vout = 7 WHERE height = 2"))
-    assert (await found()).detail.endswith(":7 is not at the node")
+    assert (await coins_finding()).detail.endswith(":7 is not at the node")
     await net.mine(1)
-    assert (await found()).checked == 0
+    assert (await coins_finding()).checked == 0

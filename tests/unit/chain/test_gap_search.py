@@ -22,14 +22,14 @@ def script(branch: int, index: int) -> bytes:
 
 
 def block(*paid: bytes, height: int = 1, spends: tuple[Spend, ...] = ()) -> Block:
-    outputs = [BlockOutput(Outpoint(bytes(32), n), one, Koinu(1), False) for n, one in enumerate(paid)]
+    outputs = [BlockOutput(Outpoint(bytes(32), n), script, Koinu(1), False) for n, script in enumerate(paid)]
     return Block(height, bytes(32), bytes(32), 0, 1, outputs, spends)
 
 
 def search(gap: int) -> GapSearch:
-    made = GapSearch(gap)
-    made.add_account(ACCOUNT, hashes(0, 0, gap), hashes(1, 0, gap))
-    return made
+    started = GapSearch(gap)
+    started.add_account(ACCOUNT, hashes(0, 0, gap), hashes(1, 0, gap))
+    return started
 
 
 def test_hashes_that_begin_alike_are_told_by_their_places_and_others_are_not() -> None:
@@ -52,60 +52,62 @@ def test_of_thousands_each_is_found() -> None:
     candidates = Candidates()
     candidates.add(AddressRange(0, 0, 0), hashes(0, 0, 3_000))
 
-    found = [list(candidates.matches(hashes(0, index, 1))) for index in range(3_000)]
+    paths = [list(candidates.matches(hashes(0, index, 1))) for index in range(3_000)]
 
-    assert found == [[AddressPath(0, 0, index)] for index in range(3_000)]
+    assert paths == [[AddressPath(0, 0, index)] for index in range(3_000)]
 
 
 def test_a_stranger_whose_hash_begins_like_one_of_ours_is_no_payment() -> None:
-    looking = search(3)
+    searching = search(3)
 
-    looking.read(block(dogecoin.p2pkh(hashes(0, 1, 1)[:8] + bytes(12)), dogecoin.p2sh(hashes(0, 1, 1)), b""))
+    searching.read(
+        block(dogecoin.p2pkh(hashes(0, 1, 1)[:8] + bytes(12)), dogecoin.p2sh(hashes(0, 1, 1)), b"")
+    )
 
-    assert not looking.blocks
-    assert not looking.last_used
+    assert not searching.blocks
+    assert not searching.last_used
 
 
 def test_an_index_without_a_key_is_no_address_that_anybody_could_pay() -> None:
-    looking = GapSearch(1)
-    looking.add_account(ACCOUNT, bytes(20), bytes(20))
+    searching = GapSearch(1)
+    searching.add_account(ACCOUNT, bytes(20), bytes(20))
 
-    looking.read(block(dogecoin.p2pkh(bytes(20))))
+    searching.read(block(dogecoin.p2pkh(bytes(20))))
 
-    assert not looking.blocks
+    assert not searching.blocks
 
 
 def test_only_what_pays_or_spends_us_is_kept() -> None:
-    looking = search(3)
+    searching = search(3)
     paid = block(b"else", script(0, 0), script(1, 2))
-    ours, theirs = Spend(Outpoint(bytes(32), 1), b"by"), Spend(Outpoint(bytes(32), 9), b"by")
+    our_spend, foreign_spend = Spend(Outpoint(bytes(32), 1), b"by"), Spend(Outpoint(bytes(32), 9), b"by")
 
-    looking.read(paid)
-    looking.read(block(b"else", height=2))
-    looking.read(block(height=3, spends=(theirs, ours)))
+    searching.read(paid)
+    searching.read(block(b"else", height=2))
+    searching.read(block(height=3, spends=(foreign_spend, our_spend)))
 
-    assert sorted(looking.blocks) == [1, 3]
-    assert [output.script for output in looking.blocks[1].outputs] == [script(0, 0), script(1, 2)]
-    assert looking.blocks[3].spends == [ours]
+    assert sorted(searching.blocks) == [1, 3]
+    assert [output.script for output in searching.blocks[1].outputs] == [script(0, 0), script(1, 2)]
+    assert searching.blocks[3].spends == [our_spend]
 
 
 @pytest.mark.parametrize(("index", "looked_at"), [(0, 1 + 6 + 1), (2, 1 + 6 + 3)])
 def test_a_payment_moves_the_end_of_its_branch_on_so_that_the_gap_follows_it(
     index: int, looked_at: int
 ) -> None:
-    looking = search(3)
-    assert not looking.extended
+    searching = search(3)
+    assert not searching.extended
 
-    looking.read(block(script(0, index)))
+    searching.read(block(script(0, index)))
 
-    assert (looking.address_count, looking.extended) == (looked_at, True)
-    assert looking.last_used == {(0, 0): index}
+    assert (searching.address_count, searching.extended) == (looked_at, True)
+    assert searching.last_used == {(0, 0): index}
 
 
 def test_the_account_key_s_own_address_is_looked_for_and_moves_nothing() -> None:
-    looking = search(3)
+    searching = search(3)
 
-    looking.read(block(ACCOUNT.address_script))
+    searching.read(block(ACCOUNT.address_script))
 
-    assert (looking.address_count, looking.extended) == (7, False)
-    assert sorted(looking.blocks) == [1]
+    assert (searching.address_count, searching.extended) == (7, False)
+    assert sorted(searching.blocks) == [1]

@@ -38,7 +38,7 @@ def pool(engine: AsyncEngine, seed: tuple[SeedFile, Keyring]) -> Pool:
 
 
 async def fill(pool: KeyPool) -> int:
-    """Step until there is nothing to do; how often there was."""
+    """Step until there is nothing to do; return the number of steps."""
     steps = 0
     while await pool.step():
         steps += 1
@@ -51,7 +51,7 @@ async def numbers(engine: AsyncEngine) -> list[int]:
 
 
 async def take(engine: AsyncEngine, count: int) -> None:
-    """Take the lowest keys away, as opening accounts does."""
+    """Delete the lowest keys, as opening accounts does."""
     lowest = sa.select(ready_keys.c.number).order_by(ready_keys.c.number).limit(count)
     async with engine.begin() as db:
         await db.execute(sa.delete(ready_keys).where(ready_keys.c.number.in_(lowest)))
@@ -141,24 +141,24 @@ async def test_numbers_that_the_seed_file_knows_are_never_given_out_again(
 
 
 async def test_one_fills_and_the_other_stands_by(engine: AsyncEngine, pool: Pool) -> None:
-    one, two = pool(20), pool(20, "two")
-    await fill(one)
+    first, second = pool(20), pool(20, "two")
+    await fill(first)
     await take(engine, 15)
 
-    assert await fill(two) == 0
-    assert await fill(one) == 1
+    assert await fill(second) == 0
+    assert await fill(first) == 1
 
 
 async def test_two_that_both_believe_to_be_the_only_one_make_every_key_once(
     engine: AsyncEngine, pool: Pool
 ) -> None:
-    one, two = pool(40, "same"), pool(40, "same")
+    first, second = pool(40, "same"), pool(40, "same")
 
-    await asyncio.gather(*(each.step() for each in (one, two) * 3))
+    await asyncio.gather(*(filling.step() for filling in (first, second) * 3))
 
-    made = await numbers(engine)
-    assert made == list(range(len(made)))
-    assert len(made) >= 40
+    keys = await numbers(engine)
+    assert keys == list(range(len(keys)))
+    assert len(keys) >= 40
 
 
 def test_a_chunk_is_no_more_than_is_derived_at_once() -> None:

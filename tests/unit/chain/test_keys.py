@@ -15,9 +15,18 @@ from app.domain.dogecoin import MAIN, REGTEST, TEST, Network
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 WORDS = "abandon " * 11 + "about"
-XPUB = "dgub8rUhDtD3YFGZTUphBfpBbzvFxSMKQXYLzg87Me2ta78r2SdVLmypBUkkxrrn9RTnchsyiJSkHZyLWxD13ibBiXtuFWktBoDaGaZjQUBLNLs"
-GIGAWALLET_MASTER = "dgpv51eADS3spNJh8h13wso3DdDAw3EJRqWvftZyjTNCFEG7gqV6zsZmucmJR6xZfvgfmzUthVC6LNicBeNNDQdLiqjQJjPeZnxG8uW3Q3gCA3e"
-SECOND_GIGAWALLET_MASTER = "dgpv51eADS3spNJh7z2oc8LgNLeJiwiPNgdEFcdtAhtCqDQ76SwphcQq74jZCRTZ2nF5RpmKx9P4Mm55RTopNQePWiSBfzyJ3jgRoxVbVLF6BCY"
+XPUB = (
+    "dgub8rUhDtD3YFGZTUphBfpBbzvFxSMKQXYLzg87Me2ta78r2SdVLmypBUkkxrrn9RTnchsyiJSkHZyLWxD13ibBiXtuFWktBoDaG"
+    "aZjQUBLNLs"
+)
+GIGAWALLET_MASTER = (
+    "dgpv51eADS3spNJh8h13wso3DdDAw3EJRqWvftZyjTNCFEG7gqV6zsZmucmJR6xZfvgfmzUthVC6LNicBeNNDQdLiqjQJjPeZnxG8"
+    "uW3Q3gCA3e"
+)
+SECOND_GIGAWALLET_MASTER = (
+    "dgpv51eADS3spNJh7z2oc8LgNLeJiwiPNgdEFcdtAhtCqDQ76SwphcQq74jZCRTZ2nF5RpmKx9P4Mm55RTopNQePWiSBfzyJ3jgRo"
+    "xVbVLF6BCY"
+)
 
 
 def base58_payload(text: str) -> bytes:
@@ -190,15 +199,15 @@ def test_reprs_show_no_secret_and_no_xpub() -> None:
     keyring = keys.Keyring(MAIN, WORDS)
     secret = keyring.private_key(0, 0, 0).secret
 
-    shown = (
+    reprs = (
         f"{keyring!r} {keyring!s} {keyring.account_xpubs(0, 1)!r} {keys.master(WORDS)!r} {keyring._coin!r}"
     )
 
-    assert "abandon" not in shown
-    assert XPUB not in shown
-    assert secret.hex() not in shown
-    assert repr(secret) not in shown
-    assert "PrivateKey" not in shown
+    assert "abandon" not in reprs
+    assert XPUB not in reprs
+    assert secret.hex() not in reprs
+    assert repr(secret) not in reprs
+    assert "PrivateKey" not in reprs
 
 
 def test_a_keyring_does_not_leave_its_process() -> None:

@@ -25,13 +25,13 @@ from tests.scenario import doge
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    async with chain_harness.opened(engine, tmp_path) as made:
-        yield made
-        await made.audit()
+    async with chain_harness.opened(engine, tmp_path) as harness:
+        yield harness
+        await harness.audit()
 
 
 async def dumped(server: str, harness: ChainHarness) -> str:
-    """A copy of the harness's database as it is now; its URL."""
+    """Copy the harness's database as it is now; return the URL of the copy."""
     name = f"dump_{secrets.token_hex(8)}"
     await harness.engine.dispose()
     await conftest._administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{harness.engine.url.database}"')
@@ -202,8 +202,8 @@ async def test_small_coins_are_merged_at_the_cost_of_the_platform(harness: Chain
     await harness.fund("shop", *[1] * 6)
     await harness.fund("platform", 2)
 
-    told = await maintenance.consolidate(harness.engine, REGTEST, "platform", 500)
-    assert "merges 7 coins" in told
+    answer = await maintenance.consolidate(harness.engine, REGTEST, "platform", 500)
+    assert "merges 7 coins" in answer
     await harness.send()
     await harness.mine(2)
 

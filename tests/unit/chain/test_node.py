@@ -34,15 +34,15 @@ async def test_hashes_come_in_one_request_and_end_where_the_chain_ends(
 
 
 async def test_every_recorded_raw_block_is_the_block_of_its_hash(client: node.Node) -> None:
-    asked = [
+    hashes = [
         call["params"][0]
         for call in replay.RECORDING["calls"]
         if call.get("method") == "getblock" and False in call["params"]
     ]
 
-    raws = await client.blocks([header.internal(one) for one in asked])
+    raws = await client.blocks([header.internal(block_hash) for block_hash in hashes])
 
-    assert [header.display(wire.parse_block(raw).header.hash) for raw in raws] == asked
+    assert [header.display(wire.parse_block(raw).header.hash) for raw in raws] == hashes
 
 
 async def test_blocks_that_are_too_many_for_one_reply_are_asked_for_in_smaller_batches(
@@ -63,29 +63,29 @@ async def test_a_block_that_the_node_lacks_is_its_error_with_code_and_message(cl
 
 async def test_what_core_said_to_transactions_is_what_send_says(client: node.Node) -> None:
     sent = [call for call in replay.RECORDING["calls"] if call.get("method") == "sendrawtransaction"]
-    first = {
+    replies = {
         call["params"][0]: json.loads(call["response_text"])
         for call in reversed(sent)
         if len(call["params"]) == 1
     }
 
-    for raw, said in first.items():
-        [told] = await client.send([bytes.fromhex(raw)])
-        assert shown(told) == (said["error"] or said["result"])
-    assert {(said["error"] or {"code": 0})["code"] for said in first.values()} >= {0, -22, -25, -26}
+    for raw, reply in replies.items():
+        [outcome] = await client.send([bytes.fromhex(raw)])
+        assert as_json(outcome) == (reply["error"] or reply["result"])
+    assert {(reply["error"] or {"code": 0})["code"] for reply in replies.values()} >= {0, -22, -25, -26}
 
 
-def shown(said: bytes | rpc.NodeError) -> object:
+def as_json(outcome: bytes | rpc.NodeError) -> object:
     return (
-        {"code": said.code, "message": said.message}
-        if isinstance(said, rpc.NodeError)
-        else header.display(said)
+        {"code": outcome.code, "message": outcome.message}
+        if isinstance(outcome, rpc.NodeError)
+        else header.display(outcome)
     )
 
 
 async def test_amounts_are_exact(client: node.Node) -> None:
-    said = await client.call(
+    coin = await client.call(
         "gettxout", "8ba20c7256b3f633df25449fad633c2dab809d29981c34ab80f21a405712da13", 0, True
     )
 
-    assert said["value"] == Decimal("123456.78901234")
+    assert coin["value"] == Decimal("123456.78901234")

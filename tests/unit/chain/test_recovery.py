@@ -40,7 +40,7 @@ KEYS = Keyring(REGTEST, scenario.WORDS)
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Hear nothing."""
+    """Ignore the progress."""
 
 
 @dataclass
@@ -75,14 +75,14 @@ class Net:
         gap: int,
         first: int = 0,
         *,
-        tell: recovery.Progress = silent,
+        progress: recovery.Progress = silent,
         node: Node | None = None,
     ) -> RecoveryReport:
         """Recover `number` accounts into the test's database."""
         lease = Lease(self.engine, "follow", "recovery")
         recovering = Recovery(self.engine, node or self.node, scenario.RULES, self.seed, lease)
         try:
-            return await recovering.run(SearchScope(number, gap, first), tell)
+            return await recovering.run(SearchScope(number, gap, first), progress)
         finally:
             await recovering.close()
 
@@ -105,7 +105,7 @@ async def net(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Net]:
 
 
 @pytest.fixture
-async def before(server: str, net: Net) -> AsyncIterator[AsyncEngine]:
+async def lost(server: str, net: Net) -> AsyncIterator[AsyncEngine]:
     """The database that will be lost; its ledger has begun."""
     async with cloned(server) as url:
         engine = open_engine(url)
@@ -120,73 +120,80 @@ def address(account: int, branch: int, index: int) -> str:
 
 
 async def issue(engine: AsyncEngine, numbers: Mapping[str, int]) -> dict[str, list[str]]:
-    """Open the accounts in the order of their numbers, and issue so many invoices of each; returns their addresses."""
+    """Open accounts in this order, and issue so many invoices of each; return their addresses."""
     await scenario.make_ready(engine, len(numbers))
     async with engine.begin() as connection:
         await accounts.put(connection, [AccountOrder(name, {}) for name in numbers], REGTEST)
     orders = [
         InvoiceOrder(name, (scenario.item(1),)) for name, number in numbers.items() for _ in range(number)
     ]
-    found: dict[str, list[str]] = {name: [] for name in numbers}
+    addresses: dict[str, list[str]] = {name: [] for name in numbers}
     for start in range(0, len(orders), 5_000):
         async with engine.begin() as connection:
             part = orders[start : start + 5_000]
-            made = await invoices.create(connection, part, scenario.INSTALLATION)
-        for order, invoice in zip(part, made, strict=True):
-            found[order.foreign_id].append(scenario.accepted(invoice).address)
-    return found
+            outcomes = await invoices.create(connection, part, scenario.INSTALLATION)
+        for order, invoice in zip(part, outcomes, strict=True):
+            addresses[order.foreign_id].append(scenario.accepted(invoice).address)
+    return addresses
 
 
-async def custody(engine: AsyncEngine) -> list[Sequence[Any]]:
-    """All coins and deposits, without what only the database that was lost could know: invoices and times."""
-    known = [column for column in deposits.c if column.name not in ("invoice", "created")]
+async def coins_and_deposits(engine: AsyncEngine) -> list[Sequence[Any]]:
+    """Return all coins and deposits, without what only the lost database knew: invoices and times."""
+    columns = [column for column in deposits.c if column.name not in ("invoice", "created")]
     async with engine.connect() as connection:
-        kept = await connection.execute(sa.select(coins).order_by(coins.c.txid, coins.c.vout))
-        there = await connection.execute(sa.select(*known).order_by(deposits.c.txid, deposits.c.vout))
-        return [*map(tuple, kept), *map(tuple, there)]
+        coin_rows = await connection.execute(sa.select(coins).order_by(coins.c.txid, coins.c.vout))
+        deposit_rows = await connection.execute(
+            sa.select(*columns).order_by(deposits.c.txid, deposits.c.vout)
+        )
+        return [*map(tuple, coin_rows), *map(tuple, deposit_rows)]
 
 
 async def balances(engine: AsyncEngine) -> dict[int, tuple[int, int]]:
-    """Available and incoming of every customer who has any."""
-    found = "SELECT account_id, available, incoming FROM balances WHERE account_id >= 0 AND available + incoming > 0"
+    """Return available and incoming of every customer who has any."""
+    query = """SELECT account_id, available, incoming FROM balances
+        WHERE account_id >= 0 AND available + incoming > 0"""
     async with engine.connect() as connection:
-        return {row[0]: (row[1], row[2]) for row in await connection.execute(sa.text(found))}
+        return {row[0]: (row[1], row[2]) for row in await connection.execute(sa.text(query))}
 
 
 async def opened(engine: AsyncEngine) -> dict[int, tuple[str, int, int]]:
-    wanted = [account_rows.c[name] for name in ("id", "foreign_id", "next_index", "next_change")]
+    columns = [account_rows.c[name] for name in ("id", "foreign_id", "next_index", "next_change")]
     async with engine.connect() as connection:
-        return {row[0]: (row[1], row[2], row[3]) for row in await connection.execute(sa.select(*wanted))}
+        return {row[0]: (row[1], row[2], row[3]) for row in await connection.execute(sa.select(*columns))}
 
 
 async def test_hundreds_of_accounts_and_addresses_with_holes_between_come_back_as_they_were(
-    net: Net, before: AsyncEngine
+    net: Net, lost: AsyncEngine
 ) -> None:
     numbers = {f"shop-{n:03}": 41 if n % 7 == 0 else n % 5 for n in range(300)}
-    issued = await issue(before, numbers)
-    early = [(all_[0], scenario.doge(2) + n) for n, all_ in enumerate(issued.values()) if all_ and n % 3]
+    issued = await issue(lost, numbers)
+    early = [
+        (paid_to[0], scenario.doge(2) + n) for n, paid_to in enumerate(issued.values()) if paid_to and n % 3
+    ]
     late = [
-        (all_[i], scenario.doge(3) + n)
-        for n, all_ in enumerate(issued.values())
+        (paid_to[i], scenario.doge(3) + n)
+        for n, paid_to in enumerate(issued.values())
         for i in (19, 40)
-        if len(all_) == 41
+        if len(paid_to) == 41
     ]
     owners = [(address(0, 0, 0), scenario.doge(5)), (KEYS_OF_ACCOUNTS[4], scenario.doge(6))]
     await net.pay([*late, *owners])
     await net.pay(early)
     await net.mine(4)
-    await net.pay([(all_[0], scenario.doge(7)) for all_ in issued.values() if all_][:50])  # not confirmed yet
-    await net.follow(before)
+    await net.pay(
+        [(paid_to[0], scenario.doge(7)) for paid_to in issued.values() if paid_to][:50]
+    )  # not confirmed yet
+    await net.follow(lost)
 
     report = await net.recover(310, gap=25)
 
-    assert await balances(net.engine) == await balances(before)
-    assert await custody(net.engine) == await custody(before)
+    assert await balances(net.engine) == await balances(lost)
+    assert await coins_and_deposits(net.engine) == await coins_and_deposits(lost)
     assert (await net.audit()).clawback == 0
-    last = max(await balances(before))
-    assert await opened(net.engine) == {n: await expected(before, n, gap=25) for n in range(last + 1)}
+    last = max(await balances(lost))
+    assert await opened(net.engine) == {n: await expected(lost, n, gap=25) for n in range(last + 1)}
     assert report.accounts == last + 1
-    assert report.used == len(await balances(before))
+    assert report.used == len(await balances(lost))
     assert report.deposits == len(early) + len(late) + len(owners) + 50
 
 
@@ -196,7 +203,7 @@ KEYS_OF_ACCOUNTS = [
 
 
 async def expected(engine: AsyncEngine, account: int, gap: int) -> tuple[str, int, int]:
-    """What an account is called, and where it goes on beyond the last index that was paid."""
+    """Return the name of an account, and its next indices beyond the last that was paid."""
     paid = sa.select(sa.func.coalesce(sa.func.max(deposits.c.index), -1))
     async with engine.connect() as connection:
         last = await connection.scalar(paid.where(deposits.c.account_id == account, deposits.c.branch == 0))
@@ -264,7 +271,7 @@ async def test_what_was_spent_is_borne_by_its_account_whether_confirmed_or_not(n
 
 
 async def spend(net: Net, key: tuple[int, int, int], outputs: dict[str, str]) -> None:
-    """Spend the one coin of an address as a payment before the loss did."""
+    """Spend the only coin of an address, as a payment before the loss."""
     paid = address(*key)
     for height in itertools.count(await net.node.call("getblockcount"), -1):
         block = await net.node.call("getblock", await net.node.call("getblockhash", height))
@@ -273,10 +280,10 @@ async def spend(net: Net, key: tuple[int, int, int], outputs: dict[str, str]) ->
             for output in raw["vout"]:
                 if output["scriptPubKey"].get("addresses") == [paid]:
                     coin = {"txid": txid, "vout": output["n"]}
-                    made = await net.node.call("createrawtransaction", [coin], outputs)
+                    unsigned = await net.node.call("createrawtransaction", [coin], outputs)
                     private = KEYS.private_key(*key)
                     wif = wallet.write_wif(Key(private.public_key.format(), private))
-                    signed = await net.node.call("signrawtransaction", made, [], [wif])
+                    signed = await net.node.call("signrawtransaction", unsigned, [], [wif])
                     await net.node.call("sendrawtransaction", signed["hex"])
                     await net.mine(1)
                     return
@@ -291,16 +298,16 @@ async def test_a_recovery_that_is_killed_anywhere_leaves_nothing_and_starts_over
         pass
 
     def kill_at(stage: str) -> recovery.Progress:
-        def tell(at: str, done: int, total: int) -> None:
-            stages.append(at)
-            if at == stage:
+        def report(current: str, done: int, total: int) -> None:
+            stages.append(current)
+            if current == stage:
                 raise KilledError
 
-        return tell
+        return report
 
     for stage in ("Deriving addresses", "Reading blocks, pass 1", "Reading blocks, pass 2"):
         with pytest.raises(KilledError):
-            await net.recover(12, gap=20, tell=kill_at(stage))
+            await net.recover(12, gap=20, progress=kill_at(stage))
         assert not await opened(net.engine)
 
     await net.recover(12, gap=20)
@@ -313,8 +320,8 @@ async def test_a_recovery_that_is_killed_while_it_writes_leaves_nothing_and_star
     await net.pay([(address(0, 0, 5), scenario.doge(4))])
     await net.mine(6)
 
-    async with net.engine.begin() as other:
-        await other.execute(sa.text("LOCK TABLE entries"))
+    async with net.engine.begin() as blocker:
+        await blocker.execute(sa.text("LOCK TABLE entries"))
         killed = asyncio.create_task(net.recover(2, gap=20))
         await scenario.until_someone_waits(net.engine)
         killed.cancel()
@@ -332,19 +339,19 @@ async def test_a_chain_that_changes_while_it_is_read_stops_the_recovery_which_th
     await net.pay([(address(0, 0, 0), scenario.doge(4))])
     await net.mine(8)
 
-    class Fickle(Node):
-        asked = 0
+    class SwitchingNode(Node):
+        batches = 0
 
         async def hashes(self, first: int, count: int) -> list[bytes]:
-            """Switch the chain between the ledger's start, which asks first, and the search."""
-            self.asked += count > 1
-            if self.asked == 2:
+            """Switch the chain after the ledger's start, which calls first, and before the search."""
+            self.batches += count > 1
+            if self.batches == 2:
                 await self.call("invalidateblock", await self.call("getblockhash", FAUCET_BLOCKS + 5))
                 await self.call("generatetoaddress", 9, NOWHERE)
-                self.asked += 1
+                self.batches += 1
             return await super().hashes(first, count)
 
-    async with Fickle(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
+    async with SwitchingNode(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
         with pytest.raises(Stopped, match="chain has changed below"):
             await net.recover(2, gap=20, node=node)
         assert not await opened(net.engine)
@@ -410,13 +417,13 @@ async def test_reading_the_chain_again_after_a_recovery_changes_nothing(net: Net
     await net.mine(6)
     await spend(net, (0, 0, 0), {address(0, 1, 0): "8"})
     await net.recover(1, gap=20)
-    there = await custody(net.engine), await balances(net.engine)
+    state = await coins_and_deposits(net.engine), await balances(net.engine)
 
     async with net.engine.begin() as connection:
         scenario.accepted(await blocks.rescan_from(connection, 0))
     await net.follow(net.engine)
 
-    assert (await custody(net.engine), await balances(net.engine)) == there
+    assert (await coins_and_deposits(net.engine), await balances(net.engine)) == state
     await net.audit()
 
 
@@ -458,26 +465,26 @@ async def test_an_account_that_is_opened_meanwhile_is_not_written_over(net: Net)
         await recover_after(net, opening, open_one)
 
     assert [name for name, _, _ in (await opened(net.engine)).values()] == ["shop"]
-    assert not await custody(net.engine)
+    assert not await coins_and_deposits(net.engine)
 
 
-async def recover_after(net: Net, opening: list[Any], tell: recovery.Progress) -> None:
-    """Recover, with what `tell` began being over before the writing begins."""
-    heard = 0
+async def recover_after(net: Net, opening: list[Any], progress: recovery.Progress) -> None:
+    """Recover; what the first `progress` began is over before the writing begins."""
+    calls = 0
 
     def once(stage: str, done: int, total: int) -> None:
-        nonlocal heard
-        heard += 1
-        if heard == 1:
-            tell(stage, done, total)
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            progress(stage, done, total)
 
-    class Patient(Node):
+    class WaitingNode(Node):
         async def hashes(self, first: int, count: int) -> list[bytes]:
             await asyncio.gather(*opening)
             return await super().hashes(first, count)
 
-    async with Patient(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
-        await net.recover(2, gap=20, tell=once, node=node)
+    async with WaitingNode(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
+        await net.recover(2, gap=20, progress=once, node=node)
 
 
 async def test_a_running_kennel_is_left_alone(net: Net) -> None:
@@ -501,11 +508,11 @@ async def test_a_height_above_the_tip_is_refused(net: Net) -> None:
 
 
 async def test_a_pruned_node_is_refused(net: Net) -> None:
-    class Forgetful(Node):
+    class PrunedNode(Node):
         async def chain_state(self) -> ChainState:
             return replace(await super().chain_state(), pruned=True, prune_height=40)
 
-    async with Forgetful(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
+    async with PrunedNode(net.node.address.replace("http://", "http://kennel:kennel@")) as node:
         with pytest.raises(block_reader.Pruned, match="needs a node with all of them"):
             await net.recover(2, gap=20, first=39, node=node)
         await net.recover(2, gap=20, first=40, node=node)

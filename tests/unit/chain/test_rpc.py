@@ -13,12 +13,12 @@ GENESIS = header.internal("3d2160a3b5dc4a9d62e7e66a295f70313ac808440ef7400d6c077
 
 @pytest.mark.parametrize("fault", [replay.OVERFLOW, replay.reset], ids=["full queue", "reset"])
 async def test_a_full_queue_and_a_reset_are_tried_again_after_growing_pauses(
-    client: node.Node, core: replay.Replay, naps: replay.Naps, fault: replay.Fault
+    client: node.Node, core: replay.Replay, sleeps: replay.RecordedSleeps, fault: replay.Fault
 ) -> None:
     core.faults += [fault] * 4
 
     assert await client.block_hash(0) == GENESIS
-    assert naps.seconds == list(rpc.PAUSES_SECONDS) == sorted(naps.seconds)
+    assert sleeps.seconds == list(rpc.PAUSES_SECONDS) == sorted(sleeps.seconds)
 
 
 @pytest.mark.parametrize("fault", [replay.OVERFLOW, replay.reset], ids=["full queue", "reset"])
@@ -73,15 +73,15 @@ async def test_a_new_cookie_is_read_once_when_the_old_one_is_refused(
 
 
 async def test_a_wrong_password_is_refused_at_once_and_appears_nowhere(
-    core: replay.Replay, naps: replay.Naps
+    core: replay.Replay, sleeps: replay.RecordedSleeps
 ) -> None:
-    async with node.Node(f"http://user:hush@127.0.0.1:{core.port}", sleep=naps) as client:
+    async with node.Node(f"http://user:hush@127.0.0.1:{core.port}", sleep=sleeps) as client:
         with pytest.raises(rpc.NodeRefused) as raised:
             await client.chain_state()
 
         assert repr(client) == f"Node(http://127.0.0.1:{core.port})"
     assert "hush" not in str(raised.value)
-    assert naps.seconds == []
+    assert sleeps.seconds == []
 
 
 async def test_a_node_that_hangs_is_away_after_the_time_out(core: replay.Replay) -> None:
@@ -98,11 +98,11 @@ async def test_a_node_that_drips_is_away_after_the_time_out(core: replay.Replay)
             await client.chain_state()
 
 
-async def test_nobody_there_is_away(core: replay.Replay, naps: replay.Naps) -> None:
-    async with node.Node("http://a:b@127.0.0.1:1", sleep=naps) as client:
+async def test_nobody_there_is_away(core: replay.Replay, sleeps: replay.RecordedSleeps) -> None:
+    async with node.Node("http://a:b@127.0.0.1:1", sleep=sleeps) as client:
         with pytest.raises(rpc.NodeAway):
             await client.chain_state()
-    assert naps.seconds == []
+    assert sleeps.seconds == []
 
 
 @pytest.mark.parametrize(
@@ -193,13 +193,13 @@ async def test_those_who_ask_by_http_take_no_turn_of_the_programs_own(core: repl
 
         with pytest.raises(rpc.NodeAway, match="is asked for too much at once"):
             await callers.block_hash(0)
-        found = await asyncio.gather(*(own.chain_state() for _ in range(rpc.CALLS_AT_ONCE)))
+        states = await asyncio.gather(*(own.chain_state() for _ in range(rpc.CALLS_AT_ONCE)))
         over.set()
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
 
-    assert [state.height for state in found] == [0] * rpc.CALLS_AT_ONCE
+    assert [state.height for state in states] == [0] * rpc.CALLS_AT_ONCE
 
 
 def test_one_block_always_fits_into_a_reply() -> None:

@@ -22,7 +22,7 @@ OTHER_WORDS = "zoo " * 11 + "wrong"
 
 
 def seed_at(home: Path, words: str | None = None) -> SeedFile:
-    """A seed file in a home of its own; it is there only where it is of these words."""
+    """Return the seed file of a home; with `words`, create it."""
     home.mkdir(exist_ok=True)
     file = SeedFile(home / "seed.json", REGTEST, Cost(1 << 14, 1))
     if words is not None:
@@ -47,10 +47,10 @@ async def test_of_two_first_starts_at_once_one_makes_the_seed_and_the_other_make
 ) -> None:
     files = [seed_at(tmp_path / name) for name in ("one", "two")]
 
-    made = await asyncio.gather(*(opened(engine, file) for file in files), return_exceptions=True)
+    outcomes = await asyncio.gather(*(opened(engine, file) for file in files), return_exceptions=True)
 
-    assert sorted(type(one).__name__ for one in made) == ["Keyring", "SeedFileMissing"]
-    assert [file.path.exists() for file in files] == [isinstance(one, Keyring) for one in made]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Keyring", "SeedFileMissing"]
+    assert [file.path.exists() for file in files] == [isinstance(outcome, Keyring) for outcome in outcomes]
     [winner] = [file for file in files if file.path.exists()]
     assert winner.read().birth_height == 7
     assert (await opened(engine, winner)).fingerprint == winner.open("").fingerprint
@@ -60,7 +60,7 @@ async def test_of_two_first_starts_at_once_one_makes_the_seed_and_the_other_make
 async def test_beside_a_database_that_has_keys_no_seed_is_made(
     engine: AsyncEngine, tmp_path: Path, *, known: bool
 ) -> None:
-    """Also where an older Kennel made them, which did not note whose they are."""
+    """Even if an older Kennel made the keys, which did not note their seed."""
     file = seed_at(tmp_path / "home", scenario.WORDS)
     await pool(engine, file, await opened(engine, file)).step()
     file.path.unlink()
@@ -78,19 +78,19 @@ async def test_beside_a_database_that_has_keys_no_seed_is_made(
 async def test_a_seed_of_another_installation_opens_nothing(
     engine: AsyncEngine, tmp_path: Path, *, known: bool
 ) -> None:
-    ours, other = seed_at(tmp_path / "ours", scenario.WORDS), seed_at(tmp_path / "other", OTHER_WORDS)
-    await pool(engine, ours, await opened(engine, ours)).step()
+    own, foreign = seed_at(tmp_path / "ours", scenario.WORDS), seed_at(tmp_path / "other", OTHER_WORDS)
+    await pool(engine, own, await opened(engine, own)).step()
     await scenario.open_account(engine)
     if not known:
         async with engine.begin() as db:
             await db.execute(sa.update(installation).values(seed=None))
 
     with pytest.raises(OtherSeed, match="is of another installation than the database"):
-        await opened(engine, other)
+        await opened(engine, foreign)
 
-    assert (await opened(engine, ours)).fingerprint == ours.open("").fingerprint
+    assert (await opened(engine, own)).fingerprint == own.open("").fingerprint
     with pytest.raises(OtherSeed):
-        await opened(engine, other)
+        await opened(engine, foreign)
 
 
 async def test_a_database_that_has_no_keys_yet_is_that_of_the_first_seed_that_comes(

@@ -34,31 +34,31 @@ file = seed_file.SeedFile(Path(sys.argv[1]), MAIN)
 
 
 def run(code: str, file: SeedFile) -> subprocess.Popen[bytes]:
-    """Start Python with `file` at hand as another process."""
-    whole = PREPARED + code
-    return subprocess.Popen([sys.executable, "-c", whole, str(file.path)], cwd=ROOT, stderr=subprocess.PIPE)
+    """Start another Python process with `file` defined."""
+    program = PREPARED + code
+    return subprocess.Popen([sys.executable, "-c", program, str(file.path)], cwd=ROOT, stderr=subprocess.PIPE)
 
 
 def test_a_new_seed_has_24_words_and_opens_to_the_same_keys(file: SeedFile) -> None:
-    made = file.create(PASSPHRASE, birth_height=6_000_000)
+    created = file.create(PASSPHRASE, birth_height=6_000_000)
 
     opened = file.open(PASSPHRASE)
 
-    assert len(made.mnemonic().split()) == 24
-    assert Bip39MnemonicValidator(Bip39Languages.ENGLISH).IsValid(made.mnemonic())
-    assert opened.mnemonic() == made.mnemonic()
-    assert opened.account_xpubs(0, 3) == made.account_xpubs(0, 3)
+    assert len(created.mnemonic().split()) == 24
+    assert Bip39MnemonicValidator(Bip39Languages.ENGLISH).IsValid(created.mnemonic())
+    assert opened.mnemonic() == created.mnemonic()
+    assert opened.account_xpubs(0, 3) == created.account_xpubs(0, 3)
     assert file.read().birth_height == 6_000_000
     assert file.read().highest_account == seed_record.NO_ACCOUNT
     assert not file.read().shown
 
 
 def test_two_seeds_differ_in_every_secret_part(tmp_path: Path) -> None:
-    one, other = (SeedFile(tmp_path / name, MAIN, QUICK) for name in ("one", "other"))
+    first, second = (SeedFile(tmp_path / name, MAIN, QUICK) for name in ("one", "other"))
 
-    assert one.create(PASSPHRASE).mnemonic() != other.create(PASSPHRASE).mnemonic()
-    assert one.read().salt != other.read().salt
-    assert one.read().nonce != other.read().nonce
+    assert first.create(PASSPHRASE).mnemonic() != second.create(PASSPHRASE).mnemonic()
+    assert first.read().salt != second.read().salt
+    assert first.read().nonce != second.read().nonce
 
 
 def test_lost_words_can_be_put_back(file: SeedFile) -> None:
@@ -157,21 +157,21 @@ def test_a_seed_of_another_network_is_not_opened(file: SeedFile) -> None:
 
 def test_a_file_cut_off_anywhere_is_damaged(file: SeedFile) -> None:
     file.create(PASSPHRASE)
-    whole = file.path.read_bytes()
+    content = file.path.read_bytes()
 
-    for length in range(len(whole) - 1):
-        file.path.write_bytes(whole[:length])
+    for length in range(len(content) - 1):
+        file.path.write_bytes(content[:length])
         with pytest.raises(seed_file.SeedRefused, match="is damaged"):
             file.read()
 
 
 def test_a_flipped_bit_anywhere_never_gives_other_facts(file: SeedFile) -> None:
     file.create(PASSPHRASE, birth_height=7)
-    whole, record = file.path.read_bytes(), file.read()
+    content, record = file.path.read_bytes(), file.read()
     refusals: list[str] = []
 
-    for position in range(len(whole)):
-        file.path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+    for position in range(len(content)):
+        file.path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
         try:
             assert file.read() == record
         except seed_file.SeedRefused as refusal:
@@ -180,7 +180,7 @@ def test_a_flipped_bit_anywhere_never_gives_other_facts(file: SeedFile) -> None:
 
 
 def alter(file: SeedFile, change: dict[str, Any]) -> None:
-    """Alter the file as someone would who knows how its checksum is made."""
+    """Alter the file as somebody who can compute its checksum."""
     body = json.loads(file.path.read_text())
     del body["checksum"]
     for name, value in change.items():
@@ -280,7 +280,7 @@ def test_a_kill_between_write_and_rename_leaves_the_old_file_and_blocks_nothing(
     assert file.read().highest_account == 3
     file.raise_highest(5)
     assert file.read().highest_account == 5
-    assert sorted(left.name for left in file.path.parent.iterdir()) == ["seed.json", "seed.json.lock"]
+    assert sorted(entry.name for entry in file.path.parent.iterdir()) == ["seed.json", "seed.json.lock"]
 
 
 def test_a_kill_while_the_seed_is_made_leaves_no_seed_and_blocks_nothing(file: SeedFile) -> None:
@@ -309,14 +309,14 @@ for number in range({first}, 120, 3):
 
 
 def test_only_one_of_two_makers_makes_the_seed(file: SeedFile) -> None:
-    made: list[str] = []
+    mnemonics: list[str] = []
     refusals: list[str] = []
     barrier = threading.Barrier(4)
 
     def make() -> None:
         barrier.wait()
         try:
-            made.append(file.create(PASSPHRASE, words=None).mnemonic())
+            mnemonics.append(file.create(PASSPHRASE, words=None).mnemonic())
         except seed_file.SeedRefused as refusal:
             refusals.append(str(refusal))
 
@@ -326,10 +326,10 @@ def test_only_one_of_two_makers_makes_the_seed(file: SeedFile) -> None:
     for maker in makers:
         maker.join()
 
-    assert len(made) == 1
+    assert len(mnemonics) == 1
     assert len(refusals) == 3
     assert all("never overwritten" in refusal for refusal in refusals)
-    assert file.open(PASSPHRASE).mnemonic() == made[0]
+    assert file.open(PASSPHRASE).mnemonic() == mnemonics[0]
 
 
 def test_the_words_are_shown_once(file: SeedFile) -> None:
@@ -345,10 +345,10 @@ def test_the_words_are_shown_once(file: SeedFile) -> None:
 def test_reprs_show_no_word_and_no_passphrase(file: SeedFile) -> None:
     keyring = file.create(PASSPHRASE, words=WORDS)
 
-    shown = f"{file!r} {keyring!r} {file.read()!r}"
+    reprs = f"{file!r} {keyring!r} {file.read()!r}"
 
-    assert "abandon" not in shown
-    assert PASSPHRASE not in shown
+    assert "abandon" not in reprs
+    assert PASSPHRASE not in reprs
 
 
 def test_opening_a_seed_does_not_load_the_heavy_library(file: SeedFile) -> None:

@@ -35,22 +35,22 @@ from tests import chain_harness, scenario
 from tests.chain_harness import NOWHERE, ChainHarness, order
 from tests.scenario import doge
 
-TOLD = ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
+EVENT_TYPES = ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
 
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    async with chain_harness.opened(engine, tmp_path) as made:
-        yield made
-        await made.audit()
+    async with chain_harness.opened(engine, tmp_path) as harness:
+        yield harness
+        await harness.audit()
 
 
 async def decoded(harness: ChainHarness, payment: Payment) -> dict[str, Any]:
-    """The transaction of a payment, as the node reads it."""
+    """Return the transaction of a payment, as the node decodes it."""
     [payment] = await harness.reload(payment)
     assert payment.raw is not None
-    found: dict[str, Any] = await harness.call("decoderawtransaction", payment.raw.hex())
-    return found
+    transaction: dict[str, Any] = await harness.call("decoderawtransaction", payment.raw.hex())
+    return transaction
 
 
 async def test_a_payment_arrives_once_and_costs_its_fee(harness: ChainHarness) -> None:
@@ -72,7 +72,7 @@ async def test_a_payment_arrives_once_and_costs_its_fee(harness: ChainHarness) -
     assert await harness.states(payment) == ["CONFIRMED"]
     assert (await harness.balance())[:4] == (doge(90) - payment.fee, 0, 0, 0)
     assert await harness.received(to) == doge(10)
-    assert await harness.payment_events(payment) == TOLD
+    assert await harness.payment_events(payment) == EVENT_TYPES
     await harness.make_due()
     assert await harness.send() == 0
 
@@ -106,16 +106,16 @@ async def test_hundreds_of_small_coins_pay_one_large_payment(harness: ChainHarne
     assert (await harness.states(payment), await harness.received(to)) == (["CONFIRMED"], doge(299))
 
 
-@pytest.mark.parametrize("left", ["0.0005", "0.0099"])
-async def test_change_below_the_dust_limit_goes_to_the_fee(harness: ChainHarness, left: str) -> None:
+@pytest.mark.parametrize("remainder", ["0.0005", "0.0099"])
+async def test_change_below_the_dust_limit_goes_to_the_fee(harness: ChainHarness, remainder: str) -> None:
     await harness.fund("shop", 10)
     fee = fees.fee(fees.size(1, [dogecoin.p2sh(bytes(20))]), fees.MINED_RATE)
 
-    payment = await harness.pay(NOWHERE, money.show(doge(10) - fee - doge(left)))
+    payment = await harness.pay(NOWHERE, money.show(doge(10) - fee - doge(remainder)))
     await harness.send()
     [payment] = await harness.reload(payment)
 
-    assert payment.fee == fee + doge(left)
+    assert payment.fee == fee + doge(remainder)
     assert len((await decoded(harness, payment))["vout"]) == 1
     assert (await harness.balance()).available == 0
     await harness.mine(2)
@@ -143,21 +143,21 @@ async def test_a_payment_whose_coins_are_not_there_waits_and_lets_the_next_one_p
 ) -> None:
     await harness.fund("shop", 100)
     await harness.fund("other", 10)
-    kept = await harness.pay(NOWHERE, 60, kind="paytx")
+    unsent = await harness.pay(NOWHERE, 60, kind="paytx")
     await harness.send()
     waiting = await harness.pay(NOWHERE, 30)
 
     passing = await harness.pay(NOWHERE, 5, "other")
     await harness.send()
 
-    assert await harness.states(kept, waiting, passing) == ["PROCESSING", "PENDING", "BROADCAST"]
-    [kept] = await harness.reload(kept)
-    assert kept.raw is not None
-    await harness.call("sendrawtransaction", kept.raw.hex())
+    assert await harness.states(unsent, waiting, passing) == ["PROCESSING", "PENDING", "BROADCAST"]
+    [unsent] = await harness.reload(unsent)
+    assert unsent.raw is not None
+    await harness.call("sendrawtransaction", unsent.raw.hex())
     await harness.mine()
     await harness.send()
     await harness.mine(2)
-    assert await harness.states(kept, waiting, passing) == ["CONFIRMED"] * 3
+    assert await harness.states(unsent, waiting, passing) == ["CONFIRMED"] * 3
 
 
 async def test_however_many_wait_for_their_coins_others_are_paid(harness: ChainHarness) -> None:
@@ -187,7 +187,7 @@ async def test_what_is_signed_is_sent_though_more_and_more_is_asked_for(harness:
 
 
 class Unreachable(Node):
-    """A node that is away while `away` is set, and takes what it is sent without an answer while `mute` is."""
+    """A node that is away while `away` is set, and that does not answer while `mute` is."""
 
     away = False
     mute = False
@@ -195,15 +195,15 @@ class Unreachable(Node):
     async def send(self, raws: Sequence[bytes]) -> list[bytes | NodeError]:
         if self.away:
             raise NodeTrouble("The node is away.")
-        said = await super().send(raws)
+        outcomes = await super().send(raws)
         if self.mute:
             raise NodeTrouble("The node did not answer in time.")
-        return said
+        return outcomes
 
 
 @pytest.fixture
 async def unreachable(harness: ChainHarness) -> AsyncIterator[Unreachable]:
-    """The harness's sender speaks to this."""
+    """The node of the harness's sender."""
     async with Unreachable(harness.url) as node:
         harness.sender = harness.make_sender(node=node)
         yield node
@@ -285,7 +285,7 @@ async def test_a_transaction_that_the_node_forgot_is_offered_again_until_it_is_m
     await harness.make_due()
 
     assert (await harness.states(payment), await harness.send()) == (["CONFIRMED"], 0)
-    assert await harness.payment_events(payment) == TOLD
+    assert await harness.payment_events(payment) == EVENT_TYPES
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -353,24 +353,24 @@ async def test_a_consolidation_shares_its_transaction_with_nobody(harness: Chain
     await harness.fund("shop", 10, 10, 50)
     await scenario.open_account(harness.engine, "shop", batch=True)
     async with harness.engine.begin() as db:
-        made = await consolidation.request(db, REGTEST, "shop", 2)
-    assert not isinstance(made, Refusal)
-    sent = await harness.pay(NOWHERE, 5)
+        outcome = await consolidation.request(db, REGTEST, "shop", 2)
+    assert not isinstance(outcome, Refusal)
+    payment = await harness.pay(NOWHERE, 5)
 
     await harness.send()
 
-    assert await harness.states(made[0], sent) == ["BROADCAST"] * 2
+    assert await harness.states(outcome[0], payment) == ["BROADCAST"] * 2
     assert len(await harness.transactions()) == 2
 
 
 async def test_a_paytx_shares_its_transaction_with_nobody(harness: ChainHarness) -> None:
     await harness.fund("shop", 50, 50)
-    kept = await harness.pay(NOWHERE, 6, kind="paytx", batch=True)
-    sent = await harness.pay(NOWHERE, 5, batch=True)
+    paytx = await harness.pay(NOWHERE, 6, kind="paytx", batch=True)
+    payment = await harness.pay(NOWHERE, 5, batch=True)
 
     await harness.send()
 
-    assert await harness.states(kept, sent) == ["PROCESSING", "BROADCAST"]
+    assert await harness.states(paytx, payment) == ["PROCESSING", "BROADCAST"]
 
 
 @pytest.mark.parametrize(
@@ -404,12 +404,12 @@ async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment
     harness: ChainHarness,
 ) -> None:
     await harness.fund("shop", *[20] * 8)
-    other = harness.make_sender()
+    second = harness.make_sender()
     to = await harness.node_address()
     payments = [await harness.pay(to, 10) for _ in range(6)]
 
     for _ in range(12):
-        await asyncio.gather(harness.sender.step(), other.step(), harness.sender.step(), other.step())
+        await asyncio.gather(harness.sender.step(), second.step(), harness.sender.step(), second.step())
     await harness.send()
     await harness.mine(3)
 
@@ -421,7 +421,7 @@ async def test_two_senders_that_both_believe_to_be_the_only_one_pay_each_payment
 async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neither_signed_nor_failed(
     harness: ChainHarness,
 ) -> None:
-    """As if nothing were locked: what was read is acted upon after the other one's commit."""
+    """As if nothing were locked: the second sender acts on what it read before the first one's commit."""
     await harness.fund("shop", 50, 50)
     to = await harness.node_address()
     payment = await harness.pay(to, 10)
@@ -431,10 +431,10 @@ async def test_a_payment_that_was_read_before_another_sender_signed_it_is_neithe
         free = await spendable_coins.smallest(db, 1)
 
     choice = coin_selection.Choice(free.coins, (doge(10),), Koinu(doge(40) - DUST), DUST)
-    again = signing_queue.Signed(bytes(32), b"raw", choice, None, None)
+    signed = signing_queue.Signed(bytes(32), b"raw", choice, None, None)
     with pytest.raises(signing_queue.PaymentTaken):
         async with harness.engine.begin() as db:
-            await signing_queue.store(db, [signing_queue.Draft(stale, again)])
+            await signing_queue.store(db, [signing_queue.Draft(stale, signed)])
     with pytest.raises(signing_queue.PaymentTaken):
         async with harness.engine.begin() as db:
             await signing_queue.store(db, (), [(stale[0], InsufficientFunds(available=0, needed=0))])
@@ -492,7 +492,7 @@ async def test_several_chains_of_change_never_meet_in_one_that_is_too_long(harne
 async def test_a_payment_waits_where_it_would_join_two_chains_into_one_that_is_too_long(
     harness: ChainHarness, *, at_once: bool
 ) -> None:
-    """The smallest change that will do is spent: each coin begins a chain of 13."""
+    """The smallest change that is enough is spent, so each coin begins a chain of 13."""
     await harness.fund("shop", 20, 20)
     amounts = ["0.5", "15", *["0.3"] * 12, *["1.45"] * 12]
     small = [await harness.pay(NOWHERE, amount, max_fee=doge("0.01")) for amount in amounts]
@@ -515,18 +515,18 @@ async def test_payments_that_wait_together_are_signed_in_one_transaction_of_the_
 ) -> None:
     await harness.fund("shop", *[5] * 4)  # so that the others spend change of these
     await harness.fund("other", 20)
-    made = [await harness.pay(NOWHERE, 1, who) for who in ["shop", "other"] * 6]
+    payments = [await harness.pay(NOWHERE, 1, account) for account in ["shop", "other"] * 6]
     before = harness.commits
 
     assert await harness.sender.step()
 
-    shown = await harness.reload(*made)
-    assert (harness.commits - before, {payment.state for payment in shown}) == (1, {"PROCESSING"})
-    assert [row["txid"] for row in await harness.transactions()] == [payment.txid for payment in shown]
+    signed = await harness.reload(*payments)
+    assert (harness.commits - before, {payment.state for payment in signed}) == (1, {"PROCESSING"})
+    assert [row["txid"] for row in await harness.transactions()] == [payment.txid for payment in signed]
     await harness.send()
     assert len(await harness.mempool()) == 12
     await harness.mine(2)
-    assert await harness.states(*made) == ["CONFIRMED"] * 12
+    assert await harness.states(*payments) == ["CONFIRMED"] * 12
 
 
 async def test_a_payment_that_can_never_be_signed_fails_alone(harness: ChainHarness) -> None:
@@ -547,8 +547,8 @@ async def test_a_coin_to_which_there_is_no_key_stops_no_payment_but_those_that_n
 ) -> None:
     [address] = await harness.fund("shop", 20)
     await harness.fund("other", 20)
-    there = dogecoin.to_script(REGTEST, address)
-    await rename(harness, there, bytes(25))
+    script = dogecoin.to_script(REGTEST, address)
+    await rename(harness, script, bytes(25))
     stopped = await harness.pay(NOWHERE, 15)
 
     others = [await harness.pay(NOWHERE, 5, "other") for _ in range(2)]
@@ -557,7 +557,7 @@ async def test_a_coin_to_which_there_is_no_key_stops_no_payment_but_those_that_n
     assert await harness.states(stopped, *others) == ["PENDING", "BROADCAST", "BROADCAST"]
     await harness.send()
     assert caplog.text.count(f"payment {stopped.id} waits") == 1
-    await rename(harness, bytes(25), there)
+    await rename(harness, bytes(25), script)
     await harness.send()
     assert await harness.states(stopped) == ["BROADCAST"]
 
@@ -571,13 +571,13 @@ async def test_a_payment_that_the_database_does_not_take_stops_no_other(harness:
         account, xpub = (
             await db.execute(sa.text("SELECT id, xpub FROM accounts WHERE foreign_id = 'shop'"))
         ).one()
-        taken = {
+        row = {
             "script": dogecoin.script_at(xpub, dogecoin.CHANGE, 0),
             "branch": 1,
             "index": 0,
             "purpose": "change",
         }
-        await db.execute(sa.insert(tables.addresses).values(account_id=account, **taken))
+        await db.execute(sa.insert(tables.addresses).values(account_id=account, **row))
 
     for _ in range(8):
         with suppress(IntegrityError):
@@ -585,13 +585,13 @@ async def test_a_payment_that_the_database_does_not_take_stops_no_other(harness:
 
     assert await harness.states(stopped, *others) == ["PENDING", "BROADCAST", "BROADCAST"]
     async with harness.engine.begin() as db:
-        await db.execute(sa.delete(tables.addresses).where(tables.addresses.c.script == taken["script"]))
+        await db.execute(sa.delete(tables.addresses).where(tables.addresses.c.script == row["script"]))
     await harness.send()
     assert await harness.states(stopped) == ["BROADCAST"]
 
 
 async def rename(harness: ChainHarness, script: bytes, to: bytes) -> None:
-    """Note another script for a path than its key has, as a database that fits another seed would."""
+    """Store another script for a path than that of its key, as the database of another seed would."""
     async with harness.engine.begin() as db:
         await db.execute(
             sa.update(tables.addresses).where(tables.addresses.c.script == script).values(script=to)
@@ -601,7 +601,7 @@ async def rename(harness: ChainHarness, script: bytes, to: bytes) -> None:
 async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it(
     harness: ChainHarness,
 ) -> None:
-    """What is left over is no change but fee, so that the fee is a koinu less than all that was set aside."""
+    """The remainder becomes fee, so the fee is a koinu less than all that was set aside."""
     limit = doge("0.0025")
     await harness.fund("shop", money.show(3 * doge(1) + 3 * limit - 1), "0.5")
     people = [await harness.node_address() for _ in range(3)]
@@ -609,12 +609,12 @@ async def test_no_batched_payment_pays_more_of_the_fee_than_was_set_aside_for_it
 
     await harness.send()
 
-    shown = await harness.reload(*payments)
-    assert len({payment.txid for payment in shown}) == 1
-    assert [payment.state for payment in shown] == ["BROADCAST"] * 3
-    assert sum(payment.fee or 0 for payment in shown) == 3 * limit - 1
-    assert all((payment.fee or 0) <= limit for payment in shown)
-    assert (await harness.balance()).outgoing == sum(payment.total for payment in shown)
+    signed = await harness.reload(*payments)
+    assert len({payment.txid for payment in signed}) == 1
+    assert [payment.state for payment in signed] == ["BROADCAST"] * 3
+    assert sum(payment.fee or 0 for payment in signed) == 3 * limit - 1
+    assert all((payment.fee or 0) <= limit for payment in signed)
+    assert (await harness.balance()).outgoing == sum(payment.total for payment in signed)
     await harness.mine(2)
     assert await harness.states(*payments) == ["CONFIRMED"] * 3
 
@@ -625,9 +625,11 @@ async def test_of_50_payments_at_once_as_many_are_accepted_as_there_is_money_for
 ) -> None:
     await harness.fund("shop", *coins)
     to = await harness.node_address()
-    asked = [order(to, 10, max_fee=doge("0.5")) for _ in range(50)]
+    orders = [order(to, 10, max_fee=doge("0.5")) for _ in range(50)]
 
-    answers = [one for [one] in await asyncio.gather(*(harness.request(each) for each in asked))]
+    answers = [
+        outcome for [outcome] in await asyncio.gather(*(harness.request(pay_order) for pay_order in orders))
+    ]
 
     accepted = [answer for answer in answers if isinstance(answer, Payment)]
     refused = [answer for answer in answers if isinstance(answer, InsufficientFunds)]
@@ -695,7 +697,7 @@ async def test_change_of_a_payment_that_a_block_has_overtaken_is_not_spent(harne
 async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_again_is_released_again(
     harness: ChainHarness,
 ) -> None:
-    """The stolen coin's block goes; meanwhile another payment took the coin that had been given back."""
+    """The stolen coin's block is disconnected, but another payment has taken the coin that was freed."""
     addresses = await harness.fund("shop", 10, 10)
     first = await harness.pay(NOWHERE, 15)
     await harness.send()
@@ -713,9 +715,9 @@ async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_
     for _ in range(3):
         await harness.mine_only()
     assert await harness.states(first, second) == ["BROADCAST", "BROADCAST"]
-    [kept] = await harness.reload(second)
-    assert kept.raw is not None
-    await harness.mine_only(kept.raw.hex())
+    [current] = await harness.reload(second)
+    assert current.raw is not None
+    await harness.mine_only(current.raw.hex())
     await harness.mine_only()
     await harness.mine_only()
 
@@ -723,26 +725,26 @@ async def test_a_payment_that_comes_back_to_life_after_its_other_coin_was_spent_
 
 
 async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(harness: ChainHarness) -> None:
-    """Five times a second, for as long as an installation runs."""
+    """This happens five times a second."""
     await harness.fund("shop", 100)
     await harness.pay(await harness.node_address(), 10)
     await harness.send()
-    asked: list[str] = []
+    statements: list[str] = []
     sa.event.listen(
         harness.engine.sync_engine,
         "before_cursor_execute",
-        lambda _db, _cursor, statement, *_: asked.append(statement),
+        lambda _db, _cursor, statement, *_: statements.append(statement),
     )
 
     assert [await harness.sender.step() for _ in range(3)] == [False] * 3
     async with harness.engine.begin() as db:
         await pause.pause(db, "of a doubt")
         await db.execute(sa.update(tables.transactions).values(tried=None))
-    paused = len(asked)
+    paused = len(statements)
     assert not await harness.sender.step()
 
-    looked = [statement for statement in asked[:3] + asked[paused:] if " leases " not in statement]
-    assert looked
+    queries = [statement for statement in statements[:3] + statements[paused:] if " leases " not in statement]
+    assert queries
     assert [
-        statement for statement in looked if not statement.startswith("SELECT") or " FOR " in statement
+        statement for statement in queries if not statement.startswith("SELECT") or " FOR " in statement
     ] == []

@@ -32,14 +32,14 @@ def script_of(key: coincurve.PrivateKey) -> bytes:
 
 
 def recorded_keys() -> dict[bytes, coincurve.PrivateKey]:
-    """Return the keys that `dumpprivkey` told, by the script that they spend."""
-    found = [dogecoin.base58_decode(wif) for wif in answers("dumpprivkey")]
-    keys = [coincurve.PrivateKey(payload[1:33]) for payload in found if isinstance(payload, bytes)]
+    """Return the keys that `dumpprivkey` returned, by the script that they spend."""
+    payloads = [dogecoin.base58_decode(wif) for wif in answers("dumpprivkey")]
+    keys = [coincurve.PrivateKey(payload[1:33]) for payload in payloads if isinstance(payload, bytes)]
     return {script_of(key): key for key in keys}
 
 
 def recorded_pairs() -> list[tuple[str, str]]:
-    """Pair each transaction that Core was given to sign with what it made of it, in hex."""
+    """Pair each transaction that Core signed with the signed one, in hex."""
     signed = [answer["hex"] for answer in answers("signrawtransaction")]
     return list(zip(answers("createrawtransaction"), signed, strict=True))
 
@@ -48,17 +48,17 @@ def script_signed_for(spent: wire.Input) -> bytes:
     return dogecoin.p2pkh(dogecoin.hash160(spent.script[spent.script[0] + 2 :]))
 
 
-@pytest.mark.parametrize("place", range(8))
-def test_what_is_signed_is_byte_for_byte_what_core_signed(place: int) -> None:
+@pytest.mark.parametrize("number", range(8))
+def test_what_is_signed_is_byte_for_byte_what_core_signed(number: int) -> None:
     keys = recorded_keys()
-    given_, expected = (bytes.fromhex(text) for text in recorded_pairs()[place])
-    unsigned = wire.parse_transaction(given_)
-    spent = [script_signed_for(found) for found in wire.parse_transaction(expected).inputs]
+    raw, expected = (bytes.fromhex(text) for text in recorded_pairs()[number])
+    unsigned = wire.parse_transaction(raw)
+    spent = [script_signed_for(source) for source in wire.parse_transaction(expected).inputs]
 
-    built = signing.build([(found.txid, found.vout) for found in unsigned.inputs], unsigned.outputs)
+    built = signing.build([(source.txid, source.vout) for source in unsigned.inputs], unsigned.outputs)
     signed = signing.sign(built, spent, lambda index: keys[spent[index]])
 
-    assert built.raw == given_
+    assert built.raw == raw
     assert signed.raw == expected
     assert signed.txid == dogecoin.hash256(expected)
 
@@ -85,10 +85,10 @@ def test_the_hash_that_is_built_up_is_the_hash_of_the_whole(
     transaction = wire.assemble(built.inputs, built.outputs, version=2, lock_time=lock_time)
     codes = [bytes((index % 256,)) * (index % 260) for index in range(len(coins))]
 
-    found = list(signing.sighashes(transaction, codes))
+    hashes = list(signing.sighashes(transaction, codes))
 
     expected = [wire.sighash(transaction, index, code) for index, code in enumerate(codes)]
-    assert found == expected
+    assert hashes == expected
 
 
 @pytest.mark.parametrize("count", [1, 252, 253])
@@ -104,7 +104,7 @@ def test_the_node_finds_no_fault_in_what_is_signed_and_it_is_no_larger_than_was_
         for index in {0, 1, count // 2, count - 1}
         if index < count
     )
-    assert {found.sequence for found in signed.inputs} == {0xFFFFFFFF}
+    assert {source.sequence for source in signed.inputs} == {0xFFFFFFFF}
     worst = payments.size(count, [output.script for output in outputs])
     assert worst - 3 * count <= signed.size <= worst
 
@@ -122,35 +122,35 @@ def test_a_signature_at_its_longest_makes_the_size_that_is_paid_for() -> None:
 
 
 def test_keys_are_asked_for_one_by_one_and_in_order() -> None:
-    asked = itertools.count()
+    calls = itertools.count()
     spent = [script_of(key) for key in KEYS]
     built = signing.build([(bytes(32), index) for index in range(5)], [wire.Output(COIN, spent[0])])
 
     def key(index: int) -> coincurve.PrivateKey:
-        assert index == next(asked)
+        assert index == next(calls)
         return KEYS[index]
 
     signing.sign(built, spent, key)
 
-    assert next(asked) == 5
+    assert next(calls) == 5
 
 
 def test_a_key_of_another_coin_is_refused_without_a_word_of_it() -> None:
-    wrong = coincurve.PrivateKey(SECRET)
+    other_key = coincurve.PrivateKey(SECRET)
     built = signing.build([(bytes(32), 0), (bytes(32), 1)], [wire.Output(COIN, script_of(KEYS[0]))])
 
     with pytest.raises(
         signing.CannotSign, match="input 1 cannot be signed: the key is not the one"
     ) as refused:
-        signing.sign(built, [script_of(KEYS[0])] * 2, lambda index: (KEYS[0], wrong)[index])
+        signing.sign(built, [script_of(KEYS[0])] * 2, lambda index: (KEYS[0], other_key)[index])
 
     text = "".join(traceback.format_exception(refused.value))
     assert SECRET.hex() not in text
-    assert wrong.public_key.format().hex() not in text
+    assert other_key.public_key.format().hex() not in text
 
 
 class Faulty(coincurve.PrivateKey):
-    """A key on a machine that miscalculates: its signatures are of something else."""
+    """A key on a faulty machine: its signatures are of something else."""
 
     def sign(self, message: bytes, *options: Any, **named: Any) -> bytes:
         return super().sign(message[::-1], *options, **named)

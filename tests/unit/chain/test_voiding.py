@@ -17,23 +17,23 @@ from tests.scenario import accepted, doge
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    async with chain_harness.opened(engine, tmp_path) as made:
-        yield made
-        await made.audit()
+    async with chain_harness.opened(engine, tmp_path) as harness:
+        yield harness
+        await harness.audit()
 
 
 async def void(harness: ChainHarness, payment: Payment, *, unseen: bool = True) -> Payment | Refusal:
-    """Void it, the node having been asked for its transaction."""
-    [now] = await harness.reload(payment)
+    """Void it, after the node has said whether it has seen the transaction."""
+    [current] = await harness.reload(payment)
     async with harness.engine.begin() as db:
         [outcome] = await voiding.void(
-            db, [voiding.VoidOrder("shop", payment.id, now.txid if unseen else None)]
+            db, [voiding.VoidOrder("shop", payment.id, current.txid if unseen else None)]
         )
     return outcome
 
 
 async def signed(harness: ChainHarness, **terms: Any) -> Payment:
-    """A payment that is signed and that the node was not given."""
+    """Return a payment that is signed and not broadcast."""
     await harness.fund("shop", 100)
     payment = await harness.pay(await harness.node_address(), 10, kind="paytx", **terms)
     await harness.send()
@@ -92,7 +92,7 @@ async def test_a_signed_payment_is_cancelled_by_a_transaction_that_is_deep_enoug
 
     assert await harness.states(payment) == ["VOIDED"]
     assert (await harness.balance())[:4] == (doge(100) - cancellation["fee"], 0, 0, 0)
-    assert [one["state"] for one in await harness.transactions()] == ["dead", "settled"]
+    assert [row["state"] for row in await harness.transactions()] == ["dead", "settled"]
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_VOIDED"]
     assert await harness.send() == 0
 
@@ -108,7 +108,7 @@ async def test_a_payment_that_wins_against_its_cancellation_is_confirmed(harness
     await harness.mine()
 
     assert await harness.states(payment) == ["CONFIRMED"]
-    assert [one["state"] for one in await harness.transactions()] == ["settled", "dead"]
+    assert [row["state"] for row in await harness.transactions()] == ["settled", "dead"]
     assert (await harness.balance())[:4] == (doge(90) - (payment.fee or 0), 0, 0, 0)
 
 

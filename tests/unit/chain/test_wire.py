@@ -15,7 +15,7 @@ VECTORS = Path(__file__).parents[2] / "vectors"
 
 @functools.cache
 def recorded_blocks() -> list[tuple[bytes, dict[str, Any]]]:
-    """Every raw block of the vectors, with the JSON that was recorded for the same block, if any."""
+    """Return every raw block of the vectors, with the JSON that was recorded for it, if any."""
     calls = json.loads((VECTORS / "core-regtest-recording.json").read_text())["calls"]
     raw: dict[str, bytes] = {}
     described: dict[str, dict[str, Any]] = {}
@@ -38,9 +38,9 @@ def test_the_vectors_hold_plain_and_merged_blocks_and_one_of_mainnet() -> None:
     assert (len(merged), sum(merged)) == (10, 4)
 
 
-@pytest.mark.parametrize("at", range(len(recorded_blocks())))
-def test_a_recorded_block_reads_as_the_node_described_it(at: int) -> None:
-    raw, told = recorded_blocks()[at]
+@pytest.mark.parametrize("number", range(len(recorded_blocks())))
+def test_a_recorded_block_reads_as_the_node_described_it(number: int) -> None:
+    raw, described = recorded_blocks()[number]
 
     block = wire.parse_block(raw)
 
@@ -55,31 +55,33 @@ def test_a_recorded_block_reads_as_the_node_described_it(at: int) -> None:
         "previousblockhash": header.display(block.header.previous),
         "tx": [header.display(transaction.txid) for transaction in block.transactions],
     }
-    txids = [entry["txid"] if isinstance(entry, dict) else entry for entry in told.get("tx", seen["tx"])]
-    expected = {**told, "tx": txids}
+    txids = [entry["txid"] if isinstance(entry, dict) else entry for entry in described.get("tx", seen["tx"])]
+    expected = {**described, "tx": txids}
     assert {key: seen[key] for key in seen if key in expected} == {
         key: expected[key] for key in seen if key in expected
     }
 
 
 def test_every_field_of_every_transaction_is_as_the_node_described_it() -> None:
-    raw, told = next(
-        (raw, told) for raw, told in recorded_blocks() if isinstance(told.get("tx", [""])[0], dict)
+    raw, described = next(
+        (raw, described)
+        for raw, described in recorded_blocks()
+        if isinstance(described.get("tx", [""])[0], dict)
     )
 
     block = wire.parse_block(raw)
 
-    for transaction, entry in zip(block.transactions, told["tx"], strict=True):
+    for transaction, entry in zip(block.transactions, described["tx"], strict=True):
         assert (transaction.size, transaction.version, transaction.lock_time) == (
             entry["size"],
             entry["version"],
             entry["locktime"],
         )
         assert [paid.value for paid in transaction.outputs] == [
-            int(out["value"] * 10**8) for out in entry["vout"]
+            int(output["value"] * 10**8) for output in entry["vout"]
         ]
         assert [paid.script.hex() for paid in transaction.outputs] == [
-            out["scriptPubKey"]["hex"] for out in entry["vout"]
+            output["scriptPubKey"]["hex"] for output in entry["vout"]
         ]
         for spent, source in zip(transaction.inputs, entry["vin"], strict=True):
             assert spent.sequence == source["sequence"]
@@ -91,9 +93,9 @@ def test_every_field_of_every_transaction_is_as_the_node_described_it() -> None:
                 assert spent.script.hex() == source["scriptSig"]["hex"]
 
 
-@pytest.mark.parametrize("at", range(len(recorded_blocks())))
-def test_every_shorter_and_every_longer_block_is_refused(at: int) -> None:
-    raw, _ = recorded_blocks()[at]
+@pytest.mark.parametrize("number", range(len(recorded_blocks())))
+def test_every_shorter_and_every_longer_block_is_refused(number: int) -> None:
+    raw, _ = recorded_blocks()[number]
 
     for end in range(len(raw)):
         with pytest.raises(header.Unreadable):
@@ -103,27 +105,27 @@ def test_every_shorter_and_every_longer_block_is_refused(at: int) -> None:
             wire.parse_block(raw + bytes((extra,)))
 
 
-@pytest.mark.parametrize("at", range(len(recorded_blocks())))
-def test_a_damaged_byte_is_refused_or_leaves_the_transactions_as_they_were(at: int) -> None:
-    raw, _ = recorded_blocks()[at]
-    whole = wire.parse_block(raw)
+@pytest.mark.parametrize("number", range(len(recorded_blocks())))
+def test_a_damaged_byte_is_refused_or_leaves_the_transactions_as_they_were(number: int) -> None:
+    raw, _ = recorded_blocks()[number]
+    original = wire.parse_block(raw)
 
-    for place in range(len(raw)):
+    for position in range(len(raw)):
         for flip in (0x01, 0x80, 0xFF):
             damaged = bytearray(raw)
-            damaged[place] ^= flip
+            damaged[position] ^= flip
             try:
                 block = wire.parse_block(bytes(damaged))
             except header.Unreadable:
                 continue
-            assert block.transactions == whole.transactions
-            assert block.header.merkle_root == whole.header.merkle_root
-            assert place < len(raw) - sum(transaction.size for transaction in whole.transactions)
+            assert block.transactions == original.transactions
+            assert block.header.merkle_root == original.header.merkle_root
+            assert position < len(raw) - sum(transaction.size for transaction in original.transactions)
 
 
 def test_a_parent_coinbase_with_a_witness_is_read_over() -> None:
     """Litecoin's coinbases are in SegWit form; mainnet's blocks carry them."""
-    raw, told = next(entry for entry in recorded_blocks() if entry[1].get("height") == 371337)
+    raw, described = next(entry for entry in recorded_blocks() if entry[1].get("height") == 371337)
     stripped = wire.parse_block(raw)
     parent = raw[80:]
     inputs_end = 4 + 1 + 36 + 1 + 0x38 + 4
@@ -134,7 +136,7 @@ def test_a_parent_coinbase_with_a_witness_is_read_over() -> None:
     block = wire.parse_block(raw[:80] + segwit)
 
     assert block.transactions == stripped.transactions
-    assert header.display(block.header.hash) == told["hash"]
+    assert header.display(block.header.hash) == described["hash"]
     assert len(block.auxpow) == len(stripped.auxpow) + 2 + len(witness)
 
 

@@ -1,4 +1,4 @@
-"""Transactions and made-up blocks: what is written is read back, and what is wrong is refused with its place."""
+"""Transactions and made-up blocks: what is written is read back, and a fault is refused with its offset."""
 
 import contextlib
 import hashlib
@@ -71,9 +71,9 @@ def test_a_transaction_cut_short_or_continued_is_refused(
 
 @given(st.binary(max_size=400))
 def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
-    for read in (wire.parse_block, wire.parse_transaction, header.parse_header):
+    for parse in (wire.parse_block, wire.parse_transaction, header.parse_header):
         with contextlib.suppress(header.Unreadable):
-            read(noise)
+            parse(noise)
 
 
 @given(st.binary(max_size=120), st.sampled_from([0x00620104, 0x00620004]))
@@ -108,7 +108,7 @@ def test_a_list_that_repeats_its_end_is_refused_although_the_root_agrees() -> No
 
 
 @pytest.mark.parametrize(
-    ("place", "replacement", "complaint"),
+    ("offset", "replacement", "complaint"),
     [
         (4, b"\xfd\x01\x00", "size at byte 4 is not written the shortest way"),
         (4, b"\xfe\x01\x00\x00\x00", "size at byte 4 is not written the shortest way"),
@@ -117,18 +117,18 @@ def test_a_list_that_repeats_its_end_is_refused_although_the_root_agrees() -> No
         (4, b"\x00", "."),
     ],
 )
-def test_a_bad_size_is_refused_with_its_place(place: int, replacement: bytes, complaint: str) -> None:
+def test_a_bad_size_is_refused_with_its_place(offset: int, replacement: bytes, complaint: str) -> None:
     raw = COINBASE.raw
     with pytest.raises(header.Unreadable, match=complaint):
-        wire.parse_transaction(raw[:place] + replacement + raw[place + 1 :])
+        wire.parse_transaction(raw[:offset] + replacement + raw[offset + 1 :])
 
 
 @pytest.mark.parametrize("value", [MAX_MONEY + 1, 2**63, 2**64 - 1])
 def test_a_value_out_of_range_is_refused_with_its_place(value: int) -> None:
-    wrong = wire.assemble(COINBASE.inputs, [wire.Output(value, b"")])
+    invalid = wire.assemble(COINBASE.inputs, [wire.Output(value, b"")])
 
     with pytest.raises(header.Unreadable, match="value at byte 50"):
-        wire.parse_transaction(wrong.raw)
+        wire.parse_transaction(invalid.raw)
 
 
 def test_a_block_needs_one_coinbase_and_it_comes_first() -> None:
@@ -157,14 +157,14 @@ def test_the_signatures_that_the_node_made_fit_the_sighash() -> None:
     transactions = [wire.parse_transaction(bytes.fromhex(text)) for text in signed]
 
     for transaction in transactions:
-        for at, spent in enumerate(transaction.inputs):
+        for index, spent in enumerate(transaction.inputs):
             signature, key = spent.script[1 : spent.script[0] + 1], spent.script[spent.script[0] + 2 :]
             code = (
                 b"\x76\xa9\x14"
                 + hashlib.new("ripemd160", hashlib.sha256(key).digest()).digest()
                 + b"\x88\xac"
             )
-            digest = wire.sighash(transaction, at, code)
+            digest = wire.sighash(transaction, index, code)
             assert coincurve.PublicKey(key).verify(signature[:-1], digest, hasher=None)
     assert sum(len(transaction.inputs) for transaction in transactions) >= 11
 
@@ -172,16 +172,16 @@ def test_the_signatures_that_the_node_made_fit_the_sighash() -> None:
 def test_other_kinds_of_signature_leave_out_what_they_should() -> None:
     inputs = [wire.Input(bytes((n,)) * 32, n, b"", 7) for n in range(3)]
     outputs = [wire.Output(n, b"\x51") for n in range(2)]
-    whole = wire.assemble(inputs, outputs)
+    original = wire.assemble(inputs, outputs)
     fewer = wire.assemble(inputs, outputs[:1])
     alone = wire.assemble(inputs[1:2], outputs)
 
-    assert wire.sighash(whole, 0, b"", wire.SIGHASH_NONE) == wire.sighash(fewer, 0, b"", wire.SIGHASH_NONE)
-    assert wire.sighash(whole, 0, b"", wire.SIGHASH_SINGLE) == wire.sighash(
+    assert wire.sighash(original, 0, b"", wire.SIGHASH_NONE) == wire.sighash(fewer, 0, b"", wire.SIGHASH_NONE)
+    assert wire.sighash(original, 0, b"", wire.SIGHASH_SINGLE) == wire.sighash(
         fewer, 0, b"", wire.SIGHASH_SINGLE
     )
-    assert wire.sighash(whole, 1, b"", wire.SIGHASH_ALL | 0x80) == wire.sighash(
+    assert wire.sighash(original, 1, b"", wire.SIGHASH_ALL | 0x80) == wire.sighash(
         alone, 0, b"", wire.SIGHASH_ALL | 0x80
     )
-    assert wire.sighash(whole, 2, b"", wire.SIGHASH_SINGLE) == b"\x01" + bytes(31)
-    assert wire.sighash(whole, 0, b"") != wire.sighash(fewer, 0, b"")
+    assert wire.sighash(original, 2, b"", wire.SIGHASH_SINGLE) == b"\x01" + bytes(31)
+    assert wire.sighash(original, 0, b"") != wire.sighash(fewer, 0, b"")

@@ -14,7 +14,7 @@ HASH = bytes(range(32))
 
 
 class Publisher:
-    """Publishes as Core does, on a port that it keeps when it is started again."""
+    """Publishes as Core does, after a restart on the same port."""
 
     def __init__(self) -> None:
         self.context = zmq.asyncio.Context()
@@ -32,8 +32,8 @@ class Publisher:
     def bound(self) -> bool:
         try:
             self.socket.bind(self.address)
-        except zmq.ZMQError as wrong:
-            if wrong.errno != zmq.EADDRINUSE:
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE:
                 raise
             return False
         return True
@@ -42,7 +42,7 @@ class Publisher:
         self.socket.close()
 
     async def say_until(self, woken: asyncio.Event, *frames: bytes) -> None:
-        """A late subscriber misses the first messages, so they are said again and again."""
+        """Repeat the message, because a late subscriber misses the first ones."""
         async with asyncio.timeout(10):
             while not woken.is_set():
                 await self.socket.send_multipart(frames)
@@ -57,21 +57,21 @@ async def publisher() -> AsyncIterator[Publisher]:
     started.context.destroy(linger=0)
 
 
-class Ear:
+class TopicListener:
     """Hears one topic."""
 
     def __init__(self) -> None:
         self.woken = asyncio.Event()
-        self.heard: list[bytes] = []
+        self.hashes: list[bytes] = []
 
     def __call__(self, hash_: bytes) -> None:
-        self.heard.append(hash_)
+        self.hashes.append(hash_)
         self.woken.set()
 
 
 @asynccontextmanager
-async def listening(address: str, **ears: Ear) -> AsyncIterator[None]:
-    task = asyncio.create_task(zmq_announcements.listen(address, ears))
+async def listening(address: str, **listeners: TopicListener) -> AsyncIterator[None]:
+    task = asyncio.create_task(zmq_announcements.listen(address, listeners))
     yield
     assert not task.done()
     task.cancel()
@@ -79,52 +79,52 @@ async def listening(address: str, **ears: Ear) -> AsyncIterator[None]:
 
 
 async def test_a_block_wakes_with_its_hash_in_internal_order(publisher: Publisher) -> None:
-    ear = Ear()
+    listener = TopicListener()
 
-    async with listening(publisher.address, hashblock=ear):
-        await publisher.say_until(ear.woken, b"hashblock", HASH[::-1], bytes(4))
+    async with listening(publisher.address, hashblock=listener):
+        await publisher.say_until(listener.woken, b"hashblock", HASH[::-1], bytes(4))
 
-    assert set(ear.heard) == {HASH}
+    assert set(listener.hashes) == {HASH}
 
 
-async def test_each_topic_wakes_its_own_ear(publisher: Publisher) -> None:
-    blocks, transactions = Ear(), Ear()
+async def test_each_topic_wakes_its_own_listener(publisher: Publisher) -> None:
+    blocks, transactions = TopicListener(), TopicListener()
 
     async with listening(publisher.address, hashblock=blocks, hashtx=transactions):
         await publisher.say_until(transactions.woken, b"hashtx", HASH, bytes(4))
 
-    assert not blocks.heard
+    assert not blocks.hashes
 
 
 async def test_what_is_no_announcement_wakes_nobody(publisher: Publisher) -> None:
-    ear, last = Ear(), Ear()
+    listener, last = TopicListener(), TopicListener()
 
-    async with listening(publisher.address, hashblock=ear, hashtx=last):
-        for wrong in (
+    async with listening(publisher.address, hashblock=listener, hashtx=last):
+        for frames in (
             [b"hashblock"],
             [b"hashblock", b"x", bytes(4)],
             [b"hashblock2", HASH, bytes(4)],
             [b"hash\xff"],
         ):
-            await publisher.socket.send_multipart(wrong)
+            await publisher.socket.send_multipart(frames)
             last.woken.clear()
             await publisher.say_until(last.woken, b"hashtx", HASH, bytes(4))
-            await publisher.socket.send_multipart(wrong)
+            await publisher.socket.send_multipart(frames)
         last.woken.clear()
         await publisher.say_until(last.woken, b"hashtx", HASH, bytes(4))
 
-    assert not ear.heard
+    assert not listener.hashes
 
 
 async def test_a_publisher_that_was_away_is_heard_again(publisher: Publisher) -> None:
-    ear = Ear()
+    listener = TopicListener()
 
-    async with listening(publisher.address, hashblock=ear):
-        await publisher.say_until(ear.woken, b"hashblock", HASH, bytes(4))
+    async with listening(publisher.address, hashblock=listener):
+        await publisher.say_until(listener.woken, b"hashblock", HASH, bytes(4))
         publisher.stop()
-        ear.woken.clear()
+        listener.woken.clear()
         await publisher.start()
-        await publisher.say_until(ear.woken, b"hashblock", HASH, bytes(4))
+        await publisher.say_until(listener.woken, b"hashblock", HASH, bytes(4))
 
 
 async def test_an_address_that_cannot_be_is_tried_again_in_peace() -> None:

@@ -17,14 +17,14 @@ from devnet.storage import Storage
 Call = Callable[..., Awaitable[Any]]
 
 
-class Deaf:
-    """Hears what a node announces, and keeps nothing."""
+class SilentListener:
+    """Ignores what a node announces."""
 
     def transaction(self, transaction: Transaction) -> None:
-        """Hear nothing."""
+        """Ignore it."""
 
     def block(self, header_hash: bytes, raw: bytes) -> None:
-        """Hear nothing."""
+        """Ignore it."""
 
 
 class Failed(Exception):
@@ -35,7 +35,7 @@ class Failed(Exception):
 def node(tmp_path: Path) -> Iterator[Node]:
     """A node without sockets."""
     storage = Storage(tmp_path / "devnet.sqlite")
-    yield Node(storage, Deaf(), Clock(lambda: 1_800_000_000), lambda length: bytes(range(length)))
+    yield Node(storage, SilentListener(), Clock(lambda: 1_800_000_000), lambda length: bytes(range(length)))
     storage.close()
 
 
@@ -47,7 +47,7 @@ async def running(tmp_path: Path) -> AsyncIterator[devnet.Devnet]:
 
 @pytest.fixture
 async def ask(running: devnet.Devnet) -> AsyncIterator[Call]:
-    """Send one call; answers with the HTTP status and the parsed body."""
+    """Send one call; return the HTTP status and the parsed body."""
     async with httpx.AsyncClient(auth=("kennel", "kennel"), timeout=60) as client:
 
         async def send(method: str, *params: object) -> tuple[int, Any]:
@@ -60,7 +60,7 @@ async def ask(running: devnet.Devnet) -> AsyncIterator[Call]:
 
 @pytest.fixture
 def call(ask: Call) -> Call:
-    """Send one call that must succeed; answers with its result."""
+    """Send one call that must succeed; return its result."""
 
     async def send(method: str, *params: object) -> Any:
         _, body = await ask(method, *params)

@@ -37,9 +37,11 @@ def spend(
     key: Key = KEY,
     sequence: int = FINAL,
     vout: int = 0,
-    **more: int,
+    **options: int,
 ) -> Transaction:
-    return signatures.sign(wire.assemble([Input(source.txid, vout, b"", sequence)], outputs, **more), 0, key)
+    return signatures.sign(
+        wire.assemble([Input(source.txid, vout, b"", sequence)], outputs, **options), 0, key
+    )
 
 
 def all_but(source: Transaction, fee: int, output_script: bytes = ELSEWHERE) -> list[Output]:
@@ -61,7 +63,7 @@ def with_script(transaction: Transaction, spending: bytes) -> Transaction:
 
 
 def test_a_coinbase_can_be_spent_at_exactly_sixty_confirmations(node: Node) -> None:
-    """With the tip at 64 the next block is 65: the coin of height 5 is 60 below it, the one of height 6 is not."""
+    """The next block is 65, because the tip is 64: 60 blocks below it is height 5, but not height 6."""
     node.submit(spend(coinbase(node, 5), all_but(coinbase(node, 5), COIN), key=LONG_KEY))
     node.generate(KEY.script)
     young = coinbase(node, 65)
@@ -77,27 +79,27 @@ def test_a_coinbase_can_be_spent_at_exactly_sixty_confirmations(node: Node) -> N
 def test_standardness_comes_first(node: Node) -> None:
     source = coinbase(node, 1)
     value = source.outputs[0].value
-    rest = Output(value - COIN, ELSEWHERE)
-    words = b"\x6a" + script.push(b"woof")
+    remainder = Output(value - COIN, ELSEWHERE)
+    note = b"\x6a" + script.push(b"woof")
 
     refusals = {
-        "version": spend(source, [rest], version=3),
-        "dust": spend(source, [rest, Output(COIN // 1000 - 1, ELSEWHERE)]),
-        "scriptpubkey": spend(source, [rest, Output(COIN // 100, b"\x51")]),
-        "multi-op-return": spend(source, [rest, Output(0, words), Output(0, words)]),
+        "version": spend(source, [remainder], version=3),
+        "dust": spend(source, [remainder, Output(COIN // 1000 - 1, ELSEWHERE)]),
+        "scriptpubkey": spend(source, [remainder, Output(COIN // 100, b"\x51")]),
+        "multi-op-return": spend(source, [remainder, Output(0, note), Output(0, note)]),
         "tx-size": spend(source, [Output(COIN, ELSEWHERE)] * 3000),
-        "scriptsig-size": with_script(spend(source, [rest]), bytes(1651)),
-        "scriptsig-not-pushonly": with_script(spend(source, [rest]), b"\xac"),
-        "non-final": spend(source, [rest], lock_time=node.chain.height + 1, sequence=0),
+        "scriptsig-size": with_script(spend(source, [remainder]), bytes(1651)),
+        "scriptsig-not-pushonly": with_script(spend(source, [remainder]), b"\xac"),
+        "non-final": spend(source, [remainder], lock_time=node.chain.height + 1, sequence=0),
     }
 
     for reason, transaction in refusals.items():
         assert refusal(node, transaction) == f"64: {reason}"
     assert (
-        refusal(node, spend(source, [rest, Output(0, b"\x6a" + script.push(bytes(81)))]))
+        refusal(node, spend(source, [remainder, Output(0, b"\x6a" + script.push(bytes(81)))]))
         == "64: scriptpubkey"
     )
-    node.submit(spend(source, [rest, Output(0, b"\x6a" + script.push(bytes(80)))]))
+    node.submit(spend(source, [remainder, Output(0, b"\x6a" + script.push(bytes(80)))]))
 
 
 def test_a_lock_that_has_run_out_or_that_no_input_minds_is_no_obstacle(node: Node) -> None:
@@ -147,7 +149,7 @@ def test_fees_are_checked_before_amounts_and_signatures(node: Node) -> None:
 
 
 def test_a_transaction_without_a_fee_is_taken_from_old_coins_only(node: Node) -> None:
-    """The mempool of the node that is asked is laxer than the network: large or old coins may go without a fee."""
+    """The mempool of our node is less strict than the network: large or old coins need no fee."""
     source = coinbase(node, 1)
     split = spend(
         source, [Output(source.outputs[0].value - 21 * COIN, KEY.script), Output(20 * COIN, KEY.script)]
@@ -193,7 +195,7 @@ def test_signatures_are_really_checked(node: Node) -> None:
     r, s = signature[4 : 4 + r_length], int.from_bytes(signature[6 + r_length : -1], "big")
     high = (ORDER - s).to_bytes(33, "big")
     body = b"\x02" + bytes((r_length,)) + r + b"\x02\x21" + high
-    other = coincurve.PrivateKey(b"\x09" * 32).sign(bytes(32), hasher=None) + b"\x01"
+    foreign = coincurve.PrivateKey(b"\x09" * 32).sign(bytes(32), hasher=None) + b"\x01"
 
     def scripted(*parts: bytes) -> str:
         return refusal(node, with_script(good, b"".join(script.push(part) for part in parts)))
@@ -202,10 +204,10 @@ def test_signatures_are_really_checked(node: Node) -> None:
         "16: mandatory-script-verify-flag-failed ({})",
         "64: non-mandatory-script-verify-flag ({})",
     )
-    wrong = mandatory.format("Signature must be zero for failed CHECK(MULTI)SIG operation")
-    assert scripted(other, key) == wrong
+    invalid = mandatory.format("Signature must be zero for failed CHECK(MULTI)SIG operation")
+    assert scripted(foreign, key) == invalid
     assert (
-        refusal(node, with_script(spend(source, all_but(source, 2 * COIN)), good.inputs[0].script)) == wrong
+        refusal(node, with_script(spend(source, all_but(source, 2 * COIN)), good.inputs[0].script)) == invalid
     )
     assert scripted(signature, LONG_KEY.public) == mandatory.format(
         "Script failed an OP_EQUALVERIFY operation"
@@ -241,12 +243,12 @@ def test_other_kinds_of_output_can_be_made_but_not_spent(node: Node) -> None:
         b"\x21" + KEY.public + b"\xac",
         b"\x51\x21" + KEY.public + b"\x51\xae",
     ]
-    made = spend(source, [*(Output(COIN, kind) for kind in kinds), Output(400_000 * COIN, ELSEWHERE)])
+    created = spend(source, [*(Output(COIN, kind) for kind in kinds), Output(400_000 * COIN, ELSEWHERE)])
 
-    node.submit(made, None)
+    node.submit(created, None)
 
     for vout in range(len(kinds)):
-        stolen = wire.assemble([Input(made.txid, vout, b"\x51", FINAL)], [Output(COIN // 2, ELSEWHERE)])
+        stolen = wire.assemble([Input(created.txid, vout, b"\x51", FINAL)], [Output(COIN // 2, ELSEWHERE)])
         assert refusal(node, stolen) == "64: bad-txns-nonstandard-inputs"
 
 

@@ -15,7 +15,7 @@ from devnet.methods.call import RpcError
 from devnet.node import Clock, Node
 from devnet.node_options import NodeOptions
 from devnet.storage import Storage
-from tests.unit.devnet.conftest import Deaf
+from tests.unit.devnet.conftest import SilentListener
 
 ROOM = 500_000
 NOW = 1_800_000_000
@@ -25,9 +25,11 @@ TO = "2MsFDzHRUAMpjHxKyoEHU3aMCMsVtXMsfu8"
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[Node]:
-    """A node with little room, which is full of what pays 0.4 DOGE/kB."""
+    """A node with a small mempool, which is full of what pays 0.4 DOGE/kB."""
     storage = Storage(tmp_path / "devnet.sqlite")
-    node = Node(storage, Deaf(), Clock(lambda: NOW), lambda length: bytes(range(length)), NodeOptions(ROOM))
+    node = Node(
+        storage, SilentListener(), Clock(lambda: NOW), lambda length: bytes(range(length)), NodeOptions(ROOM)
+    )
     for _ in range(100):
         node.generate(node.wallet.faucet_script())
     faucet.fillmempool.call(node, ["0.4"])
@@ -36,13 +38,13 @@ def full(tmp_path: Path) -> Iterator[Node]:
 
 
 def mempool_of(node: Node) -> dict[str, Any]:
-    """What getmempoolinfo tells, amounts in koinu."""
-    found = blockchain.getmempoolinfo.call(node, [])
-    assert isinstance(found, dict)
-    return found
+    """Return the answer of getmempoolinfo, amounts in koinu."""
+    mempool_info = blockchain.getmempoolinfo.call(node, [])
+    assert isinstance(mempool_info, dict)
+    return mempool_info
 
 
-def later(node: Node, hours: float) -> None:
+def pass_hours(node: Node, hours: float) -> None:
     node.clock.mocked = int(node.clock.now() + hours * HOUR)
 
 
@@ -54,10 +56,10 @@ def refusal(node: Node, rate: int) -> str:
 
 
 def test_a_full_mempool_tells_what_must_be_paid_and_refuses_what_pays_less(full: Node) -> None:
-    told = mempool_of(full)
+    mempool_info = mempool_of(full)
 
-    assert COIN * 40 // 100 < told["mempoolminfee"] < COIN * 45 // 100
-    assert told["usage"] <= told["maxmempool"] == ROOM
+    assert COIN * 40 // 100 < mempool_info["mempoolminfee"] < COIN * 45 // 100
+    assert mempool_info["usage"] <= mempool_info["maxmempool"] == ROOM
     assert refusal(full, COIN * 39 // 100) == "66: mempool min fee not met"
 
 
@@ -71,13 +73,13 @@ def test_what_pays_more_drives_out_what_pays_least(full: Node) -> None:
 
 
 def test_the_least_fee_stays_until_a_block_and_then_halves_again_and_again_to_nothing(full: Node) -> None:
-    later(full, 24)
+    pass_hours(full, 24)
     stays = mempool_of(full)["mempoolminfee"]
     full.generate(full.wallet.faucet_script())
     fresh = mempool_of(full)["mempoolminfee"]
-    later(full, 3)
+    pass_hours(full, 3)
     half = mempool_of(full)["mempoolminfee"]
-    later(full, 45)
+    pass_hours(full, 45)
 
     assert stays == fresh
     assert abs(half - stays // 2) <= 1

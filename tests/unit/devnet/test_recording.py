@@ -1,7 +1,7 @@
-"""The calls that were recorded from Dogecoin Core, made again here: same answers, same order, same announcements.
+"""The calls that were recorded of Dogecoin Core, repeated: same answers, same order, same announcements.
 
-Hashes, keys, addresses and times differ, so each recorded one is paired with the one that stands in its place here, and must keep
-to it from then on. What was built from them is built again from the partners.
+Hashes, keys, addresses and times differ, so each recorded one is paired with the one that stands in its place
+here, and must keep to it from then on. What was built from them is built again from the partners.
 """
 
 import json
@@ -44,7 +44,7 @@ def read(text: str) -> Any:
 
 
 class Pairs:
-    """Which of ours stands for which recorded one."""
+    """Which value of ours corresponds to which recorded one."""
 
     def __init__(self) -> None:
         self.ours: dict[str, str] = {}
@@ -60,16 +60,16 @@ class Pairs:
         return value
 
     def rebuild(self, raw: str) -> str:
-        """Make the changes that tell this transaction from the recorded one it was made of."""
+        """Make the same changes to our transaction that made this one of a recorded one."""
         changed = wire.parse_transaction(bytes.fromhex(raw))
         for theirs, ours in self.ours.items():
             if len(theirs) != len(raw) or theirs[:8] != "01000000":
                 continue
-            base, mine = (wire.parse_transaction(bytes.fromhex(text)) for text in (theirs, ours))
+            base, own = (wire.parse_transaction(bytes.fromhex(text)) for text in (theirs, ours))
             if [spent.script for spent in base.inputs] == [spent.script for spent in changed.inputs]:
                 inputs = [
                     spent._replace(txid=new.txid if new.txid != old.txid else spent.txid)
-                    for spent, old, new in zip(mine.inputs, base.inputs, changed.inputs, strict=True)
+                    for spent, old, new in zip(own.inputs, base.inputs, changed.inputs, strict=True)
                 ]
                 outputs = [
                     output._replace(
@@ -78,7 +78,7 @@ class Pairs:
                             for m, o, n in zip(output.script, old.script, new.script, strict=True)
                         )
                     )
-                    for output, old, new in zip(mine.outputs, base.outputs, changed.outputs, strict=True)
+                    for output, old, new in zip(own.outputs, base.outputs, changed.outputs, strict=True)
                 ]
                 return wire.assemble(inputs, outputs).raw.hex()
         raise AssertionError(f"made of nothing that was recorded before: {raw}")
@@ -118,7 +118,7 @@ class Pairs:
             self.compare_raw(theirs, ours)
 
     def compare_raw(self, theirs: str, ours: str) -> None:
-        """Compare what the bytes mean; their hashes are paired by it."""
+        """Compare what the bytes mean, and pair their hashes."""
         their, our = (
             wire.parse_block(bytes.fromhex(text))
             if text[:2] == "04"
@@ -163,7 +163,7 @@ async def announced(running: devnet.Devnet) -> AsyncIterator[zmq.asyncio.Socket]
 
 
 def first_line_of_help(error: dict[str, Any]) -> dict[str, Any]:
-    """A wrong number of arguments is answered with help, whose first line is the usage; the words after it are our own."""
+    """Cut the help text to its first line, the usage: the words after it are our own."""
     return {**error, "message": error["message"].split("\n\n")[0]}
 
 
@@ -172,7 +172,7 @@ async def test_devnet_answers_and_announces_as_the_recorded_node_did(
 ) -> None:
     pairs = Pairs()
     async with httpx.AsyncClient(timeout=60) as client:
-        for at, recorded in enumerate(RECORDING["calls"]):
+        for number, recorded in enumerate(RECORDING["calls"]):
             request = {
                 "jsonrpc": "1.0",
                 "id": 1,
@@ -184,14 +184,14 @@ async def test_devnet_answers_and_announces_as_the_recorded_node_did(
 
             response = await client.post(running.rpc_url, content=content, auth=("kennel", password))
 
-            assert response.status_code == recorded["http_status"], (at, recorded["note"], response.text)
+            assert response.status_code == recorded["http_status"], (number, recorded["note"], response.text)
             compare_bodies(pairs, recorded["response_text"], response.text)
-            for frame in (frame for frame in RECORDING["zmq"] if frame["after_call"] == at):
+            for frame in (frame for frame in RECORDING["zmq"] if frame["after_call"] == number):
                 topic, body, counter = await announced.recv_multipart()
                 assert (topic.decode(), struct.unpack("<I", counter)[0]) == (
                     frame["topic"],
                     frame["counter"],
-                ), at
+                ), number
                 pairs.pair(frame["body_hex"], body.hex(), "announcement")
     assert not await announced.poll(200), "nothing was announced beyond what the node announced"
     assert len(pairs.ours) > 200
@@ -201,10 +201,10 @@ def compare_bodies(pairs: Pairs, theirs: str, ours: str) -> None:
     if not theirs.strip():
         assert not ours
         return
-    told, body = read(theirs), read(ours)
-    if isinstance(told, dict) and told["error"] is not None:
-        assert list(told) == list(body)
-        assert first_line_of_help(told["error"]) == first_line_of_help(body["error"])
-        assert (told["result"], told["id"]) == (body["result"], body["id"])
+    expected, body = read(theirs), read(ours)
+    if isinstance(expected, dict) and expected["error"] is not None:
+        assert list(expected) == list(body)
+        assert first_line_of_help(expected["error"]) == first_line_of_help(body["error"])
+        assert (expected["result"], expected["id"]) == (body["result"], body["id"])
     else:
-        pairs.compare(told, body)
+        pairs.compare(expected, body)

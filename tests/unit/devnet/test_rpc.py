@@ -15,11 +15,17 @@ from devnet.node import Node
 Call = Callable[..., Awaitable[Any]]
 NOBODY = "mfWxJ45yp2SFn7UciZyNpvDKrzbhyfKrY8"  # HASH160 of nothing but zeros
 PRE_GENESIS = "00" * 32
+NO_TRANSACTION = (
+    "No such mempool transaction. Use -txindex to enable blockchain transaction queries. "
+    "Use gettransaction for wallet transactions."
+)
 
 
-async def post(running: devnet.Devnet, content: bytes | str, **more: Any) -> httpx.Response:
+async def post(running: devnet.Devnet, content: bytes | str, **options: Any) -> httpx.Response:
     async with httpx.AsyncClient(timeout=60) as client:
-        return await client.post(running.rpc_url, content=content, **{"auth": ("kennel", "kennel"), **more})
+        return await client.post(
+            running.rpc_url, content=content, **{"auth": ("kennel", "kennel"), **options}
+        )
 
 
 def refusal(node: Node, method: str, *params: object) -> tuple[int, str]:
@@ -48,9 +54,9 @@ def refusal(node: Node, method: str, *params: object) -> tuple[int, str]:
     ],
 )
 def test_a_bad_request_is_told_so(node: Node, content: str, status: int, code: int, message: str) -> None:
-    told, body = rpc.answer(node, content.encode("latin-1"))
+    http_status, body = rpc.answer(node, content.encode("latin-1"))
 
-    assert told == status
+    assert http_status == status
     assert json.loads(body)["error"] == {"code": code, "message": message}
     assert list(json.loads(body)) == ["result", "error", "id"]
 
@@ -130,7 +136,10 @@ def test_a_wrong_number_of_arguments_is_answered_with_the_usage(node: Node, name
         ("signrawtransaction", ["zz"], -22, "TX decode failed"),
         ("createrawtransaction", [{}, {}], -3, "Expected type array, got object"),
         ("createrawtransaction", [[{"txid": PRE_GENESIS}], {}], -8, "Invalid parameter, missing vout key"),
-        ("createrawtransaction", [[{"txid": PRE_GENESIS, "vout": -1}], {}], -8, "Invalid parameter, vout must be positive"),
+        (
+            "createrawtransaction", [[{"txid": PRE_GENESIS, "vout": -1}], {}], -8,
+            "Invalid parameter, vout must be positive",
+        ),
         ("createrawtransaction", [[], {"D": 1}], -5, "Invalid Dogecoin address: D"),
         ("createrawtransaction", [[], {NOBODY: -1}], -3, "Amount out of range"),
         ("createrawtransaction", [[], {NOBODY: "0.123456789"}], -3, "Invalid amount"),
@@ -146,7 +155,7 @@ def test_a_wrong_number_of_arguments_is_answered_with_the_usage(node: Node, name
         ("dumpprivkey", [NOBODY], -4, f"Private key for address {NOBODY} is not known"),
         ("importprivkey", ["junk"], -5, "Invalid private key encoding"),
         ("getreceivedbyaddress", ["junk"], -5, "Invalid Dogecoin address"),
-        ("getrawtransaction", [PRE_GENESIS], -5, "No such mempool transaction. Use -txindex to enable blockchain transaction queries. Use gettransaction for wallet transactions."),
+        ("getrawtransaction", [PRE_GENESIS], -5, NO_TRANSACTION),
         ("setmocktime", ["now"], -3, "Expected type number, got string"),
     ],
 )  # fmt: skip
@@ -171,9 +180,9 @@ async def test_the_faucet_pays_and_the_receiver_sees_it(call: Call) -> None:
     await call("generatetoaddress", 1, NOBODY)
     assert str(await call("getreceivedbyaddress", address)) == "12.34567891"
     assert await call("getreceivedbyaddress", NOBODY) == 0
-    shown = await call("getrawtransaction", txid, True)
-    assert (shown["confirmations"], shown["blockhash"]) == (1, await call("getbestblockhash"))
-    assert (await call("decoderawtransaction", shown["hex"]))["vout"] == shown["vout"]
+    transaction = await call("getrawtransaction", txid, True)
+    assert (transaction["confirmations"], transaction["blockhash"]) == (1, await call("getbestblockhash"))
+    assert (await call("decoderawtransaction", transaction["hex"]))["vout"] == transaction["vout"]
 
 
 async def test_many_are_paid_at_once_and_change_comes_back(call: Call) -> None:

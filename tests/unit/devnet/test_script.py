@@ -46,15 +46,15 @@ def test_an_output_script_is_of_its_class(
     addresses: int,
     standard: bool,  # noqa: FBT001  a table of cases
 ) -> None:
-    found = script.classify(output_script)
+    kind = script.classify(output_script)
 
-    assert (found.name, len(found.addresses), script.is_standard(output_script)) == (
+    assert (kind.name, len(kind.addresses), script.is_standard(output_script)) == (
         name,
         addresses,
         standard,
     )
-    shown = script.describe(output_script)
-    assert list(shown) == (
+    shape = script.describe(output_script)
+    assert list(shape) == (
         ["asm", "hex", "reqSigs", "type", "addresses"] if addresses else ["asm", "hex", "type"]
     )
 

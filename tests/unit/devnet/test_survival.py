@@ -49,7 +49,7 @@ async def started(home: Path, block_seconds: str = "0") -> AsyncIterator[Process
         await Process(process, client, endpoint).kill()
 
 
-async def told(devnet: Process) -> dict[str, Any]:
+async def summary(devnet: Process) -> dict[str, Any]:
     info = await devnet.call("getblockchaininfo")
     return {
         "chain": {name: info[name] for name in ("blocks", "bestblockhash", "chainwork", "size_on_disk")},
@@ -68,11 +68,11 @@ async def test_chain_mempool_and_wallet_survive_a_kill(tmp_path: Path) -> None:
         await devnet.call("sendtoaddress", address, "2.25")
         await devnet.call("invalidateblock", mined)
         await devnet.call("importprivkey", "cPTrEL8ivESStkAPZnvAgf7JdZGHC6cU8xUoime5gUafspnqU6PY")
-        before = await told(devnet)
+        before = await summary(devnet)
         await devnet.kill()
 
     async with started(tmp_path) as devnet:
-        assert await told(devnet) == before
+        assert await summary(devnet) == before
         assert len(before["waiting"]) == 2
         assert await devnet.call("getnewaddress") != address
         assert (await devnet.call("validateaddress", "mmgZ8bdCjZQcobdF2NHU38aUmoFDQMfhoM"))["ismine"]

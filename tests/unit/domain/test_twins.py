@@ -94,7 +94,7 @@ async def test_a_payment_that_is_mined_under_another_txid_is_confirmed_under_tha
     assert await unspent(harness) == [doge(60) - payment.fee]
 
 
-async def test_what_was_built_on_the_change_is_sign_again_and_paid_once(harness: ChainHarness) -> None:
+async def test_what_was_built_on_the_change_is_signed_again_and_paid_once(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
     first = await sent(harness)
     second = await sent(harness, 20)

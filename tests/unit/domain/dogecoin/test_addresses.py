@@ -17,7 +17,7 @@ KEY_HASH = dogecoin.to_script(MAIN, ON_MAIN)[3:23]
 
 
 def outputs_in(answer: object) -> Iterator[tuple[str, str]]:
-    """Yield script and address of every output with one address that is described in a JSON answer of Core."""
+    """Yield script and address of every output with one address in a JSON answer of Core."""
     if isinstance(answer, dict):
         if "hex" in answer and len(answer.get("addresses", [])) == 1 and answer["type"] != "pubkey":
             yield answer["hex"], answer["addresses"][0]

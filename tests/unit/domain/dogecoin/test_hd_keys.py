@@ -9,7 +9,10 @@ from app.domain import dogecoin
 from app.domain.dogecoin import MAIN, REGTEST, TEST, Network, hd_keys
 
 WORDS = "abandon " * 11 + "about"
-XPUB = "dgub8rUhDtD3YFGZTUphBfpBbzvFxSMKQXYLzg87Me2ta78r2SdVLmypBUkkxrrn9RTnchsyiJSkHZyLWxD13ibBiXtuFWktBoDaGaZjQUBLNLs"
+XPUB = (
+    "dgub8rUhDtD3YFGZTUphBfpBbzvFxSMKQXYLzg87Me2ta78r2SdVLmypBUkkxrrn9RTnchsyiJSkHZyLWxD13ibBiXtuFWktBoDaG"
+    "aZjQUBLNLs"
+)
 RECEIVE_MAIN = [
     "DBus3bamQjgJULBJtYXpEzDWQRwF5iwxgC",
     "DAcDAtJRztxBHyA6D6h8du1HguyTR43Mas",
@@ -102,7 +105,7 @@ def test_children_are_the_oracles_children(seed: bytes, network: Network, branch
 
 
 def altered(first: int, replacement: bytes) -> str:
-    payload = bytearray(dogecoin.base58_decode(XPUB))  # type: ignore[arg-type]  # a constant that is known to be well formed
+    payload = bytearray(dogecoin.base58_decode(XPUB))  # type: ignore[arg-type]  # it is well formed
     payload[first : first + len(replacement)] = replacement
     return dogecoin.base58_encode(bytes(payload))
 
@@ -144,7 +147,7 @@ def test_an_index_without_a_key_is_named_so_that_it_can_be_skipped(monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "part",
     [
         {"public_key": bytes(32)},
         {"chain_code": bytes(33)},
@@ -153,8 +156,8 @@ def test_an_index_without_a_key_is_named_so_that_it_can_be_skipped(monkeypatch: 
         {"parent_fingerprint": b""},
     ],
 )
-def test_an_extended_key_of_wrong_size_cannot_be_built(wrong: dict[str, int | bytes]) -> None:
-    fields = {"public_key": bytes(33), "chain_code": sha256(b"").digest(), **wrong}
+def test_an_extended_key_of_wrong_size_cannot_be_built(part: dict[str, int | bytes]) -> None:
+    fields = {"public_key": bytes(33), "chain_code": sha256(b"").digest(), **part}
 
     with pytest.raises(ValueError, match=r"extended key|out of range"):
         dogecoin.ExtendedKey(**fields)  # type: ignore[arg-type]  # wrong values are the point

@@ -1,4 +1,4 @@
-"""What whoever keeps books by events alone hears of payments: money that goes, comes back, and goes out after all."""
+"""The events of payments, for books that are kept by events alone: money goes, comes back, goes after all."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,17 +18,17 @@ from tests.scenario import accepted, doge, event_messages
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    async with chain_harness.opened(engine, tmp_path) as made:
-        await made.fund("shop", 100)
+    async with chain_harness.opened(engine, tmp_path) as harness:
+        await harness.fund("shop", 100)
         await event_messages(engine)
-        yield made
-        await made.audit()
+        yield harness
+        await harness.audit()
 
 
 async def void(harness: ChainHarness, payment: Payment) -> None:
-    [now] = await harness.reload(payment)
+    [current] = await harness.reload(payment)
     async with harness.engine.begin() as db:
-        accepted((await payments.void(db, [payments.VoidOrder("shop", payment.id, now.txid)]))[0])
+        accepted((await payments.void(db, [payments.VoidOrder("shop", payment.id, current.txid)]))[0])
 
 
 @pytest.mark.parametrize("terms", [{}, {"share": 100 * payments.PERCENT}, {"explicit_fee": doge("0.5")}])
@@ -39,10 +39,10 @@ async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
 
     await void(harness, payment)
 
-    told = await event_messages(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
-    assert [one["type"] for one in told] == ["ACC_PAYMENT", "PAYMENT_VOIDED", "ACC_PAYMENT"]
-    assert told[1]["returned"] == told[1]["total"]
-    assert told[2] == told[0] | {"reversed": True}
+    messages = await event_messages(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
+    assert [message["type"] for message in messages] == ["ACC_PAYMENT", "PAYMENT_VOIDED", "ACC_PAYMENT"]
+    assert messages[1]["returned"] == messages[1]["total"]
+    assert messages[2] == messages[0] | {"reversed": True}
 
 
 async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(harness: ChainHarness) -> None:
@@ -53,16 +53,16 @@ async def test_a_cancellation_and_its_undoing_are_told_with_what_came_back(harne
     await harness.mine(2)
     [_, cancellation] = await harness.transactions()
 
-    told = await event_messages(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
+    messages = await event_messages(harness.engine, "PAYMENT_VOIDED", "ACC_PAYMENT")
     await harness.invalidate_blocks(2)
     await harness.call("generateblock", chain_harness.NOWHERE, [])
     await harness.mine(2)
 
-    assert [one["reversed"] for one in told if one["type"] == "ACC_PAYMENT"] == [False, True]
-    [voided] = [one for one in told if one["type"] == "PAYMENT_VOIDED"]
+    assert [message["reversed"] for message in messages if message["type"] == "ACC_PAYMENT"] == [False, True]
+    [voided] = [message for message in messages if message["type"] == "PAYMENT_VOIDED"]
     assert parse(voided["total"]) - parse(voided["returned"]) == cancellation["fee"]
-    again = await event_messages(harness.engine, "PAYMENT_", "ACC_PAYMENT")
-    assert [(one["type"], one.get("reversed")) for one in again] == [
+    later_messages = await event_messages(harness.engine, "PAYMENT_", "ACC_PAYMENT")
+    assert [(message["type"], message.get("reversed")) for message in later_messages] == [
         ("PAYMENT_UNCONFIRMED", None),
         ("ACC_PAYMENT", False),
         ("PAYMENT_VOIDED", None),
@@ -83,8 +83,8 @@ async def test_a_payment_whose_first_block_is_taken_back_is_told_to_be_on_its_wa
     await harness.mine_only()
     await harness.mine_only()
 
-    [told] = await event_messages(harness.engine, "PAYMENT_", "ACC_PAYMENT")
-    assert (told["type"], told["payment_id"], told["state"]) == (
+    [message] = await event_messages(harness.engine, "PAYMENT_", "ACC_PAYMENT")
+    assert (message["type"], message["payment_id"], message["state"]) == (
         "PAYMENT_UNCONFIRMED",
         payment.id,
         "BROADCAST",
@@ -95,12 +95,12 @@ async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(harnes
     [invoice] = await harness.fund("shop", 20)
     to = await harness.node_address()
     async with harness.engine.begin() as db:
-        [asked] = await invoices.refund_on_chain(db, [Refund(invoice, to, doge(5))], scenario.INSTALLATION)
-    payment = accepted(asked)
+        [outcome] = await invoices.refund_on_chain(db, [Refund(invoice, to, doge(5))], scenario.INSTALLATION)
+    payment = accepted(outcome)
 
     await void(harness, payment)
 
-    told = await event_messages(harness.engine, "INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED")
-    assert [one["type"] for one in told] == ["INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED"]
+    messages = await event_messages(harness.engine, "INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED")
+    assert [message["type"] for message in messages] == ["INV_PAYMENT_REFUNDED", "INV_REFUND_RETURNED"]
     names = ("invoice_id", "payment_id", "amount", "to", "reversed")
-    assert [told[1][name] for name in names] == [invoice, payment.id, show(doge(5)), to, False]
+    assert [messages[1][name] for name in names] == [invoice, payment.id, show(doge(5)), to, False]

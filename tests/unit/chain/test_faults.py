@@ -1,4 +1,4 @@
-"""Bad luck around money: a disk that is full, a node that talks nonsense or not at all, and one that has forgotten blocks."""
+"""Faults around money: a full disk, a node that answers nonsense or nothing, and one that pruned blocks."""
 
 import asyncio
 import errno
@@ -37,26 +37,26 @@ FULL = os.strerror(errno.EFBIG)
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    async with chain_harness.opened(engine, tmp_path) as made:
-        yield made
-        await made.audit()
+    async with chain_harness.opened(engine, tmp_path) as harness:
+        yield harness
+        await harness.audit()
 
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond its first byte."""
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    """Let no file of this process grow beyond its first byte."""
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1, most))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard_limit))
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-        signal.signal(signal.SIGXFSZ, before)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard_limit, hard_limit))
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(one.name for one in folder.iterdir())
+    return sorted(entry.name for entry in folder.iterdir())
 
 
 async def test_what_cannot_be_remembered_is_not_sent_and_goes_out_when_there_is_room(
@@ -103,28 +103,28 @@ def test_a_seed_file_that_cannot_be_written_says_so_and_stays_as_it_was(tmp_path
     assert file.read().highest_account == 7
 
 
-class Liar:
-    """Stands before a node and passes on what it says, or lies: with a whole answer, or with each result of `about`."""
+class LyingProxy:
+    """A proxy of a node that may lie: with a whole answer, or with the result of each call of `about`."""
 
     def __init__(self, url: str) -> None:
         self.node = httpx.AsyncClient(base_url=url, trust_env=False)
         self.answer: replay.Fault | None = None
         self.about = ""
         self.result: object = None
-        self.talks: set[asyncio.Task[None]] = set()
+        self.connections: set[asyncio.Task[None]] = set()
 
     async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talk = asyncio.ensure_future(self.talk(reader, writer))
-        self.talks.add(talk)
-        await asyncio.wait([talk])
+        connection = asyncio.ensure_future(self.serve(reader, writer))
+        self.connections.add(connection)
+        await asyncio.wait([connection])
 
     async def close(self) -> None:
-        for talk in self.talks:
-            talk.cancel()
-        await asyncio.gather(*self.talks, return_exceptions=True)
+        for connection in self.connections:
+            connection.cancel()
+        await asyncio.gather(*self.connections, return_exceptions=True)
         await self.node.aclose()
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError), closing(writer):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
@@ -135,27 +135,29 @@ class Liar:
             await self.answer(writer, body)
             return
         truth = await self.node.post("/", content=body)
-        asked, said = json.loads(body), truth.json()
-        for question, reply in zip(asked, said, strict=True) if isinstance(asked, list) else [(asked, said)]:
-            if question["method"] == self.about:
-                reply.update(result=self.result, error=None)
+        request, reply = json.loads(body), truth.json()
+        for call, answer in (
+            zip(request, reply, strict=True) if isinstance(request, list) else [(request, reply)]
+        ):
+            if call["method"] == self.about:
+                answer.update(result=self.result, error=None)
         await replay.say(
-            writer, truth.status_code, json.dumps(said).encode() if self.about else truth.content
+            writer, truth.status_code, json.dumps(reply).encode() if self.about else truth.content
         )
 
 
 @pytest.fixture
-async def liar(harness: ChainHarness) -> AsyncIterator[tuple[Liar, Node]]:
-    """Who stands between us and the harness's node, and our way to the node."""
-    made = Liar(harness.url)
-    server = await asyncio.start_server(made.listen, "127.0.0.1", 0)
+async def lying_proxy(harness: ChainHarness) -> AsyncIterator[tuple[LyingProxy, Node]]:
+    """The proxy before the harness's node, and a client of the proxy."""
+    proxy = LyingProxy(harness.url)
+    server = await asyncio.start_server(proxy.listen, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with Node(
-        f"http://kennel:kennel@127.0.0.1:{port}", timeout_seconds=0.2, sleep=replay.Naps()
+        f"http://kennel:kennel@127.0.0.1:{port}", timeout_seconds=0.2, sleep=replay.RecordedSleeps()
     ) as node:
-        yield made, node
+        yield proxy, node
     server.close()
-    await made.close()
+    await proxy.close()
 
 
 ANSWERS: Sequence[replay.Fault] = (
@@ -187,9 +189,9 @@ RESULTS: Sequence[object] = (
 
 
 async def test_by_nonsense_of_the_node_nothing_is_credited_or_sent_and_then_all_goes_on(
-    harness: ChainHarness, liar: tuple[Liar, Node]
+    harness: ChainHarness, lying_proxy: tuple[LyingProxy, Node]
 ) -> None:
-    lying, node = liar
+    proxy, node = lying_proxy
     [address] = await harness.fund("shop", 100)
     payment = await harness.pay(chain_harness.NOWHERE, 10)
     await harness.sender.step()
@@ -198,21 +200,21 @@ async def test_by_nonsense_of_the_node_nothing_is_credited_or_sent_and_then_all_
     before = await harness.balance()
 
     async def step(*, follows: bool = True, sends: bool = True) -> None:
-        """Let a follower and a sender that have just started do what they can."""
+        """Step a new follower and a new sender once."""
         lease = Lease(harness.engine, "follow", "one")
         follower = Follower(harness.engine, node, chain_harness.RULES, lease, harness.committed)
         for moves, mover in ((follows, follower), (sends, harness.make_sender(node=node))):
             with suppress(*CHAIN_TROUBLE):
                 assert moves is False or await mover.step() is not None
 
-    for lying.answer in ANSWERS:
+    for proxy.answer in ANSWERS:
         await step()
-    lying.answer = None
-    for lying.about in ("getblockhash", "getblockchaininfo", "getblock", "sendrawtransaction"):
-        for lying.result in RESULTS:
-            await step(follows=lying.about != "sendrawtransaction", sends=lying.about == "sendrawtransaction")
+    proxy.answer = None
+    for proxy.about in ("getblockhash", "getblockchaininfo", "getblock", "sendrawtransaction"):
+        for proxy.result in RESULTS:
+            await step(follows=proxy.about != "sendrawtransaction", sends=proxy.about == "sendrawtransaction")
     assert (await harness.balance(), await harness.states(payment)) == (before, ["PROCESSING"])
-    lying.about = ""
+    proxy.about = ""
     for _ in range(3):
         await step()
 
@@ -226,20 +228,20 @@ async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(harne
     [address] = await harness.fund("shop", 100)
     await harness.call("sendtoaddress", address, "5")
     mined = await harness.call("generatetoaddress", 5, chain_harness.NOWHERE)
-    kept = (await harness.call("getblock", mined[2]))["height"]
+    lowest = (await harness.call("getblock", mined[2]))["height"]
 
-    class Forgetful(Node):
-        """Answers as Core does of blocks that it has pruned."""
+    class PrunedNode(Node):
+        """Answers as Core does about blocks that it has pruned."""
 
         async def chain_state(self) -> ChainState:
-            return replace(await super().chain_state(), pruned=True, prune_height=kept)
+            return replace(await super().chain_state(), pruned=True, prune_height=lowest)
 
         async def blocks(self, hashes: Sequence[bytes]) -> list[bytes]:
-            if any(header.display(one) in mined[:2] for one in hashes):
+            if any(header.display(block_hash) in mined[:2] for block_hash in hashes):
                 raise NodeError(-1, "Block not available (pruned data)")
             return await super().blocks(hashes)
 
-    async with Forgetful(harness.node.address.replace("//", "//kennel:kennel@")) as node:
+    async with PrunedNode(harness.node.address.replace("//", "//kennel:kennel@")) as node:
         follower = Follower(
             harness.engine,
             node,
@@ -248,7 +250,7 @@ async def test_a_node_that_has_deleted_blocks_says_which_and_is_waited_for(harne
             harness.committed,
         )
         with pytest.raises(
-            Pruned, match=f"has blocks from {kept} on only: {kept - 2} needs a node with all"
+            Pruned, match=f"has blocks from {lowest} on only: {lowest - 2} needs a node with all"
         ) as raised:
             await follower.step()
 
