@@ -1,4 +1,4 @@
-"""What happens is told by webhook and MQTT, signed, in order, and however often those who listen go away."""
+"""Events come by webhook and MQTT, signed and in order, however often the receivers go down."""
 
 import base64
 import hashlib
@@ -18,33 +18,33 @@ SOLD = ["INV_CREATED", *PAID, CONFIRMED]
 
 @pytest.fixture(scope="module")
 def audience(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audience]:
-    with listening(tmp_path_factory.mktemp("audience")) as found:
-        yield found
+    with listening(tmp_path_factory.mktemp("audience")) as audience:
+        yield audience
 
 
 @pytest.fixture(scope="module")
-def telling(tmp_path_factory: pytest.TempPathFactory, audience: Audience) -> Iterator[Program]:
-    """A program that tells them everything."""
+def program(tmp_path_factory: pytest.TempPathFactory, audience: Audience) -> Iterator[Program]:
+    """A program that sends all events to the audience."""
     home = tmp_path_factory.mktemp("telling")
     audience.configure(home)
-    with running(Program(home)) as program:
-        program.node.fill_faucet()
-        program.keep_up()
-        yield program
+    with running(Program(home)) as started:
+        started.node.fill_faucet()
+        started.keep_up()
+        yield started
 
 
 @pytest.fixture
-def shop(telling: Program, request: pytest.FixtureRequest) -> Shop:
-    return Shop(telling, request.node.name[:200]).open()
+def shop(program: Program, request: pytest.FixtureRequest) -> Shop:
+    return Shop(program, request.node.name[:200]).open()
 
 
-def test_a_sale_is_told_by_webhook_and_mqtt_just_as_it_is_read_back(
-    telling: Program, shop: Shop, audience: Audience
+def test_webhook_and_mqtt_get_the_events_of_a_sale_as_they_are_read_back(
+    program: Program, shop: Shop, audience: Audience
 ) -> None:
     receiver, subscriber = audience.receiver, audience.subscriber
     _sell(shop)
 
-    events = telling.events(foreign_id=shop.foreign_id)
+    events = program.events(foreign_id=shop.foreign_id)
     until(
         lambda: {event["position"] for event in events} <= set(receiver.positions) & set(subscriber.positions)
     )
@@ -60,10 +60,10 @@ def test_a_sale_is_told_by_webhook_and_mqtt_just_as_it_is_read_back(
 
 
 def test_a_webhooks_signatures_are_those_that_its_receiver_computes(
-    telling: Program, shop: Shop, audience: Audience
+    program: Program, shop: Shop, audience: Audience
 ) -> None:
     _sell(shop)
-    audience.hears_all(telling, audience.receiver)
+    audience.hears_all(program, audience.receiver)
 
     for post in audience.receiver.posts:
         stamp, body = post.headers["x-giga-timestamp"], post.body
@@ -77,38 +77,38 @@ def test_a_webhooks_signatures_are_those_that_its_receiver_computes(
 
 
 def test_a_receiver_that_was_down_and_then_refused_gets_everything_in_the_end(
-    telling: Program, shop: Shop, audience: Audience
+    program: Program, shop: Shop, audience: Audience
 ) -> None:
     receiver = audience.receiver
     receiver.down()
     _sell(shop)
-    audience.hears_all(telling, audience.subscriber)  # who is not kept waiting
+    audience.hears_all(program, audience.subscriber)  # it does not wait for the receiver
     receiver.up(status=503)
     _sell(shop)
 
     receiver.up()
 
-    audience.hears_all(telling)
+    audience.hears_all(program)
     assert len(receiver.positions) == len(set(receiver.positions))
 
 
 @pytest.mark.skipif(not Broker.installed, reason="the demo's broker forgets its sessions when it goes down")
 def test_a_broker_that_was_down_gets_everything_in_order_when_it_is_back(
-    telling: Program, shop: Shop, audience: Audience
+    program: Program, shop: Shop, audience: Audience
 ) -> None:
     audience.broker.stop()
     _sell(shop)
-    audience.hears_all(telling, audience.receiver)
+    audience.hears_all(program, audience.receiver)
 
     audience.broker.up()
 
-    audience.hears_all(telling)
+    audience.hears_all(program)
     own = [event["position"] for topic, event in audience.subscriber.messages if topic.startswith("kennel/")]
     assert [position for n, position in enumerate(own) if position not in own[:n]] == sorted(set(own))
 
 
 def _sell(shop: Shop) -> None:
-    """Sell something, and wait until all that was told of it can be read back."""
+    """Sell something, and wait until all its events can be read back."""
     invoice = shop.invoice("10", required_confirmations=1)["id"]
     shop.program.pay(invoice, "10")
     shop.program.mine()

@@ -14,8 +14,8 @@ from app.domain.webhooks import BadSecret
 from app.events import signatures
 
 BODY = (
-    b'{"event_type":"ACC_CREATED","message":{"id":"D","foreign_id":"f","payout_address":"","payout_threshold":"0",'
-    b'"payout_frequency":""},"event_id":"00000000"}'
+    b'{"event_type":"ACC_CREATED","message":{"id":"D","foreign_id":"f","payout_address":"",'
+    b'"payout_threshold":"0","payout_frequency":""},"event_id":"00000000"}'
 )
 MESSAGE = ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
 """Id, time and body of the reference libraries' tests."""

@@ -102,7 +102,7 @@ async def test_an_event_is_posted_signed_in_both_ways(
     ],
     ids=["500", "redirect", "reset", "silent", "cut off"],
 )
-async def test_what_fails_is_tried_again_until_it_arrives(
+async def test_a_failed_delivery_is_retried_until_it_succeeds(
     engine: AsyncEngine, receiver: Receiver, poster: Poster, behaviour: Any, code: int | None, response: str
 ) -> None:
     receiver.behaviours["/hook"] = [behaviour, behaviour]
@@ -186,7 +186,7 @@ async def test_each_endpoint_gets_its_types_and_its_account(
 async def test_a_dead_endpoint_delays_nobody_else(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
-    """It accepts and never answers. A thousand events wait for it before the other is made, and more after."""
+    """It accepts and never answers. A thousand events wait for it before the other is made, and after."""
     receiver.always["/dead"] = silent
     dead = Callback("dead", receiver.url("/dead"))
     await prepare(engine, dead)
@@ -307,18 +307,18 @@ async def test_endpoints_that_fail_share_a_part_of_all_posts_whatever_their_host
     assert all(delivery.host == f"shop-{delivery.key.endpoint_id}.example:80" for delivery in claimed)
 
 
-async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
+async def test_a_failing_endpoint_gets_one_probe_at_a_time_until_it_succeeds(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
-    knocking = highest = 0
+    probes = highest = 0
     well = False
 
     async def behave(request: Request, writer: asyncio.StreamWriter) -> None:
-        nonlocal knocking, highest
-        knocking += 1
-        highest = max(highest, knocking)
+        nonlocal probes, highest
+        probes += 1
+        highest = max(highest, probes)
         await asyncio.sleep(0.002)
-        knocking -= 1
+        probes -= 1
         (status(200) if well else status(500))(request, writer)
 
     receiver.always["/hook"] = behave
@@ -337,10 +337,10 @@ async def test_an_endpoint_that_fails_is_knocked_at_by_one_until_it_answers(
     assert highest > 1
 
 
-async def test_a_post_that_hangs_keeps_nothing_from_an_endpoint_that_answers_the_others(
+async def test_a_post_that_hangs_does_not_stop_an_endpoint_that_answers_the_others(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
-    """Each batch ends with a failure: while one hangs, the endpoint is knocked at all the same."""
+    """Each batch ends with a failure: while one hangs, the endpoint is probed all the same."""
     hangs = [silent]
     fails = Counter[int]()
 
@@ -360,7 +360,7 @@ async def test_a_post_that_hangs_keeps_nothing_from_an_endpoint_that_answers_the
     await running.close()
 
 
-async def test_what_a_killed_process_held_is_posted_when_its_claim_runs_out(
+async def test_what_a_killed_process_claimed_is_posted_when_the_claim_expires(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     receiver.always["/hook"] = silent
@@ -381,7 +381,7 @@ async def test_what_a_killed_process_held_is_posted_when_its_claim_runs_out(
     )
 
 
-async def test_an_orderly_stop_gives_back_what_it_held(
+async def test_an_orderly_stop_ends_its_claims(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     receiver.always["/hook"] = silent
@@ -450,7 +450,7 @@ async def test_an_endpoint_that_is_added_later_gets_what_happens_from_then_on(
     assert sorted(request.event["position"] for request in receiver.of("/later")) == [3, 4]
 
 
-async def test_an_event_that_outlives_its_endpoint_is_forgotten(
+async def test_an_outcome_whose_delivery_was_deleted_is_not_recorded(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
     await prepare(engine, Callback("shop", receiver.url()))
@@ -464,9 +464,7 @@ async def test_an_event_that_outlives_its_endpoint_is_forgotten(
     assert await tried(engine) == []
 
 
-async def test_a_fault_of_ours_in_one_delivery_stops_no_other(
-    engine: AsyncEngine, receiver: Receiver
-) -> None:
+async def test_a_fault_in_one_delivery_stops_no_other(engine: AsyncEngine, receiver: Receiver) -> None:
     async def resolve(host: str, port: int) -> list[Address]:
         if host == "odd.example":
             raise KeyError(host)
@@ -513,7 +511,7 @@ def ok(request: Request, writer: asyncio.StreamWriter) -> None:
     writer.write(OK)
 
 
-async def test_the_sequencer_numbers_and_rings_and_a_second_stands_by(engine: AsyncEngine) -> None:
+async def test_the_sequencer_numbers_and_wakes_and_a_second_one_stands_by(engine: AsyncEngine) -> None:
     woken = 0
 
     def wake() -> None:
@@ -534,7 +532,7 @@ async def test_the_sequencer_numbers_and_rings_and_a_second_stands_by(engine: As
     assert woken == 2
 
 
-async def test_the_sequencer_lets_facts_gather_longer_where_many_are_told_and_not_where_more_are_there(
+async def test_the_sequencer_pauses_longer_after_many_events_and_not_at_all_where_there_are_more(
     engine: AsyncEngine,
 ) -> None:
     pauses: list[float] = []

@@ -17,13 +17,13 @@ from tests import plans
 WRITERS = 50
 
 
-def fact(account: int, number: int) -> OutboxEvent:
+def event(account: int, number: int) -> OutboxEvent:
     return OutboxEvent(account, f"shop-{account}", "ACC_UPDATED", f'{{"n":{number}}}')
 
 
-async def emit(engine: AsyncEngine, *facts: OutboxEvent) -> None:
+async def emit(engine: AsyncEngine, *new_events: OutboxEvent) -> None:
     async with engine.begin() as db:
-        await outbox.emit(db, facts)
+        await outbox.emit(db, new_events)
 
 
 async def sequence(engine: AsyncEngine, limit: int = outbox.BATCH) -> int:
@@ -36,9 +36,9 @@ async def stored(engine: AsyncEngine) -> list[sa.Row[tuple[object, ...]]]:
         return list(await db.execute(sa.select(events).order_by(events.c.position)))
 
 
-async def test_facts_are_numbered_in_the_order_they_were_emitted(engine: AsyncEngine) -> None:
-    await emit(engine, fact(1, 1), fact(2, 2), fact(1, 3))
-    await emit(engine, fact(NOBODY, 4))
+async def test_events_are_numbered_in_the_order_in_which_they_were_emitted(engine: AsyncEngine) -> None:
+    await emit(engine, event(1, 1), event(2, 2), event(1, 3))
+    await emit(engine, event(NOBODY, 4))
 
     assert await sequence(engine) == 4
     rows = await stored(engine)
@@ -51,7 +51,7 @@ async def test_facts_are_numbered_in_the_order_they_were_emitted(engine: AsyncEn
 
 
 async def test_numbers_go_on_from_batch_to_batch(engine: AsyncEngine) -> None:
-    await emit(engine, *(fact(number % 2, number) for number in range(5)))
+    await emit(engine, *(event(number % 2, number) for number in range(5)))
 
     assert [await sequence(engine, limit=2) for _ in range(4)] == [2, 2, 1, 0]
     rows = await stored(engine)
@@ -61,25 +61,25 @@ async def test_numbers_go_on_from_batch_to_batch(engine: AsyncEngine) -> None:
         assert await outbox.last_position(db) == 5
 
 
-async def test_facts_are_not_compared_each_with_each_whatever_postgresql_thinks_of_the_outbox(
+async def test_numbering_uses_no_nested_loop_though_postgresql_takes_the_outbox_for_empty(
     engine: AsyncEngine,
 ) -> None:
     """Whenever it counts the rows of the outbox, there is hardly any."""
-    await emit(engine, fact(1, 1))
+    await emit(engine, event(1, 1))
     async with engine.begin() as db:
         await db.execute(sa.text("ANALYZE outbox"))
-    await emit(engine, *(fact(number % 9, number) for number in range(50)))
+    await emit(engine, *(event(number % 9, number) for number in range(50)))
 
-    async with engine.begin() as db, plans.watched(db) as seen:
+    async with engine.begin() as db, plans.watched(db) as watched:
         assert await outbox.sequence(db) == 51
 
-    [moving] = [plan for plan in seen if "Insert on events" in plan]
+    [moving] = [plan for plan in watched if "Insert on events" in plan]
     assert "Hash Join" in moving
     assert "Nested Loop" not in moving
 
 
 async def test_event_ids_are_unique_and_the_outbox_is_empty_afterwards(engine: AsyncEngine) -> None:
-    await emit(engine, *(fact(1, number) for number in range(100)))
+    await emit(engine, *(event(1, number) for number in range(100)))
     await sequence(engine)
 
     ids = [row.event_id for row in await stored(engine)]
@@ -89,40 +89,40 @@ async def test_event_ids_are_unique_and_the_outbox_is_empty_afterwards(engine: A
         assert await db.scalar(sa.select(sa.func.count()).select_from(outbox_table)) == 0
 
 
-async def test_nothing_happened_is_no_statement(engine: AsyncEngine) -> None:
+async def test_without_events_there_is_no_statement(engine: AsyncEngine) -> None:
     async with engine.connect() as db:
         await outbox.emit(db, [])
         assert not db.in_transaction()
 
 
-async def test_a_fact_whose_transaction_is_undone_was_never_told(engine: AsyncEngine) -> None:
+async def test_an_event_whose_transaction_is_rolled_back_is_never_emitted(engine: AsyncEngine) -> None:
     async with engine.connect() as db:
-        await outbox.emit(db, [fact(1, 1)])
+        await outbox.emit(db, [event(1, 1)])
         await db.rollback()
 
     assert await sequence(engine) == 0
 
 
-async def test_readers_by_position_see_every_fact_of_50_late_writers_once_and_in_order(database: str) -> None:
-    engine = open_engine(
-        database, connections=WRITERS + 6
-    )  # so that all of them are in the middle of it at once
+async def test_readers_by_position_get_every_event_of_50_late_writers_once_and_in_order(
+    database: str,
+) -> None:
+    engine = open_engine(database, connections=WRITERS + 6)  # so that all of them write at once
     chance = random.Random(7)
     writing = asyncio.Event()
-    told: list[str] = []
+    committed: list[str] = []
 
     async def write(writer: int) -> None:
         for number in range(8):
-            facts = [
-                fact(writer % 5, writer * 1_000 + number * 10 + nth) for nth in range(chance.randint(1, 3))
+            new_events = [
+                event(writer % 5, writer * 1_000 + number * 10 + nth) for nth in range(chance.randint(1, 3))
             ]
             async with engine.connect() as db:
-                await outbox.emit(db, facts)
+                await outbox.emit(db, new_events)
                 await asyncio.sleep(chance.random() * 0.05)  # ids are given, the commit comes late
                 if chance.random() < 0.1:
                     continue  # or never
                 await db.commit()
-            told.extend(one.message for one in facts)
+            committed.extend(event.message for event in new_events)
 
     async def move() -> None:
         while not writing.is_set() or await sequence(engine, limit=17):
@@ -139,12 +139,12 @@ async def test_readers_by_position_see_every_fact_of_50_late_writers_once_and_in
     await engine.dispose()
 
     for reader in readers:
-        assert_once_and_in_order(reader.result(), told)
+        assert_once_and_in_order(reader.result(), committed)
 
 
 async def read(engine: AsyncEngine, limit: int, moving: asyncio.Future[Any]) -> list[Event]:
     """Read page after page from the position that the last one ended with, until nothing more can come."""
-    seen: list[Event] = []
+    events_read: list[Event] = []
     position, over = 0, False
     while not over:
         over, full = moving.done(), True
@@ -152,26 +152,28 @@ async def read(engine: AsyncEngine, limit: int, moving: asyncio.Future[Any]) -> 
             async with engine.connect() as db:
                 page = await outbox.page(db, position, limit)
             full, position = len(page.events) == limit, page.position
-            seen.extend(page.events)
-    return seen
+            events_read.extend(page.events)
+    return events_read
 
 
-def assert_once_and_in_order(seen: list[Event], told: list[str]) -> None:
-    """All that was told, each once; without gaps by position and by account; what one writer did in its order."""
-    assert [event.position for event in seen] == list(range(1, len(told) + 1))
-    assert sorted(event.message for event in seen) == sorted(told)
+def assert_once_and_in_order(events_read: list[Event], committed: list[str]) -> None:
+    """Every event once; no gaps by position and by account; those of one writer in its order."""
+    assert [event.position for event in events_read] == list(range(1, len(committed) + 1))
+    assert sorted(event.message for event in events_read) == sorted(committed)
     for account in range(5):
-        of_account = [event.sequence for event in seen if event.account_id == account]
+        of_account = [event.sequence for event in events_read if event.account_id == account]
         assert of_account == list(range(1, len(of_account) + 1))
     for writer in range(WRITERS):
-        own = [number for event in seen if (number := json.loads(event.message)["n"]) // 1_000 == writer]
+        own = [
+            number for event in events_read if (number := json.loads(event.message)["n"]) // 1_000 == writer
+        ]
         assert own == sorted(own)
 
 
 @pytest.mark.parametrize(
     "text", ["", "\\", "\\N", "\\.", "a\tb", "a\nb\r\n", "\\t", '{"a":"\\u00e9 \\\\ Đ 🐕"}', "\x7f\u2028"]
 )
-async def test_a_fact_is_kept_as_it_was_written(engine: AsyncEngine, text: str) -> None:
+async def test_an_event_is_stored_as_it_was_written(engine: AsyncEngine, text: str) -> None:
     async with engine.begin() as db:
         await outbox.emit(
             db, [OutboxEvent(7, text, "INV_CREATED", "{}"), OutboxEvent(-3, "plain", text, text)]

@@ -1,4 +1,4 @@
-"""Every event becomes one delivery to each endpoint that wants it, whatever happens beside it."""
+"""Every event becomes one delivery to each endpoint whose filter it matches."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -19,12 +19,12 @@ EVENTS = 3
 
 async def make(engine: AsyncEngine, *types: str) -> int:
     async with engine.begin() as db:
-        made = await webhooks.create(db, NewEndpoint("http://shop.example/", types, "x" * 24))
-    assert isinstance(made, Endpoint)
-    return made.id
+        endpoint = await webhooks.create(db, NewEndpoint("http://shop.example/", types, "x" * 24))
+    assert isinstance(endpoint, Endpoint)
+    return endpoint.id
 
 
-async def tell(engine: AsyncEngine, count: int = EVENTS) -> None:
+async def emit(engine: AsyncEngine, count: int = EVENTS) -> None:
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(1, "shop", "INV_CREATED", "{}")] * count)
     async with engine.begin() as db:
@@ -42,7 +42,7 @@ async def positions(engine: AsyncEngine, endpoint: int) -> list[int]:
         return list(await db.scalars(mine.order_by(deliveries.c.position)))
 
 
-async def test_nothing_is_missed_by_an_endpoint_that_is_disabled_and_enabled_while_two_processes_fan_out(
+async def test_an_endpoint_that_is_disabled_and_enabled_while_two_processes_fan_out_misses_nothing(
     engine: AsyncEngine,
 ) -> None:
     steady, nervous, other = [await make(engine, kind) for kind in ("ALL", "INV_CREATED", "PAYMENT")]
@@ -50,7 +50,7 @@ async def test_nothing_is_missed_by_an_endpoint_that_is_disabled_and_enabled_whi
 
     async def happen() -> None:
         for _ in range(ROUNDS):
-            await tell(engine)
+            await emit(engine)
         over.set()
 
     async def fan() -> None:
@@ -73,13 +73,13 @@ async def test_nothing_is_missed_by_an_endpoint_that_is_disabled_and_enabled_whi
     assert await positions(engine, other) == []
 
 
-async def test_an_endpoint_that_is_made_between_two_fan_outs_hears_all_that_follows(
+async def test_an_endpoint_that_is_created_between_two_fan_outs_gets_all_later_events(
     engine: AsyncEngine,
 ) -> None:
     first = await make(engine, "ALL")
-    await tell(engine)
+    await emit(engine)
     second = await make(engine, "ALL")
-    await tell(engine)
+    await emit(engine)
     while await step(engine):
         pass
 
@@ -87,53 +87,54 @@ async def test_an_endpoint_that_is_made_between_two_fan_outs_hears_all_that_foll
     assert await positions(engine, second) == [4, 5, 6]
 
 
-async def test_an_endpoint_of_the_configuration_that_joins_while_others_hear_misses_nothing_after_its_place(
+async def test_an_endpoint_of_the_configuration_that_joins_others_misses_nothing_after_its_position(
     engine: AsyncEngine,
 ) -> None:
     await make(engine, "ALL")
     async with engine.begin() as db:
         await outbox.start(db)
-    await tell(engine)
+    await emit(engine)
 
     async with engine.begin() as db:
         start = await outbox.start(db)
-        await tell(engine)
+        await emit(engine)
         while await step(engine):  # another process, that knows nothing of the new one
             pass
         await webhooks.reconcile(db, [Callback("late", "http://late.example/")], start)
-        await tell(engine)
+        await emit(engine)
         assert not await step(engine)
     while await step(engine):
         pass
 
     async with engine.connect() as db:
-        [late] = [one for one in (await webhooks.page(db, PageRequest(None, 10))).items if one.name == "late"]
-        [place] = await db.scalars(
+        page = await webhooks.page(db, PageRequest(None, 10))
+        [late] = [endpoint for endpoint in page.items if endpoint.name == "late"]
+        [start_position] = await db.scalars(
             sa.select(webhook_endpoints.c.position).where(webhook_endpoints.c.id == late.id)
         )
-    assert await positions(engine, late.id) == [*range(place + 1, 10)] == [7, 8, 9]
+    assert await positions(engine, late.id) == [*range(start_position + 1, 10)] == [7, 8, 9]
 
 
-async def test_whoever_is_the_first_to_listen_does_not_wait_until_all_that_was_before_is_passed(
+async def test_the_first_endpoint_does_not_wait_until_the_fan_out_has_passed_all_earlier_events(
     engine: AsyncEngine,
 ) -> None:
-    await tell(engine, 1_000)
+    await emit(engine, 1_000)
     async with engine.begin() as db:
         await webhooks.reconcile(db, [Callback("first", "http://first.example/")], 1_000)
-    await tell(engine)
+    await emit(engine)
     await step(engine)
 
     assert await positions(engine, 1) == [1_001, 1_002, 1_003]
 
 
-async def test_an_endpoint_of_an_account_that_is_renamed_hears_also_what_was_told_under_its_old_name(
+async def test_an_endpoint_of_a_renamed_account_gets_events_of_its_old_name_too(
     engine: AsyncEngine,
 ) -> None:
     account = await scenario.open_account(engine, "recovered-0")
     await scenario.event_types(engine)
     async with engine.begin() as db:
         new = NewEndpoint("http://shop.example/", ("ALL",), "x" * 24, "recovered-0")
-        made = scenario.accepted(await webhooks.create(db, new))
+        endpoint = scenario.accepted(await webhooks.create(db, new))
         await outbox.emit(db, [OutboxEvent(account.id, "recovered-0", "INV_CREATED", "{}")])
 
     async with engine.begin() as db:
@@ -141,20 +142,20 @@ async def test_an_endpoint_of_an_account_that_is_renamed_hears_also_what_was_tol
         await webhooks.rename(db, "recovered-0", "shop")
         await outbox.sequence(db)
     await step(engine)
-    assert await positions(engine, made.id) == [1, 2]
+    assert await positions(engine, endpoint.id) == [1, 2]
 
     async with engine.begin() as db:
         await db.execute(sa.delete(deliveries))
-        scenario.accepted(await webhooks.replay(db, Range(made.id, 0)))
+        scenario.accepted(await webhooks.replay(db, Range(endpoint.id, 0)))
     await step(engine)
-    assert await positions(engine, made.id) == [1, 2]
+    assert await positions(engine, endpoint.id) == [1, 2]
 
 
-async def test_whoever_records_an_attempt_and_whoever_sends_it_again_do_not_wait_for_each_other(
+async def test_recording_an_attempt_and_sending_it_again_do_not_deadlock(
     engine: AsyncEngine,
 ) -> None:
     endpoint = await make(engine, "ALL")
-    await tell(engine, 1)
+    await emit(engine, 1)
     await step(engine)
 
     async with engine.connect() as other:
@@ -171,9 +172,9 @@ async def test_whoever_records_an_attempt_and_whoever_sends_it_again_do_not_wait
     assert (record.key.endpoint_id, record.state) == (endpoint, "due")
 
 
-async def test_a_replay_passes_what_is_forgotten_in_one_step(engine: AsyncEngine) -> None:
+async def test_a_replay_passes_deleted_events_in_one_step(engine: AsyncEngine) -> None:
     endpoint = await make(engine, "ALL")
-    await tell(engine)
+    await emit(engine)
     async with engine.begin() as db:
         far = 1_000_000
         await db.execute(sa.update(events).values(position=events.c.position + far))
@@ -185,11 +186,11 @@ async def test_a_replay_passes_what_is_forgotten_in_one_step(engine: AsyncEngine
     assert await positions(engine, endpoint) == [far + 1, far + 2, far + 3]
 
 
-async def test_one_fan_out_makes_no_more_deliveries_than_its_limit_and_goes_on_where_it_stopped(
+async def test_a_fan_out_makes_no_more_deliveries_than_its_limit_and_goes_on_where_it_stopped(
     engine: AsyncEngine,
 ) -> None:
     await make(engine, "ALL")
-    await tell(engine, 1_000)
+    await emit(engine, 1_000)
 
     async with engine.begin() as db:
         assert await webhooks.step(db)
@@ -200,9 +201,9 @@ async def test_one_fan_out_makes_no_more_deliveries_than_its_limit_and_goes_on_w
     assert await positions(engine, 1) == list(range(1, 1_001))
 
 
-async def test_who_finds_another_fanning_out_does_not_wait_for_it(engine: AsyncEngine) -> None:
+async def test_a_process_that_finds_another_fanning_out_does_not_wait(engine: AsyncEngine) -> None:
     await make(engine, "ALL")
-    await tell(engine)
+    await emit(engine)
 
     async with engine.begin() as first:
         assert await webhooks.step(first)
