@@ -114,4 +114,4 @@ async def refund_to_account(
 ) -> Response:
     """In the ledger, at once and free."""
     result = await commits.submit(invoices.REFUND_TO_ACCOUNT, body.refund(invoice_id, foreign_id), key)
-    return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)
+    return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)

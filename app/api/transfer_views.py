@@ -70,7 +70,7 @@ Request = Annotated[PageRequest[TransferCursor], Depends(CURSORS.request)]
 @router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
 async def get_transfer(id: TransferId, db: Reading) -> Response:
     """Credits, reversals and what invoices moved between accounts are transfers too."""
-    return responses.show_written(transfers.shown(await transfers.fetch(db, id)))
+    return responses.show_written(transfers.transfer_json(await transfers.fetch(db, id)))
 
 
 @router.get("/transfers", response_model=TransferPage, summary="Transfers")
@@ -90,4 +90,4 @@ async def list_of_account(
 
 
 def _show(page: Page[Transfer, TransferCursor]) -> Response:
-    return responses.show_all(map(transfers.shown, page.items), CURSORS.write(page.rest))
+    return responses.show_all(map(transfers.transfer_json, page.items), CURSORS.write(page.rest))

@@ -13,7 +13,7 @@ from app.api.transfer_views import TransferId, TransferView
 from app.domain import ledger, transfers
 from app.domain.commands import Result, Submitted
 from app.domain.idempotency import Claim
-from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder, making
+from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder
 
 busy = APIRouter(route_class=fast_route.FastRoute)
 router = APIRouter()
@@ -86,7 +86,7 @@ class NewSplit(_Described):
 
     model_config = request_body.examples({"from": "alice", "to": _SHARES, "asset": "gold_coins"})
 
-    to: Annotated[list[NewShare], Field(min_length=1, max_length=making.PAYEES)]
+    to: Annotated[list[NewShare], Field(min_length=1, max_length=transfers.MAX_PAYEES)]
     amount: fields.AmountIn | None = None
 
     def payees(self) -> tuple[Payee, ...]:
@@ -200,7 +200,7 @@ async def transfer(body: TransferBody, key: idempotency_keys.NamedKey, commits: 
     claim = key.whole()
     order = body.order(claim)
     result = await commits.submit(transfers.MAKE, order, claim, weight=len(order.payees))
-    return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)
+    return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
 
 
 async def _each(body: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
@@ -216,12 +216,12 @@ async def _all_or_none(body: NewTransfers, key: idempotency_keys.Named, commits:
     orders = body.orders(key.each("transfers"))
     weight = sum(len(order.payees) for order in orders)
     result = await commits.submit(transfers.MAKE_ATOMIC, orders, key.whole(), weight=weight)
-    return responses.show_all(map(transfers.shown, result.resource), replayed=result.replayed)
+    return responses.show_all(map(transfers.transfer_json, result.resource), replayed=result.replayed)
 
 
 def _outcome(outcome: Result[Transfer] | Exception) -> str:
     if isinstance(outcome, Result):
-        return transfers.shown(outcome.resource)
+        return transfers.transfer_json(outcome.resource)
     return responses.fault_text(errors.fault_of(outcome))
 
 
@@ -231,7 +231,7 @@ async def reverse(
 ) -> Response:
     """Once, in full or in part, as far as the payee has the money; the answer is the transfer back."""
     result = await commits.submit(transfers.REVERSE, ReversalOrder(id, body.amount), key)
-    return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)
+    return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
 
 
 @busy.post("/account/{foreign_id}/transact", response_model=TransferView, summary="Give or take credits")
@@ -241,4 +241,4 @@ async def transact(
     """TOPUP and BONUS come from the treasury, SPEND goes there; of DOGE only SPEND, to the platform."""
     order = body.order(foreign_id, key, commits.installation.platform)
     result = await commits.submit(transfers.MAKE, order, key)
-    return responses.show_written(transfers.shown(result.resource), replayed=result.replayed)
+    return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)

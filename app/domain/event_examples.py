@@ -163,7 +163,9 @@ def _transfers() -> list[OutboxEvent]:
     transfer = Transfer(
         31, "x", "TRANSFER", *sides, GOLD.code, GOLD.decimals, 25, "order", "order-7", "{}", NOON
     )
-    return transfers.told(Posted(entry, lines, 0, 31, NOON), transfer, {SHOP.id: SHOP, CUSTOMER.id: CUSTOMER})
+    return transfers.transfer_events(
+        Posted(entry, lines, 0, 31, NOON), transfer, {SHOP.id: SHOP, CUSTOMER.id: CUSTOMER}
+    )
 
 
 def _holds() -> list[OutboxEvent]:
@@ -176,7 +178,7 @@ def _holds() -> list[OutboxEvent]:
         holds.captured(replace(over, state="CAPTURED", captured=25), SHOP, 25)[0],
         holds.expired(replace(over, state="EXPIRED"), 25),
     ]
-    return [transfers.fact(one, GOLD, Balance(75, held=hold.remaining)) for one in told]
+    return [transfers.with_balance(one, GOLD, Balance(75, held=hold.remaining)) for one in told]
 
 
 def _escrows() -> list[OutboxEvent]:
@@ -197,10 +199,10 @@ def _escrows() -> list[OutboxEvent]:
     fee = fee_earned(escrows[1], PLATFORM, locked.fee)
     return [
         *(
-            transfers.fact(escrow_told(escrow)[0], GOLD, balance)
+            transfers.with_balance(escrow_told(escrow)[0], GOLD, balance)
             for escrow, balance in zip(escrows, balances, strict=True)
         ),
-        transfers.fact(fee, GOLD, Balance(locked.fee)),
+        transfers.with_balance(fee, GOLD, Balance(locked.fee)),
     ]
 
 

@@ -18,7 +18,7 @@ from app.domain.ledger import Asset, Entry, Posting
 from app.domain.owner import Owner
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import NotFound
-from app.domain.transfers import TransferSides
+from app.domain.transfers import AccountEvent
 
 STATES: Final = (*OPEN_ESCROWS, "RELEASED", "REFUNDED", "RESOLVED")
 
@@ -217,15 +217,15 @@ def shown(escrow: "Escrow") -> dict[str, Any]:
     }
 
 
-def told(escrow: "Escrow") -> tuple[TransferSides, TransferSides]:
+def told(escrow: "Escrow") -> tuple[AccountEvent, AccountEvent]:
     """ESCROW_LOCKED and so on, by the state that it has come to: to the buyer and to the seller."""
     message = {"escrow": shown(escrow)}
     event = f"ESCROW_{escrow.state}"
-    return TransferSides(escrow.buyer, event, message), TransferSides(escrow.seller, event, message)
+    return AccountEvent(escrow.buyer, event, message), AccountEvent(escrow.seller, event, message)
 
 
-def fee_earned(escrow: "Escrow", platform: Owner, fee: int) -> TransferSides:
+def fee_earned(escrow: "Escrow", platform: Owner, fee: int) -> AccountEvent:
     """ESCROW_FEE_EARNED: to the platform, which may be buyer or seller of the order as well."""
-    return TransferSides(
+    return AccountEvent(
         platform, "ESCROW_FEE_EARNED", {"amount": escrow.asset.show(fee), "escrow": shown(escrow)}
     )

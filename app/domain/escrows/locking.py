@@ -14,7 +14,7 @@ from app.domain.holds import AVAILABLE, HELD, Hold, NoSuchHold
 from app.domain.ledger import Asset, NoSuchAsset, Posting, RawAmount
 from app.domain.owner import Owner, find_open
 from app.domain.refusals import Conflict, Invalid, Refusal
-from app.domain.transfers import Movement
+from app.domain.transfers import EntryGroup
 
 
 class OrderTaken(Conflict):
@@ -110,7 +110,7 @@ class LockedEscrow(NamedTuple):
     """An escrow that was decided on, what locks its money, and its hold as that leaves it."""
 
     escrow: Escrow
-    movement: Movement
+    movement: EntryGroup
     hold: Hold | None
 
 
@@ -133,7 +133,7 @@ async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     claimed = await escrows.claim(db, rows)
     decided = [_decide(accepted_terms, claimed, now, time) for accepted_terms in accepted]
     steps = batch.accepted(decided)
-    refusals = await transfers.post_movements(db, [step.movement for step in steps])
+    refusals = await transfers.post_groups(db, [step.movement for step in steps])
     locked = [refusal or step.escrow for refusal, step in zip(refusals, steps, strict=True)]
     await holds.write(db, [step.hold for step in steps if step.hold is not None])
     made = {escrow.id for escrow in batch.accepted(locked)}
@@ -188,13 +188,13 @@ def _decide(
     locked = escrow.entry("ESCROW_LOCK", postings, terms.new.metadata)
     told = escrows.told(escrow)
     if terms.new.hold is None:
-        return LockedEscrow(escrow, Movement(terms.asset, (locked,), told, alone=True), None)
+        return LockedEscrow(escrow, EntryGroup(terms.asset, (locked,), told, alone=True), None)
     hold = _convertible(terms, now.get(terms.new.hold), time)
     if isinstance(hold, Refusal):
         return hold
     # All of the hold goes back first: what is of the hold and what is of the escrow is then told apart by the entries.
     now[hold.id], back = hold.given_back(hold.remaining, "CONVERTED")
-    return LockedEscrow(escrow, Movement(terms.asset, (back, locked), told), now[hold.id])
+    return LockedEscrow(escrow, EntryGroup(terms.asset, (back, locked), told), now[hold.id])
 
 
 def _convertible(terms: EscrowTerms, hold: Hold | None, time: datetime | None) -> Hold | Refusal:

@@ -17,7 +17,7 @@ from app.domain.installation import Installation
 from app.domain.ledger import BadAmount, Posting, RawAmount
 from app.domain.owner import Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
-from app.domain.transfers import Movement, TransferSides
+from app.domain.transfers import AccountEvent, EntryGroup
 
 
 class NotInThatState(Conflict):
@@ -72,7 +72,7 @@ async def end(db: Db, orders: Sequence[End], installation: Installation) -> list
     steps = batch.accepted(decided)
     earns = any(parts is not None and parts.fee for _, parts in steps)
     payee = await _platform(db, installation) if earns else None
-    await transfers.post_movements(db, [_movement(escrow, parts, payee) for escrow, parts in steps])
+    await transfers.post_groups(db, [_movement(escrow, parts, payee) for escrow, parts in steps])
     await escrows.write(db, list({escrow.id: escrow for escrow, _ in steps}.values()))
     return batch.outcomes(decided, [escrow for escrow, _ in steps])
 
@@ -125,11 +125,11 @@ def _parts(order: End, escrow: Escrow) -> Parts | Refusal:
     return Parts(seller, buyer, min(escrow.fee, seller))
 
 
-def _movement(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> Movement:
+def _movement(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> EntryGroup:
     """The seller is credited with all of the part and debited with the fee, as a statement would have it."""
-    told: tuple[TransferSides, ...] = escrows.told(escrow)
+    told: tuple[AccountEvent, ...] = escrows.told(escrow)
     if parts is None:
-        return Movement(escrow.asset, (), told)
+        return EntryGroup(escrow.asset, (), told)
     buyer, seller, code = escrow.buyer.id, escrow.seller.id, escrow.asset.code
     postings = [
         Posting(buyer, HELD, -escrow.amount, code),
@@ -140,4 +140,4 @@ def _movement(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> Mo
         fee = (Posting(seller, AVAILABLE, -parts.fee, code), Posting(platform.id, AVAILABLE, parts.fee, code))
         postings.extend(fee)
         told = (*told, escrows.fee_earned(escrow, platform, parts.fee))
-    return Movement(escrow.asset, (escrow.entry(KINDS[escrow.state], postings),), told)
+    return EntryGroup(escrow.asset, (escrow.entry(KINDS[escrow.state], postings),), told)

@@ -17,7 +17,7 @@ from app.domain.ledger import Asset, Bucket, Entry, NoSuchAsset, Posting, RawAmo
 from app.domain.owner import Owner, find_open
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, NotFound, Refusal
-from app.domain.transfers import Movement, TransferSides
+from app.domain.transfers import AccountEvent, EntryGroup
 
 AVAILABLE, HELD = Bucket.AVAILABLE, Bucket.HELD
 LONGEST_SECONDS: Final = 10 * 366 * 24 * 3600
@@ -115,7 +115,7 @@ async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
         _new(number, new, owners, known.get(new.asset), now) for number, new in zip(ids, wanted, strict=True)
     ]
     accepted = batch.accepted(decided)
-    refusals = await transfers.post_movements(db, [_set_aside(hold) for hold in accepted])
+    refusals = await transfers.post_groups(db, [_set_aside(hold) for hold in accepted])
     placed = [refusal or hold for refusal, hold in zip(refusals, accepted, strict=True)]
     if rows := [_row(hold) for hold in batch.accepted(placed)]:
         await bulk.insert(db, holds, rows)
@@ -213,11 +213,11 @@ def _new(
     return Hold(owner, number, asset, amount, amount, 0, "HELD", 0, new.reference, expires, now)
 
 
-def _set_aside(hold: Hold) -> Movement:
+def _set_aside(hold: Hold) -> EntryGroup:
     code, account = hold.asset.code, hold.owner.id
     postings = (Posting(account, AVAILABLE, -hold.amount, code), Posting(account, HELD, hold.amount, code))
     entry = hold.entry("HOLD", postings)
-    return Movement(hold.asset, (entry,), (created(hold),), alone=True)
+    return EntryGroup(hold.asset, (entry,), (created(hold),), alone=True)
 
 
 def _row(hold: Hold) -> dict[str, Any]:
@@ -249,29 +249,29 @@ def shown(hold: "Hold") -> dict[str, Any]:
     }
 
 
-def created(hold: "Hold") -> TransferSides:
+def created(hold: "Hold") -> AccountEvent:
     """HOLD_CREATED."""
     return _of(hold, hold.owner, "HOLD_CREATED", hold.amount)
 
 
-def released(hold: "Hold", amount: int) -> TransferSides:
+def released(hold: "Hold", amount: int) -> AccountEvent:
     """HOLD_RELEASED: `amount` went back, of one that may go on."""
     return _of(hold, hold.owner, "HOLD_RELEASED", amount)
 
 
-def expired(hold: "Hold", amount: int) -> TransferSides:
+def expired(hold: "Hold", amount: int) -> AccountEvent:
     """HOLD_EXPIRED: what was left went back."""
     return _of(hold, hold.owner, "HOLD_EXPIRED", amount)
 
 
-def captured(hold: "Hold", payee: Owner, amount: int) -> tuple[TransferSides, TransferSides]:
+def captured(hold: "Hold", payee: Owner, amount: int) -> tuple[AccountEvent, AccountEvent]:
     """HOLD_CAPTURED: to whoever gave it, and to whoever got it."""
     payer = _of(hold, hold.owner, "HOLD_CAPTURED", amount, payee)
     return payer, payer._replace(owner=payee)
 
 
-def _of(hold: "Hold", owner: Owner, event: str, amount: int, payee: Owner | None = None) -> TransferSides:
+def _of(hold: "Hold", owner: Owner, event: str, amount: int, payee: Owner | None = None) -> AccountEvent:
     message: dict[str, Any] = {"amount": hold.asset.show(amount)}
     if payee is not None:
         message |= {"from": owner.foreign_id, "to": payee.foreign_id}
-    return TransferSides(owner, event, message | {"hold": shown(hold)})
+    return AccountEvent(owner, event, message | {"hold": shown(hold)})

@@ -17,11 +17,11 @@ from app.domain.holds.hold import Hold, NoSuchHold
 from app.domain.ledger import RawAmount
 from app.domain.owner import Owner, find_open
 from app.domain.refusals import Invalid, Refusal
-from app.domain.transfers import Movement
+from app.domain.transfers import EntryGroup
 
 BATCH: Final = 500
 
-HoldStep = Step[Hold, Movement]
+HoldStep = Step[Hold, EntryGroup]
 """The hold as it is after a movement, and the movement."""
 
 
@@ -96,7 +96,7 @@ def _release(order: Release, hold: Hold | None, time: datetime | None) -> HoldSt
     if isinstance(amount, Refusal):
         return amount
     after, entry = hold.given_back(amount, "RELEASED")
-    return Step(after, Movement(hold.asset, (entry,), (holds.released(after, amount),)))
+    return Step(after, EntryGroup(hold.asset, (entry,), (holds.released(after, amount),)))
 
 
 def _capture(
@@ -117,17 +117,17 @@ def _capture(
     if after.remaining:
         after, rest = after.given_back(after.remaining, "CAPTURED")
         entries.append(rest)
-    return Step(after, Movement(hold.asset, tuple(entries), holds.captured(after, payee, amount)))
+    return Step(after, EntryGroup(hold.asset, tuple(entries), holds.captured(after, payee, amount)))
 
 
 def _expire(hold: Hold) -> HoldStep:
     amount = hold.remaining
     after, entry = hold.given_back(amount, "EXPIRED")
-    return Step(after, Movement(hold.asset, (entry,), (holds.expired(after, amount),)))
+    return Step(after, EntryGroup(hold.asset, (entry,), (holds.expired(after, amount),)))
 
 
 async def _post(db: Db, steps: Sequence[HoldStep]) -> list[Hold]:
     """Post the movements and write the holds; returns each hold as it is after its movement."""
-    await transfers.post_movements(db, [movement for _, movement in steps])
+    await transfers.post_groups(db, [movement for _, movement in steps])
     await holds.write(db, list({hold.id: hold for hold, _ in steps}.values()))
     return [hold for hold, _ in steps]

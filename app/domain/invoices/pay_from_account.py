@@ -16,7 +16,7 @@ from app.domain.invoices.receipts import Sums
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.payments import Payee, Payment, PayOrder, requesting
 from app.domain.refusals import Conflict, Invalid, Refusal
-from app.domain.transfers import Available, Move, Transfer
+from app.domain.transfers import Available, InvoiceTransfer, Transfer
 from app.money import DUST, Koinu, show
 
 
@@ -55,7 +55,7 @@ async def settle(
         lambda order, invoice: _decide(order, payers.get(order.foreign_id), invoice, available),
     )
     steps = batch.accepted(decided)
-    made = await transfers.post_moves(db, [move for _, move in steps])
+    made = await transfers.post_invoice_transfers(db, [move for _, move in steps])
     await receipts.write(db, list({invoice.address: invoice for invoice, _ in steps}.values()))
     return batch.outcomes(decided, made)
 
@@ -93,7 +93,7 @@ def _order(network: Network, order: PayFromOrder, now: Sums | None) -> PayOrder 
 
 def _decide(
     order: PayFromOrder, payer: Owner | None, now: Sums | None, available: Available
-) -> Step[Sums, Move] | Refusal:
+) -> Step[Sums, InvoiceTransfer] | Refusal:
     if payer is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if now is None:
@@ -105,8 +105,8 @@ def _decide(
     amount = Koinu(now.receipts.total - now.receipts.received)
     after, told = now.settled(amount)
     key = f"payfrom:{now.address}:{after.settled_inside}"
-    move = Move("PAYFROM", key, payer, now.owner, amount, now.address, tuple(told))
-    return transfers.decide(available, move) or Step(after, move)
+    move = InvoiceTransfer("PAYFROM", key, payer, now.owner, amount, now.address, tuple(told))
+    return transfers.apply(available, move) or Step(after, move)
 
 
 def _closed(now: Sums) -> Refusal | None:

@@ -16,7 +16,7 @@ from app.domain.invoices.receipts import Sums
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.payments import Payee, Payment, PayOrder, requesting
 from app.domain.refusals import Conflict, Invalid, Refusal
-from app.domain.transfers import Available, Move, Transfer
+from app.domain.transfers import Available, InvoiceTransfer, Transfer
 from app.money import DUST, Koinu, show
 
 
@@ -77,7 +77,7 @@ async def refund_inside(
         ),
     )
     steps = batch.accepted(decided)
-    made = await transfers.post_moves(db, [move for _, move in steps])
+    made = await transfers.post_invoice_transfers(db, [move for _, move in steps])
     await receipts.write(db, list({invoice.address: invoice for invoice, _ in steps}.values()))
     return batch.outcomes(decided, made)
 
@@ -119,7 +119,7 @@ REFUND_TO_ADDRESS: Final = Command(
 
 def _decide(
     order: Refund, payee: Owner | None, given: tuple[Sums | None, int], available: Available
-) -> Step[Sums, Move] | Refusal:
+) -> Step[Sums, InvoiceTransfer] | Refusal:
     now, sent_back = given
     if now is None:
         return NoSuchInvoice(address=order.invoice, field="id")
@@ -135,8 +135,8 @@ def _decide(
     after = replace(now, refunded_inside=Koinu(now.refunded_inside + amount))
     told = _told(after, sent_back, amount, order.to)
     key = f"refund:{now.address}:{after.refunded_inside}"
-    move = Move("REFUND", key, now.owner, payee, amount, now.address, (told,))
-    return transfers.decide(available, move) or Step(after, move)
+    move = InvoiceTransfer("REFUND", key, now.owner, payee, amount, now.address, (told,))
+    return transfers.apply(available, move) or Step(after, move)
 
 
 def _order(network: Network, order: Refund, now: Sums | None, sent_back: int) -> PayOrder | Refusal:

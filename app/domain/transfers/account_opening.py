@@ -1,4 +1,4 @@
-"""Opening accounts: they are opened, with credits from the treasury where that is asked for, or changed."""
+"""Opening accounts with credits from the treasury."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -20,9 +20,9 @@ class NoDogecoin(Invalid):
 
 
 async def put(db: Db, orders: Sequence[AccountOrder], installation: Installation) -> list[Account | Refusal]:
-    """Put accounts as `accounts.put` does, and top those up that open with something, in the same transaction.
+    """Open or change accounts as `accounts.put` does, and give new ones their openings.
 
-    What a wrong opening is asked for is not opened.
+    An account with a wrong opening is not opened.
     """
     codes = {code for order in orders for code in order.opening}
     assets = await ledger.assets_by_code(db, codes) if codes else {}
@@ -34,17 +34,17 @@ async def put(db: Db, orders: Sequence[AccountOrder], installation: Installation
         if order.opening and isinstance(outcome, Account)
     ]
     if opened:
-        await _top_up(db, [top_up for order, account in opened for top_up in _topups(order, account)])
+        await _make(db, [top_up for order, account in opened for top_up in _top_ups(order, account)])
     return outcomes
 
 
 PUT_ACCOUNT: Final = Command("account", put, plain(accounts.load), accounts.key_of)
 
 
-async def _top_up(db: Db, top_ups: Sequence[TransferOrder]) -> None:
-    for made in await making.make(db, top_ups):
-        if isinstance(made, Refusal):
-            raise made
+async def _make(db: Db, top_ups: Sequence[TransferOrder]) -> None:
+    for outcome in await making.make(db, top_ups):
+        if isinstance(outcome, Refusal):
+            raise outcome
 
 
 def _refusal(order: AccountOrder, assets: Mapping[str, Asset]) -> Refusal | None:
@@ -61,8 +61,8 @@ def _refusal(order: AccountOrder, assets: Mapping[str, Asset]) -> Refusal | None
     return None
 
 
-def _topups(order: AccountOrder, account: Account) -> list[TransferOrder]:
-    """One transfer for each credit; an account is opened once, so its number makes their keys."""
+def _top_ups(order: AccountOrder, account: Account) -> list[TransferOrder]:
+    """Return one transfer for each credit. An account is opened once, so its number is in their keys."""
     return [
         TransferOrder(
             f"opening:{account.id}:{code}", ISSUER, (Payee(order.foreign_id, amount),), code, kind="TOPUP"

@@ -1,4 +1,4 @@
-"""Atomic transfers: they stand together, all of them or none; two of two assets are an exchange."""
+"""Atomic transfers: a group of transfers is made as a whole or not at all, such as a trade of two assets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,67 +9,68 @@ from app.domain.commands import Command, plain
 from app.domain.idempotency import KeyReused
 from app.domain.ledger import Failed, Posted
 from app.domain.refusals import Refusal
-from app.domain.transfers.making import Made, Parties, TransferOrder, TransferPlan, post_orders
-from app.domain.transfers.making import named as parties_named
-from app.domain.transfers.making import plan as plan_transfer
-from app.domain.transfers.making import verdict as verdict_on_transfer
+from app.domain.transfers import making
+from app.domain.transfers.making import Parties, PostedPlan, TransferOrder, TransferPlan
 from app.domain.transfers.transfer import Transfer
 from app.domain.transfers.transfer import by_ids as transfers_by_ids
 
-Trade = tuple[Transfer, ...]
+TransferGroup = tuple[Transfer, ...]
 
 
-async def make(db: Db, wanted: Sequence[Sequence[TransferOrder]]) -> list[Trade | Refusal]:
-    """Make the groups in their order; a refusal names the first transfer of a group that cannot be made."""
-    parties = await parties_named(db, [order for orders in wanted for order in orders])
-    plans = [_plans(orders, parties) for orders in wanted]
+async def make(db: Db, groups: Sequence[Sequence[TransferOrder]]) -> list[TransferGroup | Refusal]:
+    """Make the groups in order; a refusal names the first transfer of a group that cannot be made."""
+    parties = await making.load_parties(db, [order for orders in groups for order in orders])
+    plans = [_plans(orders, parties) for orders in groups]
     accepted = batch.accepted(plans)
-    decided, pending = await ledger.decide_together(
+    outcomes, pending = await ledger.decide_together(
         db, [[plan.entry for plan in group] for group in accepted]
     )
-    verdicts = [_verdict(group, outcome, parties) for group, outcome in zip(accepted, decided, strict=True)]
-    made = batch.accepted(verdicts)
-    transfers = iter(await post_orders(db, parties, [plan for group in made for plan in group], pending))
-    trades = [tuple(next(transfers) for _ in group) for group in made]
-    return batch.outcomes(plans, batch.outcomes(verdicts, trades))
+    posted = [_posted(group, outcome, parties) for group, outcome in zip(accepted, outcomes, strict=True)]
+    made = batch.accepted(posted)
+    transfers = iter(
+        await making.write_transfers(db, parties, [plan for group in made for plan in group], pending)
+    )
+    return batch.outcomes(
+        plans, batch.outcomes(posted, [tuple(next(transfers) for _ in group) for group in made])
+    )
 
 
 def _plans(orders: Sequence[TransferOrder], parties: Parties) -> list[TransferPlan] | Refusal:
     plans: list[TransferPlan] = []
     for index, order in enumerate(orders):
-        plan = plan_transfer(order, parties)
+        plan = making.plan_order(order, parties)
         if isinstance(plan, Refusal):
-            return _at(index, plan)
+            return _of_transfer(index, plan)
         plans.append(plan)
     return plans
 
 
-def _verdict(
+def _posted(
     plans: Sequence[TransferPlan], outcome: Sequence[Posted] | Failed, parties: Parties
-) -> list[Made] | Refusal:
+) -> list[PostedPlan] | Refusal:
     if isinstance(outcome, Failed):
-        refusal = verdict_on_transfer(plans[outcome.position], outcome.outcome, parties)
-        return _at(outcome.position, refusal) if isinstance(refusal, Refusal) else [refusal]
-    return [Made(plan, posted) for plan, posted in zip(plans, outcome, strict=True)]
+        index = outcome.position
+        return _of_transfer(index, making.refusal_of(plans[index], outcome.outcome, parties))
+    return [PostedPlan(plan, posted) for plan, posted in zip(plans, outcome, strict=True)]
 
 
-def _at(index: int, refusal: Refusal) -> Refusal:
-    """Name the transfer that is refused; a key is that of all."""
+def _of_transfer(index: int, refusal: Refusal) -> Refusal:
+    """Name the transfer that is refused; all transfers of a group have one key."""
     if isinstance(refusal, KeyReused):
         return refusal
     return refusal.about(f"transfers.{index}.{refusal.field}" if refusal.field else f"transfers.{index}")
 
 
-async def _by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Trade]:
-    """Return the groups, the transfers of each in the order in which they were asked for."""
-    wanted = {trade_id: trade_id.split(",") for trade_id in ids}
-    transfers = await transfers_by_ids(db, [number for numbers in wanted.values() for number in numbers])
-    return {trade_id: tuple(transfers[number] for number in numbers) for trade_id, numbers in wanted.items()}
+async def _by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, TransferGroup]:
+    """Return the groups by their ids, the transfers of each in the order of the request."""
+    parts = {group_id: group_id.split(",") for group_id in ids}
+    transfers = await transfers_by_ids(db, [part for group in parts.values() for part in group])
+    return {group_id: tuple(transfers[part] for part in group) for group_id, group in parts.items()}
 
 
-def _id(trade: Trade) -> str:
-    """A group is known by the ids of all of its transfers."""
-    return ",".join(str(transfer.id) for transfer in trade)
+def _id(group: TransferGroup) -> str:
+    """Return the ids of all its transfers."""
+    return ",".join(str(transfer.id) for transfer in group)
 
 
 MAKE_ATOMIC: Final = Command("trade", plain(make), plain(_by_ids), _id)

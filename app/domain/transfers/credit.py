@@ -1,4 +1,4 @@
-"""Credits: what the operator gives an account and takes from it; the treasury issues all of it but Dogecoin."""
+"""Credits: what the operator gives an account, or takes from it. The treasury never issues Dogecoin."""
 
 from typing import Final, NamedTuple
 
@@ -17,7 +17,7 @@ class Minting(Invalid):
 
 
 class Credit(NamedTuple):
-    """What an account is to get (TOPUP, BONUS) or to give (SPEND)."""
+    """An amount that an account gets (TOPUP, BONUS) or gives (SPEND)."""
 
     foreign_id: str
     kind: str
@@ -27,7 +27,7 @@ class Credit(NamedTuple):
     metadata: str = "{}"
 
     def order(self, key: str, platform: str) -> TransferOrder:
-        """Return the transfer that it is; DOGE that is spent goes to the account named `platform`."""
+        """Return it as a transfer; DOGE that is spent goes to the account named `platform`."""
         if self.kind != SPEND and self.asset == DOGE:
             raise Minting(kind=self.kind)
         other = platform if self.asset == DOGE else ISSUER

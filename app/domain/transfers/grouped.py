@@ -1,4 +1,4 @@
-"""Grouped entries: movements that stand or fall together, and what they tell of the balances after them."""
+"""Grouped entries: groups that are posted as a whole, and events with the balances after them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from app.domain.ledger import (
 from app.domain.outbox import Flow, OutboxEvent
 from app.domain.owner import Owner
 from app.domain.refusals import Refusal
-from app.domain.transfers import making, transfer
-from app.domain.transfers.transfer import Transfer
+from app.domain.transfers import making
+from app.domain.transfers.transfer import Transfer, of_posted
 from app.money import DOGE_DECIMALS, Koinu, show
 
 
-class TransferSides(NamedTuple):
-    """What one account is told: the event, and its message without whom it is about and what that account has by then."""
+class AccountEvent(NamedTuple):
+    """An event that is told to one account; its message still lacks that account and its balance."""
 
     owner: Owner
     event: str
@@ -35,80 +35,72 @@ class TransferSides(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
-    """What is posted together, and told of it to every account that it moves.
+class EntryGroup:
+    """Entries of one asset that are posted together, with an event for each account that they move.
 
-    Nothing else may have been decided on the strength of one that is `alone`: it may be refused for want of money, and
-    its neighbours go on.
+    A group that is `alone` can be refused for lack of money. No other decision may rest on it.
     """
 
     asset: Asset
     entries: tuple[Entry, ...]
-    told: tuple[TransferSides, ...]
+    events: tuple[AccountEvent, ...]
     alone: bool = False
 
 
-async def post_movements(db: Db, movements: Sequence[Movement]) -> list[Refusal | None]:
-    """Post the movements in order and tell of them; returns which were refused.
+async def post_groups(db: Db, groups: Sequence[EntryGroup]) -> list[Refusal | None]:
+    """Post the groups in order and emit their events; return the refusal of each that was refused.
 
-    A refusal of one that is not `alone` is raised: all is undone, and whoever batches runs the requests one by one.
+    The refusal of a group that is not `alone` is raised: the transaction is undone, and its requests run one
+    by one.
     """
-    outcomes = await ledger.post_together(db, [movement.entries for movement in movements])
-    pairs = list(zip(movements, outcomes, strict=True))
-    refused = [
-        _refusal(movement, outcome) if isinstance(outcome, Failed) else None for movement, outcome in pairs
-    ]
-    made = [
-        (movement, [line for posted in outcome for line in posted.lines])
-        for movement, outcome in pairs
+    outcomes = await ledger.post_together(db, [group.entries for group in groups])
+    pairs = list(zip(groups, outcomes, strict=True))
+    refusals = [_refusal(group, outcome) if isinstance(outcome, Failed) else None for group, outcome in pairs]
+    posted = [
+        (group, [line for entry in outcome for line in entry.lines])
+        for group, outcome in pairs
         if not isinstance(outcome, Failed)
     ]
-    events = [event for movement, lines in made for event in _told(movement, lines)]
-    owners = [telling.owner for movement, _ in made for telling in movement.told]
-    balances = outbox.balance_changes(owners, [line for _, lines in made for line in lines])
+    events = [event for group, lines in posted for event in _events(group, lines)]
+    owners = [event.owner for group, _ in posted for event in group.events]
+    balances = outbox.balance_changes(owners, [line for _, lines in posted for line in lines])
     await outbox.emit(db, [*events, *balances])
-    return refused
+    return refusals
 
 
-def _refusal(movement: Movement, failed: Failed) -> Refusal:
-    """Put it in the caller's words: the ledger counts in the smallest unit, people do not."""
+def _refusal(group: EntryGroup, failed: Failed) -> Refusal:
+    """Return the refusal with the account's name, and amounts in the asset's decimals."""
     outcome = failed.outcome
     if isinstance(outcome, AlreadyPosted):
-        raise AssertionError(f"posted before: {outcome.entry.key}")  # noqa: TRY004  the books are wrong, not a type
+        key = outcome.entry.key
+        raise AssertionError(f"posted before: {key}")  # noqa: TRY004  the ledger is wrong, not a type
     if isinstance(outcome, InsufficientFunds):
-        outcome = making.lacking(movement.told[0].owner.foreign_id, movement.asset, outcome)
-    if not movement.alone:
+        outcome = making.lacks_funds(group.events[0].owner.foreign_id, group.asset, outcome)
+    if not group.alone:
         raise outcome
     return outcome
 
 
-def _told(movement: Movement, lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
-    """Each account's own balance stands in what it is told."""
-    after, asset = ledger.balances_after(lines), movement.asset
-    return [fact(sides, asset, after.get((sides.owner.id, asset.code))) for sides in movement.told]
+def _events(group: EntryGroup, lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
+    after, asset = ledger.balances_after(lines), group.asset
+    return [with_balance(event, asset, after.get((event.owner.id, asset.code))) for event in group.events]
 
 
-def fact(telling: TransferSides, asset: Asset, balance: Balance | None) -> OutboxEvent:
-    """Return what an account is told, with what it has of the asset by then (None: that did not move)."""
-    owner, event, message = telling
-    return outbox.of_account(owner, event, message | _balance(asset, balance))
-
-
-def _balance(asset: Asset, balance: Balance | None) -> dict[str, dict[str, str]]:
-    return (
-        {}
-        if balance is None
-        else {"balance": {bucket.value: asset.show(balance.of(bucket)) for bucket in Bucket}}
-    )
+def with_balance(event: AccountEvent, asset: Asset, balance: Balance | None) -> OutboxEvent:
+    """Return the event with the account and its balance of the asset; None: that did not move."""
+    owner, name, message = event
+    if balance is not None:
+        message = message | {"balance": {bucket.value: asset.show(balance.of(bucket)) for bucket in Bucket}}
+    return outbox.of_account(owner, name, message)
 
 
 Available = dict[int, int]
-"""What each account could spend after what was decided so far, in koinu."""
+"""What each account can spend after all that was decided so far, in koinu."""
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A transfer that was decided on; `key` names the fact, `invoice` is what it is about, `told` comes before the rest."""
+class InvoiceTransfer:
+    """A transfer of Dogecoin for an invoice. `key` names the fact; `first_events` come before its others."""
 
     kind: str
     key: str
@@ -116,11 +108,11 @@ class Move:
     payee: Owner
     amount: Koinu
     invoice: str
-    told: tuple[OutboxEvent, ...] = ()
+    first_events: tuple[OutboxEvent, ...] = ()
 
     @property
     def entry(self) -> Entry:
-        """The entry that carries it out."""
+        """Its entry."""
         postings = (
             Posting(self.payer.id, Bucket.AVAILABLE, -self.amount),
             Posting(self.payee.id, Bucket.AVAILABLE, self.amount),
@@ -128,34 +120,35 @@ class Move:
         return Entry(self.kind, ("invoice", self.invoice), self.key, postings, ("invoice", self.invoice))
 
     @property
-    def facts(self) -> tuple[OutboxEvent, ...]:
-        """What is told, before the balances."""
+    def events(self) -> tuple[OutboxEvent, ...]:
+        """Its events, without the balances."""
         kind = self.kind.lower()
         return (
-            *self.told,
+            *self.first_events,
             outbox.account_payment(self.payee, Flow("in", kind, self.invoice, self.amount)),
             outbox.account_payment(self.payer, Flow("out", kind, self.invoice, self.amount)),
         )
 
 
-def decide(left: Available, move: Move) -> Refusal | None:
-    """Take the move's money from what is left, or refuse."""
-    if left[move.payer.id] < move.amount:
-        return InsufficientFunds(available=show(max(0, left[move.payer.id])), needed=show(move.amount))
-    left[move.payer.id] -= move.amount
-    left[move.payee.id] += move.amount
+def apply(available: Available, transfer: InvoiceTransfer) -> Refusal | None:
+    """Move the amount from what the payer can spend to what the payee can spend, or refuse."""
+    payer, payee, amount = transfer.payer.id, transfer.payee.id, transfer.amount
+    if available[payer] < amount:
+        return InsufficientFunds(available=show(max(0, available[payer])), needed=show(amount))
+    available[payer] -= amount
+    available[payee] += amount
     return None
 
 
-async def post_moves(db: Db, moves: Sequence[Move]) -> list[Transfer]:
-    """Post the moves, which were decided on under their balances' locks, and tell of them."""
-    entries = [move.entry for move in moves]
-    events = [event for move in moves for event in move.facts]
-    owners = [owner for move in moves for owner in (move.payer, move.payee)]
-    made: list[Posted] = []
+async def post_invoice_transfers(db: Db, transfers: Sequence[InvoiceTransfer]) -> list[Transfer]:
+    """Post the transfers and emit their events. They were decided under the locks of their balances."""
+    entries = [transfer.entry for transfer in transfers]
+    events = [event for transfer in transfers for event in transfer.events]
+    owners = [owner for transfer in transfers for owner in (transfer.payer, transfer.payee)]
+    posted: list[Posted] = []
     for outcome in await outbox.post_and_emit(db, entries, events, owners):
         if not isinstance(outcome, Posted):
             raise outcome if isinstance(outcome, Refusal) else AssertionError(outcome)
-        made.append(outcome)
+        posted.append(outcome)
     names = {owner.id: owner.foreign_id for owner in owners}
-    return [transfer.made(posted, names, DOGE_DECIMALS) for posted in made]
+    return [of_posted(entry, names, DOGE_DECIMALS) for entry in posted]

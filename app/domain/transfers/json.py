@@ -1,4 +1,4 @@
-"""Transfers as JSON text, for answers and for events: `metadata` stands in it as the caller wrote it.
+"""Transfers as JSON text, for responses and events; `metadata` is in it as the caller wrote it.
 
 Written by hand: orjson takes 0.70 microseconds for the event of an account, this takes 0.52.
 """
@@ -15,19 +15,17 @@ from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
 from app.domain.transfers.transfer import Share, Transfer
 
-__all__ = ["described", "quoted", "shown", "side", "time"]
-
 time: Final = lru_cache(maxsize=100)(datetime.isoformat)
-"""Write a time; all that was posted together has the same."""
+"""Write a time. Transfers that were posted together have the same one."""
 
 
-def shown(transfer: Transfer) -> str:
-    """Write a transfer as api.md has it."""
+def transfer_json(transfer: Transfer) -> str:
+    """Write a transfer as the API shows it."""
     reverses = "null" if transfer.reverses is None else transfer.reverses
     decimals = transfer.decimals
     return (
-        f'{{"id":{transfer.id},"type":{quoted(transfer.kind)},"from":{side(transfer.givers, decimals)},'
-        f'"to":{side(transfer.takers, decimals)},"asset":{quoted(transfer.asset)},'
+        f'{{"id":{transfer.id},"type":{quoted(transfer.kind)},"from":{side(transfer.payers, decimals)},'
+        f'"to":{side(transfer.payees, decimals)},"asset":{quoted(transfer.asset)},'
         f'"amount":"{money.show(transfer.amount, decimals)}",{described(transfer)},'
         f'"reversed":"{money.show(transfer.reversed, decimals)}","reverses":{reverses},'
         f'"created":"{time(transfer.created)}"}}'
@@ -35,7 +33,7 @@ def shown(transfer: Transfer) -> str:
 
 
 def described(transfer: Transfer) -> str:
-    """Write what the caller said of it."""
+    """Write the reference and the metadata that the caller gave."""
     return (
         f'"reference_type":{quoted(transfer.reference_type)},"reference":{quoted(transfer.reference)},'
         f'"metadata":{transfer.metadata}'
@@ -43,42 +41,41 @@ def described(transfer: Transfer) -> str:
 
 
 def side(shares: Sequence[Share], decimals: int) -> str:
-    """Name who gave or got; where there are several, each with its share."""
+    """Write who gave or got: one name, or several names with their shares."""
     if len(shares) == 1:
         return quoted(shares[0].account)
-    listed = (
+    items = (
         f'{{"account":{quoted(name)},"amount":"{money.show(amount, decimals)}"}}' for name, amount in shares
     )
-    return f"[{','.join(listed)}]"
+    return f"[{','.join(items)}]"
 
 
-def told(posted: Posted, transfer: Transfer, owners: Mapping[int, Owner]) -> list[OutboxEvent]:
-    """One event for each account, in the order of the entry's lines; the treasury is told nothing."""
+def transfer_events(posted: Posted, transfer: Transfer, owners: Mapping[int, Owner]) -> list[OutboxEvent]:
+    """Return one event for each account, in the order of the entry's postings; the treasury gets none."""
     decimals = transfer.decimals
-    gives, takes = side(transfer.givers, decimals), side(transfer.takers, decimals)
-    begins = f'"transfer":{transfer.id},"type":{quoted(transfer.kind)}'
-    ends = f'"asset":{quoted(transfer.asset)},{described(transfer)},"created":"{time(transfer.created)}"'
+    payers, payees = side(transfer.payers, decimals), side(transfer.payees, decimals)
+    begin = f'"transfer":{transfer.id},"type":{quoted(transfer.kind)}'
+    end = f'"asset":{quoted(transfer.asset)},{described(transfer)},"created":"{time(transfer.created)}"'
     return [
-        _fact(owners[line.posting.account], line, decimals, (begins, gives, takes, ends))
+        _event(owners[line.posting.account], line, decimals, (begin, payers, payees, end))
         for line in posted.lines
         if line.posting.account >= 0
     ]
 
 
-def _fact(
+def _event(
     owner: Owner, line: AppliedPosting, decimals: int, shared: tuple[str, str, str, str]
 ) -> OutboxEvent:
-    """Tell an account its own part: on its side of the transfer it hears of nobody else."""
+    """Tell an account its own part: of its side of the transfer it learns no other account."""
     (_, _, amount, _), (available, incoming, held, outgoing, _) = line
-    begins, gives, takes, ends = shared
+    begin, payers, payees, end = shared
     name, show = quoted(owner.foreign_id), money.show
     message = (
-        f'{{"account_id":"{owner.address}","foreign_id":{name},{begins},'
-        f'"from":{name if amount < 0 else gives},"to":{name if amount > 0 else takes},'
-        f'"amount":"{show(abs(amount), decimals)}",{ends},"balance":{{"available":"{show(available, decimals)}",'
-        f'"incoming":"{show(incoming, decimals)}","held":"{show(held, decimals)}",'
-        f'"outgoing":"{show(outgoing, decimals)}"}}}}'
+        f'{{"account_id":"{owner.address}","foreign_id":{name},{begin},'
+        f'"from":{name if amount < 0 else payers},"to":{name if amount > 0 else payees},'
+        f'"amount":"{show(abs(amount), decimals)}",{end},'
+        f'"balance":{{"available":"{show(available, decimals)}","incoming":"{show(incoming, decimals)}",'
+        f'"held":"{show(held, decimals)}","outgoing":"{show(outgoing, decimals)}"}}}}'
     )
-    return OutboxEvent(
-        owner.id, owner.foreign_id, "TRANSFER_RECEIVED" if amount > 0 else "TRANSFER_SENT", message
-    )
+    event = "TRANSFER_RECEIVED" if amount > 0 else "TRANSFER_SENT"
+    return OutboxEvent(owner.id, owner.foreign_id, event, message)

@@ -1,4 +1,4 @@
-"""Lists of transfers: of all accounts, of one, or by reference; newest first, and nothing else is looked through."""
+"""Lists of transfers, the newest first: of all accounts, of one account, or by reference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,22 @@ from app.domain import accounts, ledger, pages
 from app.domain.ledger import INSTANT, balances
 from app.domain.pages import Page, PageRequest
 from app.domain.transfers import transfer
-from app.domain.transfers.transfer import KINDS, Transfer
+from app.domain.transfers.transfer import TRANSFER_KINDS, Transfer
 
-LOOKED_AT: Final = 1_000
-"""Entries or postings that one page looks through."""
+PAGE_READS: Final = 1_000
+"""The most entries or postings that one page reads."""
 LATE: Final = timedelta(seconds=60)
-"""By so much an entry may be older than one before it, or its postings older than itself: longer than a transaction."""
+"""By this an entry can be older than the one before it, and its postings older than the entry.
+
+It is longer than a transaction takes.
+"""
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 """The ends of the calendar."""
 FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class TransferCursor(NamedTuple):
-    """Where a list goes on: behind this entry, of an account's list behind its time."""
+    """The entry behind which a list goes on; in an account's list the time behind which it does."""
 
     id: int
     created: datetime | None = None
@@ -33,7 +36,7 @@ class TransferCursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TransferFilter:
-    """Which transfers are wanted; empty or None for all. Made at `start` or later, and before `end`."""
+    """Which transfers are wanted; empty or None is any. They were made from `start` on and before `end`."""
 
     foreign_id: str = ""
     asset: str = ""
@@ -43,9 +46,10 @@ class TransferFilter:
 
 
 class _Scan(NamedTuple):
-    """A statement that looks through `limit` entries, newest first, and says of each whether it is `wanted`.
+    """A statement that reads `limit` entries, the newest first, and says of each whether it is `wanted`.
 
-    `timed` says that the list goes by the time of an account's postings, else it goes by the entries' ids.
+    `timed`: the list is in the order of the postings' times; otherwise it is in the order of the entries'
+    ids.
     """
 
     statement: sa.Executable
@@ -53,16 +57,16 @@ class _Scan(NamedTuple):
     timed: bool
 
     def cursor(self, row: Row) -> TransferCursor:
-        """Where the list goes on behind an entry."""
+        """Return the cursor of an entry."""
         return TransferCursor(row["entry_id"], row["created"] if self.timed else None)
 
 
 async def page(
     db: Db, wanted: TransferFilter, request: PageRequest[TransferCursor]
 ) -> Page[Transfer, TransferCursor]:
-    """Return some transfers, newest first; NoSuchAccount and NoSuchAsset where there is no such one.
+    """Return a page of the transfers wanted, the newest first; refuses with NoSuchAccount and NoSuchAsset.
 
-    A page may be short, or empty, and still go on.
+    A page can be short or empty, and the list still goes on.
     """
     if wanted.asset:
         await ledger.fetch_asset(db, wanted.asset)
@@ -71,7 +75,7 @@ async def page(
         scan = await _of_account(db, account, wanted, request.after)
     else:
         scan = await _of_entries(db, account, wanted, request.after)
-    rows, more = await _look(db, scan, wanted.start, request.limit)
+    rows, more = await _read(db, scan, wanted.start, request.limit)
     page = request.page([row for row in rows if row["wanted"]], scan.cursor)
     ids = [str(row["entry_id"]) for row in page.items]
     transfers = await transfer.by_ids(db, ids) if ids else {}
@@ -79,33 +83,34 @@ async def page(
     return Page([transfers[number] for number in ids], rest)
 
 
-async def _look(db: Db, scan: _Scan, start: datetime | None, limit: int) -> tuple[Sequence[Row], bool]:
-    """Look at few entries, and at more where few fill no page; returns them, and whether more may lie behind them."""
+async def _read(db: Db, scan: _Scan, start: datetime | None, limit: int) -> tuple[Sequence[Row], bool]:
+    """Read a few entries, and more if those fill no page. Return them, and whether more can follow."""
     earliest = start and max(start, _FIRST + LATE) - LATE
     rows: list[Row] = []
     more = False
-    for look in (2 * limit, LOOKED_AT):
-        seen = await bulk.fetch_all(db, scan.statement, {**scan.parameters, "limit": look})
-        rows = [row for row in seen if earliest is None or row["created"] >= earliest]
-        more = len(rows) == look
+    for count in (2 * limit, PAGE_READS):
+        newest = await bulk.fetch_all(db, scan.statement, {**scan.parameters, "limit": count})
+        rows = [row for row in newest if earliest is None or row["created"] >= earliest]
+        more = len(rows) == count
         if not more or sum(row["wanted"] for row in rows) > limit:
             break
     return rows, more
 
 
-# Each asset's newest first, by the primary key; only those that are looked at look their entries up.
+# The newest postings of each asset, by the primary key; then only those on the page look up their entries.
 _OF_ACCOUNT: Final = sa.text("""
-    SELECT newest.entry_id, newest.created, entries.kind = ANY(:kinds)
-        AND entries.created >= coalesce(:start, entries.created) AND entries.created < coalesce(:end, 'infinity') AS wanted
+    SELECT newest.entry_id, newest.created,
+        entries.kind = ANY(:kinds) AND entries.created >= coalesce(:start, entries.created)
+            AND entries.created < coalesce(:end, 'infinity') AS wanted
     FROM (
-        SELECT found.entry_id, found.created FROM unnest(:assets, :highs) AS given (asset, high)
+        SELECT of_asset.* FROM unnest(:assets, :highs) AS span (asset, high)
         CROSS JOIN LATERAL (
             SELECT entry_id, created FROM postings
-            WHERE account_id = :account AND postings.asset = given.asset AND seq <= high
+            WHERE account_id = :account AND postings.asset = span.asset AND seq <= high
                 AND (created, entry_id) < (:created, :id)
             ORDER BY seq DESC LIMIT :limit
-        ) AS found
-        ORDER BY found.created DESC, found.entry_id DESC LIMIT :limit
+        ) AS of_asset
+        ORDER BY of_asset.created DESC, of_asset.entry_id DESC LIMIT :limit
     ) AS newest
     JOIN entries ON entries.id = newest.entry_id
     ORDER BY newest.created DESC, newest.entry_id DESC
@@ -116,10 +121,11 @@ _OF_ACCOUNT: Final = sa.text("""
     *(sa.bindparam(name, type_=sa.DateTime(timezone=True)) for name in ("created", "start", "end")),
     sa.bindparam("id", type_=sa.BigInteger),
     sa.bindparam("limit", type_=sa.BigInteger),
-    sa.bindparam("kinds", list(KINDS), bulk.TEXTS),
+    sa.bindparam("kinds", list(TRANSFER_KINDS), bulk.TEXTS),
 )
 
-# Ids grow with time but for LATE, so halving finds the place; an index by time would cost each entry that is written.
+# Ids grow with time, but for LATE. So a binary search finds a time; an index by time would cost each entry
+# that is written.
 _SEEK: Final = sa.text("""
     WITH RECURSIVE halves (low, high) AS (
         SELECT 0::bigint, coalesce(max(id), 0) FROM entries
@@ -129,7 +135,7 @@ _SEEK: Final = sa.text("""
         CROSS JOIN LATERAL (SELECT low + (high - low + 1) / 2 AS middle) AS half
         CROSS JOIN LATERAL (
             SELECT (SELECT created FROM entries WHERE id >= middle ORDER BY id LIMIT 1) < :until AS earlier
-        ) AS looked
+        ) AS compared
         WHERE low < high
     )
     SELECT low FROM halves WHERE low = high
@@ -137,7 +143,7 @@ _SEEK: Final = sa.text("""
 
 
 async def _of_account(db: Db, account: int, wanted: TransferFilter, after: TransferCursor | None) -> _Scan:
-    """By the account's postings: a transfer has one of them."""
+    """Read an account's transfers by its postings: each transfer has one."""
     behind = after.created if after and after.created else FOREVER
     until = min(behind + INSTANT, wanted.end or FOREVER)
     last = await balances.last_seqs(db, account)
@@ -159,32 +165,33 @@ async def _of_account(db: Db, account: int, wanted: TransferFilter, after: Trans
 async def _of_entries(
     db: Db, account: int | None, wanted: TransferFilter, after: TransferCursor | None
 ) -> _Scan:
-    """By the entries' reference, or else all of them, newest first."""
+    """Read transfers by the reference of their entries, or else all entries."""
     below = after.id if after else pages.BEHIND_IDS
     if wanted.end is not None and not wanted.reference:
         last = await db.scalar(_SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE})
         below = min(below, int(last or 0) + 1)
-    seen = sa.select(entries)
+    scanned = sa.select(entries)
     columns: pages.Columns = [entries.c.id]
     same: list[str] = []
-    if wanted.reference:  # the index is of those that have one
-        seen = seen.where(entries.c.reference != pages.EMPTY)
+    if wanted.reference:  # the index has only entries with a reference
+        scanned = scanned.where(entries.c.reference != pages.EMPTY)
         columns, same = [entries.c.reference, entries.c.id], [wanted.reference]
-    newest = pages.newest(seen, columns, same, below, sa.bindparam("limit", type_=sa.BigInteger)).subquery()
+    newest = pages.newest(
+        scanned, columns, same, below, sa.bindparam("limit", type_=sa.BigInteger)
+    ).subquery()
     statement = sa.select(
         newest.c.id.label("entry_id"), newest.c.created, _wanted(newest, account, wanted).label("wanted")
     )
     return _Scan(statement.order_by(newest.c.id.desc()), {}, timed=False)
 
 
-def _wanted(seen: sa.Subquery, account: int | None, wanted: TransferFilter) -> sa.ColumnElement[bool]:
-    """Say of an entry that was looked at whether it is wanted."""
-    posting = sa.exists().where(postings.c.entry_id == seen.c.id)
-    conditions = [seen.c.kind == sa.any_(sa.literal(list(KINDS), bulk.TEXTS))]
+def _wanted(entry: sa.Subquery, account: int | None, wanted: TransferFilter) -> sa.ColumnElement[bool]:
+    posting = sa.exists().where(postings.c.entry_id == entry.c.id)
+    conditions = [entry.c.kind == sa.any_(sa.literal(list(TRANSFER_KINDS), bulk.TEXTS))]
     if wanted.start is not None:
-        conditions.append(seen.c.created >= wanted.start)
+        conditions.append(entry.c.created >= wanted.start)
     if wanted.end is not None:
-        conditions.append(seen.c.created < wanted.end)
+        conditions.append(entry.c.created < wanted.end)
     if account is not None:
         conditions.append(posting.where(postings.c.account_id == account))
     if wanted.asset:

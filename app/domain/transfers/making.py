@@ -1,4 +1,4 @@
-"""Transfer orders: what callers want moved, judged and posted together, each with its own outcome."""
+"""Making transfers: orders are decided and posted together, each with its own outcome."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -28,18 +28,16 @@ from app.domain.ledger import (
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import json
-from app.domain.transfers.transfer import TREASURY_NAME, Transfer
+from app.domain.transfers.transfer import TREASURY_NAME, Transfer, of_posted
 from app.domain.transfers.transfer import by_keys as transfers_by_keys
-from app.domain.transfers.transfer import made as transfer_made
 
-PAYEES: Final = 100
-"""The most that one transfer may have."""
+MAX_PAYEES: Final = 100
+"""The most payees of one transfer."""
 SLICE: Final = 50
-"""Transfers that are told of while PostgreSQL is not listened to: a millisecond."""
+"""Transfers whose events are rendered before PostgreSQL is listened to again: that takes a millisecond."""
 ISSUER: Final = None
-"""Stands for the treasury where an order names who gives or takes."""
-ISSUING: Final = Owner(TREASURY, TREASURY_NAME, "")
-"""The treasury as an account."""
+"""Stands for the treasury where an order names payer or payee."""
+TREASURY_OWNER: Final = Owner(TREASURY, TREASURY_NAME, "")
 
 
 class SameAccount(Invalid):
@@ -50,13 +48,13 @@ class PayeeTwice(Invalid):
     """The account {account} is named twice."""
 
 
-class TooMuchAtOnce(Invalid):
+class TotalTooLarge(Invalid):
     """That is more than can be counted."""
 
     field = "amount"
 
 
-class Lacking(Conflict):
+class LacksFunds(Conflict):
     """{account} has {available} {asset}, {needed} needed."""
 
     code = "insufficient-funds"
@@ -74,7 +72,7 @@ class OtherTotal(Invalid):
 
 
 class Payee(NamedTuple):
-    """Who is to get how much; `asset` may be said again. `fields` are the names under which the request has the three."""
+    """An account that gets an amount. `fields` are the request's names of account, amount and asset."""
 
     account: str | None
     amount: RawAmount
@@ -83,10 +81,10 @@ class Payee(NamedTuple):
 
 
 class TransferOrder(NamedTuple):
-    """A transfer that a caller wants. `key` is the caller's own name for it; accounts are foreign_ids, or ISSUER.
+    """A transfer that a caller wants. `key` is the caller's name for it; accounts are foreign_ids, or ISSUER.
 
-    `field` is the name under which the request has the payer; `opening` is an account that is opened where it is missing;
-    `total` is what the payees are to get together, where the request says that too.
+    `field` is the request's name of the payer; `opening` is an account that is opened if it is missing;
+    `total` is the sum of the payees' amounts, if the request has it too.
     """
 
     key: str
@@ -101,26 +99,26 @@ class TransferOrder(NamedTuple):
     total: RawAmount | None = None
 
 
-class KeyMade(KeyReused):
+class KeyAlreadyUsed(KeyReused):
     """This Idempotency-Key has made a transfer already, longer ago than requests are remembered, or as a part of another."""
 
 
 class TransferPlan(NamedTuple):
-    """An order that can be carried out as far as the money goes."""
+    """An order that can be posted if the payer has the money."""
 
     entry: Entry
     asset: Asset
 
 
-class Made(NamedTuple):
-    """A plan that was carried out."""
+class PostedPlan(NamedTuple):
+    """A plan and its entry, which has its number."""
 
     plan: TransferPlan
     posted: Posted
 
 
 class Parties(NamedTuple):
-    """Whom and what the orders of a batch name."""
+    """The accounts and assets that the orders of a batch name."""
 
     owners: Mapping[str | None, Owner]
     assets: Mapping[str, Asset]
@@ -129,13 +127,13 @@ class Parties(NamedTuple):
 async def open_and_make(
     db: Db, orders: Sequence[TransferOrder], installation: Installation
 ) -> list[Transfer | Refusal]:
-    """Carry the orders out after opening what they name that is to be opened; where all those are refused, nothing is."""
+    """Make the transfers and open missing accounts; open none if all orders that need one are refused."""
     names = {order.opening for order in orders if order.opening}
     missing = names - (await accounts.owners(db, sorted(names))).keys() if names else set()
     if not missing:
         return await make(db, orders)
     async with db.begin_nested() as trial:
-        outcomes = await _opening(db, orders, sorted(missing), installation)
+        outcomes = await _open_and_make(db, orders, sorted(missing), installation)
         pairs = list(zip(orders, outcomes, strict=True))
         if any(order.opening in missing and isinstance(outcome, Transfer) for order, outcome in pairs):
             return outcomes
@@ -147,10 +145,10 @@ async def open_and_make(
     return batch.outcomes(decided, await make(db, batch.accepted(decided)))
 
 
-async def _opening(
+async def _open_and_make(
     db: Db, orders: Sequence[TransferOrder], missing: Sequence[str], installation: Installation
 ) -> list[Transfer | Refusal]:
-    """Carry out what names no account that cannot be opened."""
+    """Open the missing accounts, and make the transfers whose account could be opened."""
     opened = await accounts.put(db, [AccountOrder(name, {}) for name in missing], installation.network)
     refused = {
         name: outcome for name, outcome in zip(missing, opened, strict=True) if isinstance(outcome, Refusal)
@@ -160,68 +158,74 @@ async def _opening(
 
 
 async def make(db: Db, orders: Sequence[TransferOrder]) -> list[Transfer | Refusal]:
-    """Carry the orders out in their order, as far as each payer's money goes."""
-    parties = await named(db, orders)
-    plans = [plan(order, parties) for order in orders]
+    """Make the transfers in order, each if its payer has the money."""
+    parties = await load_parties(db, orders)
+    plans = [plan_order(order, parties) for order in orders]
     accepted = batch.accepted(plans)
-    decided, pending = await ledger.decide(db, [item.entry for item in accepted])
-    verdicts = [verdict(item, outcome, parties) for item, outcome in zip(accepted, decided, strict=True)]
-    transfers = await post_orders(db, parties, batch.accepted(verdicts), pending)
-    return batch.outcomes(plans, batch.outcomes(verdicts, transfers))
+    outcomes, pending = await ledger.decide(db, [plan.entry for plan in accepted])
+    posted = [posted_plan(plan, outcome, parties) for plan, outcome in zip(accepted, outcomes, strict=True)]
+    transfers = await write_transfers(db, parties, batch.accepted(posted), pending)
+    return batch.outcomes(plans, batch.outcomes(posted, transfers))
 
 
-async def named(db: Db, orders: Sequence[TransferOrder]) -> Parties:
+async def load_parties(db: Db, orders: Sequence[TransferOrder]) -> Parties:
     """Look up the accounts and assets that the orders name."""
     names = {order.payer for order in orders} | {payee.account for order in orders for payee in order.payees}
-    owners: dict[str | None, Owner] = {ISSUER: ISSUING}
+    owners: dict[str | None, Owner] = {ISSUER: TREASURY_OWNER}
     owners.update(await accounts.owners(db, [name for name in names if name is not None]))
     return Parties(owners, await ledger.assets_by_code(db, {order.asset for order in orders}))
 
 
-def plan(order: TransferOrder, parties: Parties) -> TransferPlan | Refusal:
-    """Say what is to be posted, or what is wrong with the order."""
+def plan_order(order: TransferOrder, parties: Parties) -> TransferPlan | Refusal:
+    """Return the entry to be posted, or what is wrong with the order."""
     try:
         return _plan(order, parties)
     except Refusal as refusal:
         return refusal
 
 
-def verdict(transfer_plan: TransferPlan, outcome: Outcome, parties: Parties) -> Made | Refusal:
-    """Put what the ledger said in the caller's words."""
-    if isinstance(outcome, Posted):
-        return Made(transfer_plan, outcome)
+def posted_plan(plan: TransferPlan, outcome: Outcome, parties: Parties) -> PostedPlan | Refusal:
+    """Return the plan with its entry, or its refusal."""
+    return PostedPlan(plan, outcome) if isinstance(outcome, Posted) else refusal_of(plan, outcome, parties)
+
+
+def refusal_of(plan: TransferPlan, outcome: AlreadyPosted | Refusal, parties: Parties) -> Refusal:
+    """Return the ledger's refusal in the words of the request."""
     if isinstance(outcome, AlreadyPosted):
-        return KeyMade(field="Idempotency-Key")
+        return KeyAlreadyUsed(field="Idempotency-Key")
     if isinstance(outcome, InsufficientFunds):
         [name] = [
             owner.foreign_id for owner in parties.owners.values() if owner.id == outcome.facts["account"]
         ]
-        return lacking(name, transfer_plan.asset, outcome)
+        return lacks_funds(name, plan.asset, outcome)
     return outcome if isinstance(outcome, AccountClosed) else outcome.about("amount")
 
 
-def lacking(name: str, asset: Asset, refusal: InsufficientFunds) -> Lacking:
-    """Say whose money does not reach, in the asset's decimals."""
+def lacks_funds(name: str, asset: Asset, refusal: InsufficientFunds) -> LacksFunds:
+    """Return the ledger's refusal with the account's name, and amounts in the asset's decimals."""
     has, needed = (asset.show(int(str(refusal.facts[fact]))) for fact in ("available", "needed"))
-    return Lacking(account=name, asset=asset.code, available=has, needed=needed)
+    return LacksFunds(account=name, asset=asset.code, available=has, needed=needed)
 
 
-async def post_orders(db: Db, parties: Parties, made: Sequence[Made], pending: Pending) -> list[Transfer]:
-    """Write what was decided, tell of the transfers that were made, and return them."""
-    parts = await bulk.meanwhile(ledger.write(db, pending), _told(parties, made))
+async def write_transfers(
+    db: Db, parties: Parties, posted: Sequence[PostedPlan], pending: Pending
+) -> list[Transfer]:
+    """Write the entries; render the events meanwhile, and emit them. Return the transfers."""
+    parts = await bulk.meanwhile(ledger.write(db, pending), _rendered(parties, posted))
     await outbox.emit_encoded(db, [events for _, events in parts])
     return [transfer for transfers, _ in parts for transfer in transfers]
 
 
-def _told(parties: Parties, made: Sequence[Made]) -> Iterator[tuple[list[Transfer], bytes]]:
-    """Show the transfers and write what is told of them, so many at a time."""
+def _rendered(parties: Parties, posted: Sequence[PostedPlan]) -> Iterator[tuple[list[Transfer], bytes]]:
+    """Yield the transfers and their events, SLICE transfers at a time."""
     owners = {owner.id: owner for owner in parties.owners.values()}
-    names = {number: owner.foreign_id for number, owner in owners.items()}
-    for first in range(0, len(made), SLICE):
-        part = made[first : first + SLICE]
-        transfers = [transfer_made(posted, names, plan.asset.decimals) for plan, posted in part]
+    names = {account: owner.foreign_id for account, owner in owners.items()}
+    for first in range(0, len(posted), SLICE):
+        part = posted[first : first + SLICE]
+        transfers = [of_posted(entry, names, plan.asset.decimals) for plan, entry in part]
         events = [
-            json.told(accepted.posted, shown, owners) for accepted, shown in zip(part, transfers, strict=True)
+            json.transfer_events(entry, transfer, owners)
+            for (_, entry), transfer in zip(part, transfers, strict=True)
         ]
         yield transfers, outbox.encode(list(chain.from_iterable(events)))
 
@@ -233,16 +237,16 @@ def _plan(order: TransferOrder, parties: Parties) -> TransferPlan:
     asset = parties.assets.get(order.asset)
     if asset is None:
         raise NoSuchAsset(code=order.asset)
-    taking = [_taking(payee, payer, asset, parties) for payee in order.payees]
-    if len(taking) > 1:
-        _once_each(order.payees)
-    total = sum([posting.amount for posting in taking])
+    credited = [_credit(payee, payer, asset, parties) for payee in order.payees]
+    if len(credited) > 1:
+        _check_once_each(order.payees)
+    total = sum([posting.amount for posting in credited])
     if total > MAX_BALANCE:
-        raise TooMuchAtOnce
-    said = total if order.total is None else asset.parse(order.total)
-    if said != total:
-        raise OtherTotal(total=asset.show(total), amount=asset.show(said))
-    postings = (Posting(payer.id, Bucket.AVAILABLE, -total, asset.code), *taking)
+        raise TotalTooLarge
+    requested = total if order.total is None else asset.parse(order.total)
+    if requested != total:
+        raise OtherTotal(total=asset.show(total), amount=asset.show(requested))
+    postings = (Posting(payer.id, Bucket.AVAILABLE, -total, asset.code), *credited)
     cause, key = ("request", order.key), _entry_key(order)
     return TransferPlan(Entry(order.kind, cause, key, postings, order.reference, order.metadata), asset)
 
@@ -256,7 +260,7 @@ MAKE: Final = Command(
 )
 
 
-def _once_each(payees: Sequence[Payee]) -> None:
+def _check_once_each(payees: Sequence[Payee]) -> None:
     seen: set[str | None] = set()
     for payee in payees:
         if payee.account in seen:
@@ -264,15 +268,15 @@ def _once_each(payees: Sequence[Payee]) -> None:
         seen.add(payee.account)
 
 
-def _taking(payee: Payee, payer: Owner, asset: Asset, parties: Parties) -> Posting:
-    name, amount, other = payee.fields
+def _credit(payee: Payee, payer: Owner, asset: Asset, parties: Parties) -> Posting:
+    account_field, amount_field, asset_field = payee.fields
     if payee.asset not in (None, asset.code):
-        raise TwoAssets(asset=asset.code, field=other)
+        raise TwoAssets(asset=asset.code, field=asset_field)
     owner = parties.owners.get(payee.account)
     if owner is None:
-        raise NoSuchAccount(foreign_id=payee.account, field=name)
+        raise NoSuchAccount(foreign_id=payee.account, field=account_field)
     if owner.id == payer.id:
-        raise SameAccount(account=payee.account, field=name)
+        raise SameAccount(account=payee.account, field=account_field)
     if not owner.open:
-        raise AccountClosed(foreign_id=payee.account, field=name)
-    return Posting(owner.id, Bucket.AVAILABLE, asset.parse(payee.amount, amount), asset.code)
+        raise AccountClosed(foreign_id=payee.account, field=account_field)
+    return Posting(owner.id, Bucket.AVAILABLE, asset.parse(payee.amount, amount_field), asset.code)

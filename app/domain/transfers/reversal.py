@@ -1,4 +1,4 @@
-"""Reversals: a transfer goes back, once, in full or in part; whoever got it gives it."""
+"""Reversals: a transfer goes back once, in full or in part, from the accounts that got it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from app.domain.ledger import AlreadyPosted, Asset, Bucket, Entry, Outcome, Post
 from app.domain.owner import AccountClosed, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import making
-from app.domain.transfers.making import ISSUER, ISSUING, Made, Parties, TransferPlan
+from app.domain.transfers.making import ISSUER, TREASURY_OWNER, Parties, PostedPlan, TransferPlan
 from app.domain.transfers.transfer import NoSuchTransfer, Transfer, reversal_key
 from app.domain.transfers.transfer import by_ids as transfers_by_ids
 from app.domain.transfers.transfer import load as load_transfers
@@ -51,31 +51,32 @@ class PartOfSeveral(Invalid):
 
 
 class ReversalOrder(NamedTuple):
-    """The transfer that is to go back, and how much of it; None: all."""
+    """The transfer that is to be reversed, and how much of it; None is all."""
 
     id: int
     amount: RawAmount | None = None
 
 
 async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Refusal]:
-    """Reverse, one order after the other; the entry's key sees to it that each transfer goes back once."""
-    transfers_by_id = {
+    """Reverse the transfers in order. The key of the entry makes sure that each goes back once."""
+    transfers = {
         transfer.id: transfer for transfer in await load_transfers(db, [order.id for order in orders])
     }
-    parts = await _parts(db, list(transfers_by_id))
-    owners = [part.owner for sides in parts.values() for part in sides if part.owner is not ISSUING]
-    named: dict[str | None, Owner] = {ISSUER: ISSUING, **{owner.foreign_id: owner for owner in owners}}
+    parts = await _parts(db, list(transfers))
     parties = Parties(
-        named, await ledger.assets_by_code(db, {item.asset for item in transfers_by_id.values()})
+        {
+            ISSUER if part.owner is TREASURY_OWNER else part.owner.foreign_id: part.owner
+            for of_transfer in parts.values()
+            for part in of_transfer
+        },
+        await ledger.assets_by_code(db, {transfer.asset for transfer in transfers.values()}),
     )
-    plans = [
-        _plan(order, transfers_by_id.get(order.id), parts.get(order.id, ()), parties) for order in orders
-    ]
+    plans = [_plan(order, transfers.get(order.id), parts.get(order.id, ()), parties) for order in orders]
     accepted = batch.accepted(plans)
-    decided, pending = await ledger.decide(db, [plan.entry for plan in accepted])
-    verdicts = [_verdict(plan, outcome, parties) for plan, outcome in zip(accepted, decided, strict=True)]
-    reversals = await making.post_orders(db, parties, batch.accepted(verdicts), pending)
-    return batch.outcomes(plans, batch.outcomes(verdicts, reversals))
+    outcomes, pending = await ledger.decide(db, [plan.entry for plan in accepted])
+    posted = [_posted(plan, outcome, parties) for plan, outcome in zip(accepted, outcomes, strict=True)]
+    reversals = await making.write_transfers(db, parties, batch.accepted(posted), pending)
+    return batch.outcomes(plans, batch.outcomes(posted, reversals))
 
 
 REVERSE: Final = Command(
@@ -84,7 +85,7 @@ REVERSE: Final = Command(
 
 
 class _Part(NamedTuple):
-    """What an account gave (-) or took (+) of a transfer."""
+    """What an account gave (-) or got (+) by a transfer."""
 
     owner: Owner
     amount: int
@@ -102,19 +103,19 @@ _PARTS: Final = (
 
 
 async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
-    """Return the parts of the transfers, by the numbers of their accounts: another may have the name by now."""
+    """Return the parts of each transfer. Accounts are found by number: another may have the name by now."""
     parts_of: dict[int, list[_Part]] = {}
     for row in await db.execute(_PARTS, {"ids": list(ids)}) if ids else ():
         columns = (row.account_id, row.foreign_id, row.address, row.open)
-        owner = ISSUING if row.account_id == TREASURY else Owner(*columns)
+        owner = TREASURY_OWNER if row.account_id == TREASURY else Owner(*columns)
         parts_of.setdefault(row.entry_id, []).append(_Part(owner, row.amount))
     return parts_of
 
 
-def _verdict(plan: TransferPlan, outcome: Outcome, parties: Parties) -> Made | Refusal:
+def _posted(plan: TransferPlan, outcome: Outcome, parties: Parties) -> PostedPlan | Refusal:
     if isinstance(outcome, AlreadyPosted):
         return AlreadyReversed(id=plan.entry.cause[1])
-    return making.verdict(plan, outcome, parties)
+    return making.posted_plan(plan, outcome, parties)
 
 
 def _plan(
@@ -132,21 +133,19 @@ def _plan(
 
 
 def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
-    """Those who took give, and those who gave take."""
+    """The payees give back, and the payer gets."""
     amount = transfer.amount if order.amount is None else asset.parse(order.amount)
     if amount > transfer.amount:
         raise AboveTransfer(amount=asset.show(transfer.amount), asset=asset.code)
-    [back], receivers = (
-        [part.owner for part in parts if part.amount < 0],
-        [part for part in parts if part.amount > 0],
-    )
-    if amount < transfer.amount and len(receivers) > 1:
+    [payer] = [part.owner for part in parts if part.amount < 0]
+    payees = [part for part in parts if part.amount > 0]
+    if amount < transfer.amount and len(payees) > 1:
         raise PartOfSeveral
-    if not back.open:
-        raise AccountClosed(foreign_id=back.foreign_id, field="id")
+    if not payer.open:
+        raise AccountClosed(foreign_id=payer.foreign_id, field="id")
     if amount < transfer.amount:
-        receivers = [_Part(receivers[0].owner, amount)]
-    lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in receivers]
-    lines.append(Posting(back.id, Bucket.AVAILABLE, amount, asset.code))
+        payees = [_Part(payees[0].owner, amount)]
+    lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in payees]
+    lines.append(Posting(payer.id, Bucket.AVAILABLE, amount, asset.code))
     reference = (transfer.reference_type, transfer.reference)
     return Entry(KIND, ("transfer", str(transfer.id)), reversal_key(transfer.id), tuple(lines), reference)

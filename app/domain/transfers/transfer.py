@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from app import money
 from app.db import Db, Row, bulk
-from app.db.tables import TREASURY, accounts, assets, entries, postings
+from app.db.tables import TREASURY, entries, postings
 from app.domain.ledger import SYSTEM_ACCOUNTS, Posted
 from app.domain.refusals import NotFound
 
 TREASURY_NAME: Final = SYSTEM_ACCOUNTS[TREASURY]
-"""How the account is shown that issues credits; an account of that name, which an older version may have opened, is another."""
-KINDS: Final = ("TRANSFER", "REVERSAL", "TOPUP", "SPEND", "BONUS", "PAYFROM", "REFUND")
-"""Entries that are transfers."""
+"""The treasury's name. An older version may have opened an account of that name; it is another one."""
+TRANSFER_KINDS: Final = ("TRANSFER", "REVERSAL", "TOPUP", "SPEND", "BONUS", "PAYFROM", "REFUND")
+"""The kinds of entries that are transfers."""
 
 
 class NoSuchTransfer(NotFound):
@@ -32,16 +32,16 @@ class Share(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """A transfer that was made; one gives and several may take, or back again. `reversed` is what came back of `amount`.
+    """A transfer from one account to one or several, or back. `reversed` is what came back of `amount`.
 
-    `reverses` is the id of the transfer that it takes back, in full or in part.
+    `reverses` is the id of the transfer that this one takes back, in full or in part.
     """
 
     id: int
     key: str
     kind: str
-    givers: tuple[Share, ...]
-    takers: tuple[Share, ...]
+    payers: tuple[Share, ...]
+    payees: tuple[Share, ...]
     asset: str
     decimals: int
     amount: int
@@ -54,33 +54,33 @@ class Transfer(NamedTuple):
 
     @property
     def payer(self) -> str:
-        """Who gave it; of several the first."""
-        return self.givers[0].account
+        """The account that gave; the first of several."""
+        return self.payers[0].account
 
     @property
     def payee(self) -> str:
-        """Who got it; of several the first."""
-        return self.takers[0].account
+        """The account that got; the first of several."""
+        return self.payees[0].account
 
     def show(self, amount: int) -> str:
         """Return an amount of its asset as decimal text."""
         return money.show(amount, self.decimals)
 
 
-def made(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
-    """Return the transfer that a new entry is; `names` are the foreign_ids of its accounts."""
+def of_posted(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
+    """Return a new entry as a transfer; `names` are the foreign_ids of its accounts."""
     entry = posted.entry
     lines = [(names[account], amount) for account, _, amount, _ in entry.postings]
-    givers, takers = _sides(lines, -1), _sides(lines, 1)
+    payers, payees = _shares(lines, -1), _shares(lines, 1)
     return Transfer(
         posted.id,
         entry.key,
         entry.kind,
-        givers,
-        takers,
+        payers,
+        payees,
         entry.postings[0].asset,
         decimals,
-        sum([amount for _, amount in givers]),
+        sum([amount for _, amount in payers]),
         *entry.reference,
         entry.metadata,
         posted.created,
@@ -89,67 +89,52 @@ def made(posted: Posted, names: Mapping[int, str], decimals: int) -> Transfer:
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Transfer]:
-    """Return those of the entries with these ids that are transfers."""
+    """Return the transfers with these ids, by id as text."""
     return {str(transfer.id): transfer for transfer in await load(db, [int(text) for text in ids])}
 
 
 async def by_keys(db: Db, keys: Sequence[str]) -> dict[str, Transfer]:
-    """Return the transfers whose entries have these keys."""
+    """Return the transfers whose entries have these keys, by key."""
     ids = await db.scalars(_KEYED, {"keys": list(keys)})
     return {transfer.key: transfer for transfer in await load(db, list(ids))}
 
 
-async def fetch(db: Db, number: int) -> Transfer:
+async def fetch(db: Db, transfer_id: int) -> Transfer:
     """Return the transfer, or refuse with NoSuchTransfer."""
-    transfers = await load(db, [number])
+    transfers = await load(db, [transfer_id])
     if not transfers:
-        raise NoSuchTransfer(id=number)
+        raise NoSuchTransfer(id=transfer_id)
     return transfers[0]
 
 
 async def load(db: Db, ids: Sequence[int]) -> list[Transfer]:
-    """Return the transfers among the entries with these ids, newest first."""
-    rows = await bulk.fetch_all(db, _FOUND, {"ids": list(ids)})
-    lines: dict[int, list[Row]] = {}
-    for row in rows:
-        lines.setdefault(row["id"], []).append(row)
-    came_back = await _reversed(db, list(lines))
-    transfers = [_of(legs, came_back.get(number, 0)) for number, legs in lines.items()]
+    """Return those of the entries that are transfers, the newest first."""
+    rows_of: dict[int, list[Row]] = {}
+    for row in await bulk.fetch_all(db, _POSTINGS, {"ids": list(ids)}):
+        rows_of.setdefault(row["id"], []).append(row)
+    reversed_amounts = await _reversed(db, list(rows_of))
+    transfers = [_of(rows, reversed_amounts.get(entry, 0)) for entry, rows in rows_of.items()]
     return sorted(transfers, key=lambda transfer: -transfer.id)
 
 
-def reversal_key(number: int) -> str:
-    """Name the entry that reverses a transfer: there is one at the most."""
-    return f"reverse:{number}"
+def reversal_key(transfer_id: int) -> str:
+    """Return the key of the entry that reverses a transfer, so that there is one at most."""
+    return f"reverse:{transfer_id}"
 
 
 _KEYED: Final = sa.select(entries.c.id).where(
     entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS))
 )
-_FOUND: Final = (
-    sa.select(
-        *(
-            entries.c[name]
-            for name in (
-                "id",
-                "key",
-                "kind",
-                "cause_id",
-                "reference_type",
-                "reference",
-                "metadata",
-                "created",
-            )
-        ),
-        *(postings.c[name] for name in ("account_id", "asset", "amount")),
-        sa.func.coalesce(accounts.c.foreign_id, "").label("name"),
-        assets.c.decimals,
-    )
-    .join(postings, postings.c.entry_id == entries.c.id)
-    .join(assets, assets.c.code == postings.c.asset)
-    .outerjoin(accounts, accounts.c.id == postings.c.account_id)
-    .where(entries.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
-    .where(entries.c.kind == sa.any_(sa.literal(list(KINDS), bulk.TEXTS)))
+_POSTINGS: Final = sa.text("""
+    SELECT entries.id, key, kind, cause_id, reference_type, reference, metadata, entries.created,
+        account_id, asset, amount, decimals, foreign_id
+    FROM entries
+    JOIN postings ON entry_id = entries.id
+    JOIN assets ON code = asset
+    LEFT JOIN accounts ON accounts.id = account_id
+    WHERE entries.id = ANY(:ids) AND kind = ANY(:kinds)
+""").bindparams(
+    sa.bindparam("ids", type_=bulk.BIGINTS), sa.bindparam("kinds", list(TRANSFER_KINDS), bulk.TEXTS)
 )
 _REVERSED: Final = (
     sa.select(entries.c.cause_id, sa.func.sum(postings.c.amount).label("amount"))
@@ -160,32 +145,32 @@ _REVERSED: Final = (
 
 
 async def _reversed(db: Db, ids: Sequence[int]) -> dict[int, int]:
-    """Return what came back of those transfers of which anything did."""
-    sums = await db.execute(_REVERSED, {"keys": [reversal_key(number) for number in ids]})
+    """Return what came back of each transfer, by id, if anything did."""
+    sums = await db.execute(_REVERSED, {"keys": [reversal_key(transfer_id) for transfer_id in ids]})
     return {int(row.cause_id): int(row.amount) for row in sums}
 
 
-def _of(lines: Sequence[Row], came_back: int) -> Transfer:
-    """Read the lines of an entry."""
-    sides = [(_name(line), line["amount"]) for line in lines]
-    values: dict[str, Any] = {name: lines[0][name] for name in Transfer._fields if name in lines[0]}
-    givers, takers = _sides(sides, -1), _sides(sides, 1)
-    values |= {"amount": sum(giver.amount for giver in givers), "reversed": came_back}
-    reverses = _reverses(values["kind"], lines[0]["cause_id"])
-    return Transfer(**values, givers=givers, takers=takers, reverses=reverses)
+def _of(rows: Sequence[Row], reversed_amount: int) -> Transfer:
+    """Read the rows of an entry, one for each posting."""
+    lines = [(_name(row), row["amount"]) for row in rows]
+    values: dict[str, Any] = {name: rows[0][name] for name in Transfer._fields if name in rows[0]}
+    payers, payees = _shares(lines, -1), _shares(lines, 1)
+    values |= {"amount": sum(payer.amount for payer in payers), "reversed": reversed_amount}
+    reverses = _reverses(values["kind"], rows[0]["cause_id"])
+    return Transfer(**values, payers=payers, payees=payees, reverses=reverses)
 
 
 def _reverses(kind: str, cause: str) -> int | None:
     return int(cause) if kind == "REVERSAL" else None
 
 
-def _sides(lines: Sequence[tuple[str, int]], sign: int) -> tuple[Share, ...]:
-    """Return those who give (-1) or take (1), by name: entries do not keep the order in which they were asked for."""
+def _shares(lines: Sequence[tuple[str, int]], sign: int) -> tuple[Share, ...]:
+    """Return the shares of the payers (-1) or payees (1), by name: an entry does not store their order."""
     shares = [Share(name, amount * sign) for name, amount in lines if amount * sign > 0]
     if len(shares) > 1:
         shares.sort()
     return tuple(shares)
 
 
-def _name(line: Row) -> str:
-    return TREASURY_NAME if line["account_id"] == TREASURY else str(line["name"])
+def _name(row: Row) -> str:
+    return TREASURY_NAME if row["account_id"] == TREASURY else row["foreign_id"] or ""

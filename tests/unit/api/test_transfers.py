@@ -13,7 +13,7 @@ from app.api import application
 from app.api.transfer_views import ShareView, TransferPage, TransferView
 from app.db.tables import ready_keys
 from app.domain import transfers
-from app.domain.transfers import Credit, Lacking, Transfer
+from app.domain.transfers import Credit, LacksFunds, Transfer
 from tests import scenario
 from tests.scenario import Chain, doge
 from tests.unit.api.conftest import client_of, context_on
@@ -351,7 +351,7 @@ async def test_doge_that_is_spent_in_vain_opens_no_account_and_disturbs_nobody(
         "insufficient-funds",
         "not-found",
     ]
-    assert isinstance(lacking, Lacking)
+    assert isinstance(lacking, LacksFunds)
     assert [isinstance(outcome, Transfer) for outcome in made] == [True, True]
     assert (await shop.get("/account/platform")).status_code == 404
     assert await bank.gold(engine, "alice", "bob", "carol") == [100, 0, 200]

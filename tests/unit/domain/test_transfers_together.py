@@ -53,7 +53,7 @@ def shown(outcome: Outcome) -> Any:
         return type(outcome), str(outcome), outcome.field
     assert isinstance(outcome, Result), outcome
     one = outcome.resource
-    return outcome.replayed, one.kind, one.givers, one.takers, one.amount, one.asset
+    return outcome.replayed, one.kind, one.payers, one.payees, one.amount, one.asset
 
 
 async def left(engine: AsyncEngine) -> list[Any]:

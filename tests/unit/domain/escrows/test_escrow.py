@@ -38,7 +38,7 @@ from app.domain.ledger import BadAmount, NoSuchAsset
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import PageRequest
 from app.domain.refusals import Refusal
-from app.domain.transfers import Lacking
+from app.domain.transfers import LacksFunds
 from tests import funding, scenario
 from tests.conftest import cloned
 from tests.funding import GOLD, comparable, submit_together
@@ -298,7 +298,7 @@ async def close(engine: AsyncEngine, foreign_id: str) -> None:
     (new_escrow(fee="0.001"), BadAmount, "fee"),
     (new_escrow(fee=-1), BadAmount, "fee"),
     (new_escrow(fee="10.01"), FeeAboveAmount, "fee"),
-    (new_escrow(amount="92.01"), Lacking, "amount"),
+    (new_escrow(amount="92.01"), LacksFunds, "amount"),
     (new_escrow("taken"), OrderTaken, "order_id"),
     (new_escrow(hold=99), NoSuchHold, "hold"),
     (new_escrow(hold=2), NoSuchHold, "hold"),  # Carol's
@@ -506,7 +506,7 @@ async def test_an_order_that_could_not_be_paid_is_free_for_whoever_waited_for_it
         waiting = asyncio.create_task(lock(engine, new_escrow(buyer="carol")))
         await scenario.until_someone_waits(engine)
 
-    assert isinstance(refused, Lacking)
+    assert isinstance(refused, LacksFunds)
     [made] = await waiting
     assert scenario.accepted(made).buyer.foreign_id == "carol"
 

@@ -22,7 +22,7 @@ from app.domain.ledger import BadAmount, BalanceTooLarge, NoSuchAsset
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import PageRequest
 from app.domain.refusals import Refusal
-from app.domain.transfers import Lacking
+from app.domain.transfers import LacksFunds
 from tests import funding, scenario
 from tests.conftest import cloned
 from tests.funding import GOLD, comparable, submit_together
@@ -224,8 +224,8 @@ async def test_a_hold_whose_time_is_over_is_refused_also_before_anybody_came_to_
     (NewHold("alice", GOLD, -1), BadAmount, "amount"),
     (NewHold("alice", GOLD, "0.001"), BadAmount, "amount"),
     (NewHold("alice", GOLD, "92233720368547758.08"), BadAmount, "amount"),
-    (NewHold("alice", GOLD, "100.01"), Lacking, "amount"),
-    (NewHold("alice", "DOGE", 1), Lacking, "amount"),
+    (NewHold("alice", GOLD, "100.01"), LacksFunds, "amount"),
+    (NewHold("alice", "DOGE", 1), LacksFunds, "amount"),
     (Release(99), NoSuchHold, "id"),
     (Release(1, 11), AboveHold, "amount"),
     (Release(1, "0.001"), BadAmount, "amount"),

@@ -12,7 +12,7 @@ from app.domain.ledger import statement
 from app.domain.ledger.statement import Leg
 
 DOMAIN = Path(statement.__file__).parents[1]
-MAKERS = ("Entry", "Move", "Movement", "replace")
+MAKERS = ("Entry", "InvoiceTransfer", "EntryGroup", "replace")
 KIND = re.compile(r"[A-Z]+(_[A-Z]+)*")
 
 

@@ -60,7 +60,7 @@ async def listed(engine: AsyncEngine, wanted: TransferFilter, limit: int = 3) ->
 async def test_lists_show_what_is_asked_for_newest_first_and_once(
     engine: AsyncEngine, made: list[Transfer], monkeypatch: pytest.MonkeyPatch, looked_at: int
 ) -> None:
-    monkeypatch.setattr(listing, "LOOKED_AT", looked_at)
+    monkeypatch.setattr(listing, "PAGE_READS", looked_at)
     middle, end = made[8].created, made[16].created
     newest = made[::-1]
 

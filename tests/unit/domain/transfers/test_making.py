@@ -11,13 +11,13 @@ from app.domain.ledger import BadAmount, NoSuchAsset
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import Refusal
 from app.domain.transfers import (
-    KeyMade,
-    Lacking,
+    KeyAlreadyUsed,
+    LacksFunds,
     Payee,
     PayeeTwice,
     SameAccount,
     Share,
-    TooMuchAtOnce,
+    TotalTooLarge,
     TransferOrder,
 )
 from tests import scenario
@@ -46,7 +46,7 @@ async def test_a_transfer_is_one_entry_and_each_side_is_told_its_balance_after(b
     transfer = scenario.accepted(done)
     async with bank.connect() as db:
         assert await transfers.fetch(db, transfer.id) == transfer
-    assert (transfer.givers, transfer.takers, transfer.amount) == (
+    assert (transfer.payers, transfer.payees, transfer.amount) == (
         (Share("alice", 25),),
         (Share("bob", 25),),
         25,
@@ -72,7 +72,7 @@ async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngi
     [done] = await make(bank, TransferOrder("k", "alice", (Payee("carol", "0.3"), Payee("bob", "0.2")), GOLD))
 
     assert str(short) == "alice has 1 gold, 1.1 needed."
-    assert scenario.accepted(done).takers == (Share("bob", 20), Share("carol", 30))
+    assert scenario.accepted(done).payees == (Share("bob", 20), Share("carol", 30))
     assert await gold(bank, "alice", "bob", "carol") == [50, 120, 130]
     assert [(kind, said["foreign_id"], said["to"], said["amount"]) for kind, said in await told(bank)] == [
         (
@@ -97,7 +97,7 @@ async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngi
         (order("alice", "bob", 0), BadAmount, "amount"),
         (order("alice", "bob", -1), BadAmount, "amount"),
         (order("alice", "bob", 2**63), BadAmount, "amount"),
-        (order("alice", "bob", "1.01"), Lacking, "amount"),
+        (order("alice", "bob", "1.01"), LacksFunds, "amount"),
         (order("alice", "closed"), AccountClosed, "to"),
         (
             TransferOrder("k", "alice", (Payee("bob", 1), Payee("bob", 1, ("to.1.account", "", ""))), GOLD),
@@ -106,7 +106,7 @@ async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngi
         ),
         (
             TransferOrder("k", "alice", (Payee("bob", 2**56), Payee("carol", 2**56)), GOLD),
-            TooMuchAtOnce,
+            TotalTooLarge,
             "amount",
         ),
     ],
@@ -133,7 +133,7 @@ async def test_a_key_that_was_used_long_ago_moves_nothing(bank: AsyncEngine) -> 
 
     [again] = await make(bank, order("alice", "bob", "0.5", "key"))
 
-    assert isinstance(again, KeyMade)
+    assert isinstance(again, KeyAlreadyUsed)
     assert await gold(bank, "alice", "bob") == [50, 150]
 
 
@@ -142,14 +142,14 @@ async def test_what_other_orders_of_the_batch_brought_can_be_spent(bank: AsyncEn
         bank, order("bob", "carol", "1.5", "a"), order("alice", "bob", "1"), order("bob", "carol", "1.5", "b")
     )
 
-    assert isinstance(early, Lacking)
+    assert isinstance(early, LacksFunds)
     assert [scenario.accepted(one).amount for one in (brought, late)] == [100, 150]
 
 
 async def test_two_that_race_for_the_same_money_do_not_both_get_it(bank: AsyncEngine) -> None:
     outcomes = await asyncio.gather(*(make(bank, order("alice", "bob", "0.3", f"k{n}")) for n in range(10)))
 
-    assert sum(isinstance(one, Lacking) for [one] in outcomes) == 7
+    assert sum(isinstance(one, LacksFunds) for [one] in outcomes) == 7
     assert await gold(bank, "alice", "bob") == [10, 190]
     async with bank.connect() as db:
         assert await db.scalar(sa.select(sa.func.count()).where(entries.c.kind == "TRANSFER")) == 3

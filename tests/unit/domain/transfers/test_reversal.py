@@ -15,7 +15,7 @@ from app.domain.transfers import (
     AboveTransfer,
     AlreadyReversed,
     Credit,
-    Lacking,
+    LacksFunds,
     NoSuchTransfer,
     NotReversible,
     PartOfSeveral,
@@ -117,7 +117,7 @@ async def test_a_transfer_to_several_goes_back_as_a_whole(bank: AsyncEngine) -> 
     [whole] = await back(bank, ReversalOrder(split.id))
 
     assert isinstance(part, PartOfSeveral)
-    assert scenario.accepted(whole).givers == (Share("bob", 10), Share("carol", 20))
+    assert scenario.accepted(whole).payers == (Share("bob", 10), Share("carol", 20))
     assert await shown(bank, scenario.accepted(whole).id) == whole
     assert await gold(bank, "alice", "bob", "carol") == [100, 100, 100]
 
@@ -129,7 +129,7 @@ async def test_what_the_payee_has_no_more_does_not_come_back(bank: AsyncEngine) 
     [refused] = await back(bank, ReversalOrder(transfer.id))
     [part] = await back(bank, ReversalOrder(transfer.id, "0.5"))
 
-    assert isinstance(refused, Lacking)
+    assert isinstance(refused, LacksFunds)
     assert str(refused) == "bob has 0.5 gold, 1 needed."
     assert scenario.accepted(part).amount == 50
 
