@@ -1,4 +1,4 @@
-"""What a walk starts from: a database with a few accounts that have money, and the program's own commands."""
+"""The base of a walk: a database with a few accounts that have money, and the program's own commands."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -24,41 +24,41 @@ from app.group_commit import GroupCommit
 from app.money import show
 from tests import scenario
 from tests.conftest import cloned
-from tests.ledger_walk import truths
-from tests.ledger_walk.model import MOST, PLATFORM, Made, Model
+from tests.ledger_walk import invariants
+from tests.ledger_walk.model import MAX_AMOUNT, PLATFORM, Model, Record
 from tests.listener import Listener
 
-THERE: Final = ("ann", "bob", "cec", PLATFORM)
-POOR: Final = "dan"
-MAYBE: Final = (POOR, "eve")
-"""The one has nothing, the other may be opened on the way; `nobody` never is."""
+FUNDED: Final = ("ann", "bob", "cec", PLATFORM)
+UNFUNDED: Final = "dan"
+OTHERS: Final = (UNFUNDED, "eve")
+"""The first has nothing, the second can be opened during the walk; `nobody` never is."""
 ASSETS: Final = {"DOGE": 8, "gold": 2, "gems": 0}
-NEW: Final = "clay"
-"""May be made on the way."""
-BEGIN: Final = 200
-"""What each has of each asset, in its smallest unit."""
+NEW_ASSET: Final = "clay"
+"""Can be created during the walk."""
+FUNDS: Final = 200
+"""What each funded account has of each asset, in its smallest unit."""
 
 INSTALLATION: Final = replace(scenario.INSTALLATION, platform=PLATFORM)
 
-WHO = st.sampled_from((*THERE, *THERE, *THERE, *MAYBE, "nobody"))
-WHAT = st.sampled_from((*ASSETS, *ASSETS, *ASSETS, *ASSETS, NEW))
-AMOUNT = st.integers(0, 60).map(lambda number: {59: MOST, 60: MOST + 1}.get(number, number))
+ACCOUNT = st.sampled_from((*FUNDED, *FUNDED, *FUNDED, *OTHERS, "nobody"))
+ASSET = st.sampled_from((*ASSETS, *ASSETS, *ASSETS, *ASSETS, NEW_ASSET))
+AMOUNT = st.integers(0, 60).map(lambda number: {59: MAX_AMOUNT, 60: MAX_AMOUNT + 1}.get(number, number))
 PART = st.none() | st.integers(0, 40)
-NTH = st.integers(0, 30)
-"""Which one of what there is, counted from the newest."""
-Thing = TypeVar("Thing")
+INDEX = st.integers(0, 30)
+"""Which item of a list, counted from the newest."""
+Item = TypeVar("Item")
 
 
-class Deed(NamedTuple):
-    """What is asked for, and what the model makes of it when its turn comes: None where it must be refused."""
+class Attempt(NamedTuple):
+    """A request, and what the model makes of it: None where it must be refused."""
 
     request: Any
-    judge: Callable[[], object]
+    expect: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What each walk starts from: a database to be cloned."""
+    """The database that each walk clones."""
 
     server: str
     database: str
@@ -83,10 +83,10 @@ async def _prepare(url: str) -> None:
         for code, decimals in ASSETS.items():
             if code != "DOGE":
                 await commits.submit(CREATE_ASSET, NewAsset(code, code, decimals))
-        opening = {code: show(BEGIN, decimals) for code, decimals in ASSETS.items() if code != "DOGE"}
-        made = [await commits.submit(PUT_ACCOUNT, AccountOrder(name, {}, opening)) for name in THERE]
-        await commits.submit(PUT_ACCOUNT, AccountOrder(POOR, {}))
-        await chain.mine(*((done.resource.address, BEGIN) for done in made))
+        opening = {code: show(FUNDS, decimals) for code, decimals in ASSETS.items() if code != "DOGE"}
+        made = [await commits.submit(PUT_ACCOUNT, AccountOrder(name, {}, opening)) for name in FUNDED]
+        await commits.submit(PUT_ACCOUNT, AccountOrder(UNFUNDED, {}))
+        await chain.mine(*((done.resource.address, FUNDS) for done in made))
         await chain.deepen(scenario.RULES.confirmations)
 
 
@@ -101,13 +101,13 @@ async def _opened(url: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-class Ground(RuleBasedStateMachine):
-    """What every rule may use. After each of them the truths hold, and the ledger says what the model does."""
+class LedgerMachine(RuleBasedStateMachine):
+    """What the rules use. After each rule the invariants hold, and the ledger agrees with the model."""
 
     prepared: ClassVar[Prepared]
     steps: ClassVar[int] = 0
-    """What was walked in all, over all walks of the class."""
-    done: ClassVar[dict[str, list[int]]] = {}
+    """The steps of all walks of the class."""
+    counts: ClassVar[dict[str, list[int]]] = {}
     """By command: how many requests were refused, and how many were not."""
 
     def __init__(self) -> None:
@@ -118,33 +118,35 @@ class Ground(RuleBasedStateMachine):
         self.failed = False
         self.changed = True
         self.model = Model()
-        self.past: list[tuple[Command[Any, Any], Submitted[Any], Any]] = []
-        """What was asked for and made, and what it is known by."""
+        self.made: list[tuple[Command[Any, Any], Submitted[Any], Any]] = []
+        """Requests that made something, with its id."""
 
-    def run(self, coroutine: Coroutine[Any, Any, Thing]) -> Thing:
-        """Do it now; after a failure nothing more is asked of the walk."""
+    def run(self, coroutine: Coroutine[Any, Any, Item]) -> Item:
+        """Run the coroutine; after a failure the walk does nothing more."""
         self.failed = True
-        done = self.runner.run(coroutine)
+        result = self.runner.run(coroutine)
         self.failed = False
-        return done
+        return result
 
     @initialize()
     def begin(self) -> None:
         self.run(self._begin())
         self.model.decimals.update(ASSETS)
-        self.model.accounts.update(dict.fromkeys((*THERE, POOR), True))
-        self.model.money.of.update({(name, "available", code): BEGIN for name in THERE for code in ASSETS})
+        self.model.accounts.update(dict.fromkeys((*FUNDED, UNFUNDED), True))
+        self.model.money.amounts.update(
+            {(name, "available", code): FUNDS for name in FUNDED for code in ASSETS}
+        )
 
     @invariant()
     def the_ledger_is_right(self) -> None:
-        """Looked at again where anything was done."""
+        """Check again if anything was done."""
         type(self).steps += 1
         if self.changed:
-            self.run(self._hold())
+            self.run(self._check())
             self.changed = False
 
     def teardown(self) -> None:
-        """Let a whole audit find nothing, unless the walk failed; close what is open in any case."""
+        """Run a whole audit, unless the walk failed; close everything."""
         try:
             if not self.failed:
                 self.run(self._end())
@@ -152,62 +154,61 @@ class Ground(RuleBasedStateMachine):
             self.runner.run(self.stack.aclose())
             self.runner.close()
 
-    # ------------------------------------------------------------ what rules are made of
+    # ------------------------------------------------------------ used by the rules
 
     def key(self) -> Claim:
-        """A key that nobody has used."""
+        """Return a new idempotency key."""
         return Claim("walk", f"key {next(self.keys)}", b"as it is")
 
-    def given(self, asset: str, amount: int) -> str:
-        """An amount as a request has it."""
+    def shown(self, asset: str, amount: int) -> str:
+        """Return an amount as a request has it."""
         return show(amount, self.model.decimals.get(asset, 0))
 
     def part(self, asset: str, amount: int | None) -> str | None:
-        return None if amount is None else self.given(asset, amount)
+        return None if amount is None else self.shown(asset, amount)
 
-    def nth(self, things: Sequence[Thing], n: int) -> Thing:
-        return things[-1 - n % len(things)]
+    def nth(self, items: Sequence[Item], index: int) -> Item:
+        return items[-1 - index % len(items)]
 
-    def ask(
-        self, command: Command[Any, Any], *deeds: Deed, claims: Sequence[Claim] = (), bulk: bool = False
+    def submit(
+        self, command: Command[Any, Any], *attempts: Attempt, claims: Sequence[Claim] = (), bulk: bool = False
     ) -> None:
-        """Ask for all of it at once: what the model refuses must be refused, and if that is all, nothing changes."""
-        asked = [
-            Submitted(deed.request, claim)
-            for deed, claim in zip(deeds, claims or [self.key() for _ in deeds], strict=True)
+        """Submit all at once. The program refuses what the model refuses; if that is all, nothing changes."""
+        submitted = [
+            Submitted(attempt.request, claim)
+            for attempt, claim in zip(attempts, claims or [self.key() for _ in attempts], strict=True)
         ]
-        expected = [deed.judge() for deed in deeds]
+        expected = [attempt.expect() for attempt in attempts]
         self.changed = any(expected)
-        before = None if self.changed else self.run(self._everything())
-        for one, wanted, outcome in zip(
-            asked, expected, self.run(self._submit(command, asked, bulk=bulk)), strict=True
-        ):
+        before = None if self.changed else self.run(self._snapshot())
+        outcomes = self.run(self._submit(command, submitted, bulk=bulk))
+        for item, record, outcome in zip(submitted, expected, outcomes, strict=True):
             assert isinstance(outcome, Result | Refusal), outcome
-            assert isinstance(outcome, Result) == bool(wanted), (command.kind, one.request, outcome, wanted)
-            type(self).done.setdefault(command.kind, [0, 0])[isinstance(outcome, Result)] += 1
+            assert isinstance(outcome, Result) == bool(record), (command.kind, item.request, outcome, record)
+            type(self).counts.setdefault(command.kind, [0, 0])[isinstance(outcome, Result)] += 1
             if isinstance(outcome, Result):
-                assert not outcome.replayed, one
-                self._learn(wanted, outcome.resource)
-                self.past.append((command, one, command.id_of(outcome.resource)))
-        assert self.changed or before == self.run(self._everything()), asked
+                assert not outcome.replayed, item
+                self._note_ids(record, outcome.resource)
+                self.made.append((command, item, command.id_of(outcome.resource)))
+        assert self.changed or before == self.run(self._snapshot()), submitted
 
-    @precondition(lambda self: self.past)
-    @rule(n=NTH, other=st.booleans())
-    def ask_again(self, n: int, *, other: bool) -> None:
-        """With the same key: it is what it was then; with another body it is refused. Neither changes anything."""
-        command, one, name = self.nth(self.past, n)
-        assert one.claim is not None
-        claim = Claim(one.claim.scope, one.claim.key, b"another" if other else one.claim.fingerprint)
-        before = self.run(self._everything())
-        [outcome] = self.run(self._submit(command, [Submitted(one.request, claim)]))
+    @precondition(lambda self: self.made)
+    @rule(index=INDEX, other=st.booleans())
+    def repeat(self, index: int, *, other: bool) -> None:
+        """A repeated key gives the same result; with another body it is refused. Neither changes anything."""
+        command, (request, claim), resource_id = self.nth(self.made, index)
+        assert claim is not None
+        claim = claim._replace(fingerprint=b"another" if other else claim.fingerprint)
+        before = self.run(self._snapshot())
+        [outcome] = self.run(self._submit(command, [Submitted(request, claim)]))
         if other:
             assert isinstance(outcome, KeyReused), outcome
         else:
             assert isinstance(outcome, Result), outcome
-            assert (outcome.replayed, command.id_of(outcome.resource)) == (True, name)
-        assert before == self.run(self._everything())
+            assert (outcome.replayed, command.id_of(outcome.resource)) == (True, resource_id)
+        assert before == self.run(self._snapshot())
 
-    # ------------------------------------------------------------ how
+    # ------------------------------------------------------------ with the database
 
     async def _begin(self) -> None:
         url = await self.stack.enter_async_context(cloned(self.prepared.server, self.prepared.database))
@@ -215,51 +216,55 @@ class Ground(RuleBasedStateMachine):
         self.commits = _commits(self.engine)
 
     async def _submit(
-        self, command: Command[Any, Any], asked: Sequence[Submitted[Any]], *, bulk: bool = False
+        self, command: Command[Any, Any], submitted: Sequence[Submitted[Any]], *, bulk: bool = False
     ) -> Sequence[Any]:
         if bulk:
-            return await self.commits.submit_all(command, asked)
-        waiting = (self.commits.submit(command, one.request, one.claim) for one in asked)
-        outcomes: list[Any] = await asyncio.gather(*waiting, return_exceptions=True)
+            return await self.commits.submit_all(command, submitted)
+        running = (self.commits.submit(command, request, claim) for request, claim in submitted)
+        outcomes: list[Any] = await asyncio.gather(*running, return_exceptions=True)
         return outcomes
 
-    def _learn(self, expected: object, thing: Any) -> None:
-        """Let the model know what the program calls what it made."""
-        pairs = zip(expected, thing, strict=True) if isinstance(expected, list) else [(expected, thing)]
-        for one, made in pairs:
-            if isinstance(one, Made):
-                assert one.id in (0, made.id), (one, made)
-                one.id = made.id
+    def _note_ids(self, expected: object, resource: Any) -> None:
+        """Write the program's ids into the model's records."""
+        pairs = zip(expected, resource, strict=True) if isinstance(expected, list) else [(expected, resource)]
+        for record, made in pairs:
+            if isinstance(record, Record):
+                assert record.id in (0, made.id), (record, made)
+                record.id = made.id
 
-    async def _hold(self) -> None:
+    async def _check(self) -> None:
         async with self.engine.begin() as connection:
-            await truths.hold(connection)
-            found = await truths.money(connection), await truths.states(connection)
-        money = {
-            place: amount
-            for place, amount in self.model.money.of.items()
-            if amount and place[0] in self._names
+            await invariants.check(connection)
+            stored = await invariants.amounts(connection), await invariants.states(connection)
+        amounts = {
+            key: amount
+            for key, amount in self.model.money.amounts.items()
+            if amount and key[0] in self._names
         }
-        expected = {("hold", one.id): (one.left, one.state) for one in self.model.holds}
-        expected |= {("escrow", one.id): (one.amount, one.state) for one in self.model.escrows.values()}
-        assert found == (money, expected)
+        states = {("hold", hold.id): (hold.remaining, hold.state) for hold in self.model.holds}
+        states |= {
+            ("escrow", escrow.id): (escrow.amount, escrow.state) for escrow in self.model.escrows.values()
+        }
+        assert stored == (amounts, states)
 
-    _names: ClassVar = {*THERE, *MAYBE}
+    _names: ClassVar = {*FUNDED, *OTHERS}
 
-    async def _everything(self) -> str:
+    async def _snapshot(self) -> str:
         async with self.engine.connect() as connection:
-            return await truths.everything(connection)
+            return await invariants.snapshot(connection)
 
     async def _end(self) -> None:
         report = await audit.run(self.engine)
         assert report.ok, [finding for finding in report.findings if not finding.ok]
-        await self._events_come_to_the_same()
+        await self._events_have_the_same_sums()
 
-    async def _events_come_to_the_same(self) -> None:
-        """Whoever adds up nothing but events has what the model has."""
+    async def _events_have_the_same_sums(self) -> None:
+        """A listener that adds up events has what the model has."""
         listener = Listener()
         await listener.listen(self.engine)
         for name in self._names:
             for asset in self.model.decimals:
-                has = sum(self.model.money.of[name, bucket, asset] for bucket in ("available", "held"))
-                assert listener.of(name, asset) == has, (name, asset, listener.of(name, asset), has)
+                amount = sum(
+                    self.model.money.amounts[name, bucket, asset] for bucket in ("available", "held")
+                )
+                assert listener.of(name, asset) == amount, (name, asset, listener.of(name, asset), amount)

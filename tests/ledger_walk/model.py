@@ -1,6 +1,6 @@
-"""What the ledger must say: who has how much of what, in a few lines; and the rules by which it moves.
+"""A reference for the ledger in a few lines: what each account has, and the rules by which it moves.
 
-Each rule does what is asked and returns what was made of it, or None where it is refused and nothing moves.
+Each rule returns what it made, or None where the request must be refused; then nothing moves.
 """
 
 from collections import Counter
@@ -10,25 +10,25 @@ from typing import Final
 
 ISSUER: Final = "(treasury)"
 PLATFORM: Final = "platform"
-MOST: Final = 2**63 - 1
+MAX_AMOUNT: Final = 2**63 - 1
 
-Place = tuple[str, str]
+BucketKey = tuple[str, str]
 """An account and a bucket."""
-Move = tuple[Place, Place, int]
+Move = tuple[BucketKey, BucketKey, int]
 Share = tuple[str, int]
 
 
 @dataclass(slots=True)
-class Made:
-    """Something that was made: `id` is the program's name for it."""
+class Record:
+    """Something that was made; `id` is its id in the program."""
 
     asset: str
     id: int = 0
 
 
 @dataclass(slots=True)
-class Transfer(Made):
-    """What one account gave to others; `final` if it stays for ever."""
+class Transfer(Record):
+    """What an account gave to others; `final`: it cannot be reversed."""
 
     payer: str = ""
     shares: Sequence[Share] = ()
@@ -36,11 +36,11 @@ class Transfer(Made):
 
 
 @dataclass(slots=True)
-class Hold(Made):
-    """What an account has set aside."""
+class Hold(Record):
+    """Money that an account has set aside; `ends`: it expires; `late`: its time is over."""
 
     owner: str = ""
-    left: int = 0
+    remaining: int = 0
     state: str = "HELD"
     ends: bool = False
     late: bool = False
@@ -51,8 +51,8 @@ class Hold(Made):
 
 
 @dataclass(slots=True)
-class Escrow(Made):
-    """What a buyer has locked for a seller."""
+class Escrow(Record):
+    """Money that a buyer has locked for a seller."""
 
     sides: tuple[str, str] = ("", "")
     amount: int = 0
@@ -62,28 +62,28 @@ class Escrow(Made):
 
 @dataclass
 class Money:
-    """What everybody has of everything, by bucket."""
+    """What each account has, by account, bucket and asset."""
 
-    of: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    amounts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def move(self, asset: str, *moves: Move) -> bool:
-        """Make all of the moves, or none where one would overdraw an account or fill it beyond measure."""
-        now = self.of.copy()
-        for giver, taker, amount in moves:
-            now[*giver, asset] -= amount
-            now[*taker, asset] += amount
-            full = sum(now[taker[0], bucket, asset] for bucket in ("available", "held")) > MOST
-            if (giver[0] != ISSUER and now[*giver, asset] < 0) or (taker[0] != ISSUER and full):
+        """Make all moves, or none where one would overdraw an account, or fill it above MAX_AMOUNT."""
+        amounts = self.amounts.copy()
+        for source, target, amount in moves:
+            amounts[*source, asset] -= amount
+            amounts[*target, asset] += amount
+            full = sum(amounts[target[0], bucket, asset] for bucket in ("available", "held")) > MAX_AMOUNT
+            if (source[0] != ISSUER and amounts[*source, asset] < 0) or (target[0] != ISSUER and full):
                 return False
-        self.of = now
+        self.amounts = amounts
         return True
 
 
-def available(account: str) -> Place:
+def available(account: str) -> BucketKey:
     return account, "available"
 
 
-def held(account: str) -> Place:
+def held(account: str) -> BucketKey:
     return account, "held"
 
 
@@ -93,15 +93,15 @@ class Model:
 
     money: Money = field(default_factory=Money)
     accounts: dict[str, bool] = field(default_factory=lambda: {ISSUER: True})
-    """Who there is, and whether open."""
+    """Whether each account is open."""
     decimals: dict[str, int] = field(default_factory=dict)
-    """What there is to be counted."""
+    """The decimals of each asset."""
     transfers: list[Transfer] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     escrows: dict[str, Escrow] = field(default_factory=dict)
 
     def is_open(self, *accounts: str) -> bool:
-        return all(self.accounts.get(one) for one in accounts)
+        return all(self.accounts.get(account) for account in accounts)
 
     # ------------------------------------------------------------ assets and accounts
 
@@ -113,7 +113,7 @@ class Model:
             account in self.accounts or "DOGE" in opening or opening.keys() - self.decimals.keys()
         ):
             return None
-        if any(not 0 < amount <= MOST for amount in opening.values()):
+        if any(not 0 < amount <= MAX_AMOUNT for amount in opening.values()):
             return None
         self.accounts.setdefault(account, True)
         for asset, amount in opening.items():
@@ -121,11 +121,12 @@ class Model:
         return True
 
     def close(self, account: str) -> bool | None:
-        waits = any(
-            one.sides[1] == account and one.state in ("LOCKED", "DISPUTED") for one in self.escrows.values()
+        is_seller = any(
+            escrow.sides[1] == account and escrow.state in ("LOCKED", "DISPUTED")
+            for escrow in self.escrows.values()
         )
-        has = any(amount for (owner, *_), amount in self.money.of.items() if owner == account)
-        if account not in self.accounts or waits or has:
+        has_money = any(amount for (owner, *_), amount in self.money.amounts.items() if owner == account)
+        if account not in self.accounts or is_seller or has_money:
             return None
         self.accounts[account] = False
         return True
@@ -140,7 +141,10 @@ class Model:
             or len({payer, *payees}) <= len(payees)
         ):
             return None
-        if any(not 0 < amount <= MOST for _, amount in shares) or sum(amount for _, amount in shares) > MOST:
+        if (
+            any(not 0 < amount <= MAX_AMOUNT for _, amount in shares)
+            or sum(amount for _, amount in shares) > MAX_AMOUNT
+        ):
             return None
         if not self.money.move(
             asset, *((available(payer), available(payee), amount) for payee, amount in shares)
@@ -149,13 +153,13 @@ class Model:
         self.transfers.append(Transfer(asset, payer=payer, shares=shares))
         return self.transfers[-1]
 
-    def trade(self, orders: Sequence[tuple[str, Sequence[Share], str]]) -> list[Transfer] | None:
-        """All of them or none."""
-        money, number = self.money.of, len(self.transfers)
-        made = [one for one in (self.transfer(*order) for order in orders) if one]
+    def make_atomic(self, orders: Sequence[tuple[str, Sequence[Share], str]]) -> list[Transfer] | None:
+        """Make all of the transfers, or none."""
+        amounts, number = self.money.amounts, len(self.transfers)
+        made = [transfer for transfer in (self.transfer(*order) for order in orders) if transfer]
         if len(made) == len(orders):
             return made
-        self.money.of, self.transfers[number:] = money, []
+        self.money.amounts, self.transfers[number:] = amounts, []
         return None
 
     def credit(self, account: str, kind: str, asset: str, amount: int) -> Transfer | None:
@@ -163,20 +167,20 @@ class Model:
             return self.transfer(account, [(PLATFORM if asset == "DOGE" else ISSUER, amount)], asset)
         return None if asset == "DOGE" else self.transfer(ISSUER, [(account, amount)], asset)
 
-    def reverse(self, one: Transfer, part: int | None) -> Transfer | None:
-        whole = sum(amount for _, amount in one.shares)
+    def reverse(self, transfer: Transfer, part: int | None) -> Transfer | None:
+        whole = sum(amount for _, amount in transfer.shares)
         amount = whole if part is None else part
-        if one.final or not self.is_open(one.payer) or not 0 < amount <= whole:
+        if transfer.final or not self.is_open(transfer.payer) or not 0 < amount <= whole:
             return None
-        if amount < whole and len(one.shares) > 1:
+        if amount < whole and len(transfer.shares) > 1:
             return None
-        shares = one.shares if amount == whole else [(one.shares[0][0], amount)]
+        shares = transfer.shares if amount == whole else [(transfer.shares[0][0], amount)]
         if not self.money.move(
-            one.asset, *((available(to), available(one.payer), much) for to, much in shares)
+            transfer.asset, *((available(payee), available(transfer.payer), share) for payee, share in shares)
         ):
             return None
-        one.final = True
-        self.transfers.append(Transfer(one.asset, final=True))
+        transfer.final = True
+        self.transfers.append(Transfer(transfer.asset, final=True))
         return self.transfers[-1]
 
     # ------------------------------------------------------------ holds
@@ -184,7 +188,7 @@ class Model:
     def hold(self, owner: str, asset: str, amount: int, *, ends: bool) -> Hold | None:
         if not self.is_open(owner) or not self._lock(owner, asset, amount):
             return None
-        self.holds.append(Hold(asset, owner=owner, left=amount, ends=ends))
+        self.holds.append(Hold(asset, owner=owner, remaining=amount, ends=ends))
         return self.holds[-1]
 
     def release(self, hold: Hold, part: int | None) -> Hold | None:
@@ -198,12 +202,12 @@ class Model:
             return None
         if not self.money.move(hold.asset, (held(hold.owner), available(to), amount)):
             return None
-        hold.left, hold.state = hold.left - amount, "CAPTURED"
-        return self._give_back(hold, hold.left, "CAPTURED")
+        hold.remaining, hold.state = hold.remaining - amount, "CAPTURED"
+        return self._give_back(hold, hold.remaining, "CAPTURED")
 
     def expire(self) -> int:
         late = [hold for hold in self.holds if hold.late and hold.state == "HELD"]
-        return sum(self._give_back(hold, hold.left, "EXPIRED") is hold for hold in late)
+        return sum(self._give_back(hold, hold.remaining, "EXPIRED") is hold for hold in late)
 
     # ------------------------------------------------------------ escrows
 
@@ -214,10 +218,10 @@ class Model:
         if not 0 <= escrow.fee <= escrow.amount:
             return None
         if hold is not None:
-            foreign = hold.owner != buyer or hold.asset != escrow.asset
-            if foreign or self._part(hold, escrow.amount) is None:
+            other = hold.owner != buyer or hold.asset != escrow.asset
+            if other or self._part(hold, escrow.amount) is None:
                 return None
-            self._give_back(hold, hold.left, "CONVERTED")
+            self._give_back(hold, hold.remaining, "CONVERTED")
         if not self._lock(buyer, escrow.asset, escrow.amount):
             return None
         self.escrows[order] = escrow
@@ -243,18 +247,18 @@ class Model:
         escrow.state = state
         return escrow
 
-    # ------------------------------------------------------------ how
+    # ------------------------------------------------------------ used by the rules
 
     def _lock(self, account: str, asset: str, amount: int) -> bool:
-        sane = asset in self.decimals and 0 < amount <= MOST
-        return sane and self.money.move(asset, (available(account), held(account), amount))
+        is_valid = asset in self.decimals and 0 < amount <= MAX_AMOUNT
+        return is_valid and self.money.move(asset, (available(account), held(account), amount))
 
     def _part(self, hold: Hold, part: int | None) -> int | None:
-        amount = hold.left if part is None else part
-        return amount if not hold.over and 0 < amount <= hold.left else None
+        amount = hold.remaining if part is None else part
+        return amount if not hold.over and 0 < amount <= hold.remaining else None
 
     def _give_back(self, hold: Hold, amount: int, state: str) -> Hold:
         self.money.move(hold.asset, (held(hold.owner), available(hold.owner), amount))
-        hold.left -= amount
-        hold.state = hold.state if hold.left else state
+        hold.remaining -= amount
+        hold.state = hold.state if hold.remaining else state
         return hold
