@@ -80,7 +80,7 @@ def _transactions(
 def _block(previous: bytes, height: int, transactions: Sequence[Transaction]) -> bytes:
     root = wire.merkle_root([transaction.txid for transaction in transactions])
     top = header.Header(mining.VERSION, previous, root, TIME + height, mining.EASY_BITS, 0, b"")
-    heads = (header.header_bytes(replace(top, nonce=nonce)) for nonce in count())
+    heads = (mining.header_bytes(replace(top, nonce=nonce)) for nonce in count())
     head = next(head for head in heads if node.scrypt(head) <= header.target(mining.EASY_BITS))
     raws = (transaction.raw for transaction in transactions)
     return head + wire.compact_size(len(transactions)) + b"".join(raws)

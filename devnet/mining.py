@@ -30,6 +30,7 @@ GENESIS: Final = bytes.fromhex(
     "4acf21b179c45070ac7b03a9ac00000000"
 )
 
+_HEADER = struct.Struct("<i32s32sIII")
 _PARENT_VERSION = 1
 _ONE_CHAIN = struct.pack("<II", 1, 0)  # how many chains are merged, and the nonce that spreads them
 
@@ -82,10 +83,15 @@ def mine(template: Template, *, merged: bool = False, max_tries: int = 1_000_000
     )
 
 
+def header_bytes(top: Header) -> bytes:
+    """Write the 80 bytes of a header; ignore its own `hash`."""
+    return _HEADER.pack(top.version, top.previous, top.merkle_root, top.time, top.bits, top.nonce)
+
+
 def _proof(top: Header, bits: int, max_tries: int) -> bytes | None:
     """Count the nonce up until the header's scrypt hash meets the target of `bits`; return the header."""
     limit = header.target(bits)
-    head = header.header_bytes(top)[:76]
+    head = header_bytes(top)[:76]
     for nonce in range(min(max_tries, 2**32)):
         raw = head + nonce.to_bytes(4, "little")
         if int.from_bytes(hashlib.scrypt(raw, salt=raw, n=1024, r=1, p=1, dklen=32), "little") <= limit:
@@ -95,7 +101,7 @@ def _proof(top: Header, bits: int, max_tries: int) -> bytes | None:
 
 def _merged_proof(top: Header, max_tries: int) -> bytes | None:
     """Let a parent header, whose coinbase names this one, prove the work; return the header and the proof."""
-    own = header.header_bytes(top)
+    own = header_bytes(top)
     commitment = dogecoin.hash256(own)[::-1] + _ONE_CHAIN
     coinbase = wire.assemble([Input(header.NO_HASH, 0xFFFFFFFF, script.push(commitment), 0xFFFFFFFF)], [])
     parent = replace(

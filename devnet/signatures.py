@@ -5,17 +5,18 @@ from dataclasses import dataclass
 import coincurve
 
 from app.chain import wire
-from app.chain.wire import Transaction
+from app.chain.wire import Output, Transaction
 from app.domain import dogecoin
 from devnet.script import Malformed, is_minimal, number, operations, push
 
+ALL, NONE, SINGLE = 1, 2, 3
 HASH_TYPES = {
-    "ALL": 1,
-    "NONE": 2,
-    "SINGLE": 3,
-    "ALL|ANYONECANPAY": 0x81,
-    "NONE|ANYONECANPAY": 0x82,
-    "SINGLE|ANYONECANPAY": 0x83,
+    "ALL": ALL,
+    "NONE": NONE,
+    "SINGLE": SINGLE,
+    "ALL|ANYONECANPAY": 0x80 | ALL,
+    "NONE|ANYONECANPAY": 0x80 | NONE,
+    "SINGLE|ANYONECANPAY": 0x80 | SINGLE,
 }
 
 
@@ -63,10 +64,10 @@ class Key:
         return dogecoin.p2pkh(dogecoin.hash160(self.public))
 
 
-def sign(transaction: Transaction, index: int, key: Key, hash_type: int = 1) -> Transaction:
+def sign(transaction: Transaction, index: int, key: Key, hash_type: int = ALL) -> Transaction:
     """Put the signature and the key into one input, with a new txid. Deterministic (RFC 6979), low S."""
-    sighash = wire.sighash(transaction, index, key.script, hash_type)
-    signature = key.private.sign(sighash, hasher=None) + bytes((hash_type,))
+    digest = sighash(transaction, index, key.script, hash_type)
+    signature = key.private.sign(digest, hasher=None) + bytes((hash_type,))
     scripts = [spent.script for spent in transaction.inputs]
     scripts[index] = push(signature) + push(key.public)
     return _with_scripts(transaction, scripts)
@@ -75,6 +76,31 @@ def sign(transaction: Transaction, index: int, key: Key, hash_type: int = 1) -> 
 def with_high_s(transaction: Transaction) -> Transaction:
     """Write a transaction that spends P2PKH with the other S, under another txid, as anybody can."""
     return _with_scripts(transaction, [_script_with_high_s(spent.script) for spent in transaction.inputs])
+
+
+def sighash(transaction: Transaction, index: int, script_code: bytes, hash_type: int = ALL) -> bytes:
+    """Hash what a signature of input `index` signs, the legacy way (Core: `SignatureHash`).
+
+    `script_code` must have no OP_CODESEPARATOR.
+    """
+    kind, anyone_can_pay = hash_type & 0x1F, hash_type & 0x80
+    if index >= len(transaction.inputs) or (kind == SINGLE and index >= len(transaction.outputs)):
+        return (1).to_bytes(32, "little")  # what Core has always signed where there is nothing to sign
+    inputs = [
+        spent._replace(
+            script=script_code if position == index else b"",
+            sequence=spent.sequence if position == index or kind not in (NONE, SINGLE) else 0,
+        )
+        for position, spent in enumerate(transaction.inputs)
+        if position == index or not anyone_can_pay
+    ]
+    outputs = transaction.outputs
+    if kind == NONE:
+        outputs = ()
+    elif kind == SINGLE:
+        outputs = (Output(2**64 - 1, b""),) * index + outputs[index : index + 1]
+    parts = transaction._replace(inputs=tuple(inputs), outputs=outputs)
+    return dogecoin.hash256(wire.serialise(parts) + hash_type.to_bytes(4, "little"))
 
 
 def _with_scripts(transaction: Transaction, scripts: list[bytes]) -> Transaction:
@@ -139,7 +165,7 @@ def _verify(
 ) -> Fault | None:
     if (len(key), key[:1]) not in ((33, b"\x02"), (33, b"\x03"), (65, b"\x04")):
         return BAD_KEY
-    digest = wire.sighash(transaction, index, output_script, signature[-1])
+    digest = sighash(transaction, index, output_script, signature[-1])
     try:
         is_valid = coincurve.PublicKey(key).verify(signature[:-1], digest, hasher=None)
     except ValueError:

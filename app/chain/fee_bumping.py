@@ -16,7 +16,7 @@ def sign(signer: Signer, policy: payments.Policy, plan: payments.Plan) -> list[R
     one removes that too.
     """
     replacements.check(plan)
-    batch = SigningBatch(signer, policy, payments.CoinPool(), (), plan.change_keys, set())
+    batch = SigningBatch(signer, policy, plan.change_keys)
     paths, balances, spare = dict(plan.paths), dict(plan.spendable), list(plan.spare)
     new_change: dict[bytes, payments.Spendable] = {}
     signed_again = []

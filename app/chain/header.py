@@ -68,10 +68,3 @@ def parse_header(raw: bytes) -> Header:
         raise Unreadable(f"a header has {HEADER_BYTES} bytes, not {len(raw)}")
     version, previous, merkle_root, time, bits, nonce = _HEADER.unpack(raw)
     return Header(version, previous, merkle_root, time, bits, nonce, hash256(raw))
-
-
-def header_bytes(header: Header) -> bytes:
-    """Write the 80 bytes; ignore the header's own `hash`."""
-    return _HEADER.pack(
-        header.version, header.previous, header.merkle_root, header.time, header.bits, header.nonce
-    )

@@ -169,7 +169,7 @@ class Recovery:
         )
 
     async def _batches(self, first: int, tip: Tip) -> AsyncGenerator[list[Block]]:
-        """Yield the node's blocks up to the tip, fetching the next meanwhile; Stopped if they lead elsewhere."""
+        """Yield the node's blocks up to the tip, and fetch ahead; raise Stopped if they lead elsewhere."""
         fetching = asyncio.create_task(self._fetch(first, tip.height))
         previous = None
         try:
@@ -218,13 +218,13 @@ class Recovery:
     ) -> None:
         handed_out = scope.accounts - 1
         await asyncio.to_thread(self._seed_file.raise_highest, handed_out)
-        found = [search.blocks[height] for height in sorted(search.blocks)]
+        read = [search.blocks[height] for height in sorted(search.blocks)]
         await self._hold_lease()
         try:
             async with self._engine.begin() as db:
                 if wallets:
                     await seed_claim.take_over(db, self._keyring)
-                await blocks.restore(db, self._rules, tip, wallets, found, handed_out)
+                await blocks.restore(db, self._rules, tip, wallets, read, handed_out)
         except TipMoved:
             raise Stopped(
                 "Another Kennel has followed the chain meanwhile: stop it and begin again."

@@ -150,14 +150,14 @@ class Rpc:
             raise outcome
         return outcome
 
-    async def batch(self, calls: Sequence[Call], size: int = CALLS_PER_BATCH) -> list[Any]:
-        """Return the outcome of each call in order, a result or a NodeError; `size` calls share a request.
+    async def batch(self, calls: Sequence[Call]) -> list[Any]:
+        """Return the outcome of each call in order: a result, or a NodeError.
 
         It is no snapshot: the tip can move between two calls.
         """
         outcomes: list[Any] = []
-        for start in range(0, len(calls), size):
-            requests = [self._request(call) for call in calls[start : start + size]]
+        for start in range(0, len(calls), CALLS_PER_BATCH):
+            requests = [self._request(call) for call in calls[start : start + CALLS_PER_BATCH]]
             repeat = all(request["method"] in IDEMPOTENT for request in requests)
             replies = await self._send(requests, repeat=repeat)
             if not isinstance(replies, list) or len(replies) != len(requests):

@@ -163,7 +163,7 @@ class Sender:
             choice = cancelling_transaction.choose(spendable.coins, payment, policy)
             if choice is not None and choice.fee > refused_fee:
                 keys = await payments.change_keys(db, [payment.owner.id])
-                batch = SigningBatch(self._signer, policy, payments.CoinPool(), (), keys, set())
+                batch = SigningBatch(self._signer, policy, keys)
                 signed = batch.sign([payment], choice, spendable.paths)
                 await cancelling_transaction.store(db, replace(signed, replaces=first, pays=False))
                 return True

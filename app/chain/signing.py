@@ -1,7 +1,6 @@
 """Builds transactions of outpoints and outputs, and signs them. Holds no key longer than one signature."""
 
 import hashlib
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -13,7 +12,7 @@ from app.domain import dogecoin
 FINAL: Final = 0xFFFFFFFF
 """The sequence of our inputs: neither replaceable (BIP125) nor bound to a time."""
 
-_HASH_TYPE = struct.Struct("<I").pack(wire.SIGHASH_ALL)
+_HASH_TYPE = (1).to_bytes(4, "little")  # SIGHASH_ALL
 _OUTPOINT_BYTES = 36
 _EMPTY_INPUT_BYTES = 41  # outpoint, an empty script, sequence
 
@@ -57,7 +56,7 @@ def sign(
 
 
 def sighashes(transaction: wire.Transaction, script_codes: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield for each input what its signature signs with SIGHASH_ALL, as `wire.sighash`, in a single pass."""
+    """Yield for each input what its signature signs with SIGHASH_ALL, in a single pass over the inputs."""
     empty_inputs = tuple(spent._replace(script=b"") for spent in transaction.inputs)
     unsigned = memoryview(wire.serialise(transaction._replace(inputs=empty_inputs)) + _HASH_TYPE)
     offset = 4 + len(wire.compact_size(len(transaction.inputs)))

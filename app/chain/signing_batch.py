@@ -22,17 +22,17 @@ class SigningBatch:
     """What was signed (`drafts`), and what never can be (`failed`), for `signing_queue.store`.
 
     A payment whose coins are not there yet waits, and is in neither. `unsignable` says of payments, by their
-    id, why there is no key to their coins. `known` are the accounts whose own coins are in the pool.
+    id, why there is no key to their coins. `loaded` are the accounts whose own coins are in the pool.
 
     Nothing that is signed here leaves the house before that is committed.
     """
 
     signer: Signer
     policy: payments.Policy
-    pool: payments.CoinPool
-    wanted: Sequence[PaymentNeed]
     change_keys: dict[int, payments.ChangeKey]
-    known: set[int]
+    pool: payments.CoinPool = field(default_factory=payments.CoinPool)
+    needs: Sequence[PaymentNeed] = ()
+    loaded: set[int] = field(default_factory=set)
     drafts: list[payments.Draft] = field(default_factory=list)
     failed: list[tuple[Payment, Refusal]] = field(default_factory=list)
     unsignable: dict[int, str] = field(default_factory=dict)
@@ -43,11 +43,12 @@ class SigningBatch:
         cls, db: Db, signer: Signer, policy: payments.Policy, groups: Sequence[Group]
     ) -> "SigningBatch":
         """Read what all groups need: the coins of their own accounts, and where their change goes."""
-        wanted = [need for group in groups for need in _wanted(group, policy)]
-        pool = payments.CoinPool()
-        pool.add(await payments.own(db, wanted))
+        needs = [need for group in groups for need in _needs(group, policy)]
+        own_coins = await payments.own(db, needs)
         keys = await payments.change_keys(db, {payment.owner.id for group in groups for payment in group})
-        return cls(signer, policy, pool, wanted, keys, {need.account for need in wanted})
+        batch = cls(signer, policy, keys, needs=needs, loaded={need.account for need in needs})
+        batch.pool.add(own_coins)
+        return batch
 
     async def sign_group(self, db: Db, group: Group) -> None:
         """Sign a transaction for a group, or for its halves, so that a payment that waits stops no other."""
@@ -109,15 +110,15 @@ class SigningBatch:
 
     async def _choose_from_pool(self, db: Db, account: int, order: payments.SelectionOrder) -> Choice:
         """Choose among the account's own coins; read those of other accounts only where these do not do."""
-        if account not in self.known:  # it comes first only where its group was split
-            self.known.add(account)
+        if account not in self.loaded:  # it comes first only where its group was split
+            self.loaded.add(account)
             self.pool.add(await payments.own(db, [PaymentNeed(account, payments.alone(order))]))
         without_spare = replace(order, spare=NOTHING)
         choice = self.pool.choose_own(account, without_spare)
         if choice is not None:
             return choice
         if not self._has_all_coins:
-            self.pool.add(await payments.everybodys(db, self.wanted))
+            self.pool.add(await payments.everybodys(db, self.needs))
             self._has_all_coins = True
         try:
             return self.pool.choose(account, without_spare)
@@ -127,7 +128,7 @@ class SigningBatch:
             return self.pool.choose(account, order)  # the remainder is too small for change
 
 
-def _wanted(group: Group, policy: payments.Policy) -> list[PaymentNeed]:
+def _needs(group: Group, policy: payments.Policy) -> list[PaymentNeed]:
     if group[0].kind == payments.CONSOLIDATION:
         return []
     try:

@@ -62,11 +62,11 @@ class Wire(Node):
         self.fate.strike()
         return answer
 
-    async def batch(self, calls: Sequence[tuple[str, tuple[Any, ...]]], size: int = 1_000) -> list[Any]:
+    async def batch(self, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
         self.fate.strike()
         if self.mood == "away":
             raise NodeAway("The node is away.")
-        answers = await super().batch(calls, size)
+        answers = await super().batch(calls)
         self.fate.strike()
         return answers
 

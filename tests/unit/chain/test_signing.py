@@ -87,7 +87,7 @@ def test_the_hash_that_is_built_up_is_the_hash_of_the_whole(
 
     hashes = list(signing.sighashes(transaction, codes))
 
-    expected = [wire.sighash(transaction, index, code) for index, code in enumerate(codes)]
+    expected = [signatures.sighash(transaction, index, code) for index, code in enumerate(codes)]
     assert hashes == expected
 
 
