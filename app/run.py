@@ -153,6 +153,7 @@ async def _context(
         node_queries=node_queries_of(node),
         health=health,
         open_items=settings.public_items == "open",
+        public_url=settings.public_url,
         pay_wait_seconds=settings.pay_wait_seconds,
         paytx_minutes=settings.paytx_minutes,
     )

@@ -19,6 +19,7 @@ from app.api import (
     history,
     holds,
     invoice_payments,
+    invoice_status,
     invoices,
     middleware,
     openapi,
@@ -96,7 +97,13 @@ def public(context: AppContext, new_id: Callable[[], str], names: frozenset[str]
     """
     callers = origins.Callers(names, pages=True)
     face = Face(callers=callers, documented=True, body_bytes=_PUBLIC_BODY_BYTES, at_once=_PUBLIC_AT_ONCE)
-    return build("Kennel", [invoices.public, addresses.public, operations.health], new_id, face, context)
+    return build(
+        "Kennel",
+        [invoices.public, invoice_status.router, addresses.public, operations.health],
+        new_id,
+        face,
+        context,
+    )
 
 
 def build(

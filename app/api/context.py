@@ -25,8 +25,9 @@ class AppContext:
     """Shared by all requests.
 
     `reads` answers single statements, each on its own; `commits` runs the commands; `health` is that of this
-    process's loops. `open_items` shows an invoice's items to all who know its address. `pay_wait_seconds` is
-    how long a payment's caller waits for the transaction. After `paytx_minutes` an unseen one is cancelled.
+    process's loops. `open_items` shows an invoice's items to all who know its address. Payers reach the public
+    listener by `public_url`. `pay_wait_seconds` is how long a payment's caller waits for the transaction. After
+    `paytx_minutes` an unseen one is cancelled.
     """
 
     engine: AsyncEngine
@@ -37,6 +38,7 @@ class AppContext:
     node_queries: NodeQueries = field(default_factory=NodeQueries)
     health: ProcessHealth = field(default_factory=ProcessHealth)
     open_items: bool = False
+    public_url: str = "http://127.0.0.1:8082"
     pay_wait_seconds: float = 10
     paytx_minutes: int = 60
     audits: SharedRun[AuditReport] = field(default_factory=SharedRun)

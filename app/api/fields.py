@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from app import money
+from app import money, urls
 from app.api import json_reader
 from app.domain import characters, ledger
 
@@ -35,6 +35,24 @@ def _lines(text: str) -> str:
     return text
 
 
+def _web_page(text: str) -> str:
+    """Accept an absolute URL that every program reads in the same way, as wherever it leads a person goes.
+
+    Browsers take a backslash for a slash, and skip blanks. What stands before an @ is no host.
+    """
+    if not text:
+        return text
+    try:
+        _, parts = urls.parse(line(text))
+    except ValueError:
+        raise ValueError("it must be a whole URL that begins with http:// or https://") from None
+    if "@" in parts.netloc:
+        raise ValueError("it must have no user and no password")
+    if any(character == "\\" or character.isspace() for character in text):
+        raise ValueError("it must have no blanks and no backslashes")
+    return text
+
+
 def _metadata(tree: Any) -> str:
     """Accept an object of at most 8 KB; returns it as JSON text, with numbers as the caller wrote them."""
     if not isinstance(tree, dict):
@@ -50,6 +68,9 @@ Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_lines)]
 
 Link = Annotated[str, Field(max_length=MAX_LINK), AfterValidator(line)]
 """A URL that Kennel shows and never fetches."""
+
+WebPage = Annotated[str, Field(max_length=MAX_LINK), AfterValidator(_web_page)]
+"""The http or https URL of a page that a payer is led to, or empty."""
 
 Label = Annotated[str, Field(max_length=MAX_LABEL), AfterValidator(line)]
 """A reference, key or code of the caller: one line."""

@@ -2,14 +2,14 @@
 
 import hmac
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import fast_route, fields, idempotency_keys, parameters, qr, request_body, responses
-from app.api.context import Commits, Context, Reading
+from app.api.context import AppContext, Commits, Context, Reading
 from app.domain import invoices
 
 admin = APIRouter()
@@ -18,6 +18,14 @@ busy = APIRouter(route_class=fast_route.FastRoute)
 
 _EXAMPLE: Final[dict[str, Any]] = {
     "items": [{"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 1}]
+}
+
+
+_WITH_PAGES: Final[dict[str, Any]] = _EXAMPLE | {
+    "reference": "order-1001",
+    "expire_minutes": 30,
+    "return_url": "https://shop.example/orders/1001/thanks",
+    "cancel_url": "https://shop.example/basket",
 }
 
 
@@ -40,7 +48,7 @@ class NewItem(request_body.Body):
 class NewInvoice(request_body.Body):
     """What is to be paid, and from when on it counts as paid."""
 
-    model_config = request_body.examples(_EXAMPLE)
+    model_config = request_body.examples(_EXAMPLE, _WITH_PAGES)
 
     items: Annotated[list[NewItem], Field(min_length=1, max_length=invoices.ITEMS)]
     required_confirmations: int = -1
@@ -48,6 +56,8 @@ class NewInvoice(request_body.Body):
     reference: fields.Label = ""
     metadata: fields.Metadata = "{}"
     expire_minutes: int | None = None
+    return_url: fields.WebPage = ""
+    cancel_url: fields.WebPage = ""
 
     def order(self, foreign_id: str) -> invoices.InvoiceOrder:
         """Return the invoice to be issued; refuses what can never be one."""
@@ -59,6 +69,8 @@ class NewInvoice(request_body.Body):
             self.reference,
             self.metadata,
             self.expire_minutes,
+            self.return_url,
+            self.cancel_url,
         )
 
 
@@ -88,16 +100,19 @@ class PublicInvoice(responses.View):
     late: bool
     refunded: fields.KoinuShown
     uri: str
+    pay_url: str
+    return_url: str
+    cancel_url: str
 
     @classmethod
-    def of(cls, invoice: invoices.Invoice) -> "PublicInvoice":
+    def of(cls, invoice: invoices.Invoice, pay_url: str) -> Self:
         """Show all of it."""
-        return cls(**_fields(cls, invoice))
+        return cls(**_fields(cls, invoice, pay_url))
 
     @classmethod
-    def bare(cls, invoice: invoices.Invoice) -> "PublicInvoice":
+    def bare(cls, invoice: invoices.Invoice, pay_url: str) -> Self:
         """Show what anyone may know who saw the payment on the chain: no items, reference or metadata."""
-        return cls(**_fields(cls, invoice) | {"items": [], "reference": "", "metadata": {}})
+        return cls(**_fields(cls, invoice, pay_url) | {"items": [], "reference": "", "metadata": {}})
 
 
 class CreatedInvoice(PublicInvoice):
@@ -132,11 +147,14 @@ class AdminInvoice(responses.View):
     late: bool
     refunded: fields.KoinuShown
     uri: str
+    pay_url: str
+    return_url: str
+    cancel_url: str
 
     @classmethod
-    def of(cls, invoice: invoices.Invoice) -> "AdminInvoice":
+    def of(cls, invoice: invoices.Invoice, context: AppContext) -> Self:
         """Show all of it; `account` is the account's id on the wire."""
-        return cls(**_fields(cls, invoice))
+        return cls(**_fields(cls, invoice, _pay_url(context, invoice, invoice.token)))
 
 
 class InvoicePage(responses.View):
@@ -146,21 +164,34 @@ class InvoicePage(responses.View):
     cursor: int
 
     @classmethod
-    def of(cls, page: Sequence[invoices.Invoice], limit: int) -> "InvoicePage":
+    def of(cls, page: Sequence[invoices.Invoice], limit: int, context: AppContext) -> Self:
         """Show invoices; the cursor is the next key index, or 0 where the page is not full."""
         cursor = page[-1].index + 1 if len(page) == limit else 0
-        return cls(items=[AdminInvoice.of(invoice) for invoice in page], cursor=cursor)
+        return cls(items=[AdminInvoice.of(invoice, context) for invoice in page], cursor=cursor)
 
 
-def _fields(view: type[responses.View], invoice: invoices.Invoice) -> dict[str, Any]:
-    shown = invoices.invoice_shown(invoice) | {"uri": qr.payment_uri(invoice.address, invoice.total)}
+def _fields(view: type[responses.View], invoice: invoices.Invoice, pay_url: str) -> dict[str, Any]:
+    shown = invoices.invoice_shown(invoice) | {
+        "uri": qr.payment_uri(invoice.address, invoice.total),
+        "pay_url": pay_url,
+        "return_url": invoice.return_url,
+        "cancel_url": invoice.cancel_url,
+    }
     return {name: shown[name] for name in view.model_fields}
+
+
+def _pay_url(context: AppContext, invoice: invoices.Invoice, token: str = "") -> str:
+    """Return the URL of the page on which the invoice is paid; with the token it shows the items."""
+    return f"{context.public_url}/pay/{invoice.address}" + (f"?token={token}" if token else "")
 
 
 def _for_payer(context: Context, invoice: invoices.Invoice, token: str) -> PublicInvoice:
     """Show all of it to the token's holder; the comparison takes the same time for every wrong token."""
     matches = hmac.compare_digest(token.encode(), invoice.token.encode())
-    return PublicInvoice.of(invoice) if matches or context.open_items else PublicInvoice.bare(invoice)
+    if matches:
+        return PublicInvoice.of(invoice, _pay_url(context, invoice, invoice.token))
+    show = PublicInvoice.of if context.open_items else PublicInvoice.bare
+    return show(invoice, _pay_url(context, invoice))
 
 
 State = Annotated[
@@ -186,11 +217,16 @@ Token = Annotated[str, Query(description="Opens the items", max_length=fields.MA
 @busy.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
 @busy.post("/account/{foreign_id}/invoice/", include_in_schema=False)
 async def create_invoice(
-    foreign_id: parameters.ForeignId, body: InvoiceBody, key: idempotency_keys.Key, commits: Commits
+    foreign_id: parameters.ForeignId,
+    body: InvoiceBody,
+    key: idempotency_keys.Key,
+    commits: Commits,
+    context: Context,
 ) -> Response:
     """The invoice's id is the fresh address at which it is paid."""
     result = await commits.submit(invoices.CREATE, body.order(foreign_id), key)
-    return responses.show(CreatedInvoice.of(result.resource), replayed=result.replayed)
+    pay_url = _pay_url(context, result.resource, result.resource.token)
+    return responses.show(CreatedInvoice.of(result.resource, pay_url), replayed=result.replayed)
 
 
 @admin.get("/account/{foreign_id}/invoices", response_model=InvoicePage, summary="An account's invoices")
@@ -204,7 +240,7 @@ async def list_invoices(
 ) -> Response:
     """Oldest first."""
     page = await invoices.page(db, context.network, foreign_id, cursor, limit, filters)
-    return responses.show(InvoicePage.of(page, limit))
+    return responses.show(InvoicePage.of(page, limit, context))
 
 
 @admin.get("/account/{foreign_id}/invoice/{invoice_id}", response_model=AdminInvoice, summary="An invoice")
@@ -212,9 +248,8 @@ async def get_invoice(
     foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, context: Context, db: Reading
 ) -> Response:
     """404 also where the invoice is another account's."""
-    return responses.show(
-        AdminInvoice.of(await invoices.fetch_of(db, context.network, foreign_id, invoice_id))
-    )
+    invoice = await invoices.fetch_of(db, context.network, foreign_id, invoice_id)
+    return responses.show(AdminInvoice.of(invoice, context))
 
 
 @admin.post(
@@ -227,10 +262,11 @@ async def cancel_invoice(
     invoice_id: parameters.InvoiceId,
     key: idempotency_keys.BodilessKey,
     commits: Commits,
+    context: Context,
 ) -> Response:
     """409 once something was received; cancelling again changes nothing."""
     result = await commits.submit(invoices.CANCEL, invoices.CancelOrder(foreign_id, invoice_id), key)
-    return responses.show(AdminInvoice.of(result.resource), replayed=result.replayed)
+    return responses.show(AdminInvoice.of(result.resource, context), replayed=result.replayed)
 
 
 @public.get("/invoice/{invoice_id}", response_model=PublicInvoice, summary="An invoice, for its payer")

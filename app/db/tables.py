@@ -176,6 +176,8 @@ invoices = sa.Table(
     sa.Column("token", sa.Text, nullable=False),
     _text("reference"),
     sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
+    _text("return_url"),  # where the payer goes on in the shop
+    _text("cancel_url"),
     _amount("received"),  # in blocks, confirmed or not
     _amount("confirmed"),
     # INV_TOTAL_PAYMENT_DETECTED was emitted.

@@ -34,6 +34,7 @@ from app.domain.invoices.refunds import (
     refund_inside,
     refund_on_chain,
 )
+from app.domain.invoices.status import InvoiceStatus, status, statuses
 
 __all__ = [
     "ALL",
@@ -54,6 +55,7 @@ __all__ = [
     "Invoice",
     "InvoiceFilter",
     "InvoiceOrder",
+    "InvoiceStatus",
     "InvoiceSums",
     "Item",
     "NoSuchInvoice",
@@ -81,6 +83,8 @@ __all__ = [
     "request",
     "settle",
     "shown",
+    "status",
+    "statuses",
     "total",
     "transition",
 ]

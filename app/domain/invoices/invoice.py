@@ -70,6 +70,7 @@ class Invoice:
     """An invoice as it is. Amounts in koinu; `items` and `metadata` are JSON text.
 
     `late`: money came after it was `expired` or `cancelled`. `refunded` is what went back, or is on its way back.
+    `return_url` and `cancel_url` are pages of the shop, "" for none.
     """
 
     owner: Owner
@@ -92,6 +93,8 @@ class Invoice:
     cancelled: bool = False
     late: bool = False
     refunded: Koinu = NOTHING
+    return_url: str = ""
+    cancel_url: str = ""
     estimate_seconds_to_confirm: int = 0
 
     @property
@@ -155,9 +158,13 @@ async def load(db: Db, ids: Sequence[str], installation: Installation) -> dict[s
 
 async def by_addresses(db: Db, texts: Sequence[str], network: Network) -> dict[str, Invoice]:
     """Return the invoices that are paid to these addresses; any other text is no address of ours."""
-    scripts = [script for text in texts if (script := dogecoin.to_script_or_none(network, text)) is not None]
-    rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": scripts})
+    rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": scripts(network, texts)})
     return {row["address"]: of(network, row) for row in rows}
+
+
+def scripts(network: Network, texts: Sequence[str]) -> list[bytes]:
+    """Return the scripts of those texts that are addresses."""
+    return [script for text in texts if (script := dogecoin.to_script_or_none(network, text)) is not None]
 
 
 def select() -> sa.Select[Any]:
@@ -186,12 +193,15 @@ def select() -> sa.Select[Any]:
     ).join(account_rows, account_rows.c.id == invoices.c.account_id)
 
 
+def paid_to(selected: sa.Select[Any]) -> sa.Select[Any]:
+    """Of the invoices that are selected, take those whose addresses have the `scripts`."""
+    same = sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
+    script = addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES))
+    return selected.join(addresses, same).where(script, addresses.c.purpose == "invoice")
+
+
 SHOWN: Final = select()
-_PAID_TO: Final = SHOWN.join(
-    addresses, sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
-).where(
-    addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES)), addresses.c.purpose == "invoice"
-)
+_PAID_TO: Final = paid_to(SHOWN)
 
 
 def of(network: Network, row: Row) -> Invoice:

@@ -43,6 +43,8 @@ class InvoiceOrder:
     reference: str = ""
     metadata: str = "{}"
     expire_minutes: int | None = None
+    return_url: str = ""
+    cancel_url: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what can never be an invoice."""
@@ -115,6 +117,8 @@ def _row(order: InvoiceOrder, installation: Installation, now: datetime | None) 
         "required_confirmations": installation.confirmations if depth is None or depth < 0 else depth,
         "reference": order.reference,
         "metadata": order.metadata,
+        "return_url": order.return_url,
+        "cancel_url": order.cancel_url,
         "expires": now + timedelta(minutes=order.expire_minutes) if now and order.expire_minutes else None,
     }
 
