@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from app import VERSION, audit_checks, configured_node, run
-from app.audit import AuditReport
+from app import VERSION, configured_node, run
+from app.audit import AuditReport, DeriveXpubs
 from app.audit import run as run_audit
 from app.cli import audit_table, export, maintenance, ports, recover
 from app.cli.command import errors_in_one_sentence, on_database, read_settings, seed_file, started
@@ -169,7 +169,7 @@ async def _audit(settings: Settings, database: Database) -> AuditReport:
         return await on_database(database, lambda engine: run_audit(engine, coins, derive_xpubs=keys))
 
 
-def _keys(settings: Settings) -> audit_checks.DeriveXpubs | None:
+def _keys(settings: Settings) -> DeriveXpubs | None:
     """Return what derives accounts' keys, where the seed is here and can be opened."""
     file = seed_file(settings)
     if not file.path.exists() or (settings.seed_passphrase is None and settings.network != "regtest"):

@@ -16,7 +16,7 @@ from app import configured_node
 from app.api import application, context, origins, tokens
 from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
 from app.api.serving import serving
-from app.audit_checks import FetchCoins
+from app.audit import FetchCoins
 from app.chain import block_reader, zmq_announcements
 from app.chain.node import Node
 from app.chain.rpc import CALLERS_SLOTS, NodeError, NodeTrouble

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from app.audit_checks import FetchCoins
+from app.audit import FetchCoins
 from app.domain.refusals import Invalid, Refusal
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from app import audit, audit_checks
+from app import audit
 from app.api import fields, idempotency_keys, parameters, responses
 from app.api.context import Context, Reading
 from app.domain import blocks, ledger, payments
@@ -132,7 +132,7 @@ async def get_audit(context: Context, part: parameters.Percent = None) -> Respon
     """
     percent = secrets.randbelow(100) if part is None else part
     report = await context.audits.result(
-        lambda: audit.run(context.engine, context.node_queries.coins, audit_checks.Sample(percent))
+        lambda: audit.run(context.engine, context.node_queries.coins, audit.Sample(percent))
     )
     async with context.reads.connect() as db:
         return responses.show(AuditView.of(report, await payments.reason(db)))

@@ -10,14 +10,3 @@ from app.db.engine import (
     serialization_failure,
     sqlstate,
 )
-
-__all__ = [
-    "LOCK_NOT_AVAILABLE",
-    "QUERY_CANCELED",
-    "RETRIED",
-    "Db",
-    "Row",
-    "reads",
-    "serialization_failure",
-    "sqlstate",
-]

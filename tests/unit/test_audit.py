@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit, audit_checks
+from app import audit
+from app.audit import Sample
 from app.chain.keys import Keyring
 from app.cli import audit_table
 from app.db.tables import TREASURY, coins
@@ -152,7 +153,7 @@ async def test_a_key_that_is_not_of_the_seed_is_named(
     report = await audit.run(engine, derive_xpubs=keys)
 
     assert before.ok
-    [finding] = [finding for finding in report.findings if finding.name == audit_checks.SEED.name]
+    [finding] = [finding for finding in report.findings if finding.name == audit.SEED.name]
     assert (finding.checked, finding.fault) == (20, f"the key of account {number} is not of the seed")
 
 
@@ -234,7 +235,7 @@ async def test_a_part_of_large_books_is_looked_at_where_it_was_asked_for(
     async with engine.begin() as db:
         await db.execute(sa.text(insert))
 
-    balances = (await audit.run(engine, sample=audit_checks.Sample(percent))).findings[1]
+    balances = (await audit.run(engine, sample=Sample(percent))).findings[1]
 
     assert balances.checked == (30_001 if in_sample else 40_000)
     assert balances.ok is not in_sample
@@ -250,7 +251,7 @@ async def test_an_audit_whose_time_is_over_says_so_and_finds_nothing_wrong(engin
 
     async with engine.begin() as locking:
         await locking.execute(sa.text("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"))
-        report = await audit.run(engine, sample=audit_checks.Sample(0, seconds=1))
+        report = await audit.run(engine, sample=Sample(0, seconds=1))
 
     assert report.ok
     assert "the time was over" in report.findings[0].detail

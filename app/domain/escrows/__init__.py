@@ -11,27 +11,3 @@ from app.domain.escrows.locking import (
     lock,
 )
 from app.domain.escrows.settlement import END, FROM, End, NotInThatState, OtherSum, end
-
-__all__ = [
-    "END",
-    "FROM",
-    "LOCK",
-    "End",
-    "Escrow",
-    "EscrowFilter",
-    "FeeAboveAmount",
-    "NewEscrow",
-    "NoSuchEscrow",
-    "NotInThatState",
-    "OrderTaken",
-    "OtherAsset",
-    "OtherSum",
-    "SameSides",
-    "end",
-    "fee_earned",
-    "fetch",
-    "lock",
-    "page",
-    "shown",
-    "told",
-]
