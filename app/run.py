@@ -216,13 +216,13 @@ def node_queries_of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> NodeQue
         except (NodeTrouble, TimeoutError) as error:
             raise NodeUnreachable from error
 
-    async def kept_from() -> int:
+    async def lowest_height() -> int:
         try:
             return await block_reader.lowest_height(node)
         except (NodeTrouble, NodeError) as error:
             raise NodeUnreachable from error
 
-    return NodeQueries(holds, decode, coin_query_of(node), kept_from)
+    return NodeQueries(holds, decode, coin_query_of(node), lowest_height)
 
 
 def coin_query_of(node: Node) -> FetchCoins:

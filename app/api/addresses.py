@@ -10,7 +10,7 @@ from app.api.context import Commits, Context, Reading
 from app.api.qr import PNG_RESPONSE, ColourText, payment_uri
 from app.domain import accounts, blocks
 from app.domain.accounts import AddressCursor, addresses
-from app.domain.blocks import Arrival, DepositCursor
+from app.domain.blocks import DepositCursor, ListedDeposit
 from app.domain.pages import PageRequest
 
 admin = APIRouter()
@@ -77,11 +77,11 @@ class DepositView(responses.View):
     created: responses.Time
 
     @classmethod
-    def of(cls, arrival: Arrival) -> "DepositView":
+    def of(cls, deposit: ListedDeposit) -> "DepositView":
         """Show a deposit; its txid is written as block explorers write it."""
-        invoice = arrival.address if arrival.invoice else ""
-        txid, vout = arrival.outpoint
-        return cls.showing(arrival, txid=txid[::-1].hex(), vout=vout, invoice=invoice)
+        invoice = deposit.address if deposit.invoice else ""
+        txid, vout = deposit.outpoint
+        return cls.showing(deposit, txid=txid[::-1].hex(), vout=vout, invoice=invoice)
 
 
 class DepositPage(cursors.Page[DepositView]):
@@ -115,7 +115,7 @@ async def list_deposits(
     foreign_id: parameters.ForeignId, context: Context, db: Reading, request: ByTime
 ) -> Response:
     """Newest first."""
-    page = await blocks.page(db, context.network, foreign_id, request)
+    page = await blocks.deposit_page(db, context.network, foreign_id, request)
     return responses.show(DepositPage.of(page, DepositView.of, DEPOSITS))
 
 

@@ -34,10 +34,10 @@ class NodeQueries:
 
     `holds`: whether the mempool has a transaction of these bytes, or one that spends one of its coins.
     `decode`: a transaction's hex as Core's decoderawtransaction shows it, amounts as Decimal; or Undecodable.
-    `kept_from`: the lowest height whose block the node has.
+    `lowest_height`: the lowest height whose block the node has.
     """
 
     holds: Callable[[bytes], Awaitable[bool]] = _nobody
     decode: Callable[[str], Awaitable[dict[str, Any]]] = _nobody
     coins: FetchCoins | None = None
-    kept_from: Callable[[], Awaitable[int]] = _all
+    lowest_height: Callable[[], Awaitable[int]] = _all

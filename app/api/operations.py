@@ -154,7 +154,7 @@ async def set_sync_height(
 
     The lowest height of all requests counts. A height whose blocks a pruned node has removed is refused.
     """
-    rescan = Rescan(blockheight, await context.node_queries.kept_from())
+    rescan = Rescan(blockheight, await context.node_queries.lowest_height())
     result = await context.commits.submit(blocks.RESCAN, rescan, key)
     return responses.show_written('"Set sync height"', replayed=result.replayed)
 

@@ -19,7 +19,7 @@ from app.chain.rpc import NodeTrouble
 from app.chain.seed_file import SeedFile
 from app.domain import blocks, dogecoin
 from app.domain.accounts import ACCOUNT_KEY
-from app.domain.blocks import Block, Rules, Tip, TipMoved, Wallet
+from app.domain.blocks import Block, RecoveredAccount, Rules, Tip, TipMoved
 from app.runtime.lease import Lease
 
 ACCOUNTS: Final = 1_000
@@ -198,12 +198,12 @@ class Recovery:
                 await asyncio.sleep(seconds)
         return await block_reader.fetch(self._node, first, count)
 
-    def _wallets(self, search: GapSearch, gap: int) -> list[Wallet]:
+    def _wallets(self, search: GapSearch, gap: int) -> list[RecoveredAccount]:
         """Return all accounts up to the last that was ever paid: accounts are opened one after the other."""
         last = max((account for account, _ in search.last_used), default=-1)
         return [self._wallet(search, number, gap) for number in search.accounts(last)]
 
-    def _wallet(self, search: GapSearch, number: int, gap: int) -> Wallet:
+    def _wallet(self, search: GapSearch, number: int, gap: int) -> RecoveredAccount:
         ends = [beyond(search.last_used.get((number, branch), -1), gap) for branch in gap_search.BRANCHES]
         key = search.key(number)
         scripts = [("account", ACCOUNT_KEY, 0, key.address_script)]
@@ -211,10 +211,10 @@ class Recovery:
             scripts += [(purpose, branch, index, script) for index in range(end)
                         if (script := search.script(AddressPath(number, branch, index)))]  # fmt: skip
         address = dogecoin.to_address(self._rules.network, key.address_script) or ""
-        return Wallet(number, key.xpub, address, ends[0], ends[1], scripts)
+        return RecoveredAccount(number, key.xpub, address, ends[0], ends[1], scripts)
 
     async def _write(
-        self, search: GapSearch, tip: Tip, wallets: Sequence[Wallet], scope: SearchScope
+        self, search: GapSearch, tip: Tip, wallets: Sequence[RecoveredAccount], scope: SearchScope
     ) -> None:
         handed_out = scope.accounts - 1
         await asyncio.to_thread(self._seed_file.raise_highest, handed_out)

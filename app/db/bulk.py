@@ -80,8 +80,9 @@ def arrays(records: Sequence[Row]) -> dict[str, list[Any]]:
 
 
 def columns(names: Sequence[str], records: Sequence[tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-    """Return the same for records that are tuples, in the order of `names`; there is at least one."""
-    return {f"input_{name}": values for name, values in zip(names, zip(*records, strict=True), strict=True)}
+    """Return the same for records that are tuples with their values in the order of `names`."""
+    values = zip(*records, strict=True) if records else [()] * len(names)
+    return {f"input_{name}": column for name, column in zip(names, values, strict=True)}
 
 
 def _array(values: Sequence[Any]) -> str:

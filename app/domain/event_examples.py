@@ -9,7 +9,7 @@ from typing import Final
 from app.db.tables import CLAWBACK
 from app.domain import accounts, blocks, holds, invoices, outbox, payments, transfers, webhooks
 from app.domain.accounts import Account
-from app.domain.blocks import AddressOwner, Deposit
+from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import Outpoint
 from app.domain.escrows import Escrow, fee_earned
 from app.domain.escrows import told as escrow_told
@@ -76,17 +76,17 @@ def _accounts() -> list[OutboxEvent]:
         accounts.account_closed(replace(named, state="closed")),
         outbox.balance_change(SHOP, Balance(TEN)),
         blocks.chain_activity(SHOP, 1_000, BLOCK, [TXID[::-1].hex()], connected=True),
-        *blocks.told(SHOP, 4 * COIN, 4 * COIN),
-        *blocks.told(SHOP, -3 * COIN, COIN),
+        *blocks.debt_events(SHOP, 4 * COIN, 4 * COIN),
+        *blocks.debt_events(SHOP, -3 * COIN, COIN),
     ]
 
 
 def _deposits() -> list[OutboxEvent]:
-    place = AddressOwner(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
-    deposit = Deposit(Outpoint(TXID, 1), place, TEN, 6).seen(995, 1)
+    address = OwnAddress(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
+    deposit = Deposit(Outpoint(TXID, 1), address, TEN, 6).seen(995, 1)
     return [
-        *blocks.unconfirmed(SHOP, deposit.undone()),
-        *blocks.confirmed(SHOP, deposit.confirmed(), 6),
+        *blocks.deposit_unconfirmed(SHOP, deposit.undone()),
+        *blocks.deposit_confirmed(SHOP, deposit.confirmed(), 6),
     ]
 
 
@@ -215,8 +215,8 @@ def _system() -> list[OutboxEvent]:
     return [
         blocks.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK),
         blocks.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK, back=True),
-        *blocks.turned([AppliedPosting(Posting(CLAWBACK, Bucket.AVAILABLE, -TEN), Balance(-TEN))]),
-        *blocks.turned([AppliedPosting(Posting(CLAWBACK, Bucket.AVAILABLE, TEN), Balance(0))]),
+        *blocks.solvency_events([AppliedPosting(Posting(CLAWBACK, Bucket.AVAILABLE, -TEN), Balance(-TEN))]),
+        *blocks.solvency_events([AppliedPosting(Posting(CLAWBACK, Bucket.AVAILABLE, TEN), Balance(0))]),
         health.test(endpoint),
         webhooks.disabled(endpoint),
     ]

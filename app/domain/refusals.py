@@ -15,7 +15,7 @@ class Refusal(Exception):
         """Fill the docstring's braces with `facts`; `field` names what is at fault."""
         field = facts.pop("field", None)
         self.facts = facts
-        super().__init__((self.__doc__ or "").strip().format_map(_Clipped(facts)))
+        super().__init__(" ".join((self.__doc__ or "").split()).format_map(_Clipped(facts)))
         if field is not None:
             self.field = str(field)
 

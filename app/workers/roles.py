@@ -26,7 +26,7 @@ from app.chain.signer import Signer
 from app.config import own_addresses
 from app.config.settings import Settings
 from app.domain import dogecoin, holds
-from app.domain.blocks import BeforeTheStart, BooksDisagree, Rules
+from app.domain.blocks import BeforeTheStart, LedgerMismatch, Rules
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.domain.webhooks import Callback
@@ -45,7 +45,7 @@ DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
 CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
 NO_SEED: Final = (PassphraseMissing, SeedFileMissing, OtherSeed)
 """With one of these a process signs nothing, and does everything else."""
-NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, ReorgTooDeep, BeforeTheStart, BooksDisagree)
+NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, ReorgTooDeep, BeforeTheStart, LedgerMismatch)
 POOL_SECONDS: Final = 5.0
 SEND_SECONDS: Final = 0.2
 EXPIRY_SECONDS: Final = 1.0

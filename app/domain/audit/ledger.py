@@ -223,7 +223,7 @@ def _unposted(
 
 async def blocks_equal_entries(db: Db, _: Position) -> Slice:
     """By what blocks posted, reserves have changed, summed since payments last were resumed."""
-    change = await blocks.moved(db)
+    change = await blocks.total_change(db)
     return Slice(0) if change is None else Slice(1, change.fault)
 
 

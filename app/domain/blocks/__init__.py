@@ -1,11 +1,12 @@
-"""Blocks as the ledger follows them: connecting and disconnecting, deposits, our own transactions, reserves, recovery."""
+"""Blocks as the ledger follows them, with deposits, our own transactions, reserves and recovery."""
 
-from app.domain.blocks.block_effects import Block, BlockOutput, Spend, chain_activity, unknown_spend
+from app.domain.blocks.block_effects import Block, BlockOutput, Spend
+from app.domain.blocks.block_events import chain_activity, unknown_spend
 from app.domain.blocks.connecting import (
     RESCAN,
     BeforeTheStart,
-    BooksDisagree,
     Header,
+    LedgerMismatch,
     Rescan,
     Rules,
     Tip,
@@ -19,13 +20,12 @@ from app.domain.blocks.connecting import (
     start,
     tip,
 )
-from app.domain.blocks.debts import told
-from app.domain.blocks.deposit_events import confirmed, unconfirmed
-from app.domain.blocks.deposit_listing import Arrival, DepositCursor, page
-from app.domain.blocks.deposits import AddressOwner, Coin, Deposit
-from app.domain.blocks.double_spend_watch import INPUTS, Watches
-from app.domain.blocks.own_transaction_effects import TURNED, OwnTransactionEffects
-from app.domain.blocks.own_transactions import OwnTransaction, write
-from app.domain.blocks.recovery import NotEmpty, Wallet, check_empty, restore
-from app.domain.blocks.reserves import UNSPENT, in_transit, moved, unspent
-from app.domain.blocks.solvency import cover, shortfall, turned
+from app.domain.blocks.debts import events as debt_events
+from app.domain.blocks.deposit_events import confirmed as deposit_confirmed
+from app.domain.blocks.deposit_events import unconfirmed as deposit_unconfirmed
+from app.domain.blocks.deposit_listing import DepositCursor, ListedDeposit, deposit_page
+from app.domain.blocks.deposits import Deposit, OwnAddress
+from app.domain.blocks.recovery import RecoveredAccount, check_empty, restore
+from app.domain.blocks.reserves import UNSPENT, in_transit, total_change, unspent
+from app.domain.blocks.solvency import cover, shortfall
+from app.domain.blocks.solvency import events as solvency_events

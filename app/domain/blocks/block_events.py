@@ -1,99 +1,95 @@
-"""What is told of blocks: account by account what each brought and took, then what the installation itself must know."""
+"""The events of blocks: for each block those of its accounts, account by account, then the installation's."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from app.domain import ledger, outbox
-from app.domain.blocks import block_effects, debts, deposit_events, solvency
-from app.domain.blocks.block_effects import BlockEffects, InvoiceKey, Step
+from app.domain.blocks import debts, deposit_events, solvency
+from app.domain.blocks.block_effects import BlockEffects, Step
 from app.domain.blocks.debts import Debts
-from app.domain.blocks.deposits import Coin, Deposit
-from app.domain.blocks.own_transaction_effects import TURNED
+from app.domain.blocks.deposits import Coin
+from app.domain.blocks.own_transaction_effects import FLOW
 from app.domain.invoices import receipts
 from app.domain.ledger import Posted
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
-from app.domain.payments import Payment, payment_event, turn_events
-from app.money import DOGE
-
-Thing = TypeVar("Thing")
+from app.domain.payments import payment_event, turn_events
+from app.money import DOGE, Koinu, show
 
 
-class _Grouped(NamedTuple):
-    """What one block has to say, by account: it may concern thousands, and none looks through what is of others."""
-
-    invoices: Mapping[int, list[InvoiceKey]]
-    confirmed: Mapping[int, list[Deposit]]
-    unconfirmed: Mapping[int, list[Deposit]]
-    payments: Mapping[int, list[tuple[str, Payment]]]
-
-
-def told(
-    changes: BlockEffects, posted: Mapping[str, Posted], owed: Mapping[int, int]
+def by_block(
+    effects: BlockEffects, posted: Mapping[str, Posted], owed: Mapping[int, int]
 ) -> Iterator[list[OutboxEvent]]:
-    """Yield what is told of each block; `posted` by the entries' keys, `owed` what accounts owe after all of them."""
+    """Yield each block's events; `posted` by the entries' keys, `owed` by accounts after all blocks."""
     running = Debts(owed)
-    made = [[posted[entry.key] for entry in step.entries] for step in changes.steps]
-    for one in reversed(made):
-        running.take_back(one)
-    for step, entries in zip(changes.steps, made, strict=True):
-        yield list(_of_step(step, changes.owners, entries, running))
+    posted_by_block = [[posted[entry.key] for entry in step.entries] for step in effects.steps]
+    for outcomes in reversed(posted_by_block):
+        running.undo(outcomes)
+    for step, outcomes in zip(effects.steps, posted_by_block, strict=True):
+        yield list(_of_step(step, effects.owners, outcomes, running))
 
 
 def _of_step(
-    step: Step, owners: Mapping[int, Owner], posted: list[Posted], running: Debts
+    step: Step, owners: Mapping[int, Owner], posted: Sequence[Posted], running: Debts
 ) -> Iterator[OutboxEvent]:
-    lines = [line for one in posted for line in one.lines]
-    moved = {line.posting.account for line in lines if line.posting.account >= 0}
+    lines = [line for outcome in posted for line in outcome.lines]
     balances = ledger.balances_after(lines)
-    changed = running.take(posted)
-    grouped = _by_account(step)
-    for account in sorted(moved | set(changed) | set(step.txids) | set(grouped.payments)):
-        yield from _of_account(step, owners[account], grouped)
-        yield from debts.told(owners[account], changed.get(account, 0), running.of(account))
+    debt_changes = running.apply(posted)
+    events = _by_account(step, owners)
+    customers = {line.posting.account for line in lines if line.posting.account >= 0}
+    for account in sorted(customers | set(debt_changes) | set(events)):
+        yield from events.get(account, ())
+        yield from debts.events(owners[account], debt_changes.get(account, 0), running.of(account))
         if (balance := balances.get((account, DOGE))) is not None:
             yield outbox.balance_change(owners[account], balance)
-    yield from (_unknown_spend(coin) for coin in step.lost)
-    yield from (_unknown_spend(coin, back=True) for coin in step.found)
-    yield from solvency.turned(lines)
+    yield from (_unknown_spend(coin) for coin in step.unknown_spends)
+    yield from (_unknown_spend(coin, back=True) for coin in step.undone_spends)
+    yield from solvency.events(lines)
 
 
-def _of_account(step: Step, owner: Owner, grouped: _Grouped) -> Iterator[OutboxEvent]:
-    """The chain's activity, then its invoices, deposits and payments."""
-    if txids := step.txids.get(owner.id):
+def _by_account(step: Step, owners: Mapping[int, Owner]) -> Mapping[int, list[OutboxEvent]]:
+    """Return by account the chain's activity, then the events of invoices, deposits and payments."""
+    events: dict[int, list[OutboxEvent]] = defaultdict(list)
+    block_hash = _display(step.hash)
+    for account, txids in step.txids.items():
         shown = [_display(txid) for txid in txids]
-        yield block_effects.chain_activity(
-            owner, step.height, _display(step.hash), shown, connected=step.connected
+        events[account].append(
+            chain_activity(owners[account], step.height, block_hash, shown, connected=step.connected)
         )
-    for key in grouped.invoices.get(owner.id, ()):
-        yield from (receipts.invoice_payment(owner, event, now.sums) for event, now in step.told[key])
-    for deposit in grouped.confirmed.get(owner.id, ()):
-        yield from deposit_events.confirmed(owner, deposit, step.tip - (deposit.height or 0) + 1)
-    for deposit in grouped.unconfirmed.get(owner.id, ()):
-        yield from deposit_events.unconfirmed(owner, deposit)
-    for event, payment in grouped.payments.get(owner.id, ()):
-        yield from turn_events(payment) if event == TURNED else [payment_event(payment, event)]
+    for (account, _), changes in sorted(step.invoice_events.items(), key=lambda item: item[0]):
+        events[account] += [
+            receipts.invoice_payment(owners[account], name, now.sums) for name, now in changes
+        ]
+    for deposit in step.confirmed:
+        owner, confirmations = owners[deposit.address.account], step.tip - (deposit.height or 0) + 1
+        events[owner.id] += deposit_events.confirmed(owner, deposit, confirmations)
+    for deposit in step.unconfirmed:
+        owner = owners[deposit.address.account]
+        events[owner.id] += deposit_events.unconfirmed(owner, deposit)
+    for event, payment in step.payment_events:
+        events[payment.owner.id] += turn_events(payment) if event == FLOW else [payment_event(payment, event)]
+    return events
 
 
-def _by_account(step: Step) -> _Grouped:
-    return _Grouped(
-        _grouped((key[0], key) for key in sorted(step.told)),
-        _grouped((deposit.place.account, deposit) for deposit in step.confirmed),
-        _grouped((deposit.place.account, deposit) for deposit in step.unconfirmed),
-        _grouped((payment.owner.id, (event, payment)) for event, payment in step.sent),
-    )
+def chain_activity(
+    owner: Owner, height: int, block_hash: str, txids: Sequence[str], *, connected: bool
+) -> OutboxEvent:
+    """ACC_CHAIN_ACTIVITY: one for each account and block that touches it, `connected` or taken back."""
+    message = {"height": height, "block_hash": block_hash, "connected": connected, "txids": list(txids)}
+    return outbox.of_account(owner, "ACC_CHAIN_ACTIVITY", message)
 
 
-def _grouped(pairs: Iterable[tuple[int, Thing]]) -> dict[int, list[Thing]]:
-    groups: dict[int, list[Thing]] = {}
-    for account, thing in pairs:
-        groups.setdefault(account, []).append(thing)
-    return groups
+def unknown_spend(
+    address: str, amount: Koinu, outpoint: str, txid: str, *, back: bool = False
+) -> OutboxEvent:
+    """SYS_UNKNOWN_SPEND: a transaction of others spent a coin of ours; `back`: SYS_UNKNOWN_SPEND_UNDONE."""
+    message = {"address": address, "amount": show(amount), "outpoint": outpoint, "txid": txid}
+    return outbox.of_nobody("SYS_UNKNOWN_SPEND_UNDONE" if back else "SYS_UNKNOWN_SPEND", message)
 
 
 def _unknown_spend(coin: Coin, *, back: bool = False) -> OutboxEvent:
-    spent = coin.place.address, coin.amount, str(coin.outpoint), _display(coin.spent_by or b"")
-    return block_effects.unknown_spend(*spent, back=back)
+    spent = coin.address.text, coin.amount, str(coin.outpoint), _display(coin.spent_by or b"")
+    return unknown_spend(*spent, back=back)
 
 
 def _display(hash_or_txid: bytes) -> str:

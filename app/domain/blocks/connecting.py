@@ -1,4 +1,4 @@
-"""The chain as the ledger follows it: blocks connected and disconnected symmetrically, each in one transaction."""
+"""Connecting and disconnecting blocks, which is symmetrical; each call runs in one database transaction."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ from app.domain.ledger import Posted
 from app.domain.payments import pause
 from app.domain.refusals import Invalid, Refusal
 
-_OTHERS_RUN: Final = 0
-"""The loop is kept to oneself for one block at a time: whoever else waits for it waits no longer, whatever the batch."""
+_YIELD: Final = 0
+"""A sleep of no length lets the event loop run other tasks: they wait for one block, not for the batch."""
 
 
 class Tip(NamedTuple):
-    """The last block that the ledger has taken; `rescan_height` is the next to be read again, if any.
+    """The last block that the ledger has connected; `rescan_height` is the next one to read again, if any.
 
-    `reorg_top` is where the tip was when blocks began to be taken back, and None once it is as high again.
+    `reorg_top` is the tip's height when a reorg began, and None once the tip is as high again.
     """
 
     height: int
@@ -38,7 +38,7 @@ class Tip(NamedTuple):
 
 
 class Header(NamedTuple):
-    """A block without its transactions, `chainwork` being all work up to it."""
+    """A block without its transactions; `chainwork` is all work up to it."""
 
     height: int
     hash: bytes
@@ -49,9 +49,9 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the installation decides: its network, the confirmations of what asks for none, and the deepest reorg.
+    """The installation's network, the confirmations where nobody asks for others, and the deepest reorg.
 
-    A coinbase can be spent after 240 blocks: what only rests on younger ones is followed without anybody's hand.
+    A coinbase can be spent after 240 blocks: a reorg of fewer blocks undoes no coinbase that was spent.
     """
 
     network: Network
@@ -63,16 +63,14 @@ class TipMoved(Exception):
     """Another follower moved the tip meanwhile; nothing was done."""
 
 
-class BooksDisagree(Exception):
-    """The ledger knows an entry that the rows say is new; nothing was done."""
+class LedgerMismatch(Exception):
+    """The ledger has an entry that the rows say is new; nothing was done."""
 
 
 async def tip(db: Db) -> Tip | None:
-    """Return where the ledger is, or None before the first start."""
-    found = await db.execute(
-        sa.select(chain_state, blocks.c.chainwork).join(blocks, blocks.c.height == chain_state.c.height)
-    )
-    row = found.first()
+    """Return the tip, or None before the first start."""
+    query = sa.select(chain_state, blocks.c.chainwork).join(blocks, blocks.c.height == chain_state.c.height)
+    row = (await db.execute(query)).first()
     if row is None:
         return None
     return Tip(row.height, bytes(row.hash), int(row.chainwork), row.rescan_height, row.reorg_top)
@@ -85,12 +83,15 @@ async def hash_at(db: Db, height: int) -> bytes | None:
 
 async def hashes(db: Db, first: int, last: int) -> dict[int, bytes]:
     """Return the hashes of our blocks from height `first` to `last`, by height."""
-    found = sa.select(blocks.c.height, blocks.c.hash).where(blocks.c.height.between(first, last))
-    return {row.height: bytes(row.hash) for row in await db.execute(found)}
+    query = sa.select(blocks.c.height, blocks.c.hash).where(blocks.c.height.between(first, last))
+    return {row.height: bytes(row.hash) for row in await db.execute(query)}
 
 
 async def start(db: Db, headers: Sequence[Header]) -> bool:
-    """Begin at the last of `headers`; the ones before it let the first reorgs be followed. False if another began."""
+    """Begin at the last of `headers`, or return False if another has begun.
+
+    With the headers before it, the first reorgs can be followed.
+    """
     last = headers[-1]
     values = {"id": 1, "height": last.height, "hash": last.hash, "start_height": last.height}
     begun = insert(chain_state).values(values).on_conflict_do_nothing()
@@ -100,32 +101,35 @@ async def start(db: Db, headers: Sequence[Header]) -> bool:
     return True
 
 
-async def connect(db: Db, rules: Rules, given: Sequence[Block]) -> str:
-    """Take the blocks that follow the tip, as if one by one. TipMoved if the first does not follow it.
+async def connect(db: Db, rules: Rules, connected: Sequence[Block]) -> str:
+    """Connect the blocks after the tip, as if one by one. TipMoved if the first does not follow it.
 
-    Returns why that has paused payments, or nothing; so do `disconnect` and `rescan`.
+    Returns why that has paused payments, or ""; so do `disconnect` and `rescan`.
     """
-    first, last = given[0], given[-1]
+    first, last = connected[0], connected[-1]
     await _move(db, first.previous, first.height - 1, last.hash, last.height)
-    await bulk.insert(db, blocks, _headers(given, await _chainwork(db, first.height - 1)))
-    changes = await block_rows.of_blocks(
-        db, rules.network, rules.confirmations, given, last.height, last.height - rules.max_reorg_blocks
-    )
-    for block in given:
-        changes.connect(block, block.height)
-        await asyncio.sleep(_OTHERS_RUN)
-    return await _apply(db, changes)
+    await bulk.insert(db, blocks, _headers(connected, await _chainwork(db, first.height - 1)))
+    effects = await _lock(db, rules, connected, last.height)
+    for block in connected:
+        effects.connect(block, block.height)
+        await asyncio.sleep(_YIELD)
+    return await _apply(db, effects)
+
+
+async def _lock(db: Db, rules: Rules, read: Sequence[Block], tip_height: int) -> BlockEffects:
+    final = tip_height - rules.max_reorg_blocks
+    return await block_rows.of_blocks(db, rules.network, rules.confirmations, read, tip_height, final)
 
 
 async def disconnect(db: Db, rules: Rules, height: int, block_hash: bytes) -> str:
-    """Take back the block at the tip. TipMoved if it is not the tip; BeforeTheStart if nothing is known below it."""
+    """Disconnect the tip; TipMoved if another block is the tip, BeforeTheStart if nothing below is known."""
     if (previous := await hash_at(db, height - 1)) is None:
         raise BeforeTheStart(height)
     await _move(db, block_hash, height, previous, height - 1)
     await db.execute(sa.delete(blocks).where(blocks.c.height == height))
-    changes = await block_rows.of_height(db, rules.network, height)
-    changes.disconnect(height, block_hash)
-    return await _apply(db, changes)
+    effects = await block_rows.of_height(db, rules.network, height)
+    effects.disconnect(height, block_hash)
+    return await _apply(db, effects)
 
 
 class BeforeTheStart(Exception):
@@ -137,20 +141,23 @@ class BeforeTheStart(Exception):
 
 
 class Rescan(NamedTuple):
-    """Blocks that are to be read again: from a height on. The node has those from `kept_from` on, and no others any more."""
+    """Blocks to be read again, from a height on. `lowest` is the lowest height whose block the node has."""
 
     height: int
-    kept_from: int = 0
+    lowest: int = 0
 
 
 class Deleted(Invalid):
-    """The node is pruned and has blocks from {kept_from} on only: from {height} on needs a node with all of them."""
+    """The node is pruned and has blocks from {lowest} on only:
+
+    from {height} on needs a node with all of them.
+    """  # noqa: D400, D415  one sentence
 
     field = "blockheight"
 
 
 async def _rescan_from_all(db: Db, rescans: Sequence[Rescan]) -> list[int | Refusal]:
-    """The deepest that was asked for counts."""
+    """Note each rescan; the deepest one counts."""
     return [await rescan_from(db, *rescan) for rescan in rescans]
 
 
@@ -161,115 +168,116 @@ async def _heights(_: Db, ids: Sequence[str]) -> dict[str, int]:
 RESCAN: Final = Command("rescan", plain(_rescan_from_all), plain(_heights), str)
 
 
-async def rescan_from(db: Db, height: int, kept_from: int = 0) -> int | Refusal:
-    """Read the blocks from `height` on again; what they paid us and was missed is booked, the rest is recognised.
+async def rescan_from(db: Db, height: int, lowest: int = 0) -> int | Refusal:
+    """Have the follower read the blocks from `height` on again and book missed deposits.
 
-    A rescan that needs blocks which the node has not, those below `kept_from`, can never go on: it is replaced.
+    A rescan that needs blocks below `lowest`, which the node does not have, can never end: it is replaced.
     """
     tip_height = (await db.execute(sa.select(chain_state.c.height).with_for_update(key_share=True))).scalar()
     if height < 0 or tip_height is None or height > tip_height:
         upto = "no block yet" if tip_height is None else f"block {tip_height}"
         return Invalid(reason=f"The height is from 0 to the tip, which is {upto}.", field="blockheight")
-    if height < kept_from:
-        return Deleted(kept_from=kept_from, height=height)
-    going_on = sa.case((chain_state.c.rescan_height >= kept_from, chain_state.c.rescan_height), else_=height)
+    if height < lowest:
+        return Deleted(lowest=lowest, height=height)
+    going_on = sa.case((chain_state.c.rescan_height >= lowest, chain_state.c.rescan_height), else_=height)
     await db.execute(sa.update(chain_state).values(rescan_height=sa.func.least(going_on, height)))
     return height
 
 
-async def rescan(db: Db, rules: Rules, at: Tip, given: Sequence[Block]) -> str:
+async def rescan(db: Db, rules: Rules, at: Tip, read: Sequence[Block]) -> str:
     """Book what the blocks paid us and was missed; they are below the tip `at`, which does not move."""
     await _move(db, at.hash, at.height, at.hash, at.height)
-    await _check_known(db, given)
-    changes = await block_rows.of_blocks(
-        db, rules.network, rules.confirmations, given, at.height, at.height - rules.max_reorg_blocks
-    )
-    for block in given:
-        changes.connect(block, at.height if block is given[-1] else None)
-        await asyncio.sleep(_OTHERS_RUN)
-    fault = await _apply(db, changes)
-    after = given[-1].height + 1
-    rest = sa.update(chain_state).where(chain_state.c.rescan_height == at.rescan_height)
-    await db.execute(rest.values(rescan_height=after if after <= at.height else None))
+    await _check_known(db, read)
+    effects = await _lock(db, rules, read, at.height)
+    for block in read:
+        effects.connect(block, at.height if block is read[-1] else None)
+        await asyncio.sleep(_YIELD)
+    fault = await _apply(db, effects)
+    after = read[-1].height + 1
+    going_on = sa.update(chain_state).where(chain_state.c.rescan_height == at.rescan_height)
+    await db.execute(going_on.values(rescan_height=after if after <= at.height else None))
     return fault
 
 
 async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_height: int) -> None:
-    """Guarded, and first of all locks: two followers can never both take a block.
+    """Move the tip, guarded, and as the first of all locks: two followers can never both connect a block.
 
-    A rescan that would begin above the tip has nothing left to do: what comes there is read for the first time.
-    How high the tip was stays written while it is lower: whoever follows next counts a reorg's depth from there.
+    A rescan that would begin above the tip is over: those blocks will be read for the first time. A lower tip
+    keeps the height of the reorg's top, from which the next follower counts the reorg's depth.
     """
-    here = sa.and_(chain_state.c.hash == from_hash, chain_state.c.height == from_height)
+    is_tip = sa.and_(chain_state.c.hash == from_hash, chain_state.c.height == from_height)
     rescan_height = sa.case((chain_state.c.rescan_height <= to_height, chain_state.c.rescan_height))
     top = sa.func.greatest(chain_state.c.reorg_top, from_height)
     reorg_top = sa.case((top > to_height, top))
     values = {"hash": to_hash, "height": to_height, "rescan_height": rescan_height, "reorg_top": reorg_top}
-    moved = sa.update(chain_state).where(here).values(values).returning(chain_state.c.id)
-    if (await db.execute(moved)).first() is None:
+    update = sa.update(chain_state).where(is_tip).values(values)
+    if (await db.execute(update.returning(chain_state.c.id))).first() is None:
         raise TipMoved
 
 
 async def _chainwork(db: Db, height: int) -> int:
-    return int(
-        (await db.execute(sa.select(blocks.c.chainwork).where(blocks.c.height == height))).scalar_one()
-    )
+    query = sa.select(blocks.c.chainwork).where(blocks.c.height == height)
+    return int((await db.execute(query)).scalar_one())
 
 
-def _headers(given: Sequence[Block], chainwork: int) -> list[dict[str, object]]:
+def _headers(connected: Sequence[Block], chainwork: int) -> list[dict[str, object]]:
     rows = []
-    for block in given:
+    for block in connected:
         chainwork += block.work
         rows.append(Header(block.height, block.hash, block.previous, block.time, chainwork)._asdict())
     return rows
 
 
-async def _check_known(db: Db, given: Sequence[Block]) -> None:
-    """Blocks that we have must be the ones that are read again: the node may have switched meanwhile."""
-    known = await hashes(db, given[0].height, given[-1].height)
-    if any(known.get(block.height, block.hash) != block.hash for block in given):
+async def _check_known(db: Db, read: Sequence[Block]) -> None:
+    """Raise TipMoved where our block at a height is another: the node may have reorganised meanwhile."""
+    known = await hashes(db, read[0].height, read[-1].height)
+    if any(known.get(block.height, block.hash) != block.hash for block in read):
         raise TipMoved
 
 
-async def _apply(db: Db, changes: BlockEffects) -> str:
-    """Post all entries in one go, then write the rows, then tell; entries of blocks are never refused."""
-    outcomes = await ledger.post(db, changes.entries)
+async def _apply(db: Db, effects: BlockEffects) -> str:
+    """Post all entries at once, write the rows, then the events; entries of blocks are never refused."""
+    outcomes = await ledger.post(db, effects.entries)
     posted = {outcome.entry.key: outcome for outcome in outcomes if isinstance(outcome, Posted)}
     if len(posted) != len(outcomes):
-        raise BooksDisagree(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
-    changes.charge(posted.values())
-    await double_spend_watch.write(db, changes.watches)
-    faults = [await _write(db, changes, [one.id for one in posted.values()])]
+        raise LedgerMismatch(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
+    effects.charge(posted.values())
+    await double_spend_watch.write(db, effects.watch)
+    faults = [await _write(db, effects, [outcome.id for outcome in posted.values()])]
     faults += [
-        f"coin {coin.outpoint} was spent by a transaction that is not ours" for coin in changes.lost[:1]
+        f"coin {coin.outpoint} was spent by a transaction that is not ours"
+        for coin in effects.unknown_spends[:1]
     ]
-    why = "; ".join(fault for fault in faults if fault)
-    if why:
-        why += "; look, then run `kennel resume`"
-        await pause.pause(db, why)
-    await _tell(db, changes, posted)
-    return why
+    reason = "; ".join(fault for fault in faults if fault)
+    if reason:
+        reason += "; look, then run `kennel resume`"
+        await pause.pause(db, reason)
+    await _emit(db, effects, posted)
+    return reason
 
 
-async def _tell(db: Db, changes: BlockEffects, posted: Mapping[str, Posted]) -> None:
-    """Tell what each block did, in their order."""
-    owed = await debts.of_accounts(db, sorted(debts.borrowers(posted.values())))
+async def _emit(db: Db, effects: BlockEffects, posted: Mapping[str, Posted]) -> None:
+    """Write the events of the blocks, in their order."""
+    owed = await debts.of_accounts(db, sorted(debts.changes_of(posted.values())))
     parts = []
-    for told in block_events.told(changes, posted, owed):
-        parts += [outbox.encode(told)] if told else []
-        await asyncio.sleep(_OTHERS_RUN)
+    for events in block_events.by_block(effects, posted, owed):
+        parts += [outbox.encode(events)] if events else []
+        await asyncio.sleep(_YIELD)
     await outbox.emit_encoded(db, parts)
 
 
-async def _write(db: Db, changes: BlockEffects, numbers: Sequence[int]) -> str:
-    """Write the rows, and hold what they moved on disk against what the entries posted; say what does not fit."""
-    if not (changes.moved or numbers or changes.sendings.changed):
+async def _write(db: Db, effects: BlockEffects, entry_ids: Sequence[int]) -> str:
+    """Write the rows, and return how the changes of reserves and liabilities differ, or ""."""
+    if not (effects.changed or entry_ids or effects.transactions.changed):
         return ""
-    before = await reserves.assets(db, changes)
-    await block_rows.write(db, changes)
-    moved = ReserveChange(
-        await reserves.liabilities(db, numbers), await reserves.assets(db, changes) - before
+    before = await reserves.assets(db, effects)
+    await block_rows.write(db, effects)
+    change = ReserveChange(
+        await reserves.liabilities(db, entry_ids), await reserves.assets(db, effects) - before
     )
-    sums = {"owned": chain_state.c.owned + moved.owned, "kept": chain_state.c.kept + moved.kept}
+    sums = {
+        "owned": chain_state.c.owned + change.liabilities,
+        "kept": chain_state.c.kept + change.assets,
+    }
     await db.execute(sa.update(chain_state).values(sums))
-    return moved.fault
+    return change.fault

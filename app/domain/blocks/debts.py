@@ -1,4 +1,4 @@
-"""Debts: what reorgs took back of an account that no longer had it, which clawback lent and what returns repays first."""
+"""Debts: what reorgs took back from accounts that no longer had it. Clawback lent it, and is repaid first."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from app.money import show
 
 
 class Debts:
-    """What accounts owe at one moment, moved on or back by what was posted."""
+    """What accounts owe at one moment; entries move it on or back."""
 
     def __init__(self, owed: Mapping[int, int]) -> None:
         self._owed = Counter(owed)
@@ -25,40 +25,37 @@ class Debts:
         """Return what the account owes."""
         return self._owed[account]
 
-    def take(self, posted: Iterable[Posted]) -> Counter[int]:
-        """Move on; returns what each account owes more (below zero: less)."""
-        changed = _changed(posted)
-        self._owed.update(changed)
-        return changed
+    def apply(self, posted: Iterable[Posted]) -> Counter[int]:
+        """Move on over entries; returns by how much each account's debt has changed."""
+        changes = changes_of(posted)
+        self._owed.update(changes)
+        return changes
 
-    def take_back(self, posted: Iterable[Posted]) -> None:
-        """Move back to before it was posted."""
-        self._owed.subtract(_changed(posted))
-
-
-def borrowers(posted: Iterable[Posted]) -> set[int]:
-    """Return the accounts that were lent something, or repaid it."""
-    return set(_changed(posted))
+    def undo(self, posted: Iterable[Posted]) -> None:
+        """Move back to before the entries."""
+        self._owed.subtract(changes_of(posted))
 
 
-def _changed(posted: Iterable[Posted]) -> Counter[int]:
-    """Clawback lends to whoever else stands in the entry, or is repaid; unknown spends are nobody's debt."""
-    changed: Counter[int] = Counter()
-    for one in posted:
-        amount = sum(line.posting.amount for line in one.lines if line.posting.account == CLAWBACK)
-        whose = {
-            posting.account for posting in one.entry.postings if posting.account >= 0
-        }  # who has nothing has no line
-        if amount and whose:
-            changed[min(whose)] -= amount
-    return changed
+def changes_of(posted: Iterable[Posted]) -> Counter[int]:
+    """Return by how much entries change the debts of accounts.
+
+    Clawback lends to the other account of the entry, or is repaid by it. An unknown spend is nobody's debt.
+    """
+    changes: Counter[int] = Counter()
+    for outcome in posted:
+        lent = -sum(line.posting.amount for line in outcome.lines if line.posting.account == CLAWBACK)
+        # Of the entry's postings, as an account that had nothing has no line.
+        accounts = {posting.account for posting in outcome.entry.postings if posting.account >= 0}
+        if lent and accounts:
+            changes[min(accounts)] += lent
+    return changes
 
 
-def told(owner: Owner, more: int, owed: int) -> Iterator[OutboxEvent]:
-    """ACC_DEBT_INCURRED or ACC_DEBT_REPAID, with what the account owes by then; nothing if it owes no more than before."""
-    if more:
-        event = "ACC_DEBT_INCURRED" if more > 0 else "ACC_DEBT_REPAID"
-        yield outbox.of_account(owner, event, {"amount": show(abs(more)), "owed": show(owed)})
+def events(owner: Owner, change: int, owed: int) -> Iterator[OutboxEvent]:
+    """Yield ACC_DEBT_INCURRED or ACC_DEBT_REPAID with what the account owes then; nothing for no change."""
+    if change:
+        event = "ACC_DEBT_INCURRED" if change > 0 else "ACC_DEBT_REPAID"
+        yield outbox.of_account(owner, event, {"amount": show(abs(change)), "owed": show(owed)})
 
 
 _ACCOUNTS: Final = sa.bindparam("accounts", type_=bulk.BIGINTS)

@@ -1,4 +1,4 @@
-"""What is told of deposits, in the order in which it happens to each: confirmed, taken back by a reorg, confirmed again."""
+"""The events of a deposit, in their order: confirmed, taken back by a reorg, confirmed again."""
 
 from app.domain import outbox
 from app.domain.blocks.deposits import Deposit
@@ -8,9 +8,10 @@ from app.money import show
 
 
 def confirmed(owner: Owner, deposit: Deposit, confirmations: int) -> list[OutboxEvent]:
-    """DEPOSIT_CONFIRMED, the deposit as api.md has it; and ACC_PAYMENT, whose `reference` is the address that was paid.
+    """DEPOSIT_CONFIRMED, with the deposit as in api.md, and ACC_PAYMENT with the paid address as `reference`.
 
-    Not when its row was written: blocks that are taken at once would say the same of deposits minutes apart.
+    Neither has the time when the row was written: blocks of one batch would have the same for deposits
+    minutes apart.
     """
     return [_deposit(owner, "DEPOSIT_CONFIRMED", deposit, confirmations), _flow(owner, deposit)]
 
@@ -24,8 +25,8 @@ def _deposit(owner: Owner, event: str, deposit: Deposit, confirmations: int) -> 
     message = {
         "txid": deposit.outpoint.txid[::-1].hex(),
         "vout": deposit.outpoint.vout,
-        "address": deposit.place.address,
-        "invoice": "" if deposit.place.invoice is None else deposit.place.address,
+        "address": deposit.address.text,
+        "invoice": "" if deposit.address.invoice is None else deposit.address.text,
         "amount": show(deposit.amount),
         "confirmations": confirmations,
         "required_confirmations": deposit.required_confirmations,
@@ -35,8 +36,7 @@ def _deposit(owner: Owner, event: str, deposit: Deposit, confirmations: int) -> 
 
 
 def _flow(owner: Owner, deposit: Deposit, *, back: bool = False) -> OutboxEvent:
-    kind = "deposit" if deposit.place.invoice is None else "invoice"
+    kind = "deposit" if deposit.address.invoice is None else "invoice"
     txid = deposit.outpoint.txid[::-1].hex()
-    return outbox.account_payment(
-        owner, Flow("in", kind, deposit.place.address, deposit.amount, txid), back=back
-    )
+    flow = Flow("in", kind, deposit.address.text, deposit.amount, txid)
+    return outbox.account_payment(owner, flow, back=back)

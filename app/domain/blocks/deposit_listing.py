@@ -15,19 +15,19 @@ from app.money import Koinu
 
 
 class DepositCursor(NamedTuple):
-    """Where a deposit stands in its account's list."""
+    """The position of a deposit in its account's list."""
 
     created: datetime
     txid: bytes
     vout: int
 
 
-_BEFORE_ALL: Final = DepositCursor(datetime(9999, 1, 1, tzinfo=UTC), b"", 0)
+_FIRST: Final = DepositCursor(datetime(9999, 1, 1, tzinfo=UTC), b"", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A deposit as it is; `invoice` says whether its address is an invoice's. Undone it has no confirmations."""
+class ListedDeposit:
+    """A deposit as it is; `invoice`: its address is an invoice's. An undone one has no confirmations."""
 
     outpoint: Outpoint
     address: str
@@ -39,23 +39,23 @@ class Arrival:
     created: datetime
 
     @property
-    def place(self) -> DepositCursor:
-        """Where it stands in its account's list."""
+    def cursor(self) -> DepositCursor:
+        """Its position in its account's list."""
         return DepositCursor(self.created, *self.outpoint)
 
 
-async def page(
+async def deposit_page(
     db: Db, network: Network, foreign_id: str, request: PageRequest[DepositCursor]
-) -> Page[Arrival, DepositCursor]:
-    """Return some of the account's deposits, newest first."""
+) -> Page[ListedDeposit, DepositCursor]:
+    """Return a page of the account's deposits, newest first."""
     account = await accounts.fetch(db, foreign_id)
     order = [deposits.c[name] for name in DepositCursor._fields]
-    after = zip(request.after_or(_BEFORE_ALL), order, strict=True)
+    after = zip(request.after_or(_FIRST), order, strict=True)
     before = sa.tuple_(*(sa.literal(value, column.type) for value, column in after))
-    statement = _select().where(deposits.c.account_id == account.id, sa.tuple_(*order) < before)
-    statement = statement.order_by(*(column.desc() for column in order)).limit(request.rows)
-    listed = [_of(network, row) for row in await bulk.fetch_all(db, statement)]
-    return request.page(listed, lambda arrival: arrival.place)
+    query = _select().where(deposits.c.account_id == account.id, sa.tuple_(*order) < before)
+    query = query.order_by(*(column.desc() for column in order)).limit(request.rows)
+    listed = [_of(network, row) for row in await bulk.fetch_all(db, query)]
+    return request.page(listed, lambda deposit: deposit.cursor)
 
 
 def _select() -> sa.Select[Any]:
@@ -65,8 +65,8 @@ def _select() -> sa.Select[Any]:
     return sa.select(deposits, addresses.c.script, confirmations).join(addresses, sa.and_(*same))
 
 
-def _of(network: Network, row: Row) -> Arrival:
-    return Arrival(
+def _of(network: Network, row: Row) -> ListedDeposit:
+    return ListedDeposit(
         Outpoint(bytes(row["txid"]), row["vout"]),
         dogecoin.to_address(network, bytes(row["script"])) or "",
         row["invoice"] is not None,

@@ -11,27 +11,27 @@ AVAILABLE, INCOMING = Bucket.AVAILABLE, Bucket.INCOMING
 
 
 @dataclass(frozen=True, slots=True)
-class AddressOwner:
-    """Where an address of ours stands: m/.../branch/index of an account; `purpose` as in the table."""
+class OwnAddress:
+    """An address of ours, m/.../branch/index of an account; `purpose` as in the table, `text` as shown."""
 
     account: int
     branch: int
     index: int
     purpose: str
-    address: str
+    text: str
 
     @property
     def invoice(self) -> int | None:
-        """The index of the invoice that it was given out for."""
+        """The index of the invoice that it belongs to."""
         return self.index if self.purpose == "invoice" else None
 
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """One output to us. `round` counts how often a block brought it; `owed` is what clawback waits for from it."""
+    """One output to us. `round` counts how often a block contained it; `owed` is its debt to clawback."""
 
     outpoint: Outpoint
-    place: AddressOwner
+    address: OwnAddress
     amount: Koinu
     required_confirmations: int
     state: str = "undone"
@@ -41,14 +41,14 @@ class Deposit:
     owed: Koinu = NOTHING
 
     def seen(self, height: int, least_confirmations: int) -> "Deposit":
-        """Return it in the block at `height`, that block counted as its first confirmation."""
+        """Return it in the block at `height`, which counts as its first confirmation."""
         confirm_height = height + max(1, self.required_confirmations, least_confirmations) - 1
         return replace(
             self, state="incoming", height=height, confirm_height=confirm_height, round=self.round + 1
         )
 
     def confirmed(self) -> "Deposit":
-        """Return it deep enough; what it owed is paid."""
+        """Return it confirmed; what it owed is paid."""
         return replace(self, state="confirmed", owed=NOTHING)
 
     def undone(self) -> "Deposit":
@@ -56,7 +56,7 @@ class Deposit:
         return replace(self, state="undone", height=None, confirm_height=None)
 
     def entry(self, step: str) -> Entry:
-        """Return the movement that `step` (incoming, confirmed, undone) of this deposit is, from its state before."""
+        """Return the entry that takes the deposit from its state to `step`: incoming, confirmed or undone."""
         postings = {"incoming": self._incoming, "confirmed": self._confirmed, "undone": self._undone}[step]()
         kinds = {"incoming": "DEPOSIT", "confirmed": "DEPOSIT_CONFIRMED", "undone": "DEPOSIT_UNDONE"}
         return Entry(
@@ -64,40 +64,40 @@ class Deposit:
             cause=("deposit", str(self.outpoint)),
             key=f"deposit:{self.outpoint}:{self.round}:{step}",
             postings=tuple(posting for posting in postings if posting.amount),
-            reference=("invoice" if self.place.invoice is not None else "address", self.place.address),
+            reference=("address" if self.address.invoice is None else "invoice", self.address.text),
             clawback=step == "undone",
         )
 
     def _incoming(self) -> tuple[Posting, ...]:
         return (
             Posting(WORLD, AVAILABLE, -self.amount),
-            Posting(self.place.account, INCOMING, self.amount),
+            Posting(self.address.account, INCOMING, self.amount),
         )
 
     def _confirmed(self) -> tuple[Posting, ...]:
         return (
-            Posting(self.place.account, INCOMING, -self.amount),
+            Posting(self.address.account, INCOMING, -self.amount),
             Posting(CLAWBACK, AVAILABLE, self.owed),
-            Posting(self.place.account, AVAILABLE, self.amount - self.owed),
+            Posting(self.address.account, AVAILABLE, self.amount - self.owed),
         )
 
     def _undone(self) -> tuple[Posting, ...]:
         bucket = INCOMING if self.state == "incoming" else AVAILABLE
         return (
-            Posting(self.place.account, bucket, -self.amount),
+            Posting(self.address.account, bucket, -self.amount),
             Posting(WORLD, AVAILABLE, self.amount),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Coin:
-    """An output to us as a reserve: unspent while `spent_height` is None; `height` None while no block holds it.
+    """An output to us as a reserve: unspent while `spent_height` is None, in no block while `height` is None.
 
-    `change` of a transaction of ours is no deposit.
+    The `change` of a transaction of ours is no deposit.
     """
 
     outpoint: Outpoint
-    place: AddressOwner
+    address: OwnAddress
     amount: Koinu
     coinbase: bool
     height: int | None
@@ -115,7 +115,7 @@ class Coin:
         return replace(self, spent_height=None, spent_by=None)
 
     def entry(self, *, back: bool) -> Entry:
-        """Return the movement of a spend that we do not know (or of its undoing): the clawback account bears it."""
+        """Return the entry of an unknown spend, which clawback bears; with `back` the one that undoes it."""
         amount = -self.amount if back else self.amount
         step = "unspent" if back else "spent"
         return Entry(

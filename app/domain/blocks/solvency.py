@@ -1,7 +1,7 @@
-"""Whether every koinu of every balance has its coin: clawback is, to the koinu, by how much that is not so.
+"""Solvency: whether every koinu of every balance has its coin. Clawback is, to the koinu, the shortfall.
 
-Customers and clawback together are what there is, coins in blocks and what is in transit. Where clawback is below zero,
-balances show so much more than there are coins, whether a deposit that may return would repay it or nobody ever will.
+Customers and clawback together have what there is: coins in blocks and money in transit. Where clawback is
+below zero, balances exceed the coins by that much, whether or not a deposit that returns will ever repay it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from app.domain.refusals import Conflict, Refusal
 from app.money import DOGE, Koinu, show
 
 COVER: Final = "cover"
-"""What ACC_PAYMENT calls it."""
+"""The kind in ACC_PAYMENT."""
 _CLAWBACK: Final = (CLAWBACK, DOGE)
 
 
@@ -31,16 +31,17 @@ class PlatformTooPoor(Conflict):
 
 async def shortfall(db: Db) -> Koinu:
     """Return by how much all balances together exceed what there is; zero is solvent."""
-    mine = sa.select(balances.c.available).where(balances.c.account_id == CLAWBACK, balances.c.asset == DOGE)
-    return Koinu(max(0, -(await db.scalar(mine) or 0)))
+    query = sa.select(balances.c.available).where(balances.c.account_id == CLAWBACK, balances.c.asset == DOGE)
+    return Koinu(max(0, -(await db.scalar(query) or 0)))
 
 
-def turned(lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
-    """Tell that the installation became insolvent by what was posted, or solvent again; nothing if neither."""
-    own = [line for line in lines if line.posting.balance_key == _CLAWBACK]
-    if not own:
+def events(lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
+    """Return SYS_INSOLVENT or SYS_SOLVENT where the postings changed that; else nothing."""
+    clawback = [line for line in lines if line.posting.balance_key == _CLAWBACK]
+    if not clawback:
         return []
-    before, after = own[0].balance.available - own[0].posting.amount, own[-1].balance.available
+    before = clawback[0].balance.available - clawback[0].posting.amount
+    after = clawback[-1].balance.available
     if (before < 0) == (after < 0):
         return []
     event = "SYS_INSOLVENT" if after < 0 else "SYS_SOLVENT"
@@ -48,23 +49,24 @@ def turned(lines: Sequence[AppliedPosting]) -> list[OutboxEvent]:
 
 
 async def cover(db: Db, platform: str) -> Koinu | Refusal:
-    """Let the account `platform` bear all that is owed; returns how much that was.
+    """Let the account `platform` pay the shortfall; returns its amount.
 
-    What was covered and has been repaid since is the platform's again: that goes back, and is below zero. The debts of
-    accounts stay theirs: what returns to them repays clawback, as before. Safe to repeat: what is borne once is not there.
+    Below zero, that much was covered and has been repaid since, and goes back to the platform. Accounts keep
+    their debts: what returns to them repays clawback as before. Safe to repeat: what is covered is no
+    shortfall.
     """
-    found = await accounts.owners(db, [platform])
-    if (payer := found.get(platform)) is None:
-        lacking = await shortfall(db)
-        return PlatformTooPoor(account=platform, available="0", owing=show(lacking)) if lacking else lacking
+    payer = (await accounts.owners(db, [platform])).get(platform)
+    if payer is None:
+        amount = await shortfall(db)
+        return PlatformTooPoor(account=platform, available="0", owing=show(amount)) if amount else amount
     locked = await ledger.lock(db, sorted([_CLAWBACK, (payer.id, DOGE)]))
     clawback, available = locked[_CLAWBACK], locked[payer.id, DOGE].available
-    amount = -clawback.available
+    amount = Koinu(-clawback.available)
     if available < amount:
         return PlatformTooPoor(account=platform, available=show(available), owing=show(amount))
     if amount:
-        await _post(db, payer, Koinu(amount), clawback.seq)
-    return Koinu(amount)
+        await _post(db, payer, amount, clawback.seq)
+    return amount
 
 
 async def _post(db: Db, payer: Owner, amount: Koinu, number: int) -> None:
@@ -73,5 +75,5 @@ async def _post(db: Db, payer: Owner, amount: Koinu, number: int) -> None:
     flow = Flow("out" if amount > 0 else "in", COVER, "", Koinu(abs(amount)))
     [posted] = await outbox.post_and_emit(db, [entry], [outbox.account_payment(payer, flow)], [payer])
     if not isinstance(posted, Posted):
-        raise AssertionError(posted)  # noqa: TRY004  both balances are locked: the books are wrong, not a type
-    await outbox.emit(db, turned(posted.lines))
+        raise AssertionError(posted)  # noqa: TRY004  both balances are locked: the ledger is wrong
+    await outbox.emit(db, events(posted.lines))

@@ -1,8 +1,8 @@
-"""Twins: a transaction of ours under another txid. It spends the same coins and pays the same, so it is the same payment.
+"""Twins: a transaction of ours under another txid, which spends the same coins and pays the same.
 
-Whoever relays or mines a transaction can change the bytes of its signatures, and its txid with them; whoever has the keys can sign
-it in another way. What it pays can nobody change. So twins are known by what they spend and pay, and by nothing else: lock times,
-sequences and the like have had their effect once a block holds it.
+A node or a miner can change the bytes of signatures, and with them the txid; the holder of the keys can sign
+in another way. Nobody else can change what a transaction pays. So twins are recognised by what they spend and
+pay, and by nothing else: lock times, sequences and the like have had their effect once a block contains it.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ Paid = tuple[bytes, int]
 """The script of an output, and its amount."""
 
 
-class Found(NamedTuple):
+class UnknownTransaction(NamedTuple):
     """A transaction of a block that spends coins of ours and that we do not know."""
 
     txid: bytes
@@ -32,55 +32,30 @@ class Found(NamedTuple):
 
 
 def unknown(
-    blocks: Sequence[Block], sent: Collection[OwnTransaction], kept: Mapping[Outpoint, Coin]
+    blocks: Sequence[Block], ours: Collection[OwnTransaction], coins: Mapping[Outpoint, Coin]
 ) -> set[bytes]:
-    """Return the transactions that we do not know and that spend what ours were to spend, `kept` being the coins of both."""
-    if not sent:
+    """Return the txids that we do not know and that spend a coin which our transactions spend.
+
+    `coins` are those that the blocks spend. A coin that was booked as spent by others stays so, though its
+    block is read again.
+    """
+    if not ours:
         return set()
-    known = {sending.txid for sending in sent}
-    wanted = {outpoint for sending in sent for outpoint in sending.inputs}
+    known = {transaction.txid for transaction in ours}
+    inputs = {outpoint for transaction in ours for outpoint in transaction.inputs}
     return {
         by
         for block in blocks
         for outpoint, by in block.spends
-        if outpoint in wanted and by not in known and _is_unspent(kept.get(outpoint))
+        if outpoint in inputs
+        and by not in known
+        and (coin := coins.get(outpoint)) is not None
+        and coin.spent_height is None
     }
 
 
-async def recognise(
-    db: Db,
-    network: Network,
-    found: Iterable[Found],
-    sent: Collection[OwnTransaction],
-    change: Collection[Coin],
-) -> tuple[dict[int, OwnTransaction], dict[Outpoint, Coin]]:
-    """Keep those of the `found` that are twins of the transactions `sent`; returns them, and their change.
-
-    `change` is that of the transactions `sent`. The caller has locked all of these rows.
-    """
-    returned = {coin.outpoint.txid: coin for coin in change}
-    known = {(one.inputs, _pays(network, one, returned.get(one.txid))): one for one in sent}
-    pairs = [(same, one) for one in found if (same := known.get((one.spends, one.pays))) is not None]
-    if not pairs:
-        return {}, {}
-    numbers = await payments.insert(db, [Twin(same.id, one.txid, one.raw, "sent") for same, one in pairs])
-    await payments.copy_inputs(db, {numbers[one.txid]: same.id for same, one in pairs})
-    fresh = [
-        replace(coin, outpoint=Outpoint(one.txid, coin.outpoint.vout), height=None)
-        for same, one in pairs
-        if (coin := returned.get(same.txid)) is not None
-    ]
-    twins = {numbers[one.txid]: _twin(same, one.txid, numbers[one.txid]) for same, one in pairs}
-    return twins, {coin.outpoint: coin for coin in fresh}
-
-
-def _is_unspent(coin: Coin | None) -> bool:
-    """What was booked as spent by somebody else stays so, though its block is read again."""
-    return coin is not None and coin.spent_height is None
-
-
-def found(blocks: Sequence[Block], txids: Collection[bytes]) -> Iterator[Found]:
-    """Yield what the blocks say of these transactions."""
+def read(blocks: Sequence[Block], txids: Collection[bytes]) -> Iterator[UnknownTransaction]:
+    """Read these transactions from the blocks."""
     for block in blocks:
         spends: dict[bytes, list[Outpoint]] = defaultdict(list)
         for outpoint, by in block.spends:
@@ -91,21 +66,54 @@ def found(blocks: Sequence[Block], txids: Collection[bytes]) -> Iterator[Found]:
             if output.outpoint.txid in spends:
                 pays[output.outpoint.txid].append((output.script, output.amount))
         for txid, spent in spends.items():
-            yield Found(txid, block.bytes_of(txid), frozenset(spent), tuple(pays[txid]))
+            yield UnknownTransaction(txid, block.bytes_of(txid), frozenset(spent), tuple(pays[txid]))
 
 
-def _pays(network: Network, sending: OwnTransaction, change: Coin | None) -> tuple[Paid, ...]:
-    """Return what it pays, in order: its payments as it carries them, none where it cancels them, then its change."""
-    carried = sending.priced()[0].payments if sending.pays else ()
+async def recognise(
+    db: Db,
+    network: Network,
+    unknown: Iterable[UnknownTransaction],
+    ours: Collection[OwnTransaction],
+    change: Collection[Coin],
+) -> tuple[dict[int, OwnTransaction], dict[Outpoint, Coin]]:
+    """Store the unknown transactions that are twins of `ours`; returns them by id, and their change.
+
+    `change` is that of `ours`. The caller has locked all of these rows.
+    """
+    change_of = {coin.outpoint.txid: coin for coin in change}
+    known = {
+        (transaction.inputs, _pays(network, transaction, change_of.get(transaction.txid))): transaction
+        for transaction in ours
+    }
+    pairs = [
+        (original, twin) for twin in unknown if (original := known.get((twin.spends, twin.pays))) is not None
+    ]
+    if not pairs:
+        return {}, {}
+    rows = [Twin(original.id, twin.txid, twin.raw, "sent") for original, twin in pairs]
+    ids = await payments.insert(db, rows)
+    await payments.copy_inputs(db, {ids[twin.txid]: original.id for original, twin in pairs})
+    twins = {ids[twin.txid]: _twin(original, twin.txid, ids[twin.txid]) for original, twin in pairs}
+    coins = [
+        replace(coin, outpoint=Outpoint(twin.txid, coin.outpoint.vout), height=None)
+        for original, twin in pairs
+        if (coin := change_of.get(original.txid)) is not None
+    ]
+    return twins, {coin.outpoint: coin for coin in coins}
+
+
+def _pays(network: Network, transaction: OwnTransaction, change: Coin | None) -> tuple[Paid, ...]:
+    """Return what it pays, in order: its payments' outputs, none where it cancels them, then its change."""
+    carried = transaction.priced()[0].payments if transaction.pays else ()
     paid = [(output.script, output.paid or 0) for payment in carried for output in payment.outputs]
     if change is not None:
-        paid.append((dogecoin.to_script(network, change.place.address), change.amount))
+        paid.append((dogecoin.to_script(network, change.address.text), change.amount))
     return tuple(paid)
 
 
-def _twin(same: OwnTransaction, txid: bytes, number: int) -> OwnTransaction:
+def _twin(original: OwnTransaction, txid: bytes, number: int) -> OwnTransaction:
     """Return the transaction as another version of the same payments, which was sent under another txid."""
     return replace(
-        same, id=number, txid=txid, replaces=same.first, state="sent", height=None, confirm_height=None,
-        conflict_height=None, round=0,
+        original, id=number, txid=txid, replaces=original.first, state="sent", height=None,
+        confirm_height=None, conflict_height=None, round=0,
     )  # fmt: skip

@@ -25,6 +25,7 @@ from app.db.tables import coins, deposits, leases
 from app.domain import accounts, blocks, dogecoin, invoices
 from app.domain.accounts import AccountOrder
 from app.domain.audit import Totals
+from app.domain.blocks.recovery import NotEmpty
 from app.domain.dogecoin import REGTEST
 from app.domain.invoices import InvoiceOrder
 from app.money import show
@@ -450,7 +451,7 @@ async def test_nothing_paid_is_nothing_written(net: Net) -> None:
 async def test_a_database_with_accounts_is_refused(net: Net) -> None:
     await scenario.open_account(net.engine)
 
-    with pytest.raises(blocks.NotEmpty, match="This database has accounts"):
+    with pytest.raises(NotEmpty, match="This database has accounts"):
         await net.recover(2, gap=20)
 
 
@@ -461,7 +462,7 @@ async def test_an_account_that_is_opened_meanwhile_is_not_written_over(net: Net)
         opening.append(asyncio.ensure_future(scenario.open_account(net.engine)))
 
     opening: list[asyncio.Future[accounts.Account]] = []
-    with pytest.raises(blocks.NotEmpty):
+    with pytest.raises(NotEmpty):
         await recover_after(net, opening, open_one)
 
     assert [name for name, _, _ in (await opened(net.engine)).values()] == ["shop"]

@@ -8,7 +8,7 @@ import pytest
 from app.cli import command, demo_tour
 from app.cli.demo_tour import TourUrls
 from app.domain import blocks, event_examples, invoices
-from app.domain.blocks import AddressOwner, Deposit
+from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import Outpoint
 from app.domain.invoices import InvoiceSums
 from app.domain.outbox import OutboxEvent
@@ -19,9 +19,7 @@ URLS = TourUrls(admin="http://127.0.0.1:8081", public="http://127.0.0.1:8082", t
 CREATED = "2026-01-02T03:04:05+00:00"
 OWNER = Owner(1, "shop", "nAccount")
 SUMS = InvoiceSums("nInvoice", Koinu(3 * COIN), Koinu(3 * COIN), Koinu(3 * COIN))
-DEPOSIT = Deposit(
-    Outpoint(bytes(32), 0), AddressOwner(1, 0, 5, "deposit", "nAddress"), Koinu(2_489_000_000), 6
-)
+DEPOSIT = Deposit(Outpoint(bytes(32), 0), OwnAddress(1, 0, 5, "deposit", "nAddress"), Koinu(2_489_000_000), 6)
 PAID = {
     "payment_id": 7,
     "foreign_id": "shop",
@@ -76,7 +74,10 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
     ("message", "words"),
     [
         (PAYMENT, "shop: payment 7 of 12 DOGE to nOne and 1 more is BROADCAST"),
-        (blocks.confirmed(OWNER, DEPOSIT, 6)[0], "shop: 24.89 DOGE to nAddress, 6 of 6 confirmations"),
+        (
+            blocks.deposit_confirmed(OWNER, DEPOSIT, 6)[0],
+            "shop: 24.89 DOGE to nAddress, 6 of 6 confirmations",
+        ),
         (
             invoices.invoice_refunded(OWNER, SUMS, COIN, COIN, "nTo"),
             "nInvoice: 1 DOGE go back to nTo, 1 of 3 in all",
@@ -89,7 +90,10 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
             blocks.unknown_spend("nAddress", COIN, "00:1", "11", back=True),
             "spent by a transaction that Kennel did not make, which was taken back",
         ),
-        (blocks.unconfirmed(OWNER, DEPOSIT)[1], "shop: 24.89 DOGE in (deposit), which was taken back"),
+        (
+            blocks.deposit_unconfirmed(OWNER, DEPOSIT)[1],
+            "shop: 24.89 DOGE in (deposit), which was taken back",
+        ),
     ],
 )
 def test_money_that_comes_and_goes_is_told_in_words(message: OutboxEvent, words: str) -> None:

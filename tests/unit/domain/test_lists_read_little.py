@@ -56,7 +56,7 @@ def plain() -> dict[str, Call]:
         "addresses": (addresses.page, (REGTEST, "shop-0", FIRST)),
         "addresses, the last": (addresses.page, (REGTEST, "shop-0", last_address)),
         "assets": (assets.page, (PageRequest("C", LIMIT),)),
-        "deposits": (blocks.page, (REGTEST, "shop-0", FIRST)),
+        "deposits": (blocks.deposit_page, (REGTEST, "shop-0", FIRST)),
         "events": (outbox.page, (0, LIMIT)),
         "events of an account": (outbox.page, (ROWS // 2, LIMIT, ("ALL",), "shop-0")),
         "payments": (payments.page, ("shop-0", FIRST)),

@@ -8,7 +8,7 @@ from app.chain.keys import Keyring
 from app.db.tables import accounts
 from app.domain import blocks, dogecoin
 from app.domain.accounts import Address, AddressCursor, AddressOrder, NoSuchAddress, addresses
-from app.domain.blocks import Arrival, DepositCursor
+from app.domain.blocks import DepositCursor, ListedDeposit
 from app.domain.dogecoin import REGTEST
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import Page, PageRequest
@@ -34,13 +34,13 @@ async def listed(
         return await addresses.page(db, REGTEST, "shop", PageRequest(after, limit))
 
 
-async def arrived(engine: AsyncEngine, limit: int = 100) -> list[Arrival]:
+async def arrived(engine: AsyncEngine, limit: int = 100) -> list[ListedDeposit]:
     """All arrivals, page by page."""
-    arrivals: list[Arrival] = []
+    arrivals: list[ListedDeposit] = []
     request: PageRequest[DepositCursor] = PageRequest(None, limit)
     async with engine.connect() as db:
         while True:
-            page = await blocks.page(db, REGTEST, "shop", request)
+            page = await blocks.deposit_page(db, REGTEST, "shop", request)
             arrivals += page.items
             if page.rest is None:
                 return arrivals

@@ -1,4 +1,4 @@
-"""What a block proves dead, and what was built on that, against a model that only knows what each transaction spends."""
+"""What a block proves dead, with its descendants, against a model that knows only spends."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from app.db.engine import open_engine
 from app.db.tables import outbox, payments, transactions, watched_inputs
 from app.domain import blocks, dogecoin
 from app.domain.audit import Totals
-from app.domain.blocks import Block, BlockOutput, Rules, Spend
+from app.domain.blocks import Block, BlockOutput, Rules, Spend, double_spend_watch
 from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.payments import Choice, Draft, Signed, Spendable, Tier, cancelling_transaction, signing_queue
 from tests import chain_harness, scenario
@@ -37,11 +37,11 @@ SPENDS = {
     "thief of c": ["c:0"],
     "thief of g": ["g:0"],
 }
-"""Each transaction's inputs. Of the deposits one spends the change of another, and one what a payment of ours paid."""
+"""Each transaction's inputs. One deposit spends another's change, and one an output of our payment."""
 DEPOSITS = ("deposit", "second", "good", "returned")
 OURS = ("payment", "third", "both")
 CHAIN = [["deposit", "good"], ["payment"], ["second", "returned"]]
-"""The branch that is left, with what stood on it; the last two of ours were signed and not mined."""
+"""The branch that the reorg abandons; the last two of our transactions were signed and not mined."""
 
 
 def txid(name: str) -> bytes:
@@ -55,20 +55,19 @@ def outpoint(name: str) -> Outpoint:
 
 @dataclass
 class Branches:
-    """A chain that holds what its blocks name, and a customer whose payments are built on it."""
+    """A chain of named transactions, and a customer whose payments are built on it."""
 
     engine: AsyncEngine
     tip: list[list[str]] = field(default_factory=list)
-    made: list[Block] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
 
     async def begin(self) -> "Branches":
         await Chain(self.engine, RULES).start()
         await scenario.open_account(self.engine)
         for name in DEPOSITS:
-            self.addresses[name] = (
-                await scenario.invoice(self.engine, value=10, required_confirmations=1)
-            ).address
+            invoice = await scenario.invoice(self.engine, value=10, required_confirmations=1)
+            self.addresses[name] = invoice.address
         await self.connect([CHAIN[0]])
         await self.sign("payment")
         await self.connect([CHAIN[1]])
@@ -82,15 +81,15 @@ class Branches:
         [payment] = await chain_harness.request(
             self.engine, chain_harness.order(chain_harness.NOWHERE, amount, max_fee=doge(1))
         )
-        coins = tuple(Spendable(outpoint(one), doge(10), Tier.OWN) for one in SPENDS[name])
+        coins = tuple(Spendable(outpoint(coin), doge(10), Tier.OWN) for coin in SPENDS[name])
         choice = Choice(coins, (doge(amount),), doge(0), doge(1))
         async with self.engine.begin() as db:
             signed = Signed(txid(name), b"", choice, None, None)
             await signing_queue.store(db, [Draft([scenario.accepted(payment)], signed)])
 
     def block(self, names: Sequence[str]) -> Block:
-        height = len(self.made) + 1
-        previous = self.made[-1].hash if self.made else scenario.GENESIS
+        height = len(self.blocks) + 1
+        previous = self.blocks[-1].hash if self.blocks else scenario.GENESIS
         outputs = [
             BlockOutput(
                 Outpoint(txid(name), 0),
@@ -101,29 +100,29 @@ class Branches:
             for name in names
             if name in DEPOSITS
         ]
-        spends = [Spend(outpoint(one), txid(name)) for name in names for one in SPENDS[name]]
+        spends = [Spend(outpoint(coin), txid(name)) for name in names for coin in SPENDS[name]]
         return Block(
             height, txid(f"{height} of {previous[:8]!r} {names}"[:32]), previous, 0, 2, outputs, spends
         )
 
-    async def connect(self, given: Sequence[Sequence[str]]) -> None:
-        found = []
-        for names in given:
-            found.append(self.block(names))
-            self.made.append(found[-1])
+    async def connect(self, branch: Sequence[Sequence[str]]) -> None:
+        connected = []
+        for names in branch:
+            connected.append(self.block(names))
+            self.blocks.append(connected[-1])
             self.tip.append(list(names))
         async with self.engine.begin() as db:
-            await blocks.connect(db, RULES, found)
+            await blocks.connect(db, RULES, connected)
 
     async def disconnect(self, number: int) -> None:
         for _ in range(number):
-            last = self.made.pop()
+            last = self.blocks.pop()
             self.tip.pop()
             async with self.engine.begin() as db:
                 await blocks.disconnect(db, RULES, last.height, last.hash)
 
     async def rows(self) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = dict(await scenario.rows(self.engine))
+        by_table: dict[str, list[Any]] = dict(await scenario.rows(self.engine))
         async with self.engine.connect() as db:
             for table, names in (
                 (transactions, ("id", "state", "height", "conflict_height", "round")),
@@ -131,8 +130,8 @@ class Branches:
                 (outbox, ("id", "type", "foreign_id")),
             ):
                 rows = await db.execute(sa.select(*(table.c[name] for name in names)).order_by(table.c.id))
-                found[table.name] = [tuple(row) for row in rows]
-        return found
+                by_table[table.name] = [tuple(row) for row in rows]
+        return by_table
 
     async def totals(self) -> Totals:
         report = await audit.run(self.engine)
@@ -142,48 +141,48 @@ class Branches:
     async def states(self) -> dict[str, str]:
         async with self.engine.connect() as db:
             same = payments.join(transactions, transactions.c.id == payments.c.transaction_id)
-            found = await db.execute(sa.select(transactions.c.txid, payments.c.state).select_from(same))
-            return {bytes(row.txid).rstrip(b".").decode(): row.state for row in found}
+            rows = await db.execute(sa.select(transactions.c.txid, payments.c.state).select_from(same))
+            return {bytes(row.txid).rstrip(b".").decode(): row.state for row in rows}
 
     def expected(self) -> dict[str, str]:
-        """What becomes of each payment, from the chain alone."""
+        """The state of each payment, from the chain alone."""
         heights = {name: height for height, names in enumerate(self.tip, 1) for name in names}
-        spent = {one: (height, name) for name, height in heights.items() for one in SPENDS[name]}
+        spent = {coin: (height, name) for name, height in heights.items() for coin in SPENDS[name]}
 
         def since(name: str) -> list[int]:
             if name in heights or name not in SPENDS:
                 return []
-            elsewhere = [spent[one][0] for one in SPENDS[name] if one in spent]
-            return elsewhere + [height for one in SPENDS[name] for height in since(one.split(":")[0])]
+            elsewhere = [spent[coin][0] for coin in SPENDS[name] if coin in spent]
+            return elsewhere + [height for coin in SPENDS[name] for height in since(coin.split(":")[0])]
 
         def fate(name: str) -> str:
             tip = len(self.tip)
             if name in heights:
                 return "CONFIRMED" if heights[name] + CONFIRMATIONS - 1 <= tip else "BROADCAST"
-            found = since(name)
-            return "FAILED" if found and min(found) + CONFIRMATIONS - 1 <= tip else "PROCESSING"
+            conflicts = since(name)
+            return "FAILED" if conflicts and min(conflicts) + CONFIRMATIONS - 1 <= tip else "PROCESSING"
 
         return {name: fate(name) for name in OURS}
 
 
 def possible(plan: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Leave out of the blocks what no chain could hold."""
-    held: list[list[str]] = []
+    """Leave out of the blocks what no chain could contain."""
+    branch: list[list[str]] = []
     for names in plan:
-        held.append([])
+        branch.append([])
         for name in sorted(names, key=list(SPENDS).index):
-            there = [one for block in held for one in block]
-            taken = {one for other in there for one in SPENDS[other]}
-            parents = {one.split(":")[0] for one in SPENDS[name]} & SPENDS.keys()
-            if name not in there and not taken & set(SPENDS[name]) and parents <= set(there):
-                held[-1].append(name)
-    return held
+            mined = {known for block in branch for known in block}
+            spent = {coin for known in mined for coin in SPENDS[known]}
+            parents = {coin.split(":")[0] for coin in SPENDS[name]} & SPENDS.keys()
+            if name not in mined and not spent & set(SPENDS[name]) and parents <= mined:
+                branch[-1].append(name)
+    return branch
 
 
 async def follow(
     server: str, plan: list[list[str]], cuts: Sequence[int], *, back: bool
 ) -> dict[str, list[Any]]:
-    """Every table's rows after another branch was followed in transactions of `cuts` blocks each, in turn."""
+    """Follow another branch in transactions of `cuts` blocks each, in turn; returns every table's rows."""
     async with cloned(server) as url:
         engine = open_engine(url)
         try:
@@ -199,17 +198,17 @@ async def follow(
                 }
                 expected = {n: "PROCESSING" if s == "BROADCAST" else s for n, s in chain.expected().items()}
                 assert states == expected
-            found = await chain.rows()
+            rows = await chain.rows()
             if back:
                 await back_again(chain)
-            return found
+            return rows
         finally:
             await engine.dispose()
 
 
 async def back_again(chain: Branches) -> None:
-    """On the branch that was left every payment is made again, and the customer has what is owed for it or nothing."""
-    assert [one.detail for one in (await audit.run(chain.engine)).findings if not one.ok] == []
+    """Return to the abandoned branch: every payment is confirmed, and only clawback has lost or gained."""
+    assert [finding.detail for finding in (await audit.run(chain.engine)).findings if not finding.ok] == []
     await chain.disconnect(len(chain.tip))
     await chain.connect([*CHAIN, ["third", "both"], []])
     assert set((await chain.states()).values()) == {"CONFIRMED"}
@@ -228,9 +227,9 @@ NAMES = st.lists(st.sampled_from(list(SPENDS)), max_size=3)
 def test_what_is_built_on_a_deposit_that_a_block_proves_dead_is_released_whatever_the_batches(
     server: str, plan: list[list[str]], cuts: list[int]
 ) -> None:
-    there = possible(plan)
-    assert asyncio.run(follow(server, there, cuts, back=True)) == asyncio.run(
-        follow(server, there, [1], back=False)
+    branch = possible(plan)
+    assert asyncio.run(follow(server, branch, cuts, back=True)) == asyncio.run(
+        follow(server, branch, [1], back=False)
     )
 
 
@@ -249,13 +248,13 @@ async def watched(engine: AsyncEngine) -> dict[tuple[bytes, int], int | None]:
 async def test_inputs_are_watched_until_their_deposit_is_too_deep_to_be_taken_back(
     chain: Branches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = {outpoint(one): 1 for one in ("a:0", "b:0", "g:0")} | {
-        outpoint(one): 3 for one in ("deposit:1", "c:0", "payment:0")
+    heights = {outpoint(coin): 1 for coin in ("a:0", "b:0", "g:0")} | {
+        outpoint(coin): 3 for coin in ("deposit:1", "c:0", "payment:0")
     }
-    assert await watched(chain.engine) == everything
+    assert await watched(chain.engine) == heights
     await chain.disconnect(2)
     assert await watched(chain.engine) == {
-        one: height if height == 1 else None for one, height in everything.items()
+        coin: height if height == 1 else None for coin, height in heights.items()
     }
     await chain.connect([CHAIN[1], [], CHAIN[2]])
     assert set((await watched(chain.engine)).values()) == {1, 4}
@@ -271,7 +270,7 @@ async def test_a_coin_of_a_dead_deposit_is_of_no_use_to_what_is_signed_later(cha
 
     async with chain.engine.begin() as db:
         free = sa.text("SELECT txid FROM coins WHERE transaction_id IS NULL AND height IS NOT NULL")
-        assert [bytes(one) for one in await db.scalars(free)] == [txid("good")]
+        assert [bytes(found_txid) for found_txid in await db.scalars(free)] == [txid("good")]
     assert await chain.states() == {"payment": "FAILED", "third": "FAILED", "both": "FAILED"}
 
 
@@ -303,21 +302,24 @@ async def test_money_that_returns_first_repays_what_the_dead_deposits_owe(chain:
 
 
 def test_of_a_transaction_with_very_many_inputs_only_the_first_are_watched() -> None:
-    spends = [(Outpoint(txid("large"), number), txid("payer")) for number in range(blocks.INPUTS + 5)]
+    spends = [
+        (Outpoint(txid("large"), number), txid("payer"))
+        for number in range(double_spend_watch.MOST_INPUTS + 5)
+    ]
     spends += [(Outpoint(txid("other"), 0), txid("nobody's"))]
-    found = blocks.Watches()
+    watch = double_spend_watch.DoubleSpendWatch()
 
-    found.connect(1, spends, {txid("payer")})
+    watch.connect(1, spends, {txid("payer")})
 
-    assert list(found.kept) == spends[: blocks.INPUTS]
+    assert list(watch.mined) == spends[: double_spend_watch.MOST_INPUTS]
 
 
 def test_a_payer_in_the_same_block_is_watched_with_the_deposit_that_is_built_on_it() -> None:
     spends = [(Outpoint(txid("x"), 0), txid("parent")), (Outpoint(txid("parent"), 1), txid("payer"))]
-    found = blocks.Watches()
+    watch = double_spend_watch.DoubleSpendWatch()
 
-    assert found.connect(7, spends, {txid("payer")}) == set()
-    assert found.kept == {
+    assert watch.connect(7, spends, {txid("payer")}) == set()
+    assert watch.mined == {
         (Outpoint(txid("x"), 0), txid("parent")): 7,
         (Outpoint(txid("parent"), 1), txid("payer")): 7,
     }
