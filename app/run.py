@@ -116,11 +116,13 @@ async def _listeners(
     new_id = tokens.words(8, bytes.hex)
     names = _names(settings)
     admin = application.admin(api, new_id, settings.admin_token or "", names)
-    payers = api.for_payers(_engine(stack, database, database.shares.public))
+    payers = api.for_payers(_engine(stack, database, database.shares.public), shared.payers)
+    watch = payers.invoice_watch
     public = application.public(payers, new_id, names)
     loops = (
         Loop("streams", api.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", api.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
+        Loop("payers", watch.step, shared.payers, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
     await stack.enter_async_context(_together([loop.run(health) for loop in loops]))
     for_admin, for_public = _limits(settings)
@@ -130,6 +132,7 @@ async def _listeners(
     )
     stack.callback(api.event_signal.end)
     stack.callback(api.waiter.end)
+    stack.callback(watch.end)
     return listening
 
 

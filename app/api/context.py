@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.api.invoice_watch import InvoiceWatch
 from app.api.node_queries import NodeQueries
 from app.api.payment_waiter import PaymentWaiter
 from app.api.qr import Painter
@@ -16,7 +17,7 @@ from app.db import Db
 from app.db import reads as reading_engine
 from app.domain.dogecoin import Network
 from app.group_commit import GroupCommit
-from app.runtime.loop import ProcessHealth
+from app.runtime.loop import ProcessHealth, WakeUp
 from app.runtime.shared_runs import SharedRun
 
 
@@ -35,6 +36,7 @@ class AppContext:
     commits: GroupCommit
     waiter: PaymentWaiter
     event_signal: EventSignal
+    invoice_watch: InvoiceWatch
     node_queries: NodeQueries = field(default_factory=NodeQueries)
     health: ProcessHealth = field(default_factory=ProcessHealth)
     open_items: bool = False
@@ -50,15 +52,19 @@ class AppContext:
         """The installation's."""
         return self.commits.installation.network
 
-    def for_payers(self, engine: AsyncEngine) -> "AppContext":
+    def for_payers(self, engine: AsyncEngine, wake_up: WakeUp) -> "AppContext":
         """The same for the public listener, with its own database connections: payers take none of ours."""
-        return replace(self, engine=engine, reads=reading_engine(engine))
+        reads = reading_engine(engine)
+        return replace(
+            self, engine=engine, reads=reads, invoice_watch=InvoiceWatch(reads, self.network, wake_up)
+        )
 
 
 def of(engine: AsyncEngine, commits: GroupCommit) -> AppContext:
     """Put together what both applications share; once a program."""
     reads = reading_engine(engine)
-    return AppContext(engine, reads, commits, PaymentWaiter(reads), EventSignal(reads))
+    watch = InvoiceWatch(reads, commits.installation.network)
+    return AppContext(engine, reads, commits, PaymentWaiter(reads), EventSignal(reads), watch)
 
 
 async def _context(request: Request) -> AppContext:

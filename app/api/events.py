@@ -80,7 +80,8 @@ async def stream_events(
         context.event_signal, cursor if last_event_id is None else last_event_id, field
     )
     return streams.Stream(
-        context.event_signal, streams.stream(context.event_signal, position, types, foreign_id or None)
+        streams.stream(context.event_signal, position, types, foreign_id or None),
+        context.event_signal.listener(),
     )
 
 

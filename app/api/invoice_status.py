@@ -1,12 +1,17 @@
 """How far an invoice is paid, to a payer's page that waits for it."""
 
-from typing import Self
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from typing import Annotated, Self
 
-from fastapi import APIRouter
+import orjson
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.api import fields, parameters, responses
+from app.api import fields, parameters, responses, streams
 from app.api.context import Context, Reading
+from app.api.invoice_watch import InvoiceWatch
+from app.api.invoices import InvoiceState
 from app.domain import invoices
 from app.domain.invoices import InvoiceStatus
 from app.money import show
@@ -41,3 +46,49 @@ class StatusView(responses.View):
 async def get_status(invoice_id: parameters.InvoiceId, context: Context, db: Reading) -> Response:
     """The same for everybody who knows the invoice's address; 404 where it is none's."""
     return responses.show(StatusView.of(await invoices.status(db, context.network, invoice_id)))
+
+
+Known = Annotated[InvoiceState, Query(description="The state that the caller knows")]
+Timeout = Annotated[
+    int, Query(alias="timeout", ge=1, le=60, description="Seconds until the answer comes in any case")
+]
+
+
+@router.get(
+    "/invoice/{invoice_id}/poll", response_model=StatusView, summary="Wait for a change of an invoice"
+)
+async def poll_status(
+    invoice_id: parameters.InvoiceId, context: Context, state: Known = "", seconds: Timeout = 30
+) -> Response:
+    """Answers at once where the state is another than `state`, else at the next change, or after `timeout`."""
+    watch = context.invoice_watch
+    status = await watch.first(invoice_id)
+    if status.state == state:
+        status = await watch.change(status, seconds)
+    return responses.show(StatusView.of(status))
+
+
+@router.get(
+    "/invoice/{invoice_id}/events",
+    response_class=streams.Stream,
+    status_code=200,
+    summary="Each change of an invoice, as it happens",
+)
+async def stream_status(invoice_id: parameters.InvoiceId, context: Context) -> Response:
+    """Server-sent events, `event: status` with the answer of `/status` in `data`: the first at once."""
+    status = await context.invoice_watch.first(invoice_id)
+    return streams.Stream(_changes(context.invoice_watch, status), nullcontext())
+
+
+async def _changes(watch: InvoiceWatch, status: InvoiceStatus) -> AsyncIterator[bytes]:
+    """Yield the status, then each change of it; a comment at each beat without one."""
+    yield b"retry: %d\n\n" % streams.RETRY_MILLISECONDS
+    yield _event(status)
+    while not watch.ended:
+        changed = await watch.change(status, watch.beat_seconds)
+        yield _event(changed) if changed != status else b":\n\n"
+        status = changed
+
+
+def _event(status: InvoiceStatus) -> bytes:
+    return b"event: status\ndata: %b\n\n" % orjson.dumps(StatusView.of(status).model_dump())

@@ -194,10 +194,8 @@ def _for_payer(context: Context, invoice: invoices.Invoice, token: str) -> Publi
     return show(invoice, _pay_url(context, invoice))
 
 
-State = Annotated[
-    Literal["", "unpaid", "seen", "partial", "detected", "confirmed", "expired", "cancelled"],
-    Query(description="Only those in this state"),
-]
+InvoiceState = Literal["", "unpaid", "seen", "partial", "detected", "confirmed", "expired", "cancelled"]
+State = Annotated[InvoiceState, Query(description="Only those in this state")]
 
 
 async def _filters(

@@ -62,6 +62,12 @@ class Edge:
             await response(scope, receive, answer.send)
 
 
+def waits(scope: Scope) -> bool:
+    """Whether the answer comes when something happens: it takes long, and meanwhile costs nothing."""
+    path: str = scope["path"]
+    return path.startswith("/invoice/") and path.endswith(("/poll", "/events"))
+
+
 class ConcurrencyLimit:
     """An ASGI layer that answers at most `limit` requests at a time; the others wait in order of arrival.
 
@@ -73,7 +79,10 @@ class ConcurrencyLimit:
         self._free = asyncio.Semaphore(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait for a free place and pass the request on."""
+        """Wait for a free place and pass the request on; one that waits itself takes none."""
+        if waits(scope):
+            await self.app(scope, receive, send)
+            return
         async with self._free:
             await self.app(scope, receive, send)
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -100,16 +100,17 @@ class Stream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, event_signal: EventSignal, content: AsyncIterator[bytes]) -> None:
+    def __init__(self, content: AsyncIterator[bytes], room: AbstractContextManager[None]) -> None:
+        """Send the content within the block of `room`, which may refuse it before the first byte."""
         super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._event_signal = event_signal
+        self._room = room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the listener leaves or the program stops; TooManyStreams before the first byte."""
+        """Send until the listener leaves or the program stops."""
         if middleware.HEAD in scope:
             await Response(headers=dict(self.headers))(scope, receive, send)
             return
-        with self._event_signal.listener():
+        with self._room:
             await super().__call__(scope, receive, send)
 
 

@@ -71,6 +71,7 @@ class Shared:
     send: WakeUp = field(default_factory=WakeUp)
     streams: WakeUp = field(default_factory=WakeUp)
     payments: WakeUp = field(default_factory=WakeUp)
+    payers: WakeUp = field(default_factory=WakeUp)
 
     def committed(self) -> None:
         """Wake the loops that have work after payments were requested, changed or voided."""
@@ -189,7 +190,8 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     all_sinks = sinks.of(settings)
     await prepare_sequencer(shared.engine, callbacks, all_sinks)
     hooks, wake_ups = WakeUp(), [WakeUp() for _ in all_sinks]
-    sequencer = Sequencer(shared.engine, shared.holder, partial(_wake_all, hooks, *wake_ups, shared.streams))
+    numbered = partial(_wake_all, hooks, *wake_ups, shared.streams, shared.payers)
+    sequencer = Sequencer(shared.engine, shared.holder, numbered)
     stack.push_async_callback(sequencer.close)
     age = timedelta(days=settings.event_retention_days)
     tidy = clocks.tidying(shared.engine, age, [sink.name for sink in all_sinks])
