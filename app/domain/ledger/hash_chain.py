@@ -130,16 +130,16 @@ async def seal(db: Db, until: int) -> bool:
 
 async def last(db: Db) -> Seal | None:
     """Return the newest seal."""
-    found = await page(db, 0, newest=True)
-    return found[0] if found else None
+    seals_found = await page(db, 0, newest=True)
+    return seals_found[0] if seals_found else None
 
 
 async def page(db: Db, after: int, limit: int = 1, *, newest: bool = False) -> list[Seal]:
     """Return the seals after the number `after` in order, or the newest first."""
     columns = [seals.c[name] for name in Seal.__slots__]
     order = seals.c.number.desc() if newest else seals.c.number
-    found = await db.execute(sa.select(*columns).where(seals.c.number > after).order_by(order).limit(limit))
-    return [Seal(row.number, row.first_entry, row.last_entry, row.entries, bytes(row.hash)) for row in found]
+    rows = await db.execute(sa.select(*columns).where(seals.c.number > after).order_by(order).limit(limit))
+    return [Seal(row.number, row.first_entry, row.last_entry, row.entries, bytes(row.hash)) for row in rows]
 
 
 async def sealed_lines(db: Db, after: int, until: int, limit: int = ENTRIES) -> list[tuple[int, str]]:

@@ -55,6 +55,6 @@ async def gold(engine: AsyncEngine, *names: str, asset: str = GOLD) -> list[int]
 async def all_gold(engine: AsyncEngine) -> int:
     """What there is of gold, and that nobody has less than nothing."""
     async with engine.connect() as db:
-        found = list(await db.scalars(sa.select(balances.c.available).where(balances.c.asset == GOLD)))
-    assert min(found) >= 0
-    return sum(found)
+        amounts = list(await db.scalars(sa.select(balances.c.available).where(balances.c.asset == GOLD)))
+    assert min(amounts) >= 0
+    return sum(amounts)

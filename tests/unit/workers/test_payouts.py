@@ -40,7 +40,7 @@ async def set_terms(harness: ChainHarness, foreign_id: str = "shop", **terms: An
     accepted(account)
 
 
-async def asked(harness: ChainHarness, foreign_id: str = "shop") -> list[Payment]:
+async def payments_of(harness: ChainHarness, foreign_id: str = "shop") -> list[Payment]:
     async with harness.engine.connect() as db:
         return list((await payments.page(db, foreign_id, PageRequest(None, 10))).items)
 
@@ -60,7 +60,7 @@ async def test_all_that_is_available_goes_out_at_the_threshold_once_and_bears_it
     to = await harness.node_address()
     await set_terms(harness, payout_address=to, payout_threshold=doge(100))
     await payouts.step()
-    assert await asked(harness) == []
+    assert await payments_of(harness) == []
 
     await harness.fund("shop", 40)
     for _ in range(3):
@@ -69,7 +69,7 @@ async def test_all_that_is_available_goes_out_at_the_threshold_once_and_bears_it
     await harness.mine(2)
     await payouts.step()
 
-    [payment] = await asked(harness)
+    [payment] = await payments_of(harness)
     assert (payment.kind, payment.state, payment.amount) == ("payout", "CONFIRMED", doge(100))
     assert await harness.received(to) == doge(100) - (payment.fee or 0)
     assert (await harness.balance())[:4] == (0, 0, 0, 0)
@@ -81,7 +81,7 @@ async def test_many_that_ask_at_the_same_time_ask_once(harness: ChainHarness) ->
 
     await asyncio.gather(*(Payouts(harness.engine, REGTEST, harness.committed).step() for _ in range(8)))
 
-    assert len(await asked(harness)) == 1
+    assert len(await payments_of(harness)) == 1
 
 
 async def test_a_schedule_counts_from_when_it_was_set_and_then_from_the_last_payout(
@@ -95,7 +95,7 @@ async def test_a_schedule_counts_from_when_it_was_set_and_then_from_the_last_pay
     for hours in (0, 1, 1, 1, 1):
         await pass_time(harness, hours)
         await payouts.step()
-        counts.append(len(await asked(harness)))
+        counts.append(len(await payments_of(harness)))
         await harness.fund("shop", 10)
 
     assert counts == [0, 0, 1, 1, 2]
@@ -115,7 +115,7 @@ async def test_what_is_switched_off_pays_nothing_out(
 
     await payouts.step()
 
-    assert await asked(harness) == []
+    assert await payments_of(harness) == []
 
 
 async def test_what_would_be_dust_after_the_fee_stays(harness: ChainHarness, payouts: Payouts) -> None:
@@ -124,7 +124,7 @@ async def test_what_would_be_dust_after_the_fee_stays(harness: ChainHarness, pay
 
     await payouts.step()
 
-    assert await asked(harness) == []
+    assert await payments_of(harness) == []
 
 
 async def test_a_payout_that_was_voided_is_not_asked_for_again_at_once(
@@ -133,16 +133,16 @@ async def test_a_payout_that_was_voided_is_not_asked_for_again_at_once(
     await harness.fund("shop", 10)
     await set_terms(harness, payout_address=await harness.node_address(), payout_threshold=doge(1))
     await payouts.step()
-    [payment] = await asked(harness)
+    [payment] = await payments_of(harness)
     async with harness.engine.begin() as db:
         await payments.void(db, [payments.VoidOrder("shop", payment.id)])
 
     await payouts.step()
-    assert [one.state for one in await asked(harness)] == ["VOIDED"]
+    assert [payment.state for payment in await payments_of(harness)] == ["VOIDED"]
     await pass_time(harness, 2)
     await payouts.step()
 
-    assert [one.state for one in await asked(harness)] == ["PENDING", "VOIDED"]
+    assert [payment.state for payment in await payments_of(harness)] == ["PENDING", "VOIDED"]
 
 
 async def test_a_payout_that_failed_is_tried_again_after_an_hour_or_with_other_terms(
@@ -159,12 +159,12 @@ async def test_a_payout_that_failed_is_tried_again_after_an_hour_or_with_other_t
         await pass_time(harness, hours)
         await payouts.step()
         await harness.send()
-        states.append([one.state for one in await asked(harness)])
+        states.append([payment.state for payment in await payments_of(harness)])
     await set_terms(harness, payout_threshold=2)
     await payouts.step()
 
     assert states == [["FAILED"], ["FAILED"], ["FAILED"] * 2]
-    assert len(await asked(harness)) == 3
+    assert len(await payments_of(harness)) == 3
 
 
 async def test_nothing_is_asked_for_while_payments_are_paused(
@@ -177,7 +177,7 @@ async def test_nothing_is_asked_for_while_payments_are_paused(
 
     await payouts.step()
 
-    assert await asked(harness) == []
+    assert await payments_of(harness) == []
 
 
 async def test_windows_follow_each_other_until_every_account_was_looked_at(
@@ -192,4 +192,4 @@ async def test_windows_follow_each_other_until_every_account_was_looked_at(
     moved = [await payouts.step() for _ in range(3)]
 
     assert moved == [True, True, False]
-    assert [len(await asked(harness, name)) for name in names] == [1] * 5
+    assert [len(await payments_of(harness, name)) for name in names] == [1] * 5

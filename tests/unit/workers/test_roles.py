@@ -103,7 +103,7 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
 
 def commands() -> dict[str, Command[Any, Any]]:
     """Every command of the domain, by its package and name."""
-    packages = [import_module(found.name) for found in iter_modules(domain.__path__, "app.domain.")]
+    packages = [import_module(package.name) for package in iter_modules(domain.__path__, "app.domain.")]
     return {
         f"{package.__name__.removeprefix('app.domain.')}.{name}": value
         for package in packages

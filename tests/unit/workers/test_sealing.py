@@ -1,4 +1,4 @@
-"""Seals: what was changed by hand is found and named; nothing is sealed that a late commit could still undercut."""
+"""Seals: a change by hand is found and named; no entry is sealed before which one can still come."""
 
 import asyncio
 import gzip
@@ -41,10 +41,10 @@ def doge(number: int) -> Entry:
     return Entry("DEPOSIT", ("test", str(number)), f"doge:{number}", lines)
 
 
-async def post(engine: AsyncEngine, *given: Entry) -> None:
+async def post(engine: AsyncEngine, *entries: Entry) -> None:
     async with engine.begin() as db:
         await db.execute(sa.text("INSERT INTO assets VALUES ('gold', 'Gold', 1) ON CONFLICT DO NOTHING"))
-        await ledger.post(db, given)
+        await ledger.post(db, entries)
 
 
 async def seal(engine: AsyncEngine) -> int:
@@ -70,12 +70,12 @@ async def by_hand(engine: AsyncEngine, statement: str) -> None:
         await db.exec_driver_sql(statement)
 
 
-def told(_: str, __: int, ___: int) -> None:
+def no_progress(_: str, __: int, ___: int) -> None:
     """Progress that nobody looks at."""
 
 
 def watched(engine: AsyncEngine, numbers: list[int]) -> AsyncEngine:
-    """Write down for each transaction that ends whether it has a number: a seal waits for those that have one."""
+    """Note of each transaction that ends whether it has a number: a seal waits for those that have one."""
 
     def look(connection: sa.Connection) -> None:
         assigned = sa.text("SELECT count(pg_current_xact_id_if_assigned())")
@@ -111,7 +111,7 @@ async def test_entries_are_sealed_once_old_enough_and_whatever_ran_then_is_over(
 
 
 async def test_whoever_began_after_all_that_had_ended_is_waited_for_too(engine: AsyncEngine) -> None:
-    """Its number is behind the last that had ended, where a snapshot ends: sealed without it, its entry would be a forgery."""
+    """A snapshot ends before its number. If the seal did not wait, its entry would look forged."""
     await post(engine, gold(1))
     async with engine.connect() as first, engine.connect() as late, engine.connect() as db:
         await ledger.lock(first, [(8, "DOGE")])
@@ -169,10 +169,10 @@ async def test_a_line_is_what_postgresql_writes_of_a_jsonb_array(engine: AsyncEn
 
     async with engine.begin() as db:
         lines = await ledger.sealed_lines(db, 0, 100)
-        wanted = (await db.execute(sa.text(AS_JSONB))).all()
+        as_jsonb = (await db.execute(sa.text(AS_JSONB))).all()
 
     assert len(lines) == 3
-    assert lines == [(row.id, row.line) for row in wanted]
+    assert lines == [(row.id, row.line) for row in as_jsonb]
 
 
 async def test_an_export_has_no_number_for_which_a_seal_would_wait(
@@ -180,7 +180,7 @@ async def test_an_export_has_no_number_for_which_a_seal_would_wait(
 ) -> None:
     numbers: list[int] = []
     await post(engine, gold(1))
-    await export.write_file(watched(engine, numbers), tmp_path / "books.jsonl", told)
+    await export.write_file(watched(engine, numbers), tmp_path / "books.jsonl", no_progress)
 
     assert numbers == [0]
 
@@ -192,7 +192,7 @@ async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
     await asyncio.gather(*(seal(engine) for _ in range(5)))
 
     async with engine.connect() as db:
-        assert [one.entries for one in await hash_chain.page(db, 0, 10)] == [24]
+        assert [seal.entries for seal in await hash_chain.page(db, 0, 10)] == [24]
     assert await fault(engine) == ""
 
 
@@ -223,7 +223,10 @@ async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
             "entry 2 was changed",
         ),
         (
-            "INSERT INTO entries (id, kind, cause_type, cause_id, key) OVERRIDING SYSTEM VALUE VALUES (0, 'X', '', '', 'x')",
+            (
+                "INSERT INTO entries (id, kind, cause_type, cause_id, key) "
+                "OVERRIDING SYSTEM VALUE VALUES (0, 'X', '', '', 'x')"
+            ),
             "entry 0 has a number that none is given",
         ),
     ],
@@ -258,7 +261,8 @@ async def test_an_entry_that_was_slipped_in_is_named(engine: AsyncEngine) -> Non
 
     await by_hand(
         engine,
-        "INSERT INTO entries (id, kind, cause_type, cause_id, key) OVERRIDING SYSTEM VALUE VALUES (1, 'X', '', '', 'x')",
+        "INSERT INTO entries (id, kind, cause_type, cause_id, key) "
+        "OVERRIDING SYSTEM VALUE VALUES (1, 'X', '', '', 'x')",
     )
 
     assert "entry 1 was added" in await fault(engine)
@@ -273,8 +277,8 @@ async def test_the_treasury_is_what_the_last_seal_says_and_what_followed(engine:
 
     async with engine.connect() as db:
         assert await ledger.treasury_balances(db) == {"DOGE": 0, "gold": -20}
-        every = await ledger.system_balances(db)
-    assert [(one.account, one.asset.code, one.amount) for one in every] == [
+        balances = await ledger.system_balances(db)
+    assert [(balance.account, balance.asset.code, balance.amount) for balance in balances] == [
         ("world", "DOGE", 0),
         ("network_fees", "DOGE", 0),
         ("clawback", "DOGE", 0),
@@ -288,10 +292,10 @@ async def test_an_export_is_proved_without_a_database(engine: AsyncEngine, tmp_p
     await seal(engine)
     await post(engine, gold(2))
 
-    written = await export.write_file(engine, tmp_path / name, told)
+    written = await export.write_file(engine, tmp_path / name, no_progress)
 
     assert (written.sealed, written.unsealed, written.seals) == (2, 1, 1)
-    assert export.verify_file(tmp_path / name, told) == written
+    assert export.verify_file(tmp_path / name, no_progress) == written
     assert not (tmp_path / f"{name}.part").exists()
 
 
@@ -314,11 +318,11 @@ async def test_a_file_that_was_changed_is_refused_by_its_line(
     await seal(engine)
     await post(engine, gold(2))
     path = tmp_path / "books.jsonl"
-    await export.write_file(engine, path, told)
+    await export.write_file(engine, path, no_progress)
     path.write_text(change(path.read_text()))
 
     with pytest.raises(BadFile, match=sentence):
-        export.verify_file(path, told)
+        export.verify_file(path, no_progress)
 
 
 @pytest.mark.parametrize(
@@ -331,4 +335,4 @@ def test_a_compressed_file_that_is_damaged_is_refused(tmp_path: Path, broken: by
     path.write_bytes(broken)
 
     with pytest.raises(BadFile, match="cannot be read"):
-        export.verify_file(path, told)
+        export.verify_file(path, no_progress)

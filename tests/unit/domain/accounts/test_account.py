@@ -43,7 +43,7 @@ async def fetched(engine: AsyncEngine, foreign_id: str) -> Account:
         return await accounts.fetch(db, foreign_id)
 
 
-async def left(engine: AsyncEngine) -> list[int]:
+async def ready_numbers(engine: AsyncEngine) -> list[int]:
     """The numbers of the keys that are still ready."""
     async with engine.connect() as db:
         return list(await db.scalars(sa.select(keys.c.number).order_by(keys.c.number)))
@@ -61,7 +61,7 @@ async def test_no_account_is_opened_under_the_name_of_a_system_account_or_one_th
     assert isinstance(refused, NotForAccounts)
     assert (refused.field, accepted(accepted_beside).foreign_id) == ("foreign_id", "Treasury")
     assert await event_types(ready) == ["ACC_CREATED"]
-    assert (await left(ready))[0] == 1
+    assert (await ready_numbers(ready))[0] == 1
 
 
 async def test_an_account_that_has_the_name_of_a_system_account_already_goes_on_working(
@@ -83,11 +83,11 @@ async def test_an_account_is_opened_on_the_first_ready_key(ready: AsyncEngine) -
     assert (account.id, account.foreign_id, account.name, account.state) == (0, "shop", "Shibe", "open")
     assert account.address == dogecoin.to_address(REGTEST, dogecoin.to_script(REGTEST, account.address))
     assert await fetched(ready, "shop") == account
-    assert (await left(ready))[0] == 1
+    assert (await ready_numbers(ready))[0] == 1
     assert await event_types(ready) == ["ACC_CREATED"]
 
 
-async def test_the_wires_id_is_watched_like_an_address(ready: AsyncEngine) -> None:
+async def test_the_id_of_an_account_is_watched_like_an_address(ready: AsyncEngine) -> None:
     account = await opened(ready, "shop")
 
     async with ready.connect() as db:
@@ -150,7 +150,7 @@ async def test_one_name_twice_in_a_batch_is_one_account_as_the_last_one_wants_it
     assert [first.name, second.name, third.name] == ["a", "b", "b"]
     assert await fetched(ready, "shop") == second
     assert await event_types(ready) == ["ACC_CREATED", "ACC_CREATED", "ACC_UPDATED"]
-    assert len(await left(ready)) == 18
+    assert len(await ready_numbers(ready)) == 18
 
 
 async def test_two_at_once_open_one_account_and_the_losers_key_stays_ready(ready: AsyncEngine) -> None:
@@ -164,8 +164,8 @@ async def test_two_at_once_open_one_account_and_the_losers_key_stays_ready(ready
         changed, mine = map(accepted, await loser)
 
     assert changed == replace(accepted(winner), name="second")
-    assert sorted({changed.id, mine.id} | set(await left(ready))) == list(range(20))
-    assert len(await left(ready)) == 18
+    assert sorted({changed.id, mine.id} | set(await ready_numbers(ready))) == list(range(20))
+    assert len(await ready_numbers(ready)) == 18
     assert sorted(await event_types(ready)) == ["ACC_CREATED", "ACC_CREATED", "ACC_UPDATED"]
 
 
@@ -178,10 +178,12 @@ async def test_batches_with_the_same_names_in_another_order_do_not_deadlock(read
         ]
         await scenario.until_someone_waits(ready, 2)
         await first.commit()
-        one, two = [[accepted(account).id for account in found] for found in await asyncio.gather(*others)]
+        ids, reversed_ids = [
+            [accepted(account).id for account in opened] for opened in await asyncio.gather(*others)
+        ]
 
-    assert one == two[::-1]
-    assert sorted({*one, *await left(ready)}) == list(range(20))
+    assert ids == reversed_ids[::-1]
+    assert sorted({*ids, *await ready_numbers(ready)}) == list(range(20))
 
 
 async def test_when_the_keys_run_out_the_rest_is_refused_and_what_is_there_can_be_changed(
@@ -195,7 +197,7 @@ async def test_when_the_keys_run_out_the_rest_is_refused_and_what_is_there_can_b
     assert accepted(a) == replace(accepted(again), name="")
     assert isinstance(b, NoReadyKeys)
     assert isinstance(refused, NoReadyKeys)
-    assert (refused.code, await left(engine)) == ("not-available", [])
+    assert (refused.code, await ready_numbers(engine)) == ("not-available", [])
     assert await event_types(engine) == ["ACC_CREATED", "ACC_UPDATED"]
 
 
@@ -204,7 +206,7 @@ async def test_an_account_that_is_undone_gives_its_key_back(ready: AsyncEngine) 
         await accounts.put(db, [AccountOrder("shop", {})], REGTEST)
         await db.rollback()
 
-    assert len(await left(ready)) == 20
+    assert len(await ready_numbers(ready)) == 20
     with pytest.raises(NoSuchAccount):
         await fetched(ready, "shop")
 
@@ -228,13 +230,16 @@ async def test_a_key_whose_number_is_taken_is_not_made_ready_again(ready: AsyncE
 
     await scenario.make_ready(ready, 21)
 
-    assert await left(ready) == list(range(1, 21))
+    assert await ready_numbers(ready) == list(range(1, 21))
     async with ready.connect() as db:
         assert (await accounts.highest_number(db), await accounts.count_ready_keys(db, 5)) == (20, 5)
 
 
-async def test_whom_names_stand_for_is_read_from_their_index_alone(engine: AsyncEngine) -> None:
-    many = "INSERT INTO accounts (id, foreign_id, xpub, address) SELECT n, n, '', n FROM generate_series(1, 9999) AS n"
+async def test_owners_are_read_from_their_index_alone(engine: AsyncEngine) -> None:
+    many = (
+        "INSERT INTO accounts (id, foreign_id, xpub, address) "
+        "SELECT n, n, '', n FROM generate_series(1, 9999) AS n"
+    )
     async with engine.begin() as db:
         await db.execute(sa.text(many))
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as db:
@@ -243,9 +248,9 @@ async def test_whom_names_stand_for_is_read_from_their_index_alone(engine: Async
     async with engine.begin() as db:
         await accounts.owners(db, [])  # the driver asks for the types of arrays once a connection
         async with plans.watched(db) as seen:
-            found = await accounts.owners(db, ["7", "nobody", "8"])
+            owners = await accounts.owners(db, ["7", "nobody", "8"])
 
-    assert found == {"7": Owner(7, "7", "7", open=True), "8": Owner(8, "8", "8", open=True)}
+    assert owners == {"7": Owner(7, "7", "7", open=True), "8": Owner(8, "8", "8", open=True)}
     assert ["Index Only Scan using accounts_foreign_id_key" in plan for plan in seen] == [True]
 
 
@@ -278,7 +283,8 @@ def test_a_payout_that_could_never_be_paid_is_refused_by_field(changes: dict[str
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"payout_address": ""}, {"payout_address": PAYOUT, "payout_threshold": 0, "payout_frequency": "3600"},
+    "changes", [{}, {"payout_address": ""},
+    {"payout_address": PAYOUT, "payout_threshold": 0, "payout_frequency": "3600"},
                 {"payout_address": None, "payout_threshold": None, "payout_frequency": None}]
 )  # fmt: skip
 def test_a_payout_that_can_be_paid_is_taken(changes: dict[str, Any]) -> None:
@@ -306,7 +312,7 @@ async def test_payouts_that_would_come_back_are_refused_and_change_nothing(ready
         AccountOrder("other", {"payout_address": invoice}),
     )
 
-    assert [(type(one), getattr(one, "field", "")) for one in made[:4]] == [
+    assert [(type(outcome), getattr(outcome, "field", "")) for outcome in made[:4]] == [
         (PayoutComesBack, "payout_address")
     ] * 4
     assert accepted(made[4]).payout_address == invoice

@@ -58,8 +58,8 @@ def topup(amount: int) -> Entry:
     return Entry("TOPUP", ("treasury", "1"), f"topup:{amount}", lines)
 
 
-async def post(db: Db, *given: Entry) -> None:
-    await ledger.post(db, given)
+async def post(db: Db, *entries: Entry) -> None:
+    await ledger.post(db, entries)
 
 
 async def test_an_account_is_closed_once_and_told_once(engine: AsyncEngine, shop: Account) -> None:
@@ -67,7 +67,7 @@ async def test_an_account_is_closed_once_and_told_once(engine: AsyncEngine, shop
     again = await close(engine)
 
     assert isinstance(nobody, NoSuchAccount)
-    assert [accepted(one).state for one in (first, twice, *again)] == ["closed"] * 3
+    assert [accepted(outcome).state for outcome in (first, twice, *again)] == ["closed"] * 3
     assert await event_types(engine) == ["ACC_CLOSED"]
 
 
@@ -91,8 +91,8 @@ async def test_closing_leaves_no_balance_in_an_asset_that_the_account_never_had(
     assert accepted((await close(engine))[0]).state == "closed"
 
     async with engine.connect() as db:
-        kept = await db.scalars(sa.select(balances.c.asset).where(balances.c.account_id == shop.id))
-        assert kept.all() == ["gold"]
+        assets = await db.scalars(sa.select(balances.c.asset).where(balances.c.account_id == shop.id))
+        assert assets.all() == ["gold"]
 
 
 async def test_what_is_in_the_way_is_named_and_the_account_stays_open(
@@ -172,7 +172,7 @@ async def test_a_closed_account_takes_nothing_more_but_what_comes_over_the_chain
     await chain.mine((shop.address, doge(5)))
     await chain.deepen(6)
 
-    assert [type(one) for one in outcomes] == [AccountClosed] * 5
+    assert [type(outcome) for outcome in outcomes] == [AccountClosed] * 5
     assert (await scenario.balance(engine, 0)).available == doge(5)
     [payment] = await chain_harness.request(engine, chain_harness.order(chain_harness.NOWHERE, 2))
     assert accepted(payment).state == "PENDING"
@@ -189,7 +189,7 @@ async def test_a_closed_account_is_changed_only_by_opening_it_again(
     nothing_told = await event_types(engine)
     opened = await change(engine, state="open", name="Shibe")
 
-    assert [accepted(one).state for one in same] == ["closed", "closed"]
+    assert [accepted(outcome).state for outcome in same] == ["closed", "closed"]
     assert isinstance(refused, AccountClosed)
     assert (accepted(opened).state, accepted(opened).name) == ("open", "Shibe")
     assert (nothing_told, await event_types(engine)) == ([], ["ACC_UPDATED"])
@@ -277,7 +277,7 @@ async def test_what_is_the_accounts_own_comes_back_to_it_also_when_it_is_closed(
             Entry("DEPOSIT", ("test", "1"), "in", lines),
             Entry("HOLD_RELEASE", ("test", "1"), "back", back),
         ]
-        assert [type(one) for one in await ledger.post(db, entries)] == [ledger.Posted] * 2
+        assert [type(outcome) for outcome in await ledger.post(db, entries)] == [ledger.Posted] * 2
 
 
 async def test_an_invoice_that_waited_for_the_closing_is_refused(engine: AsyncEngine, shop: Account) -> None:

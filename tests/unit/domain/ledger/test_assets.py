@@ -14,9 +14,9 @@ from app.domain.pages import PageRequest
 GOLD = Asset("gold_coins", "Gold coins", 2, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-async def make(engine: AsyncEngine, *wanted: NewAsset) -> list[object]:
+async def make(engine: AsyncEngine, *orders: NewAsset) -> list[object]:
     async with engine.begin() as db:
-        return [*await ledger.create(db, wanted)]
+        return [*await ledger.create(db, orders)]
 
 
 async def test_doge_is_built_in_and_an_asset_is_made_once(engine: AsyncEngine) -> None:
@@ -27,7 +27,7 @@ async def test_doge_is_built_in_and_an_asset_is_made_once(engine: AsyncEngine) -
     )
     again = await make(engine, gold)
 
-    assert [type(one) for one in made] == [Asset, Asset, AssetTaken, Asset]
+    assert [type(outcome) for outcome in made] == [Asset, Asset, AssetTaken, Asset]
     assert made[0] == made[1] == again[0]
     async with engine.connect() as db:
         assert [asset.code for asset in (await assets.page(db, PageRequest(None, 10))).items] == [
@@ -42,7 +42,10 @@ async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_
     engine: AsyncEngine,
 ) -> None:
     async with engine.begin() as db:
-        fill = "INSERT INTO assets (code, name, decimals) SELECT 'A' || n, '', 0 FROM generate_series(1, :free) AS n"
+        fill = (
+            "INSERT INTO assets (code, name, decimals) "
+            "SELECT 'A' || n, '', 0 FROM generate_series(1, :free) AS n"
+        )
         await db.execute(sa.text(fill), {"free": assets.MAX_ASSETS - 3})
 
     made = await asyncio.gather(
@@ -50,7 +53,8 @@ async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_
     )
 
     assert (
-        sorted(type(one).__name__ for both in made for one in both) == ["Asset"] * 6 + ["TooManyAssets"] * 2
+        sorted(type(outcome).__name__ for both in made for outcome in both)
+        == ["Asset"] * 6 + ["TooManyAssets"] * 2
     )
     async with engine.connect() as db:
         assert await db.scalar(sa.text("SELECT count(*) FROM assets")) == assets.MAX_ASSETS
@@ -58,20 +62,23 @@ async def test_there_are_no_more_assets_than_can_be_shown_whoever_makes_them_at_
 
 async def test_more_assets_than_are_shown_leave_the_system_accounts_readable(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
-        fill = "INSERT INTO assets (code, name, decimals) SELECT 'A' || n, '', 0 FROM generate_series(1, :most) AS n"
+        fill = (
+            "INSERT INTO assets (code, name, decimals) "
+            "SELECT 'A' || n, '', 0 FROM generate_series(1, :most) AS n"
+        )
         await db.execute(sa.text(fill), {"most": system_accounts.MAX_SHOWN + 5})
 
     async with engine.connect() as db:
-        every = await ledger.system_balances(db)
+        balances = await ledger.system_balances(db)
 
-    assert [one.asset.code for one in every[:4]] == ["DOGE", "DOGE", "DOGE", "A1"]
-    assert len(every) == system_accounts.MAX_SHOWN + 3
+    assert [balance.asset.code for balance in balances[:4]] == ["DOGE", "DOGE", "DOGE", "A1"]
+    assert len(balances) == system_accounts.MAX_SHOWN + 3
 
 
 async def test_the_same_assets_in_any_order_at_once_do_not_deadlock(engine: AsyncEngine) -> None:
-    wanted = [NewAsset(f"a{n}", "", 0) for n in range(50)]
+    orders = [NewAsset(f"a{n}", "", 0) for n in range(50)]
 
-    made = await asyncio.gather(make(engine, *wanted), make(engine, *reversed(wanted)))
+    made = await asyncio.gather(make(engine, *orders), make(engine, *reversed(orders)))
 
     assert made[0] == [*reversed(made[1])]
 
@@ -82,9 +89,9 @@ def test_an_amount_is_read_with_the_decimals_of_its_asset() -> None:
     assert GOLD.parse_any(0) == 0
 
 
-@pytest.mark.parametrize("given", ["12.345", "0", "-1", "92233720368547758.08", "1e30", "x"])
-def test_what_is_no_amount_of_an_asset_is_refused_by_the_name_of_its_field(given: str) -> None:
+@pytest.mark.parametrize("raw", ["12.345", "0", "-1", "92233720368547758.08", "1e30", "x"])
+def test_what_is_no_amount_of_an_asset_is_refused_by_the_name_of_its_field(raw: str) -> None:
     with pytest.raises(BadAmount) as refused:
-        GOLD.parse(given, "fee")
+        GOLD.parse(raw, "fee")
 
     assert refused.value.field == "fee"

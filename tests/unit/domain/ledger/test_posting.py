@@ -17,14 +17,14 @@ from tests import plans, scenario
 AVAILABLE, INCOMING = Bucket.AVAILABLE, Bucket.INCOMING
 
 
-def moved(key: str, amount: int, giver: int, taker: int, *, clawback: bool = False) -> Entry:
-    lines = (Posting(giver, AVAILABLE, -amount), Posting(taker, AVAILABLE, amount))
+def moved(key: str, amount: int, payer: int, payee: int, *, clawback: bool = False) -> Entry:
+    lines = (Posting(payer, AVAILABLE, -amount), Posting(payee, AVAILABLE, amount))
     return Entry("TEST", ("test", key), key, lines, clawback=clawback)
 
 
-async def post(engine: AsyncEngine, *given: Entry) -> list[ledger.Outcome]:
+async def post(engine: AsyncEngine, *new_entries: Entry) -> list[ledger.Outcome]:
     async with engine.begin() as db:
-        return await ledger.post(db, given)
+        return await ledger.post(db, new_entries)
 
 
 async def available(engine: AsyncEngine, account: int) -> int:
@@ -49,8 +49,11 @@ async def test_a_posting_carries_the_balance_after_it(engine: AsyncEngine) -> No
     assert await available(engine, WORLD) == -70
 
 
-async def test_whether_takers_are_closed_is_asked_of_the_few_that_are(engine: AsyncEngine) -> None:
-    many = "INSERT INTO accounts (id, foreign_id, xpub, address) SELECT n, n, '', '' FROM generate_series(1, 1000) AS n"
+async def test_closed_payees_are_found_in_the_index_of_closed_accounts(engine: AsyncEngine) -> None:
+    many = (
+        "INSERT INTO accounts (id, foreign_id, xpub, address) "
+        "SELECT n, n, '', '' FROM generate_series(1, 1000) AS n"
+    )
     async with engine.begin() as db:
         await db.execute(sa.text(many))
         await db.execute(sa.text("ANALYZE accounts"))
@@ -141,10 +144,10 @@ async def test_balances_that_many_need_for_the_first_time_are_made_without_deadl
     states: set[str | None] = set()
 
     async def surely(number: int) -> list[ledger.Outcome]:
-        given = [moved(f"{number}:{k}", 1, WORLD, (number * 3 + k * 7) % 20) for k in range(10)]
+        new_entries = [moved(f"{number}:{k}", 1, WORLD, (number * 3 + k * 7) % 20) for k in range(10)]
         while True:
             try:
-                return await post(engine, *given)
+                return await post(engine, *new_entries)
             except DBAPIError as error:
                 states.add(sqlstate(error))
 
@@ -171,8 +174,8 @@ async def test_a_balance_that_another_makes_meanwhile_is_taken_if_nobody_holds_i
         async with asyncio.timeout(5):
             [outcome] = await asyncio.gather(late, return_exceptions=True)
 
-    told = sqlstate(outcome) if isinstance(outcome, BaseException) else [type(one) for one in outcome]
-    assert told == ("40001" if held else [Posted])
+    result = sqlstate(outcome) if isinstance(outcome, BaseException) else [type(item) for item in outcome]
+    assert result == ("40001" if held else [Posted])
     assert await available(engine, 2) == (7 if held else 12)
 
 
@@ -192,7 +195,10 @@ async def test_what_was_decided_is_not_written_over_a_balance_that_moved_since(e
 
 
 async def test_a_balance_is_found_once_by_its_key_and_then_where_it_is_locked(engine: AsyncEngine) -> None:
-    many = "INSERT INTO balances (account_id, asset, available) SELECT n, 'DOGE', 9 FROM generate_series(1, 9999) AS n"
+    many = (
+        "INSERT INTO balances (account_id, asset, available) "
+        "SELECT n, 'DOGE', 9 FROM generate_series(1, 9999) AS n"
+    )
     async with engine.begin() as db:
         await db.execute(sa.text(many))
         await db.execute(sa.text("ANALYZE balances"))
@@ -200,8 +206,11 @@ async def test_a_balance_is_found_once_by_its_key_and_then_where_it_is_locked(en
     async with engine.begin() as db, plans.watched(db) as seen:
         await ledger.post(db, [moved("a", 5, 1, 2)])
 
-    told = [plan for plan in seen if " balances" in plan]
-    assert [("balances_pkey" in plan, "Tid Scan" in plan) for plan in told] == [(True, False), (False, True)]
+    of_balances = [plan for plan in seen if " balances" in plan]
+    assert [("balances_pkey" in plan, "Tid Scan" in plan) for plan in of_balances] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every kind of entry that the code makes has a word in the history."""
+"""Every kind of entry that the code makes has a type in the statement."""
 
 import ast
 import re
@@ -18,7 +18,9 @@ KIND = re.compile(r"[A-Z]+(_[A-Z]+)*")
 
 def strings(node: ast.AST) -> Iterator[str]:
     yield from (
-        one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+        part.value
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
     )
 
 
@@ -28,15 +30,20 @@ def called(node: ast.Call) -> str:
 
 def kinds() -> set[str]:
     """The kinds that stand as a word where an entry is made, and the steps of payments."""
-    found: set[str] = set()
+    kinds_made: set[str] = set()
     for path in DOMAIN.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and called(node) in MAKERS:
-                given = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "kind")]
-                found |= {text for one in given if isinstance(one, ast.Constant) for text in strings(one)}
+                arguments = [
+                    *node.args[:1],
+                    *(keyword.value for keyword in node.keywords if keyword.arg == "kind"),
+                ]
+                kinds_made |= {
+                    text for value in arguments if isinstance(value, ast.Constant) for text in strings(value)
+                }
             if isinstance(node, ast.Call) and called(node) == "give_back":
-                found |= {f"PAYMENT_{text.upper()}" for text in strings(node.args[0])}
-    return {kind for kind in found if KIND.fullmatch(kind)}
+                kinds_made |= {f"PAYMENT_{text.upper()}" for text in strings(node.args[0])}
+    return {kind for kind in kinds_made if KIND.fullmatch(kind)}
 
 
 def test_every_kind_that_is_written_where_an_entry_is_made_is_known() -> None:
@@ -45,7 +52,7 @@ def test_every_kind_that_is_written_where_an_entry_is_made_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("leg", "word"),
+    ("leg", "type_"),
     [
         (Leg("ESCROW_RELEASE", "held", -5), "ESCROW_RELEASE"),
         (Leg("ESCROW_RELEASE", "available", 5), "SALE_CREDIT"),
@@ -59,5 +66,5 @@ def test_every_kind_that_is_written_where_an_entry_is_made_is_known() -> None:
         (Leg("NEWS", "held", -5), "NEWS"),
     ],
 )
-def test_a_posting_has_the_word_of_its_side(leg: Leg, word: str) -> None:
-    assert statement.type_of(leg) == word
+def test_a_line_has_the_type_of_its_side(leg: Leg, type_: str) -> None:
+    assert statement.type_of(leg) == type_

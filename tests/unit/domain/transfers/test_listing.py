@@ -21,7 +21,7 @@ async def made(engine: AsyncEngine) -> list[Transfer]:
     """Transfers of gold and gems between three, in several batches, oldest first."""
     await opened(engine, *NAMES)
     await make(engine, *(Credit(name, "TOPUP", "gems", 50).order(name, "") for name in NAMES))
-    found = []
+    made: list[Transfer] = []
     for batch in range(3):
         orders = [
             order(
@@ -33,43 +33,40 @@ async def made(engine: AsyncEngine) -> list[Transfer]:
             )
             for n in range(8)
         ]
-        orders = [
-            type(one)(one.key, one.payer, one.payees, one.asset, reference=("r", one.key[2:]))
-            for one in orders
-        ]
-        found += [scenario.accepted(one) for one in await make(engine, *orders)]
-    return found
+        orders = [plain._replace(reference=("r", plain.key[2:])) for plain in orders]
+        made += [scenario.accepted(outcome) for outcome in await make(engine, *orders)]
+    return made
 
 
 async def listed(engine: AsyncEngine, wanted: TransferFilter, limit: int = 3) -> list[int]:
     """Every page of a list, one behind the other."""
-    found: list[int] = []
+    ids: list[int] = []
     request: PageRequest[TransferCursor] = PageRequest(None, limit)
     for _ in range(1000):
         async with engine.connect() as db:
             page = await transfers.page(db, wanted, request)
-        found += [transfer.id for transfer in page.items]
+        ids += [transfer.id for transfer in page.items]
         assert len(page.items) <= limit
         if page.rest is None:
-            return found
+            return ids
         request = PageRequest(page.rest, limit)
     raise AssertionError("it never ends")
 
 
-@pytest.mark.parametrize("looked_at", [1, 7, 2_000])
+@pytest.mark.parametrize("reads", [1, 7, 2_000])
 async def test_lists_show_what_is_asked_for_newest_first_and_once(
-    engine: AsyncEngine, made: list[Transfer], monkeypatch: pytest.MonkeyPatch, looked_at: int
+    engine: AsyncEngine, made: list[Transfer], monkeypatch: pytest.MonkeyPatch, reads: int
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE_READS", looked_at)
+    monkeypatch.setattr(listing, "PAGE_READS", reads)
     middle, end = made[8].created, made[16].created
     newest = made[::-1]
 
     def expected(**wanted: object) -> list[int]:
         return [
-            one.id for one in newest
-            if wanted.get("name") in (None, one.payer, one.payee)
-            and wanted.get("asset") in (None, one.asset)
-            and wanted.get("reference") in (None, one.reference)
+            transfer.id for transfer in newest
+            if wanted.get("name") in (None, transfer.payer, transfer.payee)
+            and wanted.get("asset") in (None, transfer.asset)
+            and wanted.get("reference") in (None, transfer.reference)
         ]  # fmt: skip
 
     everything = await listed(engine, TransferFilter(start=made[0].created))
@@ -79,19 +76,18 @@ async def test_lists_show_what_is_asked_for_newest_first_and_once(
         name="alice", reference="3"
     )
     assert await listed(engine, TransferFilter(asset="gems", start=made[0].created)) == expected(asset="gems")
-    of_bob = await listed(
-        engine, TransferFilter("bob", start=made[0].created)
-    )  # by time, which in a batch is not by number
+    # In the order of the times; transfers of one batch have the same.
+    of_bob = await listed(engine, TransferFilter("bob", start=made[0].created))
     assert sorted(of_bob, reverse=True) == expected(name="bob")
     assert await listed(engine, TransferFilter("bob", "gems", start=made[0].created)) == expected(
         name="bob", asset="gems"
     )
-    within = {one.id for one in made if middle <= one.created < end}
+    within = {transfer.id for transfer in made if middle <= transfer.created < end}
     assert await listed(engine, TransferFilter(start=middle, end=end)) == [
-        one for one in everything if one in within
+        number for number in everything if number in within
     ]
     assert await listed(engine, TransferFilter("bob", start=middle, end=end)) == [
-        one for one in of_bob if one in within
+        number for number in of_bob if number in within
     ]
 
 

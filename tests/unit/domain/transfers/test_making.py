@@ -30,18 +30,18 @@ async def bank(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-async def told(engine: AsyncEngine) -> list[tuple[str, dict[str, object]]]:
+async def events(engine: AsyncEngine) -> list[tuple[str, dict[str, object]]]:
     async with engine.connect() as db:
         rows = await db.execute(sa.select(outbox.c.type, outbox.c.message).order_by(outbox.c.id))
         return [(row.type, json.loads(row.message)) for row in rows]
 
 
 async def test_a_transfer_is_one_entry_and_each_side_is_told_its_balance_after(bank: AsyncEngine) -> None:
-    wanted = TransferOrder(
+    order_with_metadata = TransferOrder(
         "k", "alice", (Payee("bob", "0.25"),), GOLD, reference=("order", "7"), metadata='{"a":1.10}'
     )
 
-    [done] = await make(bank, wanted)
+    [done] = await make(bank, order_with_metadata)
 
     transfer = scenario.accepted(done)
     async with bank.connect() as db:
@@ -53,7 +53,7 @@ async def test_a_transfer_is_one_entry_and_each_side_is_told_its_balance_after(b
     )
     assert (transfer.reference_type, transfer.reference, transfer.metadata) == ("order", "7", '{"a":1.10}')
     assert await gold(bank, "alice", "bob") == [75, 125]
-    (sent, to_alice), (received, to_bob) = await told(bank)
+    (sent, to_alice), (received, to_bob) = await events(bank)
     assert (sent, received) == ("TRANSFER_SENT", "TRANSFER_RECEIVED")
     assert to_alice == to_bob | {
         "account_id": to_alice["account_id"],
@@ -74,7 +74,10 @@ async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngi
     assert str(short) == "alice has 1 gold, 1.1 needed."
     assert scenario.accepted(done).payees == (Share("bob", 20), Share("carol", 30))
     assert await gold(bank, "alice", "bob", "carol") == [50, 120, 130]
-    assert [(kind, said["foreign_id"], said["to"], said["amount"]) for kind, said in await told(bank)] == [
+    assert [
+        (kind, message["foreign_id"], message["to"], message["amount"])
+        for kind, message in await events(bank)
+    ] == [
         (
             "TRANSFER_SENT",
             "alice",
@@ -87,7 +90,7 @@ async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngi
 
 
 @pytest.mark.parametrize(
-    ("wanted", "refusal", "field"),
+    ("bad_order", "refusal", "field"),
     [
         (order("alice", "alice"), SameAccount, "to"),
         (order("nobody", "bob"), NoSuchAccount, "from"),
@@ -110,22 +113,22 @@ async def test_several_payees_are_one_entry_all_of_it_or_nothing(bank: AsyncEngi
             "amount",
         ),
     ],
-    ids=lambda one: getattr(one, "__name__", ""),
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 async def test_a_refused_order_says_why_and_disturbs_nobody(
-    engine: AsyncEngine, wanted: TransferOrder, refusal: type[Refusal], field: str
+    engine: AsyncEngine, bad_order: TransferOrder, refusal: type[Refusal], field: str
 ) -> None:
     await opened(engine, "alice", "bob", "carol", "closed")
     async with engine.begin() as db:
         await db.execute(sa.update(accounts).where(accounts.c.foreign_id == "closed").values(state="closed"))
 
-    before, refused, after = await make(engine, order("bob", "carol"), wanted, order("closed", "carol"))
+    before, refused, after = await make(engine, order("bob", "carol"), bad_order, order("closed", "carol"))
 
     assert isinstance(refused, refusal)
     assert refused.field == field
     assert (scenario.accepted(before).payer, scenario.accepted(after).payer) == ("bob", "closed")
     assert await gold(engine, "alice", "carol") == [100, 300]
-    assert len(await told(engine)) == 4
+    assert len(await events(engine)) == 4
 
 
 async def test_a_key_that_was_used_long_ago_moves_nothing(bank: AsyncEngine) -> None:
@@ -143,13 +146,13 @@ async def test_what_other_orders_of_the_batch_brought_can_be_spent(bank: AsyncEn
     )
 
     assert isinstance(early, LacksFunds)
-    assert [scenario.accepted(one).amount for one in (brought, late)] == [100, 150]
+    assert [scenario.accepted(outcome).amount for outcome in (brought, late)] == [100, 150]
 
 
 async def test_two_that_race_for_the_same_money_do_not_both_get_it(bank: AsyncEngine) -> None:
     outcomes = await asyncio.gather(*(make(bank, order("alice", "bob", "0.3", f"k{n}")) for n in range(10)))
 
-    assert sum(isinstance(one, LacksFunds) for [one] in outcomes) == 7
+    assert sum(isinstance(outcome, LacksFunds) for [outcome] in outcomes) == 7
     assert await gold(bank, "alice", "bob") == [10, 190]
     async with bank.connect() as db:
         assert await db.scalar(sa.select(sa.func.count()).where(entries.c.kind == "TRANSFER")) == 3

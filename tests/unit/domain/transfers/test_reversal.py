@@ -35,8 +35,8 @@ async def bank(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-async def made(engine: AsyncEngine, wanted: TransferOrder) -> Transfer:
-    [transfer] = await make(engine, wanted)
+async def made(engine: AsyncEngine, order: TransferOrder) -> Transfer:
+    [transfer] = await make(engine, order)
     return scenario.accepted(transfer)
 
 
@@ -51,7 +51,7 @@ async def shown(engine: AsyncEngine, number: int) -> Transfer:
 
 
 @pytest.mark.parametrize("kind", ["TOPUP", "SPEND"])
-async def test_an_account_that_is_called_treasury_is_none_also_when_its_credits_go_back(
+async def test_an_account_with_the_name_treasury_is_not_the_treasury_even_when_its_credits_go_back(
     engine: AsyncEngine, kind: str
 ) -> None:
     await opened(engine, "alice", "bob")
@@ -71,25 +71,25 @@ async def test_a_transfer_goes_back_to_who_gave_it_whoever_has_the_name_by_now(b
         await account.rename(db, "alice", "alicia")
     async with bank.begin() as db:
         await opening.put(db, [opening.AccountOrder("alice", {})], REGTEST)
-    known = await shown(bank, transfer.id)
+    renamed = await shown(bank, transfer.id)
 
     async with bank.begin() as db:  # as if all of that had come between two of its statements
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(transfers.reversal, "load_transfers", partial(_earlier, [transfer]))
             [reversal] = await transfers.reverse(db, [ReversalOrder(transfer.id)])
 
-    assert known.payer == "alicia"
+    assert renamed.payer == "alicia"
     assert scenario.accepted(reversal).payee == "alicia"
     assert await gold(bank, "alicia", "alice", "bob") == [100, 0, 100]
 
 
-async def _earlier(found: list[Transfer], *_: object) -> list[Transfer]:
-    return found
+async def _earlier(transfers_then: list[Transfer], *_: object) -> list[Transfer]:
+    return transfers_then
 
 
-@pytest.mark.parametrize(("amount", "left"), [(None, [100, 100]), ("0.2", [70, 130])])
+@pytest.mark.parametrize(("amount", "balances"), [(None, [100, 100]), ("0.2", [70, 130])])
 async def test_a_transfer_goes_back_once_in_full_or_in_part(
-    bank: AsyncEngine, amount: str | None, left: list[int]
+    bank: AsyncEngine, amount: str | None, balances: list[int]
 ) -> None:
     transfer = await made(bank, order("alice", "bob", "0.5"))
 
@@ -105,7 +105,7 @@ async def test_a_transfer_goes_back_once_in_full_or_in_part(
     )
     assert isinstance(again, AlreadyReversed)
     assert isinstance(later, AlreadyReversed)
-    assert await gold(bank, "alice", "bob") == left
+    assert await gold(bank, "alice", "bob") == balances
     assert (await shown(bank, transfer.id)).reversed == reversal.amount
     assert await shown(bank, reversal.id) == reversal
 
@@ -149,7 +149,12 @@ async def test_what_cannot_be_reversed_says_why(bank: AsyncEngine) -> None:
         ReversalOrder(other.id),
     )
 
-    assert [type(one) for one in refused] == [NotReversible, NoSuchTransfer, AboveTransfer, AccountClosed]
+    assert [type(outcome) for outcome in refused] == [
+        NotReversible,
+        NoSuchTransfer,
+        AboveTransfer,
+        AccountClosed,
+    ]
 
 
 async def test_credits_come_from_the_treasury_and_go_back_to_it(bank: AsyncEngine) -> None:
@@ -158,12 +163,13 @@ async def test_credits_come_from_the_treasury_and_go_back_to_it(bank: AsyncEngin
     assert await gold(bank, "alice") == [250]
 
     done = [
-        scenario.accepted(one)
-        for one in await back(bank, ReversalOrder(spent.id), ReversalOrder(bonus.id, "1.5"))
+        scenario.accepted(outcome)
+        for outcome in await back(bank, ReversalOrder(spent.id), ReversalOrder(bonus.id, "1.5"))
     ]
 
-    assert [(one.payer, one.payee, one.amount) for one in (bonus, spent, *done)] == [
-        ("treasury", "alice", 200), ("alice", "treasury", 50), ("treasury", "alice", 50), ("alice", "treasury", 150),
+    assert [(transfer.payer, transfer.payee, transfer.amount) for transfer in (bonus, spent, *done)] == [
+        ("treasury", "alice", 200), ("alice", "treasury", 50), ("treasury", "alice", 50),
+        ("alice", "treasury", 150),
     ]  # fmt: skip
     assert await gold(bank, "alice") == [150]
-    assert [await shown(bank, one.id) for one in done] == done
+    assert [await shown(bank, transfer.id) for transfer in done] == done
