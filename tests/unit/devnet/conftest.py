@@ -41,7 +41,9 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[devnet.Devnet]:
-    async with devnet.running(tmp_path, devnet.Options("127.0.0.1:0", "127.0.0.1:0")) as started:
+    """A devnet whose keys are always the same."""
+    options = devnet.Options("127.0.0.1:0", "127.0.0.1:0")
+    async with devnet.running(tmp_path, options, random_bytes=lambda length: bytes(range(length))) as started:
         yield started
 
 
