@@ -1,4 +1,4 @@
-"""What a walk starts from: a database, a chain and a program of its own, all as they were prepared once."""
+"""The machine of a walk: a database, a chain and a program of its own, copied from what was prepared once."""
 
 import asyncio
 import shutil
@@ -31,39 +31,40 @@ from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
 from tests.conftest import cloned
 from tests.listener import Listener
-from tests.walk.model import Model, Now
-from tests.walk.program import Fate, Program, Wire
-from tests.walk.views import Books, Chain, read
+from tests.walk.model import Comparison, Model
+from tests.walk.program import FailingNode, KillSwitch, Program
+from tests.walk.snapshot import Chain, Snapshot, read
 
-PEOPLE: Final = ("shop", "other", "third")
+ACCOUNTS: Final = ("shop", "other", "third")
 MANY: Final = 20
 ROUNDS: Final = 12
-"""At the latest after so many times two blocks everything has ended: a payment, its cancellation, and what was built on them."""
+"""After so many times two blocks everything has ended: payments, cancellations and their descendants."""
 ROOT: Final = 80
-"""No reorg of a walk reaches down to this height."""
+"""Every reorg of a walk ends above this height."""
 ROOM: Final = 400_000
-"""Bytes for what waits at the node: little, so that it is soon full."""
+"""The mempool's bytes: few, so that it is soon full."""
 DAYS: Final = 3 * 24 * 3_600
-"""After so many seconds a node whose mempool was full asks for no more than always."""
+"""After so many seconds a node whose mempool was full asks for the ordinary least fee again."""
 BORN: Final = 1_700_000_000
-"""The devnet's time: the same walk makes the same blocks."""
+"""The devnet's time: a walk that is repeated makes the same blocks."""
 
 THEN = st.sampled_from(["", "sign", "send", "mine", "send and mine"])
-"""What the program and the chain do after a deed; left to rules of their own, too many walks would go nowhere."""
+"""What program and chain do after an action; with rules for that alone, too few payments would end."""
 NTH = st.integers(0, 40)
-"""Which one of what there is, counted round."""
-WHO = st.sampled_from(PEOPLE)
-Thing = TypeVar("Thing")
+"""An index into what there is, modulo its length."""
+ACCOUNT = st.sampled_from(ACCOUNTS)
+Result = TypeVar("Result")
 
 
-def deed(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A rule about what somebody does, and what comes then."""
-    return rule(**{"then": THEN, **drawn})  # type: ignore[call-overload,no-any-return]  # no argument is named `target`
+def action(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a rule of an action, and of what comes after it."""
+    strategies = {"then": THEN, **drawn}
+    return rule(**strategies)  # type: ignore[call-overload,no-any-return]  # none is named `target`
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What each walk starts from: a database to be cloned, and a home to be copied."""
+    """The start of each walk: a database to clone, and a home to copy."""
 
     server: str
     database: str
@@ -71,14 +72,14 @@ class Prepared:
 
 
 @asynccontextmanager
-async def _opened(url: str, home: Path) -> AsyncIterator[tuple[ChainHarness, Wire]]:
+async def opened(url: str, home: Path) -> AsyncIterator[tuple[ChainHarness, FailingNode]]:
     engine = open_engine(url, connections=10)
     options = devnet.Options("127.0.0.1:0", None, node=NodeOptions(max_mempool_bytes=ROOM))
     try:
         async with devnet.running(home, options, clock=lambda: BORN, random_bytes=bytes) as running:
             address = running.rpc_url.replace("http://", "http://kennel:kennel@")
-            async with Node(address) as node, Wire(address) as wire:
-                wire.fate = Fate(engine)
+            async with Node(address) as node, FailingNode(address) as wire:
+                wire.kill_switch = KillSwitch(engine)
                 yield ChainHarness(engine, node, home, address), wire
     finally:
         await engine.dispose()
@@ -96,39 +97,39 @@ def prepared(server: str, home: Path) -> Iterator[Prepared]:
 
 
 async def _prepare(url: str, home: Path) -> None:
-    async with _opened(url, home) as (harness, _):
+    async with opened(url, home) as (harness, _):
         await harness.call("generate", chain_harness.MATURE)
         await harness.follow()
-        for name in PEOPLE:
+        for name in ACCOUNTS:
             await harness.fund(name, 30, 20, 5)
         await harness.close()
 
 
-class Ground(RuleBasedStateMachine):
-    """What every rule may use. The rules are spoken one at a time; between them nothing moves."""
+class MoneyMachine(RuleBasedStateMachine):
+    """What all rules use. They run one at a time; between them nothing moves."""
 
     prepared: ClassVar[Prepared]
     steps: ClassVar[int] = 0
-    """What was walked in all, over all walks of the class."""
+    """The steps of all walks of the class."""
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
         self.failed = False
-        self.moment = "", ""
+        self.checked_state = "", ""
         self.model = Model()
         self.listener = Listener()
         self.keys = Keyring(REGTEST, scenario.WORDS)
         self.numbers = count()
         self.payments: dict[int, Payment] = {}
-        """What was accepted, as it was then."""
+        """Accepted payments, as they were then."""
         self.invoices: list[str] = []
-        self.given: list[Transaction] = []
-        """What the faucet sent: it offers nothing again by itself."""
+        self.faucet_transactions: list[Transaction] = []
+        """What the faucet sent: it sends nothing again by itself."""
 
-    def run(self, coroutine: Coroutine[Any, Any, Thing], then: str = "") -> Thing:
-        """Do it now, and what comes `then`; after a failure nothing more is asked of the walk."""
+    def run(self, coroutine: Coroutine[Any, Any, Result], then: str = "") -> Result:
+        """Run an action, and what comes `then`; a failure marks the walk as failed."""
         self.failed, before = True, self.failed
         done = self.runner.run(coroutine)
         self.runner.run(self._then(then))
@@ -141,14 +142,14 @@ class Ground(RuleBasedStateMachine):
 
     @invariant()
     def the_books_agree(self) -> None:
-        """Hold the books against each other, and against the model, if anything was done."""
+        """Run the audit and compare with the model, if anything has changed."""
         type(self).steps += 1
-        if self.run(self._moment()) != self.moment:
+        if self.run(self._state()) != self.checked_state:
             self.run(self._agree())
-            self.moment = self.run(self._moment())
+            self.checked_state = self.run(self._state())
 
     def teardown(self) -> None:
-        """Let everything settle, unless the walk failed; close what is open in any case."""
+        """Let everything settle, unless the walk failed; close everything in any case."""
         try:
             if not self.failed:
                 self.run(self._end())
@@ -156,14 +157,14 @@ class Ground(RuleBasedStateMachine):
             self.runner.run(self.stack.aclose())
             self.runner.close()
 
-    # ------------------------------------------------------------ what rules are made of
+    # ------------------------------------------------------------ what the rules use
 
     @property
     def engine(self) -> AsyncEngine:
         return self.harness.engine
 
     def restart(self) -> None:
-        """Everything that a process knows is gone."""
+        """Begin with a new process, which knows only what is stored."""
         self.program = Program(self.harness, self.wire)
 
     async def call(self, method: str, *params: Any) -> Any:
@@ -172,10 +173,10 @@ class Ground(RuleBasedStateMachine):
     async def generate(self, number: int) -> None:
         await self.call("generatetoaddress", number, chain_harness.NOWHERE)
 
-    async def send(self, mood: str, steps: int) -> None:
-        """The sender's steps, after somebody has looked why payments were paused."""
+    async def send(self, fault: str, steps: int) -> None:
+        """Resume paused payments, then let the sender step."""
         await self.harness.resume()
-        await self.program.over(mood, steps, self.program.sender.step)
+        await self.program.run_with_fault(fault, steps, self.program.sender.step)
 
     async def _then(self, then: str) -> None:
         if "sign" in then or "send" in then:
@@ -185,16 +186,16 @@ class Ground(RuleBasedStateMachine):
             await self.follow()
 
     async def follow(self) -> None:
-        """Let the ledger take all that the node has."""
+        """Let the ledger follow to the node's tip."""
         while await self.program.follower.step():
             pass
 
     def accepted(self, outcomes: Sequence[object]) -> None:
-        """Remember what was accepted of what was asked."""
-        for made in outcomes:
-            if isinstance(made, Payment):
-                self.payments[made.id] = made
-                self.model.limits[made.id] = made.reserved
+        """Remember the accepted payments of these outcomes."""
+        for outcome in outcomes:
+            if isinstance(outcome, Payment):
+                self.payments[outcome.id] = outcome
+                self.model.limits[outcome.id] = outcome.reserved
 
     def nth_payment(self, n: int) -> Payment | None:
         known = sorted(self.payments)
@@ -206,14 +207,14 @@ class Ground(RuleBasedStateMachine):
         return shown
 
     async def offer(self, raw: str) -> None:
-        """Give the node a transaction, which it may not want."""
+        """Offer a transaction to the node, which may refuse it."""
         try:
             await self.call("sendrawtransaction", raw)
         except NodeError:
             return
 
     async def empty_mempool(self) -> None:
-        """Blocks take what waits, and then the least fee falls: days pass for the node, and for nobody else."""
+        """Mine the mempool, and let days pass at the node alone, so that its least fee falls."""
         await self.generate(2)
         now = (await self.call("getblock", await self.call("getbestblockhash")))["time"]
         await self.call("setmocktime", now + DAYS)
@@ -224,10 +225,10 @@ class Ground(RuleBasedStateMachine):
     async def paid_by_faucet(self, address: str, amount: str) -> None:
         try:
             txid = str(await self.call("sendtoaddress", address, amount))
-        except NodeError:  # its coins all wait
+        except NodeError:  # the mempool spends all its coins
             return
         raw = await self.call("getrawtransaction", txid)
-        self.given.append(parse_transaction(bytes.fromhex(raw)))
+        self.faucet_transactions.append(parse_transaction(bytes.fromhex(raw)))
 
     # ------------------------------------------------------------ from the beginning to the end
 
@@ -235,52 +236,57 @@ class Ground(RuleBasedStateMachine):
         self.home = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         shutil.copytree(self.prepared.home, self.home, dirs_exist_ok=True)
         url = await self.stack.enter_async_context(cloned(self.prepared.server, self.prepared.database))
-        self.harness, self.wire = await self.stack.enter_async_context(_opened(url, self.home))
+        self.harness, self.wire = await self.stack.enter_async_context(opened(url, self.home))
         self.chain = Chain(self.harness.node, await self.harness.node.block_hash(ROOT) or b"")
         self.restart()
         await self._remember()
 
     async def _remember(self) -> None:
-        """What paid the accounts before the walk began may have to be offered again as well."""
+        """Note what paid the accounts before the walk: it may have to be offered again too."""
         blocks = await self.chain.up_to(await self._tip())
-        self.given = [one for _, block in blocks for one in block.transactions if not one.is_coinbase]
+        self.faucet_transactions = [
+            transaction
+            for _, block in blocks
+            for transaction in block.transactions
+            if not transaction.is_coinbase
+        ]
 
     async def _tip(self) -> bytes:
         async with self.engine.connect() as connection:
             return bytes((await connection.execute(sa.select(chain_state.c.hash))).scalar_one())
 
-    async def _moment(self) -> tuple[str, str]:
-        """What changes with all that changes: the database's log, and the node's best block."""
+    async def _state(self) -> tuple[str, str]:
+        """Return what changes with every change: the database's log position, and the node's best block."""
         async with self.engine.connect() as connection:
             written = await connection.scalar(sa.text("SELECT CAST(pg_current_wal_insert_lsn() AS text)"))
         return str(written), await self.call("getbestblockhash")
 
-    async def _agree(self) -> Now:
+    async def _agree(self) -> Comparison:
         await self.harness.audit()
         async with self.engine.connect() as connection:
-            books = await read(connection)
+            snapshot = await read(connection)
         await self.listener.listen(self.engine)
-        self._events_come_to_the_balances(books)
-        return self.model.compare(await self.chain.up_to(books.tip), books, self.given)
+        self._events_come_to_the_balances(snapshot)
+        return self.model.compare(await self.chain.up_to(snapshot.tip), snapshot, self.faucet_transactions)
 
-    def _events_come_to_the_balances(self, books: Books) -> None:
-        """Whoever adds up nothing but events has what the accounts have."""
-        for name, number in books.accounts.items():
-            found = books.balances.get(number, {})
-            has = sum(found.get(bucket, 0) for bucket in ("available", "held", "outgoing"))
+    def _events_come_to_the_balances(self, snapshot: Snapshot) -> None:
+        """Assert that the sums of the events are the accounts' balances."""
+        for name, number in snapshot.accounts.items():
+            balance = snapshot.balances.get(number, {})
+            has = sum(balance.get(bucket, 0) for bucket in ("available", "held", "outgoing"))
             assert self.listener.of(name) == has, (name, self.listener.of(name), has)
             assert self.listener.agrees_with_itself(name), (name, self.listener.flows)
 
     async def _end(self) -> None:
-        """The operator brings in what was stolen, and blocks come: no payment may be on its way then."""
+        """Replace what was stolen, and mine blocks: then no payment may be pending."""
         async with self.engine.begin() as connection:
             await connection.execute(sa.text("UPDATE payments SET expires = now() WHERE kind = 'paytx'"))
         await self.empty_mempool()
-        made = await scenario.invoice(self.engine, PEOPLE[0], 1, required_confirmations=1)
-        await self.paid_by_faucet(made.address, "500")
+        invoice = await scenario.invoice(self.engine, ACCOUNTS[0], 1, required_confirmations=1)
+        await self.paid_by_faucet(invoice.address, "500")
         for _ in range(ROUNDS):
-            for given in self.given:
-                await self.offer(given.raw.hex())
+            for transaction in self.faucet_transactions:
+                await self.offer(transaction.raw.hex())
             await self.harness.resume()
             await self.harness.make_due()
             while await self.program.abandoned.step() or await self.program.sender.step():

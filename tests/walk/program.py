@@ -1,4 +1,4 @@
-"""The program as it walks, killed anywhere: follower, sender and clocks on a wire that fails them."""
+"""The program of a walk: follower, sender and clocks with a node that fails, killed anywhere."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -20,85 +20,85 @@ from app.workers.clocks import Payouts
 from tests import scenario
 from tests.chain_harness import RULES, ChainHarness
 
-MOODS: Final = ("away", "refuses", "unsure", "safe mode", "answer lost")
+FAULTS: Final = ("away", "refuses", "unsure", "safe mode", "answer lost")
 
 
 class Killed(Exception):
-    """The program was killed here: nothing is closed, and nothing rolled back but by the database."""
+    """The program was killed here: it closes nothing, and only the database rolls back."""
 
 
-class Fate:
-    """Counts what the program does, statements, commits and calls, and kills it at one of them."""
+class KillSwitch:
+    """Counts the program's statements, commits and calls, and kills it at one of them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self.left: int | None = None
+        self.remaining: int | None = None
         sa.event.listen(engine.sync_engine, "before_cursor_execute", self._strike)
         sa.event.listen(engine.sync_engine, "commit", self._strike)
 
     def _strike(self, *_: Any) -> None:
-        self.strike()
+        self.count()
 
-    def strike(self) -> None:
-        """Die, if it is time."""
-        if self.left is None:
+    def count(self) -> None:
+        """Raise Killed when none remains."""
+        if self.remaining is None:
             return
-        self.left -= 1
-        if self.left < 0:
-            self.left = None
+        self.remaining -= 1
+        if self.remaining < 0:
+            self.remaining = None
             raise Killed
 
 
-class Wire(Node):
-    """The program's way to the node. In a bad mood it fails; what it carries may be the last."""
+class FailingNode(Node):
+    """The program's connection to the node: it fails with `fault`, and a call may be the program's last."""
 
-    fate: Fate
-    mood = ""
+    kill_switch: KillSwitch
+    fault = ""
 
     async def call(self, method: str, *params: Any) -> Any:
-        self.fate.strike()
-        if self.mood == "away":
+        self.kill_switch.count()
+        if self.fault == "away":
             raise NodeAway("The node is away.")
         answer = await super().call(method, *params)
-        self.fate.strike()
+        self.kill_switch.count()
         return answer
 
     async def batch(self, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
-        self.fate.strike()
-        if self.mood == "away":
+        self.kill_switch.count()
+        if self.fault == "away":
             raise NodeAway("The node is away.")
         answers = await super().batch(calls)
-        self.fate.strike()
+        self.kill_switch.count()
         return answers
 
     async def send(self, raws: Sequence[bytes]) -> list[bytes | NodeError]:
-        match self.mood:
+        match self.fault:
             case "refuses":
                 return [NodeError(-26, "66: mempool min fee not met") for _ in raws]
             case "unsure":
                 return [NodeError(-25, "Missing inputs") for _ in raws]
             case "safe mode":
                 return [NodeError(-2, "Safe mode: warning") for _ in raws]
-        said = await super().send(raws)
-        if self.mood == "answer lost":
+        answers = await super().send(raws)
+        if self.fault == "answer lost":
             raise NodeAway("The node went away before it answered.")
-        return said
+        return answers
 
 
 class Program:
-    """One process. What it leaves in the database, in its home and at the node is all that the next one knows."""
+    """One process. The next one knows only what is in the database, in the home and at the node."""
 
-    def __init__(self, harness: ChainHarness, wire: Wire) -> None:
+    def __init__(self, harness: ChainHarness, wire: FailingNode) -> None:
         self.wire = wire
         signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), SentMarker(harness.home / "sent.json"))
-        engine, told = harness.engine, harness.committed
-        self.follower = Follower(engine, wire, RULES, _lease(engine, "follow"), told)
-        self.sender = Sender(engine, wire, signer, _lease(engine, "send"), told)
-        self.abandoned = AbandonedPayments(engine, wire, told)
-        self.payouts = Payouts(engine, REGTEST, told)
+        engine, on_commit = harness.engine, harness.committed
+        self.follower = Follower(engine, wire, RULES, _lease(engine, "follow"), on_commit)
+        self.sender = Sender(engine, wire, signer, _lease(engine, "send"), on_commit)
+        self.abandoned = AbandonedPayments(engine, wire, on_commit)
+        self.payouts = Payouts(engine, REGTEST, on_commit)
 
-    async def over(self, mood: str, steps: int, step: Callable[[], Awaitable[bool]]) -> bool:
-        """Take up to so many steps on a wire of that mood, until there is nothing to do; False if it failed them."""
-        self.wire.mood = mood
+    async def run_with_fault(self, fault: str, steps: int, step: Callable[[], Awaitable[bool]]) -> bool:
+        """Take up to so many steps with this fault, until there is nothing to do; False if it ended them."""
+        self.wire.fault = fault
         try:
             for _ in range(steps):
                 if not await step():
@@ -106,21 +106,24 @@ class Program:
         except (NodeTrouble, NodeError):
             return False
         finally:
-            self.wire.mood = ""
+            self.wire.fault = ""
         return True
 
-    async def killed(self, left: int, steps: Callable[[], Awaitable[object]]) -> bool:
-        """Take the steps, and die when so much was done; False if they took less. Only another Program may go on."""
-        self.wire.fate.left = left
+    async def killed(self, remaining: int, steps: Callable[[], Awaitable[object]]) -> bool:
+        """Take the steps, and die after `remaining` operations; False if they took fewer.
+
+        Only another Program may go on.
+        """
+        self.wire.kill_switch.remaining = remaining
         try:
             await steps()
         except Killed:
             return True
         finally:
-            self.wire.fate.left = None
+            self.wire.kill_switch.remaining = None
         return False
 
 
 def _lease(engine: AsyncEngine, name: str) -> Lease:
-    """Held from its first use on: what is done must not depend on how long the test has run."""
+    """Return a lease that is held from its first use on, however long the test runs."""
     return Lease(engine, name, "one", clock=lambda: 0)

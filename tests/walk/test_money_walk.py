@@ -1,4 +1,4 @@
-"""Money goes any way it can, and the books agree after every step. `make soak SECONDS=600` walks on and on."""
+"""Money goes any way it can, and the ledger stays right. `make soak SECONDS=600` walks longer."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import settings
 
 from tests import soak
-from tests.walk.blocks import Blocks
-from tests.walk.coming import Coming
-from tests.walk.going import Going
+from tests.walk.block_rules import BlockRules
+from tests.walk.deposit_rules import DepositRules
 from tests.walk.machine import Prepared, prepared
-from tests.walk.running import Running
+from tests.walk.payment_rules import PaymentRules
+from tests.walk.program_rules import ProgramRules
 
 STEPS: Final = 100
 WALKS: Final = 4
@@ -20,12 +20,12 @@ WALKS: Final = 4
 
 @pytest.fixture(scope="module")
 def start(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    with prepared(server, tmp_path_factory.mktemp("walk")) as found:
-        yield found
+    with prepared(server, tmp_path_factory.mktemp("walk")) as state:
+        yield state
 
 
 def test_the_books_agree_wherever_money_goes(start: Prepared) -> None:
-    class Walk(Coming, Going, Blocks, Running):
+    class Walk(DepositRules, PaymentRules, BlockRules, ProgramRules):
         """Everything that may happen."""
 
         prepared = start

@@ -1,4 +1,4 @@
-"""Dumps are restored, one after the other and again: nobody is paid twice. `make soak SECONDS=600` walks on and on."""
+"""Dumps are restored again and again, and no payee is paid twice. `make soak SECONDS=600` walks longer."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from tests import soak
 from tests.walk.machine import Prepared, prepared
-from tests.walk.restoring import Restoring
+from tests.walk.restore_machine import RestoreMachine
 
 STEPS: Final = 40
 WALKS: Final = 4
@@ -17,12 +17,12 @@ WALKS: Final = 4
 
 @pytest.fixture(scope="module")
 def start(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    with prepared(server, tmp_path_factory.mktemp("restore_walk")) as found:
-        yield found
+    with prepared(server, tmp_path_factory.mktemp("restore_walk")) as state:
+        yield state
 
 
 def test_nobody_is_paid_twice_whatever_dump_is_restored(start: Prepared) -> None:
-    class Walk(Restoring):
+    class Walk(RestoreMachine):
         """Everything that may happen."""
 
         prepared = start

@@ -1,4 +1,4 @@
-"""A walk among dumps of one database: taken, gone on from, and restored, the newest and older ones, again and again."""
+"""A walk with dumps of one database: they are taken and restored again and again, newest and older ones."""
 
 import asyncio
 import shutil
@@ -27,32 +27,32 @@ from app.domain.payments import Payment
 from app.runtime.lease import Lease
 from tests import conftest, scenario
 from tests.chain_harness import ChainHarness, order
-from tests.walk.machine import NTH, WHO, Prepared, _opened
+from tests.walk.machine import ACCOUNT, NTH, Prepared, opened
 
 ROUNDS: Final = 6
 READY: Final = 20
 DUMPS: Final = 3
-"""The newest that are kept."""
+"""How many of the newest dumps are kept."""
 AMOUNTS = st.sampled_from(["1", "4.5", "11", "0.01"])
-Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """A copy of the database, from after so many restores."""
+    """A copy of the database after so many restores."""
 
     url: str
     restores: int
 
 
-class Restoring(RuleBasedStateMachine):
-    """Whatever is restored, nobody is paid twice, no address is given out twice, and the books agree."""
+class RestoreMachine(RuleBasedStateMachine):
+    """Whatever is restored: no payee is paid twice, no address is given out twice, and the audit is right."""
 
     prepared: ClassVar[Prepared]
     restored: ClassVar[int] = 0
-    """How often a dump was restored, over all walks of the class."""
+    """How often a dump was restored in all walks of the class."""
     behind: ClassVar[int] = 0
-    """How often that was one that lacked something that was sent."""
+    """How often that dump lacked something that was sent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,15 +60,15 @@ class Restoring(RuleBasedStateMachine):
         self.stack = AsyncExitStack()
         self.numbers = count()
         self.wanted: dict[str, int] = {}
-        """What each payee is to have, in koinu: one payment each, however often it was forgotten."""
+        """What each payee is to have, in koinu: one payment each, however often a restore forgets it."""
         self.payments: list[Payment] = []
-        self.given: set[str] = set()
+        self.given_out: set[str] = set()
         self.dumps: list[Dump] = []
         self.restores = 0
         self.failed = False
 
-    def run(self, coroutine: Coroutine[Any, Any, Thing]) -> Thing:
-        """Do it; after a failure nothing more is asked of the walk."""
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run an action; a failure marks the walk as failed."""
         self.failed = True
         done = self.runner.run(coroutine)
         self.failed = False
@@ -79,7 +79,7 @@ class Restoring(RuleBasedStateMachine):
         self.run(self._begin())
 
     def teardown(self) -> None:
-        """Let everything settle, unless the walk failed; close what is open in any case."""
+        """Let everything settle, unless the walk failed; close everything in any case."""
         try:
             if not self.failed:
                 self.run(self._end())
@@ -89,34 +89,34 @@ class Restoring(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_paid_twice(self) -> None:
-        """Also not in the mempool."""
+        """No payee has more than one payment, in blocks or in the mempool."""
         for payee, amount in self.wanted.items():
             assert self.run(self.harness.received(payee, 0)) in (0, amount), payee
 
-    # ------------------------------------------------------------ what is asked for
+    # ------------------------------------------------------------ requests
 
-    @rule(who=WHO, amount=AMOUNTS)
-    def pay(self, who: str, amount: str) -> None:
-        self.run(self._pay(who, amount))
+    @rule(account=ACCOUNT, amount=AMOUNTS)
+    def pay(self, account: str, amount: str) -> None:
+        self.run(self._pay(account, amount))
 
     @rule(n=NTH)
     def void(self, n: int) -> None:
         self.run(self._void(n))
 
-    @rule(who=WHO)
-    def be_paid(self, who: str) -> None:
-        self.run(self._be_paid(who))
+    @rule(account=ACCOUNT)
+    def be_paid(self, account: str) -> None:
+        self.run(self._be_paid(account))
 
-    @rule(who=WHO, fresh=st.booleans())
-    def give_out(self, who: str, fresh: bool) -> None:  # noqa: FBT001  a rule's arguments are drawn by name
-        """An invoice or an address."""
-        self.run(self._give_address(who) if fresh else self._give_invoice(who))
+    @rule(account=ACCOUNT, fresh=st.booleans())
+    def give_out(self, account: str, fresh: bool) -> None:  # noqa: FBT001  drawn
+        """Give out an address, or an invoice's."""
+        self.run(self._give_address(account) if fresh else self._give_invoice(account))
 
     @rule()
     def open_an_account(self) -> None:
         self.run(self._open())
 
-    # ------------------------------------------------------------ what comes of it
+    # ------------------------------------------------------------ the program, the chain and the dumps
 
     @rule(steps=st.integers(1, 6))
     def send(self, steps: int) -> None:
@@ -133,10 +133,10 @@ class Restoring(RuleBasedStateMachine):
     @precondition(lambda self: self.dumps)
     @rule(n=NTH, tries=st.booleans())
     def restore(self, n: int, tries: bool) -> None:  # noqa: FBT001  a rule's arguments are drawn by name
-        """With or without trying first whether it goes without a word."""
+        """Restore a dump, and with `tries` use it before the operator says that it was restored."""
         self.run(self._restore(self.dumps[n % len(self.dumps)], tries=tries))
 
-    # ------------------------------------------------------------ how
+    # ------------------------------------------------------------ the steps of the rules
 
     async def _begin(self) -> None:
         self.home = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
@@ -144,52 +144,55 @@ class Restoring(RuleBasedStateMachine):
         self.url = await self.stack.enter_async_context(
             conftest.cloned(self.prepared.server, self.prepared.database)
         )
-        self.harness, _ = await self.stack.enter_async_context(_opened(self.url, self.home))
+        self.harness, _ = await self.stack.enter_async_context(opened(self.url, self.home))
         self.seed_file = SeedFile(self.home / "seed.json", REGTEST, Cost(1 << 14, 1))
         self.keyring = self.seed_file.create("", words=scenario.WORDS)
-        self.seed_file.raise_highest(READY - 1)  # those that were made ready for the accounts that there are
+        self.seed_file.raise_highest(READY - 1)  # the keys that the accounts were opened with
         await self.harness.send()
         await self._dump()
 
-    async def _pay(self, who: str, amount: str) -> None:
+    async def _pay(self, account: str, amount: str) -> None:
         payee = await self.harness.node_address()
         self.wanted[payee] = scenario.doge(amount)
-        made = await self.harness.request(order(payee, amount, who))
-        self.payments += [one for one in made if isinstance(one, Payment)]
+        outcomes = await self.harness.request(order(payee, amount, account))
+        self.payments += [outcome for outcome in outcomes if isinstance(outcome, Payment)]
 
     async def _void(self, n: int) -> None:
-        """Call one off, if this database knows it."""
+        """Void a payment, if this database knows it."""
         if not self.payments:
             return
         wanted = str(self.payments[n % len(self.payments)].id)
         async with self.harness.engine.begin() as transaction:
-            found = await payments.by_ids(transaction, [wanted])
-            orders = [payments.VoidOrder(one.owner.foreign_id, one.id, one.txid) for one in found.values()]
+            known = await payments.by_ids(transaction, [wanted])
+            orders = [
+                payments.VoidOrder(payment.owner.foreign_id, payment.id, payment.txid)
+                for payment in known.values()
+            ]
             await payments.void(transaction, orders)
 
-    async def _be_paid(self, who: str) -> None:
-        await self.harness.call("sendtoaddress", await self._give_address(who), "20")
+    async def _be_paid(self, account: str) -> None:
+        await self.harness.call("sendtoaddress", await self._give_address(account), "20")
 
-    async def _give_address(self, who: str) -> str:
+    async def _give_address(self, account: str) -> str:
         async with self.harness.engine.begin() as transaction:
             [address] = await accounts.give(
-                transaction, [AddressOrder(who, fresh=True)], scenario.INSTALLATION
+                transaction, [AddressOrder(account, fresh=True)], scenario.INSTALLATION
             )
         return self._is_new(scenario.accepted(address))
 
-    async def _give_invoice(self, who: str) -> None:
-        self._is_new((await scenario.invoice(self.harness.engine, who, 1)).address)
+    async def _give_invoice(self, account: str) -> None:
+        self._is_new((await scenario.invoice(self.harness.engine, account, 1)).address)
 
     async def _open(self) -> None:
-        """As the program does: from keys that the pool makes ready."""
+        """Open an account with a ready key, as the program does."""
         engine = self.harness.engine
         lease = Lease(engine, "keys", "one")
         await KeyPool(engine, REGTEST, (self.seed_file, self.keyring), lease, READY).step()
         self._is_new((await scenario.open_account(engine, f"account-{next(self.numbers)}")).address)
 
     def _is_new(self, address: str) -> str:
-        assert address not in self.given, f"{address} is given out twice"
-        self.given.add(address)
+        assert address not in self.given_out, f"{address} is given out twice"
+        self.given_out.add(address)
         return address
 
     async def _send(self, steps: int) -> None:
@@ -202,7 +205,7 @@ class Restoring(RuleBasedStateMachine):
         self.dumps = [*self.dumps, Dump(await self._copy(self.url), self.restores)][-DUMPS:]
 
     async def _copy(self, url: str) -> str:
-        """The URL of a copy of a database, there until the walk ends."""
+        """Copy a database until the walk ends, and return the copy's URL."""
         cloning = conftest.cloned(self.prepared.server, f'"{sa.make_url(url).database}"')
         return await self.stack.enter_async_context(cloning)
 
@@ -219,13 +222,13 @@ class Restoring(RuleBasedStateMachine):
         self.restores += 1
         await self.harness.follow()
         async with engine.connect() as connection:
-            owing = await blocks.shortfall(connection)
-        await maintenance.resume(engine, self.harness.node, owing=owing)
+            shortfall = await blocks.shortfall(connection)
+        await maintenance.resume(engine, self.harness.node, owing=shortfall)
         await self.harness.audit()
         type(self).restored += 1
 
     async def _try(self, dump: Dump) -> None:
-        """What a database is that lacks something that was sent, or was restored before, is seen; else it goes on."""
+        """Assert that the program stops on a database that lacks what was sent, or was restored before."""
         assert await self._gives_nothing()
         async with self.harness.engine.connect() as connection:
             known = (await installation.read(connection)).highest
@@ -247,15 +250,15 @@ class Restoring(RuleBasedStateMachine):
             return await installation.unfit(connection) is not None
 
     async def _end(self) -> None:
-        """Blocks come until no payment is on its way that can arrive; those that did pay exactly once."""
+        """Mine until no payment can still arrive; each that did has paid exactly once."""
         for _ in range(ROUNDS):
             await self.harness.make_due()
             await self.harness.send()
             await self.harness.mine(2)
         await self.harness.audit()
         async with self.harness.engine.connect() as connection:
-            found = await payments.load(connection, sa.true())
-        for payment in found:
+            all_payments = await payments.load(connection, sa.true())
+        for payment in all_payments:
             if payment.state == "CONFIRMED":
                 [output] = payment.outputs
                 assert await self.harness.received(output.address, 1) == output.amount, payment

@@ -1,4 +1,4 @@
-"""Blocks that come and go: singly and in batches, reorgs deep and shallow, and transactions that nobody asked for."""
+"""Rules about blocks: single and in batches, deep and shallow reorgs, transactions that are not ours."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,72 +15,72 @@ from app.domain import accounts, dogecoin
 from app.money import COIN
 from devnet import signatures
 from tests.chain_harness import NOWHERE
-from tests.walk.machine import NTH, Ground, deed
+from tests.walk.machine import NTH, MoneyMachine, action
 
 DEEPEST = 10
 LEAST_STOLEN = 2 * COIN
 YES_OR_NO = st.booleans()
 RATES = st.sampled_from(["0.05", "0.4", "0.9", "5"])
 HIGH_S = 0
-"""Not signed again: only written otherwise, as anybody can."""
+"""Changes the bytes of the signatures without the keys, as anybody can."""
 
 
-class Blocks(Ground):
-    """Rules about what the chain holds."""
+class BlockRules(MoneyMachine):
+    """Rules about what the chain contains."""
 
-    @deed(number=st.integers(1, 3))
+    @action(number=st.integers(1, 3))
     def mine(self, number: int, then: str) -> None:
-        """Block by block."""
+        """Mine, and let the ledger follow block by block."""
         self.run(self._mine(number, batch=1), then)
 
-    @deed(number=st.integers(2, 6))
+    @action(number=st.integers(2, 6))
     def mine_at_once(self, number: int, then: str) -> None:
-        """The ledger takes them together."""
+        """Mine, and let the ledger connect all blocks at once."""
         self.run(self._mine(number, batch=number), then)
 
-    @deed(number=st.integers(1, 3))
+    @action(number=st.integers(1, 3))
     def mine_unheard(self, number: int, then: str) -> None:
-        """The ledger stays behind for now."""
+        """Mine, and let the ledger stay behind for now."""
         self.run(self.generate(number), then)
 
-    @deed(depth=st.integers(1, DEEPEST), empty=st.integers(0, DEEPEST), forgets=YES_OR_NO)
-    def reorganise(self, depth: int, empty: int, forgets: bool, then: str) -> None:  # noqa: FBT001  drawn by name
-        """Go to another branch, of which the first blocks may hold nothing, with or without what the old one held."""
+    @action(depth=st.integers(1, DEEPEST), empty=st.integers(0, DEEPEST), forgets=YES_OR_NO)
+    def reorganise(self, depth: int, empty: int, forgets: bool, then: str) -> None:  # noqa: FBT001  drawn
+        """Switch to another branch, whose first blocks may be empty, with or without the old mempool."""
         self.run(self._reorganise(depth, min(empty, depth + 1), forgets=forgets), then)
 
-    @deed(n=NTH, wanted=YES_OR_NO)
+    @action(n=NTH, wanted=YES_OR_NO)
     def steal(self, n: int, wanted: bool, then: str) -> None:  # noqa: FBT001  drawn by name
-        """A transaction that we do not know spends a coin of ours, one that a payment was to spend or another."""
+        """Spend a coin of ours by an unknown transaction: one that a payment needs (`wanted`), or another."""
         self.run(self._steal(n, wanted=wanted), then)
 
-    @deed(n=NTH, hash_type=st.sampled_from([HIGH_S, signatures.HASH_TYPES["ALL|ANYONECANPAY"]]))
+    @action(n=NTH, hash_type=st.sampled_from([HIGH_S, signatures.HASH_TYPES["ALL|ANYONECANPAY"]]))
     def mine_under_another_txid(self, n: int, hash_type: int, then: str) -> None:
-        """A block holds one of ours otherwise signed, and before it what it is built on."""
+        """Mine one of ours with other signatures, after its ancestors."""
         self.run(self._mine_under_another_txid(n, hash_type), then)
 
-    @deed(n=NTH)
+    @action(n=NTH)
     def undo_a_deposit(self, n: int, then: str) -> None:
-        """A reorg in which the coin that paid us goes elsewhere: the deposit can never come again."""
+        """Reorganise so that the coin that paid us goes elsewhere: the deposit can never come again."""
         self.run(self._undo_a_deposit(n), then)
 
-    @deed()
+    @action()
     def forget_what_waits(self, then: str) -> None:
         self.run(self.harness.expire_mempool(), then)
 
-    @deed(rate=RATES)
+    @action(rate=RATES)
     def fill_the_mempool(self, rate: str, then: str) -> None:
-        """Others pay more than ours do: the node forgets what pays least, and takes no more of that."""
+        """Fill the mempool with higher fees than ours: the node drops the lowest, and takes no more such."""
         self.run(self._fill_the_mempool(rate), then)
 
-    @deed()
+    @action()
     def empty_the_mempool(self, then: str) -> None:
-        """What waits is mined, and the node's least fee falls again."""
+        """Mine the whole mempool; the node's least fee falls again."""
         self.run(self.empty_mempool(), then)
 
-    # ------------------------------------------------------------ how
+    # ------------------------------------------------------------ the steps of the rules
 
     async def _fill_the_mempool(self, rate: str) -> None:
-        with suppress(NodeError):  # the faucet's coins all wait
+        with suppress(NodeError):  # the mempool spends all the faucet's coins
             await self.call("fillmempool", rate)
         await self.harness.make_due()
 
@@ -108,14 +108,14 @@ class Blocks(Ground):
             coins.c.spent_height.is_(None), coins.c.height.is_not(None), coins.c.amount > LEAST_STOLEN
         )
         order = coins.c.transaction_id.is_(None) if wanted else coins.c.transaction_id.is_not(None)
-        found = sa.select(coins, addresses.c.script).join(addresses, same).where(free)
+        query = sa.select(coins, addresses.c.script).join(addresses, same).where(free)
         async with self.engine.connect() as db:
-            rows = (await db.execute(found.order_by(order, coins.c.txid, coins.c.vout))).mappings().all()
-        alike = [
+            rows = (await db.execute(query.order_by(order, coins.c.txid, coins.c.vout))).mappings().all()
+        candidates = [
             row for row in rows if (row["transaction_id"] is None) == (rows[0]["transaction_id"] is None)
         ]
-        if alike:
-            await self._try_only(self._theft(alike[n % len(alike)]))
+        if candidates:
+            await self._try_only(self._theft(candidates[n % len(candidates)]))
 
     async def _mine_under_another_txid(self, n: int, hash_type: int) -> None:
         waits = (
@@ -126,14 +126,14 @@ class Blocks(Ground):
         if not ours:
             return
         chosen = ours[n % len(ours)]
-        by_txid = {one.txid: one for one in ours}
-        before = [one.raw.hex() for one in _below(chosen, by_txid)]
-        with suppress(NodeError):  # the chain may hold what spends its coins
-            await self._mine_only(*before, await self._otherwise(chosen, hash_type))
+        by_txid = {transaction.txid: transaction for transaction in ours}
+        ancestors = [transaction.raw.hex() for transaction in _ancestors(chosen, by_txid)]
+        with suppress(NodeError):  # the chain may already spend its coins
+            await self._mine_only(*ancestors, await self._malleated(chosen, hash_type))
         await self.follow()
 
-    async def _otherwise(self, transaction: Transaction, hash_type: int) -> str:
-        """A transaction of ours as it can be written under another txid."""
+    async def _malleated(self, transaction: Transaction, hash_type: int) -> str:
+        """Return a transaction of ours under another txid."""
         if hash_type == HIGH_S:
             turned: str = await self.call("malleate", transaction.raw.hex())
             return turned
@@ -160,7 +160,7 @@ class Blocks(Ground):
         return signing.sign(unsigned, [bytes(row["script"])], lambda _: key).raw.hex()
 
     async def _try_only(self, raw: str) -> None:
-        """Mine a block of it, if the chain can hold it: the ledger may be behind."""
+        """Mine it if the chain can contain it: the ledger may be behind."""
         [spent] = wire.parse_transaction(bytes.fromhex(raw)).inputs
         if await self.call("gettxout", spent.txid[::-1].hex(), spent.vout, False) is not None:
             await self._mine_only(raw)
@@ -173,22 +173,22 @@ class Blocks(Ground):
             rows = (await db.execute(recent.order_by(deposits.c.txid, deposits.c.vout))).mappings().all()
         if not rows:
             return
-        gone = rows[n % len(rows)]
-        known = self.model.known[bytes(gone["txid"])]  # the node has it no more if all of it is spent
+        undone = rows[n % len(rows)]
+        known = self.model.known[bytes(undone["txid"])]  # the node has it no more if all of it is spent
         inputs = [{"txid": spent.txid[::-1].hex(), "vout": spent.vout} for spent in known.inputs]
-        other = await self.call("createrawtransaction", inputs, {await self.harness.node_address(): 1})
-        depth = height - gone["height"] + 1
+        replacement = await self.call("createrawtransaction", inputs, {await self.harness.node_address(): 1})
+        depth = height - undone["height"] + 1
         await self.harness.invalidate_blocks(depth)
-        signed = await self.call("signrawtransaction", other)
+        signed = await self.call("signrawtransaction", replacement)
         if signed["complete"]:
             await self._mine_only(signed["hex"])
         await self.generate(depth + 1)
         await self.follow()
 
 
-def _below(transaction: Transaction, ours: Mapping[bytes, Transaction]) -> Iterator[Transaction]:
-    """Ours that a transaction is built on, parents first, each once."""
-    found: dict[bytes, Transaction] = {}
+def _ancestors(transaction: Transaction, ours: Mapping[bytes, Transaction]) -> Iterator[Transaction]:
+    """Yield our ancestors of a transaction, parents first, each once."""
+    ancestors: dict[bytes, Transaction] = {}
     for parent in dict.fromkeys(spent.txid for spent in transaction.inputs if spent.txid in ours):
-        found |= {one.txid: one for one in (*_below(ours[parent], ours), ours[parent])}
-    yield from found.values()
+        ancestors |= {ancestor.txid: ancestor for ancestor in (*_ancestors(ours[parent], ours), ours[parent])}
+    yield from ancestors.values()
