@@ -23,7 +23,7 @@ from app.db.engine import open_engine
 from app.domain import accounts, blocks, installation, payments
 from app.domain.accounts import AddressOrder
 from app.domain.dogecoin import REGTEST
-from app.domain.payments import Payment
+from app.domain.payments import Payment, voiding
 from app.runtime.lease import Lease
 from tests import conftest, scenario
 from tests.chain_harness import ChainHarness, order
@@ -168,7 +168,7 @@ class RestoreMachine(RuleBasedStateMachine):
                 payments.VoidOrder(payment.owner.foreign_id, payment.id, payment.txid)
                 for payment in known.values()
             ]
-            await payments.void(transaction, orders)
+            await voiding.void(transaction, orders)
 
     async def _be_paid(self, account: str) -> None:
         await self.harness.call("sendtoaddress", await self._give_address(account), "20")

@@ -13,7 +13,7 @@ from app.domain.invoices import receipts
 from app.domain.ledger import Posted
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
-from app.domain.payments import payment_event, turn_events
+from app.domain.payments import payment_event, return_events
 from app.money import DOGE, Koinu, show
 
 
@@ -67,7 +67,9 @@ def _by_account(step: Step, owners: Mapping[int, Owner]) -> Mapping[int, list[Ou
         owner = owners[deposit.address.account]
         events[owner.id] += deposit_events.unconfirmed(owner, deposit)
     for event, payment in step.payment_events:
-        events[payment.owner.id] += turn_events(payment) if event == FLOW else [payment_event(payment, event)]
+        events[payment.owner.id] += (
+            return_events(payment) if event == FLOW else [payment_event(payment, event)]
+        )
     return events
 
 

@@ -8,25 +8,16 @@ from hypothesis import strategies as st
 
 from app.domain import dogecoin, payments
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import (
-    ANCESTORS,
-    CHAIN_BYTES,
-    ChainsTooLong,
-    CoinPool,
-    InsufficientCoins,
-    Path,
-    SelectionOrder,
-    Spendable,
-    SpendableCoins,
-    Tier,
-)
+from app.domain.payments import CoinPool, InsufficientCoins, Path, SelectionOrder, Spendable, Tier, fees
+from app.domain.payments.coin_pool import ChainsTooLong
+from app.domain.payments.spendable_coins import ANCESTORS, CHAIN_BYTES, SpendableCoins
 from app.money import COIN, Koinu
 
 SCRIPT = dogecoin.p2pkh(bytes(20))
 
 
 def order(amount: int) -> SelectionOrder:
-    return SelectionOrder((Koinu(amount),), (SCRIPT,), payments.FeeTerms(payments.Policy()))
+    return SelectionOrder((Koinu(amount),), (SCRIPT,), fees.FeeTerms(payments.Policy()))
 
 
 def pool(

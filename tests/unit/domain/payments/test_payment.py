@@ -14,7 +14,8 @@ from app.domain.dogecoin import REGTEST
 from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting
 from app.domain.owner import NoSuchAccount
 from app.domain.pages import PageRequest
-from app.domain.payments import NoSuchPayment, Payee, Payment, PayOrder, requesting
+from app.domain.payments import Payee, Payment, PayOrder, fees, requesting
+from app.domain.payments.payment import NoSuchPayment
 from app.domain.refusals import Invalid, Refusal
 from app.money import DUST, Koinu
 from tests import scenario
@@ -27,7 +28,7 @@ LEAST = 192_000
 def payee(amount: int | str, number: int = 0, share: int = 0) -> Payee:
     script = dogecoin.p2pkh(number.to_bytes(20, "big"))
     return Payee.of(
-        REGTEST, "", dogecoin.to_address(REGTEST, script) or "", doge(amount), share * payments.PERCENT
+        REGTEST, "", dogecoin.to_address(REGTEST, script) or "", doge(amount), share * fees.PERCENT
     )
 
 
