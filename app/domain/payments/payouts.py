@@ -61,11 +61,6 @@ def is_due(plan: PayoutPlan, available: Koinu, since: datetime, now: datetime, l
     return reached or (plan.every is not None and now - since >= plan.every)
 
 
-def next_at(plan: PayoutPlan, since: datetime) -> datetime | None:
-    """Return when the schedule's next payout is due; None where there is no schedule."""
-    return since + plan.every if plan.is_on and plan.every is not None else None
-
-
 async def look(db: Db, network: Network, after: int) -> tuple[list[int], int | None]:
     """Look at the next accounts with a payout address, from the one after the id `after` on.
 

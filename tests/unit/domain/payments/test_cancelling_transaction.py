@@ -63,16 +63,13 @@ def test_small_coins_are_joined_until_their_output_is_no_dust() -> None:
 @pytest.mark.parametrize("rate", [fees.HIGHEST_RATE, fees.HIGHEST_RATE // 4])
 def test_the_fee_is_never_more_than_was_set_aside_and_waits_where_that_is_below_the_floor(rate: int) -> None:
     poor = payment(DUST, ONE_INPUT)
-    held = coins(COIN)
+    high_floor = payments.Policy(fees.HIGHEST_RATE, fees.HIGHEST_RATE)
 
-    wanted = cancelling_transaction.choose(held, poor, replace(CHEAP, rate=Koinu(rate)))
+    choice = cancelling_transaction.choose(coins(COIN), poor, replace(CHEAP, rate=Koinu(rate)))
 
-    assert wanted is not None
-    assert wanted.fee <= poor.total
-    assert (
-        cancelling_transaction.choose(held, poor, payments.Policy(fees.HIGHEST_RATE, fees.HIGHEST_RATE))
-        is None
-    )
+    assert choice is not None
+    assert choice.fee <= poor.total
+    assert cancelling_transaction.choose(coins(COIN), poor, high_floor) is None
 
 
 @given(st.lists(st.integers(1, 3 * COIN), min_size=1, max_size=60), st.integers(100_000, COIN // 2))

@@ -1,4 +1,4 @@
-"""Choosing coins: what goes in comes out, no dust, no coin twice, and a way is found wherever there is one."""
+"""Choosing coins: what goes in comes out, no dust, no coin twice, and a choice wherever there is one."""
 
 import itertools
 import random
@@ -27,12 +27,13 @@ from app.money import COIN, DUST, Koinu
 P2PKH = dogecoin.p2pkh(bytes(20))
 P2SH = dogecoin.p2sh(bytes(20))
 PLAIN = payments.Policy()
+CHEAP, CHEAPER = fees.FeeTerms(PLAIN, Koinu(DUST)), fees.FeeTerms(PLAIN, Koinu(200_000))
 AMOUNTS = st.one_of(
     st.integers(1, 3 * DUST), st.sampled_from([DUST, COIN // 2, COIN, 2 * COIN]), st.integers(DUST, 5 * COIN)
 ).map(Koinu)
 PAID = st.one_of(st.integers(DUST, 6 * COIN), st.sampled_from([DUST, COIN, 2 * COIN])).map(Koinu)
 SELDOM = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-"""Of claims about choices: many orders cannot be paid."""
+"""For claims about choices: many orders cannot be paid."""
 RATES = st.integers(fees.MINED_RATE, COIN // 5).map(Koinu)
 TERMS = st.builds(
     lambda rate, fee, explicit: fees.FeeTerms(payments.Policy(rate), fee, fee if explicit else None),
@@ -64,8 +65,8 @@ def paying(
 
 @st.composite
 def candidates(draw: st.DrawFn, most: int) -> list[Spendable]:
-    found = draw(st.lists(st.tuples(AMOUNTS, st.sampled_from(Tier)), max_size=most))
-    return [spendable(amount, number, tier) for number, (amount, tier) in enumerate(found)]
+    drawn = draw(st.lists(st.tuples(AMOUNTS, st.sampled_from(Tier)), max_size=most))
+    return [spendable(amount, number, tier) for number, (amount, tier) in enumerate(drawn)]
 
 
 @st.composite
@@ -96,16 +97,16 @@ def attempt(coins: Sequence[Spendable], order: SelectionOrder) -> Choice | Refus
 
 def pays(order: SelectionOrder, coins: Sequence[Spendable]) -> bool:
     """Say by the rules themselves whether just these coins can pay the order."""
-    total, wanted = sum(coin.amount for coin in coins), sum(order.amounts)
+    total, amount = sum(coin.amount for coin in coins), sum(order.amounts)
     most, floor = order.terms.most, order.terms.policy.floor
     sizes = [fees.size(len(coins), [*order.scripts, *change]) for change in ([], [P2PKH])]
-    asked = [order.terms.explicit or min(fees.fee(size, order.terms.policy.rate), most) for size in sizes]
+    offers = [order.terms.explicit or min(fees.fee(size, order.terms.policy.rate), most) for size in sizes]
     relayed = [fees.fee(size, floor) <= most and size <= fees.MAX_BYTES for size in sizes]
-    over = [total - wanted - (0 if order.shares else fee) for fee in asked]
-    if relayed[1] and over[1] >= DUST:
+    remainders = [total - amount - (0 if order.shares else fee) for fee in offers]
+    if relayed[1] and remainders[1] >= DUST:
         return True
-    room = min(DUST - 1, order.spare) if order.shares else DUST - 1 + asked[1] - asked[0]
-    return relayed[0] and 0 <= over[0] <= min(room, most - asked[0])
+    room = min(DUST - 1, order.spare) if order.shares else DUST - 1 + offers[1] - offers[0]
+    return relayed[0] and 0 <= remainders[0] <= min(room, most - offers[0])
 
 
 def subsets(coins: Sequence[Spendable]) -> "itertools.chain[tuple[Spendable, ...]]":
@@ -190,10 +191,9 @@ def test_there_is_no_change_where_one_tier_has_a_near_exact_set(
 
 
 def _is_exact(order: SelectionOrder, coins: Sequence[Spendable]) -> bool:
-    over = sum(coin.amount for coin in coins) - sum(order.amounts)
-    return over < DUST + (
-        0 if order.shares else order.terms.offer(fees.size(len(coins), [*order.scripts, P2PKH]))
-    )
+    remainder = sum(coin.amount for coin in coins) - sum(order.amounts)
+    fee = 0 if order.shares else order.terms.offer(fees.size(len(coins), [*order.scripts, P2PKH]))
+    return remainder < DUST + fee
 
 
 @given(candidates(7), orders())
@@ -220,7 +220,7 @@ def test_as_few_coins_of_the_last_tier_as_will_do_make_change(
 @given(st.integers(1, 600), st.integers(0, 10**6), st.integers(1, 10**6))
 @settings(max_examples=60, deadline=None)
 def test_hundreds_of_coins_suffice_to_the_last_koinu(count: int, fraction: int, step: int) -> None:
-    coins = coins_of(*(10 * COIN + at * step for at in range(count)))
+    coins = coins_of(*(10 * COIN + n * step for n in range(count)))
     total = sum(coin.amount for coin in coins)
     highest = total - fees.fee(fees.size(count, [P2PKH]), PLAIN.rate)
 
@@ -247,11 +247,11 @@ def test_change_that_would_be_dust_goes_to_the_fee_and_a_koinu_more_comes_back()
     change_fee, plain = 34_000, 192_000
     tight = COIN + plain + change_fee + DUST - 1
 
-    given_away = coin_selection.choose(coins_of(tight), paying(COIN))
-    kept = coin_selection.choose(coins_of(tight + 1), paying(COIN))
+    without_change = coin_selection.choose(coins_of(tight), paying(COIN))
+    with_change = coin_selection.choose(coins_of(tight + 1), paying(COIN))
 
-    assert (given_away.change, given_away.fee) == (0, plain + change_fee + DUST - 1)
-    assert (kept.change, kept.fee) == (DUST, plain + change_fee)
+    assert (without_change.change, without_change.fee) == (0, plain + change_fee + DUST - 1)
+    assert (with_change.change, with_change.fee) == (DUST, plain + change_fee)
 
 
 def test_without_an_exact_set_the_smallest_coin_that_does_is_taken() -> None:
@@ -313,11 +313,11 @@ def test_what_is_left_over_may_leave_only_where_it_is_spared() -> None:
         (coins_of(COIN), paying(COIN), InsufficientCoins, "hold 1; 1.00192 is needed"),
         (coins_of(*[COIN] * 3000), paying(1000 * COIN), TooLarge, "99999 bytes"),
         (coins_of(*[COIN] * 3000), paying(4000 * COIN), InsufficientCoins, "hold 3000; "),
-        (coins_of(*[COIN] * 50), paying(40 * COIN, terms=fees.FeeTerms(PLAIN, Koinu(DUST))), fees.FeeAboveLimit, "0.06112"),
-        (coins_of(5 * COIN), paying(COIN, terms=fees.FeeTerms(PLAIN, Koinu(200_000))), fees.FeeAboveLimit, "0.00226"),
+        (coins_of(*[COIN] * 50), paying(40 * COIN, terms=CHEAP), fees.FeeAboveLimit, "0.06112"),
+        (coins_of(5 * COIN), paying(COIN, terms=CHEAPER), fees.FeeAboveLimit, "0.00226"),
         (coins_of(DUST), paying(DUST, shares=[1]), fees.BelowDust, "0.00808"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_paid_is_refused_with_the_numbers_that_say_why(
     coins: list[Spendable], order: SelectionOrder, refusal: type[Refusal], sentence: str
 ) -> None:
@@ -337,15 +337,15 @@ def test_no_transaction_is_larger_than_what_is_relayed() -> None:
 
 def test_the_bounded_candidates_pay_what_all_coins_would() -> None:
     chance = random.Random(7)
-    every = coins_of(*(chance.randrange(COIN // 10, 100 * COIN) for _ in range(20_000)))
+    coins = coins_of(*(chance.randrange(COIN // 10, 100 * COIN) for _ in range(20_000)))
     order = paying(42 * COIN)
-    by_size = sorted(every, key=lambda coin: -coin.amount)
-    by_distance = sorted(every, key=lambda coin: abs(coin.amount - coin_selection.single_coin_amount(order)))
+    by_size = sorted(coins, key=lambda coin: -coin.amount)
+    by_distance = sorted(coins, key=lambda coin: abs(coin.amount - coin_selection.single_coin_amount(order)))
 
     largest, smallest = by_size[: payments.LARGEST], by_size[-coin_selection.SMALLEST :]
-    asked_for = [*largest, *by_distance[: 2 * coin_selection.NEAREST], *smallest]
+    bounded = [*largest, *by_distance[: 2 * coin_selection.NEAREST], *smallest]
 
-    assert coin_selection.choose(asked_for, order).change == coin_selection.choose(every, order).change == 0
+    assert coin_selection.choose(bounded, order).change == coin_selection.choose(coins, order).change == 0
 
 
 @settings(SELDOM)
@@ -367,18 +367,15 @@ def test_merging_takes_the_smallest_confirmed_coins_into_one(
 
 
 def test_merging_stays_within_what_is_relayed_and_what_may_be_paid() -> None:
-    many = coins_of(*[COIN] * 900)
+    coins = coins_of(*[COIN] * 900)
 
-    def merged(terms: fees.FeeTerms) -> Choice | None:
-        return consolidation.merge(many, terms)
-
-    whole, cheap = merged(fees.FeeTerms(PLAIN)), merged(fees.FeeTerms(PLAIN, Koinu(DUST)))
+    whole, cheap = consolidation.merge(coins, fees.FeeTerms(PLAIN)), consolidation.merge(coins, CHEAP)
 
     assert whole is not None
     assert cheap is not None
     assert len(whole.coins) == 675
     assert len(cheap.coins) == 6
-    assert merged(fees.FeeTerms(PLAIN, Koinu(300_000))) is None
+    assert consolidation.merge(coins, fees.FeeTerms(PLAIN, Koinu(300_000))) is None
 
 
 def test_a_choice_that_does_not_add_up_cannot_be_made() -> None:

@@ -131,21 +131,23 @@ def test_parts_sum_to_the_whole_and_differ_from_their_share_by_less_than_there_a
 
 
 @given(
-    given=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=20),
+    parts_and_rooms=st.lists(
+        st.tuples(st.integers(0, 10**6).map(Koinu), st.integers(0, 10**6)), min_size=1, max_size=20
+    ),
     part=st.fractions(-1, 1),
 )
-@example(given=[(5, 1), (5, 1), (5, 1)], part=Fraction(2, 3))
+@example(parts_and_rooms=[(Koinu(5), 1)] * 3, part=Fraction(2, 3))
 def test_another_total_moves_all_parts_the_same_way_and_none_beyond_its_room(
-    given: list[tuple[int, int]], part: Fraction
+    parts_and_rooms: list[tuple[Koinu, int]], part: Fraction
 ) -> None:
-    parts, rooms = [Koinu(one) for one, _ in given], [room for _, room in given]
+    parts, rooms = zip(*parts_and_rooms, strict=True)
     total = Koinu(sum(parts) + int(sum(rooms if part > 0 else parts) * part))
 
-    now = fees.reapportion(parts, total, rooms)
+    moved = fees.reapportion(parts, total, rooms)
 
-    assert sum(now) == total
-    for was, is_, room in zip(parts, now, rooms, strict=True):
-        assert was <= is_ <= was + room if total >= sum(parts) else 0 <= is_ <= was
+    assert sum(moved) == total
+    for old, new, room in zip(parts, moved, rooms, strict=True):
+        assert old <= new <= old + room if total >= sum(parts) else 0 <= new <= old
 
 
 def test_what_rounding_leaves_goes_to_the_largest_share() -> None:
@@ -156,7 +158,7 @@ def test_what_rounding_leaves_goes_to_the_largest_share() -> None:
 @given(
     outputs=st.lists(
         st.tuples(st.integers(DUST, 50 * COIN).map(Koinu), st.integers(0, 100)), min_size=1, max_size=10
-    ).filter(lambda found: any(weight for _, weight in found)),
+    ).filter(lambda outputs: any(weight for _, weight in outputs)),
     paid=st.integers(0, COIN).map(Koinu),
 )
 @example(outputs=[(Koinu(DUST), 1)], paid=Koinu(1))
@@ -166,24 +168,21 @@ def test_a_deducted_fee_is_taken_to_the_koinu_or_refused(
     amounts = [amount for amount, _ in outputs]
     weights = [weight for _, weight in outputs]
     try:
-        left = fees.deduct(amounts, weights, paid)
+        remaining = fees.deduct(amounts, weights, paid)
     except fees.BelowDust:
         parts = fees.apportion(paid, weights)
         assert any(amount - part < DUST for amount, part in zip(amounts, parts, strict=True))
         return
 
-    assert sum(amounts) - sum(left) == paid
-    assert min(left) >= DUST
+    assert sum(amounts) - sum(remaining) == paid
+    assert min(remaining) >= DUST
 
 
 def test_shares_of_the_fee_sum_to_a_hundred_percent_exactly() -> None:
     percent = fees.PERCENT
 
     assert fees.checked_shares([0, 0]) == ()
-    assert fees.checked_shares([33 * percent + 1, 67 * percent - 1]) == (
-        33 * percent + 1,
-        67 * percent - 1,
-    )
+    assert fees.checked_shares([33 * percent + 1, 67 * percent - 1]) == (33 * percent + 1, 67 * percent - 1)
     for wrong in ([33 * percent, 67 * percent - 1], [100 * percent, 1], [101 * percent, -percent], [-1, 1]):
         with pytest.raises(Invalid) as refused:
             fees.checked_shares(wrong)

@@ -1,3 +1,5 @@
+"""Requests for payments: which are in order, and the fees that they allow."""
+
 from typing import Any
 
 import pytest
@@ -22,9 +24,9 @@ def order(*payees: Payee, **terms: Any) -> PayOrder:
 
 
 def test_an_output_knows_its_script() -> None:
-    found = Payee.of(REGTEST, "", ADDRESS, doge(1))
+    output = Payee.of(REGTEST, "", ADDRESS, doge(1))
 
-    assert (found.script, found.amount, found.share) == (dogecoin.p2pkh(bytes(20)), doge(1), 0)
+    assert (output.script, output.amount, output.share) == (dogecoin.p2pkh(bytes(20)), doge(1), 0)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""The sender finds what waits by indexes, however many payments are done."""
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 

@@ -8,21 +8,23 @@ from hypothesis import strategies as st
 from app.domain.payments import subset_sum
 from app.domain.payments.subset_sum import Bounds
 
-NUMBERS = st.lists(st.integers(1, 60), min_size=1, max_size=9).map(lambda found: sorted(found, reverse=True))
+NUMBERS = st.lists(st.integers(1, 60), min_size=1, max_size=9).map(
+    lambda numbers: sorted(numbers, reverse=True)
+)
 
 
 @given(NUMBERS, st.integers(1, 5), st.integers(1, 200), st.integers(-1, 20))
 def test_the_set_that_is_least_over_the_target_is_found(
     numbers: list[int], how_many: int, target: int, room: int
 ) -> None:
-    found = subset_sum.find(numbers, Bounds(how_many, target, room, enough=0, tries=10**6))
+    indices = subset_sum.find(numbers, Bounds(how_many, target, room, enough=0, tries=10**6))
 
     sums = [sum(chosen) for chosen in itertools.combinations(numbers, how_many)]
     best = min((total for total in sums if target <= total <= target + room), default=None)
-    assert (found is None) == (best is None)
-    if found is not None:
-        assert len(set(found)) == how_many
-        assert sum(numbers[at] for at in found) == best
+    assert (indices is None) == (best is None)
+    if indices is not None:
+        assert len(set(indices)) == how_many
+        assert sum(numbers[index] for index in indices) == best
 
 
 def test_a_search_ends_with_its_tries() -> None:
