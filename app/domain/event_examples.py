@@ -11,8 +11,7 @@ from app.domain import accounts, blocks, holds, invoices, outbox, payments, tran
 from app.domain.accounts import Account
 from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import Outpoint
-from app.domain.escrows import Escrow, fee_earned
-from app.domain.escrows import told as escrow_told
+from app.domain.escrows import Escrow, fee_earned, state_events
 from app.domain.holds import Hold
 from app.domain.invoices import Invoice, InvoiceSums
 from app.domain.ledger import AppliedPosting, Asset, Balance, Bucket, Entry, Posted, Posting
@@ -199,7 +198,7 @@ def _escrows() -> list[OutboxEvent]:
     fee = fee_earned(escrows[1], PLATFORM, locked.fee)
     return [
         *(
-            transfers.with_balance(escrow_told(escrow)[0], GOLD, balance)
+            transfers.with_balance(state_events(escrow)[0], GOLD, balance)
             for escrow, balance in zip(escrows, balances, strict=True)
         ),
         transfers.with_balance(fee, GOLD, Balance(locked.fee)),
