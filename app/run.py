@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
 from app.api import application, context, origins, tokens
+from app.api.client_address import Proxies
+from app.api.client_limits import ClientLimits
 from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
 from app.api.serving import serving
 from app.audit import FetchCoins
@@ -118,14 +120,16 @@ async def _listeners(
     admin = application.admin(api, new_id, settings.admin_token or "", names)
     payers = api.for_payers(_engine(stack, database, database.shares.public), shared.payers)
     watch = payers.invoice_watch
-    public = application.public(payers, new_id, names)
+    for_admin, for_public = _limits(settings)
+    public = application.public(
+        payers, new_id, names, settings.public_origins, _client_limits(settings, for_public.connections)
+    )
     loops = (
         Loop("streams", api.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", api.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("payers", watch.step, shared.payers, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
     await stack.enter_async_context(_together([loop.run(health) for loop in loops]))
-    for_admin, for_public = _limits(settings)
     listening = (
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
         await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
@@ -185,6 +189,17 @@ def _limits(settings: Settings) -> tuple[Limits, Limits]:
         Limits(
             connections=public, connections_per_address=per_address, receive_buffer_bytes=PUBLIC_RECEIVE_BYTES
         ),
+    )
+
+
+def _client_limits(settings: Settings, connections: int) -> ClientLimits:
+    """Return what payers may take; a fourth of the connections stays free of answers that wait."""
+    return ClientLimits(
+        proxies=Proxies(settings.trusted_proxies or ()),
+        requests=settings.public_requests,
+        requests_per_address=settings.requests_per_address,
+        streams=min(settings.public_streams, connections * 3 // 4),
+        streams_per_address=settings.streams_per_address,
     )
 
 

@@ -294,6 +294,7 @@ DOCUMENTED = {
     "sqlalchemy.pool",
     "starlette.exceptions",
     "starlette.middleware",
+    "starlette.middleware.cors",
     "starlette.requests",
     "starlette.responses",
     "starlette.types",
