@@ -4,7 +4,7 @@ import asyncio
 import gc
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -71,11 +71,20 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
             loops += await LOOPS[role](stack, shared)
         tasks = [loop.run(health) for loop in loops]
         if zmq and "follow" in settings.roles:
-            tasks.append(zmq_announcements.listen(zmq, {"hashblock": lambda _: shared.follow.wake()}))
+            tasks.append(zmq_announcements.listen(zmq, _wakes(shared)))
         await stack.enter_async_context(_together(tasks))
         admin, public = await _listeners(stack, shared, health, database)
         collect_less()
         yield Running(admin, public, health, engine)
+
+
+def _wakes(shared: Shared) -> Mapping[str, Callable[[bytes], object]]:
+    """Return whom each announcement of the node wakes. It announces transactions by one topic or both."""
+    return {
+        "hashblock": lambda _: shared.follow.wake(),
+        "hashtx": lambda _: shared.mempool.wake(),
+        "rawtx": lambda _: shared.mempool.wake(),
+    }
 
 
 def collect_less() -> None:

@@ -114,7 +114,7 @@ async def list_addresses(
 async def list_deposits(
     foreign_id: parameters.ForeignId, context: Context, db: Reading, request: ByTime
 ) -> Response:
-    """Newest first."""
+    """Newest first. One that a transaction in the mempool brings is `seen`, until a block has it."""
     page = await blocks.deposit_page(db, context.network, foreign_id, request)
     return responses.show(DepositPage.of(page, DepositView.of, DEPOSITS))
 

@@ -18,6 +18,7 @@ from app.domain.ledger import AppliedPosting, Asset, Balance, Bucket, Entry, Pos
 from app.domain.outbox import Event, OutboxEvent
 from app.domain.owner import Owner
 from app.domain.payments import Payment, PaymentOutput
+from app.domain.sightings import Sighting, sighting_event
 from app.domain.transfers import Share, Transfer
 from app.domain.webhooks import Endpoint, health
 from app.money import COIN, NOTHING, Koinu
@@ -84,8 +85,18 @@ def _deposits() -> list[OutboxEvent]:
     address = OwnAddress(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
     deposit = Deposit(Outpoint(TXID, 1), address, TEN, 6).seen(995, 1)
     return [
+        *_sightings(Sighting(SHOP, Outpoint(TXID, 1), 0, 5, None, ADDRESSES[1], TEN, 6), None),
         *blocks.deposit_unconfirmed(SHOP, deposit.undone()),
         *blocks.deposit_confirmed(SHOP, deposit.confirmed(), 6),
+    ]
+
+
+def _sightings(sighting: Sighting, sums: InvoiceSums | None) -> list[OutboxEvent]:
+    double_spent = replace(sighting, state="double_spent")
+    return [
+        sighting_event(sighting, "SEEN", sums),
+        sighting_event(double_spent, "DOUBLE_SPENT", sums, spent_by=OTHER_TXID[::-1].hex()),
+        sighting_event(replace(sighting, state="dropped"), "DROPPED", sums),
     ]
 
 
@@ -96,6 +107,7 @@ def _invoices() -> list[OutboxEvent]:
         received=NOTHING, confirmed=NOTHING, settled=False, unsettled=False, created=NOON,
         expires=NOON + timedelta(hours=1),
     )  # fmt: skip
+    payment = Sighting(SHOP, Outpoint(TXID, 1), 0, 4, 4, ADDRESSES[0], TEN, 6)
     part, whole, over = Koinu(4 * COIN), TEN, Koinu(12 * COIN)
     paid = {
         "INV_BALANCE_CHANGED": (part, 0),
@@ -117,6 +129,7 @@ def _invoices() -> list[OutboxEvent]:
     )
     return [
         invoices.invoice_created(made),
+        *_sightings(payment, InvoiceSums(ADDRESSES[0], TEN, NOTHING, NOTHING)),
         *(invoices.invoice_payment(SHOP, *one) for one in sums.items()),
         refund,
     ]
