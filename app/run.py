@@ -4,7 +4,7 @@ import asyncio
 import gc
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
 from app.api import application, context, origins, tokens
-from app.api.client_address import Proxies
-from app.api.client_limits import ClientLimits
+from app.api.checkout.branding import Branding
 from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
 from app.api.serving import serving
 from app.audit import FetchCoins
@@ -35,6 +34,7 @@ from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from app.workers import roles
 from app.workers.roles import Shared
 
+EXPLORERS: Final = {"main": "https://dogechain.info/tx/{txid}"}
 TEND_SECONDS: Final = 0.5
 PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
 COLLECTED_AT: Final = (50_000, 10, 10)
@@ -71,20 +71,11 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
             loops += await LOOPS[role](stack, shared)
         tasks = [loop.run(health) for loop in loops]
         if zmq and "follow" in settings.roles:
-            tasks.append(zmq_announcements.listen(zmq, _wakes(shared)))
+            tasks.append(zmq_announcements.listen(zmq, {"hashblock": lambda _: shared.follow.wake()}))
         await stack.enter_async_context(_together(tasks))
         admin, public = await _listeners(stack, shared, health, database)
         collect_less()
         yield Running(admin, public, health, engine)
-
-
-def _wakes(shared: Shared) -> Mapping[str, Callable[[bytes], object]]:
-    """Return whom each announcement of the node wakes. It announces transactions by one topic or both."""
-    return {
-        "hashblock": lambda _: shared.follow.wake(),
-        "hashtx": lambda _: shared.mempool.wake(),
-        "rawtx": lambda _: shared.mempool.wake(),
-    }
 
 
 def collect_less() -> None:
@@ -129,16 +120,14 @@ async def _listeners(
     admin = application.admin(api, new_id, settings.admin_token or "", names)
     payers = api.for_payers(_engine(stack, database, database.shares.public), shared.payers)
     watch = payers.invoice_watch
-    for_admin, for_public = _limits(settings)
-    public = application.public(
-        payers, new_id, names, settings.public_origins, _client_limits(settings, for_public.connections)
-    )
+    public = application.public(payers, new_id, names)
     loops = (
         Loop("streams", api.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", api.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("payers", watch.step, shared.payers, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
     await stack.enter_async_context(_together([loop.run(health) for loop in loops]))
+    for_admin, for_public = _limits(settings)
     listening = (
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
         await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
@@ -172,9 +161,24 @@ async def _context(
         public_url=settings.public_url,
         pay_wait_seconds=settings.pay_wait_seconds,
         paytx_minutes=settings.paytx_minutes,
+        branding=_branding(settings),
     )
     stack.push_async_callback(api.audits.close)
     return api
+
+
+def _branding(settings: Settings) -> Branding:
+    """Return how the pages of payers look, and what they may load."""
+    return Branding(
+        name=settings.shop_name or "",
+        url=settings.shop_url or "",
+        contact=settings.shop_contact or "",
+        logo=settings.shop_logo or "",
+        colour=settings.shop_colour,
+        frame_origins=settings.frame_origins or frozenset(),
+        image_origins=settings.image_origins or frozenset(),
+        explorer_url=settings.explorer_url or EXPLORERS.get(settings.network, ""),
+    )
 
 
 def _names(settings: Settings) -> frozenset[str]:
@@ -198,17 +202,6 @@ def _limits(settings: Settings) -> tuple[Limits, Limits]:
         Limits(
             connections=public, connections_per_address=per_address, receive_buffer_bytes=PUBLIC_RECEIVE_BYTES
         ),
-    )
-
-
-def _client_limits(settings: Settings, connections: int) -> ClientLimits:
-    """Return what payers may take; a fourth of the connections stays free of answers that wait."""
-    return ClientLimits(
-        proxies=Proxies(settings.trusted_proxies or ()),
-        requests=settings.public_requests,
-        requests_per_address=settings.requests_per_address,
-        streams=min(settings.public_streams, connections * 3 // 4),
-        streams_per_address=settings.streams_per_address,
     )
 
 

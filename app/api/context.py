@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.api.checkout.branding import Branding
 from app.api.invoice_watch import InvoiceWatch
 from app.api.node_queries import NodeQueries
 from app.api.payment_waiter import PaymentWaiter
@@ -45,6 +46,7 @@ class AppContext:
     paytx_minutes: int = 60
     audits: SharedRun[AuditReport] = field(default_factory=SharedRun)
     """An audit reads everything there is."""
+    branding: Branding = field(default_factory=Branding)
     painter: Painter = field(default_factory=Painter)
 
     @property

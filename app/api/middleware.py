@@ -13,11 +13,14 @@ from app.api import errors, responses
 
 Headers = list[tuple[bytes, bytes]]
 
+_NO_FRAMES: Final = b"frame-ancestors 'none'"
+_FRAME_OPTIONS: Final = (b"x-frame-options", b"DENY")
+"""For browsers that know no frame-ancestors; an answer whose policy allows some frames goes without."""
 POLICY: Final = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """What a browser may load or do for an answer that it shows: nothing."""
 SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
+    _FRAME_OPTIONS,
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
@@ -111,9 +114,12 @@ class _Answer:
             headers: Headers = message["headers"]
             if message["status"] == HTTPStatus.TEMPORARY_REDIRECT:
                 headers[:] = map(_without_host, headers)
-            if not any(name == b"content-security-policy" for name, _ in headers):
+            policy = next((value for name, value in headers if name == b"content-security-policy"), None)
+            if policy is None:
                 headers.append((b"content-security-policy", POLICY))
             headers += self.headers
+            if policy is not None and _NO_FRAMES not in policy:
+                headers.remove(_FRAME_OPTIONS)
             headers.append((b"x-request-id", self.request_id.encode()))
         await self.onward(message)
 

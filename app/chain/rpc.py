@@ -27,7 +27,7 @@ QUEUE_OVERFLOW = b"Work queue depth exceeded"
 IDEMPOTENT = frozenset(
     {
         "decoderawtransaction", "getblock", "getblockchaininfo", "getblockhash", "getmempoolentry",
-        "getnetworkinfo", "getrawmempool", "getrawtransaction", "gettxout", "sendrawtransaction",
+        "getnetworkinfo", "gettxout", "sendrawtransaction",
     }
 )  # fmt: skip
 """What may be called again when nobody knows whether the first call arrived.

@@ -39,6 +39,7 @@ GROUPS: Final = {
         "The APIs",
         "[Names, reverse proxies and connections](operations.md#names-reverse-proxies-and-connections).",
     ),
+    "shop_name": ("The checkout page", "[How it works](checkout.md)."),
     "confirmations": ("Money", ""),
     "seed_passphrase": ("The seed", "How to keep it: [going live](going-live.md#the-seed)."),
     "webhook_retries": ("Webhooks and events", ""),

@@ -91,24 +91,6 @@ class Settings:
     connections_per_address: int = _variable("200", values.whole(1, 100_000))
     """How many connections one public address (one /64 with IPv6) has to each API. Loopback and private
     addresses, where proxies are, have no such limit."""
-    public_origins: frozenset[str] = _variable("*", values.ORIGINS)
-    """The web sites whose scripts may read the payers' API (CORS), as `https://shop.example`. `*`: all. `none`:
-    no other site. Images of it may be shown everywhere."""
-    trusted_proxies: tuple[Network, ...] | None = _variable("", values.NETWORKS)
-    """The networks of the reverse proxies before the payers' API. Only these are believed when they say in
-    `X-Forwarded-For` for whom they ask, and so each payer has limits of their own. Unset: the limits go by the
-    address that connects."""
-    public_requests: int = _variable("1000", values.whole(1, 1_000_000))
-    """How many requests a second the payers' API answers. More are refused with 503. After a quiet time the
-    requests of four seconds may come at once."""
-    requests_per_address: int = _variable("50", values.whole(1, 1_000_000))
-    """How many requests a second one address (one /64 with IPv6) may send to the payers' API, likewise. More are
-    refused with 429."""
-    public_streams: int = _variable("1500", values.whole(1, 100_000))
-    """How many payers may wait at once for a change of their invoice, at most three quarters of
-    `KENNEL_PUBLIC_CONNECTIONS`. More are refused with 503."""
-    streams_per_address: int = _variable("100", values.whole(1, 100_000))
-    """How many of them may come from one address. More are refused with 429."""
     admin_token: str | None = _variable("", values.text(255), secret=True)
     """The bearer token of the merchant's API. Must be set on `main` and `test`, and where that API does
     not listen on loopback: there it has 16 characters or more."""
@@ -118,6 +100,29 @@ class Settings:
     public_items: str = _variable("token", values.one_of("token", "open"))
     """Who sees the items of an invoice in the payers' API. `token`: who has the invoice's token. `open`:
     who knows its address."""
+
+    shop_name: str | None = _variable("", values.text(80))
+    """The shop's name on the checkout page, for accounts without a `vendor_name`."""
+    shop_url: str | None = _variable("", values.url("http", "https"))
+    """The shop's page, to which the checkout page leads back where neither an invoice nor its account has
+    one."""
+    shop_contact: str | None = _variable("", values.CONTACT)
+    """Where a payer asks for help: a web page, or an address as `mailto:help@shop.example`. `{order}` in it
+    stands for the order's number. Without `{order}` it is appended as `order`, or as the subject."""
+    shop_logo: str | None = _variable("", values.PICTURE)
+    """The picture of the shop, for accounts without a `vendor_icon`: a URL, or the picture itself as a `data:`
+    URL."""
+    shop_colour: str = _variable("c2a633", values.COLOUR)
+    """The colour of the checkout page."""
+    frame_origins: frozenset[str] | None = _variable("", values.ORIGINS)
+    """The origins whose pages may show the checkout page in a frame, as `kennel.js` does. `*`: all. Unset:
+    none."""
+    image_origins: frozenset[str] | None = _variable("", values.ORIGINS)
+    """The origins from which the checkout page may load the picture in an account's `vendor_icon`. Unset: it
+    shows only pictures in `data:` URLs, so that no other site hears of a payer."""
+    explorer_url: str | None = _variable("", values.url("http", "https"))
+    """The page of a transaction, with `{txid}` in it. Unset: `https://dogechain.info/tx/{txid}` on `main`,
+    and no links on the other networks."""
 
     confirmations: int = _variable("6", values.whole(1, 1_000))
     """How many confirmations a payment needs, where an invoice does not say otherwise."""

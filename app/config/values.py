@@ -19,8 +19,10 @@ PORTS: Final = range(65_536)
 RETRIES: Final = 50
 RETRY_SECONDS: Final = range(1, 30 * 86_400 + 1)
 EVENT_TYPES: Final = 50
-MOST_NETWORKS: Final = 50
+NETWORKS: Final = 50
 HOSTS: Final = 100
+PICTURE_CHARACTERS: Final = 40_000
+"""With it the checkout page has less than 60 KB."""
 YES_OR_NO: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
     ("false", "0", "no", "off"), False
 )
@@ -183,29 +185,11 @@ def _hosts(written: str) -> frozenset[str]:
     return names
 
 
-def _origins(written: str) -> frozenset[str]:
-    if written.lower() == "none":
-        return frozenset()
-    origins = frozenset(part.lower() for part in _parts(written) if part)
-    _require(0 < len(origins) <= HOSTS)
-    _require(
-        all(
-            re.fullmatch(r"\*|https?://([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?", origin, re.ASCII)
-            for origin in origins
-        )
-    )
-    return origins
-
-
-def _plain_networks(written: str) -> tuple[Network, ...]:
-    _require(written.count(",") < MOST_NETWORKS)
-    return tuple(ipaddress.ip_network(part) for part in _parts(written))
-
-
 def _networks(written: str) -> tuple[Network, ...]:
     if written.lower() in YES_OR_NO:
         return EVERYWHERE if YES_OR_NO[written.lower()] else ()
-    return _plain_networks(written)
+    _require(written.count(",") < NETWORKS)
+    return tuple(ipaddress.ip_network(part) for part in _parts(written))
 
 
 def _retries(written: str) -> tuple[int, ...]:
@@ -254,15 +238,44 @@ def _topic(written: str) -> str:
     return written
 
 
+def _picture(written: str) -> str:
+    if not written.startswith("data:image/"):
+        return url("http", "https").read(written)
+    _require(len(written) <= PICTURE_CHARACTERS and not characters.forbidden(written))
+    return written
+
+
+def _contact(written: str) -> str:
+    if not written.startswith("mailto:"):
+        return url("http", "https").read(written)
+    _require("@" in written and not characters.forbidden(written) and " " not in written)
+    return written
+
+
+def _colour(written: str) -> str:
+    match = re.fullmatch(r"#?([0-9a-f]{6})", written.lower(), re.ASCII)
+    _require(match)
+    return match[1] if match else ""
+
+
+def _origins(written: str) -> frozenset[str]:
+    """Browsers write an origin in lower case, without a slash at its end."""
+    origins = frozenset(part.lower().rstrip("/") for part in _parts(written) if part)
+    _require(len(origins) <= HOSTS)
+    _require(
+        all(
+            re.fullmatch(r"\*|https?://(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", name, re.ASCII)
+            for name in origins
+        )
+    )
+    return origins
+
+
 PATH: Final = Rule("a path", Path)
 BIND: Final = Rule("host:port", _bind)
 FLAG: Final = Rule("true or false", lambda written: YES_OR_NO[str(written).lower()])
 HOST_NAMES: Final = Rule(f"up to {HOSTS} names of hosts with commas between, without a port, or *", _hosts)
 ADDRESSES: Final = Rule("true, false, or networks such as 10.0.0.0/8,fd00::/8", _networks)
-ORIGINS: Final = Rule(
-    f"*, none, or up to {HOSTS} origins such as https://shop.example with commas between", _origins
-)
-NETWORKS: Final = Rule("networks such as 10.0.0.0/8,fd00::/8", _plain_networks)
 RETRY_TIMES: Final = Rule(f"up to {RETRIES} whole numbers of seconds with commas between", _retries)
 FOREIGN_ID: Final = Rule("1 to 255 characters of one line without a slash", _foreign_id)
 NEW_FOREIGN_ID: Final = Rule(FOREIGN_ID.words, _new_foreign_id)
@@ -270,6 +283,12 @@ BASE_URL: Final = Rule(
     url("http", "https").words, lambda written: url("http", "https").read(written).rstrip("/")
 )
 DATABASE_URL: Final = Rule("the word embedded, or a URL that begins with postgresql://", _database_url)
+CONTACT: Final = Rule("a URL that begins with http://, https:// or mailto:", _contact)
+PICTURE: Final = Rule("a URL that begins with http://, https:// or data:image/", _picture)
+COLOUR: Final = Rule("a colour as six hexadecimal digits, RRGGBB", _colour)
+ORIGINS: Final = Rule(
+    f"up to {HOSTS} origins such as https://shop.example with commas between, or *", _origins
+)
 TYPES: Final = Rule("a list of event types", _event_types)
 TOPIC: Final = Rule("a topic without wildcards", _topic)
 TOPIC_OR_OFF: Final = Rule(

@@ -1,15 +1,18 @@
 """A walk with dumps of one database: they are taken and restored again and again, newest and older ones."""
 
+import asyncio
 import shutil
 import tempfile
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import sqlalchemy as sa
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from app.chain.key_pool import KeyPool
 from app.chain.seed_file import SeedFile
@@ -20,11 +23,10 @@ from app.db.engine import open_engine
 from app.domain import accounts, blocks, installation, payments
 from app.domain.accounts import AddressOrder
 from app.domain.dogecoin import REGTEST
-from app.domain.payments import Payment, voiding
+from app.domain.payments import Payment
 from app.runtime.lease import Lease
 from tests import conftest, scenario
 from tests.chain_harness import ChainHarness, order
-from tests.soak import AsyncMachine
 from tests.walk.machine import ACCOUNT, NTH, Prepared, opened
 
 ROUNDS: Final = 6
@@ -32,6 +34,7 @@ READY: Final = 20
 DUMPS: Final = 3
 """How many of the newest dumps are kept."""
 AMOUNTS = st.sampled_from(["1", "4.5", "11", "0.01"])
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Dump:
     restores: int
 
 
-class RestoreMachine(AsyncMachine):
+class RestoreMachine(RuleBasedStateMachine):
     """Whatever is restored: no payee is paid twice, no address is given out twice, and the audit is right."""
 
     prepared: ClassVar[Prepared]
@@ -53,6 +56,8 @@ class RestoreMachine(AsyncMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
         self.numbers = count()
         self.wanted: dict[str, int] = {}
         """What each payee is to have, in koinu: one payment each, however often a restore forgets it."""
@@ -60,10 +65,27 @@ class RestoreMachine(AsyncMachine):
         self.given_out: set[str] = set()
         self.dumps: list[Dump] = []
         self.restores = 0
+        self.failed = False
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run an action; a failure marks the walk as failed."""
+        self.failed = True
+        done = self.runner.run(coroutine)
+        self.failed = False
+        return done
 
     @initialize()
     def begin(self) -> None:
         self.run(self._begin())
+
+    def teardown(self) -> None:
+        """Let everything settle, unless the walk failed; close everything in any case."""
+        try:
+            if not self.failed:
+                self.run(self._end())
+        finally:
+            self.runner.run(self.stack.aclose())
+            self.runner.close()
 
     @invariant()
     def nobody_is_paid_twice(self) -> None:
@@ -146,7 +168,7 @@ class RestoreMachine(AsyncMachine):
                 payments.VoidOrder(payment.owner.foreign_id, payment.id, payment.txid)
                 for payment in known.values()
             ]
-            await voiding.void(transaction, orders)
+            await payments.void(transaction, orders)
 
     async def _be_paid(self, account: str) -> None:
         await self.harness.call("sendtoaddress", await self._give_address(account), "20")

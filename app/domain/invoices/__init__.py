@@ -23,17 +23,7 @@ from app.domain.invoices.pay_from_account import (
     request,
     settle,
 )
-from app.domain.invoices.receipts import (
-    InvoiceSums,
-    Receipts,
-    Sums,
-    invoice_payment,
-    invoice_refunded,
-    invoice_sums,
-    lock,
-    transition,
-    write,
-)
+from app.domain.invoices.receipts import InvoiceSums, Receipts, invoice_payment, invoice_refunded, transition
 from app.domain.invoices.refunds import (
     REFUND_TO_ACCOUNT,
     REFUND_TO_ADDRESS,
@@ -44,4 +34,4 @@ from app.domain.invoices.refunds import (
     refund_inside,
     refund_on_chain,
 )
-from app.domain.invoices.status import InvoiceStatus, status, statuses
+from app.domain.invoices.status import InvoiceDeposit, InvoiceStatus, deposits_of, status, statuses

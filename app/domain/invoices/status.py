@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import sqlalchemy as sa
 
@@ -49,6 +49,26 @@ class InvoiceStatus:
             invoice.estimate_seconds_to_confirm,
             invoice.expires,
         )
+
+
+class InvoiceDeposit(NamedTuple):
+    """A transaction's output in a block that pays an invoice."""
+
+    txid: str
+    amount: Koinu
+    confirmations: int
+
+
+async def deposits_of(db: Db, invoice: Invoice) -> list[InvoiceDeposit]:
+    """Return what has come for the invoice in blocks, oldest first."""
+    paid = sa.and_(deposits.c.account_id == invoice.owner.id, deposits.c.invoice == invoice.index)
+    tip = sa.select(chain_state.c.height).scalar_subquery()
+    confirmations = (tip - deposits.c.height + 1).label("confirmations")
+    found = sa.select(deposits, confirmations).where(paid, deposits.c.state != "undone")
+    rows = await bulk.fetch_all(db, found.order_by(deposits.c.height, deposits.c.txid, deposits.c.vout))
+    return [
+        InvoiceDeposit(bytes(row["txid"])[::-1].hex(), row["amount"], row["confirmations"]) for row in rows
+    ]
 
 
 async def status(db: Db, network: Network, address: str) -> InvoiceStatus:

@@ -1,0 +1,117 @@
+"""The pages at /pay/{invoice_id}, and the files that they load."""
+
+import asyncio
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from app.api.checkout import catalogues, codes, view
+from app.api.checkout.branding import Branding
+from app.api.checkout.view import PayView, Subject
+from app.api.checkout.visit import Visit
+from app.api.context import AppContext, Context
+from app.domain import accounts, invoices
+
+router = APIRouter()
+
+_HERE: Final = Path(__file__).parent
+_TYPES: Final = {"page.css": "text/css", "page.js": "text/javascript", "kennel.js": "text/javascript"}
+_FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_FOR_AN_HOUR: Final = {"Cache-Control": "public, max-age=3600"}
+
+
+@router.get("/pay/{invoice_id}", include_in_schema=False)
+async def get_page(invoice_id: str, request: Request, context: Context) -> Response:
+    """The page of an invoice; where there is none such, one that says so, with status 404."""
+    visit = Visit.of(request)
+    subject = await _subject(context, invoice_id, visit.get("token"))
+    if subject is None:
+        shown = view.unknown(visit.catalogue, context.branding)
+    else:
+        shown = view.of(subject, visit.catalogue, context.branding, datetime.now(UTC))
+    html = await asyncio.to_thread(_html, shown, visit, context.branding)
+    headers = {
+        "Content-Security-Policy": context.branding.policy,
+        "Cache-Control": "no-store",
+        "Content-Language": visit.catalogue.code,
+        "Vary": "Accept-Language",
+    }
+    return HTMLResponse(html, 404 if subject is None else 200, headers)
+
+
+@router.get("/checkout/{name}", include_in_schema=False)
+async def get_file(name: str, context: Context) -> Response:
+    """A file of the page. Its URL in the page has its hash, so it can be kept for ever."""
+    if name not in _TYPES:
+        return Response(status_code=404)
+    return Response(_file(name, context.branding), media_type=_TYPES[name], headers=_FOR_EVER)
+
+
+@router.get("/kennel.js", include_in_schema=False)
+async def get_kennel_js(context: Context) -> Response:
+    """What a shop's page loads to open the checkout over itself."""
+    return Response(
+        _file("kennel.js", context.branding), media_type=_TYPES["kennel.js"], headers=_FOR_AN_HOUR
+    )
+
+
+async def _subject(context: AppContext, invoice_id: str, token: str) -> Subject | None:
+    """Read the invoice and what belongs to it; None if there is none such."""
+    async with context.reads.connect() as db:
+        found = await invoices.by_addresses(db, [invoice_id], context.network)
+        if invoice_id not in found:
+            return None
+        invoice = found[invoice_id]
+        account = await accounts.fetch(db, invoice.owner.foreign_id)
+        deposits = await invoices.deposits_of(db, invoice)
+    opened = context.open_items or hmac.compare_digest(token.encode(), invoice.token.encode())
+    return Subject(invoice, account, deposits, opened)
+
+
+def _html(shown: PayView, visit: Visit, branding: Branding) -> str:
+    """Write the page; painting its codes takes milliseconds."""
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            view=shown,
+            text=shown.text,
+            visit=visit,
+            branding=branding,
+            languages=catalogues.all_catalogues().values(),
+            svg=codes.svg,
+            url=lambda name: f"../checkout/{name}?v={_hash(name, branding)}",
+            parent=visit.get("origin") if branding.frames(visit.get("origin")) else "",
+        )
+    )
+
+
+@cache
+def _templates() -> Environment:
+    """Templates escape every value that is no Markup, and refuse a name that they were not given."""
+    return Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _file(name: str, branding: Branding) -> bytes:
+    text = (_HERE / "files" / name).read_bytes()
+    return branding.style.encode() + text if name == "page.css" else text
+
+
+@cache
+def _hash(name: str, branding: Branding) -> str:
+    return hashlib.sha256(_file(name, branding)).hexdigest()[:16]

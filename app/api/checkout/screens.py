@@ -1,0 +1,64 @@
+"""What a payer is shown of an invoice: one screen for each state, and what is said besides."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from app.domain.invoices import Invoice
+from app.money import Koinu
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The texts NAME_title and NAME_text, and what stands below them.
+
+    The code asks for `asks` koinu, None: there is no code. `abnormal`: the payer may need the shop. A page
+    that `waits` hears of changes. `names` the invoice's amount.
+    """
+
+    name: str
+    asks: Koinu | None = None
+    abnormal: bool = False
+    waits: bool = True
+    names_amount: bool = True
+    notices: tuple[str, ...] = ()
+
+
+GONE_WELL: Final = frozenset({"seen", "confirming", "paid"})
+"""The screens after which the payer goes on to the shop's `return_url`; after others to its `cancel_url`."""
+UNKNOWN: Final = Screen("unknown", abnormal=True, waits=False, names_amount=False)
+
+
+def of(invoice: Invoice, now: datetime) -> Screen:
+    """Return the screen of an invoice as it is `now`."""
+    notices = _notices(invoice)
+    if invoice.total_payment_confirmed:
+        return Screen("paid", waits=False, notices=notices)
+    if invoice.payment_unconfirmed:
+        return Screen("reorged", abnormal=True, notices=notices)
+    if invoice.total_payment_detected:
+        return Screen("confirming", notices=notices)
+    if invoice.cancelled:
+        came = ("cancelled_received",) if invoice.received else ()
+        return Screen("cancelled", abnormal=True, waits=False, names_amount=False, notices=came)
+    return _unfinished(invoice, now, notices)
+
+
+def _unfinished(invoice: Invoice, now: datetime, notices: tuple[str, ...]) -> Screen:
+    """Return the screen of an invoice that lacks money."""
+    rest = Koinu(invoice.total - invoice.received)
+    if invoice.expired:
+        if invoice.received:
+            return Screen("expired_partial", asks=rest, abnormal=True, notices=notices)
+        return Screen("expired", abnormal=True)
+    if invoice.expires is not None and now >= invoice.expires:
+        return Screen("over", abnormal=True, notices=("part_received",) if invoice.received else ())
+    if invoice.received:
+        return Screen("partial", asks=rest, notices=notices)
+    return Screen("unpaid", asks=rest)
+
+
+def _notices(invoice: Invoice) -> tuple[str, ...]:
+    """Return the names of the texts that say what is unusual."""
+    unusual = {"late": invoice.late, "overpaid": invoice.overpaid, "refunded": invoice.refunded}
+    return tuple(name for name, is_so in unusual.items() if is_so)

@@ -1,0 +1,197 @@
+"""What the page's template gets: an invoice, its shop and its screen, in a payer's language."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+from markupsafe import Markup
+
+from app import urls
+from app.api import qr
+from app.api.checkout import screens
+from app.api.checkout.branding import Branding
+from app.api.checkout.catalogues import Catalogue
+from app.api.checkout.screens import UNKNOWN, Screen
+from app.domain.accounts import Account
+from app.domain.invoices import Invoice, InvoiceDeposit
+from app.money import Koinu, parse, show
+
+_FILLED_IN_THE_BROWSER: Final = {"left": Markup('<span id="clock"></span>'), "copy": "{copy}"}
+
+
+class Subject(NamedTuple):
+    """What was read of the database; `opened`: the visitor has the token, or needs none."""
+
+    invoice: Invoice
+    account: Account
+    deposits: Sequence[InvoiceDeposit]
+    opened: bool
+
+
+class Shop(NamedTuple):
+    """Who is paid: the account's vendor_* fields, else the installation's branding."""
+
+    name: str
+    url: str = ""
+    icon: str = ""
+    address: str = ""
+
+
+class Code(NamedTuple):
+    """What the codes hold, and what a tap copies: the URI, the address, and the bare amount."""
+
+    uri: str
+    address: str
+    amount: str
+
+
+class Line(NamedTuple):
+    """An item of the invoice in words; its amounts are those of the language."""
+
+    kind: str
+    name: str
+    description: str
+    quantity: int
+    value: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayView:
+    """The page of an invoice. `facts` fill the texts; without the token there are no lines and no reference."""
+
+    screen: Screen
+    catalogue: Catalogue
+    facts: Mapping[str, str]
+    shop: Shop
+    contact: str
+    back: str = ""
+    invoice: Invoice | None = None
+    code: Code | None = None
+    lines: Sequence[Line] = ()
+    deposits: Sequence[InvoiceDeposit] = ()
+    confirmations: int = 0
+    created: str = ""
+    seconds_left: int | None = None
+
+    def text(self, name: str) -> Markup:
+        """Return a text of the catalogue, filled with the facts."""
+        return self.catalogue.fill(name, self.facts)
+
+    @property
+    def version(self) -> str:
+        """What the page's module compares with `/status`: the page is old where it differs."""
+        if self.invoice is None:
+            return ""
+        sums = (show(self.invoice.received), show(self.invoice.confirmed), str(self.confirmations))
+        return "/".join((self.invoice.state, *sums))
+
+
+def unknown(catalogue: Catalogue, branding: Branding) -> PayView:
+    """Return the page for a text that is no invoice's id."""
+    shop = Shop(branding.name or catalogue.texts["the_shop"], branding.url, branding.logo)
+    contact = branding.contact_about("", "")
+    facts = _FILLED_IN_THE_BROWSER | {"shop": shop.name}
+    return PayView(
+        screen=UNKNOWN, catalogue=catalogue, facts=facts, shop=shop, contact=contact, back=shop.url
+    )
+
+
+def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime) -> PayView:
+    """Return the page of an invoice; its reference and its items are in it only if the subject is `opened`."""
+    invoice = subject.invoice
+    screen = screens.of(invoice, now)
+    shop = _shop(subject.account, catalogue, branding)
+    order = (invoice.reference if subject.opened else "") or invoice.address
+    confirmations = min((deposit.confirmations for deposit in subject.deposits), default=0)
+    facts = _facts(invoice, catalogue, confirmations) | {"shop": shop.name, "order": order}
+    return PayView(
+        screen=screen,
+        catalogue=catalogue,
+        facts=facts,
+        shop=shop,
+        contact=branding.contact_about(order, str(catalogue.fill("order", facts))),
+        back=_back(invoice, screen, shop),
+        invoice=invoice,
+        code=None if screen.asks is None else _code(invoice.address, screen.asks),
+        lines=_lines(invoice.items, catalogue) if subject.opened else (),
+        deposits=subject.deposits,
+        confirmations=confirmations,
+        created=_time(invoice.created),
+        seconds_left=_seconds_left(invoice, now),
+    )
+
+
+def _shop(account: Account, catalogue: Catalogue, branding: Branding) -> Shop:
+    icon = account.vendor_icon if branding.shows(account.vendor_icon) else branding.logo
+    name = account.vendor_name or branding.name or catalogue.texts["the_shop"]
+    return Shop(name, _web_page(account.vendor_url) or branding.url, icon, account.vendor_address)
+
+
+def _web_page(text: str) -> str:
+    """Return the text if it is an http or https URL, else "": a link must not run a script."""
+    try:
+        return text if urls.parse(text) else ""
+    except ValueError:
+        return ""
+
+
+def _back(invoice: Invoice, screen: Screen, shop: Shop) -> str:
+    """Return where the payer goes on: after a payment, or without one."""
+    pages = (invoice.return_url, invoice.cancel_url)
+    first, second = pages if screen.name in screens.GONE_WELL else pages[::-1]
+    return first or second or shop.url
+
+
+def _facts(invoice: Invoice, catalogue: Catalogue, confirmations: int) -> dict[str, str]:
+    amounts = {
+        "total": invoice.total,
+        "received": invoice.received,
+        "remaining": max(0, invoice.total - invoice.received),
+        "overpaid": invoice.overpaid,
+        "refunded": invoice.refunded,
+    }
+    shown = {name: catalogue.number(amount) for name, amount in amounts.items()}
+    return (
+        _FILLED_IN_THE_BROWSER
+        | shown
+        | {
+            "count": str(min(confirmations, needed(invoice))),
+            "needed": str(needed(invoice)),
+            "minutes": str(math.ceil(invoice.estimate_seconds_to_confirm / 60)),
+            "time": _time(invoice.expires) if invoice.expires else "",
+        }
+    )
+
+
+def needed(invoice: Invoice) -> int:
+    """Return how many confirmations a payment needs: 0 counts as 1."""
+    return max(1, invoice.required_confirmations)
+
+
+def _time(moment: datetime) -> Markup:
+    """Return a time in UTC, which the page's module writes as the payer's own."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M} UTC")
+
+
+def _seconds_left(invoice: Invoice, now: datetime) -> int | None:
+    return None if invoice.expires is None else max(0, math.ceil((invoice.expires - now).total_seconds()))
+
+
+def _code(address: str, amount: Koinu) -> Code:
+    return Code(qr.payment_uri(address, amount), address, show(amount))
+
+
+def _lines(items: str, catalogue: Catalogue) -> list[Line]:
+    return [_line(item, catalogue) for item in orjson.loads(items)]
+
+
+def _line(item: Mapping[str, Any], catalogue: Catalogue) -> Line:
+    value, quantity = parse(item["value"]), item["quantity"]
+    kind = "" if item["type"] == "item" else catalogue.texts[item["type"]]
+    amounts = (catalogue.number(value), catalogue.number(value * quantity))
+    return Line(kind, item["name"], item["description"], quantity, *amounts)
