@@ -246,6 +246,25 @@ async def test_what_changed_between_the_answer_and_the_wait_is_heard(
         assert (await waiting).state == (await other).state == "detected"
 
 
+async def test_a_block_without_events_is_heard_by_those_who_wait_for_long(
+    engine: AsyncEngine, kennel: context.AppContext, made: Invoice
+) -> None:
+    watch, chain = kennel.invoice_watch, await Chain(engine).start()
+    await chain.mine((made.address, doge(4)))
+    waiting = asyncio.create_task(watch.change(await read(engine, made), 60))
+    await asyncio.sleep(0)
+    await watch.step()
+    await watch.step()
+    still = not waiting.done()
+
+    await chain.deepen(1)
+    await watch.step()
+
+    async with asyncio.timeout(10):
+        assert (await waiting).confirmations == 2
+    assert still
+
+
 async def read(engine: AsyncEngine, made: Invoice) -> invoices.InvoiceStatus:
     async with engine.connect() as db:
         return await invoices.status(db, scenario.INSTALLATION.network, made.address)
