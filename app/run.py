@@ -4,7 +4,7 @@ import asyncio
 import gc
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import configured_node
 from app.api import application, context, origins, tokens
 from app.api.checkout.branding import Branding
+from app.api.client_address import Proxies
+from app.api.client_limits import ClientLimits
 from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
 from app.api.serving import serving
 from app.audit import FetchCoins
@@ -71,11 +73,20 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
             loops += await LOOPS[role](stack, shared)
         tasks = [loop.run(health) for loop in loops]
         if zmq and "follow" in settings.roles:
-            tasks.append(zmq_announcements.listen(zmq, {"hashblock": lambda _: shared.follow.wake()}))
+            tasks.append(zmq_announcements.listen(zmq, _wakes(shared)))
         await stack.enter_async_context(_together(tasks))
         admin, public = await _listeners(stack, shared, health, database)
         collect_less()
         yield Running(admin, public, health, engine)
+
+
+def _wakes(shared: Shared) -> Mapping[str, Callable[[bytes], object]]:
+    """Return whom each announcement of the node wakes. It announces transactions by one topic or both."""
+    return {
+        "hashblock": lambda _: shared.follow.wake(),
+        "hashtx": lambda _: shared.mempool.wake(),
+        "rawtx": lambda _: shared.mempool.wake(),
+    }
 
 
 def collect_less() -> None:
@@ -120,14 +131,16 @@ async def _listeners(
     admin = application.admin(api, new_id, settings.admin_token or "", names)
     payers = api.for_payers(_engine(stack, database, database.shares.public), shared.payers)
     watch = payers.invoice_watch
-    public = application.public(payers, new_id, names)
+    for_admin, for_public = _limits(settings)
+    public = application.public(
+        payers, new_id, names, settings.public_origins, _client_limits(settings, for_public.connections)
+    )
     loops = (
         Loop("streams", api.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", api.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("payers", watch.step, shared.payers, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
     await stack.enter_async_context(_together([loop.run(health) for loop in loops]))
-    for_admin, for_public = _limits(settings)
     listening = (
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
         await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
@@ -202,6 +215,17 @@ def _limits(settings: Settings) -> tuple[Limits, Limits]:
         Limits(
             connections=public, connections_per_address=per_address, receive_buffer_bytes=PUBLIC_RECEIVE_BYTES
         ),
+    )
+
+
+def _client_limits(settings: Settings, connections: int) -> ClientLimits:
+    """Return what payers may take; a fourth of the connections stays free of answers that wait."""
+    return ClientLimits(
+        proxies=Proxies(settings.trusted_proxies or ()),
+        requests=settings.public_requests,
+        requests_per_address=settings.requests_per_address,
+        streams=min(settings.public_streams, connections * 3 // 4),
+        streams_per_address=settings.streams_per_address,
     )
 
 

@@ -6,7 +6,7 @@ from statistics import median
 
 from app.domain import dogecoin, payments
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import SelectionOrder, Spendable, Tier, coin_selection
+from app.domain.payments import SelectionOrder, Spendable, Tier, coin_selection, fees
 from app.money import COIN, Koinu
 from bench.figures import Figure
 from bench.programs import Testbed
@@ -35,14 +35,18 @@ async def measure(_: Testbed) -> list[Figure]:
 
 
 def _order(amount: Koinu) -> SelectionOrder:
-    return SelectionOrder((amount,), (dogecoin.p2pkh(bytes(20)),), payments.FeeTerms(payments.Policy()))
+    return SelectionOrder((amount,), (dogecoin.p2pkh(bytes(20)),), fees.FeeTerms(payments.Policy()))
 
 
 def _candidates(coins: list[Spendable], order: SelectionOrder) -> list[Spendable]:
     """Take the candidates that `coin_selection.choose` asks for, from coins in the order of their amounts."""
-    alone, near = payments.alone(order), payments.NEAREST
+    alone, near = coin_selection.single_coin_amount(order), coin_selection.NEAREST
     at = sum(coin.amount < alone for coin in coins)
-    return [*coins[: payments.SMALLEST], *coins[max(at - near, 0) : at + near], *coins[-payments.LARGEST :]]
+    return [
+        *coins[: coin_selection.SMALLEST],
+        *coins[max(at - near, 0) : at + near],
+        *coins[-payments.LARGEST :],
+    ]
 
 
 def _milliseconds(coins: list[Spendable], order: SelectionOrder) -> float:

@@ -13,6 +13,7 @@ from app.audit import run as run_audit
 from app.chain import signing, wire
 from app.chain.follower import Follower
 from app.chain.keys import Keyring
+from app.chain.mempool import Mempool
 from app.chain.node import Node
 from app.chain.sender import Sender
 from app.chain.sent_marker import SentMarker
@@ -57,14 +58,20 @@ class ChainHarness:
     node: Node
     home: Path
     url: str
+    zmq_endpoint: str = ""
     commits: int = 0
 
     def __post_init__(self) -> None:
         self.follower = self.make_follower()
         self.sender = self.make_sender()
+        self.watch = self.make_mempool()
 
     def make_follower(self, holder: str = "one") -> Follower:
         return Follower(self.engine, self.node, RULES, Lease(self.engine, "follow", holder), self.committed)
+
+    def make_mempool(self, holder: str = "one", steady_seconds: float = 0) -> Mempool:
+        lease = Lease(self.engine, "mempool", holder)
+        return Mempool(self.engine, self.node, RULES, lease, self.committed, steady_seconds)
 
     def make_sender(
         self, holder: str = "one", node: Node | None = None, marker: SentMarker | None = None
@@ -82,6 +89,7 @@ class ChainHarness:
     async def close(self) -> None:
         await self.follower.close()
         await self.sender.close()
+        await self.watch.close()
 
     # ------------------------------------------------------------ the chain
 
@@ -110,6 +118,11 @@ class ChainHarness:
         lowest: str = await self.call("getblockhash", height - depth + 1)
         await self.call("invalidateblock", lowest)
         return lowest
+
+    async def look(self) -> None:
+        """Look at the mempool until nothing in it is unread."""
+        while await self.watch.step():
+            pass
 
     async def mempool(self) -> list[str]:
         txids: list[str] = await self.call("getrawmempool")
@@ -274,16 +287,16 @@ def paid(payment: Payment) -> Koinu:
 
 @asynccontextmanager
 async def opened(
-    engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_BYTES
+    engine: AsyncEngine, home: Path, max_mempool_bytes: int = MAX_BYTES, zmq_bind: str | None = None
 ) -> AsyncIterator[ChainHarness]:
     """Yield a harness on a devnet of its own whose faucet can pay, with a ledger at its tip."""
-    options = devnet.Options("127.0.0.1:0", None, node=NodeOptions(max_mempool_bytes=max_mempool_bytes))
+    options = devnet.Options("127.0.0.1:0", zmq_bind, node=NodeOptions(max_mempool_bytes=max_mempool_bytes))
     async with (
         devnet.running(home, options) as running,
         Node(url := running.rpc_url.replace("http://", "http://kennel:kennel@")) as node,
     ):
         await node.call("generate", MATURE)
-        harness = ChainHarness(engine, node, home, url)
+        harness = ChainHarness(engine, node, home, url, running.zmq_endpoint)
         await harness.follow()
         yield harness
         await harness.close()

@@ -5,9 +5,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fields, idempotency_keys, parameters, qr, request_body, responses, revalidation
+from app.api.client_limits import Client
 from app.api.context import Commits, Context, Reading
-from app.api.qr import PNG_RESPONSE, ColourText, payment_uri
 from app.domain import accounts, blocks
 from app.domain.accounts import AddressCursor, addresses
 from app.domain.blocks import DepositCursor, ListedDeposit
@@ -46,7 +46,7 @@ class GivenAddress(responses.View):
     @classmethod
     def of(cls, address: str) -> "GivenAddress":
         """Show an address."""
-        return cls(address=address, uri=payment_uri(address), qr=f"/address/{address}/qr.png")
+        return cls(address=address, uri=qr.payment_uri(address), qr=f"/address/{address}/qr.png")
 
 
 class AddressView(responses.View):
@@ -114,7 +114,7 @@ async def list_addresses(
 async def list_deposits(
     foreign_id: parameters.ForeignId, context: Context, db: Reading, request: ByTime
 ) -> Response:
-    """Newest first."""
+    """Newest first. One that a transaction in the mempool brings is `seen`, until a block has it."""
     page = await blocks.deposit_page(db, context.network, foreign_id, request)
     return responses.show(DepositPage.of(page, DepositView.of, DEPOSITS))
 
@@ -122,13 +122,19 @@ async def list_deposits(
 @public.get(
     "/address/{address}/qr.png",
     response_class=Response,
-    responses=PNG_RESPONSE,
+    responses=qr.PNG_RESPONSE,
     summary="The QR code of a deposit address",
 )
 async def get_qr(
-    address: parameters.DepositAddress, context: Context, fg: ColourText = None, bg: ColourText = None
+    address: parameters.DepositAddress,
+    context: Context,
+    fg: qr.ColourText = None,
+    bg: qr.ColourText = None,
+    tags: revalidation.Tags = "",
+    client: Client = "",
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
     async with context.reads.connect() as db:  # painting needs no connection
         await accounts.check(db, context.network, address)
-    return await context.painter.picture(payment_uri(address), fg, bg)
+    picture = await context.painter.picture(qr.payment_uri(address), fg, bg, client)
+    return revalidation.revalidated(picture, tags, qr.FIXED)

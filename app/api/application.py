@@ -6,18 +6,21 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from app import VERSION
 from app.api import (
     accounts,
     addresses,
     assets,
+    client_limits,
     docs_page,
     errors,
     escrows,
     events,
     history,
     holds,
+    invoice_codes,
     invoice_payments,
     invoice_status,
     invoices,
@@ -34,6 +37,7 @@ from app.api import (
     webhooks,
 )
 from app.api.checkout import page
+from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
 
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -41,13 +45,21 @@ _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_c
 _PUBLIC_AT_ONCE: Final = 32
 _PUBLIC_BODY_BYTES: Final = 16 * 1024
 """No endpoint for payers takes a body."""
+_READING: Final[Any] = {
+    "allow_methods": ("GET", "HEAD"),
+    "allow_headers": ("If-None-Match", "Last-Event-ID", "Cache-Control"),
+    "expose_headers": ("ETag", "Retry-After", "X-Request-Id"),
+    "max_age": 86_400,
+}
+"""What a script of another site may send, and read beside the body. It sends no cookies: there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
     """How a listener treats its callers: `token` locks it, `documented` serves /docs and /openapi.json.
 
-    A body has at most `body_bytes`. At most `at_once` requests are answered at a time; None is no limit.
+    A body has at most `body_bytes`. At most `at_once` requests are answered at a time; None is no limit. Pages
+    of the origins `readers` may read the answers by script. `clients` limits what each client takes.
     """
 
     callers: origins.Callers
@@ -55,6 +67,8 @@ class Face:
     documented: bool = False
     body_bytes: int = request_body.MAX_BYTES
     at_once: int | None = None
+    readers: frozenset[str] = frozenset()
+    clients: ClientLimits | None = None
 
 
 def admin(
@@ -91,16 +105,35 @@ def admin(
     return build("Kennel", [*routers, operations.health], new_id, face, context)
 
 
-def public(context: AppContext, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
+def public(
+    context: AppContext,
+    new_id: Callable[[], str],
+    names: frozenset[str] = frozenset(),
+    readers: frozenset[str] = frozenset({origins.ANY}),
+    clients: ClientLimits | None = None,
+) -> FastAPI:
     """Build the payer's API: invoices, their pages and QR codes only, and any web page may show its answers.
 
-    It is described at /docs, as the merchant's is.
+    Scripts read them on pages of the origins `readers`. It is described at /docs, as the merchant's is.
     """
-    callers = origins.Callers(names, pages=True)
-    face = Face(callers=callers, documented=True, body_bytes=_PUBLIC_BODY_BYTES, at_once=_PUBLIC_AT_ONCE)
+    face = Face(
+        callers=origins.Callers(names, pages=True),
+        documented=True,
+        body_bytes=_PUBLIC_BODY_BYTES,
+        at_once=_PUBLIC_AT_ONCE,
+        readers=readers,
+        clients=clients or ClientLimits(),
+    )
     return build(
         "Kennel",
-        [invoices.public, invoice_status.router, addresses.public, page.router, operations.health],
+        [
+            invoices.public,
+            invoice_status.router,
+            invoice_codes.router,
+            page.router,
+            addresses.public,
+            operations.health,
+        ],
         new_id,
         face,
         context,
@@ -121,6 +154,10 @@ def build(
     ]
     if face.token:
         layers.append(Middleware(middleware.Bearer, token=face.token))
+    if face.readers:
+        layers.append(Middleware(CORSMiddleware, allow_origins=face.readers, **_READING))
+    if face.clients is not None:
+        layers.append(Middleware(client_limits.LimitedClients, limits=face.clients))
     layers.append(Middleware(request_body.WholeBody, max_bytes=face.body_bytes))
     if face.at_once is not None:
         layers.append(Middleware(middleware.ConcurrencyLimit, limit=face.at_once))
@@ -137,7 +174,7 @@ def build(
         telemetry=_QUIET,
     )
     app.state.context = context
-    openapi.describe(app, locked=bool(face.token))
+    openapi.describe(app, locked=bool(face.token), limited=face.clients is not None)
     if face.documented:
         docs_page.add(app)
     return app

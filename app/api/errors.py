@@ -26,6 +26,7 @@ _HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
     "too-large": {"Connection": "close"},
     "timeout": {"Connection": "close"},
     "not-available": {"Retry-After": "1"},
+    "rate-limited": {"Retry-After": "1"},
 }
 _HTTP: Final[Mapping[int, tuple[str, str]]] = {
     404: ("not-found", "no such path"),

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.api import fields, parameters, responses, streams
+from app.api import fields, parameters, responses, revalidation, streams
 from app.api.context import Context, Reading
 from app.api.invoice_watch import InvoiceWatch
 from app.api.invoices import InvoiceState
@@ -42,10 +42,18 @@ class StatusView(responses.View):
         return cls.showing(status, expires=status.expires and status.expires.isoformat(), **amounts)
 
 
-@router.get("/invoice/{invoice_id}/status", response_model=StatusView, summary="How far an invoice is paid")
-async def get_status(invoice_id: parameters.InvoiceId, context: Context, db: Reading) -> Response:
+@router.get(
+    "/invoice/{invoice_id}/status",
+    response_model=StatusView,
+    responses=revalidation.NOT_CHANGED,
+    summary="How far an invoice is paid",
+)
+async def get_status(
+    invoice_id: parameters.InvoiceId, context: Context, db: Reading, tags: revalidation.Tags = ""
+) -> Response:
     """The same for everybody who knows the invoice's address; 404 where it is none's."""
-    return responses.show(StatusView.of(await invoices.status(db, context.network, invoice_id)))
+    view = StatusView.of(await invoices.status(db, context.network, invoice_id))
+    return revalidation.revalidated(responses.show(view), tags)
 
 
 Known = Annotated[InvoiceState, Query(description="The state that the caller knows")]

@@ -8,7 +8,16 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import Field, WithJsonSchema
 from starlette.responses import Response
 
-from app.api import fast_route, fields, idempotency_keys, parameters, qr, request_body, responses
+from app.api import (
+    fast_route,
+    fields,
+    idempotency_keys,
+    parameters,
+    qr,
+    request_body,
+    responses,
+    revalidation,
+)
 from app.api.context import AppContext, Commits, Context, Reading
 from app.domain import invoices
 
@@ -267,24 +276,19 @@ async def cancel_invoice(
     return responses.show(AdminInvoice.of(result.resource, context), replayed=result.replayed)
 
 
-@public.get("/invoice/{invoice_id}", response_model=PublicInvoice, summary="An invoice, for its payer")
+@public.get(
+    "/invoice/{invoice_id}",
+    response_model=PublicInvoice,
+    responses=revalidation.NOT_CHANGED,
+    summary="An invoice, for its payer",
+)
 async def get_public_invoice(
-    invoice_id: parameters.InvoiceId, context: Context, db: Reading, token: Token = ""
+    invoice_id: parameters.InvoiceId,
+    context: Context,
+    db: Reading,
+    token: Token = "",
+    tags: revalidation.Tags = "",
 ) -> Response:
     """Without the token there are no items: everyone who sees a payment on the chain knows the address."""
-    return responses.show(_for_payer(context, await invoices.fetch(db, context.network, invoice_id), token))
-
-
-@public.get(
-    "/invoice/{invoice_id}/qr.png",
-    response_class=Response,
-    responses=qr.PNG_RESPONSE,
-    summary="The QR code to pay an invoice",
-)
-async def get_qr(
-    invoice_id: parameters.InvoiceId, context: Context, fg: qr.ColourText = None, bg: qr.ColourText = None
-) -> Response:
-    """A PNG of 512 x 512; a bad colour is black on white."""
-    async with context.reads.connect() as db:  # painting needs no connection
-        invoice = await invoices.fetch(db, context.network, invoice_id)
-    return await context.painter.picture(qr.payment_uri(invoice.address, invoice.total), fg, bg)
+    invoice = await invoices.fetch(db, context.network, invoice_id)
+    return revalidation.revalidated(responses.show(_for_payer(context, invoice, token)), tags)

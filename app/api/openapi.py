@@ -58,6 +58,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     409: "It cannot be done as things are; or the same key is still running",
     413: "The body is too large",
     422: "The Idempotency-Key was used for another request",
+    429: "The caller's address asks for too much: try again after `Retry-After` seconds",
     431: "The headers are too large",
     500: "Our fault; the log knows more under `x-request-id`",
     503: "The database or the node is away, or too much is asked at once:"
@@ -95,20 +96,20 @@ _KINDS: Final[Mapping[str, type]] = {
 }
 
 
-def describe(app: FastAPI, *, locked: bool) -> None:
+def describe(app: FastAPI, *, locked: bool, limited: bool = False) -> None:
     """Complete `app.openapi()`: request bodies with their examples, one error shape, the bearer token."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _complete(plain(), app, locked=locked)
+            _complete(plain(), app, locked=locked, limited=limited)
         return app.openapi_schema or {}
 
     # FastAPI's documented way to extend its description.
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
+def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool, limited: bool) -> None:
     routes = [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
     models = {
         model.__name__: model for route in routes if (reader := _reader(route)) for model in reader.models
@@ -126,7 +127,8 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool) -> None:
         for method in route.methods or ():
             operation = schema["paths"][route.path_format][method.lower()]
             _finish(operation, route)
-            for status in _refusals(operation, route, method, locked=locked):
+            statuses = [*_refusals(operation, route, method, locked=locked), *([429] if limited else ())]
+            for status in statuses:
                 operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
     components["responses"] = {str(status): _refused(status) for status in _MEANINGS}
     if any(route.path_format == "/webhooks" for route in routes):

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from app import audit
 from app.api import fields, idempotency_keys, parameters, responses
 from app.api.context import Context, Reading
-from app.domain import blocks, ledger, payments
+from app.domain import blocks, ledger
 from app.domain.audit import Totals
 from app.domain.blocks import Rescan
 from app.domain.ledger import SystemBalance
+from app.domain.payments import pause
 from app.money import Koinu, show
 
 PATIENCE_SECONDS: Final = 1.0
@@ -135,7 +136,7 @@ async def get_audit(context: Context, part: parameters.Percent = None) -> Respon
         lambda: audit.run(context.engine, context.node_queries.coins, audit.Sample(percent))
     )
     async with context.reads.connect() as db:
-        return responses.show(AuditView.of(report, await payments.reason(db)))
+        return responses.show(AuditView.of(report, await pause.reason(db)))
 
 
 @router.get("/balances/system", response_model=SystemBalances, summary="What the system accounts have")

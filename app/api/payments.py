@@ -12,7 +12,8 @@ from app.api.context import Context, Reading
 from app.domain import payments
 from app.domain.dogecoin import Network
 from app.domain.idempotency import Claim
-from app.domain.payments import PERCENT, Payee, PayOrder, VoidOrder
+from app.domain.payments import Payee, PayOrder, VoidOrder
+from app.domain.payments.fees import PERCENT
 from app.domain.refusals import Conflict, Invalid
 from app.money import Koinu
 

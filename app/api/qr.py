@@ -3,10 +3,11 @@
 import asyncio
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 from zlib import crc32
 
 import segno
@@ -15,6 +16,7 @@ from PIL import Image
 from starlette.responses import Response
 
 from app import money
+from app.api import revalidation
 from app.domain.refusals import Refusal
 
 PIXELS: Final = 512
@@ -25,13 +27,19 @@ CACHED: Final = 256
 """Codes that are kept; the oldest goes first."""
 QUEUED: Final = 64
 """Codes that may wait to be painted; one more is refused with TooManyPictures."""
+QUEUED_FOR_ONE: Final = 16
+"""Codes that may wait for one client: a painting takes milliseconds."""
 
 ColourText = Annotated[str | None, Query(description="Hex RRGGBB or RRGGBBAA")]
 """A colour in a request."""
 
-HEADERS: Final = {"Cache-Control": "max-age=900, immutable"}
-PNG_RESPONSE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/png": {}}}}
-"""How OpenAPI describes the answer."""
+FIXED: Final = "max-age=900, immutable"
+"""Cache-Control of a code: what an address or an invoice asks for never changes."""
+PNG_RESPONSE: Final = {200: {"content": {"image/png": {}}}, **revalidation.NOT_CHANGED}
+SVG_RESPONSE: Final = {200: {"content": {"image/svg+xml": {}}}, **revalidation.NOT_CHANGED}
+"""How OpenAPI describes the answers."""
+_SVG_COLOURS: Final = ('fill="#fff"', 'stroke="#000"')
+"""The background and the foreground in the SVG as it is painted."""
 
 
 class Colour(NamedTuple):
@@ -60,10 +68,11 @@ def colour(text: str | None, otherwise: Colour) -> Colour:
 
 
 class Code(NamedTuple):
-    """A painted QR code without its colours: the bytes of the PNG before its palette, and those behind it."""
+    """A painted QR code: the bytes of the PNG before its palette, those behind it, and the SVG."""
 
     head: bytes
     body: bytes
+    drawing: str
 
     def png(self, foreground: Colour = BLACK, background: Colour = WHITE) -> bytes:
         """Return the PNG in these colours; takes microseconds."""
@@ -72,10 +81,20 @@ class Code(NamedTuple):
         opacity = bytes(colour.alpha for colour in palette)
         return self.head + _chunk(b"PLTE", colours) + _chunk(b"tRNS", opacity) + self.body
 
+    def svg(self, foreground: Colour = BLACK, background: Colour = WHITE) -> bytes:
+        """Return the SVG in these colours, as large as it is wanted; it has its quiet zone."""
+        drawing = self.drawing
+        for painted, wanted in zip(_SVG_COLOURS, (background, foreground), strict=True):
+            what, _, _ = painted.partition("=")
+            rgb = bytes(wanted[:3]).hex()
+            drawing = drawing.replace(painted, f'{what}="#{rgb}" {what}-opacity="{wanted.alpha / 255:.3f}"')
+        return drawing.encode()
+
 
 def code(content: str) -> Code:
     """Paint `content` as a code of PIXELS x PIXELS, error correction M; takes milliseconds: use a thread."""
-    matrix = segno.make_qr(content, error="m", boost_error=False).matrix
+    symbol = segno.make_qr(content, error="m", boost_error=False)
+    matrix = symbol.matrix
     size = len(matrix)
     scale = PIXELS // (size + 2 * _QUIET_ZONE)
     modules = Image.frombytes("P", (size, size), b"".join(bytes(row) for row in matrix))
@@ -87,7 +106,23 @@ def code(content: str) -> Code:
     file = io.BytesIO()
     picture.save(file, "PNG")
     painted = file.getvalue()
-    return Code(painted[: painted.index(b"PLTE") - 4], painted[painted.index(b"IDAT") - 4 :])
+    return Code(painted[: painted.index(b"PLTE") - 4], painted[painted.index(b"IDAT") - 4 :], _drawn(symbol))
+
+
+def _drawn(symbol: segno.QRCode) -> str:
+    """Draw the code as an SVG in _SVG_COLOURS."""
+    file = io.BytesIO()
+    symbol.save(
+        file,
+        kind="svg",
+        border=_QUIET_ZONE,
+        light="#fff",
+        omitsize=True,
+        xmldecl=False,
+        svgclass=None,
+        lineclass=None,
+    )
+    return file.getvalue().decode()
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -101,6 +136,12 @@ class TooManyPictures(Refusal):
     code = "not-available"
 
 
+class TooManyPicturesForOne(Refusal):
+    """{limit} pictures are being painted for this address already; try again."""
+
+    code = "rate-limited"
+
+
 class Painter:
     """Paints in a thread of its own: a code once, however many callers want it, in whatever colours."""
 
@@ -109,12 +150,37 @@ class Painter:
         self._thread = ThreadPoolExecutor(1, "painter")
         self._cache: dict[str, Code] = {}
         self._queue: dict[str, asyncio.Future[Code]] = {}
+        self._clients: Counter[str] = Counter()
 
-    async def picture(self, content: str, foreground: str | None, background: str | None) -> Response:
-        """Answer with the code as a PNG; without colours it is black on white."""
-        painted = self._cache.get(content) or await self._painted(content)
-        png = painted.png(colour(foreground, BLACK), colour(background, WHITE))
-        return Response(png, media_type="image/png", headers=HEADERS)
+    async def picture(
+        self,
+        content: str,
+        foreground: str | None,
+        background: str | None,
+        client: str = "",
+        *,
+        svg: bool = False,
+    ) -> Response:
+        """Answer with the code as a PNG or SVG; without colours it is black on white.
+
+        A `client` that waits for QUEUED_FOR_ONE codes already is refused; "" is nobody.
+        """
+        painted = self._cache.get(content) or await self._painted_for(client, content)
+        colours = colour(foreground, BLACK), colour(background, WHITE)
+        if svg:
+            return Response(painted.svg(*colours), media_type="image/svg+xml")
+        return Response(painted.png(*colours), media_type="image/png")
+
+    async def _painted_for(self, client: str, content: str) -> Code:
+        if client and self._clients[client] >= QUEUED_FOR_ONE:
+            raise TooManyPicturesForOne(limit=QUEUED_FOR_ONE)
+        self._clients[client] += 1
+        try:
+            return await self._painted(content)
+        finally:
+            self._clients[client] -= 1
+            if not self._clients[client]:
+                del self._clients[client]
 
     async def _painted(self, content: str) -> Code:
         """Return the code once it is painted. Callers share a painting; one that leaves does not stop it."""

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.node import Node
-from app.domain import payments
-from app.domain.payments import Payment
+from app.domain.payments import Payment, voiding
 
 
 class AbandonedPayments:
@@ -23,7 +22,7 @@ class AbandonedPayments:
     async def step(self) -> bool:
         """End what is due; return whether anything was. Raises the errors of the node and of the database."""
         async with self._engine.connect() as db:
-            due = await payments.due(db)
+            due = await voiding.abandoned(db)
         for payment in due:
             await self._end(payment)
         return bool(due)
@@ -33,7 +32,7 @@ class AbandonedPayments:
         in_mempool = payment.raw is not None and await self._node.mempool_spends(payment.raw)
         async with self._engine.begin() as db:
             if in_mempool and payment.transaction_id is not None:
-                await payments.seen(db, payment.transaction_id)
+                await voiding.note_seen(db, payment.transaction_id)
             else:
-                await payments.unseen(db, payment)
+                await voiding.void_unseen(db, payment)
         self._committed()

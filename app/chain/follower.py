@@ -15,6 +15,7 @@ from app.chain.node import ChainState, Node
 from app.db import Db
 from app.domain import blocks
 from app.domain.blocks import Block, Header, Rules, Tip, TipMoved
+from app.domain.dogecoin import Network
 from app.runtime.lease import Lease
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,16 @@ ANCHORS: Final = 100
 
 class WrongChain(Exception):
     """The node follows another chain than this installation; the message is a sentence for the operator."""
+
+
+async def check_chain(node: Node, network: Network) -> None:
+    """Raise WrongChain if the node's first block is not the network's."""
+    genesis = await node.block_hash(0)
+    if genesis is None or header.display(genesis) != network.genesis_hash:
+        raise WrongChain(
+            "The node follows another chain than this installation; set KENNEL_NODE_URL to a node of "
+            "the same network."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +101,7 @@ class Follower:
 
     async def _check_chain(self) -> None:
         if not self._chain_checked:
-            genesis = await self._node.block_hash(0)
-            if genesis is None or header.display(genesis) != self._rules.network.genesis_hash:
-                raise WrongChain(
-                    "The node follows another chain than this installation; set KENNEL_NODE_URL to a node of "
-                    "the same network."
-                )
+            await check_chain(self._node, self._rules.network)
             self._chain_checked = True
 
     async def _start(self, best: ChainState) -> bool:

@@ -11,8 +11,9 @@ from app.chain.rpc import NodeError, NodeNonsense, NodeOversize
 from app.money import BadAmount, parse
 
 BLOCKS_PER_BATCH = 100
+TRANSACTIONS_PER_BATCH = 500
 OUT_OF_RANGE = -8  # getblockhash above the tip
-UNKNOWN = -5  # getmempoolentry
+UNKNOWN = -5  # getmempoolentry, getrawtransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Node(rpc.Rpc):
     """The methods raise NodeError, if the node refuses, or a NodeTrouble. Hashes are in internal order."""
 
     _blocks_at_once = BLOCKS_PER_BATCH
+    _transactions_at_once = TRANSACTIONS_PER_BATCH
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,6 +102,33 @@ class Node(rpc.Rpc):
             for spent, mined, coin in zip(transaction.inputs, in_chain, unspent, strict=True)
         )
 
+    async def mempool(self) -> set[str]:
+        """Return the txids of all that waits in the mempool, as Core writes them."""
+        answer = await self.call("getrawmempool")
+        if not isinstance(answer, list) or not all(isinstance(txid, str) for txid in answer):
+            raise NodeNonsense("The node's mempool is no list of hashes.")
+        return set(answer)
+
+    async def transactions(self, txids: Sequence[str]) -> dict[str, bytes]:
+        """Return the bytes of these transactions of the mempool; those that have left it are left out."""
+        raws: dict[str, bytes] = {}
+        rest = list(txids)
+        while rest:
+            batch = rest[: self._transactions_at_once]
+            try:
+                outcomes = await self.batch([("getrawtransaction", (txid,)) for txid in batch])
+            except NodeOversize:
+                if len(batch) == 1:
+                    raise
+                self._transactions_at_once = max(1, len(batch) // 2)
+                continue
+            for txid, outcome in zip(batch, outcomes, strict=True):
+                if not (isinstance(outcome, NodeError) and outcome.code == UNKNOWN):
+                    raws[txid] = _raw(_result(outcome))
+            rest = rest[len(batch) :]
+            self._transactions_at_once = min(TRANSACTIONS_PER_BATCH, self._transactions_at_once + 1)
+        return raws
+
     async def _in_mempool(self, txid: bytes) -> bool:
         try:
             await self.call("getmempoolentry", display(txid))
@@ -152,7 +181,7 @@ def _raw(value: Any) -> bytes:
     try:
         return bytes.fromhex(value)
     except (ValueError, TypeError):
-        raise NodeNonsense("The node answered with something else than a block in hexadecimal.") from None
+        raise NodeNonsense("The node answered with something else than hexadecimal bytes.") from None
 
 
 def _member(answer: Any, name: str) -> Any:

@@ -27,7 +27,7 @@ QUEUE_OVERFLOW = b"Work queue depth exceeded"
 IDEMPOTENT = frozenset(
     {
         "decoderawtransaction", "getblock", "getblockchaininfo", "getblockhash", "getmempoolentry",
-        "getnetworkinfo", "gettxout", "sendrawtransaction",
+        "getnetworkinfo", "getrawmempool", "getrawtransaction", "gettxout", "sendrawtransaction",
     }
 )  # fmt: skip
 """What may be called again when nobody knows whether the first call arrived.

@@ -21,7 +21,15 @@ from app.db import Db, reads
 from app.domain import blocks, installation, payments
 from app.domain.dogecoin import Outpoint
 from app.domain.installation import InstallationState
-from app.domain.payments import cancelling_transaction, renewals, replacements, sender_work, signing_queue
+from app.domain.payments import (
+    broadcast,
+    cancelling_transaction,
+    renewals,
+    replacements,
+    sender_work,
+    signing_queue,
+    spendable_coins,
+)
 from app.domain.refusals import Refusal
 from app.runtime.lease import Lease
 
@@ -51,7 +59,7 @@ class Sender:
         self._at_tip = False
         self._sign_after = 0
         self._last_read = 0
-        self._batch_size = payments.BATCH_SIZE
+        self._batch_size = signing_queue.BATCH_SIZE
         self._reported: set[int] = set()
 
     async def step(self) -> bool:
@@ -109,13 +117,13 @@ class Sender:
             self._sign_after = self._last_read if self._batch_size == 1 else self._sign_after
             self._batch_size = 1
             raise
-        self._batch_size = min(2 * self._batch_size, payments.BATCH_SIZE)
+        self._batch_size = min(2 * self._batch_size, signing_queue.BATCH_SIZE)
         return moved
 
     async def _sign_batch(self, policy: payments.Policy) -> bool:
         """Choose coins, sign and store in one transaction: a kill anywhere in it leaves nothing signed."""
         async with self._engine.begin() as db:
-            if self._is_paused(await payments.paused(db)) or not self._is_current(
+            if self._is_paused(await signing_queue.paused(db)) or not self._is_current(
                 await installation.read(db)
             ):
                 return False
@@ -135,20 +143,20 @@ class Sender:
 
     def _is_paused(self, reason: str | None) -> bool:
         """Say whether nothing may be signed or sent. The log names each reason once."""
-        if reason not in (self._pause_reason, payments.NOT_FOLLOWED):
+        if reason not in (self._pause_reason, signing_queue.NOT_FOLLOWED):
             self._pause_reason = reason
             _log.warning("payments are paused: %s", reason) if reason else _log.info("payments go on")
         return reason is not None
 
     async def _renew_one(self, db: Db) -> bool:
         """Sign again the first transaction whose parent was mined under another txid."""
-        for renewal in await renewals.wanted(db):
+        for renewal in await renewals.next_renewals(db):
             old = wire.parse_transaction(renewal.raw)
             coins = [renewal.spends[Outpoint(spent.txid, spent.vout)].outpoint for spent in old.inputs]
             outputs = list(old.outputs)
             if renewal.change_vout is not None:
                 change = outputs[renewal.change_vout]
-                outputs[renewal.change_vout] = change._replace(value=change.value + renewal.more)
+                outputs[renewal.change_vout] = change._replace(value=change.value + renewal.added)
             signed = self._signer.sign(coins, renewal.paths, outputs)
             await renewals.store(db, renewal, signed.txid, signed.raw)
             return True
@@ -156,13 +164,13 @@ class Sender:
 
     async def _cancel_one(self, db: Db, policy: payments.Policy) -> bool:
         """Sign the transaction that cancels the first payment for which one is wanted and possible."""
-        for payment in await cancelling_transaction.wanted(db):
+        for payment in await cancelling_transaction.lock_to_cancel(db):
             first = payment.transaction_id or 0
-            refused_fee = await payments.refused_fee(db, first)
-            spendable = await payments.of_all_versions(db, first)
+            refused_fee = await cancelling_transaction.take_refused_fee(db, first)
+            spendable = await spendable_coins.of_all_versions(db, first)
             choice = cancelling_transaction.choose(spendable.coins, payment, policy)
             if choice is not None and choice.fee > refused_fee:
-                keys = await payments.change_keys(db, [payment.owner.id])
+                keys = await signing_queue.change_keys(db, [payment.owner.id])
                 batch = SigningBatch(self._signer, policy, keys)
                 signed = batch.sign([payment], choice, spendable.paths)
                 await cancelling_transaction.store(db, replace(signed, replaces=first, pays=False))
@@ -171,7 +179,7 @@ class Sender:
 
     async def _replace_one(self, db: Db, policy: payments.Policy) -> bool:
         """Sign again what the node refused for its fee, with what is built on it; or note what would help."""
-        plan = await replacements.wanted(db)
+        plan = await replacements.next_plan(db)
         if plan is None:
             return False
         try:
@@ -179,14 +187,14 @@ class Sender:
         except payments.NotHigher:
             pass  # the node does not want more than it pays any longer: it is broadcast again
         except (Refusal, CannotSign) as refusal:
-            await payments.note(db, plan.stuck[0], str(refusal))
+            await replacements.note_reason(db, plan.stuck[0], str(refusal))
         return True
 
     async def _pay(self, db: Db, policy: payments.Policy) -> bool:
         """Sign the payments that are next. If all of them wait for coins, those behind them are next."""
-        pending = await payments.pending(db, self._sign_after, self._batch_size)
+        pending = await signing_queue.pending(db, self._sign_after, self._batch_size)
         self._last_read = pending[-1].id if pending else 0
-        groups = payments.groups(pending)
+        groups = signing_queue.groups(pending)
         batch = await SigningBatch.begin(db, self._signer, policy, groups)
         for group in groups:
             await batch.sign_group(db, group)
@@ -208,9 +216,9 @@ class Sender:
         """Broadcast what the node was not given lately. Its answer is stored, and decides nothing else."""
         async with self._engine.begin() as db:
             database = await installation.read(db)
-            if self._is_paused(await payments.paused(db)) or not self._is_current(database):
+            if self._is_paused(await signing_queue.paused(db)) or not self._is_current(database):
                 return False
-            unsent = await payments.unsent(db, BROADCAST_SIZE)
+            unsent = await broadcast.unsent(db, BROADCAST_SIZE)
         await self._remember(database.highest)
         if unsent:
             await self._broadcast(unsent)
@@ -226,7 +234,7 @@ class Sender:
                 self._signed = True  # so that the next step tries this again before it signs any more
                 raise
 
-    async def _broadcast(self, unsent: Sequence[payments.Unsent]) -> None:
+    async def _broadcast(self, unsent: Sequence[broadcast.Unsent]) -> None:
         """Give the node these in their order: what spends the change of another comes after it."""
         raws = [transaction.raw for transaction in unsent]
         outcomes = dict(zip(unsent, await self._node.send(raws), strict=True))
@@ -243,7 +251,7 @@ class Sender:
         if outbid:
             self._rates.outdated()
         async with self._engine.begin() as db:
-            newly_refused = await payments.answered(db, held, refused, answers, outbid)
+            newly_refused = await broadcast.note_answers(db, held, refused, answers, outbid)
         for transaction in unsent:
             if transaction.id in newly_refused:
                 txid = header.display(transaction.txid)

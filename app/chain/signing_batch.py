@@ -10,7 +10,18 @@ from app.chain.signing import CannotSign
 from app.db import Db
 from app.domain import dogecoin, payments
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import Choice, Path, Payment, PaymentNeed, Signed, consolidation
+from app.domain.payments import (
+    ChangeKey,
+    Choice,
+    Draft,
+    Path,
+    Payment,
+    PaymentNeed,
+    Signed,
+    consolidation,
+    signing_queue,
+    spendable_coins,
+)
 from app.domain.refusals import Refusal
 from app.money import NOTHING
 
@@ -29,11 +40,11 @@ class SigningBatch:
 
     signer: Signer
     policy: payments.Policy
-    change_keys: dict[int, payments.ChangeKey]
+    change_keys: dict[int, ChangeKey]
     pool: payments.CoinPool = field(default_factory=payments.CoinPool)
     needs: Sequence[PaymentNeed] = ()
     loaded: set[int] = field(default_factory=set)
-    drafts: list[payments.Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
     failed: list[tuple[Payment, Refusal]] = field(default_factory=list)
     unsignable: dict[int, str] = field(default_factory=dict)
     _has_all_coins: bool = False
@@ -44,8 +55,10 @@ class SigningBatch:
     ) -> "SigningBatch":
         """Read what all groups need: the coins of their own accounts, and where their change goes."""
         needs = [need for group in groups for need in _needs(group, policy)]
-        own_coins = await payments.own(db, needs)
-        keys = await payments.change_keys(db, {payment.owner.id for group in groups for payment in group})
+        own_coins = await spendable_coins.of_accounts(db, needs)
+        keys = await signing_queue.change_keys(
+            db, {payment.owner.id for group in groups for payment in group}
+        )
         batch = cls(signer, policy, keys, needs=needs, loaded={need.account for need in needs})
         batch.pool.add(own_coins)
         return batch
@@ -55,7 +68,7 @@ class SigningBatch:
         await asyncio.sleep(0)  # choosing and signing take long, and other tasks want to run
         try:
             choice, paths = await self._choose(db, group)
-            self.drafts.append(payments.Draft(group, self.sign(group, choice, paths)))
+            self.drafts.append(Draft(group, self.sign(group, choice, paths)))
         except Refusal as refusal:
             if len(group) > 1:
                 await self.sign_group(db, group[: len(group) // 2])
@@ -78,7 +91,7 @@ class SigningBatch:
             outputs.append(wire.Output(choice.change, change.script))
         transaction = self.signer.sign([coin.outpoint for coin in choice.coins], paths, outputs)
         sends = not choice.amounts or all(payment.kind != "paytx" for payment in group)
-        ancestors = self.pool.stands_on(choice.coins)
+        ancestors = self.pool.ancestors_of(choice.coins)
         signed = Signed(
             transaction.txid, transaction.raw, choice, change, vout, sends=sends, ancestors=1 + len(ancestors)
         )
@@ -91,34 +104,38 @@ class SigningBatch:
         if signed.change is not None and signed.change_vout is not None and signed.sends:
             outpoint = Outpoint(signed.txid, signed.change_vout)
             coin = payments.Spendable(outpoint, signed.choice.change, payments.Tier.UNCONFIRMED)
-            self.pool.grow(coin, signed.change, {**ancestors, signed.txid: len(signed.raw)})
+            self.pool.add_change(coin, signed.change, {**ancestors, signed.txid: len(signed.raw)})
 
     def _next_change(self, account: int) -> Path:
         xpub, first = self.change_keys[account]
         index, script = dogecoin.next_script(xpub, dogecoin.CHANGE, first)
-        self.change_keys[account] = payments.ChangeKey(xpub, index + 1)
+        self.change_keys[account] = ChangeKey(xpub, index + 1)
         return Path(account, dogecoin.CHANGE, index, script)
 
     async def _choose(self, db: Db, group: Group) -> tuple[Choice, Mapping[Outpoint, Path]]:
         payment = group[0]
         if payment.kind == payments.CONSOLIDATION:
-            smallest = await payments.smallest(db, payments.LARGEST)
+            smallest = await spendable_coins.smallest(db, payments.LARGEST)
             free = [coin for coin in smallest.coins if coin.outpoint not in self.pool.taken]
             return consolidation.choose(free, payment.reserved, self.policy), smallest.paths
-        order = payments.order(group, self.policy)
+        order = signing_queue.selection_order(group, self.policy)
         return await self._choose_from_pool(db, payment.owner.id, order), self.pool.paths
 
     async def _choose_from_pool(self, db: Db, account: int, order: payments.SelectionOrder) -> Choice:
         """Choose among the account's own coins; read those of other accounts only where these do not do."""
         if account not in self.loaded:  # it comes first only where its group was split
             self.loaded.add(account)
-            self.pool.add(await payments.own(db, [PaymentNeed(account, payments.alone(order))]))
+            self.pool.add(
+                await spendable_coins.of_accounts(
+                    db, [PaymentNeed(account, payments.single_coin_amount(order))]
+                )
+            )
         without_spare = replace(order, spare=NOTHING)
         choice = self.pool.choose_own(account, without_spare)
         if choice is not None:
             return choice
         if not self._has_all_coins:
-            self.pool.add(await payments.everybodys(db, self.needs))
+            self.pool.add(await spendable_coins.of_all_accounts(db, self.needs))
             self._has_all_coins = True
         try:
             return self.pool.choose(account, without_spare)
@@ -132,6 +149,10 @@ def _needs(group: Group, policy: payments.Policy) -> list[PaymentNeed]:
     if group[0].kind == payments.CONSOLIDATION:
         return []
     try:
-        return [PaymentNeed(group[0].owner.id, payments.alone(payments.order(group, policy)))]
+        return [
+            PaymentNeed(
+                group[0].owner.id, payments.single_coin_amount(signing_queue.selection_order(group, policy))
+            )
+        ]
     except Refusal:  # it is refused again when the group is signed
         return []

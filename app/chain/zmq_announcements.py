@@ -9,7 +9,7 @@ import zmq.asyncio
 
 HASH_BYTES = 32
 QUEUED_MESSAGES = 1_000
-MAX_MESSAGE_BYTES = 1_000
+MAX_MESSAGE_BYTES = 1_000_000  # a transaction of a block; a larger message ends the connection
 RECONNECT_MILLISECONDS = 100
 RECONNECT_MOST_MILLISECONDS = 5_000
 KEEP_ALIVE_SECONDS = 60
@@ -24,7 +24,9 @@ async def listen(
     *,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
-    """Call `wakes[topic]` with the hash, in internal order, of each hashblock or hashtx; until cancelled.
+    """Call `wakes[topic]` for each announcement, until cancelled.
+
+    hashblock and hashtx bring the hash, in internal order; rawtx brings the transaction.
 
     libzmq connects again by itself. A publisher that is silent, dead or wrong only wakes nobody.
     """
@@ -65,7 +67,12 @@ def _subscriber(context: zmq.asyncio.Context, topics: Mapping[str, object]) -> z
 
 
 def _wake(frames: list[bytes], wakes: Mapping[str, Callable[[bytes], object]]) -> None:
-    """Core sends topic, hash in display order, and a counter. ZMQ matches a topic by its beginning."""
-    wake = wakes.get(frames[0].decode(errors="replace"))
-    if wake is not None and len(frames) == 3 and len(frames[1]) == HASH_BYTES:
+    """Core sends topic, hash in display order or bytes, and a counter. ZMQ matches a topic by its beginning."""
+    topic = frames[0].decode(errors="replace")
+    wake = wakes.get(topic)
+    if wake is None or len(frames) != 3:
+        return
+    if topic.startswith("raw"):
+        wake(frames[1])
+    elif len(frames[1]) == HASH_BYTES:
         wake(frames[1][::-1])

@@ -9,10 +9,10 @@ from app.chain.node import Node
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
 from app.chain.sent_marker import SENT_FILE, SentMarker
-from app.domain import blocks, installation, payments
+from app.domain import blocks, installation
 from app.domain.dogecoin import Network
 from app.domain.installation import Beginning
-from app.domain.payments import consolidation
+from app.domain.payments import consolidation, pause, payouts
 from app.domain.refusals import Refusal
 from app.money import BadAmount, Koinu, parse, show
 
@@ -31,14 +31,14 @@ async def resume(
     CannotBeDone otherwise.
     """
     async with engine.connect() as db:
-        restored = await payments.reason(db) == payments.RESTORED
+        restored = await pause.reason(db) == pause.RESTORED
     if restored:
         await _check_tip(engine, node)
     async with engine.begin() as db:
-        reason = await payments.resume(db)
+        reason = await pause.resume(db)
         _check_owing(await blocks.shortfall(db), owing)
         if with_payouts:
-            await payments.start_all(db)
+            await payouts.start_all(db)
     return f"Payments go on. They were paused because {reason}." if reason else "Payments were not paused."
 
 
@@ -59,7 +59,7 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     number = _count(SeedFile(home / "seed.json", network), max(database.restores, marker.restores))
     epoch = secrets.token_hex(16)
     async with engine.begin() as db:
-        highest = await payments.begin(db, Beginning(epoch, marker.highest, number))
+        highest = await pause.begin_history(db, Beginning(epoch, marker.highest, number))
     ended = 0
     while batch := await _end_some(engine):
         ended += batch
@@ -68,7 +68,7 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     async with engine.begin() as db:
         await installation.go_on(db, epoch)
     return (
-        f"Ended {ended} payments that may have been sent since the backup, and left out {payments.SKIPPED} "
+        f"Ended {ended} payments that may have been sent since the backup, and left out {pause.SKIPPED} "
         "addresses of every account. Start Kennel again; payments stay paused. When it has caught up with "
         "the chain, compare the accounts with what was paid since the backup, then run `kennel resume`, and with "
         "--payouts once no account seems to have what it was paid out already."
@@ -122,14 +122,14 @@ def _count(seed_file: SeedFile, known: int) -> int:
     if not seed_file.path.exists():
         return known + 1
     skipped = seed_file.read().skipped
-    number = max(known, skipped // payments.SKIPPED) + 1
-    seed_file.skip(number * payments.SKIPPED - skipped)
+    number = max(known, skipped // pause.SKIPPED) + 1
+    seed_file.skip(number * pause.SKIPPED - skipped)
     return number
 
 
 async def _end_some(engine: AsyncEngine) -> int:
     async with engine.begin() as db:
-        return await payments.end_waiting(db)
+        return await pause.end_pending(db)
 
 
 async def _check_tip(engine: AsyncEngine, node: Node) -> None:

@@ -91,6 +91,24 @@ class Settings:
     connections_per_address: int = _variable("200", values.whole(1, 100_000))
     """How many connections one public address (one /64 with IPv6) has to each API. Loopback and private
     addresses, where proxies are, have no such limit."""
+    public_origins: frozenset[str] = _variable("*", values.ORIGINS)
+    """The web sites whose scripts may read the payers' API (CORS), as `https://shop.example`. `*`: all. `none`:
+    no other site. Images of it may be shown everywhere."""
+    trusted_proxies: tuple[Network, ...] | None = _variable("", values.NETWORKS)
+    """The networks of the reverse proxies before the payers' API. Only these are believed when they say in
+    `X-Forwarded-For` for whom they ask, and so each payer has limits of their own. Unset: the limits go by the
+    address that connects."""
+    public_requests: int = _variable("1000", values.whole(1, 1_000_000))
+    """How many requests a second the payers' API answers. More are refused with 503. After a quiet time the
+    requests of four seconds may come at once."""
+    requests_per_address: int = _variable("50", values.whole(1, 1_000_000))
+    """How many requests a second one address (one /64 with IPv6) may send to the payers' API, likewise. More are
+    refused with 429."""
+    public_streams: int = _variable("1500", values.whole(1, 100_000))
+    """How many payers may wait at once for a change of their invoice, at most three quarters of
+    `KENNEL_PUBLIC_CONNECTIONS`. More are refused with 503."""
+    streams_per_address: int = _variable("100", values.whole(1, 100_000))
+    """How many of them may come from one address. More are refused with 429."""
     admin_token: str | None = _variable("", values.text(255), secret=True)
     """The bearer token of the merchant's API. Must be set on `main` and `test`, and where that API does
     not listen on loopback: there it has 16 characters or more."""

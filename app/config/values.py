@@ -19,7 +19,7 @@ PORTS: Final = range(65_536)
 RETRIES: Final = 50
 RETRY_SECONDS: Final = range(1, 30 * 86_400 + 1)
 EVENT_TYPES: Final = 50
-NETWORKS: Final = 50
+MOST_NETWORKS: Final = 50
 HOSTS: Final = 100
 PICTURE_CHARACTERS: Final = 40_000
 """With it the checkout page has less than 60 KB."""
@@ -185,11 +185,29 @@ def _hosts(written: str) -> frozenset[str]:
     return names
 
 
+def _origins(written: str) -> frozenset[str]:
+    if written.lower() == "none":
+        return frozenset()
+    origins = frozenset(part.lower() for part in _parts(written) if part)
+    _require(0 < len(origins) <= HOSTS)
+    _require(
+        all(
+            re.fullmatch(r"\*|https?://([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?", origin, re.ASCII)
+            for origin in origins
+        )
+    )
+    return origins
+
+
+def _plain_networks(written: str) -> tuple[Network, ...]:
+    _require(written.count(",") < MOST_NETWORKS)
+    return tuple(ipaddress.ip_network(part) for part in _parts(written))
+
+
 def _networks(written: str) -> tuple[Network, ...]:
     if written.lower() in YES_OR_NO:
         return EVERYWHERE if YES_OR_NO[written.lower()] else ()
-    _require(written.count(",") < NETWORKS)
-    return tuple(ipaddress.ip_network(part) for part in _parts(written))
+    return _plain_networks(written)
 
 
 def _retries(written: str) -> tuple[int, ...]:
@@ -276,6 +294,10 @@ BIND: Final = Rule("host:port", _bind)
 FLAG: Final = Rule("true or false", lambda written: YES_OR_NO[str(written).lower()])
 HOST_NAMES: Final = Rule(f"up to {HOSTS} names of hosts with commas between, without a port, or *", _hosts)
 ADDRESSES: Final = Rule("true, false, or networks such as 10.0.0.0/8,fd00::/8", _networks)
+ORIGINS: Final = Rule(
+    f"*, none, or up to {HOSTS} origins such as https://shop.example with commas between", _origins
+)
+NETWORKS: Final = Rule("networks such as 10.0.0.0/8,fd00::/8", _plain_networks)
 RETRY_TIMES: Final = Rule(f"up to {RETRIES} whole numbers of seconds with commas between", _retries)
 FOREIGN_ID: Final = Rule("1 to 255 characters of one line without a slash", _foreign_id)
 NEW_FOREIGN_ID: Final = Rule(FOREIGN_ID.words, _new_foreign_id)

@@ -151,7 +151,7 @@ addresses = sa.Table(
 
 # ---------------------------------------------------------------- invoices
 
-INVOICE_STATES: Final = ("confirmed", "detected", "cancelled", "expired", "partial", "unpaid")
+INVOICE_STATES: Final = ("confirmed", "detected", "cancelled", "expired", "partial", "seen", "unpaid")
 INVOICE_STATE: Final = """
 CASE
     WHEN settled THEN 'confirmed'::text
@@ -159,6 +159,7 @@ CASE
     WHEN cancelled THEN 'cancelled'::text
     WHEN expired THEN 'expired'::text
     WHEN received > 0 THEN 'partial'::text
+    WHEN seen > 0 THEN 'seen'::text
     ELSE 'unpaid'::text
 END"""
 """The rule of `Invoice.state` in PostgreSQL's own spelling: Alembic compares it with that of the index."""
@@ -180,6 +181,8 @@ invoices = sa.Table(
     _text("cancel_url"),
     _amount("received"),  # in blocks, confirmed or not
     _amount("confirmed"),
+    _amount("seen"),  # in transactions that wait for a block: the sum of its sightings
+    _amount("acceptable"),  # the part of it that counts as confirmed (accept_unconfirmed_below)
     # INV_TOTAL_PAYMENT_DETECTED was emitted.
     sa.Column("detected", sa.Boolean, nullable=False, server_default="false"),
     # INV_TOTAL_PAYMENT_CONFIRMED was emitted.
@@ -195,6 +198,7 @@ invoices = sa.Table(
     _created(),
     sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name="total"),
     sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name="received"),
+    sa.CheckConstraint("acceptable >= 0 AND seen >= acceptable", name="seen"),
     sa.CheckConstraint("settled_inside BETWEEN 0 AND confirmed AND refunded_inside >= 0", name="inside"),
     _index("invoices_open_idx", "account_id", where="NOT (expired OR cancelled OR settled)"),
     sa.Index("invoices_created_idx", "account_id", "created"),
@@ -314,6 +318,38 @@ watched_inputs = sa.Table(
     # Of the block with that transaction; null: it was disconnected.
     sa.Column("height", sa.Integer, index=True),
     _index("watched_inputs_nowhere_idx", "txid", "vout", where="height IS NULL"),
+)
+
+sightings = sa.Table(
+    "sightings",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("txid", sa.LargeBinary, primary_key=True),
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("branch", sa.SmallInteger, nullable=False),
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("invoice", sa.BigInteger),  # the invoice's index, where the address is an invoice's
+    sa.Column("amount", Amount, nullable=False),
+    sa.Column("required_confirmations", sa.Integer, nullable=False),
+    sa.Column("acceptable", sa.Boolean, nullable=False),  # it counts in the invoice's sum of that name
+    sa.Column("state", sa.Text, nullable=False, server_default="seen"),
+    sa.Column("ended", Time),  # when it was seen to have gone
+    _created(),
+    sa.CheckConstraint("state IN ('seen', 'double_spent', 'dropped')", name="state"),
+    sa.CheckConstraint("(state = 'seen') = (ended IS NULL)", name="ended"),
+    sa.CheckConstraint("amount > 0", name="amount"),
+    sa.Index("sightings_txid_idx", "txid"),
+    _index("sightings_seen_idx", "account_id", "created", "txid", "vout", where="state = 'seen'"),
+    _index("sightings_ended_idx", "ended", where="ended IS NOT NULL"),
+)
+
+sighted_inputs = sa.Table(
+    "sighted_inputs",
+    metadata,
+    sa.Column("txid", sa.LargeBinary, primary_key=True),
+    sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
+    # The transaction of the sightings, which spends it.
+    sa.Column("by", sa.LargeBinary, primary_key=True, index=True),
 )
 
 # ---------------------------------------------------------------- money going out

@@ -11,14 +11,14 @@ from app.domain import accounts, blocks, holds, invoices, outbox, payments, tran
 from app.domain.accounts import Account
 from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import Outpoint
-from app.domain.escrows import Escrow, fee_earned
-from app.domain.escrows import told as escrow_told
+from app.domain.escrows import Escrow, fee_earned, state_events
 from app.domain.holds import Hold
 from app.domain.invoices import Invoice, InvoiceSums
 from app.domain.ledger import AppliedPosting, Asset, Balance, Bucket, Entry, Posted, Posting
 from app.domain.outbox import Event, OutboxEvent
 from app.domain.owner import Owner
 from app.domain.payments import Payment, PaymentOutput
+from app.domain.sightings import Sighting, sighting_event
 from app.domain.transfers import Share, Transfer
 from app.domain.webhooks import Endpoint, health
 from app.money import COIN, NOTHING, Koinu
@@ -85,8 +85,18 @@ def _deposits() -> list[OutboxEvent]:
     address = OwnAddress(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
     deposit = Deposit(Outpoint(TXID, 1), address, TEN, 6).seen(995, 1)
     return [
+        *_sightings(Sighting(SHOP, Outpoint(TXID, 1), 0, 5, None, ADDRESSES[1], TEN, 6), None),
         *blocks.deposit_unconfirmed(SHOP, deposit.undone()),
         *blocks.deposit_confirmed(SHOP, deposit.confirmed(), 6),
+    ]
+
+
+def _sightings(sighting: Sighting, sums: InvoiceSums | None) -> list[OutboxEvent]:
+    double_spent = replace(sighting, state="double_spent")
+    return [
+        sighting_event(sighting, "SEEN", sums),
+        sighting_event(double_spent, "DOUBLE_SPENT", sums, spent_by=OTHER_TXID[::-1].hex()),
+        sighting_event(replace(sighting, state="dropped"), "DROPPED", sums),
     ]
 
 
@@ -97,6 +107,7 @@ def _invoices() -> list[OutboxEvent]:
         received=NOTHING, confirmed=NOTHING, settled=False, unsettled=False, created=NOON,
         expires=NOON + timedelta(hours=1),
     )  # fmt: skip
+    payment = Sighting(SHOP, Outpoint(TXID, 1), 0, 4, 4, ADDRESSES[0], TEN, 6)
     part, whole, over = Koinu(4 * COIN), TEN, Koinu(12 * COIN)
     paid = {
         "INV_BALANCE_CHANGED": (part, 0),
@@ -118,6 +129,7 @@ def _invoices() -> list[OutboxEvent]:
     )
     return [
         invoices.invoice_created(made),
+        *_sightings(payment, InvoiceSums(ADDRESSES[0], TEN, NOTHING, NOTHING)),
         *(invoices.invoice_payment(SHOP, *one) for one in sums.items()),
         refund,
     ]
@@ -199,7 +211,7 @@ def _escrows() -> list[OutboxEvent]:
     fee = fee_earned(escrows[1], PLATFORM, locked.fee)
     return [
         *(
-            transfers.with_balance(escrow_told(escrow)[0], GOLD, balance)
+            transfers.with_balance(state_events(escrow)[0], GOLD, balance)
             for escrow, balance in zip(escrows, balances, strict=True)
         ),
         transfers.with_balance(fee, GOLD, Balance(locked.fee)),

@@ -8,11 +8,11 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
-from app.domain import blocks, idempotency, invoices, ledger, payments, webhooks
+from app.domain import blocks, idempotency, invoices, ledger, webhooks
 from app.domain.blocks import Tip
 from app.domain.dogecoin import Network
 from app.domain.ledger import SafeHorizon
-from app.domain.payments import payouts
+from app.domain.payments import pause, payouts
 from app.runtime.lease import Lease
 
 Step = Callable[[], Awaitable[bool]]
@@ -69,13 +69,13 @@ class Payouts:
     async def step(self) -> bool:
         """Look at one window of accounts; False after the last window, or while payments are paused."""
         async with self._engine.connect() as db:
-            if await payments.reason(db) is not None:
+            if await pause.reason(db) is not None:
                 return False
             due, last = await payouts.look(db, self._network, self._after)
         self._after = -1 if last is None else last
         if due:
             async with self._engine.begin() as db:
-                await payments.pay_out(db, self._network, due)
+                await payouts.pay_out(db, self._network, due)
             self._committed()
         return last is not None
 

@@ -10,11 +10,12 @@ from typing import Any, Final
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain import restore_check, seed_claim
+from app.chain import mempool, restore_check, seed_claim
 from app.chain.abandoned_payments import AbandonedPayments
 from app.chain.block_reader import UnreadableBlock
 from app.chain.follower import Follower, WrongChain
 from app.chain.key_pool import KeyPool
+from app.chain.mempool import Mempool
 from app.chain.node import Node
 from app.chain.reorgs import ReorgTooDeep
 from app.chain.rpc import NodeError, NodeTrouble
@@ -67,6 +68,7 @@ class Shared:
     node: Node
     holder: str
     follow: WakeUp = field(default_factory=WakeUp)
+    mempool: WakeUp = field(default_factory=WakeUp)
     relay: WakeUp = field(default_factory=WakeUp)
     send: WakeUp = field(default_factory=WakeUp)
     streams: WakeUp = field(default_factory=WakeUp)
@@ -85,6 +87,11 @@ class Shared:
         else:
             self.relay.wake()
 
+    def followed(self) -> None:
+        """Wake the loops that have work after blocks were connected or disconnected."""
+        self.relay.wake()
+        self.mempool.wake()
+
     def sent(self) -> None:
         """Wake the loops and requests that wait until payments are signed or sent."""
         self.relay.wake()
@@ -96,16 +103,22 @@ class Shared:
 
 
 async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
-    """Return the follower."""
+    """Return the follower, and the watch over the mempool with a connection to the node of its own."""
     settings = shared.settings
     rules = Rules(
         dogecoin.network_by_name(settings.network), settings.confirmations, settings.max_reorg_blocks
     )
-    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.relay.wake)
+    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.followed)
     stack.push_async_callback(follower.close)
+    node = await stack.enter_async_context(shared.node.with_slots(mempool.SLOTS))
+    watch = Mempool(shared.engine, node, rules, shared.lease("mempool"), shared.relay.wake)
+    stack.push_async_callback(watch.close)
     every = settings.poll_seconds
     errors = CHAIN_TROUBLE, NO_REPETITION_MENDS
-    return [Loop("follow", follower.step, shared.follow, every, *errors, waits_for=follower.waits_for)]
+    return [
+        Loop("follow", follower.step, shared.follow, every, *errors, waits_for=follower.waits_for),
+        Loop("mempool", mempool.paced(watch.step), shared.mempool, every, *errors),
+    ]
 
 
 async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:

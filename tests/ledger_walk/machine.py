@@ -1,15 +1,15 @@
 """The base of a walk: a database with a few accounts that have money, and the program's own commands."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
@@ -27,6 +27,7 @@ from tests.conftest import cloned
 from tests.ledger_walk import invariants
 from tests.ledger_walk.model import MAX_AMOUNT, PLATFORM, Model, Record
 from tests.listener import Listener
+from tests.soak import AsyncMachine
 
 FUNDED: Final = ("ann", "bob", "cec", PLATFORM)
 UNFUNDED: Final = "dan"
@@ -101,7 +102,7 @@ async def _opened(url: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-class LedgerMachine(RuleBasedStateMachine):
+class LedgerMachine(AsyncMachine):
     """What the rules use. After each rule the invariants hold, and the ledger agrees with the model."""
 
     prepared: ClassVar[Prepared]
@@ -112,21 +113,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.stack = AsyncExitStack()
         self.keys = count()
-        self.failed = False
         self.changed = True
         self.model = Model()
         self.made: list[tuple[Command[Any, Any], Submitted[Any], Any]] = []
         """Requests that made something, with its id."""
-
-    def run(self, coroutine: Coroutine[Any, Any, Item]) -> Item:
-        """Run the coroutine; after a failure the walk does nothing more."""
-        self.failed = True
-        result = self.runner.run(coroutine)
-        self.failed = False
-        return result
 
     @initialize()
     def begin(self) -> None:
@@ -144,15 +135,6 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.changed:
             self.run(self._check())
             self.changed = False
-
-    def teardown(self) -> None:
-        """Run a whole audit, unless the walk failed; close everything."""
-        try:
-            if not self.failed:
-                self.run(self._end())
-        finally:
-            self.runner.run(self.stack.aclose())
-            self.runner.close()
 
     # ------------------------------------------------------------ used by the rules
 

@@ -4,15 +4,15 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
@@ -31,6 +31,7 @@ from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
 from tests.conftest import cloned
 from tests.listener import Listener
+from tests.soak import AsyncMachine, Result
 from tests.walk.model import Comparison, Model
 from tests.walk.program import FailingNode, KillSwitch, Program
 from tests.walk.snapshot import Chain, Snapshot, read
@@ -53,7 +54,6 @@ THEN = st.sampled_from(["", "sign", "send", "mine", "send and mine"])
 NTH = st.integers(0, 40)
 """An index into what there is, modulo its length."""
 ACCOUNT = st.sampled_from(ACCOUNTS)
-Result = TypeVar("Result")
 
 
 def action(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -105,7 +105,7 @@ async def _prepare(url: str, home: Path) -> None:
         await harness.close()
 
 
-class MoneyMachine(RuleBasedStateMachine):
+class MoneyMachine(AsyncMachine):
     """What all rules use. They run one at a time; between them nothing moves."""
 
     prepared: ClassVar[Prepared]
@@ -114,9 +114,6 @@ class MoneyMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.stack = AsyncExitStack()
-        self.failed = False
         self.checked_state = "", ""
         self.model = Model()
         self.listener = Listener()
@@ -129,12 +126,10 @@ class MoneyMachine(RuleBasedStateMachine):
         """What the faucet sent: it sends nothing again by itself."""
 
     def run(self, coroutine: Coroutine[Any, Any, Result], then: str = "") -> Result:
-        """Run an action, and what comes `then`; a failure marks the walk as failed."""
-        self.failed, before = True, self.failed
-        done = self.runner.run(coroutine)
-        self.runner.run(self._then(then))
-        self.failed = before
-        return done
+        """Run an action, and what comes `then`."""
+        result = super().run(coroutine)
+        super().run(self._then(then))
+        return result
 
     @initialize()
     def begin(self) -> None:
@@ -147,15 +142,6 @@ class MoneyMachine(RuleBasedStateMachine):
         if self.run(self._state()) != self.checked_state:
             self.run(self._agree())
             self.checked_state = self.run(self._state())
-
-    def teardown(self) -> None:
-        """Let everything settle, unless the walk failed; close everything in any case."""
-        try:
-            if not self.failed:
-                self.run(self._end())
-        finally:
-            self.runner.run(self.stack.aclose())
-            self.runner.close()
 
     # ------------------------------------------------------------ what the rules use
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from app.db.tables import payments as payment_rows
 from app.domain import accounts, blocks, payments
 from app.domain.dogecoin import REGTEST
-from app.domain.payments import PAYOUT, consolidation
+from app.domain.payments import consolidation, fees, voiding
+from app.domain.payments.requesting import PAYOUT
 from app.domain.refusals import Refusal
 from app.money import COIN
 from tests import scenario
@@ -19,7 +20,7 @@ from tests.walk.machine import ACCOUNT, NTH, MoneyMachine, action
 AMOUNT = st.sampled_from(["1", "0.01", "4.5", "11", "29.99", "48"])
 TERMS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "fee out of it": {"share": 100 * payments.PERCENT},
+    "fee out of it": {"share": 100 * fees.PERCENT},
     "exact fee": {"explicit_fee": COIN // 2},
     "low fee": {"max_fee": COIN // 100},
     "shared": {"batch": True},
@@ -116,7 +117,7 @@ class PaymentRules(MoneyMachine):
         payment = await self.now(known)
         seen = looks and payment.txid and payment.txid[::-1].hex() in await self.harness.mempool()
         async with self.engine.begin() as db:
-            await payments.void(
+            await voiding.void(
                 db, [payments.VoidOrder(payment.owner.foreign_id, payment.id, None if seen else payment.txid)]
             )
 

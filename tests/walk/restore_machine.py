@@ -1,18 +1,15 @@
 """A walk with dumps of one database: they are taken and restored again and again, newest and older ones."""
 
-import asyncio
 import shutil
 import tempfile
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
 import sqlalchemy as sa
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from app.chain.key_pool import KeyPool
 from app.chain.seed_file import SeedFile
@@ -23,10 +20,11 @@ from app.db.engine import open_engine
 from app.domain import accounts, blocks, installation, payments
 from app.domain.accounts import AddressOrder
 from app.domain.dogecoin import REGTEST
-from app.domain.payments import Payment
+from app.domain.payments import Payment, voiding
 from app.runtime.lease import Lease
 from tests import conftest, scenario
 from tests.chain_harness import ChainHarness, order
+from tests.soak import AsyncMachine
 from tests.walk.machine import ACCOUNT, NTH, Prepared, opened
 
 ROUNDS: Final = 6
@@ -34,7 +32,6 @@ READY: Final = 20
 DUMPS: Final = 3
 """How many of the newest dumps are kept."""
 AMOUNTS = st.sampled_from(["1", "4.5", "11", "0.01"])
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Dump:
     restores: int
 
 
-class RestoreMachine(RuleBasedStateMachine):
+class RestoreMachine(AsyncMachine):
     """Whatever is restored: no payee is paid twice, no address is given out twice, and the audit is right."""
 
     prepared: ClassVar[Prepared]
@@ -56,8 +53,6 @@ class RestoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.stack = AsyncExitStack()
         self.numbers = count()
         self.wanted: dict[str, int] = {}
         """What each payee is to have, in koinu: one payment each, however often a restore forgets it."""
@@ -65,27 +60,10 @@ class RestoreMachine(RuleBasedStateMachine):
         self.given_out: set[str] = set()
         self.dumps: list[Dump] = []
         self.restores = 0
-        self.failed = False
-
-    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run an action; a failure marks the walk as failed."""
-        self.failed = True
-        done = self.runner.run(coroutine)
-        self.failed = False
-        return done
 
     @initialize()
     def begin(self) -> None:
         self.run(self._begin())
-
-    def teardown(self) -> None:
-        """Let everything settle, unless the walk failed; close everything in any case."""
-        try:
-            if not self.failed:
-                self.run(self._end())
-        finally:
-            self.runner.run(self.stack.aclose())
-            self.runner.close()
 
     @invariant()
     def nobody_is_paid_twice(self) -> None:
@@ -168,7 +146,7 @@ class RestoreMachine(RuleBasedStateMachine):
                 payments.VoidOrder(payment.owner.foreign_id, payment.id, payment.txid)
                 for payment in known.values()
             ]
-            await payments.void(transaction, orders)
+            await voiding.void(transaction, orders)
 
     async def _be_paid(self, account: str) -> None:
         await self.harness.call("sendtoaddress", await self._give_address(account), "20")

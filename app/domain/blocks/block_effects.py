@@ -13,6 +13,7 @@ from app.domain.invoices import Receipts, transition
 from app.domain.ledger import Entry, Posted
 from app.domain.owner import Owner
 from app.domain.payments import Payment
+from app.domain.sightings import Sighting, SightingEffects
 from app.money import Koinu
 
 
@@ -80,6 +81,7 @@ class Step:
     payment_events: list[tuple[str, Payment]] = field(default_factory=list)
     deposit_txids: set[bytes] = field(default_factory=set)
     receipts_before: dict[InvoiceKey, Receipts] = field(default_factory=dict)
+    double_spends: list[tuple[Sighting, bytes]] = field(default_factory=list)
 
     def touch(self, account: int, txid: bytes) -> None:
         """Note that this transaction of the block pays the account or spends its coins."""
@@ -98,6 +100,7 @@ class BlockEffects:
     confirmations: int
     maturity: Callable[[int], int]
     transactions: OwnTransactionEffects
+    sightings: SightingEffects = field(default_factory=SightingEffects)
     watch: DoubleSpendWatch = field(default_factory=DoubleSpendWatch)
     steps: list[Step] = field(default_factory=list)
     changed: set[Outpoint] = field(default_factory=set)
@@ -118,6 +121,7 @@ class BlockEffects:
         for output in block.outputs:
             if (address := self.addresses.get(output.script)) is not None and output.amount:
                 self._receive(step, address, output)
+        self._end_sightings(step, block)
         if confirm_to is not None:
             self._confirm(step, confirm_to)
         for spend in block.spends:
@@ -251,6 +255,21 @@ class BlockEffects:
             key = (deposit.address.account, deposit.address.invoice)
             step.receipts_before.setdefault(key, self.receipts[key])
             self.receipts[key] = self.receipts[key].plus(received, confirmed)
+            self.changed_invoices.add(key)
+
+    def _end_sightings(self, step: Step, block: Block) -> None:
+        if self.sightings.by_txid:
+            for sighting in self.sightings.mine({output.outpoint.txid for output in block.outputs}):
+                self._unsee(step, sighting, sighting.amount if sighting.state == "seen" else 0)
+            for sighting, amount, spender in self.sightings.conflict(block.spends):
+                self._unsee(step, sighting, amount)
+                step.double_spends.append((sighting, spender))
+
+    def _unsee(self, step: Step, sighting: Sighting, amount: int) -> None:
+        if sighting.invoice is not None:
+            key = (sighting.owner.id, sighting.invoice)
+            step.receipts_before.setdefault(key, self.receipts[key])
+            self.receipts[key] = self.receipts[key].plus_seen(-amount, acceptable=sighting.acceptable)
             self.changed_invoices.add(key)
 
     def _keep(self, coin: Coin) -> None:

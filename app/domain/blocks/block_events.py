@@ -13,7 +13,8 @@ from app.domain.invoices import receipts
 from app.domain.ledger import Posted
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
-from app.domain.payments import payment_event, turn_events
+from app.domain.payments import payment_event, return_events
+from app.domain.sightings import Sighting, sighting_event
 from app.money import DOGE, Koinu, show
 
 
@@ -56,6 +57,8 @@ def _by_account(step: Step, owners: Mapping[int, Owner]) -> Mapping[int, list[Ou
         events[account].append(
             chain_activity(owners[account], step.height, block_hash, shown, connected=step.connected)
         )
+    for sighting, spender in step.double_spends:
+        events[sighting.owner.id].append(_double_spend(step, sighting, spender))
     for (account, _), changes in sorted(step.invoice_events.items(), key=lambda item: item[0]):
         events[account] += [
             receipts.invoice_payment(owners[account], name, now.sums) for name, now in changes
@@ -67,7 +70,9 @@ def _by_account(step: Step, owners: Mapping[int, Owner]) -> Mapping[int, list[Ou
         owner = owners[deposit.address.account]
         events[owner.id] += deposit_events.unconfirmed(owner, deposit)
     for event, payment in step.payment_events:
-        events[payment.owner.id] += turn_events(payment) if event == FLOW else [payment_event(payment, event)]
+        events[payment.owner.id] += (
+            return_events(payment) if event == FLOW else [payment_event(payment, event)]
+        )
     return events
 
 
@@ -85,6 +90,13 @@ def unknown_spend(
     """SYS_UNKNOWN_SPEND: a transaction of others spent a coin of ours; `back`: SYS_UNKNOWN_SPEND_UNDONE."""
     message = {"address": address, "amount": show(amount), "outpoint": outpoint, "txid": txid}
     return outbox.of_nobody("SYS_UNKNOWN_SPEND_UNDONE" if back else "SYS_UNKNOWN_SPEND", message)
+
+
+def _double_spend(step: Step, sighting: Sighting, spender: bytes) -> OutboxEvent:
+    sums = None
+    if sighting.invoice is not None:
+        sums = step.receipts_before[sighting.owner.id, sighting.invoice].sums
+    return sighting_event(sighting, "DOUBLE_SPENT", sums, spent_by=_display(spender))
 
 
 def _unknown_spend(coin: Coin, *, back: bool = False) -> OutboxEvent:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Row, bulk
 from app.db.tables import accounts, addresses, coins, deposits, invoices
-from app.domain import dogecoin
+from app.domain import dogecoin, sightings
 from app.domain.blocks import double_spend_watch, own_transaction_rows, twins
 from app.domain.blocks.block_effects import Block, BlockEffects, InvoiceKey
 from app.domain.blocks.deposits import Coin, Deposit, OwnAddress
@@ -16,6 +16,7 @@ from app.domain.blocks.own_transaction_effects import OwnTransactionEffects
 from app.domain.dogecoin import Network, Outpoint
 from app.domain.invoices import Receipts
 from app.domain.owner import Owner
+from app.domain.sightings import SightingEffects
 from app.money import Koinu
 
 P2PKH_BYTES = 25
@@ -52,8 +53,9 @@ async def of_blocks(
         new, new_coins = await twins.recognise(db, network, strangers, ours.values(), change.values())
         ours, locked_coins = ours | new, locked_coins | new_coins
     effects = OwnTransactionEffects(ours, confirmations)
+    seen = await sightings.of_blocks(db, network, {output.outpoint.txid for output in outputs}, spends)
     rules = (network.maturity, confirmations)
-    result = await _effects(db, rules, paid, (locked_coins, locked_deposits, effects))
+    result = await _effects(db, rules, paid, (locked_coins, locked_deposits, effects), seen)
     result.watch = watch
     return result
 
@@ -64,7 +66,7 @@ async def of_height(db: Db, network: Network, height: int) -> BlockEffects:
     locked_coins = await _coins(db, network, _COINS_OF_HEIGHT, {"height": height})
     locked_deposits = await _deposits(db, network, _DEPOSITS_OF_HEIGHT, {"height": height})
     locked = (locked_coins, locked_deposits, OwnTransactionEffects(ours, 0))
-    return await _effects(db, (network.maturity, 0), {}, locked)
+    return await _effects(db, (network.maturity, 0), {}, locked, SightingEffects())
 
 
 async def write(db: Db, effects: BlockEffects) -> None:
@@ -79,6 +81,7 @@ async def write(db: Db, effects: BlockEffects) -> None:
     if deposit_rows:
         await db.execute(_upsert(deposits, deposit_rows))
     await own_transaction_rows.write(db, effects.transactions.changed)
+    await sightings.write_effects(db, effects.sightings)
     receipts = [_receipts_row(key, effects.receipts[key]) for key in sorted(effects.changed_invoices)]
     if receipts:
         await bulk.update(db, invoices, ("account_id", "index"), receipts)
@@ -101,17 +104,20 @@ async def _effects(
     rules: tuple[Callable[[int], int], int],
     paid: Mapping[bytes, OwnAddress],
     locked: tuple[dict[Outpoint, Coin], dict[Outpoint, Deposit], OwnTransactionEffects],
+    seen: SightingEffects,
 ) -> BlockEffects:
     coins, deposits, ours = locked
     touched = [coin.address for coin in coins.values()] + [deposit.address for deposit in deposits.values()]
     touched += paid.values()
     keys = {(address.account, address.invoice) for address in touched if address.invoice is not None}
+    keys |= {(sighting.owner.id, sighting.invoice) for sighting in seen.all if sighting.invoice is not None}
     receipts = await _receipts(db, sorted(keys))
     owners = await _owners(db, sorted({address.account for address in touched}))
     for transaction in ours.transactions.values():
         owners |= {payment.owner.id: payment.owner for payment in transaction.payments}
+    owners |= {sighting.owner.id: sighting.owner for sighting in seen.all}
     maturity, confirmations = rules
-    return BlockEffects(paid, owners, deposits, coins, receipts, confirmations, maturity, ours)
+    return BlockEffects(paid, owners, deposits, coins, receipts, confirmations, maturity, ours, seen)
 
 
 def _locked(table: sa.Table) -> sa.Select[Any]:
@@ -221,7 +227,9 @@ def _deposit(network: Network, row: Row) -> Deposit:
 
 _COIN: Final = ("coinbase", "height", "spent_height", "spent_by", "spends", "change")
 _DEPOSIT: Final = ("required_confirmations", "state", "height", "confirm_height", "round", "owed")
-_RECEIPTS: Final = ("received", "confirmed", "detected", "settled", "unsettled", "late")
+_RECEIPTS: Final = (
+    "received", "confirmed", "seen", "acceptable", "detected", "settled", "unsettled", "late",
+)  # fmt: skip
 
 
 def _coin_row(coin: Coin) -> dict[str, object]:

@@ -268,7 +268,7 @@ async def _emit(db: Db, effects: BlockEffects, posted: Mapping[str, Posted]) -> 
 
 async def _write(db: Db, effects: BlockEffects, entry_ids: Sequence[int]) -> str:
     """Write the rows, and return how the changes of reserves and liabilities differ, or ""."""
-    if not (effects.changed or entry_ids or effects.transactions.changed):
+    if not (effects.changed or entry_ids or effects.transactions.changed or effects.sightings.changed):
         return ""
     before = await reserves.assets(db, effects)
     await block_rows.write(db, effects)

@@ -191,7 +191,7 @@ class OwnTransactionEffects:
             return
         for payment in transaction.payments:
             if payment.txid not in (None, transaction.txid):
-                step.payment_events.append((TXID_CHANGED, fee_bumps.renamed(payment, transaction.txid)))
+                step.payment_events.append((TXID_CHANGED, fee_bumps.with_txid(payment, transaction.txid)))
         self._pay(self._price(mined, step), "BROADCAST", step, event="PAYMENT_ON_CHAIN")
 
     def _price(self, transaction: OwnTransaction, step: Step) -> OwnTransaction:

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from app.db import Db
-from app.domain import dogecoin, payments
+from app.domain import dogecoin
 from app.domain.blocks.block_effects import Block
 from app.domain.blocks.deposits import Coin
 from app.domain.blocks.own_transactions import OwnTransaction
 from app.domain.dogecoin import Network, Outpoint
-from app.domain.payments import Twin
+from app.domain.payments import versions
 
 Paid = tuple[bytes, int]
 """The script of an output, and its amount."""
@@ -90,9 +90,9 @@ async def recognise(
     ]
     if not pairs:
         return {}, {}
-    rows = [Twin(original.id, twin.txid, twin.raw, "sent") for original, twin in pairs]
-    ids = await payments.insert(db, rows)
-    await payments.copy_inputs(db, {ids[twin.txid]: original.id for original, twin in pairs})
+    rows = [versions.Twin(original.id, twin.txid, twin.raw, "sent") for original, twin in pairs]
+    ids = await versions.insert_twins(db, rows)
+    await versions.copy_inputs(db, rows)
     twins = {ids[twin.txid]: _twin(original, twin.txid, ids[twin.txid]) for original, twin in pairs}
     coins = [
         replace(coin, outpoint=Outpoint(twin.txid, coin.outpoint.vout), height=None)

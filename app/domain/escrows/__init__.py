@@ -1,6 +1,15 @@
 """Escrows: a buyer's money locked for an order, until it is clear who gets it."""
 
-from app.domain.escrows.escrow import Escrow, EscrowFilter, NoSuchEscrow, fee_earned, fetch, page, shown, told
+from app.domain.escrows.escrow import (
+    Escrow,
+    EscrowFilter,
+    NoSuchEscrow,
+    fee_earned,
+    fetch,
+    page,
+    shown,
+    state_events,
+)
 from app.domain.escrows.locking import (
     LOCK,
     FeeAboveAmount,

@@ -1,4 +1,7 @@
-"""Escrows: money of a buyer that is locked for an order until it is clear who gets it; one for an order."""
+"""An escrow: money of a buyer that is locked for an order until it is clear who gets it; each order has one.
+
+How escrows are found, claimed, locked and written, and their events.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +32,7 @@ class NoSuchEscrow(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Escrow:
-    """An escrow as it is; amounts in the asset's smallest unit. `hold` is what it was converted from."""
+    """An escrow as it is now; amounts in the asset's smallest unit. `hold` is what it was made from."""
 
     id: int
     order_id: str
@@ -48,23 +51,23 @@ class Escrow:
 
     @property
     def to_platform(self) -> int:
-        """What the platform got of it: all that neither side did."""
+        """What the platform got: all that neither side got."""
         return 0 if self.state in OPEN_ESCROWS else self.amount - self.to_seller - self.to_buyer
 
     def entry(self, kind: str, postings: Sequence[Posting], metadata: str = "{}") -> Entry:
-        """Return the movement that brings it into its state, which it does once; without a reference, of its order.
+        """Return the entry that brings it into its state, once. Without a reference it refers to the order.
 
-        What is locked is promised: it is paid whoever was closed meanwhile.
+        The entry is promised: an account is paid even if it was closed meanwhile.
         """
         reference = self.reference if any(self.reference) else ("order", self.order_id)
-        moved = tuple(posting for posting in postings if posting.amount)
+        nonzero = tuple(posting for posting in postings if posting.amount)
         cause, key = ("escrow", str(self.id)), f"escrow:{self.id}:{self.state}"
-        return Entry(kind, cause, key, moved, reference, metadata, promised=True)
+        return Entry(kind, cause, key, nonzero, reference, metadata, promised=True)
 
 
 @dataclass(frozen=True, slots=True)
 class EscrowFilter:
-    """Which escrows are asked for: an empty text asks for all."""
+    """Which escrows a list has. An empty text excludes none."""
 
     order_id: str = ""
     buyer: str = ""
@@ -74,75 +77,72 @@ class EscrowFilter:
 
 async def fetch(db: Db, escrow_id: int) -> Escrow:
     """Return the escrow, or refuse with NoSuchEscrow."""
-    found = await by_ids(db, [str(escrow_id)])
-    if str(escrow_id) not in found:
+    escrow = (await by_ids(db, [str(escrow_id)])).get(str(escrow_id))
+    if escrow is None:
         raise NoSuchEscrow(id=escrow_id, field="id")
-    return found[str(escrow_id)]
+    return escrow
 
 
-async def page(db: Db, wanted: EscrowFilter, request: PageRequest[int]) -> Page[Escrow, int]:
-    """Return some of the escrows that are asked for, newest first."""
-    owners = await accounts.owners(db, [name for name in (wanted.buyer, wanted.seller) if name])
-    sides = ((_BUYER, wanted.buyer), (_SELLER, wanted.seller))
+async def page(db: Db, filters: EscrowFilter, request: PageRequest[int]) -> Page[Escrow, int]:
+    """Return a page of the escrows that the filters match, newest first."""
+    owners = await accounts.owners(db, [name for name in (filters.buyer, filters.seller) if name])
+    sides = ((_BUYER, filters.buyer), (_SELLER, filters.seller))
     if any(name and name not in owners for _, name in sides):
         return Page([], None)
     known = [(column, owners[name].id) for column, name in sides if name]
-    ids = _newest(wanted, known, request.after_or(pages.BEHIND_IDS), request.rows)
+    ids = _newest(filters, known, request.after_or(pages.BEHIND_IDS), request.rows)
     statement = SELECT.where(bulk.among(escrows.c.id, ids)).order_by(escrows.c.id.desc())
     return request.page([of(row) for row in await bulk.fetch_all(db, statement)], lambda escrow: escrow.id)
 
 
 def _newest(
-    wanted: EscrowFilter, sides: Sequence[tuple[sa.Column[int], int]], before: int, limit: int
+    filters: EscrowFilter, sides: Sequence[tuple[sa.Column[int], int]], before: int, limit: int
 ) -> sa.Select[int]:
-    """Ask for the newest of them: every index but that of the ids has the states apart, each with its newest."""
+    """Select the newest ids that match. All indexes but that of the ids have each state apart."""
     ids = sa.select(escrows.c.id)
-    if wanted.order_id:  # has one escrow at most
-        ids = ids.where(escrows.c.order_id == wanted.order_id, escrows.c.id < before)
+    if filters.order_id:  # has one escrow at most
+        ids = ids.where(escrows.c.order_id == filters.order_id, escrows.c.id < before)
         ids = ids.where(*(column == account for column, account in sides))
-        return ids.where(escrows.c.state == wanted.state) if wanted.state else ids
+        return ids.where(escrows.c.state == filters.state) if filters.state else ids
     columns: pages.Columns = [column for column, _ in sides]
     same: list[Any] = [account for _, account in sides]
-    if not wanted.state and not wanted.seller:
+    if not filters.state and not filters.seller:
         return pages.newest(ids, [*columns, escrows.c.id], same, before, limit)
-    state = pages.texts([wanted.state] if wanted.state else STATES)
+    state = pages.texts([filters.state] if filters.state else STATES)
     columns, same = [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text]
     return pages.of_each(state, pages.newest(ids, columns, same, before, limit), limit, newest_first=True)
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Escrow]:
-    """Return those of the escrows that there are."""
+    """Return the escrows that exist of these, by id."""
     rows = await bulk.fetch_all(db, _BY_IDS, {"ids": [int(text) for text in ids]})
     return {str(row["id"]): of(row) for row in rows}
 
 
 async def lock(db: Db, ids: Sequence[int]) -> dict[int, Escrow]:
-    """Lock those of the escrows that there are, by id."""
+    """Lock the escrows that exist of these, in the order of their ids."""
     rows = await bulk.fetch_all(db, _LOCK, {"ids": sorted(set(ids))})
     return {row["id"]: of(row) for row in rows}
 
 
 async def claim(db: Db, rows: Mapping[str, Row]) -> dict[str, tuple[int, datetime]]:
-    """Write those of the escrows whose order has none yet, by order_id; returns their ids and times.
+    """Insert the rows, by order_id, whose order has no escrow yet; return their ids and times of creation.
 
-    Whoever writes one for the same order at the same time is waited for. In the order of their names: shuffled names
-    in two batches deadlock.
+    It waits for a transaction that inserts an escrow of the same order. The rows are sorted by order_id: two
+    batches in different orders would deadlock.
     """
     if not rows:
         return {}
-    given = [rows[order_id] for order_id in sorted(rows)]
-    source = sa.select(bulk.rows(escrows, list(given[0]), given))
-    made = (
-        insert(escrows)
-        .from_select(list(given[0]), source)
-        .on_conflict_do_nothing(index_elements=["order_id"])
-    )
-    made_now = await db.execute(made.returning(escrows.c.order_id, escrows.c.id, escrows.c.created))
-    return {row.order_id: (row.id, row.created) for row in made_now}
+    ordered = [rows[order_id] for order_id in sorted(rows)]
+    columns = list(ordered[0])
+    inserted = insert(escrows).from_select(columns, sa.select(bulk.rows(escrows, columns, ordered)))
+    claimed = inserted.on_conflict_do_nothing(index_elements=["order_id"])
+    returned = await db.execute(claimed.returning(escrows.c.order_id, escrows.c.id, escrows.c.created))
+    return {row.order_id: (row.id, row.created) for row in returned}
 
 
-async def delete_expired(db: Db, ids: Sequence[int]) -> None:
-    """Take back what this transaction has written and could not lock the money of."""
+async def unclaim(db: Db, ids: Sequence[int]) -> None:
+    """Delete escrows that this transaction has claimed, but whose money it could not lock."""
     if ids:
         await db.execute(
             sa.delete(escrows).where(escrows.c.id == sa.any_(sa.literal(list(ids), bulk.BIGINTS)))
@@ -150,7 +150,7 @@ async def delete_expired(db: Db, ids: Sequence[int]) -> None:
 
 
 async def write(db: Db, changed: Sequence[Escrow]) -> None:
-    """Write escrows as they were decided to be, which are locked."""
+    """Write these escrows, which are locked."""
     if changed:
         columns = ("id", "state", "to_seller", "to_buyer")
         rows = [
@@ -178,12 +178,12 @@ SELECT: Final = (
 )
 _BY_IDS: Final = SELECT.where(escrows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
 _LOCK: Final = _BY_IDS.order_by(escrows.c.id).with_for_update(key_share=True, of=escrows)
-_APART: Final = ("buyer", "seller", "asset", "hold", "reference")
+_COMPOSED: Final = ("buyer", "seller", "asset", "hold", "reference")
 
 
 def of(row: Row) -> Escrow:
     """Read a row of `SELECT`."""
-    plain = {name: row[name] for name in Escrow.__slots__ if name not in _APART}
+    plain = {name: row[name] for name in Escrow.__slots__ if name not in _COMPOSED}
     return Escrow(
         buyer=Owner(row["account_id"], row["buyer_foreign_id"], row["buyer_address"], row["buyer_open"]),
         seller=Owner(row["seller_id"], row["seller_foreign_id"], row["seller_address"], row["seller_open"]),
@@ -194,8 +194,8 @@ def of(row: Row) -> Escrow:
     )
 
 
-def shown(escrow: "Escrow") -> dict[str, Any]:
-    """The escrow as it is, in API and events alike."""
+def shown(escrow: Escrow) -> dict[str, Any]:
+    """Return the escrow as the API and events show it."""
     asset = escrow.asset
     return {
         "id": escrow.id,
@@ -217,15 +217,14 @@ def shown(escrow: "Escrow") -> dict[str, Any]:
     }
 
 
-def told(escrow: "Escrow") -> tuple[AccountEvent, AccountEvent]:
-    """ESCROW_LOCKED and so on, by the state that it has come to: to the buyer and to the seller."""
+def state_events(escrow: Escrow) -> tuple[AccountEvent, AccountEvent]:
+    """Return ESCROW_LOCKED and so on, by the escrow's state: for the buyer and for the seller."""
     message = {"escrow": shown(escrow)}
     event = f"ESCROW_{escrow.state}"
     return AccountEvent(escrow.buyer, event, message), AccountEvent(escrow.seller, event, message)
 
 
-def fee_earned(escrow: "Escrow", platform: Owner, fee: int) -> AccountEvent:
-    """ESCROW_FEE_EARNED: to the platform, which may be buyer or seller of the order as well."""
-    return AccountEvent(
-        platform, "ESCROW_FEE_EARNED", {"amount": escrow.asset.show(fee), "escrow": shown(escrow)}
-    )
+def fee_earned(escrow: Escrow, platform: Owner, fee: int) -> AccountEvent:
+    """Return ESCROW_FEE_EARNED for the platform, which may be buyer or seller of the order as well."""
+    message = {"amount": escrow.asset.show(fee), "escrow": shown(escrow)}
+    return AccountEvent(platform, "ESCROW_FEE_EARNED", message)

@@ -1,4 +1,4 @@
-"""How escrows begin: money is locked for an order, out of what the buyer has available or has held already."""
+"""How escrows begin: the buyer's money is locked for an order, from what is available or from a hold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class SameOrder(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewEscrow:
-    """The escrow that a caller wants; `hold` is one of the buyer's to take the money from."""
+    """An escrow to be made. `hold` is a hold of the buyer's that the money is taken from."""
 
     order_id: str
     buyer: str
@@ -61,9 +61,9 @@ class NewEscrow:
 
 
 class EscrowTerms(NamedTuple):
-    """An escrow that is in order but for its money: who, and how much in the asset's smallest unit."""
+    """An order that is valid, unless the buyer lacks the money. Amounts in the asset's smallest unit."""
 
-    new: NewEscrow
+    order: NewEscrow
     buyer: Owner
     seller: Owner
     asset: Asset
@@ -71,99 +71,102 @@ class EscrowTerms(NamedTuple):
     fee: int
 
     def row(self) -> dict[str, Any]:
-        """What is written of it."""
-        new = self.new
+        """Return the columns of its row."""
+        order = self.order
         return {
-            "order_id": new.order_id,
+            "order_id": order.order_id,
             "account_id": self.buyer.id,
             "seller_id": self.seller.id,
             "asset": self.asset.code,
             "amount": self.amount,
             "fee": self.fee,
-            "hold_id": new.hold,
-            "reference_type": new.reference[0],
-            "reference": new.reference[1],
-            "metadata": new.metadata,
+            "hold_id": order.hold,
+            "reference_type": order.reference[0],
+            "reference": order.reference[1],
+            "metadata": order.metadata,
         }
 
     def escrow(self, number: int, created: datetime) -> Escrow:
-        """It, as it was written."""
+        """Return the escrow of the row."""
         return Escrow(
             id=number,
-            order_id=self.new.order_id,
+            order_id=self.order.order_id,
             buyer=self.buyer,
             seller=self.seller,
             asset=self.asset,
             amount=self.amount,
             fee=self.fee,
-            hold=self.new.hold,
+            hold=self.order.hold,
             state="LOCKED",
             to_seller=0,
             to_buyer=0,
-            reference=self.new.reference,
-            metadata=self.new.metadata,
+            reference=self.order.reference,
+            metadata=self.order.metadata,
             created=created,
         )
 
 
 class LockedEscrow(NamedTuple):
-    """An escrow that was decided on, what locks its money, and its hold as that leaves it."""
+    """An accepted escrow, the entries that lock its money, and its hold after that."""
 
     escrow: Escrow
-    movement: EntryGroup
+    group: EntryGroup
     hold: Hold | None
 
 
-async def lock(db: Db, wanted: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
-    """Lock, one order after the other, as far as each buyer's money and holds go.
+async def lock(db: Db, orders: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
+    """Lock money for orders, in order, as far as each buyer's money and holds go.
 
-    An order is claimed before any balance is locked, and let go again where there is no money for it. Nobody is closed
-    meanwhile who is to be paid: whoever closes an account finds its escrows, or was first.
+    Claims an order before it locks any balance, and deletes the claim where the buyer lacks the money.
+    Sellers cannot be closed meanwhile: a transaction that closes one waits and then finds the escrow, or was
+    first.
     """
-    now = await holds.lock(db, [new.hold for new in wanted if new.hold is not None])
-    await accounts.keep_open(db, [new.seller for new in wanted])
-    owners = await accounts.owners(db, [name for new in wanted for name in (new.buyer, new.seller)])
-    known = await ledger.assets_by_code(db, [new.asset for new in wanted])
-    terms = [agreed(new, owners, known) for new in wanted]
-    accepted = batch.accepted(terms)
-    rows = {accepted_terms.new.order_id: accepted_terms.row() for accepted_terms in accepted}
-    if len(rows) < len(accepted):
+    locked_holds = await holds.lock(db, [order.hold for order in orders if order.hold is not None])
+    await accounts.keep_open(db, [order.seller for order in orders])
+    owners = await accounts.owners(db, [name for order in orders for name in (order.buyer, order.seller)])
+    assets = await ledger.assets_by_code(db, [order.asset for order in orders])
+    checked = [_check(order, owners, assets) for order in orders]
+    valid = batch.accepted(checked)
+    rows = {terms.order.order_id: terms.row() for terms in valid}
+    if len(rows) < len(valid):
         raise SameOrder
-    time = await holds.clock(db, now)
+    now = await holds.clock(db, locked_holds)
     claimed = await escrows.claim(db, rows)
-    decided = [_decide(accepted_terms, claimed, now, time) for accepted_terms in accepted]
-    steps = batch.accepted(decided)
-    refusals = await transfers.post_groups(db, [step.movement for step in steps])
-    locked = [refusal or step.escrow for refusal, step in zip(refusals, steps, strict=True)]
-    await holds.write(db, [step.hold for step in steps if step.hold is not None])
-    made = {escrow.id for escrow in batch.accepted(locked)}
-    await escrows.delete_expired(db, [number for number, _ in claimed.values() if number not in made])
-    return batch.outcomes(terms, batch.outcomes(decided, locked))
+    decided = [_decide(terms, claimed, locked_holds, now) for terms in valid]
+    accepted = batch.accepted(decided)
+    refusals = await transfers.post_groups(db, [locked.group for locked in accepted])
+    outcomes = [refusal or locked.escrow for refusal, locked in zip(refusals, accepted, strict=True)]
+    await holds.write(db, [locked.hold for locked in accepted if locked.hold is not None])
+    made = {escrow.id for escrow in batch.accepted(outcomes)}
+    await escrows.unclaim(db, [number for number, _ in claimed.values() if number not in made])
+    return batch.outcomes(checked, batch.outcomes(decided, outcomes))
 
 
 LOCK: Final = Command("escrow", plain(lock), plain(escrows.by_ids), lambda escrow: str(escrow.id))
 
 
-def agreed(new: NewEscrow, owners: Mapping[str, Owner], known: Mapping[str, Asset]) -> EscrowTerms | Refusal:
-    """Say who and how much is meant, or what is wrong with it."""
+def _check(
+    order: NewEscrow, owners: Mapping[str, Owner], assets: Mapping[str, Asset]
+) -> EscrowTerms | Refusal:
+    """Read whom and how much the order means, or refuse it."""
     try:
-        return _agreed(new, owners, known)
+        return _terms(order, owners, assets)
     except Refusal as refusal:
         return refusal
 
 
-def _agreed(new: NewEscrow, owners: Mapping[str, Owner], known: Mapping[str, Asset]) -> EscrowTerms:
-    buyer = _side(new.buyer, "buyer", owners)
-    seller = _side(new.seller, "seller", owners)
+def _terms(order: NewEscrow, owners: Mapping[str, Owner], assets: Mapping[str, Asset]) -> EscrowTerms:
+    buyer = _side(order.buyer, "buyer", owners)
+    seller = _side(order.seller, "seller", owners)
     if buyer.id == seller.id:
-        raise SameSides(foreign_id=new.seller)
-    asset = known.get(new.asset)
+        raise SameSides(foreign_id=order.seller)
+    asset = assets.get(order.asset)
     if asset is None:
-        raise NoSuchAsset(code=new.asset)
-    amount, fee = asset.parse(new.amount), asset.parse_any(new.fee, "fee")
+        raise NoSuchAsset(code=order.asset)
+    amount, fee = asset.parse(order.amount), asset.parse_any(order.fee, "fee")
     if fee > amount:
         raise FeeAboveAmount(fee=asset.show(fee), amount=asset.show(amount))
-    return EscrowTerms(new, buyer, seller, asset, amount, fee)
+    return EscrowTerms(order, buyer, seller, asset, amount, fee)
 
 
 def _side(name: str, field: str, owners: Mapping[str, Owner]) -> Owner:
@@ -176,33 +179,34 @@ def _side(name: str, field: str, owners: Mapping[str, Owner]) -> Owner:
 def _decide(
     terms: EscrowTerms,
     claimed: Mapping[str, tuple[int, datetime]],
-    now: dict[int, Hold],
-    time: datetime | None,
+    locked_holds: dict[int, Hold],
+    now: datetime | None,
 ) -> LockedEscrow | Refusal:
     """Take the money from the hold, where one is named, else from what is available."""
-    if terms.new.order_id not in claimed:
-        return OrderTaken(order_id=terms.new.order_id)
-    escrow = terms.escrow(*claimed[terms.new.order_id])
+    if terms.order.order_id not in claimed:
+        return OrderTaken(order_id=terms.order.order_id)
+    escrow = terms.escrow(*claimed[terms.order.order_id])
     buyer, code = terms.buyer.id, terms.asset.code
     postings = (Posting(buyer, AVAILABLE, -terms.amount, code), Posting(buyer, HELD, terms.amount, code))
-    locked = escrow.entry("ESCROW_LOCK", postings, terms.new.metadata)
-    told = escrows.told(escrow)
-    if terms.new.hold is None:
-        return LockedEscrow(escrow, EntryGroup(terms.asset, (locked,), told, alone=True), None)
-    hold = _convertible(terms, now.get(terms.new.hold), time)
+    entry = escrow.entry("ESCROW_LOCK", postings, terms.order.metadata)
+    events = escrows.state_events(escrow)
+    if terms.order.hold is None:
+        return LockedEscrow(escrow, EntryGroup(terms.asset, (entry,), events, alone=True), None)
+    hold = _convertible(terms, locked_holds.get(terms.order.hold), now)
     if isinstance(hold, Refusal):
         return hold
-    # All of the hold goes back first: what is of the hold and what is of the escrow is then told apart by the entries.
-    now[hold.id], back = hold.given_back(hold.remaining, "CONVERTED")
-    return LockedEscrow(escrow, EntryGroup(terms.asset, (back, locked), told), now[hold.id])
+    # The whole hold is given back first, so that each entry is either of the hold or of the escrow.
+    converted, back = hold.give_back(hold.remaining, "CONVERTED")
+    locked_holds[hold.id] = converted
+    return LockedEscrow(escrow, EntryGroup(terms.asset, (back, entry), events), converted)
 
 
-def _convertible(terms: EscrowTerms, hold: Hold | None, time: datetime | None) -> Hold | Refusal:
-    """Another's hold is none."""
+def _convertible(terms: EscrowTerms, hold: Hold | None, now: datetime | None) -> Hold | Refusal:
+    """Return the hold, or refuse. A hold of another account counts as none."""
     if hold is None or hold.owner.id != terms.buyer.id:
-        return NoSuchHold(id=terms.new.hold, field="hold")
-    if refusal := hold.over(time):
+        return NoSuchHold(id=terms.order.hold, field="hold")
+    if refusal := hold.over(now):
         return refusal.about("hold")
     if hold.asset.code != terms.asset.code:
         return OtherAsset(id=hold.id, asset=hold.asset.code)
-    return hold.lacks(terms.amount) or hold
+    return hold.above(terms.amount) or hold

@@ -1,4 +1,4 @@
-"""How escrows end: the seller is paid and the platform has its fee, the buyer is paid back, or both have a part."""
+"""How escrows end: the seller is paid and the platform gets a fee, the buyer is paid back, or they share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class OtherSum(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The escrow that is to come to `state`; of one that is resolved, what each side gets, the fee not yet taken."""
+    """An escrow that is to get into `state`. Of a resolved one: what each side gets, before the fee."""
 
     escrow: int
     state: str
@@ -43,7 +43,7 @@ class End:
 
 
 class Parts(NamedTuple):
-    """What the seller and the buyer are to have, and the fee that is taken from the seller's."""
+    """What the seller and the buyer get, and the fee that is taken from the seller's part."""
 
     seller: int
     buyer: int
@@ -56,23 +56,23 @@ FROM: Final[Mapping[str, tuple[str, ...]]] = {
     "DISPUTED": ("LOCKED",),
     "RESOLVED": ("DISPUTED",),
 }
-"""From which states an escrow comes to each."""
+"""The states from which an escrow can get into each."""
 
 KINDS: Final = {"RELEASED": "ESCROW_RELEASE", "REFUNDED": "ESCROW_REFUND", "RESOLVED": "ESCROW_RESOLVE"}
-"""The entry that brings it there."""
+"""The kind of the entry that brings it there."""
 
 
 async def end(db: Db, orders: Sequence[End], installation: Installation) -> list[Escrow | Refusal]:
-    """Bring escrows to their states, one order after the other: released, refunded, disputed or resolved.
+    """Release, refund, dispute or resolve escrows, in order.
 
-    Fees go to the platform's account. A seller that was closed meanwhile is paid all the same.
+    Fees go to the platform's account. A seller is paid even if it was closed meanwhile.
     """
     locked = await escrows.lock(db, [order.escrow for order in orders])
     decided = batch.decide(orders, locked, lambda order: order.escrow, _decide)
     steps = batch.accepted(decided)
     earns = any(parts is not None and parts.fee for _, parts in steps)
     payee = await _platform(db, installation) if earns else None
-    await transfers.post_groups(db, [_movement(escrow, parts, payee) for escrow, parts in steps])
+    await transfers.post_groups(db, [_group(escrow, parts, payee) for escrow, parts in steps])
     await escrows.write(db, list({escrow.id: escrow for escrow, _ in steps}.values()))
     return batch.outcomes(decided, [escrow for escrow, _ in steps])
 
@@ -81,9 +81,9 @@ END: Final = Command("escrow-end", end, plain(escrows.by_ids), lambda escrow: st
 
 
 async def _platform(db: Db, installation: Installation) -> Owner:
-    """Return the account that has the fees; it is opened with the first fee, also by two at once.
+    """Return the account that gets the fees. The first fee opens it, also where two come at once.
 
-    Refuses where no key is ready for it.
+    Raises NoReadyKeys where no key is ready for it.
     """
     foreign_id = installation.platform
     if (owner := (await accounts.owners(db, [foreign_id])).get(foreign_id)) is not None:
@@ -95,7 +95,7 @@ async def _platform(db: Db, installation: Installation) -> Owner:
 
 
 def _decide(order: End, escrow: Escrow | None) -> Step[Escrow, Parts | None] | Refusal:
-    """Return the escrow as it will be, and who gets what (None: nobody anything yet)."""
+    """Return the escrow after the order, and who gets what (None: nothing is paid yet)."""
     if escrow is None:
         return NoSuchEscrow(id=order.escrow, field="id")
     if escrow.state not in FROM[order.state]:
@@ -110,7 +110,7 @@ def _decide(order: End, escrow: Escrow | None) -> Step[Escrow, Parts | None] | R
 
 
 def _parts(order: End, escrow: Escrow) -> Parts | Refusal:
-    """Of one that is resolved the seller bears the fee too, as far as the seller's part goes."""
+    """Return who gets what. The seller bears the fee of a resolved escrow too, as far as the part goes."""
     if order.state == "RELEASED":
         return Parts(escrow.amount, 0, escrow.fee)
     if order.state == "REFUNDED":
@@ -125,11 +125,11 @@ def _parts(order: End, escrow: Escrow) -> Parts | Refusal:
     return Parts(seller, buyer, min(escrow.fee, seller))
 
 
-def _movement(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> EntryGroup:
-    """The seller is credited with all of the part and debited with the fee, as a statement would have it."""
-    told: tuple[AccountEvent, ...] = escrows.told(escrow)
+def _group(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> EntryGroup:
+    """Credit the seller with the whole part and debit the fee, so that a statement shows both."""
+    events: tuple[AccountEvent, ...] = escrows.state_events(escrow)
     if parts is None:
-        return EntryGroup(escrow.asset, (), told)
+        return EntryGroup(escrow.asset, (), events)
     buyer, seller, code = escrow.buyer.id, escrow.seller.id, escrow.asset.code
     postings = [
         Posting(buyer, HELD, -escrow.amount, code),
@@ -139,5 +139,5 @@ def _movement(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> En
     if parts.fee and platform is not None:
         fee = (Posting(seller, AVAILABLE, -parts.fee, code), Posting(platform.id, AVAILABLE, parts.fee, code))
         postings.extend(fee)
-        told = (*told, escrows.fee_earned(escrow, platform, parts.fee))
-    return EntryGroup(escrow.asset, (escrow.entry(KINDS[escrow.state], postings),), told)
+        events = (*events, escrows.fee_earned(escrow, platform, parts.fee))
+    return EntryGroup(escrow.asset, (escrow.entry(KINDS[escrow.state], postings),), events)

@@ -1,4 +1,7 @@
-"""Holds: money of an account that is set aside until it is released, captured, converted into an escrow, or expires."""
+"""A hold: money of an account that is set aside until the hold is released, captured, converted, or expires.
+
+How holds are placed, found, locked and written, and their events.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +24,7 @@ from app.domain.transfers import AccountEvent, EntryGroup
 
 AVAILABLE, HELD = Bucket.AVAILABLE, Bucket.HELD
 LONGEST_SECONDS: Final = 10 * 366 * 24 * 3600
-"""How long a hold may wait for its end; one without an end waits for ever."""
+"""The longest time after which a hold may expire. A hold without such a time never expires."""
 
 
 class NoSuchHold(NotFound):
@@ -38,7 +41,7 @@ class AboveHold(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold as it is; amounts in the asset's smallest unit. `moves` counts what moved some of it."""
+    """A hold as it is now, in the asset's smallest unit. `moves` counts the entries that took from it."""
 
     owner: Owner
     id: int
@@ -52,43 +55,43 @@ class Hold:
     expires: datetime | None
     created: datetime
 
-    def over(self, now: datetime | None) -> Refusal | None:
-        """Refuse where nothing is held any more, or its time is over and nobody has come to say so yet."""
+    def over(self, now: datetime | None) -> HoldOver | None:
+        """Refuse where nothing is held any more, or its time is over though it was not expired yet."""
         late = self.expires is not None and now is not None and self.expires <= now
         if self.state == "HELD" and not late:
             return None
         return HoldOver(id=self.id, state="EXPIRED" if self.state == "HELD" else self.state, field="id")
 
-    def part(self, given: RawAmount | None) -> int | Refusal:
-        """Read how much of it is meant: all that is left, or what was given as far as it is there."""
-        amount = self.remaining if given is None else ledger.parse_amount(self.asset, given)
-        return amount if isinstance(amount, Refusal) else self.lacks(amount) or amount
+    def amount_of(self, amount: RawAmount | None) -> int | Refusal:
+        """Read an amount of it, None for all that remains; refuse one that is too large or none."""
+        parsed = self.remaining if amount is None else ledger.parse_amount(self.asset, amount)
+        return parsed if isinstance(parsed, Refusal) else self.above(parsed) or parsed
 
-    def lacks(self, amount: int) -> Refusal | None:
-        """Refuse more than is left."""
+    def above(self, amount: int) -> AboveHold | None:
+        """Refuse more than remains."""
         if amount <= self.remaining:
             return None
-        left, wanted = self.asset.show(self.remaining), self.asset.show(amount)
-        return AboveHold(id=self.id, left=left, amount=wanted, field="amount")
+        remaining = self.asset.show(self.remaining)
+        return AboveHold(id=self.id, left=remaining, amount=self.asset.show(amount), field="amount")
 
-    def given_back(self, amount: int, state: str) -> tuple["Hold", Entry]:
-        """Return it with `amount` less, in `state` once nothing is left, and the entry."""
+    def give_back(self, amount: int, state: str) -> tuple["Hold", Entry]:
+        """Return the hold with `amount` less, and the entry. Once nothing remains it is in `state`."""
         kind = "HOLD_EXPIRED" if state == "EXPIRED" else "HOLD_RELEASE"
-        return self._moved(kind, amount, self.owner, state)
+        return self._reduce(kind, amount, self.owner, state)
 
-    def taken(self, amount: int, payee: Owner) -> tuple["Hold", Entry]:
-        """Return it with `amount` captured, and the entry that gives it to the payee."""
-        after, entry = self._moved("HOLD_CAPTURE", amount, payee, "CAPTURED")
+    def capture(self, amount: int, payee: Owner) -> tuple["Hold", Entry]:
+        """Return the hold with `amount` captured, and the entry that gives it to the payee."""
+        after, entry = self._reduce("HOLD_CAPTURE", amount, payee, "CAPTURED")
         return replace(after, captured=self.captured + amount), entry
 
     def entry(self, kind: str, postings: tuple[Posting, ...]) -> Entry:
-        """Return a movement of this hold: its number among them makes it happen once."""
+        """Return an entry of this hold. Its key has its number, so that it is posted once."""
         key = f"hold:{self.id}:{self.moves}"
         return Entry(kind, ("hold", str(self.id)), key, postings, self.reference)
 
-    def _moved(self, kind: str, amount: int, to: Owner, state: str) -> tuple["Hold", Entry]:
-        left = self.remaining - amount
-        after = replace(self, remaining=left, moves=self.moves + 1, state=self.state if left else state)
+    def _reduce(self, kind: str, amount: int, to: Owner, state: str) -> tuple["Hold", Entry]:
+        rest = self.remaining - amount
+        after = replace(self, remaining=rest, moves=self.moves + 1, state=self.state if rest else state)
         code = self.asset.code
         postings = (Posting(self.owner.id, HELD, -amount, code), Posting(to.id, AVAILABLE, amount, code))
         return after, after.entry(kind, postings)
@@ -96,7 +99,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class NewHold:
-    """What is to be set aside, for `seconds` (None: until it is released or captured)."""
+    """A hold to be placed, for `seconds` (None: until it is released or captured)."""
 
     foreign_id: str
     asset: str
@@ -105,14 +108,15 @@ class NewHold:
     reference: tuple[str, str] = ("", "")
 
 
-async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
-    """Set aside, one order after the other, as far as each account's money goes."""
-    owners = await accounts.owners(db, [new.foreign_id for new in wanted])
-    known = await ledger.assets_by_code(db, [new.asset for new in wanted])
+async def place(db: Db, orders: Sequence[NewHold]) -> list[Hold | Refusal]:
+    """Place holds, in order, as far as each account's money goes."""
+    owners = await accounts.owners(db, [order.foreign_id for order in orders])
+    assets = await ledger.assets_by_code(db, [order.asset for order in orders])
     now: datetime = (await db.execute(sa.select(NOW))).scalar_one()
-    ids = await bulk.new_ids(db, holds, len(wanted))
+    ids = await bulk.new_ids(db, holds, len(orders))
     decided = [
-        _new(number, new, owners, known.get(new.asset), now) for number, new in zip(ids, wanted, strict=True)
+        _new(number, order, owners, assets.get(order.asset), now)
+        for number, order in zip(ids, orders, strict=True)
     ]
     accepted = batch.accepted(decided)
     refusals = await transfers.post_groups(db, [_set_aside(hold) for hold in accepted])
@@ -124,14 +128,14 @@ async def place(db: Db, wanted: Sequence[NewHold]) -> list[Hold | Refusal]:
 
 async def fetch(db: Db, hold_id: int) -> Hold:
     """Return the hold, or refuse with NoSuchHold."""
-    found = await by_ids(db, [str(hold_id)])
-    if str(hold_id) not in found:
+    hold = (await by_ids(db, [str(hold_id)])).get(str(hold_id))
+    if hold is None:
         raise NoSuchHold(id=hold_id, field="id")
-    return found[str(hold_id)]
+    return hold
 
 
 async def page(db: Db, foreign_id: str, request: PageRequest[int], state: str = "") -> Page[Hold, int]:
-    """Return some of the account's holds, newest first; in that state, where one is named."""
+    """Return a page of the account's holds, newest first; only those in `state`, where that is not empty."""
     account = await accounts.fetch(db, foreign_id)
     same: dict[str, int | str] = {"account_id": account.id} | ({"state": state} if state else {})
     columns = [holds.c[name] for name in (*same, "id")]
@@ -142,7 +146,7 @@ async def page(db: Db, foreign_id: str, request: PageRequest[int], state: str = 
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Hold]:
-    """Return those of the holds that there are."""
+    """Return the holds that exist of these, by id."""
     rows = await bulk.fetch_all(db, _BY_IDS, {"ids": [int(text) for text in ids]})
     return {str(row["id"]): of(row) for row in rows}
 
@@ -151,18 +155,18 @@ PLACE: Final = Command("hold", plain(place), plain(by_ids), lambda hold: str(hol
 
 
 async def lock(db: Db, ids: Sequence[int]) -> dict[int, Hold]:
-    """Lock those of the holds that there are, by id."""
+    """Lock the holds that exist of these, in the order of their ids."""
     rows = await bulk.fetch_all(db, _LOCK, {"ids": sorted(set(ids))}) if ids else []
     return {row["id"]: of(row) for row in rows}
 
 
 async def clock(db: Db, locked: Mapping[int, Hold]) -> datetime | None:
-    """Return the database's time under the locks, where it matters to one of the holds."""
+    """Return the database's time once the holds are locked; None where none of them can expire."""
     return await db.scalar(sa.select(NOW)) if any(hold.expires for hold in locked.values()) else None
 
 
 async def write(db: Db, changed: Sequence[Hold]) -> None:
-    """Write holds as they were decided to be, which are locked."""
+    """Write these holds, which are locked."""
     if changed:
         columns = ("remaining", "captured", "state", "moves")
         rows = [
@@ -199,18 +203,18 @@ def of(row: Row) -> Hold:
 
 
 def _new(
-    number: int, new: NewHold, owners: Mapping[str, Owner], asset: Asset | None, now: datetime
+    number: int, order: NewHold, owners: Mapping[str, Owner], asset: Asset | None, now: datetime
 ) -> Hold | Refusal:
-    owner = find_open(owners, new.foreign_id, "foreign_id")
+    owner = find_open(owners, order.foreign_id, "foreign_id")
     if isinstance(owner, Refusal):
         return owner
     if asset is None:
-        return NoSuchAsset(code=new.asset)
-    amount = ledger.parse_amount(asset, new.amount)
+        return NoSuchAsset(code=order.asset)
+    amount = ledger.parse_amount(asset, order.amount)
     if isinstance(amount, Refusal):
         return amount
-    expires = None if new.seconds is None else now + timedelta(seconds=new.seconds)
-    return Hold(owner, number, asset, amount, amount, 0, "HELD", 0, new.reference, expires, now)
+    expires = None if order.seconds is None else now + timedelta(seconds=order.seconds)
+    return Hold(owner, number, asset, amount, amount, 0, "HELD", 0, order.reference, expires, now)
 
 
 def _set_aside(hold: Hold) -> EntryGroup:
@@ -232,8 +236,8 @@ def _row(hold: Hold) -> dict[str, Any]:
     }
 
 
-def shown(hold: "Hold") -> dict[str, Any]:
-    """The hold as it is, in API and events alike."""
+def shown(hold: Hold) -> dict[str, Any]:
+    """Return the hold as the API and events show it."""
     return {
         "id": hold.id,
         "foreign_id": hold.owner.foreign_id,
@@ -249,28 +253,28 @@ def shown(hold: "Hold") -> dict[str, Any]:
     }
 
 
-def created(hold: "Hold") -> AccountEvent:
-    """HOLD_CREATED."""
+def created(hold: Hold) -> AccountEvent:
+    """Return HOLD_CREATED."""
     return _of(hold, hold.owner, "HOLD_CREATED", hold.amount)
 
 
-def released(hold: "Hold", amount: int) -> AccountEvent:
-    """HOLD_RELEASED: `amount` went back, of one that may go on."""
+def released(hold: Hold, amount: int) -> AccountEvent:
+    """Return HOLD_RELEASED: `amount` went back; some may remain."""
     return _of(hold, hold.owner, "HOLD_RELEASED", amount)
 
 
-def expired(hold: "Hold", amount: int) -> AccountEvent:
-    """HOLD_EXPIRED: what was left went back."""
+def expired(hold: Hold, amount: int) -> AccountEvent:
+    """Return HOLD_EXPIRED: what remained, `amount`, went back."""
     return _of(hold, hold.owner, "HOLD_EXPIRED", amount)
 
 
-def captured(hold: "Hold", payee: Owner, amount: int) -> tuple[AccountEvent, AccountEvent]:
-    """HOLD_CAPTURED: to whoever gave it, and to whoever got it."""
+def captured(hold: Hold, payee: Owner, amount: int) -> tuple[AccountEvent, AccountEvent]:
+    """Return HOLD_CAPTURED for the hold's account and for the payee."""
     payer = _of(hold, hold.owner, "HOLD_CAPTURED", amount, payee)
     return payer, payer._replace(owner=payee)
 
 
-def _of(hold: "Hold", owner: Owner, event: str, amount: int, payee: Owner | None = None) -> AccountEvent:
+def _of(hold: Hold, owner: Owner, event: str, amount: int, payee: Owner | None = None) -> AccountEvent:
     message: dict[str, Any] = {"amount": hold.asset.show(amount)}
     if payee is not None:
         message |= {"from": owner.foreign_id, "to": payee.foreign_id}

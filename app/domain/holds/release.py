@@ -1,4 +1,4 @@
-"""How holds end, in whole or in part: released, captured by an account, or expired."""
+"""How holds end, in whole or in part: they are released, captured by an account, or expire."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db, bulk
+from app.db.tables import STATEMENT_NOW
 from app.db.tables import holds as rows
 from app.domain import accounts, batch, transfers
 from app.domain.batch import Step
@@ -22,7 +23,7 @@ from app.domain.transfers import EntryGroup
 BATCH: Final = 500
 
 HoldStep = Step[Hold, EntryGroup]
-"""The hold as it is after a movement, and the movement."""
+"""The hold after some entries, and the group of these entries."""
 
 
 class OwnHold(Invalid):
@@ -31,7 +32,7 @@ class OwnHold(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give back so much of the hold (None: all that is left)."""
+    """An `amount` of the hold (None: all that remains) is to be given back."""
 
     hold: int
     amount: RawAmount | None = None
@@ -39,7 +40,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Give so much of the hold (None: all that is left) to the account `to`, and the rest back."""
+    """An `amount` of the hold (None: all that remains) is for the account `to`; the rest is given back."""
 
     hold: int
     to: str
@@ -47,7 +48,7 @@ class Capture:
 
 
 async def release(db: Db, orders: Sequence[Release]) -> list[Hold | Refusal]:
-    """Release, one order after the other; what is released of a hold in part leaves the rest held."""
+    """Release holds, in order. What is not released of a hold stays held."""
     locked = await holds.lock(db, [order.hold for order in orders])
     time = await holds.clock(db, locked)
     decided = batch.decide(
@@ -60,15 +61,12 @@ RELEASE: Final = Command("release", plain(release), plain(holds.by_ids), lambda 
 
 
 async def capture(db: Db, orders: Sequence[Capture]) -> list[Hold | Refusal]:
-    """Capture, one order after the other; a hold is captured once, and what is not captured then goes back."""
+    """Capture holds, in order. A hold is captured once, and what is not captured then goes back."""
     payees = await accounts.owners(db, [order.to for order in orders])
     locked = await holds.lock(db, [order.hold for order in orders])
     time = await holds.clock(db, locked)
     decided = batch.decide(
-        orders,
-        locked,
-        lambda order: order.hold,
-        lambda order, hold: _capture(order, hold, payees, time),
+        orders, locked, lambda order: order.hold, lambda order, hold: _capture(order, hold, payees, time)
     )
     return batch.outcomes(decided, await _post(db, batch.accepted(decided)))
 
@@ -77,14 +75,13 @@ CAPTURE: Final = Command("capture", plain(capture), plain(holds.by_ids), lambda 
 
 
 async def expire(db: Db, limit: int = BATCH) -> int:
-    """Give back what is left of up to `limit` holds whose time is over; returns how many.
+    """Give back what remains of up to `limit` holds whose time is over; return how many.
 
-    What somebody holds just now is left for the next time: it may be captured in this moment.
+    A hold that another transaction has locked is skipped: it may just be captured.
     """
-    # Not the clock that runs on within a statement: an index is not looked up by that.
-    late = sa.and_(rows.c.state == "HELD", rows.c.expires <= sa.func.statement_timestamp())
-    found = holds.SELECT.where(late).order_by(rows.c.expires).limit(limit)
-    locked = await bulk.fetch_all(db, found.with_for_update(key_share=True, skip_locked=True, of=rows))
+    late = sa.and_(rows.c.state == "HELD", rows.c.expires <= STATEMENT_NOW)
+    selected = holds.SELECT.where(late).order_by(rows.c.expires).limit(limit)
+    locked = await bulk.fetch_all(db, selected.with_for_update(key_share=True, skip_locked=True, of=rows))
     await _post(db, [_expire(holds.of(row)) for row in locked])
     return len(locked)
 
@@ -92,10 +89,10 @@ async def expire(db: Db, limit: int = BATCH) -> int:
 def _release(order: Release, hold: Hold | None, time: datetime | None) -> HoldStep | Refusal:
     if hold is None:
         return NoSuchHold(id=order.hold, field="id")
-    amount = hold.over(time) or hold.part(order.amount)
+    amount = hold.over(time) or hold.amount_of(order.amount)
     if isinstance(amount, Refusal):
         return amount
-    after, entry = hold.given_back(amount, "RELEASED")
+    after, entry = hold.give_back(amount, "RELEASED")
     return Step(after, EntryGroup(hold.asset, (entry,), (holds.released(after, amount),)))
 
 
@@ -104,7 +101,7 @@ def _capture(
 ) -> HoldStep | Refusal:
     if hold is None:
         return NoSuchHold(id=order.hold, field="id")
-    amount = hold.over(time) or hold.part(order.amount)
+    amount = hold.over(time) or hold.amount_of(order.amount)
     if isinstance(amount, Refusal):
         return amount
     payee = find_open(payees, order.to, "to")
@@ -112,22 +109,22 @@ def _capture(
         return payee
     if payee.id == hold.owner.id:
         return OwnHold(foreign_id=order.to, field="to")
-    after, entry = hold.taken(amount, payee)
+    after, entry = hold.capture(amount, payee)
     entries = [entry]
     if after.remaining:
-        after, rest = after.given_back(after.remaining, "CAPTURED")
+        after, rest = after.give_back(after.remaining, "CAPTURED")
         entries.append(rest)
     return Step(after, EntryGroup(hold.asset, tuple(entries), holds.captured(after, payee, amount)))
 
 
 def _expire(hold: Hold) -> HoldStep:
     amount = hold.remaining
-    after, entry = hold.given_back(amount, "EXPIRED")
+    after, entry = hold.give_back(amount, "EXPIRED")
     return Step(after, EntryGroup(hold.asset, (entry,), (holds.expired(after, amount),)))
 
 
 async def _post(db: Db, steps: Sequence[HoldStep]) -> list[Hold]:
-    """Post the movements and write the holds; returns each hold as it is after its movement."""
-    await transfers.post_groups(db, [movement for _, movement in steps])
+    """Post the entries and write the holds; return each hold after its entries."""
+    await transfers.post_groups(db, [group for _, group in steps])
     await holds.write(db, list({hold.id: hold for hold, _ in steps}.values()))
     return [hold for hold, _ in steps]

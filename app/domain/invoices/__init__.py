@@ -23,7 +23,17 @@ from app.domain.invoices.pay_from_account import (
     request,
     settle,
 )
-from app.domain.invoices.receipts import InvoiceSums, Receipts, invoice_payment, invoice_refunded, transition
+from app.domain.invoices.receipts import (
+    InvoiceSums,
+    Receipts,
+    Sums,
+    invoice_payment,
+    invoice_refunded,
+    invoice_sums,
+    lock,
+    transition,
+    write,
+)
 from app.domain.invoices.refunds import (
     REFUND_TO_ACCOUNT,
     REFUND_TO_ADDRESS,

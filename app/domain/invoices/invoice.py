@@ -69,8 +69,8 @@ class NotInThisAccount(NotFound):
 class Invoice:
     """An invoice as it is. Amounts in koinu; `items` and `metadata` are JSON text.
 
-    `late`: money came after it was `expired` or `cancelled`. `refunded` is what went back, or is on its way back.
-    `return_url` and `cancel_url` are pages of the shop, "" for none.
+    `late`: money came after it was `expired` or `cancelled`. `seen` waits for a block. `refunded` is what went
+    back, or is on its way back. `return_url` and `cancel_url` are pages of the shop, "" for none.
     """
 
     owner: Owner
@@ -92,6 +92,7 @@ class Invoice:
     expired: bool = False
     cancelled: bool = False
     late: bool = False
+    seen: Koinu = NOTHING
     refunded: Koinu = NOTHING
     return_url: str = ""
     cancel_url: str = ""
@@ -100,12 +101,12 @@ class Invoice:
     @property
     def part_payment_detected(self) -> bool:
         """Something is in a block, be it a part or all, as GigaWallet's manual has it."""
-        return self.received > 0
+        return self.received > 0 or self.settled
 
     @property
     def total_payment_detected(self) -> bool:
-        """Enough is in blocks."""
-        return self.received >= self.due
+        """Enough is in blocks, or it is accepted before that (accept_unconfirmed_below)."""
+        return self.received >= self.due or self.settled
 
     @property
     def total_payment_confirmed(self) -> bool:
@@ -124,14 +125,16 @@ class Invoice:
 
     @property
     def state(self) -> str:
-        """One word for the flags; `invoice_lists` finds by the same rule. Money that comes late still pays."""
+        """One word for the flags; INVOICE_STATE is the same rule in SQL. Money that comes late still pays."""
         if self.settled:
             return "confirmed"
         if self.total_payment_detected:
             return "detected"
         if self.cancelled or self.expired:
             return "cancelled" if self.cancelled else "expired"
-        return "partial" if self.received else "unpaid"
+        if self.received:
+            return "partial"
+        return "seen" if self.seen else "unpaid"
 
 
 async def fetch(db: Db, network: Network, address: str) -> Invoice:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -14,21 +14,30 @@ from app.domain.outbox import OutboxEvent
 from app.domain.outbox.payload import json_text
 from app.domain.owner import Owner
 from app.domain.payments import RETURNED
-from app.money import Koinu, show
+from app.money import NOTHING, Koinu, show
 
 
 class InvoiceSums(NamedTuple):
-    """What an invoice asks for and has received, in koinu."""
+    """What an invoice asks for and has received, in koinu.
+
+    `accepted`: it counts as confirmed before its money is (accept_unconfirmed_below).
+    """
 
     address: str
     total: Koinu
     received: Koinu
     confirmed: Koinu
+    accepted: bool = False
 
 
 def invoice_payment(owner: Owner, event: str, sums: InvoiceSums) -> OutboxEvent:
-    """Any INV_* about money, with the sums after it; of an overpayment the excess too."""
-    message = _invoice_sums(owner, sums)
+    """Any INV_* about money, with the sums after it; of an overpayment the excess too.
+
+    INV_TOTAL_PAYMENT_CONFIRMED says `unconfirmed` where the invoice is accepted before its money is confirmed.
+    """
+    message: dict[str, Any] = invoice_sums(owner, sums)
+    if event == "INV_TOTAL_PAYMENT_CONFIRMED" and sums.accepted:
+        message["unconfirmed"] = True
     if event.startswith("INV_OVER_PAYMENT"):
         message["overpayment_incoming"] = show(max(0, sums.received - sums.total))
         message["overpayment_confirmed"] = show(max(0, sums.confirmed - sums.total))
@@ -37,12 +46,13 @@ def invoice_payment(owner: Owner, event: str, sums: InvoiceSums) -> OutboxEvent:
 
 def invoice_refunded(owner: Owner, sums: InvoiceSums, refunded: int, amount: int, to: str) -> OutboxEvent:
     """INV_PAYMENT_REFUNDED: what goes back `to` an address or account now, and all that went back by then."""
-    message = _invoice_sums(owner, sums)
+    message = invoice_sums(owner, sums)
     message |= {"refunded": show(refunded), "amount": show(amount), "to": to}
     return OutboxEvent(owner.id, owner.foreign_id, "INV_PAYMENT_REFUNDED", json_text(message))
 
 
-def _invoice_sums(owner: Owner, sums: InvoiceSums) -> dict[str, str]:
+def invoice_sums(owner: Owner, sums: InvoiceSums) -> dict[str, str]:
+    """Return what every event about the invoice's money says."""
     return {
         "invoice_id": sums.address,
         "account_id": owner.address,
@@ -55,7 +65,10 @@ def _invoice_sums(owner: Owner, sums: InvoiceSums) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """An invoice's sums in koinu, and what was told of them: `received` is in blocks, `confirmed` deep enough."""
+    """An invoice's sums in koinu, and what was told of them: `received` is in blocks, `confirmed` deep enough.
+
+    `seen` waits for a block; `acceptable` is the part of it that counts as confirmed (accept_unconfirmed_below).
+    """
 
     address: str
     total: Koinu
@@ -69,17 +82,29 @@ class Receipts:
     expired: bool = False
     cancelled: bool = False
     late: bool = False
+    seen: Koinu = NOTHING
+    acceptable: Koinu = NOTHING
 
     def plus(self, received: int = 0, confirmed: int = 0) -> "Receipts":
-        """Return the same with other sums; what is told of it is `judge`'s to say."""
+        """Return the same with other sums; what is told of it is `transition`'s to say."""
         return replace(
             self, received=Koinu(self.received + received), confirmed=Koinu(self.confirmed + confirmed)
         )
 
+    def plus_seen(self, seen: int, *, acceptable: bool) -> "Receipts":
+        """Return the same with more that waits for a block, or less."""
+        part = seen if acceptable else 0
+        return replace(self, seen=Koinu(self.seen + seen), acceptable=Koinu(self.acceptable + part))
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it counts as confirmed before enough of its money is."""
+        return self.settled and self.confirmed < self.due
+
     @property
     def sums(self) -> InvoiceSums:
         """What every event about the invoice says."""
-        return InvoiceSums(self.address, self.total, self.received, self.confirmed)
+        return InvoiceSums(self.address, self.total, self.received, self.confirmed, self.accepted)
 
 
 def transition(before: Receipts, after: Receipts) -> tuple[Receipts, list[str]]:
@@ -87,19 +112,22 @@ def transition(before: Receipts, after: Receipts) -> tuple[Receipts, list[str]]:
 
     What comes after the invoice expired or was cancelled is late, and told as that each time, before what it pays.
     A total is detected once, and again only after it had dropped; it is confirmed once, until a reorg takes that back.
+    What was acceptable before a block had it stays accepted while enough is in blocks, or acceptable.
     """
-    if (before.received, before.confirmed) == (after.received, after.confirmed):
+    moved = (before.received, before.confirmed) != (after.received, after.confirmed)
+    if not moved and before.acceptable == after.acceptable:
         return after, []
     grown = after.received > before.received
     late = grown and (after.expired or after.cancelled)
-    told = ["INV_BALANCE_CHANGED", *["INV_LATE_PAYMENT_DETECTED"] * late]
+    told = [*["INV_BALANCE_CHANGED"] * moved, *["INV_LATE_PAYMENT_DETECTED"] * late]
     if grown and after.received < after.due:
         told.append("INV_PART_PAYMENT_DETECTED")
     if grown and after.received >= after.due and not before.detected:
         told.append("INV_TOTAL_PAYMENT_DETECTED")
     if grown and after.received > after.total:
         told.append("INV_OVER_PAYMENT_DETECTED")
-    settled = after.confirmed >= after.due
+    accepted = before.accepted or after.acceptable > 0
+    settled = after.confirmed >= after.due or (accepted and after.received + after.acceptable >= after.due)
     if settled != before.settled:
         told.append("INV_TOTAL_PAYMENT_CONFIRMED" if settled else "INV_PAYMENT_UNCONFIRMED")
     if before.confirmed < after.confirmed > after.total:
@@ -133,6 +161,12 @@ class Sums:
         moved = self.receipts.plus(amount, amount)
         now, events = transition(self.receipts, moved)
         after = replace(self, receipts=now, settled_inside=Koinu(self.settled_inside + amount))
+        return after, [invoice_payment(self.owner, event, now.sums) for event in events]
+
+    def sighted(self, amount: int, *, acceptable: bool) -> tuple["Sums", list[OutboxEvent]]:
+        """Return it with `amount` more that waits for a block, or less, and what that tells."""
+        now, events = transition(self.receipts, self.receipts.plus_seen(amount, acceptable=acceptable))
+        after = replace(self, receipts=now)
         return after, [invoice_payment(self.owner, event, now.sums) for event in events]
 
     def expired(self) -> tuple["Sums", OutboxEvent]:
@@ -204,7 +238,8 @@ async def sent_back(db: Db, locked: Mapping[str, Sums]) -> dict[str, int]:
 async def write(db: Db, changed: Sequence[Sums]) -> None:
     """Write the invoices back; they are locked."""
     if changed:
-        names = ("received", "confirmed", "detected", "settled", "unsettled", "expired", "cancelled", "late")
+        fixed = ("address", "total", "due", "required_confirmations")
+        names = [name for name in _RECEIPTS if name not in fixed]
         rows = [
             {
                 "account_id": one.owner.id,

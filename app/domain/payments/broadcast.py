@@ -1,6 +1,7 @@
-"""Broadcasts: which transactions the node is to be given, and what it said to them."""
+"""Broadcasts: which transactions the node is to be given, and what it answered."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -10,22 +11,21 @@ from app.db import Db, bulk
 from app.db.tables import payments as payment_rows
 from app.db.tables import transactions
 from app.domain import outbox
-from app.domain.payments.payment import Payment, payment_event, with_state
+from app.domain.payments import versions
+from app.domain.payments.payment import Payment, payment_event
 from app.domain.payments.payment import load as load_payments
 
 RESEND: Final = timedelta(seconds=60)
 AFTER_REASON: Final = "; "
-"""Between what the node said of a payment and what we say of that."""
+"""Stands in a payment's error between what the node said and what we say about it."""
 _REFUSABLE: Final = ("BROADCAST", "CANCELLING")
-
-
-# The states are said, not given as parameters: otherwise the index of the few that wait could not be asked.
-_UNMINED: Final = transactions.c.state.in_(
-    [sa.literal_column(f"'{state}'", sa.Text) for state in ("signed", "sent")]
+_RECENT: Final = transactions.c.tried > sa.func.clock_timestamp() - RESEND
+DUE: Final = sa.and_(
+    versions.has_state(transactions, *versions.UNMINED),
+    transactions.c.sends,
+    sa.or_(transactions.c.tried.is_(None), ~_RECENT),
 )
-_LATELY: Final = transactions.c.tried > sa.func.clock_timestamp() - RESEND
-DUE: Final = sa.and_(_UNMINED, transactions.c.sends, sa.or_(transactions.c.tried.is_(None), ~_LATELY))
-"""Transactions that no block holds, and that the node was not given lately."""
+"""Transactions that no block holds, and that the node was not given in the last minute."""
 
 
 class Unsent(NamedTuple):
@@ -48,49 +48,49 @@ async def states(db: Db, numbers: Sequence[int]) -> dict[int, str]:
     return {row.id: row.state for row in rows}
 
 
-async def answered(
+async def note_answers(
     db: Db,
     held: Collection[int],
     refused: Mapping[int, str],
     unsure: Collection[int] = (),
     outbid: Collection[int] = (),
 ) -> set[int]:
-    """Note which transactions the node has, which it does not take and why, and of which it said nothing certain.
+    """Note which transactions the node has, which it refuses and why, and of which it said nothing certain.
 
-    Those `outbid` among the refused need a higher fee.
-    Tells of payments that went out the first time. All are offered again in a while, until a block decides. Returns those
-    whose refusal is news.
+    The `outbid` ones among the refused need a higher fee. Writes an event for each payment that was sent the
+    first time. All transactions are offered again after a minute, until a block decides. Returns those that
+    the node had not refused for this reason before.
     """
     numbers = sorted({*held, *refused, *unsure})
-    originals = {row.id: row.original for row in await db.execute(_ORIGINALS, {"numbers": numbers})}
-    first_ids = sa.literal(sorted(set(originals.values())), bulk.BIGINTS)
+    firsts = {row.id: row.first for row in await db.execute(_FIRSTS, {"numbers": numbers})}
+    first_ids = sa.literal(sorted(set(firsts.values())), bulk.BIGINTS)
     carried = await load_payments(db, payment_rows.c.transaction_id == sa.any_(first_ids), lock=True)
     await db.execute(_LOCK, {"numbers": numbers})
     await db.execute(_TRIED, {"numbers": numbers, "held": sorted(held), "outbid": sorted(outbid)})
-    reasons = {originals[number]: reason for number, reason in refused.items()}
-    moved = _moved(carried, {originals[number] for number in held}, reasons)
-    rows = [{"account_id": p.owner.id, "id": p.id, "state": p.state, "error": p.error} for p, _ in moved]
+    reasons = {firsts[number]: reason for number, reason in refused.items()}
+    changes = _changes(carried, {firsts[number] for number in held}, reasons)
+    rows = [{"account_id": p.owner.id, "id": p.id, "state": p.state, "error": p.error} for p, _ in changes]
     if rows:
         await bulk.update(db, payment_rows, ("account_id", "id"), rows)
-    await outbox.emit(db, [payment_event(payment, event) for payment, event in moved if event])
-    news = {payment.transaction_id for payment, _ in moved if payment.error}
-    return {number for number in refused if originals[number] in news}
+    await outbox.emit(db, [payment_event(payment, event) for payment, event in changes if event])
+    newly_refused = {payment.transaction_id for payment, _ in changes if payment.error}
+    return {number for number in refused if firsts[number] in newly_refused}
 
 
-def _moved(
+def _changes(
     carried: Sequence[Payment], held: Collection[int], reasons: Mapping[int, str]
 ) -> list[tuple[Payment, str]]:
-    """Return the payments that an answer about their transaction changes, each with the event that tells of it."""
-    moved = []
+    """Return the payments that the answer about their transaction changes, each with its event or ""."""
+    changes = []
     for payment in carried:
         reason = reasons.get(payment.transaction_id or 0, payment.error)
         if payment.transaction_id in held and payment.state == "PROCESSING":
-            moved.append((with_state(payment, "BROADCAST"), "PAYMENT_SENT"))
+            changes.append((replace(payment, state="BROADCAST", error=""), "PAYMENT_SENT"))
         elif payment.transaction_id in held and payment.error and payment.state in _REFUSABLE:
-            moved.append((with_state(payment, payment.state), ""))
+            changes.append((replace(payment, error=""), ""))
         elif payment.transaction_id not in held and reason != payment.error.split(AFTER_REASON)[0]:
-            moved.append((with_state(payment, payment.state, reason), ""))
-    return moved
+            changes.append((replace(payment, error=reason), ""))
+    return changes
 
 
 _NUMBERS: Final = sa.bindparam("numbers", type_=bulk.BIGINTS)
@@ -98,21 +98,19 @@ _STATES: Final = sa.select(payment_rows.c.id, payment_rows.c.state).where(
     payment_rows.c.id == sa.any_(_NUMBERS)
 )
 _NAMED: Final = transactions.c.id == sa.any_(_NUMBERS)
-_HELD: Final = transactions.c.id == sa.any_(sa.bindparam("held", type_=bulk.BIGINTS))
-_ORIGINALS: Final = sa.select(
-    transactions.c.id, sa.func.coalesce(transactions.c.replaces, transactions.c.id).label("original")
-).where(_NAMED)
-"""The payments that a transaction carries, or that it cancels, are those of its original."""
+_FIRSTS: Final = sa.select(transactions.c.id, versions.first_of(transactions).label("first")).where(_NAMED)
+"""A transaction carries or cancels the payments of the first of its versions."""
 _LOCK: Final = (
     sa.select(transactions.c.id).where(_NAMED).order_by(transactions.c.id).with_for_update(key_share=True)
 )
-_FIRST: Final = sa.and_(transactions.c.state == "signed", _HELD)
+_HELD: Final = transactions.c.id == sa.any_(sa.bindparam("held", type_=bulk.BIGINTS))
+_FIRST_SENT: Final = sa.and_(transactions.c.state == "signed", _HELD)
 _TRIED: Final = (
     sa.update(transactions)
     .where(_NAMED)
     .values(
         tried=sa.func.clock_timestamp(),
-        state=sa.case((_FIRST, "sent"), else_=transactions.c.state),
+        state=sa.case((_FIRST_SENT, "sent"), else_=transactions.c.state),
         outbid=transactions.c.id == sa.any_(sa.bindparam("outbid", type_=bulk.BIGINTS)),
     )
 )

@@ -1,4 +1,8 @@
-"""Which coins a transaction spends: none twice, no change where a near-exact set is found, otherwise few, and never dust left over."""
+"""Coin selection: which coins a transaction spends.
+
+It looks for a small set of coins that needs no change. If there is none it spends few coins. It never makes
+dust.
+"""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,26 +18,21 @@ from app.domain.refusals import Conflict
 from app.money import DUST, Koinu
 
 LARGEST: Final = 700
-"""Candidates of each tier, the largest first: more than a transaction can spend, so that none is left out that matters."""
-
+"""How many of each tier's largest coins are candidates: more than one transaction can spend."""
 NEAREST: Final = 300
-"""Candidates of each tier on either side of `alone`, where one coin pays exactly."""
-
+"""How many candidates each tier has above and below `single_coin_amount`, where one coin pays exactly."""
 SMALLEST: Final = 300
-"""Candidates of each tier, the smallest first: they make a near one exact."""
-
+"""How many of each tier's smallest coins are candidates: they make a near sum exact."""
 EXACT_INPUTS: Final = 12
-"""An exact set is no larger: beyond, its inputs cost more than change does."""
-
+"""The largest exact set: the inputs of a larger one cost more than change does."""
 TRIES: Final = 1_500
-"""How many coins are looked at for an exact set of each size."""
+"""How many coins the search for an exact set of each size looks at."""
 
-_CHANGE_SCRIPT_BYTES = 25
-_CHANGE_BYTES = fees.output_bytes(bytes(_CHANGE_SCRIPT_BYTES))
+_CHANGE_BYTES = fees.output_bytes(fees.CHANGE_SCRIPT)
 
 
 class Tier(IntEnum):
-    """Whose coin it is, in the order in which they are spent: a later tier only where the earlier ones do not suffice."""
+    """Whose coin it is. A later tier's coins are spent only where those of earlier tiers do not suffice."""
 
     OWN = 0
     POOL = 1
@@ -41,7 +40,7 @@ class Tier(IntEnum):
 
 
 class Spendable(NamedTuple):
-    """A coin that may be spent now, P2PKH with a compressed key; who asks leaves out immature coinbases and what is taken."""
+    """A coin that may be spent now, P2PKH with a compressed key: no immature coinbase, and not taken."""
 
     outpoint: Outpoint
     amount: Koinu
@@ -62,10 +61,10 @@ class TooLarge(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class SelectionOrder:
-    """What is to be paid, and on which terms. Outputs with other `shares` of the fee than none all take part (`fees.deduct`).
+    """What is to be paid, and what it may cost. Where `shares` are set, the fee comes out of the amounts.
 
-    `spare` is for these orders and for those with an explicit fee: what may leave beyond, where the coins hold a little
-    more and change would be dust.
+    `spare` is for such orders, and for those with an explicit fee: so much may leave besides, where the coins
+    hold a little more and change would be dust.
     """
 
     amounts: tuple[Koinu, ...]
@@ -75,25 +74,20 @@ class SelectionOrder:
     spare: Koinu = money.NOTHING
 
     def __post_init__(self) -> None:
-        if (
-            not self.amounts
-            or len(self.scripts) != len(self.amounts)
-            or min(self.amounts) < DUST
-            or self.spare < 0
-        ):
+        if not self.amounts or len(self.scripts) != len(self.amounts) or min(self.amounts) < DUST:
             raise ValueError("an order has outputs, each of 0.01 DOGE or more to a script")
-        if len(self.shares) not in (0, len(self.amounts)):
-            raise ValueError("every output has a share of the fee, or none has")
+        if len(self.shares) not in (0, len(self.amounts)) or self.spare < 0:
+            raise ValueError("every output has a share of the fee, or none has; spare is not negative")
 
     @property
     def amount(self) -> int:
-        """What the outputs sum to, before a fee is taken out of them."""
+        """The sum of the outputs, before a fee is taken out of them."""
         return sum(self.amounts)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Coins to spend, what each output gets in the order asked for, the change (0: no such output) and the fee."""
+    """The coins to spend, what each output of the order gets, the change (0: no such output) and the fee."""
 
     coins: tuple[Spendable, ...]
     amounts: tuple[Koinu, ...]
@@ -109,54 +103,38 @@ class Choice:
             raise ValueError(f"change of {self.change} koinu, a fee of {self.fee}")
 
 
-def alone(order: SelectionOrder) -> int:
-    """Return the amount of a coin that pays the order by itself, without change; candidates near it are worth asking for."""
+def single_coin_amount(order: SelectionOrder) -> int:
+    """Return the amount of a coin that pays the order alone and without change."""
     return _Sums(order).need(1)
 
 
 def choose(coins: Iterable[Spendable], order: SelectionOrder) -> Choice:
     """Choose what pays the order. The same coins in any order give the same choice.
 
-    Tier by tier: as soon as the coins up to one suffice, later ones are left alone. Among them first a set of at most
-    `EXACT_INPUTS` that needs no change (what change would hold below 0.01 DOGE goes to the fee, within `order.terms.most`), the
-    smallest set that a bounded search finds. Otherwise the fewest coins of the last tier, then the fewest coins at all, the
-    last of them the smallest that will do. Where an `explicit` fee, or the fee being taken from the amounts, leaves no room
-    for it, too small a change is not given away: more coins are spent instead.
+    Coins of a tier are spent only where those of the tiers before it do not suffice. The first choice is the
+    smallest set without change that a bounded search finds, of at most `EXACT_INPUTS`. A remainder that is
+    too small for change goes to the fee, within `order.terms.most`. The second choice is the fewest coins of
+    the last tier, then the fewest coins at all; the last of them is the smallest that does. Where the fee is
+    explicit, or is taken out of the amounts, a remainder that is too small for change cannot go to the fee:
+    more coins are spent instead.
 
-    It needs of each tier only the `LARGEST` largest coins, the `SMALLEST` smallest, and the `NEAREST` ones on either side of
-    `alone(order)`; more do no harm but take 2 ms for 1,000. Raises `InsufficientCoins`, `TooLarge`, `fees.FeeAboveLimit` or
-    `fees.BelowDust`.
+    Of each tier it needs only the `LARGEST` largest coins, the `SMALLEST` smallest ones, and the `NEAREST`
+    ones on either side of `single_coin_amount(order)`. Others do no harm, but take 2 ms for 1,000.
+
+    Raises InsufficientCoins, TooLarge, FeeAboveLimit or BelowDust.
     """
     sums = _Sums(order)
-    reached: list[Spendable] = []
+    earlier: list[Spendable] = []
     for tier in _tiers(coins, order.terms.input_fee if not order.shares else 0):
-        chosen = _among(sums, reached, tier)
+        chosen = _choose_with(sums, earlier, tier)
         if chosen is not None:
             return _choice(sums, chosen)
-        reached = _joined(reached, tier)
-    raise _refusal(sums, reached)
-
-
-def consolidation(
-    coins: Iterable[Spendable], terms: fees.FeeTerms, most_inputs: int = LARGEST
-) -> Choice | None:
-    """Choose small confirmed coins to merge into one output, `change`: the smallest first that are worth more than their fee.
-
-    As many as `most_inputs`, the transaction's limit and `terms.most` allow; None where fewer than two are, or no 0.01 DOGE is left.
-    """
-    worthy = [coin for coin in coins if coin.tier is not Tier.UNCONFIRMED and coin.amount > terms.input_fee]
-    room = terms.largest - fees.frame(LARGEST, 1) - _CHANGE_BYTES
-    count = min(len(worthy), most_inputs, room // fees.INPUT_BYTES)
-    if count < 2:
-        return None
-    chosen = sorted(worthy, key=_by_size, reverse=True)[:count]
-    fee = terms.fee(fees.frame(count, 1) + _CHANGE_BYTES + count * fees.INPUT_BYTES)
-    merged = sum(coin.amount for coin in chosen) - fee
-    return Choice(tuple(chosen), (), Koinu(merged), fee) if merged >= DUST else None
+        earlier = _merged(earlier, tier)
+    raise _refusal(sums, earlier)
 
 
 class _Sums:
-    """What an order needs from a number of coins."""
+    """What an order needs from a number of coins, in koinu."""
 
     def __init__(self, order: SelectionOrder) -> None:
         self.order = order
@@ -167,37 +145,36 @@ class _Sums:
         self.most_inputs = self._most_inputs()
 
     def bytes(self, inputs: int, *, change: bool) -> int:
-        """Size of the whole transaction."""
+        """Return the size of the whole transaction."""
         outputs = fees.frame(inputs, self._outputs + change) + self._output_bytes + change * _CHANGE_BYTES
         return outputs + inputs * fees.INPUT_BYTES
 
     def need(self, inputs: int) -> int:
-        """Koinu that so many coins must hold to do without change, whether or not the terms get that mined."""
-        return self.amount + (0 if self.order.shares else self.terms.asked(self.bytes(inputs, change=False)))
+        """Return what so many coins must hold to do without change, even where the fee is below the floor."""
+        return self.amount + (0 if self.order.shares else self.terms.offer(self.bytes(inputs, change=False)))
 
     def change(self, inputs: int, total: int) -> int:
-        """Return what is left over as change; below `DUST`, also below 0, where there can be none."""
+        """Return what remains for change; below `DUST`, also below 0, where there can be no change."""
         if self.bytes(inputs, change=True) > self.terms.largest:
             return -1
         return total - self.need(inputs) - (0 if self.order.shares else self.change_fee(inputs))
 
     def room(self, inputs: int) -> int:
-        """Return the most that may be left over without change, and go to the fee."""
-        plain = self.terms.fee(self.bytes(inputs, change=False))
+        """Return the most that may remain without change, and go to the fee."""
+        fee = self.terms.fee(self.bytes(inputs, change=False))
         if self.order.shares:
-            return min(DUST - 1, self.order.spare, self.terms.most - plain)
-        return min(DUST - 1 + self.change_fee(inputs), self.terms.most + self.order.spare - plain)
+            return min(DUST - 1, self.order.spare, self.terms.most - fee)
+        return min(DUST - 1 + self.change_fee(inputs), self.terms.most + self.order.spare - fee)
 
     def change_fee(self, inputs: int) -> int:
-        """What an output of change adds to the fee."""
-        return self.terms.asked(self.bytes(inputs, change=True)) - self.terms.asked(
-            self.bytes(inputs, change=False)
-        )
+        """Return what an output of change adds to the fee."""
+        with_change, without = self.bytes(inputs, change=True), self.bytes(inputs, change=False)
+        return self.terms.offer(with_change) - self.terms.offer(without)
 
     def pays(self, inputs: int, total: int) -> bool:
-        """Tell whether so many coins of `total` pay the order and leave no dust."""
-        over = total - self.need(inputs)
-        return over >= 0 and (over <= self.room(inputs) or self.change(inputs, total) >= DUST)
+        """Say whether so many coins of `total` pay the order and leave no dust."""
+        remainder = total - self.need(inputs)
+        return remainder >= 0 and (remainder <= self.room(inputs) or self.change(inputs, total) >= DUST)
 
     def fewest(self, coins: Sequence[Spendable]) -> int | None:
         """Return how many of `coins`, the largest first, pay the order; None where no number does."""
@@ -213,96 +190,104 @@ class _Sums:
         return count
 
 
-def _tiers(coins: Iterable[Spendable], worth: int) -> Iterator[list[Spendable]]:
-    """Yield the coins of each tier that has some, the largest first, leaving out what costs as much as it holds."""
-    worthy = sorted({coin.outpoint: coin for coin in coins if coin.amount > worth}.values(), key=_by_size)
+def _tiers(coins: Iterable[Spendable], input_fee: int) -> Iterator[list[Spendable]]:
+    """Yield each tier's coins, the largest first, without empty tiers and coins that cost what they hold."""
+    worthy = {coin.outpoint: coin for coin in coins if coin.amount > input_fee}
+    ordered = sorted(worthy.values(), key=largest_first)
     for tier in Tier:
-        if coins_of_tier := [coin for coin in worthy if coin.tier is tier]:
+        if coins_of_tier := [coin for coin in ordered if coin.tier is tier]:
             yield coins_of_tier
 
 
-def _by_size(coin: Spendable) -> tuple[int, Outpoint]:
+def largest_first(coin: Spendable) -> tuple[int, Outpoint]:
+    """Return a key that sorts coins by amount, the largest first."""
     return -coin.amount, coin.outpoint
 
 
-def _joined(reached: Sequence[Spendable], more: Sequence[Spendable]) -> list[Spendable]:
-    return sorted((*reached, *more), key=_by_size) if reached else list(more)
+def _merged(earlier: Sequence[Spendable], tier: Sequence[Spendable]) -> list[Spendable]:
+    return sorted((*earlier, *tier), key=largest_first) if earlier else list(tier)
 
 
 def _totals(coins: Sequence[Spendable]) -> Iterator[int]:
     return accumulate(coin.amount for coin in coins)
 
 
-def _among(sums: _Sums, reached: Sequence[Spendable], tier: Sequence[Spendable]) -> list[Spendable] | None:
+def _choose_with(
+    sums: _Sums, earlier: Sequence[Spendable], tier: Sequence[Spendable]
+) -> list[Spendable] | None:
     """Choose among the coins of the earlier tiers and this one; None where they do not suffice."""
-    joined = _joined(reached, tier)
-    suffices = sums.fewest(joined) is not None
-    sparing = _joined(reached, _least(sums, reached, tier)) if suffices else joined
-    return _exact(sums, sparing if tier[0].tier is Tier.UNCONFIRMED else joined) or _few(sums, sparing)
+    merged = _merged(earlier, tier)
+    suffices = sums.fewest(merged) is not None
+    sparing = _merged(earlier, _fewest_of_tier(sums, earlier, tier)) if suffices else merged
+    exact = _exact_set(sums, sparing if tier[0].tier is Tier.UNCONFIRMED else merged)
+    return exact or _fewest_coins(sums, sparing)
 
 
-def _least(sums: _Sums, reached: Sequence[Spendable], tier: Sequence[Spendable]) -> Sequence[Spendable]:
-    """Return the fewest coins of the last tier with which the earlier ones suffice: its largest."""
-    if not reached:
+def _fewest_of_tier(
+    sums: _Sums, earlier: Sequence[Spendable], tier: Sequence[Spendable]
+) -> Sequence[Spendable]:
+    """Return the fewest coins of this tier with which the earlier ones suffice: its largest."""
+    if not earlier:
         return tier
-    nearest = reached[: sums.most_inputs]
+    largest = earlier[: sums.most_inputs]
     low, high = 1, min(len(tier), sums.most_inputs)
     while low < high:
         middle = (low + high) // 2
-        if sums.fewest(_joined(nearest, tier[:middle])) is None:
+        if sums.fewest(_merged(largest, tier[:middle])) is None:
             low = middle + 1
         else:
             high = middle
     return tier[:high]
 
 
-def _few(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
+def _fewest_coins(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
     """Choose the fewest coins, and as the last of them the smallest that does: large coins stay whole."""
     count = sums.fewest(coins)
     if count is None:
         return None
     largest = list(coins[: count - 1])
-    held = sum(coin.amount for coin in largest)
-    lacking = sums.need(count) - held
+    total = sum(coin.amount for coin in largest)
+    lacking = sums.need(count) - total
     end = bisect_left(coins, -lacking + 1, key=lambda coin: -coin.amount)
     return next(
-        [*largest, coin] for coin in reversed(coins[count - 1 : end]) if sums.pays(count, held + coin.amount)
+        [*largest, coin] for coin in reversed(coins[count - 1 : end]) if sums.pays(count, total + coin.amount)
     )
 
 
-def _exact(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
+def _exact_set(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
     """Search for the fewest coins that pay without change."""
     amounts = [coin.amount for coin in coins]
-    enough = sums.terms.input_fee  # what change would cost when it is spent
+    enough = sums.terms.input_fee  # change would cost so much when it is spent
     for count in range(1, min(EXACT_INPUTS, sums.most_inputs, len(coins)) + 1):
         bounds = subset_sum.Bounds(count, sums.need(count), sums.room(count), enough, TRIES)
-        positions = subset_sum.find(amounts, bounds)
-        if positions is not None:
-            return [coins[at] for at in positions]
+        indices = subset_sum.find(amounts, bounds)
+        if indices is not None:
+            return [coins[index] for index in indices]
     return None
 
 
 def _choice(sums: _Sums, coins: Sequence[Spendable]) -> Choice:
-    """Work out what the chosen coins pay, to the koinu."""
+    """Return what the chosen coins pay, to the koinu."""
     order, count = sums.order, len(coins)
     total = sum(coin.amount for coin in coins)
     change = 0 if total - sums.need(count) <= sums.room(count) else sums.change(count, total)
-    paid = sums.terms.fee(sums.bytes(count, change=change > 0))
-    amounts = tuple(fees.deduct(order.amounts, order.shares, paid)) if order.shares else order.amounts
+    fee = sums.terms.fee(sums.bytes(count, change=change > 0))
+    amounts = tuple(fees.deduct(order.amounts, order.shares, fee)) if order.shares else order.amounts
     return Choice(tuple(coins), amounts, Koinu(change), Koinu(total - sum(amounts) - change))
 
 
 def _refusal(sums: _Sums, coins: Sequence[Spendable]) -> Conflict:
-    """Name what is short: the coins, the bytes, or the fee that may be paid."""
-    held = sum(coin.amount for coin in coins)
-    count = next((n for n, total in enumerate(_totals(coins), 1) if total >= sums.need(n)), None)
+    """Say what the coins lack: money, room in a transaction, or a higher limit of the fee."""
+    total = sum(coin.amount for coin in coins)
+    count = next((n for n, amount in enumerate(_totals(coins), 1) if amount >= sums.need(n)), None)
     if count is None:
-        return InsufficientCoins(available=money.show(held), needed=money.show(sums.need(max(len(coins), 1))))
-    for change in (False, True):  # what is left over has no place but in change
+        needed = sums.need(max(len(coins), 1))
+        return InsufficientCoins(available=money.show(total), needed=money.show(needed))
+    for change in (False, True):  # the remainder can only be change
         size = sums.bytes(count, change=change)
         if size > fees.MAX_BYTES:
             return TooLarge(limit=fees.MAX_BYTES)
         if size > sums.terms.largest:
             return fees.above_limit(fees.fee(size, sums.terms.policy.floor), sums.terms.most)
     needed = sums.need(count) + sums.change_fee(count) + DUST
-    return InsufficientCoins(available=money.show(held), needed=money.show(needed))
+    return InsufficientCoins(available=money.show(total), needed=money.show(needed))

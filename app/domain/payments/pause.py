@@ -1,6 +1,7 @@
-"""The pause: while the chain, the books or the database are not what they should be, nothing is signed or sent.
+"""The pause: while the chain, the ledger or the database is not as it should be, nothing is signed or sent.
 
-A database that was restored from a backup begins another history here, and stays paused until somebody has looked.
+A database that was restored from a backup begins another history here. It stays paused until the operator
+resumes.
 """
 
 from typing import Final
@@ -21,7 +22,7 @@ RESTORED = (
 
 
 async def pause(db: Db, reason: str) -> None:
-    """Stop payments; a pause that is there already keeps its reason, but a restore is the graver one."""
+    """Stop payments. An earlier pause keeps its reason, unless the new one is a restore: that is graver."""
     current = None if reason == RESTORED else chain_state.c.payments_paused
     await db.execute(sa.update(chain_state).values(payments_paused=sa.func.coalesce(current, reason)))
 
@@ -32,19 +33,19 @@ async def reason(db: Db) -> str | None:
 
 
 async def resume(db: Db) -> str | None:
-    """Let payments go on; returns why they were paused, None if they were not. The sums of blocks begin anew."""
-    why = await db.scalar(sa.select(chain_state.c.payments_paused).with_for_update())
+    """Let payments go on, and begin the sums of blocks anew; return why they were paused, if they were."""
+    former = await db.scalar(sa.select(chain_state.c.payments_paused).with_for_update())
     await db.execute(sa.update(chain_state).values(payments_paused=None, owned=0, kept=0))
-    return why
+    return former
 
 
 SKIPPED: Final = 10_000
-"""Addresses of each account that may have been given out since; none of them is given out again."""
+"""How many addresses of each account are skipped: they may have been given out since the backup."""
 
 SKIPPED_NUMBERS: Final = 1_000_000_000
-"""Numbers of everything else that is told by its number: more than any installation can have used since its last backup."""
+"""How many numbers of all else that has numbers are skipped: more than were used since the backup."""
 _NUMBERED: Final = ("transactions", "payments", "entries", "holds", "escrows", "webhook_endpoints")
-_LEAVE_OUT: Final = sa.text("""
+_SKIP_NUMBERS: Final = sa.text("""
     SELECT setval(name, :number + greatest(nextval(name), :sent))
     FROM unnest(:tables) AS numbered, pg_get_serial_sequence(numbered, 'id') AS name
 """).bindparams(
@@ -58,11 +59,11 @@ class MayHaveBeenSent(Conflict):
     """The database was restored from a backup, and this payment may have been sent since: look before you ask again."""
 
 
-async def begin(db: Db, begun: Beginning) -> int:
-    """Begin another history: pause payments, stop payouts, and leave out what may have been given out already.
+async def begin_history(db: Db, begun: Beginning) -> int:
+    """Begin another history: pause payments, stop payouts, and skip what may have been given out already.
 
-    Those are addresses, account numbers, and the numbers of events and of all else that has one. Returns the highest
-    number of a transaction that may have been sent.
+    That is addresses, account numbers, and the numbers of events and of all else that has one. Returns the
+    highest number of a transaction that may have been sent.
     """
     await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
     _, highest, times = await installation.begin_again(db, begun)
@@ -74,12 +75,12 @@ async def begin(db: Db, begun: Beginning) -> int:
     await payouts.stop_all(db)
     await key_pool.delete_ready_keys(db)
     await outbox.skip_numbers(db, times * SKIPPED_NUMBERS)
-    await db.execute(_LEAVE_OUT, {"number": times * SKIPPED_NUMBERS, "sent": highest})
+    await db.execute(_SKIP_NUMBERS, {"number": times * SKIPPED_NUMBERS, "sent": highest})
     return highest
 
 
-async def end_waiting(db: Db) -> int:
-    """End payments that the database thinks are still to be signed; returns how many were ended, 0 at the end."""
-    waiting = await signing_queue.pending(db)
-    await signing_queue.store(db, (), [(payment, MayHaveBeenSent()) for payment in waiting])
-    return len(waiting)
+async def end_pending(db: Db) -> int:
+    """End payments that this database has as unsigned; return how many. 0 means that there are no more."""
+    pending = await signing_queue.pending(db)
+    await signing_queue.store(db, (), [(payment, MayHaveBeenSent()) for payment in pending])
+    return len(pending)

@@ -1,4 +1,4 @@
-"""Payments: money going out on the chain, asked for by an account and set aside in the same instant."""
+"""A payment: money that an account sends out on the chain. How it is found, what it posts, and its events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,59 +20,11 @@ from app.domain.payments import versions
 from app.domain.refusals import NotFound
 from app.money import NOTHING, Koinu, show
 
-
-def payment_shown(payment: "Payment") -> dict[str, Any]:
-    """The payment as the API shows it; unsigned it has no txid and no transaction."""
-    return {
-        "id": payment.id,
-        "foreign_id": payment.owner.foreign_id,
-        "state": payment.state,
-        "pay_to": _pay_to(payment),
-        "total": show(payment.total),
-        "paid": show(payment.paid or 0),
-        "fee": show(payment.fee or 0),
-        "hex": payment.txid[::-1].hex() if payment.txid else "",
-        "tx": payment.raw.hex() if payment.raw else "",
-        "confirmations": max(0, payment.confirmations),
-        "created": payment.created.isoformat(),
-        "reference": payment.reference,
-        "error": payment.error,
-    }
-
-
-def payment_event(payment: "Payment", event: str) -> OutboxEvent:
-    """Any PAYMENT_*: GigaWallet's PaymentEvent, then its state and fee; of one that ended unpaid, what came back of it."""
-    message = {
-        "payment_id": payment.id,
-        "account_id": payment.owner.address,
-        "foreign_id": payment.owner.foreign_id,
-        "pay_to": _pay_to(payment),
-        "total": show(payment.total),
-        "txid": payment.txid[::-1].hex() if payment.txid else "",
-        "state": payment.state,
-        "fee": show(payment.fee or 0),
-    }
-    if event == TXID_CHANGED and payment.former:
-        message["previous_txid"] = payment.former[::-1].hex()
-    if payment.is_returned:
-        message["returned"] = show(payment.returned)
-    if payment.error:
-        message["error"] = payment.error
-    return OutboxEvent(payment.owner.id, payment.owner.foreign_id, event, json_text(message))
-
-
-def _pay_to(payment: "Payment") -> list[dict[str, str]]:
-    return [
-        {"to": output.address, "amount": show(output.amount), "deduct_fee_percent": show(output.share)}
-        for output in payment.outputs
-    ]
-
-
 AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
 LIVE: Final = ("PENDING", "PROCESSING", "BROADCAST", "CANCELLING")
 """States in which money is set aside."""
 RETURNED: Final = ("FAILED", "VOIDED")
-"""States in which it has come back."""
+"""States in which the money has come back."""
 
 
 class NoSuchPayment(NotFound):
@@ -81,7 +33,7 @@ class NoSuchPayment(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class PaymentOutput:
-    """What a payee is to get: `amount` as asked for, `paid` once the fee is known."""
+    """An output of a payment: its `amount` as requested, and what is `paid` once the fee is known."""
 
     address: str
     script: bytes
@@ -92,7 +44,12 @@ class PaymentOutput:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment as it is. `txid` in internal byte order and `raw` once signed; `owed` is what clawback waits for."""
+    """A payment as it is now.
+
+    `txid`, in internal byte order, and `raw` are None until it is signed. `owed` is what clawback waits for.
+    `returned` is what came back when it ended unpaid; only the code that ends it fills that in.
+    `former` is the txid that it had before; only the code that changes the txid fills that in.
+    """
 
     owner: Owner
     id: int
@@ -116,8 +73,8 @@ class Payment:
     owed: Koinu = NOTHING
     version_id: int | None = None
     repriced: int = 0
-    returned: Koinu = NOTHING  # what came back when it ended unpaid; only whoever ends it knows that
-    former: bytes | None = None  # the txid that it was told under before; only whoever changes it knows that
+    returned: Koinu = NOTHING
+    former: bytes | None = None
 
     @property
     def is_returned(self) -> bool:
@@ -131,7 +88,10 @@ class Payment:
 
     @property
     def total(self) -> Koinu:
-        """What leaves the account: outputs and fee once known, else the amount that bears its fee, or what is set aside."""
+        """What leaves the account: outputs and fee.
+
+        While the fee is not known it is what is set aside; or the amount, where that bears the fee.
+        """
         if self.fee is None:
             return min(self.amount, self.reserved) if self.deducts else self.reserved
         return Koinu((self.paid or 0) + self.fee)
@@ -139,7 +99,7 @@ class Payment:
     def entry(
         self, step: str, postings: Sequence[Posting], number: int = 1, *, clawback: bool = False
     ) -> Entry:
-        """Return a movement of this payment: `step` names it, `number` counts its repetitions."""
+        """Return an entry of this payment: `step` names it, `number` counts its repetitions."""
         return Entry(
             kind=f"PAYMENT_{step.upper()}",
             cause=("payment", str(self.id)),
@@ -149,23 +109,29 @@ class Payment:
             clawback=clawback,
         )
 
+    def set_aside(self, step: str, amount: int, number: int = 1) -> Entry:
+        """Return the entry that moves `amount` from what the account can spend to what is set aside."""
+        account = self.owner.id
+        postings = (Posting(account, AVAILABLE, -amount), Posting(account, OUTGOING, amount))
+        return self.entry(step, postings, number)
+
     def give_back(self, step: str, amount: int) -> Entry:
-        """Return the movement of `amount` from what is set aside back to what can be spent."""
+        """Return the entry that moves `amount` from what is set aside back to what the account can spend."""
         account = self.owner.id
         return self.entry(step, (Posting(account, OUTGOING, -amount), Posting(account, AVAILABLE, amount)))
 
 
 async def fetch(db: Db, foreign_id: str, payment_id: int) -> Payment:
-    """Return the account's payment, or refuse."""
+    """Return the account's payment, or refuse with NoSuchAccount or NoSuchPayment."""
     account = await accounts.fetch(db, foreign_id)
-    payments_found = await load(db, sa.and_(payments.c.account_id == account.id, payments.c.id == payment_id))
-    if not payments_found:
+    loaded = await load(db, sa.and_(payments.c.account_id == account.id, payments.c.id == payment_id))
+    if not loaded:
         raise NoSuchPayment(id=payment_id, field="id")
-    return payments_found[0]
+    return loaded[0]
 
 
 async def page(db: Db, foreign_id: str, request: PageRequest[int]) -> Page[Payment, int]:
-    """Return some of the account's payments, newest first."""
+    """Return a page of the account's payments, newest first."""
     account = await accounts.fetch(db, foreign_id)
     of_account, before = payments.c.account_id == account.id, request.after_or(pages.BEHIND_IDS)
     ids = sa.select(payments.c.id).where(of_account, payments.c.id < before)
@@ -181,7 +147,7 @@ async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Payment]:
 
 
 async def load(db: Db, where: sa.ColumnElement[bool], *, lock: bool = False) -> list[Payment]:
-    """Return the payments that `where` names, by id, with their outputs and transaction; locked if asked for."""
+    """Return the payments that match `where`, by id, with outputs and transaction; `lock` locks them."""
     tip = sa.select(chain_state.c.height).scalar_subquery()
     selected = (
         sa.select(
@@ -200,26 +166,20 @@ async def load(db: Db, where: sa.ColumnElement[bool], *, lock: bool = False) -> 
     rows = await bulk.fetch_all(
         db, selected.with_for_update(key_share=True, of=payments) if lock else selected
     )
-    outputs = await _outputs(db, [(row["account_id"], row["id"]) for row in rows])
+    outputs = await _outputs(db, rows)
     return [_payment(row, tuple(outputs[row["id"]])) for row in rows]
 
 
-async def _outputs(db: Db, keys: Sequence[tuple[int, int]]) -> dict[int, list[PaymentOutput]]:
-    pairs = [{"account_id": account, "payment_id": number} for account, number in keys]
-    wanted_keys = bulk.rows(payment_outputs, ["account_id", "payment_id"], pairs)
-    same = sa.and_(
-        payment_outputs.c.account_id == wanted_keys.c.account_id,
-        payment_outputs.c.payment_id == wanted_keys.c.payment_id,
-    )
-    selected = (
-        sa.select(payment_outputs)
-        .join(wanted_keys, same)
-        .order_by(payment_outputs.c.payment_id, payment_outputs.c.number)
-    )
-    outputs: dict[int, list[PaymentOutput]] = {number: [] for _, number in keys}
+async def _outputs(db: Db, rows: Sequence[Row]) -> dict[int, list[PaymentOutput]]:
+    keys = [{"account_id": row["account_id"], "payment_id": row["id"]} for row in rows]
+    of_payment = bulk.rows(payment_outputs, ["account_id", "payment_id"], keys)
+    same = (payment_outputs.c[name] == of_payment.c[name] for name in ("account_id", "payment_id"))
+    selected = sa.select(payment_outputs).join(of_payment, sa.and_(*same))
+    selected = selected.order_by(payment_outputs.c.payment_id, payment_outputs.c.number)
+    outputs: dict[int, list[PaymentOutput]] = {row["id"]: [] for row in rows}
     for row in await bulk.fetch_all(db, selected):
-        shown = {name: row[name] for name in ("address", "script", "amount", "share", "paid")}
-        outputs[row["payment_id"]].append(PaymentOutput(**shown))
+        values = {name: row[name] for name in PaymentOutput.__slots__}
+        outputs[row["payment_id"]].append(PaymentOutput(**values))
     return outputs
 
 
@@ -231,55 +191,95 @@ def _payment(row: Row, outputs: tuple[PaymentOutput, ...]) -> Payment:
     return Payment(owner=owner, outputs=outputs, **plain)
 
 
-def with_state(payment: Payment, state: str, error: str = "") -> Payment:
-    """Return the payment in another state."""
-    return replace(payment, state=state, error=error)
-
-
-def unsent(payment: Payment, state: str, error: str = "") -> Payment:
-    """Return the payment ended before it was signed: all of it comes back."""
+def ended_unsigned(payment: Payment, state: str, error: str = "") -> Payment:
+    """Return the payment ended before it was signed: all of its money comes back."""
     return replace(payment, state=state, error=error, returned=payment.total)
 
 
-def signed(payment: Payment, amounts: Sequence[Koinu], fee: Koinu) -> Payment:
-    """Return the payment as its transaction carries it: `amounts` to its outputs, and its share of the fee."""
-    outputs = tuple(replace(output, paid=paid) for output, paid in zip(payment.outputs, amounts, strict=True))
-    paid = Koinu(sum(amounts))
-    return replace(
-        payment, state="PROCESSING", outputs=outputs, paid=paid, fee=fee, reserved=Koinu(paid + fee)
-    )
+def payment_shown(payment: Payment) -> dict[str, Any]:
+    """Return the payment as the API shows it; until it is signed it has no txid and no transaction."""
+    return {
+        "id": payment.id,
+        "foreign_id": payment.owner.foreign_id,
+        "state": payment.state,
+        "pay_to": _pay_to(payment),
+        "total": show(payment.total),
+        "paid": show(payment.paid or 0),
+        "fee": show(payment.fee or 0),
+        "hex": _txid_shown(payment),
+        "tx": payment.raw.hex() if payment.raw else "",
+        "confirmations": max(0, payment.confirmations),
+        "created": payment.created.isoformat(),
+        "reference": payment.reference,
+        "error": payment.error,
+    }
 
 
-def request_events(payment: "Payment") -> tuple[OutboxEvent, OutboxEvent]:
-    """Tell that money was set aside for it."""
-    return payment_event(payment, "PAYMENT_REQUESTED"), _flow(payment)
+def payment_event(payment: Payment, event: str) -> OutboxEvent:
+    """Return any PAYMENT_* event: the fields of GigaWallet's PaymentEvent, then state and fee.
+
+    An event of a payment that ended unpaid also says what came back.
+    """
+    message = {
+        "payment_id": payment.id,
+        "account_id": payment.owner.address,
+        "foreign_id": payment.owner.foreign_id,
+        "pay_to": _pay_to(payment),
+        "total": show(payment.total),
+        "txid": _txid_shown(payment),
+        "state": payment.state,
+        "fee": show(payment.fee or 0),
+    }
+    if event == TXID_CHANGED and payment.former:
+        message["previous_txid"] = payment.former[::-1].hex()
+    if payment.is_returned:
+        message["returned"] = show(payment.returned)
+    if payment.error:
+        message["error"] = payment.error
+    return OutboxEvent(payment.owner.id, payment.owner.foreign_id, event, json_text(message))
 
 
-def end_events(payments: Sequence["Payment"], event: str) -> list[OutboxEvent]:
-    """Tell of payments that ended unpaid, and that their money does not go out."""
+def _txid_shown(payment: Payment) -> str:
+    return payment.txid[::-1].hex() if payment.txid else ""
+
+
+def _pay_to(payment: Payment) -> list[dict[str, str]]:
     return [
-        event_of_payment
-        for payment in payments
-        for event_of_payment in (payment_event(payment, event), *turn_events(payment))
+        {"to": output.address, "amount": show(output.amount), "deduct_fee_percent": show(output.share)}
+        for output in payment.outputs
     ]
 
 
-def turn_events(payment: "Payment") -> list[OutboxEvent]:
-    """Tell that its money came back, or goes out after all: to its account, and for a refund's invoice."""
+def request_events(payment: Payment) -> tuple[OutboxEvent, OutboxEvent]:
+    """Return the events that tell that money was set aside for the payment."""
+    return payment_event(payment, "PAYMENT_REQUESTED"), _flow(payment)
+
+
+def end_events(payments: Sequence[Payment], event: str) -> list[OutboxEvent]:
+    """Return the events of payments that ended unpaid: each one's own, and that its money came back."""
+    return [
+        end_event
+        for payment in payments
+        for end_event in (payment_event(payment, event), *return_events(payment))
+    ]
+
+
+def return_events(payment: Payment) -> list[OutboxEvent]:
+    """Return the events that its money came back, or goes out after all: of its account, and of a refund."""
     return [_flow(payment), refund_returned(payment)] if payment.kind == "refund" else [_flow(payment)]
 
 
-def _flow(payment: "Payment") -> OutboxEvent:
-    """ACC_PAYMENT of money that is to go out, or `reversed` once that came back.
+def _flow(payment: Payment) -> OutboxEvent:
+    """Return ACC_PAYMENT of money that is to go out, or `reversed` once that money came back.
 
-    Which transaction carries it, and its fee, is told by PAYMENT_SENT.
+    PAYMENT_SENT tells which transaction carries it, and its fee.
     """
     out = Flow("out", "payment", payment.reference or str(payment.id), payment.amount)
     return outbox.account_payment(payment.owner, out, back=payment.is_returned)
 
 
-def refund_returned(payment: "Payment") -> OutboxEvent:
-    """INV_REFUND_RETURNED: a refund was not paid, or `reversed` goes out after all."""
+def refund_returned(payment: Payment) -> OutboxEvent:
+    """Return INV_REFUND_RETURNED: a refund was not paid, or `reversed` goes out after all."""
     message = {
         "invoice_id": payment.reference,
         "payment_id": payment.id,

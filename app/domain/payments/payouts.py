@@ -1,4 +1,4 @@
-"""When an account's whole available balance is to be sent to its payout address, and asking for that."""
+"""Payouts: when an account's whole available balance goes to its payout address."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,16 @@ from app.money import DOGE, DUST, MAX_MONEY, Koinu
 
 WINDOW: Final = 1_000
 """Accounts with a payout address that are looked at in one step."""
-HELD_BACK: Final = timedelta(hours=1)
-"""After a payout that failed or was voided."""
+_SUSPENDED: Final = timedelta(hours=1)
+"""How long an account has no payout after one that failed or was voided."""
 
 
 @dataclass(frozen=True, slots=True)
 class PayoutPlan:
-    """When to pay out: at `threshold` koinu or more (0: off), and every `every` (None: off). Without an address, never."""
+    """When to pay out: at `threshold` koinu or more (0: off), and every `every` (None: off).
+
+    Without an address there is never a payout.
+    """
 
     address: str
     threshold: Koinu
@@ -32,7 +35,10 @@ class PayoutPlan:
 
     @classmethod
     def of(cls, address: str, threshold: Koinu, frequency: str) -> "PayoutPlan":
-        """Read an account's `payout_address`, `payout_threshold` and `payout_frequency`: seconds, `""` or `"0"` for off."""
+        """Read an account's `payout_address`, `payout_threshold` and `payout_frequency`.
+
+        The frequency is in seconds; `""` and `"0"` are off.
+        """
         seconds = int(frequency or "0")
         return cls(address, threshold, timedelta(seconds=seconds) if seconds else None)
 
@@ -43,10 +49,11 @@ class PayoutPlan:
 
 
 def is_due(plan: PayoutPlan, available: Koinu, since: datetime, now: datetime, least: Koinu = DUST) -> bool:
-    """Say whether all of `available` goes out now: it is at the threshold, or the last payout is long enough ago.
+    """Say whether all of `available` goes out: it is at the threshold, or the last payout is long enough ago.
 
-    `since` is when the last payout was asked for, or the schedule set if there was none. `least` is what a payout needs for its
-    output not to be dust once the fee is taken out of it; below, none is due, and a schedule that has come waits for the money.
+    `since` is when the last payout was requested, or when the schedule was set if there was none. `least` is
+    the smallest payout whose output is not dust after the fee. Below that none is due, and the schedule
+    waits.
     """
     if not plan.is_on or available < max(least, DUST):
         return False
@@ -54,15 +61,10 @@ def is_due(plan: PayoutPlan, available: Koinu, since: datetime, now: datetime, l
     return reached or (plan.every is not None and now - since >= plan.every)
 
 
-def next_at(plan: PayoutPlan, since: datetime) -> datetime | None:
-    """Return when the schedule's next payout comes, None where there is no schedule: until then only a balance can make one due."""
-    return since + plan.every if plan.is_on and plan.every is not None else None
-
-
 async def look(db: Db, network: Network, after: int) -> tuple[list[int], int | None]:
-    """Look at the next accounts with a payout address above number `after`.
+    """Look at the next accounts with a payout address, from the one after the id `after` on.
 
-    Returns the numbers of those that seem to be due, and where to go on (None: that was the last of them).
+    Returns the ids of those whose payout seems to be due, and where to go on; None: there are no more.
     """
     same = sa.and_(balances.c.account_id == accounts.c.id, balances.c.asset == DOGE)
     plans = sa.select(*_PLANS, sa.func.coalesce(balances.c.available, 0).label("available"))
@@ -73,9 +75,9 @@ async def look(db: Db, network: Network, after: int) -> tuple[list[int], int | N
 
 
 async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
-    """Ask for the payouts of those of the accounts that are still due under their locks; returns how many.
+    """Request the payouts that are still due once the accounts are locked; return how many.
 
-    The money leaves `available` in the same transaction, so that nobody, here or elsewhere, asks for it again.
+    The money leaves `available` in the same transaction, so that no other process requests it again.
     """
     still_due = sa.select(*_PLANS).where(
         _OPEN, accounts.c.id == sa.any_(sa.literal(list(numbers), bulk.BIGINTS))
@@ -95,25 +97,25 @@ async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
 
 
 async def suspend_payouts(db: Db, numbers: Sequence[int]) -> None:
-    """Let no payout of these accounts begin for a while: the last one came to nothing, and the next would as well."""
+    """Let no payout of these accounts begin for a while: the last one failed, and the next one would as well.
+
+    Payouts that `stop_all` stopped stay stopped.
+    """
     if numbers:
         suspended = accounts.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
-        held_back = sa.func.greatest(
-            accounts.c.payout_after, NOW + HELD_BACK
-        )  # who is stopped for good stays so
-        locked = (
-            sa.select(accounts.c.id).where(suspended).order_by(accounts.c.id).with_for_update(key_share=True)
-        )
-        await db.execute(sa.update(accounts).where(accounts.c.id.in_(locked)).values(payout_after=held_back))
+        locked = sa.select(accounts.c.id).where(suspended).order_by(accounts.c.id)
+        locked = locked.with_for_update(key_share=True)
+        until = sa.func.greatest(accounts.c.payout_after, NOW + _SUSPENDED)
+        await db.execute(sa.update(accounts).where(accounts.c.id.in_(locked)).values(payout_after=until))
 
 
 async def stop_all(db: Db) -> None:
-    """Let no payout begin until `start_all`, whatever terms are set until then: what the balances say may be old."""
+    """Let no payout begin until `start_all`, whatever is configured until then: the balances may be old."""
     await db.execute(sa.update(accounts).values(payout_after=NEVER))
 
 
 async def start_all(db: Db) -> None:
-    """Let payouts go on that `stop_all` had stopped."""
+    """Let the payouts go on that `stop_all` has stopped."""
     await db.execute(sa.update(accounts).where(accounts.c.payout_after == NEVER).values(payout_after=None))
 
 
@@ -122,18 +124,12 @@ _OPEN: Final = sa.and_(
     accounts.c.state == "open",
     sa.or_(accounts.c.payout_after.is_(None), accounts.c.payout_after <= NOW),
 )
-_PLANS: Final = (
-    *(
-        accounts.c[name]
-        for name in ("id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency")
-    ),
-    accounts.c.payout_since,
-    NOW.label("now"),
-)
+_NAMES: Final = ("id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency", "payout_since")
+_PLANS: Final = (*(accounts.c[name] for name in _NAMES), NOW.label("now"))
 
 
 def _order(network: Network, row: Row, available: int) -> PayOrder | None:
-    """Return what goes out of this balance now, if anything does: all of it, and the fee out of it."""
+    """Return the order for all of the balance, the fee taken out of it; None where no payout is due."""
     plan = PayoutPlan.of(row["payout_address"], Koinu(row["payout_threshold"]), row["payout_frequency"])
     script = dogecoin.to_script_or_none(network, plan.address)
     if script is None:

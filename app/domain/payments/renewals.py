@@ -1,4 +1,4 @@
-"""Renewals: what was built on change that came under another txid can never be mined, and is signed again on what came."""
+"""Renewals: where a parent was mined under another txid, its child can never be mined and is signed again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
-from app.db.tables import addresses, coins, transaction_inputs, transactions
+from app.db import Db, bulk
+from app.db.tables import coins, transaction_inputs, transactions
 from app.db.tables import payments as payment_rows
 from app.domain import outbox
 from app.domain.dogecoin import Outpoint
@@ -16,174 +16,152 @@ from app.domain.payments.coin_selection import Spendable, Tier
 from app.domain.payments.payment import load as load_payments
 from app.domain.payments.payment import payment_event
 from app.domain.payments.spendable_coins import CoinTaken, Path
-from app.domain.payments.versions import Twin
+from app.domain.payments.versions import Twin, first_of
 from app.money import DUST, Koinu
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A transaction of ours to be signed again: its number and bytes, its family's, and what it is to spend now, by what it did.
+    """A transaction to be signed again: its number, that of its first version, and its bytes.
 
-    Its change, the output `change_vout`, gets the `more` that it spends than before: another version of what it is built on has
-    another fee.
+    `spends` has the coins that it is to spend now, by the outpoints that it spent. Its change, the output
+    `change_vout`, gets what it spends more than before (`added`): its parent's other version has another fee.
     """
 
     id: int
     first: int
     raw: bytes
     change_vout: int | None
-    more: Koinu
+    added: Koinu
     spends: Mapping[Outpoint, Spendable]
     paths: Mapping[Outpoint, Path]
 
 
-def _alive(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Whether a block holds it or still may; said, not given as parameters."""
+def _is_alive(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether a block holds the transaction, or still may. The state is a literal, for the index."""
     return sa.and_(table.c.conflict_height.is_(None), table.c.state != sa.literal_column("'dead'", sa.Text))
 
 
-def _first(table: sa.FromClause) -> sa.ColumnElement[int]:
-    return sa.func.coalesce(table.c.replaces, table.c.id)
-
-
-def _same(table: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Whether two are versions of the same payments, or one and the same; in the words of both indexes."""
+def _same_payments(table: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether two are versions of the same payments, or one and the same; written so that indexes help."""
     return sa.and_(
-        sa.or_(table.c.id == _first(other), table.c.replaces == _first(other)), table.c.pays == other.c.pays
+        sa.or_(table.c.id == first_of(other), table.c.replaces == first_of(other)),
+        table.c.pays == other.c.pays,
     )
 
 
-_parent, _twin, _living = (transactions.alias(name) for name in ("parent", "twin", "living"))
-_BUILT: Final = sa.exists().where(
+_parent, _twin, _version = (transactions.alias(name) for name in ("parent", "twin", "version"))
+_PARENT_HAS_TWIN: Final = sa.exists().where(
     transaction_inputs.c.transaction_id == transactions.c.id,
     _parent.c.txid == transaction_inputs.c.txid,
     _parent.c.conflict_height.is_not(None),
-    _same(_twin, _parent),
-    _alive(_twin),
+    _same_payments(_twin, _parent),
+    _is_alive(_twin),
 )
-_LIVES: Final = sa.exists().where(_same(_living, transactions), _alive(_living))
-_GOES: Final = sa.exists().where(
-    payment_rows.c.transaction_id == _first(transactions),
+_HAS_LIVING_VERSION: Final = sa.exists().where(_same_payments(_version, transactions), _is_alive(_version))
+_PAYS: Final = sa.exists().where(
+    payment_rows.c.transaction_id == first_of(transactions),
     transactions.c.id == versions.CURRENT,
-    payment_rows.c.state.in_(
-        [sa.literal_column(f"'{state}'", sa.Text) for state in ("PROCESSING", "BROADCAST")]
-    ),
+    versions.has_state(payment_rows, "PROCESSING", "BROADCAST"),
 )
-WANTED: Final = (
-    sa.select(transactions.c.id)
-    .where(
-        transactions.c.conflict_height.is_not(None),
-        transactions.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in ("signed", "sent")]),
-        transactions.c.pays,
-    )
-    .where(_BUILT, ~_LIVES, _GOES)
+BROKEN: Final = sa.select(transactions.c.id).where(
+    transactions.c.conflict_height.is_not(None),
+    versions.has_state(transactions, *versions.UNMINED),
+    transactions.c.pays,
+    _PARENT_HAS_TWIN,
+    ~_HAS_LIVING_VERSION,
+    _PAYS,
 )
-"""What a block has overtaken because it holds a twin of what this is built on; no twin of this one can be mined instead.
+"""Transactions that a block excludes because it holds a twin of their parent, and without a living version.
 
-Of several versions it is the one whose fee its payments bear. What is being voided needs none: without it nothing can be paid.
+Of several versions it is the one whose fee the payments bear. A payment that is being voided needs no
+renewal.
 """
 AT_ONCE: Final = 50
 
 
-async def wanted(db: Db) -> list[Renewal]:
-    """Return what can be signed again, parents before children: all that it spends is there, and nobody else's."""
-    numbers = list(await db.scalars(WANTED.order_by(transactions.c.id).limit(AT_ONCE)))
-    made = [await _renewal(db, number) for number in numbers]
-    return [renewal for renewal in made if renewal is not None]
+async def next_renewals(db: Db) -> list[Renewal]:
+    """Return the BROKEN transactions that can be signed again, parents before children.
+
+    All that they spend must exist, and be free or marked for their first version.
+    """
+    numbers = list(await db.scalars(BROKEN.order_by(transactions.c.id).limit(AT_ONCE)))
+    renewals = [await _renewal(db, number) for number in numbers]
+    return [renewal for renewal in renewals if renewal is not None]
 
 
 async def _renewal(db: Db, number: int) -> Renewal | None:
-    [row] = await bulk.fetch_all(db, _SPENT, {"number": number})
-    rows = await bulk.fetch_all(db, _SPENDS, {"number": number, "first": row["first"]})
-    spends = {Outpoint(bytes(spend["was_txid"]), spend["vout"]): _coin(spend) for spend in rows}
-    more = Koinu(sum(coin.amount for coin in spends.values()) - row["spent"])
-    if len(spends) != row["inputs"] or (more and (row["change"] or 0) + more < DUST):
+    [row] = await bulk.fetch_all(db, _BROKEN, {"number": number})
+    rows = await bulk.fetch_all(db, _INPUTS, {"number": number, "first": row["first"]})
+    spends: dict[Outpoint, Spendable] = {}
+    paths: dict[Outpoint, Path] = {}
+    for spent in rows:
+        coin = Spendable(Outpoint(bytes(spent["txid"]), spent["vout"]), Koinu(spent["amount"]), Tier.OWN)
+        spends[Outpoint(bytes(spent["former_txid"]), spent["vout"])] = coin
+        script = bytes(spent["script"])
+        paths[coin.outpoint] = Path(spent["account_id"], spent["branch"], spent["index"], script)
+    added = Koinu(sum(coin.amount for coin in spends.values()) - row["spent"])
+    if len(spends) != row["inputs"] or (added and (row["change"] or 0) + added < DUST):
         return None
-    paths = {
-        spends[Outpoint(bytes(spend["was_txid"]), spend["vout"])].outpoint: Path(
-            spend["account_id"], spend["branch"], spend["index"], bytes(spend["script"])
-        )
-        for spend in rows
-    }
-    return Renewal(number, row["first"], bytes(row["raw"]), row["change_vout"], more, spends, paths)
+    return Renewal(number, row["first"], bytes(row["raw"]), row["change_vout"], added, spends, paths)
 
 
-def _coin(row: Row) -> Spendable:
-    return Spendable(Outpoint(bytes(row["txid"]), row["vout"]), Koinu(row["amount"]), Tier.OWN)
-
-
-_inputs: Final = transaction_inputs
-_SPENT: Final = (
-    sa.select(
-        transactions.c.raw,
-        _first(transactions).label("first"),
-        coins.c.vout.label("change_vout"),
-        coins.c.amount.label("change"),
-        *(
-            sa.select(figure)
-            .where(_inputs.c.transaction_id == transactions.c.id)
-            .scalar_subquery()
-            .label(name)
-            for name, figure in (
-                ("inputs", sa.func.count()),
-                ("spent", sa.cast(sa.func.sum(_inputs.c.amount), sa.BigInteger)),
-            )
-        ),
-    )
-    .select_from(transactions.outerjoin(coins, sa.and_(coins.c.txid == transactions.c.txid, coins.c.change)))
-    .where(transactions.c.id == sa.bindparam("number"))
-)
-_made, _instead, _taker = (transactions.alias(name) for name in ("made", "instead", "taker"))
-_PLACED: Final = addresses.join(
-    coins, sa.and_(*(addresses.c[name] == coins.c[name] for name in ("account_id", "branch", "index")))
-)
-_NOW: Final = (
-    sa.select(_instead.c.txid)
-    .where(_made.c.txid == _inputs.c.txid, _same(_instead, _made), _alive(_instead))
-    .order_by(_instead.c.height.is_(None), _instead.c.id.desc())
-    .limit(1)
-    .correlate(_inputs)
-    .scalar_subquery()
-)
-"""The txid under which what is spent can be mined now; of what is not ours there is none but its own."""
-_TAKEN: Final = sa.exists().where(
-    _taker.c.id == coins.c.transaction_id, _first(_taker) != sa.bindparam("first")
-)
-_SPENDS: Final = (
-    sa.select(_inputs.c.txid.label("was_txid"), coins, addresses.c.script)
-    .select_from(_inputs.join(_PLACED, sa.true()))
-    .where(
-        _inputs.c.transaction_id == sa.bindparam("number"),
-        coins.c.txid == sa.func.coalesce(_NOW, _inputs.c.txid),
-        coins.c.vout == _inputs.c.vout,
-        coins.c.spent_height.is_(None),
-        ~_TAKEN,
-    )
-)
+_BROKEN: Final = sa.text("""
+    SELECT raw, coalesce(replaces, transactions.id) AS first, coins.vout AS change_vout,
+        coins.amount AS change, input.count AS inputs, CAST(input.sum AS bigint) AS spent
+    FROM transactions
+    LEFT JOIN coins ON coins.txid = transactions.txid AND coins.change
+    CROSS JOIN LATERAL (
+        SELECT count(*), sum(amount) FROM transaction_inputs WHERE transaction_id = transactions.id
+    ) AS input
+    WHERE transactions.id = :number
+""")
+_INPUTS: Final = sa.text("""
+    SELECT input.txid AS former_txid, coins.txid, vout, coins.amount, account_id, branch, index, script
+    FROM transaction_inputs AS input
+    JOIN coins USING (vout)
+    JOIN addresses USING (account_id, branch, index)
+    WHERE input.transaction_id = :number AND coins.spent_height IS NULL
+      AND coins.txid = coalesce((
+        SELECT version.txid FROM transactions AS parent
+        JOIN transactions AS version ON version.pays = parent.pays
+          AND coalesce(parent.replaces, parent.id) IN (version.id, version.replaces)
+        WHERE parent.txid = input.txid AND version.conflict_height IS NULL AND version.state <> 'dead'
+        ORDER BY version.height IS NULL, version.id DESC LIMIT 1
+      ), input.txid)
+      AND NOT EXISTS (
+        SELECT FROM transactions AS spender
+        WHERE spender.id = coins.transaction_id AND coalesce(spender.replaces, spender.id) <> :first
+      )
+""")
+"""The coins that a transaction can spend now: of a parent of ours under the txid that can be mined."""
 
 
 async def store(db: Db, renewal: Renewal, txid: bytes, raw: bytes) -> None:
-    """Keep what was signed again as a twin of what it was, under which its payments go on; CoinTaken if somebody was first."""
+    """Store what was signed again as a twin of the former transaction; its payments go on under the new txid.
+
+    Raises CoinTaken where another transaction was first.
+    """
     carried = await load_payments(db, payment_rows.c.transaction_id == renewal.first, lock=True)
-    numbers = await versions.insert(db, [Twin(renewal.id, txid, raw, "signed")])
+    numbers = await versions.insert_twins(db, [Twin(renewal.id, txid, raw, "signed")])
     await _take(db, renewal.first, numbers[txid], list(renewal.spends.values()))
-    await versions.copy_change(db, renewal.id, txid, renewal.more)
+    await versions.copy_change(db, renewal.id, txid, renewal.added)
     rows = [
         {"account_id": payment.owner.id, "id": payment.id, "version_id": numbers[txid], "error": ""}
         for payment in carried
     ]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
-    events = [payment_event(fee_bumps.renamed(payment, txid), outbox.TXID_CHANGED) for payment in carried]
+    events = [payment_event(fee_bumps.with_txid(payment, txid), outbox.TXID_CHANGED) for payment in carried]
     await outbox.emit(db, events)
 
 
-async def _take(db: Db, first: int, number: int, spends: Sequence[Spendable]) -> None:
-    """The coins are its family's; who was to spend them was of it, or nobody."""
-    keys = [coin.outpoint._asdict() for coin in spends]
-    taken = bulk.rows(coins, ["txid", "vout"], keys)
-    same = sa.and_(coins.c.txid == taken.c.txid, coins.c.vout == taken.c.vout, coins.c.spent_height.is_(None))
-    locked = sa.select(coins.c.vout).join(taken, same).order_by(coins.c.txid, coins.c.vout)
-    if len((await db.execute(locked.with_for_update(key_share=True, of=coins))).all()) != len(spends):
+async def _take(db: Db, first: int, number: int, spent: Sequence[Spendable]) -> None:
+    """Mark the coins for the first version. Until now they were marked for that, or free."""
+    keys = [coin.outpoint._asdict() for coin in spent]
+    key = bulk.rows(coins, ["txid", "vout"], keys)
+    same = sa.and_(coins.c.txid == key.c.txid, coins.c.vout == key.c.vout, coins.c.spent_height.is_(None))
+    locked = sa.select(coins.c.vout).join(key, same).order_by(coins.c.txid, coins.c.vout)
+    if len((await db.execute(locked.with_for_update(key_share=True, of=coins))).all()) != len(spent):
         raise CoinTaken
-    await bulk.update(db, coins, ("txid", "vout"), [{**key, "transaction_id": first} for key in keys])
-    await spendable_coins.share(db, number, spends)
+    await bulk.update(db, coins, ("txid", "vout"), [{**row, "transaction_id": first} for row in keys])
+    await spendable_coins.share(db, number, spent)

@@ -1,4 +1,4 @@
-"""A payment that a caller wants: checked at birth, its money set aside at once; the sender does the rest."""
+"""Requests for payments: they are checked, and their money is set aside at once. The sender does the rest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,24 +13,27 @@ from app.domain import accounts, batch, dogecoin, ledger, outbox
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
-from app.domain.ledger import Entry, InsufficientFunds, Posting
+from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount, Owner
 from app.domain.payments import fees
-from app.domain.payments.payment import AVAILABLE, OUTGOING, Payment, by_ids, load, request_events
+from app.domain.payments.payment import Payment, by_ids, load, request_events
 from app.domain.refusals import Invalid, Refusal
 from app.money import DUST, MAX_MONEY, NOTHING, Koinu, show
 
 PAYEES: Final = 250
-"""Outputs of one payment: well within one transaction, and within one byte of count."""
+"""The most outputs of one payment: they fit into one transaction, and their count into one byte."""
 PAYOUT: Final = "payout"
-"""The kind that an account's payout settings ask for."""
+"""The kind of the payments that an account's payout settings ask for."""
 CONSOLIDATION: Final = "consolidation"
-"""The kind that pays nobody: it merges coins of ours, and its fee is all that leaves."""
+"""The kind that pays nobody: it merges coins of ours, and only its fee leaves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """One output: `share` of the fee in `fees.PERCENT`, 0 where the payer bears it; `field` is its prefix in the request's names."""
+    """An output. Its `share` of the fee is in `fees.PERCENT`, 0 where the payer bears the fee.
+
+    `field` is the prefix of its fields' names in the request.
+    """
 
     address: str
     script: bytes
@@ -40,7 +43,7 @@ class Payee:
 
     @classmethod
     def of(cls, network: Network, field: str, address: str, amount: Koinu, share: int = 0) -> "Payee":
-        """Check an output that the request names `field`; Invalid names the field."""
+        """Check an output. Raises Invalid, which names the field."""
         try:
             script = dogecoin.to_script(network, address)
         except dogecoin.BadAddress as error:
@@ -54,11 +57,10 @@ class Payee:
 
 @dataclass(frozen=True, slots=True)
 class PayOrder:
-    """A payment that is wanted. Fees of zero say nothing (GigaWallet).
+    """A request for a payment. A fee of zero counts as not named (GigaWallet).
 
-    `batch` lets it share a transaction; None: as the account says.
-    `invoice` is the (account, index) of the invoice that a refund gives back; `seconds` how long an unsent transaction
-    of `paytx` may wait.
+    `batch` lets it share a transaction; None: as the account says. `invoice` is the (account, index) of the
+    invoice that a refund gives back. `seconds` is how long an unsent transaction of `paytx` may wait.
     """
 
     foreign_id: str
@@ -90,12 +92,12 @@ class PayOrder:
 
     @property
     def amount(self) -> Koinu:
-        """The sum of the outputs as asked for."""
+        """The sum of the outputs, before a fee is taken out of them."""
         return Koinu(sum(payee.amount for payee in self.payees))
 
     @property
     def shares(self) -> Sequence[int]:
-        """Who bears the fee."""
+        """Each output's share of the fee."""
         return [payee.share for payee in self.payees]
 
     @property
@@ -110,12 +112,12 @@ class PayOrder:
 
     @property
     def least_fee(self) -> Koinu:
-        """What the smallest transaction that does this pays: one input and no change."""
+        """The fee of the smallest transaction that pays this: one input and no change."""
         return fees.fee(fees.size(1, [payee.script for payee in self.payees]), fees.MINED_RATE)
 
 
 class Reservation(NamedTuple):
-    """An order that was accepted, its account, and what is set aside for it, in koinu."""
+    """An accepted order, its account, and what is set aside for it, in koinu."""
 
     order: PayOrder
     owner: Owner
@@ -123,7 +125,10 @@ class Reservation(NamedTuple):
 
 
 async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]:
-    """Accept payments in order as far as each account's money goes; what is accepted lies in `outgoing` at once."""
+    """Accept payments in order, as far as each account's money goes.
+
+    The money of an accepted payment is in `outgoing` at once.
+    """
     owners = await accounts.owners(db, [order.foreign_id for order in orders])
     change = await _change_addresses(db, orders)
     available = await ledger.lock_available(db, [owner.id for owner in owners.values()])
@@ -142,7 +147,11 @@ REQUEST: Final = Command("payment", plain(request), plain(by_ids), lambda paymen
 def _decide(
     order: PayOrder, owner: Owner | None, available: int | None, change: set[bytes]
 ) -> Step[int, Reservation] | Refusal:
-    """Set aside the outputs and the fee's limit, as far as the account has it."""
+    """Set aside the outputs and the highest fee, as far as the account has it.
+
+    Where the fee is exact or comes out of the outputs, a remainder that is too small for change may leave
+    too.
+    """
     if owner is None or available is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     for payee in order.payees:
@@ -153,13 +162,13 @@ def _decide(
     least = borne if exact else order.least_fee
     if available < order.amount + least:
         return InsufficientFunds(available=show(max(0, available)), needed=show(order.amount + least))
-    spare = DUST - 1 if exact else 0  # what may be left over and be too small for change
+    spare = DUST - 1 if exact else 0
     reserved = min(available, order.amount + borne + spare)
     return Step(available - reserved, Reservation(order, owner, reserved))
 
 
 async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
-    """Insert the payments, move their money, and tell of both."""
+    """Insert the payments, set their money aside, and write the events of both."""
     if not accepted:
         return []
     ids = await bulk.new_ids(db, payments, len(accepted))
@@ -175,21 +184,14 @@ async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
     if outputs:
         await bulk.insert(db, payment_outputs, outputs)
     made = await load(db, payments.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
-    entries = [_set_aside(payment) for payment in made]
+    entries = [payment.set_aside("requested", payment.reserved) for payment in made]
     events = [event for payment in made for event in request_events(payment)]
     await outbox.post_and_emit(db, entries, events, [payment.owner for payment in made])
     return made
 
 
-def _set_aside(payment: Payment) -> Entry:
-    account, amount = payment.owner.id, payment.reserved
-    return payment.entry(
-        "requested", (Posting(account, AVAILABLE, -amount), Posting(account, OUTGOING, amount))
-    )
-
-
 async def _change_addresses(db: Db, orders: Sequence[PayOrder]) -> set[bytes]:
-    """Return those of the scripts that are change of ours: paid by us they would be no deposit."""
+    """Return which of the scripts are change addresses of ours: what we pay to those would be no deposit."""
     scripts = list({payee.script for order in orders for payee in order.payees})
     ours = sa.select(addresses.c.script).where(addresses.c.script == sa.any_(sa.literal(scripts, bulk.BYTES)))
     return {bytes(script) for script in await db.scalars(ours.where(addresses.c.purpose == "change"))}

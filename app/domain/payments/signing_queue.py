@@ -1,7 +1,7 @@
-"""What the sender reads and writes: payments in turn, coins that are free, and transactions once they are signed."""
+"""The signing queue: which payments the sender signs next, and storing what it signed."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -12,17 +12,16 @@ from app.db.tables import payments as payment_rows
 from app.domain import outbox
 from app.domain.payments import coin_selection, fee_bumps, fees, payouts, spendable_coins
 from app.domain.payments.coin_selection import Choice
-from app.domain.payments.payment import Payment, end_events, unsent
+from app.domain.payments.payment import Payment, end_events, ended_unsigned
 from app.domain.payments.payment import load as load_payments
-from app.domain.payments.payment import signed as with_signature
 from app.domain.payments.requesting import CONSOLIDATION, PAYOUT
 from app.domain.payments.spendable_coins import Path
 from app.domain.refusals import Refusal
 from app.money import Koinu
 
 BATCH_SIZE: Final = 50
-"""Payments looked at in one step; where the coins of all are not there yet, the next step looks at those after them."""
-TOGETHER: Final = 50
+"""Payments that are read in one step. Where none of them has coins, the next step reads those after them."""
+GROUP_SIZE: Final = 50
 """Payments in one transaction."""
 NOT_FOLLOWED: Final = "the chain is not followed yet"
 
@@ -33,9 +32,10 @@ class PaymentTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signed transaction with what it spends and pays. `change` None: it has none, and no `change_vout`.
+    """A signed transaction with what it spends and pays. Without change, `change` and `change_vout` are None.
 
-    `replaces` is the first that was signed for the same payments: this one `pays` them too, or cancels it.
+    `replaces` is the first transaction of the same payments, where this is not the first. It `pays` those
+    payments, or cancels them.
     """
 
     txid: bytes
@@ -51,7 +51,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Payments, and the transaction that was signed for them; it is not stored yet."""
+    """Payments, and the transaction that was signed for them and is not stored yet."""
 
     payments: Sequence[Payment]
     signed: Signed
@@ -65,41 +65,41 @@ class ChangeKey(NamedTuple):
 
 
 async def paused(db: Db) -> str | None:
-    """Return why nothing is signed; None where it may be. Keeps blocks away until the transaction ends."""
+    """Say why nothing may be signed, None where it may. Until the transaction ends no block is connected."""
     reason = sa.select(chain_state.c.payments_paused).with_for_update(read=True)
     row = (await db.execute(reason)).first()
     return NOT_FOLLOWED if row is None else row.payments_paused
 
 
 async def pending(db: Db, after: int = 0, limit: int = BATCH_SIZE) -> list[Payment]:
-    """Lock the payments whose turn it is: unsigned ones, oldest first, from the one `after` this on."""
+    """Lock the next unsigned payments, oldest first, from the one after the number `after` on."""
     waiting = sa.and_(payment_rows.c.state == "PENDING", payment_rows.c.id > after)
-    waiting_turn = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
-    payments = await load_payments(db, payment_rows.c.id.in_(waiting_turn), lock=True)
-    return [
-        payment for payment in payments if payment.state == "PENDING"
-    ]  # while it waited, others may have been first
+    ids = sa.select(payment_rows.c.id).where(waiting).order_by(payment_rows.c.id).limit(limit)
+    payments = await load_payments(db, payment_rows.c.id.in_(ids), lock=True)
+    # Another transaction may have changed some while this one waited for their locks.
+    return [payment for payment in payments if payment.state == "PENDING"]
 
 
 def groups(payments: Sequence[Payment]) -> list[list[Payment]]:
-    """Say which payments go together: those that asked to, and bear their fee themselves; each other one alone.
+    """Put those payments together that ask for it and bear their fee themselves: they share a transaction.
 
-    What a caller sends itself goes alone: it would take the others along, or leave them.
+    A transaction that the caller sends carries one payment: others would depend on that caller.
     """
-    shared = [payment for payment in payments if payment.batch and _can_share(payment)]
-    together = [shared[start : start + TOGETHER] for start in range(0, len(shared), TOGETHER)]
-    alone = [[payment] for payment in payments if not (payment.batch and _can_share(payment))]
+    shared = [payment for payment in payments if _can_share(payment)]
+    together = [shared[start : start + GROUP_SIZE] for start in range(0, len(shared), GROUP_SIZE)]
+    alone = [[payment] for payment in payments if not _can_share(payment)]
     return sorted([*together, *alone], key=lambda group: group[0].id)
 
 
 def _can_share(payment: Payment) -> bool:
-    return payment.kind not in ("paytx", CONSOLIDATION) and not payment.deducts and not payment.explicit_fee
+    bears_fee = not payment.deducts and not payment.explicit_fee
+    return payment.batch and payment.kind not in ("paytx", CONSOLIDATION) and bears_fee
 
 
-def order(group: Sequence[Payment], policy: fees.Policy) -> coin_selection.SelectionOrder:
-    """Return what the group asks of coins; its fee is at most what was set aside for it.
+def selection_order(group: Sequence[Payment], policy: fees.Policy) -> coin_selection.SelectionOrder:
+    """Return what the group needs of coins. Its fee is at most what was set aside for it.
 
-    Where the fee is exact or taken from the outputs, what was set aside beyond that is spare.
+    Where the fee is exact, or taken from the outputs, the rest of what was set aside is spare.
     """
     outputs = [output for payment in group for output in payment.outputs]
     first = group[0]
@@ -119,34 +119,34 @@ def order(group: Sequence[Payment], policy: fees.Policy) -> coin_selection.Selec
 
 
 async def change_keys(db: Db, owners: Collection[int]) -> dict[int, ChangeKey]:
-    """Return where these accounts' next change goes. Locks nothing: `store` looks whether it is still so."""
+    """Return where these accounts' next change goes. It locks nothing: `move_change` checks it again."""
     keys = sa.select(accounts.c.id, accounts.c.xpub, accounts.c.next_change)
     rows = await db.execute(keys.where(accounts.c.id == sa.any_(sa.literal(sorted(owners), bulk.BIGINTS))))
     return {row.id: ChangeKey(row.xpub, row.next_change) for row in rows}
 
 
 async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment, Refusal]] = ()) -> None:
-    """Keep the signed bytes, take the coins, and return what the fees left over; from here on only these bytes are sent.
+    """Store the signed bytes, take the coins, and give back what the fees do not need.
 
-    `drafts` stand in the order in which they were signed: one may spend the change of those before it. The `failed` ones can
-    never be signed; their money is back. Raises CoinTaken or PaymentTaken where somebody else was first.
+    From here on only these bytes are sent. `drafts` are in the order of their signing: one may spend the
+    change of those before it. The `failed` payments can never be signed: their money goes back. Raises
+    CoinTaken or PaymentTaken where another transaction was first.
     """
     carried = [payment for draft in drafts for payment in _carried(draft.payments, draft.signed.choice)]
     before = [payment for draft in drafts for payment in draft.payments]
-    ended = [unsent(payment, "FAILED", str(refusal)) for payment, refusal in failed]
-    held_back = [payment.owner.id for payment in ended if payment.kind == PAYOUT]
+    ended = [ended_unsigned(payment, "FAILED", str(refusal)) for payment, refusal in failed]
+    failed_payouts = [payment.owner.id for payment in ended if payment.kind == PAYOUT]
     if drafts:
         await _store_signed(db, drafts, carried)
     if ended:
-        await _end_waiting(
-            db, [_state_columns(payment) | {"error": payment.error, "reserved": 0} for payment in ended]
-        )
-    await move_change(db, [draft.signed for draft in drafts], held_back)
-    await payouts.suspend_payouts(db, held_back)
+        rows = [_state_columns(payment) | {"error": payment.error, "reserved": 0} for payment in ended]
+        await _leave_queue(db, rows)
+    await move_change(db, [draft.signed for draft in drafts], failed_payouts)
+    await payouts.suspend_payouts(db, failed_payouts)
     entries = [
-        was.give_back("signed", was.reserved - now.reserved)
-        for was, now in zip(before, carried, strict=True)
-        if was.reserved != now.reserved
+        old.give_back("signed", old.reserved - new.reserved)
+        for old, new in zip(before, carried, strict=True)
+        if old.reserved != new.reserved
     ]
     entries += [payment.give_back("failed", payment.reserved) for payment in ended]
     events = end_events(ended, "PAYMENT_FAILED")
@@ -154,19 +154,19 @@ async def store(db: Db, drafts: Sequence[Draft], failed: Sequence[tuple[Payment,
 
 
 async def _store_signed(db: Db, drafts: Sequence[Draft], carried: Sequence[Payment]) -> None:
-    """Write the transactions, what they spend, their change, and the payments that they carry; no account is locked yet."""
+    """Write the transactions, their inputs and change, and their payments. Locks no account yet."""
     signed = [draft.signed for draft in drafts]
-    numbers = await insert(db, signed)
+    numbers = await insert_signed(db, signed)
     await spendable_coins.take(
         db, {numbers[transaction.txid]: transaction.choice.coins for transaction in signed}
     )
-    whose = [numbers[draft.signed.txid] for draft in drafts for _ in draft.payments]
+    carriers = [numbers[draft.signed.txid] for draft in drafts for _ in draft.payments]
     rows = [
         _state_columns(payment)
         | {"paid": payment.paid, "fee": payment.fee, "reserved": payment.reserved, "transaction_id": number}
-        for payment, number in zip(carried, whose, strict=True)
+        for payment, number in zip(carried, carriers, strict=True)
     ]
-    await _end_waiting(db, rows)
+    await _leave_queue(db, rows)
     if paid := fee_bumps.paid_rows(carried):
         await bulk.update(db, payment_outputs, ("account_id", "payment_id", "number"), paid)
 
@@ -175,56 +175,54 @@ def _state_columns(payment: Payment) -> dict[str, object]:
     return {"account_id": payment.owner.id, "id": payment.id, "state": payment.state}
 
 
-async def _end_waiting(db: Db, rows: Sequence[Row]) -> None:
-    """Write what became of payments that waited; where one of them no longer does, nobody may sign or end it again."""
+async def _leave_queue(db: Db, rows: Sequence[Row]) -> None:
+    """Write these payments, which waited to be signed. Raises PaymentTaken where one no longer does."""
     waiting = sa.and_(payment_rows.c.transaction_id.is_(None), payment_rows.c.state == "PENDING")
-    ended = bulk.change(payment_rows, ("account_id", "id"), tuple(rows[0])).where(waiting)
-    if (await db.execute(ended, bulk.arrays(rows))).rowcount != len(rows):
+    written = bulk.change(payment_rows, ("account_id", "id"), tuple(rows[0])).where(waiting)
+    if (await db.execute(written, bulk.arrays(rows))).rowcount != len(rows):
         raise PaymentTaken
 
 
 def _carried(group: Sequence[Payment], choice: Choice) -> list[Payment]:
-    """Return the payments as the transaction carries them: what each output gets, and each one's share of the fee."""
+    """Return the payments with what each output gets, and with each payment's share of the fee."""
     amounts = iter(choice.amounts)
-    shares = (
-        _shares(choice.fee, [payment.reserved - payment.amount for payment in group])
-        if len(group) > 1
-        else [choice.fee]
-    )
-    return [
-        with_signature(payment, [next(amounts) for _ in payment.outputs], fee)
-        for payment, fee in zip(group, shares, strict=True)
-    ]
+    shares = [choice.fee]
+    if len(group) > 1:
+        shares = _shares(choice.fee, [payment.reserved - payment.amount for payment in group])
+    carried = []
+    for payment, fee in zip(group, shares, strict=True):
+        outputs = tuple(replace(output, paid=next(amounts)) for output in payment.outputs)
+        paid = Koinu(sum(output.paid or 0 for output in outputs))
+        priced = replace(payment, outputs=outputs, paid=paid, fee=fee, reserved=Koinu(paid + fee))
+        carried.append(replace(priced, state="PROCESSING"))
+    return carried
 
 
-def _shares(paid: Koinu, limits: Sequence[int]) -> list[Koinu]:
-    """Divide a fee so that none bears more than was set aside for it: what is saved is divided, and rounded down."""
-    saved = fees.apportion(Koinu(sum(limits) - paid), limits)
+def _shares(fee: Koinu, limits: Sequence[int]) -> list[Koinu]:
+    """Divide a fee so that none bears more than its limit, which was set aside for it.
+
+    What is saved is divided by the limits and rounded down.
+    """
+    saved = fees.apportion(Koinu(sum(limits) - fee), limits)
     return [Koinu(limit - part) for limit, part in zip(limits, saved, strict=True)]
 
 
 _COPIED: Final = ("txid", "raw", "replaces", "pays", "sends", "ancestors")
 
 
-async def insert(db: Db, signed: Sequence[Signed]) -> dict[bytes, int]:
-    """Keep the signed bytes, and their change, which no block holds yet; returns each transaction's number by its txid."""
+async def insert_signed(db: Db, signed: Sequence[Signed]) -> dict[bytes, int]:
+    """Store the signed bytes and their change, which no block holds yet; return the numbers by txid."""
     rows = [
         {name: getattr(transaction, name) for name in _COPIED}
         | {"fee": transaction.choice.fee, "state": "signed"}
         for transaction in signed
     ]
     written = await bulk.insert(db, transactions, rows, ("id", "txid"))
-    if change := [
-        (transaction, transaction.change) for transaction in signed if transaction.change is not None
-    ]:
-        await bulk.insert(
-            db,
-            addresses,
-            [_path_columns(path) | {"script": path.script, "purpose": "change"} for _, path in change],
-        )
-        await bulk.insert(
-            db, coins, [_path_columns(path) | _change_coin(transaction) for transaction, path in change]
-        )
+    change = [(transaction, transaction.change) for transaction in signed if transaction.change is not None]
+    if change:
+        scripts = [{**_path_columns(path), "script": path.script, "purpose": "change"} for _, path in change]
+        await bulk.insert(db, addresses, scripts)
+        await bulk.insert(db, coins, [_change_coin(transaction, path) for transaction, path in change])
     return {bytes(row["txid"]): row["id"] for row in written}
 
 
@@ -232,15 +230,15 @@ def _path_columns(path: Path) -> dict[str, object]:
     return {"account_id": path.account, "branch": path.branch, "index": path.index}
 
 
-def _change_coin(signed: Signed) -> dict[str, object]:
+def _change_coin(signed: Signed, path: Path) -> dict[str, object]:
     coin = {"txid": signed.txid, "vout": signed.change_vout, "amount": signed.choice.change}
-    return {**coin, "coinbase": False, "change": True}
+    return {**_path_columns(path), **coin, "coinbase": False, "change": True}
 
 
 async def move_change(db: Db, signed: Sequence[Signed], also: Sequence[int] = ()) -> None:
-    """Move the accounts' next change beyond what was used; PaymentTaken where somebody else has moved it.
+    """Move the accounts' next change beyond what was used. Raises PaymentTaken where it was moved already.
 
-    The accounts that are `also` changed later are locked here, with the others and in order.
+    It locks the accounts `also`, which are changed later, with the others and in order.
     """
     used: dict[int, list[int]] = {}
     for transaction in signed:
@@ -248,14 +246,11 @@ async def move_change(db: Db, signed: Sequence[Signed], also: Sequence[int] = ()
             used.setdefault(transaction.change.account, []).append(transaction.change.index)
     if not used:
         return
-    locked = (
-        sa.select(accounts.c.id, accounts.c.next_change)
-        .order_by(accounts.c.id)
-        .with_for_update(key_share=True)
-    )
     touched = accounts.c.id == sa.any_(sa.literal(sorted({*used, *also}), bulk.BIGINTS))
-    next_change = {row.id: row.next_change for row in await db.execute(locked.where(touched))}
+    selected = sa.select(accounts.c.id, accounts.c.next_change).where(touched).order_by(accounts.c.id)
+    rows = await db.execute(selected.with_for_update(key_share=True))
+    next_change = {row.id: row.next_change for row in rows}
     if any(next_change[account] > min(indices) for account, indices in used.items()):
         raise PaymentTaken
-    rows = [{"id": account, "next_change": max(indices) + 1} for account, indices in used.items()]
-    await bulk.update(db, accounts, ("id",), rows)
+    moved = [{"id": account, "next_change": max(indices) + 1} for account, indices in used.items()]
+    await bulk.update(db, accounts, ("id",), moved)

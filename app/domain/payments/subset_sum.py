@@ -1,4 +1,4 @@
-"""Which few of many numbers sum to a target, or to very little more: a bounded branch and bound."""
+"""Which few of many numbers sum to a target, or to a little more: a bounded branch and bound."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 
 class Bounds(NamedTuple):
-    """What is looked for: `how_many` numbers that sum to `target` or up to `room` more, within `tries` branches.
+    """The search: `how_many` numbers that sum to `target` or up to `room` more, within `tries` branches.
 
-    The search ends early at a sum that is no more than `enough` over.
+    The search ends early at a sum that is no more than `enough` above the target.
     """
 
     how_many: int
@@ -20,7 +20,10 @@ class Bounds(NamedTuple):
 
 
 def find(numbers: Sequence[int], bounds: Bounds) -> tuple[int, ...] | None:
-    """Return the places of the best set found in `numbers`, which are positive and fall; None if none was found in the tries."""
+    """Return the indices of the best set that was found in the tries; None if none was.
+
+    The `numbers` are positive, the largest first.
+    """
     if bounds.room < 0 or len(numbers) < bounds.how_many:
         return None
     least, most = sum(numbers[-bounds.how_many :]), sum(numbers[: bounds.how_many])
@@ -34,7 +37,7 @@ def find(numbers: Sequence[int], bounds: Bounds) -> tuple[int, ...] | None:
 class _Search:
     def __init__(self, numbers: Sequence[int], bounds: Bounds) -> None:
         self._numbers = numbers
-        self._negative = [-number for number in numbers]  # rises, as bisect wants it
+        self._negative = [-number for number in numbers]  # in rising order, as bisect needs it
         self._smallest = list(accumulate(reversed(numbers[-bounds.how_many :]), initial=0))
         self._bounds = bounds
         self._tries = bounds.tries
@@ -42,28 +45,28 @@ class _Search:
         self.best: tuple[int, ...] | None = None
 
     def branch(self, chosen: tuple[int, ...], start: int, lacking: int) -> None:
-        """Try each next number that is not too large with the smallest ones, nor too small with as large ones after it."""
-        lacking_numbers = self._bounds.how_many - len(chosen)
-        if lacking_numbers == 1:
+        """Try each next number that can lead to a better sum.
+
+        With the smallest numbers it must not be too large. With numbers of its own size it must not be too
+        small.
+        """
+        count = self._bounds.how_many - len(chosen)
+        if count == 1:
             self._close(chosen, start, lacking)
             return
-        at = bisect_left(self._negative, self._smallest[lacking_numbers - 1] - lacking - self._room, lo=start)
-        while (
-            at <= len(self._numbers) - lacking_numbers
-            and self._numbers[at] * lacking_numbers >= lacking
-            and not self._done()
-        ):
+        index = bisect_left(self._negative, self._smallest[count - 1] - lacking - self._room, lo=start)
+        last = len(self._numbers) - count
+        while index <= last and self._numbers[index] * count >= lacking and not self._is_done():
             self._tries -= 1
-            self.branch((*chosen, at), at + 1, lacking - self._numbers[at])
-            at = bisect_right(
-                self._negative, self._negative[at], lo=at
-            )  # an equal number leads to the same sums
+            self.branch((*chosen, index), index + 1, lacking - self._numbers[index])
+            # An equal number leads to the same sums.
+            index = bisect_right(self._negative, self._negative[index], lo=index)
 
     def _close(self, chosen: tuple[int, ...], start: int, lacking: int) -> None:
-        """Keep the smallest number that reaches the target, if that is better than the best so far."""
-        at = bisect_right(self._negative, -lacking, lo=start) - 1
-        if at >= start and self._numbers[at] - lacking <= self._room:
-            self.best, self._room = (*chosen, at), self._numbers[at] - lacking
+        """Take the smallest number that reaches the target, if that is better than the best set so far."""
+        index = bisect_right(self._negative, -lacking, lo=start) - 1
+        if index >= start and self._numbers[index] - lacking <= self._room:
+            self.best, self._room = (*chosen, index), self._numbers[index] - lacking
 
-    def _done(self) -> bool:
+    def _is_done(self) -> bool:
         return self._tries <= 0 or (self.best is not None and self._room <= self._bounds.enough)

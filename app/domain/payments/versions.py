@@ -1,9 +1,10 @@
-"""All that was signed for the same payments: the first transaction, those with a higher fee, and twins.
+"""Versions: all that was signed for the same payments: the first transaction, others with another fee, twins.
 
-A twin is a transaction of ours under another txid. It stands beside the first, with its inputs and its change.
+A twin is a transaction of ours under another txid. It has the same inputs and outputs as the one that it
+copies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -12,133 +13,140 @@ from app.db import Db, bulk
 from app.db.tables import coins, payments, transaction_inputs, transactions
 from app.money import Koinu
 
+UNMINED: Final = ("signed", "sent")
+"""States of a transaction that no block holds and that may still be mined."""
+
+
+def has_state(table: sa.FromClause, *states: str) -> sa.ColumnElement[bool]:
+    """Match rows in these states. They are literals: with parameters no partial index would be used."""
+    return table.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in states])
+
+
+def first_of(table: sa.FromClause) -> sa.ColumnElement[int]:
+    """The id of the first transaction that was signed for the same payments."""
+    return sa.func.coalesce(table.c.replaces, table.c.id)
+
+
 _version, _descendant = transactions.alias(), transactions.alias()
+_inputs, _same = transaction_inputs.alias(), transaction_inputs.alias()
 
 
-def _of(first: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+def _is_version_of(first: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     return sa.or_(_version.c.id == first, sa.and_(_version.c.replaces == first, _version.c.pays))
 
 
 CURRENT: Final = sa.func.coalesce(payments.c.version_id, payments.c.transaction_id)
-"""Of a payment's, the one that a block holds or held last, else the last that was signed: what it says of itself is of that one."""
+"""The version that a payment shows: the last that a block held or holds, else the last that was signed."""
 SIGNED_AGAIN: Final = sa.exists().where(_version.c.replaces == transactions.c.id, _version.c.pays)
-"""Whether a first one has other versions."""
-MINED: Final = sa.exists().where(_of(transactions.c.id), _version.c.height.is_not(None))
-"""Whether a block holds any version of a first one."""
+"""Whether a first transaction has other versions."""
+MINED: Final = sa.exists().where(_is_version_of(transactions.c.id), _version.c.height.is_not(None))
+"""Whether a block holds any version of a first transaction."""
 BUILT_UPON: Final = sa.exists().where(
-    _of(transactions.c.id),
+    _is_version_of(transactions.c.id),
     transaction_inputs.c.txid == _version.c.txid,
     _descendant.c.id == transaction_inputs.c.transaction_id,
     _descendant.c.state != "dead",
 )
-"""Whether a transaction of ours spends the change of any version of a first one."""
-_first, _same = transaction_inputs.alias(), transaction_inputs.alias()
+"""Whether a transaction of ours spends the change of any version of a first transaction."""
 _SPENDS_IT: Final = sa.exists().where(
-    _same.c.transaction_id == _version.c.id, _same.c.txid == _first.c.txid, _same.c.vout == _first.c.vout
+    _same.c.transaction_id == _version.c.id, _same.c.txid == _inputs.c.txid, _same.c.vout == _inputs.c.vout
 )
-_WITHOUT_IT: Final = sa.exists().where(_of(transactions.c.id), _version.c.state != "dead", ~_SPENDS_IT)
-SHARES: Final = sa.exists().where(_first.c.transaction_id == transactions.c.id, ~_WITHOUT_IT)
-"""Whether all versions of a first one spend one and the same coin: what spends that too keeps each of them out."""
+_NOT_SPENT_BY_ALL: Final = sa.exists().where(
+    _is_version_of(transactions.c.id), _version.c.state != "dead", ~_SPENDS_IT
+)
+SHARES: Final = sa.exists().where(_inputs.c.transaction_id == transactions.c.id, ~_NOT_SPENT_BY_ALL)
+"""Whether all versions of a first transaction spend one coin: what spends that coin excludes all of them."""
 
 
 class Twin(NamedTuple):
-    """A transaction that is the one numbered `same` under the txid `txid`; a block has it, or we signed it."""
+    """A transaction under the txid `txid` that copies the one with the number `original`."""
 
-    same: int
+    original: int
     txid: bytes
     raw: bytes
     state: str
 
 
-async def insert(db: Db, twins: Sequence[Twin]) -> dict[bytes, int]:
-    """Keep these transactions, each as the one that it is the same as; returns their numbers by txid."""
-    rows = await db.execute(_INSERT, bulk.arrays([twin._asdict() for twin in twins]))
+async def insert_twins(db: Db, twins: Sequence[Twin]) -> dict[bytes, int]:
+    """Store these transactions as versions; return their numbers by txid."""
+    rows = await db.execute(_INSERT, bulk.columns(_COLUMNS, twins))
     return {bytes(row.txid): row.id for row in rows}
 
 
-async def copy_inputs(db: Db, numbers: Mapping[int, int]) -> None:
-    """Note that these transactions spend what others do, by whose number each."""
-    await db.execute(_COPY_INPUTS, {"new": list(numbers), "old": list(numbers.values())})
+async def copy_inputs(db: Db, twins: Sequence[Twin]) -> None:
+    """Note that these stored twins spend what their originals spend."""
+    await db.execute(_COPY_INPUTS, bulk.columns(_COLUMNS, twins))
 
 
-async def copy_change(db: Db, old: int, txid: bytes, more: Koinu) -> None:
-    """Give a transaction the change of the one that it is the same as, and `more`; who was to spend that one's is to spend it."""
-    await db.execute(_COPY_CHANGE, {"old": old, "txid": txid, "more": more})
+async def copy_change(db: Db, original: int, txid: bytes, added: Koinu) -> None:
+    """Give the transaction `txid` the change of its original, and `added` more.
+
+    The new coin is marked for the same transaction as the original's change.
+    """
+    await db.execute(_COPY_CHANGE, {"original": original, "txid": txid, "added": added})
 
 
 async def keep_change(db: Db, numbers: Sequence[int]) -> None:
-    """Leave the change of transactions that a block holds to whoever was to spend that of a twin, and to nobody else."""
-    await db.execute(_KEEP, {"numbers": list(numbers)})
+    """Mark the change of these mined transactions for what was to spend the change of their twin."""
+    await db.execute(_KEEP_CHANGE, {"numbers": list(numbers)})
 
 
+_COLUMNS: Final = ("id", "txid", "raw", "state")
+"""Of a twin: `id` is that of its original."""
+_twin: Final = bulk.unnested(transactions, _COLUMNS)
+_original: Final = transactions.alias()
 _COPIED: Final = ("fee", "pays", "sends", "ancestors")
-_GIVEN: Final = sa.func.unnest(
-    sa.bindparam("input_same", type_=bulk.BIGINTS),
-    sa.bindparam("input_txid", type_=bulk.BYTES),
-    sa.bindparam("input_raw", type_=bulk.BYTES),
-    sa.bindparam("input_state", type_=bulk.TEXTS),
-).table_valued(
-    sa.column("same", sa.BigInteger), sa.column("txid", sa.LargeBinary), sa.column("raw", sa.LargeBinary),
-    sa.column("state", sa.Text), name="input",
-).render_derived()  # fmt: skip
-_FIRST: Final = sa.func.coalesce(transactions.c.replaces, transactions.c.id)
-_MADE: Final = sa.select(
-    _GIVEN.c.txid, _GIVEN.c.raw, _GIVEN.c.state, _FIRST, *(transactions.c[n] for n in _COPIED)
-)
 _INSERT: Final = (
     sa.insert(transactions)
     .from_select(
         ("txid", "raw", "state", "replaces", *_COPIED),
-        _MADE.join(transactions, transactions.c.id == _GIVEN.c.same),
+        sa.select(
+            _twin.c.txid,
+            _twin.c.raw,
+            _twin.c.state,
+            first_of(_original),
+            *(_original.c[name] for name in _COPIED),
+        ).select_from(_twin.join(_original, _original.c.id == _twin.c.id)),
     )
     .returning(transactions.c.id, transactions.c.txid)
 )
-
-_PAIRS: Final = (
-    sa.func.unnest(sa.bindparam("new", type_=bulk.BIGINTS), sa.bindparam("old", type_=bulk.BIGINTS))
-    .table_valued(sa.column("new", sa.BigInteger), sa.column("old", sa.BigInteger), name="pairs")
-    .render_derived()
-)
-_inputs: Final = transaction_inputs.c
 _COPY_INPUTS: Final = sa.insert(transaction_inputs).from_select(
     ("txid", "vout", "transaction_id", "amount"),
-    sa.select(_inputs.txid, _inputs.vout, _PAIRS.c.new, _inputs.amount).join(
-        _PAIRS, _PAIRS.c.old == _inputs.transaction_id
+    sa.select(_inputs.c.txid, _inputs.c.vout, transactions.c.id, _inputs.c.amount).select_from(
+        _twin.join(_inputs, _inputs.c.transaction_id == _twin.c.id).join(
+            transactions, transactions.c.txid == _twin.c.txid
+        )
     ),
 )
 
-_PLAIN: Final = ("vout", "account_id", "branch", "index", "coinbase", "change", "transaction_id")
-_OLD: Final = sa.select(transactions.c.txid).where(transactions.c.id == sa.bindparam("old")).scalar_subquery()
+_COIN: Final = ("vout", "account_id", "branch", "index", "coinbase", "change", "transaction_id")
+_ORIGINAL_TXID: Final = (
+    sa.select(transactions.c.txid).where(transactions.c.id == sa.bindparam("original")).scalar_subquery()
+)
 _COPY_CHANGE: Final = sa.insert(coins).from_select(
-    ("txid", "amount", *_PLAIN),
+    ("txid", "amount", *_COIN),
     sa.select(
         sa.bindparam("txid", type_=sa.LargeBinary),
-        coins.c.amount + sa.bindparam("more", type_=sa.BigInteger),
-        *(coins.c[name] for name in _PLAIN),
-    ).where(coins.c.txid == _OLD, coins.c.change),
+        coins.c.amount + sa.bindparam("added", type_=sa.BigInteger),
+        *(coins.c[name] for name in _COIN),
+    ).where(coins.c.txid == _ORIGINAL_TXID, coins.c.change),
 )
 
-
-def _first_of(table: sa.FromClause) -> sa.ColumnElement[int]:
-    """The first of the same payments."""
-    return sa.func.coalesce(table.c.replaces, table.c.id)
-
-
-_mine, _twin, _taker = transactions.alias("mine"), transactions.alias("twin"), transactions.alias("taker")
-_other: Final = coins.alias("other")
-_KEEP: Final = (
+_mined, _other, _spender = (transactions.alias(name) for name in ("mined", "other", "spender"))
+_change: Final = coins.alias("change")
+_KEEP_CHANGE: Final = (
     sa.update(coins)
-    .values(transaction_id=_other.c.transaction_id)
+    .values(transaction_id=_change.c.transaction_id)
     .where(
-        _mine.c.id == sa.any_(sa.bindparam("numbers", type_=bulk.BIGINTS)),
-        coins.c.txid == _mine.c.txid,
+        _mined.c.id == sa.any_(sa.bindparam("numbers", type_=bulk.BIGINTS)),
+        coins.c.txid == _mined.c.txid,
         coins.c.change,
         coins.c.transaction_id.is_(None),
-        _twin.c.pays == _mine.c.pays,
-        sa.or_(_twin.c.id == _first_of(_mine), _twin.c.replaces == _first_of(_mine)),
-        _other.c.txid == _twin.c.txid,
-        _other.c.vout == coins.c.vout,
-        _taker.c.id == _other.c.transaction_id,
-        _taker.c.state.in_(("signed", "sent")),
+        _other.c.pays == _mined.c.pays,
+        sa.or_(_other.c.id == first_of(_mined), _other.c.replaces == first_of(_mined)),
+        _change.c.txid == _other.c.txid,
+        _change.c.vout == coins.c.vout,
+        _spender.c.id == _change.c.transaction_id,
+        _spender.c.state.in_(UNMINED),
     )
 )

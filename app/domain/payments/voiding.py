@@ -1,8 +1,7 @@
-"""Voiding: a payment that is no longer wanted ends at once, or once it is signed by a transaction that cancels it."""
+"""Voiding: an unsigned payment ends at once. A signed one ends when a cancelling transaction is confirmed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ from app.domain import batch, outbox
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.payments import broadcast, payouts, versions
-from app.domain.payments.payment import NoSuchPayment, Payment, end_events, unsent, with_state
+from app.domain.payments.payment import NoSuchPayment, Payment, end_events, ended_unsigned
 from app.domain.payments.payment import by_ids as payments_by_ids
 from app.domain.payments.payment import load as load_payments
 from app.domain.payments.requesting import PAYOUT
@@ -47,7 +46,7 @@ class StandsOnOthers(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class VoidOrder:
-    """A payment to be voided. `unseen`: the txid (internal order) of which the node, asked before, knew nothing."""
+    """A payment to be voided. `unseen` is a txid (internal order) that the node did not know just before."""
 
     foreign_id: str
     id: int
@@ -55,9 +54,10 @@ class VoidOrder:
 
 
 class Carrier(NamedTuple):
-    """The transaction of a payment, in all its versions: how many payments it carries, and whether later ones spend its change.
+    """The transaction of a payment, in all its versions. `payments` is how many payments it carries.
 
-    `shares`: all versions spend one coin, so that what spends that too cancels all of them.
+    `built_upon`: later ones spend its change. `shares`: all versions spend one coin, so that one transaction
+    can cancel them all.
     """
 
     mined: bool
@@ -67,7 +67,7 @@ class Carrier(NamedTuple):
 
 
 async def void(db: Db, orders: Sequence[VoidOrder]) -> list[Payment | Refusal]:
-    """Void, one order after the other: unsigned payments at once; of the others the sender signs a cancellation."""
+    """Void payments, in order. The sender signs a cancelling transaction for those that are signed."""
     locked = await lock(db, [order.id for order in orders])
     carriers = await _carriers(db, locked)
     decided = batch.decide(
@@ -82,7 +82,7 @@ VOID: Final = Command("void", plain(void), plain(payments_by_ids), lambda paymen
 
 
 async def lock(db: Db, ids: Sequence[int]) -> dict[int, Payment]:
-    """Lock the payments, then read them: a statement that does both joins what was before it waited."""
+    """Lock the payments, then read them: a statement that does both would join rows from before it waited."""
     named = payment_rows.c.id == sa.any_(sa.literal(sorted(set(ids)), bulk.BIGINTS))
     await db.execute(
         sa.select(payment_rows.c.id).where(named).order_by(payment_rows.c.id).with_for_update(key_share=True)
@@ -90,20 +90,17 @@ async def lock(db: Db, ids: Sequence[int]) -> dict[int, Payment]:
     return {payment.id: payment for payment in await load_payments(db, named)}
 
 
-async def _carriers(db: Db, payments: dict[int, Payment]) -> dict[int | None, Carrier]:
-    """Lock the transactions, so that nobody begins to spend their change, then look at what hangs on them."""
+async def _carriers(db: Db, payments: Mapping[int, Payment]) -> dict[int | None, Carrier]:
+    """Lock the transactions, so that nothing begins to spend their change; then read what depends on them."""
     numbers = {payment.transaction_id for payment in payments.values() if payment.transaction_id is not None}
     if not numbers:
         return {}
     carrying = transactions.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
     locked = sa.select(transactions.c.id).where(carrying).order_by(transactions.c.id)
     await db.execute(locked.with_for_update(key_share=True))
-    count = (
-        sa.select(sa.func.count()).where(payment_rows.c.transaction_id == transactions.c.id).scalar_subquery()
-    )
-    carriers = sa.select(
-        transactions.c.id, versions.MINED, count, versions.BUILT_UPON, versions.SHARES
-    ).where(carrying)
+    count = sa.select(sa.func.count()).where(payment_rows.c.transaction_id == transactions.c.id)
+    columns = (transactions.c.id, versions.MINED, count.scalar_subquery(), versions.BUILT_UPON)
+    carriers = sa.select(*columns, versions.SHARES).where(carrying)
     return {row[0]: Carrier(*row[1:]) for row in await db.execute(carriers)}
 
 
@@ -112,8 +109,11 @@ def _void(
 ) -> Step[Payment, None] | Refusal:
     if payment is None or payment.owner.foreign_id != order.foreign_id:
         return NoSuchPayment(id=order.id, field="id")
-    refusal = _refusal(payment, carriers.get(payment.transaction_id), order.unseen)
-    return refusal or Step(_voided(payment), None)
+    if refusal := _refusal(payment, carriers.get(payment.transaction_id), order.unseen):
+        return refusal
+    if payment.transaction_id is None:
+        return Step(ended_unsigned(payment, "VOIDED"), None)
+    return Step(replace(payment, state="CANCELLING", error=""), None)
 
 
 def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) -> Refusal | None:
@@ -129,7 +129,7 @@ def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) ->
 
 
 def _bound(number: int, carrier: Carrier) -> Refusal | None:
-    """Say what else hangs on the transaction."""
+    """Refuse where other payments or transactions depend on the carrier."""
     if carrier.payments > 1:
         return NotAlone(id=number)
     if carrier.built_upon:
@@ -137,24 +137,18 @@ def _bound(number: int, carrier: Carrier) -> Refusal | None:
     return None if carrier.shares else StandsOnOthers(id=number)
 
 
-def _voided(payment: Payment) -> Payment:
-    if payment.transaction_id is None:
-        return unsent(payment, "VOIDED")
-    return with_state(payment, "CANCELLING")
-
-
 async def _write(db: Db, changed: Sequence[Payment]) -> None:
-    """Give back what was not signed; what was is no longer sent by us."""
+    """Give back the money of unsigned payments, and send the transactions of the others no more."""
     if not changed:
         return
-    over = [payment for payment in changed if payment.state == "VOIDED"]
+    ended = [payment for payment in changed if payment.state == "VOIDED"]
     rows = [
         {
             "account_id": payment.owner.id,
             "id": payment.id,
             "state": payment.state,
             "error": "",
-            "reserved": 0 if payment in over else payment.reserved,
+            "reserved": 0 if payment in ended else payment.reserved,
         }
         for payment in changed
     ]
@@ -162,35 +156,32 @@ async def _write(db: Db, changed: Sequence[Payment]) -> None:
     signed = [payment.transaction_id for payment in changed if payment.transaction_id is not None]
     if signed:
         firsts = sa.literal(signed, bulk.BIGINTS)
-        again = sa.and_(transactions.c.replaces == sa.any_(firsts), transactions.c.pays)
-        stopped = sa.update(transactions).where(sa.or_(transactions.c.id == sa.any_(firsts), again))
+        others = sa.and_(transactions.c.replaces == sa.any_(firsts), transactions.c.pays)
+        stopped = sa.update(transactions).where(sa.or_(transactions.c.id == sa.any_(firsts), others))
         await db.execute(stopped.values(sends=False))
     await payouts.suspend_payouts(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
-    entries = [payment.give_back("voided", payment.reserved) for payment in over]
-    events = end_events(over, "PAYMENT_VOIDED")
-    await outbox.post_and_emit(db, entries, events, [payment.owner for payment in over])
+    entries = [payment.give_back("voided", payment.reserved) for payment in ended]
+    events = end_events(ended, "PAYMENT_VOIDED")
+    await outbox.post_and_emit(db, entries, events, [payment.owner for payment in ended])
 
 
 AT_ONCE: Final = 50
 
 
-async def due(db: Db, now: datetime | None = None) -> list[Payment]:
-    """Return payments whose time is over at `now` (None: the database's clock) and that nobody has seen, the oldest first."""
+async def abandoned(db: Db) -> list[Payment]:
+    """Return payments that nobody sent before their time was over, the first to end first."""
     waits = sa.and_(payment_rows.c.expires.is_not(None), payment_rows.c.state.in_(("PENDING", "PROCESSING")))
-    over = sa.select(payment_rows.c.id).where(
-        waits, payment_rows.c.expires <= (STATEMENT_NOW if now is None else now)
-    )
-    return await load_payments(
-        db, payment_rows.c.id.in_(over.order_by(payment_rows.c.expires).limit(AT_ONCE))
-    )
+    over = payment_rows.c.expires <= STATEMENT_NOW
+    ids = sa.select(payment_rows.c.id).where(waits, over).order_by(payment_rows.c.expires).limit(AT_ONCE)
+    return await load_payments(db, payment_rows.c.id.in_(ids))
 
 
-async def seen(db: Db, transaction_id: int) -> None:
-    """The node has the transaction: it is on its way, and from now on we send it too, unless it is being cancelled meanwhile.
+async def note_seen(db: Db, transaction_id: int) -> None:
+    """Note that the node has the transaction. From now on we send it too, unless it is being cancelled.
 
-    The payment is locked by then, and whoever voids it locks it as well.
+    `note_answers` has locked the payment by then, and so does whoever voids it.
     """
-    await broadcast.answered(db, [transaction_id], {})
+    await broadcast.note_answers(db, [transaction_id], {})
     sent = sa.exists().where(
         payment_rows.c.transaction_id == transactions.c.id, payment_rows.c.state == "BROADCAST"
     )
@@ -199,6 +190,6 @@ async def seen(db: Db, transaction_id: int) -> None:
     )
 
 
-async def unseen(db: Db, payment: Payment) -> None:
-    """Void it; a refusal says that it is over or on its way meanwhile."""
+async def void_unseen(db: Db, payment: Payment) -> None:
+    """Void a payment that the node has not seen, unless it has ended or was sent meanwhile."""
     await void(db, [VoidOrder(payment.owner.foreign_id, payment.id, payment.txid)])

@@ -159,7 +159,7 @@ class Connections:
 
     def _counting_key(self, connection: Connection) -> str:
         """Return the address under which the connection is counted, "" for none."""
-        return "" if self.limits.shared(connection.host) else _network(connection.host)
+        return "" if self.limits.shared(connection.host) else network_of(connection.host)
 
     def _warn(self, limit: str) -> None:
         """Log once that a limit is reached, not at each connection."""
@@ -172,7 +172,7 @@ class Connections:
 
 
 @lru_cache(maxsize=4096)
-def _network(host: str) -> str:
+def network_of(host: str) -> str:
     """Return an IPv4 address as it is, and for an IPv6 address the customer's whole network."""
     address = ipaddress.ip_address(host.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:

@@ -103,9 +103,32 @@ async def test_who_wants_one_picture_too_many_is_turned_away_and_who_leaves_take
 
 
 async def test_no_more_codes_are_kept_than_fit() -> None:
-    painter = qr.Painter(lambda content: qr.Code(content.encode(), b""))
+    painter = qr.Painter(lambda content: qr.Code(content.encode(), b"", ""))
 
     for number in range(qr.CACHED + 5):
         await painter.picture(str(number), None, None)
 
     assert list(painter._cache) == [str(number) for number in range(5, qr.CACHED + 5)]
+
+
+async def test_one_client_fills_no_queue_for_the_others() -> None:
+    go = threading.Event()
+
+    def paint(content: str) -> qr.Code:
+        go.wait()
+        return qr.code(content)
+
+    painter = qr.Painter(paint)
+    waiting = [
+        asyncio.create_task(painter.picture(str(number), None, None, "203.0.113.9"))
+        for number in range(qr.QUEUED_FOR_ONE)
+    ]
+    await asyncio.sleep(0)
+    with pytest.raises(qr.TooManyPicturesForOne):
+        await painter.picture("one more", None, None, "203.0.113.9")
+    other = asyncio.create_task(painter.picture("other", None, None, "203.0.113.10"))
+    await asyncio.sleep(0)
+    go.set()
+
+    assert {answer.status_code for answer in await asyncio.gather(*waiting, other)} == {200}
+    assert (await painter.picture("one more", None, None, "203.0.113.9")).status_code == 200

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain.abandoned_payments import AbandonedPayments
 from app.db.tables import payments as payment_rows
 from app.domain import payments
-from app.domain.payments import Payment
+from app.domain.payments import Payment, voiding
 from tests import chain_harness
 from tests.chain_harness import ChainHarness
 from tests.scenario import doge
@@ -108,10 +108,10 @@ async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again
     [payment] = await harness.reload(payment)
     assert payment.transaction_id is not None
     async with harness.engine.begin() as db:
-        await payments.void(db, [payments.VoidOrder("shop", payment.id, payment.txid)])
+        await voiding.void(db, [payments.VoidOrder("shop", payment.id, payment.txid)])
 
     async with harness.engine.begin() as db:  # of another process, which asked before
-        await payments.seen(db, payment.transaction_id)
+        await voiding.note_seen(db, payment.transaction_id)
 
     assert await harness.states(payment) == ["CANCELLING"]
     assert [row["sends"] for row in await harness.transactions()] == [False]

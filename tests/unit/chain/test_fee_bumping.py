@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import coins
 from app.domain import payments, transfers
-from app.domain.payments import Payment
+from app.domain.payments import Payment, fees, voiding
 from app.domain.refusals import Refusal
 from tests import chain_harness
 from tests.chain_harness import ChainHarness
@@ -229,7 +229,7 @@ async def test_payments_that_share_a_transaction_bear_no_more_than_each_allows(h
 async def test_where_the_payee_bears_the_fee_it_bears_the_higher_one_too(harness: ChainHarness) -> None:
     await harness.fund("shop", 100)
     to = await harness.node_address()
-    payment = await harness.pay(to, 10, share=payments.PERCENT * 100)
+    payment = await harness.pay(to, 10, share=fees.PERCENT * 100)
     await harness.send()
 
     await fill_mempool(harness)
@@ -352,7 +352,7 @@ async def test_it_is_replaced_again_where_the_node_asks_for_still_more(harness: 
 async def void(harness: ChainHarness, payment: Payment) -> Payment | Refusal:
     [current] = await harness.reload(payment)
     async with harness.engine.begin() as db:
-        [outcome] = await payments.void(db, [payments.VoidOrder("shop", payment.id, current.txid)])
+        [outcome] = await voiding.void(db, [payments.VoidOrder("shop", payment.id, current.txid)])
     return outcome
 
 

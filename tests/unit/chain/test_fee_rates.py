@@ -7,7 +7,8 @@ import pytest
 
 from app.chain.fee_rates import REFRESH_SECONDS, FeeRates
 from app.chain.node import Node
-from app.domain.payments import MINED_RATE, Policy
+from app.domain.payments import Policy
+from app.domain.payments.fees import MINED_RATE
 from app.money import COIN
 from devnet import devnet
 from devnet.node_options import NodeOptions

@@ -14,9 +14,10 @@ from app.chain.sent_marker import DatabaseBehind
 from app.cli import maintenance
 from app.cli.maintenance import CannotBeDone
 from app.db.engine import open_engine
-from app.domain import accounts, payments
+from app.domain import accounts
 from app.domain.accounts import AccountOrder
 from app.domain.dogecoin import REGTEST
+from app.domain.payments import pause
 from app.workers.clocks import Payouts
 from tests import chain_harness, conftest, scenario
 from tests.chain_harness import ChainHarness
@@ -155,7 +156,7 @@ async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looke
 
     assert await harness.send() == 0
     async with harness.engine.connect() as db:
-        assert "spent by a transaction that is not ours" in (await payments.reason(db) or "")
+        assert "spent by a transaction that is not ours" in (await pause.reason(db) or "")
     with pytest.raises(
         CannotBeDone, match=r"100 DOGE more than there are coins.* `kennel resume --owing 100`"
     ):

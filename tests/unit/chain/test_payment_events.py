@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import invoices, payments
 from app.domain.invoices import Refund
-from app.domain.payments import Payment
+from app.domain.payments import Payment, fees, voiding
 from app.money import parse, show
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
@@ -28,10 +28,10 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 async def void(harness: ChainHarness, payment: Payment) -> None:
     [current] = await harness.reload(payment)
     async with harness.engine.begin() as db:
-        accepted((await payments.void(db, [payments.VoidOrder("shop", payment.id, current.txid)]))[0])
+        accepted((await voiding.void(db, [payments.VoidOrder("shop", payment.id, current.txid)]))[0])
 
 
-@pytest.mark.parametrize("terms", [{}, {"share": 100 * payments.PERCENT}, {"explicit_fee": doge("0.5")}])
+@pytest.mark.parametrize("terms", [{}, {"share": 100 * fees.PERCENT}, {"explicit_fee": doge("0.5")}])
 async def test_all_of_a_payment_that_is_voided_before_it_is_signed_comes_back(
     harness: ChainHarness, terms: dict[str, Any]
 ) -> None:

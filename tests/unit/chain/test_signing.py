@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.chain import signing, wire
-from app.domain import dogecoin, payments
+from app.domain import dogecoin
+from app.domain.payments import fees
 from app.money import COIN
 from devnet import signatures
 
@@ -105,7 +106,7 @@ def test_the_node_finds_no_fault_in_what_is_signed_and_it_is_no_larger_than_was_
         if index < count
     )
     assert {source.sequence for source in signed.inputs} == {0xFFFFFFFF}
-    worst = payments.size(count, [output.script for output in outputs])
+    worst = fees.size(count, [output.script for output in outputs])
     assert worst - 3 * count <= signed.size <= worst
 
 
@@ -118,7 +119,7 @@ def test_a_signature_at_its_longest_makes_the_size_that_is_paid_for() -> None:
         for number in range(64)
     ]
 
-    assert max(sizes) == payments.size(1, spent) == 192
+    assert max(sizes) == fees.size(1, spent) == 192
 
 
 def test_keys_are_asked_for_one_by_one_and_in_order() -> None:

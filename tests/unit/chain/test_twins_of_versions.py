@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain import wire
 from app.db.tables import coins
 from app.domain import payments
-from app.domain.payments import Payment
+from app.domain.payments import Payment, fees, pause, voiding
 from devnet import signatures
 from tests import chain_harness
 from tests.chain_harness import ChainHarness
@@ -19,7 +19,7 @@ from tests.scenario import doge
 
 ROOM = 400_000
 RATE = "0.4"
-ALL_OUTPUTS = payments.PERCENT * 100
+ALL_OUTPUTS = fees.PERCENT * 100
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def check(harness: ChainHarness) -> None:
     """Check that the audit finds nothing and that payments are not paused, as after an unknown spend."""
     await harness.audit()
     async with harness.engine.begin() as db:
-        assert await payments.reason(db) is None
+        assert await pause.reason(db) is None
 
 
 async def outbid(harness: ChainHarness) -> None:
@@ -205,7 +205,7 @@ async def test_what_cancels_a_payment_that_was_signed_again_voids_it_under_anoth
     await harness.expire_mempool()
     replaced = await current(harness, payment)
     async with harness.engine.begin() as db:
-        await payments.void(db, [payments.VoidOrder("shop", payment.id, replaced.txid)])
+        await voiding.void(db, [payments.VoidOrder("shop", payment.id, replaced.txid)])
     await drop_fee_floor(harness)
     await harness.make_due()
     await harness.send()

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
 from app.db.tables import TREASURY, accounts, webhook_endpoints
-from app.domain import dogecoin, escrows, holds, ledger, payments, webhooks
+from app.domain import dogecoin, escrows, holds, ledger, webhooks
 from app.domain.escrows import Escrow, NewEscrow
 from app.domain.holds import NewHold
 from app.domain.ledger import Bucket, Entry, NewAsset, Posting, post
-from app.domain.payments import Choice, Path, Signed
+from app.domain.payments import Choice, Path, Signed, payouts, signing_queue
 from app.domain.webhooks import health
 from tests import scenario
 
@@ -108,8 +108,8 @@ async def test_who_stores_what_was_signed_locks_all_accounts_at_once_and_in_orde
 
     async def store() -> None:
         async with engine.begin() as db:
-            await payments.move_change(db, [signed], [0])
-            await payments.suspend_payouts(db, [0])
+            await signing_queue.move_change(db, [signed], [0])
+            await payouts.suspend_payouts(db, [0])
 
     async with engine.begin() as db:
         await db.execute(sa.select(accounts).where(accounts.c.id == 0).with_for_update())

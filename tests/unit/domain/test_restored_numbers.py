@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import NOBODY, deliveries
 from app.db.tables import events as event_rows
-from app.domain import holds, installation, outbox, payments, webhooks
+from app.domain import holds, installation, outbox, webhooks
 from app.domain.holds import NewHold
 from app.domain.installation import Beginning
 from app.domain.outbox import BeyondTheEnd, OutboxEvent
-from app.domain.payments import SKIPPED_NUMBERS
+from app.domain.payments import pause
+from app.domain.payments.pause import SKIPPED_NUMBERS
 from app.domain.webhooks import Endpoint, NewEndpoint, Range, Replay
 from tests import funding, scenario
 
@@ -34,7 +35,7 @@ async def tell(engine: AsyncEngine, *accounts: int) -> list[int]:
 async def restore(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
         number = (await installation.read(db)).restores + 1
-        await payments.begin(db, Beginning("an epoch", 0, number))
+        await pause.begin_history(db, Beginning("an epoch", 0, number))
         await installation.go_on(db, "an epoch")
 
 

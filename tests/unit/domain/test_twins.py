@@ -12,7 +12,7 @@ from app.chain.rpc import NodeError
 from app.db.tables import coins, deposits
 from app.domain import payments
 from app.domain.dogecoin import REGTEST
-from app.domain.payments import Payment, consolidation
+from app.domain.payments import Payment, consolidation, pause, voiding
 from devnet import signatures
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
@@ -28,7 +28,7 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
         yield made
         await made.audit()
         async with engine.begin() as db:
-            assert await payments.reason(db) is None
+            assert await pause.reason(db) is None
 
 
 async def sent(harness: ChainHarness, amount: int | str = 40) -> Payment:
@@ -176,7 +176,7 @@ async def test_a_cancellation_that_is_mined_under_another_txid_voids_the_payment
     await harness.send()
     payment = await now(harness, payment)
     async with harness.engine.begin() as db:
-        await payments.void(db, [payments.VoidOrder("shop", payment.id, payment.txid)])
+        await voiding.void(db, [payments.VoidOrder("shop", payment.id, payment.txid)])
     await harness.send()
     [_, cancelling] = await harness.transactions()
     twin = await harness.call("malleate", cancelling["raw"].hex())
@@ -220,7 +220,7 @@ async def test_what_spends_the_same_coins_and_pays_otherwise_is_no_twin(
 
         assert await harness.states(payment) == ["FAILED"]
         async with engine.begin() as db:
-            assert await payments.reason(db)
+            assert await pause.reason(db)
 
 
 async def test_a_payment_whose_twin_waits_at_the_node_cannot_be_voided_and_does_not_fail(

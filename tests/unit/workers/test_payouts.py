@@ -15,7 +15,7 @@ from app.domain import accounts, payments
 from app.domain.accounts import AccountOrder
 from app.domain.dogecoin import REGTEST
 from app.domain.pages import PageRequest
-from app.domain.payments import Payment, pause
+from app.domain.payments import Payment, pause, voiding
 from app.workers.clocks import Payouts
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
@@ -135,7 +135,7 @@ async def test_a_payout_that_was_voided_is_not_asked_for_again_at_once(
     await payouts.step()
     [payment] = await payments_of(harness)
     async with harness.engine.begin() as db:
-        await payments.void(db, [payments.VoidOrder("shop", payment.id)])
+        await voiding.void(db, [payments.VoidOrder("shop", payment.id)])
 
     await payouts.step()
     assert [payment.state for payment in await payments_of(harness)] == ["VOIDED"]

@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import CLAWBACK, WORLD, coins, deposits, outbox
-from app.domain import ledger, payments
+from app.domain import ledger
 from app.domain.blocks import Block, Rules, connecting, reserves
 from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
+from app.domain.payments import pause
 from app.domain.refusals import Invalid
 from tests import plans, scenario
 from tests.scenario import Chain, balance, doge, event_messages, event_types
@@ -221,13 +222,13 @@ async def test_a_block_that_moves_something_else_than_it_posts_pauses_payments(
     chain = await Chain(engine).start()
     await chain.mine((invoice.address, doge(10)))
     async with engine.begin() as db:
-        assert await payments.reason(db) is None
+        assert await pause.reason(db) is None
         await db.execute(sa.text(damage))
 
     await chain.disconnect()
 
     async with engine.begin() as db:
-        assert fault in (await payments.resume(db) or "")
+        assert fault in (await pause.resume(db) or "")
         assert await reserves.total_change(db) == reserves.ReserveChange(0, 0)
 
 

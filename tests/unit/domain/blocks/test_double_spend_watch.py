@@ -280,12 +280,12 @@ async def test_what_a_block_has_overtaken_is_cancelled_only_after_that_block_is_
     await chain.connect([["thief of a"]])
     async with chain.engine.begin() as db:
         await db.execute(sa.update(payments).values(state="CANCELLING"))
-        assert await cancelling_transaction.wanted(db) == []
+        assert await cancelling_transaction.lock_to_cancel(db) == []
 
     await chain.disconnect(1)
 
     async with chain.engine.begin() as db:
-        assert len(await cancelling_transaction.wanted(db)) == len(OURS)
+        assert len(await cancelling_transaction.lock_to_cancel(db)) == len(OURS)
 
 
 async def test_money_that_returns_first_repays_what_the_dead_deposits_owe(chain: Branches) -> None:

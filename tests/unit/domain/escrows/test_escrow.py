@@ -57,14 +57,14 @@ def new_escrow(order_id: str = "order 1", **terms: Any) -> NewEscrow:
     )
 
 
-async def lock(engine: AsyncEngine, *wanted: NewEscrow) -> list[Escrow | Refusal]:
+async def lock(engine: AsyncEngine, *orders: NewEscrow) -> list[Escrow | Refusal]:
     async with engine.begin() as db:
-        return await escrows.lock(db, wanted)
+        return await escrows.lock(db, orders)
 
 
 async def locked(engine: AsyncEngine, order_id: str = "order 1", **terms: Any) -> Escrow:
-    [made] = await lock(engine, new_escrow(order_id, **terms))
-    return scenario.accepted(made)
+    [outcome] = await lock(engine, new_escrow(order_id, **terms))
+    return scenario.accepted(outcome)
 
 
 async def end(engine: AsyncEngine, *orders: End) -> list[Escrow | Refusal]:
@@ -72,29 +72,29 @@ async def end(engine: AsyncEngine, *orders: End) -> list[Escrow | Refusal]:
         return await escrows.end(db, orders, scenario.INSTALLATION)
 
 
-async def ended(engine: AsyncEngine, given: End) -> Escrow:
-    [made] = await end(engine, given)
-    return scenario.accepted(made)
+async def ended(engine: AsyncEngine, order: End) -> Escrow:
+    [outcome] = await end(engine, order)
+    return scenario.accepted(outcome)
 
 
 async def hold(engine: AsyncEngine, amount: int = 15, foreign_id: str = "alice", asset: str = GOLD) -> Hold:
     async with engine.begin() as db:
-        [made] = await holds.place(db, [NewHold(foreign_id, asset, amount, seconds=60)])
-    return scenario.accepted(made)
+        [outcome] = await holds.place(db, [NewHold(foreign_id, asset, amount, seconds=60)])
+    return scenario.accepted(outcome)
 
 
-async def be_over(engine: AsyncEngine, hold_id: int) -> None:
+async def make_late(engine: AsyncEngine, hold_id: int) -> None:
     async with engine.begin() as db:
         past = sa.func.clock_timestamp() - timedelta(1)
         await db.execute(sa.update(hold_rows).where(hold_rows.c.id == hold_id).values(expires=past))
 
 
-async def purses(engine: AsyncEngine) -> dict[str, tuple[int, int]]:
-    """What everybody has available and held of gold, as far as it is anything."""
+async def gold_of_all(engine: AsyncEngine) -> dict[str, tuple[int, int]]:
+    """The gold that each account has available and held, without accounts that have none."""
     async with engine.begin() as db:
-        found = await accounts.owners(db, ["alice", "bob", "carol", "platform"])
-    every = {name: await funding.of(engine, owner.id, GOLD) for name, owner in found.items()}
-    return {name: lies for name, lies in every.items() if lies != (0, 0)}
+        owners = await accounts.owners(db, ["alice", "bob", "carol", "platform"])
+    gold = {name: await funding.of(engine, owner.id, GOLD) for name, owner in owners.items()}
+    return {name: amounts for name, amounts in gold.items() if amounts != (0, 0)}
 
 
 # ---------------------------------------------------------------- beginnings and ends
@@ -106,19 +106,19 @@ async def test_what_is_locked_is_held_of_the_buyer_and_both_sides_are_told(
     escrow = await locked(engine, fee="0.5", reference=("cart", "7"), metadata='{"size":"L"}')
 
     assert (escrow.state, escrow.amount, escrow.fee, escrow.to_platform) == ("LOCKED", 1000, 50, 0)
-    assert await purses(engine) == {"alice": (9000, 1000), "carol": (2000, 0)}
-    stories = await funding.messages(engine)
-    assert [(who, event, sorted(told_to)) for who, event, told_to in stories] == [
+    assert await gold_of_all(engine) == {"alice": (9000, 1000), "carol": (2000, 0)}
+    messages = await funding.messages(engine)
+    assert [(name, event, sorted(message)) for name, event, message in messages] == [
         ("alice", "ESCROW_LOCKED", ["account_id", "balance", "escrow", "foreign_id"]),
         ("bob", "ESCROW_LOCKED", ["account_id", "escrow", "foreign_id"]),
     ]
-    assert stories[0][2]["escrow"]["metadata"] == {"size": "L"}
+    assert messages[0][2]["escrow"]["metadata"] == {"size": "L"}
     async with engine.connect() as db:
         [entry] = (await db.execute(sa.select(entries).where(entries.c.kind == "ESCROW_LOCK"))).all()
         assert await escrows.fetch(db, escrow.id) == escrow
-    assert (entry.cause_type, entry.cause_id, entry.key, entry.reference_type, entry.reference, entry.metadata) == (
-        "escrow", str(escrow.id), f"escrow:{escrow.id}:LOCKED", "cart", "7", '{"size":"L"}',
-    )  # fmt: skip
+    assert (entry.cause_type, entry.cause_id) == ("escrow", str(escrow.id))
+    assert entry.key == f"escrow:{escrow.id}:LOCKED"
+    assert (entry.reference_type, entry.reference, entry.metadata) == ("cart", "7", '{"size":"L"}')
 
 
 @pytest.mark.parametrize(("fee", "states", "gold", "parts"), [
@@ -127,9 +127,11 @@ async def test_what_is_locked_is_held_of_the_buyer_and_both_sides_are_told(
     (10, ["RELEASED"], {"alice": (9000, 0), "platform": (1000, 0)}, (0, 0, 1000)),
     ("2.5", ["REFUNDED"], {"alice": (10_000, 0)}, (0, 1000, 0)),
     ("2.5", ["DISPUTED"], {"alice": (9000, 1000)}, (0, 0, 0)),
-    ("2.5", ["DISPUTED", "RELEASED"], {"alice": (9000, 0), "bob": (750, 0), "platform": (250, 0)}, (750, 0, 250)),
+    ("2.5", ["DISPUTED", "RELEASED"],
+        {"alice": (9000, 0), "bob": (750, 0), "platform": (250, 0)}, (750, 0, 250)),
     ("2.5", ["DISPUTED", "REFUNDED"], {"alice": (10_000, 0)}, (0, 1000, 0)),
-    ("2.5", ["DISPUTED", (6, 4)], {"alice": (9400, 0), "bob": (350, 0), "platform": (250, 0)}, (350, 400, 250)),
+    ("2.5", ["DISPUTED", (6, 4)],
+        {"alice": (9400, 0), "bob": (350, 0), "platform": (250, 0)}, (350, 400, 250)),
     ("2.5", ["DISPUTED", (1, 9)], {"alice": (9900, 0), "platform": (100, 0)}, (0, 900, 100)),
     ("2.5", ["DISPUTED", (0, 10)], {"alice": (10_000, 0)}, (0, 1000, 0)),
 ])  # fmt: skip
@@ -144,17 +146,17 @@ async def test_who_gets_what_in_the_end(
     escrow = await locked(engine, fee=fee)
 
     for state in states:
-        given = End(escrow.id, state) if isinstance(state, str) else End(escrow.id, "RESOLVED", *state)
-        escrow = await ended(engine, given)
+        order = End(escrow.id, state) if isinstance(state, str) else End(escrow.id, "RESOLVED", *state)
+        escrow = await ended(engine, order)
 
-    assert await purses(engine) == {"carol": (2000, 0), **gold}
+    assert await gold_of_all(engine) == {"carol": (2000, 0), **gold}
     assert (escrow.to_seller, escrow.to_buyer, escrow.to_platform) == parts
     async with engine.connect() as db:
         assert await escrows.fetch(db, escrow.id) == escrow
-    events = [(who, event) for who, event, _ in await funding.messages(engine) if event.startswith("ESCROW")]
-    fee_earned = [("platform", "ESCROW_FEE_EARNED")] if escrow.to_platform else []
-    ended_for = [(who, f"ESCROW_{escrow.state}") for who in ("alice", "bob")]
-    assert events[-2 - len(fee_earned) :] == ended_for + fee_earned
+    events = [(name, event) for name, event, _ in await funding.messages(engine) if "ESCROW" in event]
+    end_events = [(name, f"ESCROW_{escrow.state}") for name in ("alice", "bob")]
+    end_events += [("platform", "ESCROW_FEE_EARNED")] if escrow.to_platform else []
+    assert events[-len(end_events) :] == end_events
     await funding.check_ledger(engine)
 
 
@@ -187,7 +189,7 @@ async def test_a_seller_that_was_closed_meanwhile_is_paid_all_the_same(
 
     for escrow in (priced, free):
         assert (await ended(engine, End(escrow.id, "RELEASED"))).state == "RELEASED"
-    assert (await purses(engine))["bob"] == (1900, 0)
+    assert (await gold_of_all(engine))["bob"] == (1900, 0)
 
 
 async def test_dogecoin_of_an_escrow_tells_each_account_its_balance_the_platforms_too(
@@ -210,11 +212,11 @@ async def test_dogecoin_of_an_escrow_tells_each_account_its_balance_the_platform
 async def test_the_platforms_account_is_opened_with_the_first_fee_once_also_by_two_at_once(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
-    made = [await locked(engine, f"order {n}", amount=1, fee="0.5") for n in range(6)]
+    six = [await locked(engine, f"order {n}", amount=1, fee="0.5") for n in range(6)]
 
-    await asyncio.gather(*(end(engine, End(escrow.id, "RELEASED")) for escrow in made))
+    await asyncio.gather(*(end(engine, End(escrow.id, "RELEASED")) for escrow in six))
 
-    assert (await purses(engine))["platform"] == (300, 0)
+    assert (await gold_of_all(engine))["platform"] == (300, 0)
     assert (await event_types(engine, "ACC_CREATED")) == ["ACC_CREATED"]
 
 
@@ -229,7 +231,7 @@ async def test_without_a_key_for_the_platforms_account_nothing_is_released_yet(
     outcomes = await submit_together(scenario.commits(engine), escrows.END, orders)
 
     assert [type(outcome) for outcome in outcomes] == [Escrow, NoReadyKeys]
-    assert (await purses(engine))["alice"] == (8000, 1000)
+    assert (await gold_of_all(engine))["alice"] == (8000, 1000)
 
 
 # ---------------------------------------------------------------- from a hold
@@ -243,7 +245,7 @@ async def test_an_escrow_of_a_hold_takes_what_it_needs_and_the_rest_goes_back(
     escrow = await locked(engine, amount=10, hold=source.id)
 
     assert (escrow.hold, escrow.amount) == (source.id, 1000)
-    assert await purses(engine) == {"alice": (9000, 1000), "carol": (2000, 0)}
+    assert await gold_of_all(engine) == {"alice": (9000, 1000), "carol": (2000, 0)}
     async with engine.connect() as db:
         converted = await holds.fetch(db, source.id)
         kinds = await db.scalars(
@@ -261,7 +263,7 @@ async def test_a_hold_is_converted_once_and_then_neither_captured_nor_released_n
     [first, second] = await lock(
         engine, new_escrow("one", hold=source.id), new_escrow("two", amount=5, hold=source.id)
     )
-    await be_over(engine, source.id)
+    await make_late(engine, source.id)
 
     async with engine.begin() as db:
         [captured] = await holds.capture(db, [Capture(source.id, "bob")])
@@ -285,7 +287,7 @@ async def close(engine: AsyncEngine, foreign_id: str) -> None:
         await db.execute(sa.update(account_rows).where(of_name).values(state="closed"))
 
 
-@pytest.mark.parametrize(("given", "refusal", "field"), [
+@pytest.mark.parametrize(("order", "refusal", "field"), [
     (new_escrow(buyer="nobody"), NoSuchAccount, "buyer"),
     (new_escrow(seller="nobody"), NoSuchAccount, "seller"),
     (new_escrow(buyer="closed"), AccountClosed, "buyer"),
@@ -314,13 +316,13 @@ async def close(engine: AsyncEngine, foreign_id: str) -> None:
     (End(2, "RESOLVED", "0.5", "0.501"), BadAmount, "to_buyer"),
 ])  # fmt: skip
 async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
-    engine: AsyncEngine, numbers: dict[str, int], given: Any, refusal: type[Refusal], field: str
+    engine: AsyncEngine, numbers: dict[str, int], order: Any, refusal: type[Refusal], field: str
 ) -> None:
-    """Holds 1 to 4: Alice's 5 gold, Carol's, one that is over but for the clock, one that was released."""
+    """Holds 1 to 4: Alice's 5 gold, Carol's, one that is late, one that was released."""
     await close(engine, "closed")
-    for who, amount in (("alice", 5), ("carol", 15), ("alice", 1), ("alice", 1)):
-        await hold(engine, amount, who)
-    await be_over(engine, 3)
+    for name, amount in (("alice", 5), ("carol", 15), ("alice", 1), ("alice", 1)):
+        await hold(engine, amount, name)
+    await make_late(engine, 3)
     async with engine.begin() as db:
         await release.release(db, [Release(4)])
     await locked(engine, "taken", amount=1)
@@ -328,7 +330,7 @@ async def test_what_cannot_be_done_is_refused_by_name_and_moves_nothing(
     await event_types(engine)
     before = await funding.all_rows(engine, rows, hold_rows, entries, postings)
 
-    [refused] = await (end(engine, given) if isinstance(given, End) else lock(engine, given))
+    [refused] = await (end(engine, order) if isinstance(order, End) else lock(engine, order))
 
     assert isinstance(refused, refusal)
     assert refused.field == field
@@ -345,58 +347,58 @@ OPERATIONS = st.one_of(
     ),
     st.tuples(st.just("end"), st.integers(0, 9), st.sampled_from([*FROM, "DISPUTED"]), st.integers(0, 12)),
 )
-"""Locks of an order, so much, out of a hold; ends of an order's escrow."""
+"""Locks: order, amount, hold. Ends: order, state, what the seller gets."""
 
 
-def request_of(ids: dict[str, int], kind: str, order: int, second: Any, third: Any) -> Any:
+def request_of(ids: dict[str, int], kind: str, order: int, *terms: Any) -> Any:
     name = f"order {order}"
     if kind == "lock":
-        return new_escrow(name, buyer=("alice", "carol")[second % 2], amount=second, fee=1, hold=third)
-    return End(ids.get(name, 99), second, third, 10 - third)
+        amount, source = terms
+        return new_escrow(name, buyer=("alice", "carol")[amount % 2], amount=amount, fee=1, hold=source)
+    state, to_seller = terms
+    return End(ids.get(name, 99), state, to_seller, 10 - to_seller)
 
 
-async def numbered(engine: AsyncEngine) -> dict[str, int]:
-    """The escrows' ids by order: who is written first in a batch is not who came first."""
+async def ids_by_order(engine: AsyncEngine) -> dict[str, int]:
+    """The escrows' ids by order: a batch does not insert them in the order of its requests."""
     async with engine.connect() as db:
         return {row.order_id: row.id for row in await db.execute(sa.select(rows.c.order_id, rows.c.id))}
 
 
-def by_order(given: Any) -> Any:
-    """The same with the escrows' ids taken out."""
-    if isinstance(given, dict):
+def without_ids(value: Any) -> Any:
+    """The same value without the ids of escrows."""
+    if isinstance(value, dict):
         return {
-            name: by_order(value)
-            for name, value in given.items()
-            if (name, "order_id" in given) != ("id", True)
+            name: without_ids(inner)
+            for name, inner in value.items()
+            if (name, "order_id" in value) != ("id", True)
         }
-    if isinstance(given, list | tuple):
-        ours = len(given) > 2 and given[2] == "escrow"  # an entry, with its cause and its key
-        return [by_order(value) for n, value in enumerate(given) if not (ours and n in (3, 6))]
-    return given
+    if isinstance(value, list | tuple):
+        of_escrow = len(value) > 2 and value[2] == "escrow"  # an entry, with its cause and its key
+        return [without_ids(inner) for n, inner in enumerate(value) if not (of_escrow and n in (3, 6))]
+    return value
 
 
 async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_once: bool) -> Any:
-    """Everything that the batches leave and answer, each batch of one command together or one after the other."""
+    """Submit each batch's requests together or one after the other; return all answers and rows."""
     commands: dict[str, Any] = {"lock": escrows.LOCK, "end": escrows.END}
     async with cloned(server) as url:
         engine = open_engine(url)
         try:
             await funding.fund(engine, {"alice": 12_000, "bob": 0, "carol": 5_000, "platform": 0}, GOLD)
-            for amount, who in ((20, "alice"), (10, "carol"), (30, "alice")):
-                await hold(engine, amount, who)
+            for amount, name in ((20, "alice"), (10, "carol"), (30, "alice")):
+                await hold(engine, amount, name)
             commits = scenario.commits(engine)
             answers: list[Any] = []
             for kind, plan in batches:
-                ids = await numbered(engine)
-                requests = [request_of(ids, *one) for one in plan]
-                for group in [requests] if at_once else [[one] for one in requests]:
-                    answers += [
-                        plain(comparable(one))
-                        for one in await submit_together(commits, commands[kind], group)
-                    ]
+                ids = await ids_by_order(engine)
+                requests = [request_of(ids, *operation) for operation in plan]
+                for group in [requests] if at_once else [[request] for request in requests]:
+                    outcomes = await submit_together(commits, commands[kind], group)
+                    answers += [plain(comparable(outcome)) for outcome in outcomes]
             await funding.check_ledger(engine)
-            every = await funding.all_rows(engine, hold_rows, balances, entries, postings)
-            return by_order([answers, every, await funding.messages(engine)])
+            all_rows = await funding.all_rows(engine, hold_rows, balances, entries, postings)
+            return without_ids([answers, all_rows, await funding.messages(engine)])
         finally:
             await engine.dispose()
 
@@ -416,7 +418,8 @@ def test_escrows_locked_and_ended_together_come_to_what_one_by_one_comes_to(
 ) -> None:
     start = [("lock", n, 10, None) for n in (0, 9, 5)]
     batches = [
-        (kind, [one for one in [*start, *plan] if one[0] == kind]) for kind in ("lock", "end", "lock", "end")
+        (kind, [operation for operation in [*start, *plan] if operation[0] == kind])
+        for kind in ("lock", "end", "lock", "end")
     ]
 
     assert asyncio.run(play(server, batches, at_once=True)) == asyncio.run(
@@ -428,9 +431,8 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     """Two instances on one database, and a clock: captured, released, expired or converted."""
-    made = [await hold(engine, 1) for _ in range(16)]
-    one, other = scenario.commits(engine), scenario.commits(engine)
-    ids = [source.id for source in made]
+    ids = [(await hold(engine, 1)).id for _ in range(16)]
+    first, second = scenario.commits(engine), scenario.commits(engine)
 
     async def expire() -> list[Any]:
         async with engine.begin() as db:
@@ -444,25 +446,25 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
         return []
 
     answers = await asyncio.gather(
-        submit_together(one, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
-        submit_together(other, holds.RELEASE, [Release(number) for number in reversed(ids)]),
+        submit_together(first, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
+        submit_together(second, holds.RELEASE, [Release(number) for number in reversed(ids)]),
         submit_together(
-            other, escrows.LOCK, [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]
+            second, escrows.LOCK, [new_escrow(f"order {n}", amount=1, hold=n) for n in reversed(ids)]
         ),
-        submit_together(one, escrows.LOCK, [new_escrow(f"other {n}", amount=1, hold=n) for n in ids]),
+        submit_together(first, escrows.LOCK, [new_escrow(f"other {n}", amount=1, hold=n) for n in ids]),
         expire(),
     )
     async with engine.begin() as db:
-        await holds.expire(db)  # what was in somebody's hand, who then found it over
+        await holds.expire(db)  # those that were locked by a request, which then found them late
 
-    outcomes = [outcome for some in answers for outcome in some]
+    outcomes = [outcome for answer in answers for outcome in answer]
     winners = [
         outcome.hold if isinstance(outcome, Escrow) else outcome.id
         for outcome in outcomes
         if not isinstance(outcome, Refusal)
     ]
     async with engine.connect() as db:
-        states = [one.state for one in (await holds.by_ids(db, [str(number) for number in ids])).values()]
+        states = [source.state for source in (await holds.by_ids(db, [str(n) for n in ids])).values()]
     assert "HELD" not in states
     assert len(winners) + states.count("EXPIRED") == len(set(winners)) + states.count("EXPIRED") == 16
     assert {type(outcome) for outcome in outcomes} <= {Hold, Escrow, HoldOver}
@@ -472,29 +474,25 @@ async def test_of_all_who_would_have_a_hold_exactly_one_gets_it(
 async def test_an_order_has_one_escrow_whoever_asks_at_once_and_however_its_end_is_raced_for(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
-    commits = [scenario.commits(engine) for _ in range(3)]
-    orders = [f"order {n}" for n in range(8)]
+    instances = [scenario.commits(engine) for _ in range(3)]
+    names = [f"order {n}" for n in range(8)]
+    orders = [new_escrow(name, amount=1) for name in names]
 
-    made = await asyncio.gather(
-        *(
-            submit_together(one, escrows.LOCK, [new_escrow(order, amount=1) for order in orders])
-            for one in commits
-        ),
-        submit_together(
-            commits[0], escrows.LOCK, [new_escrow(order, amount=1) for order in reversed(orders)]
-        ),
-    )
-    escrows_made = [one for some in made for one in some if isinstance(one, Escrow)]
-    assert sorted(one.order_id for one in escrows_made) == orders
-    assert {type(one) for some in made for one in some} == {Escrow, OrderTaken}
+    locks = [submit_together(commits, escrows.LOCK, orders) for commits in instances]
+    locks.append(submit_together(instances[0], escrows.LOCK, orders[::-1]))
+    outcomes = [outcome for answer in await asyncio.gather(*locks) for outcome in answer]
+    made = [outcome for outcome in outcomes if isinstance(outcome, Escrow)]
+    assert sorted(escrow.order_id for escrow in made) == names
+    assert {type(outcome) for outcome in outcomes} == {Escrow, OrderTaken}
 
     ends = await asyncio.gather(*(
-        submit_together(one, escrows.END, [End(escrow.id, state) for escrow in escrows_made])
-        for one, state in zip(commits, ("RELEASED", "REFUNDED", "RELEASED"), strict=True)
+        submit_together(commits, escrows.END, [End(escrow.id, state) for escrow in made])
+        for commits, state in zip(instances, ("RELEASED", "REFUNDED", "RELEASED"), strict=True)
     ))  # fmt: skip
 
-    assert sorted(one.order_id for some in ends for one in some if isinstance(one, Escrow)) == orders
-    assert (await purses(engine))["alice"][1] == 0
+    ended_once = [outcome for answer in ends for outcome in answer if isinstance(outcome, Escrow)]
+    assert sorted(escrow.order_id for escrow in ended_once) == names
+    assert (await gold_of_all(engine))["alice"][1] == 0
     await funding.check_ledger(engine)
 
 
@@ -507,8 +505,8 @@ async def test_an_order_that_could_not_be_paid_is_free_for_whoever_waited_for_it
         await scenario.until_someone_waits(engine)
 
     assert isinstance(refused, LacksFunds)
-    [made] = await waiting
-    assert scenario.accepted(made).buyer.foreign_id == "carol"
+    [outcome] = await waiting
+    assert scenario.accepted(outcome).buyer.foreign_id == "carol"
 
 
 async def test_the_same_key_locks_and_ends_once(engine: AsyncEngine, numbers: dict[str, int]) -> None:
@@ -517,13 +515,13 @@ async def test_the_same_key_locks_and_ends_once(engine: AsyncEngine, numbers: di
         (escrows.LOCK, new_escrow(fee=1)),
         (escrows.END, End(1, "RELEASED")),
     ]
-    for command, wanted in steps:
+    for command, order in steps:
         claim = Claim("admin", command.kind, b"same")
-        first = await commits.submit(command, wanted, claim)
-        again = await asyncio.gather(*(commits.submit(command, wanted, claim) for _ in range(3)))
+        first = await commits.submit(command, order, claim)
+        again = await asyncio.gather(*(commits.submit(command, order, claim) for _ in range(3)))
 
-        assert [(one.resource, one.replayed) for one in again] == [(first.resource, True)] * 3
-    assert await purses(engine) == {
+        assert [(result.resource, result.replayed) for result in again] == [(first.resource, True)] * 3
+    assert await gold_of_all(engine) == {
         "alice": (9000, 0),
         "bob": (900, 0),
         "carol": (2000, 0),
@@ -537,15 +535,15 @@ async def test_pages_are_newest_first_and_hold_what_is_asked_for(
     made = [await locked(engine, f"order {n}", amount=1, buyer=("alice", "carol")[n % 2]) for n in range(6)]
     await end(engine, End(made[0].id, "DISPUTED"), End(made[1].id, "DISPUTED"))
 
-    async def found(after: int | None = None, limit: int = 10, **terms: str) -> list[int]:
+    async def listed(after: int | None = None, limit: int = 10, **terms: str) -> list[int]:
         async with engine.connect() as db:
             page = await escrows.page(db, EscrowFilter(**terms), PageRequest(after, limit))
         return [int(escrow.order_id[-1]) for escrow in page.items]
 
-    assert await found(limit=4) == [5, 4, 3, 2]
-    assert await found(after=made[2].id) == [1, 0]
-    assert await found(order_id="order 3") == [3]
-    assert await found(buyer="carol", state="LOCKED") == [5, 3]
-    assert await found(seller="bob", state="DISPUTED") == [1, 0]
-    assert await found(buyer="alice", seller="bob") == [4, 2, 0]
-    assert await found(buyer="nobody") == []
+    assert await listed(limit=4) == [5, 4, 3, 2]
+    assert await listed(after=made[2].id) == [1, 0]
+    assert await listed(order_id="order 3") == [3]
+    assert await listed(buyer="carol", state="LOCKED") == [5, 3]
+    assert await listed(seller="bob", state="DISPUTED") == [1, 0]
+    assert await listed(buyer="alice", seller="bob") == [4, 2, 0]
+    assert await listed(buyer="nobody") == []

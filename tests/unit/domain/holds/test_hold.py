@@ -35,14 +35,14 @@ async def numbers(engine: AsyncEngine) -> dict[str, int]:
     return await funding.fund(engine, {"alice": 10_000, "bob": 0}, GOLD)
 
 
-async def place(engine: AsyncEngine, *wanted: NewHold) -> list[Hold | Refusal]:
+async def place(engine: AsyncEngine, *orders: NewHold) -> list[Hold | Refusal]:
     async with engine.begin() as db:
-        return await holds.place(db, wanted)
+        return await holds.place(db, orders)
 
 
 async def placed(engine: AsyncEngine, amount: int | str = 10, **terms: Any) -> Hold:
-    [made] = await place(engine, NewHold("alice", GOLD, amount, **terms))
-    return scenario.accepted(made)
+    [outcome] = await place(engine, NewHold("alice", GOLD, amount, **terms))
+    return scenario.accepted(outcome)
 
 
 async def release(engine: AsyncEngine, *orders: Release) -> list[Hold | Refusal]:
@@ -60,12 +60,20 @@ async def expire(engine: AsyncEngine) -> int:
         return await holds.expire(db)
 
 
-async def be_over(engine: AsyncEngine, hold: Hold) -> None:
-    """Let the hold's time be over, and nobody have come to say so."""
+async def make_late(engine: AsyncEngine, hold: Hold) -> None:
+    """Let the hold's time be over, though it is not expired yet."""
     async with engine.begin() as db:
         await db.execute(
             sa.update(rows).where(rows.c.id == hold.id).values(expires=hold.created - timedelta(1))
         )
+
+
+async def hold_messages(engine: AsyncEngine) -> list[tuple[str, str, str, str, str]]:
+    """Account, event, amount, and what the account has available and held."""
+    return [
+        (name, event, message["amount"], message["balance"]["available"], message["balance"]["held"])
+        for name, event, message in await funding.messages(engine)
+    ]
 
 
 async def test_what_is_held_is_no_longer_available_and_still_the_accounts(
@@ -76,10 +84,7 @@ async def test_what_is_held_is_no_longer_available_and_still_the_accounts(
     assert (hold.amount, hold.remaining, hold.captured, hold.state) == (1250, 1250, 0, "HELD")
     assert hold.expires == hold.created + timedelta(seconds=60)
     assert await funding.of(engine, numbers["alice"], GOLD) == (8750, 1250)
-    [(who, event, message)] = await funding.messages(engine)
-    assert (who, event, message["amount"], message["balance"]["available"], message["balance"]["held"]) == (
-        "alice", "HOLD_CREATED", "12.5", "87.5", "12.5",
-    )  # fmt: skip
+    assert await hold_messages(engine) == [("alice", "HOLD_CREATED", "12.5", "87.5", "12.5")]
     async with engine.connect() as db:
         [entry] = (await db.execute(sa.select(entries).where(entries.c.kind == "HOLD"))).all()
         assert await holds.fetch(db, hold.id) == hold
@@ -93,36 +98,23 @@ async def test_a_part_released_leaves_the_rest_held_and_a_part_captured_gives_th
 ) -> None:
     hold = await placed(engine, 10)
 
-    [less] = await release(engine, Release(hold.id, "2.5"))
-    [done] = await capture(engine, Capture(hold.id, "bob", 4))
+    [outcome] = await release(engine, Release(hold.id, "2.5"))
+    released = scenario.accepted(outcome)
+    [outcome] = await capture(engine, Capture(hold.id, "bob", 4))
+    captured = scenario.accepted(outcome)
 
-    assert isinstance(less, Hold)
-    assert isinstance(done, Hold)
-    assert (less.state, less.remaining, done.state, done.remaining, done.captured) == (
-        "HELD",
-        750,
-        "CAPTURED",
-        0,
-        400,
-    )
+    assert (released.state, released.remaining) == ("HELD", 750)
+    assert (captured.state, captured.remaining, captured.captured) == ("CAPTURED", 0, 400)
     assert await funding.of(engine, numbers["alice"], GOLD) == (9600, 0)
     assert await funding.of(engine, numbers["bob"], GOLD) == (400, 0)
-    heard = [
-        (who, event, m["amount"], m["balance"]["available"], m["balance"]["held"])
-        for who, event, m in await funding.messages(engine)
-    ]
-    assert heard[1:] == [
+    assert (await hold_messages(engine))[1:] == [
         ("alice", "HOLD_RELEASED", "2.5", "92.5", "7.5"),
         ("alice", "HOLD_CAPTURED", "4", "96", "0"),
         ("bob", "HOLD_CAPTURED", "4", "4", "0"),
     ]
     async with engine.connect() as db:
-        found = await db.execute(
-            sa.select(entries.c.key, entries.c.kind)
-            .where(entries.c.cause_type == "hold")
-            .order_by(entries.c.id)
-        )
-        assert [tuple(row) for row in found] == [
+        posted = sa.select(entries.c.key, entries.c.kind).where(entries.c.cause_type == "hold")
+        assert [tuple(row) for row in await db.execute(posted.order_by(entries.c.id))] == [
             (f"hold:{hold.id}:{number}", kind)
             for number, kind in enumerate(("HOLD", "HOLD_RELEASE", "HOLD_CAPTURE", "HOLD_RELEASE"))
         ]
@@ -144,14 +136,14 @@ async def test_a_hold_whose_time_is_over_goes_back_by_itself_once(
         await placed(engine, 20),
         await placed(engine, 5, seconds=60),
     )
-    await be_over(engine, late)
+    await make_late(engine, late)
     await event_types(engine)
 
     assert [await expire(engine), await expire(engine)] == [1, 0]
 
     async with engine.connect() as db:
-        found = await holds.by_ids(db, [str(late.id), str(early.id)])
-        assert [found[str(one.id)].state for one in (late, early)] == ["EXPIRED", "HELD"]
+        states = [(await holds.fetch(db, hold.id)).state for hold in (late, early)]
+        assert states == ["EXPIRED", "HELD"]
     assert await funding.of(engine, numbers["alice"], GOLD) == (7500, 2500)
     assert await event_types(engine) == ["HOLD_EXPIRED"]
 
@@ -160,7 +152,7 @@ async def test_two_who_let_holds_expire_share_the_work_and_do_nothing_twice(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     for _ in range(30):
-        await be_over(engine, await placed(engine, 1, seconds=60))
+        await make_late(engine, await placed(engine, 1, seconds=60))
 
     assert sum(await asyncio.gather(*(expire(engine) for _ in range(4)))) == 30
 
@@ -176,7 +168,7 @@ ENDS: dict[str, str] = {"release": "RELEASED", "capture": "CAPTURED", "expire": 
 
 async def end(engine: AsyncEngine, how: str, hold: Hold) -> Hold | Refusal | None:
     if how == "expire":
-        await be_over(engine, hold)
+        await make_late(engine, hold)
         return None if await expire(engine) else HoldOver(id=hold.id, state="", field="id")
     [outcome] = await (
         release(engine, Release(hold.id)) if how == "release" else capture(engine, Capture(hold.id, "bob"))
@@ -205,7 +197,7 @@ async def test_a_hold_whose_time_is_over_is_refused_also_before_anybody_came_to_
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     hold = await placed(engine, seconds=60)
-    await be_over(engine, hold)
+    await make_late(engine, hold)
 
     for [refused] in (
         await capture(engine, Capture(hold.id, "bob")),
@@ -266,13 +258,9 @@ async def test_a_payee_that_can_hold_no_more_is_refused_alone(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     await funding.fund(engine, {"rich": 2**63 - 1}, GOLD)
-    one, other = await placed(engine), await placed(engine)
+    captures = [Capture((await placed(engine)).id, payee) for payee in ("rich", "bob")]
 
-    outcomes = await submit_together(
-        scenario.commits(engine),
-        holds.CAPTURE,
-        [Capture(one.id, "rich"), Capture(other.id, "bob")],
-    )
+    outcomes = await submit_together(scenario.commits(engine), holds.CAPTURE, captures)
 
     assert [type(outcome) for outcome in outcomes] == [BalanceTooLarge, Hold]
     assert await funding.of(engine, numbers["alice"], GOLD) == (8000, 1000)
@@ -283,11 +271,11 @@ async def test_what_an_account_holds_can_always_be_given_back_to_it(engine: Asyn
     numbers = await funding.fund(engine, {"alice": 2**63 - 1}, GOLD)
     hold = await placed(engine, 1_000)
 
-    more = await funding.credit(engine, numbers["alice"], 1, GOLD, "more")
-    [back] = await release(engine, Release(hold.id))
+    credited = await funding.credit(engine, numbers["alice"], 1, GOLD, "more")
+    [released] = await release(engine, Release(hold.id))
 
-    assert isinstance(more, BalanceTooLarge)
-    assert isinstance(back, Hold)
+    assert isinstance(credited, BalanceTooLarge)
+    assert isinstance(released, Hold)
 
 
 # ---------------------------------------------------------------- many at once
@@ -300,20 +288,17 @@ OPERATIONS = st.one_of(
 )
 
 
-def request_of(kind: str, what: Any, amount: int) -> Any:
+def request_of(kind: str, name_or_id: Any, amount: int) -> Any:
     if kind == "place":
-        return NewHold(what, GOLD, amount)
-    part = amount or None
-    return Release(what, part) if kind == "release" else Capture(what, ("alice", "bob")[amount % 2], part)
+        return NewHold(name_or_id, GOLD, amount)
+    if kind == "release":
+        return Release(name_or_id, amount or None)
+    return Capture(name_or_id, ("alice", "bob")[amount % 2], amount or None)
 
 
 async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_once: bool) -> list[Any]:
-    """Everything that the batches leave and answer, each batch of one command together or one after the other."""
-    commands: dict[str, Any] = {
-        "place": holds.PLACE,
-        "release": holds.RELEASE,
-        "capture": holds.CAPTURE,
-    }
+    """Submit each batch's requests together or one after the other; return all answers and rows."""
+    commands: dict[str, Any] = {"place": holds.PLACE, "release": holds.RELEASE, "capture": holds.CAPTURE}
     async with cloned(server) as url:
         engine = open_engine(url)
         try:
@@ -321,11 +306,9 @@ async def play(server: str, batches: Sequence[tuple[str, Sequence[Any]]], *, at_
             commits = scenario.commits(engine)
             answers: list[Any] = []
             for kind, requests in batches:
-                for group in [requests] if at_once else [[one] for one in requests]:
-                    answers += [
-                        timeless(comparable(one))
-                        for one in await submit_together(commits, commands[kind], group)
-                    ]
+                for group in [requests] if at_once else [[request] for request in requests]:
+                    outcomes = await submit_together(commits, commands[kind], group)
+                    answers += [timeless(comparable(outcome)) for outcome in outcomes]
             await funding.check_ledger(engine)
             return [
                 answers,
@@ -352,7 +335,7 @@ def test_holds_placed_and_ended_together_come_to_what_one_by_one_comes_to(
     """In a batch of one command the order is that of the plan."""
     start = [("place", "alice", amount) for amount in (30, 30, 30)]
     batches = [
-        (kind, [request_of(*one) for one in [*start, *plan] if one[0] == kind])
+        (kind, [request_of(*operation) for operation in [*start, *plan] if operation[0] == kind])
         for kind in ("place", "release", "capture", "place")
     ]
 
@@ -365,14 +348,13 @@ async def test_of_all_who_would_end_a_hold_at_once_exactly_one_does(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     """Two instances on one database, and the clock."""
-    made = [await placed(engine, 1) for _ in range(20)]
-    one, other = scenario.commits(engine), scenario.commits(engine)
-    ids = [hold.id for hold in made]
+    ids = [(await placed(engine, 1)).id for _ in range(20)]
+    first, second = scenario.commits(engine), scenario.commits(engine)
 
     answers = await asyncio.gather(
-        submit_together(one, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
-        submit_together(other, holds.RELEASE, [Release(number) for number in reversed(ids)]),
-        submit_together(other, holds.CAPTURE, [Capture(number, "bob") for number in reversed(ids)]),
+        submit_together(first, holds.CAPTURE, [Capture(number, "bob") for number in ids]),
+        submit_together(second, holds.RELEASE, [Release(number) for number in reversed(ids)]),
+        submit_together(second, holds.CAPTURE, [Capture(number, "bob") for number in reversed(ids)]),
     )
 
     winners = [outcome.id for outcomes in answers for outcome in outcomes if isinstance(outcome, Hold)]
@@ -387,7 +369,7 @@ async def test_a_capture_that_waits_for_the_clock_finds_the_hold_expired(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     hold = await placed(engine, seconds=60)
-    await be_over(engine, hold)
+    await make_late(engine, hold)
     async with engine.begin() as db:
         assert await holds.expire(db) == 1
         waiting = asyncio.create_task(capture(engine, Capture(hold.id, "bob")))
@@ -402,7 +384,7 @@ async def test_the_clock_leaves_a_hold_that_somebody_has_in_hand(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     hold = await placed(engine, seconds=60)
-    await be_over(engine, hold)
+    await make_late(engine, hold)
 
     async with engine.begin() as db:
         await holds.lock(db, [hold.id])
@@ -425,7 +407,7 @@ async def test_the_same_key_places_releases_and_captures_once(
         first = await commits.submit(command, order, claim)
         again = await asyncio.gather(*(commits.submit(command, order, claim) for _ in range(3)))
 
-        assert [(one.resource.id, one.replayed) for one in again] == [(first.resource.id, True)] * 3
+        assert [(result.resource.id, result.replayed) for result in again] == [(first.resource.id, True)] * 3
     assert await funding.of(engine, numbers["alice"], GOLD) == (9800, 0)
     assert await funding.of(engine, numbers["bob"], GOLD) == (200, 0)
 
@@ -433,8 +415,8 @@ async def test_the_same_key_places_releases_and_captures_once(
 async def test_pages_are_newest_first_end_and_show_one_state_where_one_is_named(
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
-    made = [(await placed(engine, 1)).id for _ in range(5)]
-    await release(engine, Release(made[1]), Release(made[3]))
+    ids = [(await placed(engine, 1)).id for _ in range(5)]
+    await release(engine, Release(ids[1]), Release(ids[3]))
 
     async with engine.connect() as db:
         first = await holds.page(db, "alice", PageRequest(None, 3))
@@ -443,6 +425,6 @@ async def test_pages_are_newest_first_end_and_show_one_state_where_one_is_named(
         with pytest.raises(NoSuchAccount):
             await holds.page(db, "nobody", PageRequest(None, 3))
 
-    assert [hold.id for hold in (*first.items, *rest.items)] == made[::-1]
-    assert (first.rest, rest.rest) == (made[2], None)
-    assert [hold.id for hold in released.items] == [made[3], made[1]]
+    assert [hold.id for hold in (*first.items, *rest.items)] == ids[::-1]
+    assert (first.rest, rest.rest) == (ids[2], None)
+    assert [hold.id for hold in released.items] == [ids[3], ids[1]]

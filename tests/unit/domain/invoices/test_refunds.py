@@ -14,7 +14,7 @@ from app.domain.invoices import AboveReceived, NoSuchInvoice, NothingToRefund, R
 from app.domain.invoices.refunds import OwnInvoice
 from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount
-from app.domain.payments import Payment, signing_queue
+from app.domain.payments import Payment, signing_queue, voiding
 from app.domain.refusals import Conflict, Invalid, Refusal
 from app.domain.transfers import Transfer
 from tests import scenario
@@ -60,7 +60,7 @@ async def fail(engine: AsyncEngine, payment: Payment) -> None:
 
 async def void(engine: AsyncEngine, payment: Payment) -> None:
     async with engine.begin() as db:
-        accepted((await payments.void(db, [payments.VoidOrder("shop", payment.id)]))[0])
+        accepted((await voiding.void(db, [payments.VoidOrder("shop", payment.id)]))[0])
 
 
 async def test_a_refund_to_an_account_moves_money_in_the_ledger_and_is_told(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.domain import payments
 from app.domain.dogecoin import Outpoint
 from app.domain.owner import Owner
-from app.domain.payments import Payment, Spendable, Tier, cancelling_transaction
+from app.domain.payments import Payment, Spendable, Tier, cancelling_transaction, fees
 from app.money import COIN, DUST, NOTHING, Koinu
 
 INPUT_FEE = 148_000
@@ -60,34 +60,29 @@ def test_small_coins_are_joined_until_their_output_is_no_dust() -> None:
     assert choice.change >= DUST
 
 
-@pytest.mark.parametrize("rate", [payments.HIGHEST_RATE, payments.HIGHEST_RATE // 4])
+@pytest.mark.parametrize("rate", [fees.HIGHEST_RATE, fees.HIGHEST_RATE // 4])
 def test_the_fee_is_never_more_than_was_set_aside_and_waits_where_that_is_below_the_floor(rate: int) -> None:
     poor = payment(DUST, ONE_INPUT)
-    held = coins(COIN)
+    high_floor = payments.Policy(fees.HIGHEST_RATE, fees.HIGHEST_RATE)
 
-    wanted = cancelling_transaction.choose(held, poor, replace(CHEAP, rate=Koinu(rate)))
+    choice = cancelling_transaction.choose(coins(COIN), poor, replace(CHEAP, rate=Koinu(rate)))
 
-    assert wanted is not None
-    assert wanted.fee <= poor.total
-    assert (
-        cancelling_transaction.choose(
-            held, poor, payments.Policy(payments.HIGHEST_RATE, payments.HIGHEST_RATE)
-        )
-        is None
-    )
+    assert choice is not None
+    assert choice.fee <= poor.total
+    assert cancelling_transaction.choose(coins(COIN), poor, high_floor) is None
 
 
 @given(st.lists(st.integers(1, 3 * COIN), min_size=1, max_size=60), st.integers(100_000, COIN // 2))
 def test_what_could_be_paid_can_be_cancelled_at_the_same_rate(amounts: list[int], rate: int) -> None:
     """A payment that has these coins, one output and its fee at the lowest rate."""
-    fee = payments.fee(payments.size(len(amounts), [bytes(25)]), payments.MINED_RATE)
+    fee = fees.fee(fees.size(len(amounts), [bytes(25)]), fees.MINED_RATE)
     paid = sum(amounts) - fee
-    policy = payments.Policy(max(Koinu(rate), payments.MINED_RATE))
+    policy = payments.Policy(max(Koinu(rate), fees.MINED_RATE))
 
     choice = cancelling_transaction.choose(coins(*amounts), payment(max(paid, 1), fee), policy)
 
-    if paid >= DUST and policy.rate == payments.MINED_RATE:
+    if paid >= DUST and policy.rate == fees.MINED_RATE:
         assert choice is not None
     if choice is not None:
         assert choice.change >= DUST
-        assert choice.fee >= payments.fee(payments.size(len(choice.coins), [bytes(25)]), policy.floor)
+        assert choice.fee >= fees.fee(fees.size(len(choice.coins), [bytes(25)]), policy.floor)

@@ -1,4 +1,4 @@
-"""Choosing coins: what goes in comes out, no dust, no coin twice, and a way is found wherever there is one."""
+"""Choosing coins: what goes in comes out, no dust, no coin twice, and a choice wherever there is one."""
 
 import itertools
 import random
@@ -16,25 +16,28 @@ from app.domain.payments import (
     SelectionOrder,
     Spendable,
     Tier,
-    TooLarge,
     coin_selection,
+    consolidation,
+    fees,
 )
+from app.domain.payments.coin_selection import TooLarge
 from app.domain.refusals import Refusal
 from app.money import COIN, DUST, Koinu
 
 P2PKH = dogecoin.p2pkh(bytes(20))
 P2SH = dogecoin.p2sh(bytes(20))
 PLAIN = payments.Policy()
+CHEAP, CHEAPER = fees.FeeTerms(PLAIN, Koinu(DUST)), fees.FeeTerms(PLAIN, Koinu(200_000))
 AMOUNTS = st.one_of(
     st.integers(1, 3 * DUST), st.sampled_from([DUST, COIN // 2, COIN, 2 * COIN]), st.integers(DUST, 5 * COIN)
 ).map(Koinu)
 PAID = st.one_of(st.integers(DUST, 6 * COIN), st.sampled_from([DUST, COIN, 2 * COIN])).map(Koinu)
 SELDOM = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-"""Of claims about choices: many orders cannot be paid."""
-RATES = st.integers(payments.MINED_RATE, COIN // 5).map(Koinu)
+"""For claims about choices: many orders cannot be paid."""
+RATES = st.integers(fees.MINED_RATE, COIN // 5).map(Koinu)
 TERMS = st.builds(
-    lambda rate, fee, explicit: payments.FeeTerms(payments.Policy(rate), fee, fee if explicit else None),
-    RATES | st.just(payments.MINED_RATE),
+    lambda rate, fee, explicit: fees.FeeTerms(payments.Policy(rate), fee, fee if explicit else None),
+    RATES | st.just(fees.MINED_RATE),
     st.just(COIN) | st.integers(100_000, 3 * DUST).map(Koinu),
     st.booleans(),
 )
@@ -49,12 +52,12 @@ def coins_of(*amounts: int, tier: Tier = Tier.OWN, start: int = 0) -> list[Spend
 
 
 def paying(
-    *amounts: int, terms: payments.FeeTerms | None = None, shares: Sequence[int] = (), spare: int = 0
+    *amounts: int, terms: fees.FeeTerms | None = None, shares: Sequence[int] = (), spare: int = 0
 ) -> SelectionOrder:
     return SelectionOrder(
         tuple(map(Koinu, amounts)),
         (P2PKH,) * len(amounts),
-        terms or payments.FeeTerms(PLAIN),
+        terms or fees.FeeTerms(PLAIN),
         tuple(shares),
         Koinu(spare),
     )
@@ -62,8 +65,8 @@ def paying(
 
 @st.composite
 def candidates(draw: st.DrawFn, most: int) -> list[Spendable]:
-    found = draw(st.lists(st.tuples(AMOUNTS, st.sampled_from(Tier)), max_size=most))
-    return [spendable(amount, number, tier) for number, (amount, tier) in enumerate(found)]
+    drawn = draw(st.lists(st.tuples(AMOUNTS, st.sampled_from(Tier)), max_size=most))
+    return [spendable(amount, number, tier) for number, (amount, tier) in enumerate(drawn)]
 
 
 @st.composite
@@ -82,7 +85,7 @@ def orders(draw: st.DrawFn) -> SelectionOrder:
 
 
 def size_of(order: SelectionOrder, choice: Choice) -> int:
-    return payments.size(len(choice.coins), [*order.scripts, *([P2PKH] if choice.change else [])])
+    return fees.size(len(choice.coins), [*order.scripts, *([P2PKH] if choice.change else [])])
 
 
 def attempt(coins: Sequence[Spendable], order: SelectionOrder) -> Choice | Refusal:
@@ -94,16 +97,16 @@ def attempt(coins: Sequence[Spendable], order: SelectionOrder) -> Choice | Refus
 
 def pays(order: SelectionOrder, coins: Sequence[Spendable]) -> bool:
     """Say by the rules themselves whether just these coins can pay the order."""
-    total, wanted = sum(coin.amount for coin in coins), sum(order.amounts)
+    total, amount = sum(coin.amount for coin in coins), sum(order.amounts)
     most, floor = order.terms.most, order.terms.policy.floor
-    sizes = [payments.size(len(coins), [*order.scripts, *change]) for change in ([], [P2PKH])]
-    asked = [order.terms.explicit or min(payments.fee(size, order.terms.policy.rate), most) for size in sizes]
-    relayed = [payments.fee(size, floor) <= most and size <= payments.MAX_BYTES for size in sizes]
-    over = [total - wanted - (0 if order.shares else fee) for fee in asked]
-    if relayed[1] and over[1] >= DUST:
+    sizes = [fees.size(len(coins), [*order.scripts, *change]) for change in ([], [P2PKH])]
+    offers = [order.terms.explicit or min(fees.fee(size, order.terms.policy.rate), most) for size in sizes]
+    relayed = [fees.fee(size, floor) <= most and size <= fees.MAX_BYTES for size in sizes]
+    remainders = [total - amount - (0 if order.shares else fee) for fee in offers]
+    if relayed[1] and remainders[1] >= DUST:
         return True
-    room = min(DUST - 1, order.spare) if order.shares else DUST - 1 + asked[1] - asked[0]
-    return relayed[0] and 0 <= over[0] <= min(room, most - asked[0])
+    room = min(DUST - 1, order.spare) if order.shares else DUST - 1 + offers[1] - offers[0]
+    return relayed[0] and 0 <= remainders[0] <= min(room, most - offers[0])
 
 
 def subsets(coins: Sequence[Spendable]) -> "itertools.chain[tuple[Spendable, ...]]":
@@ -113,9 +116,7 @@ def subsets(coins: Sequence[Spendable]) -> "itertools.chain[tuple[Spendable, ...
 
 
 def worthy(order: SelectionOrder, coins: Sequence[Spendable]) -> list[Spendable]:
-    cost = (
-        0 if order.shares or order.terms.explicit else payments.INPUT_BYTES * order.terms.policy.rate // 1000
-    )
+    cost = 0 if order.shares or order.terms.explicit else fees.INPUT_BYTES * order.terms.policy.rate // 1000
     return [coin for coin in coins if coin.amount > cost]
 
 
@@ -161,7 +162,7 @@ def test_a_way_is_found_wherever_there_is_one_and_later_tiers_only_where_earlier
 ) -> None:
     useful = worthy(order, coins)
     choice = attempt(coins, order)
-    assume(not isinstance(choice, payments.BelowDust))
+    assume(not isinstance(choice, fees.BelowDust))
 
     assert isinstance(choice, Choice) == any(pays(order, subset) for subset in subsets(useful))
     if isinstance(choice, Choice):
@@ -190,10 +191,9 @@ def test_there_is_no_change_where_one_tier_has_a_near_exact_set(
 
 
 def _is_exact(order: SelectionOrder, coins: Sequence[Spendable]) -> bool:
-    over = sum(coin.amount for coin in coins) - sum(order.amounts)
-    return over < DUST + (
-        0 if order.shares else order.terms.asked(payments.size(len(coins), [*order.scripts, P2PKH]))
-    )
+    remainder = sum(coin.amount for coin in coins) - sum(order.amounts)
+    fee = 0 if order.shares else order.terms.offer(fees.size(len(coins), [*order.scripts, P2PKH]))
+    return remainder < DUST + fee
 
 
 @given(candidates(7), orders())
@@ -220,9 +220,9 @@ def test_as_few_coins_of_the_last_tier_as_will_do_make_change(
 @given(st.integers(1, 600), st.integers(0, 10**6), st.integers(1, 10**6))
 @settings(max_examples=60, deadline=None)
 def test_hundreds_of_coins_suffice_to_the_last_koinu(count: int, fraction: int, step: int) -> None:
-    coins = coins_of(*(10 * COIN + at * step for at in range(count)))
+    coins = coins_of(*(10 * COIN + n * step for n in range(count)))
     total = sum(coin.amount for coin in coins)
-    highest = total - payments.fee(payments.size(count, [P2PKH]), PLAIN.rate)
+    highest = total - fees.fee(fees.size(count, [P2PKH]), PLAIN.rate)
 
     assert isinstance(attempt(coins, paying(highest)), Choice)
     assert isinstance(attempt(coins, paying(DUST + (highest - DUST) * fraction // 10**6)), Choice)
@@ -230,7 +230,7 @@ def test_hundreds_of_coins_suffice_to_the_last_koinu(count: int, fraction: int, 
 
 
 def test_an_exact_coin_or_pair_pays_without_change() -> None:
-    need = 3 * COIN + payments.fee(192, PLAIN.rate)
+    need = 3 * COIN + fees.fee(192, PLAIN.rate)
 
     single = coin_selection.choose(coins_of(10 * COIN, need, 2 * COIN, 1 * COIN), paying(3 * COIN))
     pair = coin_selection.choose(coins_of(10 * COIN, 2 * COIN, COIN + 400_000), paying(3 * COIN))
@@ -247,11 +247,11 @@ def test_change_that_would_be_dust_goes_to_the_fee_and_a_koinu_more_comes_back()
     change_fee, plain = 34_000, 192_000
     tight = COIN + plain + change_fee + DUST - 1
 
-    given_away = coin_selection.choose(coins_of(tight), paying(COIN))
-    kept = coin_selection.choose(coins_of(tight + 1), paying(COIN))
+    without_change = coin_selection.choose(coins_of(tight), paying(COIN))
+    with_change = coin_selection.choose(coins_of(tight + 1), paying(COIN))
 
-    assert (given_away.change, given_away.fee) == (0, plain + change_fee + DUST - 1)
-    assert (kept.change, kept.fee) == (DUST, plain + change_fee)
+    assert (without_change.change, without_change.fee) == (0, plain + change_fee + DUST - 1)
+    assert (with_change.change, with_change.fee) == (DUST, plain + change_fee)
 
 
 def test_without_an_exact_set_the_smallest_coin_that_does_is_taken() -> None:
@@ -279,7 +279,7 @@ def test_own_coins_come_before_the_pools_and_unconfirmed_ones_last() -> None:
 
 
 def test_an_explicit_fee_is_paid_to_the_koinu() -> None:
-    terms = payments.FeeTerms.of(PLAIN, explicit_fee=Koinu(COIN // 2))
+    terms = fees.FeeTerms.of(PLAIN, explicit_fee=Koinu(COIN // 2))
 
     choice = coin_selection.choose(
         coins_of(2 * COIN - 100, COIN), paying(COIN + COIN // 2 - 200, terms=terms)
@@ -313,11 +313,11 @@ def test_what_is_left_over_may_leave_only_where_it_is_spared() -> None:
         (coins_of(COIN), paying(COIN), InsufficientCoins, "hold 1; 1.00192 is needed"),
         (coins_of(*[COIN] * 3000), paying(1000 * COIN), TooLarge, "99999 bytes"),
         (coins_of(*[COIN] * 3000), paying(4000 * COIN), InsufficientCoins, "hold 3000; "),
-        (coins_of(*[COIN] * 50), paying(40 * COIN, terms=payments.FeeTerms(PLAIN, Koinu(DUST))), payments.FeeAboveLimit, "0.06112"),
-        (coins_of(5 * COIN), paying(COIN, terms=payments.FeeTerms(PLAIN, Koinu(200_000))), payments.FeeAboveLimit, "0.00226"),
-        (coins_of(DUST), paying(DUST, shares=[1]), payments.BelowDust, "0.00808"),
+        (coins_of(*[COIN] * 50), paying(40 * COIN, terms=CHEAP), fees.FeeAboveLimit, "0.06112"),
+        (coins_of(5 * COIN), paying(COIN, terms=CHEAPER), fees.FeeAboveLimit, "0.00226"),
+        (coins_of(DUST), paying(DUST, shares=[1]), fees.BelowDust, "0.00808"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_paid_is_refused_with_the_numbers_that_say_why(
     coins: list[Spendable], order: SelectionOrder, refusal: type[Refusal], sentence: str
 ) -> None:
@@ -330,55 +330,52 @@ def test_no_transaction_is_larger_than_what_is_relayed() -> None:
 
     choice = coin_selection.choose(coins_of(*[COIN] * 5000), order)
 
-    assert size_of(order, choice) <= payments.MAX_BYTES
+    assert size_of(order, choice) <= fees.MAX_BYTES
     with pytest.raises(TooLarge):
         coin_selection.choose(coins_of(*[COIN] * 5000), paying(*[DUST] * 50, 680 * COIN))
 
 
 def test_the_bounded_candidates_pay_what_all_coins_would() -> None:
     chance = random.Random(7)
-    every = coins_of(*(chance.randrange(COIN // 10, 100 * COIN) for _ in range(20_000)))
+    coins = coins_of(*(chance.randrange(COIN // 10, 100 * COIN) for _ in range(20_000)))
     order = paying(42 * COIN)
-    by_size = sorted(every, key=lambda coin: -coin.amount)
-    by_distance = sorted(every, key=lambda coin: abs(coin.amount - payments.alone(order)))
+    by_size = sorted(coins, key=lambda coin: -coin.amount)
+    by_distance = sorted(coins, key=lambda coin: abs(coin.amount - coin_selection.single_coin_amount(order)))
 
-    largest, smallest = by_size[: payments.LARGEST], by_size[-payments.SMALLEST :]
-    asked_for = [*largest, *by_distance[: 2 * payments.NEAREST], *smallest]
+    largest, smallest = by_size[: payments.LARGEST], by_size[-coin_selection.SMALLEST :]
+    bounded = [*largest, *by_distance[: 2 * coin_selection.NEAREST], *smallest]
 
-    assert coin_selection.choose(asked_for, order).change == coin_selection.choose(every, order).change == 0
+    assert coin_selection.choose(bounded, order).change == coin_selection.choose(coins, order).change == 0
 
 
 @settings(SELDOM)
 @given(candidates(40), TERMS, st.integers(0, 40))
 def test_merging_takes_the_smallest_confirmed_coins_into_one(
-    coins: list[Spendable], terms: payments.FeeTerms, most: int
+    coins: list[Spendable], terms: fees.FeeTerms, most: int
 ) -> None:
-    choice = coin_selection.consolidation(coins, terms, most)
+    choice = consolidation.merge(coins, terms, most)
     assume(choice is not None)
     assert choice is not None
 
     assert 2 <= len(choice.coins) <= most
     assert choice.amounts == ()
     assert choice.change >= DUST
-    assert choice.fee == terms.fee(payments.size(len(choice.coins), [P2PKH]))
+    assert choice.fee == terms.fee(fees.size(len(choice.coins), [P2PKH]))
     confirmed = [c for c in coins if c.tier is not Tier.UNCONFIRMED and c.amount > terms.input_fee]
     largest = max(coin.amount for coin in choice.coins)
     assert all(coin in choice.coins or coin.amount >= largest for coin in confirmed)
 
 
 def test_merging_stays_within_what_is_relayed_and_what_may_be_paid() -> None:
-    many = coins_of(*[COIN] * 900)
+    coins = coins_of(*[COIN] * 900)
 
-    def merged(terms: payments.FeeTerms) -> Choice | None:
-        return coin_selection.consolidation(many, terms)
-
-    whole, cheap = merged(payments.FeeTerms(PLAIN)), merged(payments.FeeTerms(PLAIN, Koinu(DUST)))
+    whole, cheap = consolidation.merge(coins, fees.FeeTerms(PLAIN)), consolidation.merge(coins, CHEAP)
 
     assert whole is not None
     assert cheap is not None
     assert len(whole.coins) == 675
     assert len(cheap.coins) == 6
-    assert merged(payments.FeeTerms(PLAIN, Koinu(300_000))) is None
+    assert consolidation.merge(coins, fees.FeeTerms(PLAIN, Koinu(300_000))) is None
 
 
 def test_a_choice_that_does_not_add_up_cannot_be_made() -> None:

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain import dogecoin, payments
+from app.domain.payments import fees
 from app.domain.refusals import Invalid
 from app.money import COIN, DUST, Koinu
 
@@ -32,97 +33,95 @@ AMOUNTS = st.integers(0, 200 * COIN).map(Koinu)
 def test_a_size_is_exact_where_every_signature_is_at_its_longest(
     inputs: int, outputs: list[bytes], expected: int
 ) -> None:
-    assert payments.size(inputs, outputs) == expected
+    assert fees.size(inputs, outputs) == expected
 
 
 def test_the_usual_payment_costs_what_core_recommends() -> None:
-    assert payments.fee(226, payments.MINED_RATE) == 226_000
-    assert payments.fee(1, Koinu(1)) == 1
-    assert payments.fee(1001, Koinu(1000)) == 1001
-    assert payments.fee(1001, Koinu(999)) == 1000
+    assert fees.fee(226, fees.MINED_RATE) == 226_000
+    assert fees.fee(1, Koinu(1)) == 1
+    assert fees.fee(1001, Koinu(1000)) == 1001
+    assert fees.fee(1001, Koinu(999)) == 1000
 
 
 @given(estimate=RATES | st.none(), minimum=RATES)
 def test_whatever_the_node_says_the_rate_is_mined_and_bounded(estimate: Koinu | None, minimum: Koinu) -> None:
     policy = payments.Policy.of(estimate, minimum)
 
-    assert payments.MINED_RATE <= policy.floor <= policy.rate <= payments.HIGHEST_RATE
-    if estimate is not None and payments.MINED_RATE <= estimate <= payments.HIGHEST_RATE:
+    assert fees.MINED_RATE <= policy.floor <= policy.rate <= fees.HIGHEST_RATE
+    if estimate is not None and fees.MINED_RATE <= estimate <= fees.HIGHEST_RATE:
         assert policy.rate == max(estimate, policy.floor)
 
 
 def test_a_node_that_knows_no_rate_is_paid_the_floor() -> None:
-    assert payments.Policy.of(None) == payments.Policy(payments.MINED_RATE, payments.MINED_RATE)
-    assert payments.Policy.of(None, Koinu(2 * payments.MINED_RATE)).floor == 2 * payments.MINED_RATE
+    assert payments.Policy.of(None) == payments.Policy(fees.MINED_RATE, fees.MINED_RATE)
+    assert payments.Policy.of(None, Koinu(2 * fees.MINED_RATE)).floor == 2 * fees.MINED_RATE
     with pytest.raises(ValueError, match="floor"):
-        payments.Policy(Koinu(payments.MINED_RATE - 1), Koinu(payments.MINED_RATE - 1))
+        payments.Policy(Koinu(fees.MINED_RATE - 1), Koinu(fees.MINED_RATE - 1))
 
 
-@given(estimate=RATES, explicit=AMOUNTS, most=AMOUNTS, size=st.integers(1, payments.MAX_BYTES))
+@given(estimate=RATES, explicit=AMOUNTS, most=AMOUNTS, size=st.integers(1, fees.MAX_BYTES))
 def test_a_fee_is_never_below_the_floor_nor_above_its_limit(
     estimate: Koinu, explicit: Koinu, most: Koinu, size: int
 ) -> None:
     policy = payments.Policy.of(estimate)
     try:
-        terms = payments.FeeTerms.of(policy, explicit, most)
+        terms = fees.FeeTerms.of(policy, explicit, most)
         paid = terms.fee(size)
-    except payments.FeeAboveLimit:
-        limit = explicit or most or payments.USUAL_MAX_FEE
-        assert explicit > payments.HIGHEST_FEE or payments.fee(size, policy.floor) > limit
+    except fees.FeeAboveLimit:
+        limit = explicit or most or fees.USUAL_MAX_FEE
+        assert explicit > fees.HIGHEST_FEE or fees.fee(size, policy.floor) > limit
         return
 
-    assert payments.fee(size, policy.floor) <= paid <= terms.most <= payments.HIGHEST_FEE
+    assert fees.fee(size, policy.floor) <= paid <= terms.most <= fees.HIGHEST_FEE
     assert size <= terms.largest
     if explicit:
         assert paid == explicit
     elif paid < terms.most:
-        assert paid == payments.fee(size, policy.rate)
+        assert paid == fees.fee(size, policy.rate)
 
 
 def test_an_explicit_fee_replaces_the_computed_one_within_bounds() -> None:
     policy = payments.Policy()
 
-    assert payments.FeeTerms.of(policy, explicit_fee=COIN).fee(226) == COIN
-    assert payments.FeeTerms.of(policy, explicit_fee=Koinu(226_000), max_fee=Koinu(1)).fee(226) == 226_000
-    with pytest.raises(
-        payments.FeeAboveLimit, match=r"needs a fee of 0.00226; at most 0.00225999 may be paid"
-    ):
-        payments.FeeTerms.of(policy, explicit_fee=Koinu(225_999)).fee(226)
-    with pytest.raises(payments.FeeAboveLimit) as refused:
-        payments.FeeTerms.of(policy, explicit_fee=Koinu(payments.HIGHEST_FEE + 1))
+    assert fees.FeeTerms.of(policy, explicit_fee=COIN).fee(226) == COIN
+    assert fees.FeeTerms.of(policy, explicit_fee=Koinu(226_000), max_fee=Koinu(1)).fee(226) == 226_000
+    with pytest.raises(fees.FeeAboveLimit, match=r"needs a fee of 0.00226; at most 0.00225999 may be paid"):
+        fees.FeeTerms.of(policy, explicit_fee=Koinu(225_999)).fee(226)
+    with pytest.raises(fees.FeeAboveLimit) as refused:
+        fees.FeeTerms.of(policy, explicit_fee=Koinu(fees.HIGHEST_FEE + 1))
     assert refused.value.field == "explicit_fee"
 
 
 def test_a_max_fee_caps_the_computed_one_down_to_the_floor() -> None:
-    dear = payments.Policy(Koinu(5 * payments.MINED_RATE))
+    dear = payments.Policy(Koinu(5 * fees.MINED_RATE))
 
-    assert payments.FeeTerms.of(dear).fee(1000) == 5_000_000
-    assert payments.FeeTerms.of(dear, max_fee=Koinu(2_000_000)).fee(1000) == 2_000_000
-    with pytest.raises(payments.FeeAboveLimit):
-        payments.FeeTerms.of(dear, max_fee=Koinu(999_999)).fee(1000)
-    assert payments.FeeTerms.of(dear, max_fee=Koinu(1000 * COIN)).most == payments.HIGHEST_FEE
-    assert payments.FeeTerms.of(dear).most == payments.FeeTerms.of(dear, Koinu(-1), Koinu(-1)).most == COIN
+    assert fees.FeeTerms.of(dear).fee(1000) == 5_000_000
+    assert fees.FeeTerms.of(dear, max_fee=Koinu(2_000_000)).fee(1000) == 2_000_000
+    with pytest.raises(fees.FeeAboveLimit):
+        fees.FeeTerms.of(dear, max_fee=Koinu(999_999)).fee(1000)
+    assert fees.FeeTerms.of(dear, max_fee=Koinu(1000 * COIN)).most == fees.HIGHEST_FEE
+    assert fees.FeeTerms.of(dear).most == fees.FeeTerms.of(dear, Koinu(-1), Koinu(-1)).most == COIN
 
 
 def test_no_more_is_paid_than_was_set_aside() -> None:
     nothing = Koinu(0)
 
-    assert payments.FeeTerms.of(payments.Policy()).within(Koinu(500_000)).most == 500_000
-    assert payments.FeeTerms.of(payments.Policy()).within(Koinu(5 * COIN)).most == COIN
-    with pytest.raises(payments.FeeAboveLimit):
-        payments.FeeTerms.of(payments.Policy()).within(nothing).fee(192)
-    with pytest.raises(payments.FeeAboveLimit):
-        payments.FeeTerms.of(payments.Policy(), explicit_fee=COIN).within(Koinu(COIN - 1))
+    assert fees.FeeTerms.of(payments.Policy()).within(Koinu(500_000)).most == 500_000
+    assert fees.FeeTerms.of(payments.Policy()).within(Koinu(5 * COIN)).most == COIN
+    with pytest.raises(fees.FeeAboveLimit):
+        fees.FeeTerms.of(payments.Policy()).within(nothing).fee(192)
+    with pytest.raises(fees.FeeAboveLimit):
+        fees.FeeTerms.of(payments.Policy(), explicit_fee=COIN).within(Koinu(COIN - 1))
 
 
 @given(
     total=AMOUNTS,
-    weights=st.lists(st.integers(0, 100 * payments.PERCENT), min_size=1, max_size=20).filter(any),
+    weights=st.lists(st.integers(0, 100 * fees.PERCENT), min_size=1, max_size=20).filter(any),
 )
 def test_parts_sum_to_the_whole_and_differ_from_their_share_by_less_than_there_are_parts(
     total: Koinu, weights: list[int]
 ) -> None:
-    parts = payments.apportion(total, weights)
+    parts = fees.apportion(total, weights)
 
     assert sum(parts) == total
     for part, weight in zip(parts, weights, strict=True):
@@ -132,32 +131,34 @@ def test_parts_sum_to_the_whole_and_differ_from_their_share_by_less_than_there_a
 
 
 @given(
-    given=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=20),
+    parts_and_rooms=st.lists(
+        st.tuples(st.integers(0, 10**6).map(Koinu), st.integers(0, 10**6)), min_size=1, max_size=20
+    ),
     part=st.fractions(-1, 1),
 )
-@example(given=[(5, 1), (5, 1), (5, 1)], part=Fraction(2, 3))
+@example(parts_and_rooms=[(Koinu(5), 1)] * 3, part=Fraction(2, 3))
 def test_another_total_moves_all_parts_the_same_way_and_none_beyond_its_room(
-    given: list[tuple[int, int]], part: Fraction
+    parts_and_rooms: list[tuple[Koinu, int]], part: Fraction
 ) -> None:
-    parts, rooms = [Koinu(one) for one, _ in given], [room for _, room in given]
+    parts, rooms = zip(*parts_and_rooms, strict=True)
     total = Koinu(sum(parts) + int(sum(rooms if part > 0 else parts) * part))
 
-    now = payments.reapportion(parts, total, rooms)
+    moved = fees.reapportion(parts, total, rooms)
 
-    assert sum(now) == total
-    for was, is_, room in zip(parts, now, rooms, strict=True):
-        assert was <= is_ <= was + room if total >= sum(parts) else 0 <= is_ <= was
+    assert sum(moved) == total
+    for old, new, room in zip(parts, moved, rooms, strict=True):
+        assert old <= new <= old + room if total >= sum(parts) else 0 <= new <= old
 
 
 def test_what_rounding_leaves_goes_to_the_largest_share() -> None:
-    assert payments.apportion(Koinu(10), [1, 1, 1]) == [4, 3, 3]
-    assert payments.apportion(Koinu(10), [1, 2, 4]) == [1, 2, 7]
+    assert fees.apportion(Koinu(10), [1, 1, 1]) == [4, 3, 3]
+    assert fees.apportion(Koinu(10), [1, 2, 4]) == [1, 2, 7]
 
 
 @given(
     outputs=st.lists(
         st.tuples(st.integers(DUST, 50 * COIN).map(Koinu), st.integers(0, 100)), min_size=1, max_size=10
-    ).filter(lambda found: any(weight for _, weight in found)),
+    ).filter(lambda outputs: any(weight for _, weight in outputs)),
     paid=st.integers(0, COIN).map(Koinu),
 )
 @example(outputs=[(Koinu(DUST), 1)], paid=Koinu(1))
@@ -167,25 +168,22 @@ def test_a_deducted_fee_is_taken_to_the_koinu_or_refused(
     amounts = [amount for amount, _ in outputs]
     weights = [weight for _, weight in outputs]
     try:
-        left = payments.deduct(amounts, weights, paid)
-    except payments.BelowDust:
-        parts = payments.apportion(paid, weights)
+        remaining = fees.deduct(amounts, weights, paid)
+    except fees.BelowDust:
+        parts = fees.apportion(paid, weights)
         assert any(amount - part < DUST for amount, part in zip(amounts, parts, strict=True))
         return
 
-    assert sum(amounts) - sum(left) == paid
-    assert min(left) >= DUST
+    assert sum(amounts) - sum(remaining) == paid
+    assert min(remaining) >= DUST
 
 
 def test_shares_of_the_fee_sum_to_a_hundred_percent_exactly() -> None:
-    percent = payments.PERCENT
+    percent = fees.PERCENT
 
-    assert payments.checked_shares([0, 0]) == ()
-    assert payments.checked_shares([33 * percent + 1, 67 * percent - 1]) == (
-        33 * percent + 1,
-        67 * percent - 1,
-    )
+    assert fees.checked_shares([0, 0]) == ()
+    assert fees.checked_shares([33 * percent + 1, 67 * percent - 1]) == (33 * percent + 1, 67 * percent - 1)
     for wrong in ([33 * percent, 67 * percent - 1], [100 * percent, 1], [101 * percent, -percent], [-1, 1]):
         with pytest.raises(Invalid) as refused:
-            payments.checked_shares(wrong)
+            fees.checked_shares(wrong)
         assert refused.value.field == "deduct_fee_percent"

@@ -14,10 +14,12 @@ from app.domain.dogecoin import REGTEST
 from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting
 from app.domain.owner import NoSuchAccount
 from app.domain.pages import PageRequest
-from app.domain.payments import NoSuchPayment, Payee, Payment, PayOrder, requesting
-from app.domain.refusals import Invalid, Refusal
+from app.domain.payments import Payee, Payment, PayOrder, fees
+from app.domain.payments.payment import NoSuchPayment
+from app.domain.refusals import Invalid
 from app.money import DUST, Koinu
 from tests import scenario
+from tests.chain_harness import request
 from tests.scenario import balance, doge, event_types
 
 LEAST = 192_000
@@ -27,7 +29,7 @@ LEAST = 192_000
 def payee(amount: int | str, number: int = 0, share: int = 0) -> Payee:
     script = dogecoin.p2pkh(number.to_bytes(20, "big"))
     return Payee.of(
-        REGTEST, "", dogecoin.to_address(REGTEST, script) or "", doge(amount), share * payments.PERCENT
+        REGTEST, "", dogecoin.to_address(REGTEST, script) or "", doge(amount), share * fees.PERCENT
     )
 
 
@@ -35,14 +37,9 @@ def order(amount: int | str, foreign_id: str = "shop", *, share: int = 0, **term
     return PayOrder(foreign_id, (payee(amount, share=share),), **terms)
 
 
-async def ask(engine: AsyncEngine, *orders: PayOrder) -> list[Payment | Refusal]:
-    async with engine.begin() as db:
-        return await requesting.request(db, orders)
-
-
-async def asked(engine: AsyncEngine, given: PayOrder) -> Payment:
-    [made] = await ask(engine, given)
-    return scenario.accepted(made)
+async def pay(engine: AsyncEngine, order: PayOrder) -> Payment:
+    [outcome] = await request(engine, order)
+    return scenario.accepted(outcome)
 
 
 @pytest.fixture
@@ -64,7 +61,7 @@ async def funded(engine: AsyncEngine, foreign_id: str, amount: int | str) -> int
 
 
 async def test_amount_and_fee_limit_are_set_aside_at_once_and_told(engine: AsyncEngine, shop: int) -> None:
-    payment = await asked(engine, order(10, reference="bill 7"))
+    payment = await pay(engine, order(10, reference="bill 7"))
 
     assert (payment.state, payment.amount, payment.reserved, payment.reference) == (
         "PENDING",
@@ -77,7 +74,7 @@ async def test_amount_and_fee_limit_are_set_aside_at_once_and_told(engine: Async
 
 
 @pytest.mark.parametrize(
-    ("given", "reserved"),
+    ("new", "reserved"),
     [
         (order(10, max_fee=doge("0.5")), doge("10.5")),
         (order(10, explicit_fee=doge("0.02")), doge("10.02") + DUST - 1),
@@ -89,9 +86,9 @@ async def test_amount_and_fee_limit_are_set_aside_at_once_and_told(engine: Async
     ],
 )
 async def test_what_is_set_aside_follows_the_fees_terms(
-    engine: AsyncEngine, shop: int, given: PayOrder, reserved: int
+    engine: AsyncEngine, shop: int, new: PayOrder, reserved: int
 ) -> None:
-    payment = await asked(engine, given)
+    payment = await pay(engine, new)
 
     assert payment.reserved == reserved
     assert (await balance(engine, shop))[:4] == (doge(100) - reserved, 0, 0, reserved)
@@ -101,8 +98,8 @@ async def test_all_is_spent_but_the_least_fee_and_no_koinu_more(engine: AsyncEng
     script = dogecoin.p2pkh(bytes(20))
     rest = doge(100) - LEAST
 
-    [much] = await ask(engine, PayOrder("shop", (Payee("", script, Koinu(rest + 1)),)))
-    [exact] = await ask(engine, PayOrder("shop", (Payee("", script, Koinu(rest)),)))
+    [much] = await request(engine, PayOrder("shop", (Payee("", script, Koinu(rest + 1)),)))
+    [exact] = await request(engine, PayOrder("shop", (Payee("", script, Koinu(rest)),)))
 
     assert isinstance(much, InsufficientFunds)
     assert isinstance(exact, Payment)
@@ -110,7 +107,7 @@ async def test_all_is_spent_but_the_least_fee_and_no_koinu_more(engine: AsyncEng
 
 
 @pytest.mark.parametrize(
-    ("given", "needed"),
+    ("new", "needed"),
     [
         (order(101), "101.00192"),
         (order(100), "100.00192"),
@@ -119,9 +116,9 @@ async def test_all_is_spent_but_the_least_fee_and_no_koinu_more(engine: AsyncEng
     ],
 )
 async def test_too_little_money_is_refused_with_the_numbers(
-    engine: AsyncEngine, shop: int, given: PayOrder, needed: str
+    engine: AsyncEngine, shop: int, new: PayOrder, needed: str
 ) -> None:
-    [refused] = await ask(engine, given)
+    [refused] = await request(engine, new)
 
     assert isinstance(refused, InsufficientFunds)
     assert str(refused) == f"The account has 100 of the {needed} that are needed."
@@ -130,7 +127,7 @@ async def test_too_little_money_is_refused_with_the_numbers(
 
 
 async def test_nobody_pays_from_an_account_that_is_not_there(engine: AsyncEngine, shop: int) -> None:
-    [refused] = await ask(engine, order(1, "nobody"))
+    [refused] = await request(engine, order(1, "nobody"))
 
     assert isinstance(refused, NoSuchAccount)
 
@@ -142,7 +139,7 @@ async def test_our_own_change_is_no_payee_and_our_invoices_are(engine: AsyncEngi
         await db.execute(sa.insert(addresses).values(row))
     invoice = await scenario.invoice(engine)
 
-    [refused, accepted] = await ask(
+    [refused, accepted] = await request(
         engine,
         PayOrder(
             "shop",
@@ -159,7 +156,7 @@ async def test_our_own_change_is_no_payee_and_our_invoices_are(engine: AsyncEngi
 async def test_payments_of_one_transaction_share_what_the_account_has(engine: AsyncEngine, shop: int) -> None:
     other = await funded(engine, "other", 5)
 
-    outcomes = await ask(
+    outcomes = await request(
         engine, order(60), order(60), order(4, "other"), order(38), order(1, "other"), order(1)
     )
 
@@ -176,34 +173,35 @@ async def test_of_50_requests_at_once_as_many_are_accepted_as_there_is_money_for
 ) -> None:
     await funded(engine, "rich", 210)
 
-    answers = await asyncio.gather(*(ask(engine, order(10, "rich", max_fee=doge("0.5"))) for _ in range(50)))
+    outcomes = await asyncio.gather(
+        *(request(engine, order(10, "rich", max_fee=doge("0.5"))) for _ in range(50))
+    )
 
-    accepted = [answer for [answer] in answers if isinstance(answer, Payment)]
-    refused = [answer for [answer] in answers if isinstance(answer, InsufficientFunds)]
+    accepted = [outcome for [outcome] in outcomes if isinstance(outcome, Payment)]
+    refused = [outcome for [outcome] in outcomes if isinstance(outcome, InsufficientFunds)]
     assert (len(accepted), len(refused)) == (20, 30)
     assert {payment.reserved for payment in accepted} == {doge("10.5")}
 
 
 async def test_the_story_of_a_request_names_who_is_paid_and_how_much(engine: AsyncEngine, shop: int) -> None:
-    given = PayOrder("shop", (payee(3, 1, share=25), payee(4, 2, share=75)))
-    payment = await asked(engine, given)
+    payees = (payee(3, 1, share=25), payee(4, 2, share=75))
+    payment = await pay(engine, PayOrder("shop", payees))
 
     async with engine.connect() as db:
-        story = json.loads(
-            await db.scalar(sa.select(outbox.c.message).where(outbox.c.type == "PAYMENT_REQUESTED")) or ""
-        )
-    assert story["payment_id"] == payment.id
-    assert (story["total"], story["state"], story["txid"], story["fee"]) == ("7", "PENDING", "", "0")
-    assert [(one["to"], one["amount"], one["deduct_fee_percent"]) for one in story["pay_to"]] == [
-        (given.payees[0].address, "3", "25"),
-        (given.payees[1].address, "4", "75"),
+        message = await db.scalar(sa.select(outbox.c.message).where(outbox.c.type == "PAYMENT_REQUESTED"))
+    event = json.loads(message or "")
+    assert event["payment_id"] == payment.id
+    assert (event["total"], event["state"], event["txid"], event["fee"]) == ("7", "PENDING", "", "0")
+    assert event["pay_to"] == [
+        {"to": payees[0].address, "amount": "3", "deduct_fee_percent": "25"},
+        {"to": payees[1].address, "amount": "4", "deduct_fee_percent": "75"},
     ]
 
 
 async def test_pages_are_newest_first_and_end(engine: AsyncEngine, shop: int) -> None:
     await funded(engine, "other", 50)
-    made = [await asked(engine, order(1, "other" if n == 2 else "shop")) for n in range(6)]
-    own = [payment.id for payment in made if payment.owner.foreign_id == "shop"]
+    requested = [await pay(engine, order(1, "other" if n == 2 else "shop")) for n in range(6)]
+    own = [payment.id for payment in requested if payment.owner.foreign_id == "shop"]
 
     async with engine.connect() as db:
         first = await payments.page(db, "shop", PageRequest(None, 3))
@@ -211,12 +209,12 @@ async def test_pages_are_newest_first_and_end(engine: AsyncEngine, shop: int) ->
 
     assert [payment.id for payment in (*first.items, *rest.items)] == own[::-1]
     assert rest.rest is None
-    assert first.items[0].outputs == made[5].outputs
+    assert first.items[0].outputs == requested[5].outputs
 
 
 async def test_a_payment_is_shown_to_its_own_account_only(engine: AsyncEngine, shop: int) -> None:
     await funded(engine, "other", 50)
-    payment = await asked(engine, order(1))
+    payment = await pay(engine, order(1))
 
     async with engine.connect() as db:
         assert await payments.fetch(db, "shop", payment.id) == payment
@@ -237,6 +235,6 @@ async def test_a_payment_shares_its_transaction_as_it_says_itself_or_else_as_its
     await funded(engine, "other", 100)
     await scenario.open_account(engine, "shop", batch=of_account)
 
-    made = await ask(engine, order(1, batch=of_order), order(1, "other"))
+    outcomes = await request(engine, order(1, batch=of_order), order(1, "other"))
 
-    assert [scenario.accepted(payment).batch for payment in made] == [shares, False]
+    assert [scenario.accepted(payment).batch for payment in outcomes] == [shares, False]

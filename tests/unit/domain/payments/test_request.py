@@ -1,10 +1,12 @@
+"""Requests for payments: which are in order, and the fees that they allow."""
+
 from typing import Any
 
 import pytest
 
-from app.domain import dogecoin, payments
+from app.domain import dogecoin
 from app.domain.dogecoin import MAIN, REGTEST
-from app.domain.payments import PAYEES, Payee, PayOrder
+from app.domain.payments import PAYEES, Payee, PayOrder, fees
 from app.domain.refusals import Invalid, Refusal
 from app.money import DUST, MAX_MONEY, Koinu
 from tests.scenario import doge
@@ -22,9 +24,9 @@ def order(*payees: Payee, **terms: Any) -> PayOrder:
 
 
 def test_an_output_knows_its_script() -> None:
-    found = Payee.of(REGTEST, "", ADDRESS, doge(1))
+    output = Payee.of(REGTEST, "", ADDRESS, doge(1))
 
-    assert (found.script, found.amount, found.share) == (dogecoin.p2pkh(bytes(20)), doge(1), 0)
+    assert (output.script, output.amount, output.share) == (dogecoin.p2pkh(bytes(20)), doge(1), 0)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +83,12 @@ def test_outputs_that_together_are_more_than_there_is_are_refused() -> None:
 
 @pytest.mark.parametrize("percent", [(50, 49), (101, 0), (100, 1)])
 def test_shares_of_the_fee_are_a_hundred_percent_or_none(percent: tuple[int, int]) -> None:
-    shares = [share * payments.PERCENT for share in percent]
+    shares = [share * fees.PERCENT for share in percent]
     with pytest.raises(Invalid) as refused:
         order(payee(1, share=shares[0]), payee(2, share=shares[1]))
 
     assert refused.value.field == "deduct_fee_percent"
-    assert order(payee(1, share=40 * payments.PERCENT), payee(2, share=60 * payments.PERCENT)).deducts
+    assert order(payee(1, share=40 * fees.PERCENT), payee(2, share=60 * fees.PERCENT)).deducts
     assert not order(payee(1), payee(2)).deducts
 
 
@@ -94,7 +96,7 @@ def test_a_fee_is_at_most_what_is_said_explicitly_then_the_limit_then_one_doge()
     assert order().largest_fee == doge(1)
     assert order(max_fee=doge(3)).largest_fee == doge(3)
     assert order(max_fee=doge(3), explicit_fee=doge(2)).largest_fee == doge(2)
-    assert order(max_fee=doge(1000)).largest_fee == payments.HIGHEST_FEE
+    assert order(max_fee=doge(1000)).largest_fee == fees.HIGHEST_FEE
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_a_fee_is_at_most_what_is_said_explicitly_then_the_limit_then_one_doge()
     [
         ({"explicit_fee": Koinu(1)}, "explicit_fee"),
         ({"max_fee": Koinu(191_999)}, "max_fee"),
-        ({"explicit_fee": Koinu(payments.HIGHEST_FEE + 1)}, "explicit_fee"),
+        ({"explicit_fee": Koinu(fees.HIGHEST_FEE + 1)}, "explicit_fee"),
         ({"explicit_fee": Koinu(-1)}, "explicit_fee"),
         ({"max_fee": Koinu(-1)}, "max_fee"),
         ({"explicit_fee": Koinu(200_001), "max_fee": Koinu(200_000)}, "explicit_fee"),

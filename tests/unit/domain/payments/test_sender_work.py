@@ -1,8 +1,9 @@
+"""The sender finds what waits by indexes, however many payments are done."""
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import payments
-from app.domain.payments import sender_work
+from app.domain.payments import sender_work, signing_queue
 from tests import plans
 
 PAYMENTS = """
@@ -33,4 +34,4 @@ async def test_what_waits_is_found_among_all_that_is_done_by_the_indexes_of_the_
         "transactions_pkey",
     )
     assert [index for index in used if index not in plan] == []
-    assert (work.paused, work.signs, work.sends) == (payments.NOT_FOLLOWED, False, False)
+    assert (work.paused, work.signs, work.sends) == (signing_queue.NOT_FOLLOWED, False, False)

@@ -1,0 +1,56 @@
+"""The QR codes by which an invoice is paid."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.api import parameters, qr, revalidation
+from app.api.client_limits import Client
+from app.api.context import AppContext, Context
+from app.domain import invoices
+
+router = APIRouter()
+
+
+@router.get(
+    "/invoice/{invoice_id}/qr.png",
+    response_class=Response,
+    responses=qr.PNG_RESPONSE,
+    summary="The QR code to pay an invoice",
+)
+async def get_png(
+    invoice_id: parameters.InvoiceId,
+    context: Context,
+    fg: qr.ColourText = None,
+    bg: qr.ColourText = None,
+    tags: revalidation.Tags = "",
+    client: Client = "",
+) -> Response:
+    """A PNG of 512 x 512; a bad colour is black on white."""
+    picture = await context.painter.picture(await _uri(context, invoice_id), fg, bg, client)
+    return revalidation.revalidated(picture, tags, qr.FIXED)
+
+
+@router.get(
+    "/invoice/{invoice_id}/qr.svg",
+    response_class=Response,
+    responses=qr.SVG_RESPONSE,
+    summary="The QR code to pay an invoice, of any size",
+)
+async def get_svg(
+    invoice_id: parameters.InvoiceId,
+    context: Context,
+    fg: qr.ColourText = None,
+    bg: qr.ColourText = None,
+    tags: revalidation.Tags = "",
+    client: Client = "",
+) -> Response:
+    """An SVG with a viewBox and its quiet zone; a bad colour is black on white."""
+    drawing = await context.painter.picture(await _uri(context, invoice_id), fg, bg, client, svg=True)
+    return revalidation.revalidated(drawing, tags, qr.FIXED)
+
+
+async def _uri(context: AppContext, invoice_id: str) -> str:
+    """Return what the code says; painting needs no connection, and so this gives its own back."""
+    async with context.reads.connect() as db:
+        invoice = await invoices.fetch(db, context.network, invoice_id)
+    return qr.payment_uri(invoice.address, invoice.total)

@@ -1,0 +1,177 @@
+"""Watches the node's mempool: tells what pays us before a block has it, and what becomes of it before that."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from itertools import islice
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chain import follower, header, wire
+from app.chain.node import Node
+from app.chain.rpc import NodeTrouble, Slots
+from app.domain import blocks, sightings
+from app.domain.blocks import Rules
+from app.domain.dogecoin import Outpoint
+from app.domain.sightings import WaitingOutput, WaitingTransaction
+from app.money import Koinu
+from app.runtime.lease import Lease
+
+_log = logging.getLogger(__name__)
+
+BATCH: Final = 500
+"""Transactions that one step reads, at most."""
+SLOTS: Final = Slots(1, 10)
+"""One of Core's threads at a time: blocks have the others, however many transactions wait."""
+STEADY_SECONDS: Final = 30.0
+"""For so long the node must have answered before what its mempool lacks has gone.
+
+A node that has just started reads its mempool from its disk while it answers already.
+"""
+REST: Final = 4
+"""A look at the mempool is followed by so many times its own time of rest."""
+LONGEST_REST_SECONDS: Final = 0.4
+
+
+class Mempool:
+    """Tells sightings from what the node's mempool holds. `committed` is called after each transaction.
+
+    It keeps the txids of strangers' transactions, which it never reads twice. All else is in the database.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        node: Node,
+        rules: Rules,
+        lease: Lease,
+        committed: Callable[[], None],
+        steady_seconds: float = STEADY_SECONDS,
+    ) -> None:
+        self._engine = engine
+        self._node = node
+        self._rules = rules
+        self._lease = lease
+        self._committed = committed
+        self._steady_seconds = steady_seconds
+        self._strangers: set[str] = set()
+        self._answers_since: float | None = None
+        self._chain_checked = False
+
+    async def step(self) -> bool:
+        """Look at the mempool once; False when there is nothing more to read now.
+
+        Raises WrongChain, and the errors of the node and of the database.
+        """
+        if not await self._lease.held():
+            self._strangers.clear()
+            return False
+        try:
+            return await self._look()
+        except NodeTrouble:
+            self._answers_since = None
+            raise
+
+    async def close(self) -> None:
+        """Let another process watch at once."""
+        await self._lease.release()
+
+    async def _look(self) -> bool:
+        async with self._engine.connect() as db:
+            if await blocks.tip(db) is None:
+                return False
+            seen = {header.display(txid) for txid in await sightings.seen(db)}
+        await self._check_chain()
+        waiting = await self._node.mempool()
+        self._strangers &= waiting
+        unread = waiting - self._strangers - seen
+        await self._read(list(islice(unread, BATCH)))
+        if len(unread) > BATCH:
+            return True
+        if gone := seen - waiting:
+            await self._end(gone)
+        return False
+
+    async def _check_chain(self) -> None:
+        if not self._chain_checked:
+            await follower.check_chain(self._node, self._rules.network)
+            self._chain_checked = True
+        if self._answers_since is None:
+            self._answers_since = time.monotonic()
+
+    async def _read(self, txids: Sequence[str]) -> None:
+        """Read transactions; those that neither pay us nor spend what a sighted one spends are strangers."""
+        raws = await self._node.transactions(txids) if txids else {}
+        transactions = await asyncio.to_thread(_parse_all, raws)
+        if not transactions:
+            self._strangers.update(raws)
+            return
+        network = self._rules.network
+        async with self._engine.connect() as db:
+            found = await sightings.find(db, network, self._rules.confirmations, transactions)
+            spenders = await sightings.double_spends(db, transactions)
+        inputs = {transaction.txid: transaction.inputs for transaction in transactions}
+        told = False
+        if spenders or found:
+            async with self._engine.begin() as db:
+                told = bool(spenders) and await sightings.double_spent(db, network, spenders)
+                told |= bool(found) and await sightings.record(db, network, found, inputs)
+        if told:
+            self._committed()
+        ours = {header.display(sighting.outpoint.txid) for sighting in found}
+        self._strangers.update(raws.keys() - ours)
+
+    async def _end(self, txids: Collection[str]) -> None:
+        """Tell what has gone, if the mempool still lacks it, and the ledger knows the node's last block."""
+        if self._answers_since is None or time.monotonic() - self._answers_since < self._steady_seconds:
+            return
+        tip = (await self._node.chain_state()).hash
+        gone = set(txids) - await self._node.mempool()
+        if not gone or (await self._node.chain_state()).hash != tip:
+            return
+        async with self._engine.begin() as db:
+            told = await sightings.dropped(
+                db, self._rules.network, [header.internal(txid) for txid in gone], tip
+            )
+        if told:
+            self._committed()
+
+
+def paced(
+    step: Callable[[], Awaitable[bool]], sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+) -> Callable[[], Awaitable[bool]]:
+    """Return the step with a rest after it.
+
+    Each transaction that comes wakes the loop, and a look at a large mempool takes a while: so it takes
+    only a part of the time.
+    """
+
+    async def step_and_rest() -> bool:
+        began = time.monotonic()
+        more = await step()
+        await sleep(min(LONGEST_REST_SECONDS, REST * (time.monotonic() - began)))
+        return more
+
+    return step_and_rest
+
+
+def _parse_all(raws: dict[str, bytes]) -> list[WaitingTransaction]:
+    transactions = []
+    for txid, raw in raws.items():
+        try:
+            transactions.append(_waiting(wire.parse_transaction(raw)))
+        except header.Unreadable as error:
+            _log.warning("transaction %s of the mempool cannot be read: %s", txid, error)
+    return transactions
+
+
+def _waiting(transaction: wire.Transaction) -> WaitingTransaction:
+    outputs = [
+        WaitingOutput(Outpoint(transaction.txid, vout), output.script, Koinu(output.value))
+        for vout, output in enumerate(transaction.outputs)
+    ]
+    return WaitingTransaction(
+        transaction.txid, outputs, [Outpoint(spent.txid, spent.vout) for spent in transaction.inputs]
+    )

@@ -1,0 +1,104 @@
+"""Matches transactions of the mempool with our addresses, and with what sighted transactions spend."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db import Db, Row, bulk
+from app.db.tables import accounts, addresses, invoices, sighted_inputs, sightings
+from app.domain import dogecoin
+from app.domain.dogecoin import Network, Outpoint
+from app.domain.owner import Owner
+from app.domain.sightings.sighting import Sighting, WaitingOutput, WaitingTransaction
+
+P2PKH_BYTES: Final = 25
+"""All our addresses are of this kind; no other script can be one of ours."""
+
+_SEEN: Final = sa.select(sightings.c.txid).where(sightings.c.state == "seen").distinct()
+
+
+async def seen(db: Db) -> set[bytes]:
+    """Return the txids of what is seen: as far as we know they wait in the mempool."""
+    return {bytes(txid) for txid in await db.scalars(_SEEN)}
+
+
+async def find(
+    db: Db, network: Network, confirmations: int, transactions: Sequence[WaitingTransaction]
+) -> list[Sighting]:
+    """Return what the transactions pay to us, one statement for all of them.
+
+    SQL matches the scripts, and no cached set: it sees every address that was committed before its payment.
+    Change is none: only our own transactions pay it.
+    """
+    outputs = {
+        output.outpoint: output
+        for transaction in transactions
+        for output in transaction.outputs
+        if len(output.script) == P2PKH_BYTES and output.amount
+    }
+    scripts = {output.script for output in outputs.values()}
+    rows = await bulk.fetch_all(db, _PAID, {"input_script": list(scripts)})
+    paid = {bytes(row["script"]): row for row in rows}
+    return [
+        _sighting(network, confirmations, paid[output.script], output)
+        for output in outputs.values()
+        if output.script in paid
+    ]
+
+
+async def double_spends(db: Db, transactions: Sequence[WaitingTransaction]) -> dict[bytes, bytes]:
+    """Return the sighted transactions that conflict with these, each with one that spends the same."""
+    spenders = {outpoint: transaction.txid for transaction in transactions for outpoint in transaction.inputs}
+    pairs = [(txid, spenders[outpoint]) for outpoint, txid in await spent(db, list(spenders))]
+    return {sighted: spender for sighted, spender in pairs if sighted != spender}
+
+
+async def spent(db: Db, outpoints: Sequence[Outpoint]) -> list[tuple[Outpoint, bytes]]:
+    """Return those of the outpoints that sighted transactions spend, each with the transaction that does."""
+    if not outpoints:
+        return []
+    rows = await bulk.fetch_all(db, _SPENT, bulk.columns(("txid", "vout"), outpoints))
+    return [(Outpoint(bytes(row["txid"]), row["vout"]), bytes(row["by"])) for row in rows]
+
+
+def _sighting(network: Network, confirmations: int, row: Row, output: WaitingOutput) -> Sighting:
+    for_invoice = row["purpose"] == "invoice"
+    return Sighting(
+        Owner(row["account_id"], row["foreign_id"], row["account_address"]),
+        output.outpoint,
+        row["branch"],
+        row["index"],
+        row["index"] if for_invoice else None,
+        dogecoin.to_address(network, output.script) or "",
+        output.amount,
+        row["required_confirmations"] if for_invoice else confirmations,
+    )
+
+
+def _paid() -> sa.Select[tuple[object, ...]]:
+    scripts = bulk.unnested(addresses, ("script",))
+    of_invoice = sa.and_(
+        addresses.c.purpose == "invoice",
+        invoices.c.account_id == addresses.c.account_id,
+        invoices.c.index == addresses.c.index,
+    )
+    owner = (accounts.c.foreign_id, accounts.c.address.label("account_address"))
+    return (
+        sa.select(addresses, *owner, invoices.c.required_confirmations)
+        .join(scripts, scripts.c.script == addresses.c.script)
+        .join(accounts, accounts.c.id == addresses.c.account_id)
+        .outerjoin(invoices, of_invoice)
+        .where(addresses.c.purpose != "change")
+    )
+
+
+def _spent() -> sa.Select[tuple[object, ...]]:
+    keys = ("txid", "vout")
+    source = bulk.unnested(sighted_inputs, keys)
+    same = (sighted_inputs.c[name] == source.c[name] for name in keys)
+    return sa.select(sighted_inputs).join(source, sa.and_(*same))
+
+
+_PAID: Final = _paid()
+_SPENT: Final = _spent()
