@@ -123,7 +123,7 @@ def _change_coin(payment: SentPayment) -> Row:
 
 def _transaction_row(payment: SentPayment) -> Row:
     txid, raw = payment.transaction.txid, payment.transaction.raw
-    return {"id": payment.id, "txid": txid, "raw": raw, "fee": FEE, "sends": True, "state": "sent"}
+    return {"id": payment.id, "txid": txid, "raw": raw, "fee": FEE, "broadcast_by_us": True, "state": "sent"}
 
 
 def _input(payment: SentPayment) -> Row:

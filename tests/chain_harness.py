@@ -248,7 +248,7 @@ class ChainHarness:
     async def make_due(self) -> None:
         """Make all transactions due to be broadcast again."""
         async with self.engine.begin() as db:
-            await db.execute(sa.update(transactions).values(tried=None))
+            await db.execute(sa.update(transactions).values(last_broadcast=None))
 
     async def transactions(self) -> list[dict[str, Any]]:
         """Return our transactions, by id."""

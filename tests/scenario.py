@@ -29,16 +29,24 @@ GENESIS = bytes.fromhex(REGTEST.genesis_hash)[::-1]
 TOKENS = count()
 Thing = TypeVar("Thing")
 
-INVOICE_FLAGS = ("detected", "settled", "unsettled", "late")
+INVOICE_FLAGS = ("detected", "settled", "confirmation_lost", "late")
 COMPARED = {
     tables.entries: ("kind", "cause_type", "cause_id", "reference", "key"),
     tables.postings: ("account_id", "seq", "bucket", "amount", "available", "incoming"),
     tables.balances: ("account_id", "available", "incoming", "seq"),
-    tables.deposits: ("account_id", "txid", "state", "height", "confirm_height", "round", "owed"),
-    tables.coins: ("txid", "height", "spent_height", "spends"),
+    tables.deposits: (
+        "account_id",
+        "txid",
+        "state",
+        "height",
+        "confirm_height",
+        "mined_count",
+        "clawback_debt",
+    ),
+    tables.coins: ("txid", "height", "spent_height", "spend_count"),
     tables.invoices: ("account_id", "index", "received", "confirmed", *INVOICE_FLAGS),
-    tables.chain_state: ("height", "owned", "kept", "payments_paused"),
-    tables.watched_inputs: ("txid", "vout", "by", "height"),
+    tables.chain_state: ("height", "liabilities", "assets", "payments_paused"),
+    tables.watched_inputs: ("txid", "vout", "spent_by", "height"),
     tables.blocks: ("height", "hash", "chainwork"),
     outbox: ("type", "foreign_id", "message"),
 }

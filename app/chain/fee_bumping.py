@@ -39,4 +39,4 @@ def sign(signer: Signer, policy: payments.Policy, plan: payments.Plan) -> list[R
 
 def _replacing(stuck: Stuck, signed: Signed) -> Signed:
     """Note that it replaces the first transaction of its payments, and keeps the number of ancestors."""
-    return replace(signed, replaces=stuck.first, sends=True, ancestors=stuck.ancestors)
+    return replace(signed, replaces=stuck.first, broadcast_by_us=True, ancestors=stuck.ancestors)

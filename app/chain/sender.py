@@ -242,16 +242,16 @@ class Sender:
             transaction.id: broadcast_answers.read(outcome) for transaction, outcome in outcomes.items()
         }
         held = [number for number, answer in answers.items() if answer is BroadcastAnswer.HELD]
-        outbid = [number for number, answer in answers.items() if answer is BroadcastAnswer.OUTBID]
+        underpriced = [number for number, answer in answers.items() if answer is BroadcastAnswer.OUTBID]
         refused = {
             transaction.id: str(outcome)
             for transaction, outcome in outcomes.items()
             if answers[transaction.id] in (BroadcastAnswer.REFUSED, BroadcastAnswer.OUTBID)
         }
-        if outbid:
+        if underpriced:
             self._rates.outdated()
         async with self._engine.begin() as db:
-            newly_refused = await broadcast.note_answers(db, held, refused, answers, outbid)
+            newly_refused = await broadcast.note_answers(db, held, refused, answers, underpriced)
         for transaction in unsent:
             if transaction.id in newly_refused:
                 txid = header.display(transaction.txid)

@@ -93,7 +93,13 @@ class SigningBatch:
         sends = not choice.amounts or all(payment.kind != "paytx" for payment in group)
         ancestors = self.pool.ancestors_of(choice.coins)
         signed = Signed(
-            transaction.txid, transaction.raw, choice, change, vout, sends=sends, ancestors=1 + len(ancestors)
+            transaction.txid,
+            transaction.raw,
+            choice,
+            change,
+            vout,
+            broadcast_by_us=sends,
+            ancestors=1 + len(ancestors),
         )
         self._spend(signed, ancestors)
         return signed
@@ -101,7 +107,7 @@ class SigningBatch:
     def _spend(self, signed: Signed, ancestors: Mapping[bytes, int]) -> None:
         """Take the spent coins out of the pool, and put the change in for the next groups."""
         self.pool.take(signed.choice.coins)
-        if signed.change is not None and signed.change_vout is not None and signed.sends:
+        if signed.change is not None and signed.change_vout is not None and signed.broadcast_by_us:
             outpoint = Outpoint(signed.txid, signed.change_vout)
             coin = payments.Spendable(outpoint, signed.choice.change, payments.Tier.UNCONFIRMED)
             self.pool.add_change(coin, signed.change, {**ancestors, signed.txid: len(signed.raw)})

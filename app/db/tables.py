@@ -188,18 +188,22 @@ invoices = sa.Table(
     # INV_TOTAL_PAYMENT_CONFIRMED was emitted.
     sa.Column("settled", sa.Boolean, nullable=False, server_default="false"),
     # INV_PAYMENT_UNCONFIRMED was emitted after that.
-    sa.Column("unsettled", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("confirmation_lost", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("expires", Time),
     sa.Column("expired", sa.Boolean, nullable=False, server_default="false"),  # INV_EXPIRED was emitted
     sa.Column("cancelled", sa.Boolean, nullable=False, server_default="false"),  # INV_CANCELLED was emitted
     sa.Column("late", sa.Boolean, nullable=False, server_default="false"),  # money came after either
-    _amount("settled_inside"),  # the part of received and confirmed that came in the ledger, not on the chain
-    _amount("refunded_inside"),  # to accounts; refunds to addresses are payments
+    _amount(
+        "confirmed_in_ledger"
+    ),  # the part of received and confirmed that came in the ledger, not on the chain
+    _amount("refunded_in_ledger"),  # to accounts; refunds to addresses are payments
     _created(),
     sa.CheckConstraint("total > 0 AND due > 0 AND due <= total", name="total"),
     sa.CheckConstraint("confirmed >= 0 AND received >= confirmed", name="received"),
     sa.CheckConstraint("acceptable >= 0 AND seen >= acceptable", name="seen"),
-    sa.CheckConstraint("settled_inside BETWEEN 0 AND confirmed AND refunded_inside >= 0", name="inside"),
+    sa.CheckConstraint(
+        "confirmed_in_ledger BETWEEN 0 AND confirmed AND refunded_in_ledger >= 0", name="inside"
+    ),
     _index("invoices_open_idx", "account_id", where="NOT (expired OR cancelled OR settled)"),
     sa.Index("invoices_created_idx", "account_id", "created"),
     sa.Index("invoices_state_idx", "account_id", sa.text(f"({INVOICE_STATE})"), "index"),
@@ -243,8 +247,8 @@ chain_state = sa.Table(
     sa.Column("reorg_top", sa.Integer),
     sa.Column("payments_paused", sa.Text),  # why nothing is signed or sent; null: payments go on
     # What blocks posted to customers and clawback, and by how much they changed our coins.
-    sa.Column("owned", sa.Numeric(38, 0), nullable=False, server_default="0"),
-    sa.Column("kept", sa.Numeric(38, 0), nullable=False, server_default="0"),
+    sa.Column("liabilities", sa.Numeric(38, 0), nullable=False, server_default="0"),
+    sa.Column("assets", sa.Numeric(38, 0), nullable=False, server_default="0"),
     sa.CheckConstraint("id = 1", name="single"),
 )
 
@@ -263,8 +267,8 @@ deposits = sa.Table(
     sa.Column("height", sa.Integer),
     sa.Column("confirm_height", sa.Integer),
     # How often a block has contained it: part of its entries' keys.
-    sa.Column("round", sa.Integer, nullable=False),
-    _amount("owed"),  # what it still owes clawback
+    sa.Column("mined_count", sa.Integer, nullable=False),
+    _amount("clawback_debt"),  # what it still owes clawback
     _created(),
     sa.CheckConstraint("state IN ('incoming', 'confirmed', 'undone')", name="state"),
     sa.CheckConstraint("(state = 'undone') = (height IS NULL)", name="height"),
@@ -290,7 +294,7 @@ coins = sa.Table(
     sa.Column("spent_height", sa.Integer),
     sa.Column("spent_by", sa.LargeBinary),
     # How often it was spent: part of the entries' keys.
-    sa.Column("spends", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("spend_count", sa.Integer, nullable=False, server_default="0"),
     # Change of a transaction of ours: no deposit.
     sa.Column("change", sa.Boolean, nullable=False, server_default="false"),
     sa.Column("transaction_id", sa.BigInteger),  # the transaction of ours that is to spend it
@@ -314,7 +318,7 @@ watched_inputs = sa.Table(
     sa.Column("txid", sa.LargeBinary, primary_key=True),  # of a coinbase: zeros, and the block's height
     sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
     # The transaction that spends it, and that a deposit depends on.
-    sa.Column("by", sa.LargeBinary, primary_key=True),
+    sa.Column("spent_by", sa.LargeBinary, primary_key=True),
     # Of the block with that transaction; null: it was disconnected.
     sa.Column("height", sa.Integer, index=True),
     _index("watched_inputs_nowhere_idx", "txid", "vout", where="height IS NULL"),
@@ -372,7 +376,7 @@ payments = sa.Table(
     sa.Column("transaction_id", sa.BigInteger),  # the first transaction that was signed for it
     sa.Column("version_id", sa.BigInteger),  # the transaction whose fee it has, where that is another
     sa.Column("batch", sa.Boolean, nullable=False, server_default="false"),
-    _amount("owed"),  # what it still owes clawback
+    _amount("clawback_debt"),  # what it still owes clawback
     sa.Column("invoice_account", sa.BigInteger),  # of the invoice that it refunds
     sa.Column("invoice_index", sa.BigInteger),
     _text("reference"),
@@ -423,22 +427,22 @@ transactions = sa.Table(
     # The first transaction of the same payments, which this one replaces or cancels.
     sa.Column("replaces", sa.BigInteger, index=True),
     sa.Column("pays", sa.Boolean, nullable=False, server_default="true"),  # false: it cancels
-    sa.Column("sends", sa.Boolean, nullable=False),  # false for paytx: the caller sends it
+    sa.Column("broadcast_by_us", sa.Boolean, nullable=False),  # false for paytx: the caller sends it
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("height", sa.Integer),
     sa.Column("confirm_height", sa.Integer),
     sa.Column("conflict_height", sa.Integer),  # where another transaction spent one of its inputs
     # How often it was mined: part of the entries' keys.
-    sa.Column("round", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("mined_count", sa.Integer, nullable=False, server_default="0"),
     # How many unmined ancestors it had when it was signed, itself included.
     sa.Column("ancestors", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("tried", Time),  # when it was last offered to the node
-    sa.Column("outbid", sa.Boolean, nullable=False, server_default="false"),  # the node refused its fee
+    sa.Column("last_broadcast", Time),  # when it was last offered to the node
+    sa.Column("underpriced", sa.Boolean, nullable=False, server_default="false"),  # the node refused its fee
     _created(),
     sa.CheckConstraint("state IN ('signed', 'sent', 'mined', 'settled', 'dead')", name="state"),
     sa.CheckConstraint("(state IN ('mined', 'settled')) = (height IS NOT NULL)", name="height"),
-    _index("transactions_unmined_idx", "tried", where="state IN ('signed', 'sent')"),
-    _index("transactions_outbid_idx", "id", where="outbid"),
+    _index("transactions_unmined_idx", "last_broadcast", where="state IN ('signed', 'sent')"),
+    _index("transactions_underpriced_idx", "id", where="underpriced"),
     _index("transactions_due_idx", "confirm_height", where="state = 'mined'"),
     _index("transactions_height_idx", "height", where="height IS NOT NULL"),
     _index("transactions_conflict_idx", "conflict_height", where="conflict_height IS NOT NULL"),
@@ -530,7 +534,7 @@ holds = sa.Table(
     _amount("captured"),
     sa.Column("state", sa.Text, nullable=False, server_default="HELD"),
     # How often a part of it moved: part of the entries' keys.
-    sa.Column("moves", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("movements", sa.Integer, nullable=False, server_default="0"),
     _text("reference_type"),
     _text("reference"),
     sa.Column("expires", Time),
@@ -587,7 +591,7 @@ seals = sa.Table(
     # SHA-256 over the hash of the seal before and the hashes of the rows.
     sa.Column("hash", sa.LargeBinary, nullable=False),
     # The first 8 bytes of each row's hash: they show which row was changed.
-    sa.Column("marks", sa.LargeBinary, nullable=False),
+    sa.Column("row_checksums", sa.LargeBinary, nullable=False),
     sa.Column("treasury", JSONB, nullable=False),  # the treasury's balance up to here, by asset
     _created(),
 )
@@ -599,7 +603,7 @@ idempotency = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("fingerprint", sa.LargeBinary, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("thing", sa.Text),  # its id; null only inside the transaction that makes it
+    sa.Column("resource_id", sa.Text),  # its id; null only inside the transaction that makes it
     sa.Column("created", Time, nullable=False, server_default=NOW, index=True),
     postgresql_with=APPEND_ONLY,
 )
@@ -670,7 +674,7 @@ webhook_backlogs = sa.Table(
     sa.Column("endpoint_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("position", sa.BigInteger, nullable=False),  # events up to here are done
     sa.Column("until", sa.BigInteger, nullable=False),  # the last event of the backlog
-    sa.Column("again", sa.Boolean, nullable=False),  # delivers again what was delivered before
+    sa.Column("redelivers", sa.Boolean, nullable=False),  # delivers again what was delivered before
     _created(),
 )
 
@@ -684,7 +688,9 @@ deliveries = sa.Table(
     sa.Column("next", Time, nullable=False, server_default=NOW),
     sa.Column("claimed_until", Time),
     _created(),
-    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # attempts since it was last made due
+    sa.Column(
+        "attempts_since_due", sa.Integer, nullable=False, server_default="0"
+    ),  # attempts since it was last made due
     sa.CheckConstraint("state IN ('due', 'delivered', 'failed')", name="state"),
     _index("deliveries_due_idx", "endpoint_id", "next", where="state = 'due'"),
     sa.Index("deliveries_state_idx", "endpoint_id", "state", "position"),

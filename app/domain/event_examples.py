@@ -104,7 +104,7 @@ def _invoices() -> list[OutboxEvent]:
     made = Invoice(
         owner=SHOP, index=4, address=ADDRESSES[0], items=json.dumps([ITEM]), total=TEN, due=TEN,
         required_confirmations=6, token="ZxGrZCv9HYb9v6vKZSXfAw", reference="order-7", metadata="{}",  # noqa: S106  an example
-        received=NOTHING, confirmed=NOTHING, settled=False, unsettled=False, created=NOON,
+        received=NOTHING, confirmed=NOTHING, settled=False, confirmation_lost=False, created=NOON,
         expires=NOON + timedelta(hours=1),
     )  # fmt: skip
     payment = Sighting(SHOP, Outpoint(TXID, 1), 0, 4, 4, ADDRESSES[0], TEN, 6)

@@ -50,7 +50,7 @@ async def claim(
     if not claims:
         return {}
     known = await _known(db, claims, wait_seconds / 2)
-    fresh = {one: thing for one, thing in claims.items() if one[:2] not in known}
+    fresh = {one: resource_id for one, resource_id in claims.items() if one[:2] not in known}
     if len({one[:2] for one in fresh}) < len(fresh):
         raise SameKey
     await _take(db, kind, fresh)
@@ -60,7 +60,10 @@ async def claim(
 async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
     """Write what each key made."""
     if made:
-        given = [{"scope": claim.scope, "key": claim.key, "thing": thing} for claim, thing in made.items()]
+        given = [
+            {"scope": claim.scope, "key": claim.key, "resource_id": resource_id}
+            for claim, resource_id in made.items()
+        ]
         await bulk.update(db, idempotency, ("scope", "key"), given)
 
 
@@ -88,13 +91,15 @@ _GIVEN: Final = bulk.unnested(idempotency, _KEY)
 _FORGET: Final = sa.delete(idempotency).where(
     sa.and_(idempotency.c.scope == _GIVEN.c.scope, idempotency.c.key == _GIVEN.c.key)
 )
-_TAKEN: Final = (*_KEY, "fingerprint", "kind", "thing")
+_TAKEN: Final = (*_KEY, "fingerprint", "kind", "resource_id")
 # Nearly all keys lie side by side in the index: asked for as two arrays they are found in one walk, not each by its own.
 _SOUGHT: Final = sa.and_(
     idempotency.c.scope == sa.any_(sa.bindparam("scopes", type_=bulk.TEXTS)),
     idempotency.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)),
 )
-_FOUND: Final = sa.select(*(idempotency.c[name] for name in (*_KEY, "fingerprint", "thing"))).where(_SOUGHT)
+_FOUND: Final = sa.select(*(idempotency.c[name] for name in (*_KEY, "fingerprint", "resource_id"))).where(
+    _SOUGHT
+)
 _WAIT: Final = sa.select(
     sa.func.set_config("lock_timeout", sa.bindparam("wait", type_=sa.Text), sa.true()),
     sa.exists().where(_SOUGHT),
@@ -106,7 +111,7 @@ class Taken(NamedTuple):
     """For what a key was taken, and what it made: nothing yet only in the transaction that takes it."""
 
     fingerprint: bytes
-    thing: str | None
+    resource_id: str | None
 
 
 async def _known(db: Db, claims: Iterable[Claim], wait_seconds: float) -> dict[tuple[str, str], Taken]:
@@ -114,7 +119,7 @@ async def _known(db: Db, claims: Iterable[Claim], wait_seconds: float) -> dict[t
     sought = {"scopes": list({one.scope for one in claims}), "keys": [one.key for one in claims]}
     _, some = (await db.execute(_WAIT, {**sought, "wait": str(int(wait_seconds * 1000))})).one()
     rows = await db.execute(_FOUND, sought) if some else ()
-    return {(scope, key): Taken(fingerprint, thing) for scope, key, fingerprint, thing in rows}
+    return {(scope, key): Taken(fingerprint, resource_id) for scope, key, fingerprint, resource_id in rows}
 
 
 async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
@@ -123,9 +128,10 @@ async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
     A key that another transaction holds is waited for. If that one commits, this one fails (SQLSTATE 23505), to be done again.
     """
     rows = [
-        (scope, key, fingerprint.hex(), kind, thing) for (scope, key, fingerprint), thing in claims.items()
+        (scope, key, fingerprint.hex(), kind, resource_id)
+        for (scope, key, fingerprint), resource_id in claims.items()
     ]
-    foretold = all(thing is not None for thing in claims.values())
+    foretold = all(resource_id is not None for resource_id in claims.values())
     if rows:
         columns = _TAKEN if foretold else _TAKEN[:-1]
         await copy.insert(db, idempotency, columns, [row[: len(columns)] for row in sorted(rows)])
@@ -136,4 +142,4 @@ def _answer(claim: Claim, taken: Taken) -> str | Refusal:
     """Say what a claim comes to that is not fresh."""
     if taken.fingerprint != claim.fingerprint:
         return KeyReused(field="Idempotency-Key")
-    return StillRunning(field="Idempotency-Key") if taken.thing is None else taken.thing
+    return StillRunning(field="Idempotency-Key") if taken.resource_id is None else taken.resource_id

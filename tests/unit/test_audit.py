@@ -97,9 +97,9 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
             "posting 3 of account 0 in DOGE does not follow",
         ),
         ("UPDATE invoices SET received = received + 1", "differs from its deposits"),
-        ("UPDATE invoices SET refunded_inside = 5", "differs from what was posted for it"),
+        ("UPDATE invoices SET refunded_in_ledger = 5", "differs from what was posted for it"),
         (
-            "UPDATE invoices SET settled_inside = 4, received = received + 4, confirmed = confirmed + 4",
+            "UPDATE invoices SET confirmed_in_ledger = 4, received = received + 4, confirmed = confirmed + 4",
             "differs from what was posted for it",
         ),
         (
@@ -115,7 +115,7 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
             "address 2/0 of account 0 is not of the account's key",
         ),
         ("UPDATE deposits SET owed = 5", "10 koinu are owed and clawback was charged 0"),
-        ("UPDATE chain_state SET kept = kept + 1", "blocks posted 1100000000 koinu and moved 1100000001"),
+        ("UPDATE chain_state SET assets = assets + 1", "blocks posted 1100000000 koinu and moved 1100000001"),
         (
             "UPDATE coins SET amount = amount - 5 WHERE height = 1",
             "DOGE: ownership differs from custody by 5",

@@ -104,7 +104,7 @@ class SignedTransaction:
     id: int
     replaces: int | None
     pays: bool
-    sends: bool
+    broadcast_by_us: bool
     transaction: Transaction
 
     @property
@@ -141,9 +141,11 @@ async def read(db: Db) -> Snapshot:
     is_change = addresses.c.purpose == "change"
     owned = sa.select(addresses.c.script, addresses.c.account_id, required, is_change)
     owned = owned.select_from(addresses.outerjoin(invoices, same))
-    columns = (transactions.c[name] for name in ("id", "replaces", "pays", "sends", "raw"))
+    columns = (transactions.c[name] for name in ("id", "replaces", "pays", "broadcast_by_us", "raw"))
     signed = [
-        SignedTransaction(row.id, row.replaces, row.pays, row.sends, wire.parse_transaction(bytes(row.raw)))
+        SignedTransaction(
+            row.id, row.replaces, row.pays, row.broadcast_by_us, wire.parse_transaction(bytes(row.raw))
+        )
         for row in await db.execute(sa.select(*columns).order_by(transactions.c.id))
     ]
     in_doge = await db.execute(sa.select(balances).where(balances.c.asset == DOGE))

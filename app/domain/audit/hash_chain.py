@@ -14,14 +14,14 @@ SEALS: Final = 20
 """How many seals one slice reads."""
 
 _SEALS: Final = sa.text(f"""
-    SELECT seals.number, seals.first_entry, seals.last_entry, seals.entries, seals.marks,
-        now.marks AS marks_now, now.ids,
+    SELECT seals.number, seals.first_entry, seals.last_entry, seals.entries, seals.row_checksums,
+        now.row_checksums AS marks_now, now.ids,
         seals.first_entry = coalesce(before.last_entry, 0) + 1 AS follows,
         seals.hash = sha256(coalesce(before.hash, sha256('')) || coalesce(now.leaves, '')) AS holds
     FROM seals LEFT JOIN seals AS before ON before.number = seals.number - 1
     CROSS JOIN LATERAL (
         SELECT array_agg(id ORDER BY id) AS ids, string_agg(leaf, '' ORDER BY id) AS leaves,
-            string_agg(substring(leaf FOR {MARK}), '' ORDER BY id) AS marks
+            string_agg(substring(leaf FOR {MARK}), '' ORDER BY id) AS row_checksums
         FROM (
             SELECT id, sha256(convert_to(line, 'UTF8')) AS leaf
             FROM ({LINES.format(after="seals.first_entry - 1", until="seals.last_entry", limit="")}) AS lines
@@ -42,7 +42,7 @@ async def entries_equal_seals(db: Db, after: Position) -> Slice:
     for expected, seal in enumerate(seals, number + 1):
         if seal.number != expected:
             return Slice(checked, f"seal {expected} is missing")
-        same = seal.marks == seal.marks_now and seal.entries == len(seal.ids)
+        same = seal.row_checksums == seal.marks_now and seal.entries == len(seal.ids)
         if not (seal.follows and seal.holds and same):
             return Slice(checked, _fault(seal))
     return Slice(checked, "", (seals[-1].number,) if len(seals) == SEALS else None)
@@ -50,7 +50,7 @@ async def entries_equal_seals(db: Db, after: Position) -> Slice:
 
 def _fault(seal: Any) -> str:
     """Name the first entry that is not as it was sealed; a seal that contradicts itself comes before that."""
-    sealed, now = _marks(seal.marks), _marks(seal.marks_now or b"")
+    sealed, now = _marks(seal.row_checksums), _marks(seal.marks_now or b"")
     pairs = enumerate(zip_longest(sealed, now))
     at = next((number for number, (before, after) in pairs if before != after), None)
     if at is None or len(sealed) != seal.entries:

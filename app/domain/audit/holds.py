@@ -35,13 +35,13 @@ async def holds_equal_entries(db: Db, after: Position) -> Slice:
     """Each movement of a hold is an entry; their sums are its amount, what remains and what was captured."""
     portion = slices.portion(sa.select(holds), (holds.c.id,), after, SLICE)
     hold = portion.rows.c
-    number = sa.func.generate_series(0, hold.moves).table_valued("number").render_derived()
+    number = sa.func.generate_series(0, hold.movements).table_valued("number").render_derived()
     entry = entries.c.key == sa.func.concat("hold:", hold.id, ":", number.c.number)
     own = sa.and_(postings.c.account_id == hold.account_id, postings.c.bucket == "held")
     captured = sa.and_(entries.c.kind == "HOLD_CAPTURE", postings.c.bucket == "available")
     sums = (
         sa.select(
-            sa.func.count(sa.distinct(entries.c.id)).label("moves"),
+            sa.func.count(sa.distinct(entries.c.id)).label("movements"),
             sum_of(postings.c.amount, sa.and_(own, number.c.number == 0)).label("amount"),
             sum_of(postings.c.amount, own).label("remaining"),
             sum_of(postings.c.amount, captured).label("captured"),
@@ -51,7 +51,7 @@ async def holds_equal_entries(db: Db, after: Position) -> Slice:
         .lateral()
     )
     same = [sums.c[name] == hold[name] for name in ("amount", "remaining", "captured")]
-    differs = ~sa.and_(sums.c.moves == hold.moves + 1, *same)
+    differs = ~sa.and_(sums.c.movements == hold.movements + 1, *same)
     source = portion.rows.join(sums, sa.true())
     return await slices.check(db, portion, differs, "hold {id} differs from what was posted for it", source)
 

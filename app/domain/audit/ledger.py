@@ -193,7 +193,7 @@ async def invoices_equal_deposits(db: Db, after: Position) -> Slice:
         .lateral()
     )
     differs = sa.or_(
-        *(sums.c[name] + invoice.settled_inside != invoice[name] for name in ("received", "confirmed"))
+        *(sums.c[name] + invoice.confirmed_in_ledger != invoice[name] for name in ("received", "confirmed"))
     )
     source = portion.rows.join(sums, sa.true())
     return await slices.check(db, portion, differs, "invoice {address} differs from its deposits", source)
@@ -204,8 +204,8 @@ async def invoices_equal_entries(db: Db, after: Position) -> Slice:
     portion = _invoices(after)
     invoice = portion.rows.c
     wrong = sa.or_(
-        _unposted("payfrom", invoice.address, invoice.settled_inside),
-        _unposted("refund", invoice.address, invoice.refunded_inside),
+        _unposted("payfrom", invoice.address, invoice.confirmed_in_ledger),
+        _unposted("refund", invoice.address, invoice.refunded_in_ledger),
     )
     return await slices.check(db, portion, wrong, "invoice {address} differs from what was posted for it")
 

@@ -81,14 +81,16 @@ async def clawback_equals_debts(db: Db, _: Position) -> Slice:
 
     The rest of clawback are unknown spends.
     """
-    owing = [sa.select(table.c.owed).where(table.c.owed > 0) for table in (deposits, payments)]
+    owing = [
+        sa.select(table.c.clawback_debt).where(table.c.clawback_debt > 0) for table in (deposits, payments)
+    ]
     debts = sa.union_all(*owing).subquery()
     charged = (
         sa.select(-sum_of(postings.c.amount))
         .join(entries, entries.c.id == postings.c.entry_id)
         .where(postings.c.account_id == CLAWBACK, entries.c.cause_type.in_(("deposit", "payment")))
     )
-    sums = sa.select(sa.func.count(), sum_of(debts.c.owed), charged.scalar_subquery())
+    sums = sa.select(sa.func.count(), sum_of(debts.c.clawback_debt), charged.scalar_subquery())
     count, owed, charge = (await db.execute(sums)).one()
     fault = f"{owed} koinu are owed and clawback was charged {charge}" if owed != charge else ""
     return Slice(count, fault)

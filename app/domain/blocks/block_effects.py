@@ -112,7 +112,9 @@ class BlockEffects:
         """Order incoming deposits by the height of their confirmation, and those that owe by account."""
         self._due = [_due(deposit) for deposit in self.deposits.values() if deposit.state == "incoming"]
         heapq.heapify(self._due)
-        for outpoint in sorted(outpoint for outpoint, deposit in self.deposits.items() if deposit.owed):
+        for outpoint in sorted(
+            outpoint for outpoint, deposit in self.deposits.items() if deposit.clawback_debt
+        ):
             self._debtors.setdefault(self.deposits[outpoint].address.account, []).append(outpoint)
 
     def connect(self, block: Block, confirm_to: int | None) -> None:
@@ -164,7 +166,9 @@ class BlockEffects:
                 charged[cause][cause_id] = outcome.charged
         for outpoint, deposit in self.deposits.items():
             if (amount := charged["deposit"].get(str(outpoint))) is not None:
-                self.deposits[outpoint] = replace(deposit, owed=Koinu(deposit.owed + amount))
+                self.deposits[outpoint] = replace(
+                    deposit, clawback_debt=Koinu(deposit.clawback_debt + amount)
+                )
         self.transactions.charge(charged["payment"])
 
     def _receive(self, step: Step, address: OwnAddress, output: BlockOutput) -> None:
@@ -208,8 +212,8 @@ class BlockEffects:
         rest = most
         for outpoint in self._debtors.get(account, ()):
             deposit = self.deposits[outpoint]
-            if part := min(rest, deposit.owed):
-                self.deposits[outpoint] = replace(deposit, owed=Koinu(deposit.owed - part))
+            if part := min(rest, deposit.clawback_debt):
+                self.deposits[outpoint] = replace(deposit, clawback_debt=Koinu(deposit.clawback_debt - part))
                 self.changed.add(outpoint)
                 rest -= part
         return most - rest

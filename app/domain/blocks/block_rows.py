@@ -148,7 +148,7 @@ _DEPOSITS_DUE: Final = _locked(deposits).where(
 )
 _ACCOUNTS: Final = sa.bindparam("accounts", type_=bulk.BIGINTS)
 _DEPOSITS_OWING: Final = _locked(deposits).where(
-    deposits.c.account_id == sa.any_(_ACCOUNTS), deposits.c.owed > 0
+    deposits.c.account_id == sa.any_(_ACCOUNTS), deposits.c.clawback_debt > 0
 )
 _DEPOSITS_OF_HEIGHT: Final = _locked(deposits).where(deposits.c.height == _HEIGHT)
 
@@ -197,7 +197,16 @@ def _upsert(table: sa.Table, records: Sequence[Row]) -> sa.Insert:
     names = list(records[0])
     rows = insert(table).from_select(names, sa.select(bulk.rows(table, names, records)))
     keys = [column.name for column in table.primary_key]
-    changing = ("state", "height", "confirm_height", "round", "owed", "spent_height", "spent_by", "spends")
+    changing = (
+        "state",
+        "height",
+        "confirm_height",
+        "mined_count",
+        "clawback_debt",
+        "spent_height",
+        "spent_by",
+        "spend_count",
+    )
     new = {name: rows.excluded[name] for name in names if name in changing}
     return rows.on_conflict_do_update(index_elements=keys, set_=new)
 
@@ -225,10 +234,17 @@ def _deposit(network: Network, row: Row) -> Deposit:
     )
 
 
-_COIN: Final = ("coinbase", "height", "spent_height", "spent_by", "spends", "change")
-_DEPOSIT: Final = ("required_confirmations", "state", "height", "confirm_height", "round", "owed")
+_COIN: Final = ("coinbase", "height", "spent_height", "spent_by", "spend_count", "change")
+_DEPOSIT: Final = (
+    "required_confirmations",
+    "state",
+    "height",
+    "confirm_height",
+    "mined_count",
+    "clawback_debt",
+)
 _RECEIPTS: Final = (
-    "received", "confirmed", "seen", "acceptable", "detected", "settled", "unsettled", "late",
+    "received", "confirmed", "seen", "acceptable", "detected", "settled", "confirmation_lost", "late",
 )  # fmt: skip
 
 

@@ -276,8 +276,8 @@ async def _write(db: Db, effects: BlockEffects, entry_ids: Sequence[int]) -> str
         await reserves.liabilities(db, entry_ids), await reserves.assets(db, effects) - before
     )
     sums = {
-        "owned": chain_state.c.owned + change.liabilities,
-        "kept": chain_state.c.kept + change.assets,
+        "liabilities": chain_state.c.liabilities + change.liabilities,
+        "assets": chain_state.c.assets + change.assets,
     }
     await db.execute(sa.update(chain_state).values(sums))
     return change.fault

@@ -61,19 +61,22 @@ def events(owner: Owner, change: int, owed: int) -> Iterator[OutboxEvent]:
 _ACCOUNTS: Final = sa.bindparam("accounts", type_=bulk.BIGINTS)
 _OWED: Final = sa.union_all(
     *(
-        sa.select(table.c.account_id, table.c.owed).where(
-            table.c.account_id == sa.any_(_ACCOUNTS), table.c.owed > 0
+        sa.select(table.c.account_id, table.c.clawback_debt).where(
+            table.c.account_id == sa.any_(_ACCOUNTS), table.c.clawback_debt > 0
         )
         for table in (deposits, payments)
     )
 ).subquery()
-_SUMS: Final = sa.select(_OWED.c.account_id, sa.func.sum(_OWED.c.owed).label("owed")).group_by(
-    _OWED.c.account_id
-)
+_SUMS: Final = sa.select(
+    _OWED.c.account_id, sa.func.sum(_OWED.c.clawback_debt).label("clawback_debt")
+).group_by(_OWED.c.account_id)
 
 
 async def of_accounts(db: Db, accounts: Sequence[int]) -> dict[int, int]:
     """Return what those of the accounts owe that owe anything."""
     if not accounts:
         return {}
-    return {row.account_id: int(row.owed) for row in await db.execute(_SUMS, {"accounts": list(accounts)})}
+    return {
+        row.account_id: int(row.clawback_debt)
+        for row in await db.execute(_SUMS, {"accounts": list(accounts)})
+    }

@@ -28,7 +28,7 @@ class OwnAddress:
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """One output to us. `round` counts how often a block contained it; `owed` is its debt to clawback."""
+    """One output to us. `mined_count` counts how often a block contained it; `clawback_debt` is its debt to clawback."""
 
     outpoint: Outpoint
     address: OwnAddress
@@ -37,19 +37,23 @@ class Deposit:
     state: str = "undone"
     height: int | None = None
     confirm_height: int | None = None
-    round: int = 0
-    owed: Koinu = NOTHING
+    mined_count: int = 0
+    clawback_debt: Koinu = NOTHING
 
     def seen(self, height: int, least_confirmations: int) -> "Deposit":
         """Return it in the block at `height`, which counts as its first confirmation."""
         confirm_height = height + max(1, self.required_confirmations, least_confirmations) - 1
         return replace(
-            self, state="incoming", height=height, confirm_height=confirm_height, round=self.round + 1
+            self,
+            state="incoming",
+            height=height,
+            confirm_height=confirm_height,
+            mined_count=self.mined_count + 1,
         )
 
     def confirmed(self) -> "Deposit":
         """Return it confirmed; what it owed is paid."""
-        return replace(self, state="confirmed", owed=NOTHING)
+        return replace(self, state="confirmed", clawback_debt=NOTHING)
 
     def undone(self) -> "Deposit":
         """Return it without a block."""
@@ -62,7 +66,7 @@ class Deposit:
         return Entry(
             kind=kinds[step],
             cause=("deposit", str(self.outpoint)),
-            key=f"deposit:{self.outpoint}:{self.round}:{step}",
+            key=f"deposit:{self.outpoint}:{self.mined_count}:{step}",
             postings=tuple(posting for posting in postings if posting.amount),
             reference=("address" if self.address.invoice is None else "invoice", self.address.text),
             clawback=step == "undone",
@@ -77,8 +81,8 @@ class Deposit:
     def _confirmed(self) -> tuple[Posting, ...]:
         return (
             Posting(self.address.account, INCOMING, -self.amount),
-            Posting(CLAWBACK, AVAILABLE, self.owed),
-            Posting(self.address.account, AVAILABLE, self.amount - self.owed),
+            Posting(CLAWBACK, AVAILABLE, self.clawback_debt),
+            Posting(self.address.account, AVAILABLE, self.amount - self.clawback_debt),
         )
 
     def _undone(self) -> tuple[Posting, ...]:
@@ -103,12 +107,12 @@ class Coin:
     height: int | None
     spent_height: int | None = None
     spent_by: bytes | None = None
-    spends: int = 0
+    spend_count: int = 0
     change: bool = False
 
     def spent(self, height: int, by: bytes) -> "Coin":
         """Return it spent by the transaction `by` in the block at `height`."""
-        return replace(self, spent_height=height, spent_by=by, spends=self.spends + 1)
+        return replace(self, spent_height=height, spent_by=by, spend_count=self.spend_count + 1)
 
     def unspent(self) -> "Coin":
         """Return it as it was before."""
@@ -121,6 +125,6 @@ class Coin:
         return Entry(
             kind=f"UNKNOWN_{step.upper()}",
             cause=("coin", str(self.outpoint)),
-            key=f"coin:{self.outpoint}:{self.spends}:{step}",
+            key=f"coin:{self.outpoint}:{self.spend_count}:{step}",
             postings=(Posting(CLAWBACK, AVAILABLE, -amount), Posting(WORLD, AVAILABLE, amount)),
         )

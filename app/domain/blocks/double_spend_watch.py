@@ -83,7 +83,7 @@ async def find(db: Db, blocks: Iterable[Spends], final: int) -> DoubleSpendWatch
     spends = [spend for block in blocks for spend in block]
     rows = await bulk.fetch_all(db, _MATCHED, bulk.columns(_KEY, [outpoint for outpoint, _ in spends]))
     for row in rows:
-        watch.waiting.setdefault(Outpoint(bytes(row["txid"]), row["vout"]), set()).add(bytes(row["by"]))
+        watch.waiting.setdefault(Outpoint(bytes(row["txid"]), row["vout"]), set()).add(bytes(row["spent_by"]))
     watch.lost = {
         rival for outpoint, by in spends for rival in watch.waiting.get(outpoint, ()) if rival != by
     }
@@ -92,13 +92,13 @@ async def find(db: Db, blocks: Iterable[Spends], final: int) -> DoubleSpendWatch
 
 async def descendants(db: Db, txids: Collection[bytes]) -> dict[bytes, set[bytes]]:
     """Return the watched unmined descendants of these transactions, by what they spend."""
-    edge = sa.select(watched_inputs.c.txid, watched_inputs.c.by).where(_UNMINED)
+    edge = sa.select(watched_inputs.c.txid, watched_inputs.c.spent_by).where(_UNMINED)
     first = watched_inputs.c.txid == sa.any_(sa.literal(list(txids), bulk.BYTES))
     edges = edge.where(first).cte(recursive=True)
-    edges = edges.union(edge.join(edges, edges.c.by == watched_inputs.c.txid))
+    edges = edges.union(edge.join(edges, edges.c.spent_by == watched_inputs.c.txid))
     children: dict[bytes, set[bytes]] = {}
     for row in await db.execute(sa.select(edges)) if txids else ():
-        children.setdefault(bytes(row.txid), set()).add(bytes(row.by))
+        children.setdefault(bytes(row.txid), set()).add(bytes(row.spent_by))
     return children
 
 
@@ -114,12 +114,12 @@ async def write(db: Db, watch: DoubleSpendWatch) -> None:
     await db.execute(_DELETE, {"final": watch.final})
 
 
-_COLUMNS: Final = (*_KEY, "by", "height")
+_COLUMNS: Final = (*_KEY, "spent_by", "height")
 _ROWS: Final = insert(watched_inputs).from_select(
     _COLUMNS, sa.select(bulk.unnested(watched_inputs, _COLUMNS))
 )
 _UPSERT: Final = _ROWS.on_conflict_do_update(
-    index_elements=[*_KEY, "by"], set_={"height": _ROWS.excluded.height}
+    index_elements=[*_KEY, "spent_by"], set_={"height": _ROWS.excluded.height}
 )  # the deposit may be in another block than before
 _DELETE: Final = sa.delete(watched_inputs).where(
     watched_inputs.c.height <= sa.bindparam("final", type_=sa.Integer)

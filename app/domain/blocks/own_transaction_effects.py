@@ -169,8 +169,8 @@ class OwnTransactionEffects:
     def _send_another(self, lost: OwnTransaction, step: Step) -> None:
         """Where the version that is sent has lost, send the last of the others that may still be mined."""
         versions = [version for version in self._family(lost) if version.pays and version.may_win]
-        if lost.pays and lost.sends and versions:
-            sent = self._price(replace(versions[-1], sends=True), step)
+        if lost.pays and lost.broadcast_by_us and versions:
+            sent = self._price(replace(versions[-1], broadcast_by_us=True), step)
             state = sent.payments[0].state if sent.payments else ""
             self._pay(sent, state, step, event="PAYMENT_REPLACED")
 
@@ -184,7 +184,9 @@ class OwnTransactionEffects:
         return [child.txid for child in children if child.height is None]
 
     def _mine(self, transaction: OwnTransaction, step: Step) -> None:
-        times = 1 + max(version.round for version in self._family(transaction))  # part of the entries' keys
+        times = 1 + max(
+            version.mined_count for version in self._family(transaction)
+        )  # part of the entries' keys
         mined = transaction.mined(step.height, self.confirmations, times)
         if not transaction.pays:
             self._put(mined)
@@ -197,8 +199,8 @@ class OwnTransactionEffects:
     def _price(self, transaction: OwnTransaction, step: Step) -> OwnTransaction:
         """Return the version with its fee on the payments, for `_put`; stop sending the other versions."""
         for version in self._family(transaction):
-            if version.pays and version.sends and version.id != transaction.id:
-                self._put(replace(version, sends=False))
+            if version.pays and version.broadcast_by_us and version.id != transaction.id:
+                self._put(replace(version, broadcast_by_us=False))
         priced, entries = transaction.priced()
         step.entries += entries
         return priced
@@ -210,7 +212,7 @@ class OwnTransactionEffects:
         for twin in self._family(transaction):  # nodes may not relay the bytes that were mined
             same = (twin.inputs, twin.fee) == (transaction.inputs, transaction.fee)
             if transaction.pays and twin.pays and twin.is_pending and same:
-                self._put(replace(twin, sends=True))
+                self._put(replace(twin, broadcast_by_us=True))
         unmined = transaction.unmined()
         self._put(unmined)
         self._pay(unmined, self._undecided_state(transaction), step, event=event)
@@ -219,7 +221,7 @@ class OwnTransactionEffects:
         """Reserve again what was released; a voided payment's money returns with its cancellation."""
         if transaction.payments and all(payment.state == "FAILED" for payment in transaction.payments):
             step.entries += transaction.release(back=True)
-            revived = replace(transaction, round=transaction.round + 1)
+            revived = replace(transaction, mined_count=transaction.mined_count + 1)
             self._pay(revived, self._undecided_state(transaction), step, event="PAYMENT_UNCONFIRMED")
 
     def _undecided_state(self, transaction: OwnTransaction) -> str:
@@ -231,7 +233,7 @@ class OwnTransactionEffects:
         family = self._family(transaction)
         if any(version.is_pending for version in family if not version.pays):
             return "CANCELLING"
-        if any(version.sends for version in family if version.pays):
+        if any(version.broadcast_by_us for version in family if version.pays):
             return "BROADCAST"
         callers = all(payment.kind == "paytx" for payment in transaction.payments)
         return "PROCESSING" if callers else "CANCELLING"

@@ -107,7 +107,7 @@ async def _with_descendants(db: Db, ids: set[int], lost: Collection[bytes]) -> l
     )
     children = sa.union_all(
         spending.where(inputs.txid == fallen.c.txid, transactions.c.height.is_(None)).correlate(fallen),
-        sa.select(watched.by)
+        sa.select(watched.spent_by)
         .where(watched.txid == fallen.c.txid, watched.height.is_(None))
         .correlate(fallen),
     ).lateral()
@@ -117,8 +117,26 @@ async def _with_descendants(db: Db, ids: set[int], lost: Collection[bytes]) -> l
     )
 
 
-_TRANSACTION: Final = ("id", "sends", "state", "height", "confirm_height", "conflict_height", "round")
-_PAYMENT: Final = ("id", "state", "error", "owed", "paid", "fee", "reserved", "repriced", "version_id")
+_TRANSACTION: Final = (
+    "id",
+    "broadcast_by_us",
+    "state",
+    "height",
+    "confirm_height",
+    "conflict_height",
+    "mined_count",
+)
+_PAYMENT: Final = (
+    "id",
+    "state",
+    "error",
+    "clawback_debt",
+    "paid",
+    "fee",
+    "reserved",
+    "repriced",
+    "version_id",
+)
 _WANTED: Final = sa.exists().where(
     transaction_inputs.c.txid == coins.c.txid,
     transaction_inputs.c.vout == coins.c.vout,

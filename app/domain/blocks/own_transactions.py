@@ -25,7 +25,7 @@ class OwnTransaction:
     """A signed transaction of ours. It `pays` its `payments`, or else cancels them.
 
     `replaces` is the id of the first transaction of these payments, where that is another, or the same under
-    another txid. `round` counts how often a block contained it or another of its family. At
+    another txid. `mined_count` counts how often a block contained it or another of its family. At
     `conflict_height` another transaction spent one of its inputs.
     """
 
@@ -33,12 +33,12 @@ class OwnTransaction:
     txid: bytes
     fee: Koinu
     replaces: int | None
-    sends: bool
+    broadcast_by_us: bool
     state: str
     height: int | None
     confirm_height: int | None
     conflict_height: int | None
-    round: int
+    mined_count: int
     inputs: frozenset[Outpoint] = frozenset()
     payments: tuple[Payment, ...] = ()
     pays: bool = True
@@ -61,7 +61,9 @@ class OwnTransaction:
     def mined(self, height: int, confirmations: int, times: int) -> "OwnTransaction":
         """Return it in the block at `height`, the `times`-th of its family; from now on we send it."""
         deep = height + confirmations - 1
-        return replace(self, state="mined", height=height, confirm_height=deep, round=times, sends=True)
+        return replace(
+            self, state="mined", height=height, confirm_height=deep, mined_count=times, broadcast_by_us=True
+        )
 
     def unmined(self) -> "OwnTransaction":
         """Return it without a block."""
@@ -94,7 +96,7 @@ class OwnTransaction:
         sign = -1 if back else 1
         name = f"un{step}" if back else step
         return [
-            payment.entry(name, self._postings(payment, fee, sign, repay), self.round, clawback=back)
+            payment.entry(name, self._postings(payment, fee, sign, repay), self.mined_count, clawback=back)
             for payment, fee in zip(self.payments, self._fees(), strict=True)
         ]
 
@@ -116,7 +118,7 @@ class OwnTransaction:
             amount = -payment.total if back else payment.total
             postings = (Posting(payment.owner.id, OUTGOING, -amount), *_refund(payment, amount, repay))
             name = "revived" if back else "released"
-            entries.append(payment.entry(name, postings, self.round, clawback=back))
+            entries.append(payment.entry(name, postings, self.mined_count, clawback=back))
         return entries
 
     def released(self) -> "OwnTransaction":
@@ -126,7 +128,7 @@ class OwnTransaction:
     def charged(self, amounts: Mapping[str, int]) -> "OwnTransaction":
         """Return it with what clawback was charged for its payments, by their ids, added to what they owe."""
         charged = (
-            replace(payment, owed=Koinu(payment.owed + amounts.get(str(payment.id), 0)))
+            replace(payment, clawback_debt=Koinu(payment.clawback_debt + amounts.get(str(payment.id), 0)))
             for payment in self.payments
         )
         return replace(self, payments=tuple(charged))
@@ -156,16 +158,18 @@ def _repriced(before: Payment, now: Payment) -> Entry | None:
 def _after_refund(before: Payment, now: Payment, txid: bytes) -> Payment:
     """Return a payment in the version with this txid; a lower fee has repaid a part of what it owes."""
     back = max(0, before.reserved - now.reserved)
-    return replace(now, txid=txid, owed=Koinu(max(0, now.owed - back)))
+    return replace(now, txid=txid, clawback_debt=Koinu(max(0, now.clawback_debt - back)))
 
 
 def _refund(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, ...]:
     """Return an amount to the account, clawback's part first; below zero, take it from the account."""
-    due = max(0, min(payment.owed, amount))
+    due = max(0, min(payment.clawback_debt, amount))
     due += repay(payment.owner.id, amount - due) if amount > due else 0
     return (Posting(CLAWBACK, AVAILABLE, due), Posting(payment.owner.id, AVAILABLE, amount - due))
 
 
 def _returned(payment: Payment, amount: int) -> Payment:
     """Return the payment after so much of it came back."""
-    return replace(payment, owed=Koinu(max(0, payment.owed - amount)), returned=Koinu(amount))
+    return replace(
+        payment, clawback_debt=Koinu(max(0, payment.clawback_debt - amount)), returned=Koinu(amount)
+    )

@@ -74,5 +74,5 @@ async def liabilities(db: Db, entry_ids: Sequence[int]) -> int:
 
 async def total_change(db: Db) -> ReserveChange | None:
     """Return the change by all blocks since payments last were resumed; None before the first start."""
-    row = (await db.execute(sa.select(chain_state.c.owned, chain_state.c.kept))).first()
-    return None if row is None else ReserveChange(int(row.owned), int(row.kept))
+    row = (await db.execute(sa.select(chain_state.c.liabilities, chain_state.c.assets))).first()
+    return None if row is None else ReserveChange(int(row.liabilities), int(row.assets))

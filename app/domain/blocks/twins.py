@@ -115,5 +115,5 @@ def _twin(original: OwnTransaction, txid: bytes, number: int) -> OwnTransaction:
     """Return the transaction as another version of the same payments, which was sent under another txid."""
     return replace(
         original, id=number, txid=txid, replaces=original.first, state="sent", height=None,
-        confirm_height=None, conflict_height=None, round=0,
+        confirm_height=None, conflict_height=None, mined_count=0,
     )  # fmt: skip

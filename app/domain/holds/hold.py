@@ -41,7 +41,7 @@ class AboveHold(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold as it is now, in the asset's smallest unit. `moves` counts the entries that took from it."""
+    """A hold as it is now, in the asset's smallest unit. `movements` counts the entries that took from it."""
 
     owner: Owner
     id: int
@@ -50,7 +50,7 @@ class Hold:
     remaining: int
     captured: int
     state: str
-    moves: int
+    movements: int
     reference: tuple[str, str]
     expires: datetime | None
     created: datetime
@@ -86,12 +86,14 @@ class Hold:
 
     def entry(self, kind: str, postings: tuple[Posting, ...]) -> Entry:
         """Return an entry of this hold. Its key has its number, so that it is posted once."""
-        key = f"hold:{self.id}:{self.moves}"
+        key = f"hold:{self.id}:{self.movements}"
         return Entry(kind, ("hold", str(self.id)), key, postings, self.reference)
 
     def _reduce(self, kind: str, amount: int, to: Owner, state: str) -> tuple["Hold", Entry]:
         rest = self.remaining - amount
-        after = replace(self, remaining=rest, moves=self.moves + 1, state=self.state if rest else state)
+        after = replace(
+            self, remaining=rest, movements=self.movements + 1, state=self.state if rest else state
+        )
         code = self.asset.code
         postings = (Posting(self.owner.id, HELD, -amount, code), Posting(to.id, AVAILABLE, amount, code))
         return after, after.entry(kind, postings)
@@ -168,7 +170,7 @@ async def clock(db: Db, locked: Mapping[int, Hold]) -> datetime | None:
 async def write(db: Db, changed: Sequence[Hold]) -> None:
     """Write these holds, which are locked."""
     if changed:
-        columns = ("remaining", "captured", "state", "moves")
+        columns = ("remaining", "captured", "state", "movements")
         rows = [
             {"account_id": hold.owner.id, "id": hold.id, **{name: getattr(hold, name) for name in columns}}
             for hold in changed
@@ -226,7 +228,7 @@ def _set_aside(hold: Hold) -> EntryGroup:
 
 def _row(hold: Hold) -> dict[str, Any]:
     reference_type, reference = hold.reference
-    names = ("id", "amount", "remaining", "captured", "state", "moves", "expires", "created")
+    names = ("id", "amount", "remaining", "captured", "state", "movements", "expires", "created")
     return {
         "account_id": hold.owner.id,
         "asset": hold.asset.code,

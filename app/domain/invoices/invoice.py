@@ -86,7 +86,7 @@ class Invoice:
     received: Koinu
     confirmed: Koinu
     settled: bool
-    unsettled: bool
+    confirmation_lost: bool
     created: datetime
     expires: datetime | None = None
     expired: bool = False
@@ -116,7 +116,7 @@ class Invoice:
     @property
     def payment_unconfirmed(self) -> bool:
         """It was confirmed, and a reorg took that back."""
-        return self.unsettled and not self.settled
+        return self.confirmation_lost and not self.settled
 
     @property
     def overpaid(self) -> Koinu:
@@ -192,7 +192,7 @@ def select() -> sa.Select[Any]:
         account_rows.c.foreign_id,
         account_rows.c.address.label("account_address"),
         (confirm_height - tip).label("blocks_to_confirm"),
-        (invoices.c.refunded_inside + sa.cast(sent_back, sa.BigInteger)).label("refunded"),
+        (invoices.c.refunded_in_ledger + sa.cast(sent_back, sa.BigInteger)).label("refunded"),
     ).join(account_rows, account_rows.c.id == invoices.c.account_id)
 
 

@@ -138,5 +138,11 @@ def _made(owner: Owner, row: Row, created: datetime) -> Invoice:
     values: dict[str, Any] = {name: value for name, value in row.items() if name != "account_id"}
     none = Koinu(0)
     return Invoice(
-        owner=owner, created=created, received=none, confirmed=none, settled=False, unsettled=False, **values
+        owner=owner,
+        created=created,
+        received=none,
+        confirmed=none,
+        settled=False,
+        confirmation_lost=False,
+        **values,
     )

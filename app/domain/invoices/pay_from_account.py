@@ -104,7 +104,7 @@ def _decide(
         return refusal
     amount = Koinu(now.receipts.total - now.receipts.received)
     after, told = now.settled(amount)
-    key = f"payfrom:{now.address}:{after.settled_inside}"
+    key = f"payfrom:{now.address}:{after.confirmed_in_ledger}"
     move = InvoiceTransfer("PAYFROM", key, payer, now.owner, amount, now.address, tuple(told))
     return transfers.apply(available, move) or Step(after, move)
 

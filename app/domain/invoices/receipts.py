@@ -78,7 +78,7 @@ class Receipts:
     confirmed: Koinu
     detected: bool
     settled: bool
-    unsettled: bool
+    confirmation_lost: bool
     expired: bool = False
     cancelled: bool = False
     late: bool = False
@@ -132,10 +132,12 @@ def transition(before: Receipts, after: Receipts) -> tuple[Receipts, list[str]]:
         told.append("INV_TOTAL_PAYMENT_CONFIRMED" if settled else "INV_PAYMENT_UNCONFIRMED")
     if before.confirmed < after.confirmed > after.total:
         told.append("INV_OVER_PAYMENT_CONFIRMED")
-    unsettled = not settled and (before.settled or before.unsettled)
+    confirmation_lost = not settled and (before.settled or before.confirmation_lost)
     detected = after.received >= after.due
     late = after.late or late
-    return replace(after, detected=detected, settled=settled, unsettled=unsettled, late=late), told
+    return replace(
+        after, detected=detected, settled=settled, confirmation_lost=confirmation_lost, late=late
+    ), told
 
 
 _RECEIPTS: Final = tuple(field.name for field in fields(Receipts))
@@ -148,8 +150,8 @@ class Sums:
     owner: Owner
     index: int
     receipts: Receipts
-    settled_inside: Koinu
-    refunded_inside: Koinu
+    confirmed_in_ledger: Koinu
+    refunded_in_ledger: Koinu
 
     @property
     def address(self) -> str:
@@ -160,7 +162,7 @@ class Sums:
         """Return it with `amount` received and confirmed in the ledger, and what that tells."""
         moved = self.receipts.plus(amount, amount)
         now, events = transition(self.receipts, moved)
-        after = replace(self, receipts=now, settled_inside=Koinu(self.settled_inside + amount))
+        after = replace(self, receipts=now, confirmed_in_ledger=Koinu(self.confirmed_in_ledger + amount))
         return after, [invoice_payment(self.owner, event, now.sums) for event in events]
 
     def sighted(self, amount: int, *, acceptable: bool) -> tuple["Sums", list[OutboxEvent]]:
@@ -196,7 +198,7 @@ async def lock(db: Db, network: Network, given: Sequence[str]) -> dict[str, Sums
 
 def select() -> sa.Select[tuple[object, ...]]:
     """Invoices with their owners, as `of` reads them."""
-    names = ("account_id", "index", "settled_inside", "refunded_inside", *_RECEIPTS)
+    names = ("account_id", "index", "confirmed_in_ledger", "refunded_in_ledger", *_RECEIPTS)
     owner = (accounts.c.foreign_id, accounts.c.address.label("account_address"), accounts.c.state)
     columns = [invoices.c[name] for name in names]
     return sa.select(*columns, *owner).join(accounts, accounts.c.id == invoices.c.account_id)
@@ -208,8 +210,8 @@ def of(row: Row) -> Sums:
         Owner(row["account_id"], row["foreign_id"], row["account_address"], row["state"] == "open"),
         row["index"],
         Receipts(**{name: row[name] for name in _RECEIPTS}),
-        Koinu(row["settled_inside"]),
-        Koinu(row["refunded_inside"]),
+        Koinu(row["confirmed_in_ledger"]),
+        Koinu(row["refunded_in_ledger"]),
     )
 
 
@@ -244,8 +246,8 @@ async def write(db: Db, changed: Sequence[Sums]) -> None:
             {
                 "account_id": one.owner.id,
                 "index": one.index,
-                "settled_inside": one.settled_inside,
-                "refunded_inside": one.refunded_inside,
+                "confirmed_in_ledger": one.confirmed_in_ledger,
+                "refunded_in_ledger": one.refunded_in_ledger,
                 **{name: getattr(one.receipts, name) for name in names},
             }
             for one in changed

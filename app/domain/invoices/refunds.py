@@ -51,7 +51,7 @@ class Refund:
 
     def amount_of(self, now: Sums, sent_back: int) -> Koinu | Refusal:
         """Say how much goes back from the invoice as it is; `sent_back` went to addresses already."""
-        left = max(0, now.receipts.confirmed - now.refunded_inside - sent_back)
+        left = max(0, now.receipts.confirmed - now.refunded_in_ledger - sent_back)
         if not left:
             return NothingToRefund(field="id")
         if self.amount is not None and self.amount > left:
@@ -132,9 +132,9 @@ def _decide(
         return OwnInvoice(field="foreign_id")
     if not payee.open:
         return AccountClosed(foreign_id=order.to, field="foreign_id")
-    after = replace(now, refunded_inside=Koinu(now.refunded_inside + amount))
+    after = replace(now, refunded_in_ledger=Koinu(now.refunded_in_ledger + amount))
     told = _told(after, sent_back, amount, order.to)
-    key = f"refund:{now.address}:{after.refunded_inside}"
+    key = f"refund:{now.address}:{after.refunded_in_ledger}"
     move = InvoiceTransfer("REFUND", key, now.owner, payee, amount, now.address, (told,))
     return transfers.apply(available, move) or Step(after, move)
 
@@ -156,5 +156,5 @@ def _order(network: Network, order: Refund, now: Sums | None, sent_back: int) ->
 
 def _told(now: Sums, sent_back: int, amount: int, to: str) -> outbox.OutboxEvent:
     return receipts.invoice_refunded(
-        now.owner, now.receipts.sums, now.refunded_inside + sent_back, amount, to
+        now.owner, now.receipts.sums, now.refunded_in_ledger + sent_back, amount, to
     )

@@ -55,7 +55,7 @@ _SEAL: Final = sa.text(f"""
         FROM ({_NEXT_LINES}) AS lines
     ), summed AS (
         SELECT count(*) AS entries, max(id) AS last_entry, string_agg(leaf, '' ORDER BY id) AS leaves,
-            string_agg(substring(leaf FOR {MARK}), '' ORDER BY id) AS marks
+            string_agg(substring(leaf FOR {MARK}), '' ORDER BY id) AS row_checksums
         FROM leaves
     ), issued AS (
         SELECT asset, sum(amount) AS amount FROM (
@@ -64,9 +64,9 @@ _SEAL: Final = sa.text(f"""
             SELECT asset, amount FROM postings JOIN leaves ON entry_id = id WHERE account_id = {TREASURY}
         ) AS parts GROUP BY asset
     )
-    INSERT INTO seals (number, first_entry, last_entry, entries, hash, marks, treasury)
+    INSERT INTO seals (number, first_entry, last_entry, entries, hash, row_checksums, treasury)
     SELECT previous.number + 1, previous.last_entry + 1, summed.last_entry, summed.entries,
-        sha256(previous.hash || leaves), marks,
+        sha256(previous.hash || leaves), row_checksums,
         coalesce((SELECT jsonb_object_agg(asset, amount) FROM issued), '{{}}')
     FROM previous, summed WHERE summed.entries > 0
     ON CONFLICT DO NOTHING

@@ -19,11 +19,11 @@ RESEND: Final = timedelta(seconds=60)
 AFTER_REASON: Final = "; "
 """Stands in a payment's error between what the node said and what we say about it."""
 _REFUSABLE: Final = ("BROADCAST", "CANCELLING")
-_RECENT: Final = transactions.c.tried > sa.func.clock_timestamp() - RESEND
+_RECENT: Final = transactions.c.last_broadcast > sa.func.clock_timestamp() - RESEND
 DUE: Final = sa.and_(
     versions.has_state(transactions, *versions.UNMINED),
-    transactions.c.sends,
-    sa.or_(transactions.c.tried.is_(None), ~_RECENT),
+    transactions.c.broadcast_by_us,
+    sa.or_(transactions.c.last_broadcast.is_(None), ~_RECENT),
 )
 """Transactions that no block holds, and that the node was not given in the last minute."""
 
@@ -53,11 +53,11 @@ async def note_answers(
     held: Collection[int],
     refused: Mapping[int, str],
     unsure: Collection[int] = (),
-    outbid: Collection[int] = (),
+    underpriced: Collection[int] = (),
 ) -> set[int]:
     """Note which transactions the node has, which it refuses and why, and of which it said nothing certain.
 
-    The `outbid` ones among the refused need a higher fee. Writes an event for each payment that was sent the
+    The `underpriced` ones among the refused need a higher fee. Writes an event for each payment that was sent the
     first time. All transactions are offered again after a minute, until a block decides. Returns those that
     the node had not refused for this reason before.
     """
@@ -66,7 +66,7 @@ async def note_answers(
     first_ids = sa.literal(sorted(set(firsts.values())), bulk.BIGINTS)
     carried = await load_payments(db, payment_rows.c.transaction_id == sa.any_(first_ids), lock=True)
     await db.execute(_LOCK, {"numbers": numbers})
-    await db.execute(_TRIED, {"numbers": numbers, "held": sorted(held), "outbid": sorted(outbid)})
+    await db.execute(_TRIED, {"numbers": numbers, "held": sorted(held), "underpriced": sorted(underpriced)})
     reasons = {firsts[number]: reason for number, reason in refused.items()}
     changes = _changes(carried, {firsts[number] for number in held}, reasons)
     rows = [{"account_id": p.owner.id, "id": p.id, "state": p.state, "error": p.error} for p, _ in changes]
@@ -111,6 +111,6 @@ _TRIED: Final = (
     .values(
         tried=sa.func.clock_timestamp(),
         state=sa.case((_FIRST_SENT, "sent"), else_=transactions.c.state),
-        outbid=transactions.c.id == sa.any_(sa.bindparam("outbid", type_=bulk.BIGINTS)),
+        underpriced=transactions.c.id == sa.any_(sa.bindparam("underpriced", type_=bulk.BIGINTS)),
     )
 )

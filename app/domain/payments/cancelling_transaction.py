@@ -19,8 +19,8 @@ _IS_CANCELLED: Final = sa.exists().where(
     transactions.c.replaces == payment_rows.c.transaction_id,
     ~transactions.c.pays,
     transactions.c.state != "dead",
-    transactions.c.sends,
-    ~transactions.c.outbid,
+    transactions.c.broadcast_by_us,
+    ~transactions.c.underpriced,
 )
 _EXCLUDED: Final = sa.exists().where(
     transactions.c.id == payment_rows.c.transaction_id, transactions.c.conflict_height.is_not(None)
@@ -65,7 +65,7 @@ async def take_refused_fee(db: Db, first: int) -> int:
     They count as refused no longer.
     """
     cancelling = sa.and_(_cancels(first), transactions.c.state != "dead")
-    former = sa.update(transactions).where(cancelling).values(outbid=False).returning(transactions.c.fee)
+    former = sa.update(transactions).where(cancelling).values(underpriced=False).returning(transactions.c.fee)
     return max(await db.scalars(former), default=0)
 
 
@@ -74,7 +74,7 @@ async def store(db: Db, signed: Signed) -> None:
 
     Former cancelling transactions are sent no more: they share a coin with this one.
     """
-    await db.execute(sa.update(transactions).where(_cancels(signed.replaces)).values(sends=False))
+    await db.execute(sa.update(transactions).where(_cancels(signed.replaces)).values(broadcast_by_us=False))
     numbers = await signing_queue.insert_signed(db, [signed])
     await spendable_coins.share(db, numbers[signed.txid], signed.choice.coins)
     await signing_queue.move_change(db, [signed])

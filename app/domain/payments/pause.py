@@ -35,7 +35,7 @@ async def reason(db: Db) -> str | None:
 async def resume(db: Db) -> str | None:
     """Let payments go on, and begin the sums of blocks anew; return why they were paused, if they were."""
     former = await db.scalar(sa.select(chain_state.c.payments_paused).with_for_update())
-    await db.execute(sa.update(chain_state).values(payments_paused=None, owned=0, kept=0))
+    await db.execute(sa.update(chain_state).values(payments_paused=None, liabilities=0, assets=0))
     return former
 
 

@@ -46,7 +46,7 @@ class PaymentOutput:
 class Payment:
     """A payment as it is now.
 
-    `txid`, in internal byte order, and `raw` are None until it is signed. `owed` is what clawback waits for.
+    `txid`, in internal byte order, and `raw` are None until it is signed. `clawback_debt` is what clawback waits for.
     `returned` is what came back when it ended unpaid; only the code that ends it fills that in.
     `former` is the txid that it had before; only the code that changes the txid fills that in.
     """
@@ -70,7 +70,7 @@ class Payment:
     txid: bytes | None = None
     raw: bytes | None = None
     confirmations: int = 0
-    owed: Koinu = NOTHING
+    clawback_debt: Koinu = NOTHING
     version_id: int | None = None
     repriced: int = 0
     returned: Koinu = NOTHING

@@ -29,7 +29,7 @@ from app.domain.refusals import Conflict
 SPARE: Final = 20
 """The most coins that a replacement may spend besides those of the former version."""
 OUTBID: Final = sa.select(transactions.c.id).where(
-    transactions.c.outbid, transactions.c.pays, transactions.c.sends
+    transactions.c.underpriced, transactions.c.pays, transactions.c.broadcast_by_us
 )
 """Transactions that the node refused for their fee; of all versions of one only the last is sent."""
 
@@ -68,7 +68,7 @@ class Replacement:
 async def next_plan(db: Db) -> Plan | None:
     """Lock the oldest OUTBID transaction, with all of ours that stand on it; None where there is none.
 
-    From here on it does not count as outbid, whatever comes of it, until the node refuses it again.
+    From here on it does not count as underpriced, whatever comes of it, until the node refuses it again.
     """
     number = await db.scalar(OUTBID.order_by(transactions.c.id).limit(1))
     if number is None:
@@ -78,15 +78,15 @@ async def next_plan(db: Db) -> Plan | None:
     of_family = payment_rows.c.transaction_id == sa.any_(sa.literal(firsts, bulk.BIGINTS))
     carried = await load_payments(db, of_family, lock=True)
     locked = {row["id"]: row for row in await bulk.fetch_all(db, _LOCK, {"firsts": firsts})}
-    await db.execute(sa.update(transactions).where(transactions.c.id == number).values(outbid=False))
-    if not locked[number]["outbid"] or locked[number]["state"] not in UNMINED:
+    await db.execute(sa.update(transactions).where(transactions.c.id == number).values(underpriced=False))
+    if not locked[number]["underpriced"] or locked[number]["state"] not in UNMINED:
         return None  # another sender was first, or a block
     return await _plan(db, _last_versions([locked[row["id"]] for row in family]), carried)
 
 
 def _last_versions(rows: Sequence[Row]) -> list[Row]:
     """Return of several versions of the same payments the last that is sent: twins may be sent together."""
-    ordered = sorted(rows, key=lambda row: (row["sends"], row["id"]))
+    ordered = sorted(rows, key=lambda row: (row["broadcast_by_us"], row["id"]))
     last = {(row["replaces"] or row["id"], row["pays"]): row for row in ordered}
     return sorted(last.values(), key=lambda row: row["id"])
 
@@ -158,7 +158,9 @@ def _stuck(row: Row, coins: tuple[Spendable, ...], carried: Sequence[Payment]) -
 
     That is where the caller sends it, where a block has decided, or where one of its coins is not known.
     """
-    is_ours = row["sends"] and row["pays"] and row["state"] in UNMINED and row["conflict_height"] is None
+    is_ours = (
+        row["broadcast_by_us"] and row["pays"] and row["state"] in UNMINED and row["conflict_height"] is None
+    )
     first = row["replaces"] or row["id"]
     return Stuck(
         id=row["id"],
@@ -166,7 +168,7 @@ def _stuck(row: Row, coins: tuple[Spendable, ...], carried: Sequence[Payment]) -
         txid=bytes(row["txid"]),
         fee=row["fee"],
         ancestors=row["ancestors"],
-        refused=row["outbid"],
+        refused=row["underpriced"],
         payments=tuple(payment for payment in carried if payment.transaction_id == first),
         coins=coins if is_ours else (),
     )
@@ -214,4 +216,8 @@ _VERSIONS: Final = sa.or_(transactions.c.id == sa.any_(_FIRSTS), transactions.c.
 _LOCK: Final = (
     sa.select(transactions).where(_VERSIONS).order_by(transactions.c.id).with_for_update(key_share=True)
 )
-_STOP: Final = sa.update(transactions).where(_VERSIONS, transactions.c.pays).values(sends=False, outbid=False)
+_STOP: Final = (
+    sa.update(transactions)
+    .where(_VERSIONS, transactions.c.pays)
+    .values(broadcast_by_us=False, underpriced=False)
+)

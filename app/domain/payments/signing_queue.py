@@ -45,7 +45,7 @@ class Signed:
     change_vout: int | None
     replaces: int | None = None
     pays: bool = True
-    sends: bool = True
+    broadcast_by_us: bool = True
     ancestors: int = 1
 
 
@@ -207,7 +207,7 @@ def _shares(fee: Koinu, limits: Sequence[int]) -> list[Koinu]:
     return [Koinu(limit - part) for limit, part in zip(limits, saved, strict=True)]
 
 
-_COPIED: Final = ("txid", "raw", "replaces", "pays", "sends", "ancestors")
+_COPIED: Final = ("txid", "raw", "replaces", "pays", "broadcast_by_us", "ancestors")
 
 
 async def insert_signed(db: Db, signed: Sequence[Signed]) -> dict[bytes, int]:

@@ -190,7 +190,9 @@ async def _lock_parents(db: Db, txids: Collection[bytes]) -> None:
     if not txids:
         return
     txid = transactions.c.txid == sa.any_(sa.literal(list(txids), bulk.BYTES))
-    parents = sa.select(transactions.c.id).where(txid, transactions.c.sends).order_by(transactions.c.id)
+    parents = (
+        sa.select(transactions.c.id).where(txid, transactions.c.broadcast_by_us).order_by(transactions.c.id)
+    )
     if len((await db.execute(parents.with_for_update(read=True))).all()) != len(txids):
         raise CoinTaken
 
@@ -261,8 +263,8 @@ _UNCONFIRMED: Final = (
     sa.select(*_COLUMNS, _tier(Tier.UNCONFIRMED))
     .select_from(_WITH_ADDRESS.join(transactions, transactions.c.txid == coins.c.txid))
     .where(_FREE, coins.c.change, coins.c.height.is_(None))
-    .where(transactions.c.state.in_(versions.UNMINED), transactions.c.sends)
-    .where(transactions.c.replaces.is_(None), ~transactions.c.outbid, ~versions.SIGNED_AGAIN)
+    .where(transactions.c.state.in_(versions.UNMINED), transactions.c.broadcast_by_us)
+    .where(transactions.c.replaces.is_(None), ~transactions.c.underpriced, ~versions.SIGNED_AGAIN)
     .where(transactions.c.conflict_height.is_(None), transactions.c.ancestors < ANCESTORS)
     .order_by(_LARGEST_FIRST)
     .limit(UNCONFIRMED)

@@ -95,7 +95,7 @@ _COLUMNS: Final = ("id", "txid", "raw", "state")
 """Of a twin: `id` is that of its original."""
 _twin: Final = bulk.unnested(transactions, _COLUMNS)
 _original: Final = transactions.alias()
-_COPIED: Final = ("fee", "pays", "sends", "ancestors")
+_COPIED: Final = ("fee", "pays", "broadcast_by_us", "ancestors")
 _INSERT: Final = (
     sa.insert(transactions)
     .from_select(

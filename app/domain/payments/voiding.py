@@ -158,7 +158,7 @@ async def _write(db: Db, changed: Sequence[Payment]) -> None:
         firsts = sa.literal(signed, bulk.BIGINTS)
         others = sa.and_(transactions.c.replaces == sa.any_(firsts), transactions.c.pays)
         stopped = sa.update(transactions).where(sa.or_(transactions.c.id == sa.any_(firsts), others))
-        await db.execute(stopped.values(sends=False))
+        await db.execute(stopped.values(broadcast_by_us=False))
     await payouts.suspend_payouts(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
     entries = [payment.give_back("voided", payment.reserved) for payment in ended]
     events = end_events(ended, "PAYMENT_VOIDED")
@@ -186,7 +186,7 @@ async def note_seen(db: Db, transaction_id: int) -> None:
         payment_rows.c.transaction_id == transactions.c.id, payment_rows.c.state == "BROADCAST"
     )
     await db.execute(
-        sa.update(transactions).where(transactions.c.id == transaction_id, sent).values(sends=True)
+        sa.update(transactions).where(transactions.c.id == transaction_id, sent).values(broadcast_by_us=True)
     )
 
 

@@ -70,17 +70,17 @@ class Outcome:
 
 _SETTLE: Final = sa.text("""
     UPDATE deliveries AS delivery
-    SET state = new.state, attempts = new.attempts, tries = new.tries, claimed_until = new.claimed_until,
+    SET state = new.state, attempts = new.attempts, attempts_since_due = new.attempts_since_due, claimed_until = new.claimed_until,
         next = CASE WHEN new.wait IS NULL THEN delivery.next ELSE now() + make_interval(secs => new.wait) END
-    FROM unnest(:endpoint_ids, :positions, :states, :attempts, :tries, :claims, :waits)
-        AS new (endpoint_id, position, state, attempts, tries, claimed_until, wait)
+    FROM unnest(:endpoint_ids, :positions, :states, :attempts, :attempts_since_due, :claims, :waits)
+        AS new (endpoint_id, position, state, attempts, attempts_since_due, claimed_until, wait)
     WHERE delivery.endpoint_id = new.endpoint_id AND delivery.position = new.position
 """).bindparams(
     sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),
     sa.bindparam("positions", type_=bulk.BIGINTS),
     sa.bindparam("states", type_=bulk.TEXTS),
     sa.bindparam("attempts", type_=bulk.Array(sa.Integer())),
-    sa.bindparam("tries", type_=bulk.Array(sa.Integer())),
+    sa.bindparam("attempts_since_due", type_=bulk.Array(sa.Integer())),
     sa.bindparam("claims", type_=bulk.Array(sa.DateTime(timezone=True))),
     sa.bindparam("waits", type_=bulk.Array(sa.Float())),
 )
@@ -125,22 +125,22 @@ class DeliveryRow(NamedTuple):
 
     state: str
     attempts: int
-    tries: int
+    attempts_since_due: int
     claimed_until: datetime | None
     wait: float | None = None
 
 
 def after_attempt(row: DeliveryRow, outcome: Outcome, retries: Sequence[int], chance: float) -> DeliveryRow:
     """Return the delivery as it is after an attempt."""
-    number, tries = row.attempts + 1, row.tries + 1
+    number, attempts_since_due = row.attempts + 1, row.attempts_since_due + 1
     if outcome.delivered:
-        return DeliveryRow("delivered", number, tries, None)
+        return DeliveryRow("delivered", number, attempts_since_due, None)
     if row.state != "due" or row.claimed_until != outcome.delivery.claimed_until:
         return row._replace(attempts=number)
-    if tries > len(retries):
-        return DeliveryRow("failed", number, tries, None)
-    wait = retries[tries - 1] * (1 + JITTER * (chance - 0.5))
-    return DeliveryRow("due", number, tries, None, max(wait, outcome.retry_after))
+    if attempts_since_due > len(retries):
+        return DeliveryRow("failed", number, attempts_since_due, None)
+    wait = retries[attempts_since_due - 1] * (1 + JITTER * (chance - 0.5))
+    return DeliveryRow("due", number, attempts_since_due, None, max(wait, outcome.retry_after))
 
 
 async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, DeliveryRow]:
@@ -156,7 +156,9 @@ async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, DeliveryRow]:
         .with_for_update(of=deliveries)
     )
     return {
-        Key(row.endpoint_id, row.position): DeliveryRow(row.state, row.attempts, row.tries, row.claimed_until)
+        Key(row.endpoint_id, row.position): DeliveryRow(
+            row.state, row.attempts, row.attempts_since_due, row.claimed_until
+        )
         for row in rows
     }
 
@@ -175,7 +177,7 @@ def _columns(rows: Mapping[Key, DeliveryRow]) -> dict[str, Any]:
         "positions": [key.position for key in rows],
         "states": [row.state for row in rows.values()],
         "attempts": [row.attempts for row in rows.values()],
-        "tries": [row.tries for row in rows.values()],
+        "attempts_since_due": [row.attempts_since_due for row in rows.values()],
         "claims": [row.claimed_until for row in rows.values()],
         "waits": [row.wait for row in rows.values()],
     }

@@ -1,4 +1,4 @@
-"""Lists of deliveries, and deliveries that are sent again: one, or a range of them."""
+"""Lists of deliveries, and deliveries that are sent redelivers: one, or a range of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The events to send again: after a position or from a time on, and before another; None is the end."""
+    """The events to send redelivers: after a position or from a time on, and before another; None is the end."""
 
     endpoint_id: int
     after: int | datetime
@@ -72,7 +72,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The positions that are sent again: after `after`, up to `until`."""
+    """The positions that are sent redelivers: after `after`, up to `until`."""
 
     endpoint_id: int
     after: int
@@ -124,7 +124,11 @@ async def redeliver(db: Db, key: Key) -> DeliveryRecord | Refusal:
     if (refusal := changes.unusable(key.endpoint_id, endpoint)) is not None:
         return refusal
     has_event = sa.exists().where(event_rows.c.position == key.position)
-    due = sa.update(deliveries).where(*_is(key), has_event).values(state="due", tries=0, next=sa.func.now())
+    due = (
+        sa.update(deliveries)
+        .where(*_is(key), has_event)
+        .values(state="due", attempts_since_due=0, next=sa.func.now())
+    )
     if (await db.execute(due)).rowcount == 0:
         return NoSuchDelivery(id=key.endpoint_id, position=key.position, field="delivery_id")
     return (await _by_names(db, [_name(key)]))[_name(key)]
@@ -139,7 +143,7 @@ async def replay(db: Db, order: Range) -> Replay | Refusal:
     if (refusal := changes.unusable(order.endpoint_id, endpoint)) is not None:
         return refusal
     running = sa.select(webhook_backlogs.c.id).where(
-        webhook_backlogs.c.endpoint_id == order.endpoint_id, webhook_backlogs.c.again
+        webhook_backlogs.c.endpoint_id == order.endpoint_id, webhook_backlogs.c.redelivers
     )
     if (await db.execute(running)).first() is not None:
         return ReplayRuns()
@@ -150,7 +154,7 @@ async def replay(db: Db, order: Range) -> Replay | Refusal:
     until = await _until(db, order.before, last)
     if until <= after:
         return NothingBetween()
-    row = {"endpoint_id": order.endpoint_id, "position": after, "until": until, "again": True}
+    row = {"endpoint_id": order.endpoint_id, "position": after, "until": until, "redelivers": True}
     await bulk.insert(db, webhook_backlogs, [row])
     return Replay(order.endpoint_id, after, until)
 

@@ -143,7 +143,7 @@ async def enable(db: Db, ids: Sequence[int]) -> None:
     enabled = enabled.values(state="active", disabled_reason="", failing_since=None)
     rows = await bulk.fetch_all(db, enabled.returning(webhook_endpoints.c.id, webhook_endpoints.c.position))
     missed = [
-        {"endpoint_id": row["id"], "position": row["position"], "until": position, "again": False}
+        {"endpoint_id": row["id"], "position": row["position"], "until": position, "redelivers": False}
         for row in rows
         if row["position"] < position
     ]

@@ -108,14 +108,14 @@ _OLD: Final = sa.text("""
                         events.foreign_id
                     ))
             END
-            AND (chosen.again OR NOT EXISTS (
+            AND (chosen.redelivers OR NOT EXISTS (
                 SELECT FROM deliveries
                 WHERE deliveries.endpoint_id = chosen.endpoint_id AND deliveries.position = events.position
             ))
     ), due AS (
         INSERT INTO deliveries (endpoint_id, position, next)
         SELECT endpoint_id, position, now() FROM missed ORDER BY endpoint_id, position
-        ON CONFLICT (endpoint_id, position) DO UPDATE SET state = 'due', tries = 0, next = now()
+        ON CONFLICT (endpoint_id, position) DO UPDATE SET state = 'due', attempts_since_due = 0, next = now()
             WHERE deliveries.state <> 'due'
     )
     SELECT count(*) FROM chosen

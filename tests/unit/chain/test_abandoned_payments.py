@@ -94,7 +94,7 @@ async def test_what_the_node_has_seen_goes_on_and_we_send_it_too(
     await abandoned.step()
 
     assert await harness.states(payment) == ["BROADCAST"]
-    assert [row["sends"] for row in await harness.transactions()] == [True]
+    assert [row["broadcast_by_us"] for row in await harness.transactions()] == [True]
     assert await harness.payment_events(payment) == ["PAYMENT_REQUESTED", "PAYMENT_SENT"]
     await harness.mine(2)
     assert await harness.states(payment) == ["CONFIRMED"]
@@ -114,7 +114,7 @@ async def test_what_is_cancelled_while_the_node_is_asked_is_not_sent_by_us_again
         await voiding.note_seen(db, payment.transaction_id)
 
     assert await harness.states(payment) == ["CANCELLING"]
-    assert [row["sends"] for row in await harness.transactions()] == [False]
+    assert [row["broadcast_by_us"] for row in await harness.transactions()] == [False]
 
 
 async def test_what_a_block_holds_does_not_end(harness: ChainHarness, abandoned: AbandonedPayments) -> None:

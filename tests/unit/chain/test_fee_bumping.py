@@ -81,7 +81,12 @@ async def test_a_payment_that_is_refused_for_its_fee_is_replaced_by_itself_and_p
     old, new = await harness.transactions()
     assert (current.state, current.error, current.txid) == ("BROADCAST", "", new["txid"])
     assert (await harness.mempool()).count(txid_of(new)) == 1
-    assert (new["replaces"], new["pays"], old["sends"], new["sends"]) == (old["id"], True, False, True)
+    assert (new["replaces"], new["pays"], old["broadcast_by_us"], new["broadcast_by_us"]) == (
+        old["id"],
+        True,
+        False,
+        True,
+    )
     assert await inputs(harness, 0) <= await inputs(harness, 1)
     assert (current.paid, current.fee) == (doge(10), new["fee"])
     assert (before.fee or 0) < new["fee"] <= doge(1)
@@ -340,7 +345,7 @@ async def test_it_is_replaced_again_where_the_node_asks_for_still_more(harness: 
 
     rows = await harness.transactions()
     assert [row["replaces"] for row in rows] == [None, *[rows[0]["id"]] * 3]
-    assert [row["sends"] for row in rows] == [False, False, False, True]
+    assert [row["broadcast_by_us"] for row in rows] == [False, False, False, True]
     assert [row["fee"] for row in rows] == sorted({row["fee"] for row in rows})
     await harness.mine_only(await raw_of(harness, 1))
     await harness.mine()
@@ -372,7 +377,7 @@ async def test_a_payment_that_was_replaced_can_be_voided_and_what_cancels_it_kee
     await harness.send()
 
     [*versions, cancellation] = await harness.transactions()
-    assert (cancellation["pays"], [row["sends"] for row in versions]) == (False, [False, False])
+    assert (cancellation["pays"], [row["broadcast_by_us"] for row in versions]) == (False, [False, False])
     spent = await inputs(harness, 2)
     assert spent <= await inputs(harness, 0)
     assert spent <= await inputs(harness, 1)
@@ -396,7 +401,11 @@ async def test_what_cancels_a_payment_is_signed_again_too_where_its_fee_is_refus
     await harness.send()
 
     rows = await harness.transactions()
-    assert [(row["pays"], row["sends"]) for row in rows] == [(True, False), (False, False), (False, True)]
+    assert [(row["pays"], row["broadcast_by_us"]) for row in rows] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
     assert txid_of(rows[2]) in await harness.mempool()
     await harness.mine_only(await raw_of(harness, wins))
     await harness.mine()
@@ -447,7 +456,7 @@ async def test_where_the_coin_that_was_added_goes_elsewhere_the_old_version_is_s
 
     [current] = await harness.reload(payment)
     assert (current.txid, current.fee, current.state) == (old["txid"], old["fee"], "BROADCAST")
-    assert [row["sends"] for row in await harness.transactions()] == [True, False]
+    assert [row["broadcast_by_us"] for row in await harness.transactions()] == [True, False]
     assert (await harness.balance()).outgoing == doge("9.99") + old["fee"]
     await harness.resume()
     await drop_fee_floor(harness)

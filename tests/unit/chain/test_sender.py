@@ -739,7 +739,7 @@ async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(har
     assert [await harness.sender.step() for _ in range(3)] == [False] * 3
     async with harness.engine.begin() as db:
         await pause.pause(db, "of a doubt")
-        await db.execute(sa.update(tables.transactions).values(tried=None))
+        await db.execute(sa.update(tables.transactions).values(last_broadcast=None))
     paused = len(statements)
     assert not await harness.sender.step()
 

@@ -36,7 +36,7 @@ async def check(harness: ChainHarness) -> None:
         assert await pause.reason(db) is None
 
 
-async def outbid(harness: ChainHarness) -> None:
+async def underpriced(harness: ChainHarness) -> None:
     """Fill the mempool with what pays more, so that ours is signed again with a higher fee."""
     await harness.call("fillmempool", RATE)
     await harness.make_due()
@@ -111,7 +111,7 @@ async def test_where_the_payee_bears_the_fee_a_twin_of_either_version_pays_what_
     to = await harness.node_address()
     payment = await harness.pay(to, 10, share=ALL_OUTPUTS)
     await harness.send()
-    await outbid(harness)
+    await underpriced(harness)
     fees = [row["fee"] for row in await harness.transactions()]
     raws = [row["raw"].hex() for row in await harness.transactions()]
     changed = await twins(harness)
@@ -143,7 +143,7 @@ async def test_a_twin_of_either_version_confirms_a_payment_at_the_price_of_that_
     to = await harness.node_address()
     payment = await harness.pay(to, "9.99")
     await harness.send()
-    await outbid(harness)
+    await underpriced(harness)
     fees = [row["fee"] for row in await harness.transactions()]
     changed = await twins(harness)
 
@@ -176,7 +176,7 @@ async def test_a_batch_that_was_signed_again_goes_on_as_a_twin_of_either_version
     low = await harness.pay(people[0], 10, batch=True, max_fee=doge("0.01"))
     high = await harness.pay(people[1], 20, "other", batch=True, max_fee=doge(2))
     await harness.send()
-    await outbid(harness)
+    await underpriced(harness)
     fees = [row["fee"] for row in await harness.transactions()]
     changed = await twins(harness)
 
@@ -201,7 +201,7 @@ async def test_what_cancels_a_payment_that_was_signed_again_voids_it_under_anoth
     to = await harness.node_address()
     payment = await harness.pay(to, 10)
     await harness.send()
-    await outbid(harness)
+    await underpriced(harness)
     await harness.expire_mempool()
     replaced = await current(harness, payment)
     async with harness.engine.begin() as db:
@@ -235,7 +235,7 @@ async def test_what_stands_on_a_version_is_signed_again_at_its_own_price_on_a_tw
     people = [await harness.node_address() for _ in range(2)]
     first, second = [await harness.pay(to, 10) for to in people]
     await harness.send()
-    await outbid(harness)
+    await underpriced(harness)
     rows = await harness.transactions()
     assert [row["replaces"] for row in rows] == [None, None, rows[0]["id"], rows[1]["id"]]
     changed = await twins(harness)
@@ -263,7 +263,7 @@ async def test_a_payment_cannot_be_voided_while_the_node_holds_a_twin_of_the_ver
     await harness.fund("shop", 30, 30)
     payment = await harness.pay(await harness.node_address(), 40)
     await harness.send()
-    await outbid(harness)
+    await underpriced(harness)
     await harness.expire_mempool()
     old, new = [row["raw"] for row in await harness.transactions()]
     twin = await harness.sign_again(replace(payment, raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
@@ -285,7 +285,7 @@ async def test_what_stands_on_a_payment_moves_from_version_to_version_and_twin_t
     first = await harness.pay(people[0], 10)
     second = await harness.pay(people[1], 20, share=ALL_OUTPUTS)
     await harness.send()
-    await outbid(harness)
+    await underpriced(harness)
     raws = [row["raw"].hex() for row in await harness.transactions()]
     changed = await twins(harness)
     await harness.call("generateblock", chain_harness.NOWHERE, [raws[0]])
@@ -318,7 +318,7 @@ async def test_what_was_built_on_the_version_in_a_block_is_signed_again_on_a_twi
     await harness.fund("shop", 100)
     first = await harness.pay(await harness.node_address(), 10)
     await harness.send()
-    await outbid(harness)
+    await underpriced(harness)
     raws = [row["raw"].hex() for row in await harness.transactions()]
     changed = await twins(harness)
     await harness.mine_only(raws[1 - wins])
@@ -355,12 +355,12 @@ async def test_two_twins_that_the_node_refuses_for_their_fee_become_one_version(
     await harness.mine_only(twin)
     await harness.expire_mempool()
     await reorganise(harness)
-    assert [row["sends"] for row in await harness.transactions()] == [True, True]
+    assert [row["broadcast_by_us"] for row in await harness.transactions()] == [True, True]
 
-    await outbid(harness)
+    await underpriced(harness)
 
     rows = await harness.transactions()
-    assert [row["sends"] for row in rows] == [False, False, True]
+    assert [row["broadcast_by_us"] for row in rows] == [False, False, True]
     assert await harness.payment_events(payment) == [
         "PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_TXID_CHANGED", "PAYMENT_ON_CHAIN",
         "PAYMENT_UNCONFIRMED", "PAYMENT_REPLACED",
@@ -379,11 +379,17 @@ async def test_what_stands_on_a_payment_under_two_txids_is_signed_again_once(har
     await harness.mine_only(parent, (await twins(harness))[1])
     await harness.expire_mempool()
     await reorganise(harness)
-    assert [row["sends"] for row in await harness.transactions()] == [True, True, True]
+    assert [row["broadcast_by_us"] for row in await harness.transactions()] == [True, True, True]
 
-    await outbid(harness)
+    await underpriced(harness)
 
-    assert [row["sends"] for row in await harness.transactions()] == [False, False, False, True, True]
+    assert [row["broadcast_by_us"] for row in await harness.transactions()] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
     await harness.mine(2)
     assert await harness.states(first, second) == ["CONFIRMED", "CONFIRMED"]
     assert [await harness.received(to) for to in people] == [doge(10), doge(10)]

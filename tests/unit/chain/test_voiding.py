@@ -80,7 +80,7 @@ async def test_a_signed_payment_is_cancelled_by_a_transaction_that_is_deep_enoug
     assert accepted(await void(harness, payment)).state == "CANCELLING"
     await harness.send()
     [original, cancellation] = await harness.transactions()
-    assert (cancellation["replaces"], original["sends"], cancellation["sends"]) == (
+    assert (cancellation["replaces"], original["broadcast_by_us"], cancellation["broadcast_by_us"]) == (
         original["id"],
         False,
         True,

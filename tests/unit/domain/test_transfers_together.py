@@ -74,7 +74,7 @@ async def stored(engine: AsyncEngine) -> list[Any]:
             sa.func.regexp_replace(outbox.c.message, '"created":"[^"]*"', ""),
         )
         .order_by(outbox.c.id),
-        sa.select(idempotency.c.key, idempotency.c.fingerprint, idempotency.c.thing.is_not(None))
+        sa.select(idempotency.c.key, idempotency.c.fingerprint, idempotency.c.resource_id.is_not(None))
         .order_by(idempotency.c.key),
     ]  # fmt: skip
     async with engine.connect() as db:

@@ -248,7 +248,7 @@ async def test_the_same_payment_in_another_block_counts_once(engine: AsyncEngine
     assert (await balance(engine, WORLD)).available == -doge(10)
     async with engine.begin() as db:
         [row] = await db.execute(sa.select(deposits))
-    assert (row.state, row.height, row.round) == ("incoming", 2, 2)
+    assert (row.state, row.height, row.mined_count) == ("incoming", 2, 2)
 
 
 async def test_what_an_undone_deposit_paid_for_is_owed_until_it_returns(engine: AsyncEngine) -> None:

@@ -125,8 +125,8 @@ class Branches:
         by_table: dict[str, list[Any]] = dict(await scenario.rows(self.engine))
         async with self.engine.connect() as db:
             for table, names in (
-                (transactions, ("id", "state", "height", "conflict_height", "round")),
-                (payments, ("id", "state", "owed")),
+                (transactions, ("id", "state", "height", "conflict_height", "mined_count")),
+                (payments, ("id", "state", "clawback_debt")),
                 (outbox, ("id", "type", "foreign_id")),
             ):
                 rows = await db.execute(sa.select(*(table.c[name] for name in names)).order_by(table.c.id))

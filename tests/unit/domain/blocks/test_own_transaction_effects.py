@@ -70,8 +70,8 @@ def own_transactions() -> dict[int, OwnTransaction]:
         state = "CANCELLING" if number in (FIRST, CANCEL) else "BROADCAST"
         transactions[number] = OwnTransaction(
             id=number, txid=txid(number), fee=Koinu(VOID_FEE if replaces else FEE * len(ids)),
-            replaces=replaces, sends=True, state="sent", height=None, confirm_height=None,
-            conflict_height=None, round=0, inputs=frozenset(inputs), pays=replaces is None,
+            replaces=replaces, broadcast_by_us=True, state="sent", height=None, confirm_height=None,
+            conflict_height=None, mined_count=0, inputs=frozenset(inputs), pays=replaces is None,
             payments=tuple(payment(payment_id, replaces or number, state) for payment_id in ids),
         )  # fmt: skip
     return transactions
@@ -136,11 +136,11 @@ class Simulation:
             for coin in coins
         }
         reserved = (AMOUNT + FEE) * sum(map(len, PAYMENTS.values()))
-        self.owned = reserved + self.spare
+        self.liabilities = reserved + self.spare
         self.balances.held = {
             (OWNER.id, "outgoing"): reserved,
             (OWNER.id, "available"): self.spare,
-            (WORLD, "available"): -self.owned,
+            (WORLD, "available"): -self.liabilities,
         }
 
     @property
@@ -197,7 +197,7 @@ class Simulation:
     def owed(self) -> dict[int, int]:
         """What each payment owes; the transactions that share a payment agree."""
         owed = {
-            (paid.id, paid.owed)
+            (paid.id, paid.clawback_debt)
             for transaction in self.effects.transactions.values()
             for paid in transaction.payments
         }
@@ -260,7 +260,7 @@ class Simulation:
         assert self.balances.of(NETWORK_FEES) == FEE * fates.count("CONFIRMED") + VOID_FEE * fates.count(
             "VOIDED"
         )
-        assert self.balances.of(WORLD) == -self.owned + unknown + AMOUNT * fates.count("CONFIRMED")
+        assert self.balances.of(WORLD) == -self.liabilities + unknown + AMOUNT * fates.count("CONFIRMED")
 
     def deepen(self, number: int = CONFIRMATIONS - 1) -> None:
         for _ in range(number):
@@ -468,7 +468,7 @@ def test_what_we_do_not_send_waits_for_its_caller_or_is_cancelled_when_it_rises_
 ) -> None:
     second = simulation.effects.transactions[SECOND]
     unsent = replace(
-        second, sends=False, payments=tuple(replace(paid, kind=kind) for paid in second.payments)
+        second, broadcast_by_us=False, payments=tuple(replace(paid, kind=kind) for paid in second.payments)
     )
     simulation.effects.transactions[SECOND] = unsent
     simulation.connect(stranger(2))

@@ -16,10 +16,10 @@ COIN = {"txid": b"c" * 32, "vout": 0}
 async def signed(engine: AsyncEngine, number: int, replaces: int | None = None) -> OwnTransaction:
     """Store a transaction that spends the coin."""
     transaction = OwnTransaction(
-        id=number, txid=bytes([number]) * 32, fee=Koinu(1), replaces=replaces, sends=True, state="sent",
-        height=None, confirm_height=None, conflict_height=None, round=0, pays=replaces is None,
+        id=number, txid=bytes([number]) * 32, fee=Koinu(1), replaces=replaces, broadcast_by_us=True, state="sent",
+        height=None, confirm_height=None, conflict_height=None, mined_count=0, pays=replaces is None,
     )  # fmt: skip
-    names = ("id", "txid", "fee", "replaces", "sends", "state", "pays")
+    names = ("id", "txid", "fee", "replaces", "broadcast_by_us", "state", "pays")
     row = {name: getattr(transaction, name) for name in names}
     async with engine.begin() as db:
         await db.execute(sa.insert(transactions).values(**row, raw=b""))

@@ -8,7 +8,7 @@ from app.domain.invoices import Receipts, transition
 from app.money import Koinu
 
 NEW = Receipts(
-    "n", Koinu(10), Koinu(9), 6, Koinu(0), Koinu(0), detected=False, settled=False, unsettled=False
+    "n", Koinu(10), Koinu(9), 6, Koinu(0), Koinu(0), detected=False, settled=False, confirmation_lost=False
 )
 """Asks for 10 and is content with 9."""
 
@@ -83,7 +83,7 @@ def test_the_flags_are_what_the_sums_and_the_past_say(blocks: list[Coming]) -> N
         ever |= after.confirmed >= after.due
         assert after.detected == (after.received >= after.due)
         assert after.settled == (after.confirmed >= after.due)
-        assert after.unsettled == (ever and not after.settled)
+        assert after.confirmation_lost == (ever and not after.settled)
 
 
 @given(BLOCKS)

@@ -56,7 +56,7 @@ async def test_events_that_an_active_endpoint_or_a_sink_has_not_got_stay(emitted
         await outbox.create_cursor(db, "mqtt", 3)
         await outbox.create_cursor(db, "gone", 1)
 
-        backlog = {"endpoint_id": 1, "position": 2, "until": 5, "again": False}
+        backlog = {"endpoint_id": 1, "position": 2, "until": 5, "redelivers": False}
         await db.execute(sa.insert(webhook_backlogs).values(backlog))
 
     assert await after_deleting(emitted, NOW, "mqtt") == [*range(3, 11)]
