@@ -281,11 +281,12 @@ def test_there_is_one_way_to_the_database() -> None:
 
 # ---------------------------------------------------------------- libraries
 
-FRAMEWORKS = ("fastapi", "starlette", "pydantic", "pydantic_core", "sqlalchemy")
+FRAMEWORKS = ("fastapi", "starlette", "pydantic", "pydantic_core", "pydantic_settings", "sqlalchemy")
 DOCUMENTED = {
     *FRAMEWORKS,
     "fastapi.exceptions",
     "fastapi.routing",
+    "pydantic.fields",
     "pydantic.json_schema",
     "sqlalchemy.dialects",
     "sqlalchemy.dialects.postgresql",

@@ -1,7 +1,6 @@
 """The demo: the whole program with a broker of its own where none is configured, and a tour of it."""
 
 import asyncio
-import dataclasses
 import shlex
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -38,7 +37,7 @@ async def show(settings: Settings, database: Database, stop: asyncio.Event) -> N
     async with AsyncExitStack() as stack:
         if own_broker:
             await stack.enter_async_context(demo_broker.running(*settings.broker_bind.address))
-            settings = dataclasses.replace(settings, mqtt_url=f"mqtt://{settings.broker_bind}")
+            settings = settings.model_copy(update={"mqtt_url": f"mqtt://{settings.broker_bind}"})
         running = await stack.enter_async_context(run.running(settings, database))
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_SECONDS, trust_env=False))
         tour = Tour(_urls(settings, running), console, client)
@@ -63,7 +62,7 @@ def _with_real_ports(settings: Settings) -> Settings:
     changes: dict[str, Any] = {name: ports.choose(getattr(settings, name)) for name in names}
     if settings.network == "regtest":
         changes["webhook_allow_private"] = EVERYWHERE
-    return dataclasses.replace(settings, **changes)
+    return settings.model_copy(update=changes)
 
 
 def _urls(settings: Settings, running: Running) -> TourUrls:

@@ -222,7 +222,7 @@ def summary(report: RecoveryReport, scope: SearchScope) -> str:
 
 async def _rename(database: Database, old: str, new: str, platform: str) -> None:
     if accounts.is_malformed(new):
-        raise Stopped(f"The new name is not {values.FOREIGN_ID.words}.")
+        raise Stopped(f"The new name is not {values.FOREIGN_ID}.")
     if old == platform:
         raise Stopped(
             f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it."

@@ -1,14 +1,16 @@
 """The settings as a page of the docs and as an example of an environment; `make docs` writes both."""
 
 import ast
-import dataclasses
 import inspect
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
+from pydantic.fields import FieldInfo
+
+from app.config import values
 from app.config.sections import MQTT_LOGIN, MQTT_VARIABLES, Callback, EventBus, EventFilter, Logger, Queue
 from app.config.settings import PREFIX, VARIABLES, Settings
 
@@ -54,7 +56,7 @@ reads them as GigaWallet wrote them. You choose each `NAME`. The case of a key d
 
 ### [mqtt]
 """
-SECTIONS: Final[dict[str, tuple[type, str]]] = {
+SECTIONS: Final[dict[str, tuple[type[EventFilter], str]]] = {
     "mqtt.queues.NAME": (Queue, "A topic besides `KENNEL_MQTT_TOPIC`."),
     "callbacks.NAME": (Callback, "A webhook endpoint. [Others are made by HTTP](api.md#webhooks)."),
     "loggers.NAME": (Logger, "A log file of events."),
@@ -80,13 +82,16 @@ def example() -> str:
         if name in GROUPS:
             lines += ["", f"# ---- {GROUPS[name][0]}"]
         lines += textwrap.wrap(explained[name], WIDTH, initial_indent="# ", subsequent_indent="# ")
-        lines.append(f"# Value: {field.metadata['rule'].words}.")
-        lines.append(f"{PREFIX}{name.upper()}={field.metadata['default']}")
+        lines.append(f"# Value: {values.words(field)}.")
+        lines.append(f"{PREFIX}{name.upper()}={default(field)}")
     return "\n".join(lines) + "\n"
 
 
 def meanings(kind: type) -> dict[str, str]:
-    """Return the text below each field of the class that has one: what it sets."""
+    """Return the text below each field of the class that has one: what it sets.
+
+    pydantic's use_attribute_docstrings does the same, but at every start: that takes a tenth of a second.
+    """
     tree = ast.parse(inspect.getsource(kind))
     [definition] = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     return {
@@ -117,23 +122,28 @@ def _mqtt() -> str:
 
 def _sections() -> Iterator[str]:
     for name, (kind, purpose) in SECTIONS.items():
-        fields = {field.name: field for field in dataclasses.fields(kind)}
         explained = meanings(kind) | meanings(EventFilter)
-        rows = [[f"`{key}`", *_value(fields[key]), text] for key, text in explained.items()]
+        rows = [[f"`{key}`", *_value(kind.model_fields[key]), text] for key, text in explained.items()]
         table = _table(["key", "value", "default", "what it sets"], rows)
         yield f"### [{name}]\n\n{purpose}\n\n{table}"
 
 
-def _value(field: "dataclasses.Field[Any]") -> list[str]:
+def _value(field: FieldInfo) -> list[str]:
     """Return what the value may be, and the default."""
-    default = field.metadata.get("default", field.default)
-    if default is dataclasses.MISSING:
-        shown = "must be set"
-    elif isinstance(default, bool):
-        shown = f"`{default}`".lower()
-    else:
-        shown = f"`{','.join(default) if isinstance(default, tuple) else default}`"
-    return [field.metadata["rule"].words, "" if default in (None, "") else shown]
+    shown = "must be set" if field.is_required() else default(field) and f"`{default(field)}`"
+    return [values.words(field), shown]
+
+
+def default(field: FieldInfo) -> str:
+    """Return the default as an operator writes it; nothing for an unset one."""
+    match field.default:
+        case None:
+            return ""
+        case bool():
+            return str(field.default).lower()
+        case tuple():
+            return ",".join(field.default)
+    return str(field.default)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,6 +1,6 @@
 """What the settings ask of one another, each rule with its sentence."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from app.config import values
@@ -12,19 +12,19 @@ EMBEDDED_CONNECTIONS: Final = 80
 """Of the 100 that PostgreSQL allows: commands beside Kennel need some, and PostgreSQL reserves three."""
 
 
-def faults(settings: Settings, named: Collection[str]) -> Iterator[str]:
-    """Yield a sentence for each thing that is wrong; `named` are the settings that the operator has named."""
-    yield from _database(settings, named)
+def faults(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each thing that is wrong."""
+    yield from _database(settings)
     yield from _node(settings)
     yield from _admin_api(settings)
     yield from _mqtt(settings)
-    paths = [logger.path for logger in settings.loggers]
+    paths = [logger.path for logger in settings.loggers.values()]
     if len(set(paths)) < len(paths):
         yield "Two of [loggers] have the same path."
 
 
-def _database(settings: Settings, named: Collection[str]) -> Iterator[str]:
-    if settings.network == "main" and "database_url" not in named:
+def _database(settings: Settings) -> Iterator[str]:
+    if settings.network == "main" and "database_url" not in settings.model_fields_set:
         yield "KENNEL_DATABASE_URL must be set on main (the word embedded is allowed)."
     if settings.database_url is None and settings.database_connections > EMBEDDED_CONNECTIONS:
         most = EMBEDDED_CONNECTIONS

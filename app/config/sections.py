@@ -1,13 +1,12 @@
 """The sections of the configuration file: those of GigaWallet with keys of ours beside them, and our own."""
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final
 from urllib.parse import quote
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
 from app.config import values
-from app.config.values import Rule, SettingsError
+from app.config.values import SettingsError
 
 ENTRIES: Final = 100
 NAMES: Final = ("callbacks", "loggers", "eventbridge", "mqtt")
@@ -20,101 +19,105 @@ MQTT_LOGIN: Final = {
 MQTT_VARIABLES: Final = ("ca", "cert", "key", "protocol", "topic")
 """Keys of [mqtt] that are variables too: `ca` is KENNEL_MQTT_CA."""
 
-Section = TypeVar("Section", "Callback", "EventBus", "Logger", "Queue")
 
-
-def _key(rule: Rule[Any], default: Any = dataclasses.MISSING, *, secret: bool = False) -> Any:
-    """A key of the section; one without a default must be there."""
-    return dataclasses.field(default=default, repr=not secret, metadata={"rule": rule})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventFilter:
+class EventFilter(BaseModel):
     """Which events a section is for."""
 
-    types: tuple[str, ...] = _key(values.TYPES, ("ALL",))
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    types: values.EventTypes = ("ALL",)
     """Which events: `ALL`, classes such as `INV`, or single types, in any case. One, or a list."""
-    foreign_id: str | None = _key(values.limited(255, values.FOREIGN_ID), None)
+    foreign_id: values.ForeignId | None = None
     """The account that the events are of. Unset: all accounts."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _any_case(cls, entry: Any) -> Any:
+        return any_case(entry) if isinstance(entry, dict) else entry
 
-@dataclass(frozen=True, slots=True)
+
 class Callback(EventFilter):
     """A webhook of the file: GigaWallet's `[callbacks.NAME]`."""
 
-    name: str
-    path: str = _key(values.limited(2_000, values.url("http", "https")), secret=True)  # may hold a token
+    path: values.WebUrl = Field(max_length=2_000, repr=False)  # may hold a token
     """Where events are posted to."""
-    description: str = _key(values.limited(1_000, values.text(1_000)), "")
+    description: values.Line = Field(default="", max_length=1_000)
     """A note of your own."""
-    hmacsecret: str | None = _key(values.limited(1_024, values.text(1_024)), None, secret=True)
+    hmacsecret: values.Line | None = Field(default=None, max_length=1_024, repr=False)
     """The secret that signs each request. Unset: requests are not signed."""
-    legacy_base64_message: bool = _key(values.FLAG, default=False)
+    legacy_base64_message: bool = False
     """true: `message` is the base64 of its JSON, as GigaWallet sent it before September 2023."""
 
 
-@dataclass(frozen=True, slots=True)
 class Logger(EventFilter):
     """A log file of events: GigaWallet's `[loggers.NAME]`."""
 
-    name: str
-    path: str = _key(values.limited(1_000, values.text(1_000)))
+    path: values.Line = Field(max_length=1_000)
     """The file, which gets one event a line as JSON."""
-    megabytes: int = _key(values.whole(1, 100_000), 100)
+    megabytes: values.Whole = Field(default=100, ge=1, le=100_000)
     """The size at which the file is renamed (`.1`) and a new one begun."""
-    files: int = _key(values.whole(1, 1_000), 10)
+    files: values.Whole = Field(default=10, ge=1, le=1_000)
     """How many renamed files are kept."""
 
 
-@dataclass(frozen=True, slots=True)
 class EventBus(EventFilter):
     """An event bus of Amazon EventBridge: `[eventbridge.NAME]`."""
 
-    name: str
-    bus: str = _key(values.limited(1_600, values.text(1_600)))
+    bus: values.Line = Field(max_length=1_600)
     """The name of the bus, or its ARN."""
-    region: str | None = _key(values.limited(100, values.text(100)), None)
+    region: values.Line | None = Field(default=None, max_length=100)
     """The region. Unset: as `AWS_REGION` and AWS's own files have it."""
-    endpoint: str | None = _key(values.limited(2_000, values.url("http", "https")), None)
+    endpoint: values.WebUrl | None = Field(default=None, max_length=2_000)
     """The URL of the service, where it is not AWS's own."""
 
 
-@dataclass(frozen=True, slots=True)
 class Queue(EventFilter):
     """A topic of the file: GigaWallet's `[mqtt.queues.NAME]`."""
 
-    name: str
-    topicfilter: str = _key(values.limited(1_000, values.TOPIC))
+    topicfilter: values.Topic = Field(max_length=1_000)
     """The topic. `{class}`, `{type}` and `{foreign_id}` in it stand for those of the event."""
-    qos: int = _key(values.whole(0, 2), 1)
+    qos: values.Whole = Field(default=1, ge=0, le=2)
     """The quality of service of MQTT. At 0 nobody acknowledges a message, and it may be lost."""
-    retain: bool = _key(values.FLAG, default=False)
+    retain: bool = False
     """true: the broker keeps the last message for whoever subscribes later."""
 
 
-class Sections(NamedTuple):
-    """What the sections say. `texts` are the variables that `[mqtt]` sets."""
-
-    fields: dict[str, Any]
-    texts: dict[str, str]
-
-
-def read(file: Mapping[str, Any]) -> Sections:
-    """Read those of NAMES that the file has; SettingsError at the first thing that is wrong."""
-    mqtt = {key.lower(): value for key, value in file.get("mqtt", {}).items()}
-    fields = {
-        "callbacks": _entries(Callback, "callbacks", file.get("callbacks", {})),
-        "loggers": _entries(Logger, "loggers", file.get("loggers", {})),
-        "event_buses": _entries(EventBus, "eventbridge", file.get("eventbridge", {})),
-        "queues": _entries(Queue, "mqtt.queues", mqtt.pop("queues", {})),
-        "mqtt_client_id": mqtt.pop("clientid", None) or None,
-    }
-    return Sections(fields, _mqtt_texts(mqtt))
+KINDS: Final[dict[str, type[EventFilter]]] = {
+    "callbacks": Callback,
+    "loggers": Logger,
+    "eventbridge": EventBus,
+    "mqtt.queues": Queue,
+}
 
 
-def _mqtt_texts(mqtt: dict[str, Any]) -> dict[str, str]:
+def any_case(table: dict[str, Any]) -> dict[str, Any]:
+    """Return the table with its keys in lower case, as GigaWallet's have any. An empty text is unset."""
+    return {key.lower(): value for key, value in table.items() if value != ""}
+
+
+def flat(file: dict[str, Any]) -> dict[str, Any]:
+    """Return the file with its values as variables have them, and with what its section [mqtt] sets."""
+    file = any_case(file)
+    for name, value in file.items():
+        if isinstance(value, dict) and name not in NAMES:
+            known = " and ".join(f"[{section}]" for section in NAMES)
+            raise SettingsError(f"The file of KENNEL_CONFIG has a section [{name}]; only {known} are read.")
+    mqtt = _mqtt(any_case(file.pop("mqtt"))) if isinstance(file.get("mqtt"), dict) else {}
+    return mqtt | {name: _text(value) for name, value in file.items() if value != []}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return value if isinstance(value, dict) else str(value)
+
+
+def _mqtt(mqtt: dict[str, Any]) -> dict[str, Any]:
     """Return the variables that the section sets; its address is GigaWallet's host:port, or a URL."""
-    texts = {f"mqtt_{key}": str(mqtt.pop(key)) for key in MQTT_VARIABLES if mqtt.get(key, "") != ""}
+    texts = {f"mqtt_{key}": str(mqtt.pop(key)) for key in MQTT_VARIABLES if key in mqtt}
+    texts |= {f"mqtt.{key}": _text(mqtt.pop(key)) for key in ("queues", "clientid") if key in mqtt}
     address, username, password = (str(mqtt.pop(key, "")) for key in ("address", "username", "password"))
     if mqtt:
         known = ", ".join((*MQTT_LOGIN, *MQTT_VARIABLES))
@@ -126,28 +129,16 @@ def _mqtt_texts(mqtt: dict[str, Any]) -> dict[str, str]:
     return texts
 
 
-def _entries(kind: type[Section], section: str, entries: Any) -> tuple[Section, ...]:
-    if not isinstance(entries, dict) or len(entries) > ENTRIES:
-        raise SettingsError(f"[{section}] must be at most {ENTRIES} sections [{section}.NAME].")
-    return tuple(_entry(kind, f"{section}.{name}", name, entry) for name, entry in entries.items())
-
-
-def _entry(kind: type[Section], section: str, name: str, entry: Any) -> Section:
-    """GigaWallet's keys have any case."""
-    if not isinstance(entry, dict):
-        raise SettingsError(f"[{section}] must be a section.")
-    keys = {field.name: field for field in dataclasses.fields(kind) if field.metadata}
-    written = {key.lower(): value for key, value in entry.items() if value != ""}
-    if unknown := written.keys() - keys:
-        raise SettingsError(f"[{section}] has {min(unknown)}, which is not one of {', '.join(sorted(keys))}.")
-    for key, field in keys.items():
-        if key not in written and field.default is dataclasses.MISSING:
-            raise SettingsError(f"[{section}] must have {key}.")
-    return kind(name=name, **{key: _value(section, keys[key], value) for key, value in written.items()})
-
-
-def _value(section: str, field: "dataclasses.Field[Any]", value: Any) -> Any:
-    try:
-        return field.metadata["rule"].read(value)
-    except values.WrongValueError as wrong:
-        raise SettingsError(f"[{section}] must have {field.name} as {wrong}.") from None
+def sentence(section: str, below: list[int | str], error: Any) -> str:
+    """Return what is wrong with a section. `below` are the name and the key, as far as they are at fault."""
+    if not below:
+        return f"[{section}] must be at most {ENTRIES} sections [{section}.NAME]."
+    entry = f"[{section}.{below[0]}]"
+    if len(below) == 1:
+        return f"{entry} must be a section."
+    key, fields = str(below[1]), KINDS[section].model_fields
+    if error["type"] == "extra_forbidden":
+        return f"{entry} has {key}, which is not one of {', '.join(sorted(fields))}."
+    if error["type"] == "missing":
+        return f"{entry} must have {key}."
+    return f"{entry} must have {key} as {values.words_of_error(error, fields[key])}."

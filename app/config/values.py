@@ -1,12 +1,16 @@
-"""What a setting may say: each rule reads a value, and has the words that complete `KENNEL_X must be ...`."""
+"""What a setting may say: types that check it, each with the words that complete `KENNEL_X must be ...`."""
 
 import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from urllib.parse import urlsplit
+
+from annotated_types import Ge, Le, MaxLen, Predicate
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic.fields import FieldInfo
 
 from app.db.database_url import WrongUrl
 from app.db.database_url import parse as parse_database_url
@@ -15,19 +19,12 @@ from app.events import mqtt_topics
 from app.events.address_filter import EVERYWHERE, Network
 from app.events.mqtt_topics import WrongTemplate
 
-PORTS: Final = range(65_536)
-RETRIES: Final = 50
-RETRY_SECONDS: Final = range(1, 30 * 86_400 + 1)
-EVENT_TYPES: Final = 50
-MOST_NETWORKS: Final = 50
-HOSTS: Final = 100
-PICTURE_CHARACTERS: Final = 40_000
-"""With it the checkout page has less than 60 KB."""
-YES_OR_NO: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
-    ("false", "0", "no", "off"), False
-)
-
-Value = TypeVar("Value")
+WORDS_OF_TYPES: Final[dict[Any, str]] = {
+    Path: "a path",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number of seconds",
+}
 
 
 class SettingsError(Exception):
@@ -36,26 +33,6 @@ class SettingsError(Exception):
 
 class WrongValueError(ValueError):
     """What the value must be, in words that go on a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule(Generic[Value]):
-    """What a value may be.
-
-    `parse` raises WrongValueError, or a ValueError or LookupError that `words` explain.
-    """
-
-    words: str
-    parse: Callable[[Any], Value]
-
-    def read(self, written: Any) -> Value:
-        """Return the value; raises WrongValueError."""
-        try:
-            return self.parse(written)
-        except (WrongValueError, WrongUrl, WrongTemplate) as wrong:
-            raise WrongValueError(str(wrong)) from None
-        except (ValueError, LookupError):
-            raise WrongValueError(self.words) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,64 +61,30 @@ class Bind:
             return False
 
 
-def one_of(*words: str) -> Rule[str]:
-    """One of the words, in any case."""
-    return Rule(f"one of {', '.join(words)}", lambda written: words[words.index(written.lower())])
+def words(field: FieldInfo) -> str:
+    """Return what the value of the field must be."""
+    kind = field.annotation
+    kind = get_args(kind)[0] if type(None) in get_args(kind) else kind
+    kind, *inner = get_args(kind) if get_origin(kind) is Annotated else (kind,)
+    marks: dict[type, Any] = {type(mark): mark for mark in (*inner, *field.metadata)}
+    if str in marks:
+        return str(marks[str])
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    if kind is str:
+        return f"one line of at most {marks[MaxLen].max_length} characters"
+    limits = f" from {marks[Ge].ge} to {marks[Le].le}" if Ge in marks else ""
+    return WORDS_OF_TYPES[kind] + limits
 
 
-def some_of(*words: str) -> Rule[frozenset[str]]:
-    """One or more of the words, with commas between."""
-
-    def parse(written: str) -> frozenset[str]:
-        members = frozenset(words[words.index(part)] for part in _parts(written.lower()) if part)
-        _require(members)
-        return members
-
-    return Rule(f"some of {','.join(words)}", parse)
-
-
-def whole(least: int, most: int) -> Rule[int]:
-    """A whole number between the two, both included."""
-
-    def parse(written: Any) -> int:
-        _require(re.fullmatch(r"\d{1,18}", str(written), re.ASCII) and least <= int(written) <= most)
-        return int(written)
-
-    return Rule(f"a whole number from {least} to {most}", parse)
-
-
-def seconds(least: float, most: float) -> Rule[float]:
-    """A time in seconds between the two, both included."""
-
-    def parse(written: str) -> float:
-        number = float(written)
-        _require(least <= number <= most)  # which nan is not
-        return number
-
-    return Rule(f"a number of seconds from {least} to {most}", parse)
-
-
-def text(longest: int) -> Rule[str]:
-    """Any text of one line."""
-
-    def parse(written: str) -> str:
-        _require(len(written) <= longest and not characters.forbidden(written))
-        return written
-
-    return Rule(f"one line of at most {longest} characters", parse)
-
-
-def url(*schemes: str) -> Rule[str]:
-    """A URL of one of the schemes, with a host (or, for ipc, a path)."""
-
-    def parse(written: str) -> str:
-        parts = urlsplit(written)
-        _require(parts.scheme in schemes and parts.port != 0)
-        _require(parts.hostname or (parts.scheme == "ipc" and parts.path))
-        _require(not characters.forbidden(written) and " " not in written)
-        return written
-
-    return Rule(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}", parse)
+def words_of_error(error: Any, field: FieldInfo) -> str:
+    """Return what the value of the field must be, in view of pydantic's error."""
+    context = error.get("ctx", {})
+    if isinstance(context.get("error"), WrongValueError | WrongUrl | WrongTemplate):
+        return str(context["error"])
+    if error["type"].endswith("too_long") and isinstance(error["input"], str):
+        return f"text of at most {context['max_length']} characters"
+    return words(field)
 
 
 def has_login(written: str) -> bool:
@@ -150,80 +93,72 @@ def has_login(written: str) -> bool:
     return bool(parts.username and parts.password)
 
 
-def limited(longest: int, rule: Rule[Value]) -> Rule[Value]:
-    """The same rule for a value of the file that must be text."""
-
-    def parse(written: Any) -> Value:
-        if not isinstance(written, str) or len(written) > longest:
-            raise WrongValueError(f"text of at most {longest} characters")
-        return rule.read(written)
-
-    return Rule(rule.words, parse)
-
-
-def _require(condition: object) -> None:
-    if not condition:
-        raise ValueError
-
-
 def _parts(written: str) -> list[str]:
     return [part.strip() for part in written.split(",")]
+
+
+def _members(written: str) -> list[str]:
+    return [part for part in _parts(written.lower()) if part]
+
+
+def _listed(written: object) -> object:
+    return [written] if isinstance(written, str) else written
+
+
+def _url(*schemes: str) -> Callable[[str], bool]:
+    """Of one of the schemes, with a host (or, for ipc, a path)."""
+
+    def is_url(written: str) -> bool:
+        parts = urlsplit(written)
+        leads_somewhere = parts.hostname or (parts.scheme == "ipc" and parts.path)
+        return bool(leads_somewhere) and parts.scheme in schemes and parts.port != 0 and _is_word(written)
+
+    return is_url
+
+
+def _is_word(written: str) -> bool:
+    return not characters.forbidden(written) and " " not in written
+
+
+def _is_picture(written: str) -> bool:
+    if written.startswith("data:image/"):
+        return not characters.forbidden(written)
+    return IS_WEB_URL(written)
+
+
+def _is_contact(written: str) -> bool:
+    return "@" in written and _is_word(written) if written.startswith("mailto:") else IS_WEB_URL(written)
+
+
+def _origins(written: str) -> list[str]:
+    """Browsers write an origin in lower case, without a slash at its end."""
+    return [origin.rstrip("/") for origin in _members(written)]
+
+
+def _origins_or_none(written: str) -> list[str]:
+    if written.lower() == "none":
+        return []
+    if not (origins := _origins(written)):
+        raise ValueError
+    return origins
 
 
 def _bind(written: str) -> Bind:
     """Port 0 takes a free one."""
     match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", written, re.ASCII)
-    if match is None or int(match[2]) not in PORTS:
+    if match is None or int(match[2]) > 65_535:
         raise ValueError
     return Bind(match[1].strip("[]"), int(match[2]))
 
 
-def _hosts(written: str) -> frozenset[str]:
-    names = frozenset(part.lower() for part in _parts(written) if part)
-    _require(len(names) <= HOSTS)
-    _require(all(re.fullmatch(r"\*|[\w.-]{1,255}", name, re.ASCII) for name in names))
-    return names
+def _networks(written: str) -> tuple[Network, ...] | list[str]:
+    if written.lower() in ("true", "1", "yes", "on"):
+        return EVERYWHERE
+    return () if written.lower() in ("false", "0", "no", "off") else _parts(written)
 
 
-def _origins(written: str) -> frozenset[str]:
-    if written.lower() == "none":
-        return frozenset()
-    origins = frozenset(part.lower() for part in _parts(written) if part)
-    _require(0 < len(origins) <= HOSTS)
-    _require(
-        all(
-            re.fullmatch(r"\*|https?://([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?", origin, re.ASCII)
-            for origin in origins
-        )
-    )
-    return origins
-
-
-def _plain_networks(written: str) -> tuple[Network, ...]:
-    _require(written.count(",") < MOST_NETWORKS)
-    return tuple(ipaddress.ip_network(part) for part in _parts(written))
-
-
-def _networks(written: str) -> tuple[Network, ...]:
-    if written.lower() in YES_OR_NO:
-        return EVERYWHERE if YES_OR_NO[written.lower()] else ()
-    return _plain_networks(written)
-
-
-def _retries(written: str) -> tuple[int, ...]:
-    parts = _parts(written)
-    _require(len(parts) <= RETRIES and all(re.fullmatch(r"\d{1,8}", part, re.ASCII) for part in parts))
-    _require(all(int(part) in RETRY_SECONDS for part in parts))
-    return tuple(int(part) for part in parts)
-
-
-def _foreign_id(written: str) -> str:
-    _require(not written or not accounts.is_malformed(written))
-    return written
-
-
-def _new_foreign_id(written: str) -> str:
-    refusal = accounts.reserved(FOREIGN_ID.read(written))
+def _not_reserved(written: str) -> str:
+    refusal = accounts.reserved(written)
     if refusal is not None:
         raise WrongValueError(f"another name, because {refusal.facts['reason']}")
     return written
@@ -237,18 +172,13 @@ def _database_url(written: str) -> str | None:
     return written
 
 
-def _event_types(written: Any) -> tuple[str, ...]:
-    """In any case: a list in the file, or a single one."""
-    names = [written] if isinstance(written, str) else written
-    _require(isinstance(names, list) and 0 < len(names) <= EVENT_TYPES)
-    _require(all(isinstance(name, str) and re.fullmatch(r"[A-Za-z_]{1,64}", name) for name in names))
-    for name in names:
-        if not outbox.known(name.upper()):
-            known = ", ".join(sorted(outbox.TYPES))
-            raise WrongValueError(
-                f"ALL, classes as INV, or event types, of which there is no {name}: there are {known}"
-            )
-    return tuple(name.upper() for name in names)
+def _event_type(written: str) -> str:
+    if not outbox.known(written.upper()):
+        known = ", ".join(sorted(outbox.TYPES))
+        raise WrongValueError(
+            f"ALL, classes as INV, or event types, of which there is no {written}: there are {known}"
+        )
+    return written.upper()
 
 
 def _topic(written: str) -> str:
@@ -256,63 +186,88 @@ def _topic(written: str) -> str:
     return written
 
 
-def _picture(written: str) -> str:
-    if not written.startswith("data:image/"):
-        return url("http", "https").read(written)
-    _require(len(written) <= PICTURE_CHARACTERS and not characters.forbidden(written))
-    return written
+def _topic_or_off(written: str) -> str | None:
+    return None if written.lower() == "off" else _topic(written)
 
 
-def _contact(written: str) -> str:
-    if not written.startswith("mailto:"):
-        return url("http", "https").read(written)
-    _require("@" in written and not characters.forbidden(written) and " " not in written)
-    return written
-
-
-def _colour(written: str) -> str:
-    match = re.fullmatch(r"#?([0-9a-f]{6})", written.lower(), re.ASCII)
-    _require(match)
-    return match[1] if match else ""
-
-
-def _origins(written: str) -> frozenset[str]:
-    """Browsers write an origin in lower case, without a slash at its end."""
-    origins = frozenset(part.lower().rstrip("/") for part in _parts(written) if part)
-    _require(len(origins) <= HOSTS)
-    _require(
-        all(
-            re.fullmatch(r"\*|https?://(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", name, re.ASCII)
-            for name in origins
-        )
-    )
-    return origins
-
-
-PATH: Final = Rule("a path", Path)
-BIND: Final = Rule("host:port", _bind)
-FLAG: Final = Rule("true or false", lambda written: YES_OR_NO[str(written).lower()])
-HOST_NAMES: Final = Rule(f"up to {HOSTS} names of hosts with commas between, without a port, or *", _hosts)
-ADDRESSES: Final = Rule("true, false, or networks such as 10.0.0.0/8,fd00::/8", _networks)
-ORIGINS: Final = Rule(
-    f"*, none, or up to {HOSTS} origins such as https://shop.example with commas between", _origins
-)
-NETWORKS: Final = Rule("networks such as 10.0.0.0/8,fd00::/8", _plain_networks)
-RETRY_TIMES: Final = Rule(f"up to {RETRIES} whole numbers of seconds with commas between", _retries)
-FOREIGN_ID: Final = Rule("1 to 255 characters of one line without a slash", _foreign_id)
-NEW_FOREIGN_ID: Final = Rule(FOREIGN_ID.words, _new_foreign_id)
-BASE_URL: Final = Rule(
-    url("http", "https").words, lambda written: url("http", "https").read(written).rstrip("/")
-)
-DATABASE_URL: Final = Rule("the word embedded, or a URL that begins with postgresql://", _database_url)
-CONTACT: Final = Rule("a URL that begins with http://, https:// or mailto:", _contact)
-PICTURE: Final = Rule("a URL that begins with http://, https:// or data:image/", _picture)
-COLOUR: Final = Rule("a colour as six hexadecimal digits, RRGGBB", _colour)
-ORIGINS: Final = Rule(
-    f"up to {HOSTS} origins such as https://shop.example with commas between, or *", _origins
-)
-TYPES: Final = Rule("a list of event types", _event_types)
-TOPIC: Final = Rule("a topic without wildcards", _topic)
-TOPIC_OR_OFF: Final = Rule(
-    "a topic without wildcards, or off", lambda written: None if written.lower() == "off" else _topic(written)
-)
+ANY_CASE: Final = BeforeValidator(str.lower)
+Whole = Annotated[int, BeforeValidator(str)]  # of the file, whose true is no number
+Line = Annotated[str, Predicate(lambda written: not characters.forbidden(written))]
+HostPort = Annotated[Bind, BeforeValidator(_bind), "host:port"]
+Roles = Annotated[
+    frozenset[Literal["http", "follow", "send", "relay"]],
+    BeforeValidator(_members),
+    Field(min_length=1),
+    "some of http,follow,send,relay",
+]
+HostNames = Annotated[
+    frozenset[Annotated[str, StringConstraints(pattern=r"^(\*|[a-z0-9_.-]{1,255})$")]],
+    BeforeValidator(_members),
+    Field(max_length=100),
+    "up to 100 names of hosts with commas between, without a port, or *",
+]
+_Origin = Annotated[
+    str, StringConstraints(pattern=r"^(\*|https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$")
+]
+Readers = Annotated[
+    frozenset[_Origin],
+    BeforeValidator(_origins_or_none),
+    Field(max_length=100),
+    "*, none, or up to 100 origins such as https://shop.example with commas between",
+]
+Origins = Annotated[
+    frozenset[_Origin],
+    BeforeValidator(_origins),
+    Field(max_length=100),
+    "up to 100 origins such as https://shop.example with commas between, or *",
+]
+PlainNetworks = Annotated[
+    tuple[Network, ...],
+    BeforeValidator(_parts),
+    Field(max_length=50),
+    "networks such as 10.0.0.0/8,fd00::/8",
+]
+Networks = Annotated[
+    tuple[Network, ...],
+    BeforeValidator(_networks),
+    Field(max_length=50),
+    "true, false, or networks such as 10.0.0.0/8,fd00::/8",
+]
+RetryTimes = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=30 * 86_400)], ...],
+    BeforeValidator(_parts),
+    Field(max_length=50),
+    "up to 50 whole numbers of seconds with commas between",
+]
+EventTypes = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern="^[A-Za-z_]{1,64}$"), AfterValidator(_event_type)], ...],
+    BeforeValidator(_listed),
+    Field(min_length=1, max_length=50),
+    "a list of event types",
+]
+FOREIGN_ID: Final = "1 to 255 characters of one line without a slash"
+ForeignId = Annotated[str, Predicate(lambda written: not accounts.is_malformed(written)), FOREIGN_ID]
+NewForeignId = Annotated[ForeignId, AfterValidator(_not_reserved)]
+IS_WEB_URL: Final = _url("http", "https")
+WebUrl = Annotated[str, Predicate(IS_WEB_URL), "a URL that begins with http:// or https://"]
+BaseUrl = Annotated[WebUrl, AfterValidator(lambda url: url.rstrip("/"))]
+ZmqUrl = Annotated[str, Predicate(_url("tcp", "ipc")), "a URL that begins with tcp:// or ipc://"]
+MqttUrl = Annotated[str, Predicate(_url("mqtt", "mqtts")), "a URL that begins with mqtt:// or mqtts://"]
+Contact = Annotated[str, Predicate(_is_contact), "a URL that begins with http://, https:// or mailto:"]
+Picture = Annotated[
+    str,
+    Field(max_length=40_000),  # with it the checkout page has less than 60 KB
+    Predicate(_is_picture),
+    "a URL that begins with http://, https:// or data:image/",
+]
+Colour = Annotated[
+    str,
+    StringConstraints(pattern="^#?[0-9a-fA-F]{6}$"),
+    AfterValidator(lambda colour: colour.removeprefix("#").lower()),
+    "a colour as six hexadecimal digits, RRGGBB",
+]
+DatabaseUrl = Annotated[
+    str, AfterValidator(_database_url), "the word embedded, or a URL that begins with postgresql://"
+]
+Topic = Annotated[str, AfterValidator(_topic), "a topic without wildcards"]
+TopicOrOff = Annotated[str, AfterValidator(_topic_or_off), "a topic without wildcards, or off"]

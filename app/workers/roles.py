@@ -190,7 +190,7 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     settings = shared.settings
     callbacks = [
         Callback(
-            name=callback.name,
+            name=name,
             url=callback.path,
             types=callback.types,
             secret=callback.hmacsecret or "",
@@ -198,7 +198,7 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
             foreign_id=callback.foreign_id,
             description=callback.description,
         )
-        for callback in settings.callbacks
+        for name, callback in settings.callbacks.items()
     ]
     all_sinks = sinks.of(settings)
     await prepare_sequencer(shared.engine, callbacks, all_sinks)

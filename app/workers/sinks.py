@@ -22,7 +22,7 @@ def _mqtt(settings: Settings) -> list[Sink]:
         return []
     queues = [
         mqtt_topics.Queue(queue.topicfilter, queue.types, queue.qos, queue.retain, queue.foreign_id)
-        for queue in settings.queues
+        for queue in settings.queues.values()
     ]
     own = [] if settings.mqtt_topic is None else [mqtt_topics.Queue(settings.mqtt_topic)]
     certificates = Certificates(settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key)
@@ -37,12 +37,12 @@ def _mqtt(settings: Settings) -> list[Sink]:
 def _files(settings: Settings) -> list[Sink]:
     return [
         file_sink.sink(
-            f"loggers.{logger.name}",
+            f"loggers.{name}",
             file_sink.File(Path(logger.path), logger.megabytes * MEGABYTE, logger.files),
             logger.types,
             logger.foreign_id,
         )
-        for logger in settings.loggers
+        for name, logger in settings.loggers.items()
     ]
 
 
@@ -50,14 +50,14 @@ def _buses(settings: Settings) -> list[Sink]:
     try:
         return [
             eventbridge_sink.sink(
-                f"eventbridge.{bus.name}",
+                f"eventbridge.{name}",
                 eventbridge_sink.Bus(bus.bus, bus.region, bus.endpoint),
                 bus.types,
                 bus.foreign_id,
             )
-            for bus in settings.event_buses
+            for name, bus in settings.event_buses.items()
         ]
     except eventbridge_sink.NotInstalled as error:
         raise SettingsError(
-            f"[eventbridge.{settings.event_buses[0].name}] cannot be used: {error.__doc__}"
+            f"[eventbridge.{next(iter(settings.event_buses))}] cannot be used: {error.__doc__}"
         ) from None

@@ -114,7 +114,7 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
             "UPDATE addresses SET script = script || '1' WHERE branch = 2",
             "address 2/0 of account 0 is not of the account's key",
         ),
-        ("UPDATE deposits SET owed = 5", "10 koinu are owed and clawback was charged 0"),
+        ("UPDATE deposits SET clawback_debt = 5", "10 koinu are owed and clawback was charged 0"),
         ("UPDATE chain_state SET assets = assets + 1", "blocks posted 1100000000 koinu and moved 1100000001"),
         (
             "UPDATE coins SET amount = amount - 5 WHERE height = 1",

@@ -7,11 +7,12 @@ import typer
 
 from app import VERSION
 from app.__main__ import commands
+from app.cli import settings_catalog
 from app.config.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-DEFAULTS = {f"KENNEL_{name.upper()}": field.metadata["default"] for name, field in VARIABLES.items()}
+DEFAULTS = {f"KENNEL_{name.upper()}": settings_catalog.default(field) for name, field in VARIABLES.items()}
 
 
 def test_the_table_of_settings_has_every_one_with_its_key_and_its_default() -> None:

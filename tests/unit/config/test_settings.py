@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import settings_catalog
 from app.config import sources
 from app.config.sections import EventBus, Logger, Queue
 from app.config.settings import VARIABLES
@@ -76,7 +77,9 @@ def test_the_example_lists_every_variable_in_order_with_its_default_and_a_line_a
     lines = (ROOT / ".env.example").read_text().splitlines()
     shown = [line.split("=", 1) for line in lines if not line.startswith("#") and line]
 
-    expected = [[f"KENNEL_{name.upper()}", field.metadata["default"]] for name, field in VARIABLES.items()]
+    expected = [
+        [f"KENNEL_{name.upper()}", settings_catalog.default(field)] for name, field in VARIABLES.items()
+    ]
     assert shown == expected
     assert all(lines[lines.index("=".join(pair)) - 1].startswith("# ") for pair in shown)
     assert sources.read(dict(shown)) == sources.read({})
@@ -209,7 +212,9 @@ def test_no_secret_is_in_a_repr_or_in_a_refusal(tmp_path: Path) -> None:
 
     assert "hush" not in repr(sources.read(secrets, path))
     for variable in ("DATABASE_URL", "NODE_URL", "MQTT_URL", "ADMIN_TOKEN", "SEED_PASSPHRASE"):
-        assert "hush" not in refusal({f"KENNEL_{variable}": "ftp://u:hush\x01@h"})
+        with pytest.raises(SettingsError) as raised:
+            sources.read({f"KENNEL_{variable}": "ftp://u:hush\x01@h"})
+        assert "hush" not in f"{raised.value} {raised.value.__context__!r}"
 
 
 def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_wins(tmp_path: Path) -> None:
@@ -217,16 +222,16 @@ def test_gigawallets_callbacks_and_queues_work_in_the_file_and_the_environment_w
 
     read = sources.read({"KENNEL_CONFIRMATIONS": "3"})
 
-    shop, everything = read.callbacks
-    assert (shop.name, shop.path, shop.types, shop.hmacsecret) == (
-        "Shop",
+    assert [*read.callbacks] == ["Shop", "All"]
+    shop, everything = read.callbacks.values()
+    assert (shop.path, shop.types, shop.hmacsecret) == (
         "https://shop.example/hook",
         ("INV", "ACC"),
         "hush4",
     )
     assert (everything.types, everything.hmacsecret) == (("ALL",), None)
-    assert read.queues == (Queue("Accounts", "account", types=("ACC", "PAYMENT")),)
-    assert read.loggers == (Logger("events", "/var/log/events.log"),)
+    assert read.queues == {"Accounts": Queue(topicfilter="account", types=("ACC", "PAYMENT"))}
+    assert read.loggers == {"events": Logger(path="/var/log/events.log")}
     assert (read.mqtt_url, read.mqtt_client_id) == ("mqtt://us%20er:hush5%2F%40@broker:1883", "shop")
     assert (read.confirmations, read.webhook_retries, read.webhook_allow_private) == (3, (1, 2), EVERYWHERE)
     assert sources.read({"KENNEL_MQTT_URL": "mqtts://other"}).mqtt_url == "mqtts://other"
@@ -236,7 +241,7 @@ def test_a_callback_may_be_of_one_account_and_say_what_it_is_for(tmp_path: Path)
     named = 'foreign_id = "山田\u3000太郎 👨\u200d👧"\ndescription = "orders of the old\u200f shop"'
     (tmp_path / "kennel.toml").write_text(f'[callbacks.a]\npath = "http://x"\n{named}\n')
 
-    [callback] = sources.read({}).callbacks
+    [callback] = sources.read({}).callbacks.values()
 
     assert (callback.foreign_id, callback.description) == (
         "山田\u3000太郎 👨\u200d👧",
@@ -251,7 +256,7 @@ path = "a.log"
 types = ["all", "SYS", "net", "Acc", "INV", "PAYMENT", "deposit", "payment_sent", "INV_CREATED"]
 """)
 
-    [logger] = sources.read({}).loggers
+    [logger] = sources.read({}).loggers.values()
 
     assert logger.types[4:] == ("INV", "PAYMENT", "DEPOSIT", "PAYMENT_SENT", "INV_CREATED")
 
@@ -291,11 +296,17 @@ region = "eu-central-1"
         "/etc/shop.key",
     )
     assert (read.mqtt_protocol, read.mqtt_topic) == ("5", None)
-    assert read.queues == (
-        Queue("one", "shop/{class}/{type}/{foreign_id}", 2, retain=True, types=("INV",), foreign_id="one"),
-    )
-    assert read.loggers == (Logger("one", "one.log", 1, 2, foreign_id="one"),)
-    assert read.event_buses == (EventBus("one", "shop", region="eu-central-1"),)
+    assert read.queues == {
+        "one": Queue(
+            topicfilter="shop/{class}/{type}/{foreign_id}",
+            qos=2,
+            retain=True,
+            types=("INV",),
+            foreign_id="one",
+        )
+    }
+    assert read.loggers == {"one": Logger(path="one.log", megabytes=1, files=2, foreign_id="one")}
+    assert read.event_buses == {"one": EventBus(bus="shop", region="eu-central-1")}
 
 
 @pytest.mark.parametrize(
@@ -369,3 +380,10 @@ def test_webhooks_may_go_to_the_networks_that_are_named() -> None:
 
     for text, networks in written.items():
         assert sources.read({"KENNEL_WEBHOOK_ALLOW_PRIVATE": text}).webhook_allow_private == networks
+
+
+def test_the_shops_picture_may_be_in_the_setting_itself() -> None:
+    picture = "data:image/png;base64,".ljust(40_000, "A")
+
+    assert sources.read({"KENNEL_SHOP_LOGO": picture}).shop_logo == picture
+    assert "KENNEL_SHOP_LOGO must be text of at most 40000" in refusal({"KENNEL_SHOP_LOGO": picture + "A"})

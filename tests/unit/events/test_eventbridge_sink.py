@@ -165,7 +165,7 @@ def test_without_the_extra_a_configuration_that_names_it_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "botocore", None)
-    read = replace(sources.read({}), event_buses=(EventBus("shop", "bus"),))
+    read = sources.read({}).model_copy(update={"event_buses": {"shop": EventBus(bus="bus")}})
 
     with pytest.raises(
         SettingsError, match=r"^\[eventbridge.shop\] cannot be used: .*make eventbridge installs it\.$"
