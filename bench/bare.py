@@ -36,8 +36,10 @@ FIXED: dict[str, Any] = {
     "token": "0123456789abcdef",
     "items": orjson.Fragment(
         "["
-        '{"type":"item","name":"Plush","sku":"P1","description":"","value":"10","quantity":3,"image_link":""},'
-        '{"type":"shipping","name":"Post","sku":"","description":"","value":"2","quantity":1,"image_link":""},'
+        '{"type":"item","name":"Plush","sku":"P1","description":"","value":"10","quantity":3,'
+        '"image_link":""},'
+        '{"type":"shipping","name":"Post","sku":"","description":"","value":"2","quantity":1,'
+        '"image_link":""},'
         '{"type":"tax","name":"Tax","sku":"","description":"","value":"10","quantity":1,"image_link":""}]'
     ),
 }

@@ -121,7 +121,7 @@ _QUOTED: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 @cache
 def unnested(table: sa.Table, columns: tuple[str, ...]) -> sa.TableValuedAlias:
-    """Return rows with these columns of `table` as a FROM element named "input"; `arrays` are its parameters."""
+    """Return rows with these columns of `table` as a FROM element "input"; `arrays` are its parameters."""
     parameters = [sa.bindparam(f"input_{name}", type_=Array(table.c[name].type)) for name in columns]
     return _unnest(table, columns, parameters)
 

@@ -16,7 +16,6 @@ from app.db import database_url, migrate
 from app.db.engine import open_engine, sqlstate
 
 CONNECTIONS: Final = 40
-LEAST_CONNECTIONS: Final = 10
 LEAST_VERSION: Final = 15
 ENCODING: Final = "UTF8"
 

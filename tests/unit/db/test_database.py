@@ -162,7 +162,7 @@ async def test_through_a_pooler_all_time_limits_hold_and_nothing_is_left_behind(
 
 
 async def _read(engine: AsyncEngine, number: int) -> None:
-    """Run a statement that nobody else runs, again and again: another's statement would give another's answer."""
+    """Run a statement that nobody else runs, again and again: the answer shows whose it was."""
     for step in range(20):
         async with reads(engine).connect() as connection:
             query = sa.text(f"SELECT :step || ' {number}'")

@@ -16,8 +16,10 @@ def test_all_that_libpq_reads_and_kennel_does_is_taken(tmp_path: Path) -> None:
 
     url = database_url.parse(
         "postgresql://me:p%40ss@one:5433,two/shop?connect_timeout=3&application_name=shop"
-        f"&options=-c%20geqo%3Doff&target_session_attrs=primary&sslmode=verify-full&sslrootcert={authority}&channel_binding=prefer"
-        "&keepalives_idle=60&keepalives_interval=7&keepalives_count=2&tcp_user_timeout=9000&gssencmode=disable"
+        "&options=-c%20geqo%3Doff&target_session_attrs=primary&channel_binding=prefer"
+        f"&sslmode=verify-full&sslrootcert={authority}"
+        "&keepalives_idle=60&keepalives_interval=7&keepalives_count=2&tcp_user_timeout=9000"
+        "&gssencmode=disable"
     )
 
     assert url.hosts == (("one", 5433), ("two", None))

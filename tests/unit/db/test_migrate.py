@@ -38,7 +38,7 @@ GUARDED = {
 
 
 async def catalogue(engine: AsyncEngine) -> list[Sequence[sa.Row[tuple[object, ...]]]]:
-    """Every column, constraint, index and storage parameter as PostgreSQL writes it, without Alembic's table."""
+    """Every column, constraint, index and storage parameter as PostgreSQL writes it; not Alembic's table."""
     async with engine.connect() as db:
         relations = [(await db.execute(sa.text(query))).all() for query in CATALOGUE]
     return [[row for row in rows if row[0] != "alembic_version"] for rows in relations]
@@ -167,7 +167,9 @@ async def test_requests_whose_keys_were_stored_with_a_blank_at_their_end_are_kno
     module = _migration("0021")
     inserts = """
         INSERT INTO idempotency (scope, key, fingerprint, kind, thing)
-        SELECT 'admin', key, 'same', 'payment', key FROM unnest(ARRAY['wd-901 ', 'list  :0', 'list  :1', 'both', 'both ', 'plain', 'in side']) AS key;
+        SELECT 'admin', key, 'same', 'payment', key FROM unnest(
+            ARRAY['wd-901 ', 'list  :0', 'list  :1', 'both', 'both ', 'plain', 'in side']
+        ) AS key;
         INSERT INTO entries (kind, cause_type, cause_id, key) VALUES
             ('TRANSFER', 'request', 'x', 'transfer:admin:old '),
             ('TRANSFER', 'request', 'x', 'transfer:admin:old list :7')
