@@ -63,7 +63,7 @@ async def test_books_that_are_right_are_found_right_also_in_small_slices(
     ("UPDATE holds SET remaining = 999 WHERE id = 1", "hold 1 differs from what was posted for it"),
     ("UPDATE holds SET amount = 1001 WHERE id = 2", "hold 2 differs from what was posted for it"),
     ("UPDATE holds SET captured = 401 WHERE id = 3", "hold 3 differs from what was posted for it"),
-    ("UPDATE holds SET moves = 2 WHERE id = 2", "hold 2 differs from what was posted for it"),
+    ("UPDATE holds SET movements = 2 WHERE id = 2", "hold 2 differs from what was posted for it"),
     ("UPDATE entries SET key = 'gone' WHERE key = 'hold:2:1'", "hold 2 differs from what was posted for it"),
     ("DELETE FROM holds WHERE id = 1", "held of account 0 in gold differs from its holds"),
     ("UPDATE escrows SET amount = 801 WHERE id = 4", "escrow 4 differs from what was posted for it"),
