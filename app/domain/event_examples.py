@@ -1,4 +1,4 @@
-"""One example of every type of event, made by the very functions that tell them: the catalog of the docs and of OpenAPI."""
+"""An example of each type of event, made by the functions that make events: for the docs and for OpenAPI."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import Outpoint
 from app.domain.escrows import Escrow, fee_earned, state_events
 from app.domain.holds import Hold
-from app.domain.invoices import Invoice, InvoiceSums
+from app.domain.invoices import Invoice, Receipts
 from app.domain.ledger import AppliedPosting, Asset, Balance, Bucket, Entry, Posted, Posting
 from app.domain.outbox import Event, OutboxEvent
 from app.domain.owner import Owner
@@ -31,43 +31,33 @@ BLOCK: Final = "82bc68038f6034c0596b6e313729793a887fded6e92a31fbdf70863f89d9bea2
 SHOP: Final = Owner(7, "shibe-shop", "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv")
 CUSTOMER: Final = Owner(8, "alice", "mrp1Ti3cde6BxfuGrBDbXiTxVcqAgJ4xDj")
 PLATFORM: Final = Owner(0, "platform", "mkpZhYtJu2r87Js3pDiWJDmPte2NRZ8bJV")
+TOKEN: Final = "ZxGrZCv9HYb9v6vKZSXfAw"  # noqa: S105  an example
 GOLD: Final = Asset("gold_coins", "Gold coins", 0, NOON)
 TEN: Final = Koinu(10 * COIN)
-ITEM: Final = {"type": "item", "name": "Doge plush", "sku": "D-1", "description": "", "value": "10", "quantity": 1,
-               "image_link": ""}  # fmt: skip
+ITEM: Final = {
+    "type": "item", "name": "Doge plush", "sku": "D-1", "description": "", "value": "10", "quantity": 1,
+    "image_link": "",
+}  # fmt: skip
 
 
 def all_types() -> Mapping[str, OutboxEvent]:
-    """Return an example of each type, in the order in which they are documented."""
-    made = [
-        *_accounts(),
-        *_deposits(),
-        *_invoices(),
-        *_payments(),
-        *_transfers(),
-        *_holds(),
-        *_escrows(),
-        *_system(),
-    ]
-    return {fact.type: fact for fact in made}
+    """Return an example of each type, in the order of the documents."""
+    nouns = (_accounts, _deposits, _invoices, _payments, _transfers, _holds, _escrows, _system)
+    return {example.type: example for examples in nouns for example in examples()}
 
 
-def event(fact: OutboxEvent) -> Event:
-    """Number an example as if it had been the first thing to happen to its account."""
-    return Event(
-        42, fact.account_id, 3, fact.foreign_id, "5075987376cc0e765da04c79581afc94", *_told(fact), NOON
-    )
-
-
-def _told(fact: OutboxEvent) -> tuple[str, str]:
-    return fact.type, fact.message
+def event(example: OutboxEvent) -> Event:
+    """Number an example as if it were the third event of its account."""
+    event_id = "5075987376cc0e765da04c79581afc94"
+    return Event(42, example.account_id, 3, example.foreign_id, event_id, example.type, example.message, NOON)
 
 
 def _accounts() -> list[OutboxEvent]:
     plain = Account(
         id=SHOP.id, foreign_id=SHOP.foreign_id, xpub="", address=SHOP.address, payout_address="",
-        payout_threshold=NOTHING, payout_frequency="", name="", vendor_name="", vendor_icon="", vendor_address="",
-        vendor_url="", accept_unconfirmed_below=NOTHING, batch=False, state="open", created=NOON,
+        payout_threshold=NOTHING, payout_frequency="", name="", vendor_name="", vendor_icon="",
+        vendor_address="", vendor_url="", accept_unconfirmed_below=NOTHING, batch=False, state="open",
+        created=NOON,
     )  # fmt: skip
     named = replace(plain, name="Shibe Shop")
     return [
@@ -91,21 +81,20 @@ def _deposits() -> list[OutboxEvent]:
     ]
 
 
-def _sightings(sighting: Sighting, sums: InvoiceSums | None) -> list[OutboxEvent]:
+def _sightings(sighting: Sighting, receipts: Receipts | None) -> list[OutboxEvent]:
     double_spent = replace(sighting, state="double_spent")
     return [
-        sighting_event(sighting, "SEEN", sums),
-        sighting_event(double_spent, "DOUBLE_SPENT", sums, spent_by=OTHER_TXID[::-1].hex()),
-        sighting_event(replace(sighting, state="dropped"), "DROPPED", sums),
+        sighting_event(sighting, "SEEN", receipts),
+        sighting_event(double_spent, "DOUBLE_SPENT", receipts, spent_by=OTHER_TXID[::-1].hex()),
+        sighting_event(replace(sighting, state="dropped"), "DROPPED", receipts),
     ]
 
 
 def _invoices() -> list[OutboxEvent]:
-    made = Invoice(
+    invoice = Invoice(
         owner=SHOP, index=4, address=ADDRESSES[0], items=json.dumps([ITEM]), total=TEN, due=TEN,
-        required_confirmations=6, token="ZxGrZCv9HYb9v6vKZSXfAw", reference="order-7", metadata="{}",  # noqa: S106  an example
-        received=NOTHING, confirmed=NOTHING, settled=False, confirmation_lost=False, created=NOON,
-        expires=NOON + timedelta(hours=1),
+        required_confirmations=6, token=TOKEN, reference="order-7", metadata="{}", received=NOTHING,
+        confirmed=NOTHING, settled=False, confirmation_lost=False, created=NOON, expires=NOON + timedelta(hours=1),
     )  # fmt: skip
     payment = Sighting(SHOP, Outpoint(TXID, 1), 0, 4, 4, ADDRESSES[0], TEN, 6)
     part, whole, over = Koinu(4 * COIN), TEN, Koinu(12 * COIN)
@@ -121,30 +110,35 @@ def _invoices() -> list[OutboxEvent]:
         "INV_CANCELLED": (0, 0),
         "INV_LATE_PAYMENT_DETECTED": (part, 0),
     }
-    sums = {
-        name: InvoiceSums(ADDRESSES[0], TEN, Koinu(come), Koinu(sure)) for name, (come, sure) in paid.items()
-    }
-    refund = invoices.invoice_refunded(
-        SHOP, InvoiceSums(ADDRESSES[0], TEN, whole, whole), whole, whole, ADDRESSES[1]
+    unpaid = Receipts(
+        ADDRESSES[0], TEN, TEN, 6, NOTHING, NOTHING, detected=False, settled=False, confirmation_lost=False
     )
+    refund = invoices.invoice_refunded(SHOP, unpaid.plus(whole, whole), whole, whole, ADDRESSES[1])
     return [
-        invoices.invoice_created(made),
-        *_sightings(payment, InvoiceSums(ADDRESSES[0], TEN, NOTHING, NOTHING)),
-        *(invoices.invoice_payment(SHOP, *one) for one in sums.items()),
+        invoices.invoice_created(invoice),
+        *_sightings(payment, unpaid),
+        *(invoices.invoice_payment(SHOP, name, unpaid.plus(*amounts)) for name, amounts in paid.items()),
         refund,
     ]
 
 
 def _payments() -> list[OutboxEvent]:
     output = PaymentOutput(ADDRESSES[1], b"", TEN, 0)
-    asked = Payment(
-        owner=SHOP, id=12, kind="pay", state="PENDING", amount=TEN, reserved=Koinu(11 * COIN), explicit_fee=NOTHING,
-        max_fee=COIN, paid=None, fee=None, transaction_id=None, batch=False, reference="withdrawal-3", error="",
-        created=NOON, outputs=(output,),
+    requested = Payment(
+        owner=SHOP, id=12, kind="pay", state="PENDING", amount=TEN, reserved=Koinu(11 * COIN),
+        explicit_fee=NOTHING, max_fee=COIN, paid=None, fee=None, transaction_id=None, batch=False,
+        reference="withdrawal-3", error="", created=NOON, outputs=(output,),
     )  # fmt: skip
-    sent = replace(asked, state="BROADCAST", paid=TEN, fee=Koinu(COIN // 100), transaction_id=5, txid=TXID)
-    states = {"PAYMENT_SENT": "BROADCAST", "PAYMENT_REPLACED": "BROADCAST", "PAYMENT_ON_CHAIN": "BROADCAST", "PAYMENT_CONFIRMED": "CONFIRMED",
-              "PAYMENT_UNCONFIRMED": "BROADCAST", "PAYMENT_VOIDED": "VOIDED"}  # fmt: skip
+    fee = Koinu(COIN // 100)
+    sent = replace(requested, state="BROADCAST", paid=TEN, fee=fee, transaction_id=5, txid=TXID)
+    states = {
+        "PAYMENT_SENT": "BROADCAST",
+        "PAYMENT_REPLACED": "BROADCAST",
+        "PAYMENT_ON_CHAIN": "BROADCAST",
+        "PAYMENT_CONFIRMED": "CONFIRMED",
+        "PAYMENT_UNCONFIRMED": "BROADCAST",
+        "PAYMENT_VOIDED": "VOIDED",
+    }
     failed = replace(
         sent,
         state="FAILED",
@@ -153,7 +147,7 @@ def _payments() -> list[OutboxEvent]:
     )
     refund = replace(failed, kind="refund", reference=ADDRESSES[0])
     return [
-        payments.payment_event(asked, "PAYMENT_REQUESTED"),
+        payments.payment_event(requested, "PAYMENT_REQUESTED"),
         *(
             payments.payment_event(replace(sent, state=state, returned=TEN), name)
             for name, state in states.items()
@@ -183,14 +177,14 @@ def _transfers() -> list[OutboxEvent]:
 def _holds() -> list[OutboxEvent]:
     later = NOON + timedelta(days=1)
     hold = Hold(CUSTOMER, 9, GOLD, 25, 25, 0, "HELD", 0, ("auction", "bid-7"), later, NOON)
-    over = replace(hold, remaining=0)
-    told = [
+    ended = replace(hold, remaining=0)
+    events = [
         holds.created(hold),
-        holds.released(replace(over, state="RELEASED"), 25),
-        holds.captured(replace(over, state="CAPTURED", captured=25), SHOP, 25)[0],
-        holds.expired(replace(over, state="EXPIRED"), 25),
+        holds.released(replace(ended, state="RELEASED"), 25),
+        holds.captured(replace(ended, state="CAPTURED", captured=25), SHOP, 25)[0],
+        holds.expired(replace(ended, state="EXPIRED"), 25),
     ]
-    return [transfers.with_balance(one, GOLD, Balance(75, held=hold.remaining)) for one in told]
+    return [transfers.with_balance(event, GOLD, Balance(75, held=hold.remaining)) for event in events]
 
 
 def _escrows() -> list[OutboxEvent]:
@@ -220,8 +214,8 @@ def _escrows() -> list[OutboxEvent]:
 
 def _system() -> list[OutboxEvent]:
     endpoint = Endpoint(
-        id=3, name=None, url="", types=("ALL",), foreign_id="", description="the shop's back office", secret="",
-        state="disabled", legacy_base64_message=False, failing_since=NOON - timedelta(days=5),
+        id=3, name=None, url="", types=("ALL",), foreign_id="", description="the shop's back office",
+        secret="", state="disabled", legacy_base64_message=False, failing_since=NOON - timedelta(days=5),
         disabled_reason="It has failed for 5 days.", created=NOON - timedelta(days=30),
     )  # fmt: skip
     return [

@@ -60,9 +60,7 @@ def _by_account(step: Step, owners: Mapping[int, Owner]) -> Mapping[int, list[Ou
     for sighting, spender in step.double_spends:
         events[sighting.owner.id].append(_double_spend(step, sighting, spender))
     for (account, _), changes in sorted(step.invoice_events.items(), key=lambda item: item[0]):
-        events[account] += [
-            receipts.invoice_payment(owners[account], name, now.sums) for name, now in changes
-        ]
+        events[account] += [receipts.invoice_payment(owners[account], name, after) for name, after in changes]
     for deposit in step.confirmed:
         owner, confirmations = owners[deposit.address.account], step.tip - (deposit.height or 0) + 1
         events[owner.id] += deposit_events.confirmed(owner, deposit, confirmations)
@@ -93,10 +91,10 @@ def unknown_spend(
 
 
 def _double_spend(step: Step, sighting: Sighting, spender: bytes) -> OutboxEvent:
-    sums = None
+    invoice = None
     if sighting.invoice is not None:
-        sums = step.receipts_before[sighting.owner.id, sighting.invoice].sums
-    return sighting_event(sighting, "DOUBLE_SPENT", sums, spent_by=_display(spender))
+        invoice = step.receipts_before[sighting.owner.id, sighting.invoice]
+    return sighting_event(sighting, "DOUBLE_SPENT", invoice, spent_by=_display(spender))
 
 
 def _unknown_spend(coin: Coin, *, back: bool = False) -> OutboxEvent:

@@ -5,14 +5,13 @@ from app.domain.invoices.invoice import (
     Invoice,
     NoSuchInvoice,
     NotInThisAccount,
-    by_addresses,
     fetch,
     fetch_of,
     invoice_created,
     invoice_shown,
 )
 from app.domain.invoices.issuing import CREATE, MINUTES, InvoiceOrder, create
-from app.domain.invoices.items import ITEMS, LEAST_TOTAL, TYPES, Item, due, shown, total
+from app.domain.invoices.items import ITEMS, Item
 from app.domain.invoices.listing import ALL, InvoiceFilter, page
 from app.domain.invoices.pay_from_account import (
     PAY_FROM,
@@ -24,12 +23,10 @@ from app.domain.invoices.pay_from_account import (
     settle,
 )
 from app.domain.invoices.receipts import (
-    InvoiceSums,
     Receipts,
-    Sums,
+    invoice_amounts,
     invoice_payment,
     invoice_refunded,
-    invoice_sums,
     lock,
     transition,
     write,

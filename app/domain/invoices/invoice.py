@@ -1,4 +1,4 @@
-"""Invoices: a fixed list of items to be paid to one fresh address."""
+"""An invoice: a fixed list of items that is to be paid to one new address. How it is found and shown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,41 +22,6 @@ from app.domain.refusals import NotFound
 from app.money import NOTHING, Koinu, show
 
 
-def invoice_shown(invoice: "Invoice") -> dict[str, Any]:
-    """GigaWallet's admin form, then ours; the public form is a part of it."""
-    return {
-        "id": invoice.address,
-        "account": invoice.owner.address,
-        "items": orjson.Fragment(invoice.items),
-        "required_confirmations": invoice.required_confirmations,
-        "created": invoice.created.isoformat(),
-        "total": show(invoice.total),
-        "total_incoming": show(invoice.received),
-        "total_confirmed": show(invoice.confirmed),
-        "pay_to_address": invoice.address,
-        "part_payment_detected": invoice.part_payment_detected,
-        "total_payment_detected": invoice.total_payment_detected,
-        "total_payment_confirmed": invoice.total_payment_confirmed,
-        "payment_unconfirmed": invoice.payment_unconfirmed,
-        "estimate_seconds_to_confirm": invoice.estimate_seconds_to_confirm,
-        "token": invoice.token,
-        "state": invoice.state,
-        "reference": invoice.reference,
-        "metadata": orjson.Fragment(invoice.metadata),
-        "overpaid": show(invoice.overpaid),
-        "expires": invoice.expires and invoice.expires.isoformat(),
-        "late": invoice.late,
-        "refunded": show(invoice.refunded),
-    }
-
-
-def invoice_created(invoice: "Invoice") -> OutboxEvent:
-    """INV_CREATED."""
-    return OutboxEvent(
-        invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", json_text(invoice_shown(invoice))
-    )
-
-
 class NoSuchInvoice(NotFound):
     """GetInvoice: no such invoice: {address}"""  # noqa: D400, D415  GigaWallet's words
 
@@ -67,10 +32,10 @@ class NotInThisAccount(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice as it is. Amounts in koinu; `items` and `metadata` are JSON text.
+    """An invoice as it is now. Amounts in koinu; `items` and `metadata` are JSON text.
 
-    `late`: money came after it was `expired` or `cancelled`. `seen` waits for a block. `refunded` is what went
-    back, or is on its way back. `return_url` and `cancel_url` are pages of the shop, "" for none.
+    `late`: money came after it was `expired` or `cancelled`. `seen` waits for a block. `refunded` is what
+    went back, or is on its way back. `return_url` and `cancel_url` are pages of the shop, "" for none.
     """
 
     owner: Owner
@@ -100,32 +65,32 @@ class Invoice:
 
     @property
     def part_payment_detected(self) -> bool:
-        """Something is in a block, be it a part or all, as GigaWallet's manual has it."""
+        """Whether a block has a part of the money or all, as in GigaWallet's manual."""
         return self.received > 0 or self.settled
 
     @property
     def total_payment_detected(self) -> bool:
-        """Enough is in blocks, or it is accepted before that (accept_unconfirmed_below)."""
+        """Whether blocks have enough, or it is accepted before that (accept_unconfirmed_below)."""
         return self.received >= self.due or self.settled
 
     @property
     def total_payment_confirmed(self) -> bool:
-        """Enough is confirmed."""
+        """Whether enough is confirmed."""
         return self.settled
 
     @property
     def payment_unconfirmed(self) -> bool:
-        """It was confirmed, and a reorg took that back."""
+        """Whether it was confirmed until a reorg."""
         return self.confirmation_lost and not self.settled
 
     @property
     def overpaid(self) -> Koinu:
-        """What is in blocks above the total."""
+        """What blocks have above the total."""
         return Koinu(max(0, self.received - self.total))
 
     @property
     def state(self) -> str:
-        """One word for the flags; INVOICE_STATE is the same rule in SQL. Money that comes late still pays."""
+        """One word for all flags; `INVOICE_STATE` is the same rule in SQL. Late money still pays."""
         if self.settled:
             return "confirmed"
         if self.total_payment_detected:
@@ -139,14 +104,14 @@ class Invoice:
 
 async def fetch(db: Db, network: Network, address: str) -> Invoice:
     """Return the invoice to be paid to `address`, or refuse with NoSuchInvoice."""
-    found = await by_addresses(db, [address], network)
-    if address not in found:
+    invoice = (await by_addresses(db, [address], network)).get(address)
+    if invoice is None:
         raise NoSuchInvoice(address=address, field="id")
-    return found[address]
+    return invoice
 
 
 async def fetch_of(db: Db, network: Network, foreign_id: str, address: str) -> Invoice:
-    """Return the account's invoice, or refuse: of another account it is none."""
+    """Return the account's invoice, or refuse with NoSuchAccount, NoSuchInvoice or NotInThisAccount."""
     await accounts.fetch(db, foreign_id)
     invoice = await fetch(db, network, address)
     if invoice.owner.foreign_id != foreign_id:
@@ -160,7 +125,7 @@ async def load(db: Db, ids: Sequence[str], installation: Installation) -> dict[s
 
 
 async def by_addresses(db: Db, texts: Sequence[str], network: Network) -> dict[str, Invoice]:
-    """Return the invoices that are paid to these addresses; any other text is no address of ours."""
+    """Return the invoices that are to be paid to these addresses, by address."""
     rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": scripts(network, texts)})
     return {row["address"]: of(network, row) for row in rows}
 
@@ -171,7 +136,7 @@ def scripts(network: Network, texts: Sequence[str]) -> list[bytes]:
 
 
 def select() -> sa.Select[Any]:
-    """Invoices with their owner, what was refunded, and the height at which what has come will be confirmed."""
+    """Select invoices with their owner, what was refunded, and how many blocks confirm all deposits."""
     confirm_height = (
         sa.select(sa.func.max(deposits.c.confirm_height))
         .where(deposits.c.account_id == invoices.c.account_id, deposits.c.invoice == invoices.c.index)
@@ -197,7 +162,7 @@ def select() -> sa.Select[Any]:
 
 
 def paid_to(selected: sa.Select[Any]) -> sa.Select[Any]:
-    """Of the invoices that are selected, take those whose addresses have the `scripts`."""
+    """Restrict selected invoices to those whose addresses have the `scripts`."""
     same = sa.and_(addresses.c.account_id == invoices.c.account_id, addresses.c.index == invoices.c.index)
     script = addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES))
     return selected.join(addresses, same).where(script, addresses.c.purpose == "invoice")
@@ -216,3 +181,37 @@ def of(network: Network, row: Row) -> Invoice:
         estimate_seconds_to_confirm=waiting * network.spacing_seconds,
         **plain,
     )
+
+
+def invoice_shown(invoice: Invoice) -> dict[str, Any]:
+    """Return the invoice as the API shows it: GigaWallet's admin form, then our fields."""
+    return {
+        "id": invoice.address,
+        "account": invoice.owner.address,
+        "items": orjson.Fragment(invoice.items),
+        "required_confirmations": invoice.required_confirmations,
+        "created": invoice.created.isoformat(),
+        "total": show(invoice.total),
+        "total_incoming": show(invoice.received),
+        "total_confirmed": show(invoice.confirmed),
+        "pay_to_address": invoice.address,
+        "part_payment_detected": invoice.part_payment_detected,
+        "total_payment_detected": invoice.total_payment_detected,
+        "total_payment_confirmed": invoice.total_payment_confirmed,
+        "payment_unconfirmed": invoice.payment_unconfirmed,
+        "estimate_seconds_to_confirm": invoice.estimate_seconds_to_confirm,
+        "token": invoice.token,
+        "state": invoice.state,
+        "reference": invoice.reference,
+        "metadata": orjson.Fragment(invoice.metadata),
+        "overpaid": show(invoice.overpaid),
+        "expires": invoice.expires and invoice.expires.isoformat(),
+        "late": invoice.late,
+        "refunded": show(invoice.refunded),
+    }
+
+
+def invoice_created(invoice: Invoice) -> OutboxEvent:
+    """Return INV_CREATED."""
+    message = json_text(invoice_shown(invoice))
+    return OutboxEvent(invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", message)

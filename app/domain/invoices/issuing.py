@@ -1,4 +1,4 @@
-"""Issuing an invoice: its terms, the next address of its account, and its row, in one transaction."""
+"""Issuing an invoice: it gets the next address of its account, and its row, in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ from app.domain.invoices.invoice import Invoice, invoice_created, load
 from app.domain.invoices.items import Item
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.refusals import Invalid, Refusal
-from app.money import Koinu
+from app.money import NOTHING
 
 CONFIRMATIONS: Final = 1000
-"""The most that an invoice may ask for."""
+"""The most confirmations that an invoice may require."""
 MINUTES: Final = 10 * 366 * 24 * 60
 """The longest that an invoice may take to expire: ten years."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceOrder:
-    """The invoice that a caller wants; checked at birth. `tolerance` is in percent of the total.
+    """An invoice to be issued. `tolerance` is in percent of the total.
 
-    `required_confirmations` of None or -1 is the installation's default; 0 counts as 1 and is shown as given.
-    `expire_minutes` of None: it never expires.
+    `required_confirmations` None or -1 means the installation's default; 0 counts as 1 but is shown as 0.
+    `expire_minutes` None: it never expires.
     """
 
     foreign_id: str
@@ -47,7 +47,7 @@ class InvoiceOrder:
     cancel_url: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what can never be an invoice."""
+        """Raise Invalid for what can never be an invoice."""
         invoice_items.total(self.items)
         if not -1 <= (self.required_confirmations or 0) <= CONFIRMATIONS:
             reason = f"required_confirmations is from 0 to {CONFIRMATIONS}, or -1 for the default."
@@ -61,7 +61,10 @@ class InvoiceOrder:
 async def create(
     db: Db, orders: Sequence[InvoiceOrder], installation: Installation
 ) -> list[Invoice | Refusal]:
-    """Issue each invoice on the next address of its account; NotCurrent while that may be in use already."""
+    """Issue each invoice on the next address of its account, in order.
+
+    Each is refused with NotCurrent while that address may be in use already.
+    """
     if (reason := await unfit(db)) is not None:
         return [NotCurrent(reason=reason) for _ in orders]
     branches = await accounts.lock_branches(db, [order.foreign_id for order in orders])
@@ -74,15 +77,15 @@ async def create(
     )
     steps = batch.accepted(decided)
     created = await _write(db, steps)
-    made = [_made(branch.owner, row, created[row["address"]]) for branch, (_, row) in steps]
-    await outbox.emit(db, [invoice_created(invoice) for invoice in made])
-    return batch.outcomes(decided, made)
+    issued = [_invoice(branch.owner, row, created[row["address"]]) for branch, (_, row) in steps]
+    await outbox.emit(db, [invoice_created(invoice) for invoice in issued])
+    return batch.outcomes(decided, issued)
 
 
 CREATE: Final = Command("invoice", create, load, lambda invoice: invoice.address)
 
 IssueStep = Step[ReceivingBranch, tuple[Row, Row]]
-"""The branch after the invoice's address; the address and the invoice as rows."""
+"""The branch after the invoice's address; the rows of the address and of the invoice."""
 
 
 def _issue(
@@ -103,7 +106,7 @@ def _issue(
 
 
 async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:
-    """Ask for the time only where an order counts from it."""
+    """Return the database's time, None where no invoice expires."""
     return await db.scalar(sa.select(NOW)) if any(order.expire_minutes for order in orders) else None
 
 
@@ -124,7 +127,7 @@ def _row(order: InvoiceOrder, installation: Installation, now: datetime | None) 
 
 
 async def _write(db: Db, steps: Sequence[IssueStep]) -> Mapping[str, datetime]:
-    """Write accounts, addresses and invoices, a statement each; return their times, by address."""
+    """Write accounts, addresses and invoices, a statement each; return the invoices' times, by address."""
     if not steps:
         return {}
     await accounts.write_addresses(
@@ -134,15 +137,7 @@ async def _write(db: Db, steps: Sequence[IssueStep]) -> Mapping[str, datetime]:
     return {row["address"]: row["created"] for row in written}
 
 
-def _made(owner: Owner, row: Row, created: datetime) -> Invoice:
+def _invoice(owner: Owner, row: Row, created: datetime) -> Invoice:
     values: dict[str, Any] = {name: value for name, value in row.items() if name != "account_id"}
-    none = Koinu(0)
-    return Invoice(
-        owner=owner,
-        created=created,
-        received=none,
-        confirmed=none,
-        settled=False,
-        confirmation_lost=False,
-        **values,
-    )
+    values |= {"received": NOTHING, "confirmed": NOTHING, "settled": False, "confirmation_lost": False}
+    return Invoice(owner=owner, created=created, **values)

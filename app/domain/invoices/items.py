@@ -1,4 +1,4 @@
-"""What an invoice asks money for: its items, and what they come to."""
+"""The items of an invoice, and their total."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ TYPES: Final = ("item", "tax", "fee", "shipping", "discount", "donation")
 ITEMS: Final = 500
 QUANTITY: Final = 10**9
 LEAST_TOTAL: Final = Koinu(COIN // 100)
-"""An output of less costs its sender extra (dust)."""
+"""An output of less is dust, which costs its sender extra."""
 HUNDRED: Final = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of an invoice; `value` is the unit price in koinu, below zero for a discount."""
+    """A line of an invoice. `value` is the unit price in koinu, below zero for a discount."""
 
     type: str
     name: str
@@ -36,15 +36,12 @@ class Item:
         return self.value * self.quantity
 
     def fault(self) -> tuple[str, str] | None:
-        """Return the field that is wrong and why, in GigaWallet's words, or None."""
+        """Return the field that is wrong and why, in GigaWallet's words; None where the line is in order."""
         if self.type not in TYPES:
             return "type", "Invalid item type"
         if not 0 < self.quantity <= QUANTITY:
-            zero = self.quantity <= 0
-            return (
-                "quantity",
-                "Item quantity should be greater than zero" if zero else "Item quantity is too large",
-            )
+            fault = "should be greater than zero" if self.quantity <= 0 else "is too large"
+            return "quantity", f"Item quantity {fault}"
         if self.type == "discount" and self.value >= 0:
             return "value", "Discount value should be less than zero"
         if self.type != "discount" and self.value <= 0:
@@ -53,7 +50,7 @@ class Item:
 
 
 def total(items: Sequence[Item]) -> Koinu:
-    """Return what the items come to, or refuse them; Invalid names the item and the field."""
+    """Return the sum of the items. Raises Invalid, which names the item and the field."""
     if not items:
         raise Invalid(reason="missing 'items' in JSON body", field="items")
     if len(items) > ITEMS:
@@ -71,7 +68,7 @@ def total(items: Sequence[Item]) -> Koinu:
 
 
 def due(total: Koinu, tolerance_percent: Decimal) -> Koinu:
-    """Return what is enough for `total` when up to `tolerance_percent` may be missing; rounded up to a koinu."""
+    """Return what is enough for `total` where `tolerance_percent` may be missing, rounded up to a koinu."""
     share = (HUNDRED - tolerance_percent) / HUNDRED
     return Koinu(int((total * share).to_integral_value(ROUND_CEILING)))
 

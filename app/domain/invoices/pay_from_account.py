@@ -1,4 +1,4 @@
-"""Paying an invoice from another account: in the ledger, at once and free."""
+"""Paying an invoice from another account: in the ledger, at once and free, or on the chain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from app.domain.dogecoin import Network
 from app.domain.installation import Installation
 from app.domain.invoices import receipts
 from app.domain.invoices.invoice import NoSuchInvoice
-from app.domain.invoices.receipts import Sums
+from app.domain.invoices.receipts import LockedInvoice
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.payments import Payee, Payment, PayOrder, requesting
 from app.domain.refusals import Conflict, Invalid, Refusal
@@ -34,7 +34,7 @@ class OwnInvoice(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class PayFromOrder:
-    """The invoice to be paid, and the account that pays what is missing."""
+    """An invoice to be paid, by its address, and the account that pays what is missing."""
 
     address: str
     foreign_id: str
@@ -43,7 +43,7 @@ class PayFromOrder:
 async def settle(
     db: Db, orders: Sequence[PayFromOrder], installation: Installation
 ) -> list[Transfer | Refusal]:
-    """Pay what each invoice still lacks, one order after the other, as far as each account's money goes."""
+    """Pay what each invoice lacks, in order, as far as each account's money goes."""
     payers = await accounts.owners(db, [order.foreign_id for order in orders])
     locked = await receipts.lock(db, installation.network, [order.address for order in orders])
     owners = [*payers.values(), *(invoice.owner for invoice in locked.values())]
@@ -52,10 +52,10 @@ async def settle(
         orders,
         locked,
         lambda order: order.address,
-        lambda order, invoice: _decide(order, payers.get(order.foreign_id), invoice, available),
+        lambda order, invoice: _settle(order, payers.get(order.foreign_id), invoice, available),
     )
     steps = batch.accepted(decided)
-    made = await transfers.post_invoice_transfers(db, [move for _, move in steps])
+    made = await transfers.post_invoice_transfers(db, [transfer for _, transfer in steps])
     await receipts.write(db, list({invoice.address: invoice for invoice, _ in steps}.values()))
     return batch.outcomes(decided, made)
 
@@ -66,9 +66,9 @@ PAY_FROM: Final = Command("payfrom", settle, plain(transfers.by_ids), lambda tra
 async def request(
     db: Db, orders: Sequence[PayFromOrder], installation: Installation
 ) -> list[Payment | Refusal]:
-    """Ask for payments of what each invoice lacks just now; it counts as received once a block has it."""
+    """Request payments of what each invoice lacks now. A payment counts as received once a block has it."""
     locked = await receipts.lock(db, installation.network, [order.address for order in orders])
-    decided = [_order(installation.network, order, locked.get(order.address)) for order in orders]
+    decided = [_pay_order(installation.network, order, locked.get(order.address)) for order in orders]
     return batch.outcomes(decided, await requesting.request(db, batch.accepted(decided)))
 
 
@@ -77,44 +77,48 @@ PAY_FROM_ON_CHAIN: Final = Command(
 )
 
 
-def _order(network: Network, order: PayFromOrder, now: Sums | None) -> PayOrder | Refusal:
-    if now is None:
+def _pay_order(network: Network, order: PayFromOrder, invoice: LockedInvoice | None) -> PayOrder | Refusal:
+    if invoice is None:
         return NoSuchInvoice(address=order.address, field="id")
-    if refusal := _closed(now):
+    if refusal := _not_payable(invoice):
         return refusal
-    missing = Koinu(now.receipts.total - now.receipts.received)
+    missing = _missing(invoice)
     if missing < DUST:
         return Invalid(
             reason=f"The {show(missing)} DOGE that are missing are too little for a transaction.", field="id"
         )
-    payee = Payee.of(network, "", now.address, missing)
-    return PayOrder(order.foreign_id, (payee,), reference=now.address)
+    payee = Payee.of(network, "", invoice.address, missing)
+    return PayOrder(order.foreign_id, (payee,), reference=invoice.address)
 
 
-def _decide(
-    order: PayFromOrder, payer: Owner | None, now: Sums | None, available: Available
-) -> Step[Sums, InvoiceTransfer] | Refusal:
+def _settle(
+    order: PayFromOrder, payer: Owner | None, invoice: LockedInvoice | None, available: Available
+) -> Step[LockedInvoice, InvoiceTransfer] | Refusal:
     if payer is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
-    if now is None:
+    if invoice is None:
         return NoSuchInvoice(address=order.address, field="id")
-    if now.owner.id == payer.id:
+    if invoice.owner.id == payer.id:
         return OwnInvoice(field="foreign_id")
-    if refusal := _closed(now):
+    if refusal := _not_payable(invoice):
         return refusal
-    amount = Koinu(now.receipts.total - now.receipts.received)
-    after, told = now.settled(amount)
-    key = f"payfrom:{now.address}:{after.confirmed_in_ledger}"
-    move = InvoiceTransfer("PAYFROM", key, payer, now.owner, amount, now.address, tuple(told))
-    return transfers.apply(available, move) or Step(after, move)
+    amount = _missing(invoice)
+    settled, events = invoice.settle(amount)
+    key = f"payfrom:{invoice.address}:{settled.confirmed_in_ledger}"
+    transfer = InvoiceTransfer("PAYFROM", key, payer, invoice.owner, amount, invoice.address, tuple(events))
+    return transfers.apply(available, transfer) or Step(settled, transfer)
 
 
-def _closed(now: Sums) -> Refusal | None:
-    sums = now.receipts
-    if not now.owner.open:
-        return AccountClosed(foreign_id=now.owner.foreign_id, field="id")
-    if sums.received >= sums.due:
-        return AlreadyPaid(received=show(sums.received), due=show(sums.due), field="id")
-    if sums.cancelled or sums.expired:
-        return NotOpen(state="cancelled" if sums.cancelled else "expired", field="id")
+def _missing(invoice: LockedInvoice) -> Koinu:
+    return Koinu(invoice.receipts.total - invoice.receipts.received)
+
+
+def _not_payable(invoice: LockedInvoice) -> Refusal | None:
+    receipts = invoice.receipts
+    if not invoice.owner.open:
+        return AccountClosed(foreign_id=invoice.owner.foreign_id, field="id")
+    if receipts.received >= receipts.due:
+        return AlreadyPaid(received=show(receipts.received), due=show(receipts.due), field="id")
+    if receipts.cancelled or receipts.expired:
+        return NotOpen(state="cancelled" if receipts.cancelled else "expired", field="id")
     return None

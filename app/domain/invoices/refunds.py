@@ -1,4 +1,4 @@
-"""Refunds: money of an invoice goes back, to an address or to an account; never more than was confirmed."""
+"""Refunds: confirmed money of an invoice goes back to an address or to an account."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from app.domain.dogecoin import Network
 from app.domain.installation import Installation
 from app.domain.invoices import receipts
 from app.domain.invoices.invoice import NoSuchInvoice
-from app.domain.invoices.receipts import Sums
+from app.domain.invoices.receipts import LockedInvoice
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.payments import Payee, Payment, PayOrder, requesting
 from app.domain.refusals import Conflict, Invalid, Refusal
@@ -38,46 +38,46 @@ class Twice(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """What an invoice is to give back `to` an address or a foreign_id; None: all that it can."""
+    """A refund of an invoice `to` an address or a foreign_id; `amount` None: all that it can give back."""
 
     invoice: str
     to: str
     amount: Koinu | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is no amount."""
+        """Refuse an amount of nothing or less."""
         if self.amount is not None and self.amount <= 0:
             raise Invalid(reason="An amount is greater than zero.", field="amount")
 
-    def amount_of(self, now: Sums, sent_back: int) -> Koinu | Refusal:
-        """Say how much goes back from the invoice as it is; `sent_back` went to addresses already."""
-        left = max(0, now.receipts.confirmed - now.refunded_in_ledger - sent_back)
-        if not left:
+    def amount_of(self, invoice: LockedInvoice, on_chain: int) -> Koinu | Refusal:
+        """Return how much goes back of the invoice, or refuse; `on_chain` went to addresses before."""
+        refundable = max(0, invoice.receipts.confirmed - invoice.refunded_in_ledger - on_chain)
+        if not refundable:
             return NothingToRefund(field="id")
-        if self.amount is not None and self.amount > left:
-            return AboveReceived(left=show(left), amount=show(self.amount), field="amount")
-        return self.amount or Koinu(left)
+        if self.amount is not None and self.amount > refundable:
+            return AboveReceived(left=show(refundable), amount=show(self.amount), field="amount")
+        return self.amount or Koinu(refundable)
 
 
 async def refund_inside(
     db: Db, orders: Sequence[Refund], installation: Installation
 ) -> list[Transfer | Refusal]:
-    """Give back, one order after the other, as far as each invoice and its account's money goes."""
+    """Refund to accounts, in order, as far as each invoice and its account's money goes."""
     payees = await accounts.owners(db, [order.to for order in orders])
     locked = await receipts.lock(db, installation.network, [order.invoice for order in orders])
-    sent_back = await receipts.sent_back(db, locked)
+    on_chain = await receipts.refunded_on_chain(db, locked)
     owners = [*payees.values(), *(invoice.owner for invoice in locked.values())]
     available = await ledger.lock_available(db, [owner.id for owner in owners])
     decided = batch.decide(
         orders,
         locked,
         lambda order: order.invoice,
-        lambda order, invoice: _decide(
-            order, payees.get(order.to), (invoice, sent_back.get(order.invoice, 0)), available
+        lambda order, invoice: _refund(
+            order, payees.get(order.to), invoice, on_chain.get(order.invoice, 0), available
         ),
     )
     steps = batch.accepted(decided)
-    made = await transfers.post_invoice_transfers(db, [move for _, move in steps])
+    made = await transfers.post_invoice_transfers(db, [transfer for _, transfer in steps])
     await receipts.write(db, list({invoice.address: invoice for invoice, _ in steps}.values()))
     return batch.outcomes(decided, made)
 
@@ -90,25 +90,25 @@ REFUND_TO_ACCOUNT: Final = Command(
 async def refund_on_chain(
     db: Db, orders: Sequence[Refund], installation: Installation
 ) -> list[Payment | Refusal]:
-    """Ask for the payments under the invoices' locks; the invoice's account bears the fee.
+    """Request payments to addresses under the invoices' locks; the invoice's account bears the fee.
 
-    What a payment gives back counts while it is not failed or voided: nothing has to be taken back then.
+    A payment counts as refunded unless it has failed or is voided: nothing has to be taken back then.
     """
     if len({order.invoice for order in orders}) < len(orders):
         raise Twice
     locked = await receipts.lock(db, installation.network, [order.invoice for order in orders])
-    sent_back = await receipts.sent_back(db, locked)
+    on_chain = await receipts.refunded_on_chain(db, locked)
     decided = [
-        _order(installation.network, order, locked.get(order.invoice), sent_back.get(order.invoice, 0))
+        _pay_order(installation.network, order, locked.get(order.invoice), on_chain.get(order.invoice, 0))
         for order in orders
     ]
     outcomes = batch.outcomes(decided, await requesting.request(db, batch.accepted(decided)))
-    told = [
-        _told(locked[order.invoice], sent_back[order.invoice] + outcome.amount, outcome.amount, order.to)
+    events = [
+        _event(locked[order.invoice], on_chain[order.invoice] + outcome.amount, outcome.amount, order.to)
         for order, outcome in zip(orders, outcomes, strict=True)
         if isinstance(outcome, Payment)
     ]
-    await outbox.emit(db, told)
+    await outbox.emit(db, events)
     return outcomes
 
 
@@ -117,44 +117,44 @@ REFUND_TO_ADDRESS: Final = Command(
 )
 
 
-def _decide(
-    order: Refund, payee: Owner | None, given: tuple[Sums | None, int], available: Available
-) -> Step[Sums, InvoiceTransfer] | Refusal:
-    now, sent_back = given
-    if now is None:
+def _refund(
+    order: Refund, payee: Owner | None, invoice: LockedInvoice | None, on_chain: int, available: Available
+) -> Step[LockedInvoice, InvoiceTransfer] | Refusal:
+    if invoice is None:
         return NoSuchInvoice(address=order.invoice, field="id")
-    amount = order.amount_of(now, sent_back)
+    amount = order.amount_of(invoice, on_chain)
     if isinstance(amount, Refusal):
         return amount
     if payee is None:
         return NoSuchAccount(foreign_id=order.to, field="foreign_id")
-    if payee.id == now.owner.id:
+    if payee.id == invoice.owner.id:
         return OwnInvoice(field="foreign_id")
     if not payee.open:
         return AccountClosed(foreign_id=order.to, field="foreign_id")
-    after = replace(now, refunded_in_ledger=Koinu(now.refunded_in_ledger + amount))
-    told = _told(after, sent_back, amount, order.to)
-    key = f"refund:{now.address}:{after.refunded_in_ledger}"
-    move = InvoiceTransfer("REFUND", key, now.owner, payee, amount, now.address, (told,))
-    return transfers.apply(available, move) or Step(after, move)
+    refunded = replace(invoice, refunded_in_ledger=Koinu(invoice.refunded_in_ledger + amount))
+    event = _event(refunded, on_chain, amount, order.to)
+    key = f"refund:{refunded.address}:{refunded.refunded_in_ledger}"
+    transfer = InvoiceTransfer("REFUND", key, invoice.owner, payee, amount, invoice.address, (event,))
+    return transfers.apply(available, transfer) or Step(refunded, transfer)
 
 
-def _order(network: Network, order: Refund, now: Sums | None, sent_back: int) -> PayOrder | Refusal:
-    if now is None:
+def _pay_order(
+    network: Network, order: Refund, invoice: LockedInvoice | None, on_chain: int
+) -> PayOrder | Refusal:
+    if invoice is None:
         return NoSuchInvoice(address=order.invoice, field="id")
-    amount = order.amount_of(now, sent_back)
+    amount = order.amount_of(invoice, on_chain)
     if isinstance(amount, Refusal):
         return amount
     if (script := dogecoin.to_script_or_none(network, order.to)) is None:
         return Invalid(reason="The address cannot be paid on this network.", field="address")
     if amount < DUST:
         return Invalid(reason=f"An amount is at least {show(DUST)} DOGE.", field="amount")
-    payee = Payee(order.to, script, amount)
-    invoice = (now.owner.id, now.index)
-    return PayOrder(now.owner.foreign_id, (payee,), kind="refund", reference=now.address, invoice=invoice)
+    payees = (Payee(order.to, script, amount),)
+    key = (invoice.owner.id, invoice.index)
+    return PayOrder(invoice.owner.foreign_id, payees, kind="refund", reference=invoice.address, invoice=key)
 
 
-def _told(now: Sums, sent_back: int, amount: int, to: str) -> outbox.OutboxEvent:
-    return receipts.invoice_refunded(
-        now.owner, now.receipts.sums, now.refunded_in_ledger + sent_back, amount, to
-    )
+def _event(invoice: LockedInvoice, on_chain: int, amount: int, to: str) -> outbox.OutboxEvent:
+    refunded = invoice.refunded_in_ledger + on_chain
+    return receipts.invoice_refunded(invoice.owner, invoice.receipts, refunded, amount, to)

@@ -73,10 +73,10 @@ async def deposits_of(db: Db, invoice: Invoice) -> list[InvoiceDeposit]:
 
 async def status(db: Db, network: Network, address: str) -> InvoiceStatus:
     """Return how far the invoice is paid that is to be paid to `address`, or refuse with NoSuchInvoice."""
-    found = await statuses(db, network, [address])
-    if address not in found:
+    invoice_status = (await statuses(db, network, [address])).get(address)
+    if invoice_status is None:
         raise NoSuchInvoice(address=address, field="id")
-    return found[address]
+    return invoice_status
 
 
 async def statuses(db: Db, network: Network, addresses: Sequence[str]) -> dict[str, InvoiceStatus]:

@@ -90,10 +90,10 @@ async def _tell(db: Db, network: Network, changes: Sequence[_Change]) -> None:
     events: list[OutboxEvent] = []
     for sighting, happened, seen, spent_by in changes:
         more = {"spent_by": spent_by} if spent_by else {}
-        if (sums := locked.get(sighting.address)) is None:
+        if (invoice := locked.get(sighting.address)) is None:
             events.append(sighting_event(sighting, happened, None, **more))
             continue
-        locked[sighting.address], following = sums.sighted(seen, acceptable=sighting.acceptable)
-        events += [sighting_event(sighting, happened, sums.receipts.sums, **more), *following]
+        locked[sighting.address], following = invoice.add_seen(seen, acceptable=sighting.acceptable)
+        events += [sighting_event(sighting, happened, invoice.receipts, **more), *following]
     await invoices.write(db, list(locked.values()))
     await outbox.emit(db, events)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from app.domain import invoices, outbox
 from app.domain.dogecoin import Outpoint
-from app.domain.invoices import InvoiceSums
+from app.domain.invoices import Receipts
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
 from app.money import Koinu, show
@@ -48,16 +48,16 @@ class Sighting:
 
 
 def sighting_event(
-    sighting: Sighting, happened: str, sums: InvoiceSums | None, **more: object
+    sighting: Sighting, happened: str, receipts: Receipts | None, **more: object
 ) -> OutboxEvent:
-    """INV_PAYMENT_* of a sighting that pays an invoice with these `sums`; DEPOSIT_* of any other.
+    """INV_PAYMENT_* of a sighting that pays an invoice with these `receipts`; DEPOSIT_* of any other.
 
     `happened` is SEEN, DOUBLE_SPENT or DROPPED.
     """
     txid, vout = sighting.outpoint
     message: dict[str, Any] = {"txid": txid[::-1].hex(), "vout": vout, "amount": show(sighting.amount)}
-    if sums is not None:
-        message = invoices.invoice_sums(sighting.owner, sums) | message | more
+    if receipts is not None:
+        message = invoices.invoice_amounts(sighting.owner, receipts) | message | more
         return outbox.of_account(sighting.owner, f"INV_PAYMENT_{happened}", message)
     message |= {
         "address": sighting.address,

@@ -10,7 +10,7 @@ from app.cli.demo_tour import TourUrls
 from app.domain import blocks, event_examples, invoices
 from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import Outpoint
-from app.domain.invoices import InvoiceSums
+from app.domain.invoices import Receipts
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
 from app.money import COIN, Koinu
@@ -18,7 +18,10 @@ from app.money import COIN, Koinu
 URLS = TourUrls(admin="http://127.0.0.1:8081", public="http://127.0.0.1:8082", token="open-sesame")
 CREATED = "2026-01-02T03:04:05+00:00"
 OWNER = Owner(1, "shop", "nAccount")
-SUMS = InvoiceSums("nInvoice", Koinu(3 * COIN), Koinu(3 * COIN), Koinu(3 * COIN))
+THREE = Koinu(3 * COIN)
+RECEIPTS = Receipts(
+    "nInvoice", THREE, THREE, 6, THREE, THREE, detected=True, settled=True, confirmation_lost=False
+)
 DEPOSIT = Deposit(Outpoint(bytes(32), 0), OwnAddress(1, 0, 5, "deposit", "nAddress"), Koinu(2_489_000_000), 6)
 PAID = {
     "payment_id": 7,
@@ -79,7 +82,7 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
             "shop: 24.89 DOGE to nAddress, 6 of 6 confirmations",
         ),
         (
-            invoices.invoice_refunded(OWNER, SUMS, COIN, COIN, "nTo"),
+            invoices.invoice_refunded(OWNER, RECEIPTS, COIN, COIN, "nTo"),
             "nInvoice: 1 DOGE go back to nTo, 1 of 3 in all",
         ),
         (

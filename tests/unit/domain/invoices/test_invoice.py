@@ -1,3 +1,5 @@
+"""Invoices: each has an address of its own, stays as it was ordered, and is found by its account."""
+
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
@@ -14,7 +16,7 @@ from app.db.tables import invoices as invoice_rows
 from app.domain import dogecoin, invoices
 from app.domain.dogecoin import REGTEST
 from app.domain.idempotency import Claim
-from app.domain.invoices import Invoice, InvoiceOrder, NoSuchInvoice, NotInThisAccount
+from app.domain.invoices import Invoice, InvoiceOrder, NoSuchInvoice, NotInThisAccount, invoice
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
 from tests import scenario
@@ -51,25 +53,20 @@ def order(value: int | str = 1, foreign_id: str = "shop", **terms: Any) -> Invoi
 async def test_each_invoice_has_the_next_address_of_its_account(engine: AsyncEngine) -> None:
     shop, other = await scenario.open_account(engine), await scenario.open_account(engine, "other")
 
-    made = await create(engine, order(), order(foreign_id="other"), order(), order(foreign_id="other"))
-    made += await create(engine, order())
+    outcomes = await create(engine, order(), order(foreign_id="other"), order(), order(foreign_id="other"))
+    outcomes += await create(engine, order())
 
-    places = [(accepted(invoice).owner.id, accepted(invoice).index) for invoice in made]
-    assert places == [(shop.id, 0), (other.id, 0), (shop.id, 1), (other.id, 1), (shop.id, 2)]
-    assert [accepted(invoice).address for invoice in made] == [key_address(*place) for place in places]
+    issued = [accepted(outcome) for outcome in outcomes]
+    paths = [(invoice.owner.id, invoice.index) for invoice in issued]
+    assert paths == [(shop.id, 0), (other.id, 0), (shop.id, 1), (other.id, 1), (shop.id, 2)]
+    assert [invoice.address for invoice in issued] == [key_address(*path) for path in paths]
 
 
-async def test_an_invoice_is_kept_as_it_was_ordered(engine: AsyncEngine) -> None:
+async def test_an_invoice_is_stored_as_it_was_ordered(engine: AsyncEngine) -> None:
     await scenario.open_account(engine)
 
-    made = await scenario.invoice(
-        engine,
-        value=10,
-        required_confirmations=3,
-        tolerance=Decimal("0.5"),
-        reference="r",
-        metadata='{"a":1}',
-    )
+    terms: dict[str, Any] = {"required_confirmations": 3, "tolerance": Decimal("0.5"), "reference": "r"}
+    made = await scenario.invoice(engine, value=10, metadata='{"a":1}', **terms)
 
     assert (made.total, made.due, made.required_confirmations) == (doge(10), doge("9.95"), 3)
     assert (made.reference, made.metadata, made.state, made.received) == ("r", '{"a":1}', "unpaid", 0)
@@ -77,13 +74,15 @@ async def test_an_invoice_is_kept_as_it_was_ordered(engine: AsyncEngine) -> None
     assert await event_types(engine) == ["ACC_CREATED", "INV_CREATED"]
 
 
-@pytest.mark.parametrize(("asked", "kept"), [(None, 6), (-1, 6), (0, 0), (1, 1), (1000, 1000)])
+@pytest.mark.parametrize(("ordered", "required"), [(None, 6), (-1, 6), (0, 0), (1, 1), (1000, 1000)])
 async def test_confirmations_are_the_installations_where_none_are_asked_for(
-    engine: AsyncEngine, asked: int | None, kept: int
+    engine: AsyncEngine, ordered: int | None, required: int
 ) -> None:
     await scenario.open_account(engine)
 
-    assert (await scenario.invoice(engine, required_confirmations=asked)).required_confirmations == kept
+    invoice = await scenario.invoice(engine, required_confirmations=ordered)
+
+    assert invoice.required_confirmations == required
 
 
 async def test_an_invoice_that_asks_for_no_confirmation_is_content_with_a_block(engine: AsyncEngine) -> None:
@@ -106,38 +105,32 @@ async def test_what_is_missing_within_the_tolerance_is_paid(engine: AsyncEngine)
     await chain.mine((made.address, doge("0.01")))
     enough = await scenario.shown(engine, made.address)
 
-    assert (short.state, short.part_payment_detected, short.total_payment_detected) == (
-        "partial",
-        True,
-        False,
-    )
-    assert (enough.state, enough.part_payment_detected, enough.total_payment_confirmed) == (
-        "confirmed",
-        True,
-        True,
-    )
-    assert enough.overpaid == 0
+    assert (short.state, enough.state, enough.overpaid) == ("partial", "confirmed", 0)
+    assert (short.part_payment_detected, short.total_payment_detected) == (True, False)
+    assert (enough.part_payment_detected, enough.total_payment_confirmed) == (True, True)
 
 
 async def test_fifty_at_once_on_one_account_have_fifty_addresses_without_a_gap(engine: AsyncEngine) -> None:
     await scenario.open_account(engine)
 
-    made = await asyncio.gather(*(create(engine, order()) for _ in range(50)))
+    outcomes = await asyncio.gather(*(create(engine, order()) for _ in range(50)))
 
-    assert sorted(accepted(invoice).index for [invoice] in made) == list(range(50))
-    assert len({accepted(invoice).address for [invoice] in made}) == 50
+    issued = [accepted(outcome) for [outcome] in outcomes]
+    assert sorted(invoice.index for invoice in issued) == list(range(50))
+    assert len({invoice.address for invoice in issued}) == 50
     assert await page(engine, 0, 100) == list(range(50))
 
 
 async def test_the_same_order_under_one_key_is_one_invoice(engine: AsyncEngine) -> None:
     await scenario.open_account(engine)
-    writer = scenario.commits(engine)
+    commits = scenario.commits(engine)
     claim = Claim("shop", "key", b"order")
 
-    done = await asyncio.gather(*(writer.submit(invoices.CREATE, order(), claim) for _ in range(5)))
+    results = await asyncio.gather(*(commits.submit(invoices.CREATE, order(), claim) for _ in range(5)))
 
-    assert {one.resource for one in done} == {await scenario.shown(engine, done[0].resource.address)}
-    assert [one.replayed for one in done] == [False, True, True, True, True]
+    issued = await scenario.shown(engine, results[0].resource.address)
+    assert {result.resource for result in results} == {issued}
+    assert [result.replayed for result in results] == [False, True, True, True, True]
     assert await page(engine, 0, 100) == [0]
 
 
@@ -147,11 +140,12 @@ async def test_a_refused_order_takes_no_address_and_disturbs_nobody(engine: Asyn
     await close(engine, "closed")
     await event_types(engine)
 
-    made = await create(engine, order(), order(foreign_id="nobody"), order(foreign_id="closed"), order())
+    names = ("shop", "nobody", "closed", "shop")
+    outcomes = await create(engine, *(order(foreign_id=name) for name in names))
 
-    assert [type(one) for one in made] == [Invoice, NoSuchAccount, AccountClosed, Invoice]
-    assert str(made[2]) == "The account closed is closed."
-    assert [one.field for one in made if isinstance(one, NoSuchAccount)] == ["foreign_id"]
+    assert [type(outcome) for outcome in outcomes] == [Invoice, NoSuchAccount, AccountClosed, Invoice]
+    assert str(outcomes[2]) == "The account closed is closed."
+    assert [outcome.field for outcome in outcomes if isinstance(outcome, NoSuchAccount)] == ["foreign_id"]
     assert await page(engine, 0, 10) == [0, 1]
     assert await event_types(engine) == ["INV_CREATED", "INV_CREATED"]
 
@@ -235,7 +229,7 @@ async def test_any_other_text_is_no_invoice(engine: AsyncEngine) -> None:
     ]
 
     async with engine.connect() as db:
-        assert await invoices.by_addresses(db, [*junk, made.address, made.address], REGTEST) == {
+        assert await invoice.by_addresses(db, [*junk, made.address, made.address], REGTEST) == {
             made.address: made
         }
         with pytest.raises(NoSuchInvoice, match="no such invoice: junk"):

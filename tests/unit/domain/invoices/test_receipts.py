@@ -1,3 +1,5 @@
+"""The events of an invoice's receipts: each total once, confirmations in turn; and flags that follow."""
+
 from dataclasses import dataclass, replace
 
 import pytest
@@ -14,8 +16,8 @@ NEW = Receipts(
 
 
 @dataclass(frozen=True)
-class Coming:
-    """What a block does to the deposits: each number is confirmed or taken back, then some come in."""
+class BlockDeposits:
+    """What a block does to deposits: it undoes and confirms so many, then new ones come in."""
 
     incoming: list[int]
     confirm: int
@@ -23,16 +25,16 @@ class Coming:
 
 
 BLOCKS = st.lists(
-    st.builds(Coming, st.lists(st.integers(1, 12), max_size=3), st.integers(0, 3), st.integers(0, 2)),
+    st.builds(BlockDeposits, st.lists(st.integers(1, 12), max_size=3), st.integers(0, 3), st.integers(0, 2)),
     max_size=25,
 )
 
 
-def moves(blocks: list[Coming]) -> list[tuple[int, int]]:
-    """How received and confirmed change, block by block, as deposits come, are confirmed, and are undone."""
+def changes(blocks: list[BlockDeposits]) -> list[tuple[int, int]]:
+    """How received and confirmed change, block by block."""
     waiting: list[int] = []
     settled: list[int] = []
-    found = []
+    by_block = []
     for block in blocks:
         received = confirmed = 0
         for _ in range(block.undo):
@@ -45,41 +47,41 @@ def moves(blocks: list[Coming]) -> list[tuple[int, int]]:
             settled.append(waiting.pop(0))
             confirmed += settled[-1]
         waiting += block.incoming
-        found.append((received + sum(block.incoming), confirmed))
-    return found
+        by_block.append((received + sum(block.incoming), confirmed))
+    return by_block
 
 
-def story(changes: list[tuple[int, int]]) -> list[tuple[Receipts, Receipts, list[str]]]:
-    """Before, after and what was told, for each change."""
-    now, found = NEW, []
-    for received, confirmed in changes:
-        after, told = transition(now, now.plus(received, confirmed))
-        found.append((now, after, told))
-        now = after
-    return found
+def history(blocks: list[BlockDeposits]) -> list[tuple[Receipts, Receipts, list[str]]]:
+    """The receipts before and after each block, and the events."""
+    before, transitions = NEW, []
+    for received, confirmed in changes(blocks):
+        after, events = transition(before, before.plus(received, confirmed))
+        transitions.append((before, after, events))
+        before = after
+    return transitions
 
 
 @given(BLOCKS)
-def test_a_total_is_detected_once_and_again_only_after_it_had_dropped(blocks: list[Coming]) -> None:
+def test_a_total_is_detected_once_and_again_only_after_it_had_dropped(blocks: list[BlockDeposits]) -> None:
     enough = False
-    for _, after, told in story(moves(blocks)):
+    for _, after, events in history(blocks):
         rises = not enough and after.received >= after.due
-        assert told.count("INV_TOTAL_PAYMENT_DETECTED") == rises
+        assert events.count("INV_TOTAL_PAYMENT_DETECTED") == rises
         enough = after.received >= after.due
 
 
 @given(BLOCKS)
-def test_confirmed_and_unconfirmed_alternate_beginning_with_confirmed(blocks: list[Coming]) -> None:
+def test_confirmed_and_unconfirmed_alternate_beginning_with_confirmed(blocks: list[BlockDeposits]) -> None:
     names = ("INV_TOTAL_PAYMENT_CONFIRMED", "INV_PAYMENT_UNCONFIRMED")
-    events = [event for *_, told in story(moves(blocks)) for event in told if event in names]
+    alternating = [event for *_, events in history(blocks) for event in events if event in names]
 
-    assert events == [names[n % 2] for n in range(len(events))]
+    assert alternating == [names[n % 2] for n in range(len(alternating))]
 
 
 @given(BLOCKS)
-def test_the_flags_are_what_the_sums_and_the_past_say(blocks: list[Coming]) -> None:
+def test_the_flags_are_what_the_sums_and_the_past_say(blocks: list[BlockDeposits]) -> None:
     ever = False
-    for _, after, _ in story(moves(blocks)):
+    for _, after, _ in history(blocks):
         ever |= after.confirmed >= after.due
         assert after.detected == (after.received >= after.due)
         assert after.settled == (after.confirmed >= after.due)
@@ -87,26 +89,28 @@ def test_the_flags_are_what_the_sums_and_the_past_say(blocks: list[Coming]) -> N
 
 
 @given(BLOCKS)
-def test_every_change_tells_the_balance_first_and_no_change_tells_nothing(blocks: list[Coming]) -> None:
-    for before, after, told in story(moves(blocks)):
+def test_every_change_tells_the_balance_first_and_no_change_tells_nothing(
+    blocks: list[BlockDeposits],
+) -> None:
+    for before, after, events in history(blocks):
         changed = (before.received, before.confirmed) != (after.received, after.confirmed)
-        assert told[:1] == ["INV_BALANCE_CHANGED"] * changed
+        assert events[:1] == ["INV_BALANCE_CHANGED"] * changed
         assert changed or after == before
-        assert len(set(told)) == len(told)
+        assert len(set(events)) == len(events)
 
 
 @given(BLOCKS)
-def test_a_part_or_too_much_is_told_only_when_more_came(blocks: list[Coming]) -> None:
-    for before, after, told in story(moves(blocks)):
+def test_a_part_or_too_much_is_told_only_when_more_came(blocks: list[BlockDeposits]) -> None:
+    for before, after, events in history(blocks):
         grown = after.received > before.received
-        assert ("INV_PART_PAYMENT_DETECTED" in told) == (grown and after.received < after.due)
-        assert ("INV_OVER_PAYMENT_DETECTED" in told) == (grown and after.received > after.total)
-        surer = after.confirmed > before.confirmed
-        assert ("INV_OVER_PAYMENT_CONFIRMED" in told) == (surer and after.confirmed > after.total)
+        assert ("INV_PART_PAYMENT_DETECTED" in events) == (grown and after.received < after.due)
+        assert ("INV_OVER_PAYMENT_DETECTED" in events) == (grown and after.received > after.total)
+        more_confirmed = after.confirmed > before.confirmed
+        assert ("INV_OVER_PAYMENT_CONFIRMED" in events) == (more_confirmed and after.confirmed > after.total)
 
 
 @pytest.mark.parametrize(
-    ("received", "told"),
+    ("received", "events"),
     [
         (8, ["INV_BALANCE_CHANGED", "INV_PART_PAYMENT_DETECTED"]),
         (9, ["INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED"]),
@@ -115,15 +119,15 @@ def test_a_part_or_too_much_is_told_only_when_more_came(blocks: list[Coming]) ->
     ],
 )
 def test_within_the_tolerance_is_paid_and_only_above_the_total_is_too_much(
-    received: int, told: list[str]
+    received: int, events: list[str]
 ) -> None:
-    assert transition(NEW, NEW.plus(received))[1] == told
+    assert transition(NEW, NEW.plus(received))[1] == events
 
 
 def test_what_a_block_confirms_at_once_is_detected_and_confirmed_in_that_order() -> None:
-    marked, told = transition(NEW, NEW.plus(11, 11))
+    marked, events = transition(NEW, NEW.plus(11, 11))
 
-    assert told == [
+    assert events == [
         "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED", "INV_OVER_PAYMENT_DETECTED",
         "INV_TOTAL_PAYMENT_CONFIRMED", "INV_OVER_PAYMENT_CONFIRMED",
     ]  # fmt: skip

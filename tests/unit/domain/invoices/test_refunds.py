@@ -1,3 +1,5 @@
+"""Refunds: never more than was confirmed goes back, by either way, whoever asks at once."""
+
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import audit
 from app.db.tables import outbox
 from app.domain import dogecoin, invoices, payments
+from app.domain.commands import Result
 from app.domain.dogecoin import REGTEST
 from app.domain.invoices import AboveReceived, NoSuchInvoice, NothingToRefund, Refund, Twice
 from app.domain.invoices.refunds import OwnInvoice
@@ -53,6 +56,10 @@ async def outside(engine: AsyncEngine, *orders: Refund) -> Sequence[Payment | Re
         return await invoices.refund_on_chain(db, orders, scenario.INSTALLATION)
 
 
+def kinds(outcomes: Sequence[object]) -> list[type]:
+    return [type(outcome) for outcome in outcomes]
+
+
 async def fail(engine: AsyncEngine, payment: Payment) -> None:
     async with engine.begin() as db:
         await signing_queue.store(db, (), [(payment, Conflict())])
@@ -66,26 +73,17 @@ async def void(engine: AsyncEngine, payment: Payment) -> None:
 async def test_a_refund_to_an_account_moves_money_in_the_ledger_and_is_told(
     engine: AsyncEngine, paid: str
 ) -> None:
-    [done] = await inside(engine, Refund(paid, "customer", doge(4)))
+    transfer = accepted((await inside(engine, Refund(paid, "customer", doge(4))))[0])
 
-    transfer = accepted(done)
-    assert (transfer.kind, transfer.payer, transfer.payee, transfer.amount) == (
-        "REFUND",
-        "shop",
-        "customer",
-        doge(4),
-    )
+    assert (transfer.kind, transfer.payer, transfer.payee) == ("REFUND", "shop", "customer")
+    assert transfer.amount == doge(4)
     assert [(await balance(engine, n)).available for n in (0, 1)] == [doge(11), doge(4)]
     assert (await shown(engine, paid)).refunded == doge(4)
     async with engine.begin() as db:
         first = sa.select(outbox.c.message).order_by(outbox.c.id).limit(1)
         message = json.loads((await db.execute(first)).scalar_one())
-    assert (message["amount"], message["refunded"], message["to"], message["invoice_id"]) == (
-        "4",
-        "4",
-        "customer",
-        paid,
-    )
+    names = ("amount", "refunded", "to", "invoice_id")
+    assert [message[name] for name in names] == ["4", "4", "customer", paid]
     assert await event_types(engine) == [
         "INV_PAYMENT_REFUNDED", "ACC_PAYMENT", "ACC_PAYMENT", "ACC_BALANCE_CHANGE", "ACC_BALANCE_CHANGE",
     ]  # fmt: skip
@@ -95,55 +93,51 @@ async def test_a_refund_to_an_account_moves_money_in_the_ledger_and_is_told(
 async def test_a_refund_to_an_address_is_a_payment_that_the_shop_bears(
     engine: AsyncEngine, paid: str
 ) -> None:
-    [done] = await outside(engine, Refund(paid, CUSTOMER, doge(4)))
+    payment = accepted((await outside(engine, Refund(paid, CUSTOMER, doge(4))))[0])
 
-    payment = accepted(done)
-    assert (payment.kind, payment.state, payment.amount, payment.reference) == (
-        "refund",
-        "PENDING",
-        doge(4),
-        paid,
-    )
+    assert (payment.kind, payment.state) == ("refund", "PENDING")
+    assert (payment.amount, payment.reference) == (doge(4), paid)
     assert [output.address for output in payment.outputs] == [CUSTOMER]
     assert (await shown(engine, paid)).refunded == doge(4)
-    now = await balance(engine, 0)
-    assert (now.outgoing, now.available) == (doge(5), doge(10))
+    shop = await balance(engine, 0)
+    assert (shop.outgoing, shop.available) == (doge(5), doge(10))
     assert "INV_PAYMENT_REFUNDED" in await event_types(engine)
     assert (await audit.run(engine)).ok
 
 
-async def test_without_an_amount_all_that_is_left_goes_back(engine: AsyncEngine, paid: str) -> None:
+async def test_without_an_amount_all_that_remains_goes_back(engine: AsyncEngine, paid: str) -> None:
     part = accepted((await outside(engine, Refund(paid, CUSTOMER, doge(3))))[0])
     rest = accepted((await inside(engine, Refund(paid, "customer")))[0])
 
     assert (part.amount, rest.amount) == (doge(3), doge(7))
-    assert [type(one) for one in await inside(engine, Refund(paid, "customer"))] == [NothingToRefund]
-    assert [type(one) for one in await outside(engine, Refund(paid, CUSTOMER))] == [NothingToRefund]
+    assert kinds(await inside(engine, Refund(paid, "customer"))) == [NothingToRefund]
+    assert kinds(await outside(engine, Refund(paid, CUSTOMER))) == [NothingToRefund]
 
 
 async def test_never_more_than_was_received_goes_back_whoever_asks_at_once(
     engine: AsyncEngine, paid: str
 ) -> None:
-    there = [outside(engine, Refund(paid, CUSTOMER, doge(3))) for _ in range(6)]
-    here = [inside(engine, Refund(paid, "customer", doge(3))) for _ in range(6)]
+    payments_back = [outside(engine, Refund(paid, CUSTOMER, doge(3))) for _ in range(6)]
+    transfers_back = [inside(engine, Refund(paid, "customer", doge(3))) for _ in range(6)]
 
-    outcomes = [one for [one] in [*await asyncio.gather(*there), *await asyncio.gather(*here)]]
+    outcomes = [*await asyncio.gather(*payments_back), *await asyncio.gather(*transfers_back)]
 
-    assert sum(not isinstance(one, Refusal) for one in outcomes) == 3
-    assert {type(one) for one in outcomes if isinstance(one, Refusal)} <= {AboveReceived, InsufficientFunds}
+    refused = [outcome for [outcome] in outcomes if isinstance(outcome, Refusal)]
+    assert len(outcomes) - len(refused) == 3
+    assert set(kinds(refused)) <= {AboveReceived, InsufficientFunds}
     assert (await shown(engine, paid)).refunded == doge(9)
     assert (await audit.run(engine)).ok
 
 
-async def test_both_ways_at_once_share_what_is_left(engine: AsyncEngine, paid: str) -> None:
+async def test_both_ways_at_once_share_what_remains(engine: AsyncEngine, paid: str) -> None:
     ways = [
         outside(engine, Refund(paid, CUSTOMER, doge(6))),
         inside(engine, Refund(paid, "customer", doge(6))),
     ]
 
-    outcomes = [one for [one] in await asyncio.gather(*ways)]
+    outcomes = [outcome for [outcome] in await asyncio.gather(*ways)]
 
-    assert [type(one) for one in outcomes if isinstance(one, Refusal)] == [AboveReceived]
+    assert kinds([outcome for outcome in outcomes if isinstance(outcome, Refusal)]) == [AboveReceived]
 
 
 @pytest.mark.parametrize("end", [fail, void])
@@ -169,7 +163,7 @@ async def test_what_is_not_confirmed_cannot_go_back(engine: AsyncEngine, paid: s
     await chain.deepen(1)
     [late] = await inside(engine, Refund(made.address, "customer"))
 
-    assert [type(one) for one in early] == [NothingToRefund, NothingToRefund]
+    assert kinds(early) == [NothingToRefund, NothingToRefund]
     assert accepted(late).amount == doge(10)
 
 
@@ -180,7 +174,7 @@ async def test_a_reorg_after_a_refund_leaves_nothing_to_refund(
 
     await chain.disconnect()
 
-    assert [type(one) for one in await inside(engine, Refund(paid, "customer"))] == [NothingToRefund]
+    assert kinds(await inside(engine, Refund(paid, "customer"))) == [NothingToRefund]
     assert (await shown(engine, paid)).refunded == doge(4)
     assert (await audit.run(engine)).ok
 
@@ -190,21 +184,23 @@ async def test_what_was_settled_inside_can_go_back(engine: AsyncEngine, paid: st
     async with engine.begin() as db:
         await invoices.settle(db, [invoices.PayFromOrder(made.address, "shop")], scenario.INSTALLATION)
 
-    [done] = await inside(engine, Refund(made.address, "shop"))
+    [outcome] = await inside(engine, Refund(made.address, "shop"))
 
-    assert accepted(done).amount == doge(12)
+    assert accepted(outcome).amount == doge(12)
     assert (await audit.run(engine)).ok
 
 
-async def test_refunds_of_one_batch_are_judged_in_order(engine: AsyncEngine, paid: str) -> None:
+async def test_refunds_of_one_batch_are_decided_in_order(engine: AsyncEngine, paid: str) -> None:
     outcomes = await inside(
-        engine, Refund(paid, "nobody"), Refund(paid, "shop"), Refund("junk", "customer"),
-        Refund(paid, "customer", doge(8)), Refund(paid, "customer", doge(8)), Refund(paid, "customer", doge(2)),
-    )  # fmt: skip
+        engine,
+        Refund(paid, "nobody"),
+        Refund(paid, "shop"),
+        Refund("junk", "customer"),
+        *(Refund(paid, "customer", doge(amount)) for amount in (8, 8, 2)),
+    )
 
-    assert [type(one) for one in outcomes] == [
-        NoSuchAccount, OwnInvoice, NoSuchInvoice, Transfer, AboveReceived, Transfer,
-    ]  # fmt: skip
+    refused = [NoSuchAccount, OwnInvoice, NoSuchInvoice]
+    assert kinds(outcomes) == [*refused, Transfer, AboveReceived, Transfer]
     assert str(outcomes[4]) == "The invoice can give back 2, and 8 were asked for."
 
 
@@ -213,10 +209,12 @@ async def test_two_payments_back_of_one_invoice_do_not_share_a_batch(engine: Asy
         await outside(engine, Refund(paid, CUSTOMER, doge(8)), Refund(paid, CUSTOMER, doge(2)))
 
     command, commits = invoices.REFUND_TO_ADDRESS, scenario.commits(engine)
-    asked = [Refund(paid, CUSTOMER, doge(amount)) for amount in (1, 99, 2, 3)]
-    done = await asyncio.gather(*(commits.submit(command, one) for one in asked), return_exceptions=True)
+    orders = [Refund(paid, CUSTOMER, doge(amount)) for amount in (1, 99, 2, 3)]
+    results = await asyncio.gather(
+        *(commits.submit(command, order) for order in orders), return_exceptions=True
+    )
 
-    assert [type(one).__name__ for one in done] == ["Result", "AboveReceived", "Result", "Result"]
+    assert kinds(results) == [Result, AboveReceived, Result, Result]
     assert (await shown(engine, paid)).refunded == doge(6)
 
 
@@ -230,7 +228,7 @@ async def test_a_shop_that_has_spent_the_money_cannot_refund_it(engine: AsyncEng
         *await outside(engine, Refund(paid, CUSTOMER)),
     ]
 
-    assert [type(one) for one in refused] == [InsufficientFunds, InsufficientFunds]
+    assert kinds(refused) == [InsufficientFunds, InsufficientFunds]
     assert (await shown(engine, paid)).refunded == 0
 
 
@@ -240,15 +238,15 @@ async def test_a_refund_that_could_never_be_is_refused_at_birth(engine: AsyncEng
             Refund(paid, "customer", doge(amount))
 
     refused = [
-        *await outside(engine, Refund(paid, CUSTOMER, doge("0.001"))), *await outside(engine, Refund(paid, "junk")),
-    ]  # fmt: skip
+        *await outside(engine, Refund(paid, CUSTOMER, doge("0.001"))),
+        *await outside(engine, Refund(paid, "junk")),
+    ]
 
-    assert [(type(one), one.field) for one in refused if isinstance(one, Refusal)] == [
-        (Invalid, "amount"), (Invalid, "address"),
-    ]  # fmt: skip
+    fields = [(type(outcome), outcome.field) for outcome in refused if isinstance(outcome, Refusal)]
+    assert fields == [(Invalid, "amount"), (Invalid, "address")]
 
 
-async def test_everything_at_once_leaves_books_that_agree(
+async def test_everything_at_once_leaves_a_ledger_that_agrees(
     engine: AsyncEngine, paid: str, chain: Chain
 ) -> None:
     made = [
@@ -256,35 +254,34 @@ async def test_everything_at_once_leaves_books_that_agree(
     ]
     await inside(engine, Refund(paid, "customer", doge(9)))
 
-    async def blocks() -> None:
-        for one in made:
-            await chain.mine((one.address, doge(1)))
+    async def mine() -> None:
+        for invoice in made:
+            await chain.mine((invoice.address, doge(1)))
         for _ in range(3):
             await chain.disconnect()
         await chain.deepen(3)
 
-    async def settling() -> None:
-        for one in reversed(made):
+    async def settle() -> None:
+        for invoice in reversed(made):
+            orders = [
+                invoices.PayFromOrder(address, "customer") for address in (invoice.address, made[0].address)
+            ]
             async with engine.begin() as db:
-                orders = [
-                    invoices.PayFromOrder(one.address, "customer"),
-                    invoices.PayFromOrder(made[0].address, "customer"),
-                ]
                 await invoices.settle(db, orders, scenario.INSTALLATION)
 
-    async def refunding() -> None:
-        for one in made:
-            await inside(
-                engine, Refund(one.address, "customer", doge(1)), Refund(made[-1].address, "customer")
-            )
-            await outside(engine, Refund(one.address, CUSTOMER, doge("0.5")))
+    async def refund() -> None:
+        for invoice in made:
+            part = Refund(invoice.address, "customer", doge(1))
+            await inside(engine, part, Refund(made[-1].address, "customer"))
+            await outside(engine, Refund(invoice.address, CUSTOMER, doge("0.5")))
 
-    async def ending() -> None:
-        for one in made:
+    async def end() -> None:
+        for invoice in made:
+            order = invoices.CancelOrder("shop", invoice.address)
             async with engine.begin() as db:
-                await invoices.cancel(db, [invoices.CancelOrder("shop", one.address)], scenario.INSTALLATION)
+                await invoices.cancel(db, [order], scenario.INSTALLATION)
                 await invoices.expire(db, still=True)
 
-    await asyncio.gather(blocks(), settling(), refunding(), ending())
+    await asyncio.gather(mine(), settle(), refund(), end())
 
     assert (await audit.run(engine)).ok
