@@ -68,10 +68,10 @@ class SentMarker:
         A reason that was found once stays, whatever another file says. A database that was used has a file:
         without the file nobody knows what was sent.
         """
-        if database.behind not in (None, installation.NO_MARK):
+        if database.behind not in (None, installation.NO_MARKER):
             return database.behind
         if self._record is None:
-            return installation.NO_MARK if database.marked or database.highest else None
+            return installation.NO_MARKER if database.marked or database.highest else None
         if self._record.epoch not in (None, database.epoch):
             return _OF_ANOTHER_HISTORY
         older = database.highest < self._record.highest_transaction

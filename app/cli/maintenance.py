@@ -11,7 +11,7 @@ from app.chain.seed_file import SeedFile
 from app.chain.sent_marker import SENT_FILE, SentMarker
 from app.domain import blocks, installation
 from app.domain.dogecoin import Network
-from app.domain.installation import Beginning
+from app.domain.installation import NewHistory
 from app.domain.payments import consolidation, pause, payouts
 from app.domain.refusals import Refusal
 from app.money import BadAmount, Koinu, parse, show
@@ -59,14 +59,14 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     number = _count(SeedFile(home / "seed.json", network), max(database.restores, marker.restores))
     epoch = secrets.token_hex(16)
     async with engine.begin() as db:
-        highest = await pause.begin_history(db, Beginning(epoch, marker.highest, number))
+        highest = await pause.begin_history(db, NewHistory(epoch, marker.highest, number))
     ended = 0
     while batch := await _end_some(engine):
         ended += batch
     marker.raise_to(highest)
     marker.belong_to(epoch, number)
     async with engine.begin() as db:
-        await installation.go_on(db, epoch)
+        await installation.end_restore(db, epoch)
     return (
         f"Ended {ended} payments that may have been sent since the backup, and left out {pause.SKIPPED} "
         "addresses of every account. Start Kennel again; payments stay paused. When it has caught up with "

@@ -1,4 +1,4 @@
-"""A batch: each order is decided on what those before it have left, and its outcome stands at its place."""
+"""A batch: each order is decided on the state that the orders before it leave; outcomes keep their order."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Generic, NamedTuple, TypeVar
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class Step(NamedTuple, Generic[State, Effect]):
-    """What an accepted order does: the state that it leaves to the next order, and its effect besides."""
+    """An accepted order: the state that it leaves to the next order, and its effect."""
 
     state: State
     effect: Effect
@@ -26,7 +26,7 @@ def decide(
     key: Callable[[Order], Key],
     rule: Callable[[Order, State | None], Step[State, Effect] | Refusal],
 ) -> list[Step[State, Effect] | Refusal]:
-    """Decide each order by the rule, on the state under its key as the orders before it have left it."""
+    """Decide each order by the rule, on the state of its key after the orders before it."""
     current = dict(states)
     decided: list[Step[State, Effect] | Refusal] = []
     for order in orders:
@@ -38,11 +38,11 @@ def decide(
 
 
 def accepted(decided: Iterable[Accepted | Refusal]) -> list[Accepted]:
-    """Return what was not refused, in order."""
+    """Return what was accepted, in order."""
     return [outcome for outcome in decided if not isinstance(outcome, Refusal)]
 
 
 def outcomes(decided: Iterable[Accepted | Refusal], results: Iterable[Result]) -> list[Result | Refusal]:
-    """Return a result in the place of each that was accepted, in order; refusals stay where they are."""
-    rest = iter(results)
-    return [outcome if isinstance(outcome, Refusal) else next(rest) for outcome in decided]
+    """Replace what was accepted by the results, in order; refusals stay in their places."""
+    remaining = iter(results)
+    return [outcome if isinstance(outcome, Refusal) else next(remaining) for outcome in decided]

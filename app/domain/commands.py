@@ -1,4 +1,4 @@
-"""A command: what many requests become together in one transaction, each with its own outcome, each at most once."""
+"""A command carries out many requests in one transaction, each with its own outcome, and at most once."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Command(Generic[Request, Resource]):
-    """`run` makes or refuses resources in the order of the requests; `load` finds them by the ids of `id_of`.
+    """`run` makes or refuses a resource for each request, in order; `load` finds them by the ids of `id_of`.
 
-    `predict_id` says what `id_of` will return for a request: then its key need not be written twice.
-    `pays`: its resources are payments, which the sender carries out.
+    `predict_id` says what `id_of` will return for a request, so that its key is written only once. `pays`:
+    the resources are payments, which the sender carries out.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Command(Generic[Request, Resource]):
 def plain(
     rule: Callable[[Db, Argument], Awaitable[Outcome]],
 ) -> Callable[[Db, Argument, Installation], Awaitable[Outcome]]:
-    """Return a `run` or a `load` that needs nothing of the installation."""
+    """Return a `run` or `load` that does not use the installation."""
     return lambda db, argument, _: rule(db, argument)
 
 
@@ -47,7 +47,7 @@ class Submitted(NamedTuple, Generic[Request]):
 
 
 class Result(NamedTuple, Generic[Resource]):
-    """What a request made, or what the same request made before."""
+    """What a request made, or, where it is `replayed`, what the same request made before."""
 
     resource: Resource
     replayed: bool = False
@@ -60,7 +60,7 @@ async def perform(
     submitted: Sequence[Submitted[Request]],
     wait_seconds: float = idempotency.WAIT_SECONDS,
 ) -> list[Result[Resource] | Refusal]:
-    """Carry the requests out. A key commits with its effect; a refusal leaves none, so it may be tried again."""
+    """Carry the requests out. A key commits with its effect. A refused request leaves no key."""
     first: dict[Claim, int] = {}
     for index, (_, claim) in enumerate(submitted):
         if claim is not None:
@@ -92,7 +92,7 @@ async def _settle(
     submitted: Sequence[Submitted[Request]],
     outcomes: Mapping[int, Result[Resource] | Refusal],
 ) -> None:
-    """Write beside each key what it made, and take back the keys of what was refused."""
+    """Write beside each key what it made, and release the keys of refused requests."""
     claims = [
         (claim, outcome)
         for index, outcome in outcomes.items()
@@ -111,7 +111,7 @@ def _answers(
     first: Mapping[Claim, int],
     outcomes: Mapping[int, Result[Resource] | Refusal],
 ) -> dict[Claim, str | Refusal]:
-    """Return what the first request of a key came to, for the others of the same batch: an id or a refusal."""
+    """Return the outcome of each key's first request, an id or a refusal, for the others of the batch."""
     return {
         claim: command.id_of(outcome.resource) if isinstance(outcome, Result) else outcome
         for claim, index in first.items()
@@ -127,7 +127,7 @@ async def _with_replays(
     outcomes: dict[int, Result[Resource] | Refusal],
     answers: Mapping[Claim, str | Refusal],
 ) -> list[Result[Resource] | Refusal]:
-    """Answer the repeated requests with the resource as it is now."""
+    """Answer repeated requests with their resources as they are now."""
     repeated = {
         index: answers[claim]
         for index, (_, claim) in enumerate(submitted)

@@ -43,8 +43,8 @@ async def claim(
 ) -> dict[Claim, str | Refusal]:
     """Take the keys, each with what it is to make where that is known. Returns only the claims that are not fresh: with the id of what the key made, or a refusal.
 
-    Waits for a transaction that holds one of the keys until it ends, at most half of `wait_seconds`:
-    the API runs a batch that waited too long again, item by item, and one for which the other was first as a whole.
+    Waits for a transaction that holds one of the keys until it ends, at most half of `wait_seconds`: the API
+    runs a batch that waited too long again, item by item, and one for which the other was first as a whole.
     Raises SameKey where one key is claimed for two requests.
     """
     if not claims:
@@ -125,7 +125,8 @@ async def _known(db: Db, claims: Iterable[Claim], wait_seconds: float) -> dict[t
 async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
     """Write the keys in sorted order: shuffled keys in two batches deadlock.
 
-    A key that another transaction holds is waited for. If that one commits, this one fails (SQLSTATE 23505), to be done again.
+    A key that another transaction holds is waited for. If that one commits, this one fails (SQLSTATE 23505),
+    to be done again.
     """
     rows = [
         (scope, key, fingerprint.hex(), kind, resource_id)

@@ -1,4 +1,4 @@
-"""The installation: its terms, which history its database is, whether that may be behind, and its seed."""
+"""The installation: its terms, its database's history, whether that may be an old one, and its seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from app.db.tables import accounts, installation, ready_keys, transactions
 from app.domain.dogecoin import Network
 from app.domain.refusals import Refusal
 
-UNDER_WAY: Final = "`kennel restored` was begun and has not ended; run `kennel restored` again"
-NO_MARK: Final = "sent.json is missing beside it: put it back, or run `kennel restored`"
-"""The one reason that goes by itself, once the file is there again."""
+RESTORE_UNFINISHED: Final = "`kennel restored` was begun and has not ended; run `kennel restored` again"
+NO_MARKER: Final = "sent.json is missing beside it: put it back, or run `kennel restored`"
+"""This reason alone goes away by itself, once the file is back."""
 NOT_COMPARED: Final = "it was moved or restored, and the process that sends payments has not looked at it yet"
 
 
@@ -25,10 +25,10 @@ class NotCurrent(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What the operator has set, and the rules need.
+    """What the operator has set and the rules need.
 
-    `confirmations` is what an invoice asks for by default; `token` makes an unguessable word; `platform` is the
-    foreign_id of the account that takes the platform's own money.
+    `confirmations` is what an invoice requires by default. `token` makes an unguessable word. `platform` is
+    the foreign_id of the account that has the platform's own money.
     """
 
     network: Network
@@ -40,8 +40,9 @@ class Installation:
 class InstallationState(NamedTuple):
     """The installation as this database knows it.
 
-    `highest` is the highest number of a transaction that may have been sent, `restores` how often it was begun again. `marked`: a sender has held a database of this
-    history against its sent.json; `compared`: it was this very database. `behind` says why it may be an older one.
+    `highest` is the highest number of a transaction that may have been sent. `restores` counts its restores.
+    `marked`: a sender has compared a database of this history with its sent.json. `compared`: that was this
+    very database. `behind` says why it may be an older one.
     """
 
     epoch: str
@@ -52,12 +53,11 @@ class InstallationState(NamedTuple):
     behind: str | None
 
 
-class Beginning(NamedTuple):
-    """Another history of the database, begun by a restore.
+class NewHistory(NamedTuple):
+    """A history of the database that begins with a restore.
 
-    Transactions up to the number `sent` were sent, though they may not be here. It is the one of number `restores`: what it
-    gives out lies that many times a history's use above what the first gave out, so that no two give out the same,
-    whichever of them a dump is from.
+    Transactions up to the number `sent` were sent, though this database may not have them. `restores` counts
+    the histories. Each history gives out other numbers: so many times the numbers of one history are skipped.
     """
 
     epoch: str
@@ -65,8 +65,8 @@ class Beginning(NamedTuple):
     restores: int
 
 
-# Whatever restores a database makes another one of it, by one of these: the cluster, the database in it, the table in that,
-# or, where a backup was rolled forward, the time line. Only a copy of files that were at rest looks like the original.
+# Every way to restore a database changes one of these: the cluster, the database in it, the table in that, or
+# the time line, where a backup was rolled forward. Only a copy of a stopped server's files looks the same.
 _THIS_DATABASE: Final = sa.literal_column(
     "concat_ws('.', (SELECT system_identifier FROM pg_control_system()), "
     "(SELECT oid FROM pg_database WHERE datname = current_database()), 'installation'::regclass::oid, "
@@ -77,7 +77,7 @@ _COMPARED: Final = sa.func.coalesce(installation.c.compared == _THIS_DATABASE, s
 HIGHEST: Final = sa.func.greatest(
     installation.c.sent, sa.select(sa.func.max(transactions.c.id)).scalar_subquery()
 )
-"""The highest number of a transaction that may have been sent; 0 if none. Of a statement that reads `installation`."""
+"""The highest number of a transaction that may have been sent, 0 if none; in statements on `installation`."""
 COLUMNS: Final = (
     installation.c.epoch,
     HIGHEST.label("highest"),
@@ -86,61 +86,64 @@ COLUMNS: Final = (
     _COMPARED.label("compared"),
     installation.c.behind,
 )
-"""What an `InstallationState` is made of, in its order."""
+"""The columns of an `InstallationState`, in its order."""
 
 
 _READ: Final = sa.select(*COLUMNS)
-_ELSEWHERE: Final = sa.and_(installation.c.compared.is_not(None), ~_COMPARED)
-_UNFIT: Final = sa.select(sa.func.coalesce(installation.c.behind, sa.case((_ELSEWHERE, NOT_COMPARED))))
+_NOT_COMPARED: Final = sa.and_(installation.c.compared.is_not(None), ~_COMPARED)
+_NOT_CURRENT: Final = sa.select(
+    sa.func.coalesce(installation.c.behind, sa.case((_NOT_COMPARED, NOT_COMPARED)))
+)
 
 
 async def read(db: Db) -> InstallationState:
-    """Return the installation."""
+    """Return the installation's state."""
     return InstallationState(*(await db.execute(_READ)).one())
 
 
 async def lock(db: Db) -> InstallationState:
-    """Return the installation, and let nobody else change it until the transaction ends; before its other locks."""
+    """Lock the installation and return its state. This lock comes before all others of a transaction."""
     row = (await db.execute(sa.select(*COLUMNS).with_for_update(of=installation))).one()
     return InstallationState(*row)
 
 
 async def set_behind(db: Db, reason: str) -> None:
-    """Give out no address from now on, because the database is or may be behind."""
+    """Give out no address from now on, because the database is or may be an old one."""
     await db.execute(sa.update(installation).values(behind=reason))
 
 
 async def set_compared(db: Db, epoch: str) -> None:
-    """Note that this database, of the history `epoch`, is not behind what was sent."""
-    usable = sa.or_(installation.c.behind.is_(None), installation.c.behind == NO_MARK)
-    here = sa.update(installation).where(installation.c.epoch == epoch, usable)
-    await db.execute(here.values(compared=_THIS_DATABASE, behind=None))
+    """Note that this database, of the history `epoch`, has all that was sent."""
+    usable = sa.or_(installation.c.behind.is_(None), installation.c.behind == NO_MARKER)
+    compared = sa.update(installation).where(installation.c.epoch == epoch, usable)
+    await db.execute(compared.values(compared=_THIS_DATABASE, behind=None))
 
 
-async def begin_again(db: Db, begun: Beginning) -> Beginning:
-    """Begin another history, of which nothing is given out before `go_on`; returns how it must differ from this database.
+async def begin_history(db: Db, history: NewHistory) -> tuple[int, int]:
+    """Begin another history. It gives out no address before `end_restore`.
 
-    That is the highest number ever sent, and how many times what a history can use is to be left out.
+    Returns the highest number of a transaction that was ever sent, and the numbers of how many histories to
+    skip.
     """
     database = await lock(db)
-    sent = max(database.highest, begun.sent)
-    values = {"epoch": begun.epoch, "sent": sent, "restores": begun.restores, "behind": UNDER_WAY}
-    await db.execute(sa.update(installation).values(values))
-    return Beginning(begun.epoch, sent, begun.restores - database.restores)
+    sent = max(database.highest, history.sent)
+    values = {"epoch": history.epoch, "sent": sent, "restores": history.restores}
+    await db.execute(sa.update(installation).values(behind=RESTORE_UNFINISHED, **values))
+    return sent, history.restores - database.restores
 
 
-async def go_on(db: Db, epoch: str) -> None:
+async def end_restore(db: Db, epoch: str) -> None:
     """Give out addresses again, in the history `epoch`."""
-    begun = sa.update(installation).where(installation.c.epoch == epoch)
-    await db.execute(begun.values(compared=_THIS_DATABASE, behind=None))
+    restored = sa.update(installation).where(installation.c.epoch == epoch)
+    await db.execute(restored.values(compared=_THIS_DATABASE, behind=None))
 
 
-async def unfit(db: Db) -> str | None:
-    """Say why no address may be given out just now, for NotCurrent; in the transaction that would give it out.
+async def why_not_current(db: Db) -> str | None:
+    """Return the reason of NotCurrent, or None; ask in the transaction that would give an address out.
 
-    A database that no sender has ever looked at is a new one.
+    A database that no sender has ever compared is a new one.
     """
-    reason: str | None = await db.scalar(_UNFIT)
+    reason: str | None = await db.scalar(_NOT_CURRENT)
     return reason
 
 
@@ -148,12 +151,14 @@ async def unfit(db: Db) -> str | None:
 
 
 async def seed(db: Db, *, changes: bool = False) -> str | None:
-    """Return the fingerprint of the seed that the keys come from, None where that is not known yet.
+    """Lock and return the fingerprint of the keys' seed; None where that is not known yet.
 
-    It stays so until the transaction ends. Who `changes` it waits for all who rely on it.
+    A transaction that `changes` it waits for all that have read it.
     """
-    known: str | None = await db.scalar(sa.select(installation.c.seed).with_for_update(read=not changes))
-    return known
+    fingerprint: str | None = await db.scalar(
+        sa.select(installation.c.seed).with_for_update(read=not changes)
+    )
+    return fingerprint
 
 
 async def set_seed(db: Db, fingerprint: str) -> None:
@@ -162,10 +167,10 @@ async def set_seed(db: Db, fingerprint: str) -> None:
 
 
 async def known_keys(db: Db) -> dict[int, str]:
-    """Return xpubs that are in use or ready, by account number: the lowest and the highest of both kinds; empty if none."""
-    found: dict[int, str] = {}
+    """Return the xpubs of the lowest and the highest account and ready key, by number. There may be none."""
+    xpubs: dict[int, str] = {}
     for number, xpub in ((accounts.c.id, accounts.c.xpub), (ready_keys.c.number, ready_keys.c.xpub)):
         for order in (number, number.desc()):
             row = (await db.execute(sa.select(number, xpub).order_by(order).limit(1))).first()
-            found |= {row[0]: row[1]} if row is not None else {}
-    return found
+            xpubs |= {row[0]: row[1]} if row is not None else {}
+    return xpubs

@@ -24,7 +24,7 @@ class Owner(NamedTuple):
 
 
 def find_open(owners: Mapping[str, Owner], foreign_id: str, field: str) -> Owner | Refusal:
-    """Return the owner of that name, or refuse: it is missing or closed; `field` is the request's."""
+    """Return the owner, or refuse where it is missing or closed; `field` is the request's field."""
     owner = owners.get(foreign_id)
     if owner is None:
         return NoSuchAccount(foreign_id=foreign_id, field=field)

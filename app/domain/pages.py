@@ -1,8 +1,9 @@
-"""Pages of lists: how one is asked for, what it is, and how it is read from one index.
+"""Pages of lists, and how they are read from one index.
 
-What is the same in all rows of an index is asked for as a range, and sorted by. Asked for by `=` it would be no part of the
-order. PostgreSQL could then read another index that has the last column in order, above all the primary key, and pass by
-all rows between: it does so where it expects many rows to be alike, and where it does not know the values yet.
+A column that is the same in all rows of a list is compared as a range, and sorted by. Compared by `=` it
+would not be part of the order. PostgreSQL could then read another index that has the last column in order,
+above all the primary key, and skip all rows between. It does so where it expects many rows that are alike,
+and where it does not know the values yet.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,39 +17,39 @@ Key = TypeVar("Key")
 Item = TypeVar("Item")
 
 BEFORE_IDS: Final = -1
-"""Comes before every id."""
+"""Is below every id."""
 BEHIND_IDS: Final = 2**63 - 1
-"""Comes behind every id."""
+"""Is above every id."""
 EMPTY: sa.ColumnElement[str] = sa.literal_column("''", sa.Text)
-"""As SQL and no parameter: otherwise PostgreSQL could not take an index of what is not empty."""
+"""A literal: with a parameter PostgreSQL could not use an index of texts that are not empty."""
 
 Columns = Sequence[sa.ColumnElement[Any]]
 
 
 class Page(NamedTuple, Generic[Item, Key]):
-    """Some items of a list, and the key behind which it goes on; None at its end."""
+    """Items of a list, and the key after which the list goes on; None at its end."""
 
     items: Sequence[Item]
     rest: Key | None
 
 
 class PageRequest(NamedTuple, Generic[Key]):
-    """Asks for at most `limit` items that come behind a key; None asks for the first ones."""
+    """Asks for at most `limit` items after a key; None: for the first ones."""
 
     after: Key | None
     limit: int
 
     @property
     def rows(self) -> int:
-        """How many rows to read: one more than the page holds tells whether the list goes on."""
+        """How many rows to read: one more than a page has tells whether the list goes on."""
         return self.limit + 1
 
     def after_or(self, first: Key) -> Key:
-        """Return the key behind which the page begins; `first` comes before the whole list."""
+        """Return the key after which the page begins; `first` comes before the whole list."""
         return first if self.after is None else self.after
 
     def page(self, items: Sequence[Item], key: Callable[[Item], Key]) -> Page[Item, Key]:
-        """Cut the page out of what `rows` rows gave; `key` tells an item's key."""
+        """Return the page of the items that were read, at most `rows`; `key` returns an item's key."""
         more = len(items) > self.limit
         return Page(items[: self.limit], key(items[self.limit - 1]) if more else None)
 
@@ -60,7 +61,7 @@ def newest(
     below: int,
     limit: int | sa.BindParameter[int],
 ) -> sa.Select[Any]:
-    """Take the last rows below a number: `same` is what all columns of the index but the last are, values or columns."""
+    """Select the last rows below a number. `same` has the values of all columns of the index but the last."""
     bounds = _typed(columns, (*same, below))
     rows = rows.where(sa.tuple_(*columns) < sa.tuple_(*bounds))
     if same:
@@ -71,14 +72,14 @@ def newest(
 def oldest(
     rows: sa.Select[Any], columns: Columns, same: Sequence[Any], between: tuple[int, int], limit: int
 ) -> sa.Select[Any]:
-    """Take the first rows whose last column is between the two numbers, both included."""
+    """Select the first rows whose last column is between the two numbers, both included."""
     low, high = (sa.tuple_(*_typed(columns, (*same, end))) for end in between)
     rows = rows.where(sa.tuple_(*columns) >= low, sa.tuple_(*columns) <= high)
     return rows.order_by(*columns).limit(limit)
 
 
 def texts(values: Sequence[str]) -> sa.TableValuedAlias:
-    """Return the texts as rows with the column `text`: what lies apart in an index is looked up for each."""
+    """Return the texts as rows with the column `text`: each has its own part of an index."""
     array = sa.literal(list(values), bulk.TEXTS)
     return sa.func.unnest(array).table_valued(sa.column("text", sa.Text)).render_derived()
 
@@ -86,7 +87,7 @@ def texts(values: Sequence[str]) -> sa.TableValuedAlias:
 def of_each(
     states: sa.TableValuedAlias, page: sa.Select[int], limit: int, *, newest_first: bool
 ) -> sa.Select[int]:
-    """Take the first keys from the pages of all `states`."""
+    """Select the first keys of the pages of all `states`."""
     each = page.lateral()
     [key] = each.c
     keys = sa.select(key).select_from(states.join(each, sa.true()))

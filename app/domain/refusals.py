@@ -1,4 +1,4 @@
-"""The four kinds of refusal; each rule keeps its own beside it, with the sentence as its docstring."""
+"""The four kinds of refusal. Each rule has its refusals beside it, with the sentence as the docstring."""
 
 from typing import ClassVar, Self
 
@@ -7,12 +7,12 @@ class Refusal(Exception):
     """The request cannot be done."""
 
     code: ClassVar[str | None] = None
-    """The machine-readable code where it is not that of the kind."""
+    """The machine-readable code; None: that of the kind."""
     field: str | None = None
-    """The request's field that is at fault, where one is."""
+    """The request's field that is wrong; None: no single one is."""
 
     def __init__(self, /, **facts: object) -> None:
-        """Fill the docstring's braces with `facts`; `field` names what is at fault."""
+        """Fill the docstring's braces with `facts`; `field` names the wrong field."""
         field = facts.pop("field", None)
         self.facts = facts
         super().__init__(" ".join((self.__doc__ or "").split()).format_map(_Clipped(facts)))
@@ -26,7 +26,7 @@ class Refusal(Exception):
 
 
 class _Clipped(dict[str, object]):
-    """A caller's text is repeated to 100 characters at the most."""
+    """Repeats at most 100 characters of a caller's text."""
 
     def __getitem__(self, key: str) -> object:
         value = super().__getitem__(key)

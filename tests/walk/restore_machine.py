@@ -225,7 +225,7 @@ class RestoreMachine(AsyncMachine):
 
     async def _gives_nothing(self) -> bool:
         async with self.harness.engine.connect() as connection:
-            return await installation.unfit(connection) is not None
+            return await installation.why_not_current(connection) is not None
 
     async def _end(self) -> None:
         """Mine until no payment can still arrive; each that did has paid exactly once."""

@@ -16,7 +16,7 @@ from app.domain.accounts.receiving import ReceivingBranch, lock_branches, write_
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
-from app.domain.installation import Installation, NotCurrent, unfit
+from app.domain.installation import Installation, NotCurrent, why_not_current
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import NotFound, Refusal
@@ -61,7 +61,7 @@ class Address:
 
 async def give(db: Db, orders: Sequence[AddressOrder], installation: Installation) -> list[str | Refusal]:
     """Return an address for each order; NotCurrent while the next one may be in use already."""
-    if (reason := await unfit(db)) is not None:
+    if (reason := await why_not_current(db)) is not None:
         return [NotCurrent(reason=reason) for _ in orders]
     branches = await lock_branches(db, [order.foreign_id for order in orders])
     unused = await _unused(db, [branch.owner.id for branch in branches.values()])

@@ -105,8 +105,8 @@ async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list
     existing = {name: Account.of(row) for name, row in (await lock(db, names)).items()}
     new = [name for name in names if name not in existing and not account_names.reserved(name)]
     missing = sorted(new)  # shuffled names in two batches deadlock
-    unfit = await installation.unfit(db) if missing else None
-    opened = await _open(db, network, missing) if missing and unfit is None else {}
+    not_current = await installation.why_not_current(db) if missing else None
+    opened = await _open(db, network, missing) if missing and not_current is None else {}
     raced = [name for name in missing if name not in opened]
     existing |= {name: Account.of(row) for name, row in (await lock(db, raced)).items()} if raced else {}
     before = existing | opened
@@ -114,7 +114,7 @@ async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list
         orders,
         {name: (account, name in opened) for name, account in before.items()},
         lambda order: order.foreign_id,
-        lambda order, state: _apply(order, state, unfit),
+        lambda order, state: _apply(order, state, not_current),
     )
     steps = batch.accepted(decided)
     last = {account.foreign_id: account for (account, _), _ in steps}
@@ -137,14 +137,15 @@ async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Seq
 
 
 def _apply(
-    order: AccountOrder, state: tuple[Account, bool] | None, unfit: str | None
+    order: AccountOrder, state: tuple[Account, bool] | None, not_current: str | None
 ) -> Step[tuple[Account, bool], OutboxEvent | None] | Refusal:
     """Return the account as the order changes it, and its event, if any.
 
-    `state` is the account, and whether it was just opened for this order; `unfit` is why none can be opened.
+    `state` is the account, and whether it was just opened for this order; `not_current` is why none can be
+    opened.
     """
     if state is None:
-        cannot_open = NotCurrent(reason=unfit) if unfit else NoReadyKeys()
+        cannot_open = NotCurrent(reason=not_current) if not_current else NoReadyKeys()
         return account_names.reserved(order.foreign_id) or cannot_open
     account, is_new = state
     if order.opening and not is_new:

@@ -14,7 +14,7 @@ from app.domain import accounts, batch, dogecoin, outbox
 from app.domain.accounts import ReceivingBranch
 from app.domain.batch import Step
 from app.domain.commands import Command
-from app.domain.installation import Installation, NotCurrent, unfit
+from app.domain.installation import Installation, NotCurrent, why_not_current
 from app.domain.invoices import items as invoice_items
 from app.domain.invoices.invoice import Invoice, invoice_created, load
 from app.domain.invoices.items import Item
@@ -65,7 +65,7 @@ async def create(
 
     Each is refused with NotCurrent while that address may be in use already.
     """
-    if (reason := await unfit(db)) is not None:
+    if (reason := await why_not_current(db)) is not None:
         return [NotCurrent(reason=reason) for _ in orders]
     branches = await accounts.lock_branches(db, [order.foreign_id for order in orders])
     now = await _now(db, orders)

@@ -12,7 +12,7 @@ from app.db import Db, bulk
 from app.db.tables import accounts, chain_state
 from app.domain import installation, outbox
 from app.domain.accounts import key_pool
-from app.domain.installation import Beginning
+from app.domain.installation import NewHistory
 from app.domain.payments import payouts, signing_queue
 from app.domain.refusals import Conflict
 
@@ -59,23 +59,23 @@ class MayHaveBeenSent(Conflict):
     """The database was restored from a backup, and this payment may have been sent since: look before you ask again."""
 
 
-async def begin_history(db: Db, begun: Beginning) -> int:
+async def begin_history(db: Db, history: NewHistory) -> int:
     """Begin another history: pause payments, stop payouts, and skip what may have been given out already.
 
     That is addresses, account numbers, and the numbers of events and of all else that has one. Returns the
     highest number of a transaction that may have been sent.
     """
     await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
-    _, highest, times = await installation.begin_again(db, begun)
+    highest, skipped = await installation.begin_history(db, history)
     await pause(db, RESTORED)
     locked = sa.select(accounts.c.id).order_by(accounts.c.id).with_for_update(key_share=True)
     await db.execute(sa.select(sa.func.count()).select_from(locked.subquery()))
-    moved = {name: accounts.c[name] + times * SKIPPED for name in ("next_index", "next_change")}
+    moved = {name: accounts.c[name] + skipped * SKIPPED for name in ("next_index", "next_change")}
     await db.execute(sa.update(accounts).values(moved))
     await payouts.stop_all(db)
     await key_pool.delete_ready_keys(db)
-    await outbox.skip_numbers(db, times * SKIPPED_NUMBERS)
-    await db.execute(_SKIP_NUMBERS, {"number": times * SKIPPED_NUMBERS, "sent": highest})
+    await outbox.skip_numbers(db, skipped * SKIPPED_NUMBERS)
+    await db.execute(_SKIP_NUMBERS, {"number": skipped * SKIPPED_NUMBERS, "sent": highest})
     return highest
 
 

@@ -1,6 +1,7 @@
 """n blocks in one transaction leave the same rows, entries and events as n transactions."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from tests.scenario import Chain, doge
 
 @dataclass(frozen=True)
 class Plan:
-    """What each block pays (invoice number, DOGE) and which earlier payment it spends, and how the blocks are cut."""
+    """What each block pays (invoice, DOGE), whether it spends an earlier output, and how blocks are cut."""
 
     blocks: list[tuple[list[tuple[int, int]], bool]]
     cuts: list[int]
@@ -34,7 +35,7 @@ PLANS = st.builds(
 
 
 async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list[tuple[object, ...]]]:
-    """Every table's rows after the plan's blocks were taken in transactions of `cuts` blocks each, in turn."""
+    """Return every table's rows after transactions of `cuts` blocks each, in turn."""
     async with cloned(server) as url:
         engine = open_engine(url)
         try:
@@ -45,16 +46,16 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
                     connection, [invoices.CancelOrder("shop1", shops[3])], scenario.INSTALLATION
                 )
             await scenario.event_types(engine)
-            given = []
+            blocks = []
             for paid, spends in plan.blocks:
                 earlier = [output.outpoint for block in chain.blocks for output in block.outputs][:1]
                 payments = [(shops[number], doge(amount)) for number, amount in paid]
-                given.append(chain.block(payments, earlier if spends else ()))
-            batch = 0
-            while given:
-                cut = cuts[batch % len(cuts)]
-                await chain.connect(*given[:cut])
-                given, batch = given[cut:], batch + 1
+                blocks.append(chain.block(payments, earlier if spends else ()))
+            for cut in itertools.cycle(cuts):
+                await chain.connect(*blocks[:cut])
+                blocks = blocks[cut:]
+                if not blocks:
+                    break
             return await scenario.rows(engine)
         finally:
             await engine.dispose()

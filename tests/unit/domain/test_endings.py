@@ -31,12 +31,13 @@ from tests.scenario import Chain, accepted, balance, doge, event_types, item, sh
 
 
 async def overdue(engine: AsyncEngine, **terms: Any) -> Invoice:
-    """An invoice whose time is over, and nobody has noticed."""
-    made = await scenario.invoice(engine, expire_minutes=1, **terms)
+    """An invoice whose time is over, though it is not expired yet."""
+    invoice = await scenario.invoice(engine, expire_minutes=1, **terms)
     async with engine.begin() as db:
-        here = sa.and_(rows.c.account_id == made.owner.id, rows.c.index == made.index)
-        await db.execute(sa.update(rows).where(here).values(expires=rows.c.expires - timedelta(hours=1)))
-    return made
+        of_invoice = sa.and_(rows.c.account_id == invoice.owner.id, rows.c.index == invoice.index)
+        past = rows.c.expires - timedelta(hours=1)
+        await db.execute(sa.update(rows).where(of_invoice).values(expires=past))
+    return invoice
 
 
 async def expire(engine: AsyncEngine, *, still: bool = True) -> int:
@@ -49,9 +50,10 @@ async def cancel(engine: AsyncEngine, *orders: CancelOrder) -> list[Invoice | Re
         return await invoices.cancel(db, orders, scenario.INSTALLATION)
 
 
-async def listed(engine: AsyncEngine, wanted: InvoiceFilter) -> list[int]:
+async def listed(engine: AsyncEngine, filters: InvoiceFilter) -> list[int]:
     async with engine.connect() as db:
-        return [one.index for one in await invoices.page(db, REGTEST, "shop", 0, 100, wanted)]
+        page = await invoices.page(db, REGTEST, "shop", 0, 100, filters)
+    return [invoice.index for invoice in page]
 
 
 async def test_an_invoice_says_when_it_expires(engine: AsyncEngine) -> None:
@@ -76,14 +78,15 @@ def test_a_time_that_is_none_is_refused(minutes: int) -> None:
 
 async def test_what_is_overdue_and_unpaid_expires_and_that_is_told_once(engine: AsyncEngine) -> None:
     await scenario.open_account(engine)
-    gone = await overdue(engine)
-    kept = await scenario.invoice(engine, expire_minutes=10)
+    late = await overdue(engine)
+    open_invoice = await scenario.invoice(engine, expire_minutes=10)
     await event_types(engine)
 
-    ended = await asyncio.gather(*(expire(engine) for _ in range(5)))
+    expired = await asyncio.gather(*(expire(engine) for _ in range(5)))
 
-    assert sum(ended) == 1
-    assert [(await shown(engine, one.address)).state for one in (gone, kept)] == ["expired", "unpaid"]
+    assert sum(expired) == 1
+    states = [(await shown(engine, invoice.address)).state for invoice in (late, open_invoice)]
+    assert states == ["expired", "unpaid"]
     assert await event_types(engine) == ["INV_EXPIRED"]
     assert await expire(engine) == 0
 
@@ -96,8 +99,9 @@ async def test_a_part_does_not_save_an_invoice_and_enough_in_a_block_does(engine
 
     assert await expire(engine) == 1
 
-    now = [await shown(engine, one.address) for one in (part, enough)]
-    assert [(one.state, one.expired) for one in now] == [("expired", True), ("detected", False)]
+    part, enough = [await shown(engine, invoice.address) for invoice in (part, enough)]
+    assert (part.state, part.expired) == ("expired", True)
+    assert (enough.state, enough.expired) == ("detected", False)
 
 
 async def test_a_chain_that_is_caught_up_with_has_the_last_word(engine: AsyncEngine) -> None:
@@ -126,18 +130,18 @@ async def test_the_clock_decides_once_the_chain_stands_still(engine: AsyncEngine
     await scenario.open_account(engine)
     await overdue(engine)
     chain = await Chain(engine).start()
-    now, woken = [0.0], []
-    step = in_batches(engine, InvoiceExpiry(lambda: now[0]).expire, lambda: woken.append(1))
+    clock, wakes = [0.0], []
+    step = in_batches(engine, InvoiceExpiry(lambda: clock[0]).expire, lambda: wakes.append(1))
     moved = []
 
-    for seconds, block in ((0, True), (STILL_SECONDS, True), (STILL_SECONDS, False), (1, False)):
-        now[0] += seconds
-        if block:
+    for seconds, mines in ((0, True), (STILL_SECONDS, True), (STILL_SECONDS, False), (1, False)):
+        clock[0] += seconds
+        if mines:
             await chain.mine()
         moved.append(await step())
 
     assert moved == [False, False, True, False]
-    assert woken == [1]
+    assert wakes == [1]
 
 
 async def test_money_that_comes_late_is_credited_and_told_as_late_each_time(engine: AsyncEngine) -> None:
@@ -156,8 +160,11 @@ async def test_money_that_comes_late_is_credited_and_told_as_late_each_time(engi
     assert events == ["INV_BALANCE_CHANGED", "INV_LATE_PAYMENT_DETECTED", "INV_PART_PAYMENT_DETECTED"]
     assert (whole.state, whole.late) == ("confirmed", True)
     assert await event_types(engine, "INV_") == [
-        "INV_BALANCE_CHANGED", "INV_LATE_PAYMENT_DETECTED", "INV_TOTAL_PAYMENT_DETECTED", "INV_TOTAL_PAYMENT_CONFIRMED",
-    ]  # fmt: skip
+        "INV_BALANCE_CHANGED",
+        "INV_LATE_PAYMENT_DETECTED",
+        "INV_TOTAL_PAYMENT_DETECTED",
+        "INV_TOTAL_PAYMENT_CONFIRMED",
+    ]
     assert (await balance(engine, account.id)).available == doge(10)
 
 
@@ -196,8 +203,8 @@ async def test_a_cancelled_invoice_does_not_expire_and_its_money_is_late(engine:
     assert await expire(engine) == 0
     await chain.mine((made.address, doge(10)))
 
-    now = await shown(engine, made.address)
-    assert (now.state, now.late, now.cancelled) == ("confirmed", True, True)
+    paid = await shown(engine, made.address)
+    assert (paid.state, paid.late, paid.cancelled) == ("confirmed", True, True)
 
 
 async def test_only_an_accounts_own_empty_invoice_is_cancelled(engine: AsyncEngine) -> None:
@@ -208,16 +215,15 @@ async def test_only_an_accounts_own_empty_invoice_is_cancelled(engine: AsyncEngi
     await chain.mine((paid.address, doge(1)))
 
     outcomes = await cancel(
-        engine, CancelOrder("nobody", made.address), CancelOrder("other", made.address), CancelOrder("shop", "junk"),
+        engine,
+        CancelOrder("nobody", made.address),
+        CancelOrder("other", made.address),
+        CancelOrder("shop", "junk"),
         CancelOrder("shop", paid.address),
-    )  # fmt: skip
+    )
 
-    assert [type(one) for one in outcomes] == [
-        NoSuchAccount,
-        NotInThisAccount,
-        NoSuchInvoice,
-        AlreadyReceived,
-    ]
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds == [NoSuchAccount, NotInThisAccount, NoSuchInvoice, AlreadyReceived]
     assert (await shown(engine, made.address)).state == "unpaid"
 
 
@@ -225,15 +231,15 @@ async def test_lists_find_by_state_what_shows_that_state(engine: AsyncEngine) ->
     await scenario.open_account(engine)
     chain = await Chain(engine).start()
     terms: list[dict[str, Any]] = [{}, {}, {}, {"required_confirmations": 1}]
-    made = [await scenario.invoice(engine, value=10, **one) for one in terms]
-    made += [await overdue(engine, value=10), await scenario.invoice(engine, value=10)]
+    issued = [await scenario.invoice(engine, value=10, **more) for more in terms]
+    issued += [await overdue(engine, value=10), await scenario.invoice(engine, value=10)]
     await expire(engine)
-    await cancel(engine, CancelOrder("shop", made[5].address))
-    await chain.mine(*((made[n].address, doge(amount)) for n, amount in ((1, 3), (2, 10), (3, 10))))
+    await cancel(engine, CancelOrder("shop", issued[5].address))
+    await chain.mine(*((issued[n].address, doge(amount)) for n, amount in ((1, 3), (2, 10), (3, 10))))
 
     states = ["unpaid", "partial", "detected", "confirmed", "expired", "cancelled"]
 
-    assert [(await shown(engine, one.address)).state for one in made] == states
+    assert [(await shown(engine, invoice.address)).state for invoice in issued] == states
     assert [await listed(engine, InvoiceFilter(state)) for state in states] == [[n] for n in range(6)]
     assert await listed(engine, InvoiceFilter("seen")) == []
 

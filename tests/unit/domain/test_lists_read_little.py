@@ -1,4 +1,4 @@
-"""Whatever a list is asked for, it reads about what it shows: of tables with many rows, nearly all alike, most are passed by."""
+"""Any list with any filter reads about as many rows as it shows, however many rows its tables have."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -29,11 +29,11 @@ from bench import many_rows
 
 ROWS = 20_000
 READ = 9_500
-"""Rows that a page may read; those that look through their entries look through two thousand, and each has a posting."""
+"""Rows that a page may read. Some lists look through two thousand entries, and each entry has postings."""
 LIMIT = 10
 FIRST: PageRequest[Any] = PageRequest(None, LIMIT)
 AS_OF_MILLIONS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off")
-"""So few rows PostgreSQL may read and sort all of; and nothing that it knows of what is asked for helps it."""
+"""As if the tables had millions of rows: no plan for these values, and none that reads a whole table."""
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 MIDDLE = BEGINNING + timedelta(seconds=ROWS // 2)
 LATER = BEGINNING + timedelta(days=3000)
@@ -66,29 +66,29 @@ def plain() -> dict[str, Call]:
 
 def filtered() -> dict[str, Call]:
     """Lists with every combination of their filters, each of which finds many, few or none."""
-    found: dict[str, Call] = {}
+    calls: dict[str, Call] = {}
     for state in ("delivered", "failed", "due", None):
-        found[f"deliveries {state}"] = (delivery_listing.page, (1, FIRST, state))
+        calls[f"deliveries {state}"] = (delivery_listing.page, (1, FIRST, state))
     for state in ("RELEASED", "HELD", "CAPTURED", ""):
-        found[f"holds {state}"] = (holds.page, ("shop-0", FIRST, state))
+        calls[f"holds {state}"] = (holds.page, ("shop-0", FIRST, state))
     orders, buyers, sellers = ("", "order-7", "none"), ("", "shop-0", "shop-5"), ("", "shop-3", "shop-1")
     for terms in product(orders, buyers, sellers, ("", "LOCKED", "DISPUTED")):
-        wanted = escrows.EscrowFilter(*terms)
-        found[str(wanted)] = (escrows.page, (wanted, FIRST))
+        of_escrows = escrows.EscrowFilter(*terms)
+        calls[str(of_escrows)] = (escrows.page, (of_escrows, FIRST))
     for state, reference, times in product(
         ("", "unpaid", "cancelled", "expired"), ("", "same", "rare", "none"), TIMES
     ):
-        asked = invoices.InvoiceFilter(state, reference, *times)
-        found[str(asked)] = (invoices.page, (REGTEST, "shop-0", 0, LIMIT, asked))
+        of_invoices = invoices.InvoiceFilter(state, reference, *times)
+        calls[str(of_invoices)] = (invoices.page, (REGTEST, "shop-0", 0, LIMIT, of_invoices))
     for asset, kind, times in product((None, "DOGE", "COIN_1"), (None, "TRANSFER", "BONUS"), TIMES):
-        past = ledger.StatementFilter(asset, kind, *times)
-        found[str(past)] = (statement.page, (0, past, FIRST))
+        of_statement = ledger.StatementFilter(asset, kind, *times)
+        calls[str(of_statement)] = (statement.page, (0, of_statement, FIRST))
     for name, code, reference, times in product(
         ("", "shop-0", "shop-5"), ("", "COIN_1"), ("", "same", "rare"), TIMES
     ):
-        some = transfers.TransferFilter(name, code, reference, *times)
-        found[str(some)] = (transfers.page, (some, FIRST))
-    return found
+        of_transfers = transfers.TransferFilter(name, code, reference, *times)
+        calls[str(of_transfers)] = (transfers.page, (of_transfers, FIRST))
+    return calls
 
 
 async def test_a_page_of_any_list_with_any_filter_reads_few_rows(engine: AsyncEngine) -> None:
@@ -100,14 +100,13 @@ async def test_a_page_of_any_list_with_any_filter_reads_few_rows(engine: AsyncEn
     counted = sa.text("SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables")
 
     read = {}
-    for name, (page, given) in (plain() | filtered()).items():
+    for name, (page, arguments) in (plain() | filtered()).items():
         async with engine.begin() as db:
             for setting in AS_OF_MILLIONS:
                 await db.execute(sa.text(f"SET LOCAL {setting}"))
-            before = await db.scalar(
-                counted
-            )  # of the connection's transactions before, which were not reported yet
-            await page(db, *given)
+            # Former transactions of the connection may not be reported yet.
+            before = await db.scalar(counted)
+            await page(db, *arguments)
             read[name] = int(await db.scalar(counted) - before)
 
     assert [f"{name}: {number}" for name, number in read.items() if number > READ] == []

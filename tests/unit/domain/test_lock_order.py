@@ -17,9 +17,9 @@ from app.domain.webhooks import health
 from tests import scenario
 
 
-async def two_endpoints(engine: AsyncEngine, **given: object) -> None:
-    """Two, of which the second lies before the first."""
-    row = {"url": "http://x", "types": ["ALL"], "secret": "", "position": 0, **given}
+async def two_endpoints(engine: AsyncEngine, **columns: object) -> None:
+    """Make two endpoints; the row of the second comes before that of the first in the table."""
+    row = {"url": "http://x", "types": ["ALL"], "secret": "", "position": 0, **columns}
     async with engine.begin() as db:
         for _ in range(2):
             await db.execute(sa.insert(webhook_endpoints).values(row))
@@ -85,8 +85,10 @@ async def test_who_turns_a_hold_into_an_escrow_waits_for_the_hold_before_it_keep
 
     async def sell() -> Escrow:
         async with engine.begin() as db:
-            [made] = await escrows.lock(db, [NewEscrow("order", "buyer", "seller", "gold", 5, hold=number)])
-        return scenario.accepted(made)
+            [outcome] = await escrows.lock(
+                db, [NewEscrow("order", "buyer", "seller", "gold", 5, hold=number)]
+            )
+        return scenario.accepted(outcome)
 
     async with engine.begin() as db:
         await holds.lock(db, [number])

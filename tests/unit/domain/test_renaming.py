@@ -1,3 +1,5 @@
+"""Renaming an account: it has its new name everywhere at once, and no two accounts have one name."""
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -71,12 +73,12 @@ async def test_the_endpoints_of_an_account_go_on_hearing_of_it(engine: AsyncEngi
             db, [Callback(name, "http://127.0.0.1/") for name in ("all", "one", "other")], 0
         )
         for name in ("one", "other"):
-            of = sa.update(webhook_endpoints).where(webhook_endpoints.c.name == name)
-            await db.execute(of.values(foreign_id=name))
+            named = sa.update(webhook_endpoints).where(webhook_endpoints.c.name == name)
+            await db.execute(named.values(foreign_id=name))
 
     async with engine.begin() as db:
         await webhooks.rename(db, "one", "shop")
 
     async with engine.connect() as db:
-        found = await db.execute(sa.select(webhook_endpoints.c.name, webhook_endpoints.c.foreign_id))
-        assert dict(map(tuple, found)) == {"all": None, "one": "shop", "other": "other"}
+        rows = await db.execute(sa.select(webhook_endpoints.c.name, webhook_endpoints.c.foreign_id))
+        assert dict(map(tuple, rows)) == {"all": None, "one": "shop", "other": "other"}

@@ -1,4 +1,4 @@
-"""After a restore everything that is told by its number counts on above what a lost database may have told."""
+"""After a restore all numbers go on above those that a lost database may have given out."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from app.db.tables import NOBODY, deliveries
 from app.db.tables import events as event_rows
 from app.domain import holds, installation, outbox, webhooks
 from app.domain.holds import NewHold
-from app.domain.installation import Beginning
+from app.domain.installation import NewHistory
 from app.domain.outbox import BeyondTheEnd, OutboxEvent
 from app.domain.payments import pause
 from app.domain.payments.pause import SKIPPED_NUMBERS
@@ -20,8 +20,8 @@ from tests import funding, scenario
 OWNERS = {0: "one", 1: "two", NOBODY: ""}
 
 
-async def tell(engine: AsyncEngine, *accounts: int) -> list[int]:
-    """Tell a fact of each of these accounts; returns the positions of the events."""
+async def emit(engine: AsyncEngine, *accounts: int) -> list[int]:
+    """Write an event of each of these accounts; return the positions of the events."""
     async with engine.begin() as db:
         await outbox.emit(
             db, [OutboxEvent(account, OWNERS[account], "INV_CREATED", "{}") for account in accounts]
@@ -35,12 +35,12 @@ async def tell(engine: AsyncEngine, *accounts: int) -> list[int]:
 async def restore(engine: AsyncEngine) -> None:
     async with engine.begin() as db:
         number = (await installation.read(db)).restores + 1
-        await pause.begin_history(db, Beginning("an epoch", 0, number))
-        await installation.go_on(db, "an epoch")
+        await pause.begin_history(db, NewHistory("an epoch", 0, number))
+        await installation.end_restore(db, "an epoch")
 
 
 async def fan_out_all(engine: AsyncEngine) -> int:
-    """Step until there is nothing to do; how often there was."""
+    """Step until there is nothing to do; return how many steps did something."""
     steps = 0
     while True:
         async with engine.begin() as db:
@@ -55,56 +55,56 @@ async def read(engine: AsyncEngine, after: int, foreign_id: str | None = None) -
 
 
 @pytest.fixture
-async def told(engine: AsyncEngine) -> AsyncEngine:
-    """A database that was restored after six events, when more had been told, and told two of each account since."""
+async def restored(engine: AsyncEngine) -> AsyncEngine:
+    """A database that was restored after six events, and has two more of each account since."""
     for name in ("one", "two"):
         await scenario.open_account(engine, name)
     await scenario.event_types(engine)
-    await tell(engine, 0, 1, NOBODY, 0, 0, 1)
+    await emit(engine, 0, 1, NOBODY, 0, 0, 1)
     await restore(engine)
-    await tell(engine, 1, 0, 0, 1)
+    await emit(engine, 1, 0, 0, 1)
     return engine
 
 
-NEW = range(SKIPPED_NUMBERS + 7, SKIPPED_NUMBERS + 11)
+NEW_POSITIONS = range(SKIPPED_NUMBERS + 7, SKIPPED_NUMBERS + 11)
 
 
 async def test_a_consumer_that_was_ahead_hears_all_that_comes_and_one_that_was_behind_misses_nothing(
-    told: AsyncEngine,
+    restored: AsyncEngine,
 ) -> None:
-    assert await read(told, 0) == [1, 2, 3, 4, 5, 6, *NEW]
-    assert await read(told, 400) == list(NEW)
-    assert await read(told, NEW[1]) == list(NEW[2:])
+    assert await read(restored, 0) == [1, 2, 3, 4, 5, 6, *NEW_POSITIONS]
+    assert await read(restored, 400) == list(NEW_POSITIONS)
+    assert await read(restored, NEW_POSITIONS[1]) == list(NEW_POSITIONS[2:])
 
 
 @pytest.mark.parametrize(
     ("after", "expected"),
     [
-        (0, [1, 4, 5, NEW[1], NEW[2]]),
-        (3, [4, 5, NEW[1], NEW[2]]),
-        (5, [NEW[1], NEW[2]]),
-        (400, [NEW[1], NEW[2]]),
-        (NEW[0], [NEW[1], NEW[2]]),
-        (NEW[1], [NEW[2]]),
-        (NEW[3], []),
+        (0, [1, 4, 5, NEW_POSITIONS[1], NEW_POSITIONS[2]]),
+        (3, [4, 5, NEW_POSITIONS[1], NEW_POSITIONS[2]]),
+        (5, [NEW_POSITIONS[1], NEW_POSITIONS[2]]),
+        (400, [NEW_POSITIONS[1], NEW_POSITIONS[2]]),
+        (NEW_POSITIONS[0], [NEW_POSITIONS[1], NEW_POSITIONS[2]]),
+        (NEW_POSITIONS[1], [NEW_POSITIONS[2]]),
+        (NEW_POSITIONS[3], []),
     ],
 )
 async def test_an_accounts_events_are_found_on_both_sides_of_what_was_left_out(
-    told: AsyncEngine, after: int, expected: list[int]
+    restored: AsyncEngine, after: int, expected: list[int]
 ) -> None:
-    assert await read(told, after, "one") == expected
+    assert await read(restored, after, "one") == expected
 
 
 async def test_sequences_are_left_out_as_positions_are_also_of_those_who_were_told_nothing_yet(
-    told: AsyncEngine,
+    restored: AsyncEngine,
 ) -> None:
-    third = (await scenario.open_account(told, "three")).id
-    await scenario.event_types(told)
+    third = (await scenario.open_account(restored, "three")).id
+    await scenario.event_types(restored)
     OWNERS[third] = "three"
-    await restore(told)
-    await tell(told, 0, NOBODY, third)
+    await restore(restored)
+    await emit(restored, 0, NOBODY, third)
 
-    async with told.connect() as db:
+    async with restored.connect() as db:
         rows = (await db.execute(sa.select(event_rows).order_by(event_rows.c.position))).all()
     sequences = {account: [row.sequence for row in rows if row.account_id == account] for account in OWNERS}
     skipped = SKIPPED_NUMBERS
@@ -119,17 +119,17 @@ async def test_fan_out_passes_what_was_left_out_in_one_step_and_an_endpoint_hear
     await scenario.open_account(engine, "one")
     await scenario.event_types(engine)
     async with engine.begin() as db:
-        made = await webhooks.create(db, NewEndpoint("http://shop.example/", ("ALL",), "x" * 24))
-        assert isinstance(made, Endpoint)
-    before = await tell(engine, 0, 0)
+        endpoint = await webhooks.create(db, NewEndpoint("http://shop.example/", ("ALL",), "x" * 24))
+        assert isinstance(endpoint, Endpoint)
+    before = await emit(engine, 0, 0)
     await restore(engine)
     assert await fan_out_all(engine) <= 3
-    since = await tell(engine, 0)
+    since = await emit(engine, 0)
 
     assert await fan_out_all(engine) <= 2
     async with engine.begin() as db:
-        again = await webhooks.replay(db, Range(made.id, 0))
-        assert again == Replay(made.id, 0, since[0])
+        replay = await webhooks.replay(db, Range(endpoint.id, 0))
+        assert replay == Replay(endpoint.id, 0, since[0])
     assert await fan_out_all(engine) <= 3
 
     async with engine.connect() as db:
@@ -154,10 +154,10 @@ async def test_no_number_of_a_hold_or_an_entry_is_given_twice(engine: AsyncEngin
     assert (last or 0) >= SKIPPED_NUMBERS
 
 
-async def test_who_waits_beyond_the_end_is_refused_by_name(told: AsyncEngine) -> None:
-    async with told.connect() as db:
-        await outbox.check(db, NEW[3])
-        with pytest.raises(BeyondTheEnd, match=f"the last one is {NEW[3]}") as raised:
-            await outbox.check(db, NEW[3] + 1)
+async def test_who_waits_beyond_the_end_is_refused_by_name(restored: AsyncEngine) -> None:
+    async with restored.connect() as db:
+        await outbox.check(db, NEW_POSITIONS[3])
+        with pytest.raises(BeyondTheEnd, match=f"the last one is {NEW_POSITIONS[3]}") as raised:
+            await outbox.check(db, NEW_POSITIONS[3] + 1)
 
     assert raised.value.field == "cursor"

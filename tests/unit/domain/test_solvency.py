@@ -1,3 +1,5 @@
+"""Solvency: what is missing is told once, and the platform can bear it."""
+
 import asyncio
 
 import pytest
@@ -14,13 +16,13 @@ from tests import scenario
 from tests.scenario import Chain, balance, doge, event_messages, event_types
 
 
-async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
-    """An account is paid 10, spends 6 of them, and the 10 are taken back; returns the block that had brought them."""
+async def lose_deposit(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
+    """Pay an account 10, let it spend 6, and disconnect the block; return the chain and that block."""
     account = await scenario.open_account(engine)
-    rich = await scenario.open_account(engine, "platform")
+    platform_account = await scenario.open_account(engine, "platform")
     chain = await Chain(engine, Rules(REGTEST, confirmations=1)).start()
     if platform:
-        await chain.mine((rich.address, doge(platform)))
+        await chain.mine((platform_account.address, doge(platform)))
     paying = await chain.mine((account.address, doge(10)))
     other = await scenario.open_account(engine, "other")
     async with engine.begin() as db:
@@ -34,7 +36,7 @@ async def lost(engine: AsyncEngine, platform: int) -> tuple[Chain, Block]:
     return chain, paying
 
 
-async def owing(engine: AsyncEngine) -> int:
+async def shortfall(engine: AsyncEngine) -> int:
     async with engine.connect() as db:
         return await blocks.shortfall(db)
 
@@ -48,67 +50,59 @@ async def available(engine: AsyncEngine, *accounts: int) -> list[int]:
     return [(await balance(engine, account)).available for account in accounts]
 
 
-async def test_right_books_may_say_that_coins_lack_and_both_turns_are_told_once(engine: AsyncEngine) -> None:
-    chain, paying = await lost(engine, platform=0)
+async def test_a_right_ledger_may_say_that_coins_lack_and_both_changes_are_told_once(
+    engine: AsyncEngine,
+) -> None:
+    chain, paying = await lose_deposit(engine, platform=0)
     report = await audit.run(engine)
 
     chain.blocks.append(paying)
     await chain.connect(paying)
     await chain.deepen(1)
 
-    assert (report.ok, report.solvent, report.shortfall, await owing(engine)) == (True, False, doge(6), 0)
-    assert [(one["type"], one["owing"]) for one in await event_messages(engine, "SYS_")] == [
-        ("SYS_INSOLVENT", "6"),
-        ("SYS_SOLVENT", "0"),
-    ]
+    assert (report.ok, report.solvent, report.shortfall, await shortfall(engine)) == (True, False, doge(6), 0)
+    events = [(event["type"], event["owing"]) for event in await event_messages(engine, "SYS_")]
+    assert events == [("SYS_INSOLVENT", "6"), ("SYS_SOLVENT", "0")]
 
 
 async def test_what_more_is_owed_by_one_that_is_insolvent_is_not_told_again(engine: AsyncEngine) -> None:
-    chain, _ = await lost(engine, platform=5)
+    chain, _ = await lose_deposit(engine, platform=5)
     [coin] = [output.outpoint for output in chain.blocks[0].outputs]
 
     await chain.mine(spent=[coin])
 
-    assert await owing(engine) == doge(11)
+    assert await shortfall(engine) == doge(11)
     assert await event_types(engine, "SYS_") == ["SYS_INSOLVENT", "SYS_UNKNOWN_SPEND"]
 
 
 async def test_the_platform_bears_what_is_owed_and_that_is_told(engine: AsyncEngine) -> None:
-    await lost(engine, platform=8)
+    await lose_deposit(engine, platform=8)
     await event_types(engine)
 
-    done = [await cover(engine), await cover(engine)]
+    covered = [await cover(engine), await cover(engine)]
 
-    assert (done, await owing(engine)) == ([doge(6), 0], 0)
+    assert (covered, await shortfall(engine)) == ([doge(6), 0], 0)
     assert await available(engine, 1, CLAWBACK) == [doge(2), 0]
     flow, change, solvent = await event_messages(engine, "")
-    assert (flow["type"], flow["direction"], flow["kind"], flow["amount"]) == (
-        "ACC_PAYMENT",
-        "out",
-        "cover",
-        "6",
-    )
-    assert (flow["foreign_id"], change["current_balance"], solvent["type"]) == (
-        "platform",
-        "2",
-        "SYS_SOLVENT",
-    )
+    assert (flow["type"], flow["foreign_id"], flow["direction"]) == ("ACC_PAYMENT", "platform", "out")
+    assert (flow["kind"], flow["amount"]) == ("cover", "6")
+    assert (change["current_balance"], solvent["type"]) == ("2", "SYS_SOLVENT")
     report = await audit.run(engine)
     assert (report.ok, report.solvent) == (True, True)
 
 
 async def test_what_was_borne_and_is_repaid_later_is_the_platforms_again(engine: AsyncEngine) -> None:
-    chain, paying = await lost(engine, platform=8)
+    chain, paying = await lose_deposit(engine, platform=8)
     await cover(engine)
     chain.blocks.append(paying)
     await chain.connect(paying)
     before = await available(engine, 0, 1, CLAWBACK)
     await event_types(engine)
 
-    done = [await cover(engine), await cover(engine)]
+    covered = [await cover(engine), await cover(engine)]
 
     assert before == [doge(4), doge(2), doge(6)]
-    assert (done, await available(engine, 0, 1, CLAWBACK)) == ([-doge(6), 0], [doge(4), doge(8), 0])
+    assert (covered, await available(engine, 0, 1, CLAWBACK)) == ([-doge(6), 0], [doge(4), doge(8), 0])
     [flow, _] = await event_messages(engine, "")
     assert (flow["direction"], flow["kind"], flow["amount"]) == ("in", "cover", "6")
     assert (await audit.run(engine)).ok
@@ -116,14 +110,12 @@ async def test_what_was_borne_and_is_repaid_later_is_the_platforms_again(engine:
 
 @pytest.mark.parametrize("platform", [0, 5])
 async def test_a_platform_that_has_too_little_bears_nothing(engine: AsyncEngine, platform: int) -> None:
-    await lost(engine, platform=platform)
+    await lose_deposit(engine, platform=platform)
 
     refused = await cover(engine)
 
-    assert (
-        str(refused)
-        == f"platform has {platform} DOGE, and accounts are owed 6 DOGE more than there are coins."
-    )
+    needed = "accounts are owed 6 DOGE more than there are coins."
+    assert str(refused) == f"platform has {platform} DOGE, and {needed}"
     assert await available(engine, 1, CLAWBACK, WORLD) == [doge(platform), -doge(6), -doge(platform)]
 
 
@@ -138,9 +130,9 @@ async def test_a_platform_that_nobody_has_opened_has_nothing(engine: AsyncEngine
 
 
 async def test_two_who_cover_at_once_bear_it_once(engine: AsyncEngine) -> None:
-    await lost(engine, platform=20)
+    await lose_deposit(engine, platform=20)
 
-    done = await asyncio.gather(*(cover(engine) for _ in range(4)))
+    covered = await asyncio.gather(*(cover(engine) for _ in range(4)))
 
-    assert sorted(done, key=str) == [0, 0, 0, doge(6)]
+    assert sorted(covered, key=str) == [0, 0, 0, doge(6)]
     assert await available(engine, 1, CLAWBACK) == [doge(14), 0]

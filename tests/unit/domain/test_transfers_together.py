@@ -1,4 +1,4 @@
-"""What group commit makes of transfers: the same as one by one, whoever else writes."""
+"""Transfers that are committed together come to the same as one by one, whoever else writes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -39,8 +39,8 @@ def orders() -> st.SearchStrategy[Submitted[TransferOrder]]:
     payees = st.lists(payee, min_size=2, max_size=3).map(tuple)
     split = st.tuples(st.sampled_from(NAMES), payees).map(lambda sides: TransferOrder("", *sides, GOLD))
     kinds = st.sampled_from(["TOPUP", "SPEND", "BONUS"])
-    plain = st.just(("", "")), st.just("{}")
-    credit = st.builds(Credit, names, kinds, st.just(GOLD), amounts, *plain).map(
+    reference, metadata = st.just(("", "")), st.just("{}")
+    credit = st.builds(Credit, names, kinds, st.just(GOLD), amounts, reference, metadata).map(
         lambda drawn: drawn.order("", "platform")
     )
     return st.builds(submitted, single | split | credit, st.sampled_from([f"k{n}" for n in range(8)]))
@@ -81,30 +81,19 @@ async def stored(engine: AsyncEngine) -> list[Any]:
         return [[tuple(row) for row in await db.execute(statement)] for statement in statements]
 
 
-async def played(engine: AsyncEngine, batches: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
+async def play(server: str, batches: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
     """Submit each batch at once; return the outcomes, and what is stored then."""
-    commits, command = scenario.commits(engine), MAKE
-    outcomes: list[Any] = []
-    for batch in batches:
-        outcomes += map(shown, await commits.submit_all(command, batch))
-    return [outcomes, await stored(engine)]
-
-
-def alike(server: str, batches: Sequence[Sequence[Submitted[TransferOrder]]]) -> None:
-    """What one transaction for each batch leaves is what one for each request leaves."""
-
-    async def play(cut: Sequence[Sequence[Submitted[TransferOrder]]]) -> list[Any]:
-        async with cloned(server) as url:
-            engine = open_engine(url)
-            try:
-                await opened(engine, *NAMES)
-                return await played(engine, cut)
-            finally:
-                await engine.dispose()
-
-    assert asyncio.run(play(batches)) == asyncio.run(
-        play([[request] for batch in batches for request in batch])
-    )
+    async with cloned(server) as url:
+        engine = open_engine(url)
+        try:
+            await opened(engine, *NAMES)
+            commits = scenario.commits(engine)
+            outcomes: list[Any] = []
+            for batch in batches:
+                outcomes += map(shown, await commits.submit_all(MAKE, batch))
+            return [outcomes, await stored(engine)]
+        finally:
+            await engine.dispose()
 
 
 BATCHES = st.lists(
@@ -119,7 +108,9 @@ BATCHES = st.lists(
 def test_many_transfers_at_once_come_to_what_one_by_one_comes_to(
     server: str, batches: list[list[Submitted[TransferOrder]]]
 ) -> None:
-    alike(server, batches)
+    singles = [[request] for batch in batches for request in batch]
+
+    assert asyncio.run(play(server, batches)) == asyncio.run(play(server, singles))
 
 
 @pytest.fixture
@@ -139,14 +130,13 @@ async def test_two_programs_never_spend_the_same_money(
     """Half of the requests are sent to both programs."""
     names = [f"u{n}" for n in range(8)]
     await opened(engine, *names, gold=20)
-    command = MAKE
     before = await all_gold(engine)
     pairs = [(0, n % 7 + 1) if hot else (n % 8, (n + 1) % 8) for n in range(240)]
     requests = [submitted(order(names[a], names[b], "0.03"), f"k{n}") for n, (a, b) in enumerate(pairs)]
 
     async def submit(commits: GroupCommit, request: Submitted[TransferOrder]) -> Outcome:
         try:
-            return await commits.submit(command, request.request, request.claim)
+            return await commits.submit(MAKE, request.request, request.claim)
         except Refusal as refusal:
             return refusal
 
@@ -155,8 +145,8 @@ async def test_two_programs_never_spend_the_same_money(
         for n, request in enumerate(requests)
         for program in ((0, 1) if n % 2 else (n // 2 % 2,))
     ]
-    many = [[submitted(order(names[1], names[2], "0.01"), f"{n}:{m}") for m in range(30)] for n in range(2)]
-    bulked = [commits.submit_all(command, part) for commits, part in zip(two, many, strict=True)]
+    bulks = [[submitted(order(names[1], names[2], "0.01"), f"{n}:{m}") for m in range(30)] for n in range(2)]
+    bulked = [commits.submit_all(MAKE, bulk) for commits, bulk in zip(two, bulks, strict=True)]
     outcomes = await asyncio.gather(*running, *bulked)
 
     singles = [outcome for outcome in outcomes if not isinstance(outcome, list)]
@@ -164,13 +154,10 @@ async def test_two_programs_never_spend_the_same_money(
     made = {outcome.resource.id for outcome in singles if isinstance(outcome, Result)}
     assert await all_gold(engine) == before
     async with engine.connect() as db:
-        done = await db.scalar(
-            sa.select(sa.func.count()).select_from(entries).where(entries.c.key.like("transfer:shop:k%"))
-        )
-        events = await db.scalar(sa.select(sa.func.count()).select_from(outbox))
-        moved = await db.scalar(
-            sa.select(sa.func.count()).select_from(entries).where(entries.c.kind == "TRANSFER")
-        )
-    assert done == len(made)
-    assert events == 2 * (moved or 0)
+        count = sa.select(sa.func.count())
+        singly = await db.scalar(count.select_from(entries).where(entries.c.key.like("transfer:shop:k%")))
+        events = await db.scalar(count.select_from(outbox))
+        posted = await db.scalar(count.select_from(entries).where(entries.c.kind == "TRANSFER"))
+    assert singly == len(made)
+    assert events == 2 * (posted or 0)
     assert len(made) == 6 if hot else len(made) > 6

@@ -23,10 +23,10 @@ CHANGED = "PAYMENT_TXID_CHANGED"
 
 @pytest.fixture
 async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHarness]:
-    """Whatever was mined, the books agree in the end, nothing was spent that we do not know, and payments are not paused."""
-    async with chain_harness.opened(engine, tmp_path) as made:
-        yield made
-        await made.audit()
+    """In the end the ledger agrees with the chain, every spend is known, and payments are not paused."""
+    async with chain_harness.opened(engine, tmp_path) as harness:
+        yield harness
+        await harness.audit()
         async with engine.begin() as db:
             assert await pause.reason(db) is None
 
@@ -34,30 +34,33 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 async def sent(harness: ChainHarness, amount: int | str = 40) -> Payment:
     payment = await harness.pay(await harness.node_address(), amount)
     await harness.send()
-    return await now(harness, payment)
+    return await current(harness, payment)
 
 
-async def now(harness: ChainHarness, payment: Payment) -> Payment:
-    [shown] = await harness.reload(payment)
-    return shown
+async def current(harness: ChainHarness, payment: Payment) -> Payment:
+    [reloaded] = await harness.reload(payment)
+    return reloaded
 
 
 async def twin_of(harness: ChainHarness, payment: Payment) -> str:
     """The payment's transaction as a miner may have changed it."""
-    raw = (await now(harness, payment)).raw
+    raw = (await current(harness, payment)).raw
     assert raw is not None
     twin: str = await harness.call("malleate", raw.hex())
     return twin
 
 
 async def branch(harness: ChainHarness, root: int, *raws: str, deep: bool) -> None:
-    """Replace the chain above the height `root` by a longer one, with these in a block each: at its begin, or at its end."""
+    """Replace the chain above the height `root` by a longer one.
+
+    Each of these transactions has a block of its own: `deep`, before empty blocks, or after them.
+    """
     height = await harness.call("getblockcount")
     if height > root:
         await harness.invalidate_blocks(height - root)
     empty: list[list[str]] = [[] for _ in range(height - root + 2)]
-    held = [[raw] for raw in raws]
-    for transactions in (*held, *empty) if deep else (*empty, *held):
+    full = [[raw] for raw in raws]
+    for transactions in (*full, *empty) if deep else (*empty, *full):
         await harness.call("generateblock", chain_harness.NOWHERE, transactions)
     await harness.follow()
 
@@ -65,8 +68,8 @@ async def branch(harness: ChainHarness, root: int, *raws: str, deep: bool) -> No
 async def unspent(harness: ChainHarness) -> list[int]:
     """Amounts of the coins that lie in blocks."""
     async with harness.engine.connect() as db:
-        there = sa.and_(coins.c.height.is_not(None), coins.c.spent_height.is_(None))
-        return list(await db.scalars(sa.select(coins.c.amount).where(there).order_by(coins.c.amount)))
+        in_blocks = sa.and_(coins.c.height.is_not(None), coins.c.spent_height.is_(None))
+        return list(await db.scalars(sa.select(coins.c.amount).where(in_blocks).order_by(coins.c.amount)))
 
 
 def txid(raw: str) -> bytes:
@@ -84,7 +87,7 @@ async def test_a_payment_that_is_mined_under_another_txid_is_confirmed_under_tha
     await harness.mine_only(twin)
     await harness.mine(3)
 
-    after = await now(harness, payment)
+    after = await current(harness, payment)
     assert (after.state, after.txid, after.raw) == ("CONFIRMED", txid(twin), bytes.fromhex(twin))
     assert txid(twin) != payment.txid
     assert await harness.payment_events(payment) == [
@@ -104,7 +107,7 @@ async def test_what_was_built_on_the_change_is_signed_again_and_paid_once(harnes
     await harness.mine_only(twin)
     assert await harness.send() > 0
     assert await harness.states(first, second, third) == ["BROADCAST"] * 3
-    assert (await now(harness, second)).txid != second.txid
+    assert (await current(harness, second)).txid != second.txid
     assert CHANGED in await harness.payment_events(third)
     await harness.mine(3)
 
@@ -127,11 +130,12 @@ async def test_the_twin_and_what_was_signed_replace_each_other_in_reorgs(harness
         await branch(harness, root, twin, deep=False)
         await harness.make_due()
         await harness.send()
-        assert (await now(harness, first)).txid == txid(twin)
-        assert (await now(harness, second)).txid != second.txid
+        assert (await current(harness, first)).txid == txid(twin)
+        assert (await current(harness, second)).txid != second.txid
         await harness.audit()
         await branch(harness, root, original, child, deep=True)
-        assert [(await now(harness, one)).txid for one in (first, second)] == [first.txid, second.txid]
+        txids = [payment.txid for payment in await harness.reload(first, second)]
+        assert txids == [first.txid, second.txid]
         assert await harness.states(first, second) == ["CONFIRMED"] * 2
         await harness.audit()
     await branch(harness, root, twin, deep=False)
@@ -174,7 +178,7 @@ async def test_a_cancellation_that_is_mined_under_another_txid_voids_the_payment
     await harness.fund("shop", 100)
     payment = await harness.pay(await harness.node_address(), 40, kind="paytx")
     await harness.send()
-    payment = await now(harness, payment)
+    payment = await current(harness, payment)
     async with harness.engine.begin() as db:
         await voiding.void(db, [payments.VoidOrder("shop", payment.id, payment.txid)])
     await harness.send()
@@ -197,7 +201,7 @@ async def test_a_twin_signed_with_another_hash_type_is_the_payment_too(harness: 
     await harness.mine_only(twin)
     await harness.mine(3)
 
-    assert (await now(harness, payment)).txid == txid(twin) != payment.txid
+    assert (await current(harness, payment)).txid == txid(twin) != payment.txid
     assert await harness.states(payment) == ["CONFIRMED"]
 
 
@@ -229,7 +233,7 @@ async def test_a_payment_whose_twin_waits_at_the_node_cannot_be_voided_and_does_
     await harness.fund("shop", 30, 30)
     payment = await harness.pay(await harness.node_address(), 40, kind="paytx")
     await harness.send()
-    payment = await now(harness, payment)
+    payment = await current(harness, payment)
     assert not await harness.node.mempool_spends(payment.raw or b"")
     twin = await harness.sign_again(payment, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
 

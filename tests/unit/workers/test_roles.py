@@ -98,7 +98,7 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
         await roles.send(stack, Shared(read, engine, node, "one"))
 
     async with engine.connect() as db:
-        assert "another history" in (await installation.unfit(db) or "")
+        assert "another history" in (await installation.why_not_current(db) or "")
 
 
 def commands() -> dict[str, Command[Any, Any]]:

@@ -21,7 +21,7 @@ from app.db.tables import installation as installation_row
 from app.domain import accounts, blocks, installation, invoices
 from app.domain.accounts import AccountOrder, AddressOrder
 from app.domain.dogecoin import REGTEST
-from app.domain.installation import Beginning, NotCurrent
+from app.domain.installation import NewHistory, NotCurrent
 from app.domain.invoices import InvoiceOrder
 from app.domain.payments import pause
 from app.domain.refusals import Refusal
@@ -355,7 +355,7 @@ async def test_a_way_back_that_was_killed_half_way_stays_closed_until_it_is_gone
 
     async with restored(server, harness, dump) as older:
         async with older.engine.begin() as db:
-            await pause.begin_history(db, Beginning("an epoch", 1, 1))
+            await pause.begin_history(db, NewHistory("an epoch", 1, 1))
         with pytest.raises(DatabaseBehind, match="begun and has not ended"):
             await older.send()
         assert all("run `kennel restored` again" in answer for answer in await answers(older.engine))
