@@ -94,7 +94,8 @@ def _invoices() -> list[OutboxEvent]:
     invoice = Invoice(
         owner=SHOP, index=4, address=ADDRESSES[0], items=json.dumps([ITEM]), total=TEN, due=TEN,
         required_confirmations=6, token=TOKEN, reference="order-7", metadata="{}", received=NOTHING,
-        confirmed=NOTHING, settled=False, confirmation_lost=False, created=NOON, expires=NOON + timedelta(hours=1),
+        confirmed=NOTHING, settled=False, confirmation_lost=False, created=NOON,
+        expires=NOON + timedelta(hours=1),
     )  # fmt: skip
     payment = Sighting(SHOP, Outpoint(TXID, 1), 0, 4, 4, ADDRESSES[0], TEN, 6)
     part, whole, over = Koinu(4 * COIN), TEN, Koinu(12 * COIN)

@@ -126,7 +126,7 @@ def tidying(engine: AsyncEngine, age: timedelta, sinks: Sequence[str]) -> Step:
 
     async def step() -> bool:
         async with engine.begin() as db:
-            moved = await idempotency.forget_old(db) > 0
+            moved = await idempotency.delete_expired(db) > 0
             moved = await webhooks.sweep(db) or moved
         if not age:
             return moved

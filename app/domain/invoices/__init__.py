@@ -5,6 +5,7 @@ from app.domain.invoices.invoice import (
     Invoice,
     NoSuchInvoice,
     NotInThisAccount,
+    by_addresses,
     fetch,
     fetch_of,
     invoice_created,

@@ -57,9 +57,9 @@ async def note_answers(
 ) -> set[int]:
     """Note which transactions the node has, which it refuses and why, and of which it said nothing certain.
 
-    The `underpriced` ones among the refused need a higher fee. Writes an event for each payment that was sent the
-    first time. All transactions are offered again after a minute, until a block decides. Returns those that
-    the node had not refused for this reason before.
+    The `underpriced` ones among the refused need a higher fee. Writes an event for each payment that was sent
+    the first time. All transactions are offered again after a minute, until a block decides. Returns those
+    that the node had not refused for this reason before.
     """
     numbers = sorted({*held, *refused, *unsure})
     firsts = {row.id: row.first for row in await db.execute(_FIRSTS, {"numbers": numbers})}

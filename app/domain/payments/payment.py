@@ -46,8 +46,8 @@ class PaymentOutput:
 class Payment:
     """A payment as it is now.
 
-    `txid`, in internal byte order, and `raw` are None until it is signed. `clawback_debt` is what clawback waits for.
-    `returned` is what came back when it ended unpaid; only the code that ends it fills that in.
+    `txid`, in internal byte order, and `raw` are None until it is signed. `clawback_debt` is what clawback
+    waits for. `returned` is what came back when it ended unpaid; only the code that ends it fills that in.
     `former` is the txid that it had before; only the code that changes the txid fills that in.
     """
 

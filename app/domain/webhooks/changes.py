@@ -129,7 +129,7 @@ async def delete(db: Db, endpoint_id: int) -> Endpoint | Refusal:
     if (refusal := _unchangeable(endpoint_id, endpoint)) is not None:
         return refusal
     row = sa.update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
-    until = sa.func.now() + idempotency.KEPT
+    until = sa.func.now() + idempotency.LIFETIME
     await db.execute(
         row.values(
             state="deleted", secret="", previous_secret="", previous_until=until, url="", foreign_id=None

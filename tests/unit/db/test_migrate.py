@@ -180,7 +180,7 @@ async def test_requests_whose_keys_were_stored_with_a_blank_at_their_end_are_kno
             await db.exec_driver_sql(statement)
         for statement in (module.KEYS, module.TRANSFERS):
             await db.execute(sa.text(statement))
-        await idempotency.forget_old(db)
+        await idempotency.delete_expired(db)
         keys = [
             "wd-901", "wd-901 ", "list:0", "list:1", "both", "plain", "in side", "old", "old list:7", "new"
         ]  # fmt: skip
