@@ -64,8 +64,8 @@ async def deposits_of(db: Db, invoice: Invoice) -> list[InvoiceDeposit]:
     paid = sa.and_(deposits.c.account_id == invoice.owner.id, deposits.c.invoice == invoice.index)
     tip = sa.select(chain_state.c.height).scalar_subquery()
     confirmations = (tip - deposits.c.height + 1).label("confirmations")
-    found = sa.select(deposits, confirmations).where(paid, deposits.c.state != "undone")
-    rows = await bulk.fetch_all(db, found.order_by(deposits.c.height, deposits.c.txid, deposits.c.vout))
+    received = sa.select(deposits, confirmations).where(paid, deposits.c.state != "undone")
+    rows = await bulk.fetch_all(db, received.order_by(deposits.c.height, deposits.c.txid, deposits.c.vout))
     return [
         InvoiceDeposit(bytes(row["txid"])[::-1].hex(), row["amount"], row["confirmations"]) for row in rows
     ]

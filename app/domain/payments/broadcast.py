@@ -109,7 +109,7 @@ _TRIED: Final = (
     sa.update(transactions)
     .where(_NAMED)
     .values(
-        tried=sa.func.clock_timestamp(),
+        last_broadcast=sa.func.clock_timestamp(),
         state=sa.case((_FIRST_SENT, "sent"), else_=transactions.c.state),
         underpriced=transactions.c.id == sa.any_(sa.bindparam("underpriced", type_=bulk.BIGINTS)),
     )

@@ -201,17 +201,14 @@ def _row(
     number: int, now: datetime | None, sharing: set[str], order: PayOrder, owner: Owner, reserved: int
 ) -> dict[str, Any]:
     invoice_account, invoice_index = order.invoice or (None, None)
+    names = ("kind", "amount", "explicit_fee", "max_fee", "reference")
     return {
         "account_id": owner.id,
         "id": number,
-        "kind": order.kind,
         "state": "PENDING",
-        "amount": order.amount,
         "reserved": reserved,
-        "explicit_fee": order.explicit_fee,
-        "max_fee": order.max_fee,
+        **{name: getattr(order, name) for name in names},
         "batch": order.foreign_id in sharing if order.batch is None else order.batch,
-        "reference": order.reference,
         "expires": now + timedelta(seconds=order.seconds) if now and order.seconds else None,
         "invoice_account": invoice_account,
         "invoice_index": invoice_index,
@@ -219,15 +216,9 @@ def _row(
 
 
 def _output_rows(payment_id: int, order: PayOrder, owner: Owner) -> list[dict[str, object]]:
+    names = ("address", "script", "amount", "share")
+    key = {"account_id": owner.id, "payment_id": payment_id}
     return [
-        {
-            "account_id": owner.id,
-            "payment_id": payment_id,
-            "number": number,
-            "address": payee.address,
-            "script": payee.script,
-            "amount": payee.amount,
-            "share": payee.share,
-        }
+        {**key, "number": number, **{name: getattr(payee, name) for name in names}}
         for number, payee in enumerate(order.payees)
     ]

@@ -11,7 +11,7 @@ PAYMENTS = """
     SELECT n, 'pay', 'CONFIRMED', 1, 0, 0, 1 FROM generate_series(1, 9999) AS n
 """
 TRANSACTIONS = """
-    INSERT INTO transactions (txid, raw, fee, sends, state, height)
+    INSERT INTO transactions (txid, raw, fee, broadcast_by_us, state, height)
     SELECT sha256(int8send(n)), '', 1, true, 'mined', 1 FROM generate_series(1, 9999) AS n
 """
 
