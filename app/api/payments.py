@@ -1,4 +1,4 @@
-"""Payments over HTTP: asking for them, voiding and listing them."""
+"""Payments over HTTP: requesting, voiding and listing them."""
 
 from collections.abc import Iterator
 from typing import Annotated, Final
