@@ -27,7 +27,7 @@ VAGUE = {
 
 PRIVATE_WORDS = re.compile(r"\b(p[u]rse|t[i]de|d[r]aws|a[s]king|s[i]nking|w[i]sh|l[a]pses)\b")
 VAGUE_VARIABLES, VAGUE_VARIABLES_AT_MOST = (
-    {"given", "one", "some", "place", "told", "kept", "found", "wish"},
+    {"given", "one", "some", "place", "told", "kept", "found"},
     60,
 )
 PACKAGE_FILES = {"app": 8, "app/api": 60, "app/chain": 40}

@@ -276,7 +276,7 @@ deposits = sa.Table(
     _index("deposits_height_idx", "height", where="height IS NOT NULL"),
     sa.Index("deposits_created_idx", "account_id", "created"),
     _index("deposits_address_idx", "account_id", "branch", "index", where="invoice IS NULL"),
-    _index("deposits_owed_idx", "account_id", where="owed > 0"),
+    _index("deposits_owed_idx", "account_id", where="clawback_debt > 0"),
     _index("deposits_invoice_idx", "account_id", "invoice", where="invoice IS NOT NULL"),
 )
 
@@ -396,7 +396,7 @@ payments = sa.Table(
     _index("payments_pending_idx", "id", where="state = 'PENDING'"),
     _index("payments_transaction_idx", "transaction_id", where="transaction_id IS NOT NULL"),
     _index("payments_cancelling_idx", "id", where="state = 'CANCELLING'"),
-    _index("payments_owed_idx", "account_id", where="owed > 0"),
+    _index("payments_owed_idx", "account_id", where="clawback_debt > 0"),
     _index(
         "payments_expires_idx", "expires", where="expires IS NOT NULL AND state IN ('PENDING', 'PROCESSING')"
     ),

@@ -458,7 +458,7 @@ async def test_a_key_that_is_taken_and_made_nothing_is_never_taken_for_a_fresh_o
     """No transaction of ours leaves one; whatever did, nothing is done twice."""
     await journal.write("a", "key")
     async with engine.begin() as db:
-        await db.execute(sa.update(idempotency).values(thing=None))
+        await db.execute(sa.update(idempotency).values(resource_id=None))
 
     [again] = await outcomes(journal.write("a", "key"))
 

@@ -213,7 +213,7 @@ async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
         ("DELETE FROM seals WHERE number = 1", "seal 1 is missing"),
         ("UPDATE seals SET number = number + 10", "seal 1 is missing"),
         ("UPDATE seals SET entries = 3 WHERE number = 1", "seal 1 itself was changed"),
-        ("UPDATE seals SET marks = '' WHERE number = 1", "seal 1 itself was changed"),
+        ("UPDATE seals SET row_checksums = '' WHERE number = 1", "seal 1 itself was changed"),
         ("DELETE FROM entries WHERE id IN (2, 3)", "an entry between 1 and 4 is missing (seal 1)"),
         ("DELETE FROM entries WHERE id IN (3, 4)", "an entry between 2 and 5 is missing (seal 1)"),
         ("DELETE FROM entries WHERE id IN (1, 3)", "an entry between 0 and 2 is missing (seal 1)"),
