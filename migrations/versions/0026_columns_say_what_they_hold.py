@@ -4,6 +4,7 @@ Each renaming changes the catalogue alone, whatever the size of its table. It wa
 the table; the version before cannot run beside it.
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0026"
@@ -34,8 +35,17 @@ RENAMED = {
 }
 
 
+NOT_NULL = sa.text(
+    "SELECT 1 FROM pg_constraint WHERE conrelid = cast(:table AS regclass) AND conname = :name"
+)
+"""Since PostgreSQL 18 each NOT NULL is a constraint, whose name has that of the column."""
+
+
 def upgrade() -> None:
     for table, columns in RENAMED.items():
         for old, new in columns.items():
             op.execute(f'ALTER TABLE {table} RENAME COLUMN "{old}" TO {new}')
+            constraint = f"{table}_{old}_not_null"
+            if op.get_bind().scalar(NOT_NULL, {"table": table, "name": constraint}):
+                op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {constraint} TO {table}_{new}_not_null")
     op.execute("ALTER INDEX transactions_outbid_idx RENAME TO transactions_underpriced_idx")
