@@ -18,7 +18,7 @@ from app.domain.accounts import Account, AccountOrder
 from app.domain.blocks import Block, BlockOutput, Header, Rules, Spend
 from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.installation import Installation
-from app.domain.invoices import Invoice, InvoiceOrder, Item
+from app.domain.invoices import Invoice, InvoiceOrder, Item, issuing
 from app.domain.refusals import Refusal
 from app.group_commit import GroupCommit
 from app.money import COIN, Koinu
@@ -97,7 +97,7 @@ async def invoice(
 ) -> Invoice:
     async with engine.begin() as db:
         order = InvoiceOrder(foreign_id, (item(value),), **terms)
-        [outcome] = await invoices.create(db, [order], INSTALLATION)
+        [outcome] = await issuing.create(db, [order], INSTALLATION)
     return accepted(outcome)
 
 

@@ -10,7 +10,7 @@ from app.domain import dogecoin, invoices, ledger, transfers
 from app.domain.accounts import AddressOrder
 from app.domain.accounts import give as give_addresses
 from app.domain.dogecoin import REGTEST
-from app.domain.invoices import Invoice, Refund
+from app.domain.invoices import Invoice, Refund, expiry, pay_from_account, refunds
 from app.domain.transfers import Transfer
 from app.money import COIN, DOGE, Koinu, show
 from tests import scenario
@@ -79,12 +79,12 @@ class DepositRules(MoneyMachine):
     async def _cancel_an_invoice(self, account: str, n: int) -> None:
         address = await self._nth_invoice(account, n)
         async with self.engine.begin() as db:
-            await invoices.cancel(db, [invoices.CancelOrder(account, address)], scenario.INSTALLATION)
+            await expiry.cancel(db, [invoices.CancelOrder(account, address)], scenario.INSTALLATION)
 
     async def _settle_an_invoice(self, account: str, n: int) -> None:
         address = await self._nth_invoice(ACCOUNTS[n % len(ACCOUNTS)], n)
         async with self.engine.begin() as db:
-            [outcome] = await invoices.settle(
+            [outcome] = await pay_from_account.settle(
                 db, [invoices.PayFromOrder(address, account)], scenario.INSTALLATION
             )
         if isinstance(outcome, Transfer):
@@ -99,9 +99,9 @@ class DepositRules(MoneyMachine):
         )
         async with self.engine.begin() as db:
             if to == "address":
-                self.accepted(await invoices.refund_on_chain(db, [refund], scenario.INSTALLATION))
+                self.accepted(await refunds.refund_on_chain(db, [refund], scenario.INSTALLATION))
                 return
-            [outcome] = await invoices.refund_inside(db, [refund], scenario.INSTALLATION)
+            [outcome] = await refunds.refund_inside(db, [refund], scenario.INSTALLATION)
         if isinstance(outcome, Transfer):
             await self._note_transfer(outcome.payer, outcome.payee, outcome.amount)
 

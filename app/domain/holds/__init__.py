@@ -5,9 +5,7 @@ from app.domain.holds.hold import (
     HELD,
     LONGEST_SECONDS,
     PLACE,
-    AboveHold,
     Hold,
-    HoldOver,
     NewHold,
     NoSuchHold,
     by_ids,
@@ -23,4 +21,4 @@ from app.domain.holds.hold import (
     shown,
     write,
 )
-from app.domain.holds.release import CAPTURE, RELEASE, Capture, OwnHold, Release, capture, expire
+from app.domain.holds.release import CAPTURE, RELEASE, Capture, Release, capture, expire

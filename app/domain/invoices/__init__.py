@@ -1,28 +1,19 @@
 """Invoices: issuing them, what they have received, paying them from an account, refunds, and their end."""
 
-from app.domain.invoices.expiry import CANCEL, AlreadyReceived, CancelOrder, cancel, expire
+from app.domain.invoices.expiry import CANCEL, CancelOrder, expire
 from app.domain.invoices.invoice import (
     Invoice,
     NoSuchInvoice,
-    NotInThisAccount,
     by_addresses,
     fetch,
     fetch_of,
     invoice_created,
     invoice_shown,
 )
-from app.domain.invoices.issuing import CREATE, MINUTES, InvoiceOrder, create
+from app.domain.invoices.issuing import CREATE, InvoiceOrder
 from app.domain.invoices.items import ITEMS, Item
 from app.domain.invoices.listing import ALL, InvoiceFilter, page
-from app.domain.invoices.pay_from_account import (
-    PAY_FROM,
-    PAY_FROM_ON_CHAIN,
-    AlreadyPaid,
-    NotOpen,
-    PayFromOrder,
-    request,
-    settle,
-)
+from app.domain.invoices.pay_from_account import PAY_FROM, PAY_FROM_ON_CHAIN, PayFromOrder
 from app.domain.invoices.receipts import (
     Receipts,
     invoice_amounts,
@@ -32,14 +23,5 @@ from app.domain.invoices.receipts import (
     transition,
     write,
 )
-from app.domain.invoices.refunds import (
-    REFUND_TO_ACCOUNT,
-    REFUND_TO_ADDRESS,
-    AboveReceived,
-    NothingToRefund,
-    Refund,
-    Twice,
-    refund_inside,
-    refund_on_chain,
-)
+from app.domain.invoices.refunds import REFUND_TO_ACCOUNT, REFUND_TO_ADDRESS, Refund
 from app.domain.invoices.status import InvoiceDeposit, InvoiceStatus, deposits_of, status, statuses

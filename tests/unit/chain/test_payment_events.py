@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import invoices, payments
-from app.domain.invoices import Refund
+from app.domain import payments
+from app.domain.invoices import Refund, refunds
 from app.domain.payments import Payment, fees, voiding
 from app.money import parse, show
 from tests import chain_harness, scenario
@@ -95,7 +95,7 @@ async def test_a_refund_that_is_not_paid_is_told_to_be_the_invoices_again(harnes
     [invoice] = await harness.fund("shop", 20)
     to = await harness.node_address()
     async with harness.engine.begin() as db:
-        [outcome] = await invoices.refund_on_chain(db, [Refund(invoice, to, doge(5))], scenario.INSTALLATION)
+        [outcome] = await refunds.refund_on_chain(db, [Refund(invoice, to, doge(5))], scenario.INSTALLATION)
     payment = accepted(outcome)
 
     await void(harness, payment)

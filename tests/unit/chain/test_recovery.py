@@ -22,12 +22,12 @@ from app.chain.seed_record import Cost
 from app.db.engine import open_engine
 from app.db.tables import accounts as account_rows
 from app.db.tables import coins, deposits, leases
-from app.domain import accounts, blocks, dogecoin, invoices
+from app.domain import accounts, blocks, dogecoin
 from app.domain.accounts import AccountOrder
 from app.domain.audit import Totals
 from app.domain.blocks.recovery import NotEmpty
 from app.domain.dogecoin import REGTEST
-from app.domain.invoices import InvoiceOrder
+from app.domain.invoices import InvoiceOrder, issuing
 from app.money import show
 from app.runtime.lease import Lease
 from devnet import devnet, wallet
@@ -132,7 +132,7 @@ async def issue(engine: AsyncEngine, numbers: Mapping[str, int]) -> dict[str, li
     for start in range(0, len(orders), 5_000):
         async with engine.begin() as connection:
             part = orders[start : start + 5_000]
-            outcomes = await invoices.create(connection, part, scenario.INSTALLATION)
+            outcomes = await issuing.create(connection, part, scenario.INSTALLATION)
         for order, invoice in zip(part, outcomes, strict=True):
             addresses[order.foreign_id].append(scenario.accepted(invoice).address)
     return addresses

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.engine import open_engine
 from app.domain import invoices
+from app.domain.invoices import expiry
 from tests import scenario
 from tests.conftest import cloned
 from tests.scenario import Chain, doge
@@ -42,7 +43,7 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
             chain = await Chain(engine).start()
             shops = [await invoice(engine, n) for n in range(4)]
             async with engine.begin() as connection:
-                await invoices.cancel(
+                await expiry.cancel(
                     connection, [invoices.CancelOrder("shop1", shops[3])], scenario.INSTALLATION
                 )
             await scenario.event_types(engine)

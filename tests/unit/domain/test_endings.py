@@ -15,14 +15,16 @@ from app.db.tables import outbox
 from app.domain import invoices
 from app.domain.dogecoin import REGTEST
 from app.domain.invoices import (
-    AlreadyReceived,
     CancelOrder,
     Invoice,
     InvoiceFilter,
     InvoiceOrder,
     NoSuchInvoice,
-    NotInThisAccount,
+    expiry,
+    issuing,
 )
+from app.domain.invoices.expiry import AlreadyReceived
+from app.domain.invoices.invoice import NotInThisAccount
 from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
 from app.workers.clocks import STILL_SECONDS, InvoiceExpiry, in_batches
@@ -47,7 +49,7 @@ async def expire(engine: AsyncEngine, *, still: bool = True) -> int:
 
 async def cancel(engine: AsyncEngine, *orders: CancelOrder) -> list[Invoice | Refusal]:
     async with engine.begin() as db:
-        return await invoices.cancel(db, orders, scenario.INSTALLATION)
+        return await expiry.cancel(db, orders, scenario.INSTALLATION)
 
 
 async def listed(engine: AsyncEngine, filters: InvoiceFilter) -> list[int]:
@@ -68,7 +70,7 @@ async def test_an_invoice_says_when_it_expires(engine: AsyncEngine) -> None:
     assert await shown(engine, made.address) == made
 
 
-@pytest.mark.parametrize("minutes", [0, -1, invoices.MINUTES + 1])
+@pytest.mark.parametrize("minutes", [0, -1, issuing.MINUTES + 1])
 def test_a_time_that_is_none_is_refused(minutes: int) -> None:
     with pytest.raises(Invalid) as refusal:
         InvoiceOrder("shop", (item(),), expire_minutes=minutes)

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
 from app.db.tables import TREASURY, accounts, webhook_endpoints
-from app.domain import dogecoin, escrows, holds, ledger, webhooks
-from app.domain.escrows import Escrow, NewEscrow
+from app.domain import dogecoin, holds, ledger, webhooks
+from app.domain.escrows import Escrow, NewEscrow, locking
 from app.domain.holds import NewHold
 from app.domain.ledger import Bucket, Entry, NewAsset, Posting, post
 from app.domain.payments import Choice, Path, Signed, payouts, signing_queue
@@ -85,7 +85,7 @@ async def test_who_turns_a_hold_into_an_escrow_waits_for_the_hold_before_it_keep
 
     async def sell() -> Escrow:
         async with engine.begin() as db:
-            [outcome] = await escrows.lock(
+            [outcome] = await locking.lock(
                 db, [NewEscrow("order", "buyer", "seller", "gold", 5, hold=number)]
             )
         return scenario.accepted(outcome)

@@ -16,7 +16,7 @@ from app.domain import accounts, invoices, ledger, transfers
 from app.domain.accounts import Account, AccountOrder, AddressOrder, StillInUse
 from app.domain.dogecoin import REGTEST
 from app.domain.escrows import NewEscrow, locking
-from app.domain.invoices import InvoiceOrder, Refund
+from app.domain.invoices import InvoiceOrder, Refund, issuing, pay_from_account, refunds
 from app.domain.ledger import Bucket, Entry, NewAsset, Posting
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import Refusal
@@ -158,15 +158,15 @@ async def test_a_closed_account_takes_nothing_more_but_what_comes_over_the_chain
 
     async with engine.begin() as db:
         outcomes: list[object] = [
-            *await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION),
+            *await issuing.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION),
             *await accounts.give(db, [AddressOrder("shop")], scenario.INSTALLATION),
-            *await invoices.refund_inside(db, [Refund(paid.address, "shop")], scenario.INSTALLATION),
+            *await refunds.refund_inside(db, [Refund(paid.address, "shop")], scenario.INSTALLATION),
         ]
     async with engine.begin() as db:
-        outcomes += await invoices.settle(
+        outcomes += await pay_from_account.settle(
             db, [invoices.PayFromOrder(owing.address, "other")], scenario.INSTALLATION
         )
-        outcomes += await invoices.request(
+        outcomes += await pay_from_account.request(
             db, [invoices.PayFromOrder(owing.address, "other")], scenario.INSTALLATION
         )
     await chain.mine((shop.address, doge(5)))
@@ -196,7 +196,7 @@ async def test_a_closed_account_is_changed_only_by_opening_it_again(
 
 
 async def issue(db: Db) -> None:
-    await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION)
+    await issuing.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION)
 
 
 async def pay_in(db: Db) -> None:
@@ -293,7 +293,7 @@ async def test_an_invoice_that_waited_for_the_closing_is_refused(engine: AsyncEn
 
 async def _late_invoice(engine: AsyncEngine) -> object:
     async with engine.begin() as db:
-        [outcome] = await invoices.create(
+        [outcome] = await issuing.create(
             db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION
         )
     return outcome

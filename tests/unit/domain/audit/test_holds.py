@@ -6,9 +6,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
-from app.domain import escrows, holds
+from app.domain import holds
 from app.domain.audit import holds as audit_of_holds
-from app.domain.escrows import End, NewEscrow
+from app.domain.escrows import End, NewEscrow, locking, settlement
 from app.domain.holds import Capture, NewHold, Release, release
 from tests import funding, scenario
 from tests.funding import GOLD
@@ -32,10 +32,10 @@ async def busy(engine: AsyncEngine) -> None:
         await holds.capture(db, [Capture(3, "bob", 4)])
     async with engine.begin() as db:
         orders = [NewEscrow(f"order {n}", "alice", "bob", GOLD, 10, fee=1) for n in range(3)]
-        await escrows.lock(db, [*orders, NewEscrow("order 3", "alice", "bob", GOLD, 8, hold=4)])
+        await locking.lock(db, [*orders, NewEscrow("order 3", "alice", "bob", GOLD, 8, hold=4)])
     async with engine.begin() as db:
         ends = [End(1, "RELEASED"), End(2, "REFUNDED"), End(3, "DISPUTED"), End(3, "RESOLVED", 6, 4)]
-        await escrows.end(db, ends, scenario.INSTALLATION)
+        await settlement.end(db, ends, scenario.INSTALLATION)
 
 
 async def test_books_that_are_right_are_found_right_also_in_small_slices(

@@ -18,21 +18,12 @@ from app.db.tables import escrows as rows
 from app.db.tables import holds as hold_rows
 from app.domain import accounts, escrows, holds
 from app.domain.accounts import NoReadyKeys
-from app.domain.escrows import (
-    FROM,
-    End,
-    Escrow,
-    EscrowFilter,
-    FeeAboveAmount,
-    NewEscrow,
-    NoSuchEscrow,
-    NotInThatState,
-    OrderTaken,
-    OtherAsset,
-    OtherSum,
-    SameSides,
-)
-from app.domain.holds import AboveHold, Capture, Hold, HoldOver, NewHold, NoSuchHold, Release, release
+from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow, locking, settlement
+from app.domain.escrows.escrow import NoSuchEscrow
+from app.domain.escrows.locking import FeeAboveAmount, OrderTaken, OtherAsset, SameSides
+from app.domain.escrows.settlement import FROM, NotInThatState, OtherSum
+from app.domain.holds import Capture, Hold, NewHold, NoSuchHold, Release, release
+from app.domain.holds.hold import AboveHold, HoldOver
 from app.domain.idempotency import Claim
 from app.domain.ledger import BadAmount, NoSuchAsset
 from app.domain.owner import AccountClosed, NoSuchAccount
@@ -59,7 +50,7 @@ def new_escrow(order_id: str = "order 1", **terms: Any) -> NewEscrow:
 
 async def lock(engine: AsyncEngine, *orders: NewEscrow) -> list[Escrow | Refusal]:
     async with engine.begin() as db:
-        return await escrows.lock(db, orders)
+        return await locking.lock(db, orders)
 
 
 async def locked(engine: AsyncEngine, order_id: str = "order 1", **terms: Any) -> Escrow:
@@ -69,7 +60,7 @@ async def locked(engine: AsyncEngine, order_id: str = "order 1", **terms: Any) -
 
 async def end(engine: AsyncEngine, *orders: End) -> list[Escrow | Refusal]:
     async with engine.begin() as db:
-        return await escrows.end(db, orders, scenario.INSTALLATION)
+        return await settlement.end(db, orders, scenario.INSTALLATION)
 
 
 async def ended(engine: AsyncEngine, order: End) -> Escrow:
@@ -500,7 +491,7 @@ async def test_an_order_that_could_not_be_paid_is_free_for_whoever_waited_for_it
     engine: AsyncEngine, numbers: dict[str, int]
 ) -> None:
     async with engine.begin() as db:
-        [refused] = await escrows.lock(db, [new_escrow(amount=101)])
+        [refused] = await locking.lock(db, [new_escrow(amount=101)])
         waiting = asyncio.create_task(lock(engine, new_escrow(buyer="carol")))
         await scenario.until_someone_waits(engine)
 

@@ -15,7 +15,9 @@ from app.db.engine import open_engine
 from app.db.tables import accounts, balances, entries, postings
 from app.db.tables import holds as rows
 from app.domain import holds
-from app.domain.holds import AboveHold, Capture, Hold, HoldOver, NewHold, NoSuchHold, OwnHold, Release
+from app.domain.holds import Capture, Hold, NewHold, NoSuchHold, Release
+from app.domain.holds.hold import AboveHold, HoldOver
+from app.domain.holds.release import OwnHold
 from app.domain.holds.release import release as release_holds
 from app.domain.idempotency import Claim
 from app.domain.ledger import BadAmount, BalanceTooLarge, NoSuchAsset

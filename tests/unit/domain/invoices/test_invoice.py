@@ -16,7 +16,8 @@ from app.db.tables import invoices as invoice_rows
 from app.domain import dogecoin, invoices
 from app.domain.dogecoin import REGTEST
 from app.domain.idempotency import Claim
-from app.domain.invoices import Invoice, InvoiceOrder, NoSuchInvoice, NotInThisAccount, invoice
+from app.domain.invoices import Invoice, InvoiceOrder, NoSuchInvoice, invoice, issuing
+from app.domain.invoices.invoice import NotInThisAccount
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
 from tests import scenario
@@ -25,7 +26,7 @@ from tests.scenario import Chain, accepted, doge, event_types, item
 
 async def create(engine: AsyncEngine, *orders: InvoiceOrder) -> list[Invoice | Refusal]:
     async with engine.begin() as db:
-        return list(await invoices.create(db, orders, scenario.INSTALLATION))
+        return list(await issuing.create(db, orders, scenario.INSTALLATION))
 
 
 async def page(engine: AsyncEngine, first: int, limit: int) -> list[int]:

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
 from app.domain import blocks, invoices
-from app.domain.invoices import AlreadyPaid, NoSuchInvoice, NotOpen, PayFromOrder
-from app.domain.invoices.pay_from_account import OwnInvoice
+from app.domain.invoices import NoSuchInvoice, PayFromOrder, expiry, pay_from_account
+from app.domain.invoices.pay_from_account import AlreadyPaid, NotOpen, OwnInvoice
 from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount
 from app.domain.payments import Payment
@@ -31,7 +31,7 @@ async def open_accounts(engine: AsyncEngine, amount: int = 100) -> Chain:
 
 async def settle(engine: AsyncEngine, *orders: PayFromOrder) -> Sequence[Transfer | Refusal]:
     async with engine.begin() as db:
-        return await invoices.settle(db, orders, scenario.INSTALLATION)
+        return await pay_from_account.settle(db, orders, scenario.INSTALLATION)
 
 
 async def available(engine: AsyncEngine, *accounts: int) -> list[int]:
@@ -128,7 +128,7 @@ async def test_what_cannot_be_settled_is_refused_with_a_reason(engine: AsyncEngi
     await open_accounts(engine)
     small, large, cancelled = [await scenario.invoice(engine, value=value) for value in (1, 101, 1)]
     async with engine.begin() as db:
-        await invoices.cancel(db, [invoices.CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+        await expiry.cancel(db, [invoices.CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
 
     outcomes = await settle(
         engine,
@@ -157,7 +157,7 @@ async def test_on_the_chain_the_same_is_missing_and_refused(engine: AsyncEngine)
         PayFromOrder(made.address, "nobody"),
     ]
     async with engine.begin() as db:
-        outcomes = await invoices.request(db, orders, scenario.INSTALLATION)
+        outcomes = await pay_from_account.request(db, orders, scenario.INSTALLATION)
 
     kinds = [type(outcome) for outcome in outcomes]
     assert kinds == [Payment, Invalid, AlreadyPaid, NoSuchInvoice, NoSuchAccount]

@@ -13,8 +13,8 @@ from app.db.tables import outbox
 from app.domain import dogecoin, invoices, payments
 from app.domain.commands import Result
 from app.domain.dogecoin import REGTEST
-from app.domain.invoices import AboveReceived, NoSuchInvoice, NothingToRefund, Refund, Twice
-from app.domain.invoices.refunds import OwnInvoice
+from app.domain.invoices import NoSuchInvoice, Refund, expiry, pay_from_account, refunds
+from app.domain.invoices.refunds import AboveReceived, NothingToRefund, OwnInvoice, Twice
 from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount
 from app.domain.payments import Payment, signing_queue, voiding
@@ -48,12 +48,12 @@ async def paid(engine: AsyncEngine, chain: Chain) -> str:
 
 async def inside(engine: AsyncEngine, *orders: Refund) -> Sequence[Transfer | Refusal]:
     async with engine.begin() as db:
-        return await invoices.refund_inside(db, orders, scenario.INSTALLATION)
+        return await refunds.refund_inside(db, orders, scenario.INSTALLATION)
 
 
 async def outside(engine: AsyncEngine, *orders: Refund) -> Sequence[Payment | Refusal]:
     async with engine.begin() as db:
-        return await invoices.refund_on_chain(db, orders, scenario.INSTALLATION)
+        return await refunds.refund_on_chain(db, orders, scenario.INSTALLATION)
 
 
 def kinds(outcomes: Sequence[object]) -> list[type]:
@@ -182,7 +182,9 @@ async def test_a_reorg_after_a_refund_leaves_nothing_to_refund(
 async def test_what_was_settled_inside_can_go_back(engine: AsyncEngine, paid: str) -> None:
     made = await scenario.invoice(engine, "customer", value=12)
     async with engine.begin() as db:
-        await invoices.settle(db, [invoices.PayFromOrder(made.address, "shop")], scenario.INSTALLATION)
+        await pay_from_account.settle(
+            db, [invoices.PayFromOrder(made.address, "shop")], scenario.INSTALLATION
+        )
 
     [outcome] = await inside(engine, Refund(made.address, "shop"))
 
@@ -221,7 +223,9 @@ async def test_two_payments_back_of_one_invoice_do_not_share_a_batch(engine: Asy
 async def test_a_shop_that_has_spent_the_money_cannot_refund_it(engine: AsyncEngine, paid: str) -> None:
     made = await scenario.invoice(engine, "customer", value=12)
     async with engine.begin() as db:
-        await invoices.settle(db, [invoices.PayFromOrder(made.address, "shop")], scenario.INSTALLATION)
+        await pay_from_account.settle(
+            db, [invoices.PayFromOrder(made.address, "shop")], scenario.INSTALLATION
+        )
 
     refused = [
         *await inside(engine, Refund(paid, "customer")),
@@ -267,7 +271,7 @@ async def test_everything_at_once_leaves_a_ledger_that_agrees(
                 invoices.PayFromOrder(address, "customer") for address in (invoice.address, made[0].address)
             ]
             async with engine.begin() as db:
-                await invoices.settle(db, orders, scenario.INSTALLATION)
+                await pay_from_account.settle(db, orders, scenario.INSTALLATION)
 
     async def refund() -> None:
         for invoice in made:
@@ -279,7 +283,7 @@ async def test_everything_at_once_leaves_a_ledger_that_agrees(
         for invoice in made:
             order = invoices.CancelOrder("shop", invoice.address)
             async with engine.begin() as db:
-                await invoices.cancel(db, [order], scenario.INSTALLATION)
+                await expiry.cancel(db, [order], scenario.INSTALLATION)
                 await invoices.expire(db, still=True)
 
     await asyncio.gather(mine(), settle(), refund(), end())

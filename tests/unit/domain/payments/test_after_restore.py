@@ -18,11 +18,11 @@ from app.db.engine import open_engine
 from app.db.tables import NEVER
 from app.db.tables import accounts as account_rows
 from app.db.tables import installation as installation_row
-from app.domain import accounts, blocks, installation, invoices
+from app.domain import accounts, blocks, installation
 from app.domain.accounts import AccountOrder, AddressOrder
 from app.domain.dogecoin import REGTEST
 from app.domain.installation import NewHistory, NotCurrent
-from app.domain.invoices import InvoiceOrder
+from app.domain.invoices import InvoiceOrder, issuing
 from app.domain.payments import pause
 from app.domain.refusals import Refusal
 from app.workers.clocks import Payouts
@@ -82,7 +82,7 @@ async def answers(engine: AsyncEngine) -> list[str]:
 
 
 async def _invoice(db: Db) -> list[object]:
-    return list(await invoices.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION))
+    return list(await issuing.create(db, [InvoiceOrder("shop", (scenario.item(),))], scenario.INSTALLATION))
 
 
 ACCEPTED = ["Invoice", "str", "Account"]
