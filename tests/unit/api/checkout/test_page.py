@@ -159,10 +159,13 @@ async def test_the_language_is_the_switchs_then_the_browsers(
     admin: httpx.AsyncClient, payer: httpx.AsyncClient
 ) -> None:
     page = page_of(await issued(admin), token="t", mode="till")
-    wanted = {"accept-language": "fi;q=0.9, en-GB;q=0.8"}
+    german = {"accept-language": "fi, de-AT;q=0.8"}
 
-    answer = await payer.get(page, headers=wanted)
+    answer = await payer.get(page, headers=german)
+    switched = await payer.get(page + "&lang=ar", headers=german)
 
-    assert answer.headers["content-language"] == "en"
+    assert answer.headers["content-language"] == "de"
     assert answer.headers["vary"] == "Accept-Language"
-    assert 'href="?token=t&amp;mode=till&amp;lang=en"' in answer.text
+    assert '<html lang="de" dir="ltr">' in answer.text
+    assert 'href="?token=t&amp;mode=till&amp;lang=ar"' in answer.text
+    assert '<html lang="ar" dir="rtl">' in switched.text
