@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -15,7 +15,7 @@ from app.chain.rpc import NodeTrouble, Slots
 from app.domain import blocks, sightings
 from app.domain.blocks import Rules
 from app.domain.dogecoin import Outpoint
-from app.domain.sightings import WaitingOutput, WaitingTransaction
+from app.domain.sightings import Sighting, WaitingOutput, WaitingTransaction
 from app.money import Koinu
 from app.runtime.lease import Lease
 
@@ -33,6 +33,8 @@ A node that has just started reads its mempool from its disk while it answers al
 REST: Final = 4
 """A look at the mempool is followed by so many times its own time of rest."""
 LONGEST_REST_SECONDS: Final = 0.4
+FINAL_SEQUENCE: Final = 0xFFFFFFFE
+"""An input with a lower sequence signals that its transaction may be replaced (BIP125)."""
 
 
 class Mempool:
@@ -108,20 +110,37 @@ class Mempool:
         if not transactions:
             self._strangers.update(raws)
             return
-        network = self._rules.network
-        async with self._engine.connect() as db:
-            found = await sightings.find(db, network, self._rules.confirmations, transactions)
-            spenders = await sightings.double_spends(db, transactions)
-        inputs = {transaction.txid: transaction.inputs for transaction in transactions}
-        told = False
-        if spenders or found:
-            async with self._engine.begin() as db:
-                told = bool(spenders) and await sightings.double_spent(db, network, spenders)
-                told |= bool(found) and await sightings.record(db, network, found, inputs)
+        found, told = await self._tell({transaction.txid: transaction for transaction in transactions})
         if told:
             self._committed()
         ours = {header.display(sighting.outpoint.txid) for sighting in found}
         self._strangers.update(raws.keys() - ours)
+
+    async def _tell(self, waiting: Mapping[bytes, WaitingTransaction]) -> tuple[list[Sighting], bool]:
+        """Write and tell what concerns us; return what pays us, and whether anything was told."""
+        network, transactions = self._rules.network, list(waiting.values())
+        async with self._engine.connect() as db:
+            found = await sightings.find(db, network, self._rules.confirmations, transactions)
+            spenders = await sightings.double_spends(db, transactions)
+        if not (found or spenders):
+            return [], False
+        found = await self._accept(found, waiting)
+        inputs = {txid: transaction.inputs for txid, transaction in waiting.items()}
+        async with self._engine.begin() as db:
+            ended = await sightings.double_spent(db, network, spenders) if spenders else False
+            recorded = await sightings.record(db, network, found, inputs) if found else False
+        return found, ended or recorded
+
+    async def _accept(
+        self, found: list[Sighting], waiting: Mapping[bytes, WaitingTransaction]
+    ) -> list[Sighting]:
+        """Decide what counts as confirmed for its invoice before a block has it."""
+        txids = {sighting.outpoint.txid for sighting in found if sighting.acceptable}
+        if not txids:
+            return found
+        entries, rate = await self._node.mempool_entries(list(txids)), await self._node.relay_rate()
+        async with self._engine.connect() as db:
+            return await sightings.accept(db, found, waiting, entries, rate)
 
     async def _end(self, txids: Collection[str]) -> None:
         """Tell what has gone, if the mempool still lacks it, and the ledger knows the node's last block."""
@@ -172,6 +191,6 @@ def _waiting(transaction: wire.Transaction) -> WaitingTransaction:
         WaitingOutput(Outpoint(transaction.txid, vout), output.script, Koinu(output.value))
         for vout, output in enumerate(transaction.outputs)
     ]
-    return WaitingTransaction(
-        transaction.txid, outputs, [Outpoint(spent.txid, spent.vout) for spent in transaction.inputs]
-    )
+    inputs = [Outpoint(spent.txid, spent.vout) for spent in transaction.inputs]
+    replaceable = any(spent.sequence < FINAL_SEQUENCE for spent in transaction.inputs)
+    return WaitingTransaction(transaction.txid, outputs, inputs, replaceable)

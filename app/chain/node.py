@@ -8,7 +8,8 @@ from typing import Any, Self
 from app.chain import rpc, wire
 from app.chain.header import Unreadable, display, internal
 from app.chain.rpc import NodeError, NodeNonsense, NodeOversize
-from app.money import BadAmount, parse
+from app.domain.sightings import MempoolEntry
+from app.money import BadAmount, Koinu, parse
 
 BLOCKS_PER_BATCH = 100
 TRANSACTIONS_PER_BATCH = 500
@@ -129,6 +130,19 @@ class Node(rpc.Rpc):
             self._transactions_at_once = min(TRANSACTIONS_PER_BATCH, self._transactions_at_once + 1)
         return raws
 
+    async def mempool_entries(self, txids: Sequence[bytes]) -> dict[bytes, MempoolEntry]:
+        """Return what the mempool says of these transactions; those that have left it are left out."""
+        outcomes = await self.batch([("getmempoolentry", (display(txid),)) for txid in txids])
+        return {
+            txid: _mempool_entry(_result(outcome))
+            for txid, outcome in zip(txids, outcomes, strict=True)
+            if not (isinstance(outcome, NodeError) and outcome.code == UNKNOWN)
+        }
+
+    async def relay_rate(self) -> Koinu:
+        """Return the lowest fee per kB that the node relays."""
+        return Koinu(_koinu(await self.call("getnetworkinfo"), "relayfee"))
+
     async def _in_mempool(self, txid: bytes) -> bool:
         try:
             await self.call("getmempoolentry", display(txid))
@@ -190,16 +204,27 @@ def _member(answer: Any, name: str) -> Any:
     return answer[name]
 
 
+def _mempool_entry(answer: Any) -> MempoolEntry:
+    parents = _member(answer, "depends")
+    if not isinstance(parents, list):
+        raise NodeNonsense("The node's depends is no list.")
+    ancestors = _number(answer, "ancestorcount") - 1  # Core counts the transaction itself
+    fee = Koinu(_koinu(answer, "fee"))
+    return MempoolEntry(fee, _number(answer, "size"), [_hash(parent) for parent in parents], ancestors)
+
+
 def _amount(coin: Any) -> int | None:
-    if coin is None:
-        return None
-    value = _member(coin, "value")
+    return None if coin is None else _koinu(coin, "value")
+
+
+def _koinu(answer: Any, name: str) -> int:
+    value = _member(answer, name)
     if not isinstance(value, int | Decimal):
-        raise NodeNonsense("The node's value is no amount.")
+        raise NodeNonsense(f"The node's {name} is no amount.")
     try:
         return parse(str(value))  # as written: a number is not rounded here
     except BadAmount:
-        raise NodeNonsense("The node's value is no amount that it could be.") from None
+        raise NodeNonsense(f"The node's {name} is no amount that it could be.") from None
 
 
 def _text(answer: Any, name: str) -> str:

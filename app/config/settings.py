@@ -48,10 +48,10 @@ class Settings(BaseSettings):
     node_cookie: Path | None = None
     """The cookie file of the node, where the URL has no user and password."""
     node_zmq: values.ZmqUrl | None = None
-    """The `zmqpubhashblock` of the node, `tcp://host:port`. Unset: Kennel only asks the node for new
-    blocks."""
+    """The `zmqpubhashblock` and `zmqpubhashtx` of the node, `tcp://host:port` for both. Unset: Kennel only
+    asks the node for new blocks and transactions."""
     poll_seconds: float = Field(1, ge=0.01, le=3_600)
-    """How often Kennel asks the node for new blocks while the node announces none."""
+    """How often Kennel asks the node for new blocks and transactions while the node announces none."""
 
     devnet_bind: values.HostPort = Field("127.0.0.1:18332", validate_default=True)
     """Where the test network serves JSON-RPC (user and password `kennel`)."""

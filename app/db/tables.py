@@ -353,7 +353,7 @@ sighted_inputs = sa.Table(
     sa.Column("txid", sa.LargeBinary, primary_key=True),
     sa.Column("vout", sa.Integer, primary_key=True, autoincrement=False),
     # The transaction of the sightings, which spends it.
-    sa.Column("by", sa.LargeBinary, primary_key=True, index=True),
+    sa.Column("spent_by", sa.LargeBinary, primary_key=True, index=True),
 )
 
 # ---------------------------------------------------------------- money going out

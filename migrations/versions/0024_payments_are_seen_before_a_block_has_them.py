@@ -21,7 +21,7 @@ MADE = {
     "sightings_txid_idx": "sightings (txid)",
     "sightings_seen_idx": "sightings (account_id, created, txid, vout) WHERE state = 'seen'",
     "sightings_ended_idx": "sightings (ended) WHERE ended IS NOT NULL",
-    "sighted_inputs_by_idx": "sighted_inputs (by)",
+    "sighted_inputs_spent_by_idx": "sighted_inputs (spent_by)",
 }
 
 
@@ -65,7 +65,7 @@ def _make_tables() -> None:
         CREATE TABLE IF NOT EXISTS sighted_inputs (
             txid bytea NOT NULL,
             vout integer NOT NULL,
-            by bytea NOT NULL,
-            CONSTRAINT sighted_inputs_pkey PRIMARY KEY (txid, vout, by)
+            spent_by bytea NOT NULL,
+            CONSTRAINT sighted_inputs_pkey PRIMARY KEY (txid, vout, spent_by)
         )
     """)

@@ -96,6 +96,6 @@ def _cancel(
         return NoSuchInvoice(address=order.address, field="id")
     if invoice.owner.foreign_id != order.foreign_id:
         return NotInThisAccount(field="id")
-    if invoice.receipts.received:
+    if invoice.receipts.received or invoice.receipts.settled:
         return AlreadyReceived(field="id")
     return Step(invoice, None) if invoice.receipts.cancelled else Step(*invoice.cancel())

@@ -117,8 +117,10 @@ def _not_payable(invoice: LockedInvoice) -> Refusal | None:
     receipts = invoice.receipts
     if not invoice.owner.open:
         return AccountClosed(foreign_id=invoice.owner.foreign_id, field="id")
-    if receipts.received >= receipts.due:
-        return AlreadyPaid(received=show(receipts.received), due=show(receipts.due), field="id")
+    if receipts.received >= receipts.due or receipts.settled:
+        return AlreadyPaid(
+            received=show(receipts.received + receipts.acceptable), due=show(receipts.due), field="id"
+        )
     if receipts.cancelled or receipts.expired:
         return NotOpen(state="cancelled" if receipts.cancelled else "expired", field="id")
     return None

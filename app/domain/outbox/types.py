@@ -32,9 +32,11 @@ TYPES: Final[Mapping[str, str]] = {
     "INV_PART_PAYMENT_DETECTED": "More came for an invoice, and it is not yet enough.",
     "INV_TOTAL_PAYMENT_DETECTED": "Enough for an invoice is in blocks.",
     "INV_OVER_PAYMENT_DETECTED": "More came than an invoice asked for.",
-    "INV_TOTAL_PAYMENT_CONFIRMED": "Enough for an invoice is confirmed.",
+    "INV_TOTAL_PAYMENT_CONFIRMED": "Enough for an invoice is confirmed; `unconfirmed`: no block has it yet, "
+    "and the account accepts that (`accept_unconfirmed_below`).",
     "INV_OVER_PAYMENT_CONFIRMED": "More is confirmed than an invoice asked for.",
-    "INV_PAYMENT_UNCONFIRMED": "A reorganisation took the confirmation back.",
+    "INV_PAYMENT_UNCONFIRMED": "A reorganisation took the confirmation back, or what was accepted before a "
+    "block had it is gone.",
     "INV_EXPIRED": "An invoice's time is over.",
     "INV_CANCELLED": "An invoice was cancelled.",
     "INV_LATE_PAYMENT_DETECTED": "More came for an invoice that was over.",

@@ -1,5 +1,6 @@
 """Payments that are seen before a block has them: found in the mempool, told, and ended. They move no money."""
 
+from app.domain.sightings.acceptance import MempoolEntry, accept
 from app.domain.sightings.block_effects import SightingEffects, of_blocks
 from app.domain.sightings.block_effects import write as write_effects
 from app.domain.sightings.matching import double_spends, find, seen

@@ -49,14 +49,14 @@ class SightingEffects:
         return mined
 
     def conflict(self, spends: Spends) -> list[tuple[Sighting, int, bytes]]:
-        """Double-spend the sightings whose coins another transaction of a block spends.
+        """Double-spend the sightings whose coins another transaction of a block spends; the block's are taken out.
 
         Returns each with how much less its invoice's `seen` is now, and that transaction.
         """
         ended = []
         for outpoint, by in spends if self.spenders else ():
             for txid in sorted(self.spenders.get(outpoint, ())):
-                ended += [(*ending, by) for ending in self._end(txid)] if txid != by else []
+                ended += [(*ending, by) for ending in self._end(txid)]
         return ended
 
     def _end(self, txid: bytes) -> list[tuple[Sighting, int]]:

@@ -29,7 +29,8 @@ async def find(
     """Return what the transactions pay to us, one statement for all of them.
 
     SQL matches the scripts, and no cached set: it sees every address that was committed before its payment.
-    Change is none: only our own transactions pay it.
+    Change is none: only our own transactions pay it. `acceptable` are those whose account accepts payments of
+    such invoices before a block has them; whether their transactions are safe is for `accept` to say.
     """
     outputs = {
         output.outpoint: output
@@ -59,7 +60,7 @@ async def spent(db: Db, outpoints: Sequence[Outpoint]) -> list[tuple[Outpoint, b
     if not outpoints:
         return []
     rows = await bulk.fetch_all(db, _SPENT, bulk.columns(("txid", "vout"), outpoints))
-    return [(Outpoint(bytes(row["txid"]), row["vout"]), bytes(row["by"])) for row in rows]
+    return [(Outpoint(bytes(row["txid"]), row["vout"]), bytes(row["spent_by"])) for row in rows]
 
 
 def _sighting(network: Network, confirmations: int, row: Row, output: WaitingOutput) -> Sighting:
@@ -73,6 +74,7 @@ def _sighting(network: Network, confirmations: int, row: Row, output: WaitingOut
         dogecoin.to_address(network, output.script) or "",
         output.amount,
         row["required_confirmations"] if for_invoice else confirmations,
+        bool(row["acceptable"]),
     )
 
 
@@ -84,8 +86,10 @@ def _paid() -> sa.Select[tuple[object, ...]]:
         invoices.c.index == addresses.c.index,
     )
     owner = (accounts.c.foreign_id, accounts.c.address.label("account_address"))
+    is_open = ~(invoices.c.expired | invoices.c.cancelled)
+    acceptable = sa.and_(is_open, invoices.c.total < accounts.c.accept_unconfirmed_below).label("acceptable")
     return (
-        sa.select(addresses, *owner, invoices.c.required_confirmations)
+        sa.select(addresses, *owner, invoices.c.required_confirmations, acceptable)
         .join(scripts, scripts.c.script == addresses.c.script)
         .join(accounts, accounts.c.id == addresses.c.account_id)
         .outerjoin(invoices, of_invoice)

@@ -21,11 +21,15 @@ class WaitingOutput(NamedTuple):
 
 
 class WaitingTransaction(NamedTuple):
-    """A transaction in the mempool: what it pays, and which outpoints it spends."""
+    """A transaction in the mempool: what it pays, and which outpoints it spends.
+
+    `replaceable`: it signals that another may replace it (BIP125).
+    """
 
     txid: bytes
     outputs: Sequence[WaitingOutput]
     inputs: Sequence[Outpoint]
+    replaceable: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ async def insert(db: Db, found: Sequence[Sighting]) -> list[Sighting]:
 async def watch(db: Db, inputs: Mapping[bytes, Sequence[Outpoint]]) -> None:
     """Remember what transactions spend."""
     rows = [
-        {**outpoint._asdict(), "by": txid} for txid in sorted(inputs) for outpoint in inputs[txid][:INPUTS]
+        {**outpoint._asdict(), "spent_by": txid}
+        for txid in sorted(inputs)
+        for outpoint in inputs[txid][:INPUTS]
     ]
     await db.execute(_WATCH, bulk.arrays(rows))
 
@@ -132,7 +134,7 @@ _IN_BLOCKS: Final = (
     .where(coins.c.height.is_not(None))
 )
 _INSERT: Final = _insertion()
-_INPUTS: Final = (*_OUTPOINT, "by")
+_INPUTS: Final = (*_OUTPOINT, "spent_by")
 _WATCH: Final = (
     postgresql.insert(sighted_inputs)
     .from_select(_INPUTS, sa.select(bulk.unnested(sighted_inputs, _INPUTS)))
@@ -153,5 +155,6 @@ _END: Final = (
 _DELETED: Final = bulk.unnested(sightings, _KEY)
 _DELETE: Final = sa.delete(sightings).where(*(sightings.c[name] == _DELETED.c[name] for name in _KEY))
 _UNWATCH: Final = sa.delete(sighted_inputs).where(
-    sighted_inputs.c.by == sa.any_(_TXIDS), ~sa.exists().where(sightings.c.txid == sighted_inputs.c.by)
+    sighted_inputs.c.spent_by == sa.any_(_TXIDS),
+    ~sa.exists().where(sightings.c.txid == sighted_inputs.c.spent_by),
 )

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain import wire, zmq_announcements
+from app.chain import mempool, rpc, wire, zmq_announcements
 from app.chain.node import Node
 from app.chain.rpc import NodeTrouble
 from app.db.tables import addresses, chain_state, sighted_inputs, sightings
@@ -539,3 +539,88 @@ async def test_an_address_that_was_made_while_strangers_wait_is_watched(harness:
     async with harness.engine.begin() as db:
         assert await db.scalar(sa.select(sa.func.count()).select_from(addresses)) == 2
     await node.close()
+
+
+async def test_a_rest_follows_each_look_and_is_a_part_of_its_time() -> None:
+    rests: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+
+    async def short() -> bool:
+        return True
+
+    async def long() -> bool:
+        await asyncio.sleep(0.2)
+        return False
+
+    assert await mempool.paced(short, sleep)()
+    assert not await mempool.paced(long, sleep)()
+
+    assert rests[0] < 0.1
+    assert rests[1] == mempool.LONGEST_REST_SECONDS
+
+
+async def test_transactions_too_large_for_one_reply_are_read_in_smaller_batches(
+    harness: ChainHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = await invoice_address(harness)
+    for _ in range(8):
+        await harness.call("sendtoaddress", address, 1)
+    monkeypatch.setattr(rpc, "MAX_REPLY_BYTES", 3_000)
+
+    await harness.look()
+
+    assert (await scenario.shown(harness.engine, address)).seen == doge(8)
+
+
+# ---------------------------------------------------------------- what is none
+
+
+async def test_change_of_our_own_transactions_is_not_seen(harness: ChainHarness) -> None:
+    await harness.fund("payer", 500)
+    address = await invoice_address(harness)
+    await harness.pay(address, 10, "payer")
+    await harness.send()
+    await event_types(harness.engine)
+
+    await harness.look()
+
+    assert [kind for kind, _ in await sighting_events(harness)] == ["INV_PAYMENT_SEEN"]
+    assert await rows(harness, sightings) == 1
+
+
+async def test_what_ended_long_ago_is_forgotten(harness: ChainHarness) -> None:
+    address, source = await invoice_address(harness), await coin(harness)
+    await harness.call("sendrawtransaction", await signed(harness, source, address, "10"))
+    await harness.look()
+    await harness.call("sendrawtransaction", await cheat(harness, source), True)
+    await harness.look()
+    async with harness.engine.begin() as db:
+        ended = sa.update(sightings).where(sightings.c.ended.is_not(None))
+        await db.execute(ended.values(ended=sa.text("now() - interval '8 days'")))
+
+    txid = await harness.call("sendtoaddress", address, 5)
+    await harness.look()
+
+    async with harness.engine.begin() as db:
+        [remaining] = await db.scalars(sa.select(sightings.c.txid))
+        spenders = set(await db.scalars(sa.select(sighted_inputs.c.spent_by)))
+    assert remaining == bytes.fromhex(txid)[::-1]
+    assert spenders == {remaining}
+
+
+async def test_a_transaction_that_pays_two_invoices_tells_each_output(
+    harness: ChainHarness,
+) -> None:
+    first, second = await invoice_address(harness), await invoice_address(harness)
+
+    await harness.call("sendmany", "", {first: 4, second: 5})
+    await harness.look()
+
+    messages = await event_messages(harness.engine, "INV_PAYMENT_SEEN")
+    assert sorted((message["invoice_id"], message["amount"]) for message in messages) == sorted(
+        [(first, "4"), (second, "5")]
+    )
+    await harness.mine()
+    assert await rows(harness, sightings) == await rows(harness, sighted_inputs) == 0

@@ -96,6 +96,15 @@ async def test_each_topic_wakes_its_own_listener(publisher: Publisher) -> None:
     assert not blocks.hashes
 
 
+async def test_a_whole_transaction_wakes_as_its_hash_does(publisher: Publisher) -> None:
+    listener = TopicListener()
+
+    async with listening(publisher.address, rawtx=listener):
+        await publisher.say_until(listener.woken, b"rawtx", bytes(2_000), bytes(4))
+
+    assert set(listener.hashes) == {bytes(2_000)}
+
+
 async def test_what_is_no_announcement_wakes_nobody(publisher: Publisher) -> None:
     listener, last = TopicListener(), TopicListener()
 

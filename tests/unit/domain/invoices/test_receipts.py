@@ -132,3 +132,81 @@ def test_what_a_block_confirms_at_once_is_detected_and_confirmed_in_that_order()
         "INV_TOTAL_PAYMENT_CONFIRMED", "INV_OVER_PAYMENT_CONFIRMED",
     ]  # fmt: skip
     assert marked == replace(NEW.plus(11, 11), detected=True, settled=True)
+
+
+# ---------------------------------------------------------------- before a block has it
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["see", "mine", "lose", "confirm", "undo"]), st.integers(1, 12), st.booleans()),
+    max_size=30,
+)
+
+
+def with_sightings(steps: list[tuple[str, int, bool]]) -> list[tuple[Receipts, Receipts, list[str]]]:
+    """Before, after and what was told, as payments are seen, mined or lost, confirmed, and undone."""
+    now, changes = NEW, []
+    seen: list[tuple[int, bool]] = []
+    incoming: list[int] = []
+    confirmed: list[int] = []
+    for what, amount, acceptable in steps:
+        after = now
+        if what == "see":
+            seen.append((amount, acceptable))
+            after = now.plus_seen(amount, acceptable=acceptable)
+        elif what in ("mine", "lose") and seen:
+            size, counted = seen.pop(0)
+            after = now.plus_seen(-size, acceptable=counted)
+            if what == "mine":
+                incoming.append(size)
+                after = after.plus(size)
+        elif what == "confirm" and incoming:
+            confirmed.append(incoming.pop(0))
+            after = now.plus(0, confirmed[-1])
+        elif what == "undo" and confirmed:
+            size = confirmed.pop()
+            after = now.plus(-size, -size)
+        after, events = transition(now, after)
+        changes.append((now, after, events))
+        now = after
+    return changes
+
+
+@given(STEPS)
+def test_confirmed_and_unconfirmed_alternate_also_where_sightings_count(
+    steps: list[tuple[str, int, bool]],
+) -> None:
+    names = ("INV_TOTAL_PAYMENT_CONFIRMED", "INV_PAYMENT_UNCONFIRMED")
+    events = [event for *_, told in with_sightings(steps) for event in told if event in names]
+
+    assert events == [names[n % 2] for n in range(len(events))]
+
+
+@given(STEPS)
+def test_a_sighting_changes_no_sum_of_money_and_tells_no_balance(steps: list[tuple[str, int, bool]]) -> None:
+    for before, after, told in with_sightings(steps):
+        moved = (before.received, before.confirmed) != (after.received, after.confirmed)
+        assert ("INV_BALANCE_CHANGED" in told) == moved
+        assert after.detected == (after.received >= after.due)
+
+
+@given(STEPS)
+def test_what_counts_as_confirmed_has_enough_in_blocks_or_acceptable(
+    steps: list[tuple[str, int, bool]],
+) -> None:
+    for _, after, _ in with_sightings(steps):
+        if after.settled:
+            assert after.received + after.acceptable >= after.due
+        if after.confirmed >= after.due or after.acceptable >= after.due:
+            assert after.settled
+        assert after.accepted == (after.settled and after.confirmed < after.due)
+
+
+def test_what_was_accepted_stays_so_from_its_block_to_its_confirmation() -> None:
+    accepted, first = transition(NEW, NEW.plus_seen(10, acceptable=True))
+    mined, second = transition(accepted, accepted.plus_seen(-10, acceptable=True).plus(10))
+    _, third = transition(mined, mined.plus(0, 10))
+
+    assert first == ["INV_TOTAL_PAYMENT_CONFIRMED"]
+    assert accepted.accepted
+    assert second == ["INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED"]
+    assert third == ["INV_BALANCE_CHANGED"]
