@@ -18,10 +18,13 @@ from app.api.checkout.branding import Branding
 from app.api.client_address import Proxies
 from app.api.client_limits import ClientLimits
 from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
+from app.api.relay import Relay
 from app.api.serving import serving
 from app.audit import FetchCoins
-from app.chain import block_reader, zmq_announcements
+from app.chain import block_reader, relay_key, zmq_announcements
+from app.chain.fee_rates import FeeRates
 from app.chain.node import Node
+from app.chain.relay_key import RELAY_KEY_FILE
 from app.chain.rpc import CALLERS_SLOTS, NodeError, NodeTrouble
 from app.config.settings import Settings
 from app.db.database import Database
@@ -169,6 +172,7 @@ async def _context(
     api = replace(
         context.of(engine, commits),
         node_queries=node_queries_of(node),
+        relay=await _relay(settings, node),
         health=health,
         open_items=settings.public_items == "open",
         public_url=settings.public_url,
@@ -192,6 +196,13 @@ def _branding(settings: Settings) -> Branding:
         image_origins=settings.image_origins or frozenset(),
         explorer_url=settings.explorer_url or EXPLORERS.get(settings.network, ""),
     )
+
+
+async def _relay(settings: Settings, node: Node) -> Relay:
+    """Open the relay's key, or make it at the first start."""
+    path = settings.relay_key_file or settings.home / RELAY_KEY_FILE
+    key = await asyncio.to_thread(relay_key.open_or_create, path)
+    return Relay(key.public_key, key.sign, key.token, FeeRates(node).policy)
 
 
 def _names(settings: Settings) -> frozenset[str]:

@@ -128,13 +128,12 @@ async def list_deposits(
 async def get_qr(
     address: parameters.DepositAddress,
     context: Context,
-    fg: qr.ColourText = None,
-    bg: qr.ColourText = None,
+    colours: qr.Colours,
     tags: revalidation.Tags = "",
     client: Client = "",
 ) -> Response:
     """A PNG of 512 x 512; a bad colour is black on white."""
     async with context.reads.connect() as db:  # painting needs no connection
         await accounts.check(db, context.network, address)
-    picture = await context.painter.picture(qr.payment_uri(address), fg, bg, client)
+    picture = await context.painter.picture(qr.payment_uri(address), *colours, client)
     return revalidation.revalidated(picture, tags, qr.FIXED)

@@ -12,6 +12,7 @@ from app.api.invoice_watch import InvoiceWatch
 from app.api.node_queries import NodeQueries
 from app.api.payment_waiter import PaymentWaiter
 from app.api.qr import Painter
+from app.api.relay import Relay
 from app.api.streams import EventSignal
 from app.audit import AuditReport
 from app.db import Db
@@ -39,6 +40,7 @@ class AppContext:
     event_signal: EventSignal
     invoice_watch: InvoiceWatch
     node_queries: NodeQueries = field(default_factory=NodeQueries)
+    relay: Relay = field(default_factory=Relay)
     health: ProcessHealth = field(default_factory=ProcessHealth)
     open_items: bool = False
     public_url: str = "http://127.0.0.1:8082"

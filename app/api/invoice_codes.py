@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.api import parameters, qr, revalidation
+from app.api import invoice_links, parameters, qr, revalidation
 from app.api.client_limits import Client
 from app.api.context import AppContext, Context
 from app.domain import invoices
@@ -20,13 +20,13 @@ router = APIRouter()
 async def get_png(
     invoice_id: parameters.InvoiceId,
     context: Context,
-    fg: qr.ColourText = None,
-    bg: qr.ColourText = None,
+    colours: qr.Colours,
+    token: parameters.Token = "",
     tags: revalidation.Tags = "",
     client: Client = "",
 ) -> Response:
-    """A PNG of 512 x 512; a bad colour is black on white."""
-    picture = await context.painter.picture(await _uri(context, invoice_id), fg, bg, client)
+    """A PNG of 512 x 512; a bad colour is black on white. With the token wallets show the items."""
+    picture = await context.painter.picture(await _uri(context, invoice_id, token), *colours, client)
     return revalidation.revalidated(picture, tags, qr.FIXED)
 
 
@@ -39,18 +39,21 @@ async def get_png(
 async def get_svg(
     invoice_id: parameters.InvoiceId,
     context: Context,
-    fg: qr.ColourText = None,
-    bg: qr.ColourText = None,
+    colours: qr.Colours,
+    token: parameters.Token = "",
     tags: revalidation.Tags = "",
     client: Client = "",
 ) -> Response:
-    """An SVG with a viewBox and its quiet zone; a bad colour is black on white."""
-    drawing = await context.painter.picture(await _uri(context, invoice_id), fg, bg, client, svg=True)
+    """An SVG with a viewBox and its quiet zone; a bad colour is black on white. The token as for the PNG."""
+    drawing = await context.painter.picture(
+        await _uri(context, invoice_id, token), *colours, client, svg=True
+    )
     return revalidation.revalidated(drawing, tags, qr.FIXED)
 
 
-async def _uri(context: AppContext, invoice_id: str) -> str:
+async def _uri(context: AppContext, invoice_id: str, token: str) -> str:
     """Return what the code says; painting needs no connection, and so this gives its own back."""
     async with context.reads.connect() as db:
         invoice = await invoices.fetch(db, context.network, invoice_id)
-    return qr.payment_uri(invoice.address, invoice.total)
+    known = token if invoice_links.has_token(invoice, token) else ""
+    return invoice_links.payment_uri(context, invoice, known)

@@ -1,6 +1,5 @@
 """Invoices over HTTP, to the merchant and to the payer."""
 
-import hmac
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -12,8 +11,8 @@ from app.api import (
     fast_route,
     fields,
     idempotency_keys,
+    invoice_links,
     parameters,
-    qr,
     request_body,
     responses,
     revalidation,
@@ -114,14 +113,14 @@ class PublicInvoice(responses.View):
     cancel_url: str
 
     @classmethod
-    def of(cls, invoice: invoices.Invoice, pay_url: str) -> Self:
-        """Show all of it."""
-        return cls(**_fields(cls, invoice, pay_url))
+    def of(cls, invoice: invoices.Invoice, context: AppContext, token: str = "") -> Self:
+        """Show all of it; its links have the `token`."""
+        return cls(**_fields(cls, invoice, context, token))
 
     @classmethod
-    def bare(cls, invoice: invoices.Invoice, pay_url: str) -> Self:
+    def bare(cls, invoice: invoices.Invoice, context: AppContext) -> Self:
         """Show what anyone may know who saw the payment on the chain: no items, reference or metadata."""
-        return cls(**_fields(cls, invoice, pay_url) | {"items": [], "reference": "", "metadata": {}})
+        return cls(**_fields(cls, invoice, context, "") | {"items": [], "reference": "", "metadata": {}})
 
 
 class CreatedInvoice(PublicInvoice):
@@ -163,7 +162,7 @@ class AdminInvoice(responses.View):
     @classmethod
     def of(cls, invoice: invoices.Invoice, context: AppContext) -> Self:
         """Show all of it; `account` is the account's id on the wire."""
-        return cls(**_fields(cls, invoice, _pay_url(context, invoice, invoice.token)))
+        return cls(**_fields(cls, invoice, context, invoice.token))
 
 
 class InvoicePage(responses.View):
@@ -179,28 +178,24 @@ class InvoicePage(responses.View):
         return cls(items=[AdminInvoice.of(invoice, context) for invoice in page], cursor=cursor)
 
 
-def _fields(view: type[responses.View], invoice: invoices.Invoice, pay_url: str) -> dict[str, Any]:
+def _fields(
+    view: type[responses.View], invoice: invoices.Invoice, context: AppContext, token: str
+) -> dict[str, Any]:
     shown = invoices.invoice_shown(invoice) | {
-        "uri": qr.payment_uri(invoice.address, invoice.total),
-        "pay_url": pay_url,
+        "uri": invoice_links.payment_uri(context, invoice, token),
+        "pay_url": invoice_links.pay_url(context, invoice, token),
         "return_url": invoice.return_url,
         "cancel_url": invoice.cancel_url,
     }
     return {name: shown[name] for name in view.model_fields}
 
 
-def _pay_url(context: AppContext, invoice: invoices.Invoice, token: str = "") -> str:
-    """Return the URL of the page on which the invoice is paid; with the token it shows the items."""
-    return f"{context.public_url}/pay/{invoice.address}" + (f"?token={token}" if token else "")
-
-
 def _for_payer(context: Context, invoice: invoices.Invoice, token: str) -> PublicInvoice:
-    """Show all of it to the token's holder; the comparison takes the same time for every wrong token."""
-    matches = hmac.compare_digest(token.encode(), invoice.token.encode())
-    if matches:
-        return PublicInvoice.of(invoice, _pay_url(context, invoice, invoice.token))
+    """Show all of it to the token's holder."""
+    if invoice_links.has_token(invoice, token):
+        return PublicInvoice.of(invoice, context, token)
     show = PublicInvoice.of if context.open_items else PublicInvoice.bare
-    return show(invoice, _pay_url(context, invoice))
+    return show(invoice, context)
 
 
 InvoiceState = Literal["", "unpaid", "seen", "partial", "detected", "confirmed", "expired", "cancelled"]
@@ -218,7 +213,6 @@ async def _filters(
 
 Filters = Annotated[invoices.InvoiceFilter, Depends(_filters)]
 InvoiceBody = Annotated[NewInvoice, request_body.of(NewInvoice)]
-Token = Annotated[str, Query(description="Opens the items", max_length=fields.MAX_LABEL)]
 
 
 @busy.post("/account/{foreign_id}/invoice", response_model=CreatedInvoice, summary="Issue an invoice")
@@ -232,8 +226,9 @@ async def create_invoice(
 ) -> Response:
     """The invoice's id is the fresh address at which it is paid."""
     result = await commits.submit(invoices.CREATE, body.order(foreign_id), key)
-    pay_url = _pay_url(context, result.resource, result.resource.token)
-    return responses.show(CreatedInvoice.of(result.resource, pay_url), replayed=result.replayed)
+    invoice = result.resource
+    view = CreatedInvoice.of(invoice, context, invoice.token)
+    return responses.show(view, replayed=result.replayed)
 
 
 @admin.get("/account/{foreign_id}/invoices", response_model=InvoicePage, summary="An account's invoices")
@@ -286,7 +281,7 @@ async def get_public_invoice(
     invoice_id: parameters.InvoiceId,
     context: Context,
     db: Reading,
-    token: Token = "",
+    token: parameters.Token = "",
     tags: revalidation.Tags = "",
 ) -> Response:
     """Without the token there are no items: everyone who sees a payment on the chain knows the address."""

@@ -128,6 +128,9 @@ InvoiceId = Annotated[
 ]
 """A text that is no address gets the answer for an unknown invoice."""
 
+Token = Annotated[str, Query(description="Opens the items", max_length=fields.MAX_LABEL)]
+"""The token of an invoice."""
+
 DepositAddress = Annotated[
     str,
     Path(alias="address", description="A deposit address"),

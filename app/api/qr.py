@@ -11,7 +11,7 @@ from typing import Annotated, Final, NamedTuple
 from zlib import crc32
 
 import segno
-from fastapi import Query
+from fastapi import Depends, Query
 from PIL import Image
 from starlette.responses import Response
 
@@ -53,6 +53,14 @@ class Colour(NamedTuple):
 
 BLACK: Final = Colour(0, 0, 0)
 WHITE: Final = Colour(255, 255, 255)
+
+
+async def _colours(fg: ColourText = None, bg: ColourText = None) -> tuple[str | None, str | None]:
+    return fg, bg
+
+
+Colours = Annotated[tuple[str | None, str | None], Depends(_colours)]
+"""The colours of a code in a request, as they were written."""
 
 
 def payment_uri(address: str, amount: int | None = None) -> str:

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
+from app.chain.relay_key import RelayKeyRefused
 from app.chain.seed_file import SeedFile, SeedRefused
 from app.chain.sent_marker import NotReadable
 from app.cli import database as databases
@@ -31,6 +32,7 @@ SENTENCES: Final = (
     DatabaseUnavailable,
     SettingsError,
     SeedRefused,
+    RelayKeyRefused,
     CannotListen,
     EmbeddedError,
     NoNode,

@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     public_items: Annotated[Literal["token", "open"], values.ANY_CASE] = "token"
     """Who sees the items of an invoice in the payers' API. `token`: who has the invoice's token. `open`:
     who knows its address."""
+    relay_key_file: Path | None = None
+    """The file of the key that signs the payment requests for wallets (DogeConnect). Kennel makes it at the
+    first start. All processes that serve payers must have the same. Unset: `relay.key` in `KENNEL_HOME`."""
 
     shop_name: values.Line | None = Field(None, max_length=80)
     """The shop's name on the checkout page, for accounts without a `vendor_name`."""

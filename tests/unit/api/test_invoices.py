@@ -332,7 +332,7 @@ async def test_the_public_api_knows_nothing_but_invoices_and_describes_that(paye
     for path in ("/account/shop", "/accounts"):
         assert (await payer.get(path)).status_code == 404
     described = (await payer.get("/openapi.json")).json()
-    assert {path.split("/")[1] for path in described["paths"]} == {"invoice", "address", "health"}
+    assert {path.split("/")[1] for path in described["paths"]} == {"invoice", "dc", "address", "health"}
     assert "webhooks" not in described
     assert (await payer.get("/docs")).status_code == 200
     assert (await payer.get("/health")).json() == {"status": "ok"}
