@@ -18,11 +18,9 @@ from app.api.checkout.branding import Branding
 from app.api.client_address import Proxies
 from app.api.client_limits import ClientLimits
 from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
-from app.api.relay import Relay
 from app.api.serving import serving
 from app.audit import FetchCoins
-from app.chain import block_reader, relay_key, zmq_announcements
-from app.chain.fee_rates import FeeRates
+from app.chain import block_reader, zmq_announcements
 from app.chain.node import Node
 from app.chain.relay_key import RELAY_KEY_FILE
 from app.chain.rpc import CALLERS_SLOTS, NodeError, NodeTrouble
@@ -36,7 +34,7 @@ from app.group_commit import GroupCommit
 from app.runtime import open_files
 from app.runtime.http.limits import Limits
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
-from app.workers import roles
+from app.workers import payer_relay, roles
 from app.workers.roles import Shared
 
 EXPLORERS: Final = {"main": "https://dogechain.info/tx/{txid}"}
@@ -132,7 +130,9 @@ async def _listeners(
     new_id = tokens.words(8, bytes.hex)
     names = _names(settings)
     admin = application.admin(api, new_id, settings.admin_token or "", names)
-    payers = api.for_payers(_engine(stack, database, database.shares.public), shared.payers)
+    payers_engine = _engine(stack, database, database.shares.public)
+    payers = api.for_payers(payers_engine, shared.payers, shared.submitted.wake)
+    stack.push_async_callback(payers.commits.close)
     watch = payers.invoice_watch
     for_admin, for_public = _limits(settings)
     public = application.public(
@@ -142,6 +142,7 @@ async def _listeners(
         Loop("streams", api.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("waiters", api.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("payers", watch.step, shared.payers, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
+        Loop("wallets", payers.submissions.step, shared.wallets, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
     await stack.enter_async_context(_together([loop.run(health) for loop in loops]))
     listening = (
@@ -151,6 +152,7 @@ async def _listeners(
     stack.callback(api.event_signal.end)
     stack.callback(api.waiter.end)
     stack.callback(watch.end)
+    stack.callback(payers.submissions.end)
     return listening
 
 
@@ -169,10 +171,12 @@ async def _context(
     commits = GroupCommit(engine, installation, shared.performed)
     stack.push_async_callback(commits.close)
     node = await stack.enter_async_context(shared.node.with_slots(CALLERS_SLOTS))
+    payers_node = await stack.enter_async_context(shared.node.with_slots(payer_relay.SLOTS))
+    relay_key = settings.relay_key_file or settings.home / RELAY_KEY_FILE
     api = replace(
         context.of(engine, commits),
         node_queries=node_queries_of(node),
-        relay=await _relay(settings, node),
+        relay=await payer_relay.opened(relay_key, payers_node),
         health=health,
         open_items=settings.public_items == "open",
         public_url=settings.public_url,
@@ -196,13 +200,6 @@ def _branding(settings: Settings) -> Branding:
         image_origins=settings.image_origins or frozenset(),
         explorer_url=settings.explorer_url or EXPLORERS.get(settings.network, ""),
     )
-
-
-async def _relay(settings: Settings, node: Node) -> Relay:
-    """Open the relay's key, or make it at the first start."""
-    path = settings.relay_key_file or settings.home / RELAY_KEY_FILE
-    key = await asyncio.to_thread(relay_key.open_or_create, path)
-    return Relay(key.public_key, key.sign, key.token, FeeRates(node).policy)
 
 
 def _names(settings: Settings) -> frozenset[str]:

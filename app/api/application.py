@@ -45,7 +45,7 @@ _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_c
 """FastAPI's own telemetry would send request bodies to the collector that the environment names."""
 _PUBLIC_AT_ONCE: Final = 32
 _PUBLIC_BODY_BYTES: Final = 16 * 1024
-"""No endpoint for payers takes a body."""
+"""Only wallets submit larger bodies, which hold transactions."""
 _READING: Final[Any] = {
     "allow_methods": ("GET", "HEAD"),
     "allow_headers": ("If-None-Match", "Last-Event-ID", "Cache-Control"),
@@ -59,7 +59,7 @@ _READING: Final[Any] = {
 class Face:
     """How a listener treats its callers: `token` locks it, `documented` serves /docs and /openapi.json.
 
-    A body has at most `body_bytes`. At most `at_once` requests are answered at a time; None is no limit. Pages
+    A body has at most `body_bytes`, but for `larger` ones. At most `at_once` requests are answered at a time; None is no limit. Pages
     of the origins `readers` may read the answers by script. `clients` limits what each client takes.
     """
 
@@ -67,6 +67,7 @@ class Face:
     token: str = ""
     documented: bool = False
     body_bytes: int = request_body.MAX_BYTES
+    larger: request_body.LargeBodies | None = None
     at_once: int | None = None
     readers: frozenset[str] = frozenset()
     clients: ClientLimits | None = None
@@ -122,6 +123,7 @@ def public(
         callers=origins.Callers(names, pages=True),
         documented=True,
         body_bytes=_PUBLIC_BODY_BYTES,
+        larger=dogeconnect.SUBMISSIONS,
         at_once=_PUBLIC_AT_ONCE,
         readers=readers,
         clients=clients or ClientLimits(),
@@ -161,7 +163,7 @@ def build(
         layers.append(Middleware(CORSMiddleware, allow_origins=face.readers, **_READING))
     if face.clients is not None:
         layers.append(Middleware(client_limits.LimitedClients, limits=face.clients))
-    layers.append(Middleware(request_body.WholeBody, max_bytes=face.body_bytes))
+    layers.append(Middleware(request_body.WholeBody, max_bytes=face.body_bytes, larger=face.larger))
     if face.at_once is not None:
         layers.append(Middleware(middleware.ConcurrencyLimit, limit=face.at_once))
     app = FastAPI(

@@ -1,6 +1,6 @@
 """What the program gives the endpoints: the database, the commits, and what else requests share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from app.api.payment_waiter import PaymentWaiter
 from app.api.qr import Painter
 from app.api.relay import Relay
 from app.api.streams import EventSignal
+from app.api.submission_waiter import SubmissionWaiter
 from app.audit import AuditReport
 from app.db import Db
 from app.db import reads as reading_engine
@@ -39,6 +40,7 @@ class AppContext:
     waiter: PaymentWaiter
     event_signal: EventSignal
     invoice_watch: InvoiceWatch
+    submissions: SubmissionWaiter
     node_queries: NodeQueries = field(default_factory=NodeQueries)
     relay: Relay = field(default_factory=Relay)
     health: ProcessHealth = field(default_factory=ProcessHealth)
@@ -56,11 +58,19 @@ class AppContext:
         """The installation's."""
         return self.commits.installation.network
 
-    def for_payers(self, engine: AsyncEngine, wake_up: WakeUp) -> "AppContext":
-        """The same for the public listener, with its own database connections: payers take none of ours."""
+    def for_payers(self, engine: AsyncEngine, wake_up: WakeUp, submitted: Callable[[], None]) -> "AppContext":
+        """The same for the public listener, with its own database connections: payers take none of ours.
+
+        `submitted` is called after wallets' transactions were stored.
+        """
         reads = reading_engine(engine)
         return replace(
-            self, engine=engine, reads=reads, invoice_watch=InvoiceWatch(reads, self.network, wake_up)
+            self,
+            engine=engine,
+            reads=reads,
+            commits=GroupCommit(engine, self.commits.installation, lambda _: submitted()),
+            invoice_watch=InvoiceWatch(reads, self.network, wake_up),
+            submissions=SubmissionWaiter(reads),
         )
 
 
@@ -68,7 +78,8 @@ def of(engine: AsyncEngine, commits: GroupCommit) -> AppContext:
     """Put together what both applications share; once a program."""
     reads = reading_engine(engine)
     watch = InvoiceWatch(reads, commits.installation.network)
-    return AppContext(engine, reads, commits, PaymentWaiter(reads), EventSignal(reads), watch)
+    waiter, submissions = PaymentWaiter(reads), SubmissionWaiter(reads)
+    return AppContext(engine, reads, commits, waiter, EventSignal(reads), watch, submissions)
 
 
 async def _context(request: Request) -> AppContext:

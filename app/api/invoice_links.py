@@ -20,9 +20,15 @@ def pay_url(context: AppContext, invoice: Invoice, token: str = "") -> str:
 
 def payment_uri(context: AppContext, invoice: Invoice, token: str = "") -> str:
     """Return what the QR code says: the address, the total, and where wallets read the payment request."""
+    return qr.payment_uri(invoice.address, invoice.total) + connect_parameters(context, invoice, token)
+
+
+def connect_parameters(context: AppContext, invoice: Invoice, token: str = "") -> str:
+    """Return where wallets read the payment request, for the end of a URI; "" once it is over."""
+    if invoice.expired or invoice.cancelled:
+        return ""
     url = f"{context.public_url}/dc/{invoice.address}{_query(token)}"
-    parameters = dogeconnect.uri_parameters(url, context.relay.public_key)
-    return qr.payment_uri(invoice.address, invoice.total) + parameters
+    return dogeconnect.uri_parameters(url, context.relay.public_key)
 
 
 def _query(token: str) -> str:

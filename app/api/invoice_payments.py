@@ -7,9 +7,10 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
-from app.api.context import Commits, Context
+from app.api.context import AppContext, Commits, Context
 from app.api.transfer_views import TransferView
 from app.domain import invoices, transfers
+from app.domain.idempotency import Claim
 from app.domain.invoices import Refund
 from app.domain.transfers import Transfer
 from app.money import Koinu
@@ -95,9 +96,22 @@ async def refund_to_address(
     context: Context,
 ) -> Response:
     """A payment of the invoice's account, it bears the fee; at most what was confirmed and not refunded."""
-    result = await context.commits.submit(invoices.REFUND_TO_ADDRESS, body.refund(invoice_id, address), key)
-    payment = await payments.wait_until_sent(context, result.resource)
-    return responses.show(payments.PaymentView.of(payment), replayed=result.replayed)
+    return await _refund(context, body.refund(invoice_id, address), key)
+
+
+@router.post(
+    "/invoice/{invoice_id}/refundtoaddr",
+    response_model=payments.PaymentView,
+    summary="Refund an invoice to the address that the payer's wallet has named",
+)
+async def refund_to_payer(
+    invoice_id: parameters.InvoiceId,
+    body: RefundBody,
+    key: idempotency_keys.RequiredKey,
+    context: Context,
+) -> Response:
+    """As with an address; 400 where the invoice was not paid by DogeConnect, or no address was named."""
+    return await _refund(context, body.refund(invoice_id, ""), key)
 
 
 @router.post(
@@ -115,3 +129,9 @@ async def refund_to_account(
     """In the ledger, at once and free."""
     result = await commits.submit(invoices.REFUND_TO_ACCOUNT, body.refund(invoice_id, foreign_id), key)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
+
+
+async def _refund(context: AppContext, refund: Refund, key: Claim) -> Response:
+    result = await context.commits.submit(invoices.REFUND_TO_ADDRESS, refund, key)
+    payment = await payments.wait_until_sent(context, result.resource)
+    return responses.show(payments.PaymentView.of(payment), replayed=result.replayed)

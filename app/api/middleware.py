@@ -68,7 +68,8 @@ class Edge:
 def waits(scope: Scope) -> bool:
     """Whether the answer comes when something happens: it takes long, and meanwhile costs nothing."""
     path: str = scope["path"]
-    return path.startswith("/invoice/") and path.endswith(("/poll", "/events"))
+    polls = path.startswith("/invoice/") and path.endswith(("/poll", "/events"))
+    return polls or (path.startswith("/dc/") and path.endswith("/pay"))
 
 
 class ConcurrencyLimit:

@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import errors, json_reader, validation_errors
@@ -45,23 +48,37 @@ class BadField(refusals.Invalid):
     """{sentence}"""  # noqa: D400, D415  the sentence of the answer
 
 
+@dataclass(frozen=True, slots=True)
+class LargeBodies:
+    """Paths that take larger bodies than the others, and how they answer to one that is too large."""
+
+    path: re.Pattern[str]
+    max_bytes: int
+    refuse: Callable[[refusals.Refusal], Response]
+
+
 class WholeBody:
     """An ASGI layer that receives the whole body, at most `max_bytes`, before the request goes on.
 
     A body that broke off has no effect.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES, larger: LargeBodies | None = None) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a body that is too large, too slow or broken off; pass any other request on."""
         if scope["type"] == "http" and any(name in _ANNOUNCED for name, _ in scope["headers"]):
+            larger = self.larger if self.larger and self.larger.path.fullmatch(scope["path"]) else None
             try:
-                scope[_CONTENT] = await raw(receive, self.max_bytes)
+                scope[_CONTENT] = await raw(receive, larger.max_bytes if larger else self.max_bytes)
             except (TooLarge, TooSlow) as refusal:
-                await errors.answer_to(refusal)(scope, receive, send)
+                refuse = larger.refuse if larger and isinstance(refusal, TooLarge) else errors.answer_to
+                answer = refuse(refusal)
+                answer.headers["Connection"] = "close"  # the rest of the body is not read
+                await answer(scope, receive, send)
                 return
             except ClientDisconnect:
                 await errors.broken_off()(scope, receive, send)

@@ -8,6 +8,7 @@ from typing import Any, Self
 from app.chain import rpc, wire
 from app.chain.header import Unreadable, display, internal
 from app.chain.rpc import NodeError, NodeNonsense, NodeOversize
+from app.domain.dogecoin import Outpoint, UnspentOutput
 from app.domain.sightings import MempoolEntry
 from app.money import BadAmount, Koinu, parse
 
@@ -162,6 +163,11 @@ class Node(rpc.Rpc):
         amounts = [_amount(_result(outcome)) for outcome in await self.batch(calls)]
         return (tip, amounts) if (await self.chain_state()).hash == tip else None
 
+    async def unspent(self, outpoints: Sequence[Outpoint]) -> list[UnspentOutput | None]:
+        """Return what nothing spends, neither a block nor the mempool; None for each other output."""
+        calls = [("gettxout", (display(txid), vout, True)) for txid, vout in outpoints]
+        return [_unspent(_result(outcome)) for outcome in await self.batch(calls)]
+
     async def decode(self, text: str) -> dict[str, Any]:
         """Return what the hexadecimal bytes of a transaction say, in Core's shape, amounts as Decimal."""
         answer = await self.call("decoderawtransaction", text)
@@ -225,6 +231,13 @@ def _koinu(answer: Any, name: str) -> int:
         return parse(str(value))  # as written: a number is not rounded here
     except BadAmount:
         raise NodeNonsense(f"The node's {name} is no amount that it could be.") from None
+
+
+def _unspent(coin: Any) -> UnspentOutput | None:
+    value = _amount(coin)
+    if value is None:
+        return None
+    return UnspentOutput(Koinu(value), _number(coin, "confirmations"), _member(coin, "coinbase") is True)
 
 
 def _text(answer: Any, name: str) -> str:

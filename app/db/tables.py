@@ -223,6 +223,23 @@ invoices = sa.Table(
     postgresql_with=RARELY_ANALYZED,
 )
 
+dogeconnect_payments = sa.Table(
+    "dogeconnect_payments",
+    metadata,
+    sa.Column("address", sa.Text, primary_key=True),  # the invoice's id
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("txid", sa.LargeBinary, nullable=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    _text("refund"),  # the payer's address for refunds
+    sa.Column("state", sa.Text, nullable=False),
+    _text("reason"),  # why the node does not take it
+    sa.Column("offer_at", Time),  # when the node is to be given it; null: never again
+    _created(),
+    sa.CheckConstraint("state IN ('stored', 'accepted', 'declined')", name="state"),
+    _index("dogeconnect_payments_offer_at_idx", "offer_at", where="offer_at IS NOT NULL"),
+)
+
 # ---------------------------------------------------------------- the chain
 
 blocks = sa.Table(

@@ -24,6 +24,7 @@ from app.chain.seed_file import PassphraseMissing, SeedFile, SeedFileMissing, Se
 from app.chain.sender import Sender
 from app.chain.sent_marker import SENT_FILE, DatabaseBehind, NotRemembered, SentMarker
 from app.chain.signer import Signer
+from app.chain.wallet_transactions import WalletTransactions
 from app.config import own_addresses
 from app.config.settings import Settings
 from app.domain import dogecoin, holds
@@ -74,6 +75,8 @@ class Shared:
     streams: WakeUp = field(default_factory=WakeUp)
     payments: WakeUp = field(default_factory=WakeUp)
     payers: WakeUp = field(default_factory=WakeUp)
+    submitted: WakeUp = field(default_factory=WakeUp)
+    wallets: WakeUp = field(default_factory=WakeUp)
 
     def committed(self) -> None:
         """Wake the loops that have work after payments were requested, changed or voided."""
@@ -128,7 +131,9 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     abandoned = AbandonedPayments(engine, shared.node, shared.committed)
     expire_invoices = clocks.in_batches(engine, InvoiceExpiry().expire, shared.relay.wake)
     expire_holds = clocks.in_batches(engine, holds.expire, shared.relay.wake)
+    submitted = WalletTransactions(engine, shared.node, shared.wallets.wake)
     timed = [
+        Loop("dogeconnect", submitted.step, shared.submitted, SEND_SECONDS, CHAIN_TROUBLE),
         _clock("abandoned", abandoned.step, EXPIRY_SECONDS, CHAIN_TROUBLE),
         _clock("payouts", Payouts(engine, network, shared.committed).step, PAYOUT_SECONDS),
         _clock("expiry", expire_invoices, EXPIRY_SECONDS),

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import hmac
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from app.api import invoice_links
 from app.api.checkout import catalogues, codes, view
 from app.api.checkout.branding import Branding
 from app.api.checkout.view import PayView, Subject
@@ -72,8 +72,9 @@ async def _subject(context: AppContext, invoice_id: str, token: str) -> Subject 
         invoice = found[invoice_id]
         account = await accounts.fetch(db, invoice.owner.foreign_id)
         deposits = await invoices.deposits_of(db, invoice)
-    opened = context.open_items or hmac.compare_digest(token.encode(), invoice.token.encode())
-    return Subject(invoice, account, deposits, opened)
+    known = token if invoice_links.has_token(invoice, token) else ""
+    connect = invoice_links.connect_parameters(context, invoice, known)
+    return Subject(invoice, account, deposits, context.open_items or bool(known), connect)
 
 
 def _html(shown: PayView, visit: Visit, branding: Branding) -> str:

@@ -23,12 +23,16 @@ _FILLED_IN_THE_BROWSER: Final = {"left": Markup('<span id="clock"></span>'), "co
 
 
 class Subject(NamedTuple):
-    """What was read of the database; `opened`: the visitor has the token, or needs none."""
+    """What was read of the database; `opened`: the visitor has the token, or needs none.
+
+    `connect` ends the URI of the code: it says where wallets read the payment request.
+    """
 
     invoice: Invoice
     account: Account
     deposits: Sequence[InvoiceDeposit]
     opened: bool
+    connect: str
 
 
 class Shop(NamedTuple):
@@ -116,7 +120,7 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
         contact=branding.contact_about(order, str(catalogue.fill("order", facts))),
         back=_back(invoice, screen, shop),
         invoice=invoice,
-        code=None if screen.asks is None else _code(invoice.address, screen.asks),
+        code=None if screen.asks is None else _code(subject, screen.asks),
         lines=_lines(invoice.items, catalogue) if subject.opened else (),
         deposits=subject.deposits,
         confirmations=confirmations,
@@ -182,8 +186,9 @@ def _seconds_left(invoice: Invoice, now: datetime) -> int | None:
     return None if invoice.expires is None else max(0, math.ceil((invoice.expires - now).total_seconds()))
 
 
-def _code(address: str, amount: Koinu) -> Code:
-    return Code(qr.payment_uri(address, amount), address, show(amount))
+def _code(subject: Subject, amount: Koinu) -> Code:
+    address = subject.invoice.address
+    return Code(qr.payment_uri(address, amount) + subject.connect, address, show(amount))
 
 
 def _lines(items: str, catalogue: Catalogue) -> list[Line]:

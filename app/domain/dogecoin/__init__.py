@@ -26,4 +26,4 @@ from app.domain.dogecoin.networks import (
     UnknownNetwork,
     network_by_name,
 )
-from app.domain.dogecoin.outpoint import Outpoint
+from app.domain.dogecoin.outpoint import Outpoint, UnspentOutput

@@ -33,11 +33,15 @@ class Over(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the relay at `url` asks of a wallet: to return its `token`, and a fee of so many koinu/kB."""
+    """What the relay at `url` asks of a wallet: to return its `token`, and a fee of so many koinu/kB.
+
+    `shop` is the name of accounts that have no `vendor_name`.
+    """
 
     url: str
     token: str
     fee_per_kb: Koinu
+    shop: str
 
 
 def still_due(invoice: Invoice) -> Koinu:
@@ -59,7 +63,6 @@ def payload(invoice: Invoice, vendor: Account, terms: Terms, now: datetime, *, w
     """Return the request as JSON. The items and the reference are only for holders of the invoice's token."""
     seconds = OPEN_SECONDS if invoice.expires is None else int((invoice.expires - now).total_seconds())
     items = orjson.loads(invoice.items) if with_items else []
-    host = terms.url.partition("://")[2].partition("/")[0]
     request = {
         "type": "payment",
         "id": invoice.address,
@@ -70,7 +73,7 @@ def payload(invoice: Invoice, vendor: Account, terms: Terms, now: datetime, *, w
         "fee_per_kb": show(terms.fee_per_kb),
         "max_size": MAX_BYTES,
         "vendor_icon": vendor.vendor_icon,
-        "vendor_name": vendor.vendor_name or host,
+        "vendor_name": vendor.vendor_name or terms.shop,
         "vendor_address": vendor.vendor_address,
         "vendor_url": vendor.vendor_url,
         "vendor_order_url": "",

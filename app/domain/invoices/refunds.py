@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.db import Db
+import sqlalchemy as sa
+
+from app.db import Db, bulk
+from app.db.tables import deposits, dogeconnect_payments
 from app.domain import accounts, batch, dogecoin, ledger, outbox, payments, transfers
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
@@ -32,13 +35,20 @@ class OwnInvoice(Invalid):
     """The invoice's own account has the money already."""
 
 
+class NoRefundAddress(Invalid):
+    """No wallet has named an address for refunds with a payment of this invoice: name one."""
+
+
 class Twice(Exception):
     """One invoice is refunded twice in a batch: run the requests one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """A refund of an invoice `to` an address or a foreign_id; `amount` None: all that it can give back."""
+    """A refund of an invoice `to` an address or a foreign_id; `amount` None: all that it can give back.
+
+    `to` "" is the address that the payer's wallet has named.
+    """
 
     invoice: str
     to: str
@@ -96,6 +106,8 @@ async def refund_on_chain(
     """
     if len({order.invoice for order in orders}) < len(orders):
         raise Twice
+    named = await _named(db, [order.invoice for order in orders if not order.to])
+    orders = [replace(order, to=order.to or named.get(order.invoice, "")) for order in orders]
     locked = await receipts.lock(db, installation.network, [order.invoice for order in orders])
     on_chain = await receipts.refunded_on_chain(db, locked)
     decided = [
@@ -146,6 +158,8 @@ def _pay_order(
     amount = order.amount_of(invoice, on_chain)
     if isinstance(amount, Refusal):
         return amount
+    if not order.to:
+        return NoRefundAddress(field="address")
     if (script := dogecoin.to_script_or_none(network, order.to)) is None:
         return Invalid(reason="The address cannot be paid on this network.", field="address")
     if amount < DUST:
@@ -158,3 +172,25 @@ def _pay_order(
 def _event(invoice: LockedInvoice, on_chain: int, amount: int, to: str) -> outbox.OutboxEvent:
     refunded = invoice.refunded_in_ledger + on_chain
     return receipts.invoice_refunded(invoice.owner, invoice.receipts, refunded, amount, to)
+
+
+async def _named(db: Db, addresses: Sequence[str]) -> dict[str, str]:
+    """Return the addresses for refunds that wallets have named, by invoice.
+
+    Only a wallet whose own transaction has paid the invoice, confirmed: anybody can submit another one.
+    """
+    if not addresses:
+        return {}
+    rows = await db.execute(_NAMED, {"addresses": list(addresses)})
+    return {row.address: row.refund for row in rows}
+
+
+_PAID: Final = sa.exists().where(
+    deposits.c.account_id == dogeconnect_payments.c.account_id,
+    deposits.c.txid == dogeconnect_payments.c.txid,
+    deposits.c.invoice == dogeconnect_payments.c.index,
+    deposits.c.state == "confirmed",
+)
+_NAMED: Final = sa.select(dogeconnect_payments.c.address, dogeconnect_payments.c.refund).where(
+    dogeconnect_payments.c.address == sa.any_(sa.bindparam("addresses", type_=bulk.TEXTS)), _PAID
+)

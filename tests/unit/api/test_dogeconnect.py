@@ -202,11 +202,15 @@ async def test_an_invoice_that_never_expires_is_to_be_paid_within_a_day(
     assert opened(await wallet.get(f"/dc/{endless.address}"))["timeout"] == 86_400
 
 
-async def test_a_shop_without_a_name_is_known_by_its_host(
-    wallet: httpx.AsyncClient, engine: AsyncEngine, made: Invoice
+async def test_an_account_without_a_name_has_that_of_the_installation_or_its_host(
+    wallet: httpx.AsyncClient, relaying: context.AppContext, engine: AsyncEngine, made: Invoice
 ) -> None:
     await scenario.open_account(engine, vendor_name="")
+    named = replace(relaying, branding=replace(relaying.branding, name="Mall"))
+    async with client_of(application.public(named, lambda: "id")) as client:
+        shown = opened(await client.get(f"/dc/{made.address}"))
 
+    assert shown["vendor_name"] == "Mall"
     assert opened(await wallet.get(f"/dc/{made.address}"))["vendor_name"] == "pay.shop.example"
 
 
@@ -300,6 +304,21 @@ async def test_the_qr_code_says_the_uri(
         for query in ("", f"?token={made.token}")
     ]
     assert painted == uris
+
+
+async def test_the_payers_page_leads_wallets_to_the_request_until_it_is_over(
+    wallet: httpx.AsyncClient, engine: AsyncEngine, made: Invoice
+) -> None:
+    cancelled = await issue(engine)
+    async with engine.begin() as db:
+        await invoices.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+
+    for query in ("", f"?token={made.token}"):
+        uri = (await wallet.get(f"/invoice/{made.address}{query}")).json()["uri"]
+        page = (await wallet.get(f"/pay/{made.address}{query}")).text
+        assert f'href="{uri.replace("&", "&amp;")}"' in page
+    over = (await wallet.get(f"/invoice/{cancelled.address}")).json()["uri"]
+    assert over == f"dogecoin:{cancelled.address}?amount=10"
 
 
 @pytest.mark.parametrize("url", ["http://pay.shop.example", "http://127.0.0.1:8082"])
