@@ -18,8 +18,8 @@ from app.api import application, context, qr
 from app.api.relay import Relay
 from app.chain.relay_key import RelayKey
 from app.db import tables
-from app.domain import dogeconnect, invoices
-from app.domain.invoices import CancelOrder, Invoice, InvoiceOrder, Item
+from app.domain import dogeconnect
+from app.domain.invoices import CancelOrder, Invoice, InvoiceOrder, Item, expiry, issuing
 from app.domain.payments import Policy
 from app.money import COIN, Koinu
 from tests import bip340, scenario
@@ -72,7 +72,7 @@ async def made(engine: AsyncEngine, kennel: context.AppContext) -> Invoice:
 async def issue(engine: AsyncEngine, **terms: Any) -> Invoice:
     async with engine.begin() as db:
         order = InvoiceOrder("shop", ITEMS, reference="order-7", **terms)
-        [outcome] = await invoices.create(db, [order], scenario.INSTALLATION)
+        [outcome] = await issuing.create(db, [order], scenario.INSTALLATION)
     return accepted(outcome)
 
 
@@ -219,7 +219,7 @@ async def test_what_is_over_is_not_to_be_paid(
 ) -> None:
     cancelled, paid = await issue(engine), await issue(engine)
     async with engine.begin() as db:
-        await invoices.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+        await expiry.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
         past = datetime.now(UTC) - timedelta(seconds=1)
         expired = sa.update(tables.invoices).where(tables.invoices.c.address == made.address)
         await db.execute(expired.values(expires=past))
@@ -311,7 +311,7 @@ async def test_the_payers_page_leads_wallets_to_the_request_until_it_is_over(
 ) -> None:
     cancelled = await issue(engine)
     async with engine.begin() as db:
-        await invoices.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+        await expiry.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
 
     for query in ("", f"?token={made.token}"):
         uri = (await wallet.get(f"/invoice/{made.address}{query}")).json()["uri"]

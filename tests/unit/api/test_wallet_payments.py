@@ -22,7 +22,7 @@ from app.db.tables import dogeconnect_payments
 from app.db.tables import invoices as invoice_rows
 from app.domain import dogecoin, invoices
 from app.domain.dogecoin import REGTEST, Outpoint
-from app.domain.invoices import CancelOrder, Invoice
+from app.domain.invoices import CancelOrder, Invoice, expiry, pay_from_account
 from app.workers import payer_relay
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
@@ -252,7 +252,7 @@ async def test_an_invoice_that_was_paid_inside_is_confirmed_without_a_transactio
     await harness.fund("payer", 50)
     async with harness.engine.begin() as db:
         order = invoices.PayFromOrder(made.address, "payer")
-        await invoices.settle(db, [order], scenario.INSTALLATION)
+        await pay_from_account.settle(db, [order], scenario.INSTALLATION)
 
     expected = {"id": made.address, "status": "confirmed", "required": 2, "confirmed": 2, "due_sec": 0}
     assert await status(client, made) == expected
@@ -355,7 +355,7 @@ async def test_after_its_time_nothing_is_taken(
     async with harness.engine.begin() as db:
         over = sa.update(invoice_rows).where(invoice_rows.c.address == made.address)
         await db.execute(over.values(expires=datetime.now(UTC) - timedelta(seconds=1)))
-        await invoices.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+        await expiry.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
 
     await refused(client, request, raw, "expired")
     await refused(client, request_of_cancelled, raw, "expired")

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import invoices
 from app.domain.dogecoin import Outpoint
-from app.domain.invoices import AlreadyPaid, AlreadyReceived, CancelOrder, Invoice, PayFromOrder
+from app.domain.invoices import CancelOrder, Invoice, PayFromOrder, expiry, pay_from_account
+from app.domain.invoices.expiry import AlreadyReceived
+from app.domain.invoices.pay_from_account import AlreadyPaid
 from app.domain.ledger import Balance
 from app.domain.sightings import WaitingOutput, WaitingTransaction, acceptance
 from app.money import COIN, Koinu, show
@@ -240,8 +241,8 @@ async def test_what_is_accepted_is_not_paid_again_nor_cancelled(harness: ChainHa
     await harness.look()
 
     async with harness.engine.begin() as db:
-        [cancelled] = await invoices.cancel(db, [CancelOrder("shop", address)], scenario.INSTALLATION)
-        [paid] = await invoices.settle(db, [PayFromOrder(address, "payer")], scenario.INSTALLATION)
+        [cancelled] = await expiry.cancel(db, [CancelOrder("shop", address)], scenario.INSTALLATION)
+        [paid] = await pay_from_account.settle(db, [PayFromOrder(address, "payer")], scenario.INSTALLATION)
 
     assert isinstance(cancelled, AlreadyReceived)
     assert isinstance(paid, AlreadyPaid)
@@ -251,7 +252,7 @@ async def test_what_is_accepted_is_not_paid_again_nor_cancelled(harness: ChainHa
 async def test_a_cancelled_invoice_is_only_seen(harness: ChainHarness) -> None:
     address = await issued(harness)
     async with harness.engine.begin() as db:
-        await invoices.cancel(db, [CancelOrder("shop", address)], scenario.INSTALLATION)
+        await expiry.cancel(db, [CancelOrder("shop", address)], scenario.INSTALLATION)
 
     await harness.call("sendtoaddress", address, 10)
     await harness.look()
