@@ -139,7 +139,9 @@ class Tour:
         """Print what runs where, and what to try."""
         urls = self._urls
         self._print(Text("\nKennel is running.", style="bold yellow"))
+        page = f"{urls.public}/pay/{invoice['id']}?token={invoice['token']}"
         rows = [
+            ("open this", f"{page}  (the page on which an invoice is paid)"),
             ("admin API", f"{urls.admin}  (all routes: {urls.admin}/docs)"),
             ("public API", urls.public),
             ("MQTT", f"{urls.mqtt}  (topics kennel/#)" if urls.mqtt else "none"),

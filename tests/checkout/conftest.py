@@ -22,7 +22,12 @@ from tests.end_to_end.shop import Shop
 CHROMIUM = shutil.which("chromium")
 PHONE, LARGE_PHONE = (320, 568), (412, 915)
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ROOT / "build" / "screenshots"))
-OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-features=LocalNetworkAccessChecks",  # the shop's page of a test is on the same machine
+]
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"
     "%3Ccircle cx='4' cy='4' r='4' fill='%23c2a633'/%3E%3C/svg%3E"

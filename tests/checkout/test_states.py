@@ -23,7 +23,11 @@ def test_a_payer_sees_each_step_to_the_receipt_without_a_reload(moon: MoonShop, 
     page.locator("#copy-address").focus()
     look(page, "unpaid")
 
-    moon.pay(invoice, "1000.5")
+    moon.program.pay(invoice["id"], "1000.5")
+    shows(page, "seen_part")
+    look(page, "seen-part")
+    assert page.inner_text("#amount") == "1057.78"
+    moon.program.mine()
     shows(page, "partial")
     look(page, "partial")
     assert page.evaluate("document.activeElement.id") == "copy-address"
@@ -53,7 +57,6 @@ def test_what_comes_too_late_and_too_much_is_told(moon: MoonShop, open_page: Ope
     moon.age(invoice)
     page.reload()
     shows(page, "over")
-    look(page, "over-partial")
     assert page.locator(".code, #wallet").count() == 0
 
     moon.end(invoice)
@@ -70,6 +73,19 @@ def test_what_comes_too_late_and_too_much_is_told(moon: MoonShop, open_page: Ope
     notices = page.locator(".notice").all_inner_texts()
     assert ["after the time was over" in notices[0], "41.72 DOGE too much" in notices[1]] == [True, True]
     assert "Contact Moon Shop" in links(page)
+
+
+def test_a_payment_is_seen_before_a_block_has_it(moon: MoonShop, open_page: Open) -> None:
+    invoice = moon.invoice()
+    page = open_page(moon.url(invoice))
+
+    moon.program.pay(invoice["id"], TOTAL)
+
+    shows(page, "seen")
+    look(page, "seen")
+    assert page.locator(".code, #wallet").count() == 0
+    moon.program.mine()
+    shows(page, "confirming")
 
 
 def test_after_the_end_the_page_says_to_send_nothing(moon: MoonShop, open_page: Open) -> None:

@@ -18,7 +18,7 @@ from app.api.checkout.branding import Branding
 from app.api.checkout.view import PayView, Subject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
-from app.domain import accounts, invoices
+from app.domain import accounts, invoices, sightings
 
 router = APIRouter()
 
@@ -72,9 +72,10 @@ async def _subject(context: AppContext, invoice_id: str, token: str) -> Subject 
         invoice = found[invoice_id]
         account = await accounts.fetch(db, invoice.owner.foreign_id)
         deposits = await invoices.deposits_of(db, invoice)
+        ended = await sightings.last_end(db, invoice)
     known = token if invoice_links.has_token(invoice, token) else ""
     connect = invoice_links.connect_parameters(context, invoice, known)
-    return Subject(invoice, account, deposits, context.open_items or bool(known), connect)
+    return Subject(invoice, account, deposits, ended, context.open_items or bool(known), connect)
 
 
 def _html(shown: PayView, visit: Visit, branding: Branding) -> str:

@@ -29,8 +29,11 @@ GONE_WELL: Final = frozenset({"seen", "confirming", "paid"})
 UNKNOWN: Final = Screen("unknown", abnormal=True, waits=False, names_amount=False)
 
 
-def of(invoice: Invoice, now: datetime) -> Screen:
-    """Return the screen of an invoice as it is `now`."""
+def of(invoice: Invoice, ended: str, now: datetime) -> Screen:
+    """Return the screen of an invoice as it is `now`.
+
+    `ended` is double_spent or dropped where its last payment in the mempool has ended so, else "".
+    """
     notices = _notices(invoice)
     if invoice.total_payment_confirmed:
         return Screen("paid", waits=False, notices=notices)
@@ -41,21 +44,30 @@ def of(invoice: Invoice, now: datetime) -> Screen:
     if invoice.cancelled:
         came = ("cancelled_received",) if invoice.received else ()
         return Screen("cancelled", abnormal=True, waits=False, names_amount=False, notices=came)
-    return _unfinished(invoice, now, notices)
+    return _unfinished(invoice, ended, now, notices)
 
 
-def _unfinished(invoice: Invoice, now: datetime, notices: tuple[str, ...]) -> Screen:
-    """Return the screen of an invoice that lacks money."""
-    rest = Koinu(invoice.total - invoice.received)
+def _unfinished(invoice: Invoice, ended: str, now: datetime, notices: tuple[str, ...]) -> Screen:
+    """Return the screen of an invoice that lacks money in blocks."""
+    rest = Koinu(max(0, invoice.total - invoice.received - invoice.seen))
+    is_over = invoice.expires is not None and now >= invoice.expires
     if invoice.expired:
-        if invoice.received:
-            return Screen("expired_partial", asks=rest, abnormal=True, notices=notices)
-        return Screen("expired", abnormal=True)
-    if invoice.expires is not None and now >= invoice.expires:
+        return _expired(invoice, rest, notices)
+    if invoice.seen and invoice.received + invoice.seen >= invoice.due:
+        return Screen("seen", notices=notices)
+    if invoice.seen:
+        return Screen("seen_part", asks=None if is_over else rest, notices=notices)
+    if is_over:
         return Screen("over", abnormal=True, notices=("part_received",) if invoice.received else ())
+    if ended:
+        return Screen(ended, asks=rest, abnormal=True, notices=notices)
+    return Screen("partial" if invoice.received else "unpaid", asks=rest, notices=notices)
+
+
+def _expired(invoice: Invoice, rest: Koinu, notices: tuple[str, ...]) -> Screen:
     if invoice.received:
-        return Screen("partial", asks=rest, notices=notices)
-    return Screen("unpaid", asks=rest)
+        return Screen("expired_partial", asks=rest, abnormal=True, notices=notices)
+    return Screen("expired", abnormal=True)
 
 
 def _notices(invoice: Invoice) -> tuple[str, ...]:

@@ -25,12 +25,14 @@ _FILLED_IN_THE_BROWSER: Final = {"left": Markup('<span id="clock"></span>'), "co
 class Subject(NamedTuple):
     """What was read of the database; `opened`: the visitor has the token, or needs none.
 
+    `ended` says how the last payment ended that no block has: double_spent, dropped, or "" where none did.
     `connect` ends the URI of the code: it says where wallets read the payment request.
     """
 
     invoice: Invoice
     account: Account
     deposits: Sequence[InvoiceDeposit]
+    ended: str
     opened: bool
     connect: str
 
@@ -107,7 +109,7 @@ def unknown(catalogue: Catalogue, branding: Branding) -> PayView:
 def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime) -> PayView:
     """Return the page of an invoice; its reference and its items are in it only if the subject is `opened`."""
     invoice = subject.invoice
-    screen = screens.of(invoice, now)
+    screen = screens.of(invoice, subject.ended, now)
     shop = _shop(subject.account, catalogue, branding)
     order = (invoice.reference if subject.opened else "") or invoice.address
     confirmations = min((deposit.confirmations for deposit in subject.deposits), default=0)
@@ -154,7 +156,8 @@ def _facts(invoice: Invoice, catalogue: Catalogue, confirmations: int) -> dict[s
     amounts = {
         "total": invoice.total,
         "received": invoice.received,
-        "remaining": max(0, invoice.total - invoice.received),
+        "remaining": max(0, invoice.total - invoice.received - invoice.seen),
+        "seen": invoice.seen,
         "overpaid": invoice.overpaid,
         "refunded": invoice.refunded,
     }

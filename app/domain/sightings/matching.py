@@ -9,6 +9,7 @@ from app.db import Db, Row, bulk
 from app.db.tables import accounts, addresses, invoices, sighted_inputs, sightings
 from app.domain import dogecoin
 from app.domain.dogecoin import Network, Outpoint
+from app.domain.invoices import Invoice
 from app.domain.owner import Owner
 from app.domain.sightings.sighting import Sighting, WaitingOutput, WaitingTransaction
 
@@ -21,6 +22,14 @@ _SEEN: Final = sa.select(sightings.c.txid).where(sightings.c.state == "seen").di
 async def seen(db: Db) -> set[bytes]:
     """Return the txids of what is seen: as far as we know they wait in the mempool."""
     return {bytes(txid) for txid in await db.scalars(_SEEN)}
+
+
+async def last_end(db: Db, invoice: Invoice) -> str:
+    """Return how the last payment of the invoice ended that no block has: double_spent, dropped, or "" for none."""
+    paid = sa.and_(sightings.c.account_id == invoice.owner.id, sightings.c.invoice == invoice.index)
+    newest = sa.select(sightings.c.state).where(paid).order_by(sightings.c.created.desc(), sightings.c.txid)
+    state = await db.scalar(newest.limit(1))
+    return "" if state in (None, "seen") else str(state)
 
 
 async def find(

@@ -165,7 +165,7 @@ async def test_the_language_is_the_switchs_then_the_browsers(
     switched = await payer.get(page + "&lang=ar", headers=german)
 
     assert answer.headers["content-language"] == "de"
-    assert answer.headers["vary"] == "Accept-Language"
+    assert answer.headers["vary"].startswith("Accept-Language")
     assert '<html lang="de" dir="ltr">' in answer.text
     assert 'href="?token=t&amp;mode=till&amp;lang=ar"' in answer.text
     assert '<html lang="ar" dir="rtl">' in switched.text
