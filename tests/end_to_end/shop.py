@@ -9,6 +9,7 @@ import httpx
 from tests.end_to_end.program import Program, until_equal
 
 PAID = ["INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED"]
+SIGHTINGS = ("INV_PAYMENT_SEEN", "INV_PAYMENT_DROPPED", "DEPOSIT_SEEN", "DEPOSIT_DROPPED")
 
 
 def order(value: str = "10", **terms: Any) -> dict[str, Any]:
@@ -80,8 +81,12 @@ class Shop:
                 return found
 
     def told(self, types: str = "INV") -> list[str]:
-        """The types of the account's events, in order."""
-        return [event["event_type"] for event in self.program.events(foreign_id=self.foreign_id, types=types)]
+        """The types of the account's events, in order, without those of the mempool.
+
+        Whether a payment is seen before its block depends on which of the two comes first.
+        """
+        events = self.program.events(foreign_id=self.foreign_id, types=types)
+        return [event["event_type"] for event in events if event["event_type"] not in SIGHTINGS]
 
     def hears(self, expected: list[str], types: str = "INV") -> None:
         """Wait until exactly these events were told of the account, since it was opened."""

@@ -89,7 +89,7 @@ def watch(engine: AsyncEngine, point: Point) -> None:
             point("before the signed transaction is stored")
             seen["now"] = "stores"
         if statement.startswith("UPDATE transactions") and "state" in statement.split("WHERE", maxsplit=1)[0]:
-            seen["now"] = "row_checksums"
+            seen["now"] = "marks"
 
     def commit(_: Any) -> None:
         if "now" in seen:
