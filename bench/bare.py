@@ -33,6 +33,9 @@ FIXED: dict[str, Any] = {
     "late": False,
     "refunded": "0",
     "uri": "dogecoin:n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb?amount=42",
+    "pay_url": "http://127.0.0.1:8082/pay/n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb?token=0123456789abcdef",
+    "return_url": "",
+    "cancel_url": "",
     "token": "0123456789abcdef",
     "items": orjson.Fragment(
         "["
