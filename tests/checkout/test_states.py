@@ -107,8 +107,8 @@ def test_a_confirmation_that_is_taken_back_is_told(moon: MoonShop, open_page: Op
     invoice = moon.invoice()
     page = open_page(moon.url(invoice))
     moon.pay(invoice, blocks=3)
-    shows(page, "paid")
     page.reload()
+    shows(page, "paid")
 
     node = moon.program.node
     node("invalidateblock", node("getblockhash", node.height - 2))
@@ -119,6 +119,7 @@ def test_a_confirmation_that_is_taken_back_is_told(moon: MoonShop, open_page: Op
     shows(page, "reorged")
     look(page, "reorged")
     moon.program.mine(3)
+    page.reload()
     shows(page, "paid")
 
 
