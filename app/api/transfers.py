@@ -1,5 +1,6 @@
 """Making transfers over HTTP: one or many in a request, credits, and reversals."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
@@ -30,7 +31,7 @@ _EXAMPLE: Final[Any] = {
 _SHARES: Final[Any] = [{"account": "bob", "amount": "10"}, {"account": "carol", "amount": "2.5"}]
 
 
-class _Described(request_body.Body):
+class _Described(request_body.Body, ABC):
     """The fields that both forms of a transfer have."""
 
     payer: fields.Name = Field(alias="from")
@@ -39,9 +40,9 @@ class _Described(request_body.Body):
     reference: fields.Label = ""
     metadata: fields.Metadata = "{}"
 
+    @abstractmethod
     def payees(self) -> tuple[Payee, ...]:
         """Who gets how much."""
-        raise NotImplementedError
 
     def total(self) -> ledger.RawAmount | None:
         """What all payees get together, where the caller says so."""

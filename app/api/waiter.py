@@ -1,6 +1,7 @@
 """Callers that wait until something is another: each process has one reader for all of them."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -29,7 +30,7 @@ class _Caller(Generic[Key, Value]):
             self.over.set()
 
 
-class Waiter(Generic[Key, Value]):
+class Waiter(ABC, Generic[Key, Value]):
     """Reads what all callers wait for in one statement, and only while there are callers.
 
     A value was read before its caller waits here. So no failure here is the caller's error: the caller gets
@@ -85,9 +86,9 @@ class Waiter(Generic[Key, Value]):
         del db
         return object()
 
+    @abstractmethod
     async def read(self, db: Db, known: Sequence[tuple[Key, Value]]) -> Mapping[Key, Value]:
         """Return the values of now; a key whose callers all know its value may be missing."""
-        raise NotImplementedError
 
     def end(self) -> None:
         """Let every caller go with the value as it was last read: the program stops."""

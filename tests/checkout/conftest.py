@@ -165,6 +165,7 @@ def look(page: Page, name: str) -> None:
 def shows(page: Page, screen: str) -> None:
     """Wait until the page shows the screen."""
     page.locator(f"main[data-screen={screen}]").wait_for()
+    assert page.locator("main").get_attribute("data-screen") == screen
 
 
 def screenshot(name: str, kind: str = "png") -> Path:

@@ -85,6 +85,7 @@ def test_on_a_phone_the_browser_goes_to_the_page(moon: MoonShop, open_page: Open
 
     page.wait_for_url(url)
     look(page, "from-a-shop-on-a-phone")
+    assert page.locator("dialog").count() == 0
 
 
 def test_kennel_js_is_small(moon: MoonShop) -> None:

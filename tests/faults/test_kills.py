@@ -131,6 +131,8 @@ def test_whatever_died_every_event_came_to_the_webhook_and_to_mqtt(
 ) -> None:
     audience.hears_all(program)
 
+    assert len(program.events()) > 0
+
 
 def _request(path: str, key: str, body: bytes) -> bytes:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"

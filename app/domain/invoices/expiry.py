@@ -26,13 +26,14 @@ async def expire(db: Db, *, still: bool, limit: int = BATCH) -> int:
     """Expire up to `limit` invoices that lack money and whose time is over; return how many.
 
     The time is that of our newest block: by then all that came in time is known, also after an outage. Where
-    the chain stands `still` it is the clock's. An invoice that another transaction has locked is skipped.
+    the chain stands `still` it is the clock's. An invoice whose money waits in the node's mempool does not expire
+    while it waits there. One that another transaction has locked is skipped.
     """
     waiting = sa.not_(sa.or_(invoices.c.expired, invoices.c.cancelled, invoices.c.settled))
     late = sa.and_(
         invoices.c.expires.is_not(None), invoices.c.expires <= (STATEMENT_NOW if still else _newest_block())
     )
-    selected = receipts.select().where(waiting, late, invoices.c.received < invoices.c.due)
+    selected = receipts.select().where(waiting, late, invoices.c.received + invoices.c.seen < invoices.c.due)
     selected = selected.order_by(invoices.c.expires).limit(limit)
     rows = await bulk.fetch_all(db, selected.with_for_update(key_share=True, skip_locked=True, of=invoices))
     expired = [receipts.of(row).expire() for row in rows]

@@ -20,6 +20,9 @@ INPUTS: Final = 1_000
 KEPT: Final = timedelta(days=7)
 """How long a sighting stays after its end: it may come back, or turn out to be double-spent."""
 
+FORGOTTEN: Final = 1_000
+"""How many of those are deleted at once."""
+
 _KEY: Final = ("account_id", "txid", "vout")
 _OUTPOINT: Final = ("txid", "vout")
 _COLUMNS: Final = (
@@ -74,10 +77,9 @@ async def delete(db: Db, mined: Sequence[Sighting]) -> None:
     await _unwatch(db, {sighting.outpoint.txid for sighting in mined})
 
 
-async def forget(db: Db) -> None:
-    """Delete what ended long ago."""
-    old = sa.delete(sightings).where(sightings.c.ended < NOW - KEPT).returning(sightings.c.txid)
-    await _unwatch(db, {bytes(txid) for txid in await db.scalars(old)})
+async def forget(db: Db, limit: int = FORGOTTEN) -> None:
+    """Delete up to `limit` of what ended long ago; the rest is deleted with the next sightings."""
+    await _unwatch(db, {bytes(txid) for txid in await db.scalars(_FORGET, {"limit": limit})})
 
 
 async def _unwatch(db: Db, txids: set[bytes]) -> None:
@@ -154,6 +156,19 @@ _END: Final = (
 )
 _DELETED: Final = bulk.unnested(sightings, _KEY)
 _DELETE: Final = sa.delete(sightings).where(*(sightings.c[name] == _DELETED.c[name] for name in _KEY))
+_OLD: Final = (
+    sa.select(*(sightings.c[name] for name in _KEY))
+    .where(sightings.c.ended < NOW - KEPT)
+    .order_by(sightings.c.ended)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+    .cte("old")
+)
+_FORGET: Final = (
+    sa.delete(sightings)
+    .where(*(sightings.c[name] == _OLD.c[name] for name in _KEY))
+    .returning(sightings.c.txid)
+)
 _UNWATCH: Final = sa.delete(sighted_inputs).where(
     sighted_inputs.c.spent_by == sa.any_(_TXIDS),
     ~sa.exists().where(sightings.c.txid == sighted_inputs.c.spent_by),

@@ -310,11 +310,13 @@ async def test_a_body_that_is_none_is_invalid(client: httpx.AsyncClient, made: I
 
 @pytest.mark.parametrize("token", ["", "wrong", "ü", None, 7, "x" * 256])
 async def test_without_the_requests_token_nothing_is_taken(
-    client: httpx.AsyncClient, wallet: Wallet, made: Invoice, token: Any
+    client: httpx.AsyncClient, wallet: Wallet, made: Invoice, harness: ChainHarness, token: Any
 ) -> None:
     request = await requested(client, made)
 
     await refused(client, request, wallet.sign(request.outputs).raw, "invalid_token", relay_token=token)
+
+    assert await submissions(harness) == []
 
 
 async def test_for_another_id_there_is_no_payment(
@@ -343,6 +345,8 @@ async def test_the_token_of_one_invoice_pays_no_other(
     token = other.content["relay_token"]
 
     await refused(client, request, wallet.sign(request.outputs).raw, "invalid_token", relay_token=token)
+
+    assert await submissions(harness) == []
 
 
 async def test_after_its_time_nothing_is_taken(
@@ -479,6 +483,26 @@ async def test_what_the_node_has_forgotten_is_offered_again_until_it_is_confirme
     await offering.step()
     [row] = await submissions(harness)
     assert (row["state"], row["offer_at"]) == ("accepted", None)
+
+
+async def test_while_blocks_hold_what_another_wallet_paid_a_forgotten_transaction_is_not_sent_too(
+    harness: ChainHarness,
+    client: httpx.AsyncClient,
+    offering: WalletTransactions,
+    wallet: Wallet,
+    made: Invoice,
+) -> None:
+    request = await requested(client, made)
+    await submit(client, request, wallet.sign(request.outputs).raw)
+    await harness.expire_mempool()
+    await harness.call("sendtoaddress", made.address, 10)
+    await harness.mine()
+
+    await make_due(harness)
+    await offering.step()
+
+    [row] = await submissions(harness)
+    assert (await harness.mempool(), row["offer_at"] is None) == ([], False)
 
 
 async def test_a_transaction_whose_coins_another_has_spent_makes_room_for_the_next(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from app.chain import mempool, rpc, wire, zmq_announcements
 from app.chain.node import Node
 from app.chain.rpc import NodeTrouble
 from app.db.tables import addresses, chain_state, sighted_inputs, sightings
-from app.domain import blocks
+from app.db.tables import invoices as invoice_rows
+from app.domain import blocks, invoices
 from app.domain.accounts import AddressOrder
 from app.domain.accounts.addresses import give
 from app.domain.blocks import ListedDeposit
 from app.domain.dogecoin import REGTEST
 from app.domain.pages import PageRequest
+from app.domain.sightings import sighting_rows
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from tests import chain_harness, scenario
 from tests.chain_harness import NOWHERE, ChainHarness
@@ -260,6 +263,46 @@ async def test_what_leaves_the_mempool_for_no_block_is_dropped_once(harness: Cha
     assert await state(harness, address) == "unpaid"
 
 
+async def expired(harness: ChainHarness) -> int:
+    """Let the time of all invoices be over, and expire those that lack money; how many."""
+    async with harness.engine.begin() as db:
+        await db.execute(sa.update(invoice_rows).values(expires=invoice_rows.c.created))
+        return await invoices.expire(db, still=True)
+
+
+async def test_an_invoice_does_not_expire_while_its_money_waits_for_a_block(harness: ChainHarness) -> None:
+    await invoice_address(harness, expire_minutes=30)
+    address = await invoice_address(harness, expire_minutes=30)
+    part = await invoice_address(harness, expire_minutes=30)
+    await harness.call("sendtoaddress", address, 10)
+    await harness.call("sendtoaddress", part, 9)
+    await harness.look()
+
+    lacking, while_seen = await expired(harness), await state(harness, address)
+    await harness.expire_mempool()
+    await harness.look()
+
+    assert (lacking, while_seen, await state(harness, part)) == (2, "seen", "expired")
+    assert (await expired(harness), await state(harness, address)) == (1, "expired")
+
+
+async def test_what_ended_long_ago_is_deleted_a_part_at_a_time(harness: ChainHarness) -> None:
+    for _ in range(3):
+        await harness.call("sendtoaddress", await invoice_address(harness), 10)
+    await harness.look()
+    await harness.expire_mempool()
+    await harness.look()
+    async with harness.engine.begin() as db:
+        long_ago = sightings.c.ended - sighting_rows.KEPT - timedelta(hours=1)
+        await db.execute(sa.update(sightings).values(ended=long_ago))
+        await sighting_rows.forget(db, 2)
+
+    assert (await rows(harness, sightings), await rows(harness, sighted_inputs) > 0) == (1, True)
+    async with harness.engine.begin() as db:
+        await sighting_rows.forget(db, 2)
+    assert (await rows(harness, sightings), await rows(harness, sighted_inputs)) == (0, 0)
+
+
 async def test_what_was_dropped_is_seen_again_when_it_comes_back(harness: ChainHarness) -> None:
     address, source = await invoice_address(harness), await coin(harness)
     raw = await signed(harness, source, address, "10")
@@ -458,6 +501,8 @@ async def test_the_nodes_announcement_wakes_it(harness: ChainHarness) -> None:
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
 
+    assert await state(harness, address) == "seen"
+
 
 async def test_without_announcements_it_looks_by_itself(harness: ChainHarness) -> None:
     address = await invoice_address(harness)
@@ -466,6 +511,8 @@ async def test_without_announcements_it_looks_by_itself(harness: ChainHarness) -
     async with running(harness, WakeUp(), 0.05):
         await harness.call("sendtoaddress", address, 10)
         await until_told(harness)
+
+    assert await state(harness, address) == "seen"
 
 
 # ---------------------------------------------------------------- strangers

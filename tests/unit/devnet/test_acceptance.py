@@ -107,7 +107,9 @@ def test_a_lock_that_has_run_out_or_that_no_input_minds_is_no_obstacle(node: Nod
         [(node.chain.height, 0), (node.chain.height + 500, FINAL)], start=1
     ):
         source = coinbase(node, height)
-        node.submit(spend(source, all_but(source, COIN), lock_time=lock_time, sequence=sequence))
+        transaction = spend(source, all_but(source, COIN), lock_time=lock_time, sequence=sequence)
+        node.submit(transaction)
+        assert transaction.txid in node.mempool.entries
 
 
 def test_relative_locks_hold_for_version_2(node: Node) -> None:
@@ -233,7 +235,10 @@ def test_signatures_are_really_checked(node: Node) -> None:
 def test_keys_in_the_long_form_sign_as_well(node: Node) -> None:
     source = coinbase(node, 4)
 
-    node.submit(spend(source, all_but(source, COIN), key=LONG_KEY))
+    transaction = spend(source, all_but(source, COIN), key=LONG_KEY)
+    node.submit(transaction)
+
+    assert transaction.txid in node.mempool.entries
 
 
 def test_other_kinds_of_output_can_be_made_but_not_spent(node: Node) -> None:

@@ -114,4 +114,5 @@ async def test_with_a_timer_the_faucet_can_pay_at_once_and_blocks_come_by_themse
                 await asyncio.wait_for(socket.recv_multipart(), 20)
                 confirmed = (await devnet.call("gettxout", txid, 0))["confirmations"]
         await devnet.kill()
+        assert confirmed > 0
     context.term()

@@ -359,6 +359,8 @@ async def test_a_post_that_hangs_does_not_stop_an_endpoint_that_answers_the_othe
     await deliver_all(engine, running, 199)
     await running.close()
 
+    assert len(fails) == 199  # each but the one that hangs
+
 
 async def test_what_a_killed_process_claimed_is_posted_when_the_claim_expires(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
