@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Annotated, Final, NamedTuple
+from functools import lru_cache, partial
+from typing import Annotated, Any, Final, NamedTuple
 from zlib import crc32
 
 import segno
 from fastapi import Depends, Query
+from markupsafe import Markup
 from PIL import Image
 from starlette.responses import Response
 
@@ -40,6 +41,10 @@ SVG_RESPONSE: Final = {200: {"content": {"image/svg+xml": {}}}, **revalidation.N
 """How OpenAPI describes the answers."""
 _SVG_COLOURS: Final = ('fill="#fff"', 'stroke="#000"')
 """The background and the foreground in the SVG as it is painted."""
+_DRAWN: Final[dict[str, Any]] = {
+    "border": _QUIET_ZONE, "dark": "#000", "light": "#fff", "omitsize": True, "svgclass": None, "lineclass": None,
+}  # fmt: skip
+"""Dark on light whatever the theme, and as large as it is wanted."""
 
 
 class Colour(NamedTuple):
@@ -101,7 +106,7 @@ class Code(NamedTuple):
 
 def code(content: str) -> Code:
     """Paint `content` as a code of PIXELS x PIXELS, error correction M; takes milliseconds: use a thread."""
-    symbol = segno.make_qr(content, error="m", boost_error=False)
+    symbol = _symbol(content)
     matrix = symbol.matrix
     size = len(matrix)
     scale = PIXELS // (size + 2 * _QUIET_ZONE)
@@ -117,19 +122,20 @@ def code(content: str) -> Code:
     return Code(painted[: painted.index(b"PLTE") - 4], painted[painted.index(b"IDAT") - 4 :], _drawn(symbol))
 
 
+@lru_cache(maxsize=2 * CACHED)
+def inline(content: str) -> Markup:
+    """Draw `content` as an SVG that stands in a page; takes milliseconds: use a thread."""
+    return Markup(_symbol(content).svg_inline(**_DRAWN))  # noqa: S704  segno writes numbers and its own names only
+
+
+def _symbol(content: str) -> segno.QRCode:
+    return segno.make_qr(content, error="m", boost_error=False)
+
+
 def _drawn(symbol: segno.QRCode) -> str:
-    """Draw the code as an SVG in _SVG_COLOURS."""
+    """Draw the code as an SVG file in _SVG_COLOURS."""
     file = io.BytesIO()
-    symbol.save(
-        file,
-        kind="svg",
-        border=_QUIET_ZONE,
-        light="#fff",
-        omitsize=True,
-        xmldecl=False,
-        svgclass=None,
-        lineclass=None,
-    )
+    symbol.save(file, kind="svg", xmldecl=False, **_DRAWN)
     return file.getvalue().decode()
 
 

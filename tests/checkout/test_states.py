@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import httpx
-from playwright.sync_api import Page
+from playwright.sync_api import APIResponse, Page, Route
 
 from tests.checkout.conftest import PHONE, TOTAL, MoonShop, look, screenshot, shows
 
@@ -107,8 +107,8 @@ def test_a_confirmation_that_is_taken_back_is_told(moon: MoonShop, open_page: Op
     invoice = moon.invoice()
     page = open_page(moon.url(invoice))
     moon.pay(invoice, blocks=3)
-    page.reload()
     shows(page, "paid")
+    page.reload()
 
     node = moon.program.node
     node("invalidateblock", node("getblockhash", node.height - 2))
@@ -119,7 +119,33 @@ def test_a_confirmation_that_is_taken_back_is_told(moon: MoonShop, open_page: Op
     shows(page, "reorged")
     look(page, "reorged")
     moon.program.mine(3)
-    page.reload()
+    shows(page, "paid")
+
+
+def test_an_answer_that_comes_late_does_not_put_an_older_state_back(moon: MoonShop, open_page: Open) -> None:
+    invoice = moon.invoice()
+    page = open_page(moon.url(invoice))
+    held: list[Route] = []
+    late: list[APIResponse] = []
+
+    def hold_the_first(route: Route) -> None:
+        held.append(route)
+        if len(held) == 1:
+            late.append(route.fetch())
+        else:
+            route.continue_()
+
+    page.route("**/pay/**", hold_the_first)
+    moon.pay(invoice)
+    while not late:
+        page.wait_for_timeout(10)  # the browser's events are handled meanwhile
+    moon.program.mine(2)
+    shows(page, "paid")
+
+    assert 'data-screen="paid"' not in late[0].text()
+    with page.expect_event("requestfinished", lambda request: "/pay/" in request.url):
+        held[0].fulfill(response=late[0])
+    page.evaluate("fetch(location.href).then((answer) => answer.text())")
     shows(page, "paid")
 
 

@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from app.api import invoice_links
-from app.api.checkout import catalogues, codes, view
+from app.api import invoice_links, qr
+from app.api.checkout import catalogues, view
 from app.api.checkout.branding import Branding
 from app.api.checkout.view import PayView, Subject
 from app.api.checkout.visit import Visit
@@ -89,7 +89,7 @@ def _html(shown: PayView, visit: Visit, branding: Branding) -> str:
             visit=visit,
             branding=branding,
             languages=catalogues.all_catalogues().values(),
-            svg=codes.svg,
+            svg=qr.inline,
             url=lambda name: f"../checkout/{name}?v={_hash(name, branding)}",
             parent=visit.get("origin") if branding.frames(visit.get("origin")) else "",
         )

@@ -2,7 +2,7 @@
 const find = (selector) => document.querySelector(selector);
 const main = () => find("main").dataset;
 const said = find("#said");
-let silence, clock, source, last = "", ends = 0;
+let silence, clock, source, last = "", ends = 0, renewals = 0;
 
 function say(text, seen) {
   clearTimeout(silence);
@@ -54,9 +54,12 @@ function arm() {
 }
 
 async function renew() {
+  const renewal = ++renewals;
   const answer = await fetch(location.href, {cache: "no-store"}).catch(() => null);
-  if (!answer?.ok) return setTimeout(renew, 3000);
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const html = answer?.ok && await answer.text().catch(() => "");
+  if (renewal !== renewals) return; // a later one was asked for, and knows more
+  if (!html) return setTimeout(renew, 3000);
+  const fresh = new DOMParser().parseFromString(html, "text/html");
   const before = find("main"), after = fresh.querySelector("main"), focus = document.activeElement;
   const inside = before.contains(focus);
   for (const id of ["address-only", "receipt", "rest"]) {
