@@ -223,6 +223,7 @@ _WORDS: Final = (
         ),
     ),
     ("refunded", "{invoice_id}: {amount} DOGE go back to {to}, {refunded} of {total_incoming} in all"),
+    ("vout invoice_total", "{invoice_id}: {amount} DOGE of {invoice_total}, in no block"),
     (
         "invoice_total",
         "{invoice_id}: {total_incoming} of {invoice_total} received, {total_confirmed} confirmed",
@@ -251,7 +252,7 @@ _WORDS: Final = (
     ("webhook_id", "a test of webhook endpoint {webhook_id}"),
     ("payout_address", "{foreign_id}"),
 )
-"""The main fields of a message in words, by a field that only its kind has."""
+"""The main fields of a message in words, by fields that only its kind has; the first that fits."""
 
 
 def _words(message: dict[str, Any], *, undone: bool = False) -> str:
@@ -259,7 +260,7 @@ def _words(message: dict[str, Any], *, undone: bool = False) -> str:
     if "block_hash" in message:
         verb = "connected" if message["connected"] else "taken back"
         return f"{message['foreign_id']}: block {message['height']} {verb}"
-    template = next((words for field_name, words in _WORDS if field_name in message), None)
+    template = next((words for names, words in _WORDS if message.keys() >= set(names.split())), None)
     if template is None:
         return json.dumps(message, ensure_ascii=True)
     why = f": {message['error']}" if message.get("error") else ""

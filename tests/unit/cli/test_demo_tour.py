@@ -128,6 +128,7 @@ def test_every_type_of_event_is_told_in_words() -> None:
     assert [line for line in shown.values() if "{" in line] == []
     assert shown["HOLD_CAPTURED"].endswith("alice: 25 gold_coins of hold 9 from alice to shibe-shop")
     assert shown["ESCROW_LOCKED"].endswith("alice: escrow 4 of 100 gold_coins for order-7 is LOCKED")
+    assert shown["INV_PAYMENT_SEEN"].endswith(": 10 DOGE of 10, in no block")
 
 
 def test_a_payment_that_failed_says_why() -> None:
