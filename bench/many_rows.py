@@ -44,7 +44,7 @@ _FILL = f"""
     FROM generate_series(0, :rows - 1) AS n;
 
     INSERT INTO deposits (account_id, txid, vout, branch, index, invoice, amount, required_confirmations,
-        state, height, round, created)
+        state, height, mined_count, created)
     SELECT 0, sha256(int8send(n)), 0, 0, n, n, 9, 6, 'confirmed', 1, 1, {START} + make_interval(secs => n)
     FROM generate_series(0, :rows - 1) AS n;
 
