@@ -23,6 +23,8 @@ from bench import (
     invoices,
     lists,
     payments,
+    programs,
+    reads,
     scale,
     sequencer,
     signing,
@@ -32,6 +34,7 @@ from bench.figures import Figure
 from bench.programs import Testbed
 
 MEASUREMENTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
+    "reads": reads.measure,
     "invoices": invoices.measure,
     "catch_up": catch_up.measure,
     "catch_up_sending": catch_up_sending.measure,
@@ -72,7 +75,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         Path(home).chmod(0o755)
         with (
-            postgres.running(Path(home) / "server") as server,
+            postgres.running(Path(home) / programs.SERVER) as server,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             measured = runner.run(measure(Testbed(Path(home), server), names, console))

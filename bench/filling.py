@@ -30,7 +30,7 @@ _FILL = """
 """
 _INVOICES = """
     INSERT INTO invoices (account_id, index, address, items, total, due, required_confirmations, token)
-    SELECT n / {each}, n / {each} * {stride} + n % {each}, coalesce(named.address, 'invoice-' || n), '[]',
+    SELECT n / {each}, n / {each} * {stride} + n % {each}, coalesce(named.address, 'invoice-' || n), :items,
         {total}, {total}, 6, 't'
     FROM generate_series(0, {accounts}::bigint * {each} - 1) AS n
     LEFT JOIN unnest(:indexes, :addresses) AS named (index, address)
@@ -38,10 +38,10 @@ _INVOICES = """
 """
 
 
-async def fill(db: Db, accounts: int, each: int, named: Mapping[int, str]) -> None:
+async def fill(db: Db, accounts: int, each: int, named: Mapping[int, str], items: str = "[]") -> None:
     """Write accounts `shop-0`, `shop-1`, ... with `each` invoices.
 
-    The invoices with the key indexes in `named` get these addresses, the others no real one: a million real
+    All have the JSON text `items`. The invoices with the key indexes in `named` get these addresses, the others no real one: a million real
     ones take a minute.
     """
     [key] = Keyring(REGTEST, WORDS).account_xpubs(0, 1)
@@ -50,9 +50,13 @@ async def fill(db: Db, accounts: int, each: int, named: Mapping[int, str]) -> No
     await db.execute(sa.text("SET LOCAL synchronous_commit = off"))
     for statement in filter(str.strip, _FILL.format(**values).split(";")):
         await db.execute(sa.text(statement))
-    types = (sa.bindparam("indexes", type_=bulk.BIGINTS), sa.bindparam("addresses", type_=bulk.TEXTS))
-    last = sa.text(_INVOICES.format(**values)).bindparams(*types)
-    await db.execute(last, {"indexes": list(named), "addresses": list(named.values())})
+    last = sa.text(_INVOICES.format(**values)).bindparams(
+        sa.bindparam("indexes", type_=bulk.BIGINTS),
+        sa.bindparam("addresses", type_=bulk.TEXTS),
+        sa.bindparam("items", type_=sa.Text),
+    )
+    rows = {"indexes": list(named), "addresses": list(named.values()), "items": items}
+    await db.execute(last, rows)
 
 
 def address(index: int) -> str:

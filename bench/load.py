@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import cycle, islice, pairwise
+from dataclasses import dataclass
+from itertools import chain, cycle, islice, pairwise
 from typing import cast
 
 CLIENTS = 64
@@ -12,14 +13,15 @@ LENGTH = b"content-length: "
 
 
 class Client(asyncio.Protocol):
-    """Sends its requests, the next one when the one before is answered with 200, and counts the answers."""
+    """Sends its requests, the next one when the one before is answered with 200, and times the answers."""
 
     def __init__(self, requests: Iterator[bytes]) -> None:
-        self.answers = 0
+        self.seconds: list[float] = []
         self.failure = ""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._requests = requests
         self._received = b""
+        self._asked = 0.0
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -40,7 +42,7 @@ class Client(asyncio.Protocol):
             self.failure = received.decode()
             self.close()
         elif self._transport is not None:
-            self.answers += 1
+            self.seconds.append(time.perf_counter() - self._asked)
             self._ask(self._transport)
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -53,11 +55,35 @@ class Client(asyncio.Protocol):
         if request is None:
             transport.close()
         else:
+            self._asked = time.perf_counter()
             transport.write(request)
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The answers that came in `seconds`, by how long each took, and how many had come before."""
+
+    seconds: float
+    times: Sequence[float]
+    warm: int
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return len(self.times) / self.seconds
+
+    @property
+    def answers(self) -> int:
+        """All answers, those before the measurement too."""
+        return self.warm + len(self.times)
+
+    def milliseconds(self, percent: int) -> float:
+        """Return how long the slowest of this part of the answers took."""
+        return 1_000 * self.times[min(len(self.times) - 1, len(self.times) * percent // 100)]
 
 
 def post(path: str, body: bytes, key: str = "") -> bytes:
@@ -80,26 +106,35 @@ async def rate(port: int, requests: Sequence[bytes], seconds: float, clients: in
 
 async def rate_of(port: int, clients: Sequence[Iterator[bytes]], seconds: float) -> float:
     """Return the answers per second over `seconds`, after WARM_SECONDS."""
+    return (await timed(port, clients, seconds)).rate
+
+
+async def timed(port: int, clients: Sequence[Iterator[bytes]], seconds: float) -> Load:
+    """Time the answers over `seconds`, after WARM_SECONDS."""
     running = [await _connect(port, requests) for requests in clients]
     await asyncio.sleep(WARM_SECONDS)
-    before, began = sum(client.answers for client in running), time.perf_counter()
+    before, began = [len(client.seconds) for client in running], time.perf_counter()
     await asyncio.sleep(seconds)
-    after, ended = sum(client.answers for client in running), time.perf_counter()
+    took = time.perf_counter() - began
+    times = [client.seconds[first:] for client, first in zip(running, before, strict=True)]
     for client in running:
         client.close()
         await client.ended
-    failures = [client.failure for client in running if client.failure]
+    _check(running)
+    return Load(took, sorted(chain.from_iterable(times)), sum(before))
+
+
+def _check(clients: Iterable[Client]) -> None:
+    failures = [client.failure for client in clients if client.failure]
     if failures:
         raise RuntimeError(failures[0][:1000])
-    return (after - before) / (ended - began)
 
 
 async def once(port: int, requests: Iterable[bytes]) -> None:
     """Send each request once, one after the other."""
     client = await _connect(port, iter(requests))
     await client.ended
-    if client.failure:
-        raise RuntimeError(client.failure[:1000])
+    _check([client])
 
 
 async def milliseconds(port: int, requests: Iterable[bytes]) -> list[float]:
@@ -122,9 +157,7 @@ async def shared(port: int, requests: Iterable[bytes], clients: int = CLIENTS) -
     running = [await _connect(port, queue) for _ in range(clients)]
     for client in running:
         await client.ended
-    failures = [client.failure for client in running if client.failure]
-    if failures:
-        raise RuntimeError(failures[0][:1000])
+    _check(running)
 
 
 async def _connect(port: int, requests: Iterator[bytes]) -> Client:

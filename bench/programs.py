@@ -22,6 +22,8 @@ from app.db.engine import open_engine
 
 START_SECONDS = 60
 TEMPLATE = "template_bench"
+SERVER = "server"
+"""The folder of PostgreSQL in that of the measurements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class Testbed:
 
     home: Path
     server: str
+
+    @property
+    def postmaster(self) -> int:
+        """The process of PostgreSQL that all its others are children of."""
+        return int((self.home / SERVER / "postgres" / "postmaster.pid").read_text().split()[0])
 
     def folder(self) -> Path:
         """Make a new folder."""
