@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
 
-from bench import bare_reads, filling, load, processor, programs
+from bench import bare_reads, cpu_time, filling, load, programs
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Process, Testbed
 
@@ -50,13 +50,13 @@ class Reader:
         """Read from the bare program, then from the other one."""
         listener = "public API" if name == "public" else "admin API"
         bare = await load.rate(self.bare.port("port"), requests, SECONDS)
-        before = self._processor_seconds()
+        before = self._cpu_seconds()
         read = await load.timed(self.kennel.port(listener), _dealt(requests), SECONDS)
-        milliseconds = 1_000 * (self._processor_seconds() - before) / read.answers
+        milliseconds = 1_000 * (self._cpu_seconds() - before) / read.answers
         return Round(bare, read.rate, milliseconds, read.milliseconds(99), read.milliseconds(50))
 
-    def _processor_seconds(self) -> float:
-        return processor.seconds(self.kennel.pid) + processor.seconds(self.postmaster)
+    def _cpu_seconds(self) -> float:
+        return cpu_time.seconds(self.kennel.pid) + cpu_time.seconds(self.postmaster)
 
 
 class Round(NamedTuple):
@@ -64,7 +64,7 @@ class Round(NamedTuple):
 
     bare: float
     rate: float
-    processor: float
+    cpu: float
     slowest: float
     median: float
 
@@ -81,11 +81,11 @@ async def measure(testbed: Testbed) -> list[Figure]:
 
 
 def _figures(name: str, rounds: Sequence[Round]) -> list[Figure]:
-    goal, (bare, rates, processors, slowest, medians) = GOALS[name], zip(*rounds, strict=True)
-    milliseconds = Terms(f"reads_{name}_processor", "ms", 1, at_most=True)
+    goal, (bare, rates, cpu, slowest, medians) = GOALS[name], zip(*rounds, strict=True)
+    milliseconds = Terms(f"reads_{name}_cpu", "ms", 1, at_most=True)
     return [
         of_rounds(Terms(f"reads_{name}", "1/s", goal.ratio), rates, bare),
-        of_rounds(milliseconds, processors, [goal.milliseconds] * len(rounds)),
+        of_rounds(milliseconds, cpu, [goal.milliseconds] * len(rounds)),
         of_rounds(Terms(f"reads_{name}_p99", "ms, p99", FAIR, at_most=True), slowest, medians),
     ]
 
