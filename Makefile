@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CODE := app devnet tests bench migrations
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run install eventbridge test bench check quick lint format docs lock image clean soak soak-events
+.PHONY: run install eventbridge otel test bench check quick lint format docs lock image clean soak soak-events
 
 run: install
 	@$(BIN)/python -m app demo
@@ -16,6 +16,10 @@ install: $(VENV)/run
 # What [eventbridge.NAME] in the configuration needs beside the rest.
 eventbridge: install
 	@$(PIP) install --quiet --require-hashes -r requirements-eventbridge.lock
+
+# What KENNEL_OTEL_URL needs beside the rest.
+otel: install
+	@$(PIP) install --quiet --require-hashes -r requirements-otel.lock
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -60,9 +64,11 @@ lock: $(VENV)/dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--extra eventbridge --group dev pyproject.toml -o requirements-dev.lock
+		--extra eventbridge --extra otel --group dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra eventbridge pyproject.toml -o requirements-eventbridge.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra otel pyproject.toml -o requirements-otel.lock
 
 image:
 	docker build -t kennel .

@@ -1,6 +1,7 @@
 """Requests that wait together are committed together; a lone one starts at once."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -98,6 +99,14 @@ class _Lane:
                 caller.settle([Stopping() for _ in caller.submitted])
 
 
+Observe = Callable[[str, int, float], None]
+"""Is told of each transaction: the kind of its command, how many requests, and the seconds that it took."""
+
+
+def unobserved(kind: str, requests: int, seconds: float) -> None:
+    """Tell nobody."""
+
+
 class _CommitBrokeOffError(Exception):
     """The connection was lost under a COMMIT, which may have gone through; the cause says how."""
 
@@ -116,14 +125,20 @@ class GroupCommit:
         committed: Callable[[Command[Any, Any]], None],
         *,
         wait_seconds: float = WAIT_SECONDS,
+        observe: Observe = unobserved,
     ) -> None:
         self.installation = installation
+        self._observe = observe
         self._engine = engine
         self._committed = committed
         self._wait_seconds = wait_seconds
         self._lanes: dict[tuple[Command[Any, Any], int], _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+
+    def beside(self, engine: AsyncEngine, committed: Callable[[Command[Any, Any]], None]) -> "GroupCommit":
+        """Return another one for the same installation, with connections of its own."""
+        return GroupCommit(engine, self.installation, committed, observe=self._observe)
 
     async def close(self, seconds: float = CLOSING_SECONDS, last_seconds: float = LAST_SECONDS) -> None:
         """Take nothing more; commit what was taken in and answer it, or refuse what there is no time for.
@@ -230,10 +245,13 @@ class GroupCommit:
         self, command: Command[Any, Any], submitted: Sequence[Submitted[Any]]
     ) -> Sequence[Any] | Exception:
         """Return the outcomes once they are committed, or what went wrong with all of them."""
+        began = time.perf_counter()
         try:
             return await self._transact(command, submitted)
         except Exception as error:  # noqa: BLE001  whatever it is, the callers must hear of it
             return error
+        finally:
+            self._observe(command.kind, len(submitted), time.perf_counter() - began)
 
     async def _transact(
         self, command: Command[Any, Any], submitted: Sequence[Submitted[Any]]

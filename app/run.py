@@ -31,10 +31,12 @@ from app.domain import dogecoin
 from app.domain.dogecoin import Outpoint
 from app.domain.installation import Installation
 from app.group_commit import GroupCommit
+from app.metrics.process import ProcessMetrics
+from app.metrics.scrape import Scrape
 from app.runtime import open_files
 from app.runtime.http.limits import Limits
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
-from app.workers import payer_relay, roles
+from app.workers import payer_relay, roles, watching
 from app.workers.roles import Shared
 
 EXPLORERS: Final = {"main": "https://dogechain.info/tx/{txid}"}
@@ -49,12 +51,13 @@ NODE_ANSWER_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A program that runs: the ports of its listeners (0 without the role `http`), and how its loops are."""
+    """A program that runs: the ports of its listeners (0 for one that it has not), and how its loops are."""
 
     admin: int
     public: int
     health: ProcessHealth
     engine: AsyncEngine
+    metrics: int
 
 
 @asynccontextmanager
@@ -65,20 +68,22 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
     """
     async with AsyncExitStack() as stack:
         await database.upgrade()
-        engine = _engine(stack, database, database.shares.loops)
+        health = ProcessHealth()
+        process = ProcessMetrics(health)
+        engine = _engine(stack, database, process, "loops")
         node, zmq = await stack.enter_async_context(configured_node.running(settings))
         shared = Shared(settings, engine, node, _holder(database))
-        health = ProcessHealth()
         loops = [_tending(database.restart)] if database.restart is not None else []
         for role in LOOPS.keys() & settings.roles:
             loops += await LOOPS[role](stack, shared)
-        tasks = [loop.run(health) for loop in loops]
+        tasks = [*(loop.run(health) for loop in loops), process.observers.watch_event_loop()]
         if zmq and "follow" in settings.roles:
             tasks.append(zmq_announcements.listen(zmq, _wakes(shared)))
         await stack.enter_async_context(_together(tasks))
-        admin, public = await _listeners(stack, shared, health, database)
+        scrape, metrics = await watching.opened(stack, shared, process)
+        admin, public = await _listeners(stack, shared, scrape, database)
         collect_less()
-        yield Running(admin, public, health, engine)
+        yield Running(admin, public, health, engine, metrics)
 
 
 def _wakes(shared: Shared) -> Mapping[str, Callable[[bytes], object]]:
@@ -114,23 +119,25 @@ def _tending(tend: Callable[[], bool]) -> Loop:
     return Loop("postgres", step, WakeUp(), TEND_SECONDS, (EmbeddedError,))
 
 
-def _engine(stack: AsyncExitStack, database: Database, connections: int) -> AsyncEngine:
+def _engine(stack: AsyncExitStack, database: Database, process: ProcessMetrics, part: str) -> AsyncEngine:
+    """Return the connections of a part of this process, and have figures of them."""
+    connections: int = getattr(database.shares, part)
     engine = database.engine(connections)
     stack.push_async_callback(engine.dispose)
-    return engine
+    return process.watch_pool(part, engine, connections)
 
 
 async def _listeners(
-    stack: AsyncExitStack, shared: Shared, health: ProcessHealth, database: Database
+    stack: AsyncExitStack, shared: Shared, scrape: Scrape, database: Database
 ) -> tuple[int, int]:
     settings = shared.settings
     if "http" not in settings.roles:
         return 0, 0
-    api = await _context(stack, shared, health, database)
+    api = await _context(stack, shared, scrape, database)
     new_id = tokens.words(8, bytes.hex)
     names = _names(settings)
     admin = application.admin(api, new_id, settings.admin_token or "", names)
-    payers_engine = _engine(stack, database, database.shares.public)
+    payers_engine = _engine(stack, database, scrape.process, "public")
     payers = api.for_payers(payers_engine, shared.payers, shared.submitted.wake)
     stack.push_async_callback(payers.commits.close)
     watch = payers.invoice_watch
@@ -144,7 +151,7 @@ async def _listeners(
         Loop("payers", watch.step, shared.payers, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
         Loop("wallets", payers.submissions.step, shared.wallets, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
     )
-    await stack.enter_async_context(_together([loop.run(health) for loop in loops]))
+    await stack.enter_async_context(_together([loop.run(scrape.process.health) for loop in loops]))
     listening = (
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
         await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
@@ -157,18 +164,19 @@ async def _listeners(
 
 
 async def _context(
-    stack: AsyncExitStack, shared: Shared, health: ProcessHealth, database: Database
+    stack: AsyncExitStack, shared: Shared, scrape: Scrape, database: Database
 ) -> context.AppContext:
     """Return what requests share, as the settings have it."""
     settings = shared.settings
-    engine = _engine(stack, database, database.shares.admin)
+    engine = _engine(stack, database, scrape.process, "admin")
     installation = Installation(
         dogecoin.network_by_name(settings.network),
         settings.confirmations,
         tokens.words(16, tokens.urlsafe),
         settings.platform_account,
     )
-    commits = GroupCommit(engine, installation, shared.performed)
+    observe = scrape.process.observers.committed
+    commits = GroupCommit(engine, installation, shared.performed, observe=observe)
     stack.push_async_callback(commits.close)
     node = await stack.enter_async_context(shared.node.with_slots(CALLERS_SLOTS))
     payers_node = await stack.enter_async_context(shared.node.with_slots(payer_relay.SLOTS))
@@ -177,7 +185,8 @@ async def _context(
         context.of(engine, commits),
         node_queries=node_queries_of(node),
         relay=await payer_relay.opened(relay_key, payers_node),
-        health=health,
+        health=scrape.process.health,
+        scrape=scrape,
         open_items=settings.public_items == "open",
         public_url=settings.public_url,
         pay_wait_seconds=settings.pay_wait_seconds,

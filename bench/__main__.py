@@ -22,6 +22,7 @@ from bench import (
     figures,
     invoices,
     lists,
+    metrics,
     payments,
     programs,
     reads,
@@ -47,6 +48,7 @@ MEASUREMENTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
     "coins": coins.measure,
     "signing": signing.measure,
     "lists": lists.measure,
+    "metrics": metrics.measure,
 }
 TOGETHER = {"memory": "invoices"}
 """Figures that another measurement brings too."""

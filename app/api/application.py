@@ -25,6 +25,7 @@ from app.api import (
     invoice_payments,
     invoice_status,
     invoices,
+    metrics,
     middleware,
     openapi,
     operations,
@@ -40,6 +41,7 @@ from app.api import (
 from app.api.checkout import page
 from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
+from app.metrics.process import ProcessMetrics
 
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own telemetry would send request bodies to the collector that the environment names."""
@@ -57,13 +59,14 @@ _READING: Final[Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """How a listener treats its callers: `token` locks it, `documented` serves /docs and /openapi.json.
+    """How a listener, `listener` in metrics, treats its callers: `token` locks it, `documented` serves /docs and /openapi.json.
 
     A body has at most `body_bytes`, but for `larger` ones. At most `at_once` requests are answered at a time; None is no limit. Pages
     of the origins `readers` may read the answers by script. `clients` limits what each client takes.
     """
 
     callers: origins.Callers
+    listener: str = "admin"
     token: str = ""
     documented: bool = False
     body_bytes: int = request_body.MAX_BYTES
@@ -105,7 +108,15 @@ def admin(
         operations.router,
     ]
     face = Face(callers=origins.Callers(names), token=token, documented=True)
-    return build("Kennel", [*routers, operations.health], new_id, face, context)
+    return build(
+        "Kennel", [*routers, operations.ready, metrics.router, operations.health], new_id, face, context
+    )
+
+
+def watching(context: AppContext, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
+    """Build what machines watch of a process, whatever its roles: /metrics, /ready and /health, without a token."""
+    face = Face(callers=origins.Callers(names), listener="metrics")
+    return build("Kennel", [operations.ready, metrics.router, operations.health], new_id, face, context)
 
 
 def public(
@@ -121,6 +132,7 @@ def public(
     """
     face = Face(
         callers=origins.Callers(names, pages=True),
+        listener="public",
         documented=True,
         body_bytes=_PUBLIC_BODY_BYTES,
         larger=dogeconnect.SUBMISSIONS,
@@ -153,8 +165,10 @@ def build(
     context: AppContext | None = None,
 ) -> FastAPI:
     """Build an application of `routers`. `new_id` makes request ids: short, of printable ASCII."""
+    process = context.scrape.process if context else ProcessMetrics()
+    observer = process.observers.of_listener(face.listener)
     layers = [
-        Middleware(middleware.Edge, new_id=new_id, embedded=face.callers.pages),
+        Middleware(middleware.Edge, new_id=new_id, answered=observer.answered, embedded=face.callers.pages),
         Middleware(origins.Origins, callers=face.callers),
     ]
     if face.token:

@@ -20,6 +20,8 @@ from app.db import Db
 from app.db import reads as reading_engine
 from app.domain.dogecoin import Network
 from app.group_commit import GroupCommit
+from app.metrics.process import ProcessMetrics
+from app.metrics.scrape import Scrape
 from app.runtime.loop import ProcessHealth, WakeUp
 from app.runtime.shared_runs import SharedRun
 
@@ -41,6 +43,7 @@ class AppContext:
     event_signal: EventSignal
     invoice_watch: InvoiceWatch
     submissions: SubmissionWaiter
+    scrape: Scrape
     node_queries: NodeQueries = field(default_factory=NodeQueries)
     relay: Relay = field(default_factory=Relay)
     health: ProcessHealth = field(default_factory=ProcessHealth)
@@ -68,7 +71,7 @@ class AppContext:
             self,
             engine=engine,
             reads=reads,
-            commits=GroupCommit(engine, self.commits.installation, lambda _: submitted()),
+            commits=self.commits.beside(engine, lambda _: submitted()),
             invoice_watch=InvoiceWatch(reads, self.network, wake_up),
             submissions=SubmissionWaiter(reads),
         )
@@ -79,7 +82,8 @@ def of(engine: AsyncEngine, commits: GroupCommit) -> AppContext:
     reads = reading_engine(engine)
     watch = InvoiceWatch(reads, commits.installation.network)
     waiter, submissions = PaymentWaiter(reads), SubmissionWaiter(reads)
-    return AppContext(engine, reads, commits, waiter, EventSignal(reads), watch, submissions)
+    scrape = Scrape(ProcessMetrics(), reads)
+    return AppContext(engine, reads, commits, waiter, EventSignal(reads), watch, submissions, scrape)
 
 
 async def _context(request: Request) -> AppContext:

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import hmac
+import time
 from collections.abc import Callable, Collection
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -12,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api import errors, responses
 
 Headers = list[tuple[bytes, bytes]]
+Answered = Callable[[Scope, int, float], None]
+"""Is told of each answer that begins: the request's scope, the status, and the seconds since the request."""
 
 _NO_FRAMES: Final = b"frame-ancestors 'none'"
 _FRAME_OPTIONS: Final = (b"x-frame-options", b"DENY")
@@ -41,9 +45,12 @@ class Edge:
     answers, as they show images.
     """
 
-    def __init__(self, app: ASGIApp, new_id: Callable[[], str], *, embedded: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, new_id: Callable[[], str], answered: Answered, *, embedded: bool = False
+    ) -> None:
         self.app = app
         self.new_id = new_id
+        self.answered = answered
         resource = b"cross-origin" if embedded else b"same-origin"
         self._headers = [*SECURITY_HEADERS, (b"cross-origin-resource-policy", resource)]
 
@@ -52,10 +59,11 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send, self.new_id(), self._headers)
         scope["headers"] = [(name, value.strip(_BLANKS)) for name, value in scope["headers"]]
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET", HEAD: True}
+        answered = partial(self.answered, scope)
+        answer = _Answer(send, self.new_id(), self._headers, answered)
         try:
             await self.app(scope, receive, answer.send)
         except Exception as error:  # no exception may leave the outermost layer
@@ -101,9 +109,13 @@ def refusal(code: str, message: str) -> tuple[int, Headers, bytes]:
 class _Answer:
     """The answer to one request: it adds the headers that every answer has."""
 
-    __slots__ = ("headers", "onward", "request_id", "started")
+    __slots__ = ("answered", "began", "headers", "onward", "request_id", "started")
 
-    def __init__(self, onward: Send, request_id: str, headers: Headers) -> None:
+    def __init__(
+        self, onward: Send, request_id: str, headers: Headers, answered: Callable[[int, float], None]
+    ) -> None:
+        self.answered = answered
+        self.began = time.perf_counter()
         self.onward = onward
         self.request_id = request_id
         self.headers = headers
@@ -112,6 +124,7 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            self.answered(message["status"], time.perf_counter() - self.began)
             headers: Headers = message["headers"]
             if message["status"] == HTTPStatus.TEMPORARY_REDIRECT:
                 headers[:] = map(_without_host, headers)

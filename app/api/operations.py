@@ -23,6 +23,7 @@ PATIENCE_SECONDS: Final = 1.0
 """How long readiness waits for the database: the answer on the loops must come at once."""
 
 router = APIRouter()
+ready = APIRouter()
 health = APIRouter()
 
 
@@ -160,7 +161,7 @@ async def set_sync_height(
     return responses.show_written('"Set sync height"', replayed=result.replayed)
 
 
-@router.get(
+@ready.get(
     "/ready",
     response_model=Readiness,
     responses={503: {"model": Readiness}},

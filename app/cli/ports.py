@@ -26,6 +26,7 @@ class PortTaken(Exception):
 def of(settings: Settings, *, own_broker: bool = False) -> list[tuple[str, Bind]]:
     """Return every address that the program will listen on, each with the variable that sets it."""
     names = ["admin_bind", "public_bind"] if "http" in settings.roles else []
+    names += ["metrics_bind"] if settings.metrics_bind else []
     names += ["broker_bind"] if own_broker else []
     return _named(settings, names) + (of_devnet(settings) if settings.node_url is None else [])
 

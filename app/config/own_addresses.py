@@ -16,7 +16,8 @@ Address = tuple[str, int]
 def of(settings: Settings) -> frozenset[Address]:
     """Return where Kennel, devnet and the demo's broker listen, and the node, the database and the broker."""
     devnet = () if settings.node_url else (settings.devnet_bind, settings.devnet_zmq_bind)
-    binds = (settings.admin_bind, settings.public_bind, settings.broker_bind, *devnet)
+    metrics = (settings.metrics_bind,) if settings.metrics_bind else ()
+    binds = (settings.admin_bind, settings.public_bind, settings.broker_bind, *metrics, *devnet)
     urls = [urlsplit(url) for url in (settings.node_url, settings.node_zmq, settings.mqtt_url) if url]
     addresses = {
         *(bind.address for bind in binds if bind.port),

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     """Where the merchant's API listens."""
     public_bind: values.HostPort = Field("127.0.0.1:8082", validate_default=True)
     """Where the payers' API listens."""
+    metrics_bind: values.HostPort | None = None
+    """Where this process serves `/metrics`, `/ready` and `/health` to machines, without a token. Unset: only the
+    merchant's API has them. It tells sums of money and names no account."""
     public_url: values.BaseUrl = "http://127.0.0.1:8082"
     """The URL by which payers reach the payers' API. Kennel answers to the name in it."""
     allowed_hosts: values.HostNames | None = None

@@ -6,7 +6,9 @@ from app.db.engine import (
     RETRIED,
     Db,
     Row,
+    observe_timed,
     reads,
     serialization_failure,
     sqlstate,
+    timed,
 )

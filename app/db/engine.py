@@ -1,7 +1,8 @@
 """The engine: connections with a limit on every wait, and what an error of the database means."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -26,6 +27,8 @@ QUERY_CANCELED: Final = "57014"
 READ_ONLY: Final = "25006"
 """A write met a standby, or a server that another one has taken over from."""
 _POOLED: Final = "kennel_pooled"
+_TIMED: Final = "kennel_timed"
+_Statement = TypeVar("_Statement", bound=sa.Executable)
 
 
 def open_engine(
@@ -55,6 +58,28 @@ def open_engine(
     )
     sa.event.listen(engine.sync_engine, "handle_error", _invalidate_dead)
     return engine
+
+
+def timed(statement: _Statement) -> _Statement:
+    """Mark a statement, so that `observe_timed` hears how long it takes."""
+    return statement.execution_options(**{_TIMED: True})
+
+
+def observe_timed(engine: AsyncEngine, observe: Callable[[float], None]) -> None:
+    """Have `observe` called with the seconds that each statement takes that is marked with `timed`."""
+
+    def before(
+        connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any
+    ) -> None:
+        if _TIMED in context.execution_options:
+            connection.info[_TIMED] = time.perf_counter()
+
+    def after(connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any) -> None:
+        if _TIMED in context.execution_options:
+            observe(time.perf_counter() - connection.info[_TIMED])
+
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", before)
+    sa.event.listen(engine.sync_engine, "after_cursor_execute", after)
 
 
 def reads(engine: AsyncEngine) -> AsyncEngine:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, bulk, serialization_failure
+from app.db import Db, bulk, serialization_failure, timed
 from app.db.tables import Time, balances
 from app.domain.ledger.journal import Balance, BalanceKey
 
@@ -55,7 +55,7 @@ def _locking(*, wait: bool) -> sa.TextClause:
 
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-_LOCK: Final = _locking(wait=True)
+_LOCK: Final = timed(_locking(wait=True))
 _LOCK_WITHOUT_WAITING: Final = _locking(wait=False)
 
 

@@ -1,0 +1,98 @@
+"""Money: payments on their way, coins, and what the ledger says of all accounts together."""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db.tables import CLAWBACK, NETWORK_FEES, WORLD
+from app.domain.monitoring.section import COUNTED, Section
+from app.money import COIN, DOGE
+
+# A payment on its way is found by the transactions that are, or by those that they replace.
+PAYMENTS: Final = Section(
+    "payments",
+    sa.text(f"""
+        WITH under_way AS (
+            SELECT coalesce(replaces, id) AS id FROM transactions WHERE state IN ('signed', 'sent')
+            UNION SELECT coalesce(replaces, id) FROM transactions WHERE state = 'mined'
+        ), payment AS (
+            (SELECT state, reserved, created FROM payments WHERE state = 'PENDING' LIMIT {COUNTED})
+            UNION ALL (SELECT state, reserved, created FROM payments WHERE state = 'CANCELLING' LIMIT {COUNTED})
+            UNION ALL (
+                SELECT state, reserved, created FROM payments JOIN under_way ON transaction_id = under_way.id
+                WHERE state IN ('PROCESSING', 'BROADCAST') LIMIT {COUNTED}
+            )
+        )
+        SELECT state, count(created) AS payments, coalesce(sum(reserved), 0) AS payments_koinu,
+            coalesce(extract(epoch FROM clock_timestamp() - min(created)), 0) AS payments_oldest_seconds
+        FROM unnest(ARRAY['PENDING', 'PROCESSING', 'BROADCAST', 'CANCELLING']) AS state
+        LEFT JOIN payment USING (state) GROUP BY state ORDER BY state
+    """),  # noqa: S608  constants
+    {
+        "payments": "How many payments are in a state that is not their last.",
+        "payments_koinu": "How much is set aside for them.",
+        "payments_oldest_seconds": "How long ago the oldest of them was asked for.",
+    },
+    ("state",),
+)
+
+COINS: Final = Section(
+    "coins",
+    sa.text(f"""
+        WITH coin AS (
+            (
+                SELECT 'free' AS state, amount FROM coins
+                WHERE spent_height IS NULL AND transaction_id IS NULL LIMIT {COUNTED}
+            ) UNION ALL (
+                SELECT 'leaving', amount FROM transactions
+                JOIN transaction_inputs ON transaction_inputs.transaction_id = transactions.id
+                WHERE state IN ('signed', 'sent') LIMIT {COUNTED}
+            )
+        ), size AS (
+            SELECT state, count(*) AS coins, sum(amount) AS coins_koinu,
+                CASE WHEN amount < {COIN} THEN '1' WHEN amount < {100 * COIN} THEN '100'
+                    WHEN amount < {10_000 * COIN} THEN '10000' ELSE 'more' END AS below
+            FROM coin GROUP BY 1, 4
+        )
+        SELECT state, below, coalesce(coins, 0) AS coins, coalesce(coins_koinu, 0) AS coins_koinu
+        FROM unnest(ARRAY['free', 'leaving']) AS state
+        CROSS JOIN unnest(ARRAY['1', '100', '10000', 'more']) AS below
+        LEFT JOIN size USING (state, below) ORDER BY state, below
+    """),  # noqa: S608  constants
+    {
+        "coins": "How many coins are free, or leave in a transaction of ours that no block holds; "
+        "`below` is their size in DOGE.",
+        "coins_koinu": "What they are worth.",
+    },
+    ("state", "below"),
+)
+
+LEDGER: Final = Section(
+    "ledger",
+    sa.text(f"""
+        WITH system AS (
+            SELECT account_id, available FROM balances
+            WHERE account_id IN ({WORLD}, {NETWORK_FEES}, {CLAWBACK}) AND asset = '{DOGE}'
+        ), total AS (
+            SELECT coalesce(sum(available) FILTER (WHERE account_id = {CLAWBACK}), 0) AS clawback,
+                coalesce(-sum(available), 0) AS customers
+            FROM system
+        )
+        SELECT customers AS customers_koinu, clawback AS clawback_koinu,
+            greatest(0, -clawback) AS insolvent_koinu,
+            coalesce((SELECT liabilities - assets FROM chain_state), 0) AS reserve_difference_koinu,
+            (SELECT count(*) FROM chain_state WHERE payments_paused IS NOT NULL) AS payments_paused,
+            (SELECT count(*) FROM installation WHERE behind IS NOT NULL) AS database_behind,
+            coalesce((SELECT max(id) FROM entries), 0) AS ledger_entries_last_id
+        FROM total
+    """),  # noqa: S608  constants
+    {
+        "customers_koinu": "What all accounts have together.",
+        "clawback_koinu": "The balance of clawback.",
+        "insolvent_koinu": "By how much balances exceed the coins that there are.",
+        "reserve_difference_koinu": "By how much blocks posted something else than they moved.",
+        "payments_paused": "1 while payments are paused.",
+        "database_behind": "1 while the database is or may be older than what was sent.",
+        "ledger_entries_last_id": "The number of the last entry of the ledger.",
+    },
+)

@@ -1,0 +1,113 @@
+"""One answer to Prometheus: the installation as the database and the node have it now, then this process."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain import monitoring
+from app.domain.monitoring import Section
+from app.metrics.process import ProcessMetrics, Value, gauge
+from app.runtime.shared_runs import SharedRun
+
+_log = logging.getLogger(__name__)
+SECTION_SECONDS: Final = 2.0
+"""How long one section may take, and the node: Prometheus gives up the whole after ten seconds."""
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+Fetched = dict[str, Sequence[sa.Row[Any]]]
+"""The rows of the sections that were read, by their names."""
+
+NodeHeight = Callable[[], Awaitable[int | None]]
+"""Returns the height of the node's best block; None from a silent node."""
+
+
+async def no_node() -> int | None:
+    """Stand in for a node where there is none."""
+    return None
+
+
+class Scrape:
+    """Answers to Prometheus. Those who ask while an answer is made share the next one."""
+
+    def __init__(
+        self, process: ProcessMetrics, engine: AsyncEngine, node_height: NodeHeight = no_node
+    ) -> None:
+        self.process = process
+        self._engine = engine
+        self._node_height = node_height
+        self._runs: SharedRun[bytes] = SharedRun()
+
+    async def text(self) -> bytes:
+        """Return all metrics in the format of `CONTENT_TYPE`."""
+        return await self._runs.result(self._text)
+
+    async def close(self) -> None:
+        """Give up what is being made."""
+        await self._runs.close()
+
+    async def _text(self) -> bytes:
+        rows: Fetched = {}
+        for section in monitoring.SECTIONS:
+            rows |= await self._read(section)
+        node = await self._height()
+        installation = generate_latest(_Families([*_of_database(rows), *_of_node(rows, node)]))
+        return installation + generate_latest(self.process.registry)
+
+    async def _read(self, section: Section) -> Fetched:
+        """Read a section; nothing if the database is slow or away: what is not known has no figure."""
+        try:
+            async with asyncio.timeout(SECTION_SECONDS), self._engine.connect() as db:
+                return {section.name: await monitoring.read(db, section)}
+        except (TimeoutError, SQLAlchemyError, OSError) as error:
+            _log.info("metrics: %s could not be read (%s)", section.name, type(error).__name__)
+            return {}
+
+    async def _height(self) -> int | None:
+        try:
+            async with asyncio.timeout(SECTION_SECONDS):
+                return await self._node_height()
+        except TimeoutError:
+            return None
+
+
+class _Families(Collector):
+    """Metrics that are there already."""
+
+    def __init__(self, families: Sequence[GaugeMetricFamily]) -> None:
+        self._families = families
+
+    def collect(self) -> Sequence[GaugeMetricFamily]:
+        return self._families
+
+
+def _of_database(rows: Fetched) -> Iterator[GaugeMetricFamily]:
+    known = [((section.name,), float(section.name in rows)) for section in monitoring.SECTIONS]
+    yield gauge(
+        "kennel_section_read", "1 where a section of these metrics could be read.", known, ("section",)
+    )
+    for section in monitoring.SECTIONS:
+        for name, meaning in section.values.items():
+            values = _values(section, name, rows.get(section.name, ()))
+            yield gauge(f"kennel_{name}", meaning, values, section.labels)
+
+
+def _values(section: Section, name: str, rows: Sequence[sa.Row[Any]]) -> Iterator[Value]:
+    for row in rows:
+        if (value := getattr(row, name)) is not None:
+            yield tuple(str(getattr(row, label)) for label in section.labels), float(value)
+
+
+def _of_node(rows: Fetched, node: int | None) -> Iterator[GaugeMetricFamily]:
+    """Make the figures of the node, and of how far behind it the ledger is."""
+    yield gauge("kennel_node_answers", "1 where the Dogecoin node answers.", [((), float(node is not None))])
+    if node is not None:
+        yield gauge("kennel_node_height", "The height of the node's best block.", [((), node)])
+        lags = [((), float(max(0, node - tip.chain_height))) for tip in rows.get(monitoring.CHAIN.name, ())]
+        yield gauge("kennel_chain_lag_blocks", "How many blocks the ledger is behind the node.", lags)
