@@ -20,8 +20,10 @@ from bench import (
     coins,
     deliveries,
     figures,
+    idle,
     invoices,
     lists,
+    lone,
     metrics,
     payments,
     programs,
@@ -29,6 +31,7 @@ from bench import (
     scale,
     sequencer,
     signing,
+    start,
     transfers,
 )
 from bench.figures import Figure
@@ -37,6 +40,9 @@ from bench.programs import Testbed
 MEASUREMENTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
     "reads": reads.measure,
     "invoices": invoices.measure,
+    "lone": lone.measure,
+    "start": start.measure,
+    "idle": idle.measure,
     "catch_up": catch_up.measure,
     "catch_up_sending": catch_up_sending.measure,
     "block_to_event": block_to_event.measure,

@@ -44,7 +44,7 @@ async def measure(testbed: Testbed) -> list[Figure]:
     return [
         of_rounds(Terms("catch_up", "blocks/s", 0.5), values, limits),
         of_rounds(Terms("catch_up_transactions", "1/s", 0.5), *transaction_rates),
-        of_rounds(Terms("catch_up_exchange", "blocks/s"), busy[1], busy[0]),
+        of_rounds(Terms("catch_up_exchange", "blocks/s", 0.5), busy[1], busy[0]),
         of_rounds(Terms("catch_up_devnet", "blocks/s"), fast[1], fast[0]),
     ]
 

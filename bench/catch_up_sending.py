@@ -69,7 +69,7 @@ async def measure(testbed: Testbed) -> list[Figure]:
     chains.store(home, _blocks(coinbases, sent))
     async with programs.checking_devnet(home) as devnet:
         limits, values = await catch_up.rounds(testbed, devnet, FILLED)
-    return [of_rounds(Terms("catch_up_sending", "blocks/s"), values, limits)]
+    return [of_rounds(Terms("catch_up_sending", "blocks/s", 0.5), values, limits)]
 
 
 def _transaction(number: int, txid: bytes, vout: int) -> Transaction:

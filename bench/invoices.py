@@ -50,8 +50,8 @@ async def measure(testbed: Testbed) -> list[Figure]:
             spread.append(await load.rate(kennel.port("admin API"), many, SECONDS))
         memory = kennel.resident_bytes()
     return [
-        of_rounds(Terms("invoices", "1/s", 0.4), hot, limits),
-        of_rounds(Terms("invoices_spread", "1/s", 0.4), spread, limits),
+        of_rounds(Terms("invoices", "1/s", 0.6), hot, limits),
+        of_rounds(Terms("invoices_spread", "1/s", 0.6), spread, limits),
         Figure("memory", "bytes", memory, MEMORY_BYTES, 1.0, at_most=True),
     ]
 

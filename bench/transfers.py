@@ -179,10 +179,10 @@ def _figures(rounds: Sequence[Round]) -> list[Figure]:
 
     scale = Terms("transfers_scale", "ms", 1.3, at_most=True)
     return [
-        of_rounds(Terms("transfers_bulk", "1/s", 4.0), of("bulk"), of("tpcb")),
-        of_rounds(Terms("transfers_single", "1/s", 0.6), of("spread"), of("tpcb")),
-        of_rounds(Terms("transfers_hot", "1/s", 0.95), of("hot"), of("spread")),
-        of_rounds(Terms("transfers_lone", "ms"), of("lone"), of("tpcb_lone")),
+        of_rounds(Terms("transfers_bulk", "1/s", 6), of("bulk"), of("tpcb")),
+        of_rounds(Terms("transfers_single", "1/s", 1.3), of("spread"), of("tpcb")),
+        of_rounds(Terms("transfers_hot", "1/s", 1.1), of("hot"), of("spread")),
+        of_rounds(Terms("transfers_lone", "ms", 2, at_most=True), of("lone"), of("tpcb_lone")),
         of_rounds(scale, of("lone_large"), of("lone")),
         of_rounds(replace(scale, name="transfers_scale_single"), inverse("spread_large"), inverse("spread")),
         of_rounds(replace(scale, name="transfers_scale_bulk"), inverse("concerned_large"), inverse("bulk")),

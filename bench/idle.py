@@ -1,0 +1,41 @@
+"""The part of a processor that a program takes with nothing to do, and PostgreSQL behind it."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from app.db.tables import ready_keys
+from bench import cpu_time, invoices, programs
+from bench.figures import Figure
+from bench.programs import Testbed
+
+SETTLE_SECONDS, SECONDS = 3, 20
+LIMIT_PERCENT = 1
+
+
+async def measure(testbed: Testbed) -> list[Figure]:
+    """Watch a program with every role, whose node announces nothing; the node is not counted."""
+    async with (
+        testbed.database() as url,
+        programs.engine(url) as engine,
+        programs.devnet(testbed.folder()) as node,
+        programs.kennel(testbed.folder(), url, node) as kennel,
+    ):
+        await invoices.until(engine, sa.select(sa.func.count() >= invoices.POOL).select_from(ready_keys))
+        await engine.dispose()
+        await asyncio.sleep(SETTLE_SECONDS)
+        percents = await _percents({"kennel": kennel.pid, "postgresql": testbed.postmaster})
+    return [
+        Figure("idle", "% of a processor", sum(percents.values()), LIMIT_PERCENT, 1, at_most=True),
+        *(Figure(f"idle_{name}", "% of a processor", percent) for name, percent in percents.items()),
+    ]
+
+
+async def _percents(pids: Mapping[str, int]) -> dict[str, float]:
+    """Return how much of one processor each program takes over SECONDS."""
+    before, began = {name: cpu_time.seconds(pid) for name, pid in pids.items()}, time.perf_counter()
+    await asyncio.sleep(SECONDS)
+    took = time.perf_counter() - began
+    return {name: 100 * (cpu_time.seconds(pid) - before[name]) / took for name, pid in pids.items()}
