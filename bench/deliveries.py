@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain import outbox
 from app.domain.outbox import OutboxEvent
 from app.events import address_filter
-from app.events.http_connection import HttpAnswer
 from app.events.http_post import Poster
 from app.events.sequencer import Sequencer
 from app.events.webhooks import Webhooks, WebhookTerms
+from app.runtime.http_client import HttpAnswer
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from bench import figures, programs
 from bench.figures import Figure

@@ -7,18 +7,19 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from typing import Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from zlib import crc32
 
-import segno
 from fastapi import Depends, Query
 from markupsafe import Markup
-from PIL import Image
 from starlette.responses import Response
 
 from app import money
 from app.api import revalidation
 from app.domain.refusals import Refusal
+
+if TYPE_CHECKING:  # a process that paints no code loads neither this nor Pillow
+    from segno import QRCode
 
 PIXELS: Final = 512
 _QUIET_ZONE: Final = 4
@@ -106,6 +107,8 @@ class Code(NamedTuple):
 
 def code(content: str) -> Code:
     """Paint `content` as a code of PIXELS x PIXELS, error correction M; takes milliseconds: use a thread."""
+    from PIL import Image
+
     symbol = _symbol(content)
     matrix = symbol.matrix
     size = len(matrix)
@@ -128,11 +131,13 @@ def inline(content: str) -> Markup:
     return Markup(_symbol(content).svg_inline(**_DRAWN))  # noqa: S704  segno writes numbers and its own names only
 
 
-def _symbol(content: str) -> segno.QRCode:
+def _symbol(content: str) -> "QRCode":
+    import segno
+
     return segno.make_qr(content, error="m", boost_error=False)
 
 
-def _drawn(symbol: segno.QRCode) -> str:
+def _drawn(symbol: "QRCode") -> str:
     """Draw the code as an SVG file in _SVG_COLOURS."""
     file = io.BytesIO()
     symbol.save(file, kind="svg", xmldecl=False, **_DRAWN)

@@ -92,7 +92,9 @@ class Body(BaseModel):
     Types are strict, names are in any case, null means absent, and unknown fields are ignored.
     """
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, validate_by_name=False)
+    model_config = ConfigDict(
+        extra="ignore", strict=True, frozen=True, validate_by_name=False, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -44,7 +44,7 @@ JsonObject = Annotated[Any, WithJsonSchema({"type": "object"})]
 class View(BaseModel):
     """The base of all response models; the order of the fields is that of the answer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def showing(cls, source: object, **others: Any) -> Self:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Never, Self
 from urllib.parse import unquote, urlsplit
 
-import httpx
+from app.runtime import http_client
+from app.runtime.http_client import Connection, HttpAnswer, Idle, Unanswered
+from app.urls import Origin
 
 DEFAULT_PORT = 22555  # Core: of mainnet
 CALLS_AT_ONCE = 4  # Core: -rpcthreads; its queue holds 16 and refuses the rest
@@ -19,7 +22,6 @@ MAX_COOKIE_CHARACTERS = 1_000
 MAX_MESSAGE_CHARACTERS = 500  # Core puts the whole help text of a method into an error
 TIMEOUT_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
-KEEP_ALIVE_SECONDS = 20.0  # Core: -rpcservertimeout is 30 s, then it resets the connection
 PAUSES_SECONDS = (0.05, 0.2, 0.8, 2.0)
 WARMING_UP = -28
 QUEUE_OVERFLOW = b"Work queue depth exceeded"
@@ -46,6 +48,11 @@ class Slots(NamedTuple):
 OWN_SLOTS: Final = Slots(CALLS_AT_ONCE, 1_000)
 CALLERS_SLOTS: Final = Slots(2, 50)
 """For callers of the HTTP API: however many they are, they do not take all of Core's threads."""
+
+_HEAD: Final = (
+    "POST / HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {login}\r\nAccept-Encoding: identity\r\n"
+    "Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+)
 
 Call = tuple[str, tuple[Any, ...]]
 Sleep = Callable[[float], Awaitable[object]]
@@ -109,7 +116,8 @@ class Rpc:
     ) -> None:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        self.address = f"{parts.scheme}://{host}:{parts.port or DEFAULT_PORT}"
+        self._origin = Origin(parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORT)
+        self.address = f"{parts.scheme}://{host}:{self._origin.port}"
         self._cookie = cookie
         self._login = (
             f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if cookie is None else None
@@ -121,12 +129,7 @@ class Rpc:
         self._semaphore = asyncio.Semaphore(slots.at_once)
         self._waiting = 0
         self._last_id = 0
-        self._client = httpx.AsyncClient(
-            trust_env=False,
-            timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
-            limits=httpx.Limits(max_connections=slots.at_once, keepalive_expiry=KEEP_ALIVE_SECONDS),
-            headers={"Accept-Encoding": "identity", "Content-Type": "application/json"},
-        )
+        self._idle = Idle[Connection](time.monotonic)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address})"
@@ -139,7 +142,7 @@ class Rpc:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        self._idle.close()
 
     async def call(self, method: str, *params: Any) -> Any:
         """Return the result of one call, its amounts as Decimal; raise NodeError or a NodeTrouble."""
@@ -226,25 +229,37 @@ class Rpc:
             )
         return self._parse(status, reply)
 
-    async def _post(self, body: bytes) -> tuple[int, bytearray]:
-        headers = {"Authorization": "Basic " + b64encode(self._credentials().encode()).decode()}
-        received = bytearray()
+    async def _post(self, body: bytes) -> tuple[int, bytes]:
+        login = b64encode(self._credentials().encode()).decode()
+        head = _HEAD.format(host=self.address.partition("//")[2], login=login, length=len(body))
         try:
-            async with (
-                asyncio.timeout(self._timeout_seconds),
-                self._client.stream("POST", self.address, content=body, headers=headers) as reply,
-            ):
-                async for chunk in reply.aiter_raw():
-                    received += chunk
-                    if len(received) > MAX_REPLY_BYTES:
-                        raise NodeOversize(
-                            f"The node at {self.address} sent more than {MAX_REPLY_BYTES} bytes."
-                        )
-                return reply.status_code, received
-        except (TimeoutError, httpx.TimeoutException, httpx.ConnectError) as error:
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await self._exchange(head.encode() + body)
+        except (TimeoutError, OSError) as error:
             self._away(f"does not answer ({type(error).__name__})")
-        except httpx.TransportError:
+        except Unanswered:
             raise _ConnectionLost from None
+        if len(answer.body) > MAX_REPLY_BYTES:
+            raise NodeOversize(f"The node at {self.address} sent more than {MAX_REPLY_BYTES} bytes.")
+        if not answer.whole:
+            raise _ConnectionLost
+        return answer.status, answer.body
+
+    async def _exchange(self, request: bytes) -> HttpAnswer:
+        """Post on a connection that is open, if there is one: Core closes it after 30 s (-rpcservertimeout)."""
+        connection = self._idle.take(self._origin) or await self._connect()
+        answer = await connection.post(request)
+        self._idle.put(self._origin, connection)
+        return answer
+
+    async def _connect(self) -> Connection:
+        scheme, host, port = self._origin
+        tls = http_client.certificates() if scheme == "https" else None
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: Connection(MAX_REPLY_BYTES + 1), host, port, ssl=tls
+            )
+        return connection
 
     def _credentials(self) -> str:
         """Return the login; with a cookie, the content of its file as last read."""
@@ -258,7 +273,7 @@ class Rpc:
                 ) from None
         return self._login or ":"
 
-    def _parse(self, status: int, body: bytearray) -> Any:
+    def _parse(self, status: int, body: bytes) -> Any:
         """Core sends errors as JSON with HTTP 500, 404 and 400, so the body decides and not the status."""
         try:
             return json.loads(body, parse_float=Decimal, parse_constant=lambda _: self._nonsense("numbers"))

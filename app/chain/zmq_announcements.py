@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
-import zmq
-import zmq.asyncio
+if TYPE_CHECKING:
+    import zmq.asyncio
 
 HASH_BYTES = 32
 QUEUED_MESSAGES = 1_000
@@ -30,6 +31,8 @@ async def listen(
 
     libzmq connects again by itself. A publisher that is silent, dead or wrong only wakes nobody.
     """
+    import zmq
+
     while True:
         try:
             await _receive(address, wakes)
@@ -39,6 +42,8 @@ async def listen(
 
 
 async def _receive(address: str, wakes: Mapping[str, Callable[[bytes], object]]) -> None:
+    import zmq.asyncio
+
     context = zmq.asyncio.Context()
     try:
         with _subscriber(context, wakes) as subscriber:
@@ -49,7 +54,9 @@ async def _receive(address: str, wakes: Mapping[str, Callable[[bytes], object]])
         context.destroy(linger=0)
 
 
-def _subscriber(context: zmq.asyncio.Context, topics: Mapping[str, object]) -> zmq.asyncio.Socket:
+def _subscriber(context: "zmq.asyncio.Context", topics: Mapping[str, object]) -> "zmq.asyncio.Socket":
+    import zmq
+
     subscriber = context.socket(zmq.SUB)
     for option, value in {
         zmq.LINGER: 0,

@@ -1,9 +1,5 @@
 """An audit as a table on standard output."""
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from app import money
 from app.audit import AuditReport
 
@@ -13,6 +9,10 @@ WIDTH = 160
 
 def show(report: AuditReport) -> None:
     """Print each check with its first wrong row, or what it did not look at; then the sums of each asset."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console(soft_wrap=True) if Console().is_terminal else Console(width=WIDTH)
     checks = Table("check", "rows", "", "what is wrong, or was not looked at")
     for finding in report.findings:

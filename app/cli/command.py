@@ -13,7 +13,6 @@ from app.chain.relay_key import RelayKeyRefused
 from app.chain.seed_file import SeedFile, SeedRefused
 from app.chain.sent_marker import NotReadable
 from app.cli import database as databases
-from app.cli.demo_tour import TourEnds
 from app.cli.maintenance import CannotBeDone
 from app.cli.ports import PortTaken
 from app.config import sources
@@ -37,7 +36,6 @@ SENTENCES: Final = (
     EmbeddedError,
     NoNode,
     PortTaken,
-    TourEnds,
     CannotBeDone,
     NotReadable,
 )
@@ -53,17 +51,19 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def started(*, beside: bool = False) -> Iterator[tuple[Settings, Database]]:
+def started(
+    *, beside: bool = False, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator[tuple[Settings, Database]]:
     """Yield the settings and the database; PostgreSQL of our own runs meanwhile where none is configured.
 
     With `beside`, one that a running Kennel has started on the same home will do. Without it the command
-    needs a node.
+    needs a node. `meanwhile` is called while PostgreSQL starts.
     """
     settings = read_settings()
     with errors_in_one_sentence():
         if not beside:
             configured_node.check(settings)
-        with databases.reached(settings, beside=beside) as database:
+        with databases.reached(settings, beside=beside, meanwhile=meanwhile) as database:
             yield settings, database
 
 

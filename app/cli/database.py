@@ -1,7 +1,7 @@
 """The database of a command: the one that is configured, or a PostgreSQL of our own that runs meanwhile."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from app.config.settings import Settings
@@ -10,11 +10,13 @@ from app.db.embedded import server
 
 
 @contextmanager
-def reached(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
+def reached(
+    settings: Settings, *, beside: bool = False, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator[Database]:
     """Yield the database; PostgreSQL of our own runs within the block where none is configured.
 
-    With `beside`, one that a running Kennel has started on the same home will do. Raises DatabaseUnavailable,
-    or an EmbeddedError.
+    With `beside`, one that a running Kennel has started on the same home will do. `meanwhile` is called while
+    PostgreSQL starts. Raises DatabaseUnavailable, or an EmbeddedError.
     """
     if settings.database_url is not None:
         configured = Database(
@@ -25,7 +27,7 @@ def reached(settings: Settings, *, beside: bool = False) -> Iterator[Database]:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
-            own = stack.enter_context(server.Embedded(settings.home, settings.pg_bindir))
+            own = stack.enter_context(server.Embedded(settings.home, settings.pg_bindir, meanwhile=meanwhile))
             database = Database(own.url, restart=own.step, connections=settings.database_connections)
         except server.HomeTaken:
             if not beside:

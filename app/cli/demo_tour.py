@@ -11,6 +11,8 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
+from app.cli.maintenance import CannotBeDone
+
 ACCOUNT: Final = "demo-shop"
 FRIEND: Final = "demo-friend"
 ORDER: Final = {
@@ -33,7 +35,7 @@ NO_EVENTS: Final = "NET"  # a class that filters take, and that has no events
 LINE_CHARACTERS: Final = 160
 
 
-class TourEnds(Exception):
+class TourEnds(CannotBeDone):
     """The tour cannot go on; one sentence says why."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-from app.events.http_connection import Unanswered
+from app.runtime.http_client import Unanswered
 from app.urls import Origin
 
 Address = IPv4Address | IPv6Address

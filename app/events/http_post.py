@@ -16,12 +16,15 @@ from app import urls
 from app.events import address_filter
 from app.events.address_filter import Address, Guard, Resolve
 from app.events.address_limit import AddressLimit, AddressLimited
-from app.events.http_connection import Connection, HttpAnswer, Idle, Unanswered
+from app.runtime import http_client
+from app.runtime.http_client import Connection, HttpAnswer, Idle, Unanswered
 from app.urls import Origin
 
 TARGET: Final = "/%:@!$&'()*+,;=~?-._"
 """Characters that a request's first line may hold; all others are percent-encoded, above all new lines."""
 
+ANSWER_BYTES: Final = 4_096
+"""Of the answer's body."""
 CONNECT_SECONDS: Final = 4
 """For one address; then the next is tried."""
 
@@ -45,6 +48,14 @@ def parse(url: str) -> WebhookTarget:
     return WebhookTarget(origin, head + _authorization(parts.username, parts.password))
 
 
+class ReceiverConnection(Connection):
+    """A connection to the address of a receiver of webhooks."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(ANSWER_BYTES)
+        self.address = address
+
+
 class Poster:
     """Posts by HTTP/1.1 and keeps connections open between posts. It follows no redirect and uses no proxy.
 
@@ -62,7 +73,7 @@ class Poster:
         self._guard = guard
         self._tls = tls
         self._limit = AddressLimit()
-        self._idle = Idle(asyncio.get_running_loop().time)
+        self._idle = Idle[ReceiverConnection](asyncio.get_running_loop().time)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """Return the answer, or raise AddressLimited, or Unanswered with a reason that holds no secret.
@@ -92,20 +103,20 @@ class Poster:
         """Close the idle connections."""
         self._idle.close()
 
-    async def _exchange(self, origin: Origin, connection: Connection, request: bytes) -> HttpAnswer:
+    async def _exchange(self, origin: Origin, connection: ReceiverConnection, request: bytes) -> HttpAnswer:
         with self._limit.to(connection.address):
             answer = await connection.post(request)
         self._idle.put(origin, connection)
         return answer
 
-    def _take_idle(self, origin: Origin) -> Connection | None:
+    def _take_idle(self, origin: Origin) -> ReceiverConnection | None:
         connection = self._idle.take(origin)
         if connection is not None and self._limit.room(connection.address) <= 0:
             self._idle.put(origin, connection)
             raise AddressLimited(connection.address)
         return connection
 
-    async def _open(self, origin: Origin) -> Connection:
+    async def _open(self, origin: Origin) -> ReceiverConnection:
         scheme, host, port = origin
         reason, limited = "no connection", None
         for address in address_filter.permitted(origin, await self._resolve(host, port), self._guard):
@@ -121,22 +132,18 @@ class Poster:
                 reason = f"no connection ({error.strerror or type(error).__name__})"
         raise limited or Unanswered(reason)
 
-    async def _connect(self, address: Address, port: int, server_name: str | None) -> Connection:
+    async def _connect(self, address: Address, port: int, server_name: str | None) -> ReceiverConnection:
         """Connect to the address; the certificate must be that of the name."""
         loop = asyncio.get_running_loop()
         tls = self._certificates() if server_name else None
         async with asyncio.timeout(CONNECT_SECONDS):
             _, connection = await loop.create_connection(
-                lambda: Connection(address), str(address), port, ssl=tls, server_hostname=server_name
+                lambda: ReceiverConnection(address), str(address), port, ssl=tls, server_hostname=server_name
             )
         return connection
 
     def _certificates(self) -> ssl.SSLContext:
-        if self._tls is None:
-            import httpx  # costs 20 MB: only where a receiver speaks TLS
-
-            self._tls = httpx.create_ssl_context()  # certifi's roots, or those of SSL_CERT_FILE
-        return self._tls
+        return self._tls or http_client.certificates()
 
 
 def _request(head: str, headers: Mapping[str, str], body: bytes) -> bytes:

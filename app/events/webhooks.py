@@ -16,8 +16,8 @@ from app.domain import webhooks
 from app.domain.webhooks import OF_FAILING, OF_HOST, Delivery, Load, Outcome
 from app.events import retry_after, signatures
 from app.events.address_limit import LIMIT, AddressLimited, LimitedHosts
-from app.events.http_connection import HttpAnswer, Unanswered
 from app.events.http_post import Poster
+from app.runtime.http_client import HttpAnswer, Unanswered
 from app.runtime.loop import WakeUp
 
 TIMEOUT_SECONDS: Final = 15

@@ -5,7 +5,7 @@ from typing import Final
 
 from app.config.settings import Settings
 from app.config.values import SettingsError
-from app.events import eventbridge_sink, file_sink, mqtt_sink, mqtt_topics
+from app.events import eventbridge_sink, file_sink, mqtt_topics
 from app.events.sink_runner import Sink
 from app.events.tls import BadCertificate, Certificates
 
@@ -20,6 +20,8 @@ def of(settings: Settings) -> list[Sink]:
 def _mqtt(settings: Settings) -> list[Sink]:
     if settings.mqtt_url is None:
         return []
+    from app.events import mqtt_sink  # loads paho
+
     queues = [
         mqtt_topics.Queue(queue.topicfilter, queue.types, queue.qos, queue.retain, queue.foreign_id)
         for queue in settings.queues.values()

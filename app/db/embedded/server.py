@@ -8,7 +8,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -31,14 +31,25 @@ class HomeTaken(programs.EmbeddedError):
 
 
 class Embedded:
-    """One PostgreSQL under `home`; `with Embedded(home) as server:` holds it, `server.url` names it."""
+    """One PostgreSQL under `home`; `with Embedded(home) as server:` holds it, `server.url` names it.
 
-    def __init__(self, home: Path, bindir: Path | None = None, *, durable: bool = True) -> None:
+    `meanwhile` is called after it was started, before it is waited for.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        bindir: Path | None = None,
+        *,
+        durable: bool = True,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         self.home = home.resolve()
         self._binaries = programs.find(bindir)
         sized = postgres_settings.of_memory(postgres_settings.memory_bytes())
         self._settings = {**sized, **({} if durable else postgres_settings.FORGETFUL)}
         self._owner = programs.FileOwner.choose()
+        self._meanwhile = meanwhile
         self._data = self.home / "postgres"
         self._log = self.home / "postgres.log"
         self._sockets = Path("/")
@@ -73,6 +84,7 @@ class Embedded:
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
             self._log.unlink()
         self._spawn()
+        self._meanwhile()
         self._wait()
 
     def step(self) -> bool:

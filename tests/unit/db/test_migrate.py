@@ -75,6 +75,27 @@ def test_the_history_is_one_line_from_one_beginning_to_one_end() -> None:
     assert len(revisions) == len(list(migrate.MIGRATIONS.glob("versions/*.py")))
 
 
+def test_the_last_migration_is_the_one_that_alembic_finds() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+
+    assert [migrate.head()] == ScriptDirectory.from_config(config).get_heads()
+
+
+async def test_a_schema_of_today_is_left_alone_and_any_other_is_migrated(engine: AsyncEngine) -> None:
+    async with engine.connect() as other:
+        await migrate.lock(other)
+        await asyncio.wait_for(migrate.upgrade(engine), 10)
+
+    async with engine.begin() as db:
+        await db.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    assert not await migrate.is_current(engine)
+
+    async with engine.begin() as db:
+        await db.execute(sa.text("DROP TABLE alembic_version"))
+    assert not await migrate.is_current(engine)
+
+
 @pytest.mark.parametrize(("table", "trigger"), GUARDED.items())
 async def test_what_may_never_change_is_guarded_by_a_trigger(
     engine: AsyncEngine, table: str, trigger: str

@@ -4,7 +4,7 @@ import pytest
 
 from app.events import address_filter
 from app.events.address_filter import Guard
-from app.events.http_connection import Unanswered
+from app.runtime.http_client import Unanswered
 from app.urls import Origin
 
 SHOP = Origin("https", "shop.example", 443)

@@ -7,8 +7,8 @@ import pytest
 from app.events import address_filter, http_post
 from app.events.address_filter import Address
 from app.events.address_limit import LIMIT, AddressLimited
-from app.events.http_connection import ANSWER_BYTES, Idle, Unanswered
-from app.events.http_post import Poster
+from app.events.http_post import ANSWER_BYTES, Poster
+from app.runtime.http_client import Connection, Idle, Unanswered
 from app.urls import Origin
 from tests.unit.events.receiver import Receiver, Request
 
@@ -248,7 +248,7 @@ async def test_a_full_address_makes_way_for_the_next_and_is_refused_where_it_is_
 
 async def test_idle_connections_have_a_limit_and_an_age(receiver: Receiver, poster: Poster) -> None:
     now = 0.0
-    idle = Idle(lambda: now, limit=2)
+    idle = Idle[Connection](lambda: now, limit=2)
     origin = Origin("http", "127.0.0.1", receiver.port)
     opened = [await poster._open(origin) for _ in range(4)]
     for connection in opened:

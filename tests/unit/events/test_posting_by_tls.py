@@ -13,8 +13,8 @@ from cryptography.x509.oid import NameOID
 
 from app.events import address_filter
 from app.events.address_filter import Address
-from app.events.http_connection import Unanswered
 from app.events.http_post import Poster
+from app.runtime.http_client import Unanswered
 from tests.unit.events.receiver import Receiver
 
 NAME = "shop.example"

@@ -1,19 +1,18 @@
-"""One HTTP/1.1 connection to a receiver of webhooks: it posts one request at a time and limits the answer."""
+"""Our side of HTTP/1.1 as a client: a connection posts one request at a time and limits the answer."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
-from typing import Final, cast
+from functools import cache
+from typing import Final, Generic, TypeVar, cast
 
 import httptools
 
 from app.urls import Origin
 
-ANSWER_BYTES: Final = 4_096
-"""Of the answer's body; a longer answer closes the connection."""
-RECEIVED_BYTES: Final = 65_536
-"""Of the whole answer with its headers, and with trailers and chunk sizes, which the parser gathers."""
+HEADER_BYTES: Final = 61_440
+"""What an answer may have beside its body: headers, and trailers and chunk sizes, which the parser gathers."""
 RETRY_AFTER_BYTES: Final = 100
 FINAL: Final = 200
 """The lowest status of a final answer; others announce one."""
@@ -32,18 +31,22 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """The status, the first 4 KiB of the body, and the header Retry-After."""
+    """The status, the head of the body, the header Retry-After, and whether the body is `whole`."""
 
     status: int
     body: bytes
     retry_after: str = ""
+    whole: bool = True
 
 
 class Connection(asyncio.Protocol):
-    """A connection as asyncio's protocol. httptools parses the answer and calls the methods `on_...`."""
+    """A connection as asyncio's protocol. httptools parses the answer and calls the methods `on_...`.
 
-    def __init__(self, address: IPv4Address | IPv6Address) -> None:
-        self.address = address
+    Of an answer's body it keeps `body_bytes`; a longer one closes the connection.
+    """
+
+    def __init__(self, body_bytes: int) -> None:
+        self._body_bytes = body_bytes
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[HttpAnswer] | None = None
@@ -51,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._received = 0
         self._body = bytearray()
         self._retry_after = ""
+        self._delimited = False
         self.usable = True
 
     async def post(self, request: bytes) -> HttpAnswer:
@@ -59,6 +63,7 @@ class Connection(asyncio.Protocol):
             raise Unanswered("connection closed", untouched=True)
         self._answer = asyncio.get_running_loop().create_future()
         self._status, self._received, self._body, self._retry_after = 0, 0, bytearray(), ""
+        self._delimited = False
         self._transport.write(request)
         try:
             return await self._answer
@@ -83,21 +88,24 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._end("the answer is not HTTP")
-        if self._received > RECEIVED_BYTES:
+        if self._received > 2 * self._body_bytes + HEADER_BYTES:
             if self._status:
-                self._settle()
+                self._settle(whole=False)
             self._end("the answer's headers are too long")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Answer the post if the status has come, else fail it."""
+        """Answer the post if the status has come, else fail it. What has no length ends here."""
         if self._status:
-            self._settle()
+            self._settle(whole=not self._delimited)
         reason = "connection closed" if error is None else f"connection lost ({type(error).__name__})"
         self._end(reason, untouched=not self._received)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep Retry-After."""
-        if name.lower() == b"retry-after":
+        """Keep Retry-After, and whether the body says where it ends."""
+        name = name.lower()
+        if name in (b"content-length", b"transfer-encoding"):
+            self._delimited = True
+        if name == b"retry-after":
             self._retry_after = value[:RETRY_AFTER_BYTES].decode("latin-1")
 
     def on_headers_complete(self) -> None:
@@ -108,21 +116,20 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """Keep the head of the body."""
         self._body += body
-        if len(self._body) > ANSWER_BYTES:
-            self._settle()
+        if len(self._body) > self._body_bytes:
+            self._settle(whole=False)
             self.close()
 
     def on_message_complete(self) -> None:
         """Answer the post."""
         if self._status:
             self.usable = self.usable and self._parser.should_keep_alive()
-            self._settle()
+            self._settle(whole=True)
 
-    def _settle(self) -> None:
+    def _settle(self, *, whole: bool) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(
-                HttpAnswer(self._status, bytes(self._body[:ANSWER_BYTES]), self._retry_after)
-            )
+            body = bytes(memoryview(self._body)[: self._body_bytes])
+            self._answer.set_result(HttpAnswer(self._status, body, self._retry_after, whole))
 
     def _end(self, reason: str, *, untouched: bool = False) -> None:
         if self._answer is not None and not self._answer.done():
@@ -130,16 +137,19 @@ class Connection(asyncio.Protocol):
         self.close()
 
 
-class Idle:
+Kept = TypeVar("Kept", bound=Connection)
+
+
+class Idle(Generic[Kept]):
     """Idle connections: the one that was put back last is taken first, the oldest is closed first."""
 
     def __init__(self, clock: Callable[[], float], limit: int = IDLE_CONNECTIONS) -> None:
         self._clock = clock
         self._limit = limit
-        self._connections: dict[Connection, tuple[Origin, float]] = {}
-        self._of_origin: dict[Origin, list[Connection]] = {}
+        self._connections: dict[Kept, tuple[Origin, float]] = {}
+        self._of_origin: dict[Origin, list[Kept]] = {}
 
-    def take(self, origin: Origin) -> Connection | None:
+    def take(self, origin: Origin) -> Kept | None:
         """Return a connection that seems to be open, or None."""
         self._close_old()
         while idle := self._of_origin.get(origin):
@@ -149,7 +159,7 @@ class Idle:
                 return connection
         return None
 
-    def put(self, origin: Origin, connection: Connection) -> None:
+    def put(self, origin: Origin, connection: Kept) -> None:
         """Keep the connection for the next request, if it may have one."""
         if not connection.usable:
             connection.close()
@@ -175,8 +185,16 @@ class Idle:
             self._remove(oldest)
             oldest.close()
 
-    def _remove(self, connection: Connection) -> None:
+    def _remove(self, connection: Kept) -> None:
         origin, _ = self._connections.pop(connection)
         self._of_origin[origin].remove(connection)
         if not self._of_origin[origin]:
             del self._of_origin[origin]
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """Return what checks the other side of TLS: certifi's roots, or those of SSL_CERT_FILE."""
+    import httpx  # costs 20 MB: only where somebody speaks TLS
+
+    return httpx.create_ssl_context()
