@@ -22,7 +22,7 @@ WITHOUT_SQL = {
     "app.chain.signer": "the keys",
     "app.domain.blocks.deposits": "a plain rule",
     "app.domain.ledger.journal": "a plain rule",
-    "app.events.http_connection": "a socket to a receiver",
+    "app.runtime.http_client": "a socket to a receiver or the node",
 }
 """The modules where a chain may end without a statement."""
 FLOWS = {
