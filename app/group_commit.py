@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -202,7 +203,8 @@ class GroupCommit:
             raise Overloaded
         if not lane.moving:
             lane.moving = True
-            task = asyncio.create_task(self._write(lane))
+            # It carries out the requests of many: none of them lends it its request id.
+            task = asyncio.create_task(self._write(lane), context=Context())
             self._tasks.add(task)  # the event loop itself keeps none alive
             task.add_done_callback(self._tasks.discard)
         return lane

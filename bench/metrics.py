@@ -42,7 +42,7 @@ class NoObservers(Observers):
     """Those of a program without metrics."""
 
     def of_listener(self, listener: str) -> AnswerObserver:
-        return Unobserving(listener, self._answers, self._requests)
+        return Unobserving(listener, self._answers)
 
 
 async def measure(testbed: Testbed) -> list[Figure]:

@@ -1,6 +1,7 @@
 """The fixtures of all tests: a real PostgreSQL, and for each test a database of its own with the schema."""
 
 import asyncio
+import logging
 import secrets
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from app.db import migrate
 from app.db.embedded import server as postgres
 from app.db.engine import open_engine
+from tests import leaks
 
 TEMPLATE = "template_kennel"
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 1024**3
@@ -64,6 +66,27 @@ async def engine(database: str) -> AsyncIterator[AsyncEngine]:
     engine = open_engine(database, connections=40)
     yield engine
     await engine.dispose()
+
+
+class _Lines(logging.Handler):
+    """Keeps each line that is logged, with its traceback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(logging.Formatter().format(record))
+
+
+@pytest.fixture(autouse=True)
+def lines_without_secrets() -> Iterator[None]:
+    """Search all that the test has logged for secrets."""
+    handler = _Lines()
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    assert [(leaks.of(line), line) for line in handler.lines if leaks.of(line)] == []
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors, responses
+from app.runtime import logs
 
 Headers = list[tuple[bytes, bytes]]
 Answered = Callable[[Scope, int, float], None]
@@ -64,6 +65,7 @@ class Edge:
             scope = {**scope, "method": "GET", HEAD: True}
         answered = partial(self.answered, scope)
         answer = _Answer(send, self.new_id(), self._headers, answered)
+        logs.request_id.set(answer.request_id)
         try:
             await self.app(scope, receive, answer.send)
         except Exception as error:  # no exception may leave the outermost layer

@@ -46,7 +46,7 @@ def read_settings() -> Settings:
     """Read the settings, and log as they say."""
     with errors_in_one_sentence():
         settings = sources.read(os.environ)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     return settings
 
 

@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     and sends payments, `relay` sends webhooks and the other events."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], values.ANY_CASE] = "info"
     """The lowest level of the lines in the log."""
+    log_format: Annotated[Literal["text", "json"], values.ANY_CASE] = "text"
+    """How the log is written: lines for people, or a JSON object a line for machines."""
 
     node_url: values.WebUrl | None = Field(None, repr=False)
     """The JSON-RPC of a Dogecoin Core node, `http://user:password@host:port`. Must be set on `main` and

@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Histogram
 from starlette.types import Scope
 
 ANSWER_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -27,15 +27,9 @@ class Observers:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._answers = Histogram(
             "kennel_http_answer_seconds",
-            "From the head of a request until its answer begins, by route.",
-            ("listener", "method", "route"),
-            buckets=ANSWER_BUCKETS,
-            registry=registry,
-        )
-        self._requests = Counter(
-            "kennel_http_requests",
-            "Requests by route and status.",
+            "From the head of a request until its answer begins, by route and status.",
             ("listener", "method", "route", "status"),
+            buckets=ANSWER_BUCKETS,
             registry=registry,
         )
         self._batches = Histogram(
@@ -67,7 +61,7 @@ class Observers:
 
     def of_listener(self, listener: str) -> "AnswerObserver":
         """Return what observes the answers of one listener."""
-        return AnswerObserver(listener, self._answers, self._requests)
+        return AnswerObserver(listener, self._answers)
 
     def committed(self, command: str, requests: int, seconds: float) -> None:
         """Note a transaction of a command."""
@@ -89,26 +83,24 @@ class Observers:
 class AnswerObserver:
     """Observes answers by route; it keeps the time series that it has found, as finding one takes longest."""
 
-    __slots__ = ("_answers", "_listener", "_requests", "_series")
+    __slots__ = ("_answers", "_listener", "_series")
 
-    def __init__(self, listener: str, answers: Histogram, requests: Counter) -> None:
+    def __init__(self, listener: str, answers: Histogram) -> None:
         self._listener = listener
         self._answers = answers
-        self._requests = requests
-        self._series: dict[tuple[str, str, int], tuple[Observe, Callable[[], None]]] = {}
+        self._series: dict[tuple[str, str, int], Observe] = {}
 
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
         """Note an answer that begins; `scope` is that of the request, which the router has seen by now."""
         key = (scope["method"], getattr(scope.get("route"), "path", UNKNOWN), status)
-        observe, count = self._series.get(key) or self._found(key)
+        observe = self._series.get(key) or self._observe_of(key)
         observe(seconds)
-        count()
 
-    def _found(self, key: tuple[str, str, int]) -> Any:
+    def _observe_of(self, key: tuple[str, str, int]) -> Observe:
         """Find the series; a method that nobody knows is one of all such."""
         method, route, status = key
-        labels = (self._listener, method if method in METHODS else UNKNOWN, route)
-        series = self._answers.labels(*labels).observe, self._requests.labels(*labels, str(status)).inc
-        if method in METHODS:
-            self._series[key] = series
-        return series
+        known = method if method in METHODS else UNKNOWN
+        observe: Observe = self._answers.labels(self._listener, known, route, str(status)).observe
+        if known is method:
+            self._series[key] = observe
+        return observe

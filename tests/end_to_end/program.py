@@ -16,6 +16,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from tests import leaks
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -163,10 +165,16 @@ class Process:
 
         until(ready, START_SECONDS)
 
+    def _told_no_secret(self) -> None:
+        said = self.output.read_text(errors="replace")
+        leaked = leaks.of(said, leaks.known(self._environment))
+        assert leaked == [], f"It has told {leaked}:\n{said}"
+
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
             return 0
         process, self._process = self._process, None
+        self._told_no_secret()
         process.send_signal(number)
         try:
             return process.wait(STOP_SECONDS)
@@ -302,7 +310,7 @@ def devnet(home: Path) -> Iterator[Devnet]:
 def command(program: Program, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     """Run `kennel` with the program's settings; what it says on standard error follows what it says on standard output."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
-    return subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "app", *words],
         env=clean | {"PYTHONPATH": str(ROOT)} | program.settings,
         cwd=program.home,
@@ -313,3 +321,6 @@ def command(program: Program, *words: str, typed: str = "") -> subprocess.Comple
         timeout=COMMAND_SECONDS,
         check=False,
     )
+    leaked = leaks.of(ended.stdout, leaks.known(program.settings))
+    assert leaked == [] or words[0] == "seed", f"{words} has told {leaked}:\n{ended.stdout}"
+    return ended

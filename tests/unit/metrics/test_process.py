@@ -60,10 +60,10 @@ async def test_answers_are_counted_by_the_route_and_never_by_the_path(admin: htt
 
     figure = await asked(admin)
 
-    assert figure[f'kennel_http_requests_total{{{SHOP},status="200"}}'] == 3
-    assert figure[f'kennel_http_requests_total{{{SHOP},status="400"}}'] == 1
-    assert figure[f"kennel_http_answer_seconds_count{{{SHOP}}}"] == 4
-    assert figure['kennel_http_requests_total{listener="admin",method="GET",route="other",status="404"}'] == 1
+    count = "kennel_http_answer_seconds_count"
+    assert figure[f'{count}{{{SHOP},status="200"}}'] == 3
+    assert figure[f'{count}{{{SHOP},status="400"}}'] == 1
+    assert figure[f'{count}{{listener="admin",method="GET",route="other",status="404"}}'] == 1
     assert [name for name in figure if "nowhere" in name or "BREW" in name or "three" in name] == []
 
 
