@@ -1,4 +1,4 @@
-"""The demo: the whole program with a broker of its own where none is configured, and a tour of it."""
+"""The demo: the whole program with a broker of its own where none is configured, a shop, and a tour of it."""
 
 import asyncio
 import shlex
@@ -12,6 +12,9 @@ from rich.console import Console
 
 from app import configured_node, run
 from app.cli import demo_broker, ports
+from app.cli.demo_api import DemoApi
+from app.cli.demo_shop.shop import Shop
+from app.cli.demo_shop.wallet import Wallet
 from app.cli.demo_tour import Tour, TourUrls
 from app.config.settings import Settings
 from app.config.values import Bind, SettingsError
@@ -29,19 +32,30 @@ async def show(settings: Settings, database: Database, stop: asyncio.Event) -> N
     """
     if "http" not in settings.roles:
         raise SettingsError("The demo talks to Kennel over HTTP: KENNEL_ROLES must have http.")
-    settings = _with_real_ports(settings)
-    own_broker = settings.mqtt_url is None and "relay" in settings.roles
-    ports.check(ports.of(settings, own_broker=own_broker))
+    settings = _of_the_demo(settings)
+    own = _own_listeners(settings)
+    ports.check(ports.of(settings, own))
     console = Console(highlight=False)
     console.print("Starting Kennel ...")
     async with AsyncExitStack() as stack:
-        if own_broker:
+        if "broker_bind" in own:
             await stack.enter_async_context(demo_broker.running(*settings.broker_bind.address))
             settings = settings.model_copy(update={"mqtt_url": f"mqtt://{settings.broker_bind}"})
         running = await stack.enter_async_context(run.running(settings, database))
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_SECONDS, trust_env=False))
-        tour = Tour(_urls(settings, running), console, client)
-        await _until(stop, tour.run())
+        urls = _urls(settings, running)
+        api = DemoApi(client, urls.admin, urls.token)
+        if urls.shop:
+            shop = Shop(urls.shop, urls.public, api, _wallet(client, urls))
+            await stack.enter_async_context(shop.running(*settings.demo_shop_bind.address))
+        await _until(stop, Tour(urls, console, api).run())
+
+
+def _own_listeners(settings: Settings) -> list[str]:
+    """Return which listeners the demo has besides those of the program: a broker, and a shop beside the devnet."""
+    broker = settings.mqtt_url is None and "relay" in settings.roles
+    shop = settings.node_url is None
+    return ["broker_bind"] * broker + ["demo_shop_bind"] * shop
 
 
 async def _until(stop: asyncio.Event, tour: Coroutine[Any, Any, None]) -> None:
@@ -56,25 +70,41 @@ async def _until(stop: asyncio.Event, tour: Coroutine[Any, Any, None]) -> None:
         await touring
 
 
-def _with_real_ports(settings: Settings) -> Settings:
-    """Return the settings with real ports, which can be shown; on regtest webhooks may go to this machine."""
-    names = ("devnet_bind", "devnet_zmq_bind", "broker_bind")
+def _of_the_demo(settings: Settings) -> Settings:
+    """Return the settings with real ports, which can be shown, and with what the demo allows.
+
+    The shop's page may show the checkout. On regtest webhooks may go to this machine.
+    """
+    names = ("devnet_bind", "devnet_zmq_bind", "broker_bind", "demo_shop_bind", "public_bind")
     changes: dict[str, Any] = {name: ports.choose(getattr(settings, name)) for name in names}
+    if settings.node_url is None:
+        port = changes["demo_shop_bind"].port
+        shop = {f"http://{changes['demo_shop_bind']}", f"http://localhost:{port}"}
+        changes["frame_origins"] = (settings.frame_origins or frozenset()) | shop
+    if "public_url" not in settings.model_fields_set:
+        changes["public_url"] = _reachable(*changes["public_bind"].address)
     if settings.network == "regtest":
         changes["webhook_allow_private"] = EVERYWHERE
     return settings.model_copy(update=changes)
 
 
 def _urls(settings: Settings, running: Running) -> TourUrls:
-    node, login = _wallet(settings)
+    node, login = _node(settings)
     return TourUrls(
         admin=_reachable(settings.admin_bind.host, running.admin),
         public=_reachable(settings.public_bind.host, running.public),
+        shop="" if settings.node_url else f"http://{settings.demo_shop_bind}",
         mqtt=_without_login(settings.mqtt_url or ""),
         node=node,
         node_login=login,
         token=settings.admin_token or "",
     )
+
+
+def _wallet(client: httpx.AsyncClient, urls: TourUrls) -> Wallet:
+    """Return the wallet of the devnet."""
+    user, _, password = configured_node.LOGIN.partition(":")
+    return Wallet(client, urls.node, (user, password))
 
 
 def _reachable(host: str, port: int) -> str:
@@ -83,7 +113,7 @@ def _reachable(host: str, port: int) -> str:
     return f"http://{Bind(host, port)}"
 
 
-def _wallet(settings: Settings) -> tuple[str, str]:
+def _node(settings: Settings) -> tuple[str, str]:
     """Return the URL of a node whose wallet may pay, and curl's option for its login; nothing on main.
 
     The operator's password is not in it: curl asks for it.

@@ -11,32 +11,19 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.maintenance import CannotBeDone
+from app.cli.demo_api import ACCOUNT, ORDER, DemoApi
 
-ACCOUNT: Final = "demo-shop"
+REFERENCE: Final = "demo-order"
+SHOP: Final = {"vendor_name": "Much Wow"}
 FRIEND: Final = "demo-friend"
-ORDER: Final = {
-    "items": [
-        {"type": "item", "name": "Doge plush", "sku": "PLUSH-1", "value": "24.89", "quantity": 1},
-        {"type": "shipping", "name": "To the moon", "value": "5", "quantity": 1},
-    ],
-    "required_confirmations": 2,
-    "reference": "demo-order",
-}
 EXAMPLE: Final = {"items": [{"type": "item", "name": "Treat", "value": "4.20", "quantity": 2}]}
 GOLD: Final = {"code": "gold_coins", "name": "Gold coins", "decimals": 0}
 PLAYERS: Final = ("alice", "bob")
 COINS: Final = "100"
-READY_SECONDS: Final = 60.0
-RETRY_SECONDS: Final = 0.25
 POLL_SECONDS: Final = 0.25
 PAGE: Final = 100
 NO_EVENTS: Final = "NET"  # a class that filters take, and that has no events
 LINE_CHARACTERS: Final = 160
-
-
-class TourEnds(CannotBeDone):
-    """The tour cannot go on; one sentence says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +31,12 @@ class TourUrls:
     """Where the parts of the running program are, seen from this machine. `node` has a wallet that can pay.
 
     `node_login` is curl's option for it. `token` is the admin API's; the printed lines take it from the
-    environment.
+    environment. `shop` is "" where the demo runs none.
     """
 
     admin: str
     public: str
+    shop: str = ""
     mqtt: str = ""
     node: str = ""
     node_login: str = ""
@@ -58,36 +46,38 @@ class TourUrls:
 class Tour:
     """Talks to the program over HTTP as a shop would, and to the reader on `console`."""
 
-    def __init__(self, urls: TourUrls, console: Console, client: httpx.AsyncClient) -> None:
+    def __init__(self, urls: TourUrls, console: Console, api: DemoApi) -> None:
         self._urls = urls
         self._console = console
-        self._client = client
+        self._api = api
 
     async def run(self) -> None:
         """Run until cancelled; raises TourEnds where the program does not answer as it should."""
         cursor = await self._end_of_events()
-        await self._ask("POST", f"/account/{ACCOUNT}", {})
-        invoice = await self._open_invoice() or await self._ask("POST", f"/account/{ACCOUNT}/invoice", ORDER)
+        await self._api.ask("POST", f"/account/{ACCOUNT}", SHOP)
+        invoice = await self._open_invoice() or await self._new_invoice()
         await self._open_players()
-        await self._ask("POST", f"/account/{FRIEND}", {})
-        friend = await self._ask("POST", f"/account/{FRIEND}/address", {})
+        await self._api.ask("POST", f"/account/{FRIEND}", {})
+        friend = await self._api.ask("POST", f"/account/{FRIEND}/address", {})
         self._explain(invoice, str(friend["address"]))
         while True:
             cursor = await self._show_events(cursor)
 
     async def _open_invoice(self) -> dict[str, Any] | None:
         """Return an unpaid invoice of an earlier run, so that starting again goes on with it."""
-        page = await self._ask("GET", f"/account/{ACCOUNT}/invoices?limit={PAGE}")
-        unpaid = [
-            item for item in page["items"] if item["state"] == "unpaid" and item["reference"] == "demo-order"
-        ]
-        return unpaid[-1] if unpaid else None
+        which = f"state=unpaid&reference={REFERENCE}&limit=1"
+        page = await self._api.ask("GET", f"/account/{ACCOUNT}/invoices?{which}")
+        return next(iter(page["items"]), None)
+
+    async def _new_invoice(self) -> dict[str, Any]:
+        order = {**ORDER, "reference": REFERENCE}
+        return await self._api.ask("POST", f"/account/{ACCOUNT}/invoice", order)
 
     async def _open_players(self) -> None:
         """Open accounts with credits from the treasury; those of an earlier run stay as they are."""
-        await self._ask("POST", "/assets", GOLD, accepted=httpx.codes.CONFLICT)
+        await self._api.ask("POST", "/assets", GOLD, accepted=httpx.codes.CONFLICT)
         for name in PLAYERS:
-            await self._ask(
+            await self._api.ask(
                 "POST", f"/account/{name}", {"opening": {GOLD["code"]: COINS}}, accepted=httpx.codes.CONFLICT
             )
 
@@ -95,55 +85,27 @@ class Tour:
         """Return the cursor after all events; a request for a class without events skips many thousands."""
         cursor, before = "0", ""
         while cursor != before:
-            page = await self._ask("GET", f"/events?types={NO_EVENTS}&cursor={cursor}")
+            page = await self._api.ask("GET", f"/events?types={NO_EVENTS}&cursor={cursor}")
             cursor, before = str(page["cursor"]), cursor
         return cursor
 
     async def _show_events(self, cursor: str) -> str:
         """Show the events after the cursor, wait a moment if they are few, and return the next cursor."""
-        page = await self._ask("GET", f"/events?cursor={cursor}&limit={PAGE}")
+        page = await self._api.ask("GET", f"/events?cursor={cursor}&limit={PAGE}")
         for event in page["items"]:
             self._print(line_of(event))
         if len(page["items"]) < PAGE:
             await asyncio.sleep(POLL_SECONDS)
         return str(page["cursor"])
 
-    async def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None, accepted: int = httpx.codes.OK
-    ) -> dict[str, Any]:
-        """Ask the admin API, and while it is starting again, for READY_SECONDS at most.
-
-        Raises TourEnds for any status but a success and `accepted`.
-        """
-        headers = {"Authorization": f"Bearer {self._urls.token}"} if self._urls.token else {}
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + READY_SECONDS
-        while True:
-            try:
-                answer = await self._client.request(
-                    method, self._urls.admin + path, json=body, headers=headers
-                )
-            except httpx.TransportError as error:
-                trouble = f"no answer ({type(error).__name__})"
-            else:
-                if answer.is_success or answer.status_code == accepted:
-                    return dict(answer.json())
-                trouble = f"{answer.status_code} {answer.text[:300]}"
-                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                    raise TourEnds(f"The demo stops: {method} {path} was answered with {trouble}")
-            if loop.time() > deadline:
-                raise TourEnds(
-                    f"The demo stops: {method} {path} got {trouble} for {READY_SECONDS:.0f} seconds."
-                )
-            await asyncio.sleep(RETRY_SECONDS)
-
     def _explain(self, invoice: dict[str, Any], friend: str) -> None:
         """Print what runs where, and what to try."""
         urls = self._urls
         self._print(Text("\nKennel is running.", style="bold yellow"))
         page = f"{urls.public}/pay/{invoice['id']}?token={invoice['token']}"
+        shop = f"{urls.shop}  (a small shop: buy, and pay with the demo's wallet)"
         rows = [
-            ("open this", f"{page}  (the page on which an invoice is paid)"),
+            ("open this", shop if urls.shop else page),
             ("admin API", f"{urls.admin}  (all routes: {urls.admin}/docs)"),
             ("public API", urls.public),
             ("MQTT", f"{urls.mqtt}  (topics kennel/#)" if urls.mqtt else "none"),
@@ -151,6 +113,7 @@ class Tour:
             ("account", ACCOUNT),
             ("credits", f"{COINS} {GOLD['code']} each for {' and '.join(PLAYERS)}, from the treasury"),
             ("invoice", f"{invoice['id']}, {invoice['total']} DOGE"),
+            ("its page", page),
             ("its QR code", f"{urls.public}/invoice/{invoice['id']}/qr.png"),
         ]
         for name, value in rows:

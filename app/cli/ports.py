@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.config.settings import PREFIX, Settings
@@ -23,12 +23,14 @@ class PortTaken(Exception):
         return (self.__doc__ or "").format(*self.args)
 
 
-def of(settings: Settings, *, own_broker: bool = False) -> list[tuple[str, Bind]]:
-    """Return every address that the program will listen on, each with the variable that sets it."""
+def of(settings: Settings, more: Sequence[str] = ()) -> list[tuple[str, Bind]]:
+    """Return every address that the program will listen on, each with the variable that sets it.
+
+    `more` names the settings of further listeners.
+    """
     names = ["admin_bind", "public_bind"] if "http" in settings.roles else []
     names += ["metrics_bind"] if settings.metrics_bind else []
-    names += ["broker_bind"] if own_broker else []
-    return _named(settings, names) + (of_devnet(settings) if settings.node_url is None else [])
+    return _named(settings, [*names, *more]) + (of_devnet(settings) if settings.node_url is None else [])
 
 
 def of_devnet(settings: Settings) -> list[tuple[str, Bind]]:

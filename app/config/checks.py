@@ -18,6 +18,8 @@ def faults(settings: Settings) -> Iterator[str]:
     yield from _node(settings)
     yield from _admin_api(settings)
     yield from _mqtt(settings)
+    if not settings.demo_shop_bind.loopback:
+        yield f"KENNEL_DEMO_SHOP_BIND must be an address of loopback, not {settings.demo_shop_bind}."
     paths = [logger.path for logger in settings.loggers.values()]
     if len(set(paths)) < len(paths):
         yield "Two of [loggers] have the same path."

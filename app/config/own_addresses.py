@@ -14,10 +14,11 @@ Address = tuple[str, int]
 
 
 def of(settings: Settings) -> frozenset[Address]:
-    """Return where Kennel, devnet and the demo's broker listen, and the node, the database and the broker."""
+    """Return where Kennel, devnet, the demo's broker and its shop listen, and the node, the database, the broker."""
     devnet = () if settings.node_url else (settings.devnet_bind, settings.devnet_zmq_bind)
     metrics = (settings.metrics_bind,) if settings.metrics_bind else ()
-    binds = (settings.admin_bind, settings.public_bind, settings.broker_bind, *metrics, *devnet)
+    demo = (settings.broker_bind, settings.demo_shop_bind)
+    binds = (settings.admin_bind, settings.public_bind, *demo, *metrics, *devnet)
     urls = [urlsplit(url) for url in (settings.node_url, settings.node_zmq, settings.mqtt_url) if url]
     addresses = {
         *(bind.address for bind in binds if bind.port),

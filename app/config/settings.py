@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """Where the test network announces blocks."""
     devnet_block_seconds: float = Field(5, ge=0, le=86_400)
     """The time between two blocks of the test network. 0: it makes a block only when it is asked to."""
+    demo_shop_bind: values.HostPort = Field("127.0.0.1:8083", validate_default=True)
+    """Where the demo's shop listens, for this machine only: an address of loopback."""
 
     database_url: values.DatabaseUrl | None = Field(None, repr=False)
     """The PostgreSQL database, `postgresql://user:password@host:port/name`. Must be set on `main`. Unset,

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,12 +123,19 @@ def moon(chromium: str, server: str, tmp_path_factory: pytest.TempPathFactory) -
         runner.run(stack.aclose())
 
 
-@pytest.fixture(scope="module")
-def browser(moon: MoonShop, chromium: str) -> Iterator[Browser]:
+@contextmanager
+def launched(chromium: str) -> Iterator[Browser]:
+    """A browser without a screen."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(moon: MoonShop, chromium: str) -> Iterator[Browser]:
+    with launched(chromium) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.cli import command, demo_tour
+from app.cli.demo_api import TourEnds
 from app.cli.demo_tour import TourUrls
 from app.domain import blocks, event_examples, invoices
 from app.domain.blocks import Deposit, OwnAddress
@@ -140,7 +141,7 @@ def test_a_payment_that_failed_says_why() -> None:
 
 
 def test_why_the_tour_ends_is_said_in_a_sentence_however_deep_in_groups_it_lies() -> None:
-    ends = demo_tour.TourEnds("The demo stops.")
+    ends = TourEnds("The demo stops.")
 
     with pytest.raises(SystemExit, match=r"kennel: The demo stops\.$"), command.errors_in_one_sentence():
         raise ExceptionGroup("program", [ExceptionGroup("parts", [ends])])

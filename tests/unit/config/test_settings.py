@@ -123,6 +123,7 @@ def test_a_database_url_has_any_usual_spelling(url: str) -> None:
         ("KENNEL_NETWORK", "mainnet"),
         ("KENNEL_ADMIN_BIND", "8081"),
         ("KENNEL_ADMIN_BIND", "127.0.0.1:70000"),
+        ("KENNEL_DEMO_SHOP_BIND", "0.0.0.0:8083"),
         ("KENNEL_CONFIRMATIONS", "0"),
         ("KENNEL_CONFIRMATIONS", "six"),
         ("KENNEL_CONFIRMATIONS", "1e3"),
