@@ -14,9 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
 from app.api import application, context, origins, tokens
+from app.api.access import key_ring
 from app.api.checkout.branding import Branding
-from app.api.client_address import Proxies
-from app.api.client_limits import ClientLimits
 from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
 from app.api.serving import serving
 from app.audit import FetchCoins
@@ -33,15 +32,12 @@ from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
-from app.runtime import open_files
-from app.runtime.http.limits import Limits
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
-from app.workers import payer_relay, roles, watching
+from app.workers import admin_lock, listener_limits, payer_relay, roles, watching
 from app.workers.roles import Shared
 
 EXPLORERS: Final = {"main": "https://dogechain.info/tx/{txid}"}
 TEND_SECONDS: Final = 0.5
-PUBLIC_RECEIVE_BYTES: Final = 16 * 1024
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
 LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relay}
@@ -137,22 +133,23 @@ async def _listeners(
     api = await _context(stack, shared, scrape, database)
     new_id = tokens.words(8, bytes.hex)
     names = _names(settings)
-    admin = application.admin(api, new_id, settings.admin_token or "", names)
+    closed = await admin_lock.is_closed(settings, api.engine)
+    admin = application.admin(api, new_id, settings.admin_token or "", names, closed=closed)
     payers_engine = _engine(stack, database, scrape.process, "public")
     payers = api.for_payers(payers_engine, shared.payers, shared.submitted.wake)
     stack.push_async_callback(payers.commits.close)
     watch = payers.invoice_watch
-    for_admin, for_public = _limits(settings)
+    for_admin, for_public = listener_limits.of_connections(settings)
     public = application.public(
-        payers, new_id, names, settings.public_origins, _client_limits(settings, for_public.connections)
+        payers,
+        new_id,
+        names,
+        settings.public_origins,
+        listener_limits.of_payers(settings, for_public.connections),
     )
-    loops = (
-        Loop("streams", api.event_signal.step, shared.streams, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
-        Loop("waiters", api.waiter.step, shared.payments, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
-        Loop("payers", watch.step, shared.payers, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
-        Loop("wallets", payers.submissions.step, shared.wallets, roles.RELAY_SECONDS, roles.DATABASE_TROUBLE),
+    await stack.enter_async_context(
+        _together([loop.run(scrape.process.health) for loop in _waking(api, payers, shared)])
     )
-    await stack.enter_async_context(_together([loop.run(scrape.process.health) for loop in loops]))
     listening = (
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
         await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
@@ -162,6 +159,18 @@ async def _listeners(
     stack.callback(watch.end)
     stack.callback(payers.submissions.end)
     return listening
+
+
+def _waking(api: context.AppContext, payers: context.AppContext, shared: Shared) -> Sequence[Loop]:
+    """Return the loops that wake requests which wait, and read keys again."""
+    trouble, seconds = roles.DATABASE_TROUBLE, roles.RELAY_SECONDS
+    return (
+        Loop("streams", api.event_signal.step, shared.streams, seconds, trouble),
+        Loop("waiters", api.waiter.step, shared.payments, seconds, trouble),
+        Loop("keys", api.keys.step, WakeUp(), key_ring.STEP_SECONDS, trouble),
+        Loop("payers", payers.invoice_watch.step, shared.payers, seconds, trouble),
+        Loop("wallets", payers.submissions.step, shared.wallets, seconds, trouble),
+    )
 
 
 async def _context(
@@ -220,30 +229,6 @@ def _names(settings: Settings) -> frozenset[str]:
         *binds,
         urlsplit(settings.public_url).hostname or "",
         *(settings.allowed_hosts or ()),
-    )
-
-
-def _limits(settings: Settings) -> tuple[Limits, Limits]:
-    """Return what the admin and the public listener bear; the public one has no large requests to receive."""
-    wanted = (settings.admin_connections, settings.public_connections)
-    admin, public = open_files.shares(wanted, open_files.raise_limit())
-    per_address = settings.connections_per_address
-    return (
-        Limits(connections=admin, connections_per_address=per_address),
-        Limits(
-            connections=public, connections_per_address=per_address, receive_buffer_bytes=PUBLIC_RECEIVE_BYTES
-        ),
-    )
-
-
-def _client_limits(settings: Settings, connections: int) -> ClientLimits:
-    """Return what payers may take; a fourth of the connections stays free of answers that wait."""
-    return ClientLimits(
-        proxies=Proxies(settings.trusted_proxies or ()),
-        requests=settings.public_requests,
-        requests_per_address=settings.requests_per_address,
-        streams=min(settings.public_streams, connections * 3 // 4),
-        streams_per_address=settings.streams_per_address,
     )
 
 

@@ -10,12 +10,15 @@ from starlette.responses import Response
 
 from app import money
 from app.api import cursors, fast_route, idempotency_keys, parameters, request_body, responses
+from app.api.access.callers import Asking, Within
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Reading
 from app.api.fields import AmountIn, AmountOut, KoinuIn, KoinuOut, KoinuShown, Label, Link, Text
 from app.domain import accounts, ledger, transfers
 from app.domain.dogecoin import Network
+from app.domain.refusals import Forbidden
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 busy = APIRouter(route_class=fast_route.FastRoute)
 """The busiest endpoint of accounts."""
 
@@ -43,6 +46,12 @@ def _without_defaults(schema: dict[str, Any]) -> None:
     for field in schema["properties"].values():
         field.pop("default", None)
     schema["examples"] = _EXAMPLES
+
+
+class MayNotIssue(Forbidden):
+    """An opening gives credits: that takes a key with the scope ledger:issue."""
+
+    field = "opening"
 
 
 class AccountFields(request_body.Body):
@@ -155,9 +164,15 @@ AccountBody = Annotated[AccountFields, request_body.of(AccountFields)]
 
 @busy.post("/account/{foreign_id}", response_model=AccountView, summary="Open an account or change it")
 async def put_account(
-    foreign_id: parameters.ForeignId, body: AccountBody, key: idempotency_keys.Key, commits: Commits
+    foreign_id: parameters.ForeignId,
+    body: AccountBody,
+    key: idempotency_keys.Key,
+    commits: Commits,
+    caller: Asking,
 ) -> Response:
     """A field that is absent or null stays as it is. Where nothing changes there is no event."""
+    if body.opening and not caller.may("ledger:issue"):
+        raise MayNotIssue
     order = body.order(foreign_id, commits.installation.network)
     result = await commits.submit(transfers.PUT_ACCOUNT, order, key)
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)
@@ -198,9 +213,9 @@ async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parame
 
 
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
-async def list_accounts(db: Reading, request: cursors.ById) -> Response:
-    """Oldest first."""
-    page = await accounts.page(db, request)
+async def list_accounts(db: Reading, request: cursors.ById, within: Within) -> Response:
+    """Oldest first; a key of some accounts gets those, by name."""
+    page = await accounts.page(db, request, within)
     balances = await ledger.asset_balances(db, [account.id for account in page.items])
 
     def listed(account: accounts.Account) -> ListedAccount:

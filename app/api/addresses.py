@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, qr, request_body, responses, revalidation
+from app.api.access.guarded_route import GuardedRoute
 from app.api.client_limits import Client
 from app.api.context import Commits, Context, Reading
 from app.domain import accounts, blocks
@@ -13,7 +14,7 @@ from app.domain.accounts import AddressCursor, addresses
 from app.domain.blocks import DepositCursor, ListedDeposit
 from app.domain.pages import PageRequest
 
-admin = APIRouter()
+admin = APIRouter(route_class=GuardedRoute)
 public = APIRouter()
 
 ADDRESSES: Final = cursors.Cursor(r"([0-9]) ([0-9]{1,10})", AddressCursor, cursors.NUMBER, cursors.NUMBER)

@@ -12,6 +12,7 @@ from app import VERSION
 from app.api import (
     accounts,
     addresses,
+    api_keys,
     assets,
     client_limits,
     docs_page,
@@ -38,6 +39,8 @@ from app.api import (
     webhook_deliveries,
     webhooks,
 )
+from app.api.access.authentication import Authentication
+from app.api.access.key_ring import KeyRing
 from app.api.checkout import page
 from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
@@ -58,8 +61,17 @@ _READING: Final[Any] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What opens a listener: the `token`, if there is one, and `keys`. Where it is not `closed` anyone may come."""
+
+    token: str = ""
+    keys: KeyRing | None = None
+    closed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """How a listener, `listener` in metrics, treats its callers: `token` locks it, `documented` serves /docs and /openapi.json.
+    """How a listener, `listener` in metrics, treats its callers: `lock` says who they are, `documented` serves /docs and /openapi.json.
 
     A body has at most `body_bytes`, but for `larger` ones. At most `at_once` requests are answered at a time; None is no limit. Pages
     of the origins `readers` may read the answers by script. `clients` limits what each client takes.
@@ -67,7 +79,7 @@ class Face:
 
     callers: origins.Callers
     listener: str = "admin"
-    token: str = ""
+    lock: Lock | None = None
     documented: bool = False
     body_bytes: int = request_body.MAX_BYTES
     larger: request_body.LargeBodies | None = None
@@ -77,9 +89,14 @@ class Face:
 
 
 def admin(
-    context: AppContext, new_id: Callable[[], str], token: str = "", names: frozenset[str] = frozenset()
+    context: AppContext,
+    new_id: Callable[[], str],
+    token: str = "",
+    names: frozenset[str] = frozenset(),
+    *,
+    closed: bool = False,
 ) -> FastAPI:
-    """Build the merchant's API, described at /docs; `token` locks it.
+    """Build the merchant's API, described at /docs. A `token` locks it; `closed`: keys alone do so too.
 
     `new_id` makes request ids of printable ASCII. The API answers to `names`, to loopback's names and to
     addresses.
@@ -106,8 +123,10 @@ def admin(
         webhooks.router,
         webhook_deliveries.router,
         operations.router,
+        api_keys.router,
     ]
-    face = Face(callers=origins.Callers(names), token=token, documented=True)
+    lock = Lock(token=token, keys=context.keys, closed=closed or bool(token))
+    face = Face(callers=origins.Callers(names), lock=lock, documented=True)
     return build(
         "Kennel", [*routers, operations.ready, metrics.router, operations.health], new_id, face, context
     )
@@ -115,7 +134,7 @@ def admin(
 
 def watching(context: AppContext, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
     """Build what machines watch of a process, whatever its roles: /metrics, /ready and /health, without a token."""
-    face = Face(callers=origins.Callers(names), listener="metrics")
+    face = Face(callers=origins.Callers(names), listener="metrics", lock=Lock(closed=False))
     return build("Kennel", [operations.ready, metrics.router, operations.health], new_id, face, context)
 
 
@@ -171,8 +190,9 @@ def build(
         Middleware(middleware.Edge, new_id=new_id, answered=observer.answered, embedded=face.callers.pages),
         Middleware(origins.Origins, callers=face.callers),
     ]
-    if face.token:
-        layers.append(Middleware(middleware.Bearer, token=face.token))
+    lock = face.lock
+    if lock is not None:
+        layers.append(Middleware(Authentication, token=lock.token, keys=lock.keys, locked=lock.closed))
     if face.readers:
         layers.append(Middleware(CORSMiddleware, allow_origins=face.readers, **_READING))
     if face.clients is not None:
@@ -193,7 +213,7 @@ def build(
         telemetry=_QUIET,
     )
     app.state.context = context
-    openapi.describe(app, locked=bool(face.token), limited=face.clients is not None)
+    openapi.describe(app, locked=lock is not None, limited=face.clients is not None)
     if face.documented:
         docs_page.add(app)
     return app

@@ -8,12 +8,13 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, request_body, responses
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Reading
 from app.domain import ledger
 from app.domain.ledger import assets
 from app.domain.pages import PageRequest
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
 

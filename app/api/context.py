@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.api.access.key_ring import KeyRing
 from app.api.checkout.branding import Branding
 from app.api.invoice_watch import InvoiceWatch
 from app.api.node_queries import NodeQueries
@@ -41,6 +42,7 @@ class AppContext:
     commits: GroupCommit
     waiter: PaymentWaiter
     event_signal: EventSignal
+    keys: KeyRing
     invoice_watch: InvoiceWatch
     submissions: SubmissionWaiter
     scrape: Scrape
@@ -82,8 +84,8 @@ def of(engine: AsyncEngine, commits: GroupCommit) -> AppContext:
     reads = reading_engine(engine)
     watch = InvoiceWatch(reads, commits.installation.network)
     waiter, submissions = PaymentWaiter(reads), SubmissionWaiter(reads)
-    scrape = Scrape(ProcessMetrics(), reads)
-    return AppContext(engine, reads, commits, waiter, EventSignal(reads), watch, submissions, scrape)
+    keys, scrape = KeyRing(reads, engine), Scrape(ProcessMetrics(), reads)
+    return AppContext(engine, reads, commits, waiter, EventSignal(reads), keys, watch, submissions, scrape)
 
 
 async def _context(request: Request) -> AppContext:

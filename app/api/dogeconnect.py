@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from app.api import errors, fields, invoice_links, parameters, request_body, responses
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Context
 from app.domain import accounts, dogeconnect, invoices
 from app.domain.dogeconnect import PaymentStatus
@@ -105,6 +106,10 @@ class ConnectRoute(APIRoute):
         return answer
 
 
+class OwnConnectRoute(ConnectRoute, GuardedRoute):
+    """The same for the merchant's API, for callers who may see it."""
+
+
 def _refused(refusal: Refusal) -> Response:
     """Answer in DogeConnect's form; raise what may be another answer later."""
     word = _word(refusal)
@@ -125,7 +130,7 @@ def _word(refusal: Refusal) -> str:
 SUBMISSIONS: Final = request_body.LargeBodies(re.compile("/dc/[^/]+/pay"), 256 * 1024, _refused)
 """A transaction in hexadecimal, and the rest of the body."""
 public = APIRouter(route_class=ConnectRoute)
-admin = APIRouter(route_class=ConnectRoute)
+admin = APIRouter(route_class=OwnConnectRoute)
 
 
 @public.get("/dc/{invoice_id}", response_model=Envelope, responses=ERRORS, summary="A request for wallets")

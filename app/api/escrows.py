@@ -7,14 +7,24 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Commits, Reading
+from app.api.access.callers import Within
+from app.api.access.guarded_route import GuardedRoute
+from app.api.context import AppContext, Commits, Context, Reading
 from app.domain import escrows
+from app.domain.access import Reach
 from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow
 from app.domain.idempotency import Claim
+from app.domain.refusals import Forbidden
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 State = Literal["LOCKED", "RELEASED", "REFUNDED", "DISPUTED", "RESOLVED"]
+
+
+class NamesNobody(Forbidden):
+    """This key is for some accounts: name a buyer or a seller of those."""
+
+    field = "buyer"
 
 
 class EscrowOrder(request_body.Body):
@@ -116,58 +126,75 @@ async def _filters(
 Filters = Annotated[EscrowFilter, Depends(_filters)]
 
 
-async def _end(commits: Commits, order: End, key: Claim) -> Response:
-    result = await commits.submit(escrows.END, order, key)
+async def _end(context: AppContext, within: Reach, order: End, key: Claim) -> Response:
+    if within.limited:
+        async with context.reads.connect() as db:
+            await escrows.fetch(db, order.escrow, within, all)
+    result = await context.commits.submit(escrows.END, order, key)
     return responses.show(EscrowView.of(result.resource), replayed=result.replayed)
 
 
+def _check_named(filters: EscrowFilter, within: Reach) -> None:
+    """Refuse a list beyond the caller's reach. A list of all would read all escrows to find a few."""
+    named = {name: text for name in ("buyer", "seller") if (text := getattr(filters, name))}
+    for name, foreign_id in named.items():
+        within.require(foreign_id, name)
+    if within.limited and not named:
+        raise NamesNobody
+
+
 @router.post("/escrow", response_model=EscrowView, summary="Lock money for an order")
-async def lock_escrow(body: LockBody, key: idempotency_keys.RequiredKey, commits: Commits) -> Response:
+async def lock_escrow(
+    body: LockBody, key: idempotency_keys.RequiredKey, commits: Commits, within: Within
+) -> Response:
     """An order has one escrow at most; 409 where it has one already."""
+    within.require(body.buyer, "buyer")
+    within.require(body.seller, "seller")
     result = await commits.submit(escrows.LOCK, body.escrow(), key)
     return responses.show(EscrowView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/escrow/{id}/release", response_model=EscrowView, summary="Pay the seller")
 async def release_escrow(
-    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, commits: Commits
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, context: Context, within: Within
 ) -> Response:
     """The seller gets the amount less the fee, and the platform's account gets the fee."""
-    return await _end(commits, End(id, "RELEASED"), key)
+    return await _end(context, within, End(id, "RELEASED"), key)
 
 
 @router.post("/escrow/{id}/refund", response_model=EscrowView, summary="Pay the buyer back")
 async def refund_escrow(
-    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, commits: Commits
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, context: Context, within: Within
 ) -> Response:
     """The buyer gets all of it; no fee is taken."""
-    return await _end(commits, End(id, "REFUNDED"), key)
+    return await _end(context, within, End(id, "REFUNDED"), key)
 
 
 @router.post("/escrow/{id}/dispute", response_model=EscrowView, summary="Mark an escrow disputed")
 async def dispute_escrow(
-    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, commits: Commits
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, context: Context, within: Within
 ) -> Response:
     """The money stays locked; now it can be split as well."""
-    return await _end(commits, End(id, "DISPUTED"), key)
+    return await _end(context, within, End(id, "DISPUTED"), key)
 
 
 @router.post("/escrow/{id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
 async def resolve_escrow(
-    id: EscrowId, body: ResolveBody, key: idempotency_keys.RequiredKey, commits: Commits
+    id: EscrowId, body: ResolveBody, key: idempotency_keys.RequiredKey, context: Context, within: Within
 ) -> Response:
     """The fee is taken out of the seller's part: all of that part where it is smaller than the fee."""
-    return await _end(commits, End(id, "RESOLVED", body.to_seller, body.to_buyer), key)
+    return await _end(context, within, End(id, "RESOLVED", body.to_seller, body.to_buyer), key)
 
 
 @router.get("/escrow", response_model=EscrowPage, summary="Escrows")
-async def list_escrows(db: Reading, filters: Filters, request: cursors.ById) -> Response:
-    """Newest first."""
+async def list_escrows(db: Reading, filters: Filters, request: cursors.ById, within: Within) -> Response:
+    """Newest first. A key of some accounts names a `buyer` or a `seller` of those."""
+    _check_named(filters, within)
     page = await escrows.page(db, filters, request)
     return responses.show(EscrowPage.of(page, EscrowView.of, cursors.IDS))
 
 
 @router.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")
-async def get_escrow(id: EscrowId, db: Reading) -> Response:
+async def get_escrow(id: EscrowId, db: Reading, within: Within) -> Response:
     """404 where no escrow has this id."""
-    return responses.show(EscrowView.of(await escrows.fetch(db, id)))
+    return responses.show(EscrowView.of(await escrows.fetch(db, id, within)))

@@ -7,10 +7,12 @@ from pydantic import PlainValidator
 from starlette.responses import Response
 
 from app.api import parameters, responses, streams
+from app.api.access.callers import Asking, Within
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
 from app.domain import accounts, outbox
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 _ALL: Final = frozenset({outbox.ALL})
 
@@ -51,14 +53,17 @@ Begin = Annotated[
 @router.get("/events", response_model=EventPage, summary="What happened, oldest first")
 async def list_events(
     db: Reading,
+    within: Within,
     cursor: parameters.Cursor = 0,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     types: parameters.Types = _ALL,
     foreign_id: parameters.Account = None,
 ) -> Response:
     """The messages are the same bytes as in webhooks and MQTT. A cursor beyond the last event is refused."""
+    if foreign_id:
+        within.require(foreign_id, "foreign_id")
     await outbox.check(db, cursor)
-    return _page(await outbox.page(db, cursor, limit, types, foreign_id or None))
+    return _page(await outbox.page(db, cursor, limit, types, foreign_id or None, within))
 
 
 @router.get(
@@ -66,6 +71,7 @@ async def list_events(
 )
 async def stream_events(
     context: Context,
+    caller: Asking,
     cursor: Begin = None,
     last_event_id: LastEventId = None,
     types: parameters.Types = _ALL,
@@ -75,14 +81,14 @@ async def stream_events(
 
     A cursor or Last-Event-ID beyond the last event is refused.
     """
+    if foreign_id:
+        caller.reach.require(foreign_id, "foreign_id")
     field = "cursor" if last_event_id is None else "Last-Event-ID"
     position = await streams.begin(
         context.event_signal, cursor if last_event_id is None else last_event_id, field
     )
-    return streams.Stream(
-        streams.stream(context.event_signal, position, types, foreign_id or None),
-        context.event_signal.listener(),
-    )
+    listed = streams.stream(context.event_signal, position, types, foreign_id or None, caller.reach)
+    return streams.Stream(context.keys.while_open(caller.key_id, listed), context.event_signal.listener())
 
 
 @router.get("/account/{foreign_id}/events", response_model=EventPage, summary="What happened to an account")

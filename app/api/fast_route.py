@@ -6,14 +6,15 @@ from typing import Any, get_args, get_type_hints
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
+
+from app.api.access.guarded_route import GuardedRoute, guarded
 
 Call = Callable[..., Any]
 
 
-class FastRoute(APIRoute):
+class FastRoute(GuardedRoute):
     """Resolves path parameters and the dependencies that take only the request.
 
     OpenAPI describes it as any other route.
@@ -37,7 +38,7 @@ class FastRoute(APIRoute):
             response: Response = await endpoint(**values)
             return response
 
-        return answer
+        return guarded(self, answer)
 
 
 def dependencies(endpoint: Call) -> dict[str, Call]:

@@ -13,12 +13,13 @@ from pydantic import AfterValidator
 from starlette.responses import Response, StreamingResponse
 
 from app.api import cursors, fields, parameters, responses
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
 from app.domain import accounts, ledger
 from app.domain.ledger import StatementCursor, StatementFilter, StatementLine, statement
 from app.domain.pages import PageRequest
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 PORTION: Final = 1_000
 """Rows of CSV that are read at once; no connection is held between two portions."""

@@ -7,11 +7,14 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Commits, Reading
+from app.api.access.callers import Within
+from app.api.access.guarded_route import GuardedRoute
+from app.api.context import AppContext, Commits, Context, Reading
 from app.domain import holds
+from app.domain.access import Reach
 from app.domain.holds import Capture, Hold, NewHold, Release
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 State = Literal["HELD", "RELEASED", "CAPTURED", "CONVERTED", "EXPIRED"]
 
@@ -95,19 +98,22 @@ async def place_hold(
 
 @router.post("/hold/{id}/release", response_model=HoldView, summary="Give what is held back")
 async def release_hold(
-    id: HoldId, body: ReleaseBody, key: idempotency_keys.RequiredKey, commits: Commits
+    id: HoldId, body: ReleaseBody, key: idempotency_keys.RequiredKey, context: Context, within: Within
 ) -> Response:
     """A part leaves the rest held."""
-    result = await commits.submit(holds.RELEASE, Release(id, body.amount), key)
+    await _check(context, id, within)
+    result = await context.commits.submit(holds.RELEASE, Release(id, body.amount), key)
     return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/hold/{id}/capture", response_model=HoldView, summary="Give what is held to an account")
 async def capture_hold(
-    id: HoldId, body: CaptureBody, key: idempotency_keys.RequiredKey, commits: Commits
+    id: HoldId, body: CaptureBody, key: idempotency_keys.RequiredKey, context: Context, within: Within
 ) -> Response:
     """Once: what is not captured goes back."""
-    result = await commits.submit(holds.CAPTURE, Capture(id, body.to, body.amount), key)
+    within.require(body.to, "to")
+    await _check(context, id, within)
+    result = await context.commits.submit(holds.CAPTURE, Capture(id, body.to, body.amount), key)
     return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 
@@ -121,6 +127,13 @@ async def list_holds(
 
 
 @router.get("/hold/{id}", response_model=HoldView, summary="A hold")
-async def get_hold(id: HoldId, db: Reading) -> Response:
+async def get_hold(id: HoldId, db: Reading, within: Within) -> Response:
     """404 where no hold has this id."""
-    return responses.show(HoldView.of(await holds.fetch(db, id)))
+    return responses.show(HoldView.of(await holds.fetch(db, id, within)))
+
+
+async def _check(context: AppContext, hold_id: int, within: Reach) -> None:
+    """Refuse a hold of an account beyond the caller's reach as one that does not exist."""
+    if within.limited:
+        async with context.reads.connect() as db:
+            await holds.fetch(db, hold_id, within)

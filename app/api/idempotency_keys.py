@@ -7,11 +7,10 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 
 from app.api import fields, request_body
+from app.api.access import callers
 from app.domain import characters, refusals
 from app.domain.idempotency import Claim
 
-SCOPE: Final = "admin"
-"""The keys belong to the holder of the admin token."""
 HEADER: Final = "Idempotency-Key"
 PARAMETER: Final[Mapping[str, Any]] = {
     "name": HEADER,
@@ -63,6 +62,7 @@ async def required_without_body(request: Request) -> Claim:
 class Named:
     """The key and the body of a request that may hold one order or many."""
 
+    owner: str
     key: str
     method: str
     path: str
@@ -70,12 +70,12 @@ class Named:
 
     def whole(self) -> Claim:
         """Claim the key for the request as a whole."""
-        return Claim(SCOPE, self.key, request_body.fingerprint(self.method, self.path, self.tree))
+        return Claim(self.owner, self.key, request_body.fingerprint(self.method, self.path, self.tree))
 
     def each(self, name: str) -> list[Claim]:
         """Claim `KEY:0`, `KEY:1` and so on for the items of the list `name` in the body."""
         return [
-            Claim(SCOPE, f"{self.key}:{n}", request_body.fingerprint(self.method, self.path, item))
+            Claim(self.owner, f"{self.key}:{n}", request_body.fingerprint(self.method, self.path, item))
             for n, item in enumerate(request_body.value_of(self.tree, name))
         ]
 
@@ -85,7 +85,13 @@ async def named(request: Request) -> Named:
     key = _key(request)
     if key is None:
         raise MissingKey
-    return Named(key, request.scope["method"], _path(request), await request_body.parsed(request))
+    return Named(
+        callers.of(request.scope).owner,
+        key,
+        request.scope["method"],
+        _path(request),
+        await request_body.parsed(request),
+    )
 
 
 def _key(request: Request) -> str | None:
@@ -113,7 +119,9 @@ def _required(claim: Claim | None) -> Claim:
 
 
 def _claim(request: Request, key: str, tree: object) -> Claim:
-    return Claim(SCOPE, key, request_body.fingerprint(request.method, _path(request), tree))
+    """Keys belong to who sends them: another caller's are others."""
+    owner = callers.of(request.scope).owner
+    return Claim(owner, key, request_body.fingerprint(request.method, _path(request), tree))
 
 
 def _path(request: Request) -> str:

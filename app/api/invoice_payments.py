@@ -7,15 +7,18 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
-from app.api.context import AppContext, Commits, Context
+from app.api.access.callers import Within
+from app.api.access.guarded_route import GuardedRoute
+from app.api.context import AppContext, Context
 from app.api.transfer_views import TransferView
 from app.domain import invoices, transfers
+from app.domain.access import Reach
 from app.domain.idempotency import Claim
 from app.domain.invoices import Refund
 from app.domain.transfers import Transfer
 from app.money import Koinu
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 
 class PayFrom(request_body.Body):
@@ -94,8 +97,10 @@ async def refund_to_address(
     body: RefundBody,
     key: idempotency_keys.RequiredKey,
     context: Context,
+    within: Within,
 ) -> Response:
     """A payment of the invoice's account, it bears the fee; at most what was confirmed and not refunded."""
+    await _check(context, invoice_id, within)
     return await _refund(context, body.refund(invoice_id, address), key)
 
 
@@ -109,8 +114,10 @@ async def refund_to_payer(
     body: RefundBody,
     key: idempotency_keys.RequiredKey,
     context: Context,
+    within: Within,
 ) -> Response:
     """As with an address; 400 where the invoice was not paid by DogeConnect, or no address was named."""
+    await _check(context, invoice_id, within)
     return await _refund(context, body.refund(invoice_id, ""), key)
 
 
@@ -124,11 +131,24 @@ async def refund_to_account(
     foreign_id: parameters.ForeignId,
     body: RefundBody,
     key: idempotency_keys.RequiredKey,
-    commits: Commits,
+    context: Context,
+    within: Within,
 ) -> Response:
     """In the ledger, at once and free."""
-    result = await commits.submit(invoices.REFUND_TO_ACCOUNT, body.refund(invoice_id, foreign_id), key)
+    await _check(context, invoice_id, within)
+    result = await context.commits.submit(
+        invoices.REFUND_TO_ACCOUNT, body.refund(invoice_id, foreign_id), key
+    )
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
+
+
+async def _check(context: AppContext, invoice_id: str, within: Reach) -> None:
+    """Refuse an invoice of an account beyond the caller's reach as one that does not exist."""
+    if within.limited:
+        async with context.reads.connect() as db:
+            invoice = await invoices.fetch(db, context.network, invoice_id)
+        if not within.covers(invoice.owner.foreign_id):
+            raise invoices.NoSuchInvoice(address=invoice_id, field="id")
 
 
 async def _refund(context: AppContext, refund: Refund, key: Claim) -> Response:

@@ -17,10 +17,11 @@ from app.api import (
     responses,
     revalidation,
 )
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Commits, Context, Reading
 from app.domain import invoices
 
-admin = APIRouter()
+admin = APIRouter(route_class=GuardedRoute)
 public = APIRouter()
 busy = APIRouter(route_class=fast_route.FastRoute)
 

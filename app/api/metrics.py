@@ -3,10 +3,11 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context
 from app.metrics import scrape
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 
 class MetricsText(Response):

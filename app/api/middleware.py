@@ -1,17 +1,15 @@
-"""The outermost layers of both listeners: request ids, errors, concurrency and the bearer token."""
+"""The outermost layers of both listeners: request ids, errors and concurrency."""
 
 import asyncio
-import hashlib
-import hmac
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import errors, responses
+from app.api import errors
 from app.runtime import logs
 
 Headers = list[tuple[bytes, bytes]]
@@ -146,38 +144,7 @@ def _without_host(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return (name, b"/" + value.split(b"/", 3)[3]) if name == b"location" else header
 
 
-class Bearer:
-    """An ASGI layer that requires `Authorization: Bearer TOKEN`; it stores only the token's hash."""
-
-    def __init__(self, app: ASGIApp, token: str, open_paths: Collection[str] = OPEN_PATHS) -> None:
-        self.app = app
-        self.open_paths = open_paths
-        self._digest = hashlib.sha256(token.encode()).digest()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 in GigaWallet's words, or pass the request on; a public answer needs no token."""
-        if scope["type"] == "http" and scope["path"] not in self.open_paths:
-            message = self._objection(scope)
-            if message is not None and not _is_public(scope):
-                response = responses.error("unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
-                await response(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-    def _objection(self, scope: Scope) -> str | None:
-        """Return GigaWallet's words for a wrong header, or None; the comparison takes constant time."""
-        header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-        if not header:
-            return "Authorization header required"
-        parts = header.split(b" ")
-        if len(parts) != 2 or parts[0].lower() != b"bearer":
-            return "Invalid authorization format, expected 'Bearer TOKEN'"
-        if not hmac.compare_digest(hashlib.sha256(parts[1]).digest(), self._digest):
-            return "Invalid token"
-        return None
-
-
-def _is_public(scope: Scope) -> bool:
+def is_public(scope: Scope) -> bool:
     """Whether everybody gets the same answer: the methods of a path, or that there is no such path."""
     routes = scope["app"].routes
     return scope["method"] == "OPTIONS" or not any(route.matches(scope)[0].value for route in routes)

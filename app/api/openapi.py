@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.api import fast_route, idempotency_keys, middleware, request_body, responses
+from app.api.access import rules
 from app.domain import event_examples, outbox
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -34,6 +35,7 @@ _ERROR_SCHEMA: Final = {
                 "code": {"type": "string", "enum": sorted(responses.STATUSES)},
                 "message": {"type": "string"},
                 "field": {"type": "string"},
+                "scope": {"type": "string", "description": "The scope that the key lacks"},
             },
         }
     },
@@ -51,8 +53,9 @@ _ANYWHERE: Final = (400, 403, 408, 413, 431, 500, 503)
 """Errors that any operation may answer with: the request itself is wrong, or the service is not available."""
 _MEANINGS: Final[Mapping[int, str]] = {
     400: "Something in the request is wrong; `field` says what",
-    401: "The token is missing or wrong",
-    403: "A page of another site asks, or the name in `Host` is none of Kennel's",
+    401: "The token or key is missing or wrong, or the key has ended",
+    403: "The key lacks the operation's scope, which `scope` names; or a page of another site asks, or the name in"
+    " `Host` is none of Kennel's",
     404: "There is no such thing, or no such path",
     408: "The request did not arrive in time",
     409: "It cannot be done as things are; or the same key is still running",
@@ -127,6 +130,8 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool, limited: bo
         for method in route.methods or ():
             operation = schema["paths"][route.path_format][method.lower()]
             _finish(operation, route)
+            if locked:
+                _lock(operation, route, method)
             statuses = [*_refusals(operation, route, method, locked=locked), *([429] if limited else ())]
             for status in statuses:
                 operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
@@ -134,8 +139,13 @@ def _complete(schema: dict[str, Any], app: FastAPI, *, locked: bool, limited: bo
     if any(route.path_format == "/webhooks" for route in routes):
         schema["webhooks"] = {name: _webhook(name) for name in outbox.TYPES}
     if locked:
-        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-        schema["security"] = [{"bearer": []}]
+        components["securitySchemes"] = {
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The admin token, or a key that has the operation's scope",
+            }
+        }
 
 
 def _reader(route: APIRoute) -> request_body.Reader[Any] | None:
@@ -165,6 +175,16 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
         parameter = {**idempotency_keys.PARAMETER, "required": _KEYED[key]}
         operation.setdefault("parameters", []).append(parameter)
         operation["responses"]["200"]["headers"] = _REPLAYED
+
+
+def _lock(operation: dict[str, Any], route: APIRoute, method: str) -> None:
+    """Say which scope a key needs; the roles of a bearer scheme are what OpenAPI 3.1 has for it."""
+    if route.path_format in middleware.OPEN_PATHS:
+        return
+    scope = rules.rule_of({method}, route.path_format).scope
+    operation["security"] = [{"bearer": [scope]}]
+    description = operation.get("description", "")
+    operation["description"] = f"{description}\n\nScope: `{scope}`.".lstrip()
 
 
 def _refusals(operation: Mapping[str, Any], route: APIRoute, method: str, *, locked: bool) -> Iterator[int]:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app import audit
 from app.api import fields, idempotency_keys, parameters, responses
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
 from app.domain import blocks, ledger
 from app.domain.audit import Totals
@@ -22,8 +23,8 @@ from app.money import Koinu, show
 PATIENCE_SECONDS: Final = 1.0
 """How long readiness waits for the database: the answer on the loops must come at once."""
 
-router = APIRouter()
-ready = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
+ready = APIRouter(route_class=GuardedRoute)
 health = APIRouter()
 
 

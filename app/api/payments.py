@@ -8,6 +8,7 @@ from pydantic import Field, Strict
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
 from app.domain import payments
 from app.domain.dogecoin import Network
@@ -17,7 +18,7 @@ from app.domain.payments.fees import PERCENT
 from app.domain.refusals import Conflict, Invalid
 from app.money import Koinu
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 _EXAMPLE: Final = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
 _NO_AMOUNT: Final = 0

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from app.api import errors, middleware
 from app.db import Db
 from app.domain import outbox
+from app.domain.access import EVERYTHING, Reach
 from app.domain.refusals import Refusal
 
 _log = logging.getLogger(__name__)
@@ -127,7 +128,11 @@ async def begin(event_signal: EventSignal, position: int | None, field: str) -> 
 
 
 async def stream(
-    event_signal: EventSignal, position: int, types: Collection[str], foreign_id: str | None
+    event_signal: EventSignal,
+    position: int,
+    types: Collection[str],
+    foreign_id: str | None,
+    reach: Reach = EVERYTHING,
 ) -> AsyncIterator[bytes]:
     """Yield the events behind the position as server-sent events, then each as it happens.
 
@@ -136,7 +141,7 @@ async def stream(
     """
     yield b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, position)
     try:
-        async for page in _pages(event_signal, position, types, foreign_id):
+        async for page in _pages(event_signal, position, types, foreign_id, reach):
             position = page.position
             for event in page.events:
                 yield b"id: %d\ndata: %b\n\n" % (event.position, outbox.envelope(event))
@@ -149,12 +154,12 @@ async def stream(
 
 
 async def _pages(
-    event_signal: EventSignal, position: int, types: Collection[str], foreign_id: str | None
+    event_signal: EventSignal, position: int, types: Collection[str], foreign_id: str | None, reach: Reach
 ) -> AsyncIterator[outbox.Page]:
     """Yield the events page by page as they come, and a page without events at each beat without one."""
     while True:
         async with event_signal.reading() as db:
-            page = await outbox.page(db, position, outbox.PAGE, types, foreign_id)
+            page = await outbox.page(db, position, outbox.PAGE, types, foreign_id, reach)
         moved = page.position > position
         position = page.position
         if page.events:

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from app import money
 from app.api import request_body, responses
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context
 from app.money import Koinu
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 MAX_HEX: Final = 1_000_000
 

@@ -8,12 +8,14 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, parameters, responses
+from app.api.access.callers import Within
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Reading
 from app.domain import transfers
 from app.domain.pages import Page, PageRequest
 from app.domain.transfers import Transfer, TransferCursor, TransferFilter
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 CURSORS: Final = cursors.Cursor(
     r"([0-9]{1,18})(?: ([0-9]{1,17}))?", TransferCursor, cursors.NUMBER, cursors.MOMENT
@@ -68,17 +70,20 @@ Request = Annotated[PageRequest[TransferCursor], Depends(CURSORS.request)]
 
 
 @router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
-async def get_transfer(id: TransferId, db: Reading) -> Response:
+async def get_transfer(id: TransferId, db: Reading, within: Within) -> Response:
     """Credits, reversals and what invoices moved between accounts are transfers too."""
-    return responses.show_written(transfers.transfer_json(await transfers.fetch(db, id)))
+    return responses.show_written(transfers.transfer_json(await transfers.fetch(db, id, within)))
 
 
 @router.get("/transfers", response_model=TransferPage, summary="Transfers")
 async def list_transfers(
-    db: Reading, filters: Filters, request: Request, foreign_id: parameters.Account = None
+    db: Reading, filters: Filters, request: Request, within: Within, foreign_id: parameters.Account = None
 ) -> Response:
     """Newest first."""
-    return _show(await transfers.page(db, replace(filters, foreign_id=foreign_id or ""), request))
+    if foreign_id:
+        within.require(foreign_id, "foreign_id")
+    wanted = replace(filters, foreign_id=foreign_id or "", reach=within)
+    return _show(await transfers.page(db, wanted, request))
 
 
 @router.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")

@@ -9,15 +9,18 @@ from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
 from app.api import errors, fast_route, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Commits
+from app.api.access.callers import Within
+from app.api.access.guarded_route import GuardedRoute
+from app.api.context import Commits, Context
 from app.api.transfer_views import TransferId, TransferView
 from app.domain import ledger, transfers
+from app.domain.access import Reach
 from app.domain.commands import Result, Submitted
 from app.domain.idempotency import Claim
 from app.domain.transfers import Credit, Payee, ReversalOrder, Transfer, TransferOrder
 
 busy = APIRouter(route_class=fast_route.FastRoute)
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 MANY: Final = 1_000
 """The most transfers of a request."""
@@ -39,6 +42,12 @@ class _Described(request_body.Body, ABC):
     reference_type: fields.Label = ""
     reference: fields.Label = ""
     metadata: fields.Metadata = "{}"
+
+    def require(self, within: Reach, prefix: str = "") -> None:
+        """Refuse accounts beyond the caller's reach; `prefix` is that of the fields' names."""
+        within.require(self.payer, f"{prefix}from")
+        for payee in self.payees():
+            within.require(payee.account or "", f"{prefix}{payee.fields[0]}")
 
     @abstractmethod
     def payees(self) -> tuple[Payee, ...]:
@@ -134,6 +143,11 @@ class NewTransfers(request_body.Body):
     transfers: Annotated[list[One], Field(min_length=1, max_length=MANY)]
     atomic: bool = False
 
+    def require(self, within: Reach) -> None:
+        """Refuse all of them where one has an account beyond the caller's reach."""
+        for number, new in enumerate(self.transfers):
+            new.require(within, f"transfers.{number}.")
+
     def orders(self, claims: Iterable[Claim]) -> list[TransferOrder]:
         """Return the order of each transfer."""
         return [new.order(claim) for new, claim in zip(self.transfers, claims, strict=True)]
@@ -194,8 +208,12 @@ CreditBody = Annotated[NewCredit, request_body.of(NewCredit)]
 
 
 @busy.post("/transfers", response_model=TransferView | TransferList, summary="Move money between accounts")
-async def transfer(body: TransferBody, key: idempotency_keys.NamedKey, commits: Commits) -> Response:
+async def transfer(
+    body: TransferBody, key: idempotency_keys.NamedKey, commits: Commits, within: Within
+) -> Response:
     """At once and without a fee: one transfer, or up to 1,000 in `transfers`. `to` may be a list."""
+    if within.limited:
+        body.require(within)
     if isinstance(body, NewTransfers):
         return await (_all_or_none if body.atomic else _each)(body, key, commits)
     claim = key.whole()
@@ -228,10 +246,13 @@ def _outcome(outcome: Result[Transfer] | Exception) -> str:
 
 @router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
 async def reverse(
-    id: TransferId, body: ReversalBody, key: idempotency_keys.RequiredKey, commits: Commits
+    id: TransferId, body: ReversalBody, key: idempotency_keys.RequiredKey, context: Context, within: Within
 ) -> Response:
     """Once, in full or in part, as far as the payee has the money; the answer is the transfer back."""
-    result = await commits.submit(transfers.REVERSE, ReversalOrder(id, body.amount), key)
+    if within.limited:
+        async with context.reads.connect() as db:
+            await transfers.fetch(db, id, within, all)
+    result = await context.commits.submit(transfers.REVERSE, ReversalOrder(id, body.amount), key)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
 
 

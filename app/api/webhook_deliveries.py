@@ -8,12 +8,14 @@ from pydantic import PlainValidator, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import cursors, idempotency_keys, parameters, request_body, responses
-from app.api.context import Commits, Reading
-from app.api.webhooks import WebhookId
+from app.api.access.callers import Within
+from app.api.access.guarded_route import GuardedRoute
+from app.api.context import Context
+from app.api.webhooks import WebhookId, check
 from app.domain import webhooks
 from app.domain.webhooks import DeliveryRecord, Key, Range, Replay, delivery_listing
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 _DIGITS: Final = 18
 
@@ -100,10 +102,12 @@ ReplayBody = Annotated[WantedReplay, request_body.of(WantedReplay)]
     "/webhooks/{webhook_id}/deliveries", response_model=DeliveryPage, summary="What became of each event"
 )
 async def list_deliveries(
-    webhook_id: WebhookId, db: Reading, request: cursors.ById, state: State = None
+    webhook_id: WebhookId, context: Context, request: cursors.ById, within: Within, state: State = None
 ) -> Response:
     """Newest first."""
-    page = await delivery_listing.page(db, webhook_id, request, state)
+    await check(context, webhook_id, within)
+    async with context.reads.connect() as db:
+        page = await delivery_listing.page(db, webhook_id, request, state)
     return responses.show(DeliveryPage.of(page, DeliveryView.of, cursors.IDS))
 
 
@@ -113,10 +117,15 @@ async def list_deliveries(
     summary="Send one again",
 )
 async def redeliver(
-    webhook_id: WebhookId, delivery_id: DeliveryId, key: idempotency_keys.BodilessKey, commits: Commits
+    webhook_id: WebhookId,
+    delivery_id: DeliveryId,
+    key: idempotency_keys.BodilessKey,
+    context: Context,
+    within: Within,
 ) -> Response:
     """At once; if it fails, it is tried again as often as the first time."""
-    result = await commits.submit(webhooks.REDELIVER, Key(webhook_id, delivery_id), key)
+    await check(context, webhook_id, within)
+    result = await context.commits.submit(webhooks.REDELIVER, Key(webhook_id, delivery_id), key)
     return responses.show(DeliveryView.of(result.resource), replayed=result.replayed)
 
 
@@ -124,9 +133,10 @@ async def redeliver(
     "/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again"
 )
 async def replay(
-    webhook_id: WebhookId, body: ReplayBody, key: idempotency_keys.Key, commits: Commits
+    webhook_id: WebhookId, body: ReplayBody, key: idempotency_keys.Key, context: Context, within: Within
 ) -> Response:
     """In the background, by the endpoint's filter of now; also events that it has had, or older than it."""
+    await check(context, webhook_id, within)
     order = Range(webhook_id, body.after, body.before)
-    result = await commits.submit(webhooks.REPLAY, order, key)
+    result = await context.commits.submit(webhooks.REPLAY, order, key)
     return responses.show(ReplayView.of(result.resource), replayed=result.replayed)

@@ -10,12 +10,16 @@ from starlette.responses import Response
 
 from app import urls
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
-from app.api.context import Commits, Context, Reading
+from app.api.access.callers import Within
+from app.api.access.guarded_route import GuardedRoute
+from app.api.context import AppContext, Commits, Context, Reading
 from app.domain import outbox, refusals, webhooks
+from app.domain.access import Reach
 from app.domain.outbox import types as event_types
+from app.domain.refusals import Forbidden
 from app.domain.webhooks import SYMMETRIC, Change, Endpoint, NewEndpoint, Rotation
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 OVERLAP_SECONDS: Final = 86_400
 _LONGEST_OVERLAP_SECONDS: Final = 30 * 86_400
@@ -161,6 +165,26 @@ def _shown_once(endpoint: Endpoint, *, replayed: bool) -> Response:
     return responses.show(view, replayed=replayed)
 
 
+class EveryAccounts(Forbidden):
+    """This key is for some accounts: an endpoint that it makes names one of them."""
+
+    field = "foreign_id"
+
+
+def _check_account(foreign_id: str, within: Reach) -> None:
+    """Refuse an endpoint that would get events of accounts beyond the caller's reach."""
+    if within.limited and not foreign_id:
+        raise EveryAccounts
+    within.require(foreign_id, "foreign_id")
+
+
+async def check(context: AppContext, webhook_id: int, within: Reach) -> None:
+    """Refuse an endpoint of accounts beyond the caller's reach as one that does not exist."""
+    if within.limited:
+        async with context.reads.connect() as db:
+            await webhooks.fetch(db, webhook_id, within)
+
+
 async def _scheme(context: Context, webhook_id: int) -> str | None:
     """Return the scheme of the endpoint's signatures now: a new secret keeps it."""
     async with context.reads.connect() as db:
@@ -173,23 +197,26 @@ RotationBody = Annotated[NewSecret, request_body.optional(NewSecret)]
 
 
 @router.post("/webhooks", response_model=SecretWebhookView, summary="Make a webhook endpoint")
-async def create_webhook(body: WebhookBody, key: idempotency_keys.Key, commits: Commits) -> Response:
+async def create_webhook(
+    body: WebhookBody, key: idempotency_keys.Key, commits: Commits, within: Within
+) -> Response:
     """It gets the events from now on. The secret is shown here and never again."""
+    _check_account(body.foreign_id, within)
     result = await commits.submit(webhooks.CREATE, body.endpoint(), key)
     return _shown_once(result.resource, replayed=result.replayed)
 
 
 @router.get("/webhooks", response_model=WebhookPage, summary="The webhook endpoints")
-async def list_webhooks(db: Reading, request: cursors.ById) -> Response:
+async def list_webhooks(db: Reading, request: cursors.ById, within: Within) -> Response:
     """Oldest first, with those of the configuration, which have a name."""
-    page = await webhooks.page(db, request)
+    page = await webhooks.page(db, request, within)
     return responses.show(WebhookPage.of(page, WebhookView.of, cursors.IDS))
 
 
 @router.get("/webhooks/{webhook_id}", response_model=WebhookView, summary="A webhook endpoint")
-async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
+async def get_webhook(webhook_id: WebhookId, db: Reading, within: Within) -> Response:
     """Without its secret; a lost secret is replaced by a rotation."""
-    return responses.show(WebhookView.of(await webhooks.fetch(db, webhook_id)))
+    return responses.show(WebhookView.of(await webhooks.fetch(db, webhook_id, within)))
 
 
 @router.patch(
@@ -197,16 +224,22 @@ async def get_webhook(webhook_id: WebhookId, db: Reading) -> Response:
     response_model=WebhookView,
     summary="Change, disable or enable a webhook endpoint",
 )
-async def change_webhook(webhook_id: WebhookId, body: ChangeBody, commits: Commits) -> Response:
+async def change_webhook(
+    webhook_id: WebhookId, body: ChangeBody, context: Context, within: Within
+) -> Response:
     """Enabled again it goes on where it stopped. An endpoint of the configuration can only be enabled."""
-    result = await commits.submit(webhooks.CHANGE, body.change(webhook_id))
+    if body.foreign_id is not None:
+        _check_account(body.foreign_id, within)
+    await check(context, webhook_id, within)
+    result = await context.commits.submit(webhooks.CHANGE, body.change(webhook_id))
     return responses.show(WebhookView.of(result.resource))
 
 
 @router.delete("/webhooks/{webhook_id}", response_model=WebhookView, summary="Delete a webhook endpoint")
-async def delete_webhook(webhook_id: WebhookId, commits: Commits) -> Response:
+async def delete_webhook(webhook_id: WebhookId, context: Context, within: Within) -> Response:
     """At once; the record of its deliveries is removed a little later."""
-    result = await commits.submit(webhooks.DELETE, webhook_id)
+    await check(context, webhook_id, within)
+    result = await context.commits.submit(webhooks.DELETE, webhook_id)
     return responses.show(WebhookView.of(result.resource))
 
 
@@ -216,9 +249,10 @@ async def delete_webhook(webhook_id: WebhookId, commits: Commits) -> Response:
     summary="Give a webhook endpoint a new secret",
 )
 async def rotate_webhook(
-    webhook_id: WebhookId, body: RotationBody, key: idempotency_keys.Key, context: Context
+    webhook_id: WebhookId, body: RotationBody, key: idempotency_keys.Key, context: Context, within: Within
 ) -> Response:
     """For `overlap_seconds` (a day) `webhook-signature` has two signatures, of the new and the old secret."""
+    await check(context, webhook_id, within)
     scheme = body.signature or (None if body.secret else await _scheme(context, webhook_id))
     secret = secret_of(body.secret, scheme)
     order = Rotation(webhook_id, secret, timedelta(seconds=body.overlap_seconds))
@@ -230,8 +264,9 @@ async def rotate_webhook(
     "/webhooks/{webhook_id}/test", response_model=WebhookView, summary="Send a test to a webhook endpoint"
 )
 async def test_webhook(
-    webhook_id: WebhookId, key: idempotency_keys.BodilessKey, commits: Commits
+    webhook_id: WebhookId, key: idempotency_keys.BodilessKey, context: Context, within: Within
 ) -> Response:
     """`SYS_WEBHOOK_TEST` goes to this endpoint only, whatever its types are; see its deliveries."""
-    result = await commits.submit(webhooks.TEST, webhook_id, key)
+    await check(context, webhook_id, within)
+    result = await context.commits.submit(webhooks.TEST, webhook_id, key)
     return responses.show(WebhookView.of(result.resource), replayed=result.replayed)

@@ -13,6 +13,7 @@ from app.audit import run as run_audit
 from app.cli import audit_table, export, maintenance, ports, recover
 from app.cli.command import errors_in_one_sentence, on_database, read_settings, seed_file, started
 from app.cli.demo import show as show_demo
+from app.cli.keys import keys
 from app.config.settings import Settings
 from app.db.database import Database
 from app.domain import dogecoin, payments
@@ -27,6 +28,7 @@ def add_to(commands: typer.Typer) -> None:
     for command in (demo, devnet, migrate, audit, resume, cover, restored, consolidate):
         commands.command()(command)
     commands.add_typer(seed, name="seed")
+    commands.add_typer(keys, name="key")
     for other in (recover.rescan, recover.recover, recover.rename, export.export, export.verify):
         commands.command()(other)
 

@@ -30,7 +30,7 @@ from app.cli.progress import Advance
 from app.config import values
 from app.config.settings import Settings
 from app.db.database import Database
-from app.domain import accounts, blocks, dogecoin, webhooks
+from app.domain import access, accounts, blocks, dogecoin, webhooks
 from app.domain.blocks import Rules
 from app.domain.refusals import Refusal
 from app.runtime import lease as leases
@@ -231,6 +231,7 @@ async def _rename(database: Database, old: str, new: str, platform: str) -> None
         async with database.without_timeouts() as engine, engine.begin() as transaction:
             await accounts.rename(transaction, old, new)
             await webhooks.rename(transaction, old, new)
+            await access.rename(transaction, old, new)
     except exc.IntegrityError:
         raise accounts.NameTaken(foreign_id=new) from None
 

@@ -117,11 +117,12 @@ class Settings(BaseSettings):
     streams_per_address: int = Field(100, ge=1, le=100_000)
     """How many of them may come from one address. More are refused with 429."""
     admin_token: values.Line | None = Field(None, max_length=255, repr=False)
-    """The bearer token of the merchant's API. Must be set on `main` and `test`, and where that API does
-    not listen on loopback: there it has 16 characters or more."""
+    """The bearer token that opens all of the merchant's API, as in GigaWallet. On `main` and `test`, and where
+    that API does not listen on loopback, Kennel starts only with a token, or with a key that `kennel key create`
+    has made. Where it does not listen on loopback, a token has 16 characters or more."""
     auth: Annotated[Literal["auto", "required"], values.ANY_CASE] = "auto"
-    """`auto`: requests need the token where one is set. `required`: Kennel also refuses to start without
-    one."""
+    """`auto`: on `regtest` and on loopback, requests need neither token nor key where no token is set. `required`:
+    they always do."""
     public_items: Annotated[Literal["token", "open"], values.ANY_CASE] = "token"
     """Who sees the items of an invoice in the payers' API. `token`: who has the invoice's token. `open`:
     who knows its address."""

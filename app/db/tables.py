@@ -89,6 +89,27 @@ installation = sa.Table(
     sa.CheckConstraint("id = 1", name="single"),
 )
 
+# ---------------------------------------------------------------- who may use the merchant's API
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False),  # SHA-256 of its secret, which is stored nowhere
+    sa.Column("scopes", ARRAY(sa.Text), nullable=False),
+    sa.Column("accounts", ARRAY(sa.Text), nullable=False, server_default="{}"),  # all, if there is no prefix
+    _text("prefix"),  # of the foreign_ids of its accounts
+    _text("description"),
+    sa.Column("requests_per_second", sa.Integer),  # null: as the settings say
+    _created(),
+    sa.Column("expires", Time),
+    sa.Column("last_used", Time),  # to the minute
+    sa.Column("revoked", Time),
+    sa.CheckConstraint("octet_length(digest) = 32", name="digest"),
+    sa.CheckConstraint("cardinality(scopes) > 0", name="scopes"),
+    sa.CheckConstraint("prefix = '' OR cardinality(accounts) = 0", name="reach"),
+)
+
 # ---------------------------------------------------------------- accounts and their addresses
 
 accounts = sa.Table(
@@ -121,6 +142,8 @@ accounts = sa.Table(
     sa.UniqueConstraint(
         "foreign_id", name="accounts_foreign_id_key", postgresql_include=["id", "address", "state"]
     ),
+    # Byte by byte: finds the accounts whose names begin alike, whatever the database's language is.
+    sa.Index("accounts_prefix_idx", "foreign_id", postgresql_ops={"foreign_id": "text_pattern_ops"}),
     _index("accounts_payout_idx", "id", where="payout_address <> ''"),
     _index("accounts_closed_idx", "id", where="state = 'closed'"),
 )

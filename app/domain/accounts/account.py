@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import accounts
 from app.domain import outbox, pages
+from app.domain.access import EVERYTHING, Reach
 from app.domain.accounts import names as account_names
 from app.domain.outbox import OutboxEvent
 from app.domain.outbox.payload import json_text
@@ -92,12 +93,27 @@ async def batching(db: Db, foreign_ids: Sequence[str]) -> set[str]:
     return set(await db.scalars(sa.select(accounts.c.foreign_id).where(wanted, accounts.c.batch)))
 
 
-async def page(db: Db, request: PageRequest[int]) -> Page[Account, int]:
-    """Return a page of the accounts, the oldest first."""
-    behind = accounts.c.id > request.after_or(pages.BEFORE_IDS)
-    statement = sa.select(accounts).where(behind).order_by(accounts.c.id).limit(request.rows)
+async def page(db: Db, request: PageRequest[int], reach: Reach = EVERYTHING) -> Page[Account, int]:
+    """Return a page of the accounts, the oldest first; of some accounts those within reach, by name."""
+    if reach.limited:
+        statement = _within(reach, request.after)
+    else:
+        behind = accounts.c.id > request.after_or(pages.BEFORE_IDS)
+        statement = sa.select(accounts).where(behind).order_by(accounts.c.id)
+    statement = statement.limit(request.rows)
     listed = [Account.of(row) for row in await bulk.fetch_all(db, statement)]
     return request.page(listed, lambda account: account.id)
+
+
+def _within(reach: Reach, after: int | None) -> sa.Select[Any]:
+    """Select the accounts within reach, by the bytes of their names: one part of an index, where they have a prefix."""
+    listed = sa.select(accounts).where(reach.includes(accounts.c.foreign_id))
+    listed = listed.order_by(sa.text("accounts.foreign_id USING ~<~"))
+    if after is None:
+        return listed
+    other = accounts.alias("other")
+    last = sa.select(other.c.foreign_id).where(other.c.id == after).scalar_subquery()
+    return listed.where(accounts.c.foreign_id.op("~>~", is_comparison=True)(last))
 
 
 async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:

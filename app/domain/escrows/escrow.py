@@ -3,7 +3,7 @@
 How escrows are found, claimed, locked and written, and their events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ from app.db.tables import OPEN_ESCROWS, escrows
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
 from app.domain import accounts, ledger, pages
+from app.domain.access import EVERYTHING, Reach
 from app.domain.ledger import Asset, Entry, Posting
 from app.domain.owner import Owner
 from app.domain.pages import Page, PageRequest
@@ -75,10 +76,12 @@ class EscrowFilter:
     state: str = ""
 
 
-async def fetch(db: Db, escrow_id: int) -> Escrow:
-    """Return the escrow, or refuse with NoSuchEscrow."""
+async def fetch(
+    db: Db, escrow_id: int, reach: Reach = EVERYTHING, within: Callable[[Iterable[bool]], bool] = any
+) -> Escrow:
+    """Return the escrow, or refuse with NoSuchEscrow; also where not `any` or `all` of its sides are within reach."""
     escrow = (await by_ids(db, [str(escrow_id)])).get(str(escrow_id))
-    if escrow is None:
+    if escrow is None or not within(reach.covers(side.foreign_id) for side in (escrow.buyer, escrow.seller)):
         raise NoSuchEscrow(id=escrow_id, field="id")
     return escrow
 

@@ -15,6 +15,7 @@ from app.db.tables import NOW, holds
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
 from app.domain import accounts, batch, ledger, pages, transfers
+from app.domain.access import EVERYTHING, Reach
 from app.domain.commands import Command, plain
 from app.domain.ledger import Asset, Bucket, Entry, NoSuchAsset, Posting, RawAmount
 from app.domain.owner import Owner, find_open
@@ -128,10 +129,10 @@ async def place(db: Db, orders: Sequence[NewHold]) -> list[Hold | Refusal]:
     return batch.outcomes(decided, placed)
 
 
-async def fetch(db: Db, hold_id: int) -> Hold:
-    """Return the hold, or refuse with NoSuchHold."""
+async def fetch(db: Db, hold_id: int, reach: Reach = EVERYTHING) -> Hold:
+    """Return the hold, or refuse with NoSuchHold; also where its account is beyond reach."""
     hold = (await by_ids(db, [str(hold_id)])).get(str(hold_id))
-    if hold is None:
+    if hold is None or not reach.covers(hold.owner.foreign_id):
         raise NoSuchHold(id=hold_id, field="id")
     return hold
 

@@ -10,7 +10,8 @@ import orjson
 import sqlalchemy as sa
 
 from app.db import Db
-from app.db.tables import events
+from app.db.tables import accounts, events
+from app.domain.access import EVERYTHING, Reach
 from app.domain.outbox import writing
 from app.domain.refusals import Invalid
 
@@ -78,19 +79,26 @@ def in_base64(event: Event) -> Event:
 
 
 async def page(
-    db: Db, after: int, limit: int = PAGE, types: Collection[str] = (ALL,), foreign_id: str | None = None
+    db: Db,
+    after: int,
+    limit: int = PAGE,
+    types: Collection[str] = (ALL,),
+    foreign_id: str | None = None,
+    reach: Reach = EVERYTHING,
 ) -> Page:
-    """Return at most `limit` events after a position, oldest first, of one account or of all.
+    """Return at most `limit` events after a position, oldest first, of one account or of all within reach.
 
-    A page that is not full ends at the last event, or after WINDOW events that were searched for their types.
+    A page that is not full ends at the last event, or after WINDOW events that were searched.
     """
     last = await writing.last_position(db)  # before the others: they can read all events up to it
     number = events.c.position if foreign_id is None else events.c.sequence
     behind = sa.select(events).where(await _behind(db, after, foreign_id), events.c.position <= last)
-    listed = await _fetch(db, _of_types(behind, types, number).limit(limit))
+    everything = ALL in types and (foreign_id is not None or not reach.limited)
+    wanted = behind.order_by(number) if everything else _among(behind, types, number, reach)
+    listed = await _fetch(db, wanted.limit(limit))
     if len(listed) == limit:
         return Page(listed, listed[-1].position)
-    reached: int | None = None if ALL in types else await db.scalar(_nth(behind, number, WINDOW))
+    reached: int | None = None if everything else await db.scalar(_nth(behind, number, WINDOW))
     return Page(listed, max(after, last) if reached is None else reached)
 
 
@@ -166,15 +174,23 @@ async def _behind(db: Db, after: int, foreign_id: str | None) -> sa.ColumnElemen
     return sa.and_(events.c.account_id == first.account_id, events.c.sequence >= first.sequence)
 
 
-def _of_types(behind: sa.Select[Any], types: Collection[str], number: sa.Column[int]) -> sa.Select[Any]:
-    """Order the events, and keep those of these types among the first WINDOW."""
-    if ALL in types:
-        return behind.order_by(number)
+def _among(
+    behind: sa.Select[Any], types: Collection[str], number: sa.Column[int], reach: Reach
+) -> sa.Select[Any]:
+    """Order the events, and keep those of these types and accounts among the first WINDOW."""
     window = behind.order_by(number).limit(WINDOW).subquery()
+    within = sa.true() if not reach.limited else _within(window, reach)
     wanted = sa.cast(sorted(types), sa.ARRAY(sa.Text))
     event_class = sa.func.split_part(window.c.type, "_", 1)
     matches = sa.or_(window.c.type == sa.any_(wanted), event_class == sa.any_(wanted))
-    return sa.select(window).where(matches).order_by(window.c.position)
+    matches = sa.true() if ALL in types else matches
+    return sa.select(window).where(matches, within).order_by(window.c.position)
+
+
+def _within(window: sa.Subquery, reach: Reach) -> sa.ColumnElement[bool]:
+    """Return the condition that the event's account is within reach, by its name of now."""
+    same = accounts.c.id == window.c.account_id
+    return sa.exists().where(same, reach.includes(accounts.c.foreign_id))
 
 
 def _nth(behind: sa.Select[Any], number: sa.Column[int], nth: int) -> sa.Select[Any]:

@@ -8,8 +8,10 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
+from app.db.tables import accounts as account_rows
 from app.db.tables import entries, postings
 from app.domain import accounts, ledger, pages
+from app.domain.access import EVERYTHING, Reach
 from app.domain.ledger import INSTANT, balances
 from app.domain.pages import Page, PageRequest
 from app.domain.transfers import transfer
@@ -43,6 +45,7 @@ class TransferFilter:
     reference: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    reach: Reach = EVERYTHING
 
 
 class _Scan(NamedTuple):
@@ -194,6 +197,11 @@ def _wanted(entry: sa.Subquery, account: int | None, wanted: TransferFilter) -> 
         conditions.append(entry.c.created < wanted.end)
     if account is not None:
         conditions.append(posting.where(postings.c.account_id == account))
+    elif wanted.reach.limited:
+        within = sa.and_(
+            account_rows.c.id == postings.c.account_id, wanted.reach.includes(account_rows.c.foreign_id)
+        )
+        conditions.append(posting.where(sa.exists().where(within).correlate(postings)))
     if wanted.asset:
         conditions.append(posting.where(postings.c.asset == wanted.asset))
     return sa.and_(*conditions)

@@ -1,6 +1,6 @@
 """Transfers: money between accounts in the ledger, at once and without a fee. A transfer is an entry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from app import money
 from app.db import Db, Row, bulk
 from app.db.tables import TREASURY, entries, postings
+from app.domain.access import EVERYTHING, Reach
 from app.domain.ledger import SYSTEM_ACCOUNTS, Posted
 from app.domain.refusals import NotFound
 
@@ -62,6 +63,11 @@ class Transfer(NamedTuple):
         """The account that got; the first of several."""
         return self.payees[0].account
 
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """What each account gave or got."""
+        return (*self.payers, *self.payees)
+
     def show(self, amount: int) -> str:
         """Return an amount of its asset as decimal text."""
         return money.show(amount, self.decimals)
@@ -99,10 +105,12 @@ async def by_keys(db: Db, keys: Sequence[str]) -> dict[str, Transfer]:
     return {transfer.key: transfer for transfer in await load(db, list(ids))}
 
 
-async def fetch(db: Db, transfer_id: int) -> Transfer:
-    """Return the transfer, or refuse with NoSuchTransfer."""
+async def fetch(
+    db: Db, transfer_id: int, reach: Reach = EVERYTHING, within: Callable[[Iterable[bool]], bool] = any
+) -> Transfer:
+    """Return the transfer, or refuse with NoSuchTransfer; also where not `any` or `all` of its accounts are within reach."""
     transfers = await load(db, [transfer_id])
-    if not transfers:
+    if not transfers or not within(reach.covers(share.account) for share in transfers[0].shares):
         raise NoSuchTransfer(id=transfer_id)
     return transfers[0]
 

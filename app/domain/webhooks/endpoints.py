@@ -12,6 +12,7 @@ from app.db import Db, Row, bulk
 from app.db.tables import cursors as cursor_rows
 from app.db.tables import webhook_backlogs, webhook_endpoints
 from app.domain import outbox, pages
+from app.domain.access import EVERYTHING, Reach
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import NotFound
 from app.domain.webhooks import secrets
@@ -82,10 +83,10 @@ async def any_active_endpoint(db: Db) -> bool:
     return bool(await db.scalar(_ANY_ACTIVE))
 
 
-async def fetch(db: Db, endpoint_id: int) -> Endpoint:
-    """Return the endpoint, or raise NoSuchEndpoint."""
+async def fetch(db: Db, endpoint_id: int, reach: Reach = EVERYTHING) -> Endpoint:
+    """Return the endpoint, or raise NoSuchEndpoint; also where it gets events of accounts beyond reach."""
     rows = await bulk.fetch_all(db, _NOT_DELETED.where(webhook_endpoints.c.id == endpoint_id))
-    if not rows:
+    if not rows or not reach.covers(rows[0]["foreign_id"] or ""):
         raise NoSuchEndpoint(id=endpoint_id, field="id")
     return Endpoint.of(rows[0])
 
@@ -99,13 +100,14 @@ async def by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, Endpoint]:
     return {str(row["id"]): Endpoint.of(row) for row in rows}
 
 
-async def page(db: Db, request: PageRequest[int]) -> Page[Endpoint, int]:
-    """Return some of the endpoints, those of the configuration too, in the order in which they were made."""
+async def page(db: Db, request: PageRequest[int], reach: Reach = EVERYTHING) -> Page[Endpoint, int]:
+    """Return some of the endpoints within reach, those of the configuration too, in the order in which they were made."""
     key = webhook_endpoints.c.id
     state = pages.texts(["active", "disabled"])
     between = (request.after_or(pages.BEFORE_IDS) + 1, pages.BEHIND_IDS)
     columns = [webhook_endpoints.c.state, key]
-    of_state = pages.oldest(sa.select(key), columns, [state.c.text], between, request.rows)
+    within = sa.select(key).where(reach.includes(webhook_endpoints.c.foreign_id))
+    of_state = pages.oldest(within, columns, [state.c.text], between, request.rows)
     ids = pages.of_each(state, of_state, request.rows, newest_first=False)
     rows = await bulk.fetch_all(db, _NOT_DELETED.where(bulk.among(key, ids)).order_by(key))
     return request.page([Endpoint.of(row) for row in rows], lambda endpoint: endpoint.id)

@@ -134,7 +134,8 @@ async def get_health() -> Response:
 
 def application_of(token: str = "", **options: Any) -> FastAPI:
     ids = itertools.count(1)
-    face = application.Face(callers=origins.Callers(), token=token, **options)
+    lock = application.Lock(token=token, closed=bool(token))
+    face = application.Face(callers=origins.Callers(), lock=lock, **options)
     return application.build("Test", [router], lambda: f"id-{next(ids)}", face)
 
 

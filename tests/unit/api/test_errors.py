@@ -158,7 +158,19 @@ def test_openapi_describes_request_bodies_parameters_and_errors(described: dict[
     assert schemas["Order"]["properties"]["items"]["items"] == {"$ref": "#/components/schemas/Line"}
     assert {"type": "number"} in schemas["Line"]["properties"]["value"]["anyOf"]
     assert schemas["Sum"]["properties"]["total"]["type"] == "string"
-    assert list(order["responses"]) == ["200", "400", "403", "408", "413", "431", "500", "503", "404", "409"]
+    assert list(order["responses"]) == [
+        "200",
+        "400",
+        "403",
+        "408",
+        "413",
+        "431",
+        "500",
+        "503",
+        "401",
+        "404",
+        "409",
+    ]
     for status in list(order["responses"])[1:]:
         refused = described["components"]["responses"][order["responses"][status]["$ref"].rsplit("/", 1)[1]]
         assert refused["content"]["application/json"]["schema"]["$ref"].endswith("/Error")

@@ -93,7 +93,7 @@ def test_the_main_network_starts_when_its_variables_are_set() -> None:
     assert (read.admin_bind.host, read.admin_bind.port, read.public_url) == ("::1", 0, "https://pay.example")
 
 
-@pytest.mark.parametrize("missing", ["KENNEL_DATABASE_URL", "KENNEL_NODE_URL", "KENNEL_ADMIN_TOKEN"])
+@pytest.mark.parametrize("missing", ["KENNEL_DATABASE_URL", "KENNEL_NODE_URL"])
 def test_the_main_network_does_not_start_without_each_of_its_variables(missing: str) -> None:
     assert missing in refusal({name: text for name, text in MAIN.items() if name != missing})
 
@@ -164,27 +164,11 @@ def test_a_misspelt_variable_is_refused_with_the_one_that_was_meant() -> None:
     assert "KENNEL_QQQQ" in refusal({"KENNEL_QQQQ": "x"})
 
 
-def test_an_admin_api_that_others_can_reach_needs_a_token() -> None:
-    for bind in ("0.0.0.0:8081", "[::]:8081", "shop.example:8081"):
-        assert "KENNEL_ADMIN_TOKEN" in refusal({"KENNEL_ADMIN_BIND": bind})
-        assert (
-            sources.read({"KENNEL_ADMIN_BIND": bind, "KENNEL_ADMIN_TOKEN": "t" * 16}).admin_token == "t" * 16
-        )
-
-
 def test_a_token_that_others_can_guess_is_refused_where_they_can_try() -> None:
     short = {"KENNEL_ADMIN_TOKEN": "t" * 15}
 
     assert "16 characters or more" in refusal(short | {"KENNEL_ADMIN_BIND": "0.0.0.0:8081"})
     assert sources.read(short).admin_token == "t" * 15
-
-
-@pytest.mark.parametrize("network", ["main", "test"])
-def test_no_admin_api_is_open_where_coins_are_real(network: str) -> None:
-    real = MAIN | {"KENNEL_NETWORK": network, "KENNEL_ADMIN_TOKEN": ""}
-
-    assert "KENNEL_ADMIN_TOKEN must be set" in refusal(real)
-    assert sources.read(real | {"KENNEL_ROLES": "follow,send,relay"}).admin_token is None
 
 
 def test_names_of_hosts_come_with_commas_between() -> None:
@@ -365,11 +349,6 @@ def test_a_wrong_file_is_one_sentence_that_names_what_is_wrong(tmp_path: Path, f
 
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
-
-
-def test_an_auth_that_is_required_needs_a_token() -> None:
-    with pytest.raises(SettingsError, match="KENNEL_ADMIN_TOKEN must be set while KENNEL_AUTH is required"):
-        sources.read({"KENNEL_AUTH": "required"})
 
 
 def test_webhooks_may_go_to_the_networks_that_are_named() -> None:

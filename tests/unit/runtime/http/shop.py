@@ -67,7 +67,7 @@ class Shop:
 
             return StreamingResponse(parts())
 
-        face = Face(callers=origins.Callers(), token="")
+        face = Face(callers=origins.Callers())
         return build_application("Shop", [router], lambda: "id", face)
 
 

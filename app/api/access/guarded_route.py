@@ -1,0 +1,57 @@
+"""A route that looks, before anything else, whether its caller has the scope and reaches the account."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from app.api import responses
+from app.api.access import callers, rules
+from app.api.access.callers import Caller
+from app.api.access.rules import Accounts, Rule
+
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class GuardedRoute(APIRoute):
+    """A route of the merchant's API; `rules` says what it asks."""
+
+    def get_route_handler(self) -> Answer:
+        """Return the function that answers a request, or refuses it."""
+        return guarded(self, super().get_route_handler())
+
+
+def guarded(route: APIRoute, answer: Answer) -> Answer:
+    """Let `answer` answer only to callers that the route's rule lets in."""
+    rule = rules.rule_of(route.methods or (), route.path_format)
+
+    async def look_first(request: Request) -> Response:
+        caller = callers.of(request.scope)
+        if caller.is_admin:
+            return await answer(request)
+        return _objection(caller, rule, request.path_params) or await answer(request)
+
+    return look_first
+
+
+def _objection(caller: Caller, rule: Rule, path: Mapping[str, Any]) -> Response | None:
+    """Return the answer to a caller who may not do this; an account beyond its reach raises NoSuchAccount."""
+    if not caller.may(rule.scope):
+        return _missing(rule.scope)
+    if rule.accounts is Accounts.ALL and caller.reach.limited:
+        return responses.error("forbidden", "this key is for some accounts, and this concerns all of them")
+    if "foreign_id" in path:
+        caller.reach.require(path["foreign_id"], "foreign_id")
+    return None
+
+
+def _missing(scope: str) -> Response:
+    """Answer as RFC 6750 has it, and name the scope in the body too."""
+    members = responses.fault("forbidden", f"this key lacks the scope {scope}", "Authorization")
+    return responses.Json(
+        responses.fault_text({**members, "scope": scope}).encode(),
+        responses.STATUSES["forbidden"],
+        {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+    )
