@@ -58,6 +58,33 @@ _READING: Final[Any] = {
     "max_age": 86_400,
 }
 """What a script of another site may send, and read beside the body. It sends no cookies: there are none."""
+_ADMIN: Final = (
+    invoices.busy,
+    transfers.busy,
+    accounts.busy,
+    invoices.admin,
+    accounts.router,
+    payments.router,
+    transactions.router,
+    addresses.admin,
+    invoice_payments.router,
+    dogeconnect.admin,
+    transfers.router,
+    transfer_views.router,
+    assets.router,
+    history.router,
+    holds.router,
+    escrows.router,
+    events.router,
+    webhooks.router,
+    webhook_deliveries.router,
+    operations.router,
+    api_keys.router,
+    operations.ready,
+    metrics.router,
+    operations.health,
+)
+"""Paths are tried in this order: the busiest come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,35 +128,9 @@ def admin(
     `new_id` makes request ids of printable ASCII. The API answers to `names`, to loopback's names and to
     addresses.
     """
-    # Paths are tried in this order: the busiest come first.
-    routers = [
-        invoices.busy,
-        transfers.busy,
-        accounts.busy,
-        invoices.admin,
-        accounts.router,
-        payments.router,
-        transactions.router,
-        addresses.admin,
-        invoice_payments.router,
-        dogeconnect.admin,
-        transfers.router,
-        transfer_views.router,
-        assets.router,
-        history.router,
-        holds.router,
-        escrows.router,
-        events.router,
-        webhooks.router,
-        webhook_deliveries.router,
-        operations.router,
-        api_keys.router,
-    ]
     lock = Lock(token=token, keys=context.keys, closed=closed or bool(token))
     face = Face(callers=origins.Callers(names), lock=lock, documented=True)
-    return build(
-        "Kennel", [*routers, operations.ready, metrics.router, operations.health], new_id, face, context
-    )
+    return build("Kennel", _ADMIN, new_id, face, context)
 
 
 def watching(context: AppContext, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
@@ -190,8 +191,7 @@ def build(
         Middleware(middleware.Edge, new_id=new_id, answered=observer.answered, embedded=face.callers.pages),
         Middleware(origins.Origins, callers=face.callers),
     ]
-    lock = face.lock
-    if lock is not None:
+    if (lock := face.lock) is not None:
         layers.append(Middleware(Authentication, token=lock.token, keys=lock.keys, locked=lock.closed))
     if face.readers:
         layers.append(Middleware(CORSMiddleware, allow_origins=face.readers, **_READING))
