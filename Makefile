@@ -25,7 +25,7 @@ test: $(VENV)/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/dev
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(PART)
 
 # make soak SECONDS=600: money walks at random for so long, on the chain and then in the ledger; a failure prints the
 # shortest way to it. SEED=n walks as then.

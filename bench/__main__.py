@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...]`: measure, print each value beside its limit, and write bench/results.json."""
+"""`python -m bench [PART ...]`: measure, print each value beside its limit, and write bench/results.json."""
 
 import asyncio
 import os
@@ -17,14 +17,17 @@ from bench import (
     block_to_event,
     catch_up,
     catch_up_sending,
+    checkout,
     coins,
     deliveries,
+    dogeconnect,
     figures,
     idle,
     invoices,
     lists,
     lone,
     metrics,
+    page,
     payments,
     programs,
     reads,
@@ -32,32 +35,35 @@ from bench import (
     sequencer,
     signing,
     start,
+    strangers,
     transfers,
 )
 from bench.figures import Figure
 from bench.programs import Testbed
 
-MEASUREMENTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
+PARTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
     "reads": reads.measure,
     "invoices": invoices.measure,
     "lone": lone.measure,
-    "start": start.measure,
-    "idle": idle.measure,
+    "transfers": transfers.measure,
+    "payments": payments.measure,
+    "block_to_event": block_to_event.measure,
+    "page": page.measure,
+    "checkout": checkout.measure,
+    "dogeconnect": dogeconnect.measure,
+    "strangers": strangers.measure,
     "catch_up": catch_up.measure,
     "catch_up_sending": catch_up_sending.measure,
-    "block_to_event": block_to_event.measure,
-    "scale": scale.measure,
-    "transfers": transfers.measure,
-    "sequencer": sequencer.measure,
+    "start": start.measure,
+    "idle": idle.measure,
     "deliveries": deliveries.measure,
-    "payments": payments.measure,
+    "scale": scale.measure,
+    "lists": lists.measure,
     "coins": coins.measure,
     "signing": signing.measure,
-    "lists": lists.measure,
+    "sequencer": sequencer.measure,
     "metrics": metrics.measure,
 }
-TOGETHER = {"memory": "invoices"}
-"""Figures that another measurement brings too."""
 
 
 async def measure(testbed: Testbed, names: list[str], console: Console) -> list[Figure]:
@@ -67,7 +73,7 @@ async def measure(testbed: Testbed, names: list[str], console: Console) -> list[
     for name in names:
         began, load = time.monotonic(), os.getloadavg()[0]
         with console.status(f"{name} ..."):
-            measured += await MEASUREMENTS[name](testbed)
+            measured += await PARTS[name](testbed)
         console.print(
             f"{name}: {time.monotonic() - began:.0f} s, after a load of {load:.1f} on {os.cpu_count()} cores"
         )
@@ -76,9 +82,9 @@ async def measure(testbed: Testbed, names: list[str], console: Console) -> list[
 
 def main(arguments: list[str]) -> int:
     console = Console()
-    names = list(dict.fromkeys(TOGETHER.get(name, name) for name in arguments)) or list(MEASUREMENTS)
-    if unknown := [name for name in names if name not in MEASUREMENTS]:
-        console.print(f"There is no {unknown[0]}: {', '.join(MEASUREMENTS)}.")
+    names = list(dict.fromkeys(arguments)) or list(PARTS)
+    if unknown := [name for name in names if name not in PARTS]:
+        console.print(f"There is no part {unknown[0]}. The parts are {', '.join(PARTS)}.")
         return 2
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         Path(home).chmod(0o755)

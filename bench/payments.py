@@ -1,73 +1,113 @@
-"""Payments per second, from the first request until the node has the last transaction: single and batched."""
+"""Payments per second, from the first request until the node has the last transaction, beside single transfers."""
 
 import asyncio
 import json
+import random
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import httpx
 import sqlalchemy as sa
 
-from app.db.tables import balances, payments, ready_keys
+from app.db.tables import balances, payments
 from app.money import COIN
-from bench import filling, invoices, load, programs
-from bench.figures import Figure
-from bench.programs import Devnet, Testbed
+from bench import filling, invoices, load, programs, shop
+from bench.figures import Figure, Terms, of_rounds
+from bench.programs import Testbed
+from bench.shop import Shop
 
-PAYMENTS = 1_000
-COINS, AT_ONCE = 1_000, 250
-"""Coins of the account, and how many the faucet makes with one transaction."""
+ROUNDS, PAYMENTS = 3, 300
+COINS, AT_ONCE = 1_800, 300
+"""Coins of the account, and how many the faucet makes with one transaction: one for each payment."""
 COIN_DOGE = 100
-MATURE_BLOCKS = 120
+ACCOUNTS = 100
+"""Accounts between which money is transferred."""
+SECONDS = 1.5
+GOAL = 0.5
+ASSET = json.dumps({"code": "gold", "name": "Gold", "decimals": 2}).encode()
+OPENING = json.dumps({"opening": {"gold": "1000000"}}).encode()
+
+
+class Rates(NamedTuple):
+    """Per second: requests answered, and payments that the node has."""
+
+    requested: float
+    broadcast: float
+
+
+@dataclass(slots=True)
+class Payer:
+    """The account `shop`, whose payments go to addresses that were never paid before."""
+
+    shop: Shop
+    paid: int = field(default=0)
+
+    @property
+    def port(self) -> int:
+        """Where the merchant's API listens."""
+        return self.shop.kennel.port("admin API")
+
+    async def pay(self, *, batch: bool) -> Rates:
+        """Ask for payments with all clients, and wait until the node has all."""
+        requests = [self._request(batch=batch) for _ in range(PAYMENTS)]
+        began = time.perf_counter()
+        await load.shared(self.port, requests)
+        requested = time.perf_counter()
+        sent = sa.select(sa.func.count() == self.paid).where(payments.c.state == "BROADCAST")
+        await invoices.until(self.shop.engine, sent)
+        return Rates(PAYMENTS / (requested - began), PAYMENTS / (time.perf_counter() - began))
+
+    def _request(self, *, batch: bool) -> bytes:
+        body = {"to": filling.address(self.paid), "amount": "1", "batch": batch}
+        self.paid += 1
+        return load.post("/account/shop/pay", json.dumps(body).encode())
+
+    async def transfer(self) -> float:
+        """Return the single transfers per second of as many clients."""
+        return await load.rate_of(self.port, [_transfers(n) for n in range(load.CLIENTS)], SECONDS)
+
+
+def _transfers(client: int) -> Iterator[bytes]:
+    """Yield transfers between any two accounts."""
+    chance = random.Random(client)
+    while True:
+        payer, payee = chance.sample(range(ACCOUNTS), 2)
+        body = {"from": f"shop-{payer}", "to": f"shop-{payee}", "asset": "gold", "amount": "0.01"}
+        yield load.post("/transfers", json.dumps(body).encode(), key=secrets.token_hex(8))
 
 
 async def measure(testbed: Testbed) -> list[Figure]:
-    """Measure figures that have no limit, for watching."""
-    requested, alone = await _pay(testbed, batch=False)
-    _, batched = await _pay(testbed, batch=True)
+    """Pay one by one, transfer, and pay in batches, in turn."""
+    settings = {"confirmations": 1, "pay_wait_seconds": 0}
+    async with (
+        programs.devnet(testbed.folder()) as node,
+        shop.opened(testbed, node, **settings) as opened,
+    ):
+        await _fund(opened)
+        payer = Payer(opened)
+        single, batched, transfers = [], [], []
+        for _ in range(ROUNDS):
+            single.append(await payer.pay(batch=False))
+            transfers.append(await payer.transfer())
+            batched.append(await payer.pay(batch=True))
+    alone = [rates.broadcast for rates in single]
     return [
-        Figure("payments", "1/s", alone),
-        Figure("payments_batched", "1/s", batched),
-        Figure("payments_asked", "1/s", requested),
+        of_rounds(Terms("payments", "1/s", GOAL), alone, transfers),
+        of_rounds(Terms("payments_batched", "1/s"), [rates.broadcast for rates in batched], transfers),
+        of_rounds(Terms("payments_asked", "1/s"), [rates.requested for rates in single], transfers),
     ]
 
 
-async def _pay(testbed: Testbed, *, batch: bool) -> tuple[float, float]:
-    """Return the payments per second until the last answer, and until the last broadcast."""
-    settings = {"confirmations": 1, "pay_wait_seconds": 0}
-    async with (
-        testbed.database() as url,
-        programs.engine(url) as engine,
-        programs.devnet(testbed.folder()) as node,
-        programs.kennel(testbed.folder(), url, node, **settings) as kennel,
-    ):
-        await invoices.until(engine, sa.select(sa.func.count() >= invoices.POOL).select_from(ready_keys))
-        await node.ask("generate", MATURE_BLOCKS)
-        port = kennel.port("admin API")
-        await _fund(port, node)
-        await invoices.until(
-            engine, sa.select(sa.exists().where(balances.c.available == COINS * COIN_DOGE * COIN))
-        )
-        began = time.perf_counter()
-        await load.shared(port, _requests(batch=batch))
-        requested = time.perf_counter()
-        await invoices.until(
-            engine, sa.select(sa.func.count() == PAYMENTS).where(payments.c.state == "BROADCAST")
-        )
-        return PAYMENTS / (requested - began), PAYMENTS / (time.perf_counter() - began)
-
-
-def _requests(*, batch: bool) -> Sequence[bytes]:
-    bodies = ({"to": filling.address(number), "amount": "1", "batch": batch} for number in range(PAYMENTS))
-    return [load.post("/account/shop/pay", json.dumps(body).encode()) for body in bodies]
-
-
-async def _fund(port: int, node: Devnet) -> None:
-    """Give the account its coins, in one block."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        (await client.post("/account/shop", json={})).raise_for_status()
-        for _ in range(COINS // AT_ONCE):
-            requested = [client.post("/account/shop/address", json={"fresh": True}) for _ in range(AT_ONCE)]
-            answers = [answer.raise_for_status().json() for answer in await asyncio.gather(*requested)]
-            await node.ask("sendmany", "", {answer["address"]: COIN_DOGE for answer in answers})
-    await node.ask("generate", 1)
+async def _fund(opened: Shop) -> None:
+    """Give the account its coins, in one block, and the others what they transfer."""
+    for _ in range(COINS // AT_ONCE):
+        asked = [opened.admin.post("/account/shop/address", json={"fresh": True}) for _ in range(AT_ONCE)]
+        answers = [answer.raise_for_status().json() for answer in await asyncio.gather(*asked)]
+        await opened.node.ask("sendmany", "", {answer["address"]: COIN_DOGE for answer in answers})
+    await opened.mine()
+    funded = sa.select(sa.exists().where(balances.c.available == COINS * COIN_DOGE * COIN))
+    await invoices.until(opened.engine, funded)
+    accounts = [load.post(f"/account/shop-{n}", OPENING) for n in range(ACCOUNTS)]
+    await load.once(opened.kennel.port("admin API"), [load.post("/assets", ASSET), *accounts])

@@ -166,6 +166,13 @@ async def checking_devnet(home: Path) -> AsyncIterator[Devnet]:
         yield _devnet(process)
 
 
+@asynccontextmanager
+async def crowded_devnet(home: Path, strangers: int) -> AsyncIterator[Devnet]:
+    """Run a devnet with so many transactions of strangers in its mempool, which no block takes."""
+    async with running("bench.crowded_node", str(home / "devnet"), str(strangers)) as process:
+        yield _devnet(process)
+
+
 def _devnet(process: Process) -> Devnet:
     rpc, zmq = (process.port(scheme) for scheme in ("http://127.0.0.1:", "tcp://127.0.0.1:"))
     return Devnet(f"http://kennel:kennel@127.0.0.1:{rpc}", f"tcp://127.0.0.1:{zmq}")

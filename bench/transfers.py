@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.tables import entries, outbox
 from bench import filling, invoices, load, programs
 from bench.figures import Figure, Terms, of_rounds
-from bench.programs import Devnet, Testbed
+from bench.programs import Devnet, Process, Testbed
 from bench.tpcb import Tpcb, prepared
 
 SMALL, LARGE = 1_000, 1_000_000
@@ -36,6 +36,7 @@ BULK, BULK_CLIENTS, BULK_BODIES = 1_000, 4, 64
 PROCESSES = 2
 """Processes that answer HTTP: the first one for single transfers, all of them for bulks."""
 LONE = 300
+MEMORY_BYTES = 150 * 1024 * 1024
 ASSET = "gold"
 
 _FILL = f"""
@@ -47,13 +48,18 @@ _FILL = f"""
 
 @dataclass(slots=True)
 class Bank:
-    """A running program whose accounts all have enough; it answers at `ports`."""
+    """A running program whose accounts all have enough, and its processes that answer HTTP."""
 
-    ports: Sequence[int]
+    answering: Sequence[Process]
     accounts: int
     engine: AsyncEngine
     keys: Iterator[int] = field(default_factory=count)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """Where they answer."""
+        return [process.port("admin API") for process in self.answering]
 
     def spread(self) -> Iterator[bytes]:
         """Yield transfers between any two accounts."""
@@ -151,7 +157,8 @@ async def measure(testbed: Testbed) -> list[Figure]:
     ):
         await testbed.administer("CHECKPOINT")
         rounds = [await _round(limit, small, large) for _ in range(ROUNDS)]
-    return _figures(rounds)
+        memory = max(map(Process.resident_bytes, small.answering))
+    return [*_figures(rounds), Figure("memory_http", "bytes", memory, MEMORY_BYTES, 1, at_most=True)]
 
 
 async def _round(limit: Tpcb, small: Bank, large: Bank) -> Round:
@@ -208,6 +215,6 @@ async def _bank(testbed: Testbed, node: Devnet, accounts: int) -> AsyncIterator[
             await stack.enter_async_context(programs.kennel(testbed.folder(), url, node, roles="http"))
             for _ in range(PROCESSES)
         ]
-        bank = Bank([kennel.port("admin API") for kennel in answering], accounts, engine)
+        bank = Bank(answering, accounts, engine)
         await bank.try_out()
         yield bank
