@@ -69,7 +69,7 @@ PARTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
 async def measure(testbed: Testbed, names: list[str], console: Console) -> list[Figure]:
     await testbed.prepare()
     run.collect_less()  # much of the program is measured in this process
-    measured = []
+    measured, all_began = [], time.monotonic()
     for name in names:
         began, load = time.monotonic(), os.getloadavg()[0]
         with console.status(f"{name} ..."):
@@ -77,6 +77,7 @@ async def measure(testbed: Testbed, names: list[str], console: Console) -> list[
         console.print(
             f"{name}: {time.monotonic() - began:.0f} s, after a load of {load:.1f} on {os.cpu_count()} cores"
         )
+    console.print(f"all: {(time.monotonic() - all_began) / 60:.1f} min")
     return measured
 
 

@@ -6,6 +6,11 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def of(*pids: int) -> float:
+    """Return the processor seconds of several processes together."""
+    return sum(map(seconds, pids))
+
+
 def seconds(pid: int) -> float:
     """Return the processor seconds of a process, its children that have ended, and those that run."""
     folder = Path(f"/proc/{pid}")

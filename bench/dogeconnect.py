@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 import coincurve
 import httpx
@@ -15,7 +16,7 @@ from app.chain.wire import Output, Transaction
 from app.domain import dogecoin
 from app.domain.dogecoin import REGTEST
 from app.money import COIN, parse
-from bench import load, programs, shop
+from bench import cpu_time, load, programs, shop
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Devnet, Testbed
 from bench.shop import Shop
@@ -44,7 +45,7 @@ class Wallet:
 
 async def measure(testbed: Testbed) -> list[Figure]:
     """Submit, check as many signatures, and give the node as many transactions, in turn."""
-    rates: list[tuple[float, float, float]] = []
+    rates: list[tuple[float, float, float, float]] = []
     async with (
         programs.devnet(testbed.folder()) as node,
         shop.opened(testbed, node, **LIMITS) as opened,
@@ -55,15 +56,17 @@ async def measure(testbed: Testbed) -> list[Figure]:
         wallet = await _funded(node)
         for _ in range(ROUNDS):
             requests = [await _submission(opened, public, wallet) for _ in range(EACH)]
-            began = time.perf_counter()
+            pids = (opened.kennel.pid, testbed.postmaster)
+            began, cpu = time.perf_counter(), cpu_time.of(*pids)
             await load.shared(opened.kennel.port("public API"), requests)
-            submitted = EACH / (time.perf_counter() - began)
+            submitted, milliseconds = _rate(began), 1_000 * (cpu_time.of(*pids) - cpu) / EACH
             paid = [wallet.pay(SCRIPT, COIN) for _ in range(EACH)]
-            rates.append((submitted, _check(paid), await _send(node, paid)))
-    submissions, checks, sends = zip(*rates, strict=True)
+            rates.append((submitted, milliseconds, _check(paid), await _send(node, paid)))
+    submissions, milliseconds_each, checks, sends = zip(*rates, strict=True)
     return [
         of_rounds(Terms("dogeconnect", "submissions/s"), submissions, checks),
         of_rounds(Terms("dogeconnect_node", "submissions/s"), submissions, sends),
+        Figure("dogeconnect_cpu", "ms each", median(milliseconds_each)),
     ]
 
 
@@ -98,7 +101,7 @@ def _check(paid: Sequence[Transaction]) -> float:
     began = time.perf_counter()
     if not all(KEY.public_key.verify(signature, digest, hasher=None) for signature, digest in checks):
         raise RuntimeError("a signature is wrong")
-    return len(checks) / (time.perf_counter() - began)
+    return _rate(began)
 
 
 def _signed(transaction: Transaction) -> tuple[bytes, bytes]:
@@ -120,4 +123,9 @@ async def _send(node: Devnet, paid: Sequence[Transaction]) -> float:
 
     began = time.perf_counter()
     await asyncio.gather(*(sender() for _ in range(8)))
-    return len(paid) / (time.perf_counter() - began)
+    return _rate(began)
+
+
+def _rate(began: float) -> float:
+    """Return how many of EACH there were per second."""
+    return EACH / (time.perf_counter() - began)

@@ -90,9 +90,9 @@ async def _among_many(payers: Payers, postmaster: int) -> list[Figure]:
         for _ in range(STREAMS // AT_ONCE):
             await asyncio.gather(*(stack.enter_async_context(payers.stream(address)) for _ in range(AT_ONCE)))
         taken = kennel.resident_bytes() - before
-        cpu, began = cpu_time.seconds(kennel.pid) + cpu_time.seconds(postmaster), time.perf_counter()
+        cpu, began = cpu_time.of(kennel.pid, postmaster), time.perf_counter()
         await asyncio.sleep(SECONDS)
-        cpu = cpu_time.seconds(kennel.pid) + cpu_time.seconds(postmaster) - cpu
+        cpu = cpu_time.of(kennel.pid, postmaster) - cpu
         percent = 100 * cpu / (time.perf_counter() - began)
         times = [await payers.milliseconds() for _ in range(AMONG_MANY)]
     return [

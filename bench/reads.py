@@ -56,7 +56,7 @@ class Reader:
         return Round(bare, read.rate, milliseconds, read.milliseconds(99), read.milliseconds(50))
 
     def _cpu_seconds(self) -> float:
-        return cpu_time.seconds(self.kennel.pid) + cpu_time.seconds(self.postmaster)
+        return cpu_time.of(self.kennel.pid, self.postmaster)
 
 
 class Round(NamedTuple):

@@ -30,8 +30,8 @@ CONCERNED = SMALL
 A bulk among all of a million finds 2.3 times as many different accounts and moves as many balances more. That
 is measured too, but it is not the cost of having many accounts.
 """
-ROUNDS = 7
-SECONDS = 3
+ROUNDS = 5
+SECONDS = 2
 BULK, BULK_CLIENTS, BULK_BODIES = 1_000, 4, 64
 PROCESSES = 2
 """Processes that answer HTTP: the first one for single transfers, all of them for bulks."""
