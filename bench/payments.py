@@ -19,7 +19,7 @@ from bench.programs import Testbed
 from bench.shop import Shop
 
 ROUNDS, PAYMENTS = 3, 300
-COINS, AT_ONCE = 1_800, 300
+COINS, AT_ONCE = 1_800, 100
 """Coins of the account, and how many the faucet makes with one transaction: one for each payment."""
 COIN_DOGE = 100
 ACCOUNTS = 100

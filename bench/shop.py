@@ -49,7 +49,7 @@ async def opened(testbed: Testbed, node: Devnet, **settings: object) -> AsyncIte
         programs.kennel(testbed.folder(), url, node, **settings) as kennel,
         programs.engine(url) as engine,
         httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{kennel.port('admin API')}", trust_env=False, timeout=30
+            base_url=f"http://127.0.0.1:{kennel.port('admin API')}", trust_env=False, timeout=120
         ) as admin,
     ):
         await invoices.until(engine, sa.select(sa.func.count() >= invoices.POOL).select_from(ready_keys))
