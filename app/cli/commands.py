@@ -10,7 +10,7 @@ import typer
 from app import configured_node, run
 from app.audit import AuditReport, DeriveXpubs
 from app.audit import run as run_audit
-from app.cli import audit_table, export, maintenance, ports, recover
+from app.cli import audit_table, backup, export, maintenance, ports, recover
 from app.cli.command import errors_in_one_sentence, on_database, read_settings, seed_file, started
 from app.cli.demo import show as show_demo
 from app.cli.keys import keys
@@ -29,7 +29,15 @@ def add_to(commands: typer.Typer) -> None:
         commands.command()(command)
     commands.add_typer(seed, name="seed")
     commands.add_typer(keys, name="key")
-    for other in (recover.rescan, recover.recover, recover.rename, export.export, export.verify):
+    for other in (
+        recover.rescan,
+        recover.recover,
+        recover.rename,
+        export.export,
+        export.verify,
+        backup.backup,
+        backup.restore,
+    ):
         commands.command()(other)
 
 

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from app.config import values
 from app.config.sections import MQTT_LOGIN, MQTT_VARIABLES, Callback, EventBus, EventFilter, Logger, Queue
-from app.config.settings import PREFIX, VARIABLES, Settings
+from app.config.settings import PREFIX, SECRETS, VARIABLES, Settings
 
 HEAD: Final = """\
 # The settings
@@ -26,6 +26,10 @@ that Kennel does not know stops the start. `.env.example` has all variables with
 
     network = "main"                   # the same as KENNEL_NETWORK=main
     webhook_retries = [5, 60, 3600]    # a list, where the variable has commas
+
+**Secrets** (those that are marked below) need not stand in either. The same name with `_FILE` at its end
+names a file with the secret in it, with `_COMMAND` a command that prints it
+([examples](going-live.md#secrets)). The command runs once, at the start, without a shell, for 30 seconds at most; what it prints is in no log.
 
 The settings work with the demo too: `KENNEL_ADMIN_BIND=127.0.0.1:9081 make run`.
 """
@@ -44,6 +48,7 @@ GROUPS: Final = {
     "shop_name": ("The checkout page", "[How it works](checkout.md)."),
     "confirmations": ("Money", ""),
     "seed_passphrase": ("The seed", "How to keep it: [going live](going-live.md#the-seed)."),
+    "backup_passphrase": ("Backups", "[How they are made](backup-and-recovery.md)."),
     "webhook_retries": ("Webhooks and events", ""),
     "mqtt_url": ("MQTT", "[How events are told](delivering-events.md)."),
 }
@@ -107,7 +112,12 @@ def _groups() -> Iterator[str]:
     starts = [names.index(name) for name in GROUPS]
     for (title, more), start, end in zip(GROUPS.values(), starts, [*starts[1:], None], strict=True):
         rows = [
-            [f"`{PREFIX}{name.upper()}`", f"`{name}`", *_value(VARIABLES[name]), explained[name]]
+            [
+                f"`{PREFIX}{name.upper()}`",
+                f"`{name}`",
+                *_value(VARIABLES[name], secret=name in SECRETS),
+                explained[name],
+            ]
             for name in names[start:end]
         ]
         table = _table(["variable", "in the file", "value", "default", "what it sets"], rows)
@@ -128,10 +138,10 @@ def _sections() -> Iterator[str]:
         yield f"### [{name}]\n\n{purpose}\n\n{table}"
 
 
-def _value(field: FieldInfo) -> list[str]:
-    """Return what the value may be, and the default."""
+def _value(field: FieldInfo, *, secret: bool = False) -> list[str]:
+    """Return what the value may be, and the default; a secret is marked."""
     shown = "must be set" if field.is_required() else default(field) and f"`{default(field)}`"
-    return [values.words(field), shown]
+    return [f"{values.words(field)} (secret)" if secret else values.words(field), shown]
 
 
 def default(field: FieldInfo) -> str:

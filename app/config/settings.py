@@ -1,9 +1,9 @@
 """The settings: one field a variable, with its default, what it may be, and what it sets."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.config import values
@@ -168,10 +168,10 @@ class Settings(BaseSettings):
     """After this many minutes a transaction of `paytx` that nobody has sent is cancelled."""
 
     seed_passphrase: values.Line | None = Field(None, max_length=1_024, repr=False)
-    """What encrypts the seed file. On `main` and `test` nothing is signed without this setting or the
-    next."""
-    seed_passphrase_file: Path | None = None
-    """A file with the passphrase in it."""
+    """What encrypts the seed file. On `main` and `test` nothing is signed without it."""
+
+    backup_passphrase: values.Line | None = Field(None, max_length=1_024, repr=False)
+    """What encrypts backups (`kennel backup`), 12 characters or more. Unset: the command asks for it."""
 
     webhook_retries: values.RetryTimes = Field(
         "5,300,1800,7200,18000,36000,50400,72000,86400", validate_default=True
@@ -207,26 +207,8 @@ class Settings(BaseSettings):
     queues: dict[str, Queue] = Field({}, max_length=ENTRIES, alias="mqtt.queues")
     mqtt_client_id: str | None = Field(None, alias="mqtt.clientid")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_passphrase(cls, texts: dict[str, Any]) -> dict[str, Any]:
-        """Read the passphrase from its file, where one is named."""
-        path = texts.get("seed_passphrase_file")
-        if path is None:
-            return texts
-        variable = f"{PREFIX}SEED_PASSPHRASE_FILE"
-        if "seed_passphrase" in texts:
-            raise ValueError(f"KENNEL_SEED_PASSPHRASE and {variable} are both set: only one can be right.")
-        try:
-            with Path(path).open() as file:
-                passphrase = file.read(TEXT_CHARACTERS).rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as wrong:
-            reason = type(wrong).__name__
-            raise ValueError(f"{variable} names {path}, which cannot be read ({reason}).") from None
-        if not passphrase:
-            raise ValueError(f"{variable} names {path}, which is empty.")
-        return texts | {"seed_passphrase": passphrase}
-
 
 VARIABLES: Final = {name: field for name, field in Settings.model_fields.items() if field.alias is None}
 """The others are sections of the file."""
+SECRETS: Final = frozenset(name for name, field in VARIABLES.items() if not field.repr)
+"""What no message repeats. Each may come from a file, or from a command (`app.config.secrets`)."""

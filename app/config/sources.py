@@ -9,8 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, InitSettingsSource, TomlConfigSettingsSource
 
-from app.config import checks, sections, values
-from app.config.settings import PREFIX, VARIABLES, Settings
+from app.config import checks, secrets, sections, values
+from app.config.settings import PREFIX, SECRETS, VARIABLES, Settings
 from app.config.values import SettingsError
 
 DEFAULT_FILE: Final = Path("kennel.toml")
@@ -22,11 +22,13 @@ class Variables(EnvSettingsSource):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(Settings)
-        self.env_vars = {
-            name.lower(): text.strip()
+        texts = {
+            name.removeprefix(PREFIX).lower(): text.strip()
             for name, text in environ.items()
             if name.startswith(PREFIX) and text.strip()
         }
+        resolved = secrets.resolved(texts, SECRETS)
+        self.env_vars = {f"{PREFIX.lower()}{name}": text for name, text in resolved.items()}
 
 
 def read(environ: Mapping[str, str], config_path: Path | None = None) -> Settings:
@@ -61,11 +63,11 @@ def _file(path: Path) -> InitSettingsSource:
         table = TomlConfigSettingsSource(Settings, path).toml_data
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(f"The file {path} (KENNEL_CONFIG) is not TOML: {wrong}.") from None
-    return InitSettingsSource(Settings, sections.flat(table))
+    return InitSettingsSource(Settings, secrets.resolved(sections.flat(table), SECRETS))
 
 
 def _check_name(name: str) -> None:
-    if name not in VARIABLES:
+    if name not in VARIABLES and name not in secrets.ways(SECRETS):
         near = difflib.get_close_matches(name, [*VARIABLES, "config"], n=1)
         meant = (
             f"did you mean {PREFIX}{near[0].upper()}?" if near else ".env.example lists those that there are."

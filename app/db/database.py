@@ -64,11 +64,14 @@ class Database:
         return open_engine(self.url, pooler=self.pooler, connections=connections)
 
     @asynccontextmanager
-    async def without_timeouts(self) -> AsyncIterator[AsyncEngine]:
-        """Yield connections for statements that may take long, to a database of this version's schema."""
+    async def without_timeouts(self, revision: str = "head") -> AsyncIterator[AsyncEngine]:
+        """Yield connections for statements that may take long, to a database of this version's schema.
+
+        An older `revision` of it is for a new database alone.
+        """
         engine = open_engine(self.url, pooler=self.pooler, command_seconds=None)
         try:
-            await self._upgrade(engine)
+            await self._upgrade(engine, revision)
             yield engine
         finally:
             await engine.dispose()
@@ -92,9 +95,9 @@ class Database:
             raise DatabaseUnavailable(fault)
         return self
 
-    async def _upgrade(self, engine: AsyncEngine) -> None:
+    async def _upgrade(self, engine: AsyncEngine, revision: str) -> None:
         try:
-            await migrate.upgrade(engine)
+            await migrate.upgrade(engine, revision)
         except exc.ProgrammingError as error:
             if sqlstate(error) != _INSUFFICIENT_PRIVILEGE:
                 raise

@@ -17,13 +17,18 @@ _EXISTS: Final = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")
 _VERSIONS: Final = sa.text("SELECT version_num FROM alembic_version LIMIT 2")
 
 
-async def upgrade(engine: AsyncEngine) -> None:
+async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
     """Apply the missing migrations in one transaction, after any other process that does the same."""
     if await is_current(engine):
         return
     async with engine.begin() as db:
         await lock(db)
-        await db.run_sync(_apply)
+        await db.run_sync(_apply, revision)
+
+
+def knows(revision: str) -> bool:
+    """Say whether a revision is one of this program's migrations."""
+    return revision in _names()["revision"]
 
 
 async def is_current(engine: AsyncEngine) -> bool:
@@ -36,12 +41,17 @@ async def is_current(engine: AsyncEngine) -> bool:
 
 def head() -> str:
     """Return the migration that no other follows, by the files."""
+    names = _names()
+    [last] = names["revision"] - names["down_revision"]
+    return last
+
+
+def _names() -> dict[str, set[str]]:
     names: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
     for file in (MIGRATIONS / "versions").glob("*.py"):
         for kind, name in _REVISION.findall(file.read_text()):
             names[kind].add(name)
-    [last] = names["revision"] - names["down_revision"]
-    return last
+    return names
 
 
 async def lock(db: AsyncConnection) -> None:
@@ -50,7 +60,7 @@ async def lock(db: AsyncConnection) -> None:
     await db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
-def _apply(connection: sa.Connection) -> None:
+def _apply(connection: sa.Connection, revision: str) -> None:
     # Alembic takes a tenth of a start's time, and the schema of most starts needs none of it.
     from alembic import command
     from alembic.config import Config
@@ -58,4 +68,4 @@ def _apply(connection: sa.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

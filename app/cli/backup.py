@@ -1,0 +1,130 @@
+"""The commands `backup` (write everything into one encrypted file) and `restore` (make a Kennel of it again)."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.backup import files, parts, rows
+from app.backup.envelope import NoBackup
+from app.backup.parts import Writer
+from app.backup.rows import CannotRestore
+from app.cli import database as databases
+from app.cli.command import errors_in_one_sentence, on_database, read_settings, started
+from app.config.settings import Settings
+from app.db import migrate
+from app.db.database import Database
+
+PASSPHRASE_CHARACTERS: Final = 12
+NEXT: Final = (
+    "What was sent since the backup is not in it: run `kennel restored`, then start Kennel "
+    "(docs/backup-and-recovery.md)."
+)
+
+New = Annotated[Path, typer.Argument(help="A new file.")]
+Made = Annotated[Path, typer.Argument(help="What `kennel backup` has written.", exists=True, dir_okay=False)]
+
+
+def backup(file: New) -> None:
+    """Write database, seed file, marker and relay key into one encrypted file, beside a running Kennel or without one."""
+    if file.exists():
+        sys.exit(f"kennel: {file} is there already.")
+    with started(beside=True) as (settings, database):
+        passphrase = _passphrase(settings, new=True)
+        work = on_database(database, lambda engine: write(engine, settings, passphrase, file))
+        try:
+            _say(asyncio.run(work))
+        except OSError as error:
+            sys.exit(f"kennel: {file} cannot be written: {error}.")
+
+
+def restore(file: Made) -> None:
+    """Make a home and a database of a backup. The database must be empty; files that are in the home stay."""
+    settings = read_settings()
+    with errors_in_one_sentence():
+        passphrase = _passphrase(settings, new=False)
+        try:
+            database_of_backup = prove(file, passphrase, settings)
+            with databases.reached(settings) as database:
+                _say(asyncio.run(_restore(database, settings, passphrase, file, database_of_backup)))
+        except (NoBackup, CannotRestore) as error:
+            sys.exit(f"kennel: {error}")
+
+
+def _say(sentence: str) -> None:
+    Console().print(sentence, soft_wrap=True, highlight=False)
+
+
+async def write(engine: AsyncEngine, settings: Settings, passphrase: str, path: Path) -> str:
+    """Write a backup, whole or not at all; returns what to print."""
+    part = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        writer = Writer(file, passphrase)
+        tables = await rows.dump(engine, writer, settings.network)
+        names = files.dump(writer, files.paths(settings.home, settings.relay_key_file))
+        writer.close()
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    missing = "" if files.SEED_FILE in names else " The seed file is not in this home: keep it yourself."
+    return f"{path} has {tables} tables and {', '.join(names) or 'no files'}.{missing}"
+
+
+def prove(path: Path, passphrase: str, settings: Settings) -> Mapping[str, Any]:
+    """Read the whole backup before anything is written; return what it says of its database."""
+    with path.open("rb") as file:
+        [database] = [part for part in parts.prove(file, passphrase) if part["kind"] == "database"]
+    if database["network"] != settings.network:
+        raise CannotRestore(
+            f"The backup is of {database['network']}, and KENNEL_NETWORK is {settings.network}."
+        )
+    if not migrate.knows(database["revision"]):
+        raise CannotRestore("The backup is of a newer Kennel than this one: restore it with that version.")
+    return database
+
+
+async def _restore(
+    database: Database, settings: Settings, passphrase: str, path: Path, about: Mapping[str, Any]
+) -> str:
+    """Write files and rows. The files come first: a restore that was killed goes on when it is run again."""
+    engine = database.engine(1)
+    try:
+        await rows.check_empty(engine, about["revision"])
+    finally:
+        await engine.dispose()
+    stayed = _restore_files(settings, passphrase, path)
+    async with database.without_timeouts(about["revision"]) as empty:
+        with path.open("rb") as file:
+            await rows.load(empty, parts.read(file, passphrase))
+    await database.upgrade()
+    kept = f" {', '.join(stayed)} stayed as it was." if stayed else ""
+    return f"The backup is restored.{kept} {NEXT}"
+
+
+def _restore_files(settings: Settings, passphrase: str, path: Path) -> list[str]:
+    """Write the files that are missing; return the names of the others."""
+    places = files.paths(settings.home, settings.relay_key_file)
+    with path.open("rb") as file:
+        return [
+            about["name"]
+            for about, content in parts.read(file, passphrase)
+            if about["kind"] == "file" and not files.load(about["name"], content, places)
+        ]
+
+
+def _passphrase(settings: Settings, *, new: bool) -> str:
+    """Return the passphrase of the settings, or what a person types."""
+    passphrase = settings.backup_passphrase
+    if passphrase is None and sys.stdin.isatty():
+        passphrase = typer.prompt("Passphrase of the backup", hide_input=True, confirmation_prompt=new)
+    if passphrase is None:
+        sys.exit("kennel: KENNEL_BACKUP_PASSPHRASE is not set, and there is nobody to ask for it.")
+    if new and len(passphrase) < PASSPHRASE_CHARACTERS:
+        sys.exit(f"kennel: The passphrase of a backup has {PASSPHRASE_CHARACTERS} characters or more.")
+    return passphrase
