@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,24 +16,21 @@ from app import configured_node
 from app.api import application, context, origins, tokens
 from app.api.access import key_ring
 from app.api.checkout.branding import Branding
-from app.api.node_queries import NodeQueries, NodeUnreachable, Undecodable
 from app.api.serving import serving
-from app.audit import FetchCoins
-from app.chain import block_reader, zmq_announcements
-from app.chain.node import Node
+from app.chain import zmq_announcements
 from app.chain.relay_key import RELAY_KEY_FILE
-from app.chain.rpc import CALLERS_SLOTS, NodeError, NodeTrouble
+from app.chain.rpc import CALLERS_SLOTS
 from app.config.settings import Settings
 from app.db.database import Database
 from app.db.embedded.programs import EmbeddedError
 from app.domain import dogecoin
-from app.domain.dogecoin import Outpoint
 from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
-from app.workers import admin_lock, listener_limits, payer_relay, roles, watching
+from app.runtime.notices import QUIET_SECONDS
+from app.workers import admin_lock, listener_limits, payer_relay, questions, roles, watching
 from app.workers.roles import Shared
 
 EXPLORERS: Final = {"main": "https://dogechain.info/tx/{txid}"}
@@ -41,8 +38,6 @@ TEND_SECONDS: Final = 0.5
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
 LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relay}
-NODE_ANSWER_SECONDS: Final = 10.0
-"""How long a caller is kept waiting for the node, its turn to ask included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +63,11 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         process = ProcessMetrics(health)
         engine = _engine(stack, database, process, "loops")
         node, zmq = await stack.enter_async_context(configured_node.running(settings))
-        shared = Shared(settings, engine, node, _holder(database))
+        connect = database.session if database.keeps_sessions else None
+        shared = Shared.of(settings, engine, node, _holder(database), connect)
         loops = [_tending(database.restart)] if database.restart is not None else []
+        stack.push_async_callback(shared.notices.close)
+        loops += roles.of_every_process(shared)
         for role in LOOPS.keys() & settings.roles:
             loops += await LOOPS[role](stack, shared)
         tasks = [*(loop.run(health) for loop in loops), process.observers.watch_event_loop()]
@@ -85,9 +83,9 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
 def _wakes(shared: Shared) -> Mapping[str, Callable[[bytes], object]]:
     """Return whom each announcement of the node wakes. It announces transactions by one topic or both."""
     return {
-        "hashblock": lambda _: shared.follow.wake(),
-        "hashtx": lambda _: shared.mempool.wake(),
-        "rawtx": lambda _: shared.mempool.wake(),
+        "hashblock": lambda _: shared.notices.wake_here("block"),
+        "hashtx": lambda _: shared.notices.wake_here("transaction"),
+        "rawtx": lambda _: shared.notices.wake_here("transaction"),
     }
 
 
@@ -136,7 +134,7 @@ async def _listeners(
     closed = await admin_lock.is_closed(settings, api.engine)
     admin = application.admin(api, new_id, settings.admin_token or "", names, closed=closed)
     payers_engine = _engine(stack, database, scrape.process, "public")
-    payers = api.for_payers(payers_engine, shared.payers, shared.submitted.wake)
+    payers = api.for_payers(payers_engine, shared.wake_up("payers"), shared.telling("submitted"))
     stack.push_async_callback(payers.commits.close)
     watch = payers.invoice_watch
     for_admin, for_public = listener_limits.of_connections(settings)
@@ -163,13 +161,13 @@ async def _listeners(
 
 def _waking(api: context.AppContext, payers: context.AppContext, shared: Shared) -> Sequence[Loop]:
     """Return the loops that wake requests which wait, and read keys again."""
-    trouble, seconds = roles.DATABASE_TROUBLE, roles.RELAY_SECONDS
+    trouble, seconds, watch = roles.DATABASE_TROUBLE, QUIET_SECONDS, payers.invoice_watch
     return (
-        Loop("streams", api.event_signal.step, shared.streams, seconds, trouble),
-        Loop("waiters", api.waiter.step, shared.payments, seconds, trouble),
+        Loop("streams", api.event_signal.step, shared.wake_up("streams"), seconds, trouble),
+        Loop("waiters", api.waiter.step, shared.wake_up("waiters"), seconds, trouble),
         Loop("keys", api.keys.step, WakeUp(), key_ring.STEP_SECONDS, trouble),
-        Loop("payers", payers.invoice_watch.step, shared.payers, seconds, trouble),
-        Loop("wallets", payers.submissions.step, shared.wallets, seconds, trouble),
+        Loop("payers", watch.step, watch.wake_up, seconds, trouble),
+        Loop("wallets", payers.submissions.step, shared.wake_up("wallets"), seconds, trouble),
     )
 
 
@@ -193,7 +191,7 @@ async def _context(
     relay_key = settings.relay_key_file or settings.home / RELAY_KEY_FILE
     api = replace(
         context.of(engine, commits),
-        node_queries=node_queries_of(node),
+        node_queries=questions.to(node),
         relay=await payer_relay.opened(relay_key, payers_node),
         health=scrape.process.health,
         scrape=scrape,
@@ -242,43 +240,3 @@ async def _together(tasks: Sequence[Coroutine[None, None, None]]) -> AsyncIterat
         finally:
             for task in started:
                 task.cancel()
-
-
-def node_queries_of(node: Node, seconds: float = NODE_ANSWER_SECONDS) -> NodeQueries:
-    """Ask this node, for `seconds` at most but where it is asked for coins."""
-
-    async def holds(raw: bytes) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                return await node.mempool_spends(raw)
-        except (NodeTrouble, NodeError, TimeoutError) as error:
-            raise NodeUnreachable from error
-
-    async def decode(text: str) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(seconds):
-                return await node.decode(text)
-        except NodeError as error:
-            raise Undecodable(reason=error.message) from error
-        except (NodeTrouble, TimeoutError) as error:
-            raise NodeUnreachable from error
-
-    async def lowest_height() -> int:
-        try:
-            return await block_reader.lowest_height(node)
-        except (NodeTrouble, NodeError) as error:
-            raise NodeUnreachable from error
-
-    return NodeQueries(holds, decode, coin_query_of(node), lowest_height)
-
-
-def coin_query_of(node: Node) -> FetchCoins:
-    """Ask this node for coins."""
-
-    async def coins(outpoints: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:
-        try:
-            return await node.coins(outpoints)
-        except (NodeTrouble, NodeError):
-            return None
-
-    return coins

@@ -17,6 +17,7 @@ from app.events.http_post import Poster
 from app.events.sequencer import Sequencer
 from app.events.webhooks import Webhooks, WebhookTerms
 from app.runtime.http_client import HttpAnswer
+from app.runtime.lease import Lease
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from bench import figures, programs
 from bench.figures import Figure
@@ -149,7 +150,7 @@ async def _relaying(engine: AsyncEngine) -> AsyncIterator[tuple[CountingPoster, 
         poster = CountingPoster(
             address_filter.resolver(threads), guard=address_filter.Guard(address_filter.EVERYWHERE)
         )
-        sequencer = Sequencer(engine, "bench", hooks.wake)
+        sequencer = Sequencer(engine, Lease(engine, "sequencer", "bench"), hooks.wake)
         webhooks = Webhooks(engine, poster, WebhookTerms((60,)), hooks)
         loops = [
             Loop("sequencer", sequencer.step, facts, IDLE_SECONDS, ()),

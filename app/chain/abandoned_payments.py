@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.node import Node
+from app.db import reads
 from app.domain.payments import Payment, voiding
 
 
@@ -16,12 +17,13 @@ class AbandonedPayments:
 
     def __init__(self, engine: AsyncEngine, node: Node, committed: Callable[[], None]) -> None:
         self._engine = engine
+        self._reads = reads(engine)
         self._node = node
         self._committed = committed
 
     async def step(self) -> bool:
         """End what is due; return whether anything was. Raises the errors of the node and of the database."""
-        async with self._engine.connect() as db:
+        async with self._reads.connect() as db:
             due = await voiding.abandoned(db)
         for payment in due:
             await self._end(payment)

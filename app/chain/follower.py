@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import block_reader, header, reorgs
 from app.chain.node import ChainState, Node
-from app.db import Db
+from app.db import Db, reads
 from app.domain import blocks
 from app.domain.blocks import Block, Header, Rules, Tip, TipMoved
 from app.domain.dogecoin import Network
@@ -58,6 +58,7 @@ class Follower:
         self, engine: AsyncEngine, node: Node, rules: Rules, lease: Lease, committed: Callable[[], None]
     ) -> None:
         self._engine = engine
+        self._reads = reads(engine)
         self._node = node
         self._rules = rules
         self._lease = lease
@@ -80,7 +81,7 @@ class Follower:
         self._waits_for = ""
         if not await self._lease.held():
             return False
-        async with self._engine.connect() as db:
+        async with self._reads.connect() as db:
             tip = await blocks.tip(db)
         await self._check_chain()
         try:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain import seed_claim
 from app.chain.keys import Keyring, ReadyKey
 from app.chain.seed_file import SeedFile
+from app.db import reads
 from app.domain import accounts, dogecoin, installation
 from app.domain.dogecoin import Network
 from app.runtime.lease import Lease
@@ -29,6 +30,7 @@ class KeyPool:
         ready: int = READY,
     ) -> None:
         self._engine = engine
+        self._reads = reads(engine)
         self._network = network
         self._seed_file, self._keyring = seed
         self._lease = lease
@@ -43,7 +45,7 @@ class KeyPool:
         """
         if not await self._lease.held():
             return False
-        async with self._engine.connect() as db:
+        async with self._reads.connect() as db:
             ready = await accounts.count_ready_keys(db, self._ready)
             self._filling = ready < (self._ready if self._filling else self._ready // 2)
             highest = await accounts.highest_number(db)

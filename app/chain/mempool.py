@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain import follower, header, wire
 from app.chain.node import Node
 from app.chain.rpc import NodeTrouble, Slots
+from app.db import reads
 from app.domain import blocks, sightings
 from app.domain.blocks import Rules
 from app.domain.dogecoin import Outpoint
@@ -53,6 +54,7 @@ class Mempool:
         steady_seconds: float = STEADY_SECONDS,
     ) -> None:
         self._engine = engine
+        self._reads = reads(engine)
         self._node = node
         self._rules = rules
         self._lease = lease
@@ -81,7 +83,7 @@ class Mempool:
         await self._lease.release()
 
     async def _look(self) -> bool:
-        async with self._engine.connect() as db:
+        async with self._reads.connect() as db:
             if await blocks.tip(db) is None:
                 return False
             seen = {header.display(txid) for txid in await sightings.seen(db)}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app import configured_node, run
+from app import configured_node
 from app.audit import AuditReport, DeriveXpubs
 from app.audit import run as run_audit
 from app.cli import audit_table, backup, export, maintenance, ports, recover
@@ -18,6 +18,7 @@ from app.config.settings import Settings
 from app.db.database import Database
 from app.domain import dogecoin, payments
 from app.runtime import stopping
+from app.workers import questions
 
 seed = typer.Typer(no_args_is_help=True, help="The seed that all keys come from.")
 
@@ -135,7 +136,7 @@ async def _devnet(settings: Settings, stop: asyncio.Event) -> None:
 async def _audit(settings: Settings, database: Database) -> AuditReport:
     keys = _keys(settings)
     async with configured_node.beside(settings) as node:
-        coins = run.coin_query_of(node)
+        coins = questions.coins_of(node)
         return await on_database(database, lambda engine: run_audit(engine, coins, derive_xpubs=keys))
 
 

@@ -37,7 +37,7 @@ from app.runtime import lease as leases
 from app.runtime.lease import Lease
 
 WORDS_CHARACTERS: Final = 1_000
-LEASE_SECONDS: Final = leases.SECONDS + 2
+LEASE_SECONDS: Final = int(leases.SECONDS) + 3
 POLL_SECONDS: Final = 0.25
 """How often the command looks how far another process has come."""
 

@@ -13,6 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import database_url, migrate
+from app.db.connections import COMMAND_SECONDS, opener
 from app.db.engine import open_engine, sqlstate
 
 CONNECTIONS: Final = 40
@@ -21,7 +22,10 @@ ENCODING: Final = "UTF8"
 
 
 class Shares(NamedTuple):
-    """How many connections each part of a process has for itself: no part waits for those of another."""
+    """How many connections each part of a process has for itself: no part waits for those of another.
+
+    One more hears the notices of other processes.
+    """
 
     loops: int
     admin: int
@@ -31,7 +35,7 @@ class Shares(NamedTuple):
     def of(cls, connections: int) -> Self:
         """Three tenths for the loops, a fifth for payers, and the rest for the merchant's API."""
         loops, public = connections * 3 // 10, connections // 5
-        return cls(loops, connections - loops - public, public)
+        return cls(loops, connections - loops - public - 1, public)
 
 
 class DatabaseUnavailable(Exception):
@@ -62,6 +66,16 @@ class Database:
     def engine(self, connections: int) -> AsyncEngine:
         """Return up to so many connections, for statements that never take long."""
         return open_engine(self.url, pooler=self.pooler, connections=connections)
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether a connection stays ours: PgBouncer gives another one to each transaction."""
+        return self.pooler == "none"
+
+    async def session(self) -> asyncpg.Connection:
+        """Open a connection of its own, which only the caller closes."""
+        parsed = database_url.parse(self.url)
+        return await opener(parsed, pooled=False, command_seconds=COMMAND_SECONDS)()
 
     @asynccontextmanager
     async def without_timeouts(self, revision: str = "head") -> AsyncIterator[AsyncEngine]:

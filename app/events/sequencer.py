@@ -33,12 +33,12 @@ class Sequencer:
     def __init__(
         self,
         engine: AsyncEngine,
-        holder: str,
+        lease: Lease,
         numbered: Callable[[], object],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._engine = engine
-        self._lease = Lease(engine, "sequencer", holder)
+        self._lease = lease
         self._numbered = numbered
         self._sleep = sleep
         self._more = False

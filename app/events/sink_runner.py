@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import reads
 from app.domain import outbox
 from app.domain.outbox import Event
-from app.runtime import lease
-from app.runtime.lease import Lease
+from app.runtime.lease import RENEW_SECONDS, Lease
 
 BATCH: Final = 100
 REASONS: Final = 100
@@ -67,7 +66,7 @@ class SinkRunner:
         self,
         engine: AsyncEngine,
         sink: Sink,
-        holder: str,
+        lease: Lease,
         *,
         waits_seconds: Sequence[float] = WAITS_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -75,7 +74,7 @@ class SinkRunner:
         self._engine = engine
         self._reads = reads(engine)
         self._sink = sink
-        self._lease = Lease(engine, sink.name, holder, clock=clock)
+        self._lease = lease
         self._waits = waits_seconds
         self._clock = clock
         self._not_before = clock()
@@ -134,7 +133,7 @@ class SinkRunner:
         """Wait for `sending` as long as the lease is ours, and renew the lease meanwhile."""
         task = asyncio.create_task(sending)
         try:
-            while not (await asyncio.wait({task}, timeout=lease.RENEW_SECONDS))[0]:
+            while not (await asyncio.wait({task}, timeout=RENEW_SECONDS))[0]:
                 if not await self._lease.held():
                     raise UndeliveredEvents("another process has taken over")
             await task

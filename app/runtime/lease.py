@@ -4,6 +4,7 @@ They only save work; locks and guarded statements keep the result right without 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,11 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import Db
 from app.db.tables import leases
 
-SECONDS: Final = 6
-RENEW_SECONDS: Final = 2
-"""The holder renews its lease no sooner, as each renewal is a write; the rest is for a long step."""
-RETRY_SECONDS: Final = 1
-"""An instance without the lease asks for it so often."""
+SECONDS: Final = 3.5
+RENEW_SECONDS: Final = 1.0
+"""The holder renews its lease so often, and an instance without it asks for it.
+
+So another takes over within 4.5 s of the end of a process that could release nothing.
+"""
+ASKED_SECONDS: Final = 10.0
+"""Longer than any loop sleeps."""
 RELEASE_SECONDS: Final = 2
 """The end of the program waits so long for each release."""
 
@@ -56,15 +60,20 @@ class Lease:
         self._clock = clock
         self._held = False
         self._renew_at = clock()
+        self.asked_at = -math.inf
 
     async def held(self) -> bool:
         """Return whether it is ours now."""
-        now = self._clock()
+        now = self.asked_at = self._clock()
         if now >= self._renew_at:
             async with self._engine.begin() as db:
                 self._held = await acquire(db, self._name, self._holder, timedelta(seconds=SECONDS))
-            self._renew_at = now + (RENEW_SECONDS if self._held else RETRY_SECONDS)
+            self._renew_at = now + RENEW_SECONDS
         return self._held
+
+    def note(self, *, held: bool) -> None:
+        """Hear whether it is ours, from whoever has asked for it just now."""
+        self._held, self._renew_at = held, self._clock() + 2 * RENEW_SECONDS
 
     async def release(self) -> None:
         """Give it back at once; without a database it runs out by itself."""
@@ -73,3 +82,62 @@ class Lease:
             with suppress(exc.DBAPIError, exc.TimeoutError, OSError):
                 async with asyncio.timeout(RELEASE_SECONDS), self._engine.begin() as db:
                     await release(db, self._name, self._holder)
+
+
+class Leases:
+    """The leases of this process: one statement a second renews what it holds, and asks for the others.
+
+    Only for work that goes on: a loop that has stopped asks no more, and after ASKED_SECONDS another may have it.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, holder: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._holder = holder
+        self._clock = clock
+        self._leases: dict[str, Lease] = {}
+        self._wakes: dict[str, Callable[[], object]] = {}
+        self._held: set[str] = set()
+
+    def lease(self, name: str, taken: Callable[[], object]) -> Lease:
+        """Return the lease `name`, of which a process has one; `taken` is called when it has become ours."""
+        self._wakes[name] = taken
+        self._leases[name] = Lease(self._engine, name, self._holder, clock=self._clock)
+        return self._leases[name]
+
+    async def once(self, name: str) -> bool:
+        """Ask for a lease for a moment: it runs out by itself, unless this process goes on with it."""
+        return await Lease(self._engine, name, self._holder).held()
+
+    def holds(self, name: str) -> bool:
+        """Whether the lease was ours when it was last asked for."""
+        return name in self._held
+
+    async def step(self) -> bool:
+        """Renew and ask; a lease of another that has not run out is only read."""
+        since = self._clock() - ASKED_SECONDS
+        names = sorted(name for name, lease in self._leases.items() if lease.asked_at >= since)
+        asked = {"names": names, "holder": self._holder, "seconds": SECONDS}
+        async with self._engine.begin() as db:
+            held = set(await db.scalars(_RENEW, asked)) if names else set()
+        for name in names:
+            self._leases[name].note(held=name in held)
+        for name in sorted(held - self._held):
+            self._wakes[name]()
+        self._held = held
+        return False
+
+
+_RENEW: Final = sa.text(
+    """INSERT INTO leases (name, holder, expires)
+    SELECT name, :holder, clock_timestamp() + make_interval(secs => :seconds) FROM unnest(CAST(:names AS text[])) AS name
+    WHERE NOT EXISTS (
+        SELECT FROM leases AS other
+        WHERE other.name = name.name AND other.holder <> :holder AND other.expires >= clock_timestamp()
+    )
+    ORDER BY name
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires
+    WHERE leases.holder = excluded.holder OR leases.expires < clock_timestamp()
+    RETURNING name"""
+)

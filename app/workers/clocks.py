@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import Db
+from app.db import Db, reads
 from app.domain import blocks, idempotency, invoices, ledger, webhooks
 from app.domain.blocks import Tip
 from app.domain.dogecoin import Network
@@ -62,13 +62,14 @@ class Payouts:
 
     def __init__(self, engine: AsyncEngine, network: Network, committed: Callable[[], None]) -> None:
         self._engine = engine
+        self._reads = reads(engine)
         self._network = network
         self._committed = committed
         self._after = -1
 
     async def step(self) -> bool:
         """Look at one window of accounts; False after the last window, or while payments are paused."""
-        async with self._engine.connect() as db:
+        async with self._reads.connect() as db:
             if await pause.reason(db) is not None:
                 return False
             due, last = await payouts.look(db, self._network, self._after)

@@ -1,12 +1,14 @@
 """The loops of each role: `follow` follows the chain, `send` signs and sends, `relay` tells events."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
+import asyncpg
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -38,71 +40,75 @@ from app.events.http_post import Poster
 from app.events.sequencer import Sequencer
 from app.events.sequencer import prepare as prepare_sequencer
 from app.events.sink_runner import Sink, SinkRunner
-from app.runtime.lease import Lease
+from app.runtime.lease import RENEW_SECONDS, Lease, Leases
 from app.runtime.loop import Errors, Loop, WakeUp
+from app.runtime.notices import QUIET_SECONDS, Connect, Notices
 from app.workers import clocks, sinks
 from app.workers.clocks import InvoiceExpiry, Payouts, Sealing, Step
 
 DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
+NOTICE_TROUBLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
 NO_SEED: Final = (PassphraseMissing, SeedFileMissing, OtherSeed)
 """With one of these a process signs nothing, and does everything else."""
 NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, ReorgTooDeep, BeforeTheStart, LedgerMismatch)
 POOL_SECONDS: Final = 5.0
-SEND_SECONDS: Final = 0.2
-EXPIRY_SECONDS: Final = 1.0
+"""Half a pool of keys lasts longer."""
+DUE_SECONDS: Final = 1.0
+"""How late what has a time of its own may be tried: a transaction, a webhook or a sink that failed before."""
+EXPIRY_SECONDS: Final = 2.0
+"""How late an invoice or a hold may be told as expired; money that comes meanwhile is taken by the rules of its time."""
+ABANDONED_SECONDS: Final = 5.0
+"""Such payments have had minutes."""
 PAYOUT_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
 SEAL_SECONDS: Final = 5.0
-RELAY_SECONDS: Final = 0.2
-"""How often a loop looks for what another process wrote; what this process writes wakes it."""
 RESOLVERS: Final = 32
 """Threads that look host names up: those of dead hosts take long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the roles share. `holder` names this process in leases; then come the wake-ups of the loops."""
+    """What the roles share: the database, the node, this process's leases, and what wakes the loops."""
 
     settings: Settings
     engine: AsyncEngine
     node: Node
-    holder: str
-    follow: WakeUp = field(default_factory=WakeUp)
-    mempool: WakeUp = field(default_factory=WakeUp)
-    relay: WakeUp = field(default_factory=WakeUp)
-    send: WakeUp = field(default_factory=WakeUp)
-    streams: WakeUp = field(default_factory=WakeUp)
-    payments: WakeUp = field(default_factory=WakeUp)
-    payers: WakeUp = field(default_factory=WakeUp)
-    submitted: WakeUp = field(default_factory=WakeUp)
-    wallets: WakeUp = field(default_factory=WakeUp)
+    leases: Leases
+    notices: Notices
 
-    def committed(self) -> None:
-        """Wake the loops that have work after payments were requested, changed or voided."""
-        self.relay.wake()
-        self.send.wake()
+    @classmethod
+    def of(
+        cls, settings: Settings, engine: AsyncEngine, node: Node, holder: str, connect: Connect | None
+    ) -> Self:
+        """Share these; `holder` names this process in leases, `connect` opens the connection of the notices."""
+        leases = Leases(engine, holder)
+        return cls(settings, engine, node, leases, Notices(connect, leases.holds))
 
     def performed(self, command: Command[Any, Any]) -> None:
         """Wake the loops that have work after requests of the command were committed."""
-        if command.pays:
-            self.committed()
-        else:
-            self.relay.wake()
+        self.notices.wake("requested" if command.pays else "committed")
 
-    def followed(self) -> None:
-        """Wake the loops that have work after blocks were connected or disconnected."""
-        self.relay.wake()
-        self.mempool.wake()
-
-    def sent(self) -> None:
-        """Wake the loops and requests that wait until payments are signed or sent."""
-        self.relay.wake()
-        self.payments.wake()
+    def wake_up(self, loop: str) -> WakeUp:
+        """Return the wake-up of a loop, of which a process has one."""
+        return self.notices.wake_up(loop)
 
     def lease(self, name: str) -> Lease:
-        """Return the lease `name`, for this process."""
-        return Lease(self.engine, name, self.holder)
+        """Return the lease of the loop `name`, which wakes it when it has become ours."""
+        return self.leases.lease(name, partial(self.notices.wake_loop, name))
+
+    def telling(self, notice: str) -> Callable[[], None]:
+        """Return a function that gives the notice."""
+        return partial(self.notices.wake, notice)
+
+
+def of_every_process(shared: Shared) -> list[Loop]:
+    """Return the loops of every process: its notices, and its leases."""
+    notices, leases = shared.notices, shared.leases
+    return [
+        Loop("notices", notices.step, notices.telling, notices.seconds, NOTICE_TROUBLE),
+        Loop("leases", leases.step, WakeUp(), RENEW_SECONDS, DATABASE_TROUBLE),
+    ]
 
 
 async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
@@ -111,16 +117,17 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     rules = Rules(
         dogecoin.network_by_name(settings.network), settings.confirmations, settings.max_reorg_blocks
     )
-    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.followed)
+    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.telling("followed"))
     stack.push_async_callback(follower.close)
     node = await stack.enter_async_context(shared.node.with_slots(mempool.SLOTS))
-    watch = Mempool(shared.engine, node, rules, shared.lease("mempool"), shared.relay.wake)
+    told = shared.telling("committed")
+    watch = Mempool(shared.engine, node, rules, shared.lease("mempool"), told)
     stack.push_async_callback(watch.close)
     every = settings.poll_seconds
     errors = CHAIN_TROUBLE, NO_REPETITION_MENDS
     return [
-        Loop("follow", follower.step, shared.follow, every, *errors, waits_for=follower.waits_for),
-        Loop("mempool", mempool.paced(watch.step), shared.mempool, every, *errors),
+        Loop("follow", follower.step, shared.wake_up("follow"), every, *errors, waits_for=follower.waits_for),
+        Loop("mempool", mempool.paced(watch.step), shared.wake_up("mempool"), every, *errors),
     ]
 
 
@@ -128,14 +135,15 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return the sender and the clocks; without the seed a loop that says so in place of the sender."""
     engine, settings = shared.engine, shared.settings
     network = dogecoin.network_by_name(settings.network)
-    abandoned = AbandonedPayments(engine, shared.node, shared.committed)
-    expire_invoices = clocks.in_batches(engine, InvoiceExpiry().expire, shared.relay.wake)
-    expire_holds = clocks.in_batches(engine, holds.expire, shared.relay.wake)
-    submitted = WalletTransactions(engine, shared.node, shared.wallets.wake)
+    requested, committed = shared.telling("requested"), shared.telling("committed")
+    abandoned = AbandonedPayments(engine, shared.node, requested)
+    expire_invoices = clocks.in_batches(engine, InvoiceExpiry().expire, committed)
+    expire_holds = clocks.in_batches(engine, holds.expire, committed)
+    submitted = WalletTransactions(engine, shared.node, shared.telling("answered"))
     timed = [
-        Loop("dogeconnect", submitted.step, shared.submitted, SEND_SECONDS, CHAIN_TROUBLE),
-        _clock("abandoned", abandoned.step, EXPIRY_SECONDS, CHAIN_TROUBLE),
-        _clock("payouts", Payouts(engine, network, shared.committed).step, PAYOUT_SECONDS),
+        Loop("dogeconnect", submitted.step, shared.wake_up("dogeconnect"), DUE_SECONDS, CHAIN_TROUBLE),
+        _clock("abandoned", abandoned.step, ABANDONED_SECONDS, CHAIN_TROUBLE),
+        _clock("payouts", Payouts(engine, network, requested).step, PAYOUT_SECONDS),
         _clock("expiry", expire_invoices, EXPIRY_SECONDS),
         _clock("holds", expire_holds, EXPIRY_SECONDS),
     ]
@@ -144,7 +152,7 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     except NO_SEED as refusal:
         if (settings.home / SENT_FILE).exists():  # otherwise this process has never sent, and knows nothing
             await _compare(shared)
-        signing = [Loop("send", partial(_stopped_by, refusal), WakeUp(), SEND_SECONDS, (), NO_SEED)]
+        signing = [Loop("send", partial(_stopped_by, refusal), WakeUp(), DUE_SECONDS, (), NO_SEED)]
     return [*signing, *timed]
 
 
@@ -175,17 +183,17 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
     stack.push_async_callback(pool.close)
     await pool.step()  # the first accounts can be opened with the first request
     signer = Signer(network, keyring, SentMarker(settings.home / SENT_FILE))
-    sender = Sender(shared.engine, shared.node, signer, shared.lease("send"), shared.sent)
+    sender = Sender(shared.engine, shared.node, signer, shared.lease("send"), shared.telling("sent"))
     stack.push_async_callback(sender.close)
     return [
         Loop("keys", pool.step, WakeUp(), POOL_SECONDS, DATABASE_TROUBLE, (OtherSeed,)),
-        Loop("send", sender.step, shared.send, SEND_SECONDS, CHAIN_TROUBLE, (DatabaseBehind,)),
+        Loop("send", sender.step, shared.wake_up("send"), DUE_SECONDS, CHAIN_TROUBLE, (DatabaseBehind,)),
     ]
 
 
 async def _compare(shared: Shared) -> None:
     """Note whether the database is behind before an address is given out. The sender reports it later."""
-    if await shared.lease("send").held():
+    if await shared.leases.once("send"):
         with suppress(DatabaseBehind, NotRemembered):
             await restore_check.compare(shared.engine, SentMarker(shared.settings.home / SENT_FILE))
 
@@ -207,25 +215,25 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     ]
     all_sinks = sinks.of(settings)
     await prepare_sequencer(shared.engine, callbacks, all_sinks)
-    hooks, wake_ups = WakeUp(), [WakeUp() for _ in all_sinks]
-    numbered = partial(_wake_all, hooks, *wake_ups, shared.streams, shared.payers)
-    sequencer = Sequencer(shared.engine, shared.holder, numbered)
+    hooks = shared.wake_up("webhooks")
+    sequencer = Sequencer(shared.engine, shared.lease("sequencer"), shared.telling("numbered"))
     stack.push_async_callback(sequencer.close)
     age = timedelta(days=settings.event_retention_days)
     tidy = clocks.tidying(shared.engine, age, [sink.name for sink in all_sinks])
     return [
-        Loop("sequencer", sequencer.step, shared.relay, RELAY_SECONDS, DATABASE_TROUBLE),
-        Loop("webhooks", _webhooks(stack, shared, hooks), hooks, RELAY_SECONDS, DATABASE_TROUBLE),
+        Loop("sequencer", sequencer.step, shared.wake_up("sequencer"), QUIET_SECONDS, DATABASE_TROUBLE),
+        Loop("webhooks", _webhooks(stack, shared, hooks), hooks, DUE_SECONDS, DATABASE_TROUBLE),
         _clock("seals", _sealing(stack, shared), SEAL_SECONDS),
         _clock("tidy", tidy, TIDY_SECONDS),
-        *(_sink(stack, shared, sink, wake_up) for sink, wake_up in zip(all_sinks, wake_ups, strict=True)),
+        *(_sink(stack, shared, sink) for sink in all_sinks),
     ]
 
 
-def _sink(stack: AsyncExitStack, shared: Shared, sink: Sink, wake_up: WakeUp) -> Loop:
-    runner = SinkRunner(shared.engine, sink, shared.holder)
+def _sink(stack: AsyncExitStack, shared: Shared, sink: Sink) -> Loop:
+    wake_up = shared.notices.wake_up("sinks")
+    runner = SinkRunner(shared.engine, sink, shared.leases.lease(sink.name, wake_up.wake))
     stack.push_async_callback(runner.close)
-    return Loop(sink.name, runner.step, wake_up, RELAY_SECONDS, DATABASE_TROUBLE, waits_for=runner.trouble)
+    return Loop(sink.name, runner.step, wake_up, DUE_SECONDS, DATABASE_TROUBLE, waits_for=runner.trouble)
 
 
 def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Step:
@@ -244,11 +252,6 @@ def _sealing(stack: AsyncExitStack, shared: Shared) -> Step:
     sealing = Sealing(shared.engine, shared.lease("seals"))
     stack.push_async_callback(sealing.close)
     return sealing.step
-
-
-def _wake_all(*wake_ups: WakeUp) -> None:
-    for wake_up in wake_ups:
-        wake_up.wake()
 
 
 async def _birth_height(node: Node) -> int | None:

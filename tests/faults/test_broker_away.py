@@ -14,6 +14,7 @@ from app.domain import outbox
 from app.events import mqtt_sink, mqtt_topics, sequencer
 from app.events.mqtt_topics import Queue
 from app.events.sink_runner import SinkRunner
+from app.runtime.lease import Lease
 from tests.unit.events import mqtt_brokers
 from tests.unit.events.mqtt_brokers import Subscriber, TestBroker
 from tests.unit.events.steps import emit, free_port, until
@@ -39,7 +40,7 @@ async def test_ten_thousand_events_outlive_a_broker_that_is_stopped_and_one_that
     await sequencer.prepare(engine, [], [sink])
     for _ in range(EVENTS // PART):
         await emit(engine, PART)
-    runner = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
+    runner = SinkRunner(engine, sink, Lease(engine, sink.name, "one"), waits_seconds=(0.02,))
     async with mqtt_brokers.subscribed(broker.port) as subscriber:
         for heard, end in ((2_000, broker.stop), (5_000, broker.kill)):
             await until(runner.step, partial(_has_heard, subscriber, heard))

@@ -42,6 +42,6 @@ async def test_neither_listener_needs_the_connections_of_the_loops(database: str
 def test_connections_are_shared_out_whole_and_every_part_has_some() -> None:
     for number in range(10, 200):
         shares = Shares.of(number)
-        assert sum(shares) == number
+        assert sum(shares) + 1 == number  # one hears what other processes do
         assert min(shares) >= 2
-    assert Shares.of(40) == Shares(loops=12, admin=20, public=8)
+    assert Shares.of(40) == Shares(loops=12, admin=19, public=8)

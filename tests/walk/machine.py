@@ -24,7 +24,7 @@ from app.db.engine import open_engine
 from app.db.tables import chain_state
 from app.domain.dogecoin import REGTEST
 from app.domain.payments import Payment
-from app.run import coin_query_of
+from app.workers import questions
 from devnet import devnet
 from devnet.node_options import NodeOptions
 from tests import chain_harness, scenario
@@ -281,6 +281,6 @@ class MoneyMachine(AsyncMachine):
             await self.follow()
             if (now := await self._agree()).has_ended:
                 break
-        report = await audit.run(self.engine, coin_query_of(self.harness.node))
+        report = await audit.run(self.engine, questions.coins_of(self.harness.node))
         assert report.ok, [finding for finding in report.findings if not finding.ok]
         now.end()

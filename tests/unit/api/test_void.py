@@ -9,9 +9,9 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import run
 from app.api import application, context
 from app.chain.node import Node
+from app.workers import questions
 from devnet import signatures
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
@@ -29,7 +29,7 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 
 def api_on(harness: ChainHarness, node: Node) -> httpx.AsyncClient:
     api = context.of(harness.engine, scenario.commits(harness.engine))
-    api = replace(api, pay_wait_seconds=0, node_queries=run.node_queries_of(node))
+    api = replace(api, pay_wait_seconds=0, node_queries=questions.to(node))
     return client_of(application.admin(api, lambda: "id"))
 
 

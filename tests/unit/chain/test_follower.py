@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit, run
+from app import audit
 from app.chain import header
 from app.chain.block_reader import UnreadableBlock
 from app.chain.follower import ANCHORS, BATCH, Follower, WrongChain
@@ -25,6 +25,7 @@ from app.domain import dogecoin
 from app.domain.blocks import BeforeTheStart, connecting
 from app.domain.dogecoin import MAIN, REGTEST
 from app.runtime.lease import Lease
+from app.workers import questions
 from devnet import devnet
 from tests import scenario
 from tests.conftest import cloned
@@ -624,7 +625,7 @@ async def test_every_coin_is_found_at_the_node_while_its_tip_is_ours(
     await settle(follower)
 
     async def coins_finding() -> audit.Finding:
-        report = await audit.run(net.engine, run.coin_query_of(net.node))
+        report = await audit.run(net.engine, questions.coins_of(net.node))
         return next(finding for finding in report.findings if finding.name == "coins are at the node")
 
     assert (await coins_finding()) == audit.Finding("coins are at the node", 3, "")

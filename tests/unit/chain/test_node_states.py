@@ -235,7 +235,7 @@ async def test_whoever_asks_whether_the_follower_runs_hears_what_it_waits_for(no
         await harness.follower.close()
         await harness.invalidate_blocks(3)
         settings = sources.read({"KENNEL_HOME": str(node_home.home), "KENNEL_NODE_URL": harness.url})
-        shared = Shared(settings, harness.engine, harness.node, "another")
+        shared = Shared.of(settings, harness.engine, harness.node, "another", None)
         loop, _ = await roles.follow(stack, shared)
         health = ProcessHealth()
 

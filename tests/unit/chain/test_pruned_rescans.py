@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import run
 from app.api import application, context
 from app.chain.node import Node
 from app.db.tables import chain_state
+from app.workers import questions
 from devnet import devnet
 from devnet.node_options import NodeOptions
 from devnet.pruning import PruneLimits
@@ -40,7 +40,7 @@ async def harness(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[ChainHar
 async def rescan(harness: ChainHarness, height: int, node: Node | None = None) -> httpx.Response:
     """Request a rescan over HTTP."""
     api = context.of(harness.engine, scenario.commits(harness.engine))
-    api = replace(api, node_queries=run.node_queries_of(node or harness.node))
+    api = replace(api, node_queries=questions.to(node or harness.node))
     transport = httpx.ASGITransport(application.admin(api, lambda: "id"))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as admin:
         return await admin.post(f"/admin/setsyncheight/{height}")

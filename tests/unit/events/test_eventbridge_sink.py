@@ -17,6 +17,7 @@ from app.domain.outbox import Event
 from app.events import eventbridge_sink, sequencer
 from app.events.eventbridge_sink import Bus
 from app.events.sink_runner import Sink, SinkRunner
+from app.runtime.lease import Lease
 from app.workers import sinks
 from tests.unit.events.steps import emit, until
 
@@ -96,7 +97,7 @@ def sink(to: FakeEventBridge) -> Sink:
 
 async def started(engine: AsyncEngine, sink: Sink) -> SinkRunner:
     await sequencer.prepare(engine, [], [sink])
-    return SinkRunner(engine, sink, "one", waits_seconds=(0,))
+    return SinkRunner(engine, sink, Lease(engine, sink.name, "one"), waits_seconds=(0,))
 
 
 async def test_events_go_to_the_bus_in_order_ten_a_request(engine: AsyncEngine, bus: FakeEventBridge) -> None:

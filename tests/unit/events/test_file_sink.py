@@ -12,6 +12,7 @@ from app.domain import outbox
 from app.events import file_sink, sequencer
 from app.events.file_sink import File
 from app.events.sink_runner import Sink, SinkRunner
+from app.runtime.lease import Lease
 from tests.unit.events.steps import emit, until
 
 MEGABYTE = 1_000_000
@@ -28,7 +29,7 @@ def positions(file: Path) -> list[int]:
 async def logged(engine: AsyncEngine, sink: Sink, count: int, batch: int = 10) -> None:
     """Let `count` events happen, in batches of their own, and have all of them logged."""
     await sequencer.prepare(engine, [], [sink])
-    runner = SinkRunner(engine, sink, "one", waits_seconds=(0,))
+    runner = SinkRunner(engine, sink, Lease(engine, sink.name, "one"), waits_seconds=(0,))
     for _ in range(0, count, batch):
         await emit(engine, min(batch, count))
         await runner.step()
@@ -109,7 +110,7 @@ async def test_a_file_that_cannot_be_written_is_tried_again_and_loses_nothing(
     sink = of(tmp_path)
     (tmp_path / "logs").write_text("a file, where a folder is needed")
     await sequencer.prepare(engine, [], [sink])
-    runner = SinkRunner(engine, sink, "one", waits_seconds=(0,))
+    runner = SinkRunner(engine, sink, Lease(engine, sink.name, "one"), waits_seconds=(0,))
     await emit(engine, 5)
 
     assert not await runner.step()
@@ -130,7 +131,7 @@ async def test_a_full_disk_leaves_no_half_line_behind(engine: AsyncEngine, tmp_p
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         await emit(engine, 10)
-        runner = SinkRunner(engine, sink, "one", waits_seconds=(0,))
+        runner = SinkRunner(engine, sink, Lease(engine, sink.name, "one"), waits_seconds=(0,))
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
         moved = await runner.step()
         trouble = runner.trouble()

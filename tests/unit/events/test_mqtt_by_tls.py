@@ -14,6 +14,7 @@ from app.events import mqtt_sink, mqtt_topics, sequencer
 from app.events.mqtt_topics import Queue
 from app.events.sink_runner import SinkRunner
 from app.events.tls import BadCertificate, Certificates
+from app.runtime.lease import Lease
 from tests.unit.events import mqtt_brokers
 from tests.unit.events.certificates import Authority
 from tests.unit.events.mqtt_brokers import TestBroker
@@ -44,7 +45,7 @@ async def publishing(
     )
     sink = mqtt_sink.sink(broker, [Queue(mqtt_topics.DEFAULT)])
     await sequencer.prepare(engine, [], [sink])
-    runner = SinkRunner(engine, sink, "one", waits_seconds=(0.02,))
+    runner = SinkRunner(engine, sink, Lease(engine, sink.name, "one"), waits_seconds=(0.02,))
     yield runner
     await runner.close()
 

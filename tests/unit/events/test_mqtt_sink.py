@@ -11,6 +11,7 @@ from app.domain import outbox
 from app.events import mqtt_sink, mqtt_topics, sequencer
 from app.events.mqtt_topics import Queue
 from app.events.sink_runner import SinkRunner
+from app.runtime.lease import Lease
 from tests.unit.events import mqtt_brokers
 from tests.unit.events.mqtt_brokers import TestBroker
 from tests.unit.events.steps import emit, until
@@ -30,7 +31,7 @@ async def publishing(
     broker = mqtt_sink.parse(f"mqtt://{login}127.0.0.1:{to.port}", protocol=protocol)
     sink = mqtt_sink.sink(broker, [DEFAULT, *queues])
     await sequencer.prepare(engine, [], [sink])
-    runner = SinkRunner(engine, sink, holder, waits_seconds=(0.02,))
+    runner = SinkRunner(engine, sink, Lease(engine, sink.name, holder), waits_seconds=(0.02,))
     yield runner
     await runner.close()
 

@@ -14,6 +14,7 @@ from app.domain.outbox import Event
 from app.events import sequencer
 from app.events.sink_runner import Sink, SinkRunner, UndeliveredEvents
 from app.runtime import lease
+from app.runtime.lease import Lease
 from tests.unit.events.steps import emit, until
 
 NAME = "place"
@@ -69,9 +70,9 @@ async def running(
 ) -> AsyncIterator[SinkRunner]:
     await sequencer.prepare(engine, [], [sink])
     runner = (
-        SinkRunner(engine, sink, "one", waits_seconds=(0,))
+        SinkRunner(engine, sink, Lease(engine, sink.name, "one"), waits_seconds=(0,))
         if clock is None
-        else SinkRunner(engine, sink, "one", clock=clock)
+        else SinkRunner(engine, sink, Lease(engine, sink.name, "one", clock=clock), clock=clock)
     )
     yield runner
     await runner.close()

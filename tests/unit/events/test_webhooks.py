@@ -22,6 +22,7 @@ from app.events.address_filter import Address
 from app.events.address_limit import LIMIT
 from app.events.http_post import Poster
 from app.events.webhooks import Webhooks, WebhookTerms
+from app.runtime.lease import Lease
 from app.runtime.loop import WakeUp
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
 from tests.unit.events.steps import emit, until
@@ -520,14 +521,17 @@ async def test_the_sequencer_numbers_and_wakes_and_a_second_one_stands_by(engine
         nonlocal woken
         woken += 1
 
-    first, second = sequencer.Sequencer(engine, "first", wake), sequencer.Sequencer(engine, "second", wake)
+    first, second = (
+        sequencer.Sequencer(engine, Lease(engine, "sequencer", "first"), wake),
+        sequencer.Sequencer(engine, Lease(engine, "sequencer", "second"), wake),
+    )
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(1, "one", "ACC_CREATED", "{}")])
 
     assert [await first.step(), await first.step(), await second.step()] == [False, False, False]
     assert woken == 1
     await first.close()
-    third = sequencer.Sequencer(engine, "third", wake)
+    third = sequencer.Sequencer(engine, Lease(engine, "sequencer", "third"), wake)
     async with engine.begin() as db:
         await outbox.emit(db, [OutboxEvent(1, "one", "ACC_UPDATED", "{}")])
     await third.step()
@@ -542,7 +546,7 @@ async def test_the_sequencer_pauses_longer_after_many_events_and_not_at_all_wher
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    numbering = sequencer.Sequencer(engine, "first", lambda: None, sleep)
+    numbering = sequencer.Sequencer(engine, Lease(engine, "sequencer", "first"), lambda: None, sleep)
     many = sequencer.MANY_EVENTS
     for count in (many - 1, many, outbox.BATCH, outbox.BATCH + 1):
         async with engine.begin() as db:

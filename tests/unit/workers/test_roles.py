@@ -52,7 +52,7 @@ async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the
     read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     health = ProcessHealth()
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
-        shared = Shared(read, engine, node, "one")
+        shared = Shared.of(read, engine, node, "one", None)
         loops = {loop.name: loop for loop in await roles.send(stack, shared)}
 
         await loops["send"].run(health)
@@ -78,7 +78,9 @@ async def test_without_its_own_seed_the_sender_stops_and_nothing_is_made_and_the
     health = ProcessHealth()
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
-        loops = {loop.name: loop for loop in await roles.send(stack, Shared(read, engine, node, "one"))}
+        loops = {
+            loop.name: loop for loop in await roles.send(stack, Shared.of(read, engine, node, "one", None))
+        }
         await loops["send"].run(health)
 
     assert list(loops) == ["send", "dogeconnect", "abandoned", "payouts", "expiry", "holds"]
@@ -95,7 +97,7 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
     read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
-        await roles.send(stack, Shared(read, engine, node, "one"))
+        await roles.send(stack, Shared.of(read, engine, node, "one", None))
 
     async with engine.connect() as db:
         assert "another history" in (await installation.why_not_current(db) or "")
@@ -117,11 +119,12 @@ async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(
 ) -> None:
     read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     async with Node(read.node_url or "") as node:
-        shared = Shared(read, engine, node, "one")
+        shared = Shared.of(read, engine, node, "one", None)
+        sequencer, send = shared.wake_up("sequencer"), shared.wake_up("send")
         woken = {}
         for name, command in commands().items():
             shared.performed(command)
-            woken[name] = (is_rung(shared.relay), is_rung(shared.send))
+            woken[name] = (is_rung(sequencer), is_rung(send))
 
     paying = {name for name, (_, send) in woken.items() if send}
     assert all(relay for relay, _ in woken.values())

@@ -1,0 +1,102 @@
+"""What happens in one process wakes the loops of all that it concerns."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from app.db.database import Database
+from app.runtime.loop import Loop, ProcessHealth, WakeUp
+from app.runtime.notices import CHANNEL, QUIET_SECONDS, WAKES, Notices
+
+TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+@asynccontextmanager
+async def running(notices: Notices) -> AsyncIterator[Notices]:
+    """Run the loop of the notices within the block, once it listens."""
+    await notices.step()
+    loop = Loop("notices", notices.step, notices.telling, notices.seconds, TROUBLE)
+    task = asyncio.create_task(loop.run(ProcessHealth()))
+    try:
+        yield notices
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await notices.close()
+
+
+async def woken(wake_up: WakeUp, seconds: float = QUIET_SECONDS / 2) -> bool:
+    """Whether it is woken in a time in which nothing but a notice wakes it."""
+    began = asyncio.get_running_loop().time()
+    await wake_up.wait(seconds)
+    return asyncio.get_running_loop().time() - began < seconds
+
+
+async def rest(*wake_ups: WakeUp) -> None:
+    """Let the wake-ups of the beginning pass."""
+    for wake_up in wake_ups:
+        await wake_up.wait(0)
+
+
+async def test_what_one_process_numbers_wakes_who_tells_it_in_another(database: str) -> None:
+    connect = Database(database).session
+    async with running(Notices(connect)) as here, running(Notices(connect)) as there:
+        local, webhooks, sink = here.wake_up("webhooks"), there.wake_up("webhooks"), there.wake_up("sinks")
+        sequencer = there.wake_up("sequencer")
+
+        here.wake("numbered")
+
+        assert await woken(local)
+        assert await woken(webhooks)
+        assert await woken(sink)
+        assert not await woken(sequencer, 0.1)
+
+
+async def test_what_only_this_process_does_is_not_told(database: str) -> None:
+    heard: list[str] = []
+    listener = await asyncpg.connect(database.replace("+asyncpg", ""))
+    await listener.add_listener(CHANNEL, lambda *notice: heard.append(notice[-1]))
+    async with running(Notices(Database(database).session, {"sequencer"}.__contains__)) as notices:
+        notices.wake("committed")
+        notices.wake("requested")  # which concerns the sender too
+        notices.wake("numbered")
+    await listener.execute("SELECT")
+    await listener.close()
+
+    assert sorted(" ".join(heard).split()) == ["numbered", "requested"]
+
+
+async def test_after_a_lost_connection_all_loops_look_and_notices_are_heard_again(database: str) -> None:
+    connect = Database(database).session
+    async with running(Notices(connect)) as here, running(Notices(connect)) as there:
+        wallets = there.wake_up("wallets")
+        operator = await asyncpg.connect(database.replace("+asyncpg", ""))
+        await operator.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%'"
+            " AND datname = current_database()"
+        )
+        await operator.close()
+
+        assert await woken(wallets)
+        await rest(wallets)
+        while not await woken(wallets, 0.1):
+            here.wake("answered")
+
+
+async def test_behind_a_pooler_all_loops_look_at_each_step() -> None:
+    notices = Notices()
+    loops = {loop for woken_by in WAKES.values() for loop in woken_by}
+    wake_ups = {loop: notices.wake_up(loop) for loop in loops}
+
+    await notices.step()
+
+    assert notices.seconds < QUIET_SECONDS
+    assert [loop for loop, wake_up in wake_ups.items() if not await woken(wake_up, 0.1)] == []
+
+
+@pytest.mark.parametrize("notice", WAKES)
+def test_each_notice_is_one_word(notice: str) -> None:
+    assert len(notice.split()) == 1
