@@ -165,7 +165,7 @@ def _waking(api: context.AppContext, payers: context.AppContext, shared: Shared)
     return (
         Loop("streams", api.event_signal.step, shared.wake_up("streams"), seconds, trouble),
         Loop("waiters", api.waiter.step, shared.wake_up("waiters"), seconds, trouble),
-        Loop("keys", api.keys.step, WakeUp(), key_ring.STEP_SECONDS, trouble),
+        Loop("access", api.keys.step, WakeUp(), key_ring.STEP_SECONDS, trouble),
         Loop("payers", watch.step, watch.wake_up, seconds, trouble),
         Loop("wallets", payers.submissions.step, shared.wake_up("wallets"), seconds, trouble),
     )
