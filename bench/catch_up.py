@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from itertools import count
 
 from app.chain import header
-from app.chain.follower import BATCH, Follower
+from app.chain.batch_size import BATCH
+from app.chain.follower import Follower
 from app.chain.node import Node
 from app.db import Db
 from app.domain import blocks

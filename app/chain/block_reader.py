@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from app.chain import header, wire
-from app.chain.node import Node
+from app.chain.node import BLOCKS_PER_BATCH, Node
 from app.chain.rpc import NodeError, NodeTrouble
 from app.domain.blocks import Block, BlockOutput, Spend
 from app.domain.dogecoin import Outpoint
 from app.money import Koinu
+
+ENOUGH_BYTES: Final = 8_000_000
+"""Of blocks in one fetch: then no more are asked for. Parsed they take up to ten times as much."""
 
 
 class UnreadableBlock(Exception):
@@ -26,15 +30,18 @@ class Pruned(NodeTrouble):
 async def fetch(node: Node, first: int, count: int) -> list[Block]:
     """Read up to `count` blocks of the node's best chain. A thread parses them, so that other tasks can run.
 
-    Raises Pruned where the node has deleted some of them, and UnreadableBlock.
+    Where blocks are large, they are fewer, so that little memory is enough for them. Raises Pruned where the
+    node has deleted some of them, and UnreadableBlock.
     """
     hashes = await node.hashes(first, count)
+    raws: list[bytes] = []
     try:
-        raws = await node.blocks(hashes)
+        while len(raws) < len(hashes) and sum(map(len, raws)) < ENOUGH_BYTES:
+            raws += await node.blocks(hashes[len(raws) :][:BLOCKS_PER_BATCH])
     except NodeError:
         await check_pruned(node, first)
         raise
-    return await asyncio.to_thread(_parse_all, first, hashes, raws)
+    return await asyncio.to_thread(_parse_all, first, hashes[: len(raws)], raws)
 
 
 async def check_pruned(node: Node, first: int) -> None:
@@ -85,17 +92,14 @@ def _parse(height: int, block_hash: bytes, raw: bytes) -> Block:
         time=parsed.header.time,
         work=header.work(parsed.header.bits),
         outputs=[
-            BlockOutput(
-                Outpoint(transaction.txid, vout), output.script, Koinu(output.value), transaction.is_coinbase
-            )
-            for transaction in parsed.transactions
-            for vout, output in enumerate(transaction.outputs)
+            BlockOutput(Outpoint(txid, vout), script, Koinu(value), number == 0)
+            for number, (txid, _, _, paid, *_) in enumerate(parsed.transactions)
+            for vout, (value, script) in enumerate(paid)
         ],
         spends=[
-            Spend(Outpoint(spent.txid, spent.vout), transaction.txid)
-            for transaction in parsed.transactions
-            if not transaction.is_coinbase
-            for spent in transaction.inputs
+            Spend(Outpoint(spent, vout), txid)
+            for txid, _, inputs, *_ in parsed.transactions[1:]
+            for spent, vout, *_ in inputs
         ],
         bytes_of=lambda txid: _bytes_of(raw, txid),
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import block_reader, header, reorgs
+from app.chain.batch_size import BatchSize
 from app.chain.node import ChainState, Node
 from app.db import Db, reads
 from app.domain import blocks
@@ -20,10 +22,6 @@ from app.runtime.lease import Lease
 
 _log = logging.getLogger(__name__)
 
-BATCH: Final = 100
-"""Blocks in one transaction when far behind, at most; fewer after one that the database did not finish."""
-GROWTH: Final = 8
-"""The part by which the batch grows again after each transaction: slowly, so that few fail again."""
 ANCHORS: Final = 100
 """Headers stored from before a new installation's start, so that it can follow a reorg at once."""
 
@@ -64,7 +62,7 @@ class Follower:
         self._lease = lease
         self._committed = committed
         self._chain_checked = False
-        self._batch_size = BATCH
+        self._batch_size = BatchSize()
         self._prefetch: _Prefetch | None = None
         self._waits_for = ""
 
@@ -190,17 +188,15 @@ class Follower:
 
     @asynccontextmanager
     async def _transaction(self, size: int) -> AsyncIterator[Db]:
-        """Open a transaction for a batch of so many blocks.
-
-        If it lasts too long, the same batch would last too long again: the next one has half the size.
-        """
+        """Open a transaction for a batch of so many blocks, and decide how many the next ones have."""
+        began = time.monotonic()
         async with self._engine.begin() as db:
             try:
                 yield db
             except (exc.DBAPIError, TimeoutError):
-                self._batch_size = max(1, size // 2)
+                self._batch_size = self._batch_size.given_up(size)
                 raise
-        self._batch_size = min(BATCH, self._batch_size + self._batch_size // GROWTH + 1)
+        self._batch_size = self._batch_size.after(size, time.monotonic() - began)
 
     def _after_commit(self, pause_reason: str) -> None:
         if pause_reason:
@@ -208,4 +204,4 @@ class Follower:
         self._committed()
 
     async def _fetch(self, first: int, last: int) -> list[Block]:
-        return await block_reader.fetch(self._node, first, min(self._batch_size, last - first + 1))
+        return await block_reader.fetch(self._node, first, min(self._batch_size.blocks, last - first + 1))

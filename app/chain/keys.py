@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import coincurve
 
@@ -14,6 +15,8 @@ from app.domain.dogecoin import Network
 
 PURPOSE = 44  # BIP44: m/44'/coin'/account'/branch/index
 MAX_BATCH = 10_000
+BRANCHES = 1_000
+"""Branches of accounts that are kept: each payment of one account would derive them again, two thirds of its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,13 @@ def normalise(words: str) -> str:
 class Keyring:
     """The installation's mnemonic, and its keys on one network. It shows nothing and cannot be pickled."""
 
-    __slots__ = ("_coin", "_network", "_words")
+    __slots__ = ("_branch", "_coin", "_network", "_words")
 
     def __init__(self, network: Network, words: str) -> None:
         self._network = network
         self._words = normalise(words)
         self._coin = master(words).hardened(PURPOSE).hardened(network.coin_type)
+        self._branch = lru_cache(BRANCHES)(self._derive_branch)
 
     def __repr__(self) -> str:
         return f"<Keyring of {self._network.name}>"
@@ -116,7 +120,10 @@ class Keyring:
 
     def private_key(self, account: int, branch: int, index: int) -> coincurve.PrivateKey:
         """Derive the key that signs for `branch`/`index` of `account`."""
-        return self._coin.hardened(account).child(branch).child(index).key
+        return self._branch(account, branch).child(index).key
+
+    def _derive_branch(self, account: int, branch: int) -> SecretKey:
+        return self._coin.hardened(account).child(branch)
 
     def account_key(self, account: int) -> coincurve.PrivateKey:
         """Derive the key that signs for what was paid to the account's own address."""

@@ -11,7 +11,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import block_reader, gap_search, seed_claim
-from app.chain.follower import BATCH, Follower
+from app.chain.batch_size import BATCH
+from app.chain.follower import Follower
 from app.chain.gap_search import AddressPath, GapSearch
 from app.chain.keys import Keyring, ReadyKey
 from app.chain.node import Node

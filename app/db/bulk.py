@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.db.engine import Db, Row
 
 Step = TypeVar("Step")
+Result = TypeVar("Result")
 
 
 class Array(sa.types.TypeDecorator[Sequence[Any]]):
@@ -170,8 +171,8 @@ def _new_ids(table: sa.Table) -> sa.Select[Sequence[int]]:
     )
 
 
-async def meanwhile(work: Coroutine[Any, Any, object], steps: Iterable[Step]) -> list[Step]:
-    """Take the steps while the database does `work`; return what they gave when all is done.
+async def meanwhile(work: Coroutine[Any, Any, Result], steps: Iterable[Step]) -> tuple[Result, list[Step]]:
+    """Take the steps while the database does `work`; return what both gave when all is done.
 
     Without it Python and PostgreSQL would wait for each other. A step is short and may not use the database.
     """
@@ -184,7 +185,7 @@ async def meanwhile(work: Coroutine[Any, Any, object], steps: Iterable[Step]) ->
             await asyncio.sleep(0)
     finally:
         await task
-    return results
+    return task.result(), results
 
 
 def among(column: sa.Column[int], ids: sa.Select[int]) -> sa.ColumnElement[bool]:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.db.tables import CLAWBACK
-from app.domain import accounts, blocks, holds, invoices, outbox, payments, transfers, webhooks
+from app.domain import accounts, blocks, dogecoin, holds, invoices, outbox, payments, transfers, webhooks
 from app.domain.accounts import Account
 from app.domain.blocks import Deposit, OwnAddress
-from app.domain.dogecoin import Outpoint
+from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.escrows import Escrow, fee_earned, state_events
 from app.domain.holds import Hold
 from app.domain.invoices import Invoice, Receipts
@@ -72,7 +72,7 @@ def _accounts() -> list[OutboxEvent]:
 
 
 def _deposits() -> list[OutboxEvent]:
-    address = OwnAddress(SHOP.id, 0, 4, "invoice", ADDRESSES[0])
+    address = OwnAddress(SHOP.id, 0, 4, "invoice", REGTEST, dogecoin.to_script(REGTEST, ADDRESSES[0]))
     deposit = Deposit(Outpoint(TXID, 1), address, TEN, 6).seen(995, 1)
     return [
         *_sightings(Sighting(SHOP, Outpoint(TXID, 1), 0, 5, None, ADDRESSES[1], TEN, 6), None),
@@ -131,7 +131,7 @@ def _payments() -> list[OutboxEvent]:
         reference="withdrawal-3", error="", created=NOON, outputs=(output,),
     )  # fmt: skip
     fee = Koinu(COIN // 100)
-    sent = replace(requested, state="BROADCAST", paid=TEN, fee=fee, transaction_id=5, txid=TXID)
+    sent = requested._replace(state="BROADCAST", paid=TEN, fee=fee, transaction_id=5, txid=TXID)
     states = {
         "PAYMENT_SENT": "BROADCAST",
         "PAYMENT_REPLACED": "BROADCAST",
@@ -140,20 +140,19 @@ def _payments() -> list[OutboxEvent]:
         "PAYMENT_UNCONFIRMED": "BROADCAST",
         "PAYMENT_VOIDED": "VOIDED",
     }
-    failed = replace(
-        sent,
+    failed = sent._replace(
         state="FAILED",
         error="Another transaction spent the coins of this payment.",
         returned=sent.total,
     )
-    refund = replace(failed, kind="refund", reference=ADDRESSES[0])
+    refund = failed._replace(kind="refund", reference=ADDRESSES[0])
     return [
         payments.payment_event(requested, "PAYMENT_REQUESTED"),
         *(
-            payments.payment_event(replace(sent, state=state, returned=TEN), name)
+            payments.payment_event(sent._replace(state=state, returned=TEN), name)
             for name, state in states.items()
         ),
-        payments.payment_event(replace(sent, former=OTHER_TXID), outbox.TXID_CHANGED),
+        payments.payment_event(sent._replace(former=OTHER_TXID), outbox.TXID_CHANGED),
         payments.payment_event(failed, "PAYMENT_FAILED"),
         payments.refund_returned(refund),
     ]

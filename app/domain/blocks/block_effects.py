@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.domain.blocks.deposits import Coin, Deposit, OwnAddress
@@ -129,7 +129,8 @@ class BlockEffects:
         for spend in block.spends:
             if (coin := self.coins.get(spend.outpoint)) is not None and coin.spent_height is None:
                 self._spend(step, coin, spend)
-        dead = self.watch.connect(block.height, block.inputs, step.deposit_txids)
+        inputs = block.inputs if self.watch.waiting or step.deposit_txids else ()
+        dead = self.watch.connect(block.height, inputs, step.deposit_txids)
         self.transactions.conflict(dead, self.watch.descendants, step)
         if confirm_to is not None:
             self.transactions.settle(confirm_to, step, self._repay)
@@ -166,9 +167,8 @@ class BlockEffects:
                 charged[cause][cause_id] = outcome.charged
         for outpoint, deposit in self.deposits.items():
             if (amount := charged["deposit"].get(str(outpoint))) is not None:
-                self.deposits[outpoint] = replace(
-                    deposit, clawback_debt=Koinu(deposit.clawback_debt + amount)
-                )
+                debt = Koinu(deposit.clawback_debt + amount)
+                self.deposits[outpoint] = deposit._replace(clawback_debt=debt)
         self.transactions.charge(charged["payment"])
 
     def _receive(self, step: Step, address: OwnAddress, output: BlockOutput) -> None:
@@ -176,7 +176,7 @@ class BlockEffects:
             output.outpoint, address, output.amount, output.coinbase, None
         )
         if coin.height is None:
-            self._keep(replace(coin, height=step.height))
+            self._keep(coin._replace(height=step.height))
         if coin.change:
             return
         step.deposit_txids.add(output.outpoint.txid)
@@ -213,7 +213,8 @@ class BlockEffects:
         for outpoint in self._debtors.get(account, ()):
             deposit = self.deposits[outpoint]
             if part := min(rest, deposit.clawback_debt):
-                self.deposits[outpoint] = replace(deposit, clawback_debt=Koinu(deposit.clawback_debt - part))
+                debt = Koinu(deposit.clawback_debt - part)
+                self.deposits[outpoint] = deposit._replace(clawback_debt=debt)
                 self.changed.add(outpoint)
                 rest -= part
         return most - rest
@@ -238,7 +239,7 @@ class BlockEffects:
             coin = coin.unspent()
             self._keep(coin)
         if coin.change and coin.height == step.height:
-            self._keep(replace(coin, height=None))
+            self._keep(coin._replace(height=None))
 
     def _undo_deposit(self, step: Step, deposit: Deposit) -> None:
         step.touch(deposit.address.account, deposit.outpoint.txid)
@@ -248,7 +249,7 @@ class BlockEffects:
             step.unconfirmed.append(deposit.undone())
             confirmed = -deposit.amount
         self._store(step, deposit.undone(), received=-deposit.amount, confirmed=confirmed)
-        self._keep(replace(self.coins[deposit.outpoint].unspent(), height=None))
+        self._keep(self.coins[deposit.outpoint].unspent()._replace(height=None))
 
     def _store(self, step: Step, deposit: Deposit, received: int = 0, confirmed: int = 0) -> None:
         self.deposits[deposit.outpoint] = deposit

@@ -21,12 +21,10 @@ from app.money import DOGE, Koinu, show
 def by_block(
     effects: BlockEffects, posted: Mapping[str, Posted], owed: Mapping[int, int]
 ) -> Iterator[list[OutboxEvent]]:
-    """Yield each block's events; `posted` by the entries' keys, `clawback_debt` by accounts after all blocks."""
+    """Yield each block's events; `posted` by the entries' keys, `owed` by accounts before all blocks."""
     running = Debts(owed)
-    posted_by_block = [[posted[entry.key] for entry in step.entries] for step in effects.steps]
-    for outcomes in reversed(posted_by_block):
-        running.undo(outcomes)
-    for step, outcomes in zip(effects.steps, posted_by_block, strict=True):
+    for step in effects.steps:
+        outcomes = [posted[entry.key] for entry in step.entries]
         yield list(_of_step(step, effects.owners, outcomes, running))
 
 

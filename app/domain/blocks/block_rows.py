@@ -1,6 +1,7 @@
 """The rows that blocks touch: read under their locks in one order, and written back in a few statements."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Row, bulk
 from app.db.tables import accounts, addresses, coins, deposits, invoices
-from app.domain import dogecoin, sightings
+from app.domain import sightings
 from app.domain.blocks import double_spend_watch, own_transaction_rows, twins
 from app.domain.blocks.block_effects import Block, BlockEffects, InvoiceKey
 from app.domain.blocks.deposits import Coin, Deposit, OwnAddress
@@ -50,7 +51,7 @@ async def of_blocks(
     if unknown := twins.unknown(blocks, ours.values(), locked_coins):
         change = await _coins(db, network, _CHANGE_OF, {"txids": txids})
         strangers = twins.read(blocks, unknown)
-        new, new_coins = await twins.recognise(db, network, strangers, ours.values(), change.values())
+        new, new_coins = await twins.recognise(db, strangers, ours.values(), change.values())
         ours, locked_coins = ours | new, locked_coins | new_coins
     effects = OwnTransactionEffects(ours, confirmations)
     seen = await sightings.of_blocks(db, network, {output.outpoint.txid for output in outputs}, spends)
@@ -74,12 +75,12 @@ async def write(db: Db, effects: BlockEffects) -> None:
     changed = sorted(effects.changed)
     coin_rows = [_coin_row(effects.coins[outpoint]) for outpoint in changed if outpoint in effects.coins]
     if coin_rows:
-        await db.execute(_upsert(coins, coin_rows))
+        await db.execute(_upsert(coins, tuple(coin_rows[0])), bulk.arrays(coin_rows))
     deposit_rows = [
         _deposit_row(effects.deposits[outpoint]) for outpoint in changed if outpoint in effects.deposits
     ]
     if deposit_rows:
-        await db.execute(_upsert(deposits, deposit_rows))
+        await db.execute(_upsert(deposits, tuple(deposit_rows[0])), bulk.arrays(deposit_rows))
     await own_transaction_rows.write(db, effects.transactions.changed)
     await sightings.write_effects(db, effects.sightings)
     receipts = [_receipts_row(key, effects.receipts[key]) for key in sorted(effects.changed_invoices)]
@@ -93,10 +94,9 @@ async def _own_addresses(db: Db, network: Network, blocks: Sequence[Block]) -> d
     SQL matches the scripts, and no cached set: it sees every address that was committed before its payment.
     """
     scripts = {output.script for block in blocks for output in block.outputs}
-    paid = [{"script": script} for script in scripts if len(script) == P2PKH_BYTES]
-    source = bulk.rows(addresses, ["script"], paid)
-    query = sa.select(addresses).join(source, addresses.c.script == source.c.script)
-    return {bytes(row["script"]): _own_address(network, row) for row in await bulk.fetch_all(db, query)}
+    parameters = {"input_script": [script for script in scripts if len(script) == P2PKH_BYTES]}
+    rows = await bulk.fetch_all(db, _PAID, parameters)
+    return {bytes(row["script"]): _own_address(network, row) for row in rows}
 
 
 async def _effects(
@@ -133,6 +133,24 @@ def _among(table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.tuple_(*table.primary_key).in_(sa.select(keys))
 
 
+def _same(table: sa.Table, names: tuple[str, ...]) -> tuple[sa.FromClause, sa.ColumnElement[bool]]:
+    """Return rows with these columns to be joined, and the condition that joins them."""
+    source = bulk.unnested(table, names)
+    return source, sa.and_(*(table.c[name] == source.c[name] for name in names))
+
+
+_INVOICE: Final = ("account_id", "index")
+_PAID: Final = sa.select(addresses).join(*_same(addresses, ("script",)))
+_OWNERS: Final = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address).join(
+    *_same(accounts, ("id",))
+)
+"""Joined, as all long lists are: `= ANY` of so many may look at each of them for each row."""
+_LOCKED_RECEIPTS: Final = (
+    sa.select(*(invoices.c[name] for name in (*_INVOICE, *Receipts._fields)))
+    .join(*_same(invoices, _INVOICE))
+    .order_by(*(invoices.c[name] for name in _INVOICE))
+    .with_for_update(key_share=True, of=invoices)
+)
 _KEY: Final = ("txid", "vout")
 _HEIGHT: Final = sa.bindparam("height", type_=sa.Integer)
 _COINS_AMONG: Final = _locked(coins).where(_among(coins))
@@ -174,28 +192,20 @@ async def _deposits(
 async def _receipts(db: Db, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Receipts]:
     if not keys:
         return {}
-    names = ("account_id", "index")
-    source = bulk.rows(invoices, names, [dict(zip(names, key, strict=True)) for key in keys])
-    same = (invoices.c[name] == source.c[name] for name in names)
-    query = sa.select(*(invoices.c[name] for name in (*names, *Receipts.__slots__)))
-    query = query.join(source, sa.and_(*same)).order_by(*(invoices.c[name] for name in names))
-    rows = await bulk.fetch_all(db, query.with_for_update(key_share=True, of=invoices))
+    rows = await bulk.fetch_all(db, _LOCKED_RECEIPTS, bulk.columns(_INVOICE, keys))
     return {
-        (row["account_id"], row["index"]): Receipts(**{name: row[name] for name in Receipts.__slots__})
-        for row in rows
+        (row["account_id"], row["index"]): Receipts(*(row[name] for name in Receipts._fields)) for row in rows
     }
 
 
 async def _owners(db: Db, ids: Sequence[int]) -> dict[int, Owner]:
-    query = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address)
-    query = query.where(accounts.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
-    return {row.id: Owner(*row) for row in await db.execute(query)} if ids else {}
+    return {row.id: Owner(*row) for row in await db.execute(_OWNERS, {"input_id": ids})} if ids else {}
 
 
-def _upsert(table: sa.Table, records: Sequence[Row]) -> sa.Insert:
-    """Insert rows, or update the columns that blocks change."""
-    names = list(records[0])
-    rows = insert(table).from_select(names, sa.select(bulk.rows(table, names, records)))
+@cache
+def _upsert(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+    """Insert rows with these columns, or update those of them that blocks change."""
+    rows = insert(table).from_select(names, sa.select(bulk.unnested(table, names)))
     keys = [column.name for column in table.primary_key]
     changing = (
         "state",
@@ -212,8 +222,8 @@ def _upsert(table: sa.Table, records: Sequence[Row]) -> sa.Insert:
 
 
 def _own_address(network: Network, row: Row) -> OwnAddress:
-    address = dogecoin.to_address(network, bytes(row["script"])) or ""
-    return OwnAddress(row["account_id"], row["branch"], row["index"], row["purpose"], address)
+    path = row["account_id"], row["branch"], row["index"]
+    return OwnAddress(*path, row["purpose"], network, bytes(row["script"]))
 
 
 def _coin(network: Network, row: Row) -> Coin:

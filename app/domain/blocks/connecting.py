@@ -1,7 +1,7 @@
 """Connecting and disconnecting blocks, which is symmetrical; each call runs in one database transaction."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -16,7 +16,7 @@ from app.domain.blocks.block_effects import Block, BlockEffects
 from app.domain.blocks.reserves import ReserveChange
 from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
-from app.domain.ledger import Posted
+from app.domain.ledger import Pending, Posted
 from app.domain.payments import pause
 from app.domain.refusals import Invalid, Refusal
 
@@ -236,14 +236,18 @@ async def _check_known(db: Db, read: Sequence[Block]) -> None:
 
 
 async def _apply(db: Db, effects: BlockEffects) -> str:
-    """Post all entries at once, write the rows, then the events; entries of blocks are never refused."""
-    outcomes = await ledger.post(db, effects.entries)
+    """Post all entries at once, write the rows, then the events; entries of blocks are never refused.
+
+    The events are rendered while the database writes: each of both takes a third of the time.
+    """
+    outcomes, pending = await ledger.decide(db, effects.entries)
     posted = {outcome.entry.key: outcome for outcome in outcomes if isinstance(outcome, Posted)}
     if len(posted) != len(outcomes):
         raise LedgerMismatch(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
     effects.charge(posted.values())
-    await double_spend_watch.write(db, effects.watch)
-    faults = [await _write(db, effects, [outcome.id for outcome in posted.values()])]
+    owed = await debts.of_accounts(db, sorted(debts.changes_of(posted.values())))
+    fault, events = await bulk.meanwhile(_write(db, effects, pending), _rendered(effects, posted, owed))
+    faults = [fault]
     faults += [
         f"coin {coin.outpoint} was spent by a transaction that is not ours"
         for coin in effects.unknown_spends[:1]
@@ -252,22 +256,23 @@ async def _apply(db: Db, effects: BlockEffects) -> str:
     if reason:
         reason += "; look, then run `kennel resume`"
         await pause.pause(db, reason)
-    await _emit(db, effects, posted)
+    await outbox.emit_encoded(db, [part for part in events if part])
     return reason
 
 
-async def _emit(db: Db, effects: BlockEffects, posted: Mapping[str, Posted]) -> None:
-    """Write the events of the blocks, in their order."""
-    owed = await debts.of_accounts(db, sorted(debts.changes_of(posted.values())))
-    parts = []
+def _rendered(
+    effects: BlockEffects, posted: Mapping[str, Posted], owed: Mapping[int, int]
+) -> Iterator[bytes]:
+    """Yield the events of each block in their order, as they are emitted; nothing of a block without."""
     for events in block_events.by_block(effects, posted, owed):
-        parts += [outbox.encode(events)] if events else []
-        await asyncio.sleep(_YIELD)
-    await outbox.emit_encoded(db, parts)
+        yield outbox.encode(events) if events else b""
 
 
-async def _write(db: Db, effects: BlockEffects, entry_ids: Sequence[int]) -> str:
-    """Write the rows, and return how the changes of reserves and liabilities differ, or ""."""
+async def _write(db: Db, effects: BlockEffects, pending: Pending) -> str:
+    """Write entries and rows, and return how the changes of reserves and liabilities differ, or ""."""
+    await ledger.write(db, pending)
+    await double_spend_watch.write(db, effects.watch)
+    entry_ids = [outcome.id for outcome in pending.posted]
     if not (effects.changed or entry_ids or effects.transactions.changed or effects.sightings.changed):
         return ""
     before = await reserves.assets(db, effects)

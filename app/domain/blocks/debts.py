@@ -16,7 +16,7 @@ from app.money import show
 
 
 class Debts:
-    """What accounts owe at one moment; entries move it on or back."""
+    """What accounts owe at one moment; entries move it on."""
 
     def __init__(self, owed: Mapping[int, int]) -> None:
         self._owed = Counter(owed)
@@ -30,10 +30,6 @@ class Debts:
         changes = changes_of(posted)
         self._owed.update(changes)
         return changes
-
-    def undo(self, posted: Iterable[Posted]) -> None:
-        """Move back to before the entries."""
-        self._owed.subtract(changes_of(posted))
 
 
 def changes_of(posted: Iterable[Posted]) -> Counter[int]:

@@ -1,24 +1,33 @@
 """Deposits: outputs that pay an address of ours, the entries they cause, and the coins they leave us."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from app.db.tables import CLAWBACK, WORLD
-from app.domain.dogecoin.outpoint import Outpoint
+from app.domain import dogecoin
+from app.domain.dogecoin import Network, Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.money import NOTHING, Koinu
 
 AVAILABLE, INCOMING = Bucket.AVAILABLE, Bucket.INCOMING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OwnAddress:
-    """An address of ours, m/.../branch/index of an account; `purpose` as in the table, `text` as shown."""
+    """An address of ours on a network, m/.../branch/index of an account; `purpose` as in the table."""
 
     account: int
     branch: int
     index: int
     purpose: str
-    text: str
+    network: Network
+    script: bytes
+
+    @cached_property
+    def text(self) -> str:
+        """The address as shown. Most coins' addresses are never shown, so it is made when it is."""
+        return dogecoin.to_address(self.network, self.script) or ""
 
     @property
     def invoice(self) -> int | None:
@@ -26,8 +35,7 @@ class OwnAddress:
         return self.index if self.purpose == "invoice" else None
 
 
-@dataclass(frozen=True, slots=True)
-class Deposit:
+class Deposit(NamedTuple):
     """One output to us. `mined_count` counts how often a block contained it; `clawback_debt` is its debt to clawback."""
 
     outpoint: Outpoint
@@ -43,8 +51,7 @@ class Deposit:
     def seen(self, height: int, least_confirmations: int) -> "Deposit":
         """Return it in the block at `height`, which counts as its first confirmation."""
         confirm_height = height + max(1, self.required_confirmations, least_confirmations) - 1
-        return replace(
-            self,
+        return self._replace(
             state="incoming",
             height=height,
             confirm_height=confirm_height,
@@ -53,11 +60,11 @@ class Deposit:
 
     def confirmed(self) -> "Deposit":
         """Return it confirmed; what it owed is paid."""
-        return replace(self, state="confirmed", clawback_debt=NOTHING)
+        return self._replace(state="confirmed", clawback_debt=NOTHING)
 
     def undone(self) -> "Deposit":
         """Return it without a block."""
-        return replace(self, state="undone", height=None, confirm_height=None)
+        return self._replace(state="undone", height=None, confirm_height=None)
 
     def entry(self, step: str) -> Entry:
         """Return the entry that takes the deposit from its state to `step`: incoming, confirmed or undone."""
@@ -93,8 +100,7 @@ class Deposit:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Coin:
+class Coin(NamedTuple):
     """An output to us as a reserve: unspent while `spent_height` is None, in no block while `height` is None.
 
     The `change` of a transaction of ours is no deposit.
@@ -112,11 +118,11 @@ class Coin:
 
     def spent(self, height: int, by: bytes) -> "Coin":
         """Return it spent by the transaction `by` in the block at `height`."""
-        return replace(self, spent_height=height, spent_by=by, spend_count=self.spend_count + 1)
+        return self._replace(spent_height=height, spent_by=by, spend_count=self.spend_count + 1)
 
     def unspent(self) -> "Coin":
         """Return it as it was before."""
-        return replace(self, spent_height=None, spent_by=None)
+        return self._replace(spent_height=None, spent_by=None)
 
     def entry(self, *, back: bool) -> Entry:
         """Return the entry of an unknown spend, which clawback bears; with `back` the one that undoes it."""

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from app.domain.blocks.own_transaction_index import OwnTransactionIndex
@@ -91,7 +91,7 @@ class OwnTransactionEffects:
             if height + self.confirmations - 1 <= tip:
                 for transaction in self._conflicted(height):
                     if transaction.is_pending:
-                        self._put(replace(transaction, state="dead"))
+                        self._put(transaction._replace(state="dead"))
                 del self._conflicts[height]
         self._bury(step)
         for transaction in self._of({self.transactions[number].first for number in self._touched}):
@@ -105,7 +105,7 @@ class OwnTransactionEffects:
         for transaction in self._in_order():
             if transaction.conflict_height == height:
                 state = "sent" if transaction.state == "dead" else transaction.state
-                self._put(replace(transaction, conflict_height=None, state=state))
+                self._put(transaction._replace(conflict_height=None, state=state))
         for transaction in reversed(self._in_order()):
             if transaction.replaces is None and not self._is_dead(transaction):
                 self._revive(transaction, step)
@@ -151,7 +151,7 @@ class OwnTransactionEffects:
         heights = [height for height in (*since, transaction.conflict_height) if height is not None]
         if not since or (transaction.state, transaction.conflict_height) == ("dead", min(heights)):
             return False
-        self._put(replace(transaction, state="dead", conflict_height=min(heights)))
+        self._put(transaction._replace(state="dead", conflict_height=min(heights)))
         self._send_another(transaction, step)
         return True
 
@@ -162,7 +162,7 @@ class OwnTransactionEffects:
         """
         lost = [transaction for transaction in transactions if transaction.may_win]
         for transaction in lost:
-            self._put(replace(transaction, conflict_height=step.height))
+            self._put(transaction._replace(conflict_height=step.height))
         for transaction in lost:
             self._send_another(transaction, step)
 
@@ -170,7 +170,7 @@ class OwnTransactionEffects:
         """Where the version that is sent has lost, send the last of the others that may still be mined."""
         versions = [version for version in self._family(lost) if version.pays and version.may_win]
         if lost.pays and lost.broadcast_by_us and versions:
-            sent = self._price(replace(versions[-1], broadcast_by_us=True), step)
+            sent = self._price(versions[-1]._replace(broadcast_by_us=True), step)
             state = sent.payments[0].state if sent.payments else ""
             self._pay(sent, state, step, event="PAYMENT_REPLACED")
 
@@ -200,7 +200,7 @@ class OwnTransactionEffects:
         """Return the version with its fee on the payments, for `_put`; stop sending the other versions."""
         for version in self._family(transaction):
             if version.pays and version.broadcast_by_us and version.id != transaction.id:
-                self._put(replace(version, broadcast_by_us=False))
+                self._put(version._replace(broadcast_by_us=False))
         priced, entries = transaction.priced()
         step.entries += entries
         return priced
@@ -212,7 +212,7 @@ class OwnTransactionEffects:
         for twin in self._family(transaction):  # nodes may not relay the bytes that were mined
             same = (twin.inputs, twin.fee) == (transaction.inputs, transaction.fee)
             if transaction.pays and twin.pays and twin.is_pending and same:
-                self._put(replace(twin, broadcast_by_us=True))
+                self._put(twin._replace(broadcast_by_us=True))
         unmined = transaction.unmined()
         self._put(unmined)
         self._pay(unmined, self._undecided_state(transaction), step, event=event)
@@ -221,7 +221,7 @@ class OwnTransactionEffects:
         """Reserve again what was released; a voided payment's money returns with its cancellation."""
         if transaction.payments and all(payment.state == "FAILED" for payment in transaction.payments):
             step.entries += transaction.release(back=True)
-            revived = replace(transaction, mined_count=transaction.mined_count + 1)
+            revived = transaction._replace(mined_count=transaction.mined_count + 1)
             self._pay(revived, self._undecided_state(transaction), step, event="PAYMENT_UNCONFIRMED")
 
     def _undecided_state(self, transaction: OwnTransaction) -> str:
@@ -255,13 +255,13 @@ class OwnTransactionEffects:
         self, transaction: OwnTransaction, state: str, step: Step, error: str = "", event: str | None = None
     ) -> None:
         """Bring the payments of a transaction's family to `state`, with `event` or PAYMENT_<state>."""
-        payments = tuple(replace(payment, state=state, error=error) for payment in transaction.payments)
-        self._put(replace(transaction, payments=payments))
+        payments = tuple(payment._replace(state=state, error=error) for payment in transaction.payments)
+        self._put(transaction._replace(payments=payments))
         new = {payment.id: payment for payment in payments}
         for version in self._family(transaction):
             if version.id != transaction.id:
                 shared = tuple(new.get(payment.id, payment) for payment in version.payments)
-                self._put(replace(version, payments=shared))
+                self._put(version._replace(payments=shared))
         name = f"PAYMENT_{state}" if event is None else event
         for before, payment in zip(transaction.payments, payments, strict=True):
             step.payment_events += [(name, payment)] if name else []

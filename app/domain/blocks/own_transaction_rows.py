@@ -33,42 +33,31 @@ async def of_blocks(
     transaction comes in between.
     """
     tip, final = heights
-    concerned = [
-        sa.select(transactions.c.id).where(
-            transactions.c.state == "mined", transactions.c.confirm_height <= tip
-        ),
-        sa.select(transactions.c.id).where(
-            transactions.c.conflict_height <= final, transactions.c.state.in_(("signed", "sent"))
-        ),
-    ]
-    if spends:
-        inputs = transaction_inputs.c  # not the coins: several may spend a coin that was given back
-        spent = bulk.rows(
-            transaction_inputs, ["txid", "vout"], [outpoint._asdict() for outpoint, _ in spends]
-        )
-        same = sa.and_(inputs.txid == spent.c.txid, inputs.vout == spent.c.vout)
-        spenders = sa.literal(list({by for _, by in spends}), bulk.BYTES)
-        concerned += [
-            sa.select(inputs.transaction_id).join(spent, same),
-            sa.select(transactions.c.id).where(transactions.c.txid == sa.any_(spenders)),
-        ]
-    return await _lock(db, concerned, lost)
+    spenders = list({by for _, by in spends})
+    parameters = {"tip": tip, "final": final, "input_spender": spenders}
+    outpoints = bulk.columns(_OUTPOINT, [outpoint for outpoint, _ in spends])
+    concerned = (await db.execute(_CONCERNED, parameters | outpoints)).all()
+    standing = {row.id for row in concerned if not row.may_fall}
+    falling = {row.id for row in concerned if row.may_fall} - standing
+    return await _lock(db, standing, falling, lost)
 
 
 async def of_height(db: Db, height: int) -> dict[int, OwnTransaction]:
     """Lock our transactions that the block at `height` contains or conflicts, with families and payments."""
     concerned = sa.or_(transactions.c.height == height, transactions.c.conflict_height == height)
-    return await _lock(db, [sa.select(transactions.c.id).where(concerned)])
+    ids = set(await db.scalars(sa.select(transactions.c.id).where(concerned)))
+    return await _lock(db, set(), ids, ())
 
 
 async def _lock(
-    db: Db, concerned: Sequence[sa.Select[tuple[int]]], lost: Collection[bytes] = ()
+    db: Db, standing: set[int], falling: set[int], lost: Collection[bytes]
 ) -> dict[int, OwnTransaction]:
-    """Find the rows, then lock payments and transactions in that order, each by id."""
-    concerned_ids: set[int] = set(await db.scalars(sa.union(*concerned)))
-    if not concerned_ids and not lost:
+    """Lock payments and transactions in that order, each by id; with the `falling`, what descends from them."""
+    if falling or lost:
+        falling |= await _with_descendants(db, falling, lost)
+    if not standing and not falling:
         return {}
-    ids = await _families(db, await _with_descendants(db, concerned_ids, lost))
+    ids = await _families(db, sorted(standing | falling))
     payments: dict[int | None, list[Payment]] = defaultdict(list)
     for payment in await load_payments(db, _in(payment_rows.c.transaction_id, ids), lock=True):
         payments[payment.transaction_id].append(payment)
@@ -82,8 +71,11 @@ async def _lock(
 
 
 def _of(row: Row, payments: Sequence[Payment], inputs: Sequence[Outpoint]) -> OwnTransaction:
-    columns = {name: row[name] for name in OwnTransaction.__slots__ if name in row}
+    columns = {name: row[name] for name in _READ}
     return OwnTransaction(**columns, inputs=frozenset(inputs), payments=tuple(payments))
+
+
+_READ: Final = tuple(name for name in OwnTransaction._fields if name not in ("inputs", "payments"))
 
 
 async def _families(db: Db, ids: Sequence[int]) -> list[int]:
@@ -93,7 +85,7 @@ async def _families(db: Db, ids: Sequence[int]) -> list[int]:
     return sorted(await db.scalars(sa.select(families.c.id).union(others)))
 
 
-async def _with_descendants(db: Db, ids: set[int], lost: Collection[bytes]) -> list[int]:
+async def _with_descendants(db: Db, ids: set[int], lost: Collection[bytes]) -> set[int]:
     """Return these transactions, and all unmined ones of ours that descend from them or from the `lost`.
 
     They fall together. Transactions of others between them are known where they brought a deposit.
@@ -112,9 +104,38 @@ async def _with_descendants(db: Db, ids: set[int], lost: Collection[bytes]) -> l
         .correlate(fallen),
     ).lateral()
     fallen = fallen.union(sa.select(children.c.txid).select_from(fallen.join(children, sa.true())))
-    return sorted(
+    return set(
         await db.scalars(sa.select(transactions.c.id).join(fallen, fallen.c.txid == transactions.c.txid))
     )
+
+
+_OUTPOINT: Final = ("txid", "vout")
+_SPENT: Final = bulk.unnested(transaction_inputs, _OUTPOINT)
+_SPENDERS: Final = (
+    sa.func.unnest(sa.bindparam("input_spender", type_=bulk.BYTES))
+    .table_valued(sa.column("txid", sa.LargeBinary), name="spenders")
+    .render_derived()
+)
+_STANDS: Final = sa.false().label("may_fall")
+_MAY_FALL: Final = sa.true().label("may_fall")
+_CONCERNED: Final = sa.union_all(
+    sa.select(transactions.c.id, _STANDS).where(
+        transactions.c.state == "mined", transactions.c.confirm_height <= sa.bindparam("tip")
+    ),
+    sa.select(transactions.c.id, _MAY_FALL).where(
+        transactions.c.conflict_height <= sa.bindparam("final"), transactions.c.state.in_(("signed", "sent"))
+    ),
+    # Not the coins: several may spend a coin that was given back.
+    sa.select(transaction_inputs.c.transaction_id, _MAY_FALL).join(
+        _SPENT, sa.and_(*(transaction_inputs.c[name] == _SPENT.c[name] for name in _OUTPOINT))
+    ),
+    sa.select(transactions.c.id, _STANDS).join(_SPENDERS, _SPENDERS.c.txid == transactions.c.txid),
+)
+"""What is due, what has lost for good, what spends a coin that blocks spend, and what blocks contain.
+
+What blocks contain stands, though blocks spend its coins. The others may fall, and with them what descends
+from them.
+"""
 
 
 _TRANSACTION: Final = (

@@ -1,7 +1,7 @@
 """A transaction of ours in the chain: unmined, mined, settled or dead, and the entries of its payments."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from app.db.tables import CLAWBACK, NETWORK_FEES, WORLD
 from app.domain.dogecoin import Outpoint
@@ -20,8 +20,7 @@ def no_debts(_account: int, _most: int) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTransaction:
+class OwnTransaction(NamedTuple):
     """A signed transaction of ours. It `pays` its `payments`, or else cancels them.
 
     `replaces` is the id of the first transaction of these payments, where that is another, or the same under
@@ -61,13 +60,13 @@ class OwnTransaction:
     def mined(self, height: int, confirmations: int, times: int) -> "OwnTransaction":
         """Return it in the block at `height`, the `times`-th of its family; from now on we send it."""
         deep = height + confirmations - 1
-        return replace(
-            self, state="mined", height=height, confirm_height=deep, mined_count=times, broadcast_by_us=True
+        return self._replace(
+            state="mined", height=height, confirm_height=deep, mined_count=times, broadcast_by_us=True
         )
 
     def unmined(self) -> "OwnTransaction":
         """Return it without a block."""
-        return replace(self, state="sent", height=None, confirm_height=None)
+        return self._replace(state="sent", height=None, confirm_height=None)
 
     def priced(self) -> tuple["OwnTransaction", list[Entry]]:
         """Return it with its payments at this version's fee, and the entries where they had another's."""
@@ -85,7 +84,7 @@ class OwnTransaction:
         ]
         entries = [entry for before, now in pairs if (entry := _repriced(before, now)) is not None]
         payments = tuple(_after_refund(before, now, self.txid) for before, now in pairs)
-        return replace(self, payments=payments), entries
+        return self._replace(payments=payments), entries
 
     def settle(self, repay: Repay = no_debts, *, back: bool = False) -> list[Entry]:
         """Return the entries of its settling: the reserved money leaves; with `back` it returns.
@@ -103,10 +102,10 @@ class OwnTransaction:
     def settled(self) -> "OwnTransaction":
         """Return it settled; from what a cancellation returns, its payments have paid what they owe."""
         if self.pays:
-            return replace(self, state="settled")
+            return self._replace(state="settled")
         pairs = zip(self.payments, self._fees(), strict=True)
         returned = tuple(_returned(payment, payment.total - fee) for payment, fee in pairs)
-        return replace(self, state="settled", payments=returned)
+        return self._replace(state="settled", payments=returned)
 
     def release(self, repay: Repay = no_debts, *, back: bool = False) -> list[Entry]:
         """Return the entries of payments that can no longer happen, or with `back` can again.
@@ -123,15 +122,15 @@ class OwnTransaction:
 
     def released(self) -> "OwnTransaction":
         """Return it after its release: its payments have paid what they owe."""
-        return replace(self, payments=tuple(_returned(payment, payment.total) for payment in self.payments))
+        return self._replace(payments=tuple(_returned(payment, payment.total) for payment in self.payments))
 
     def charged(self, amounts: Mapping[str, int]) -> "OwnTransaction":
         """Return it with what clawback was charged for its payments, by their ids, added to what they owe."""
         charged = (
-            replace(payment, clawback_debt=Koinu(payment.clawback_debt + amounts.get(str(payment.id), 0)))
+            payment._replace(clawback_debt=Koinu(payment.clawback_debt + amounts.get(str(payment.id), 0)))
             for payment in self.payments
         )
-        return replace(self, payments=tuple(charged))
+        return self._replace(payments=tuple(charged))
 
     def _fees(self) -> Sequence[Koinu]:
         """Return each payment's share of the fee: its own, or an equal one of a cancellation's."""
@@ -158,7 +157,7 @@ def _repriced(before: Payment, now: Payment) -> Entry | None:
 def _after_refund(before: Payment, now: Payment, txid: bytes) -> Payment:
     """Return a payment in the version with this txid; a lower fee has repaid a part of what it owes."""
     back = max(0, before.reserved - now.reserved)
-    return replace(now, txid=txid, clawback_debt=Koinu(max(0, now.clawback_debt - back)))
+    return now._replace(txid=txid, clawback_debt=Koinu(max(0, now.clawback_debt - back)))
 
 
 def _refund(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, ...]:
@@ -170,6 +169,6 @@ def _refund(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, ...]:
 
 def _returned(payment: Payment, amount: int) -> Payment:
     """Return the payment after so much of it came back."""
-    return replace(
-        payment, clawback_debt=Koinu(max(0, payment.clawback_debt - amount)), returned=Koinu(amount)
+    return payment._replace(
+        clawback_debt=Koinu(max(0, payment.clawback_debt - amount)), returned=Koinu(amount)
     )

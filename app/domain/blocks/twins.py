@@ -7,15 +7,13 @@ pay, and by nothing else: lock times, sequences and the like have had their effe
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from app.db import Db
-from app.domain import dogecoin
 from app.domain.blocks.block_effects import Block
 from app.domain.blocks.deposits import Coin
 from app.domain.blocks.own_transactions import OwnTransaction
-from app.domain.dogecoin import Network, Outpoint
+from app.domain.dogecoin import Outpoint
 from app.domain.payments import versions
 
 Paid = tuple[bytes, int]
@@ -71,7 +69,6 @@ def read(blocks: Sequence[Block], txids: Collection[bytes]) -> Iterator[UnknownT
 
 async def recognise(
     db: Db,
-    network: Network,
     unknown: Iterable[UnknownTransaction],
     ours: Collection[OwnTransaction],
     change: Collection[Coin],
@@ -82,7 +79,7 @@ async def recognise(
     """
     change_of = {coin.outpoint.txid: coin for coin in change}
     known = {
-        (transaction.inputs, _pays(network, transaction, change_of.get(transaction.txid))): transaction
+        (transaction.inputs, _pays(transaction, change_of.get(transaction.txid))): transaction
         for transaction in ours
     }
     pairs = [
@@ -95,25 +92,25 @@ async def recognise(
     await versions.copy_inputs(db, rows)
     twins = {ids[twin.txid]: _twin(original, twin.txid, ids[twin.txid]) for original, twin in pairs}
     coins = [
-        replace(coin, outpoint=Outpoint(twin.txid, coin.outpoint.vout), height=None)
+        coin._replace(outpoint=Outpoint(twin.txid, coin.outpoint.vout), height=None)
         for original, twin in pairs
         if (coin := change_of.get(original.txid)) is not None
     ]
     return twins, {coin.outpoint: coin for coin in coins}
 
 
-def _pays(network: Network, transaction: OwnTransaction, change: Coin | None) -> tuple[Paid, ...]:
+def _pays(transaction: OwnTransaction, change: Coin | None) -> tuple[Paid, ...]:
     """Return what it pays, in order: its payments' outputs, none where it cancels them, then its change."""
     carried = transaction.priced()[0].payments if transaction.pays else ()
     paid = [(output.script, output.paid or 0) for payment in carried for output in payment.outputs]
     if change is not None:
-        paid.append((dogecoin.to_script(network, change.address.text), change.amount))
+        paid.append((change.address.script, change.amount))
     return tuple(paid)
 
 
 def _twin(original: OwnTransaction, txid: bytes, number: int) -> OwnTransaction:
     """Return the transaction as another version of the same payments, which was sent under another txid."""
-    return replace(
-        original, id=number, txid=txid, replaces=original.first, state="sent", height=None,
+    return original._replace(
+        id=number, txid=txid, replaces=original.first, state="sent", height=None,
         confirm_height=None, conflict_height=None, mined_count=0,
     )  # fmt: skip

@@ -7,6 +7,8 @@ from contextlib import suppress
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 MAX_CHARS = 128  # an extended key has 111; decoding takes quadratic time, so the text is bounded first
 
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+"""Two digits at once, as texts: half the divisions of a large number."""
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _CHECKSUM_BYTES = 4
 
@@ -38,12 +40,12 @@ def base58_encode(payload: bytes) -> str:
     """Write `payload`, version bytes included, with its checksum."""
     checked = payload + hash256(payload)[:_CHECKSUM_BYTES]
     number = int.from_bytes(checked, "big")
-    characters = []
+    pairs = []
     while number:
-        number, value = divmod(number, 58)
-        characters.append(ALPHABET[value])
+        number, value = divmod(number, len(_PAIRS))
+        pairs.append(_PAIRS[value])
     zeros = len(checked) - len(checked.lstrip(b"\0"))
-    return "1" * zeros + "".join(reversed(characters))
+    return "1" * zeros + "".join(reversed(pairs)).lstrip("1")
 
 
 def base58_decode(text: str) -> bytes | str:

@@ -1,8 +1,8 @@
 """What an invoice has received, and the events when that changes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,8 +17,7 @@ from app.domain.payments import RETURNED
 from app.money import NOTHING, Koinu, show
 
 
-@dataclass(frozen=True, slots=True)
-class Receipts:
+class Receipts(NamedTuple):
     """What an invoice has received, in koinu, and which events were written about it.
 
     `received` is in blocks, and `confirmed` has the required confirmations. `seen` waits for a block;
@@ -42,14 +41,14 @@ class Receipts:
 
     def plus(self, received: int = 0, confirmed: int = 0) -> "Receipts":
         """Return the receipts with these amounts added; `transition` says which events that makes."""
-        return replace(
-            self, received=Koinu(self.received + received), confirmed=Koinu(self.confirmed + confirmed)
+        return self._replace(
+            received=Koinu(self.received + received), confirmed=Koinu(self.confirmed + confirmed)
         )
 
     def plus_seen(self, seen: int, *, acceptable: bool) -> "Receipts":
         """Return the receipts with `seen` added to what waits for a block."""
         part = seen if acceptable else 0
-        return replace(self, seen=Koinu(self.seen + seen), acceptable=Koinu(self.acceptable + part))
+        return self._replace(seen=Koinu(self.seen + seen), acceptable=Koinu(self.acceptable + part))
 
     @property
     def accepted(self) -> bool:
@@ -85,8 +84,8 @@ def transition(before: Receipts, after: Receipts) -> tuple[Receipts, list[str]]:
         events.append("INV_OVER_PAYMENT_CONFIRMED")
     confirmation_lost = not settled and (before.settled or before.confirmation_lost)
     late = after.late or late
-    return replace(
-        after, detected=detected, settled=settled, confirmation_lost=confirmation_lost, late=late
+    return after._replace(
+        detected=detected, settled=settled, confirmation_lost=confirmation_lost, late=late
     ), events
 
 
@@ -155,12 +154,12 @@ class LockedInvoice:
 
     def expire(self) -> tuple["LockedInvoice", OutboxEvent]:
         """Return it expired, and the event."""
-        expired = replace(self, receipts=replace(self.receipts, expired=True))
+        expired = replace(self, receipts=self.receipts._replace(expired=True))
         return expired, invoice_payment(self.owner, "INV_EXPIRED", self.receipts)
 
     def cancel(self) -> tuple["LockedInvoice", OutboxEvent]:
         """Return it cancelled, and the event."""
-        cancelled = replace(self, receipts=replace(self.receipts, cancelled=True))
+        cancelled = replace(self, receipts=self.receipts._replace(cancelled=True))
         return cancelled, invoice_payment(self.owner, "INV_CANCELLED", self.receipts)
 
 
@@ -170,7 +169,7 @@ async def lock(db: Db, network: Network, addresses: Sequence[str]) -> dict[str, 
     return {row["address"]: of(row) for row in rows}
 
 
-_RECEIPTS: Final = tuple(field.name for field in fields(Receipts))
+_RECEIPTS: Final = Receipts._fields
 
 
 def select() -> sa.Select[tuple[object, ...]]:

@@ -85,7 +85,7 @@ async def write(db: Db, pending: Pending) -> None:
     posted = pending.posted
     if not posted:
         return
-    entered, written = await bulk.meanwhile(_move(db, pending), _texts(posted))
+    _, (entered, written) = await bulk.meanwhile(_move(db, pending), _texts(posted))
     await copy.send(db, entries, _ENTERED, entered)
     await copy.send(db, postings, _WRITTEN, written)
 
@@ -103,7 +103,10 @@ async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
         for account, _, amount, _ in entry.postings
         if account >= 0 and amount > 0
     }
-    parameters = {"keys": [entry.key for entry in new_entries], "credited_accounts": list(credited_accounts)}
+    parameters = {
+        "input_key": [entry.key for entry in new_entries],
+        "credited_accounts": list(credited_accounts),
+    }
     clock, keys, closed = (await db.execute(_UNDER_LOCK, parameters)).one()
     names = await _names(db, closed) if closed else {}
     return _Opened(Journal(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
@@ -125,12 +128,12 @@ class _Opened(NamedTuple):
 # A literal and no parameter: otherwise PostgreSQL could not use the index of the few closed accounts.
 _CLOSED: Final = sa.literal_column("'closed'", sa.Text)
 # The time, the keys that were posted before, and the credited accounts that are closed, in one round trip.
+# A block may post thousands: joined, while `= ANY` looked at each key for each entry of a small table.
+_NEW_KEYS: Final = bulk.unnested(entries, ("key",))
 _UNDER_LOCK: Final = sa.select(
     NOW,
     sa.func.array(
-        sa.select(entries.c.key)
-        .where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
-        .scalar_subquery()
+        sa.select(entries.c.key).join(_NEW_KEYS, _NEW_KEYS.c.key == entries.c.key).scalar_subquery()
     ),
     sa.func.array(
         sa.select(accounts.c.id)

@@ -1,7 +1,6 @@
 """Broadcasts: which transactions the node is to be given, and what it answered."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -85,11 +84,11 @@ def _changes(
     for payment in carried:
         reason = reasons.get(payment.transaction_id or 0, payment.error)
         if payment.transaction_id in held and payment.state == "PROCESSING":
-            changes.append((replace(payment, state="BROADCAST", error=""), "PAYMENT_SENT"))
+            changes.append((payment._replace(state="BROADCAST", error=""), "PAYMENT_SENT"))
         elif payment.transaction_id in held and payment.error and payment.state in _REFUSABLE:
-            changes.append((replace(payment, error=""), ""))
+            changes.append((payment._replace(error=""), ""))
         elif payment.transaction_id not in held and reason != payment.error.split(AFTER_REASON)[0]:
-            changes.append((replace(payment, error=reason), ""))
+            changes.append((payment._replace(error=reason), ""))
     return changes
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate
+from operator import itemgetter
 from typing import ClassVar, Final, NamedTuple
 
 from app import money
@@ -45,6 +46,10 @@ class Spendable(NamedTuple):
     outpoint: Outpoint
     amount: Koinu
     tier: Tier
+
+
+_AMOUNT: Final = itemgetter(Spendable._fields.index("amount"))
+_TIER: Final = itemgetter(Spendable._fields.index("tier"))
 
 
 class InsufficientCoins(Conflict):
@@ -193,10 +198,11 @@ class _Sums:
 def _tiers(coins: Iterable[Spendable], input_fee: int) -> Iterator[list[Spendable]]:
     """Yield each tier's coins, the largest first, without empty tiers and coins that cost what they hold."""
     worthy = {coin.outpoint: coin for coin in coins if coin.amount > input_fee}
-    ordered = sorted(worthy.values(), key=largest_first)
-    for tier in Tier:
-        if coins_of_tier := [coin for coin in ordered if coin.tier is tier]:
-            yield coins_of_tier
+    ordered = sorted(worthy.values())  # the order of `largest_first`, by two sorts that call no Python
+    ordered.sort(key=_AMOUNT, reverse=True)
+    tiers = set(map(_TIER, ordered))
+    for tier in sorted(tiers):
+        yield ordered if len(tiers) == 1 else [coin for coin in ordered if coin.tier is tier]
 
 
 def largest_first(coin: Spendable) -> tuple[int, Outpoint]:
@@ -209,7 +215,7 @@ def _merged(earlier: Sequence[Spendable], tier: Sequence[Spendable]) -> list[Spe
 
 
 def _totals(coins: Sequence[Spendable]) -> Iterator[int]:
-    return accumulate(coin.amount for coin in coins)
+    return accumulate(map(_AMOUNT, coins))
 
 
 def _choose_with(
@@ -256,7 +262,7 @@ def _fewest_coins(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | 
 
 def _exact_set(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
     """Search for the fewest coins that pay without change."""
-    amounts = [coin.amount for coin in coins]
+    amounts = list(map(_AMOUNT, coins))
     enough = sums.terms.input_fee  # change would cost so much when it is spent
     for count in range(1, min(EXACT_INPUTS, sums.most_inputs, len(coins)) + 1):
         bounds = subset_sum.Bounds(count, sums.need(count), sums.room(count), enough, TRIES)

@@ -5,7 +5,7 @@ one of them can be mined. It spends more coins where the change does not suffice
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.db import Row
 from app.domain.ledger import Entry
@@ -26,20 +26,20 @@ def largest_fee(payment: Payment) -> Koinu:
 
 def priced(payment: Payment, fee: Koinu, version: int | None = None) -> Payment:
     """Return a signed payment with another fee and `version`. Its account or outputs bear the difference."""
-    payment = replace(payment, version_id=version or payment.version_id)
+    payment = payment._replace(version_id=version or payment.version_id)
     former = payment.fee or NOTHING
     if fee == former:
         return payment
     if not payment.deducts:
         total = Koinu((payment.paid or 0) + fee)
-        return replace(payment, fee=fee, reserved=total, repriced=payment.repriced + 1)
+        return payment._replace(fee=fee, reserved=total, repriced=payment.repriced + 1)
     # A remainder that went to the fee was never an output's.
     deducted = Koinu(payment.amount - (payment.paid or 0) + fee - former)
     amounts = fees.deduct(
         [output.amount for output in payment.outputs], [output.share for output in payment.outputs], deducted
     )
-    outputs = tuple(replace(output, paid=paid) for output, paid in zip(payment.outputs, amounts, strict=True))
-    return replace(payment, fee=fee, paid=Koinu(sum(amounts)), outputs=outputs)
+    outputs = tuple(output._replace(paid=paid) for output, paid in zip(payment.outputs, amounts, strict=True))
+    return payment._replace(fee=fee, paid=Koinu(sum(amounts)), outputs=outputs)
 
 
 def reprice_entry(before: Payment, after: Payment) -> Entry | None:
@@ -50,7 +50,7 @@ def reprice_entry(before: Payment, after: Payment) -> Entry | None:
 
 def with_txid(payment: Payment, txid: bytes) -> Payment:
     """Return the payment under another txid, at the same price."""
-    return replace(payment, txid=txid, former=payment.txid)
+    return payment._replace(txid=txid, former=payment.txid)
 
 
 def paid_rows(payments: Iterable[Payment]) -> list[Row]:

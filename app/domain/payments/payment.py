@@ -1,9 +1,8 @@
 """A payment: money that an account sends out on the chain. How it is found, what it posts, and its events."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -31,8 +30,7 @@ class NoSuchPayment(NotFound):
     """There is no payment {id} in this account."""
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentOutput:
+class PaymentOutput(NamedTuple):
     """An output of a payment: its `amount` as requested, and what is `paid` once the fee is known."""
 
     address: str
@@ -42,8 +40,7 @@ class PaymentOutput:
     paid: Koinu | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(NamedTuple):
     """A payment as it is now.
 
     `txid`, in internal byte order, and `raw` are None until it is signed. `clawback_debt` is what clawback
@@ -148,21 +145,7 @@ async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Payment]:
 
 async def load(db: Db, where: sa.ColumnElement[bool], *, lock: bool = False) -> list[Payment]:
     """Return the payments that match `where`, by id, with outputs and transaction; `lock` locks them."""
-    tip = sa.select(chain_state.c.height).scalar_subquery()
-    selected = (
-        sa.select(
-            payments,
-            account_rows.c.foreign_id,
-            account_rows.c.address,
-            transactions.c.txid,
-            transactions.c.raw,
-            sa.func.coalesce(tip - transactions.c.height + 1, 0).label("confirmations"),
-        )
-        .join(account_rows, account_rows.c.id == payments.c.account_id)
-        .outerjoin(transactions, transactions.c.id == versions.CURRENT)
-        .where(where)
-        .order_by(payments.c.id)
-    )
+    selected = _SELECTED.where(where)
     rows = await bulk.fetch_all(
         db, selected.with_for_update(key_share=True, of=payments) if lock else selected
     )
@@ -171,29 +154,50 @@ async def load(db: Db, where: sa.ColumnElement[bool], *, lock: bool = False) -> 
 
 
 async def _outputs(db: Db, rows: Sequence[Row]) -> dict[int, list[PaymentOutput]]:
-    keys = [{"account_id": row["account_id"], "payment_id": row["id"]} for row in rows]
-    of_payment = bulk.rows(payment_outputs, ["account_id", "payment_id"], keys)
-    same = (payment_outputs.c[name] == of_payment.c[name] for name in ("account_id", "payment_id"))
-    selected = sa.select(payment_outputs).join(of_payment, sa.and_(*same))
-    selected = selected.order_by(payment_outputs.c.payment_id, payment_outputs.c.number)
+    keys = bulk.columns(_KEY, [(row["account_id"], row["id"]) for row in rows])
     outputs: dict[int, list[PaymentOutput]] = {row["id"]: [] for row in rows}
-    for row in await bulk.fetch_all(db, selected):
-        values = {name: row[name] for name in PaymentOutput.__slots__}
-        outputs[row["payment_id"]].append(PaymentOutput(**values))
+    for row in await bulk.fetch_all(db, _OUTPUTS, keys) if rows else ():
+        outputs[row["payment_id"]].append(PaymentOutput(*(row[name] for name in PaymentOutput._fields)))
     return outputs
 
 
+_TIP: Final = sa.select(chain_state.c.height).scalar_subquery()
+_SELECTED: Final = (
+    sa.select(
+        payments,
+        account_rows.c.foreign_id,
+        account_rows.c.address,
+        transactions.c.txid,
+        transactions.c.raw,
+        sa.func.coalesce(_TIP - transactions.c.height + 1, 0).label("confirmations"),
+    )
+    .join(account_rows, account_rows.c.id == payments.c.account_id)
+    .outerjoin(transactions, transactions.c.id == versions.CURRENT)
+    .order_by(payments.c.id)
+)
+_KEY: Final = ("account_id", "payment_id")
+_OF_PAYMENT: Final = bulk.unnested(payment_outputs, _KEY)
+_OUTPUTS: Final = (
+    sa.select(payment_outputs)
+    .join(_OF_PAYMENT, sa.and_(*(payment_outputs.c[name] == _OF_PAYMENT.c[name] for name in _KEY)))
+    .order_by(payment_outputs.c.payment_id, payment_outputs.c.number)
+)
+
+
 def _payment(row: Row, outputs: tuple[PaymentOutput, ...]) -> Payment:
-    plain = {
-        name: row[name] for name in Payment.__slots__ if name in row and name not in ("owner", "outputs")
-    }
     owner = Owner(row["account_id"], row["foreign_id"], row["address"])
-    return Payment(owner=owner, outputs=outputs, **plain)
+    return Payment(owner=owner, outputs=outputs, **{name: row[name] for name in _READ})
+
+
+_READ: Final = tuple(
+    name for name in Payment._fields if name not in ("owner", "outputs", "returned", "former")
+)
+"""What a row of a payment has; the rest is composed, or filled in by the code that ends or changes it."""
 
 
 def ended_unsigned(payment: Payment, state: str, error: str = "") -> Payment:
     """Return the payment ended before it was signed: all of its money comes back."""
-    return replace(payment, state=state, error=error, returned=payment.total)
+    return payment._replace(state=state, error=error, returned=payment.total)
 
 
 def payment_shown(payment: Payment) -> dict[str, Any]:

@@ -5,7 +5,7 @@ them. The coins stay marked for the first version, so they are free again only w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
@@ -124,7 +124,7 @@ async def store(db: Db, replacements: Sequence[Replacement]) -> None:
         signed = replacement.signed
         await _spend(db, numbers[signed.txid], replacement)
         for old, new in zip(replacement.stuck.payments, replacement.payments, strict=True):
-            pairs.append((old, replace(new, version_id=numbers[signed.txid], txid=signed.txid, error="")))
+            pairs.append((old, new._replace(version_id=numbers[signed.txid], txid=signed.txid, error="")))
     await _reprice(db, [new for _, new in pairs])
     await signing_queue.move_change(db, [replacement.signed for replacement in replacements])
     entries = [entry for old, new in pairs if (entry := fee_bumps.reprice_entry(old, new)) is not None]

@@ -1,7 +1,7 @@
 """The signing queue: which payments the sender signs next, and storing what it signed."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -191,10 +191,10 @@ def _carried(group: Sequence[Payment], choice: Choice) -> list[Payment]:
         shares = _shares(choice.fee, [payment.reserved - payment.amount for payment in group])
     carried = []
     for payment, fee in zip(group, shares, strict=True):
-        outputs = tuple(replace(output, paid=next(amounts)) for output in payment.outputs)
+        outputs = tuple(output._replace(paid=next(amounts)) for output in payment.outputs)
         paid = Koinu(sum(output.paid or 0 for output in outputs))
-        priced = replace(payment, outputs=outputs, paid=paid, fee=fee, reserved=Koinu(paid + fee))
-        carried.append(replace(priced, state="PROCESSING"))
+        priced = payment._replace(outputs=outputs, paid=paid, fee=fee, reserved=Koinu(paid + fee))
+        carried.append(priced._replace(state="PROCESSING"))
     return carried
 
 

@@ -137,14 +137,20 @@ def _spendable(
     rows: Sequence[Row], ancestors: Mapping[bytes, Mapping[bytes, int]] | None = None
 ) -> SpendableCoins:
     keyed = [(Outpoint(bytes(row["txid"]), row["vout"]), row) for row in rows]
+    coins_by_outpoint = sorted(
+        Spendable(outpoint, Koinu(row["amount"]), _TIERS[row["tier"]]) for outpoint, row in keyed
+    )
     return SpendableCoins(
-        tuple(Spendable(outpoint, Koinu(row["amount"]), Tier(row["tier"])) for outpoint, row in keyed),
+        tuple(coins_by_outpoint),  # each payment of a batch sorts them again, which is fast so
         {
             outpoint: Path(row["account_id"], row["branch"], row["index"], bytes(row["script"]))
             for outpoint, row in keyed
         },
         ancestors or {},
     )
+
+
+_TIERS: Final = tuple(Tier)
 
 
 def _tier(tier: Tier) -> sa.Label[int]:

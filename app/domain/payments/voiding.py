@@ -1,7 +1,7 @@
 """Voiding: an unsigned payment ends at once. A signed one ends when a cancelling transaction is confirmed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -113,7 +113,7 @@ def _void(
         return refusal
     if payment.transaction_id is None:
         return Step(ended_unsigned(payment, "VOIDED"), None)
-    return Step(replace(payment, state="CANCELLING", error=""), None)
+    return Step(payment._replace(state="CANCELLING", error=""), None)
 
 
 def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) -> Refusal | None:

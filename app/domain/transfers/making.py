@@ -211,7 +211,7 @@ async def write_transfers(
     db: Db, parties: Parties, posted: Sequence[PostedPlan], pending: Pending
 ) -> list[Transfer]:
     """Write the entries; render the events meanwhile, and emit them. Return the transfers."""
-    parts = await bulk.meanwhile(ledger.write(db, pending), _rendered(parties, posted))
+    _, parts = await bulk.meanwhile(ledger.write(db, pending), _rendered(parties, posted))
     await outbox.emit_encoded(db, [events for _, events in parts])
     return [transfer for transfers, _ in parts for transfer in transfers]
 

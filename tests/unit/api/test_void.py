@@ -94,7 +94,7 @@ async def test_a_payment_of_which_the_node_holds_a_twin_of_any_version_is_not_vo
     now = (await harness.call("getblock", await harness.call("getbestblockhash")))["time"]
     await harness.call("setmocktime", now + 3 * 24 * 3600)
     await harness.call("getmempoolinfo")
-    signed = replace(payment, raw=raws[version])
+    signed = payment._replace(raw=raws[version])
     twin = await harness.sign_again(signed, signatures.HASH_TYPES["ALL|ANYONECANPAY"])
     await harness.call("sendrawtransaction", twin)
     before = await harness.balance()

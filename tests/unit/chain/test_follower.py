@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
 from app.chain import header
+from app.chain.batch_size import BATCH
 from app.chain.block_reader import UnreadableBlock
-from app.chain.follower import ANCHORS, BATCH, Follower, WrongChain
+from app.chain.follower import ANCHORS, Follower, WrongChain
 from app.chain.node import Node
 from app.chain.reorgs import ReorgTooDeep
 from app.db.engine import open_engine
@@ -521,7 +522,7 @@ async def test_blocks_that_come_during_a_rescan_are_taken_first(
     net: Net, follower: Follower, shop: str
 ) -> None:
     await net.mine(BATCH + 20, shop)
-    await settle(follower)
+    await settle(net.follower("one"))
     await net.rescan(1)
     assert await follower.step()
     await net.mine(2, shop)

@@ -1,7 +1,6 @@
 """Payments with several versions, of which one is mined under another txid: each payment pays once."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -266,7 +265,7 @@ async def test_a_payment_cannot_be_voided_while_the_node_holds_a_twin_of_the_ver
     await underpriced(harness)
     await harness.expire_mempool()
     old, new = [row["raw"] for row in await harness.transactions()]
-    twin = await harness.sign_again(replace(payment, raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
+    twin = await harness.sign_again(payment._replace(raw=old), signatures.HASH_TYPES["ALL|ANYONECANPAY"])
     assert not await harness.node.mempool_spends(new)
     await drop_fee_floor(harness)
 

@@ -8,9 +8,9 @@ import pytest
 from app.cli import command, demo_tour
 from app.cli.demo_api import TourEnds
 from app.cli.demo_tour import TourUrls
-from app.domain import blocks, event_examples, invoices
+from app.domain import blocks, dogecoin, event_examples, invoices
 from app.domain.blocks import Deposit, OwnAddress
-from app.domain.dogecoin import Outpoint
+from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.invoices import Receipts
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
@@ -23,7 +23,8 @@ THREE = Koinu(3 * COIN)
 RECEIPTS = Receipts(
     "nInvoice", THREE, THREE, 6, THREE, THREE, detected=True, settled=True, confirmation_lost=False
 )
-DEPOSIT = Deposit(Outpoint(bytes(32), 0), OwnAddress(1, 0, 5, "deposit", "nAddress"), Koinu(2_489_000_000), 6)
+ADDRESS = OwnAddress(1, 0, 5, "deposit", REGTEST, dogecoin.p2pkh(bytes(20)))
+DEPOSIT = Deposit(Outpoint(bytes(32), 0), ADDRESS, Koinu(2_489_000_000), 6)
 PAID = {
     "payment_id": 7,
     "foreign_id": "shop",
@@ -80,7 +81,7 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
         (PAYMENT, "shop: payment 7 of 12 DOGE to nOne and 1 more is BROADCAST"),
         (
             blocks.deposit_confirmed(OWNER, DEPOSIT, 6)[0],
-            "shop: 24.89 DOGE to nAddress, 6 of 6 confirmations",
+            f"shop: 24.89 DOGE to {ADDRESS.text}, 6 of 6 confirmations",
         ),
         (
             invoices.invoice_refunded(OWNER, RECEIPTS, COIN, COIN, "nTo"),

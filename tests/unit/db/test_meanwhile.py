@@ -11,17 +11,18 @@ from app.db import bulk
 async def test_steps_are_taken_while_the_work_goes_on_and_all_is_done_at_the_end() -> None:
     order: list[str] = []
 
-    async def work() -> None:
+    async def work() -> str:
         for number in range(3):
             order.append(f"work {number}")
             await asyncio.sleep(0)
+        return "done"
 
     def steps() -> Iterator[int]:
         for number in range(2):
             order.append(f"step {number}")
             yield number
 
-    assert await bulk.meanwhile(work(), steps()) == [0, 1]
+    assert await bulk.meanwhile(work(), steps()) == ("done", [0, 1])
     assert order == ["work 0", "step 0", "work 1", "step 1", "work 2"]
 
 

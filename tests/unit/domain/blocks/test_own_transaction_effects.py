@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, ValuesView
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.db.tables import CLAWBACK, NETWORK_FEES, WORLD
+from app.domain import dogecoin
 from app.domain.blocks import OwnAddress
 from app.domain.blocks.deposits import Coin
 from app.domain.blocks.own_transaction_effects import FLOW, OwnTransactionEffects
 from app.domain.blocks.own_transactions import OwnTransaction
-from app.domain.dogecoin import Outpoint
+from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.ledger import Entry
 from app.domain.owner import Owner
 from app.domain.payments import RETURNED, Payment, PaymentOutput
@@ -129,7 +130,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.effects = OwnTransactionEffects(own_transactions(), CONFIRMATIONS)
-        address = OwnAddress(OWNER.id, 1, 0, "change", "ours")
+        address = OwnAddress(OWNER.id, 1, 0, "change", REGTEST, dogecoin.p2pkh(bytes(20)))
         self.coins = {
             coin: Coin(coin, address, Koinu(COIN), coinbase=False, height=0)
             for coins in INPUTS.values()
@@ -467,9 +468,8 @@ def test_what_we_do_not_send_waits_for_its_caller_or_is_cancelled_when_it_rises_
     simulation: Simulation, kind: str, state: str
 ) -> None:
     second = simulation.effects.transactions[SECOND]
-    unsent = replace(
-        second, broadcast_by_us=False, payments=tuple(replace(paid, kind=kind) for paid in second.payments)
-    )
+    paid = tuple(payment._replace(kind=kind) for payment in second.payments)
+    unsent = second._replace(broadcast_by_us=False, payments=paid)
     simulation.effects.transactions[SECOND] = unsent
     simulation.connect(stranger(2))
     simulation.deepen()
@@ -533,8 +533,8 @@ def test_what_a_block_does_to_our_transactions_costs_what_it_touches_however_man
     sent = own_transactions()[SECOND]
     ours = Counted(
         {
-            number: replace(
-                sent, id=number, txid=number.to_bytes(32),
+            number: sent._replace(
+                id=number, txid=number.to_bytes(32),
                 inputs=frozenset({Outpoint(number.to_bytes(32, "big"), 1)}),
                 payments=(payment(number, number, "BROADCAST"),),
             )

@@ -1,7 +1,5 @@
 """A coin of a dead transaction is free only when no other of its family can spend it."""
 
-from dataclasses import replace
-
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -35,7 +33,7 @@ async def holder(engine: AsyncEngine) -> int | None:
 
 async def die(engine: AsyncEngine, transaction: OwnTransaction) -> None:
     async with engine.begin() as db:
-        await own_transaction_rows.write(db, [replace(transaction, state="dead")])
+        await own_transaction_rows.write(db, [transaction._replace(state="dead")])
 
 
 async def test_a_coin_is_free_only_when_neither_the_payment_nor_its_cancellation_can_spend_it(

@@ -1,6 +1,6 @@
 """The events of an invoice's receipts: each total once, confirmations in turn; and flags that follow."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -131,7 +131,7 @@ def test_what_a_block_confirms_at_once_is_detected_and_confirmed_in_that_order()
         "INV_BALANCE_CHANGED", "INV_TOTAL_PAYMENT_DETECTED", "INV_OVER_PAYMENT_DETECTED",
         "INV_TOTAL_PAYMENT_CONFIRMED", "INV_OVER_PAYMENT_CONFIRMED",
     ]  # fmt: skip
-    assert marked == replace(NEW.plus(11, 11), detected=True, settled=True)
+    assert marked == NEW.plus(11, 11)._replace(detected=True, settled=True)
 
 
 # ---------------------------------------------------------------- before a block has it
