@@ -9,7 +9,7 @@ LARGEST: Final = 1_000
 GROWTH: Final = 8
 """The part by which a batch grows that comes near to what the database has given up."""
 TRANSACTION_SECONDS: Final = 2.0
-"""A transaction that lasts longer is followed by smaller ones: who signs waits for it."""
+"""A transaction that lasts longer is followed by smaller ones, down to BATCH: who signs waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class BatchSize:
     def after(self, size: int, seconds: float) -> "BatchSize":
         """Return what follows a transaction of `size` blocks that lasted so long."""
         if seconds > TRANSACTION_SECONDS:
-            return replace(self, blocks=max(1, int(size * TRANSACTION_SECONDS / seconds)))
+            fitting = int(size * TRANSACTION_SECONDS / seconds)
+            return replace(self, blocks=max(min(self.blocks, BATCH), fitting))
         grown = 2 * size if 2 * size < self.too_many else size + size // GROWTH + 1
         return replace(self, blocks=min(LARGEST, max(self.blocks, grown)))
