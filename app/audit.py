@@ -158,6 +158,7 @@ CHECKS: Final = (
     Check("entries balance", _rows(ledger.entries_balance), tables.entries.c.id),
     Check("balances equal their postings", _rows(ledger.balances_equal_postings), _BALANCE, ("",)),
     Check("invoices equal their deposits", _rows(ledger.invoices_equal_deposits), _INVOICE, (-1,)),
+    Check("invoices equal their sightings", _rows(ledger.invoices_equal_sightings), _INVOICE, (-1,)),
     Check("invoices equal their entries", _rows(ledger.invoices_equal_entries), _INVOICE, (-1,)),
     Check("payments equal their entries", _rows(payments.payments_equal_entries), tables.payments.c.id),
     Check("outgoing is what payments reserve", _rows(payments.outgoing_equals_payments), _BALANCE),

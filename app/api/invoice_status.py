@@ -19,27 +19,39 @@ from app.money import show
 router = APIRouter()
 
 
+class PaymentView(responses.View):
+    """A transaction's output that pays an invoice; with 0 confirmations it waits for a block."""
+
+    txid: str
+    amount: fields.KoinuShown
+    confirmations: int
+
+
 class StatusView(responses.View):
-    """How far an invoice is paid."""
+    """How far an invoice is paid: `seen` waits for a block, `unconfirmed` is accepted before its money is confirmed."""
 
     id: str
     state: str
     total: fields.KoinuShown
     received: fields.KoinuShown
     confirmed: fields.KoinuShown
+    seen: fields.KoinuShown
+    unconfirmed: bool
     remaining: fields.KoinuShown
     confirmations: int
     required_confirmations: int
     estimate_seconds_to_confirm: int
     expires: responses.Time | None
+    payments: list[PaymentView]
 
     @classmethod
     def of(cls, status: InvoiceStatus) -> Self:
         """Show it; nothing in it is more than the chain shows to everybody, but the total and the times."""
-        amounts = {
-            name: show(getattr(status, name)) for name in ("total", "received", "confirmed", "remaining")
-        }
-        return cls.showing(status, expires=status.expires and status.expires.isoformat(), **amounts)
+        names = ("total", "received", "confirmed", "seen", "remaining")
+        amounts = {name: show(getattr(status, name)) for name in names}
+        payments = [PaymentView.showing(payment, amount=show(payment.amount)) for payment in status.payments]
+        expires = status.expires and status.expires.isoformat()
+        return cls.showing(status, expires=expires, payments=payments, **amounts)
 
 
 @router.get(

@@ -104,6 +104,7 @@ class PublicInvoice(responses.View):
     state: str
     reference: str
     metadata: responses.JsonObject
+    seen: fields.KoinuShown
     overpaid: fields.KoinuShown
     expires: responses.Time | None
     late: bool
@@ -151,6 +152,7 @@ class AdminInvoice(responses.View):
     state: str
     reference: str
     metadata: responses.JsonObject
+    seen: fields.KoinuShown
     overpaid: fields.KoinuShown
     expires: responses.Time | None
     late: bool

@@ -384,6 +384,7 @@ sightings = sa.Table(
     sa.CheckConstraint("amount > 0", name="amount"),
     sa.Index("sightings_txid_idx", "txid"),
     _index("sightings_seen_idx", "account_id", "created", "txid", "vout", where="state = 'seen'"),
+    _index("sightings_invoice_idx", "account_id", "invoice", "created", where="invoice IS NOT NULL"),
     _index("sightings_ended_idx", "ended", where="ended IS NOT NULL"),
 )
 

@@ -45,6 +45,7 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
         ("entries balance", 3),
         ("balances equal their postings", 2),
         ("invoices equal their deposits", 1),
+        ("invoices equal their sightings", 1),
         ("invoices equal their entries", 1),
         ("payments equal their entries", 0),
         ("outgoing is what payments reserve", 1),
@@ -97,6 +98,7 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
             "posting 3 of account 0 in DOGE does not follow",
         ),
         ("UPDATE invoices SET received = received + 1", "differs from its deposits"),
+        ("UPDATE invoices SET seen = seen + 1", "differs from its sightings"),
         ("UPDATE invoices SET refunded_in_ledger = 5", "differs from what was posted for it"),
         (
             "UPDATE invoices SET confirmed_in_ledger = 4, received = received + 4, confirmed = confirmed + 4",

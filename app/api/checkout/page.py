@@ -71,11 +71,11 @@ async def _subject(context: AppContext, invoice_id: str, token: str) -> Subject 
             return None
         invoice = found[invoice_id]
         account = await accounts.fetch(db, invoice.owner.foreign_id)
-        deposits = await invoices.deposits_of(db, invoice)
+        payments = await invoices.payments_of(db, invoice)
         ended = await sightings.last_end(db, invoice)
     known = token if invoice_links.has_token(invoice, token) else ""
     connect = invoice_links.connect_parameters(context, invoice, known)
-    return Subject(invoice, account, deposits, ended, context.open_items or bool(known), connect)
+    return Subject(invoice, account, payments, ended, context.open_items or bool(known), connect)
 
 
 def _html(shown: PayView, visit: Visit, branding: Branding) -> str:

@@ -49,24 +49,23 @@ def of(invoice: Invoice, ended: str, now: datetime) -> Screen:
 
 def _unfinished(invoice: Invoice, ended: str, now: datetime, notices: tuple[str, ...]) -> Screen:
     """Return the screen of an invoice that lacks money in blocks."""
-    rest = Koinu(max(0, invoice.total - invoice.received - invoice.seen))
     is_over = invoice.expires is not None and now >= invoice.expires
     if invoice.expired:
-        return _expired(invoice, rest, notices)
+        return _expired(invoice, notices)
     if invoice.seen and invoice.received + invoice.seen >= invoice.due:
         return Screen("seen", notices=notices)
     if invoice.seen:
-        return Screen("seen_part", asks=None if is_over else rest, notices=notices)
+        return Screen("seen_part", asks=None if is_over else invoice.remaining, notices=notices)
     if is_over:
         return Screen("over", abnormal=True, notices=("part_received",) if invoice.received else ())
     if ended:
-        return Screen(ended, asks=rest, abnormal=True, notices=notices)
-    return Screen("partial" if invoice.received else "unpaid", asks=rest, notices=notices)
+        return Screen(ended, asks=invoice.remaining, abnormal=True, notices=notices)
+    return Screen("partial" if invoice.received else "unpaid", asks=invoice.remaining, notices=notices)
 
 
-def _expired(invoice: Invoice, rest: Koinu, notices: tuple[str, ...]) -> Screen:
+def _expired(invoice: Invoice, notices: tuple[str, ...]) -> Screen:
     if invoice.received:
-        return Screen("expired_partial", asks=rest, abnormal=True, notices=notices)
+        return Screen("expired_partial", asks=invoice.remaining, abnormal=True, notices=notices)
     return Screen("expired", abnormal=True)
 
 

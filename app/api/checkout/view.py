@@ -16,7 +16,7 @@ from app.api.checkout.branding import Branding
 from app.api.checkout.catalogues import Catalogue
 from app.api.checkout.screens import UNKNOWN, Screen
 from app.domain.accounts import Account
-from app.domain.invoices import Invoice, InvoiceDeposit
+from app.domain.invoices import Invoice, InvoicePayment
 from app.money import Koinu, parse, show
 
 _FILLED_IN_THE_BROWSER: Final = {"left": Markup('<span id="clock"></span>'), "copy": "{copy}"}
@@ -31,7 +31,7 @@ class Subject(NamedTuple):
 
     invoice: Invoice
     account: Account
-    deposits: Sequence[InvoiceDeposit]
+    payments: Sequence[InvoicePayment]
     ended: str
     opened: bool
     connect: str
@@ -78,7 +78,7 @@ class PayView:
     invoice: Invoice | None = None
     code: Code | None = None
     lines: Sequence[Line] = ()
-    deposits: Sequence[InvoiceDeposit] = ()
+    payments: Sequence[InvoicePayment] = ()
     confirmations: int = 0
     created: str = ""
     seconds_left: int | None = None
@@ -92,8 +92,8 @@ class PayView:
         """What the page's module compares with `/status`: the page is old where it differs."""
         if self.invoice is None:
             return ""
-        sums = (show(self.invoice.received), show(self.invoice.confirmed), str(self.confirmations))
-        return "/".join((self.invoice.state, *sums))
+        sums = map(show, (self.invoice.received, self.invoice.confirmed, self.invoice.seen))
+        return "/".join((self.invoice.state, *sums, str(self.confirmations)))
 
 
 def unknown(catalogue: Catalogue, branding: Branding) -> PayView:
@@ -112,7 +112,8 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
     screen = screens.of(invoice, subject.ended, now)
     shop = _shop(subject.account, catalogue, branding)
     order = (invoice.reference if subject.opened else "") or invoice.address
-    confirmations = min((deposit.confirmations for deposit in subject.deposits), default=0)
+    in_blocks = [payment.confirmations for payment in subject.payments if payment.confirmations]
+    confirmations = min(in_blocks, default=0)
     facts = _facts(invoice, catalogue, confirmations) | {"shop": shop.name, "order": order}
     return PayView(
         screen=screen,
@@ -124,7 +125,7 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
         invoice=invoice,
         code=None if screen.asks is None else _code(subject, screen.asks),
         lines=_lines(invoice.items, catalogue) if subject.opened else (),
-        deposits=subject.deposits,
+        payments=subject.payments,
         confirmations=confirmations,
         created=_time(invoice.created),
         seconds_left=_seconds_left(invoice, now),
@@ -156,7 +157,7 @@ def _facts(invoice: Invoice, catalogue: Catalogue, confirmations: int) -> dict[s
     amounts = {
         "total": invoice.total,
         "received": invoice.received,
-        "remaining": max(0, invoice.total - invoice.received - invoice.seen),
+        "remaining": invoice.remaining,
         "seen": invoice.seen,
         "overpaid": invoice.overpaid,
         "refunded": invoice.refunded,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app import money
 from app.db import Db, bulk, tables
 from app.db.tables import accounts as account_rows
-from app.db.tables import assets, escrows, invoices
+from app.db.tables import assets, escrows, invoices, sightings
 from app.domain import ledger, outbox
 from app.domain.accounts.account import Account, account_closed, key_of
 from app.domain.accounts.account import load as load_accounts
@@ -69,9 +69,9 @@ def _outcome(
 
 
 async def _obstacles(db: Db, ids: Sequence[int]) -> dict[int, str]:
-    """Return what keeps each account open, if anything: money is named first, then invoices, then escrows."""
+    """Return what keeps each account open, if anything: money first, then what comes, invoices, and escrows."""
     balances = await _balances(db, ids)
-    return await _escrows(db, ids) | await _invoices(db, ids) | balances
+    return await _escrows(db, ids) | await _invoices(db, ids) | await _coming(db, ids) | balances
 
 
 # A balance in an asset that is created meanwhile would not be locked here.
@@ -106,6 +106,18 @@ async def _invoices(db: Db, ids: Sequence[int]) -> dict[int, str]:
     rows = await _one_each(db, invoices.c.address, invoices.c.account_id, unpaid, ids)
     return {
         account: f"the invoice {address}, which is not paid: cancel it" for account, address in rows.items()
+    }
+
+
+async def _coming(db: Db, ids: Sequence[int]) -> dict[int, str]:
+    """Find money that waits for a block, also of an invoice that is accepted before that.
+
+    What comes to a closed account is credited all the same, but its owner may have gone.
+    """
+    rows = await _one_each(db, sightings.c.txid, sightings.c.account_id, sightings.c.state == "seen", ids)
+    return {
+        account: f"money on its way in the transaction {bytes(txid)[::-1].hex()}"
+        for account, txid in rows.items()
     }
 
 

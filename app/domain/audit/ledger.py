@@ -18,6 +18,7 @@ from app.db.tables import (
     entries,
     invoices,
     postings,
+    sightings,
 )
 from app.domain import blocks, ledger
 from app.domain.audit import slices
@@ -197,6 +198,24 @@ async def invoices_equal_deposits(db: Db, after: Position) -> Slice:
     )
     source = portion.rows.join(sums, sa.true())
     return await slices.check(db, portion, differs, "invoice {address} differs from its deposits", source)
+
+
+async def invoices_equal_sightings(db: Db, after: Position) -> Slice:
+    """What of every invoice waits for a block, and what of that is acceptable, is the sum of its live sightings."""
+    portion = _invoices(after)
+    invoice = portion.rows.c
+    sums = (
+        sa.select(
+            sum_of(sightings.c.amount).label("seen"),
+            sum_of(sightings.c.amount, sightings.c.acceptable).label("acceptable"),
+        )
+        .where(sightings.c.account_id == invoice.account_id, sightings.c.invoice == invoice.index)
+        .where(sightings.c.state == "seen")
+        .lateral()
+    )
+    differs = sa.or_(*(sums.c[name] != invoice[name] for name in ("seen", "acceptable")))
+    source = portion.rows.join(sums, sa.true())
+    return await slices.check(db, portion, differs, "invoice {address} differs from its sightings", source)
 
 
 async def invoices_equal_entries(db: Db, after: Position) -> Slice:

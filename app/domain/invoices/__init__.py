@@ -24,4 +24,4 @@ from app.domain.invoices.receipts import (
     write,
 )
 from app.domain.invoices.refunds import REFUND_TO_ACCOUNT, REFUND_TO_ADDRESS, Refund
-from app.domain.invoices.status import InvoiceDeposit, InvoiceStatus, deposits_of, status, statuses
+from app.domain.invoices.status import InvoicePayment, InvoiceStatus, payments_of, status, statuses

@@ -84,6 +84,12 @@ class Invoice:
         return self.confirmation_lost and not self.settled
 
     @property
+    def remaining(self) -> Koinu:
+        """What is still to be paid, beside what blocks have and what waits for one; 0 once that is enough."""
+        come = self.received + self.seen
+        return Koinu(0 if self.settled or come >= self.due else self.total - come)
+
+    @property
     def overpaid(self) -> Koinu:
         """What blocks have above the total."""
         return Koinu(max(0, self.received - self.total))
@@ -204,6 +210,7 @@ def invoice_shown(invoice: Invoice) -> dict[str, Any]:
         "state": invoice.state,
         "reference": invoice.reference,
         "metadata": orjson.Fragment(invoice.metadata),
+        "seen": show(invoice.seen),
         "overpaid": show(invoice.overpaid),
         "expires": invoice.expires and invoice.expires.isoformat(),
         "late": invoice.late,

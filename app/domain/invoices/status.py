@@ -8,18 +8,30 @@ from typing import Any, Final, NamedTuple, Self
 import sqlalchemy as sa
 
 from app.db import Db, bulk
-from app.db.tables import chain_state, deposits, invoices
+from app.db.tables import chain_state, deposits, invoices, sightings
 from app.domain.dogecoin import Network
 from app.domain.invoices import invoice as invoice_rows
 from app.domain.invoices.invoice import Invoice, NoSuchInvoice
 from app.money import Koinu
 
+PAYMENTS: Final = 100
+"""So many payments of an invoice are shown at most."""
+
+
+class InvoicePayment(NamedTuple):
+    """An output that pays an invoice, in koinu. Without confirmations it waits for a block."""
+
+    txid: str
+    amount: Koinu
+    confirmations: int
+
 
 @dataclass(frozen=True, slots=True)
 class InvoiceStatus:
-    """How far an invoice is paid. Amounts in koinu; `remaining` is 0 once enough has come.
+    """How far an invoice is paid. Amounts in koinu; `seen` waits for a block; `remaining` is in neither.
 
-    `confirmations` are those of the deposit that has the fewest, 0 without a deposit in a block.
+    `unconfirmed`: it counts as confirmed before its money is (accept_unconfirmed_below). `confirmations` are
+    those of the deposit that has the fewest, 0 without a deposit in a block.
     """
 
     id: str
@@ -27,48 +39,39 @@ class InvoiceStatus:
     total: Koinu
     received: Koinu
     confirmed: Koinu
+    seen: Koinu
+    unconfirmed: bool
     remaining: Koinu
     confirmations: int
     required_confirmations: int
     estimate_seconds_to_confirm: int
     expires: datetime | None
+    payments: tuple[InvoicePayment, ...]
 
     @classmethod
-    def of(cls, invoice: Invoice, confirmations: int) -> Self:
+    def of(cls, invoice: Invoice, confirmations: int, payments: Sequence[InvoicePayment]) -> Self:
         """Return the status of this invoice."""
-        missing = 0 if invoice.total_payment_detected else invoice.total - invoice.received
         return cls(
             invoice.address,
             invoice.state,
             invoice.total,
             invoice.received,
             invoice.confirmed,
-            Koinu(missing),
+            invoice.seen,
+            invoice.settled and invoice.confirmed < invoice.due,
+            invoice.remaining,
             confirmations,
             invoice.required_confirmations,
             invoice.estimate_seconds_to_confirm,
             invoice.expires,
+            tuple(payments),
         )
 
 
-class InvoiceDeposit(NamedTuple):
-    """A transaction's output in a block that pays an invoice."""
-
-    txid: str
-    amount: Koinu
-    confirmations: int
-
-
-async def deposits_of(db: Db, invoice: Invoice) -> list[InvoiceDeposit]:
-    """Return what has come for the invoice in blocks, oldest first."""
-    paid = sa.and_(deposits.c.account_id == invoice.owner.id, deposits.c.invoice == invoice.index)
-    tip = sa.select(chain_state.c.height).scalar_subquery()
-    confirmations = (tip - deposits.c.height + 1).label("confirmations")
-    received = sa.select(deposits, confirmations).where(paid, deposits.c.state != "undone")
-    rows = await bulk.fetch_all(db, received.order_by(deposits.c.height, deposits.c.txid, deposits.c.vout))
-    return [
-        InvoiceDeposit(bytes(row["txid"])[::-1].hex(), row["amount"], row["confirmations"]) for row in rows
-    ]
+async def payments_of(db: Db, invoice: Invoice) -> list[InvoicePayment]:
+    """Return what has come for the invoice over the chain, the oldest of PAYMENTS first."""
+    query = _payments(sa.literal(invoice.owner.id), sa.literal(invoice.index))
+    return [_payment(row.txid, row.amount, row.confirmations) for row in await db.execute(query)]
 
 
 async def status(db: Db, network: Network, address: str) -> InvoiceStatus:
@@ -83,8 +86,45 @@ async def statuses(db: Db, network: Network, addresses: Sequence[str]) -> dict[s
     """Return how far the invoices are paid that are to be paid to these addresses, in one statement."""
     rows = await bulk.fetch_all(db, _STATUS, {"scripts": invoice_rows.scripts(network, addresses)})
     return {
-        row["address"]: InvoiceStatus.of(invoice_rows.of(network, row), row["confirmations"]) for row in rows
+        row["address"]: InvoiceStatus.of(
+            invoice_rows.of(network, row),
+            row["confirmations"],
+            [_payment(*payment) for payment in row["payments"]],
+        )
+        for row in rows
     }
+
+
+def _payment(txid: str, amount: int, confirmations: int) -> InvoicePayment:
+    return InvoicePayment(bytes.fromhex(txid)[::-1].hex(), Koinu(amount), confirmations)
+
+
+def _payments(
+    account: sa.ColumnElement[int], index: sa.ColumnElement[int]
+) -> sa.Select[tuple[str, int, int]]:
+    """Select the payments of an invoice: those in blocks by their heights, and then what waits for one."""
+    tip = sa.select(chain_state.c.height).scalar_subquery()
+    order = (deposits.c.height, deposits.c.txid, deposits.c.vout)
+    in_blocks = (
+        sa.select(*_columns(deposits), (tip - deposits.c.height + 1).label("confirmations"))
+        .where(deposits.c.account_id == account, deposits.c.invoice == index, deposits.c.state != "undone")
+        .order_by(*order)
+        .limit(PAYMENTS)
+        .correlate(invoices)
+    )
+    seen = (
+        sa.select(*_columns(sightings), sa.literal(0).label("confirmations"))
+        .where(sightings.c.account_id == account, sightings.c.invoice == index, sightings.c.state == "seen")
+        .order_by(sightings.c.created, sightings.c.txid, sightings.c.vout)
+        .limit(PAYMENTS)
+        .correlate(invoices)
+    )
+    both = sa.union_all(in_blocks.subquery().select(), seen.subquery().select()).subquery()
+    return sa.select(both).limit(PAYMENTS)
+
+
+def _columns(table: sa.Table) -> Sequence[sa.ColumnElement[Any]]:
+    return sa.func.encode(table.c.txid, "hex").label("txid"), table.c.amount
 
 
 def _select() -> sa.Select[Any]:
@@ -95,6 +135,11 @@ def _select() -> sa.Select[Any]:
         .scalar_subquery()
     )
     tip = sa.select(chain_state.c.height).scalar_subquery()
+    payment = _payments(invoices.c.account_id, invoices.c.index).subquery()
+    listed = sa.func.json_agg(sa.func.json_build_array(*payment.c))
+    payments = (
+        sa.select(sa.func.coalesce(listed, sa.text("'[]'::json"))).select_from(payment).scalar_subquery()
+    )
     full = invoice_rows.select()
     short = [column for column in full.selected_columns if column.key not in ("items", "metadata")]
     return invoice_rows.paid_to(
@@ -103,6 +148,7 @@ def _select() -> sa.Select[Any]:
             sa.literal("[]").label("items"),
             sa.literal("{}").label("metadata"),
             sa.func.coalesce(tip - newest + 1, 0).label("confirmations"),
+            payments.label("payments"),
         )
     )
 

@@ -33,7 +33,8 @@ async def test_the_status_has_the_fields_of_the_design(
 ) -> None:
     made = await issued(shop, required_confirmations=3, expire_minutes=30)
     chain = await Chain(engine).start()
-    await chain.mine((made["id"], doge(4)))
+    block = await chain.mine((made["id"], doge(4)))
+    txid = block.outputs[0].outpoint.txid[::-1].hex()
 
     answer = await payer.get(f"/invoice/{made['id']}/status")
 
@@ -44,11 +45,14 @@ async def test_the_status_has_the_fields_of_the_design(
         "total": "10",
         "received": "4",
         "confirmed": "0",
+        "seen": "0",
+        "unconfirmed": False,
         "remaining": "6",
         "confirmations": 1,
         "required_confirmations": 3,
         "estimate_seconds_to_confirm": 2,
         "expires": made["expires"],
+        "payments": [{"txid": txid, "amount": "4", "confirmations": 1}],
     }
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain.dogecoin import Outpoint
+from app.domain import accounts, invoices
+from app.domain.accounts import StillInUse
+from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.invoices import CancelOrder, Invoice, PayFromOrder, expiry, pay_from_account
 from app.domain.invoices.expiry import AlreadyReceived
 from app.domain.invoices.pay_from_account import AlreadyPaid
@@ -58,6 +60,12 @@ async def shown(harness: ChainHarness, address: str) -> Invoice:
     return await scenario.shown(harness.engine, address)
 
 
+async def unconfirmed(harness: ChainHarness, address: str) -> bool:
+    """What the status says of an invoice that is accepted."""
+    async with harness.engine.connect() as db:
+        return (await invoices.status(db, REGTEST, address)).unconfirmed
+
+
 async def totals_told(harness: ChainHarness) -> list[tuple[str, object]]:
     """The events about what is confirmed since the last time, and what they say of `unconfirmed`."""
     messages = await event_messages(harness.engine, "INV_")
@@ -78,6 +86,7 @@ async def test_a_small_invoice_counts_as_paid_at_once_and_nothing_is_credited(ha
     assert (invoice.state, invoice.received, invoice.confirmed) == ("confirmed", 0, 0)
     assert invoice.total_payment_detected
     assert invoice.total_payment_confirmed
+    assert await unconfirmed(harness, address)
     assert await totals_told(harness) == [(CONFIRMED, True)]
     assert await harness.balance() == Balance(0)
     await harness.audit()
@@ -96,6 +105,7 @@ async def test_the_real_confirmation_is_not_told_again_and_credits_the_money(har
     assert await totals_told(harness) == []
     invoice = await shown(harness, address)
     assert (invoice.state, invoice.confirmed, invoice.seen) == ("confirmed", doge(10), 0)
+    assert not await unconfirmed(harness, address)
     assert (await harness.balance()).available == doge(10)
     await harness.audit()
 
@@ -273,3 +283,17 @@ def test_each_small_output_needs_a_fee_of_its_own(small: int, fee: int) -> None:
 
     assert acceptance.relayed_fee(transaction, 226, Koinu(0)) == fee
     assert acceptance.relayed_fee(transaction, 226, Koinu(COIN // 100)) == fee + 203_400
+
+
+async def test_an_account_is_not_closed_while_accepted_money_is_on_its_way(harness: ChainHarness) -> None:
+    address = await issued(harness)
+    txid = await harness.call("sendtoaddress", address, 10)
+    await harness.look()
+
+    async with harness.engine.begin() as db:
+        [outcome] = await accounts.close(db, ["shop"], scenario.INSTALLATION)
+
+    assert isinstance(outcome, StillInUse)
+    assert f"it has money on its way in the transaction {txid}." in str(outcome)
+    async with harness.engine.connect() as db:
+        assert (await accounts.fetch(db, "shop")).state == "open"

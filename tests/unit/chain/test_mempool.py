@@ -12,12 +12,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import audit
 from app.chain import mempool, rpc, wire, zmq_announcements
 from app.chain.node import Node
 from app.chain.rpc import NodeTrouble
 from app.db.tables import addresses, chain_state, sighted_inputs, sightings
 from app.db.tables import invoices as invoice_rows
-from app.domain import blocks, invoices
+from app.domain import accounts, blocks, invoices
 from app.domain.accounts import AddressOrder
 from app.domain.accounts.addresses import give
 from app.domain.blocks import ListedDeposit
@@ -117,6 +118,52 @@ async def test_a_payment_is_seen_once_before_a_block_has_it(harness: ChainHarnes
     assert (await harness.balance()).incoming == 0
 
 
+async def test_the_status_says_what_waits_for_a_block_and_only_the_rest_remains(
+    harness: ChainHarness,
+) -> None:
+    address = await invoice_address(harness)
+    first = await harness.call("sendtoaddress", address, 4)
+    await harness.mine()
+    second = await harness.call("sendtoaddress", address, "5.5")
+    await harness.look()
+
+    async with harness.engine.connect() as db:
+        status = await invoices.status(db, REGTEST, address)
+
+    assert (status.state, status.received, status.seen, status.remaining) == (
+        "partial", doge(4), doge("5.5"), doge("0.5"),
+    )  # fmt: skip
+    assert status.payments == ((first, doge(4), 1), (second, doge("5.5"), 0))
+    assert not status.unconfirmed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE sightings SET amount = amount + 1",
+        "UPDATE sightings SET acceptable = NOT acceptable",
+        "UPDATE sightings SET state = 'dropped', ended = now()",
+        "DELETE FROM sightings",
+    ],
+)
+async def test_the_audit_names_an_invoice_whose_sightings_were_changed_by_hand(
+    harness: ChainHarness, change: str
+) -> None:
+    address = await invoice_address(harness)
+    await harness.call("sendtoaddress", address, 4)
+    await harness.look()
+    before = await audit.run(harness.engine)
+    async with harness.engine.begin() as db:
+        await db.execute(sa.text(change))
+
+    after = await audit.run(harness.engine)
+
+    assert before.ok, before.findings
+    assert [(finding.name, finding.fault) for finding in after.findings if not finding.ok] == [
+        ("invoices equal their sightings", f"invoice {address} differs from its sightings")
+    ]
+
+
 async def test_a_deposit_address_tells_its_own_event(harness: ChainHarness) -> None:
     async with harness.engine.begin() as db:
         [address] = await give(db, [AddressOrder("shop", fresh=True)], scenario.INSTALLATION)
@@ -128,6 +175,9 @@ async def test_a_deposit_address_tells_its_own_event(harness: ChainHarness) -> N
     [message] = await event_messages(harness.engine)
     assert (message["type"], message["txid"], message["amount"]) == ("DEPOSIT_SEEN", txid, "3")
     assert (message["address"], message["invoice"], message["confirmations"]) == (address, "", 0)
+    async with harness.engine.begin() as db:
+        [outcome] = await accounts.close(db, ["shop"], scenario.INSTALLATION)
+    assert "money on its way" in str(outcome)
 
 
 async def test_a_block_makes_a_deposit_of_it_and_the_list_shows_it_once(harness: ChainHarness) -> None:

@@ -75,7 +75,7 @@ async function renew() {
 
 function hear(status) {
   const text = JSON.stringify(status);
-  const version = [status.state, status.received, status.confirmed, status.confirmations].join("/");
+  const version = [status.state, status.received, status.confirmed, status.seen, status.confirmations].join("/");
   if (last ? text !== last : version !== main().version) renew();
   last = text;
 }
