@@ -42,6 +42,8 @@ from app.api import (
 from app.api.access.authentication import Authentication
 from app.api.access.key_ring import KeyRing
 from app.api.checkout import page
+from app.api.checkout.branding import Branding
+from app.api.checkout.error_pages import ErrorPages
 from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
 from app.metrics.process import ProcessMetrics
@@ -101,7 +103,8 @@ class Face:
     """How a listener, `listener` in metrics, treats its callers: `lock` says who they are, `documented` serves /docs and /openapi.json.
 
     A body has at most `body_bytes`, but for `larger` ones. At most `at_once` requests are answered at a time; None is no limit. Pages
-    of the origins `readers` may read the answers by script. `clients` limits what each client takes.
+    of the origins `readers` may read the answers by script. `clients` limits what each client takes. With `error_pages` people
+    who open pages get pages for errors.
     """
 
     callers: origins.Callers
@@ -113,6 +116,7 @@ class Face:
     at_once: int | None = None
     readers: frozenset[str] = frozenset()
     clients: ClientLimits | None = None
+    error_pages: Branding | None = None
 
 
 def admin(
@@ -159,6 +163,7 @@ def public(
         at_once=_PUBLIC_AT_ONCE,
         readers=readers,
         clients=clients or ClientLimits(),
+        error_pages=context.branding,
     )
     return build(
         "Kennel",
@@ -191,6 +196,8 @@ def build(
         Middleware(middleware.Edge, new_id=new_id, answered=observer.answered, embedded=face.callers.pages),
         Middleware(origins.Origins, callers=face.callers),
     ]
+    if face.error_pages is not None:
+        layers.insert(0, Middleware(ErrorPages, branding=face.error_pages))
     if (lock := face.lock) is not None:
         layers.append(Middleware(Authentication, token=lock.token, keys=lock.keys, locked=lock.closed))
     if face.readers:

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from app.api import invoice_links, qr
 from app.api.checkout import catalogues, view
 from app.api.checkout.branding import Branding
+from app.api.checkout.screens import UNKNOWN
 from app.api.checkout.view import PayView, Subject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
@@ -34,17 +35,21 @@ async def get_page(invoice_id: str, request: Request, context: Context) -> Respo
     visit = Visit.of(request)
     subject = await _subject(context, invoice_id, visit.get("token"))
     if subject is None:
-        shown = view.unknown(visit.catalogue, context.branding)
+        shown = view.without_invoice(UNKNOWN, visit.catalogue, context.branding)
     else:
         shown = view.of(subject, visit.catalogue, context.branding, datetime.now(UTC))
-    html = await asyncio.to_thread(_html, shown, visit, context.branding)
-    headers = {
-        "Content-Security-Policy": context.branding.policy,
+    text = await asyncio.to_thread(html, "page.html", shown, visit, context.branding)
+    return HTMLResponse(text, 404 if subject is None else 200, headers(visit, context.branding.policy))
+
+
+def headers(visit: Visit, policy: str) -> dict[str, str]:
+    """Return the headers of a page in the visit's language."""
+    return {
+        "Content-Security-Policy": policy,
         "Cache-Control": "no-store",
         "Content-Language": visit.catalogue.code,
         "Vary": "Accept-Language",
     }
-    return HTMLResponse(html, 404 if subject is None else 200, headers)
 
 
 @router.get("/checkout/{name}", include_in_schema=False)
@@ -78,11 +83,11 @@ async def _subject(context: AppContext, invoice_id: str, token: str) -> Subject 
     return Subject(invoice, account, payments, ended, context.open_items or bool(known), connect)
 
 
-def _html(shown: PayView, visit: Visit, branding: Branding) -> str:
-    """Write the page; painting its codes takes milliseconds."""
+def html(template: str, shown: PayView, visit: Visit, branding: Branding) -> str:
+    """Write a page; painting its codes takes milliseconds."""
     return (
         _templates()
-        .get_template("page.html")
+        .get_template(template)
         .render(
             view=shown,
             text=shown.text,
@@ -90,7 +95,7 @@ def _html(shown: PayView, visit: Visit, branding: Branding) -> str:
             branding=branding,
             languages=catalogues.all_catalogues().values(),
             svg=qr.inline,
-            url=lambda name: f"../checkout/{name}?v={_hash(name, branding)}",
+            url=lambda name: f"{visit.root}checkout/{name}?v={_hash(name, branding)}",
             parent=visit.get("origin") if branding.frames(visit.get("origin")) else "",
         )
     )

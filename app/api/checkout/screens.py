@@ -27,6 +27,7 @@ class Screen:
 GONE_WELL: Final = frozenset({"seen", "confirming", "paid"})
 """The screens after which the payer goes on to the shop's `return_url`; after others to its `cancel_url`."""
 UNKNOWN: Final = Screen("unknown", abnormal=True, waits=False, names_amount=False)
+AWAY: Final = Screen("away", waits=False, names_amount=False)
 
 
 def of(invoice: Invoice, ended: str, now: datetime) -> Screen:

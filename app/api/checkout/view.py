@@ -14,7 +14,7 @@ from app.api import qr
 from app.api.checkout import screens
 from app.api.checkout.branding import Branding
 from app.api.checkout.catalogues import Catalogue
-from app.api.checkout.screens import UNKNOWN, Screen
+from app.api.checkout.screens import Screen
 from app.domain.accounts import Account
 from app.domain.invoices import Invoice, InvoicePayment
 from app.money import Koinu, parse, show
@@ -96,14 +96,12 @@ class PayView:
         return "/".join((self.invoice.state, *sums, str(self.confirmations)))
 
 
-def unknown(catalogue: Catalogue, branding: Branding) -> PayView:
-    """Return the page for a text that is no invoice's id."""
+def without_invoice(screen: Screen, catalogue: Catalogue, branding: Branding) -> PayView:
+    """Return the page for a text that is no invoice's id, or where no invoice can be read."""
     shop = Shop(branding.name or catalogue.texts["the_shop"], branding.url, branding.logo)
     contact = branding.contact_about("", "")
     facts = _FILLED_IN_THE_BROWSER | {"shop": shop.name}
-    return PayView(
-        screen=UNKNOWN, catalogue=catalogue, facts=facts, shop=shop, contact=contact, back=shop.url
-    )
+    return PayView(screen=screen, catalogue=catalogue, facts=facts, shop=shop, contact=contact, back=shop.url)
 
 
 def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime) -> PayView:

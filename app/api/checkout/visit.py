@@ -17,11 +17,13 @@ _NAMES: Final = ("token", "origin", "mode", "lang")
 class Visit:
     """A request for the page. Its `parameters` are carried on by the links to other languages.
 
-    `token` opens the items. The page of `origin` shows the checkout in a frame. `mode` is `till` or "".
+    `token` opens the items. The page of `origin` shows the checkout in a frame. `mode` is `till` or "". `root`
+    leads from the page to the listener's root: behind a proxy that may be below a path.
     """
 
     catalogue: Catalogue
     parameters: dict[str, str]
+    root: str = "../"
 
     @classmethod
     def of(cls, request: Request) -> Self:
@@ -29,7 +31,8 @@ class Visit:
         named = {name: request.query_params.get(name, "") for name in _NAMES}
         parameters = {name: value for name, value in named.items() if value and len(value) <= _LONGEST}
         header = request.headers.get("accept-language", "")
-        return cls(catalogues.choose(parameters.get("lang", ""), header), parameters)
+        depth = request.scope.get("raw_path", b"").count(b"/") - 1
+        return cls(catalogues.choose(parameters.get("lang", ""), header), parameters, "../" * depth or "./")
 
     def get(self, name: str) -> str:
         """Return a parameter, "" without it."""

@@ -198,12 +198,18 @@ async def kennel(ready: AsyncEngine) -> context.AppContext:
 
 
 @pytest.fixture
-async def homeless(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """An admin API whose database is nowhere."""
+async def nowhere(tmp_path: Path) -> AsyncIterator[context.AppContext]:
+    """A Kennel whose database is nowhere."""
     engine = open_engine(f"postgresql+asyncpg://kennel@/kennel?host={tmp_path}")
-    async with client_of(application.admin(context_on(engine), lambda: "id")) as opened:
-        yield opened
+    yield context_on(engine)
     await engine.dispose()
+
+
+@pytest.fixture
+async def homeless(nowhere: context.AppContext) -> AsyncIterator[httpx.AsyncClient]:
+    """The admin API of a Kennel without a database."""
+    async with client_of(application.admin(nowhere, lambda: "id")) as opened:
+        yield opened
 
 
 @pytest.fixture

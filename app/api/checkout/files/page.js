@@ -50,7 +50,7 @@ function arm() {
   }
   if (main().return) setTimeout(() => { top.location = main().return; }, 5000);
   if (!main().live) source?.close();
-  tell("state");
+  if (main().state) tell("state");
 }
 
 async function renew() {
