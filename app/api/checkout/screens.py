@@ -38,12 +38,12 @@ def of(invoice: Invoice, ended: str, now: datetime) -> Screen:
     notices = _notices(invoice)
     if invoice.total_payment_confirmed:
         return Screen("paid", waits=False, notices=notices)
-    if invoice.payment_unconfirmed:
+    if invoice.payment_unconfirmed and not ended:
         return Screen("reorged", abnormal=True, notices=notices)
     if invoice.total_payment_detected:
         return Screen("confirming", notices=notices)
     if invoice.cancelled:
-        came = ("cancelled_received",) if invoice.received else ()
+        came = ("cancelled_received",) if invoice.received or invoice.seen else ()
         return Screen("cancelled", abnormal=True, waits=False, names_amount=False, notices=came)
     return _unfinished(invoice, ended, now, notices)
 
@@ -51,17 +51,25 @@ def of(invoice: Invoice, ended: str, now: datetime) -> Screen:
 def _unfinished(invoice: Invoice, ended: str, now: datetime, notices: tuple[str, ...]) -> Screen:
     """Return the screen of an invoice that lacks money in blocks."""
     is_over = invoice.expires is not None and now >= invoice.expires
+    if invoice.seen:
+        return _seen(invoice, notices, is_over=is_over)
     if invoice.expired:
         return _expired(invoice, notices)
-    if invoice.seen and invoice.received + invoice.seen >= invoice.due:
-        return Screen("seen", notices=notices)
-    if invoice.seen:
-        return Screen("seen_part", asks=None if is_over else invoice.remaining, notices=notices)
     if is_over:
         return Screen("over", abnormal=True, notices=("part_received",) if invoice.received else ())
     if ended:
         return Screen(ended, asks=invoice.remaining, abnormal=True, notices=notices)
     return Screen("partial" if invoice.received else "unpaid", asks=invoice.remaining, notices=notices)
+
+
+def _seen(invoice: Invoice, notices: tuple[str, ...], *, is_over: bool) -> Screen:
+    """Return the screen of money that waits for a block; what is seen after the end comes late."""
+    late = tuple(dict.fromkeys((*notices, "late"))) if invoice.expired else notices
+    if not invoice.remaining:
+        return Screen("seen", abnormal=invoice.expired, notices=late)
+    if is_over or invoice.expired:
+        return Screen("seen_over", abnormal=True, notices=late)
+    return Screen("seen_part", asks=invoice.remaining, notices=notices)
 
 
 def _expired(invoice: Invoice, notices: tuple[str, ...]) -> Screen:

@@ -6,7 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
-from app.db.tables import accounts, addresses, invoices, sighted_inputs, sightings
+from app.db.tables import accounts, addresses, deposits, invoices, sighted_inputs, sightings
 from app.domain import dogecoin
 from app.domain.dogecoin import Network, Outpoint
 from app.domain.invoices import Invoice
@@ -25,8 +25,16 @@ async def seen(db: Db) -> set[bytes]:
 
 
 async def last_end(db: Db, invoice: Invoice) -> str:
-    """Return how the last payment of the invoice ended that no block has: double_spent, dropped, or "" for none."""
-    paid = sa.and_(sightings.c.account_id == invoice.owner.id, sightings.c.invoice == invoice.index)
+    """Return how the last payment of the invoice ended that no block has: double_spent, dropped, or "" for none.
+
+    Where a reorg has undone a payment, that one may come again, and nothing has ended.
+    """
+    undone = sa.exists().where(
+        deposits.c.account_id == invoice.owner.id,
+        deposits.c.invoice == invoice.index,
+        deposits.c.state == "undone",
+    )
+    paid = sa.and_(sightings.c.account_id == invoice.owner.id, sightings.c.invoice == invoice.index, ~undone)
     newest = sa.select(sightings.c.state).where(paid).order_by(sightings.c.created.desc(), sightings.c.txid)
     state = await db.scalar(newest.limit(1))
     return "" if state in (None, "seen") else str(state)

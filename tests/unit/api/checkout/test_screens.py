@@ -39,7 +39,7 @@ LATER = NOW + timedelta(minutes=2)
         (9, 0, "", NOW, "seen", None),
         (4, 5, "", LATER, "seen", None),
         (4, 1, "", NOW, "seen_part", 5),
-        (4, 1, "", LATER, "seen_part", None),
+        (4, 1, "", LATER, "seen_over", None),
         (0, 4, "", NOW, "partial", 6),
         (0, 0, "double_spent", NOW, "double_spent", 10),
         (0, 4, "dropped", NOW, "dropped", 6),
@@ -55,3 +55,28 @@ def test_what_waits_in_the_mempool_decides_what_is_still_asked_for(
     shown = screens.of(invoice, ended, now)
 
     assert (shown.name, shown.asks) == (screen, None if asks is None else doge(asks))
+
+
+@pytest.mark.parametrize(
+    ("seen", "screen", "notices"), [(10, "seen", ("late",)), (4, "seen_over", ("late",)), (0, "expired", ())]
+)
+def test_what_is_seen_after_the_end_is_said_to_be_late(
+    seen: int, screen: str, notices: tuple[str, ...]
+) -> None:
+    shown = screens.of(replace(INVOICE, seen=doge(seen), expired=True), "", LATER)
+
+    assert (shown.name, shown.notices, shown.asks, shown.abnormal) == (screen, notices, None, True)
+
+
+@pytest.mark.parametrize("ended", ["double_spent", "dropped"])
+def test_what_was_accepted_and_never_came_is_no_reorganisation(ended: str) -> None:
+    invoice = replace(INVOICE, confirmation_lost=True)
+
+    assert screens.of(invoice, ended, NOW).name == ended
+    assert screens.of(invoice, "", NOW).name == "reorged"
+
+
+def test_money_for_a_cancelled_order_is_told_as_soon_as_it_is_seen() -> None:
+    shown = screens.of(replace(INVOICE, cancelled=True, seen=doge(1)), "", NOW)
+
+    assert (shown.name, shown.notices) == ("cancelled", ("cancelled_received",))
