@@ -117,7 +117,7 @@ def _tending(tend: Callable[[], bool]) -> Loop:
 def _engine(stack: AsyncExitStack, database: Database, process: ProcessMetrics, part: str) -> AsyncEngine:
     """Return the connections of a part of this process, and have figures of them."""
     connections: int = getattr(database.shares, part)
-    engine = database.engine(connections)
+    engine = database.engine(connections, reading=part != "loops")
     stack.push_async_callback(engine.dispose)
     return process.watch_pool(part, engine, connections)
 
@@ -135,7 +135,7 @@ async def _listeners(
     admin = application.admin(api, new_id, settings.admin_token or "", names, closed=closed)
     payers_engine = _engine(stack, database, scrape.process, "public")
     payers = api.for_payers(payers_engine, shared.wake_up("payers"), shared.telling("submitted"))
-    stack.push_async_callback(payers.commits.close)
+    stack.push_async_callback(payers.close)
     watch = payers.invoice_watch
     for_admin, for_public = listener_limits.of_connections(settings)
     public = application.public(
@@ -185,7 +185,6 @@ async def _context(
     )
     observe = scrape.process.observers.committed
     commits = GroupCommit(engine, installation, shared.performed, observe=observe)
-    stack.push_async_callback(commits.close)
     node = await stack.enter_async_context(shared.node.with_slots(CALLERS_SLOTS))
     payers_node = await stack.enter_async_context(shared.node.with_slots(payer_relay.SLOTS))
     relay_key = settings.relay_key_file or settings.home / RELAY_KEY_FILE
@@ -201,7 +200,7 @@ async def _context(
         paytx_minutes=settings.paytx_minutes,
         branding=_branding(settings),
     )
-    stack.push_async_callback(api.audits.close)
+    stack.push_async_callback(api.close)
     return api
 
 

@@ -12,7 +12,7 @@ from app import money
 from app.api import cursors, fast_route, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Asking, Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Commits, Reading
+from app.api.context import Commits, Context, Queries, Reading
 from app.api.fields import AmountIn, AmountOut, KoinuIn, KoinuOut, KoinuShown, Label, Link, Text
 from app.domain import accounts, ledger, transfers
 from app.domain.dogecoin import Network
@@ -20,7 +20,7 @@ from app.domain.refusals import Forbidden
 
 router = APIRouter(route_class=GuardedRoute)
 busy = APIRouter(route_class=fast_route.FastRoute)
-"""The busiest endpoint of accounts."""
+"""The busiest endpoints of accounts."""
 
 MAX_OPENING: Final = 100
 """The most assets of which an account gets a first balance."""
@@ -187,29 +187,30 @@ async def close_account(
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 
 
-@router.get("/account/{foreign_id}", response_model=AccountView, summary="An account")
-async def get_account(foreign_id: parameters.ForeignId, db: Reading) -> Response:
+@busy.get("/account/{foreign_id}", response_model=AccountView, summary="An account")
+async def get_account(foreign_id: parameters.ForeignId, queries: Queries) -> Response:
     """404 where no account has this foreign_id."""
-    return responses.show(AccountView.of(await accounts.fetch(db, foreign_id)))
+    return responses.show(AccountView.of(await queries.fetch(accounts.FETCH, foreign_id)))
 
 
-@router.get("/account/{foreign_id}/balance", response_model=BalanceView, summary="An account's DOGE")
-async def get_balance(foreign_id: parameters.ForeignId, db: Reading) -> Response:
+@busy.get("/account/{foreign_id}/balance", response_model=BalanceView, summary="An account's DOGE")
+async def get_balance(foreign_id: parameters.ForeignId, queries: Queries) -> Response:
     """What can be spent, what is coming in, and what is going out."""
-    account = await accounts.fetch(db, foreign_id)
-    return responses.show(BalanceView.of(await ledger.balance(db, account.id)))
+    return responses.show(BalanceView.of(await queries.fetch(ledger.BALANCE, foreign_id)))
 
 
 @router.get(
     "/account/{foreign_id}/balances", response_model=BalanceList, summary="What an account has of every asset"
 )
-async def get_balances(foreign_id: parameters.ForeignId, db: Reading, at: parameters.At = None) -> Response:
+async def get_balances(
+    foreign_id: parameters.ForeignId, context: Context, at: parameters.At = None
+) -> Response:
     """Now, or at any moment before."""
-    account = await accounts.fetch(db, foreign_id)
-    if at:
+    if at is None:
+        return responses.show(BalanceList.of(await context.queries.fetch(ledger.BALANCES, foreign_id)))
+    async with context.reads.connect() as db:
+        account = await accounts.fetch(db, foreign_id)
         return responses.show(BalanceList.of(await ledger.asset_balances_at(db, account.id, at)))
-    balances = await ledger.asset_balances(db, [account.id])
-    return responses.show(BalanceList.of(balances[account.id]))
 
 
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")

@@ -17,10 +17,11 @@ from app.api.relay import Relay
 from app.api.streams import EventSignal
 from app.api.submission_waiter import SubmissionWaiter
 from app.audit import AuditReport
-from app.db import Db
+from app.db import Db, readers
 from app.db import reads as reading_engine
 from app.domain.dogecoin import Network
 from app.group_commit import GroupCommit
+from app.group_read import GroupRead
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
 from app.runtime.loop import ProcessHealth, WakeUp
@@ -31,8 +32,8 @@ from app.runtime.shared_runs import SharedRun
 class AppContext:
     """Shared by all requests.
 
-    `reads` answers single statements, each on its own; `commits` runs the commands; `health` is that of this
-    process's loops. `open_items` shows an invoice's items to all who know its address. Payers reach the public
+    `commits` runs the commands, `queries` answers what many ask at once; `reads` is for other single statements;
+    `health` is that of this process's loops. `open_items` shows an invoice's items to all who know its address. Payers reach the public
     listener by `public_url`. `pay_wait_seconds` is how long a payment's caller waits for the transaction. After
     `paytx_minutes` an unseen one is cancelled.
     """
@@ -40,6 +41,7 @@ class AppContext:
     engine: AsyncEngine
     reads: AsyncEngine
     commits: GroupCommit
+    queries: GroupRead
     waiter: PaymentWaiter
     event_signal: EventSignal
     keys: KeyRing
@@ -63,6 +65,12 @@ class AppContext:
         """The installation's."""
         return self.commits.installation.network
 
+    async def close(self) -> None:
+        """Take no more requests, and answer those that were taken in."""
+        await self.commits.close()
+        await self.queries.close()
+        await self.audits.close()
+
     def for_payers(self, engine: AsyncEngine, wake_up: WakeUp, submitted: Callable[[], None]) -> "AppContext":
         """The same for the public listener, with its own database connections: payers take none of ours.
 
@@ -74,6 +82,7 @@ class AppContext:
             engine=engine,
             reads=reads,
             commits=self.commits.beside(engine, lambda _: submitted()),
+            queries=GroupRead(readers(engine), self.commits.installation),
             invoice_watch=InvoiceWatch(reads, self.network, wake_up),
             submissions=SubmissionWaiter(reads),
         )
@@ -85,7 +94,8 @@ def of(engine: AsyncEngine, commits: GroupCommit) -> AppContext:
     watch = InvoiceWatch(reads, commits.installation.network)
     waiter, submissions = PaymentWaiter(reads), SubmissionWaiter(reads)
     keys, scrape = KeyRing(reads, engine), Scrape(ProcessMetrics(), reads)
-    return AppContext(engine, reads, commits, waiter, EventSignal(reads), keys, watch, submissions, scrape)
+    signal, queries = EventSignal(reads), GroupRead(readers(engine), commits.installation)
+    return AppContext(engine, reads, commits, queries, waiter, signal, keys, watch, submissions, scrape)
 
 
 async def _context(request: Request) -> AppContext:
@@ -98,6 +108,11 @@ async def _commits(request: Request) -> GroupCommit:
     return commits
 
 
+async def _queries(request: Request) -> GroupRead:
+    queries: GroupRead = request.app.state.context.queries
+    return queries
+
+
 async def _reading(request: Request) -> AsyncIterator[Db]:
     async with request.app.state.context.reads.connect() as db:
         yield db
@@ -107,6 +122,9 @@ Context = Annotated[AppContext, Depends(_context)]
 
 Commits = Annotated[GroupCommit, Depends(_commits)]
 """Carries a command out: `await commits.submit(invoices.CREATE, order, key)`."""
+
+Queries = Annotated[GroupRead, Depends(_queries)]
+"""Answers a query together with those who ask it at the same time: `await queries.fetch(ledger.BALANCE, name)`."""
 
 Reading = Annotated[Db, Depends(_reading, scope="function")]
 """A connection for reading; it is returned before the answer is sent, so that a slow caller holds none."""

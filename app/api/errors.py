@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-import sqlalchemy.exc
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -33,18 +32,6 @@ _HTTP: Final[Mapping[int, tuple[str, str]]] = {
     405: ("method-not-allowed", "this path does not take this method"),
     413: ("too-large", "the request body is too large"),
 }
-_UNREACHABLE: Final = (
-    sqlalchemy.exc.OperationalError,
-    sqlalchemy.exc.InterfaceError,
-    sqlalchemy.exc.TimeoutError,
-    OSError,
-)
-"""The errors of the engine while the database is down or starting, or has no free connection."""
-_TRANSIENT: Final = frozenset({"08", "40", "53", "55", "57"})
-"""Classes of SQLSTATE after which another try may succeed.
-
-Lost connections, conflicts, shortage, locks, shutdown, time-outs.
-"""
 
 
 def tables() -> dict[Any, Any]:
@@ -66,7 +53,7 @@ def fault_of(error: Exception) -> dict[str, str]:
     """Return the members of "error" for one item of a request with many; logs an unexpected error."""
     if isinstance(error, refusals.Refusal):
         return responses.fault(code_of(error), str(error), error.field)
-    if is_outage(error):
+    if db.is_outage(error):
         return responses.fault("not-available", _outage(error))
     _log.error("one of many failed", exc_info=error)
     return responses.fault("unknown-error", "something went wrong here; the log knows more")
@@ -74,7 +61,7 @@ def fault_of(error: Exception) -> dict[str, str]:
 
 def unexpected(error: Exception, request_id: str) -> Response:
     """Answer to an exception that no rule expects; only the log has its text."""
-    if is_outage(error):
+    if db.is_outage(error):
         reason = _outage(error)
         _log.error("request %s: %s (%s)", request_id, reason, type(error).__name__)
         return responses.error("not-available", reason, headers=_HEADERS["not-available"])
@@ -138,9 +125,3 @@ def _outage(error: Exception) -> str:
     if db.sqlstate(error) == db.QUERY_CANCELED:
         return "this took the database too long and was stopped; ask for less, or try again"
     return "the database is not available; try again"
-
-
-def is_outage(error: Exception) -> bool:
-    """Whether the database is down or has no free connection, so that another try may succeed."""
-    lost = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, _UNREACHABLE) or (db.sqlstate(error) or "")[:2] in _TRANSIENT

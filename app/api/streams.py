@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api import errors, middleware
-from app.db import Db
+from app.api import middleware
+from app.db import Db, is_outage
 from app.domain import outbox
 from app.domain.access import EVERYTHING, Reach
 from app.domain.refusals import Refusal
@@ -148,7 +148,7 @@ async def stream(
             if not page.events:
                 yield b": %d\n\n" % position
     except Exception as error:
-        if not errors.is_outage(error):
+        if not is_outage(error):
             raise
         _log.warning("a stream of events broke off behind position %d: %s", position, type(error).__name__)
 

@@ -5,10 +5,13 @@ from app.db.engine import (
     QUERY_CANCELED,
     RETRIED,
     Db,
-    Row,
+    ReadDb,
+    is_outage,
     observe_timed,
+    readers,
     reads,
     serialization_failure,
     sqlstate,
     timed,
 )
+from app.db.reading import Prepared, Reader, Readers, Row

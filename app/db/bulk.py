@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.engine import Db, Row
+from app.db.engine import Db, ReadDb
+from app.db.reading import Prepared, Reader, Row
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -193,6 +194,12 @@ def among(column: sa.Column[int], ids: sa.Select[int]) -> sa.ColumnElement[bool]
     return column == sa.any_(sa.func.array(ids.scalar_subquery(), type_=BIGINTS))
 
 
-async def fetch_all(db: Db, statement: sa.Executable, parameters: Row | None = None) -> Sequence[Row]:
-    """Return all rows of a statement that has its own limit."""
-    return cast("Sequence[Row]", (await db.execute(statement, parameters)).mappings().all())
+async def fetch_all(
+    db: ReadDb, statement: Prepared | sa.Executable, parameters: Row | None = None
+) -> Sequence[Row]:
+    """Return all rows of a statement that has its own limit. A Reader runs only what is Prepared."""
+    if isinstance(db, Reader):
+        assert isinstance(statement, Prepared)  # noqa: S101  made once, and not for each request
+        return await db.fetch_all(statement, parameters)
+    executable = statement.statement if isinstance(statement, Prepared) else statement
+    return cast("Sequence[Row]", (await db.execute(executable, parameters)).mappings().all())

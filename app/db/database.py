@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import database_url, migrate
 from app.db.connections import COMMAND_SECONDS, opener
-from app.db.engine import open_engine, sqlstate
+from app.db.engine import READERS, open_engine, sqlstate
 
 CONNECTIONS: Final = 40
 LEAST_VERSION: Final = 15
@@ -63,9 +63,13 @@ class Database:
         """How its connections are shared out."""
         return Shares.of(self.connections)
 
-    def engine(self, connections: int) -> AsyncEngine:
-        """Return up to so many connections, for statements that never take long."""
-        return open_engine(self.url, pooler=self.pooler, connections=connections)
+    def engine(self, connections: int, *, reading: bool = False) -> AsyncEngine:
+        """Return up to so many connections, for statements that never take long; `reading`: some for `readers`.
+
+        These are at most half, so that lists delay no write.
+        """
+        part = min(READERS, connections // 2) if reading else 0
+        return open_engine(self.url, pooler=self.pooler, connections=connections - part, readers=part)
 
     @property
     def keeps_sessions(self) -> bool:

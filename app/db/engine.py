@@ -1,20 +1,22 @@
 """The engine: connections with a limit on every wait, and what an error of the database means."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.db import database_url
 from app.db.connections import COMMAND_SECONDS, opener
+from app.db.reading import Reader, Readers
 
 Db = AsyncConnection
 """An open transaction; its holder may not wait for the network."""
-
-Row = Mapping[str, Any]
+ReadDb = Db | Reader
+"""An open transaction, or a connection for reading alone; `bulk.fetch_all` reads by both."""
 
 RETRIED: Final = frozenset({"40P01", "40001", "23505"})
 """Deadlock, serialization failure, and a key that another transaction wrote meanwhile.
@@ -26,15 +28,31 @@ QUERY_CANCELED: Final = "57014"
 """A statement took longer than its time limit, or an operator has cancelled it."""
 READ_ONLY: Final = "25006"
 """A write met a standby, or a server that another one has taken over from."""
+_UNREACHABLE: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
+"""The errors of the engine while the database is down or starting, or has no free connection."""
+_TRANSIENT: Final = frozenset({"08", "40", "53", "55", "57"})
+"""Classes of SQLSTATE after which another try may succeed.
+
+Lost connections, conflicts, shortage, locks, shutdown, time-outs.
+"""
+READERS: Final = 4
+"""Connections for reading alone that an engine has beside: one process asks no more of them at once."""
 _POOLED: Final = "kennel_pooled"
+_READERS: Final = "kennel_readers"
+_OPENER: Final = "kennel_opener"
 _TIMED: Final = "kennel_timed"
 _Statement = TypeVar("_Statement", bound=sa.Executable)
 
 
 def open_engine(
-    url: str, *, pooler: str = "none", connections: int = 20, command_seconds: float | None = COMMAND_SECONDS
+    url: str,
+    *,
+    pooler: str = "none",
+    connections: int = 20,
+    readers: int = READERS,
+    command_seconds: float | None = COMMAND_SECONDS,
 ) -> AsyncEngine:
-    """Connect lazily to `url`, with at most so many connections, half of which stay open.
+    """Connect lazily to `url`, with at most so many connections, half of which stay open, and `readers` beside.
 
     With `pooler="transaction"` PgBouncer may stand between. A server that has not answered for
     `command_seconds` is given up: TimeoutError, and no connection that was open then is used again. None is
@@ -42,9 +60,8 @@ def open_engine(
     """
     parsed, pooled = database_url.parse(url), pooler == "transaction"
     host, port = parsed.hosts[0] if parsed.hosts else (None, None)
-    arguments: dict[str, Any] = {
-        "async_creator_fn": opener(parsed, pooled=pooled, command_seconds=command_seconds)
-    }
+    connect = opener(parsed, pooled=pooled, command_seconds=command_seconds)
+    arguments: dict[str, Any] = {"async_creator_fn": connect}
     if pooled:  # an unnamed prepared statement is parsed again where it is run, on whatever connection
         arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
     engine = create_async_engine(
@@ -53,7 +70,7 @@ def open_engine(
         max_overflow=connections // 2,
         pool_timeout=10,
         connect_args=arguments,
-        execution_options={_POOLED: pooled},
+        execution_options={_POOLED: pooled, _OPENER: connect, _READERS: readers},
         hide_parameters=True,  # an error that prints them would print secrets
     )
     sa.event.listen(engine.sync_engine, "handle_error", _invalidate_dead)
@@ -91,6 +108,20 @@ def reads(engine: AsyncEngine) -> AsyncEngine:
     return engine if pooled else engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
+def readers(engine: AsyncEngine, connections: int | None = None) -> Readers:
+    """Return the connections beside the engine's own for Prepared statements, or so many; closed with the engine's."""
+    options = engine.sync_engine.get_execution_options()
+    opened = Readers(options[_OPENER], connections or options[_READERS], pooled=options[_POOLED])
+
+    def forget_dead(context: sa.engine.ExceptionContext) -> None:
+        if context.is_disconnect:
+            opened.forget()
+
+    sa.event.listen(engine.sync_engine, "engine_disposed", lambda _: opened.forget())
+    sa.event.listen(engine.sync_engine, "handle_error", forget_dead)
+    return opened
+
+
 def _invalidate_dead(context: sa.engine.ExceptionContext) -> None:
     """Reuse no connection that was open when a server fell silent, or when it became read-only."""
     error = context.original_exception
@@ -116,3 +147,9 @@ def sqlstate(error: BaseException) -> str | None:
             return state
         cause = getattr(cause, "orig", None) or cause.__cause__
     return None
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database is down or has no free connection, so that another try may succeed."""
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, _UNREACHABLE) or (sqlstate(error) or "")[:2] in _TRANSIENT

@@ -12,6 +12,7 @@ from app.domain.refusals import Refusal
 
 Request = TypeVar("Request")
 Resource = TypeVar("Resource")
+Connection = TypeVar("Connection")
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
 
@@ -33,8 +34,8 @@ class Command(Generic[Request, Resource]):
 
 
 def plain(
-    rule: Callable[[Db, Argument], Awaitable[Outcome]],
-) -> Callable[[Db, Argument, Installation], Awaitable[Outcome]]:
+    rule: Callable[[Connection, Argument], Awaitable[Outcome]],
+) -> Callable[[Connection, Argument, Installation], Awaitable[Outcome]]:
     """Return a `run` or `load` that does not use the installation."""
     return lambda db, argument, _: rule(db, argument)
 

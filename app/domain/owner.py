@@ -10,6 +10,11 @@ class NoSuchAccount(NotFound):
     """GetAccount: account not found: {foreign_id}"""  # noqa: D400, D415  GigaWallet's words
 
 
+def no_such(foreign_id: str) -> NoSuchAccount:
+    """Refuse the account that the path names."""
+    return NoSuchAccount(foreign_id=foreign_id, field="foreign_id")
+
+
 class AccountClosed(Conflict):
     """The account {foreign_id} is closed."""
 

@@ -2,6 +2,7 @@
 
 from app.domain.accounts.account import (
     ACCOUNT_KEY,
+    FETCH,
     Account,
     NameTaken,
     account_closed,

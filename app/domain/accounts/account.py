@@ -7,16 +7,18 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import accounts
 from app.domain import outbox, pages
 from app.domain.access import EVERYTHING, Reach
 from app.domain.accounts import names as account_names
+from app.domain.commands import plain
 from app.domain.outbox import OutboxEvent
 from app.domain.outbox.payload import json_text
-from app.domain.owner import NoSuchAccount, Owner
+from app.domain.owner import Owner, no_such
 from app.domain.pages import Page, PageRequest
-from app.domain.refusals import Conflict
+from app.domain.queries import Query
+from app.domain.refusals import Conflict, Refusal
 from app.money import Koinu, show
 
 ACCOUNT_KEY: Final = 2
@@ -62,18 +64,29 @@ class NameTaken(Conflict):
 _NAMED: Final = sa.select(accounts).where(
     accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS))
 )
+_BY_NAME: Final = Prepared(_NAMED)
 _OWNERS: Final = _NAMED.with_only_columns(
     *(bulk.gathered(accounts.c[name]) for name in ("id", "foreign_id", "address", "state"))
 )
 _LOCK: Final = _NAMED.order_by(accounts.c.id).with_for_update(key_share=True)
 
 
-async def fetch(db: Db, foreign_id: str) -> Account:
+async def fetch(db: ReadDb, foreign_id: str) -> Account:
     """Return the account, or refuse with NoSuchAccount."""
-    accounts_by_name = await by_names(db, [foreign_id])
-    if foreign_id not in accounts_by_name:
-        raise NoSuchAccount(foreign_id=foreign_id, field="foreign_id")
-    return accounts_by_name[foreign_id]
+    [account] = await fetch_many(db, [foreign_id])
+    if isinstance(account, Refusal):
+        raise account
+    return account
+
+
+async def fetch_many(db: ReadDb, foreign_ids: Sequence[str]) -> list[Account | Refusal]:
+    """Return the accounts with these names, in order; NoSuchAccount where there is none."""
+    accounts_by_name = await by_names(db, foreign_ids)
+    return [accounts_by_name.get(name) or no_such(name) for name in foreign_ids]
+
+
+FETCH: Final = Query("account", plain(fetch_many))
+"""An account, by its foreign_id."""
 
 
 async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
@@ -145,9 +158,9 @@ async def rename(db: Db, old: str, new: str) -> Account:
     return account
 
 
-async def by_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, Account]:
+async def by_names(db: ReadDb, foreign_ids: Sequence[str]) -> dict[str, Account]:
     """Return the accounts with these names, by foreign_id; a name of no account is left out."""
-    rows = await bulk.fetch_all(db, _NAMED, {"names": list(foreign_ids)})
+    rows = await bulk.fetch_all(db, _BY_NAME, {"names": list(foreign_ids)})
     return {row["foreign_id"]: Account.of(row) for row in rows}
 
 

@@ -18,6 +18,8 @@ from app.domain.ledger.assets import (
 )
 from app.domain.ledger.balance_locks import delete_unused
 from app.domain.ledger.balances import (
+    BALANCE,
+    BALANCES,
     INSTANT,
     AssetBalance,
     asset_balances,

@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import NOW, Time, assets, balances, postings
+from app.db.tables import accounts as account_rows
+from app.domain.commands import plain
 from app.domain.ledger.journal import Balance
-from app.domain.refusals import Invalid
+from app.domain.owner import no_such
+from app.domain.queries import Query
+from app.domain.refusals import Invalid, Refusal
 from app.money import DOGE, DOGE_DECIMALS
 
 INSTANT: Final = timedelta(microseconds=1)
@@ -36,10 +40,21 @@ _HELD: Final = sa.select(balances).where(
     balances.c.account_id == sa.any_(sa.bindparam("accounts", type_=bulk.BIGINTS)),
     balances.c.asset == sa.bindparam("asset"),
 )
-_ALL: Final = (
+_ALL: Final = Prepared(
     sa.select(balances, assets.c.decimals)
     .join(assets, assets.c.code == balances.c.asset)
     .where(balances.c.account_id == sa.any_(sa.bindparam("accounts", type_=bulk.BIGINTS)), balances.c.seq > 0)
+)
+_DOGE: Final = Prepared(
+    sa.select(account_rows.c.foreign_id, *(balances.c[name] for name in Balance._fields))
+    .outerjoin(balances, sa.and_(balances.c.account_id == account_rows.c.id, balances.c.asset == DOGE))
+    .where(account_rows.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS)))
+)
+_EVERY: Final = Prepared(
+    sa.select(account_rows.c.foreign_id, balances, assets.c.decimals)
+    .outerjoin(balances, sa.and_(balances.c.account_id == account_rows.c.id, balances.c.seq > 0))
+    .outerjoin(assets, assets.c.code == balances.c.asset)
+    .where(account_rows.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS)))
 )
 _GIVEN: Final = bulk.unnested(postings, ("account_id", "asset", "seq"))
 _POSTED: Final = (
@@ -62,7 +77,31 @@ async def balances_of(db: Db, accounts: Sequence[int], asset: str = DOGE) -> Map
     }
 
 
-async def asset_balances(db: Db, accounts: Sequence[int]) -> dict[int, list[AssetBalance]]:
+async def doge_by_name(db: ReadDb, foreign_ids: Sequence[str]) -> list[Balance | Refusal]:
+    """Return the DOGE of each account now, zeros where nothing was ever posted; refuses with NoSuchAccount."""
+    rows = await bulk.fetch_all(db, _DOGE, {"names": foreign_ids})
+    known = {row["foreign_id"]: _balance(row) for row in rows}
+    return [known.get(name) or no_such(name) for name in foreign_ids]
+
+
+async def all_by_name(db: ReadDb, foreign_ids: Sequence[str]) -> list[list[AssetBalance] | Refusal]:
+    """Return each account's balances now, as `asset_balances` does; refuses with NoSuchAccount."""
+    rows_of: dict[str, list[Row]] = {}
+    for row in await bulk.fetch_all(db, _EVERY, {"names": foreign_ids}):
+        rows_of.setdefault(row["foreign_id"], []).append(row)
+    return [
+        _listed([row for row in rows_of[name] if row["asset"]]) if name in rows_of else no_such(name)
+        for name in foreign_ids
+    ]
+
+
+BALANCE: Final = Query("balance", plain(doge_by_name))
+"""An account's DOGE now, by its foreign_id."""
+BALANCES: Final[Query[str, Sequence[AssetBalance]]] = Query("balances", plain(all_by_name))
+"""What an account has now of every asset, by its foreign_id."""
+
+
+async def asset_balances(db: ReadDb, accounts: Sequence[int]) -> dict[int, list[AssetBalance]]:
     """Return each account's balances now: Dogecoin first, then each other asset that it ever had, by code."""
     rows_of: dict[int, list[Row]] = {account: [] for account in accounts}
     for row in await bulk.fetch_all(db, _ALL, {"accounts": list(accounts)}):
@@ -90,8 +129,14 @@ def _listed(rows: Sequence[Row]) -> list[AssetBalance]:
 
 
 def _asset_balance(row: Row) -> AssetBalance:
-    buckets: dict[str, Any] = {name: row[name] for name in Balance._fields}
-    return AssetBalance(row["asset"], row["decimals"], Balance(**buckets))
+    return AssetBalance(row["asset"], row["decimals"], _balance(row))
+
+
+def _balance(row: Row) -> Balance:
+    """Read the buckets of a row; zeros where the account has no such balance."""
+    if row["seq"] is None:
+        return Balance()
+    return Balance(row["available"], row["incoming"], row["held"], row["outgoing"], row["seq"])
 
 
 # The postings of a balance are numbered from 1 without a gap, and their times never run back. So a binary
