@@ -85,6 +85,8 @@ WRITERS = {
     },
     "payments": {
         "payments/requesting": "makes them",
+        "domain/approvals": "lets those go on that were approved",
+        "payments/pause": "ends the wait of those that a restore ends",
         "payments/renewals": "says which version goes on",
         "payments/signing_queue": "signs and fails them",
         "payments/broadcast": "notes that they went out, or why they do not",

@@ -11,8 +11,10 @@ from app.api import cursors, fields, idempotency_keys, parameters, request_body,
 from app.api.access import authentication
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Context, Reading
-from app.domain import access
+from app.domain import access, payment_limits
 from app.domain.access import ApiKey, NewKey, Reach
+from app.domain.payment_limits import Terms
+from app.money import Koinu
 
 router = APIRouter(route_class=GuardedRoute)
 
@@ -35,9 +37,13 @@ class WantedKey(request_body.Body):
     description: fields.Text = ""
     expires: Annotated[parameters.Moment | None, Strict(strict=False)] = None
     requests_per_second: Annotated[int | None, Field(ge=1, le=MOST_REQUESTS)] = None
+    per_payment: fields.KoinuIn = 0
+    per_day: fields.KoinuIn = 0
+    approve_above: fields.KoinuIn = 0
 
     def key(self, secret: str) -> NewKey:
         """Return the key to be made."""
+        terms = Terms(Koinu(self.per_payment), Koinu(self.per_day), Koinu(self.approve_above))
         return NewKey(
             authentication.digest_of(secret),
             self.scopes,
@@ -45,6 +51,7 @@ class WantedKey(request_body.Body):
             self.description,
             self.expires,
             self.requests_per_second,
+            {name: getattr(terms, name) for name in payment_limits.AMOUNTS},
         )
 
 
@@ -58,6 +65,9 @@ class KeyView(responses.View):
     description: str
     state: str
     requests_per_second: int | None
+    per_payment: fields.KoinuShown
+    per_day: fields.KoinuShown
+    approve_above: fields.KoinuShown
     expires: responses.Time | None
     last_used: responses.Time | None
     created: responses.Time

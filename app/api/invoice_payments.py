@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
 from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
-from app.api.access.callers import Within
+from app.api.access.callers import Asking, Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Context
 from app.api.transfer_views import TransferView
@@ -36,9 +36,9 @@ class NewRefund(request_body.Body):
 
     amount: fields.KoinuIn | None = None
 
-    def refund(self, invoice: str, to: str) -> Refund:
+    def refund(self, invoice: str, to: str, asked_by: str = "") -> Refund:
         """Return the refund to be made."""
-        return Refund(invoice, to, None if self.amount is None else Koinu(self.amount))
+        return Refund(invoice, to, None if self.amount is None else Koinu(self.amount), asked_by)
 
 
 class PaidView(responses.View):
@@ -56,6 +56,13 @@ class PaidView(responses.View):
         return cls(hex="", total=transfer.amount, paid=transfer.amount, fee=0, tx="")
 
 
+async def _pay_from_order(
+    invoice_id: parameters.InvoiceId, foreign_id: parameters.ForeignId, caller: Asking
+) -> invoices.PayFromOrder:
+    return invoices.PayFromOrder(invoice_id, foreign_id, caller.name)
+
+
+PayFromOrder = Annotated[invoices.PayFromOrder, Depends(_pay_from_order)]
 PayFromBody = Annotated[PayFrom, request_body.optional(PayFrom)]
 RefundBody = Annotated[NewRefund, request_body.optional(NewRefund)]
 OnChain = Annotated[bool, Query(description="Pay by a transaction")]
@@ -63,13 +70,12 @@ Payee = Annotated[str, Path(description="Who gets it", max_length=64), AfterVali
 
 
 @router.post(
-    "/invoice/{invoice_id}/payfrom/{foreign_id}",
+    "/invoice/{invoice_id}/payfrom/{foreign_id}",  # noqa: FAST003  the order has both
     response_model=PaidView | payments.SentView,
     summary="Pay an invoice from an account",
 )
 async def pay_from(
-    invoice_id: parameters.InvoiceId,
-    foreign_id: parameters.ForeignId,
+    order: PayFromOrder,
     body: PayFromBody,
     key: idempotency_keys.Key,
     context: Context,
@@ -77,7 +83,6 @@ async def pay_from(
     on_chain: OnChain = False,
 ) -> Response:
     """What the invoice still lacks, at once and free; 409 if it is paid. With `on_chain` by a transaction."""
-    order = invoices.PayFromOrder(invoice_id, foreign_id)
     if on_chain or body.on_chain:
         sent = await context.commits.submit(invoices.PAY_FROM_ON_CHAIN, order, key)
         payment = await payments.wait_until_sent(context, sent.resource)
@@ -97,11 +102,11 @@ async def refund_to_address(
     body: RefundBody,
     key: idempotency_keys.RequiredKey,
     context: Context,
-    within: Within,
+    caller: Asking,
 ) -> Response:
     """A payment of the invoice's account, it bears the fee; at most what was confirmed and not refunded."""
-    await _check(context, invoice_id, within)
-    return await _refund(context, body.refund(invoice_id, address), key)
+    await _check(context, invoice_id, caller.reach)
+    return await _refund(context, body.refund(invoice_id, address, caller.name), key)
 
 
 @router.post(
@@ -114,11 +119,11 @@ async def refund_to_payer(
     body: RefundBody,
     key: idempotency_keys.RequiredKey,
     context: Context,
-    within: Within,
+    caller: Asking,
 ) -> Response:
     """As with an address; 400 where the invoice was not paid by DogeConnect, or no address was named."""
-    await _check(context, invoice_id, within)
-    return await _refund(context, body.refund(invoice_id, ""), key)
+    await _check(context, invoice_id, caller.reach)
+    return await _refund(context, body.refund(invoice_id, "", caller.name), key)
 
 
 @router.post(

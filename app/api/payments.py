@@ -8,6 +8,7 @@ from pydantic import Field, Strict
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
+from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
 from app.domain import payments
@@ -53,7 +54,7 @@ class NewPayment(request_body.Body):
     batch: bool | None = None
     reference: fields.Label = ""
 
-    def order(self, context: Context, foreign_id: str, kind: str) -> PayOrder:
+    def order(self, context: Context, foreign_id: str, kind: str, asked_by: str) -> PayOrder:
         """Return the payment to be made; refuses what could never be paid."""
         if not self.pay and not self.to:
             raise Invalid(reason="missing 'pay', or 'to' and 'amount', in JSON body", field="pay")
@@ -70,6 +71,7 @@ class NewPayment(request_body.Body):
             batch=self.batch,
             reference=self.reference,
             seconds=context.paytx_minutes * _MINUTE_SECONDS if kind == "paytx" else None,
+            asked_by=asked_by,
         )
 
     def _payees(self, network: Network) -> Iterator[Payee]:
@@ -158,20 +160,28 @@ async def wait_until_sent(context: Context, payment: payments.Payment) -> paymen
 
 @router.post("/account/{foreign_id}/pay", response_model=SentView, summary="Pay")
 async def pay(
-    foreign_id: parameters.ForeignId, body: PaymentBody, key: idempotency_keys.Key, context: Context
+    foreign_id: parameters.ForeignId,
+    body: PaymentBody,
+    key: idempotency_keys.Key,
+    context: Context,
+    caller: Asking,
 ) -> Response:
     """The balance falls at once. The answer comes when the payment is sent, or after a while without."""
-    return await submit_and_wait(context, body.order(context, foreign_id, "pay"), key)
+    return await submit_and_wait(context, body.order(context, foreign_id, "pay", caller.name), key)
 
 
 @router.post(
     "/account/{foreign_id}/paytx", response_model=SentView, summary="Sign a payment without sending it"
 )
 async def paytx(
-    foreign_id: parameters.ForeignId, body: PaymentBody, key: idempotency_keys.Key, context: Context
+    foreign_id: parameters.ForeignId,
+    body: PaymentBody,
+    key: idempotency_keys.Key,
+    context: Context,
+    caller: Asking,
 ) -> Response:
     """The caller sends `tx`. Unless a block or the node has seen it in time, it is cancelled."""
-    return await submit_and_wait(context, body.order(context, foreign_id, "paytx"), key)
+    return await submit_and_wait(context, body.order(context, foreign_id, "paytx", caller.name), key)
 
 
 @router.post(

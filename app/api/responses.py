@@ -13,6 +13,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "bad-request": 400,
     "unauthorized": 401,
     "forbidden": 403,
+    "above-limit": 403,
     "not-found": 404,
     "method-not-allowed": 405,
     "timeout": 408,

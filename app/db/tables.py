@@ -101,6 +101,9 @@ api_keys = sa.Table(
     _text("prefix"),  # of the foreign_ids of its accounts
     _text("description"),
     sa.Column("requests_per_second", sa.Integer),  # null: as the settings say
+    _amount("per_payment"),  # limits of its payments; 0: none
+    _amount("per_day"),
+    _amount("approve_above"),
     _created(),
     sa.Column("expires", Time),
     sa.Column("last_used", Time),  # to the minute
@@ -423,10 +426,12 @@ payments = sa.Table(
     _text("reference"),
     _text("error"),
     sa.Column("expires", Time),
+    _text("asked_by"),  # the caller, as `key:7` or `token`; of a payout nobody
     _created(),
     sa.CheckConstraint("kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation')", name="kind"),
     sa.CheckConstraint(
-        "state IN ('PENDING', 'PROCESSING', 'BROADCAST', 'CONFIRMED', 'FAILED', 'CANCELLING', 'VOIDED')",
+        "state IN ('AWAITING_APPROVAL', 'PENDING', 'PROCESSING', 'BROADCAST', 'CONFIRMED', 'FAILED',"
+        " 'CANCELLING', 'VOIDED')",
         name="state",
     ),
     sa.CheckConstraint(
@@ -434,6 +439,9 @@ payments = sa.Table(
     ),
     sa.CheckConstraint("(transaction_id IS NULL) = (fee IS NULL)", name="signed"),
     sa.Index("payments_id_idx", "id"),
+    _index("payments_awaiting_idx", "id", where="state = 'AWAITING_APPROVAL'"),
+    sa.Index("payments_day_idx", "account_id", "created"),
+    sa.Index("payments_asked_by_idx", "asked_by", "created"),
     _index("payments_pending_idx", "id", where="state = 'PENDING'"),
     _index("payments_transaction_idx", "transaction_id", where="transaction_id IS NOT NULL"),
     _index("payments_cancelling_idx", "id", where="state = 'CANCELLING'"),
@@ -442,6 +450,25 @@ payments = sa.Table(
         "payments_expires_idx", "expires", where="expires IS NOT NULL AND state IN ('PENDING', 'PROCESSING')"
     ),
     _index("payments_invoice_idx", "invoice_account", "invoice_index", where="invoice_index IS NOT NULL"),
+)
+
+payment_limits = sa.Table(
+    "payment_limits",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    _amount("per_payment"),  # 0: no limit
+    _amount("per_day"),
+    _amount("approve_above"),
+    sa.Column("only_payees", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("payee_delay_seconds", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+payees = sa.Table(
+    "payees",
+    metadata,
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("since", Time, nullable=False, server_default=NOW),
 )
 
 payment_outputs = sa.Table(

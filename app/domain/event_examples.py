@@ -148,6 +148,11 @@ def _payments() -> list[OutboxEvent]:
     refund = failed._replace(kind="refund", reference=ADDRESSES[0])
     return [
         payments.payment_event(requested, "PAYMENT_REQUESTED"),
+        payments.payment_event(replace(requested, state="AWAITING_APPROVAL"), "PAYMENT_AWAITING_APPROVAL"),
+        payments.payment_event(requested, "PAYMENT_APPROVED"),
+        payments.payment_event(
+            replace(requested, state="VOIDED", returned=requested.total), "PAYMENT_REJECTED"
+        ),
         *(
             payments.payment_event(sent._replace(state=state, returned=TEN), name)
             for name, state in states.items()

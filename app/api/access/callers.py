@@ -31,7 +31,7 @@ class Caller:
     @property
     def key_id(self) -> int | None:
         """The number of its key, if it has one."""
-        return int(self.name.partition(":")[2]) if self.name.startswith("key:") else None
+        return ApiKey.number_in(self.name)
 
     @property
     def is_admin(self) -> bool:

@@ -77,6 +77,7 @@ RULES: Final[Mapping[str, Rule]] = dict(
             _IN_PATH,
             "GET /account/{foreign_id}/payments",
             "GET /account/{foreign_id}/payment/{payment_id}",
+            "GET /account/{foreign_id}/limits",
         ),
         *_routes("payments:read", _NONE, "POST /decode-txn"),
         *_routes(
@@ -86,6 +87,12 @@ RULES: Final[Mapping[str, Rule]] = dict(
             "POST /account/{foreign_id}/paytx",
             "POST /account/{foreign_id}/payment/{payment_id}/void",
             "POST /invoice/{invoice_id}/payfrom/{foreign_id}",
+        ),
+        *_routes(
+            "payments:approve",
+            _IN_PATH,
+            "POST /account/{foreign_id}/payment/{payment_id}/approve",
+            "POST /account/{foreign_id}/payment/{payment_id}/reject",
         ),
         *_routes(
             "payments:write",
@@ -152,6 +159,7 @@ RULES: Final[Mapping[str, Rule]] = dict(
             ADMIN,
             _ALL,
             "POST /admin/setsyncheight/{blockheight}",
+            "POST /account/{foreign_id}/limits",
             "GET /keys",
             "POST /keys",
             "GET /keys/{key_id}",

@@ -4,7 +4,7 @@ A key is 256 random bits, and only its SHA-256 is stored. A slow hash protects w
 those can be guessed; nobody guesses 256 random bits, so the fast hash is as good, and each request affords it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,6 +19,7 @@ from app.domain.access.reach import Reach
 from app.domain.commands import Command, plain
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
+from app.money import Koinu, show
 
 KEYS: Final = 10_000
 """The most keys that are not revoked: each can be held in memory."""
@@ -40,7 +41,7 @@ class TooManyKeys(Conflict):
 class NewKey:
     """A key to be made: the SHA-256 of its secret, and what it opens. `expires` None: never.
 
-    `requests_per_second` None: as many as the settings say.
+    `requests_per_second` None: as many as the settings say. `limits` are koinu of its payments, by column.
     """
 
     digest: bytes = field(repr=False)
@@ -49,6 +50,7 @@ class NewKey:
     description: str = ""
     expires: datetime | None = None
     requests_per_second: int | None = None
+    limits: Mapping[str, Koinu] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what opens nothing, or would open more than it says."""
@@ -77,7 +79,16 @@ class ApiKey:
     last_used: datetime | None
     revoked: datetime | None
     requests_per_second: int | None
+    per_payment: Koinu
+    per_day: Koinu
+    approve_above: Koinu
     now: datetime
+
+    @staticmethod
+    def number_in(caller: str) -> int | None:
+        """Return the number in the name of a caller who holds a key; None: another caller."""
+        kind, _, number = caller.partition(":")
+        return int(number) if kind == "key" else None
 
     @property
     def state(self) -> str:
@@ -101,6 +112,7 @@ async def create(db: Db, new: NewKey) -> ApiKey | Refusal:
         "description": new.description,
         "expires": new.expires,
         "requests_per_second": new.requests_per_second,
+        **new.limits,
     }
     stored = sa.insert(api_keys).values(values).returning(*_COLUMNS)
     return _key((await bulk.fetch_all(db, stored))[0])
@@ -181,6 +193,7 @@ def key_shown(key: ApiKey) -> dict[str, Any]:
         "description": key.description,
         "state": key.state,
         "requests_per_second": key.requests_per_second,
+        **{name: show(getattr(key, name)) for name in ("per_payment", "per_day", "approve_above")},
         "expires": key.expires and key.expires.isoformat(),
         "last_used": key.last_used and key.last_used.isoformat(),
         "created": key.created.isoformat(),

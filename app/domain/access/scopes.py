@@ -14,6 +14,7 @@ SCOPES: Final[Mapping[str, str]] = {
     "invoices:write": "Issue and cancel invoices.",
     "payments:read": "See payments, and look into transactions.",
     "payments:write": "Pay, void payments, pay invoices from accounts, and refund to addresses.",
+    "payments:approve": "Approve or reject payments that others have asked for.",
     "ledger:read": "See transfers, holds, escrows, histories and assets.",
     "ledger:write": "Make and reverse transfers, holds and escrows, and refund to accounts.",
     "ledger:issue": "Give and take credits, and make assets.",

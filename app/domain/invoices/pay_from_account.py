@@ -38,6 +38,7 @@ class PayFromOrder:
 
     address: str
     foreign_id: str
+    asked_by: str = ""
 
 
 async def settle(
@@ -88,7 +89,7 @@ def _pay_order(network: Network, order: PayFromOrder, invoice: LockedInvoice | N
             reason=f"The {show(missing)} DOGE that are missing are too little for a transaction.", field="id"
         )
     payee = Payee.of(network, "", invoice.address, missing)
-    return PayOrder(order.foreign_id, (payee,), reference=invoice.address)
+    return PayOrder(order.foreign_id, (payee,), reference=invoice.address, asked_by=order.asked_by)
 
 
 def _settle(

@@ -53,6 +53,7 @@ class Refund:
     invoice: str
     to: str
     amount: Koinu | None = None
+    asked_by: str = ""
 
     def __post_init__(self) -> None:
         """Refuse an amount of nothing or less."""
@@ -166,7 +167,14 @@ def _pay_order(
         return Invalid(reason=f"An amount is at least {show(DUST)} DOGE.", field="amount")
     payees = (Payee(order.to, script, amount),)
     key = (invoice.owner.id, invoice.index)
-    return PayOrder(invoice.owner.foreign_id, payees, kind="refund", reference=invoice.address, invoice=key)
+    return PayOrder(
+        invoice.owner.foreign_id,
+        payees,
+        kind="refund",
+        reference=invoice.address,
+        invoice=key,
+        asked_by=order.asked_by,
+    )
 
 
 def _event(invoice: LockedInvoice, on_chain: int, amount: int, to: str) -> outbox.OutboxEvent:

@@ -19,13 +19,16 @@ PAYMENTS: Final = Section(
             (SELECT state, reserved, created FROM payments WHERE state = 'PENDING' LIMIT {COUNTED})
             UNION ALL (SELECT state, reserved, created FROM payments WHERE state = 'CANCELLING' LIMIT {COUNTED})
             UNION ALL (
+                SELECT state, reserved, created FROM payments WHERE state = 'AWAITING_APPROVAL' LIMIT {COUNTED}
+            )
+            UNION ALL (
                 SELECT state, reserved, created FROM payments JOIN under_way ON transaction_id = under_way.id
                 WHERE state IN ('PROCESSING', 'BROADCAST') LIMIT {COUNTED}
             )
         )
         SELECT state, count(created) AS payments, coalesce(sum(reserved), 0) AS payments_koinu,
             coalesce(extract(epoch FROM clock_timestamp() - min(created)), 0) AS payments_oldest_seconds
-        FROM unnest(ARRAY['PENDING', 'PROCESSING', 'BROADCAST', 'CANCELLING']) AS state
+        FROM unnest(ARRAY['AWAITING_APPROVAL', 'PENDING', 'PROCESSING', 'BROADCAST', 'CANCELLING']) AS state
         LEFT JOIN payment USING (state) GROUP BY state ORDER BY state
     """),  # noqa: S608  constants
     {

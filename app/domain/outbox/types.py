@@ -43,6 +43,9 @@ TYPES: Final[Mapping[str, str]] = {
     "INV_PAYMENT_REFUNDED": "Money of an invoice goes back.",
     "INV_REFUND_RETURNED": "A refund was not paid, and can be made again; `reversed`: it is paid after all.",
     "PAYMENT_REQUESTED": "Money was set aside to be paid.",
+    "PAYMENT_AWAITING_APPROVAL": "A payment is above a limit: it waits for another key to approve it.",
+    "PAYMENT_APPROVED": "A payment that waited was approved: it will be signed.",
+    "PAYMENT_REJECTED": "A payment that waited was rejected; its money is available again.",
     "PAYMENT_SENT": "The node has a payment.",
     "PAYMENT_REPLACED": "The node refused a payment's fee: another transaction pays the same with a "
     "higher one, and only one of them can be mined.",

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db, bulk
-from app.db.tables import accounts, chain_state
+from app.db.tables import accounts, chain_state, payments
 from app.domain import installation, outbox
 from app.domain.accounts import key_pool
 from app.domain.installation import NewHistory
@@ -68,6 +68,8 @@ async def begin_history(db: Db, history: NewHistory) -> int:
     await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
     highest, skipped = await installation.begin_history(db, history)
     await pause(db, RESTORED)
+    waiting = payments.c.state == "AWAITING_APPROVAL"  # may have been approved since: `end_pending` ends it
+    await db.execute(sa.update(payments).where(waiting).values(state="PENDING"))
     locked = sa.select(accounts.c.id).order_by(accounts.c.id).with_for_update(key_share=True)
     await db.execute(sa.select(sa.func.count()).select_from(locked.subquery()))
     moved = {name: accounts.c[name] + skipped * SKIPPED for name in ("next_index", "next_change")}

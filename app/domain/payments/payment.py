@@ -20,7 +20,7 @@ from app.domain.refusals import NotFound
 from app.money import NOTHING, Koinu, show
 
 AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
-LIVE: Final = ("PENDING", "PROCESSING", "BROADCAST", "CANCELLING")
+LIVE: Final = ("AWAITING_APPROVAL", "PENDING", "PROCESSING", "BROADCAST", "CANCELLING")
 """States in which money is set aside."""
 RETURNED: Final = ("FAILED", "VOIDED")
 """States in which the money has come back."""
@@ -72,6 +72,7 @@ class Payment(NamedTuple):
     repriced: int = 0
     returned: Koinu = NOTHING
     former: bytes | None = None
+    asked_by: str = ""
 
     @property
     def is_returned(self) -> bool:
@@ -254,9 +255,11 @@ def _pay_to(payment: Payment) -> list[dict[str, str]]:
     ]
 
 
-def request_events(payment: Payment) -> tuple[OutboxEvent, OutboxEvent]:
-    """Return the events that tell that money was set aside for the payment."""
-    return payment_event(payment, "PAYMENT_REQUESTED"), _flow(payment)
+def request_events(payment: Payment) -> list[OutboxEvent]:
+    """Return the events that tell that money was set aside for the payment, and that it waits for approval, if so."""
+    waits = ["PAYMENT_AWAITING_APPROVAL"] if payment.state == "AWAITING_APPROVAL" else []
+    told = [payment_event(payment, event) for event in ("PAYMENT_REQUESTED", *waits)]
+    return [*told, _flow(payment)]
 
 
 def end_events(payments: Sequence[Payment], event: str) -> list[OutboxEvent]:

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import NOW, addresses, payment_outputs, payments
-from app.domain import accounts, batch, dogecoin, ledger, outbox
+from app.domain import accounts, batch, dogecoin, ledger, outbox, payment_limits
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
 from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount, Owner
+from app.domain.payment_limits import Allowance, Asked
 from app.domain.payments import fees
 from app.domain.payments.payment import Payment, by_ids, load, request_events
 from app.domain.refusals import Invalid, Refusal
@@ -60,7 +61,8 @@ class PayOrder:
     """A request for a payment. A fee of zero counts as not named (GigaWallet).
 
     `batch` lets it share a transaction; None: as the account says. `invoice` is the (account, index) of the
-    invoice that a refund gives back. `seconds` is how long an unsent transaction of `paytx` may wait.
+    invoice that a refund gives back. `seconds` is how long an unsent transaction of `paytx` may wait. `asked_by` is
+    the caller; a payout has none.
     """
 
     foreign_id: str
@@ -72,6 +74,7 @@ class PayOrder:
     reference: str = ""
     invoice: tuple[int, int] | None = None
     seconds: int | None = None
+    asked_by: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what could never be paid."""
@@ -117,11 +120,12 @@ class PayOrder:
 
 
 class Reservation(NamedTuple):
-    """An accepted order, its account, and what is set aside for it, in koinu."""
+    """An accepted order, its account, what is set aside for it, in koinu, and whether it `waits` for approval."""
 
     order: PayOrder
     owner: Owner
     reserved: int
+    waits: bool
 
 
 async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]:
@@ -131,12 +135,19 @@ async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]
     """
     owners = await accounts.owners(db, [order.foreign_id for order in orders])
     change = await _change_addresses(db, orders)
-    available = await ledger.lock_available(db, [owner.id for owner in owners.values()])
+    keys = await payment_limits.lock_keys(db, [order.asked_by for order in orders])
+    numbers = [owner.id for owner in owners.values()]
+    available = await ledger.lock_available(db, numbers)
+    allowance = await payment_limits.allowance(
+        db, numbers, keys
+    )  # after the locks: it sums up what others took
     decided = batch.decide(
         orders,
         {name: available[owner.id] for name, owner in owners.items()},
         lambda order: order.foreign_id,
-        lambda order, available: _decide(order, owners.get(order.foreign_id), available, change),
+        lambda order, available: _allowed(
+            order, _decide(order, owners.get(order.foreign_id), available, change), allowance
+        ),
     )
     return batch.outcomes(decided, await _write(db, [step.effect for step in batch.accepted(decided)]))
 
@@ -164,7 +175,21 @@ def _decide(
         return InsufficientFunds(available=show(max(0, available)), needed=show(order.amount + least))
     spare = DUST - 1 if exact else 0
     reserved = min(available, order.amount + borne + spare)
-    return Step(available - reserved, Reservation(order, owner, reserved))
+    return Step(available - reserved, Reservation(order, owner, reserved, waits=False))
+
+
+def _allowed(
+    order: PayOrder, decided: Step[int, Reservation] | Refusal, allowance: Allowance
+) -> Step[int, Reservation] | Refusal:
+    """Hold an order that the account has the money for against the limits. A consolidation pays nobody."""
+    if isinstance(decided, Refusal) or order.kind == CONSOLIDATION:
+        return decided
+    addresses = [payee.address for payee in order.payees]
+    asked = Asked(order.asked_by, decided.effect.owner.id, order.amount, addresses)
+    refusal = allowance.objection(asked)
+    if refusal is not None:
+        return refusal
+    return Step(decided.state, decided.effect._replace(waits=allowance.take(asked)))
 
 
 async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
@@ -172,15 +197,13 @@ async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
     if not accepted:
         return []
     ids = await bulk.new_ids(db, payments, len(accepted))
-    now = await db.scalar(sa.select(NOW)) if any(order.seconds for order, _, _ in accepted) else None
-    sharing = await accounts.batching(
-        db, [order.foreign_id for order, _, _ in accepted if order.batch is None]
-    )
+    now = await db.scalar(sa.select(NOW)) if any(order.seconds for order, *_ in accepted) else None
+    sharing = await accounts.batching(db, [order.foreign_id for order, *_ in accepted if order.batch is None])
     pairs = list(zip(ids, accepted, strict=True))
     await bulk.insert(
-        db, payments, [_row(number, now, sharing, *reservation) for number, reservation in pairs]
+        db, payments, [_row(number, now, sharing, reservation) for number, reservation in pairs]
     )
-    outputs = [row for number, (order, owner, _) in pairs for row in _output_rows(number, order, owner)]
+    outputs = [row for number, (order, owner, *_) in pairs for row in _output_rows(number, order, owner)]
     if outputs:
         await bulk.insert(db, payment_outputs, outputs)
     made = await load(db, payments.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS)))
@@ -197,15 +220,14 @@ async def _change_addresses(db: Db, orders: Sequence[PayOrder]) -> set[bytes]:
     return {bytes(script) for script in await db.scalars(ours.where(addresses.c.purpose == "change"))}
 
 
-def _row(
-    number: int, now: datetime | None, sharing: set[str], order: PayOrder, owner: Owner, reserved: int
-) -> dict[str, Any]:
+def _row(number: int, now: datetime | None, sharing: set[str], reservation: Reservation) -> dict[str, Any]:
+    order, owner, reserved, waits = reservation
     invoice_account, invoice_index = order.invoice or (None, None)
-    names = ("kind", "amount", "explicit_fee", "max_fee", "reference")
+    names = ("kind", "amount", "explicit_fee", "max_fee", "reference", "asked_by")
     return {
         "account_id": owner.id,
         "id": number,
-        "state": "PENDING",
+        "state": "AWAITING_APPROVAL" if waits else "PENDING",
         "reserved": reserved,
         **{name: getattr(order, name) for name in names},
         "batch": order.foreign_id in sharing if order.batch is None else order.batch,

@@ -74,7 +74,7 @@ async def void(db: Db, orders: Sequence[VoidOrder]) -> list[Payment | Refusal]:
         orders, locked, lambda order: order.id, lambda order, payment: _void(order, payment, carriers)
     )
     voided = [payment for payment, _ in batch.accepted(decided)]
-    await _write(db, voided)
+    await write(db, voided)
     return batch.outcomes(decided, voided)
 
 
@@ -117,7 +117,7 @@ def _void(
 
 
 def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) -> Refusal | None:
-    if payment.state not in ("PENDING", "PROCESSING", "BROADCAST"):
+    if payment.state not in ("AWAITING_APPROVAL", "PENDING", "PROCESSING", "BROADCAST"):
         return AlreadyOver(id=payment.id, state=payment.state)
     if carrier is None:
         return None
@@ -137,8 +137,8 @@ def _bound(number: int, carrier: Carrier) -> Refusal | None:
     return None if carrier.shares else StandsOnOthers(id=number)
 
 
-async def _write(db: Db, changed: Sequence[Payment]) -> None:
-    """Give back the money of unsigned payments, and send the transactions of the others no more."""
+async def write(db: Db, changed: Sequence[Payment], event: str = "PAYMENT_VOIDED") -> None:
+    """Give back the money of unsigned payments, and send the transactions of the others no more; `event` tells it."""
     if not changed:
         return
     ended = [payment for payment in changed if payment.state == "VOIDED"]
@@ -161,7 +161,7 @@ async def _write(db: Db, changed: Sequence[Payment]) -> None:
         await db.execute(stopped.values(broadcast_by_us=False))
     await payouts.suspend_payouts(db, [payment.owner.id for payment in changed if payment.kind == PAYOUT])
     entries = [payment.give_back("voided", payment.reserved) for payment in ended]
-    events = end_events(ended, "PAYMENT_VOIDED")
+    events = end_events(ended, event)
     await outbox.post_and_emit(db, entries, events, [payment.owner for payment in ended])
 
 

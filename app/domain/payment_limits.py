@@ -1,0 +1,236 @@
+"""Limits on the payments of an account or a key: how much at once, how much a day, to whom, and what waits for approval."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import Db, Row, bulk
+from app.db.tables import NOW, api_keys, payees, payment_limits, payments
+from app.domain import accounts
+from app.domain.access import ApiKey
+from app.domain.commands import Command, plain
+from app.domain.owner import NoSuchAccount
+from app.domain.refusals import Forbidden, Invalid, Refusal
+from app.money import MAX_MONEY, NOTHING, Koinu, show
+
+DAY: Final = timedelta(hours=24)
+MOST_PAYEES: Final = 1_000
+LONGEST_DELAY_SECONDS: Final = 90 * 86_400
+AMOUNTS: Final = ("per_payment", "per_day", "approve_above")
+
+
+class AbovePaymentLimit(Forbidden):
+    """A payment of {whose} is at most {most} DOGE, and this one is {amount}."""
+
+    code: ClassVar[str | None] = "above-limit"
+
+
+class AboveDailyLimit(Forbidden):
+    """The payments of {whose} are at most {most} DOGE in 24 hours: {left} are left, and {amount} are asked for."""
+
+    code: ClassVar[str | None] = "above-limit"
+
+
+class UnknownPayee(Forbidden):
+    """{address} is not in the list of this account's payees, or not for long enough."""
+
+    code: ClassVar[str | None] = "above-limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The most of one payment, of all in 24 hours, and above what a payment waits for approval; in koinu, 0: no limit."""
+
+    per_payment: Koinu = NOTHING
+    per_day: Koinu = NOTHING
+    approve_above: Koinu = NOTHING
+
+    def __post_init__(self) -> None:
+        """Refuse what is no amount."""
+        for name in AMOUNTS:
+            if not 0 <= getattr(self, name) <= MAX_MONEY:
+                raise Invalid(reason=f"{name} is from 0 to {show(MAX_MONEY)} DOGE.", field=name)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """The limits of an account. `payees` are the addresses that it may pay, once listed for `payee_delay`; None: all."""
+
+    foreign_id: str
+    terms: Terms = field(default_factory=Terms)
+    payees: tuple[str, ...] | None = None
+    payee_delay_seconds: int = 0
+
+
+async def fetch(db: Db, foreign_id: str) -> AccountLimits:
+    """Return the account's limits, or refuse with NoSuchAccount."""
+    account = await accounts.fetch(db, foreign_id)
+    rows = await bulk.fetch_all(
+        db, sa.select(payment_limits).where(payment_limits.c.account_id == account.id)
+    )
+    if not rows:
+        return AccountLimits(foreign_id)
+    listed = sa.select(payees.c.address).where(payees.c.account_id == account.id)
+    known = (await db.scalars(listed.order_by(payees.c.address).limit(MOST_PAYEES))).all()
+    row = rows[0]
+    return AccountLimits(
+        foreign_id, _terms(row), tuple(known) if row["only_payees"] else None, row["payee_delay_seconds"]
+    )
+
+
+async def put(db: Db, order: AccountLimits) -> AccountLimits | Refusal:
+    """Give an account these limits in place of those before. A payee that stays listed keeps its time."""
+    owners = await accounts.owners(db, [order.foreign_id])
+    if order.foreign_id not in owners:
+        return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
+    number = owners[order.foreign_id].id
+    await accounts.lock(db, [order.foreign_id])
+    values: dict[str, Any] = {name: getattr(order.terms, name) for name in AMOUNTS}
+    values |= {"only_payees": order.payees is not None, "payee_delay_seconds": order.payee_delay_seconds}
+    row = insert(payment_limits).values(account_id=number, **values)
+    await db.execute(row.on_conflict_do_update(index_elements=["account_id"], set_=values))
+    wanted = sorted(set(order.payees or ()))
+    of_account = payees.c.account_id == number
+    await db.execute(
+        sa.delete(payees).where(of_account, payees.c.address != sa.all_(sa.literal(wanted, bulk.TEXTS)))
+    )
+    if wanted:
+        rows = [{"account_id": number, "address": address} for address in wanted]
+        await db.execute(insert(payees).values(rows).on_conflict_do_nothing())
+    return await fetch(db, order.foreign_id)
+
+
+async def _put_all(db: Db, orders: Sequence[AccountLimits]) -> list[AccountLimits | Refusal]:
+    return [await put(db, order) for order in orders]
+
+
+async def _load(db: Db, names: Sequence[str]) -> dict[str, AccountLimits]:
+    return {name: await fetch(db, name) for name in names}
+
+
+PUT: Final = Command("limits", plain(_put_all), plain(_load), lambda limits: limits.foreign_id)
+
+
+class Asked(NamedTuple):
+    """A payment that is asked for: by which caller, for which account, and what its outputs get."""
+
+    caller: str
+    account_id: int
+    amount: int
+    addresses: Sequence[str]
+
+
+@dataclass(slots=True)
+class Ceiling:
+    """The limits of one account or key, and what is left of its day."""
+
+    whose: str
+    terms: Terms
+    left: int = 0
+
+    def objection(self, amount: int) -> Refusal | None:
+        """Return why a payment is too much, if it is."""
+        if 0 < self.terms.per_payment < amount:
+            return AbovePaymentLimit(whose=self.whose, most=show(self.terms.per_payment), amount=show(amount))
+        if self.terms.per_day and amount > self.left:
+            most, left = show(self.terms.per_day), show(max(0, self.left))
+            return AboveDailyLimit(whose=self.whose, most=most, left=left, amount=show(amount))
+        return None
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What a batch of payments may still take, one payment after the other; empty where there are no limits."""
+
+    ceilings: dict[str, Ceiling] = field(default_factory=dict)
+    listed: dict[int, frozenset[str]] = field(default_factory=dict)
+
+    def objection(self, asked: Asked) -> Refusal | None:
+        """Return why the payment may not be made, if so."""
+        known = self.listed.get(asked.account_id)
+        if known is not None:
+            for address in asked.addresses:
+                if address not in known:
+                    return UnknownPayee(address=address)
+        objections = (ceiling.objection(asked.amount) for ceiling in self._of(asked))
+        return next((objection for objection in objections if objection), None)
+
+    def take(self, asked: Asked) -> bool:
+        """Count the payment, and say whether it has to wait for approval."""
+        waits = False
+        for ceiling in self._of(asked):
+            ceiling.left -= asked.amount
+            waits |= 0 < ceiling.terms.approve_above < asked.amount
+        return waits
+
+    def _of(self, asked: Asked) -> list[Ceiling]:
+        names = (_of_account(asked.account_id), asked.caller)
+        return [self.ceilings[name] for name in names if name in self.ceilings]
+
+
+async def lock_keys(db: Db, callers: Iterable[str]) -> dict[str, Row]:
+    """Lock the keys among the callers, so that two payments at once do not both take what is left; by caller."""
+    numbers = sorted({number for caller in callers if (number := ApiKey.number_in(caller)) is not None})
+    if not numbers:
+        return {}
+    wanted = api_keys.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS))
+    limited = sa.or_(*(api_keys.c[name] > 0 for name in AMOUNTS))
+    rows = await bulk.fetch_all(
+        db, sa.select(api_keys).where(wanted, limited).order_by(api_keys.c.id).with_for_update(key_share=True)
+    )
+    return {f"key:{row['id']}": row for row in rows}
+
+
+async def allowance(db: Db, numbers: Sequence[int], keys: Mapping[str, Row]) -> Allowance:
+    """Return what the accounts and keys may still pay. Their balances and rows are locked already."""
+    limited = sa.select(payment_limits).where(
+        payment_limits.c.account_id == sa.any_(sa.literal(list(numbers), bulk.BIGINTS))
+    )
+    rows = {row["account_id"]: row for row in await bulk.fetch_all(db, limited)}
+    if not rows and not keys:
+        return Allowance()
+    ceilings = {_of_account(number): Ceiling("this account", _terms(row)) for number, row in rows.items()}
+    ceilings |= {caller: Ceiling("this key", _terms(row)) for caller, row in keys.items()}
+    for name, spent in (await _spent(db, rows, keys)).items():
+        ceilings[name].left = -spent
+    for ceiling in ceilings.values():
+        ceiling.left += ceiling.terms.per_day
+    only = {number: row["payee_delay_seconds"] for number, row in rows.items() if row["only_payees"]}
+    return Allowance(ceilings, {number: await _listed(db, number, delay) for number, delay in only.items()})
+
+
+async def _spent(db: Db, rows: Mapping[int, Row], keys: Mapping[str, Row]) -> dict[str, int]:
+    """Sum up what was asked for in the last 24 hours, and has not come back; by `_of_account` and by caller."""
+    lasting = sa.and_(payments.c.created > NOW - DAY, payments.c.state.not_in(("FAILED", "VOIDED")))
+    sums: dict[str, int] = {}
+    days = [number for number, row in rows.items() if row["per_day"]]
+    for column, wanted, name in (
+        (payments.c.account_id, sa.literal(days, bulk.BIGINTS), _of_account),
+        (
+            payments.c.asked_by,
+            sa.literal([key for key, row in keys.items() if row["per_day"]], bulk.TEXTS),
+            str,
+        ),
+    ):
+        total = sa.select(column, sa.func.sum(payments.c.amount)).where(column == sa.any_(wanted), lasting)
+        for subject, amount in await db.execute(total.group_by(column)):
+            sums[name(subject)] = int(amount)
+    return sums
+
+
+async def _listed(db: Db, number: int, delay_seconds: int) -> frozenset[str]:
+    since = NOW - timedelta(seconds=delay_seconds)
+    listed = sa.select(payees.c.address).where(payees.c.account_id == number, payees.c.since <= since)
+    return frozenset((await db.scalars(listed.limit(MOST_PAYEES))).all())
+
+
+def _of_account(number: int) -> str:
+    return f"account:{number}"
+
+
+def _terms(row: Row) -> Terms:
+    return Terms(*(Koinu(row[name]) for name in AMOUNTS))
