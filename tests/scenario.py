@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
@@ -160,6 +162,12 @@ class Chain:
         async with self.engine.begin() as db:
             await blocks.disconnect(db, self.rules, block.height, block.hash)
         return block
+
+
+def dated(chain: Chain, paid: Iterable[tuple[str, int]], age: int = 0) -> Block:
+    """Make the chain's next block as if it had been found so many seconds ago."""
+    chain.blocks[-1:] = [block := replace(chain.block(paid), time=int(time.time()) - age)]
+    return block
 
 
 async def balance(engine: AsyncEngine, account: int) -> ledger.Balance:

@@ -9,7 +9,8 @@ from app.api import cursors, fields, idempotency_keys, parameters, qr, request_b
 from app.api.access.guarded_route import GuardedRoute
 from app.api.client_limits import Client
 from app.api.context import Commits, Context, Reading
-from app.domain import accounts, blocks
+from app.api.fiat import FiatView
+from app.domain import accounts, blocks, rates
 from app.domain.accounts import AddressCursor, addresses
 from app.domain.blocks import DepositCursor, ListedDeposit
 from app.domain.pages import PageRequest
@@ -76,13 +77,15 @@ class DepositView(responses.View):
     required_confirmations: int
     state: str
     created: responses.Time
+    fiat: FiatView | None
 
     @classmethod
     def of(cls, deposit: ListedDeposit) -> "DepositView":
         """Show a deposit; its txid is written as block explorers write it."""
         invoice = deposit.address if deposit.invoice else ""
         txid, vout = deposit.outpoint
-        return cls.showing(deposit, txid=txid[::-1].hex(), vout=vout, invoice=invoice)
+        fiat = rates.worth_shown(deposit.quote, deposit.amount)
+        return cls.showing(deposit, txid=txid[::-1].hex(), vout=vout, invoice=invoice, fiat=fiat)
 
 
 class DepositPage(cursors.Page[DepositView]):

@@ -15,7 +15,8 @@ from starlette.responses import Response, StreamingResponse
 from app.api import cursors, fields, parameters, responses
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
-from app.domain import accounts, ledger
+from app.api.fiat import FiatView
+from app.domain import accounts, ledger, rates
 from app.domain.ledger import StatementCursor, StatementFilter, StatementLine, statement
 from app.domain.pages import PageRequest
 
@@ -50,13 +51,20 @@ class HistoryView(responses.View):
     reference_type: str
     reference_id: str
     created: responses.Time
+    fiat: FiatView | None
 
     @classmethod
     def of(cls, line: StatementLine) -> "HistoryView":
         """Show a line; its id is its asset and its number among the account's postings in that asset."""
         created, asset, seq = line.cursor
         number = f"{asset}:{seq}"
-        return cls.showing(line, id=number, asset=asset, created=created, reference_id=line.reference)
+        fiat = rates.worth_shown(line.quote, abs(line.amount))
+        return cls.showing(
+            line, id=number, asset=asset, created=created, reference_id=line.reference, fiat=fiat
+        )
+
+
+_OWN_COLUMNS: Final = [name for name in HistoryView.model_fields if name != "fiat"]
 
 
 class HistoryPage(cursors.Page[HistoryView]):
@@ -118,7 +126,7 @@ def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:
 
 async def _rows(context: Context, account: int, filters: StatementFilter) -> AsyncIterator[bytes]:
     """Yield the file in portions, so that a slow caller holds no connection."""
-    yield _csv([list(HistoryView.model_fields)])
+    yield _csv([[*_OWN_COLUMNS, *(f"fiat_{name}" for name in FiatView.model_fields)]])
     request: PageRequest[StatementCursor] | None = PageRequest(None, PORTION)
     while request:
         async with context.reads.connect() as db:
@@ -129,7 +137,8 @@ async def _rows(context: Context, account: int, filters: StatementFilter) -> Asy
 
 def _cells(line: StatementLine) -> Sequence[str]:
     shown = HistoryView.of(line).model_dump(mode="json")
-    return [_safe(str(value)) for value in shown.values()]
+    fiat = shown["fiat"] or dict.fromkeys(FiatView.model_fields, "")
+    return [_safe(str(value)) for value in (*(shown[name] for name in _OWN_COLUMNS), *fiat.values())]
 
 
 def _safe(cell: str) -> str:

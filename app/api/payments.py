@@ -11,6 +11,7 @@ from app.api import cursors, fields, idempotency_keys, parameters, request_body,
 from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
+from app.api.fiat import FiatView
 from app.domain import payments
 from app.domain.dogecoin import Network
 from app.domain.idempotency import Claim
@@ -124,6 +125,7 @@ class PaymentView(responses.View):
     created: responses.Time
     reference: str
     error: str
+    fiat: FiatView | None
 
     @classmethod
     def of(cls, payment: payments.Payment) -> "PaymentView":

@@ -47,6 +47,7 @@ GROUPS: Final = {
     ),
     "shop_name": ("The checkout page", "[How it works](checkout.md)."),
     "confirmations": ("Money", ""),
+    "rates": ("Prices in money", "[How rates are used](api.md#prices-in-money)."),
     "seed_passphrase": ("The seed", "How to keep it: [going live](going-live.md#the-seed)."),
     "backup_passphrase": ("Backups", "[How they are made](backup-and-recovery.md)."),
     "webhook_retries": ("Webhooks and events", ""),

@@ -20,6 +20,8 @@ def faults(settings: Settings) -> Iterator[str]:
     yield from _mqtt(settings)
     if not settings.demo_shop_bind.loopback:
         yield f"KENNEL_DEMO_SHOP_BIND must be an address of loopback, not {settings.demo_shop_bind}."
+    if settings.rate_max_age_seconds <= settings.rate_seconds:
+        yield "KENNEL_RATE_MAX_AGE_SECONDS must be above KENNEL_RATE_SECONDS: each rate would be too old too soon."
     paths = [logger.path for logger in settings.loggers.values()]
     if len(set(paths)) < len(paths):
         yield "Two of [loggers] have the same path."

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     """The Dogecoin network. Coins have worth on `main` only."""
     roles: values.Roles = Field("http,follow,send,relay", validate_default=True)
     """What this process does: `http` serves both APIs, `follow` follows the chain, `send` holds the seed
-    and sends payments, `relay` sends webhooks and the other events."""
+    and sends payments, `relay` sends webhooks and the other events, and asks for rates."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], values.ANY_CASE] = "info"
     """The lowest level of the lines in the log."""
     log_format: Annotated[Literal["text", "json"], values.ANY_CASE] = "text"
@@ -166,6 +166,19 @@ class Settings(BaseSettings):
     """How long a request for a payment waits for its transaction."""
     paytx_minutes: int = Field(60, ge=1, le=10_080)
     """After this many minutes a transaction of `paytx` that nobody has sent is cancelled."""
+
+    rates: values.Rates | None = Field(None, repr=False)
+    """What a DOGE is worth: sources with blanks between, each a currency and a number, or a URL whose JSON has
+    the number at the place behind `#`: `EUR=https://api.example/ticker#/result/price EUR=0.15`. Several of a
+    currency: their median. Deposits and payments are valued in the first currency. Unset: no prices in money."""
+    rate_seconds: int = Field(60, ge=5, le=3_600)
+    """How often the sources are asked."""
+    rate_max_age_seconds: int = Field(600, ge=10, le=86_400)
+    """How long a rate counts. Without a younger one nothing is priced by it: such requests get 503."""
+    rate_retention_days: int = Field(400, ge=1, le=36_500)
+    """How many days rates are kept. What deposits, payments and invoices were worth stays with them."""
+    rate_allow_private: values.Networks = Field("false", validate_default=True)
+    """The networks in which sources of rates may be besides public addresses. `true`: all. `false`: none."""
 
     seed_passphrase: values.Line | None = Field(None, max_length=1_024, repr=False)
     """What encrypts the seed file. On `main` and `test` nothing is signed without it."""

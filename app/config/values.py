@@ -18,6 +18,7 @@ from app.domain import accounts, characters, outbox
 from app.events import mqtt_topics
 from app.events.address_filter import EVERYWHERE, Network
 from app.events.mqtt_topics import WrongTemplate
+from app.rates import source
 
 WORDS_OF_TYPES: Final[dict[Any, str]] = {
     Path: "a path",
@@ -164,6 +165,18 @@ def _not_reserved(written: str) -> str:
     return written
 
 
+def _sources(written: str) -> tuple[source.Source, ...]:
+    """A comma or blanks stand between two; a URL may have commas, but none before a currency and =."""
+    try:
+        sources = tuple(map(source.parse, re.split(r"[,\s]+(?=[A-Za-z]{3}=)", written)))
+    except source.BadSource as wrong:
+        raise WrongValueError(str(wrong)) from None
+    names = [(entry.currency, entry.name) for entry in sources]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise WrongValueError(f"sources of which no two of {twice[0]} are at {twice[1]}")
+    return sources
+
+
 def _database_url(written: str) -> str | None:
     """`embedded` is None."""
     if written == "embedded":
@@ -238,6 +251,12 @@ RetryTimes = Annotated[
     BeforeValidator(_parts),
     Field(max_length=50),
     "up to 50 whole numbers of seconds with commas between",
+]
+Rates = Annotated[
+    tuple[source.Source, ...],
+    BeforeValidator(_sources),
+    Field(max_length=20),
+    "up to 20 sources such as EUR=0.15 or EUR=https://api.example/ticker#/result/price with blanks between",
 ]
 EventTypes = Annotated[
     tuple[Annotated[str, StringConstraints(pattern="^[A-Za-z_]{1,64}$"), AfterValidator(_event_type)], ...],

@@ -113,6 +113,37 @@ api_keys = sa.Table(
     sa.CheckConstraint("prefix = '' OR cardinality(accounts) = 0", name="reach"),
 )
 
+# ---------------------------------------------------------------- prices in money
+
+Rate = sa.Numeric(30, 12)
+"""What one DOGE is worth in a currency, exactly."""
+
+currencies = sa.Table(
+    "currencies",
+    metadata,
+    sa.Column("code", sa.Text, primary_key=True),  # ISO 4217
+    sa.Column("position", sa.SmallInteger, nullable=False),  # 0: money is valued in it
+    sa.Column("max_age_seconds", sa.Integer, nullable=False),  # a rate that is older counts no more
+)
+
+rates = sa.Table(
+    "rates",
+    metadata,
+    sa.Column("pair", sa.Text, primary_key=True),  # DOGE-EUR
+    sa.Column("at", Time, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("value", Rate, nullable=False),
+    sa.CheckConstraint("value > 0", name="value"),
+    sa.Index("rates_at_idx", "at", "pair", "source"),
+    postgresql_with=APPEND_ONLY,
+)
+
+
+def _quote() -> tuple[sa.Column[Any], ...]:
+    """Return columns for what a DOGE was worth then; null where no rate was known."""
+    return sa.Column("fiat_currency", sa.Text), sa.Column("rate", Rate), sa.Column("rate_at", Time)
+
+
 # ---------------------------------------------------------------- accounts and their addresses
 
 accounts = sa.Table(
@@ -312,6 +343,7 @@ deposits = sa.Table(
     # How often a block has contained it: part of its entries' keys.
     sa.Column("mined_count", sa.Integer, nullable=False),
     _amount("clawback_debt"),  # what it still owes clawback
+    *_quote(),  # of the block that first held it
     _created(),
     sa.CheckConstraint("state IN ('incoming', 'confirmed', 'undone')", name="state"),
     sa.CheckConstraint("(state = 'undone') = (height IS NULL)", name="height"),
@@ -427,6 +459,7 @@ payments = sa.Table(
     _text("error"),
     sa.Column("expires", Time),
     _text("asked_by"),  # the caller, as `key:7` or `token`; of a payout nobody
+    *_quote(),
     _created(),
     sa.CheckConstraint("kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation')", name="kind"),
     sa.CheckConstraint(

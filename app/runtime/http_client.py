@@ -1,4 +1,4 @@
-"""Our side of HTTP/1.1 as a client: a connection posts one request at a time and limits the answer."""
+"""Our side of HTTP/1.1 as a client: a connection sends one request at a time and limits the answer."""
 
 import asyncio
 import ssl

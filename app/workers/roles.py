@@ -43,7 +43,7 @@ from app.events.sink_runner import Sink, SinkRunner
 from app.runtime.lease import RENEW_SECONDS, Lease, Leases
 from app.runtime.loop import Errors, Loop, WakeUp
 from app.runtime.notices import QUIET_SECONDS, Connect, Notices
-from app.workers import clocks, sinks
+from app.workers import clocks, rate_rounds, sinks
 from app.workers.clocks import InvoiceExpiry, Payouts, Sealing, Step
 
 DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
@@ -199,7 +199,7 @@ async def _compare(shared: Shared) -> None:
 
 
 async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
-    """Return the sequencer, the webhooks and the sinks, the sealing, and the clean-up."""
+    """Return the sequencer, the webhooks and the sinks, the sealing, the clean-up, and who asks for rates."""
     settings = shared.settings
     callbacks = [
         Callback(
@@ -215,16 +215,19 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     ]
     all_sinks = sinks.of(settings)
     await prepare_sequencer(shared.engine, callbacks, all_sinks)
+    rate_steps = await rate_rounds.steps(stack, settings, shared.engine, shared.lease("rates"))
     hooks = shared.wake_up("webhooks")
     sequencer = Sequencer(shared.engine, shared.lease("sequencer"), shared.telling("numbered"))
     stack.push_async_callback(sequencer.close)
     age = timedelta(days=settings.event_retention_days)
-    tidy = clocks.tidying(shared.engine, age, [sink.name for sink in all_sinks])
+    rate_age = timedelta(days=settings.rate_retention_days)
+    tidy = clocks.tidying(shared.engine, age, [sink.name for sink in all_sinks], rate_age)
     return [
         Loop("sequencer", sequencer.step, shared.wake_up("sequencer"), QUIET_SECONDS, DATABASE_TROUBLE),
         Loop("webhooks", _webhooks(stack, shared, hooks), hooks, DUE_SECONDS, DATABASE_TROUBLE),
         _clock("seals", _sealing(stack, shared), SEAL_SECONDS),
         _clock("tidy", tidy, TIDY_SECONDS),
+        *(_clock("rates", step, rate_rounds.SECONDS) for step in rate_steps),
         *(_sink(stack, shared, sink) for sink in all_sinks),
     ]
 

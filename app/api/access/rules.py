@@ -116,7 +116,7 @@ RULES: Final[Mapping[str, Rule]] = dict(
             "GET /escrow",
             "GET /escrow/{id}",
         ),
-        *_routes("ledger:read", _NONE, "GET /assets"),
+        *_routes("ledger:read", _NONE, "GET /assets", "GET /rates"),
         *_routes("ledger:write", _IN_PATH, "POST /account/{foreign_id}/hold"),
         *_routes(
             "ledger:write",

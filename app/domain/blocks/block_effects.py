@@ -13,6 +13,7 @@ from app.domain.invoices import Receipts, transition
 from app.domain.ledger import Entry, Posted
 from app.domain.owner import Owner
 from app.domain.payments import Payment
+from app.domain.rates import Quote
 from app.domain.sightings import Sighting, SightingEffects
 from app.money import Koinu
 
@@ -65,12 +66,13 @@ InvoiceKey = tuple[int, int]
 
 @dataclass(slots=True)
 class Step:
-    """The effects of one block; confirmations count up to `tip`."""
+    """The effects of one block, which was made at `time`; confirmations count up to `tip`."""
 
     height: int
     hash: bytes
     connected: bool
     tip: int = 0
+    time: int = 0
     entries: list[Entry] = field(default_factory=list)
     txids: dict[int, dict[bytes, None]] = field(default_factory=dict)
     confirmed: list[Deposit] = field(default_factory=list)
@@ -90,7 +92,10 @@ class Step:
 
 @dataclass(slots=True)
 class BlockEffects:
-    """The rows as they were locked, changed block by block, and then written back whole."""
+    """The rows as they were locked, changed block by block, and then written back whole.
+
+    `quotes` say what a DOGE was worth at the times of the blocks.
+    """
 
     addresses: Mapping[bytes, OwnAddress]
     owners: Mapping[int, Owner]
@@ -102,6 +107,7 @@ class BlockEffects:
     transactions: OwnTransactionEffects
     sightings: SightingEffects = field(default_factory=SightingEffects)
     watch: DoubleSpendWatch = field(default_factory=DoubleSpendWatch)
+    quotes: Mapping[int, Quote] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     changed: set[Outpoint] = field(default_factory=set)
     changed_invoices: set[InvoiceKey] = field(default_factory=set)
@@ -119,7 +125,7 @@ class BlockEffects:
 
     def connect(self, block: Block, confirm_to: int | None) -> None:
         """Apply the block's outputs and spends; confirm what is deep enough for a tip at `confirm_to`."""
-        step = Step(block.height, block.hash, connected=True, tip=confirm_to or 0)
+        step = Step(block.height, block.hash, connected=True, tip=confirm_to or 0, time=block.time)
         for output in block.outputs:
             if (address := self.addresses.get(output.script)) is not None and output.amount:
                 self._receive(step, address, output)
@@ -183,11 +189,16 @@ class BlockEffects:
         known = self.deposits.get(output.outpoint)
         if known is not None and known.state != "undone":
             return
-        deposit = known or Deposit(output.outpoint, address, output.amount, self._required(address))
+        deposit = known or self._new(step, address, output)
         deposit = deposit.seen(step.height, self.maturity(step.height) if output.coinbase else 1)
         step.touch(address.account, output.outpoint.txid)
         step.entries.append(deposit.entry("incoming"))
         self._store(step, deposit, received=output.amount)
+
+    def _new(self, step: Step, address: OwnAddress, output: BlockOutput) -> Deposit:
+        required = self._required(address)
+        quote = self.quotes.get(step.time)
+        return Deposit(output.outpoint, address, output.amount, required, quote=quote)
 
     def _required(self, address: OwnAddress) -> int:
         if address.invoice is None:

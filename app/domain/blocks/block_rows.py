@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Row, bulk
 from app.db.tables import accounts, addresses, coins, deposits, invoices
-from app.domain import sightings
+from app.domain import rates, sightings
 from app.domain.blocks import double_spend_watch, own_transaction_rows, twins
 from app.domain.blocks.block_effects import Block, BlockEffects, InvoiceKey
 from app.domain.blocks.deposits import Coin, Deposit, OwnAddress
@@ -241,6 +241,7 @@ def _deposit(network: Network, row: Row) -> Deposit:
         _own_address(network, row),
         Koinu(row["amount"]),
         **{name: row[name] for name in _DEPOSIT},
+        quote=rates.quote_in(row),
     )
 
 
@@ -264,7 +265,8 @@ def _coin_row(coin: Coin) -> dict[str, object]:
 
 def _deposit_row(deposit: Deposit) -> dict[str, object]:
     columns = {name: getattr(deposit, name) for name in _DEPOSIT}
-    return _key_columns(deposit) | {"invoice": deposit.address.invoice} | columns
+    own = _key_columns(deposit) | {"invoice": deposit.address.invoice}
+    return own | columns | rates.columns_of(deposit.quote)
 
 
 def _key_columns(output: Coin | Deposit) -> dict[str, object]:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, bulk
 from app.db.tables import blocks, chain_state
-from app.domain import ledger, outbox
+from app.domain import ledger, outbox, rates
 from app.domain.blocks import block_events, block_rows, debts, double_spend_watch, reserves
 from app.domain.blocks.block_effects import Block, BlockEffects
 from app.domain.blocks.reserves import ReserveChange
@@ -118,7 +118,10 @@ async def connect(db: Db, rules: Rules, connected: Sequence[Block]) -> str:
 
 async def _lock(db: Db, rules: Rules, read: Sequence[Block], tip_height: int) -> BlockEffects:
     final = tip_height - rules.max_reorg_blocks
-    return await block_rows.of_blocks(db, rules.network, rules.confirmations, read, tip_height, final)
+    effects = await block_rows.of_blocks(db, rules.network, rules.confirmations, read, tip_height, final)
+    if effects.addresses:
+        effects.quotes = await rates.of_times(db, [block.time for block in read])
+    return effects
 
 
 async def disconnect(db: Db, rules: Rules, height: int, block_hash: bytes) -> str:

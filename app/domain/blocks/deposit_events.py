@@ -1,6 +1,6 @@
 """The events of a deposit, in their order: confirmed, taken back by a reorg, confirmed again."""
 
-from app.domain import outbox
+from app.domain import outbox, rates
 from app.domain.blocks.deposits import Deposit
 from app.domain.outbox import Flow, OutboxEvent
 from app.domain.owner import Owner
@@ -31,6 +31,7 @@ def _deposit(owner: Owner, event: str, deposit: Deposit, confirmations: int) -> 
         "confirmations": confirmations,
         "required_confirmations": deposit.required_confirmations,
         "state": deposit.state,
+        "fiat": rates.worth_shown(deposit.quote, deposit.amount),
     }
     return outbox.of_account(owner, event, message)
 

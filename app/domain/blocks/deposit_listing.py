@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
 from app.db.tables import addresses, chain_state, deposits, sightings
-from app.domain import accounts, dogecoin
+from app.domain import accounts, dogecoin, rates
 from app.domain.dogecoin import Network, Outpoint
 from app.domain.pages import Page, PageRequest
+from app.domain.rates import Quote
 from app.money import Koinu
 
 
@@ -28,7 +29,7 @@ _FIRST: Final = DepositCursor(datetime(9999, 1, 1, tzinfo=UTC), b"", 0)
 
 @dataclass(frozen=True, slots=True)
 class ListedDeposit:
-    """A deposit as it is; `invoice`: its address is an invoice's. Undone or only seen, it has no confirmations."""
+    """A deposit as it is; `quote`: what a DOGE was worth then; `invoice`: its address is an invoice's. Undone or only seen, it has no confirmations."""
 
     outpoint: Outpoint
     address: str
@@ -38,6 +39,7 @@ class ListedDeposit:
     required_confirmations: int
     state: str
     created: datetime
+    quote: Quote | None
 
     @property
     def cursor(self) -> DepositCursor:
@@ -82,9 +84,10 @@ def _sightings() -> sa.Select[Any]:
 def _select(table: sa.Table, confirmations: sa.ColumnElement[int]) -> sa.Select[Any]:
     same = (addresses.c[name] == table.c[name] for name in ("account_id", "branch", "index"))
     columns = (table.c[name] for name in ("account_id", *DepositCursor._fields, *_SHOWN))
-    return sa.select(*columns, confirmations.label("confirmations"), addresses.c.script).join(
-        addresses, sa.and_(*same)
-    )
+    none = {name: sa.cast(sa.null(), deposits.c[name].type) for name in rates.COLUMNS}
+    quote = (table.c.get(name, none[name]).label(name) for name in rates.COLUMNS)
+    confirmed = confirmations.label("confirmations")
+    return sa.select(*columns, confirmed, *quote, addresses.c.script).join(addresses, sa.and_(*same))
 
 
 def _of(network: Network, row: Row) -> ListedDeposit:
@@ -97,4 +100,5 @@ def _of(network: Network, row: Row) -> ListedDeposit:
         row["required_confirmations"],
         row["state"],
         row["created"],
+        rates.quote_in(row),
     )

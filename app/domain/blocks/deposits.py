@@ -8,6 +8,7 @@ from app.db.tables import CLAWBACK, WORLD
 from app.domain import dogecoin
 from app.domain.dogecoin import Network, Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
+from app.domain.rates import Quote
 from app.money import NOTHING, Koinu
 
 AVAILABLE, INCOMING = Bucket.AVAILABLE, Bucket.INCOMING
@@ -36,7 +37,10 @@ class OwnAddress:
 
 
 class Deposit(NamedTuple):
-    """One output to us. `mined_count` counts how often a block contained it; `clawback_debt` is its debt to clawback."""
+    """One output to us. `mined_count` counts how often a block contained it; `clawback_debt` is its debt to clawback.
+
+    `quote` is what a DOGE was worth when its first block was made.
+    """
 
     outpoint: Outpoint
     address: OwnAddress
@@ -47,6 +51,7 @@ class Deposit(NamedTuple):
     confirm_height: int | None = None
     mined_count: int = 0
     clawback_debt: Koinu = NOTHING
+    quote: Quote | None = None
 
     def seen(self, height: int, least_confirmations: int) -> "Deposit":
         """Return it in the block at `height`, which counts as its first confirmation."""

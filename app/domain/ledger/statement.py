@@ -8,10 +8,12 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
-from app.domain.ledger import assets, balances
+from app.domain.ledger import assets, balances, statement_quotes
 from app.domain.ledger.balances import INSTANT
 from app.domain.ledger.journal import Bucket
+from app.domain.ledger.statement_quotes import Cause
 from app.domain.pages import Page, PageRequest
+from app.domain.rates import Quote
 from app.domain.refusals import Invalid
 from app.money import show
 
@@ -44,7 +46,10 @@ class StatementFilter:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """A posting, in the asset's smallest unit; `balance` is what its bucket had after it."""
+    """A posting, in the asset's smallest unit; `balance` is what its bucket had after it.
+
+    `quote` is what a DOGE was worth when the deposit or payment behind it was made.
+    """
 
     cursor: StatementCursor
     entry: int
@@ -55,6 +60,7 @@ class StatementLine:
     balance: int
     reference_type: str
     reference: str
+    quote: Quote | None = None
 
     @property
     def debit(self) -> str:
@@ -127,7 +133,10 @@ async def page(
     spans = await _spans(db, account, wanted, request.after)
     limit = PAGE_READS if wanted.type else request.rows
     rows = await _newest(db, account, spans, limit)
-    lines = [line for line in map(_line, rows) if wanted.type in (None, line.type)]
+    causes = [Cause(row["cause_type"], row["cause_id"]) for row in rows]
+    quotes = await statement_quotes.of_causes(db, account, causes)
+    all_lines = (_line(row, quotes.get(cause)) for row, cause in zip(rows, causes, strict=True))
+    lines = [line for line in all_lines if wanted.type in (None, line.type)]
     page = request.page(lines, lambda line: line.cursor)
     return page if page.rest or len(rows) < limit else Page(lines, _line(rows[-1]).cursor)
 
@@ -173,7 +182,7 @@ async def _newest(db: Db, account: int, spans: Spans, limit: int) -> Sequence[Ro
     return await bulk.fetch_all(db, _NEWEST, parameters) if spans else ()
 
 
-def _line(row: Row) -> StatementLine:
+def _line(row: Row, quote: Quote | None = None) -> StatementLine:
     referenced = row["reference_type"] or row["reference"]
     return StatementLine(
         StatementCursor(row["created"], row["asset"], row["seq"]),
@@ -185,6 +194,7 @@ def _line(row: Row) -> StatementLine:
         row[row["bucket"]],
         row["reference_type"] if referenced else row["cause_type"],
         row["reference"] if referenced else row["cause_id"],
+        quote,
     )
 
 

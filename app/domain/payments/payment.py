@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import chain_state, payment_outputs, payments, transactions
-from app.domain import accounts, outbox, pages
+from app.domain import accounts, outbox, pages, rates
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.outbox import Flow, OutboxEvent
 from app.domain.outbox.payload import TXID_CHANGED, json_text
 from app.domain.owner import Owner
 from app.domain.pages import Page, PageRequest
 from app.domain.payments import versions
+from app.domain.rates import Quote
 from app.domain.refusals import NotFound
 from app.money import NOTHING, Koinu, show
 
@@ -45,7 +46,8 @@ class Payment(NamedTuple):
 
     `txid`, in internal byte order, and `raw` are None until it is signed. `clawback_debt` is what clawback
     waits for. `returned` is what came back when it ended unpaid; only the code that ends it fills that in.
-    `former` is the txid that it had before; only the code that changes the txid fills that in.
+    `former` is the txid that it had before; only the code that changes the txid fills that in. `quote` is
+    what a DOGE was worth when it was requested.
     """
 
     owner: Owner
@@ -73,6 +75,7 @@ class Payment(NamedTuple):
     returned: Koinu = NOTHING
     former: bytes | None = None
     asked_by: str = ""
+    quote: Quote | None = None
 
     @property
     def is_returned(self) -> bool:
@@ -187,11 +190,11 @@ _OUTPUTS: Final = (
 
 def _payment(row: Row, outputs: tuple[PaymentOutput, ...]) -> Payment:
     owner = Owner(row["account_id"], row["foreign_id"], row["address"])
-    return Payment(owner=owner, outputs=outputs, **{name: row[name] for name in _READ})
+    return Payment(owner=owner, outputs=outputs, quote=rates.quote_in(row), **{name: row[name] for name in _READ})
 
 
 _READ: Final = tuple(
-    name for name in Payment._fields if name not in ("owner", "outputs", "returned", "former")
+    name for name in Payment._fields if name not in ("owner", "outputs", "returned", "former", "quote")
 )
 """What a row of a payment has; the rest is composed, or filled in by the code that ends or changes it."""
 
@@ -217,6 +220,7 @@ def payment_shown(payment: Payment) -> dict[str, Any]:
         "created": payment.created.isoformat(),
         "reference": payment.reference,
         "error": payment.error,
+        "fiat": rates.worth_shown(payment.quote, payment.amount),
     }
 
 
@@ -234,6 +238,7 @@ def payment_event(payment: Payment, event: str) -> OutboxEvent:
         "txid": _txid_shown(payment),
         "state": payment.state,
         "fee": show(payment.fee or 0),
+        "fiat": rates.worth_shown(payment.quote, payment.amount),
     }
     if event == TXID_CHANGED and payment.former:
         message["previous_txid"] = payment.former[::-1].hex()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import NOW, addresses, payment_outputs, payments
-from app.domain import accounts, batch, dogecoin, ledger, outbox, payment_limits
+from app.domain import accounts, batch, dogecoin, ledger, outbox, payment_limits, rates
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
@@ -200,9 +200,9 @@ async def _write(db: Db, accepted: Sequence[Reservation]) -> list[Payment]:
     now = await db.scalar(sa.select(NOW)) if any(order.seconds for order, *_ in accepted) else None
     sharing = await accounts.batching(db, [order.foreign_id for order, *_ in accepted if order.batch is None])
     pairs = list(zip(ids, accepted, strict=True))
-    await bulk.insert(
-        db, payments, [_row(number, now, sharing, reservation) for number, reservation in pairs]
-    )
+    quote = rates.columns_of(await rates.of_now(db))
+    rows = [_row(number, now, sharing, reservation) | quote for number, reservation in pairs]
+    await bulk.insert(db, payments, rows)
     outputs = [row for number, (order, owner, *_) in pairs for row in _output_rows(number, order, owner)]
     if outputs:
         await bulk.insert(db, payment_outputs, outputs)

@@ -89,7 +89,7 @@ async def test_a_history_says_of_each_posting_what_it_was_and_what_it_left(
 
     page = await get(shop, "/account/shop/history")
 
-    assert [list(line) for line in page["items"]] == [FIELDS] * 3
+    assert [list(line) for line in page["items"]] == [[*FIELDS, "fiat"]] * 3
     events = [
         [line[name] for name in FIELDS if name not in ("entry", "created", "asset")] for line in page["items"]
     ]
@@ -156,7 +156,7 @@ async def test_csv_has_every_posting_in_order_and_no_cell_that_a_spreadsheet_cal
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.headers["content-disposition"] == 'attachment; filename="history-shop.csv"'
-    assert list(rows[0]) == FIELDS
+    assert list(rows[0]) == [*FIELDS, "fiat_currency", "fiat_value", "fiat_rate", "fiat_at"]
     assert len(rows) == 1102
     assert answer.text.count("\r\n") == 1103
     assert [(row["reference_type"], row["reference_id"]) for row in rows[:2]] == [

@@ -134,6 +134,13 @@ def test_a_database_url_has_any_usual_spelling(url: str) -> None:
         ("KENNEL_ROLES", ","),
         ("KENNEL_WEBHOOK_RETRIES", "5,,6"),
         ("KENNEL_WEBHOOK_RETRIES", "0"),
+        ("KENNEL_RATES", "EUR"),
+        ("KENNEL_RATES", "EUR=0"),
+        ("KENNEL_RATES", "XXQ=0.15"),
+        ("KENNEL_RATES", "EUR=https://api.example/"),
+        ("KENNEL_RATES", "EUR=0.15 EUR=0.16"),
+        ("KENNEL_RATE_SECONDS", "1"),
+        ("KENNEL_RATE_MAX_AGE_SECONDS", "60"),
         ("KENNEL_WEBHOOK_ALLOW_PRIVATE", "maybe"),
         ("KENNEL_WEBHOOK_ALLOW_PRIVATE", "10.0.0.1/8"),
         ("KENNEL_WEBHOOK_ALLOW_PRIVATE", "10.0.0.0/8,"),
@@ -169,6 +176,17 @@ def test_a_token_that_others_can_guess_is_refused_where_they_can_try() -> None:
 
     assert "16 characters or more" in refusal(short | {"KENNEL_ADMIN_BIND": "0.0.0.0:8081"})
     assert sources.read(short).admin_token == "t" * 15
+
+
+def test_sources_of_rates_have_blanks_or_commas_between() -> None:
+    entries = ("eur=https://a.example/t?of=doge,x=1#/price", "USD=0.15", "EUR=0.16")
+    expected = [("EUR", "a.example"), ("USD", "fixed"), ("EUR", "fixed")]
+
+    for between in (" ", ", ", ",", "\n"):
+        rates = sources.read({"KENNEL_RATES": between.join(entries)}).rates or ()
+        assert [(source.currency, source.name) for source in rates] == expected
+    assert "of EUR are at fixed" in refusal({"KENNEL_RATES": "EUR=0.15 EUR=0.16"})
+    assert "secret" not in refusal({"KENNEL_RATES": "EUR=https://a.example/?key=secret"})
 
 
 def test_names_of_hosts_come_with_commas_between() -> None:

@@ -1,0 +1,86 @@
+"""What money was worth then, in lists, in the history and in its CSV."""
+
+import csv
+import io
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.api.context import AppContext
+from app.domain import rates
+from app.domain.rates import Rate
+from tests import scenario
+from tests.scenario import Chain, doge
+
+PAYEE = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
+
+
+@pytest.fixture
+async def shop(admin: httpx.AsyncClient, kennel: AppContext) -> httpx.AsyncClient:
+    """An account, and a DOGE is worth 15 cents."""
+    assert (await admin.post("/account/shop", json={})).status_code == 200
+    async with kennel.engine.begin() as db:
+        await rates.configure(db, ["EUR"], 600)
+        await rates.record(db, [Rate("a.example", "EUR", Decimal("0.15"))])
+    return admin
+
+
+async def deposited(shop: httpx.AsyncClient, engine: AsyncEngine, amount: int) -> None:
+    address = (await shop.post("/account/shop/address", json={})).json()["address"]
+    chain = await Chain(engine).start()
+    await chain.connect(scenario.dated(chain, [(address, doge(amount))]))
+    await chain.deepen(5)
+
+
+async def items(shop: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+    return list((await shop.get(path)).json()["items"])
+
+
+async def test_a_deposit_and_a_payment_say_what_they_were_worth(
+    shop: httpx.AsyncClient, kennel: AppContext
+) -> None:
+    await deposited(shop, kennel.engine, 100)
+    keyed = {"Idempotency-Key": "k"}
+    await shop.post("/account/shop/pay", json={"to": PAYEE, "amount": "20"}, headers=keyed)
+
+    [deposit] = await items(shop, "/account/shop/deposits")
+    [payment] = await items(shop, "/account/shop/payments")
+
+    assert {key: deposit["fiat"][key] for key in ("currency", "value", "rate")} == {
+        "currency": "EUR", "value": "15.00", "rate": "0.15"
+    }  # fmt: skip
+    assert payment["fiat"]["value"] == "3.00"
+    [event] = await scenario.event_messages(kennel.engine, "PAYMENT_REQUESTED")
+    assert event["fiat"] == payment["fiat"]
+
+
+async def test_the_history_and_its_csv_say_what_each_line_of_them_was_worth(
+    shop: httpx.AsyncClient, kennel: AppContext
+) -> None:
+    await deposited(shop, kennel.engine, 100)
+    await shop.post("/account/other", json={})
+    transfer = {"from": "shop", "to": "other", "asset": "DOGE", "amount": "1"}
+    await shop.post("/transfers", json=transfer, headers={"Idempotency-Key": "t"})
+    body = {"to": PAYEE, "amount": "20", "max_fee": "0.5"}
+    await shop.post("/account/shop/pay", json=body, headers={"Idempotency-Key": "k"})
+
+    history = await items(shop, "/account/shop/history?limit=100")
+    text = (await shop.get("/account/shop/history?format=csv")).text
+
+    values = [
+        (line["type"], line["debit"], line["credit"], (line["fiat"] or {}).get("value")) for line in history
+    ]
+    assert set(values) == {
+        ("WITHDRAWAL", "0", "20.5", "3.08"),
+        ("WITHDRAWAL", "20.5", "0", "3.08"),
+        ("TRANSFER", "1", "0", None),
+        ("DEPOSIT", "0", "100", "15.00"),
+        ("DEPOSIT", "100", "0", "15.00"),
+    }
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["fiat_value"] for row in rows] == [(line["fiat"] or {}).get("value", "") for line in history]
+    assert {row["fiat_currency"] for row in rows} == {"EUR", ""}
+    assert {row["fiat_rate"] for row in rows} == {"0.15", ""}
