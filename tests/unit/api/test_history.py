@@ -49,7 +49,7 @@ def topup(key: str, amount: int, asset: str = "gold", reference: tuple[str, str]
 
 def deposit(key: str, amount: int) -> Entry:
     lines = (Posting(WORLD, AVAILABLE, -amount), Posting(FIRST, AVAILABLE, amount))
-    return Entry("DEPOSIT", ("deposit", key), key, lines)
+    return Entry("DEPOSIT", ("deposit", f"{key.encode().hex()}:0"), key, lines)
 
 
 def hold(key: str, amount: int, asset: str = "gold") -> Entry:

@@ -62,7 +62,13 @@ async def test_a_confirmed_deposit_is_told_as_it_is_listed(engine: AsyncEngine) 
     async with engine.begin() as db:
         confirmed = sa.select(outbox.c.message).where(outbox.c.type == "DEPOSIT_CONFIRMED")
         messages = [json.loads(message) for message in await db.scalars(confirmed)]
-    common = {"account_id": account.address, "foreign_id": "shop", "vout": 0, "state": "confirmed", "fiat": None}
+    common = {
+        "account_id": account.address,
+        "foreign_id": "shop",
+        "vout": 0,
+        "state": "confirmed",
+        "fiat": None,
+    }
     txids = [output.outpoint.txid[::-1].hex() for output in paying.outputs]
     assert messages == [
         common | {
