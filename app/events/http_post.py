@@ -1,4 +1,4 @@
-"""Posting to a URL, or asking it: the bytes of the request, and a connection to a checked address.
+"""Posting to a URL, or getting it: the bytes of the request, and a connection to a checked address.
 
 Not aiohttp 3.14: `bench deliveries` was 0.63 to 0.79 of ours with it (265 microseconds of CPU a delivery, not 164). It
 also cannot limit idle connections, and loses the body of an answer that is cut off.

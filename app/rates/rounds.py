@@ -30,7 +30,7 @@ Ask = Callable[[Source], Awaitable[Decimal]]
 """Returns what a source says, or raises Unanswered or Nonsense with the reason."""
 
 
-def asking(client: Poster, seconds: float = ANSWER_SECONDS) -> Ask:
+def over_http(client: Poster, seconds: float = ANSWER_SECONDS) -> Ask:
     """Return a function that asks a source over HTTP; `client` keeps at most ANSWER_BYTES of an answer."""
 
     async def ask(asked: Source) -> Decimal:

@@ -36,6 +36,6 @@ async def steps(stack: AsyncExitStack, settings: Settings, engine: AsyncEngine, 
     client = Poster(address_filter.resolver(threads), guard=guard, answer_bytes=rounds.ANSWER_BYTES)
     stack.callback(client.close)
     terms = (settings.rate_seconds, settings.rate_max_age_seconds)
-    asked = Rounds(engine, sources, rounds.asking(client), lease, terms)
+    asked = Rounds(engine, sources, rounds.over_http(client), lease, terms)
     stack.push_async_callback(asked.close)
     return [asked.step]

@@ -92,10 +92,7 @@ class Step:
 
 @dataclass(slots=True)
 class BlockEffects:
-    """The rows as they were locked, changed block by block, and then written back whole.
-
-    `quotes` say what a DOGE was worth at the times of the blocks.
-    """
+    """The rows as they were locked, changed block by block, and then written back whole."""
 
     addresses: Mapping[bytes, OwnAddress]
     owners: Mapping[int, Owner]
@@ -107,7 +104,7 @@ class BlockEffects:
     transactions: OwnTransactionEffects
     sightings: SightingEffects = field(default_factory=SightingEffects)
     watch: DoubleSpendWatch = field(default_factory=DoubleSpendWatch)
-    quotes: Mapping[int, Quote] = field(default_factory=dict)
+    quotes: Mapping[int, Quote] = field(default_factory=dict)  # by the times of the blocks
     steps: list[Step] = field(default_factory=list)
     changed: set[Outpoint] = field(default_factory=set)
     changed_invoices: set[InvoiceKey] = field(default_factory=set)
@@ -189,16 +186,12 @@ class BlockEffects:
         known = self.deposits.get(output.outpoint)
         if known is not None and known.state != "undone":
             return
-        deposit = known or self._new(step, address, output)
-        deposit = deposit.seen(step.height, self.maturity(step.height) if output.coinbase else 1)
+        quote = self.quotes.get(step.time)
+        new = Deposit(output.outpoint, address, output.amount, self._required(address), quote=quote)
+        deposit = (known or new).seen(step.height, self.maturity(step.height) if output.coinbase else 1)
         step.touch(address.account, output.outpoint.txid)
         step.entries.append(deposit.entry("incoming"))
         self._store(step, deposit, received=output.amount)
-
-    def _new(self, step: Step, address: OwnAddress, output: BlockOutput) -> Deposit:
-        required = self._required(address)
-        quote = self.quotes.get(step.time)
-        return Deposit(output.outpoint, address, output.amount, required, quote=quote)
 
     def _required(self, address: OwnAddress) -> int:
         if address.invoice is None:

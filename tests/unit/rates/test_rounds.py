@@ -50,7 +50,7 @@ def clock() -> Clock:
 
 def made(engine: AsyncEngine, client: Poster, clock: Clock, *sources: Source, holder: str = "one") -> Rounds:
     lease = Lease(engine, "rates", holder)
-    return Rounds(engine, sources, rounds.asking(client, 0.5), lease, (MINUTE, TEN_MINUTES), clock)
+    return Rounds(engine, sources, rounds.over_http(client, 0.5), lease, (MINUTE, TEN_MINUTES), clock)
 
 
 async def stored(engine: AsyncEngine) -> list[tuple[str, str, Decimal]]:
