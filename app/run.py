@@ -182,6 +182,7 @@ async def _context(
         settings.confirmations,
         tokens.words(16, tokens.urlsafe),
         settings.platform_account,
+        settings.quote_minutes,
     )
     observe = scrape.process.observers.committed
     commits = GroupCommit(engine, installation, shared.performed, observe=observe)

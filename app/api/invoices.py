@@ -1,10 +1,10 @@
 """Invoices over HTTP, to the merchant and to the payer."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import Field, WithJsonSchema
+from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from app.api import (
@@ -19,69 +19,12 @@ from app.api import (
 )
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Commits, Context, Reading
+from app.api.new_invoice import NewInvoice
 from app.domain import invoices
 
 admin = APIRouter(route_class=GuardedRoute)
 public = APIRouter()
 busy = APIRouter(route_class=fast_route.FastRoute)
-
-_EXAMPLE: Final[dict[str, Any]] = {
-    "items": [{"type": "item", "name": "Doge plush", "value": "24.89", "quantity": 1}]
-}
-
-
-_WITH_PAGES: Final[dict[str, Any]] = _EXAMPLE | {
-    "reference": "order-1001",
-    "expire_minutes": 30,
-    "return_url": "https://shop.example/orders/1001/thanks",
-    "cancel_url": "https://shop.example/basket",
-}
-
-
-class NewItem(request_body.Body):
-    """One line of an invoice; `value` is the price of one unit, negative for a discount."""
-
-    type: fields.Label
-    name: fields.Text = ""
-    sku: fields.Label = ""
-    description: fields.Text = ""
-    value: fields.KoinuIn
-    quantity: int
-    image_link: fields.Link = ""
-
-    def item(self) -> invoices.Item:
-        """Return the line of the invoice."""
-        return invoices.Item(**{name: getattr(self, name) for name in NewItem.model_fields})
-
-
-class NewInvoice(request_body.Body):
-    """What is to be paid, and from when on it counts as paid."""
-
-    model_config = request_body.examples(_EXAMPLE, _WITH_PAGES)
-
-    items: Annotated[list[NewItem], Field(min_length=1, max_length=invoices.ITEMS)]
-    required_confirmations: int = -1
-    payment_tolerance: fields.PercentIn = fields.NO_PERCENT
-    reference: fields.Label = ""
-    metadata: fields.Metadata = "{}"
-    expire_minutes: int | None = None
-    return_url: fields.WebPage = ""
-    cancel_url: fields.WebPage = ""
-
-    def order(self, foreign_id: str) -> invoices.InvoiceOrder:
-        """Return the invoice to be issued; refuses what can never be one."""
-        return invoices.InvoiceOrder(
-            foreign_id,
-            tuple(item.item() for item in self.items),
-            self.required_confirmations,
-            self.payment_tolerance,
-            self.reference,
-            self.metadata,
-            self.expire_minutes,
-            self.return_url,
-            self.cancel_url,
-        )
-
 
 Items = Annotated[Any, WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}})]
 """Items as an `orjson.Fragment` of the JSON text in which they are stored."""
@@ -113,6 +56,11 @@ class PublicInvoice(responses.View):
     pay_url: str
     return_url: str
     cancel_url: str
+    fiat_total: str
+    fiat_currency: str
+    rate: str
+    rate_source: str
+    rate_at: responses.Time | None
 
     @classmethod
     def of(cls, invoice: invoices.Invoice, context: AppContext, token: str = "") -> Self:
@@ -161,6 +109,11 @@ class AdminInvoice(responses.View):
     pay_url: str
     return_url: str
     cancel_url: str
+    fiat_total: str
+    fiat_currency: str
+    rate: str
+    rate_source: str
+    rate_at: responses.Time | None
 
     @classmethod
     def of(cls, invoice: invoices.Invoice, context: AppContext) -> Self:

@@ -175,6 +175,8 @@ class Settings(BaseSettings):
     """How often the sources are asked."""
     rate_max_age_seconds: int = Field(600, ge=10, le=86_400)
     """How long a rate counts. Without a younger one nothing is priced by it: such requests get 503."""
+    quote_minutes: int = Field(15, ge=1, le=1_440)
+    """How long the price of an invoice in money holds, where the invoice has no `expire_minutes`."""
     rate_retention_days: int = Field(400, ge=1, le=36_500)
     """How many days rates are kept. What deposits, payments and invoices were worth stays with them."""
     rate_allow_private: values.Networks = Field("false", validate_default=True)

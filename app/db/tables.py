@@ -236,6 +236,10 @@ invoices = sa.Table(
     sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
     _text("return_url"),  # where the payer goes on in the shop
     _text("cancel_url"),
+    # The price in money, in the smallest unit of the currency; null: it is priced in DOGE.
+    sa.Column("fiat_total", Amount),
+    *_quote(),  # by which it became DOGE
+    sa.Column("rate_source", sa.Text),
     _amount("received"),  # in blocks, confirmed or not
     _amount("confirmed"),
     _amount("seen"),  # in transactions that wait for a block: the sum of its sightings

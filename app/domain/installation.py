@@ -28,13 +28,14 @@ class Installation:
     """What the operator has set and the rules need.
 
     `confirmations` is what an invoice requires by default. `token` makes an unguessable word. `platform` is
-    the foreign_id of the account that has the platform's own money.
+    the foreign_id of the account that has the platform's own money. A quote holds for `quote_minutes`.
     """
 
     network: Network
     confirmations: int
     token: Callable[[], str]
     platform: str = "platform"
+    quote_minutes: int = 15
 
 
 class InstallationState(NamedTuple):

@@ -31,8 +31,13 @@ class Catalogue:
 
     def number(self, koinu: int) -> str:
         """Return an amount as people of the language write numbers, for reading only."""
-        whole, _, fraction = show(koinu).partition(".")
-        grouped = f"{int(whole):,}".replace(",", self.group_mark)
+        return self.decimal(show(koinu))
+
+    def decimal(self, text: str) -> str:
+        """Return decimal text as people of the language write numbers, for reading only."""
+        whole, _, fraction = text.partition(".")
+        sign = "-" if whole.startswith("-") else ""
+        grouped = sign + f"{abs(int(whole)):,}".replace(",", self.group_mark)
         return f"{grouped}{self.decimal_mark}{fraction}" if fraction else grouped
 
     def fill(self, name: str, facts: Mapping[str, str]) -> Markup:

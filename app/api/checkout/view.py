@@ -15,6 +15,7 @@ from app.api.checkout import screens
 from app.api.checkout.branding import Branding
 from app.api.checkout.catalogues import Catalogue
 from app.api.checkout.screens import Screen
+from app.domain import rates
 from app.domain.accounts import Account
 from app.domain.invoices import Invoice, InvoicePayment
 from app.money import Koinu, parse, show
@@ -65,6 +66,15 @@ class Line(NamedTuple):
     total: str
 
 
+class Money(NamedTuple):
+    """A price in money and the rate by which it became DOGE, as the language writes them."""
+
+    total: str
+    rate: str
+    source: str
+    time: Markup
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayView:
     """The page of an invoice. `facts` fill the texts; without the token there are no lines and no reference."""
@@ -82,6 +92,7 @@ class PayView:
     confirmations: int = 0
     created: str = ""
     seconds_left: int | None = None
+    money: Money | None = None
 
     def text(self, name: str) -> Markup:
         """Return a text of the catalogue, filled with the facts."""
@@ -112,7 +123,10 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
     order = (invoice.reference if subject.opened else "") or invoice.address
     in_blocks = [payment.confirmations for payment in subject.payments if payment.confirmations]
     confirmations = min(in_blocks, default=0)
+    money = _money(invoice, catalogue)
     facts = _facts(invoice, catalogue, confirmations) | {"shop": shop.name, "order": order}
+    if money is not None:
+        facts |= {"rate": money.rate, "source": money.source, "rate_time": money.time}
     return PayView(
         screen=screen,
         catalogue=catalogue,
@@ -122,11 +136,12 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
         back=_back(invoice, screen, shop),
         invoice=invoice,
         code=None if screen.asks is None else _code(subject, screen.asks),
-        lines=_lines(invoice.items, catalogue) if subject.opened else (),
+        lines=_lines(invoice, catalogue) if subject.opened else (),
         payments=subject.payments,
         confirmations=confirmations,
         created=_time(invoice.created),
         seconds_left=_seconds_left(invoice, now),
+        money=money,
     )
 
 
@@ -193,12 +208,29 @@ def _code(subject: Subject, amount: Koinu) -> Code:
     return Code(qr.payment_uri(address, amount) + subject.connect, address, show(amount))
 
 
-def _lines(items: str, catalogue: Catalogue) -> list[Line]:
-    return [_line(item, catalogue) for item in orjson.loads(items)]
+def _money(invoice: Invoice, catalogue: Catalogue) -> Money | None:
+    """Return the price in money, None where the invoice is priced in DOGE."""
+    currency = invoice.fiat_currency
+    if currency is None or invoice.fiat_total is None or invoice.rate is None or invoice.rate_at is None:
+        return None
+    total = catalogue.decimal(rates.show_money(invoice.fiat_total, currency))
+    rate = f"{catalogue.decimal(rates.shown(invoice.rate))} {currency}"
+    return Money(f"{total} {currency}", rate, invoice.rate_source or "", _time(invoice.rate_at))
 
 
-def _line(item: Mapping[str, Any], catalogue: Catalogue) -> Line:
-    value, quantity = parse(item["value"]), item["quantity"]
+def _lines(invoice: Invoice, catalogue: Catalogue) -> list[Line]:
+    return [_line(item, catalogue, invoice.fiat_currency) for item in orjson.loads(invoice.items)]
+
+
+def _line(item: Mapping[str, Any], catalogue: Catalogue, currency: str | None) -> Line:
+    """Show an item with its prices in the invoice's currency, or in DOGE."""
+    quantity = item["quantity"]
+    if currency is None:
+        value = parse(item["value"])
+        amounts = (catalogue.number(value), catalogue.number(value * quantity))
+    else:
+        value = rates.parse_money(item["fiat_value"], currency)
+        each, all_of_it = (rates.show_money(amount, currency) for amount in (value, value * quantity))
+        amounts = (catalogue.decimal(each), catalogue.decimal(all_of_it))
     kind = "" if item["type"] == "item" else catalogue.texts[item["type"]]
-    amounts = (catalogue.number(value), catalogue.number(value * quantity))
     return Line(kind, item["name"], item["description"], quantity, *amounts)

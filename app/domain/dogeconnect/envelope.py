@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import orjson
 
+from app.domain import rates
 from app.domain.accounts import Account
 from app.domain.dogecoin import hash256
 from app.domain.invoices import Invoice
@@ -83,9 +84,7 @@ def payload(invoice: Invoice, vendor: Account, terms: Terms, now: datetime, *, w
         "total": show(invoice.total),
         "fees": _subtotal(items, "fee"),
         "taxes": _subtotal(items, "tax"),
-        "fiat_total": "",
-        "fiat_tax": "",
-        "fiat_currency": "",
+        **_money(invoice, items),
         "items": [_item(number, item) for number, item in enumerate(items, 1)],
         "outputs": [{"address": invoice.address, "amount": show(_to_pay(invoice))}],
     }
@@ -130,6 +129,23 @@ def _item(number: int, item: dict[str, Any]) -> dict[str, object]:
         "unit": item["value"],
         "total": show(_line_total(item)),
         "tax": "",
+    }
+
+
+def _money(invoice: Invoice, items: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return the price in money, and the taxes in it."""
+    if invoice.fiat_currency is None or invoice.fiat_total is None:
+        return {"fiat_total": "", "fiat_tax": "", "fiat_currency": ""}
+    currency = invoice.fiat_currency
+    taxes = [
+        rates.parse_money(item["fiat_value"], currency) * int(item["quantity"])
+        for item in items
+        if item["type"] == "tax"
+    ]
+    return {
+        "fiat_total": rates.show_money(invoice.fiat_total, currency),
+        "fiat_tax": rates.show_money(sum(taxes), currency) if taxes else "",
+        "fiat_currency": currency,
     }
 
 

@@ -14,6 +14,7 @@ from app.domain.invoices.issuing import CREATE, InvoiceOrder
 from app.domain.invoices.items import ITEMS, Item
 from app.domain.invoices.listing import ALL, InvoiceFilter, page
 from app.domain.invoices.pay_from_account import PAY_FROM, PAY_FROM_ON_CHAIN, PayFromOrder
+from app.domain.invoices.pricing import Price
 from app.domain.invoices.receipts import (
     Receipts,
     invoice_amounts,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import addresses, chain_state, deposits, invoices, payments
-from app.domain import accounts, dogecoin
+from app.domain import accounts, dogecoin, rates
 from app.domain.dogecoin import Network
 from app.domain.installation import Installation
 from app.domain.outbox import OutboxEvent
@@ -36,6 +37,8 @@ class Invoice:
 
     `late`: money came after it was `expired` or `cancelled`. `seen` waits for a block. `refunded` is what
     went back, or is on its way back. `return_url` and `cancel_url` are pages of the shop, "" for none.
+    Where it is priced in money, `fiat_total` is the price in the smallest unit of `fiat_currency`, and `rate` is
+    what a DOGE was worth at `rate_at` as `rate_source` said.
     """
 
     owner: Owner
@@ -61,6 +64,11 @@ class Invoice:
     refunded: Koinu = NOTHING
     return_url: str = ""
     cancel_url: str = ""
+    fiat_currency: str | None = None
+    fiat_total: int | None = None
+    rate: Decimal | None = None
+    rate_source: str | None = None
+    rate_at: datetime | None = None
     estimate_seconds_to_confirm: int = 0
 
     @property
@@ -215,6 +223,20 @@ def invoice_shown(invoice: Invoice) -> dict[str, Any]:
         "expires": invoice.expires and invoice.expires.isoformat(),
         "late": invoice.late,
         "refunded": show(invoice.refunded),
+        **_money_shown(invoice),
+    }
+
+
+def _money_shown(invoice: Invoice) -> dict[str, Any]:
+    """Return the price in money, and the rate by which it became DOGE; empty where the price is in DOGE."""
+    if invoice.fiat_currency is None or invoice.fiat_total is None or invoice.rate is None:
+        return {"fiat_total": "", "fiat_currency": "", "rate": "", "rate_source": "", "rate_at": None}
+    return {
+        "fiat_total": rates.show_money(invoice.fiat_total, invoice.fiat_currency),
+        "fiat_currency": invoice.fiat_currency,
+        "rate": rates.shown(invoice.rate),
+        "rate_source": invoice.rate_source,
+        "rate_at": invoice.rate_at and invoice.rate_at.isoformat(),
     }
 
 

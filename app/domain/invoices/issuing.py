@@ -4,21 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
 from app.db.tables import NOW, invoices
-from app.domain import accounts, batch, dogecoin, outbox
+from app.domain import accounts, batch, dogecoin, outbox, rates
 from app.domain.accounts import ReceivingBranch
 from app.domain.batch import Step
 from app.domain.commands import Command
 from app.domain.installation import Installation, NotCurrent, why_not_current
 from app.domain.invoices import items as invoice_items
+from app.domain.invoices import pricing
 from app.domain.invoices.invoice import Invoice, invoice_created, load
 from app.domain.invoices.items import Item
+from app.domain.invoices.pricing import Price, Priced
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
+from app.domain.rates import Quote
 from app.domain.refusals import Invalid, Refusal
 from app.money import NOTHING
 
@@ -33,7 +36,8 @@ class InvoiceOrder:
     """An invoice to be issued. `tolerance` is in percent of the total.
 
     `required_confirmations` None or -1 means the installation's default; 0 counts as 1 but is shown as 0.
-    `expire_minutes` None: it never expires.
+    `expire_minutes` None: it never expires. With a `currency` the items, and the `amount` that is their sum or
+    stands in their place, are in its smallest unit, and it expires when its quote does.
     """
 
     foreign_id: str
@@ -45,10 +49,17 @@ class InvoiceOrder:
     expire_minutes: int | None = None
     return_url: str = ""
     cancel_url: str = ""
+    currency: str = ""
+    amount: int | None = None
+
+    @property
+    def price(self) -> Price:
+        """What it costs."""
+        return Price(self.items, self.currency, self.amount)
 
     def __post_init__(self) -> None:
         """Raise Invalid for what can never be an invoice."""
-        invoice_items.total(self.items)
+        pricing.check(self.price)
         if not -1 <= (self.required_confirmations or 0) <= CONFIRMATIONS:
             reason = f"required_confirmations is from 0 to {CONFIRMATIONS}, or -1 for the default."
             raise Invalid(reason=reason, field="required_confirmations")
@@ -63,17 +74,19 @@ async def create(
 ) -> list[Invoice | Refusal]:
     """Issue each invoice on the next address of its account, in order.
 
-    Each is refused with NotCurrent while that address may be in use already.
+    Each is refused with NotCurrent while that address may be in use already. A price in money is converted by
+    the quote of now.
     """
     if (reason := await why_not_current(db)) is not None:
         return [NotCurrent(reason=reason) for _ in orders]
     branches = await accounts.lock_branches(db, [order.foreign_id for order in orders])
-    now = await _now(db, orders)
+    quotes = await rates.in_currencies(db, {order.currency for order in orders if order.currency})
+    terms = _Terms(installation, await _now(db, orders), quotes)
     decided = batch.decide(
         orders,
         branches,
         lambda order: order.foreign_id,
-        lambda order, branch: _issue(order, branch, installation, now),
+        lambda order, branch: _issue(order, branch, terms),
     )
     steps = batch.accepted(decided)
     created = await _write(db, steps)
@@ -88,42 +101,64 @@ IssueStep = Step[ReceivingBranch, tuple[Row, Row]]
 """The branch after the invoice's address; the rows of the address and of the invoice."""
 
 
-def _issue(
-    order: InvoiceOrder, branch: ReceivingBranch | None, installation: Installation, now: datetime | None
-) -> IssueStep | Refusal:
+class _Terms(NamedTuple):
+    """What all orders of a batch are issued by; `now` is None where no invoice expires."""
+
+    installation: Installation
+    now: datetime | None
+    quotes: Mapping[str, Quote | Refusal]
+
+
+def _issue(order: InvoiceOrder, branch: ReceivingBranch | None, terms: _Terms) -> IssueStep | Refusal:
     if branch is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if not branch.owner.open:
         return AccountClosed(foreign_id=order.foreign_id, field="foreign_id")
+    priced = pricing.in_koinu(order.price, terms.quotes)
+    if isinstance(priced, Refusal):
+        return priced
     after, address = branch.next_address("invoice")
     row = {
         "account_id": branch.owner.id,
         "index": address["index"],
-        "address": dogecoin.to_address(installation.network, address["script"]),
-        "token": installation.token(),
+        "address": dogecoin.to_address(terms.installation.network, address["script"]),
+        "token": terms.installation.token(),
     }
-    return Step(after, (address, row | _row(order, installation, now)))
+    return Step(after, (address, row | _row(order, priced, terms)))
 
 
 async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:
     """Return the database's time, None where no invoice expires."""
-    return await db.scalar(sa.select(NOW)) if any(order.expire_minutes for order in orders) else None
+    return (
+        await db.scalar(sa.select(NOW))
+        if any(order.expire_minutes or order.currency for order in orders)
+        else None
+    )
 
 
-def _row(order: InvoiceOrder, installation: Installation, now: datetime | None) -> dict[str, object]:
-    total = invoice_items.total(order.items)
+def _row(order: InvoiceOrder, priced: Priced, terms: _Terms) -> dict[str, object]:
     depth = order.required_confirmations
+    minutes = order.expire_minutes or (terms.installation.quote_minutes if order.currency else None)
     return {
-        "items": invoice_items.shown(order.items),
-        "total": total,
-        "due": invoice_items.due(total, order.tolerance),
-        "required_confirmations": installation.confirmations if depth is None or depth < 0 else depth,
+        "items": invoice_items.shown(priced.items, order.currency),
+        "total": priced.total,
+        "due": invoice_items.due(priced.total, order.tolerance),
+        "required_confirmations": terms.installation.confirmations if depth is None or depth < 0 else depth,
         "reference": order.reference,
         "metadata": order.metadata,
         "return_url": order.return_url,
         "cancel_url": order.cancel_url,
-        "expires": now + timedelta(minutes=order.expire_minutes) if now and order.expire_minutes else None,
+        "expires": terms.now + timedelta(minutes=minutes) if terms.now and minutes else None,
+        **_money(order, priced.quote),
     }
+
+
+def _money(order: InvoiceOrder, quote: Quote | None) -> dict[str, object]:
+    """Return the columns of a price in money, all of them null where it is in DOGE."""
+    columns = rates.columns_of(quote)
+    if quote is None:
+        return columns | {"fiat_total": None, "rate_source": None}
+    return columns | {"fiat_total": pricing.check(order.price), "rate_source": quote.source}
 
 
 async def _write(db: Db, steps: Sequence[IssueStep]) -> Mapping[str, datetime]:

@@ -7,6 +7,7 @@ from typing import Final
 
 import orjson
 
+from app.domain.rates import show_money
 from app.domain.refusals import Invalid
 from app.money import COIN, MAX_MONEY, Koinu, show
 
@@ -20,7 +21,11 @@ HUNDRED: Final = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line of an invoice. `value` is the unit price in koinu, below zero for a discount."""
+    """A line of an invoice. `value` is the unit price in koinu, below zero for a discount.
+
+    In an invoice that is priced in money `fiat_value` is the unit price, in the currency's smallest unit, and
+    `value` is what that comes to, for reading only.
+    """
 
     type: str
     name: str
@@ -29,41 +34,60 @@ class Item:
     value: Koinu
     quantity: int
     image_link: str
+    fiat_value: int | None = None
+
+    @property
+    def price(self) -> int:
+        """The unit price: in koinu, or in the smallest unit of the invoice's currency."""
+        return self.value if self.fiat_value is None else self.fiat_value
 
     @property
     def total(self) -> int:
-        """The line's total in koinu."""
-        return self.value * self.quantity
+        """The line's total, as its price."""
+        return self.price * self.quantity
 
-    def fault(self) -> tuple[str, str] | None:
+    def fault(self, currency: str = "") -> tuple[str, str] | None:
         """Return the field that is wrong and why, in GigaWallet's words; None where the line is in order."""
+        priced = "value" if self.fiat_value is None else "fiat_value"
+        if bool(currency) != (priced == "fiat_value"):
+            return priced, "With fiat_currency each item has its price in fiat_value, without it in value"
         if self.type not in TYPES:
             return "type", "Invalid item type"
         if not 0 < self.quantity <= QUANTITY:
             fault = "should be greater than zero" if self.quantity <= 0 else "is too large"
             return "quantity", f"Item quantity {fault}"
-        if self.type == "discount" and self.value >= 0:
-            return "value", "Discount value should be less than zero"
-        if self.type != "discount" and self.value <= 0:
-            return "value", "Item value should be greater than zero"
+        if self.type == "discount" and self.price >= 0:
+            return priced, "Discount value should be less than zero"
+        if self.type != "discount" and self.price <= 0:
+            return priced, "Item value should be greater than zero"
         return None
 
 
 def total(items: Sequence[Item]) -> Koinu:
     """Return the sum of the items. Raises Invalid, which names the item and the field."""
+    return in_range(sum_of(items))
+
+
+def sum_of(items: Sequence[Item], currency: str = "") -> int:
+    """Return the sum of items that have their prices in the currency, "" in DOGE. Raises Invalid as `total`."""
     if not items:
         raise Invalid(reason="missing 'items' in JSON body", field="items")
     if len(items) > ITEMS:
         raise Invalid(reason=f"An invoice has at most {ITEMS} items.", field="items")
     for number, item in enumerate(items):
-        if fault := item.fault():
+        if fault := item.fault(currency):
             field, reason = fault
             raise Invalid(reason=reason, field=f"items.{number}.{field}")
     amount = sum(item.total for item in items)
     if amount <= 0:
         raise Invalid(reason="The total must be greater than zero", field="items")
+    return amount
+
+
+def in_range(amount: int, field: str = "items") -> Koinu:
+    """Return a total of so many koinu, or raise Invalid."""
     if not LEAST_TOTAL <= amount <= MAX_MONEY:
-        raise Invalid(reason="The total must be from 0.01 to 10,000,000,000 DOGE.", field="items")
+        raise Invalid(reason="The total must be from 0.01 to 10,000,000,000 DOGE.", field=field)
     return Koinu(amount)
 
 
@@ -73,12 +97,13 @@ def due(total: Koinu, tolerance_percent: Decimal) -> Koinu:
     return Koinu(int((total * share).to_integral_value(ROUND_CEILING)))
 
 
-def shown(items: Sequence[Item]) -> str:
-    """Render the items as JSON in GigaWallet's order of fields."""
-    return orjson.dumps([_shown(item) for item in items]).decode()
+def shown(items: Sequence[Item], currency: str = "") -> str:
+    """Render the items as JSON in GigaWallet's order of fields; with a currency the prices in it behind them."""
+    return orjson.dumps([_shown(item, currency) for item in items]).decode()
 
 
-def _shown(item: Item) -> dict[str, object]:
+def _shown(item: Item, currency: str) -> dict[str, object]:
+    money = {} if item.fiat_value is None else {"fiat_value": show_money(item.fiat_value, currency)}
     return {
         "type": item.type,
         "name": item.name,
@@ -87,4 +112,4 @@ def _shown(item: Item) -> dict[str, object]:
         "value": show(item.value),
         "quantity": item.quantity,
         "image_link": item.image_link,
-    }
+    } | money

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.api import accounts, invoices, json_reader, validation_errors
+from app.api import accounts, json_reader, new_invoice, validation_errors
 from app.domain import dogecoin, refusals
 
 NAMES = [
-    *invoices.NewItem.model_fields,
-    *invoices.NewInvoice.model_fields,
+    *new_invoice.NewItem.model_fields,
+    *new_invoice.NewInvoice.model_fields,
     *accounts.AccountFields.model_fields,
     "ITEMS",
 ]
@@ -59,7 +59,7 @@ def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
 @settings(max_examples=300)
 @given(OBJECTS)
 def test_any_tree_is_an_order_or_refused_in_one_sentence(tree: Any) -> None:
-    invoice = refusal_of(lambda: invoices.NewInvoice.model_validate(tree).order("shop"))
+    invoice = refusal_of(lambda: new_invoice.NewInvoice.model_validate(tree).order("shop"))
     account = refusal_of(lambda: accounts.AccountFields.model_validate(tree).order("shop", dogecoin.REGTEST))
 
     assert max(len(invoice), len(account)) < 300
