@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -164,9 +163,9 @@ class Chain:
         return block
 
 
-def dated(chain: Chain, paid: Iterable[tuple[str, int]], age: int = 0) -> Block:
-    """Make the chain's next block as if it had been found so many seconds ago."""
-    chain.blocks[-1:] = [block := replace(chain.block(paid), time=int(time.time()) - age)]
+def dated(chain: Chain, paid: Iterable[tuple[str, int]], time: int) -> Block:
+    """Make the chain's next block as if it had been found at a time, in seconds since 1970."""
+    chain.blocks[-1:] = [block := replace(chain.block(paid), time=time)]
     return block
 
 

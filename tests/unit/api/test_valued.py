@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +32,7 @@ async def shop(admin: httpx.AsyncClient, kennel: AppContext) -> httpx.AsyncClien
 async def deposited(shop: httpx.AsyncClient, engine: AsyncEngine, amount: int) -> None:
     address = (await shop.post("/account/shop/address", json={})).json()["address"]
     chain = await Chain(engine).start()
-    await chain.connect(scenario.dated(chain, [(address, doge(amount))], age=-60))
+    await chain.connect(scenario.dated(chain, [(address, doge(amount))], int(time.time()) + 60))
     await chain.deepen(5)
 
 

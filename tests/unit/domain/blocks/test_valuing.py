@@ -38,7 +38,7 @@ async def told(engine: AsyncEngine, ages: dict[int, str], currencies: tuple[str,
 
 def made(chain: Chain, age: int, address: str, amount: int | str) -> Block:
     """Return the next block, made so many seconds ago."""
-    return scenario.dated(chain, [(address, doge(amount))], age)
+    return scenario.dated(chain, [(address, doge(amount))], NOW - age)
 
 
 async def quotes(engine: AsyncEngine) -> list[tuple[str | None, Decimal | None]]:
