@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
-from app.api import application, context, origins, tokens
+from app.api import application, client_limits, context, origins, tokens
 from app.api.access import key_ring
 from app.api.checkout.branding import Branding
 from app.api.serving import serving
@@ -152,10 +152,8 @@ async def _listeners(
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
         await stack.enter_async_context(serving(public, *settings.public_bind.address, for_public)),
     )
-    stack.callback(api.event_signal.end)
-    stack.callback(api.waiter.end)
-    stack.callback(watch.end)
-    stack.callback(payers.submissions.end)
+    for waiting in (api.event_signal, api.waiter, watch, payers.submissions):
+        stack.callback(waiting.end)
     return listening
 
 
@@ -200,6 +198,7 @@ async def _context(
         pay_wait_seconds=settings.pay_wait_seconds,
         paytx_minutes=settings.paytx_minutes,
         branding=_branding(settings),
+        openings=client_limits.per_hour(settings.link_invoices_per_address),
     )
     stack.push_async_callback(api.close)
     return api

@@ -26,6 +26,7 @@ from app.api import (
     invoice_payments,
     invoice_status,
     invoices,
+    links,
     metrics,
     middleware,
     openapi,
@@ -43,7 +44,7 @@ from app.api import (
 )
 from app.api.access.authentication import Authentication
 from app.api.access.key_ring import KeyRing
-from app.api.checkout import page
+from app.api.checkout import link_page, page
 from app.api.checkout.branding import Branding
 from app.api.checkout.error_pages import ErrorPages
 from app.api.client_limits import ClientLimits
@@ -74,6 +75,7 @@ _ADMIN: Final = (
     addresses.admin,
     invoice_payments.router,
     dogeconnect.admin,
+    links.router,
     transfers.router,
     transfer_views.router,
     assets.router,
@@ -176,6 +178,7 @@ def public(
             invoice_status.router,
             invoice_codes.router,
             page.router,
+            link_page.router,
             dogeconnect.public,
             addresses.public,
             operations.health,

@@ -15,6 +15,7 @@ from app.api.client_address import Proxies
 
 BURST_SECONDS: Final = 4
 """Who was quiet may send the requests of so many seconds at once: a page and what belongs to it."""
+HOUR_SECONDS: Final = 3_600
 REMEMBERED: Final = 50_000
 """Clients whose requests are counted; the one that was quiet for the longest is forgotten first."""
 _CLIENT: Final = "kennel.client"
@@ -32,22 +33,36 @@ class ClientLimits:
 
 
 class Rate:
-    """A token bucket for each client, as the time at which it would be full (GCRA)."""
+    """A token bucket for each client, as the time at which it would be full (GCRA).
 
-    def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
+    It fills within `burst_seconds`.
+    """
+
+    def __init__(
+        self,
+        per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+        burst_seconds: float = BURST_SECONDS,
+    ) -> None:
         self._interval = 1 / per_second
         self._clock = clock
+        self._burst_seconds = burst_seconds
         self._full_at: dict[str, float] = {}
 
     def take(self, client: str) -> float:
         """Count a request, or return after how many seconds there will be room for it; 0: it is counted."""
         now = self._clock()
         full_at = max(self._full_at.pop(client, now), now)
-        seconds = full_at + self._interval - now - BURST_SECONDS
+        seconds = full_at + self._interval - now - self._burst_seconds
         self._full_at[client] = full_at if seconds > 0 else full_at + self._interval
         if len(self._full_at) > REMEMBERED:
             del self._full_at[next(iter(self._full_at))]
         return max(seconds, 0)
+
+
+def per_hour(number: int, clock: Callable[[], float] = time.monotonic) -> Rate:
+    """Return a rate of so many an hour, which may all come at once."""
+    return Rate(number / HOUR_SECONDS, clock, HOUR_SECONDS)
 
 
 class LimitedClients:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.access.key_ring import KeyRing
 from app.api.checkout.branding import Branding
+from app.api.client_limits import Rate, per_hour
 from app.api.invoice_watch import InvoiceWatch
 from app.api.node_queries import NodeQueries
 from app.api.payment_waiter import PaymentWaiter
@@ -58,6 +60,8 @@ class AppContext:
     audits: SharedRun[AuditReport] = field(default_factory=SharedRun)
     """An audit reads everything there is."""
     branding: Branding = field(default_factory=Branding)
+    openings: Rate = field(default_factory=partial(per_hour, 60))
+    """How often one client may open pay links: each time may take an address."""
     painter: Painter = field(default_factory=Painter)
 
     @property

@@ -61,6 +61,7 @@ class PublicInvoice(responses.View):
     rate: str
     rate_source: str
     rate_at: responses.Time | None
+    link: str
 
     @classmethod
     def of(cls, invoice: invoices.Invoice, context: AppContext, token: str = "") -> Self:
@@ -114,6 +115,7 @@ class AdminInvoice(responses.View):
     rate: str
     rate_source: str
     rate_at: responses.Time | None
+    link: str
 
     @classmethod
     def of(cls, invoice: invoices.Invoice, context: AppContext) -> Self:

@@ -168,6 +168,12 @@ async def parsed(request: Request, *, required: bool = True) -> Any:
     return scope[_TREE]
 
 
+def content(request: Request) -> bytes:
+    """Return the body as it came."""
+    received: bytes = request.scope.get(_CONTENT, b"")
+    return received
+
+
 async def raw(receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:
     """Receive a body of at most `max_bytes` within MAX_SECONDS.
 

@@ -116,6 +116,8 @@ class Settings(BaseSettings):
     `KENNEL_PUBLIC_CONNECTIONS`. More are refused with 503."""
     streams_per_address: int = Field(100, ge=1, le=100_000)
     """How many of them may come from one address. More are refused with 429."""
+    link_invoices_per_address: int = Field(60, ge=1, le=1_000_000)
+    """How many invoices an hour one address may have pay links make. More are refused with 429."""
     admin_token: values.Line | None = Field(None, max_length=255, repr=False)
     """The bearer token that opens all of the merchant's API, as in GigaWallet. On `main` and `test`, and where
     that API does not listen on loopback, Kennel starts only with a token, or with a key that `kennel key create`
@@ -176,7 +178,7 @@ class Settings(BaseSettings):
     rate_max_age_seconds: int = Field(600, ge=10, le=86_400)
     """How long a rate counts. Without a younger one nothing is priced by it: such requests get 503."""
     quote_minutes: int = Field(15, ge=1, le=1_440)
-    """How long the price of an invoice in money holds, where the invoice has no `expire_minutes`."""
+    """How many minutes the price of an invoice holds that is in money, or that a pay link has made."""
     rate_retention_days: int = Field(400, ge=1, le=36_500)
     """How many days rates are kept. What deposits, payments and invoices were worth stays with them."""
     rate_allow_private: values.Networks = Field("false", validate_default=True)

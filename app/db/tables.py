@@ -240,6 +240,7 @@ invoices = sa.Table(
     sa.Column("fiat_total", Amount),
     *_quote(),  # by which it became DOGE
     sa.Column("rate_source", sa.Text),
+    sa.Column("link", sa.Text),  # the pay link that it comes from
     _amount("received"),  # in blocks, confirmed or not
     _amount("confirmed"),
     _amount("seen"),  # in transactions that wait for a block: the sum of its sightings
@@ -267,6 +268,10 @@ invoices = sa.Table(
     ),
     _index("invoices_open_idx", "account_id", where="NOT (expired OR cancelled OR settled)"),
     sa.Index("invoices_created_idx", "account_id", "created"),
+    _index("invoices_link_idx", "link", "index", where="link IS NOT NULL"),
+    _index(
+        "invoices_link_open_idx", "link", where="link IS NOT NULL AND NOT (expired OR cancelled OR settled)"
+    ),
     sa.Index("invoices_state_idx", "account_id", sa.text(f"({INVOICE_STATE})"), "index"),
     _index(
         "invoices_reference_state_idx",
@@ -282,6 +287,29 @@ invoices = sa.Table(
         where="expires IS NOT NULL AND NOT (expired OR cancelled OR settled)",
     ),
     postgresql_with=RARELY_ANALYZED,
+)
+
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("items", sa.Text, nullable=False),  # JSON as that of invoices
+    _text("fiat_currency"),  # empty: the price is in DOGE
+    sa.Column("amount", Amount),  # in koinu or the currency's smallest unit; null: the payer says how much
+    sa.Column("open_amount", sa.Boolean, nullable=False),
+    sa.Column("once", sa.Boolean, nullable=False),
+    sa.Column("required_confirmations", sa.Integer, nullable=False),
+    _text("reference"),
+    sa.Column("metadata", sa.Text, nullable=False, server_default="{}"),
+    _text("return_url"),
+    _text("cancel_url"),
+    sa.Column("expires", Time),
+    sa.Column("state", sa.Text, nullable=False, server_default="open"),
+    _created(),
+    sa.CheckConstraint("state IN ('open', 'closed')", name="state"),
+    sa.CheckConstraint("amount > 0 OR open_amount", name="amount"),
+    sa.Index("links_account_idx", "account_id", "created", "id"),
 )
 
 dogeconnect_payments = sa.Table(

@@ -41,6 +41,11 @@ class Branding:
         )
 
     @property
+    def policy_with_forms(self) -> str:
+        """The policy of a page whose form is sent to us."""
+        return self.policy.replace("form-action 'none'", "form-action 'self'")
+
+    @property
     def style(self) -> str:
         """The colour as custom properties, and black or white on it: whichever has more contrast."""
         channels = [int(self.colour[index : index + 2], 16) / 255 for index in (0, 2, 4)]

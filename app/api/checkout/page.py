@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from app.api import invoice_links, qr
 from app.api.checkout import catalogues, view
 from app.api.checkout.branding import Branding
+from app.api.checkout.link_view import LinkView
 from app.api.checkout.screens import UNKNOWN
 from app.api.checkout.view import PayView, Subject
 from app.api.checkout.visit import Visit
@@ -83,7 +84,7 @@ async def _subject(context: AppContext, invoice_id: str, token: str) -> Subject 
     return Subject(invoice, account, payments, ended, context.open_items or bool(known), connect)
 
 
-def html(template: str, shown: PayView, visit: Visit, branding: Branding) -> str:
+def html(template: str, shown: PayView | LinkView, visit: Visit, branding: Branding) -> str:
     """Write a page; painting its codes takes milliseconds."""
     return (
         _templates()

@@ -26,6 +26,8 @@ class Screen:
 
 GONE_WELL: Final = frozenset({"seen", "confirming", "paid"})
 """The screens after which the payer goes on to the shop's `return_url`; after others to its `cancel_url`."""
+UNPAID_IN_TIME: Final = frozenset({"over", "expired"})
+"""The screens after which a payer may begin again, where a pay link made the invoice."""
 UNKNOWN: Final = Screen("unknown", abnormal=True, waits=False, names_amount=False)
 AWAY: Final = Screen("away", waits=False, names_amount=False)
 

@@ -77,7 +77,10 @@ class Money(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayView:
-    """The page of an invoice. `facts` fill the texts; without the token there are no lines and no reference."""
+    """The page of an invoice. `facts` fill the texts; without the token there are no lines and no reference.
+
+    At `again` the payer gets another invoice, with a fresh quote.
+    """
 
     screen: Screen
     catalogue: Catalogue
@@ -93,6 +96,7 @@ class PayView:
     created: str = ""
     seconds_left: int | None = None
     money: Money | None = None
+    again: str = ""
 
     def text(self, name: str) -> Markup:
         """Return a text of the catalogue, filled with the facts."""
@@ -119,7 +123,7 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
     """Return the page of an invoice; its reference and its items are in it only if the subject is `opened`."""
     invoice = subject.invoice
     screen = screens.of(invoice, subject.ended, now)
-    shop = _shop(subject.account, catalogue, branding)
+    shop = shop_of(subject.account, catalogue, branding)
     order = (invoice.reference if subject.opened else "") or invoice.address
     in_blocks = [payment.confirmations for payment in subject.payments if payment.confirmations]
     confirmations = min(in_blocks, default=0)
@@ -136,16 +140,18 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
         back=_back(invoice, screen, shop),
         invoice=invoice,
         code=None if screen.asks is None else _code(subject, screen.asks),
-        lines=_lines(invoice, catalogue) if subject.opened else (),
+        lines=lines_of(invoice.items, catalogue, invoice.fiat_currency or "") if subject.opened else (),
         payments=subject.payments,
         confirmations=confirmations,
-        created=_time(invoice.created),
+        created=time_shown(invoice.created),
         seconds_left=_seconds_left(invoice, now),
         money=money,
+        again=f"../l/{invoice.link}" if invoice.link and screen.name in screens.UNPAID_IN_TIME else "",
     )
 
 
-def _shop(account: Account, catalogue: Catalogue, branding: Branding) -> Shop:
+def shop_of(account: Account, catalogue: Catalogue, branding: Branding) -> Shop:
+    """Return who is paid."""
     icon = account.vendor_icon if branding.shows(account.vendor_icon) else branding.logo
     name = account.vendor_name or branding.name or catalogue.texts["the_shop"]
     return Shop(name, _web_page(account.vendor_url) or branding.url, icon, account.vendor_address)
@@ -183,7 +189,7 @@ def _facts(invoice: Invoice, catalogue: Catalogue, confirmations: int) -> dict[s
             "count": str(min(confirmations, needed(invoice))),
             "needed": str(needed(invoice)),
             "minutes": str(math.ceil(invoice.estimate_seconds_to_confirm / 60)),
-            "time": _time(invoice.expires) if invoice.expires else "",
+            "time": time_shown(invoice.expires) if invoice.expires else "",
         }
     )
 
@@ -193,7 +199,7 @@ def needed(invoice: Invoice) -> int:
     return max(1, invoice.required_confirmations)
 
 
-def _time(moment: datetime) -> Markup:
+def time_shown(moment: datetime) -> Markup:
     """Return a time in UTC, which the page's module writes as the payer's own."""
     utc = moment.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M} UTC")
@@ -215,17 +221,17 @@ def _money(invoice: Invoice, catalogue: Catalogue) -> Money | None:
         return None
     total = catalogue.decimal(rates.show_money(invoice.fiat_total, currency))
     rate = f"{catalogue.decimal(rates.shown(invoice.rate))} {currency}"
-    return Money(f"{total} {currency}", rate, invoice.rate_source or "", _time(invoice.rate_at))
+    return Money(f"{total} {currency}", rate, invoice.rate_source or "", time_shown(invoice.rate_at))
 
 
-def _lines(invoice: Invoice, catalogue: Catalogue) -> list[Line]:
-    return [_line(item, catalogue, invoice.fiat_currency) for item in orjson.loads(invoice.items)]
+def lines_of(items: str, catalogue: Catalogue, currency: str) -> list[Line]:
+    """Return items, as JSON, with their prices in the currency, "" in DOGE."""
+    return [_line(item, catalogue, currency) for item in orjson.loads(items)]
 
 
-def _line(item: Mapping[str, Any], catalogue: Catalogue, currency: str | None) -> Line:
-    """Show an item with its prices in the invoice's currency, or in DOGE."""
+def _line(item: Mapping[str, Any], catalogue: Catalogue, currency: str) -> Line:
     quantity = item["quantity"]
-    if currency is None:
+    if not currency:
         value = parse(item["value"])
         amounts = (catalogue.number(value), catalogue.number(value * quantity))
     else:

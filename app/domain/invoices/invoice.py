@@ -38,7 +38,7 @@ class Invoice:
     `late`: money came after it was `expired` or `cancelled`. `seen` waits for a block. `refunded` is what
     went back, or is on its way back. `return_url` and `cancel_url` are pages of the shop, "" for none.
     Where it is priced in money, `fiat_total` is the price in the smallest unit of `fiat_currency`, and `rate` is
-    what a DOGE was worth at `rate_at` as `rate_source` said.
+    what a DOGE was worth at `rate_at` as `rate_source` said. `link` is the pay link that it comes from.
     """
 
     owner: Owner
@@ -69,6 +69,7 @@ class Invoice:
     rate: Decimal | None = None
     rate_source: str | None = None
     rate_at: datetime | None = None
+    link: str | None = None
     estimate_seconds_to_confirm: int = 0
 
     @property
@@ -224,6 +225,7 @@ def invoice_shown(invoice: Invoice) -> dict[str, Any]:
         "late": invoice.late,
         "refunded": show(invoice.refunded),
         **_money_shown(invoice),
+        "link": invoice.link or "",
     }
 
 

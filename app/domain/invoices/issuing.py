@@ -37,7 +37,8 @@ class InvoiceOrder:
 
     `required_confirmations` None or -1 means the installation's default; 0 counts as 1 but is shown as 0.
     `expire_minutes` None: it never expires. With a `currency` the items, and the `amount` that is their sum or
-    stands in their place, are in its smallest unit, and it expires when its quote does.
+    stands in their place, are in its smallest unit, and it expires when its quote does. `link` is the pay link
+    that asks for it.
     """
 
     foreign_id: str
@@ -51,15 +52,21 @@ class InvoiceOrder:
     cancel_url: str = ""
     currency: str = ""
     amount: int | None = None
+    link: str | None = None
 
     @property
     def price(self) -> Price:
         """What it costs."""
         return Price(self.items, self.currency, self.amount)
 
+    @property
+    def is_quoted(self) -> bool:
+        """Whether its price holds for a while only: it is in money, or from a pay link, which makes another."""
+        return bool(self.currency or self.link)
+
     def __post_init__(self) -> None:
         """Raise Invalid for what can never be an invoice."""
-        pricing.check(self.price)
+        pricing.check_price(self.price)
         if not -1 <= (self.required_confirmations or 0) <= CONFIRMATIONS:
             reason = f"required_confirmations is from 0 to {CONFIRMATIONS}, or -1 for the default."
             raise Invalid(reason=reason, field="required_confirmations")
@@ -131,14 +138,14 @@ async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:
     """Return the database's time, None where no invoice expires."""
     return (
         await db.scalar(sa.select(NOW))
-        if any(order.expire_minutes or order.currency for order in orders)
+        if any(order.expire_minutes or order.is_quoted for order in orders)
         else None
     )
 
 
 def _row(order: InvoiceOrder, priced: Priced, terms: _Terms) -> dict[str, object]:
     depth = order.required_confirmations
-    minutes = order.expire_minutes or (terms.installation.quote_minutes if order.currency else None)
+    minutes = order.expire_minutes or (terms.installation.quote_minutes if order.is_quoted else None)
     return {
         "items": invoice_items.shown(priced.items, order.currency),
         "total": priced.total,
@@ -148,6 +155,7 @@ def _row(order: InvoiceOrder, priced: Priced, terms: _Terms) -> dict[str, object
         "metadata": order.metadata,
         "return_url": order.return_url,
         "cancel_url": order.cancel_url,
+        "link": order.link,
         "expires": terms.now + timedelta(minutes=minutes) if terms.now and minutes else None,
         **_money(order, priced.quote),
     }
@@ -158,7 +166,7 @@ def _money(order: InvoiceOrder, quote: Quote | None) -> dict[str, object]:
     columns = rates.columns_of(quote)
     if quote is None:
         return columns | {"fiat_total": None, "rate_source": None}
-    return columns | {"fiat_total": pricing.check(order.price), "rate_source": quote.source}
+    return columns | {"fiat_total": pricing.check_price(order.price), "rate_source": quote.source}
 
 
 async def _write(db: Db, steps: Sequence[IssueStep]) -> Mapping[str, datetime]:

@@ -30,7 +30,7 @@ class Priced(NamedTuple):
     quote: Quote | None = None
 
 
-def check(price: Price) -> int:
+def check_price(price: Price) -> int:
     """Return the amount. Raises Invalid, which names the field, for what can never be a price."""
     if price.items or price.amount is None:
         amount = invoice_items.sum_of(price.items, price.currency)
@@ -48,7 +48,7 @@ def check(price: Price) -> int:
 
 def in_koinu(price: Price, quotes: Mapping[str, Quote | Refusal]) -> Priced | Refusal:
     """Return the price in koinu. Money is rounded up to the next koinu: the shop never gets less than its price."""
-    amount = check(price)
+    amount = check_price(price)
     if not price.currency:
         return Priced(Koinu(amount), price.items)
     quote = quotes[price.currency]
