@@ -7,6 +7,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.api import cursors, fiat, fields, idempotency_keys, parameters, request_body, responses
+from app.api.access.callers import Within
+from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Commits, Context, Reading
 from app.api.invoices import Items
 from app.api.new_invoice import NewItem
@@ -16,7 +18,7 @@ from app.domain.links import Link, LinkCursor, LinkOrder, LinkTerms
 from app.domain.pages import PageRequest
 from app.domain.refusals import Invalid
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 _UNPRICED: Final = 0
 _CURSORS: Final = cursors.Cursor(
@@ -125,8 +127,11 @@ async def list_links(
 
 @router.post("/link/{id}/close", response_model=LinkView, summary="Close a pay link")
 async def close_link(
-    id: LinkId, key: idempotency_keys.BodilessKey, commits: Commits, context: Context
+    id: LinkId, key: idempotency_keys.BodilessKey, context: Context, within: Within
 ) -> Response:
     """It makes no invoices any more; those that it has made stay as they are."""
-    result = await commits.submit(links.CLOSE, id, key)
+    if within.limited:
+        async with context.reads.connect() as db:
+            await links.fetch(db, id, within)
+    result = await context.commits.submit(links.CLOSE, id, key)
     return responses.show(LinkView.of(result.resource, context), replayed=result.replayed)

@@ -111,6 +111,7 @@ def moon(chromium: str, server: str, tmp_path_factory: pytest.TempPathFactory) -
         "KENNEL_FRAME_ORIGINS": "*",
         "KENNEL_SHOP_CONTACT": "mailto:help@moon.example",
         "KENNEL_EXPLORER_URL": "https://explorer.example/tx/{txid}",
+        "KENNEL_RATES": "EUR=0.15",
     }
     stack = AsyncExitStack()
     with asyncio.Runner() as runner:

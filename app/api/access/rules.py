@@ -62,6 +62,7 @@ RULES: Final[Mapping[str, Rule]] = dict(
             "invoices:read",
             _IN_PATH,
             "GET /account/{foreign_id}/invoices",
+            "GET /account/{foreign_id}/links",
             "GET /account/{foreign_id}/invoice/{invoice_id}",
             "GET /account/{foreign_id}/invoice/{invoice_id}/connect",
         ),
@@ -71,7 +72,9 @@ RULES: Final[Mapping[str, Rule]] = dict(
             "POST /account/{foreign_id}/invoice",
             "POST /account/{foreign_id}/invoice/",
             "POST /account/{foreign_id}/invoice/{invoice_id}/cancel",
+            "POST /account/{foreign_id}/link",
         ),
+        *_routes("invoices:write", _BY_ENDPOINT, "POST /link/{id}/close"),
         *_routes(
             "payments:read",
             _IN_PATH,

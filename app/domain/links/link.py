@@ -12,6 +12,7 @@ from app.db import Db, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import links
 from app.domain import accounts, rates
+from app.domain.access import EVERYTHING, Reach
 from app.domain.invoices import Item, Price, items_shown
 from app.domain.owner import Owner
 from app.domain.pages import Page, PageRequest
@@ -72,12 +73,12 @@ _SELECT: Final = sa.select(
 ).join(account_rows, account_rows.c.id == links.c.account_id)
 
 
-async def fetch(db: Db, link_id: str) -> Link:
-    """Return the link, or refuse with NoSuchLink."""
-    rows = await bulk.fetch_all(db, _SELECT.where(links.c.id == link_id))
-    if not rows:
+async def fetch(db: Db, link_id: str, reach: Reach = EVERYTHING) -> Link:
+    """Return the link, or refuse with NoSuchLink; also where its account is beyond reach."""
+    link = (await load(db, [link_id])).get(link_id)
+    if link is None or not reach.covers(link.owner.foreign_id):
         raise NoSuchLink(id=link_id, field="id")
-    return of(rows[0])
+    return link
 
 
 async def load(db: Db, ids: Sequence[str]) -> dict[str, Link]:
