@@ -1,12 +1,9 @@
 """The two HTTP applications: admin for the merchant, public for payers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from app import VERSION
 from app.api import (
@@ -14,7 +11,6 @@ from app.api import (
     addresses,
     api_keys,
     assets,
-    client_limits,
     docs_page,
     dogeconnect,
     errors,
@@ -28,27 +24,22 @@ from app.api import (
     invoices,
     links,
     metrics,
-    middleware,
     openapi,
     operations,
     origins,
     payment_limits,
     payments,
     rates,
-    request_body,
     transactions,
     transfer_views,
     transfers,
     webhook_deliveries,
     webhooks,
 )
-from app.api.access.authentication import Authentication
-from app.api.access.key_ring import KeyRing
 from app.api.checkout import link_page, page
-from app.api.checkout.branding import Branding
-from app.api.checkout.error_pages import ErrorPages
 from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
+from app.api.layers import Face, Lock, layers_of
 from app.metrics.process import ProcessMetrics
 
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -56,13 +47,6 @@ _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_c
 _PUBLIC_AT_ONCE: Final = 32
 _PUBLIC_BODY_BYTES: Final = 16 * 1024
 """Only wallets submit larger bodies, which hold transactions."""
-_READING: Final[Any] = {
-    "allow_methods": ("GET", "HEAD"),
-    "allow_headers": ("If-None-Match", "Last-Event-ID", "Cache-Control"),
-    "expose_headers": ("ETag", "Retry-After", "X-Request-Id"),
-    "max_age": 86_400,
-}
-"""What a script of another site may send, and read beside the body. It sends no cookies: there are none."""
 _ADMIN: Final = (
     invoices.busy,
     transfers.busy,
@@ -93,36 +77,6 @@ _ADMIN: Final = (
     operations.health,
 )
 """Paths are tried in this order: the busiest come first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
-    """What opens a listener: the `token`, if there is one, and `keys`. Where it is not `closed` anyone may come."""
-
-    token: str = ""
-    keys: KeyRing | None = None
-    closed: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Face:
-    """How a listener, `listener` in metrics, treats its callers: `lock` says who they are, `documented` serves /docs and /openapi.json.
-
-    A body has at most `body_bytes`, but for `larger` ones. At most `at_once` requests are answered at a time; None is no limit. Pages
-    of the origins `readers` may read the answers by script. `clients` limits what each client takes. With `error_pages` people
-    who open pages get pages for errors.
-    """
-
-    callers: origins.Callers
-    listener: str = "admin"
-    lock: Lock | None = None
-    documented: bool = False
-    body_bytes: int = request_body.MAX_BYTES
-    larger: request_body.LargeBodies | None = None
-    at_once: int | None = None
-    readers: frozenset[str] = frozenset()
-    clients: ClientLimits | None = None
-    error_pages: Branding | None = None
 
 
 def admin(
@@ -198,22 +152,7 @@ def build(
 ) -> FastAPI:
     """Build an application of `routers`. `new_id` makes request ids: short, of printable ASCII."""
     process = context.scrape.process if context else ProcessMetrics()
-    observer = process.observers.of_listener(face.listener)
-    layers = [
-        Middleware(middleware.Edge, new_id=new_id, answered=observer.answered, embedded=face.callers.pages),
-        Middleware(origins.Origins, callers=face.callers),
-    ]
-    if face.error_pages is not None:
-        layers.insert(0, Middleware(ErrorPages, branding=face.error_pages))
-    if (lock := face.lock) is not None:
-        layers.append(Middleware(Authentication, token=lock.token, keys=lock.keys, locked=lock.closed))
-    if face.readers:
-        layers.append(Middleware(CORSMiddleware, allow_origins=face.readers, **_READING))
-    if face.clients is not None:
-        layers.append(Middleware(client_limits.LimitedClients, limits=face.clients))
-    layers.append(Middleware(request_body.WholeBody, max_bytes=face.body_bytes, larger=face.larger))
-    if face.at_once is not None:
-        layers.append(Middleware(middleware.ConcurrencyLimit, limit=face.at_once))
+    layers = layers_of(face, new_id, process.observers.of_listener(face.listener))
     app = FastAPI(
         # The routes themselves: include_router() would match each path twice.
         routes=[route for router in routers for route in router.routes],
@@ -227,7 +166,7 @@ def build(
         telemetry=_QUIET,
     )
     app.state.context = context
-    openapi.describe(app, locked=lock is not None, limited=face.clients is not None)
+    openapi.describe(app, locked=face.lock is not None, limited=face.clients is not None)
     if face.documented:
         docs_page.add(app)
     return app

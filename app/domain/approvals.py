@@ -1,7 +1,7 @@
 """Approvals: a payment above a limit waits until another caller than the one that asked says yes or no."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
@@ -59,7 +59,7 @@ async def _approve(db: Db, verdict: Verdict) -> Payment | Refusal:
     same = payment_rows.c.id == sa.any_(sa.literal([payment.id], bulk.BIGINTS))
     values = {"state": "PENDING", "expires": payment_rows.c.expires + waited}
     await db.execute(sa.update(payment_rows).where(same).values(values))
-    approved = replace(payment, state="PENDING")
+    approved = payment._replace(state="PENDING")
     await outbox.emit(db, [payment_event(approved, "PAYMENT_APPROVED")])
     return approved
 

@@ -148,10 +148,10 @@ def _payments() -> list[OutboxEvent]:
     refund = failed._replace(kind="refund", reference=ADDRESSES[0])
     return [
         payments.payment_event(requested, "PAYMENT_REQUESTED"),
-        payments.payment_event(replace(requested, state="AWAITING_APPROVAL"), "PAYMENT_AWAITING_APPROVAL"),
+        payments.payment_event(requested._replace(state="AWAITING_APPROVAL"), "PAYMENT_AWAITING_APPROVAL"),
         payments.payment_event(requested, "PAYMENT_APPROVED"),
         payments.payment_event(
-            replace(requested, state="VOIDED", returned=requested.total), "PAYMENT_REJECTED"
+            requested._replace(state="VOIDED", returned=requested.total), "PAYMENT_REJECTED"
         ),
         *(
             payments.payment_event(sent._replace(state=state, returned=TEN), name)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from app.api import application, origins, tokens
-from app.api.application import Face
+from app.api.layers import Face
 from app.api.serving import serving
 from app.cli.demo_api import ACCOUNT, ORDER, DemoApi
 from app.cli.demo_shop.wallet import Wallet

@@ -190,7 +190,9 @@ _OUTPUTS: Final = (
 
 def _payment(row: Row, outputs: tuple[PaymentOutput, ...]) -> Payment:
     owner = Owner(row["account_id"], row["foreign_id"], row["address"])
-    return Payment(owner=owner, outputs=outputs, quote=rates.quote_in(row), **{name: row[name] for name in _READ})
+    return Payment(
+        owner=owner, outputs=outputs, quote=rates.quote_in(row), **{name: row[name] for name in _READ}
+    )
 
 
 _READ: Final = tuple(
@@ -269,11 +271,7 @@ def request_events(payment: Payment) -> list[OutboxEvent]:
 
 def end_events(payments: Sequence[Payment], event: str) -> list[OutboxEvent]:
     """Return the events of payments that ended unpaid: each one's own, and that its money came back."""
-    return [
-        end_event
-        for payment in payments
-        for end_event in (payment_event(payment, event), *return_events(payment))
-    ]
+    return [fact for payment in payments for fact in (payment_event(payment, event), *return_events(payment))]
 
 
 def return_events(payment: Payment) -> list[OutboxEvent]:

@@ -19,6 +19,7 @@ from app.api import (
     cursors,
     fields,
     idempotency_keys,
+    layers,
     origins,
     parameters,
     request_body,
@@ -134,8 +135,8 @@ async def get_health() -> Response:
 
 def application_of(token: str = "", **options: Any) -> FastAPI:
     ids = itertools.count(1)
-    lock = application.Lock(token=token, closed=bool(token))
-    face = application.Face(callers=origins.Callers(), lock=lock, **options)
+    lock = layers.Lock(token=token, closed=bool(token))
+    face = layers.Face(callers=origins.Callers(), lock=lock, **options)
     return application.build("Test", [router], lambda: f"id-{next(ids)}", face)
 
 

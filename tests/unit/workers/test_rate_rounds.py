@@ -18,7 +18,9 @@ async def quoted(engine: AsyncEngine, home: Path, rates_setting: str) -> tuple[l
     """Start the loops with this setting, take a step of that of the rates; return their names and the quote of now."""
     read = sources.read({"KENNEL_HOME": str(home), "KENNEL_RATES": rates_setting})
     async with AsyncExitStack() as stack, Node("http://user:password@127.0.0.1:1") as node:
-        loops = {loop.name: loop for loop in await roles.relay(stack, Shared(read, engine, node, "one"))}
+        loops = {
+            loop.name: loop for loop in await roles.relay(stack, Shared.of(read, engine, node, "one", None))
+        }
         if "rates" in loops:
             await loops["rates"].step()
     async with engine.connect() as db:

@@ -11,8 +11,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp
 
 from app.api import origins
-from app.api.application import Face
 from app.api.application import build as build_application
+from app.api.layers import Face
 from app.api.serving import serving
 from app.runtime.http.limits import Limits
 
