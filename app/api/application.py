@@ -36,10 +36,12 @@ from app.api import (
     webhook_deliveries,
     webhooks,
 )
+from app.api.access.authentication import Lock
+from app.api.access.request_rates import RequestRates
 from app.api.checkout import link_page, page
 from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
-from app.api.layers import Face, Lock, layers_of
+from app.api.layers import Face, layers_of
 from app.metrics.process import ProcessMetrics
 
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -86,13 +88,14 @@ def admin(
     names: frozenset[str] = frozenset(),
     *,
     closed: bool = False,
+    rates: RequestRates | None = None,
 ) -> FastAPI:
     """Build the merchant's API, described at /docs. A `token` locks it; `closed`: keys alone do so too.
 
-    `new_id` makes request ids of printable ASCII. The API answers to `names`, to loopback's names and to
+    `rates` limit how often callers ask. `new_id` makes request ids of printable ASCII. The API answers to `names`, to loopback's names and to
     addresses.
     """
-    lock = Lock(token=token, keys=context.keys, closed=closed or bool(token))
+    lock = Lock(token=token, keys=context.keys, closed=closed or bool(token), rates=rates or RequestRates())
     face = Face(callers=origins.Callers(names), lock=lock, documented=True)
     return build("Kennel", _ADMIN, new_id, face, context)
 

@@ -118,8 +118,13 @@ class LimitedClients:
 
 
 def _too_many(limit: str, seconds: float) -> responses.Json:
+    return too_many("one address", limit, seconds)
+
+
+def too_many(who: str, limit: str, seconds: float) -> responses.Json:
+    """Answer 429 to who asks for more than `limit`, and say after how many seconds there is room again."""
     headers = {"Retry-After": str(math.ceil(seconds))}
-    return responses.error("rate-limited", f"one address may have {limit}; try again later", headers=headers)
+    return responses.error("rate-limited", f"{who} may have {limit}; try again later", headers=headers)
 
 
 def _too_much(seconds: float) -> responses.Json:

@@ -8,8 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import client_limits, middleware, origins, request_body
-from app.api.access.authentication import Authentication
-from app.api.access.key_ring import KeyRing
+from app.api.access.authentication import Authentication, Lock
 from app.api.checkout.branding import Branding
 from app.api.checkout.error_pages import ErrorPages
 from app.api.client_limits import ClientLimits
@@ -22,15 +21,6 @@ _READING: Final[Any] = {
     "max_age": 86_400,
 }
 """What a script of another site may send, and read beside the body. It sends no cookies: there are none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
-    """What opens a listener: the `token`, if there is one, and `keys`. Where it is not `closed` anyone may come."""
-
-    token: str = ""
-    keys: KeyRing | None = None
-    closed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +52,8 @@ def layers_of(face: Face, new_id: Callable[[], str], observer: AnswerObserver) -
     ]
     if face.error_pages is not None:
         layers.insert(0, Middleware(ErrorPages, branding=face.error_pages))
-    if (lock := face.lock) is not None:
-        layers.append(Middleware(Authentication, token=lock.token, keys=lock.keys, locked=lock.closed))
+    if face.lock is not None:
+        layers.append(Middleware(Authentication, lock=face.lock))
     if face.readers:
         layers.append(Middleware(CORSMiddleware, allow_origins=face.readers, **_READING))
     if face.clients is not None:

@@ -20,6 +20,9 @@ _LONGEST_HOST: Final = 300
 _OWN: Final = frozenset({b"same-origin", b"none"})
 """Sec-Fetch-Site of our own pages, and of an address that the user typed."""
 
+_SIMPLE: Final = frozenset({b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data"})
+"""What forms of a page can send."""
+
 
 @dataclass(frozen=True, slots=True)
 class Callers:
@@ -58,7 +61,7 @@ class Origins:
             await responses.error("forbidden", message)(scope, receive, send)
 
     def _objection(self, scope: Scope) -> str | None:
-        host = origin = site = None
+        host = origin = site = kind = None
         for name, value in scope["headers"]:
             if name == b"host":
                 host = value
@@ -66,12 +69,16 @@ class Origins:
                 origin = value
             elif name == b"sec-fetch-site":
                 site = value
+            elif name == b"content-type":
+                kind = value
         if host is not None and (len(host) > _LONGEST_HOST or not self._accepts(host.decode("latin-1"))):
             return (
                 "Kennel does not go by the name in Host here; if it is to, KENNEL_ALLOWED_HOSTS must have it"
             )
         if origin is None and site is None:
             return None
+        if origin is not None and scope["method"] not in SAFE_METHODS and _is_simple(kind):
+            return "a web page must send its request as application/json: forms and plain text come from any page"
         return self._objection_to_page(scope["method"], host or b"", origin, site)
 
     def _objection_to_page(
@@ -96,6 +103,11 @@ def _name(host: str) -> str:
     """Return the name without the port and the final dot, in lower case."""
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     return name.strip("[]").rstrip(".").lower()
+
+
+def _is_simple(kind: bytes | None) -> bool:
+    """Whether any page may send a body of this kind anywhere, and asks nobody before (CORS)."""
+    return kind is not None and kind.partition(b";")[0].strip().lower() in _SIMPLE
 
 
 def _is_local(name: str) -> bool:

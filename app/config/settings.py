@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     auth: Annotated[Literal["auto", "required"], values.ANY_CASE] = "auto"
     """`auto`: on `regtest` and on loopback, requests need neither token nor key where no token is set. `required`:
     they always do."""
+    requests_per_key: int = Field(1000, ge=1, le=1_000_000)
+    """How many requests a second a key may send to one process of the merchant's API, where the key does not say
+    otherwise. More are refused with 429. After a quiet time the requests of four seconds may come at once."""
+    admin_requests_per_address: int = Field(10_000, ge=1, le=1_000_000)
+    """How many requests a second one address may send to one process of the merchant's API, likewise."""
     public_items: Annotated[Literal["token", "open"], values.ANY_CASE] = "token"
     """Who sees the items of an invoice in the payers' API. `token`: who has the invoice's token. `open`:
     who knows its address."""

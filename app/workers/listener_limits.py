@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from app.api.access.request_rates import RequestRates
 from app.api.client_address import Proxies
 from app.api.client_limits import ClientLimits
 from app.config.settings import Settings
@@ -33,3 +34,8 @@ def of_payers(settings: Settings, connections: int) -> ClientLimits:
         streams=min(settings.public_streams, connections * 3 // 4),
         streams_per_address=settings.streams_per_address,
     )
+
+
+def of_callers(settings: Settings) -> RequestRates:
+    """Return how often callers of the merchant's API may ask."""
+    return RequestRates(settings.requests_per_key, settings.admin_requests_per_address)

@@ -3,15 +3,17 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Final
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import middleware, responses
 from app.api.access import callers
 from app.api.access.callers import ANYONE, CALLER, TOKEN, Caller
 from app.api.access.key_ring import KeyRing
+from app.api.access.request_rates import RequestRates
 
 KEY: Final = re.compile(rb"kennel_([1-9][0-9]{0,17})_([A-Za-z0-9_-]{43})")
 """A key: its number, by which it is found, and its secret, which is compared."""
@@ -28,45 +30,60 @@ def digest_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What opens a listener: the `token`, if there is one, and `keys`. Where it is not `closed` anyone may come."""
+
+    token: str = ""
+    keys: KeyRing | None = None
+    closed: bool = True
+    rates: RequestRates = field(default_factory=RequestRates)
+
+
 class Authentication:
-    """Requires `Authorization: Bearer` and the token or a key, or lets anyone in where nothing is `locked`.
+    """Requires `Authorization: Bearer` and the token or a key, or lets anyone in where the lock is not closed.
 
     It holds only the token's hash. A key that is sent counts also where nothing is locked.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        token: str,
-        keys: KeyRing | None,
-        *,
-        locked: bool,
-        open_paths: Collection[str] = middleware.OPEN_PATHS,
-    ) -> None:
+    def __init__(self, app: ASGIApp, lock: Lock) -> None:
         self.app = app
-        self._keys = keys
-        self._locked = locked
-        self._open_paths = open_paths
-        self._digest = hashlib.sha256(token.encode()).digest() if token else b""
+        self._lock = lock
+        self._digest = hashlib.sha256(lock.token.encode()).digest() if lock.token else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 in GigaWallet's words, or pass the request on; a public answer needs no token."""
-        if scope["type"] == "http" and scope["path"] not in self._open_paths:
-            caller = await self._caller(scope)
-            if isinstance(caller, Caller):
-                scope[CALLER] = caller
-            elif not middleware.is_public(scope):
-                headers = {"WWW-Authenticate": "Bearer"}
-                await responses.error("unauthorized", caller, headers=headers)(scope, receive, send)
+        """Refuse the request, in GigaWallet's words, or pass it on; a public answer needs no token."""
+        if scope["type"] == "http" and scope["path"] not in middleware.OPEN_PATHS:
+            refusal = self._lock.rates.of_address(scope) or await self._objection(scope)
+            if refusal is not None:
+                await refusal(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> Caller | str:
-        """Return who asks, or what is wrong with the header, in GigaWallet's words where it has some."""
+    async def _objection(self, scope: Scope) -> Response | None:
+        """Note who asks, or return the answer to who may not."""
+        caller = await self._caller(scope)
+        if isinstance(caller, Caller):
+            scope[CALLER] = caller
+            return None
+        if isinstance(caller, Response):
+            return caller
+        if middleware.is_public(scope):
+            return None
+        headers = {"WWW-Authenticate": "Bearer"}
+        failure = (
+            self._lock.rates.of_failure(scope)
+            if any(name == b"authorization" for name, _ in scope["headers"])
+            else None
+        )
+        return failure or responses.error("unauthorized", caller, headers=headers)
+
+    async def _caller(self, scope: Scope) -> Caller | Response | str:
+        """Return who asks, or the answer to a key that asks too often, or what is wrong with the header."""
         header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
         parts = header.split(b" ") if header else []
-        key = KEY.fullmatch(parts[1]) if len(parts) == 2 and self._keys is not None else None
-        if not self._locked and key is None:
+        key = KEY.fullmatch(parts[1]) if len(parts) == 2 and self._lock.keys is not None else None
+        if not self._lock.closed and key is None:
             return ANYONE
         if not header:
             return "Authorization header required"
@@ -76,14 +93,14 @@ class Authentication:
             return TOKEN
         return "Invalid token" if key is None else await self._holder(key)
 
-    async def _holder(self, key: re.Match[bytes]) -> Caller | str:
+    async def _holder(self, key: re.Match[bytes]) -> Caller | Response | str:
         """Return the holder of a key; the comparison takes the same time wherever the first difference is."""
-        if self._keys is None:
+        if self._lock.keys is None:
             return "Invalid token"
-        stored = await self._keys.find(int(key[1]))
+        stored = await self._lock.keys.find(int(key[1]))
         if stored is None or not hmac.compare_digest(hashlib.sha256(key[2]).digest(), stored.digest):
             return "Invalid token"
         if stored.state in _ENDED:
             return _ENDED[stored.state]
-        self._keys.use(stored.id)
-        return callers.Caller.of_key(stored)
+        self._lock.keys.use(stored.id)
+        return self._lock.rates.of_key(stored) or callers.Caller.of_key(stored)

@@ -25,6 +25,7 @@ from app.api import (
     request_body,
     responses,
 )
+from app.api.access.authentication import Lock
 from app.chain import keys
 from app.db.bulk import insert
 from app.db.engine import open_engine
@@ -135,7 +136,7 @@ async def get_health() -> Response:
 
 def application_of(token: str = "", **options: Any) -> FastAPI:
     ids = itertools.count(1)
-    lock = layers.Lock(token=token, closed=bool(token))
+    lock = Lock(token=token, closed=bool(token))
     face = layers.Face(callers=origins.Callers(), lock=lock, **options)
     return application.build("Test", [router], lambda: f"id-{next(ids)}", face)
 

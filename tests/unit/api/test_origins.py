@@ -65,6 +65,27 @@ async def test_who_is_no_page_of_another_site_works_as_ever(
     assert await balance_paths(admin) == 1
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "Text/Plain;charset=UTF-8",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; b=x",
+    ],
+)
+async def test_no_page_at_all_changes_anything_by_what_a_form_can_send(
+    admin: httpx.AsyncClient, kind: str
+) -> None:
+    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+
+    form = await admin.post("/account/shop", content="{}", headers={**own, "Content-Type": kind})
+    program = await admin.post("/account/shop", content="{}", headers={"Content-Type": kind})
+
+    assert (form.status_code, form.json()["error"]["code"]) == (403, "forbidden")
+    assert program.status_code == 200
+
+
 async def test_a_page_of_another_site_reads_nothing_of_the_merchants_but_a_link_of_the_same_site_leads_here(
     admin: httpx.AsyncClient,
 ) -> None:
