@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.access import authentication
@@ -66,16 +66,17 @@ async def listed(engine: AsyncEngine) -> list[ApiKey]:
 
 def table(listed: list[ApiKey]) -> Table:
     """Return the keys as a table: what each opens, and whether it still does."""
-    shown = Table("key", "state", "scopes", "accounts", "last used", "expires", "description")
+    names = ("key", "state", "scopes", "accounts", "last used", "expires", "description")
+    shown = Table(*(Column(name, overflow="fold", no_wrap=name == "scopes") for name in names))
     for key in listed:
         whose = f"{key.reach.prefix}*" if key.reach.prefix else ", ".join(sorted(key.reach.names)) or "all"
         times = [_day(moment) for moment in (key.last_used, key.expires)]
-        shown.add_row(str(key.id), key.state, " ".join(sorted(key.scopes)), whose, *times, key.description)
+        shown.add_row(str(key.id), key.state, "\n".join(sorted(key.scopes)), whose, *times, key.description)
     return shown
 
 
 def _day(moment: datetime | None) -> str:
-    return "never" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return "never" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 @keys.command("create")

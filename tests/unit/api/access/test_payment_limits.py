@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import outbox, payees, payments
 from app.domain import dogecoin
-from app.domain.payments import payouts
+from app.domain.installation import NewHistory
+from app.domain.payments import pause, payouts
 from app.money import COIN
 from tests import funding
 from tests.unit.api.access.conftest import ADMIN, Made, bearer
@@ -190,6 +191,23 @@ async def test_a_rejected_payment_gives_all_of_its_money_back(
     async with engine.begin() as db:
         types = set(await db.scalars(sa.select(outbox.c.type)))
     assert "PAYMENT_REJECTED" in types
+
+
+async def test_a_restore_ends_what_waits_because_it_may_have_been_approved_since(
+    bank: httpx.AsyncClient, make: Made, engine: AsyncEngine
+) -> None:
+    before = (await bank.get("/account/shop/balance", headers=ADMIN)).json()
+    asker = bearer(await make("payments:write", approve_above="1"))
+    number = (await pay(bank, "5", headers=asker)).json()["id"]
+
+    async with engine.begin() as db:
+        await pause.begin_history(db, NewHistory("e" * 32, 0, 1))
+        ended = await pause.end_pending(db)
+
+    shown = (await bank.get(f"/account/shop/payment/{number}", headers=ADMIN)).json()
+    assert (ended, shown["state"]) == (1, "FAILED")
+    assert "restored from a backup" in shown["error"]
+    assert (await bank.get("/account/shop/balance", headers=ADMIN)).json() == before
 
 
 async def test_the_asker_may_void_what_waits(bank: httpx.AsyncClient, make: Made) -> None:
