@@ -125,6 +125,10 @@ async def _accounts(sources: Sources, after: Position) -> Slice:
     return payments.check_accounts(rows, await asyncio.to_thread(derive, [row["number"] for row in rows]))
 
 
+_NOT_ASKED: Final = "the node did not answer, or its tip moved: coins were not looked for there"
+_OF_OTHER_BLOCKS: Final = "the node and the ledger are at different blocks: coins were not looked for"
+
+
 async def _coins(sources: Sources, after: Position) -> Slice:
     """Compare coins with the node; its answer counts only while its best block is our tip."""
     async with sources.snapshots.begin() as db:
@@ -136,12 +140,10 @@ async def _coins(sources: Sources, after: Position) -> Slice:
     following = tuple(coins[-1][0]) if len(coins) == payments.COINS else None
     answer = await _fetch(sources, [outpoint for outpoint, _ in coins])
     if answer is None:
-        note = "the node did not answer, or its tip moved: coins were not looked for there"
-    elif tip is None or answer[0] != tip.hash:
-        note = "the node and the ledger are at different blocks: coins were not looked for"
-    else:
-        return replace(payments.check_coins(coins, answer[1]), next=following)
-    return Slice(0, "", following, note)
+        return Slice(0, "", following, _NOT_ASKED)
+    if tip is None or answer[0] != tip.hash:
+        return Slice(0, "", following, _OF_OTHER_BLOCKS)
+    return replace(payments.check_coins(coins, answer[1]), next=following)
 
 
 async def _fetch(sources: Sources, coins: Sequence[Outpoint]) -> tuple[bytes, Sequence[int | None]] | None:

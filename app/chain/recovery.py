@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -138,15 +139,12 @@ class Recovery:
     async def _derive(self, search: GapSearch, scope: SearchScope, progress: Progress) -> None:
         """Derive the first addresses of every account, in all threads: they run beside each other."""
         accounts_at_once = max(1, DERIVED_AT_ONCE // (2 * scope.gap))
-        loop = asyncio.get_running_loop()
         threads = ThreadPoolExecutor(os.cpu_count())
         try:
             for first in range(0, scope.accounts, accounts_at_once):
                 count = min(accounts_at_once, scope.accounts - first)
                 keys = await asyncio.to_thread(self._keyring.account_xpubs, first, count)
-                deriving = [loop.run_in_executor(threads, _branches, key, scope.gap) for key in keys]
-                for key, branches in zip(keys, await asyncio.gather(*deriving), strict=True):
-                    search.add_account(key, *branches)
+                await _add_accounts(search, keys, scope.gap, threads)
                 progress("Deriving addresses", search.address_count, scope.accounts * (2 * scope.gap + 1))
                 await self._hold_lease()
         finally:
@@ -156,18 +154,23 @@ class Recovery:
         """Read the chain until a reading adds no address that it did not look for from the first block on."""
         for reading in range(1, READINGS + 1):
             search.restart()
-            async with aclosing(self._batches(scope.first, tip)) as batches:
-                async for batch in batches:
-                    for block in batch:
-                        search.read(block)
-                    done = batch[-1].height - scope.first + 1
-                    progress(f"Reading blocks, pass {reading}", done, tip.height - scope.first + 1)
-                    await self._hold_lease()
+            await self._read(search, scope.first, tip, partial(progress, f"Reading blocks, pass {reading}"))
             if not search.extended:
                 return reading
         raise Stopped(
             "The chain's payments are in no order that this can follow: begin again with a wider gap."
         )
+
+    async def _read(
+        self, search: GapSearch, first: int, tip: Tip, advance: Callable[[int, int], None]
+    ) -> None:
+        """Read the chain once; `advance` hears how many blocks of how many are read."""
+        async with aclosing(self._batches(first, tip)) as batches:
+            async for batch in batches:
+                for block in batch:
+                    search.read(block)
+                advance(batch[-1].height - first + 1, tip.height - first + 1)
+                await self._hold_lease()
 
     async def _batches(self, first: int, tip: Tip) -> AsyncGenerator[list[Block]]:
         """Yield the node's blocks up to the tip, and fetch ahead; raise Stopped if they lead elsewhere."""
@@ -230,6 +233,16 @@ class Recovery:
             raise Stopped(
                 "Another Kennel has followed the chain meanwhile: stop it and begin again."
             ) from None
+
+
+async def _add_accounts(
+    search: GapSearch, keys: Sequence[ReadyKey], gap: int, threads: ThreadPoolExecutor
+) -> None:
+    """Derive the first addresses of these accounts, and have them looked for."""
+    loop = asyncio.get_running_loop()
+    deriving = [loop.run_in_executor(threads, _branches, key, gap) for key in keys]
+    for key, branches in zip(keys, await asyncio.gather(*deriving), strict=True):
+        search.add_account(key, *branches)
 
 
 def beyond(last: int, gap: int) -> int:

@@ -11,6 +11,8 @@ from typing import Final
 
 import coincurve
 
+from app.runtime import folders
+
 RELAY_KEY_FILE: Final = "relay.key"
 """The file in KENNEL_HOME, where the settings name no other."""
 _SECRET_BYTES: Final = 32
@@ -78,8 +80,4 @@ def _create(path: Path) -> None:
             path.hardlink_to(fresh)
     finally:
         fresh.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    folders.sync(path.parent)

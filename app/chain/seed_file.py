@@ -11,6 +11,7 @@ from pathlib import Path
 from app.chain import keys, seed_record
 from app.chain.seed_record import Cost, SeedRecord
 from app.domain.dogecoin import REGTEST, Network
+from app.runtime import folders
 
 ENTROPY_BYTES = 32  # 24 words
 
@@ -72,10 +73,7 @@ class SeedFile:
             raise SeedRefused(
                 f"The seed file {self.path} is damaged ({error}): restore it from a backup or from its words."
             ) from None
-        if record.network != self.network.name:
-            raise SeedRefused(
-                f"The seed file {self.path} is for {record.network[:32]}, not for {self.network.name}."
-            )
+        self._check_network(record)
         return record
 
     def raise_highest(self, number: int) -> None:
@@ -106,6 +104,12 @@ class SeedFile:
             self._write(replace(record, shown=True))
         return words
 
+    def _check_network(self, record: SeedRecord) -> None:
+        if record.network != self.network.name:
+            raise SeedRefused(
+                f"The seed file {self.path} is for {record.network[:32]}, not for {self.network.name}."
+            )
+
     def _check(self, passphrase: str) -> None:
         if not passphrase and self.network != REGTEST:
             raise PassphraseMissing(f"A seed on {self.network.name} needs a passphrase.")
@@ -132,11 +136,7 @@ class SeedFile:
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self.path)
-            directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            folders.sync(self.path.parent)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

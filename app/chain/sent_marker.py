@@ -9,6 +9,7 @@ from typing import Final
 
 from app.domain import installation
 from app.domain.installation import InstallationState
+from app.runtime import folders
 
 SENT_FILE: Final = "sent.json"
 """The marker's file in KENNEL_HOME."""
@@ -129,8 +130,4 @@ class SentMarker:
             except OSError:
                 Path(file.name).unlink()
                 raise
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        folders.sync(self._path.parent)

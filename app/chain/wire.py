@@ -253,9 +253,13 @@ def _skip_parent_coinbase(raw: bytes, start: int) -> int:
     if not inputs:
         raise Unreadable(f"the parent coinbase at byte {start} has no inputs")
     _, offset = _read_outputs(raw, offset, _ANY_VALUE)
-    for _ in inputs if witness else ():
+    return (_skip_witness(raw, offset, len(inputs)) if witness else offset) + 4
+
+
+def _skip_witness(raw: bytes, offset: int, inputs: int) -> int:
+    for _ in range(inputs):
         items, offset = _compact_size(raw, offset)
         for _ in range(items):
             length, offset = _compact_size(raw, offset)
             offset += length
-    return offset + 4
+    return offset

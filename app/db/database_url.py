@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 SCHEMES: Final = ("postgres", "postgresql", "postgresql+asyncpg")
 PORTS: Final = range(1, 65_536)
@@ -138,14 +138,7 @@ class DatabaseUrl:
 
 def parse(written: str) -> DatabaseUrl:
     """Read the URL; raises WrongUrl with what it must be."""
-    try:
-        parts = urlsplit(written)
-    except ValueError:
-        raise WrongUrl("a URL whose IPv6 hosts stand in [] and whose password has %5B for [") from None
-    if parts.scheme not in SCHEMES:
-        raise WrongUrl("the word embedded, or a URL that begins with postgresql://")
-    if parts.fragment or ("@" not in parts.netloc and "@" in parts.path + parts.query):
-        raise WrongUrl("a URL whose password has %2F for /, %3F for ?, %23 for #, %40 for @ and %3A for :")
+    parts = _split(written)
     options = _options(parts.query)
     login, _, hosts = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
@@ -158,6 +151,19 @@ def parse(written: str) -> DatabaseUrl:
     )
 
 
+def _split(written: str) -> SplitResult:
+    """Take the URL apart, unless its login has characters that end it for a reader of URLs."""
+    try:
+        parts = urlsplit(written)
+    except ValueError:
+        raise WrongUrl("a URL whose IPv6 hosts stand in [] and whose password has %5B for [") from None
+    if parts.scheme not in SCHEMES:
+        raise WrongUrl("the word embedded, or a URL that begins with postgresql://")
+    if parts.fragment or ("@" not in parts.netloc and "@" in parts.path + parts.query):
+        raise WrongUrl("a URL whose password has %2F for /, %3F for ?, %23 for #, %40 for @ and %3A for :")
+    return parts
+
+
 def _options(query: str) -> dict[str, str]:
     options: dict[str, str] = {}
     try:
@@ -168,12 +174,16 @@ def _options(query: str) -> dict[str, str]:
         name = _ALIASES.get(written, written)
         _check(name, value)
         options[name] = f"{options[name]},{value}" if name == "host" and name in options else value
-    if options.get("sslrootcert") == "system" and (
-        options.setdefault("sslmode", "verify-full") != "verify-full"
-        or not options.keys().isdisjoint(_FILES[1:])
-    ):
-        raise WrongUrl("a URL that has sslmode=verify-full and no files where it has sslrootcert=system")
+    if options.get("sslrootcert") == "system":
+        _check_system(options)
     return options
+
+
+def _check_system(options: dict[str, str]) -> None:
+    """The authorities of the system vouch for names, so those are compared; our own certificate has no place."""
+    mode = options.setdefault("sslmode", "verify-full")
+    if mode != "verify-full" or not options.keys().isdisjoint(_FILES[1:]):
+        raise WrongUrl("a URL that has sslmode=verify-full and no files where it has sslrootcert=system")
 
 
 def _check(name: str, value: str) -> None:

@@ -52,16 +52,18 @@ def event(example: OutboxEvent) -> Event:
     return Event(42, example.account_id, 3, example.foreign_id, event_id, example.type, example.message, NOON)
 
 
+_OPENED: Final = Account(
+    id=SHOP.id, foreign_id=SHOP.foreign_id, xpub="", address=SHOP.address, payout_address="",
+    payout_threshold=NOTHING, payout_frequency="", name="", vendor_name="", vendor_icon="",
+    vendor_address="", vendor_url="", accept_unconfirmed_below=NOTHING, batch=False, state="open",
+    created=NOON,
+)  # fmt: skip
+
+
 def _accounts() -> list[OutboxEvent]:
-    plain = Account(
-        id=SHOP.id, foreign_id=SHOP.foreign_id, xpub="", address=SHOP.address, payout_address="",
-        payout_threshold=NOTHING, payout_frequency="", name="", vendor_name="", vendor_icon="",
-        vendor_address="", vendor_url="", accept_unconfirmed_below=NOTHING, batch=False, state="open",
-        created=NOON,
-    )  # fmt: skip
-    named = replace(plain, name="Shibe Shop")
+    named = replace(_OPENED, name="Shibe Shop")
     return [
-        accounts.account_created(plain),
+        accounts.account_created(_OPENED),
         accounts.account_updated(named),
         accounts.account_closed(replace(named, state="closed")),
         outbox.balance_change(SHOP, Balance(TEN)),

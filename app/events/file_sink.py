@@ -11,6 +11,7 @@ from typing import Final
 from app.domain import outbox
 from app.domain.outbox import Event
 from app.events.sink_runner import Sink, UndeliveredEvents
+from app.runtime import folders
 
 BATCH: Final = 500
 """Lines of one fsync."""
@@ -57,7 +58,7 @@ class File:
             finally:
                 os.close(file)
             if is_new:
-                _sync_folder(self.path.parent)
+                folders.sync(self.path.parent)
 
 
 def _whole_bytes(path: Path) -> int:
@@ -96,12 +97,3 @@ def _write(file: int, lines: bytes) -> None:
     unwritten = memoryview(lines)
     while unwritten:
         unwritten = unwritten[os.write(file, unwritten) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let a file that was made or moved survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -93,14 +93,20 @@ class Poster:
 
     async def _send(self, target: WebhookTarget, request: bytes) -> HttpAnswer:
         with self._limit.post():
-            idle = self._take_idle(target.origin)
-            if idle is not None:
-                try:
-                    return await self._exchange(target.origin, idle, request)
-                except Unanswered as error:
-                    if not error.untouched:
-                        raise  # else the receiver has closed it just now: a new connection may do
-            return await self._exchange(target.origin, await self._open(target.origin), request)
+            answer = await self._post_again(target.origin, request)
+            return answer or await self._exchange(target.origin, await self._open(target.origin), request)
+
+    async def _post_again(self, origin: Origin, request: bytes) -> HttpAnswer | None:
+        """Post by a connection that is open; None where there is none, or where it was closed just now."""
+        idle = self._take_idle(origin)
+        if idle is None:
+            return None
+        try:
+            return await self._exchange(origin, idle, request)
+        except Unanswered as error:
+            if error.untouched:
+                return None
+            raise
 
     def room(self, address: Address) -> int:
         """Return how many more posts the address may have now."""

@@ -110,13 +110,10 @@ class SinkRunner:
 
     async def _send_page(self) -> bool:
         """Send one page; the cursor moves behind the events that were taken, also where others were not."""
-        sink = self._sink
-        async with self._reads.connect() as db:
-            after = await outbox.cursor_position(db, sink.name)
-            page = await outbox.page(db, after, sink.batch, sink.types, sink.foreign_id)
+        after, page = await self._next_page()
         try:
             if page.events:
-                await self._while_held(_call(sink.send(page.events)))
+                await self._while_held(_call(self._sink.send(page.events)))
         except UndeliveredEvents as error:
             if error.delivered:
                 await self._advance(page.events[error.delivered - 1].position)
@@ -124,6 +121,13 @@ class SinkRunner:
         if page.position > after:
             await self._advance(page.position)
         return page.position > after
+
+    async def _next_page(self) -> tuple[int, outbox.Page]:
+        """Return the cursor's position, and the events behind it."""
+        sink = self._sink
+        async with self._reads.connect() as db:
+            after = await outbox.cursor_position(db, sink.name)
+            return after, await outbox.page(db, after, sink.batch, sink.types, sink.foreign_id)
 
     async def _advance(self, position: int) -> None:
         async with self._engine.begin() as db:

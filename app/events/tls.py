@@ -30,14 +30,18 @@ class Certificates:
                 f"KENNEL_MQTT_CA names {self.ca}, which is no file of certificates ({error})."
             ) from None
         if self.cert is not None:
-            try:
-                context.load_cert_chain(self.cert, self.key, password="")
-            except (OSError, ValueError) as error:
-                raise BadCertificate(
-                    f"KENNEL_MQTT_CERT names {self.cert}, which is not a certificate and a key "
-                    f"that belong together ({type(error).__name__})."
-                ) from None
+            self._load(context, self.cert)
         return context
+
+    def _load(self, context: ssl.SSLContext, cert: Path) -> None:
+        """Have the context show our certificate."""
+        try:
+            context.load_cert_chain(cert, self.key, password="")
+        except (OSError, ValueError) as error:
+            raise BadCertificate(
+                f"KENNEL_MQTT_CERT names {cert}, which is not a certificate and a key "
+                f"that belong together ({type(error).__name__})."
+            ) from None
 
 
 class _Socket(ssl.SSLSocket):

@@ -22,18 +22,22 @@ def _mqtt(settings: Settings) -> list[Sink]:
         return []
     from app.events import mqtt_sink  # loads paho
 
-    queues = [
-        mqtt_topics.Queue(queue.topicfilter, queue.types, queue.qos, queue.retain, queue.foreign_id)
-        for queue in settings.queues.values()
-    ]
-    own = [] if settings.mqtt_topic is None else [mqtt_topics.Queue(settings.mqtt_topic)]
     certificates = Certificates(settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key)
     broker = mqtt_sink.parse(settings.mqtt_url, settings.mqtt_client_id, settings.mqtt_protocol, certificates)
     try:
         broker.context()
     except BadCertificate as error:
         raise SettingsError(str(error)) from None
-    return [mqtt_sink.sink(broker, [*own, *queues])]
+    return [mqtt_sink.sink(broker, _queues(settings))]
+
+
+def _queues(settings: Settings) -> list[mqtt_topics.Queue]:
+    """Return the topic of every event, if there is one, and those of the file."""
+    own = [] if settings.mqtt_topic is None else [mqtt_topics.Queue(settings.mqtt_topic)]
+    return own + [
+        mqtt_topics.Queue(queue.topicfilter, queue.types, queue.qos, queue.retain, queue.foreign_id)
+        for queue in settings.queues.values()
+    ]
 
 
 def _files(settings: Settings) -> list[Sink]:

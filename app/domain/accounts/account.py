@@ -140,6 +140,13 @@ async def keep_open(db: Db, foreign_ids: Sequence[str]) -> None:
     await db.execute(statement, {"names": list(foreign_ids)})
 
 
+def _renaming(old: str, new: str) -> sa.Executable:
+    """Change the name, unless another account has the new one."""
+    taken = sa.exists().where(accounts.alias("other").c.foreign_id == new)
+    changed = sa.update(accounts).where(accounts.c.foreign_id == old, ~taken).values(foreign_id=new)
+    return changed.returning(accounts)
+
+
 async def rename(db: Db, old: str, new: str) -> Account:
     """Rename the account, and tell it; refuses with NoSuchAccount, NameTaken and NotForAccounts.
 
@@ -147,9 +154,7 @@ async def rename(db: Db, old: str, new: str) -> Account:
     """
     if refusal := account_names.reserved(new):
         raise refusal
-    taken = sa.exists().where(accounts.alias("other").c.foreign_id == new)
-    changed = sa.update(accounts).where(accounts.c.foreign_id == old, ~taken).values(foreign_id=new)
-    rows = await bulk.fetch_all(db, changed.returning(accounts))
+    rows = await bulk.fetch_all(db, _renaming(old, new))
     if not rows:
         await fetch(db, old)
         raise NameTaken(foreign_id=new)

@@ -52,17 +52,10 @@ class AccountOrder:
 
     def checked(self, network: Network) -> "AccountOrder":
         """Return the order, or refuse with Invalid what it can never have."""
-        payout = self.changes.get("payout_address")
-        if payout:
-            try:
-                dogecoin.to_script(network, payout)
-            except dogecoin.BadAddress as error:
-                raise Invalid(reason=str(error), field="payout_address") from None
-        frequency = self.changes.get("payout_frequency")
-        if frequency and not (
-            frequency.isascii() and frequency.isdigit() and len(frequency) <= FREQUENCY_DIGITS
-        ):
-            raise Invalid(reason="payout_frequency is a whole number of seconds.", field="payout_frequency")
+        if payout := self.changes.get("payout_address"):
+            _check_address(network, payout)
+        if frequency := self.changes.get("payout_frequency"):
+            _check_frequency(frequency)
         for name in ("payout_threshold", "accept_unconfirmed_below"):
             if (self.changes.get(name) or 0) < 0:
                 raise Invalid(reason=f"{name} must not be below zero.", field=name)
@@ -72,6 +65,18 @@ class AccountOrder:
 CHANGEABLE: Final = tuple(
     name for name in Account.__slots__ if name not in ("id", "foreign_id", "xpub", "address", "created")
 )
+
+
+def _check_address(network: Network, address: str) -> None:
+    try:
+        dogecoin.to_script(network, address)
+    except dogecoin.BadAddress as error:
+        raise Invalid(reason=str(error), field="payout_address") from None
+
+
+def _check_frequency(frequency: str) -> None:
+    if not (frequency.isascii() and frequency.isdigit() and len(frequency) <= FREQUENCY_DIGITS):
+        raise Invalid(reason="payout_frequency is a whole number of seconds.", field="payout_frequency")
 
 
 async def put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list[Account | Refusal]:

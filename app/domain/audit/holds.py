@@ -1,6 +1,6 @@
 """What must be true of holds and escrows: each check reads a slice and names the first row that is wrong."""
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -11,6 +11,8 @@ from app.domain.audit.slices import Position, Slice, sum_of
 
 SLICE: Final = 5_000
 
+Columns = sa.sql.expression.ColumnCollection[str, sa.ColumnElement[Any]]
+
 
 async def held_equals_holds(db: Db, after: Position) -> Slice:
     """An account's held in each asset is the sum of what its holds still hold and its escrows lock."""
@@ -18,17 +20,17 @@ async def held_equals_holds(db: Db, after: Position) -> Slice:
     customers = sa.select(*keys, balances.c.held).where(balances.c.account_id >= 0)
     portion = slices.portion(customers, keys, after, SLICE)
     balance = portion.rows.c
-    held = sa.select(sum_of(holds.c.remaining)).where(
-        holds.c.account_id == balance.account_id, holds.c.state == "HELD", holds.c.asset == balance.asset
-    )
-    locked = sa.select(sum_of(escrows.c.amount)).where(
-        escrows.c.account_id == balance.account_id,
-        escrows.c.state.in_(OPEN_ESCROWS),
-        escrows.c.asset == balance.asset,
-    )
+    held = sa.select(sum_of(holds.c.remaining)).where(holds.c.state == "HELD", *_of(balance, holds))
+    open_escrows = escrows.c.state.in_(OPEN_ESCROWS)
+    locked = sa.select(sum_of(escrows.c.amount)).where(open_escrows, *_of(balance, escrows))
     differs = held.scalar_subquery() + locked.scalar_subquery() != balance.held
     sentence = "held of account {account_id} in {asset} differs from its holds and escrows"
     return await slices.check(db, portion, differs, sentence)
+
+
+def _of(balance: Columns, table: sa.Table) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Match the rows of a table that are of the balance's account and in its asset."""
+    return table.c.account_id == balance.account_id, table.c.asset == balance.asset
 
 
 async def holds_equal_entries(db: Db, after: Position) -> Slice:

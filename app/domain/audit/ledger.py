@@ -69,16 +69,20 @@ async def height(db: Db) -> int | None:
     return (await db.execute(sa.select(chain_state.c.height))).scalar()
 
 
-async def entries_balance(db: Db, after: Position) -> Slice:
-    """Every entry sums to zero in every asset, and has postings; and no posting is without its entry."""
-    portion = slices.portion(sa.select(entries.c.id), (entries.c.id,), after, SLICE)
-    entry = portion.rows
-    sums = (
+def _sums(entry: sa.FromClause) -> sa.Subquery:
+    """Select what the postings of each entry sum to in each asset: nothing where it has none."""
+    return (
         sa.select(entry.c.id, postings.c.asset, sa.func.sum(postings.c.amount).label("sum"))
         .select_from(entry.outerjoin(postings, postings.c.entry_id == entry.c.id))
         .group_by(entry.c.id, postings.c.asset)
         .subquery()
     )
+
+
+async def entries_balance(db: Db, after: Position) -> Slice:
+    """Every entry sums to zero in every asset, and has postings; and no posting is without its entry."""
+    portion = slices.portion(sa.select(entries.c.id), (entries.c.id,), after, SLICE)
+    sums = _sums(portion.rows)
     wrong = sa.select(sums).where(sa.or_(sums.c.sum != 0, sums.c.sum.is_(None))).order_by(sums.c.id).limit(1)
     if (fault := (await db.execute(wrong)).first()) is not None:
         total = "nothing" if fault.sum is None else f"{int(fault.sum)} in {fault.asset}"
@@ -185,14 +189,7 @@ async def invoices_equal_deposits(db: Db, after: Position) -> Slice:
     """Every invoice's sums are those of its deposits in blocks and of what was settled inside."""
     portion = _invoices(after)
     invoice = portion.rows.c
-    sums = (
-        sa.select(
-            sum_of(deposits.c.amount, deposits.c.state != "undone").label("received"),
-            sum_of(deposits.c.amount, deposits.c.state == "confirmed").label("confirmed"),
-        )
-        .where(deposits.c.account_id == invoice.account_id, deposits.c.invoice == invoice.index)
-        .lateral()
-    )
+    sums = _deposited(invoice)
     differs = sa.or_(
         *(sums.c[name] + invoice.confirmed_in_ledger != invoice[name] for name in ("received", "confirmed"))
     )
@@ -216,6 +213,15 @@ async def invoices_equal_sightings(db: Db, after: Position) -> Slice:
     differs = sa.or_(*(sums.c[name] != invoice[name] for name in ("seen", "acceptable")))
     source = portion.rows.join(sums, sa.true())
     return await slices.check(db, portion, differs, "invoice {address} differs from its sightings", source)
+
+
+def _deposited(invoice: sa.ColumnCollection[str, Any]) -> sa.FromClause:
+    """Select what the deposits of an invoice sum to: those in blocks, and the confirmed ones."""
+    of_invoice = sa.select(
+        sum_of(deposits.c.amount, deposits.c.state != "undone").label("received"),
+        sum_of(deposits.c.amount, deposits.c.state == "confirmed").label("confirmed"),
+    ).where(deposits.c.account_id == invoice.account_id, deposits.c.invoice == invoice.index)
+    return of_invoice.lateral()
 
 
 async def invoices_equal_entries(db: Db, after: Position) -> Slice:

@@ -76,6 +76,13 @@ async def outgoing_equals_payments(db: Db, after: Position) -> Slice:
     )
 
 
+_CHARGED: Final = (
+    sa.select(-sum_of(postings.c.amount))
+    .join(entries, entries.c.id == postings.c.entry_id)
+    .where(postings.c.account_id == CLAWBACK, entries.c.cause_type.in_(("deposit", "payment")))
+)
+
+
 async def clawback_equals_debts(db: Db, _: Position) -> Slice:
     """Deposits and payments owe what clawback was charged for them and not repaid.
 
@@ -85,12 +92,7 @@ async def clawback_equals_debts(db: Db, _: Position) -> Slice:
         sa.select(table.c.clawback_debt).where(table.c.clawback_debt > 0) for table in (deposits, payments)
     ]
     debts = sa.union_all(*owing).subquery()
-    charged = (
-        sa.select(-sum_of(postings.c.amount))
-        .join(entries, entries.c.id == postings.c.entry_id)
-        .where(postings.c.account_id == CLAWBACK, entries.c.cause_type.in_(("deposit", "payment")))
-    )
-    sums = sa.select(sa.func.count(), sum_of(debts.c.clawback_debt), charged.scalar_subquery())
+    sums = sa.select(sa.func.count(), sum_of(debts.c.clawback_debt), _CHARGED.scalar_subquery())
     count, owed, charge = (await db.execute(sums)).one()
     fault = f"{owed} koinu are owed and clawback was charged {charge}" if owed != charge else ""
     return Slice(count, fault)

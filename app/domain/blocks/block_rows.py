@@ -202,22 +202,18 @@ async def _owners(db: Db, ids: Sequence[int]) -> dict[int, Owner]:
     return {row.id: Owner(*row) for row in await db.execute(_OWNERS, {"input_id": ids})} if ids else {}
 
 
+_CHANGING: Final = (
+    "state", "height", "confirm_height", "mined_count", "clawback_debt", "spent_height", "spent_by",
+    "spend_count",
+)  # fmt: skip
+
+
 @cache
 def _upsert(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
     """Insert rows with these columns, or update those of them that blocks change."""
     rows = insert(table).from_select(names, sa.select(bulk.unnested(table, names)))
     keys = [column.name for column in table.primary_key]
-    changing = (
-        "state",
-        "height",
-        "confirm_height",
-        "mined_count",
-        "clawback_debt",
-        "spent_height",
-        "spent_by",
-        "spend_count",
-    )
-    new = {name: rows.excluded[name] for name in names if name in changing}
+    new = {name: rows.excluded[name] for name in names if name in _CHANGING}
     return rows.on_conflict_do_update(index_elements=keys, set_=new)
 
 

@@ -27,6 +27,16 @@ def to_script(network: Network, address: str) -> bytes:
 
     Accepts what Core accepts: Base58Check of 20 bytes behind one of the network's two version bytes.
     """
+    version, content = _decode(address)
+    if version == network.p2pkh:
+        return p2pkh(content)
+    if version == network.p2sh:
+        return p2sh(content)
+    raise BadAddress(f"The address is of {_owner(version)}, not of Dogecoin's {network.name} network.")
+
+
+def _decode(address: str) -> tuple[int, bytes]:
+    """Return the version byte and the hash; BadAddress where there is none."""
     if not address:
         raise BadAddress("The address is empty.")
     payload = base58.base58_decode(address)
@@ -37,11 +47,7 @@ def to_script(network: Network, address: str) -> bytes:
         raise BadAddress("That is a private key, not an address: keep it to yourself.")
     if len(content) != _HASH_BYTES:
         raise BadAddress(f"The address stands for {len(content)} bytes; an address has {_HASH_BYTES}.")
-    if version == network.p2pkh:
-        return p2pkh(content)
-    if version == network.p2sh:
-        return p2sh(content)
-    raise BadAddress(f"The address is of {_owner(version)}, not of Dogecoin's {network.name} network.")
+    return version, content
 
 
 def to_script_or_none(network: Network, address: str) -> bytes | None:

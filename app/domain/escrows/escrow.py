@@ -103,10 +103,8 @@ def _newest(
 ) -> sa.Select[int]:
     """Select the newest ids that match. All indexes but that of the ids have each state apart."""
     ids = sa.select(escrows.c.id)
-    if filters.order_id:  # has one escrow at most
-        ids = ids.where(escrows.c.order_id == filters.order_id, escrows.c.id < before)
-        ids = ids.where(*(column == account for column, account in sides))
-        return ids.where(escrows.c.state == filters.state) if filters.state else ids
+    if filters.order_id:
+        return _of_order(filters, sides).where(escrows.c.id < before)
     columns: pages.Columns = [column for column, _ in sides]
     same: list[Any] = [account for _, account in sides]
     if not filters.state and not filters.seller:
@@ -114,6 +112,13 @@ def _newest(
     state = pages.texts([filters.state] if filters.state else STATES)
     columns, same = [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text]
     return pages.of_each(state, pages.newest(ids, columns, same, before, limit), limit, newest_first=True)
+
+
+def _of_order(filters: EscrowFilter, sides: Sequence[tuple[sa.Column[int], int]]) -> sa.Select[int]:
+    """Select the id of the order's escrow, if it matches: an order has one at most."""
+    ids = sa.select(escrows.c.id).where(escrows.c.order_id == filters.order_id)
+    ids = ids.where(*(column == account for column, account in sides))
+    return ids.where(escrows.c.state == filters.state) if filters.state else ids
 
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Escrow]:

@@ -130,14 +130,20 @@ def _group(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> Entry
     events: tuple[AccountEvent, ...] = escrows.state_events(escrow)
     if parts is None:
         return EntryGroup(escrow.asset, (), events)
-    buyer, seller, code = escrow.buyer.id, escrow.seller.id, escrow.asset.code
-    postings = [
-        Posting(buyer, HELD, -escrow.amount, code),
-        Posting(buyer, AVAILABLE, parts.buyer, code),
-        Posting(seller, AVAILABLE, parts.seller, code),
-    ]
+    seller, code = escrow.seller.id, escrow.asset.code
+    postings = _shares(escrow, parts)
     if parts.fee and platform is not None:
         fee = (Posting(seller, AVAILABLE, -parts.fee, code), Posting(platform.id, AVAILABLE, parts.fee, code))
         postings.extend(fee)
         events = (*events, escrows.fee_earned(escrow, platform, parts.fee))
     return EntryGroup(escrow.asset, (escrow.entry(KINDS[escrow.state], postings),), events)
+
+
+def _shares(escrow: Escrow, parts: Parts) -> list[Posting]:
+    """Give buyer and seller their parts of what the buyer has held."""
+    buyer, seller, code = escrow.buyer.id, escrow.seller.id, escrow.asset.code
+    return [
+        Posting(buyer, HELD, -escrow.amount, code),
+        Posting(buyer, AVAILABLE, parts.buyer, code),
+        Posting(seller, AVAILABLE, parts.seller, code),
+    ]

@@ -96,6 +96,13 @@ def _release(order: Release, hold: Hold | None, time: datetime | None) -> HoldSt
     return Step(after, EntryGroup(hold.asset, (entry,), (holds.released(after, amount),)))
 
 
+def _payee(order: Capture, hold: Hold, payees: Mapping[str, Owner]) -> Owner | Refusal:
+    payee = find_open(payees, order.to, "to")
+    if isinstance(payee, Owner) and payee.id == hold.owner.id:
+        return OwnHold(foreign_id=order.to, field="to")
+    return payee
+
+
 def _capture(
     order: Capture, hold: Hold | None, payees: Mapping[str, Owner], time: datetime | None
 ) -> HoldStep | Refusal:
@@ -104,11 +111,9 @@ def _capture(
     amount = hold.over(time) or hold.amount_of(order.amount)
     if isinstance(amount, Refusal):
         return amount
-    payee = find_open(payees, order.to, "to")
+    payee = _payee(order, hold, payees)
     if isinstance(payee, Refusal):
         return payee
-    if payee.id == hold.owner.id:
-        return OwnHold(foreign_id=order.to, field="to")
     after, entry = hold.capture(amount, payee)
     entries = [entry]
     if after.remaining:

@@ -1,6 +1,6 @@
 """How invoices end without money: they expire when they are not paid in time, or they are cancelled."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,17 +29,20 @@ async def expire(db: Db, *, still: bool, limit: int = BATCH) -> int:
     the chain stands `still` it is the clock's. An invoice whose money waits in the node's mempool does not expire
     while it waits there. One that another transaction has locked is skipped.
     """
-    waiting = sa.not_(sa.or_(invoices.c.expired, invoices.c.cancelled, invoices.c.settled))
-    late = sa.and_(
-        invoices.c.expires.is_not(None), invoices.c.expires <= (STATEMENT_NOW if still else _newest_block())
-    )
-    selected = receipts.select().where(waiting, late, invoices.c.received + invoices.c.seen < invoices.c.due)
-    selected = selected.order_by(invoices.c.expires).limit(limit)
+    selected = receipts.select().where(*_late(still=still)).order_by(invoices.c.expires).limit(limit)
     rows = await bulk.fetch_all(db, selected.with_for_update(key_share=True, skip_locked=True, of=invoices))
     expired = [receipts.of(row).expire() for row in rows]
     await receipts.write(db, [invoice for invoice, _ in expired])
     await outbox.emit(db, [event for _, event in expired])
     return len(expired)
+
+
+def _late(*, still: bool) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions of an invoice that lacks money and whose time is over."""
+    yield sa.not_(sa.or_(invoices.c.expired, invoices.c.cancelled, invoices.c.settled))
+    yield invoices.c.expires.is_not(None)
+    yield invoices.c.expires <= (STATEMENT_NOW if still else _newest_block())
+    yield invoices.c.received + invoices.c.seen < invoices.c.due
 
 
 def _newest_block() -> sa.ColumnElement[object]:

@@ -78,7 +78,10 @@ def sum_of(items: Sequence[Item], currency: str = "") -> int:
         if fault := item.fault(currency):
             field, reason = fault
             raise Invalid(reason=reason, field=f"items.{number}.{field}")
-    amount = sum(item.total for item in items)
+    return _checked(sum(item.total for item in items))
+
+
+def _checked(amount: int) -> Koinu:
     if amount <= 0:
         raise Invalid(reason="The total must be greater than zero", field="items")
     return amount

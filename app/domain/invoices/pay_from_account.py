@@ -99,9 +99,8 @@ def _settle(
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if invoice is None:
         return NoSuchInvoice(address=order.address, field="id")
-    if invoice.owner.id == payer.id:
-        return OwnInvoice(field="foreign_id")
-    if refusal := _not_payable(invoice):
+    own = OwnInvoice(field="foreign_id") if invoice.owner.id == payer.id else None
+    if refusal := own or _not_payable(invoice):
         return refusal
     amount = _missing(invoice)
     settled, events = invoice.settle(amount)

@@ -170,6 +170,8 @@ async def lock(db: Db, network: Network, addresses: Sequence[str]) -> dict[str, 
 
 
 _RECEIPTS: Final = Receipts._fields
+_FIXED: Final = ("address", "total", "due", "required_confirmations")
+_CHANGING: Final = tuple(name for name in _RECEIPTS if name not in _FIXED)
 
 
 def select() -> sa.Select[tuple[object, ...]]:
@@ -223,15 +225,13 @@ async def refunded_on_chain(db: Db, locked: Mapping[str, LockedInvoice]) -> dict
 async def write(db: Db, changed: Sequence[LockedInvoice]) -> None:
     """Write these invoices, which are locked."""
     if changed:
-        fixed = ("address", "total", "due", "required_confirmations")
-        names = [name for name in _RECEIPTS if name not in fixed]
         rows = [
             {
                 "account_id": invoice.owner.id,
                 "index": invoice.index,
                 "confirmed_in_ledger": invoice.confirmed_in_ledger,
                 "refunded_in_ledger": invoice.refunded_in_ledger,
-                **{name: getattr(invoice.receipts, name) for name in names},
+                **{name: getattr(invoice.receipts, name) for name in _CHANGING},
             }
             for invoice in changed
         ]

@@ -127,14 +127,19 @@ def _columns(table: sa.Table) -> Sequence[sa.ColumnElement[Any]]:
     return sa.func.encode(table.c.txid, "hex").label("txid"), table.c.amount
 
 
-def _select() -> sa.Select[Any]:
-    """Invoices by their scripts, without their long texts."""
+def _confirmations() -> sa.ColumnElement[int]:
+    """Of the newest deposit that a block has; 0 where there is none."""
     newest = (
         sa.select(sa.func.max(deposits.c.height))
         .where(deposits.c.account_id == invoices.c.account_id, deposits.c.invoice == invoices.c.index)
         .scalar_subquery()
     )
     tip = sa.select(chain_state.c.height).scalar_subquery()
+    return sa.func.coalesce(tip - newest + 1, 0)
+
+
+def _select() -> sa.Select[Any]:
+    """Invoices by their scripts, without their long texts."""
     payment = _payments(invoices.c.account_id, invoices.c.index).subquery()
     listed = sa.func.json_agg(sa.func.json_build_array(*payment.c))
     payments = (
@@ -147,7 +152,7 @@ def _select() -> sa.Select[Any]:
             *short,
             sa.literal("[]").label("items"),
             sa.literal("{}").label("metadata"),
-            sa.func.coalesce(tip - newest + 1, 0).label("confirmations"),
+            _confirmations().label("confirmations"),
             payments.label("payments"),
         )
     )

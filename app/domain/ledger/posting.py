@@ -90,6 +90,12 @@ async def write(db: Db, pending: Pending) -> None:
     await copy.send(db, postings, _WRITTEN, written)
 
 
+def _credited(new_entries: Sequence[Entry]) -> list[int]:
+    """Return the accounts of customers that get something: none of them may be closed."""
+    lines = (line for entry in new_entries for line in entry.postings)
+    return list({account for account, _, amount, _ in lines if account >= 0 and amount > 0})
+
+
 async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
     """Lock the balances, then read what depends on their locks.
 
@@ -97,15 +103,9 @@ async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
     what it did.
     """
     locked = await balance_locks.lock(db, sorted(journal.balance_keys(new_entries)))
-    credited_accounts = {
-        account
-        for entry in new_entries
-        for account, _, amount, _ in entry.postings
-        if account >= 0 and amount > 0
-    }
     parameters = {
         "input_key": [entry.key for entry in new_entries],
-        "credited_accounts": list(credited_accounts),
+        "credited_accounts": _credited(new_entries),
     }
     clock, keys, closed = (await db.execute(_UNDER_LOCK, parameters)).one()
     names = await _names(db, closed) if closed else {}

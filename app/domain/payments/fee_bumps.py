@@ -34,7 +34,11 @@ def priced(payment: Payment, fee: Koinu, version: int | None = None) -> Payment:
         total = Koinu((payment.paid or 0) + fee)
         return payment._replace(fee=fee, reserved=total, repriced=payment.repriced + 1)
     # A remainder that went to the fee was never an output's.
-    deducted = Koinu(payment.amount - (payment.paid or 0) + fee - former)
+    return _deducting(payment, fee, Koinu(payment.amount - (payment.paid or 0) + fee - former))
+
+
+def _deducting(payment: Payment, fee: Koinu, deducted: Koinu) -> Payment:
+    """Return the payment with this fee, and with outputs that lack what is deducted."""
     amounts = fees.deduct(
         [output.amount for output in payment.outputs], [output.share for output in payment.outputs], deducted
     )

@@ -146,10 +146,8 @@ async def store(db: Db, renewal: Renewal, txid: bytes, raw: bytes) -> None:
     numbers = await versions.insert_twins(db, [Twin(renewal.id, txid, raw, "signed")])
     await _take(db, renewal.first, numbers[txid], list(renewal.spends.values()))
     await versions.copy_change(db, renewal.id, txid, renewal.added)
-    rows = [
-        {"account_id": payment.owner.id, "id": payment.id, "version_id": numbers[txid], "error": ""}
-        for payment in carried
-    ]
+    changed = {"version_id": numbers[txid], "error": ""}
+    rows = [{"account_id": payment.owner.id, "id": payment.id, **changed} for payment in carried]
     await bulk.update(db, payment_rows, ("account_id", "id"), rows)
     events = [payment_event(fee_bumps.with_txid(payment, txid), outbox.TXID_CHANGED) for payment in carried]
     await outbox.emit(db, events)

@@ -28,11 +28,8 @@ async def put(db: Db, orders: Sequence[AccountOrder], installation: Installation
     assets = await ledger.assets_by_code(db, codes) if codes else {}
     decided = [_refusal(order, assets) or order for order in orders]
     outcomes = batch.outcomes(decided, await accounts.put(db, batch.accepted(decided), installation.network))
-    opened = [
-        (order, outcome)
-        for order, outcome in zip(orders, outcomes, strict=True)
-        if order.opening and isinstance(outcome, Account)
-    ]
+    pairs = zip(orders, outcomes, strict=True)
+    opened = [(order, account) for order, account in pairs if order.opening and isinstance(account, Account)]
     if opened:
         await _make(db, [top_up for order, account in opened for top_up in _top_ups(order, account)])
     return outcomes

@@ -132,6 +132,13 @@ def _plan(
         return refusal
 
 
+def _only(payees: Sequence[_Part]) -> _Part:
+    """Return the payee that gives a part back; of several, nobody knows who gives how much."""
+    if len(payees) > 1:
+        raise PartOfSeveral
+    return payees[0]
+
+
 def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
     """The payees give back, and the payer gets."""
     amount = transfer.amount if order.amount is None else asset.parse(order.amount)
@@ -139,12 +146,10 @@ def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], ass
         raise AboveTransfer(amount=asset.show(transfer.amount), asset=asset.code)
     [payer] = [part.owner for part in parts if part.amount < 0]
     payees = [part for part in parts if part.amount > 0]
-    if amount < transfer.amount and len(payees) > 1:
-        raise PartOfSeveral
+    if amount < transfer.amount:
+        payees = [_Part(_only(payees).owner, amount)]
     if not payer.open:
         raise AccountClosed(foreign_id=payer.foreign_id, field="id")
-    if amount < transfer.amount:
-        payees = [_Part(payees[0].owner, amount)]
     lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in payees]
     lines.append(Posting(payer.id, Bucket.AVAILABLE, amount, asset.code))
     reference = (transfer.reference_type, transfer.reference)

@@ -146,15 +146,10 @@ def after_attempt(row: DeliveryRow, outcome: Outcome, retries: Sequence[int], ch
 async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, DeliveryRow]:
     """Lock in the order of the keys, as every statement that waits for these locks does."""
     wanted = bulk.rows(deliveries, Key._fields, [key._asdict() for key in keys])
-    same = sa.and_(
-        deliveries.c.endpoint_id == wanted.c.endpoint_id, deliveries.c.position == wanted.c.position
-    )
-    rows = await db.execute(
-        sa.select(deliveries)
-        .join(wanted, same)
-        .order_by(deliveries.c.endpoint_id, deliveries.c.position)
-        .with_for_update(of=deliveries)
-    )
+    columns = [deliveries.c[name] for name in Key._fields]
+    same = sa.and_(*(column == wanted.c[column.name] for column in columns))
+    of_keys = sa.select(deliveries).join(wanted, same).order_by(*columns)
+    rows = await db.execute(of_keys.with_for_update(of=deliveries))
     return {
         Key(row.endpoint_id, row.position): DeliveryRow(
             row.state, row.attempts, row.attempts_since_due, row.claimed_until

@@ -135,15 +135,20 @@ async def lock_fan_out(db: Db, start: int | None = None) -> int:
     return max(position, begin)
 
 
+_ENABLE: Final = (
+    sa.update(webhook_endpoints)
+    .where(webhook_endpoints.c.state == "disabled")
+    .values(state="active", disabled_reason="", failing_since=None)
+    .returning(webhook_endpoints.c.id, webhook_endpoints.c.position)
+)
+
+
 async def enable(db: Db, ids: Sequence[int]) -> None:
     """Let the endpoints go on where they stopped: a backlog brings the events that they missed."""
     if not ids:
         return
     position = await lock_fan_out(db)
-    disabled = sa.and_(webhook_endpoints.c.id.in_(ids), webhook_endpoints.c.state == "disabled")
-    enabled = sa.update(webhook_endpoints).where(disabled)
-    enabled = enabled.values(state="active", disabled_reason="", failing_since=None)
-    rows = await bulk.fetch_all(db, enabled.returning(webhook_endpoints.c.id, webhook_endpoints.c.position))
+    rows = await bulk.fetch_all(db, _ENABLE.where(webhook_endpoints.c.id.in_(ids)))
     missed = [
         {"endpoint_id": row["id"], "position": row["position"], "until": position, "redelivers": False}
         for row in rows
