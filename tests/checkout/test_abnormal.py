@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.checkout.conftest import LARGE_PHONE, PHONE, TOTAL, MoonShop, look, shows
+from tests.checkout.conftest import LARGE_PHONE, PHONE, TOTAL, MoonShop, look, screenshot, shows
 
 Open = Callable[..., Page]
 REPLACEABLE = 0xFFFFFFFD
@@ -53,10 +53,10 @@ def test_a_payment_that_is_replaced_is_told_and_can_be_made_again(moon: MoonShop
     send(moon, spent, moon.program.node.miner(), "1500")
 
     shows(page, "double_spent")
+    assert page.inner_text("#said").endswith("The payment was replaced")
     look(page, "double-spent")
     assert "does not pay the shop" in page.inner_text(".saying")
     assert (page.inner_text("#amount"), help_of(page)) == (TOTAL, CONTACT)
-    assert page.inner_text("#said").endswith("The payment was replaced")
     moon.pay(invoice)
     shows(page, "confirming")
 
@@ -145,7 +145,7 @@ def test_at_a_till_the_page_goes_back_by_itself_once_it_is_paid(moon: MoonShop, 
     moon.pay(invoice)
 
     shows(page, "paid")
-    look(page, "till-paid")
+    page.screenshot(path=screenshot("till-paid"))
     page.wait_for_url(till)
 
 
