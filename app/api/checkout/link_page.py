@@ -62,12 +62,13 @@ async def open_link(
         return await _page(context, request, None, ("link_unknown", 404))
     if client and context.openings.take(client):
         return await _page(context, request, subject, _TOO_MANY)
+    typed = _form(request).get("amount", "")
     try:
-        amount = link_view.amount_of(_form(request).get("amount", ""), subject.link)
+        amount = link_view.amount_of(typed, subject.link)
         order = OpenOrder(link_id, amount, request.cookies.get(_COOKIE, "")[:64])
         invoice = (await context.commits.submit(links.OPEN, order)).resource
     except Refusal as refusal:
-        return await _page(context, request, subject, _fault(refusal))
+        return await _page(context, request, subject, _fault(refusal), typed)
     return _redirect(context, request, link_id, invoice)
 
 
@@ -85,11 +86,15 @@ async def _subject(context: AppContext, link_id: str) -> LinkSubject | None:
 
 
 async def _page(
-    context: AppContext, request: Request, subject: LinkSubject | None, fault: tuple[str, int]
+    context: AppContext,
+    request: Request,
+    subject: LinkSubject | None,
+    fault: tuple[str, int],
+    typed: str = "",
 ) -> Response:
     visit = Visit.of(request)
     name, status = fault
-    shown = link_view.of(subject, visit.catalogue, context.branding, name)
+    shown = link_view.of(subject, visit.catalogue, context.branding, name, typed)
     html = await asyncio.to_thread(page.html, "link.html", shown, visit, context.branding)
     headers = page.headers(visit, context.branding.policy_with_forms)
     if status in (429, 503):

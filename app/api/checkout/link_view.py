@@ -59,8 +59,13 @@ _FINAL: Final = ("link_unknown", "link_over")
 """After these nothing can be paid here."""
 
 
-def of(subject: LinkSubject | None, catalogue: Catalogue, branding: Branding, fault: str) -> LinkView:
-    """Return the page of a link; of a text that is no link's id it has a sentence only."""
+def of(
+    subject: LinkSubject | None, catalogue: Catalogue, branding: Branding, fault: str, typed: str = ""
+) -> LinkView:
+    """Return the page of a link; of a text that is no link's id it has a sentence only.
+
+    What the payer has `typed` in stays in its field.
+    """
     if subject is None:
         shop = Shop(branding.name or catalogue.texts["the_shop"], branding.url, branding.logo)
         contact = branding.contact_about("", "")
@@ -80,7 +85,7 @@ def of(subject: LinkSubject | None, catalogue: Catalogue, branding: Branding, fa
         open_amount=link.open_amount,
         unit=link.price.currency or DOGE,
         asks=_asks(link, catalogue),
-        suggested=_shown(link.price.amount, link.price.currency),
+        suggested=typed[:_LONGEST] or _shown(link.price.amount, link.price.currency),
         about=_about(link, quote, catalogue),
         lines=view.lines_of(
             items_shown(link.price.items, link.price.currency), catalogue, link.price.currency
@@ -122,5 +127,5 @@ def _about(link: Link, quote: Quote | None, catalogue: Catalogue) -> str:
 def _rate(quote: Quote | None, catalogue: Catalogue) -> dict[str, str]:
     if quote is None:
         return {}
-    rate = f"{catalogue.decimal(quote.rate_shown)} {quote.currency}"
+    rate = f"1 {DOGE} = {catalogue.decimal(quote.rate_shown)} {quote.currency}"
     return {"rate": rate, "source": quote.source, "rate_time": view.time_shown(quote.at)}

@@ -18,7 +18,7 @@ from app.api.checkout.screens import Screen
 from app.domain import rates
 from app.domain.accounts import Account
 from app.domain.invoices import Invoice, InvoicePayment
-from app.money import Koinu, parse, show
+from app.money import DOGE, Koinu, parse, show
 
 _FILLED_IN_THE_BROWSER: Final = {"left": Markup('<span id="clock"></span>'), "copy": "{copy}"}
 
@@ -220,7 +220,7 @@ def _money(invoice: Invoice, catalogue: Catalogue) -> Money | None:
     if currency is None or invoice.fiat_total is None or invoice.rate is None or invoice.rate_at is None:
         return None
     total = catalogue.decimal(rates.show_money(invoice.fiat_total, currency))
-    rate = f"{catalogue.decimal(rates.shown(invoice.rate))} {currency}"
+    rate = f"1 {DOGE} = {catalogue.decimal(rates.shown(invoice.rate))} {currency}"
     return Money(f"{total} {currency}", rate, invoice.rate_source or "", time_shown(invoice.rate_at))
 
 

@@ -1,6 +1,7 @@
 """Pay links as payers open them: a page that changes nothing, and a button that makes an invoice."""
 
 import asyncio
+import html
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -145,6 +146,7 @@ async def test_no_amount_is_answered_with_the_page_and_a_sentence(
 
     assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
     assert "This is no amount that can be paid." in answer.text
+    assert f'value="{html.escape(amount[:40])}"' in answer.text
     assert await made(shop) == []
 
 
