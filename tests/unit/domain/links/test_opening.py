@@ -5,6 +5,7 @@ import asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import invoices, links
+from app.domain.dogecoin import REGTEST
 from app.domain.invoices import InvoiceFilter, Price
 from app.domain.links import LinkOrder, OpenOrder
 from tests import scenario
@@ -25,7 +26,7 @@ async def opened(engine: AsyncEngine, *, once: bool) -> tuple[set[str], int]:
     for process in processes:
         await process.close()
     async with engine.connect() as db:
-        made = await invoices.page(db, scenario.REGTEST, "shop", 0, 100, InvoiceFilter())
+        made = await invoices.page(db, REGTEST, "shop", 0, 100, InvoiceFilter())
     return {answer.resource.address for answer in answers}, len(made)
 
 
