@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.keys import Keyring
-from app.db import tables
+from app.db import ReadDb, tables
 from app.db.tables import outbox
 from app.domain import accounts, blocks, dogecoin, invoices, ledger
 from app.domain.accounts import Account, AccountOrder
@@ -20,6 +20,7 @@ from app.domain.blocks import Block, BlockOutput, Header, Rules, Spend
 from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.installation import Installation
 from app.domain.invoices import Invoice, InvoiceOrder, Item, issuing
+from app.domain.queries import Query
 from app.domain.refusals import Refusal
 from app.group_commit import GroupCommit
 from app.money import COIN, Koinu
@@ -28,6 +29,7 @@ WORDS = "abandon " * 11 + "about"
 RULES = Rules(REGTEST, confirmations=6)
 GENESIS = bytes.fromhex(REGTEST.genesis_hash)[::-1]
 TOKENS = count()
+Key = TypeVar("Key", bound=Hashable)
 Thing = TypeVar("Thing")
 
 INVOICE_FLAGS = ("detected", "settled", "confirmation_lost", "late")
@@ -61,6 +63,14 @@ def token() -> str:
 
 
 INSTALLATION = Installation(REGTEST, RULES.confirmations, token)
+
+
+async def fetch(db: ReadDb, query: Query[Key, Thing], key: Key) -> Thing:
+    """Ask a query for one key, or raise its refusal."""
+    [outcome] = await query.fetch_many(db, [key], INSTALLATION)
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
 
 
 def commits(engine: AsyncEngine) -> GroupCommit:

@@ -132,6 +132,7 @@ def public(
         "Kennel",
         [
             invoices.public,
+            invoice_status.busy,
             invoice_status.router,
             invoice_codes.router,
             page.router,

@@ -139,9 +139,8 @@ async def get_envelope(
     invoice_id: parameters.InvoiceId, context: Context, token: parameters.Token = ""
 ) -> Response:
     """DogeConnect 1.0. With the invoice's token it has the items; 400 once nothing is to be paid any more."""
-    async with context.reads.connect() as db:  # the node is asked without it
-        invoice = await invoices.fetch(db, context.network, invoice_id)
-        vendor = await accounts.fetch(db, invoice.owner.foreign_id)
+    invoice = await context.queries.fetch(invoices.FETCH, invoice_id)
+    vendor = await context.queries.fetch(accounts.FETCH, invoice.owner.foreign_id)
     with_items = context.open_items or invoice_links.has_token(invoice, token)
     return await _envelope(context, invoice, vendor, with_items=with_items)
 
@@ -156,9 +155,8 @@ async def get_own_envelope(
     foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, context: Context
 ) -> Response:
     """What a wallet reads at the URL of the QR code that has the token."""
-    async with context.reads.connect() as db:
-        invoice = await invoices.fetch_of(db, context.network, foreign_id, invoice_id)
-        vendor = await accounts.fetch(db, foreign_id)
+    invoice = await context.queries.fetch(invoices.FETCH_OF, invoices.InvoiceKey(foreign_id, invoice_id))
+    vendor = await context.queries.fetch(accounts.FETCH, foreign_id)
     return await _envelope(context, invoice, vendor, with_items=True)
 
 

@@ -52,8 +52,7 @@ async def get_svg(
 
 
 async def _uri(context: AppContext, invoice_id: str, token: str) -> str:
-    """Return what the code says; painting needs no connection, and so this gives its own back."""
-    async with context.reads.connect() as db:
-        invoice = await invoices.fetch(db, context.network, invoice_id)
+    """Return what the code says."""
+    invoice = await context.queries.fetch(invoices.FETCH, invoice_id)
     known = token if invoice_links.has_token(invoice, token) else ""
     return invoice_links.payment_uri(context, invoice, known)

@@ -8,8 +8,8 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.api import fields, parameters, responses, revalidation, streams
-from app.api.context import Context, Reading
+from app.api import fast_route, fields, parameters, responses, revalidation, streams
+from app.api.context import Context, Queries
 from app.api.invoice_watch import InvoiceWatch
 from app.api.invoices import InvoiceState
 from app.domain import invoices
@@ -17,6 +17,7 @@ from app.domain.invoices import InvoiceStatus
 from app.money import show
 
 router = APIRouter()
+busy = APIRouter(route_class=fast_route.OpenRoute)
 
 
 class PaymentView(responses.View):
@@ -54,17 +55,17 @@ class StatusView(responses.View):
         return cls.showing(status, expires=expires, payments=payments, **amounts)
 
 
-@router.get(
+@busy.get(
     "/invoice/{invoice_id}/status",
     response_model=StatusView,
     responses=revalidation.NOT_CHANGED,
     summary="How far an invoice is paid",
 )
 async def get_status(
-    invoice_id: parameters.InvoiceId, context: Context, db: Reading, tags: revalidation.Tags = ""
+    invoice_id: parameters.InvoiceId, queries: Queries, tags: revalidation.Tags = ""
 ) -> Response:
     """The same for everybody who knows the invoice's address; 404 where it is none's."""
-    view = StatusView.of(await invoices.status(db, context.network, invoice_id))
+    view = StatusView.of(await queries.fetch(invoices.STATUS, invoice_id))
     return revalidation.revalidated(responses.show(view), tags)
 
 

@@ -23,7 +23,7 @@ from app.api.new_invoice import NewInvoice
 from app.domain import invoices
 
 admin = APIRouter(route_class=GuardedRoute)
-public = APIRouter()
+public = APIRouter(route_class=fast_route.OpenRoute)
 busy = APIRouter(route_class=fast_route.FastRoute)
 
 Items = Annotated[Any, WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}})]
@@ -203,12 +203,13 @@ async def list_invoices(
     return responses.show(InvoicePage.of(page, limit, context))
 
 
-@admin.get("/account/{foreign_id}/invoice/{invoice_id}", response_model=AdminInvoice, summary="An invoice")
+@busy.get("/account/{foreign_id}/invoice/{invoice_id}", response_model=AdminInvoice, summary="An invoice")
 async def get_invoice(
-    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, context: Context, db: Reading
+    foreign_id: parameters.ForeignId, invoice_id: parameters.InvoiceId, context: Context
 ) -> Response:
     """404 also where the invoice is another account's."""
-    invoice = await invoices.fetch_of(db, context.network, foreign_id, invoice_id)
+    key = invoices.InvoiceKey(foreign_id, invoice_id)
+    invoice = await context.queries.fetch(invoices.FETCH_OF, key)
     return responses.show(AdminInvoice.of(invoice, context))
 
 
@@ -238,10 +239,9 @@ async def cancel_invoice(
 async def get_public_invoice(
     invoice_id: parameters.InvoiceId,
     context: Context,
-    db: Reading,
     token: parameters.Token = "",
     tags: revalidation.Tags = "",
 ) -> Response:
     """Without the token there are no items: everyone who sees a payment on the chain knows the address."""
-    invoice = await invoices.fetch(db, context.network, invoice_id)
+    invoice = await context.queries.fetch(invoices.FETCH, invoice_id)
     return revalidation.revalidated(responses.show(_for_payer(context, invoice, token)), tags)

@@ -196,8 +196,7 @@ async def void(
     context: Context,
 ) -> Response:
     """At once while it is unsigned; else it is CANCELLING until what cancels it is deep enough."""
-    async with context.reads.connect() as db:
-        payment = await payments.fetch(db, foreign_id, payment_id)
+    payment = await context.queries.fetch(payments.FETCH, payments.PaymentKey(foreign_id, payment_id))
     raw = payment.raw if payment.state in payments.LIVE else None
     unseen = payment.txid if raw is not None and not await context.node_queries.holds(raw) else None
     result = await context.commits.submit(payments.VOID, VoidOrder(foreign_id, payment_id, unseen), key)
@@ -212,6 +211,7 @@ async def list_payments(foreign_id: parameters.ForeignId, db: Reading, request: 
 
 
 @router.get("/account/{foreign_id}/payment/{payment_id}", response_model=PaymentView, summary="A payment")
-async def get_payment(foreign_id: parameters.ForeignId, payment_id: PaymentId, db: Reading) -> Response:
+async def get_payment(foreign_id: parameters.ForeignId, payment_id: PaymentId, context: Context) -> Response:
     """404 also where the payment is another account's."""
-    return responses.show(PaymentView.of(await payments.fetch(db, foreign_id, payment_id)))
+    key = payments.PaymentKey(foreign_id, payment_id)
+    return responses.show(PaymentView.of(await context.queries.fetch(payments.FETCH, key)))

@@ -10,6 +10,7 @@ from app.domain.accounts.account import (
     account_shown,
     account_updated,
     batching,
+    by_names,
     fetch,
     keep_open,
     key_of,

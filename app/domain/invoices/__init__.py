@@ -2,11 +2,13 @@
 
 from app.domain.invoices.expiry import CANCEL, CancelOrder, expire
 from app.domain.invoices.invoice import (
+    FETCH,
+    FETCH_OF,
     Invoice,
+    InvoiceKey,
     NoSuchInvoice,
     by_addresses,
     fetch,
-    fetch_of,
     invoice_created,
     invoice_shown,
 )
@@ -26,4 +28,4 @@ from app.domain.invoices.receipts import (
     write,
 )
 from app.domain.invoices.refunds import REFUND_TO_ACCOUNT, REFUND_TO_ADDRESS, Refund
-from app.domain.invoices.status import InvoicePayment, InvoiceStatus, payments_of, status, statuses
+from app.domain.invoices.status import STATUS, InvoicePayment, InvoiceStatus, payments_of, statuses

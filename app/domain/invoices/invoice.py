@@ -4,22 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import addresses, chain_state, deposits, invoices, payments
-from app.domain import accounts, dogecoin, rates
+from app.domain import accounts, dogecoin, owner, rates
 from app.domain.dogecoin import Network
 from app.domain.installation import Installation
 from app.domain.outbox import OutboxEvent
 from app.domain.outbox.payload import json_text
 from app.domain.owner import Owner
 from app.domain.payments import RETURNED
-from app.domain.refusals import NotFound
+from app.domain.queries import Query
+from app.domain.refusals import NotFound, Refusal
 from app.money import NOTHING, Koinu, show
 
 
@@ -117,21 +118,58 @@ class Invoice:
         return "seen" if self.seen else "unpaid"
 
 
-async def fetch(db: Db, network: Network, address: str) -> Invoice:
+class InvoiceKey(NamedTuple):
+    """Names an invoice of an account."""
+
+    foreign_id: str
+    address: str
+
+
+async def fetch(db: ReadDb, network: Network, address: str) -> Invoice:
     """Return the invoice to be paid to `address`, or refuse with NoSuchInvoice."""
     invoice = (await by_addresses(db, [address], network)).get(address)
     if invoice is None:
-        raise NoSuchInvoice(address=address, field="id")
+        raise no_such(address)
     return invoice
 
 
-async def fetch_of(db: Db, network: Network, foreign_id: str, address: str) -> Invoice:
-    """Return the account's invoice, or refuse with NoSuchAccount, NoSuchInvoice or NotInThisAccount."""
-    await accounts.fetch(db, foreign_id)
-    invoice = await fetch(db, network, address)
-    if invoice.owner.foreign_id != foreign_id:
-        raise NotInThisAccount(field="id")
-    return invoice
+async def fetch_many(
+    db: ReadDb, addresses: Sequence[str], installation: Installation
+) -> list[Invoice | Refusal]:
+    """Return the invoices that are to be paid to these addresses, in order; NoSuchInvoice where there is none."""
+    known = await by_addresses(db, addresses, installation.network)
+    return [known.get(address) or no_such(address) for address in addresses]
+
+
+async def fetch_of(
+    db: ReadDb, keys: Sequence[InvoiceKey], installation: Installation
+) -> list[Invoice | Refusal]:
+    """Return the accounts' invoices, in order; refuses with NoSuchAccount, NoSuchInvoice or NotInThisAccount."""
+    known = await by_addresses(db, [key.address for key in keys], installation.network)
+    others = [
+        name for name, address in keys if address not in known or known[address].owner.foreign_id != name
+    ]
+    names = await accounts.by_names(db, others) if others else {}
+    return [_of(key, known.get(key.address), known_account=key.foreign_id in names) for key in keys]
+
+
+def _of(key: InvoiceKey, invoice: Invoice | None, *, known_account: bool) -> Invoice | Refusal:
+    if invoice is not None and invoice.owner.foreign_id == key.foreign_id:
+        return invoice
+    if not known_account:
+        return owner.no_such(key.foreign_id)
+    return no_such(key.address) if invoice is None else NotInThisAccount(field="id")
+
+
+def no_such(address: str) -> NoSuchInvoice:
+    """Refuse an address that is no invoice's."""
+    return NoSuchInvoice(address=address, field="id")
+
+
+FETCH: Final = Query("invoice", fetch_many)
+"""An invoice, by its address."""
+FETCH_OF: Final = Query("account's invoice", fetch_of)
+"""An account's invoice, by an InvoiceKey."""
 
 
 async def load(db: Db, ids: Sequence[str], installation: Installation) -> dict[str, Invoice]:
@@ -139,7 +177,7 @@ async def load(db: Db, ids: Sequence[str], installation: Installation) -> dict[s
     return await by_addresses(db, ids, installation.network)
 
 
-async def by_addresses(db: Db, texts: Sequence[str], network: Network) -> dict[str, Invoice]:
+async def by_addresses(db: ReadDb, texts: Sequence[str], network: Network) -> dict[str, Invoice]:
     """Return the invoices that are to be paid to these addresses, by address."""
     rows = await bulk.fetch_all(db, _PAID_TO, {"scripts": scripts(network, texts)})
     return {row["address"]: of(network, row) for row in rows}
@@ -163,7 +201,7 @@ def select() -> sa.Select[Any]:
         .where(
             payments.c.invoice_account == invoices.c.account_id, payments.c.invoice_index == invoices.c.index
         )
-        .where(payments.c.state.not_in(RETURNED))
+        .where(payments.c.state != sa.all_(sa.literal(list(RETURNED), bulk.TEXTS)))
         .scalar_subquery()
     )
     tip = sa.select(chain_state.c.height).scalar_subquery()
@@ -184,7 +222,7 @@ def paid_to(selected: sa.Select[Any]) -> sa.Select[Any]:
 
 
 SHOWN: Final = select()
-_PAID_TO: Final = paid_to(SHOWN)
+_PAID_TO: Final = Prepared(paid_to(SHOWN))
 
 
 def of(network: Network, row: Row) -> Invoice:

@@ -7,11 +7,14 @@ from typing import Any, Final, NamedTuple, Self
 
 import sqlalchemy as sa
 
-from app.db import Db, bulk
+from app.db import Db, Prepared, ReadDb, bulk
 from app.db.tables import chain_state, deposits, invoices, sightings
 from app.domain.dogecoin import Network
+from app.domain.installation import Installation
 from app.domain.invoices import invoice as invoice_rows
-from app.domain.invoices.invoice import Invoice, NoSuchInvoice
+from app.domain.invoices.invoice import Invoice
+from app.domain.queries import Query
+from app.domain.refusals import Refusal
 from app.money import Koinu
 
 PAYMENTS: Final = 100
@@ -74,15 +77,19 @@ async def payments_of(db: Db, invoice: Invoice) -> list[InvoicePayment]:
     return [_payment(row.txid, row.amount, row.confirmations) for row in await db.execute(query)]
 
 
-async def status(db: Db, network: Network, address: str) -> InvoiceStatus:
-    """Return how far the invoice is paid that is to be paid to `address`, or refuse with NoSuchInvoice."""
-    invoice_status = (await statuses(db, network, [address])).get(address)
-    if invoice_status is None:
-        raise NoSuchInvoice(address=address, field="id")
-    return invoice_status
+async def fetch_many(
+    db: ReadDb, addresses: Sequence[str], installation: Installation
+) -> list[InvoiceStatus | Refusal]:
+    """Return how far the invoices are paid, in order; NoSuchInvoice where an address is none's."""
+    known = await statuses(db, installation.network, addresses)
+    return [known.get(address) or invoice_rows.no_such(address) for address in addresses]
 
 
-async def statuses(db: Db, network: Network, addresses: Sequence[str]) -> dict[str, InvoiceStatus]:
+STATUS: Final = Query("invoice status", fetch_many)
+"""How far an invoice is paid, by its address."""
+
+
+async def statuses(db: ReadDb, network: Network, addresses: Sequence[str]) -> dict[str, InvoiceStatus]:
     """Return how far the invoices are paid that are to be paid to these addresses, in one statement."""
     rows = await bulk.fetch_all(db, _STATUS, {"scripts": invoice_rows.scripts(network, addresses)})
     return {
@@ -158,4 +165,4 @@ def _select() -> sa.Select[Any]:
     )
 
 
-_STATUS: Final = _select()
+_STATUS: Final = Prepared(_select())

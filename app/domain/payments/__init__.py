@@ -18,15 +18,12 @@ from app.domain.payments.payment import (
     RETURNED,
     Payment,
     PaymentOutput,
-    by_ids,
-    fetch,
-    load,
-    page,
     payment_event,
     payment_shown,
     refund_returned,
     return_events,
 )
+from app.domain.payments.payment_rows import FETCH, NoSuchPayment, PaymentKey, by_ids, load, page
 from app.domain.payments.replacements import Plan, Replacement
 from app.domain.payments.requesting import CONSOLIDATION, PAYEES, REQUEST, Payee, PayOrder
 from app.domain.payments.signing_queue import ChangeKey, Draft, PaymentTaken, Signed

@@ -12,7 +12,7 @@ from app.db.tables import transactions
 from app.domain import outbox
 from app.domain.payments import versions
 from app.domain.payments.payment import Payment, payment_event
-from app.domain.payments.payment import load as load_payments
+from app.domain.payments.payment_rows import load as load_payments
 
 RESEND: Final = timedelta(seconds=60)
 AFTER_REASON: Final = "; "

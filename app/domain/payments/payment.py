@@ -1,23 +1,15 @@
-"""A payment: money that an account sends out on the chain. How it is found, what it posts, and its events."""
+"""A payment: money that an account sends out on the chain. What it posts, how it is shown, and its events."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-import sqlalchemy as sa
-
-from app.db import Db, Row, bulk
-from app.db.tables import accounts as account_rows
-from app.db.tables import chain_state, payment_outputs, payments, transactions
-from app.domain import accounts, outbox, pages, rates
+from app.domain import outbox, rates
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.outbox import Flow, OutboxEvent
 from app.domain.outbox.payload import TXID_CHANGED, json_text
 from app.domain.owner import Owner
-from app.domain.pages import Page, PageRequest
-from app.domain.payments import versions
 from app.domain.rates import Quote
-from app.domain.refusals import NotFound
 from app.money import NOTHING, Koinu, show
 
 AVAILABLE, OUTGOING = Bucket.AVAILABLE, Bucket.OUTGOING
@@ -25,10 +17,6 @@ LIVE: Final = ("AWAITING_APPROVAL", "PENDING", "PROCESSING", "BROADCAST", "CANCE
 """States in which money is set aside."""
 RETURNED: Final = ("FAILED", "VOIDED")
 """States in which the money has come back."""
-
-
-class NoSuchPayment(NotFound):
-    """There is no payment {id} in this account."""
 
 
 class PaymentOutput(NamedTuple):
@@ -120,85 +108,6 @@ class Payment(NamedTuple):
         """Return the entry that moves `amount` from what is set aside back to what the account can spend."""
         account = self.owner.id
         return self.entry(step, (Posting(account, OUTGOING, -amount), Posting(account, AVAILABLE, amount)))
-
-
-async def fetch(db: Db, foreign_id: str, payment_id: int) -> Payment:
-    """Return the account's payment, or refuse with NoSuchAccount or NoSuchPayment."""
-    account = await accounts.fetch(db, foreign_id)
-    loaded = await load(db, sa.and_(payments.c.account_id == account.id, payments.c.id == payment_id))
-    if not loaded:
-        raise NoSuchPayment(id=payment_id, field="id")
-    return loaded[0]
-
-
-async def page(db: Db, foreign_id: str, request: PageRequest[int]) -> Page[Payment, int]:
-    """Return a page of the account's payments, newest first."""
-    account = await accounts.fetch(db, foreign_id)
-    of_account, before = payments.c.account_id == account.id, request.after_or(pages.BEHIND_IDS)
-    ids = sa.select(payments.c.id).where(of_account, payments.c.id < before)
-    ids = ids.order_by(payments.c.id.desc()).limit(request.rows)
-    listed = await load(db, sa.and_(of_account, payments.c.id.in_(ids)))
-    return request.page(listed[::-1], lambda payment: payment.id)
-
-
-async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Payment]:
-    """Return the payments with these ids."""
-    numbers = sa.literal([int(text) for text in ids], bulk.BIGINTS)
-    return {str(payment.id): payment for payment in await load(db, payments.c.id == sa.any_(numbers))}
-
-
-async def load(db: Db, where: sa.ColumnElement[bool], *, lock: bool = False) -> list[Payment]:
-    """Return the payments that match `where`, by id, with outputs and transaction; `lock` locks them."""
-    selected = _SELECTED.where(where)
-    rows = await bulk.fetch_all(
-        db, selected.with_for_update(key_share=True, of=payments) if lock else selected
-    )
-    outputs = await _outputs(db, rows)
-    return [_payment(row, tuple(outputs[row["id"]])) for row in rows]
-
-
-async def _outputs(db: Db, rows: Sequence[Row]) -> dict[int, list[PaymentOutput]]:
-    keys = bulk.columns(_KEY, [(row["account_id"], row["id"]) for row in rows])
-    outputs: dict[int, list[PaymentOutput]] = {row["id"]: [] for row in rows}
-    for row in await bulk.fetch_all(db, _OUTPUTS, keys) if rows else ():
-        outputs[row["payment_id"]].append(PaymentOutput(*(row[name] for name in PaymentOutput._fields)))
-    return outputs
-
-
-_TIP: Final = sa.select(chain_state.c.height).scalar_subquery()
-_SELECTED: Final = (
-    sa.select(
-        payments,
-        account_rows.c.foreign_id,
-        account_rows.c.address,
-        transactions.c.txid,
-        transactions.c.raw,
-        sa.func.coalesce(_TIP - transactions.c.height + 1, 0).label("confirmations"),
-    )
-    .join(account_rows, account_rows.c.id == payments.c.account_id)
-    .outerjoin(transactions, transactions.c.id == versions.CURRENT)
-    .order_by(payments.c.id)
-)
-_KEY: Final = ("account_id", "payment_id")
-_OF_PAYMENT: Final = bulk.unnested(payment_outputs, _KEY)
-_OUTPUTS: Final = (
-    sa.select(payment_outputs)
-    .join(_OF_PAYMENT, sa.and_(*(payment_outputs.c[name] == _OF_PAYMENT.c[name] for name in _KEY)))
-    .order_by(payment_outputs.c.payment_id, payment_outputs.c.number)
-)
-
-
-def _payment(row: Row, outputs: tuple[PaymentOutput, ...]) -> Payment:
-    owner = Owner(row["account_id"], row["foreign_id"], row["address"])
-    return Payment(
-        owner=owner, outputs=outputs, quote=rates.quote_in(row), **{name: row[name] for name in _READ}
-    )
-
-
-_READ: Final = tuple(
-    name for name in Payment._fields if name not in ("owner", "outputs", "returned", "former", "quote")
-)
-"""What a row of a payment has; the rest is composed, or filled in by the code that ends or changes it."""
 
 
 def ended_unsigned(payment: Payment, state: str, error: str = "") -> Payment:

@@ -13,8 +13,8 @@ from app.domain import outbox
 from app.domain.dogecoin import Outpoint
 from app.domain.payments import fee_bumps, spendable_coins, versions
 from app.domain.payments.coin_selection import Spendable, Tier
-from app.domain.payments.payment import load as load_payments
 from app.domain.payments.payment import payment_event
+from app.domain.payments.payment_rows import load as load_payments
 from app.domain.payments.spendable_coins import CoinTaken, Path
 from app.domain.payments.versions import Twin, first_of
 from app.money import DUST, Koinu

@@ -20,7 +20,7 @@ from app.domain.payments.broadcast import AFTER_REASON
 from app.domain.payments.coin_selection import Spendable
 from app.domain.payments.fee_bumps import Stuck
 from app.domain.payments.payment import Payment, payment_event
-from app.domain.payments.payment import load as load_payments
+from app.domain.payments.payment_rows import load as load_payments
 from app.domain.payments.signing_queue import ChangeKey, PaymentTaken, Signed
 from app.domain.payments.spendable_coins import Path
 from app.domain.payments.versions import UNMINED

@@ -17,7 +17,8 @@ from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount, Owner
 from app.domain.payment_limits import Allowance, Asked
 from app.domain.payments import fees
-from app.domain.payments.payment import Payment, by_ids, load, request_events
+from app.domain.payments.payment import Payment, request_events
+from app.domain.payments.payment_rows import by_ids, load
 from app.domain.refusals import Invalid, Refusal
 from app.money import DUST, MAX_MONEY, NOTHING, Koinu, show
 

@@ -13,7 +13,7 @@ from app.domain import outbox
 from app.domain.payments import coin_selection, fee_bumps, fees, payouts, spendable_coins
 from app.domain.payments.coin_selection import Choice
 from app.domain.payments.payment import Payment, end_events, ended_unsigned
-from app.domain.payments.payment import load as load_payments
+from app.domain.payments.payment_rows import load as load_payments
 from app.domain.payments.requesting import CONSOLIDATION, PAYOUT
 from app.domain.payments.spendable_coins import Path
 from app.domain.refusals import Refusal

@@ -13,9 +13,10 @@ from app.domain import batch, outbox
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.payments import broadcast, payouts, versions
-from app.domain.payments.payment import NoSuchPayment, Payment, end_events, ended_unsigned
-from app.domain.payments.payment import by_ids as payments_by_ids
-from app.domain.payments.payment import load as load_payments
+from app.domain.payments.payment import Payment, end_events, ended_unsigned
+from app.domain.payments.payment_rows import NoSuchPayment
+from app.domain.payments.payment_rows import by_ids as payments_by_ids
+from app.domain.payments.payment_rows import load as load_payments
 from app.domain.payments.requesting import PAYOUT
 from app.domain.refusals import Conflict, Refusal
 

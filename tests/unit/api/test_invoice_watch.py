@@ -267,7 +267,7 @@ async def test_a_block_without_events_is_heard_by_those_who_wait_for_long(
 
 async def read(engine: AsyncEngine, made: Invoice) -> invoices.InvoiceStatus:
     async with engine.connect() as db:
-        return await invoices.status(db, scenario.INSTALLATION.network, made.address)
+        return await scenario.fetch(db, invoices.STATUS, made.address)
 
 
 async def test_while_the_database_is_away_a_payer_is_told_to_try_again(

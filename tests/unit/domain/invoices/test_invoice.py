@@ -205,12 +205,12 @@ async def test_an_account_does_not_see_the_invoices_of_another(engine: AsyncEngi
     made = await scenario.invoice(engine)
 
     async with engine.connect() as db:
-        assert await invoices.fetch_of(db, REGTEST, "shop", made.address) == made
+        assert await scenario.fetch(db, invoices.FETCH_OF, invoices.InvoiceKey("shop", made.address)) == made
         assert await invoices.page(db, REGTEST, "other", 0, 10) == []
         with pytest.raises(NotInThisAccount):
-            await invoices.fetch_of(db, REGTEST, "other", made.address)
+            await scenario.fetch(db, invoices.FETCH_OF, invoices.InvoiceKey("other", made.address))
         with pytest.raises(NoSuchAccount):
-            await invoices.fetch_of(db, REGTEST, "nobody", made.address)
+            await scenario.fetch(db, invoices.FETCH_OF, invoices.InvoiceKey("nobody", made.address))
 
 
 async def test_any_other_text_is_no_invoice(engine: AsyncEngine) -> None:

@@ -17,7 +17,7 @@ from tests.scenario import Chain, doge
 
 async def status_of(engine: AsyncEngine, made: Invoice) -> InvoiceStatus:
     async with engine.connect() as db:
-        return await invoices.status(db, REGTEST, made.address)
+        return await scenario.fetch(db, invoices.STATUS, made.address)
 
 
 async def issued(engine: AsyncEngine, **terms: Any) -> Invoice:
@@ -89,7 +89,7 @@ async def test_many_are_read_in_one_statement_and_what_is_no_invoice_is_left_out
     async with engine.connect() as db:
         read = await invoices.statuses(db, REGTEST, ["junk", made.address, other.address, made.address])
         with pytest.raises(NoSuchInvoice):
-            await invoices.status(db, REGTEST, "junk")
+            await scenario.fetch(db, invoices.STATUS, "junk")
 
     assert {address: status.total for address, status in read.items()} == {
         made.address: doge(10),

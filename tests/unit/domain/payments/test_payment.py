@@ -15,7 +15,7 @@ from app.domain.ledger import Bucket, Entry, InsufficientFunds, Posting
 from app.domain.owner import NoSuchAccount
 from app.domain.pages import PageRequest
 from app.domain.payments import Payee, Payment, PayOrder, fees
-from app.domain.payments.payment import NoSuchPayment
+from app.domain.payments.payment_rows import NoSuchPayment
 from app.domain.refusals import Invalid
 from app.money import DUST, Koinu
 from tests import scenario
@@ -217,10 +217,10 @@ async def test_a_payment_is_shown_to_its_own_account_only(engine: AsyncEngine, s
     payment = await pay(engine, order(1))
 
     async with engine.connect() as db:
-        assert await payments.fetch(db, "shop", payment.id) == payment
+        assert await scenario.fetch(db, payments.FETCH, payments.PaymentKey("shop", payment.id)) == payment
         for foreign_id, number in (("other", payment.id), ("shop", payment.id + 1)):
             with pytest.raises(NoSuchPayment):
-                await payments.fetch(db, foreign_id, number)
+                await scenario.fetch(db, payments.FETCH, payments.PaymentKey(foreign_id, number))
         with pytest.raises(NoSuchAccount):
             await payments.page(db, "nobody", PageRequest(None, 10))
         assert (await accounts.fetch(db, "shop")).id == shop
