@@ -33,11 +33,16 @@ def kennel(
 
 
 @commands.command()
-def serve() -> None:
+def serve(
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="How many processes answer HTTP; else as KENNEL_WORKERS says."),
+    ] = None,
+) -> None:
     """Run Kennel until it is told to stop (Ctrl-C, SIGTERM, or a terminal that is closed)."""
     from app.cli import serve
 
-    serve.serve()
+    serve.serve(workers)
 
 
 def with_all() -> typer.Typer:

@@ -64,7 +64,7 @@ def beside(settings: Settings) -> Node:
     """Return the node that a running Kennel with these settings uses."""
     if settings.node_url is not None:
         return Node(settings.node_url, settings.node_cookie)
-    return Node(_with_login(f"http://{settings.devnet_bind}"))
+    return Node(devnet_url(settings))
 
 
 @asynccontextmanager
@@ -82,6 +82,11 @@ async def devnet(settings: Settings, *, idle: bool = False) -> AsyncIterator["De
             yield own
     except InUse as error:
         raise NoNode(str(error)) from None
+
+
+def devnet_url(settings: Settings) -> str:
+    """Return where the devnet of these settings answers, with its login."""
+    return _with_login(f"http://{settings.devnet_bind}")
 
 
 def _with_login(url: str) -> str:

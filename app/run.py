@@ -28,6 +28,7 @@ from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
+from app.runtime.lease import Leases
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from app.runtime.notices import QUIET_SECONDS
 from app.workers import admin_lock, listener_limits, payer_relay, questions, roles, watching
@@ -52,8 +53,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, database: Database) -> AsyncIterator[Running]:
+async def running(settings: Settings, database: Database, holder: str = "") -> AsyncIterator[Running]:
     """Run what the settings' roles ask for, for as long as the block lasts.
+
+    `holder` names this process in leases, and the one that is started again in its place.
 
     A loop that ends by a fault of ours ends the block too, with its error.
     """
@@ -64,7 +67,8 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         engine = _engine(stack, database, process, "loops")
         node, zmq = await stack.enter_async_context(configured_node.running(settings))
         connect = database.session if database.keeps_sessions else None
-        shared = Shared.of(settings, engine, node, _holder(database), connect)
+        leases = Leases(engine, holder or _holder(database), health)
+        shared = Shared.of(settings, engine, node, leases, connect)
         loops = [_tending(database.restart)] if database.restart is not None else []
         stack.push_async_callback(shared.notices.close)
         loops += roles.of_every_process(shared)
@@ -192,6 +196,7 @@ async def _context(
         node_queries=questions.to(node),
         relay=await payer_relay.opened(relay_key, payers_node),
         health=scrape.process.health,
+        elsewhere=roles.done_elsewhere(settings.roles),
         scrape=scrape,
         open_items=settings.public_items == "open",
         public_url=settings.public_url,

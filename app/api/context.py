@@ -53,6 +53,7 @@ class AppContext:
     node_queries: NodeQueries = field(default_factory=NodeQueries)
     relay: Relay = field(default_factory=Relay)
     health: ProcessHealth = field(default_factory=ProcessHealth)
+    elsewhere: frozenset[str] = frozenset()
     open_items: bool = False
     public_url: str = "http://127.0.0.1:8082"
     pay_wait_seconds: float = 10

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fastapi import APIRouter
@@ -19,6 +19,8 @@ from app.domain.blocks import Rescan
 from app.domain.ledger import SystemBalance
 from app.domain.payments import pause
 from app.money import Koinu, show
+from app.runtime import lease
+from app.runtime.loop import LoopHealth
 
 PATIENCE_SECONDS: Final = 1.0
 """How long readiness waits for the database: the answer on the loops must come at once."""
@@ -171,20 +173,31 @@ async def set_sync_height(
 async def get_ready(context: Context) -> Response:
     """503 while a loop is in trouble or has stopped: blocks are not read, or payments or events are not sent.
 
+    It is about the installation: the loops of this process, and those that other processes run.
+
     With too few coins for the balances (`solvent` is false) it is still 200: a restart would not bring them.
     """
-    loops = [
-        LoopView(name=name, state=loop.state, reason=loop.reason)
-        for name, loop in context.health.now().items()
-    ]
-    owing = await _owing(context)
+    owing, others = await _owing(context), await _others(context)
+    loops = {**others, **context.health.now()}
+    ok = all(loop.state == "running" for loop in loops.values())
     shown = Readiness(
-        status=_status(context),
-        loops=sorted(loops, key=lambda loop: loop.name),
+        status="ok" if ok else "trouble",
+        loops=[
+            LoopView(name=name, state=loop.state, reason=loop.reason) for name, loop in sorted(loops.items())
+        ],
         solvent=None if owing is None else not owing,
         owing=None if owing is None else show(owing),
     )
-    return responses.show(shown, status=200 if context.health.ok else 503)
+    return responses.show(shown, status=200 if ok else 503)
+
+
+async def _others(context: Context) -> Mapping[str, LoopHealth]:
+    """Return how the work of other processes goes; nothing if the database is slow or away, as `owing` tells."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), context.reads.connect() as db:
+            return await lease.of_work(db, context.elsewhere)
+    except (TimeoutError, SQLAlchemyError, OSError):
+        return {}
 
 
 async def _owing(context: Context) -> Koinu | None:

@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -42,24 +43,27 @@ SENTENCES: Final = (
 """Errors whose messages are sentences for the operator."""
 
 
-def read_settings() -> Settings:
-    """Read the settings, and log as they say."""
+def read_settings(variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
+    """Read the settings, and log as they say; `variables` win over those of the environment."""
     with errors_in_one_sentence():
-        settings = sources.read(os.environ)
+        settings = sources.read({**os.environ, **variables})
     logs.configure(settings.log_level, settings.log_format)
     return settings
 
 
 @contextmanager
 def started(
-    *, beside: bool = False, meanwhile: Callable[[], object] = lambda: None
+    *,
+    beside: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Settings, Database]]:
     """Yield the settings and the database; PostgreSQL of our own runs meanwhile where none is configured.
 
     With `beside`, one that a running Kennel has started on the same home will do. Without it the command
-    needs a node. `meanwhile` is called while PostgreSQL starts.
+    needs a node. `meanwhile` is called while PostgreSQL starts. `variables` win over those of the environment.
     """
-    settings = read_settings()
+    settings = read_settings(variables)
     with errors_in_one_sentence():
         if not beside:
             configured_node.check(settings)

@@ -50,6 +50,16 @@ def choose(bind: Bind) -> Bind:
         return Bind(bind.host, probe.getsockname()[1])
 
 
+def fixed(settings: Settings) -> Settings:
+    """Return the settings with a port in each address that several processes must know."""
+    names = [
+        "admin_bind",
+        "public_bind",
+        *(["devnet_bind", "devnet_zmq_bind"] if settings.node_url is None else []),
+    ]
+    return settings.model_copy(update={name: choose(getattr(settings, name)) for name in names})
+
+
 def check(binds: Iterable[tuple[str, Bind]]) -> None:
     """Open and close each address; raises PortTaken, with the variable beside it, at the first that fails."""
     for variable, bind in binds:

@@ -9,10 +9,17 @@ from app.db.database import Database
 from app.runtime import stopping
 
 
-def serve() -> None:
-    """Run Kennel until it is told to stop."""
-    with started(meanwhile=_load) as (settings, database):
-        stopping.until_stopped(lambda stop: _serve(settings, database, stop))
+def serve(count: int | None) -> None:
+    """Run Kennel until it is told to stop, with so many workers; None: as the settings say."""
+    variables = {} if count is None else {"KENNEL_WORKERS": str(count)}
+    with started(meanwhile=_load, variables=variables) as (settings, database):
+        ports.check(ports.of(settings))
+        if settings.workers > 1 and "http" in settings.roles:
+            from app.cli import workers
+
+            workers.serve(settings, database, _say)
+        else:
+            stopping.until_stopped(lambda stop: _serve(settings, database, stop))
 
 
 def _load() -> None:
@@ -25,10 +32,10 @@ def _load() -> None:
 async def _serve(settings: Settings, database: Database, stop: asyncio.Event) -> None:
     from app import run
 
-    ports.check(ports.of(settings))
     async with run.running(settings, database) as running:
-        print(
-            f"Kennel runs: admin API on port {running.admin}, public API on port {running.public}.",
-            flush=True,
-        )
+        _say(running.admin, running.public)
         await stop.wait()
+
+
+def _say(admin: int, public: int) -> None:
+    print(f"Kennel runs: admin API on port {admin}, public API on port {public}.", flush=True)

@@ -12,9 +12,14 @@ EMBEDDED_CONNECTIONS: Final = 80
 """Of the 100 that PostgreSQL allows: commands beside Kennel need some, and PostgreSQL reserves three."""
 
 
+PROCESS_CONNECTIONS: Final = 10
+"""The fewest of a process: its loops and each listener have some for themselves."""
+
+
 def faults(settings: Settings) -> Iterator[str]:
     """Yield a sentence for each thing that is wrong."""
     yield from _database(settings)
+    yield from _workers(settings)
     yield from _node(settings)
     yield from _admin_api(settings)
     yield from _mqtt(settings)
@@ -33,6 +38,12 @@ def _database(settings: Settings) -> Iterator[str]:
     if settings.database_url is None and settings.database_connections > EMBEDDED_CONNECTIONS:
         most = EMBEDDED_CONNECTIONS
         yield f"KENNEL_DATABASE_CONNECTIONS must be at most {most} with the embedded database."
+
+
+def _workers(settings: Settings) -> Iterator[str]:
+    least = PROCESS_CONNECTIONS * (settings.workers + 1)
+    if settings.workers > 1 and settings.database_connections < least:
+        yield f"KENNEL_DATABASE_CONNECTIONS must be {least} or more with {settings.workers} workers."
 
 
 def _node(settings: Settings) -> Iterator[str]:

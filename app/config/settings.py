@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     roles: values.Roles = Field("http,follow,send,relay", validate_default=True)
     """What this process does: `http` serves both APIs, `follow` follows the chain, `send` holds the seed
     and sends payments, `relay` sends webhooks and the other events, and asks for rates."""
+    workers: int = Field(1, ge=1, le=64)
+    """How many processes answer HTTP, all on the same ports; with more than one the other roles run in one process
+    more. They share `KENNEL_DATABASE_CONNECTIONS`, ten for each process at least, and the limits of the listeners,
+    but those of one address."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], values.ANY_CASE] = "info"
     """The lowest level of the lines in the log."""
     log_format: Annotated[Literal["text", "json"], values.ANY_CASE] = "text"

@@ -854,4 +854,5 @@ leases = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("holder", sa.Text, nullable=False),
     sa.Column("expires", Time, nullable=False),
+    sa.Column("trouble", sa.Text, nullable=False, server_default=""),  # of the holder's loop, "" for none
 )

@@ -6,7 +6,7 @@ They only save work; locks and guarded statements keep the result right without 
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db
 from app.db.tables import leases
+from app.runtime.loop import LoopHealth, ProcessHealth
 
 SECONDS: Final = 3.5
 RENEW_SECONDS: Final = 1.0
@@ -27,6 +28,8 @@ So another takes over within 4.5 s of the end of a process that could release no
 """
 ASKED_SECONDS: Final = 10.0
 """Longer than any loop sleeps."""
+MOST: Final = 1_000
+"""Leases that are read at once."""
 RELEASE_SECONDS: Final = 2
 """The end of the program waits so long for each release."""
 
@@ -84,17 +87,33 @@ class Lease:
                     await release(db, self._name, self._holder)
 
 
+async def of_work(db: Db, expected: Collection[str]) -> Mapping[str, LoopHealth]:
+    """Return how each loop with a lease goes, in whatever process; one that is `expected` may have stopped."""
+    held = leases.c.expires >= sa.func.clock_timestamp()
+    rows = await db.execute(sa.select(leases.c.name, leases.c.trouble).where(held).limit(MOST))
+    going_on = {row.name: LoopHealth("trouble" if row.trouble else "running", row.trouble) for row in rows}
+    return {name: LoopHealth("stopped", "no process does this now") for name in expected} | going_on
+
+
 class Leases:
     """The leases of this process: one statement a second renews what it holds, and asks for the others.
+
+    It writes beside them what the loops are in trouble with, so that all processes can say how the work goes.
 
     Only for work that goes on: a loop that has stopped asks no more, and after ASKED_SECONDS another may have it.
     """
 
     def __init__(
-        self, engine: AsyncEngine, holder: str, *, clock: Callable[[], float] = time.monotonic
+        self,
+        engine: AsyncEngine,
+        holder: str,
+        health: ProcessHealth,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._holder = holder
+        self._health = health
         self._clock = clock
         self._leases: dict[str, Lease] = {}
         self._wakes: dict[str, Callable[[], object]] = {}
@@ -118,7 +137,9 @@ class Leases:
         """Renew and ask; a lease of another that has not run out is only read."""
         since = self._clock() - ASKED_SECONDS
         names = sorted(name for name, lease in self._leases.items() if lease.asked_at >= since)
-        asked = {"names": names, "holder": self._holder, "seconds": SECONDS}
+        states = self._health.now()
+        troubles = [states[name].reason if name in states else "" for name in names]
+        asked = {"names": names, "troubles": troubles, "holder": self._holder, "seconds": SECONDS}
         async with self._engine.begin() as db:
             held = set(await db.scalars(_RENEW, asked)) if names else set()
         for name in names:
@@ -130,14 +151,15 @@ class Leases:
 
 
 _RENEW: Final = sa.text(
-    """INSERT INTO leases (name, holder, expires)
-    SELECT name, :holder, clock_timestamp() + make_interval(secs => :seconds) FROM unnest(CAST(:names AS text[])) AS name
+    """INSERT INTO leases (name, holder, expires, trouble)
+    SELECT name, :holder, clock_timestamp() + make_interval(secs => :seconds), trouble
+    FROM unnest(CAST(:names AS text[]), CAST(:troubles AS text[])) AS wanted (name, trouble)
     WHERE NOT EXISTS (
         SELECT FROM leases AS other
-        WHERE other.name = name.name AND other.holder <> :holder AND other.expires >= clock_timestamp()
+        WHERE other.name = wanted.name AND other.holder <> :holder AND other.expires >= clock_timestamp()
     )
     ORDER BY name
-    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires, trouble = excluded.trouble
     WHERE leases.holder = excluded.holder OR leases.expires < clock_timestamp()
     RETURNING name"""
 )

@@ -16,11 +16,14 @@ def of_connections(settings: Settings) -> tuple[Limits, Limits]:
     """Return what the admin and the public listener bear; the public one has no large requests to receive."""
     wanted = (settings.admin_connections, settings.public_connections)
     admin, public = open_files.shares(wanted, open_files.raise_limit())
-    per_address = settings.connections_per_address
+    per_address, shared = settings.connections_per_address, settings.workers > 1
     return (
-        Limits(connections=admin, connections_per_address=per_address),
+        Limits(connections=admin, connections_per_address=per_address, shares_port=shared),
         Limits(
-            connections=public, connections_per_address=per_address, receive_buffer_bytes=PUBLIC_RECEIVE_BYTES
+            connections=public,
+            connections_per_address=per_address,
+            receive_buffer_bytes=PUBLIC_RECEIVE_BYTES,
+            shares_port=shared,
         ),
     )
 

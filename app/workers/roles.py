@@ -1,6 +1,6 @@
 """The loops of each role: `follow` follows the chain, `send` signs and sends, `relay` tells events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -54,6 +54,8 @@ NO_SEED: Final = (PassphraseMissing, SeedFileMissing, OtherSeed)
 NO_REPETITION_MENDS: Final = (UnreadableBlock, WrongChain, ReorgTooDeep, BeforeTheStart, LedgerMismatch)
 POOL_SECONDS: Final = 5.0
 """Half a pool of keys lasts longer."""
+MAIN_LOOPS: Final = {"follow": "follow", "relay": "sequencer"}
+"""By role the loop without which an installation is not ready; that `send` is missing may be meant: it needs the seed."""
 DUE_SECONDS: Final = 1.0
 """How late what has a time of its own may be tried: a transaction, a webhook or a sink that failed before."""
 EXPIRY_SECONDS: Final = 2.0
@@ -79,10 +81,9 @@ class Shared:
 
     @classmethod
     def of(
-        cls, settings: Settings, engine: AsyncEngine, node: Node, holder: str, connect: Connect | None
+        cls, settings: Settings, engine: AsyncEngine, node: Node, leases: Leases, connect: Connect | None
     ) -> Self:
-        """Share these; `holder` names this process in leases, `connect` opens the connection of the notices."""
-        leases = Leases(engine, holder)
+        """Share these; `connect` opens the connection of the notices."""
         return cls(settings, engine, node, leases, Notices(connect, leases.holds))
 
     def performed(self, command: Command[Any, Any]) -> None:
@@ -100,6 +101,11 @@ class Shared:
     def telling(self, notice: str) -> Callable[[], None]:
         """Return a function that gives the notice."""
         return partial(self.notices.wake, notice)
+
+
+def done_elsewhere(roles: Collection[str]) -> frozenset[str]:
+    """Return the loops that must run in other processes, where this one has only such roles."""
+    return frozenset(loop for role, loop in MAIN_LOOPS.items() if role not in roles)
 
 
 def of_every_process(shared: Shared) -> list[Loop]:

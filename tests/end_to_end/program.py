@@ -145,6 +145,11 @@ class Process:
         return self.output.read_bytes()[after:][-8000:].decode(errors="replace") + ended
 
     @property
+    def pid(self) -> int:
+        """The process's number, 0 where none runs."""
+        return 0 if self._process is None else self._process.pid
+
+    @property
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -29,7 +29,8 @@ class Limits:
     """The limits of a listener. Each connection answers one request at a time.
 
     Connections from `shared` addresses are not counted by address. `receive_buffer_bytes` is the size of each
-    connection's buffer in the kernel; None leaves it to the kernel.
+    connection's buffer in the kernel; None leaves it to the kernel. Where it `shares_port`, other processes of the
+    same user listen there too, and the kernel hands out the connections.
     """
 
     connections: int = 1_000
@@ -43,6 +44,7 @@ class Limits:
     write_seconds: float = 60
     linger_seconds: float = 3
     receive_buffer_bytes: int | None = None
+    shares_port: bool = False
 
 
 class Connection(Protocol):

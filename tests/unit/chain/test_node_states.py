@@ -15,6 +15,7 @@ from app.chain.rpc import NodeAway, NodeWarmingUp
 from app.config import sources
 from app.domain import blocks
 from app.domain.payments import Payment
+from app.runtime.lease import Leases
 from app.runtime.loop import LoopHealth, ProcessHealth, WakeUp
 from app.workers import roles
 from app.workers.roles import Shared
@@ -235,7 +236,9 @@ async def test_whoever_asks_whether_the_follower_runs_hears_what_it_waits_for(no
         await harness.follower.close()
         await harness.invalidate_blocks(3)
         settings = sources.read({"KENNEL_HOME": str(node_home.home), "KENNEL_NODE_URL": harness.url})
-        shared = Shared.of(settings, harness.engine, harness.node, "another", None)
+        shared = Shared.of(
+            settings, harness.engine, harness.node, Leases(harness.engine, "another", ProcessHealth()), None
+        )
         loop, _ = await roles.follow(stack, shared)
         health = ProcessHealth()
 

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import leases
-from app.runtime.lease import ASKED_SECONDS, RENEW_SECONDS, SECONDS, Leases
+from app.runtime.lease import ASKED_SECONDS, RENEW_SECONDS, SECONDS, Leases, of_work
+from app.runtime.loop import LoopHealth, ProcessHealth
 
 
 class Clock:
@@ -29,7 +30,7 @@ def test_another_process_takes_over_within_five_seconds_of_a_kill() -> None:
 
 
 async def test_a_process_keeps_its_leases_and_another_has_them_when_they_run_out(engine: AsyncEngine) -> None:
-    one, two = Leases(engine, "one"), Leases(engine, "two")
+    one, two = Leases(engine, "one", ProcessHealth()), Leases(engine, "two", ProcessHealth())
     taken: list[str] = []
     first = {name: one.lease(name, lambda: None) for name in ("follow", "send")}
     second = {name: two.lease(name, partial(taken.append, name)) for name in ("follow", "send")}
@@ -50,7 +51,7 @@ async def test_a_process_keeps_its_leases_and_another_has_them_when_they_run_out
 
 async def test_a_lease_that_no_loop_asks_for_any_more_is_not_renewed(engine: AsyncEngine) -> None:
     clock = Clock()
-    one, two = Leases(engine, "one", clock=clock), Leases(engine, "two")
+    one, two = Leases(engine, "one", ProcessHealth(), clock=clock), Leases(engine, "two", ProcessHealth())
     stopped, other = one.lease("follow", lambda: None), two.lease("follow", lambda: None)
     assert await stopped.held()
 
@@ -60,6 +61,19 @@ async def test_a_lease_that_no_loop_asks_for_any_more_is_not_renewed(engine: Asy
 
     assert not one.holds("follow")
     assert await other.held()
+
+
+async def test_all_processes_hear_how_the_work_goes_and_what_nobody_does(engine: AsyncEngine) -> None:
+    health = ProcessHealth({"follow": LoopHealth("trouble", "no node"), "send": LoopHealth("running")})
+    one = Leases(engine, "one", health)
+    for name in health.loops:
+        assert await one.lease(name, lambda: None).held()
+    await one.step()
+
+    async with engine.connect() as db:
+        told = await of_work(db, {"follow", "sequencer"})
+
+    assert told == {**health.loops, "sequencer": LoopHealth("stopped", "no process does this now")}
 
 
 async def end_all(engine: AsyncEngine) -> None:

@@ -17,6 +17,7 @@ from app.chain.sent_marker import SENT_FILE
 from app.config import sources
 from app.domain import dogecoin, installation
 from app.domain.commands import Command
+from app.runtime.lease import Leases
 from app.runtime.loop import LoopHealth, ProcessHealth, WakeUp
 from app.workers import roles
 from app.workers.roles import Shared
@@ -52,7 +53,7 @@ async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the
     read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     health = ProcessHealth()
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
-        shared = Shared.of(read, engine, node, "one", None)
+        shared = Shared.of(read, engine, node, Leases(engine, "one", ProcessHealth()), None)
         loops = {loop.name: loop for loop in await roles.send(stack, shared)}
 
         await loops["send"].run(health)
@@ -79,7 +80,10 @@ async def test_without_its_own_seed_the_sender_stops_and_nothing_is_made_and_the
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
         loops = {
-            loop.name: loop for loop in await roles.send(stack, Shared.of(read, engine, node, "one", None))
+            loop.name: loop
+            for loop in await roles.send(
+                stack, Shared.of(read, engine, node, Leases(engine, "one", ProcessHealth()), None)
+            )
         }
         await loops["send"].run(health)
 
@@ -97,7 +101,7 @@ async def test_before_the_first_request_is_heard_a_database_that_is_behind_gives
     read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
 
     async with AsyncExitStack() as stack, Node(read.node_url or "") as node:
-        await roles.send(stack, Shared.of(read, engine, node, "one", None))
+        await roles.send(stack, Shared.of(read, engine, node, Leases(engine, "one", ProcessHealth()), None))
 
     async with engine.connect() as db:
         assert "another history" in (await installation.why_not_current(db) or "")
@@ -119,7 +123,7 @@ async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(
 ) -> None:
     read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     async with Node(read.node_url or "") as node:
-        shared = Shared.of(read, engine, node, "one", None)
+        shared = Shared.of(read, engine, node, Leases(engine, "one", ProcessHealth()), None)
         sequencer, send = shared.wake_up("sequencer"), shared.wake_up("send")
         woken = {}
         for name, command in commands().items():

@@ -1,0 +1,87 @@
+"""Two workers and the loops as processes of one program: any of them may be killed, and all end together."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+
+import httpx
+import pytest
+
+from tests.end_to_end.program import Devnet, Program, running, until
+from tests.end_to_end.shop import Shop, order
+from tests.faults.conftest import Said
+
+CLIENTS = 8
+GRACE_SECONDS = 10
+"""How long a stop may take, beside what the machine takes."""
+
+
+@pytest.fixture
+def program(tmp_path: Path, node_alone: Devnet, module_database: str, said: Said) -> Iterator[Program]:
+    settings = {
+        "KENNEL_DATABASE_URL": module_database,
+        "KENNEL_WORKERS": "2",
+        **node_alone.settings,
+    }
+    with running(Program(tmp_path, node_alone.node, **settings)) as program:
+        said.by(program)
+        yield program
+
+
+def processes(program: Program) -> list[int]:
+    """The processes below the program's own: the loops first, then the workers."""
+    assert program.pid
+    return [int(pid) for pid in Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()]
+
+
+def is_ready(program: Program) -> bool:
+    return program.admin.get("/ready").status_code == 200
+
+
+def test_whichever_process_is_killed_starts_again_and_what_was_answered_is_there(program: Program) -> None:
+    until(lambda: is_ready(program))
+    loops, *workers = processes(program)
+    shop = Shop(program, "killed workers").open()
+
+    os.kill(loops, signal.SIGKILL)
+    until(lambda: not is_ready(program))
+    os.kill(workers[0], signal.SIGKILL)
+    until(lambda: is_ready(program))
+    invoice = shop.invoice("10", required_confirmations=1)["id"]
+    program.pay(invoice, "10")
+    program.node.mine()
+
+    until(lambda: shop.shown(invoice)["total_payment_confirmed"])
+    assert len(set(processes(program)) - {loops, *workers}) == 2
+    assert program.said().count("starts again") == 2
+
+
+def test_a_stop_under_load_cuts_off_nothing_that_was_answered(program: Program) -> None:
+    shop, over, answered = Shop(program, "stopped workers").open(), Event(), []
+
+    def sell(_: int) -> None:
+        with httpx.Client(base_url=program.admin.base_url, timeout=30) as client:
+            while not over.is_set():
+                with suppress(httpx.HTTPError):
+                    response = client.post(f"{shop.path}/invoice", json=order())
+                    if response.is_success:
+                        answered.append(response.json()["id"])
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        selling = [clients.submit(sell, number) for number in range(CLIENTS)]
+        until(lambda: len(answered) > 20 * CLIENTS)
+        began = time.monotonic()
+        code = program.stop()
+        took = time.monotonic() - began
+        over.set()
+    assert [client.result() for client in selling] == [None] * CLIENTS
+
+    assert code in (0, -signal.SIGTERM)
+    assert took < GRACE_SECONDS
+    program.start()
+    assert set(answered) <= {invoice["id"] for invoice in shop.invoices()}
