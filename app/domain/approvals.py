@@ -12,7 +12,8 @@ from app.db.tables import payments as payment_rows
 from app.domain import outbox, payments
 from app.domain.commands import Command, plain
 from app.domain.payments import Payment, payment_event, voiding
-from app.domain.payments.payment import NoSuchPayment, ended_unsigned
+from app.domain.payments.payment import ended_unsigned
+from app.domain.payments.payment_rows import NoSuchPayment
 from app.domain.refusals import Conflict, Forbidden, Refusal
 
 

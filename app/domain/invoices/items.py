@@ -81,7 +81,7 @@ def sum_of(items: Sequence[Item], currency: str = "") -> int:
     return _checked(sum(item.total for item in items))
 
 
-def _checked(amount: int) -> Koinu:
+def _checked(amount: int) -> int:
     if amount <= 0:
         raise Invalid(reason="The total must be greater than zero", field="items")
     return amount

@@ -63,7 +63,7 @@ async def shown(harness: ChainHarness, address: str) -> Invoice:
 async def unconfirmed(harness: ChainHarness, address: str) -> bool:
     """What the status says of an invoice that is accepted."""
     async with harness.engine.connect() as db:
-        return (await invoices.status(db, REGTEST, address)).unconfirmed
+        return (await invoices.statuses(db, REGTEST, [address]))[address].unconfirmed
 
 
 async def totals_told(harness: ChainHarness) -> list[tuple[str, object]]:

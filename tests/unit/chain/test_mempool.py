@@ -128,7 +128,7 @@ async def test_the_status_says_what_waits_for_a_block_and_only_the_rest_remains(
     await harness.look()
 
     async with harness.engine.connect() as db:
-        status = await invoices.status(db, REGTEST, address)
+        status = (await invoices.statuses(db, REGTEST, [address]))[address]
 
     assert (status.state, status.received, status.seen, status.remaining) == (
         "partial", doge(4), doge("5.5"), doge("0.5"),

@@ -10,6 +10,8 @@ from app.chain.node import Node
 from app.config import sources
 from app.domain import rates
 from app.domain.rates import Quote
+from app.runtime.lease import Leases
+from app.runtime.loop import ProcessHealth
 from app.workers import roles
 from app.workers.roles import Shared
 
@@ -17,9 +19,10 @@ from app.workers.roles import Shared
 async def quoted(engine: AsyncEngine, home: Path, rates_setting: str) -> tuple[list[str], Quote | None]:
     """Start the loops with this setting, take a step of that of the rates; return their names and the quote of now."""
     read = sources.read({"KENNEL_HOME": str(home), "KENNEL_RATES": rates_setting})
+    leases = Leases(engine, "one", ProcessHealth())
     async with AsyncExitStack() as stack, Node("http://user:password@127.0.0.1:1") as node:
         loops = {
-            loop.name: loop for loop in await roles.relay(stack, Shared.of(read, engine, node, "one", None))
+            loop.name: loop for loop in await roles.relay(stack, Shared.of(read, engine, node, leases, None))
         }
         if "rates" in loops:
             await loops["rates"].step()
