@@ -1,10 +1,11 @@
 """The node goes away, dies and comes back: the program goes on serving, and catches up."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.end_to_end.program import Devnet, Program
+from tests.end_to_end.program import Devnet, Program, until
 from tests.end_to_end.shop import PAID, Shop
 from tests.faults.conftest import Said
 
@@ -21,6 +22,11 @@ def program(following: Program, node_alone: Devnet, said: Said) -> Iterator[Prog
         node_alone.start()
     if not following.runs:
         following.start()
+
+
+def status(program: Program, invoice: str) -> dict[str, Any]:
+    """What the payer's page asks."""
+    return dict(program.public.get(f"/invoice/{invoice}/status").raise_for_status().json())
 
 
 @pytest.fixture
@@ -47,6 +53,30 @@ def test_while_the_node_is_away_shops_are_served_and_afterwards_all_is_caught_up
     assert [shop.shown(one)["total_payment_confirmed"] for one in (before, during)] == [True, True]
     assert shop.balance() == ("0", "15")
     shop.hears(["INV_CREATED", "INV_CREATED", *PAID, CONFIRMED, *PAID, CONFIRMED])
+
+
+def test_what_was_seen_stays_seen_when_program_and_node_die_and_is_told_once(
+    program: Program, node_alone: Devnet, shop: Shop
+) -> None:
+    invoice = shop.invoice("10", required_confirmations=1)["id"]
+    program.pay(invoice, "10")
+    until(lambda: status(program, invoice)["seen"] == "10")
+
+    program.kill()
+    node_alone.kill()
+    node_alone.start()
+    program.start()
+
+    assert status(program, invoice)["state"] == "seen"
+    program.mine()
+    assert (
+        until(lambda: status(program, invoice)["state"] == "confirmed" and status(program, invoice))["seen"]
+        == "0"
+    )
+    events = [event for event in program.events(types="INV") if event["message"].get("invoice_id") == invoice]
+    told = [event["event_type"] for event in events]
+    assert (told.count("INV_PAYMENT_SEEN"), told.count("INV_PAYMENT_DROPPED")) == (1, 0)
+    program.audit()
 
 
 def test_a_program_that_starts_without_its_node_serves_and_follows_it_later(

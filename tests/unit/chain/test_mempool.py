@@ -624,6 +624,39 @@ async def test_strangers_are_read_once_in_small_batches_and_leave_nothing_behind
     await node.close()
 
 
+class SlowCrowd(Crowd):
+    """Such a node that hands out no more transactions of strangers until the gate is open."""
+
+    def __init__(self, url: str, number: int) -> None:
+        super().__init__(url, number)
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def transactions(self, txids: Any) -> dict[str, bytes]:
+        self.asked.set()
+        await self.gate.wait()
+        return await super().transactions(txids)
+
+
+async def test_while_20_000_strangers_are_read_blocks_are_connected_and_pay(harness: ChainHarness) -> None:
+    address = await invoice_address(harness)
+    await harness.call("sendtoaddress", address, 10)
+    harness.watch._node = node = SlowCrowd(harness.url, 20_000)
+    reading = asyncio.create_task(harness.look())
+    await node.asked.wait()
+
+    await harness.mine()
+    connected = await state(harness, address)
+    node.gate.set()
+    await reading
+
+    assert (connected, await state(harness, address)) == ("detected", "detected")
+    assert sum(node.batches) >= 20_000
+    assert await sighting_events(harness) == []
+    assert await rows(harness, sightings) == 0
+    await harness.audit()
+    await node.close()
+
+
 async def test_an_address_that_was_made_while_strangers_wait_is_watched(harness: ChainHarness) -> None:
     node = Crowd(harness.url, 600)
     harness.watch._node = node

@@ -169,3 +169,16 @@ async def test_the_language_is_the_switchs_then_the_browsers(
     assert '<html lang="de" dir="ltr">' in answer.text
     assert 'href="?token=t&amp;mode=till&amp;lang=ar"' in answer.text
     assert '<html lang="ar" dir="rtl">' in switched.text
+
+
+@pytest.mark.parametrize("name", ["return_url", "cancel_url", "url", "back", "origin", "next"])
+async def test_nothing_in_the_request_leads_the_payer_elsewhere(
+    name: str, admin: httpx.AsyncClient, branded: httpx.AsyncClient
+) -> None:
+    invoice = await issued(admin)
+    elsewhere = "https://evil.example"
+
+    page = (await branded.get(page_of(invoice, mode="till", **{name: elsewhere}))).text
+
+    hrefs = re.findall(r'(?:href|src|data-return|data-parent)="([^"]*)"', page)
+    assert not [href for href in hrefs if href.startswith(elsewhere)]
