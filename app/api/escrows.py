@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import AppContext, Commits, Context, Reading
+from app.api.context import AppContext, Commits, Context, Queries, Reading
 from app.domain import escrows
 from app.domain.access import Reach
 from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow
@@ -128,8 +128,7 @@ Filters = Annotated[EscrowFilter, Depends(_filters)]
 
 async def _end(context: AppContext, within: Reach, order: End, key: Claim) -> Response:
     if within.limited:
-        async with context.reads.connect() as db:
-            await escrows.fetch(db, order.escrow, within, all)
+        escrows.within(await context.queries.fetch(escrows.FETCH, order.escrow), within, all)
     result = await context.commits.submit(escrows.END, order, key)
     return responses.show(EscrowView.of(result.resource), replayed=result.replayed)
 
@@ -195,6 +194,6 @@ async def list_escrows(db: Reading, filters: Filters, request: cursors.ById, wit
 
 
 @router.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")
-async def get_escrow(id: EscrowId, db: Reading, within: Within) -> Response:
+async def get_escrow(id: EscrowId, queries: Queries, within: Within) -> Response:
     """404 where no escrow has this id."""
-    return responses.show(EscrowView.of(await escrows.fetch(db, id, within)))
+    return responses.show(EscrowView.of(escrows.within(await queries.fetch(escrows.FETCH, id), within)))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import AppContext, Commits, Context, Reading
+from app.api.context import AppContext, Commits, Context, Queries, Reading
 from app.domain import holds
 from app.domain.access import Reach
 from app.domain.holds import Capture, Hold, NewHold, Release
@@ -127,13 +127,12 @@ async def list_holds(
 
 
 @router.get("/hold/{id}", response_model=HoldView, summary="A hold")
-async def get_hold(id: HoldId, db: Reading, within: Within) -> Response:
+async def get_hold(id: HoldId, queries: Queries, within: Within) -> Response:
     """404 where no hold has this id."""
-    return responses.show(HoldView.of(await holds.fetch(db, id, within)))
+    return responses.show(HoldView.of(holds.within(await queries.fetch(holds.FETCH, id), within)))
 
 
 async def _check(context: AppContext, hold_id: int, within: Reach) -> None:
     """Refuse a hold of an account beyond the caller's reach as one that does not exist."""
     if within.limited:
-        async with context.reads.connect() as db:
-            await holds.fetch(db, hold_id, within)
+        holds.within(await context.queries.fetch(holds.FETCH, hold_id), within)

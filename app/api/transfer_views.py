@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.api import cursors, fields, parameters, responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Reading
+from app.api.context import Queries, Reading
 from app.domain import transfers
 from app.domain.pages import Page, PageRequest
 from app.domain.transfers import Transfer, TransferCursor, TransferFilter
@@ -70,9 +70,10 @@ Request = Annotated[PageRequest[TransferCursor], Depends(CURSORS.request)]
 
 
 @router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
-async def get_transfer(id: TransferId, db: Reading, within: Within) -> Response:
+async def get_transfer(id: TransferId, queries: Queries, within: Within) -> Response:
     """Credits, reversals and what invoices moved between accounts are transfers too."""
-    return responses.show_written(transfers.transfer_json(await transfers.fetch(db, id, within)))
+    transfer = transfers.within(await queries.fetch(transfers.FETCH, id), within)
+    return responses.show_written(transfers.transfer_json(transfer))
 
 
 @router.get("/transfers", response_model=TransferPage, summary="Transfers")

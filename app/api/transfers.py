@@ -250,8 +250,7 @@ async def reverse(
 ) -> Response:
     """Once, in full or in part, as far as the payee has the money; the answer is the transfer back."""
     if within.limited:
-        async with context.reads.connect() as db:
-            await transfers.fetch(db, id, within, all)
+        transfers.within(await context.queries.fetch(transfers.FETCH, id), within, all)
     result = await context.commits.submit(transfers.REVERSE, ReversalOrder(id, body.amount), key)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
 

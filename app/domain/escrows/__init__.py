@@ -1,5 +1,14 @@
 """Escrows: a buyer's money locked for an order, until it is clear who gets it."""
 
-from app.domain.escrows.escrow import Escrow, EscrowFilter, fee_earned, fetch, page, shown, state_events
+from app.domain.escrows.escrow import (
+    FETCH,
+    Escrow,
+    EscrowFilter,
+    fee_earned,
+    page,
+    shown,
+    state_events,
+    within,
+)
 from app.domain.escrows.locking import LOCK, NewEscrow
 from app.domain.escrows.settlement import END, End

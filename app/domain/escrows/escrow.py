@@ -12,16 +12,18 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import OPEN_ESCROWS, escrows
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
 from app.domain import accounts, ledger, pages
-from app.domain.access import EVERYTHING, Reach
+from app.domain.access import Reach
+from app.domain.commands import plain
 from app.domain.ledger import Asset, Entry, Posting
 from app.domain.owner import Owner
 from app.domain.pages import Page, PageRequest
-from app.domain.refusals import NotFound
+from app.domain.queries import Query
+from app.domain.refusals import NotFound, Refusal
 from app.domain.transfers import AccountEvent
 
 STATES: Final = (*OPEN_ESCROWS, "RELEASED", "REFUNDED", "RESOLVED")
@@ -76,13 +78,20 @@ class EscrowFilter:
     state: str = ""
 
 
-async def fetch(
-    db: Db, escrow_id: int, reach: Reach = EVERYTHING, within: Callable[[Iterable[bool]], bool] = any
-) -> Escrow:
-    """Return the escrow, or refuse with NoSuchEscrow; also where not `any` or `all` of its sides are within reach."""
-    escrow = (await by_ids(db, [str(escrow_id)])).get(str(escrow_id))
-    if escrow is None or not within(reach.covers(side.foreign_id) for side in (escrow.buyer, escrow.seller)):
-        raise NoSuchEscrow(id=escrow_id, field="id")
+async def fetch_many(db: ReadDb, ids: Sequence[int]) -> list[Escrow | Refusal]:
+    """Return the escrows, in order; NoSuchEscrow where there is none."""
+    known = {row["id"]: of(row) for row in await bulk.fetch_all(db, _PREPARED, {"ids": ids})}
+    return [known.get(escrow_id) or NoSuchEscrow(id=escrow_id, field="id") for escrow_id in ids]
+
+
+FETCH: Final = Query("escrow", plain(fetch_many))
+"""An escrow, by its id."""
+
+
+def within(escrow: Escrow, reach: Reach, sides: Callable[[Iterable[bool]], bool] = any) -> Escrow:
+    """Return the escrow, or refuse with NoSuchEscrow where not `any` or `all` of its sides are within reach."""
+    if not sides(reach.covers(side.foreign_id) for side in (escrow.buyer, escrow.seller)):
+        raise NoSuchEscrow(id=escrow.id, field="id")
     return escrow
 
 
@@ -185,6 +194,7 @@ SELECT: Final = (
     .join(asset_rows, asset_rows.c.code == escrows.c.asset)
 )
 _BY_IDS: Final = SELECT.where(escrows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+_PREPARED: Final = Prepared(_BY_IDS)
 _LOCK: Final = _BY_IDS.order_by(escrows.c.id).with_for_update(key_share=True, of=escrows)
 _COMPOSED: Final = ("buyer", "seller", "asset", "hold", "reference")
 

@@ -2,6 +2,7 @@
 
 from app.domain.holds.hold import (
     AVAILABLE,
+    FETCH,
     HELD,
     LONGEST_SECONDS,
     PLACE,
@@ -13,12 +14,12 @@ from app.domain.holds.hold import (
     clock,
     created,
     expired,
-    fetch,
     lock,
     page,
     place,
     released,
     shown,
+    within,
     write,
 )
 from app.domain.holds.release import CAPTURE, RELEASE, Capture, Release, capture, expire

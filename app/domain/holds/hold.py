@@ -10,16 +10,17 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import NOW, holds
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
 from app.domain import accounts, batch, ledger, pages, transfers
-from app.domain.access import EVERYTHING, Reach
+from app.domain.access import Reach
 from app.domain.commands import Command, plain
 from app.domain.ledger import Asset, Bucket, Entry, NoSuchAsset, Posting, RawAmount
 from app.domain.owner import Owner, find_open
 from app.domain.pages import Page, PageRequest
+from app.domain.queries import Query
 from app.domain.refusals import Conflict, NotFound, Refusal
 from app.domain.transfers import AccountEvent, EntryGroup
 
@@ -129,11 +130,20 @@ async def place(db: Db, orders: Sequence[NewHold]) -> list[Hold | Refusal]:
     return batch.outcomes(decided, placed)
 
 
-async def fetch(db: Db, hold_id: int, reach: Reach = EVERYTHING) -> Hold:
-    """Return the hold, or refuse with NoSuchHold; also where its account is beyond reach."""
-    hold = (await by_ids(db, [str(hold_id)])).get(str(hold_id))
-    if hold is None or not reach.covers(hold.owner.foreign_id):
-        raise NoSuchHold(id=hold_id, field="id")
+async def fetch_many(db: ReadDb, ids: Sequence[int]) -> list[Hold | Refusal]:
+    """Return the holds, in order; NoSuchHold where there is none."""
+    known = {row["id"]: of(row) for row in await bulk.fetch_all(db, _PREPARED, {"ids": ids})}
+    return [known.get(hold_id) or NoSuchHold(id=hold_id, field="id") for hold_id in ids]
+
+
+FETCH: Final = Query("hold", plain(fetch_many))
+"""A hold, by its id."""
+
+
+def within(hold: Hold, reach: Reach) -> Hold:
+    """Return the hold, or refuse with NoSuchHold where its account is beyond reach."""
+    if not reach.covers(hold.owner.foreign_id):
+        raise NoSuchHold(id=hold.id, field="id")
     return hold
 
 
@@ -191,6 +201,7 @@ SELECT: Final = (
     .join(asset_rows, asset_rows.c.code == holds.c.asset)
 )
 _BY_IDS: Final = SELECT.where(holds.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+_PREPARED: Final = Prepared(_BY_IDS)
 _LOCK: Final = _BY_IDS.order_by(holds.c.id).with_for_update(key_share=True, of=holds)
 
 

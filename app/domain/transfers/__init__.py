@@ -38,4 +38,4 @@ from app.domain.transfers.reversal import (
     ReversalOrder,
     reverse,
 )
-from app.domain.transfers.transfer import NoSuchTransfer, Share, Transfer, by_ids, fetch
+from app.domain.transfers.transfer import FETCH, NoSuchTransfer, Share, Transfer, by_ids, within

@@ -7,11 +7,13 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from app import money
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import TREASURY, entries, postings
-from app.domain.access import EVERYTHING, Reach
+from app.domain.access import Reach
+from app.domain.commands import plain
 from app.domain.ledger import SYSTEM_ACCOUNTS, Posted
-from app.domain.refusals import NotFound
+from app.domain.queries import Query
+from app.domain.refusals import NotFound, Refusal
 
 TREASURY_NAME: Final = SYSTEM_ACCOUNTS[TREASURY]
 """The treasury's name. An older version may have opened an account of that name; it is another one."""
@@ -94,7 +96,7 @@ def of_posted(posted: Posted, names: Mapping[int, str], decimals: int) -> Transf
     )
 
 
-async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Transfer]:
+async def by_ids(db: ReadDb, ids: Sequence[str]) -> dict[str, Transfer]:
     """Return the transfers with these ids, by id as text."""
     return {str(transfer.id): transfer for transfer in await load(db, [int(text) for text in ids])}
 
@@ -105,17 +107,24 @@ async def by_keys(db: Db, keys: Sequence[str]) -> dict[str, Transfer]:
     return {transfer.key: transfer for transfer in await load(db, list(ids))}
 
 
-async def fetch(
-    db: Db, transfer_id: int, reach: Reach = EVERYTHING, within: Callable[[Iterable[bool]], bool] = any
-) -> Transfer:
-    """Return the transfer, or refuse with NoSuchTransfer; also where not `any` or `all` of its accounts are within reach."""
-    transfers = await load(db, [transfer_id])
-    if not transfers or not within(reach.covers(share.account) for share in transfers[0].shares):
-        raise NoSuchTransfer(id=transfer_id)
-    return transfers[0]
+async def fetch_many(db: ReadDb, ids: Sequence[int]) -> list[Transfer | Refusal]:
+    """Return the transfers, in order; NoSuchTransfer where there is none."""
+    known = {transfer.id: transfer for transfer in await load(db, ids)}
+    return [known.get(transfer_id) or NoSuchTransfer(id=transfer_id) for transfer_id in ids]
 
 
-async def load(db: Db, ids: Sequence[int]) -> list[Transfer]:
+FETCH: Final = Query("transfer", plain(fetch_many))
+"""A transfer, by its id."""
+
+
+def within(transfer: Transfer, reach: Reach, sides: Callable[[Iterable[bool]], bool] = any) -> Transfer:
+    """Return the transfer, or refuse with NoSuchTransfer where not `any` or `all` of its accounts are within reach."""
+    if not sides(reach.covers(share.account) for share in transfer.shares):
+        raise NoSuchTransfer(id=transfer.id)
+    return transfer
+
+
+async def load(db: ReadDb, ids: Sequence[int]) -> list[Transfer]:
     """Return those of the entries that are transfers, the newest first."""
     rows_of: dict[int, list[Row]] = {}
     for row in await bulk.fetch_all(db, _POSTINGS, {"ids": list(ids)}):
@@ -133,7 +142,8 @@ def reversal_key(transfer_id: int) -> str:
 _KEYED: Final = sa.select(entries.c.id).where(
     entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS))
 )
-_POSTINGS: Final = sa.text("""
+_POSTINGS: Final = Prepared(
+    sa.text("""
     SELECT entries.id, key, kind, cause_id, reference_type, reference, metadata, entries.created,
         account_id, asset, amount, decimals, foreign_id
     FROM entries
@@ -142,9 +152,10 @@ _POSTINGS: Final = sa.text("""
     LEFT JOIN accounts ON accounts.id = account_id
     WHERE entries.id = ANY(:ids) AND kind = ANY(:kinds)
 """).bindparams(
-    sa.bindparam("ids", type_=bulk.BIGINTS), sa.bindparam("kinds", list(TRANSFER_KINDS), bulk.TEXTS)
+        sa.bindparam("ids", type_=bulk.BIGINTS), sa.bindparam("kinds", list(TRANSFER_KINDS), bulk.TEXTS)
+    )
 )
-_REVERSED: Final = (
+_REVERSED: Final = Prepared(
     sa.select(entries.c.cause_id, sa.func.sum(postings.c.amount).label("amount"))
     .join(postings, sa.and_(postings.c.entry_id == entries.c.id, postings.c.amount > 0))
     .where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
@@ -152,10 +163,11 @@ _REVERSED: Final = (
 )
 
 
-async def _reversed(db: Db, ids: Sequence[int]) -> dict[int, int]:
+async def _reversed(db: ReadDb, ids: Sequence[int]) -> dict[int, int]:
     """Return what came back of each transfer, by id, if anything did."""
-    sums = await db.execute(_REVERSED, {"keys": [reversal_key(transfer_id) for transfer_id in ids]})
-    return {int(row.cause_id): int(row.amount) for row in sums}
+    keys = [reversal_key(transfer_id) for transfer_id in ids]
+    sums = await bulk.fetch_all(db, _REVERSED, {"keys": keys})
+    return {int(row["cause_id"]): int(row["amount"]) for row in sums}
 
 
 def _of(rows: Sequence[Row], reversed_amount: int) -> Transfer:

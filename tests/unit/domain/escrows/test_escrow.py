@@ -106,7 +106,7 @@ async def test_what_is_locked_is_held_of_the_buyer_and_both_sides_are_told(
     assert messages[0][2]["escrow"]["metadata"] == {"size": "L"}
     async with engine.connect() as db:
         [entry] = (await db.execute(sa.select(entries).where(entries.c.kind == "ESCROW_LOCK"))).all()
-        assert await escrows.fetch(db, escrow.id) == escrow
+        assert await scenario.fetch(db, escrows.FETCH, escrow.id) == escrow
     assert (entry.cause_type, entry.cause_id) == ("escrow", str(escrow.id))
     assert entry.key == f"escrow:{escrow.id}:LOCKED"
     assert (entry.reference_type, entry.reference, entry.metadata) == ("cart", "7", '{"size":"L"}')
@@ -143,7 +143,7 @@ async def test_who_gets_what_in_the_end(
     assert await gold_of_all(engine) == {"carol": (2000, 0), **gold}
     assert (escrow.to_seller, escrow.to_buyer, escrow.to_platform) == parts
     async with engine.connect() as db:
-        assert await escrows.fetch(db, escrow.id) == escrow
+        assert await scenario.fetch(db, escrows.FETCH, escrow.id) == escrow
     events = [(name, event) for name, event, _ in await funding.messages(engine) if "ESCROW" in event]
     end_events = [(name, f"ESCROW_{escrow.state}") for name in ("alice", "bob")]
     end_events += [("platform", "ESCROW_FEE_EARNED")] if escrow.to_platform else []
@@ -238,7 +238,7 @@ async def test_an_escrow_of_a_hold_takes_what_it_needs_and_the_rest_goes_back(
     assert (escrow.hold, escrow.amount) == (source.id, 1000)
     assert await gold_of_all(engine) == {"alice": (9000, 1000), "carol": (2000, 0)}
     async with engine.connect() as db:
-        converted = await holds.fetch(db, source.id)
+        converted = await scenario.fetch(db, holds.FETCH, source.id)
         kinds = await db.scalars(
             sa.select(entries.c.kind).where(entries.c.cause_type != "test").order_by(entries.c.id)
         )

@@ -89,7 +89,7 @@ async def test_what_is_held_is_no_longer_available_and_still_the_accounts(
     assert await hold_messages(engine) == [("alice", "HOLD_CREATED", "12.5", "87.5", "12.5")]
     async with engine.connect() as db:
         [entry] = (await db.execute(sa.select(entries).where(entries.c.kind == "HOLD"))).all()
-        assert await holds.fetch(db, hold.id) == hold
+        assert await scenario.fetch(db, holds.FETCH, hold.id) == hold
     assert (entry.cause_type, entry.cause_id, entry.reference_type, entry.reference, entry.key) == (
         "hold", str(hold.id), "auction", "bid 7", f"hold:{hold.id}:0",
     )  # fmt: skip
@@ -144,7 +144,7 @@ async def test_a_hold_whose_time_is_over_goes_back_by_itself_once(
     assert [await expire(engine), await expire(engine)] == [1, 0]
 
     async with engine.connect() as db:
-        states = [(await holds.fetch(db, hold.id)).state for hold in (late, early)]
+        states = [(await scenario.fetch(db, holds.FETCH, hold.id)).state for hold in (late, early)]
         assert states == ["EXPIRED", "HELD"]
     assert await funding.of(engine, numbers["alice"], GOLD) == (7500, 2500)
     assert await event_types(engine) == ["HOLD_EXPIRED"]

@@ -45,7 +45,7 @@ async def test_a_transfer_is_one_entry_and_each_side_is_told_its_balance_after(b
 
     transfer = scenario.accepted(done)
     async with bank.connect() as db:
-        assert await transfers.fetch(db, transfer.id) == transfer
+        assert await scenario.fetch(db, transfers.FETCH, transfer.id) == transfer
     assert (transfer.payers, transfer.payees, transfer.amount) == (
         (Share("alice", 25),),
         (Share("bob", 25),),

@@ -47,7 +47,7 @@ async def back(engine: AsyncEngine, *orders: ReversalOrder) -> Sequence[Transfer
 
 async def shown(engine: AsyncEngine, number: int) -> Transfer:
     async with engine.connect() as db:
-        return await transfers.fetch(db, number)
+        return await scenario.fetch(db, transfers.FETCH, number)
 
 
 @pytest.mark.parametrize("kind", ["TOPUP", "SPEND"])
