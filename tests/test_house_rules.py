@@ -434,6 +434,20 @@ def test_every_file_opens_with_what_it_is() -> None:
     assert violations(python("app", "devnet", "bench", "migrations"), without_docstring) == []
 
 
+def loops(path: Path) -> set[str]:
+    """The names of the loops that a file makes."""
+    calls = (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and called(node) == "Loop")
+    names = (call.args[0] for call in calls if call.args)
+    return {str(node.value) for node in names if isinstance(node, ast.Constant)}
+
+
+def test_no_two_files_give_one_name_to_a_loop() -> None:
+    """A process keeps the health of its loops by their names: with one name for two, both would end it."""
+    makers = Counter(loop for path in python("app") for loop in loops(path))
+
+    assert {loop: count for loop, count in makers.items() if count > 1} == {}
+
+
 # ---------------------------------------------------------------- tests
 
 LUCK = ("time.sleep", "unittest.mock")
