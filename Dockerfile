@@ -2,10 +2,10 @@
 # The test network is not in it: KENNEL_NODE_URL must name a Dogecoin Core node.
 FROM python:3.13-slim
 
-# With [eventbridge.NAME] in the configuration: --build-arg LOCK=requirements-eventbridge.lock
+# With [eventbridge.NAME] in the configuration: --build-arg LOCK=requirements-eventbridge.lock; with KENNEL_OTEL_URL: requirements-otel.lock
 ARG LOCK=requirements.lock
 WORKDIR /srv/kennel
-COPY requirements.lock requirements-eventbridge.lock ./
+COPY requirements.lock requirements-eventbridge.lock requirements-otel.lock ./
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
         --require-hashes --requirement "$LOCK"
 COPY LICENSE README.md ./

@@ -64,6 +64,7 @@ async def running(settings: Settings, database: Database, holder: str = "") -> A
         await database.upgrade()
         health = ProcessHealth()
         process = ProcessMetrics(health)
+        watching.trace(stack, settings, process)
         engine = _engine(stack, database, process, "loops")
         node, zmq = await stack.enter_async_context(configured_node.running(settings))
         connect = database.session if database.keeps_sessions else None

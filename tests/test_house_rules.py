@@ -631,7 +631,8 @@ def test_the_tree_holds_nothing_but_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["requirements.lock", "requirements-dev.lock", "requirements-eventbridge.lock"]
+    "file",
+    ["requirements.lock", "requirements-dev.lock", "requirements-eventbridge.lock", "requirements-otel.lock"],
 )
 def test_lock_files_hold_hashes_and_name_no_index_and_no_host(file: str) -> None:
     text = (ROOT / file).read_text()

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     metrics_bind: values.HostPort | None = None
     """Where this process serves `/metrics`, `/ready` and `/health` to machines, without a token. Unset: only the
     merchant's API has them. It tells sums of money and names no account."""
+    otel_url: values.WebUrl | None = Field(None, repr=False)
+    """The collector of OpenTelemetry to which traces are sent (OTLP over HTTP), as `http://collector:4318`. It needs
+    `make otel` once. Unset: no traces."""
     public_url: values.BaseUrl = "http://127.0.0.1:8082"
     """The URL by which payers reach the payers' API. Kennel answers to the name in it."""
     allowed_hosts: values.HostNames | None = None

@@ -8,6 +8,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Histogram
 from starlette.types import Scope
 
+from app.metrics.traces import Traces
+
 ANSWER_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 COMMIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 20)
 BATCH_BUCKETS: Final = (1, 2, 5, 10, 25, 50, 100, 200, 500, 1_000)
@@ -25,6 +27,8 @@ class Observers:
     """The histograms and counters of this process, which register themselves."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.traces: Traces | None = None
+        """Is told of the same, where the settings name a collector."""
         self._answers = Histogram(
             "kennel_http_answer_seconds",
             "From the head of a request until its answer begins, by route and status.",
@@ -61,12 +65,14 @@ class Observers:
 
     def of_listener(self, listener: str) -> "AnswerObserver":
         """Return what observes the answers of one listener."""
-        return AnswerObserver(listener, self._answers)
+        return AnswerObserver(listener, self._answers, self.traces)
 
     def committed(self, command: str, requests: int, seconds: float) -> None:
         """Note a transaction of a command."""
         self._batches.labels(command).observe(requests)
         self._commits.labels(command).observe(seconds)
+        if self.traces is not None:
+            self.traces.committed(command, requests, seconds)
 
     def locked(self, seconds: float) -> None:
         """Note how long balances took to be locked."""
@@ -83,9 +89,10 @@ class Observers:
 class AnswerObserver:
     """Observes answers by route; it keeps the time series that it has found, as finding one takes longest."""
 
-    __slots__ = ("_answers", "_listener", "_series")
+    __slots__ = ("_answers", "_listener", "_series", "_traces")
 
-    def __init__(self, listener: str, answers: Histogram) -> None:
+    def __init__(self, listener: str, answers: Histogram, traces: Traces | None = None) -> None:
+        self._traces = traces
         self._listener = listener
         self._answers = answers
         self._series: dict[tuple[str, str, int], Observe] = {}
@@ -95,6 +102,8 @@ class AnswerObserver:
         key = (scope["method"], getattr(scope.get("route"), "path", UNKNOWN), status)
         observe = self._series.get(key) or self._observe_of(key)
         observe(seconds)
+        if self._traces is not None:
+            self._traces.answered(self._listener, scope, status, seconds)
 
     def _observe_of(self, key: tuple[str, str, int]) -> Observe:
         """Find the series; a method that nobody knows is one of all such."""

@@ -1,5 +1,6 @@
 """What machines watch of this process: its metrics, and a listener of their own for them."""
 
+import asyncio
 import secrets
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -9,17 +10,31 @@ from app.api import application, context, origins
 from app.api.serving import serving
 from app.chain.node import Node
 from app.chain.rpc import NodeError, NodeTrouble, Slots
-from app.config.values import Bind
+from app.config.settings import Settings
+from app.config.values import Bind, SettingsError
 from app.db import reads
 from app.domain import dogecoin
 from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import NodeHeight, Scrape
+from app.metrics.traces import NotInstalled, Traces
 from app.workers.roles import Shared
 
 SLOTS: Final = Slots(1, 2)
 """Prometheus takes one of the node's threads, and none that a loop has."""
+
+
+def trace(stack: AsyncExitStack, settings: Settings, process: ProcessMetrics) -> None:
+    """Send traces where the settings name a collector; raises SettingsError where the extra is missing."""
+    if settings.otel_url is None:
+        return
+    try:
+        traces = Traces(settings.otel_url)
+    except NotInstalled as error:
+        raise SettingsError(str(error.__doc__)) from None
+    stack.push_async_callback(asyncio.to_thread, traces.close)
+    process.observers.traces = traces
 
 
 async def opened(stack: AsyncExitStack, shared: Shared, process: ProcessMetrics) -> tuple[Scrape, int]:
