@@ -484,6 +484,10 @@ LUCKY = {
         "pytest.mark.skipif",
     ): "needs a broker that people run, where there is one",
     ("tests/faults/test_broker_away.py", "pytest.mark.skipif"): "needs a broker that remembers its sessions",
+    (
+        "tests/unit/test_deployment.py",
+        "pytest.mark.skipif",
+    ): "needs promtool, which the continuous integration installs",
     ("tests/pooler.py", "pytest.mark.skipif"): "needs PgBouncer, which CI installs",
     ("tests/unit/events/test_mqtt_by_tls.py", "pytest.skip"): "the embedded broker speaks no TLS",
     (
