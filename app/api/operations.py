@@ -139,6 +139,7 @@ async def get_audit(context: Context, part: parameters.Percent = None) -> Respon
     report = await context.audits.result(
         lambda: audit.run(context.engine, context.node_queries.coins, audit.Sample(percent))
     )
+    context.scrape.process.audited(ok=report.ok)
     async with context.reads.connect() as db:
         return responses.show(AuditView.of(report, await pause.reason(db)))
 

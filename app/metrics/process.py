@@ -1,5 +1,6 @@
 """The metrics of this process: what it observes, and what it says of its loops and connections when asked."""
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -33,6 +34,7 @@ class ProcessMetrics(Collector):
         self.registry = CollectorRegistry()
         self.observers = Observers(self.registry)
         self.health = health or ProcessHealth()
+        self._audit: tuple[list[Value], list[Value]] = [], []
         self._pools: dict[str, tuple[AsyncEngine, int]] = {}
         for collector in OF_PYTHON:
             collector(registry=self.registry)
@@ -44,12 +46,19 @@ class ProcessMetrics(Collector):
         observe_timed(engine, self.observers.locked)
         return engine
 
+    def audited(self, *, ok: bool) -> None:
+        """Note what an audit of this process has found."""
+        self._audit = [((), float(ok))], [((), time.time())]
+
     def describe(self) -> list[GaugeMetricFamily]:
         """Name nothing in advance: the gauges are made when they are asked for."""
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges as they are now."""
+        found, ended = self._audit
+        yield gauge("kennel_audit_ok", "1 where the last audit of this process found nothing wrong.", found)
+        yield gauge("kennel_audit_timestamp_seconds", "When that audit ended.", ended)
         version = [((VERSION,), 1.0)]
         yield gauge("kennel_build", "The version that runs, as a label; always 1.", version, ("version",))
         loops = [((name,), float(loop.state == "running")) for name, loop in self.health.now().items()]

@@ -82,6 +82,16 @@ async def test_a_commit_is_observed_with_its_size_and_its_locks(admin: httpx.Asy
     assert figure["kennel_ledger_lock_seconds_count"] >= 1
 
 
+async def test_what_an_audit_found_shows_once_there_was_one(admin: httpx.AsyncClient) -> None:
+    before = await asked(admin)
+    await admin.get("/audit")
+    after = await asked(admin)
+
+    assert "kennel_audit_ok" not in before
+    assert after["kennel_audit_ok"] == 1
+    assert after["kennel_audit_timestamp_seconds"] > before["process_start_time_seconds"]
+
+
 async def test_connections_and_loops_are_as_they_are(
     admin: httpx.AsyncClient, process: ProcessMetrics
 ) -> None:
