@@ -52,7 +52,7 @@ def restore(file: Made) -> None:
         try:
             database_of_backup = prove(file, passphrase, settings)
             with databases.reached(settings) as database:
-                _say(asyncio.run(_restore(database, settings, passphrase, file, database_of_backup)))
+                _say(asyncio.run(restore_proved(database, settings, passphrase, file, database_of_backup)))
         except (NoBackup, CannotRestore) as error:
             sys.exit(f"kennel: {error}")
 
@@ -89,10 +89,13 @@ def prove(path: Path, passphrase: str, settings: Settings) -> Mapping[str, Any]:
     return database
 
 
-async def _restore(
+async def restore_proved(
     database: Database, settings: Settings, passphrase: str, path: Path, about: Mapping[str, Any]
 ) -> str:
-    """Write files and rows. The files come first: a restore that was killed goes on when it is run again."""
+    """Write files and rows of a backup that was proved; returns what to print.
+
+    The files come first: a restore that was killed goes on when it is run again.
+    """
     engine = database.engine(1)
     try:
         await rows.check_empty(engine, about["revision"])
