@@ -100,7 +100,7 @@ def test_only_the_loops_have_the_passphrase_and_a_disk_and_each_pod_is_probed() 
         assert container["securityContext"]["readOnlyRootFilesystem"]
 
 
-def test_services_budgets_and_the_autoscaler_find_pods_that_there_are() -> None:
+def test_whatever_leads_to_pods_finds_pods_that_there_are() -> None:
     labels = {
         name: workload["spec"]["template"]["metadata"]["labels"]
         for name, workload in (of_kind("Deployment") | of_kind("StatefulSet")).items()
