@@ -7,7 +7,7 @@ let
     #!${pkgs.bash}/bin/bash
     export PYTHON=${pkgs.python313}/bin/python3
     export LD_LIBRARY_PATH=${pkgs.lib.makeLibraryPath [ pkgs.stdenv.cc.cc.lib pkgs.zlib ]}
-    export KENNEL_SOURCE=${source}
+    export SOURCE=${source}
     export KENNEL_PG_BINDIR=${pkgs.postgresql_17}/bin
     exec ${pkgs.bash}/bin/sh ${source}/deploy/dogebox/run.sh
   '';

@@ -1,20 +1,19 @@
 #!/bin/sh
 # Starts Kennel in a Dogebox: what it keeps is in /storage, the node is the Dogebox's, the ports are GigaWallet's.
-# PYTHON, KENNEL_SOURCE and KENNEL_PG_BINDIR come from pup.nix, the DBX_ variables from the Dogebox.
+# PYTHON, SOURCE and KENNEL_PG_BINDIR come from pup.nix, the DBX_ variables from the Dogebox.
 set -eu
 umask 077
 storage=${STORAGE:-/storage}
 for secret in admin-token seed-passphrase; do
     [ -s "$storage/$secret" ] || od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$storage/$secret"
 done
-if [ ! -e "$storage/.ready" ] || [ "$(cat "$storage/.ready")" != "$KENNEL_SOURCE" ]; then
+if [ ! -e "$storage/.ready" ] || [ "$(cat "$storage/.ready")" != "$SOURCE" ]; then
     rm -rf "$storage/venv"
     "$PYTHON" -m venv "$storage/venv"
-    "$storage/venv/bin/pip" install --quiet --require-hashes --requirement "$KENNEL_SOURCE/requirements.lock"
-    echo "$KENNEL_SOURCE" >"$storage/.ready"
+    "$storage/venv/bin/pip" install --quiet --require-hashes --requirement "$SOURCE/requirements.lock"
+    echo "$SOURCE" >"$storage/.ready"
 fi
-source=$KENNEL_SOURCE
-unset KENNEL_SOURCE # no setting
+
 export KENNEL_HOME="$storage/kennel"
 export KENNEL_NETWORK=main
 export KENNEL_DATABASE_URL=embedded
@@ -24,5 +23,5 @@ export KENNEL_ADMIN_BIND="$DBX_PUP_IP:8081"
 export KENNEL_PUBLIC_BIND="$DBX_PUP_IP:8082"
 export KENNEL_ADMIN_TOKEN_FILE="$storage/admin-token"
 export KENNEL_SEED_PASSPHRASE_FILE="$storage/seed-passphrase"
-cd "$source"
+cd "$SOURCE"
 exec "$storage/venv/bin/python" -m app serve
