@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
+import orjson
 import sqlalchemy as sa
 
 from app.db import Db, Prepared, ReadDb, bulk
@@ -96,7 +97,7 @@ async def statuses(db: ReadDb, network: Network, addresses: Sequence[str]) -> di
         row["address"]: InvoiceStatus.of(
             invoice_rows.of(network, row),
             row["confirmations"],
-            [_payment(*payment) for payment in row["payments"]],
+            [_payment(*payment) for payment in orjson.loads(row["payments"])],
         )
         for row in rows
     }
@@ -149,9 +150,8 @@ def _select() -> sa.Select[Any]:
     """Invoices by their scripts, without their long texts."""
     payment = _payments(invoices.c.account_id, invoices.c.index).subquery()
     listed = sa.func.json_agg(sa.func.json_build_array(*payment.c))
-    payments = (
-        sa.select(sa.func.coalesce(listed, sa.text("'[]'::json"))).select_from(payment).scalar_subquery()
-    )
+    text = sa.func.coalesce(sa.cast(listed, sa.Text), "[]")
+    payments = sa.select(text).select_from(payment).scalar_subquery()
     full = invoice_rows.select()
     short = [column for column in full.selected_columns if column.key not in ("items", "metadata")]
     return invoice_rows.paid_to(
