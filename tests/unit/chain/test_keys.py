@@ -1,6 +1,5 @@
 import json
 import pickle
-import time
 from pathlib import Path
 
 import coincurve
@@ -154,15 +153,11 @@ def test_spaces_between_the_words_do_not_matter() -> None:
     assert keys.Keyring(MAIN, f"  {WORDS.replace(' ', '   ')}\n").account_xpubs(0, 1)[0].xpub == XPUB
 
 
-def test_ten_thousand_ready_keys_cost_under_two_seconds() -> None:
-    keyring = keys.Keyring(MAIN, WORDS)
-    started = time.process_time()
-
-    ready = keyring.account_xpubs(1, 1_000)
+def test_a_thousand_ready_keys_are_made_at_once_in_order_and_no_two_are_equal() -> None:
+    ready = keys.Keyring(MAIN, WORDS).account_xpubs(1, 1_000)
 
     assert [key.number for key in ready] == list(range(1, 1_001))
     assert len({key.xpub for key in ready}) == 1_000
-    assert time.process_time() - started < 0.2
 
 
 @pytest.mark.parametrize(
