@@ -77,7 +77,10 @@ class Origins:
             )
         if origin is None and site is None:
             return None
-        if origin is not None and scope["method"] not in SAFE_METHODS and _is_simple(kind):
+        allowed = (
+            scope["method"] in SAFE_METHODS or self.callers.pages
+        )  # whose forms are judged by their origin
+        if origin is not None and not allowed and _is_simple(kind):
             return "a web page must send its request as application/json: forms and plain text come from any page"
         return self._objection_to_page(scope["method"], host or b"", origin, site)
 

@@ -20,7 +20,7 @@ NOW = datetime.now(UTC)
 
 async def said(db: Db, age: int, value: str, source: str = "a", currency: str = "EUR") -> datetime:
     """Let a source have said so some seconds ago."""
-    at = NOW - timedelta(seconds=age)
+    at = datetime.now(UTC) - timedelta(seconds=age)
     row = {"pair": rates.pair_of(currency), "at": at, "source": source, "value": Decimal(value)}
     await bulk.insert(db, rows, [row])
     return at
@@ -78,7 +78,8 @@ async def test_a_moment_has_the_rate_of_then_if_that_was_fresh_then(engine: Asyn
         await said(db, 3_000, "3")
         await said(db, 10, "1")
         await said(db, 3_000, "8", currency="USD")
-        seconds = {age: int(NOW.timestamp()) - age for age in (6_000, 4_900, 4_000, 2_500, 0, -9_000)}
+        now = int(datetime.now(UTC).timestamp())
+        seconds = {age: now - age for age in (6_000, 4_900, 4_000, 2_500, 0, -9_000)}
         quotes = await rates.of_times(db, seconds.values())
 
     assert {age: quotes[time].rate for age, time in seconds.items() if time in quotes} == {
