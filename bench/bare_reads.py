@@ -33,6 +33,7 @@ FIXED: dict[str, Any] = {
     "state": "unpaid",
     "reference": "",
     "metadata": orjson.Fragment("{}"),
+    "seen": "0",
     "overpaid": "0",
     "expires": None,
     "late": False,
@@ -41,6 +42,12 @@ FIXED: dict[str, Any] = {
     "pay_url": "http://127.0.0.1:8082/pay/n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb?token=0123456789abcdef",
     "return_url": "",
     "cancel_url": "",
+    "fiat_total": "",
+    "fiat_currency": "",
+    "rate": "",
+    "rate_source": "",
+    "rate_at": None,
+    "link": "",
     "items": orjson.Fragment(ITEMS),
 }
 OWNED: dict[str, Any] = FIXED | {

@@ -133,6 +133,8 @@ async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(
     paying = {name for name, (_, send) in woken.items() if send}
     assert all(relay for relay, _ in woken.values())
     assert paying == {
+        "approvals.APPROVE",
+        "approvals.REJECT",
         "payments.REQUEST",
         "payments.VOID",
         "invoices.PAY_FROM_ON_CHAIN",
