@@ -76,7 +76,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, di
         address = post("/account/shop/address")["address"]
         webhook = post("/webhooks", url="https://shop.example/", types=["SYS"])["id"]
         known = {"foreign_id": "shop", "invoice_id": invoice, "address": address, "webhook_id": webhook}
-        yield program, known | {"id": 1, "payment_id": 1, "delivery_id": 1, "blockheight": 1}
+        yield (
+            program,
+            known
+            | {"id": 1, "payment_id": 1, "key_id": 1, "link_id": "none", "delivery_id": 1, "blockheight": 1},
+        )
 
 
 def ways(operation: Any, known: dict[str, Any]) -> Iterator[tuple[SearchStrategy[Any], int]]:
