@@ -139,7 +139,7 @@ async def _listeners(
     closed, rates = await admin_lock.is_closed(settings, api.engine), listener_limits.of_callers(settings)
     admin = application.admin(api, new_id, settings.admin_token or "", names, closed=closed, rates=rates)
     payers_engine = _engine(stack, database, scrape.process, "public")
-    payers = api.for_payers(payers_engine, shared.wake_up("payers"), shared.telling("submitted"))
+    payers = api.for_payers(payers_engine, shared.wake_up("payers"), shared.performed)
     stack.push_async_callback(payers.close)
     watch = payers.invoice_watch
     for_admin, for_public = listener_limits.of_connections(settings)

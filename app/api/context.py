@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -21,6 +21,7 @@ from app.api.submission_waiter import SubmissionWaiter
 from app.audit import AuditReport
 from app.db import Db, readers
 from app.db import reads as reading_engine
+from app.domain.commands import Command
 from app.domain.dogecoin import Network
 from app.group_commit import GroupCommit
 from app.group_read import GroupRead
@@ -76,17 +77,19 @@ class AppContext:
         await self.queries.close()
         await self.audits.close()
 
-    def for_payers(self, engine: AsyncEngine, wake_up: WakeUp, submitted: Callable[[], None]) -> "AppContext":
+    def for_payers(
+        self, engine: AsyncEngine, wake_up: WakeUp, committed: Callable[[Command[Any, Any]], None]
+    ) -> "AppContext":
         """The same for the public listener, with its own database connections: payers take none of ours.
 
-        `submitted` is called after wallets' transactions were stored.
+        `committed` is called after each of their transactions, with its command.
         """
         reads = reading_engine(engine)
         return replace(
             self,
             engine=engine,
             reads=reads,
-            commits=self.commits.beside(engine, lambda _: submitted()),
+            commits=self.commits.beside(engine, committed),
             queries=GroupRead(readers(engine), self.commits.installation),
             invoice_watch=InvoiceWatch(reads, self.network, wake_up),
             submissions=SubmissionWaiter(reads),

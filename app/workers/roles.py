@@ -1,6 +1,6 @@
 """The loops of each role: `follow` follows the chain, `send` signs and sends, `relay` tells events."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from app.chain.signer import Signer
 from app.chain.wallet_transactions import WalletTransactions
 from app.config import own_addresses
 from app.config.settings import Settings
-from app.domain import dogecoin, holds
+from app.domain import dogecoin, dogeconnect, holds
 from app.domain.blocks import BeforeTheStart, LedgerMismatch, Rules
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
@@ -65,6 +65,8 @@ ABANDONED_SECONDS: Final = 5.0
 PAYOUT_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
 SEAL_SECONDS: Final = 5.0
+_NOTICES: Final[Mapping[Command[Any, Any], str]] = {dogeconnect.SUBMIT: "submitted"}
+"""The notice of each command that writes no events."""
 RESOLVERS: Final = 32
 """Threads that look host names up: those of dead hosts take long."""
 
@@ -88,7 +90,7 @@ class Shared:
 
     def performed(self, command: Command[Any, Any]) -> None:
         """Wake the loops that have work after requests of the command were committed."""
-        self.notices.wake("requested" if command.pays else "committed")
+        self.notices.wake(_NOTICES.get(command, "requested" if command.pays else "committed"))
 
     def wake_up(self, loop: str) -> WakeUp:
         """Return the wake-up of a loop, of which a process has one."""

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,9 +31,10 @@ from app.chain import keys
 from app.db.bulk import insert
 from app.db.engine import open_engine
 from app.db.tables import ready_keys
-from app.domain import dogecoin, refusals
+from app.domain import dogecoin, rates, refusals
 from app.domain.installation import Installation
 from app.domain.pages import PageRequest
+from app.domain.rates import Rate
 from app.group_commit import GroupCommit
 
 TOKEN = "such-token"
@@ -224,3 +226,18 @@ async def admin(kennel: context.AppContext) -> AsyncIterator[httpx.AsyncClient]:
 async def payer(kennel: context.AppContext) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(application.public(kennel, lambda: "id")) as opened:
         yield opened
+
+
+async def rate_in_euros(kennel: context.AppContext, value: str, source: str = "a.example") -> None:
+    """Let a source say what a DOGE is worth."""
+    async with kennel.engine.begin() as db:
+        await rates.configure(db, ["EUR"], 600)
+        await rates.record(db, [Rate(source, "EUR", Decimal(value))])
+
+
+@pytest.fixture
+async def shop(admin: httpx.AsyncClient, kennel: context.AppContext) -> httpx.AsyncClient:
+    """The merchant's API with an account, where a DOGE is worth 15 cents."""
+    assert (await admin.post("/account/shop", json={})).status_code == 200
+    await rate_in_euros(kennel, "0.15")
+    return admin

@@ -1,15 +1,10 @@
 """Pay links as the merchant makes, lists and closes them."""
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
-
-from app.api.context import AppContext
-from app.domain import rates
-from app.domain.rates import Rate
 
 TREAT = {"type": "item", "name": "Treat", "value": "2.5", "quantity": 2}
 PLUSH = {"type": "item", "name": "Doge plush", "fiat_value": "9.95", "quantity": 2}
@@ -17,15 +12,6 @@ TERMS = {
     "reference": "order-7", "metadata": {"a": 1.50}, "required_confirmations": 2,
     "return_url": "https://shop.example/thanks", "cancel_url": "https://shop.example/basket",
 }  # fmt: skip
-
-
-@pytest.fixture
-async def shop(admin: httpx.AsyncClient, kennel: AppContext) -> httpx.AsyncClient:
-    assert (await admin.post("/account/shop", json={})).status_code == 200
-    async with kennel.engine.begin() as db:
-        await rates.configure(db, ["EUR"], 600)
-        await rates.record(db, [Rate("a.example", "EUR", Decimal("0.15"))])
-    return admin
 
 
 async def made(shop: httpx.AsyncClient, **order: Any) -> dict[str, Any]:

@@ -3,30 +3,16 @@
 import csv
 import io
 import time
-from decimal import Decimal
 from typing import Any
 
 import httpx
-import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.context import AppContext
-from app.domain import rates
-from app.domain.rates import Rate
 from tests import scenario
 from tests.scenario import Chain, doge
 
 PAYEE = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
-
-
-@pytest.fixture
-async def shop(admin: httpx.AsyncClient, kennel: AppContext) -> httpx.AsyncClient:
-    """An account, and a DOGE is worth 15 cents."""
-    assert (await admin.post("/account/shop", json={})).status_code == 200
-    async with kennel.engine.begin() as db:
-        await rates.configure(db, ["EUR"], 600)
-        await rates.record(db, [Rate("a.example", "EUR", Decimal("0.15"))])
-    return admin
 
 
 async def deposited(shop: httpx.AsyncClient, engine: AsyncEngine, amount: int) -> None:

@@ -118,21 +118,22 @@ def commands() -> dict[str, Command[Any, Any]]:
     }
 
 
-async def test_the_sender_is_woken_by_what_pays_and_by_nothing_else(
+async def test_each_command_wakes_whoever_has_work_after_it_and_nobody_else(
     engine: AsyncEngine, tmp_path: Path
 ) -> None:
     read = sources.read({**MAIN, "KENNEL_HOME": str(tmp_path)})
     async with Node(read.node_url or "") as node:
         shared = Shared.of(read, engine, node, Leases(engine, "one", ProcessHealth()), None)
-        sequencer, send = shared.wake_up("sequencer"), shared.wake_up("send")
+        loops = {name: shared.wake_up(name) for name in ("sequencer", "send", "dogeconnect")}
         woken = {}
         for name, command in commands().items():
             shared.performed(command)
-            woken[name] = (is_rung(sequencer), is_rung(send))
+            woken[name] = {loop for loop, wake_up in loops.items() if is_rung(wake_up)}
 
-    paying = {name for name, (_, send) in woken.items() if send}
-    assert all(relay for relay, _ in woken.values())
-    assert paying == {
+    assert woken["links.OPEN"] == {"sequencer"}
+    assert {name for name, rung in woken.items() if "sequencer" not in rung} == {"dogeconnect.SUBMIT"}
+    assert woken["dogeconnect.SUBMIT"] == {"dogeconnect"}
+    assert {name for name, rung in woken.items() if "send" in rung} == {
         "approvals.APPROVE",
         "approvals.REJECT",
         "payments.REQUEST",

@@ -5,7 +5,6 @@ import html
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -15,12 +14,12 @@ import sqlalchemy as sa
 from app.api import application, client_limits
 from app.api.context import AppContext
 from app.db.tables import invoices
-from app.domain import links, rates
+from app.domain import links
 from app.domain.links import opening
-from app.domain.rates import Rate
+from app.runtime.loop import WakeUp
 from tests import scenario
 from tests.scenario import Chain, doge
-from tests.unit.api.conftest import client_of
+from tests.unit.api.conftest import client_of, rate_in_euros
 
 PLUSH = {"type": "item", "name": "Doge plush", "fiat_value": "9.95", "quantity": 2}
 
@@ -28,9 +27,7 @@ PLUSH = {"type": "item", "name": "Doge plush", "fiat_value": "9.95", "quantity":
 @pytest.fixture
 async def shop(admin: httpx.AsyncClient, kennel: AppContext) -> httpx.AsyncClient:
     assert (await admin.post("/account/shop", json={"vendor_name": "Moon Shop"})).status_code == 200
-    async with kennel.engine.begin() as db:
-        await rates.configure(db, ["EUR"], 600)
-        await rates.record(db, [Rate("a.example", "EUR", Decimal("0.15"))])
+    await rate_in_euros(kennel, "0.15")
     return admin
 
 
@@ -253,6 +250,19 @@ async def test_a_link_waits_for_so_many_payers_and_no_more(
 
     assert answer.status_code == 503
     assert "Too many people pay at once." in answer.text
+
+
+async def test_whoever_numbers_events_hears_that_a_payer_has_opened_a_link(
+    shop: httpx.AsyncClient, kennel: AppContext
+) -> None:
+    path, committed = await linked(shop, amount="5"), list[object]()
+    payers = kennel.for_payers(kennel.engine, WakeUp(), committed.append)
+
+    async with client_of(application.public(payers, lambda: "id")) as payer:
+        await opened(payer, path)
+    await payers.close()
+
+    assert committed == [links.OPEN]
 
 
 async def test_an_expired_invoice_of_a_link_leads_back_to_the_link(

@@ -1,23 +1,19 @@
 """The page of an invoice with a price in money: both amounts, the rate, who says so and until when."""
 
 import re
-from decimal import Decimal
 
 import httpx
 import pytest
 
 from app.api.context import AppContext
-from app.domain import rates
-from app.domain.rates import Rate
+from tests.unit.api.conftest import rate_in_euros
 
 ITEM = {"type": "item", "name": "Doge plush", "fiat_value": "617.28", "quantity": 2}
 
 
 @pytest.fixture
 async def invoice(admin: httpx.AsyncClient, kennel: AppContext) -> dict[str, str]:
-    async with kennel.engine.begin() as db:
-        await rates.configure(db, ["EUR"], 600)
-        await rates.record(db, [Rate("api.example", "EUR", Decimal("0.1512"))])
+    await rate_in_euros(kennel, "0.1512", "api.example")
     await admin.post("/account/shop", json={})
     made = await admin.post("/account/shop/invoice", json={"fiat_currency": "EUR", "items": [ITEM]})
     return dict(made.json())
