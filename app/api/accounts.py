@@ -16,7 +16,6 @@ from app.api.context import Commits, Context, Queries, Reading
 from app.api.fields import AmountIn, AmountOut, KoinuIn, KoinuOut, KoinuShown, Label, Link, Text
 from app.domain import accounts, ledger, transfers
 from app.domain.dogecoin import Network
-from app.domain.refusals import Forbidden
 
 router = APIRouter(route_class=GuardedRoute)
 busy = APIRouter(route_class=fast_route.FastRoute)
@@ -46,12 +45,6 @@ def _without_defaults(schema: dict[str, Any]) -> None:
     for field in schema["properties"].values():
         field.pop("default", None)
     schema["examples"] = _EXAMPLES
-
-
-class MayNotIssue(Forbidden):
-    """An opening gives credits: that takes a key with the scope ledger:issue."""
-
-    field = "opening"
 
 
 class AccountFields(request_body.Body):
@@ -170,9 +163,9 @@ async def put_account(
     commits: Commits,
     caller: Asking,
 ) -> Response:
-    """A field that is absent or null stays as it is. Where nothing changes there is no event."""
-    if body.opening and not caller.may("ledger:issue"):
-        raise MayNotIssue
+    """A field that is absent or null stays as it is. An `opening` takes the scope `ledger:issue` too."""
+    if body.opening:
+        caller.require("ledger:issue", "opening")
     order = body.order(foreign_id, commits.installation.network)
     result = await commits.submit(transfers.PUT_ACCOUNT, order, key)
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app import db
 from app.api import responses, validation_errors
+from app.api.access.callers import LacksScope
 from app.domain import refusals
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ _HTTP: Final[Mapping[int, tuple[str, str]]] = {
 def tables() -> dict[Any, Any]:
     """Return the exception handlers for FastAPI; every other error goes to `unexpected`."""
     return {
+        LacksScope: _lacks_scope,
         refusals.Refusal: _refused,
         RequestValidationError: _invalid,
         HTTPException: _http,
@@ -88,6 +90,13 @@ def broken_off() -> Response:
 
 async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
     return answer_to(refusal)
+
+
+async def _lacks_scope(request: Request, refusal: LacksScope) -> Response:
+    """Answer as RFC 6750 has it, and name the scope in the body too."""
+    members = responses.fault(code_of(refusal), str(refusal), refusal.field) | {"scope": refusal.scope}
+    challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{refusal.scope}"'}
+    return responses.Json(responses.fault_text(members).encode(), responses.STATUSES["forbidden"], challenge)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -79,11 +79,18 @@ async def pay_from(
     body: PayFromBody,
     key: idempotency_keys.Key,
     context: Context,
+    caller: Asking,
     *,
     on_chain: OnChain = False,
 ) -> Response:
-    """What the invoice still lacks, at once and free; 409 if it is paid. With `on_chain` by a transaction."""
-    if on_chain or body.on_chain:
+    """What the invoice still lacks, at once and free; 409 if it is paid.
+
+    With `on_chain` by a transaction: that takes the scope `payments:write`, a transfer `ledger:write`.
+    """
+    by_transaction = on_chain or body.on_chain
+    caller.require("payments:write" if by_transaction else "ledger:write")
+    await _check(context, order.address, caller.reach)
+    if by_transaction:
         sent = await context.commits.submit(invoices.PAY_FROM_ON_CHAIN, order, key)
         payment = await payments.wait_until_sent(context, sent.resource)
         return responses.show(payments.SentView.of(payment), replayed=sent.replayed)

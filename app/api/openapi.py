@@ -178,13 +178,13 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
 
 
 def _lock(operation: dict[str, Any], route: APIRoute, method: str) -> None:
-    """Say which scope a key needs; the roles of a bearer scheme are what OpenAPI 3.1 has for it."""
+    """Say which scope a key needs, or which of several; the roles of a bearer scheme are what OpenAPI 3.1 has for it."""
     if route.path_format in middleware.OPEN_PATHS:
         return
-    scope = rules.rule_of({method}, route.path_format).scope
-    operation["security"] = [{"bearer": [scope]}]
-    description = operation.get("description", "")
-    operation["description"] = f"{description}\n\nScope: `{scope}`.".lstrip()
+    scopes = rules.rule_of({method}, route.path_format).scopes
+    operation["security"] = [{"bearer": [scope]} for scope in scopes]
+    description, needed = operation.get("description", ""), " or ".join(f"`{scope}`" for scope in scopes)
+    operation["description"] = f"{description}\n\nScope: {needed}.".lstrip()
 
 
 def _refusals(operation: Mapping[str, Any], route: APIRoute, method: str, *, locked: bool) -> Iterator[int]:

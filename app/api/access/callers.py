@@ -7,10 +7,22 @@ from fastapi import Depends, Request
 from starlette.types import Scope
 
 from app.domain.access import ADMIN, EVERYTHING, ApiKey, Reach
+from app.domain.refusals import Forbidden
 
 CALLER: Final = "kennel.caller"
 """The key of the caller in the scope of a request."""
 _EVERY_SCOPE: Final = frozenset({ADMIN})
+
+
+class LacksScope(Forbidden):
+    """This key lacks the scope {scope}."""
+
+    field = "Authorization"
+
+    @property
+    def scope(self) -> str:
+        """The scope that is missing."""
+        return str(self.facts["scope"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +51,13 @@ class Caller:
         return ADMIN in self.scopes
 
     def may(self, scope: str) -> bool:
-        """Whether it has the scope; the empty scope is everybody's."""
-        return not scope or scope in self.scopes or ADMIN in self.scopes
+        """Whether it has the scope."""
+        return scope in self.scopes or ADMIN in self.scopes
+
+    def require(self, scope: str, field: str | None = None) -> None:
+        """Refuse with LacksScope where it has not the scope; `field` is the request's that takes it."""
+        if not self.may(scope):
+            raise LacksScope(scope=scope, field=field)
 
 
 TOKEN: Final = Caller("token", "admin", _EVERY_SCOPE)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.api import responses
 from app.api.access import callers, rules
-from app.api.access.callers import Caller
+from app.api.access.callers import Caller, LacksScope
 from app.api.access.rules import Accounts, Rule
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -37,21 +37,11 @@ def guarded(route: APIRoute, answer: Answer) -> Answer:
 
 
 def _objection(caller: Caller, rule: Rule, path: Mapping[str, Any]) -> Response | None:
-    """Return the answer to a caller who may not do this; an account beyond its reach raises NoSuchAccount."""
-    if not caller.may(rule.scope):
-        return _missing(rule.scope)
+    """Answer a caller who may not do this, or raise LacksScope, or NoSuchAccount for an account beyond its reach."""
+    if not any(map(caller.may, rule.scopes)):
+        raise LacksScope(scope=rule.scopes[0])
     if rule.accounts is Accounts.ALL and caller.reach.limited:
         return responses.error("forbidden", "this key is for some accounts, and this concerns all of them")
     if "foreign_id" in path:
         caller.reach.require(path["foreign_id"], "foreign_id")
     return None
-
-
-def _missing(scope: str) -> Response:
-    """Answer as RFC 6750 has it, and name the scope in the body too."""
-    members = responses.fault("forbidden", f"this key lacks the scope {scope}", "Authorization")
-    return responses.Json(
-        responses.fault_text({**members, "scope": scope}).encode(),
-        responses.STATUSES["forbidden"],
-        {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
-    )

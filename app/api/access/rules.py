@@ -19,23 +19,22 @@ class Accounts(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The scope that a caller must have, and how accounts beyond its reach are kept from it."""
+    """The scopes of which a caller must have one, and how accounts beyond its reach are kept from it.
 
-    scope: str
+    Of several scopes the endpoint looks which one a request needs.
+    """
+
+    scopes: tuple[str, ...]
     accounts: Accounts
 
-    @property
-    def for_everybody(self) -> bool:
-        """Whether any key may call it, whatever its scopes are."""
-        return not self.scope
 
-
-_CLOSED: Final = Rule(ADMIN, Accounts.ALL)
+_CLOSED: Final = Rule((ADMIN,), Accounts.ALL)
 """What a route without a line asks."""
 
 
-def _routes(scope: str, accounts: Accounts, *routes: str) -> Iterator[tuple[str, Rule]]:
-    return ((route, Rule(scope, accounts)) for route in routes)
+def _routes(scopes: str, accounts: Accounts, *routes: str) -> Iterator[tuple[str, Rule]]:
+    """Give the routes a rule; `scopes` has a blank between two."""
+    return ((route, Rule(tuple(scopes.split()), accounts)) for route in routes)
 
 
 _IN_PATH, _BY_ENDPOINT, _NONE, _ALL = Accounts.IN_PATH, Accounts.BY_ENDPOINT, Accounts.NONE, Accounts.ALL
@@ -89,7 +88,9 @@ RULES: Final[Mapping[str, Rule]] = dict(
             "POST /account/{foreign_id}/pay",
             "POST /account/{foreign_id}/paytx",
             "POST /account/{foreign_id}/payment/{payment_id}/void",
-            "POST /invoice/{invoice_id}/payfrom/{foreign_id}",
+        ),
+        *_routes(
+            "ledger:write payments:write", _BY_ENDPOINT, "POST /invoice/{invoice_id}/payfrom/{foreign_id}"
         ),
         *_routes(
             "payments:approve",

@@ -167,4 +167,5 @@ async def test_an_opening_takes_the_scope_that_gives_credits(locked: httpx.Async
 
     answer = await locked.post("/account/shop", json={"opening": {"gold": "1"}}, headers=bearer(key))
 
-    assert (answer.status_code, answer.json()["error"]["field"]) == (403, "opening")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["field"], error["scope"]) == (403, "opening", "ledger:issue")
