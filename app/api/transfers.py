@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
 from app.api import errors, fast_route, fields, idempotency_keys, parameters, request_body, responses
-from app.api.access.callers import Within
+from app.api.access.callers import Asking, Caller, Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Context
 from app.api.transfer_views import TransferId, TransferView
@@ -246,13 +246,24 @@ def _outcome(outcome: Result[Transfer] | Exception) -> str:
 
 @router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
 async def reverse(
-    id: TransferId, body: ReversalBody, key: idempotency_keys.RequiredKey, context: Context, within: Within
+    id: TransferId, body: ReversalBody, key: idempotency_keys.RequiredKey, context: Context, caller: Asking
 ) -> Response:
-    """Once, in full or in part, as far as the payee has the money; the answer is the transfer back."""
-    if within.limited:
-        transfers.within(await context.queries.fetch(transfers.FETCH, id), within, all)
+    """Once, in full or in part, as far as the payee has the money; the answer is the transfer back.
+
+    Taking a credit back takes the scope `ledger:issue` too.
+    """
+    if not caller.is_admin:
+        _check_reversal(await context.queries.fetch(transfers.FETCH, id), caller)
     result = await context.commits.submit(transfers.REVERSE, ReversalOrder(id, body.amount), key)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
+
+
+def _check_reversal(transfer: Transfer, caller: Caller) -> None:
+    """Refuse a transfer that is not between the caller's accounts, and a credit to who may give none."""
+    if caller.reach.limited:
+        transfers.within(transfer, caller.reach, all)
+    if transfer.kind in transfers.CREDITS:
+        caller.require("ledger:issue")
 
 
 @busy.post("/account/{foreign_id}/transact", response_model=TransferView, summary="Give or take credits")

@@ -8,6 +8,8 @@ from app.domain.transfers.making import ISSUER, Payee, TransferOrder
 from app.money import DOGE
 
 SPEND: Final = "SPEND"
+CREDITS: Final = ("TOPUP", "BONUS", SPEND)
+"""The kinds of entries by which the operator gives and takes."""
 
 
 class Minting(Invalid):

@@ -84,3 +84,19 @@ async def test_a_key_of_some_accounts_pays_invoices_of_those_from_those_only(
     assert beyond.status_code == 404
     assert beyond.json()["error"]["field"] == ("id" if "payer" in reach["accounts"] else "foreign_id")
     assert within.status_code == (200 if "payer" in reach["accounts"] else 404), within.text
+
+
+@pytest.mark.parametrize("kind", ["TOPUP", "BONUS", "SPEND"])
+async def test_taking_a_credit_back_takes_the_scope_of_giving_it(
+    bank: httpx.AsyncClient, make: Made, kind: str
+) -> None:
+    mover = bearer(await make("ledger:write"))
+    issuer = bearer(await make("ledger:write", "ledger:issue"))
+    await post(bank, "/account/shop/transact", {**ONE, "type": "TOPUP", "amount": "10"}, ADMIN)
+    credit = await post(bank, "/account/shop/transact", {**ONE, "type": kind}, ADMIN)
+    moved = await post(bank, "/transfers", {"from": "shop", "to": "other", **ONE}, ADMIN)
+    path = f"/transfers/{credit.json()['id']}/reverse"
+
+    assert missing(await post(bank, path, {}, mover)) == (403, "ledger:issue")
+    assert (await post(bank, f"/transfers/{moved.json()['id']}/reverse", {}, mover)).status_code == 200
+    assert (await post(bank, path, {}, issuer)).json()["type"] == "REVERSAL"
