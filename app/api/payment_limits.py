@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import Field, Strict
 from starlette.responses import Response
 
-from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
+from app.api import fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Reading
@@ -85,37 +85,31 @@ async def get_limits(foreign_id: parameters.ForeignId, db: Reading) -> Response:
     return responses.show(LimitsView.of(await payment_limits.fetch(db, foreign_id)))
 
 
+async def _verdict(foreign_id: parameters.ForeignId, payment_id: PaymentId, caller: Asking) -> Verdict:
+    return Verdict(foreign_id, payment_id, caller.name)
+
+
+PaymentVerdict = Annotated[Verdict, Depends(_verdict)]
+"""Which payment of which account the caller decides on."""
+
+
 @router.post(
-    "/account/{foreign_id}/payment/{payment_id}/approve",
+    "/account/{foreign_id}/payment/{payment_id}/approve",  # noqa: FAST003  the verdict has both
     response_model=PaymentView,
     summary="Approve a payment",
 )
-async def approve(
-    foreign_id: parameters.ForeignId,
-    payment_id: PaymentId,
-    key: idempotency_keys.BodilessKey,
-    commits: Commits,
-    caller: Asking,
-) -> Response:
+async def approve(verdict: PaymentVerdict, key: idempotency_keys.BodilessKey, commits: Commits) -> Response:
     """It is signed and sent. 403 to the key or token that has asked for it: another one decides."""
-    verdict = Verdict(foreign_id, payment_id, caller.name)
     result = await commits.submit(approvals.APPROVE, verdict, key)
-    return responses.show(payments.PaymentView.of(result.resource), replayed=result.replayed)
+    return responses.show(PaymentView.of(result.resource), replayed=result.replayed)
 
 
 @router.post(
-    "/account/{foreign_id}/payment/{payment_id}/reject",
+    "/account/{foreign_id}/payment/{payment_id}/reject",  # noqa: FAST003  the verdict has both
     response_model=PaymentView,
     summary="Reject a payment",
 )
-async def reject(
-    foreign_id: parameters.ForeignId,
-    payment_id: PaymentId,
-    key: idempotency_keys.BodilessKey,
-    commits: Commits,
-    caller: Asking,
-) -> Response:
+async def reject(verdict: PaymentVerdict, key: idempotency_keys.BodilessKey, commits: Commits) -> Response:
     """Its money is available again. 403 to the key or token that has asked for it, which may void it."""
-    verdict = Verdict(foreign_id, payment_id, caller.name)
     result = await commits.submit(approvals.REJECT, verdict, key)
-    return responses.show(payments.PaymentView.of(result.resource), replayed=result.replayed)
+    return responses.show(PaymentView.of(result.resource), replayed=result.replayed)

@@ -1,6 +1,6 @@
 """Approvals: a payment above a limit waits until another caller than the one that asked says yes or no."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from app.db import Db, bulk
 from app.db.tables import NOW
 from app.db.tables import payments as payment_rows
-from app.domain import outbox, payments
+from app.domain import batch, outbox, payments
+from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.payments import Payment, payment_event, voiding
 from app.domain.payments.payment import ended_unsigned
@@ -36,12 +37,20 @@ class Verdict:
 
 async def approve(db: Db, verdicts: Sequence[Verdict]) -> list[Payment | Refusal]:
     """Let payments go on to be signed. The time that `paytx` gives begins again."""
-    return [await _approve(db, verdict) for verdict in verdicts]
+    decided = await _decide(db, verdicts, lambda payment: payment._replace(state="PENDING"))
+    approved = [payment for payment, _ in batch.accepted(decided)]
+    if approved:
+        await db.execute(_APPROVE, {"ids": [payment.id for payment in approved]})
+        await outbox.emit(db, [payment_event(payment, "PAYMENT_APPROVED") for payment in approved])
+    return batch.outcomes(decided, approved)
 
 
 async def reject(db: Db, verdicts: Sequence[Verdict]) -> list[Payment | Refusal]:
     """End payments; their money comes back."""
-    return [await _reject(db, verdict) for verdict in verdicts]
+    decided = await _decide(db, verdicts, lambda payment: ended_unsigned(payment, "VOIDED"))
+    rejected = [payment for payment, _ in batch.accepted(decided)]
+    await voiding.write(db, rejected, "PAYMENT_REJECTED")
+    return batch.outcomes(decided, rejected)
 
 
 APPROVE: Final = Command(
@@ -50,35 +59,31 @@ APPROVE: Final = Command(
 REJECT: Final = Command(
     "reject", plain(reject), plain(payments.by_ids), lambda payment: str(payment.id), pays=True
 )
+_APPROVE: Final = (
+    sa.update(payment_rows)
+    .where(payment_rows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+    .values(state="PENDING", expires=payment_rows.c.expires + (NOW - payment_rows.c.created))
+)
 
 
-async def _approve(db: Db, verdict: Verdict) -> Payment | Refusal:
-    payment = await _waiting(db, verdict)
-    if isinstance(payment, Refusal):
-        return payment
-    waited = NOW - payment_rows.c.created
-    same = payment_rows.c.id == sa.any_(sa.literal([payment.id], bulk.BIGINTS))
-    values = {"state": "PENDING", "expires": payment_rows.c.expires + waited}
-    await db.execute(sa.update(payment_rows).where(same).values(values))
-    approved = payment._replace(state="PENDING")
-    await outbox.emit(db, [payment_event(approved, "PAYMENT_APPROVED")])
-    return approved
+async def _decide(
+    db: Db, verdicts: Sequence[Verdict], decision: Callable[[Payment], Payment]
+) -> list[Step[Payment, None] | Refusal]:
+    """Lock the payments by id, and decide on each in order: the second verdict on a payment finds it decided."""
+    return batch.decide(
+        verdicts,
+        await voiding.lock(db, [verdict.id for verdict in verdicts]),
+        lambda verdict: verdict.id,
+        lambda verdict, payment: _waiting(verdict, payment, decision),
+    )
 
 
-async def _reject(db: Db, verdict: Verdict) -> Payment | Refusal:
-    payment = await _waiting(db, verdict)
-    if isinstance(payment, Refusal):
-        return payment
-    rejected = ended_unsigned(payment, "VOIDED")
-    await voiding.write(db, [rejected], "PAYMENT_REJECTED")
-    return rejected
-
-
-async def _waiting(db: Db, verdict: Verdict) -> Payment | Refusal:
-    """Lock the payment, and return it if it waits for this caller's verdict."""
-    payment = (await voiding.lock(db, [verdict.id])).get(verdict.id)
+def _waiting(
+    verdict: Verdict, payment: Payment | None, decision: Callable[[Payment], Payment]
+) -> Step[Payment, None] | Refusal:
+    """Return the payment as the decision leaves it, if it waits for this caller's verdict."""
     if payment is None or payment.owner.foreign_id != verdict.foreign_id:
         return NoSuchPayment(id=verdict.id, field="id")
     if payment.state != "AWAITING_APPROVAL":
         return NotWaiting(id=payment.id, state=payment.state)
-    return OwnPayment(id=payment.id) if payment.asked_by == verdict.by else payment
+    return OwnPayment(id=payment.id) if payment.asked_by == verdict.by else Step(decision(payment), None)
