@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Generic, NamedTuple, Self, TypeVar
 from fastapi import Depends, Query
 
 from app.api import parameters, responses
-from app.domain import pages, refusals
+from app.domain import characters, pages, refusals
 from app.domain.pages import PageRequest
 
 Key = TypeVar("Key")
@@ -88,11 +88,15 @@ class Cursor(Generic[Key]):
 
 
 def _text(cursor: str) -> str:
+    """Return what a cursor says; PostgreSQL's text holds no NUL, and no key has a control character."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except ValueError:
         raise ForeignCursor from None
+    if characters.forbidden(text):
+        raise ForeignCursor
+    return text
 
 
 IDS: Final = Cursor(r"([0-9]{1,18})", int, NUMBER)

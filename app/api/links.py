@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import Response
 
@@ -97,7 +97,6 @@ class LinkPage(cursors.Page[LinkView]):
 
 
 LinkBody = Annotated[NewLink, request_body.of(NewLink)]
-LinkId = Annotated[str, Path(description="The link's id", max_length=64)]
 
 
 @router.post("/account/{foreign_id}/link", response_model=LinkView, summary="Make a pay link")
@@ -127,7 +126,7 @@ async def list_links(
 
 @router.post("/link/{id}/close", response_model=LinkView, summary="Close a pay link")
 async def close_link(
-    id: LinkId, key: idempotency_keys.BodilessKey, context: Context, within: Within
+    id: parameters.LinkId, key: idempotency_keys.BodilessKey, context: Context, within: Within
 ) -> Response:
     """It makes no invoices any more; those that it has made stay as they are."""
     if within.limited:

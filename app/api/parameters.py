@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from app.api import fields, validation_errors
-from app.domain import accounts, invoices, outbox
+from app.domain import accounts, invoices, links, outbox
 from app.domain.outbox import types as event_types
 
 MAX_PAGE: Final = 100
@@ -26,12 +26,14 @@ MAX_HEIGHT: Final = 2**31 - 1
 MAX_CURSOR: Final = 10**18 - 1
 _MAX_TYPES: Final = 100
 _MAX_ADDRESS: Final = 64
+_MAX_LINK_ID: Final = 64
 
 # At most 18 digits fit into 64 bits, and into every column that is compared with them.
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9._]*\s*")
 _TYPE: Final = re.compile(r"[A-Za-z_]{1,64}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]+")
+_LINK_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def _integer(value: Any, default: int, message: str) -> int:
@@ -81,6 +83,17 @@ def _height(value: Any) -> int:
     if not 0 <= height <= MAX_HEIGHT:
         raise PydanticCustomError(validation_errors.LITERAL, "blockheight invalid, must be 0 to 2147483647")
     return height
+
+
+def is_link_id(text: str) -> bool:
+    """Say whether the text looks like the id of a pay link."""
+    return len(text) <= _MAX_LINK_ID and _LINK_ID.fullmatch(text) is not None
+
+
+def _link_id(text: str) -> str:
+    if not is_link_id(text):
+        raise links.NoSuchLink(id=text, field="id")
+    return text
 
 
 def _invoice_id(text: str) -> str:
@@ -135,6 +148,14 @@ InvoiceId = Annotated[
     WithJsonSchema({"type": "string", "maxLength": _MAX_ADDRESS}),
 ]
 """A text that is no address gets the answer for an unknown invoice."""
+
+LinkId = Annotated[
+    str,
+    Path(description="The link's id"),
+    AfterValidator(_link_id),
+    WithJsonSchema({"type": "string", "maxLength": _MAX_LINK_ID}),
+]
+"""A text that is no link's id gets the answer for an unknown link."""
 
 Token = Annotated[str, Query(description="Opens the items", max_length=fields.MAX_LABEL)]
 """The token of an invoice."""

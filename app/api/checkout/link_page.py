@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from app.api import client_limits, request_body
+from app.api import client_limits, parameters, request_body
 from app.api.checkout import link_view, page
 from app.api.checkout.link_view import LinkSubject
 from app.api.checkout.visit import Visit
@@ -74,9 +74,11 @@ async def open_link(
 
 async def _subject(context: AppContext, link_id: str) -> LinkSubject | None:
     """Read the link, its account and the price of now; None if there is none such."""
+    if not parameters.is_link_id(link_id):
+        return None
     async with context.reads.connect() as db:
         try:
-            link = await links.fetch(db, link_id[:64])
+            link = await links.fetch(db, link_id)
         except NoSuchLink:
             return None
         account = await accounts.fetch(db, link.owner.foreign_id)
