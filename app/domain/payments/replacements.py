@@ -17,7 +17,7 @@ from app.domain import ledger, outbox
 from app.domain.dogecoin import Outpoint
 from app.domain.payments import fee_bumps, signing_queue, spendable_coins
 from app.domain.payments.broadcast import AFTER_REASON
-from app.domain.payments.coin_selection import Spendable
+from app.domain.payments.coin_selection import Spendable, largest_first
 from app.domain.payments.fee_bumps import Stuck
 from app.domain.payments.payment import Payment, payment_event
 from app.domain.payments.payment_rows import load as load_payments
@@ -147,7 +147,7 @@ async def _plan(db: Db, rows: Sequence[Row], carried: Sequence[Payment]) -> Plan
             for row, spendable in zip(rows, spent, strict=True)
         ],
         paths={outpoint: path for spendable in (*spent, spare) for outpoint, path in spendable.paths.items()},
-        spare=spare.coins,
+        spare=sorted(spare.coins, key=largest_first),
         spendable={account: balance.available for account, balance in balances.items()},
         change_keys=await signing_queue.change_keys(db, accounts),
     )

@@ -273,6 +273,20 @@ async def test_where_change_is_too_little_a_coin_is_added_which_is_free_again_if
     assert await harness.states(other) == ["BROADCAST"]
 
 
+async def test_of_many_free_coins_the_largest_is_added(harness: ChainHarness) -> None:
+    await harness.fund("shop", 10, *[1] * 8, 50)
+    payment = await harness.pay(await harness.node_address(), "9.99")
+    await harness.send()
+
+    await fill_mempool(harness)
+    await harness.send()
+
+    assert len(await inputs(harness, 1)) == 2
+    assert await free_coins(harness) == [doge(1)] * 8
+    await harness.mine(2)
+    assert await harness.states(payment) == ["CONFIRMED"]
+
+
 @pytest.mark.parametrize("wins", [0, 2])
 async def test_what_stands_on_the_change_of_a_replaced_payment_is_replaced_with_it(
     harness: ChainHarness, wins: int
