@@ -82,7 +82,10 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; what is no HTTP, or too long, closes the connection."""
+        """Parse what came; what is no HTTP, too long, or not asked for closes the connection."""
+        if self._is_quiet():
+            self.close()
+            return
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -99,6 +102,11 @@ class Connection(asyncio.Protocol):
             self._settle(whole=not self._delimited)
         reason = "connection closed" if error is None else f"connection lost ({type(error).__name__})"
         self._end(reason, untouched=not self._received)
+
+    def on_message_begin(self) -> None:
+        """Close the connection where something follows the answer: it would pass for the next one."""
+        if self._is_quiet():
+            self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep Retry-After, and whether the body says where it ends."""
@@ -125,6 +133,10 @@ class Connection(asyncio.Protocol):
         if self._status:
             self.usable = self.usable and self._parser.should_keep_alive()
             self._settle(whole=True)
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing is asked, so that nothing may come."""
+        return self._answer is None or self._answer.done()
 
     def _settle(self, *, whole: bool) -> None:
         if self._answer is not None and not self._answer.done():

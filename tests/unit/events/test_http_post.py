@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from contextlib import ExitStack
 from ipaddress import IPv4Network, ip_address
 
@@ -10,9 +11,10 @@ from app.events.address_limit import LIMIT, AddressLimited
 from app.events.http_post import ANSWER_BYTES, Poster
 from app.runtime.http_client import Connection, Idle, Unanswered
 from app.urls import Origin
-from tests.unit.events.receiver import Receiver, Request
+from tests.unit.events.receiver import OK, Receiver, Request
 
 HUNDRED_MEGABYTES = 100 << 20
+OTHER = b"HTTP/1.1 299 Other\r\nContent-Length: 5\r\n\r\nother"
 
 
 async def test_a_post_is_one_request_with_its_headers_and_body(receiver: Receiver, poster: Poster) -> None:
@@ -44,6 +46,40 @@ async def test_a_kept_connection_that_the_receiver_closed_is_replaced(
         assert (await poster.post(receiver.url(), {}, b"{}")).status == 200
 
     assert receiver.connections == 3
+
+
+@pytest.mark.parametrize("unasked", [OTHER, OTHER[:20], b"x"])
+async def test_what_follows_an_answer_does_not_pass_for_the_next_one(
+    receiver: Receiver, poster: Poster, unasked: bytes
+) -> None:
+    receiver.behaviours["/hook"] = [lambda _, writer: writer.write(OK + unasked)]
+
+    answers = [await poster.post(receiver.url(), {}, b"{}") for _ in range(2)]
+
+    assert [(answer.status, answer.body) for answer in answers] == [(200, b"ok")] * 2
+    assert receiver.connections == 2
+
+
+@pytest.mark.parametrize("unasked", [OTHER, OTHER[:20], b"\r\n"])
+async def test_a_kept_connection_is_cut_when_the_other_side_speaks_unasked(unasked: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(lambda: Connection(ANSWER_BYTES), sock=ours)
+    idle = Idle[Connection](loop.time)
+    origin = Origin("http", "shop.example", 80)
+    posting = asyncio.create_task(connection.post(b"POST / HTTP/1.1\r\n\r\n"))
+    assert await loop.sock_recv(theirs, 100)
+    await loop.sock_sendall(theirs, OK)
+    assert (await posting).body == b"ok"
+    idle.put(origin, connection)
+
+    await loop.sock_sendall(theirs, unasked)
+
+    async with asyncio.timeout(5):
+        assert await loop.sock_recv(theirs, 100) == b""
+    assert idle.take(origin) is None
+    theirs.close()
 
 
 @pytest.mark.parametrize(
