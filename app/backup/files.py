@@ -1,13 +1,13 @@
 """The files of a home that a backup holds: seed, marker and relay key."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from app.backup.parts import Writer
+from app.backup.parts import Part, Writer
 from app.chain.relay_key import RELAY_KEY_FILE
 from app.chain.sent_marker import SENT_FILE
+from app.runtime import new_file
 
 SEED_FILE: Final = "seed.json"
 NAMES: Final = (SEED_FILE, SENT_FILE, RELAY_KEY_FILE)
@@ -28,16 +28,16 @@ def dump(writer: Writer, places: Mapping[str, Path]) -> list[str]:
     return list(there)
 
 
-def load(name: str, content: Iterator[bytes], places: Mapping[str, Path]) -> bool:
-    """Write a file where there is none; one that is there is newer, and stays. Returns whether it was written."""
-    path, text = places[name], b"".join(content)[:MAX_BYTES]
-    if path.exists():
-        return False
+def load(part: Part, places: Mapping[str, Path]) -> list[str]:
+    """Write the file of a part, if it is one. Where there is a file already, that is newer and stays: returns its name."""
+    about, content = part
+    if about["kind"] != "file":
+        return []
+    path, text = places[about["name"]], b"".join(content)[:MAX_BYTES]
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.restored")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
-    return True
+    try:
+        with new_file.writing(path) as file:
+            file.write(text)
+    except FileExistsError:
+        return [about["name"]]
+    return []

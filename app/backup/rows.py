@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
@@ -28,7 +29,10 @@ _NAMES: Final = sa.text("""
 _REVISION: Final = sa.text("SELECT version_num FROM alembic_version")
 _MIGRATED: Final = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")
 _USED: Final = sa.select(
-    sa.or_(*(sa.exists().select_from(table) for table in (accounts, blocks, entries, outbox)))
+    sa.or_(
+        *(sa.exists().select_from(table) for table in (accounts, blocks, entries, outbox)),
+        sa.exists().where(installation.c.seed.is_not(None)),
+    )
 )
 
 
@@ -65,37 +69,53 @@ async def _dump_table(db: Db, table: sa.Table, writer: Writer) -> None:
 async def check_empty(engine: AsyncEngine, revision: str) -> None:
     """Raise CannotRestore where the database has anything, or tables of another schema than `revision`."""
     async with engine.connect() as db:
-        if not await db.scalar(_MIGRATED):
-            return
-        if await db.scalar(_USED):
-            raise CannotRestore("The database is in use already: a backup is restored into an empty one.")
-        if await db.scalar(_REVISION) != revision:
-            raise CannotRestore(
-                "The database has tables of another version than the backup: restore into a new database."
-            )
+        if await db.scalar(_MIGRATED):
+            await _check_empty(db, revision)
 
 
-async def load(engine: AsyncEngine, parts: Iterator[Part]) -> None:
-    """Write all rows in one transaction, into a database with the tables of the backup's schema.
+async def _check_empty(db: Db, revision: str) -> None:
+    if await db.scalar(_REVISION) != revision:
+        raise CannotRestore(
+            "The database has tables of another version than the backup: restore into a new database."
+        )
+    if await db.scalar(_USED):
+        raise CannotRestore("The database is in use already: a backup is restored into an empty one.")
 
-    Nothing is signed or given out before `kennel restored` has run there: more may have been sent since.
+
+@asynccontextmanager
+async def emptied(engine: AsyncEngine, revision: str) -> AsyncIterator[Db]:
+    """Yield a transaction in which the database is empty, and nobody else locks or writes a row.
+
+    Another restore, or a Kennel that starts, has been before it, and then CannotRestore is raised; or it waits
+    until the end, and finds what was restored. Nothing is signed or given out before `kennel restored` has run
+    there: more may have been sent since.
     """
     async with engine.begin() as db:
         await migrate.lock(db)
-        await _clear(db)
-        for about, content in parts:
-            if about["kind"] == "table":
-                await _load_table(db, about, content)
-            elif about["kind"] == "sequences":
-                await db.execute(_SET, about["sequences"])
+        await db.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        names = list(await db.scalars(_NAMES))
+        await db.execute(sa.text(f"LOCK TABLE {', '.join(map(_quoted, names))} IN EXCLUSIVE MODE"))
+        await _check_empty(db, revision)
+        for name in map(
+            _quoted, names
+        ):  # the few rows that the migrations have made: the backup has them too
+            if await db.scalar(sa.text(f"SELECT EXISTS (SELECT FROM {name})")):  # noqa: S608  from the catalogue
+                await db.execute(sa.text(f"DELETE FROM {name}"))  # noqa: S608  from the catalogue
+        yield db
         await installations.set_behind(db, RESTORED)
 
 
-async def _clear(db: Db) -> None:
-    """Delete the few rows that the migrations have made: the backup has them as they were."""
-    for name in list(await db.scalars(_NAMES)):
-        if await db.scalar(sa.text(f'SELECT EXISTS (SELECT FROM "{name}")')):  # noqa: S608  from the catalogue
-            await db.execute(sa.text(f'DELETE FROM "{name}"'))  # noqa: S608  from the catalogue
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+async def load(db: Db, part: Part) -> None:
+    """Write what a part has of an emptied database with the tables of the backup's schema."""
+    about, content = part
+    if about["kind"] == "table":
+        await _load_table(db, about, content)
+    elif about["kind"] == "sequences" and about["sequences"]:  # none where no number was given out yet
+        await db.execute(_SET, about["sequences"])
 
 
 async def _load_table(db: Db, about: dict[str, Any], content: Iterator[bytes]) -> None:

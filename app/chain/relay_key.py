@@ -1,8 +1,6 @@
 """The key that signs the payment requests for wallets (DogeConnect): made once, in a file; no coin is its."""
 
 import hmac
-import os
-import secrets
 from base64 import urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +9,7 @@ from typing import Final
 
 import coincurve
 
-from app.runtime import folders
+from app.runtime import new_file
 
 RELAY_KEY_FILE: Final = "relay.key"
 """The file in KENNEL_HOME, where the settings name no other."""
@@ -68,16 +66,7 @@ def open_or_create(path: Path) -> RelayKey:
 
 
 def _create(path: Path) -> None:
-    """Write a whole file beside it, and give that its name unless another process was faster."""
+    """Make the file, unless another process was faster."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"{coincurve.PrivateKey().secret.hex()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            path.hardlink_to(fresh)
-    finally:
-        fresh.unlink(missing_ok=True)
-    folders.sync(path.parent)
+    with suppress(FileExistsError), new_file.writing(path) as file:
+        file.write(f"{coincurve.PrivateKey().secret.hex()}\n".encode())

@@ -1,7 +1,6 @@
 """The commands `backup` (write everything into one encrypted file) and `restore` (make a Kennel of it again)."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.cli.command import errors_in_one_sentence, on_database, read_settings, 
 from app.config.settings import Settings
 from app.db import migrate
 from app.db.database import Database
+from app.runtime import new_file
 
 PASSPHRASE_CHARACTERS: Final = 12
 NEXT: Final = (
@@ -34,12 +34,14 @@ Made = Annotated[Path, typer.Argument(help="What `kennel backup` has written.", 
 def backup(file: New) -> None:
     """Write database, seed file, marker and relay key into one encrypted file, beside a running Kennel or without one."""
     if file.exists():
-        sys.exit(f"kennel: {file} is there already.")
+        sys.exit(f"kennel: {file} is there already.")  # before anybody types a passphrase
     with started(beside=True) as (settings, database):
         passphrase = _passphrase(settings, new=True)
         work = on_database(database, lambda engine: write(engine, settings, passphrase, file))
         try:
             _say(asyncio.run(work))
+        except FileExistsError:
+            sys.exit(f"kennel: {file} is there already.")
         except OSError as error:
             sys.exit(f"kennel: {file} cannot be written: {error}.")
 
@@ -63,15 +65,11 @@ def _say(sentence: str) -> None:
 
 async def write(engine: AsyncEngine, settings: Settings, passphrase: str, path: Path) -> str:
     """Write a backup, whole or not at all; returns what to print."""
-    part = path.with_name(f"{path.name}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with new_file.writing(path) as file:
         writer = Writer(file, passphrase)
         tables = await rows.dump(engine, writer, settings.network)
         names = files.dump(writer, files.paths(settings.home, settings.relay_key_file))
         writer.close()
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
     missing = "" if files.SEED_FILE in names else " The seed file is not in this home: keep it yourself."
     return f"{path} has {tables} tables and {', '.join(names) or 'no files'}.{missing}"
 
@@ -92,33 +90,28 @@ def prove(path: Path, passphrase: str, settings: Settings) -> Mapping[str, Any]:
 async def restore_proved(
     database: Database, settings: Settings, passphrase: str, path: Path, about: Mapping[str, Any]
 ) -> str:
-    """Write files and rows of a backup that was proved; returns what to print.
+    """Write rows and files of a backup that was proved; returns what to print.
 
-    The files come first: a restore that was killed goes on when it is run again.
+    The rows are committed after the files: a restore that was killed goes on when it is run again. Until then
+    a Kennel that starts beside it makes no seed.
     """
     engine = database.engine(1)
     try:
         await rows.check_empty(engine, about["revision"])
     finally:
         await engine.dispose()
-    stayed = _restore_files(settings, passphrase, path)
-    async with database.without_timeouts(about["revision"]) as empty:
+    stayed: list[str] = []
+    async with (
+        database.without_timeouts(about["revision"]) as fresh,
+        rows.emptied(fresh, about["revision"]) as db,
+    ):
         with path.open("rb") as file:
-            await rows.load(empty, parts.read(file, passphrase))
+            for part in parts.read(file, passphrase):
+                await rows.load(db, part)
+                stayed += files.load(part, files.paths(settings.home, settings.relay_key_file))
     await database.upgrade()
     kept = f" {', '.join(stayed)} stayed as it was." if stayed else ""
     return f"The backup is restored.{kept} {NEXT}"
-
-
-def _restore_files(settings: Settings, passphrase: str, path: Path) -> list[str]:
-    """Write the files that are missing; return the names of the others."""
-    places = files.paths(settings.home, settings.relay_key_file)
-    with path.open("rb") as file:
-        return [
-            about["name"]
-            for about, content in parts.read(file, passphrase)
-            if about["kind"] == "file" and not files.load(about["name"], content, places)
-        ]
 
 
 def _passphrase(settings: Settings, *, new: bool) -> str:

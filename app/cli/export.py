@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import hashlib
 import json
-import os
 import sys
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +22,7 @@ from app.db import Db
 from app.db.tables import TREASURY
 from app.domain import ledger
 from app.domain.ledger import Seal, hash_chain
+from app.runtime import new_file
 
 HEADER: Final = {"kennel": "entries and seals", "version": 1}
 LINE_CHARACTERS: Final = 4 << 20
@@ -58,16 +58,10 @@ async def write_file(engine: AsyncEngine, path: Path, advance: Advance) -> Conte
     The lines are UTF-8: a header, the entries, and each seal after its last entry. With `.gz` they are
     compressed.
     """
-    part = path.with_name(f"{path.name}.part")
     moment = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    with part.open("wb") as file:
-        with _compressed(file, path) as lines:
-            async with moment.begin() as db:
-                contents = await _write_entries(db, lines, advance)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    return contents
+    with new_file.writing(path) as file, _compressed(file, path) as lines:
+        async with moment.begin() as db:
+            return await _write_entries(db, lines, advance)
 
 
 async def _write_entries(db: Db, file: IO[bytes], advance: Advance) -> Contents:

@@ -1,5 +1,6 @@
 """The rows of a database come back in another one as they were, with the numbers that were given out."""
 
+import asyncio
 import io
 from typing import Any
 
@@ -45,6 +46,13 @@ async def filled(engine: AsyncEngine) -> bytes:
     return file.getvalue()
 
 
+async def load(engine: AsyncEngine, backup: bytes) -> None:
+    """Restore the backup into an empty database."""
+    async with rows.emptied(engine, migrate.head()) as db:
+        for part in parts.read(io.BytesIO(backup), PASSPHRASE):
+            await rows.load(db, part)
+
+
 async def revision(engine: AsyncEngine) -> str:
     async with engine.connect() as db:
         return str(await db.scalar(sa.text("SELECT version_num FROM alembic_version")))
@@ -55,7 +63,7 @@ async def test_all_rows_come_back_and_the_database_counts_as_old(engine: AsyncEn
     async with conftest.cloned(server) as url:
         other = open_engine(url)
         await rows.check_empty(other, await revision(engine))
-        await rows.load(other, parts.read(io.BytesIO(backup), PASSPHRASE))
+        await load(other, backup)
 
         assert await contents(other) == await contents(engine)
         async with other.connect() as db, engine.connect() as original:
@@ -88,12 +96,42 @@ async def test_a_restore_that_breaks_off_leaves_nothing(engine: AsyncEngine, ser
         before = await contents(other)
 
         with pytest.raises(NoBackup):
-            await rows.load(other, parts.read(io.BytesIO(backup[: len(backup) // 2]), PASSPHRASE))
+            await load(other, backup[: len(backup) // 2])
 
         assert await contents(other) == before
         async with other.connect() as db:
             assert (await installations.read(db)).behind is None
         await other.dispose()
+
+
+async def test_a_kennel_that_starts_meanwhile_comes_first_and_the_restore_is_refused(
+    engine: AsyncEngine,
+) -> None:
+    async def restore() -> None:
+        async with rows.emptied(engine, migrate.head()):
+            pass
+
+    async with engine.begin() as db:
+        await installations.seed(db, changes=True)
+        restoring = asyncio.create_task(restore())
+        await scenario.until_someone_waits(engine)
+        await installations.set_seed(db, "fingerprint")
+
+    with pytest.raises(CannotRestore, match="in use already"):
+        await restoring
+
+
+async def test_a_kennel_that_starts_during_a_restore_finds_what_was_restored(engine: AsyncEngine) -> None:
+    async def start() -> str | None:
+        async with engine.begin() as db:
+            return await installations.seed(db, changes=True)
+
+    async with rows.emptied(engine, migrate.head()) as db:
+        starting = asyncio.create_task(start())
+        await scenario.until_someone_waits(engine)
+        await db.execute(sa.insert(installation).values(id=1, epoch="restored", seed="fingerprint"))
+
+    assert await starting == "fingerprint"
 
 
 def test_revisions_of_this_program_are_known_and_others_not() -> None:
