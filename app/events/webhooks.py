@@ -5,10 +5,12 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
+from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import reads
@@ -25,6 +27,8 @@ CLAIM_SECONDS: Final = 20
 """Longer than an attempt, so that no other process posts the same. Claims of a killed process last it out."""
 RESPONSE_CHARACTERS: Final = 1_000
 GRACE_SECONDS: Final = 2
+RECORD_SECONDS: Final = 5
+"""How long the end of the program waits until the database has what came of the last posts."""
 
 Key = TypeVar("Key", int, str)
 Attempt = asyncio.Task[Outcome | Delivery]
@@ -85,7 +89,10 @@ class Webhooks:
         return bool(outcomes or fanned_out or claimed)
 
     async def close(self) -> None:
-        """Wait a little for the posts under way, record what ended, and end the other claims."""
+        """Wait a little for the posts under way, record what ended, and end the other claims.
+
+        Without a database the claims run out by themselves, and what ended is posted again.
+        """
         if self._posting:
             await asyncio.wait(list(self._posting), timeout=GRACE_SECONDS)
         cancelled = dict(self._posting)
@@ -95,8 +102,9 @@ class Webhooks:
         self._poster.close()
         outcomes, unsent = _results(task for task in self._ended if not task.cancelled())
         unsent += cancelled.values()
-        async with self._engine.begin() as db:
-            await webhooks.record(db, outcomes, unsent, self._terms.retries, self._terms.chance)
+        with suppress(exc.DBAPIError, exc.TimeoutError, OSError):
+            async with asyncio.timeout(RECORD_SECONDS), self._engine.begin() as db:
+                await webhooks.record(db, outcomes, unsent, self._terms.retries, self._terms.chance)
         self._ended.clear()
 
     async def _any_active_endpoint(self) -> bool:

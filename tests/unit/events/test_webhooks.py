@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.engine import open_engine
 from app.db.tables import attempts, deliveries
 from app.domain import outbox
 from app.domain.outbox import OutboxEvent
@@ -24,6 +25,7 @@ from app.events.http_post import Poster
 from app.events.webhooks import Webhooks, WebhookTerms
 from app.runtime.lease import Lease
 from app.runtime.loop import WakeUp
+from tests import proxy
 from tests.unit.events.receiver import OK, Receiver, Request, cut_off, reset, silent, status
 from tests.unit.events.steps import emit, until
 
@@ -400,6 +402,24 @@ async def test_an_orderly_stop_ends_its_claims(
     del receiver.always["/hook"]
     async with webhooks(engine, poster) as running:
         await deliver_all(engine, running, 5)
+
+
+async def test_a_stop_while_the_database_is_away_is_orderly_all_the_same(
+    engine: AsyncEngine, database: str, receiver: Receiver, poster: Poster
+) -> None:
+    receiver.always["/hook"] = silent
+    await prepare(engine, Callback("shop", receiver.url()))
+    await emit(engine, 2)
+    async with proxy.before(database) as (_, url):
+        through = open_engine(url)
+        stopped = Webhooks(through, poster, AT_ONCE, WakeUp())
+        await until(stopped.step, lambda: len(receiver.requests) == 2)
+
+    await stopped.close()
+    await through.dispose()
+
+    async with engine.connect() as db:
+        assert None not in set(await db.scalars(sa.select(deliveries.c.claimed_until)))
 
 
 async def test_two_processes_share_the_work_and_post_nothing_twice(
