@@ -4,10 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-import sqlalchemy as sa
-
-from app.db.tables import ready_keys
-from bench import cpu_time, invoices, programs
+from bench import cpu_time, invoices
 from bench.figures import Figure
 from bench.programs import Testbed
 
@@ -17,14 +14,7 @@ LIMIT_PERCENT = 1
 
 async def measure(testbed: Testbed) -> list[Figure]:
     """Watch a program with every role, whose node announces nothing; the node is not counted."""
-    async with (
-        testbed.database() as url,
-        programs.engine(url) as engine,
-        programs.devnet(testbed.folder()) as node,
-        programs.kennel(testbed.folder(), url, node) as kennel,
-    ):
-        await invoices.until(engine, sa.select(sa.func.count() >= invoices.POOL).select_from(ready_keys))
-        await engine.dispose()
+    async with invoices.ready_program(testbed) as kennel:
         await asyncio.sleep(SETTLE_SECONDS)
         percents = await _percents({"kennel": kennel.pid, "postgresql": testbed.postmaster})
     return [

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -54,6 +56,19 @@ async def measure(testbed: Testbed) -> list[Figure]:
         of_rounds(Terms("invoices_spread", "1/s", 0.6), spread, limits),
         Figure("memory", "bytes", memory, MEMORY_BYTES, 1.0, at_most=True),
     ]
+
+
+@asynccontextmanager
+async def ready_program(testbed: Testbed) -> AsyncIterator[programs.Process]:
+    """Yield a program that does all that there is to do, once it has made its keys."""
+    async with (
+        testbed.database() as url,
+        programs.devnet(testbed.folder()) as node,
+        programs.kennel(testbed.folder(), url, node) as running,
+    ):
+        async with programs.engine(url) as engine:
+            await until(engine, sa.select(sa.func.count() >= POOL).select_from(ready_keys))
+        yield running
 
 
 async def until(engine: AsyncEngine, condition: sa.Select[bool]) -> None:

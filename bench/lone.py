@@ -9,7 +9,6 @@ from statistics import median
 import asyncpg
 import sqlalchemy as sa
 
-from app.db.tables import ready_keys
 from bench import bare_reads, filling, invoices, load, programs
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Testbed
@@ -61,12 +60,6 @@ async def _inserting(testbed: Testbed) -> AsyncIterator[tuple[asyncpg.Connection
 @asynccontextmanager
 async def _kennel(testbed: Testbed) -> AsyncIterator[int]:
     """Yield the port of a program that does all that there is to do."""
-    async with (
-        testbed.database() as url,
-        programs.engine(url) as engine,
-        programs.devnet(testbed.folder()) as node,
-        programs.kennel(testbed.folder(), url, node) as kennel,
-    ):
-        await invoices.until(engine, sa.select(sa.func.count() >= invoices.POOL).select_from(ready_keys))
+    async with invoices.ready_program(testbed) as kennel:
         await load.once(kennel.port("admin API"), [load.post("/account/shop", b"{}")])
         yield kennel.port("admin API")

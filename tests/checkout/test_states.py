@@ -118,8 +118,10 @@ def test_a_confirmation_that_is_taken_back_is_told(moon: MoonShop, open_page: Op
 
     shows(page, "reorged")
     look(page, "reorged")
+    assert "Contact Moon Shop" in links(page)
     moon.program.mine(3)
     shows(page, "paid")
+    assert links(page) == {"Back to Moon Shop": "https://moon.example/thanks"}
 
 
 def test_an_answer_that_comes_late_does_not_put_an_older_state_back(moon: MoonShop, open_page: Open) -> None:

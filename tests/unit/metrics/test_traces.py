@@ -49,7 +49,7 @@ def collector() -> Iterator[tuple[str, list[Span]]]:
         thread.join()
 
 
-async def call(engine: AsyncEngine, traces: Traces) -> None:
+async def call(engine: AsyncEngine, traces: Traces) -> httpx.Response:
     """Open an account through the API, as a caller with a trace of its own."""
     process = ProcessMetrics()
     process.observers.traces = traces
@@ -59,8 +59,7 @@ async def call(engine: AsyncEngine, traces: Traces) -> None:
     transport = httpx.ASGITransport(application.admin(api, lambda: next(ids)))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "authorization": "Bearer hush"}
-        answer = await client.post("/account/secretive", json={"name": "hush"}, headers=headers)
-    assert answer.status_code == 200
+        return await client.post("/account/secretive", json={"name": "hush"}, headers=headers)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -68,9 +67,10 @@ async def test_a_collector_hears_of_answers_and_commits_and_of_nothing_else(engi
     await scenario.make_ready(engine)
     with collector() as (url, spans):
         traces = Traces(url)
-        await call(engine, traces)
+        opened = await call(engine, traces)
         await asyncio.to_thread(traces.close)
 
+    assert opened.status_code == 200
     by_name = {span.name: span for span in spans}
     answer, commit = by_name["POST /account/{foreign_id}"], by_name["commit account"]
     assert (answer.trace_id.hex(), answer.parent_span_id.hex()) == (TRACE, PARENT)
@@ -87,5 +87,7 @@ async def test_a_collector_that_is_not_there_delays_nothing(engine: AsyncEngine)
     traces = Traces("http://127.0.0.1:1")
 
     async with asyncio.timeout(30):
-        await call(engine, traces)
+        opened = await call(engine, traces)
         await asyncio.to_thread(traces.close)
+
+    assert opened.status_code == 200
