@@ -22,7 +22,7 @@ router = APIRouter(route_class=GuardedRoute)
 
 
 class WantedLimits(request_body.Body):
-    """All limits of an account: what is absent is no limit. Amounts are DOGE, without the fee; 0 is no limit."""
+    """All limits of an account: what is absent is no limit. Amounts are DOGE, with an `explicit_fee`; 0 is no limit."""
 
     model_config = request_body.examples(
         {"per_payment": "1000", "per_day": "5000", "approve_above": "500"},

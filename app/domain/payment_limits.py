@@ -105,6 +105,7 @@ async def put(db: Db, order: AccountLimits) -> AccountLimits | Refusal:
 
 
 async def _put_all(db: Db, orders: Sequence[AccountLimits]) -> list[AccountLimits | Refusal]:
+    await accounts.lock(db, [order.foreign_id for order in orders])  # all at once, and so in their order
     return [await put(db, order) for order in orders]
 
 
@@ -116,7 +117,7 @@ PUT: Final = Command("limits", plain(_put_all), plain(_load), lambda limits: lim
 
 
 class Asked(NamedTuple):
-    """A payment that is asked for: by which caller, for which account, and what its outputs get."""
+    """A payment that is asked for: by which caller, for which account, how much counts, and who gets it."""
 
     caller: str
     account_id: int
@@ -216,10 +217,14 @@ async def _spent(db: Db, rows: Mapping[int, Row], keys: Mapping[str, Row]) -> di
             str,
         ),
     ):
-        total = sa.select(column, sa.func.sum(payments.c.amount)).where(column == sa.any_(wanted), lasting)
+        total = sa.select(column, sa.func.sum(_COUNTED)).where(column == sa.any_(wanted), lasting)
         for subject, amount in await db.execute(total.group_by(column)):
             sums[name(subject)] = int(amount)
     return sums
+
+
+_COUNTED: Final = payments.c.amount + payments.c.explicit_fee
+"""As `PayOrder.limited`. Whoever names a fee of a hundred DOGE, a hundred times, empties an account as well."""
 
 
 async def _listed(db: Db, number: int, delay_seconds: int) -> frozenset[str]:

@@ -100,6 +100,11 @@ class PayOrder:
         return Koinu(sum(payee.amount for payee in self.payees))
 
     @property
+    def limited(self) -> int:
+        """What counts against limits: the outputs, and the fee that the request itself names."""
+        return self.amount + self.explicit_fee
+
+    @property
     def shares(self) -> Sequence[int]:
         """Each output's share of the fee."""
         return [payee.share for payee in self.payees]
@@ -186,7 +191,7 @@ def _allowed(
     if isinstance(decided, Refusal) or order.kind == CONSOLIDATION:
         return decided
     addresses = [payee.address for payee in order.payees]
-    asked = Asked(order.asked_by, decided.effect.owner.id, order.amount, addresses)
+    asked = Asked(order.asked_by, decided.effect.owner.id, order.limited, addresses)
     refusal = allowance.objection(asked)
     if refusal is not None:
         return refusal

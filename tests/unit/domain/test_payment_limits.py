@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.domain import access, dogecoin, payment_limits
+from app.domain import access, accounts, dogecoin, payment_limits
 from app.domain.access import ApiKey, NewKey
 from app.domain.payment_limits import AboveDailyLimit, AccountLimits, Terms
 from app.domain.payments import Payee, Payment, PayOrder, requesting
@@ -66,3 +66,23 @@ async def test_the_day_of_a_key_is_decided_under_its_lock_whatever_the_account(e
 def test_a_limit_is_an_amount(name: str) -> None:
     with pytest.raises(Refusal, match=name):
         Terms(**{name: Koinu(-1)})
+
+
+async def test_who_limits_several_accounts_locks_them_in_one_order(engine: AsyncEngine) -> None:
+    await scenario.make_ready(engine)
+    numbers = await funding.fund(engine, {"first": 0, "second": 0})
+
+    async def limit() -> None:
+        orders = [AccountLimits(name, DAY) for name in ("second", "first")]
+        async with engine.begin() as db:
+            await payment_limits.PUT.run(db, orders, scenario.INSTALLATION)
+
+    async with engine.begin() as db:
+        await accounts.lock(db, ["first"])
+        limiting = asyncio.create_task(limit())
+        await scenario.until_someone_waits(engine)
+        await accounts.lock(db, ["second"])
+    await limiting
+
+    async with engine.connect() as db:
+        assert [(await payment_limits.fetch(db, name)).terms for name in numbers] == [DAY, DAY]

@@ -98,6 +98,22 @@ async def test_a_payment_above_a_limit_is_refused_and_moves_nothing(bank: httpx.
     assert (await pay(bank, "1000", account="other")).status_code == 200
 
 
+async def test_a_fee_that_the_request_names_counts_too(bank: httpx.AsyncClient, make: Made) -> None:
+    """Else whoever has a key gives to the miners what it may not send."""
+    await limit(bank, per_payment="20", per_day="31", approve_above="15")
+    key = bearer(await make("payments:write", per_payment="12"))
+
+    async def pay_dear(fee: str, headers: dict[str, str] = ADMIN) -> str:
+        body = {"to": A, "amount": "1", "explicit_fee": fee}
+        answer = (await bank.post("/account/shop/pay", json=body, headers=headers)).json()
+        return str(answer.get("state") or answer["error"]["code"])
+
+    states = [await pay_dear(fee) for fee in ("19.00000001", "14.00000001", "14", "1")]
+
+    assert states == ["above-limit", "AWAITING_APPROVAL", "PENDING", "above-limit"]
+    assert await pay_dear("11.5", key) == "above-limit"
+
+
 async def test_two_payments_at_once_do_not_both_take_what_is_left_of_the_day(
     bank: httpx.AsyncClient, make: Made
 ) -> None:
