@@ -59,6 +59,11 @@ class Rate:
             del self._full_at[next(iter(self._full_at))]
         return max(seconds, 0)
 
+    def wait(self, client: str) -> float:
+        """Return after how many seconds there will be room for a request, which is not counted; 0: there is."""
+        now = self._clock()
+        return max(max(self._full_at.get(client, now), now) + self._interval - now - self._burst_seconds, 0)
+
 
 def per_hour(number: int, clock: Callable[[], float] = time.monotonic) -> Rate:
     """Return a rate of so many an hour, which may all come at once."""

@@ -91,16 +91,22 @@ class Authentication:
             return "Invalid authorization format, expected 'Bearer TOKEN'"
         if self._digest and hmac.compare_digest(hashlib.sha256(parts[1]).digest(), self._digest):
             return TOKEN
-        return "Invalid token" if key is None else await self._holder(key)
+        return "Invalid token" if key is None else await self._holder(key, scope)
 
-    async def _holder(self, key: re.Match[bytes]) -> Caller | Response | str:
-        """Return the holder of a key; the comparison takes the same time wherever the first difference is."""
-        if self._lock.keys is None:
+    async def _holder(self, key: re.Match[bytes], scope: Scope) -> Caller | Response | str:
+        """Return the holder of a key; the comparison takes the same time wherever the first difference is.
+
+        Whoever guesses does not make the database look for each guess.
+        """
+        keys, number = self._lock.keys, int(key[1])
+        if keys is None:
             return "Invalid token"
-        stored = await self._lock.keys.find(int(key[1]))
+        if not keys.holds(number) and (refusal := self._lock.rates.of_guess(scope)) is not None:
+            return refusal
+        stored = await keys.find(number)
         if stored is None or not hmac.compare_digest(hashlib.sha256(key[2]).digest(), stored.digest):
             return "Invalid token"
         if stored.state in _ENDED:
             return _ENDED[stored.state]
-        self._lock.keys.use(stored.id)
+        keys.use(stored.id)
         return self._lock.rates.of_key(stored) or callers.Caller.of_key(stored)

@@ -41,11 +41,14 @@ class KeyRing:
 
     async def find(self, number: int) -> ApiKey | None:
         """Return the key with this number, as it was at most HELD_SECONDS ago."""
-        held = self._held.get(number)
-        if held is None or self._clock() >= held.until:
+        if not self.holds(number):
             await self._read([number])
-            held = self._held[number]
-        return held.key
+        return self._held[number].key
+
+    def holds(self, number: int) -> bool:
+        """Whether `find` answers without the database."""
+        held = self._held.get(number)
+        return held is not None and self._clock() < held.until
 
     def use(self, number: int) -> None:
         """Note that a request came with the key."""

@@ -37,6 +37,13 @@ class RequestRates:
 
     def of_failure(self, scope: Scope) -> Response | None:
         """Count a wrong token or key; return the answer to one that is too many."""
-        seconds = self._of_failures.take(scope["client"][0])
-        limit = f"{FAILURES} wrong tokens or keys a second"
-        return too_many("one address", limit, seconds) if seconds else None
+        return _too_many_failures(self._of_failures.take(scope["client"][0]))
+
+    def of_guess(self, scope: Scope) -> Response | None:
+        """Return the answer to a key that is not known yet, from an address that has sent too many wrong ones."""
+        return _too_many_failures(self._of_failures.wait(scope["client"][0]))
+
+
+def _too_many_failures(seconds: float) -> Response | None:
+    limit = f"{FAILURES} wrong tokens or keys a second"
+    return too_many("one address", limit, seconds) if seconds else None

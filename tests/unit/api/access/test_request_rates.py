@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from app.api import application, context
 from app.api.access.request_rates import FAILURES, RequestRates
@@ -39,6 +40,28 @@ async def test_wrong_keys_of_one_address_are_soon_refused_unread_and_right_ones_
 
     assert {answer.status_code for answer in wrong} == {401, 429}
     assert slow(await asked(locked, ADMIN, 10)) == []
+
+
+async def test_who_guesses_keys_makes_the_database_look_for_few_of_them(
+    locked: httpx.AsyncClient, make: Made, kennel: context.AppContext
+) -> None:
+    known, read = bearer(await make("ledger:read")), list[str]()
+    await locked.get("/assets", headers=known)
+    sa.event.listen(
+        kennel.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: read.append(statement),
+    )
+
+    guesses = [
+        await locked.get("/assets", headers={"Authorization": f"Bearer kennel_{number}_{'x' * 43}"})
+        for number in range(1_000, 1_000 + 4 * FAILURES * BURST_SECONDS)
+    ]
+
+    looked = [statement for statement in read if "api_keys" in statement]
+    assert {answer.status_code for answer in guesses} == {401, 429}
+    assert len(looked) == len([answer for answer in guesses if answer.status_code == 401])
+    assert (await locked.get("/assets", headers=known)).status_code == 200
 
 
 @pytest.mark.parametrize("headers", [ADMIN, {}])
