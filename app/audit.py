@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import QUERY_CANCELED, Db, sqlstate, tables
 from app.domain import audit, blocks
-from app.domain.audit import Position, Slice, Totals, hash_chain, holds, ledger, payments
+from app.domain.audit import Position, Slice, Totals, cold, hash_chain, holds, ledger, payments
 from app.domain.dogecoin import Outpoint
 from app.money import NOTHING, Koinu
 
@@ -168,6 +168,7 @@ CHECKS: Final = (
     Check("holds equal their entries", _rows(holds.holds_equal_entries), tables.holds.c.id),
     Check("escrows equal their entries", _rows(holds.escrows_equal_entries), tables.escrows.c.id),
     Check("clawback is what is owed", _rows(payments.clawback_equals_debts)),
+    Check("cold storage equals its payments", _rows(cold.cold_storage_equals_payments)),
     Check("blocks move what they post", _rows(ledger.blocks_equal_entries)),
     Check("entries are as they were sealed", _rows(hash_chain.entries_equal_seals), tables.seals.c.number),
     Check("addresses are of their accounts' keys", _addresses, tables.addresses.c.account_id, (-1, -1)),

@@ -69,6 +69,7 @@ class TotalsView(responses.View):
     clawback: fields.AmountOut
     coins: fields.AmountOut
     in_transit: fields.AmountOut
+    cold: fields.AmountOut
     difference: fields.AmountOut
     treasury: fields.AmountOut
 
@@ -94,7 +95,7 @@ class SystemBalanceView(responses.View):
 
 
 class SystemBalances(responses.View):
-    """World, network fees and clawback in DOGE, then the treasury in every credit."""
+    """World, network fees, clawback and cold storage in DOGE, then the treasury in every credit."""
 
     items: list[SystemBalanceView]
 

@@ -18,9 +18,9 @@ def show(report: AuditReport) -> None:
     for finding in report.findings:
         verdict = Text("ok", "green") if finding.ok else Text("WRONG", "bold red")
         checks.add_row(finding.name, f"{finding.checked:,}", verdict, Text(finding.detail))
-    sums = Table("asset", "customers", "clawback", "coins", "in transit", "treasury", "difference")
+    sums = Table("asset", "customers", "clawback", "coins", "in transit", "cold", "treasury", "difference")
     for total in report.totals:
-        names = ("customers", "clawback", "coins", "in_transit", "treasury", "difference")
+        names = ("customers", "clawback", "coins", "in_transit", "cold", "treasury", "difference")
         sums.add_row(Text(total.asset), *map(total.shown, names))
     console.print(checks, sums)
     if report.shortfall:

@@ -17,9 +17,11 @@ from app.cli.keys import keys
 from app.config.settings import Settings
 from app.db.database import Database
 from app.domain import dogecoin, payments
+from app.domain.installation import Installation
 from app.runtime import stopping
 from app.workers import questions
 
+cold = typer.Typer(no_args_is_help=True, help="What lies in cold storage.")
 seed = typer.Typer(no_args_is_help=True, help="The seed that all keys come from.")
 
 
@@ -30,6 +32,7 @@ def add_to(commands: typer.Typer) -> None:
         commands.command()(command)
     commands.add_typer(seed, name="seed")
     commands.add_typer(keys, name="key")
+    commands.add_typer(cold, name="cold")
     for other in (
         recover.rescan,
         recover.recover,
@@ -112,6 +115,15 @@ def consolidate(
         network, payer = dogecoin.network_by_name(settings.network), settings.platform_account
         work = on_database(database, lambda engine: maintenance.consolidate(engine, network, payer, at_most))
         print(asyncio.run(work))
+
+
+@cold.command("return")
+def give_return_address() -> None:
+    """Print an address: what is paid to it is money from cold storage, and no account's deposit."""
+    with started(beside=True) as (settings, database):
+        network = dogecoin.network_by_name(settings.network)
+        terms = Installation(network, settings.confirmations, str, settings.platform_account)
+        print(asyncio.run(on_database(database, lambda engine: maintenance.cold_return(engine, terms))))
 
 
 @seed.command("show")

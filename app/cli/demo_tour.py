@@ -201,6 +201,7 @@ _WORDS: Final = (
         ),
     ),
     ("invoice_id", "{invoice_id}: {amount} DOGE to {to} are not given back{after_all}"),
+    ("cold_storage", "{amount} DOGE by {address}: {cold_storage} DOGE are in cold storage{after_all}"),
     ("payment_id", "{foreign_id}: payment {payment_id} of {total} DOGE to {payees} is {state}{why}"),
     (
         "vout",

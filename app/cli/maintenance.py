@@ -1,4 +1,4 @@
-"""The commands that change the database beside a running Kennel: resume, restored, cover and consolidate."""
+"""The commands that change the database beside a running Kennel: resume, restored, cover, cold return, consolidate."""
 
 import secrets
 from pathlib import Path
@@ -9,9 +9,9 @@ from app.chain.node import Node
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
 from app.chain.sent_marker import SENT_FILE, SentMarker
-from app.domain import blocks, installation
+from app.domain import blocks, cold, installation
 from app.domain.dogecoin import Network
-from app.domain.installation import NewHistory
+from app.domain.installation import Installation, NewHistory
 from app.domain.payments import consolidation, pause, payouts
 from app.domain.refusals import Refusal
 from app.money import BadAmount, Koinu, parse, show
@@ -94,6 +94,15 @@ async def cover(engine: AsyncEngine, platform: str) -> str:
     if covered < 0:
         return f"{platform} has {show(-covered)} DOGE back, which it had borne and which were repaid since."
     return "Every balance has its coins: there is nothing to bear."
+
+
+async def cold_return(engine: AsyncEngine, terms: Installation) -> str:
+    """Give out an address for money from cold storage; returns what to print."""
+    async with engine.begin() as db:
+        [address] = await cold.give(db, [None], terms)
+    if isinstance(address, Refusal):
+        raise CannotBeDone(str(address))
+    return address
 
 
 async def consolidate(engine: AsyncEngine, network: Network, payer: str, at_most: int) -> str:

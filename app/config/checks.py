@@ -5,6 +5,8 @@ from typing import Final
 
 from app.config import values
 from app.config.settings import Settings
+from app.domain import dogecoin
+from app.domain.cold import BadTarget, Target
 
 TOKEN_CHARACTERS: Final = 16
 """The fewest of a token that others can try to guess."""
@@ -23,6 +25,7 @@ def faults(settings: Settings) -> Iterator[str]:
     yield from _node(settings)
     yield from _admin_api(settings)
     yield from _mqtt(settings)
+    yield from _cold_storage(settings)
     if not settings.demo_shop_bind.loopback:
         yield f"KENNEL_DEMO_SHOP_BIND must be an address of loopback, not {settings.demo_shop_bind}."
     if settings.rate_max_age_seconds <= settings.rate_seconds:
@@ -67,6 +70,20 @@ def _admin_api(settings: Settings) -> Iterator[str]:
             f"KENNEL_ADMIN_TOKEN must have {TOKEN_CHARACTERS} characters or more: "
             f"KENNEL_ADMIN_BIND {bind} is not loopback."
         )
+
+
+def _cold_storage(settings: Settings) -> Iterator[str]:
+    """Both or neither are set."""
+    if settings.hot_ceiling and settings.cold_address is None:
+        yield "KENNEL_HOT_CEILING is set but KENNEL_COLD_ADDRESS is not."
+    if settings.cold_address is None:
+        return
+    if not settings.hot_ceiling:
+        yield "KENNEL_COLD_ADDRESS is set but KENNEL_HOT_CEILING is not."
+    try:
+        Target.of(dogecoin.network_by_name(settings.network), settings.cold_address)
+    except BadTarget as wrong:
+        yield f"KENNEL_COLD_ADDRESS must be an address or an extended public key. {wrong}"
 
 
 def _mqtt(settings: Settings) -> Iterator[str]:

@@ -176,6 +176,13 @@ class Settings(BaseSettings):
     """The account of the platform's own money: it gets the fees of escrows and the DOGE of SPEND, and it
     bears what `kennel consolidate` costs and what `kennel cover` covers. It cannot be closed, and is no
     system account (`treasury`, `world` and others)."""
+    hot_ceiling: values.Doge = Field("0", validate_default=True)
+    """How many DOGE Kennel's own coins may be worth beside what is on its way. What is above goes to
+    `KENNEL_COLD_ADDRESS` by itself, once it is a tenth of the ceiling and 100 DOGE. `KENNEL_PLATFORM_ACCOUNT`
+    bears the fee. 0: there is no ceiling."""
+    cold_address: values.Line | None = Field(None, max_length=200)
+    """Where cold storage is: an address whose key is elsewhere, or the extended public key of an account of such
+    a wallet (`dgub...`), whose fresh addresses are used one after the other."""
     pay_wait_seconds: float = Field(10, ge=0, le=60)
     """How long a request for a payment waits for its transaction."""
     paytx_minutes: int = Field(60, ge=1, le=10_080)

@@ -18,6 +18,7 @@ from app.domain import accounts, characters, outbox
 from app.events import mqtt_topics
 from app.events.address_filter import EVERYWHERE, Network
 from app.events.mqtt_topics import WrongTemplate
+from app.money import MAX_MONEY, parse
 from app.rates import source
 
 WORDS_OF_TYPES: Final[dict[Any, str]] = {
@@ -264,6 +265,8 @@ EventTypes = Annotated[
     Field(min_length=1, max_length=50),
     "a list of event types",
 ]
+Doge = Annotated[int, BeforeValidator(parse), Field(ge=0, le=MAX_MONEY), "an amount of DOGE such as 0.5"]
+"""In koinu."""
 FOREIGN_ID: Final = "1 to 255 characters of one line without a slash"
 ForeignId = Annotated[str, Predicate(lambda written: not accounts.is_malformed(written)), FOREIGN_ID]
 NewForeignId = Annotated[ForeignId, AfterValidator(_not_reserved)]

@@ -24,6 +24,8 @@ CLAWBACK: Final = -3
 """What deposits that a reorg undid, and unknown spends of our coins, still owe (negative)."""
 TREASURY: Final = -4
 """Issues the operator's credits, and never DOGE."""
+COLD_STORAGE: Final = -5
+"""What lies in cold storage, negative: customers have it, and none of our coins is it."""
 NOBODY: Final = -9
 """The account of events that concern no account (SYS_*)."""
 
@@ -202,7 +204,8 @@ addresses = sa.Table(
     _created(),
     sa.UniqueConstraint("account_id", "branch", "index"),
     _index("addresses_deposit_idx", "account_id", "index", where="purpose = 'deposit'"),
-    sa.CheckConstraint("purpose IN ('invoice', 'deposit', 'change', 'account')", name="purpose"),
+    _index("addresses_cold_idx", "account_id", "index", where="purpose = 'cold'"),
+    sa.CheckConstraint("purpose IN ('invoice', 'deposit', 'change', 'account', 'cold')", name="purpose"),
     postgresql_with=APPEND_ONLY,
 )
 
@@ -493,7 +496,7 @@ payments = sa.Table(
     _text("asked_by"),  # the caller, as `key:7` or `token`; of a payout nobody
     *_quote(),
     _created(),
-    sa.CheckConstraint("kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation')", name="kind"),
+    sa.CheckConstraint("kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation', 'cold')", name="kind"),
     sa.CheckConstraint(
         "state IN ('AWAITING_APPROVAL', 'PENDING', 'PROCESSING', 'BROADCAST', 'CONFIRMED', 'FAILED',"
         " 'CANCELLING', 'VOIDED')",
@@ -505,6 +508,7 @@ payments = sa.Table(
     sa.CheckConstraint("(transaction_id IS NULL) = (fee IS NULL)", name="signed"),
     sa.Index("payments_id_idx", "id"),
     _index("payments_awaiting_idx", "id", where="state = 'AWAITING_APPROVAL'"),
+    _index("payments_cold_idx", "id", where="kind = 'cold'"),
     sa.Index("payments_day_idx", "account_id", "created"),
     sa.Index("payments_asked_by_idx", "asked_by", "created"),
     _index("payments_pending_idx", "id", where="state = 'PENDING'"),
@@ -515,6 +519,15 @@ payments = sa.Table(
         "payments_expires_idx", "expires", where="expires IS NOT NULL AND state IN ('PENDING', 'PROCESSING')"
     ),
     _index("payments_invoice_idx", "invoice_account", "invoice_index", where="invoice_index IS NOT NULL"),
+)
+
+cold_storage = sa.Table(
+    "cold_storage",
+    metadata,
+    sa.Column("target", sa.Text, primary_key=True),  # an address, or the xpub whose addresses are used
+    sa.Column("next_index", sa.BigInteger, nullable=False, server_default="0"),  # of that xpub
+    _amount("ceiling"),  # what is above goes there; 0: nothing does, it is another target's turn
+    sa.CheckConstraint("ceiling >= 0", name="ceiling"),
 )
 
 payment_limits = sa.Table(

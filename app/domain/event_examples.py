@@ -7,7 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.db.tables import CLAWBACK
-from app.domain import accounts, blocks, dogecoin, holds, invoices, outbox, payments, transfers, webhooks
+from app.domain import (
+    accounts,
+    blocks,
+    cold,
+    dogecoin,
+    holds,
+    invoices,
+    outbox,
+    payments,
+    transfers,
+    webhooks,
+)
 from app.domain.accounts import Account
 from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import REGTEST, Outpoint
@@ -228,6 +239,8 @@ def _system() -> list[OutboxEvent]:
     return [
         blocks.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK),
         blocks.unknown_spend(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", BLOCK, back=True),
+        cold.sent(ADDRESSES[1], 5 * TEN, "12", 20 * TEN),
+        cold.returned(ADDRESSES[0], TEN, f"{TXID[::-1].hex()}:1", 19 * TEN),
         *blocks.solvency_events([AppliedPosting(Posting(CLAWBACK, Bucket.AVAILABLE, -TEN), Balance(-TEN))]),
         *blocks.solvency_events([AppliedPosting(Posting(CLAWBACK, Bucket.AVAILABLE, TEN), Balance(0))]),
         health.test(endpoint),

@@ -206,7 +206,11 @@ async def allowance(db: Db, numbers: Sequence[int], keys: Mapping[str, Row]) -> 
 
 async def _spent(db: Db, rows: Mapping[int, Row], keys: Mapping[str, Row]) -> dict[str, int]:
     """Sum up what was asked for in the last 24 hours, and has not come back; by `_of_account` and by caller."""
-    lasting = sa.and_(payments.c.created > NOW - DAY, payments.c.state.not_in(("FAILED", "VOIDED")))
+    lasting = sa.and_(
+        payments.c.created > NOW - DAY,
+        payments.c.state.not_in(("FAILED", "VOIDED")),
+        payments.c.kind != "cold",
+    )
     sums: dict[str, int] = {}
     days = [number for number, row in rows.items() if row["per_day"]]
     for column, wanted, name in (

@@ -43,8 +43,9 @@ from app.events.sink_runner import Sink, SinkRunner
 from app.runtime.lease import RENEW_SECONDS, Lease, Leases
 from app.runtime.loop import Errors, Loop, WakeUp
 from app.runtime.notices import QUIET_SECONDS, Connect, Notices
-from app.workers import clocks, rate_rounds, sinks
+from app.workers import clocks, cold_storage, rate_rounds, sinks
 from app.workers.clocks import InvoiceExpiry, Payouts, Sealing, Step
+from app.workers.cold_storage import ColdStorage
 
 DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
 NOTICE_TROUBLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
@@ -147,10 +148,12 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     abandoned = AbandonedPayments(engine, shared.node, requested)
     expire_invoices = clocks.in_batches(engine, InvoiceExpiry().expire, committed)
     expire_holds = clocks.in_batches(engine, holds.expire, committed)
+    stored = ColdStorage(engine, cold_storage.terms_of(settings), requested)
     submitted = WalletTransactions(engine, shared.node, shared.telling("answered"))
     timed = [
         Loop("dogeconnect", submitted.step, shared.wake_up("dogeconnect"), DUE_SECONDS, CHAIN_TROUBLE),
         _clock("abandoned", abandoned.step, ABANDONED_SECONDS, CHAIN_TROUBLE),
+        _clock("cold", stored.step, cold_storage.SECONDS),
         _clock("payouts", Payouts(engine, network, requested).step, PAYOUT_SECONDS),
         _clock("expiry", expire_invoices, EXPIRY_SECONDS),
         _clock("holds", expire_holds, EXPIRY_SECONDS),

@@ -53,6 +53,7 @@ async def test_books_that_are_right_are_found_right(engine: AsyncEngine) -> None
         ("holds equal their entries", 0),
         ("escrows equal their entries", 0),
         ("clawback is what is owed", 0),
+        ("cold storage equals its payments", 0),
         ("blocks move what they post", 1),
         ("entries are as they were sealed", 0),
         ("addresses are of their accounts' keys", 2),

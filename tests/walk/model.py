@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from app.chain import wire
 from app.chain.wire import Block, Transaction
-from app.db.tables import CLAWBACK
+from app.db.tables import CLAWBACK, COLD_STORAGE
 from app.domain.dogecoin import Outpoint
 from app.domain.payments import LIVE, Payment
 from app.money import COIN, DUST
@@ -219,8 +219,16 @@ class Comparison:
                 f"account {account} has {more} too much, {taken_back[account]} is out"
             )
             lent += more
+        self._cold_storage_has_what_it_is_due(due[COLD_STORAGE], outgoing[COLD_STORAGE])
         lacking = lent + self._stolen() - self.model.covered
         assert self._clawback() == -lacking, (self._clawback(), lent, self._stolen(), self.model.covered)
+
+    def _cold_storage_has_what_it_is_due(self, due: int, outgoing: int) -> None:
+        """Below zero it has what went there and has not come back, to the koinu."""
+        balance = self.snapshot.balances.get(COLD_STORAGE)
+        if balance is not None:
+            assert sum(balance[name] for name in ("available", "incoming", "outgoing")) == due, (balance, due)
+            assert balance["outgoing"] == outgoing, (balance, outgoing)
 
     def _due(self) -> Counter[int]:
         due = Counter(self.model.transferred)
@@ -228,7 +236,8 @@ class Comparison:
             due[paid.address.account] += paid.amount
         for payment in self.snapshot.payments.values():
             if payment.txid is not None and self.depth(payment.txid) >= DEEP:
-                due[payment.owner.id] -= _cost(payment)
+                due[payment.owner.id] -= _cost(payment) - payment.principal
+                due[COLD_STORAGE] -= payment.principal
             for own in self._cancels(payment) if payment.txid else ():
                 if self.depth(own.transaction.txid) >= DEEP:
                     due[payment.owner.id] -= self.cost(own)
@@ -243,14 +252,16 @@ class Comparison:
         for number in self.model.released:
             payment = self.snapshot.payments[number]
             if payment.state not in ("FAILED", "VOIDED"):
-                by_account[payment.owner.id] += _cost(payment)
+                by_account[payment.owner.id] += _cost(payment) - payment.principal
         return by_account
 
     def _outgoing(self) -> Counter[int]:
         by_account: Counter[int] = Counter()
         for payment in self.snapshot.payments.values():
             if payment.state in LIVE:
-                by_account[payment.owner.id] += payment.reserved if payment.txid is None else _cost(payment)
+                reserved = payment.reserved if payment.txid is None else _cost(payment)
+                by_account[payment.owner.id] += reserved - payment.principal
+                by_account[COLD_STORAGE] += payment.principal
         return by_account
 
     def _clawback(self) -> int:

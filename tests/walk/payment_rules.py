@@ -1,13 +1,15 @@
 """Rules about money that goes: single and batched payments, paytx, payouts, consolidation, voiding."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from app.db.tables import payments as payment_rows
-from app.domain import accounts, blocks, payments
+from app.domain import accounts, blocks, cold, payments
+from app.domain.cold import ColdTerms, Target
 from app.domain.dogecoin import REGTEST
 from app.domain.payments import consolidation, fees, voiding
 from app.domain.payments.requesting import PAYOUT
@@ -15,7 +17,7 @@ from app.domain.refusals import Refusal
 from app.money import COIN
 from tests import scenario
 from tests.chain_harness import order
-from tests.walk.machine import ACCOUNT, NTH, MoneyMachine, action
+from tests.walk.machine import ACCOUNT, ACCOUNTS, NTH, MoneyMachine, action
 
 AMOUNT = st.sampled_from(["1", "0.01", "4.5", "11", "29.99", "48"])
 TERMS: dict[str, dict[str, Any]] = {
@@ -71,12 +73,35 @@ class PaymentRules(MoneyMachine):
     def merge_coins(self, account: str, at_most: int, then: str) -> None:
         self.run(self._merge_coins(account, at_most), then)
 
+    @action(account=ACCOUNT, ceiling=st.sampled_from([1, 20]))
+    def send_to_cold_storage(self, account: str, ceiling: int, then: str) -> None:
+        """Send what is above the ceiling; the account bears the fee."""
+        self.run(self._send_to_cold_storage(account, ceiling), then)
+
+    @action(amount=AMOUNT)
+    def bring_back_from_cold_storage(self, amount: str, then: str) -> None:
+        self.run(self._bring_back_from_cold_storage(amount), then)
+
     @action(account=ACCOUNT)
     def bear_what_is_owed(self, account: str, then: str) -> None:
         """Cover the shortfall, or get back what was repaid since."""
         self.run(self._bear_what_is_owed(account), then)
 
     # ------------------------------------------------------------ the steps of the rules
+
+    async def _send_to_cold_storage(self, account: str, ceiling: int) -> None:
+        target = Target.of(REGTEST, await self.harness.node_address())
+        terms = ColdTerms(scenario.doge(ceiling), target, account, least=COIN)
+        async with self.engine.begin() as db:
+            await cold.switch_on(db, terms)
+            self.accepted([await cold.sweep(db, terms)])
+
+    async def _bring_back_from_cold_storage(self, amount: str) -> None:
+        """To an address of an account of the walk, which is the platform's here."""
+        installation = replace(scenario.INSTALLATION, platform=ACCOUNTS[0])
+        async with self.engine.begin() as db:
+            [address] = await cold.give(db, [None], installation)
+        await self.paid_by_faucet(scenario.accepted(address), amount)
 
     async def _bear_what_is_owed(self, account: str) -> None:
         async with self.engine.begin() as db:

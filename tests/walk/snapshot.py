@@ -10,7 +10,15 @@ from app.chain import wire
 from app.chain.node import Node
 from app.chain.wire import Block, Transaction
 from app.db import Db, Row
-from app.db.tables import accounts, addresses, balances, chain_state, invoices, transactions
+from app.db.tables import (
+    COLD_STORAGE,
+    accounts,
+    addresses,
+    balances,
+    chain_state,
+    invoices,
+    transactions,
+)
 from app.domain.dogecoin import Outpoint
 from app.domain.payments import Payment
 from app.domain.payments import load as load_payments
@@ -87,7 +95,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class OwnAddress:
-    """An address's account, the confirmations of its deposits, and whether it is for change."""
+    """The account that its deposits credit, their confirmations, and whether it is for change."""
 
     account: int
     confirmations: int
@@ -139,7 +147,8 @@ async def read(db: Db) -> Snapshot:
         invoices.c.index == addresses.c.index,
     )
     is_change = addresses.c.purpose == "change"
-    owned = sa.select(addresses.c.script, addresses.c.account_id, required, is_change)
+    credited = sa.case((addresses.c.purpose == "cold", COLD_STORAGE), else_=addresses.c.account_id)
+    owned = sa.select(addresses.c.script, credited, required, is_change)
     owned = owned.select_from(addresses.outerjoin(invoices, same))
     columns = (transactions.c[name] for name in ("id", "replaces", "pays", "broadcast_by_us", "raw"))
     signed = [

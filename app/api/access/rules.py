@@ -163,6 +163,7 @@ RULES: Final[Mapping[str, Rule]] = dict(
             ADMIN,
             _ALL,
             "POST /admin/setsyncheight/{blockheight}",
+            "POST /admin/cold/return",
             "POST /account/{foreign_id}/limits",
             "GET /keys",
             "POST /keys",

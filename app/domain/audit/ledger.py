@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from app.db import Db
 from app.db.tables import (
     CLAWBACK,
+    COLD_STORAGE,
     NETWORK_FEES,
     TREASURY,
     WORLD,
@@ -43,11 +44,13 @@ class Totals:
     world: int
     network_fees: int
     treasury: int = 0
+    cold: int = 0
 
     @property
     def difference(self) -> int:
         """By how much customers and clawback have more than there is, or was issued: always zero."""
-        return self.customers + self.clawback - self.coins - self.in_transit + self.treasury
+        reserves = self.coins + self.in_transit + self.cold
+        return self.customers + self.clawback - reserves + self.treasury
 
     def shown(self, name: str) -> str:
         """Return one of the sums as decimal text."""
@@ -59,7 +62,8 @@ class Totals:
         if self.difference:
             other = "custody" if self.asset == DOGE else "what the treasury issued"
             return f"{self.asset}: ownership differs from {other} by {self.difference}"
-        if self.asset == DOGE and self.customers + self.clawback + self.world + self.network_fees:
+        outside = self.world + self.network_fees - self.cold
+        if self.asset == DOGE and self.customers + self.clawback + outside:
             return f"{self.asset}: ownership differs from what came in and went out"
         return ""
 
@@ -261,6 +265,7 @@ async def totals(db: Db) -> list[Totals]:
     sums = {
         "customers": sum_of(balance, balances.c.account_id >= 0),
         **{name: sum_of(balance, balances.c.account_id == account) for name, account in system.items()},
+        "cold": -sum_of(balance, balances.c.account_id == COLD_STORAGE),
         "coins": sa.case((is_doge, blocks.unspent(sa.true())), else_=0),
         "in_transit": sa.case((is_doge, blocks.in_transit(sa.true())), else_=0),
     }

@@ -23,7 +23,7 @@ from app.domain.audit import slices
 from app.domain.audit.slices import Position, Slice, sum_of
 from app.domain.blocks import UNSPENT
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import LIVE
+from app.domain.payments import COLD, LIVE
 from app.money import DOGE
 
 SLICE: Final = 5_000
@@ -64,10 +64,14 @@ async def payments_equal_entries(db: Db, after: Position) -> Slice:
 
 
 async def outgoing_equals_payments(db: Db, after: Position) -> Slice:
-    """An account's outgoing is what its payments that are on their way have reserved."""
+    """An account's outgoing is what its payments that are on their way have reserved.
+
+    Of those to cold storage it is the fee.
+    """
     customers = sa.select(balances).where(balances.c.asset == DOGE, balances.c.account_id >= 0)
     portion = slices.portion(customers, (balances.c.account_id,), after, SLICE)
-    reserved = sa.select(sum_of(payments.c.reserved)).where(
+    own = payments.c.reserved - sa.case((payments.c.kind == COLD, payments.c.amount), else_=0)
+    reserved = sa.select(sum_of(own)).where(
         payments.c.account_id == portion.rows.c.account_id, payments.c.state.in_(LIVE)
     )
     differs = reserved.scalar_subquery() != portion.rows.c.outgoing

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from app.domain import ledger, outbox
+from app.domain import cold, ledger, outbox
 from app.domain.blocks import debts, deposit_events, solvency
 from app.domain.blocks.block_effects import BlockEffects, Step
 from app.domain.blocks.debts import Debts
-from app.domain.blocks.deposits import Coin
+from app.domain.blocks.deposits import Coin, Deposit
 from app.domain.blocks.own_transaction_effects import FLOW
 from app.domain.invoices import receipts
 from app.domain.ledger import Posted
@@ -43,6 +43,7 @@ def _of_step(
             yield outbox.balance_change(owners[account], balance)
     yield from (_unknown_spend(coin) for coin in step.unknown_spends)
     yield from (_unknown_spend(coin, back=True) for coin in step.undone_spends)
+    yield from cold.events(posted)
     yield from solvency.events(lines)
 
 
@@ -59,10 +60,10 @@ def _by_account(step: Step, owners: Mapping[int, Owner]) -> Mapping[int, list[Ou
         events[sighting.owner.id].append(_double_spend(step, sighting, spender))
     for (account, _), changes in sorted(step.invoice_events.items(), key=lambda item: item[0]):
         events[account] += [receipts.invoice_payment(owners[account], name, after) for name, after in changes]
-    for deposit in step.confirmed:
+    for deposit in _of_accounts(step.confirmed):
         owner, confirmations = owners[deposit.address.account], step.tip - (deposit.height or 0) + 1
         events[owner.id] += deposit_events.confirmed(owner, deposit, confirmations)
-    for deposit in step.unconfirmed:
+    for deposit in _of_accounts(step.unconfirmed):
         owner = owners[deposit.address.account]
         events[owner.id] += deposit_events.unconfirmed(owner, deposit)
     for event, payment in step.payment_events:
@@ -70,6 +71,11 @@ def _by_account(step: Step, owners: Mapping[int, Owner]) -> Mapping[int, list[Ou
             return_events(payment) if event == FLOW else [payment_event(payment, event)]
         )
     return events
+
+
+def _of_accounts(deposits: Sequence[Deposit]) -> list[Deposit]:
+    """Return those that an account has got; cold storage has events of its own."""
+    return [deposit for deposit in deposits if deposit.address.credited == deposit.address.account]
 
 
 def chain_activity(

@@ -69,11 +69,13 @@ def _page_of(query: sa.Select[Any], account: int, request: PageRequest[DepositCu
 
 
 def _deposits() -> sa.Select[Any]:
-    """All deposits but those that were undone and are seen again."""
+    """All deposits of an account but those that were undone and are seen again; not what returned from cold storage."""
     tip = sa.select(chain_state.c.height).scalar_subquery()
     seen = (sightings.c[name] == deposits.c[name] for name in ("account_id", "txid", "vout"))
     again = sa.exists().where(deposits.c.state == "undone", sightings.c.state == "seen", *seen)
-    return _select(deposits, sa.func.coalesce(tip - deposits.c.height + 1, 0)).where(~again)
+    return _select(deposits, sa.func.coalesce(tip - deposits.c.height + 1, 0)).where(
+        ~again, addresses.c.purpose != "cold"
+    )
 
 
 def _sightings() -> sa.Select[Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from app.db.tables import CLAWBACK, WORLD
+from app.db.tables import CLAWBACK, COLD_STORAGE, WORLD
 from app.domain import dogecoin
 from app.domain.dogecoin import Network, Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
@@ -29,6 +29,11 @@ class OwnAddress:
     def text(self) -> str:
         """The address as shown. Most coins' addresses are never shown, so it is made when it is."""
         return dogecoin.to_address(self.network, self.script) or ""
+
+    @property
+    def credited(self) -> int:
+        """The account whose balance a deposit moves: cold storage where money returns from there."""
+        return COLD_STORAGE if self.purpose == "cold" else self.account
 
     @property
     def invoice(self) -> int | None:
@@ -87,20 +92,20 @@ class Deposit(NamedTuple):
     def _incoming(self) -> tuple[Posting, ...]:
         return (
             Posting(WORLD, AVAILABLE, -self.amount),
-            Posting(self.address.account, INCOMING, self.amount),
+            Posting(self.address.credited, INCOMING, self.amount),
         )
 
     def _confirmed(self) -> tuple[Posting, ...]:
         return (
-            Posting(self.address.account, INCOMING, -self.amount),
+            Posting(self.address.credited, INCOMING, -self.amount),
             Posting(CLAWBACK, AVAILABLE, self.clawback_debt),
-            Posting(self.address.account, AVAILABLE, self.amount - self.clawback_debt),
+            Posting(self.address.credited, AVAILABLE, self.amount - self.clawback_debt),
         )
 
     def _undone(self) -> tuple[Posting, ...]:
         bucket = INCOMING if self.state == "incoming" else AVAILABLE
         return (
-            Posting(self.address.account, bucket, -self.amount),
+            Posting(self.address.credited, bucket, -self.amount),
             Posting(WORLD, AVAILABLE, self.amount),
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from app.db.tables import CLAWBACK, NETWORK_FEES, WORLD
+from app.db.tables import CLAWBACK, COLD_STORAGE, NETWORK_FEES, WORLD
 from app.domain.dogecoin import Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import Payment, fee_bumps, fees
@@ -115,7 +115,7 @@ class OwnTransaction(NamedTuple):
         entries = []
         for payment in self.payments:
             amount = -payment.total if back else payment.total
-            postings = (Posting(payment.owner.id, OUTGOING, -amount), *_refund(payment, amount, repay))
+            postings = (*payment.whole(OUTGOING, -amount), *_return(payment, amount, repay))
             name = "revived" if back else "released"
             entries.append(payment.entry(name, postings, self.mined_count, clawback=back))
         return entries
@@ -141,8 +141,8 @@ class OwnTransaction(NamedTuple):
     def _postings(self, payment: Payment, fee: Koinu, sign: int, repay: Repay) -> tuple[Posting, ...]:
         rest = sign * (payment.total - fee)
         return (
-            Posting(payment.owner.id, OUTGOING, -sign * payment.total),
-            *((Posting(WORLD, AVAILABLE, rest),) if self.pays else _refund(payment, rest, repay)),
+            *payment.whole(OUTGOING, -sign * payment.total),
+            *((Posting(WORLD, AVAILABLE, rest),) if self.pays else _return(payment, rest, repay)),
             Posting(NETWORK_FEES, AVAILABLE, sign * fee),
         )
 
@@ -160,6 +160,12 @@ def _after_refund(before: Payment, now: Payment, txid: bytes) -> Payment:
     return now._replace(txid=txid, clawback_debt=Koinu(max(0, now.clawback_debt - back)))
 
 
+def _return(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, ...]:
+    """Return an amount of the whole payment: what was for cold storage to that, the rest as `_refund`."""
+    principal = payment.principal if amount > 0 else -payment.principal
+    return (Posting(COLD_STORAGE, AVAILABLE, principal), *_refund(payment, amount - principal, repay))
+
+
 def _refund(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, ...]:
     """Return an amount to the account, clawback's part first; below zero, take it from the account."""
     due = max(0, min(payment.clawback_debt, amount))
@@ -169,6 +175,5 @@ def _refund(payment: Payment, amount: int, repay: Repay) -> tuple[Posting, ...]:
 
 def _returned(payment: Payment, amount: int) -> Payment:
     """Return the payment after so much of it came back."""
-    return payment._replace(
-        clawback_debt=Koinu(max(0, payment.clawback_debt - amount)), returned=Koinu(amount)
-    )
+    debt = max(0, payment.clawback_debt - amount + payment.principal)
+    return payment._replace(clawback_debt=Koinu(debt), returned=Koinu(amount))

@@ -6,13 +6,24 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db, bulk
-from app.db.tables import CLAWBACK, chain_state, coins, postings, transaction_inputs, transactions
+from app.db.tables import (
+    CLAWBACK,
+    COLD_STORAGE,
+    chain_state,
+    coins,
+    postings,
+    transaction_inputs,
+    transactions,
+)
 from app.domain.blocks.block_effects import BlockEffects
 from app.money import DOGE
 
 
 class ReserveChange(NamedTuple):
-    """By how many koinu blocks changed what customers and clawback own, and the reserves: always the same."""
+    """By how many koinu blocks changed what customers and clawback own without cold storage, and the reserves.
+
+    Both are always the same.
+    """
 
     liabilities: int
     assets: int
@@ -53,7 +64,8 @@ _ASSETS: Final = sa.select(unspent(_CHANGED_COINS) + in_transit(_CHANGED_TRANSAC
 # In a WHERE, PostgreSQL would take those for rare values and read all postings, while it has counted none.
 _POSTED: Final = bulk.unnested(postings, ("entry_id",))
 _CUSTOMERS: Final = sa.and_(
-    postings.c.asset == DOGE, sa.or_(postings.c.account_id >= 0, postings.c.account_id == CLAWBACK)
+    postings.c.asset == DOGE,
+    sa.or_(postings.c.account_id >= 0, postings.c.account_id.in_((CLAWBACK, COLD_STORAGE))),
 )
 _LIABILITIES: Final = sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount).filter(_CUSTOMERS), 0)).join(
     _POSTED, _POSTED.c.entry_id == postings.c.entry_id
@@ -68,7 +80,7 @@ async def assets(db: Db, effects: BlockEffects) -> int:
 
 
 async def liabilities(db: Db, entry_ids: Sequence[int]) -> int:
-    """Return by how much these entries changed what customers and clawback own."""
+    """Return by how much these entries changed what customers and clawback own; what lies in cold storage counts against it."""
     return int(await db.scalar(_LIABILITIES, {"input_entry_id": list(entry_ids)}) or 0)
 
 

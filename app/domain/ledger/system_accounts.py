@@ -1,4 +1,4 @@
-"""The system accounts: world, network fees and clawback have balance rows; the treasury has none."""
+"""The system accounts: those of the chain have balance rows; the treasury has none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db
-from app.db.tables import CLAWBACK, NETWORK_FEES, TREASURY, WORLD
+from app.db.tables import CLAWBACK, COLD_STORAGE, NETWORK_FEES, TREASURY, WORLD
 from app.domain.ledger import assets, balances
 from app.domain.ledger.assets import Asset
 from app.domain.ledger.journal import Balance, Bucket
@@ -19,10 +19,11 @@ SYSTEM_ACCOUNTS: Final[Mapping[int, str]] = {
     NETWORK_FEES: "network_fees",
     CLAWBACK: "clawback",
     TREASURY: "treasury",
+    COLD_STORAGE: "cold_storage",
 }
 """Their names, by number."""
 
-_OF_CHAIN: Final = (WORLD, NETWORK_FEES, CLAWBACK)
+_OF_CHAIN: Final = (WORLD, NETWORK_FEES, CLAWBACK, COLD_STORAGE)
 MAX_SHOWN: Final = 10 * assets.MAX_ASSETS
 """The most assets that are shown; an older version could make more than MAX_ASSETS."""
 
@@ -37,7 +38,7 @@ class SystemBalance:
 
 
 async def system_balances(db: Db) -> list[SystemBalance]:
-    """Return the Dogecoin of world, network fees and clawback, then the treasury's balance of each credit."""
+    """Return the Dogecoin of world, network fees, clawback and cold storage, then what the treasury has of each credit."""
     doge = await assets.fetch_asset(db, DOGE)
     shown = (await assets.page(db, PageRequest(None, MAX_SHOWN))).items
     issued_assets = [asset for asset in shown if asset.code != DOGE]

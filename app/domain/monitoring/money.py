@@ -4,7 +4,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.db.tables import CLAWBACK, NETWORK_FEES, WORLD
+from app.db.tables import CLAWBACK, COLD_STORAGE, NETWORK_FEES, WORLD
+from app.domain.cold import HOT_KOINU
 from app.domain.monitoring.section import COUNTED, Section
 from app.money import COIN, DOGE
 
@@ -74,14 +75,15 @@ LEDGER: Final = Section(
     "ledger",
     sa.text(f"""
         WITH system AS (
-            SELECT account_id, available FROM balances
-            WHERE account_id IN ({WORLD}, {NETWORK_FEES}, {CLAWBACK}) AND asset = '{DOGE}'
+            SELECT account_id, available + incoming + outgoing AS amount FROM balances
+            WHERE account_id IN ({WORLD}, {NETWORK_FEES}, {CLAWBACK}, {COLD_STORAGE}) AND asset = '{DOGE}'
         ), total AS (
-            SELECT coalesce(sum(available) FILTER (WHERE account_id = {CLAWBACK}), 0) AS clawback,
-                coalesce(-sum(available), 0) AS customers
+            SELECT coalesce(sum(amount) FILTER (WHERE account_id = {CLAWBACK}), 0) AS clawback,
+                coalesce(-sum(amount) FILTER (WHERE account_id = {COLD_STORAGE}), 0) AS cold,
+                coalesce(-sum(amount), 0) AS customers
             FROM system
         )
-        SELECT customers AS customers_koinu, clawback AS clawback_koinu,
+        SELECT customers AS customers_koinu, clawback AS clawback_koinu, cold AS cold_koinu,
             greatest(0, -clawback) AS insolvent_koinu,
             coalesce((SELECT liabilities - assets FROM chain_state), 0) AS reserve_difference_koinu,
             (SELECT count(*) FROM chain_state WHERE payments_paused IS NOT NULL) AS payments_paused,
@@ -92,10 +94,23 @@ LEDGER: Final = Section(
     {
         "customers_koinu": "What all accounts have together.",
         "clawback_koinu": "The balance of clawback.",
+        "cold_koinu": "What lies in cold storage.",
         "insolvent_koinu": "By how much balances exceed the coins that there are.",
         "reserve_difference_koinu": "By how much blocks posted something else than they moved.",
         "payments_paused": "1 while payments are paused.",
         "database_behind": "1 while the database is or may be older than what was sent.",
         "ledger_entries_last_id": "The number of the last entry of the ledger.",
+    },
+)
+
+HOT_WALLET: Final = Section(
+    "hot_wallet",
+    sa.text(f"""
+        SELECT ({HOT_KOINU}) AS hot_koinu,
+            (SELECT coalesce(max(ceiling), 0) FROM cold_storage) AS hot_ceiling_koinu
+    """),  # noqa: S608  constants
+    {
+        "hot_koinu": "What remains in coins once all that is on its way has arrived or left.",
+        "hot_ceiling_koinu": "Above what it goes to cold storage; 0: there is no ceiling.",
     },
 )

@@ -70,6 +70,10 @@ TYPES: Final[Mapping[str, str]] = {
     "ESCROW_FEE_EARNED": "The platform has its fee of an order.",
     "SYS_UNKNOWN_SPEND": "A coin of ours was spent by a transaction that we did not make.",
     "SYS_UNKNOWN_SPEND_UNDONE": "A reorganisation took such a spend back: the coin is ours again.",
+    "SYS_COLD_SENT": "Money has gone to cold storage, and has its confirmations; `reversed`: a reorganisation took "
+    "them back.",
+    "SYS_COLD_RETURNED": "Money has come back from cold storage, and has its confirmations; `reversed`: a "
+    "reorganisation took them back.",
     "SYS_INSOLVENT": "Balances together show more than there are coins, by `owing`.",
     "SYS_SOLVENT": "Every balance has its coins again.",
     WEBHOOK_TEST: "Somebody asked for a test of a webhook endpoint; no other endpoint gets it.",

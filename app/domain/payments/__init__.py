@@ -14,6 +14,7 @@ from app.domain.payments.coin_selection import (
 from app.domain.payments.fee_bumps import Means, NotHigher, Stuck
 from app.domain.payments.fees import Policy
 from app.domain.payments.payment import (
+    COLD,
     LIVE,
     RETURNED,
     Payment,

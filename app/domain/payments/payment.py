@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from app.db.tables import COLD_STORAGE
 from app.domain import outbox, rates
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.outbox import Flow, OutboxEvent
@@ -17,6 +18,11 @@ LIVE: Final = ("AWAITING_APPROVAL", "PENDING", "PROCESSING", "BROADCAST", "CANCE
 """States in which money is set aside."""
 RETURNED: Final = ("FAILED", "VOIDED")
 """States in which the money has come back."""
+
+COLD: Final = "cold"
+"""The kind of payments to cold storage: the amount is in the books of cold storage, the fee in its account's."""
+_OF_THE_FEE: Final = ("signed", "repriced")
+"""Steps that move a part of the fee; all others move all of the payment."""
 
 
 class PaymentOutput(NamedTuple):
@@ -71,6 +77,11 @@ class Payment(NamedTuple):
         return self.state in RETURNED
 
     @property
+    def principal(self) -> Koinu:
+        """What of it is not its account's: customers have what lies in cold storage."""
+        return self.amount if self.kind == COLD else NOTHING
+
+    @property
     def deducts(self) -> bool:
         """Whether the fee comes out of the outputs."""
         return any(output.share for output in self.outputs)
@@ -100,14 +111,21 @@ class Payment(NamedTuple):
 
     def set_aside(self, step: str, amount: int, number: int = 1) -> Entry:
         """Return the entry that moves `amount` from what the account can spend to what is set aside."""
-        account = self.owner.id
-        postings = (Posting(account, AVAILABLE, -amount), Posting(account, OUTGOING, amount))
-        return self.entry(step, postings, number)
+        return self.entry(step, self._moved(step, AVAILABLE, OUTGOING, amount), number)
 
     def give_back(self, step: str, amount: int) -> Entry:
         """Return the entry that moves `amount` from what is set aside back to what the account can spend."""
-        account = self.owner.id
-        return self.entry(step, (Posting(account, OUTGOING, -amount), Posting(account, AVAILABLE, amount)))
+        return self.entry(step, self._moved(step, OUTGOING, AVAILABLE, amount))
+
+    def whole(self, bucket: Bucket, amount: int) -> tuple[Posting, Posting]:
+        """Return what a bucket gains, or with an amount below zero gives, where all of the payment moves."""
+        principal = self.principal if amount > 0 else -self.principal
+        return Posting(COLD_STORAGE, bucket, principal), Posting(self.owner.id, bucket, amount - principal)
+
+    def _moved(self, step: str, giver: Bucket, taker: Bucket, amount: int) -> tuple[Posting, ...]:
+        if step in _OF_THE_FEE:
+            return Posting(self.owner.id, giver, -amount), Posting(self.owner.id, taker, amount)
+        return (*self.whole(giver, -amount), *self.whole(taker, amount))
 
 
 def ended_unsigned(payment: Payment, state: str, error: str = "") -> Payment:
@@ -138,23 +156,24 @@ def payment_shown(payment: Payment) -> dict[str, Any]:
 def payment_event(payment: Payment, event: str) -> OutboxEvent:
     """Return any PAYMENT_* event: the fields of GigaWallet's PaymentEvent, then state and fee.
 
-    An event of a payment that ended unpaid also says what came back.
+    An event of a payment that ended unpaid also says what came back. Of one to cold storage only the fee is its
+    account's, and told here.
     """
     message = {
         "payment_id": payment.id,
         "account_id": payment.owner.address,
         "foreign_id": payment.owner.foreign_id,
-        "pay_to": _pay_to(payment),
-        "total": show(payment.total),
+        "pay_to": [] if payment.kind == COLD else _pay_to(payment),
+        "total": show(payment.total - payment.principal),
         "txid": _txid_shown(payment),
         "state": payment.state,
         "fee": show(payment.fee or 0),
-        "fiat": rates.worth_shown(payment.quote, payment.amount),
+        "fiat": rates.worth_shown(payment.quote, payment.amount - payment.principal),
     }
     if event == TXID_CHANGED and payment.former:
         message["previous_txid"] = payment.former[::-1].hex()
     if payment.is_returned:
-        message["returned"] = show(payment.returned)
+        message["returned"] = show(payment.returned - payment.principal)
     if payment.error:
         message["error"] = payment.error
     return OutboxEvent(payment.owner.id, payment.owner.foreign_id, event, json_text(message))
@@ -175,7 +194,7 @@ def request_events(payment: Payment) -> list[OutboxEvent]:
     """Return the events that tell that money was set aside for the payment, and that it waits for approval, if so."""
     waits = ["PAYMENT_AWAITING_APPROVAL"] if payment.state == "AWAITING_APPROVAL" else []
     told = [payment_event(payment, event) for event in ("PAYMENT_REQUESTED", *waits)]
-    return [*told, _flow(payment)]
+    return [*told, *_flow(payment)]
 
 
 def end_events(payments: Sequence[Payment], event: str) -> list[OutboxEvent]:
@@ -185,16 +204,18 @@ def end_events(payments: Sequence[Payment], event: str) -> list[OutboxEvent]:
 
 def return_events(payment: Payment) -> list[OutboxEvent]:
     """Return the events that its money came back, or goes out after all: of its account, and of a refund."""
-    return [_flow(payment), refund_returned(payment)] if payment.kind == "refund" else [_flow(payment)]
+    return [*_flow(payment), *([refund_returned(payment)] if payment.kind == "refund" else [])]
 
 
-def _flow(payment: Payment) -> OutboxEvent:
+def _flow(payment: Payment) -> list[OutboxEvent]:
     """Return ACC_PAYMENT of money that is to go out, or `reversed` once that money came back.
 
-    PAYMENT_SENT tells which transaction carries it, and its fee.
+    PAYMENT_SENT tells which transaction carries it, and its fee. What goes to cold storage leaves no account.
     """
+    if payment.kind == COLD:
+        return []
     out = Flow("out", "payment", payment.reference or str(payment.id), payment.amount)
-    return outbox.account_payment(payment.owner, out, back=payment.is_returned)
+    return [outbox.account_payment(payment.owner, out, back=payment.is_returned)]
 
 
 def refund_returned(payment: Payment) -> OutboxEvent:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db, bulk
-from app.db.tables import NOW, addresses, payment_outputs, payments
+from app.db.tables import COLD_STORAGE, NOW, addresses, payment_outputs, payments
 from app.domain import accounts, batch, dogecoin, ledger, outbox, payment_limits, rates
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
@@ -17,7 +17,7 @@ from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount, Owner
 from app.domain.payment_limits import Allowance, Asked
 from app.domain.payments import fees
-from app.domain.payments.payment import Payment, request_events
+from app.domain.payments.payment import COLD, Payment, request_events
 from app.domain.payments.payment_rows import by_ids, load
 from app.domain.refusals import Invalid, Refusal
 from app.money import DUST, MAX_MONEY, NOTHING, Koinu, show
@@ -28,6 +28,8 @@ PAYOUT: Final = "payout"
 """The kind of the payments that an account's payout settings ask for."""
 CONSOLIDATION: Final = "consolidation"
 """The kind that pays nobody: it merges coins of ours, and only its fee leaves."""
+_UNLIMITED: Final = (CONSOLIDATION, COLD)
+"""Kinds that limits do not concern: they pay nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,11 @@ class PayOrder:
         return self.amount + self.explicit_fee
 
     @property
+    def borne(self) -> Koinu:
+        """The part of the amount that its account bears: what goes to cold storage stays its customers'."""
+        return NOTHING if self.kind == COLD else self.amount
+
+    @property
     def shares(self) -> Sequence[int]:
         """Each output's share of the fee."""
         return [payee.share for payee in self.payees]
@@ -143,7 +150,8 @@ async def request(db: Db, orders: Sequence[PayOrder]) -> list[Payment | Refusal]
     change = await _change_addresses(db, orders)
     keys = await payment_limits.lock_keys(db, [order.asked_by for order in orders])
     numbers = [owner.id for owner in owners.values()]
-    available = await ledger.lock_available(db, numbers)
+    stored = [COLD_STORAGE] if any(order.kind == COLD for order in orders) else []
+    available = await ledger.lock_available(db, [*stored, *numbers])
     allowance = await payment_limits.allowance(
         db, numbers, keys
     )  # after the locks: it sums up what others took
@@ -177,18 +185,19 @@ def _decide(
     exact = order.deducts or order.explicit_fee
     borne = 0 if order.deducts else order.largest_fee
     least = borne if exact else order.least_fee
-    if available < order.amount + least:
-        return InsufficientFunds(available=show(max(0, available)), needed=show(order.amount + least))
+    if available < order.borne + least:
+        return InsufficientFunds(available=show(max(0, available)), needed=show(order.borne + least))
     spare = DUST - 1 if exact else 0
-    reserved = min(available, order.amount + borne + spare)
-    return Step(available - reserved, Reservation(order, owner, reserved, waits=False))
+    taken = min(available, order.borne + borne + spare)
+    reserved = order.amount - order.borne + taken
+    return Step(available - taken, Reservation(order, owner, reserved, waits=False))
 
 
 def _allowed(
     order: PayOrder, decided: Step[int, Reservation] | Refusal, allowance: Allowance
 ) -> Step[int, Reservation] | Refusal:
-    """Hold an order that the account has the money for against the limits. A consolidation pays nobody."""
-    if isinstance(decided, Refusal) or order.kind == CONSOLIDATION:
+    """Hold an order that the account has the money for against the limits."""
+    if isinstance(decided, Refusal) or order.kind in _UNLIMITED:
         return decided
     addresses = [payee.address for payee in order.payees]
     asked = Asked(order.asked_by, decided.effect.owner.id, order.limited, addresses)

@@ -12,7 +12,7 @@ from app.db.tables import payments as payment_rows
 from app.domain import outbox
 from app.domain.payments import coin_selection, fee_bumps, fees, payouts, spendable_coins
 from app.domain.payments.coin_selection import Choice
-from app.domain.payments.payment import Payment, end_events, ended_unsigned
+from app.domain.payments.payment import COLD, Payment, end_events, ended_unsigned
 from app.domain.payments.payment_rows import load as load_payments
 from app.domain.payments.requesting import CONSOLIDATION, PAYOUT
 from app.domain.payments.spendable_coins import Path
@@ -93,7 +93,7 @@ def groups(payments: Sequence[Payment]) -> list[list[Payment]]:
 
 def _can_share(payment: Payment) -> bool:
     bears_fee = not payment.deducts and not payment.explicit_fee
-    return payment.batch and payment.kind not in ("paytx", CONSOLIDATION) and bears_fee
+    return payment.batch and payment.kind not in ("paytx", CONSOLIDATION, COLD) and bears_fee
 
 
 def selection_order(group: Sequence[Payment], policy: fees.Policy) -> coin_selection.SelectionOrder:

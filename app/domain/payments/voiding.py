@@ -13,7 +13,7 @@ from app.domain import batch, outbox
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
 from app.domain.payments import broadcast, payouts, versions
-from app.domain.payments.payment import Payment, end_events, ended_unsigned
+from app.domain.payments.payment import COLD, Payment, end_events, ended_unsigned
 from app.domain.payments.payment_rows import NoSuchPayment
 from app.domain.payments.payment_rows import by_ids as payments_by_ids
 from app.domain.payments.payment_rows import load as load_payments
@@ -31,6 +31,10 @@ class InABlock(Conflict):
 
 class OnItsWay(Conflict):
     """Payment {id} is on its way: it cannot be voided while the node's mempool holds its transaction."""
+
+
+class ToColdStorage(Conflict):
+    """Payment {id} goes to cold storage: it is not voided, bring the money back."""
 
 
 class NotAlone(Conflict):
@@ -120,6 +124,8 @@ def _void(
 def _refusal(payment: Payment, carrier: Carrier | None, unseen: bytes | None) -> Refusal | None:
     if payment.state not in ("AWAITING_APPROVAL", "PENDING", "PROCESSING", "BROADCAST"):
         return AlreadyOver(id=payment.id, state=payment.state)
+    if payment.kind == COLD:
+        return ToColdStorage(id=payment.id)
     if carrier is None:
         return None
     if carrier.mined:

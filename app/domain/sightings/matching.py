@@ -46,7 +46,7 @@ async def find(
     """Return what the transactions pay to us, one statement for all of them.
 
     SQL matches the scripts, and no cached set: it sees every address that was committed before its payment.
-    Change is none: only our own transactions pay it. `acceptable` are those whose account accepts payments of
+    Change is none: only our own transactions pay it; nor is what returns from cold storage. `acceptable` are those whose account accepts payments of
     such invoices before a block has them; whether their transactions are safe is for `accept` to say.
     """
     outputs = {
@@ -110,7 +110,7 @@ def _paid() -> sa.Select[tuple[object, ...]]:
         .join(scripts, scripts.c.script == addresses.c.script)
         .join(accounts, accounts.c.id == addresses.c.account_id)
         .outerjoin(invoices, of_invoice)
-        .where(addresses.c.purpose != "change")
+        .where(addresses.c.purpose.not_in(("change", "cold")))
     )
 
 

@@ -78,6 +78,7 @@ async def test_the_system_accounts_are_the_other_side_of_the_books(
         ("world", "DOGE", "-0.00000005"),
         ("network_fees", "DOGE", "0"),
         ("clawback", "DOGE", "0"),
+        ("cold_storage", "DOGE", "0"),
         ("treasury", "gold", "-2.5"),
     ]
     report = (await admin.get("/audit")).json()

@@ -152,6 +152,10 @@ def test_a_database_url_has_any_usual_spelling(url: str) -> None:
         ("KENNEL_DATABASE_URL", "mysql://a"),
         ("KENNEL_MQTT_URL", "mqtt://host:99999"),
         ("KENNEL_PLATFORM_ACCOUNT", "a/b"),
+        ("KENNEL_HOT_CEILING", "much"),
+        ("KENNEL_HOT_CEILING", "-1"),
+        ("KENNEL_HOT_CEILING", "1000"),
+        ("KENNEL_COLD_ADDRESS", "mfWyW5fc9NUj75YAnFgoRLrjxgLDn2MMth"),
         ("KENNEL_PUBLIC_URL", "pay.example"),
         ("KENNEL_LOG_LEVEL", "loud"),
         ("KENNEL_AUTH", "x" * 10_000),
@@ -176,6 +180,16 @@ def test_a_token_that_others_can_guess_is_refused_where_they_can_try() -> None:
 
     assert "16 characters or more" in refusal(short | {"KENNEL_ADMIN_BIND": "0.0.0.0:8081"})
     assert sources.read(short).admin_token == "t" * 15
+
+
+def test_cold_storage_is_an_address_or_a_key_of_the_network() -> None:
+    ceiling = {"KENNEL_HOT_CEILING": "1000.5"}
+    address = "mfWyW5fc9NUj75YAnFgoRLrjxgLDn2MMth"
+
+    assert sources.read(ceiling | {"KENNEL_COLD_ADDRESS": address}).hot_ceiling == 100_050_000_000
+    for wrong in ("nowhere", "DJfU2p6woQ9GiBdiXsWZWJnJ9uDdZfSSNC", f"{address}x"):
+        sentence = refusal(ceiling | {"KENNEL_COLD_ADDRESS": wrong})
+        assert sentence.startswith("KENNEL_COLD_ADDRESS must be an address or an extended public key. The")
 
 
 def test_sources_of_rates_have_blanks_or_commas_between() -> None:

@@ -58,7 +58,7 @@ async def test_without_the_passphrase_nothing_is_signed_and_that_is_said_and_the
 
         await loops["send"].run(health)
 
-    assert list(loops) == ["send", "dogeconnect", "abandoned", "payouts", "expiry", "holds"]
+    assert list(loops) == ["send", "dogeconnect", "abandoned", "cold", "payouts", "expiry", "holds"]
     assert not health.ok
     assert health.loops["send"] == LoopHealth("stopped", health.loops["send"].reason)
     assert health.loops["send"].reason.startswith("KENNEL_SEED_PASSPHRASE is not set")
@@ -87,7 +87,7 @@ async def test_without_its_own_seed_the_sender_stops_and_nothing_is_made_and_the
         }
         await loops["send"].run(health)
 
-    assert list(loops) == ["send", "dogeconnect", "abandoned", "payouts", "expiry", "holds"]
+    assert list(loops) == ["send", "dogeconnect", "abandoned", "cold", "payouts", "expiry", "holds"]
     assert health.loops["send"].state == "stopped"
     assert reason in health.loops["send"].reason
     assert files(tmp_path) == before

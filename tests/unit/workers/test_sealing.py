@@ -282,6 +282,7 @@ async def test_the_treasury_is_what_the_last_seal_says_and_what_followed(engine:
         ("world", "DOGE", 0),
         ("network_fees", "DOGE", 0),
         ("clawback", "DOGE", 0),
+        ("cold_storage", "DOGE", 0),
         ("treasury", "gold", -20),
     ]
 
