@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -84,6 +85,12 @@ class GroupRead:
         if lane.reading < AT_ONCE:
             self._start(lane)
         return await waiting.answer
+
+    def reader(self) -> AbstractAsyncContextManager[Reader]:
+        """Yield a connection for a page of a list, which nobody shares."""
+        if self._closed:
+            raise Stopping
+        return self._readers.reader()
 
     async def close(self, seconds: float = CLOSING_SECONDS) -> None:
         """Take nothing more; answer those who wait, or refuse those for whom there is no time."""

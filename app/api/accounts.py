@@ -192,7 +192,7 @@ async def get_balance(foreign_id: parameters.ForeignId, queries: Queries) -> Res
     return responses.show(BalanceView.of(await queries.fetch(ledger.BALANCE, foreign_id)))
 
 
-@router.get(
+@busy.get(
     "/account/{foreign_id}/balances", response_model=BalanceList, summary="What an account has of every asset"
 )
 async def get_balances(

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fast_route, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Commits, Context, Queries, Reading
@@ -17,6 +17,7 @@ from app.domain.idempotency import Claim
 from app.domain.refusals import Forbidden
 
 router = APIRouter(route_class=GuardedRoute)
+busy = APIRouter(route_class=fast_route.FastRoute)
 
 State = Literal["LOCKED", "RELEASED", "REFUNDED", "DISPUTED", "RESOLVED"]
 
@@ -193,7 +194,7 @@ async def list_escrows(db: Reading, filters: Filters, request: cursors.ById, wit
     return responses.show(EscrowPage.of(page, EscrowView.of, cursors.IDS))
 
 
-@router.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")
+@busy.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")
 async def get_escrow(id: EscrowId, queries: Queries, within: Within) -> Response:
     """404 where no escrow has this id."""
     return responses.show(EscrowView.of(escrows.within(await queries.fetch(escrows.FETCH, id), within)))

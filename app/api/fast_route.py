@@ -19,7 +19,9 @@ _MARKS: Final = ((_QUERY, type(Query())), (_HEADER, type(Header())))
 
 
 class OpenRoute(APIRoute):
-    """Resolves path parameters, single query parameters and headers, and dependencies that take only the request.
+    """Resolves path parameters, single query parameters and headers, and dependencies.
+
+    A dependency takes only the request, or only single query parameters and headers.
 
     OpenAPI describes it as any other route.
 
@@ -42,13 +44,12 @@ class FastRoute(GuardedRoute):
 def _answer(route: APIRoute) -> Answer:
     endpoint, calls = route.endpoint, dependencies(route.endpoint)
     texts = _texts(endpoint, calls, route.param_convertors)
-    if not all(map(_takes_the_request, calls.values())):
-        raise TypeError(f"{endpoint} has a dependency that takes more than the request")
+    resolved = {name: _resolver(call) for name, call in calls.items()}
 
     async def answer(request: Request) -> Response:
-        values = _values(texts, request)
-        for name, call in calls.items():
-            values[name] = await call(request)
+        # FastAPI too reads what the dependencies take before the endpoint's own.
+        values = {name: await resolve(request) for name, resolve in resolved.items()}
+        values |= _values(texts, request)
         response: Response = await endpoint(**values)
         return response
 
@@ -112,6 +113,18 @@ def _values(texts: list[_Text], request: Request) -> dict[str, Any]:
         elif (header := request.headers.get(text.alias)) is not None:
             values[text.name] = text.value(header)
     return values
+
+
+def _resolver(call: Call) -> Call:
+    """Return the dependency as a function of the request; TypeError where it takes more than that or its texts."""
+    if _takes_the_request(call):
+        return call
+    texts = _texts(call, {}, {})
+
+    async def resolve(request: Request) -> Any:
+        return await call(**_values(texts, request))
+
+    return resolve
 
 
 def _takes_the_request(call: Call) -> bool:

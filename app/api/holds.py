@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fast_route, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Commits, Context, Queries, Reading
@@ -15,6 +15,7 @@ from app.domain.access import Reach
 from app.domain.holds import Capture, Hold, NewHold, Release
 
 router = APIRouter(route_class=GuardedRoute)
+busy = APIRouter(route_class=fast_route.FastRoute)
 
 State = Literal["HELD", "RELEASED", "CAPTURED", "CONVERTED", "EXPIRED"]
 
@@ -126,7 +127,7 @@ async def list_holds(
     return responses.show(HoldPage.of(page, HoldView.of, cursors.IDS))
 
 
-@router.get("/hold/{id}", response_model=HoldView, summary="A hold")
+@busy.get("/hold/{id}", response_model=HoldView, summary="A hold")
 async def get_hold(id: HoldId, queries: Queries, within: Within) -> Response:
     """404 where no hold has this id."""
     return responses.show(HoldView.of(holds.within(await queries.fetch(holds.FETCH, id), within)))

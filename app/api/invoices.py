@@ -18,7 +18,7 @@ from app.api import (
     revalidation,
 )
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import AppContext, Commits, Context, Reading
+from app.api.context import AppContext, Commits, Context
 from app.api.new_invoice import NewInvoice
 from app.domain import invoices
 
@@ -189,17 +189,17 @@ async def create_invoice(
     return responses.show(view, replayed=result.replayed)
 
 
-@admin.get("/account/{foreign_id}/invoices", response_model=InvoicePage, summary="An account's invoices")
+@busy.get("/account/{foreign_id}/invoices", response_model=InvoicePage, summary="An account's invoices")
 async def list_invoices(
     foreign_id: parameters.ForeignId,
     context: Context,
-    db: Reading,
     cursor: parameters.Cursor = 0,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     filters: Filters = invoices.ALL,
 ) -> Response:
     """Oldest first."""
-    page = await invoices.page(db, context.network, foreign_id, cursor, limit, filters)
+    async with context.queries.reader() as db:
+        page = await invoices.page(db, context.network, foreign_id, cursor, limit, filters)
     return responses.show(InvoicePage.of(page, limit, context))
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import Field, Strict
 from starlette.responses import Response
 
-from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
+from app.api import cursors, fast_route, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
@@ -21,6 +21,7 @@ from app.domain.refusals import Conflict, Invalid
 from app.money import Koinu
 
 router = APIRouter(route_class=GuardedRoute)
+busy = APIRouter(route_class=fast_route.FastRoute)
 
 _EXAMPLE: Final = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
 _NO_AMOUNT: Final = 0
@@ -210,7 +211,7 @@ async def list_payments(foreign_id: parameters.ForeignId, db: Reading, request: 
     return responses.show(PaymentPage.of(page, PaymentView.of, cursors.IDS))
 
 
-@router.get("/account/{foreign_id}/payment/{payment_id}", response_model=PaymentView, summary="A payment")
+@busy.get("/account/{foreign_id}/payment/{payment_id}", response_model=PaymentView, summary="A payment")
 async def get_payment(foreign_id: parameters.ForeignId, payment_id: PaymentId, context: Context) -> Response:
     """404 also where the payment is another account's."""
     key = payments.PaymentKey(foreign_id, payment_id)

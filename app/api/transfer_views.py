@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from app.api import cursors, fields, parameters, responses
+from app.api import cursors, fast_route, fields, parameters, responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Queries, Reading
@@ -16,6 +16,7 @@ from app.domain.pages import Page, PageRequest
 from app.domain.transfers import Transfer, TransferCursor, TransferFilter
 
 router = APIRouter(route_class=GuardedRoute)
+busy = APIRouter(route_class=fast_route.FastRoute)
 
 CURSORS: Final = cursors.Cursor(
     r"([0-9]{1,18})(?: ([0-9]{1,17}))?", TransferCursor, cursors.NUMBER, cursors.MOMENT
@@ -69,7 +70,7 @@ Filters = Annotated[TransferFilter, Depends(_filters)]
 Request = Annotated[PageRequest[TransferCursor], Depends(CURSORS.request)]
 
 
-@router.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
+@busy.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
 async def get_transfer(id: TransferId, queries: Queries, within: Within) -> Response:
     """Credits, reversals and what invoices moved between accounts are transfers too."""
     transfer = transfers.within(await queries.fetch(transfers.FETCH, id), within)

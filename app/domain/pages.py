@@ -24,6 +24,8 @@ EMPTY: sa.ColumnElement[str] = sa.literal_column("''", sa.Text)
 """A literal: with a parameter PostgreSQL could not use an index of texts that are not empty."""
 
 Columns = Sequence[sa.ColumnElement[Any]]
+Number = int | sa.ColumnElement[int]
+"""A number, or a parameter of a statement that is made once."""
 
 
 class Page(NamedTuple, Generic[Item, Key]):
@@ -70,7 +72,7 @@ def newest(
 
 
 def oldest(
-    rows: sa.Select[Any], columns: Columns, same: Sequence[Any], between: tuple[int, int], limit: int
+    rows: sa.Select[Any], columns: Columns, same: Sequence[Any], between: tuple[Number, Number], limit: Number
 ) -> sa.Select[Any]:
     """Select the first rows whose last column is between the two numbers, both included."""
     low, high = (sa.tuple_(*_typed(columns, (*same, end))) for end in between)
@@ -80,12 +82,16 @@ def oldest(
 
 def texts(values: Sequence[str]) -> sa.TableValuedAlias:
     """Return the texts as rows with the column `text`: each has its own part of an index."""
-    array = sa.literal(list(values), bulk.TEXTS)
+    return rows_of(sa.literal(list(values), bulk.TEXTS))
+
+
+def rows_of(array: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
+    """Return the texts of an array as rows with the column `text`."""
     return sa.func.unnest(array).table_valued(sa.column("text", sa.Text)).render_derived()
 
 
 def of_each(
-    states: sa.TableValuedAlias, page: sa.Select[int], limit: int, *, newest_first: bool
+    states: sa.TableValuedAlias, page: sa.Select[int], limit: Number, *, newest_first: bool
 ) -> sa.Select[int]:
     """Select the first keys of the pages of all `states`."""
     each = page.lateral()

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, bulk
+from app.db import Prepared, ReadDb, bulk
 from app.db.tables import INVOICE_STATE, INVOICE_STATES, invoices
+from app.db.tables import accounts as account_rows
 from app.domain import accounts, pages
 from app.domain.dogecoin import Network
 from app.domain.invoices import invoice
@@ -29,57 +31,106 @@ _STATE: Final = sa.literal_column(f"({INVOICE_STATE})", sa.Text)
 _LATE: Final = timedelta(seconds=60)
 """By how much an invoice may be older than the one before it, if the database's clock was put back."""
 _FIRST_TIME, _LAST_TIME = datetime.min.replace(tzinfo=UTC) + _LATE, datetime.max.replace(tzinfo=UTC) - _LATE
+_ACCOUNT: Final = (
+    sa.select(account_rows.c.id)
+    .where(account_rows.c.foreign_id == sa.bindparam("foreign_id"))
+    .scalar_subquery()
+)
+_FIRST: Final = sa.bindparam("first", type_=sa.BigInteger)
+_LIMIT: Final = sa.bindparam("limit", type_=sa.BigInteger)
+_START: Final = sa.bindparam("start", type_=sa.DateTime(timezone=True))
+_END: Final = sa.bindparam("end", type_=sa.DateTime(timezone=True))
+_REFERENCE: Final = sa.bindparam("reference", type_=sa.Text)
 
 
 async def page(
-    db: Db, network: Network, foreign_id: str, first: int, limit: int, filters: InvoiceFilter = ALL
+    db: ReadDb, network: Network, foreign_id: str, first: int, limit: int, filters: InvoiceFilter = ALL
 ) -> list[Invoice]:
-    """Return the account's invoices from key index `first` on, in that order."""
-    account = await accounts.fetch(db, foreign_id)
-    indexes = await _indexes(db, account.id, first, limit, filters)
-    listed = invoice.SHOWN.where(invoices.c.account_id == account.id, bulk.among(invoices.c.index, indexes))
-    return [invoice.of(network, row) for row in await bulk.fetch_all(db, listed.order_by(invoices.c.index))]
+    """Return the account's invoices from key index `first` on, in that order; refuses with NoSuchAccount."""
+    bounds = {"foreign_id": foreign_id, "first": first, "limit": limit}
+    rows = await bulk.fetch_all(db, _page(_Shape.of(filters)), {**bounds, **_values(filters)})
+    if not rows:
+        await accounts.fetch(db, foreign_id)
+    return [invoice.of(network, row) for row in rows]
 
 
-async def _indexes(db: Db, account: int, first: int, limit: int, filters: InvoiceFilter) -> sa.Select[int]:
+class _Shape(NamedTuple):
+    """What a list is restricted by; each has a statement of its own, which is made once."""
+
+    by_state: bool
+    by_reference: bool
+    from_start: bool
+    to_end: bool
+
+    @classmethod
+    def of(cls, filters: InvoiceFilter) -> "_Shape":
+        """Return the shape of these filters."""
+        start, end = filters.start is not None, filters.end is not None
+        return cls(bool(filters.state), bool(filters.reference), start, end)
+
+
+def _values(filters: InvoiceFilter) -> dict[str, Any]:
+    """Return the parameters of the filters; `earliest` and `latest` are beside the times by _LATE."""
+    start, end = filters.start or _FIRST_TIME, filters.end or _LAST_TIME
+    return {
+        "states": [filters.state] if filters.state else list(INVOICE_STATES),
+        "reference": filters.reference,
+        "start": start,
+        "end": end,
+        "earliest": max(start, _FIRST_TIME) - _LATE,
+        "latest": min(end, _LAST_TIME) + _LATE,
+    }
+
+
+@cache
+def _page(shape: _Shape) -> Prepared:
+    listed = invoice.SHOWN.where(
+        invoices.c.account_id == _ACCOUNT, bulk.among(invoices.c.index, _indexes(shape))
+    )
+    return Prepared(listed.order_by(invoices.c.index))
+
+
+def _indexes(shape: _Shape) -> sa.Select[int]:
     """Select the key indexes of a page: by the primary key, or by an index that has each state apart.
 
     In that index it looks up the first ones of each state, and takes the first of all. So it reads no invoice
     that is in another state or has another reference.
     """
-    low, high = await _index_bounds(db, account, filters)
-    indexes = sa.select(invoices.c.index).where(invoices.c.account_id == account, *_between(filters))
-    if not filters.state and not filters.reference:
-        bounded = invoices.c.index.between(max(first, low), high)
-        return indexes.where(bounded).order_by(invoices.c.index).limit(limit)
-    state = pages.texts([filters.state] if filters.state else INVOICE_STATES)
+    indexes = sa.select(invoices.c.index).where(invoices.c.account_id == _ACCOUNT, *_between(shape))
+    low, high = _index_bounds(shape)
+    if not shape.by_state and not shape.by_reference:
+        bounded = invoices.c.index.between(low, high)
+        return indexes.where(bounded).order_by(invoices.c.index).limit(_LIMIT)
+    state = pages.rows_of(sa.bindparam("states", type_=bulk.TEXTS))
     columns: pages.Columns = [_STATE, invoices.c.index]
     same: list[Any] = [state.c.text]
-    if filters.reference:
-        columns, same = [invoices.c.reference, *columns], [filters.reference, *same]
+    if shape.by_reference:
+        columns, same = [invoices.c.reference, *columns], [_REFERENCE, *same]
         # The index has only invoices with a reference.
         indexes = indexes.where(invoices.c.reference != pages.EMPTY)
-    of_state = pages.oldest(indexes, columns, same, (max(first, low), high), limit)
-    return pages.of_each(state, of_state, limit, newest_first=False)
+    of_state = pages.oldest(indexes, columns, same, (low, high), _LIMIT)
+    return pages.of_each(state, of_state, _LIMIT, newest_first=False)
 
 
-async def _index_bounds(db: Db, account: int, filters: InvoiceFilter) -> tuple[int, int]:
+def _index_bounds(shape: _Shape) -> tuple[sa.ColumnElement[int], sa.ColumnElement[int]]:
     """Return the lowest and the highest key index of these times. Indexes grow with time, but for _LATE."""
-    of_account = sa.select(invoices.c.index).where(invoices.c.account_id == account)
-    low = high = None
-    if filters.start is not None:
-        older = of_account.where(invoices.c.created < max(filters.start, _FIRST_TIME) - _LATE)
-        low = await db.scalar(older.order_by(invoices.c.created.desc()).limit(1))
-    if filters.end is not None:
-        newer = of_account.where(invoices.c.created > min(filters.end, _LAST_TIME) + _LATE)
-        high = await db.scalar(newer.order_by(invoices.c.created).limit(1))
-    return low or 0, pages.BEHIND_IDS if high is None else high
+    of_account = sa.select(invoices.c.index).where(invoices.c.account_id == _ACCOUNT)
+    low: sa.ColumnElement[int] = _FIRST
+    high: sa.ColumnElement[int] = sa.literal_column(str(pages.BEHIND_IDS), sa.BigInteger)
+    if shape.from_start:
+        older = of_account.where(invoices.c.created < sa.bindparam("earliest", type_=_START.type))
+        last = older.order_by(invoices.c.created.desc()).limit(1).scalar_subquery()
+        low = sa.func.greatest(low, last)
+    if shape.to_end:
+        newer = of_account.where(invoices.c.created > sa.bindparam("latest", type_=_END.type))
+        high = sa.func.least(high, newer.order_by(invoices.c.created).limit(1).scalar_subquery())
+    return low, high
 
 
-def _between(filters: InvoiceFilter) -> list[sa.ColumnElement[bool]]:
+def _between(shape: _Shape) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
-    if filters.start is not None:
-        conditions.append(invoices.c.created >= filters.start)
-    if filters.end is not None:
-        conditions.append(invoices.c.created < filters.end)
+    if shape.from_start:
+        conditions.append(invoices.c.created >= _START)
+    if shape.to_end:
+        conditions.append(invoices.c.created < _END)
     return conditions

@@ -1,4 +1,5 @@
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, Query
@@ -19,6 +20,9 @@ PATHS = [
     "/seen/shop?count=2",
     "/seen/shop?count=0",
     "/seen/shop?count=two",
+    "/seen/shop?colour=red&from=2026-01-05T00:00:00Z",
+    "/seen/shop?colour=blue",
+    "/seen/shop?from=yesterday",
 ]
 
 
@@ -48,6 +52,12 @@ def test_a_fast_route_refuses_at_once_what_it_would_not_resolve(annotation: obje
         router.get("/x")(endpoint)
 
 
+async def filters(
+    colour: Annotated[Literal["", "red"], Query()] = "", start: parameters.Start = None
+) -> tuple[str, datetime | None]:
+    return colour, start
+
+
 def application_with(route_class: type) -> FastAPI:
     router = APIRouter(route_class=route_class)
 
@@ -58,8 +68,9 @@ def application_with(route_class: type) -> FastAPI:
         tags: revalidation.Tags = "",
         count: Annotated[int, Query(ge=1), AfterValidator(lambda number: number * 2)] = 5,
         agent: Annotated[str, Header(alias="X-Agent", max_length=3)] = "none",
+        among: Annotated[tuple[str, datetime | None], Depends(filters)] = ("", None),
     ) -> Response:
-        return Response(f"{foreign_id}|{token}|{tags}|{count}|{agent}")
+        return Response(f"{foreign_id}|{token}|{tags}|{count}|{agent}|{among}")
 
     return FastAPI(
         routes=router.routes,
