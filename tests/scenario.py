@@ -86,8 +86,8 @@ def item(value: int | str = 1, quantity: int = 1, kind: str = "item") -> Item:
     return Item(kind, "Treat", "sku", "", doge(value), quantity, "")
 
 
-async def make_ready(engine: AsyncEngine, number: int = 20) -> None:
-    keys = Keyring(REGTEST, WORDS).account_xpubs(0, number)
+async def make_ready(engine: AsyncEngine, number: int = 20, first: int = 0) -> None:
+    keys = Keyring(REGTEST, WORDS).account_xpubs(first, number)
     ready = [
         {"number": key.number, "xpub": key.xpub, "address": dogecoin.to_address(REGTEST, key.address_script)}
         for key in keys

@@ -43,6 +43,7 @@ from app.api.checkout import link_page, page
 from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
 from app.api.layers import Face, layers_of
+from app.api.reports import routes as report_routes
 from app.metrics.process import ProcessMetrics
 
 _QUIET: Final[Any] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -72,6 +73,7 @@ _ADMIN: Final = (
     assets.router,
     history.router,
     rates.router,
+    report_routes.router,
     holds.router,
     escrows.router,
     events.router,

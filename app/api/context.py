@@ -1,5 +1,6 @@
 """What the program gives the endpoints: the database, the commits, and what else requests share."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -65,6 +66,8 @@ class AppContext:
     openings: Rate = field(default_factory=partial(per_hour, 60))
     """How often one client may open pay links: each time may take an address."""
     painter: Painter = field(default_factory=Painter)
+    report_turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, 2))
+    """Reports read portion by portion; so many portions at once leave connections to others."""
 
     @property
     def network(self) -> Network:

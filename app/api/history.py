@@ -1,21 +1,18 @@
 """An account's history over HTTP, as pages of JSON or all of it as CSV."""
 
-import csv
-import io
-import re
-import unicodedata
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from app.api import cursors, fields, parameters, responses
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
 from app.api.fiat import FiatView
+from app.api.reports import csv_file
 from app.domain import accounts, ledger, rates
 from app.domain.ledger import StatementCursor, StatementFilter, StatementLine, statement
 from app.domain.pages import PageRequest
@@ -31,10 +28,6 @@ CURSORS: Final = cursors.Cursor(
     cursors.TEXT,
     cursors.NUMBER,
 )
-_FORMULA: Final = frozenset("=+-@")
-_BEGINNINGS: Final = re.compile(r"['\s]")
-"""Cells that begin so are escaped too: with an apostrophe, so that no cell looks like an escaped one; with
-white space, because spreadsheets calculate what stands behind it."""
 
 
 class HistoryView(responses.View):
@@ -112,46 +105,24 @@ async def get_history(
     account = await accounts.fetch(db, foreign_id)
     if file_format == "csv":
         await ledger.check_export(db, account.id, filters)
-        return _file(foreign_id, _rows(context, account.id, filters))
+        name = f"history-{quote(foreign_id, safe='')}.csv"
+        return csv_file.response(name, _rows(context, account.id, filters))
     page = await statement.page(db, account.id, filters, request)
     return responses.show(HistoryPage.of(page, HistoryView.of, CURSORS))
 
 
-def _file(foreign_id: str, content: AsyncIterator[bytes]) -> Response:
-    """Send CSV under a file name that is safe in a header and in a folder."""
-    name = f"history-{quote(foreign_id, safe='')}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingResponse(content, media_type="text/csv; charset=utf-8; header=present", headers=headers)
-
-
 async def _rows(context: Context, account: int, filters: StatementFilter) -> AsyncIterator[bytes]:
     """Yield the file in portions, so that a slow caller holds no connection."""
-    yield _csv([[*_OWN_COLUMNS, *(f"fiat_{name}" for name in FiatView.model_fields)]])
+    yield csv_file.text([[*_OWN_COLUMNS, *(f"fiat_{name}" for name in FiatView.model_fields)]])
     request: PageRequest[StatementCursor] | None = PageRequest(None, PORTION)
     while request:
         async with context.reads.connect() as db:
             page = await statement.page(db, account, filters, request)
-        yield _csv(map(_cells, page.items))
+        yield csv_file.text(map(_cells, page.items))
         request = request._replace(after=page.rest) if page.rest else None
 
 
 def _cells(line: StatementLine) -> Sequence[str]:
     shown = HistoryView.of(line).model_dump(mode="json")
     fiat = shown["fiat"] or dict.fromkeys(FiatView.model_fields, "")
-    return [_safe(str(value)) for value in (*(shown[name] for name in _OWN_COLUMNS), *fiat.values())]
-
-
-def _safe(cell: str) -> str:
-    """Put an apostrophe before a cell that a spreadsheet would calculate; without it the cell is as it was.
-
-    Spreadsheets read `=` and the like in any width; their compatibility form (NFKC) is the same.
-    """
-    formula = unicodedata.normalize("NFKC", cell[:1]) in _FORMULA
-    return f"'{cell}" if formula or _BEGINNINGS.match(cell) else cell
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> bytes:
-    """Write rows as RFC 4180 has them."""
-    written = io.StringIO()
-    csv.writer(written).writerows(rows)
-    return written.getvalue().encode()
+    return [csv_file.safe(str(value)) for value in (*(shown[name] for name in _OWN_COLUMNS), *fiat.values())]

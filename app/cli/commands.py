@@ -14,6 +14,7 @@ from app.cli import audit_table, backup, export, maintenance, ports, recover
 from app.cli.command import errors_in_one_sentence, on_database, read_settings, seed_file, started
 from app.cli.demo import show as show_demo
 from app.cli.keys import keys
+from app.cli.report import report
 from app.config.settings import Settings
 from app.db.database import Database
 from app.domain import dogecoin, payments
@@ -39,6 +40,7 @@ def add_to(commands: typer.Typer) -> None:
         recover.rename,
         export.export,
         export.verify,
+        report,
         backup.backup,
         backup.restore,
     ):

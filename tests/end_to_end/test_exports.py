@@ -1,5 +1,6 @@
-"""The commands that write the ledger to a file and prove it."""
+"""The commands that write the ledger to a file and prove it, and that write reports."""
 
+import json
 from pathlib import Path
 
 from tests.end_to_end.program import Program, command
@@ -23,3 +24,21 @@ def test_the_books_of_a_running_program_are_written_to_a_file_and_proved(
     assert "is there already" in again.stdout
     assert "All is as it was sealed" in proved.stdout
     assert "kennel: Line 2" in refused.stdout
+
+
+def test_a_report_says_on_the_command_line_what_it_says_over_http(program: Program, shop: Shop) -> None:
+    program.pay(shop.invoice()["id"], "10")
+    program.mine(6)
+    end = program.admin.get("/reports/ledger").json()["end"]
+    query = {"group_by": "account", "prefix": shop.foreign_id, "to": end}
+
+    written = command(program, "report", "ledger", *(f"{name}={text}" for name, text in query.items()))
+    as_json = command(program, "report", "invoices", f"account={shop.foreign_id}", f"to={end}", "format=json")
+    rows = command(program, "report", "invoices", f"account={shop.foreign_id}", f"to={end}", "--rows")
+    refused = command(program, "report", "ledger", "group_by=day")
+
+    asked = program.admin.get("/reports/ledger", params={**query, "format": "csv"})
+    assert written.stdout.splitlines() == asked.text.splitlines()
+    assert json.loads(as_json.stdout)["items"][0]["net"] == "10"
+    assert len(rows.stdout.splitlines()) == 2
+    assert (refused.returncode, refused.stdout) == (1, "kennel: Grouping by day needs from.\n")

@@ -22,7 +22,7 @@ from app.domain.refusals import Refusal
 from app.domain.transfers import PUT_ACCOUNT
 from app.group_commit import GroupCommit
 from app.money import show
-from tests import scenario
+from tests import report_check, scenario
 from tests.conftest import cloned
 from tests.ledger_walk import invariants
 from tests.ledger_walk.model import MAX_AMOUNT, PLATFORM, Model, Record
@@ -239,6 +239,7 @@ class LedgerMachine(AsyncMachine):
         report = await audit.run(self.engine)
         assert report.ok, [finding for finding in report.findings if not finding.ok]
         await self._events_have_the_same_sums()
+        await report_check.check(self.engine)
 
     async def _events_have_the_same_sums(self) -> None:
         """A listener that adds up events has what the model has."""

@@ -27,7 +27,7 @@ from app.domain.payments import Payment
 from app.workers import questions
 from devnet import devnet
 from devnet.node_options import NodeOptions
-from tests import chain_harness, scenario
+from tests import chain_harness, report_check, scenario
 from tests.chain_harness import ChainHarness
 from tests.conftest import cloned
 from tests.listener import Listener
@@ -284,3 +284,4 @@ class MoneyMachine(AsyncMachine):
         report = await audit.run(self.engine, questions.coins_of(self.harness.node))
         assert report.ok, [finding for finding in report.findings if not finding.ok]
         now.end()
+        await report_check.check(self.engine)

@@ -22,11 +22,13 @@ from app.domain.ledger.balances import (
     BALANCES,
     INSTANT,
     AssetBalance,
+    BalanceTime,
     asset_balances,
     asset_balances_at,
     balance,
     balances_of,
     seqs_before,
+    seqs_before_times,
 )
 from app.domain.ledger.hash_chain import (
     SEAL_AFTER,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -11,7 +11,7 @@ from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import NOW, Time, assets, balances, postings
 from app.db.tables import accounts as account_rows
 from app.domain.commands import plain
-from app.domain.ledger.journal import Balance
+from app.domain.ledger.journal import Balance, BalanceKey
 from app.domain.owner import no_such
 from app.domain.queries import Query
 from app.domain.refusals import Invalid, Refusal
@@ -28,6 +28,14 @@ class AssetBalance:
     asset: str
     decimals: int
     balance: Balance
+
+
+class BalanceTime(NamedTuple):
+    """A balance, by account and asset, and a time."""
+
+    account: int
+    asset: str
+    time: datetime
 
 
 class NotYet(Invalid):
@@ -143,27 +151,27 @@ def _balance(row: Row) -> Balance:
 # search by the primary key finds a time: of a million postings it reads 20. An index by time would cost each
 # posting that is written.
 _BEFORE: Final = sa.text("""
-    WITH RECURSIVE halves (asset, until, low, high) AS (
-        SELECT given.asset, given.until, 0::bigint, balances.seq
-        FROM unnest(:assets, :untils) AS given (asset, until)
-        JOIN balances ON balances.account_id = :account AND balances.asset = given.asset
+    WITH RECURSIVE halves (account, asset, until, low, high) AS (
+        SELECT moment.account, moment.asset, moment.until, 0::bigint, balances.seq
+        FROM unnest(:accounts, :assets, :untils) AS moment (account, asset, until)
+        JOIN balances ON balances.account_id = moment.account AND balances.asset = moment.asset
     UNION ALL
-        SELECT asset, until, CASE WHEN earlier THEN middle ELSE low END,
+        SELECT account, asset, until, CASE WHEN earlier THEN middle ELSE low END,
             CASE WHEN earlier THEN high ELSE middle - 1 END
         FROM halves
         CROSS JOIN LATERAL (SELECT low + (high - low + 1) / 2 AS middle) AS half
         CROSS JOIN LATERAL (
             SELECT (
                 SELECT created FROM postings
-                WHERE account_id = :account AND postings.asset = halves.asset AND seq = middle
+                WHERE account_id = halves.account AND postings.asset = halves.asset AND seq = middle
             ) < until AS earlier
             OFFSET 0  -- so that it is computed once and used twice
         ) AS looked
         WHERE low < high
     )
-    SELECT asset, low AS seq FROM halves WHERE low = high
+    SELECT account, asset, low AS seq FROM halves WHERE low = high
 """).bindparams(
-    sa.bindparam("account", type_=sa.BigInteger),
+    sa.bindparam("accounts", type_=bulk.BIGINTS),
     sa.bindparam("assets", type_=bulk.TEXTS),
     sa.bindparam("untils", type_=bulk.Array(Time)),
 )
@@ -179,5 +187,14 @@ async def last_seqs(db: Db, account: int) -> dict[str, int]:
 
 async def seqs_before(db: Db, account: int, until: Mapping[str, datetime]) -> dict[str, int]:
     """Return the number of the account's last posting before a time, by asset; 0 where there is none."""
-    parameters = {"account": account, "assets": list(until), "untils": list(until.values())}
-    return {row.asset: row.seq for row in await db.execute(_BEFORE, parameters)}
+    seqs = await seqs_before_times(db, [BalanceTime(account, asset, time) for asset, time in until.items()])
+    return {asset: seq for (_, asset), seq in seqs.items()}
+
+
+async def seqs_before_times(db: Db, times: Sequence[BalanceTime]) -> dict[BalanceKey, int]:
+    """Return the number of each balance's last posting before its time; 0 where there is none."""
+    if not times:
+        return {}
+    accounts, codes, untils = map(list, zip(*times, strict=True))
+    rows = await db.execute(_BEFORE, {"accounts": accounts, "assets": codes, "untils": untils})
+    return {(row.account, row.asset): row.seq for row in rows}

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api import history
+from app.api.reports import csv_file
 from app.db.tables import TREASURY, WORLD, escrows
 from app.domain import ledger
 from app.domain.ledger import Bucket, Entry, Posting
@@ -175,17 +175,17 @@ CELLS = (
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_cell_that_a_spreadsheet_calculates_is_escaped_and_the_escape_can_be_taken_back(cell: str) -> None:
-    written = history._safe(cell)
+    written = csv_file.safe(cell)
 
     assert written == (f"'{cell}" if cell else "")
 
 
 @given(cell=st.text(max_size=4) | st.sampled_from(CELLS), other=st.text(max_size=4) | st.sampled_from(CELLS))
 def test_two_cells_that_are_not_the_same_never_look_the_same(cell: str, other: str) -> None:
-    written = history._safe(cell)
+    written = csv_file.safe(cell)
 
     assert written.removeprefix("'") == cell
-    assert (written == history._safe(other)) == (cell == other)
+    assert (written == csv_file.safe(other)) == (cell == other)
     assert unicodedata.normalize("NFKC", written[:1]) not in {"=", "+", "-", "@"}
 
 

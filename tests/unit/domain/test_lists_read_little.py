@@ -17,13 +17,16 @@ from app.domain import (
     ledger,
     outbox,
     payments,
+    reports,
     transfers,
     webhooks,
 )
+from app.domain.access import Reach
 from app.domain.accounts import AddressCursor, addresses
 from app.domain.dogecoin import REGTEST
 from app.domain.ledger import assets, statement
 from app.domain.pages import PageRequest
+from app.domain.reports import ReportFilter, Selection
 from app.domain.webhooks import delivery_listing
 from bench import many_rows
 
@@ -48,6 +51,11 @@ TIMES = (
 Call = tuple[Callable[..., Awaitable[object]], tuple[object, ...]]
 
 
+def report_of(name: str, **terms: Any) -> tuple[object, ...]:
+    """What the list of a report's postings takes."""
+    return reports.REPORTS[name], Selection(end=LATER, **terms), ReportFilter(), FIRST
+
+
 def plain() -> dict[str, Call]:
     """Lists without filters."""
     last_address = PageRequest(AddressCursor(0, ROWS - 1), LIMIT)
@@ -60,6 +68,10 @@ def plain() -> dict[str, Call]:
         "events": (outbox.page, (0, LIMIT)),
         "events of an account": (outbox.page, (ROWS // 2, LIMIT, ("ALL",), "shop-0")),
         "payments": (payments.page, ("shop-0", FIRST)),
+        **{f"report {name}": (reports.page, report_of(name)) for name in reports.REPORTS},
+        "report of a time": (reports.page, report_of("ledger", start=MIDDLE)),
+        "report of a prefix": (reports.page, report_of("ledger", wanted=Reach(prefix="shop-19"))),
+        "report of a key's accounts": (reports.page, report_of("ledger", reach=Reach(frozenset(["shop-1"])))),
         "webhooks": (webhooks.page, (FIRST,)),
     }
 

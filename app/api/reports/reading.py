@@ -1,0 +1,95 @@
+"""Reads a report portion by portion: no connection is held between two of them, and no more is remembered than sums."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
+from typing import Final, TypeVar
+
+from app.db import Db
+from app.domain import rates, reports
+from app.domain.rates import Quote
+from app.domain.reports import (
+    Grouping,
+    Piece,
+    Report,
+    ReportFilter,
+    ReportLine,
+    ReportRow,
+    Selection,
+    Sums,
+    listing,
+)
+
+PORTION: Final = 1_000
+"""Postings that are read at once: adding them up takes the event loop a few milliseconds."""
+
+Portion = TypeVar("Portion")
+Connect = Callable[[], AbstractAsyncContextManager[Db]]
+"""Opens a connection for one portion."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOrder:
+    """A report, what it is about, and how it is divided."""
+
+    report: Report
+    selection: Selection
+    grouping: Grouping = field(default_factory=Grouping)
+
+
+async def rows(connect: Connect, order: ReportOrder) -> AsyncIterator[list[ReportRow]]:
+    """Yield the report's rows, portion by portion, some of which are empty; refuses at the first portion."""
+    sums = Sums(order.report, order.selection, order.grouping)
+    quotes = await _quotes(connect, order, sums.moments)
+    async for pieces in _portions(connect, order):
+        ready: list[ReportRow] = []
+        for piece in pieces:
+            if sums.is_behind(piece.span.foreign_id):
+                ready += sums.rows(quotes)
+            sums.add(piece)
+        yield ready
+    yield sums.rows(quotes)
+
+
+async def lines(
+    connect: Connect, order: ReportOrder, wanted: ReportFilter
+) -> AsyncIterator[list[ReportLine]]:
+    """Yield the postings that the report's sums are made of, portion by portion."""
+    async for pieces in _portions(connect, order):
+        yield [line for piece in pieces for line in listing.of_piece(order.report, wanted, piece)]
+
+
+async def begun(portions: AsyncIterator[Portion]) -> AsyncIterator[Portion]:
+    """Read the first portion before an answer begins: what is refused, or not available, is told instead of it."""
+    first = await anext(portions)
+
+    async def all_portions() -> AsyncIterator[Portion]:
+        yield first
+        async for portion in portions:
+            yield portion
+
+    return all_portions()
+
+
+async def _portions(connect: Connect, order: ReportOrder) -> AsyncIterator[list[Piece]]:
+    after, more = None, True
+    while more:
+        async with connect() as db:
+            page = await reports.span_page(db, order.selection, after)
+        for spans in reports.cut(page.spans, PORTION) if page.spans else [[]]:
+            async with connect() as db:
+                pieces = await reports.fetch(db, spans, openings=order.report.carries)
+            yield pieces
+        after, more = page.rest, page.rest is not None
+
+
+async def _quotes(connect: Connect, order: ReportOrder, moments: list[datetime]) -> Mapping[datetime, Quote]:
+    """Return what a DOGE was worth at the ends of the periods, where balances are valued then."""
+    if not order.report.carries or order.selection.currency is None or not moments:
+        return {}
+    seconds = {moment: ceil(moment.timestamp()) for moment in moments}
+    async with connect() as db:
+        quotes = await rates.of_times(db, [*seconds.values()])
+    return {moment: quotes[second] for moment, second in seconds.items() if second in quotes}

@@ -1,0 +1,106 @@
+"""The command `report`: what `GET /reports` answers, written to standard output, with the same words."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final, TypeVar
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.api import parameters
+from app.api.reports import order, reading, texts, views
+from app.api.reports.order import Filters
+from app.api.reports.reading import Connect, ReportOrder
+from app.cli.command import on_database, started
+from app.cli.maintenance import CannotBeDone
+from app.domain.refusals import Refusal
+from app.domain.reports import REPORTS, Grouping, ReportFilter
+
+
+class ReportName(StrEnum):
+    """The reports."""
+
+    INVOICES = "invoices"
+    PAYMENTS = "payments"
+    LEDGER = "ledger"
+    FEES = "fees"
+    BALANCES = "balances"
+
+
+WORDS: Final = ("from", "to", "account", "prefix", "asset", "group_by", "timezone", "format")
+Value = TypeVar("Value")
+Write = Callable[[bytes], object]
+_MOMENT: Final[TypeAdapter[datetime]] = TypeAdapter(parameters.Moment)
+_GROUPINGS: Final[TypeAdapter[str]] = TypeAdapter(order.GroupBy)
+_FORMATS: Final[TypeAdapter[str]] = TypeAdapter(order.Format)
+
+
+def report(
+    name: Annotated[ReportName, typer.Argument(help="Which report.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(help=f"What it is about, as account=shop-1: {', '.join(WORDS)}.")
+    ] = None,
+    *,
+    rows: Annotated[bool, typer.Option("--rows", help="The postings that its sums are made of.")] = False,
+) -> None:
+    """Write a report to standard output, as CSV or with format=json."""
+    pairs = _pairs(words or ())
+    with started(beside=True) as (_, database):
+        work = on_database(
+            database, lambda engine: write(engine, name.value, pairs, sys.stdout.buffer.write, rows=rows)
+        )
+        asyncio.run(work)
+
+
+async def write(
+    engine: AsyncEngine, name: str, pairs: dict[str, str], put: Write, *, rows: bool = False
+) -> None:
+    """Write the report piece by piece; raises CannotBeDone with a sentence about what is asked for wrongly."""
+    try:
+        filters, divided = _filters(pairs), _grouping(pairs)
+        async with engine.connect() as db:
+            asked = ReportOrder(REPORTS[name], await order.selection(db, filters), divided)
+        async for part in await _parts(engine.connect, asked, _read(_FORMATS, pairs, "format"), rows=rows):
+            put(part)
+    except Refusal as refusal:
+        raise CannotBeDone(str(refusal)) from None
+
+
+async def _parts(connect: Connect, asked: ReportOrder, kind: str, *, rows: bool) -> AsyncIterator[bytes]:
+    shape = views.SHAPES[asked.report.name]
+    if rows:
+        lines = await reading.begun(reading.lines(connect, asked, ReportFilter()))
+        return texts.as_csv(asked, lines, views.line, shape.line)
+    sums = await reading.begun(reading.rows(connect, asked))
+    return texts.as_json(asked, sums) if kind == "json" else texts.as_csv(asked, sums, views.row, shape.row)
+
+
+def _pairs(words: Sequence[str]) -> dict[str, str]:
+    pairs = dict(word.partition("=")[::2] for word in words)
+    for name in pairs:
+        if name not in WORDS:
+            raise CannotBeDone(f"A report is not divided by {name!r}; it takes {', '.join(WORDS)}.")
+    return pairs
+
+
+def _filters(pairs: dict[str, str]) -> Filters:
+    start, end = (_read(_MOMENT, pairs, name) if pairs.get(name) else None for name in ("from", "to"))
+    return Filters(pairs.get("account", ""), pairs.get("prefix", ""), pairs.get("asset", ""), start, end)
+
+
+def _grouping(pairs: dict[str, str]) -> Grouping:
+    try:
+        return order.grouping_of(_read(_GROUPINGS, pairs, "group_by"), pairs.get("timezone", ""))
+    except ValueError as wrong:
+        raise CannotBeDone(f"timezone: {wrong}.") from None
+
+
+def _read(adapter: TypeAdapter[Value], pairs: dict[str, str], name: str) -> Value:
+    try:
+        return adapter.validate_python(pairs.get(name, ""))
+    except ValidationError as wrong:
+        raise CannotBeDone(f"{name}: {wrong.errors()[0]['msg']}.") from None
