@@ -11,8 +11,10 @@ from app.api import cursors, fields, idempotency_keys, parameters, request_body,
 from app.api.access import authentication
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Context, Reading
+from app.api.payment_limits import PayeeDelay, Payees, checked_payees
 from app.domain import access, payment_limits
 from app.domain.access import ApiKey, NewKey, Reach
+from app.domain.dogecoin import Network
 from app.domain.payment_limits import Terms
 from app.money import Koinu
 
@@ -40,9 +42,11 @@ class WantedKey(request_body.Body):
     per_payment: fields.KoinuIn = 0
     per_day: fields.KoinuIn = 0
     approve_above: fields.KoinuIn = 0
+    payees: Payees = None
+    payee_delay_seconds: PayeeDelay = 0
 
-    def key(self, secret: str) -> NewKey:
-        """Return the key to be made."""
+    def key(self, secret: str, network: Network) -> NewKey:
+        """Return the key to be made; refuses a payee that cannot be paid."""
         terms = Terms(Koinu(self.per_payment), Koinu(self.per_day), Koinu(self.approve_above))
         return NewKey(
             authentication.digest_of(secret),
@@ -51,12 +55,17 @@ class WantedKey(request_body.Body):
             self.description,
             self.expires,
             self.requests_per_second,
-            {name: getattr(terms, name) for name in payment_limits.AMOUNTS},
+            {name: getattr(terms, name) for name in payment_limits.AMOUNTS}
+            | {"payee_delay_seconds": self.payee_delay_seconds},
+            checked_payees(self.payees, network),
         )
 
 
 class KeyView(responses.View):
-    """A key; `state` is `active`, `expired` or `revoked`, `last_used` is right to the minute."""
+    """A key; `state` is `active`, `expired` or `revoked`, `last_used` is right to the minute.
+
+    Where it has `only_payees`, its limits list them.
+    """
 
     id: int
     scopes: list[str]
@@ -68,6 +77,8 @@ class KeyView(responses.View):
     per_payment: fields.KoinuShown
     per_day: fields.KoinuShown
     approve_above: fields.KoinuShown
+    only_payees: bool
+    payee_delay_seconds: int
     expires: responses.Time | None
     last_used: responses.Time | None
     created: responses.Time
@@ -89,14 +100,13 @@ class KeyPage(cursors.Page[KeyView]):
 
 
 KeyBody = Annotated[WantedKey, request_body.of(WantedKey)]
-KeyId = Annotated[int, parameters.row_id("The key's id")]
 
 
 @router.post("/keys", response_model=SecretKeyView, summary="Make an API key")
 async def create_key(body: KeyBody, key: idempotency_keys.Key, commits: Commits) -> Response:
     """The secret is shown here and never again: whoever loses it makes another key."""
     secret = secrets.token_urlsafe(32)
-    result = await commits.submit(access.CREATE, body.key(secret), key)
+    result = await commits.submit(access.CREATE, body.key(secret, commits.installation.network), key)
     made = result.resource
     if result.replayed:
         return responses.show(KeyView.of(made), replayed=True)
@@ -110,13 +120,13 @@ async def list_keys(db: Reading, request: cursors.ById) -> Response:
 
 
 @router.get("/keys/{key_id}", response_model=KeyView, summary="An API key")
-async def get_key(key_id: KeyId, db: Reading) -> Response:
+async def get_key(key_id: parameters.KeyId, db: Reading) -> Response:
     """Without its secret."""
     return responses.show(KeyView.of(await access.fetch(db, key_id)))
 
 
 @router.delete("/keys/{key_id}", response_model=KeyView, summary="Revoke an API key")
-async def revoke_key(key_id: KeyId, context: Context) -> Response:
+async def revoke_key(key_id: parameters.KeyId, context: Context) -> Response:
     """For good, here at once and in every other process within three seconds."""
     result = await context.commits.submit(access.REVOKE, key_id)
     context.keys.forget(key_id)

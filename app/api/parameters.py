@@ -132,6 +132,8 @@ def row_id(description: str) -> Any:
     return Path(description=description, ge=1, le=2**63 - 1)
 
 
+KeyId = Annotated[int, row_id("The key's id")]
+
 ForeignId = Annotated[
     str,
     Path(

@@ -1,6 +1,6 @@
-"""Limits on an account's payments over HTTP, and approving what is above them."""
+"""Limits on the payments of accounts and keys over HTTP, and approving what is above them."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends
 from pydantic import Field, Strict
@@ -10,10 +10,12 @@ from app.api import fields, idempotency_keys, parameters, request_body, response
 from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Reading
+from app.api.parameters import KeyId
 from app.api.payments import PaymentId, PaymentView
-from app.domain import approvals, dogecoin, payment_limits
+from app.domain import approvals, dogecoin, key_limits, payment_limits
 from app.domain.approvals import Verdict
 from app.domain.dogecoin import Network
+from app.domain.key_limits import KeyLimits
 from app.domain.payment_limits import AccountLimits, Terms
 from app.domain.refusals import Invalid
 from app.money import Koinu, show
@@ -21,8 +23,22 @@ from app.money import Koinu, show
 router = APIRouter(route_class=GuardedRoute)
 
 
+Payees = Annotated[
+    tuple[fields.Label, ...] | None, Field(max_length=payment_limits.MOST_PAYEES), Strict(strict=False)
+]
+PayeeDelay = Annotated[int, Field(ge=0, le=payment_limits.LONGEST_DELAY_SECONDS)]
+
+
+def checked_payees(payees: tuple[str, ...] | None, network: Network) -> tuple[str, ...] | None:
+    """Return the payees; refuses an address that cannot be paid."""
+    for number, address in enumerate(payees or ()):
+        if dogecoin.to_script_or_none(network, address) is None:
+            raise Invalid(reason="The address cannot be paid on this network.", field=f"payees.{number}")
+    return payees
+
+
 class WantedLimits(request_body.Body):
-    """All limits of an account: what is absent is no limit. Amounts are DOGE, with an `explicit_fee`; 0 is no limit."""
+    """All limits of an account or a key: what is absent is no limit. Amounts are DOGE, with an `explicit_fee`; 0 is none."""
 
     model_config = request_body.examples(
         {"per_payment": "1000", "per_day": "5000", "approve_above": "500"},
@@ -32,24 +48,27 @@ class WantedLimits(request_body.Body):
     per_payment: fields.KoinuIn = 0
     per_day: fields.KoinuIn = 0
     approve_above: fields.KoinuIn = 0
-    payees: Annotated[
-        tuple[fields.Label, ...] | None, Field(max_length=payment_limits.MOST_PAYEES), Strict(strict=False)
-    ] = None
-    payee_delay_seconds: Annotated[int, Field(ge=0, le=payment_limits.LONGEST_DELAY_SECONDS)] = 0
+    payees: Payees = None
+    payee_delay_seconds: PayeeDelay = 0
+
+    @property
+    def terms(self) -> Terms:
+        """The amounts; refuses what is none."""
+        return Terms(Koinu(self.per_payment), Koinu(self.per_day), Koinu(self.approve_above))
 
     def order(self, foreign_id: str, network: Network) -> AccountLimits:
-        """Return the limits; refuses an address that cannot be paid."""
-        for number, address in enumerate(self.payees or ()):
-            if dogecoin.to_script_or_none(network, address) is None:
-                raise Invalid(reason="The address cannot be paid on this network.", field=f"payees.{number}")
-        terms = Terms(Koinu(self.per_payment), Koinu(self.per_day), Koinu(self.approve_above))
-        return AccountLimits(foreign_id, terms, self.payees, self.payee_delay_seconds)
+        """Return the limits of an account; refuses an address that cannot be paid."""
+        payees = checked_payees(self.payees, network)
+        return AccountLimits(foreign_id, self.terms, payees, self.payee_delay_seconds)
+
+    def order_of_key(self, key_id: int, network: Network) -> KeyLimits:
+        """Return the limits of a key; refuses an address that cannot be paid."""
+        return KeyLimits(key_id, self.terms, checked_payees(self.payees, network), self.payee_delay_seconds)
 
 
-class LimitsView(responses.View):
-    """The limits of an account; `payees` null: it may pay any address."""
+class _LimitsView(responses.View):
+    """Limits; `payees` null: any address may be paid."""
 
-    foreign_id: str
     per_payment: fields.KoinuShown
     per_day: fields.KoinuShown
     approve_above: fields.KoinuShown
@@ -57,11 +76,27 @@ class LimitsView(responses.View):
     payee_delay_seconds: int
 
     @classmethod
-    def of(cls, limits: AccountLimits) -> "LimitsView":
+    def of(cls, limits: AccountLimits | KeyLimits) -> Self:
         """Show them."""
         amounts = {name: show(getattr(limits.terms, name)) for name in payment_limits.AMOUNTS}
         payees = None if limits.payees is None else list(limits.payees)
         return cls.showing(limits, **amounts, payees=payees)
+
+
+class _OfAccount(responses.View):
+    foreign_id: str
+
+
+class _OfKey(responses.View):
+    key_id: int
+
+
+class LimitsView(_LimitsView, _OfAccount):
+    """The limits of an account; `payees` null: it may pay any address."""
+
+
+class KeyLimitsView(_LimitsView, _OfKey):
+    """The limits of a key; `payees` null: it may pay any address."""
 
 
 LimitsBody = Annotated[WantedLimits, request_body.of(WantedLimits)]
@@ -83,6 +118,22 @@ async def put_limits(
 async def get_limits(foreign_id: parameters.ForeignId, db: Reading) -> Response:
     """Without limits all amounts are 0 and `payees` is null."""
     return responses.show(LimitsView.of(await payment_limits.fetch(db, foreign_id)))
+
+
+@router.post("/keys/{key_id}/limits", response_model=KeyLimitsView, summary="Limit a key's payments")
+async def put_key_limits(
+    key_id: KeyId, body: LimitsBody, key: idempotency_keys.Key, commits: Commits
+) -> Response:
+    """In place of those before, whatever the account. A payee that stays listed keeps its time."""
+    order = body.order_of_key(key_id, commits.installation.network)
+    result = await commits.submit(key_limits.PUT, order, key)
+    return responses.show(KeyLimitsView.of(result.resource), replayed=result.replayed)
+
+
+@router.get("/keys/{key_id}/limits", response_model=KeyLimitsView, summary="The limits of a key's payments")
+async def get_key_limits(key_id: KeyId, db: Reading) -> Response:
+    """Without limits all amounts are 0 and `payees` is null."""
+    return responses.show(KeyLimitsView.of(await key_limits.fetch(db, key_id)))
 
 
 async def _verdict(foreign_id: parameters.ForeignId, payment_id: PaymentId, caller: Asking) -> Verdict:

@@ -106,6 +106,8 @@ api_keys = sa.Table(
     _amount("per_payment"),  # limits of its payments; 0: none
     _amount("per_day"),
     _amount("approve_above"),
+    sa.Column("only_payees", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("payee_delay_seconds", sa.BigInteger, nullable=False, server_default="0"),
     _created(),
     sa.Column("expires", Time),
     sa.Column("last_used", Time),  # to the minute
@@ -113,6 +115,14 @@ api_keys = sa.Table(
     sa.CheckConstraint("octet_length(digest) = 32", name="digest"),
     sa.CheckConstraint("cardinality(scopes) > 0", name="scopes"),
     sa.CheckConstraint("prefix = '' OR cardinality(accounts) = 0", name="reach"),
+)
+
+key_payees = sa.Table(
+    "key_payees",
+    metadata,
+    sa.Column("key_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("since", Time, nullable=False, server_default=NOW),
 )
 
 # ---------------------------------------------------------------- prices in money

@@ -11,14 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from app.db import Db, Row, bulk
 from app.db.tables import NOW, api_keys, payees, payment_limits, payments
 from app.domain import accounts
-from app.domain.access import ApiKey
+from app.domain.access import ApiKey, key_payees
 from app.domain.commands import Command, plain
 from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Forbidden, Invalid, Refusal
 from app.money import MAX_MONEY, NOTHING, Koinu, show
 
 DAY: Final = timedelta(hours=24)
-MOST_PAYEES: Final = 1_000
+MOST_PAYEES: Final = key_payees.MOST_PAYEES
 LONGEST_DELAY_SECONDS: Final = 90 * 86_400
 AMOUNTS: Final = ("per_payment", "per_day", "approve_above")
 
@@ -36,7 +36,7 @@ class AboveDailyLimit(Forbidden):
 
 
 class UnknownPayee(Forbidden):
-    """{address} is not in the list of this account's payees, or not for long enough."""
+    """{address} is not in the list of {whose} payees, or not for long enough."""
 
     code: ClassVar[str | None] = "above-limit"
 
@@ -148,15 +148,15 @@ class Allowance:
     """What a batch of payments may still take, one payment after the other; empty where there are no limits."""
 
     ceilings: dict[str, Ceiling] = field(default_factory=dict)
-    listed: dict[int, frozenset[str]] = field(default_factory=dict)
+    listed: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The payees of those that may not pay all."""
 
     def objection(self, asked: Asked) -> Refusal | None:
         """Return why the payment may not be made, if so."""
-        known = self.listed.get(asked.account_id)
-        if known is not None:
-            for address in asked.addresses:
-                if address not in known:
-                    return UnknownPayee(address=address)
+        for name in (_of_account(asked.account_id), asked.caller):
+            unknown = set(asked.addresses) - self.listed[name] if name in self.listed else set()
+            if unknown:
+                return UnknownPayee(address=min(unknown), whose=f"{self.ceilings[name].whose}'s")
         objections = (ceiling.objection(asked.amount) for ceiling in self._of(asked))
         return next((objection for objection in objections if objection), None)
 
@@ -179,7 +179,7 @@ async def lock_keys(db: Db, callers: Iterable[str]) -> dict[str, Row]:
     if not numbers:
         return {}
     wanted = api_keys.c.id == sa.any_(sa.literal(numbers, bulk.BIGINTS))
-    limited = sa.or_(*(api_keys.c[name] > 0 for name in AMOUNTS))
+    limited = sa.or_(api_keys.c.only_payees, *(api_keys.c[name] > 0 for name in AMOUNTS))
     rows = await bulk.fetch_all(
         db, sa.select(api_keys).where(wanted, limited).order_by(api_keys.c.id).with_for_update(key_share=True)
     )
@@ -200,8 +200,7 @@ async def allowance(db: Db, numbers: Sequence[int], keys: Mapping[str, Row]) -> 
         ceilings[name].left = -spent
     for ceiling in ceilings.values():
         ceiling.left += ceiling.terms.per_day
-    only = {number: row["payee_delay_seconds"] for number, row in rows.items() if row["only_payees"]}
-    return Allowance(ceilings, {number: await _listed(db, number, delay) for number, delay in only.items()})
+    return Allowance(ceilings, await _payees(db, rows, keys))
 
 
 async def _spent(db: Db, rows: Mapping[int, Row], keys: Mapping[str, Row]) -> dict[str, int]:
@@ -229,6 +228,21 @@ async def _spent(db: Db, rows: Mapping[int, Row], keys: Mapping[str, Row]) -> di
 
 _COUNTED: Final = payments.c.amount + payments.c.explicit_fee
 """As `PayOrder.limited`. Whoever names a fee of a hundred DOGE, a hundred times, empties an account as well."""
+
+
+async def _payees(db: Db, rows: Mapping[int, Row], keys: Mapping[str, Row]) -> dict[str, frozenset[str]]:
+    """Return whom those accounts and keys may pay that may not pay all; by `_of_account` and by caller."""
+    of_accounts = {
+        _of_account(number): await _listed(db, number, row["payee_delay_seconds"])
+        for number, row in rows.items()
+        if row["only_payees"]
+    }
+    of_keys = {
+        caller: frozenset(await key_payees.listed(db, row["id"], row["payee_delay_seconds"]))
+        for caller, row in keys.items()
+        if row["only_payees"]
+    }
+    return of_accounts | of_keys
 
 
 async def _listed(db: Db, number: int, delay_seconds: int) -> frozenset[str]:

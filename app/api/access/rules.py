@@ -183,6 +183,8 @@ RULES: Final[Mapping[str, Rule]] = dict(
             "POST /keys",
             "GET /keys/{key_id}",
             "DELETE /keys/{key_id}",
+            "POST /keys/{key_id}/limits",
+            "GET /keys/{key_id}/limits",
         ),
     ]
 )

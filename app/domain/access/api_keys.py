@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import NOW, api_keys
 from app.domain import pages
-from app.domain.access import scopes
+from app.domain.access import key_payees, scopes
 from app.domain.access.reach import Reach
 from app.domain.commands import Command, plain
 from app.domain.pages import Page, PageRequest
@@ -41,7 +41,8 @@ class TooManyKeys(Conflict):
 class NewKey:
     """A key to be made: the SHA-256 of its secret, and what it opens. `expires` None: never.
 
-    `requests_per_second` None: as many as the settings say. `limits` are koinu of its payments, by column.
+    `requests_per_second` None: as many as the settings say. `limits` are those of its payments, by column; `payees`
+    are the addresses that it may pay, None: all.
     """
 
     digest: bytes = field(repr=False)
@@ -50,7 +51,8 @@ class NewKey:
     description: str = ""
     expires: datetime | None = None
     requests_per_second: int | None = None
-    limits: Mapping[str, Koinu] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    payees: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what opens nothing, or would open more than it says."""
@@ -82,6 +84,8 @@ class ApiKey:
     per_payment: Koinu
     per_day: Koinu
     approve_above: Koinu
+    only_payees: bool
+    payee_delay_seconds: int
     now: datetime
 
     @staticmethod
@@ -112,10 +116,27 @@ async def create(db: Db, new: NewKey) -> ApiKey | Refusal:
         "description": new.description,
         "expires": new.expires,
         "requests_per_second": new.requests_per_second,
+        "only_payees": new.payees is not None,
         **new.limits,
     }
     stored = sa.insert(api_keys).values(values).returning(*_COLUMNS)
-    return _key((await bulk.fetch_all(db, stored))[0])
+    key = _key((await bulk.fetch_all(db, stored))[0])
+    await key_payees.put(db, key.id, new.payees or ())
+    return key
+
+
+async def limit(db: Db, key_id: int, limits: Mapping[str, int], payees: Sequence[str] | None) -> None:
+    """Give a key other limits, by column, in place of those before; its row is locked."""
+    values = {**limits, "only_payees": payees is not None}
+    await db.execute(sa.update(api_keys).where(api_keys.c.id == key_id).values(values))
+    await key_payees.put(db, key_id, payees or ())
+
+
+async def lock(db: Db, ids: Collection[int]) -> None:
+    """Lock the keys, in the order of their ids, as payments do that they ask for."""
+    wanted = api_keys.c.id == sa.any_(sa.literal(sorted(ids), bulk.BIGINTS))
+    locked = sa.select(api_keys.c.id).where(wanted).order_by(api_keys.c.id)
+    await db.execute(locked.with_for_update(key_share=True))
 
 
 async def _create_all(db: Db, orders: Sequence[NewKey]) -> list[ApiKey | Refusal]:
@@ -194,6 +215,8 @@ def key_shown(key: ApiKey) -> dict[str, Any]:
         "state": key.state,
         "requests_per_second": key.requests_per_second,
         **{name: show(getattr(key, name)) for name in ("per_payment", "per_day", "approve_above")},
+        "only_payees": key.only_payees,
+        "payee_delay_seconds": key.payee_delay_seconds,
         "expires": key.expires and key.expires.isoformat(),
         "last_used": key.last_used and key.last_used.isoformat(),
         "created": key.created.isoformat(),
