@@ -1,8 +1,9 @@
 """One connection to the database: every wait has a limit, and a dead server is noticed."""
 
+import asyncio
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import asyncpg
@@ -20,14 +21,20 @@ _LIMITS: Final = {
     "idle_in_transaction_session_timeout": str(STATEMENT_SECONDS * 1000),
 }
 _SET_LIMITS: Final = "".join(f"SET LOCAL {name} = {value};" for name, value in _LIMITS.items())
-_NEXT_HOST: Final = (OSError, asyncpg.TargetServerAttributeNotMatched, asyncpg.CannotConnectNowError)
+_NEXT_HOST: Final = (OSError, asyncpg.CannotConnectNowError)
 """The errors of one host after which the next one is tried."""
 
 Opener = Callable[..., Awaitable[asyncpg.Connection]]
 
 
+class NoneWritable(ConnectionError):
+    """No host can be written to: all are standbys, of which one may be promoted soon."""
+
+
 def opener(url: DatabaseUrl, *, pooled: bool, command_seconds: float | None) -> Opener:
-    """Return a coroutine function that connects to the first host that accepts us.
+    """Return a coroutine function that connects to the host that took us last, or to the first other that does.
+
+    So a host that does not answer any more delays no connection but the first after its end.
 
     `pooled`: PgBouncer stands between in transaction mode, so nothing is kept in the session, and each
     transaction begins with its limits. A wait of `command_seconds` for the server ends with TimeoutError.
@@ -37,35 +44,60 @@ def opener(url: DatabaseUrl, *, pooled: bool, command_seconds: float | None) -> 
         "timeout": url.connect_seconds,
         "command_timeout": command_seconds,
         "target_session_attrs": url.session,
-        "connection_class": _class(url.keep_alive, limited=pooled),
+        "connection_class": _class(url.keep_alive, command_seconds, limited=pooled),
         "server_settings": url.server_settings | ({} if pooled else _LIMITS),
     }
     if pooled:
         options["statement_cache_size"] = 0
 
+    hosts: list[Host | None] = list(url.hosts) or [None]
+
     async def connect(**_: Any) -> asyncpg.Connection:
         """Ignore SQLAlchemy's arguments: they are in the URL already."""
-        *first, last = url.hosts or (None,)
+        *first, last = hosts
         for host in first:
             with suppress(*_NEXT_HOST):
-                return await asyncpg.connect(**_host_options(host), **options)
-        return await asyncpg.connect(**_host_options(last), **options)
+                return await _connect_to(host, hosts, options)
+        return await _connect_to(last, hosts, options)
 
     return connect
+
+
+async def _connect_to(
+    host: Host | None, hosts: list[Host | None], options: dict[str, Any]
+) -> asyncpg.Connection:
+    """Connect to one of the hosts, which is the first from then on."""
+    try:
+        connection = await asyncpg.connect(**_host_options(host), **options)
+    except asyncpg.TargetServerAttributeNotMatched as error:
+        raise NoneWritable(error) from error
+    hosts.remove(host)
+    hosts.insert(0, host)
+    return connection
 
 
 def _host_options(host: Host | None) -> dict[str, Any]:
     return {} if host is None else {"host": host[0], "port": host[1]}
 
 
-def _class(keep_alive: KeepAlive | None, *, limited: bool) -> type[asyncpg.Connection]:
+def _class(
+    keep_alive: KeepAlive | None, command_seconds: float | None, *, limited: bool
+) -> type[asyncpg.Connection]:
     class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-        """Has TCP watch whether the other side is still there."""
+        """Has TCP watch whether the other side is still there, and never takes a COMMIT back half way."""
 
         def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
             if keep_alive is not None:
                 _keep_alive(transport.get_extra_info("socket"), keep_alive)
             super().__init__(protocol, transport, *rest)
+
+        async def execute(self, query: str, *args: Any, **rest: Any) -> str:
+            if command_seconds is None or not query.startswith("COMMIT"):
+                status: str = await super().execute(query, *args, **rest)
+            else:
+                with _given_up_after(command_seconds, self.terminate):
+                    status = await super().execute(query, timeout=2 * command_seconds)
+            return status
 
     class Limited(Connection):
         """Sets the limits with each BEGIN, as the session behind a pooler is not ours."""
@@ -73,10 +105,33 @@ def _class(keep_alive: KeepAlive | None, *, limited: bool) -> type[asyncpg.Conne
         async def execute(self, query: str, *args: Any, **rest: Any) -> str:
             if query.startswith("BEGIN"):
                 query = f"{query.rstrip(';')};{_SET_LIMITS}"
-            status: str = await super().execute(query, *args, **rest)
-            return status
+            return await super().execute(query, *args, **rest)
 
     return Limited if limited else Connection
+
+
+@contextmanager
+def _given_up_after(seconds: float, end: Callable[[], None]) -> Iterator[None]:
+    """Raise TimeoutError when the block takes longer, by ending the connection.
+
+    The driver's own time limit asks the server to cancel. A COMMIT that waits for a standby cannot be taken back:
+    it would end its wait, and be seen and answered to others though no standby has it. So the server goes on waiting.
+    """
+    given_up = asyncio.Event()
+
+    def give_up() -> None:
+        given_up.set()
+        end()
+
+    timer = asyncio.get_running_loop().call_later(seconds, give_up)
+    try:
+        yield
+    except (asyncpg.PostgresConnectionError, OSError) as error:
+        if not given_up.is_set():
+            raise
+        raise TimeoutError("the database has not confirmed a commit") from error
+    finally:
+        timer.cancel()
 
 
 def _keep_alive(connection: Any, options: KeepAlive) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import database_url, migrate
-from app.db.connections import COMMAND_SECONDS, opener
+from app.db.connections import COMMAND_SECONDS, NoneWritable, opener
 from app.db.engine import READERS, open_engine, sqlstate
 
 CONNECTIONS: Final = 40
@@ -193,7 +193,7 @@ _UNANSWERED: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], 
     (ssl.SSLError, "{0} and Kennel find no way to speak TLS"),
     ((ConnectionRefusedError, FileNotFoundError), "nobody listens at {0}"),
     (TimeoutError, "{0} does not answer"),
-    (asyncpg.TargetServerAttributeNotMatched, "none of {0} can be written to"),
+    (NoneWritable, "none of {0} can be written to"),
 )
 _NO_TLS: Final = "{0} speaks no TLS, which sslmode asks for"
 

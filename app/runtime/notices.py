@@ -89,8 +89,20 @@ class Notices:
             self._wake_all()  # what was told meanwhile nobody heard
         untold, self._untold = self._untold, set()
         if untold:
-            await self._connection.execute(_TELL, CHANNEL, " ".join(sorted(untold)))
+            await self._tell(untold)
         return bool(self._untold)
+
+    async def _tell(self, untold: set[str]) -> None:
+        """Tell other processes; what they may not have heard is told again by the next step."""
+        try:
+            await self._connection.execute(_TELL, CHANNEL, " ".join(sorted(untold)))
+        except asyncpg.InternalClientError as error:  # it broke, and the driver has not yet noticed
+            self._untold |= untold
+            self._connection.terminate()
+            raise ConnectionResetError("the database has closed the connection") from error
+        except BaseException:
+            self._untold |= untold
+            raise
 
     async def close(self) -> None:
         """Tell what is untold, and listen no more; a database that does not answer holds up no end."""

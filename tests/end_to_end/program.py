@@ -67,6 +67,14 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+def lives(pid: int) -> bool:
+    """Whether it runs; a dead process whose parent has not looked is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
+        return False
+
+
 class NodeError(Exception):
     """What the node answered instead of a result."""
 
@@ -74,9 +82,9 @@ class NodeError(Exception):
 class Node:
     """The JSON-RPC of a node, as a person at its command line would use it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, seconds: float = 60) -> None:
         self._client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", auth=("kennel", "kennel"), timeout=60
+            base_url=f"http://127.0.0.1:{port}", auth=("kennel", "kennel"), timeout=seconds
         )
         self._mined_to = ""
 

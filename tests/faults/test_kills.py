@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.program import Program, running, until
+from tests.end_to_end.program import Program, lives, running, until
 from tests.end_to_end.receivers import Audience, listening
 from tests.end_to_end.shop import Shop, answered, order
 from tests.faults.conftest import Said
@@ -80,7 +80,7 @@ def test_kill_9_of_the_program_again_and_again_loses_nothing_and_does_nothing_tw
             program.kill()
         program.start()
         assert _postmaster(program) != postgres
-        assert not _lives(postgres)
+        assert not lives(postgres)
         traffic.ask_again()
 
     assert len(traffic.invoices) > KILLS
@@ -91,7 +91,7 @@ def test_kill_9_of_the_program_again_and_again_loses_nothing_and_does_nothing_tw
 def test_kill_9_of_postgresql_is_outlived_and_every_answer_stands(program: Program, traffic: Traffic) -> None:
     postgres = _postmaster(program)
     with traffic.flowing():
-        _wait_for_sales(traffic)
+        traffic.wait_for_sales()
         _kill(postgres)
         _wait_for_the_database(program)
     traffic.ask_again()
@@ -105,7 +105,7 @@ def test_kill_9_of_postgresql_is_outlived_and_every_answer_stands(program: Progr
 
 def test_kill_9_of_one_of_postgresqls_processes_is_outlived(program: Program, traffic: Traffic) -> None:
     with traffic.flowing():
-        _wait_for_sales(traffic)
+        traffic.wait_for_sales()
         _kill(_backend(_postmaster(program)))
         _wait_for_the_database(program)
     traffic.ask_again()
@@ -121,7 +121,7 @@ def test_a_stopped_program_ends_well_and_leaves_no_postgresql(program: Program) 
 
     assert program.stop() == 0
 
-    assert not _lives(postgres)
+    assert not lives(postgres)
     program.start()
     program.audit()
 
@@ -139,11 +139,6 @@ def _request(path: str, key: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _wait_for_sales(traffic: Traffic) -> None:
-    before = len(traffic.invoices)
-    until(lambda: len(traffic.invoices) > before + 20)
-
-
 def _wait_for_the_database(program: Program) -> None:
     until(lambda: program.admin.get("/accounts").status_code == 200, 60)
 
@@ -154,18 +149,10 @@ def _postmaster(program: Program) -> int:
 
 def _kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not _lives(pid))
+    until(lambda: not lives(pid))
 
 
 def _backend(postmaster: int) -> int:
     """One of its processes that serve a connection."""
     children = map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())
     return next(child for child in children if b"idle" in Path(f"/proc/{child}/cmdline").read_bytes())
-
-
-def _lives(pid: int) -> bool:
-    """Whether it runs; a dead process whose parent has not looked is dead."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
-        return False

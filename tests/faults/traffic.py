@@ -55,6 +55,11 @@ class Traffic:
         for key, shop in list(self.open.items()):
             until(partial(self._ask, key, shop))
 
+    def wait_for_sales(self) -> None:
+        """Wait until more was sold."""
+        before = len(self.invoices)
+        until(lambda: len(self.invoices) > before + 20)
+
     def settle(self) -> None:
         """Let all payments be confirmed."""
         self.program.mine(6)
@@ -102,7 +107,7 @@ def assert_nothing_lost_and_nothing_twice(traffic: Traffic) -> None:
     assert sorted(listed) == sorted(traffic.invoices.values())
     assert {invoice["reference"] for invoice in listed.values()} == set(traffic.invoices)
 
-    received, txids = _chain(traffic.program.node)
+    received, txids = chain_of(traffic.program.node)
     assert traffic.paid <= txids
     for invoice, shown in listed.items():
         assert money.parse(shown["total_incoming"]) == received[invoice], shown
@@ -142,7 +147,7 @@ def _created(events: list[dict[str, Any]]) -> list[str]:
     return sorted(event["message"]["id"] for event in events)
 
 
-def _chain(node: Node) -> tuple[Counter[str], set[str]]:
+def chain_of(node: Node) -> tuple[Counter[str], set[str]]:
     """What every address received in the node's best chain, in koinu, and the transactions that are in it."""
     received: Counter[str] = Counter()
     txids = set()

@@ -55,6 +55,23 @@ async def test_what_one_process_numbers_wakes_who_tells_it_in_another(database: 
         assert not await woken(sequencer, 0.1)
 
 
+async def test_what_a_broken_connection_did_not_tell_is_told_by_the_next_one(database: str) -> None:
+    connect = Database(database).session
+    async with running(Notices(connect)) as there:
+        here = Notices(connect)
+        await here.step()
+        webhooks = there.wake_up("webhooks")
+        here.wake("numbered")
+        here._connection._transport.abort()
+
+        with pytest.raises(TROUBLE):
+            await here.step()
+        await here.step()
+
+        assert await woken(webhooks)
+        await here.close()
+
+
 async def test_what_only_this_process_does_is_not_told(database: str) -> None:
     heard: list[str] = []
     listener = await asyncpg.connect(database.replace("+asyncpg", ""))

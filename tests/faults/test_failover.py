@@ -1,0 +1,100 @@
+"""PostgreSQL's primary dies under load and its standby is promoted: the program goes on with another server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import postgres_pair
+from tests.end_to_end.program import Devnet, Program, running, until
+from tests.end_to_end.shop import Shop, answered, order
+from tests.faults.conftest import Said
+from tests.faults.traffic import Traffic, assert_nothing_lost_and_nothing_twice
+from tests.postgres_pair import Pair
+
+FAILOVERS = 2
+RECOVERY_SECONDS = 60
+MERCHANT_KEY = {"Idempotency-Key": "the payment that is lost"}
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with postgres_pair.running(tmp_path / "servers") as pair:
+        yield pair
+
+
+@pytest.fixture
+def program(tmp_path: Path, node_alone: Devnet, pair: Pair, said: Said) -> Iterator[Program]:
+    settings = {
+        "KENNEL_DATABASE_URL": pair.url(),
+        "KENNEL_WORKERS": "2",
+        "KENNEL_PAY_WAIT_SECONDS": "1",
+        **node_alone.settings,
+    }
+    with running(Program(tmp_path / "program", node_alone.node, **settings)) as program:
+        said.by(program)
+        yield program
+
+
+def serves(program: Program) -> bool:
+    return program.admin.get("/accounts").status_code == program.admin.get("/ready").status_code == 200
+
+
+def test_under_load_nothing_that_was_answered_is_lost_and_nobody_starts_the_program_again(
+    program: Program, pair: Pair
+) -> None:
+    traffic = Traffic(program, [Shop(program, f"shop-{number}").open() for number in range(3)])
+
+    for _ in range(FAILOVERS):
+        with traffic.flowing():
+            traffic.wait_for_sales()
+            pair.fail_over()
+            until(lambda: serves(program), RECOVERY_SECONDS)
+        traffic.ask_again()
+        pair.follow()
+
+    assert program.runs
+    assert "starts again" not in program.output.read_text()
+    assert set(traffic.statuses) <= {200, 503}
+    traffic.settle()
+    assert_nothing_lost_and_nothing_twice(traffic)
+
+
+def test_while_no_server_can_be_written_to_requests_are_503_and_the_program_waits(
+    program: Program, pair: Pair
+) -> None:
+    shop = Shop(program, "patient shop").open()
+
+    pair.primary.kill()
+    refused = [program.admin.get(path) for path in (f"{shop.path}/balance", "/accounts")]
+    refused.append(program.admin.post(f"{shop.path}/invoice", json=order()))
+    pair.fail_over()
+
+    assert {response.status_code for response in refused} == {503}
+    until(lambda: serves(program), RECOVERY_SECONDS)
+    assert shop.invoice("10")["id"]
+    assert "starts again" not in program.output.read_text()
+
+
+def test_a_standby_that_has_missed_a_payment_sends_nothing_until_somebody_has_looked(
+    program: Program, pair: Pair
+) -> None:
+    """Without synchronous replication the database may go back in time; what was sent is remembered beside it."""
+    shop = Shop(program, "asynchronous shop").open()
+    invoice = shop.invoice("50", required_confirmations=1)["id"]
+    program.pay(invoice, "50")
+    program.mine()
+    pair.primary.ask("ALTER SYSTEM SET synchronous_standby_names = ''", "SELECT pg_reload_conf()")
+    pair.standby.kill()
+
+    paid = {"amount": "10", "to": program.node("getnewaddress"), "explicit_fee": "1"}
+    answered(program.admin.post(f"{shop.path}/pay", json=paid, headers=MERCHANT_KEY))
+    [txid] = until(lambda: program.node("getrawmempool"))
+    pair.primary.kill()
+    pair.standby.start()
+    pair.fail_over()
+
+    until(lambda: "run `kennel restored`" in program.said(), RECOVERY_SECONDS)
+    assert program.admin.post(f"{shop.path}/invoice", json=order()).status_code == 503
+    program.admin.post(f"{shop.path}/pay", json=paid, headers=MERCHANT_KEY)
+    assert program.node("getrawmempool") == [txid]
