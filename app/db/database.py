@@ -116,6 +116,8 @@ class Database:
     async def _upgrade(self, engine: AsyncEngine, revision: str) -> None:
         try:
             await migrate.upgrade(engine, revision)
+        except migrate.NewerSchema as error:
+            raise DatabaseUnavailable(str(error)) from None
         except exc.ProgrammingError as error:
             if sqlstate(error) != _INSUFFICIENT_PRIVILEGE:
                 raise

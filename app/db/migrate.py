@@ -12,18 +12,35 @@ _LOCK: Final = 0x4B454E4E454C
 """The advisory lock's number ("KENNEL"); it ends with the transaction, so it works through PgBouncer too."""
 
 
+_USABLE_SINCE: Final = sa.text("SELECT usable_since FROM installation")
+
 _REVISION: Final = re.compile(r'^(revision|down_revision) = "(\w+)"', re.MULTILINE)
 _EXISTS: Final = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")
 _VERSIONS: Final = sa.text("SELECT version_num FROM alembic_version LIMIT 2")
 
 
+class NewerSchema(Exception):
+    """Its schema is of a newer Kennel (migration {0}) and this version cannot use it: start the newer one."""
+
+    def __str__(self) -> str:
+        """Say which migration."""
+        return (self.__doc__ or "").format(*self.args)
+
+
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
-    """Apply the missing migrations in one transaction, after any other process that does the same."""
+    """Apply the missing migrations in one transaction, after any other process that does the same.
+
+    The schema of a newer program is left as it is, where this program can use it; else it raises NewerSchema.
+    """
     if await is_current(engine):
         return
     async with engine.begin() as db:
         await lock(db)
-        await db.run_sync(_apply, revision)
+        newer = [version for version in await _versions(db) if not knows(version)]
+        if not newer:
+            await db.run_sync(_apply, revision)
+        elif not knows(await db.scalar(_USABLE_SINCE) or ""):
+            raise NewerSchema(newer[0])
 
 
 def knows(revision: str) -> bool:
@@ -34,9 +51,12 @@ def knows(revision: str) -> bool:
 async def is_current(engine: AsyncEngine) -> bool:
     """Whether the last migration was applied: then nothing is locked, and Alembic is not even loaded."""
     async with engine.connect() as db:
-        if not await db.scalar(_EXISTS):
-            return False
-        return list(await db.scalars(_VERSIONS)) == [head()]
+        return await _versions(db) == [head()]
+
+
+async def _versions(db: AsyncConnection) -> list[str]:
+    """Return the last migration that was applied; nothing where none was."""
+    return list(await db.scalars(_VERSIONS)) if await db.scalar(_EXISTS) else []
 
 
 def head() -> str:

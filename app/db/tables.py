@@ -88,6 +88,8 @@ installation = sa.Table(
     sa.Column("behind", sa.Text),  # why it may be older than what was sent and given out; null: it is not
     # The fingerprint of the seed of all keys; null until there was a seed.
     sa.Column("seed", sa.Text),
+    # The oldest migration whose program can use this schema; what contracts the schema raises it.
+    sa.Column("usable_since", sa.Text, nullable=False, server_default="0080"),
     sa.CheckConstraint("id = 1", name="single"),
 )
 

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import migrate
+from app.db.database import Database, DatabaseUnavailable
 from app.db.tables import metadata
 from app.domain import idempotency, outbox
 from app.domain.idempotency import Claim, KeyReused
@@ -94,6 +95,23 @@ async def test_a_schema_of_today_is_left_alone_and_any_other_is_migrated(engine:
     async with engine.begin() as db:
         await db.execute(sa.text("DROP TABLE alembic_version"))
     assert not await migrate.is_current(engine)
+
+
+async def test_the_schema_of_a_newer_program_is_used_as_it_is_while_it_says_that_it_can_be(
+    engine: AsyncEngine, database: str
+) -> None:
+    before = await catalogue(engine)
+    async with engine.begin() as db:
+        await db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    await Database(database).upgrade()
+
+    async with engine.begin() as db:
+        assert await db.scalar(sa.text("SELECT version_num FROM alembic_version")) == "9999"
+        await db.execute(sa.text("UPDATE installation SET usable_since = '9998'"))
+    assert await catalogue(engine) == before
+    with pytest.raises(DatabaseUnavailable, match=r"of a newer Kennel \(migration 9999\) and this version"):
+        await Database(database).upgrade()
 
 
 @pytest.mark.parametrize(("table", "trigger"), GUARDED.items())
